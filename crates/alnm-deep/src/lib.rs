@@ -1,0 +1,1 @@
+//! ResNet fine-tuning and deep features on a plain CPU.

@@ -1,0 +1,235 @@
+//! Where the voxels of a grid lie in the patient.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ImagingError, Result};
+
+/// The grid of a volume in physical space, as in DICOM and ITK: millimetres, LPS (x to the patient's left, y to the
+/// back, z to the head).
+///
+/// A voxel with index `i = (x, y, z)` has its centre at `origin + direction · (spacing ∘ i)`; the columns of
+/// `direction` are the unit vectors of the three index axes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Geometry {
+    size: [usize; 3],
+    spacing: [f64; 3],
+    origin: [f64; 3],
+    direction: [[f64; 3]; 3],
+}
+
+/// The direction of an image whose index axes are the patient's axes.
+pub(crate) const IDENTITY: [[f64; 3]; 3] = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+
+impl Geometry {
+    /// A grid of `size` voxels (x, y, z) with `spacing` in mm, the centre of its first voxel at `origin` and the rows
+    /// of the direction matrix in `direction`.
+    ///
+    /// # Errors
+    /// [`ImagingError::InvalidGeometry`] when a size is zero or their product overflows, a spacing is not finite and
+    /// positive, an origin is not finite, or the direction is singular or not finite.
+    pub fn new(size: [usize; 3], spacing: [f64; 3], origin: [f64; 3], direction: [[f64; 3]; 3]) -> Result<Self> {
+        let invalid = |field, value, requirement| Err(ImagingError::InvalidGeometry { field, value, requirement });
+        let voxels = size.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        if voxels.is_none_or(|n| n == 0) {
+            return invalid("size", format!("{size:?}"), "every axis needs at least one voxel and the product must fit in memory");
+        }
+        if !spacing.iter().all(|s| s.is_finite() && *s > 0.0) {
+            return invalid("spacing", format!("{spacing:?}"), "every spacing must be finite and above 0 mm");
+        }
+        if !origin.iter().all(|o| o.is_finite()) {
+            return invalid("origin", format!("{origin:?}"), "every coordinate must be finite");
+        }
+        let determinant = determinant(&direction);
+        if !determinant.is_finite() || determinant.abs() < 1e-6 {
+            return invalid("direction", format!("{direction:?}"), "the matrix must be finite and invertible");
+        }
+        Ok(Self { size, spacing, origin, direction })
+    }
+
+    /// A grid aligned with the patient's axes whose first voxel lies at the origin.
+    ///
+    /// # Errors
+    /// As [`Geometry::new`].
+    pub fn axis_aligned(size: [usize; 3], spacing: [f64; 3]) -> Result<Self> {
+        Self::new(size, spacing, [0.0; 3], IDENTITY)
+    }
+
+    /// Voxels along x, y and z.
+    pub fn size(&self) -> [usize; 3] {
+        self.size
+    }
+
+    /// The shape of the array that holds the voxels: (z, y, x).
+    pub fn shape(&self) -> [usize; 3] {
+        [self.size[2], self.size[1], self.size[0]]
+    }
+
+    /// Number of voxels.
+    pub fn voxel_count(&self) -> usize {
+        self.size.iter().product()
+    }
+
+    /// Distance of neighbouring voxel centres along x, y and z in mm.
+    pub fn spacing(&self) -> [f64; 3] {
+        self.spacing
+    }
+
+    /// Volume of one voxel in mm³.
+    pub fn voxel_volume(&self) -> f64 {
+        self.spacing.iter().product()
+    }
+
+    /// Centre of the voxel (0, 0, 0) in mm.
+    pub fn origin(&self) -> [f64; 3] {
+        self.origin
+    }
+
+    /// Rows of the direction matrix; its columns are the unit vectors of the index axes.
+    pub fn direction(&self) -> [[f64; 3]; 3] {
+        self.direction
+    }
+
+    /// The point in mm at a continuous index (x, y, z).
+    ///
+    /// ```
+    /// # use alnm_imaging::Geometry;
+    /// let geometry = Geometry::new([4, 4, 2], [0.5, 0.5, 2.0], [10.0, 0.0, -5.0], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])?;
+    /// assert_eq!(geometry.index_to_point([2.0, 0.0, 1.0]), [11.0, 0.0, -3.0]);
+    /// # Ok::<(), alnm_imaging::ImagingError>(())
+    /// ```
+    pub fn index_to_point(&self, index: [f64; 3]) -> [f64; 3] {
+        std::array::from_fn(|row| {
+            self.origin[row] + (0..3).map(|axis| self.direction[row][axis] * self.spacing[axis] * index[axis]).sum::<f64>()
+        })
+    }
+
+    /// The continuous index (x, y, z) of a point in mm; the inverse of [`Geometry::index_to_point`].
+    pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
+        let inverse = inverse(&self.direction);
+        let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
+        std::array::from_fn(|axis| (0..3).map(|column| inverse[axis][column] * offset[column]).sum::<f64>() / self.spacing[axis])
+    }
+
+    /// The same grid cut to `size` voxels from index `start` (x, y, z) on.
+    ///
+    /// # Errors
+    /// [`ImagingError::InvalidGeometry`] when the part is empty or leaves the grid.
+    pub fn part(&self, start: [usize; 3], size: [usize; 3]) -> Result<Self> {
+        if (0..3).any(|axis| start[axis].checked_add(size[axis]).is_none_or(|end| end > self.size[axis])) {
+            return Err(ImagingError::InvalidGeometry {
+                field: "part",
+                value: format!("start {start:?}, size {size:?}"),
+                requirement: "the part must lie inside the grid",
+            });
+        }
+        let origin = self.index_to_point(start.map(|i| i as f64));
+        Self::new(size, self.spacing, origin, self.direction)
+    }
+
+    /// The first field in which two grids differ by more than `tolerance`: the rule of ITK, where origins and spacings
+    /// may differ by `tolerance` times the first spacing in mm and direction cosines by `tolerance` itself
+    /// (ITK's default is 1e-6). `None` when the grids agree.
+    pub fn difference(&self, other: &Self, tolerance: f64) -> Option<GeometryDifference> {
+        let report = |field, left: String, right: String| Some(GeometryDifference { field, left, right, tolerance });
+        let apart = |a: &[f64; 3], b: &[f64; 3], limit: f64| a.iter().zip(b).any(|(a, b)| (a - b).abs() > limit);
+        let millimetres = tolerance * self.spacing[0];
+        if self.size != other.size {
+            return report(GeometryField::Size, format!("{:?}", self.size), format!("{:?}", other.size));
+        }
+        if apart(&self.origin, &other.origin, millimetres) {
+            return report(GeometryField::Origin, format!("{:?}", self.origin), format!("{:?}", other.origin));
+        }
+        if apart(&self.spacing, &other.spacing, millimetres) {
+            return report(GeometryField::Spacing, format!("{:?}", self.spacing), format!("{:?}", other.spacing));
+        }
+        if (0..3).any(|row| apart(&self.direction[row], &other.direction[row], tolerance)) {
+            return report(GeometryField::Direction, format!("{:?}", self.direction), format!("{:?}", other.direction));
+        }
+        None
+    }
+}
+
+/// A field of a [`Geometry`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GeometryField {
+    /// Voxels along x, y, z.
+    Size,
+    /// Centre of the first voxel.
+    Origin,
+    /// Voxel distance in mm.
+    Spacing,
+    /// Direction cosines.
+    Direction,
+}
+
+/// In what two grids differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GeometryDifference {
+    /// The first field that differs.
+    pub field: GeometryField,
+    /// Its value in the first grid.
+    pub left: String,
+    /// Its value in the second grid.
+    pub right: String,
+    /// The tolerance that was exceeded.
+    pub tolerance: f64,
+}
+
+impl fmt::Display for GeometryDifference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = match self.field {
+            GeometryField::Size => "size",
+            GeometryField::Origin => "origin",
+            GeometryField::Spacing => "spacing",
+            GeometryField::Direction => "direction",
+        };
+        write!(formatter, "{field} is {} in one and {} in the other (tolerance {:e})", self.left, self.right, self.tolerance)
+    }
+}
+
+fn determinant(m: &[[f64; 3]; 3]) -> f64 {
+    m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
+        + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
+}
+
+fn inverse(m: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
+    let scale = 1.0 / determinant(m);
+    let cofactor = |row: usize, column: usize| {
+        let (a, b) = ((row + 1) % 3, (row + 2) % 3);
+        let (c, d) = ((column + 1) % 3, (column + 2) % 3);
+        m[a][c] * m[b][d] - m[a][d] * m[b][c]
+    };
+    std::array::from_fn(|row| std::array::from_fn(|column| cofactor(column, row) * scale))
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_abs_diff_eq;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn impossible_grids_are_refused() {
+        assert!(Geometry::axis_aligned([0, 1, 1], [1.0; 3]).is_err());
+        assert!(Geometry::axis_aligned([usize::MAX, 2, 1], [1.0; 3]).is_err());
+        assert!(Geometry::axis_aligned([1, 1, 1], [1.0, -1.0, 1.0]).is_err());
+        assert!(Geometry::axis_aligned([1, 1, 1], [1.0, f64::NAN, 1.0]).is_err());
+        assert!(Geometry::new([1, 1, 1], [1.0; 3], [0.0; 3], [[1.0, 0.0, 0.0]; 3]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn point_to_index_inverts_index_to_point(angle in -3.0f64..3.0, x in -50.0f64..50.0, y in -50.0f64..50.0, z in -50.0f64..50.0) {
+            let (s, c) = angle.sin_cos();
+            let direction = [[c, -s * 0.6, s * 0.8], [s, c * 0.6, -c * 0.8], [0.0, 0.8, 0.6]];
+            let geometry = Geometry::new([8, 8, 8], [0.7, 1.3, 2.0], [-12.0, 4.0, 99.0], direction).unwrap();
+            let back = geometry.point_to_index(geometry.index_to_point([x, y, z]));
+            for (got, want) in back.iter().zip([x, y, z]) {
+                assert_abs_diff_eq!(*got, want, epsilon = 1e-9);
+            }
+        }
+    }
+}

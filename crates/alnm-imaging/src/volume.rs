@@ -1,0 +1,200 @@
+//! Voxels on a grid.
+
+use ndarray::Array3;
+
+use crate::error::{ImagingError, Result};
+use crate::geometry::Geometry;
+
+/// The type of a voxel as it stands in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PixelType {
+    /// Unsigned 8-bit integer.
+    U8,
+    /// Signed 8-bit integer.
+    I8,
+    /// Unsigned 16-bit integer.
+    U16,
+    /// Signed 16-bit integer.
+    I16,
+    /// Unsigned 32-bit integer.
+    U32,
+    /// Signed 32-bit integer.
+    I32,
+    /// Unsigned 64-bit integer.
+    U64,
+    /// Signed 64-bit integer.
+    I64,
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+}
+
+impl PixelType {
+    /// Whether voxels of this type are floating-point numbers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F32 | Self::F64)
+    }
+}
+
+/// A number that a voxel can hold.
+pub trait Voxel: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+    /// The name of the type.
+    const PIXEL_TYPE: PixelType;
+
+    /// The value as a double; exact for all but 64-bit integers beyond 2⁵³.
+    fn to_f64(self) -> f64;
+
+    /// A double as this type, as ITK casts interpolated values: clamped to the type's range, then truncated towards zero
+    /// for integers.
+    fn from_f64(value: f64) -> Self;
+
+    /// The volume as a dynamically typed image.
+    fn into_image(volume: Volume<Self>) -> Image;
+}
+
+macro_rules! voxels {
+    ($($kind:ident $t:ty),*) => {
+        $(impl Voxel for $t {
+            const PIXEL_TYPE: PixelType = PixelType::$kind;
+
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            fn from_f64(value: f64) -> Self {
+                value as $t
+            }
+
+            fn into_image(volume: Volume<Self>) -> Image {
+                Image::$kind(volume)
+            }
+        })*
+
+        /// A volume whose voxel type was read from a file.
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum Image { $($kind(Volume<$t>)),* }
+
+        impl Image {
+            /// Type of the voxels.
+            pub fn pixel_type(&self) -> PixelType {
+                match self { $(Self::$kind(_) => PixelType::$kind),* }
+            }
+
+            /// The grid.
+            pub fn geometry(&self) -> &Geometry {
+                match self { $(Self::$kind(volume) => volume.geometry()),* }
+            }
+
+            /// The voxels converted as [`Voxel::from_f64`] does.
+            pub fn cast<U: Voxel>(&self) -> Volume<U> {
+                match self { $(Self::$kind(volume) => volume.cast()),* }
+            }
+        }
+    };
+}
+
+voxels!(U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64, F32 f32, F64 f64);
+
+/// Runs the same expression on the typed volume inside an [`Image`].
+///
+/// ```
+/// use alnm_imaging::{with_volume, Geometry, Image, Volume};
+/// let image = Image::I16(Volume::filled(Geometry::axis_aligned([2, 2, 2], [1.0; 3])?, 7));
+/// let voxels = with_volume!(&image, volume => volume.data().len());
+/// assert_eq!(voxels, 8);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
+#[macro_export]
+macro_rules! with_volume {
+    ($image:expr, $volume:ident => $body:expr) => {
+        match $image {
+            $crate::Image::U8($volume) => $body,
+            $crate::Image::I8($volume) => $body,
+            $crate::Image::U16($volume) => $body,
+            $crate::Image::I16($volume) => $body,
+            $crate::Image::U32($volume) => $body,
+            $crate::Image::I32($volume) => $body,
+            $crate::Image::U64($volume) => $body,
+            $crate::Image::I64($volume) => $body,
+            $crate::Image::F32($volume) => $body,
+            $crate::Image::F64($volume) => $body,
+        }
+    };
+}
+
+/// A mask: every voxel holds the number of the structure it belongs to, 0 for none. A region of interest is a label map
+/// and a label.
+pub type LabelMap = Volume<u32>;
+
+/// Voxels in (z, y, x) order, x fastest, with the grid they lie on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Volume<T> {
+    data: Array3<T>,
+    geometry: Geometry,
+}
+
+impl<T> Volume<T> {
+    /// Voxels (z, y, x) on a grid. The array is brought into standard layout where it is not.
+    ///
+    /// # Errors
+    /// [`ImagingError::ShapeMismatch`] when the array's shape is not the grid's.
+    pub fn new(data: Array3<T>, geometry: Geometry) -> Result<Self>
+    where
+        T: Clone,
+    {
+        let array: [usize; 3] = data.dim().into();
+        if array != geometry.shape() {
+            return Err(ImagingError::ShapeMismatch { array, geometry: geometry.shape() });
+        }
+        let data = if data.is_standard_layout() { data } else { data.as_standard_layout().into_owned() };
+        Ok(Self { data, geometry })
+    }
+
+    /// A grid on which every voxel holds `value`.
+    pub fn filled(geometry: Geometry, value: T) -> Self
+    where
+        T: Clone,
+    {
+        Self { data: Array3::from_elem(geometry.shape(), value), geometry }
+    }
+
+    /// The voxels, (z, y, x), in standard layout.
+    pub fn data(&self) -> &Array3<T> {
+        &self.data
+    }
+
+    /// The voxels in raster order, x fastest.
+    pub fn as_slice(&self) -> &[T] {
+        self.data.as_slice().expect("a volume is kept in standard layout")
+    }
+
+    /// The voxels in raster order, x fastest, to write to.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self.data.as_slice_mut().expect("a volume is kept in standard layout")
+    }
+
+    /// The voxels without their grid.
+    pub fn into_data(self) -> Array3<T> {
+        self.data
+    }
+
+    /// The grid.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// A volume on the same grid with every voxel mapped.
+    pub fn map<U>(&self, function: impl FnMut(&T) -> U) -> Volume<U> {
+        Volume { data: self.data.map(function), geometry: self.geometry.clone() }
+    }
+}
+
+impl<T: Voxel> Volume<T> {
+    /// The voxels converted as [`Voxel::from_f64`] does.
+    pub fn cast<U: Voxel>(&self) -> Volume<U> {
+        self.map(|&value| U::from_f64(value.to_f64()))
+    }
+}

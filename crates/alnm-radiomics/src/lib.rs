@@ -1,0 +1,1 @@
+//! Radiomic features equal to PyRadiomics, with the IBSI profile beside it.
