@@ -1,1 +1,27 @@
-//! ResNet fine-tuning and deep features on a plain CPU.
+#![doc = include_str!("../README.md")]
+
+mod augmentation;
+mod backbone;
+mod error;
+mod grad_cam;
+mod graph;
+mod inference;
+mod kernel;
+mod network;
+mod optimiser;
+mod tensor;
+mod trainer;
+mod training;
+mod weights;
+
+pub use augmentation::{Augmentation, Transform, rotate};
+pub use backbone::{Backbone, FEATURES};
+pub use error::{DeepError, Result};
+pub use grad_cam::{ChannelWeights, grad_cam};
+pub use inference::Predictor;
+pub use network::{Head, Initialisation, Network};
+pub use optimiser::{Optimiser, Schedule, WeightDecayRule};
+pub use tensor::Tensor;
+pub use trainer::{BatchGradients, CrossEntropyLoss, Trainer};
+pub use training::{EpochRecord, Example, TrainedNetwork, TrainingEvent, TrainingParams, ValidTrainingParams, fine_tune, network_input};
+pub use weights::{MAXIMUM_FILE_BYTES, StateDict, StateTensor, WeightReport};

@@ -1,0 +1,241 @@
+//! Batch normalisation with what follows it: an added residual and a rectified linear unit.
+
+use rayon::prelude::*;
+
+use crate::tensor::Tensor;
+
+/// Rows of a piece over which sums are taken before the pieces are added in order: 32 KiB, the first-level cache.
+fn piece_rows(channels: usize) -> usize {
+    (8192 / channels).max(8)
+}
+
+/// Rows of a piece of work without sums.
+fn chunk_values(channels: usize) -> usize {
+    (32_768 / channels).max(1) * channels
+}
+
+/// Mean and biased variance of every channel over a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Moments {
+    pub(crate) mean: Vec<f32>,
+    pub(crate) variance: Vec<f32>,
+    /// Rows that went into them.
+    pub(crate) count: usize,
+}
+
+/// Mean and variance of every channel: exact two-pass moments of each piece, merged by the rule of Chan, Golub and
+/// LeVeque in double precision.
+pub(crate) fn moments(input: &Tensor) -> Moments {
+    let channels = input.channels();
+    let pieces: Vec<(usize, Vec<f32>, Vec<f32>)> = input
+        .as_slice()
+        .par_chunks(piece_rows(channels) * channels)
+        .map(|piece| {
+            let rows = piece.len() / channels;
+            let mut mean = vec![0.0f32; channels];
+            for row in piece.chunks_exact(channels) {
+                for (sum, value) in mean.iter_mut().zip(row) {
+                    *sum += value;
+                }
+            }
+            mean.iter_mut().for_each(|sum| *sum /= rows as f32);
+            let mut squares = vec![0.0f32; channels];
+            for row in piece.chunks_exact(channels) {
+                for ((sum, value), mean) in squares.iter_mut().zip(row).zip(&mean) {
+                    *sum += (value - mean) * (value - mean);
+                }
+            }
+            (rows, mean, squares)
+        })
+        .collect();
+    let (mut mean, mut squares, mut count) = (vec![0.0f64; channels], vec![0.0f64; channels], 0usize);
+    for (rows, piece_mean, piece_squares) in &pieces {
+        let total = (count + rows) as f64;
+        for channel in 0..channels {
+            let delta = f64::from(piece_mean[channel]) - mean[channel];
+            mean[channel] += delta * *rows as f64 / total;
+            squares[channel] += f64::from(piece_squares[channel]) + delta * delta * count as f64 * *rows as f64 / total;
+        }
+        count += rows;
+    }
+    let variance = squares.iter().map(|sum| (sum / count as f64) as f32).collect();
+    Moments { mean: mean.iter().map(|m| *m as f32).collect(), variance, count }
+}
+
+/// A batch normalisation whose moments are known: `(x − mean) · scale + bias` in every channel. The mean is taken off first
+/// since `bias − mean · scale` loses digits where the mean is large.
+#[derive(Debug, Clone)]
+pub(crate) struct Affine {
+    pub(crate) mean: Vec<f32>,
+    pub(crate) scale: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+}
+
+impl Affine {
+    /// No change.
+    pub(crate) fn identity(channels: usize) -> Self {
+        Self { mean: vec![0.0; channels], scale: vec![1.0; channels], bias: vec![0.0; channels] }
+    }
+
+    /// `output = relu?(affine(input) + residual?)`.
+    pub(crate) fn apply(&self, input: &Tensor, residual: Option<&Tensor>, relu: bool, mut output: Tensor) -> Tensor {
+        let channels = input.channels();
+        let chunk = chunk_values(channels);
+        let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
+        let of_channel = || self.mean.iter().zip(&self.scale).zip(&self.bias);
+        output.as_mut_slice().par_chunks_mut(chunk).zip(input.as_slice().par_chunks(chunk)).enumerate().for_each(
+            |(index, (into, from))| {
+                let rows = into.chunks_exact_mut(channels).zip(from.chunks_exact(channels));
+                match residual {
+                    None => rows.for_each(|(into, from)| {
+                        for ((into, from), ((mean, scale), bias)) in into.iter_mut().zip(from).zip(of_channel()) {
+                            *into = ((from - mean) * scale + bias).max(floor);
+                        }
+                    }),
+                    Some(residual) => {
+                        let residual = &residual.as_slice()[index * chunk..];
+                        rows.zip(residual.chunks_exact(channels)).for_each(|((into, from), residual)| {
+                            for (((into, from), residual), ((mean, scale), bias)) in
+                                into.iter_mut().zip(from).zip(residual).zip(of_channel())
+                            {
+                                *into = ((from - mean) * scale + bias + residual).max(floor);
+                            }
+                        });
+                    }
+                }
+            },
+        );
+        output
+    }
+}
+
+/// Sets the gradient to zero where the rectified output is zero.
+pub(crate) fn relu_backward(gradient: &mut Tensor, output: &Tensor) {
+    gradient.as_mut_slice().par_chunks_mut(32_768).zip(output.as_slice().par_chunks(32_768)).for_each(|(gradient, output)| {
+        for (gradient, output) in gradient.iter_mut().zip(output) {
+            *gradient = if *output > 0.0 { *gradient } else { 0.0 };
+        }
+    });
+}
+
+/// Gradients of the loss with respect to the weight and bias of a batch normalisation.
+#[derive(Debug, Clone)]
+pub(crate) struct AffineGradient {
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+}
+
+/// Sums over the batch of the gradient and of gradient times normalised input.
+pub(crate) fn affine_gradient(gradient: &Tensor, input: &Tensor, mean: &[f32], inverse_deviation: &[f32]) -> AffineGradient {
+    let channels = input.channels();
+    let piece = piece_rows(channels) * channels;
+    let sums: Vec<(Vec<f32>, Vec<f32>)> = gradient
+        .as_slice()
+        .par_chunks(piece)
+        .zip(input.as_slice().par_chunks(piece))
+        .map(|(gradient, input)| {
+            let (mut weight, mut bias) = (vec![0.0f32; channels], vec![0.0f32; channels]);
+            for (gradient, input) in gradient.chunks_exact(channels).zip(input.chunks_exact(channels)) {
+                for ((((weight, bias), gradient), input), mean) in weight.iter_mut().zip(&mut bias).zip(gradient).zip(input).zip(mean) {
+                    *bias += gradient;
+                    *weight += gradient * (input - mean);
+                }
+            }
+            (weight, bias)
+        })
+        .collect();
+    let (mut weight, mut bias) = (vec![0.0f64; channels], vec![0.0f64; channels]);
+    for (piece_weight, piece_bias) in &sums {
+        for channel in 0..channels {
+            weight[channel] += f64::from(piece_weight[channel]);
+            bias[channel] += f64::from(piece_bias[channel]);
+        }
+    }
+    AffineGradient {
+        weight: weight.iter().zip(inverse_deviation).map(|(sum, inverse)| (sum * f64::from(*inverse)) as f32).collect(),
+        bias: bias.iter().map(|sum| *sum as f32).collect(),
+    }
+}
+
+/// Turns the gradient with respect to the output into the one with respect to the input, in place.
+///
+/// With the batch's own moments `dx = γ/σ · (g − mean(g) − x̂ · mean(g·x̂))`; with frozen moments `dx = γ/σ · g`.
+pub(crate) fn data_gradient(
+    gradient: &mut Tensor,
+    input: &Tensor,
+    mean: &[f32],
+    inverse_deviation: &[f32],
+    weight: &[f32],
+    batch_sums: Option<&AffineGradient>,
+) {
+    let channels = input.channels();
+    let count = input.rows() as f32;
+    let factor: Vec<f32> = weight.iter().zip(inverse_deviation).map(|(weight, inverse)| weight * inverse).collect();
+    let (slope, offset): (Vec<f32>, Vec<f32>) = match batch_sums {
+        None => (vec![0.0; channels], vec![0.0; channels]),
+        Some(sums) => (0..channels).map(|c| (sums.weight[c] / count * inverse_deviation[c], sums.bias[c] / count)).unzip(),
+    };
+    let chunk = chunk_values(channels);
+    gradient.as_mut_slice().par_chunks_mut(chunk).zip(input.as_slice().par_chunks(chunk)).for_each(|(gradient, input)| {
+        for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
+            for (((((gradient, input), factor), slope), offset), mean) in
+                gradient.iter_mut().zip(input).zip(&factor).zip(&slope).zip(&offset).zip(mean)
+            {
+                *gradient = factor * (*gradient - offset - slope * (input - mean));
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(count: usize, phase: f32) -> Vec<f32> {
+        (0..count).map(|i| (i as f32 * 0.7 + phase).sin() + 3.0).collect()
+    }
+
+    #[test]
+    fn moments_equal_the_definition_over_many_pieces() {
+        let input = Tensor::new([2, 40, 50, 3], example(12_000, 0.3)).unwrap();
+        let moments = moments(&input);
+        for channel in 0..3 {
+            let values: Vec<f64> = input.as_slice().iter().skip(channel).step_by(3).map(|v| f64::from(*v)).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
+            assert!((f64::from(moments.mean[channel]) - mean).abs() < 1e-6 * mean);
+            assert!((f64::from(moments.variance[channel]) - variance).abs() < 1e-5 * variance);
+        }
+    }
+
+    /// The loss Σ weights·relu(bn(x)) against central differences.
+    #[test]
+    fn gradient_agrees_with_finite_differences() {
+        let shape = [2, 2, 3, 2];
+        let (gamma, beta, weights) = ([0.7f32, -1.3], [0.2f32, 0.4], example(24, 1.1));
+        let normalise = |values: &[f32]| {
+            let input = Tensor::new(shape, values.to_vec()).unwrap();
+            let m = moments(&input);
+            let inverse: Vec<f32> = m.variance.iter().map(|v| 1.0 / (v + 1e-5).sqrt()).collect();
+            let scale: Vec<f32> = (0..2).map(|c| gamma[c] * inverse[c]).collect();
+            let affine = Affine { mean: m.mean.clone(), scale, bias: beta.to_vec() };
+            (affine.apply(&input, None, true, Tensor::zeros(shape)), m, inverse, input)
+        };
+        let values = example(24, 0.0);
+        let (output, m, inverse, input) = normalise(&values);
+        let mut gradient = Tensor::new(shape, weights.clone()).unwrap();
+        relu_backward(&mut gradient, &output);
+        let sums = affine_gradient(&gradient, &input, &m.mean, &inverse);
+        data_gradient(&mut gradient, &input, &m.mean, &inverse, &gamma, Some(&sums));
+        let loss = |values: &[f32]| -> f64 {
+            normalise(values).0.as_slice().iter().zip(&weights).map(|(o, w)| f64::from(*o) * f64::from(*w)).sum()
+        };
+        for index in 0..24 {
+            let (mut up, mut down) = (values.clone(), values.clone());
+            up[index] += 1e-2;
+            down[index] -= 1e-2;
+            let numeric = (loss(&up) - loss(&down)) / 2e-2;
+            assert!((f64::from(gradient.as_slice()[index]) - numeric).abs() < 2e-2, "{index}: {} {numeric}", gradient.as_slice()[index]);
+        }
+    }
+}

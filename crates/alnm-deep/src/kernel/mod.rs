@@ -1,0 +1,9 @@
+//! The arithmetic of the engine: forward and backward passes of each layer on NHWC activations.
+//!
+//! Work is cut into pieces whose size depends on the shapes alone and sums over pieces are taken in order, so that a
+//! result has the same bits at any number of threads.
+
+pub(crate) mod batch_norm;
+pub(crate) mod convolution;
+pub(crate) mod matrix;
+pub(crate) mod pooling;

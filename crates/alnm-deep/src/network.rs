@@ -1,0 +1,477 @@
+//! A network with its parameters: the forward pass that remembers, and the backward pass.
+
+use std::collections::HashMap;
+
+use rand::SeedableRng;
+use rand::distr::Uniform;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Normal};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::backbone::{Backbone, FEATURES};
+use crate::error::{DeepError, Result};
+use crate::graph::{Graph, NodeId, Operation, Role};
+use crate::kernel::batch_norm::{self, Affine, AffineGradient};
+use crate::kernel::convolution::Epilogue;
+use crate::kernel::matrix::Into;
+use crate::kernel::pooling;
+use crate::tensor::Tensor;
+
+/// Added to the variance of a batch normalisation (PyTorch's default).
+pub(crate) const EPSILON: f32 = 1e-5;
+/// Share of a batch's moments in the running statistics (PyTorch's default).
+const MOMENTUM: f32 = 0.1;
+
+/// Running mean and variance of a batch normalisation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RunningStatistics {
+    pub(crate) mean: Vec<f32>,
+    pub(crate) variance: Vec<f32>,
+}
+
+/// What the network ends in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// The backbone alone: 1000 outputs.
+    None,
+    /// One logit computed from the 1000 outputs of the backbone by a fully connected layer named `head`.
+    Logit,
+}
+
+/// How parameters start where no weights are loaded.
+///
+/// Convolutions are drawn from a normal distribution of variance 2 / (outputs · kernel²) (He et al. 2015, fan-out, as
+/// torchvision does), fully connected layers uniformly from ±1/√inputs; batch normalisations start as the identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Initialisation {
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Whether the last batch normalisation of every residual block starts with weight 0, so that the block starts as
+    /// the identity (Goyal et al. 2017; torchvision's `zero_init_residual`).
+    pub zero_residual: bool,
+}
+
+/// A backbone, optionally with a head, and its parameters.
+#[derive(Debug, Clone)]
+pub struct Network {
+    pub(crate) backbone: Backbone,
+    pub(crate) head: Head,
+    pub(crate) graph: Graph,
+    /// Parameters in the engine's layout: convolution weights as (output, row, column, input).
+    pub(crate) parameters: Vec<Vec<f32>>,
+    pub(crate) statistics: Vec<RunningStatistics>,
+}
+
+/// Whether batch normalisation takes its moments from the batch or from training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moments {
+    /// From the batch; the running statistics follow.
+    Batch,
+    /// The running statistics.
+    Running,
+}
+
+/// Moments that a batch normalisation used.
+#[derive(Debug, Clone)]
+struct UsedMoments {
+    mean: Vec<f32>,
+    inverse_deviation: Vec<f32>,
+    from_batch: bool,
+}
+
+/// What a forward pass leaves for the backward pass.
+#[derive(Debug)]
+pub(crate) struct Tape {
+    activations: Vec<Option<Tensor>>,
+    maxima: HashMap<NodeId, Vec<u32>>,
+    moments: HashMap<NodeId, UsedMoments>,
+    masks: HashMap<NodeId, Vec<f32>>,
+}
+
+impl Tape {
+    /// The activations of a node.
+    pub(crate) fn activation(&self, node: NodeId) -> &Tensor {
+        self.activations[node].as_ref().expect("activations are kept until the backward pass has used them")
+    }
+}
+
+/// Buffers of earlier passes, kept by size: activations of a batch are hundreds of megabytes, and asking the system for
+/// them anew in every step costs more than the arithmetic of a batch normalisation.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    free: HashMap<usize, Vec<Vec<f32>>>,
+}
+
+impl Workspace {
+    /// A tensor with any contents.
+    pub(crate) fn take(&mut self, shape: [usize; 4]) -> Tensor {
+        let size = shape.iter().product();
+        match self.free.get_mut(&size).and_then(Vec::pop) {
+            Some(data) => Tensor::new(shape, data).expect("buffers are kept by their size"),
+            None => Tensor::zeros(shape),
+        }
+    }
+
+    pub(crate) fn give(&mut self, tensor: Tensor) {
+        let data = tensor.into_vec();
+        self.free.entry(data.len()).or_default().push(data);
+    }
+}
+
+/// Gradients of the loss.
+#[derive(Debug)]
+pub(crate) struct Gradients {
+    /// With respect to the parameters, in the network's order and layout.
+    pub(crate) parameters: Vec<Vec<f32>>,
+    /// With respect to the output of the node at which the backward pass ended, where one was named.
+    pub(crate) at_end: Option<Tensor>,
+}
+
+impl Network {
+    /// A network whose parameters are drawn as [`Initialisation`] says.
+    pub fn initialised(backbone: Backbone, head: Head, initialisation: Initialisation) -> Self {
+        let mut graph = backbone.graph();
+        if head == Head::Logit {
+            let output = graph.linear("head", graph.output, 1, FEATURES, 1);
+            graph.tap("head", output);
+        }
+        let parameters = graph
+            .parameters
+            .iter()
+            .enumerate()
+            .map(|(index, parameter)| {
+                let mut generator = ChaCha8Rng::seed_from_u64(initialisation.seed);
+                generator.set_stream(index as u64);
+                initial_values(parameter.role, parameter.shape.iter().product(), parameter.shape.len(), initialisation, &mut generator)
+            })
+            .collect();
+        let statistics = graph
+            .norms
+            .iter()
+            .map(|norm| RunningStatistics { mean: vec![0.0; norm.channels], variance: vec![1.0; norm.channels] })
+            .collect();
+        Self { backbone, head, graph, parameters, statistics }
+    }
+
+    /// The backbone.
+    pub fn backbone(&self) -> Backbone {
+        self.backbone
+    }
+
+    /// What the network ends in.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Number of trainable parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.iter().map(Vec::len).sum()
+    }
+
+    /// Names of the outputs that can be read, in order of computation.
+    pub fn taps(&self) -> impl Iterator<Item = &str> {
+        self.graph.taps.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Computes all activations up to the output and keeps what the backward pass needs. With [`Moments::Batch`] the
+    /// running statistics are updated and dropout draws from `dropout`.
+    pub(crate) fn forward(&mut self, input: Tensor, moments: Moments, dropout: &mut ChaCha8Rng, workspace: &mut Workspace) -> Result<Tape> {
+        check_input(input.shape())?;
+        let mut tape = Tape { activations: vec![Some(input)], maxima: HashMap::new(), moments: HashMap::new(), masks: HashMap::new() };
+        for id in 1..self.graph.nodes.len() {
+            let output = self.compute(id, moments, dropout, &mut tape, workspace);
+            tape.activations.push(Some(output));
+        }
+        Ok(tape)
+    }
+
+    fn compute(&mut self, id: NodeId, moments: Moments, dropout: &mut ChaCha8Rng, tape: &mut Tape, workspace: &mut Workspace) -> Tensor {
+        let node = &self.graph.nodes[id];
+        let input = tape.activation(node.inputs[0]);
+        match node.operation {
+            Operation::Input => unreachable!("only the first node is the input"),
+            Operation::Convolution { layer, weight, bias } => {
+                let epilogue = Epilogue { bias: bias.map(|bias| self.parameters[bias].as_slice()), ..Epilogue::default() };
+                let output = workspace.take(layer.output_shape(input.shape()));
+                layer.forward(input, &self.parameters[weight], epilogue, output)
+            }
+            Operation::BatchNorm { norm, residual, relu } => {
+                let used = match moments {
+                    Moments::Batch => {
+                        let batch = batch_norm::moments(input);
+                        self.statistics[norm].follow(&batch);
+                        UsedMoments { inverse_deviation: inverse_deviation(&batch.variance), mean: batch.mean, from_batch: true }
+                    }
+                    Moments::Running => UsedMoments::running(&self.statistics[norm]),
+                };
+                let norm = &self.graph.norms[norm];
+                let affine = used.affine(&self.parameters[norm.weight], &self.parameters[norm.bias]);
+                let output = workspace.take(input.shape());
+                let output = affine.apply(input, residual.map(|node| tape.activation(node)), relu, output);
+                tape.moments.insert(id, used);
+                output
+            }
+            Operation::Relu => Affine::identity(input.channels()).apply(input, None, true, workspace.take(input.shape())),
+            Operation::MaxPool(window) => {
+                let (output, positions) = pooling::max_pool(input, window, workspace.take(window.output_shape(input.shape())));
+                tape.maxima.insert(id, positions);
+                output
+            }
+            Operation::AveragePool(averaging) => {
+                pooling::average_pool(input, averaging, workspace.take(averaging.output_shape(input.shape())))
+            }
+            Operation::Concatenate => concatenate(node.inputs.iter().map(|&node| tape.activation(node)).collect(), workspace),
+            Operation::Dropout(probability) => {
+                let mut output = input.clone();
+                if moments == Moments::Batch {
+                    let mask = dropout_mask(output.as_slice().len(), probability, dropout);
+                    multiply_by(&mut output, &mask);
+                    tape.masks.insert(id, mask);
+                }
+                output
+            }
+        }
+    }
+
+    /// Gradients of the loss whose gradient with respect to the output of `from` is `gradient`.
+    ///
+    /// With `until` named, the pass ends there and returns the gradient with respect to that node's output. The tape's
+    /// activations return to the workspace as soon as they have been used.
+    pub(crate) fn backward(
+        &self,
+        mut tape: Tape,
+        from: NodeId,
+        gradient: Tensor,
+        until: Option<NodeId>,
+        workspace: &mut Workspace,
+    ) -> Gradients {
+        let mut flow: Vec<Option<Tensor>> = (0..self.graph.nodes.len()).map(|_| None).collect();
+        flow[from] = Some(gradient);
+        let mut parameters: Vec<Vec<f32>> = self.graph.parameters.iter().map(|_| Vec::new()).collect();
+        for id in (until.map_or(1, |node| node + 1)..=from).rev() {
+            if let Some(gradient) = flow[id].take() {
+                self.backward_through(id, gradient, &tape, &mut flow, &mut parameters, workspace);
+            }
+            if let Some(done) = tape.activations[id].take() {
+                workspace.give(done);
+            }
+        }
+        let at_end = until.and_then(|node| flow[node].take());
+        tape.activations.into_iter().flatten().for_each(|rest| workspace.give(rest));
+        Gradients { parameters, at_end }
+    }
+
+    fn backward_through(
+        &self,
+        id: NodeId,
+        mut gradient: Tensor,
+        tape: &Tape,
+        flow: &mut [Option<Tensor>],
+        parameters: &mut [Vec<f32>],
+        workspace: &mut Workspace,
+    ) {
+        let node = &self.graph.nodes[id];
+        let source = node.inputs[0];
+        let input = tape.activation(source);
+        match node.operation {
+            Operation::Input => unreachable!("the pass ends above the input"),
+            Operation::Convolution { layer, weight, bias } => {
+                parameters[weight] = layer.backward_weight(input, &gradient);
+                if let Some(bias) = bias {
+                    parameters[bias] = column_sums(&gradient);
+                }
+                if source != 0 {
+                    let into = if flow[source].is_some() { Into::Add } else { Into::Replace };
+                    let mut target = flow[source].take().unwrap_or_else(|| workspace.take(input.shape()));
+                    layer.backward_data(&gradient, &self.parameters[weight], &mut target, into);
+                    flow[source] = Some(target);
+                }
+                workspace.give(gradient);
+            }
+            Operation::BatchNorm { norm, residual, relu } => {
+                if relu {
+                    batch_norm::relu_backward(&mut gradient, tape.activation(id));
+                }
+                if let Some(residual) = residual {
+                    let mut copy = workspace.take(gradient.shape());
+                    copy.as_mut_slice().copy_from_slice(gradient.as_slice());
+                    accumulate(flow, residual, copy, workspace);
+                }
+                let (used, norm) = (&tape.moments[&id], &self.graph.norms[norm]);
+                let sums = batch_norm::affine_gradient(&gradient, input, &used.mean, &used.inverse_deviation);
+                let batch_sums = used.from_batch.then_some(&sums);
+                let weight = &self.parameters[norm.weight];
+                batch_norm::data_gradient(&mut gradient, input, &used.mean, &used.inverse_deviation, weight, batch_sums);
+                let AffineGradient { weight, bias } = sums;
+                (parameters[norm.weight], parameters[norm.bias]) = (weight, bias);
+                accumulate(flow, source, gradient, workspace);
+            }
+            Operation::Relu => {
+                batch_norm::relu_backward(&mut gradient, tape.activation(id));
+                accumulate(flow, source, gradient, workspace);
+            }
+            Operation::MaxPool(_) => {
+                let back = pooling::max_pool_backward(&gradient, &tape.maxima[&id], workspace.take(input.shape()));
+                accumulate(flow, source, back, workspace);
+                workspace.give(gradient);
+            }
+            Operation::AveragePool(averaging) => {
+                let back = pooling::average_pool_backward(&gradient, averaging, workspace.take(input.shape()));
+                accumulate(flow, source, back, workspace);
+                workspace.give(gradient);
+            }
+            Operation::Concatenate => {
+                let mut start = 0;
+                for &source in &node.inputs {
+                    let shape = tape.activation(source).shape();
+                    let part = channels_of(&gradient, start, workspace.take(shape));
+                    start += shape[3];
+                    accumulate(flow, source, part, workspace);
+                }
+                workspace.give(gradient);
+            }
+            Operation::Dropout(_) => {
+                if let Some(mask) = tape.masks.get(&id) {
+                    multiply_by(&mut gradient, mask);
+                }
+                accumulate(flow, source, gradient, workspace);
+            }
+        }
+    }
+}
+
+/// The node of a named output.
+pub(crate) fn tap(graph: &Graph, name: &str) -> Result<NodeId> {
+    graph.node(name).ok_or_else(|| DeepError::Parameter {
+        name: "tap",
+        value: name.to_owned(),
+        requirement: "one of the network's named outputs",
+    })
+}
+
+/// Five halvings of the side must leave a pixel.
+pub(crate) fn check_input(shape: [usize; 4]) -> Result<()> {
+    if shape[3] != 3 || shape[1] < 32 || shape[2] < 32 || shape[0] == 0 {
+        return Err(DeepError::Shape {
+            operation: "network input (images, height, width, channels)",
+            got: shape.to_vec(),
+            expected: "at least one image of 32 x 32 pixels and 3 channels".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+impl UsedMoments {
+    fn affine(&self, weight: &[f32], bias: &[f32]) -> Affine {
+        let scale = weight.iter().zip(&self.inverse_deviation).map(|(weight, inverse)| weight * inverse).collect();
+        Affine { mean: self.mean.clone(), scale, bias: bias.to_vec() }
+    }
+
+    fn running(statistics: &RunningStatistics) -> Self {
+        Self { mean: statistics.mean.clone(), inverse_deviation: inverse_deviation(&statistics.variance), from_batch: false }
+    }
+}
+
+/// A batch normalisation with its running statistics.
+pub(crate) fn running_affine(network: &Network, norm: usize) -> Affine {
+    let used = UsedMoments::running(&network.statistics[norm]);
+    let norm = &network.graph.norms[norm];
+    used.affine(&network.parameters[norm.weight], &network.parameters[norm.bias])
+}
+
+impl RunningStatistics {
+    /// Moves towards the moments of a batch; the variance is the unbiased one, as in PyTorch.
+    fn follow(&mut self, batch: &batch_norm::Moments) {
+        let unbiased = batch.count as f32 / (batch.count.max(2) - 1) as f32;
+        for (running, batch) in self.mean.iter_mut().zip(&batch.mean) {
+            *running += MOMENTUM * (batch - *running);
+        }
+        for (running, batch) in self.variance.iter_mut().zip(&batch.variance) {
+            *running += MOMENTUM * (batch * unbiased - *running);
+        }
+    }
+}
+
+fn inverse_deviation(variance: &[f32]) -> Vec<f32> {
+    variance.iter().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect()
+}
+
+fn initial_values(role: Role, count: usize, dimensions: usize, initialisation: Initialisation, generator: &mut ChaCha8Rng) -> Vec<f32> {
+    let uniform = |fan_in: usize, generator: &mut ChaCha8Rng| {
+        let bound = 1.0 / (fan_in as f32).sqrt();
+        let distribution = Uniform::new(-bound, bound).expect("the bound is finite and positive");
+        distribution.sample_iter(generator).take(count).collect()
+    };
+    match role {
+        Role::Weight(layer) if dimensions == 4 => {
+            let deviation = (2.0 / (layer.outputs * layer.kernel * layer.kernel) as f32).sqrt();
+            let distribution = Normal::new(0.0, deviation).expect("the deviation is finite and positive");
+            distribution.sample_iter(generator).take(count).collect()
+        }
+        Role::Weight(layer) => uniform(layer.patch(), generator),
+        Role::Bias { fan_in } => uniform(fan_in, generator),
+        Role::NormWeight { ends_block } => vec![if ends_block && initialisation.zero_residual { 0.0 } else { 1.0 }; count],
+        Role::NormBias => vec![0.0; count],
+    }
+}
+
+/// Adds a gradient to what has already arrived at a node.
+fn accumulate(flow: &mut [Option<Tensor>], node: NodeId, gradient: Tensor, workspace: &mut Workspace) {
+    match &mut flow[node] {
+        None => flow[node] = Some(gradient),
+        Some(sum) => {
+            sum.as_mut_slice().par_chunks_mut(32_768).zip(gradient.as_slice().par_chunks(32_768)).for_each(|(sum, values)| {
+                for (sum, value) in sum.iter_mut().zip(values) {
+                    *sum += value;
+                }
+            });
+            workspace.give(gradient);
+        }
+    }
+}
+
+fn column_sums(values: &Tensor) -> Vec<f32> {
+    let mut sums = vec![0.0f64; values.channels()];
+    for row in values.as_slice().chunks_exact(values.channels()) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += f64::from(*value);
+        }
+    }
+    sums.into_iter().map(|sum| sum as f32).collect()
+}
+
+pub(crate) fn concatenate(parts: Vec<&Tensor>, workspace: &mut Workspace) -> Tensor {
+    let [images, height, width, _] = parts[0].shape();
+    let channels = parts.iter().map(|part| part.channels()).sum();
+    let mut output = workspace.take([images, height, width, channels]);
+    output.as_mut_slice().par_chunks_mut(channels).enumerate().for_each(|(row, mut into)| {
+        for part in &parts {
+            let (target, rest) = into.split_at_mut(part.channels());
+            target.copy_from_slice(&part.as_slice()[row * part.channels()..][..part.channels()]);
+            into = rest;
+        }
+    });
+    output
+}
+
+fn channels_of(from: &Tensor, start: usize, mut into: Tensor) -> Tensor {
+    let (all, channels) = (from.channels(), into.channels());
+    for (target, source) in into.as_mut_slice().chunks_exact_mut(channels).zip(from.as_slice().chunks_exact(all)) {
+        target.copy_from_slice(&source[start..start + channels]);
+    }
+    into
+}
+
+fn dropout_mask(count: usize, probability: f32, generator: &mut ChaCha8Rng) -> Vec<f32> {
+    let keep = 1.0 / (1.0 - probability);
+    let uniform = Uniform::new(0.0f32, 1.0).expect("the unit interval is not empty");
+    uniform.sample_iter(generator).take(count).map(|u| if u < probability { 0.0 } else { keep }).collect()
+}
+
+fn multiply_by(values: &mut Tensor, factors: &[f32]) {
+    for (value, factor) in values.as_mut_slice().iter_mut().zip(factors) {
+        *value *= factor;
+    }
+}

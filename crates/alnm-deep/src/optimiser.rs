@@ -1,0 +1,163 @@
+//! Stochastic gradient descent and AdamW, as PyTorch defines them.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::graph::Role;
+use crate::network::Network;
+
+/// Which parameters weight decay acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightDecayRule {
+    /// All parameters, as PyTorch's optimisers do unless told otherwise.
+    All,
+    /// Weights of convolutions and fully connected layers; not biases, not batch normalisation.
+    WeightsOnly,
+}
+
+/// How parameters follow their gradients. Defaults of the constructors are PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Optimiser {
+    /// `b ← μ·b + (g + λ·p)`, `p ← p − η·b`.
+    Sgd {
+        /// μ in [0, 1).
+        momentum: f32,
+        /// λ ≥ 0.
+        weight_decay: f32,
+    },
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019): `p ← p − η·λ·p − η·m̂ / (√v̂ + ε)`.
+    AdamW {
+        /// Decay of the first moment, in [0, 1).
+        beta1: f32,
+        /// Decay of the second moment, in [0, 1).
+        beta2: f32,
+        /// ε > 0.
+        epsilon: f32,
+        /// λ ≥ 0.
+        weight_decay: f32,
+    },
+}
+
+impl Optimiser {
+    /// AdamW with β = (0.9, 0.999), ε = 1e-8 and the given weight decay.
+    pub fn adamw(weight_decay: f32) -> Self {
+        Self::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay }
+    }
+}
+
+/// What the optimiser remembers between steps.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OptimiserState {
+    /// Momentum, or first moment.
+    pub(crate) first: Vec<Vec<f32>>,
+    /// Second moment; empty for gradient descent.
+    pub(crate) second: Vec<Vec<f32>>,
+    pub(crate) steps: u64,
+}
+
+impl OptimiserState {
+    pub(crate) fn new(optimiser: Optimiser, network: &Network) -> Self {
+        let zeros = || network.parameters.iter().map(|values| vec![0.0; values.len()]).collect();
+        let second = if matches!(optimiser, Optimiser::AdamW { .. }) { zeros() } else { Vec::new() };
+        Self { first: zeros(), second, steps: 0 }
+    }
+
+    /// One step of size `learning_rate`.
+    pub(crate) fn step(
+        &mut self,
+        optimiser: Optimiser,
+        rule: WeightDecayRule,
+        network: &mut Network,
+        gradients: &[Vec<f32>],
+        learning_rate: f32,
+    ) {
+        self.steps += 1;
+        let decays: Vec<bool> = network
+            .graph
+            .parameters
+            .iter()
+            .map(|parameter| rule == WeightDecayRule::All || matches!(parameter.role, Role::Weight(_)))
+            .collect();
+        let first_step = self.steps == 1;
+        match optimiser {
+            Optimiser::Sgd { momentum, weight_decay } => {
+                let parameters = network.parameters.par_iter_mut().zip(gradients).zip(&mut self.first).zip(decays);
+                parameters.for_each(|(((values, gradients), velocity), decays)| {
+                    let decay = if decays { weight_decay } else { 0.0 };
+                    for ((value, gradient), velocity) in values.iter_mut().zip(gradients).zip(velocity) {
+                        let gradient = gradient + decay * *value;
+                        *velocity = if first_step { gradient } else { momentum * *velocity + gradient };
+                        *value -= learning_rate * *velocity;
+                    }
+                });
+            }
+            Optimiser::AdamW { beta1, beta2, epsilon, weight_decay } => {
+                let steps = self.steps as i32;
+                let rate = learning_rate / (1.0 - beta1.powi(steps));
+                let root = (1.0 - f64::from(beta2).powi(steps)).sqrt() as f32;
+                let moments = self.first.par_iter_mut().zip(&mut self.second);
+                network.parameters.par_iter_mut().zip(gradients).zip(moments).zip(decays).for_each(
+                    |(((values, gradients), (first, second)), decays)| {
+                        let keep = if decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
+                        for (((value, gradient), first), second) in values.iter_mut().zip(gradients).zip(first).zip(second) {
+                            *first += (1.0 - beta1) * (gradient - *first);
+                            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+                            *value = keep * *value - rate * *first / (second.sqrt() / root + epsilon);
+                        }
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// How the learning rate moves over the steps of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Schedule {
+    /// The same rate throughout.
+    Constant,
+    /// Rises linearly over the first `warm_up` share of the steps, then falls as half a cosine to zero (Loshchilov and
+    /// Hutter 2017).
+    WarmUpCosine {
+        /// Share of the steps in [0, 1).
+        warm_up: f64,
+    },
+}
+
+impl Schedule {
+    /// The factor on the learning rate in step `step` (from 0) of `total`.
+    pub fn factor(self, step: usize, total: usize) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::WarmUpCosine { warm_up } => {
+                let rising = warm_up * total as f64;
+                let position = step as f64 + 1.0;
+                if position <= rising {
+                    return position / rising;
+                }
+                let progress = (step as f64 - rising.floor()) / (total as f64 - rising.floor()).max(1.0);
+                0.5 * (1.0 + (std::f64::consts::PI * progress.clamp(0.0, 1.0)).cos())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schedule_rises_then_falls_to_zero() {
+        let schedule = Schedule::WarmUpCosine { warm_up: 0.1 };
+        let factors: Vec<f64> = (0..100).map(|step| schedule.factor(step, 100)).collect();
+        assert!(factors[..10].is_sorted());
+        assert!((factors[9] - 1.0).abs() < 1e-12);
+        assert!(factors[10..].iter().rev().is_sorted());
+        assert!(factors[99] < 0.01);
+    }
+}
