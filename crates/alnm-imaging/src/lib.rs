@@ -1,5 +1,6 @@
 //! Medical images in physical space: DICOM, NIfTI, NRRD, MetaImage; N4 bias correction; resampling as ITK; crops; time-intensity curves.
 
+pub mod dicom;
 mod error;
 mod file;
 mod geometry;
