@@ -1,5 +1,11 @@
 //! What can go wrong with an image.
 
+use std::path::PathBuf;
+
+use crate::dicom::SeriesProblem;
+use crate::file::FileFormat;
+use crate::geometry::GeometryDifference;
+
 /// The result of an operation on images.
 pub type Result<T, E = ImagingError> = std::result::Result<T, E>;
 
@@ -25,4 +31,139 @@ pub enum ImagingError {
         /// Shape that the geometry asks for, (z, y, x).
         geometry: [usize; 3],
     },
+    /// Two images that have to lie on the same grid do not.
+    #[error("{operation}: the two grids differ: {difference}; resample one onto the other's grid")]
+    GeometryMismatch {
+        /// The operation that needs one grid.
+        operation: &'static str,
+        /// In what they differ.
+        difference: GeometryDifference,
+    },
+    /// A parameter outside its range.
+    #[error("{operation}: {parameter} is {value}; {requirement}")]
+    InvalidParameter {
+        /// The operation.
+        operation: &'static str,
+        /// Name of the parameter.
+        parameter: &'static str,
+        /// The value found.
+        value: String,
+        /// What it has to satisfy.
+        requirement: &'static str,
+    },
+    /// A region of interest without a voxel.
+    #[error("{operation}: no voxel has the label {label}; labels in the mask: {}", list(present))]
+    EmptyRegion {
+        /// The operation.
+        operation: &'static str,
+        /// The label asked for.
+        label: u32,
+        /// The labels that the mask holds, at most eight.
+        present: Vec<u32>,
+    },
+    /// Voxels that cannot be worked with: not finite, or not a label.
+    #[error("{operation}: the voxel {index:?} (x, y, z) is {value}; {requirement}")]
+    InvalidVoxel {
+        /// The operation.
+        operation: &'static str,
+        /// Index (x, y, z) of the first such voxel.
+        index: [usize; 3],
+        /// Its value.
+        value: f64,
+        /// What it has to satisfy.
+        requirement: &'static str,
+    },
+    /// A file that cannot be read or written.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        problem: FileProblem,
+    },
+    /// The observer asked to stop.
+    #[error("{operation}: cancelled")]
+    Cancelled {
+        /// The operation.
+        operation: &'static str,
+    },
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileProblem {
+    /// The operating system refused.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// Content that belongs to none of the formats read here.
+    #[error(
+        "not a medical image: the content is neither DICOM, NIfTI, NRRD nor MetaImage; a file of the first bytes {first_bytes:02x?} cannot be read"
+    )]
+    UnknownFormat {
+        /// The first bytes of the file.
+        first_bytes: Vec<u8>,
+    },
+    /// A name from which the format to write cannot be told.
+    #[error("unknown file name suffix; use .nii, .nii.gz, .hdr, .img, .nrrd, .nhdr, .mha or .mhd")]
+    UnknownSuffix,
+    /// The header or the data contradict the format's definition.
+    #[error("malformed {format} file: {what}")]
+    Malformed {
+        /// The format.
+        format: FileFormat,
+        /// What is wrong.
+        what: String,
+    },
+    /// The file is well-formed, but holds what this crate does not read.
+    #[error("unsupported {format} file: {what}")]
+    Unsupported {
+        /// The format.
+        format: FileFormat,
+        /// What is not supported, and what to do instead.
+        what: String,
+    },
+    /// The header announces more voxels than may be read.
+    #[error("the header announces {bytes} bytes of voxels; at most {limit} are read")]
+    TooLarge {
+        /// Bytes announced.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The slices of a DICOM series form no volume, or not the one asked for.
+    #[error(transparent)]
+    Series(Box<SeriesProblem>),
+    /// The grid in the header is impossible.
+    #[error(transparent)]
+    Geometry(Box<ImagingError>),
+}
+
+impl FileProblem {
+    pub(crate) fn malformed(format: FileFormat, what: impl Into<String>) -> Self {
+        Self::Malformed { format, what: what.into() }
+    }
+
+    pub(crate) fn unsupported(format: FileFormat, what: impl Into<String>) -> Self {
+        Self::Unsupported { format, what: what.into() }
+    }
+
+    /// The same problem with the file that has it.
+    pub(crate) fn at(self, path: impl Into<PathBuf>) -> ImagingError {
+        ImagingError::File { path: path.into(), problem: self }
+    }
+}
+
+impl From<ImagingError> for FileProblem {
+    fn from(error: ImagingError) -> Self {
+        match error {
+            ImagingError::File { problem, .. } => problem,
+            other => Self::Geometry(Box::new(other)),
+        }
+    }
+}
+
+fn list(labels: &[u32]) -> String {
+    if labels.is_empty() { "none".to_owned() } else { labels.iter().map(u32::to_string).collect::<Vec<_>>().join(", ") }
 }

@@ -11,12 +11,15 @@ use crate::error::{ImagingError, Result};
 ///
 /// A voxel with index `i = (x, y, z)` has its centre at `origin + direction · (spacing ∘ i)`; the columns of
 /// `direction` are the unit vectors of the three index axes.
+///
+/// A two-dimensional image is a grid of one slice whose [`Geometry::dimension`] is 2.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Geometry {
     size: [usize; 3],
     spacing: [f64; 3],
     origin: [f64; 3],
     direction: [[f64; 3]; 3],
+    dimension: usize,
 }
 
 /// The direction of an image whose index axes are the patient's axes.
@@ -45,7 +48,21 @@ impl Geometry {
         if !determinant.is_finite() || determinant.abs() < 1e-6 {
             return invalid("direction", format!("{direction:?}"), "the matrix must be finite and invertible");
         }
-        Ok(Self { size, spacing, origin, direction })
+        Ok(Self { size, spacing, origin, direction, dimension: 3 })
+    }
+
+    /// A two-dimensional grid of `size` pixels (x, y): one slice, 1 mm thick at z = 0, that remembers its dimension.
+    ///
+    /// # Errors
+    /// As [`Geometry::new`].
+    pub fn planar(size: [usize; 2], spacing: [f64; 2], origin: [f64; 2], direction: [[f64; 2]; 2]) -> Result<Self> {
+        let direction = [[direction[0][0], direction[0][1], 0.0], [direction[1][0], direction[1][1], 0.0], [0.0, 0.0, 1.0]];
+        Self::new([size[0], size[1], 1], [spacing[0], spacing[1], 1.0], [origin[0], origin[1], 0.0], direction).map(Self::into_planar)
+    }
+
+    /// The same grid as a two-dimensional one; it has to have one slice.
+    pub(crate) fn into_planar(self) -> Self {
+        Self { dimension: 2, ..self }
     }
 
     /// A grid aligned with the patient's axes whose first voxel lies at the origin.
@@ -54,6 +71,11 @@ impl Geometry {
     /// As [`Geometry::new`].
     pub fn axis_aligned(size: [usize; 3], spacing: [f64; 3]) -> Result<Self> {
         Self::new(size, spacing, [0.0; 3], IDENTITY)
+    }
+
+    /// How many axes the image has: 3, or 2 for an image that was stored as a plane.
+    pub fn dimension(&self) -> usize {
+        self.dimension
     }
 
     /// Voxels along x, y and z.
@@ -107,9 +129,20 @@ impl Geometry {
 
     /// The continuous index (x, y, z) of a point in mm; the inverse of [`Geometry::index_to_point`].
     pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
-        let inverse = inverse(&self.direction);
+        let inverse = self.point_to_index_matrix();
         let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
-        std::array::from_fn(|axis| (0..3).map(|column| inverse[axis][column] * offset[column]).sum::<f64>() / self.spacing[axis])
+        inverse.map(|row| row[0] * offset[0] + row[1] * offset[1] + row[2] * offset[2])
+    }
+
+    /// The matrix that turns an offset from the origin in mm into a continuous index.
+    fn point_to_index_matrix(&self) -> [[f64; 3]; 3] {
+        let inverse = inverse(&self.direction);
+        std::array::from_fn(|axis| inverse[axis].map(|element| element / self.spacing[axis]))
+    }
+
+    /// Index (x, y, z) of the voxel at a position in raster order, x fastest.
+    pub fn index_of(&self, position: usize) -> [usize; 3] {
+        [position % self.size[0], position / self.size[0] % self.size[1], position / self.size[0] / self.size[1]]
     }
 
     /// The same grid cut to `size` voxels from index `start` (x, y, z) on.
@@ -125,7 +158,15 @@ impl Geometry {
             });
         }
         let origin = self.index_to_point(start.map(|i| i as f64));
-        Self::new(size, self.spacing, origin, self.direction)
+        self.with_grid(size, self.spacing, origin)
+    }
+
+    /// A grid with other voxels in the same orientation and of the same dimension.
+    ///
+    /// # Errors
+    /// As [`Geometry::new`].
+    pub fn with_grid(&self, size: [usize; 3], spacing: [f64; 3], origin: [f64; 3]) -> Result<Self> {
+        Ok(Self { dimension: self.dimension, ..Self::new(size, spacing, origin, self.direction)? })
     }
 
     /// The first field in which two grids differ by more than `tolerance`: the rule of ITK, where origins and spacings
@@ -135,6 +176,9 @@ impl Geometry {
         let report = |field, left: String, right: String| Some(GeometryDifference { field, left, right, tolerance });
         let apart = |a: &[f64; 3], b: &[f64; 3], limit: f64| a.iter().zip(b).any(|(a, b)| (a - b).abs() > limit);
         let millimetres = tolerance * self.spacing[0];
+        if self.dimension != other.dimension {
+            return report(GeometryField::Dimension, self.dimension.to_string(), other.dimension.to_string());
+        }
         if self.size != other.size {
             return report(GeometryField::Size, format!("{:?}", self.size), format!("{:?}", other.size));
         }
@@ -153,7 +197,10 @@ impl Geometry {
 
 /// A field of a [`Geometry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GeometryField {
+    /// Number of axes, 2 or 3.
+    Dimension,
     /// Voxels along x, y, z.
     Size,
     /// Centre of the first voxel.
@@ -180,6 +227,7 @@ pub struct GeometryDifference {
 impl fmt::Display for GeometryDifference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let field = match self.field {
+            GeometryField::Dimension => "dimension",
             GeometryField::Size => "size",
             GeometryField::Origin => "origin",
             GeometryField::Spacing => "spacing",

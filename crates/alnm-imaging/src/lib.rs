@@ -1,9 +1,17 @@
 //! Medical images in physical space: DICOM, NIfTI, NRRD, MetaImage; N4 bias correction; resampling as ITK; crops; time-intensity curves.
 
+pub mod dicom;
 mod error;
+mod file;
 mod geometry;
+pub mod nifti;
+pub mod nrrd;
+pub mod region;
+pub mod resample;
 mod volume;
+mod voxel_data;
 
-pub use error::{ImagingError, Result};
+pub use error::{FileProblem, ImagingError, Result};
+pub use file::{FileFormat, MAX_VOXEL_BYTES, read_image, read_mask, read_mask_channel, write_image, write_mask};
 pub use geometry::{Geometry, GeometryDifference, GeometryField};
 pub use volume::{Image, LabelMap, PixelType, Volume, Voxel};

@@ -1,0 +1,260 @@
+//! Voxels as they lie in files: bytes of one type and order, possibly with several components a voxel.
+
+use std::io::{self, Read, Write};
+
+use ndarray::Array3;
+
+use crate::error::FileProblem;
+use crate::file::{FileFormat, MAX_VOXEL_BYTES};
+use crate::geometry::Geometry;
+use crate::volume::{Image, PixelType, Volume, Voxel};
+
+/// Which byte of a number comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ByteOrder {
+    Little,
+    Big,
+}
+
+/// A voxel type that can be decoded from and encoded to bytes.
+pub(crate) trait VoxelBytes: Voxel {
+    const BYTES: usize;
+
+    /// The number in the first [`Self::BYTES`] bytes.
+    fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self;
+
+    fn extend_little_endian(self, bytes: &mut Vec<u8>);
+
+    /// A number written as text.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+macro_rules! voxel_bytes {
+    ($($t:ty),*) => {
+        $(impl VoxelBytes for $t {
+            const BYTES: usize = size_of::<$t>();
+
+            fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self {
+                let bytes = bytes.first_chunk().copied().unwrap_or_default();
+                match order {
+                    ByteOrder::Little => Self::from_le_bytes(bytes),
+                    ByteOrder::Big => Self::from_be_bytes(bytes),
+                }
+            }
+
+            fn extend_little_endian(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+        })*
+    };
+}
+
+voxel_bytes!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
+
+/// Runs an expression with `$t` standing for the Rust type of a [`PixelType`].
+macro_rules! with_type {
+    ($pixel_type:expr, $t:ident => $body:expr) => {
+        match $pixel_type {
+            PixelType::U8 => {
+                type $t = u8;
+                $body
+            }
+            PixelType::I8 => {
+                type $t = i8;
+                $body
+            }
+            PixelType::U16 => {
+                type $t = u16;
+                $body
+            }
+            PixelType::I16 => {
+                type $t = i16;
+                $body
+            }
+            PixelType::U32 => {
+                type $t = u32;
+                $body
+            }
+            PixelType::I32 => {
+                type $t = i32;
+                $body
+            }
+            PixelType::U64 => {
+                type $t = u64;
+                $body
+            }
+            PixelType::I64 => {
+                type $t = i64;
+                $body
+            }
+            PixelType::F32 => {
+                type $t = f32;
+                $body
+            }
+            PixelType::F64 => {
+                type $t = f64;
+                $body
+            }
+        }
+    };
+}
+
+pub(crate) use with_type;
+
+/// How the numbers of one image follow each other in a file.
+#[derive(Debug, Clone)]
+pub(crate) struct VoxelLayout {
+    pub(crate) format: FileFormat,
+    pub(crate) pixel_type: PixelType,
+    pub(crate) order: ByteOrder,
+    pub(crate) geometry: Geometry,
+    /// Numbers for each voxel.
+    pub(crate) components: usize,
+    /// Distance between two components of a voxel, in numbers: 1 when they are interleaved.
+    pub(crate) component_stride: usize,
+}
+
+impl VoxelLayout {
+    /// A layout whose size has been checked against [`MAX_VOXEL_BYTES`].
+    pub(crate) fn checked(self) -> Result<Self, FileProblem> {
+        let bytes = [self.components, self.pixel_type.bytes()]
+            .iter()
+            .try_fold(self.geometry.voxel_count() as u64, |product, &factor| product.checked_mul(factor as u64))
+            .unwrap_or(u64::MAX);
+        if bytes > MAX_VOXEL_BYTES {
+            return Err(FileProblem::TooLarge { bytes, limit: MAX_VOXEL_BYTES });
+        }
+        Ok(self)
+    }
+
+    fn numbers(&self) -> usize {
+        self.geometry.voxel_count() * self.components
+    }
+
+    /// Bytes of all voxels.
+    pub(crate) fn byte_count(&self) -> usize {
+        self.numbers() * self.pixel_type.bytes()
+    }
+
+    /// The component to read: the only one, or the one that was asked for.
+    fn channel(&self, asked: Option<usize>) -> Result<usize, FileProblem> {
+        match asked {
+            None if self.components == 1 => Ok(0),
+            None => Err(FileProblem::unsupported(
+                self.format,
+                format!("{} components a voxel where one is asked for; name the component to read", self.components),
+            )),
+            Some(channel) if channel < self.components => Ok(channel),
+            Some(channel) => {
+                Err(FileProblem::malformed(self.format, format!("component {channel} asked for, the file has {}", self.components)))
+            }
+        }
+    }
+
+    /// Reads one component of every voxel from binary data. Memory grows with the data that is really there, so that a
+    /// header that lies about its size costs nothing.
+    pub(crate) fn read_binary(&self, reader: impl Read, channel: Option<usize>) -> Result<Image, FileProblem> {
+        let channel = self.channel(channel)?;
+        with_type!(self.pixel_type, T => {
+            let mut voxels: Vec<T> = Vec::new();
+            self.for_each_chunk(reader, T::BYTES, |first, chunk| {
+                let numbers = chunk.chunks_exact(T::BYTES).map(|bytes| T::from_bytes(bytes, self.order));
+                if self.components == 1 {
+                    voxels.extend(numbers);
+                } else {
+                    let kept = numbers.enumerate().filter(|(i, _)| (first + i) / self.component_stride % self.components == channel);
+                    voxels.extend(kept.map(|(_, number)| number));
+                }
+            })?;
+            self.assemble(voxels)
+        })
+    }
+
+    /// Reads one component of every voxel from numbers written as text.
+    pub(crate) fn read_text(&self, mut reader: impl Read, channel: Option<usize>) -> Result<Image, FileProblem> {
+        // The longest number of 64 bits written out has 25 characters.
+        const LONGEST_NUMBER: u64 = 32;
+        let channel = self.channel(channel)?;
+        let mut text = String::new();
+        reader.by_ref().take(self.numbers() as u64 * LONGEST_NUMBER).read_to_string(&mut text)?;
+        with_type!(self.pixel_type, T => {
+            let mut voxels = Vec::new();
+            let mut found = 0;
+            let separators = |c: char| c.is_ascii_whitespace() || c == ',';
+            for (i, word) in text.split(separators).filter(|word| !word.is_empty()).take(self.numbers()).enumerate() {
+                let number = <T as VoxelBytes>::parse(word)
+                    .ok_or_else(|| FileProblem::malformed(self.format, format!("{word:?} is not a voxel of type {:?}", self.pixel_type)))?;
+                if i / self.component_stride % self.components == channel {
+                    voxels.push(number);
+                }
+                found = i + 1;
+            }
+            self.expect_numbers(found)?;
+            self.assemble(voxels)
+        })
+    }
+
+    fn for_each_chunk(&self, mut reader: impl Read, width: usize, mut work: impl FnMut(usize, &[u8])) -> Result<(), FileProblem> {
+        const CHUNK: usize = 1 << 16;
+        let mut buffer = vec![0u8; CHUNK];
+        let mut done = 0;
+        while done < self.numbers() {
+            let wanted = CHUNK.min((self.numbers() - done) * width);
+            let read = read_up_to(&mut reader, &mut buffer[..wanted])?;
+            work(done, &buffer[..read - read % width]);
+            done += read / width;
+            if read < wanted {
+                break;
+            }
+        }
+        self.expect_numbers(done)
+    }
+
+    fn expect_numbers(&self, found: usize) -> Result<(), FileProblem> {
+        if found == self.numbers() {
+            return Ok(());
+        }
+        let what = format!("the data end after {found} of {} numbers; the file is truncated or its header is wrong", self.numbers());
+        Err(FileProblem::malformed(self.format, what))
+    }
+
+    fn assemble<T: VoxelBytes>(&self, voxels: Vec<T>) -> Result<Image, FileProblem> {
+        let data = Array3::from_shape_vec(self.geometry.shape(), voxels)
+            .map_err(|error| FileProblem::malformed(self.format, error.to_string()))?;
+        Ok(T::into_image(Volume::new(data, self.geometry.clone())?))
+    }
+}
+
+/// Fills the buffer as far as the reader has bytes.
+fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Writes voxels in raster order, little endian.
+pub(crate) fn write_binary(writer: &mut impl Write, image: &Image) -> io::Result<()> {
+    const CHUNK: usize = 1 << 14;
+    crate::with_volume!(image, volume => {
+        let mut bytes = Vec::with_capacity(CHUNK * 8);
+        for chunk in volume.as_slice().chunks(CHUNK) {
+            bytes.clear();
+            for voxel in chunk {
+                voxel.extend_little_endian(&mut bytes);
+            }
+            writer.write_all(&bytes)?;
+        }
+        Ok(())
+    })
+}
