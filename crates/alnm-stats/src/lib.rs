@@ -1,1 +1,44 @@
-//! Biostatistics for prediction models: hypothesis tests, ROC and DeLong, calibration, decision curves, agreement, bootstrap.
+#![doc = include_str!("../README.md")]
+
+pub mod agreement;
+pub mod anova;
+pub mod bootstrap;
+pub mod calibration;
+pub mod confusion;
+pub mod contingency;
+pub mod correlation;
+pub mod decision_curve;
+pub mod delong;
+pub mod describe;
+pub mod distribution;
+pub mod effect_size;
+mod error;
+pub mod fisher;
+pub mod icc;
+pub mod kolmogorov_smirnov;
+mod labels;
+pub mod linear;
+pub mod loess;
+pub mod lowess;
+pub mod missing;
+pub mod multiplicity;
+pub mod normality;
+pub mod optimism;
+pub mod permutation;
+pub mod precision_recall;
+pub mod proportion;
+pub mod rank;
+pub mod rank_sum;
+pub mod reclassification;
+pub mod roc;
+pub mod root;
+pub mod sample_size;
+pub mod signed_rank;
+pub mod t_test;
+pub mod table_one;
+mod test_result;
+pub mod variance;
+
+pub use error::{Result, StatsError};
+pub use labels::Labels;
+pub use test_result::{Alternative, Interval, TestResult};

@@ -1,0 +1,178 @@
+//! DeLong's variance of the area under the ROC curve, its interval and tests (DeLong, DeLong and Clarke-Pearson 1988), in O(n log n).
+
+use crate::distribution::{normal_cdf, normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided, t_upper_tail};
+use crate::error::{Result, StatsError, require_finite, require_level, require_same_length};
+use crate::rank::midranks;
+use crate::roc::{Direction, RocCurve};
+use crate::{Alternative, Interval, Labels, TestResult};
+use serde::{Deserialize, Serialize};
+
+/// An area with DeLong's variance.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AucEstimate {
+    /// Area under the curve.
+    pub auc: f64,
+    /// DeLong variance; NaN when a class has a single member.
+    pub variance: f64,
+    /// Normal interval, clipped to [0, 1]; NaN when the variance is.
+    pub interval: Interval,
+}
+
+impl AucEstimate {
+    /// Standard error of the area.
+    #[must_use]
+    pub fn standard_error(&self) -> f64 {
+        self.variance.sqrt()
+    }
+}
+
+/// Area of the curve with DeLong's variance and interval. A perfect curve has variance 0 and the interval [1, 1].
+///
+/// # Errors
+/// [`StatsError::Parameter`] for the level.
+///
+/// ```
+/// use alnm_stats::{Labels, delong::auc_estimate, roc::{Direction, RocCurve}};
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let roc = RocCurve::new(&labels, &[0.1, 0.4, 0.35, 0.2, 0.8], Direction::HigherIsPositive)?;
+/// let area = auc_estimate(&roc, 0.95)?;
+/// assert!(area.interval.contains(area.auc));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
+pub fn auc_estimate(roc: &RocCurve, level: f64) -> Result<AucEstimate> {
+    require_level(level)?;
+    let auc = roc.auc();
+    let (m, n) = (roc.cases as f64, roc.controls as f64);
+    // All observations between two thresholds share a score, and with it their placement value.
+    let (mut of_cases, mut of_controls) = (0.0, 0.0);
+    for i in 1..roc.len() {
+        let cases = (roc.true_positives[i - 1] - roc.true_positives[i]) as f64;
+        let controls = (roc.false_positives[i - 1] - roc.false_positives[i]) as f64;
+        let controls_below = n - (roc.false_positives[i - 1] + roc.false_positives[i]) as f64 / 2.0;
+        let cases_above = (roc.true_positives[i - 1] + roc.true_positives[i]) as f64 / 2.0;
+        of_cases += cases * (controls_below / n - auc).powi(2);
+        of_controls += controls * (cases_above / m - auc).powi(2);
+    }
+    let variance = of_cases / (m - 1.0) / m + of_controls / (n - 1.0) / n;
+    let half = normal_quantile(0.5 + level / 2.0) * variance.sqrt();
+    let clip = |v: f64| if v.is_nan() { v } else { v.clamp(0.0, 1.0) };
+    Ok(AucEstimate { auc, variance, interval: Interval { lower: clip(auc - half), upper: clip(auc + half), level } })
+}
+
+/// Placement values: for each case the share of controls it exceeds, for each control the share of cases above it.
+struct Placements {
+    auc: f64,
+    cases: Vec<f64>,
+    controls: Vec<f64>,
+}
+
+impl Placements {
+    fn of(labels: &Labels, scores: &[f64], direction: Direction) -> Result<Self> {
+        const OPERATION: &str = "DeLong placement values";
+        require_same_length(OPERATION, labels.len(), scores.len())?;
+        require_finite(OPERATION, scores)?;
+        labels.require_both(OPERATION)?;
+        let oriented: Vec<f64> = scores.iter().map(|s| s * direction.sign()).collect();
+        let overall = midranks(&oriented);
+        let groups = labels.split(&oriented)?;
+        let (within_cases, within_controls) = (midranks(&groups.positive), midranks(&groups.negative));
+        let (m, n) = (within_cases.len() as f64, within_controls.len() as f64);
+        let mut placements =
+            Self { auc: 0.0, cases: Vec::with_capacity(within_cases.len()), controls: Vec::with_capacity(within_controls.len()) };
+        for (&rank, &label) in overall.iter().zip(labels.as_slice()) {
+            if label {
+                placements.cases.push((rank - within_cases[placements.cases.len()]) / n);
+            } else {
+                placements.controls.push(1.0 - (rank - within_controls[placements.controls.len()]) / m);
+            }
+        }
+        placements.auc = placements.cases.iter().sum::<f64>() / m;
+        Ok(placements)
+    }
+
+    fn covariance(&self, other: &Self) -> f64 {
+        let part = |a: &[f64], b: &[f64]| {
+            let n = a.len() as f64;
+            a.iter().zip(b).map(|(x, y)| (x - self.auc) * (y - other.auc)).sum::<f64>() / (n - 1.0) / n
+        };
+        part(&self.cases, &other.cases) + part(&self.controls, &other.controls)
+    }
+}
+
+/// One marker: scores and the direction in which they speak for the event.
+#[derive(Debug, Clone, Copy)]
+pub struct Marker<'a> {
+    /// One score a patient.
+    pub scores: &'a [f64],
+    /// Which scores speak for the event.
+    pub direction: Direction,
+}
+
+/// DeLong covariance of the areas of two markers measured on the same patients.
+///
+/// # Errors
+/// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`] for a missing score.
+pub fn covariance(labels: &Labels, first: Marker<'_>, second: Marker<'_>) -> Result<f64> {
+    let a = Placements::of(labels, first.scores, first.direction)?;
+    let b = Placements::of(labels, second.scores, second.direction)?;
+    Ok(a.covariance(&b))
+}
+
+/// DeLong's test of two correlated areas: both markers measured on the same patients. The estimate is the two areas, the interval is for
+/// their difference first − second. Identical curves give Z = 0 and p = 1.
+///
+/// # Errors
+/// As [`covariance`]; [`StatsError::TooFew`] when a class has a single member.
+pub fn paired_test(labels: &Labels, first: Marker<'_>, second: Marker<'_>, alternative: Alternative, level: f64) -> Result<TestResult> {
+    const OPERATION: &str = "paired DeLong test";
+    require_level(level)?;
+    crate::error::require_count(OPERATION, 2, labels.positives().min(labels.negatives()))?;
+    let a = Placements::of(labels, first.scores, first.direction)?;
+    let b = Placements::of(labels, second.scores, second.direction)?;
+    let variance = (a.covariance(&a) + b.covariance(&b) - 2.0 * a.covariance(&b)).max(0.0);
+    let difference = a.auc - b.auc;
+    let z = if difference == 0.0 && variance == 0.0 { 0.0 } else { difference / variance.sqrt() };
+    let p = match alternative {
+        Alternative::TwoSided => normal_two_sided(z),
+        Alternative::Less => normal_cdf(z),
+        Alternative::Greater => normal_upper_tail(z),
+    };
+    let half = normal_quantile(0.5 + level / 2.0) * variance.sqrt();
+    Ok(TestResult::new("DeLong's test for two correlated ROC curves", z, &[], p).with_estimate(&[a.auc, b.auc]).with_interval(
+        difference - half,
+        difference + half,
+        level,
+    ))
+}
+
+/// DeLong's test of two independent areas (pROC): D = (A₁ − A₂)/√(V₁ + V₂) against Student's t with Satterthwaite's degrees of freedom.
+///
+/// # Errors
+/// [`StatsError::TooFew`] when a class of a curve has a single member.
+pub fn unpaired_test(first: &RocCurve, second: &RocCurve, alternative: Alternative) -> Result<TestResult> {
+    const OPERATION: &str = "unpaired DeLong test";
+    let smallest = [first.cases, first.controls, second.cases, second.controls].into_iter().min().unwrap_or(0);
+    if smallest < 2 {
+        return Err(StatsError::TooFew { operation: OPERATION, needed: 2, got: smallest });
+    }
+    let (a, b) = (auc_estimate(first, 0.95)?, auc_estimate(second, 0.95)?);
+    let total = a.variance + b.variance;
+    let d = (a.auc - b.auc) / total.sqrt();
+    let size = |roc: &RocCurve| (roc.cases + roc.controls) as f64;
+    let df = total * total / (a.variance.powi(2) / (size(first) - 1.0) + b.variance.powi(2) / (size(second) - 1.0));
+    let p = match alternative {
+        Alternative::TwoSided => t_two_sided(d, df),
+        Alternative::Less => t_upper_tail(-d, df),
+        Alternative::Greater => t_upper_tail(d, df),
+    };
+    Ok(TestResult::new("DeLong's test for two ROC curves", d, &[df], p).with_estimate(&[a.auc, b.auc]))
+}
+
+/// Standard error of an area by Hanley and McNeil's (1982) formula, from the area and the sizes alone.
+#[must_use]
+pub fn hanley_mcneil_standard_error(auc: f64, cases: usize, controls: usize) -> f64 {
+    let (m, n) = (cases as f64, controls as f64);
+    let q1 = auc / (2.0 - auc);
+    let q2 = 2.0 * auc * auc / (1.0 + auc);
+    ((auc * (1.0 - auc) + (m - 1.0) * (q1 - auc * auc) + (n - 1.0) * (q2 - auc * auc)) / (m * n)).sqrt()
+}

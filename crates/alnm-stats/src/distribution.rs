@@ -1,0 +1,245 @@
+//! Tail probabilities and quantiles of the distributions that the tests refer to.
+//!
+//! Probabilities come from the regularised incomplete beta and gamma functions of `statrs`; upper tails are computed directly, never as
+//! `1 - cdf`, so that small p-values keep their digits. Quantiles solve `cdf(x) = p` by Newton steps inside a shrinking bracket.
+
+use statrs::function::beta::{beta_reg, ln_beta};
+use statrs::function::erf::{erfc, erfc_inv};
+use statrs::function::gamma::{gamma_lr, gamma_ur, ln_gamma};
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
+
+/// P(Z ≤ z) for the standard normal distribution.
+#[must_use]
+pub fn normal_cdf(z: f64) -> f64 {
+    0.5 * erfc(-z * FRAC_1_SQRT_2)
+}
+
+/// P(Z > z) for the standard normal distribution.
+#[must_use]
+pub fn normal_upper_tail(z: f64) -> f64 {
+    0.5 * erfc(z * FRAC_1_SQRT_2)
+}
+
+/// P(|Z| > |z|) for the standard normal distribution.
+#[must_use]
+pub fn normal_two_sided(z: f64) -> f64 {
+    erfc(z.abs() * FRAC_1_SQRT_2)
+}
+
+/// Quantile of the standard normal distribution, `p` in [0, 1].
+#[must_use]
+pub fn normal_quantile(p: f64) -> f64 {
+    if p <= 0.0 {
+        return if p == 0.0 { f64::NEG_INFINITY } else { f64::NAN };
+    }
+    if p >= 1.0 {
+        return if p == 1.0 { f64::INFINITY } else { f64::NAN };
+    }
+    let z = -SQRT_2 * erfc_inv(2.0 * p);
+    if !z.is_finite() || z.abs() > 37.0 {
+        return z;
+    }
+    // One Newton step takes the rational approximation of the inverse to full precision.
+    let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    z - (normal_cdf(z) - p) / density
+}
+
+/// P(X > x) for the chi-squared distribution with `df` degrees of freedom.
+#[must_use]
+pub fn chi_squared_upper_tail(x: f64, df: f64) -> f64 {
+    if x.is_nan() || df.is_nan() || df < 0.0 {
+        f64::NAN
+    } else if df == 0.0 {
+        // All mass lies at 0.
+        if x > 0.0 { 0.0 } else { 1.0 }
+    } else if x <= 0.0 {
+        1.0
+    } else if x.is_infinite() {
+        0.0
+    } else {
+        gamma_ur(df / 2.0, x / 2.0)
+    }
+}
+
+/// Quantile of the chi-squared distribution with `df` degrees of freedom.
+#[must_use]
+pub fn chi_squared_quantile(p: f64, df: f64) -> f64 {
+    2.0 * gamma_quantile(p, df / 2.0)
+}
+
+/// Quantile of the gamma distribution with the given shape and rate 1.
+#[must_use]
+pub fn gamma_quantile(p: f64, shape: f64) -> f64 {
+    if p.is_nan() || shape.is_nan() || shape <= 0.0 {
+        return f64::NAN;
+    }
+    if p <= 0.0 {
+        return 0.0;
+    }
+    if p >= 1.0 {
+        return f64::INFINITY;
+    }
+    let log_norm = ln_gamma(shape);
+    // Wilson and Hilferty's cube-root approximation starts the search.
+    let c = 1.0 / (9.0 * shape);
+    let start = (shape * (1.0 - c + normal_quantile(p) * c.sqrt()).powi(3)).max(1e-300);
+    let mut high = start.max(1.0);
+    while gamma_lr(shape, high) < p {
+        high *= 2.0;
+    }
+    invert(p, 0.0, high, start, |x| gamma_lr(shape, x), |x| ((shape - 1.0) * x.ln() - x - log_norm).exp())
+}
+
+/// P(X ≤ x) for the beta distribution with shapes `a` and `b`.
+#[must_use]
+pub fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
+    if x.is_nan() { f64::NAN } else { beta_reg(a, b, x.clamp(0.0, 1.0)) }
+}
+
+/// Quantile of the beta distribution with shapes `a` and `b`.
+#[must_use]
+pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
+    if p.is_nan() || a.is_nan() || b.is_nan() || a <= 0.0 || b <= 0.0 {
+        return f64::NAN;
+    }
+    if p <= 0.0 {
+        return 0.0;
+    }
+    if p >= 1.0 {
+        return 1.0;
+    }
+    let log_norm = ln_beta(a, b);
+    let density = |x: f64| ((a - 1.0) * x.ln() + (b - 1.0) * (-x).ln_1p() - log_norm).exp();
+    invert(p, 0.0, 1.0, a / (a + b), |x| beta_reg(a, b, x), density)
+}
+
+/// P(T > t) for Student's distribution with `df` degrees of freedom (not necessarily a whole number).
+#[must_use]
+pub fn t_upper_tail(t: f64, df: f64) -> f64 {
+    if t.is_nan() || df.is_nan() || df <= 0.0 {
+        return f64::NAN;
+    }
+    if t.is_infinite() {
+        return if t > 0.0 { 0.0 } else { 1.0 };
+    }
+    let tail = 0.5 * beta_reg(df / 2.0, 0.5, df / (df + t * t));
+    if t >= 0.0 { tail } else { 1.0 - tail }
+}
+
+/// P(|T| > |t|) for Student's distribution with `df` degrees of freedom.
+#[must_use]
+pub fn t_two_sided(t: f64, df: f64) -> f64 {
+    (2.0 * t_upper_tail(t.abs(), df)).min(1.0)
+}
+
+/// Quantile of Student's distribution with `df` degrees of freedom.
+#[must_use]
+pub fn t_quantile(p: f64, df: f64) -> f64 {
+    if df.is_nan() || p.is_nan() {
+        return f64::NAN;
+    }
+    let central = (2.0 * p - 1.0).abs();
+    let y = beta_quantile(central, 0.5, df / 2.0);
+    let t = (df * y / (1.0 - y)).sqrt();
+    if p < 0.5 { -t } else { t }
+}
+
+/// P(F ≤ f) for Fisher's distribution with `d1` and `d2` degrees of freedom.
+#[must_use]
+pub fn f_cdf(f: f64, d1: f64, d2: f64) -> f64 {
+    if f.is_nan() || d1.is_nan() || d2.is_nan() || d1 <= 0.0 || d2 <= 0.0 {
+        f64::NAN
+    } else if f <= 0.0 {
+        0.0
+    } else if f.is_infinite() {
+        1.0
+    } else {
+        beta_reg(d1 / 2.0, d2 / 2.0, d1 * f / (d1 * f + d2))
+    }
+}
+
+/// P(F > f) for Fisher's distribution with `d1` and `d2` degrees of freedom.
+#[must_use]
+pub fn f_upper_tail(f: f64, d1: f64, d2: f64) -> f64 {
+    if f.is_nan() || d1.is_nan() || d2.is_nan() || d1 <= 0.0 || d2 <= 0.0 {
+        f64::NAN
+    } else if f <= 0.0 {
+        1.0
+    } else if f.is_infinite() {
+        0.0
+    } else {
+        beta_reg(d2 / 2.0, d1 / 2.0, d2 / (d2 + d1 * f))
+    }
+}
+
+/// Quantile of Fisher's distribution with `d1` and `d2` degrees of freedom.
+#[must_use]
+pub fn f_quantile(p: f64, d1: f64, d2: f64) -> f64 {
+    // The smaller of x and 1 - x is solved for, so that neither end loses digits.
+    let x = beta_quantile(p, d1 / 2.0, d2 / 2.0);
+    if x < 0.5 {
+        d2 * x / (d1 * (1.0 - x))
+    } else {
+        let y = beta_quantile(1.0 - p, d2 / 2.0, d1 / 2.0);
+        d2 * (1.0 - y) / (d1 * y)
+    }
+}
+
+/// Solves `cdf(x) = p` in `[low, high]`.
+fn invert(p: f64, low: f64, high: f64, start: f64, cdf: impl Fn(f64) -> f64, density: impl Fn(f64) -> f64) -> f64 {
+    let (mut low, mut high) = (low, high);
+    let mut x = if start > low && start < high { start } else { 0.5 * (low + high) };
+    for _ in 0..200 {
+        let excess = cdf(x) - p;
+        if excess == 0.0 {
+            return x;
+        }
+        if excess > 0.0 {
+            high = x;
+        } else {
+            low = x;
+        }
+        let newton = x - excess / density(x);
+        // Far from the root the geometric mean halves the exponent, so that quantiles near 0 are found as fast as others.
+        let next = if newton > low && newton < high {
+            newton
+        } else if low > 0.0 && high / low > 4.0 {
+            (low * high).sqrt()
+        } else if low == 0.0 && high < 1e-3 {
+            high * 1e-2
+        } else {
+            0.5 * (low + high)
+        };
+        if (next - x).abs() <= 2e-16 * x.abs() || high <= low || next < f64::MIN_POSITIVE {
+            return next;
+        }
+        x = next;
+    }
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    // R 4.2.2: qnorm, qchisq, qt, qf, qbeta, pf(lower.tail = FALSE), pt(lower.tail = FALSE).
+    #[test]
+    fn quantiles_and_tails_equal_r() {
+        assert_relative_eq!(normal_quantile(0.975), 1.959963984540054, max_relative = 1e-14);
+        assert_relative_eq!(normal_quantile(1e-10), -6.361340902404056, max_relative = 1e-13);
+        assert_relative_eq!(chi_squared_quantile(0.95, 1.0), 3.841458820694124, max_relative = 1e-13);
+        assert_relative_eq!(t_quantile(0.975, 10.0), 2.228138851986273, max_relative = 1e-13);
+        assert_relative_eq!(f_quantile(0.975, 5.0, 18.0), 3.381968, max_relative = 1e-6);
+        assert_relative_eq!(t_upper_tail(12.0, 7.0), 3.203848e-06, max_relative = 1e-6);
+    }
+
+    #[test]
+    fn quantiles_invert_the_distribution() {
+        for &p in &[1e-8, 0.01, 0.3, 0.5, 0.9, 0.999] {
+            assert_relative_eq!(beta_cdf(beta_quantile(p, 0.7, 40.0), 0.7, 40.0), p, max_relative = 1e-12);
+            assert_relative_eq!(f_cdf(f_quantile(p, 3.3, 29.0), 3.3, 29.0), p, max_relative = 1e-11);
+            assert_relative_eq!(1.0 - chi_squared_upper_tail(chi_squared_quantile(p, 4.0), 4.0), p, max_relative = 1e-7);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Local quadratic regression on one variable (Cleveland and Devlin 1988), as R's `loess(family = "gaussian")`.
+
+use crate::describe::sorted;
+use crate::error::{Result, StatsError, require_count, require_finite, require_same_length};
+use serde::{Deserialize, Serialize};
+
+/// How the surface is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum LoessSurface {
+    /// A local fit at every point.
+    #[default]
+    Direct,
+    /// R's default: local fits at the vertices of a k-d tree, cubic blending between them. Differs from the direct surface in the third
+    /// digit and is here to reproduce R.
+    Interpolate,
+}
+
+/// Parameters of the regression.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LoessParams {
+    /// Share of the points in a neighbourhood, above 0; above 1 the bandwidth grows; default 0.75.
+    pub span: f64,
+    /// How the surface is computed.
+    pub surface: LoessSurface,
+}
+
+impl Default for LoessParams {
+    fn default() -> Self {
+        Self { span: 0.75, surface: LoessSurface::Direct }
+    }
+}
+
+/// A fitted local regression.
+#[derive(Debug, Clone)]
+pub struct Loess {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    params: LoessParams,
+    neighbours: usize,
+    vertices: Vec<Vertex>,
+}
+
+/// A place with the value and slope of its local fit.
+#[derive(Debug, Clone, Copy)]
+struct Vertex {
+    at: f64,
+    value: f64,
+    slope: f64,
+}
+
+impl Loess {
+    /// Fits `y` over `x`.
+    ///
+    /// # Errors
+    /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below three points in a neighbourhood, [`StatsError::NonFinite`],
+    /// [`StatsError::Parameter`] for the span, [`StatsError::Undefined`] when a neighbourhood holds a single value of `x`.
+    pub fn fit(x: &[f64], y: &[f64], params: LoessParams) -> Result<Self> {
+        const OPERATION: &str = "loess";
+        require_same_length(OPERATION, x.len(), y.len())?;
+        require_finite(OPERATION, x)?;
+        require_finite(OPERATION, y)?;
+        if params.span.is_nan() || params.span <= 0.0 {
+            return Err(StatsError::Parameter { name: "span", range: "above 0", value: params.span });
+        }
+        let n = x.len();
+        let neighbours = n.min((n as f64 * params.span + 1e-5) as usize);
+        require_count(OPERATION, 3, neighbours)?;
+        let mut fit = Self { x: x.to_vec(), y: y.to_vec(), params, neighbours, vertices: Vec::new() };
+        if params.surface == LoessSurface::Interpolate {
+            let places = vertex_places(&sorted(x), (n as f64 * params.span * 0.2) as usize);
+            fit.vertices = places.into_iter().map(|at| fit.local(at)).collect::<Result<_>>()?;
+        }
+        Ok(fit)
+    }
+
+    /// Value of the curve at `at`.
+    ///
+    /// # Errors
+    /// [`StatsError::Undefined`] when the neighbourhood holds a single value of `x`, or beyond the data on an interpolated surface.
+    pub fn predict(&self, at: f64) -> Result<f64> {
+        match self.params.surface {
+            LoessSurface::Direct => Ok(self.local(at)?.value),
+            LoessSurface::Interpolate => {
+                let right = self.vertices.partition_point(|v| v.at < at);
+                if right == self.vertices.len() || (right == 0 && self.vertices[0].at != at) {
+                    return Err(StatsError::Undefined { operation: "loess", reason: "an interpolated surface ends with the data" });
+                }
+                Ok(blend(self.vertices[right.max(1) - 1], self.vertices[right.max(1)], at))
+            }
+        }
+    }
+
+    /// Values of the curve at the data, in their order.
+    ///
+    /// # Errors
+    /// As [`Loess::predict`].
+    pub fn fitted(&self) -> Result<Vec<f64>> {
+        self.x.iter().map(|&at| self.predict(at)).collect()
+    }
+
+    /// Local quadratic fit with tricube weights. Columns are scaled to length 1; directions that the neighbourhood does not determine are
+    /// left out by the pseudo-inverse.
+    fn local(&self, at: f64) -> Result<Vertex> {
+        let mut distances: Vec<f64> = self.x.iter().map(|v| (v - at).powi(2)).collect();
+        let (_, &mut furthest, _) = distances.select_nth_unstable_by(self.neighbours - 1, f64::total_cmp);
+        let bandwidth = furthest * self.params.span.max(1.0);
+        if bandwidth <= 0.0 {
+            return Err(StatsError::Undefined { operation: "loess", reason: "a neighbourhood holds a single value" });
+        }
+        let mut design: Vec<[f64; 3]> = Vec::with_capacity(self.neighbours);
+        let mut response = Vec::with_capacity(self.neighbours);
+        for (&x, &y) in self.x.iter().zip(&self.y) {
+            let squared = (x - at).powi(2);
+            if squared < bandwidth && squared <= furthest {
+                let w = (1.0 - (squared / bandwidth).sqrt().powi(3)).powi(3).sqrt();
+                design.push([w, w * (x - at), w * squared]);
+                response.push(w * y);
+            }
+        }
+        let coefficients = least_squares(design, &response);
+        Ok(Vertex { at, value: coefficients[0], slope: coefficients[1] })
+    }
+}
+
+/// Minimum-norm least squares with three unknowns by one-sided Jacobi rotations (Hestenes 1958).
+fn least_squares(mut design: Vec<[f64; 3]>, response: &[f64]) -> [f64; 3] {
+    let mut lengths = [1.0; 3];
+    for (c, length) in lengths.iter_mut().enumerate() {
+        let norm = design.iter().map(|r| r[c] * r[c]).sum::<f64>().sqrt();
+        if norm > 0.0 {
+            *length = norm;
+            design.iter_mut().for_each(|r| r[c] /= norm);
+        }
+    }
+    let mut v = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+    for _ in 0..60 {
+        let mut rotated = false;
+        for (p, q) in [(0, 1), (0, 2), (1, 2)] {
+            let product = |a: usize, b: usize| design.iter().map(|r| r[a] * r[b]).sum::<f64>();
+            let (alpha, beta, gamma) = (product(p, p), product(q, q), product(p, q));
+            if gamma.abs() <= 1e-15 * (alpha * beta).sqrt() || gamma == 0.0 {
+                continue;
+            }
+            rotated = true;
+            let zeta = (beta - alpha) / (2.0 * gamma);
+            let t = zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt());
+            let c = 1.0 / (1.0 + t * t).sqrt();
+            let s = c * t;
+            for r in design.iter_mut().chain(v.iter_mut()) {
+                let (a, b) = (r[p], r[q]);
+                r[p] = c * a - s * b;
+                r[q] = s * a + c * b;
+            }
+        }
+        if !rotated {
+            break;
+        }
+    }
+    let singular = [0, 1, 2].map(|c| design.iter().map(|r| r[c] * r[c]).sum::<f64>().sqrt());
+    let smallest = singular.iter().copied().fold(0.0, f64::max) * 100.0 * f64::EPSILON;
+    let mut solution = [0.0; 3];
+    for c in 0..3 {
+        if singular[c] > smallest {
+            let projection = design.iter().zip(response).map(|(r, y)| r[c] * y).sum::<f64>() / (singular[c] * singular[c]);
+            for (k, s) in solution.iter_mut().enumerate() {
+                *s += v[k][c] * projection;
+            }
+        }
+    }
+    [solution[0] / lengths[0], solution[1] / lengths[1], solution[2] / lengths[2]]
+}
+
+/// Vertices of the one-dimensional k-d tree: the slightly widened range, cut near medians until a cell holds at most `cell` points.
+fn vertex_places(x: &[f64], cell: usize) -> Vec<f64> {
+    let (low, high) = (x[0], x[x.len() - 1]);
+    let margin = 0.005 * (high - low).max(1e-10 * low.abs().max(high.abs()) + 1e-30);
+    let mut places = vec![low - margin, high + margin];
+    cut(x, 0, x.len() - 1, (low - margin, high + margin), cell, &mut places);
+    places.sort_unstable_by(f64::total_cmp);
+    places
+}
+
+fn cut(x: &[f64], l: usize, u: usize, (low, high): (f64, f64), cell: usize, places: &mut Vec<f64>) {
+    if u + 1 - l <= cell {
+        return;
+    }
+    // Positions are counted from 1 in the halving rule, so that the lower half gets the middle one.
+    let middle = (l + u + 2) / 2 - 1;
+    // The nearest gap between distinct values, tried alternately to the right and to the left of the middle.
+    let mut offset = 0i64;
+    let m = loop {
+        let candidate = middle as i64 + offset;
+        if candidate >= u as i64 || candidate < l as i64 {
+            break middle;
+        }
+        let m = candidate as usize;
+        if x[m] != x[m + 1] {
+            break m;
+        }
+        offset = -offset;
+        if offset >= 0 {
+            offset += 1;
+        }
+    };
+    if x[m] == low || x[m] == high || m + 1 > u {
+        return;
+    }
+    let place = (x[m] + x[m + 1]) / 2.0;
+    if place == low || place == high || places.contains(&place) {
+        return;
+    }
+    places.push(place);
+    cut(x, l, m, (low, place), cell, places);
+    cut(x, m + 1, u, (place, high), cell, places);
+}
+
+/// Cubic Hermite interpolation between two vertices.
+fn blend(left: Vertex, right: Vertex, at: f64) -> f64 {
+    let width = right.at - left.at;
+    let h = (at - left.at) / width;
+    let g = 1.0 - h;
+    g * g * (1.0 + 2.0 * h) * left.value
+        + h * h * (3.0 - 2.0 * h) * right.value
+        + (h * g * g * left.slope - h * h * g * right.slope) * width
+}

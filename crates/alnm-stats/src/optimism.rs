@@ -1,0 +1,82 @@
+//! Optimism-corrected validation by the bootstrap (Harrell; `rms::validate`).
+
+use crate::Labels;
+use crate::bootstrap::{Resampling, resample_rows, resample_stratified};
+use crate::error::{Result, StatsError, require_count};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Whether resamples keep the number of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Stratification {
+    /// Plain resamples of all rows, as `rms::validate`.
+    None,
+    /// Resamples within the outcome classes, which keeps small cohorts from losing a class.
+    #[default]
+    ByOutcome,
+}
+
+/// A performance measure, apparent and corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OptimismCorrected {
+    /// Measure of the model on the data that it was fitted to.
+    pub apparent: f64,
+    /// Mean over the resamples of the measure on the resample.
+    pub training: f64,
+    /// Mean over the resamples of the measure on the original data.
+    pub test: f64,
+    /// training − test.
+    pub optimism: f64,
+    /// apparent − optimism.
+    pub corrected: f64,
+    /// Number of resamples that could be fitted and measured.
+    pub resamples: usize,
+}
+
+/// Validates a modelling procedure: every step that looks at the outcome belongs inside `fit`. `fit` builds a model from rows and returns
+/// `None` when it cannot; `measure` judges a model on rows, one number a measure. One result a measure, in that order.
+///
+/// # Errors
+/// [`StatsError::TooFew`] without rows, [`StatsError::Undefined`] when the full data cannot be fitted,
+/// [`StatsError::NoValidResample`] when no resample can.
+pub fn validate<M>(
+    labels: &Labels,
+    stratification: Stratification,
+    resampling: Resampling,
+    fit: impl Fn(&[usize]) -> Option<M> + Sync,
+    measure: impl Fn(&M, &[usize]) -> Vec<f64> + Sync,
+) -> Result<Vec<OptimismCorrected>> {
+    const OPERATION: &str = "optimism-corrected validation";
+    let n = labels.len();
+    require_count(OPERATION, 2, n)?;
+    let all: Vec<usize> = (0..n).collect();
+    let model =
+        fit(&all).ok_or(StatsError::Undefined { operation: OPERATION, reason: "the model could not be fitted to the full data" })?;
+    let apparent = measure(&model, &all);
+    let resampled: Vec<(Vec<f64>, Vec<f64>)> = (0..resampling.resamples)
+        .into_par_iter()
+        .filter_map(|b| {
+            let rows = match stratification {
+                Stratification::None => resample_rows(n, resampling.seed, b),
+                Stratification::ByOutcome => resample_stratified(labels, resampling.seed, b),
+            };
+            let model = fit(&rows)?;
+            let measured = (measure(&model, &rows), measure(&model, &all));
+            measured.0.iter().chain(&measured.1).all(|v| v.is_finite()).then_some(measured)
+        })
+        .collect();
+    if resampled.is_empty() {
+        return Err(StatsError::NoValidResample { operation: OPERATION, resamples: resampling.resamples });
+    }
+    let count = resampled.len();
+    Ok(apparent
+        .iter()
+        .enumerate()
+        .map(|(k, &apparent)| {
+            let training = resampled.iter().map(|r| r.0[k]).sum::<f64>() / count as f64;
+            let test = resampled.iter().map(|r| r.1[k]).sum::<f64>() / count as f64;
+            let optimism = training - test;
+            OptimismCorrected { apparent, training, test, optimism, corrected: apparent - optimism, resamples: count }
+        })
+        .collect())
+}

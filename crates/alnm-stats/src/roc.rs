@@ -1,0 +1,337 @@
+//! The receiver operating characteristic: curve, area, cutoffs.
+//!
+//! Conventions are those of pROC: thresholds lie midway between neighbouring distinct scores, with an infinite one at each end.
+
+use crate::Labels;
+use crate::confusion::ConfusionTable;
+use crate::describe::median;
+use crate::error::{Result, StatsError, require_finite, require_same_length};
+use serde::{Deserialize, Serialize};
+
+/// Which scores speak for the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// High scores: controls < cases (pROC's "<"). The right choice for predicted risks.
+    HigherIsPositive,
+    /// Low scores: controls > cases (pROC's ">").
+    LowerIsPositive,
+}
+
+impl Direction {
+    /// pROC's `direction = "auto"`: [`Direction::HigherIsPositive`] when the median of the controls does not exceed that of the cases.
+    /// An area below ½ remains possible; a direction chosen on the data makes the area optimistic.
+    ///
+    /// # Errors
+    /// [`StatsError::LengthMismatch`], [`StatsError::OneClass`].
+    pub fn detect(labels: &Labels, scores: &[f64]) -> Result<Self> {
+        labels.require_both("direction of an ROC curve")?;
+        let groups = labels.split(scores)?;
+        Ok(if median(&groups.negative) <= median(&groups.positive) { Self::HigherIsPositive } else { Self::LowerIsPositive })
+    }
+
+    pub(crate) fn sign(self) -> f64 {
+        match self {
+            Self::HigherIsPositive => 1.0,
+            Self::LowerIsPositive => -1.0,
+        }
+    }
+}
+
+/// An ROC curve.
+///
+/// Points run from the threshold that calls everything positive to the one that calls nothing positive: sensitivity falls from 1 to 0 and
+/// specificity rises from 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RocCurve {
+    /// Which scores speak for the event.
+    pub direction: Direction,
+    /// Number of events.
+    pub cases: usize,
+    /// Number of non-events.
+    pub controls: usize,
+    /// Thresholds; the first and last are infinite.
+    pub thresholds: Vec<f64>,
+    /// Events called positive at each threshold.
+    pub true_positives: Vec<usize>,
+    /// Non-events called positive at each threshold.
+    pub false_positives: Vec<usize>,
+}
+
+/// What makes a cutoff best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum CutoffCriterion {
+    /// Largest sensitivity + r·specificity (Youden's index for r = 1).
+    #[default]
+    Youden,
+    /// Smallest (1 − sensitivity)² + r·(1 − specificity)².
+    ClosestTopLeft,
+}
+
+/// Relative cost of a false negative and assumed prevalence, which weigh specificity by r = (1 − prevalence)/(cost · prevalence).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CutoffWeights {
+    /// Cost of a false negative relative to a false positive.
+    pub cost: f64,
+    /// Prevalence in the target population.
+    pub prevalence: f64,
+}
+
+impl Default for CutoffWeights {
+    /// Equal weights, r = 1.
+    fn default() -> Self {
+        Self { cost: 1.0, prevalence: 0.5 }
+    }
+}
+
+/// A point of the curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OperatingPoint {
+    /// Scores beyond this threshold are called positive.
+    pub threshold: f64,
+    /// The counts at this threshold.
+    pub table: ConfusionTable,
+}
+
+/// Axis along which a partial area is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PartialFocus {
+    /// Specificity in the given range.
+    Specificity,
+    /// Sensitivity in the given range.
+    Sensitivity,
+}
+
+/// A partial area under the curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PartialArea {
+    /// Area of the strip.
+    pub area: f64,
+    /// McClish's correction, ½(1 + (area − min)/(max − min)); `None` below the diagonal.
+    pub corrected: Option<f64>,
+}
+
+impl RocCurve {
+    /// Curve of `scores` for `labels`.
+    ///
+    /// # Errors
+    /// [`StatsError::OneClass`] when a class is absent, [`StatsError::LengthMismatch`], [`StatsError::NonFinite`] for a missing score.
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, roc::{Direction, RocCurve}};
+    /// let labels = Labels::new(vec![false, false, true, false, true]);
+    /// let roc = RocCurve::new(&labels, &[0.1, 0.4, 0.35, 0.2, 0.8], Direction::HigherIsPositive)?;
+    /// assert!((roc.auc() - 5.0 / 6.0).abs() < 1e-15);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
+    pub fn new(labels: &Labels, scores: &[f64], direction: Direction) -> Result<Self> {
+        const OPERATION: &str = "ROC curve";
+        require_same_length(OPERATION, labels.len(), scores.len())?;
+        require_finite(OPERATION, scores)?;
+        labels.require_both(OPERATION)?;
+        let sign = direction.sign();
+        let mut classes = [Vec::new(), Vec::new()];
+        for (&score, &label) in scores.iter().zip(labels.as_slice()) {
+            classes[usize::from(label)].push(sortable(sign * score));
+        }
+        // Integers sort several times faster than floats with a comparison function; the two classes are merged below.
+        classes.iter_mut().for_each(|c| c.sort_unstable());
+        let [negative, positive] = &classes;
+        let (controls, cases) = (negative.len(), positive.len());
+
+        let mut curve = Self {
+            direction,
+            cases,
+            controls,
+            thresholds: vec![f64::NEG_INFINITY * sign],
+            true_positives: vec![cases],
+            false_positives: vec![controls],
+        };
+        let (mut i, mut j) = (0, 0);
+        let mut previous: Option<f64> = None;
+        while i < controls || j < cases {
+            let next = match (negative.get(i), positive.get(j)) {
+                (Some(&a), Some(&b)) => a.min(b),
+                (Some(&a), None) => a,
+                (None, Some(&b)) => b,
+                (None, None) => break,
+            };
+            let value = unsortable(next);
+            if let Some(below) = previous {
+                curve.thresholds.push(sign * (below / 2.0 + value / 2.0));
+                curve.true_positives.push(cases - j);
+                curve.false_positives.push(controls - i);
+            }
+            while negative.get(i) == Some(&next) {
+                i += 1;
+            }
+            while positive.get(j) == Some(&next) {
+                j += 1;
+            }
+            previous = Some(value);
+        }
+        curve.thresholds.push(f64::INFINITY * sign);
+        curve.true_positives.push(0);
+        curve.false_positives.push(0);
+        Ok(curve)
+    }
+
+    /// Number of points.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.thresholds.len()
+    }
+
+    /// Whether the curve has no points; a curve always has two or more.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.thresholds.is_empty()
+    }
+
+    /// Sensitivity at point `i`.
+    #[must_use]
+    pub fn sensitivity(&self, i: usize) -> f64 {
+        self.true_positives[i] as f64 / self.cases as f64
+    }
+
+    /// Specificity at point `i`.
+    #[must_use]
+    pub fn specificity(&self, i: usize) -> f64 {
+        (self.controls - self.false_positives[i]) as f64 / self.controls as f64
+    }
+
+    /// Sensitivities of all points.
+    #[must_use]
+    pub fn sensitivities(&self) -> Vec<f64> {
+        (0..self.len()).map(|i| self.sensitivity(i)).collect()
+    }
+
+    /// Specificities of all points.
+    #[must_use]
+    pub fn specificities(&self) -> Vec<f64> {
+        (0..self.len()).map(|i| self.specificity(i)).collect()
+    }
+
+    /// Area under the curve: the probability that a case scores beyond a control, ties counting one half.
+    #[must_use]
+    pub fn auc(&self) -> f64 {
+        // Twice the number of favourable pairs is a whole number.
+        let doubled: u64 = (1..self.len())
+            .map(|i| {
+                let controls_here = (self.false_positives[i - 1] - self.false_positives[i]) as u64;
+                controls_here * (self.true_positives[i - 1] + self.true_positives[i]) as u64
+            })
+            .sum();
+        doubled as f64 / 2.0 / (self.cases as f64 * self.controls as f64)
+    }
+
+    /// The point with index `i`.
+    #[must_use]
+    pub fn point(&self, i: usize) -> OperatingPoint {
+        OperatingPoint {
+            threshold: self.thresholds[i],
+            table: ConfusionTable {
+                true_positives: self.true_positives[i],
+                false_negatives: self.cases - self.true_positives[i],
+                true_negatives: self.controls - self.false_positives[i],
+                false_positives: self.false_positives[i],
+            },
+        }
+    }
+
+    /// Every point at which the criterion is best, in the order of the curve; ties are common, and pROC returns them all too.
+    #[must_use]
+    pub fn best_cutoffs(&self, criterion: CutoffCriterion, weights: CutoffWeights) -> Vec<OperatingPoint> {
+        let scores: Vec<f64> = (0..self.len()).map(|i| self.criterion_at(i, criterion, weights)).collect();
+        let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        (0..self.len()).filter(|&i| scores[i] == best).map(|i| self.point(i)).collect()
+    }
+
+    /// The first point with the largest Youden index.
+    #[must_use]
+    pub fn youden_cutoff(&self) -> OperatingPoint {
+        // The curve has points, so one of them is best.
+        self.best_cutoffs(CutoffCriterion::Youden, CutoffWeights::default())[0]
+    }
+
+    /// The criterion, larger being better.
+    fn criterion_at(&self, i: usize, criterion: CutoffCriterion, weights: CutoffWeights) -> f64 {
+        let r = (1.0 - weights.prevalence) / (weights.cost * weights.prevalence);
+        let (sensitivity, specificity) = (self.sensitivity(i), self.specificity(i));
+        match criterion {
+            CutoffCriterion::Youden => sensitivity + r * specificity,
+            CutoffCriterion::ClosestTopLeft => -((1.0 - sensitivity).powi(2) + r * (1.0 - specificity).powi(2)),
+        }
+    }
+
+    /// Area of the strip in which the focus lies between `low` and `high`, by linear interpolation along the curve.
+    ///
+    /// # Errors
+    /// [`StatsError::Parameter`] unless 0 ≤ low < high ≤ 1.
+    pub fn partial_area(&self, focus: PartialFocus, low: f64, high: f64) -> Result<PartialArea> {
+        if !(0.0 <= low && low < high && high <= 1.0) {
+            return Err(StatsError::Parameter { name: "lower end of the partial area", range: "[0, upper end)", value: low });
+        }
+        let (along, value) = self.axes(focus);
+        let area = integrate(&along, &value, low, high);
+        let (smallest, largest) = ((high - low) * (2.0 - low - high) / 2.0, high - low);
+        let corrected = (area >= smallest).then(|| 0.5 * (1.0 + (area - smallest) / (largest - smallest)));
+        Ok(PartialArea { area, corrected })
+    }
+
+    /// Sensitivity at the given specificity, by linear interpolation along the curve.
+    #[must_use]
+    pub fn sensitivity_at(&self, specificity: f64) -> f64 {
+        let (along, value) = self.axes(PartialFocus::Specificity);
+        interpolate(&along, &value, specificity)
+    }
+
+    /// Specificity at the given sensitivity, by linear interpolation along the curve.
+    #[must_use]
+    pub fn specificity_at(&self, sensitivity: f64) -> f64 {
+        let (along, value) = self.axes(PartialFocus::Sensitivity);
+        interpolate(&along, &value, sensitivity)
+    }
+
+    /// The focus in ascending order and the other axis beside it.
+    fn axes(&self, focus: PartialFocus) -> (Vec<f64>, Vec<f64>) {
+        match focus {
+            PartialFocus::Specificity => (self.specificities(), self.sensitivities()),
+            PartialFocus::Sensitivity => {
+                let reversed = |v: Vec<f64>| v.into_iter().rev().collect();
+                (reversed(self.sensitivities()), reversed(self.specificities()))
+            }
+        }
+    }
+}
+
+/// Trapezoidal integral of the polyline over [low, high].
+fn integrate(x: &[f64], y: &[f64], low: f64, high: f64) -> f64 {
+    x.windows(2)
+        .zip(y.windows(2))
+        .filter(|(x, _)| x[1] > low && x[0] < high && x[1] > x[0])
+        .map(|(x, y)| {
+            let at = |t: f64| y[0] + (y[1] - y[0]) * (t - x[0]) / (x[1] - x[0]);
+            let (a, b) = (x[0].max(low), x[1].min(high));
+            (b - a) * (at(a) + at(b)) / 2.0
+        })
+        .sum()
+}
+
+/// Value of the falling polyline at `t`; on a vertical step its upper end.
+fn interpolate(x: &[f64], y: &[f64], t: f64) -> f64 {
+    let next = x.partition_point(|v| *v < t).min(x.len() - 1);
+    if x[next] == t || next == 0 {
+        return y[next];
+    }
+    y[next - 1] + (y[next] - y[next - 1]) * (t - x[next - 1]) / (x[next] - x[next - 1])
+}
+
+/// Maps finite floats to integers of the same order; both zeros map to one value.
+pub(crate) fn sortable(value: f64) -> u64 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
+}
+
+fn unsortable(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}

@@ -1,0 +1,81 @@
+//! What a hypothesis test returns.
+
+use serde::{Deserialize, Serialize};
+
+/// The alternative hypothesis, about the first sample relative to the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Alternative {
+    /// The samples differ.
+    #[default]
+    #[doc(alias = "two-tailed")]
+    TwoSided,
+    /// The first sample is smaller.
+    Less,
+    /// The first sample is larger.
+    Greater,
+}
+
+/// An interval with its confidence level. One-sided intervals have an infinite end.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Lower end.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+    /// Confidence level, for instance 0.95.
+    pub level: f64,
+}
+
+impl Interval {
+    /// Whether `value` lies in the interval, its ends included.
+    #[must_use]
+    pub fn contains(&self, value: f64) -> bool {
+        self.lower <= value && value <= self.upper
+    }
+
+    /// The interval after the same monotone increasing map of both ends, for instance `f64::exp`.
+    #[must_use]
+    pub fn map(&self, f: impl Fn(f64) -> f64) -> Self {
+        Self { lower: f(self.lower), upper: f(self.upper), level: self.level }
+    }
+}
+
+/// Outcome of a hypothesis test, the counterpart of R's `htest`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestResult {
+    /// Name of the test, with the correction that was applied.
+    pub method: String,
+    /// Value of the test statistic.
+    pub statistic: f64,
+    /// Degrees of freedom; two for an F test (numerator, denominator), none for a rank or exact test.
+    pub degrees_of_freedom: Vec<f64>,
+    /// p-value.
+    pub p_value: f64,
+    /// What the test estimates, where it estimates something (two means for a t-test, an odds ratio for Fisher's test).
+    pub estimate: Vec<f64>,
+    /// Confidence interval of the estimated effect, where the test gives one.
+    pub confidence_interval: Option<Interval>,
+}
+
+impl TestResult {
+    pub(crate) fn new(method: &str, statistic: f64, degrees_of_freedom: &[f64], p_value: f64) -> Self {
+        Self {
+            method: method.to_owned(),
+            statistic,
+            degrees_of_freedom: degrees_of_freedom.to_vec(),
+            p_value,
+            estimate: Vec::new(),
+            confidence_interval: None,
+        }
+    }
+
+    pub(crate) fn with_estimate(mut self, estimate: &[f64]) -> Self {
+        self.estimate = estimate.to_vec();
+        self
+    }
+
+    pub(crate) fn with_interval(mut self, lower: f64, upper: f64, level: f64) -> Self {
+        self.confidence_interval = Some(Interval { lower, upper, level });
+        self
+    }
+}
