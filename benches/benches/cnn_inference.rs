@@ -1,8 +1,6 @@
 //! ResNet50 at 224 × 224: evaluation and a training step.
 
-use alnm_deep::{
-    Backbone, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule,
-};
+use alnm_deep::{Backbone, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 fn network() -> Network {

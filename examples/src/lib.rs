@@ -1,1 +1,4 @@
-//! What the examples share.
+//! What the examples share: the cohort folder, a simulated cohort, the study's steps and its report.
+
+pub mod cohort;
+pub mod simulation;

@@ -1,0 +1,309 @@
+//! The cohort folder: `cohort.toml`, `patients.csv`, images and masks.
+
+mod check;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use check::{FileCheck, check_files};
+pub use table::{COLUMNS, read_patients, write_patients};
+
+/// `cohort.toml`: which centre trains, which validate, and how the images are to be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CohortDescription {
+    /// Name of the cohort, as printed in the report.
+    pub name: String,
+    /// Whether the patients are simulated; the report then says so on every page.
+    #[serde(default)]
+    pub simulated: bool,
+    /// Phase of a dynamic series that is analysed, counted from 1.
+    #[serde(default = "fourth")]
+    pub phase: usize,
+    /// Label of the tumour in the masks.
+    #[serde(default = "one")]
+    pub label: u32,
+    /// The centre whose patients everything is learned on.
+    pub training_centre: String,
+    /// Centres on which nothing is learned.
+    pub validation_centres: Vec<String>,
+}
+
+fn fourth() -> usize {
+    4
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Whether a marker was found by immunohistochemistry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Markers {
+    /// Progesterone receptor.
+    pub pr: bool,
+    /// Oestrogen receptor.
+    pub er: bool,
+    /// Human epidermal growth factor receptor 2.
+    pub her2: bool,
+    /// Proliferation marker Ki-67 above the clinic's threshold.
+    pub ki67: bool,
+}
+
+/// Molecular subtype.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subtype {
+    /// HER2-positive.
+    Her2Positive,
+    /// Luminal A.
+    LuminalA,
+    /// Luminal B.
+    LuminalB,
+    /// Triple-negative.
+    TripleNegative,
+}
+
+impl Subtype {
+    /// All subtypes in the order of print.
+    pub const ALL: [Self; 4] = [Self::Her2Positive, Self::LuminalA, Self::LuminalB, Self::TripleNegative];
+
+    /// The name used in `patients.csv`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Her2Positive => "HER2+",
+            Self::LuminalA => "Luminal A",
+            Self::LuminalB => "Luminal B",
+            Self::TripleNegative => "TNBC",
+        }
+    }
+}
+
+/// Blood counts in 10⁹ cells per litre, and the indices computed from them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BloodCounts {
+    /// Neutrophils N.
+    pub neutrophils: f64,
+    /// Lymphocytes L.
+    pub lymphocytes: f64,
+    /// Monocytes M.
+    pub monocytes: f64,
+    /// White blood cells WBC.
+    pub wbc: f64,
+    /// Platelets P.
+    pub platelets: f64,
+}
+
+impl BloodCounts {
+    /// Systemic immune-inflammation index N·P/L.
+    pub fn sii(&self) -> f64 {
+        self.neutrophils * self.platelets / self.lymphocytes
+    }
+
+    /// Neutrophil-to-lymphocyte ratio N/L.
+    pub fn nlr(&self) -> f64 {
+        self.neutrophils / self.lymphocytes
+    }
+
+    /// Platelet-to-lymphocyte ratio P/L.
+    pub fn plr(&self) -> f64 {
+        self.platelets / self.lymphocytes
+    }
+
+    /// Monocyte-to-lymphocyte ratio M/L.
+    pub fn mlr(&self) -> f64 {
+        self.monocytes / self.lymphocytes
+    }
+
+    /// White-cell-to-lymphocyte ratio WBC/L.
+    pub fn wlr(&self) -> f64 {
+        self.wbc / self.lymphocytes
+    }
+}
+
+/// One patient: a row of `patients.csv`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patient {
+    /// Identifier, unique in the cohort.
+    pub id: String,
+    /// Centre.
+    pub centre: String,
+    /// Axillary lymph node metastasis.
+    pub alnm: bool,
+    /// Age in years.
+    pub age_years: f64,
+    /// Maximum tumour diameter in cm.
+    pub mtd_cm: f64,
+    /// Short axis of the axillary lymph node in cm.
+    pub sad_aln_cm: f64,
+    /// Immunohistochemistry.
+    pub markers: Markers,
+    /// Molecular subtype.
+    pub subtype: Subtype,
+    /// Blood counts.
+    pub blood: BloodCounts,
+    /// Image: a DICOM folder or a file, relative to the cohort folder.
+    pub image: PathBuf,
+    /// Mask file, relative to the cohort folder.
+    pub mask: PathBuf,
+    /// The second reader's mask, where there is one.
+    pub mask_reader2: Option<PathBuf>,
+    /// Further columns of the table.
+    pub further: BTreeMap<String, String>,
+}
+
+/// A cohort whose description and table were read without a problem.
+#[derive(Debug, Clone)]
+pub struct Cohort {
+    /// The folder.
+    pub folder: PathBuf,
+    /// `cohort.toml`.
+    pub description: CohortDescription,
+    /// `patients.csv`, in its order.
+    pub patients: Vec<Patient>,
+}
+
+impl Cohort {
+    /// Patients of the training centre.
+    pub fn training(&self) -> Vec<&Patient> {
+        self.of_centre(&self.description.training_centre)
+    }
+
+    /// Patients of all validation centres.
+    pub fn validation(&self) -> Vec<&Patient> {
+        self.description.validation_centres.iter().flat_map(|centre| self.of_centre(centre)).collect()
+    }
+
+    fn of_centre(&self, centre: &str) -> Vec<&Patient> {
+        self.patients.iter().filter(|patient| patient.centre == centre).collect()
+    }
+}
+
+/// Something wrong with a cohort folder: where, what, and what would fix it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The patient, where one is concerned.
+    pub patient: Option<String>,
+    /// Column or file.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// What would fix it.
+    pub fix: String,
+}
+
+impl Problem {
+    /// A problem with a patient's column or file.
+    pub fn of_patient(patient: &str, place: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { patient: Some(patient.to_owned()), place: place.into(), what: what.into(), fix: fix.into() }
+    }
+
+    /// A problem with the folder as a whole.
+    pub fn of_cohort(place: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { patient: None, place: place.into(), what: what.into(), fix: fix.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(patient) = &self.patient {
+            write!(formatter, "patient {patient}, ")?;
+        }
+        write!(formatter, "{}: {}; {}", self.place, self.what, self.fix)
+    }
+}
+
+/// All problems of a cohort folder at once.
+#[derive(Debug, Clone, thiserror::Error)]
+pub struct CohortProblems {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Every problem found.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for CohortProblems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.problems.len() == 1 { "" } else { "s" };
+        write!(formatter, "{} problem{plural} in the cohort folder {}:", self.problems.len(), self.folder.display())?;
+        self.problems.iter().try_for_each(|problem| write!(formatter, "\n  - {problem}"))
+    }
+}
+
+/// Reads description and table of a cohort folder; files of images are looked for but not opened (see [`check_files`]).
+///
+/// # Errors
+/// Every problem of both files at once.
+pub fn load(folder: &Path) -> Result<Cohort, CohortProblems> {
+    let fail = |problems| CohortProblems { folder: folder.to_owned(), problems };
+    let mut problems = Vec::new();
+    let description = read_description(&folder.join("cohort.toml")).map_err(|problem| problems.push(problem)).ok();
+    let patients = read_patients(&folder.join("patients.csv"), &mut problems);
+    for patient in &patients {
+        let masks = patient.mask_reader2.iter().map(|path| ("mask_reader2", path));
+        for (column, path) in [("image", &patient.image), ("mask", &patient.mask)].into_iter().chain(masks) {
+            if !folder.join(path).exists() {
+                let what = format!("{} does not exist", path.display());
+                problems.push(Problem::of_patient(
+                    &patient.id,
+                    format!("column {column}"),
+                    what,
+                    "give a path relative to the cohort folder",
+                ));
+            }
+        }
+    }
+    match description {
+        Some(description) => {
+            check_centres(&description, &patients, &mut problems);
+            if problems.is_empty() { Ok(Cohort { folder: folder.to_owned(), description, patients }) } else { Err(fail(problems)) }
+        }
+        None => Err(fail(problems)),
+    }
+}
+
+fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
+    let fix = "write name, training_centre and validation_centres as TOML";
+    let text = std::fs::read_to_string(path).map_err(|error| Problem::of_cohort("cohort.toml", error.to_string(), fix))?;
+    let description: CohortDescription =
+        toml::from_str(&text).map_err(|error| Problem::of_cohort("cohort.toml", error.message().to_owned(), fix))?;
+    if description.phase == 0 {
+        return Err(Problem::of_cohort("cohort.toml, phase", "phase is 0", "phases are counted from 1"));
+    }
+    if description.label == 0 {
+        return Err(Problem::of_cohort("cohort.toml, label", "label is 0", "0 is the background; name the tumour's label"));
+    }
+    Ok(description)
+}
+
+/// Fewest patients of each outcome that ten-fold cross-validation needs in the training centre.
+const FEWEST_OF_AN_OUTCOME: usize = 10;
+
+fn check_centres(description: &CohortDescription, patients: &[Patient], problems: &mut Vec<Problem>) {
+    let known = |centre: &str| centre == description.training_centre || description.validation_centres.iter().any(|c| c == centre);
+    for patient in patients.iter().filter(|patient| !known(&patient.centre)) {
+        let what = format!("centre `{}` is neither the training centre nor a validation centre", patient.centre);
+        problems.push(Problem::of_patient(&patient.id, "column centre", what, "add it to cohort.toml or correct the row"));
+    }
+    if description.validation_centres.is_empty() {
+        problems.push(Problem::of_cohort("cohort.toml, validation_centres", "the list is empty", "name at least one centre"));
+    }
+    if description.validation_centres.contains(&description.training_centre) {
+        let fix = "a centre trains or validates, not both";
+        problems.push(Problem::of_cohort("cohort.toml, validation_centres", "the training centre is among them", fix));
+    }
+    let mut require = |centre: &str, fewest: usize| {
+        for outcome in [false, true] {
+            let count = patients.iter().filter(|patient| patient.centre == centre && patient.alnm == outcome).count();
+            if count < fewest {
+                let what = format!("centre `{centre}` has {count} patients with alnm = {}", u8::from(outcome));
+                problems.push(Problem::of_cohort("patients.csv", what, format!("at least {fewest} are needed")));
+            }
+        }
+    };
+    require(&description.training_centre, FEWEST_OF_AN_OUTCOME);
+    description.validation_centres.iter().for_each(|centre| require(centre, 2));
+}

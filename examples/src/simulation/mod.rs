@@ -1,0 +1,340 @@
+//! A simulated two-centre cohort: breast-like tissue with lesions, imaged as DICOM series, with the published distributions of
+//! clinical variables. Nothing in it comes from a patient.
+
+mod clinical;
+mod field;
+mod phantom;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
+use alnm_imaging::write_mask;
+use anyhow::{Context, Result, bail, ensure};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::cohort::{CohortDescription, Patient, write_patients};
+use clinical::{Clinical, Separation, draw_group};
+use phantom::{LesionTraits, PHASE_SECONDS, PHASES, Phantom, Reader, Scanner};
+
+/// What is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulation {
+    /// Patients of the training centre without and with metastasis.
+    pub training: [usize; 2],
+    /// Patients of the validation centre without and with metastasis.
+    pub validation: [usize; 2],
+    /// Patients of the training centre outlined by a second reader.
+    pub second_reader: usize,
+    /// Patients of each centre whose nine phases are all written; of the others the fourth is.
+    pub all_phases: usize,
+    /// Seed of everything.
+    pub seed: u64,
+    /// Changes whenever the same numbers would give other files.
+    version: u32,
+}
+
+const VERSION: u32 = 1;
+const RECORD: &str = "simulation.json";
+const UNFINISHED: &str = "simulation.unfinished.jsonl";
+/// The analysed phase, counted from 1.
+const PHASE: usize = 4;
+
+impl Simulation {
+    /// The published cohort: 212 patients, 100 with metastasis, and 121, 57 with metastasis.
+    pub fn published(seed: u64) -> Self {
+        Self { training: [112, 100], validation: [64, 57], second_reader: 30, all_phases: 4, seed, version: VERSION }
+    }
+
+    /// The published cohort reduced to about `patients` in all, in proportion.
+    ///
+    /// # Errors
+    /// When too few patients would remain for ten-fold cross-validation.
+    pub fn reduced(patients: usize, seed: u64) -> Result<Self> {
+        let full = Self::published(seed);
+        let share = patients as f64 / 333.0;
+        let scaled = |count: usize| ((count as f64 * share).round() as usize).max(1);
+        let reduced = Self {
+            training: full.training.map(scaled),
+            validation: full.validation.map(scaled),
+            second_reader: full.second_reader.min(scaled(full.training[0])),
+            ..full
+        };
+        ensure!((36..=333).contains(&patients), "--patients is {patients}; from 36 to 333 patients can be simulated");
+        Ok(reduced)
+    }
+
+    /// Writes the cohort to a folder, or checks the one that is already there.
+    ///
+    /// An interrupted run is taken up where it stopped. `observe` is called after every patient.
+    ///
+    /// # Errors
+    /// When the folder holds something else, another simulation, or damaged files; when a file cannot be written.
+    pub fn write(&self, folder: &Path, observe: &(dyn Fn() + Sync)) -> Result<()> {
+        if folder.join(RECORD).exists() {
+            return self.verify(folder, observe);
+        }
+        let done = self.unfinished(folder)?;
+        fs::create_dir_all(folder.join("images")).with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::create_dir_all(folder.join("masks"))?;
+        let log = fs::OpenOptions::new().create(true).append(true).open(folder.join(UNFINISHED))?;
+        let log = Mutex::new(log);
+        if done.is_empty() {
+            append(&log, &serde_json::to_string(self)?)?;
+        }
+        let subjects = self.subjects();
+        let files: Vec<PatientFiles> = subjects
+            .par_iter()
+            .map(|subject| {
+                let finished = done.iter().find(|files| files.patient == subject.patient.id);
+                let intact = finished.filter(|files| digest(folder, &subject.patient).is_ok_and(|digest| digest == files.sha256));
+                let files = match intact {
+                    Some(files) => files.clone(),
+                    None => {
+                        subject.write(folder)?;
+                        let files = PatientFiles { patient: subject.patient.id.clone(), sha256: digest(folder, &subject.patient)? };
+                        append(&log, &serde_json::to_string(&files)?)?;
+                        files
+                    }
+                };
+                observe();
+                Ok(files)
+            })
+            .collect::<Result<_>>()?;
+        self.write_tables(folder, &subjects)?;
+        let record = Record { simulation: *self, files };
+        write_atomically(&folder.join(RECORD), serde_json::to_string_pretty(&record)?.as_bytes())?;
+        fs::remove_file(folder.join(UNFINISHED))?;
+        Ok(())
+    }
+
+    fn write_tables(&self, folder: &Path, subjects: &[Subject]) -> Result<()> {
+        let patients: Vec<Patient> = subjects.iter().map(|subject| subject.patient.clone()).collect();
+        write_patients(&folder.join("patients.csv"), &patients)?;
+        let description = CohortDescription {
+            name: "Simulated two-centre cohort".to_owned(),
+            simulated: true,
+            phase: PHASE,
+            label: 1,
+            training_centre: CENTRES[0].name.to_owned(),
+            validation_centres: vec![CENTRES[1].name.to_owned()],
+        };
+        write_atomically(&folder.join("cohort.toml"), toml::to_string(&description)?.as_bytes())
+    }
+
+    /// Patients that an interrupted run has finished.
+    fn unfinished(&self, folder: &Path) -> Result<Vec<PatientFiles>> {
+        let path = folder.join(UNFINISHED);
+        if !path.exists() {
+            let is_empty = !folder.exists() || fs::read_dir(folder)?.next().is_none();
+            ensure!(is_empty, "{} holds files that are no simulated cohort; name an empty folder", folder.display());
+            return Ok(Vec::new());
+        }
+        let text = fs::read_to_string(&path)?;
+        let mut lines = text.lines();
+        let other = || format!("{} was begun with other settings; remove it or name another folder", folder.display());
+        let Some(first) = lines.next() else { return Ok(Vec::new()) };
+        let simulation: Self = serde_json::from_str(first).with_context(other)?;
+        ensure!(simulation == *self, other());
+        // The last line may have been cut off by the interruption.
+        Ok(lines.filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Compares every file with what was written.
+    fn verify(&self, folder: &Path, observe: &(dyn Fn() + Sync)) -> Result<()> {
+        let text = fs::read_to_string(folder.join(RECORD))?;
+        let advice = "remove the folder to have it simulated anew";
+        let record: Record = serde_json::from_str(&text).with_context(|| format!("{RECORD} is damaged; {advice}"))?;
+        if record.simulation != *self {
+            let folder = folder.display();
+            bail!("{folder} holds the simulated cohort {:?}, not {self:?}; name another --out or remove it", record.simulation);
+        }
+        let subjects = self.subjects();
+        ensure!(record.files.len() == subjects.len(), "{RECORD} lists {} of {} patients; {advice}", record.files.len(), subjects.len());
+        let damaged: Vec<&str> = subjects
+            .par_iter()
+            .zip(&record.files)
+            .filter_map(|(subject, files)| {
+                let intact = digest(folder, &subject.patient).is_ok_and(|digest| digest == files.sha256);
+                observe();
+                (!intact).then_some(subject.patient.id.as_str())
+            })
+            .collect();
+        ensure!(damaged.is_empty(), "files of {} in {} were changed or are missing; {advice}", damaged.join(", "), folder.display());
+        Ok(())
+    }
+
+    /// Every patient with everything that is drawn for them.
+    fn subjects(&self) -> Vec<Subject> {
+        let groups = [(0, self.training), (1, self.validation)];
+        let mut subjects: Vec<Subject> = Vec::new();
+        for (centre, counts) in groups {
+            let mut of_centre = Vec::new();
+            for alnm in [false, true] {
+                let seed = self.seed.wrapping_mul(1000) + 10 * centre as u64 + u64::from(alnm);
+                let group = draw_group(counts[usize::from(alnm)], alnm, CENTRES[centre].separation, seed);
+                of_centre.extend(group.into_iter().map(|clinical| (alnm, clinical)));
+            }
+            let mut generator = ChaCha8Rng::seed_from_u64(self.seed ^ (0xC0_0000 + centre as u64));
+            of_centre.shuffle(&mut generator);
+            let mut second: Vec<bool> = (0..of_centre.len()).map(|index| centre == 0 && index < self.second_reader).collect();
+            second.shuffle(&mut generator);
+            for (index, (alnm, clinical)) in of_centre.into_iter().enumerate() {
+                let complete = index < self.all_phases;
+                subjects.push(Subject::draw(&CENTRES[centre], index, alnm, &clinical, second[index], complete, generator.random()));
+            }
+        }
+        subjects
+    }
+}
+
+/// What the finished folder says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    simulation: Simulation,
+    files: Vec<PatientFiles>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct PatientFiles {
+    patient: String,
+    sha256: String,
+}
+
+struct Centre {
+    name: &'static str,
+    prefix: &'static str,
+    scanner: Scanner,
+    separation: Separation,
+}
+
+/// The centres differ in grid, tilt, noise, bias field and intensity scale; in the second one the groups lie a little closer
+/// together, as the published validation figures say.
+const CENTRES: [Centre; 2] = [
+    Centre {
+        name: "centre_a",
+        prefix: "A",
+        scanner: Scanner { size: [96, 96, 48], spacing: [0.9, 0.9, 1.8], tilt: 0.0, gain: 1000.0, noise: 0.022, bias: 0.22 },
+        separation: Separation { clinical: 1.0, blood: 1.0 },
+    },
+    Centre {
+        name: "centre_b",
+        prefix: "B",
+        scanner: Scanner { size: [88, 88, 44], spacing: [1.0, 1.0, 2.0], tilt: 6.0, gain: 1050.0, noise: 0.028, bias: 0.28 },
+        separation: Separation { clinical: 0.93, blood: 0.62 },
+    },
+];
+
+/// How far the groups' imaging traits lie apart, in standard deviations.
+struct ImagingSeparation {
+    heterogeneity: f64,
+    rim: f64,
+    irregularity: f64,
+    washout: f64,
+}
+
+const IMAGING: ImagingSeparation = ImagingSeparation { heterogeneity: 1.15, rim: 0.85, irregularity: 0.5, washout: 0.6 };
+
+/// A patient to write.
+struct Subject {
+    patient: Patient,
+    traits: LesionTraits,
+    scanner: Scanner,
+    all_phases: bool,
+    seed: u64,
+}
+
+impl Subject {
+    fn draw(centre: &Centre, index: usize, alnm: bool, clinical: &Clinical, second_reader: bool, all_phases: bool, seed: u64) -> Self {
+        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        let side = if alnm { 0.5 } else { -0.5 };
+        let mut score = |separation: f64| side * separation + generator.sample::<f64, _>(StandardNormal);
+        let traits = LesionTraits {
+            heterogeneity: score(IMAGING.heterogeneity),
+            rim: score(IMAGING.rim),
+            irregularity: score(IMAGING.irregularity),
+            washout: score(IMAGING.washout),
+            // The lesion that one scanner shows is not the pathologist's largest diameter: the two agree loosely, so that
+            // shape features and MTD do not say the same.
+            diameter_mm: (22.0 * (clinical.mtd_cm / 2.6).powf(0.5) * (0.24 * score(0.0)).exp()).clamp(9.0, 52.0),
+        };
+        let id = format!("{}{:03}", centre.prefix, index + 1);
+        let mask = |reader: u32| PathBuf::from(format!("masks/{id}_reader{reader}.nii.gz"));
+        let patient = Patient {
+            centre: centre.name.to_owned(),
+            alnm,
+            age_years: clinical.age_years,
+            mtd_cm: clinical.mtd_cm,
+            sad_aln_cm: clinical.sad_aln_cm,
+            markers: clinical.markers,
+            subtype: clinical.subtype,
+            blood: clinical.blood,
+            image: PathBuf::from(format!("images/{id}")),
+            mask: mask(1),
+            mask_reader2: second_reader.then(|| mask(2)),
+            further: std::collections::BTreeMap::new(),
+            id,
+        };
+        Self { patient, traits, scanner: centre.scanner, all_phases, seed: generator.random() }
+    }
+
+    fn write(&self, folder: &Path) -> Result<()> {
+        let phantom = Phantom::new(self.traits, self.scanner, self.seed)?;
+        let phases: Vec<usize> = if self.all_phases { (0..PHASES).collect() } else { vec![PHASE - 1] };
+        let volumes: Vec<Phase<u16>> =
+            phases.iter().map(|&phase| Phase { volume: phantom.image(phase), time: phase as f64 * PHASE_SECONDS }).collect();
+        let images = folder.join(&self.patient.image);
+        if images.exists() {
+            fs::remove_dir_all(&images)?;
+        }
+        fs::create_dir_all(&images)?;
+        let mut attributes = SeriesAttributes::new(&self.patient.id, "DCE-MRI (simulated)");
+        attributes.patient_name = format!("Simulated^{}", self.patient.id);
+        attributes.patient_sex = "F".to_owned();
+        attributes.study_description = "Simulated breast MRI".to_owned();
+        write_series(&images, &volumes, &attributes)?;
+        let readers = [
+            (Some(&self.patient.mask), Reader { seed: self.seed ^ 1, wander: 0.05, bias: 0.0 }),
+            (self.patient.mask_reader2.as_ref(), Reader { seed: self.seed ^ 2, wander: 0.07, bias: 0.02 }),
+        ];
+        for (path, reader) in readers {
+            if let Some(path) = path {
+                write_mask(folder.join(path), &phantom.mask(reader))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// SHA-256 over all files of a patient, in order of their names.
+fn digest(folder: &Path, patient: &Patient) -> Result<String> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder.join(&patient.image))?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    files.sort();
+    files.extend(std::iter::once(&patient.mask).chain(&patient.mask_reader2).map(|path| folder.join(path)));
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn append(log: &Mutex<fs::File>, line: &str) -> Result<()> {
+    let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    writeln!(log, "{line}").context("cannot write to the simulation's log")
+}
+
+/// Writes a file so that it appears complete or not at all.
+fn write_atomically(path: &Path, contents: &[u8]) -> Result<()> {
+    let partial = path.with_extension("partial");
+    fs::write(&partial, contents).with_context(|| format!("cannot write {}", partial.display()))?;
+    fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
+}
