@@ -129,9 +129,15 @@ impl Geometry {
 
     /// The continuous index (x, y, z) of a point in mm; the inverse of [`Geometry::index_to_point`].
     pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
-        let inverse = inverse(&self.direction);
+        let inverse = self.point_to_index_matrix();
         let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
-        std::array::from_fn(|axis| (0..3).map(|column| inverse[axis][column] * offset[column]).sum::<f64>() / self.spacing[axis])
+        inverse.map(|row| row[0] * offset[0] + row[1] * offset[1] + row[2] * offset[2])
+    }
+
+    /// The matrix that turns an offset from the origin in mm into a continuous index.
+    fn point_to_index_matrix(&self) -> [[f64; 3]; 3] {
+        let inverse = inverse(&self.direction);
+        std::array::from_fn(|axis| inverse[axis].map(|element| element / self.spacing[axis]))
     }
 
     /// Index (x, y, z) of the voxel at a position in raster order, x fastest.

@@ -5,6 +5,8 @@ mod file;
 mod geometry;
 pub mod nifti;
 pub mod nrrd;
+pub mod region;
+pub mod resample;
 mod volume;
 mod voxel_data;
 

@@ -1,0 +1,123 @@
+//! Which grid to resample onto.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Interpolator, resample, resample_image};
+use crate::error::{ImagingError, Result};
+use crate::geometry::Geometry;
+use crate::region::{BoundingBox, bounding_box, crop, crop_image};
+use crate::volume::{Image, LabelMap};
+
+/// The grid of another spacing that covers the same field of view with the same centre (IBSI: "align grid centres"):
+/// ⌈size · spacing / new spacing⌉ voxels on each axis. A new spacing of 0 keeps the axis as it is, and so does the third
+/// axis of a two-dimensional image.
+///
+/// # Errors
+/// [`ImagingError::InvalidGeometry`] when a spacing is negative or not finite.
+pub fn spacing_grid(geometry: &Geometry, spacing: [f64; 3]) -> Result<Geometry> {
+    let (old_size, old_spacing) = (geometry.size(), geometry.spacing());
+    let keeps = |axis: usize| spacing[axis] == 0.0 || axis >= geometry.dimension();
+    let new_spacing: [f64; 3] = std::array::from_fn(|axis| if keeps(axis) { old_spacing[axis] } else { spacing[axis] });
+    // A quotient that is whole but for rounding must not gain a voxel.
+    let new_size: [usize; 3] =
+        std::array::from_fn(|axis| ((old_size[axis] as f64 * old_spacing[axis] / new_spacing[axis] - 1e-9).ceil() as usize).max(1));
+    let first = std::array::from_fn(|axis| {
+        let half_extents = (old_size[axis] - 1) as f64 / 2.0;
+        half_extents - (new_size[axis] - 1) as f64 / 2.0 * new_spacing[axis] / old_spacing[axis]
+    });
+    geometry.with_grid(new_size, new_spacing, geometry.index_to_point(first))
+}
+
+/// How PyRadiomics resamples an image and its mask (its `resampleImage`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoiResampling {
+    /// The new spacing in mm, 0 to keep the mask's on an axis (`resampledPixelSpacing`).
+    pub spacing: [f64; 3],
+    /// For the image; masks are always resampled to the nearest voxel. Default B-spline (`interpolator`).
+    pub interpolator: Interpolator,
+    /// New voxels kept around the region on each side. Default 5 (`padDistance`).
+    pub pad_distance: usize,
+}
+
+impl RoiResampling {
+    /// PyRadiomics' defaults for a spacing.
+    pub fn to_spacing(spacing: [f64; 3]) -> Self {
+        Self { spacing, interpolator: Interpolator::BSpline, pad_distance: 5 }
+    }
+}
+
+/// An image and its mask on one grid around the region.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResampledRoi {
+    /// The image, of the type it had.
+    pub image: Image,
+    /// The mask.
+    pub mask: LabelMap,
+    /// Whether voxels were interpolated; otherwise the image had the spacing already and was only cropped.
+    pub interpolated: bool,
+}
+
+/// The part of the mask's grid, at another spacing, that holds the region and `pad_distance` new voxels around it.
+///
+/// The outer corners of the whole grids at both spacings coincide, not their first centres. The part is cut at the ends of
+/// the mask's grid. An axis with a new spacing of 0, or on which the region is one voxel thick, keeps the mask's spacing.
+///
+/// # Errors
+/// [`ImagingError::EmptyRegion`] when no voxel has the label; [`ImagingError::InvalidGeometry`] when a spacing is negative
+/// or not finite.
+pub fn roi_grid(mask: &LabelMap, label: u32, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
+    let region = bounding_box(mask, label)?;
+    let geometry = mask.geometry();
+    padded_grid(geometry, &region, kept_spacing(geometry, &region, spacing), pad_distance)
+}
+
+/// The spacing asked for, or the mask's where 0 was asked for or the region is one voxel thick.
+fn kept_spacing(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3]) -> [f64; 3] {
+    std::array::from_fn(|axis| if spacing[axis] == 0.0 || region.size[axis] == 1 { geometry.spacing()[axis] } else { spacing[axis] })
+}
+
+fn padded_grid(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
+    if !spacing.iter().all(|s| s.is_finite() && *s > 0.0) {
+        return Err(ImagingError::InvalidGeometry {
+            field: "spacing",
+            value: format!("{spacing:?}"),
+            requirement: "a new spacing must be finite and above 0 mm, or 0 to keep the old one",
+        });
+    }
+    let pad = pad_distance as f64;
+    let old = geometry.spacing();
+    let ratio: [f64; 3] = std::array::from_fn(|axis| old[axis] / spacing[axis]);
+    let lower: [f64; 3] = std::array::from_fn(|axis| ((region.start[axis] as f64 - 0.5) * ratio[axis] - pad).floor().max(0.0));
+    let upper: [f64; 3] = std::array::from_fn(|axis| {
+        let end = (region.start[axis] + region.size[axis]) as f64 - 0.5;
+        let last = (geometry.size()[axis] as f64 * ratio[axis]).ceil() - 1.0;
+        (end * ratio[axis] + pad).ceil().min(last)
+    });
+    let size = std::array::from_fn(|axis| (upper[axis] - lower[axis] + 1.0) as usize);
+    let first = std::array::from_fn(|axis| 0.5 * (spacing[axis] - old[axis]) / old[axis] + lower[axis] / ratio[axis]);
+    geometry.with_grid(size, spacing, geometry.index_to_point(first))
+}
+
+/// An image and its mask on PyRadiomics' grid around a region ([`roi_grid`]).
+///
+/// Where the image already has the spacing (within numpy's `allclose`), nothing is interpolated: the mask is brought onto
+/// the image's grid by nearest neighbour and both are cropped to the region and `pad_distance` voxels around it.
+///
+/// # Errors
+/// As [`roi_grid`] and [`resample`].
+pub fn resample_roi(image: &Image, mask: &LabelMap, label: u32, params: &RoiResampling) -> Result<ResampledRoi> {
+    let region = bounding_box(mask, label)?;
+    let spacing = kept_spacing(mask.geometry(), &region, params.spacing);
+    let is_close = |a: f64, b: f64| (a - b).abs() <= 1e-8 + 1e-5 * b.abs();
+    if (0..image.geometry().dimension()).all(|axis| is_close(image.geometry().spacing()[axis], spacing[axis])) {
+        let mask = resample(mask, image.geometry(), Interpolator::Nearest, 0)?;
+        let part = bounding_box(&mask, label)?.padded(params.pad_distance, mask.geometry().size());
+        return Ok(ResampledRoi { image: crop_image(image, &part)?, mask: crop(&mask, &part)?, interpolated: false });
+    }
+    let grid = padded_grid(mask.geometry(), &region, spacing, params.pad_distance)?;
+    Ok(ResampledRoi {
+        image: resample_image(image, &grid, params.interpolator, 0.0)?,
+        mask: resample(mask, &grid, Interpolator::Nearest, 0)?,
+        interpolated: true,
+    })
+}

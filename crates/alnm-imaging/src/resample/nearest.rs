@@ -1,0 +1,42 @@
+//! Nearest neighbour.
+
+use rayon::prelude::*;
+
+use super::sampling::{Sampling, is_inside, sample_lines};
+use crate::geometry::Geometry;
+use crate::volume::{Volume, Voxel};
+
+/// ITK rounds half an index up.
+fn nearest(position: f64) -> usize {
+    (position + 0.5).floor() as usize
+}
+
+pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &Geometry, outside: T) -> Volume<T> {
+    let size = volume.geometry().size();
+    let voxels = volume.as_slice();
+    match sampling {
+        Sampling::General(lines) => sample_lines(size, lines, grid, outside, |position| {
+            let [x, y, z] = position.map(nearest);
+            voxels[(z * size[1] + y) * size[0] + x]
+        }),
+        Sampling::Separable(positions) => {
+            let indices: [Vec<Option<usize>>; 3] =
+                std::array::from_fn(|axis| positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| nearest(p))).collect());
+            let [width, height, _] = grid.size();
+            let mut result = Volume::filled(grid.clone(), outside);
+            result.as_mut_slice().par_chunks_mut(width * height).zip(&indices[2]).for_each(|(slice, z)| {
+                let Some(z) = z else { return };
+                for (row, y) in slice.chunks_mut(width).zip(&indices[1]) {
+                    let Some(y) = y else { continue };
+                    let source = &voxels[(z * size[1] + y) * size[0]..][..size[0]];
+                    for (voxel, x) in row.iter_mut().zip(&indices[0]) {
+                        if let Some(x) = x {
+                            *voxel = source[*x];
+                        }
+                    }
+                }
+            });
+            result
+        }
+    }
+}
