@@ -67,10 +67,32 @@ pub enum RadiomicsError {
         voxels: usize,
     },
     /// A voxel is infinite or not a number.
-    #[error("a voxel is {value}; features need finite values")]
+    #[error("voxel {voxel:?} (x, y, z) of the image is {value}; every voxel must be finite")]
+    NonFiniteVoxel {
+        /// Its index, (x, y, z).
+        voxel: [usize; 3],
+        /// The value.
+        value: f64,
+    },
+    /// A value of a derived image is infinite or not a number.
+    #[error("a value to be discretised is {value}; features need finite values")]
     NonFinite {
         /// The value.
         value: f64,
+    },
+    /// An image without contrast cannot be normalised.
+    #[error("the image cannot be normalised, since every voxel is {value}")]
+    ConstantImage {
+        /// The value.
+        value: f64,
+    },
+    /// `resampledPixelSpacing` does not have one spacing for each axis.
+    #[error("resampledPixelSpacing has {found} values, the image has {expected} axes")]
+    SpacingLength {
+        /// Values given.
+        found: usize,
+        /// Axes of the image.
+        expected: usize,
     },
     /// The range of values needs more bins than can be handled.
     #[error("values from {minimum} to {maximum} need too many bins of width {width}; choose a larger binWidth, or normalise")]

@@ -12,10 +12,6 @@ pub enum ImageType {
     Exponential,
     /// Magnitude of the gradient; see [`crate::filter::gradient`].
     Gradient,
-    /// Local binary patterns in slices; see [`crate::filter::lbp2d`].
-    LBP2D,
-    /// Local binary patterns on spheres; see [`crate::filter::lbp3d`].
-    LBP3D,
     /// Laplacian of Gaussian; see [`crate::filter::log`].
     LoG,
     /// Logarithm of the grey value; see [`crate::filter::pointwise`].
@@ -30,12 +26,10 @@ pub enum ImageType {
 
 impl ImageType {
     /// All image types, as PyRadiomics lists them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 8] = [
         Self::Original,
         Self::Exponential,
         Self::Gradient,
-        Self::LBP2D,
-        Self::LBP3D,
         Self::LoG,
         Self::Logarithm,
         Self::Square,
@@ -49,8 +43,6 @@ impl ImageType {
             Self::Original => "Original",
             Self::Exponential => "Exponential",
             Self::Gradient => "Gradient",
-            Self::LBP2D => "LBP2D",
-            Self::LBP3D => "LBP3D",
             Self::LoG => "LoG",
             Self::Logarithm => "Logarithm",
             Self::Square => "Square",

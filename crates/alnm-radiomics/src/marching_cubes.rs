@@ -1,6 +1,7 @@
 //! The surface between the voxels of a mask and the others.
 
 /// Corners of a cube, (z, y, x); bit i of a cube's configuration says whether corner i is inside.
+#[cfg(test)]
 const CORNERS: [[usize; 3]; 8] = [[0, 0, 0], [0, 0, 1], [0, 1, 1], [0, 1, 0], [1, 0, 0], [1, 0, 1], [1, 1, 1], [1, 1, 0]];
 
 /// Middles of a cube's edges in half voxels, (z, y, x).

@@ -28,6 +28,7 @@ mod schema;
 use std::fmt;
 use std::path::Path;
 
+use alnm_imaging::resample::Interpolator;
 use serde::Serialize;
 
 use crate::discretisation::Binning;
@@ -89,53 +90,6 @@ fn line_prefix(line: Option<u64>) -> String {
 
 fn suggestion(nearest: &Option<String>) -> String {
     nearest.as_ref().map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
-}
-
-/// How voxels between voxels are interpolated when an image is resampled, under SimpleITK's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
-pub enum Interpolator {
-    #[serde(rename = "sitkNearestNeighbor")]
-    NearestNeighbor,
-    #[serde(rename = "sitkLinear")]
-    Linear,
-    #[serde(rename = "sitkBSpline")]
-    BSpline,
-    #[serde(rename = "sitkGaussian")]
-    Gaussian,
-    #[serde(rename = "sitkLabelGaussian")]
-    LabelGaussian,
-    #[serde(rename = "sitkHammingWindowedSinc")]
-    HammingWindowedSinc,
-    #[serde(rename = "sitkCosineWindowedSinc")]
-    CosineWindowedSinc,
-    #[serde(rename = "sitkWelchWindowedSinc")]
-    WelchWindowedSinc,
-    #[serde(rename = "sitkLanczosWindowedSinc")]
-    LanczosWindowedSinc,
-    #[serde(rename = "sitkBlackmanWindowedSinc")]
-    BlackmanWindowedSinc,
-}
-
-impl Interpolator {
-    /// All, in the order of SimpleITK's numbers, which start at 1.
-    pub const ALL: [(&'static str, Self); 10] = [
-        ("sitkNearestNeighbor", Self::NearestNeighbor),
-        ("sitkLinear", Self::Linear),
-        ("sitkBSpline", Self::BSpline),
-        ("sitkGaussian", Self::Gaussian),
-        ("sitkLabelGaussian", Self::LabelGaussian),
-        ("sitkHammingWindowedSinc", Self::HammingWindowedSinc),
-        ("sitkCosineWindowedSinc", Self::CosineWindowedSinc),
-        ("sitkWelchWindowedSinc", Self::WelchWindowedSinc),
-        ("sitkLanczosWindowedSinc", Self::LanczosWindowedSinc),
-        ("sitkBlackmanWindowedSinc", Self::BlackmanWindowedSinc),
-    ];
-
-    /// SimpleITK's name.
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, interpolator)| *interpolator == self).map_or("sitkBSpline", |(name, _)| name)
-    }
 }
 
 /// What the limits of resegmentation mean.

@@ -1,10 +1,12 @@
 //! The keys that parameter files may hold.
 
+use alnm_imaging::resample::Interpolator;
+
 use crate::filter::wavelet;
 use crate::glcm::WeightingNorm;
 
 use super::document::Entry;
-use super::{Interpolator, Node, Number, ParameterError, PatternMethod, ResegmentMode, Settings, unknown};
+use super::{Node, Number, ParameterError, PatternMethod, ResegmentMode, Settings, unknown};
 
 /// The part of a parameter file that a key stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +78,7 @@ pub const SCHEMA: &[Key] = &[
         "a list of numbers from 0 up, in mm",
         store!(resampled_pixel_spacing, |node| optional(node, |node| list(node, |item| number(item).filter(|&v| v >= 0.0)))),
     ),
-    key("interpolator", "the name of an interpolator of SimpleITK or its number from 1 to 10", store!(interpolator, interpolator)),
+    key("interpolator", "null, sitkNearestNeighbor (1), sitkLinear (2) or sitkBSpline (3)", store!(interpolator, interpolator)),
     key("padDistance", WHOLE_FROM_ZERO, store!(pad_distance, |node| whole(node, 0))),
     key("distances", "a list of whole numbers above 0", store!(distances, distances)),
     key("force2D", TRUE_OR_FALSE, store!(force_2d, boolean)),
@@ -191,9 +193,11 @@ fn word<T: Copy>(node: &Node, words: &[(&str, T)]) -> Option<T> {
 }
 
 fn interpolator(node: &Node) -> Option<Option<Interpolator>> {
+    let words =
+        [("sitkNearestNeighbor", Interpolator::Nearest), ("sitkLinear", Interpolator::Linear), ("sitkBSpline", Interpolator::BSpline)];
     optional(node, |node| match node {
-        Node::Integer(_) => whole(node, 1).and_then(|n| Interpolator::ALL.get(n - 1)).map(|(_, interpolator)| *interpolator),
-        _ => word(node, &Interpolator::ALL),
+        Node::Integer(_) => whole(node, 1).and_then(|n| words.get(n - 1)).map(|(_, interpolator)| *interpolator),
+        _ => word(node, &words),
     })
 }
 
