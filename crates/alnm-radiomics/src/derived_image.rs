@@ -49,7 +49,8 @@ pub fn derive(image: &Image, image_type: ImageType, settings: &Settings, part: P
     let shape = image.geometry().shape();
     let single = image.pixel_type() == PixelType::F32;
     let cut = || with_volume!(image, volume => part.cut(volume.as_slice(), shape, alnm_imaging::Voxel::to_f64));
-    let largest = || with_volume!(image, volume => pointwise::largest_magnitude(volume.as_slice().iter().map(|&v| alnm_imaging::Voxel::to_f64(v))));
+    let largest =
+        || with_volume!(image, volume => pointwise::largest_magnitude(volume.as_slice().iter().map(|&v| alnm_imaging::Voxel::to_f64(v))));
     Ok(match image_type {
         ImageType::Original => DerivedImages::single("original", cut(), single),
         ImageType::Square => DerivedImages::single("square", pointwise::square(&cut(), largest()), false),
@@ -85,9 +86,7 @@ fn laplacians(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
     }
     for &sigma in &settings.sigma {
         let width = sigma.value();
-        let long_enough = |&axis: &usize| {
-            shape[axis] >= log::MINIMUM_LENGTH && shape[axis] as f64 >= (width / spacing[axis]).ceil() + 1.0
-        };
+        let long_enough = |&axis: &usize| shape[axis] >= log::MINIMUM_LENGTH && shape[axis] as f64 >= (width / spacing[axis]).ceil() + 1.0;
         if !axes.iter().all(long_enough) {
             derived.warnings.push(Warning::SigmaSkipped { sigma: width, size: geometry.size() });
             continue;

@@ -91,7 +91,8 @@ fn hull_corners(points: &[HalfPoint], first: usize, second: usize) -> Vec<HalfPo
 }
 
 fn largest_squared_distance(points: &[HalfPoint], spacing: [f64; 3]) -> f64 {
-    let positions: Vec<[f64; 3]> = points.iter().map(|point| std::array::from_fn(|axis| f64::from(point[axis]) * 0.5 * spacing[axis])).collect();
+    let positions: Vec<[f64; 3]> =
+        points.iter().map(|point| std::array::from_fn(|axis| f64::from(point[axis]) * 0.5 * spacing[axis])).collect();
     let mut largest = 0.0;
     for (index, a) in positions.iter().enumerate() {
         for b in &positions[index + 1..] {

@@ -79,13 +79,19 @@ impl fmt::Display for Warning {
                 write!(formatter, "LoG with sigma {sigma} mm was skipped: an image of {size:?} voxels is too small for it")
             }
             Self::UnusualBinNumber { image, bins, suggested_width: Some(width) } => {
-                write!(formatter, "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a binWidth of {width:.3} would give 64")
+                write!(
+                    formatter,
+                    "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a binWidth of {width:.3} would give 64"
+                )
             }
             Self::UnusualBinNumber { image, bins, suggested_width: None } => {
                 write!(formatter, "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual")
             }
             Self::WithdrawnFeature { class, feature } => {
-                write!(formatter, "{class} {feature} has no column: PyRadiomics no longer computes it, since another feature has the same value")
+                write!(
+                    formatter,
+                    "{class} {feature} has no column: PyRadiomics no longer computes it, since another feature has the same value"
+                )
             }
             Self::ShapeNeedsVolume => write!(formatter, "shape needs an image of three dimensions; use shape2D"),
             Self::Shape2DNeedsForce2D => write!(formatter, "shape2D of a volume needs force2D"),
@@ -244,7 +250,8 @@ impl Extractor {
             diagnostics.add_image(image, "original");
             diagnostics.add_mask(None, mask, label, "original")?;
         }
-        let mut image = if settings.normalize { normalise(image, settings.normalize_scale, settings.remove_outliers)? } else { image.clone() };
+        let mut image =
+            if settings.normalize { normalise(image, settings.normalize_scale, settings.remove_outliers)? } else { image.clone() };
         let mut mask = mask.clone();
         if let (Some(interpolator), Some(spacing)) = (settings.interpolator, &settings.resampled_pixel_spacing) {
             let dimension = mask.geometry().dimension();

@@ -182,12 +182,20 @@ impl CooccurrenceMatrix {
         if hxy2 == self.joint_entropy { 0.0 } else { (1.0 - (-2.0 * (hxy2 - self.joint_entropy)).exp()).sqrt() }
     }
 
-    /// HXY2 = -Σ_ij p_x(i) p_y(j) log₂(p_x(i) p_y(j) + ε). Levels with the same probability give the same terms, which are
-    /// computed once: probabilities are ratios of counts, and few differ.
+    /// HXY2 = -Σ_ij p_x(i) p_y(j) log₂(p_x(i) p_y(j) + ε), added up row by row. Probabilities are ratios of counts, of which
+    /// few differ, so the logarithm is taken once for each pair of distinct ones.
     fn entropy_if_independent(&self) -> f64 {
-        let (rows, columns) = (grouped(&self.px), grouped(&self.py));
-        let term = |x: f64, y: f64| x * y * (x * y + EPSILON).log2();
-        -rows.iter().map(|&(x, nx)| columns.iter().map(|&(y, ny)| nx * ny * term(x, y)).sum::<f64>()).sum::<f64>()
+        let (rows, columns) = (Distinct::of(&self.px), Distinct::of(&self.py));
+        let term = |p: f64| p * (p + EPSILON).log2();
+        let terms: Vec<f64> = rows.values.iter().flat_map(|x| columns.values.iter().map(move |y| term(x * y))).collect();
+        let mut total = 0.0;
+        for &row in &rows.places {
+            let terms = &terms[row * columns.values.len()..];
+            for &column in &columns.places {
+                total += terms[column];
+            }
+        }
+        -total
     }
 
     /// MCC = √(second largest eigenvalue of Q), Q(i, j) = Σ_k p(i, k) p(j, k) / (p_x(i) p_y(k)); 1 for a flat region.
@@ -226,18 +234,20 @@ fn entropy(p: &[f64]) -> f64 {
     -p.iter().filter(|p| **p > 0.0).map(|p| p * (p + EPSILON).log2()).sum::<f64>()
 }
 
-/// The distinct values above 0, ascending, each with how often it occurs.
-fn grouped(p: &[f64]) -> Vec<(f64, f64)> {
-    let mut sorted: Vec<f64> = p.iter().copied().filter(|&p| p > 0.0).collect();
-    sorted.sort_by(f64::total_cmp);
-    let mut groups: Vec<(f64, f64)> = Vec::new();
-    for value in sorted {
-        match groups.last_mut() {
-            Some((last, count)) if *last == value => *count += 1.0,
-            _ => groups.push((value, 1.0)),
-        }
+/// The distinct values of a list, and which of them each element is.
+struct Distinct {
+    values: Vec<f64>,
+    places: Vec<usize>,
+}
+
+impl Distinct {
+    fn of(list: &[f64]) -> Self {
+        let mut values = list.to_vec();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        let places = list.iter().map(|value| values.partition_point(|other| other < value)).collect();
+        Self { values, places }
     }
-    groups
 }
 
 /// The features.

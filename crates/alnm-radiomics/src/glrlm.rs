@@ -80,7 +80,9 @@ fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
         (0..3).all(|axis| (0..map.shape[axis] as isize).contains(&(place[axis] as isize + steps as isize * offset[axis])))
     };
     map.voxels.iter().any(|&voxel| {
-        (2..farthest).take_while(|&steps| inside(voxel, steps)).any(|steps| map.cells[(voxel as isize + steps as isize * step) as usize] > 0)
+        (2..farthest)
+            .take_while(|&steps| inside(voxel, steps))
+            .any(|steps| map.cells[(voxel as isize + steps as isize * step) as usize] > 0)
     })
 }
 

@@ -26,16 +26,8 @@ pub enum ImageType {
 
 impl ImageType {
     /// All image types, as PyRadiomics lists them.
-    pub const ALL: [Self; 8] = [
-        Self::Original,
-        Self::Exponential,
-        Self::Gradient,
-        Self::LoG,
-        Self::Logarithm,
-        Self::Square,
-        Self::SquareRoot,
-        Self::Wavelet,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Original, Self::Exponential, Self::Gradient, Self::LoG, Self::Logarithm, Self::Square, Self::SquareRoot, Self::Wavelet];
 
     /// The name in parameter files.
     pub const fn name(self) -> &'static str {

@@ -5,9 +5,8 @@
 const CORNERS: [[usize; 3]; 8] = [[0, 0, 0], [0, 0, 1], [0, 1, 1], [0, 1, 0], [1, 0, 0], [1, 0, 1], [1, 1, 1], [1, 1, 0]];
 
 /// Middles of a cube's edges in half voxels, (z, y, x).
-const EDGE_MIDDLES: [[i64; 3]; 12] = [
-    [0, 0, 1], [0, 1, 2], [0, 2, 1], [0, 1, 0], [2, 0, 1], [2, 1, 2], [2, 2, 1], [2, 1, 0], [1, 0, 0], [1, 0, 2], [1, 2, 2], [1, 2, 0],
-];
+const EDGE_MIDDLES: [[i64; 3]; 12] =
+    [[0, 0, 1], [0, 1, 2], [0, 2, 1], [0, 1, 0], [2, 0, 1], [2, 1, 2], [2, 2, 1], [2, 1, 0], [1, 0, 0], [1, 0, 2], [1, 2, 2], [1, 2, 0]];
 
 /// Triangles of the 128 configurations in which corner 7 is outside, each as its three edges in base 12: the triangulation of
 /// Lorensen and Cline 1987 (doi 10.1145/37402.37422) in the variant that PyRadiomics uses. The other configurations are the
@@ -64,7 +63,10 @@ pub(crate) fn mesh(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Mesh 
             // The four corners with the smaller x are the four with the larger x of the cube before.
             let mut before = 0usize;
             for x in 0..=shape[2] {
-                let after = inside(z, y, x + 1) << 1 | inside(z, y + 1, x + 1) << 2 | inside(z + 1, y, x + 1) << 5 | inside(z + 1, y + 1, x + 1) << 6;
+                let after = inside(z, y, x + 1) << 1
+                    | inside(z, y + 1, x + 1) << 2
+                    | inside(z + 1, y, x + 1) << 5
+                    | inside(z + 1, y + 1, x + 1) << 6;
                 let configuration = before | after;
                 if configuration != 0 && configuration != 0xff {
                     let entry = &mut occurrences[configuration];
@@ -77,15 +79,19 @@ pub(crate) fn mesh(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Mesh 
             }
         }
     }
-    occurrences.iter().enumerate().filter(|(_, entry)| entry.count > 0).fold(Mesh { area: 0.0, volume: 0.0 }, |mesh, (configuration, entry)| {
-        let part = contribution(configuration, entry, spacing);
-        Mesh { area: mesh.area + part.area, volume: mesh.volume + part.volume }
-    })
+    occurrences.iter().enumerate().filter(|(_, entry)| entry.count > 0).fold(
+        Mesh { area: 0.0, volume: 0.0 },
+        |mesh, (configuration, entry)| {
+            let part = contribution(configuration, entry, spacing);
+            Mesh { area: mesh.area + part.area, volume: mesh.volume + part.volume }
+        },
+    )
 }
 
 /// What all cubes of one configuration add to area and volume.
 fn contribution(configuration: usize, occurrences: &Occurrences, spacing: [f64; 3]) -> Mesh {
-    let (triangles, sign) = if configuration & 0x80 == 0 { (TRIANGLES[configuration], 1.0) } else { (TRIANGLES[configuration ^ 0xff], -1.0) };
+    let (triangles, sign) =
+        if configuration & 0x80 == 0 { (TRIANGLES[configuration], 1.0) } else { (TRIANGLES[configuration ^ 0xff], -1.0) };
     let position: [f64; 3] = std::array::from_fn(|axis| occurrences.position[axis] as f64 * spacing[axis]);
     let count = occurrences.count as f64;
     let mut mesh = Mesh { area: 0.0, volume: 0.0 };

@@ -100,8 +100,7 @@ pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
 pub fn matrix(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>) -> Result<ToneDifferenceMatrix> {
-    let steps: Vec<isize> =
-        neighbour_offsets(map.shape, distances, fixed_axis)?.into_iter().map(|offset| map.step(offset)).collect();
+    let steps: Vec<isize> = neighbour_offsets(map.shape, distances, fixed_axis)?.into_iter().map(|offset| map.step(offset)).collect();
     // Level 0 stands for voxels outside the region.
     let gray: Vec<u64> = std::iter::once(0).chain(map.gray_levels.iter().map(|&level| u64::from(level))).collect();
     let mut voxels = vec![0u64; gray.len()];

@@ -53,9 +53,11 @@ impl Shape2D {
         let outline = surface_points(mask, [1, shape[0], shape[1]]);
         // In three dimensions the slice also has points above and below its pixels.
         let outline: Vec<_> = outline.into_iter().filter(|point| point[0] == 0).collect();
-        let centres = mask.iter().enumerate().filter(|(_, inside)| **inside).map(|(index, _)| {
-            [(index / shape[1]) as f64 * spacing[0], (index % shape[1]) as f64 * spacing[1]]
-        });
+        let centres = mask
+            .iter()
+            .enumerate()
+            .filter(|(_, inside)| **inside)
+            .map(|(index, _)| [(index / shape[1]) as f64 * spacing[0], (index % shape[1]) as f64 * spacing[1]]);
         Self {
             perimeter,
             area,

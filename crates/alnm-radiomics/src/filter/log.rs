@@ -125,7 +125,9 @@ impl Recursion {
         for i in 0..line.len() {
             for lane in 0..LANES {
                 let x = |back: usize| line[i.saturating_sub(back)][lane];
-                let y = |back: usize| if i >= back { result[i - back][lane] * self.d[back - 1] } else { line[0][lane] * self.left_history[back - 1] };
+                let y = |back: usize| {
+                    if i >= back { result[i - back][lane] * self.d[back - 1] } else { line[0][lane] * self.left_history[back - 1] }
+                };
                 let value = x(0) * n0 + x(1) * n1 + x(2) * n2 + x(3) * n3 - (y(1) + y(2) + y(3) + y(4));
                 result[i][lane] = value;
             }
@@ -135,7 +137,11 @@ impl Recursion {
             for lane in 0..LANES {
                 let x = |ahead: usize| line[(i + ahead).min(last)][lane];
                 let y = |ahead: usize| {
-                    if i + ahead <= last { scratch[i + ahead][lane] * self.d[ahead - 1] } else { line[last][lane] * self.right_history[ahead - 1] }
+                    if i + ahead <= last {
+                        scratch[i + ahead][lane] * self.d[ahead - 1]
+                    } else {
+                        line[last][lane] * self.right_history[ahead - 1]
+                    }
                 };
                 let value = x(1) * m1 + x(2) * m2 + x(3) * m3 + x(4) * m4 - (y(1) + y(2) + y(3) + y(4));
                 scratch[i][lane] = value;

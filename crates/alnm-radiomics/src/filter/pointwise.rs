@@ -11,12 +11,31 @@ pub fn square(values: &[f64], largest: f64) -> Vec<f64> {
 /// √(x M), with the sign of x.
 pub fn square_root(values: &[f64], largest: f64) -> Vec<f64> {
     let root = |x: f64| (x * largest).sqrt();
-    values.iter().map(|&x| if x > 0.0 { root(x) } else if x < 0.0 { -root(-x) } else { x }).collect()
+    values
+        .iter()
+        .map(|&x| {
+            if x > 0.0 {
+                root(x)
+            } else if x < 0.0 {
+                -root(-x)
+            } else {
+                x
+            }
+        })
+        .collect()
 }
 
 /// log(|x| + 1), with the sign of x, scaled so that M stays M.
 pub fn logarithm(values: &[f64], largest: f64) -> Vec<f64> {
-    let log = |x: f64| if x > 0.0 { (x + 1.0).ln() } else if x < 0.0 { -(-(x - 1.0)).ln() } else { x };
+    let log = |x: f64| {
+        if x > 0.0 {
+            (x + 1.0).ln()
+        } else if x < 0.0 {
+            -(-(x - 1.0)).ln()
+        } else {
+            x
+        }
+    };
     let scale = largest / log(largest);
     values.iter().map(|&x| log(x) * scale).collect()
 }

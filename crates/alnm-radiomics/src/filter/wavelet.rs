@@ -7,6 +7,7 @@
 //! rounding, and its sign decides their bin.
 
 use std::collections::BTreeMap;
+use std::f64::consts::SQRT_2;
 use std::ops::{AddAssign, Mul};
 use std::sync::OnceLock;
 
@@ -19,6 +20,10 @@ pub struct Filters {
     pub low: Vec<f64>,
     /// High-pass.
     pub high: Vec<f64>,
+    /// Low-pass in single precision.
+    pub low_single: Vec<f32>,
+    /// High-pass in single precision.
+    pub high_single: Vec<f32>,
 }
 
 /// The filters that ship with the crate; the file's head says where they come from.
@@ -49,21 +54,24 @@ impl Filters {
                 (low, high)
             }
         };
-        Some((name, Self { low, high }))
+        // PyWavelets keeps coiflets divided by √2 and multiplies in the precision of the transform.
+        let single = |c: &f64| if name.starts_with("coif") { (c / SQRT_2) as f32 * SQRT_2 as f32 } else { *c as f32 };
+        let (low_single, high_single) = (low.iter().map(single).collect(), high.iter().map(single).collect());
+        Some((name, Self { low, high, low_single, high_single }))
     }
 }
 
 /// The precision of a transform.
 pub trait Precision: Copy + Default + Send + Sync + Mul<Output = Self> + AddAssign + 'static {
-    /// A filter coefficient in this precision.
-    fn from_coefficient(value: f64) -> Self;
+    /// The low-pass and the high-pass filter in this precision.
+    fn filters(filters: &Filters) -> [&[Self]; 2];
     /// The value as a double.
     fn widened(self) -> f64;
 }
 
 impl Precision for f32 {
-    fn from_coefficient(value: f64) -> Self {
-        value as f32
+    fn filters(filters: &Filters) -> [&[Self]; 2] {
+        [&filters.low_single, &filters.high_single]
     }
     fn widened(self) -> f64 {
         f64::from(self)
@@ -71,8 +79,8 @@ impl Precision for f32 {
 }
 
 impl Precision for f64 {
-    fn from_coefficient(value: f64) -> Self {
-        value
+    fn filters(filters: &Filters) -> [&[Self]; 2] {
+        [&filters.low, &filters.high]
     }
     fn widened(self) -> f64 {
         self
@@ -110,9 +118,8 @@ pub fn transform<T: Precision>(
     levels: usize,
     part: Part,
 ) -> Vec<SubBand> {
-    let taps = filters.low.len();
-    let low: Vec<T> = filters.low.iter().map(|&c| T::from_coefficient(c)).collect();
-    let high: Vec<T> = filters.high.iter().map(|&c| T::from_coefficient(c)).collect();
+    let [low, high] = T::filters(filters);
+    let taps = low.len();
     // Odd axes are extended even where they are not transformed, which changes nothing there.
     let period: [usize; 3] = std::array::from_fn(|axis| if axes.contains(&axis) { shape[axis].next_multiple_of(2) } else { shape[axis] });
 
@@ -130,15 +137,15 @@ pub fn transform<T: Precision>(
         let (start, size) = boxes[start_level + levels - level];
         let last = level == start_level + levels;
         if level <= start_level {
-            approximation = approximation_only(approximation, axes, &low, period);
+            approximation = approximation_only(approximation, axes, low, period);
         } else {
             let mut parts = vec![(String::new(), approximation)];
             for &axis in axes {
                 parts = parts
                     .into_iter()
                     .flat_map(|(letters, block)| {
-                        let lower = (format!("{letters}L"), convolve(&block, axis, &low, period[axis]));
-                        let upper = (format!("{letters}H"), convolve(&block, axis, &high, period[axis]));
+                        let lower = (format!("{letters}L"), convolve(&block, axis, low, period[axis]));
+                        let upper = (format!("{letters}H"), convolve(&block, axis, high, period[axis]));
                         [lower, upper]
                     })
                     .collect();
@@ -146,7 +153,11 @@ pub fn transform<T: Precision>(
             debug_assert!(parts.iter().all(|(_, block)| block.start == start && block.size == size));
             approximation = parts.swap_remove(0).1;
             parts.sort_by(|a, b| b.0.cmp(&a.0));
-            bands.extend(parts.into_iter().map(|(letters, block)| SubBand { level: level - start_level, letters, values: cut(&block, part) }));
+            bands.extend(parts.into_iter().map(|(letters, block)| SubBand {
+                level: level - start_level,
+                letters,
+                values: cut(&block, part),
+            }));
         }
         if last {
             bands.push(SubBand { level: levels, letters: "L".repeat(axes.len()), values: cut(&approximation, part) });

@@ -420,8 +420,8 @@ impl Parameters {
     fn read_image_types(&mut self, part: Located) -> Result<()> {
         let mut image_types = Vec::new();
         for (key, value) in part.entries("imageType")? {
-            let image_type =
-                ImageType::from_name(&key.name).ok_or_else(|| unknown(key, "image type", "imageType", ImageType::ALL.map(ImageType::name)))?;
+            let image_type = ImageType::from_name(&key.name)
+                .ok_or_else(|| unknown(key, "image type", "imageType", ImageType::ALL.map(ImageType::name)))?;
             let mut overrides = Vec::new();
             let mut checked = Settings::default();
             for (key, value) in value.entries(image_type.name())? {
@@ -439,8 +439,8 @@ impl Parameters {
     fn read_feature_classes(&mut self, part: Located) -> Result<()> {
         let mut classes = Vec::new();
         for (key, value) in part.entries("featureClass")? {
-            let class =
-                FeatureClass::from_name(&key.name).ok_or_else(|| unknown(key, "feature class", "featureClass", FeatureClass::ALL.map(FeatureClass::name)))?;
+            let class = FeatureClass::from_name(&key.name)
+                .ok_or_else(|| unknown(key, "feature class", "featureClass", FeatureClass::ALL.map(FeatureClass::name)))?;
             classes.push((class, selection(class, value)?));
         }
         if !classes.is_empty() {
@@ -528,7 +528,7 @@ mod tests {
         for (text, message) in [
             ("settings: {}", "line 1: unknown key `settings` in `the parameters`; did you mean `setting`?"),
             ("setting: {}\nimageType:\n  Wavlet: {}", "line 3: unknown image type `Wavlet` in `imageType`; did you mean `Wavelet`?"),
-            ("featureClass:\n  glcm: [Contrast, Idnm]", "line 2: unknown feature `Idnm` in `glcm`; did you mean `Idmn`?"),
+            ("featureClass:\n  glcm: [Contrst, Idm]", "line 2: unknown feature `Contrst` in `glcm`; did you mean `Contrast`?"),
             ("setting: {dynamicBinning: true}", "line 1: unknown key `dynamicBinning` in `setting`"),
             ("setting:\n  binWidth: 0", "line 2: `binWidth` is 0; it must be a number above 0"),
             ("setting:\n  label: 1.5", "line 2: `label` is 1.5; it must be a whole number above 0"),

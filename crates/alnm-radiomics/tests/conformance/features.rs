@@ -1,13 +1,20 @@
 //! The features of all runs.
 
-use alnm_radiomics::Extraction;
+use alnm_imaging::{read_image, read_mask};
+use alnm_radiomics::{Extraction, Extractor, Parameters};
 use serde_json::{Map, Value};
 
 use crate::expected::{extract, number};
 use crate::pack;
 use crate::tally::{Deviation, Tally};
 
-const DEVIATIONS: &[Deviation] = &[];
+const DEVIATIONS: &[Deviation] = &[Deviation {
+    cause: "an axis of a region without extent along it is 0 but for the square root of rounding, which LAPACK's differs from",
+    explains: |place, expected, got| {
+        let axis = ["Elongation", "Flatness", "AxisLength"].iter().any(|name| place.ends_with(name));
+        place.contains("_shape") && axis && expected.abs() < 1e-7 && got.abs() < 1e-7
+    },
+}];
 
 /// What a value may differ by: the pack's tolerances.
 struct Tolerance {
@@ -65,14 +72,10 @@ fn first_difference<'a>(names: &'a [String], features: &'a Map<String, Value>) -
 #[test]
 fn features_agree_with_pyradiomics() {
     let Some(folder) = pack::area("radiomics") else { return };
-    let only = std::env::var("ALNM_ONLY").unwrap_or_default();
     let mut tally = Tally::new("features", DEVIATIONS);
     for file in pack::files(&folder.join("expected"), ".json.gz") {
         for (setting, run) in pack::json(&file).as_object().unwrap() {
             let place = format!("{}/{setting}", run["case"].as_str().unwrap());
-            if !place.contains(&only) {
-                continue;
-            }
             tally.case();
             let ok = run["status"] == "ok";
             match extract(&folder, run) {
@@ -80,6 +83,33 @@ fn features_agree_with_pyradiomics() {
                 Ok(_) => tally.check(false, format_args!("{place}: expected an error, {}", run["error_message"])),
                 Err(error) => tally.check(!ok, format_args!("{place}: {error}")),
             }
+        }
+    }
+    tally.finish();
+}
+
+#[test]
+fn columns_are_those_of_the_parameter_files() {
+    let Some(folder) = pack::area("radiomics") else { return };
+    let mut tally = Tally::new("columns", &[]);
+    // Any run that worked shows the columns of any parameter file.
+    let file = pack::files(&folder.join("expected"), ".json.gz").into_iter().next().expect("the pack has runs");
+    let runs = pack::json(&file);
+    let run = runs.as_object().unwrap().values().find(|run| run["status"] == "ok").expect("a run worked");
+    let image = read_image(folder.join(run["image"].as_str().unwrap())).unwrap();
+    let mask = read_mask(folder.join(run["mask"].as_str().unwrap())).unwrap();
+    let label = run["label"].as_u64().unwrap() as u32;
+    for columns in pack::files(&folder.join("params"), "_columns.txt") {
+        tally.case();
+        let parameters = columns.to_string_lossy().replace("_columns.txt", ".yaml");
+        let extraction = Extractor::new(Parameters::from_file(&parameters).unwrap()).unwrap().execute(&image, &mask, label).unwrap();
+        let expected = String::from_utf8(pack::bytes(&columns)).unwrap();
+        tally.check(
+            extraction.features.len() == expected.lines().count(),
+            format_args!("{parameters}: {} columns", extraction.features.len()),
+        );
+        for (feature, name) in extraction.features.iter().zip(expected.lines()) {
+            tally.check(feature.id.name() == name, format_args!("{parameters}: {name}, got {}", feature.id));
         }
     }
     tally.finish();

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 /// The folder of an area of the pack; `None`, with a line that says so, when there is none.
 pub(crate) fn area(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("ALNM_REFERENCE").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"), PathBuf::from);
+    let root = std::env::var_os("ALNM_REFERENCE")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"), PathBuf::from);
     let folder = root.join(name);
     if folder.is_dir() {
         return Some(folder);

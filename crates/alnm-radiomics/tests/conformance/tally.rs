@@ -4,10 +4,10 @@ use std::fmt::Display;
 
 /// A difference that is known, with its cause.
 pub(crate) struct Deviation {
-    /// Part of the place, as printed, that the difference occurs in.
-    pub(crate) place: &'static str,
     /// Its cause.
     pub(crate) cause: &'static str,
+    /// Whether a difference is of this kind: the place as printed, the expected value and ours.
+    pub(crate) explains: fn(&str, f64, f64) -> bool,
 }
 
 /// The count of one section.
@@ -52,20 +52,24 @@ impl Tally {
             self.worst = scaled;
             self.worst_place = place.to_string();
         }
-        self.check(agrees, format_args!("{place}: expected {expected}, got {got}"));
+        self.count(agrees, place, expected, got);
     }
 
     /// Counts something that holds or does not.
     pub(crate) fn check(&mut self, agrees: bool, place: impl Display) {
+        self.count(agrees, place, f64::NAN, f64::NAN);
+    }
+
+    fn count(&mut self, agrees: bool, place: impl Display, expected: f64, got: f64) {
         self.values += 1;
         if agrees {
             self.agreeing += 1;
             return;
         }
         let place = place.to_string();
-        match self.deviations.iter().position(|deviation| place.contains(deviation.place)) {
+        match self.deviations.iter().position(|deviation| (deviation.explains)(&place, expected, got)) {
             Some(known) => self.known[known] += 1,
-            None => self.failures.push(place),
+            None => self.failures.push(format!("{place}: expected {expected}, got {got}")),
         }
     }
 
@@ -77,7 +81,7 @@ impl Tally {
             self.section, self.cases, self.agreeing, self.values, self.worst, self.worst_place
         );
         for (deviation, count) in self.deviations.iter().zip(&self.known).filter(|(_, count)| **count > 0) {
-            println!("  {count} values at {}: {}", deviation.place, deviation.cause);
+            println!("  {count} values: {}", deviation.cause);
         }
         for failure in self.failures.iter().take(60) {
             println!("  {failure}");
