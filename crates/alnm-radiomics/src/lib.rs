@@ -1,1 +1,35 @@
-//! Radiomic features equal to PyRadiomics, with the IBSI profile beside it.
+#![doc = include_str!("../README.md")]
+
+pub mod derived_image;
+mod diagnostics;
+mod diameter;
+pub mod discretisation;
+mod error;
+mod extraction;
+mod feature;
+pub mod filter;
+pub mod first_order;
+pub mod glcm;
+pub mod gldm;
+pub mod glrlm;
+pub mod glszm;
+mod image_type;
+pub mod level_map;
+mod marching_cubes;
+pub mod ngtdm;
+mod normalisation;
+pub mod parameters;
+mod principal_axes;
+pub mod python_text;
+mod region;
+pub mod shape;
+pub mod shape2d;
+pub mod size_matrix;
+mod summation;
+
+pub use diagnostics::{Diagnostic, DiagnosticValue};
+pub use error::{RadiomicsError, Result};
+pub use extraction::{Extraction, Extractor, Warning};
+pub use feature::{ClassValue, FeatureClass, FeatureDescription, FeatureId, FeatureValue, Formula, Selection};
+pub use image_type::ImageType;
+pub use parameters::Parameters;

@@ -1,0 +1,129 @@
+//! The images of an image type, cut to the box that features need.
+
+use alnm_imaging::{Image, PixelType, with_volume};
+
+use crate::error::Result;
+use crate::extraction::Warning;
+use crate::filter::{Part, gradient, log, pointwise, wavelet};
+use crate::image_type::ImageType;
+use crate::parameters::{Number, Settings};
+
+/// Grey values of a derived image in a box.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DerivedImage {
+    /// Name that the columns start with, such as `wavelet-LLH`.
+    pub name: String,
+    /// The values in raster order.
+    pub values: Vec<f64>,
+    /// Whether the image holds single-precision numbers.
+    pub single_precision: bool,
+}
+
+/// Derived images and what there is to say about those that are missing.
+#[derive(Debug, Default)]
+pub struct DerivedImages {
+    /// The images in the order of the columns.
+    pub images: Vec<DerivedImage>,
+    /// Why images are missing.
+    pub warnings: Vec<Warning>,
+}
+
+impl DerivedImages {
+    fn single(name: &str, values: Vec<f64>, single_precision: bool) -> Self {
+        Self { images: vec![DerivedImage { name: name.to_owned(), values, single_precision }], warnings: Vec::new() }
+    }
+}
+
+/// The axis that features and filters do not step along (0 = z, 1 = y, 2 = x): `force2Ddimension` counts the axes of the
+/// image, of which a two-dimensional one has no z.
+pub(crate) fn fixed_axis(settings: &Settings, dimension: usize) -> Option<usize> {
+    let axis = settings.force_2d_dimension + 3 - dimension;
+    (settings.force_2d && axis < 3).then_some(axis)
+}
+
+/// The images of `image_type` in the box `part` of the image.
+///
+/// # Errors
+/// When a filter cannot be applied to the image.
+pub fn derive(image: &Image, image_type: ImageType, settings: &Settings, part: Part) -> Result<DerivedImages> {
+    let shape = image.geometry().shape();
+    let single = image.pixel_type() == PixelType::F32;
+    let cut = || with_volume!(image, volume => part.cut(volume.as_slice(), shape, alnm_imaging::Voxel::to_f64));
+    let largest =
+        || with_volume!(image, volume => pointwise::largest_magnitude(volume.as_slice().iter().map(|&v| alnm_imaging::Voxel::to_f64(v))));
+    Ok(match image_type {
+        ImageType::Original => DerivedImages::single("original", cut(), single),
+        ImageType::Square => DerivedImages::single("square", pointwise::square(&cut(), largest()), false),
+        ImageType::SquareRoot => DerivedImages::single("squareroot", pointwise::square_root(&cut(), largest()), false),
+        ImageType::Logarithm => DerivedImages::single("logarithm", pointwise::logarithm(&cut(), largest()), false),
+        ImageType::Exponential => DerivedImages::single("exponential", pointwise::exponential(&cut(), largest()), false),
+        ImageType::Gradient => DerivedImages::single("gradient", gradient_magnitude(image, settings, part), true),
+        ImageType::LoG => laplacians(image, settings, part),
+        ImageType::Wavelet => sub_bands(image, settings, part),
+    })
+}
+
+fn spacing_zyx(image: &Image) -> [f64; 3] {
+    let [x, y, z] = image.geometry().spacing();
+    [z, y, x]
+}
+
+fn gradient_magnitude(image: &Image, settings: &Settings, part: Part) -> Vec<f64> {
+    let geometry = image.geometry();
+    let spacing = if settings.gradient_use_spacing { spacing_zyx(image) } else { [1.0; 3] };
+    let axes: Vec<usize> = (3 - geometry.dimension()..3).collect();
+    let values = with_volume!(image, volume => gradient::magnitude(volume.as_slice(), geometry.shape(), spacing, &axes, part));
+    values.into_iter().map(f64::from).collect()
+}
+
+fn laplacians(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
+    let geometry = image.geometry();
+    let (shape, spacing) = (geometry.shape(), spacing_zyx(image));
+    let axes: Vec<usize> = (3 - geometry.dimension()..3).collect();
+    let mut derived = DerivedImages::default();
+    if settings.sigma.is_empty() {
+        derived.warnings.push(Warning::NoSigma);
+    }
+    for &sigma in &settings.sigma {
+        let width = sigma.value();
+        let long_enough = |&axis: &usize| shape[axis] >= log::MINIMUM_LENGTH && shape[axis] as f64 >= (width / spacing[axis]).ceil() + 1.0;
+        if !axes.iter().all(long_enough) {
+            derived.warnings.push(Warning::SigmaSkipped { sigma: width, size: geometry.size() });
+            continue;
+        }
+        let values = with_volume!(image, volume => log::laplacian_of_gaussian(volume.as_slice(), shape, spacing, &axes, width, part));
+        derived.images.push(DerivedImage {
+            name: laplacian_name(sigma),
+            values: values.into_iter().map(f64::from).collect(),
+            single_precision: true,
+        });
+    }
+    derived
+}
+
+/// `log-sigma-3-0-mm-3D` for 3.0, `log-sigma-3-mm-3D` for 3.
+fn laplacian_name(sigma: Number) -> String {
+    format!("log-sigma-{}-mm-3D", sigma.to_string().replace('.', "-"))
+}
+
+fn sub_bands(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
+    let geometry = image.geometry();
+    let shape = geometry.shape();
+    let fixed = fixed_axis(settings, geometry.dimension());
+    let axes: Vec<usize> = (3 - geometry.dimension()..3).rev().filter(|&axis| Some(axis) != fixed).collect();
+    let Some(filters) = wavelet::Filters::named(&settings.wavelet) else {
+        return DerivedImages::default();
+    };
+    let (start, levels) = (settings.start_level, settings.level);
+    let single = image.pixel_type() == PixelType::F32;
+    let bands = match image {
+        Image::F32(volume) => wavelet::transform(volume.as_slice(), shape, &axes, &filters, start, levels, part),
+        Image::F64(volume) => wavelet::transform(volume.as_slice(), shape, &axes, &filters, start, levels, part),
+        other => wavelet::transform(other.cast::<f64>().as_slice(), shape, &axes, &filters, start, levels, part),
+    };
+    let named = |band: wavelet::SubBand| {
+        let level = if band.level == 1 { String::new() } else { band.level.to_string() };
+        DerivedImage { name: format!("wavelet{level}-{}", band.letters), values: band.values, single_precision: single }
+    };
+    DerivedImages { images: bands.into_iter().map(named).collect(), warnings: Vec::new() }
+}

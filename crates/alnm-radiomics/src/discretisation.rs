@@ -1,0 +1,183 @@
+//! Grey values to grey levels, with the bin edges of PyRadiomics to the last bit.
+//!
+//! A value on a bin edge decides texture, and integer images with integer bin widths put most of their values there. So the
+//! edges follow the arithmetic of `numpy.arange` and `numpy.linspace`, and a level is the number of edges that are not above
+//! the value (`numpy.digitize`).
+
+use serde::Serialize;
+
+use crate::error::{RadiomicsError, Result};
+
+/// How grey values are put into bins.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub enum Binning {
+    /// Bins of a fixed width whose edges are multiples of the width counted from zero; the first bin holds the minimum of
+    /// the region.
+    Width(f64),
+    /// A fixed number of equal bins between the minimum and the maximum of the region.
+    Count(u32),
+}
+
+/// More bins than this are refused: they come from a unit error, and the matrices would not fit into memory.
+pub const MAXIMUM_BINS: f64 = 16_777_216.0;
+
+/// Grey levels of a region's voxels, in the order of the values they came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discretised {
+    /// Level of each voxel; the lowest bin is level 1.
+    pub levels: Vec<u32>,
+    /// Number of bins between the lowest and the highest edge.
+    pub bins: usize,
+}
+
+impl Binning {
+    /// The levels of `values`. `single_precision` says that the values come from a single-precision image; the edges of
+    /// [`Binning::Count`] are then rounded to single precision.
+    ///
+    /// # Errors
+    /// [`RadiomicsError::NonFinite`] for a value that is infinite or NaN, [`RadiomicsError::TooManyBins`] when the range of
+    /// values would need more than [`MAXIMUM_BINS`] bins.
+    ///
+    /// ```
+    /// use alnm_radiomics::discretisation::Binning;
+    /// let levels = Binning::Width(25.0).discretise(&[54.0, 75.0, 166.0], false)?.levels;
+    /// assert_eq!(levels, [1, 2, 5]); // the edges are 50, 75, 100, 125, 150, 175
+    /// # Ok::<(), alnm_radiomics::RadiomicsError>(())
+    /// ```
+    pub fn discretise(self, values: &[f64], single_precision: bool) -> Result<Discretised> {
+        let (minimum, maximum) = range(values)?;
+        match self {
+            Self::Width(width) => {
+                let edges = WidthEdges::new(minimum, maximum, width)?;
+                Ok(Discretised { levels: values.iter().map(|&v| edges.level(v)).collect(), bins: edges.count - 1 })
+            }
+            Self::Count(count) => {
+                let edges = count_edges(minimum, maximum, count as usize, single_precision);
+                let level = |&value: &f64| edges.partition_point(|&edge| edge <= value) as u32;
+                Ok(Discretised { levels: values.iter().map(level).collect(), bins: count as usize })
+            }
+        }
+    }
+}
+
+/// The smallest and the largest value.
+fn range(values: &[f64]) -> Result<(f64, f64)> {
+    let (mut minimum, mut maximum) = (f64::INFINITY, f64::NEG_INFINITY);
+    for &value in values {
+        if !value.is_finite() {
+            return Err(RadiomicsError::NonFinite { value });
+        }
+        minimum = minimum.min(value);
+        maximum = maximum.max(value);
+    }
+    Ok((minimum, maximum))
+}
+
+/// Edges `low + i · step` as `numpy.arange(low, maximum + 2 · width, width)` has them.
+struct WidthEdges {
+    low: f64,
+    step: f64,
+    count: usize,
+}
+
+impl WidthEdges {
+    fn new(minimum: f64, maximum: f64, width: f64) -> Result<Self> {
+        let low = minimum - floored_remainder(minimum, width);
+        let stop = maximum + 2.0 * width;
+        let count = ((stop - low) / width).ceil();
+        if !(count <= MAXIMUM_BINS) {
+            return Err(RadiomicsError::TooManyBins { minimum, maximum, width });
+        }
+        // numpy's arange stores the first two elements and steps by their difference, which rounding keeps from being `width`.
+        Ok(Self { low, step: (low + width) - low, count: count as usize })
+    }
+
+    fn edge(&self, index: usize) -> f64 {
+        self.low + index as f64 * self.step
+    }
+
+    /// Number of edges that are not above `value`: a first guess by division, put right against the edges themselves.
+    fn level(&self, value: f64) -> u32 {
+        let mut level = (((value - self.low) / self.step) as usize + 1).min(self.count);
+        while level < self.count && self.edge(level) <= value {
+            level += 1;
+        }
+        while level > 1 && self.edge(level - 1) > value {
+            level -= 1;
+        }
+        level as u32
+    }
+}
+
+/// The remainder with the sign of the divisor, as Python's `%`.
+fn floored_remainder(value: f64, divisor: f64) -> f64 {
+    let remainder = value % divisor;
+    if remainder != 0.0 && (remainder < 0.0) != (divisor < 0.0) { remainder + divisor } else { remainder }
+}
+
+/// Edges as `numpy.histogram_bin_edges`, the last one raised by 1 so that the maximum falls into the last bin.
+fn count_edges(minimum: f64, maximum: f64, count: usize, single_precision: bool) -> Vec<f64> {
+    let (first, last) = if minimum == maximum { (minimum - 0.5, maximum + 0.5) } else { (minimum, maximum) };
+    let step = (last - first) / count as f64;
+    let edge = |index: usize| {
+        if index == count {
+            last
+        } else if step == 0.0 {
+            index as f64 / count as f64 * (last - first) + first
+        } else {
+            index as f64 * step + first
+        }
+    };
+    let mut edges: Vec<f64> = (0..=count).map(edge).collect();
+    if single_precision {
+        for edge in &mut edges {
+            *edge = f64::from(*edge as f32);
+        }
+        edges[count] = f64::from(edges[count] as f32 + 1.0);
+    } else {
+        edges[count] += 1.0;
+    }
+    edges
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Numbers of `numpy.digitize(x, numpy.arange(low, max + 2 w, w))` by counting the edges one by one.
+    fn counted(values: &[f64], width: f64) -> Vec<u32> {
+        let (minimum, maximum) = range(values).unwrap();
+        let edges = WidthEdges::new(minimum, maximum, width).unwrap();
+        let all: Vec<f64> = (0..edges.count).map(|i| edges.edge(i)).collect();
+        values.iter().map(|&v| all.iter().filter(|&&edge| edge <= v).count() as u32).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn levels_count_the_edges_below(
+            values in prop::collection::vec(prop_oneof![-50.0f64..50.0, (-500i32..500).prop_map(|v| f64::from(v) * 0.1)], 1..40),
+            width in prop_oneof![Just(0.1), Just(25.0), 0.05f64..30.0],
+        ) {
+            prop_assert_eq!(Binning::Width(width).discretise(&values, false).unwrap().levels, counted(&values, width));
+        }
+    }
+
+    #[test]
+    fn a_flat_region_has_one_level() {
+        assert_eq!(Binning::Width(25.0).discretise(&[100.0; 4], false).unwrap().levels, [1; 4]);
+        assert_eq!(Binning::Count(8).discretise(&[100.0; 4], false).unwrap().levels, [5; 4]);
+    }
+
+    #[test]
+    fn the_maximum_falls_into_the_last_of_a_fixed_number_of_bins() {
+        assert_eq!(Binning::Count(4).discretise(&[0.0, 1.0, 2.0, 3.0, 4.0], false).unwrap().levels, [1, 2, 3, 4, 4]);
+    }
+
+    #[test]
+    fn impossible_ranges_are_refused() {
+        assert!(matches!(Binning::Width(1.0).discretise(&[0.0, f64::NAN], false), Err(RadiomicsError::NonFinite { .. })));
+        assert!(matches!(Binning::Width(1e-9).discretise(&[0.0, 1.0], false), Err(RadiomicsError::TooManyBins { .. })));
+    }
+}

@@ -1,0 +1,446 @@
+//! From an image, a mask and parameters to features.
+
+use std::fmt;
+
+use alnm_imaging::region::{BoundingBox, crop, crop_image};
+use alnm_imaging::resample::{RoiResampling, resample_roi};
+use alnm_imaging::{Image, LabelMap};
+use ndarray::Array3;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::derived_image::{DerivedImage, derive, fixed_axis};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::discretisation::Discretised;
+use crate::error::{RadiomicsError, Result};
+use crate::feature::{ClassValue, FeatureClass, FeatureId, FeatureValue, Selection};
+use crate::filter::Part;
+use crate::level_map::LevelMap;
+use crate::normalisation::{check_finite, normalise};
+use crate::parameters::{Parameters, Settings};
+use crate::region::{check_inside, check_label, check_mask, resegment};
+use crate::{first_order, glcm, gldm, glrlm, glszm, ngtdm, shape, shape2d};
+
+/// Fewest and most grey levels that texture is usually computed on.
+const USUAL_BINS: std::ops::RangeInclusive<usize> = 16..=256;
+
+/// Something worth knowing about an extraction that did not stop it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum Warning {
+    /// `LoG` without `sigma` gives no image.
+    NoSigma,
+    /// The image is too small for a Laplacian of Gaussian.
+    SigmaSkipped {
+        /// σ in mm.
+        sigma: f64,
+        /// Voxels of the image, (x, y, z).
+        size: [usize; 3],
+    },
+    /// Texture on very few or very many grey levels says little.
+    UnusualBinNumber {
+        /// The image.
+        image: String,
+        /// Bins between the lowest and the highest value.
+        bins: usize,
+        /// A width that gives 64 bins, where bins have a fixed width.
+        suggested_width: Option<f64>,
+    },
+    /// A feature that PyRadiomics knows but does not compute; another feature has the same value.
+    WithdrawnFeature {
+        /// Its class.
+        class: FeatureClass,
+        /// Its name.
+        feature: String,
+    },
+    /// Shape in three dimensions needs an image of three dimensions.
+    ShapeNeedsVolume,
+    /// `shape2D` of a volume needs `force2D`.
+    Shape2DNeedsForce2D,
+    /// PyRadiomics does not compute `shape2D` for this direction of the slice.
+    Shape2DSkipped {
+        /// `force2Ddimension`.
+        dimension: usize,
+    },
+    /// The region has several parts.
+    SeveralComponents {
+        /// How many.
+        count: usize,
+    },
+    /// The mask was brought onto the image's grid.
+    MaskCorrected,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSigma => write!(formatter, "LoG has no sigma, so no image was filtered"),
+            Self::SigmaSkipped { sigma, size } => {
+                write!(formatter, "LoG with sigma {sigma} mm was skipped: an image of {size:?} voxels is too small for it")
+            }
+            Self::UnusualBinNumber { image, bins, suggested_width: Some(width) } => {
+                write!(
+                    formatter,
+                    "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a binWidth of {width:.3} would give 64"
+                )
+            }
+            Self::UnusualBinNumber { image, bins, suggested_width: None } => {
+                write!(formatter, "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual")
+            }
+            Self::WithdrawnFeature { class, feature } => {
+                write!(
+                    formatter,
+                    "{class} {feature} has no column: PyRadiomics no longer computes it, since another feature has the same value"
+                )
+            }
+            Self::ShapeNeedsVolume => write!(formatter, "shape needs an image of three dimensions; use shape2D"),
+            Self::Shape2DNeedsForce2D => write!(formatter, "shape2D of a volume needs force2D"),
+            Self::Shape2DSkipped { dimension } => {
+                write!(formatter, "shape2D was skipped: PyRadiomics does not compute it for this slice with force2Ddimension {dimension}")
+            }
+            Self::SeveralComponents { count } => write!(formatter, "the region has {count} separate parts"),
+            Self::MaskCorrected => write!(formatter, "the mask was resampled to the image's grid"),
+        }
+    }
+}
+
+/// The features of one region.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Extraction {
+    /// The features in the order of PyRadiomics' columns.
+    pub features: Vec<FeatureValue>,
+    /// What PyRadiomics reports about image and mask; empty when `additionalInfo` is off.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What is worth knowing.
+    pub warnings: Vec<Warning>,
+}
+
+impl Extraction {
+    /// The value of the feature with PyRadiomics' name.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        self.features.iter().find(|feature| feature.id.name() == name).map(|feature| feature.value)
+    }
+}
+
+/// Extracts features as PyRadiomics does with the same parameters.
+///
+/// The steps, in this order: the label is checked, the image normalised, image and mask resampled or cropped
+/// (`resampledPixelSpacing`, `preCrop`), the mask checked (`correctMask`) and resegmented; shape is computed; the image types
+/// are derived, each cut to the box around the region, discretised, and its features computed.
+///
+/// An extractor holds nothing but its parameters: it can be shared between threads, and the same input gives the same bits at
+/// any number of threads.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume};
+/// use alnm_radiomics::{Extractor, Parameters};
+/// # use ndarray::Array3;
+/// let geometry = Geometry::axis_aligned([6, 6, 6], [1.0, 1.0, 2.0])?;
+/// let image = Array3::from_shape_fn([6, 6, 6], |(z, y, x)| (40 * z + 15 * y + 7 * x) as i16);
+/// let mask = Array3::from_shape_fn([6, 6, 6], |(z, y, x)| u32::from((1..5).contains(&z) && (1..5).contains(&y) && x > 1));
+/// let image = Image::I16(Volume::new(image, geometry.clone())?);
+/// let mask = Volume::new(mask, geometry)?;
+///
+/// let extraction = Extractor::new(Parameters::default())?.execute(&image, &mask, 1)?;
+/// assert_eq!(extraction.features.len(), 107);
+/// assert_eq!(extraction.value("original_shape_VoxelVolume"), Some(128.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Extractor {
+    parameters: Parameters,
+    /// Settings of each image type, its own on top of the general ones.
+    image_settings: Vec<Settings>,
+}
+
+/// Image and mask after all preparation.
+struct Prepared {
+    image: Image,
+    mask: LabelMap,
+    /// The mask that shape is computed on, where it is another.
+    shape_mask: Option<LabelMap>,
+    bounding_box: BoundingBox,
+}
+
+impl Extractor {
+    /// An extractor with these parameters.
+    ///
+    /// # Errors
+    /// [`RadiomicsError::Parameter`] when the settings of an image type are not valid.
+    pub fn new(parameters: Parameters) -> Result<Self> {
+        let image_settings = parameters.image_types().iter().map(|image| parameters.settings_of(image)).collect::<Result<_>>()?;
+        Ok(Self { parameters, image_settings })
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The features of the region that `label` marks in the mask.
+    ///
+    /// # Errors
+    /// [`RadiomicsError`] for a label that is absent, an image and a mask on different grids, a region that is too small or
+    /// has no neighbours at the distances asked for, voxels that are not finite, and values that cannot be discretised.
+    pub fn execute(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Extraction> {
+        let mut diagnostics = Diagnostics::default();
+        let mut warnings = self.withdrawn_features();
+        let prepared = self.prepare(image, mask, label, &mut diagnostics, &mut warnings)?;
+        let mut features = self.shape_features(&prepared, label, &mut warnings)?;
+        let inside = region_mask(&prepared.mask, label, prepared.bounding_box);
+        let part = zyx_part(prepared.bounding_box);
+
+        let jobs: Vec<_> = self.parameters.image_types().iter().zip(&self.image_settings).collect();
+        let derived: Vec<_> =
+            jobs.par_iter().map(|(image_type, settings)| derive(&prepared.image, image_type.image_type, settings, part)).collect();
+        let mut images: Vec<(DerivedImage, &Settings)> = Vec::new();
+        for (derived, (_, settings)) in derived.into_iter().zip(jobs) {
+            let derived = derived?;
+            warnings.extend(derived.warnings);
+            images.extend(derived.images.into_iter().map(|image| (image, settings)));
+        }
+        let geometry = prepared.image.geometry();
+        let computed: Vec<Result<ImageFeatures>> = images
+            .par_iter()
+            .map(|(image, settings)| {
+                let [x, y, z] = geometry.spacing();
+                let region = Region {
+                    inside: &inside,
+                    shape: part.size,
+                    spacing: [z, y, x],
+                    voxel_volume: geometry.spacing()[..geometry.dimension()].iter().product(),
+                    fixed_axis: fixed_axis(settings, geometry.dimension()),
+                };
+                self.image_features(image, settings, &region)
+            })
+            .collect();
+        for computed in computed {
+            let computed = computed?;
+            features.extend(computed.features);
+            warnings.extend(computed.warning);
+        }
+        Ok(Extraction { features, diagnostics: diagnostics.into_entries(), warnings })
+    }
+
+    fn withdrawn_features(&self) -> Vec<Warning> {
+        let withdrawn = self.parameters.feature_classes().iter().flat_map(|(class, selection)| {
+            let names = match selection {
+                Selection::Default => &[][..],
+                Selection::Named(names) => names,
+            };
+            let withdrawn = names.iter().filter(|name| class.withdrawn().contains(&name.as_str()));
+            withdrawn.map(|name| Warning::WithdrawnFeature { class: *class, feature: name.clone() })
+        });
+        withdrawn.collect()
+    }
+
+    fn prepare(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        diagnostics: &mut Diagnostics,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Prepared> {
+        let settings = self.parameters.settings();
+        let report = settings.additional_info;
+        check_label(mask, label)?;
+        check_finite(image)?;
+        if report {
+            diagnostics.add_image(image, "original");
+            diagnostics.add_mask(None, mask, label, "original")?;
+        }
+        let mut image =
+            if settings.normalize { normalise(image, settings.normalize_scale, settings.remove_outliers)? } else { image.clone() };
+        let mut mask = mask.clone();
+        if let (Some(interpolator), Some(spacing)) = (settings.interpolator, &settings.resampled_pixel_spacing) {
+            let dimension = mask.geometry().dimension();
+            if spacing.len() != dimension {
+                return Err(RadiomicsError::SpacingLength { found: spacing.len(), expected: dimension });
+            }
+            check_inside(image.geometry(), &mask, label)?;
+            let spacing = std::array::from_fn(|axis| spacing.get(axis).copied().unwrap_or(0.0));
+            let resampling = RoiResampling { spacing, interpolator, pad_distance: settings.pad_distance };
+            let resampled = resample_roi(&image, &mask, label, &resampling)?;
+            (image, mask) = (resampled.image, resampled.mask);
+            if report {
+                diagnostics.add_image(&image, "interpolated");
+                diagnostics.add_mask(Some(&image), &mask, label, "interpolated")?;
+            }
+        } else if settings.pre_crop {
+            let checked = check_mask(image.geometry(), &mask, label, settings)?;
+            if let Some(corrected) = checked.corrected {
+                mask = corrected;
+                warnings.push(Warning::MaskCorrected);
+            }
+            let kept = checked.bounding_box.padded(settings.pad_distance, mask.geometry().size());
+            image = crop_image(&image, &kept)?;
+            mask = crop(&mask, &kept)?;
+        }
+        let checked = check_mask(image.geometry(), &mask, label, settings)?;
+        let mut bounding_box = checked.bounding_box;
+        if let Some(corrected) = checked.corrected {
+            mask = corrected;
+            warnings.push(Warning::MaskCorrected);
+            if report {
+                diagnostics.add_mask(Some(&image), &mask, label, "corrected")?;
+            }
+        }
+        let mut shape_mask = None;
+        if let Some(range) = &settings.resegment_range {
+            let resegmented = resegment(&image, &mask, label, range, settings.resegment_mode)?;
+            bounding_box = check_mask(image.geometry(), &resegmented, label, settings)?.bounding_box;
+            if report {
+                diagnostics.add_mask(Some(&image), &resegmented, label, "resegmented")?;
+            }
+            let before = std::mem::replace(&mut mask, resegmented);
+            shape_mask = (!settings.resegment_shape).then_some(before);
+        }
+        Ok(Prepared { image, mask, shape_mask, bounding_box })
+    }
+
+    /// Shape of the region. PyRadiomics cuts the mask before resegmentation to the box after it.
+    fn shape_features(&self, prepared: &Prepared, label: u32, warnings: &mut Vec<Warning>) -> Result<Vec<FeatureValue>> {
+        let mask = prepared.shape_mask.as_ref().unwrap_or(&prepared.mask);
+        let geometry = mask.geometry();
+        let inside = region_mask(mask, label, prepared.bounding_box);
+        let Part { size, .. } = zyx_part(prepared.bounding_box);
+        let [x, y, z] = geometry.spacing();
+        let spacing = [z, y, x];
+        let settings = self.parameters.settings();
+        let mut features = Vec::new();
+        // PyRadiomics lists three-dimensional shape first, wherever the parameters name it.
+        for wanted in [FeatureClass::Shape, FeatureClass::Shape2D] {
+            let Some((class, selection)) = self.parameters.feature_classes().iter().find(|(class, _)| *class == wanted) else {
+                continue;
+            };
+            let slice = match (class, geometry.dimension()) {
+                (FeatureClass::Shape, 2) => {
+                    warnings.push(Warning::ShapeNeedsVolume);
+                    continue;
+                }
+                (FeatureClass::Shape, _) => None,
+                (_, 2) => Some(0),
+                _ if !settings.force_2d => {
+                    warnings.push(Warning::Shape2DNeedsForce2D);
+                    continue;
+                }
+                // PyRadiomics looks up force2Ddimension, which counts from z, in a size that counts from x.
+                _ if prepared.bounding_box.size[settings.force_2d_dimension] <= 1 => {
+                    warnings.push(Warning::Shape2DSkipped { dimension: settings.force_2d_dimension });
+                    continue;
+                }
+                _ => Some(settings.force_2d_dimension),
+            };
+            let values = match slice {
+                None => shape::features(&shape::Shape::new(&inside, size, spacing), selection),
+                Some(axis) if size[axis] > 1 => return Err(RadiomicsError::NotOneSlice { axis, slices: size[axis] }),
+                Some(axis) => {
+                    let (first, second) = [(1, 2), (0, 2), (0, 1)][axis];
+                    let slice = shape2d::Shape2D::new(&inside, [size[first], size[second]], [spacing[first], spacing[second]]);
+                    shape2d::features(&slice, selection)
+                }
+            };
+            features.extend(named("original", *class, values));
+        }
+        Ok(features)
+    }
+
+    fn image_features(&self, image: &DerivedImage, settings: &Settings, region: &Region<'_>) -> Result<ImageFeatures> {
+        let values: Vec<f64> = image.values.iter().zip(region.inside).filter(|(_, inside)| **inside).map(|(value, _)| *value).collect();
+        let discretised = settings.binning().discretise(&values, image.single_precision)?;
+        let mut features = Vec::new();
+        let mut map = None;
+        for (class, selection) in self.parameters.feature_classes().iter().filter(|(class, _)| !class.is_shape()) {
+            let values = if *class == FeatureClass::FirstOrder {
+                let region = first_order::FirstOrder::new(&values, &discretised.levels, settings.voxel_array_shift, region.voxel_volume);
+                first_order::features(&region, selection)
+            } else {
+                let map = match &map {
+                    Some(map) => map,
+                    None => map.insert(region.level_map(&discretised, settings)?),
+                };
+                texture_features(*class, map, settings, region, selection)?
+            };
+            features.extend(named(&image.name, *class, values));
+        }
+        let warning = (map.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
+            image: image.name.clone(),
+            bins: discretised.bins,
+            suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),
+        });
+        Ok(ImageFeatures { features, warning })
+    }
+}
+
+/// The features of one derived image.
+struct ImageFeatures {
+    features: Vec<FeatureValue>,
+    warning: Option<Warning>,
+}
+
+/// The box around a region: which voxels belong to it, and how they lie.
+struct Region<'a> {
+    inside: &'a [bool],
+    /// (z, y, x).
+    shape: [usize; 3],
+    /// (z, y, x) in mm.
+    spacing: [f64; 3],
+    voxel_volume: f64,
+    fixed_axis: Option<usize>,
+}
+
+impl Region<'_> {
+    fn level_map(&self, discretised: &Discretised, settings: &Settings) -> Result<LevelMap> {
+        let mut levels = discretised.levels.iter();
+        let grid: Vec<u32> = self.inside.iter().map(|&inside| if inside { levels.next().copied().unwrap_or(0) } else { 0 }).collect();
+        let grid = Array3::from_shape_vec(self.shape, grid).map_err(|_| RadiomicsError::RegionTooLarge { shape: self.shape })?;
+        let reach = settings.distances.iter().copied().max().unwrap_or(1) as usize;
+        LevelMap::new(grid.view(), reach)
+    }
+}
+
+fn texture_features(
+    class: FeatureClass,
+    map: &LevelMap,
+    settings: &Settings,
+    region: &Region<'_>,
+    selection: &Selection,
+) -> Result<Vec<ClassValue>> {
+    let (fixed_axis, spacing, weighting) = (region.fixed_axis, region.spacing, settings.weighting_norm);
+    let distances = settings.distances.clone();
+    match class {
+        FeatureClass::Glcm => {
+            let settings = glcm::GlcmSettings { distances, fixed_axis, symmetrical: settings.symmetrical_glcm, weighting, spacing };
+            glcm::features(map, &settings, selection)
+        }
+        FeatureClass::Gldm => gldm::features(map, &gldm::GldmSettings { distances, fixed_axis, alpha: settings.gldm_a }, selection),
+        FeatureClass::Glrlm => glrlm::features(map, &glrlm::GlrlmSettings { fixed_axis, weighting, spacing }, selection),
+        FeatureClass::Glszm => glszm::features(map, fixed_axis, selection),
+        FeatureClass::Ngtdm => ngtdm::features(map, &distances, fixed_axis, selection),
+        FeatureClass::FirstOrder | FeatureClass::Shape | FeatureClass::Shape2D => Ok(Vec::new()),
+    }
+}
+
+fn named(image: &str, class: FeatureClass, values: Vec<ClassValue>) -> impl Iterator<Item = FeatureValue> {
+    values.into_iter().map(move |value| FeatureValue {
+        id: FeatureId { image: image.to_owned(), class, feature: value.name, ibsi: value.ibsi },
+        value: value.value,
+    })
+}
+
+/// The width that cuts the range of the values into 64 bins.
+fn suggested_width(values: &[f64]) -> f64 {
+    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
+    (high - low) / 64.0
+}
+
+/// Which voxels of a box have the label, in raster order.
+fn region_mask(mask: &LabelMap, label: u32, bounding_box: BoundingBox) -> Vec<bool> {
+    zyx_part(bounding_box).cut(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
+}
+
+fn zyx_part(bounding_box: BoundingBox) -> Part {
+    let ([x, y, z], [width, height, depth]) = (bounding_box.start, bounding_box.size);
+    Part { start: [z, y, x], size: [depth, height, width] }
+}

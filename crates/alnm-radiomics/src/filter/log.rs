@@ -1,0 +1,260 @@
+//! Laplacian of Gaussian as ITK's `LaplacianRecursiveGaussianImageFilter` computes it.
+//!
+//! The sum over the axes of the second derivative along the axis, smoothed along the others, each by the recursive
+//! approximation of Deriche 1993 (INRIA RR-1893) with four poles, scaled by σ². A pass works in double precision within a line
+//! and stores single precision, which decides the bins of features on this image; so do the order of the passes and of the
+//! additions.
+
+use alnm_imaging::Voxel;
+use rayon::prelude::*;
+
+use super::Part;
+
+/// Fewest voxels along an axis that the recursion can start on.
+pub const MINIMUM_LENGTH: usize = 4;
+
+/// Lines that are filtered side by side.
+const LANES: usize = 8;
+
+/// What a pass does along its axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Smooth,
+    SecondDerivative,
+}
+
+/// Coefficients of the recursions from the left (n, d) and from the right (m, d), and what stands in for their history
+/// beyond the ends of a line, where the line is thought to go on with its last value.
+#[derive(Debug, Clone, Copy)]
+struct Recursion {
+    n: [f64; 4],
+    d: [f64; 4],
+    m: [f64; 4],
+    left_history: [f64; 4],
+    right_history: [f64; 4],
+}
+
+/// Numerator of one exponential series of Deriche's approximation.
+#[derive(Debug, Clone, Copy)]
+struct Numerator {
+    n: [f64; 4],
+    sum: f64,
+    first_moment: f64,
+    second_moment: f64,
+}
+
+/// Frequencies and decays of the two damped oscillations.
+const W1: f64 = 0.6681;
+const L1: f64 = -1.3932;
+const W2: f64 = 2.0787;
+const L2: f64 = -1.3732;
+
+impl Numerator {
+    /// From the amplitudes (a1, b1, a2, b2) of the cosines and sines, at `sigma` voxels.
+    fn new([a1, b1, a2, b2]: [f64; 4], sigma: f64) -> Self {
+        let (sin1, cos1) = (W1 / sigma).sin_cos();
+        let (sin2, cos2) = (W2 / sigma).sin_cos();
+        let (exp1, exp2) = ((L1 / sigma).exp(), (L2 / sigma).exp());
+        let n0 = a1 + a2;
+        let mut n1 = exp2 * (b2 * sin2 - (a2 + 2.0 * a1) * cos2);
+        n1 += exp1 * (b1 * sin1 - (a1 + 2.0 * a2) * cos1);
+        let mut n2 = (a1 + a2) * cos2 * cos1;
+        n2 -= b1 * cos2 * sin1 + b2 * cos1 * sin2;
+        n2 *= 2.0 * exp1 * exp2;
+        n2 += a2 * exp1 * exp1 + a1 * exp2 * exp2;
+        let mut n3 = exp2 * exp1 * exp1 * (b2 * sin2 - a2 * cos2);
+        n3 += exp1 * exp2 * exp2 * (b1 * sin1 - a1 * cos1);
+        Self::from_terms([n0, n1, n2, n3], n0 + n1 + n2 + n3, n1 + 2.0 * n2 + 3.0 * n3, n1 + 4.0 * n2 + 9.0 * n3)
+    }
+
+    fn from_terms(n: [f64; 4], sum: f64, first_moment: f64, second_moment: f64) -> Self {
+        Self { n, sum, first_moment, second_moment }
+    }
+
+    fn plus(self, factor: f64, other: Self) -> Self {
+        Self::from_terms(
+            std::array::from_fn(|k| self.n[k] + factor * other.n[k]),
+            self.sum + factor * other.sum,
+            self.first_moment + factor * other.first_moment,
+            self.second_moment + factor * other.second_moment,
+        )
+    }
+}
+
+impl Recursion {
+    /// For a Gaussian of `sigma` mm along an axis with voxels `spacing` mm apart.
+    fn new(order: Order, sigma: f64, spacing: f64) -> Self {
+        let width = sigma / spacing;
+        let (cos1, cos2) = ((W1 / width).cos(), (W2 / width).cos());
+        let (exp1, exp2) = ((L1 / width).exp(), (L2 / width).exp());
+        let mut d3 = -2.0 * cos1 * exp1 * exp2 * exp2;
+        d3 += -2.0 * cos2 * exp2 * exp1 * exp1;
+        let mut d2 = 4.0 * cos2 * cos1 * exp1 * exp2;
+        d2 += exp1 * exp1 + exp2 * exp2;
+        let d = [-2.0 * (exp2 * cos2 + exp1 * cos1), d2, d3, exp1 * exp1 * exp2 * exp2];
+        let sd = 1.0 + d[0] + d[1] + d[2] + d[3];
+        let dd = d[0] + 2.0 * d[1] + 3.0 * d[2] + 4.0 * d[3];
+        let ed = d[0] + 4.0 * d[1] + 9.0 * d[2] + 16.0 * d[3];
+
+        let smooth = Numerator::new([1.3530, 1.8151, -0.3531, 0.0902], width);
+        let n = match order {
+            Order::Smooth => {
+                let scale = 1.0 / (2.0 * smooth.sum / sd - smooth.n[0]);
+                smooth.n.map(|n| n * scale)
+            }
+            Order::SecondDerivative => {
+                let curved = Numerator::new([-1.3563, 5.2318, 0.3446, -2.2355], width);
+                let beta = -(2.0 * curved.sum - sd * curved.n[0]) / (2.0 * smooth.sum - sd * smooth.n[0]);
+                let both = curved.plus(beta, smooth);
+                let (sn, dn, en) = (both.sum, both.first_moment, both.second_moment);
+                let mut alpha = en * sd * sd - ed * sn * sd - 2.0 * dn * dd * sd + 2.0 * dd * dd * sn;
+                alpha /= sd * sd * sd;
+                let scale = sigma * sigma / alpha;
+                both.n.map(|n| n * scale)
+            }
+        };
+        let m = [n[1] - d[0] * n[0], n[2] - d[1] * n[0], n[3] - d[2] * n[0], -d[3] * n[0]];
+        let (sn, sm) = (n[0] + n[1] + n[2] + n[3], m[0] + m[1] + m[2] + m[3]);
+        Self { n, d, m, left_history: d.map(|d| d * sn / sd), right_history: d.map(|d| d * sm / sd) }
+    }
+
+    /// Filters `LANES` lines side by side: `line[i]` holds their voxels i. `result` and `scratch` are as long as `line`.
+    fn filter(&self, line: &[[f64; LANES]], result: &mut [[f64; LANES]], scratch: &mut [[f64; LANES]]) {
+        let last = line.len() - 1;
+        let [n0, n1, n2, n3] = self.n;
+        for i in 0..line.len() {
+            for lane in 0..LANES {
+                let x = |back: usize| line[i.saturating_sub(back)][lane];
+                let y = |back: usize| {
+                    if i >= back { result[i - back][lane] * self.d[back - 1] } else { line[0][lane] * self.left_history[back - 1] }
+                };
+                let value = x(0) * n0 + x(1) * n1 + x(2) * n2 + x(3) * n3 - (y(1) + y(2) + y(3) + y(4));
+                result[i][lane] = value;
+            }
+        }
+        let [m1, m2, m3, m4] = self.m;
+        for i in (0..line.len()).rev() {
+            for lane in 0..LANES {
+                let x = |ahead: usize| line[(i + ahead).min(last)][lane];
+                let y = |ahead: usize| {
+                    if i + ahead <= last {
+                        scratch[i + ahead][lane] * self.d[ahead - 1]
+                    } else {
+                        line[last][lane] * self.right_history[ahead - 1]
+                    }
+                };
+                let value = x(1) * m1 + x(2) * m2 + x(3) * m3 + x(4) * m4 - (y(1) + y(2) + y(3) + y(4));
+                scratch[i][lane] = value;
+            }
+        }
+        for (result, scratch) in result.iter_mut().zip(scratch.iter()) {
+            for lane in 0..LANES {
+                result[lane] += scratch[lane];
+            }
+        }
+    }
+}
+
+/// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter); the others of
+/// `target` stay as they are.
+fn filter_lines<T: Voxel>(source: &[T], target: &mut [f32], shape: [usize; 3], axis: usize, recursion: &Recursion, needed: Part) {
+    let strides = [shape[1] * shape[2], shape[2], 1];
+    let (outer, inner) = match axis {
+        0 => (1, 2),
+        1 => (0, 2),
+        _ => (0, 1),
+    };
+    let range = |axis: usize| needed.start[axis]..needed.start[axis] + needed.size[axis];
+    let starts: Vec<usize> = range(outer).flat_map(|i| range(inner).map(move |j| i * strides[outer] + j * strides[inner])).collect();
+    let length = shape[axis];
+    let stride = strides[axis];
+    let mut line = vec![[0.0; LANES]; length];
+    let mut result = line.clone();
+    let mut scratch = line.clone();
+    for starts in starts.chunks(LANES) {
+        for (i, voxels) in line.iter_mut().enumerate() {
+            for (voxel, start) in voxels.iter_mut().zip(starts) {
+                *voxel = source[start + i * stride].to_f64();
+            }
+        }
+        recursion.filter(&line, &mut result, &mut scratch);
+        for (i, voxels) in result.iter().enumerate() {
+            for (voxel, start) in voxels.iter().zip(starts) {
+                target[start + i * stride] = *voxel as f32;
+            }
+        }
+    }
+}
+
+/// The Laplacian of Gaussian with `sigma` mm of an image of `shape` (z, y, x) and `spacing` (z, y, x), in the box `part`.
+/// `axes` are the axes of the image: 0 to 2 in three dimensions, 1 and 2 in two; each has at least [`MINIMUM_LENGTH`] voxels.
+///
+/// Axis after axis, only the lines are filtered that decide voxels of the box.
+pub fn laplacian_of_gaussian<T: Voxel>(
+    image: &[T],
+    shape: [usize; 3],
+    spacing: [f64; 3],
+    axes: &[usize],
+    sigma: f64,
+    part: Part,
+) -> Vec<f32> {
+    // ITK's axis 0 is x.
+    let ascending: Vec<usize> = axes.iter().rev().copied().collect();
+    let second_derivative = |&axis: &usize| -> Vec<f32> {
+        let mut order = vec![axis];
+        order.extend(ascending.iter().copied().filter(|&other| other != axis));
+        let mut image_of_pass = vec![0f32; image.len()];
+        for (pass, &along) in order.iter().enumerate() {
+            // Later passes gather along their axes, so all lines along those are needed; the others only inside the box.
+            let mut needed = part;
+            for &later in &order[pass..] {
+                needed.start[later] = 0;
+                needed.size[later] = shape[later];
+            }
+            let kind = if pass == 0 { Order::SecondDerivative } else { Order::Smooth };
+            let recursion = Recursion::new(kind, sigma, spacing[along]);
+            if pass == 0 {
+                filter_lines(image, &mut image_of_pass, shape, along, &recursion, needed);
+            } else {
+                let before = image_of_pass.clone();
+                filter_lines(&before, &mut image_of_pass, shape, along, &recursion, needed);
+            }
+        }
+        part.cut(&image_of_pass, shape, |value| value)
+    };
+    let terms: Vec<Vec<f32>> = ascending.par_iter().map(second_derivative).collect();
+    let mut sum = vec![0f32; part.voxel_count()];
+    for (&axis, term) in ascending.iter().zip(&terms) {
+        let scale = 1.0 / (spacing[axis] * spacing[axis]);
+        for (sum, &term) in sum.iter_mut().zip(term) {
+            *sum = (f64::from(*sum) + f64::from(term) * scale) as f32;
+        }
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(shape: [usize; 3]) -> Vec<f32> {
+        (0..shape.iter().product::<usize>()).map(|i| ((i * 7919) % 131) as f32).collect()
+    }
+
+    #[test]
+    fn a_part_equals_the_part_of_the_whole() {
+        let shape = [9, 11, 13];
+        let image = ramp(shape);
+        let whole = laplacian_of_gaussian(&image, shape, [2.0, 1.0, 0.7], &[0, 1, 2], 1.5, Part::whole(shape));
+        let part = Part { start: [3, 1, 4], size: [4, 5, 6] };
+        let cut = laplacian_of_gaussian(&image, shape, [2.0, 1.0, 0.7], &[0, 1, 2], 1.5, part);
+        assert_eq!(part.cut(&whole, shape, |value| value), cut);
+    }
+
+    #[test]
+    fn a_flat_image_has_no_curvature() {
+        let shape = [6, 6, 6];
+        let filtered = laplacian_of_gaussian(&[100f32; 216], shape, [1.0; 3], &[0, 1, 2], 2.0, Part::whole(shape));
+        assert!(filtered.iter().all(|value| value.abs() < 1e-3));
+    }
+}

@@ -1,0 +1,309 @@
+//! Undecimated wavelet transform as PyRadiomics uses PyWavelets' `swtn`.
+//!
+//! One level convolves along each axis with the low-pass (L) and the high-pass (H) filter, periodically; the letters of a
+//! sub-band stand for x, y and z. The next level transforms the approximation LLL again with the same filters. Axes of odd
+//! length are extended by a repetition of their first voxel. An image of single precision is transformed in single precision,
+//! any other in double precision, and sums are taken in PyWavelets' order: grey values of flat parts are zero but for
+//! rounding, and its sign decides their bin.
+
+use std::collections::BTreeMap;
+use std::f64::consts::SQRT_2;
+use std::ops::{AddAssign, Mul};
+use std::sync::OnceLock;
+
+use super::Part;
+
+/// Decomposition filters of a wavelet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filters {
+    /// Low-pass.
+    pub low: Vec<f64>,
+    /// High-pass.
+    pub high: Vec<f64>,
+    /// Low-pass in single precision.
+    pub low_single: Vec<f32>,
+    /// High-pass in single precision.
+    pub high_single: Vec<f32>,
+}
+
+/// The filters that ship with the crate; the file's head says where they come from.
+const TABLE: &str = include_str!("../../data/wavelets.txt");
+
+impl Filters {
+    /// The filters of a discrete wavelet of PyWavelets: `haar`, `db1` to `db38`, `sym2` to `sym20`, `coif1` to `coif17`,
+    /// `bior1.1` to `bior6.8`, `rbio1.1` to `rbio6.8`, `dmey`.
+    ///
+    /// ```
+    /// use alnm_radiomics::filter::wavelet::Filters;
+    /// assert_eq!(Filters::named("haar").map(|filters| filters.high), Some(vec![-0.7071067811865476, 0.7071067811865476]));
+    /// assert!(Filters::named("morl").is_none());
+    /// ```
+    pub fn named(name: &str) -> Option<Self> {
+        static FILTERS: OnceLock<BTreeMap<&'static str, Filters>> = OnceLock::new();
+        FILTERS.get_or_init(|| TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(Self::from_line).collect()).get(name).cloned()
+    }
+
+    fn from_line(line: &'static str) -> Option<(&'static str, Self)> {
+        let (name, filters) = line.split_once(':')?;
+        let numbers = |text: &str| -> Vec<f64> { text.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect() };
+        let (low, high) = match filters.split_once(';') {
+            Some((low, high)) => (numbers(low), numbers(high)),
+            None => {
+                let low = numbers(filters);
+                let high = low.iter().rev().enumerate().map(|(k, c)| if k % 2 == 0 { -c } else { *c }).collect();
+                (low, high)
+            }
+        };
+        // PyWavelets keeps coiflets divided by √2 and multiplies in the precision of the transform.
+        let single = |c: &f64| if name.starts_with("coif") { (c / SQRT_2) as f32 * SQRT_2 as f32 } else { *c as f32 };
+        let (low_single, high_single) = (low.iter().map(single).collect(), high.iter().map(single).collect());
+        Some((name, Self { low, high, low_single, high_single }))
+    }
+}
+
+/// The precision of a transform.
+pub trait Precision: Copy + Default + Send + Sync + Mul<Output = Self> + AddAssign + 'static {
+    /// The low-pass and the high-pass filter in this precision.
+    fn filters(filters: &Filters) -> [&[Self]; 2];
+    /// The value as a double.
+    fn widened(self) -> f64;
+}
+
+impl Precision for f32 {
+    fn filters(filters: &Filters) -> [&[Self]; 2] {
+        [&filters.low_single, &filters.high_single]
+    }
+    fn widened(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Precision for f64 {
+    fn filters(filters: &Filters) -> [&[Self]; 2] {
+        [&filters.low, &filters.high]
+    }
+    fn widened(self) -> f64 {
+        self
+    }
+}
+
+/// Values of a box on the periodic grid; positions may lie beyond either end.
+#[derive(Debug, Clone)]
+struct Block<T> {
+    start: [isize; 3],
+    size: [usize; 3],
+    values: Vec<T>,
+}
+
+/// A sub-band of the transform.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubBand {
+    /// Level, from 1.
+    pub level: usize,
+    /// One letter for each transformed axis, in the order x, y, z.
+    pub letters: String,
+    /// The values in the box asked for, in raster order.
+    pub values: Vec<f64>,
+}
+
+/// The transform of an image of `shape` (z, y, x) along `axes` (in the order of the letters), in the box `part`: of each level
+/// the bands with at least one H, of the last also the approximation, in PyRadiomics' order. `start_level` levels come before
+/// the first that is returned.
+pub fn transform<T: Precision>(
+    image: &[T],
+    shape: [usize; 3],
+    axes: &[usize],
+    filters: &Filters,
+    start_level: usize,
+    levels: usize,
+    part: Part,
+) -> Vec<SubBand> {
+    let [low, high] = T::filters(filters);
+    let taps = low.len();
+    // Odd axes are extended even where they are not transformed, which changes nothing there.
+    let period: [usize; 3] = std::array::from_fn(|axis| if axes.contains(&axis) { shape[axis].next_multiple_of(2) } else { shape[axis] });
+
+    // Each level before the last has to cover what the next one gathers.
+    let mut boxes = vec![(part.start.map(|start| start as isize), part.size)];
+    for _ in 1..start_level + levels {
+        let widest = boxes.last().map(|&(start, size)| gathered(start, size, axes, taps)).expect("there is a first box");
+        boxes.push(widest);
+    }
+    let (start, size) = boxes.last().map(|&(start, size)| gathered(start, size, axes, taps)).expect("there is a first box");
+    let mut approximation = periodic(image, shape, period, start, size);
+
+    let mut bands = Vec::new();
+    for level in 1..=start_level + levels {
+        let (start, size) = boxes[start_level + levels - level];
+        let last = level == start_level + levels;
+        if level <= start_level {
+            approximation = approximation_only(approximation, axes, low, period);
+        } else {
+            let mut parts = vec![(String::new(), approximation)];
+            for &axis in axes {
+                parts = parts
+                    .into_iter()
+                    .flat_map(|(letters, block)| {
+                        let lower = (format!("{letters}L"), convolve(&block, axis, low, period[axis]));
+                        let upper = (format!("{letters}H"), convolve(&block, axis, high, period[axis]));
+                        [lower, upper]
+                    })
+                    .collect();
+            }
+            debug_assert!(parts.iter().all(|(_, block)| block.start == start && block.size == size));
+            approximation = parts.swap_remove(0).1;
+            parts.sort_by(|a, b| b.0.cmp(&a.0));
+            bands.extend(parts.into_iter().map(|(letters, block)| SubBand {
+                level: level - start_level,
+                letters,
+                values: cut(&block, part),
+            }));
+        }
+        if last {
+            bands.push(SubBand { level: levels, letters: "L".repeat(axes.len()), values: cut(&approximation, part) });
+        }
+    }
+    bands
+}
+
+fn approximation_only<T: Precision>(block: Block<T>, axes: &[usize], low: &[T], period: [usize; 3]) -> Block<T> {
+    axes.iter().fold(block, |block, &axis| convolve(&block, axis, low, period[axis]))
+}
+
+/// The box that a box's convolution reads from.
+fn gathered(mut start: [isize; 3], mut size: [usize; 3], axes: &[usize], taps: usize) -> ([isize; 3], [usize; 3]) {
+    for &axis in axes {
+        start[axis] -= (taps - 1 - taps / 2) as isize;
+        size[axis] += taps - 1;
+    }
+    (start, size)
+}
+
+/// A box of the image on the periodic grid. A voxel that extends an odd axis repeats the first.
+fn periodic<T: Precision>(image: &[T], shape: [usize; 3], period: [usize; 3], start: [isize; 3], size: [usize; 3]) -> Block<T> {
+    let index = |axis: usize| -> Vec<usize> {
+        let wrapped = (0..size[axis] as isize).map(|i| (start[axis] + i).rem_euclid(period[axis] as isize) as usize);
+        wrapped.map(|i| if i < shape[axis] { i } else { 0 }).collect()
+    };
+    let (zs, ys, xs) = (index(0), index(1), index(2));
+    let mut values = Vec::with_capacity(size.iter().product());
+    for &z in &zs {
+        for &y in &ys {
+            let row = &image[(z * shape[1] + y) * shape[2]..][..shape[2]];
+            values.extend(xs.iter().map(|&x| row[x]));
+        }
+    }
+    Block { start, size, values }
+}
+
+/// out(p) = Σ_j filter(j) · in(p + L/2 - j) along one axis, added up in PyWavelets' order: ascending j, but terms that wrap
+/// round the upper end of the period first, in descending j.
+fn convolve<T: Precision>(block: &Block<T>, axis: usize, filter: &[T], period: usize) -> Block<T> {
+    let taps = filter.len();
+    let mut size = block.size;
+    size[axis] -= taps - 1;
+    let mut start = block.start;
+    start[axis] += (taps - 1 - taps / 2) as isize;
+
+    let inner: usize = block.size[axis + 1..].iter().product();
+    let outer: usize = block.size[..axis].iter().product();
+    let mut values = vec![T::default(); size.iter().product()];
+    for o in 0..outer {
+        let source = &block.values[o * block.size[axis] * inner..][..block.size[axis] * inner];
+        let target = &mut values[o * size[axis] * inner..][..size[axis] * inner];
+        // Positions up to here do not wrap and are added up with j ascending, all at once.
+        for (first, count) in unwrapped_runs(start[axis], size[axis], taps, period) {
+            let target = &mut target[first * inner..][..count * inner];
+            for (j, &coefficient) in filter.iter().enumerate() {
+                let source = &source[(first + taps - 1 - j) * inner..][..count * inner];
+                for (sum, &value) in target.iter_mut().zip(source) {
+                    *sum += coefficient * value;
+                }
+            }
+        }
+        for p in 0..size[axis] {
+            let wrapped = wrapped_taps(start[axis] + p as isize, taps, period);
+            for j in (0..wrapped).rev().chain(wrapped..taps).filter(|_| wrapped > 0) {
+                let source = &source[(p + taps - 1 - j) * inner..][..inner];
+                for (sum, &value) in target[p * inner..][..inner].iter_mut().zip(source) {
+                    *sum += filter[j] * value;
+                }
+            }
+        }
+    }
+    Block { start, size, values }
+}
+
+/// How many taps, from j = 0 on, read beyond the upper end of the period for the output at `position`.
+fn wrapped_taps(position: isize, taps: usize, period: usize) -> usize {
+    let within = position.rem_euclid(period as isize) as usize;
+    (within + taps / 2 + 1).saturating_sub(period).min(taps)
+}
+
+/// Runs (first, count) of outputs that wrap at no tap.
+fn unwrapped_runs(start: isize, size: usize, taps: usize, period: usize) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for p in (0..size).filter(|&p| wrapped_taps(start + p as isize, taps, period) == 0) {
+        match runs.last_mut() {
+            Some((first, count)) if *first + *count == p => *count += 1,
+            _ => runs.push((p, 1)),
+        }
+    }
+    runs
+}
+
+/// The box `part` of a block that covers it.
+fn cut<T: Precision>(block: &Block<T>, part: Part) -> Vec<f64> {
+    let start: [usize; 3] = std::array::from_fn(|axis| (part.start[axis] as isize - block.start[axis]) as usize);
+    Part { start, size: part.size }.cut(&block.values, block.size, T::widened)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_filter_is_even_and_has_a_partner() {
+        assert_eq!(TABLE.lines().filter(|line| !line.starts_with('#')).count(), 106);
+        for (name, filters) in TABLE.lines().filter_map(Filters::from_line) {
+            assert_eq!(filters.low.len(), filters.high.len(), "{name}");
+            assert_eq!(filters.low.len() % 2, 0, "{name}");
+        }
+    }
+
+    /// The convolution as its formula says, on the whole periodic line.
+    fn slow(line: &[f64], filter: &[f64]) -> Vec<f64> {
+        let n = line.len() as isize;
+        let at = |i: isize| line[i.rem_euclid(n) as usize];
+        (0..n).map(|p| filter.iter().enumerate().map(|(j, f)| f * at(p + filter.len() as isize / 2 - j as isize)).sum()).collect()
+    }
+
+    #[test]
+    fn one_axis_agrees_with_the_formula() {
+        let line: Vec<f64> = (0..14).map(|i| f64::from((i * 37) % 17)).collect();
+        for name in ["haar", "coif1", "db7", "bior3.3"] {
+            let filters = Filters::named(name).unwrap();
+            let bands = transform(&line, [1, 1, 14], &[2], &filters, 0, 2, Part::whole([1, 1, 14]));
+            let low = slow(&line, &filters.low);
+            let expected = [slow(&line, &filters.high), slow(&low, &filters.high), slow(&low, &filters.low)];
+            assert_eq!(bands.iter().map(|band| (band.level, band.letters.as_str())).collect::<Vec<_>>(), [(1, "H"), (2, "H"), (2, "L")]);
+            for (band, expected) in bands.iter().zip(expected) {
+                for (value, expected) in band.values.iter().zip(expected) {
+                    approx::assert_abs_diff_eq!(*value, expected, epsilon = 1e-11);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_equals_the_part_of_the_whole() {
+        let shape = [7, 8, 9];
+        let image: Vec<f64> = (0..504).map(|i| f64::from((i * 7919) % 131)).collect();
+        let filters = Filters::named("coif1").unwrap();
+        let part = Part { start: [4, 0, 3], size: [3, 4, 5] };
+        let whole = transform(&image, shape, &[2, 1, 0], &filters, 0, 2, Part::whole(shape));
+        for (whole, cut) in whole.iter().zip(transform(&image, shape, &[2, 1, 0], &filters, 0, 2, part)) {
+            assert_eq!(part.cut(&whole.values, shape, |value| value), cut.values);
+        }
+    }
+}

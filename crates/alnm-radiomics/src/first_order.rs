@@ -1,0 +1,179 @@
+//! First-order statistics: the distribution of grey values in the region.
+//!
+//! Symbols: X the values, N their number, c the shift of [`FirstOrder::new`], p_i the share of level i after discretisation,
+//! ε = 2⁻⁵². IBSI sections "Intensity-based statistics" and "Intensity histogram". Percentiles interpolate linearly between
+//! order statistics, as numpy does.
+
+use crate::feature::{ClassValue, Formula, Selection};
+use crate::glcm::EPSILON;
+use crate::summation::{sum, sum_of};
+
+/// Grey values of a region with the summary that the features need.
+#[derive(Debug, Clone)]
+pub struct FirstOrder {
+    values: Vec<f64>,
+    /// p_i of the levels that occur.
+    level_shares: Vec<f64>,
+    shift: f64,
+    voxel_volume: f64,
+    mean: f64,
+    minimum: f64,
+    maximum: f64,
+    p10: f64,
+    p25: f64,
+    median: f64,
+    p75: f64,
+    p90: f64,
+}
+
+impl FirstOrder {
+    /// The values of a region, their grey `levels`, the `shift` added to values in energies (`voxelArrayShift`) and the volume
+    /// of a voxel in mm³.
+    pub fn new(values: &[f64], levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
+        let mut ordered = values.to_vec();
+        let ranks = Ranks::of(&mut ordered);
+        Self {
+            mean: sum(values) / values.len() as f64,
+            minimum: values.iter().copied().fold(f64::INFINITY, f64::min),
+            maximum: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            p10: ranks[0],
+            p25: ranks[1],
+            median: ranks[2],
+            p75: ranks[3],
+            p90: ranks[4],
+            values: values.to_vec(),
+            level_shares: shares(levels),
+            shift,
+            voxel_volume,
+        }
+    }
+
+    fn count(&self) -> f64 {
+        self.values.len() as f64
+    }
+
+    /// Σ (X + c)².
+    fn energy(&self) -> f64 {
+        let shift = self.shift;
+        sum_of(&self.values, |x| (x + shift) * (x + shift))
+    }
+
+    /// Mean of (X - mean)^power.
+    fn moment(&self, power: i32) -> f64 {
+        let mean = self.mean;
+        sum_of(&self.values, |x| (x - mean).powi(power)) / self.count()
+    }
+
+    /// The second moment, 1 where it is 0, as a divisor.
+    fn variance_as_divisor(&self) -> f64 {
+        let variance = self.moment(2);
+        if variance == 0.0 { 1.0 } else { variance }
+    }
+
+    /// Mean absolute deviation of the values between the 10th and the 90th percentile; NaN when there is none.
+    fn robust_mean_absolute_deviation(&self) -> f64 {
+        let inside = |x: f64| !(x - self.p10 < 0.0 || x - self.p90 > 0.0);
+        let kept: Vec<f64> = self.values.iter().copied().filter(|&x| inside(x)).collect();
+        let mean = sum(&kept) / kept.len() as f64;
+        sum_of(&kept, |x| (x - mean).abs()) / kept.len() as f64
+    }
+}
+
+/// Order statistics at 10, 25, 50, 75 and 90 percent.
+struct Ranks;
+
+impl Ranks {
+    const FRACTIONS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
+
+    /// Percentiles of `values`, which are reordered. Each selection leaves larger values to the right, where the next is made.
+    fn of(values: &mut [f64]) -> [f64; 5] {
+        let mut start = 0;
+        Self::FRACTIONS.map(|fraction| {
+            let rank = fraction * (values.len() - 1) as f64;
+            let below = rank.floor() as usize;
+            let (_, low, above) = values[start..].select_nth_unstable_by(below - start, f64::total_cmp);
+            let low = *low;
+            let high = above.iter().copied().fold(f64::INFINITY, f64::min);
+            start = below;
+            if above.is_empty() { low } else { interpolate(low, high, rank - below as f64) }
+        })
+    }
+}
+
+/// Between two order statistics; numpy starts from the nearer one.
+fn interpolate(low: f64, high: f64, part: f64) -> f64 {
+    if part >= 0.5 { high - (high - low) * (1.0 - part) } else { low + (high - low) * part }
+}
+
+/// The share of each level that occurs, ascending by level.
+fn shares(levels: &[u32]) -> Vec<f64> {
+    let mut counts = vec![0u64; levels.iter().max().map_or(0, |&highest| highest as usize + 1)];
+    for &level in levels {
+        counts[level as usize] += 1;
+    }
+    counts.into_iter().filter(|&count| count > 0).map(|count| count as f64 / levels.len() as f64).collect()
+}
+
+/// The features.
+pub const FORMULAS: &[Formula<FirstOrder>] = &[
+    Formula::new("10Percentile", Some("QG58"), |f| f.p10),
+    Formula::new("90Percentile", Some("8DWT"), |f| f.p90),
+    Formula::new("Energy", Some("N8CA"), FirstOrder::energy),
+    // -Σ p_i log₂(p_i + ε)
+    Formula::new("Entropy", Some("TLU2"), |f| -f.level_shares.iter().map(|p| p * (p + EPSILON).log2()).sum::<f64>()),
+    Formula::new("InterquartileRange", Some("SALO"), |f| f.p75 - f.p25),
+    // IBSI (code IPH6) subtracts 3.
+    Formula::new("Kurtosis", None, |f| f.moment(4) / f.variance_as_divisor().powi(2)),
+    Formula::new("Maximum", Some("3NCY"), |f| f.maximum),
+    Formula::new("MeanAbsoluteDeviation", Some("4FUA"), |f| sum_of(&f.values, |x| (x - f.mean).abs()) / f.count()),
+    Formula::new("Mean", Some("Q4LE"), |f| f.mean),
+    Formula::new("Median", Some("Y12H"), |f| f.median),
+    Formula::new("Minimum", Some("1GSF"), |f| f.minimum),
+    Formula::new("Range", Some("2OJQ"), |f| f.maximum - f.minimum),
+    Formula::new("RobustMeanAbsoluteDeviation", Some("1128"), FirstOrder::robust_mean_absolute_deviation),
+    Formula::new("RootMeanSquared", Some("5ZWQ"), |f| (f.energy() / f.count()).sqrt()),
+    Formula::new("Skewness", Some("KE2M"), |f| f.moment(3) / f.variance_as_divisor().powf(1.5)),
+    Formula::deprecated("StandardDeviation", None, |f| f.moment(2).sqrt()),
+    Formula::new("TotalEnergy", None, |f| f.energy() * f.voxel_volume),
+    Formula::new("Uniformity", Some("BJ5W"), |f| f.level_shares.iter().map(|p| p * p).sum()),
+    Formula::new("Variance", Some("ECT3"), |f| f.moment(2).sqrt().powi(2)),
+];
+
+/// The selected features.
+pub fn features(region: &FirstOrder, selection: &Selection) -> Vec<ClassValue> {
+    selection.evaluate(FORMULAS, region)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn percentiles_agree_with_sorting(values in prop::collection::vec(-100.0f64..100.0, 1..60)) {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let expected = Ranks::FRACTIONS.map(|fraction| {
+                let rank = fraction * (sorted.len() - 1) as f64;
+                let below = rank.floor() as usize;
+                interpolate(sorted[below], sorted[(below + 1).min(sorted.len() - 1)], rank - below as f64)
+            });
+            prop_assert_eq!(Ranks::of(&mut values.clone()), expected);
+        }
+    }
+
+    #[test]
+    fn values_of_a_small_region() {
+        // numpy 1.26.4: x = [1, 2, 2, 5, 9]; x.mean(), x.var(), np.percentile(x, 90), ((x-x.mean())**3).mean()/x.var()**1.5
+        let region = FirstOrder::new(&[5.0, 1.0, 2.0, 9.0, 2.0], &[1, 1, 1, 1, 2], 0.0, 2.0);
+        let value = |name: &str| FORMULAS.iter().find(|f| f.name == name).map(|f| (f.value)(&region)).unwrap();
+        approx::assert_relative_eq!(value("Mean"), 3.8);
+        approx::assert_relative_eq!(value("Variance"), 8.56, max_relative = 1e-14);
+        approx::assert_relative_eq!(value("90Percentile"), 7.4, max_relative = 1e-14);
+        approx::assert_relative_eq!(value("Skewness"), 0.8682180138565586, max_relative = 1e-12);
+        approx::assert_relative_eq!(value("TotalEnergy"), 230.0);
+        approx::assert_relative_eq!(value("Uniformity"), 0.68, max_relative = 1e-14);
+    }
+}

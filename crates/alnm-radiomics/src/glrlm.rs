@@ -1,0 +1,121 @@
+//! Grey level run length matrix: runs of neighbouring voxels of one level along a direction.
+//!
+//! P_δ(i, j) counts the runs of level i and length j along δ. Features are computed for each direction and averaged, or, with
+//! a weighting, on the sum of the weighted matrices. Galloway 1975, doi 10.1016/S0146-664X(75)80008-6; IBSI section "Grey
+//! level run length". The formulas are those of [`SizeMatrix`].
+
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::feature::{ClassValue, Formula, Selection};
+use crate::glcm::WeightingNorm;
+use crate::level_map::{LevelMap, Offset, directions};
+use crate::size_matrix::{SizeMatrix, dense_cells};
+
+/// What runs are counted over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GlrlmSettings {
+    /// The axis (0 = z, 1 = y, 2 = x) that runs do not go along.
+    pub fixed_axis: Option<usize>,
+    /// Weights of the directions: the length of their step; without, features are averaged over directions.
+    pub weighting: Option<WeightingNorm>,
+    /// Voxel distances (z, y, x) in mm, for the weights.
+    pub spacing: [f64; 3],
+}
+
+/// The features.
+pub const FORMULAS: &[Formula<SizeMatrix>] = &[
+    Formula::new("GrayLevelNonUniformity", Some("R5YN"), SizeMatrix::level_non_uniformity),
+    Formula::new("GrayLevelNonUniformityNormalized", Some("OVBL"), SizeMatrix::level_non_uniformity_normalised),
+    Formula::new("GrayLevelVariance", Some("8CE5"), SizeMatrix::level_variance),
+    Formula::new("HighGrayLevelRunEmphasis", Some("G3QZ"), SizeMatrix::high_level_emphasis),
+    Formula::new("LongRunEmphasis", Some("W4KF"), SizeMatrix::large_emphasis),
+    Formula::new("LongRunHighGrayLevelEmphasis", Some("3KUM"), SizeMatrix::large_high_emphasis),
+    Formula::new("LongRunLowGrayLevelEmphasis", Some("IVPO"), SizeMatrix::large_low_emphasis),
+    Formula::new("LowGrayLevelRunEmphasis", Some("V3SW"), SizeMatrix::low_level_emphasis),
+    Formula::new("RunEntropy", Some("HJ9O"), SizeMatrix::entropy),
+    Formula::new("RunLengthNonUniformity", Some("W92Y"), SizeMatrix::size_non_uniformity),
+    Formula::new("RunLengthNonUniformityNormalized", Some("IC23"), SizeMatrix::size_non_uniformity_normalised),
+    Formula::new("RunPercentage", Some("9ZK5"), SizeMatrix::percentage),
+    Formula::new("RunVariance", Some("SXLW"), SizeMatrix::size_variance),
+    Formula::new("ShortRunEmphasis", Some("22OV"), SizeMatrix::small_emphasis),
+    Formula::new("ShortRunHighGrayLevelEmphasis", Some("GD3A"), SizeMatrix::small_high_emphasis),
+    Formula::new("ShortRunLowGrayLevelEmphasis", Some("HTZT"), SizeMatrix::small_low_emphasis),
+];
+
+/// Runs along `offset`: one row for each level that occurs, column j for length j + 1. All 0 when no line along the direction
+/// holds two voxels of the region, since the region then has no extent in it.
+pub fn run_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
+    let longest = map.shape.into_iter().max().unwrap_or(1);
+    let step = map.step(offset);
+    let mut counts = vec![0u32; map.gray_levels.len() * longest];
+    let mut touching = false;
+    for &voxel in &map.voxels {
+        let level = map.cells[voxel as usize];
+        let previous = map.cells[(voxel as isize - step) as usize];
+        touching |= previous > 0;
+        if previous == level {
+            continue;
+        }
+        let mut length = 1;
+        let mut next = voxel as isize + step;
+        while map.cells[next as usize] == level {
+            length += 1;
+            next += step;
+        }
+        counts[(level as usize - 1) * longest + length - 1] += 1;
+    }
+    if !touching && !any_line_with_two_voxels(map, offset) {
+        counts.fill(0);
+    }
+    counts
+}
+
+/// Whether any line along `offset` crosses two voxels of the region, adjacent or not.
+fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
+    let farthest = (0..3).filter(|&axis| offset[axis] != 0).map(|axis| map.shape[axis]).min().unwrap_or(1);
+    let step = map.step(offset);
+    let inside = |voxel: u32, steps: usize| {
+        let place = map.place(voxel);
+        (0..3).all(|axis| (0..map.shape[axis] as isize).contains(&(place[axis] as isize + steps as isize * offset[axis])))
+    };
+    map.voxels.iter().any(|&voxel| {
+        (2..farthest)
+            .take_while(|&steps| inside(voxel, steps))
+            .any(|steps| map.cells[(voxel as isize + steps as isize * step) as usize] > 0)
+    })
+}
+
+/// The matrices that the features are averaged over: one for each direction in which the region extends, or, with a
+/// weighting, the one weighted sum.
+///
+/// # Errors
+/// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every axis that runs may go along.
+pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatrix>> {
+    let directions = directions(map.shape, &[1], settings.fixed_axis)?;
+    let counts = |&offset: &Offset| -> Vec<f64> { run_counts(map, offset).into_iter().map(f64::from).collect() };
+    let matrices: Vec<SizeMatrix> = match settings.weighting {
+        None => directions.par_iter().map(|offset| SizeMatrix::new(dense_cells(&map.gray_levels, &counts(offset)))).collect(),
+        Some(weighting) => {
+            let mut total: Vec<f64> = Vec::new();
+            for offset in &directions {
+                let weight = weighting.length(*offset, settings.spacing).unwrap_or(1.0);
+                let counts = counts(offset);
+                total.resize(counts.len(), 0.0);
+                for (cell, count) in total.iter_mut().zip(counts) {
+                    *cell += weight * count;
+                }
+            }
+            vec![SizeMatrix::new(dense_cells(&map.gray_levels, &total))]
+        }
+    };
+    Ok(matrices.into_iter().filter(|matrix| matrix.total() > 0.0).collect())
+}
+
+/// The selected features of a region.
+///
+/// # Errors
+/// As [`matrices`].
+pub fn features(map: &LevelMap, settings: &GlrlmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
+    Ok(selection.evaluate_mean(FORMULAS, &matrices(map, settings)?))
+}

@@ -1,0 +1,155 @@
+//! The discretised region that all texture matrices are counted on.
+
+use ndarray::ArrayView3;
+
+use crate::error::{RadiomicsError, Result};
+
+/// A step from a voxel to a neighbour, (z, y, x).
+pub type Offset = [isize; 3];
+
+/// Grey levels on a grid, 0 outside the region, with the list of the region's voxels.
+///
+/// Levels are kept as positions in the ascending list of levels that occur, so that matrices have no empty rows. A rim of
+/// zeros as wide as the farthest neighbour spares the counting loops their bounds checks.
+#[derive(Debug, Clone)]
+pub struct LevelMap {
+    /// Extent of the grid without rim, (z, y, x).
+    pub(crate) shape: [usize; 3],
+    /// Width of the rim, (z, y, x).
+    rim: [usize; 3],
+    /// Steps between neighbours in `cells`, (z, y, x).
+    strides: [usize; 3],
+    /// Position of the level + 1, 0 outside the region.
+    pub(crate) cells: Vec<u32>,
+    /// Where the region's voxels lie in `cells`, in raster order.
+    pub(crate) voxels: Vec<u32>,
+    /// The levels that occur, ascending.
+    pub(crate) gray_levels: Vec<u32>,
+}
+
+impl LevelMap {
+    /// The region whose voxels are those of `levels` (z, y, x) above 0. `reach` is the largest neighbour distance that will
+    /// be asked for, in voxels.
+    ///
+    /// # Errors
+    /// [`RadiomicsError::EmptyRegion`] when no level is above 0, [`RadiomicsError::RegionTooLarge`] when the grid has more
+    /// than 2³² voxels.
+    pub fn new(levels: ArrayView3<'_, u32>, reach: usize) -> Result<Self> {
+        let shape: [usize; 3] = levels.dim().into();
+        // A neighbour farther away than the grid is wide is never asked for.
+        let rim: [usize; 3] = shape.map(|n| reach.min(n.saturating_sub(1)));
+        let padded: [usize; 3] = std::array::from_fn(|axis| shape[axis] + 2 * rim[axis]);
+        let count = padded.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        let count = count.filter(|&n| u32::try_from(n).is_ok()).ok_or(RadiomicsError::RegionTooLarge { shape })?;
+        let strides = [padded[1] * padded[2], padded[2], 1];
+
+        let highest = levels.iter().copied().max().unwrap_or(0);
+        let mut position = vec![0u32; highest as usize + 1];
+        for &level in levels.iter().filter(|&&level| level > 0) {
+            position[level as usize] = 1;
+        }
+        let gray_levels: Vec<u32> = (1..=highest).filter(|&level| position[level as usize] > 0).collect();
+        if gray_levels.is_empty() {
+            return Err(RadiomicsError::EmptyRegion);
+        }
+        for (place, &level) in gray_levels.iter().enumerate() {
+            position[level as usize] = place as u32 + 1;
+        }
+
+        let mut cells = vec![0u32; count];
+        let mut voxels = Vec::new();
+        for (z, slice) in levels.outer_iter().enumerate() {
+            for (y, row) in slice.outer_iter().enumerate() {
+                let start = (z + rim[0]) * strides[0] + (y + rim[1]) * strides[1] + rim[2];
+                for (x, &level) in row.iter().enumerate() {
+                    if level > 0 {
+                        cells[start + x] = position[level as usize];
+                        voxels.push((start + x) as u32);
+                    }
+                }
+            }
+        }
+        Ok(Self { shape, rim, strides, cells, voxels, gray_levels })
+    }
+
+    /// The levels that occur, ascending.
+    pub fn gray_levels(&self) -> &[u32] {
+        &self.gray_levels
+    }
+
+    /// The highest level, N_g in the formulas of PyRadiomics.
+    pub fn highest_level(&self) -> u32 {
+        *self.gray_levels.last().expect("a region has at least one level")
+    }
+
+    /// Number of voxels in the region.
+    pub fn voxel_count(&self) -> usize {
+        self.voxels.len()
+    }
+
+    /// Where in the grid without rim a voxel of `voxels` lies, (z, y, x).
+    pub(crate) fn place(&self, voxel: u32) -> [usize; 3] {
+        let voxel = voxel as usize;
+        let [z, y, x] = [voxel / self.strides[0], voxel % self.strides[0] / self.strides[1], voxel % self.strides[1]];
+        [z - self.rim[0], y - self.rim[1], x - self.rim[2]]
+    }
+
+    /// Distance in `cells` between a voxel and its neighbour at `offset`.
+    pub(crate) fn step(&self, offset: Offset) -> isize {
+        (0..3).map(|axis| offset[axis] * self.strides[axis] as isize).sum()
+    }
+}
+
+/// Neighbour offsets at the given Chebyshev distances that fit into a grid of `shape` (z, y, x), without steps along
+/// `fixed_axis`. The order is that of PyRadiomics: from the largest offset to the smallest, x fastest.
+///
+/// # Errors
+/// [`RadiomicsError::NoNeighbours`] when no offset fits.
+pub fn neighbour_offsets(shape: [usize; 3], distances: &[u32], fixed_axis: Option<usize>) -> Result<Vec<Offset>> {
+    let farthest = distances.iter().copied().max().unwrap_or(0) as isize;
+    let reach: [isize; 3] = std::array::from_fn(|axis| if fixed_axis == Some(axis) { 0 } else { farthest.min(shape[axis] as isize - 1) });
+    let mut offsets = Vec::new();
+    for z in (-reach[0]..=reach[0]).rev() {
+        for y in (-reach[1]..=reach[1]).rev() {
+            for x in (-reach[2]..=reach[2]).rev() {
+                let distance = z.abs().max(y.abs()).max(x.abs());
+                if distances.iter().any(|&wanted| wanted as isize == distance && distance > 0) {
+                    offsets.push([z, y, x]);
+                }
+            }
+        }
+    }
+    if offsets.is_empty() { Err(RadiomicsError::NoNeighbours { shape, distances: distances.to_vec() }) } else { Ok(offsets) }
+}
+
+/// One of each pair of opposite offsets: the directions of co-occurrences and runs.
+///
+/// # Errors
+/// As [`neighbour_offsets`].
+pub fn directions(shape: [usize; 3], distances: &[u32], fixed_axis: Option<usize>) -> Result<Vec<Offset>> {
+    let mut offsets = neighbour_offsets(shape, distances, fixed_axis)?;
+    offsets.truncate(offsets.len() / 2);
+    Ok(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_has_13_directions_and_a_slice_4() {
+        assert_eq!(directions([3, 3, 3], &[1], None).unwrap().len(), 13);
+        assert_eq!(directions([1, 3, 3], &[1], None).unwrap().len(), 4);
+        assert_eq!(directions([3, 3, 3], &[1], Some(1)).unwrap().len(), 4);
+        assert_eq!(directions([9, 9, 9], &[1, 2], None).unwrap().len(), 62);
+        assert!(directions([2, 2, 2], &[2], None).is_err());
+    }
+
+    #[test]
+    fn offsets_come_in_opposite_pairs() {
+        let offsets = neighbour_offsets([4, 2, 5], &[1, 3], None).unwrap();
+        for (offset, opposite) in offsets.iter().zip(offsets.iter().rev()) {
+            assert_eq!(offset.map(|d| -d), *opposite);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Neighbouring grey tone difference matrix: how far voxels differ from the mean of their neighbours.
+//!
+//! For each level i: n_i the number of its voxels, p_i = n_i / N, and s_i the sum of |i - Ā| over them, Ā being the mean
+//! level of a voxel's neighbours in the region. As in PyRadiomics, a voxel without neighbours counts in n_i with difference 0.
+//! Amadasun and King 1989, doi 10.1109/21.44046; IBSI section "Neighbourhood grey tone difference".
+
+use crate::error::Result;
+use crate::feature::{ClassValue, Formula, Selection};
+use crate::level_map::{LevelMap, neighbour_offsets};
+
+/// The matrix: one row for each level that occurs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToneDifferenceMatrix {
+    rows: Vec<ToneRow>,
+    voxels: f64,
+}
+
+/// A row of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ToneRow {
+    /// Grey level i.
+    pub level: f64,
+    /// n_i: voxels of the level.
+    pub voxels: f64,
+    /// s_i: summed difference to the mean of the neighbours.
+    pub difference: f64,
+    /// p_i.
+    pub probability: f64,
+}
+
+impl ToneDifferenceMatrix {
+    /// The rows, ascending by level.
+    pub fn rows(&self) -> &[ToneRow] {
+        &self.rows
+    }
+
+    /// Σ_ij term(i, j) over all pairs of levels that occur.
+    fn over_pairs(&self, term: impl Fn(&ToneRow, &ToneRow) -> f64) -> f64 {
+        self.rows.iter().map(|i| self.rows.iter().map(|j| term(i, j)).sum::<f64>()).sum()
+    }
+
+    fn summed_difference(&self) -> f64 {
+        self.rows.iter().map(|row| row.difference).sum()
+    }
+
+    fn weighted_difference(&self) -> f64 {
+        self.rows.iter().map(|row| row.probability * row.difference).sum()
+    }
+
+    /// 1 / Σ p_i s_i, 10⁶ where that sum is 0.
+    fn coarseness(&self) -> f64 {
+        let sum = self.weighted_difference();
+        if sum == 0.0 { 1e6 } else { 1.0 / sum }
+    }
+
+    /// Σ_ij p_i p_j (i - j)² / (N_gp (N_gp - 1)) · Σ s_i / N, 0 for one level.
+    fn contrast(&self) -> f64 {
+        let levels = self.rows.len() as f64;
+        if levels == 1.0 {
+            return 0.0;
+        }
+        let spread = self.over_pairs(|i, j| i.probability * j.probability * (i.level - j.level).powi(2));
+        spread * self.summed_difference() / self.voxels / (levels * (levels - 1.0))
+    }
+
+    /// Σ p_i s_i / Σ_ij |i p_i - j p_j|, 0 where the divisor is 0.
+    fn busyness(&self) -> f64 {
+        let divisor = self.over_pairs(|i, j| (i.level * i.probability - j.level * j.probability).abs());
+        if divisor == 0.0 { 0.0 } else { self.weighted_difference() / divisor }
+    }
+
+    /// Σ_ij |i - j| (p_i s_i + p_j s_j) / (p_i + p_j) / N.
+    fn complexity(&self) -> f64 {
+        let term = |i: &ToneRow, j: &ToneRow| {
+            (i.level - j.level).abs() * (i.probability * i.difference + j.probability * j.difference) / (i.probability + j.probability)
+        };
+        self.over_pairs(term) / self.voxels
+    }
+
+    /// Σ_ij (p_i + p_j) (i - j)² / Σ s_i, 0 where the divisor is 0.
+    fn strength(&self) -> f64 {
+        let divisor = self.summed_difference();
+        let sum = self.over_pairs(|i, j| (i.probability + j.probability) * (i.level - j.level).powi(2));
+        if divisor == 0.0 { 0.0 } else { sum / divisor }
+    }
+}
+
+/// The features.
+pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
+    Formula::new("Busyness", Some("NQ30"), ToneDifferenceMatrix::busyness),
+    Formula::new("Coarseness", Some("QCDE"), ToneDifferenceMatrix::coarseness),
+    Formula::new("Complexity", Some("HDEZ"), ToneDifferenceMatrix::complexity),
+    Formula::new("Contrast", Some("65HE"), ToneDifferenceMatrix::contrast),
+    Formula::new("Strength", Some("1X9X"), ToneDifferenceMatrix::strength),
+];
+
+/// Differences of a region's voxels to their neighbours at the given Chebyshev distances, without steps along `fixed_axis`
+/// (0 = z, 1 = y, 2 = x).
+///
+/// # Errors
+/// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
+pub fn matrix(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>) -> Result<ToneDifferenceMatrix> {
+    let steps: Vec<isize> = neighbour_offsets(map.shape, distances, fixed_axis)?.into_iter().map(|offset| map.step(offset)).collect();
+    // Level 0 stands for voxels outside the region.
+    let gray: Vec<u64> = std::iter::once(0).chain(map.gray_levels.iter().map(|&level| u64::from(level))).collect();
+    let mut voxels = vec![0u64; gray.len()];
+    let mut differences = vec![0.0; gray.len()];
+    for &voxel in &map.voxels {
+        let (mut sum, mut count) = (0u64, 0u64);
+        for step in &steps {
+            let neighbour = map.cells[(voxel as isize + step) as usize];
+            sum += gray[neighbour as usize];
+            count += u64::from(neighbour > 0);
+        }
+        let level = map.cells[voxel as usize] as usize;
+        voxels[level] += 1;
+        if count > 0 {
+            differences[level] += (gray[level] as f64 - sum as f64 / count as f64).abs();
+        }
+    }
+    let total = map.voxels.len() as f64;
+    let row = |level: usize| ToneRow {
+        level: gray[level] as f64,
+        voxels: voxels[level] as f64,
+        difference: differences[level],
+        probability: voxels[level] as f64 / total,
+    };
+    Ok(ToneDifferenceMatrix { rows: (1..gray.len()).map(row).collect(), voxels: total })
+}
+
+/// The selected features of a region.
+///
+/// # Errors
+/// As [`matrix`].
+pub fn features(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>, selection: &Selection) -> Result<Vec<ClassValue>> {
+    Ok(selection.evaluate(FORMULAS, &matrix(map, distances, fixed_axis)?))
+}

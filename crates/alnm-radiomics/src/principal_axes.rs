@@ -1,0 +1,85 @@
+//! Principal axes of the voxels of a mask.
+
+/// Eigenvalues of the covariance matrix of the given points, ascending, each ≥ 0 but for rounding: values between -1e-10 and 0
+/// are 0, as in PyRadiomics. Points are coordinates in mm; unused axes of lower dimensions are left out by `D`.
+pub(crate) fn covariance_eigenvalues<const D: usize>(points: impl Iterator<Item = [f64; D]> + Clone) -> [f64; D] {
+    let mut count = 0.0;
+    let mut mean = [0.0; D];
+    for point in points.clone() {
+        count += 1.0;
+        for axis in 0..D {
+            mean[axis] += point[axis];
+        }
+    }
+    mean = mean.map(|sum| sum / count);
+    let mut covariance = [[0.0; D]; D];
+    for point in points {
+        for row in 0..D {
+            for column in 0..=row {
+                covariance[row][column] += (point[row] - mean[row]) * (point[column] - mean[column]);
+            }
+        }
+    }
+    for row in 0..D {
+        for column in 0..=row {
+            covariance[row][column] /= count;
+            covariance[column][row] = covariance[row][column];
+        }
+    }
+    let mut eigenvalues = symmetric_eigenvalues(covariance);
+    for value in &mut eigenvalues {
+        if *value < 0.0 && *value > -1e-10 {
+            *value = 0.0;
+        }
+    }
+    eigenvalues
+}
+
+/// Eigenvalues of a small symmetric matrix, ascending, by cyclic Jacobi rotations.
+fn symmetric_eigenvalues<const D: usize>(mut matrix: [[f64; D]; D]) -> [f64; D] {
+    // Convergence is quadratic; a handful of sweeps is enough for any small matrix.
+    for _sweep in 0..32 {
+        let off_diagonal: f64 = (0..D).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| matrix[i][j].abs()).sum();
+        if off_diagonal == 0.0 {
+            break;
+        }
+        for p in 0..D {
+            for q in p + 1..D {
+                if matrix[p][q] == 0.0 {
+                    continue;
+                }
+                let theta = (matrix[q][q] - matrix[p][p]) / (2.0 * matrix[p][q]);
+                let tangent = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+                let cosine = 1.0 / (tangent * tangent + 1.0).sqrt();
+                let sine = tangent * cosine;
+                for k in 0..D {
+                    let (kp, kq) = (matrix[k][p], matrix[k][q]);
+                    matrix[k][p] = cosine * kp - sine * kq;
+                    matrix[k][q] = sine * kp + cosine * kq;
+                }
+                for k in 0..D {
+                    let (pk, qk) = (matrix[p][k], matrix[q][k]);
+                    matrix[p][k] = cosine * pk - sine * qk;
+                    matrix[q][k] = sine * pk + cosine * qk;
+                }
+            }
+        }
+    }
+    let mut eigenvalues: [f64; D] = std::array::from_fn(|axis| matrix[axis][axis]);
+    eigenvalues.sort_by(f64::total_cmp);
+    eigenvalues
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eigenvalues_of_a_known_matrix() {
+        // The eigenvalues of this matrix are 1, 2 and 4.
+        let eigenvalues = symmetric_eigenvalues([[3.0, 1.0, 0.0], [1.0, 3.0, 0.0], [0.0, 0.0, 1.0]]);
+        for (value, expected) in eigenvalues.iter().zip([1.0, 2.0, 4.0]) {
+            approx::assert_relative_eq!(*value, expected, max_relative = 1e-14);
+        }
+    }
+}

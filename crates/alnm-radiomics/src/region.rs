@@ -1,0 +1,105 @@
+//! The region of interest: checks, correction and resegmentation of the mask.
+
+use alnm_imaging::region::{BoundingBox, bounding_box, labels};
+use alnm_imaging::resample::{Interpolator, resample};
+use alnm_imaging::{Geometry, Image, LabelMap, PixelType, with_volume};
+
+use crate::error::{RadiomicsError, Result};
+use crate::parameters::{ResegmentMode, Settings};
+use crate::summation::{sum, sum_of};
+
+/// Checks that the mask sets something apart and holds the label.
+pub(crate) fn check_label(mask: &LabelMap, label: u32) -> Result<()> {
+    let voxels = mask.as_slice();
+    if let Some(&first) = voxels.first()
+        && voxels.iter().all(|&voxel| voxel == first)
+    {
+        return Err(RadiomicsError::NoLabels { value: first });
+    }
+    if label == 0 || !voxels.contains(&label) {
+        return Err(RadiomicsError::LabelAbsent { label, present: labels(mask, 16) });
+    }
+    Ok(())
+}
+
+/// A mask on the image's grid with the box around its region.
+#[derive(Debug)]
+pub(crate) struct CheckedMask {
+    /// The mask on the image's grid, where it lay on another.
+    pub(crate) corrected: Option<LabelMap>,
+    /// The box around the region.
+    pub(crate) bounding_box: BoundingBox,
+}
+
+/// Checks that image and mask share a grid, which `correctMask` can bring about, and that the region is large enough.
+pub(crate) fn check_mask(image: &Geometry, mask: &LabelMap, label: u32, settings: &Settings) -> Result<CheckedMask> {
+    let corrected = match image.difference(mask.geometry(), settings.tolerance()) {
+        None => None,
+        Some(difference) if !settings.correct_mask => return Err(RadiomicsError::GeometryMismatch(difference)),
+        Some(_) => {
+            check_inside(image, mask, label)?;
+            Some(resample(mask, image, Interpolator::Nearest, 0)?)
+        }
+    };
+    let region = corrected.as_ref().unwrap_or(mask);
+    let bounding_box = bounding_box(region, label)?;
+    let found = bounding_box.size.iter().filter(|&&size| size > 1).count();
+    if found == 0 || found < settings.minimum_roi_dimensions {
+        return Err(RadiomicsError::TooFewDimensions { found, minimum: settings.minimum_roi_dimensions });
+    }
+    if let Some(minimum) = settings.minimum_roi_size {
+        let voxels = region.as_slice().iter().filter(|&&voxel| voxel == label).count();
+        if voxels <= minimum {
+            return Err(RadiomicsError::TooFewVoxels { voxels, minimum });
+        }
+    }
+    Ok(CheckedMask { corrected, bounding_box })
+}
+
+/// Checks that the box around the region lies inside the image, within a thousandth of a voxel.
+pub(crate) fn check_inside(image: &Geometry, mask: &LabelMap, label: u32) -> Result<()> {
+    const TOLERANCE: f64 = 1e-3;
+    let region = bounding_box(mask, label)?;
+    let corner = |index: [usize; 3]| image.point_to_index(mask.geometry().index_to_point(index.map(|i| i as f64 - 0.5)));
+    let (first, second) = (corner(region.start), corner(region.end()));
+    let lower: [f64; 3] = std::array::from_fn(|axis| first[axis].min(second[axis]));
+    let upper: [f64; 3] = std::array::from_fn(|axis| first[axis].max(second[axis]));
+    let size = image.size();
+    let outside = |axis: usize| lower[axis] < -0.5 - TOLERANCE || upper[axis] > size[axis] as f64 - 0.5 + TOLERANCE;
+    if (0..image.dimension()).any(outside) {
+        return Err(RadiomicsError::RegionOutsideImage { lower, upper, size });
+    }
+    Ok(())
+}
+
+/// The mask without the region's voxels outside `range`, whose limits belong to it.
+pub(crate) fn resegment(image: &Image, mask: &LabelMap, label: u32, range: &[f64], mode: ResegmentMode) -> Result<LabelMap> {
+    let inside: Vec<f64> = with_volume!(image, volume => region_values(volume, mask, label));
+    let mut limits = range.to_vec();
+    limits.sort_by(f64::total_cmp);
+    let limits: Vec<f64> = match mode {
+        ResegmentMode::Absolute => limits,
+        ResegmentMode::Relative => {
+            let largest = inside.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            limits.into_iter().map(|part| largest * part).collect()
+        }
+        ResegmentMode::Sigma => {
+            let mean = sum(&inside) / inside.len() as f64;
+            let deviation = (sum_of(&inside, |x| (x - mean) * (x - mean)) / inside.len() as f64).sqrt();
+            limits.into_iter().map(|factor| mean + deviation * factor).collect()
+        }
+    };
+    // numpy compares a single-precision image with limits rounded to single precision.
+    let rounded = |limit: f64| if image.pixel_type() == PixelType::F32 { f64::from(limit as f32) } else { limit };
+    let (lower, upper) = (rounded(limits[0]), limits.get(1).map_or(f64::INFINITY, |&limit| rounded(limit)));
+    let mut kept = inside.iter().map(|&value| (lower..=upper).contains(&value));
+    let resegmented = mask.map(|&voxel| if voxel == label && kept.next().unwrap_or(false) { label } else { 0 });
+    let voxels = resegmented.as_slice().iter().filter(|&&voxel| voxel == label).count();
+    if voxels <= 1 { Err(RadiomicsError::Resegmented { voxels }) } else { Ok(resegmented) }
+}
+
+/// Values of the region's voxels, in raster order.
+pub(crate) fn region_values<T: alnm_imaging::Voxel>(volume: &alnm_imaging::Volume<T>, mask: &LabelMap, label: u32) -> Vec<f64> {
+    let voxels = volume.as_slice().iter().zip(mask.as_slice());
+    voxels.filter(|(_, voxel)| **voxel == label).map(|(value, _)| value.to_f64()).collect()
+}

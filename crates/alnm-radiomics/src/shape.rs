@@ -1,0 +1,84 @@
+//! Shape of a region in three dimensions.
+//!
+//! Symbols: V and A volume and area of the mesh between the voxels of the region and the others (marching cubes at half
+//! height); λ₁ ≥ λ₂ ≥ λ₃ the eigenvalues of the covariance of the voxel centres. IBSI section "Morphological features".
+
+use std::f64::consts::PI;
+
+use crate::diameter::{largest, largest_in_planes, surface_points};
+use crate::feature::{ClassValue, Formula, Selection};
+use crate::marching_cubes::{Mesh, mesh};
+use crate::principal_axes::covariance_eigenvalues;
+
+/// A region's mesh, diameters and axes.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    mesh: Mesh,
+    voxel_volume: f64,
+    voxel_count: f64,
+    maximum_diameter: f64,
+    /// Largest diameter in planes across z, y and x.
+    plane_diameters: [f64; 3],
+    /// Ascending.
+    eigenvalues: [f64; 3],
+}
+
+impl Shape {
+    /// The shape of the voxels that are set in `mask`, an array of `shape` (z, y, x) with `spacing` (z, y, x) in mm.
+    pub fn new(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Self {
+        let points = surface_points(mask, shape);
+        let (mesh, (maximum_diameter, plane_diameters)) = rayon::join(
+            || mesh(mask, shape, spacing),
+            || (largest(&points, spacing), std::array::from_fn(|axis| largest_in_planes(&points, axis, spacing))),
+        );
+        let centres = mask.iter().enumerate().filter(|(_, inside)| **inside).map(|(index, _)| {
+            let place = [index / (shape[1] * shape[2]), index / shape[2] % shape[1], index % shape[2]];
+            std::array::from_fn(|axis| place[axis] as f64 * spacing[axis])
+        });
+        Self {
+            mesh,
+            voxel_volume: spacing.iter().product(),
+            voxel_count: mask.iter().filter(|inside| **inside).count() as f64,
+            maximum_diameter,
+            plane_diameters,
+            eigenvalues: covariance_eigenvalues(centres),
+        }
+    }
+
+    /// (36 π V²)^(1/3): area of the sphere with the mesh's volume.
+    fn sphere_area(&self) -> f64 {
+        (36.0 * PI * self.mesh.volume * self.mesh.volume).cbrt()
+    }
+}
+
+/// 4 √λ, the length of the axis of an ellipsoid; NaN when λ is negative.
+pub(crate) fn axis_length(eigenvalue: f64) -> f64 {
+    eigenvalue.sqrt() * 4.0
+}
+
+/// The features.
+pub const FORMULAS: &[Formula<Shape>] = &[
+    // V / (√π A^(3/2)); IBSI (code SKGS) has the same definition.
+    Formula::deprecated("Compactness1", Some("SKGS"), |s| s.mesh.volume / (s.mesh.area.powf(1.5) * PI.sqrt())),
+    Formula::deprecated("Compactness2", Some("BQWJ"), |s| 36.0 * PI * s.mesh.volume.powi(2) / s.mesh.area.powi(3)),
+    Formula::new("Elongation", Some("Q3CK"), |s| (s.eigenvalues[1] / s.eigenvalues[2]).sqrt()),
+    Formula::new("Flatness", Some("N17B"), |s| (s.eigenvalues[0] / s.eigenvalues[2]).sqrt()),
+    Formula::new("LeastAxisLength", Some("7J51"), |s| axis_length(s.eigenvalues[0])),
+    Formula::new("MajorAxisLength", Some("TDIC"), |s| axis_length(s.eigenvalues[2])),
+    Formula::new("Maximum2DDiameterColumn", None, |s| s.plane_diameters[1]),
+    Formula::new("Maximum2DDiameterRow", None, |s| s.plane_diameters[2]),
+    Formula::new("Maximum2DDiameterSlice", None, |s| s.plane_diameters[0]),
+    Formula::new("Maximum3DDiameter", Some("L0JK"), |s| s.maximum_diameter),
+    Formula::new("MeshVolume", Some("RNU0"), |s| s.mesh.volume),
+    Formula::new("MinorAxisLength", Some("P9VJ"), |s| axis_length(s.eigenvalues[1])),
+    Formula::deprecated("SphericalDisproportion", Some("KRCK"), |s| s.mesh.area / s.sphere_area()),
+    Formula::new("Sphericity", Some("QCFX"), |s| s.sphere_area() / s.mesh.area),
+    Formula::new("SurfaceArea", Some("C0JK"), |s| s.mesh.area),
+    Formula::new("SurfaceVolumeRatio", Some("2PR5"), |s| s.mesh.area / s.mesh.volume),
+    Formula::new("VoxelVolume", Some("YEKZ"), |s| s.voxel_count * s.voxel_volume),
+];
+
+/// The selected features.
+pub fn features(shape: &Shape, selection: &Selection) -> Vec<ClassValue> {
+    selection.evaluate(FORMULAS, shape)
+}

@@ -1,0 +1,68 @@
+//! Sums that are accurate, fast and the same on every machine.
+
+/// Values up to which running sums are used instead of halves.
+const BLOCK: usize = 128;
+/// Independent running sums inside a block.
+const LANES: usize = 8;
+
+/// The sum of `term(v)` over all values, with the additions in the order of numpy's pairwise summation: the values of a flat
+/// region differ from their mean by rounding alone, and skewness and kurtosis show it.
+pub(crate) fn sum_of(values: &[f64], term: impl Fn(f64) -> f64 + Copy) -> f64 {
+    if values.len() < LANES {
+        return values.iter().map(|&v| term(v)).fold(0.0, |sum, v| sum + v);
+    }
+    if values.len() > BLOCK {
+        let half = values.len() / 2;
+        let (left, right) = values.split_at(half - half % LANES);
+        return sum_of(left, term) + sum_of(right, term);
+    }
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += term(value);
+        }
+    }
+    let sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+    rest.iter().fold(sum, |sum, &v| sum + term(v))
+}
+
+/// The sum of all values; see [`sum_of`].
+pub(crate) fn sum(values: &[f64]) -> f64 {
+    sum_of(values, |value| value)
+}
+
+/// The mean of all values that are not NaN; NaN when there is none.
+pub(crate) fn mean_of_defined(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut total, mut count) = (0.0, 0usize);
+    for value in values {
+        if !value.is_nan() {
+            total += value;
+            count += 1;
+        }
+    }
+    if count == 0 { f64::NAN } else { total / count as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_sum_in_integers(values in prop::collection::vec(-1000i32..1000, 0..5000)) {
+            let exact: i64 = values.iter().map(|&v| i64::from(v)).sum();
+            let floats: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
+            prop_assert_eq!(sum(&floats), exact as f64);
+        }
+    }
+
+    #[test]
+    fn undefined_values_are_left_out_of_the_mean() {
+        assert_eq!(mean_of_defined([1.0, f64::NAN, 3.0]), 2.0);
+        assert!(mean_of_defined([f64::NAN]).is_nan());
+    }
+}
