@@ -467,11 +467,11 @@ pub struct Validation {
     pub somers_dxy: f64,
     /// Area under the ROC curve.
     pub c: f64,
-    /// Nagelkerke's R² of the recalibrated risks.
+    /// Nagelkerke's R² of the risks as given; negative when they do worse than the prevalence.
     pub r2: f64,
     /// Discrimination index D = (LR χ² − 1)/n.
     pub discrimination: f64,
-    /// Likelihood ratio χ² of the recalibrated risks and its p-value.
+    /// Likelihood ratio χ² of the risks as given, and its p-value.
     pub discrimination_test: TestResult,
     /// Unreliability index U = (χ² − 2)/n.
     pub unreliability: f64,
@@ -496,14 +496,15 @@ pub fn validate(labels: &Labels, risks: &[f64], level: f64) -> Result<Validation
     let n = risks.len() as f64;
     let c = RocCurve::new(labels, risks, Direction::HigherIsPositive)?.auc();
     let ratio = recalibration.null_deviance - recalibration.deviance;
-    let discrimination = (ratio - 1.0) / n;
+    let as_given = ratio - recalibration.unreliability.statistic;
+    let discrimination = (as_given - 1.0) / n;
     let unreliability = (recalibration.unreliability.statistic - 2.0) / n;
     Ok(Validation {
         somers_dxy: 2.0 * (c - 0.5),
         c,
-        r2: (1.0 - (-ratio / n).exp()) / (1.0 - (-recalibration.null_deviance / n).exp()),
+        r2: (1.0 - (-as_given / n).exp()) / (1.0 - (-recalibration.null_deviance / n).exp()),
         discrimination,
-        discrimination_test: TestResult::new("Likelihood ratio test", ratio, &[1.0], chi_squared_upper_tail(ratio, 1.0)),
+        discrimination_test: TestResult::new("Likelihood ratio test", as_given, &[1.0], chi_squared_upper_tail(as_given, 1.0)),
         unreliability,
         quality: discrimination - unreliability,
         brier: brier(labels, risks)?.score,

@@ -117,6 +117,9 @@ impl Loess {
                 response.push(w * y);
             }
         }
+        if design.is_empty() {
+            return Err(StatsError::Undefined { operation: "loess", reason: "all data lie on the boundary of a neighbourhood" });
+        }
         let coefficients = least_squares(design, &response);
         Ok(Vertex { at, value: coefficients[0], slope: coefficients[1] })
     }
@@ -202,11 +205,8 @@ fn cut(x: &[f64], l: usize, u: usize, (low, high): (f64, f64), cell: usize, plac
             offset += 1;
         }
     };
-    if x[m] == low || x[m] == high || m + 1 > u {
-        return;
-    }
-    let place = (x[m] + x[m + 1]) / 2.0;
-    if place == low || place == high || places.contains(&place) {
+    let place = x[m];
+    if place == low || place == high {
         return;
     }
     places.push(place);

@@ -140,8 +140,9 @@ pub fn continuous_improvement(labels: &Labels, old: &[f64], new: &[f64]) -> Resu
     let (ne, nn) = (events.len() as f64, non_events.len() as f64);
     let (event_up, event_down) = (share(events, |v| v > 0.0), share(events, |v| v < 0.0));
     let (non_event_up, non_event_down) = (share(non_events, |v| v > 0.0), share(non_events, |v| v < 0.0));
-    let (event_variance, non_event_variance) = ((event_up + event_down) / ne, (non_event_up + non_event_down) / nn);
     let (event_nri, non_event_nri) = (event_up - event_down, non_event_down - non_event_up);
+    let event_variance = (event_up + event_down - event_nri.powi(2)) / ne;
+    let non_event_variance = (non_event_up + non_event_down - non_event_nri.powi(2)) / nn;
     let (sensitivity_gain, specificity_loss) = (mean(events), mean(non_events));
     let idi_error = (variance(events) / ne + variance(non_events) / nn).sqrt();
     Ok(ContinuousImprovement {

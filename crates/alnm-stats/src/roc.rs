@@ -274,7 +274,8 @@ impl RocCurve {
         let (along, value) = self.axes(focus);
         let area = integrate(&along, &value, low, high);
         let (smallest, largest) = ((high - low) * (2.0 - low - high) / 2.0, high - low);
-        let corrected = (area >= smallest).then(|| 0.5 * (1.0 + (area - smallest) / (largest - smallest)));
+        // An area on the diagonal up to rounding is not below it.
+        let corrected = (area >= smallest - 1e-12).then(|| 0.5 * (1.0 + (area - smallest) / (largest - smallest)));
         Ok(PartialArea { area, corrected })
     }
 

@@ -41,7 +41,7 @@ pub struct SampleSize {
 /// ```
 /// use alnm_stats::sample_size::{SampleSizeParams, prediction_model};
 /// let params = SampleSizeParams { parameters: 24, prevalence: 0.174, cox_snell_r2: 0.288, shrinkage: 0.9, margin: 0.05 };
-/// assert_eq!(prediction_model(params)?.required, 623);
+/// assert_eq!(prediction_model(params)?.required, 662);
 /// # Ok::<(), alnm_stats::StatsError>(())
 /// ```
 pub fn prediction_model(params: SampleSizeParams) -> Result<SampleSize> {
