@@ -8,6 +8,7 @@ use serde::Serialize;
 use sha1::{Digest, Sha1};
 
 use crate::error::Result;
+use crate::parameters::Parameters;
 use crate::python_text::{float, tuple};
 use crate::region::region_values;
 use crate::summation::{sum, sum_of};
@@ -63,6 +64,13 @@ impl Diagnostics {
 
     pub(crate) fn push(&mut self, name: impl fmt::Display, value: DiagnosticValue) {
         self.entries.push(Diagnostic { name: format!("diagnostics_{name}"), value });
+    }
+
+    /// The version and the parameters that the values were computed with.
+    pub(crate) fn add_configuration(&mut self, parameters: &Parameters) {
+        self.push("Versions_alnm-radiomics", DiagnosticValue::Text(env!("CARGO_PKG_VERSION").to_owned()));
+        self.push("Configuration_Settings", DiagnosticValue::Text(parameters.settings_text()));
+        self.push("Configuration_EnabledImageTypes", DiagnosticValue::Text(parameters.image_types_text()));
     }
 
     /// Describes an image at a stage of the extraction: `original` or `interpolated`.
