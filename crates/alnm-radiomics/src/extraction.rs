@@ -1,5 +1,6 @@
 //! From an image, a mask and parameters to features.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use alnm_imaging::region::{BoundingBox, crop, crop_image};
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::derived_image::{DerivedImage, derive, fixed_axis};
-use crate::diagnostics::{Diagnostic, Diagnostics, component_count};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::discretisation::Discretised;
 use crate::error::{RadiomicsError, Result};
 use crate::feature::{ClassValue, FeatureClass, FeatureId, FeatureValue, Selection};
@@ -172,12 +173,12 @@ pub struct Extractor {
 
 /// An extraction up to the derived images.
 pub(crate) struct Stage<'a> {
-    prepared: Prepared,
+    prepared: Prepared<'a>,
     /// Which voxels of the box belong to the region.
     inside: Vec<bool>,
     pub(crate) box_geometry: Geometry,
     pub(crate) images: Vec<(DerivedImage, &'a Settings)>,
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Diagnostics,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -197,11 +198,11 @@ impl Stage<'_> {
 }
 
 /// Image and mask after all preparation.
-struct Prepared {
-    image: Image,
-    mask: LabelMap,
+struct Prepared<'a> {
+    image: Cow<'a, Image>,
+    mask: Cow<'a, LabelMap>,
     /// The mask that shape is computed on, where it is another.
-    shape_mask: Option<LabelMap>,
+    shape_mask: Option<Cow<'a, LabelMap>>,
     bounding_box: BoundingBox,
 }
 
@@ -236,7 +237,7 @@ impl Extractor {
             features.extend(computed.features);
             warnings.extend(computed.warning);
         }
-        Ok(Extraction { features, diagnostics: stage.diagnostics, warnings })
+        Ok(Extraction { features, diagnostics: stage.diagnostics.into_entries(), warnings })
     }
 
     /// The image and mask that features would be computed on, and the derived images on the same grid.
@@ -252,7 +253,7 @@ impl Extractor {
             Ok(Volume::new(values, stage.box_geometry.clone())?)
         };
         let filtered = stage.images.into_iter().map(|(image, _)| Ok((image.name, volume(image.values)?))).collect::<Result<_>>()?;
-        Ok(FilteredImages { image: stage.prepared.image, mask: stage.prepared.mask, filtered })
+        Ok(FilteredImages { image: stage.prepared.image.into_owned(), mask: stage.prepared.mask.into_owned(), filtered })
     }
 
     /// The feature classes with the features wanted.
@@ -261,9 +262,39 @@ impl Extractor {
     }
 
     /// Image and mask prepared, and the derived images in the box around the region with `margin` voxels more on each side.
-    pub(crate) fn derived_images(&self, image: &Image, mask: &LabelMap, label: u32, margin: usize) -> Result<Stage<'_>> {
+    pub(crate) fn derived_images<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Stage<'a>> {
+        check_label(mask, label)?;
+        check_finite(image)?;
         let mut diagnostics = Diagnostics::default();
         let mut warnings = self.withdrawn_features();
+        // The description of what was given takes time for its checksums and is needed by nothing else.
+        let (described, stage) = rayon::join(
+            || self.describe_original(image, mask, label, &mut diagnostics),
+            || self.prepare_and_derive(image, mask, label, margin),
+        );
+        let (components, mut stage) = (described?, stage?);
+        if components > 1 {
+            warnings.push(Warning::SeveralComponents { count: components });
+        }
+        warnings.append(&mut stage.warnings);
+        diagnostics.append(std::mem::take(&mut stage.diagnostics));
+        Ok(Stage { warnings, diagnostics, ..stage })
+    }
+
+    /// Describes image and mask as they were given. Returns the number of separate parts of the region, 0 when it is not
+    /// reported.
+    fn describe_original(&self, image: &Image, mask: &LabelMap, label: u32, diagnostics: &mut Diagnostics) -> Result<usize> {
+        if !self.parameters.settings().additional_info {
+            return Ok(0);
+        }
+        diagnostics.add_configuration(&self.parameters);
+        diagnostics.add_image(image, "original");
+        diagnostics.add_mask(None, mask, label, "original")
+    }
+
+    fn prepare_and_derive<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Stage<'a>> {
+        let mut diagnostics = Diagnostics::default();
+        let mut warnings = Vec::new();
         let prepared = self.prepare(image, mask, label, &mut diagnostics, &mut warnings)?;
         let geometry = prepared.image.geometry();
         let kept = prepared.bounding_box.padded(margin, geometry.size());
@@ -279,7 +310,7 @@ impl Extractor {
             images.extend(derived.images.into_iter().map(|image| (image, settings)));
         }
         let box_geometry = geometry.part(kept.start, kept.size)?;
-        Ok(Stage { prepared, inside, box_geometry, images, diagnostics: diagnostics.into_entries(), warnings })
+        Ok(Stage { prepared, inside, box_geometry, images, diagnostics, warnings })
     }
 
     fn withdrawn_features(&self) -> Vec<Warning> {
@@ -294,26 +325,22 @@ impl Extractor {
         withdrawn.collect()
     }
 
-    fn prepare(
+    fn prepare<'a>(
         &self,
-        image: &Image,
-        mask: &LabelMap,
+        image: &'a Image,
+        mask: &'a LabelMap,
         label: u32,
         diagnostics: &mut Diagnostics,
         warnings: &mut Vec<Warning>,
-    ) -> Result<Prepared> {
+    ) -> Result<Prepared<'a>> {
         let settings = self.parameters.settings();
         let report = settings.additional_info;
-        check_label(mask, label)?;
-        check_finite(image)?;
-        if report {
-            diagnostics.add_configuration(&self.parameters);
-            diagnostics.add_image(image, "original");
-            diagnostics.add_mask(None, mask, label, "original")?;
-        }
-        let mut image =
-            if settings.normalize { normalise(image, settings.normalize_scale, settings.remove_outliers)? } else { image.clone() };
-        let mut mask = mask.clone();
+        let mut image = if settings.normalize {
+            Cow::Owned(normalise(image, settings.normalize_scale, settings.remove_outliers)?)
+        } else {
+            Cow::Borrowed(image)
+        };
+        let mut mask = Cow::Borrowed(mask);
         if let (Some(interpolator), Some(spacing)) = (settings.interpolator, &settings.resampled_pixel_spacing) {
             let dimension = mask.geometry().dimension();
             if spacing.len() != dimension {
@@ -323,7 +350,7 @@ impl Extractor {
             let spacing = std::array::from_fn(|axis| spacing.get(axis).copied().unwrap_or(0.0));
             let resampling = RoiResampling { spacing, interpolator, pad_distance: settings.pad_distance };
             let resampled = resample_roi(&image, &mask, label, &resampling)?;
-            (image, mask) = (resampled.image, resampled.mask);
+            (image, mask) = (Cow::Owned(resampled.image), Cow::Owned(resampled.mask));
             if report {
                 diagnostics.add_image(&image, "interpolated");
                 diagnostics.add_mask(Some(&image), &mask, label, "interpolated")?;
@@ -331,25 +358,21 @@ impl Extractor {
         } else if settings.pre_crop {
             let checked = check_mask(image.geometry(), &mask, label, settings)?;
             if let Some(corrected) = checked.corrected {
-                mask = corrected;
+                mask = Cow::Owned(corrected);
                 warnings.push(Warning::MaskCorrected);
             }
             let kept = checked.bounding_box.padded(settings.pad_distance, mask.geometry().size());
-            image = crop_image(&image, &kept)?;
-            mask = crop(&mask, &kept)?;
+            image = Cow::Owned(crop_image(&image, &kept)?);
+            mask = Cow::Owned(crop(&mask, &kept)?);
         }
         let checked = check_mask(image.geometry(), &mask, label, settings)?;
         let mut bounding_box = checked.bounding_box;
         if let Some(corrected) = checked.corrected {
-            mask = corrected;
+            mask = Cow::Owned(corrected);
             warnings.push(Warning::MaskCorrected);
             if report {
                 diagnostics.add_mask(Some(&image), &mask, label, "corrected")?;
             }
-        }
-        let components = component_count(&mask, label)?;
-        if components > 1 {
-            warnings.push(Warning::SeveralComponents { count: components });
         }
         let mut shape_mask = None;
         if let Some(range) = &settings.resegment_range {
@@ -358,14 +381,14 @@ impl Extractor {
             if report {
                 diagnostics.add_mask(Some(&image), &resegmented, label, "resegmented")?;
             }
-            let before = std::mem::replace(&mut mask, resegmented);
+            let before = std::mem::replace(&mut mask, Cow::Owned(resegmented));
             shape_mask = (!settings.resegment_shape).then_some(before);
         }
         Ok(Prepared { image, mask, shape_mask, bounding_box })
     }
 
     /// Shape of the region. PyRadiomics cuts the mask before resegmentation to the box after it.
-    fn shape_features(&self, prepared: &Prepared, label: u32, warnings: &mut Vec<Warning>) -> Result<Vec<FeatureValue>> {
+    fn shape_features(&self, prepared: &Prepared<'_>, label: u32, warnings: &mut Vec<Warning>) -> Result<Vec<FeatureValue>> {
         let mask = prepared.shape_mask.as_ref().unwrap_or(&prepared.mask);
         let geometry = mask.geometry();
         let inside = region_mask(mask, label, prepared.bounding_box);

@@ -56,7 +56,7 @@ impl Extractor {
                 maps.push(FeatureMap { id, map: Volume::new(values, stage.box_geometry.clone())? });
             }
         }
-        Ok(MapExtraction { maps, diagnostics: stage.diagnostics, warnings: stage.warnings })
+        Ok(MapExtraction { maps, diagnostics: stage.diagnostics.into_entries(), warnings: stage.warnings })
     }
 }
 
