@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::dicom::SeriesProblem;
 use crate::file::FileFormat;
 use crate::geometry::GeometryDifference;
 
@@ -131,6 +132,9 @@ pub enum FileProblem {
         /// The limit.
         limit: u64,
     },
+    /// The slices of a DICOM series form no volume, or not the one asked for.
+    #[error(transparent)]
+    Series(Box<SeriesProblem>),
     /// The grid in the header is impossible.
     #[error(transparent)]
     Geometry(Box<ImagingError>),

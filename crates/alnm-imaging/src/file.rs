@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::volume::{Image, LabelMap, Volume, Voxel};
-use crate::{nifti, nrrd, with_volume};
+use crate::{dicom, nifti, nrrd, with_volume};
 
 /// The most bytes of voxels that are read from one file: 16 GiB. Readers allocate as the data arrive, so that a header
 /// that announces more than the file holds costs no memory.
@@ -41,7 +41,8 @@ impl fmt::Display for FileFormat {
     }
 }
 
-/// Reads an image; its format is told from the content, not from the name.
+/// Reads an image; its format is told from the content, not from the name. A folder is read as a DICOM series; of a
+/// dynamic series, choose a phase with [`crate::dicom::read_phase`].
 ///
 /// # Errors
 /// [`ImagingError::File`] with the path and what is wrong there.
@@ -103,12 +104,17 @@ fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
 }
 
 fn read_by_content(path: &Path, channel: Option<usize>) -> Result<Image, FileProblem> {
+    if path.is_dir() {
+        return Ok(dicom::read_series(path)?);
+    }
     let mut start = Vec::new();
     File::open(path)?.take(nifti::HEADER_START as u64).read_to_end(&mut start)?;
     if nrrd::is_nrrd(&start) {
         nrrd::read(path, channel)
     } else if nifti::is_nifti(path, &start)? {
         nifti::read(path, channel)
+    } else if dicom::is_dicom(&start) {
+        Ok(dicom::read_series(path)?)
     } else {
         start.truncate(16);
         Err(FileProblem::UnknownFormat { first_bytes: start })

@@ -1,10 +1,13 @@
 //! Medical images in physical space: DICOM, NIfTI, NRRD, MetaImage; N4 bias correction; resampling as ITK; crops; time-intensity curves.
 
+pub mod dicom;
 mod error;
 mod file;
 mod geometry;
+pub mod n4;
 pub mod nifti;
 pub mod nrrd;
+pub mod otsu;
 pub mod region;
 pub mod resample;
 mod volume;

@@ -362,10 +362,11 @@ impl Header {
         for (axis, &position) in domain.iter().enumerate() {
             size[axis] = self.sizes[position];
         }
-        let (mut spacing, mut origin, mut direction) = match self.directions()? {
+        let Placement { spacing, mut direction } = match self.directions()? {
             Some(vectors) => self.oriented(domain, &vectors)?,
-            None => (self.per_axis("spacings", domain)?.map(|value| value.unwrap_or(1.0)), [0.0; 3], IDENTITY),
+            None => Placement { spacing: self.per_axis("spacings", domain)?.map(|value| value.unwrap_or(1.0)), direction: IDENTITY },
         };
+        let mut origin = [0.0; 3];
         if let Some(text) = self.fields.get("space origin") {
             let vector = vectors(text)?.into_iter().next().flatten().ok_or_else(|| malformed("space origin holds no vector"))?;
             for (coordinate, value) in origin.iter_mut().zip(vector) {
@@ -379,13 +380,12 @@ impl Header {
             origin[row] *= flips[row];
             direction[row] = direction[row].map(|cosine| cosine * flips[row]);
         }
-        spacing = spacing.map(f64::abs);
         let geometry = Geometry::new(size, spacing, origin, direction)?;
         Ok(if axes == 2 { geometry.into_planar() } else { geometry })
     }
 
-    /// Spacing, origin and direction from vectors in space.
-    fn oriented(&self, domain: &[usize], vectors: &[Option<Vec<f64>>]) -> Result<([f64; 3], [f64; 3], [[f64; 3]; 3])> {
+    /// Spacing and direction from vectors in space.
+    fn oriented(&self, domain: &[usize], vectors: &[Option<Vec<f64>>]) -> Result<Placement> {
         let mut spacing = [1.0; 3];
         let mut columns = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
         for (axis, &position) in domain.iter().enumerate() {
@@ -400,7 +400,7 @@ impl Header {
         if domain.len() == 2 {
             columns[2] = cross(columns[0], columns[1]);
         }
-        Ok((spacing, [0.0; 3], std::array::from_fn(|row| columns.map(|column| column[row]))))
+        Ok(Placement { spacing, direction: std::array::from_fn(|row| columns.map(|column| column[row])) })
     }
 
     /// Origin from `axis mins`, half a voxel further in for axes whose samples are centred in cells, as ITK reads it.
@@ -416,11 +416,8 @@ impl Header {
     /// One number an axis, `None` where the field is missing or NaN.
     fn per_axis(&self, name: &str, domain: &[usize]) -> Result<[Option<f64>; 3]> {
         let Some(value) = self.fields.get(name) else { return Ok([None; 3]) };
-        let numbers: Vec<f64> = value
-            .split_whitespace()
-            .map(|word| parse_number(word))
-            .collect::<Result<_>>()
-            .map_err(|_| malformed(format!("{name} is {value:?}")))?;
+        let numbers: Vec<f64> =
+            value.split_whitespace().map(parse_number).collect::<Result<_>>().map_err(|_| malformed(format!("{name} is {value:?}")))?;
         if numbers.len() != self.sizes.len() {
             return Err(malformed(format!("{} {name} for {} axes", numbers.len(), self.sizes.len())));
         }
@@ -489,6 +486,12 @@ impl Header {
         }
         Ok(())
     }
+}
+
+/// How far apart voxels lie, and in which directions.
+struct Placement {
+    spacing: [f64; 3],
+    direction: [[f64; 3]; 3],
 }
 
 struct HeaderLines<R> {

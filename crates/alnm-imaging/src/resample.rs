@@ -21,6 +21,7 @@ mod grid;
 mod linear;
 mod nearest;
 mod sampling;
+mod shrink;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,7 @@ use crate::with_volume;
 
 pub use grid::{ResampledRoi, RoiResampling, resample_roi, roi_grid, spacing_grid};
 use sampling::Sampling;
+pub use shrink::{shrink, shrink_offset};
 
 /// How the value between voxels is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

@@ -103,6 +103,8 @@ macro_rules! with_type {
     };
 }
 
+pub(crate) use with_type;
+
 /// How the numbers of one image follow each other in a file.
 #[derive(Debug, Clone)]
 pub(crate) struct VoxelLayout {

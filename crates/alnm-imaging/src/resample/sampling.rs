@@ -10,7 +10,7 @@ pub(super) enum Sampling {
     /// The axes of both grids agree: one list of positions for each axis.
     Separable([Vec<f64>; 3]),
     /// Any other pair of grids.
-    General(LineSampling),
+    General(Box<LineSampling>),
 }
 
 /// Positions are linear along a line of x: ITK finds those of its first and one-past-last voxel and goes in even steps.
@@ -48,7 +48,7 @@ impl Sampling {
             (0..3).any(|axis| axis != along && (end[axis] - origin[axis]).abs() > 1e-9)
         });
         if drifts {
-            return Self::General(lines);
+            return Self::General(Box::new(lines));
         }
         Self::Separable([
             lines.line(0, 0).map(|position| position[0]).collect(),

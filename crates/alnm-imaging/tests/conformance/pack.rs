@@ -30,6 +30,17 @@ pub(crate) struct Case {
     pub(crate) params: serde_json::Value,
     #[serde(default)]
     pub(crate) outputs: BTreeMap<String, Output>,
+    pub(crate) iterations: Option<usize>,
+    /// Level, iteration and convergence of each iteration.
+    #[serde(default)]
+    pub(crate) trace: Vec<(usize, usize, f64)>,
+    pub(crate) spread_vs_2_threads: Option<Spread>,
+}
+
+/// How far SimpleITK is from itself with another number of threads.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Spread {
+    pub(crate) log_bias_max_abs_diff: f64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

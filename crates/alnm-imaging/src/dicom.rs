@@ -1,0 +1,191 @@
+//! DICOM series as volumes: reading folders, dynamic (DCE) series phase by phase, and writing.
+//!
+//! Files are grouped by `SeriesInstanceUID`, whatever their names. Slices are sorted by their position along the normal of
+//! the slices; a slice that is missing or stands twice, uneven distances and mixed orientations are errors that name the
+//! place. Where a position occurs more than once, the series is dynamic and its phases are told apart by
+//! `TemporalPositionIdentifier` (`TemporalPositionIndex` in enhanced files), else `TriggerTime`, else the time of
+//! acquisition. Classic files and enhanced multi-frame files are read alike.
+//!
+//! Voxels carry `RescaleSlope` and `RescaleIntercept`. The pixel type is the smallest that GDCM would choose: the stored
+//! type where there is nothing to rescale, the smallest integer type that holds all rescaled values where slope and
+//! intercept are whole numbers, double precision otherwise.
+//!
+//! ```
+//! use alnm_imaging::dicom::{DicomFolder, Phase, SeriesAttributes, write_series};
+//! use alnm_imaging::{Geometry, Volume};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let grid = Geometry::axis_aligned([16, 16, 4], [0.8, 0.8, 2.0])?;
+//! let phases: Vec<Phase<u16>> =
+//!     (0..3).map(|i| Phase { volume: Volume::filled(grid.clone(), 100 * i as u16), time: 30.0 * f64::from(i) }).collect();
+//! write_series(folder.path(), &phases, &SeriesAttributes::new("P001", "DCE"))?;
+//!
+//! let scanned = DicomFolder::scan(folder.path())?;
+//! let series = scanned.only_series()?;
+//! assert_eq!(series.phase_count(), 3);
+//! let dynamic = series.phases()?;
+//! assert_eq!(dynamic.times, [0.0, 30.0, 60.0]);
+//! assert_eq!(series.phase(2)?.cast::<f64>().as_slice()[0], 100.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod attributes;
+mod pixels;
+mod series;
+mod slice;
+mod write;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::error::{FileProblem, Result};
+use crate::file::FileFormat;
+use crate::volume::Image;
+
+pub use series::{DynamicSeries, Series, SeriesProblem};
+pub use write::{DicomVoxel, Phase, SeriesAttributes, uid_from, write_series};
+
+use slice::Slice;
+
+fn malformed(what: impl Into<String>) -> FileProblem {
+    FileProblem::malformed(FileFormat::Dicom, what)
+}
+
+fn unsupported(what: impl Into<String>) -> FileProblem {
+    FileProblem::unsupported(FileFormat::Dicom, what)
+}
+
+/// Whether these first bytes of a file are those of a DICOM file.
+pub(crate) fn is_dicom(start: &[u8]) -> bool {
+    start.get(128..132) == Some(b"DICM")
+}
+
+/// The image series of a folder.
+#[derive(Debug, Clone)]
+pub struct DicomFolder {
+    path: PathBuf,
+    series: Vec<Series>,
+}
+
+impl DicomFolder {
+    /// Reads the headers of all DICOM files in a folder and below it and sorts them into series. Other files, and DICOM
+    /// files without an image (structure sets, presentation states), are passed over.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] when a file cannot be read, or none holds an image.
+    pub fn scan(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut files = Vec::new();
+        collect_files(path, &mut files, 0).map_err(|problem| problem.at(path))?;
+        Self::of_files(path, &files)
+    }
+
+    /// As [`DicomFolder::scan`] for a list of files.
+    ///
+    /// # Errors
+    /// As [`DicomFolder::scan`].
+    pub fn from_files(files: &[PathBuf]) -> Result<Self> {
+        let folder = files.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
+        Self::of_files(folder, files)
+    }
+
+    fn of_files(path: &Path, files: &[PathBuf]) -> Result<Self> {
+        let slices: Vec<Vec<Slice>> =
+            files.par_iter().map(|file| Slice::read_all(file).map_err(|problem| problem.at(file))).collect::<Result<_>>()?;
+        let series = series::group(slices.into_iter().flatten().collect());
+        if series.is_empty() {
+            return Err(malformed("no DICOM file with an image here").at(path));
+        }
+        Ok(Self { path: path.to_owned(), series })
+    }
+
+    /// The series, ordered by number, then by unique identifier.
+    pub fn series(&self) -> &[Series] {
+        &self.series
+    }
+
+    /// The series with this `SeriesInstanceUID`.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] when no series has it.
+    pub fn series_with_uid(&self, uid: &str) -> Result<&Series> {
+        let found = self.series.iter().find(|series| series.uid == uid);
+        found.ok_or_else(|| FileProblem::from(SeriesProblem::NoSuchSeries { uid: uid.to_owned() }).at(&self.path))
+    }
+
+    /// The series of a folder that holds one.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] that lists the series when there are several.
+    pub fn only_series(&self) -> Result<&Series> {
+        match self.series.as_slice() {
+            [series] => Ok(series),
+            several => {
+                let series = several
+                    .iter()
+                    .map(|series| format!("{} ({}, {} slices)", series.uid, series.description, series.slice_count()))
+                    .collect();
+                Err(FileProblem::from(SeriesProblem::SeveralSeries { series }).at(&self.path))
+            }
+        }
+    }
+}
+
+/// Reads the image of a folder that holds one series of one phase, or of a single file.
+///
+/// # Errors
+/// [`ImagingError::File`] with what is wrong; a dynamic series names the number of its phases.
+pub fn read_series(path: impl AsRef<Path>) -> Result<Image> {
+    let path = path.as_ref();
+    let folder = if path.is_dir() { DicomFolder::scan(path)? } else { DicomFolder::from_files(&[path.to_owned()])? };
+    folder.only_series()?.image()
+}
+
+/// Reads one phase, counted from 1, of a folder that holds one series.
+///
+/// # Errors
+/// As [`read_series`], and when the series has fewer phases.
+pub fn read_phase(path: impl AsRef<Path>, number: usize) -> Result<Image> {
+    DicomFolder::scan(path)?.only_series()?.phase(number)
+}
+
+/// Reads all phases of a folder that holds one dynamic series.
+///
+/// # Errors
+/// As [`read_series`].
+pub fn read_phases(path: impl AsRef<Path>) -> Result<DynamicSeries> {
+    DicomFolder::scan(path)?.only_series()?.phases()
+}
+
+/// All files below a folder that begin as DICOM files do, sorted by name.
+fn collect_files(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), FileProblem> {
+    const DEEPEST: usize = 16;
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            if depth < DEEPEST {
+                collect_files(&entry, files, depth + 1)?;
+            }
+        } else if begins_as_dicom(&entry)? {
+            files.push(entry);
+        }
+    }
+    Ok(())
+}
+
+fn begins_as_dicom(path: &Path) -> Result<bool, FileProblem> {
+    let mut start = Vec::with_capacity(132);
+    File::open(path)?.take(132).read_to_end(&mut start)?;
+    Ok(is_dicom(&start))
+}
+
+impl From<SeriesProblem> for FileProblem {
+    fn from(problem: SeriesProblem) -> Self {
+        Self::Series(Box::new(problem))
+    }
+}

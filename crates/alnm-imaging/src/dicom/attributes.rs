@@ -1,0 +1,94 @@
+//! Values of attributes, leniently read: an attribute that is absent, empty or of another form is none.
+
+use dicom_core::Tag;
+use dicom_object::InMemDicomObject;
+
+/// The text of an attribute without the padding around it.
+pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
+    let value = object.get(tag)?.to_str().ok()?.trim_matches([' ', '\0']).to_owned();
+    (!value.is_empty()).then_some(value)
+}
+
+pub(super) fn integer(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
+    object.get(tag)?.to_int().ok()
+}
+
+/// A finite number.
+pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
+    object.get(tag)?.to_float64().ok().filter(|value| value.is_finite())
+}
+
+/// All the finite numbers of an attribute.
+pub(super) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
+    let values = object.get(tag)?.to_multi_float64().ok()?;
+    values.iter().all(|value| value.is_finite()).then_some(values)
+}
+
+/// Exactly `N` finite numbers.
+pub(super) fn vector<const N: usize>(object: &InMemDicomObject, tag: Tag) -> Option<[f64; N]> {
+    numbers(object, tag)?.try_into().ok()
+}
+
+/// The items of a sequence, none when it is absent.
+pub(super) fn items(object: &InMemDicomObject, tag: Tag) -> &[InMemDicomObject] {
+    object.get(tag).and_then(|element| element.items()).unwrap_or_default()
+}
+
+/// The first item of a sequence.
+pub(super) fn item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> {
+    items(object, tag).first()
+}
+
+/// Seconds since midnight of a DICOM time, `HHMMSS.FFFFFF` with parts left out at the end.
+pub(super) fn seconds_of_time(text: &str) -> Option<f64> {
+    let digits = text.trim().replace(':', "");
+    let pair = |at: usize| -> Option<f64> { digits.get(at..at + 2).map_or(Some(0.0), |part| part.parse::<u32>().ok().map(f64::from)) };
+    let fraction = digits.get(6..).filter(|rest| !rest.is_empty()).map_or(Some(0.0), |rest| {
+        let is_fraction = rest.starts_with('.') && rest[1..].bytes().all(|byte| byte.is_ascii_digit());
+        is_fraction.then(|| format!("0{rest}").parse().ok()).flatten()
+    });
+    digits.get(..2)?;
+    Some(3600.0 * pair(0)? + 60.0 * pair(2)? + pair(4)? + fraction?)
+}
+
+/// Seconds since 1 January 1970 of a DICOM date and time, `YYYYMMDDHHMMSS.FFFFFF`; an offset from UTC is left aside.
+pub(super) fn seconds_of_date_time(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let date = text.get(..8)?;
+    let time = text.get(8..).unwrap_or("").split(['+', '-']).next().unwrap_or("");
+    let seconds = if time.is_empty() { 0.0 } else { seconds_of_time(time)? };
+    Some(seconds_of_date(date)? + seconds)
+}
+
+/// Seconds since 1 January 1970 of a DICOM date, `YYYYMMDD`.
+pub(super) fn seconds_of_date(text: &str) -> Option<f64> {
+    let digits = text.trim().replace('.', "");
+    let part = |at: std::ops::Range<usize>| digits.get(at)?.parse::<i64>().ok();
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Days of the proleptic Gregorian calendar, counted in years that begin in March.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day - 1;
+    const DAYS_TO_1970: i64 = 719_468;
+    Some((days - DAYS_TO_1970) as f64 * 86_400.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_dates() {
+        assert_eq!(seconds_of_time("010203.5"), Some(3723.5));
+        assert_eq!(seconds_of_time("0102"), Some(3720.0));
+        assert_eq!(seconds_of_time("01:02:03"), Some(3723.0));
+        assert_eq!(seconds_of_time("x"), None);
+        assert_eq!(seconds_of_time("010203x"), None);
+        assert_eq!(seconds_of_date("19700101"), Some(0.0));
+        assert_eq!(seconds_of_date("20240301"), Some(19_783.0 * 86_400.0));
+        assert_eq!(seconds_of_date_time("19700102000001.25+0100"), Some(86_401.25));
+        assert_eq!(seconds_of_date("20241301"), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! Stored pixels as numbers.
+
+use dicom_dictionary_std::tags;
+use dicom_object::{FileDicomObject, InMemDicomObject};
+use dicom_pixeldata::PixelDecoder;
+
+use super::attributes::{integer, text};
+use super::slice::first_line;
+use super::{malformed, unsupported};
+use crate::error::FileProblem;
+use crate::volume::{PixelType, Voxel};
+use crate::voxel_data::{ByteOrder, VoxelBytes};
+
+/// How a pixel is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PixelFormat {
+    /// An integer of `stored` bits, the highest of which is `high`, in a word of `allocated` bits.
+    Integer { allocated: u32, stored: u32, high: u32, signed: bool },
+    /// Single precision (`FloatPixelData`).
+    Float,
+    /// Double precision (`DoubleFloatPixelData`).
+    Double,
+}
+
+impl PixelFormat {
+    pub(super) fn of(object: &InMemDicomObject) -> Result<Self, FileProblem> {
+        let samples = integer(object, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
+        let interpretation = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+        if samples != 1 || interpretation == "PALETTE COLOR" {
+            return Err(unsupported(format!("{samples} samples a pixel, {interpretation:?}; images of one grey value a pixel are read")));
+        }
+        let allocated = integer(object, tags::BITS_ALLOCATED).unwrap_or(0);
+        if integer(object, tags::BITS_STORED).is_none() {
+            return match allocated {
+                32 => Ok(Self::Float),
+                64 => Ok(Self::Double),
+                other => Err(malformed(format!("BitsAllocated is {other} without BitsStored"))),
+            };
+        }
+        let stored = integer(object, tags::BITS_STORED).unwrap_or(allocated);
+        let high = integer(object, tags::HIGH_BIT).unwrap_or(stored - 1);
+        if !matches!(allocated, 8 | 16 | 32) {
+            return Err(unsupported(format!("BitsAllocated is {allocated}; 8, 16 and 32 are read")));
+        }
+        if !(1..=allocated).contains(&stored) || !(stored - 1..allocated).contains(&high) {
+            return Err(malformed(format!("BitsStored {stored} and HighBit {high} in {allocated} bits")));
+        }
+        let signed = integer(object, tags::PIXEL_REPRESENTATION).unwrap_or(0) == 1;
+        Ok(Self::Integer { allocated: allocated as u32, stored: stored as u32, high: high as u32, signed })
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Self::Integer { allocated, .. } => allocated as usize / 8,
+            Self::Float => 4,
+            Self::Double => 8,
+        }
+    }
+
+    /// The type of the numbers as they are stored.
+    fn stored_type(self) -> PixelType {
+        match self {
+            Self::Integer { allocated: 8, signed: false, .. } => PixelType::U8,
+            Self::Integer { allocated: 8, signed: true, .. } => PixelType::I8,
+            Self::Integer { allocated: 16, signed: false, .. } => PixelType::U16,
+            Self::Integer { allocated: 16, signed: true, .. } => PixelType::I16,
+            Self::Integer { signed: false, .. } => PixelType::U32,
+            Self::Integer { signed: true, .. } => PixelType::I32,
+            Self::Float => PixelType::F32,
+            Self::Double => PixelType::F64,
+        }
+    }
+
+    /// Smallest and largest number that the stored bits can hold.
+    fn range(self) -> [f64; 2] {
+        match self {
+            Self::Integer { stored, signed: true, .. } => [-(2.0_f64.powi(stored as i32 - 1)), 2.0_f64.powi(stored as i32 - 1) - 1.0],
+            Self::Integer { stored, signed: false, .. } => [0.0, 2.0_f64.powi(stored as i32) - 1.0],
+            Self::Float | Self::Double => [f64::NEG_INFINITY, f64::INFINITY],
+        }
+    }
+
+    /// The type that holds the rescaled numbers of slices stored so, as GDCM chooses it.
+    pub(super) fn rescaled_type<'a>(formats: impl Iterator<Item = (Self, f64, f64)> + Clone + 'a) -> PixelType {
+        let mut all = formats.clone();
+        let Some((first, ..)) = all.next() else { return PixelType::I16 };
+        let untouched = formats.clone().all(|(format, slope, intercept)| format == first && slope == 1.0 && intercept == 0.0);
+        if untouched {
+            return first.stored_type();
+        }
+        let whole = formats
+            .clone()
+            .all(|(format, slope, intercept)| matches!(format, Self::Integer { .. }) && slope.fract() == 0.0 && intercept.fract() == 0.0);
+        if !whole {
+            return PixelType::F64;
+        }
+        let [low, high] = formats.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], (format, slope, intercept)| {
+            let ends = format.range().map(|end| end * slope + intercept);
+            [low.min(ends[0]).min(ends[1]), high.max(ends[0]).max(ends[1])]
+        });
+        let holds = |least: f64, most: f64| low >= least && high <= most;
+        if low >= 0.0 {
+            return match high {
+                high if high <= 255.0 => PixelType::U8,
+                high if high <= 65_535.0 => PixelType::U16,
+                high if high <= f64::from(u32::MAX) => PixelType::U32,
+                _ => PixelType::F64,
+            };
+        }
+        match () {
+            () if holds(-128.0, 127.0) => PixelType::I8,
+            () if holds(-32_768.0, 32_767.0) => PixelType::I16,
+            () if holds(f64::from(i32::MIN), f64::from(i32::MAX)) => PixelType::I32,
+            () => PixelType::F64,
+        }
+    }
+}
+
+/// Writes the pixels of one frame, rescaled, to `voxels`.
+pub(super) fn decode_frame<T: VoxelBytes>(
+    object: &FileDicomObject<InMemDicomObject>,
+    frame: u32,
+    format: PixelFormat,
+    rescale: [f64; 2],
+    voxels: &mut [T],
+) -> Result<(), FileProblem> {
+    let element = [tags::PIXEL_DATA, tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA].iter().find_map(|&tag| object.get(tag));
+    let element = element.ok_or_else(|| malformed("the file has no pixel data"))?;
+    let frame_bytes = voxels.len() * format.bytes();
+    if element.fragments().is_some() {
+        let decoded = object.decode_pixel_data_frame(frame).map_err(|error| unsupported(first_line(&error)))?;
+        return convert(decoded.data(), frame_bytes, format, rescale, voxels);
+    }
+    let bytes = element.to_bytes().map_err(|error| malformed(first_line(&error)))?;
+    let start = frame as usize * frame_bytes;
+    let available = bytes.get(start..).unwrap_or_default();
+    convert(available, frame_bytes, format, rescale, voxels)
+}
+
+fn convert<T: VoxelBytes>(
+    bytes: &[u8],
+    needed: usize,
+    format: PixelFormat,
+    rescale: [f64; 2],
+    voxels: &mut [T],
+) -> Result<(), FileProblem> {
+    let bytes = bytes.get(..needed).ok_or_else(|| malformed(format!("{} bytes of pixels where {needed} belong", bytes.len())))?;
+    if format.stored_type() == T::PIXEL_TYPE && rescale == [1.0, 0.0] && format.fills_its_word() {
+        for (voxel, bytes) in voxels.iter_mut().zip(bytes.chunks_exact(T::BYTES)) {
+            *voxel = T::from_bytes(bytes, ByteOrder::Little);
+        }
+        return Ok(());
+    }
+    let [slope, intercept] = rescale;
+    let store = |voxel: &mut T, stored: f64| *voxel = T::from_f64(stored * slope + intercept);
+    let pairs = voxels.iter_mut().zip(bytes.chunks_exact(format.bytes()));
+    match format {
+        PixelFormat::Float => pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64())),
+        PixelFormat::Double => pairs.for_each(|(voxel, bytes)| store(voxel, f64::from_bytes(bytes, ByteOrder::Little))),
+        PixelFormat::Integer { allocated, stored, high, signed } => {
+            // The stored bits are moved to the top of 64, and back down with or without their sign.
+            let (up, down) = (63 - high, 64 - stored);
+            for (voxel, bytes) in pairs {
+                let word = match allocated {
+                    8 => u64::from(bytes[0]),
+                    16 => u64::from(u16::from_bytes(bytes, ByteOrder::Little)),
+                    _ => u64::from(u32::from_bytes(bytes, ByteOrder::Little)),
+                };
+                let top = word << up;
+                store(voxel, if signed { (top.cast_signed() >> down) as f64 } else { (top >> down) as f64 });
+            }
+        }
+    }
+    Ok(())
+}
+
+impl PixelFormat {
+    fn fills_its_word(self) -> bool {
+        match self {
+            Self::Integer { allocated, stored, .. } => allocated == stored,
+            Self::Float | Self::Double => true,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One plane of an image: a classic file, or a frame of a multi-frame file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::{InMemDicomObject, OpenFileOptions};
+
+use super::attributes::{integer, item, items, number, seconds_of_date, seconds_of_date_time, seconds_of_time, text, vector};
+use super::pixels::PixelFormat;
+use super::{malformed, unsupported};
+use crate::error::FileProblem;
+
+/// The most rows or columns of an image.
+const LARGEST_SIDE: i64 = 1 << 16;
+
+/// What identifies a series, the same for all its slices.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SeriesIdentity {
+    pub(super) uid: String,
+    pub(super) number: Option<i64>,
+    pub(super) description: String,
+    pub(super) modality: String,
+    pub(super) patient_id: String,
+    pub(super) study_uid: String,
+    pub(super) frame_of_reference: Option<String>,
+}
+
+/// One plane: where it lies, when it was taken and how its pixels are stored.
+#[derive(Debug, Clone)]
+pub(super) struct Slice {
+    pub(super) path: PathBuf,
+    /// Number of the frame in its file, from 0.
+    pub(super) frame: u32,
+    pub(super) sop_instance_uid: String,
+    pub(super) series: Arc<SeriesIdentity>,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Centre of the first pixel in mm.
+    pub(super) position: [f64; 3],
+    /// Direction cosines along a row, then along a column.
+    pub(super) orientation: [f64; 6],
+    /// Distance of rows, then of columns, in mm.
+    pub(super) pixel_spacing: [f64; 2],
+    /// Distance to the next slice as the file states it, or else the slice's thickness.
+    pub(super) stated_spacing: Option<f64>,
+    pub(super) temporal_position: Option<i64>,
+    /// Seconds after the trigger.
+    pub(super) trigger_time: Option<f64>,
+    /// Seconds since 1970, or since midnight where no date is given.
+    pub(super) acquisition_time: Option<f64>,
+    pub(super) slope: f64,
+    pub(super) intercept: f64,
+    pub(super) format: PixelFormat,
+}
+
+impl Slice {
+    /// The planes of a file; none when it holds no image.
+    pub(super) fn read_all(path: &Path) -> Result<Vec<Self>, FileProblem> {
+        let object = OpenFileOptions::new().read_until(tags::PIXEL_DATA).open_file(path).map_err(|error| malformed(first_line(&error)))?;
+        // Structure sets and the like have no rows.
+        if object.get(tags::ROWS).is_none() || object.get(tags::COLUMNS).is_none() {
+            return Ok(Vec::new());
+        }
+        // Files whose frames are labels are read as masks, not as images.
+        if text(&object, tags::MODALITY).as_deref() == Some("SEG") {
+            return Ok(Vec::new());
+        }
+        let frames = items(&object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        let count = integer(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+        if frames.is_empty() && count > 1 {
+            return Err(unsupported(format!("{count} frames without functional groups, so that their places are unknown")));
+        }
+        if !frames.is_empty() && frames.len() as i64 != count {
+            return Err(malformed(format!("{count} frames, but functional groups for {}", frames.len())));
+        }
+        let series = Arc::new(SeriesIdentity::of(&object)?);
+        let shared = item(&object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+        let sources = |frame: usize| Sources { frame: frames.get(frame), shared, object: &object };
+        (0..count.max(1) as usize).map(|frame| Self::of_frame(path, frame, &sources(frame), &series)).collect()
+    }
+
+    fn of_frame(path: &Path, frame: usize, sources: &Sources<'_>, series: &Arc<SeriesIdentity>) -> Result<Self, FileProblem> {
+        let object = sources.object;
+        let side = |tag: Tag, name: &str| {
+            let value = integer(object, tag).unwrap_or(0);
+            let is_possible = (1..=LARGEST_SIDE).contains(&value);
+            if is_possible { Ok(value as usize) } else { Err(malformed(format!("{name} is {value}"))) }
+        };
+        let missing = |name: &'static str| move || malformed(format!("{name} is missing or malformed"));
+        let measures = sources.group(tags::PIXEL_MEASURES_SEQUENCE);
+        let transformation = sources.group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
+        let positive = |spacing: &f64| *spacing > 0.0;
+        Ok(Self {
+            path: path.to_owned(),
+            frame: frame as u32,
+            sop_instance_uid: text(object, tags::SOP_INSTANCE_UID).unwrap_or_default(),
+            series: Arc::clone(series),
+            rows: side(tags::ROWS, "Rows")?,
+            columns: side(tags::COLUMNS, "Columns")?,
+            position: vector(sources.group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
+                .ok_or_else(missing("ImagePositionPatient"))?,
+            orientation: vector(sources.group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
+                .ok_or_else(missing("ImageOrientationPatient"))?,
+            pixel_spacing: vector(measures, tags::PIXEL_SPACING).ok_or_else(missing("PixelSpacing"))?,
+            stated_spacing: number(measures, tags::SPACING_BETWEEN_SLICES)
+                .filter(positive)
+                .or_else(|| number(measures, tags::SLICE_THICKNESS).filter(positive)),
+            temporal_position: sources.temporal_position(),
+            trigger_time: sources.trigger_time(),
+            acquisition_time: sources.acquisition_time(),
+            slope: number(transformation, tags::RESCALE_SLOPE).filter(|slope| *slope != 0.0).unwrap_or(1.0),
+            intercept: number(transformation, tags::RESCALE_INTERCEPT).unwrap_or(0.0),
+            format: PixelFormat::of(object)?,
+        })
+    }
+
+    /// Unit vectors along x (a row), along y (a column) and their normal.
+    pub(super) fn axes(&self) -> [[f64; 3]; 3] {
+        let [a, b, c, d, e, f] = self.orientation;
+        [[a, b, c], [d, e, f], [b * f - c * e, c * d - a * f, a * e - b * d]]
+    }
+}
+
+/// Where the attributes of a frame are looked for.
+struct Sources<'a> {
+    frame: Option<&'a InMemDicomObject>,
+    shared: Option<&'a InMemDicomObject>,
+    object: &'a InMemDicomObject,
+}
+
+impl<'a> Sources<'a> {
+    /// The item of a functional group: of this frame, else shared by all, else the data set itself, as in classic files.
+    fn group(&self, sequence: Tag) -> &'a InMemDicomObject {
+        let of = |groups: Option<&'a InMemDicomObject>| groups.and_then(|groups| item(groups, sequence));
+        of(self.frame).or_else(|| of(self.shared)).unwrap_or(self.object)
+    }
+
+    fn temporal_position(&self) -> Option<i64> {
+        integer(self.group(tags::FRAME_CONTENT_SEQUENCE), tags::TEMPORAL_POSITION_INDEX)
+            .or_else(|| integer(self.object, tags::TEMPORAL_POSITION_IDENTIFIER))
+    }
+
+    fn trigger_time(&self) -> Option<f64> {
+        let delay = number(self.group(tags::CARDIAC_SYNCHRONIZATION_SEQUENCE), tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME);
+        delay.or_else(|| number(self.object, tags::TRIGGER_TIME)).map(|milliseconds| milliseconds / 1000.0)
+    }
+
+    fn acquisition_time(&self) -> Option<f64> {
+        let of_frame = text(self.group(tags::FRAME_CONTENT_SEQUENCE), tags::FRAME_ACQUISITION_DATE_TIME);
+        let date_time = of_frame.or_else(|| text(self.object, tags::ACQUISITION_DATE_TIME));
+        if let Some(seconds) = date_time.and_then(|text| seconds_of_date_time(&text)) {
+            return Some(seconds);
+        }
+        let midnight = text(self.object, tags::ACQUISITION_DATE).and_then(|date| seconds_of_date(&date)).unwrap_or(0.0);
+        text(self.object, tags::ACQUISITION_TIME).and_then(|time| seconds_of_time(&time)).map(|seconds| midnight + seconds)
+    }
+}
+
+impl SeriesIdentity {
+    fn of(object: &InMemDicomObject) -> Result<Self, FileProblem> {
+        let or_empty = |tag: Tag| text(object, tag).unwrap_or_default();
+        Ok(Self {
+            uid: text(object, tags::SERIES_INSTANCE_UID).ok_or_else(|| malformed("SeriesInstanceUID is missing"))?,
+            number: integer(object, tags::SERIES_NUMBER),
+            description: or_empty(tags::SERIES_DESCRIPTION),
+            modality: or_empty(tags::MODALITY),
+            patient_id: or_empty(tags::PATIENT_ID),
+            study_uid: or_empty(tags::STUDY_INSTANCE_UID),
+            frame_of_reference: text(object, tags::FRAME_OF_REFERENCE_UID),
+        })
+    }
+}
+
+/// Errors of the DICOM crates carry traces; the first line and the cause say what happened.
+pub(super) fn first_line(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    message.lines().next().unwrap_or("unreadable").to_owned()
+}

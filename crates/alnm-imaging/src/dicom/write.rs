@@ -1,0 +1,428 @@
+//! Writing volumes as DICOM series of single-frame MR images.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::{tags, uids};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::attributes::seconds_of_date;
+use crate::error::{FileProblem, ImagingError, Result};
+use crate::geometry::Geometry;
+use crate::volume::{PixelType, Volume};
+use crate::voxel_data::VoxelBytes;
+
+/// Root of identifiers made from a UUID (PS3.5 B.2).
+const UUID_ROOT: &str = "2.25";
+
+/// A voxel type that pixel data can hold.
+#[allow(private_bounds)]
+pub trait DicomVoxel: VoxelBytes {}
+
+impl DicomVoxel for u8 {}
+impl DicomVoxel for u16 {}
+impl DicomVoxel for i16 {}
+
+/// One phase of a series to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phase<T> {
+    /// The volume.
+    pub volume: Volume<T>,
+    /// Seconds after the start of the study.
+    pub time: f64,
+}
+
+/// Who and what a series is. What is left out is derived from the patient's identifier and the descriptions, so that the
+/// same input gives the same files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesAttributes {
+    /// `PatientID`.
+    pub patient_id: String,
+    /// `PatientName`; default the identifier.
+    pub patient_name: String,
+    /// `PatientSex`: M, F, O or empty.
+    pub patient_sex: String,
+    /// `StudyDescription`.
+    pub study_description: String,
+    /// `SeriesDescription`.
+    pub series_description: String,
+    /// `SeriesNumber`. Default 1.
+    pub series_number: u32,
+    /// `StudyDate`, YYYYMMDD. Default 20000101.
+    pub date: String,
+    /// Time at which the study starts in seconds since midnight. Default noon.
+    pub start_time: f64,
+    /// `StudyInstanceUID`; derived when empty.
+    pub study_uid: String,
+    /// `SeriesInstanceUID`; derived when empty.
+    pub series_uid: String,
+    /// `RescaleSlope`: a written voxel times this plus the intercept is its value. Default 1.
+    pub rescale_slope: f64,
+    /// `RescaleIntercept`. Default 0.
+    pub rescale_intercept: f64,
+}
+
+impl SeriesAttributes {
+    /// A series of a patient; everything else by default.
+    pub fn new(patient_id: &str, series_description: &str) -> Self {
+        Self {
+            patient_id: patient_id.to_owned(),
+            patient_name: patient_id.to_owned(),
+            patient_sex: String::new(),
+            study_description: String::new(),
+            series_description: series_description.to_owned(),
+            series_number: 1,
+            date: "20000101".to_owned(),
+            start_time: 12.0 * 3600.0,
+            study_uid: String::new(),
+            series_uid: String::new(),
+            rescale_slope: 1.0,
+            rescale_intercept: 0.0,
+        }
+    }
+
+    /// Texts that fit their value representation, and numbers that mean something.
+    fn check(&self) -> Result<()> {
+        const LONGEST_TEXT: usize = 64;
+        let texts: [(&'static str, &str); 7] = [
+            ("patient_id", &self.patient_id),
+            ("patient_name", &self.patient_name),
+            ("study_description", &self.study_description),
+            ("series_description", &self.series_description),
+            ("study_uid", &self.study_uid),
+            ("series_uid", &self.series_uid),
+            ("patient_sex", &self.patient_sex),
+        ];
+        for (parameter, text) in texts {
+            if text.chars().count() > LONGEST_TEXT || text.contains(['\\', '\0']) {
+                return Err(invalid(parameter, format!("{text:?}"), "it has at most 64 characters, none of them a backslash"));
+            }
+        }
+        if seconds_of_date(&self.date).is_none() {
+            return Err(invalid("date", format!("{:?}", self.date), "it is written YYYYMMDD"));
+        }
+        if !(self.start_time.is_finite() && self.start_time >= 0.0) {
+            return Err(invalid("start_time", self.start_time.to_string(), "it is a number of seconds since midnight"));
+        }
+        let rescale = [self.rescale_slope, self.rescale_intercept];
+        if rescale.iter().any(|x| !x.is_finite()) || self.rescale_slope == 0.0 {
+            return Err(invalid("rescale", format!("{rescale:?}"), "slope and intercept must be finite and the slope not 0"));
+        }
+        Ok(())
+    }
+
+    fn study_uid(&self) -> Cow<'_, str> {
+        or_derived(&self.study_uid, &["study", &self.patient_id, &self.date, &self.study_description])
+    }
+
+    fn series_uid(&self) -> Cow<'_, str> {
+        let number = self.series_number.to_string();
+        or_derived(&self.series_uid, &["series", &self.study_uid(), &number, &self.series_description])
+    }
+}
+
+fn or_derived<'a>(given: &'a str, names: &[&str]) -> Cow<'a, str> {
+    if given.is_empty() { Cow::Owned(uid_from(names)) } else { Cow::Borrowed(given) }
+}
+
+/// A unique identifier derived from names: the same names give the same identifier, others another.
+///
+/// It is `2.25.` followed by a UUID of version 8 made of the first bits of the names' SHA-256.
+///
+/// ```
+/// use alnm_imaging::dicom::uid_from;
+/// assert_eq!(uid_from(&["P001", "DCE"]), uid_from(&["P001", "DCE"]));
+/// assert_ne!(uid_from(&["P001", "DCE"]), uid_from(&["P001D", "CE"]));
+/// ```
+pub fn uid_from(names: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for name in names {
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+    }
+    let digest = hash.finalize();
+    let mut uuid = [0; 16];
+    uuid.copy_from_slice(&digest[..16]);
+    uuid[6] = uuid[6] & 0x0f | 0x80;
+    uuid[8] = uuid[8] & 0x3f | 0x80;
+    format!("{UUID_ROOT}.{}", u128::from_be_bytes(uuid))
+}
+
+/// Writes phases as a series of single-frame MR images (Explicit VR Little Endian), one file a slice, named
+/// `<phase>-<slice>.dcm`. The folder is made when it is missing. Files are written in parallel.
+///
+/// Where there are several phases, `TemporalPositionIdentifier`, `NumberOfTemporalPositions` and `TemporalResolution`
+/// are set; `AcquisitionTime` is the phase's time.
+///
+/// # Errors
+/// [`ImagingError::InvalidParameter`] when there is no phase, a time is negative or not finite, or an image is
+/// two-dimensional or larger than 65535 pixels; [`ImagingError::GeometryMismatch`] when the phases lie on different grids;
+/// [`ImagingError::File`] when a file cannot be written.
+pub fn write_series<T: DicomVoxel>(folder: impl AsRef<Path>, phases: &[Phase<T>], attributes: &SeriesAttributes) -> Result<()> {
+    let folder = folder.as_ref();
+    let geometry = check(phases)?;
+    attributes.check()?;
+    std::fs::create_dir_all(folder).map_err(|error| FileProblem::from(error).at(folder))?;
+    let writer = SeriesWriter::new(geometry, phases.iter().map(|phase| phase.time).collect(), attributes);
+    let [width, height, slices] = geometry.size();
+    (0..phases.len() * slices).into_par_iter().try_for_each_init(Vec::new, |bytes, i| {
+        let (phase, slice) = (i / slices, i % slices);
+        let voxels = &phases[phase].volume.as_slice()[slice * width * height..][..width * height];
+        writer.file(bytes, phase, slice, voxels);
+        let path = folder.join(format!("{:02}-{:04}.dcm", phase + 1, slice + 1));
+        File::create(&path).and_then(|mut file| file.write_all(bytes)).map_err(|error| FileProblem::from(error).at(path))
+    })
+}
+
+const OPERATION: &str = "writing a DICOM series";
+
+fn invalid(parameter: &'static str, value: String, requirement: &'static str) -> ImagingError {
+    ImagingError::InvalidParameter { operation: OPERATION, parameter, value, requirement }
+}
+
+fn check<T>(phases: &[Phase<T>]) -> Result<&Geometry> {
+    let Some(first) = phases.first() else { return Err(invalid("phases", "empty".to_owned(), "at least one is needed")) };
+    let geometry = first.volume.geometry();
+    for phase in phases {
+        if let Some(difference) = geometry.difference(phase.volume.geometry(), 1e-6) {
+            return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
+        }
+        if !(phase.time.is_finite() && phase.time >= 0.0) {
+            return Err(invalid("time", phase.time.to_string(), "it must be finite and at least 0 s"));
+        }
+    }
+    if geometry.dimension() != 3 {
+        return Err(invalid("dimension", geometry.dimension().to_string(), "a series is made of three-dimensional volumes"));
+    }
+    if geometry.size()[..2].iter().any(|&side| side > usize::from(u16::MAX)) {
+        return Err(invalid("size", format!("{:?}", geometry.size()), "a slice has at most 65535 rows and columns"));
+    }
+    Ok(geometry)
+}
+
+/// What all files of a series share.
+struct SeriesWriter<'a> {
+    geometry: &'a Geometry,
+    times: Vec<f64>,
+    attributes: &'a SeriesAttributes,
+    study_uid: Cow<'a, str>,
+    series_uid: Cow<'a, str>,
+    frame_of_reference_uid: String,
+}
+
+impl<'a> SeriesWriter<'a> {
+    fn new(geometry: &'a Geometry, times: Vec<f64>, attributes: &'a SeriesAttributes) -> Self {
+        let study_uid = attributes.study_uid();
+        let frame_of_reference_uid = uid_from(&["frame of reference", &study_uid]);
+        Self { geometry, times, attributes, study_uid, series_uid: attributes.series_uid(), frame_of_reference_uid }
+    }
+
+    /// The bytes of one file.
+    fn file<T: VoxelBytes>(&self, bytes: &mut Vec<u8>, phase: usize, slice: usize, voxels: &[T]) {
+        let instance_uid = uid_from(&["instance", &self.series_uid, &phase.to_string(), &slice.to_string()]);
+        bytes.clear();
+        bytes.resize(128, 0);
+        bytes.extend_from_slice(b"DICM");
+        self.meta(bytes, &instance_uid);
+        let mut data = DataSet { bytes };
+        self.identity(&mut data, phase, &instance_uid);
+        self.plane(&mut data, phase, slice);
+        self.pixels(&mut data, voxels);
+    }
+
+    fn meta(&self, bytes: &mut Vec<u8>, instance_uid: &str) {
+        let mut group = Vec::new();
+        let mut data = DataSet { bytes: &mut group };
+        data.put(tags::FILE_META_INFORMATION_VERSION, VR::OB, &[0, 1]);
+        data.text(tags::MEDIA_STORAGE_SOP_CLASS_UID, VR::UI, uids::MR_IMAGE_STORAGE);
+        data.text(tags::MEDIA_STORAGE_SOP_INSTANCE_UID, VR::UI, instance_uid);
+        data.text(tags::TRANSFER_SYNTAX_UID, VR::UI, uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        data.text(tags::IMPLEMENTATION_CLASS_UID, VR::UI, &implementation_uid());
+        data.text(tags::IMPLEMENTATION_VERSION_NAME, VR::SH, concat!("ALNM_", env!("CARGO_PKG_VERSION")));
+        DataSet { bytes }.put(tags::FILE_META_INFORMATION_GROUP_LENGTH, VR::UL, &(group.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&group);
+    }
+
+    /// Elements of the groups 0008 and 0010, in ascending order of tags as the standard asks.
+    fn identity(&self, data: &mut DataSet<'_>, phase: usize, instance_uid: &str) {
+        let attributes = self.attributes;
+        let time = time_string(attributes.start_time + self.times[phase]);
+        data.text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192");
+        data.text(tags::IMAGE_TYPE, VR::CS, "DERIVED\\SECONDARY\\OTHER");
+        data.text(tags::SOP_CLASS_UID, VR::UI, uids::MR_IMAGE_STORAGE);
+        data.text(tags::SOP_INSTANCE_UID, VR::UI, instance_uid);
+        for tag in [tags::STUDY_DATE, tags::SERIES_DATE, tags::ACQUISITION_DATE, tags::CONTENT_DATE] {
+            data.text(tag, VR::DA, &attributes.date);
+        }
+        data.text(tags::STUDY_TIME, VR::TM, &time_string(attributes.start_time));
+        data.text(tags::SERIES_TIME, VR::TM, &time_string(attributes.start_time));
+        data.text(tags::ACQUISITION_TIME, VR::TM, &time);
+        data.text(tags::CONTENT_TIME, VR::TM, &time);
+        data.text(tags::ACCESSION_NUMBER, VR::SH, "");
+        data.text(tags::MODALITY, VR::CS, "MR");
+        data.text(tags::MANUFACTURER, VR::LO, "");
+        data.text(tags::REFERRING_PHYSICIAN_NAME, VR::PN, "");
+        data.text(tags::STUDY_DESCRIPTION, VR::LO, &attributes.study_description);
+        data.text(tags::SERIES_DESCRIPTION, VR::LO, &attributes.series_description);
+        data.text(tags::PATIENT_NAME, VR::PN, &attributes.patient_name);
+        data.text(tags::PATIENT_ID, VR::LO, &attributes.patient_id);
+        data.text(tags::PATIENT_BIRTH_DATE, VR::DA, "");
+        data.text(tags::PATIENT_SEX, VR::CS, &attributes.patient_sex);
+    }
+
+    /// Elements of the groups 0018 and 0020.
+    fn plane(&self, data: &mut DataSet<'_>, phase: usize, slice: usize) {
+        let (spacing, direction) = (self.geometry.spacing(), self.geometry.direction());
+        let position = self.geometry.index_to_point([0.0, 0.0, slice as f64]);
+        let cosines: Vec<f64> = (0..2).flat_map(|axis| direction.map(|row| row[axis])).collect();
+        let slices = self.geometry.size()[2];
+        let phases = self.times.len();
+        data.text(tags::SCANNING_SEQUENCE, VR::CS, "RM");
+        data.text(tags::SEQUENCE_VARIANT, VR::CS, "NONE");
+        data.text(tags::SCAN_OPTIONS, VR::CS, "");
+        data.text(tags::MR_ACQUISITION_TYPE, VR::CS, "3D");
+        data.decimals(tags::SLICE_THICKNESS, &spacing[2..]);
+        data.text(tags::REPETITION_TIME, VR::DS, "");
+        data.text(tags::ECHO_TIME, VR::DS, "");
+        data.decimals(tags::SPACING_BETWEEN_SLICES, &spacing[2..]);
+        data.text(tags::ECHO_TRAIN_LENGTH, VR::IS, "");
+        data.text(tags::STUDY_INSTANCE_UID, VR::UI, &self.study_uid);
+        data.text(tags::SERIES_INSTANCE_UID, VR::UI, &self.series_uid);
+        data.text(tags::STUDY_ID, VR::SH, "");
+        data.text(tags::SERIES_NUMBER, VR::IS, &self.attributes.series_number.to_string());
+        data.text(tags::INSTANCE_NUMBER, VR::IS, &(phase * slices + slice + 1).to_string());
+        data.decimals(tags::IMAGE_POSITION_PATIENT, &position);
+        data.decimals(tags::IMAGE_ORIENTATION_PATIENT, &cosines);
+        data.text(tags::FRAME_OF_REFERENCE_UID, VR::UI, &self.frame_of_reference_uid);
+        if phases > 1 {
+            data.text(tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, &(phase + 1).to_string());
+            data.text(tags::NUMBER_OF_TEMPORAL_POSITIONS, VR::IS, &phases.to_string());
+            let mean_distance = (self.times[phases - 1] - self.times[0]) / (phases - 1) as f64;
+            data.decimals(tags::TEMPORAL_RESOLUTION, &[1000.0 * mean_distance]);
+        }
+        data.text(tags::POSITION_REFERENCE_INDICATOR, VR::LO, "");
+    }
+
+    /// Elements of the groups 0028 and 7FE0.
+    fn pixels<T: VoxelBytes>(&self, data: &mut DataSet<'_>, voxels: &[T]) {
+        let [columns, rows, _] = self.geometry.size();
+        let [column_distance, row_distance, _] = self.geometry.spacing();
+        let bits = 8 * T::BYTES as u16;
+        let is_signed = T::PIXEL_TYPE == PixelType::I16;
+        data.short(tags::SAMPLES_PER_PIXEL, 1);
+        data.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
+        data.short(tags::ROWS, rows as u16);
+        data.short(tags::COLUMNS, columns as u16);
+        data.decimals(tags::PIXEL_SPACING, &[row_distance, column_distance]);
+        data.short(tags::BITS_ALLOCATED, bits);
+        data.short(tags::BITS_STORED, bits);
+        data.short(tags::HIGH_BIT, bits - 1);
+        data.short(tags::PIXEL_REPRESENTATION, u16::from(is_signed));
+        data.decimals(tags::RESCALE_INTERCEPT, &[self.attributes.rescale_intercept]);
+        data.decimals(tags::RESCALE_SLOPE, &[self.attributes.rescale_slope]);
+        data.text(tags::RESCALE_TYPE, VR::LO, "US");
+        data.header(tags::PIXEL_DATA, VR::OW, (voxels.len() * T::BYTES).next_multiple_of(2));
+        for voxel in voxels {
+            voxel.extend_little_endian(data.bytes);
+        }
+        data.pad(0);
+    }
+}
+
+fn implementation_uid() -> String {
+    uid_from(&["alnm-imaging"])
+}
+
+/// Elements in Explicit VR Little Endian, appended in the order in which they are put.
+struct DataSet<'a> {
+    bytes: &'a mut Vec<u8>,
+}
+
+impl DataSet<'_> {
+    fn header(&mut self, tag: Tag, vr: VR, length: usize) {
+        self.bytes.extend_from_slice(&tag.group().to_le_bytes());
+        self.bytes.extend_from_slice(&tag.element().to_le_bytes());
+        self.bytes.extend_from_slice(&vr.to_bytes());
+        if matches!(vr, VR::OB | VR::OW) {
+            self.bytes.extend_from_slice(&[0, 0]);
+            self.bytes.extend_from_slice(&(length as u32).to_le_bytes());
+        } else {
+            self.bytes.extend_from_slice(&(length as u16).to_le_bytes());
+        }
+    }
+
+    fn put(&mut self, tag: Tag, vr: VR, value: &[u8]) {
+        self.header(tag, vr, value.len());
+        self.bytes.extend_from_slice(value);
+    }
+
+    /// Text padded to even length: identifiers with a zero byte, all else with a space.
+    fn text(&mut self, tag: Tag, vr: VR, value: &str) {
+        self.header(tag, vr, value.len().next_multiple_of(2));
+        self.bytes.extend_from_slice(value.as_bytes());
+        if value.len() % 2 == 1 {
+            self.bytes.push(if vr == VR::UI { 0 } else { b' ' });
+        }
+    }
+
+    fn short(&mut self, tag: Tag, value: u16) {
+        self.put(tag, VR::US, &value.to_le_bytes());
+    }
+
+    fn decimals(&mut self, tag: Tag, values: &[f64]) {
+        let text: Vec<String> = values.iter().map(|&value| decimal_string(value)).collect();
+        self.text(tag, VR::DS, &text.join("\\"));
+    }
+
+    fn pad(&mut self, byte: u8) {
+        if self.bytes.len() % 2 == 1 {
+            self.bytes.push(byte);
+        }
+    }
+}
+
+/// A number in at most the 16 characters that a decimal string may have, as exact as they allow.
+pub(super) fn decimal_string(value: f64) -> String {
+    const LONGEST: usize = 16;
+    let shortest = value.to_string();
+    if shortest.len() <= LONGEST {
+        return shortest;
+    }
+    let fixed = (0..LONGEST).rev().map(|digits| format!("{value:.digits$}")).find(|text| text.len() <= LONGEST);
+    let scientific = (0..LONGEST).rev().map(|digits| format!("{value:.digits$e}")).find(|text| text.len() <= LONGEST);
+    let error = |text: &String| text.parse::<f64>().map_or(f64::INFINITY, |parsed| (parsed - value).abs());
+    [fixed, scientific].into_iter().flatten().min_by(|a, b| error(a).total_cmp(&error(b))).unwrap_or_default()
+}
+
+/// Seconds since midnight as a DICOM time; a day later it starts again.
+fn time_string(seconds: f64) -> String {
+    let microseconds = (seconds * 1e6).round() as u64 % 86_400_000_000;
+    let (whole, fraction) = (microseconds / 1_000_000, microseconds % 1_000_000);
+    format!("{:02}{:02}{:02}.{fraction:06}", whole / 3600, whole / 60 % 60, whole % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_dicom_times() {
+        assert_eq!(time_string(3723.5), "010203.500000");
+        assert_eq!(time_string(86_400.0), "000000.000000");
+    }
+
+    proptest! {
+        #[test]
+        fn decimal_strings_are_short_and_exact(value in -1e6f64..1e6) {
+            let text = decimal_string(value);
+            prop_assert!(text.len() <= 16);
+            prop_assert!((text.parse::<f64>().unwrap() - value).abs() <= 1e-8 * value.abs().max(1e-3));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Otsu's threshold (IEEE Trans. Syst. Man Cybern. 9:62, 1979), as ITK's `OtsuThresholdImageFilter` finds it.
+
+use rayon::prelude::*;
+
+use crate::error::{ImagingError, Result};
+use crate::volume::{LabelMap, Volume, Voxel};
+
+const OPERATION: &str = "Otsu threshold";
+
+/// The threshold that best tells two classes of voxels apart: the upper edge of the bin after which the variance between
+/// the classes is largest, cast to the voxel's type. Voxels at most the threshold are background.
+///
+/// The histogram has `bins` bins from the lowest voxel to a hundredth of a bin above the highest. ITK's default is 128 bins;
+/// 200 are common before N4.
+///
+/// # Errors
+/// [`ImagingError::InvalidParameter`] when there are fewer than 2 or more than 2²⁰ bins, or all voxels are equal;
+/// [`ImagingError::InvalidVoxel`] when a voxel is not finite.
+pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
+    let invalid =
+        |parameter, value: String, requirement| ImagingError::InvalidParameter { operation: OPERATION, parameter, value, requirement };
+    if !(2..=1 << 20).contains(&bins) {
+        return Err(invalid("bins", bins.to_string(), "2 to 1048576"));
+    }
+    let voxels = volume.as_slice();
+    if let Some(position) = voxels.par_iter().position_first(|voxel| !voxel.to_f64().is_finite()) {
+        return Err(ImagingError::InvalidVoxel {
+            operation: OPERATION,
+            index: volume.geometry().index_of(position),
+            value: voxels[position].to_f64(),
+            requirement: "every voxel must be finite",
+        });
+    }
+    let range = |[low, high]: [f64; 2], value: f64| [low.min(value), high.max(value)];
+    let extremes = [f64::INFINITY, f64::NEG_INFINITY];
+    let [low, high] = voxels
+        .par_iter()
+        .fold(|| extremes, |found, voxel| range(found, voxel.to_f64()))
+        .reduce(|| extremes, |a, b| range(range(a, b[0]), b[1]));
+    if low == high {
+        return Err(invalid("image", format!("constant {low}"), "it needs at least two different voxels"));
+    }
+    let edges = Edges::new(low, high + (high - low) / bins as f64 / 100.0, bins);
+    let histogram = voxels
+        .par_iter()
+        .with_min_len(1 << 16)
+        .fold(
+            || vec![0_u64; bins],
+            |mut counts, voxel| {
+                counts[edges.bin(voxel.to_f64())] += 1;
+                counts
+            },
+        )
+        .reduce(|| vec![0; bins], |a, b| a.iter().zip(&b).map(|(a, b)| a + b).collect());
+    Ok(T::from_f64(edges.lower(best_split(&histogram, &edges) + 1)))
+}
+
+/// The voxels above [`otsu_threshold`]: 1 for foreground, 0 for background.
+///
+/// # Errors
+/// As [`otsu_threshold`].
+pub fn otsu_mask<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<LabelMap> {
+    let threshold = otsu_threshold(volume, bins)?;
+    Ok(volume.map(|voxel| u32::from(*voxel > threshold)))
+}
+
+/// Bins of equal width.
+struct Edges {
+    low: f64,
+    width: f64,
+    bins: usize,
+}
+
+impl Edges {
+    fn new(low: f64, high: f64, bins: usize) -> Self {
+        Self { low, width: (high - low) / bins as f64, bins }
+    }
+
+    /// Lower edge of a bin, which is the upper edge of the one before.
+    fn lower(&self, bin: usize) -> f64 {
+        self.low + bin as f64 * self.width
+    }
+
+    fn centre(&self, bin: usize) -> f64 {
+        (self.lower(bin) + self.lower(bin + 1)) / 2.0
+    }
+
+    fn bin(&self, value: f64) -> usize {
+        let bin = (((value - self.low) / self.width) as usize).min(self.bins - 1);
+        // The quotient may be rounded across an edge.
+        if value < self.lower(bin) {
+            bin - 1
+        } else if bin + 1 < self.bins && value >= self.lower(bin + 1) {
+            bin + 1
+        } else {
+            bin
+        }
+    }
+}
+
+/// The last bin of the lower class: the first that maximises ω₀μ₀² + ω₁μ₁².
+fn best_split(histogram: &[u64], edges: &Edges) -> usize {
+    let total: f64 = histogram.iter().map(|&count| count as f64).sum();
+    let moment = |bin: usize| histogram[bin] as f64 / total * edges.centre(bin);
+    let mean: f64 = (0..histogram.len()).map(moment).sum();
+    let (mut weight, mut lower) = (0.0, 0.0);
+    let (mut best, mut largest) = (0, f64::NEG_INFINITY);
+    for bin in 0..histogram.len() - 1 {
+        weight += histogram[bin] as f64 / total;
+        lower += moment(bin);
+        let of_class = |weight: f64, moment: f64| if weight > 0.0 { moment * moment / weight } else { 0.0 };
+        let between = of_class(weight, lower) + of_class(1.0 - weight, mean - lower);
+        // Differences in the last bit are no reason to move on.
+        if between > largest + largest.abs() * f64::EPSILON || largest == f64::NEG_INFINITY {
+            (best, largest) = (bin, between);
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+
+    use super::*;
+    use crate::geometry::Geometry;
+
+    fn volume(voxels: Vec<i16>) -> Volume<i16> {
+        let size = [voxels.len(), 1, 1];
+        Volume::new(Array3::from_shape_vec([1, 1, size[0]], voxels).unwrap(), Geometry::axis_aligned(size, [1.0; 3]).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn two_classes_are_told_apart() {
+        let image = volume([[10, 11, 12, 200, 201, 202].as_slice(); 5].concat());
+        let mask = otsu_mask(&image, 128).unwrap();
+        for (voxel, label) in image.as_slice().iter().zip(mask.as_slice()) {
+            assert_eq!(*label, u32::from(*voxel > 100));
+        }
+    }
+
+    #[test]
+    fn constant_images_and_impossible_bins_are_refused() {
+        assert!(otsu_threshold(&volume(vec![7; 9]), 200).is_err());
+        assert!(otsu_threshold(&volume(vec![1, 2]), 1).is_err());
+    }
+}

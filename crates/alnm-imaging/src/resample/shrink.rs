@@ -1,0 +1,53 @@
+//! Taking every n-th voxel, as ITK's `ShrinkImageFilter`.
+
+use ndarray::s;
+
+use crate::error::{ImagingError, Result};
+use crate::geometry::Geometry;
+use crate::volume::{Volume, Voxel};
+
+/// The index (x, y, z) of the voxel that a shrunk grid begins with.
+///
+/// The centres of both grids coincide; the first voxel of the shrunk grid lies half way between two voxels of the other
+/// where the factor is even, and rounding decides, as in ITK.
+///
+/// # Errors
+/// [`ImagingError::InvalidParameter`] when the factor is 0.
+pub fn shrink_offset(geometry: &Geometry, factor: usize) -> Result<[usize; 3]> {
+    let first = geometry.point_to_index(shrunk(geometry, factor)?.origin());
+    Ok(first.map(|position| (position + 0.5).floor().max(0.0) as usize))
+}
+
+/// Every `factor`-th voxel from `offset` (x, y, z) on, ⌊size / factor⌋ on each axis but at least one. Voxels are picked, not
+/// averaged.
+///
+/// # Errors
+/// [`ImagingError::InvalidParameter`] when the factor is 0 or the last voxel would lie outside.
+pub fn shrink<T: Voxel>(volume: &Volume<T>, factor: usize, offset: [usize; 3]) -> Result<Volume<T>> {
+    let grid = shrunk(volume.geometry(), factor)?;
+    let (old, new) = (volume.geometry().size(), grid.size());
+    let last: [usize; 3] = std::array::from_fn(|axis| offset[axis] + (new[axis] - 1) * factor);
+    if (0..3).any(|axis| last[axis] >= old[axis]) {
+        return Err(invalid("offset", format!("{offset:?}"), "the voxels taken must lie inside the image"));
+    }
+    let range = |axis: usize| offset[axis]..last[axis] + 1;
+    let data = volume.data().slice(s![range(2);factor, range(1);factor, range(0);factor]).to_owned();
+    Volume::new(data, grid)
+}
+
+fn shrunk(geometry: &Geometry, factor: usize) -> Result<Geometry> {
+    if factor == 0 {
+        return Err(invalid("factor", "0".to_owned(), "at least 1"));
+    }
+    let size = geometry.size().map(|n| (n / factor).max(1));
+    let spacing = geometry.spacing().map(|distance| distance * factor as f64);
+    let moved = geometry.with_grid(size, spacing, geometry.origin())?;
+    let centre = |size: [usize; 3]| size.map(|n| (n as f64 - 1.0) / 2.0);
+    let (old_centre, new_centre) = (geometry.index_to_point(centre(geometry.size())), moved.index_to_point(centre(size)));
+    let origin = std::array::from_fn(|axis| geometry.origin()[axis] + (old_centre[axis] - new_centre[axis]));
+    geometry.with_grid(size, spacing, origin)
+}
+
+fn invalid(parameter: &'static str, value: String, requirement: &'static str) -> ImagingError {
+    ImagingError::InvalidParameter { operation: "shrinking", parameter, value, requirement }
+}
