@@ -4,7 +4,7 @@ use alnm_imaging::{Image, PixelType, with_volume};
 
 use crate::error::Result;
 use crate::extraction::Warning;
-use crate::filter::{Part, gradient, log, pointwise, wavelet};
+use crate::filter::{Part, gradient, lbp2d, lbp3d, log, pointwise, wavelet};
 use crate::image_type::ImageType;
 use crate::parameters::{Number, Settings};
 
@@ -41,11 +41,12 @@ pub(crate) fn fixed_axis(settings: &Settings, dimension: usize) -> Option<usize>
     (settings.force_2d && axis < 3).then_some(axis)
 }
 
-/// The images of `image_type` in the box `part` of the image.
+/// The images of `image_type` in the box `part` of the image. `inside` says which voxels of the box belong to the region, in
+/// raster order; only LBP3D, which is costly, leaves the others out.
 ///
 /// # Errors
 /// When a filter cannot be applied to the image.
-pub fn derive(image: &Image, image_type: ImageType, settings: &Settings, part: Part) -> Result<DerivedImages> {
+pub fn derive(image: &Image, image_type: ImageType, settings: &Settings, part: Part, inside: &[bool]) -> Result<DerivedImages> {
     let shape = image.geometry().shape();
     let single = image.pixel_type() == PixelType::F32;
     let cut = || with_volume!(image, volume => part.cut(volume.as_slice(), shape, alnm_imaging::Voxel::to_f64));
@@ -58,6 +59,8 @@ pub fn derive(image: &Image, image_type: ImageType, settings: &Settings, part: P
         ImageType::Logarithm => DerivedImages::single("logarithm", pointwise::logarithm(&cut(), largest()), false),
         ImageType::Exponential => DerivedImages::single("exponential", pointwise::exponential(&cut(), largest()), false),
         ImageType::Gradient => DerivedImages::single("gradient", gradient_magnitude(image, settings, part), true),
+        ImageType::LBP2D => patterns_in_slices(image, settings, part),
+        ImageType::LBP3D => patterns_on_spheres(image, settings, part, inside),
         ImageType::LoG => laplacians(image, settings, part),
         ImageType::Wavelet => sub_bands(image, settings, part),
     })
@@ -126,4 +129,63 @@ fn sub_bands(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
         DerivedImage { name: format!("wavelet{level}-{}", band.letters), values: band.values, single_precision: single }
     };
     DerivedImages { images: bands.into_iter().map(named).collect(), warnings: Vec::new() }
+}
+
+/// Patterns in the slices across `force2Ddimension`. PyRadiomics writes the codes of a volume into an image of its own type.
+fn patterns_in_slices(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
+    let geometry = image.geometry();
+    let shape = geometry.shape();
+    let pattern = lbp2d::Pattern::new(settings.lbp_2d_radius, settings.lbp_2d_samples, settings.lbp_2d_method);
+    let planar = geometry.dimension() == 2;
+    let across = if planar { 0 } else { settings.force_2d_dimension };
+    // Rows and columns of a slice.
+    let (rows, columns) = [(1, 2), (0, 2), (1, 0)][across];
+    let strides = [shape[1] * shape[2], shape[2], 1];
+    let [z0, y0, x0] = part.start;
+    let [depth, height, width] = part.size;
+    let values = with_volume!(image, volume => {
+        let voxels = volume.as_slice();
+        let slice = |position: usize| -> Vec<f64> {
+            let pixel = |i: usize, j: usize| voxels[position * strides[across] + i * strides[rows] + j * strides[columns]];
+            (0..shape[rows]).flat_map(|i| (0..shape[columns]).map(move |j| alnm_imaging::Voxel::to_f64(pixel(i, j)))).collect()
+        };
+        let slices: Vec<Vec<f64>> = (part.start[across]..part.start[across] + part.size[across]).map(slice).collect();
+        let mut values = Vec::with_capacity(part.voxel_count());
+        for z in z0..z0 + depth {
+            for y in y0..y0 + height {
+                for x in x0..x0 + width {
+                    let place = [z, y, x];
+                    let slice = &slices[place[across] - part.start[across]];
+                    let code = pattern.code(slice, shape[rows], shape[columns], place[rows], place[columns]);
+                    values.push(if planar { code } else { stored_as(voxels, code) });
+                }
+            }
+        }
+        values
+    });
+    let single = !planar && image.pixel_type() == PixelType::F32;
+    let mut derived = DerivedImages::single("lbp-2D", values, single);
+    if !planar && !settings.force_2d {
+        derived.warnings.push(Warning::PatternsInSlices);
+    }
+    derived
+}
+
+/// A number as a voxel of the image's type holds it.
+fn stored_as<T: alnm_imaging::Voxel>(_image: &[T], value: f64) -> f64 {
+    T::from_f64(value).to_f64()
+}
+
+fn patterns_on_spheres(image: &Image, settings: &Settings, part: Part, inside: &[bool]) -> DerivedImages {
+    if image.geometry().dimension() == 2 {
+        return DerivedImages { images: Vec::new(), warnings: vec![Warning::SpheresNeedVolume] };
+    }
+    let pattern =
+        lbp3d::SphericalPattern::new(settings.lbp_3d_icosphere_radius, settings.lbp_3d_icosphere_subdivision, settings.lbp_3d_levels);
+    let mut images = with_volume!(image, volume => pattern.images(volume, part, inside));
+    let kurtosis = images.pop().unwrap_or_default();
+    let names = (1..).map(|level| format!("lbp-3D-m{level}"));
+    let levels = names.zip(images).chain([("lbp-3D-k".to_owned(), kurtosis)]);
+    let images = levels.map(|(name, values)| DerivedImage { name, values, single_precision: false }).collect();
+    DerivedImages { images, warnings: Vec::new() }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use alnm_imaging::region::bounding_box;
-use alnm_imaging::{Image, LabelMap, PixelType, Volume, Voxel, with_volume};
+use alnm_imaging::region::{BoundingBox, bounding_box};
+use alnm_imaging::{Image, LabelMap, Voxel, with_volume};
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
 use crate::error::Result;
+use crate::filter::Part;
+use crate::parameters::Parameters;
 use crate::python_text::{float, tuple};
 use crate::region::region_values;
 use crate::summation::{sum, sum_of};
@@ -61,8 +63,19 @@ impl Diagnostics {
         self.entries
     }
 
+    pub(crate) fn append(&mut self, later: Self) {
+        self.entries.extend(later.entries);
+    }
+
     pub(crate) fn push(&mut self, name: impl fmt::Display, value: DiagnosticValue) {
         self.entries.push(Diagnostic { name: format!("diagnostics_{name}"), value });
+    }
+
+    /// The version and the parameters that the values were computed with.
+    pub(crate) fn add_configuration(&mut self, parameters: &Parameters) {
+        self.push("Versions_alnm-radiomics", DiagnosticValue::Text(env!("CARGO_PKG_VERSION").to_owned()));
+        self.push("Configuration_Settings", DiagnosticValue::Text(parameters.settings_text()));
+        self.push("Configuration_EnabledImageTypes", DiagnosticValue::Text(parameters.image_types_text()));
     }
 
     /// Describes an image at a stage of the extraction: `original` or `interpolated`.
@@ -70,7 +83,7 @@ impl Diagnostics {
         let geometry = image.geometry();
         let dimension = geometry.dimension();
         if stage == "original" {
-            self.push("Image-original_Hash", DiagnosticValue::Text(with_volume!(image, volume => hash(volume))));
+            self.push("Image-original_Hash", DiagnosticValue::Text(hash(image)));
             self.push("Image-original_Dimensionality", DiagnosticValue::Text(format!("{dimension}D")));
         }
         self.push(format_args!("Image-{stage}_Spacing"), floats(&geometry.spacing()[..dimension]));
@@ -79,36 +92,41 @@ impl Diagnostics {
         self.add_summary(&format!("Image-{stage}"), &summary);
     }
 
-    /// Describes a mask's region at a stage of the extraction, with the grey values of `image` in it.
-    pub(crate) fn add_mask(&mut self, image: Option<&Image>, mask: &LabelMap, label: u32, stage: &str) -> Result<()> {
+    /// Describes a mask's region at a stage of the extraction, with the grey values of `image` in it. Returns the number of its
+    /// separate parts.
+    pub(crate) fn add_mask(&mut self, image: Option<&Image>, mask: &LabelMap, label: u32, stage: &str) -> Result<usize> {
         let geometry = mask.geometry();
         let dimension = geometry.dimension();
         if stage == "original" {
-            self.push("Mask-original_Hash", DiagnosticValue::Text(hash(mask)));
+            self.push("Mask-original_Hash", DiagnosticValue::Text(hash_bytes(mask.as_slice(), u32::to_le_bytes)));
         }
         self.push(format_args!("Mask-{stage}_Spacing"), floats(&geometry.spacing()[..dimension]));
         self.push(format_args!("Mask-{stage}_Size"), integers(&geometry.size()[..dimension]));
         let region = bounding_box(mask, label)?;
         let limits: Vec<usize> = region.start[..dimension].iter().chain(&region.size[..dimension]).copied().collect();
         self.push(format_args!("Mask-{stage}_BoundingBox"), integers(&limits));
-        let voxels: Vec<usize> = (0..mask.as_slice().len()).filter(|&place| mask.as_slice()[place] == label).collect();
-        self.push(format_args!("Mask-{stage}_VoxelNum"), DiagnosticValue::Integer(voxels.len() as i64));
-        self.push(format_args!("Mask-{stage}_VolumeNum"), DiagnosticValue::Integer(component_count(mask, label)? as i64));
-        let mut centre = [0u64; 3];
-        for &place in &voxels {
-            let index = geometry.index_of(place);
-            for axis in 0..3 {
-                centre[axis] += index[axis] as u64;
+        let inside = inside_box(mask, label, &region);
+        let voxels = inside.iter().filter(|inside| **inside).count();
+        self.push(format_args!("Mask-{stage}_VoxelNum"), DiagnosticValue::Integer(voxels as i64));
+        let [width, height, depth] = region.size;
+        let components = component_count(&inside, [depth, height, width]);
+        self.push(format_args!("Mask-{stage}_VolumeNum"), DiagnosticValue::Integer(components as i64));
+        let mut centre = region.start.map(|start| (start * voxels) as u64);
+        for (row, inside) in inside.chunks_exact(width).enumerate() {
+            for x in (0..width).filter(|&x| inside[x]) {
+                centre[0] += x as u64;
+                centre[1] += (row % height) as u64;
+                centre[2] += (row / height) as u64;
             }
         }
-        let centre = centre.map(|sum| sum as f64 / voxels.len() as f64);
+        let centre = centre.map(|sum| sum as f64 / voxels as f64);
         self.push(format_args!("Mask-{stage}_CenterOfMassIndex"), floats(&centre[..dimension]));
         self.push(format_args!("Mask-{stage}_CenterOfMass"), floats(&geometry.index_to_point(centre)[..dimension]));
         if let Some(image) = image {
             let values = with_volume!(image, volume => region_values(volume, mask, label));
             self.add_summary(&format!("Mask-{stage}"), &Summary::of(&values));
         }
-        Ok(())
+        Ok(components)
     }
 
     fn add_summary(&mut self, subject: &str, summary: &Summary) {
@@ -152,76 +170,136 @@ fn integers(values: &[usize]) -> DiagnosticValue {
 }
 
 /// SHA-1 of the voxels as they lie in memory on a little-endian machine, as SimpleITK's `Hash`.
-fn hash<T: Voxel>(volume: &Volume<T>) -> String {
+fn hash(image: &Image) -> String {
+    match image {
+        Image::U8(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::I8(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::U16(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::I16(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::U32(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::I32(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::U64(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::I64(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::F32(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::F64(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+    }
+}
+
+/// SHA-1 of voxels of `N` bytes.
+fn hash_bytes<T: Copy, const N: usize>(voxels: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> String {
     let mut digest = Sha1::new();
-    let mut bytes = Vec::with_capacity(8 * 4096);
-    for chunk in volume.as_slice().chunks(4096) {
-        bytes.clear();
-        for &voxel in chunk {
-            push_bytes(voxel, &mut bytes);
+    let mut bytes = vec![0u8; 4096 * N];
+    for chunk in voxels.chunks(4096) {
+        for (bytes, &voxel) in bytes.chunks_exact_mut(N).zip(chunk) {
+            bytes.copy_from_slice(&bytes_of(voxel));
         }
-        digest.update(&bytes);
+        digest.update(&bytes[..chunk.len() * N]);
     }
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Appends a voxel's little-endian bytes. 64-bit integers beyond 2⁵³ are not exact.
-fn push_bytes<T: Voxel>(voxel: T, bytes: &mut Vec<u8>) {
-    let value = voxel.to_f64();
-    match T::PIXEL_TYPE {
-        PixelType::U8 => bytes.extend_from_slice(&(value as u8).to_le_bytes()),
-        PixelType::I8 => bytes.extend_from_slice(&(value as i8).to_le_bytes()),
-        PixelType::U16 => bytes.extend_from_slice(&(value as u16).to_le_bytes()),
-        PixelType::I16 => bytes.extend_from_slice(&(value as i16).to_le_bytes()),
-        PixelType::U32 => bytes.extend_from_slice(&(value as u32).to_le_bytes()),
-        PixelType::I32 => bytes.extend_from_slice(&(value as i32).to_le_bytes()),
-        PixelType::U64 => bytes.extend_from_slice(&(value as u64).to_le_bytes()),
-        PixelType::I64 => bytes.extend_from_slice(&(value as i64).to_le_bytes()),
-        PixelType::F32 => bytes.extend_from_slice(&(value as f32).to_le_bytes()),
-        _ => bytes.extend_from_slice(&value.to_le_bytes()),
-    }
+/// Which voxels of a box have the label, in raster order.
+fn inside_box(mask: &LabelMap, label: u32, region: &BoundingBox) -> Vec<bool> {
+    let ([x, y, z], [width, height, depth]) = (region.start, region.size);
+    Part { start: [z, y, x], size: [depth, height, width] }.cut(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
 }
 
-/// How many separate parts the region has, voxels being connected with all their neighbours.
-pub(crate) fn component_count(mask: &LabelMap, label: u32) -> Result<usize> {
-    let region = bounding_box(mask, label)?;
-    // A rim of one voxel spares the bounds checks.
-    let [width, height, depth] = region.size.map(|n| n + 2);
-    let (row, slice) = (width as isize, (width * height) as isize);
-    let mut open = vec![false; width * height * depth];
-    let mut voxels = Vec::new();
-    let data = mask.data();
-    for z in 0..region.size[2] {
-        for y in 0..region.size[1] {
-            for x in 0..region.size[0] {
-                if data[[z + region.start[2], y + region.start[1], x + region.start[0]]] == label {
-                    let place = ((z + 1) * height + y + 1) * width + x + 1;
-                    open[place] = true;
-                    voxels.push(place);
+/// A run of voxels along x.
+#[derive(Clone, Copy)]
+struct Run {
+    start: usize,
+    end: usize,
+}
+
+/// How many separate parts the voxels that are `inside` a box of `shape` (z, y, x) make, voxels being connected with all their
+/// neighbours. Runs along x are joined to the runs that they touch in the four rows before.
+fn component_count(inside: &[bool], shape: [usize; 3]) -> usize {
+    let [_, height, width] = shape;
+    let mut runs: Vec<Run> = Vec::new();
+    let mut first_of_row = vec![0];
+    for row in inside.chunks_exact(width) {
+        let mut x = 0;
+        while let Some(start) = (x..width).find(|&x| row[x]) {
+            let end = (start..width).find(|&x| !row[x]).unwrap_or(width);
+            runs.push(Run { start, end });
+            x = end;
+        }
+        first_of_row.push(runs.len());
+    }
+    let mut parent: Vec<usize> = (0..runs.len()).collect();
+    let mut count = runs.len();
+    for row in 0..first_of_row.len() - 1 {
+        let y = row % height;
+        let before = [(1, y > 0), (height + 1, y > 0), (height, true), (height.wrapping_sub(1), y + 1 < height)];
+        for other in before.into_iter().filter(|&(distance, exists)| exists && distance <= row).map(|(distance, _)| row - distance) {
+            if other == row {
+                continue;
+            }
+            let mut candidate = first_of_row[other];
+            for run in first_of_row[row]..first_of_row[row + 1] {
+                while candidate < first_of_row[other + 1] && runs[candidate].end < runs[run].start {
+                    candidate += 1;
+                }
+                let mut touching = candidate;
+                while touching < first_of_row[other + 1] && runs[touching].start <= runs[run].end {
+                    let (a, b) = (root(&mut parent, run), root(&mut parent, touching));
+                    if a != b {
+                        parent[a] = b;
+                        count -= 1;
+                    }
+                    touching += 1;
                 }
             }
         }
     }
-    let steps: Vec<isize> =
-        (-1..=1).flat_map(|z| (-1..=1).flat_map(move |y| (-1..=1).map(move |x| z * slice + y * row + x))).filter(|&s| s != 0).collect();
-    let mut count = 0;
-    let mut waiting = Vec::new();
-    for voxel in voxels {
-        if !open[voxel] {
-            continue;
-        }
-        count += 1;
-        open[voxel] = false;
-        waiting.push(voxel);
-        while let Some(member) = waiting.pop() {
-            for step in &steps {
-                let neighbour = (member as isize + step) as usize;
-                if open[neighbour] {
-                    open[neighbour] = false;
-                    waiting.push(neighbour);
+    count
+}
+
+/// The representative of a run's component.
+fn root(parent: &mut [usize], mut run: usize) -> usize {
+    while parent[run] != run {
+        parent[run] = parent[parent[run]];
+        run = parent[run];
+    }
+    run
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Parts found by filling them one after the other.
+    fn filled(inside: &[bool], shape: [usize; 3]) -> usize {
+        let mut open = inside.to_vec();
+        let mut count = 0;
+        while let Some(seed) = open.iter().position(|&voxel| voxel) {
+            count += 1;
+            open[seed] = false;
+            let mut waiting = vec![seed];
+            while let Some(voxel) = waiting.pop() {
+                let place = [voxel / (shape[1] * shape[2]), voxel / shape[2] % shape[1], voxel % shape[2]];
+                for other in 0..open.len() {
+                    let near = [other / (shape[1] * shape[2]), other / shape[2] % shape[1], other % shape[2]];
+                    if open[other] && (0..3).all(|axis| place[axis].abs_diff(near[axis]) <= 1) {
+                        open[other] = false;
+                        waiting.push(other);
+                    }
                 }
             }
         }
+        count
     }
-    Ok(count)
+
+    proptest! {
+        #[test]
+        fn components_are_those_of_filling(
+            shape in [1usize..5, 1usize..5, 1usize..7],
+            seeds in prop::collection::vec(0u8..3, 120),
+        ) {
+            let inside: Vec<bool> = seeds[..shape.iter().product()].iter().map(|&seed| seed == 0).collect();
+            prop_assert_eq!(component_count(&inside, shape), filled(&inside, shape));
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! From an image, a mask and parameters to features.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use alnm_imaging::region::{BoundingBox, crop, crop_image};
 use alnm_imaging::resample::{RoiResampling, resample_roi};
-use alnm_imaging::{Image, LabelMap};
+use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::Array3;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -62,6 +63,10 @@ pub enum Warning {
         /// `force2Ddimension`.
         dimension: usize,
     },
+    /// LBP2D codes slices, while features are computed in three dimensions.
+    PatternsInSlices,
+    /// LBP3D needs an image of three dimensions.
+    SpheresNeedVolume,
     /// The region has several parts.
     SeveralComponents {
         /// How many.
@@ -98,6 +103,8 @@ impl fmt::Display for Warning {
             Self::Shape2DSkipped { dimension } => {
                 write!(formatter, "shape2D was skipped: PyRadiomics does not compute it for this slice with force2Ddimension {dimension}")
             }
+            Self::PatternsInSlices => write!(formatter, "LBP2D codes slices, while features are computed in three dimensions; set force2D"),
+            Self::SpheresNeedVolume => write!(formatter, "LBP3D needs an image of three dimensions, so no image was filtered"),
             Self::SeveralComponents { count } => write!(formatter, "the region has {count} separate parts"),
             Self::MaskCorrected => write!(formatter, "the mask was resampled to the image's grid"),
         }
@@ -120,6 +127,17 @@ impl Extraction {
     pub fn value(&self, name: &str) -> Option<f64> {
         self.features.iter().find(|feature| feature.id.name() == name).map(|feature| feature.value)
     }
+}
+
+/// The images that features are computed on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilteredImages {
+    /// The image after normalisation, resampling and cropping.
+    pub image: Image,
+    /// The mask on the same grid, corrected and resegmented.
+    pub mask: LabelMap,
+    /// The derived images by name, in the order of the columns. Values of LBP3D outside the region are 0.
+    pub filtered: Vec<(String, Volume<f64>)>,
 }
 
 /// Extracts features as PyRadiomics does with the same parameters.
@@ -153,12 +171,38 @@ pub struct Extractor {
     image_settings: Vec<Settings>,
 }
 
+/// An extraction up to the derived images.
+pub(crate) struct Stage<'a> {
+    prepared: Prepared<'a>,
+    /// Which voxels of the box belong to the region.
+    inside: Vec<bool>,
+    pub(crate) box_geometry: Geometry,
+    pub(crate) images: Vec<(DerivedImage, &'a Settings)>,
+    pub(crate) diagnostics: Diagnostics,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Stage<'_> {
+    /// The region in its box.
+    pub(crate) fn region(&self, settings: &Settings) -> Region<'_> {
+        let [x, y, z] = self.box_geometry.spacing();
+        let dimension = self.box_geometry.dimension();
+        Region {
+            inside: &self.inside,
+            shape: self.box_geometry.shape(),
+            spacing: [z, y, x],
+            voxel_volume: self.box_geometry.spacing()[..dimension].iter().product(),
+            fixed_axis: fixed_axis(settings, dimension),
+        }
+    }
+}
+
 /// Image and mask after all preparation.
-struct Prepared {
-    image: Image,
-    mask: LabelMap,
+struct Prepared<'a> {
+    image: Cow<'a, Image>,
+    mask: Cow<'a, LabelMap>,
     /// The mask that shape is computed on, where it is another.
-    shape_mask: Option<LabelMap>,
+    shape_mask: Option<Cow<'a, LabelMap>>,
     bounding_box: BoundingBox,
 }
 
@@ -183,43 +227,90 @@ impl Extractor {
     /// [`RadiomicsError`] for a label that is absent, an image and a mask on different grids, a region that is too small or
     /// has no neighbours at the distances asked for, voxels that are not finite, and values that cannot be discretised.
     pub fn execute(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Extraction> {
-        let mut diagnostics = Diagnostics::default();
-        let mut warnings = self.withdrawn_features();
-        let prepared = self.prepare(image, mask, label, &mut diagnostics, &mut warnings)?;
-        let mut features = self.shape_features(&prepared, label, &mut warnings)?;
-        let inside = region_mask(&prepared.mask, label, prepared.bounding_box);
-        let part = zyx_part(prepared.bounding_box);
-
-        let jobs: Vec<_> = self.parameters.image_types().iter().zip(&self.image_settings).collect();
-        let derived: Vec<_> =
-            jobs.par_iter().map(|(image_type, settings)| derive(&prepared.image, image_type.image_type, settings, part)).collect();
-        let mut images: Vec<(DerivedImage, &Settings)> = Vec::new();
-        for (derived, (_, settings)) in derived.into_iter().zip(jobs) {
-            let derived = derived?;
-            warnings.extend(derived.warnings);
-            images.extend(derived.images.into_iter().map(|image| (image, settings)));
-        }
-        let geometry = prepared.image.geometry();
-        let computed: Vec<Result<ImageFeatures>> = images
-            .par_iter()
-            .map(|(image, settings)| {
-                let [x, y, z] = geometry.spacing();
-                let region = Region {
-                    inside: &inside,
-                    shape: part.size,
-                    spacing: [z, y, x],
-                    voxel_volume: geometry.spacing()[..geometry.dimension()].iter().product(),
-                    fixed_axis: fixed_axis(settings, geometry.dimension()),
-                };
-                self.image_features(image, settings, &region)
-            })
-            .collect();
+        let stage = self.derived_images(image, mask, label, 0)?;
+        let mut warnings = stage.warnings.clone();
+        let mut features = self.shape_features(&stage.prepared, label, &mut warnings)?;
+        let computed: Vec<Result<ImageFeatures>> =
+            stage.images.par_iter().map(|(image, settings)| self.image_features(image, settings, &stage.region(settings))).collect();
         for computed in computed {
             let computed = computed?;
             features.extend(computed.features);
             warnings.extend(computed.warning);
         }
-        Ok(Extraction { features, diagnostics: diagnostics.into_entries(), warnings })
+        Ok(Extraction { features, diagnostics: stage.diagnostics.into_entries(), warnings })
+    }
+
+    /// The image and mask that features would be computed on, and the derived images on the same grid.
+    ///
+    /// # Errors
+    /// As [`Extractor::execute`].
+    pub fn filtered_images(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<FilteredImages> {
+        // The box is cut at the ends of the image, so this margin takes in all of it.
+        let stage = self.derived_images(image, mask, label, usize::MAX)?;
+        let shape = stage.box_geometry.shape();
+        let volume = |values: Vec<f64>| -> Result<Volume<f64>> {
+            let values = Array3::from_shape_vec(shape, values).map_err(|_| RadiomicsError::RegionTooLarge { shape })?;
+            Ok(Volume::new(values, stage.box_geometry.clone())?)
+        };
+        let filtered = stage.images.into_iter().map(|(image, _)| Ok((image.name, volume(image.values)?))).collect::<Result<_>>()?;
+        Ok(FilteredImages { image: stage.prepared.image.into_owned(), mask: stage.prepared.mask.into_owned(), filtered })
+    }
+
+    /// The feature classes with the features wanted.
+    pub(crate) fn classes(&self) -> &[(FeatureClass, Selection)] {
+        self.parameters.feature_classes()
+    }
+
+    /// Image and mask prepared, and the derived images in the box around the region with `margin` voxels more on each side.
+    pub(crate) fn derived_images<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Stage<'a>> {
+        check_label(mask, label)?;
+        check_finite(image)?;
+        let mut diagnostics = Diagnostics::default();
+        let mut warnings = self.withdrawn_features();
+        // The description of what was given takes time for its checksums and is needed by nothing else.
+        let (described, stage) = rayon::join(
+            || self.describe_original(image, mask, label, &mut diagnostics),
+            || self.prepare_and_derive(image, mask, label, margin),
+        );
+        let (components, mut stage) = (described?, stage?);
+        if components > 1 {
+            warnings.push(Warning::SeveralComponents { count: components });
+        }
+        warnings.append(&mut stage.warnings);
+        diagnostics.append(std::mem::take(&mut stage.diagnostics));
+        Ok(Stage { warnings, diagnostics, ..stage })
+    }
+
+    /// Describes image and mask as they were given. Returns the number of separate parts of the region, 0 when it is not
+    /// reported.
+    fn describe_original(&self, image: &Image, mask: &LabelMap, label: u32, diagnostics: &mut Diagnostics) -> Result<usize> {
+        if !self.parameters.settings().additional_info {
+            return Ok(0);
+        }
+        diagnostics.add_configuration(&self.parameters);
+        diagnostics.add_image(image, "original");
+        diagnostics.add_mask(None, mask, label, "original")
+    }
+
+    fn prepare_and_derive<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Stage<'a>> {
+        let mut diagnostics = Diagnostics::default();
+        let mut warnings = Vec::new();
+        let prepared = self.prepare(image, mask, label, &mut diagnostics, &mut warnings)?;
+        let geometry = prepared.image.geometry();
+        let kept = prepared.bounding_box.padded(margin, geometry.size());
+        let inside = region_mask(&prepared.mask, label, kept);
+        let part = zyx_part(kept);
+        let jobs: Vec<_> = self.parameters.image_types().iter().zip(&self.image_settings).collect();
+        let derived: Vec<_> =
+            jobs.par_iter().map(|(image_type, settings)| derive(&prepared.image, image_type.image_type, settings, part, &inside)).collect();
+        let mut images = Vec::new();
+        for (derived, (_, settings)) in derived.into_iter().zip(jobs) {
+            let derived = derived?;
+            warnings.extend(derived.warnings);
+            images.extend(derived.images.into_iter().map(|image| (image, settings)));
+        }
+        let box_geometry = geometry.part(kept.start, kept.size)?;
+        Ok(Stage { prepared, inside, box_geometry, images, diagnostics, warnings })
     }
 
     fn withdrawn_features(&self) -> Vec<Warning> {
@@ -234,25 +325,22 @@ impl Extractor {
         withdrawn.collect()
     }
 
-    fn prepare(
+    fn prepare<'a>(
         &self,
-        image: &Image,
-        mask: &LabelMap,
+        image: &'a Image,
+        mask: &'a LabelMap,
         label: u32,
         diagnostics: &mut Diagnostics,
         warnings: &mut Vec<Warning>,
-    ) -> Result<Prepared> {
+    ) -> Result<Prepared<'a>> {
         let settings = self.parameters.settings();
         let report = settings.additional_info;
-        check_label(mask, label)?;
-        check_finite(image)?;
-        if report {
-            diagnostics.add_image(image, "original");
-            diagnostics.add_mask(None, mask, label, "original")?;
-        }
-        let mut image =
-            if settings.normalize { normalise(image, settings.normalize_scale, settings.remove_outliers)? } else { image.clone() };
-        let mut mask = mask.clone();
+        let mut image = if settings.normalize {
+            Cow::Owned(normalise(image, settings.normalize_scale, settings.remove_outliers)?)
+        } else {
+            Cow::Borrowed(image)
+        };
+        let mut mask = Cow::Borrowed(mask);
         if let (Some(interpolator), Some(spacing)) = (settings.interpolator, &settings.resampled_pixel_spacing) {
             let dimension = mask.geometry().dimension();
             if spacing.len() != dimension {
@@ -262,7 +350,7 @@ impl Extractor {
             let spacing = std::array::from_fn(|axis| spacing.get(axis).copied().unwrap_or(0.0));
             let resampling = RoiResampling { spacing, interpolator, pad_distance: settings.pad_distance };
             let resampled = resample_roi(&image, &mask, label, &resampling)?;
-            (image, mask) = (resampled.image, resampled.mask);
+            (image, mask) = (Cow::Owned(resampled.image), Cow::Owned(resampled.mask));
             if report {
                 diagnostics.add_image(&image, "interpolated");
                 diagnostics.add_mask(Some(&image), &mask, label, "interpolated")?;
@@ -270,17 +358,17 @@ impl Extractor {
         } else if settings.pre_crop {
             let checked = check_mask(image.geometry(), &mask, label, settings)?;
             if let Some(corrected) = checked.corrected {
-                mask = corrected;
+                mask = Cow::Owned(corrected);
                 warnings.push(Warning::MaskCorrected);
             }
             let kept = checked.bounding_box.padded(settings.pad_distance, mask.geometry().size());
-            image = crop_image(&image, &kept)?;
-            mask = crop(&mask, &kept)?;
+            image = Cow::Owned(crop_image(&image, &kept)?);
+            mask = Cow::Owned(crop(&mask, &kept)?);
         }
         let checked = check_mask(image.geometry(), &mask, label, settings)?;
         let mut bounding_box = checked.bounding_box;
         if let Some(corrected) = checked.corrected {
-            mask = corrected;
+            mask = Cow::Owned(corrected);
             warnings.push(Warning::MaskCorrected);
             if report {
                 diagnostics.add_mask(Some(&image), &mask, label, "corrected")?;
@@ -293,14 +381,14 @@ impl Extractor {
             if report {
                 diagnostics.add_mask(Some(&image), &resegmented, label, "resegmented")?;
             }
-            let before = std::mem::replace(&mut mask, resegmented);
+            let before = std::mem::replace(&mut mask, Cow::Owned(resegmented));
             shape_mask = (!settings.resegment_shape).then_some(before);
         }
         Ok(Prepared { image, mask, shape_mask, bounding_box })
     }
 
     /// Shape of the region. PyRadiomics cuts the mask before resegmentation to the box after it.
-    fn shape_features(&self, prepared: &Prepared, label: u32, warnings: &mut Vec<Warning>) -> Result<Vec<FeatureValue>> {
+    fn shape_features(&self, prepared: &Prepared<'_>, label: u32, warnings: &mut Vec<Warning>) -> Result<Vec<FeatureValue>> {
         let mask = prepared.shape_mask.as_ref().unwrap_or(&prepared.mask);
         let geometry = mask.geometry();
         let inside = region_mask(mask, label, prepared.bounding_box);
@@ -380,17 +468,27 @@ struct ImageFeatures {
 }
 
 /// The box around a region: which voxels belong to it, and how they lie.
-struct Region<'a> {
-    inside: &'a [bool],
+pub(crate) struct Region<'a> {
+    pub(crate) inside: &'a [bool],
     /// (z, y, x).
-    shape: [usize; 3],
+    pub(crate) shape: [usize; 3],
     /// (z, y, x) in mm.
     spacing: [f64; 3],
-    voxel_volume: f64,
-    fixed_axis: Option<usize>,
+    pub(crate) voxel_volume: f64,
+    pub(crate) fixed_axis: Option<usize>,
 }
 
 impl Region<'_> {
+    pub(crate) fn glcm_settings(&self, settings: &Settings) -> glcm::GlcmSettings {
+        glcm::GlcmSettings {
+            distances: settings.distances.clone(),
+            fixed_axis: self.fixed_axis,
+            symmetrical: settings.symmetrical_glcm,
+            weighting: settings.weighting_norm,
+            spacing: self.spacing,
+        }
+    }
+
     fn level_map(&self, discretised: &Discretised, settings: &Settings) -> Result<LevelMap> {
         let mut levels = discretised.levels.iter();
         let grid: Vec<u32> = self.inside.iter().map(|&inside| if inside { levels.next().copied().unwrap_or(0) } else { 0 }).collect();
@@ -400,24 +498,26 @@ impl Region<'_> {
     }
 }
 
-fn texture_features(
+pub(crate) fn texture_features(
     class: FeatureClass,
     map: &LevelMap,
     settings: &Settings,
     region: &Region<'_>,
     selection: &Selection,
 ) -> Result<Vec<ClassValue>> {
-    let (fixed_axis, spacing, weighting) = (region.fixed_axis, region.spacing, settings.weighting_norm);
-    let distances = settings.distances.clone();
+    let fixed_axis = region.fixed_axis;
     match class {
-        FeatureClass::Glcm => {
-            let settings = glcm::GlcmSettings { distances, fixed_axis, symmetrical: settings.symmetrical_glcm, weighting, spacing };
-            glcm::features(map, &settings, selection)
+        FeatureClass::Glcm => glcm::features(map, &region.glcm_settings(settings), selection),
+        FeatureClass::Gldm => {
+            let settings = gldm::GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a };
+            gldm::features(map, &settings, selection)
         }
-        FeatureClass::Gldm => gldm::features(map, &gldm::GldmSettings { distances, fixed_axis, alpha: settings.gldm_a }, selection),
-        FeatureClass::Glrlm => glrlm::features(map, &glrlm::GlrlmSettings { fixed_axis, weighting, spacing }, selection),
+        FeatureClass::Glrlm => {
+            let settings = glrlm::GlrlmSettings { fixed_axis, weighting: settings.weighting_norm, spacing: region.spacing };
+            glrlm::features(map, &settings, selection)
+        }
         FeatureClass::Glszm => glszm::features(map, fixed_axis, selection),
-        FeatureClass::Ngtdm => ngtdm::features(map, &distances, fixed_axis, selection),
+        FeatureClass::Ngtdm => ngtdm::features(map, &settings.distances, fixed_axis, selection),
         FeatureClass::FirstOrder | FeatureClass::Shape | FeatureClass::Shape2D => Ok(Vec::new()),
     }
 }

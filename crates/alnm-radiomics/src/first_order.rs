@@ -19,6 +19,8 @@ pub struct FirstOrder {
     mean: f64,
     minimum: f64,
     maximum: f64,
+    /// Second, third and fourth moment about the mean.
+    moments: [f64; 3],
     p10: f64,
     p25: f64,
     median: f64,
@@ -32,8 +34,16 @@ impl FirstOrder {
     pub fn new(values: &[f64], levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
         let mut ordered = values.to_vec();
         let ranks = Ranks::of(&mut ordered);
+        let count = values.len() as f64;
+        let mean = sum(values) / count;
+        let squared = |x: f64| (x - mean) * (x - mean);
         Self {
-            mean: sum(values) / values.len() as f64,
+            mean,
+            moments: [
+                sum_of(values, squared) / count,
+                sum_of(values, |x| squared(x) * (x - mean)) / count,
+                sum_of(values, |x| squared(x) * squared(x)) / count,
+            ],
             minimum: values.iter().copied().fold(f64::INFINITY, f64::min),
             maximum: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             p10: ranks[0],
@@ -58,15 +68,9 @@ impl FirstOrder {
         sum_of(&self.values, |x| (x + shift) * (x + shift))
     }
 
-    /// Mean of (X - mean)^power.
-    fn moment(&self, power: i32) -> f64 {
-        let mean = self.mean;
-        sum_of(&self.values, |x| (x - mean).powi(power)) / self.count()
-    }
-
     /// The second moment, 1 where it is 0, as a divisor.
     fn variance_as_divisor(&self) -> f64 {
-        let variance = self.moment(2);
+        let [variance, ..] = self.moments;
         if variance == 0.0 { 1.0 } else { variance }
     }
 
@@ -123,7 +127,7 @@ pub const FORMULAS: &[Formula<FirstOrder>] = &[
     Formula::new("Entropy", Some("TLU2"), |f| -f.level_shares.iter().map(|p| p * (p + EPSILON).log2()).sum::<f64>()),
     Formula::new("InterquartileRange", Some("SALO"), |f| f.p75 - f.p25),
     // IBSI (code IPH6) subtracts 3.
-    Formula::new("Kurtosis", None, |f| f.moment(4) / f.variance_as_divisor().powi(2)),
+    Formula::new("Kurtosis", None, |f| f.moments[2] / f.variance_as_divisor().powi(2)),
     Formula::new("Maximum", Some("3NCY"), |f| f.maximum),
     Formula::new("MeanAbsoluteDeviation", Some("4FUA"), |f| sum_of(&f.values, |x| (x - f.mean).abs()) / f.count()),
     Formula::new("Mean", Some("Q4LE"), |f| f.mean),
@@ -132,11 +136,11 @@ pub const FORMULAS: &[Formula<FirstOrder>] = &[
     Formula::new("Range", Some("2OJQ"), |f| f.maximum - f.minimum),
     Formula::new("RobustMeanAbsoluteDeviation", Some("1128"), FirstOrder::robust_mean_absolute_deviation),
     Formula::new("RootMeanSquared", Some("5ZWQ"), |f| (f.energy() / f.count()).sqrt()),
-    Formula::new("Skewness", Some("KE2M"), |f| f.moment(3) / f.variance_as_divisor().powf(1.5)),
-    Formula::deprecated("StandardDeviation", None, |f| f.moment(2).sqrt()),
+    Formula::new("Skewness", Some("KE2M"), |f| f.moments[1] / f.variance_as_divisor().powf(1.5)),
+    Formula::deprecated("StandardDeviation", None, |f| f.moments[0].sqrt()),
     Formula::new("TotalEnergy", None, |f| f.energy() * f.voxel_volume),
     Formula::new("Uniformity", Some("BJ5W"), |f| f.level_shares.iter().map(|p| p * p).sum()),
-    Formula::new("Variance", Some("ECT3"), |f| f.moment(2).sqrt().powi(2)),
+    Formula::new("Variance", Some("ECT3"), |f| f.moments[0].sqrt().powi(2)),
 ];
 
 /// The selected features.

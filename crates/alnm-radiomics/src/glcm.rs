@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::error::{RadiomicsError, Result};
 use crate::feature::{ClassValue, Formula, Selection};
-use crate::level_map::{LevelMap, Offset, directions};
+use crate::level_map::{LevelMap, LevelScale, Offset, directions};
 
 /// Added inside logarithms, so that empty cells count 0.
 pub(crate) const EPSILON: f64 = f64::EPSILON;
@@ -66,8 +66,9 @@ pub struct GlcmSettings {
 /// A normalised co-occurrence matrix with its marginal distributions.
 #[derive(Debug, Clone)]
 pub struct CooccurrenceMatrix {
+    direction: Option<Offset>,
     levels: Vec<f64>,
-    highest_level: f64,
+    scale: LevelScale,
     symmetrical: bool,
     /// p(i, j), row by row over the levels that occur.
     p: Vec<f64>,
@@ -85,7 +86,8 @@ pub struct CooccurrenceMatrix {
 
 impl CooccurrenceMatrix {
     /// A matrix from counts, row by row over the ascending `levels`; `None` when all counts are 0.
-    fn from_counts(gray_levels: &[u32], counts: &[f64], symmetrical: bool) -> Option<Self> {
+    fn from_counts(map: &LevelMap, counts: &[f64], symmetrical: bool, direction: Option<Offset>) -> Option<Self> {
+        let gray_levels = map.gray_levels();
         let n = gray_levels.len();
         let levels: Vec<f64> = gray_levels.iter().map(|&level| f64::from(level)).collect();
         let pairs: f64 = counts.iter().sum();
@@ -99,7 +101,8 @@ impl CooccurrenceMatrix {
             counts.iter().map(|count| count / pairs).collect()
         };
         let mut matrix = Self {
-            highest_level: highest as f64,
+            direction,
+            scale: map.scale(),
             symmetrical,
             px: vec![0.0; n],
             py: vec![0.0; n],
@@ -131,6 +134,21 @@ impl CooccurrenceMatrix {
                 }
             }
         }
+    }
+
+    /// The direction that pairs were counted in; `None` for a weighted sum.
+    pub fn direction(&self) -> Option<Offset> {
+        self.direction
+    }
+
+    /// p(i, j), row by row over the levels that occur.
+    pub fn probabilities(&self) -> &[f64] {
+        &self.p
+    }
+
+    /// N_g, the highest level of the region.
+    fn highest_level(&self) -> f64 {
+        f64::from(self.scale.highest)
     }
 
     /// Σ p(i, j) · term(i, j, p) over the cells that are not empty.
@@ -205,7 +223,8 @@ impl CooccurrenceMatrix {
     fn maximal_correlation(&self) -> f64 {
         let n = self.levels.len();
         if n < 2 {
-            return 1.0;
+            // Levels that occur elsewhere in the region add eigenvalues of 0.
+            return if self.scale.count < 2 { 1.0 } else { 0.0 };
         }
         let scaled = Mat::from_fn(n, n, |i, k| {
             let p = self.p[i * n + k];
@@ -269,8 +288,8 @@ pub const FORMULAS: &[Formula<CooccurrenceMatrix>] = &[
     }),
     Formula::new("Id", Some("IB1Z"), |m| m.over_differences(|k| 1.0 / (1.0 + k))),
     Formula::new("Idm", Some("WF0Z"), |m| m.over_differences(|k| 1.0 / (1.0 + k * k))),
-    Formula::new("Idmn", Some("1QCO"), |m| m.over_differences(|k| 1.0 / (1.0 + k * k / (m.highest_level * m.highest_level)))),
-    Formula::new("Idn", Some("NDRX"), |m| m.over_differences(|k| 1.0 / (1.0 + k / m.highest_level))),
+    Formula::new("Idmn", Some("1QCO"), |m| m.over_differences(|k| 1.0 / (1.0 + k * k / (m.highest_level() * m.highest_level())))),
+    Formula::new("Idn", Some("NDRX"), |m| m.over_differences(|k| 1.0 / (1.0 + k / m.highest_level()))),
     Formula::new("Imc1", Some("R8DG"), CooccurrenceMatrix::first_information_measure),
     Formula::new("Imc2", Some("JN9H"), CooccurrenceMatrix::second_information_measure),
     // Σ_{k > 0} p_{x-y}(k) / k²
@@ -318,7 +337,7 @@ pub fn matrices(map: &LevelMap, settings: &GlcmSettings) -> Result<Vec<Cooccurre
     let Some(weighting) = settings.weighting else {
         let matrix = |&offset: &Offset| {
             let counts: Vec<f64> = pair_counts(map, offset).into_iter().map(f64::from).collect();
-            CooccurrenceMatrix::from_counts(&map.gray_levels, &counts, settings.symmetrical)
+            CooccurrenceMatrix::from_counts(map, &counts, settings.symmetrical, Some(offset))
         };
         return Ok(directions.par_iter().map(matrix).collect::<Vec<_>>().into_iter().flatten().collect());
     };
@@ -330,7 +349,7 @@ pub fn matrices(map: &LevelMap, settings: &GlcmSettings) -> Result<Vec<Cooccurre
             *cell += weight * f64::from(count);
         }
     }
-    Ok(CooccurrenceMatrix::from_counts(&map.gray_levels, &total, settings.symmetrical).into_iter().collect())
+    Ok(CooccurrenceMatrix::from_counts(map, &total, settings.symmetrical, None).into_iter().collect())
 }
 
 /// The selected features of a region.

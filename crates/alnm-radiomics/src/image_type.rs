@@ -12,6 +12,10 @@ pub enum ImageType {
     Exponential,
     /// Magnitude of the gradient; see [`crate::filter::gradient`].
     Gradient,
+    /// Local binary patterns in slices; see [`crate::filter::lbp2d`].
+    LBP2D,
+    /// Local binary patterns on spheres; see [`crate::filter::lbp3d`].
+    LBP3D,
     /// Laplacian of Gaussian; see [`crate::filter::log`].
     LoG,
     /// Logarithm of the grey value; see [`crate::filter::pointwise`].
@@ -26,8 +30,18 @@ pub enum ImageType {
 
 impl ImageType {
     /// All image types, as PyRadiomics lists them.
-    pub const ALL: [Self; 8] =
-        [Self::Original, Self::Exponential, Self::Gradient, Self::LoG, Self::Logarithm, Self::Square, Self::SquareRoot, Self::Wavelet];
+    pub const ALL: [Self; 10] = [
+        Self::Original,
+        Self::Exponential,
+        Self::Gradient,
+        Self::LBP2D,
+        Self::LBP3D,
+        Self::LoG,
+        Self::Logarithm,
+        Self::Square,
+        Self::SquareRoot,
+        Self::Wavelet,
+    ];
 
     /// The name in parameter files.
     pub const fn name(self) -> &'static str {
@@ -35,6 +49,8 @@ impl ImageType {
             Self::Original => "Original",
             Self::Exponential => "Exponential",
             Self::Gradient => "Gradient",
+            Self::LBP2D => "LBP2D",
+            Self::LBP3D => "LBP3D",
             Self::LoG => "LoG",
             Self::Logarithm => "Logarithm",
             Self::Square => "Square",

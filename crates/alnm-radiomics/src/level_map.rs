@@ -25,6 +25,17 @@ pub struct LevelMap {
     pub(crate) voxels: Vec<u32>,
     /// The levels that occur, ascending.
     pub(crate) gray_levels: Vec<u32>,
+    /// Levels of the whole that this is a part of.
+    scale: LevelScale,
+}
+
+/// What a part of a region has to know of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelScale {
+    /// The highest level, N_g in the formulas of PyRadiomics.
+    pub highest: u32,
+    /// How many levels occur.
+    pub count: usize,
 }
 
 impl LevelMap {
@@ -69,7 +80,8 @@ impl LevelMap {
                 }
             }
         }
-        Ok(Self { shape, rim, strides, cells, voxels, gray_levels })
+        let scale = LevelScale { highest: gray_levels[gray_levels.len() - 1], count: gray_levels.len() };
+        Ok(Self { shape, rim, strides, cells, voxels, gray_levels, scale })
     }
 
     /// The levels that occur, ascending.
@@ -77,9 +89,14 @@ impl LevelMap {
         &self.gray_levels
     }
 
-    /// The highest level, N_g in the formulas of PyRadiomics.
-    pub fn highest_level(&self) -> u32 {
-        *self.gray_levels.last().expect("a region has at least one level")
+    /// The map as part of a region with more levels, as the neighbourhood of a voxel is.
+    pub fn within(self, scale: LevelScale) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// Levels of the region, or of the whole that it is a part of.
+    pub fn scale(&self) -> LevelScale {
+        self.scale
     }
 
     /// Number of voxels in the region.

@@ -26,10 +26,12 @@ pub mod shape;
 pub mod shape2d;
 pub mod size_matrix;
 mod summation;
+mod voxel_maps;
 
 pub use diagnostics::{Diagnostic, DiagnosticValue};
 pub use error::{RadiomicsError, Result};
-pub use extraction::{Extraction, Extractor, Warning};
+pub use extraction::{Extraction, Extractor, FilteredImages, Warning};
 pub use feature::{ClassValue, FeatureClass, FeatureDescription, FeatureId, FeatureValue, Formula, Selection};
 pub use image_type::ImageType;
 pub use parameters::Parameters;
+pub use voxel_maps::{FeatureMap, MapExtraction};

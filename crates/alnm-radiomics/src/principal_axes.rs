@@ -1,28 +1,25 @@
 //! Principal axes of the voxels of a mask.
 
-/// Eigenvalues of the covariance matrix of the given points, ascending, each ≥ 0 but for rounding: values between -1e-10 and 0
-/// are 0, as in PyRadiomics. Points are coordinates in mm; unused axes of lower dimensions are left out by `D`.
-pub(crate) fn covariance_eigenvalues<const D: usize>(points: impl Iterator<Item = [f64; D]> + Clone) -> [f64; D] {
-    let mut count = 0.0;
-    let mut mean = [0.0; D];
-    for point in points.clone() {
-        count += 1.0;
-        for axis in 0..D {
-            mean[axis] += point[axis];
-        }
-    }
-    mean = mean.map(|sum| sum / count);
-    let mut covariance = [[0.0; D]; D];
-    for point in points {
+/// Eigenvalues of the covariance matrix of voxel centres, ascending, each ≥ 0 but for rounding: values between -1e-10 and 0 are
+/// 0, as in PyRadiomics. Voxels are indices on a grid with `spacing` mm between neighbours; their sums are exact.
+pub(crate) fn covariance_eigenvalues<const D: usize>(voxels: impl Iterator<Item = [u32; D]>, spacing: [f64; D]) -> [f64; D] {
+    let mut count = 0i128;
+    let mut sums = [0u64; D];
+    let mut products = [[0u64; D]; D];
+    for voxel in voxels {
+        count += 1;
         for row in 0..D {
+            sums[row] += u64::from(voxel[row]);
             for column in 0..=row {
-                covariance[row][column] += (point[row] - mean[row]) * (point[column] - mean[column]);
+                products[row][column] += u64::from(voxel[row]) * u64::from(voxel[column]);
             }
         }
     }
+    let mut covariance = [[0.0; D]; D];
     for row in 0..D {
         for column in 0..=row {
-            covariance[row][column] /= count;
+            let scatter = count * i128::from(products[row][column]) - i128::from(sums[row]) * i128::from(sums[column]);
+            covariance[row][column] = scatter as f64 / (count * count) as f64 * spacing[row] * spacing[column];
             covariance[column][row] = covariance[row][column];
         }
     }

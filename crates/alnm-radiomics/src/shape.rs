@@ -31,9 +31,9 @@ impl Shape {
             || mesh(mask, shape, spacing),
             || (largest(&points, spacing), std::array::from_fn(|axis| largest_in_planes(&points, axis, spacing))),
         );
-        let centres = mask.iter().enumerate().filter(|(_, inside)| **inside).map(|(index, _)| {
-            let place = [index / (shape[1] * shape[2]), index / shape[2] % shape[1], index % shape[2]];
-            std::array::from_fn(|axis| place[axis] as f64 * spacing[axis])
+        let voxels = mask.chunks_exact(shape[2]).enumerate().flat_map(|(row, voxels)| {
+            let (z, y) = ((row / shape[1]) as u32, (row % shape[1]) as u32);
+            voxels.iter().enumerate().filter(|(_, inside)| **inside).map(move |(x, _)| [z, y, x as u32])
         });
         Self {
             mesh,
@@ -41,7 +41,7 @@ impl Shape {
             voxel_count: mask.iter().filter(|inside| **inside).count() as f64,
             maximum_diameter,
             plane_diameters,
-            eigenvalues: covariance_eigenvalues(centres),
+            eigenvalues: covariance_eigenvalues(voxels, spacing),
         }
     }
 

@@ -53,18 +53,15 @@ impl Shape2D {
         let outline = surface_points(mask, [1, shape[0], shape[1]]);
         // In three dimensions the slice also has points above and below its pixels.
         let outline: Vec<_> = outline.into_iter().filter(|point| point[0] == 0).collect();
-        let centres = mask
-            .iter()
-            .enumerate()
-            .filter(|(_, inside)| **inside)
-            .map(|(index, _)| [(index / shape[1]) as f64 * spacing[0], (index % shape[1]) as f64 * spacing[1]]);
+        let pixels = mask.iter().enumerate().filter(|(_, inside)| **inside);
+        let pixels = pixels.map(|(index, _)| [(index / shape[1]) as u32, (index % shape[1]) as u32]);
         Self {
             perimeter,
             area,
             diameter: largest(&outline, [1.0, spacing[0], spacing[1]]),
             pixel_area: spacing[0] * spacing[1],
             pixel_count: mask.iter().filter(|inside| **inside).count() as f64,
-            eigenvalues: covariance_eigenvalues(centres),
+            eigenvalues: covariance_eigenvalues(pixels, spacing),
         }
     }
 

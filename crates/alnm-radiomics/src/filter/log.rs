@@ -118,34 +118,32 @@ impl Recursion {
         Self { n, d, m, left_history: d.map(|d| d * sn / sd), right_history: d.map(|d| d * sm / sd) }
     }
 
-    /// Filters `LANES` lines side by side: `line[i]` holds their voxels i. `result` and `scratch` are as long as `line`.
-    fn filter(&self, line: &[[f64; LANES]], result: &mut [[f64; LANES]], scratch: &mut [[f64; LANES]]) {
+    /// Filters `LANES` lines side by side: `line[i]` holds their voxels i. `result` and `scratch` are as long as `line`, at
+    /// least [`MINIMUM_LENGTH`].
+    fn filter(&self, line: &[Lanes], result: &mut [Lanes], scratch: &mut [Lanes]) {
         let last = line.len() - 1;
-        let [n0, n1, n2, n3] = self.n;
-        for i in 0..line.len() {
-            for lane in 0..LANES {
-                let x = |back: usize| line[i.saturating_sub(back)][lane];
-                let y = |back: usize| {
-                    if i >= back { result[i - back][lane] * self.d[back - 1] } else { line[0][lane] * self.left_history[back - 1] }
-                };
-                let value = x(0) * n0 + x(1) * n1 + x(2) * n2 + x(3) * n3 - (y(1) + y(2) + y(3) + y(4));
-                result[i][lane] = value;
-            }
+        for i in 0..MINIMUM_LENGTH {
+            let x = [0, 1, 2, 3].map(|back| line[i.saturating_sub(back)]);
+            let y = [1, 2, 3, 4]
+                .map(|back| if i >= back { (result[i - back], self.d[back - 1]) } else { (line[0], self.left_history[back - 1]) });
+            result[i] = step(x, self.n, y);
         }
-        let [m1, m2, m3, m4] = self.m;
-        for i in (0..line.len()).rev() {
-            for lane in 0..LANES {
-                let x = |ahead: usize| line[(i + ahead).min(last)][lane];
-                let y = |ahead: usize| {
-                    if i + ahead <= last {
-                        scratch[i + ahead][lane] * self.d[ahead - 1]
-                    } else {
-                        line[last][lane] * self.right_history[ahead - 1]
-                    }
-                };
-                let value = x(1) * m1 + x(2) * m2 + x(3) * m3 + x(4) * m4 - (y(1) + y(2) + y(3) + y(4));
-                scratch[i][lane] = value;
-            }
+        for i in MINIMUM_LENGTH..line.len() {
+            let x = [line[i], line[i - 1], line[i - 2], line[i - 3]];
+            let y = [result[i - 1], result[i - 2], result[i - 3], result[i - 4]];
+            result[i] = step(x, self.n, std::array::from_fn(|k| (y[k], self.d[k])));
+        }
+        for i in (line.len() - MINIMUM_LENGTH..line.len()).rev() {
+            let x = [1, 2, 3, 4].map(|ahead| line[(i + ahead).min(last)]);
+            let y = [1, 2, 3, 4].map(|ahead| {
+                if i + ahead <= last { (scratch[i + ahead], self.d[ahead - 1]) } else { (line[last], self.right_history[ahead - 1]) }
+            });
+            scratch[i] = step(x, self.m, y);
+        }
+        for i in (0..line.len() - MINIMUM_LENGTH).rev() {
+            let x = [line[i + 1], line[i + 2], line[i + 3], line[i + 4]];
+            let y = [scratch[i + 1], scratch[i + 2], scratch[i + 3], scratch[i + 4]];
+            scratch[i] = step(x, self.m, std::array::from_fn(|k| (y[k], self.d[k])));
         }
         for (result, scratch) in result.iter_mut().zip(scratch.iter()) {
             for lane in 0..LANES {
@@ -155,15 +153,30 @@ impl Recursion {
     }
 }
 
-/// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter); the others of
-/// `target` stay as they are.
-fn filter_lines<T: Voxel>(source: &[T], target: &mut [f32], shape: [usize; 3], axis: usize, recursion: &Recursion, needed: Part) {
+/// One voxel of each of the lines that are filtered side by side.
+type Lanes = [f64; LANES];
+
+/// Σ x_k c_k - Σ y_k d_k, each sum from the left.
+#[inline(always)]
+fn step(x: [Lanes; 4], c: [f64; 4], y: [(Lanes, f64); 4]) -> Lanes {
+    std::array::from_fn(|lane| {
+        let input = x[0][lane] * c[0] + x[1][lane] * c[1] + x[2][lane] * c[2] + x[3][lane] * c[3];
+        input - (y[0].0[lane] * y[0].1 + y[1].0[lane] * y[1].1 + y[2].0[lane] * y[2].1 + y[3].0[lane] * y[3].1)
+    })
+}
+
+/// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter); `read` gives the voxel
+/// at a place of the image, and `target` receives the result. Other voxels of `target` stay as they are.
+fn filter_lines(
+    read: impl Fn(&[f32], usize) -> f64,
+    target: &mut [f32],
+    shape: [usize; 3],
+    axis: usize,
+    recursion: &Recursion,
+    needed: Part,
+) {
     let strides = [shape[1] * shape[2], shape[2], 1];
-    let (outer, inner) = match axis {
-        0 => (1, 2),
-        1 => (0, 2),
-        _ => (0, 1),
-    };
+    let (outer, inner) = [(1, 2), (0, 2), (0, 1)][axis];
     let range = |axis: usize| needed.start[axis]..needed.start[axis] + needed.size[axis];
     let starts: Vec<usize> = range(outer).flat_map(|i| range(inner).map(move |j| i * strides[outer] + j * strides[inner])).collect();
     let length = shape[axis];
@@ -174,7 +187,7 @@ fn filter_lines<T: Voxel>(source: &[T], target: &mut [f32], shape: [usize; 3], a
     for starts in starts.chunks(LANES) {
         for (i, voxels) in line.iter_mut().enumerate() {
             for (voxel, start) in voxels.iter_mut().zip(starts) {
-                *voxel = source[start + i * stride].to_f64();
+                *voxel = read(target, start + i * stride);
             }
         }
         recursion.filter(&line, &mut result, &mut scratch);
@@ -213,11 +226,11 @@ pub fn laplacian_of_gaussian<T: Voxel>(
             }
             let kind = if pass == 0 { Order::SecondDerivative } else { Order::Smooth };
             let recursion = Recursion::new(kind, sigma, spacing[along]);
+            // A line is read as a whole before it is written, so later passes can work in place.
             if pass == 0 {
-                filter_lines(image, &mut image_of_pass, shape, along, &recursion, needed);
+                filter_lines(|_, place| image[place].to_f64(), &mut image_of_pass, shape, along, &recursion, needed);
             } else {
-                let before = image_of_pass.clone();
-                filter_lines(&before, &mut image_of_pass, shape, along, &recursion, needed);
+                filter_lines(|before, place| f64::from(before[place]), &mut image_of_pass, shape, along, &recursion, needed);
             }
         }
         part.cut(&image_of_pass, shape, |value| value)

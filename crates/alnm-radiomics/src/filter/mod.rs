@@ -4,6 +4,8 @@
 //! same part of the filtered whole image.
 
 pub mod gradient;
+pub mod lbp2d;
+pub mod lbp3d;
 pub mod log;
 pub mod pointwise;
 pub mod wavelet;

@@ -380,9 +380,41 @@ impl Parameters {
         Ok(settings)
     }
 
-    /// The settings that were given, in order, on top of the defaults.
-    pub(crate) fn given(&self) -> &[(String, Node)] {
-        &self.given
+    /// The general settings as a Python dictionary: PyRadiomics' defaults with those given on top.
+    pub(crate) fn settings_text(&self) -> String {
+        let text = |text: &str| Node::Text(text.to_owned());
+        let defaults = [
+            ("minimumROIDimensions", Node::Integer(2)),
+            ("minimumROISize", Node::Null),
+            ("normalize", Node::Bool(false)),
+            ("normalizeScale", Node::Integer(1)),
+            ("removeOutliers", Node::Null),
+            ("resampledPixelSpacing", Node::Null),
+            ("interpolator", text("sitkBSpline")),
+            ("preCrop", Node::Bool(false)),
+            ("padDistance", Node::Integer(5)),
+            ("distances", Node::List(vec![Node::Integer(1)])),
+            ("force2D", Node::Bool(false)),
+            ("force2Ddimension", Node::Integer(0)),
+            ("resegmentRange", Node::Null),
+            ("label", Node::Integer(1)),
+            ("additionalInfo", Node::Bool(true)),
+        ];
+        let mut settings: Vec<(String, Node)> = defaults.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        for (name, value) in &self.given {
+            match settings.iter_mut().find(|(known, _)| known == name) {
+                Some(setting) => setting.1 = value.clone(),
+                None => settings.push((name.clone(), value.clone())),
+            }
+        }
+        dictionary(settings.iter().map(|(name, value)| (name.as_str(), value.to_string())))
+    }
+
+    /// The image types with their settings as a Python dictionary.
+    pub(crate) fn image_types_text(&self) -> String {
+        let overrides =
+            |image: &ImageTypeParameters| dictionary(image.overrides.iter().map(|(name, value)| (name.as_str(), value.to_string())));
+        dictionary(self.image_types.iter().map(|image| (image.image_type.name(), overrides(image))))
     }
 
     /// Sets one setting, as the command line's `--setting` does.
@@ -448,6 +480,11 @@ impl Parameters {
         }
         Ok(())
     }
+}
+
+fn dictionary<'a>(entries: impl Iterator<Item = (&'a str, String)>) -> String {
+    let entries: Vec<String> = entries.map(|(name, value)| format!("'{name}': {value}")).collect();
+    format!("{{{}}}", entries.join(", "))
 }
 
 /// The features that a class' entry names; all where it names none.

@@ -4,27 +4,39 @@ use alnm_imaging::{read_image, read_mask};
 use alnm_radiomics::{Extraction, Extractor, Parameters};
 use serde_json::{Map, Value};
 
-use crate::expected::{extract, number};
+use crate::expected::{Case, number};
 use crate::pack;
 use crate::tally::{Deviation, Tally};
 
-const DEVIATIONS: &[Deviation] = &[Deviation {
-    cause: "an axis of a region without extent along it is 0 but for the square root of rounding, which LAPACK's differs from",
-    explains: |place, expected, got| {
-        let axis = ["Elongation", "Flatness", "AxisLength"].iter().any(|name| place.ends_with(name));
-        place.contains("_shape") && axis && expected.abs() < 1e-7 && got.abs() < 1e-7
+const DEVIATIONS: &[Deviation] = &[
+    Deviation {
+        cause: "scipy's kurtosis of single-precision samples depends on their order on the sphere, here by less than 1e-5",
+        explains: |place, expected, got| place.contains("lbp-3D-k_firstorder") && (expected - got).abs() < 1e-5 * expected.abs(),
     },
-}];
+    Deviation {
+        cause: "an axis of a region without extent along it is 0 but for the square root of rounding, which LAPACK's differs from",
+        explains: |place, expected, got| {
+            let axis = ["Elongation", "Flatness", "AxisLength"].iter().any(|name| place.ends_with(name));
+            place.contains("_shape") && axis && expected.abs() < 1e-7 && got.abs() < 1e-7
+        },
+    },
+    Deviation {
+        cause: "levels of LBP3D take few values that repeat but for rounding, which decides whether those on a percentile count as robust",
+        explains: |place, expected, got| {
+            place.contains("lbp-3D-m") && place.ends_with("_RobustMeanAbsoluteDeviation") && (expected - got).abs() < 0.01 * expected.abs()
+        },
+    },
+];
 
 /// What a value may differ by: the pack's tolerances.
-struct Tolerance {
-    relative: f64,
-    absolute: f64,
+pub(crate) struct Tolerance {
+    pub(crate) relative: f64,
+    pub(crate) absolute: f64,
 }
 
 impl Tolerance {
     /// The tolerance of a feature among the `features` of its run.
-    fn of(name: &str, features: &Map<String, Value>, params: &Value) -> Self {
+    pub(crate) fn of(name: &str, features: &Map<String, Value>, params: &Value) -> Self {
         let mut parts = name.rsplitn(3, '_');
         let (feature, class, image) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
         let setting = &params["setting"];
@@ -78,7 +90,7 @@ fn features_agree_with_pyradiomics() {
             let place = format!("{}/{setting}", run["case"].as_str().unwrap());
             tally.case();
             let ok = run["status"] == "ok";
-            match extract(&folder, run) {
+            match Case::read(&folder, run).and_then(|case| case.extract()) {
                 Ok(extraction) if ok => compare(&mut tally, run, &place, &extraction),
                 Ok(_) => tally.check(false, format_args!("{place}: expected an error, {}", run["error_message"])),
                 Err(error) => tally.check(!ok, format_args!("{place}: {error}")),

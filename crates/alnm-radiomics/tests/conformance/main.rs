@@ -6,7 +6,14 @@
 //! largest relative difference and where.
 
 mod expected;
+mod npz;
 mod pack;
 mod tally;
 
+mod diagnostics;
+mod errors;
 mod features;
+mod filters;
+mod images;
+mod matrices;
+mod voxel_maps;
