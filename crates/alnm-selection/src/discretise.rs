@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 /// How a feature is cut into levels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Discretisation {
+    /// The values are levels already; they are rounded to whole numbers.
+    AsGiven,
     /// −1, 0, 1 below, within and above mean ± `width` standard deviations (n − 1); width 0 gives −1 and 1 at the mean (Peng et al. 2005).
     MeanDeviation {
         /// Half width of the middle level in standard deviations, 0 or more.
@@ -27,6 +29,7 @@ impl Discretisation {
     #[must_use]
     pub fn apply(self, values: &[f64]) -> Vec<i32> {
         match self {
+            Self::AsGiven => values.iter().map(|v| v.round() as i32).collect(),
             Self::MeanDeviation { width } => mean_deviation(values, width),
             Self::Quantiles { levels } => quantiles(values, levels.max(1)),
             Self::EqualWidth { levels } => equal_width(values, levels.max(1)),
