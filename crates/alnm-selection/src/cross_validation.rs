@@ -4,10 +4,10 @@
 //! in λ, clamped at the fold's ends. The mean over folds is weighted by fold size, and its standard error is
 //! √(weighted mean of squared deviations / (folds − 1)).
 
+use crate::FeatureTable;
 use crate::elastic_net::{ElasticNetParams, ElasticNetPath, Family, SparseCoefficients, path_of_columns};
 use crate::error::{Result, SelectionError};
 use crate::folds::Folds;
-use crate::FeatureTable;
 use alnm_stats::Labels;
 use alnm_stats::roc::{Direction, RocCurve};
 use rayon::prelude::*;

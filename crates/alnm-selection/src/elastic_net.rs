@@ -209,7 +209,13 @@ pub fn gaussian_path(table: &FeatureTable, outcome: &[f64], params: &ElasticNetP
     path_of_columns(table.names(), &table.contiguous_columns(), outcome, Family::Gaussian, params)
 }
 
-pub(crate) fn path_of_columns(names: &[String], columns: &[Vec<f64>], y: &[f64], family: Family, params: &ElasticNetParams) -> Result<ElasticNetPath> {
+pub(crate) fn path_of_columns(
+    names: &[String],
+    columns: &[Vec<f64>],
+    y: &[f64],
+    family: Family,
+    params: &ElasticNetParams,
+) -> Result<ElasticNetPath> {
     check(params, columns.len())?;
     let problem = Problem::new(columns, y, family, params)?;
     let mut path = match params.precision {
@@ -633,7 +639,9 @@ impl<'a> Problem<'a> {
                     .sum::<f64>()
                     / n
             }
-            Family::Gaussian => eta.iter().zip(self.y).map(|(e, y)| ((y - self.y_mean) / self.y_scale - e).powi(2)).sum::<f64>() / (2.0 * n),
+            Family::Gaussian => {
+                eta.iter().zip(self.y).map(|(e, y)| ((y - self.y_mean) / self.y_scale - e).powi(2)).sum::<f64>() / (2.0 * n)
+            }
         }
     }
 
@@ -776,7 +784,11 @@ impl<'a> Problem<'a> {
             let g = dot(&s.residual, self.column(j)) - self.penalty[j] * square * s.beta[j];
             let bound = self.penalty[j] * absolute;
             let at_limit = (s.beta[j] == self.upper[j] && g > 0.0) || (s.beta[j] == self.lower[j] && g < 0.0);
-            let violation = if s.beta[j] == 0.0 || at_limit { if at_limit { 0.0 } else { g.abs() - bound } } else { (g - bound.copysign(s.beta[j])).abs() };
+            let violation = if s.beta[j] == 0.0 || at_limit {
+                if at_limit { 0.0 } else { g.abs() - bound }
+            } else {
+                (g - bound.copysign(s.beta[j])).abs()
+            };
             largest = largest.max(violation);
         }
         largest

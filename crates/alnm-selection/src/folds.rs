@@ -42,7 +42,11 @@ impl Folds {
     /// ```
     pub fn stratified(labels: &Labels, count: usize, order: FoldOrder) -> Result<Self> {
         if count < 2 || count > labels.positives().max(labels.negatives()) {
-            return Err(SelectionError::Parameter { name: "number of folds", range: "2 to the size of the larger class", value: count as f64 });
+            return Err(SelectionError::Parameter {
+                name: "number of folds",
+                range: "2 to the size of the larger class",
+                value: count as f64,
+            });
         }
         // Classes are numbered by first appearance, as scikit-learn does for its allocation.
         let first = labels.as_slice()[0];

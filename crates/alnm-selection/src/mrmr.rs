@@ -113,7 +113,9 @@ pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count:
     let columns = table.contiguous_columns();
     let y = labels.to_values();
     match variant {
-        MrmrVariant::MutualInformationDifference { discretisation } => Ok(mutual_information(table, &columns, labels, *discretisation, count, Combination::Difference)),
+        MrmrVariant::MutualInformationDifference { discretisation } => {
+            Ok(mutual_information(table, &columns, labels, *discretisation, count, Combination::Difference))
+        }
         MrmrVariant::MutualInformationQuotient { discretisation, epsilon } => {
             if epsilon.is_nan() || *epsilon < 0.0 {
                 return Err(SelectionError::Parameter { name: "epsilon", range: "0 or more", value: *epsilon });
@@ -121,8 +123,11 @@ pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count:
             Ok(mutual_information(table, &columns, labels, *discretisation, count, Combination::Quotient { epsilon: *epsilon }))
         }
         MrmrVariant::FCorrelationDifference | MrmrVariant::FCorrelationQuotient => {
-            let combination =
-                if *variant == MrmrVariant::FCorrelationDifference { Combination::Difference } else { Combination::Quotient { epsilon: 0.0 } };
+            let combination = if *variant == MrmrVariant::FCorrelationDifference {
+                Combination::Difference
+            } else {
+                Combination::Quotient { epsilon: 0.0 }
+            };
             let relevance = f_statistics(&columns, labels)?;
             let units = unit_columns(&columns);
             Ok(greedy(table, relevance, count, combination, Pool::Mean, |a, b| absolute_correlation(&units, a, b)))
@@ -135,7 +140,9 @@ pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count:
                     .map(|c| Ok(labels.split(c).map(|g| largest_distance(&g.negative, &g.positive))?))
                     .collect::<Result<Vec<_>>>()?,
                 Relevance::Given(values) if values.len() == columns.len() => values.clone(),
-                Relevance::Given(values) => return Err(SelectionError::Shape { what: "relevances and columns", left: values.len(), right: columns.len() }),
+                Relevance::Given(values) => {
+                    return Err(SelectionError::Shape { what: "relevances and columns", left: values.len(), right: columns.len() });
+                }
             };
             let units = unit_columns(&columns);
             let pool = if *denominator == Denominator::Mean { Pool::Mean } else { Pool::Maximum };
@@ -213,7 +220,9 @@ fn mutual_information(
 #[derive(Clone, Copy)]
 enum Combination {
     Difference,
-    Quotient { epsilon: f64 },
+    Quotient {
+        epsilon: f64,
+    },
     /// As a quotient; a redundancy of exactly 1 counts as infinite, and features without relevance are left out.
     MrmrSelection,
 }

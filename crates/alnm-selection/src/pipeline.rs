@@ -198,7 +198,8 @@ impl Pipeline {
                 filter => filter.removals(&current, labels)?,
             };
             let before = current.columns();
-            let kept: Vec<String> = current.names().iter().filter(|n| !removed.iter().any(|r: &Removal| r.feature == **n)).cloned().collect();
+            let kept: Vec<String> =
+                current.names().iter().filter(|n| !removed.iter().any(|r: &Removal| r.feature == **n)).cloned().collect();
             if kept.is_empty() {
                 return Err(SelectionError::NothingLeft { step: step.name() });
             }
@@ -297,9 +298,11 @@ impl Step {
                 table.select(features)?;
                 Ok(table.names().iter().filter(|n| !features.contains(n)).map(|n| removal(n, reason.clone())).collect())
             }
-            Self::ZeroVariance => {
-                Ok(feature_spreads(table)?.iter().filter(|s| s.zero_variance).map(|s| removal(&s.feature, "all values are equal".to_owned())).collect())
-            }
+            Self::ZeroVariance => Ok(feature_spreads(table)?
+                .iter()
+                .filter(|s| s.zero_variance)
+                .map(|s| removal(&s.feature, "all values are equal".to_owned()))
+                .collect()),
             Self::NearZeroVariance(limits) => Ok(feature_spreads(table)?
                 .iter()
                 .filter(|s| limits.holds(s))

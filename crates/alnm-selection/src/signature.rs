@@ -42,8 +42,12 @@ impl Signature {
     /// Signature of fitted coefficients over named columns.
     #[must_use]
     pub fn new(name: &str, names: &[String], coefficients: &SparseCoefficients) -> Self {
-        let weights =
-            coefficients.columns.iter().zip(&coefficients.values).map(|(&c, &weight)| Weight { feature: names[c].clone(), weight }).collect();
+        let weights = coefficients
+            .columns
+            .iter()
+            .zip(&coefficients.values)
+            .map(|(&c, &weight)| Weight { feature: names[c].clone(), weight })
+            .collect();
         Self { name: name.to_owned(), intercept: coefficients.intercept, weights }
     }
 

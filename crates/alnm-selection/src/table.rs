@@ -150,7 +150,11 @@ impl FeatureTable {
     /// # Errors
     /// [`SelectionError::Shape`].
     pub fn require_rows(&self, labels: usize) -> Result<()> {
-        if labels == self.rows() { Ok(()) } else { Err(SelectionError::Shape { what: "labels and rows", left: labels, right: self.rows() }) }
+        if labels == self.rows() {
+            Ok(())
+        } else {
+            Err(SelectionError::Shape { what: "labels and rows", left: labels, right: self.rows() })
+        }
     }
 
     /// The columns, each contiguous.

@@ -27,13 +27,7 @@ pub struct UnivariateScreen {
 
 impl Default for UnivariateScreen {
     fn default() -> Self {
-        Self {
-            level: 0.05,
-            normality_level: 0.05,
-            variances: GroupVariance::Welch,
-            rank_method: RankMethod::Automatic,
-            adjustment: None,
-        }
+        Self { level: 0.05, normality_level: 0.05, variances: GroupVariance::Welch, rank_method: RankMethod::Automatic, adjustment: None }
     }
 }
 
@@ -73,12 +67,8 @@ impl UnivariateScreen {
         table.require_finite()?;
         labels.require_both("univariate screen")?;
         let columns = table.contiguous_columns();
-        let mut screened: Vec<ScreenedFeature> = table
-            .names()
-            .par_iter()
-            .zip(&columns)
-            .map(|(name, values)| self.test_feature(name, values, labels))
-            .collect::<Result<_>>()?;
+        let mut screened: Vec<ScreenedFeature> =
+            table.names().par_iter().zip(&columns).map(|(name, values)| self.test_feature(name, values, labels)).collect::<Result<_>>()?;
         if let Some(method) = self.adjustment {
             let raw: Vec<f64> = screened.iter().map(|s| s.p_value).collect();
             for (feature, p) in screened.iter_mut().zip(adjust(&raw, method)) {
