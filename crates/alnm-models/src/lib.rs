@@ -1,1 +1,19 @@
-//! Logistic regression with full inference, LightGBM-style gradient boosting, subset search, model sets, nomograms.
+#![doc = include_str!("../README.md")]
+
+pub mod cross_fitting;
+mod error;
+pub mod gradient_boosting;
+mod irls;
+pub mod logistic;
+pub mod model_set;
+pub mod profile_likelihood;
+pub mod saved_model;
+pub mod subset_search;
+pub mod univariate_table;
+
+pub use alnm_selection::folds;
+pub use alnm_selection::{FeatureTable, Labels};
+pub use error::{ModelError, Result};
+pub use logistic::{LogisticModel, LogisticParams};
+pub use model_set::{ModelSet, ModelSpecification};
+pub use saved_model::{RiskModel, Variable};

@@ -1,1 +1,21 @@
-//! Feature selection: variance, univariate screens, correlation filter, mRMR, LASSO path and cross-validation, linear signatures.
+#![doc = include_str!("../README.md")]
+
+pub mod agreement_filter;
+pub mod correlation_filter;
+pub mod cross_validation;
+pub mod discretise;
+pub mod elastic_net;
+mod error;
+pub mod folds;
+pub mod mrmr;
+pub mod pipeline;
+pub mod signature;
+mod table;
+pub mod univariate;
+pub mod variance_filter;
+
+pub use alnm_stats::Labels;
+pub use error::{Result, SelectionError};
+pub use pipeline::{FittedPipeline, Pipeline, Step};
+pub use signature::Signature;
+pub use table::FeatureTable;

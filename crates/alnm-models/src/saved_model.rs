@@ -1,0 +1,199 @@
+//! A model that can be handed on: it knows its variables, their units and ranges, what it was trained on, and its cutoffs.
+
+use crate::error::{ModelError, Result};
+use crate::irls::expit;
+use crate::logistic::{INTERCEPT, LogisticModel};
+use crate::{FeatureTable, Labels};
+use serde::{Deserialize, Serialize};
+
+/// A variable with the unit it is measured in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Name of the column.
+    pub name: String,
+    /// Unit, empty without one.
+    pub unit: String,
+}
+
+impl Variable {
+    /// A variable with a unit.
+    #[must_use]
+    pub fn new(name: &str, unit: &str) -> Self {
+        Self { name: name.to_owned(), unit: unit.to_owned() }
+    }
+}
+
+/// A variable of a saved model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelVariable {
+    /// Name and unit.
+    pub variable: Variable,
+    /// Log odds ratio per unit.
+    pub coefficient: f64,
+    /// Smallest value in the training data.
+    pub training_minimum: f64,
+    /// Largest value in the training data.
+    pub training_maximum: f64,
+}
+
+/// Version of the saved form.
+const FORMAT_VERSION: u32 = 1;
+
+/// A logistic model in the form that is saved.
+///
+/// ```
+/// use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, RiskModel, Variable};
+/// use ndarray::array;
+/// let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
+/// let labels = Labels::new(vec![false, false, true, false, true, true]);
+/// let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default())?;
+/// let model = RiskModel::new("size only", &fitted, &[Variable::new("size", "cm")], &table, "six patients")?;
+/// let read = RiskModel::from_json(&model.to_json()?)?;
+/// assert_eq!(read.predict(&table, &[Variable::new("size", "cm")])?, model.predict(&table, &[Variable::new("size", "cm")])?);
+/// assert!(read.predict(&table, &[Variable::new("size", "mm")]).is_err());
+/// # Ok::<(), alnm_models::ModelError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RiskModel {
+    /// Version of the saved form.
+    pub format_version: u32,
+    /// Name of the model.
+    pub name: String,
+    /// Intercept.
+    pub intercept: f64,
+    /// The variables.
+    pub variables: Vec<ModelVariable>,
+    /// Number of training rows.
+    pub training_rows: usize,
+    /// Number of events among them.
+    pub training_events: usize,
+    /// What the model was trained on, in words.
+    pub trained_on: String,
+    /// Named risk thresholds, for instance the Youden cutoff of the training data.
+    pub cutoffs: Vec<NamedCutoff>,
+}
+
+/// A risk threshold with the reason for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NamedCutoff {
+    /// What the threshold is, for instance "Youden, training".
+    pub name: String,
+    /// Risks above it are positive.
+    pub threshold: f64,
+}
+
+impl RiskModel {
+    /// The saved form of a fitted model. `variables` gives the unit of each predictor, `training` the data that it was fitted to.
+    ///
+    /// # Errors
+    /// [`ModelError::Unknown`] when a predictor has no variable; [`ModelError::Separated`] for a model of separated data.
+    pub fn new(name: &str, model: &LogisticModel, variables: &[Variable], training: &FeatureTable, trained_on: &str) -> Result<Self> {
+        if model.separated {
+            return Err(ModelError::Separated { operation: "saving a model" });
+        }
+        let of_term = |term: &crate::logistic::Term| -> Result<ModelVariable> {
+            let variable = find(variables, &term.name)?.clone();
+            let column = training.column(&term.name)?;
+            let fold = |f: fn(f64, f64) -> f64| column.iter().copied().filter(|v| !v.is_nan()).fold(f64::NAN, f);
+            Ok(ModelVariable { variable, coefficient: term.estimate, training_minimum: fold(f64::min), training_maximum: fold(f64::max) })
+        };
+        Ok(Self {
+            format_version: FORMAT_VERSION,
+            name: name.to_owned(),
+            intercept: model.terms.iter().find(|t| t.name == INTERCEPT).map_or(0.0, |t| t.estimate),
+            variables: model.terms.iter().filter(|t| t.name != INTERCEPT).map(of_term).collect::<Result<_>>()?,
+            training_rows: model.rows,
+            training_events: model.events,
+            trained_on: trained_on.to_owned(),
+            cutoffs: Vec::new(),
+        })
+    }
+
+    /// Risk of every row. `units` names the unit of each variable of the table; it must be the unit of training. A missing value gives a
+    /// missing risk.
+    ///
+    /// # Errors
+    /// [`ModelError::Unknown`] when a variable has no unit, [`ModelError::Unit`] for another unit, [`ModelError::Selection`] for a missing
+    /// column.
+    pub fn predict(&self, table: &FeatureTable, units: &[Variable]) -> Result<Vec<f64>> {
+        let mut eta = vec![self.intercept; table.rows()];
+        for v in &self.variables {
+            let given = find(units, &v.variable.name)?;
+            if given.unit != v.variable.unit {
+                return Err(ModelError::Unit {
+                    variable: v.variable.name.clone(),
+                    given: given.unit.clone(),
+                    trained: v.variable.unit.clone(),
+                });
+            }
+            eta.iter_mut().zip(table.column(&v.variable.name)?).for_each(|(e, x)| *e += v.coefficient * x);
+        }
+        Ok(eta.into_iter().map(expit).collect())
+    }
+
+    /// Values that lie outside the range of the training data, where a risk is an extrapolation.
+    ///
+    /// # Errors
+    /// [`ModelError::Selection`] for a missing column.
+    pub fn extrapolations(&self, table: &FeatureTable) -> Result<Vec<Extrapolation>> {
+        let mut found = Vec::new();
+        for v in &self.variables {
+            for (row, &value) in table.column(&v.variable.name)?.iter().enumerate() {
+                if value < v.training_minimum || value > v.training_maximum {
+                    found.push(Extrapolation { row, variable: v.variable.clone(), value });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds the Youden cutoff of risks that the model gave to labelled rows.
+    ///
+    /// # Errors
+    /// [`ModelError::Statistics`] when the ROC curve cannot be built.
+    pub fn add_youden_cutoff(&mut self, name: &str, labels: &Labels, risks: &[f64]) -> Result<()> {
+        let roc = alnm_stats::roc::RocCurve::new(labels, risks, alnm_stats::roc::Direction::HigherIsPositive)?;
+        self.cutoffs.push(NamedCutoff { name: name.to_owned(), threshold: roc.youden_cutoff().threshold });
+        Ok(())
+    }
+
+    /// The saved form as JSON.
+    ///
+    /// # Errors
+    /// [`ModelError::Format`] when a value has no JSON form.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).map_err(|e| ModelError::Format { reason: e.to_string() })
+    }
+
+    /// Reads the saved form.
+    ///
+    /// # Errors
+    /// [`ModelError::Format`] for another version or a malformed text.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let model: Self = serde_json::from_str(text).map_err(|e| ModelError::Format { reason: e.to_string() })?;
+        if model.format_version != FORMAT_VERSION {
+            let reason = format!("format version {} where {FORMAT_VERSION} is understood", model.format_version);
+            return Err(ModelError::Format { reason });
+        }
+        Ok(model)
+    }
+}
+
+/// A value outside the range of the training data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Extrapolation {
+    /// Row, counted from 0.
+    pub row: usize,
+    /// The variable.
+    pub variable: Variable,
+    /// Its value.
+    pub value: f64,
+}
+
+fn find<'a>(variables: &'a [Variable], name: &str) -> Result<&'a Variable> {
+    variables.iter().find(|v| v.name == name).ok_or_else(|| ModelError::Unknown {
+        what: "variable",
+        name: name.to_owned(),
+        known: variables.iter().map(|v| v.name.clone()).collect(),
+    })
+}

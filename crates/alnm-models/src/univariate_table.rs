@@ -1,0 +1,98 @@
+//! Univariate odds ratios, each per stated unit.
+
+use crate::error::Result;
+use crate::logistic::{LogisticModel, LogisticParams};
+use crate::profile_likelihood::profile_intervals;
+use crate::saved_model::Variable;
+use crate::{FeatureTable, Labels};
+use alnm_stats::Interval;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Univariate logistic regression of one variable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnivariateOddsRatio {
+    /// The variable with its unit.
+    pub variable: Variable,
+    /// The odds ratio is per this many units.
+    pub per: f64,
+    /// Number of rows used.
+    pub rows: usize,
+    /// Coefficient per `per` units.
+    pub coefficient: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+    /// Odds ratio per `per` units.
+    pub odds_ratio: f64,
+    /// Wald interval of the odds ratio.
+    pub wald: Interval,
+    /// Profile-likelihood interval of the odds ratio.
+    pub profile: Interval,
+    /// Wald p-value.
+    pub wald_p: f64,
+    /// Likelihood ratio p-value.
+    pub likelihood_ratio_p: f64,
+    /// Akaike's information criterion.
+    pub aic: f64,
+    /// Whether the variable separates the outcome, in which case its estimates mean nothing.
+    pub separated: bool,
+}
+
+/// A variable of the table and the step its odds ratio refers to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnivariateRequest {
+    /// The variable with its unit.
+    pub variable: Variable,
+    /// Odds ratio per this many units: 0.1 with the unit cm is per millimetre.
+    pub per: f64,
+}
+
+/// One univariate logistic regression a variable. Rows that lack the variable follow `params.missing`.
+///
+/// # Errors
+/// As [`LogisticModel::fit`], and [`crate::ModelError::Parameter`] for a step of 0.
+pub fn univariate_odds_ratios(
+    table: &FeatureTable,
+    labels: &Labels,
+    requests: &[UnivariateRequest],
+    params: &LogisticParams,
+) -> Result<Vec<UnivariateOddsRatio>> {
+    requests.par_iter().map(|r| univariate_odds_ratio(table, labels, r, params)).collect()
+}
+
+fn univariate_odds_ratio(
+    table: &FeatureTable,
+    labels: &Labels,
+    request: &UnivariateRequest,
+    params: &LogisticParams,
+) -> Result<UnivariateOddsRatio> {
+    let UnivariateRequest { variable, per } = request;
+    if !per.is_finite() || *per == 0.0 {
+        return Err(crate::ModelError::Parameter { name: "step of the odds ratio", range: "finite and not 0", value: *per });
+    }
+    let column = table.select(std::slice::from_ref(&variable.name))?;
+    let model = LogisticModel::fit(&column, labels, params)?;
+    let term = model.term(&variable.name)?;
+    let odds = |b: f64| (b * per).exp();
+    let profile = if model.separated {
+        Interval { lower: f64::NAN, upper: f64::NAN, level: params.level }
+    } else {
+        let intervals = profile_intervals(&column, labels, params)?;
+        // The intercept comes first; the variable is the other term.
+        intervals.last().map_or(term.interval, |p| p.interval)
+    };
+    Ok(UnivariateOddsRatio {
+        variable: variable.clone(),
+        per: *per,
+        rows: model.rows,
+        coefficient: term.estimate * per,
+        standard_error: term.standard_error * per.abs(),
+        odds_ratio: odds(term.estimate),
+        wald: term.interval.map(odds),
+        profile: profile.map(odds),
+        wald_p: term.p_value,
+        likelihood_ratio_p: model.likelihood_ratio_test().p_value,
+        aic: model.aic(),
+        separated: model.separated,
+    })
+}

@@ -1,0 +1,166 @@
+//! Of each pair of features that correlate strongly, one goes.
+
+use crate::error::{Result, SelectionError};
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+/// How the filter decides which feature of a pair goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum CorrelationRule {
+    /// caret's `findCorrelation(exact = TRUE)`: the one with the larger mean |r| to the features still in, recomputed after each removal.
+    /// A feature with missing correlations stays.
+    #[default]
+    CaretExact,
+    /// caret's `findCorrelation(exact = FALSE)`: mean |r| to all features, computed once. Refuses missing correlations.
+    CaretFast,
+    /// By a score: features enter from best to worst, and one that correlates with an earlier one goes.
+    Ranked,
+}
+
+/// A removed feature and the one that stood for it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Redundant {
+    /// Column that goes.
+    pub removed: usize,
+    /// Column it correlates with.
+    pub because_of: usize,
+    /// Their correlation.
+    pub correlation: f64,
+}
+
+/// Features to remove from a correlation matrix so that no |r| > `cutoff` remains, by caret's rules, in the order of caret's answer.
+///
+/// # Errors
+/// [`SelectionError::Shape`] when the matrix is not square, [`SelectionError::Parameter`] for a cutoff outside [0, 1], for a missing
+/// correlation under [`CorrelationRule::CaretFast`], and for [`CorrelationRule::Ranked`], which needs a score: see [`ranked_filter`].
+pub fn find_correlation(r: ArrayView2<'_, f64>, cutoff: f64, rule: CorrelationRule) -> Result<Vec<Redundant>> {
+    check(r, cutoff)?;
+    match rule {
+        CorrelationRule::CaretExact => Ok(caret_exact(r, cutoff)),
+        CorrelationRule::CaretFast => caret_fast(r, cutoff),
+        CorrelationRule::Ranked => Err(SelectionError::Parameter { name: "correlation rule", range: "caret's two rules", value: f64::NAN }),
+    }
+}
+
+fn check(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<()> {
+    if r.nrows() != r.ncols() {
+        return Err(SelectionError::Shape { what: "rows and columns of the correlation matrix", left: r.nrows(), right: r.ncols() });
+    }
+    if !(0.0..=1.0).contains(&cutoff) {
+        return Err(SelectionError::Parameter { name: "correlation cutoff", range: "[0, 1]", value: cutoff });
+    }
+    Ok(())
+}
+
+/// Sum and number of the values that are not NaN.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    sum: f64,
+    count: f64,
+}
+
+impl Tally {
+    fn add(&mut self, v: f64, sign: f64) {
+        if !v.is_nan() {
+            self.sum += sign * v;
+            self.count += sign;
+        }
+    }
+
+    fn mean(self) -> f64 {
+        self.sum / self.count
+    }
+}
+
+fn caret_exact(r: ArrayView2<'_, f64>, cutoff: f64) -> Vec<Redundant> {
+    let p = r.ncols();
+    let absolute = |i: usize, j: usize| r[[i, j]].abs();
+    // Sums over the features still in, without the diagonal; updated when one goes.
+    let mut columns = vec![Tally::default(); p];
+    let mut total = Tally::default();
+    let mut pairs_above = 0usize;
+    for i in 0..p {
+        for j in 0..p {
+            if i != j {
+                columns[i].add(absolute(i, j), 1.0);
+                total.add(absolute(i, j), 1.0);
+                pairs_above += usize::from(j < i && absolute(i, j) > cutoff);
+            }
+        }
+    }
+    // By falling mean correlation; columns without one come last.
+    let means: Vec<f64> = columns.iter().map(|t| t.mean()).collect();
+    let mut order: Vec<usize> = (0..p).collect();
+    order.sort_by(|&a, &b| means[a].is_nan().cmp(&means[b].is_nan()).then(means[b].total_cmp(&means[a])));
+    let mut gone: Vec<Option<Redundant>> = vec![None; p];
+    for a in 0..p.saturating_sub(1) {
+        if pairs_above == 0 {
+            break;
+        }
+        let i = order[a];
+        for &j in &order[a + 1..] {
+            if gone[i].is_some() {
+                break;
+            }
+            if gone[j].is_some() || absolute(i, j).partial_cmp(&cutoff) != Some(std::cmp::Ordering::Greater) {
+                continue;
+            }
+            let others = Tally { sum: total.sum - columns[j].sum, count: total.count - columns[j].count };
+            let (goes, stays) = if columns[i].mean() > others.mean() { (i, j) } else { (j, i) };
+            for k in (0..p).filter(|&k| k != goes && gone[k].is_none()) {
+                columns[k].add(absolute(k, goes), -1.0);
+                total.add(absolute(k, goes), -2.0);
+                pairs_above -= usize::from(absolute(k, goes) > cutoff);
+            }
+            gone[goes] = Some(Redundant { removed: goes, because_of: stays, correlation: r[[i, j]] });
+        }
+    }
+    order.into_iter().filter_map(|i| gone[i]).collect()
+}
+
+fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
+    if let Some((_, &value)) = r.indexed_iter().find(|(_, v)| v.is_nan()) {
+        return Err(SelectionError::Parameter { name: "correlation", range: "[-1, 1]; the fast rule needs complete correlations", value });
+    }
+    let p = r.ncols();
+    let means: Vec<f64> = (0..p).map(|i| fifteen_digits(r.column(i).iter().map(|v| v.abs()).sum::<f64>() / p as f64)).collect();
+    let above: Vec<(usize, usize)> = (0..p).flat_map(|j| (0..j).map(move |i| (i, j))).filter(|&(i, j)| r[[i, j]].abs() > cutoff).collect();
+    let (later, earlier): (Vec<_>, Vec<_>) = above.into_iter().partition(|&(i, j)| means[j] > means[i]);
+    let pairs = later.into_iter().map(|(i, j)| (j, i)).chain(earlier);
+    let mut seen = vec![false; p];
+    let mut removed = Vec::new();
+    for (goes, stays) in pairs {
+        if !std::mem::replace(&mut seen[goes], true) {
+            removed.push(Redundant { removed: goes, because_of: stays, correlation: r[[goes, stays]] });
+        }
+    }
+    Ok(removed)
+}
+
+/// The value as R prints it by default; caret compares mean correlations through their text.
+fn fifteen_digits(v: f64) -> f64 {
+    format!("{v:.14e}").parse().unwrap_or(v)
+}
+
+/// Features to remove when they enter from the best to the worst `score` (larger is better): each that correlates above the cutoff with an
+/// earlier one that stayed goes. Ties keep the order of the columns.
+///
+/// # Errors
+/// As [`find_correlation`], and [`SelectionError::Shape`] when scores and columns differ in number.
+pub fn ranked_filter(r: ArrayView2<'_, f64>, cutoff: f64, score: &[f64]) -> Result<Vec<Redundant>> {
+    check(r, cutoff)?;
+    if score.len() != r.ncols() {
+        return Err(SelectionError::Shape { what: "scores and columns", left: score.len(), right: r.ncols() });
+    }
+    let mut order: Vec<usize> = (0..score.len()).collect();
+    order.sort_by(|&a, &b| score[b].total_cmp(&score[a]));
+    let mut kept: Vec<usize> = Vec::new();
+    let mut removed = Vec::new();
+    for candidate in order {
+        match kept.iter().find(|&&k| r[[k, candidate]].abs() > cutoff) {
+            Some(&because_of) => removed.push(Redundant { removed: candidate, because_of, correlation: r[[because_of, candidate]] }),
+            None => kept.push(candidate),
+        }
+    }
+    Ok(removed)
+}

@@ -1,0 +1,123 @@
+//! Deterministic folds for cross-validation.
+
+use crate::error::{Result, SelectionError};
+use alnm_stats::Labels;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// How rows are dealt to folds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FoldOrder {
+    /// In order of appearance (scikit-learn's `StratifiedKFold(shuffle=False)`).
+    AsGiven,
+    /// Shuffled within each class from the seed; the number of each class a fold gets is the same as in [`FoldOrder::AsGiven`].
+    Shuffled {
+        /// Seed of the generator.
+        seed: u64,
+    },
+}
+
+/// An assignment of rows to folds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folds {
+    /// Fold of each row, counted from 0.
+    assignment: Vec<usize>,
+    count: usize,
+}
+
+impl Folds {
+    /// Stratified folds: each fold gets its share of both classes, the classes of the sorted labels being dealt round-robin.
+    ///
+    /// # Errors
+    /// [`SelectionError::Parameter`] for fewer than two folds or more folds than members of the larger class.
+    ///
+    /// ```
+    /// use alnm_selection::{Labels, folds::{FoldOrder, Folds}};
+    /// let labels = Labels::new(vec![false, true, false, true, false, false]);
+    /// let folds = Folds::stratified(&labels, 2, FoldOrder::AsGiven)?;
+    /// assert_eq!(folds.test_rows(0).len(), 3);
+    /// # Ok::<(), alnm_selection::SelectionError>(())
+    /// ```
+    pub fn stratified(labels: &Labels, count: usize, order: FoldOrder) -> Result<Self> {
+        if count < 2 || count > labels.positives().max(labels.negatives()) {
+            return Err(SelectionError::Parameter {
+                name: "number of folds",
+                range: "2 to the size of the larger class",
+                value: count as f64,
+            });
+        }
+        // Classes are numbered by first appearance, as scikit-learn does for its allocation.
+        let first = labels.as_slice()[0];
+        let class_of = |label: bool| usize::from(label != first);
+        let mut ordered: Vec<usize> = labels.as_slice().iter().map(|&l| class_of(l)).collect();
+        ordered.sort_unstable();
+        let mut allocation = vec![[0usize; 2]; count];
+        for (i, &class) in ordered.iter().enumerate() {
+            allocation[i % count][class] += 1;
+        }
+        let mut assignment = vec![0; labels.len()];
+        for class in 0..2 {
+            let mut rows: Vec<usize> = (0..labels.len()).filter(|&r| class_of(labels.as_slice()[r]) == class).collect();
+            if let FoldOrder::Shuffled { seed } = order {
+                let mut generator = ChaCha8Rng::seed_from_u64(seed);
+                generator.set_stream(class as u64);
+                rows.shuffle(&mut generator);
+            }
+            let folds = allocation.iter().enumerate().flat_map(|(fold, counts)| std::iter::repeat_n(fold, counts[class]));
+            for (row, fold) in rows.into_iter().zip(folds) {
+                assignment[row] = fold;
+            }
+        }
+        Ok(Self { assignment, count })
+    }
+
+    /// Folds as given, counted from 0.
+    ///
+    /// # Errors
+    /// [`SelectionError::Parameter`] when there are fewer than two folds or one of them is empty.
+    pub fn given(assignment: Vec<usize>) -> Result<Self> {
+        let count = assignment.iter().max().map_or(0, |m| m + 1);
+        let mut sizes = vec![0usize; count.min(assignment.len() + 1)];
+        for &fold in &assignment {
+            if let Some(size) = sizes.get_mut(fold) {
+                *size += 1;
+            }
+        }
+        if count < 2 || sizes.len() < count || sizes.contains(&0) {
+            return Err(SelectionError::Parameter { name: "number of folds", range: "2 or more, none of them empty", value: count as f64 });
+        }
+        Ok(Self { assignment, count })
+    }
+
+    /// Number of folds.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.assignment.len()
+    }
+
+    /// Fold of each row.
+    #[must_use]
+    pub fn assignment(&self) -> &[usize] {
+        &self.assignment
+    }
+
+    /// Rows held out in a fold, ascending.
+    #[must_use]
+    pub fn test_rows(&self, fold: usize) -> Vec<usize> {
+        (0..self.assignment.len()).filter(|&r| self.assignment[r] == fold).collect()
+    }
+
+    /// Rows to fit on in a fold, ascending.
+    #[must_use]
+    pub fn training_rows(&self, fold: usize) -> Vec<usize> {
+        (0..self.assignment.len()).filter(|&r| self.assignment[r] != fold).collect()
+    }
+}

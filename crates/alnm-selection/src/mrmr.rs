@@ -1,0 +1,285 @@
+//! Minimum redundancy, maximum relevance.
+//!
+//! "mRMR" names a family. The variants differ in how relevance and redundancy are measured and combined, and they select different
+//! features; which one was used belongs into a paper's methods section.
+
+use crate::FeatureTable;
+use crate::discretise::{Discretisation, compact, mutual_information_of};
+use crate::error::{Result, SelectionError};
+use alnm_stats::Labels;
+use alnm_stats::anova;
+use alnm_stats::correlation::{Correlation, correlation};
+use alnm_stats::kolmogorov_smirnov::largest_distance;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Which mRMR.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum MrmrVariant {
+    /// Mutual information in bits of discretised features, relevance minus mean redundancy (MID; Peng et al. 2005).
+    MutualInformationDifference {
+        /// How features are discretised.
+        discretisation: Discretisation,
+    },
+    /// Mutual information, relevance over (mean redundancy + `epsilon`) (MIQ). Peng's program and `pymrmr` use 10⁻⁴.
+    MutualInformationQuotient {
+        /// How features are discretised.
+        discretisation: Discretisation,
+        /// Added to the mean redundancy, 0 or more.
+        epsilon: f64,
+    },
+    /// F statistic minus mean |Pearson r| (FCD).
+    FCorrelationDifference,
+    /// F statistic over mean |Pearson r| (FCQ).
+    FCorrelationQuotient,
+    /// The Python package `mrmr-selection`: relevance over mean or maximal |Pearson r|, with |r| floored at 0.001.
+    MrmrSelection {
+        /// Relevance measure.
+        relevance: Relevance,
+        /// Whether redundancy is the mean or the maximum over the selected features.
+        denominator: Denominator,
+    },
+    /// The R package `mRMRe`: continuous mutual information −½ ln(1 − ρ²) in nats, relevance minus mean redundancy.
+    ContinuousMutualInformation {
+        /// Correlation that estimates ρ, with a 0/1 outcome.
+        correlation: ContinuousCorrelation,
+    },
+}
+
+/// Relevance of `mrmr-selection`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Relevance {
+    /// One-way F statistic.
+    F,
+    /// Two-sample Kolmogorov-Smirnov distance.
+    KolmogorovSmirnov,
+    /// Given, one value a feature, for instance the importances of a random forest.
+    Given(Vec<f64>),
+}
+
+/// Denominator of `mrmr-selection`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Denominator {
+    /// Mean redundancy.
+    Mean,
+    /// Maximal redundancy.
+    Maximum,
+}
+
+/// Correlation behind the continuous mutual information.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ContinuousCorrelation {
+    /// Pearson's r.
+    Pearson,
+    /// Spearman's ρ with midranks. mRMRe's "spearman" breaks ties by order and differs.
+    Spearman,
+}
+
+/// A ranking of features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MrmrRanking {
+    /// Relevance of every feature of the table, in the order of the columns.
+    pub relevance: Vec<f64>,
+    /// The selected features, best first.
+    pub selected: Vec<MrmrFeature>,
+}
+
+/// A selected feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MrmrFeature {
+    /// Name of the feature.
+    pub feature: String,
+    /// Its column.
+    pub column: usize,
+    /// Score at the step at which it was selected.
+    pub score: f64,
+    /// Redundancy with the features selected before.
+    pub redundancy: f64,
+}
+
+/// Ranks up to `count` features. Exact ties go to the earlier column.
+///
+/// # Errors
+/// [`SelectionError::NonFinite`], [`SelectionError::Shape`], [`SelectionError::Statistics`] for labels of one class,
+/// [`SelectionError::Parameter`] for a count of 0.
+pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count: usize) -> Result<MrmrRanking> {
+    table.require_rows(labels.len())?;
+    table.require_finite()?;
+    labels.require_both("mRMR")?;
+    if count == 0 {
+        return Err(SelectionError::Parameter { name: "number of features", range: "1 or more", value: 0.0 });
+    }
+    let columns = table.contiguous_columns();
+    let y = labels.to_values();
+    match variant {
+        MrmrVariant::MutualInformationDifference { discretisation } => {
+            Ok(mutual_information(table, &columns, labels, *discretisation, count, Combination::Difference))
+        }
+        MrmrVariant::MutualInformationQuotient { discretisation, epsilon } => {
+            if epsilon.is_nan() || *epsilon < 0.0 {
+                return Err(SelectionError::Parameter { name: "epsilon", range: "0 or more", value: *epsilon });
+            }
+            Ok(mutual_information(table, &columns, labels, *discretisation, count, Combination::Quotient { epsilon: *epsilon }))
+        }
+        MrmrVariant::FCorrelationDifference | MrmrVariant::FCorrelationQuotient => {
+            let combination = if *variant == MrmrVariant::FCorrelationDifference {
+                Combination::Difference
+            } else {
+                Combination::Quotient { epsilon: 0.0 }
+            };
+            let relevance = f_statistics(&columns, labels)?;
+            let units = unit_columns(&columns);
+            Ok(greedy(table, relevance, count, combination, Pool::Mean, |a, b| absolute_correlation(&units, a, b)))
+        }
+        MrmrVariant::MrmrSelection { relevance, denominator } => {
+            let relevance = match relevance {
+                Relevance::F => f_statistics(&columns, labels)?,
+                Relevance::KolmogorovSmirnov => columns
+                    .par_iter()
+                    .map(|c| Ok(labels.split(c).map(|g| largest_distance(&g.negative, &g.positive))?))
+                    .collect::<Result<Vec<_>>>()?,
+                Relevance::Given(values) if values.len() == columns.len() => values.clone(),
+                Relevance::Given(values) => {
+                    return Err(SelectionError::Shape { what: "relevances and columns", left: values.len(), right: columns.len() });
+                }
+            };
+            let units = unit_columns(&columns);
+            let pool = if *denominator == Denominator::Mean { Pool::Mean } else { Pool::Maximum };
+            Ok(greedy(table, relevance, count, Combination::MrmrSelection, pool, |a, b| absolute_correlation(&units, a, b).max(0.001)))
+        }
+        MrmrVariant::ContinuousMutualInformation { correlation: kind } => {
+            let ranked = |v: &[f64]| match kind {
+                ContinuousCorrelation::Pearson => v.to_vec(),
+                ContinuousCorrelation::Spearman => alnm_stats::rank::midranks(v),
+            };
+            let columns: Vec<Vec<f64>> = columns.iter().map(|c| ranked(c)).collect();
+            let y = ranked(&y);
+            let information = |rho: f64| -0.5 * (1.0 - rho * rho).max(1e-300).ln();
+            let relevance = columns
+                .iter()
+                .map(|c| Ok(information(nan_as_zero(correlation(c, &y, Correlation::Pearson)?))))
+                .collect::<Result<Vec<_>>>()?;
+            let units = unit_columns(&columns);
+            Ok(greedy(table, relevance, count, Combination::Difference, Pool::Mean, |a, b| information(absolute_correlation(&units, a, b))))
+        }
+    }
+}
+
+fn nan_as_zero(v: f64) -> f64 {
+    if v.is_nan() { 0.0 } else { v }
+}
+
+/// F statistic of every column between the classes; 0 for a column that does not vary.
+fn f_statistics(columns: &[Vec<f64>], labels: &Labels) -> Result<Vec<f64>> {
+    columns
+        .par_iter()
+        .map(|c| {
+            let groups = labels.split(c)?;
+            Ok(nan_as_zero(anova::one_way(&[&groups.negative, &groups.positive])?.statistic))
+        })
+        .collect()
+}
+
+/// Columns centred and scaled to length 1; zeros for a column that does not vary.
+fn unit_columns(columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    columns
+        .par_iter()
+        .map(|c| {
+            if c.iter().all(|v| *v == c[0]) {
+                return vec![0.0; c.len()];
+            }
+            let mean = alnm_stats::describe::mean(c);
+            let length = c.iter().map(|v| (v - mean).powi(2)).sum::<f64>().sqrt();
+            c.iter().map(|v| (v - mean) / length).collect()
+        })
+        .collect()
+}
+
+fn absolute_correlation(units: &[Vec<f64>], a: usize, b: usize) -> f64 {
+    let dot: f64 = units[a].iter().zip(&units[b]).map(|(x, y)| x * y).sum();
+    dot.abs().min(1.0)
+}
+
+fn mutual_information(
+    table: &FeatureTable,
+    columns: &[Vec<f64>],
+    labels: &Labels,
+    discretisation: Discretisation,
+    count: usize,
+    combination: Combination,
+) -> MrmrRanking {
+    let levels: Vec<(Vec<usize>, usize)> = columns.par_iter().map(|c| compact(&discretisation.apply(c))).collect();
+    let outcome: Vec<usize> = labels.as_slice().iter().map(|&l| usize::from(l)).collect();
+    let relevance = levels.par_iter().map(|(l, k)| mutual_information_of(l, *k, &outcome, 2)).collect();
+    greedy(table, relevance, count, combination, Pool::Mean, |a, b| {
+        mutual_information_of(&levels[a].0, levels[a].1, &levels[b].0, levels[b].1)
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Combination {
+    Difference,
+    Quotient {
+        epsilon: f64,
+    },
+    /// As a quotient; a redundancy of exactly 1 counts as infinite, and features without relevance are left out.
+    MrmrSelection,
+}
+
+impl Combination {
+    fn score(self, relevance: f64, redundancy: f64) -> f64 {
+        match self {
+            Self::Difference => relevance - redundancy,
+            Self::Quotient { epsilon } if redundancy + epsilon == 0.0 => f64::INFINITY,
+            Self::Quotient { epsilon } => relevance / (redundancy + epsilon),
+            Self::MrmrSelection if redundancy == 1.0 => 0.0,
+            Self::MrmrSelection => relevance / redundancy,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Pool {
+    Mean,
+    Maximum,
+}
+
+/// Forward selection. Redundancies are computed once per selected feature and accumulated.
+fn greedy(
+    table: &FeatureTable,
+    relevance: Vec<f64>,
+    count: usize,
+    combination: Combination,
+    pool: Pool,
+    redundancy: impl Fn(usize, usize) -> f64 + Sync,
+) -> MrmrRanking {
+    let mut candidates: Vec<usize> = match combination {
+        Combination::MrmrSelection => (0..relevance.len()).filter(|&j| relevance[j] > 0.0).collect(),
+        _ => (0..relevance.len()).collect(),
+    };
+    let mut pooled = vec![0.0f64; relevance.len()];
+    let mut selected: Vec<MrmrFeature> = Vec::new();
+    while selected.len() < count && !candidates.is_empty() {
+        let steps = selected.len() as f64;
+        let value = |j: usize| match (selected.is_empty(), pool) {
+            (true, _) => (relevance[j], 0.0),
+            (false, Pool::Mean) => (combination.score(relevance[j], pooled[j] / steps), pooled[j] / steps),
+            (false, Pool::Maximum) => (combination.score(relevance[j], pooled[j]), pooled[j]),
+        };
+        let mut best = (0, f64::NEG_INFINITY, 0.0);
+        for (place, &j) in candidates.iter().enumerate() {
+            let (score, redundant) = value(j);
+            if score > best.1 || place == 0 {
+                best = (place, score, redundant);
+            }
+        }
+        let column = candidates.remove(best.0);
+        selected.push(MrmrFeature { feature: table.names()[column].clone(), column, score: best.1, redundancy: best.2 });
+        let added: Vec<f64> = candidates.par_iter().with_min_len(64).map(|&j| redundancy(j, column)).collect();
+        for (&j, r) in candidates.iter().zip(added) {
+            pooled[j] = if pool == Pool::Maximum { pooled[j].max(r) } else { pooled[j] + r };
+        }
+    }
+    MrmrRanking { relevance, selected }
+}

@@ -1,0 +1,164 @@
+//! Named columns of numbers.
+
+use crate::error::{Result, SelectionError};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Features of a cohort: one row a patient, one named column a feature. NaN is a missing value.
+///
+/// ```
+/// use alnm_selection::FeatureTable;
+/// use ndarray::array;
+/// let table = FeatureTable::new(vec!["a".into(), "b".into()], array![[1.0, 2.0], [3.0, 4.0]])?;
+/// assert_eq!(table.column("b")?.to_vec(), [2.0, 4.0]);
+/// # Ok::<(), alnm_selection::SelectionError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureTable {
+    names: Vec<String>,
+    values: Array2<f64>,
+}
+
+impl FeatureTable {
+    /// A table from names and a matrix of rows × columns.
+    ///
+    /// # Errors
+    /// [`SelectionError::Shape`] when names and columns differ in number, [`SelectionError::DuplicateName`].
+    pub fn new(names: Vec<String>, values: Array2<f64>) -> Result<Self> {
+        if names.len() != values.ncols() {
+            return Err(SelectionError::Shape { what: "names and columns", left: names.len(), right: values.ncols() });
+        }
+        let mut sorted: Vec<&String> = names.iter().collect();
+        sorted.sort_unstable();
+        if let Some(pair) = sorted.windows(2).find(|w| w[0] == w[1]) {
+            return Err(SelectionError::DuplicateName { name: pair[0].clone() });
+        }
+        Ok(Self { names, values })
+    }
+
+    /// A table from named columns.
+    ///
+    /// # Errors
+    /// [`SelectionError::Shape`] when the columns differ in length, [`SelectionError::DuplicateName`].
+    pub fn from_columns(columns: Vec<(String, Vec<f64>)>) -> Result<Self> {
+        let rows = columns.first().map_or(0, |c| c.1.len());
+        if let Some((_, c)) = columns.iter().find(|c| c.1.len() != rows) {
+            return Err(SelectionError::Shape { what: "rows of the columns", left: rows, right: c.len() });
+        }
+        let values = Array2::from_shape_fn((rows, columns.len()), |(i, j)| columns[j].1[i]);
+        Self::new(columns.into_iter().map(|c| c.0).collect(), values)
+    }
+
+    /// Names of the columns.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The values, rows × columns.
+    #[must_use]
+    pub fn values(&self) -> ArrayView2<'_, f64> {
+        self.values.view()
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.values.nrows()
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.values.ncols()
+    }
+
+    /// The column of the given name.
+    ///
+    /// # Errors
+    /// [`SelectionError::MissingColumn`].
+    pub fn column(&self, name: &str) -> Result<ArrayView1<'_, f64>> {
+        let index = self.names.iter().position(|n| n == name).ok_or_else(|| SelectionError::MissingColumn { name: name.to_owned() })?;
+        Ok(self.values.column(index))
+    }
+
+    /// The given columns, in the given order.
+    ///
+    /// # Errors
+    /// [`SelectionError::MissingColumn`] names the first that is absent.
+    pub fn select(&self, names: &[String]) -> Result<Self> {
+        let place: BTreeMap<&str, usize> = self.names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
+        let indices = names
+            .iter()
+            .map(|n| place.get(n.as_str()).copied().ok_or_else(|| SelectionError::MissingColumn { name: n.clone() }))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(self.select_columns(&indices))
+    }
+
+    /// The columns at the given positions.
+    ///
+    /// # Panics
+    /// When a position does not exist.
+    #[must_use]
+    pub fn select_columns(&self, indices: &[usize]) -> Self {
+        Self { names: indices.iter().map(|&i| self.names[i].clone()).collect(), values: self.values.select(Axis(1), indices) }
+    }
+
+    /// The given rows, in the given order.
+    ///
+    /// # Panics
+    /// When a row does not exist.
+    #[must_use]
+    pub fn select_rows(&self, rows: &[usize]) -> Self {
+        Self { names: self.names.clone(), values: self.values.select(Axis(0), rows) }
+    }
+
+    /// This table with the columns of another one to its right.
+    ///
+    /// # Errors
+    /// [`SelectionError::Shape`] when the rows differ in number, [`SelectionError::DuplicateName`].
+    pub fn beside(&self, other: &Self) -> Result<Self> {
+        if self.rows() != other.rows() {
+            return Err(SelectionError::Shape { what: "rows of the tables", left: self.rows(), right: other.rows() });
+        }
+        let values = Array2::from_shape_fn((self.rows(), self.columns() + other.columns()), |(i, j)| {
+            if j < self.columns() { self.values[[i, j]] } else { other.values[[i, j - self.columns()]] }
+        });
+        Self::new(self.names.iter().chain(&other.names).cloned().collect(), values)
+    }
+
+    /// Rows without a missing value.
+    #[must_use]
+    pub fn complete_rows(&self) -> Vec<usize> {
+        (0..self.rows()).filter(|&r| self.values.row(r).iter().all(|v| !v.is_nan())).collect()
+    }
+
+    /// Refuses a table with a value that is not finite.
+    ///
+    /// # Errors
+    /// [`SelectionError::NonFinite`] names the column and row of the first one.
+    pub fn require_finite(&self) -> Result<()> {
+        match self.values.indexed_iter().find(|(_, v)| !v.is_finite()) {
+            Some(((row, column), &value)) => Err(SelectionError::NonFinite { column: self.names[column].clone(), row, value }),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a number of labels that is not the number of rows.
+    ///
+    /// # Errors
+    /// [`SelectionError::Shape`].
+    pub fn require_rows(&self, labels: usize) -> Result<()> {
+        if labels == self.rows() {
+            Ok(())
+        } else {
+            Err(SelectionError::Shape { what: "labels and rows", left: labels, right: self.rows() })
+        }
+    }
+
+    /// The columns, each contiguous.
+    pub(crate) fn contiguous_columns(&self) -> Vec<Vec<f64>> {
+        self.values.columns().into_iter().map(|c| c.to_vec()).collect()
+    }
+}
