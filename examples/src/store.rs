@@ -1,0 +1,134 @@
+//! Finished work in the output folder, found again when its inputs and parameters are unchanged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A folder of finished items, one file an item.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Stored<T> {
+    fingerprint: String,
+    value: T,
+}
+
+#[derive(Serialize)]
+struct Storing<'a, T> {
+    fingerprint: &'a str,
+    value: &'a T,
+}
+
+impl Store {
+    /// The store of a step.
+    ///
+    /// # Errors
+    /// When the folder cannot be created.
+    pub fn open(out: &Path, step: &str) -> Result<Self> {
+        let folder = out.join("steps").join(step);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        Ok(Self { folder })
+    }
+
+    /// The path of a file of the step that is not an item.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The item, computed when it is not stored with this fingerprint.
+    ///
+    /// # Errors
+    /// What `compute` returns, and when the item cannot be written.
+    pub fn item<T: Serialize + DeserializeOwned>(&self, key: &str, fingerprint: &str, compute: impl FnOnce() -> Result<T>) -> Result<T> {
+        let path = self.folder.join(format!("{key}.json"));
+        if let Some(value) = stored(&path, fingerprint) {
+            return Ok(value);
+        }
+        let value = compute()?;
+        let text = serde_json::to_string(&Storing { fingerprint, value: &value })?;
+        write_atomically(&path, text.as_bytes())?;
+        Ok(value)
+    }
+}
+
+/// The stored value; `None` where there is none, it is damaged, or it was made from something else.
+fn stored<T: DeserializeOwned>(path: &Path, fingerprint: &str) -> Option<T> {
+    let stored: Stored<T> = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    (stored.fingerprint == fingerprint).then_some(stored.value)
+}
+
+/// Writes a file so that it appears complete or not at all.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    fs::write(&partial, contents).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A name for inputs and parameters: SHA-256 over the parts, in hexadecimal.
+#[derive(Default)]
+pub struct Fingerprint(Sha256);
+
+impl Fingerprint {
+    /// Adds parameters.
+    ///
+    /// # Errors
+    /// When they cannot be written as JSON.
+    pub fn parameters(mut self, parameters: &impl Serialize) -> Result<Self> {
+        self.0.update(serde_json::to_vec(parameters)?);
+        self.0.update([0]);
+        Ok(self)
+    }
+
+    /// Adds the contents of a file, or of all files of a folder in order of their names.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn files(mut self, path: &Path) -> Result<Self> {
+        if !path.is_dir() {
+            self.0.update(fs::read(path).with_context(|| format!("cannot read {}", path.display()))?);
+            return Ok(self);
+        }
+        let mut files: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        files.sort();
+        files.iter().try_fold(self, |fingerprint, file| fingerprint.files(file))
+    }
+
+    /// The fingerprint.
+    pub fn finish(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_computed_once_for_a_fingerprint_and_again_when_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), "numbers").unwrap();
+        let mut computed = 0;
+        let mut get = |fingerprint: &str| {
+            store.item("one", fingerprint, || {
+                computed += 1;
+                Ok(vec![0.1, computed as f64])
+            })
+        };
+        assert_eq!(get("a").unwrap(), [0.1, 1.0]);
+        assert_eq!(get("a").unwrap(), [0.1, 1.0]);
+        assert_eq!(get("b").unwrap(), [0.1, 2.0]);
+        fs::write(store.file("one.json"), "{\"fingerprint\":\"b\",\"val").unwrap();
+        assert_eq!(get("b").unwrap(), [0.1, 3.0]);
+    }
+}

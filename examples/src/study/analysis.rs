@@ -1,0 +1,335 @@
+//! Tables, the ten models and their evaluation.
+
+use alnm_models::gradient_boosting::{BoostingParams, FeatureImportance, GradientBoosting, ImportanceKind};
+use alnm_models::model_set::{ModelPerformance, ModelSet, ModelSpecification, performance, ten_models};
+use alnm_models::saved_model::{RiskModel, Variable};
+use alnm_models::subset_search::{SubsetSearch, incremental_subsets};
+use alnm_models::univariate_table::{UnivariateOddsRatio, UnivariateRequest, univariate_odds_ratios};
+use alnm_models::{LogisticModel, LogisticParams};
+use alnm_selection::folds::{FoldOrder, Folds};
+use alnm_selection::{FeatureTable, Labels};
+use alnm_stats::bootstrap::Resampling;
+use alnm_stats::calibration::{CalibrationCurve, HosmerLemeshow, Recalibration, hosmer_lemeshow, loess_curve, recalibrate};
+use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
+use alnm_stats::loess::LoessParams;
+use alnm_stats::optimism::{OptimismCorrected, Stratification, validate};
+use alnm_stats::roc::{Direction, RocCurve};
+use alnm_stats::t_test::GroupVariance;
+use alnm_stats::table_one::{TableOne, TableRules, Variable as TableVariable};
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Study;
+use super::scores::{DL_SCORE, RAD_SCORE, ScoreInputs, Scores};
+use crate::cohort::{Cohort, Patient, Subtype};
+use crate::progress::{Step, check_interrupt};
+use crate::store::{Fingerprint, Store};
+
+/// Confidence level of every interval.
+pub const LEVEL: f64 = 0.95;
+/// Folds of every cross-validation.
+const FOLDS: usize = 10;
+/// Groups of the Hosmer-Lemeshow test.
+const RISK_GROUPS: usize = 10;
+/// The name of the model that holds everything.
+pub const INTEGRATED: &str = "Integrated";
+const CLINICAL: [&str; 3] = ["age", "MTD", "SAD_ALN"];
+const SII: &str = "SII";
+
+/// Numeric variables with their unit and how many units an odds ratio of Table 2 refers to: MTD and SAD_ALN stand there per
+/// millimetre.
+const VARIABLES: [(&str, &str, f64); 10] = [
+    ("age", "years", 1.0),
+    ("MTD", "cm", 0.1),
+    ("SAD_ALN", "cm", 0.1),
+    ("NLR", "", 1.0),
+    ("PLR", "", 1.0),
+    ("MLR", "", 1.0),
+    ("WLR", "", 1.0),
+    (SII, "10^9/L", 1.0),
+    (RAD_SCORE, "", 1.0),
+    (DL_SCORE, "", 1.0),
+];
+
+/// Calibration of a model in a cohort; parts that are undefined there are absent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The Hosmer-Lemeshow test with its groups.
+    pub hosmer_lemeshow: Option<HosmerLemeshow>,
+    /// The smooth curve.
+    pub curve: Option<CalibrationCurve>,
+    /// Intercept and slope.
+    pub recalibration: Option<Recalibration>,
+}
+
+/// The ten models in one cohort.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Name of the cohort.
+    pub cohort: String,
+    /// The outcomes.
+    pub labels: Labels,
+    /// One entry a model.
+    pub performances: Vec<ModelPerformance>,
+    /// One entry a model.
+    pub calibrations: Vec<Calibration>,
+    /// One entry a model.
+    pub decision_curves: Vec<DecisionCurve>,
+}
+
+/// Everything that the study reports.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Results {
+    /// Table 1, training centre.
+    pub table_one: TableOne,
+    /// Table 2.
+    pub odds_ratios: Vec<UnivariateOddsRatio>,
+    /// Figure 4 A.
+    pub importances: Vec<FeatureImportance>,
+    /// Figure 4 B.
+    pub subsets: SubsetSearch,
+    /// The ten models fitted on the training centre.
+    pub models: ModelSet,
+    /// Training: the models on the patients they were fitted to.
+    pub training: Evaluation,
+    /// The training centre with selection, scores and models fitted without the judged patients.
+    pub cross_fitted: Evaluation,
+    /// AUC of every model corrected for the optimism of the regression by the bootstrap, the scores held fixed.
+    pub corrected_auc: Vec<OptimismCorrected>,
+    /// Every validation centre.
+    pub validation: Vec<Evaluation>,
+    /// The integrated model to hand on.
+    pub model: RiskModel,
+}
+
+/// Rows of the cohort's table that belong to the centres.
+pub fn rows_of(cohort: &Cohort, centres: &[&String]) -> Vec<usize> {
+    (0..cohort.patients.len()).filter(|&row| centres.contains(&&cohort.patients[row].centre)).collect()
+}
+
+/// Outcomes of the rows.
+pub fn labels_of(cohort: &Cohort, rows: &[usize]) -> Labels {
+    Labels::new(rows.iter().map(|&row| cohort.patients[row].alnm).collect())
+}
+
+/// Clinical variables and blood indices of all patients.
+fn clinical_table(cohort: &Cohort) -> Result<FeatureTable> {
+    let column = |name: &str, value: fn(&Patient) -> f64| (name.to_owned(), cohort.patients.iter().map(value).collect());
+    Ok(FeatureTable::from_columns(vec![
+        column("age", |p| p.age_years),
+        column("MTD", |p| p.mtd_cm),
+        column("SAD_ALN", |p| p.sad_aln_cm),
+        column("NLR", |p| p.blood.nlr()),
+        column("PLR", |p| p.blood.plr()),
+        column("MLR", |p| p.blood.mlr()),
+        column("WLR", |p| p.blood.wlr()),
+        column(SII, |p| p.blood.sii()),
+    ])?)
+}
+
+impl Study {
+    /// Tables 1 and 2, importance and incremental subsets, the ten models, and their evaluation in every cohort; beside the
+    /// training figures stand cross-fitted ones.
+    ///
+    /// # Errors
+    /// What a model or a statistic goes wrong with.
+    pub fn analysis(&mut self, cohort: &Cohort, inputs: &ScoreInputs, scores: &Scores) -> Result<Results> {
+        let clinical = clinical_table(cohort)?;
+        let training_rows = rows_of(cohort, &[&cohort.description.training_centre]);
+        let labels = labels_of(cohort, &training_rows);
+        let table = clinical.beside(&scores.table(&inputs.radiomic, &inputs.deep)?)?;
+        let training = table.select_rows(&training_rows);
+        let specifications = ten_models(&CLINICAL, SII, RAD_SCORE, DL_SCORE);
+        let params = LogisticParams::default();
+        let order = FoldOrder::Shuffled { seed: self.settings.seed };
+        let folds = Folds::stratified(&labels, FOLDS, order)?;
+
+        let step = Step::begin("tables, importance, ten models", 5);
+        let table_one = table_one(cohort, &training_rows, &training, &labels)?;
+        let odds_ratios = univariate_odds_ratios(&training, &labels, &requests(), &params)?;
+        step.advance();
+        let names: Vec<String> = VARIABLES.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
+        step.advance();
+        let ranked = boosting.ranked_features(ImportanceKind::Gain);
+        let subsets = incremental_subsets(&training, &labels, &ranked, &folds, &params)?;
+        step.advance();
+        let models = ModelSet::fit(&specifications, &training, &labels, &params)?;
+        let in_training = evaluation("training", &models, &training, &labels)?;
+        step.advance();
+        let validation = cohort
+            .description
+            .validation_centres
+            .iter()
+            .map(|centre| {
+                let rows = rows_of(cohort, &[centre]);
+                evaluation(centre, &models, &table.select_rows(&rows), &labels_of(cohort, &rows))
+            })
+            .collect::<Result<_>>()?;
+        step.finish(&mut self.costs);
+
+        let cross_fitted = self.cross_fitted(cohort, inputs, &clinical, &training_rows, &models, &folds)?;
+        let step = Step::begin("bootstrap of the models", specifications.len());
+        let resampling = Resampling { resamples: self.settings.resamples, seed: self.settings.seed };
+        let corrected_auc = specifications
+            .iter()
+            .map(|specification| {
+                step.advance();
+                corrected_auc(&training.select(&specification.variables)?, &labels, resampling, &params)
+            })
+            .collect::<Result<_>>()?;
+        step.finish(&mut self.costs);
+        let model = saved_model(&models, &training, cohort, &labels)?;
+        Ok(Results {
+            table_one,
+            odds_ratios,
+            importances: boosting.importances(),
+            subsets,
+            models,
+            training: in_training,
+            cross_fitted,
+            corrected_auc,
+            validation,
+            model,
+        })
+    }
+
+    /// Every fold's patients judged by selections, scores and models that were fitted without them.
+    fn cross_fitted(
+        &mut self,
+        cohort: &Cohort,
+        inputs: &ScoreInputs,
+        clinical: &FeatureTable,
+        rows: &[usize],
+        models: &ModelSet,
+        folds: &Folds,
+    ) -> Result<Evaluation> {
+        let step = Step::begin("cross-fitting", folds.count());
+        let store = Store::open(&self.settings.out, "cross_fitting")?;
+        let labels = labels_of(cohort, rows);
+        let of_fold = |fold: usize| -> Result<Vec<Vec<f64>>> {
+            check_interrupt()?;
+            let pick = |positions: Vec<usize>| -> Vec<usize> { positions.into_iter().map(|position| rows[position]).collect() };
+            let (training, held_out) = (pick(folds.training_rows(fold)), pick(folds.test_rows(fold)));
+            let training_labels = labels_of(cohort, &training);
+            let scores = inputs.fit(&training, &training_labels)?;
+            let table = clinical.beside(&scores.table(&inputs.radiomic, &inputs.deep)?)?;
+            models
+                .models
+                .iter()
+                .map(|model| {
+                    let columns = table.select(&model.specification.variables)?;
+                    let fitted = LogisticModel::fit(&columns.select_rows(&training), &training_labels, &LogisticParams::default())?;
+                    Ok(fitted.predict(&columns.select_rows(&held_out))?)
+                })
+                .collect()
+        };
+        let inputs_name = Fingerprint::default()
+            .parameters(&(&inputs.radiomic_pipeline, &inputs.deep_pipeline, folds.assignment(), &labels))?
+            .parameters(&(bits(&inputs.radiomic), bits(&inputs.deep), bits(clinical)))?
+            .finish();
+        let parts: Vec<Vec<Vec<f64>>> = (0..folds.count())
+            .into_par_iter()
+            .map(|fold| {
+                let part = store.item(&format!("fold_{fold}"), &inputs_name, || of_fold(fold));
+                step.advance();
+                part.with_context(|| format!("cross-fitting, fold {}", fold + 1))
+            })
+            .collect::<Result<_>>()?;
+        let performances = models
+            .models
+            .iter()
+            .enumerate()
+            .map(|(index, model)| {
+                let mut risks = vec![f64::NAN; rows.len()];
+                for (fold, part) in parts.iter().enumerate() {
+                    folds.test_rows(fold).into_iter().zip(&part[index]).for_each(|(row, &risk)| risks[row] = risk);
+                }
+                Ok(performance(model, "training, cross-fitted", &labels, risks, LEVEL)?)
+            })
+            .collect::<Result<_>>()?;
+        step.finish(&mut self.costs);
+        finish_evaluation("training, cross-fitted", labels, performances)
+    }
+}
+
+fn bits(table: &FeatureTable) -> Vec<u64> {
+    table.values().iter().map(|value| value.to_bits()).collect()
+}
+
+fn requests() -> Vec<UnivariateRequest> {
+    VARIABLES.iter().map(|&(name, unit, per)| UnivariateRequest { variable: Variable::new(name, unit), per }).collect()
+}
+
+fn table_one(cohort: &Cohort, rows: &[usize], training: &FeatureTable, labels: &Labels) -> Result<TableOne> {
+    let patients: Vec<&Patient> = rows.iter().map(|&row| &cohort.patients[row]).collect();
+    let numeric = |&(name, unit, _): &(&str, &str, f64)| -> Result<TableVariable> {
+        Ok(TableVariable::continuous(name, unit, training.column(name)?.to_vec()))
+    };
+    let marker = |name: &str, value: fn(&Patient) -> bool| {
+        TableVariable::categorical(name, &["-", "+"], patients.iter().map(|p| Some(usize::from(value(p)))).collect())
+    };
+    let code = |subtype: Subtype| Subtype::ALL.iter().position(|other| *other == subtype);
+    let mut variables = VARIABLES[..3].iter().map(numeric).collect::<Result<Vec<_>>>()?;
+    variables.extend([
+        marker("PR", |p| p.markers.pr),
+        marker("ER", |p| p.markers.er),
+        marker("HER2", |p| p.markers.her2),
+        marker("Ki-67", |p| p.markers.ki67),
+        TableVariable::categorical("subtype", &Subtype::ALL.map(Subtype::name), patients.iter().map(|p| code(p.subtype)).collect()),
+    ]);
+    for variable in &VARIABLES[3..] {
+        variables.push(numeric(variable)?);
+    }
+    let rules = TableRules { variances: GroupVariance::Welch, ..TableRules::default() };
+    Ok(TableOne::new(labels, &variables, &rules)?)
+}
+
+fn evaluation(cohort: &str, models: &ModelSet, table: &FeatureTable, labels: &Labels) -> Result<Evaluation> {
+    finish_evaluation(cohort, labels.clone(), models.evaluate(cohort, table, labels, LEVEL)?)
+}
+
+fn finish_evaluation(cohort: &str, labels: Labels, performances: Vec<ModelPerformance>) -> Result<Evaluation> {
+    let calibrations = performances
+        .par_iter()
+        .map(|performance| Calibration {
+            hosmer_lemeshow: hosmer_lemeshow(&labels, &performance.risks, RISK_GROUPS).ok(),
+            curve: loess_curve(&labels, &performance.risks, LoessParams::default()).ok(),
+            recalibration: recalibrate(&labels, &performance.risks, LEVEL).ok(),
+        })
+        .collect();
+    let thresholds = even_thresholds(100);
+    let decision_curves =
+        performances.iter().map(|performance| Ok(DecisionCurve::new(&labels, &performance.risks, &thresholds)?)).collect::<Result<_>>()?;
+    Ok(Evaluation { cohort: cohort.to_owned(), labels, performances, calibrations, decision_curves })
+}
+
+fn corrected_auc(table: &FeatureTable, labels: &Labels, resampling: Resampling, params: &LogisticParams) -> Result<OptimismCorrected> {
+    let auc = |model: &LogisticModel, rows: &[usize]| {
+        let risks = model.predict(&table.select_rows(rows)).ok()?;
+        Some(RocCurve::new(&labels.select(rows), &risks, Direction::HigherIsPositive).ok()?.auc())
+    };
+    let fit = |rows: &[usize]| LogisticModel::fit(&table.select_rows(rows), &labels.select(rows), params).ok();
+    let measure = |model: &LogisticModel, rows: &[usize]| vec![auc(model, rows).unwrap_or(f64::NAN)];
+    let measures = validate(labels, Stratification::ByOutcome, resampling, fit, measure)?;
+    measures.into_iter().next().context("one measure was asked for")
+}
+
+fn saved_model(models: &ModelSet, training: &FeatureTable, cohort: &Cohort, labels: &Labels) -> Result<RiskModel> {
+    let fitted = models.model(INTEGRATED)?;
+    let variables: Vec<Variable> = VARIABLES
+        .iter()
+        .filter(|(name, ..)| fitted.specification.variables.iter().any(|variable| variable == name))
+        .map(|&(name, unit, _)| Variable::new(name, unit))
+        .collect();
+    let trained_on = format!("{}, {}", cohort.description.name, cohort.description.training_centre);
+    let mut model = RiskModel::new(INTEGRATED, &fitted.model, &variables, training, &trained_on)?;
+    model.add_youden_cutoff("Youden, training", labels, &fitted.model.fitted)?;
+    Ok(model)
+}
+
+/// Position of a model among the ten.
+pub fn position(specifications: &[ModelSpecification], name: &str) -> Option<usize> {
+    specifications.iter().position(|specification| specification.name == name)
+}

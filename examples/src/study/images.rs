@@ -1,0 +1,194 @@
+//! From images to numbers: N4, 1 mm, 926 features of each outline, and the crop for the network.
+
+use alnm_imaging::n4::N4Params;
+use alnm_imaging::otsu::otsu_mask;
+use alnm_imaging::resample::{Interpolator, RoiResampling, resample_roi};
+use alnm_imaging::section::{Section, resize_bilinear};
+use alnm_imaging::{Image, LabelMap, Volume};
+use alnm_radiomics::{Extractor, Parameters};
+use alnm_selection::FeatureTable;
+use alnm_selection::agreement_filter::{AgreementFilter, FeatureAgreement};
+use anyhow::{Context, Result, ensure};
+use ndarray::Array2;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Study;
+use crate::cohort::{Cohort, Patient};
+use crate::progress::{Step, check_interrupt};
+use crate::store::{Fingerprint, Store};
+
+/// The parameter file of the 926 features, in PyRadiomics' format.
+pub const PARAMETERS_926: &str = include_str!("../../params_926.yaml");
+/// Bins of Otsu's threshold, as in SimpleITK's N4 example.
+const OTSU_BINS: usize = 200;
+/// Millimetres kept around the tumour on the crop.
+const CROP_MARGIN: usize = 3;
+/// Percentiles of a crop that become 0 and 1.
+const CROP_RANGE: [f64; 2] = [0.01, 0.99];
+
+/// Everything that is computed from one patient's images.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PatientImages {
+    /// Names of the features.
+    pub names: Vec<String>,
+    /// Features of the first reader's outline; `None` where a feature is not defined.
+    pub features: Vec<Option<f64>>,
+    /// Features of the second reader's outline, where there is one.
+    pub second_reader: Option<Vec<Option<f64>>>,
+    /// The crop, row by row, in [0, 1].
+    pub crop: Vec<f32>,
+    /// Iterations of N4.
+    pub n4_iterations: usize,
+    /// What the extraction had to say.
+    pub warnings: Vec<String>,
+}
+
+/// The images of a cohort as numbers.
+pub struct CohortImages {
+    /// 926 features of the first reader, in the order of the patients.
+    pub features: FeatureTable,
+    /// Rows of the patients with two readers, and the features of both.
+    pub readers: [FeatureTable; 2],
+    /// The crops.
+    pub crops: Vec<Array2<f32>>,
+    /// Features that are undefined for some patient and therefore left out, with the number of such patients.
+    pub undefined: Vec<(String, usize)>,
+}
+
+#[derive(Serialize)]
+struct ImageParameters<'a> {
+    n4: &'a N4Params,
+    radiomics: &'a str,
+    crop: (usize, usize, [f64; 2]),
+    phase: usize,
+    label: u32,
+}
+
+impl Study {
+    /// N4 bias field correction, resampling to 1 mm, 926 features of every outline and the crop of the largest section, patient by
+    /// patient; finished patients are kept.
+    ///
+    /// # Errors
+    /// What a patient's images or features went wrong with.
+    pub fn images(&mut self, cohort: &Cohort) -> Result<CohortImages> {
+        let store = Store::open(&self.settings.out, "images")?;
+        let side = self.settings.backbone_size.side();
+        let n4 = N4Params { shrink: 2, ..N4Params::default() };
+        let parameters = ImageParameters {
+            n4: &n4,
+            radiomics: PARAMETERS_926,
+            crop: (side, CROP_MARGIN, CROP_RANGE),
+            phase: cohort.description.phase,
+            label: cohort.description.label,
+        };
+        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?)?;
+        let step = Step::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
+        let patients: Vec<PatientImages> = cohort
+            .patients
+            .par_iter()
+            .map(|patient| {
+                check_interrupt()?;
+                let mut fingerprint = Fingerprint::default().parameters(&parameters)?;
+                for path in [&patient.image, &patient.mask].into_iter().chain(&patient.mask_reader2) {
+                    fingerprint = fingerprint.files(&cohort.folder.join(path))?;
+                }
+                let images = store.item(&patient.id, &fingerprint.finish(), || analyse(cohort, patient, &n4, &extractor, side));
+                step.advance();
+                images.with_context(|| format!("images of patient {}", patient.id))
+            })
+            .collect::<Result<_>>()?;
+        step.finish(&mut self.costs);
+        CohortImages::collect(&patients, side)
+    }
+}
+
+fn analyse(cohort: &Cohort, patient: &Patient, n4: &N4Params, extractor: &Extractor, side: usize) -> Result<PatientImages> {
+    let label = cohort.description.label;
+    let image: Volume<f32> = cohort.image(patient)?.cast();
+    let n4 = n4.clone().check()?.correct(&image, Some(&otsu_mask(&image, OTSU_BINS)?))?;
+    let n4_iterations = n4.iterations();
+    let corrected = Image::F32(n4.corrected);
+    let mask = cohort.mask(&patient.mask)?;
+    let extraction = extractor.execute(&corrected, &mask, label)?;
+    let second_reader = match &patient.mask_reader2 {
+        None => None,
+        Some(path) => {
+            let second = extractor.execute(&corrected, &cohort.mask(path)?, label)?;
+            Some(second.features.iter().map(|feature| defined(feature.value)).collect())
+        }
+    };
+    Ok(PatientImages {
+        names: extraction.features.iter().map(|feature| feature.id.to_string()).collect(),
+        features: extraction.features.iter().map(|feature| defined(feature.value)).collect(),
+        second_reader,
+        crop: crop(&corrected, &mask, label, side)?.into_raw_vec_and_offset().0,
+        n4_iterations,
+        warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
+    })
+}
+
+fn defined(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+/// The rectangle around the largest axial cross-section at 1 mm, with its grey values from the 1st to the 99th percentile brought to
+/// [0, 1], resized by linear interpolation.
+fn crop(image: &Image, mask: &LabelMap, label: u32, side: usize) -> Result<Array2<f32>> {
+    let params = RoiResampling { interpolator: Interpolator::BSpline, ..RoiResampling::to_spacing([1.0; 3]) };
+    let resampled = resample_roi(image, mask, label, &params)?;
+    let volume: Volume<f32> = resampled.image.cast();
+    let section = Section::largest(&resampled.mask, label)?.with_margin(CROP_MARGIN, volume.geometry().size());
+    let mut pixels = section.of(&volume)?;
+    let mut sorted: Vec<f32> = pixels.iter().copied().collect();
+    sorted.sort_by(f32::total_cmp);
+    let [low, high] = CROP_RANGE.map(|share| sorted[(share * (sorted.len() - 1) as f64).round() as usize]);
+    ensure!(high > low, "the section of the tumour has one grey value only");
+    pixels.mapv_inplace(|value| ((value - low) / (high - low)).clamp(0.0, 1.0));
+    Ok(resize_bilinear(&pixels, side, side)?)
+}
+
+impl CohortImages {
+    fn collect(patients: &[PatientImages], side: usize) -> Result<Self> {
+        let names = &patients.first().context("the cohort has no patients")?.names;
+        let defined: Vec<usize> = (0..names.len())
+            .filter(|&column| {
+                let seconds = patients.iter().filter_map(|patient| patient.second_reader.as_ref());
+                patients.iter().map(|patient| &patient.features).chain(seconds).all(|features| features[column].is_some())
+            })
+            .collect();
+        let undefined = (0..names.len())
+            .filter(|column| !defined.contains(column))
+            .map(|column| (names[column].clone(), patients.iter().filter(|patient| patient.features[column].is_none()).count()))
+            .collect();
+        let table = |rows: &[&Vec<Option<f64>>]| {
+            let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, column)| rows[row][defined[column]].unwrap_or(f64::NAN));
+            FeatureTable::new(defined.iter().map(|&column| names[column].clone()).collect(), values)
+        };
+        let twice: Vec<(&Vec<Option<f64>>, &Vec<Option<f64>>)> =
+            patients.iter().filter_map(|patient| Some((&patient.features, patient.second_reader.as_ref()?))).collect();
+        let crops =
+            patients.iter().map(|patient| Ok(Array2::from_shape_vec((side, side), patient.crop.clone())?)).collect::<Result<_>>()?;
+        Ok(Self {
+            features: table(&patients.iter().map(|patient| &patient.features).collect::<Vec<_>>())?,
+            readers: [
+                table(&twice.iter().map(|pair| pair.0).collect::<Vec<_>>())?,
+                table(&twice.iter().map(|pair| pair.1).collect::<Vec<_>>())?,
+            ],
+            crops,
+            undefined,
+        })
+    }
+
+    /// Agreement of the two readers, feature by feature; `None` without patients that two readers outlined.
+    ///
+    /// # Errors
+    /// When the intraclass correlation cannot be computed.
+    pub fn agreement(&self) -> Result<Option<Vec<FeatureAgreement>>> {
+        let [first, second] = &self.readers;
+        if first.rows() < 2 {
+            return Ok(None);
+        }
+        Ok(Some(AgreementFilter::default().assess(&[first, second])?))
+    }
+}

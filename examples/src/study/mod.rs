@@ -1,0 +1,132 @@
+//! The steps of the study, each a call into the crate that owns it.
+
+pub mod analysis;
+pub mod deep;
+pub mod images;
+pub mod scores;
+
+use std::path::PathBuf;
+
+use alnm_deep::Backbone;
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::cohort::{self, Cohort, CohortProblems};
+use crate::progress::{Step, StepCost};
+use crate::simulation::Simulation;
+
+/// How large the network and its images are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum BackboneSize {
+    /// ResNet50 on images of 224 × 224 pixels, as in the study.
+    Full,
+    /// ResNet18 on images of 64 × 64 pixels, for a quick look.
+    Tiny,
+}
+
+impl BackboneSize {
+    /// The network.
+    pub fn backbone(self) -> Backbone {
+        match self {
+            Self::Full => Backbone::ResNet50,
+            Self::Tiny => Backbone::ResNet18,
+        }
+    }
+
+    /// Side of its images in pixels.
+    pub fn side(self) -> usize {
+        match self {
+            Self::Full => 224,
+            Self::Tiny => 64,
+        }
+    }
+}
+
+/// What a run of the study is asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct StudySettings {
+    /// The cohort folder; a simulated cohort where absent.
+    pub cohort: Option<PathBuf>,
+    /// Patients of the simulated cohort in all; the published number where absent.
+    pub patients: Option<usize>,
+    /// Where results go.
+    pub out: PathBuf,
+    /// Weights to start from.
+    pub weights: Option<PathBuf>,
+    /// Passes of fine-tuning.
+    pub epochs: usize,
+    /// Network and image size.
+    pub backbone_size: BackboneSize,
+    /// Bootstrap resamples of the optimism correction.
+    pub resamples: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// A run of the study.
+pub struct Study {
+    /// What was asked for.
+    pub settings: StudySettings,
+    /// What the steps cost.
+    pub costs: Vec<StepCost>,
+}
+
+impl Study {
+    /// A run with these settings.
+    pub fn new(settings: StudySettings) -> Self {
+        Self { settings, costs: Vec::new() }
+    }
+
+    /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. All files are opened and
+    /// all problems reported at once.
+    ///
+    /// # Errors
+    /// [`CohortProblems`], or when the simulated cohort cannot be written or was changed.
+    pub fn cohort(&mut self) -> Result<Cohort> {
+        let folder = match &self.settings.cohort {
+            Some(folder) => folder.clone(),
+            None => {
+                let folder = self.settings.out.join("cohort");
+                let (simulation, patients) = self.simulation()?;
+                let step = Step::begin("simulated cohort", patients);
+                simulation.write(&folder, &|| step.advance())?;
+                step.finish(&mut self.costs);
+                folder
+            }
+        };
+        let cohort = cohort::load(&folder)?;
+        let patients: Vec<_> = cohort.patients.iter().collect();
+        let step = Step::begin("files of the cohort", patients.len());
+        let checks = cohort::check_files(&cohort, &patients, &|| step.advance());
+        step.finish(&mut self.costs);
+        let problems: Vec<_> = checks.into_iter().flat_map(|check| check.problems).collect();
+        if problems.is_empty() { Ok(cohort) } else { Err(CohortProblems { folder, problems }.into()) }
+    }
+
+    fn simulation(&self) -> Result<(Simulation, usize)> {
+        match self.settings.patients {
+            None => Ok((Simulation::published(self.settings.seed), 333)),
+            Some(patients) => Ok((Simulation::reduced(patients, self.settings.seed)?, patients)),
+        }
+    }
+
+    /// Creates the output folder; results of another cohort in it are not overwritten.
+    ///
+    /// # Errors
+    /// When the folder holds results of other settings, or cannot be created.
+    pub fn claim_output(&self) -> Result<()> {
+        let out = &self.settings.out;
+        std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+        let path = out.join("settings.json");
+        let settings = serde_json::to_string_pretty(&self.settings)?;
+        if let Ok(earlier) = std::fs::read_to_string(&path) {
+            ensure!(
+                earlier == settings,
+                "{} holds results of other settings (settings.json); name another folder with --out, or remove it",
+                out.display()
+            );
+        }
+        crate::store::write_atomically(&path, settings.as_bytes())
+    }
+}

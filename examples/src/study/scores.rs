@@ -1,0 +1,135 @@
+//! Selection of features and the two scores, learned on the training centre.
+
+use alnm_selection::correlation_filter::CorrelationRule;
+use alnm_selection::folds::FoldOrder;
+use alnm_selection::mrmr::{ContinuousCorrelation, MrmrVariant};
+use alnm_selection::univariate::UnivariateScreen;
+use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, Step as SelectionStep};
+use alnm_stats::correlation::Correlation;
+use anyhow::{Context, Result, ensure};
+
+use super::Study;
+use super::deep::DeepFeatures;
+use super::images::CohortImages;
+use crate::cohort::Cohort;
+use crate::progress::{Step, check_interrupt};
+
+/// Name of the radiomic score.
+pub const RAD_SCORE: &str = "RadScore";
+/// Name of the deep score.
+pub const DL_SCORE: &str = "DLScore";
+/// |r| above which one of two features goes.
+const CORRELATION_CUTOFF: f64 = 0.60;
+/// Features that mRMR hands to the LASSO at most.
+const MRMR_FEATURES: usize = 20;
+
+/// Features of the two kinds with the selections to be fitted to them.
+pub struct ScoreInputs {
+    /// Radiomic features of all patients.
+    pub radiomic: FeatureTable,
+    /// Deep features of all patients.
+    pub deep: FeatureTable,
+    /// Selection of the radiomic features.
+    pub radiomic_pipeline: Pipeline,
+    /// Selection of the deep features.
+    pub deep_pipeline: Pipeline,
+    /// Features that both readers agree on, and all that were compared.
+    pub reliable: Option<(usize, usize)>,
+}
+
+/// The fitted selections.
+pub struct Scores {
+    /// Of the radiomic features.
+    pub radiomic: FittedPipeline,
+    /// Of the deep features.
+    pub deep: FittedPipeline,
+}
+
+impl Scores {
+    /// Both scores of every row as columns.
+    ///
+    /// # Errors
+    /// When a selected feature is missing.
+    pub fn table(&self, radiomic: &FeatureTable, deep: &FeatureTable) -> Result<FeatureTable> {
+        let columns = vec![(RAD_SCORE.to_owned(), self.radiomic.score(radiomic)?), (DL_SCORE.to_owned(), self.deep.score(deep)?)];
+        Ok(FeatureTable::from_columns(columns)?)
+    }
+}
+
+/// The study's selection: zero variance, t or Mann-Whitney test, |r| > 0.60, mRMR, LASSO with ten-fold cross-validation.
+///
+/// The source does not say which mRMR; that of the R package mRMRe (continuous mutual information from Pearson's r) is taken.
+fn selection(score: &str, seed: u64) -> Pipeline {
+    let variant = MrmrVariant::ContinuousMutualInformation { correlation: ContinuousCorrelation::Pearson };
+    Pipeline::new(score)
+        .then(SelectionStep::ZeroVariance)
+        .then(SelectionStep::Univariate(UnivariateScreen::default()))
+        .then(SelectionStep::CorrelationFilter {
+            correlation: Correlation::Pearson,
+            cutoff: CORRELATION_CUTOFF,
+            rule: CorrelationRule::Ranked,
+        })
+        .then(SelectionStep::Mrmr { variant, count: MRMR_FEATURES })
+        .then(SelectionStep::lasso(FoldOrder::Shuffled { seed }))
+}
+
+impl ScoreInputs {
+    /// Both feature tables, the radiomic one cut to the features that two readers agree on (ICC > 0.75).
+    ///
+    /// The agreement is computed from both readers' outlines of training patients and looks at no outcome.
+    ///
+    /// # Errors
+    /// When no feature is reliable.
+    pub fn new(images: &CohortImages, deep: &DeepFeatures, seed: u64) -> Result<Self> {
+        let mut radiomic = images.features.clone();
+        let mut reliable = None;
+        if let Some(agreement) = images.agreement()? {
+            let kept: Vec<String> = agreement.iter().filter(|feature| feature.reliable).map(|feature| feature.feature.clone()).collect();
+            ensure!(!kept.is_empty(), "no radiomic feature has an ICC above 0.75 between the two readers");
+            reliable = Some((kept.len(), agreement.len()));
+            radiomic = radiomic.select(&kept)?;
+        }
+        Ok(Self {
+            radiomic,
+            deep: deep.table()?,
+            radiomic_pipeline: selection(RAD_SCORE, seed),
+            deep_pipeline: selection(DL_SCORE, seed),
+            reliable,
+        })
+    }
+
+    /// Fits both selections to the given rows and nothing else.
+    ///
+    /// # Errors
+    /// When a selection leaves no feature.
+    pub fn fit(&self, rows: &[usize], labels: &Labels) -> Result<Scores> {
+        let fit = |pipeline: &Pipeline, table: &FeatureTable| -> Result<FittedPipeline> {
+            let fitted = pipeline.fit(&table.select_rows(rows), labels).with_context(|| format!("selection for the {}", pipeline.score))?;
+            let is_empty = fitted.signature.as_ref().is_none_or(|signature| signature.weights.is_empty());
+            ensure!(
+                !is_empty,
+                "the LASSO leaves no feature for the {}: the features carry too little in {} patients",
+                pipeline.score,
+                rows.len()
+            );
+            Ok(fitted)
+        };
+        Ok(Scores { radiomic: fit(&self.radiomic_pipeline, &self.radiomic)?, deep: fit(&self.deep_pipeline, &self.deep)? })
+    }
+}
+
+impl Study {
+    /// RadScore and DLScore, selected and fitted on the training centre.
+    ///
+    /// # Errors
+    /// When a selection leaves no feature.
+    pub fn scores(&mut self, cohort: &Cohort, inputs: &ScoreInputs) -> Result<Scores> {
+        check_interrupt()?;
+        let step = Step::begin("selection and scores", 1);
+        let rows = super::analysis::rows_of(cohort, &[&cohort.description.training_centre]);
+        let scores = inputs.fit(&rows, &super::analysis::labels_of(cohort, &rows))?;
+        step.advance();
+        step.finish(&mut self.costs);
+        Ok(scores)
+    }
+}
