@@ -1,44 +1,134 @@
-//! Skeleton.
-use alnm_examples::study::*;
-fn main() -> anyhow::Result<()> {
-    let args: Vec<String> = std::env::args().collect();
-    let mut study = Study::new(StudySettings {
-        cohort: None,
-        patients: args[1].parse().ok(),
-        out: args[2].clone().into(),
-        weights: None,
-        epochs: args[3].parse()?,
-        backbone_size: if args[4] == "full" { BackboneSize::Full } else { BackboneSize::Tiny },
-        resamples: 100,
-        seed: 7,
-    });
-    study.claim_output()?;
+//! The published study, from DICOM files on disk to the tables of ten models in two cohorts.
+//!
+//! Without options a simulated two-centre cohort of 333 patients is written and analysed. Finished work is kept in the output
+//! folder; the same command takes up an interrupted run.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong options or a cohort with problems, 130 interrupted.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use alnm_examples::cohort::CohortProblems;
+use alnm_examples::progress::{Interrupted, stop_on_interrupt};
+use alnm_examples::report::{Findings, summary};
+use alnm_examples::study::images::TimeIntensity;
+use alnm_examples::study::scores::ScoreInputs;
+use alnm_examples::study::{BackboneSize, Study, StudySettings};
+use anyhow::Result;
+use clap::Parser;
+
+/// Reproduce the study: predict axillary lymph node metastasis from DCE-MRI radiomics, deep features, blood counts and clinical
+/// variables, trained in one centre and validated in another. Research software, not a medical device.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example: cargo run --release --example reproduce_study -- --quick --out out/quick")]
+struct Options {
+    /// Cohort folder (cohort.toml, patients.csv, images, masks); without it a simulated cohort is written to OUT/cohort
+    #[arg(long, value_name = "DIR")]
+    cohort: Option<PathBuf>,
+    /// Folder for results and finished steps [default: out/study, or out/quick with --quick]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Weights with torchvision's names (.safetensors or .pth); without them training starts from a seeded initialisation
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Passes of fine-tuning [default: 6, or 2 with --quick]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: Option<u64>,
+    /// ResNet50 at 224 x 224 pixels or, for a quick look, ResNet18 at 64 x 64 [default: full, or tiny with --quick]
+    #[arg(long, value_enum)]
+    backbone_size: Option<BackboneSize>,
+    /// Patients of the simulated cohort in all [default: 333, or 120 with --quick]
+    #[arg(long, conflicts_with = "cohort", value_parser = clap::value_parser!(u64).range(60..=333))]
+    patients: Option<u64>,
+    /// Seed of the simulated cohort, of training and of the folds
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Threads; the results do not depend on them [default: one a core]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+    /// A few minutes' version of everything: fewer patients, a small network, fewer resamples
+    #[arg(long)]
+    quick: bool,
+}
+
+impl Options {
+    fn settings(&self) -> StudySettings {
+        let or = |full: u64, quick: u64| if self.quick { quick } else { full };
+        let size = if self.quick { BackboneSize::Tiny } else { BackboneSize::Full };
+        let simulated = self.patients.or((self.quick && self.cohort.is_none()).then_some(120));
+        StudySettings {
+            cohort: self.cohort.clone(),
+            patients: simulated.map(|patients| patients as usize),
+            out: self.out.clone().unwrap_or_else(|| PathBuf::from(if self.quick { "out/quick" } else { "out/study" })),
+            weights: self.weights.clone(),
+            epochs: self.epochs.unwrap_or(or(6, 2)) as usize,
+            backbone_size: self.backbone_size.unwrap_or(size),
+            resamples: or(500, 50) as usize,
+            seed: self.seed,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            if error.is::<CohortProblems>() {
+                ExitCode::from(2)
+            } else if error.is::<Interrupted>() {
+                ExitCode::from(130)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    stop_on_interrupt()?;
+    if let Some(threads) = options.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
+    }
+    let mut study = Study::new(options.settings());
+    if study.settings.weights.is_none() {
+        println!("No weights were named: the network starts from a seeded random initialisation, not from ImageNet.");
+    }
+
+    // Patients of two centres: images, outlines, clinical variables and blood counts.
     let cohort = study.cohort()?;
+    study.claim_output()?;
+    // The fourth phase is corrected by N4 and resampled to 1 mm; 926 features of each outline and a crop of the largest section are taken.
     let images = study.images(&cohort)?;
+    // A residual network is fine-tuned on the training centre; the 1000 outputs of its last layer are the deep features.
     let deep = study.deep_features(&cohort, &images)?;
-    println!("{:#?}", deep.history);
-    let inputs = scores::ScoreInputs::new(&images, &deep, 7)?;
-    println!("{:?} undefined {:?}", inputs.reliable, images.undefined);
+    // Features that two readers agree on go through variance, univariate, correlation, mRMR and LASSO steps to RadScore and DLScore.
+    let inputs = ScoreInputs::new(&images, &deep, study.settings.seed)?;
     let scores = study.scores(&cohort, &inputs)?;
-    for p in [&scores.radiomic, &scores.deep] {
-        for r in &p.report {
-            println!("{} {} -> {}", r.step, r.before, r.after);
-        }
-        println!("{:?}", p.selected);
+    // Tables 1 and 2, variables by importance, ten logistic models; discrimination, calibration and decision curves in both cohorts.
+    let results = study.analysis(&cohort, &inputs, &scores)?;
+    // Tables, figures, models.
+    let time_intensity = TimeIntensity::of(&cohort)?;
+    let report = study.report(&Findings {
+        cohort: &cohort,
+        images: &images,
+        time_intensity: time_intensity.as_ref(),
+        deep: &deep,
+        inputs: &inputs,
+        scores: &scores,
+        results: &results,
+    })?;
+
+    println!();
+    summary(&results, cohort.description.simulated).iter().for_each(|line| println!("{line}"));
+    println!();
+    for cost in &study.costs {
+        let memory = cost.peak_memory_mib.map_or(String::new(), |peak| format!(", peak memory so far {peak:.0} MiB"));
+        println!("{:<34} {:>8.1} s{memory}", cost.step, cost.seconds);
     }
-    let r = study.analysis(&cohort, &inputs, &scores)?;
-    for row in r.table_one.cells() {
-        println!("{}", row.join(" | "));
-    }
-    for e in [&r.training, &r.cross_fitted].into_iter().chain(&r.validation) {
-        println!("{}", e.cohort);
-        for (p, c) in e.performances.iter().zip(&e.calibrations) {
-            println!("  {:14} {:.3} brier {:.3} HL {:?}", p.model, p.auc.auc, p.brier, c.hosmer_lemeshow.as_ref().map(|h| h.test.p_value));
-        }
-    }
-    println!("{:?}", r.subsets.best_variables());
-    for c in &study.costs {
-        println!("{:40} {:.1} s {:?}", c.step, c.seconds, c.peak_memory_mib);
-    }
+    println!("\nReport: {}", report.display());
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 pub mod cohort;
 pub mod progress;
+pub mod published;
+pub mod report;
 pub mod simulation;
 pub mod store;
 pub mod study;

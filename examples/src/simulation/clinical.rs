@@ -77,7 +77,7 @@ const METASTASIS: Group = Group {
 };
 
 /// Correlation of the logarithms of tumour diameter and node short axis within a group.
-const SIZE_CORRELATION: f64 = 0.15;
+const SIZE_CORRELATION: f64 = 0.25;
 /// Eosinophils and basophils per lymphocyte: what white cells hold beside the three counted kinds.
 const OTHER_CELLS_PER_LYMPHOCYTE: f64 = 0.15;
 

@@ -1,7 +1,7 @@
 //! Tables, the ten models and their evaluation.
 
 use alnm_models::gradient_boosting::{BoostingParams, FeatureImportance, GradientBoosting, ImportanceKind};
-use alnm_models::model_set::{ModelPerformance, ModelSet, ModelSpecification, performance, ten_models};
+use alnm_models::model_set::{ModelPerformance, ModelSet, performance, ten_models};
 use alnm_models::saved_model::{RiskModel, Variable};
 use alnm_models::subset_search::{SubsetSearch, incremental_subsets};
 use alnm_models::univariate_table::{UnivariateOddsRatio, UnivariateRequest, univariate_odds_ratios};
@@ -327,9 +327,4 @@ fn saved_model(models: &ModelSet, training: &FeatureTable, cohort: &Cohort, labe
     let mut model = RiskModel::new(INTEGRATED, &fitted.model, &variables, training, &trained_on)?;
     model.add_youden_cutoff("Youden, training", labels, &fitted.model.fitted)?;
     Ok(model)
-}
-
-/// Position of a model among the ten.
-pub fn position(specifications: &[ModelSpecification], name: &str) -> Option<usize> {
-    specifications.iter().position(|specification| specification.name == name)
 }

@@ -192,3 +192,40 @@ impl CohortImages {
         Ok(Some(AgreementFilter::default().assess(&[first, second])?))
     }
 }
+
+/// Mean signal inside the outline over the phases of a dynamic series.
+#[derive(Debug, Clone, Serialize)]
+pub struct TimeIntensity {
+    /// The patient.
+    pub patient: String,
+    /// Seconds from the first phase.
+    pub seconds: Vec<f64>,
+    /// Mean signal.
+    pub mean: Vec<f64>,
+}
+
+impl TimeIntensity {
+    /// The curve of the first training patient whose image is a dynamic series; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the images cannot be read.
+    pub fn of(cohort: &Cohort) -> Result<Option<Self>> {
+        for patient in cohort.training() {
+            let Some(series) = cohort.phases(patient)? else { continue };
+            let mask = cohort.mask(&patient.mask)?;
+            let inside: Vec<usize> = mask
+                .as_slice()
+                .iter()
+                .enumerate()
+                .filter(|(_, label)| **label == cohort.description.label)
+                .map(|(index, _)| index)
+                .collect();
+            let mean = |image: &Image| {
+                let volume: Volume<f64> = image.cast();
+                inside.iter().map(|&index| volume.as_slice()[index]).sum::<f64>() / inside.len() as f64
+            };
+            return Ok(Some(Self { patient: patient.id.clone(), mean: series.images.iter().map(mean).collect(), seconds: series.times }));
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,295 @@
+//! Line charts and bar charts as SVG.
+
+use std::fmt::Write;
+
+/// Colours that stay apart for colour-blind readers (Okabe and Ito 2008, and greys).
+pub const COLOURS: [&str; 10] =
+    ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f00", "#000000", "#7a4fbf", "#8c8c8c"];
+
+const WIDTH: f64 = 460.0;
+const HEIGHT: f64 = 380.0;
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 34.0;
+const BOTTOM: f64 = 48.0;
+
+/// A line through points; without a line the points are dots with error bars.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Name in the legend; none where empty.
+    pub name: String,
+    /// Points.
+    pub points: Vec<(f64, f64)>,
+    /// Colour.
+    pub colour: &'static str,
+    /// Dashes.
+    pub dashed: bool,
+    /// Lower and upper ends of error bars, one pair a point; the points are then drawn as dots.
+    pub bars: Option<Vec<(f64, f64)>>,
+}
+
+impl Series {
+    /// A line.
+    pub fn line(name: &str, points: Vec<(f64, f64)>, colour: &'static str) -> Self {
+        Self { name: name.to_owned(), points, colour, dashed: false, bars: None }
+    }
+
+    /// The same line in dashes.
+    pub fn dashed(mut self) -> Self {
+        self.dashed = true;
+        self
+    }
+
+    /// The points as dots with error bars.
+    pub fn with_bars(mut self, bars: Vec<(f64, f64)>) -> Self {
+        self.bars = Some(bars);
+        self
+    }
+}
+
+/// A chart with linear axes.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// Title.
+    pub title: String,
+    /// Label of the horizontal axis.
+    pub x_label: String,
+    /// Label of the vertical axis.
+    pub y_label: String,
+    /// Range of the horizontal axis.
+    pub x_range: (f64, f64),
+    /// Range of the vertical axis.
+    pub y_range: (f64, f64),
+    /// The series.
+    pub series: Vec<Series>,
+    /// Places on the horizontal axis marked by a vertical line.
+    pub marks: Vec<f64>,
+    /// Whether the legend stands at the top right instead of the bottom right.
+    pub legend_on_top: bool,
+}
+
+impl Chart {
+    /// A chart whose ranges hold all finite points, error bars included, with a little room.
+    pub fn around(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Self {
+        let points = || series.iter().flat_map(|s| s.points.iter());
+        let bars = series.iter().filter_map(|s| s.bars.as_ref()).flatten().flat_map(|&(low, high)| [low, high]);
+        let x_range = range(points().map(|p| p.0));
+        let y_range = range(points().map(|p| p.1).chain(bars));
+        Self {
+            title: title.to_owned(),
+            x_label: x_label.to_owned(),
+            y_label: y_label.to_owned(),
+            x_range,
+            y_range,
+            series,
+            marks: Vec::new(),
+            legend_on_top: false,
+        }
+    }
+
+    /// The same chart with these ranges.
+    pub fn with_ranges(mut self, x_range: (f64, f64), y_range: (f64, f64)) -> Self {
+        (self.x_range, self.y_range) = (x_range, y_range);
+        self
+    }
+
+    fn x(&self, value: f64) -> f64 {
+        LEFT + (value - self.x_range.0) / (self.x_range.1 - self.x_range.0) * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        HEIGHT - BOTTOM - (value - self.y_range.0) / (self.y_range.1 - self.y_range.0) * (HEIGHT - TOP - BOTTOM)
+    }
+
+    /// The chart as an SVG element.
+    pub fn svg(&self) -> String {
+        let mut svg = opening(&self.title);
+        let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
+        for tick in ticks(self.x_range) {
+            let x = self.x(tick);
+            push(&mut svg, format_args!("<line class='grid' x1='{x:.1}' y1='{TOP}' x2='{x:.1}' y2='{bottom}'/>"));
+            push(&mut svg, format_args!("<text x='{x:.1}' y='{:.1}' text-anchor='middle'>{}</text>", bottom + 16.0, number(tick)));
+        }
+        for tick in ticks(self.y_range) {
+            let y = self.y(tick);
+            push(&mut svg, format_args!("<line class='grid' x1='{LEFT}' y1='{y:.1}' x2='{right}' y2='{y:.1}'/>"));
+            push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}' text-anchor='end'>{}</text>", LEFT - 6.0, y + 4.0, number(tick)));
+        }
+        push(&mut svg, format_args!("<path class='axis' d='M{LEFT} {TOP}V{bottom}H{right}'/>"));
+        push(
+            &mut svg,
+            format_args!(
+                "<text x='{:.1}' y='{:.1}' text-anchor='middle'>{}</text>",
+                (LEFT + right) / 2.0,
+                HEIGHT - 10.0,
+                escape(&self.x_label)
+            ),
+        );
+        let middle = (TOP + bottom) / 2.0;
+        push(
+            &mut svg,
+            format_args!("<text transform='translate(15 {middle:.1}) rotate(-90)' text-anchor='middle'>{}</text>", escape(&self.y_label)),
+        );
+        for &mark in &self.marks {
+            let x = self.x(mark);
+            push(&mut svg, format_args!("<line x1='{x:.1}' y1='{TOP}' x2='{x:.1}' y2='{bottom}' stroke='#555' stroke-dasharray='4 3'/>"));
+        }
+        self.series.iter().for_each(|series| self.draw(series, &mut svg));
+        self.legend(&mut svg);
+        svg.push_str("</svg>");
+        svg
+    }
+
+    fn draw(&self, series: &Series, svg: &mut String) {
+        let colour = series.colour;
+        if let Some(bars) = &series.bars {
+            for (&(x, y), &(low, high)) in series.points.iter().zip(bars) {
+                let (x, y, low, high) = (self.x(x), self.y(y), self.y(low), self.y(high));
+                push(svg, format_args!("<line x1='{x:.1}' y1='{low:.1}' x2='{x:.1}' y2='{high:.1}' stroke='{colour}'/>"));
+                push(svg, format_args!("<circle cx='{x:.1}' cy='{y:.1}' r='3' fill='{colour}'/>"));
+            }
+            return;
+        }
+        let inside = |&&(x, y): &&(f64, f64)| x.is_finite() && y.is_finite();
+        let mut path = String::new();
+        for (index, &(x, y)) in series.points.iter().filter(inside).enumerate() {
+            let y = y.clamp(self.y_range.0, self.y_range.1);
+            push(&mut path, format_args!("{}{:.1} {:.1}", if index == 0 { 'M' } else { 'L' }, self.x(x), self.y(y)));
+        }
+        let dashes = if series.dashed { " stroke-dasharray='5 4'" } else { "" };
+        push(svg, format_args!("<path d='{path}' fill='none' stroke='{colour}' stroke-width='1.6'{dashes}/>"));
+    }
+
+    fn legend(&self, svg: &mut String) {
+        let named: Vec<&Series> = self.series.iter().filter(|series| !series.name.is_empty()).collect();
+        let height = named.len() as f64 * 14.0;
+        let top = if self.legend_on_top { TOP + 12.0 } else { HEIGHT - BOTTOM - height };
+        for (index, series) in named.iter().enumerate() {
+            let (x, y) = (WIDTH - RIGHT - 6.0, top + index as f64 * 14.0);
+            push(
+                svg,
+                format_args!(
+                    "<text x='{x:.1}' y='{y:.1}' text-anchor='end' font-size='10' fill='{}'>{}</text>",
+                    series.colour,
+                    escape(&series.name)
+                ),
+            );
+        }
+    }
+}
+
+/// Horizontal bars, the first on top.
+pub fn bars(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
+    let largest = values.iter().map(|value| value.1.abs()).fold(f64::MIN_POSITIVE, f64::max);
+    let negative = values.iter().any(|value| value.1 < 0.0);
+    let (name_width, bottom) = (150.0, HEIGHT - BOTTOM);
+    let zero = if negative { name_width + (WIDTH - name_width - RIGHT) / 2.0 } else { name_width };
+    let scale = (WIDTH - RIGHT - zero - 52.0) / largest;
+    let step = (bottom - TOP) / values.len().max(1) as f64;
+    let mut svg = opening(title);
+    for (index, (name, value)) in values.iter().enumerate() {
+        let y = TOP + step * index as f64;
+        let (x, width) = (zero + (value * scale).min(0.0), (value * scale).abs());
+        let colour = if *value < 0.0 { COLOURS[1] } else { COLOURS[0] };
+        push(
+            &mut svg,
+            format_args!("<rect x='{x:.1}' y='{:.1}' width='{width:.1}' height='{:.1}' fill='{colour}'/>", y + step * 0.15, step * 0.7),
+        );
+        let short: String = if name.chars().count() > 26 { name.chars().take(25).chain(['…']).collect() } else { name.clone() };
+        push(
+            &mut svg,
+            format_args!(
+                "<text x='{:.1}' y='{:.1}' text-anchor='end' font-size='9.5'><title>{}</title>{}</text>",
+                name_width - 4.0,
+                y + step * 0.62,
+                escape(name),
+                escape(&short)
+            ),
+        );
+        push(
+            &mut svg,
+            format_args!("<text x='{:.1}' y='{:.1}' font-size='9.5'>{}</text>", x + width + 3.0, y + step * 0.62, number(*value)),
+        );
+    }
+    push(&mut svg, format_args!("<path class='axis' d='M{zero:.1} {TOP}V{bottom}'/>"));
+    push(
+        &mut svg,
+        format_args!(
+            "<text x='{:.1}' y='{:.1}' text-anchor='middle'>{}</text>",
+            (name_width + WIDTH) / 2.0,
+            HEIGHT - 14.0,
+            escape(x_label)
+        ),
+    );
+    svg.push_str("</svg>");
+    svg
+}
+
+fn opening(title: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{title}' \
+         font-family='sans-serif' font-size='11'><style>.grid{{stroke:#e3e3e3}}.axis{{stroke:#333;fill:none}}</style>\
+         <rect width='{WIDTH}' height='{HEIGHT}' fill='#fff'/>\
+         <text x='{LEFT}' y='20' font-size='13' font-weight='bold'>{title}</text>"
+    )
+}
+
+fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments).expect("writing to a string does not fail");
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
+}
+
+fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) = values.filter(|v| v.is_finite()).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    if low > high {
+        return (0.0, 1.0);
+    }
+    let room = if high > low { 0.05 * (high - low) } else { 0.5 };
+    (low - room, high + room)
+}
+
+/// About five round numbers in the range.
+fn ticks((low, high): (f64, f64)) -> Vec<f64> {
+    let raw = (high - low) / 5.0;
+    let magnitude = 10f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * magnitude).find(|step| *step >= raw).unwrap_or(raw);
+    let first = (low / step - 1e-9).ceil() as i64;
+    let last = (high / step + 1e-9).floor() as i64;
+    (first..=last).map(|index| index as f64 * step).collect()
+}
+
+fn number(value: f64) -> String {
+    if value != 0.0 && (value.abs() >= 1e5 || value.abs() < 1e-3) {
+        return format!("{value:.1e}");
+    }
+    let text = format!("{value:.3}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        let close = |got: Vec<f64>, want: &[f64]| {
+            assert!(got.len() == want.len() && got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-9), "{got:?}")
+        };
+        close(ticks((0.0, 1.0)), &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+        close(ticks((-7.2, -2.9)), &[-7.0, -6.0, -5.0, -4.0, -3.0]);
+    }
+
+    #[test]
+    fn a_chart_is_well_formed_and_escapes_names() {
+        let chart =
+            Chart::around("a < b & c", "x", "y", vec![Series::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])]);
+        let svg = chart.svg();
+        assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"));
+        assert!(svg.contains("a &lt; b &amp; c") && svg.contains("R&amp;D") && !svg.contains("NaN"));
+    }
+}

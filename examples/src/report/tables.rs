@@ -1,0 +1,301 @@
+//! The tables of the study.
+
+use std::path::Path;
+
+use alnm_models::model_set::ModelPerformance;
+use alnm_models::model_set::ThresholdPerformance;
+use alnm_selection::{FeatureTable, FittedPipeline};
+use alnm_stats::Interval;
+use alnm_stats::table_one::format_p;
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::Findings;
+use crate::cohort::Cohort;
+use crate::published;
+use crate::study::analysis::{Evaluation, Results};
+
+/// A table of text cells.
+#[derive(Debug, Clone, Serialize)]
+pub struct Table {
+    /// Name of its CSV file.
+    pub file: String,
+    /// Title on the page.
+    pub title: String,
+    /// Names of the columns.
+    pub header: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+    /// Whether the page shows it.
+    pub on_page: bool,
+}
+
+impl Table {
+    fn new(file: &str, title: &str, header: &[&str], rows: Vec<Vec<String>>) -> Self {
+        let header = header.iter().map(|name| (*name).to_owned()).collect();
+        Self { file: file.to_owned(), title: title.to_owned(), header, rows, on_page: true }
+    }
+
+    fn only_file(mut self) -> Self {
+        self.on_page = false;
+        self
+    }
+
+    /// Writes the table as CSV.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(format!("{}.csv", self.file));
+        let mut writer = csv::Writer::from_path(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        writer.write_record(&self.header)?;
+        self.rows.iter().try_for_each(|row| writer.write_record(row))?;
+        writer.flush()?;
+        Ok(())
+    }
+}
+
+pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
+    let Findings { cohort, results, scores, .. } = findings;
+    let evaluations = || [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
+    let mut tables = vec![table_one(cohort, results), table_two(results)];
+    tables.extend(evaluations().enumerate().map(|(index, evaluation)| table_three(index, evaluation, cohort.description.simulated)));
+    tables.push(optimism(results));
+    tables.push(areas_compared(&results.validation)?);
+    tables.push(calibration(evaluations()));
+    tables.push(net_benefit(evaluations()));
+    tables.push(selected("selected_radiomic", "Features of the RadScore", &scores.radiomic));
+    tables.push(selected("selected_deep", "Features of the DLScore", &scores.deep));
+    tables.push(removed("removed_radiomic", &scores.radiomic));
+    tables.push(removed("removed_deep", &scores.deep));
+    tables.push(feature_values("features_radiomic", cohort, &findings.images.features));
+    tables.push(feature_values("features_deep", cohort, &findings.inputs.deep));
+    tables.push(feature_values("scores", cohort, &scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?));
+    tables.push(risks(cohort, results));
+    tables.extend(agreement(findings)?);
+    Ok(tables)
+}
+
+fn three(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+fn with_interval(value: f64, interval: Interval) -> String {
+    format!("{value:.3} ({:.3}, {:.3})", interval.lower, interval.upper)
+}
+
+fn table_one(cohort: &Cohort, results: &Results) -> Table {
+    let mut cells = results.table_one.cells();
+    let mut header = cells.remove(0);
+    if cohort.description.simulated {
+        header.extend(["published negative", "published positive", "published p"].map(str::to_owned));
+        for row in &mut cells {
+            let name = row[0].split(" (").next().unwrap_or_default();
+            let published = published::TABLE_ONE.iter().find(|published| published.0 == name);
+            row.extend(published.map_or(["", "", ""], |p| [p.1, p.2, p.3]).map(str::to_owned));
+        }
+    }
+    Table { file: "table1".to_owned(), title: "Table 1. Training cohort".to_owned(), header, rows: cells, on_page: true }
+}
+
+fn table_two(results: &Results) -> Table {
+    let rows = results.odds_ratios.iter().map(|odds| {
+        let unit = match (odds.variable.unit.as_str(), odds.per) {
+            ("cm", per) if (per - 0.1).abs() < 1e-12 => "per mm".to_owned(),
+            ("", _) => "per 1".to_owned(),
+            (unit, per) => format!("per {per} {unit}"),
+        };
+        let ratio = format!("{:.3} ({:.3}, {:.3})", odds.odds_ratio, odds.profile.lower, odds.profile.upper);
+        vec![odds.variable.name.clone(), unit, ratio, format_p(odds.wald_p), format_p(odds.likelihood_ratio_p)]
+    });
+    let header = ["variable", "unit", "OR (95 % profile CI)", "Wald p", "likelihood ratio p"];
+    Table::new("table2", "Table 2. Univariate logistic regression, training cohort", &header, rows.collect())
+}
+
+fn cutoff_cells(at: &ThresholdPerformance) -> Vec<String> {
+    let m = &at.metrics;
+    let of = |p: alnm_stats::proportion::Proportion| with_interval(p.estimate, p.interval);
+    let mut cells = vec![three(at.cutoff)];
+    cells.extend([m.sensitivity, m.specificity, m.accuracy, m.positive_predictive_value, m.negative_predictive_value].map(of));
+    cells.push(three(m.f1));
+    cells
+}
+
+fn ranked(evaluation: &Evaluation) -> Vec<&ModelPerformance> {
+    let mut performances: Vec<&ModelPerformance> = evaluation.performances.iter().collect();
+    performances.sort_by(|a, b| b.auc.auc.total_cmp(&a.auc.auc));
+    performances
+}
+
+fn table_three(index: usize, evaluation: &Evaluation, simulated: bool) -> Table {
+    let published = |model: &str| -> Vec<String> {
+        let row = published::TABLE_THREE.iter().find(|row| row.model == model);
+        match (row, index) {
+            (Some(row), 0) if simulated => vec![three(row.training[0])],
+            (Some(row), 2) if simulated => vec![three(row.validation[0])],
+            _ => vec![String::new()],
+        }
+    };
+    let rows = ranked(evaluation).into_iter().map(|performance| {
+        let mut cells = vec![performance.model.clone(), with_interval(performance.auc.auc, performance.auc.interval)];
+        cells.extend(published(&performance.model));
+        cells.push(three(performance.brier));
+        cells.extend(cutoff_cells(&performance.own_cutoff));
+        cells.extend(cutoff_cells(&performance.carried_cutoff));
+        cells
+    });
+    let mut header = vec!["model", "AUC (95 % DeLong CI)", "published AUC", "Brier"];
+    header.extend(["own cutoff", "sensitivity", "specificity", "accuracy", "PPV", "NPV", "F1"]);
+    header.extend(["carried cutoff", "sensitivity", "specificity", "accuracy", "PPV", "NPV", "F1"]);
+    let title = format!("Table 3. Ten models: {}", evaluation.cohort);
+    Table::new(&format!("table3_{}", evaluation.cohort.replace([' ', ','], "_")), &title, &header, rows.collect())
+}
+
+fn optimism(results: &Results) -> Table {
+    let rows = results.training.performances.iter().zip(&results.cross_fitted.performances).zip(&results.corrected_auc);
+    let rows = rows.map(|((training, cross_fitted), corrected)| {
+        let mut cells = vec![training.model.clone()];
+        cells.extend([training.auc.auc, corrected.corrected, cross_fitted.auc.auc, training.auc.auc - cross_fitted.auc.auc].map(three));
+        cells.extend(results.validation.iter().map(|evaluation| {
+            evaluation.performances.iter().find(|p| p.model == training.model).map_or(String::new(), |p| three(p.auc.auc))
+        }));
+        cells
+    });
+    let rows = rows.collect();
+    let mut header = vec!["model", "training", "bootstrap-corrected (scores fixed)", "cross-fitted", "optimism of training"];
+    header.extend(results.validation.iter().map(|evaluation| evaluation.cohort.as_str()));
+    Table::new("optimism", "AUC and its optimism", &header, rows)
+}
+
+fn areas_compared(validation: &[Evaluation]) -> Result<Table> {
+    let mut rows = Vec::new();
+    for evaluation in validation {
+        let (reference, others): (Vec<_>, Vec<_>) =
+            evaluation.performances.iter().cloned().partition(|performance| performance.model == crate::study::analysis::INTEGRATED);
+        if let Some(reference) = reference.first() {
+            let tests = alnm_models::model_set::compare_areas(&evaluation.labels, reference, &others)?;
+            rows.extend(others.iter().zip(tests).map(|(other, test)| {
+                let difference = reference.auc.auc - other.auc.auc;
+                vec![evaluation.cohort.clone(), other.model.clone(), three(difference), three(test.statistic), format_p(test.p_value)]
+            }));
+        }
+    }
+    let header = ["cohort", "model", "AUC of Integrated minus AUC", "Z", "p"];
+    Ok(Table::new("delong", "DeLong's test of Integrated against each model, external validation", &header, rows))
+}
+
+fn calibration<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
+    let rows = evaluations.flat_map(|evaluation| {
+        evaluation.performances.iter().zip(&evaluation.calibrations).map(|(performance, calibration)| {
+            let or_absent = |value: Option<String>| value.unwrap_or_else(|| "undefined".to_owned());
+            let recalibration = calibration.recalibration.as_ref();
+            vec![
+                evaluation.cohort.clone(),
+                performance.model.clone(),
+                or_absent(calibration.hosmer_lemeshow.as_ref().map(|hl| format!("{:.2}", hl.test.statistic))),
+                or_absent(calibration.hosmer_lemeshow.as_ref().map(|hl| format_p(hl.test.p_value))),
+                or_absent(recalibration.map(|r| three(r.intercept.estimate))),
+                or_absent(recalibration.map(|r| three(r.slope.estimate))),
+                or_absent(calibration.curve.as_ref().map(|curve| three(curve.error.ici))),
+            ]
+        })
+    });
+    let header = ["cohort", "model", "Hosmer-Lemeshow χ²", "p", "intercept", "slope", "ICI"];
+    Table::new("calibration", "Calibration", &header, rows.collect())
+}
+
+fn net_benefit<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
+    let thresholds = [0.1, 0.2, 0.3, 0.4, 0.5];
+    let rows = evaluations.flat_map(|evaluation| {
+        evaluation.performances.iter().zip(&evaluation.decision_curves).map(move |(performance, curve)| {
+            let at = |threshold: f64| curve.net_benefit_at(threshold).map_or(String::new(), three);
+            [evaluation.cohort.clone(), performance.model.clone()].into_iter().chain(thresholds.map(at)).collect()
+        })
+    });
+    let header = ["cohort", "model", "at 0.1", "at 0.2", "at 0.3", "at 0.4", "at 0.5"];
+    Table::new("net_benefit", "Net benefit", &header, rows.collect())
+}
+
+fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {
+    let weights = pipeline.signature.iter().flat_map(|signature| &signature.weights);
+    let rows = weights.map(|weight| vec![weight.feature.clone(), weight.weight.to_string()]).collect();
+    Table::new(file, title, &["feature", "weight"], rows)
+}
+
+fn removed(file: &str, pipeline: &FittedPipeline) -> Table {
+    let rows = pipeline
+        .report
+        .iter()
+        .flat_map(|step| step.removed.iter().map(|removal| vec![removal.feature.clone(), step.step.clone(), removal.reason.clone()]));
+    Table::new(file, "Features removed and why", &["feature", "step", "reason"], rows.collect()).only_file()
+}
+
+fn feature_values(file: &str, cohort: &Cohort, table: &FeatureTable) -> Table {
+    let header: Vec<&str> = ["patient", "centre", "alnm"].into_iter().chain(table.names().iter().map(String::as_str)).collect();
+    let all = table.values();
+    let rows = cohort.patients.iter().zip(all.outer_iter()).map(|(patient, values)| {
+        let own = [patient.id.clone(), patient.centre.clone(), u8::from(patient.alnm).to_string()];
+        own.into_iter().chain(values.iter().map(f64::to_string)).collect()
+    });
+    Table::new(file, file, &header, rows.collect()).only_file()
+}
+
+/// Risks of every model for every patient, by cohort.
+fn risks(cohort: &Cohort, results: &Results) -> Table {
+    let mut rows = Vec::new();
+    let training = cohort.training();
+    let mut add = |evaluation: &Evaluation, patients: &[&crate::cohort::Patient]| {
+        for (index, patient) in patients.iter().enumerate() {
+            let own = [evaluation.cohort.clone(), patient.id.clone(), u8::from(patient.alnm).to_string()];
+            rows.push(own.into_iter().chain(evaluation.performances.iter().map(|p| p.risks[index].to_string())).collect());
+        }
+    };
+    add(&results.training, &training);
+    add(&results.cross_fitted, &training);
+    for evaluation in &results.validation {
+        let patients: Vec<_> = cohort.patients.iter().filter(|patient| patient.centre == evaluation.cohort).collect();
+        add(evaluation, &patients);
+    }
+    let models = results.training.performances.iter().map(|p| p.model.as_str());
+    let header: Vec<&str> = ["cohort", "patient", "alnm"].into_iter().chain(models).collect();
+    Table::new("risks", "risks", &header, rows).only_file()
+}
+
+fn agreement(findings: &Findings<'_>) -> Result<Option<Table>> {
+    let Some(agreement) = findings.images.agreement()? else { return Ok(None) };
+    let rows = agreement.iter().map(|feature| {
+        let icc = feature.analysis.form(alnm_stats::icc::IccForm::Icc2);
+        let cells = [icc.estimate, icc.interval.lower, icc.interval.upper].map(|value| value.to_string());
+        [feature.feature.clone()].into_iter().chain(cells).chain([feature.reliable.to_string()]).collect()
+    });
+    let header = ["feature", "ICC(2,1)", "lower", "upper", "reliable"];
+    Ok(Some(Table::new("agreement", "Agreement of two readers", &header, rows.collect()).only_file()))
+}
+
+/// Table 3 beside the published one, as lines for a terminal.
+pub fn summary(results: &Results, simulated: bool) -> Vec<String> {
+    let Some(external) = results.validation.first() else { return Vec::new() };
+    let published = |model: &str, of: fn(&published::PublishedModel) -> f64| {
+        let row = published::TABLE_THREE.iter().find(|row| row.model == model && simulated);
+        row.map_or("     ".to_owned(), |row| three(of(row)))
+    };
+    let mut lines = vec![
+        format!("{:<14} {:^17} {:^12} {:^17}", "", "training", "", external.cohort),
+        format!("{:<14} {:>8} {:>9} {:>11} {:>8} {:>9}", "model", "AUC", "published", "cross-fit", "AUC", "published"),
+    ];
+    for performance in ranked(external) {
+        let of = |evaluation: &Evaluation| {
+            evaluation.performances.iter().find(|p| p.model == performance.model).map_or(String::new(), |p| three(p.auc.auc))
+        };
+        lines.push(format!(
+            "{:<14} {:>8} {:>9} {:>11} {:>8} {:>9}",
+            performance.model,
+            of(&results.training),
+            published(&performance.model, |row| row.training[0]),
+            of(&results.cross_fitted),
+            three(performance.auc.auc),
+            published(&performance.model, |row| row.validation[0]),
+        ));
+    }
+    lines
+}
