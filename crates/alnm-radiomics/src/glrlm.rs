@@ -45,28 +45,32 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 
 /// Runs along `offset`: one row for each level that occurs, column j for length j + 1. All 0 when no line along the direction
 /// holds two voxels of the region, since the region then has no extent in it.
+///
+/// A run of length L passes through the lengths 1 to L, voxel by voxel, so the number of voxels with a run of length l behind
+/// them is the number of runs at least as long.
 pub fn run_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     let longest = map.shape.into_iter().max().unwrap_or(1);
-    let step = map.step(offset);
+    // Runs are the same in both directions; backwards, the voxel before comes earlier in raster order.
+    let step = map.step(offset).unsigned_abs();
+    let mut length = vec![0u32; map.cells.len()];
     let mut counts = vec![0u32; map.gray_levels.len() * longest];
     let mut touching = false;
     for &voxel in &map.voxels {
-        let level = map.cells[voxel as usize];
-        let previous = map.cells[(voxel as isize - step) as usize];
-        touching |= previous > 0;
-        if previous == level {
-            continue;
-        }
-        let mut length = 1;
-        let mut next = voxel as isize + step;
-        while map.cells[next as usize] == level {
-            length += 1;
-            next += step;
-        }
-        counts[(level as usize - 1) * longest + length - 1] += 1;
+        let voxel = voxel as usize;
+        let (level, before) = (map.cells[voxel], map.cells[voxel - step]);
+        touching |= before > 0;
+        let passed = if before == level { length[voxel - step] } else { 0 };
+        length[voxel] = passed + 1;
+        counts[(level as usize - 1) * longest + passed as usize] += 1;
     }
     if !touching && !any_line_with_two_voxels(map, offset) {
         counts.fill(0);
+        return counts;
+    }
+    for at_least in counts.chunks_exact_mut(longest) {
+        for l in 0..longest - 1 {
+            at_least[l] -= at_least[l + 1];
+        }
     }
     counts
 }
