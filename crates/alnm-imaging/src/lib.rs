@@ -1,9 +1,11 @@
 //! Medical images in physical space: DICOM, NIfTI, NRRD, MetaImage; N4 bias correction; resampling as ITK; crops; time-intensity curves.
 
+pub mod dce;
 pub mod dicom;
 mod error;
 mod file;
 mod geometry;
+pub mod intensity;
 pub mod n4;
 pub mod nifti;
 pub mod nrrd;

@@ -247,7 +247,7 @@ impl N4 {
         if let Some(difference) = grids.into_iter().flatten().find_map(|grid| image.geometry().difference(grid, 1e-6)) {
             return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
         }
-        check_finite(image)?;
+        image.check_finite(OPERATION)?;
         let (lattice, levels) = self.find_field(image, mask, weights, observer)?;
         let log_bias_field = self.evaluate(&lattice, image.geometry())?;
         let corrected = divide(image, &log_bias_field)?;
@@ -388,21 +388,6 @@ impl N4 {
             }
         });
         Volume::new(field, grid.clone())
-    }
-}
-
-fn check_finite<T: Voxel>(image: &Volume<T>) -> Result<()> {
-    if !T::PIXEL_TYPE.is_float() {
-        return Ok(());
-    }
-    match image.as_slice().par_iter().position_first(|voxel| !voxel.to_f64().is_finite()) {
-        None => Ok(()),
-        Some(position) => Err(ImagingError::InvalidVoxel {
-            operation: OPERATION,
-            index: image.geometry().index_of(position),
-            value: image.as_slice()[position].to_f64(),
-            requirement: "every voxel must be finite",
-        }),
     }
 }
 

@@ -7,6 +7,9 @@ use crate::volume::{LabelMap, Volume, Voxel};
 
 const OPERATION: &str = "Otsu threshold";
 
+/// Voxels that one task looks at.
+const CHUNK: usize = 1 << 17;
+
 /// The threshold that best tells two classes of voxels apart: the upper edge of the bin after which the variance between
 /// the classes is largest, cast to the voxel's type. Voxels at most the threshold are background.
 ///
@@ -23,35 +26,23 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
         return Err(invalid("bins", bins.to_string(), "2 to 1048576"));
     }
     let voxels = volume.as_slice();
-    if let Some(position) = voxels.par_iter().position_first(|voxel| !voxel.to_f64().is_finite()) {
-        return Err(ImagingError::InvalidVoxel {
-            operation: OPERATION,
-            index: volume.geometry().index_of(position),
-            value: voxels[position].to_f64(),
-            requirement: "every voxel must be finite",
-        });
-    }
-    let range = |[low, high]: [f64; 2], value: f64| [low.min(value), high.max(value)];
-    let extremes = [f64::INFINITY, f64::NEG_INFINITY];
-    let [low, high] = voxels
-        .par_iter()
-        .fold(|| extremes, |found, voxel| range(found, voxel.to_f64()))
-        .reduce(|| extremes, |a, b| range(range(a, b[0]), b[1]));
+    volume.check_finite(OPERATION)?;
+    let extremes = |chunk: &[T]| {
+        chunk.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], voxel| [low.min(voxel.to_f64()), high.max(voxel.to_f64())])
+    };
+    let wider = |a: [f64; 2], b: [f64; 2]| [a[0].min(b[0]), a[1].max(b[1])];
+    let [low, high] = voxels.par_chunks(CHUNK).map(extremes).reduce(|| [f64::INFINITY, f64::NEG_INFINITY], wider);
     if low == high {
         return Err(invalid("image", format!("constant {low}"), "it needs at least two different voxels"));
     }
     let edges = Edges::new(low, high + (high - low) / bins as f64 / 100.0, bins);
-    let histogram = voxels
-        .par_iter()
-        .with_min_len(1 << 16)
-        .fold(
-            || vec![0_u64; bins],
-            |mut counts, voxel| {
-                counts[edges.bin(voxel.to_f64())] += 1;
-                counts
-            },
-        )
-        .reduce(|| vec![0; bins], |a, b| a.iter().zip(&b).map(|(a, b)| a + b).collect());
+    let count = |chunk: &[T]| {
+        let mut counts = vec![0_u64; bins];
+        chunk.iter().for_each(|voxel| counts[edges.bin(voxel.to_f64())] += 1);
+        counts
+    };
+    let sum = |a: Vec<u64>, b: Vec<u64>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
+    let histogram: Vec<u64> = voxels.par_chunks(CHUNK.max(bins)).map(count).reduce(|| vec![0; bins], sum);
     Ok(T::from_f64(edges.lower(best_split(&histogram, &edges) + 1)))
 }
 
@@ -68,12 +59,14 @@ pub fn otsu_mask<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<LabelMap> 
 struct Edges {
     low: f64,
     width: f64,
+    per_width: f64,
     bins: usize,
 }
 
 impl Edges {
     fn new(low: f64, high: f64, bins: usize) -> Self {
-        Self { low, width: (high - low) / bins as f64, bins }
+        let width = (high - low) / bins as f64;
+        Self { low, width, per_width: 1.0 / width, bins }
     }
 
     /// Lower edge of a bin, which is the upper edge of the one before.
@@ -86,8 +79,8 @@ impl Edges {
     }
 
     fn bin(&self, value: f64) -> usize {
-        let bin = (((value - self.low) / self.width) as usize).min(self.bins - 1);
-        // The quotient may be rounded across an edge.
+        let bin = (((value - self.low) * self.per_width) as usize).min(self.bins - 1);
+        // The product may be rounded across an edge.
         if value < self.lower(bin) {
             bin - 1
         } else if bin + 1 < self.bins && value >= self.lower(bin + 1) {

@@ -1,6 +1,7 @@
 //! Voxels on a grid.
 
 use ndarray::Array3;
+use rayon::prelude::*;
 
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
@@ -206,5 +207,25 @@ impl<T: Voxel> Volume<T> {
     /// The voxels converted as [`Voxel::from_f64`] does.
     pub fn cast<U: Voxel>(&self) -> Volume<U> {
         self.map(|&value| U::from_f64(value.to_f64()))
+    }
+
+    /// # Errors
+    /// [`ImagingError::InvalidVoxel`] with the first voxel that is not finite.
+    pub(crate) fn check_finite(&self, operation: &'static str) -> Result<()> {
+        if !T::PIXEL_TYPE.is_float() {
+            return Ok(());
+        }
+        const CHUNK: usize = 1 << 14;
+        let is_bad = |voxel: &T| !voxel.to_f64().is_finite();
+        let bad_in = |(chunk, voxels): (usize, &[T])| voxels.iter().position(is_bad).map(|position| chunk * CHUNK + position);
+        match self.as_slice().par_chunks(CHUNK).enumerate().find_map_first(bad_in) {
+            None => Ok(()),
+            Some(position) => Err(ImagingError::InvalidVoxel {
+                operation,
+                index: self.geometry.index_of(position),
+                value: self.as_slice()[position].to_f64(),
+                requirement: "every voxel must be finite",
+            }),
+        }
     }
 }

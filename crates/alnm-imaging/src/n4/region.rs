@@ -104,17 +104,14 @@ impl Region {
         let low = occupied().map(|slice| slice.low).fold(f32::INFINITY, f32::min);
         let high = occupied().map(|slice| slice.high).fold(f32::NEG_INFINITY, f32::max);
         let Some(bins) = Bins::new(low, high, sharpening.bins()) else { return Array3::zeros(omega.raw_dim()) };
-        let histograms: Vec<Histogram> = self.slices.par_iter().map(|slice| slice.histogram(&bins, sharpening.bins())).collect();
+        let histograms: Vec<Histogram> = self.slices.par_iter().map(|slice| Histogram::of(&bins, &slice.log, &slice.field)).collect();
         let mut histogram = Histogram::new(sharpening.bins());
         histograms.iter().for_each(|slice| histogram.merge(slice));
         let map = sharpening.sharpen(&histogram, bins);
 
         let delta = self.contract(splines.lattice_size(), splines.fit(), |slice, run, values| {
             let voxels = run.first..run.first + values.len();
-            let pairs = slice.log[voxels.clone()].iter().zip(&slice.field[voxels.clone()]);
-            for (value, (log, field)) in values.iter_mut().zip(pairs) {
-                *value = map.residual(log - field);
-            }
+            map.residuals(&slice.log[voxels.clone()], &slice.field[voxels.clone()], values);
             if let Some(weight) = &slice.weight {
                 values.iter_mut().zip(&weight[voxels]).for_each(|(value, weight)| *value *= weight);
             }
@@ -166,19 +163,12 @@ impl Region {
 }
 
 impl Slice {
-    fn histogram(&self, bins: &Bins, count: usize) -> Histogram {
-        let mut histogram = Histogram::new(count);
-        for (log, field) in self.log.iter().zip(&self.field) {
-            histogram.add(bins, log - field);
-        }
-        histogram
-    }
-
     /// Range of the corrected logarithms; `leave_first` as [`Region::first_slice`] says.
     fn find_range(&mut self, leave_first: bool) {
-        let corrected = || self.log.iter().zip(&self.field).map(|(log, field)| log - field);
-        self.high = corrected().fold(f32::NEG_INFINITY, f32::max);
-        self.low = corrected().skip(usize::from(leave_first)).fold(f32::INFINITY, f32::min);
+        [self.low, self.high] = range_of_differences(&self.log, &self.field);
+        if leave_first && self.log.len() > 1 {
+            self.low = range_of_differences(&self.log[1..], &self.field[1..])[0];
+        }
     }
 
     fn update_field(&mut self, z: usize, splines: &Splines, lattice: &Lattice) {
@@ -225,6 +215,20 @@ impl Slice {
         }
         plane
     }
+}
+
+/// Lowest and highest difference, found in lanes.
+fn range_of_differences(a: &[f32], b: &[f32]) -> [f32; 2] {
+    const LANES: usize = 16;
+    let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
+        for (((a, b), low), high) in a.iter().zip(b).zip(&mut low).zip(&mut high) {
+            let difference = a - b;
+            *low = if difference < *low { difference } else { *low };
+            *high = if difference > *high { difference } else { *high };
+        }
+    }
+    [low.into_iter().fold(f32::INFINITY, f32::min), high.into_iter().fold(f32::NEG_INFINITY, f32::max)]
 }
 
 /// ITK leaves voxels that have no logarithm as they are.

@@ -16,12 +16,18 @@ pub(super) struct Sharpening {
     backward: Arc<dyn ComplexToReal<f64>>,
 }
 
+/// Values that are looked up at once, so that their bins are found by vector instructions.
+const BLOCK: usize = 256;
+
+/// A share of a value in fixed point: positions are single precision, so that this loses nothing above the first bin.
+const SHARE_BITS: u32 = 23;
+
 /// A histogram in which each value is shared by the two bins beside it: whole values, and how much of them belongs to the
-/// next bin.
+/// next bin. Both are integers, so that sums do not depend on their order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Histogram {
-    counts: Vec<u32>,
-    shares: Vec<f64>,
+    counts: Vec<u64>,
+    shares: Vec<u64>,
 }
 
 /// Lowest value and width of the bins.
@@ -30,37 +36,68 @@ pub(super) struct Bins {
     low: f32,
     width: f32,
     per_width: f32,
-    last: usize,
+    last: f32,
+    drops_highest: bool,
 }
 
 impl Bins {
     /// Bins whose first and last centre are the lowest and highest value; none when these are equal.
     pub(super) fn new(low: f32, high: f32, bins: usize) -> Option<Self> {
-        let width = (high - low) / (bins - 1) as f32;
-        (width > 0.0).then(|| Self { low, width, per_width: 1.0 / width, last: bins - 1 })
+        let last = (bins - 1) as f32;
+        let width = (high - low) / last;
+        // Rounding may put the highest value beyond the last bin, where ITK drops it.
+        let drops_highest = (high - low) / width > last;
+        (width > 0.0).then(|| Self { low, width, per_width: 1.0 / width, last, drops_highest })
     }
 
-    /// The bin below a value and how far the value lies from it towards the next, in bins.
-    fn place(&self, value: f32) -> (usize, f32) {
-        let position = (value - self.low) / self.width;
-        let bin = (position.max(0.0) as usize).min(self.last);
-        (bin, position - bin as f32)
+    fn count(&self) -> usize {
+        self.last as usize + 1
+    }
+
+    /// The bin below each value and how far the value lies from it towards the next, in bins.
+    fn places(&self, log: &[f32], field: &[f32], bins: &mut [i32], shares: &mut [f32]) {
+        for (((log, field), bin), share) in log.iter().zip(field).zip(bins).zip(shares) {
+            let position = (log - field - self.low) * self.per_width;
+            let position = if position > 0.0 { position } else { 0.0 };
+            let position = if position < self.last { position } else { self.last };
+            *bin = position as i32;
+            *share = position - *bin as f32;
+        }
     }
 }
 
 impl Histogram {
+    /// No values in as many bins.
     pub(super) fn new(bins: usize) -> Self {
-        Self { counts: vec![0; bins], shares: vec![0.0; bins] }
+        Self { counts: vec![0; bins], shares: vec![0; bins] }
     }
 
-    pub(super) fn add(&mut self, bins: &Bins, value: f32) {
-        let (bin, share) = bins.place(value);
-        // Rounding may put the highest value beyond the last bin, where ITK drops it.
-        if bin == bins.last && share > 0.0 {
-            return;
+    /// The histogram of logarithms less the field.
+    pub(super) fn of(bins: &Bins, log: &[f32], field: &[f32]) -> Self {
+        // Count and share of a bin are added at once, the count in the upper bits: they cannot run over in as many values.
+        const COUNT_SHIFT: u32 = 43;
+        const MOST_AT_ONCE: usize = 1 << (COUNT_SHIFT - SHARE_BITS);
+        let mut histogram = Self::new(bins.count());
+        let (mut places, mut shares) = ([0; BLOCK], [0.0; BLOCK]);
+        for (log, field) in log.chunks(MOST_AT_ONCE).zip(field.chunks(MOST_AT_ONCE)) {
+            // Neighbours often fall into one bin; taking turns in two tables, they need not wait for each other.
+            let mut tables = [vec![0_u64; bins.count()], vec![0_u64; bins.count()]];
+            for (log, field) in log.chunks(BLOCK).zip(field.chunks(BLOCK)) {
+                bins.places(log, field, &mut places[..log.len()], &mut shares[..log.len()]);
+                for (i, (bin, share)) in places[..log.len()].iter().zip(&shares).enumerate() {
+                    let fixed = (share * (1 << SHARE_BITS) as f32) as i32;
+                    tables[i % 2][*bin as usize] += (1 << COUNT_SHIFT) + fixed as u64;
+                }
+            }
+            for (bin, both) in tables.iter().flat_map(|table| table.iter().enumerate()) {
+                histogram.counts[bin] += both >> COUNT_SHIFT;
+                histogram.shares[bin] += both & ((1 << COUNT_SHIFT) - 1);
+            }
         }
-        self.counts[bin] += 1;
-        self.shares[bin] += f64::from(share);
+        if bins.drops_highest {
+            histogram.counts[bins.count() - 1] = 0;
+        }
+        histogram
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -68,12 +105,12 @@ impl Histogram {
         self.shares.iter_mut().zip(&other.shares).for_each(|(a, b)| *a += b);
     }
 
-    /// Frequency of each bin; what lies beyond the last bin is dropped.
+    /// Frequency of each bin.
     fn frequencies(&self) -> impl Iterator<Item = f64> + '_ {
-        let from_below = std::iter::once(0.0).chain(self.shares.iter().copied());
-        let last = self.counts.len() - 1;
-        let own = move |(bin, (&count, &share)): (usize, (&u32, &f64))| f64::from(count) - if bin < last { share } else { 0.0 };
-        self.counts.iter().zip(&self.shares).enumerate().map(own).zip(from_below).map(|(own, below)| own + below)
+        let share = |share: &u64| *share as f64 / f64::from(1 << SHARE_BITS);
+        let from_below = std::iter::once(0.0).chain(self.shares.iter().map(share));
+        let own = self.counts.iter().zip(&self.shares).map(move |(count, shared)| *count as f64 - share(shared));
+        own.zip(from_below).map(|(own, below)| own + below)
     }
 }
 
@@ -86,11 +123,19 @@ pub(super) struct IntensityMap {
 }
 
 impl IntensityMap {
-    /// What sharpening takes away from a value.
-    pub(super) fn residual(&self, value: f32) -> f32 {
-        let (bin, share) = self.bins.place(value);
-        let [intensity, rise] = self.steps[bin];
-        value - (intensity + rise * share)
+    /// What sharpening takes away from logarithms less the field.
+    pub(super) fn residuals(&self, log: &[f32], field: &[f32], residuals: &mut [f32]) {
+        let (mut places, mut shares) = ([0; BLOCK], [0.0; BLOCK]);
+        for ((log, field), residuals) in log.chunks(BLOCK).zip(field.chunks(BLOCK)).zip(residuals.chunks_mut(BLOCK)) {
+            self.bins.places(log, field, &mut places[..log.len()], &mut shares[..log.len()]);
+            for (residual, (bin, share)) in residuals.iter_mut().zip(places.iter().zip(&shares)) {
+                let [intensity, rise] = self.steps[*bin as usize];
+                *residual = intensity + rise * share;
+            }
+            for (residual, (log, field)) in residuals.iter_mut().zip(log.iter().zip(field)) {
+                *residual = log - field - *residual;
+            }
+        }
     }
 }
 

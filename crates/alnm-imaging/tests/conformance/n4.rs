@@ -30,8 +30,9 @@ fn params(case: &Case) -> N4Params {
 /// All have one cause. ITK 5.4 drops the highest voxel from the histogram when rounding puts it beyond the last bin, which
 /// the last bit of two logarithms decides; on an image with few voxels at the top this moves the field by some 1e-4.
 /// SimpleITK is as far from itself when it runs with two threads instead of the pack's one (measured with SimpleITK 2.5.7:
-/// breast1 shrink2 8.7e-4, synthA shrink2 9.3e-5, normalised RMS 2.9e-4 and 5.9e-5).
-const KNOWN_DEVIATIONS: [Deviation; 3] = [
+/// breast1 shrink2 8.7e-4, synthA shrink2 9.3e-5, breast1 default_mask 3.1e-4; normalised RMS 2.9e-4, 5.9e-5 and 1.1e-4).
+const KNOWN_DEVIATIONS: [Deviation; 4] = [
+    Deviation { case: "breast1 default_mask", max: 1e-3, normalised_rms: 3e-4 },
     Deviation { case: "breast1 shrink2", max: 1e-3, normalised_rms: 1e-3 },
     Deviation { case: "synthA shrink2", max: 2e-4, normalised_rms: 1e-4 },
     Deviation { case: "brain1a default_mask", max: 5e-4, normalised_rms: 5e-5 },

@@ -1,0 +1,146 @@
+//! Intensities inside a region: statistics and normalisation.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ImagingError, Result};
+use crate::region::labels;
+use crate::volume::{LabelMap, Volume, Voxel};
+
+/// The voxels that count: a mask and its label.
+#[derive(Debug, Clone, Copy)]
+pub struct Roi<'a> {
+    /// The mask.
+    pub mask: &'a LabelMap,
+    /// The label of its voxels that count.
+    pub label: u32,
+}
+
+/// Mean and spread of a set of voxels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct IntensityStatistics {
+    /// Number of voxels.
+    pub voxels: usize,
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation with n as divisor.
+    pub standard_deviation: f64,
+}
+
+/// The values of a volume, or of a region of it, in raster order.
+///
+/// # Errors
+/// [`ImagingError::GeometryMismatch`] when the mask lies on another grid, [`ImagingError::EmptyRegion`] when no voxel has
+/// the label, [`ImagingError::InvalidVoxel`] when the volume has a voxel that is not finite.
+pub fn values<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Vec<f64>> {
+    const OPERATION: &str = "intensities of a region";
+    volume.check_finite(OPERATION)?;
+    let Some(Roi { mask, label }) = roi else { return Ok(volume.as_slice().iter().map(|voxel| voxel.to_f64()).collect()) };
+    if let Some(difference) = volume.geometry().difference(mask.geometry(), 1e-6) {
+        return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
+    }
+    let inside = volume.as_slice().iter().zip(mask.as_slice()).filter(|(_, voxel)| **voxel == label);
+    let values: Vec<f64> = inside.map(|(voxel, _)| voxel.to_f64()).collect();
+    if values.is_empty() {
+        return Err(ImagingError::EmptyRegion { operation: OPERATION, label, present: labels(mask, 8) });
+    }
+    Ok(values)
+}
+
+/// Mean and standard deviation of a volume or of a region of it.
+///
+/// # Errors
+/// As [`values`].
+pub fn statistics<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<IntensityStatistics> {
+    let values = values(volume, roi)?;
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+    Ok(IntensityStatistics { voxels: values.len(), mean, standard_deviation: variance.sqrt() })
+}
+
+/// The volume less the mean and over the standard deviation of a region, or of all voxels.
+///
+/// # Errors
+/// As [`values`]; [`ImagingError::InvalidParameter`] when the intensities do not vary.
+pub fn z_score<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Volume<f32>> {
+    let IntensityStatistics { mean, standard_deviation, .. } = statistics(volume, roi)?;
+    if standard_deviation == 0.0 {
+        return Err(constant("z-score", mean));
+    }
+    Ok(volume.map(|voxel| ((voxel.to_f64() - mean) / standard_deviation) as f32))
+}
+
+/// The volume scaled so that a low and a high percentile (0 to 100) of a region, or of all voxels, become 0 and 1, and cut
+/// there. Percentiles are interpolated linearly between order statistics, numpy's default.
+///
+/// # Errors
+/// As [`values`]; [`ImagingError::InvalidParameter`] when the percentiles are out of order or range, or equal in intensity.
+pub fn percentile_range<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>, low: f64, high: f64) -> Result<Volume<f32>> {
+    if !(0.0 <= low && low < high && high <= 100.0) {
+        return Err(ImagingError::InvalidParameter {
+            operation: "percentile range",
+            parameter: "percentiles",
+            value: format!("{low} and {high}"),
+            requirement: "0 ≤ low < high ≤ 100",
+        });
+    }
+    let mut ordered = values(volume, roi)?;
+    ordered.sort_by(f64::total_cmp);
+    let [bottom, top] = [low, high].map(|percentile| percentile_of(&ordered, percentile));
+    if bottom == top {
+        return Err(constant("percentile range", bottom));
+    }
+    Ok(volume.map(|voxel| ((voxel.to_f64() - bottom) / (top - bottom)).clamp(0.0, 1.0) as f32))
+}
+
+fn percentile_of(ordered: &[f64], percentile: f64) -> f64 {
+    let position = percentile / 100.0 * (ordered.len() - 1) as f64;
+    let low = position as usize;
+    let high = (low + 1).min(ordered.len() - 1);
+    ordered[low] + (ordered[high] - ordered[low]) * (position - low as f64)
+}
+
+fn constant(operation: &'static str, value: f64) -> ImagingError {
+    ImagingError::InvalidParameter {
+        operation,
+        parameter: "intensities",
+        value: format!("all {value}"),
+        requirement: "they must vary for a scale to be found",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_abs_diff_eq;
+    use ndarray::Array3;
+
+    use super::*;
+    use crate::geometry::Geometry;
+
+    fn ramp() -> Volume<i16> {
+        let data = Array3::from_shape_fn((1, 1, 11), |(_, _, x)| x as i16);
+        Volume::new(data, Geometry::axis_aligned([11, 1, 1], [1.0; 3]).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn z_scores_have_mean_0_and_deviation_1() {
+        let scored = statistics(&z_score(&ramp(), None).unwrap(), None).unwrap();
+        assert_abs_diff_eq!(scored.mean, 0.0, epsilon = 1e-6);
+        assert_abs_diff_eq!(scored.standard_deviation, 1.0, epsilon = 1e-6);
+    }
+
+    #[test]
+    fn percentiles_become_0_and_1() {
+        let scaled = percentile_range(&ramp(), None, 10.0, 90.0).unwrap();
+        assert_eq!(scaled.as_slice()[..3], [0.0, 0.0, 0.125]);
+        assert_eq!(scaled.as_slice()[9..], [1.0, 1.0]);
+    }
+
+    #[test]
+    fn only_the_region_counts() {
+        let mut mask = Volume::filled(ramp().geometry().clone(), 0_u32);
+        mask.as_mut_slice()[4..7].fill(2);
+        assert_eq!(values(&ramp(), Some(Roi { mask: &mask, label: 2 })).unwrap(), [4.0, 5.0, 6.0]);
+        assert!(matches!(values(&ramp(), Some(Roi { mask: &mask, label: 1 })), Err(ImagingError::EmptyRegion { .. })));
+    }
+}
