@@ -172,16 +172,16 @@ fn integers(values: &[usize]) -> DiagnosticValue {
 /// SHA-1 of the voxels as they lie in memory on a little-endian machine, as SimpleITK's `Hash`.
 fn hash(image: &Image) -> String {
     match image {
-        Image::U8(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::I8(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::U16(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::I16(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::U32(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::I32(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::U64(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::I64(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::F32(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
-        Image::F64(volume) => hash_bytes(volume.as_slice(), |voxel| voxel.to_le_bytes()),
+        Image::U8(volume) => hash_bytes(volume.as_slice(), u8::to_le_bytes),
+        Image::I8(volume) => hash_bytes(volume.as_slice(), i8::to_le_bytes),
+        Image::U16(volume) => hash_bytes(volume.as_slice(), u16::to_le_bytes),
+        Image::I16(volume) => hash_bytes(volume.as_slice(), i16::to_le_bytes),
+        Image::U32(volume) => hash_bytes(volume.as_slice(), u32::to_le_bytes),
+        Image::I32(volume) => hash_bytes(volume.as_slice(), i32::to_le_bytes),
+        Image::U64(volume) => hash_bytes(volume.as_slice(), u64::to_le_bytes),
+        Image::I64(volume) => hash_bytes(volume.as_slice(), i64::to_le_bytes),
+        Image::F32(volume) => hash_bytes(volume.as_slice(), f32::to_le_bytes),
+        Image::F64(volume) => hash_bytes(volume.as_slice(), f64::to_le_bytes),
     }
 }
 

@@ -85,7 +85,7 @@ impl WidthEdges {
         let low = minimum - floored_remainder(minimum, width);
         let stop = maximum + 2.0 * width;
         let count = ((stop - low) / width).ceil();
-        if !(count <= MAXIMUM_BINS) {
+        if count.is_nan() || count > MAXIMUM_BINS {
             return Err(RadiomicsError::TooManyBins { minimum, maximum, width });
         }
         // numpy's arange stores the first two elements and steps by their difference, which rounding keeps from being `width`.

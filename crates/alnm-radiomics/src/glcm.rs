@@ -311,15 +311,15 @@ pub const FORMULAS: &[Formula<CooccurrenceMatrix>] = &[
 pub fn pair_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     let n = map.gray_levels.len();
     let step = map.step(offset);
-    let mut counts = vec![0u32; n * n];
-    for &voxel in &map.voxels {
-        let neighbour = map.cells[(voxel as isize + step) as usize];
-        if neighbour > 0 {
-            let level = map.cells[voxel as usize];
-            counts[(level as usize - 1) * n + neighbour as usize - 1] += 1;
+    // Pairs with voxels outside the region are counted in column 0, which costs less than telling them apart.
+    let mut counts = vec![0u32; (n + 1) * (n + 1)];
+    for row in &map.rows {
+        let neighbours = LevelMap::neighbours(&map.cells, row, step);
+        for (&level, &neighbour) in map.cells[row.clone()].iter().zip(neighbours) {
+            counts[level as usize * (n + 1) + neighbour as usize] += 1;
         }
     }
-    counts
+    counts.chunks_exact(n + 1).skip(1).flat_map(|row| row[1..].iter().copied()).collect()
 }
 
 /// The matrices that the features are averaged over: one for each direction in which the region has neighbours, or, with a

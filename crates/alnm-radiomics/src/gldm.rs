@@ -47,16 +47,20 @@ pub fn matrix(map: &LevelMap, settings: &GldmSettings) -> Result<SizeMatrix> {
     let steps: Vec<isize> = offsets.into_iter().map(|offset| map.step(offset)).collect();
     let columns = steps.len() + 1;
     let mut counts = vec![0.0; map.gray_levels.len() * columns];
-    for &voxel in &map.voxels {
-        let level = map.cells[voxel as usize];
-        let neighbours = steps.iter().map(|step| map.cells[(voxel as isize + step) as usize]);
-        let dependent = if settings.alpha == 0 {
-            neighbours.filter(|&neighbour| neighbour == level).count()
-        } else {
-            let gray = map.gray_levels[level as usize - 1];
-            neighbours.filter(|&n| n > 0 && map.gray_levels[n as usize - 1].abs_diff(gray) <= settings.alpha).count()
-        };
-        counts[(level as usize - 1) * columns + dependent] += 1.0;
+    let levels = map.level_cells();
+    let mut dependent: Vec<u32> = Vec::new();
+    for row in &map.rows {
+        let own = &levels[row.clone()];
+        dependent.clear();
+        dependent.resize(row.len(), 0);
+        for &step in &steps {
+            for ((dependent, &level), &neighbour) in dependent.iter_mut().zip(own).zip(LevelMap::neighbours(&levels, row, step)) {
+                *dependent += u32::from((neighbour > 0) & (level.abs_diff(neighbour) <= settings.alpha));
+            }
+        }
+        for (&position, &dependent) in map.cells[row.clone()].iter().zip(&dependent) {
+            counts[(position as usize - 1) * columns + dependent as usize] += 1.0;
+        }
     }
     Ok(SizeMatrix::new(dense_cells(&map.gray_levels, &counts)))
 }

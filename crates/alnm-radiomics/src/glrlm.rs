@@ -45,28 +45,38 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 
 /// Runs along `offset`: one row for each level that occurs, column j for length j + 1. All 0 when no line along the direction
 /// holds two voxels of the region, since the region then has no extent in it.
+///
+/// A run of length L passes through the lengths 1 to L, voxel by voxel, so the number of voxels with a run of length l behind
+/// them is the number of runs at least as long.
 pub fn run_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
+    count_runs(map, offset, &mut vec![0; map.cells.len()])
+}
+
+/// [`run_counts`] with room for the length of the run behind each voxel; what it holds does not matter.
+fn count_runs(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<u32> {
     let longest = map.shape.into_iter().max().unwrap_or(1);
-    let step = map.step(offset);
+    // Runs are the same in both directions; backwards, the voxel before comes earlier in raster order.
+    let step = map.step(offset).unsigned_abs();
     let mut counts = vec![0u32; map.gray_levels.len() * longest];
     let mut touching = false;
-    for &voxel in &map.voxels {
-        let level = map.cells[voxel as usize];
-        let previous = map.cells[(voxel as isize - step) as usize];
-        touching |= previous > 0;
-        if previous == level {
-            continue;
+    for row in &map.rows {
+        let before = LevelMap::neighbours(&map.cells, row, -(step as isize));
+        for ((voxel, &level), &before) in row.clone().zip(&map.cells[row.clone()]).zip(before) {
+            touching |= before > 0;
+            // A product, since a branch on the levels of neighbours would be guessed wrongly half of the time.
+            let passed = length[voxel - step] * u32::from(before == level);
+            length[voxel] = passed + 1;
+            counts[(level as usize - 1) * longest + passed as usize] += 1;
         }
-        let mut length = 1;
-        let mut next = voxel as isize + step;
-        while map.cells[next as usize] == level {
-            length += 1;
-            next += step;
-        }
-        counts[(level as usize - 1) * longest + length - 1] += 1;
     }
     if !touching && !any_line_with_two_voxels(map, offset) {
         counts.fill(0);
+        return counts;
+    }
+    for at_least in counts.chunks_exact_mut(longest) {
+        for l in 0..longest - 1 {
+            at_least[l] -= at_least[l + 1];
+        }
     }
     counts
 }
@@ -93,14 +103,18 @@ fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every axis that runs may go along.
 pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatrix>> {
     let directions = directions(map.shape, &[1], settings.fixed_axis)?;
-    let counts = |&offset: &Offset| -> Vec<f64> { run_counts(map, offset).into_iter().map(f64::from).collect() };
+    let room = || vec![0u32; map.cells.len()];
+    let counts =
+        |length: &mut Vec<u32>, &offset: &Offset| -> Vec<f64> { count_runs(map, offset, length).into_iter().map(f64::from).collect() };
+    let matrix = |length: &mut Vec<u32>, offset: &Offset| SizeMatrix::new(dense_cells(&map.gray_levels, &counts(length, offset)));
     let matrices: Vec<SizeMatrix> = match settings.weighting {
-        None => directions.par_iter().map(|offset| SizeMatrix::new(dense_cells(&map.gray_levels, &counts(offset)))).collect(),
+        None => directions.par_iter().map_init(room, matrix).collect(),
         Some(weighting) => {
             let mut total: Vec<f64> = Vec::new();
+            let mut length = room();
             for offset in &directions {
                 let weight = weighting.length(*offset, settings.spacing).unwrap_or(1.0);
-                let counts = counts(offset);
+                let counts = counts(&mut length, offset);
                 total.resize(counts.len(), 0.0);
                 for (cell, count) in total.iter_mut().zip(counts) {
                     *cell += weight * count;

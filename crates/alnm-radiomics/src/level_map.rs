@@ -1,5 +1,8 @@
 //! The discretised region that all texture matrices are counted on.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use ndarray::ArrayView3;
 
 use crate::error::{RadiomicsError, Result};
@@ -23,6 +26,8 @@ pub struct LevelMap {
     pub(crate) cells: Vec<u32>,
     /// Where the region's voxels lie in `cells`, in raster order.
     pub(crate) voxels: Vec<u32>,
+    /// The same voxels as rows along x without gaps: neighbours of a row are rows too, which counting loops go along.
+    pub(crate) rows: Vec<Range<usize>>,
     /// The levels that occur, ascending.
     pub(crate) gray_levels: Vec<u32>,
     /// Levels of the whole that this is a part of.
@@ -68,7 +73,8 @@ impl LevelMap {
         }
 
         let mut cells = vec![0u32; count];
-        let mut voxels = Vec::new();
+        let mut voxels: Vec<u32> = Vec::new();
+        let mut rows: Vec<Range<usize>> = Vec::new();
         for (z, slice) in levels.outer_iter().enumerate() {
             for (y, row) in slice.outer_iter().enumerate() {
                 let start = (z + rim[0]) * strides[0] + (y + rim[1]) * strides[1] + rim[2];
@@ -76,12 +82,16 @@ impl LevelMap {
                     if level > 0 {
                         cells[start + x] = position[level as usize];
                         voxels.push((start + x) as u32);
+                        match rows.last_mut() {
+                            Some(row) if row.end == start + x => row.end += 1,
+                            _ => rows.push(start + x..start + x + 1),
+                        }
                     }
                 }
             }
         }
         let scale = LevelScale { highest: gray_levels[gray_levels.len() - 1], count: gray_levels.len() };
-        Ok(Self { shape, rim, strides, cells, voxels, gray_levels, scale })
+        Ok(Self { shape, rim, strides, cells, voxels, rows, gray_levels, scale })
     }
 
     /// The levels that occur, ascending.
@@ -109,6 +119,22 @@ impl LevelMap {
         let voxel = voxel as usize;
         let [z, y, x] = [voxel / self.strides[0], voxel % self.strides[0] / self.strides[1], voxel % self.strides[1]];
         [z - self.rim[0], y - self.rim[1], x - self.rim[2]]
+    }
+
+    /// The levels themselves in the order of `cells`, 0 outside the region.
+    pub(crate) fn level_cells(&self) -> Cow<'_, [u32]> {
+        // Where no level is missing, a level is its position.
+        if self.gray_levels.len() == self.gray_levels[self.gray_levels.len() - 1] as usize {
+            return Cow::Borrowed(&self.cells);
+        }
+        let level = |&position: &u32| if position == 0 { 0 } else { self.gray_levels[position as usize - 1] };
+        Cow::Owned(self.cells.iter().map(level).collect())
+    }
+
+    /// The row of neighbours at `step` from a row of voxels, in `cells` or an array like it.
+    pub(crate) fn neighbours<'a, T>(cells: &'a [T], row: &Range<usize>, step: isize) -> &'a [T] {
+        let start = (row.start as isize + step) as usize;
+        &cells[start..start + row.len()]
     }
 
     /// Distance in `cells` between a voxel and its neighbour at `offset`.

@@ -101,31 +101,38 @@ pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
 pub fn matrix(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>) -> Result<ToneDifferenceMatrix> {
     let steps: Vec<isize> = neighbour_offsets(map.shape, distances, fixed_axis)?.into_iter().map(|offset| map.step(offset)).collect();
-    // Level 0 stands for voxels outside the region.
-    let gray: Vec<u64> = std::iter::once(0).chain(map.gray_levels.iter().map(|&level| u64::from(level))).collect();
-    let mut voxels = vec![0u64; gray.len()];
-    let mut differences = vec![0.0; gray.len()];
-    for &voxel in &map.voxels {
-        let (mut sum, mut count) = (0u64, 0u64);
-        for step in &steps {
-            let neighbour = map.cells[(voxel as isize + step) as usize];
-            sum += gray[neighbour as usize];
-            count += u64::from(neighbour > 0);
+    let n = map.gray_levels.len();
+    let levels = map.level_cells();
+    let mut voxels = vec![0u64; n];
+    let mut differences = vec![0.0; n];
+    let (mut sums, mut counts): (Vec<u64>, Vec<u32>) = (Vec::new(), Vec::new());
+    for row in &map.rows {
+        sums.clear();
+        sums.resize(row.len(), 0);
+        counts.clear();
+        counts.resize(row.len(), 0);
+        for &step in &steps {
+            for ((sum, count), &neighbour) in sums.iter_mut().zip(&mut counts).zip(LevelMap::neighbours(&levels, row, step)) {
+                *sum += u64::from(neighbour);
+                *count += u32::from(neighbour > 0);
+            }
         }
-        let level = map.cells[voxel as usize] as usize;
-        voxels[level] += 1;
-        if count > 0 {
-            differences[level] += (gray[level] as f64 - sum as f64 / count as f64).abs();
+        for (place, voxel) in row.clone().enumerate() {
+            let position = map.cells[voxel] as usize - 1;
+            voxels[position] += 1;
+            if counts[place] > 0 {
+                differences[position] += (f64::from(levels[voxel]) - sums[place] as f64 / f64::from(counts[place])).abs();
+            }
         }
     }
     let total = map.voxels.len() as f64;
     let row = |level: usize| ToneRow {
-        level: gray[level] as f64,
+        level: f64::from(map.gray_levels[level]),
         voxels: voxels[level] as f64,
         difference: differences[level],
         probability: voxels[level] as f64 / total,
     };
-    Ok(ToneDifferenceMatrix { rows: (1..gray.len()).map(row).collect(), voxels: total })
+    Ok(ToneDifferenceMatrix { rows: (0..n).map(row).collect(), voxels: total })
 }
 
 /// The selected features of a region.

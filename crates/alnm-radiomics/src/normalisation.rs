@@ -13,7 +13,7 @@ pub(crate) fn normalise(image: &Image, scale: f64, outliers: Option<f64>) -> Res
     let count = values.len() as f64;
     let mean = sum(values) / count;
     let variance = sum_of(values, |x| (x - mean) * (x - mean)) / (count - 1.0);
-    if !(variance > 0.0) {
+    if variance.is_nan() || variance <= 0.0 {
         return Err(RadiomicsError::ConstantImage { value: mean });
     }
     let factor = 1.0 / variance.sqrt();

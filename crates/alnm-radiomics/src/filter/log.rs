@@ -124,26 +124,25 @@ impl Recursion {
         let last = line.len() - 1;
         for i in 0..MINIMUM_LENGTH {
             let x = [0, 1, 2, 3].map(|back| line[i.saturating_sub(back)]);
-            let y = [1, 2, 3, 4]
-                .map(|back| if i >= back { (result[i - back], self.d[back - 1]) } else { (line[0], self.left_history[back - 1]) });
-            result[i] = step(x, self.n, y);
+            let y = [1, 2, 3, 4].map(|back| if i >= back { result[i - back] } else { line[0] });
+            let d = [1, 2, 3, 4].map(|back| if i >= back { self.d[back - 1] } else { self.left_history[back - 1] });
+            result[i] = step(&x, self.n, &y, d);
         }
         for i in MINIMUM_LENGTH..line.len() {
             let x = [line[i], line[i - 1], line[i - 2], line[i - 3]];
             let y = [result[i - 1], result[i - 2], result[i - 3], result[i - 4]];
-            result[i] = step(x, self.n, std::array::from_fn(|k| (y[k], self.d[k])));
+            result[i] = step(&x, self.n, &y, self.d);
         }
         for i in (line.len() - MINIMUM_LENGTH..line.len()).rev() {
             let x = [1, 2, 3, 4].map(|ahead| line[(i + ahead).min(last)]);
-            let y = [1, 2, 3, 4].map(|ahead| {
-                if i + ahead <= last { (scratch[i + ahead], self.d[ahead - 1]) } else { (line[last], self.right_history[ahead - 1]) }
-            });
-            scratch[i] = step(x, self.m, y);
+            let y = [1, 2, 3, 4].map(|ahead| if i + ahead <= last { scratch[i + ahead] } else { line[last] });
+            let d = [1, 2, 3, 4].map(|ahead| if i + ahead <= last { self.d[ahead - 1] } else { self.right_history[ahead - 1] });
+            scratch[i] = step(&x, self.m, &y, d);
         }
         for i in (0..line.len() - MINIMUM_LENGTH).rev() {
             let x = [line[i + 1], line[i + 2], line[i + 3], line[i + 4]];
             let y = [scratch[i + 1], scratch[i + 2], scratch[i + 3], scratch[i + 4]];
-            scratch[i] = step(x, self.m, std::array::from_fn(|k| (y[k], self.d[k])));
+            scratch[i] = step(&x, self.m, &y, self.d);
         }
         for (result, scratch) in result.iter_mut().zip(scratch.iter()) {
             for lane in 0..LANES {
@@ -158,11 +157,13 @@ type Lanes = [f64; LANES];
 
 /// Σ x_k c_k - Σ y_k d_k, each sum from the left.
 #[inline(always)]
-fn step(x: [Lanes; 4], c: [f64; 4], y: [(Lanes, f64); 4]) -> Lanes {
-    std::array::from_fn(|lane| {
+fn step(x: &[Lanes; 4], c: [f64; 4], y: &[Lanes; 4], d: [f64; 4]) -> Lanes {
+    let mut value = [0.0; LANES];
+    for lane in 0..LANES {
         let input = x[0][lane] * c[0] + x[1][lane] * c[1] + x[2][lane] * c[2] + x[3][lane] * c[3];
-        input - (y[0].0[lane] * y[0].1 + y[1].0[lane] * y[1].1 + y[2].0[lane] * y[2].1 + y[3].0[lane] * y[3].1)
-    })
+        value[lane] = input - (y[0][lane] * d[0] + y[1][lane] * d[1] + y[2][lane] * d[2] + y[3][lane] * d[3]);
+    }
+    value
 }
 
 /// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter); `read` gives the voxel

@@ -342,8 +342,8 @@ impl Parameters {
     /// As [`Parameters::from_file`].
     pub fn from_yaml(text: &str) -> Result<Self> {
         let document = document::parse(text)?;
-        let mut parameters = Self::default();
-        parameters.feature_classes = FeatureClass::ALL.into_iter().map(|class| (class, Selection::Default)).collect();
+        let feature_classes = FeatureClass::ALL.into_iter().map(|class| (class, Selection::Default)).collect();
+        let mut parameters = Self { feature_classes, ..Self::default() };
         for (key, value) in document.entries("the parameters")? {
             match key.name.as_str() {
                 "setting" => parameters.read_settings(value, Group::Setting)?,

@@ -1,0 +1,77 @@
+//! Messages on the terminal and in the log file.
+
+use std::fmt::Display;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+/// How severe a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(super) enum Level {
+    Notset,
+    Debug,
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+/// An error with its causes, those left out that an earlier one already tells.
+pub(super) fn reasons(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
+}
+
+/// Where messages go.
+pub(super) struct Log {
+    terminal: Level,
+    file: Option<(Mutex<File>, Level)>,
+}
+
+impl Log {
+    /// Messages go to the terminal from PyRadiomics' `verbosity` on, and to a file from `level` on.
+    pub(super) fn new(verbosity: u8, file: Option<&Path>, level: Level) -> Result<Self> {
+        let terminal = match verbosity {
+            1 => Level::Critical,
+            2 => Level::Error,
+            3 => Level::Warning,
+            4 => Level::Info,
+            _ => Level::Debug,
+        };
+        let open = |path: &Path| {
+            OpenOptions::new().append(true).create(true).open(path).with_context(|| format!("cannot open the log file {}", path.display()))
+        };
+        Ok(Self { terminal, file: file.map(open).transpose()?.map(|file| (Mutex::new(file), level)) })
+    }
+
+    pub(super) fn error(&self, message: impl Display) {
+        self.message(Level::Error, "error", &message);
+    }
+
+    pub(super) fn warning(&self, message: impl Display) {
+        self.message(Level::Warning, "warning", &message);
+    }
+
+    pub(super) fn info(&self, message: impl Display) {
+        self.message(Level::Info, "info", &message);
+    }
+
+    fn message(&self, level: Level, name: &str, message: &dyn Display) {
+        // A terminal or log file that cannot be written to must not end an extraction.
+        if level >= self.terminal {
+            let _ = writeln!(std::io::stderr(), "{name}: {message}");
+        }
+        if let Some((file, least)) = &self.file
+            && level >= *least
+        {
+            let _ = writeln!(file.lock().unwrap_or_else(PoisonError::into_inner), "{name}: {message}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The command `alnm extract` on files.
+
+// A file that cannot be written must end the test, also in its helpers.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
+use ndarray::Array3;
+
+/// Writes four cases with images of their own, the third with a mask that does not hold its label, and a batch of them.
+fn write_batch(folder: &Path) {
+    let mut batch = "ID,Image,Mask,Label\n".to_owned();
+    for case in 1..=4u32 {
+        let geometry = Geometry::axis_aligned([12, 10, 8], [0.8, 0.8, 2.0]).unwrap();
+        let image = Array3::from_shape_fn([8, 10, 12], |(z, y, x)| ((z * 31 + y * 17 * case as usize + x * 7) % 97) as i16 * 5);
+        let inside = |z: usize, y: usize, x: usize| (2..6).contains(&z) && (2..8).contains(&y) && (3..10).contains(&x);
+        let mask = Array3::from_shape_fn([8, 10, 12], |(z, y, x)| if inside(z, y, x) { 1 + u32::from(x > 6) } else { 0 });
+        write_image(folder.join(format!("image{case}.nrrd")), &Image::I16(Volume::new(image, geometry.clone()).unwrap())).unwrap();
+        write_mask(folder.join(format!("mask{case}.nrrd")), &Volume::new(mask, geometry).unwrap()).unwrap();
+        batch += &format!("p{case},image{case}.nrrd,mask{case}.nrrd,{}\n", if case == 3 { 7 } else { 1 });
+    }
+    std::fs::write(folder.join("batch.csv"), batch).unwrap();
+}
+
+fn alnm(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).arg("extract").args(arguments).output().unwrap()
+}
+
+fn table(folder: &Path, arguments: &[&str]) -> Vec<csv::StringRecord> {
+    let output = alnm(folder, arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(output.stdout.as_slice());
+    reader.records().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_case_that_fails_keeps_its_row_and_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let rows = table(folder.path(), &["batch.csv", "-f", "csv", "--format-path", "basename"]);
+    assert_eq!(rows.len(), 5);
+    assert_eq!(&rows[0][0], "ID");
+    assert!(rows[0].iter().filter(|name| name.starts_with("original_")).count() == 107);
+    for (case, row) in rows[1..].iter().enumerate() {
+        let filled = row.iter().filter(|cell| !cell.is_empty()).count();
+        assert_eq!(filled == row.len(), case != 2, "case {}", case + 1);
+        assert_eq!(&row[1], format!("image{}.nrrd", case + 1));
+    }
+}
+
+#[test]
+fn an_interrupted_batch_ends_like_an_undisturbed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let undisturbed = alnm(folder.path(), &["batch.csv", "-f", "csv", "-j", "2"]).stdout;
+    // What an interruption leaves: some cases done, one half written.
+    alnm(folder.path(), &["batch.csv", "-f", "csv", "--out-dir", "parts", "--shard", "1/2"]);
+    std::fs::write(folder.path().join("parts/features_2.csv.part"), "ID,Ima").unwrap();
+    assert!(folder.path().join("parts/features_1.csv").exists());
+    assert!(!folder.path().join("parts/features_2.csv").exists());
+    let resumed = alnm(folder.path(), &["batch.csv", "-f", "csv", "--out-dir", "parts", "-j", "2"]).stdout;
+    assert_eq!(undisturbed, resumed);
+}
+
+#[test]
+fn shards_of_several_processes_merge_to_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let whole = alnm(folder.path(), &["batch.csv", "-f", "csv"]).stdout;
+    let start = |index: usize| {
+        let shard = format!("{index}/3");
+        let arguments = ["extract", "batch.csv", "-f", "csv", "-od", "parts", "--shard", &shard, "-o", &format!("shard{index}.csv")];
+        Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder.path()).args(arguments).spawn().unwrap()
+    };
+    for mut process in (1..=3).map(start).collect::<Vec<_>>() {
+        assert!(process.wait().unwrap().success());
+    }
+    let merged = alnm(folder.path(), &["batch.csv", "-f", "csv", "-od", "parts"]).stdout;
+    assert_eq!(whole, merged);
+}
+
+#[test]
+fn every_label_gets_a_row_and_the_union_one() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let labels = |which: &str| table(folder.path(), &["image1.nrrd", "mask1.nrrd", "-f", "csv", "--labels", which]);
+    let column = |rows: &[csv::StringRecord], name: &str| rows[0].iter().position(|header| header == name).unwrap();
+    let all = labels("all");
+    let volume = column(&all, "original_shape_VoxelVolume");
+    let volumes: Vec<f64> = all[1..].iter().map(|row| row[volume].parse().unwrap()).collect();
+    assert_eq!(all[1..].iter().map(|row| row[column(&all, "Label")].to_owned()).collect::<Vec<_>>(), ["1", "2"]);
+    let union = labels("union");
+    let together: f64 = union[1][column(&union, "original_shape_VoxelVolume")].parse().unwrap();
+    assert!((volumes.iter().sum::<f64>() - together).abs() < 1e-9);
+}
+
+#[test]
+fn maps_are_written_as_images() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    std::fs::write(folder.path().join("p.yaml"), "featureClass: {glcm: [Contrast], ngtdm: [Busyness]}").unwrap();
+    let output = alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "-p", "p.yaml", "-m", "voxel", "-od", "maps"]);
+    assert_eq!(output.status.code(), Some(0));
+    for name in ["original_glcm_Contrast", "original_ngtdm_Busyness"] {
+        let map = alnm_imaging::read_image(folder.path().join(format!("maps/Case-1_{name}.nrrd"))).unwrap();
+        assert_eq!(map.geometry().size(), [6, 8, 6]);
+    }
+}
+
+#[test]
+fn exit_codes_are_those_of_pyradiomics() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let code = |arguments: &[&str]| alnm(folder.path(), arguments).status.code();
+    assert_eq!(code(&["image1.nrrd", "mask1.nrrd"]), Some(0));
+    assert_eq!(code(&["image1.nrrd"]), Some(1));
+    assert_eq!(code(&["--no-such-option"]), Some(2));
+    std::fs::write(folder.path().join("bad.yaml"), "setting: {binWidht: 3}").unwrap();
+    assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "-p", "bad.yaml"]), Some(3));
+}
