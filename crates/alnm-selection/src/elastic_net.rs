@@ -721,6 +721,7 @@ impl<'a> Problem<'a> {
     #[inline(always)]
     fn polish(&self, s: &mut State, lambda: f64, tolerance: f64, max_passes: usize) -> Result<bool> {
         const ROUNDS: usize = 100;
+        let mut threshold = 1e-12;
         let (absolute, square) = (lambda * self.alpha, lambda * (1.0 - self.alpha));
         for _ in 0..ROUNDS {
             if self.family == Family::Binomial && !self.reweight(s) {
@@ -739,7 +740,8 @@ impl<'a> Problem<'a> {
             // The step left the region in which the signs hold: go back and take coordinate steps instead.
             (s.intercept, s.beta) = before;
             self.refresh(s);
-            self.solve_at(s, lambda, lambda, 1e-12, max_passes.max(s.passes + 10_000))?;
+            self.solve_at(s, lambda, lambda, threshold, max_passes.max(s.passes + 10_000))?;
+            threshold = (threshold * 1e-2).max(1e-24);
         }
         Err(SelectionError::NotConverged { operation: "Newton steps of the exact LASSO", iterations: ROUNDS })
     }
@@ -798,22 +800,32 @@ impl<'a> Problem<'a> {
     /// singular.
     #[inline(always)]
     fn newton_step(&self, s: &mut State, absolute: f64, square: f64) -> bool {
-        let active: Vec<usize> =
-            s.entered.iter().copied().filter(|&j| s.beta[j] != 0.0 && s.beta[j] != self.upper[j] && s.beta[j] != self.lower[j]).collect();
+        // Features with a coefficient keep its sign; those at 0 that violate their condition enter with that of their gradient.
+        let mut active: Vec<(usize, f64)> = Vec::new();
+        for j in (0..self.p).filter(|&j| s.strong[j]) {
+            if s.beta[j] == 0.0 {
+                let g = dot(&s.residual, self.column(j));
+                if g.abs() > self.penalty[j] * absolute {
+                    active.push((j, g.signum()));
+                }
+            } else if s.beta[j] != self.upper[j] && s.beta[j] != self.lower[j] {
+                active.push((j, s.beta[j].signum()));
+            }
+        }
         let k = active.len() + 1;
         let mut weighted = vec![0.0; self.n];
         let mut hessian = vec![0.0; k * k];
         let mut gradient = vec![0.0; k];
         hessian[0] = s.weight_sum;
         gradient[0] = s.residual.iter().sum();
-        for (a, &j) in active.iter().enumerate() {
+        for (a, &(j, sign)) in active.iter().enumerate() {
             let x = self.column(j);
             weighted.iter_mut().zip(x).zip(&s.weight).for_each(|((t, x), v)| *t = x * v);
-            gradient[a + 1] = dot(&s.residual, x) - self.penalty[j] * (absolute.copysign(s.beta[j]) + square * s.beta[j]);
+            gradient[a + 1] = dot(&s.residual, x) - self.penalty[j] * (absolute * sign + square * s.beta[j]);
             let border: f64 = weighted.iter().sum();
             hessian[a + 1] = border;
             hessian[(a + 1) * k] = border;
-            for (b, &i) in active[..=a].iter().enumerate() {
+            for (b, &(i, _)) in active[..=a].iter().enumerate() {
                 let mut value = dot(&weighted, self.column(i));
                 if i == j {
                     value += self.penalty[j] * square;
@@ -822,11 +834,20 @@ impl<'a> Problem<'a> {
                 hessian[(b + 1) * k + a + 1] = value;
             }
         }
-        let Some(step) = solve_symmetric(&hessian, &gradient) else { return false };
+        let step = solve_symmetric(&hessian, &gradient).or_else(|| {
+            // Dependent features: a trace of ridge picks one of the equivalent steps.
+            (0..k).for_each(|i| hessian[i * k + i] *= 1.0 + 1e-10);
+            solve_symmetric(&hessian, &gradient)
+        });
+        let Some(step) = step else { return false };
         s.intercept += step[0];
-        for (&j, d) in active.iter().zip(&step[1..]) {
+        for (&(j, sign), d) in active.iter().zip(&step[1..]) {
             let new = (s.beta[j] + d).clamp(self.lower[j], self.upper[j]);
-            s.beta[j] = if new * s.beta[j] < 0.0 { 0.0 } else { new };
+            s.beta[j] = if new * sign < 0.0 { 0.0 } else { new };
+            if s.place[j] == 0 {
+                s.entered.push(j);
+                s.place[j] = s.entered.len();
+            }
         }
         true
     }

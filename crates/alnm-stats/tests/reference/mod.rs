@@ -299,6 +299,8 @@ fn compare(want: &Value, got: &Value, tolerance: Tolerance, path: &str, c: &mut 
         }
         // A single-element vector may be written as a number.
         (Value::Array(w), g) if w.len() == 1 => compare(&w[0], g, tolerance, path, c),
+        // So may a vector with one name.
+        (Value::Object(w), Value::Number(_)) if w.len() == 1 => compare(&w[w.keys().next().expect("one key")], got, tolerance, path, c),
         (w, Value::Array(g)) if g.len() == 1 => compare(w, &g[0], tolerance, path, c),
         _ => compare_scalars(want, got, tolerance, path, c),
     }
