@@ -36,9 +36,9 @@ pub struct ElasticNetParams {
     /// Relative penalty of each feature.
     pub penalty_factors: Option<Vec<f64>>,
     /// Lower bound of the coefficients, on the original scale.
-    pub lower_limit: f64,
+    pub lower_limit: Option<f64>,
     /// Upper bound of the coefficients, on the original scale.
-    pub upper_limit: f64,
+    pub upper_limit: Option<f64>,
     /// When a solution is good enough.
     pub precision: Precision,
     /// Largest number of passes over the features.
@@ -52,8 +52,8 @@ impl Default for ElasticNetParams {
             lambda: LambdaSequence::default(),
             standardise: true,
             penalty_factors: None,
-            lower_limit: f64::NEG_INFINITY,
-            upper_limit: f64::INFINITY,
+            lower_limit: None,
+            upper_limit: None,
             precision: Precision::default(),
             max_passes: 100_000,
         }
@@ -258,8 +258,11 @@ fn check(params: &ElasticNetParams, features: usize) -> Result<()> {
     if !(tolerance > 0.0 && tolerance < 1.0) {
         return refuse("precision", "(0, 1)", tolerance);
     }
-    if params.lower_limit.is_nan() || params.lower_limit > 0.0 || params.upper_limit.is_nan() || params.upper_limit < 0.0 {
-        return refuse("coefficient limits", "lower at most 0, upper at least 0", params.lower_limit);
+    if let Some(limit) = params.lower_limit.filter(|l| l.is_nan() || *l > 0.0) {
+        return refuse("lower limit of coefficients", "0 or less", limit);
+    }
+    if let Some(limit) = params.upper_limit.filter(|l| l.is_nan() || *l < 0.0) {
+        return refuse("upper limit of coefficients", "0 or more", limit);
     }
     if let Some(factors) = &params.penalty_factors {
         if factors.len() != features {
@@ -400,8 +403,8 @@ impl<'a> Problem<'a> {
             y_mean: shift,
             y_scale,
             penalty: factors.iter().map(|f| f * p as f64 / total).collect(),
-            lower: scale.iter().map(|s| params.lower_limit * s / y_scale).collect(),
-            upper: scale.iter().map(|s| params.upper_limit * s / y_scale).collect(),
+            lower: scale.iter().map(|s| params.lower_limit.map_or(f64::NEG_INFINITY, |l| l * s / y_scale)).collect(),
+            upper: scale.iter().map(|s| params.upper_limit.map_or(f64::INFINITY, |l| l * s / y_scale)).collect(),
             x,
             mean,
             scale,

@@ -192,8 +192,8 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
             let params = ElasticNetParams {
                 lambda: LambdaSequence::Given(vec![0.1, 0.05, 0.01]),
                 penalty_factors: Some(factors),
-                lower_limit: -0.2,
-                upper_limit: 0.3,
+                lower_limit: Some(-0.2),
+                upper_limit: Some(0.3),
                 precision: Precision::Threshold(1e-14),
                 ..ElasticNetParams::default()
             };
