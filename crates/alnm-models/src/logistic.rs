@@ -108,7 +108,6 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Applies the missing value policy, adds the intercept and drops dependent columns.
     pub(crate) fn new(table: &FeatureTable, labels: &Labels, params: &LogisticParams) -> Result<Self> {
-        const OPERATION: &str = "logistic regression";
         table.require_rows(labels.len())?;
         if !(params.level > 0.0 && params.level < 1.0) {
             return Err(ModelError::Parameter { name: "confidence level", range: "(0, 1)", value: params.level });
@@ -120,7 +119,7 @@ impl Prepared {
         let table = table.select_rows(&rows);
         table.require_finite()?;
         let labels = labels.select(&rows);
-        labels.require_both(OPERATION)?;
+        labels.require_both("logistic regression")?;
         let per_row = |values: &Option<Vec<f64>>, default: f64, what: &'static str| -> Result<Vec<f64>> {
             match values {
                 None => Ok(vec![default; rows.len()]),

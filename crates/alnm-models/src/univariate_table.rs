@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::logistic::{LogisticModel, LogisticParams};
-use crate::profile_likelihood::profile_intervals;
+use crate::profile_likelihood::{ProfileMethod, profile_intervals};
 use crate::saved_model::Variable;
 use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
@@ -47,7 +47,7 @@ pub struct UnivariateRequest {
     pub per: f64,
 }
 
-/// One univariate logistic regression a variable. Rows that lack the variable follow `params.missing`.
+/// One univariate logistic regression a variable; `profile` says how the ends of the profile intervals are found. Rows that lack the variable follow `params.missing`.
 ///
 /// # Errors
 /// As [`LogisticModel::fit`], and [`crate::ModelError::Parameter`] for a step of 0.
@@ -55,15 +55,17 @@ pub fn univariate_odds_ratios(
     table: &FeatureTable,
     labels: &Labels,
     requests: &[UnivariateRequest],
+    profile: ProfileMethod,
     params: &LogisticParams,
 ) -> Result<Vec<UnivariateOddsRatio>> {
-    requests.par_iter().map(|r| univariate_odds_ratio(table, labels, r, params)).collect()
+    requests.par_iter().map(|r| univariate_odds_ratio(table, labels, r, profile, params)).collect()
 }
 
 fn univariate_odds_ratio(
     table: &FeatureTable,
     labels: &Labels,
     request: &UnivariateRequest,
+    method: ProfileMethod,
     params: &LogisticParams,
 ) -> Result<UnivariateOddsRatio> {
     let UnivariateRequest { variable, per } = request;
@@ -77,7 +79,7 @@ fn univariate_odds_ratio(
     let profile = if model.separated {
         Interval { lower: f64::NAN, upper: f64::NAN, level: params.level }
     } else {
-        let intervals = profile_intervals(&column, labels, params)?;
+        let intervals = profile_intervals(&column, labels, method, params)?;
         // The intercept comes first; the variable is the other term.
         intervals.last().map_or(term.interval, |p| p.interval)
     };

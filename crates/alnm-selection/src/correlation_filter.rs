@@ -52,23 +52,28 @@ fn check(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<()> {
     Ok(())
 }
 
-/// Sum and number of the values that are not NaN.
+/// Sum and number of the values that are not NaN. What rounding takes from the sum is kept beside it, so that equal columns have equal
+/// means wherever they stand.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     sum: f64,
+    lost: f64,
     count: f64,
 }
 
 impl Tally {
     fn add(&mut self, v: f64, sign: f64) {
         if !v.is_nan() {
-            self.sum += sign * v;
+            let term = sign * v;
+            let total = self.sum + term;
+            self.lost += if self.sum.abs() >= term.abs() { (self.sum - total) + term } else { (term - total) + self.sum };
+            self.sum = total;
             self.count += sign;
         }
     }
 
     fn mean(self) -> f64 {
-        self.sum / self.count
+        (self.sum + self.lost) / self.count
     }
 }
 
@@ -105,7 +110,8 @@ fn caret_exact(r: ArrayView2<'_, f64>, cutoff: f64) -> Vec<Redundant> {
             if gone[j].is_some() || absolute(i, j).partial_cmp(&cutoff) != Some(std::cmp::Ordering::Greater) {
                 continue;
             }
-            let others = Tally { sum: total.sum - columns[j].sum, count: total.count - columns[j].count };
+            let others =
+                Tally { sum: total.sum - columns[j].sum, lost: total.lost - columns[j].lost, count: total.count - columns[j].count };
             let (goes, stays) = if columns[i].mean() > others.mean() { (i, j) } else { (j, i) };
             for k in (0..p).filter(|&k| k != goes && gone[k].is_none()) {
                 columns[k].add(absolute(k, goes), -1.0);

@@ -12,6 +12,7 @@ use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
 use alnm_stats::Labels;
 use alnm_stats::linear::solve_symmetric;
+use pulp::Simd;
 use serde::{Deserialize, Serialize};
 
 /// Penalty and precision of a path.
@@ -36,9 +37,9 @@ pub struct ElasticNetParams {
     /// Relative penalty of each feature.
     pub penalty_factors: Option<Vec<f64>>,
     /// Lower bound of the coefficients, on the original scale.
-    pub lower_limit: f64,
+    pub lower_limit: Option<f64>,
     /// Upper bound of the coefficients, on the original scale.
-    pub upper_limit: f64,
+    pub upper_limit: Option<f64>,
     /// When a solution is good enough.
     pub precision: Precision,
     /// Largest number of passes over the features.
@@ -52,8 +53,8 @@ impl Default for ElasticNetParams {
             lambda: LambdaSequence::default(),
             standardise: true,
             penalty_factors: None,
-            lower_limit: f64::NEG_INFINITY,
-            upper_limit: f64::INFINITY,
+            lower_limit: None,
+            upper_limit: None,
             precision: Precision::default(),
             max_passes: 100_000,
         }
@@ -218,12 +219,24 @@ pub(crate) fn path_of_columns(
 ) -> Result<ElasticNetPath> {
     check(params, columns.len())?;
     let problem = Problem::new(columns, y, family, params)?;
-    let mut path = match params.precision {
-        Precision::Threshold(_) => pulp::Arch::new().dispatch(|| problem.solve(params)),
-        Precision::OptimalityConditions(tolerance) => pulp::Arch::new().dispatch(|| problem.solve_exactly(params, tolerance)),
-    }?;
+    let mut path = pulp::Arch::new().dispatch(Walk { problem: &problem, params })?;
     path.names = names.to_vec();
     Ok(path)
+}
+
+/// The walk along the penalties, compiled for the vector instructions that the processor has.
+struct Walk<'a, 'b> {
+    problem: &'a Problem<'b>,
+    params: &'a ElasticNetParams,
+}
+
+impl pulp::WithSimd for Walk<'_, '_> {
+    type Output = Result<ElasticNetPath>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        Solver { problem: self.problem, simd }.walk(self.params)
+    }
 }
 
 fn check(params: &ElasticNetParams, features: usize) -> Result<()> {
@@ -258,8 +271,11 @@ fn check(params: &ElasticNetParams, features: usize) -> Result<()> {
     if !(tolerance > 0.0 && tolerance < 1.0) {
         return refuse("precision", "(0, 1)", tolerance);
     }
-    if params.lower_limit.is_nan() || params.lower_limit > 0.0 || params.upper_limit.is_nan() || params.upper_limit < 0.0 {
-        return refuse("coefficient limits", "lower at most 0, upper at least 0", params.lower_limit);
+    if let Some(limit) = params.lower_limit.filter(|l| l.is_nan() || *l > 0.0) {
+        return refuse("lower limit of coefficients", "0 or less", limit);
+    }
+    if let Some(limit) = params.upper_limit.filter(|l| l.is_nan() || *l < 0.0) {
+        return refuse("upper limit of coefficients", "0 or more", limit);
     }
     if let Some(factors) = &params.penalty_factors {
         if factors.len() != features {
@@ -307,35 +323,6 @@ struct Problem<'a> {
     null_loss: f64,
 }
 
-/// Sum in eight interleaved parts: the compiler vectorises it, and the order of additions is fixed.
-#[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut parts = [0.0; 8];
-    let (chunks_a, rest_a) = a.as_chunks::<8>();
-    let (chunks_b, rest_b) = b.as_chunks::<8>();
-    for (x, y) in chunks_a.iter().zip(chunks_b) {
-        for k in 0..8 {
-            parts[k] += x[k] * y[k];
-        }
-    }
-    let tail: f64 = rest_a.iter().zip(rest_b).map(|(x, y)| x * y).sum();
-    ((parts[0] + parts[4]) + (parts[1] + parts[5])) + ((parts[2] + parts[6]) + (parts[3] + parts[7])) + tail
-}
-
-#[inline(always)]
-fn weighted_square(x: &[f64], v: &[f64]) -> f64 {
-    let mut parts = [0.0; 8];
-    let (chunks_x, rest_x) = x.as_chunks::<8>();
-    let (chunks_v, rest_v) = v.as_chunks::<8>();
-    for (x, v) in chunks_x.iter().zip(chunks_v) {
-        for k in 0..8 {
-            parts[k] += v[k] * x[k] * x[k];
-        }
-    }
-    let tail: f64 = rest_x.iter().zip(rest_v).map(|(x, v)| v * x * x).sum();
-    ((parts[0] + parts[4]) + (parts[1] + parts[5])) + ((parts[2] + parts[6]) + (parts[3] + parts[7])) + tail
-}
-
 /// What is iterated along the path, on the standardised scale.
 struct State {
     intercept: f64,
@@ -368,7 +355,7 @@ impl<'a> Problem<'a> {
             let start = x.len();
             x.extend(column.iter().map(|v| v - m));
             let constant = column.iter().all(|v| *v == column[0]);
-            let sd = (dot(&x[start..], &x[start..]) / nf).sqrt();
+            let sd = (x[start..].iter().map(|v| v * v).sum::<f64>() / nf).sqrt();
             let s = if params.standardise && !constant { sd } else { 1.0 };
             if constant {
                 x[start..].fill(0.0);
@@ -400,8 +387,8 @@ impl<'a> Problem<'a> {
             y_mean: shift,
             y_scale,
             penalty: factors.iter().map(|f| f * p as f64 / total).collect(),
-            lower: scale.iter().map(|s| params.lower_limit * s / y_scale).collect(),
-            upper: scale.iter().map(|s| params.upper_limit * s / y_scale).collect(),
+            lower: scale.iter().map(|s| params.lower_limit.map_or(f64::NEG_INFINITY, |l| l * s / y_scale)).collect(),
+            upper: scale.iter().map(|s| params.upper_limit.map_or(f64::INFINITY, |l| l * s / y_scale)).collect(),
             x,
             mean,
             scale,
@@ -414,6 +401,63 @@ impl<'a> Problem<'a> {
     #[inline(always)]
     fn column(&self, j: usize) -> &[f64] {
         &self.x[j * self.n..(j + 1) * self.n]
+    }
+}
+
+/// The problem with the vector instructions to solve it with.
+struct Solver<'p, 'a, S> {
+    problem: &'p Problem<'a>,
+    simd: S,
+}
+
+impl<'a, S> std::ops::Deref for Solver<'_, 'a, S> {
+    type Target = Problem<'a>;
+
+    fn deref(&self) -> &Problem<'a> {
+        self.problem
+    }
+}
+
+impl<S: Simd> Solver<'_, '_, S> {
+    /// Sum of products in four interleaved vectors.
+    #[inline(always)]
+    fn dot(&self, a: &[f64], b: &[f64]) -> f64 {
+        let simd = self.simd;
+        let (a, rest_a) = S::as_simd_f64s(a);
+        let (b, rest_b) = S::as_simd_f64s(b);
+        let mut parts = [simd.splat_f64s(0.0); 4];
+        let (a4, a1) = a.as_chunks::<4>();
+        let (b4, b1) = b.as_chunks::<4>();
+        for (x, y) in a4.iter().zip(b4) {
+            for k in 0..4 {
+                parts[k] = simd.mul_add_f64s(x[k], y[k], parts[k]);
+            }
+        }
+        for (x, y) in a1.iter().zip(b1) {
+            parts[0] = simd.mul_add_f64s(*x, *y, parts[0]);
+        }
+        let sum = simd.add_f64s(simd.add_f64s(parts[0], parts[1]), simd.add_f64s(parts[2], parts[3]));
+        simd.reduce_sum_f64s(sum) + rest_a.iter().zip(rest_b).map(|(x, y)| x * y).sum::<f64>()
+    }
+
+    /// Σ v x²
+    #[inline(always)]
+    fn weighted_square(&self, x: &[f64], v: &[f64]) -> f64 {
+        let simd = self.simd;
+        let (x, rest_x) = S::as_simd_f64s(x);
+        let (v, rest_v) = S::as_simd_f64s(v);
+        let mut parts = [simd.splat_f64s(0.0); 2];
+        let (x2, x1) = x.as_chunks::<2>();
+        let (v2, v1) = v.as_chunks::<2>();
+        for (x, v) in x2.iter().zip(v2) {
+            for k in 0..2 {
+                parts[k] = simd.mul_add_f64s(simd.mul_f64s(x[k], v[k]), x[k], parts[k]);
+            }
+        }
+        for (x, v) in x1.iter().zip(v1) {
+            parts[0] = simd.mul_add_f64s(simd.mul_f64s(*x, *v), *x, parts[0]);
+        }
+        simd.reduce_sum_f64s(simd.add_f64s(parts[0], parts[1])) + rest_x.iter().zip(rest_v).map(|(x, v)| v * x * x).sum::<f64>()
     }
 
     fn start(&self) -> State {
@@ -440,8 +484,8 @@ impl<'a> Problem<'a> {
             passes: 0,
         };
         for j in (0..self.p).filter(|&j| self.varies[j]) {
-            state.gradient[j] = dot(&state.residual, self.column(j)).abs();
-            state.curvature[j] = weighted_square(self.column(j), &state.weight);
+            state.gradient[j] = self.dot(&state.residual, self.column(j)).abs();
+            state.curvature[j] = self.weighted_square(self.column(j), &state.weight);
         }
         state
     }
@@ -460,7 +504,7 @@ impl<'a> Problem<'a> {
     fn update(&self, s: &mut State, j: usize, absolute: f64, square: f64) -> f64 {
         let x = self.column(j);
         let old = s.beta[j];
-        let gradient = dot(&s.residual, x) + s.curvature[j] * old;
+        let gradient = self.dot(&s.residual, x) + s.curvature[j] * old;
         let excess = gradient.abs() - self.penalty[j] * absolute;
         let new = if excess <= 0.0 {
             0.0
@@ -568,10 +612,10 @@ impl<'a> Problem<'a> {
         let mut found = false;
         for j in 0..self.p {
             if self.varies[j] && !s.strong[j] {
-                s.gradient[j] = dot(&s.residual, self.column(j)).abs();
+                s.gradient[j] = self.dot(&s.residual, self.column(j)).abs();
                 if s.gradient[j] > absolute * self.penalty[j] {
                     s.strong[j] = true;
-                    s.curvature[j] = weighted_square(self.column(j), &s.weight);
+                    s.curvature[j] = self.weighted_square(self.column(j), &s.weight);
                     found = true;
                 }
             }
@@ -587,7 +631,7 @@ impl<'a> Problem<'a> {
         for j in 0..self.p {
             if !s.strong[j] && self.varies[j] && s.gradient[j] > strong_bound * self.penalty[j] {
                 s.strong[j] = true;
-                s.curvature[j] = weighted_square(self.column(j), &s.weight);
+                s.curvature[j] = self.weighted_square(self.column(j), &s.weight);
             }
         }
         let rest = match self.family {
@@ -617,7 +661,7 @@ impl<'a> Problem<'a> {
             }
             for j in 0..self.p {
                 if s.strong[j] {
-                    s.curvature[j] = weighted_square(self.column(j), &s.weight);
+                    s.curvature[j] = self.weighted_square(self.column(j), &s.weight);
                 }
             }
         }
@@ -654,28 +698,9 @@ impl<'a> Problem<'a> {
         SparseCoefficients { intercept: s.intercept * self.y_scale + self.y_mean - shift, columns, values }
     }
 
-    #[inline(always)]
-    fn solve(&self, params: &ElasticNetParams) -> Result<ElasticNetPath> {
-        let Precision::Threshold(threshold) = params.precision else {
-            return self.solve_exactly(params, 1e-9);
-        };
-        self.walk(params, |state, lambda, previous| self.solve_at(state, lambda, previous, threshold, params.max_passes))
-    }
-
-    /// Coordinate descent to a moderate precision, then Newton steps on the entered features until the optimality conditions hold.
-    #[inline(always)]
-    fn solve_exactly(&self, params: &ElasticNetParams, tolerance: f64) -> Result<ElasticNetPath> {
-        self.walk(params, |state, lambda, previous| {
-            if !self.solve_at(state, lambda, previous, 1e-7, params.max_passes)? {
-                return Ok(false);
-            }
-            self.polish(state, lambda, tolerance, params.max_passes)
-        })
-    }
-
     /// Fits the penalties one after the other.
     #[inline(always)]
-    fn walk(&self, params: &ElasticNetParams, mut fit: impl FnMut(&mut State, f64, f64) -> Result<bool>) -> Result<ElasticNetPath> {
+    fn walk(&self, params: &ElasticNetParams) -> Result<ElasticNetPath> {
         let mut state = self.start();
         let largest = self.largest_penalty(&state);
         let (given, early) = match &params.lambda {
@@ -698,7 +723,15 @@ impl<'a> Problem<'a> {
         // glmnet starts an automatic path above every penalty and given ones from 0.
         let mut previous = if early { largest } else { 0.0 };
         for (k, &lambda) in given.iter().enumerate() {
-            let usable = fit(&mut state, lambda, previous)?;
+            let (threshold, tolerance) = match params.precision {
+                Precision::Threshold(threshold) => (threshold, None),
+                // Moderate precision is enough for Newton's method to start from.
+                Precision::OptimalityConditions(tolerance) => (1e-7, Some(tolerance)),
+            };
+            let mut usable = self.solve_at(&mut state, lambda, previous, threshold, params.max_passes)?;
+            if let Some(tolerance) = tolerance.filter(|_| usable) {
+                usable = self.polish(&mut state, lambda, tolerance, params.max_passes)?;
+            }
             previous = lambda;
             let ratio = 1.0 - self.loss(&state) / self.null_loss;
             let gain = path.deviance_ratio.last().map_or(f64::INFINITY, |last| ratio - last);
@@ -721,6 +754,7 @@ impl<'a> Problem<'a> {
     #[inline(always)]
     fn polish(&self, s: &mut State, lambda: f64, tolerance: f64, max_passes: usize) -> Result<bool> {
         const ROUNDS: usize = 100;
+        let mut threshold = 1e-12;
         let (absolute, square) = (lambda * self.alpha, lambda * (1.0 - self.alpha));
         for _ in 0..ROUNDS {
             if self.family == Family::Binomial && !self.reweight(s) {
@@ -739,7 +773,8 @@ impl<'a> Problem<'a> {
             // The step left the region in which the signs hold: go back and take coordinate steps instead.
             (s.intercept, s.beta) = before;
             self.refresh(s);
-            self.solve_at(s, lambda, lambda, 1e-12, max_passes.max(s.passes + 10_000))?;
+            self.solve_at(s, lambda, lambda, threshold, max_passes.max(s.passes + 10_000))?;
+            threshold = (threshold * 1e-2).max(1e-24);
         }
         Err(SelectionError::NotConverged { operation: "Newton steps of the exact LASSO", iterations: ROUNDS })
     }
@@ -752,7 +787,7 @@ impl<'a> Problem<'a> {
                 self.reweight(s);
                 for j in 0..self.p {
                     if s.strong[j] {
-                        s.curvature[j] = weighted_square(self.column(j), &s.weight);
+                        s.curvature[j] = self.weighted_square(self.column(j), &s.weight);
                     }
                 }
             }
@@ -781,7 +816,7 @@ impl<'a> Problem<'a> {
         self.add_violators(s, absolute);
         let mut largest = s.residual.iter().sum::<f64>().abs();
         for j in (0..self.p).filter(|&j| s.strong[j]) {
-            let g = dot(&s.residual, self.column(j)) - self.penalty[j] * square * s.beta[j];
+            let g = self.dot(&s.residual, self.column(j)) - self.penalty[j] * square * s.beta[j];
             let bound = self.penalty[j] * absolute;
             let at_limit = (s.beta[j] == self.upper[j] && g > 0.0) || (s.beta[j] == self.lower[j] && g < 0.0);
             let violation = if s.beta[j] == 0.0 || at_limit {
@@ -798,23 +833,33 @@ impl<'a> Problem<'a> {
     /// singular.
     #[inline(always)]
     fn newton_step(&self, s: &mut State, absolute: f64, square: f64) -> bool {
-        let active: Vec<usize> =
-            s.entered.iter().copied().filter(|&j| s.beta[j] != 0.0 && s.beta[j] != self.upper[j] && s.beta[j] != self.lower[j]).collect();
+        // Features with a coefficient keep its sign; those at 0 that violate their condition enter with that of their gradient.
+        let mut active: Vec<(usize, f64)> = Vec::new();
+        for j in (0..self.p).filter(|&j| s.strong[j]) {
+            if s.beta[j] == 0.0 {
+                let g = self.dot(&s.residual, self.column(j));
+                if g.abs() > self.penalty[j] * absolute {
+                    active.push((j, g.signum()));
+                }
+            } else if s.beta[j] != self.upper[j] && s.beta[j] != self.lower[j] {
+                active.push((j, s.beta[j].signum()));
+            }
+        }
         let k = active.len() + 1;
         let mut weighted = vec![0.0; self.n];
         let mut hessian = vec![0.0; k * k];
         let mut gradient = vec![0.0; k];
         hessian[0] = s.weight_sum;
         gradient[0] = s.residual.iter().sum();
-        for (a, &j) in active.iter().enumerate() {
+        for (a, &(j, sign)) in active.iter().enumerate() {
             let x = self.column(j);
             weighted.iter_mut().zip(x).zip(&s.weight).for_each(|((t, x), v)| *t = x * v);
-            gradient[a + 1] = dot(&s.residual, x) - self.penalty[j] * (absolute.copysign(s.beta[j]) + square * s.beta[j]);
+            gradient[a + 1] = self.dot(&s.residual, x) - self.penalty[j] * (absolute * sign + square * s.beta[j]);
             let border: f64 = weighted.iter().sum();
             hessian[a + 1] = border;
             hessian[(a + 1) * k] = border;
-            for (b, &i) in active[..=a].iter().enumerate() {
-                let mut value = dot(&weighted, self.column(i));
+            for (b, &(i, _)) in active[..=a].iter().enumerate() {
+                let mut value = self.dot(&weighted, self.column(i));
                 if i == j {
                     value += self.penalty[j] * square;
                 }
@@ -822,11 +867,20 @@ impl<'a> Problem<'a> {
                 hessian[(b + 1) * k + a + 1] = value;
             }
         }
-        let Some(step) = solve_symmetric(&hessian, &gradient) else { return false };
+        let step = solve_symmetric(&hessian, &gradient).or_else(|| {
+            // Dependent features: a trace of ridge picks one of the equivalent steps.
+            (0..k).for_each(|i| hessian[i * k + i] *= 1.0 + 1e-10);
+            solve_symmetric(&hessian, &gradient)
+        });
+        let Some(step) = step else { return false };
         s.intercept += step[0];
-        for (&j, d) in active.iter().zip(&step[1..]) {
+        for (&(j, sign), d) in active.iter().zip(&step[1..]) {
             let new = (s.beta[j] + d).clamp(self.lower[j], self.upper[j]);
-            s.beta[j] = if new * s.beta[j] < 0.0 { 0.0 } else { new };
+            s.beta[j] = if new * sign < 0.0 { 0.0 } else { new };
+            if s.place[j] == 0 {
+                s.entered.push(j);
+                s.place[j] = s.entered.len();
+            }
         }
         true
     }

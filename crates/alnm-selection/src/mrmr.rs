@@ -198,7 +198,9 @@ fn unit_columns(columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
 
 fn absolute_correlation(units: &[Vec<f64>], a: usize, b: usize) -> f64 {
     let dot: f64 = units[a].iter().zip(&units[b]).map(|(x, y)| x * y).sum();
-    dot.abs().min(1.0)
+    // Columns that are equal up to sign correlate exactly, whatever the rounding of the product.
+    let twins = |sign: f64| units[a].iter().zip(&units[b]).all(|(x, y)| *x == sign * y);
+    if dot.abs() > 1.0 - 1e-9 && twins(dot.signum()) { 1.0 } else { dot.abs().min(1.0) }
 }
 
 fn mutual_information(

@@ -186,5 +186,6 @@ pub struct ClassificationMetrics {
     /// Negative predictive value.
     pub negative_predictive_value: Proportion,
     /// F1 score.
+    #[serde(with = "crate::nonfinite")]
     pub f1: f64,
 }

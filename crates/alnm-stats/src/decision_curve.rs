@@ -25,10 +25,12 @@ pub struct DecisionPoint {
     /// Net benefit TP/n − FP/n · t/(1 − t).
     pub net_benefit: f64,
     /// Net benefit over the prevalence, at most 1.
+    #[serde(with = "crate::nonfinite")]
     pub standardised_net_benefit: f64,
     /// Net benefit of treating all: prevalence − (1 − prevalence) · t/(1 − t). Treating none has net benefit 0.
     pub treat_all: f64,
     /// Interventions avoided a patient against treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t = 0.
+    #[serde(with = "crate::nonfinite")]
     pub interventions_avoided: f64,
 }
 

@@ -13,6 +13,7 @@ pub struct AucEstimate {
     /// Area under the curve.
     pub auc: f64,
     /// DeLong variance; NaN when a class has a single member.
+    #[serde(with = "crate::nonfinite")]
     pub variance: f64,
     /// Normal interval, clipped to [0, 1]; NaN when the variance is.
     pub interval: Interval,

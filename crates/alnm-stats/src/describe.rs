@@ -149,22 +149,31 @@ pub struct Description {
     /// Number of missing values (NaN).
     pub missing: usize,
     /// Mean.
+    #[serde(with = "crate::nonfinite")]
     pub mean: f64,
     /// Standard deviation (n − 1).
+    #[serde(with = "crate::nonfinite")]
     pub standard_deviation: f64,
     /// Standard error of the mean.
+    #[serde(with = "crate::nonfinite")]
     pub standard_error: f64,
     /// Median.
+    #[serde(with = "crate::nonfinite")]
     pub median: f64,
     /// First quartile.
+    #[serde(with = "crate::nonfinite")]
     pub first_quartile: f64,
     /// Third quartile.
+    #[serde(with = "crate::nonfinite")]
     pub third_quartile: f64,
     /// Smallest value.
+    #[serde(with = "crate::nonfinite")]
     pub minimum: f64,
     /// Largest value.
+    #[serde(with = "crate::nonfinite")]
     pub maximum: f64,
     /// Median absolute deviation times 1.4826.
+    #[serde(with = "crate::nonfinite")]
     pub median_absolute_deviation: f64,
 }
 

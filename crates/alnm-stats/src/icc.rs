@@ -98,7 +98,8 @@ impl IccAnalysis {
             return Err(StatsError::NonFinite { operation: OPERATION, index, value });
         }
         let squares = MeanSquares::of(ratings.nrows(), ratings.ncols(), |i, j| ratings[[i, j]]);
-        Ok(Self::from_mean_squares(squares, estimation, level))
+        let limits = Limits::new(ratings.nrows(), ratings.ncols(), level);
+        Ok(Self::from_mean_squares(squares, estimation, &limits))
     }
 
     /// The given form.
@@ -107,21 +108,20 @@ impl IccAnalysis {
         &self.forms[form as usize]
     }
 
-    fn from_mean_squares(anova: MeanSquares, estimation: IccEstimation, level: f64) -> Self {
+    fn from_mean_squares(anova: MeanSquares, estimation: IccEstimation, limits: &Limits) -> Self {
         let ms = match estimation {
             IccEstimation::Anova => anova,
             IccEstimation::Reml => anova.restricted(),
         };
         let (n, k) = (ms.n, ms.k);
         let (b, j, e, w) = (ms.between, ms.raters, ms.residual, ms.within);
-        let alpha = 1.0 - level;
-        let upper_p = 1.0 - alpha / 2.0;
+        let Limits { level, upper_p, .. } = *limits;
         let (df_b, df_w, df_e) = (n - 1.0, n * (k - 1.0), (n - 1.0) * (k - 1.0));
 
         let f1 = b / w;
-        let (low1, high1) = (f1 / f_quantile(upper_p, df_b, df_w), f1 * f_quantile(upper_p, df_w, df_b));
+        let (low1, high1) = (f1 / limits.between_within, f1 * limits.within_between);
         let f3 = b / e;
-        let (low3, high3) = (f3 / f_quantile(upper_p, df_b, df_e), f3 * f_quantile(upper_p, df_e, df_b));
+        let (low3, high3) = (f3 / limits.between_residual, f3 * limits.residual_between);
 
         let icc2 = (b - e) / (b + (k - 1.0) * e + k * (j - e) / n);
         // Satterthwaite degrees of freedom of the absolute-agreement interval (Shrout and Fleiss 1979, McGraw and Wong 1996).
@@ -174,14 +174,41 @@ pub fn icc_of_features(readers: &[ArrayView2<'_, f64>], estimation: IccEstimatio
             return Err(StatsError::NonFinite { operation: OPERATION, index, value });
         }
     }
+    let limits = Limits::new(subjects, readers.len(), level);
     Ok((0..features)
         .into_par_iter()
         .with_min_len(32)
         .map(|f| {
             let squares = MeanSquares::of(subjects, readers.len(), |i, j| readers[j][[i, f]]);
-            IccAnalysis::from_mean_squares(squares, estimation, level)
+            IccAnalysis::from_mean_squares(squares, estimation, &limits)
         })
         .collect())
+}
+
+/// F quantiles that depend on the size of the table alone, computed once for all features.
+struct Limits {
+    level: f64,
+    upper_p: f64,
+    between_within: f64,
+    within_between: f64,
+    between_residual: f64,
+    residual_between: f64,
+}
+
+impl Limits {
+    fn new(subjects: usize, raters: usize, level: f64) -> Self {
+        let (n, k) = (subjects as f64, raters as f64);
+        let (between, within, residual) = (n - 1.0, n * (k - 1.0), (n - 1.0) * (k - 1.0));
+        let upper_p = 0.5 + level / 2.0;
+        Self {
+            level,
+            upper_p,
+            between_within: f_quantile(upper_p, between, within),
+            within_between: f_quantile(upper_p, within, between),
+            between_residual: f_quantile(upper_p, between, residual),
+            residual_between: f_quantile(upper_p, residual, between),
+        }
+    }
 }
 
 /// Mean squares of the two-way table of n subjects and k raters.

@@ -32,9 +32,9 @@ pub fn largest_distance(x: &[f64], y: &[f64]) -> f64 {
     let (mut below_x, mut below_y, mut largest) = (0usize, 0usize, 0.0f64);
     for (k, &i) in order.iter().enumerate() {
         if i < x.len() {
-            below_x += 1
+            below_x += 1;
         } else {
-            below_y += 1
+            below_y += 1;
         }
         let end_of_tie = k + 1 == order.len() || pooled[order[k + 1]] != pooled[i];
         if end_of_tie {

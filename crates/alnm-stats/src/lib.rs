@@ -22,6 +22,7 @@ pub mod loess;
 pub mod lowess;
 pub mod missing;
 pub mod multiplicity;
+mod nonfinite;
 pub mod normality;
 pub mod optimism;
 pub mod permutation;

@@ -149,7 +149,7 @@ fn bisquare_weights(y: &[f64], smooth: &[f64]) -> Option<Vec<f64>> {
     let residuals: Vec<f64> = y.iter().zip(smooth).map(|(y, s)| (y - s).abs()).collect();
     let n = residuals.len();
     let ordered = sorted(&residuals);
-    let six_medians = if n % 2 == 0 { 3.0 * (ordered[n / 2] + ordered[n - n / 2 - 1]) } else { 6.0 * ordered[n / 2] };
+    let six_medians = if n.is_multiple_of(2) { 3.0 * (ordered[n / 2] + ordered[n - n / 2 - 1]) } else { 6.0 * ordered[n / 2] };
     if six_medians < 1e-7 * residuals.iter().sum::<f64>() / n as f64 {
         return None;
     }

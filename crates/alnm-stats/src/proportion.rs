@@ -30,6 +30,7 @@ pub struct Proportion {
     /// Number of trials.
     pub total: usize,
     /// count / total; NaN for no trial.
+    #[serde(with = "crate::nonfinite")]
     pub estimate: f64,
     /// Confidence interval; NaN for no trial.
     pub interval: Interval,

@@ -22,7 +22,8 @@ pub fn midranks(values: &[f64]) -> Vec<f64> {
 #[must_use]
 pub fn ascending_order(values: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    // -0 and 0 are one value; NaN, where it is let through, sorts by its bits.
+    order.sort_by(|&a, &b| values[a].partial_cmp(&values[b]).unwrap_or_else(|| values[a].total_cmp(&values[b])));
     order
 }
 

@@ -50,6 +50,7 @@ pub struct RocCurve {
     /// Number of non-events.
     pub controls: usize,
     /// Thresholds; the first and last are infinite.
+    #[serde(with = "crate::nonfinite::list")]
     pub thresholds: Vec<f64>,
     /// Events called positive at each threshold.
     pub true_positives: Vec<usize>,
@@ -87,6 +88,7 @@ impl Default for CutoffWeights {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct OperatingPoint {
     /// Scores beyond this threshold are called positive.
+    #[serde(with = "crate::nonfinite")]
     pub threshold: f64,
     /// The counts at this threshold.
     pub table: ConfusionTable,

@@ -113,6 +113,7 @@ pub struct TableRow {
     /// The test; `None` when no test applies to the data (a constant variable, for instance).
     pub comparison: Option<Comparison>,
     /// Standardised mean difference, negative minus positive; NaN where undefined.
+    #[serde(with = "crate::nonfinite")]
     pub standardised_difference: f64,
 }
 

@@ -19,8 +19,10 @@ pub enum Alternative {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
+    #[serde(with = "crate::nonfinite")]
     pub lower: f64,
     /// Upper end.
+    #[serde(with = "crate::nonfinite")]
     pub upper: f64,
     /// Confidence level, for instance 0.95.
     pub level: f64,
@@ -46,12 +48,16 @@ pub struct TestResult {
     /// Name of the test, with the correction that was applied.
     pub method: String,
     /// Value of the test statistic.
+    #[serde(with = "crate::nonfinite")]
     pub statistic: f64,
     /// Degrees of freedom; two for an F test (numerator, denominator), none for a rank or exact test.
+    #[serde(with = "crate::nonfinite::list")]
     pub degrees_of_freedom: Vec<f64>,
     /// p-value.
+    #[serde(with = "crate::nonfinite")]
     pub p_value: f64,
     /// What the test estimates, where it estimates something (two means for a t-test, an odds ratio for Fisher's test).
+    #[serde(with = "crate::nonfinite::list")]
     pub estimate: Vec<f64>,
     /// Confidence interval of the estimated effect, where the test gives one.
     pub confidence_interval: Option<Interval>,

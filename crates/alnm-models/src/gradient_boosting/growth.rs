@@ -3,6 +3,10 @@
 use super::binning::{BinnedFeature, BinnedTable};
 use super::tree::{Child, MissingSide, Tree, TreeNode};
 use super::{BoostingParams, KEPSILON};
+use rayon::prelude::*;
+
+/// Features from which on the work of a leaf is worth sharing out. Features are independent, so threads do not change the result.
+const PARALLEL_FEATURES: usize = 200;
 
 /// Sums of a bin or a leaf.
 #[derive(Debug, Clone, Copy, Default)]
@@ -139,16 +143,23 @@ impl<'a> Grower<'a> {
 
     /// Histograms of a leaf from its rows. The most frequent bin is the leaf's sums less the other bins.
     fn fill(&self, leaf: &mut Leaf, gradients: &[f32], hessians: &[f32]) {
-        for (feature, histogram) in self.table.features.iter().zip(&mut leaf.histograms) {
+        // Gathered once, the derivatives stream through every feature.
+        let derivatives: Vec<Sums> = leaf
+            .rows
+            .iter()
+            .map(|&r| Sums { gradient: f64::from(gradients[r as usize]), hessian: f64::from(hessians[r as usize]) })
+            .collect();
+        let (rows, sums) = (&leaf.rows, leaf.sums);
+        let complete = |(feature, histogram): (&BinnedFeature, &mut Histogram)| {
             if !histogram.splittable {
-                continue;
+                return;
             }
-            for &row in &leaf.rows {
+            for (&row, d) in rows.iter().zip(&derivatives) {
                 let bin = &mut histogram.bins[usize::from(feature.bins[row as usize])];
-                bin.gradient += f64::from(gradients[row as usize]);
-                bin.hessian += f64::from(hessians[row as usize]);
+                bin.gradient += d.gradient;
+                bin.hessian += d.hessian;
             }
-            let mut rest = leaf.sums;
+            let mut rest = sums;
             for (b, sums) in histogram.bins.iter().enumerate() {
                 if b != feature.most_frequent {
                     rest.gradient -= sums.gradient;
@@ -156,6 +167,12 @@ impl<'a> Grower<'a> {
                 }
             }
             histogram.bins[feature.most_frequent] = rest;
+        };
+        let features = &self.table.features;
+        if features.len() >= PARALLEL_FEATURES {
+            features.par_iter().zip(&mut leaf.histograms).with_min_len(32).for_each(complete);
+        } else {
+            features.iter().zip(&mut leaf.histograms).for_each(complete);
         }
     }
 
@@ -211,24 +228,27 @@ impl<'a> Grower<'a> {
         (left, right)
     }
 
+    /// The best split of a leaf; of equal gains the smaller feature.
     fn find_split(&self, leaf: &mut Leaf) {
-        let mut best: Option<Split> = None;
-        for (f, feature) in self.table.features.iter().enumerate() {
-            let histogram = &mut leaf.histograms[f];
+        let (sums, rows, params) = (leaf.sums, leaf.rows.len(), self.params);
+        let search = |(f, (feature, histogram)): (usize, (&BinnedFeature, &mut Histogram))| -> Option<Split> {
             if !histogram.splittable {
-                continue;
+                return None;
             }
-            let scan = Scan::new(feature, &histogram.bins, leaf.sums, leaf.rows.len(), self.params);
-            let found = scan.best();
+            let found = Scan::new(feature, &histogram.bins, sums, rows, params).best();
             histogram.splittable = found.admissible;
-            if let Some(mut split) = found.split {
-                split.feature = f;
-                if best.is_none_or(|b| split.gain > b.gain) {
-                    best = Some(split);
-                }
-            }
-        }
-        leaf.split = best;
+            found.split.map(|split| Split { feature: f, ..split })
+        };
+        let features = &self.table.features;
+        let splits: Vec<Option<Split>> = if features.len() >= PARALLEL_FEATURES {
+            features.par_iter().zip(&mut leaf.histograms).enumerate().with_min_len(32).map(search).collect()
+        } else {
+            features.iter().zip(&mut leaf.histograms).enumerate().map(search).collect()
+        };
+        leaf.split = splits
+            .into_iter()
+            .flatten()
+            .fold(None, |best: Option<Split>, s| if best.is_none_or(|b| s.gain > b.gain) { Some(s) } else { best });
     }
 }
 

@@ -9,7 +9,7 @@ mod growth;
 mod text_model;
 mod tree;
 
-pub use tree::{Tree, TreeNode};
+pub use tree::{Child, MissingSide, Tree, TreeNode};
 
 use crate::error::{ModelError, Result};
 use crate::irls::expit;

@@ -1,0 +1,260 @@
+//! Properties of fits, explanations and saved models.
+
+use alnm_models::cross_fitting::cross_fitted_logistic;
+use alnm_models::explanation::linear_shap::linear_shap;
+use alnm_models::explanation::partial_dependence::partial_dependence;
+use alnm_models::explanation::permutation_importance::permutation_importance;
+use alnm_models::explanation::tree_shap::tree_shap;
+use alnm_models::firth::FirthModel;
+use alnm_models::folds::{FoldOrder, Folds};
+use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting, ImportanceKind, Tree};
+use alnm_models::model_set::{compare_areas, ten_models};
+use alnm_models::nested_validation::nested_validation;
+use alnm_models::nomogram::Nomogram;
+use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
+use alnm_models::subgroup::{subgroup_performance, threshold_consequences};
+use alnm_models::subset_search::incremental_subsets;
+use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, ModelError, ModelSet, RiskModel, Variable};
+use alnm_stats::roc::{Direction, RocCurve};
+use ndarray::Array2;
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Features of which the first two carry the outcome.
+fn cohort(rows: usize, features: usize, seed: u64) -> (FeatureTable, Labels) {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let mut uniform = || f64::from(generator.next_u32()) / f64::from(u32::MAX) - 0.5;
+    let values = Array2::from_shape_fn((rows, features), |_| uniform() + uniform());
+    let labels = (0..rows).map(|i| values[[i, 0]] - values[[i, 1]] + 1.2 * uniform() > 0.0).collect();
+    let names = (0..features).map(|j| format!("v{j}")).collect();
+    (FeatureTable::new(names, values).expect("unique names"), Labels::new(labels))
+}
+
+fn params() -> LogisticParams {
+    LogisticParams::default()
+}
+
+/// Shapley values by definition: all subsets, unknown features following the training rows.
+fn shapley_by_definition(tree: &Tree, row: &[f64]) -> Vec<f64> {
+    fn expectation(tree: &Tree, at: alnm_models::gradient_boosting::Child, row: &[f64], known: usize) -> f64 {
+        use alnm_models::gradient_boosting::Child;
+        match at {
+            Child::Leaf(l) => tree.leaf_value[l],
+            Child::Node(n) => {
+                let node = &tree.nodes[n];
+                let count = |c| match c {
+                    Child::Node(n) => tree.nodes[n].count as f64,
+                    Child::Leaf(l) => tree.leaf_rows[l] as f64,
+                };
+                if known >> node.feature & 1 == 1 {
+                    expectation(tree, if node.goes_left(row[node.feature]) { node.left } else { node.right }, row, known)
+                } else {
+                    let total = node.count as f64;
+                    count(node.left) / total * expectation(tree, node.left, row, known)
+                        + count(node.right) / total * expectation(tree, node.right, row, known)
+                }
+            }
+        }
+    }
+    let p = row.len();
+    let factorial = |n: usize| (1..=n).map(|k| k as f64).product::<f64>();
+    (0..p)
+        .map(|j| {
+            (0..1usize << p)
+                .filter(|s| s >> j & 1 == 0)
+                .map(|s| {
+                    let size = s.count_ones() as usize;
+                    let weight = factorial(size) * factorial(p - size - 1) / factorial(p);
+                    let root = alnm_models::gradient_boosting::Child::Node(0);
+                    weight * (expectation(tree, root, row, s | 1 << j) - expectation(tree, root, row, s))
+                })
+                .sum()
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn profile_intervals_contain_the_estimate(seed in 0u64..500, rows in 30usize..90) {
+        let (table, labels) = cohort(rows, 3, seed);
+        let model = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
+        prop_assume!(model.converged);
+        for p in profile_intervals(&table, &labels, ProfileMethod::Exact, &params()).expect("a maximum") {
+            prop_assert!(p.interval.lower < p.estimate && p.estimate < p.interval.upper);
+        }
+        // The score equations hold: the fitted risks sum to the events, overall and weighted by each column.
+        let y = labels.to_values();
+        for column in table.values().columns() {
+            let score: f64 = column.iter().zip(&y).zip(&model.fitted).map(|((x, y), p)| x * (y - p)).sum();
+            prop_assert!(score.abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn tree_shap_equals_its_definition_and_adds_up(seed in 0u64..500) {
+        let (table, labels) = cohort(80, 4, seed);
+        let boosting = BoostingParams { rounds: 3, min_data_in_leaf: 5, num_leaves: 8, ..BoostingParams::default() };
+        let model = GradientBoosting::fit(&table, &labels, &boosting).expect("both classes");
+        let explained = tree_shap(&model, &table).expect("all columns");
+        let raw = model.raw_scores(&table).expect("all columns");
+        for i in 0..8 {
+            let row = table.values().row(i).to_vec();
+            let mut expected = [0.0; 4];
+            for tree in model.trees.iter().filter(|t| !t.nodes.is_empty()) {
+                shapley_by_definition(tree, &row).iter().zip(&mut expected).for_each(|(s, e)| *e += s);
+            }
+            for j in 0..4 {
+                prop_assert!((explained.values[[i, j]] - expected[j]).abs() < 1e-10);
+            }
+            prop_assert!((explained.base_value + explained.values.row(i).sum() - raw[i]).abs() < 1e-10);
+        }
+    }
+
+    #[test]
+    fn malformed_text_models_are_errors(cut in 0usize..4000, letter in any::<char>()) {
+        let (table, labels) = cohort(60, 3, 1);
+        let boosting = BoostingParams { rounds: 2, min_data_in_leaf: 5, ..BoostingParams::default() };
+        let model = GradientBoosting::fit(&table, &labels, &boosting).expect("both classes");
+        let text = model.to_lightgbm_text();
+        let place = cut % text.len();
+        let damaged: String = text.chars().enumerate().map(|(i, c)| if i == place { letter } else { c }).collect();
+        // Reads or refuses; what is read predicts.
+        if let Ok(read) = GradientBoosting::from_lightgbm_text(&damaged) {
+            let _ = read.predict(&table);
+        }
+        let _ = GradientBoosting::from_lightgbm_text(&text[..place]);
+    }
+}
+
+#[test]
+fn boosting_text_model_predicts_the_same() {
+    let (table, labels) = cohort(120, 5, 3);
+    let model = GradientBoosting::fit(&table, &labels, &BoostingParams { rounds: 20, ..BoostingParams::default() }).expect("both classes");
+    let read = GradientBoosting::from_lightgbm_text(&model.to_lightgbm_text()).expect("own text");
+    assert_eq!(read.raw_scores(&table).expect("columns"), model.raw_scores(&table).expect("columns"));
+    let first_two = &model.ranked_features(ImportanceKind::Gain)[..2];
+    assert!(first_two.contains(&"v0".to_owned()) && first_two.contains(&"v1".to_owned()), "{first_two:?}");
+}
+
+#[test]
+fn separation_is_named_and_firth_is_finite() {
+    let table = FeatureTable::new(vec!["x".into()], Array2::from_shape_fn((20, 1), |(i, _)| i as f64)).expect("one name");
+    let labels = Labels::new((0..20).map(|i| i >= 9).collect());
+    let model = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
+    assert!(model.separated && !model.converged);
+    assert!(matches!(RiskModel::new("x", &model, &[Variable::new("x", "")], &table, "separated"), Err(ModelError::Separated { .. })));
+    let firth = FirthModel::fit(&table, &labels, &params()).expect("finite estimates");
+    assert!(firth.terms.iter().all(|t| t.estimate.is_finite() && t.interval.contains(t.estimate)));
+}
+
+#[test]
+fn degenerate_fits_say_why() {
+    let (table, labels) = cohort(20, 3, 1);
+    assert!(LogisticModel::fit(&table, &Labels::new(vec![false; 20]), &params()).is_err());
+    assert!(LogisticModel::fit(&table, &Labels::new(vec![true; 3]), &params()).is_err());
+    let mut values = table.values().to_owned();
+    let copy = values.column(0).to_owned();
+    values.column_mut(2).assign(&copy);
+    let doubled = FeatureTable::new(table.names().to_vec(), values.clone()).expect("unique names");
+    assert_eq!(LogisticModel::fit(&doubled, &labels, &params()).expect("both classes").aliased, ["v2"]);
+    values[[0, 1]] = f64::NAN;
+    let missing = FeatureTable::new(table.names().to_vec(), values).expect("unique names");
+    assert!(LogisticModel::fit(&missing, &labels, &params()).is_err());
+}
+
+#[test]
+fn the_model_set_carries_cutoffs_and_compares_areas() {
+    let (training, labels) = cohort(150, 6, 7);
+    let (external, truth) = cohort(80, 6, 8);
+    let set = ModelSet::fit(&ten_models(&["v0", "v2"], "v3", "v1", "v4"), &training, &labels, &params()).expect("both classes");
+    assert_eq!(set.models.len(), 10);
+    let rows = set.evaluate("external", &external, &truth, 0.95).expect("all columns");
+    let integrated = &rows[9];
+    assert_eq!(integrated.carried_cutoff.cutoff, set.model("Integrated").expect("a model").training_cutoff);
+    assert!(integrated.own_cutoff.metrics.table.youden() >= integrated.carried_cutoff.metrics.table.youden());
+    let tests = compare_areas(&truth, integrated, &rows).expect("one cohort");
+    assert_eq!(tests[9].p_value, 1.0);
+    let json = serde_json::to_string(integrated).expect("a JSON form");
+    assert_eq!(&serde_json::from_str::<alnm_models::model_set::ModelPerformance>(&json).expect("the same form"), integrated);
+}
+
+#[test]
+fn subsets_follow_the_order_and_nested_validation_is_honest() {
+    let (table, labels) = cohort(120, 5, 2);
+    let folds = Folds::stratified(&labels, 5, FoldOrder::Shuffled { seed: 1 }).expect("enough rows");
+    let order: Vec<String> = ["v1", "v0", "v3", "v2", "v4"].map(str::to_owned).to_vec();
+    let search = incremental_subsets(&table, &labels, &order, &folds, &params()).expect("both classes");
+    assert_eq!(search.subsets[2].variables, order[..3]);
+    assert!(search.best >= 1 && search.subsets[1].mean_auc > search.subsets[0].mean_auc);
+    let nested = nested_validation(&labels, 4, 3, FoldOrder::Shuffled { seed: 5 }, |training, inner, test| {
+        let part = table.select_rows(training);
+        let chosen = incremental_subsets(&part, &labels.select(training), &order, inner, &params())?;
+        let columns = part.select(chosen.best_variables())?;
+        LogisticModel::fit(&columns, &labels.select(training), &params())?.predict(&table.select_rows(test))
+    })
+    .expect("both classes");
+    assert!(nested.pooled_auc.auc > 0.6 && nested.risks.iter().all(|r| r.is_finite()));
+}
+
+#[test]
+fn cross_fitted_risks_do_not_depend_on_the_rows_own_label() {
+    let (table, labels) = cohort(60, 2, 6);
+    let folds = Folds::stratified(&labels, 5, FoldOrder::AsGiven).expect("enough rows");
+    let risks = cross_fitted_logistic(&table, &labels, &folds, &params()).expect("both classes");
+    let mut flipped = labels.as_slice().to_vec();
+    flipped[17] = !flipped[17];
+    let other = cross_fitted_logistic(&table, &Labels::new(flipped), &folds, &params()).expect("both classes");
+    assert_eq!(risks[17], other[17]);
+    assert!(risks.iter().zip(&other).any(|(a, b)| a != b));
+}
+
+#[test]
+fn nomogram_points_add_up_to_the_models_risk() {
+    let (table, labels) = cohort(100, 3, 4);
+    let model = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
+    let units = ["v0", "v1", "v2"].map(|v| Variable::new(v, "mm"));
+    let saved = RiskModel::new("three", &model, &units, &table, "simulated").expect("not separated");
+    let nomogram = Nomogram::new(&saved, &[0.1, 0.5, 0.9]).expect("variables that vary");
+    let risks = saved.predict(&table, &units).expect("all columns");
+    for i in 0..10 {
+        let total = nomogram.total_points(&table.values().row(i).to_vec()).expect("three values");
+        assert!((nomogram.risk(total) - risks[i]).abs() < 1e-12);
+        assert!((-1e-9..=nomogram.largest_total + 1e-9).contains(&total));
+    }
+    let reach = |a: &alnm_models::nomogram::NomogramAxis| a.points(a.minimum).max(a.points(a.maximum));
+    assert!((nomogram.axes.iter().map(reach).fold(0.0, f64::max) - 100.0).abs() < 1e-9);
+    assert!(matches!(saved.predict(&table, &["v0", "v1", "v2"].map(|v| Variable::new(v, "cm"))), Err(ModelError::Unit { .. })));
+    assert!(saved.extrapolations(&table).expect("all columns").is_empty());
+}
+
+#[test]
+fn explanations_agree_on_what_matters() {
+    let (table, labels) = cohort(150, 4, 11);
+    let model = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
+    let shap = linear_shap(&model, &table, &table).expect("all columns");
+    let eta = model.linear_predictor(&table).expect("all columns");
+    assert!((0..150).all(|i| (shap.base_value + shap.values.row(i).sum() - eta[i]).abs() < 1e-10));
+    let auc = |t: &FeatureTable| Ok(RocCurve::new(&labels, &model.predict(t)?, Direction::HigherIsPositive)?.auc());
+    let shuffled = permutation_importance(&table, 20, 1, auc).expect("all columns");
+    assert!(shuffled[0].mean > shuffled[2].mean && shuffled[1].mean > shuffled[3].mean);
+    let curve = partial_dependence(&table, "v0", &[-0.5, 0.0, 0.5], |t| model.predict(t)).expect("all columns");
+    assert!(curve.mean[0] < curve.mean[1] && curve.mean[1] < curve.mean[2]);
+    let absolute = shap.mean_absolute();
+    assert!(absolute[0] > absolute[2] && absolute[1] > absolute[3]);
+}
+
+#[test]
+fn subgroups_and_thresholds_count_everyone() {
+    let (table, labels) = cohort(90, 2, 5);
+    let risks = LogisticModel::fit(&table, &labels, &params()).expect("both classes").fitted;
+    let groups: Vec<String> = (0..90).map(|i| if i % 3 == 0 { "young" } else { "old" }.to_owned()).collect();
+    let rows = subgroup_performance(&labels, &risks, &groups, 0.5, 0.95).expect("equal lengths");
+    assert_eq!(rows.iter().map(|r| r.patients).sum::<usize>(), 90);
+    assert_eq!(rows[0].subgroup, "old");
+    let consequences = threshold_consequences(&labels, &risks, &[0.2, 0.6], 0.95).expect("thresholds");
+    assert!(consequences[0].positive_per_hundred > consequences[1].positive_per_hundred);
+    assert!(consequences[0].missed_per_hundred <= consequences[1].missed_per_hundred);
+}

@@ -1,0 +1,185 @@
+//! Properties of paths, folds and pipelines.
+
+use alnm_selection::correlation_filter::{CorrelationRule, find_correlation, ranked_filter};
+use alnm_selection::elastic_net::{ElasticNetParams, Precision, binomial_path, gaussian_path};
+use alnm_selection::folds::{FoldOrder, Folds};
+use alnm_selection::stability::{StabilityParams, stability_selection};
+use alnm_selection::univariate::UnivariateScreen;
+use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step};
+use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
+use alnm_stats::roc::{Direction, RocCurve};
+use ndarray::Array2;
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Independent features of which the first `informative` carry the outcome.
+fn cohort(rows: usize, features: usize, informative: usize, seed: u64) -> (FeatureTable, Labels) {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let mut uniform = || f64::from(generator.next_u32()) / f64::from(u32::MAX) - 0.5;
+    let values = Array2::from_shape_fn((rows, features), |_| uniform() + uniform() + uniform());
+    let labels = (0..rows).map(|i| (0..informative).map(|j| 2.0 * values[[i, j]]).sum::<f64>() + 0.5 * uniform() > 0.0).collect();
+    let names = (0..features).map(|j| format!("f{j}")).collect();
+    (FeatureTable::new(names, values).expect("unique names"), Labels::new(labels))
+}
+
+/// Largest violation of the optimality conditions, relative to λ.
+fn kkt_violation(
+    table: &FeatureTable,
+    y: &[f64],
+    mean_response: impl Fn(f64) -> f64,
+    path: &alnm_selection::elastic_net::ElasticNetPath,
+    k: usize,
+) -> f64 {
+    let c = &path.coefficients[k];
+    let n = y.len() as f64;
+    let x = table.values();
+    let residual: Vec<f64> = (0..y.len())
+        .map(|i| {
+            let eta = c.intercept + c.columns.iter().zip(&c.values).map(|(&j, b)| b * x[[i, j]]).sum::<f64>();
+            y[i] - mean_response(eta)
+        })
+        .collect();
+    let mut worst = residual.iter().sum::<f64>().abs() / n;
+    for j in 0..table.columns() {
+        let column = x.column(j).to_vec();
+        let scale = (alnm_stats::describe::variance(&column) * (n - 1.0) / n).sqrt();
+        let gradient = column.iter().zip(&residual).map(|(x, r)| x * r).sum::<f64>() / n / scale;
+        let coefficient = c.columns.iter().position(|&k| k == j).map_or(0.0, |k| c.values[k]);
+        let violation =
+            if coefficient == 0.0 { gradient.abs() - path.lambda[k] } else { (gradient - path.lambda[k].copysign(coefficient)).abs() };
+        worst = worst.max(violation);
+    }
+    worst / path.lambda[k]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn lasso_paths_meet_their_optimality_conditions(seed in 0u64..1000, rows in 30usize..80, features in 3usize..40) {
+        let (table, labels) = cohort(rows, features, 2, seed);
+        prop_assume!(labels.positives() > 5 && labels.negatives() > 5);
+        let params = ElasticNetParams { precision: Precision::OptimalityConditions(1e-9), ..ElasticNetParams::default() };
+        let path = binomial_path(&table, &labels, &params).expect("both classes");
+        for k in [1, path.lambda.len() / 3, path.lambda.len() / 2] {
+            let violation = kkt_violation(&table, &labels.to_values(), |eta| 1.0 / (1.0 + (-eta).exp()), &path, k);
+            prop_assert!(violation < 1e-7, "{violation} at penalty {k}");
+        }
+        let outcome: Vec<f64> = (0..rows).map(|i| table.values()[[i, 0]] * 2.0 + table.values()[[i, 1]] + ((i * 7) % 5) as f64).collect();
+        let path = gaussian_path(&table, &outcome, &params).expect("an outcome that varies");
+        for k in [1, path.lambda.len() / 3, path.lambda.len() / 2] {
+            let violation = kkt_violation(&table, &outcome, |eta| eta, &path, k);
+            prop_assert!(violation < 1e-7, "{violation} at penalty {k}");
+        }
+    }
+
+    #[test]
+    fn correlation_filters_leave_no_strong_pair(seed in 0u64..1000, features in 2usize..25) {
+        let (table, _) = cohort(20, features, 1, seed);
+        let r = correlation_matrix(table.values(), Correlation::Pearson, PairRows::Everything).expect("rows");
+        let score: Vec<f64> = (0..features).map(|j| f64::from((j * 7 % 5) as u8)).collect();
+        let removals = [
+            find_correlation(r.view(), 0.3, CorrelationRule::CaretExact),
+            find_correlation(r.view(), 0.3, CorrelationRule::CaretFast),
+            ranked_filter(r.view(), 0.3, &score),
+        ];
+        for removed in removals {
+            let gone: Vec<usize> = removed.expect("a correlation matrix").iter().map(|x| x.removed).collect();
+            let kept: Vec<usize> = (0..features).filter(|j| !gone.contains(j)).collect();
+            for &a in &kept {
+                for &b in &kept {
+                    prop_assert!(a == b || r[[a, b]].abs() <= 0.3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn stratified_folds_share_out_both_classes(flags in prop::collection::vec(any::<bool>(), 20..80), count in 2usize..7, seed in 0u64..9) {
+        let labels = Labels::new(flags);
+        for order in [FoldOrder::AsGiven, FoldOrder::Shuffled { seed }] {
+            let folds = Folds::stratified(&labels, count, order).expect("enough rows");
+            let sizes: Vec<usize> = (0..count).map(|f| labels.select(&folds.test_rows(f)).positives()).collect();
+            prop_assert!(sizes.iter().max().expect("folds") - sizes.iter().min().expect("folds") <= 1);
+            prop_assert_eq!((0..count).map(|f| folds.test_rows(f).len()).sum::<usize>(), labels.len());
+        }
+    }
+}
+
+fn pipeline() -> Pipeline {
+    Pipeline::new("Score")
+        .then(Step::ZeroVariance)
+        .then(Step::Univariate(UnivariateScreen::default()))
+        .then(Step::CorrelationFilter { correlation: Correlation::Pearson, cutoff: 0.6, rule: CorrelationRule::CaretExact })
+        .then(Step::lasso(FoldOrder::Shuffled { seed: 11 }))
+}
+
+#[test]
+fn a_pipeline_never_sees_held_out_rows() {
+    let (table, labels) = cohort(90, 40, 2, 4);
+    let folds = Folds::stratified(&labels, 3, FoldOrder::AsGiven).expect("enough rows");
+    let honest = pipeline().cross_fit(&table, &labels, &folds).expect("informative features");
+    // Whatever the held-out rows of the first fold hold, its selection stays the same.
+    let held_out = folds.test_rows(0);
+    let disturbed = Array2::from_shape_fn(table.values().dim(), |(i, j)| if held_out.contains(&i) { 1e3 } else { table.values()[[i, j]] });
+    let disturbed = FeatureTable::new(table.names().to_vec(), disturbed).expect("unique names");
+    let training = folds.training_rows(0);
+    let refitted = pipeline().fit(&disturbed.select_rows(&training), &labels.select(&training)).expect("informative features");
+    assert_eq!(refitted, honest.fits[0]);
+}
+
+#[test]
+fn cross_fitting_exposes_a_selection_on_all_rows() {
+    // Pure noise: selecting on all rows and judging on the same rows looks good, out of fold it is worthless.
+    let (table, _) = cohort(80, 400, 1, 9);
+    let labels = Labels::new((0..80).map(|i| i % 2 == 0).collect());
+    let auc = |scores: &[f64]| RocCurve::new(&labels, scores, Direction::HigherIsPositive).expect("both classes").auc();
+    let screen = Pipeline::new("Noise").then(Step::Univariate(UnivariateScreen { level: 0.02, ..UnivariateScreen::default() }));
+    let lasso = |p: Pipeline| p.then(Step::lasso(FoldOrder::AsGiven));
+    let leaked = screen.fit(&table, &labels).expect("some features pass by chance").transform(&table).expect("the same columns");
+    let folds = Folds::stratified(&labels, 5, FoldOrder::Shuffled { seed: 2 }).expect("enough rows");
+    let optimistic = auc(&lasso(Pipeline::new("Noise")).cross_fit(&leaked, &labels, &folds).expect("a score").scores);
+    let honest = auc(&lasso(screen).cross_fit(&table, &labels, &folds).expect("a score").scores);
+    assert!(optimistic > 0.75, "selected on all rows: {optimistic}");
+    assert!(honest < 0.65, "selected within the folds: {honest}");
+}
+
+#[test]
+fn a_saved_pipeline_scores_new_data_by_name() {
+    let (table, labels) = cohort(70, 12, 2, 1);
+    let fitted = pipeline().fit(&table, &labels).expect("informative features");
+    let read = FittedPipeline::from_json(&fitted.to_json().expect("finite numbers")).expect("the same version");
+    assert_eq!(read, fitted);
+    let reversed: Vec<usize> = (0..table.columns()).rev().collect();
+    let (a, b) = (fitted.score(&table).expect("all columns"), read.score(&table.select_columns(&reversed)).expect("all columns"));
+    assert_eq!(a, b);
+    let needed = &fitted.signature.as_ref().expect("a LASSO").weights[0].feature;
+    let without: Vec<String> = table.names().iter().filter(|n| *n != needed).cloned().collect();
+    assert!(matches!(fitted.score(&table.select(&without).expect("known names")), Err(SelectionError::MissingColumn { .. })));
+    assert!(FittedPipeline::from_json("{\"format_version\": 99}").is_err());
+    assert_eq!(fitted.report.iter().map(|r| r.before - r.after).sum::<usize>(), table.columns() - fitted.selected.len());
+}
+
+#[test]
+fn degenerate_tables_are_refused_with_a_reason() {
+    let (table, labels) = cohort(30, 4, 1, 3);
+    let constant = FeatureTable::new(vec!["c".into()], Array2::from_elem((30, 1), 2.0)).expect("one name");
+    assert!(binomial_path(&constant, &labels, &ElasticNetParams::default()).is_err());
+    assert!(binomial_path(&table, &Labels::new(vec![true; 30]), &ElasticNetParams::default()).is_err());
+    assert!(FeatureTable::new(vec!["a".into(), "a".into()], Array2::zeros((3, 2))).is_err());
+    let mut missing = table.values().to_owned();
+    missing[[4, 2]] = f64::NAN;
+    let missing = FeatureTable::new(table.names().to_vec(), missing).expect("unique names");
+    assert!(matches!(pipeline().fit(&missing, &labels), Err(SelectionError::NonFinite { row: 4, .. })));
+    assert!(matches!(Pipeline::new("s").then(Step::ZeroVariance).fit(&constant, &labels), Err(SelectionError::NothingLeft { .. })));
+}
+
+#[test]
+fn stable_features_are_the_informative_ones() {
+    let (table, labels) = cohort(120, 30, 2, 8);
+    let params = StabilityParams { halves: 40, first: 4, ..StabilityParams::default() };
+    let found = stability_selection(&table, &labels, &params).expect("both classes");
+    let stable: Vec<&str> = found.frequency.iter().filter(|f| f.stable).map(|f| f.feature.as_str()).collect();
+    assert_eq!(stable, ["f0", "f1"]);
+}

@@ -1,0 +1,199 @@
+//! Properties that hold for any data, and degenerate input that must never panic.
+
+use alnm_stats::bootstrap::{self, Resampling};
+use alnm_stats::calibration::{brier, brier_decomposition, hosmer_lemeshow, loess_curve, lowess_curve, recalibrate, validate};
+use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
+use alnm_stats::delong::{Marker, auc_estimate, covariance};
+use alnm_stats::icc::{IccAnalysis, IccEstimation};
+use alnm_stats::loess::LoessParams;
+use alnm_stats::normality::shapiro_wilk;
+use alnm_stats::optimism::{Stratification, validate as validate_optimism};
+use alnm_stats::precision_recall::PrecisionRecallCurve;
+use alnm_stats::rank_sum::{RankMethod, location_shift, mann_whitney};
+use alnm_stats::roc::{Direction, RocCurve};
+use alnm_stats::t_test::{GroupVariance, two_sample};
+use alnm_stats::table_one::{TableOne, TableRules, Variable};
+use alnm_stats::{Alternative, Labels, StatsError};
+use ndarray::Array2;
+use proptest::prelude::*;
+
+/// Labels with both classes twice or more, and scores with ties.
+fn scored() -> impl Strategy<Value = (Labels, Vec<f64>)> {
+    prop::collection::vec((any::<bool>(), -6..7i32), 8..60).prop_map(|v| {
+        let labels = Labels::new(v.iter().enumerate().map(|(i, (l, _))| if i < 4 { i % 2 == 0 } else { *l }).collect());
+        (labels, v.iter().map(|(_, s)| f64::from(*s) / 2.0).collect::<Vec<f64>>())
+    })
+}
+
+/// Placement values by their definition, pair by pair.
+fn delong_by_definition(labels: &Labels, a: &[f64], b: &[f64]) -> f64 {
+    let wins = |x: f64, y: f64| {
+        if x > y {
+            1.0
+        } else if x == y {
+            0.5
+        } else {
+            0.0
+        }
+    };
+    let class =
+        |s: &[f64], keep: bool| -> Vec<f64> { s.iter().zip(labels.as_slice()).filter(|(_, l)| **l == keep).map(|(v, _)| *v).collect() };
+    let placements = |s: &[f64]| {
+        let (cases, controls) = (class(s, true), class(s, false));
+        let of_cases: Vec<f64> = cases.iter().map(|c| controls.iter().map(|d| wins(*c, *d)).sum::<f64>() / controls.len() as f64).collect();
+        let of_controls: Vec<f64> = controls.iter().map(|d| cases.iter().map(|c| wins(*c, *d)).sum::<f64>() / cases.len() as f64).collect();
+        (of_cases, of_controls)
+    };
+    let part = |x: &[f64], y: &[f64]| {
+        let n = x.len() as f64;
+        let (mx, my) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
+        x.iter().zip(y).map(|(u, v)| (u - mx) * (v - my)).sum::<f64>() / (n - 1.0) / n
+    };
+    let ((a10, a01), (b10, b01)) = (placements(a), placements(b));
+    part(&a10, &b10) + part(&a01, &b01)
+}
+
+proptest! {
+    #[test]
+    fn auc_is_invariant_under_monotone_maps((labels, scores) in scored()) {
+        let auc = |s: &[f64]| RocCurve::new(&labels, s, Direction::HigherIsPositive).map(|r| r.auc());
+        let mapped: Vec<f64> = scores.iter().map(|s| (s * 0.7).exp() + 3.0).collect();
+        let reversed: Vec<f64> = scores.iter().map(|s| -s).collect();
+        prop_assert_eq!(auc(&scores), auc(&mapped));
+        let sum = auc(&scores).expect("both classes") + auc(&reversed).expect("both classes");
+        prop_assert!((sum - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn delong_equals_its_definition((labels, scores) in scored()) {
+        let other: Vec<f64> = scores.iter().enumerate().map(|(i, s)| s + f64::from((i % 5) as u8)).collect();
+        let marker = |scores| Marker { scores, direction: Direction::HigherIsPositive };
+        let fast = covariance(&labels, marker(&scores), marker(&other)).expect("both classes");
+        prop_assert!((fast - delong_by_definition(&labels, &scores, &other)).abs() < 1e-12);
+        let roc = RocCurve::new(&labels, &scores, Direction::HigherIsPositive).expect("both classes");
+        let variance = auc_estimate(&roc, 0.95).expect("a level").variance;
+        prop_assert!((variance - delong_by_definition(&labels, &scores, &scores)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn rank_sum_and_roc_count_the_same_pairs((labels, scores) in scored()) {
+        let groups = labels.split(&scores).expect("equal lengths");
+        let w = mann_whitney(&groups.positive, &groups.negative, RankMethod::Normal, Alternative::TwoSided).expect("both classes").statistic;
+        let auc = RocCurve::new(&labels, &scores, Direction::HigherIsPositive).expect("both classes").auc();
+        prop_assert!((w / (groups.positive.len() * groups.negative.len()) as f64 - auc).abs() < 1e-12);
+    }
+
+    #[test]
+    fn brier_score_is_reliability_less_resolution_plus_uncertainty((labels, scores) in scored()) {
+        let risks: Vec<f64> = scores.iter().map(|s| (s + 3.0) / 6.0).map(|p| p.clamp(0.0, 1.0)).collect();
+        let d = brier_decomposition(&labels, &risks).expect("risks");
+        let score = brier(&labels, &risks).expect("risks").score;
+        prop_assert!((d.reliability - d.resolution + d.uncertainty - score).abs() < 1e-12);
+    }
+
+    #[test]
+    fn treating_all_is_the_model_that_calls_everyone_positive((labels, _) in scored()) {
+        let curve = DecisionCurve::new(&labels, &vec![1.0; labels.len()], &even_thresholds(20)).expect("thresholds");
+        for p in curve.points {
+            prop_assert!((p.net_benefit - p.treat_all).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn shapiro_wilk_is_invariant_under_scale_and_shift(values in prop::collection::vec(-50.0..50.0f64, 5..80)) {
+        if let Ok(test) = shapiro_wilk(&values) {
+            let moved: Vec<f64> = values.iter().map(|v| 3.0 * v + 17.0).collect();
+            let other = shapiro_wilk(&moved).expect("varies as well");
+            prop_assert!((test.statistic - other.statistic).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn nothing_panics_on_arbitrary_numbers(
+        values in prop::collection::vec(prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(0.0), Just(1.0), -1e3..1e3f64], 0..24),
+        flags in prop::collection::vec(any::<bool>(), 0..24),
+    ) {
+        let labels = Labels::new(flags);
+        let half = values.len() / 2;
+        let (x, y) = values.split_at(half);
+        let _ = two_sample(x, y, GroupVariance::Pooled, Alternative::TwoSided, 0.95);
+        let _ = mann_whitney(x, y, RankMethod::Automatic, Alternative::Less);
+        let _ = location_shift(x, y, 0.9);
+        let _ = shapiro_wilk(&values);
+        let _ = RocCurve::new(&labels, &values, Direction::HigherIsPositive).map(|r| (r.youden_cutoff(), auc_estimate(&r, 0.95)));
+        let _ = PrecisionRecallCurve::new(&labels, &values);
+        let _ = hosmer_lemeshow(&labels, &values, 10);
+        let _ = recalibrate(&labels, &values, 0.95);
+        let _ = validate(&labels, &values, 0.95);
+        let _ = loess_curve(&labels, &values, LoessParams::default());
+        let _ = lowess_curve(&labels, &values);
+        let _ = DecisionCurve::new(&labels, &values, &[0.1, 0.5]);
+        let _ = TableOne::new(&labels, &[Variable::continuous("v", "", values.clone())], &TableRules::default());
+        let _ = IccAnalysis::of(Array2::from_shape_fn((half, 2), |(i, j)| values[2 * i + j]).view(), IccEstimation::Reml, 0.95);
+    }
+}
+
+#[test]
+fn bootstrap_does_not_depend_on_the_number_of_threads() {
+    let labels = Labels::new((0..90).map(|i| i % 3 == 0).collect());
+    let scores: Vec<f64> = (0..90).map(|i| f64::from((i * 31 + 7) % 23)).collect();
+    let run =
+        || bootstrap::auc(&labels, &scores, Direction::HigherIsPositive, Resampling { resamples: 300, seed: 5 }).expect("both classes");
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool").install(run);
+    let four = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool").install(run);
+    assert_eq!(one, four);
+    assert!(one.percentile(0.95).expect("a level").contains(one.estimate));
+    let jackknife: Vec<f64> = (0..90)
+        .map(|out| {
+            let rows: Vec<usize> = (0..90).filter(|&i| i != out).collect();
+            let part: Vec<f64> = rows.iter().map(|&r| scores[r]).collect();
+            RocCurve::new(&labels.select(&rows), &part, Direction::HigherIsPositive).expect("both classes").auc()
+        })
+        .collect();
+    assert!(one.bias_corrected_accelerated(&jackknife, 0.95).expect("an interval").contains(one.estimate));
+}
+
+#[test]
+fn optimism_of_a_memorising_model_is_found() {
+    // A "model" that remembers its rows is perfect on them and knows nothing else.
+    let labels = Labels::new((0..80).map(|i| (i * 7) % 3 == 0).collect());
+    let measured = validate_optimism(
+        &labels,
+        Stratification::ByOutcome,
+        Resampling { resamples: 50, seed: 3 },
+        |rows| Some(rows.to_vec()),
+        |known, rows| vec![rows.iter().filter(|r| known.contains(r)).count() as f64 / rows.len() as f64],
+    )
+    .expect("a model");
+    assert_eq!(measured[0].apparent, 1.0);
+    assert!(measured[0].optimism > 0.3 && measured[0].corrected < 0.7, "{measured:?}");
+}
+
+#[test]
+fn undefined_statistics_say_why() {
+    let one_class = Labels::new(vec![true; 5]);
+    let scores = [0.1, 0.2, 0.3, 0.4, 0.5];
+    assert!(matches!(
+        RocCurve::new(&one_class, &scores, Direction::HigherIsPositive),
+        Err(StatsError::OneClass { positives: 5, negatives: 0, .. })
+    ));
+    assert!(matches!(
+        two_sample(&[1.0; 4], &[1.0; 4], GroupVariance::Welch, Alternative::TwoSided, 0.95),
+        Err(StatsError::Constant { .. })
+    ));
+    assert!(matches!(shapiro_wilk(&[2.0; 6]), Err(StatsError::Constant { .. })));
+    assert!(matches!(Labels::from_values(&[0.0, 2.0]), Err(StatsError::Label { index: 1, .. })));
+}
+
+#[test]
+fn results_survive_serialisation() {
+    let labels = Labels::new(vec![false, true, false, true, true]);
+    let roc = RocCurve::new(&labels, &[0.1, 0.3, 0.35, 0.8, 0.7], Direction::HigherIsPositive).expect("both classes");
+    // The curve holds infinite thresholds, which JSON has no number for.
+    let json = serde_json::to_string(&roc).expect("a JSON form");
+    assert_eq!(serde_json::from_str::<RocCurve>(&json).expect("the same form"), roc);
+    let table =
+        TableOne::new(&labels, &[Variable::continuous("constant", "", vec![1.0; 5])], &TableRules::default()).expect("both classes");
+    let json = serde_json::to_string(&table).expect("a JSON form");
+    assert_eq!(serde_json::from_str::<TableOne>(&json).expect("the same form").rows[0].variable, "constant");
+}
