@@ -242,7 +242,7 @@ fn generator(case: &Value, seed: u64) -> Deviation {
 fn resize(case: &Value, seed: u64, tolerance: f64) -> Deviation {
     let shape = shape(case);
     let image = Array2::from_shape_vec((shape[2], shape[3]), input_values(case, seed)).expect("a plane");
-    let resized = alnm_imaging::section::resize_bilinear(&image, 224, 224).expect("the image is not empty");
+    let resized = alnm_imaging::region::resize_bilinear(image.view(), 224, 224).expect("the image is not empty");
     let mut deviation = Deviation::none();
     for (row, expected) in [0, 111, 223].into_iter().zip(case["rows_0_111_223"].as_array().expect("three rows")) {
         for (column, want) in numbers(expected).iter().enumerate() {

@@ -12,7 +12,6 @@ pub mod nrrd;
 pub mod otsu;
 pub mod region;
 pub mod resample;
-pub mod section;
 mod volume;
 mod voxel_data;
 

@@ -148,6 +148,8 @@ pub struct ElasticNetPath {
     pub null_deviance: f64,
     /// Passes over the features.
     pub passes: usize,
+    /// Whether every penalty asked for was solved; otherwise the passes ran out and the path ends early, as glmnet's does.
+    pub complete: bool,
 }
 
 impl ElasticNetPath {
@@ -186,7 +188,8 @@ fn blend(a: &SparseCoefficients, b: &SparseCoefficients, share: f64) -> SparseCo
 ///
 /// # Errors
 /// [`SelectionError::Statistics`] for labels of one class, [`SelectionError::Shape`], [`SelectionError::NonFinite`],
-/// [`SelectionError::Parameter`], [`SelectionError::NotConverged`] when the passes run out.
+/// [`SelectionError::Parameter`], [`SelectionError::NotConverged`] when the passes run out before the first penalty is
+/// solved.
 pub fn binomial_path(table: &FeatureTable, labels: &Labels, params: &ElasticNetParams) -> Result<ElasticNetPath> {
     table.require_rows(labels.len())?;
     labels.require_both("logistic LASSO")?;
@@ -719,6 +722,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             deviance_ratio: Vec::new(),
             null_deviance: 2.0 * self.n as f64 * self.null_loss * self.y_scale * self.y_scale,
             passes: 0,
+            complete: true,
         };
         // glmnet starts an automatic path above every penalty and given ones from 0.
         let mut previous = if early { largest } else { 0.0 };

@@ -28,13 +28,17 @@ fn figure(caption: &str, panels: Vec<String>) -> Figure {
 
 fn time_intensity(findings: &Findings<'_>) -> Option<Figure> {
     let curve = findings.time_intensity?;
-    let points = curve.seconds.iter().copied().zip(curve.mean.iter().copied()).collect();
-    let series = vec![Series::line("", points, COLOURS[0])];
-    let chart = Chart::around(&format!("Time-intensity curve, patient {}", curve.patient), "seconds", "mean signal in the outline", series);
-    Some(figure(
-        "Figure 1. Enhancement of the lesion over the phases of a dynamic series, without correction of the bias field.",
-        vec![chart.svg()],
-    ))
+    let points = curve.curve.times.iter().copied().zip(curve.curve.means.iter().copied()).collect();
+    let title = format!("Time-intensity curve, patient {}: {}", curve.patient, curve.delayed_phase());
+    let chart = Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
+    let caption = format!(
+        "Figure 1. Enhancement of the lesion over the phases of a dynamic series: peak {:.0} % after {:.0} s, then {} ({:+.0} %).",
+        100.0 * curve.kinetics.peak_enhancement,
+        curve.kinetics.time_to_peak,
+        curve.delayed_phase(),
+        100.0 * curve.kinetics.delayed_change,
+    );
+    Some(figure(&caption, vec![chart.svg()]))
 }
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {

@@ -241,7 +241,7 @@ struct ImagingSeparation {
     washout: f64,
 }
 
-const IMAGING: ImagingSeparation = ImagingSeparation { heterogeneity: 1.3, rim: 1.4, irregularity: 0.7, washout: 0.6 };
+const IMAGING: ImagingSeparation = ImagingSeparation { heterogeneity: 1.05, rim: 1.4, irregularity: 0.5, washout: 0.6 };
 
 /// A patient to write.
 struct Subject {

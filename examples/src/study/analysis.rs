@@ -2,6 +2,7 @@
 
 use alnm_models::gradient_boosting::{BoostingParams, FeatureImportance, GradientBoosting, ImportanceKind};
 use alnm_models::model_set::{ModelPerformance, ModelSet, performance, ten_models};
+use alnm_models::profile_likelihood::ProfileMethod;
 use alnm_models::saved_model::{RiskModel, Variable};
 use alnm_models::subset_search::{SubsetSearch, incremental_subsets};
 use alnm_models::univariate_table::{UnivariateOddsRatio, UnivariateRequest, univariate_odds_ratios};
@@ -147,7 +148,7 @@ impl Study {
 
         let step = Step::begin("tables, importance, ten models", 5);
         let table_one = table_one(cohort, &training_rows, &training, &labels)?;
-        let odds_ratios = univariate_odds_ratios(&training, &labels, &requests(), &params)?;
+        let odds_ratios = univariate_odds_ratios(&training, &labels, &requests(), ProfileMethod::Exact, &params)?;
         step.advance();
         let names: Vec<String> = VARIABLES.iter().map(|(name, ..)| (*name).to_owned()).collect();
         let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;

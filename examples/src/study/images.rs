@@ -1,15 +1,17 @@
 //! From images to numbers: N4, 1 mm, 926 features of each outline, and the crop for the network.
 
+use alnm_imaging::dce::{DelayedPhase, Kinetics, KineticsParams, TimeIntensityCurve};
+use alnm_imaging::intensity::Roi;
 use alnm_imaging::n4::N4Params;
 use alnm_imaging::otsu::otsu_mask;
+use alnm_imaging::region::{crop, largest_cross_section, resize_bilinear};
 use alnm_imaging::resample::{Interpolator, RoiResampling, resample_roi};
-use alnm_imaging::section::{Section, resize_bilinear};
 use alnm_imaging::{Image, LabelMap, Volume};
 use alnm_radiomics::{Extractor, Parameters};
 use alnm_selection::FeatureTable;
 use alnm_selection::agreement_filter::{AgreementFilter, FeatureAgreement};
 use anyhow::{Context, Result, ensure};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +124,7 @@ fn analyse(cohort: &Cohort, patient: &Patient, n4: &N4Params, extractor: &Extrac
         names: extraction.features.iter().map(|feature| feature.id.to_string()).collect(),
         features: extraction.features.iter().map(|feature| defined(feature.value)).collect(),
         second_reader,
-        crop: crop(&corrected, &mask, label, side)?.into_raw_vec_and_offset().0,
+        crop: crop_of_largest_section(&corrected, &mask, label, side)?.iter().copied().collect(),
         n4_iterations,
         warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
     })
@@ -134,18 +136,19 @@ fn defined(value: f64) -> Option<f64> {
 
 /// The rectangle around the largest axial cross-section at 1 mm, with its grey values from the 1st to the 99th percentile brought to
 /// [0, 1], resized by linear interpolation.
-fn crop(image: &Image, mask: &LabelMap, label: u32, side: usize) -> Result<Array2<f32>> {
+fn crop_of_largest_section(image: &Image, mask: &LabelMap, label: u32, side: usize) -> Result<Array2<f32>> {
     let params = RoiResampling { interpolator: Interpolator::BSpline, ..RoiResampling::to_spacing([1.0; 3]) };
     let resampled = resample_roi(image, mask, label, &params)?;
     let volume: Volume<f32> = resampled.image.cast();
-    let section = Section::largest(&resampled.mask, label)?.with_margin(CROP_MARGIN, volume.geometry().size());
-    let mut pixels = section.of(&volume)?;
+    let rectangle = largest_cross_section(&resampled.mask, label)?.rectangle;
+    let rectangle = rectangle.padded_by([CROP_MARGIN, CROP_MARGIN, 0], volume.geometry().size());
+    let mut pixels = crop(&volume, &rectangle)?.into_data().index_axis_move(Axis(0), 0);
     let mut sorted: Vec<f32> = pixels.iter().copied().collect();
     sorted.sort_by(f32::total_cmp);
     let [low, high] = CROP_RANGE.map(|share| sorted[(share * (sorted.len() - 1) as f64).round() as usize]);
     ensure!(high > low, "the section of the tumour has one grey value only");
     pixels.mapv_inplace(|value| ((value - low) / (high - low)).clamp(0.0, 1.0));
-    Ok(resize_bilinear(&pixels, side, side)?)
+    Ok(resize_bilinear(pixels.view(), side, side)?)
 }
 
 impl CohortImages {
@@ -193,39 +196,39 @@ impl CohortImages {
     }
 }
 
-/// Mean signal inside the outline over the phases of a dynamic series.
+/// Enhancement of a lesion over the phases of a dynamic series.
 #[derive(Debug, Clone, Serialize)]
 pub struct TimeIntensity {
     /// The patient.
     pub patient: String,
-    /// Seconds from the first phase.
-    pub seconds: Vec<f64>,
-    /// Mean signal.
-    pub mean: Vec<f64>,
+    /// Mean signal inside the outline, phase by phase.
+    pub curve: TimeIntensityCurve,
+    /// What the curve does.
+    pub kinetics: Kinetics,
 }
 
 impl TimeIntensity {
     /// The curve of the first training patient whose image is a dynamic series; `None` where there is none.
     ///
     /// # Errors
-    /// When the images cannot be read.
+    /// When the images cannot be read or the curve cannot be classed.
     pub fn of(cohort: &Cohort) -> Result<Option<Self>> {
         for patient in cohort.training() {
             let Some(series) = cohort.phases(patient)? else { continue };
             let mask = cohort.mask(&patient.mask)?;
-            let inside: Vec<usize> = mask
-                .as_slice()
-                .iter()
-                .enumerate()
-                .filter(|(_, label)| **label == cohort.description.label)
-                .map(|(index, _)| index)
-                .collect();
-            let mean = |image: &Image| {
-                let volume: Volume<f64> = image.cast();
-                inside.iter().map(|&index| volume.as_slice()[index]).sum::<f64>() / inside.len() as f64
-            };
-            return Ok(Some(Self { patient: patient.id.clone(), mean: series.images.iter().map(mean).collect(), seconds: series.times }));
+            let curve = TimeIntensityCurve::of(&series, Roi { mask: &mask, label: cohort.description.label })?;
+            let kinetics = curve.kinetics(&KineticsParams::default())?;
+            return Ok(Some(Self { patient: patient.id.clone(), curve, kinetics }));
         }
         Ok(None)
+    }
+
+    /// The class of the late phases in words.
+    pub fn delayed_phase(&self) -> &'static str {
+        match self.kinetics.delayed_phase {
+            DelayedPhase::Persistent => "persistent",
+            DelayedPhase::Plateau => "plateau",
+            DelayedPhase::Washout => "washout",
+        }
     }
 }
