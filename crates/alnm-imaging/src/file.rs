@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::volume::{Image, LabelMap, Volume, Voxel};
-use crate::{dicom, nifti, nrrd, with_volume};
+use crate::{dicom, metaimage, nifti, nrrd, with_volume};
 
 /// The most bytes of voxels that are read from one file: 16 GiB. Readers allocate as the data arrive, so that a header
 /// that announces more than the file holds costs no memory.
@@ -66,9 +66,10 @@ pub fn read_mask_channel(path: impl AsRef<Path>, channel: usize) -> Result<Label
     labels(&read(path.as_ref(), Some(channel))?)
 }
 
-/// Writes an image in the format that the name's suffix names: `.nrrd`, `.nhdr`, `.nii`, `.nii.gz`, `.hdr` or `.img`.
+/// Writes an image in the format that the name's suffix names: `.nrrd`, `.nhdr`, `.nii`, `.nii.gz`,
+/// `.hdr`, `.img`, `.mha` or `.mhd`.
 ///
-/// The pixel type is kept. NRRD and `.nii.gz` are compressed. NIfTI stores the geometry in single precision.
+/// The pixel type is kept. NRRD, MetaImage and `.nii.gz` are compressed. NIfTI stores the geometry in single precision.
 ///
 /// # Errors
 /// [`ImagingError::File`] when the suffix is unknown or the file cannot be written.
@@ -78,6 +79,8 @@ pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<()> {
     let ends_with = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
     let written = if ends_with(&[".nrrd", ".nhdr"]) {
         nrrd::write(path, image)
+    } else if ends_with(&[".mha", ".mhd"]) {
+        metaimage::write(path, image)
     } else if ends_with(&[".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"]) {
         nifti::write(path, image)
     } else {
@@ -113,6 +116,8 @@ fn read_by_content(path: &Path, channel: Option<usize>) -> Result<Image, FilePro
         nrrd::read(path, channel)
     } else if nifti::is_nifti(path, &start)? {
         nifti::read(path, channel)
+    } else if metaimage::is_metaimage(&start) {
+        metaimage::read(path, channel)
     } else if dicom::is_dicom(&start) {
         Ok(dicom::read_series(path)?)
     } else {

@@ -1,4 +1,4 @@
-//! Medical images in physical space: DICOM, NIfTI, NRRD, MetaImage; N4 bias correction; resampling as ITK; crops; time-intensity curves.
+#![doc = include_str!("../README.md")]
 
 pub mod dce;
 pub mod dicom;
@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod geometry;
 pub mod intensity;
+pub mod metaimage;
 pub mod n4;
 pub mod nifti;
 pub mod nrrd;

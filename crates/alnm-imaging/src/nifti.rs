@@ -88,19 +88,21 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
 
 /// The header that belongs to the `.img` half of a pair.
 fn header_path(path: &Path) -> Option<PathBuf> {
-    sibling(path, "img", &["hdr", "hdr.gz"])
+    sibling(path, "img", "hdr")
 }
 
 /// The voxels that belong to the `.hdr` half of a pair.
 fn data_path(path: &Path) -> Option<PathBuf> {
-    sibling(path, "hdr", &["img", "img.gz"])
+    sibling(path, "hdr", "img")
 }
 
-fn sibling(path: &Path, from: &str, to: &[&str]) -> Option<PathBuf> {
+/// The other half of a pair, before all the one that is compressed as this half is.
+fn sibling(path: &Path, from: &str, to: &str) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let lower = name.to_ascii_lowercase();
     let stem_length = lower.strip_suffix(".gz").unwrap_or(&lower).strip_suffix(from)?.len();
-    to.iter().map(|suffix| path.with_file_name(format!("{}{suffix}", &name[..stem_length]))).find(|path| path.exists())
+    let endings = if lower.ends_with(".gz") { [".gz", ""] } else { ["", ".gz"] };
+    endings.iter().map(|ending| path.with_file_name(format!("{}{to}{ending}", &name[..stem_length]))).find(|path| path.exists())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -109,6 +109,12 @@ macro_rules! voxels {
 
 voxels!(U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64, F32 f32, F64 f64);
 
+impl<T: Voxel> From<Volume<T>> for Image {
+    fn from(volume: Volume<T>) -> Self {
+        T::into_image(volume)
+    }
+}
+
 /// Runs the same expression on the typed volume inside an [`Image`].
 ///
 /// ```

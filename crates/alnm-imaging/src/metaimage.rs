@@ -1,0 +1,235 @@
+//! MetaImage (`.mha`, and `.mhd` with the voxels in a file of their own), the format of ITK and ITK-SNAP.
+//!
+//! Read: binary voxels, raw or zlib-compressed, attached or in one file of their own, of 2 or 3 dimensions.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::bufread::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+
+use crate::error::FileProblem;
+use crate::file::{FileFormat, GZIP_LEVEL};
+use crate::geometry::Geometry;
+use crate::volume::{Image, PixelType};
+use crate::voxel_data::{ByteOrder, VoxelLayout, write_binary};
+
+type Result<T> = std::result::Result<T, FileProblem>;
+
+/// The longest header that is read.
+const MAX_HEADER_BYTES: u64 = 1 << 20;
+
+fn malformed(what: impl Into<String>) -> FileProblem {
+    FileProblem::malformed(FileFormat::MetaImage, what)
+}
+
+fn unsupported(what: impl Into<String>) -> FileProblem {
+    FileProblem::unsupported(FileFormat::MetaImage, what)
+}
+
+/// Whether a file begins as a MetaImage header does: with the field `ObjectType`, or with `NDims` where that is left out.
+pub(crate) fn is_metaimage(start: &[u8]) -> bool {
+    start.starts_with(b"ObjectType") || start.starts_with(b"NDims")
+}
+
+/// Reads a file, with the component `channel` where its voxels have several.
+pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
+    let mut reader = BufReader::new(File::open(path)?);
+    let header = Header::read(&mut reader)?;
+    let layout = header.layout()?;
+    if header.data_file == "LOCAL" {
+        return header.decode(&layout, reader, channel);
+    }
+    if header.data_file == "LIST" || header.data_file.contains('%') {
+        return Err(unsupported("a file for each slice"));
+    }
+    let mut data = BufReader::new(File::open(path.parent().unwrap_or(Path::new("")).join(&header.data_file))?);
+    match header.integer("HeaderSize")?.unwrap_or(0) {
+        -1 => drop(
+            data.seek(SeekFrom::End(-(layout.byte_count() as i64))).map_err(|_| malformed("the data file is shorter than its voxels"))?,
+        ),
+        skip => drop(data.seek(SeekFrom::Start(u64::try_from(skip).map_err(|_| malformed(format!("HeaderSize is {skip}")))?))?),
+    }
+    header.decode(&layout, data, channel)
+}
+
+/// Reads an image whose header and voxels lie in the same bytes.
+///
+/// # Errors
+/// [`FileProblem`] when the bytes are no MetaImage, or one with its voxels elsewhere.
+pub fn decode(bytes: &[u8]) -> Result<Image> {
+    let mut reader = bytes;
+    let header = Header::read(&mut reader)?;
+    if header.data_file != "LOCAL" {
+        return Err(unsupported("the voxels lie in another file; read it by its path"));
+    }
+    header.decode(&header.layout()?, reader, None)
+}
+
+/// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file beside it.
+pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
+    write_binary(&mut encoder, image)?;
+    let voxels = encoder.finish()?;
+    if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("mhd")) {
+        let data_path = path.with_extension("zraw");
+        let name = data_path.file_name().and_then(|name| name.to_str()).ok_or_else(|| malformed("the file name is not Unicode"))?;
+        std::fs::write(path, header_text(image, voxels.len(), name))?;
+        return Ok(std::fs::write(&data_path, voxels)?);
+    }
+    let mut file = File::create(path)?;
+    file.write_all(header_text(image, voxels.len(), "LOCAL").as_bytes())?;
+    Ok(file.write_all(&voxels)?)
+}
+
+fn header_text(image: &Image, compressed_size: usize, data_file: &str) -> String {
+    let geometry = image.geometry();
+    let axes = geometry.dimension();
+    let numbers = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+    let direction = geometry.direction();
+    let columns: Vec<f64> = (0..axes).flat_map(|axis| (0..axes).map(move |row| direction[row][axis])).collect();
+    let sizes: Vec<String> = geometry.size()[..axes].iter().map(usize::to_string).collect();
+    format!(
+        "ObjectType = Image\nNDims = {axes}\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = True\n\
+         CompressedDataSize = {compressed_size}\nTransformMatrix = {}\nOffset = {}\nCenterOfRotation = {}\nElementSpacing = {}\n\
+         DimSize = {}\nElementType = {}\nElementDataFile = {data_file}\n",
+        numbers(&columns),
+        numbers(&geometry.origin()[..axes]),
+        numbers(&vec![0.0; axes]),
+        numbers(&geometry.spacing()[..axes]),
+        sizes.join(" "),
+        type_name(image.pixel_type()),
+    )
+}
+
+fn type_name(pixel_type: PixelType) -> &'static str {
+    match pixel_type {
+        PixelType::U8 => "MET_UCHAR",
+        PixelType::I8 => "MET_CHAR",
+        PixelType::U16 => "MET_USHORT",
+        PixelType::I16 => "MET_SHORT",
+        PixelType::U32 => "MET_UINT",
+        PixelType::I32 => "MET_INT",
+        PixelType::U64 => "MET_ULONG_LONG",
+        PixelType::I64 => "MET_LONG_LONG",
+        PixelType::F32 => "MET_FLOAT",
+        PixelType::F64 => "MET_DOUBLE",
+    }
+}
+
+fn parse_type(name: &str) -> Option<PixelType> {
+    Some(match name {
+        "MET_UCHAR" => PixelType::U8,
+        "MET_CHAR" => PixelType::I8,
+        "MET_USHORT" => PixelType::U16,
+        "MET_SHORT" => PixelType::I16,
+        "MET_UINT" => PixelType::U32,
+        "MET_INT" => PixelType::I32,
+        "MET_ULONG_LONG" => PixelType::U64,
+        "MET_LONG_LONG" => PixelType::I64,
+        "MET_FLOAT" => PixelType::F32,
+        "MET_DOUBLE" => PixelType::F64,
+        _ => return None,
+    })
+}
+
+struct Header {
+    fields: BTreeMap<String, String>,
+    data_file: String,
+}
+
+impl Header {
+    /// Reads fields up to `ElementDataFile`, which is the last.
+    fn read(reader: &mut impl BufRead) -> Result<Self> {
+        let mut lines = reader.take(MAX_HEADER_BYTES);
+        let mut fields = BTreeMap::new();
+        loop {
+            let mut line = Vec::new();
+            if lines.read_until(b'\n', &mut line)? == 0 {
+                return Err(malformed("the header ends without ElementDataFile"));
+            }
+            let line = String::from_utf8_lossy(&line);
+            let Some((name, value)) = line.split_once('=') else {
+                return Err(malformed(format!("the header line {:?} is no field", line.trim())));
+            };
+            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+            if name == "ElementDataFile" {
+                return Ok(Self { fields, data_file: value });
+            }
+            fields.insert(name, value);
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
+    }
+
+    fn integer(&self, name: &str) -> Result<Option<i64>> {
+        self.field(name).map(|value| value.parse().map_err(|_| malformed(format!("{name} is {value:?}")))).transpose()
+    }
+
+    fn is_true(&self, name: &str) -> bool {
+        self.field(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// `count` numbers of the first of some fields that is there.
+    fn numbers(&self, names: &[&str], count: usize) -> Result<Option<Vec<f64>>> {
+        let Some((name, value)) = names.iter().find_map(|name| self.field(name).map(|value| (name, value))) else { return Ok(None) };
+        let numbers: std::result::Result<Vec<f64>, _> = value.split_whitespace().map(str::parse).collect();
+        match numbers {
+            Ok(numbers) if numbers.len() == count => Ok(Some(numbers)),
+            _ => Err(malformed(format!("{name} is {value:?} where {count} numbers belong"))),
+        }
+    }
+
+    fn layout(&self) -> Result<VoxelLayout> {
+        if self.field("BinaryData").is_some() && !self.is_true("BinaryData") {
+            return Err(unsupported("voxels written as text"));
+        }
+        let name = self.field("ElementType").ok_or_else(|| malformed("ElementType is missing"))?;
+        let pixel_type = parse_type(name).ok_or_else(|| unsupported(format!("voxels of type {name}")))?;
+        let is_big = self.is_true("BinaryDataByteOrderMSB") || self.is_true("ElementByteOrderMSB");
+        let components = self.integer("ElementNumberOfChannels")?.unwrap_or(1);
+        let components = usize::try_from(components).ok().filter(|&n| n > 0).ok_or_else(|| malformed(format!("{components} channels")))?;
+        VoxelLayout {
+            format: FileFormat::MetaImage,
+            pixel_type,
+            order: if is_big { ByteOrder::Big } else { ByteOrder::Little },
+            geometry: self.geometry()?,
+            components,
+            component_stride: 1,
+        }
+        .checked()
+    }
+
+    fn geometry(&self) -> Result<Geometry> {
+        let axes = self.integer("NDims")?.ok_or_else(|| malformed("NDims is missing"))?;
+        let axes = usize::try_from(axes).ok().filter(|axes| matches!(axes, 2 | 3));
+        let axes = axes.ok_or_else(|| unsupported("an image that has not 2 or 3 dimensions"))?;
+        let sizes = self.field("DimSize").ok_or_else(|| malformed("DimSize is missing"))?;
+        let size: std::result::Result<Vec<usize>, _> = sizes.split_whitespace().map(str::parse).collect();
+        let size = size.ok().filter(|size| size.len() == axes).ok_or_else(|| malformed(format!("DimSize is {sizes:?}")))?;
+        let spacing = self.numbers(&["ElementSpacing", "ElementSize"], axes)?.unwrap_or_else(|| vec![1.0; axes]);
+        let origin = self.numbers(&["Offset", "Position", "Origin"], axes)?.unwrap_or_else(|| vec![0.0; axes]);
+        let identity = || (0..axes * axes).map(|i| f64::from(u8::from(i % (axes + 1) == 0))).collect();
+        let columns: Vec<f64> = self.numbers(&["TransformMatrix", "Rotation", "Orientation"], axes * axes)?.unwrap_or_else(identity);
+        if axes == 2 {
+            let direction = [[columns[0], columns[2]], [columns[1], columns[3]]];
+            return Ok(Geometry::planar([size[0], size[1]], [spacing[0], spacing[1]], [origin[0], origin[1]], direction)?);
+        }
+        let direction = std::array::from_fn(|row| std::array::from_fn(|column| columns[3 * column + row]));
+        let triple = |values: &[f64]| std::array::from_fn(|axis| values[axis]);
+        Ok(Geometry::new([size[0], size[1], size[2]], triple(&spacing), triple(&origin), direction)?)
+    }
+
+    fn decode(&self, layout: &VoxelLayout, reader: impl BufRead, channel: Option<usize>) -> Result<Image> {
+        if self.is_true("CompressedData") {
+            layout.read_binary(ZlibDecoder::new(reader), channel)
+        } else {
+            layout.read_binary(reader, channel)
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Files of every format: round trips, and headers and data that are cut off, overwritten or lie.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use alnm_imaging::dicom::{Phase, SeriesAttributes, read_series, write_series};
+use alnm_imaging::{
+    FileProblem, Geometry, Image, ImagingError, Volume, metaimage, nifti, nrrd, read_image, read_mask, write_image, write_mask,
+};
+use ndarray::Array3;
+use proptest::prelude::*;
+
+const NAMES: [&str; 8] = ["a.nrrd", "a.nhdr", "a.nii", "a.nii.gz", "a.hdr", "a.mha", "a.mhd", "a.img.gz"];
+
+fn oblique(size: [usize; 3], angle: f64) -> Geometry {
+    let (s, c) = angle.sin_cos();
+    let direction = [[c, -s * 0.6, s * 0.8], [s, c * 0.6, -c * 0.8], [0.0, 0.8, 0.6]];
+    Geometry::new(size, [0.7, 1.3, 2.1], [-12.25, 4.5, 99.0], direction).unwrap()
+}
+
+fn ramp(geometry: &Geometry) -> Volume<i16> {
+    let data = Array3::from_shape_fn(geometry.shape(), |(z, y, x)| (1000 * z + 50 * y + x) as i16 - 300);
+    Volume::new(data, geometry.clone()).unwrap()
+}
+
+fn bytes_of(image: &Image, name: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    write_image(&path, image).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+/// NIfTI keeps a geometry in single precision.
+fn assert_same(read: &Image, written: &Image) {
+    assert!(read.geometry().difference(written.geometry(), 1e-5).is_none(), "{:?}", read.geometry().difference(written.geometry(), 1e-5));
+    assert_eq!(read.pixel_type(), written.pixel_type());
+    assert_eq!(read.cast::<f64>().data(), written.cast::<f64>().data());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_format_keeps_voxels_and_geometry(angle in -3.0f64..3.0, x in 1usize..9, y in 1usize..9, z in 1usize..9) {
+        let folder = tempfile::tempdir().unwrap();
+        let volume = ramp(&oblique([x, y, z], angle));
+        for name in NAMES {
+            let path = folder.path().join(name);
+            for image in [Image::from(volume.clone()), volume.cast::<f32>().into(), volume.cast::<u8>().into(), volume.cast::<i64>().into()] {
+                write_image(&path, &image).unwrap();
+                assert_same(&read_image(&path).unwrap(), &image);
+            }
+        }
+    }
+
+    #[test]
+    fn dicom_keeps_voxels_and_geometry(angle in -3.0f64..3.0, z in 1usize..9) {
+        let folder = tempfile::tempdir().unwrap();
+        let volume = ramp(&oblique([6, 5, z], angle));
+        write_series(folder.path(), &[Phase { volume: volume.clone(), time: 0.0 }], &SeriesAttributes::new("P", "S")).unwrap();
+        assert_same(&read_series(folder.path()).unwrap(), &volume.into());
+    }
+
+    #[test]
+    fn overwritten_files_never_panic(name in 0usize..3, positions in prop::collection::vec((0usize..700, any::<u8>()), 1..12)) {
+        let image = Image::from(ramp(&oblique([5, 4, 3], 0.3)));
+        let mut bytes = bytes_of(&image, ["a.nrrd", "a.nii", "a.mha"][name]);
+        for (position, byte) in positions {
+            let length = bytes.len();
+            bytes[position % length] = byte;
+        }
+        // Whether these bytes still are an image does not matter; that they are dealt with does.
+        let _ = nrrd::decode(&bytes);
+        let _ = nifti::decode(&bytes);
+        let _ = metaimage::decode(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_dealt_with(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        prop_assert!(nrrd::decode(&bytes).is_err());
+        prop_assert!(nifti::decode(&bytes).is_err());
+        prop_assert!(metaimage::decode(&bytes).is_err());
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let image = Image::from(ramp(&oblique([5, 4, 3], 0.3)));
+    for name in ["a.nrrd", "a.nii", "a.nii.gz", "a.mha"] {
+        let bytes = bytes_of(&image, name);
+        // The last eight bytes of compressed data are a checksum that is of no use once all voxels are there.
+        for length in 0..bytes.len() - 16 {
+            let cut = &bytes[..length];
+            assert!(nrrd::decode(cut).is_err() && nifti::decode(cut).is_err() && metaimage::decode(cut).is_err(), "{name} cut to {length}");
+        }
+    }
+}
+
+#[test]
+fn planes_keep_their_dimension() {
+    let folder = tempfile::tempdir().unwrap();
+    let geometry = Geometry::planar([4, 3], [0.5, 0.75], [1.0, -2.0], [[0.0, -1.0], [1.0, 0.0]]).unwrap();
+    let image = Image::from(ramp(&geometry));
+    for name in NAMES {
+        let path = folder.path().join(name);
+        write_image(&path, &image).unwrap();
+        let read = read_image(&path).unwrap();
+        assert_eq!(read.geometry().dimension(), 2, "{name}");
+        assert_same(&read, &image);
+    }
+}
+
+fn problem_of(path: &Path) -> FileProblem {
+    match read_image(path) {
+        Err(ImagingError::File { problem, .. }) => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn headers_that_lie_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lie");
+    let nrrd = |sizes: &str, rest: &str| {
+        std::fs::write(&path, format!("NRRD0004\ntype: short\ndimension: 3\nsizes: {sizes}\nendian: little\nencoding: raw\n{rest}\n\0\0"))
+            .unwrap();
+        problem_of(&path)
+    };
+    assert!(matches!(nrrd("99999 99999 99999", ""), FileProblem::TooLarge { .. }));
+    assert!(matches!(nrrd("18446744073709551615 2 2", ""), FileProblem::Geometry(_)));
+    assert!(matches!(nrrd("100 100 100", ""), FileProblem::Malformed { .. }));
+    assert!(matches!(nrrd("0 1 1", ""), FileProblem::Geometry(_)));
+    assert!(matches!(nrrd("1 1 1", "spacings: -1 1 1\n"), FileProblem::Geometry(_)));
+    assert!(matches!(nrrd("1 1 1", "space directions: (1,0,0) (1,0,0) (0,0,1)\n"), FileProblem::Geometry(_)));
+    assert!(matches!(nrrd("1 1 -1", ""), FileProblem::Malformed { .. }));
+    std::fs::write(&path, b"neither").unwrap();
+    assert!(matches!(problem_of(&path), FileProblem::UnknownFormat { .. }));
+    assert!(matches!(problem_of(&folder.path().join("absent")), FileProblem::Io(_)));
+}
+
+#[test]
+fn masks_hold_labels_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mask.nii.gz");
+    let geometry = Geometry::axis_aligned([3, 2, 2], [1.0; 3]).unwrap();
+    let mut mask = Volume::filled(geometry.clone(), 0_u32);
+    mask.as_mut_slice()[4] = 70_000;
+    write_mask(&path, &mask).unwrap();
+    assert_eq!(read_mask(&path).unwrap(), mask);
+    let mut values = Volume::filled(geometry, 0.0_f32);
+    values.as_mut_slice()[7] = 0.5;
+    write_image(&path, &values.into()).unwrap();
+    assert!(matches!(read_mask(&path), Err(ImagingError::InvalidVoxel { index: [1, 0, 1], .. })));
+}
+
+#[test]
+fn faulty_series_name_the_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let volume = ramp(&oblique([6, 5, 6], 0.2));
+    let write = |folder: &Path, patient: &str| {
+        write_series(folder, &[Phase { volume: volume.clone(), time: 0.0 }], &SeriesAttributes::new(patient, "S")).unwrap();
+    };
+    let message = || read_series(folder.path()).unwrap_err().to_string();
+    write(folder.path(), "P");
+    std::fs::copy(folder.path().join("01-0002.dcm"), folder.path().join("copy.dcm")).unwrap();
+    assert!(message().contains("two slices"), "{}", message());
+    std::fs::remove_file(folder.path().join("copy.dcm")).unwrap();
+    std::fs::remove_file(folder.path().join("01-0003.dcm")).unwrap();
+    assert!(message().contains("1 slices are missing"), "{}", message());
+    write(folder.path(), "P");
+    write(&folder.path().join("below"), "Q");
+    assert!(message().contains("2 series"), "{}", message());
+}
