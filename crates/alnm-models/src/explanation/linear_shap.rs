@@ -1,4 +1,4 @@
-//! Exact Shapley values of a linear predictor with independent features: φⱼ = βⱼ (xⱼ − E[xⱼ]).
+//! Exact Shapley values of a linear predictor with independent features: φⱼ = βⱼ (xⱼ − mean(xⱼ)).
 
 use crate::FeatureTable;
 use crate::error::Result;

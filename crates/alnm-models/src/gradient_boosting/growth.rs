@@ -117,10 +117,10 @@ impl<'a> Grower<'a> {
     fn best_leaf(&self, leaves: &[Leaf]) -> Option<usize> {
         let mut best: Option<(usize, Split)> = None;
         for (i, leaf) in leaves.iter().enumerate() {
-            if let Some(split) = leaf.split {
-                if best.is_none_or(|(_, b)| split.gain > b.gain || (split.gain == b.gain && split.feature < b.feature)) {
-                    best = Some((i, split));
-                }
+            if let Some(split) = leaf.split
+                && best.is_none_or(|(_, b)| split.gain > b.gain || (split.gain == b.gain && split.feature < b.feature))
+            {
+                best = Some((i, split));
             }
         }
         best.filter(|(_, s)| s.gain > 0.0).map(|(i, _)| i)
@@ -309,19 +309,19 @@ impl<'a> Scan<'a> {
         let many = self.feature.bounds.len() > 2;
         if self.feature.has_missing && many {
             // Missing rows go left in the first scan and right in the second.
-            let mut found = self.from_right(true);
-            let second = self.from_left();
+            let mut found = self.scan_from_right(true);
+            let second = self.scan_from_left();
             found.admissible |= second.admissible;
             if found.split.is_none_or(|first| second.gain > first.gain + self.floor) {
                 found.split = second.split;
             }
             return found;
         }
-        let mut found = self.from_right(false);
-        if self.feature.has_missing {
-            if let Some(s) = &mut found.split {
-                s.default_left = false;
-            }
+        let mut found = self.scan_from_right(false);
+        if self.feature.has_missing
+            && let Some(s) = &mut found.split
+        {
+            s.default_left = false;
         }
         found
     }
@@ -340,7 +340,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Thresholds from the largest to the smallest; with `missing_left` the missing bin never enters the right side.
-    fn from_right(&self, missing_left: bool) -> Found {
+    fn scan_from_right(&self, missing_left: bool) -> Found {
         let mut found = Found::nothing();
         let mut right = Sums { gradient: 0.0, hessian: KEPSILON };
         let mut right_rows = 0;
@@ -362,7 +362,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Thresholds from the smallest to the largest; the missing bin is on the right.
-    fn from_left(&self) -> Found {
+    fn scan_from_left(&self) -> Found {
         let mut found = Found::nothing();
         let mut left = Sums { gradient: 0.0, hessian: KEPSILON };
         let mut left_rows = 0;

@@ -237,7 +237,7 @@ impl GradientBoosting {
         let mut all = self.importances();
         match kind {
             ImportanceKind::Gain => all.sort_by(|a, b| b.gain.total_cmp(&a.gain)),
-            ImportanceKind::Split => all.sort_by(|a, b| b.splits.cmp(&a.splits)),
+            ImportanceKind::Split => all.sort_by_key(|f| std::cmp::Reverse(f.splits)),
         }
         all.into_iter().map(|f| f.feature).collect()
     }
