@@ -1,6 +1,13 @@
 //! The command `alnm`: medical images and radiomics on files.
+//!
+//! Exit codes of the image commands: 0 done, 1 the work failed, 2 the command line was wrong. `extract` has PyRadiomics' codes.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod convert;
 mod extract;
+mod info;
+mod n4;
+mod resample;
 
 use std::process::ExitCode;
 
@@ -16,11 +23,26 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Info(info::Info),
+    Convert(convert::Convert),
+    N4(n4::N4),
+    Resample(resample::Resample),
     Extract(Box<extract::ExtractArgs>),
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse_from(extract::with_long_names(std::env::args_os())).command {
-        Command::Extract(arguments) => extract::run(&arguments),
+    let done = match Arguments::parse_from(extract::with_long_names(std::env::args_os())).command {
+        Command::Extract(arguments) => return extract::run(&arguments),
+        Command::Info(command) => command.run(),
+        Command::Convert(command) => command.run(),
+        Command::N4(command) => command.run(),
+        Command::Resample(command) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

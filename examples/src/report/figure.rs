@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn ticks_are_round_and_inside() {
         let close = |got: Vec<f64>, want: &[f64]| {
-            assert!(got.len() == want.len() && got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-9), "{got:?}")
+            assert!(got.len() == want.len() && got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-9), "{got:?}");
         };
         close(ticks((0.0, 1.0)), &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
         close(ticks((-7.2, -2.9)), &[-7.0, -6.0, -5.0, -4.0, -3.0]);

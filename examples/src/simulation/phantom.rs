@@ -78,7 +78,7 @@ impl Phantom {
         let origin = std::array::from_fn(|row| (0..3).map(|column| direction[row][column] * corner[column]).sum());
         let geometry = Geometry::new(scanner.size, scanner.spacing, origin, direction)?;
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
-        let room = extent.map(|side| (side / 2.0 - traits.diameter_mm * 0.62 - 4.0).max(0.0).min(8.0));
+        let room = extent.map(|side| (side / 2.0 - traits.diameter_mm * 0.62 - 4.0).clamp(0.0, 8.0));
         let centre = std::array::from_fn(|axis| (generator.random::<f64>() * 2.0 - 1.0) * room[axis]);
         let stretch: [f64; 3] = std::array::from_fn(|_| 0.82 + 0.18 * generator.random::<f64>());
         let longest = stretch.iter().copied().fold(0.0, f64::max);

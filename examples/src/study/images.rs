@@ -168,15 +168,15 @@ impl CohortImages {
             let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, column)| rows[row][defined[column]].unwrap_or(f64::NAN));
             FeatureTable::new(defined.iter().map(|&column| names[column].clone()).collect(), values)
         };
-        let twice: Vec<(&Vec<Option<f64>>, &Vec<Option<f64>>)> =
-            patients.iter().filter_map(|patient| Some((&patient.features, patient.second_reader.as_ref()?))).collect();
+        let twice: Vec<[&Vec<Option<f64>>; 2]> =
+            patients.iter().filter_map(|patient| Some([&patient.features, patient.second_reader.as_ref()?])).collect();
         let crops =
             patients.iter().map(|patient| Ok(Array2::from_shape_vec((side, side), patient.crop.clone())?)).collect::<Result<_>>()?;
         Ok(Self {
             features: table(&patients.iter().map(|patient| &patient.features).collect::<Vec<_>>())?,
             readers: [
-                table(&twice.iter().map(|pair| pair.0).collect::<Vec<_>>())?,
-                table(&twice.iter().map(|pair| pair.1).collect::<Vec<_>>())?,
+                table(&twice.iter().map(|pair| pair[0]).collect::<Vec<_>>())?,
+                table(&twice.iter().map(|pair| pair[1]).collect::<Vec<_>>())?,
             ],
             crops,
             undefined,

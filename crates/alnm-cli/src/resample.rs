@@ -1,0 +1,53 @@
+//! `alnm resample`: onto another grid.
+
+use std::path::PathBuf;
+
+use alnm_imaging::resample::{Interpolator, resample_image, spacing_grid};
+use alnm_imaging::{read_image, write_image};
+use anyhow::Context;
+use clap::ValueEnum;
+
+/// Resample an image to a spacing, or onto the grid of another image, as ITK does.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: alnm resample image.nii.gz isotropic.nii.gz --spacing 1,1,1")]
+pub(crate) struct Resample {
+    /// Image file or DICOM folder.
+    input: PathBuf,
+    /// File to write.
+    output: PathBuf,
+    /// New spacing in mm along x, y and z; 0 keeps an axis.
+    #[arg(long, value_delimiter = ',', num_args = 1, required_unless_present = "like", conflicts_with = "like")]
+    spacing: Vec<f64>,
+    /// Image whose grid is taken.
+    #[arg(long)]
+    like: Option<PathBuf>,
+    /// How values between voxels are found.
+    #[arg(long, value_enum, default_value_t = Method::Bspline)]
+    interpolator: Method,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Method {
+    Bspline,
+    Linear,
+    Nearest,
+}
+
+impl Resample {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let image = read_image(&self.input)?;
+        let grid = match &self.like {
+            Some(path) => read_image(path)?.geometry().clone(),
+            None => {
+                let spacing = self.spacing.try_into().ok().context("--spacing takes three numbers, such as 1,1,1")?;
+                spacing_grid(image.geometry(), spacing)?
+            }
+        };
+        let interpolator = match self.interpolator {
+            Method::Bspline => Interpolator::BSpline,
+            Method::Linear => Interpolator::Linear,
+            Method::Nearest => Interpolator::Nearest,
+        };
+        Ok(write_image(&self.output, &resample_image(&image, &grid, interpolator, 0.0)?)?)
+    }
+}
