@@ -26,7 +26,7 @@ pub(crate) struct Resample {
     interpolator: Method,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Method {
     Bspline,
     Linear,

@@ -75,7 +75,7 @@ impl DicomFolder {
     /// files without an image (structure sets, presentation states), are passed over.
     ///
     /// # Errors
-    /// [`ImagingError::File`] when a file cannot be read, or none holds an image.
+    /// [`crate::ImagingError::File`] when a file cannot be read, or none holds an image.
     pub fn scan(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let mut files = Vec::new();
@@ -110,7 +110,7 @@ impl DicomFolder {
     /// The series with this `SeriesInstanceUID`.
     ///
     /// # Errors
-    /// [`ImagingError::File`] when no series has it.
+    /// [`crate::ImagingError::File`] when no series has it.
     pub fn series_with_uid(&self, uid: &str) -> Result<&Series> {
         let found = self.series.iter().find(|series| series.uid == uid);
         found.ok_or_else(|| FileProblem::from(SeriesProblem::NoSuchSeries { uid: uid.to_owned() }).at(&self.path))
@@ -119,7 +119,7 @@ impl DicomFolder {
     /// The series of a folder that holds one.
     ///
     /// # Errors
-    /// [`ImagingError::File`] that lists the series when there are several.
+    /// [`crate::ImagingError::File`] that lists the series when there are several.
     pub fn only_series(&self) -> Result<&Series> {
         match self.series.as_slice() {
             [series] => Ok(series),
@@ -137,7 +137,7 @@ impl DicomFolder {
 /// Reads the image of a folder that holds one series of one phase, or of a single file.
 ///
 /// # Errors
-/// [`ImagingError::File`] with what is wrong; a dynamic series names the number of its phases.
+/// [`crate::ImagingError::File`] with what is wrong; a dynamic series names the number of its phases.
 pub fn read_series(path: impl AsRef<Path>) -> Result<Image> {
     let path = path.as_ref();
     let folder = if path.is_dir() { DicomFolder::scan(path)? } else { DicomFolder::from_files(&[path.to_owned()])? };

@@ -104,7 +104,7 @@ pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)
     Ok(())
 }
 
-/// The rows of a CSV file that [`write`] made. Numbers come back as the same text.
+/// The rows of a CSV file that [`write()`] made. Numbers come back as the same text.
 pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
     let headers = reader.headers()?.clone();
