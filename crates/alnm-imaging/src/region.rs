@@ -166,19 +166,19 @@ pub fn resize_bilinear(plane: ArrayView2<'_, f32>, rows: usize, columns: usize) 
     Ok(Array2::from_shape_fn([rows, columns], |(row, column)| {
         let (y0, y1, dy) = vertical[row];
         let (x0, x1, dx) = horizontal[column];
-        let line = |y: usize| plane[[y, x0]] * (1.0 - dx) + plane[[y, x1]] * dx;
-        line(y0) * (1.0 - dy) + line(y1) * dy
+        let line = |y: usize| f64::from(plane[[y, x0]]) * (1.0 - dx) + f64::from(plane[[y, x1]]) * dx;
+        (line(y0) * (1.0 - dy) + line(y1) * dy) as f32
     }))
 }
 
 /// For each new pixel its two old neighbours and the weight of the second.
-fn resize_axis(old: usize, new: usize) -> Vec<(usize, usize, f32)> {
-    let scale = old as f32 / new as f32;
+fn resize_axis(old: usize, new: usize) -> Vec<(usize, usize, f64)> {
+    let scale = old as f64 / new as f64;
     (0..new)
         .map(|i| {
-            let position = (scale * (i as f32 + 0.5) - 0.5).max(0.0);
+            let position = (scale * (i as f64 + 0.5) - 0.5).max(0.0);
             let low = (position as usize).min(old - 1);
-            (low, (low + 1).min(old - 1), position - low as f32)
+            (low, (low + 1).min(old - 1), position - low as f64)
         })
         .collect()
 }

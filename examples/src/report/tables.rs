@@ -175,13 +175,13 @@ fn areas_compared(validation: &[Evaluation]) -> Result<Table> {
         if let Some(reference) = reference.first() {
             let tests = alnm_models::model_set::compare_areas(&evaluation.labels, reference, &others)?;
             rows.extend(others.iter().zip(tests).map(|(other, test)| {
-                let difference = reference.auc.auc - other.auc.auc;
+                let difference = other.auc.auc - reference.auc.auc;
                 vec![evaluation.cohort.clone(), other.model.clone(), three(difference), three(test.statistic), format_p(test.p_value)]
             }));
         }
     }
-    let header = ["cohort", "model", "AUC of Integrated minus AUC", "Z", "p"];
-    Ok(Table::new("delong", "DeLong's test of Integrated against each model, external validation", &header, rows))
+    let header = ["cohort", "model", "AUC minus that of Integrated", "Z", "p"];
+    Ok(Table::new("delong", "DeLong's test of each model against Integrated, external validation", &header, rows))
 }
 
 fn calibration<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
