@@ -732,7 +732,14 @@ impl<S: Simd> Solver<'_, '_, S> {
                 // Moderate precision is enough for Newton's method to start from.
                 Precision::OptimalityConditions(tolerance) => (1e-7, Some(tolerance)),
             };
-            let mut usable = self.solve_at(&mut state, lambda, previous, threshold, params.max_passes)?;
+            let mut usable = match self.solve_at(&mut state, lambda, previous, threshold, params.max_passes) {
+                // As glmnet does: a penalty too small to be solved ends the path, and what lies before it stands.
+                Err(SelectionError::NotConverged { .. }) if k > 0 => {
+                    path.complete = false;
+                    break;
+                }
+                solved => solved?,
+            };
             if let Some(tolerance) = tolerance.filter(|_| usable) {
                 usable = self.polish(&mut state, lambda, tolerance, params.max_passes)?;
             }

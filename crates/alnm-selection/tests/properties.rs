@@ -183,3 +183,17 @@ fn stable_features_are_the_informative_ones() {
     let stable: Vec<&str> = found.frequency.iter().filter(|f| f.stable).map(|f| f.feature.as_str()).collect();
     assert_eq!(stable, ["f0", "f1"]);
 }
+
+/// Passes that run out end the path as glmnet's maxit does: the penalties before stand as they are in the full path.
+#[test]
+fn a_path_whose_passes_run_out_ends_early() {
+    let labels = Labels::new((0..40).map(|i| i % 2 == 0).collect());
+    let names = (0..6).map(|j| format!("f{j}")).collect();
+    let values = ndarray::Array2::from_shape_fn((40, 6), |(i, j)| ((i * (3 * j + 5)) % 13) as f64 + 2.0 * (i % 2) as f64);
+    let table = FeatureTable::new(names, values).unwrap();
+    let full = binomial_path(&table, &labels, &ElasticNetParams::default()).unwrap();
+    assert!(full.complete);
+    let short = binomial_path(&table, &labels, &ElasticNetParams { max_passes: full.passes / 2, ..ElasticNetParams::default() }).unwrap();
+    assert!(!short.complete && !short.lambda.is_empty() && short.lambda.len() < full.lambda.len());
+    assert_eq!(short.coefficients, full.coefficients[..short.coefficients.len()]);
+}
