@@ -66,6 +66,7 @@ impl Simulation {
             training: full.training.map(scaled),
             validation: full.validation.map(scaled),
             second_reader: full.second_reader.min(scaled(full.training[0])),
+            all_phases: scaled(full.all_phases),
             ..full
         };
         ensure!((36..=333).contains(&patients), "--patients is {patients}; from 36 to 333 patients can be simulated");

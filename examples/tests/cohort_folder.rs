@@ -1,0 +1,81 @@
+//! The simulated cohort through the loader that reads anyone's own: complete, damaged, and taken up again.
+
+use std::fs;
+use std::path::Path;
+
+use alnm_examples::cohort::{self, check_files};
+use alnm_examples::simulation::Simulation;
+use alnm_examples::study::images::TimeIntensity;
+
+fn simulate(folder: &Path) -> anyhow::Result<()> {
+    Simulation::reduced(36, 3)?.write(folder, &|| ())
+}
+
+/// Problems of the files of a folder whose table is in order, as text.
+fn problems(folder: &Path) -> Vec<String> {
+    let cohort = cohort::load(folder).unwrap();
+    let patients: Vec<_> = cohort.patients.iter().collect();
+    check_files(&cohort, &patients, &|| ()).into_iter().flat_map(|check| check.problems).map(|problem| problem.to_string()).collect()
+}
+
+#[test]
+fn a_simulated_cohort_is_complete_reused_and_refused_when_damaged() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("cohort");
+    simulate(&folder).unwrap();
+    assert_eq!(problems(&folder), Vec::<String>::new());
+    let cohort = cohort::load(&folder).unwrap();
+    assert!(cohort.description.simulated);
+    assert!(cohort.patients.iter().any(|patient| patient.mask_reader2.is_some()));
+    let enhancement = TimeIntensity::of(&cohort).unwrap().unwrap();
+    assert_eq!(enhancement.curve.times.len(), 9);
+    assert!(enhancement.kinetics.peak_enhancement > 0.5);
+
+    let table = fs::read(folder.join("patients.csv")).unwrap();
+    simulate(&folder).unwrap();
+    assert_eq!(fs::read(folder.join("patients.csv")).unwrap(), table);
+    let other = Simulation::reduced(36, 4).unwrap().write(&folder, &|| ()).unwrap_err();
+    assert!(other.to_string().contains("holds the simulated cohort"), "{other}");
+
+    // As an interruption leaves it: some patients are finished, one of them damaged, and the record is missing.
+    let record: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("simulation.json")).unwrap()).unwrap();
+    let files = record["files"].as_array().unwrap();
+    let lines: Vec<String> = std::iter::once(&record["simulation"]).chain(&files[..9]).map(ToString::to_string).collect();
+    fs::write(folder.join("simulation.unfinished.jsonl"), format!("{}\n{{\"patient\":\"A0", lines.join("\n"))).unwrap();
+    fs::remove_file(folder.join("simulation.json")).unwrap();
+    let mask = folder.join(&cohort.patients[2].mask);
+    let original = fs::read(&mask).unwrap();
+    fs::write(&mask, b"damaged").unwrap();
+    simulate(&folder).unwrap();
+    assert_eq!(fs::read(&mask).unwrap(), original);
+    assert_eq!(fs::read(folder.join("patients.csv")).unwrap(), table);
+
+    fs::write(&mask, b"damaged").unwrap();
+    let error = simulate(&folder).unwrap_err().to_string();
+    assert!(error.contains(&cohort.patients[2].id) && error.contains("changed or are missing"), "{error}");
+}
+
+#[test]
+fn every_damaged_file_of_a_cohort_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("cohort");
+    simulate(&folder).unwrap();
+    let path = |id: &str| folder.join(format!("masks/{id}_reader1.nii.gz"));
+    let truncated = fs::read(path("A001")).unwrap();
+    fs::write(path("A001"), &truncated[..truncated.len() / 2]).unwrap();
+    fs::copy(path("A002"), path("B001")).unwrap();
+    let mut slices: Vec<_> = fs::read_dir(folder.join("images/A003")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    slices.sort();
+    fs::remove_file(&slices[10]).unwrap();
+    let problems = problems(&folder);
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    for (problem, words) in problems.iter().zip([["A001", "masks/A001"], ["A003", "images/A003"], ["B001", "grid"]]) {
+        assert!(words.iter().all(|word| problem.contains(word)), "{problem}");
+    }
+
+    fs::write(folder.join("cohort.toml"), "name = \"x\"\ntraining_center = \"a\"\n").unwrap();
+    let table = fs::read_to_string(folder.join("patients.csv")).unwrap();
+    fs::write(folder.join("patients.csv"), table.replacen("A004_reader1", "absent", 1)).unwrap();
+    let error = cohort::load(&folder).unwrap_err().to_string();
+    assert!(error.contains("cohort.toml") && error.contains("patient A004, column mask"), "{error}");
+}
