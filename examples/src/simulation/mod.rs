@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::cohort::{CohortDescription, Patient, write_patients};
+use crate::progress::check_interrupt;
 use clinical::{Clinical, Separation, draw_group};
 use phantom::{LesionTraits, PHASE_SECONDS, PHASES, Phantom, Reader, Scanner};
 
@@ -78,7 +79,7 @@ impl Simulation {
     /// An interrupted run is taken up where it stopped. `observe` is called after every patient.
     ///
     /// # Errors
-    /// When the folder holds something else, another simulation, or damaged files; when a file cannot be written.
+    /// When the folder holds something else, another simulation, or damaged files; when a file cannot be written; after Ctrl-C.
     pub fn write(&self, folder: &Path, observe: &(dyn Fn() + Sync)) -> Result<()> {
         if folder.join(RECORD).exists() {
             return self.verify(folder, observe);
@@ -95,6 +96,7 @@ impl Simulation {
         let files: Vec<PatientFiles> = subjects
             .par_iter()
             .map(|subject| {
+                check_interrupt()?;
                 let finished = done.iter().find(|files| files.patient == subject.patient.id);
                 let intact = finished.filter(|files| digest(folder, &subject.patient).is_ok_and(|digest| digest == files.sha256));
                 let files = match intact {
