@@ -13,7 +13,7 @@ fn simulate(folder: &Path) -> anyhow::Result<()> {
 
 /// Problems of the files of a folder whose table is in order, as text.
 fn problems(folder: &Path) -> Vec<String> {
-    let cohort = cohort::load(folder).unwrap();
+    let cohort = cohort::load(folder).expect("the table is in order");
     let patients: Vec<_> = cohort.patients.iter().collect();
     check_files(&cohort, &patients, &|| ()).into_iter().flat_map(|check| check.problems).map(|problem| problem.to_string()).collect()
 }
