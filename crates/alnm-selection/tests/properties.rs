@@ -189,7 +189,7 @@ fn stable_features_are_the_informative_ones() {
 fn a_path_whose_passes_run_out_ends_early() {
     let labels = Labels::new((0..40).map(|i| i % 2 == 0).collect());
     let names = (0..6).map(|j| format!("f{j}")).collect();
-    let values = ndarray::Array2::from_shape_fn((40, 6), |(i, j)| ((i * (3 * j + 5)) % 13) as f64 + 2.0 * (i % 2) as f64);
+    let values = Array2::from_shape_fn((40, 6), |(i, j)| ((i * (3 * j + 5)) % 13) as f64 + 2.0 * (i % 2) as f64);
     let table = FeatureTable::new(names, values).unwrap();
     let full = binomial_path(&table, &labels, &ElasticNetParams::default()).unwrap();
     assert!(full.complete);
