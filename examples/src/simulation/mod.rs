@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cohort::{CohortDescription, Patient, write_patients};
 use crate::progress::check_interrupt;
+use crate::store::write_atomically;
 use clinical::{Clinical, Separation, draw_group};
 use phantom::{LesionTraits, PHASE_SECONDS, PHASES, Phantom, Reader, Scanner};
 
@@ -333,11 +334,4 @@ fn digest(folder: &Path, patient: &Patient) -> Result<String> {
 fn append(log: &Mutex<fs::File>, line: &str) -> Result<()> {
     let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     writeln!(log, "{line}").context("cannot write to the simulation's log")
-}
-
-/// Writes a file so that it appears complete or not at all.
-fn write_atomically(path: &Path, contents: &[u8]) -> Result<()> {
-    let partial = path.with_extension("partial");
-    fs::write(&partial, contents).with_context(|| format!("cannot write {}", partial.display()))?;
-    fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
 }
