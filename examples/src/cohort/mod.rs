@@ -155,6 +155,13 @@ pub struct Patient {
     pub further: BTreeMap<String, String>,
 }
 
+impl Patient {
+    /// Image and masks, relative to the cohort folder.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.image, &self.mask].into_iter().chain(&self.mask_reader2)
+    }
+}
+
 /// A cohort whose description and table were read without a problem.
 #[derive(Debug, Clone)]
 pub struct Cohort {

@@ -84,6 +84,8 @@ impl Study {
             })
             .collect();
         let shown: Vec<&Table> = tables.iter().filter(|table| table.on_page).collect();
+        let agreement = findings.inputs.agreement.as_ref();
+        let reliable = agreement.map(|all| (all.iter().filter(|feature| feature.reliable).count(), all.len()));
         let page = environment.get_template("report")?.render(context! {
             version => env!("CARGO_PKG_VERSION"),
             description => Value::from(Serde(&findings.cohort.description)),
@@ -93,7 +95,7 @@ impl Study {
             backbone => self.settings.backbone_size.backbone().name(),
             side => self.settings.backbone_size.side(),
             weights => self.settings.weights.as_deref().map(file_name),
-            reliable => Value::from(Serde(findings.inputs.reliable)),
+            reliable => Value::from(Serde(reliable)),
             undefined => Value::from(Serde(&findings.images.undefined)),
             selections => Value::from(Serde([&findings.scores.radiomic, &findings.scores.deep])),
             tables => Value::from(Serde(shown)),

@@ -72,7 +72,7 @@ pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
     tables.push(feature_values("features_deep", cohort, &findings.inputs.deep));
     tables.push(feature_values("scores", cohort, &scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?));
     tables.push(risks(cohort, results));
-    tables.extend(agreement(findings)?);
+    tables.extend(agreement(findings));
     Ok(tables)
 }
 
@@ -261,15 +261,15 @@ fn risks(cohort: &Cohort, results: &Results) -> Table {
     Table::new("risks", "risks", &header, rows).only_file()
 }
 
-fn agreement(findings: &Findings<'_>) -> Result<Option<Table>> {
-    let Some(agreement) = findings.images.agreement()? else { return Ok(None) };
+fn agreement(findings: &Findings<'_>) -> Option<Table> {
+    let agreement = findings.inputs.agreement.as_ref()?;
     let rows = agreement.iter().map(|feature| {
         let icc = feature.analysis.form(alnm_stats::icc::IccForm::Icc2);
         let cells = [icc.estimate, icc.interval.lower, icc.interval.upper].map(|value| value.to_string());
         [feature.feature.clone()].into_iter().chain(cells).chain([feature.reliable.to_string()]).collect()
     });
     let header = ["feature", "ICC(2,1)", "lower", "upper", "reliable"];
-    Ok(Some(Table::new("agreement", "Agreement of two readers", &header, rows.collect()).only_file()))
+    Some(Table::new("agreement", "Agreement of two readers", &header, rows.collect()).only_file())
 }
 
 /// Table 3 beside the published one, as lines for a terminal.

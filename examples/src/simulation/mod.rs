@@ -19,11 +19,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::cohort::{CohortDescription, Patient, write_patients};
 use crate::progress::check_interrupt;
-use crate::store::write_atomically;
+use crate::store::{Fingerprint, write_atomically};
 use clinical::{Clinical, Separation, draw_group};
 use phantom::{LesionTraits, PHASE_SECONDS, PHASES, Phantom, Reader, Scanner};
 
@@ -318,17 +317,9 @@ impl Subject {
     }
 }
 
-/// SHA-256 over all files of a patient, in order of their names.
+/// Names the contents of all files of a patient.
 fn digest(folder: &Path, patient: &Patient) -> Result<String> {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(folder.join(&patient.image))?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    files.sort();
-    files.extend(std::iter::once(&patient.mask).chain(&patient.mask_reader2).map(|path| folder.join(path)));
-    let mut hash = Sha256::new();
-    for file in files {
-        hash.update(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(patient.files().try_fold(Fingerprint::default(), |digest, path| digest.files(&folder.join(path)))?.finish())
 }
 
 fn append(log: &Mutex<fs::File>, line: &str) -> Result<()> {

@@ -92,7 +92,7 @@ impl Study {
             .map(|patient| {
                 check_interrupt()?;
                 let mut fingerprint = Fingerprint::default().parameters(&parameters)?;
-                for path in [&patient.image, &patient.mask].into_iter().chain(&patient.mask_reader2) {
+                for path in patient.files() {
                     fingerprint = fingerprint.files(&cohort.folder.join(path))?;
                 }
                 let images = store.item(&patient.id, &fingerprint.finish(), || analyse(cohort, patient, &n4, &extractor, side));

@@ -1,5 +1,6 @@
 //! Selection of features and the two scores, learned on the training centre.
 
+use alnm_selection::agreement_filter::FeatureAgreement;
 use alnm_selection::correlation_filter::CorrelationRule;
 use alnm_selection::folds::FoldOrder;
 use alnm_selection::mrmr::{ContinuousCorrelation, MrmrVariant};
@@ -33,8 +34,8 @@ pub struct ScoreInputs {
     pub radiomic_pipeline: Pipeline,
     /// Selection of the deep features.
     pub deep_pipeline: Pipeline,
-    /// Features that both readers agree on, and all that were compared.
-    pub reliable: Option<(usize, usize)>,
+    /// Agreement of two readers, feature by feature, where two outlined the same patients.
+    pub agreement: Option<Vec<FeatureAgreement>>,
 }
 
 /// The fitted selections.
@@ -82,11 +83,10 @@ impl ScoreInputs {
     /// When no feature is reliable.
     pub fn new(images: &CohortImages, deep: &DeepFeatures, seed: u64) -> Result<Self> {
         let mut radiomic = images.features.clone();
-        let mut reliable = None;
-        if let Some(agreement) = images.agreement()? {
+        let agreement = images.agreement()?;
+        if let Some(agreement) = &agreement {
             let kept: Vec<String> = agreement.iter().filter(|feature| feature.reliable).map(|feature| feature.feature.clone()).collect();
             ensure!(!kept.is_empty(), "no radiomic feature has an ICC above 0.75 between the two readers");
-            reliable = Some((kept.len(), agreement.len()));
             radiomic = radiomic.select(&kept)?;
         }
         Ok(Self {
@@ -94,7 +94,7 @@ impl ScoreInputs {
             deep: deep.table()?,
             radiomic_pipeline: selection(RAD_SCORE, seed),
             deep_pipeline: selection(DL_SCORE, seed),
-            reliable,
+            agreement,
         })
     }
 
