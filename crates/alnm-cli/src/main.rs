@@ -7,6 +7,7 @@ mod convert;
 mod extract;
 mod info;
 mod n4;
+mod output;
 mod resample;
 
 use std::process::ExitCode;
@@ -28,6 +29,22 @@ enum Command {
     N4(n4::N4),
     Resample(resample::Resample),
     Extract(Box<extract::ExtractArgs>),
+}
+
+/// How many threads a command uses.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Threads {
+    /// Threads; all of the machine by default. The result does not depend on them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+impl Threads {
+    /// Sets the size of the pool that all parallel work of this process shares.
+    fn start(self) -> anyhow::Result<()> {
+        let Some(threads) = self.threads else { return Ok(()) };
+        Ok(rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?)
+    }
 }
 
 fn main() -> ExitCode {

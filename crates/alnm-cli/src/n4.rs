@@ -1,87 +1,130 @@
 //! `alnm n4`: bias field correction.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
-use alnm_imaging::n4::{ControlGrid, N4Params};
+use alnm_imaging::n4::{ControlGrid, N4Iteration, N4Params, N4Result};
 use alnm_imaging::otsu::otsu_mask;
-use alnm_imaging::{read_image, read_mask, with_volume, write_image};
+use alnm_imaging::{Image, LabelMap, Volume, read_image, read_mask, with_volume, write_image};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::Overwriting;
+
+/// Bins of Otsu's histogram, as in SimpleITK's tutorials on N4.
+const OTSU_BINS: usize = 200;
 
 /// Correct the bias field of an MR image with N4, with the defaults and the results of SimpleITK.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: alnm n4 image.nii.gz corrected.nii.gz --otsu --shrink 4")]
+#[command(after_help = "Example: alnm n4 image.nii.gz corrected.nii.gz --otsu --shrink 4 --log-bias-field field.nii.gz
+
+Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
 pub(crate) struct N4 {
     /// Image file or DICOM folder.
+    #[arg(value_name = "IN")]
     input: PathBuf,
     /// File for the corrected image.
+    #[arg(value_name = "OUT")]
     output: PathBuf,
-    /// Mask of the voxels to fit.
-    #[arg(long, conflicts_with = "otsu")]
+    /// Mask of the voxels to fit; without one every voxel is.
+    #[arg(long, value_name = "FILE", conflicts_with = "otsu")]
     mask: Option<PathBuf>,
     /// Fit the voxels above Otsu's threshold (200 bins).
     #[arg(long)]
     otsu: bool,
     /// Label of the mask's voxels.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     label: u32,
+    /// Image of the confidence in each voxel: its weight in the fit; 0 leaves it out.
+    #[arg(long, value_name = "FILE")]
+    confidence: Option<PathBuf>,
     /// Find the field on every n-th voxel.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     shrink: usize,
     /// Most iterations on each level.
-    #[arg(long, value_delimiter = ',', default_values_t = [50, 50, 50, 50])]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = [50, 50, 50, 50])]
     iterations: Vec<usize>,
     /// Change of the field at which a level ends.
-    #[arg(long, default_value_t = 0.001)]
+    #[arg(long, value_name = "X", default_value_t = 0.001)]
     convergence: f64,
     /// Control points of each axis on the first level.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4)]
     control_points: usize,
+    /// Largest distance of the spline's knots on the first level, instead of a number of control points.
+    #[arg(long, value_name = "MM", conflicts_with = "control_points")]
+    knot_spacing: Option<f64>,
     /// Order of the spline.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3)]
     spline_order: usize,
     /// Full width at half maximum of the field's histogram.
-    #[arg(long, default_value_t = 0.15)]
+    #[arg(long, value_name = "X", default_value_t = 0.15)]
     fwhm: f64,
     /// Noise of the Wiener filter.
-    #[arg(long, default_value_t = 0.01)]
+    #[arg(long, value_name = "X", default_value_t = 0.01)]
     noise: f64,
     /// Bins of the histogram.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 200)]
     bins: usize,
     /// File for the bias field.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     bias_field: Option<PathBuf>,
     /// File for the logarithm of the bias field.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     log_bias_field: Option<PathBuf>,
-    /// Threads; all of the machine by default.
-    #[arg(long)]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: crate::Threads,
+    #[command(flatten)]
+    overwriting: Overwriting,
 }
 
 impl N4 {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if let Some(threads) = self.threads {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-        }
-        let params = N4Params {
-            iterations: self.iterations,
+        self.overwriting.check(
+            [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()].into_iter().flatten().map(PathBuf::as_path),
+        )?;
+        self.threads.start()?;
+        let image = read_image(&self.input)?;
+        let mask = self.read_mask(&image)?;
+        let confidence = self.confidence.as_deref().map(read_confidence).transpose()?;
+        let n4 = self.params().check()?;
+        let bar = progress_bar();
+        let mut observer = |iteration: &N4Iteration| {
+            show(&bar, iteration);
+            ControlFlow::Continue(())
+        };
+        let result = with_volume!(&image, volume => n4.correct_weighted(volume, mask.as_ref(), confidence.as_ref(), &mut observer))?;
+        bar.finish_and_clear();
+        self.write(result)
+    }
+
+    fn params(&self) -> N4Params {
+        N4Params {
+            iterations: self.iterations.clone(),
             convergence_threshold: self.convergence,
-            control_grid: ControlGrid::Points([self.control_points; 3]),
+            control_grid: match self.knot_spacing {
+                Some(distance) => ControlGrid::KnotSpacing(distance),
+                None => ControlGrid::Points([self.control_points; 3]),
+            },
             spline_order: self.spline_order,
             bias_fwhm: self.fwhm,
             wiener_noise: self.noise,
             histogram_bins: self.bins,
             mask_label: Some(self.label),
             shrink: self.shrink,
-        };
-        let n4 = params.check()?;
-        let image = read_image(&self.input)?;
-        let mask = match &self.mask {
+        }
+    }
+
+    fn read_mask(&self, image: &Image) -> anyhow::Result<Option<LabelMap>> {
+        Ok(match &self.mask {
             Some(path) => Some(read_mask(path)?),
-            None if self.otsu => Some(with_volume!(&image, volume => otsu_mask(volume, 200))?),
+            None if self.otsu => Some(with_volume!(image, volume => otsu_mask(volume, OTSU_BINS))?),
             None => None,
-        };
-        let result = with_volume!(&image, volume => n4.correct(volume, mask.as_ref()))?;
+        })
+    }
+
+    #[allow(clippy::print_stderr, reason = "the command says what it did")]
+    fn write(&self, result: N4Result) -> anyhow::Result<()> {
+        let levels: Vec<String> = result.levels.iter().map(|level| level.convergence.len().to_string()).collect();
+        eprintln!("{} iterations ({})", result.iterations(), levels.join(" + "));
         if let Some(path) = &self.bias_field {
             write_image(path, &result.bias_field().into())?;
         }
@@ -91,4 +134,21 @@ impl N4 {
         }
         Ok(())
     }
+}
+
+fn read_confidence(path: &Path) -> anyhow::Result<Volume<f32>> {
+    let image = read_image(path)?;
+    Ok(with_volume!(&image, volume => volume.cast()))
+}
+
+/// A bar on the terminal; nothing where standard error is none.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {msg} [{elapsed}]").expect("the template is a constant that indicatif accepts");
+    ProgressBar::new(0).with_style(style)
+}
+
+fn show(bar: &ProgressBar, now: &N4Iteration) {
+    bar.set_length(now.max_iterations as u64);
+    bar.set_position(now.iteration as u64);
+    bar.set_message(format!("level {} of {}, iteration {}, convergence {:.5}", now.level + 1, now.levels, now.iteration, now.convergence));
 }

@@ -7,23 +7,38 @@ use alnm_imaging::{read_image, write_image};
 use anyhow::Context;
 use clap::ValueEnum;
 
+use crate::output::Overwriting;
+
 /// Resample an image to a spacing, or onto the grid of another image, as ITK does.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: alnm resample image.nii.gz isotropic.nii.gz --spacing 1,1,1")]
+#[command(after_help = "Examples:
+  alnm resample image.nii.gz isotropic.nii.gz --spacing 1,1,1
+  alnm resample mask.nii.gz mask-on-image.nii.gz --like image.nii.gz --interpolator nearest
+
+Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
 pub(crate) struct Resample {
     /// Image file or DICOM folder.
+    #[arg(value_name = "IN")]
     input: PathBuf,
     /// File to write.
+    #[arg(value_name = "OUT")]
     output: PathBuf,
     /// New spacing in mm along x, y and z; 0 keeps an axis.
-    #[arg(long, value_delimiter = ',', num_args = 1, required_unless_present = "like", conflicts_with = "like")]
+    #[arg(long, value_name = "X,Y,Z", value_delimiter = ',', num_args = 1, required_unless_present = "like", conflicts_with = "like")]
     spacing: Vec<f64>,
     /// Image whose grid is taken.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     like: Option<PathBuf>,
-    /// How values between voxels are found.
+    /// How values between voxels are found; `nearest` is the only one that keeps labels.
     #[arg(long, value_enum, default_value_t = Method::Bspline)]
     interpolator: Method,
+    /// Value of voxels outside the input.
+    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    outside: f64,
+    #[command(flatten)]
+    threads: crate::Threads,
+    #[command(flatten)]
+    overwriting: Overwriting,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -35,6 +50,8 @@ enum Method {
 
 impl Resample {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        self.overwriting.check([self.output.as_path()])?;
+        self.threads.start()?;
         let image = read_image(&self.input)?;
         let grid = match &self.like {
             Some(path) => read_image(path)?.geometry().clone(),
@@ -48,6 +65,6 @@ impl Resample {
             Method::Linear => Interpolator::Linear,
             Method::Nearest => Interpolator::Nearest,
         };
-        Ok(write_image(&self.output, &resample_image(&image, &grid, interpolator, 0.0)?)?)
+        Ok(write_image(&self.output, &resample_image(&image, &grid, interpolator, self.outside)?)?)
     }
 }

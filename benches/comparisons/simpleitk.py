@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Times the `alnm` command against SimpleITK on the same files, and prints ratios and peak memory.
+
+    python3 -m venv venv && venv/bin/pip install SimpleITK==2.5.7 numpy
+    cargo build --release -p alnm-cli
+    venv/bin/python benches/comparisons/simpleitk.py --alnm target/release/alnm
+
+The images are generated from a fixed seed: a head of three tissues under a smooth bias field, with noise. Both sides read the same
+uncompressed file, do the same work with the same settings and write the same files. They take turns, every run is a process of its
+own, and the figures are medians:
+
+    command   wall time of the whole process (for SimpleITK with the start of Python)
+    work      what SimpleITK needs for its filters alone, against the whole `alnm` process
+    cpu       user and system time of the whole process
+    peak      largest resident memory of the process
+
+Full-resolution N4 takes SimpleITK minutes a run; `--runs-slow` says how often that is done.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+N4_SIZE, N4_SPACING = (256, 256, 96), (0.9, 0.9, 1.6)
+RESAMPLE_SIZE, RESAMPLE_SPACING = (448, 448, 120), (0.75, 0.75, 1.5)
+
+
+def generate(path, size, spacing):
+    """Ellipsoids of three tissues under a quadratic field, with Gaussian noise."""
+    import numpy as np
+    import SimpleITK as sitk
+
+    generator = np.random.default_rng(20260101)
+    z, y, x = np.meshgrid(*[np.linspace(-1, 1, n, dtype=np.float32) for n in size[::-1]], indexing="ij", sparse=True)
+    image = np.zeros(size[::-1], dtype=np.float32)
+    for radius, intensity in ((0.85, 300.0), (0.75, 120.0), (0.68, 500.0), (0.35, 380.0)):
+        image[(x / 0.9) ** 2 + y**2 + (z / 1.1) ** 2 < radius**2] = intensity
+    field = np.exp(0.25 * x + 0.2 * y * y - 0.15 * z + 0.1 * x * y)
+    image = image * field + generator.normal(0.0, 12.0, image.shape).astype(np.float32)
+    volume = sitk.GetImageFromArray(np.maximum(image, 0.5).astype(np.float32))
+    volume.SetSpacing(spacing)
+    sitk.WriteImage(volume, str(path), False)
+
+
+def simpleitk_n4(source, folder, shrink, masked):
+    import SimpleITK as sitk
+
+    image = sitk.ReadImage(source)
+    start = time.perf_counter()
+    mask = sitk.OtsuThreshold(image, 0, 1, 200) if masked else None
+    small = [sitk.Shrink(i, [shrink] * 3) if shrink > 1 else i for i in (image, mask) if i is not None]
+    correction = sitk.N4BiasFieldCorrectionImageFilter()
+    correction.Execute(*small)
+    log_field = correction.GetLogBiasFieldAsImage(image)
+    corrected = image / sitk.Cast(sitk.Exp(log_field), image.GetPixelID())
+    work = time.perf_counter() - start
+    sitk.WriteImage(corrected, f"{folder}/corrected.nii", False)
+    sitk.WriteImage(log_field, f"{folder}/field.nii", False)
+    return work
+
+
+def simpleitk_resample(source, folder, interpolator):
+    import SimpleITK as sitk
+
+    image = sitk.ReadImage(source)
+    size = [round(n * s) for n, s in zip(image.GetSize(), image.GetSpacing())]
+    origin = [o + 0.5 * (1.0 - s) for o, s in zip(image.GetOrigin(), image.GetSpacing())]
+    method = {"bspline": sitk.sitkBSpline, "linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor}[interpolator]
+    start = time.perf_counter()
+    result = sitk.Resample(image, size, sitk.Transform(), method, origin, (1.0, 1.0, 1.0), image.GetDirection(), 0.0, image.GetPixelID())
+    work = time.perf_counter() - start
+    sitk.WriteImage(result, f"{folder}/resampled.nii", False)
+    return work
+
+
+def worker(arguments):
+    import SimpleITK as sitk
+
+    task, source, folder, threads, *options = arguments
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(int(threads))
+    if task == "n4":
+        print(simpleitk_n4(source, folder, int(options[0]), options[1] == "masked"))
+    else:
+        print(simpleitk_resample(source, folder, options[0]))
+
+
+def timed(command):
+    """Wall and CPU seconds, peak MiB, standard output of a process."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return {
+        "wall": time.perf_counter() - start,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "peak": usage.ru_maxrss / 1024,
+        "output": output.decode(),
+    }
+
+
+def difference(theirs, ours):
+    """Largest and root mean square difference of two images, relative to the largest value of the first."""
+    import numpy as np
+    import SimpleITK as sitk
+
+    a, b = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(np.float64) for path in (theirs, ours))
+    distance = np.abs(a - b) / np.abs(a).max()
+    return distance.max(), np.sqrt((distance**2).mean())
+
+
+def compare(name, options, folder, task, runs, our_command, result):
+    ours, theirs = [], []
+    for side in ("simpleitk", "alnm"):
+        (folder / side).mkdir(exist_ok=True)
+    for _ in range(runs):
+        run = timed([sys.executable, __file__, "--worker", *task(folder / "simpleitk")])
+        run["work"] = float(run["output"])
+        theirs.append(run)
+        ours.append(timed(our_command(folder / "alnm")))
+
+    def median(side, key):
+        return statistics.median(run[key] for run in side)
+
+    largest, rms = difference(folder / "simpleitk" / result, folder / "alnm" / result)
+    our_wall, our_cpu, our_peak = (median(ours, key) for key in ("wall", "cpu", "peak"))
+    row = {
+        "case": name,
+        "threads": options.threads,
+        "runs": runs,
+        "simpleitk": {key: median(theirs, key) for key in ("wall", "work", "cpu", "peak")},
+        "alnm": {"wall": our_wall, "cpu": our_cpu, "peak": our_peak},
+        "difference": {"largest": largest, "rms": rms},
+    }
+    their = row["simpleitk"]
+    print(
+        f"| {name} | {their['wall']:.2f} | {their['work']:.2f} | {our_wall:.3f} | {their['wall'] / our_wall:.1f} | {their['work'] / our_wall:.1f} "
+        f"| {their['cpu'] / our_cpu:.1f} | {their['peak']:.0f} | {our_peak:.0f} | {largest:.1e} | {runs} |",
+        flush=True,
+    )
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--alnm", default="target/release/alnm", help="the command to time")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs-slow", type=int, default=3, help="runs of N4 at full resolution; 0 leaves it out")
+    parser.add_argument("--only", default="", help="only cases whose name contains this")
+    parser.add_argument("--json", help="file for all figures")
+    options = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        n4_image, resample_image = str(folder / "head.nii"), str(folder / "breast.nii")
+        generate(n4_image, N4_SIZE, N4_SPACING)
+        generate(resample_image, RESAMPLE_SIZE, RESAMPLE_SPACING)
+        threads = str(options.threads)
+        print(f"{options.threads} threads; seconds, ratios, MiB; difference relative to the largest value")
+        print("| case | SimpleITK command | its work | alnm command | command ratio | work ratio | cpu ratio | SimpleITK peak | alnm peak | difference | runs |")
+        print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
+        for name, shrink, masked, runs in (
+            ("N4, Otsu mask, shrink 4", 4, True, options.runs),
+            ("N4, no mask, shrink 4", 4, False, options.runs),
+            ("N4, Otsu mask, full resolution", 1, True, options.runs_slow),
+        ):
+            if runs == 0 or options.only not in name:
+                continue
+            masking = ["--otsu"] if masked else []
+            rows.append(
+                compare(
+                    name,
+                    options,
+                    folder,
+                    lambda out: ["n4", n4_image, str(out), threads, str(shrink), "masked" if masked else "all"],
+                    runs,
+                    lambda out: [options.alnm, "n4", n4_image, f"{out}/corrected.nii", "--log-bias-field", f"{out}/field.nii", "--force",
+                                 "--shrink", str(shrink), "--threads", threads, *masking],
+                    "corrected.nii",
+                )
+            )
+        for interpolator in ("bspline", "linear", "nearest"):
+            if options.only not in f"resample, {interpolator}":
+                continue
+            rows.append(
+                compare(
+                    f"resample, {interpolator}",
+                    options,
+                    folder,
+                    lambda out: ["resample", resample_image, str(out), threads, interpolator],
+                    options.runs,
+                    lambda out: [options.alnm, "resample", resample_image, f"{out}/resampled.nii", "--spacing", "1,1,1", "--force",
+                                 "--interpolator", interpolator, "--threads", threads],
+                    "resampled.nii",
+                )
+            )
+    if options.json:
+        Path(options.json).write_text(json.dumps(rows, indent=2))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1] == "--worker":
+        worker(sys.argv[2:])
+    else:
+        main()

@@ -1,0 +1,109 @@
+//! The commands `alnm n4` and `alnm resample` on files.
+
+// A file that cannot be written must end the test, also in its helpers.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use alnm_imaging::n4::N4Params;
+use alnm_imaging::otsu::otsu_mask;
+use alnm_imaging::resample::{Interpolator, resample, spacing_grid};
+use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask};
+use ndarray::Array3;
+
+fn alnm(folder: &Path, arguments: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
+}
+
+fn succeeds(folder: &Path, arguments: &str) {
+    let output = alnm(folder, arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A command that fails with an exit code and a message that holds some words.
+fn fails(folder: &Path, arguments: &str, code: i32, words: &str) {
+    let output = alnm(folder, arguments);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments}: {message}");
+    assert!(message.contains(words), "{arguments}: {message}");
+}
+
+fn image() -> Volume<f32> {
+    let geometry = Geometry::axis_aligned([24, 20, 12], [1.0, 1.0, 2.5]).unwrap();
+    let voxels = Array3::from_shape_fn(geometry.shape(), |(z, y, x)| {
+        let tissue = if (x / 6 + y / 5) % 2 == 0 { 300.0 } else { 80.0 };
+        (tissue + ((x * 7 + y * 3 + z * 5) % 11) as f32) * (0.02 * x as f32).exp()
+    });
+    Volume::new(voxels, geometry).unwrap()
+}
+
+fn folder_with_image() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write_image(folder.path().join("image.nrrd"), &Image::F32(image())).unwrap();
+    folder
+}
+
+fn voxels(folder: &Path, name: &str) -> Vec<f32> {
+    read_image(folder.join(name)).unwrap().cast::<f32>().as_slice().to_vec()
+}
+
+#[test]
+fn n4_writes_what_the_library_computes() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    let mask = otsu_mask(&image(), 200).unwrap();
+    write_mask(path.join("mask.nrrd"), &mask.map(|label| 3 * label)).unwrap();
+    let expected =
+        N4Params { iterations: vec![5, 4], shrink: 2, ..N4Params::default() }.check().unwrap().correct(&image(), Some(&mask)).unwrap();
+
+    succeeds(path, "n4 image.nrrd a.nrrd --otsu --shrink 2 --iterations 5,4 --bias-field b.nrrd --log-bias-field l.nrrd --threads 1");
+    assert_eq!(voxels(path, "a.nrrd"), expected.corrected.as_slice());
+    assert_eq!(voxels(path, "l.nrrd"), expected.log_bias_field.as_slice());
+    assert_eq!(voxels(path, "b.nrrd"), expected.bias_field().as_slice());
+
+    succeeds(path, "n4 image.nrrd c.nrrd --mask mask.nrrd --label 3 --shrink 2 --iterations 5,4 --threads 2");
+    assert_eq!(voxels(path, "c.nrrd"), voxels(path, "a.nrrd"));
+}
+
+#[test]
+fn a_file_is_not_overwritten_unasked() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    std::fs::write(path.join("there.nrrd"), "mine").unwrap();
+    for command in
+        ["n4 image.nrrd there.nrrd", "n4 image.nrrd new.nrrd --bias-field there.nrrd", "resample image.nrrd there.nrrd --spacing 2,2,2"]
+    {
+        fails(path, command, 1, "already there");
+        assert_eq!(std::fs::read(path.join("there.nrrd")).unwrap(), b"mine");
+        assert!(!path.join("new.nrrd").exists());
+    }
+    succeeds(path, "resample image.nrrd there.nrrd --spacing 2,2,2 --force");
+    assert_eq!(read_image(path.join("there.nrrd")).unwrap().geometry().size(), [12, 10, 15]);
+}
+
+#[test]
+fn resampling_follows_a_spacing_or_another_image() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    let grid = spacing_grid(image().geometry(), [2.0, 0.0, 1.0]).unwrap();
+    for (name, interpolator) in [("bspline", Interpolator::BSpline), ("linear", Interpolator::Linear), ("nearest", Interpolator::Nearest)] {
+        succeeds(path, &format!("resample image.nrrd {name}.nrrd --spacing 2,0,1 --interpolator {name}"));
+        let expected = resample(&image(), &grid, interpolator, 0.0).unwrap();
+        assert_eq!(voxels(path, &format!("{name}.nrrd")), expected.as_slice());
+    }
+    succeeds(path, "resample linear.nrrd back.nrrd --like image.nrrd --interpolator linear");
+    assert_eq!(read_image(path.join("back.nrrd")).unwrap().geometry(), image().geometry());
+}
+
+#[test]
+fn mistakes_have_their_exit_codes() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    fails(path, "n4 image.nrrd out.nrrd --shrink x", 2, "--shrink");
+    fails(path, "resample image.nrrd out.nrrd", 2, "--spacing");
+    fails(path, "n4 missing.nrrd out.nrrd", 1, "missing.nrrd");
+    fails(path, "n4 image.nrrd out.nrrd --fwhm 0", 1, "bias_fwhm");
+    fails(path, "resample image.nrrd out.nrrd --spacing 1,1", 1, "three numbers");
+    assert!(!path.join("out.nrrd").exists());
+}
