@@ -9,10 +9,11 @@ The images are generated from a fixed seed: a head of three tissues under a smoo
 uncompressed file, do the same work with the same settings and write the same files. They take turns, every run is a process of its
 own, and the figures are medians:
 
-    command   wall time of the whole process (for SimpleITK with the start of Python)
-    work      what SimpleITK needs for its filters alone, against the whole `alnm` process
+    command   wall time of the whole process: reading, writing and, for SimpleITK, the start of Python are in it
+    work      wall time of the mask and the filter alone, as each process reports it
     cpu       user and system time of the whole process
-    peak      largest resident memory of the process
+    peak      largest resident memory of the process, in MiB
+    difference   of the results, relative to the largest value
 
 Full-resolution N4 takes SimpleITK minutes a run; `--runs-slow` says how often that is done.
 """
@@ -28,7 +29,8 @@ import time
 from pathlib import Path
 
 N4_SIZE, N4_SPACING = (256, 256, 96), (0.9, 0.9, 1.6)
-RESAMPLE_SIZE, RESAMPLE_SPACING = (448, 448, 120), (0.75, 0.75, 1.5)
+# No voxel of the new grid lies half way between two old ones, where the last bit of its place would decide.
+RESAMPLE_SIZE, RESAMPLE_SPACING = (448, 448, 120), (0.76, 0.76, 1.52)
 
 
 def generate(path, size, spacing):
@@ -79,10 +81,18 @@ def simpleitk_resample(source, folder, interpolator):
     return work
 
 
-def worker(arguments):
+def worker(task, *arguments):
+    """What runs in a process of its own, so that no image counts as memory of the process that measures."""
+    if task == "generate":
+        path, *numbers = arguments
+        generate(path, [int(n) for n in numbers[:3]], [float(n) for n in numbers[3:]])
+        return
+    if task == "difference":
+        print(*difference(*arguments))
+        return
     import SimpleITK as sitk
 
-    task, source, folder, threads, *options = arguments
+    source, folder, threads, *options = arguments
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(int(threads))
     if task == "n4":
         print(simpleitk_n4(source, folder, int(options[0]), options[1] == "masked"))
@@ -93,18 +103,22 @@ def worker(arguments):
 def timed(command):
     """Wall and CPU seconds, peak MiB, standard output of a process."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed")
+        raise SystemExit(f"{' '.join(command)} failed: {output.decode()}")
     return {
         "wall": time.perf_counter() - start,
         "cpu": usage.ru_utime + usage.ru_stime,
         "peak": usage.ru_maxrss / 1024,
         "output": output.decode(),
     }
+
+
+def run_worker(*arguments):
+    return timed([sys.executable, __file__, "--worker", *arguments])
 
 
 def difference(theirs, ours):
@@ -122,28 +136,29 @@ def compare(name, options, folder, task, runs, our_command, result):
     for side in ("simpleitk", "alnm"):
         (folder / side).mkdir(exist_ok=True)
     for _ in range(runs):
-        run = timed([sys.executable, __file__, "--worker", *task(folder / "simpleitk")])
-        run["work"] = float(run["output"])
-        theirs.append(run)
-        ours.append(timed(our_command(folder / "alnm")))
+        run = run_worker(*task(folder / "simpleitk"))
+        theirs.append(run | {"work": float(run["output"])})
+        run = timed(our_command(folder / "alnm"))
+        ours.append(run | {"work": float(run["output"].split()[-2])})
 
     def median(side, key):
         return statistics.median(run[key] for run in side)
 
-    largest, rms = difference(folder / "simpleitk" / result, folder / "alnm" / result)
-    our_wall, our_cpu, our_peak = (median(ours, key) for key in ("wall", "cpu", "peak"))
+    files = (str(folder / side / result) for side in ("simpleitk", "alnm"))
+    largest, rms = (float(number) for number in run_worker("difference", *files)["output"].split())
     row = {
         "case": name,
         "threads": options.threads,
         "runs": runs,
         "simpleitk": {key: median(theirs, key) for key in ("wall", "work", "cpu", "peak")},
-        "alnm": {"wall": our_wall, "cpu": our_cpu, "peak": our_peak},
+        "alnm": {key: median(ours, key) for key in ("wall", "work", "cpu", "peak")},
         "difference": {"largest": largest, "rms": rms},
     }
-    their = row["simpleitk"]
+    their, our = row["simpleitk"], row["alnm"]
+    ratios = " | ".join(f"{their[key] / our[key]:.1f}" for key in ("wall", "work", "cpu"))
     print(
-        f"| {name} | {their['wall']:.2f} | {their['work']:.2f} | {our_wall:.3f} | {their['wall'] / our_wall:.1f} | {their['work'] / our_wall:.1f} "
-        f"| {their['cpu'] / our_cpu:.1f} | {their['peak']:.0f} | {our_peak:.0f} | {largest:.1e} | {runs} |",
+        f"| {name} | {their['wall']:.2f} | {our['wall']:.3f} | {their['work']:.2f} | {our['work']:.3f} | {ratios} "
+        f"| {their['peak']:.0f} | {our['peak']:.0f} | {largest:.1e} | {runs} |",
         flush=True,
     )
     return row
@@ -162,12 +177,12 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         n4_image, resample_image = str(folder / "head.nii"), str(folder / "breast.nii")
-        generate(n4_image, N4_SIZE, N4_SPACING)
-        generate(resample_image, RESAMPLE_SIZE, RESAMPLE_SPACING)
+        for path, *grid in ((n4_image, *N4_SIZE, *N4_SPACING), (resample_image, *RESAMPLE_SIZE, *RESAMPLE_SPACING)):
+            run_worker("generate", path, *map(str, grid))
         threads = str(options.threads)
-        print(f"{options.threads} threads; seconds, ratios, MiB; difference relative to the largest value")
-        print("| case | SimpleITK command | its work | alnm command | command ratio | work ratio | cpu ratio | SimpleITK peak | alnm peak | difference | runs |")
-        print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
+        print(f"{options.threads} threads; S SimpleITK, A alnm; seconds, MiB")
+        print("| case | command S | A | work S | A | ratio: command | work | cpu | peak S | A | difference | runs |")
+        print("|---|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
         for name, shrink, masked, runs in (
             ("N4, Otsu mask, shrink 4", 4, True, options.runs),
             ("N4, no mask, shrink 4", 4, False, options.runs),
@@ -209,6 +224,6 @@ def main():
 
 if __name__ == "__main__":
     if len(sys.argv) > 1 and sys.argv[1] == "--worker":
-        worker(sys.argv[2:])
+        worker(*sys.argv[2:])
     else:
         main()

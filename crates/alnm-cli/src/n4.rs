@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use alnm_imaging::n4::{ControlGrid, N4Iteration, N4Params, N4Result};
 use alnm_imaging::otsu::otsu_mask;
@@ -77,15 +78,17 @@ pub(crate) struct N4 {
 }
 
 impl N4 {
+    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.overwriting.check(
             [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()].into_iter().flatten().map(PathBuf::as_path),
         )?;
         self.threads.start()?;
         let image = read_image(&self.input)?;
-        let mask = self.read_mask(&image)?;
-        let confidence = self.confidence.as_deref().map(read_confidence).transpose()?;
         let n4 = self.params().check()?;
+        let confidence = self.confidence.as_deref().map(read_confidence).transpose()?;
+        let start = Instant::now();
+        let mask = self.read_mask(&image)?;
         let bar = progress_bar();
         let mut observer = |iteration: &N4Iteration| {
             show(&bar, iteration);
@@ -93,6 +96,8 @@ impl N4 {
         };
         let result = with_volume!(&image, volume => n4.correct_weighted(volume, mask.as_ref(), confidence.as_ref(), &mut observer))?;
         bar.finish_and_clear();
+        let levels: Vec<String> = result.levels.iter().map(|level| level.convergence.len().to_string()).collect();
+        eprintln!("{} iterations ({}) in {:.3} s", result.iterations(), levels.join(" + "), start.elapsed().as_secs_f64());
         self.write(result)
     }
 
@@ -121,10 +126,7 @@ impl N4 {
         })
     }
 
-    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     fn write(&self, result: N4Result) -> anyhow::Result<()> {
-        let levels: Vec<String> = result.levels.iter().map(|level| level.convergence.len().to_string()).collect();
-        eprintln!("{} iterations ({})", result.iterations(), levels.join(" + "));
         if let Some(path) = &self.bias_field {
             write_image(path, &result.bias_field().into())?;
         }

@@ -1,6 +1,7 @@
 //! `alnm resample`: onto another grid.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use alnm_imaging::resample::{Interpolator, resample_image, spacing_grid};
 use alnm_imaging::{read_image, write_image};
@@ -49,6 +50,7 @@ enum Method {
 }
 
 impl Resample {
+    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.overwriting.check([self.output.as_path()])?;
         self.threads.start()?;
@@ -65,6 +67,10 @@ impl Resample {
             Method::Linear => Interpolator::Linear,
             Method::Nearest => Interpolator::Nearest,
         };
-        Ok(write_image(&self.output, &resample_image(&image, &grid, interpolator, self.outside)?)?)
+        let start = Instant::now();
+        let resampled = resample_image(&image, &grid, interpolator, self.outside)?;
+        let [x, y, z] = grid.size();
+        eprintln!("{x} x {y} x {z} voxels in {:.3} s", start.elapsed().as_secs_f64());
+        Ok(write_image(&self.output, &resampled)?)
     }
 }

@@ -38,6 +38,7 @@
 //! ```
 
 mod convergence;
+mod exponential;
 mod lattice;
 mod region;
 mod sharpening;
@@ -45,7 +46,6 @@ mod spline;
 
 use std::ops::ControlFlow;
 
-use ndarray::Array3;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,7 @@ use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
 use crate::resample::{shrink, shrink_offset};
 use crate::volume::{LabelMap, Volume, Voxel};
+use exponential::exponential;
 use lattice::Lattice;
 use region::Region;
 use sharpening::Sharpening;
@@ -249,9 +250,7 @@ impl N4 {
         }
         image.check_finite(OPERATION)?;
         let (lattice, levels) = self.find_field(image, mask, weights, observer)?;
-        let log_bias_field = self.evaluate(&lattice, image.geometry())?;
-        let corrected = divide(image, &log_bias_field)?;
-        Ok(N4Result { corrected, log_bias_field, levels })
+        Ok(apply(&lattice, image, levels))
     }
 
     fn find_field<T: Voxel>(
@@ -374,29 +373,26 @@ impl N4 {
         }
         Ok(points)
     }
-
-    /// The field on every voxel of a grid, whose first and last voxels are mapped to the ends of the lattice.
-    fn evaluate(&self, lattice: &Lattice, grid: &Geometry) -> Result<Volume<f32>> {
-        let splines = Splines::new(grid, lattice);
-        let [width, height, _] = grid.size();
-        let mut field = Array3::<f32>::zeros(grid.shape());
-        let voxels = field.as_slice_mut().expect("a new array has standard layout");
-        voxels.par_chunks_mut(width * height).enumerate().for_each(|(z, slice)| {
-            let plane = lattice.plane(splines.evaluation(2), z);
-            for (y, row) in slice.chunks_mut(width).enumerate() {
-                plane.line(splines.evaluation(1), y).evaluate(splines.evaluation(0), 0, row);
-            }
-        });
-        Volume::new(field, grid.clone())
-    }
 }
 
-/// The image over the exponential of the field.
-fn divide<T: Voxel>(image: &Volume<T>, log_field: &Volume<f32>) -> Result<Volume<f32>> {
-    let mut corrected = Array3::<f32>::zeros(image.geometry().shape());
-    let voxels = corrected.as_slice_mut().expect("a new array has standard layout");
-    voxels.par_iter_mut().zip(image.as_slice()).zip(log_field.as_slice()).with_min_len(1 << 14).for_each(|((corrected, voxel), field)| {
-        *corrected = voxel.to_f64() as f32 / field.exp();
+/// Evaluates the field on the image, whose first and last voxels are mapped to the ends of the lattice, and divides by its
+/// exponential.
+fn apply<T: Voxel>(lattice: &Lattice, image: &Volume<T>, levels: Vec<N4Level>) -> N4Result {
+    let grid = image.geometry();
+    let splines = Splines::new(grid, lattice);
+    let [width, height, _] = grid.size();
+    let mut corrected = Volume::filled(grid.clone(), 0.0);
+    let mut log_bias_field = Volume::filled(grid.clone(), 0.0);
+    let voxels = image.as_slice().par_chunks(width * height);
+    let results = corrected.as_mut_slice().par_chunks_mut(width * height).zip(log_bias_field.as_mut_slice().par_chunks_mut(width * height));
+    voxels.zip(results).enumerate().for_each(|(z, (voxels, (corrected, field)))| {
+        let plane = lattice.plane(splines.evaluation(2), z);
+        for (y, row) in field.chunks_mut(width).enumerate() {
+            plane.line(splines.evaluation(1), y).evaluate(splines.evaluation(0), 0, row);
+        }
+        for ((corrected, voxel), field) in corrected.iter_mut().zip(voxels).zip(field) {
+            *corrected = voxel.to_f64() as f32 / exponential(*field);
+        }
     });
-    Volume::new(corrected, image.geometry().clone())
+    N4Result { corrected, log_bias_field, levels }
 }

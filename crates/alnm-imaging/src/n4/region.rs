@@ -9,6 +9,7 @@ use ndarray::{Array2, Array3, Axis};
 use rayon::prelude::*;
 
 use super::convergence::Convergence;
+use super::exponential::exponential;
 use super::lattice::Lattice;
 use super::sharpening::{Bins, Histogram, Sharpening};
 use super::spline::{AxisWeights, LARGEST_SUPPORT, Splines};
@@ -258,20 +259,7 @@ fn dot_products(values: &[f32], weights: &AxisWeights, start: usize) -> [f32; LA
 
 /// Replaces the old field by exp(old − new).
 fn exponentials_of_differences(old: &mut [f32], new: &[f32]) {
-    // Below this the series ends after eight terms with an error of 10⁻¹² of the value.
-    const SMALL: f32 = 0.125;
-    let mut largest = 0.0_f32;
     for (old, new) in old.iter_mut().zip(new) {
-        *old -= new;
-        largest = largest.max(old.abs());
-    }
-    if largest > SMALL {
-        old.iter_mut().for_each(|difference| *difference = difference.exp());
-        return;
-    }
-    for difference in old {
-        let x = f64::from(*difference);
-        let series = 1.0 / 720.0 + x * (1.0 / 5040.0 + x * (1.0 / 40_320.0));
-        *difference = (1.0 + x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x * series)))))) as f32;
+        *old = exponential(*old - new);
     }
 }
