@@ -20,6 +20,7 @@ Full-resolution N4 takes SimpleITK minutes a run; `--runs-slow` says how often t
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -71,8 +72,9 @@ def simpleitk_resample(source, folder, interpolator):
     import SimpleITK as sitk
 
     image = sitk.ReadImage(source)
-    size = [round(n * s) for n, s in zip(image.GetSize(), image.GetSpacing())]
-    origin = [o + 0.5 * (1.0 - s) for o, s in zip(image.GetOrigin(), image.GetSpacing())]
+    size = [math.ceil(n * s - 1e-9) for n, s in zip(image.GetSize(), image.GetSpacing())]
+    # Both grids have the same centre.
+    origin = [o + 0.5 * ((n - 1) * s - (m - 1)) for o, n, s, m in zip(image.GetOrigin(), image.GetSize(), image.GetSpacing(), size)]
     method = {"bspline": sitk.sitkBSpline, "linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor}[interpolator]
     start = time.perf_counter()
     result = sitk.Resample(image, size, sitk.Transform(), method, origin, (1.0, 1.0, 1.0), image.GetDirection(), 0.0, image.GetPixelID())

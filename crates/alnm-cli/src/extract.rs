@@ -127,7 +127,7 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
     let cases = match cases::read(arguments, &log) {
         Ok(cases) => cases,
         Err(error) => {
-            log.error(log::reasons(&error));
+            log.error(crate::reasons(&error));
             return ExitCode::from(BAD_INPUT);
         }
     };
@@ -135,7 +135,7 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log.error(log::reasons(&error));
+            log.error(crate::reasons(&error));
             ExitCode::from(FAILED)
         }
     }
@@ -144,7 +144,7 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
 /// Checks the parameters and that the files of all cases exist.
 fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
     if let Err(error) = parameters(arguments, log) {
-        log.error(log::reasons(&error));
+        log.error(crate::reasons(&error));
     }
     let mut failed = 0;
     for case in cases {
@@ -166,7 +166,7 @@ fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
     };
     for setting in &arguments.setting {
         if let Err(reason) = override_setting(&mut parameters, setting) {
-            log.warning(format_args!("--setting {setting} is left out: {}", log::reasons(&reason)));
+            log.warning(format_args!("--setting {setting} is left out: {}", crate::reasons(&reason)));
         }
     }
     if let Some(label) = arguments.label {
@@ -279,7 +279,7 @@ fn extract_case(arguments: &ExtractArgs, extractor: &Extractor, case: &Case, log
                 log.info(format_args!("case {number}: already computed"));
                 return Outcome { number, rows: rows.into_iter().map(|row| (number, row)).collect(), failure: None };
             }
-            Err(error) => log.warning(format_args!("case {number}: {}; it is computed again", log::reasons(&error))),
+            Err(error) => log.warning(format_args!("case {number}: {}; it is computed again", crate::reasons(&error))),
         }
     }
     let regions = match regions(arguments, extractor, case) {
@@ -312,7 +312,7 @@ fn extract_case(arguments: &ExtractArgs, extractor: &Extractor, case: &Case, log
 
 /// The outcome of a case that failed; what there is of its rows is kept.
 fn failed(case: &Case, rows: Vec<(usize, Row)>, error: &anyhow::Error, log: &Log) -> Outcome {
-    let failure = log::reasons(error);
+    let failure = crate::reasons(error);
     log.error(format_args!("case {}: {failure}", case.number));
     Outcome { number: case.number, rows, failure: Some(failure) }
 }

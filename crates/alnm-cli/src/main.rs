@@ -8,6 +8,7 @@ mod extract;
 mod info;
 mod n4;
 mod output;
+mod predict;
 mod resample;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Command {
     N4(n4::N4),
     Resample(resample::Resample),
     Extract(Box<extract::ExtractArgs>),
+    Predict(predict::Predict),
+    Calculator(predict::Calculator),
 }
 
 /// How many threads a command uses.
@@ -54,12 +57,23 @@ fn main() -> ExitCode {
         Command::Convert(command) => command.run(),
         Command::N4(command) => command.run(),
         Command::Resample(command) => command.run(),
+        Command::Predict(command) => command.run(),
+        Command::Calculator(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", reasons(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes, those left out that an earlier one already tells.
+fn reasons(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
 }

@@ -231,6 +231,35 @@ fn nomogram_points_add_up_to_the_models_risk() {
 }
 
 #[test]
+fn an_assessment_is_the_models_risk_with_its_parts() {
+    let (table, labels) = cohort(120, 3, 8);
+    let model = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
+    let units = ["v0", "v1", "v2"].map(|v| Variable::new(v, "mm"));
+    let mut saved = RiskModel::new("three", &model, &units, &table, "simulated").expect("not separated");
+    saved.add_youden_cutoff("Youden", &labels, &model.fitted).expect("both classes");
+    let shap = linear_shap(&model, &table, &table).expect("all columns");
+    for row in 0..20 {
+        let values = table.values().row(row).to_vec();
+        let patient = saved.assess(&values, 0.95).expect("finite values");
+        assert!((patient.risk - model.fitted[row]).abs() < 1e-12);
+        assert!(patient.interval.contains(patient.risk) && patient.extrapolations.is_empty());
+        assert!(patient.contributions.iter().zip(shap.values.row(row)).all(|(c, shap)| (c.log_odds - shap).abs() < 1e-10));
+        assert_eq!(patient.decisions[0].positive, patient.risk > saved.cutoffs[0].threshold);
+        // The standard error of a linear predictor is that of the intercept once the values are the origin of the variables.
+        let moved = FeatureTable::new(table.names().to_vec(), table.values() - &table.values().row(row)).expect("same names");
+        let at_origin = LogisticModel::fit(&moved, &labels, &params()).expect("both classes");
+        let wald = at_origin.terms[0].interval;
+        let log_odds = |risk: f64| (risk / (1.0 - risk)).ln();
+        assert!((log_odds(patient.interval.lower) - wald.lower).abs() < 1e-6);
+        assert!((log_odds(patient.interval.upper) - wald.upper).abs() < 1e-6);
+    }
+    let far = saved.assess(&[1e3, 0.0, 0.0], 0.95).expect("finite values");
+    assert_eq!(far.extrapolations[0].variable.name, "v0");
+    assert!(saved.assess(&[0.0, f64::NAN, 0.0], 0.95).is_err() && saved.assess(&[0.0], 0.95).is_err());
+    assert_eq!(RiskModel::from_json(&saved.to_json().expect("finite")).expect("own text"), saved);
+}
+
+#[test]
 fn explanations_agree_on_what_matters() {
     let (table, labels) = cohort(150, 4, 11);
     let model = LogisticModel::fit(&table, &labels, &params()).expect("both classes");

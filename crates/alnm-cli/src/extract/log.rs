@@ -20,15 +20,6 @@ pub(super) enum Level {
     Critical,
 }
 
-/// An error with its causes, those left out that an earlier one already tells.
-pub(super) fn reasons(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
-        "" => cause,
-        _ if told.contains(&cause) => told,
-        _ => format!("{told}: {cause}"),
-    })
-}
-
 /// Where messages go.
 pub(super) struct Log {
     terminal: Level,

@@ -5,7 +5,7 @@
 //! of the image that the grid can see is filtered: the response of the filter falls by |z| a voxel, so that
 //! [`MARGIN`] voxels away nothing is left of it in double precision.
 
-use ndarray::{Array3, ArrayViewMut3, Axis};
+use ndarray::{Array3, Axis};
 use rayon::prelude::*;
 
 use super::sampling::{Sampling, is_inside, sample_lines};
@@ -31,12 +31,14 @@ pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &G
         }
         Sampling::Separable(positions) => {
             let Some(part) = visible_part(positions, size) else { return Ok(Volume::filled(grid.clone(), outside)) };
-            let coefficients = Coefficients::new(volume, part)?;
             let axes = std::array::from_fn(|axis| {
                 let inside = |&position: &f64| is_inside(position, size[axis]).then(|| Support::new(position, size[axis], part[axis].0));
                 positions[axis].iter().map(inside).collect()
             });
-            Ok(separable(&coefficients, &axes, grid, outside))
+            if T::PIXEL_TYPE.is_float() {
+                return plane_by_plane(volume, part, &axes, grid, outside);
+            }
+            Ok(exact(&Coefficients::new(volume, part)?, &axes, grid, outside))
         }
     }
 }
@@ -84,13 +86,16 @@ impl Support {
         let indices = std::array::from_fn(|k| mirrored(start + k as isize).clamp(0, last) as usize - first);
         Self { indices, weights }
     }
+
+    /// The value on a line of coefficients.
+    fn value(&self, line: &[f64]) -> f64 {
+        self.indices.iter().zip(&self.weights).map(|(&index, weight)| weight * line[index]).sum()
+    }
 }
 
 /// Coefficients of a part of an image.
 struct Coefficients {
     values: Array3<f64>,
-    /// Largest magnitude of a coefficient.
-    largest: f64,
 }
 
 impl Coefficients {
@@ -99,33 +104,33 @@ impl Coefficients {
         let mut values = Array3::<f64>::zeros([z.len(), y.len(), x.len()]);
         let size = volume.geometry().size();
         let voxels = volume.as_slice();
-        let invalid = values.axis_iter_mut(Axis(0)).into_par_iter().enumerate().find_map_first(|(k, mut plane)| {
-            for (j, mut row) in plane.rows_mut().into_iter().enumerate() {
+        let (width, plane_size) = (x.len(), x.len() * y.len());
+        let planes = values.as_slice_mut().expect("a new array has standard layout").par_chunks_mut(plane_size);
+        // A plane is converted and filtered along its two axes while it is at hand.
+        let filtered = planes.enumerate().map_init(Vec::new, |scratch, (k, plane)| {
+            for (j, row) in plane.chunks_mut(width).enumerate() {
                 let start = ((z.start + k) * size[1] + y.start + j) * size[0] + x.start;
-                for (i, value) in row.iter_mut().enumerate() {
-                    *value = voxels[start + i].to_f64();
-                    if !value.is_finite() {
-                        return Some((start + i, *value));
-                    }
+                let samples = &voxels[start..start + width];
+                row.iter_mut().zip(samples).for_each(|(value, sample)| *value = sample.to_f64());
+                if let Some(i) = row.iter().position(|value| !value.is_finite()) {
+                    return Some(start + i);
                 }
             }
+            filter_rows(scratch, plane, width);
+            filter_lines(plane, width);
             None
         });
-        if let Some((position, value)) = invalid {
-            return Err(ImagingError::InvalidVoxel {
-                operation: "resampling with a B-spline",
-                index: volume.geometry().index_of(position),
-                value,
-                requirement: "every voxel must be finite; replace it, or use linear interpolation",
-            });
+        if let Some(position) = filtered.find_map_first(|found| found) {
+            return Err(not_finite(volume, position));
         }
-        filter(&mut values);
-        let largest = values
-            .axis_iter(Axis(0))
-            .into_par_iter()
-            .map(|plane| plane.iter().fold(0.0_f64, |m, c| m.max(c.abs())))
-            .reduce(|| 0.0, f64::max);
-        Ok(Self { values, largest })
+        filter_depth(&mut values);
+        Ok(Self { values })
+    }
+
+    /// Largest magnitude of a coefficient.
+    fn largest(&self) -> f64 {
+        let planes = self.values.axis_iter(Axis(0)).into_par_iter();
+        planes.map(|plane| plane.iter().fold(0.0_f64, |m, c| m.max(c.abs()))).reduce(|| 0.0, f64::max)
     }
 
     /// The value as ITK sums it: 64 products, x fastest.
@@ -144,29 +149,28 @@ impl Coefficients {
     }
 }
 
-/// Values one axis at a time: planes along z, rows along y, then single values along x.
-fn separable<T: Voxel>(coefficients: &Coefficients, axes: &[Vec<Option<Support>>; 3], grid: &Geometry, outside: T) -> Volume<T> {
+/// Values of integer images: planes along z, rows along y, then single values along x.
+///
+/// Truncation turns a difference in the last bit into a whole unit where the value is an integer. Values that close are summed
+/// again in ITK's order.
+fn exact<T: Voxel>(coefficients: &Coefficients, axes: &[Vec<Option<Support>>; 3], grid: &Geometry, outside: T) -> Volume<T> {
     let [width, height, _] = grid.size();
     let (_, rows, columns) = coefficients.values.dim();
     let source = coefficients.values.as_slice().expect("a new array has standard layout");
-    // Truncation turns a difference in the last bit into a whole unit where the value is an integer. Values that close
-    // are summed again in ITK's order.
-    let is_integer = !T::PIXEL_TYPE.is_float();
-    let doubt = 1e-12 * coefficients.largest;
+    let doubt = 1e-12 * coefficients.largest();
     let mut result = Volume::filled(grid.clone(), outside);
     result.as_mut_slice().par_chunks_mut(width * height).zip(&axes[2]).for_each_init(
         || (vec![0.0; rows * columns], vec![0.0; columns]),
         |(plane, line), (slice, z)| {
             let Some(z) = z else { return };
-            let planes = z.indices.map(|index| &source[index * rows * columns..][..rows * columns]);
-            combine(plane, planes, z.weights);
+            combine(plane, z.indices.map(|index| &source[index * rows * columns..][..rows * columns]), z.weights);
             for (row, y) in slice.chunks_mut(width).zip(&axes[1]) {
                 let Some(y) = y else { continue };
                 combine(line, y.indices.map(|index| &plane[index * columns..][..columns]), y.weights);
                 for (voxel, x) in row.iter_mut().zip(&axes[0]) {
                     let Some(x) = x else { continue };
-                    let mut value: f64 = x.indices.iter().zip(&x.weights).map(|(&index, weight)| weight * line[index]).sum();
-                    if is_integer && (value - value.round()).abs() <= doubt {
+                    let mut value = x.value(line);
+                    if (value - value.round()).abs() <= doubt {
                         value = coefficients.evaluate(&[*x, *y, *z]);
                     }
                     *voxel = T::from_f64(value);
@@ -177,6 +181,72 @@ fn separable<T: Voxel>(coefficients: &Coefficients, axes: &[Vec<Option<Support>>
     result
 }
 
+/// Values of floating-point images. Axes are independent of each other, so that every plane of the image is filtered and brought
+/// to the grid's x and y while it is at hand; what has to be kept for the filter along z is no larger than the grid's planes.
+fn plane_by_plane<T: Voxel>(
+    volume: &Volume<T>,
+    part: [(usize, usize); 3],
+    axes: &[Vec<Option<Support>>; 3],
+    grid: &Geometry,
+    outside: T,
+) -> Result<Volume<T>> {
+    let [x, y, z] = part.map(|(start, end)| start..end);
+    let [width, height, _] = grid.size();
+    let size = volume.geometry().size();
+    let mut planes = Array3::<f64>::zeros([z.len(), height, width]);
+    let targets = planes.as_slice_mut().expect("a new array has standard layout").par_chunks_mut(width * height);
+    let filtered =
+        targets.enumerate().map_init(Default::default, |(turned, samples, rows): &mut (Vec<_>, Vec<f64>, Vec<f64>), (k, plane)| {
+            samples.clear();
+            for j in y.clone() {
+                let start = ((z.start + k) * size[1] + j) * size[0] + x.start;
+                samples.extend(volume.as_slice()[start..start + x.len()].iter().map(|sample| sample.to_f64()));
+                if let Some(i) = samples[samples.len() - x.len()..].iter().position(|value| !value.is_finite()) {
+                    return Some(start + i);
+                }
+            }
+            rows.clear();
+            rows.resize(y.len() * width, 0.0);
+            interpolate_rows(turned, samples, x.len(), &axes[0], rows);
+            filter_lines(rows, width);
+            for (target, y) in plane.chunks_mut(width).zip(&axes[1]) {
+                if let Some(y) = y {
+                    combine(target, y.indices.map(|index| &rows[index * width..][..width]), y.weights);
+                }
+            }
+            None
+        });
+    if let Some(position) = filtered.find_map_first(|found| found) {
+        return Err(not_finite(volume, position));
+    }
+    filter_depth(&mut planes);
+    let source = planes.as_slice().expect("a new array has standard layout");
+    let mut result = Volume::filled(grid.clone(), outside);
+    result.as_mut_slice().par_chunks_mut(width * height).zip(&axes[2]).for_each_init(
+        || vec![0.0; width],
+        |line, (slice, z)| {
+            let Some(z) = z else { return };
+            for (j, (row, y)) in slice.chunks_mut(width).zip(&axes[1]).enumerate() {
+                if y.is_some() {
+                    combine(line, z.indices.map(|index| &source[(index * height + j) * width..][..width]), z.weights);
+                    let inside = row.iter_mut().zip(&*line).zip(&axes[0]).filter(|(_, x)| x.is_some());
+                    inside.for_each(|((voxel, value), _)| *voxel = T::from_f64(*value));
+                }
+            }
+        },
+    );
+    Ok(result)
+}
+
+fn not_finite<T: Voxel>(volume: &Volume<T>, position: usize) -> ImagingError {
+    ImagingError::InvalidVoxel {
+        operation: "resampling with a B-spline",
+        index: volume.geometry().index_of(position),
+        value: volume.as_slice()[position].to_f64(),
+        requirement: "every voxel must be finite; replace it, or use linear interpolation",
+    }
+}
+
 fn combine(target: &mut [f64], sources: [&[f64]; SUPPORT], weights: [f64; SUPPORT]) {
     let [a, b, c, d] = sources;
     for ((((target, a), b), c), d) in target.iter_mut().zip(a).zip(b).zip(c).zip(d) {
@@ -184,37 +254,55 @@ fn combine(target: &mut [f64], sources: [&[f64]; SUPPORT], weights: [f64; SUPPOR
     }
 }
 
-/// Turns samples into coefficients, along x, y and z in this order.
-fn filter(values: &mut Array3<f64>) {
-    let (depth, height, width) = values.dim();
-    // Lines of x are turned so that eight of them run side by side.
-    const LINES: usize = 8;
-    let rows = values.as_slice_mut().expect("a new array has standard layout");
-    rows.par_chunks_mut(width * LINES).for_each_init(Vec::new, |scratch, lines| {
-        let count = lines.len() / width;
-        scratch.clear();
-        scratch.extend((0..width).flat_map(|x| (0..count).map(move |line| (x, line))).map(|(x, line)| lines[line * width + x]));
-        filter_lines(scratch, count);
-        for (x, side_by_side) in scratch.chunks(count).enumerate() {
-            for (line, value) in side_by_side.iter().enumerate() {
-                lines[line * width + x] = *value;
-            }
+/// Lines of x that are turned, so that they run side by side.
+const LINES: usize = 8;
+
+/// Turns samples into coefficients along up to [`LINES`] lines of x: coefficient n of line i is `turned[n][i]`.
+fn filter_turned(turned: &mut Vec<[f64; LINES]>, lines: &[f64], width: usize) {
+    turned.clear();
+    turned.resize(width, [0.0; LINES]);
+    for (i, line) in lines.chunks(width).enumerate() {
+        turned.iter_mut().zip(line).for_each(|(turned, sample)| turned[i] = *sample);
+    }
+    filter_lines(turned.as_flattened_mut(), LINES);
+}
+
+/// Turns samples into coefficients along the lines of x.
+fn filter_rows(turned: &mut Vec<[f64; LINES]>, rows: &mut [f64], width: usize) {
+    for lines in rows.chunks_mut(width * LINES) {
+        filter_turned(turned, lines, width);
+        for (i, line) in lines.chunks_mut(width).enumerate() {
+            line.iter_mut().zip(turned.iter()).for_each(|(value, turned)| *value = turned[i]);
         }
-    });
-    rows.par_chunks_mut(width * height).for_each(|plane| filter_lines(plane, width));
-    if depth > 1 {
-        values.axis_chunks_iter_mut(Axis(1), 1).into_par_iter().for_each_init(Vec::new, |scratch, column| filter_depth(scratch, column));
     }
 }
 
-fn filter_depth(scratch: &mut Vec<f64>, mut column: ArrayViewMut3<'_, f64>) {
-    let lines = column.len_of(Axis(1)) * column.len_of(Axis(2));
-    scratch.clear();
-    scratch.extend(column.iter());
-    filter_lines(scratch, lines);
-    for (value, filtered) in column.iter_mut().zip(scratch.iter()) {
-        *value = *filtered;
+/// The splines through the lines of x at new places; 0 where there is none.
+fn interpolate_rows(turned: &mut Vec<[f64; LINES]>, samples: &[f64], width: usize, places: &[Option<Support>], rows: &mut [f64]) {
+    for (samples, rows) in samples.chunks(width * LINES).zip(rows.chunks_mut(places.len() * LINES)) {
+        filter_turned(turned, samples, width);
+        for (j, place) in places.iter().enumerate() {
+            let Some(place) = place else { continue };
+            let [a, b, c, d] = place.indices.map(|index| turned[index]);
+            let [wa, wb, wc, wd] = place.weights;
+            let values: [f64; LINES] = std::array::from_fn(|i| wa * a[i] + wb * b[i] + wc * c[i] + wd * d[i]);
+            rows.chunks_mut(places.len()).zip(values).for_each(|(row, value)| row[j] = value);
+        }
     }
+}
+
+/// Turns samples into coefficients along z.
+fn filter_depth(values: &mut Array3<f64>) {
+    if values.len_of(Axis(0)) < 2 {
+        return;
+    }
+    let columns = values.axis_chunks_iter_mut(Axis(1), 1).into_par_iter();
+    columns.for_each_init(Vec::new, |scratch: &mut Vec<f64>, mut column| {
+        scratch.clear();
+        scratch.extend(column.iter());
+        filter_lines(scratch, column.len_of(Axis(2)));
+        column.iter_mut().zip(scratch).for_each(|(value, filtered)| *value = *filtered);
+    });
 }
 
 /// The recursions for `lines` lines side by side: element n of line i lies at `n·lines + i`.
@@ -225,14 +313,11 @@ fn filter_lines(values: &mut [f64], lines: usize) {
     }
     let pole = 3.0_f64.sqrt() - 2.0;
     let gain = (1.0 - pole) * (1.0 - 1.0 / pole);
-    for value in values.iter_mut() {
-        *value *= gain;
-    }
-    start_causal(values, lines, length, pole);
+    start_causal(values, lines, length, pole, gain);
     for n in 1..length {
         let (before, from) = values.split_at_mut(n * lines);
         for (value, previous) in from[..lines].iter_mut().zip(&before[(n - 1) * lines..]) {
-            *value += pole * previous;
+            *value = *value * gain + pole * previous;
         }
     }
     let (before, last) = values.split_at_mut((length - 1) * lines);
@@ -248,11 +333,12 @@ fn filter_lines(values: &mut [f64], lines: usize) {
 }
 
 /// The first value of the causal recursion: the sum Σ zⁿ·x(n) over the mirrored line, cut where ITK cuts it.
-fn start_causal(values: &mut [f64], lines: usize, length: usize, pole: f64) {
+fn start_causal(values: &mut [f64], lines: usize, length: usize, pole: f64, gain: f64) {
     const TOLERANCE: f64 = 1e-10;
     let horizon = (TOLERANCE.ln() / pole.abs().ln()).ceil() as usize;
     let (first, rest) = values.split_at_mut(lines);
-    let sample = |n: usize, line: usize| rest[(n - 1) * lines + line];
+    let sample = |n: usize, line: usize| rest[(n - 1) * lines + line] * gain;
+    first.iter_mut().for_each(|start| *start *= gain);
     if horizon < length {
         for (line, start) in first.iter_mut().enumerate() {
             let mut power = pole;

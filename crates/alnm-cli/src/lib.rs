@@ -1,0 +1,3 @@
+//! What the command `alnm` shares with programs that compose the crates: pages made from fitted models.
+
+pub mod calculator;

@@ -1,0 +1,236 @@
+//! `alnm predict` and `alnm calculator`: a fitted model applied.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use alnm_models::RiskModel;
+use alnm_models::saved_model::Assessment;
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::output::Overwriting;
+
+/// Risk of patients by a fitted model: with its interval, what each value adds, and a warning where the model never saw such a value.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  alnm predict integrated_model.json --patient patients.csv --format csv --out risks.csv
+  alnm predict integrated_model.json --template > patients.csv
+
+A CSV file has a row for each patient and a column for each variable, named `MTD` or, so that the unit is checked, `MTD (cm)`; further
+columns are kept. A JSON file is one object, or a list of them: {\"age\": 50, \"MTD (cm)\": 2.5}.
+
+Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.
+Research software, not a medical device.")]
+pub(crate) struct Predict {
+    /// Model that a study has saved (JSON).
+    model: PathBuf,
+    /// File of the patients: CSV or JSON.
+    #[arg(long, value_name = "FILE", required_unless_present = "template")]
+    patient: Option<PathBuf>,
+    /// Print the head of a CSV file for this model.
+    #[arg(long, conflicts_with = "patient")]
+    template: bool,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Level of the intervals.
+    #[arg(long, value_name = "X", default_value_t = 0.95)]
+    level: f64,
+    /// File for the answer instead of the terminal.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    overwriting: Overwriting,
+}
+
+/// A page to type values into, with the nomogram; it needs no network.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: alnm calculator integrated_model.json calculator.html")]
+pub(crate) struct Calculator {
+    /// Model that a study has saved (JSON).
+    model: PathBuf,
+    /// HTML file to write.
+    output: PathBuf,
+    #[command(flatten)]
+    overwriting: Overwriting,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Csv,
+    Json,
+}
+
+/// A patient of the file: further columns, and a value for each variable of the model.
+struct Patient {
+    further: Vec<(String, String)>,
+    values: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    patient: &'a Vec<(String, String)>,
+    #[serde(flatten)]
+    assessment: &'a Assessment,
+}
+
+impl Predict {
+    pub(crate) fn run(self) -> Result<()> {
+        self.overwriting.check(self.out.as_deref())?;
+        let model = read_model(&self.model)?;
+        let text = match &self.patient {
+            None => template(&model)?,
+            Some(path) => {
+                let patients = read_patients(path, &model).with_context(|| format!("cannot use {}", path.display()))?;
+                let assessments = assess(&model, &patients, self.level)?;
+                match self.format {
+                    Format::Text => text(&patients, &assessments),
+                    Format::Csv => csv(&model, &patients, &assessments)?,
+                    Format::Json => json(&patients, &assessments)?,
+                }
+            }
+        };
+        match &self.out {
+            Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display())),
+            None => Ok(std::io::stdout().write_all(text.as_bytes())?),
+        }
+    }
+}
+
+impl Calculator {
+    pub(crate) fn run(self) -> Result<()> {
+        self.overwriting.check([self.output.as_path()])?;
+        let page = alnm_cli::calculator::page(&read_model(&self.model)?)?;
+        std::fs::write(&self.output, page).with_context(|| format!("cannot write {}", self.output.display()))
+    }
+}
+
+fn read_model(path: &Path) -> Result<RiskModel> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    RiskModel::from_json(&text).with_context(|| format!("{} is not a saved model", path.display()))
+}
+
+fn assess(model: &RiskModel, patients: &[Patient], level: f64) -> Result<Vec<Assessment>> {
+    let of_patient =
+        |(row, patient): (usize, &Patient)| model.assess(&patient.values, level).with_context(|| format!("patient {}", row + 1));
+    patients.iter().enumerate().map(of_patient).collect()
+}
+
+/// Name of a column of a variable, with its unit.
+fn column_name(name: &str, unit: &str) -> String {
+    if unit.is_empty() { name.to_owned() } else { format!("{name} ({unit})") }
+}
+
+fn template(model: &RiskModel) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(model.variables.iter().map(|v| column_name(&v.variable.name, &v.variable.unit)))?;
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
+    let text = std::fs::read_to_string(path)?;
+    let (columns, rows) = if text.trim_start().starts_with(['{', '[']) { from_json(&text)? } else { from_csv(&text)? };
+    let places = model.variables.iter().map(|v| place(&columns, &v.variable.name, &v.variable.unit)).collect::<Result<Vec<_>>>()?;
+    ensure!(!rows.is_empty(), "it holds no patient");
+    let of_row = |(row, cells): (usize, Vec<String>)| -> Result<Patient> {
+        let value = |(&place, v): (&usize, &alnm_models::saved_model::ModelVariable)| {
+            let cell = cells[place].trim();
+            let wanted = || format!("patient {}: {:?} is {cell:?}; a number is needed", row + 1, v.variable.name);
+            cell.parse::<f64>().ok().filter(|value| value.is_finite()).with_context(wanted)
+        };
+        let values = places.iter().zip(&model.variables).map(value).collect::<Result<_>>()?;
+        let is_further = |column: &usize| !places.contains(column);
+        let further = (0..columns.len()).filter(is_further).map(|column| (columns[column].clone(), cells[column].clone())).collect();
+        Ok(Patient { further, values })
+    };
+    rows.into_iter().enumerate().map(of_row).collect()
+}
+
+/// The column of a variable: under its name, or its name with the unit of training.
+fn place(columns: &[String], name: &str, unit: &str) -> Result<usize> {
+    if let Some(place) = columns.iter().position(|column| column == name || *column == column_name(name, unit)) {
+        return Ok(place);
+    }
+    if let Some(other) = columns.iter().find(|column| column.split(" (").next() == Some(name)) {
+        bail!("column {other:?} has another unit than the model, which was trained on {:?}; convert its values", column_name(name, unit));
+    }
+    bail!("there is no column {:?}; the file has {columns:?}", column_name(name, unit))
+}
+
+fn from_csv(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let columns = reader.headers()?.iter().map(str::to_owned).collect();
+    let rows = reader.records().map(|row| Ok(row?.iter().map(str::to_owned).collect())).collect::<Result<_>>()?;
+    Ok((columns, rows))
+}
+
+fn from_json(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
+    type Object = serde_json::Map<String, serde_json::Value>;
+    let objects: Vec<Object> = match serde_json::from_str(text)? {
+        serde_json::Value::Array(objects) => serde_json::from_value(serde_json::Value::Array(objects))?,
+        object => vec![serde_json::from_value(object)?],
+    };
+    let columns: Vec<String> = objects.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
+    let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let of_object = |(row, object): (usize, &Object)| -> Result<Vec<String>> {
+        let of_column = |name: &String| object.get(name).map(cell).with_context(|| format!("patient {} has no {name:?}", row + 1));
+        columns.iter().map(of_column).collect()
+    };
+    let rows = objects.iter().enumerate().map(of_object).collect::<Result<_>>()?;
+    Ok((columns, rows))
+}
+
+fn text(patients: &[Patient], assessments: &[Assessment]) -> String {
+    let mut lines = Vec::new();
+    for (row, (patient, found)) in patients.iter().zip(assessments).enumerate() {
+        let name = patient.further.first().map_or_else(|| (row + 1).to_string(), |(_, name)| name.clone());
+        let Assessment { risk, interval, .. } = found;
+        let level = 100.0 * interval.level;
+        lines.push(format!("patient {name}: risk {risk:.4} ({level} % interval {:.4} to {:.4})", interval.lower, interval.upper));
+        for decision in &found.decisions {
+            let side = if decision.positive { "above" } else { "not above" };
+            lines.push(format!("  {side} the cutoff {:?} of {:.4}", decision.cutoff.name, decision.cutoff.threshold));
+        }
+        lines.push("  change of the log odds against the average patient of training:".to_owned());
+        for part in &found.contributions {
+            let name = column_name(&part.variable.name, &part.variable.unit);
+            lines.push(format!("    {name:<24} {:>12} {:>+10.4}", part.value, part.log_odds));
+        }
+        for v in &found.extrapolations {
+            let (low, high) = (v.training_minimum, v.training_maximum);
+            lines.push(format!("  {}: outside the training range of {low} to {high}; the risk is an extrapolation", v.variable.name));
+        }
+    }
+    lines.push("Research software, not a medical device.".to_owned());
+    lines.join("\n") + "\n"
+}
+
+fn csv(model: &RiskModel, patients: &[Patient], assessments: &[Assessment]) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let further = patients.first().map_or(&[][..], |patient| &patient.further).iter().map(|(name, _)| name.clone());
+    let variables = || model.variables.iter().map(|v| column_name(&v.variable.name, &v.variable.unit));
+    let fixed = ["risk", "interval_lower", "interval_upper"].map(str::to_owned);
+    let decisions = model.cutoffs.iter().map(|cutoff| format!("above {}", cutoff.name));
+    let contributions = model.variables.iter().map(|v| format!("contribution of {}", v.variable.name));
+    let outside = ["outside_training_range".to_owned()];
+    writer.write_record(further.chain(variables()).chain(fixed).chain(decisions).chain(contributions).chain(outside))?;
+    for (patient, found) in patients.iter().zip(assessments) {
+        let further = patient.further.iter().map(|(_, cell)| cell.clone());
+        let values = patient.values.iter().map(f64::to_string);
+        let fixed = [found.risk, found.interval.lower, found.interval.upper].map(|value| value.to_string());
+        let decisions = found.decisions.iter().map(|decision| u8::from(decision.positive).to_string());
+        let contributions = found.contributions.iter().map(|part| part.log_odds.to_string());
+        let outside: Vec<&str> = found.extrapolations.iter().map(|v| v.variable.name.as_str()).collect();
+        writer.write_record(further.chain(values).chain(fixed).chain(decisions).chain(contributions).chain([outside.join(" ")]))?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn json(patients: &[Patient], assessments: &[Assessment]) -> Result<String> {
+    let answers: Vec<Answer<'_>> =
+        patients.iter().zip(assessments).map(|(patient, assessment)| Answer { patient: &patient.further, assessment }).collect();
+    Ok(serde_json::to_string_pretty(&answers)? + "\n")
+}
