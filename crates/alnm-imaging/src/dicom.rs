@@ -30,22 +30,31 @@
 //! ```
 
 mod attributes;
+mod contour;
+mod object;
 mod pixels;
+mod segmentation;
 mod series;
 mod slice;
+mod structure_set;
 mod write;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
 use rayon::prelude::*;
 
 use crate::error::{FileProblem, Result};
 use crate::file::FileFormat;
+use crate::mask::MaskRegion;
 use crate::volume::Image;
 
+pub use segmentation::Segmentation;
 pub use series::{DynamicSeries, Series, SeriesProblem};
+pub use structure_set::{Contour, ContourKind, StructureSet, StructureSetRoi};
 pub use write::{DicomVoxel, Phase, SeriesAttributes, uid_from, write_series};
 
 use slice::Slice;
@@ -97,7 +106,7 @@ impl DicomFolder {
             files.par_iter().map(|file| Slice::read_all(file).map_err(|problem| problem.at(file))).collect::<Result<_>>()?;
         let series = series::group(slices.into_iter().flatten().collect());
         if series.is_empty() {
-            return Err(malformed("no DICOM file with an image here").at(path));
+            return Err(malformed("no DICOM file with an image here; segmentations and structure sets are read as masks").at(path));
         }
         Ok(Self { path: path.to_owned(), series })
     }
@@ -158,6 +167,82 @@ pub fn read_phase(path: impl AsRef<Path>, number: usize) -> Result<Image> {
 /// As [`read_series`].
 pub fn read_phases(path: impl AsRef<Path>) -> Result<DynamicSeries> {
     DicomFolder::scan(path)?.only_series()?.phases()
+}
+
+/// A DICOM file that holds a mask.
+#[derive(Debug, Clone)]
+pub enum MaskFile {
+    /// Regions drawn as contours.
+    StructureSet(StructureSet),
+    /// Regions drawn as voxels.
+    Segmentation(Box<Segmentation>),
+}
+
+impl MaskFile {
+    /// Opens a structure set or segmentation, or the only one below a folder; none when there is none.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the file is damaged, or a folder holds several.
+    pub fn find(path: impl AsRef<Path>) -> Result<Option<Self>> {
+        let path = path.as_ref();
+        let mut files = Vec::new();
+        if path.is_dir() {
+            collect_files(path, &mut files, 0).map_err(|problem| problem.at(path))?;
+        } else {
+            files.push(path.to_owned());
+        }
+        let holds_mask: Vec<bool> = files
+            .par_iter()
+            .map(|file| MaskModality::of(file).map(|modality| modality.is_some()).map_err(|problem| problem.at(file)))
+            .collect::<Result<_>>()?;
+        let masks: Vec<PathBuf> = files.into_iter().zip(holds_mask).filter_map(|(file, is_mask)| is_mask.then_some(file)).collect();
+        match masks.as_slice() {
+            [] => Ok(None),
+            [file] => Self::open(file).map_err(|problem| problem.at(file)),
+            [first, second, ..] => {
+                let what = format!("several masks in one folder, {} and {}; name the file", first.display(), second.display());
+                Err(unsupported(what).at(path))
+            }
+        }
+    }
+
+    fn open(path: &Path) -> Result<Option<Self>, FileProblem> {
+        let file = object::open(path, None)?;
+        Ok(match MaskModality::of_object(&file) {
+            Some(MaskModality::StructureSet) => Some(Self::StructureSet(StructureSet::of(&file, path)?)),
+            Some(MaskModality::Segmentation) => Some(Self::Segmentation(Box::new(Segmentation::of(file, path)?))),
+            None => None,
+        })
+    }
+
+    /// The regions that the file names.
+    pub fn regions(&self) -> Vec<MaskRegion> {
+        match self {
+            Self::StructureSet(file) => file.regions(),
+            Self::Segmentation(file) => file.regions().to_vec(),
+        }
+    }
+}
+
+/// The kinds of DICOM files that hold masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MaskModality {
+    StructureSet,
+    Segmentation,
+}
+
+impl MaskModality {
+    fn of(path: &Path) -> Result<Option<Self>, FileProblem> {
+        object::open(path, Some(tags::PATIENT_NAME)).map(|file| Self::of_object(&file))
+    }
+
+    fn of_object(object: &InMemDicomObject) -> Option<Self> {
+        match attributes::text(object, tags::MODALITY)?.as_str() {
+            "RTSTRUCT" => Some(Self::StructureSet),
+            "SEG" => Some(Self::Segmentation),
+            _ => None,
+        }
+    }
 }
 
 /// All files below a folder that begin as DICOM files do, sorted by name.

@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod geometry;
 pub mod intensity;
+pub mod mask;
 pub mod metaimage;
 pub mod n4;
 pub mod nifti;
@@ -17,6 +18,7 @@ mod volume;
 mod voxel_data;
 
 pub use error::{FileProblem, ImagingError, Result};
-pub use file::{FileFormat, MAX_VOXEL_BYTES, read_image, read_mask, read_mask_channel, write_image, write_mask};
+pub use file::{FileFormat, MAX_VOXEL_BYTES, read_image, write_image, write_mask};
 pub use geometry::{Geometry, GeometryDifference, GeometryField};
+pub use mask::{read_mask, read_mask_channel};
 pub use volume::{Image, LabelMap, PixelType, Volume, Voxel};

@@ -1,10 +1,11 @@
 //! Stored pixels as numbers.
 
 use dicom_dictionary_std::tags;
-use dicom_object::{FileDicomObject, InMemDicomObject};
+use dicom_object::InMemDicomObject;
 use dicom_pixeldata::PixelDecoder;
 
 use super::attributes::{integer, text};
+use super::object::DicomFile;
 use super::slice::first_line;
 use super::{malformed, unsupported};
 use crate::error::FileProblem;
@@ -118,7 +119,7 @@ impl PixelFormat {
 
 /// Writes the pixels of one frame, rescaled, to `voxels`.
 pub(super) fn decode_frame<T: VoxelBytes>(
-    object: &FileDicomObject<InMemDicomObject>,
+    object: &DicomFile,
     frame: u32,
     format: PixelFormat,
     rescale: [f64; 2],

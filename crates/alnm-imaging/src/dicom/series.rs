@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use dicom_object::{FileDicomObject, InMemDicomObject, open_file};
 use rayon::prelude::*;
 
-use super::malformed;
+use super::object::{self, DicomFile};
 use super::pixels::{PixelFormat, decode_frame};
-use super::slice::{Slice, first_line};
+use super::slice::Slice;
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::file::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
@@ -314,7 +313,7 @@ impl Series {
 
 /// Multi-frame files are opened once, classic files when their slice is decoded.
 struct Files {
-    multi_frame: BTreeMap<PathBuf, FileDicomObject<InMemDicomObject>>,
+    multi_frame: BTreeMap<PathBuf, DicomFile>,
 }
 
 impl Files {
@@ -338,8 +337,8 @@ impl Files {
     }
 }
 
-fn read_object(slice: &Slice) -> Result<FileDicomObject<InMemDicomObject>, FileProblem> {
-    open_file(&slice.path).map_err(|error| malformed(first_line(&error)))
+fn read_object(slice: &Slice) -> Result<DicomFile, FileProblem> {
+    object::open(&slice.path, None)
 }
 
 impl Sorted {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::{InMemDicomObject, OpenFileOptions};
+use dicom_object::InMemDicomObject;
 
 use super::attributes::{integer, item, items, number, seconds_of_date, seconds_of_date_time, seconds_of_time, text, vector};
 use super::pixels::PixelFormat;
-use super::{malformed, unsupported};
+use super::{malformed, object, unsupported};
 use crate::error::FileProblem;
 
 /// The most rows or columns of an image.
@@ -58,7 +58,7 @@ pub(super) struct Slice {
 impl Slice {
     /// The planes of a file; none when it holds no image.
     pub(super) fn read_all(path: &Path) -> Result<Vec<Self>, FileProblem> {
-        let object = OpenFileOptions::new().read_until(tags::PIXEL_DATA).open_file(path).map_err(|error| malformed(first_line(&error)))?;
+        let object = object::open(path, Some(tags::PIXEL_DATA))?;
         // Structure sets and the like have no rows.
         if object.get(tags::ROWS).is_none() || object.get(tags::COLUMNS).is_none() {
             return Ok(Vec::new());
@@ -83,11 +83,6 @@ impl Slice {
 
     fn of_frame(path: &Path, frame: usize, sources: &Sources<'_>, series: &Arc<SeriesIdentity>) -> Result<Self, FileProblem> {
         let object = sources.object;
-        let side = |tag: Tag, name: &str| {
-            let value = integer(object, tag).unwrap_or(0);
-            let is_possible = (1..=LARGEST_SIDE).contains(&value);
-            if is_possible { Ok(value as usize) } else { Err(malformed(format!("{name} is {value}"))) }
-        };
         let missing = |name: &'static str| move || malformed(format!("{name} is missing or malformed"));
         let measures = sources.group(tags::PIXEL_MEASURES_SEQUENCE);
         let transformation = sources.group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
@@ -97,8 +92,8 @@ impl Slice {
             frame: frame as u32,
             sop_instance_uid: text(object, tags::SOP_INSTANCE_UID).unwrap_or_default(),
             series: Arc::clone(series),
-            rows: side(tags::ROWS, "Rows")?,
-            columns: side(tags::COLUMNS, "Columns")?,
+            rows: side(object, tags::ROWS, "Rows")?,
+            columns: side(object, tags::COLUMNS, "Columns")?,
             position: vector(sources.group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
                 .ok_or_else(missing("ImagePositionPatient"))?,
             orientation: vector(sources.group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
@@ -118,21 +113,31 @@ impl Slice {
 
     /// Unit vectors along x (a row), along y (a column) and their normal.
     pub(super) fn axes(&self) -> [[f64; 3]; 3] {
-        let [a, b, c, d, e, f] = self.orientation;
-        [[a, b, c], [d, e, f], [b * f - c * e, c * d - a * f, a * e - b * d]]
+        axes_of(self.orientation)
     }
 }
 
+/// Unit vectors along x (a row), along y (a column) and their normal, from direction cosines of rows and columns.
+pub(super) fn axes_of([a, b, c, d, e, f]: [f64; 6]) -> [[f64; 3]; 3] {
+    [[a, b, c], [d, e, f], [b * f - c * e, c * d - a * f, a * e - b * d]]
+}
+
+/// A possible number of rows or columns.
+pub(super) fn side(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<usize, FileProblem> {
+    let value = integer(object, tag).unwrap_or(0);
+    if (1..=LARGEST_SIDE).contains(&value) { Ok(value as usize) } else { Err(malformed(format!("{name} is {value}"))) }
+}
+
 /// Where the attributes of a frame are looked for.
-struct Sources<'a> {
-    frame: Option<&'a InMemDicomObject>,
-    shared: Option<&'a InMemDicomObject>,
-    object: &'a InMemDicomObject,
+pub(super) struct Sources<'a> {
+    pub(super) frame: Option<&'a InMemDicomObject>,
+    pub(super) shared: Option<&'a InMemDicomObject>,
+    pub(super) object: &'a InMemDicomObject,
 }
 
 impl<'a> Sources<'a> {
     /// The item of a functional group: of this frame, else shared by all, else the data set itself, as in classic files.
-    fn group(&self, sequence: Tag) -> &'a InMemDicomObject {
+    pub(super) fn group(&self, sequence: Tag) -> &'a InMemDicomObject {
         let of = |groups: Option<&'a InMemDicomObject>| groups.and_then(|groups| item(groups, sequence));
         of(self.frame).or_else(|| of(self.shared)).unwrap_or(self.object)
     }
