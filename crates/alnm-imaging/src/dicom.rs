@@ -31,8 +31,11 @@
 
 mod attributes;
 mod contour;
+mod dynamic;
+mod jpeg;
 mod object;
 mod pixels;
+mod rle;
 mod segmentation;
 mod series;
 mod slice;
@@ -52,8 +55,9 @@ use crate::file::FileFormat;
 use crate::mask::MaskRegion;
 use crate::volume::Image;
 
+pub use dynamic::DynamicSeries;
 pub use segmentation::Segmentation;
-pub use series::{DynamicSeries, Series, SeriesProblem};
+pub use series::{Series, SeriesProblem};
 pub use structure_set::{Contour, ContourKind, StructureSet, StructureSetRoi};
 pub use write::{DicomVoxel, Phase, SeriesAttributes, uid_from, write_series};
 
@@ -141,6 +145,25 @@ impl DicomFolder {
             }
         }
     }
+
+    /// A dynamic series that was stored as a series for each phase: all series of the folder, in order of their acquisition
+    /// times, or of their numbers where no times are stated.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when a series has several phases, or two of them differ in study, frame of reference or
+    /// grid or began at the same time; and as [`Series::image`].
+    pub fn series_as_phases(&self) -> Result<DynamicSeries> {
+        DynamicSeries::of_series(&self.series).map_err(|problem| problem.at(&self.path))
+    }
+}
+
+/// Reads an image whose slices all lie in one file, from its bytes.
+///
+/// # Errors
+/// [`FileProblem`] when the bytes are no DICOM file, or one without an image that is a volume by itself.
+pub fn decode(bytes: &[u8]) -> Result<Image, FileProblem> {
+    let object = object::parse_bytes(bytes, None)?;
+    Ok(Series::image_of(object, bytes.len() as u64)?)
 }
 
 /// Reads the image of a folder that holds one series of one phase, or of a single file.

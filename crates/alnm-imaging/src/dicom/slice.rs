@@ -53,32 +53,41 @@ pub(super) struct Slice {
     pub(super) slope: f64,
     pub(super) intercept: f64,
     pub(super) format: PixelFormat,
+    /// Bytes of the file, shared out among its frames.
+    pub(super) stored_bytes: u64,
 }
 
 impl Slice {
     /// The planes of a file; none when it holds no image.
     pub(super) fn read_all(path: &Path) -> Result<Vec<Self>, FileProblem> {
         let object = object::open(path, Some(tags::PIXEL_DATA))?;
+        Self::of_object(&object, path, std::fs::metadata(path)?.len())
+    }
+
+    /// The planes of an object that takes up `bytes`; none when it holds no image.
+    pub(super) fn of_object(object: &InMemDicomObject, path: &Path, bytes: u64) -> Result<Vec<Self>, FileProblem> {
         // Structure sets and the like have no rows.
         if object.get(tags::ROWS).is_none() || object.get(tags::COLUMNS).is_none() {
             return Ok(Vec::new());
         }
         // Files whose frames are labels are read as masks, not as images.
-        if text(&object, tags::MODALITY).as_deref() == Some("SEG") {
+        if text(object, tags::MODALITY).as_deref() == Some("SEG") {
             return Ok(Vec::new());
         }
-        let frames = items(&object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
-        let count = integer(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+        let frames = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        let count = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
         if frames.is_empty() && count > 1 {
             return Err(unsupported(format!("{count} frames without functional groups, so that their places are unknown")));
         }
         if !frames.is_empty() && frames.len() as i64 != count {
             return Err(malformed(format!("{count} frames, but functional groups for {}", frames.len())));
         }
-        let series = Arc::new(SeriesIdentity::of(&object)?);
-        let shared = item(&object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
-        let sources = |frame: usize| Sources { frame: frames.get(frame), shared, object: &object };
-        (0..count.max(1) as usize).map(|frame| Self::of_frame(path, frame, &sources(frame), &series)).collect()
+        let series = Arc::new(SeriesIdentity::of(object)?);
+        let shared = item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+        let sources = |frame: usize| Sources { frame: frames.get(frame), shared, object };
+        let count = count.max(1) as usize;
+        let bytes = bytes / count as u64;
+        (0..count).map(|frame| Ok(Self { stored_bytes: bytes, ..Self::of_frame(path, frame, &sources(frame), &series)? })).collect()
     }
 
     fn of_frame(path: &Path, frame: usize, sources: &Sources<'_>, series: &Arc<SeriesIdentity>) -> Result<Self, FileProblem> {
@@ -108,6 +117,7 @@ impl Slice {
             slope: number(transformation, tags::RESCALE_SLOPE).filter(|slope| *slope != 0.0).unwrap_or(1.0),
             intercept: number(transformation, tags::RESCALE_INTERCEPT).unwrap_or(0.0),
             format: PixelFormat::of(object)?,
+            stored_bytes: 0,
         })
     }
 
