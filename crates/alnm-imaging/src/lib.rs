@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod data_files;
 pub mod dce;
 pub mod dicom;
 mod error;
