@@ -208,6 +208,30 @@ impl MaskFile {
     /// [`crate::ImagingError::File`] when the file is damaged, or a folder holds several.
     pub fn find(path: impl AsRef<Path>) -> Result<Option<Self>> {
         let path = path.as_ref();
+        match Self::paths(path)?.as_slice() {
+            [] => Ok(None),
+            [file] => Self::open(file).map_err(|problem| problem.at(file)),
+            [first, second, ..] => {
+                let what = format!("several masks in one folder, {} and {}; name the file", first.display(), second.display());
+                Err(unsupported(what).at(path))
+            }
+        }
+    }
+
+    /// All structure sets and segmentations below a folder, with their paths.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when a file is damaged.
+    pub fn find_all(path: impl AsRef<Path>) -> Result<Vec<(PathBuf, Self)>> {
+        let open = |file: PathBuf| {
+            let opened = Self::open(&file).map_err(|problem| problem.at(&file));
+            opened.map(|mask| mask.map(|mask| (file, mask))).transpose()
+        };
+        Self::paths(path.as_ref())?.into_iter().filter_map(open).collect()
+    }
+
+    /// The files that hold masks: the path itself, or those below it.
+    fn paths(path: &Path) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         if path.is_dir() {
             collect_files(path, &mut files, 0).map_err(|problem| problem.at(path))?;
@@ -218,15 +242,7 @@ impl MaskFile {
             .par_iter()
             .map(|file| MaskModality::of(file).map(|modality| modality.is_some()).map_err(|problem| problem.at(file)))
             .collect::<Result<_>>()?;
-        let masks: Vec<PathBuf> = files.into_iter().zip(holds_mask).filter_map(|(file, is_mask)| is_mask.then_some(file)).collect();
-        match masks.as_slice() {
-            [] => Ok(None),
-            [file] => Self::open(file).map_err(|problem| problem.at(file)),
-            [first, second, ..] => {
-                let what = format!("several masks in one folder, {} and {}; name the file", first.display(), second.display());
-                Err(unsupported(what).at(path))
-            }
-        }
+        Ok(files.into_iter().zip(holds_mask).filter_map(|(file, is_mask)| is_mask.then_some(file)).collect())
     }
 
     fn open(path: &Path) -> Result<Option<Self>, FileProblem> {

@@ -50,6 +50,22 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<Image> {
     read_voxels(path.as_ref(), None)
 }
 
+/// The format of a file, told from its content.
+///
+/// # Errors
+/// [`crate::ImagingError::File`] when the file cannot be read or belongs to none of the formats.
+pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
+    let path = path.as_ref();
+    let format = Content::of(path).and_then(|content| match content {
+        Content::Dicom => Ok(FileFormat::Dicom),
+        Content::Nrrd => Ok(FileFormat::Nrrd),
+        Content::Nifti => Ok(FileFormat::Nifti),
+        Content::MetaImage => Ok(FileFormat::MetaImage),
+        Content::Unknown(first_bytes) => Err(FileProblem::UnknownFormat { first_bytes }),
+    });
+    format.map_err(|problem| problem.at(path))
+}
+
 /// Writes an image in the format that the name's suffix names: `.nrrd`, `.nhdr`, `.nii`, `.nii.gz`,
 /// `.hdr`, `.img`, `.mha` or `.mhd`.
 ///

@@ -19,7 +19,7 @@ mod volume;
 mod voxel_data;
 
 pub use error::{FileProblem, ImagingError, Result};
-pub use file::{FileFormat, MAX_VOXEL_BYTES, read_image, write_image, write_mask};
+pub use file::{FileFormat, MAX_VOXEL_BYTES, file_format, read_image, write_image, write_mask};
 pub use geometry::{Geometry, GeometryDifference, GeometryField};
 pub use mask::{read_mask, read_mask_channel};
 pub use volume::{Image, LabelMap, PixelType, Volume, Voxel};

@@ -1,12 +1,12 @@
-//! Writes the files from which the fuzz targets start: `cargo run --bin seed_corpus`, in this folder.
+//! Writes the files from which the fuzz targets start: `cargo run --release --example seed_corpus` in the folder above.
 
 #![allow(clippy::unwrap_used, reason = "a program that is run by hand")]
 
 #[allow(dead_code, reason = "the tests use all of it")]
-#[path = "../crates/alnm-imaging/tests/dicom/builder.rs"]
+#[path = "../../crates/alnm-imaging/tests/dicom/builder.rs"]
 mod builder;
 #[allow(dead_code, reason = "the tests use all of it")]
-#[path = "../crates/alnm-imaging/tests/dicom/codec.rs"]
+#[path = "../../crates/alnm-imaging/tests/dicom/codec.rs"]
 mod codec;
 
 use std::path::{Path, PathBuf};
