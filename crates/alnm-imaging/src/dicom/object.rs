@@ -129,6 +129,7 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
             match header.length {
                 Some(length) => {
                     self.check_length(header.tag, length)?;
+                    check_whole(header.tag, length, number_bytes(header.vr))?;
                     let end = self.position + length;
                     if header.vr == VR::SQ { self.items(Some(end), false, depth)? } else { self.skip(length)? }
                 }
@@ -140,13 +141,22 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
 
     /// Items of a sequence, or fragments of pixel data.
     fn items(&mut self, stop: Option<u64>, fragments: bool, depth: usize) -> Result<(), FileProblem> {
+        const OFFSET_BYTES: u64 = 4;
+        // The first fragment is a table of offsets.
+        let mut unit = OFFSET_BYTES;
         while stop.is_none_or(|stop| self.position < stop) {
             let Some(header) = self.header()? else { return Ok(()) };
             match (header.tag, header.length) {
                 (ITEM, Some(length)) => {
                     self.check_length(header.tag, length)?;
                     let end = self.position + length;
-                    if fragments { self.skip(length)? } else { self.elements(Some(end), None, depth + 1)? }
+                    if fragments {
+                        check_whole(header.tag, length, unit)?;
+                        unit = 1;
+                        self.skip(length)?;
+                    } else {
+                        self.elements(Some(end), None, depth + 1)?;
+                    }
                 }
                 (ITEM, None) if !fragments => self.elements(None, None, depth + 1)?,
                 (ITEM_END, _) => {}
@@ -215,5 +225,24 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
         self.position += length;
         self.source.seek_relative(i64::try_from(length).map_err(|_| malformed("an element longer than any file"))?)?;
         Ok(())
+    }
+}
+
+/// Bytes of one number of a value representation, 1 for texts and bytes.
+fn number_bytes(vr: VR) -> u64 {
+    match vr {
+        VR::US | VR::SS | VR::OW => 2,
+        VR::UL | VR::SL | VR::OL | VR::FL | VR::OF | VR::AT => 4,
+        VR::UV | VR::SV | VR::OV | VR::FD | VR::OD => 8,
+        _ => 1,
+    }
+}
+
+/// Refuses a length that holds no whole number of numbers: the parser reads the whole ones and loses its place.
+fn check_whole(tag: Tag, length: u64, unit: u64) -> Result<(), FileProblem> {
+    if length.is_multiple_of(unit) {
+        Ok(())
+    } else {
+        Err(malformed(format!("the element {tag} has {length} bytes, which are no whole numbers of {unit}")))
     }
 }

@@ -85,6 +85,18 @@ fn lengths_beyond_the_file_are_refused_before_anything_is_allocated() {
 }
 
 #[test]
+fn lengths_that_hold_no_whole_numbers_are_refused() {
+    // Found by fuzzing: the parser read the whole numbers, lost its place and took pixels for lengths.
+    let (_, bytes) = corpus().swap_remove(1);
+    let mark = [0x28, 0x00, 0x03, 0x01, b'U', b'S', 2, 0];
+    let at = bytes.windows(8).position(|window| window == mark).unwrap() + 6;
+    let mut lie = bytes;
+    lie[at] = 35;
+    let error = decode(&lie).unwrap_err().to_string();
+    assert!(error.contains("35 bytes, which are no whole numbers of 2"), "{error}");
+}
+
+#[test]
 fn sequences_nested_without_end_are_refused() {
     let mut inner = dataset(vec![short(tags::ROWS, 1)]);
     for _ in 0..200 {

@@ -118,7 +118,7 @@ fn compressed_frames_of_another_size_are_refused() {
 fn jpeg_2000() {
     // A ramp 16 x 8 of 16 bits, value 300 y + 17 x, coded by tests/data/make_jpeg2000.py.
     let codestreams: [(&str, &[u8]); 2] =
-        [(uids::JPEG2000_LOSSLESS, include_bytes!("../data/ramp.j2k")), (uids::HTJ2K_LOSSLESS, include_bytes!("../data/ramp.jph.j2c"))];
+        [(uids::JPEG2000_LOSSLESS, include_bytes!("../data/ramp.j2k")), (uids::HTJ2K_LOSSLESS, include_bytes!("../data/ramp.jhc"))];
     for (syntax, codestream) in codestreams {
         let mut elements = classic(&oblique([16, 8, 1]), 0, 16);
         elements.push(fragments(vec![codestream.to_vec()]));
