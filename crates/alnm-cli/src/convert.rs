@@ -1,29 +1,196 @@
 //! `alnm convert`: from one format to another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::read_phase;
-use alnm_imaging::{read_image, write_image};
+use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, SeriesAttributes, write_series};
+use alnm_imaging::mask::{MaskReader, RegionChoice};
+use alnm_imaging::{FileFormat, Geometry, Image, Volume, file_format, read_image, write_image, write_mask};
+use anyhow::{Context, bail, ensure};
 
-/// Write an image or a DICOM series in another format; the type of the voxels is kept.
+/// Write an image, a DICOM series or a mask in another format; the type of the voxels is kept.
+///
+/// The format of the output is told from its suffix; a name without one is a folder for a DICOM series. Masks are asked for
+/// by --roi, --roi-number or --like, or by a structure set or segmentation as input.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: alnm convert dce-folder phase4.nii.gz --phase 4")]
+#[command(after_help = "Examples:\n  alnm convert dce-folder phase4.nii.gz --phase 4\n  \
+alnm convert dce-folder phases.nii.gz --all-phases\n  \
+alnm convert structures.dcm gtv.nrrd --roi GTV-1 --like ct-folder\n  \
+alnm convert image.nrrd dicom-folder\n\n\
+Exit codes: 0 done, 1 a file cannot be read or written, or exists, 2 the command line is wrong")]
 pub(crate) struct Convert {
-    /// Image file or DICOM folder.
+    /// Image file, DICOM mask (RTSTRUCT, SEG) or DICOM folder.
     input: PathBuf,
-    /// File to write: .nii, .nii.gz, .hdr, .nrrd, .nhdr, .mha or .mhd.
+    /// File to write (.nii, .nii.gz, .hdr, .nrrd, .nhdr, .mha or .mhd), or folder for a DICOM series.
     output: PathBuf,
     /// Phase of a dynamic DICOM series, from 1.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "all_phases")]
     phase: Option<usize>,
+    /// Write every phase: into one DICOM series, or into a file each, numbered from 1 before the suffix.
+    #[arg(long)]
+    all_phases: bool,
+    /// Take the series of the folder as the phases of one dynamic series, in order of time.
+    #[arg(long, conflicts_with = "series")]
+    series_as_phases: bool,
+    /// SeriesInstanceUID, where a folder holds several.
+    #[arg(long, value_name = "UID")]
+    series: Option<String>,
+    /// Region of a mask by name.
+    #[arg(long, value_name = "NAME", conflicts_with = "roi_number")]
+    roi: Option<String>,
+    /// Region of a mask by number: ROI number, segment number, or label.
+    #[arg(long, value_name = "N")]
+    roi_number: Option<u32>,
+    /// Image on whose grid a mask is drawn.
+    #[arg(long, value_name = "IMAGE")]
+    like: Option<PathBuf>,
+    /// Overwrite what exists.
+    #[arg(long)]
+    force: bool,
 }
 
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let image = match self.phase {
-            Some(number) => read_phase(&self.input, number)?,
-            None => read_image(&self.input)?,
-        };
+        if self.is_mask()? {
+            let mask = self.read_mask()?;
+            self.check_free(&self.output)?;
+            return Ok(write_mask(&self.output, &mask)?);
+        }
+        if self.all_phases || self.series_as_phases {
+            let phases = self.read_phases()?;
+            return self.write_phases(phases);
+        }
+        let image = self.read_image()?;
+        self.check_free(&self.output)?;
+        if is_folder(&self.output) {
+            return self.write_dicom(DynamicSeries { images: vec![image], times: vec![0.0] });
+        }
         Ok(write_image(&self.output, &image)?)
     }
+
+    /// Whether a mask is converted: asked for, or the only thing that the input file is.
+    fn is_mask(&self) -> anyhow::Result<bool> {
+        if self.roi.is_some() || self.roi_number.is_some() || self.like.is_some() {
+            return Ok(true);
+        }
+        let is_dicom_file = !self.input.is_dir() && file_format(&self.input)? == FileFormat::Dicom;
+        Ok(is_dicom_file && MaskFile::find(&self.input)?.is_some())
+    }
+
+    fn read_mask(&self) -> anyhow::Result<Volume<u32>> {
+        let like = self.like.as_deref().map(Reference::read).transpose()?;
+        let mut reader = MaskReader::new();
+        let choice = self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from));
+        if let Some(choice) = choice {
+            reader = reader.region(choice);
+        }
+        if let Some(like) = &like {
+            reader = reader.grid(&like.grid);
+            if let Some(uid) = &like.frame_of_reference {
+                reader = reader.frame_of_reference(uid);
+            }
+        }
+        Ok(reader.read(&self.input)?)
+    }
+
+    fn read_image(&self) -> anyhow::Result<Image> {
+        if !self.input.is_dir() {
+            ensure!(
+                self.series.is_none() && self.phase.is_none_or(|phase| phase == 1),
+                "--series and --phase need a DICOM folder as input"
+            );
+            return Ok(read_image(&self.input)?);
+        }
+        let folder = DicomFolder::scan(&self.input)?;
+        let series = match &self.series {
+            Some(uid) => folder.series_with_uid(uid)?,
+            None => folder.only_series()?,
+        };
+        Ok(match self.phase {
+            Some(number) => series.phase(number)?,
+            None => series.image()?,
+        })
+    }
+
+    fn read_phases(&self) -> anyhow::Result<DynamicSeries> {
+        let folder = DicomFolder::scan(&self.input)?;
+        Ok(match &self.series {
+            _ if self.series_as_phases => folder.series_as_phases()?,
+            Some(uid) => folder.series_with_uid(uid)?.phases()?,
+            None => folder.only_series()?.phases()?,
+        })
+    }
+
+    fn write_phases(&self, mut phases: DynamicSeries) -> anyhow::Result<()> {
+        if let Some(number) = self.phase {
+            let count = phases.images.len();
+            ensure!((1..=count).contains(&number), "phase {number} asked for; there are phases 1 to {count}");
+            let image = phases.images.swap_remove(number - 1);
+            self.check_free(&self.output)?;
+            return Ok(write_image(&self.output, &image)?);
+        }
+        if is_folder(&self.output) {
+            self.check_free(&self.output)?;
+            return self.write_dicom(phases);
+        }
+        let paths: Vec<PathBuf> = (1..=phases.images.len()).map(|number| numbered(&self.output, number)).collect();
+        paths.iter().try_for_each(|path| self.check_free(path))?;
+        for (path, image) in paths.iter().zip(&phases.images) {
+            write_image(path, image)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to overwrite a file, or to mix files into a folder, unless told to.
+    fn check_free(&self, path: &Path) -> anyhow::Result<()> {
+        let is_taken = if path.is_dir() { path.read_dir()?.next().is_some() } else { path.exists() };
+        ensure!(!is_taken || self.force, "{} exists; --force overwrites it", path.display());
+        Ok(())
+    }
+
+    fn write_dicom(&self, series: DynamicSeries) -> anyhow::Result<()> {
+        let name = self.output.file_name().context("the output names no folder")?.to_string_lossy();
+        let attributes = SeriesAttributes::new(&name, &name);
+        let times: Vec<f64> = series.times.iter().zip(0..).map(|(time, i)| if time.is_nan() { f64::from(i) } else { *time }).collect();
+        match &series.images[0] {
+            Image::U8(_) => write_typed::<u8>(&self.output, series, &times, &attributes),
+            Image::U16(_) => write_typed::<u16>(&self.output, series, &times, &attributes),
+            Image::I16(_) => write_typed::<i16>(&self.output, series, &times, &attributes),
+            image => bail!("voxels of type {:?} cannot be written as DICOM; U8, U16 and I16 can", image.pixel_type()),
+        }
+    }
+}
+
+/// The grid on which a mask is drawn.
+struct Reference {
+    grid: Geometry,
+    frame_of_reference: Option<String>,
+}
+
+impl Reference {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        if path.is_dir() {
+            let folder = DicomFolder::scan(path)?;
+            let series = folder.only_series()?;
+            return Ok(Self { grid: series.geometry()?.clone(), frame_of_reference: series.frame_of_reference.clone() });
+        }
+        Ok(Self { grid: read_image(path)?.geometry().clone(), frame_of_reference: None })
+    }
+}
+
+fn write_typed<T: DicomVoxel>(folder: &Path, series: DynamicSeries, times: &[f64], attributes: &SeriesAttributes) -> anyhow::Result<()> {
+    let phases: Vec<Phase<T>> = series.images.iter().zip(times).map(|(image, &time)| Phase { volume: image.cast(), time }).collect();
+    Ok(write_series(folder, &phases, attributes)?)
+}
+
+/// A name without a suffix is that of a folder.
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.extension().is_none()
+}
+
+/// The name with a number before its suffix, `.nii.gz` being one.
+fn numbered(path: &Path, number: usize) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = name.strip_suffix(".gz").unwrap_or(&name);
+    let at = stem.rfind('.').unwrap_or(name.len());
+    path.with_file_name(format!("{}-{number}{}", &name[..at], &name[at..]))
 }

@@ -30,22 +30,35 @@
 //! ```
 
 mod attributes;
+mod contour;
+mod dynamic;
+mod jpeg;
+mod object;
 mod pixels;
+mod rle;
+mod segmentation;
 mod series;
 mod slice;
+mod structure_set;
 mod write;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
 use rayon::prelude::*;
 
 use crate::error::{FileProblem, Result};
 use crate::file::FileFormat;
+use crate::mask::MaskRegion;
 use crate::volume::Image;
 
-pub use series::{DynamicSeries, Series, SeriesProblem};
+pub use dynamic::DynamicSeries;
+pub use segmentation::Segmentation;
+pub use series::{Series, SeriesProblem};
+pub use structure_set::{Contour, ContourKind, StructureSet, StructureSetRoi};
 pub use write::{DicomVoxel, Phase, SeriesAttributes, uid_from, write_series};
 
 use slice::Slice;
@@ -97,7 +110,7 @@ impl DicomFolder {
             files.par_iter().map(|file| Slice::read_all(file).map_err(|problem| problem.at(file))).collect::<Result<_>>()?;
         let series = series::group(slices.into_iter().flatten().collect());
         if series.is_empty() {
-            return Err(malformed("no DICOM file with an image here").at(path));
+            return Err(malformed("no DICOM file with an image here; segmentations and structure sets are read as masks").at(path));
         }
         Ok(Self { path: path.to_owned(), series })
     }
@@ -132,6 +145,25 @@ impl DicomFolder {
             }
         }
     }
+
+    /// A dynamic series that was stored as a series for each phase: all series of the folder, in order of their acquisition
+    /// times, or of their numbers where no times are stated.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when a series has several phases, or two of them differ in study, frame of reference or
+    /// grid or began at the same time; and as [`Series::image`].
+    pub fn series_as_phases(&self) -> Result<DynamicSeries> {
+        DynamicSeries::of_series(&self.series).map_err(|problem| problem.at(&self.path))
+    }
+}
+
+/// Reads an image whose slices all lie in one file, from its bytes.
+///
+/// # Errors
+/// [`FileProblem`] when the bytes are no DICOM file, or one without an image that is a volume by itself.
+pub fn decode(bytes: &[u8]) -> Result<Image, FileProblem> {
+    let object = object::parse_bytes(bytes, None)?;
+    Ok(Series::image_of(object, bytes.len() as u64)?)
 }
 
 /// Reads the image of a folder that holds one series of one phase, or of a single file.
@@ -158,6 +190,98 @@ pub fn read_phase(path: impl AsRef<Path>, number: usize) -> Result<Image> {
 /// As [`read_series`].
 pub fn read_phases(path: impl AsRef<Path>) -> Result<DynamicSeries> {
     DicomFolder::scan(path)?.only_series()?.phases()
+}
+
+/// A DICOM file that holds a mask.
+#[derive(Debug, Clone)]
+pub enum MaskFile {
+    /// Regions drawn as contours.
+    StructureSet(StructureSet),
+    /// Regions drawn as voxels.
+    Segmentation(Box<Segmentation>),
+}
+
+impl MaskFile {
+    /// Opens a structure set or segmentation, or the only one below a folder; none when there is none.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the file is damaged, or a folder holds several.
+    pub fn find(path: impl AsRef<Path>) -> Result<Option<Self>> {
+        let path = path.as_ref();
+        match Self::paths(path)?.as_slice() {
+            [] => Ok(None),
+            [file] => Self::open(file).map_err(|problem| problem.at(file)),
+            [first, second, ..] => {
+                let what = format!("several masks in one folder, {} and {}; name the file", first.display(), second.display());
+                Err(unsupported(what).at(path))
+            }
+        }
+    }
+
+    /// All structure sets and segmentations below a folder, with their paths.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when a file is damaged.
+    pub fn find_all(path: impl AsRef<Path>) -> Result<Vec<(PathBuf, Self)>> {
+        let open = |file: PathBuf| {
+            let opened = Self::open(&file).map_err(|problem| problem.at(&file));
+            opened.map(|mask| mask.map(|mask| (file, mask))).transpose()
+        };
+        Self::paths(path.as_ref())?.into_iter().filter_map(open).collect()
+    }
+
+    /// The files that hold masks: the path itself, or those below it.
+    fn paths(path: &Path) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        if path.is_dir() {
+            collect_files(path, &mut files, 0).map_err(|problem| problem.at(path))?;
+        } else {
+            files.push(path.to_owned());
+        }
+        let holds_mask: Vec<bool> = files
+            .par_iter()
+            .map(|file| MaskModality::of(file).map(|modality| modality.is_some()).map_err(|problem| problem.at(file)))
+            .collect::<Result<_>>()?;
+        Ok(files.into_iter().zip(holds_mask).filter_map(|(file, is_mask)| is_mask.then_some(file)).collect())
+    }
+
+    fn open(path: &Path) -> Result<Option<Self>, FileProblem> {
+        let file = object::open(path, None)?;
+        Ok(match MaskModality::of_object(&file) {
+            Some(MaskModality::StructureSet) => Some(Self::StructureSet(StructureSet::of(&file, path)?)),
+            Some(MaskModality::Segmentation) => Some(Self::Segmentation(Box::new(Segmentation::of(file, path)?))),
+            None => None,
+        })
+    }
+
+    /// The regions that the file names.
+    pub fn regions(&self) -> Vec<MaskRegion> {
+        match self {
+            Self::StructureSet(file) => file.regions(),
+            Self::Segmentation(file) => file.regions().to_vec(),
+        }
+    }
+}
+
+/// The kinds of DICOM files that hold masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MaskModality {
+    StructureSet,
+    Segmentation,
+}
+
+impl MaskModality {
+    fn of(path: &Path) -> Result<Option<Self>, FileProblem> {
+        object::open(path, Some(tags::PATIENT_NAME)).map(|file| Self::of_object(&file))
+    }
+
+    fn of_object(object: &InMemDicomObject) -> Option<Self> {
+        match attributes::text(object, tags::MODALITY)?.as_str() {
+            "RTSTRUCT" => Some(Self::StructureSet),
+            "SEG" => Some(Self::Segmentation),
+            _ => None,
+        }
+    }
 }
 
 /// All files below a folder that begin as DICOM files do, sorted by name.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::dicom::SeriesProblem;
 use crate::file::FileFormat;
 use crate::geometry::GeometryDifference;
+use crate::mask::MaskProblem;
 
 /// The result of an operation on images.
 pub type Result<T, E = ImagingError> = std::result::Result<T, E>;
@@ -135,6 +136,9 @@ pub enum FileProblem {
     /// The slices of a DICOM series form no volume, or not the one asked for.
     #[error(transparent)]
     Series(Box<SeriesProblem>),
+    /// The regions of a mask file form no mask on the grid, or not the one asked for.
+    #[error(transparent)]
+    Mask(Box<MaskProblem>),
     /// The grid in the header is impossible.
     #[error(transparent)]
     Geometry(Box<ImagingError>),

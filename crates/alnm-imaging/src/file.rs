@@ -1,13 +1,13 @@
-//! Reading and writing images and masks, whatever their format.
+//! Reading and writing images, whatever their format, and writing masks.
 
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::error::{FileProblem, ImagingError, Result};
-use crate::volume::{Image, LabelMap, Volume, Voxel};
-use crate::{dicom, metaimage, nifti, nrrd, with_volume};
+use crate::error::{FileProblem, Result};
+use crate::volume::{Image, LabelMap, Voxel};
+use crate::{dicom, metaimage, nifti, nrrd};
 
 /// The most bytes of voxels that are read from one file: 16 GiB. Readers allocate as the data arrive, so that a header
 /// that announces more than the file holds costs no memory.
@@ -45,25 +45,25 @@ impl fmt::Display for FileFormat {
 /// dynamic series, choose a phase with [`crate::dicom::read_phase`].
 ///
 /// # Errors
-/// [`ImagingError::File`] with the path and what is wrong there.
+/// [`crate::ImagingError::File`] with the path and what is wrong there.
 pub fn read_image(path: impl AsRef<Path>) -> Result<Image> {
-    read(path.as_ref(), None)
+    read_voxels(path.as_ref(), None)
 }
 
-/// Reads a mask: an image whose voxels are the whole numbers from 0 to 2³² − 1, 0 for none.
+/// The format of a file, told from its content.
 ///
 /// # Errors
-/// [`ImagingError::File`] as [`read_image`]; [`ImagingError::InvalidVoxel`] when a voxel is no label.
-pub fn read_mask(path: impl AsRef<Path>) -> Result<LabelMap> {
-    labels(&read(path.as_ref(), None)?)
-}
-
-/// Reads one component, counted from 0, of a mask whose voxels have several: segmentations that overlap are stored so.
-///
-/// # Errors
-/// As [`read_mask`], and when the file has fewer components.
-pub fn read_mask_channel(path: impl AsRef<Path>, channel: usize) -> Result<LabelMap> {
-    labels(&read(path.as_ref(), Some(channel))?)
+/// [`crate::ImagingError::File`] when the file cannot be read or belongs to none of the formats.
+pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
+    let path = path.as_ref();
+    let format = Content::of(path).and_then(|content| match content {
+        Content::Dicom => Ok(FileFormat::Dicom),
+        Content::Nrrd => Ok(FileFormat::Nrrd),
+        Content::Nifti => Ok(FileFormat::Nifti),
+        Content::MetaImage => Ok(FileFormat::MetaImage),
+        Content::Unknown(first_bytes) => Err(FileProblem::UnknownFormat { first_bytes }),
+    });
+    format.map_err(|problem| problem.at(path))
 }
 
 /// Writes an image in the format that the name's suffix names: `.nrrd`, `.nhdr`, `.nii`, `.nii.gz`,
@@ -72,7 +72,7 @@ pub fn read_mask_channel(path: impl AsRef<Path>, channel: usize) -> Result<Label
 /// The pixel type is kept. NRRD, MetaImage and `.nii.gz` are compressed. NIfTI stores the geometry in single precision.
 ///
 /// # Errors
-/// [`ImagingError::File`] when the suffix is unknown or the file cannot be written.
+/// [`crate::ImagingError::File`] when the suffix is unknown or the file cannot be written.
 pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<()> {
     let path = path.as_ref();
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -102,43 +102,48 @@ pub fn write_mask(path: impl AsRef<Path>, mask: &LabelMap) -> Result<()> {
     write_image(path, &image)
 }
 
-fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
-    read_by_content(path, channel).map_err(|problem| problem.at(path))
+/// What a path holds, by its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A DICOM file, or a folder.
+    Dicom,
+    Nrrd,
+    Nifti,
+    MetaImage,
+    /// Neither, with the first bytes.
+    Unknown(Vec<u8>),
 }
 
-fn read_by_content(path: &Path, channel: Option<usize>) -> Result<Image, FileProblem> {
-    if path.is_dir() {
-        return Ok(dicom::read_series(path)?);
-    }
-    let mut start = Vec::new();
-    File::open(path)?.take(nifti::HEADER_START as u64).read_to_end(&mut start)?;
-    if nrrd::is_nrrd(&start) {
-        nrrd::read(path, channel)
-    } else if nifti::is_nifti(path, &start)? {
-        nifti::read(path, channel)
-    } else if metaimage::is_metaimage(&start) {
-        metaimage::read(path, channel)
-    } else if dicom::is_dicom(&start) {
-        Ok(dicom::read_series(path)?)
-    } else {
-        start.truncate(16);
-        Err(FileProblem::UnknownFormat { first_bytes: start })
+impl Content {
+    pub(crate) fn of(path: &Path) -> Result<Self, FileProblem> {
+        if path.is_dir() {
+            return Ok(Self::Dicom);
+        }
+        let mut start = Vec::new();
+        File::open(path)?.take(nifti::HEADER_START as u64).read_to_end(&mut start)?;
+        Ok(if nrrd::is_nrrd(&start) {
+            Self::Nrrd
+        } else if nifti::is_nifti(path, &start)? {
+            Self::Nifti
+        } else if metaimage::is_metaimage(&start) {
+            Self::MetaImage
+        } else if dicom::is_dicom(&start) {
+            Self::Dicom
+        } else {
+            start.truncate(16);
+            Self::Unknown(start)
+        })
     }
 }
 
-fn labels(image: &Image) -> Result<LabelMap> {
-    with_volume!(image, volume => label_map(volume))
-}
-
-fn label_map<T: Voxel>(volume: &Volume<T>) -> Result<LabelMap> {
-    let is_label = |value: f64| value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0;
-    if let Some(position) = volume.as_slice().iter().position(|voxel| !is_label(voxel.to_f64())) {
-        return Err(ImagingError::InvalidVoxel {
-            operation: "reading a mask",
-            index: volume.geometry().index_of(position),
-            value: volume.as_slice()[position].to_f64(),
-            requirement: "the voxels of a mask are whole numbers from 0 to 4294967295",
-        });
-    }
-    Ok(volume.cast())
+/// Reads an image, with the component `channel` where its voxels have several.
+pub(crate) fn read_voxels(path: &Path, channel: Option<usize>) -> Result<Image> {
+    let read = || match Content::of(path)? {
+        Content::Nrrd => nrrd::read(path, channel),
+        Content::Nifti => nifti::read(path, channel),
+        Content::MetaImage => metaimage::read(path, channel),
+        Content::Dicom => Ok(dicom::read_series(path)?),
+        Content::Unknown(first_bytes) => Err(FileProblem::UnknownFormat { first_bytes }),
+    };
+    read().map_err(|problem: FileProblem| problem.at(path))
 }

@@ -93,6 +93,86 @@ pub fn percentile_range<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>, low:
     Ok(volume.map(|voxel| ((voxel.to_f64() - bottom) / (top - bottom)).clamp(0.0, 1.0) as f32))
 }
 
+/// A percentile (0 to 100) of a volume or of a region of it, interpolated linearly between order statistics.
+///
+/// # Errors
+/// As [`values`]; [`ImagingError::InvalidParameter`] when the percentile is out of range.
+pub fn percentile<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>, percentile: f64) -> Result<f64> {
+    if !(0.0..=100.0).contains(&percentile) {
+        return Err(ImagingError::InvalidParameter {
+            operation: "percentile",
+            parameter: "percentile",
+            value: percentile.to_string(),
+            requirement: "it lies from 0 to 100",
+        });
+    }
+    let mut ordered = values(volume, roi)?;
+    ordered.sort_by(f64::total_cmp);
+    Ok(percentile_of(&ordered, percentile))
+}
+
+/// The volume over the mean of a reference tissue, which becomes `target`: I · target / mean. Where signals of one tissue
+/// (fat, muscle) should be alike in all patients, this takes out the gain of the receiver.
+///
+/// # Errors
+/// As [`values`] for the tissue; [`ImagingError::InvalidParameter`] when its mean or the target is not above 0.
+///
+/// ```
+/// use alnm_imaging::intensity::{Roi, reference_tissue};
+/// use alnm_imaging::{Geometry, Volume};
+/// let image = Volume::new(ndarray::array![[[200_i16, 100, 50]]], Geometry::axis_aligned([3, 1, 1], [1.0; 3])?)?;
+/// let fat = image.map(|&voxel| u32::from(voxel == 200));
+/// assert_eq!(reference_tissue(&image, Roi { mask: &fat, label: 1 }, 1000.0)?.as_slice(), [1000.0, 500.0, 250.0]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
+pub fn reference_tissue<T: Voxel>(volume: &Volume<T>, tissue: Roi<'_>, target: f64) -> Result<Volume<f32>> {
+    let mean = statistics(volume, Some(tissue))?.mean;
+    for (parameter, value) in [("mean of the tissue", mean), ("target", target)] {
+        if !(value.is_finite() && value > 0.0) {
+            return Err(ImagingError::InvalidParameter {
+                operation: "reference tissue",
+                parameter,
+                value: value.to_string(),
+                requirement: "it must be above 0",
+            });
+        }
+    }
+    Ok(volume.map(|voxel| (voxel.to_f64() * target / mean) as f32))
+}
+
+/// One tissue of [`two_landmarks`]: where it lies and what its mean becomes.
+#[derive(Debug, Clone, Copy)]
+pub struct Landmark<'a> {
+    /// The tissue.
+    pub tissue: Roi<'a>,
+    /// The intensity that its mean becomes.
+    pub target: f64,
+}
+
+/// The volume mapped by the straight line on which the means of two tissues become their targets, such as muscle and fat.
+///
+/// With means m₁, m₂ and targets t₁, t₂: t₁ + (I − m₁) · (t₂ − t₁) / (m₂ − m₁). Nothing is cut.
+///
+/// # Errors
+/// As [`values`] for the tissues; [`ImagingError::InvalidParameter`] when their means are equal or a target is not finite.
+pub fn two_landmarks<T: Voxel>(volume: &Volume<T>, landmarks: [Landmark<'_>; 2]) -> Result<Volume<f32>> {
+    let [low, high] = landmarks;
+    let means = [statistics(volume, Some(low.tissue))?.mean, statistics(volume, Some(high.tissue))?.mean];
+    if means[0] == means[1] {
+        return Err(constant("two landmarks", means[0]));
+    }
+    let slope = (high.target - low.target) / (means[1] - means[0]);
+    if !slope.is_finite() || !low.target.is_finite() {
+        return Err(ImagingError::InvalidParameter {
+            operation: "two landmarks",
+            parameter: "targets",
+            value: format!("{} and {}", low.target, high.target),
+            requirement: "they must be finite",
+        });
+    }
+    Ok(volume.map(|voxel| (low.target + (voxel.to_f64() - means[0]) * slope) as f32))
+}
+
 fn percentile_of(ordered: &[f64], percentile: f64) -> f64 {
     let position = percentile / 100.0 * (ordered.len() - 1) as f64;
     let low = position as usize;
@@ -134,6 +214,32 @@ mod tests {
         let scaled = percentile_range(&ramp(), None, 10.0, 90.0).unwrap();
         assert_eq!(scaled.as_slice()[..3], [0.0, 0.0, 0.125]);
         assert_eq!(scaled.as_slice()[9..], [1.0, 1.0]);
+    }
+
+    #[test]
+    fn percentiles_lie_between_order_statistics() {
+        assert_eq!(percentile(&ramp(), None, 25.0).unwrap(), 2.5);
+        assert_eq!([0.0, 100.0].map(|p| percentile(&ramp(), None, p).unwrap()), [0.0, 10.0]);
+        assert!(percentile(&ramp(), None, 101.0).is_err());
+    }
+
+    #[test]
+    fn tissues_get_the_intensities_asked_for() {
+        let mut mask = Volume::filled(ramp().geometry().clone(), 0_u32);
+        mask.as_mut_slice()[1..4].fill(1);
+        mask.as_mut_slice()[7..10].fill(2);
+        let [muscle, fat] = [1, 2].map(|label| Roi { mask: &mask, label });
+        let mean = |volume: &Volume<f32>, roi| statistics(volume, Some(roi)).unwrap().mean;
+        let by_fat = reference_tissue(&ramp(), fat, 100.0).unwrap();
+        assert_abs_diff_eq!(mean(&by_fat, fat), 100.0, epsilon = 1e-4);
+        assert_abs_diff_eq!(mean(&by_fat, muscle), 25.0, epsilon = 1e-4);
+        let landmarks = [Landmark { tissue: muscle, target: 50.0 }, Landmark { tissue: fat, target: 20.0 }];
+        let mapped = two_landmarks(&ramp(), landmarks).unwrap();
+        assert_abs_diff_eq!(mean(&mapped, muscle), 50.0, epsilon = 1e-4);
+        assert_abs_diff_eq!(mean(&mapped, fat), 20.0, epsilon = 1e-4);
+        assert_abs_diff_eq!(mapped.as_slice()[0], 60.0, epsilon = 1e-4);
+        assert!(two_landmarks(&ramp(), [landmarks[0]; 2]).is_err());
+        assert!(reference_tissue(&ramp(), fat, 0.0).is_err());
     }
 
     #[test]

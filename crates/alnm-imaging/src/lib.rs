@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod data_files;
 pub mod dce;
 pub mod dicom;
 mod error;
 mod file;
 mod geometry;
 pub mod intensity;
+pub mod mask;
 pub mod metaimage;
 pub mod n4;
 pub mod nifti;
@@ -17,6 +19,7 @@ mod volume;
 mod voxel_data;
 
 pub use error::{FileProblem, ImagingError, Result};
-pub use file::{FileFormat, MAX_VOXEL_BYTES, read_image, read_mask, read_mask_channel, write_image, write_mask};
+pub use file::{FileFormat, MAX_VOXEL_BYTES, file_format, read_image, write_image, write_mask};
 pub use geometry::{Geometry, GeometryDifference, GeometryField};
+pub use mask::{read_mask, read_mask_channel};
 pub use volume::{Image, LabelMap, PixelType, Volume, Voxel};

@@ -1,16 +1,18 @@
 //! MetaImage (`.mha`, and `.mhd` with the voxels in a file of their own), the format of ITK and ITK-SNAP.
 //!
-//! Read: binary voxels, raw or zlib-compressed, attached or in one file of their own, of 2 or 3 dimensions.
+//! Read: voxels of 2 or 3 dimensions, raw, zlib-compressed or written as text; attached, in a file of their own, in a list of
+//! files or in numbered files (even parts of the voxels, in order).
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::bufread::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
+use crate::data_files::{DataFiles, FileSequence};
 use crate::error::FileProblem;
 use crate::file::{FileFormat, GZIP_LEVEL};
 use crate::geometry::Geometry;
@@ -43,17 +45,9 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
     if header.data_file == "LOCAL" {
         return header.decode(&layout, reader, channel);
     }
-    if header.data_file == "LIST" || header.data_file.contains('%') {
-        return Err(unsupported("a file for each slice"));
-    }
-    let mut data = BufReader::new(File::open(path.parent().unwrap_or(Path::new("")).join(&header.data_file))?);
-    match header.integer("HeaderSize")?.unwrap_or(0) {
-        -1 => drop(
-            data.seek(SeekFrom::End(-(layout.byte_count() as i64))).map_err(|_| malformed("the data file is shorter than its voxels"))?,
-        ),
-        skip => drop(data.seek(SeekFrom::Start(u64::try_from(skip).map_err(|_| malformed(format!("HeaderSize is {skip}")))?))?),
-    }
-    header.decode(&layout, data, channel)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let files = DataFiles::parse(&header.data_file, &header.data_file_list).and_then(|files| files.paths(folder)).map_err(malformed)?;
+    header.decode_files(&layout, files, channel)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.
@@ -126,8 +120,9 @@ fn parse_type(name: &str) -> Option<PixelType> {
         "MET_CHAR" => PixelType::I8,
         "MET_USHORT" => PixelType::U16,
         "MET_SHORT" => PixelType::I16,
-        "MET_UINT" => PixelType::U32,
-        "MET_INT" => PixelType::I32,
+        // A MetaImage's long has 32 bits on every machine.
+        "MET_UINT" | "MET_ULONG" => PixelType::U32,
+        "MET_INT" | "MET_LONG" => PixelType::I32,
         "MET_ULONG_LONG" => PixelType::U64,
         "MET_LONG_LONG" => PixelType::I64,
         "MET_FLOAT" => PixelType::F32,
@@ -139,6 +134,8 @@ fn parse_type(name: &str) -> Option<PixelType> {
 struct Header {
     fields: BTreeMap<String, String>,
     data_file: String,
+    /// The lines below a `LIST` of data files.
+    data_file_list: Vec<String>,
 }
 
 impl Header {
@@ -157,7 +154,12 @@ impl Header {
             };
             let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
             if name == "ElementDataFile" {
-                return Ok(Self { fields, data_file: value });
+                let mut list = String::new();
+                if value.starts_with("LIST") {
+                    lines.read_to_string(&mut list)?;
+                }
+                let data_file_list = list.lines().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+                return Ok(Self { fields, data_file: value, data_file_list });
             }
             fields.insert(name, value);
         }
@@ -186,9 +188,6 @@ impl Header {
     }
 
     fn layout(&self) -> Result<VoxelLayout> {
-        if self.field("BinaryData").is_some() && !self.is_true("BinaryData") {
-            return Err(unsupported("voxels written as text"));
-        }
         let name = self.field("ElementType").ok_or_else(|| malformed("ElementType is missing"))?;
         let pixel_type = parse_type(name).ok_or_else(|| unsupported(format!("voxels of type {name}")))?;
         let is_big = self.is_true("BinaryDataByteOrderMSB") || self.is_true("ElementByteOrderMSB");
@@ -225,11 +224,47 @@ impl Header {
         Ok(Geometry::new([size[0], size[1], size[2]], triple(&spacing), triple(&origin), direction)?)
     }
 
+    /// The voxels that follow the header.
     fn decode(&self, layout: &VoxelLayout, reader: impl BufRead, channel: Option<usize>) -> Result<Image> {
-        if self.is_true("CompressedData") {
+        if self.is_text() {
+            layout.read_text(reader, channel)
+        } else if self.is_true("CompressedData") {
             layout.read_binary(ZlibDecoder::new(reader), channel)
         } else {
             layout.read_binary(reader, channel)
         }
+    }
+
+    /// The voxels of detached files, each an even part of them in order.
+    fn decode_files(&self, layout: &VoxelLayout, files: Vec<PathBuf>, channel: Option<usize>) -> Result<Image> {
+        let (total, count) = (layout.byte_count() as u64, files.len() as u64);
+        let compressed = self.is_true("CompressedData");
+        if total % count != 0 || (compressed && count > 1) {
+            return Err(unsupported(format!("{count} data files for {total} bytes of voxels, compressed: {compressed}")));
+        }
+        let part = total / count;
+        let skip = self.integer("HeaderSize")?.unwrap_or(0);
+        if skip < -1 {
+            return Err(malformed(format!("HeaderSize is {skip}")));
+        }
+        let open = move |path: &Path| -> io::Result<Box<dyn Read>> {
+            let mut file = BufReader::new(File::open(path)?);
+            // A header size of -1 stands for whatever comes before the voxels.
+            let start = if skip < 0 {
+                SeekFrom::End(-i64::try_from(part).map_err(io::Error::other)?)
+            } else {
+                SeekFrom::Start(skip.unsigned_abs())
+            };
+            file.seek(start)?;
+            Ok(if compressed { Box::new(ZlibDecoder::new(file)) } else { Box::new(file) })
+        };
+        if self.is_text() {
+            return layout.read_text(FileSequence::new(files, None, open), channel);
+        }
+        layout.read_binary(FileSequence::new(files, Some(part), open), channel)
+    }
+
+    fn is_text(&self) -> bool {
+        self.field("BinaryData").is_some_and(|value| value.eq_ignore_ascii_case("false"))
     }
 }

@@ -70,10 +70,12 @@ macro_rules! voxels {
         $(impl Voxel for $t {
             const PIXEL_TYPE: PixelType = PixelType::$kind;
 
+            #[inline]
             fn to_f64(self) -> f64 {
                 self as f64
             }
 
+            #[inline]
             fn from_f64(value: f64) -> Self {
                 value as $t
             }

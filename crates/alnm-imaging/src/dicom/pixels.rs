@@ -1,12 +1,15 @@
 //! Stored pixels as numbers.
 
-use dicom_dictionary_std::tags;
-use dicom_object::{FileDicomObject, InMemDicomObject};
+use std::borrow::Cow;
+
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::InMemDicomObject;
 use dicom_pixeldata::PixelDecoder;
 
 use super::attributes::{integer, text};
+use super::object::DicomFile;
 use super::slice::first_line;
-use super::{malformed, unsupported};
+use super::{jpeg, malformed, rle, unsupported};
 use crate::error::FileProblem;
 use crate::volume::{PixelType, Voxel};
 use crate::voxel_data::{ByteOrder, VoxelBytes};
@@ -118,7 +121,7 @@ impl PixelFormat {
 
 /// Writes the pixels of one frame, rescaled, to `voxels`.
 pub(super) fn decode_frame<T: VoxelBytes>(
-    object: &FileDicomObject<InMemDicomObject>,
+    object: &DicomFile,
     frame: u32,
     format: PixelFormat,
     rescale: [f64; 2],
@@ -127,7 +130,13 @@ pub(super) fn decode_frame<T: VoxelBytes>(
     let element = [tags::PIXEL_DATA, tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA].iter().find_map(|&tag| object.get(tag));
     let element = element.ok_or_else(|| malformed("the file has no pixel data"))?;
     let frame_bytes = voxels.len() * format.bytes();
-    if element.fragments().is_some() {
+    if let Some(fragments) = element.fragments() {
+        if object.meta().transfer_syntax() == uids::RLE_LOSSLESS {
+            let packed = fragments_of(object, fragments, frame)?;
+            let unpacked = rle::decode_frame(&packed, voxels.len(), format.bytes())?;
+            return convert(&unpacked, frame_bytes, format, rescale, voxels);
+        }
+        jpeg::check_size(object, fragments, frame)?;
         let decoded = object.decode_pixel_data_frame(frame).map_err(|error| unsupported(first_line(&error)))?;
         return convert(decoded.data(), frame_bytes, format, rescale, voxels);
     }
@@ -135,6 +144,17 @@ pub(super) fn decode_frame<T: VoxelBytes>(
     let start = frame as usize * frame_bytes;
     let available = bytes.get(start..).unwrap_or_default();
     convert(available, frame_bytes, format, rescale, voxels)
+}
+
+/// The bytes of a frame: all fragments where there is one frame, else the one fragment that each frame has.
+fn fragments_of<'a>(object: &DicomFile, fragments: &'a [Vec<u8>], frame: u32) -> Result<Cow<'a, [u8]>, FileProblem> {
+    let frames = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+    if frames == 1 && fragments.len() != 1 {
+        return Ok(Cow::Owned(fragments.concat()));
+    }
+    let fragment = fragments.get(frame as usize).filter(|_| fragments.len() as i64 == frames);
+    let fragment = fragment.ok_or_else(|| unsupported(format!("{} fragments for {frames} frames", fragments.len())))?;
+    Ok(Cow::Borrowed(fragment))
 }
 
 fn convert<T: VoxelBytes>(

@@ -1,14 +1,15 @@
 //! Slices sorted into series, phases and places.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use dicom_object::{FileDicomObject, InMemDicomObject, open_file};
 use rayon::prelude::*;
 
+use super::dynamic::DynamicSeries;
 use super::malformed;
+use super::object::{self, DicomFile};
 use super::pixels::{PixelFormat, decode_frame};
-use super::slice::{Slice, first_line};
+use super::slice::Slice;
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::file::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
@@ -20,6 +21,12 @@ const SAME_POSITION: f64 = 1e-3;
 
 /// How far a distance between slices may differ from the mean, relative to it: positions are written with few digits.
 const EVEN_SPACING: f64 = 0.01;
+
+/// How many times their compressed size voxels may take up, beyond [`ALWAYS_ALLOWED`]: the most that deflate can reach.
+const MAX_EXPANSION: u64 = 1100;
+
+/// Bytes of voxels that are read whatever the size of the files.
+const ALWAYS_ALLOWED: u64 = 64 << 20;
 
 /// Direction cosines and pixel spacings that differ by less are equal.
 const SAME_COSINE: f64 = 1e-4;
@@ -116,6 +123,16 @@ pub enum SeriesProblem {
         /// Number of phases.
         phases: usize,
     },
+    /// Series that are not the phases of one examination.
+    #[error("the series {first} and {second} are not phases of one dynamic series: {reason}")]
+    NotPhases {
+        /// Identifier of one.
+        first: String,
+        /// Identifier of the other.
+        second: String,
+        /// In what they differ.
+        reason: String,
+    },
     /// A phase that the series does not have.
     #[error("phase {number} asked for; the series has phases 1 to {phases}")]
     NoSuchPhase {
@@ -146,15 +163,6 @@ pub struct Series {
     pub frame_of_reference: Option<String>,
     slices: Vec<Slice>,
     sorted: std::result::Result<Sorted, SeriesProblem>,
-}
-
-/// All phases of a dynamic series.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DynamicSeries {
-    /// One image a phase, in order of time, all on one grid.
-    pub images: Vec<Image>,
-    /// Seconds from the first phase to each; NaN where the files state no time.
-    pub times: Vec<f64>,
 }
 
 /// The slices of each phase in order of position, as indices, and the grid they fill.
@@ -241,7 +249,24 @@ impl Series {
     pub fn phase(&self, number: usize) -> Result<Image> {
         let slices = self.phase_slices(number)?;
         let pixel_type = self.pixel_type();
-        with_type!(pixel_type, T => self.read::<T>(slices).map(T::into_image))
+        let files = Files::open(slices.iter().map(|&i| &self.slices[i]))?;
+        with_type!(pixel_type, T => self.read::<T>(slices, &files).map(T::into_image))
+    }
+
+    /// The image of one object in memory.
+    pub(super) fn image_of(object: DicomFile, bytes: u64) -> Result<Image> {
+        let in_memory = |problem: FileProblem| problem.at("");
+        let slices = Slice::of_object(&object, Path::new(""), bytes).map_err(in_memory)?;
+        let series = Self::new(slices).ok_or_else(|| in_memory(malformed("the file holds no image")))?;
+        let slices = &series.sorted()?.phases;
+        let [slices] = slices.as_slice() else { return Err(series.fail(SeriesProblem::SeveralPhases { phases: slices.len() })) };
+        let files = Files::holding(object);
+        with_type!(series.pixel_type(), T => series.read::<T>(slices, &files).map(T::into_image))
+    }
+
+    /// Seconds at which the series began, since 1970 or midnight: the earliest acquisition time of its slices.
+    pub(super) fn start(&self) -> Option<f64> {
+        self.slices.iter().filter_map(|slice| slice.acquisition_time).reduce(f64::min)
     }
 
     /// All phases with their times.
@@ -293,15 +318,15 @@ impl Series {
         PixelFormat::rescaled_type(self.slices.iter().map(|slice| (slice.format, slice.slope, slice.intercept)))
     }
 
-    fn read<T: VoxelBytes + Default>(&self, slices: &[usize]) -> Result<Volume<T>> {
+    fn read<T: VoxelBytes + Default>(&self, slices: &[usize], files: &Files) -> Result<Volume<T>> {
         let geometry = self.geometry()?.clone();
         let bytes = (geometry.voxel_count() as u64).saturating_mul(T::BYTES as u64);
-        if bytes > MAX_VOXEL_BYTES {
-            return Err(FileProblem::TooLarge { bytes, limit: MAX_VOXEL_BYTES }.at(&self.slices[slices[0]].path));
+        let stored: u64 = slices.iter().map(|&i| self.slices[i].stored_bytes).sum();
+        let limit = MAX_VOXEL_BYTES.min(stored.saturating_mul(MAX_EXPANSION).saturating_add(ALWAYS_ALLOWED));
+        if bytes > limit {
+            return Err(FileProblem::TooLarge { bytes, limit }.at(&self.slices[slices[0]].path));
         }
         let plane = geometry.size()[0] * geometry.size()[1];
-        // Nothing of the size that headers announce is allocated before a file has shown that it holds its pixels.
-        let files = Files::open(slices.iter().map(|&i| &self.slices[i]))?;
         let mut volume = Volume::filled(geometry, T::default());
         let planes = volume.as_mut_slice().par_chunks_mut(plane).zip(slices);
         planes.try_for_each(|(voxels, &i)| {
@@ -314,7 +339,7 @@ impl Series {
 
 /// Multi-frame files are opened once, classic files when their slice is decoded.
 struct Files {
-    multi_frame: BTreeMap<PathBuf, FileDicomObject<InMemDicomObject>>,
+    multi_frame: BTreeMap<PathBuf, DicomFile>,
 }
 
 impl Files {
@@ -329,6 +354,11 @@ impl Files {
         Ok(Self { multi_frame })
     }
 
+    /// An object that was read already, in place of the file with its path.
+    fn holding(object: DicomFile) -> Self {
+        Self { multi_frame: BTreeMap::from([(PathBuf::new(), object)]) }
+    }
+
     fn decode<T: VoxelBytes>(&self, slice: &Slice, voxels: &mut [T]) -> Result<(), FileProblem> {
         let rescale = [slice.slope, slice.intercept];
         match self.multi_frame.get(&slice.path) {
@@ -338,8 +368,8 @@ impl Files {
     }
 }
 
-fn read_object(slice: &Slice) -> Result<FileDicomObject<InMemDicomObject>, FileProblem> {
-    open_file(&slice.path).map_err(|error| malformed(first_line(&error)))
+fn read_object(slice: &Slice) -> Result<DicomFile, FileProblem> {
+    object::open(&slice.path, None)
 }
 
 impl Sorted {
@@ -474,14 +504,12 @@ fn grid(slices: &[Slice], phase: &[usize], locations: &[f64]) -> std::result::Re
     let axes = first.axes();
     let shift =
         (0..2).map(|axis| (0..3).map(|i| (last.position[i] - first.position[i]) * axes[axis][i]).sum::<f64>().abs()).fold(0.0, f64::max);
-    if shift > 0.1 * first.pixel_spacing[0].min(first.pixel_spacing[1]) {
-        return Err(SeriesProblem::Sheared { shift });
-    }
     let [row_distance, column_distance] = first.pixel_spacing;
     let size = [first.columns, first.rows, phase.len()];
     let direction = std::array::from_fn(|row| axes.map(|axis| axis[row]));
-    Geometry::new(size, [column_distance, row_distance, spacing], first.position, direction)
-        .map_err(|error| SeriesProblem::ImpossibleGrid { file: first.path.clone(), reason: error.to_string() })
+    let geometry = Geometry::new(size, [column_distance, row_distance, spacing], first.position, direction)
+        .map_err(|error| SeriesProblem::ImpossibleGrid { file: first.path.clone(), reason: error.to_string() })?;
+    if shift > 0.1 * row_distance.min(column_distance) { Err(SeriesProblem::Sheared { shift }) } else { Ok(geometry) }
 }
 
 /// The even distance of positions in mm, none for a single one.

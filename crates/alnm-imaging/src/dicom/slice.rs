@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::{InMemDicomObject, OpenFileOptions};
+use dicom_object::InMemDicomObject;
 
 use super::attributes::{integer, item, items, number, seconds_of_date, seconds_of_date_time, seconds_of_time, text, vector};
 use super::pixels::PixelFormat;
-use super::{malformed, unsupported};
+use super::{malformed, object, unsupported};
 use crate::error::FileProblem;
 
 /// The most rows or columns of an image.
@@ -53,41 +53,45 @@ pub(super) struct Slice {
     pub(super) slope: f64,
     pub(super) intercept: f64,
     pub(super) format: PixelFormat,
+    /// Bytes of the file, shared out among its frames.
+    pub(super) stored_bytes: u64,
 }
 
 impl Slice {
     /// The planes of a file; none when it holds no image.
     pub(super) fn read_all(path: &Path) -> Result<Vec<Self>, FileProblem> {
-        let object = OpenFileOptions::new().read_until(tags::PIXEL_DATA).open_file(path).map_err(|error| malformed(first_line(&error)))?;
+        let object = object::open(path, Some(tags::PIXEL_DATA))?;
+        Self::of_object(&object, path, std::fs::metadata(path)?.len())
+    }
+
+    /// The planes of an object that takes up `bytes`; none when it holds no image.
+    pub(super) fn of_object(object: &InMemDicomObject, path: &Path, bytes: u64) -> Result<Vec<Self>, FileProblem> {
         // Structure sets and the like have no rows.
         if object.get(tags::ROWS).is_none() || object.get(tags::COLUMNS).is_none() {
             return Ok(Vec::new());
         }
         // Files whose frames are labels are read as masks, not as images.
-        if text(&object, tags::MODALITY).as_deref() == Some("SEG") {
+        if text(object, tags::MODALITY).as_deref() == Some("SEG") {
             return Ok(Vec::new());
         }
-        let frames = items(&object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
-        let count = integer(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+        let frames = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        let count = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
         if frames.is_empty() && count > 1 {
             return Err(unsupported(format!("{count} frames without functional groups, so that their places are unknown")));
         }
         if !frames.is_empty() && frames.len() as i64 != count {
             return Err(malformed(format!("{count} frames, but functional groups for {}", frames.len())));
         }
-        let series = Arc::new(SeriesIdentity::of(&object)?);
-        let shared = item(&object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
-        let sources = |frame: usize| Sources { frame: frames.get(frame), shared, object: &object };
-        (0..count.max(1) as usize).map(|frame| Self::of_frame(path, frame, &sources(frame), &series)).collect()
+        let series = Arc::new(SeriesIdentity::of(object)?);
+        let shared = item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+        let sources = |frame: usize| Sources { frame: frames.get(frame), shared, object };
+        let count = count.max(1) as usize;
+        let bytes = bytes / count as u64;
+        (0..count).map(|frame| Ok(Self { stored_bytes: bytes, ..Self::of_frame(path, frame, &sources(frame), &series)? })).collect()
     }
 
     fn of_frame(path: &Path, frame: usize, sources: &Sources<'_>, series: &Arc<SeriesIdentity>) -> Result<Self, FileProblem> {
         let object = sources.object;
-        let side = |tag: Tag, name: &str| {
-            let value = integer(object, tag).unwrap_or(0);
-            let is_possible = (1..=LARGEST_SIDE).contains(&value);
-            if is_possible { Ok(value as usize) } else { Err(malformed(format!("{name} is {value}"))) }
-        };
         let missing = |name: &'static str| move || malformed(format!("{name} is missing or malformed"));
         let measures = sources.group(tags::PIXEL_MEASURES_SEQUENCE);
         let transformation = sources.group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
@@ -97,8 +101,8 @@ impl Slice {
             frame: frame as u32,
             sop_instance_uid: text(object, tags::SOP_INSTANCE_UID).unwrap_or_default(),
             series: Arc::clone(series),
-            rows: side(tags::ROWS, "Rows")?,
-            columns: side(tags::COLUMNS, "Columns")?,
+            rows: side(object, tags::ROWS, "Rows")?,
+            columns: side(object, tags::COLUMNS, "Columns")?,
             position: vector(sources.group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
                 .ok_or_else(missing("ImagePositionPatient"))?,
             orientation: vector(sources.group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
@@ -113,26 +117,37 @@ impl Slice {
             slope: number(transformation, tags::RESCALE_SLOPE).filter(|slope| *slope != 0.0).unwrap_or(1.0),
             intercept: number(transformation, tags::RESCALE_INTERCEPT).unwrap_or(0.0),
             format: PixelFormat::of(object)?,
+            stored_bytes: 0,
         })
     }
 
     /// Unit vectors along x (a row), along y (a column) and their normal.
     pub(super) fn axes(&self) -> [[f64; 3]; 3] {
-        let [a, b, c, d, e, f] = self.orientation;
-        [[a, b, c], [d, e, f], [b * f - c * e, c * d - a * f, a * e - b * d]]
+        axes_of(self.orientation)
     }
 }
 
+/// Unit vectors along x (a row), along y (a column) and their normal, from direction cosines of rows and columns.
+pub(super) fn axes_of([a, b, c, d, e, f]: [f64; 6]) -> [[f64; 3]; 3] {
+    [[a, b, c], [d, e, f], [b * f - c * e, c * d - a * f, a * e - b * d]]
+}
+
+/// A possible number of rows or columns.
+pub(super) fn side(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<usize, FileProblem> {
+    let value = integer(object, tag).unwrap_or(0);
+    if (1..=LARGEST_SIDE).contains(&value) { Ok(value as usize) } else { Err(malformed(format!("{name} is {value}"))) }
+}
+
 /// Where the attributes of a frame are looked for.
-struct Sources<'a> {
-    frame: Option<&'a InMemDicomObject>,
-    shared: Option<&'a InMemDicomObject>,
-    object: &'a InMemDicomObject,
+pub(super) struct Sources<'a> {
+    pub(super) frame: Option<&'a InMemDicomObject>,
+    pub(super) shared: Option<&'a InMemDicomObject>,
+    pub(super) object: &'a InMemDicomObject,
 }
 
 impl<'a> Sources<'a> {
     /// The item of a functional group: of this frame, else shared by all, else the data set itself, as in classic files.
-    fn group(&self, sequence: Tag) -> &'a InMemDicomObject {
+    pub(super) fn group(&self, sequence: Tag) -> &'a InMemDicomObject {
         let of = |groups: Option<&'a InMemDicomObject>| groups.and_then(|groups| item(groups, sequence));
         of(self.frame).or_else(|| of(self.shared)).unwrap_or(self.object)
     }

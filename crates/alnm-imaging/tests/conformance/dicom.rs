@@ -8,7 +8,7 @@ use alnm_imaging::read_image;
 use crate::pack::{Pack, Section};
 
 /// The folders of the pack's DICOM part, each a case.
-fn folders(pack: &Pack) -> Vec<PathBuf> {
+pub(crate) fn folders(pack: &Pack) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(pack.root.join("dicom")) else { return Vec::new() };
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     folders.sort();

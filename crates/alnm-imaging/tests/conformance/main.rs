@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a section reports its figures, and a test fails by panicking")]
 
 mod dicom;
+mod masks;
 mod n4;
 mod pack;
 mod resampling;

@@ -1,0 +1,189 @@
+//! The commands `alnm info` and `alnm convert` on files.
+
+// A file that cannot be written must end the test, also in its helpers.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, reason = "the tests of the readers use all of it")]
+#[path = "../../alnm-imaging/tests/dicom/builder.rs"]
+mod builder;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use alnm_imaging::dicom::{Phase, SeriesAttributes, read_phases, read_series, write_series};
+use alnm_imaging::{Geometry, Image, Volume, read_image, read_mask, write_image};
+use builder::{DrawnRoi, SegmentFrame};
+use dicom_dictionary_std::uids;
+use ndarray::Array3;
+
+fn alnm(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = alnm(folder, arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The message of a command that ends with a code.
+fn fail(folder: &Path, code: i32, arguments: &[&str]) -> String {
+    let output = alnm(folder, arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn grid() -> Geometry {
+    Geometry::new([8, 6, 3], [0.5, 0.75, 2.0], [-10.0, 20.0, 30.0], [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]]).unwrap()
+}
+
+fn volume(phase: usize) -> Volume<i16> {
+    let data = Array3::from_shape_fn([3, 6, 8], |(z, y, x)| (1000 * phase + 100 * z + 10 * y + x) as i16);
+    Volume::new(data, grid()).unwrap()
+}
+
+fn write_dynamic(folder: &Path) {
+    let phases: Vec<Phase<i16>> = (0..3).map(|i| Phase { volume: volume(i), time: 45.0 * i as f64 }).collect();
+    write_series(folder, &phases, &SeriesAttributes::new("P", "DCE")).unwrap();
+}
+
+fn assert_volume(image: &Image, phase: usize) {
+    assert!(image.geometry().difference(&grid(), 1e-5).is_none(), "{:?}", image.geometry());
+    assert_eq!(image.cast::<i16>().as_slice(), volume(phase).as_slice());
+}
+
+#[test]
+fn every_format_becomes_every_other() {
+    let folder = tempfile::tempdir().unwrap();
+    write_image(folder.path().join("start.nrrd"), &volume(0).into()).unwrap();
+    let mut previous = "start.nrrd";
+    for name in ["a.nii", "b.mha", "c.nii.gz", "d.nhdr", "series", "e.hdr", "f.mhd", "g.nrrd"] {
+        succeed(folder.path(), &["convert", previous, name]);
+        assert_volume(&read_image(folder.path().join(name)).unwrap(), 0);
+        previous = name;
+    }
+    assert_volume(&read_series(folder.path().join("series")).unwrap(), 0);
+}
+
+#[test]
+fn what_exists_is_kept_unless_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    write_image(folder.path().join("a.nrrd"), &volume(0).into()).unwrap();
+    std::fs::write(folder.path().join("b.nii"), "precious").unwrap();
+    assert!(fail(folder.path(), 1, &["convert", "a.nrrd", "b.nii"]).contains("--force"));
+    assert_eq!(std::fs::read(folder.path().join("b.nii")).unwrap(), b"precious");
+    succeed(folder.path(), &["convert", "a.nrrd", "b.nii", "--force"]);
+    assert_volume(&read_image(folder.path().join("b.nii")).unwrap(), 0);
+    succeed(folder.path(), &["convert", "a.nrrd", "series"]);
+    assert!(fail(folder.path(), 1, &["convert", "a.nrrd", "series"]).contains("--force"));
+}
+
+#[test]
+fn phases_are_chosen_or_written_all() {
+    let folder = tempfile::tempdir().unwrap();
+    write_dynamic(&folder.path().join("dce"));
+    succeed(folder.path(), &["convert", "dce", "second.nii.gz", "--phase", "2"]);
+    assert_volume(&read_image(folder.path().join("second.nii.gz")).unwrap(), 1);
+    succeed(folder.path(), &["convert", "dce", "phase.nii.gz", "--all-phases"]);
+    for phase in 0..3 {
+        assert_volume(&read_image(folder.path().join(format!("phase-{}.nii.gz", phase + 1))).unwrap(), phase);
+    }
+    succeed(folder.path(), &["convert", "dce", "copy", "--all-phases"]);
+    assert_eq!(read_phases(folder.path().join("copy")).unwrap().times, [0.0, 45.0, 90.0]);
+    assert!(fail(folder.path(), 1, &["convert", "dce", "none.nii"]).contains("3 phases"));
+    assert!(fail(folder.path(), 1, &["convert", "dce", "none.nii", "--phase", "4"]).contains("1 to 3"));
+    fail(folder.path(), 2, &["convert", "dce", "none.nii", "--phase", "1", "--all-phases"]);
+    assert!(!folder.path().join("none.nii").exists());
+}
+
+#[test]
+fn one_of_several_series_is_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, phase) in [("first", 0), ("second", 1)] {
+        let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
+        let attributes = SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), ..SeriesAttributes::new("P", name) };
+        write_series(folder.path().join("both").join(name), &phases, &attributes).unwrap();
+    }
+    assert!(fail(folder.path(), 1, &["convert", "both", "a.nii"]).contains("2.25.2"));
+    succeed(folder.path(), &["convert", "both", "a.nii", "--series", "2.25.2"]);
+    assert_volume(&read_image(folder.path().join("a.nii")).unwrap(), 1);
+    assert!(fail(folder.path(), 1, &["convert", "both", "b.nii", "--series", "2.25.9"]).contains("no series 2.25.9"));
+    succeed(folder.path(), &["convert", "both", "c.mha", "--series-as-phases"]);
+    assert_volume(&read_image(folder.path().join("c-2.mha")).unwrap(), 1);
+    let listed = succeed(folder.path(), &["info", "both"]);
+    assert!(listed.contains("series 2.25.1") && listed.contains("\"second\""), "{listed}");
+}
+
+/// A structure set of two rectangles on the middle slice of the grid.
+fn write_structures(path: &Path) {
+    let rectangle = |right: f64| {
+        let corners = [[0.5, 0.5], [right, 0.5], [right, 3.5], [0.5, 3.5]];
+        vec![("CLOSED_PLANAR", corners.map(|[x, y]| grid().index_to_point([x, y, 1.0])).to_vec())]
+    };
+    let rois =
+        [DrawnRoi { number: 3, name: "GTV-1", contours: rectangle(2.5) }, DrawnRoi { number: 5, name: "CTV", contours: rectangle(5.5) }];
+    std::fs::write(path, builder::file(builder::structure_set(&rois), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+}
+
+#[test]
+fn contours_become_masks_on_an_image() {
+    let folder = tempfile::tempdir().unwrap();
+    write_structures(&folder.path().join("structures.dcm"));
+    write_image(folder.path().join("image.nii.gz"), &volume(0).into()).unwrap();
+    succeed(folder.path(), &["convert", "structures.dcm", "gtv.nrrd", "--roi", "GTV-1", "--like", "image.nii.gz"]);
+    let voxels = |name: &str| read_mask(folder.path().join(name)).unwrap().as_slice().iter().filter(|voxel| **voxel == 1).count();
+    assert_eq!(voxels("gtv.nrrd"), 2 * 3);
+    succeed(folder.path(), &["convert", "structures.dcm", "ctv.nrrd", "--roi-number", "5", "--like", "image.nii.gz"]);
+    assert_eq!(voxels("ctv.nrrd"), 5 * 3);
+    assert!(fail(folder.path(), 1, &["convert", "structures.dcm", "x.nrrd", "--roi", "PTV", "--like", "image.nii.gz"]).contains("CTV"));
+    assert!(fail(folder.path(), 1, &["convert", "structures.dcm", "x.nrrd"]).contains("grid of an image"));
+    // The series was written in another frame of reference than the one that the contours name.
+    write_dynamic(&folder.path().join("dce"));
+    let elsewhere = fail(folder.path(), 1, &["convert", "structures.dcm", "x.nrrd", "--roi", "CTV", "--like", "dce"]);
+    assert!(elsewhere.contains("frame of reference"), "{elsewhere}");
+    let listed = succeed(folder.path(), &["info", "structures.dcm"]);
+    assert!(listed.contains("region 3 \"GTV-1\"") && listed.contains("region 5 \"CTV\""), "{listed}");
+}
+
+#[test]
+fn segments_become_masks_on_their_own_grid() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = [1.0, 2.0].map(|slice| SegmentFrame { segment: Some(2), slice, pixels: vec![1; 48] });
+    let object = builder::segmentation("BINARY", &grid(), &[1, 2], &frames);
+    std::fs::write(folder.path().join("seg.dcm"), builder::file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    succeed(folder.path(), &["convert", "seg.dcm", "seg.nii.gz"]);
+    let mask = read_mask(folder.path().join("seg.nii.gz")).unwrap();
+    assert_eq!(mask.geometry().size(), [8, 6, 2]);
+    assert!(mask.as_slice().iter().all(|&voxel| voxel == 2));
+    assert!(succeed(folder.path(), &["info", "seg.dcm"]).contains("region 2 \"segment 2\""));
+}
+
+#[test]
+fn images_and_phases_are_described() {
+    let folder = tempfile::tempdir().unwrap();
+    write_image(folder.path().join("a.mha"), &volume(0).into()).unwrap();
+    let image = succeed(folder.path(), &["info", "a.mha"]);
+    for part in ["MetaImage", "I16", "[8, 6, 3]", "[0.5, 0.75, 2.0] mm", "[-10.0, 20.0, 30.0] mm (LPS)"] {
+        assert!(image.contains(part), "{part}: {image}");
+    }
+    write_dynamic(&folder.path().join("dce"));
+    let series = succeed(folder.path(), &["info", "dce"]);
+    assert!(series.contains("9 slices, 3 phases") && series.contains("0, 45, 90 s"), "{series}");
+}
+
+#[test]
+fn errors_name_the_file_and_end_with_1_or_2() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("text.nii"), "no image").unwrap();
+    assert!(fail(folder.path(), 1, &["info", "text.nii"]).contains("text.nii: not a medical image"));
+    assert!(fail(folder.path(), 1, &["info", "absent"]).contains("absent"));
+    fail(folder.path(), 2, &["info"]);
+    fail(folder.path(), 2, &["convert", "a", "b", "--no-such-option"]);
+    write_image(folder.path().join("a.nrrd"), &volume(0).cast::<f32>().into()).unwrap();
+    assert!(fail(folder.path(), 1, &["convert", "a.nrrd", "dicom"]).contains("F32"));
+    assert!(fail(folder.path(), 1, &["convert", "a.nrrd", "a.bmp"]).contains("suffix"));
+    for command in ["info", "convert"] {
+        let help = succeed(folder.path(), &[command, "--help"]);
+        assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Structure sets (RTSTRUCT): regions drawn as contours.
+
+use std::path::{Path, PathBuf};
+
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::attributes::{integer, items, number, numbers, text};
+use super::object::{self, DicomFile};
+use super::{contour, malformed};
+use crate::error::{FileProblem, Result};
+use crate::geometry::Geometry;
+use crate::mask::{MaskProblem, MaskRegion, RegionChoice};
+use crate::volume::{LabelMap, Volume};
+
+/// What a contour encloses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContourKind {
+    /// `CLOSED_PLANAR` and `CLOSEDPLANAR_XOR`: the area inside; areas of one plane are combined by exclusive or.
+    Closed,
+    /// `POINT`, `OPEN_PLANAR`, `OPEN_NONPLANAR`: no area.
+    Open,
+}
+
+/// One contour of a region.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contour {
+    /// Whether it encloses an area.
+    pub kind: ContourKind,
+    /// Its points in mm (LPS).
+    pub points: Vec<[f64; 3]>,
+    /// `ContourSlabThickness`: the thickness in mm of the slab that the contour stands for, where the file states it.
+    pub slab_thickness: Option<f64>,
+}
+
+/// One region of a structure set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StructureSetRoi {
+    /// `ROINumber`.
+    pub number: i64,
+    /// `ROIName`, empty when absent.
+    pub name: String,
+    /// `ReferencedFrameOfReferenceUID`: the coordinates in which the contours are drawn.
+    pub frame_of_reference: Option<String>,
+    /// The contours, as they stand in the file.
+    pub contours: Vec<Contour>,
+}
+
+/// The regions of an RTSTRUCT file.
+///
+/// The mask of a region on a grid holds the voxels whose centres its closed contours enclose by the even-odd rule, which
+/// makes holes of inner contours and of keyholes alike; a contour that stands twice counts once. The contours must be
+/// parallel to two axes of the grid, oblique in space or not.
+///
+/// A slice of the grid takes the contours of the plane nearest to it, at most half a slice away. Where contours lie farther
+/// apart than slices, each fills the slices up to half the distance of contours (the thickness of their slabs where the
+/// file states it, else the smallest distance of planes when at least half of all distances equal it).
+#[derive(Debug, Clone, PartialEq)]
+pub struct StructureSet {
+    /// `StructureSetLabel`, empty when absent.
+    pub label: String,
+    rois: Vec<StructureSetRoi>,
+    path: PathBuf,
+}
+
+impl StructureSet {
+    /// Reads an RTSTRUCT file.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the file cannot be read, is no structure set, or a contour is malformed.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        object::open(path, None).and_then(|file| Self::of(&file, path)).map_err(|problem| problem.at(path))
+    }
+
+    /// Reads an RTSTRUCT file from its bytes.
+    ///
+    /// # Errors
+    /// As [`StructureSet::read`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
+        Self::of(&object::parse_bytes(bytes, None)?, Path::new(""))
+    }
+
+    pub(super) fn of(file: &DicomFile, path: &Path) -> Result<Self, FileProblem> {
+        let definitions = items(file, tags::STRUCTURE_SET_ROI_SEQUENCE);
+        if definitions.is_empty() {
+            return Err(malformed("no StructureSetROISequence; this is no structure set, or an empty one"));
+        }
+        let contours = items(file, tags::ROI_CONTOUR_SEQUENCE);
+        let rois = definitions.iter().map(|definition| StructureSetRoi::of(definition, contours)).collect::<Result<_, _>>()?;
+        Ok(Self { label: text(file, tags::STRUCTURE_SET_LABEL).unwrap_or_default(), rois, path: path.to_owned() })
+    }
+
+    /// The regions in the order of the file.
+    pub fn rois(&self) -> &[StructureSetRoi] {
+        &self.rois
+    }
+
+    /// Names of the regions; the label of each is its place in the file, from 1.
+    pub fn regions(&self) -> Vec<MaskRegion> {
+        let region = |(roi, label): (&StructureSetRoi, u32)| MaskRegion { label, number: roi.number, name: roi.name.clone() };
+        self.rois.iter().zip(1..).map(region).collect()
+    }
+
+    /// The regions on a grid. One that was chosen has the label 1; without a choice each has its place in the file, from 1,
+    /// and regions without a closed contour are left out. `frame_of_reference` is that of the image whose grid is given,
+    /// where it is known.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] with a [`MaskProblem`]: there is no such region, it was drawn in another frame of
+    /// reference, has no closed contour, lies askew to the grid or outside it, or two regions overlap.
+    pub fn mask(&self, choice: Option<&RegionChoice>, grid: &Geometry, frame_of_reference: Option<&str>) -> Result<LabelMap> {
+        self.rasterise(choice, grid, frame_of_reference).map_err(|problem| FileProblem::from(problem).at(&self.path))
+    }
+
+    fn rasterise(&self, choice: Option<&RegionChoice>, grid: &Geometry, frame: Option<&str>) -> Result<LabelMap, MaskProblem> {
+        let regions = self.regions();
+        let mut mask = Volume::filled(grid.clone(), 0_u32);
+        let chosen = MaskRegion::choose(&regions, choice)?;
+        for region in &chosen {
+            let roi = &self.rois[region.label as usize - 1];
+            roi.check_frame(frame)?;
+            let closed: Vec<&Contour> = roi.contours.iter().filter(|contour| contour.kind == ContourKind::Closed).collect();
+            if closed.is_empty() && choice.is_none() && regions.len() > 1 {
+                continue;
+            }
+            let label = if chosen.len() == 1 { 1 } else { region.label };
+            let overlapped = contour::fill(&roi.name, &closed, &mut mask, label)?;
+            if let Some(other) = overlapped {
+                let first = regions[other as usize - 1].name.clone();
+                return Err(MaskProblem::Overlap { first, second: region.name.clone() });
+            }
+        }
+        Ok(mask)
+    }
+}
+
+impl StructureSetRoi {
+    fn of(definition: &InMemDicomObject, contours: &[InMemDicomObject]) -> Result<Self, FileProblem> {
+        let number = integer(definition, tags::ROI_NUMBER).ok_or_else(|| malformed("a region without ROINumber"))?;
+        let own = contours.iter().filter(|item| integer(item, tags::REFERENCED_ROI_NUMBER) == Some(number));
+        let contours = own.flat_map(|item| items(item, tags::CONTOUR_SEQUENCE)).map(Contour::of).collect::<Result<_, _>>()?;
+        Ok(Self {
+            number,
+            name: text(definition, tags::ROI_NAME).unwrap_or_default(),
+            frame_of_reference: text(definition, tags::REFERENCED_FRAME_OF_REFERENCE_UID),
+            contours,
+        })
+    }
+
+    fn check_frame(&self, image: Option<&str>) -> Result<(), MaskProblem> {
+        match (self.frame_of_reference.as_deref(), image) {
+            (Some(region), Some(image)) if region != image => {
+                Err(MaskProblem::FrameOfReference { region: region.to_owned(), image: image.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Contour {
+    fn of(item: &InMemDicomObject) -> Result<Self, FileProblem> {
+        let kind = match text(item, tags::CONTOUR_GEOMETRIC_TYPE).as_deref() {
+            Some("CLOSED_PLANAR" | "CLOSEDPLANAR_XOR") => ContourKind::Closed,
+            Some("POINT" | "OPEN_PLANAR" | "OPEN_NONPLANAR") => ContourKind::Open,
+            other => return Err(malformed(format!("ContourGeometricType is {other:?}"))),
+        };
+        let coordinates = numbers(item, tags::CONTOUR_DATA).unwrap_or_default();
+        let (points, rest) = coordinates.as_chunks::<3>();
+        if !rest.is_empty() {
+            return Err(malformed(format!("a contour of {} coordinates, which are no points", coordinates.len())));
+        }
+        #[allow(deprecated, reason = "retired, but written by planning systems")]
+        let slab_thickness = number(item, tags::CONTOUR_SLAB_THICKNESS).filter(|thickness| *thickness > 0.0);
+        Ok(Self { kind, points: points.to_vec(), slab_thickness })
+    }
+}

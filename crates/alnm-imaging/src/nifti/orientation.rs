@@ -1,0 +1,95 @@
+//! Where the axes point: the two orientations that a header has.
+
+use super::header::{Header, Version};
+use super::{Matrix, Result, unsupported};
+use crate::geometry::IDENTITY;
+
+impl Header {
+    /// Columns of the matrix from index to RAS coordinates, and the first voxel's coordinates.
+    pub(super) fn orientation(&self) -> Result<([[f64; 3]; 3], [f64; 3])> {
+        if self.qform_code <= 0 && self.sform_code <= 0 {
+            // Without an orientation ITK takes index axes and LPS axes as the same.
+            return Ok(([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]], [0.0; 3]));
+        }
+        let sform = self.sform();
+        let sform_is_usable = self.sform_code > 0 && self.is_unsheared(&sform.0);
+        if sform_is_usable && (self.qform_code <= 0 || self.sform_code == 1) {
+            return Ok(sform);
+        }
+        if self.qform_code > 0 {
+            return Ok(self.qform());
+        }
+        Err(unsupported("the sform is sheared or contradicts pixdim, and there is no qform; resample the image to orthogonal axes"))
+    }
+
+    fn sform(&self) -> ([[f64; 3]; 3], [f64; 3]) {
+        let columns = std::array::from_fn(|column| std::array::from_fn(|row| self.srow[row * 4 + column]));
+        (columns, std::array::from_fn(|row| self.srow[row * 4 + 3]))
+    }
+
+    /// Whether the columns are orthogonal and as long as the spacings, in ITK's tolerances.
+    fn is_unsheared(&self, columns: &[[f64; 3]; 3]) -> bool {
+        let dot = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let lengths = columns.map(|column| dot(&column, &column).sqrt());
+        let spacings_agree = (0..3).all(|axis| (self.pixdim[axis + 1] - lengths[axis]).abs() <= 1e-3);
+        let orthogonal =
+            [(0, 1), (0, 2), (1, 2)].iter().all(|&(a, b)| dot(&columns[a], &columns[b]).abs() <= 1e-4 * lengths[a] * lengths[b]);
+        spacings_agree && orthogonal && lengths.iter().all(|length| *length > 0.0)
+    }
+
+    /// Rotation from the quaternion (a, b, c, d) with a ≥ 0 left out of the file; the third axis turned round when
+    /// `pixdim[0]` is negative.
+    fn qform(&self) -> ([[f64; 3]; 3], [f64; 3]) {
+        let [mut b, mut c, mut d] = self.quatern;
+        let rest = 1.0 - (b * b + c * c + d * d);
+        let mut a = 0.0;
+        if rest < 1e-7 {
+            let scale = 1.0 / (b * b + c * c + d * d).sqrt();
+            (b, c, d) = (b * scale, c * scale, d * scale);
+        } else {
+            a = rest.sqrt();
+        }
+        let handedness = if self.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
+        let scale: [f64; 3] = std::array::from_fn(|axis| if self.pixdim[axis + 1] > 0.0 { self.pixdim[axis + 1] } else { 1.0 });
+        let columns = [
+            [a * a + b * b - c * c - d * d, 2.0 * (b * c + a * d), 2.0 * (b * d - a * c)],
+            [2.0 * (b * c - a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d + a * b)],
+            [2.0 * (b * d + a * c), 2.0 * (c * d - a * b), a * a + d * d - c * c - b * b].map(|x| x * handedness),
+        ];
+        let single = |x: f64| if self.version == Version::One { f64::from(x as f32) } else { x };
+        (std::array::from_fn(|axis| columns[axis].map(|x| single(x * scale[axis]))), self.qoffset)
+    }
+}
+
+/// (b, c, d) of the rotation's quaternion with a ≥ 0, none when the axes are not orthogonal; and −1 where the third axis
+/// has to be turned round to make the axes right-handed.
+pub(super) fn quaternion(rotation: &Matrix) -> (Option<[f64; 3]>, f64) {
+    let mut r = *rotation;
+    let determinant = r[0][0] * (r[1][1] * r[2][2] - r[1][2] * r[2][1]) - r[0][1] * (r[1][0] * r[2][2] - r[1][2] * r[2][0])
+        + r[0][2] * (r[1][0] * r[2][1] - r[1][1] * r[2][0]);
+    let handedness = determinant.signum();
+    for row in &mut r {
+        row[2] *= handedness;
+    }
+    let product = |i: usize, j: usize| (0..3).map(|k| r[k][i] * r[k][j]).sum::<f64>();
+    let is_orthonormal = (0..3).all(|i| (0..3).all(|j| (product(i, j) - IDENTITY[i][j]).abs() < 1e-4));
+    if !is_orthonormal {
+        return (None, handedness);
+    }
+    // The largest of the four components is found first, since the others are divided by it.
+    let trace = r[0][0] + r[1][1] + r[2][2];
+    let squares = [1.0 + trace, 1.0 + 2.0 * r[0][0] - trace, 1.0 + 2.0 * r[1][1] - trace, 1.0 + 2.0 * r[2][2] - trace];
+    let largest = (0..4).max_by(|&i, &j| squares[i].total_cmp(&squares[j])).unwrap_or(0);
+    let root = squares[largest].max(0.0).sqrt();
+    let divisor = 2.0 * root;
+    let (xy, xz, yz) = (r[0][1] + r[1][0], r[0][2] + r[2][0], r[1][2] + r[2][1]);
+    let (x, y, z) = (r[2][1] - r[1][2], r[0][2] - r[2][0], r[1][0] - r[0][1]);
+    let [a, b, c, d] = match largest {
+        0 => [root / 2.0, x / divisor, y / divisor, z / divisor],
+        1 => [x / divisor, root / 2.0, xy / divisor, xz / divisor],
+        2 => [y / divisor, xy / divisor, root / 2.0, yz / divisor],
+        _ => [z / divisor, xz / divisor, yz / divisor, root / 2.0],
+    };
+    let sign = if a < 0.0 { -1.0 } else { 1.0 };
+    (Some([b, c, d].map(|x| x * sign)), handedness)
+}

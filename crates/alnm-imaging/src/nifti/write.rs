@@ -1,0 +1,177 @@
+//! Writing NIfTI files and pairs.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::header::Version;
+use super::orientation::quaternion;
+use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, Result, malformed};
+use crate::file::GZIP_LEVEL;
+use crate::volume::{Image, PixelType};
+use crate::voxel_data::write_binary;
+
+/// Writes an image: NIfTI-1, or NIfTI-2 where an axis has more than 32767 voxels.
+pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let compressed = name.ends_with(".gz");
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    let is_pair = plain.ends_with(".hdr") || plain.ends_with(".img");
+    let header = header_bytes(image, is_pair);
+    if !is_pair {
+        let mut writer = create(path, compressed)?;
+        writer.write_all(&header)?;
+        write_binary(&mut writer, image)?;
+        return writer.finish();
+    }
+    let stem_length = plain.len() - "img".len();
+    let original = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| malformed("the file name is not Unicode"))?;
+    let half = |suffix: &str| path.with_file_name(format!("{}{suffix}{}", &original[..stem_length], if compressed { ".gz" } else { "" }));
+    let mut writer = create(&half("hdr"), compressed)?;
+    writer.write_all(&header)?;
+    writer.finish()?;
+    let mut writer = create(&half("img"), compressed)?;
+    write_binary(&mut writer, image)?;
+    writer.finish()
+}
+
+enum Output {
+    Plain(BufWriter<File>),
+    Gzip(GzEncoder<File>),
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.write(bytes),
+            Self::Gzip(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => file.flush(),
+            Self::Gzip(encoder) => encoder.flush(),
+        }
+    }
+}
+
+impl Output {
+    fn finish(self) -> Result<()> {
+        match self {
+            Self::Plain(mut file) => file.flush()?,
+            Self::Gzip(encoder) => drop(encoder.finish()?),
+        }
+        Ok(())
+    }
+}
+
+fn create(path: &Path, compressed: bool) -> Result<Output> {
+    let file = File::create(path)?;
+    Ok(if compressed { Output::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL))) } else { Output::Plain(BufWriter::new(file)) })
+}
+
+/// A header with both orientations (code 1, scanner) in RAS coordinates, then the four bytes of extension flags.
+fn header_bytes(image: &Image, is_pair: bool) -> Vec<u8> {
+    let geometry = image.geometry();
+    let (size, spacing) = (geometry.size(), geometry.spacing());
+    let to_ras = [-1.0, -1.0, 1.0];
+    let direction = geometry.direction();
+    let rotation: Matrix = std::array::from_fn(|row| direction[row].map(|cosine| cosine * to_ras[row]));
+    let origin: [f64; 3] = std::array::from_fn(|row| geometry.origin()[row] * to_ras[row]);
+    let (quaternion, handedness) = quaternion(&rotation);
+    let qform_code = i64::from(quaternion.is_some());
+    let quaternion = quaternion.unwrap_or_default();
+
+    let version = if size.iter().any(|&n| n > i16::MAX as usize) { Version::Two } else { Version::One };
+    let header_size = match version {
+        Version::One => NIFTI_1_BYTES,
+        Version::Two => NIFTI_2_BYTES,
+    };
+    let data_offset = if is_pair { 0 } else { header_size + 4 };
+    let (datatype, bits) = (datatype(image.pixel_type()), 8 * image.pixel_type().bytes() as i64);
+    let dim: [i64; 8] = [geometry.dimension() as i64, size[0] as i64, size[1] as i64, size[2] as i64, 1, 1, 1, 1];
+    let pixdim = [handedness, spacing[0], spacing[1], spacing[2], 1.0, 1.0, 1.0, 1.0];
+    let srow: [f64; 12] = std::array::from_fn(|i| if i % 4 == 3 { origin[i / 4] } else { rotation[i / 4][i % 4] * spacing[i % 4] });
+    let mut header = HeaderWriter { version, bytes: vec![0; header_size + 4] };
+    header.put(0, 0, &(header_size as i32).to_le_bytes());
+    header.integers(40, 16, &dim);
+    header.short(70, 12, datatype);
+    header.short(72, 14, bits);
+    header.floats(76, 104, &pixdim);
+    match version {
+        Version::One => header.put(108, 0, &(data_offset as f32).to_le_bytes()),
+        Version::Two => header.put(0, 168, &(data_offset as i64).to_le_bytes()),
+    }
+    header.floats(112, 176, &[1.0, 0.0]);
+    header.put(123, 500, &[MILLIMETRES_AND_SECONDS]);
+    match version {
+        Version::One => [252, 254].iter().zip([qform_code, 1]).for_each(|(&at, code)| header.short(at, at, code)),
+        Version::Two => [344, 348].iter().zip([qform_code, 1]).for_each(|(&at, code)| header.put(at, at, &(code as i32).to_le_bytes())),
+    }
+    header.floats(256, 352, &quaternion);
+    header.floats(268, 376, &origin);
+    header.floats(280, 400, &srow);
+    match (version, is_pair) {
+        (Version::One, true) => header.put(344, 0, b"ni1\0"),
+        (Version::One, false) => header.put(344, 0, b"n+1\0"),
+        (Version::Two, true) => header.put(0, 4, NIFTI_2_PAIR),
+        (Version::Two, false) => header.put(0, 4, NIFTI_2_SINGLE),
+    }
+    header.bytes
+}
+
+const MILLIMETRES_AND_SECONDS: u8 = 2 | 8;
+
+/// Puts fields at the place that their version of the header gives them.
+struct HeaderWriter {
+    version: Version,
+    bytes: Vec<u8>,
+}
+
+impl HeaderWriter {
+    fn put(&mut self, at_one: usize, at_two: usize, field: &[u8]) {
+        let at = if self.version == Version::One { at_one } else { at_two };
+        self.bytes[at..at + field.len()].copy_from_slice(field);
+    }
+
+    fn short(&mut self, at_one: usize, at_two: usize, value: i64) {
+        self.put(at_one, at_two, &(value as i16).to_le_bytes());
+    }
+
+    fn integers(&mut self, at_one: usize, at_two: usize, values: &[i64]) {
+        for (i, value) in values.iter().enumerate() {
+            match self.version {
+                Version::One => self.put(at_one + 2 * i, 0, &(*value as i16).to_le_bytes()),
+                Version::Two => self.put(0, at_two + 8 * i, &value.to_le_bytes()),
+            }
+        }
+    }
+
+    fn floats(&mut self, at_one: usize, at_two: usize, values: &[f64]) {
+        for (i, value) in values.iter().enumerate() {
+            match self.version {
+                Version::One => self.put(at_one + 4 * i, 0, &(*value as f32).to_le_bytes()),
+                Version::Two => self.put(0, at_two + 8 * i, &value.to_le_bytes()),
+            }
+        }
+    }
+}
+
+fn datatype(pixel_type: PixelType) -> i64 {
+    match pixel_type {
+        PixelType::U8 => 2,
+        PixelType::I8 => 256,
+        PixelType::U16 => 512,
+        PixelType::I16 => 4,
+        PixelType::U32 => 768,
+        PixelType::I32 => 8,
+        PixelType::U64 => 1280,
+        PixelType::I64 => 1024,
+        PixelType::F32 => 16,
+        PixelType::F64 => 64,
+    }
+}

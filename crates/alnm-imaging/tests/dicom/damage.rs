@@ -1,0 +1,171 @@
+//! DICOM files that are cut off, overwritten or lie.
+
+use alnm_imaging::dicom::{MaskFile, Segmentation, StructureSet, decode, read_series};
+use dicom_core::VR;
+use dicom_dictionary_std::{tags, uids};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::builder::{
+    DrawnRoi, SegmentFrame, classic, dataset, decimals, file, fragments, pixels, segmentation, sequence, short, structure_set, text,
+};
+use crate::codec::{jpeg_baseline, rle};
+use crate::oblique;
+
+/// Small files of every kind, each with the way to read it.
+fn corpus() -> Vec<(&'static str, Vec<u8>)> {
+    let grid = oblique([6, 5, 1]);
+    let native = |syntax: &str| {
+        let mut elements = classic(&grid, 0, 16);
+        elements.push(pixels(&[7; 60]));
+        file(dataset(elements), syntax)
+    };
+    let compressed = |syntax: &str, frame: Vec<u8>| {
+        let mut elements = classic(&grid, 0, 8);
+        elements.push(fragments(vec![frame]));
+        file(dataset(elements), syntax)
+    };
+    let square = [[0.5, 0.5], [4.5, 0.5], [4.5, 3.5]].map(|[x, y]| grid.index_to_point([x, y, 0.0])).to_vec();
+    let structures = structure_set(&[DrawnRoi { number: 1, name: "GTV", contours: vec![("CLOSED_PLANAR", square)] }]);
+    let segments = segmentation("BINARY", &grid, &[1], &[SegmentFrame { segment: Some(1), slice: 0.0, pixels: vec![1; 30] }]);
+    vec![
+        ("implicit", native(uids::IMPLICIT_VR_LITTLE_ENDIAN)),
+        ("explicit", native(uids::EXPLICIT_VR_LITTLE_ENDIAN)),
+        ("deflated", native(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)),
+        ("run lengths", compressed(uids::RLE_LOSSLESS, rle(&[vec![3; 30]]))),
+        ("jpeg", compressed(uids::JPEG_BASELINE8_BIT, jpeg_baseline(&[9; 30], 6))),
+        ("structure set", file(structures, uids::EXPLICIT_VR_LITTLE_ENDIAN)),
+        ("segmentation", file(segments, uids::EXPLICIT_VR_LITTLE_ENDIAN)),
+    ]
+}
+
+/// Whether the bytes are read as anything; that they are dealt with is the point.
+fn is_read(bytes: &[u8]) -> bool {
+    let grid = oblique([6, 5, 1]);
+    let structures = StructureSet::from_bytes(bytes).and_then(|set| Ok(set.mask(None, &grid, None)?)).is_ok();
+    let segments = Segmentation::from_bytes(bytes).and_then(|file| Ok(file.mask(None, Some(&grid), None, 0.5)?)).is_ok();
+    decode(bytes).is_ok() || structures || segments
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    for (name, bytes) in corpus() {
+        assert!(is_read(&bytes), "{name}");
+        // What is cut off at the very end may be padding or the mark of the end.
+        for length in 0..bytes.len() - 16 {
+            assert!(!is_read(&bytes[..length]), "{name} cut to {length} of {}", bytes.len());
+        }
+    }
+}
+
+#[test]
+fn overwritten_bytes_never_panic() {
+    let mut generator = ChaCha8Rng::seed_from_u64(20_260_101);
+    for (_, bytes) in corpus() {
+        for _ in 0..600 {
+            let mut damaged = bytes.clone();
+            for _ in 0..generator.random_range(1..6) {
+                let position = generator.random_range(0..damaged.len());
+                damaged[position] = generator.random();
+            }
+            is_read(&damaged);
+        }
+    }
+}
+
+#[test]
+fn lengths_beyond_the_file_are_refused_before_anything_is_allocated() {
+    let (_, bytes) = corpus().swap_remove(1);
+    let mark = [0xe0, 0x7f, 0x10, 0x00, b'O', b'W', 0, 0];
+    let at = bytes.windows(8).position(|window| window == mark).unwrap() + 8;
+    let mut lie = bytes;
+    lie[at..at + 4].copy_from_slice(&0xffff_fff0_u32.to_le_bytes());
+    let error = decode(&lie).unwrap_err().to_string();
+    assert!(error.contains("announces 4294967280 bytes where 60 are left"), "{error}");
+}
+
+#[test]
+fn lengths_that_hold_no_whole_numbers_are_refused() {
+    // Found by fuzzing: the parser read the whole numbers, lost its place and took pixels for lengths.
+    let (_, bytes) = corpus().swap_remove(1);
+    let mark = [0x28, 0x00, 0x03, 0x01, b'U', b'S', 2, 0];
+    let at = bytes.windows(8).position(|window| window == mark).unwrap() + 6;
+    let mut lie = bytes;
+    lie[at] = 35;
+    let error = decode(&lie).unwrap_err().to_string();
+    assert!(error.contains("35 bytes, which are no whole numbers of 2"), "{error}");
+}
+
+#[test]
+fn sequences_nested_without_end_are_refused() {
+    let mut inner = dataset(vec![short(tags::ROWS, 1)]);
+    for _ in 0..200 {
+        inner = dataset(vec![sequence(tags::REFERENCED_STUDY_SEQUENCE, vec![inner])]);
+    }
+    let error = decode(&file(inner, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap_err().to_string();
+    assert!(error.contains("nested"), "{error}");
+}
+
+#[test]
+fn sizes_that_no_data_stand_behind_are_refused() {
+    let mut object = dataset(classic(&oblique([6, 5, 1]), 0, 16));
+    object.put(short(tags::ROWS, 65_535));
+    object.put(short(tags::COLUMNS, 65_535));
+    object.put(pixels(&[7; 60]));
+    let error = decode(&file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap_err().to_string();
+    assert!(error.contains("8589672450 bytes of voxels"), "{error}");
+}
+
+#[test]
+fn impossible_attributes_are_named() {
+    let grid = oblique([6, 5, 1]);
+    let faults = [
+        (decimals(tags::PIXEL_SPACING, &[0.0, 1.0]), "spacing"),
+        (decimals(tags::PIXEL_SPACING, &[-1.0, 1.0]), "spacing"),
+        (decimals(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]), "direction"),
+        (text(tags::IMAGE_POSITION_PATIENT, VR::DS, "1\\nan\\0"), "ImagePositionPatient"),
+        (short(tags::ROWS, 0), "Rows"),
+        (short(tags::BITS_STORED, 17), "BitsStored"),
+        (short(tags::BITS_ALLOCATED, 12), "BitsAllocated"),
+        (short(tags::SAMPLES_PER_PIXEL, 3), "samples a pixel"),
+    ];
+    for (fault, name) in faults {
+        let mut object = dataset(classic(&grid, 0, 16));
+        object.put(fault);
+        object.put(pixels(&[7; 60]));
+        let error = decode(&file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap_err().to_string();
+        assert!(error.contains(name), "{name}: {error}");
+    }
+}
+
+#[test]
+fn faulty_series_name_the_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let grid = oblique([6, 5, 8]);
+    let write = |slices: &[f64], columns: usize| {
+        std::fs::read_dir(folder.path()).unwrap().for_each(|entry| std::fs::remove_file(entry.unwrap().path()).unwrap());
+        for (i, &slice) in slices.iter().enumerate() {
+            let size = if i == 0 { columns } else { 6 };
+            let mut object = dataset(classic(&oblique([size, 5, 8]), 0, 8));
+            object.put(crate::builder::position(&grid, slice));
+            object.put(pixels(&vec![1; size * 5 + size * 5 % 2]));
+            std::fs::write(folder.path().join(i.to_string()), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+        }
+        read_series(folder.path()).map_err(|error| error.to_string())
+    };
+    assert!(write(&[0.0, 1.0, 2.0, 3.0], 6).is_ok());
+    assert!(write(&[0.0, 1.0, 3.0, 4.0], 6).unwrap_err().contains("1 slices are missing between"));
+    assert!(write(&[0.0, 1.0, 2.0, 2.0], 6).unwrap_err().contains("two slices at"));
+    assert!(write(&[0.0, 1.0, 2.3, 3.3], 6).unwrap_err().contains("uneven distances"));
+    assert!(write(&[0.0, 1.0, 2.0, 3.0], 8).unwrap_err().contains("differs within the series"));
+}
+
+#[test]
+fn several_masks_in_one_folder_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let structures = file(structure_set(&[DrawnRoi { number: 1, name: "GTV", contours: vec![] }]), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    for name in ["a", "b"] {
+        std::fs::write(folder.path().join(name), &structures).unwrap();
+    }
+    assert!(MaskFile::find(folder.path()).unwrap_err().to_string().contains("several masks"));
+}

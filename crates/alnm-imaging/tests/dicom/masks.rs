@@ -1,0 +1,248 @@
+//! Structure sets and segmentations as masks.
+
+use alnm_imaging::dicom::{MaskFile, Segmentation, StructureSet};
+use alnm_imaging::mask::{MaskProblem, MaskReader};
+use alnm_imaging::{FileProblem, Geometry, ImagingError, LabelMap, Result};
+use dicom_dictionary_std::uids;
+use proptest::prelude::*;
+
+use crate::builder::{DrawnRoi, FRAME_OF_REFERENCE, SegmentFrame, file, segmentation, structure_set};
+use crate::oblique;
+
+const CLOSED: &str = "CLOSED_PLANAR";
+
+fn read(rois: &[DrawnRoi]) -> StructureSet {
+    StructureSet::from_bytes(&file(structure_set(rois), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap()
+}
+
+/// A polygon given in indices of the grid.
+fn polygon(grid: &Geometry, slice: f64, corners: &[[f64; 2]]) -> Vec<[f64; 3]> {
+    corners.iter().map(|[x, y]| grid.index_to_point([*x, *y, slice])).collect()
+}
+
+fn square(grid: &Geometry, slice: f64, low: f64, high: f64) -> (&'static str, Vec<[f64; 3]>) {
+    (CLOSED, polygon(grid, slice, &[[low, low], [high, low], [high, high], [low, high]]))
+}
+
+fn roi(name: &'static str, number: i64, contours: Vec<(&'static str, Vec<[f64; 3]>)>) -> DrawnRoi {
+    DrawnRoi { number, name, contours }
+}
+
+/// One slice of a mask as text, `#` inside.
+fn picture(mask: &LabelMap, slice: usize) -> Vec<String> {
+    let plane = mask.data().index_axis(ndarray::Axis(0), slice);
+    plane.rows().into_iter().map(|row| row.iter().map(|&voxel| if voxel == 0 { '.' } else { '#' }).collect()).collect()
+}
+
+fn mask_problem(result: Result<LabelMap>) -> MaskProblem {
+    match result {
+        Err(ImagingError::File { problem: FileProblem::Mask(problem), .. }) => *problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn inner_contours_are_holes_and_further_ones_islands() {
+    let grid = oblique([9, 9, 3]);
+    let contours = vec![square(&grid, 1.0, 0.5, 7.5), square(&grid, 1.0, 2.5, 5.5), square(&grid, 1.0, 3.5, 4.5)];
+    let mask = read(&[roi("ring", 4, contours)]).mask(None, &grid, None).unwrap();
+    let ring = [".........", ".#######.", ".#######.", ".##...##.", ".##.#.##.", ".##...##.", ".#######.", ".#######.", "........."];
+    assert_eq!(picture(&mask, 1), ring);
+    assert!(mask.data().index_axis(ndarray::Axis(0), 0).iter().all(|&voxel| voxel == 0));
+}
+
+#[test]
+fn a_keyhole_is_the_hole_it_leads_to() {
+    let grid = oblique([9, 9, 1]);
+    let keyhole = [
+        [0.5, 0.5],
+        [7.5, 0.5],
+        [7.5, 4.0],
+        [5.5, 4.0],
+        [5.5, 2.5],
+        [2.5, 2.5],
+        [2.5, 5.5],
+        [5.5, 5.5],
+        [5.5, 4.0],
+        [7.5, 4.0],
+        [7.5, 7.5],
+        [0.5, 7.5],
+    ];
+    let mask = |contours| read(&[roi("ring", 1, contours)]).mask(None, &grid, None).unwrap();
+    let nested = mask(vec![square(&grid, 0.0, 0.5, 7.5), square(&grid, 0.0, 2.5, 5.5)]);
+    assert_eq!(mask(vec![(CLOSED, polygon(&grid, 0.0, &keyhole))]), nested);
+}
+
+#[test]
+fn a_contour_that_stands_twice_counts_once() {
+    let grid = oblique([9, 9, 1]);
+    let mask = |count| read(&[roi("twice", 1, vec![square(&grid, 0.0, 1.5, 4.5); count])]).mask(None, &grid, None).unwrap();
+    assert_eq!(mask(2), mask(1));
+}
+
+#[test]
+fn sparse_contours_fill_the_slices_between_them() {
+    let grid = oblique([6, 6, 12]);
+    let filled = |slices: &[f64]| {
+        let contours = slices.iter().map(|&slice| square(&grid, slice, 0.5, 4.5)).collect();
+        let mask = read(&[roi("sparse", 1, contours)]).mask(None, &grid, None).unwrap();
+        (0..12).filter(|&slice| picture(&mask, slice).concat().contains('#')).collect::<Vec<_>>()
+    };
+    // A plane every third slice, between slices of the grid.
+    assert_eq!(filled(&[1.4, 4.4, 7.4]), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    // Planes closer than slices: the nearest one counts.
+    assert_eq!(filled(&[3.7, 4.1, 4.5, 4.9]), [4, 5]);
+    // Two lesions far apart say nothing about the distance of contours.
+    assert_eq!(filled(&[2.0, 9.0]), [2, 9]);
+}
+
+#[test]
+fn contours_along_other_axes_are_drawn_there() {
+    let grid = oblique([7, 7, 7]);
+    let corners = [[1.5, 1.5], [4.5, 1.5], [4.5, 5.5], [1.5, 5.5]];
+    let sagittal: Vec<[f64; 3]> = corners.iter().map(|[y, z]| grid.index_to_point([3.0, *y, *z])).collect();
+    let mask = read(&[roi("sagittal", 1, vec![(CLOSED, sagittal)])]).mask(None, &grid, None).unwrap();
+    let inside: Vec<[usize; 3]> = (0..343).filter(|&i| mask.as_slice()[i] != 0).map(|i| grid.index_of(i)).collect();
+    assert_eq!(inside.len(), 12);
+    assert!(inside.iter().all(|&[x, y, z]| x == 3 && (2..=4).contains(&y) && (2..=5).contains(&z)));
+}
+
+#[test]
+fn regions_are_chosen_by_name_or_number_and_faults_are_named() {
+    let grid = oblique([8, 8, 4]);
+    let set = read(&[
+        roi("GTV", 7, vec![square(&grid, 1.0, 0.5, 3.5)]),
+        roi("CTV", 9, vec![square(&grid, 1.0, 0.5, 5.5)]),
+        roi("isocentre", 11, vec![("POINT", vec![[0.0; 3]])]),
+        roi("far", 12, vec![square(&grid, 40.0, 0.5, 5.5)]),
+        roi("askew", 13, vec![(CLOSED, [[0.0, 0.0, 0.0], [6.0, 0.0, 1.0], [0.0, 6.0, 3.0]].map(|p| grid.index_to_point(p)).to_vec())]),
+    ]);
+    let mask = |choice: &str| set.mask(Some(&choice.into()), &grid, Some(FRAME_OF_REFERENCE));
+    let count = |mask: LabelMap| mask.as_slice().iter().filter(|voxel| **voxel == 1).count();
+    assert_eq!(count(mask("GTV").unwrap()), 9);
+    assert_eq!(count(set.mask(Some(&9.into()), &grid, None).unwrap()), 25);
+    assert!(matches!(mask_problem(mask("gtv")), MaskProblem::NoSuchRegion { present, .. } if present.len() == 5));
+    assert!(matches!(mask_problem(mask("isocentre")), MaskProblem::NoClosedContour { .. }));
+    assert!(matches!(mask_problem(mask("far")), MaskProblem::Outside { .. }));
+    assert!(matches!(mask_problem(mask("askew")), MaskProblem::Askew { .. }));
+    let elsewhere = set.mask(Some(&"GTV".into()), &grid, Some("2.25.999"));
+    assert!(matches!(mask_problem(elsewhere), MaskProblem::FrameOfReference { .. }));
+    let overlapping = read(&[roi("a", 1, vec![square(&grid, 1.0, 0.5, 3.5)]), roi("b", 2, vec![square(&grid, 1.0, 2.5, 5.5)])]);
+    assert!(matches!(mask_problem(overlapping.mask(None, &grid, None)), MaskProblem::Overlap { .. }));
+    let apart = read(&[roi("a", 31, vec![square(&grid, 1.0, 0.5, 3.5)]), roi("b", 32, vec![square(&grid, 2.0, 0.5, 3.5)])]);
+    assert_eq!(alnm_imaging::region::labels(&apart.mask(None, &grid, None).unwrap(), 8), [1, 2]);
+}
+
+#[test]
+fn one_reader_tells_masks_by_their_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let grid = oblique([8, 8, 4]);
+    let path = folder.path().join("structures");
+    let object = structure_set(&[roi("GTV", 1, vec![square(&grid, 1.0, 0.5, 3.5)])]);
+    std::fs::write(&path, file(object, uids::IMPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    let mask = MaskReader::new().grid(&grid).read(&path).unwrap();
+    assert_eq!(mask, MaskReader::new().region("GTV").grid(&grid).read(folder.path()).unwrap());
+    assert!(matches!(mask_problem(MaskReader::new().read(&path)), MaskProblem::GridNeeded));
+    assert_eq!(MaskFile::find(&path).unwrap().unwrap().regions()[0].name, "GTV");
+    let image = alnm_imaging::read_image(&path).unwrap_err().to_string();
+    assert!(image.contains("read as masks"), "{image}");
+}
+
+/// Whether each of the points, given in indices, lies inside a polygon: the winding of the rays to its corners, one by one.
+fn is_inside(polygon: &[[f64; 2]], [x, y]: [f64; 2]) -> bool {
+    let ends = polygon.iter().zip(polygon.iter().cycle().skip(1));
+    let crossings = ends.filter(|([x0, y0], [x1, y1])| (*y0 > y) != (*y1 > y) && x < x0 + (y - y0) * (x1 - x0) / (y1 - y0));
+    crossings.count() % 2 == 1
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn polygons_fill_the_centres_that_a_ray_finds_inside(corners in prop::collection::vec((-2.0f64..12.0, -2.0f64..12.0), 3..12)) {
+        let grid = Geometry::axis_aligned([10, 10, 1], [1.0; 3]).unwrap();
+        let corners: Vec<[f64; 2]> = corners.into_iter().map(|(x, y)| [(x * 1e3).round() / 1e3, (y * 1e3).round() / 1e3]).collect();
+        let set = read(&[roi("any", 1, vec![(CLOSED, polygon(&grid, 0.0, &corners))])]);
+        let expected: Vec<u32> = (0..100).map(|i| u32::from(is_inside(&corners, [(i % 10) as f64 + 1e-9, (i / 10) as f64 + 1e-9]))).collect();
+        match set.mask(None, &grid, None) {
+            Ok(mask) => prop_assert_eq!(mask.as_slice(), expected),
+            Err(_) => prop_assert!(expected.iter().all(|&voxel| voxel == 0)),
+        }
+    }
+
+    #[test]
+    fn segments_keep_their_voxels(bits in prop::collection::vec(0u8..2, 7 * 5 * 4)) {
+        let grid = oblique([7, 5, 4]);
+        let planes: Vec<Vec<u8>> = bits.chunks(35).map(<[u8]>::to_vec).collect();
+        // The last slice first, since frames come in any order.
+        let frames: Vec<SegmentFrame> =
+            (0..4).rev().map(|slice| SegmentFrame { segment: Some(1), slice: slice as f64, pixels: planes[slice].clone() }).collect();
+        let bytes = file(segmentation("BINARY", &grid, &[1], &frames), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        let mask = Segmentation::from_bytes(&bytes).unwrap().mask(None, None, None, Segmentation::THRESHOLD).unwrap();
+        prop_assert!(mask.geometry().difference(&grid, 1e-6).is_none());
+        prop_assert!(mask.as_slice().iter().zip(&bits).all(|(voxel, bit)| *voxel == u32::from(*bit)));
+    }
+}
+
+/// A frame of 4 x 3 pixels with one of them set.
+fn frame(segment: u16, slice: f64, pixel: usize, value: u8) -> SegmentFrame {
+    let mut pixels = vec![0; 12];
+    pixels[pixel] = value;
+    SegmentFrame { segment: Some(segment), slice, pixels }
+}
+
+fn segments(kind: &str, grid: &Geometry, numbers: &[u16], frames: &[SegmentFrame]) -> Segmentation {
+    Segmentation::from_bytes(&file(segmentation(kind, grid, numbers, frames), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap()
+}
+
+#[test]
+fn segments_are_placed_on_the_images_grid() {
+    let grid = oblique([4, 3, 9]);
+    // Slices without a frame are empty; the first frame lies on slice 2.
+    let file = segments("BINARY", &grid, &[1, 2], &[frame(1, 2.0, 0, 1), frame(1, 5.0, 3, 1), frame(2, 5.0, 7, 1)]);
+    assert_eq!(file.grid().unwrap().size(), [4, 3, 4]);
+    let mask = file.mask(None, Some(&grid), Some(FRAME_OF_REFERENCE), 0.5).unwrap();
+    let inside: Vec<(usize, u32)> = mask.as_slice().iter().copied().enumerate().filter(|(_, voxel)| *voxel != 0).collect();
+    assert_eq!(inside, [(2 * 12, 1), (5 * 12 + 3, 1), (5 * 12 + 7, 2)]);
+    let second = file.mask(Some(&"segment 2".into()), Some(&grid), None, 0.5).unwrap();
+    assert_eq!(second.as_slice().iter().position(|&voxel| voxel == 1), Some(5 * 12 + 7));
+    assert_eq!(second, file.mask(Some(&2.into()), Some(&grid), None, 0.5).unwrap());
+    assert!(matches!(mask_problem(file.mask(None, Some(&grid), Some("2.25.999"), 0.5)), MaskProblem::FrameOfReference { .. }));
+    assert!(matches!(mask_problem(file.mask(Some(&3.into()), None, None, 0.5)), MaskProblem::NoSuchRegion { .. }));
+}
+
+#[test]
+fn segments_that_overlap_are_read_one_by_one() {
+    let grid = oblique([4, 3, 2]);
+    let file = segments("BINARY", &grid, &[1, 2], &[frame(1, 0.0, 5, 1), frame(2, 0.0, 5, 1)]);
+    assert!(matches!(mask_problem(file.mask(None, None, None, 0.5)), MaskProblem::Overlap { .. }));
+    assert_eq!(file.mask(Some(&2.into()), None, None, 0.5).unwrap().as_slice()[5], 1);
+}
+
+#[test]
+fn fractions_count_from_the_threshold_on() {
+    let grid = oblique([4, 3, 1]);
+    // The largest fraction is written as 200.
+    let file = segments("FRACTIONAL", &grid, &[1], &[frame(1, 0.0, 5, 100)]);
+    let voxel = |threshold: f64| file.mask(None, None, None, threshold).unwrap().as_slice()[5];
+    assert_eq!([voxel(0.5), voxel(0.51)], [1, 0]);
+    assert!(MaskReader::new().threshold(0.0).read("none").is_err());
+}
+
+#[test]
+fn label_maps_keep_the_numbers_of_segments() {
+    let grid = oblique([4, 3, 1]);
+    let pixels = vec![0, 3, 5, 0, 0, 0, 3, 3, 0, 0, 5, 0];
+    let file = segments("LABELMAP", &grid, &[3, 5], &[SegmentFrame { segment: None, slice: 0.0, pixels: pixels.clone() }]);
+    let mask = file.mask(None, None, None, 0.5).unwrap();
+    assert!(mask.as_slice().iter().zip(&pixels).all(|(voxel, pixel)| *voxel == u32::from(*pixel)));
+    let five = file.mask(Some(&5.into()), None, None, 0.5).unwrap();
+    assert_eq!(five.as_slice().iter().filter(|voxel| **voxel == 1).count(), 2);
+}
+
+#[test]
+fn frames_on_no_grid_are_refused() {
+    let grid = oblique([4, 3, 9]);
+    let uneven = segments("BINARY", &grid, &[1], &[frame(1, 0.0, 0, 1), frame(1, 1.0, 0, 1), frame(1, 2.4, 0, 1)]);
+    assert!(uneven.grid().unwrap_err().to_string().contains("uneven"));
+}

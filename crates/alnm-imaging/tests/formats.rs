@@ -1,0 +1,343 @@
+//! What each format allows beyond what the writers write: encodings, detached voxels, byte orders, orientations, scales.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::Write;
+use std::path::Path;
+
+use alnm_imaging::{FileProblem, Geometry, Image, ImagingError, PixelType, Volume, nrrd, read_image, write_image};
+use ndarray::Array3;
+
+const SIZE: [usize; 3] = [4, 3, 2];
+
+/// The voxels 0, 1, 2, … of 16 bits.
+fn words() -> Vec<i16> {
+    (0..24).map(|i| 100 * i - 700).collect()
+}
+
+fn little() -> Vec<u8> {
+    words().iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn big() -> Vec<u8> {
+    words().iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+fn text() -> Vec<u8> {
+    words().iter().map(|word| format!("{word}\n")).collect::<String>().into_bytes()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Writes files into a folder and reads the first of them.
+fn read(files: &[(&str, &[u8])]) -> alnm_imaging::Result<Image> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    read_image(folder.path().join(files[0].0))
+}
+
+fn assert_words(image: &Image) {
+    assert_eq!((image.pixel_type(), image.geometry().size()), (PixelType::I16, SIZE));
+    assert_eq!(image.cast::<i16>().as_slice(), words());
+}
+
+fn nrrd_header(encoding: &str, endian: &str, rest: &str) -> Vec<u8> {
+    format!("NRRD0004\n# a comment\ntype: short\ndimension: 3\nsizes: 4 3 2\nkey:=value\nencoding: {encoding}\nendian: {endian}\n{rest}")
+        .into_bytes()
+}
+
+#[test]
+fn nrrd_encodings() {
+    let hex: Vec<u8> = little().iter().flat_map(|byte| format!("{byte:02X} ").into_bytes()).collect();
+    let encodings: [(&str, &str, Vec<u8>); 10] = [
+        ("raw", "little", little()),
+        ("raw", "big", big()),
+        ("ascii", "little", text()),
+        ("txt", "little", text()),
+        ("text", "little", text()),
+        ("hex", "little", hex),
+        ("gzip", "little", gzip(&little())),
+        ("gz", "big", gzip(&big())),
+        ("bzip2", "little", bzip2(&little())),
+        ("bz2", "big", bzip2(&big())),
+    ];
+    for (encoding, endian, data) in encodings {
+        let attached = [nrrd_header(encoding, endian, "\n"), data.clone()].concat();
+        assert_words(&read(&[("a.nrrd", &attached)]).unwrap());
+        assert_words(&nrrd::decode(&attached).unwrap());
+        let detached = nrrd_header(encoding, endian, "data file: voxels\n");
+        assert_words(&read(&[("a.nhdr", &detached), ("voxels", &data)]).unwrap());
+        let skipping = nrrd_header(encoding, endian, "line skip: 2\nbyte skip: 3\ndatafile: voxels\n");
+        assert_words(&read(&[("a.nhdr", &skipping), ("voxels", &[b"one\ntwo\nabc".as_slice(), &data].concat())]).unwrap());
+    }
+    let from_end = nrrd_header("raw", "little", "byte skip: -1\ndata file: voxels\n");
+    assert_words(&read(&[("a.nhdr", &from_end), ("voxels", &[b"whatever comes before", little().as_slice()].concat())]).unwrap());
+}
+
+#[test]
+fn nrrd_files_of_slices() {
+    let (little, text) = (little(), text());
+    let [first, second] = [&little[..24], &little[24..]];
+    for rest in ["data file: LIST\nb\nc\n", "data file: LIST 2\nb\nc\n"] {
+        assert_words(&read(&[("a.nhdr", &nrrd_header("raw", "little", rest)), ("b", first), ("c", second)]).unwrap());
+        let packed = [gzip(first), gzip(second)];
+        assert_words(&read(&[("a.nhdr", &nrrd_header("gzip", "little", rest)), ("b", &packed[0]), ("c", &packed[1])]).unwrap());
+    }
+    let numbered = nrrd_header("raw", "little", "data file: s%02d.raw 7 9 2\n");
+    assert_words(&read(&[("a.nhdr", &numbered), ("s07.raw", first), ("s09.raw", second)]).unwrap());
+    let middle = text.len() / 2;
+    let cut = text[..middle].iter().rposition(|&byte| byte == b'\n').unwrap();
+    let list = nrrd_header("text", "little", "data file: LIST\nb\nc\n");
+    // The last number of a file may have no line end behind it.
+    assert_words(&read(&[("a.nhdr", &list), ("b", &text[..cut]), ("c", &text[cut + 1..])]).unwrap());
+    let short = read(&[("a.nhdr", &nrrd_header("raw", "little", "data file: LIST\nb\nc\n")), ("b", &first[..20]), ("c", second)]);
+    assert!(short.unwrap_err().to_string().contains("ends 4 bytes early"));
+    let missing = read(&[("a.nhdr", &numbered), ("s07.raw", first)]).unwrap_err().to_string();
+    assert!(missing.contains("s09.raw"), "{missing}");
+}
+
+#[test]
+fn nrrd_spaces() {
+    let read = |rest: &str| read(&[("a.nrrd", &[nrrd_header("raw", "little", &format!("{rest}\n\n")), little()].concat())]).unwrap();
+    let directions = "space directions: (0,2,0) (-3,0,0) (0,0,4)\nspace origin: (5,6,7)";
+    let lps = read(&format!("space: left-posterior-superior\n{directions}"));
+    assert_eq!(lps.geometry().spacing(), [2.0, 3.0, 4.0]);
+    assert_eq!(lps.geometry().origin(), [5.0, 6.0, 7.0]);
+    assert_eq!(lps.geometry().index_to_point([1.0, 1.0, 1.0]), [2.0, 8.0, 11.0]);
+    let ras = read(&format!("space: RAS\n{directions}"));
+    assert_eq!(ras.geometry().index_to_point([1.0, 1.0, 1.0]), [-2.0, -8.0, 11.0]);
+    let las = read(&format!("space: left-anterior-superior\n{directions}"));
+    assert_eq!(las.geometry().index_to_point([1.0, 1.0, 1.0]), [2.0, -8.0, 11.0]);
+    let plain = read("spacings: 2 3 4\naxis mins: 10 20 30\ncenterings: node node node");
+    assert_eq!((plain.geometry().spacing(), plain.geometry().origin()), ([2.0, 3.0, 4.0], [10.0, 20.0, 30.0]));
+}
+
+fn metaimage_header(rest: &str) -> Vec<u8> {
+    format!("ObjectType = Image\nNDims = 3\nDimSize = 4 3 2\nElementType = MET_SHORT\n{rest}").into_bytes()
+}
+
+#[test]
+fn metaimage_voxels_wherever_they_lie() {
+    let (little, text) = (little(), text());
+    let local = [metaimage_header("ElementDataFile = LOCAL\n"), little.clone()].concat();
+    assert_words(&read(&[("a.mha", &local)]).unwrap());
+    for order in ["BinaryDataByteOrderMSB", "ElementByteOrderMSB"] {
+        let header = metaimage_header(&format!("{order} = True\nElementDataFile = LOCAL\n"));
+        assert_words(&read(&[("a.mha", &[header, big()].concat())]).unwrap());
+    }
+    let packed = zlib(&little);
+    let compressed = metaimage_header("CompressedData = True\nElementDataFile = LOCAL\n");
+    assert_words(&read(&[("a.mha", &[compressed, packed.clone()].concat())]).unwrap());
+    let compressed = metaimage_header("CompressedData = True\nElementDataFile = voxels.zraw\n");
+    assert_words(&read(&[("a.mhd", &compressed), ("voxels.zraw", &packed)]).unwrap());
+    assert_words(&read(&[("a.mhd", &metaimage_header("ElementDataFile = b.raw\n")), ("b.raw", &little)]).unwrap());
+    let behind = [b"header".as_slice(), &little].concat();
+    assert_words(&read(&[("a.mhd", &metaimage_header("HeaderSize = 6\nElementDataFile = b\n")), ("b", &behind)]).unwrap());
+    assert_words(&read(&[("a.mhd", &metaimage_header("HeaderSize = -1\nElementDataFile = b\n")), ("b", &behind)]).unwrap());
+    let written = metaimage_header("BinaryData = False\nElementDataFile = LOCAL\n");
+    assert_words(&read(&[("a.mha", &[written, text].concat())]).unwrap());
+    let [first, second] = [&little[..24], &little[24..]];
+    assert_words(&read(&[("a.mhd", &metaimage_header("ElementDataFile = LIST\nb\nc\n")), ("b", first), ("c", second)]).unwrap());
+    let numbered = metaimage_header("ElementDataFile = s%03d.raw 1 2 1\n");
+    assert_words(&read(&[("a.mhd", &numbered), ("s001.raw", first), ("s002.raw", second)]).unwrap());
+}
+
+#[test]
+fn metaimage_places_and_types() {
+    let header = "NDims = 3\nDimSize = 2 1 1\nElementType = MET_LONG\nTransformMatrix = 0 1 0 -1 0 0 0 0 1\nOffset = 1 2 3\nElementSpacing = 2 3 4\nElementDataFile = LOCAL\n";
+    let image = read(&[("a.mha", &[header.as_bytes(), &[1, 0, 0, 0, 2, 0, 0, 0]].concat())]).unwrap();
+    assert_eq!(image.pixel_type(), PixelType::I32);
+    // The rows of the matrix are the directions of the axes.
+    assert_eq!(image.geometry().index_to_point([1.0, 0.0, 0.0]), [1.0, 4.0, 3.0]);
+}
+
+/// A NIfTI file made by the writer, with changes at places of its header.
+fn nifti(name: &str, changes: &[(usize, &[u8])]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    write_image(&path, &volume().into()).unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    for (at, change) in changes {
+        bytes[*at..at + change.len()].copy_from_slice(change);
+    }
+    bytes
+}
+
+fn volume() -> Volume<i16> {
+    let data = Array3::from_shape_vec([SIZE[2], SIZE[1], SIZE[0]], words()).unwrap();
+    Volume::new(data, Geometry::new(SIZE, [2.0, 3.0, 4.0], [5.0, 6.0, 7.0], [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]).unwrap())
+        .unwrap()
+}
+
+#[test]
+fn nifti_orientations() {
+    const QFORM_CODE: usize = 252;
+    const SFORM_CODE: usize = 254;
+    const SROW_X_OFFSET: usize = 280 + 12;
+    let read = |changes: &[(usize, &[u8])]| read(&[("a.nii", &nifti("a.nii", changes))]).map(|image| image.geometry().clone());
+    let both = read(&[]).unwrap();
+    assert!(both.difference(volume().geometry(), 1e-6).is_none());
+    // The qform alone and the sform alone say the same.
+    assert_eq!(read(&[(SFORM_CODE, &[0, 0])]).unwrap().origin(), [5.0, 6.0, 7.0]);
+    assert!(read(&[(QFORM_CODE, &[0, 0])]).unwrap().difference(&both, 1e-5).is_none());
+    // Of two that differ, the sform wins with code 1, the qform where the sform has another one.
+    let moved = (-100.0_f32).to_le_bytes();
+    assert_eq!(read(&[(SROW_X_OFFSET, &moved)]).unwrap().origin()[0], 100.0);
+    assert_eq!(read(&[(SROW_X_OFFSET, &moved), (SFORM_CODE, &[2, 0])]).unwrap().origin()[0], 5.0);
+    // Without either, index axes are LPS axes.
+    let none = read(&[(QFORM_CODE, &[0, 0]), (SFORM_CODE, &[0, 0])]).unwrap();
+    assert_eq!((none.origin(), none.direction()[0]), ([0.0; 3], [1.0, 0.0, 0.0]));
+}
+
+#[test]
+fn nifti_scales() {
+    const SLOPE: usize = 112;
+    let scaled = |slope: f32, intercept: f32| {
+        let changes = [(SLOPE, slope.to_le_bytes()), (SLOPE + 4, intercept.to_le_bytes())];
+        read(&[("a.nii", &nifti("a.nii", &changes.each_ref().map(|(at, bytes)| (*at, bytes.as_slice()))))]).unwrap()
+    };
+    let image = scaled(0.5, 10.0);
+    assert_eq!(image.pixel_type(), PixelType::F32);
+    assert_eq!(image.cast::<f64>().as_slice()[..3], [-340.0, -290.0, -240.0]);
+    for (slope, intercept) in [(1.0, 0.0), (0.0, 5.0), (f32::NAN, 0.0)] {
+        assert_words(&scaled(slope, intercept));
+    }
+}
+
+#[test]
+fn nifti_pairs_and_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = Image::from(volume());
+    write_image(folder.path().join("pair.hdr"), &image).unwrap();
+    for name in ["pair.hdr", "pair.img"] {
+        assert_words(&read_image(folder.path().join(name)).unwrap());
+    }
+    std::fs::remove_file(folder.path().join("pair.img")).unwrap();
+    let error = read_image(folder.path().join("pair.hdr")).unwrap_err().to_string();
+    assert!(error.contains("not beside it"), "{error}");
+    // More voxels along an axis than the first version can count.
+    let long = Volume::filled(Geometry::axis_aligned([40_000, 1, 1], [1.0; 3]).unwrap(), 3_u8);
+    let path = folder.path().join("long.nii");
+    write_image(&path, &long.clone().into()).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap()[..2], 540_u16.to_le_bytes());
+    assert_eq!(read_image(&path).unwrap(), long.into());
+}
+
+#[test]
+fn big_endian_nifti() {
+    let mut header = vec![0_u8; 352];
+    header[..4].copy_from_slice(&348_i32.to_be_bytes());
+    for (at, value) in [(40, 3_i16), (42, 4), (44, 3), (46, 2), (70, 4), (72, 16), (252, 0), (254, 0)] {
+        header[at..at + 2].copy_from_slice(&value.to_be_bytes());
+    }
+    for (at, value) in [(76, 1.0_f32), (80, 2.0), (84, 3.0), (88, 4.0), (108, 352.0)] {
+        header[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    }
+    header[344..348].copy_from_slice(b"n+1\0");
+    let image = read(&[("a.nii", &[header, big()].concat())]).unwrap();
+    assert_words(&image);
+    assert_eq!(image.geometry().spacing(), [2.0, 3.0, 4.0]);
+}
+
+fn problem(bytes: &[u8], name: &str) -> FileProblem {
+    match read(&[(name, bytes)]) {
+        Err(ImagingError::File { problem, .. }) => problem,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn images_of_more_dimensions_are_refused() {
+    let nrrd = b"NRRD0004\ntype: uchar\ndimension: 4\nsizes: 2 2 2 2\nencoding: raw\n\n0123456789abcdef";
+    assert!(matches!(problem(nrrd, "a.nrrd"), FileProblem::Unsupported { .. }));
+    let mha = b"NDims = 4\nDimSize = 2 2 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n0123456789abcdef";
+    assert!(matches!(problem(mha, "a.mha"), FileProblem::Unsupported { .. }));
+    let four = nifti("a.nii", &[(40, &[4, 0]), (46, &[1, 0, 2, 0])]);
+    assert!(matches!(problem(&four, "a.nii"), FileProblem::Unsupported { .. }));
+}
+
+#[test]
+fn metaimage_headers_that_lie_are_refused() {
+    let mha = |size: &str, rest: &str| {
+        let header = format!("NDims = 3\nDimSize = {size}\nElementType = MET_SHORT\n{rest}ElementDataFile = LOCAL\n\0\0");
+        problem(header.as_bytes(), "a.mha")
+    };
+    assert!(matches!(mha("99999 99999 99999", ""), FileProblem::TooLarge { .. }));
+    assert!(matches!(mha("18446744073709551615 2 2", ""), FileProblem::Geometry(_)));
+    assert!(matches!(mha("100 100 100", ""), FileProblem::Malformed { .. }));
+    assert!(matches!(mha("0 1 1", ""), FileProblem::Geometry(_)));
+    assert!(matches!(mha("-1 1 1", ""), FileProblem::Malformed { .. }));
+    assert!(matches!(mha("1 1 1", "ElementSpacing = 0 1 1\n"), FileProblem::Geometry(_)));
+    assert!(matches!(mha("1 1 1", "ElementSpacing = -1 1 1\n"), FileProblem::Geometry(_)));
+    assert!(matches!(mha("1 1 1", "Offset = nan 0 0\n"), FileProblem::Geometry(_)));
+    assert!(matches!(mha("1 1 1", "TransformMatrix = 1 0 0 1 0 0 0 0 1\n"), FileProblem::Geometry(_)));
+}
+
+#[test]
+fn nifti_headers_that_lie_are_refused() {
+    let lie = |changes: &[(usize, &[u8])]| problem(&nifti("a.nii", changes), "a.nii");
+    let most = i16::MAX.to_le_bytes();
+    let spacing = |value: f32| value.to_le_bytes();
+    assert!(matches!(lie(&[(42, &most), (44, &most), (46, &most)]), FileProblem::TooLarge { .. }));
+    assert!(matches!(lie(&[(42, &most)]), FileProblem::Malformed { .. }));
+    assert!(matches!(lie(&[(42, &(-4_i16).to_le_bytes())]), FileProblem::Malformed { .. }));
+    assert!(matches!(lie(&[(40, &[9, 0])]), FileProblem::Malformed { .. }));
+    assert!(matches!(lie(&[(254, &[0, 0]), (80, &spacing(f32::NAN))]), FileProblem::Geometry(_)));
+    assert!(matches!(lie(&[(254, &[0, 0]), (252, &[0, 0]), (80, &spacing(0.0))]), FileProblem::Geometry(_)));
+    assert!(matches!(lie(&[(108, &f32::INFINITY.to_le_bytes())]), FileProblem::Malformed { .. }));
+    assert!(matches!(lie(&[(344, b"n+9")]), FileProblem::Malformed { .. }));
+    assert!(matches!(lie(&[(70, &[128, 0])]), FileProblem::Unsupported { .. }));
+}
+
+#[test]
+fn bombs_cost_nothing() {
+    // A thousand times as many voxels compressed as the header announces, and a header that announces 16 GiB of zeros.
+    let bomb = gzip(&vec![0; 4 << 20]);
+    let small = [nrrd_header("gzip", "little", "\n"), bomb.clone()].concat();
+    assert_eq!(read(&[("a.nrrd", &small)]).unwrap().cast::<f64>().as_slice(), [0.0; 24]);
+    let header = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 65536 65536 4\nencoding: gzip\n\n";
+    let large = problem(&[header.as_bytes(), &bomb].concat(), "a.nrrd");
+    assert!(large.to_string().contains("4194304 of 17179869184 numbers"), "{large}");
+}
+
+/// Values that are not finite are voxels like others; what cannot work with them says so.
+#[test]
+fn values_that_are_not_finite_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let geometry = Geometry::axis_aligned([3, 1, 1], [1.0; 3]).unwrap();
+    let values = Array3::from_shape_vec([1, 1, 3], vec![f32::NAN, f32::INFINITY, 1.0]).unwrap();
+    let image = Image::from(Volume::new(values, geometry).unwrap());
+    for name in ["a.nii.gz", "a.nrrd", "a.mha"] {
+        let path = folder.path().join(name);
+        write_image(&path, &image).unwrap();
+        let read = read_image(&path).unwrap().cast::<f32>();
+        assert!(read.as_slice()[0].is_nan() && read.as_slice()[1] == f32::INFINITY);
+        assert!(matches!(alnm_imaging::read_mask(&path), Err(ImagingError::InvalidVoxel { index: [0, 0, 0], .. })));
+    }
+}
+
+#[test]
+fn names_without_a_format_are_refused() {
+    assert!(matches!(
+        write_image(Path::new("image.bmp"), &volume().into()),
+        Err(ImagingError::File { problem: FileProblem::UnknownSuffix, .. })
+    ));
+}

@@ -1,0 +1,8 @@
+//! Bytes read as a MetaImage file.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = alnm_imaging::metaimage::decode(bytes);
+});
