@@ -1,0 +1,76 @@
+//! Grey level run length based features: runs of neighbouring voxels of one level along a direction.
+//!
+//! r_ij counts the runs of level i and length j; N_s is the number of runs, N_v the number of voxels, counted once for each
+//! direction that was merged. The formulas are those of [`crate::size_matrix::SizeMatrix`] with lengths as sizes.
+
+use rayon::prelude::*;
+
+use super::feature::{Aggregation, Definition, Family, IbsiFeature, evaluate_mean};
+use super::texture::Texture;
+use crate::level_map::{LevelMap, Offset, directions};
+use crate::size_matrix::{SizeMatrix, dense_cells};
+
+/// The features.
+pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
+    Definition::new("22OV", "rlm_sre", "Short runs emphasis", SizeMatrix::small_emphasis),
+    Definition::new("W4KF", "rlm_lre", "Long runs emphasis", SizeMatrix::large_emphasis),
+    Definition::new("V3SW", "rlm_lgre", "Low grey level run emphasis", SizeMatrix::low_level_emphasis),
+    Definition::new("G3QZ", "rlm_hgre", "High grey level run emphasis", SizeMatrix::high_level_emphasis),
+    Definition::new("HTZT", "rlm_srlge", "Short run low grey level emphasis", SizeMatrix::small_low_emphasis),
+    Definition::new("GD3A", "rlm_srhge", "Short run high grey level emphasis", SizeMatrix::small_high_emphasis),
+    Definition::new("IVPO", "rlm_lrlge", "Long run low grey level emphasis", SizeMatrix::large_low_emphasis),
+    Definition::new("3KUM", "rlm_lrhge", "Long run high grey level emphasis", SizeMatrix::large_high_emphasis),
+    Definition::new("R5YN", "rlm_glnu", "Grey level non-uniformity", SizeMatrix::level_non_uniformity),
+    Definition::new("OVBL", "rlm_glnu_norm", "Normalised grey level non-uniformity", SizeMatrix::level_non_uniformity_normalised),
+    Definition::new("W92Y", "rlm_rlnu", "Run length non-uniformity", SizeMatrix::size_non_uniformity),
+    Definition::new("IC23", "rlm_rlnu_norm", "Normalised run length non-uniformity", SizeMatrix::size_non_uniformity_normalised),
+    // N_s / N_v; the runs' lengths add up to N_v.
+    Definition::new("9ZK5", "rlm_r_perc", "Run percentage", SizeMatrix::percentage),
+    Definition::new("8CE5", "rlm_gl_var", "Grey level variance", SizeMatrix::level_variance),
+    Definition::new("SXLW", "rlm_rl_var", "Run length variance", SizeMatrix::size_variance),
+    Definition::new("HJ9O", "rlm_rl_entr", "Run entropy", SizeMatrix::entropy),
+];
+
+/// Runs along `offset`: one row for each level that occurs, column j for length j + 1.
+///
+/// A run of length L passes through the lengths 1 to L, voxel by voxel, so the number of voxels with a run of length l behind
+/// them is the number of runs at least as long. `length` is room for the length behind each voxel.
+fn run_counts(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<f64> {
+    let longest = map.shape.into_iter().max().unwrap_or(1);
+    // Runs are the same in both directions; the voxel behind has to come earlier in raster order.
+    let step = map.step(offset).unsigned_abs();
+    let mut counts = vec![0.0; map.gray_levels().len() * longest];
+    for &voxel in &map.voxels {
+        let voxel = voxel as usize;
+        let level = map.cells[voxel];
+        let passed = if map.cells[voxel - step] == level { length[voxel - step] } else { 0 };
+        length[voxel] = passed + 1;
+        counts[(level as usize - 1) * longest + passed as usize] += 1.0;
+    }
+    for at_least in counts.chunks_exact_mut(longest) {
+        for l in 0..longest - 1 {
+            at_least[l] -= at_least[l + 1];
+        }
+    }
+    counts
+}
+
+/// The features by an aggregation method that knows directions.
+pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+    let scope = texture.scope(aggregation);
+    let matrices = scope.parts.par_iter().map(|part| {
+        let offsets = directions(part.map.shape, &[1], scope.fixed_axis).unwrap_or_default();
+        let room = || vec![0u32; part.map.cells.len()];
+        let counts: Vec<Vec<f64>> = offsets.par_iter().map_init(room, |length, &offset| run_counts(&part.map, offset, length)).collect();
+        let matrix = |counts: &[f64]| SizeMatrix::new(dense_cells(part.map.gray_levels(), counts));
+        if !scope.merges_directions {
+            return counts.par_iter().map(|counts| matrix(counts)).collect::<Vec<_>>();
+        }
+        let mut total = vec![0.0; counts.first().map_or(0, Vec::len)];
+        for counts in &counts {
+            total.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
+        }
+        vec![matrix(&total)]
+    });
+    evaluate_mean(DEFINITIONS, Family::Glrlm, aggregation, &matrices.collect::<Vec<_>>().concat())
+}
