@@ -224,11 +224,12 @@ proptest! {
         }
         let kernels = [
             Kernel::Mean { support: 3 },
-            Kernel::LaplacianOfGaussian { sigma: 1.5, truncation: 4.0 },
+            Kernel::LaplacianOfGaussian { sigma: 1.5, truncation: 4.0, riesz_order: None },
             Kernel::Laws { kernels: vec![LawsKernel::E5, LawsKernel::L5, LawsKernel::S5], rotation_invariance: Some(Pooling::Maximum), energy_distance: Some(1) },
             Kernel::Gabor { sigma: 1.0, gamma: 1.0, wavelength: 2.0, theta: 0.0, theta_step: Some(45.0) },
             Kernel::SeparableWavelet { wavelet: "db2".to_owned(), band: "LHL".to_owned(), level: 2, rotation_invariance: Some(Pooling::Average) },
-            Kernel::Simoncelli { level: 1 },
+            Kernel::Simoncelli { level: 1, riesz_order: None },
+            Kernel::Simoncelli { level: 2, riesz_order: Some(vec![1, 0, 1]) },
         ];
         let mask = image.map(|_| 1);
         for kernel in kernels {

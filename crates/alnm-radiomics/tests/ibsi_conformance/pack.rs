@@ -51,3 +51,12 @@ pub(crate) fn image(path: &Path) -> Volume<f64> {
 pub(crate) fn mask(path: &Path) -> LabelMap {
     read_mask(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
+
+/// The files of a folder whose name ends in `suffix`, in order.
+pub(crate) fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.to_string_lossy().ends_with(suffix));
+    files.sort();
+    files
+}

@@ -7,13 +7,75 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
+use super::riesz::Riesz;
 use super::separable::{SeparableKernel, Taps, response as separable_response};
-use super::{Field, Filter};
+use super::spectrum::multiplied;
+use super::{BoundaryCondition, Dimensions, Field, Filter};
+use crate::ibsi::region::cut;
 
 pub(super) fn response(filter: &Filter, field: Field<'_>, part: &[Range<usize>; 3], sigma: f64, truncation: f64) -> Vec<f64> {
+    convolved(filter, field, part, sigma, truncation, filter.boundary)
+}
+
+/// The response with its Riesz transform. The transform reaches over the whole image, which is continued by the reach of the
+/// kernel as the boundary condition says, and periodically beyond that.
+pub(super) fn riesz_response(
+    filter: &Filter,
+    field: Field<'_>,
+    part: &[Range<usize>; 3],
+    sigma: f64,
+    truncation: f64,
+    riesz: Riesz,
+) -> Vec<f64> {
+    let reach: [usize; 3] =
+        std::array::from_fn(|axis| if filter.axes().contains(&axis) { reach(truncation, sigma / field.spacing[axis]) } else { 0 });
+    let padded = padded(field, reach, filter.boundary);
+    let shape: [usize; 3] = std::array::from_fn(|axis| field.shape[axis] + 2 * reach[axis]);
+    let whole = shape.map(|n| 0..n);
+    let periodic = Field { values: &padded, shape, spacing: field.spacing };
+    let laplacian = convolved(filter, periodic, &whole, sigma, truncation, BoundaryCondition::Periodic);
+    let factor = |frequency| riesz.factor(frequency);
+    let transformed = match filter.dimensions {
+        Dimensions::Three => multiplied(&laplacian, shape, factor),
+        Dimensions::Two => {
+            laplacian.chunks(shape[1] * shape[2]).flat_map(|slice| multiplied(slice, [1, shape[1], shape[2]], factor)).collect()
+        }
+    };
+    let part = std::array::from_fn(|axis| part[axis].start + reach[axis]..part[axis].end + reach[axis]);
+    cut(&transformed, shape, &part)
+}
+
+/// The image continued to either side of each axis.
+fn padded(field: Field<'_>, reach: [usize; 3], boundary: BoundaryCondition) -> Vec<f64> {
+    let [zs, ys, xs]: [Vec<Option<usize>>; 3] = std::array::from_fn(|axis| {
+        let positions = -(reach[axis] as isize)..(field.shape[axis] + reach[axis]) as isize;
+        positions.map(|position| boundary.index(position, field.shape[axis])).collect()
+    });
+    let mut values = Vec::with_capacity(zs.len() * ys.len() * xs.len());
+    for z in &zs {
+        for y in &ys {
+            let row = z.zip(*y).map(|(z, y)| (z * field.shape[1] + y) * field.shape[2]);
+            values.extend(xs.iter().map(|x| row.zip(*x).map_or(0.0, |(row, x)| field.values[row + x])));
+        }
+    }
+    values
+}
+
+fn reach(truncation: f64, sigma: f64) -> usize {
+    (truncation * sigma + 0.5).floor() as usize
+}
+
+fn convolved(
+    filter: &Filter,
+    field: Field<'_>,
+    part: &[Range<usize>; 3],
+    sigma: f64,
+    truncation: f64,
+    boundary: BoundaryCondition,
+) -> Vec<f64> {
     let samples = |axis: usize, value: fn(f64, f64) -> f64| {
         let sigma = sigma / field.spacing[axis];
-        let reach = (truncation * sigma + 0.5).floor() as i32;
+        let reach = reach(truncation, sigma) as i32;
         Taps::new((-reach..=reach).map(|k| value(f64::from(k), sigma)).collect())
     };
     let kernel = |derived: usize| {
@@ -22,7 +84,7 @@ pub(super) fn response(filter: &Filter, field: Field<'_>, part: &[Range<usize>; 
     };
     let mut sum = vec![0.0; part.iter().map(ExactSizeIterator::len).product()];
     for derived in filter.axes() {
-        let term = separable_response(&[kernel(derived)], field, part, filter.boundary);
+        let term = separable_response(&[kernel(derived)], field, part, boundary);
         sum.iter_mut().zip(term).for_each(|(sum, value)| *sum += value);
     }
     sum

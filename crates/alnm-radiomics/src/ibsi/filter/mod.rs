@@ -18,8 +18,10 @@ mod laplacian_of_gaussian;
 mod laws;
 mod mean;
 mod nonseparable_wavelet;
+mod riesz;
 mod separable;
 mod separable_wavelet;
+mod spectrum;
 
 use std::ops::Range;
 
@@ -27,6 +29,8 @@ use alnm_imaging::Volume;
 use serde::{Deserialize, Serialize};
 
 pub use laws::LawsKernel;
+
+use riesz::Riesz;
 
 use super::error::{IbsiError, Result};
 use crate::filter::wavelet::Filters;
@@ -164,6 +168,9 @@ pub enum Kernel {
         /// Where the kernel is cut off, in σ.
         #[serde(default = "default_truncation")]
         truncation: f64,
+        /// Orders of a Riesz transform (code AYRS) of the response along x, y (and z); none without.
+        #[serde(default)]
+        riesz_order: Option<Vec<u32>>,
     },
     /// Laws kernels (code JTXT), one for each of x, y (and z).
     Laws {
@@ -209,6 +216,9 @@ pub enum Kernel {
         /// Level, from 1; each halves the frequencies of the one before.
         #[serde(default = "default_level")]
         level: usize,
+        /// Orders of a Riesz transform (code AYRS) of the response along x, y (and z); none without.
+        #[serde(default)]
+        riesz_order: Option<Vec<u32>>,
     },
 }
 
@@ -255,13 +265,19 @@ impl Filter {
             check(setting, found == self.dimensions.count(), found, "it must have one entry for each dimension of the filter")
         };
         let whole = |setting, value: usize| check(setting, (1..=16).contains(&value), value, "it must be from 1 to 16");
+        let orders = |orders: &[u32]| {
+            letters("riesz_order", orders.len())?;
+            let total = orders.iter().fold(0, |total: u32, &order| total.saturating_add(order));
+            check("riesz_order", (1..=16).contains(&total), total, "the orders must add up to 1 to 16")
+        };
         match &self.kernel {
             Kernel::Mean { support } => {
                 check("support", support % 2 == 1 && *support <= MAXIMUM_REACH as usize, support, "it must be odd and at most 4095 voxels")
             }
-            Kernel::LaplacianOfGaussian { sigma, truncation } => {
+            Kernel::LaplacianOfGaussian { sigma, truncation, riesz_order } => {
                 positive("sigma", *sigma)?;
-                positive("truncation", *truncation)
+                positive("truncation", *truncation)?;
+                riesz_order.as_deref().map_or(Ok(()), orders)
             }
             Kernel::Laws { kernels, energy_distance, .. } => {
                 letters("kernels", kernels.len())?;
@@ -282,7 +298,10 @@ impl Filter {
                 letters("band", band.len())?;
                 whole("level", *level)
             }
-            Kernel::Simoncelli { level } => whole("level", *level),
+            Kernel::Simoncelli { level, riesz_order } => {
+                whole("level", *level)?;
+                riesz_order.as_deref().map_or(Ok(()), orders)
+            }
         }
     }
 
@@ -308,9 +327,12 @@ impl Filter {
         let field = Field { values: image.as_slice(), shape: image.geometry().shape(), spacing: [z, y, x] };
         match &self.kernel {
             Kernel::Mean { support } => Ok(mean::response(self, field, part, *support)),
-            Kernel::LaplacianOfGaussian { sigma, truncation } => {
+            Kernel::LaplacianOfGaussian { sigma, truncation, riesz_order } => {
                 self.check_reach(field, sigma * truncation)?;
-                Ok(laplacian_of_gaussian::response(self, field, part, *sigma, *truncation))
+                Ok(match riesz_order {
+                    None => laplacian_of_gaussian::response(self, field, part, *sigma, *truncation),
+                    Some(orders) => laplacian_of_gaussian::riesz_response(self, field, part, *sigma, *truncation, Riesz::new(orders)),
+                })
             }
             Kernel::Laws { kernels, rotation_invariance, energy_distance } => {
                 Ok(laws::response(self, field, part, kernels, *rotation_invariance, *energy_distance))
@@ -324,7 +346,9 @@ impl Filter {
                 let filters = Filters::named(wavelet).expect("the name has been checked");
                 Ok(separable_wavelet::response(self, field, part, &filters, band, *level, *rotation_invariance))
             }
-            Kernel::Simoncelli { level } => Ok(nonseparable_wavelet::response(self, field, part, *level)),
+            Kernel::Simoncelli { level, riesz_order } => {
+                Ok(nonseparable_wavelet::response(self, field, part, *level, riesz_order.as_deref().map(Riesz::new)))
+            }
         }
     }
 
