@@ -74,3 +74,35 @@ pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature>
     });
     evaluate_mean(DEFINITIONS, Family::Glrlm, aggregation, &matrices.collect::<Vec<_>>().concat())
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn runs_agree_with_walking_along_them(levels in prop::collection::vec(0u32..4, 3 * 4 * 5)) {
+            prop_assume!(levels.iter().any(|level| *level > 0));
+            let mut grid = Array3::<u32>::zeros([5, 6, 7]);
+            grid.slice_mut(ndarray::s![1..4, 1..5, 1..6]).iter_mut().zip(levels).for_each(|(to, from)| *to = from);
+            let map = LevelMap::new(grid.view(), 1).unwrap();
+            let at = |voxel: [isize; 3]| grid.get(voxel.map(|index| index as usize)).copied().unwrap_or(0);
+            for offset in directions(map.shape, &[1], None).unwrap() {
+                let moved = |voxel: [isize; 3], steps: isize| -> [isize; 3] { std::array::from_fn(|axis| voxel[axis] + steps * offset[axis]) };
+                let mut expected = vec![0.0; map.gray_levels().len() * 7];
+                for ((z, y, x), &level) in grid.indexed_iter().filter(|(_, level)| **level > 0) {
+                    let voxel = [z, y, x].map(|index| index as isize);
+                    if at(moved(voxel, -1)) != level {
+                        let length = (1..).find(|&steps| at(moved(voxel, steps)) != level).unwrap();
+                        let row = map.gray_levels().iter().position(|other| *other == level).unwrap();
+                        expected[row * 7 + length as usize - 1] += 1.0;
+                    }
+                }
+                prop_assert_eq!(run_counts(&map, offset, &mut vec![9; map.cells.len()]), expected);
+            }
+        }
+    }
+}

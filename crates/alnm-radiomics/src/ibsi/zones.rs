@@ -72,3 +72,54 @@ impl ZoneMatrix {
         Self { counts: SizeMatrix::new(cells), voxels: zones.iter().map(|zone| f64::from(zone.size)).sum() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ibsi::feature::Aggregation;
+    use crate::ibsi::region::Mask;
+    use crate::ibsi::texture::Texture;
+
+    proptest! {
+        #[test]
+        fn zones_agree_with_spreading_labels(levels in prop::collection::vec(0u32..4, 3 * 4 * 5), planar in any::<bool>()) {
+            let intensity = Mask { shape: [3, 4, 5], voxels: levels.iter().map(|level| *level > 0).collect() };
+            prop_assume!(intensity.count() > 0);
+            let inside: Vec<u32> = levels.iter().copied().filter(|level| *level > 0).collect();
+            let morphological = Mask { shape: [3, 4, 5], voxels: vec![true; 60] };
+            let method = if planar { Aggregation::MergedSlices } else { Aggregation::Volume };
+            let texture = Texture::new(&intensity, &inside, 3, &morphological, &[method]).unwrap();
+            let scope = texture.scope(method);
+            let mut found: Vec<_> = zones(&scope.parts[0], scope.fixed_axis).iter().map(|zone| (zone.level, zone.size, zone.distance)).collect();
+
+            // Every voxel takes the smallest label among its neighbours of the same level, until nothing changes.
+            let place = |index: usize| [index / 20, index / 5 % 4, index % 5];
+            let connected = |a: usize, b: usize| {
+                let near = (0..3).all(|axis| place(a)[axis].abs_diff(place(b)[axis]) <= 1);
+                near && levels[a] == levels[b] && (!planar || place(a)[0] == place(b)[0])
+            };
+            let mut labels: Vec<usize> = (0..60).collect();
+            loop {
+                let spread: Vec<usize> = (0..60).map(|a| (0..60).filter(|b| connected(a, *b)).map(|b| labels[b]).min().unwrap()).collect();
+                if spread == labels {
+                    break;
+                }
+                labels = spread;
+            }
+            let distance = |index: usize| {
+                let axes = if planar { 1..3 } else { 0..3 };
+                axes.map(|axis| (place(index)[axis] + 1).min([3, 4, 5][axis] - place(index)[axis])).min().unwrap() as u32
+            };
+            let mut expected = Vec::new();
+            for label in (0..60).filter(|label| labels[*label] == *label && levels[*label] > 0) {
+                let members: Vec<usize> = (0..60).filter(|index| labels[*index] == label).collect();
+                expected.push((levels[label], members.len() as u32, members.iter().map(|index| distance(*index)).min().unwrap()));
+            }
+            found.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
