@@ -303,6 +303,35 @@ fn bad_input_is_refused() {
 }
 
 #[test]
+fn more_levels_than_matrices_can_have_are_refused() {
+    let image = Array3::from_shape_fn([1, 70, 70], |(_, y, x)| (70 * y + x + 1) as f64);
+    let (image, mask) = volumes(image, Array3::ones([1, 70, 70]), 1.0);
+    let refused = Extractor::new(IbsiProfile::default()).unwrap().extract(&image, &mask, 1).unwrap_err();
+    assert!(matches!(refused, IbsiError::TooManyLevels { limit: 4096, .. }), "{refused}");
+}
+
+#[test]
+fn a_range_may_be_open() {
+    let range = Some([Some(f64::NEG_INFINITY), None]);
+    let open = IbsiProfile { resegmentation: Resegmentation { range, outliers: None }, ..everything(Discretisation::FixedBinSize(1.0)) };
+    assert_same(&extract(&open, &phantom()), &extract(&everything(Discretisation::FixedBinSize(1.0)), &phantom()), |_| true);
+}
+
+#[test]
+fn a_two_dimensional_image_has_features() {
+    let geometry = Geometry::planar([12, 9], [1.0, 1.5], [0.0; 2], [[1.0, 0.0], [0.0, 1.0]]).unwrap();
+    let image = Array3::from_shape_fn([1, 9, 12], |(_, y, x)| f64::from(((y * 5 + x * 3) % 7) as u8));
+    let mask = Array3::from_shape_fn([1, 9, 12], |(_, y, x)| u32::from(y > 1 && x > 2));
+    let volumes = (Volume::new(image, geometry.clone()).unwrap(), Volume::new(mask, geometry).unwrap());
+    let profile = IbsiProfile::from_yaml(
+        "interpolation: {spacing: [1.2, 1.2, null], image: linear}\ndiscretisation: {fixed_bin_number: 5}\naggregations: [2D, 2D_avg]",
+    );
+    let extraction = extract(&profile.unwrap(), &volumes);
+    assert_eq!(extraction.diagnostics.interpolated_image.size, [10, 12, 1]);
+    assert_defined(&extraction, &["morph_vol_dens_aee"]);
+}
+
+#[test]
 fn families_and_aggregations_are_what_was_asked_for() {
     let profile = IbsiProfile {
         families: vec![Family::Ngtdm, Family::Glcm],

@@ -84,7 +84,7 @@ impl Extractor {
         let initial_image = ImageSummary::new(&image);
         let initial_region = RegionSummary::new(&image, &initial, &initial);
 
-        let (image, morphological) = self.interpolate(image, mask, label, initial)?;
+        let (image, morphological) = self.interpolate(image, initial)?;
         let range = self.profile.resegmentation.range;
         let intensity = resegment(image.as_slice(), &morphological, range, self.profile.resegmentation.outliers)?;
         let diagnostics = IbsiDiagnostics {
@@ -99,16 +99,17 @@ impl Extractor {
     }
 
     /// Image and region on the profile's grid, intensities rounded.
-    fn interpolate(&self, image: Volume<f64>, mask: &LabelMap, label: u32, initial: Mask) -> Result<(Volume<f64>, Mask)> {
+    fn interpolate(&self, image: Volume<f64>, initial: Mask) -> Result<(Volume<f64>, Mask)> {
         let Some(settings) = &self.profile.interpolation else { return Ok((self.rounded(image), initial)) };
         let grid = centred_grid(image.geometry(), settings.spacing)?;
-        let image = interpolate_image(&image, &grid, settings.image)?;
-        let mask_grid = centred_grid(mask.geometry(), settings.spacing)?;
-        let voxels = interpolate_mask(mask, label, &mask_grid, settings.mask, settings.mask_threshold)?;
-        let mask = Mask { shape: grid.shape(), voxels };
+        // The mask lies on the image's grid, within the tolerance.
+        let mut parts = Volume::filled(image.geometry().clone(), 0.0);
+        parts.as_mut_slice().iter_mut().zip(&initial.voxels).for_each(|(part, inside)| *part = f64::from(u8::from(*inside)));
+        let mask = interpolate_mask(&parts, &grid, settings.mask, settings.mask_threshold)?;
         if mask.count() == 0 {
             return Err(IbsiError::EmptyMask { mask: "morphological", step: "interpolation", hint: "; choose a smaller spacing" });
         }
+        let image = interpolate_image(&image, &grid, settings.image)?;
         Ok((self.rounded(image), mask))
     }
 

@@ -205,9 +205,14 @@ pub(crate) fn evaluate<M>(definitions: &[Definition<M>], family: Family, aggrega
     definitions.iter().map(|definition| definition.with_value(family, aggregation, (definition.value)(data))).collect()
 }
 
-/// The features of a table as means over several sets of data. Values that a set does not define are left out; NaN when
-/// none does.
-pub(crate) fn evaluate_mean<M>(definitions: &[Definition<M>], family: Family, aggregation: Aggregation, data: &[M]) -> Vec<IbsiFeature> {
-    let mean = |definition: &Definition<M>| crate::summation::mean_of_defined(data.iter().map(definition.value));
-    definitions.iter().map(|definition| definition.with_value(family, Some(aggregation), mean(definition))).collect()
+/// The values of a table for one set of data.
+pub(crate) fn values<M>(definitions: &[Definition<M>], data: &M) -> Vec<f64> {
+    definitions.iter().map(|definition| (definition.value)(data)).collect()
+}
+
+/// The features of a table as means over several sets of [`values`]. What a set does not define is left out; NaN when none
+/// does.
+pub(crate) fn means<M>(definitions: &[Definition<M>], family: Family, aggregation: Aggregation, sets: &[Vec<f64>]) -> Vec<IbsiFeature> {
+    let mean = |index: usize| crate::summation::mean_of_defined(sets.iter().map(|values| values[index]));
+    definitions.iter().enumerate().map(|(index, definition)| definition.with_value(family, Some(aggregation), mean(index))).collect()
 }

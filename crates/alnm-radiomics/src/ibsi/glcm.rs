@@ -9,7 +9,7 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, evaluate_mean};
+use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
 use super::texture::Texture;
 use crate::glcm::pair_counts;
 use crate::level_map::{LevelMap, Offset, directions};
@@ -170,23 +170,28 @@ fn pairs(map: &LevelMap, offset: Offset) -> Vec<u64> {
     pair_counts(map, offset).into_iter().map(u64::from).collect()
 }
 
+/// Pairs in all of several directions.
+fn merged_pairs(map: &LevelMap, offsets: &[Offset]) -> Vec<u64> {
+    let mut total = vec![0; map.gray_levels().len().pow(2)];
+    for &offset in offsets {
+        total.iter_mut().zip(pair_counts(map, offset)).for_each(|(total, count)| *total += u64::from(count));
+    }
+    total
+}
+
 /// The features by an aggregation method that knows directions.
 pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let matrices = scope.parts.par_iter().map(|part| {
-        let levels = part.map.gray_levels();
+    let sets = scope.parts.par_iter().map(|part| {
         let offsets = directions(part.map.shape, &[1], scope.fixed_axis).unwrap_or_default();
-        let matrix = |counts: Vec<u64>| CooccurrenceMatrix::new(levels, &counts, texture.level_count);
-        let counts: Vec<Vec<u64>> = offsets.par_iter().map(|&offset| pairs(&part.map, offset)).collect();
-        if !scope.merges_directions {
-            return counts.into_par_iter().filter_map(matrix).collect::<Vec<_>>();
+        let set = |counts: Vec<u64>| {
+            let matrix = CooccurrenceMatrix::new(part.map.gray_levels(), &counts, texture.level_count);
+            matrix.map(|matrix| values(DEFINITIONS, &matrix))
+        };
+        if scope.merges_directions {
+            return set(merged_pairs(&part.map, &offsets)).into_iter().collect();
         }
-        let mut total = vec![0; levels.len() * levels.len()];
-        for counts in &counts {
-            total.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
-        }
-        matrix(total).into_iter().collect()
+        offsets.par_iter().filter_map(|&offset| set(pairs(&part.map, offset))).collect::<Vec<_>>()
     });
-    let matrices: Vec<CooccurrenceMatrix> = matrices.collect::<Vec<_>>().into_iter().flatten().collect();
-    evaluate_mean(DEFINITIONS, Family::Glcm, aggregation, &matrices)
+    means(DEFINITIONS, Family::Glcm, aggregation, &sets.collect::<Vec<_>>().concat())
 }

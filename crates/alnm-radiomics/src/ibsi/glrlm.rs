@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, evaluate_mean};
+use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
 use super::texture::Texture;
 use crate::level_map::{LevelMap, Offset, directions};
 use crate::size_matrix::{SizeMatrix, dense_cells};
@@ -58,21 +58,23 @@ fn run_counts(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<f64> {
 /// The features by an aggregation method that knows directions.
 pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let matrices = scope.parts.par_iter().map(|part| {
-        let offsets = directions(part.map.shape, &[1], scope.fixed_axis).unwrap_or_default();
-        let room = || vec![0u32; part.map.cells.len()];
-        let counts: Vec<Vec<f64>> = offsets.par_iter().map_init(room, |length, &offset| run_counts(&part.map, offset, length)).collect();
-        let matrix = |counts: &[f64]| SizeMatrix::new(dense_cells(part.map.gray_levels(), counts));
+    let sets = scope.parts.par_iter().map(|part| {
+        let map = &part.map;
+        let offsets = directions(map.shape, &[1], scope.fixed_axis).unwrap_or_default();
+        let room = || vec![0u32; map.cells.len()];
+        let set = |counts: &[f64]| values(DEFINITIONS, &SizeMatrix::new(dense_cells(map.gray_levels(), counts)));
         if !scope.merges_directions {
-            return counts.par_iter().map(|counts| matrix(counts)).collect::<Vec<_>>();
+            return offsets.par_iter().map_init(room, |length, &offset| set(&run_counts(map, offset, length))).collect::<Vec<_>>();
         }
-        let mut total = vec![0.0; counts.first().map_or(0, Vec::len)];
-        for counts in &counts {
+        let mut length = room();
+        let counts = offsets.iter().map(|&offset| run_counts(map, offset, &mut length));
+        let total = counts.reduce(|mut total, counts| {
             total.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
-        }
-        vec![matrix(&total)]
+            total
+        });
+        total.iter().map(|total| set(total)).collect()
     });
-    evaluate_mean(DEFINITIONS, Family::Glrlm, aggregation, &matrices.collect::<Vec<_>>().concat())
+    means(DEFINITIONS, Family::Glrlm, aggregation, &sets.collect::<Vec<_>>().concat())
 }
 
 #[cfg(test)]

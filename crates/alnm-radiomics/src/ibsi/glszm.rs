@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, evaluate_mean};
+use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
 use super::texture::Texture;
 use super::zones::{ZoneMatrix, zones};
 
@@ -33,6 +33,6 @@ pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
 pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
     let matrix = |part| ZoneMatrix::new(&zones(part, scope.fixed_axis), |zone| zone.size);
-    let matrices: Vec<ZoneMatrix> = scope.parts.par_iter().map(matrix).collect();
-    evaluate_mean(DEFINITIONS, Family::Glszm, aggregation, &matrices)
+    let sets: Vec<Vec<f64>> = scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part))).collect();
+    means(DEFINITIONS, Family::Glszm, aggregation, &sets)
 }

@@ -40,7 +40,8 @@ impl IntensityVolumeHistogram {
         let minimum = intensities.iter().copied().fold(f64::INFINITY, f64::min);
         let maximum = intensities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let [lower, upper] = range.unwrap_or_default();
-        let (lower, upper) = (lower.unwrap_or(minimum), upper.unwrap_or(maximum));
+        let finite = |limit: Option<f64>, otherwise: f64| limit.filter(|limit| limit.is_finite()).unwrap_or(otherwise);
+        let (lower, upper) = (finite(lower, minimum), finite(upper, maximum));
         let (first, width, steps) = match discretisation {
             Discretisation::None => (lower, 1.0, (upper - lower).floor() + 1.0),
             Discretisation::FixedBinSize(width) => (lower + 0.5 * width, width, ((upper - lower) / width).ceil() + 1.0),

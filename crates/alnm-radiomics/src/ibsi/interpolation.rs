@@ -4,10 +4,11 @@
 //! (n_a - 1) / 2 - s_b (n_b - 1) / (2 s_a) voxels of the original (code 3PLH, "align by centre" UCAV).
 
 use alnm_imaging::resample::{Interpolator, resample};
-use alnm_imaging::{Geometry, LabelMap, Volume};
+use alnm_imaging::{Geometry, Volume};
 use serde::{Deserialize, Serialize};
 
 use super::error::Result;
+use super::region::Mask;
 
 /// How values between voxels are found (code VTM2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,19 +63,16 @@ pub fn interpolate_image(image: &Volume<f64>, grid: &Geometry, interpolation: In
     Ok(resample(image, grid, interpolation.interpolator(), 0.0)?)
 }
 
-/// The region of `label` on another grid: the voxels of which at least `threshold` belongs to it (code VMVL). Weights are
-/// rounded to six decimals first, so that exactly half is half.
+/// A region on another grid, given by the part of each voxel that belongs to it: the voxels of which at least `threshold` does
+/// (code VMVL). Parts are rounded to six decimals first, so that exactly half is half.
 ///
 /// # Errors
 /// [`crate::ibsi::IbsiError::Image`] when the grid cannot be held.
-pub fn interpolate_mask(mask: &LabelMap, label: u32, grid: &Geometry, interpolation: Interpolation, threshold: f64) -> Result<Vec<bool>> {
-    if mask.geometry() == grid {
-        return Ok(mask.as_slice().iter().map(|&voxel| voxel == label).collect());
-    }
-    let parts = mask.map(|&voxel| if voxel == label { 1.0f64 } else { 0.0 });
-    let interpolated = resample(&parts, grid, interpolation.interpolator(), 0.0)?;
+pub fn interpolate_mask(parts: &Volume<f64>, grid: &Geometry, interpolation: Interpolation, threshold: f64) -> Result<Mask> {
+    let interpolated = interpolate_image(parts, grid, interpolation)?;
     let round = |value: f64| (value * 1e6).round();
-    Ok(interpolated.as_slice().iter().map(|&part| round(part) >= round(threshold)).collect())
+    let voxels = interpolated.as_slice().iter().map(|&part| round(part) >= round(threshold)).collect();
+    Ok(Mask { shape: grid.shape(), voxels })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, evaluate_mean};
+use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
 use super::texture::{Part, Texture};
 use crate::level_map::{LevelMap, neighbour_offsets};
 use crate::size_matrix::{SizeMatrix, dense_cells};
@@ -64,6 +64,6 @@ pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
 /// The features by an aggregation method without directions.
 pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let matrices: Vec<SizeMatrix> = scope.parts.par_iter().map(|part| matrix(part, scope.fixed_axis)).collect();
-    evaluate_mean(DEFINITIONS, Family::Ngldm, aggregation, &matrices)
+    let sets: Vec<Vec<f64>> = scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part, scope.fixed_axis))).collect();
+    means(DEFINITIONS, Family::Ngldm, aggregation, &sets)
 }

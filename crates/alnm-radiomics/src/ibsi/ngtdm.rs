@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, evaluate_mean};
+use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
 use super::texture::{Part, Texture};
 use crate::level_map::{LevelMap, neighbour_offsets};
 
@@ -129,7 +129,7 @@ pub const DEFINITIONS: &[Definition<ToneDifferenceMatrix>] = &[
 /// The features by an aggregation method without directions.
 pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let matrices: Vec<ToneDifferenceMatrix> =
-        scope.parts.par_iter().filter_map(|part| ToneDifferenceMatrix::new(part, scope.fixed_axis)).collect();
-    evaluate_mean(DEFINITIONS, Family::Ngtdm, aggregation, &matrices)
+    let matrices = scope.parts.par_iter().filter_map(|part| ToneDifferenceMatrix::new(part, scope.fixed_axis));
+    let sets: Vec<Vec<f64>> = matrices.map(|matrix| values(DEFINITIONS, &matrix)).collect();
+    means(DEFINITIONS, Family::Ngtdm, aggregation, &sets)
 }

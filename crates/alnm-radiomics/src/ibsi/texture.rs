@@ -59,6 +59,9 @@ pub struct Texture {
     pub(crate) level_count: u32,
 }
 
+/// Regions with more levels than this are refused: a co-occurrence matrix of more would take over 128 MiB.
+const MAXIMUM_DISTINCT_LEVELS: usize = 4096;
+
 /// Voxels of rim, so that the step to a neighbour always stays on the grid.
 const RIM: usize = 1;
 
@@ -66,8 +69,18 @@ impl Texture {
     /// A region whose voxels have the given levels (in raster order, each from 1 to `level_count`), with what the methods need.
     ///
     /// # Errors
-    /// [`super::IbsiError::ImageSize`] when the region's bounding box has 2³² voxels or more.
+    /// [`super::IbsiError::ImageSize`] when the region's bounding box has 2³² voxels or more,
+    /// [`super::IbsiError::TooManyLevels`] when more than 4096 different levels occur.
     pub fn new(intensity: &Mask, levels: &[u32], level_count: u32, morphological: &Mask, methods: &[Aggregation]) -> Result<Self> {
+        let mut distinct = levels.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if let [lowest, .., highest] = distinct[..]
+            && distinct.len() > MAXIMUM_DISTINCT_LEVELS
+        {
+            let (minimum, maximum, levels) = (f64::from(lowest), f64::from(highest), distinct.len() as f64);
+            return Err(super::IbsiError::TooManyLevels { minimum, maximum, levels, limit: MAXIMUM_DISTINCT_LEVELS as u32 });
+        }
         let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
         let shape = bounds.each_ref().map(|range| range.len() + 2 * RIM);
         let place = |voxel: [usize; 3]| -> [usize; 3] { std::array::from_fn(|axis| voxel[axis] - bounds[axis].start + RIM) };
