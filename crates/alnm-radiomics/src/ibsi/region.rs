@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::error::{IbsiError, Result};
+use crate::summation::{sum, sum_of};
 
 /// A mask on a grid, (z, y, x).
 #[derive(Debug, Clone, PartialEq)]
@@ -70,15 +71,6 @@ pub(crate) fn cut<T: Copy>(values: &[T], shape: [usize; 3], bounds: &[Range<usiz
     part
 }
 
-/// The limits of an intensity mask: what was asked for and what came out of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct IntensityLimits {
-    /// Lower limit; -∞ without one.
-    pub(crate) lower: f64,
-    /// Upper limit; ∞ without one.
-    pub(crate) upper: f64,
-}
-
 /// The intensity mask (code IF1H): the voxels of the region whose intensity lies in `range` (code USB3) and within `outliers`
 /// standard deviations of the region's mean (code 7ACA). Mean and deviation are those of the whole region, and the limits
 /// belong to the mask.
@@ -87,15 +79,15 @@ pub(crate) struct IntensityLimits {
 /// [`IbsiError::EmptyMask`] when no voxel is left.
 pub(crate) fn resegment(image: &[f64], region: &Mask, range: Option<[Option<f64>; 2]>, outliers: Option<f64>) -> Result<Mask> {
     let [lower, upper] = range.unwrap_or_default();
-    let mut limits = IntensityLimits { lower: lower.unwrap_or(f64::NEG_INFINITY), upper: upper.unwrap_or(f64::INFINITY) };
+    let (mut lower, mut upper) = (lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY));
     if let Some(sigmas) = outliers {
         let values = region.select(image);
-        let mean = crate::summation::sum(&values) / values.len() as f64;
-        let deviation = (crate::summation::sum_of(&values, |x| (x - mean) * (x - mean)) / values.len() as f64).sqrt();
-        limits.lower = limits.lower.max(mean - sigmas * deviation);
-        limits.upper = limits.upper.min(mean + sigmas * deviation);
+        let mean = sum(&values) / values.len() as f64;
+        let deviation = (sum_of(&values, |x| (x - mean) * (x - mean)) / values.len() as f64).sqrt();
+        lower = lower.max(mean - sigmas * deviation);
+        upper = upper.min(mean + sigmas * deviation);
     }
-    let inside = |(value, inside): (&f64, &bool)| *inside && (limits.lower..=limits.upper).contains(value);
+    let inside = |(value, inside): (&f64, &bool)| *inside && (lower..=upper).contains(value);
     let mask = Mask { shape: region.shape, voxels: image.iter().zip(&region.voxels).map(inside).collect() };
     if mask.count() == 0 {
         return Err(IbsiError::EmptyMask { mask: "intensity", step: "resegmentation", hint: "; widen the range" });

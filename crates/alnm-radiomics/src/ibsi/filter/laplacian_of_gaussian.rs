@@ -97,3 +97,28 @@ fn gaussian(k: f64, sigma: f64) -> f64 {
 fn second_derivative(k: f64, sigma: f64) -> f64 {
     -(1.0 - k * k / (sigma * sigma)) / (sigma * sigma) * gaussian(k, sigma)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kernel;
+    use super::*;
+
+    #[test]
+    fn an_impulse_answers_with_the_formula() {
+        let mut values = vec![0.0; 11 * 11 * 11];
+        values[(5 * 11 + 5) * 11 + 5] = 1.0;
+        let field = Field { values: &values, shape: [11; 3], spacing: [2.0; 3] };
+        let kernel = Kernel::LaplacianOfGaussian { sigma: 2.4, truncation: 3.0, riesz_order: None };
+        let filter = Filter { dimensions: Dimensions::Three, boundary: BoundaryCondition::Zero, kernel };
+        let response = response(&filter, field, &[0..11, 0..11, 0..11], 2.4, 3.0);
+        let sigma = 1.2f64;
+        for (place, value) in response.iter().enumerate() {
+            let offsets = [place / 121, place / 11 % 11, place % 11].map(|index| index as f64 - 5.0);
+            let squared: f64 = offsets.iter().map(|offset| offset * offset).sum();
+            let inside = offsets.iter().all(|offset| offset.abs() <= 4.0);
+            let normal = ((2.0 * PI).sqrt() * sigma).powi(-3);
+            let formula = -normal / (sigma * sigma) * (3.0 - squared / (sigma * sigma)) * (-squared / (2.0 * sigma * sigma)).exp();
+            approx::assert_abs_diff_eq!(*value, if inside { formula } else { 0.0 }, epsilon = 1e-15);
+        }
+    }
+}

@@ -231,6 +231,19 @@ const fn default_level() -> usize {
 }
 
 /// A filter with its setting.
+///
+/// ```
+/// use alnm_radiomics::ibsi::IbsiProfile;
+/// let profile = IbsiProfile::from_yaml("
+/// filter:
+///   dimensions: 3
+///   boundary: mirror
+///   kernel: {separable_wavelet: {wavelet: db3, band: LLH, rotation_invariance: average}}
+/// families: [statistics]
+/// ")?;
+/// assert!(profile.filter.is_some());
+/// # Ok::<(), alnm_radiomics::ibsi::IbsiError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
@@ -251,8 +264,11 @@ pub(crate) struct Field<'a> {
     pub(crate) spacing: [f64; 3],
 }
 
-/// Longest kernel, in voxels; longer ones come from a unit error.
-const MAXIMUM_REACH: f64 = 4096.0;
+/// Longest reach of a kernel, in voxels; longer ones come from a unit error.
+const MAXIMUM_REACH: f64 = 1024.0;
+
+/// Most voxels of an image that is continued beyond its edges for a Fourier transform.
+const MAXIMUM_PADDED: f64 = 536_870_912.0;
 
 impl Filter {
     /// Checks every parameter.
@@ -264,7 +280,7 @@ impl Filter {
         let letters = |setting, found: usize| {
             check(setting, found == self.dimensions.count(), found, "it must have one entry for each dimension of the filter")
         };
-        let whole = |setting, value: usize| check(setting, (1..=16).contains(&value), value, "it must be from 1 to 16");
+        let whole = |setting, value: usize| check(setting, (1..=8).contains(&value), value, "it must be from 1 to 8");
         let orders = |orders: &[u32]| {
             letters("riesz_order", orders.len())?;
             let total = orders.iter().fold(0, |total: u32, &order| total.saturating_add(order));
@@ -272,7 +288,7 @@ impl Filter {
         };
         match &self.kernel {
             Kernel::Mean { support } => {
-                check("support", support % 2 == 1 && *support <= MAXIMUM_REACH as usize, support, "it must be odd and at most 4095 voxels")
+                check("support", support % 2 == 1 && *support <= MAXIMUM_REACH as usize, support, "it must be odd and below 1024 voxels")
             }
             Kernel::LaplacianOfGaussian { sigma, truncation, riesz_order } => {
                 positive("sigma", *sigma)?;
@@ -282,7 +298,7 @@ impl Filter {
             Kernel::Laws { kernels, energy_distance, .. } => {
                 letters("kernels", kernels.len())?;
                 let distance = energy_distance.unwrap_or(0);
-                check("energy_distance", distance <= MAXIMUM_REACH as usize, distance, "it must be at most 4096 voxels")
+                check("energy_distance", distance <= MAXIMUM_REACH as usize, distance, "it must be at most 1024 voxels")
             }
             Kernel::Gabor { sigma, gamma, wavelength, theta, theta_step } => {
                 positive("sigma", *sigma)?;
@@ -308,7 +324,7 @@ impl Filter {
     /// The response map of an image.
     ///
     /// # Errors
-    /// As [`Filter::check`], and [`IbsiError::Setting`] for a kernel that reaches over more than 4096 voxels.
+    /// As [`Filter::check`], and [`IbsiError::Setting`] for a kernel that reaches over more than 1024 voxels.
     pub fn response(&self, image: &Volume<f64>) -> Result<Volume<f64>> {
         let whole = image.geometry().shape().map(|n| 0..n);
         let values = self.response_in(image, &whole)?;
@@ -320,18 +336,24 @@ impl Filter {
     /// The part of the response map in a box, a range for each of z, y and x, in raster order.
     ///
     /// # Errors
-    /// As [`Filter::response`].
+    /// As [`Filter::response`], and [`IbsiError::Setting`] for a box that is empty or reaches beyond the image.
     pub fn response_in(&self, image: &Volume<f64>, part: &[Range<usize>; 3]) -> Result<Vec<f64>> {
         self.check()?;
+        let shape = image.geometry().shape();
+        let is_inside = (0..3).all(|axis| !part[axis].is_empty() && part[axis].end <= shape[axis]);
+        check("part", is_inside, format!("{part:?}"), "it must be a box of voxels of the image")?;
         let [x, y, z] = image.geometry().spacing();
-        let field = Field { values: image.as_slice(), shape: image.geometry().shape(), spacing: [z, y, x] };
+        let field = Field { values: image.as_slice(), shape, spacing: [z, y, x] };
         match &self.kernel {
             Kernel::Mean { support } => Ok(mean::response(self, field, part, *support)),
             Kernel::LaplacianOfGaussian { sigma, truncation, riesz_order } => {
                 self.check_reach(field, sigma * truncation)?;
                 Ok(match riesz_order {
                     None => laplacian_of_gaussian::response(self, field, part, *sigma, *truncation),
-                    Some(orders) => laplacian_of_gaussian::riesz_response(self, field, part, *sigma, *truncation, Riesz::new(orders)),
+                    Some(orders) => {
+                        self.check_padded(field, sigma * truncation)?;
+                        laplacian_of_gaussian::riesz_response(self, field, part, *sigma, *truncation, Riesz::new(orders))
+                    }
                 })
             }
             Kernel::Laws { kernels, rotation_invariance, energy_distance } => {
@@ -354,7 +376,13 @@ impl Filter {
 
     fn check_reach(&self, field: Field<'_>, reach: f64) -> Result<()> {
         let voxels = reach / field.spacing.into_iter().fold(f64::INFINITY, f64::min);
-        check("sigma", voxels <= MAXIMUM_REACH, voxels, "the kernel may reach over at most 4096 voxels; sigma is in mm")
+        check("sigma", voxels <= MAXIMUM_REACH, voxels, "the kernel may reach over at most 1024 voxels; sigma is in mm")
+    }
+
+    fn check_padded(&self, field: Field<'_>, reach: f64) -> Result<()> {
+        let padded = |axis: usize| field.shape[axis] as f64 + 2.0 * reach / field.spacing[axis];
+        let voxels: f64 = (0..3).map(|axis| if self.axes().contains(&axis) { padded(axis) } else { field.shape[axis] as f64 }).product();
+        check("sigma", voxels <= MAXIMUM_PADDED, voxels, "the image and the reach of the kernel may have at most 2^29 voxels together")
     }
 
     /// The axes (0 = z) that the filter works along.

@@ -39,3 +39,27 @@ pub(super) fn response(
     }
     pooled(&orientations, rotation_invariance.unwrap_or(Pooling::Average), field, part, filter.boundary)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BoundaryCondition, Dimensions, Kernel};
+    use super::*;
+
+    #[test]
+    fn a_constant_image_passes_the_approximation_only() {
+        let field = Field { values: &[5.0; 4 * 5 * 6], shape: [4, 5, 6], spacing: [1.0; 3] };
+        for name in ["haar", "db3", "coif1"] {
+            for (band, level) in [("LLL", 1), ("LLL", 2), ("LHL", 1), ("HHH", 2)] {
+                let pooling = Some(Pooling::Average);
+                let kernel =
+                    Kernel::SeparableWavelet { wavelet: name.to_owned(), band: band.to_owned(), level, rotation_invariance: pooling };
+                let filter = Filter { dimensions: Dimensions::Three, boundary: BoundaryCondition::Nearest, kernel };
+                let filters = Filters::named(name).unwrap();
+                let values = response(&filter, field, &[0..4, 0..5, 0..6], &filters, band, level, pooling);
+                // Each low-pass filter adds up to √2.
+                let expected = if band == "LLL" { 5.0 * 8f64.powf(level as f64 / 2.0) } else { 0.0 };
+                assert!(values.iter().all(|value| (value - expected).abs() < 1e-9), "{name} {band} {level}");
+            }
+        }
+    }
+}
