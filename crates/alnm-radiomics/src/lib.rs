@@ -13,6 +13,7 @@ pub mod glcm;
 pub mod gldm;
 pub mod glrlm;
 pub mod glszm;
+pub mod ibsi;
 mod image_type;
 pub mod level_map;
 mod marching_cubes;

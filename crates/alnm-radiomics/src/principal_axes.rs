@@ -33,7 +33,7 @@ pub(crate) fn covariance_eigenvalues<const D: usize>(voxels: impl Iterator<Item 
 }
 
 /// Eigenvalues of a small symmetric matrix, ascending, by cyclic Jacobi rotations.
-fn symmetric_eigenvalues<const D: usize>(mut matrix: [[f64; D]; D]) -> [f64; D] {
+pub(crate) fn symmetric_eigenvalues<const D: usize>(mut matrix: [[f64; D]; D]) -> [f64; D] {
     // Convergence is quadratic; a handful of sweeps is enough for any small matrix.
     for _sweep in 0..32 {
         let off_diagonal: f64 = (0..D).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| matrix[i][j].abs()).sum();

@@ -1,0 +1,197 @@
+//! Morphological features: the shape of the morphological mask, and how intensities lie in it.
+//!
+//! Symbols: V and A the volume and area of the mesh around the morphological mask (marching cubes at half height), its
+//! vertices being the middles between voxels inside and outside; λ₁ ≥ λ₂ ≥ λ₃ the eigenvalues of the covariance of the voxel
+//! centres, with N_v - 1 as divisor; X the intensities of the intensity mask.
+//!
+//! Densities compare V and A with those of an enclosing shape. The oriented minimum bounding box is the least of those that
+//! have a face in the plane of a face of the convex hull. A mask without extent in a direction has no least axis and an
+//! approximate enclosing ellipsoid without volume: the densities by that ellipsoid are then infinite or NaN.
+
+mod convex_hull;
+mod ellipsoid;
+mod oriented_box;
+pub mod spatial_autocorrelation;
+
+use std::f64::consts::PI;
+
+use convex_hull::ConvexHull;
+use ellipsoid::Ellipsoid;
+use oriented_box::BoxEdges;
+pub use spatial_autocorrelation::SpatialAutocorrelation;
+
+use super::feature::{Definition, Family, IbsiFeature, evaluate};
+use super::region::Mask;
+use crate::diameter::surface_points;
+use crate::marching_cubes::{Mesh, mesh};
+use crate::principal_axes::covariance_eigenvalues;
+
+/// Everything that the features are made of.
+#[derive(Debug, Clone)]
+pub struct Morphology {
+    mesh: Mesh,
+    voxel_volume: f64,
+    voxels: f64,
+    centre_of_mass_shift: f64,
+    maximum_diameter: f64,
+    /// Descending.
+    axis_lengths: [f64; 3],
+    aligned_box: BoxEdges,
+    oriented_box: BoxEdges,
+    approximate_ellipsoid: Ellipsoid,
+    least_ellipsoid: Ellipsoid,
+    hull_volume: f64,
+    hull_area: f64,
+    mean_intensity: f64,
+    autocorrelation: SpatialAutocorrelation,
+}
+
+impl Morphology {
+    /// Shape and intensities of a region. All three lie on one grid with `spacing` (z, y, x) in mm; both masks hold at least
+    /// one voxel.
+    pub fn new(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
+        let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
+        let part = morphological.cut(&bounds);
+        let intensities = intensity.select(image);
+        let (shape, autocorrelation) =
+            rayon::join(|| Enclosures::new(&part, spacing), || SpatialAutocorrelation::new(intensity, &intensities, spacing));
+        let eigenvalues = covariance_eigenvalues(part.indices().map(|voxel| voxel.map(|index| index as u32)), spacing);
+        let voxels = part.count() as f64;
+        // The covariance divides by N_v - 1.
+        let unbiased = if voxels > 1.0 { voxels / (voxels - 1.0) } else { 1.0 };
+        let axis_lengths: [f64; 3] = std::array::from_fn(|axis| 4.0 * (unbiased * eigenvalues[2 - axis].max(0.0)).sqrt());
+        Self {
+            mesh: mesh(&part.voxels, part.shape, spacing),
+            voxel_volume: spacing.iter().product(),
+            voxels,
+            centre_of_mass_shift: centre_of_mass_shift(image, morphological, intensity, spacing),
+            maximum_diameter: shape.maximum_diameter,
+            axis_lengths,
+            aligned_box: BoxEdges(std::array::from_fn(|axis| part.shape[axis] as f64 * spacing[axis])),
+            oriented_box: shape.oriented_box,
+            approximate_ellipsoid: Ellipsoid { semi_axes: axis_lengths.map(|length| length / 2.0) },
+            least_ellipsoid: shape.least_ellipsoid,
+            hull_volume: shape.hull_volume,
+            hull_area: shape.hull_area,
+            mean_intensity: crate::summation::sum(&intensities) / intensities.len() as f64,
+            autocorrelation,
+        }
+    }
+
+    /// (36 π V²)^(1/3): area of the ball with the mesh's volume.
+    fn ball_area(&self) -> f64 {
+        (36.0 * PI * self.mesh.volume * self.mesh.volume).cbrt()
+    }
+
+    /// √(λ_k / λ₁), for the k-th axis counted from 0; 1 for a single voxel.
+    fn axis_ratio(&self, axis: usize) -> f64 {
+        if self.axis_lengths[0] == 0.0 { 1.0 } else { self.axis_lengths[axis] / self.axis_lengths[0] }
+    }
+}
+
+/// The shapes around a mask that follow from the convex hull of its mesh.
+struct Enclosures {
+    maximum_diameter: f64,
+    oriented_box: BoxEdges,
+    least_ellipsoid: Ellipsoid,
+    hull_volume: f64,
+    hull_area: f64,
+}
+
+impl Enclosures {
+    fn new(part: &Mask, spacing: [f64; 3]) -> Self {
+        let Some(hull) = ConvexHull::new(surface_points(&part.voxels, part.shape)) else {
+            let nowhere = Ellipsoid { semi_axes: [f64::NAN; 3] };
+            let oriented_box = BoxEdges([f64::NAN; 3]);
+            return Self { maximum_diameter: f64::NAN, oriented_box, least_ellipsoid: nowhere, hull_volume: f64::NAN, hull_area: f64::NAN };
+        };
+        let vertices = hull.vertices(spacing);
+        Self {
+            maximum_diameter: largest_distance(&vertices),
+            oriented_box: BoxEdges::of_least_volume_around(&hull, spacing),
+            least_ellipsoid: Ellipsoid::of_least_volume_around(&vertices),
+            hull_volume: hull.volume(spacing),
+            hull_area: hull.area(spacing),
+        }
+    }
+}
+
+fn largest_distance(points: &[[f64; 3]]) -> f64 {
+    let squared = |a: &[f64; 3], b: &[f64; 3]| (0..3).map(|axis| (a[axis] - b[axis]).powi(2)).sum::<f64>();
+    let pairs = points.iter().enumerate().flat_map(|(index, a)| points[index + 1..].iter().map(move |b| squared(a, b)));
+    pairs.fold(0.0, f64::max).sqrt()
+}
+
+/// Distance between the centre of the morphological mask's voxels and that of the intensity mask's, weighted by intensity.
+fn centre_of_mass_shift(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> f64 {
+    let centre = |mask: &Mask, weights: &[f64]| -> [f64; 3] {
+        let total: f64 = weights.iter().sum();
+        let mut sums = [0.0; 3];
+        for (voxel, weight) in mask.indices().zip(weights) {
+            for axis in 0..3 {
+                sums[axis] += weight * voxel[axis] as f64;
+            }
+        }
+        std::array::from_fn(|axis| sums[axis] / total * spacing[axis])
+    };
+    let geometric = centre(morphological, &vec![1.0; morphological.count()]);
+    let weighted = centre(intensity, &intensity.select(image));
+    (0..3).map(|axis| (geometric[axis] - weighted[axis]).powi(2)).sum::<f64>().sqrt()
+}
+
+/// The features.
+pub const DEFINITIONS: &[Definition<Morphology>] = &[
+    Definition::new("RNU0", "morph_volume", "Volume (mesh)", |m| m.mesh.volume),
+    Definition::new("YEKZ", "morph_vol_approx", "Volume (voxel counting)", |m| m.voxels * m.voxel_volume),
+    Definition::new("C0JK", "morph_area_mesh", "Surface area (mesh)", |m| m.mesh.area),
+    Definition::new("2PR5", "morph_av", "Surface to volume ratio", |m| m.mesh.area / m.mesh.volume),
+    // V / (√π A^(3/2))
+    Definition::new("SKGS", "morph_comp_1", "Compactness 1", |m| m.mesh.volume / (PI.sqrt() * m.mesh.area.powf(1.5))),
+    // 36 π V² / A³
+    Definition::new("BQWJ", "morph_comp_2", "Compactness 2", |m| 36.0 * PI * m.mesh.volume.powi(2) / m.mesh.area.powi(3)),
+    Definition::new("KRCK", "morph_sph_dispr", "Spherical disproportion", |m| m.mesh.area / m.ball_area()),
+    Definition::new("QCFX", "morph_sphericity", "Sphericity", |m| m.ball_area() / m.mesh.area),
+    // (A³ / (36 π V²))^(1/3) - 1
+    Definition::new("25C7", "morph_asphericity", "Asphericity", |m| m.mesh.area / m.ball_area() - 1.0),
+    Definition::new("KLMA", "morph_com", "Centre of mass shift", |m| m.centre_of_mass_shift),
+    Definition::new("L0JK", "morph_diam", "Maximum 3D diameter", |m| m.maximum_diameter),
+    // 4 √λ
+    Definition::new("TDIC", "morph_pca_maj_axis", "Major axis length", |m| m.axis_lengths[0]),
+    Definition::new("P9VJ", "morph_pca_min_axis", "Minor axis length", |m| m.axis_lengths[1]),
+    Definition::new("7J51", "morph_pca_least_axis", "Least axis length", |m| m.axis_lengths[2]),
+    Definition::new("Q3CK", "morph_pca_elongation", "Elongation", |m| m.axis_ratio(1)),
+    Definition::new("N17B", "morph_pca_flatness", "Flatness", |m| m.axis_ratio(2)),
+    Definition::new("PBX1", "morph_vol_dens_aabb", "Volume density (axis-aligned bounding box)", |m| {
+        m.mesh.volume / m.aligned_box.volume()
+    }),
+    Definition::new("R59B", "morph_area_dens_aabb", "Area density (axis-aligned bounding box)", |m| m.mesh.area / m.aligned_box.area()),
+    Definition::new("ZH1A", "morph_vol_dens_ombb", "Volume density (oriented minimum bounding box)", |m| {
+        m.mesh.volume / m.oriented_box.volume()
+    }),
+    Definition::new("IQYR", "morph_area_dens_ombb", "Area density (oriented minimum bounding box)", |m| {
+        m.mesh.area / m.oriented_box.area()
+    }),
+    Definition::new("6BDE", "morph_vol_dens_aee", "Volume density (approximate enclosing ellipsoid)", |m| {
+        m.mesh.volume / m.approximate_ellipsoid.volume()
+    }),
+    Definition::new("RDD2", "morph_area_dens_aee", "Area density (approximate enclosing ellipsoid)", |m| {
+        m.mesh.area / m.approximate_ellipsoid.area()
+    }),
+    Definition::new("SWZ1", "morph_vol_dens_mvee", "Volume density (minimum volume enclosing ellipsoid)", |m| {
+        m.mesh.volume / m.least_ellipsoid.volume()
+    }),
+    Definition::new("BRI8", "morph_area_dens_mvee", "Area density (minimum volume enclosing ellipsoid)", |m| {
+        m.mesh.area / m.least_ellipsoid.area()
+    }),
+    Definition::new("R3ER", "morph_vol_dens_conv_hull", "Volume density (convex hull)", |m| m.mesh.volume / m.hull_volume),
+    Definition::new("7T7F", "morph_area_dens_conv_hull", "Area density (convex hull)", |m| m.mesh.area / m.hull_area),
+    // V times the mean of X
+    Definition::new("99N0", "morph_integ_int", "Integrated intensity", |m| m.mesh.volume * m.mean_intensity),
+    Definition::new("N365", "morph_moran_i", "Moran's I index", |m| m.autocorrelation.moran_i),
+    Definition::new("NPT7", "morph_geary_c", "Geary's C measure", |m| m.autocorrelation.geary_c),
+];
+
+/// The features of a region; see [`Morphology::new`].
+pub fn features(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Vec<IbsiFeature> {
+    evaluate(DEFINITIONS, Family::Morphology, None, &Morphology::new(image, morphological, intensity, spacing))
+}

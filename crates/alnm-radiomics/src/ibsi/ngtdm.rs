@@ -1,0 +1,135 @@
+//! Neighbourhood grey tone difference based features: how far voxels differ from the mean of their neighbours.
+//!
+//! Symbols: for each level i, n_i the number of its voxels that have a neighbour in the region, s_i the sum of |i - X̄| over
+//! them, X̄ being the mean level of a voxel's neighbours at Chebyshev distance 1; N_{v,c} = Σ n_i, p_i = n_i / N_{v,c}, and
+//! N_{g,p} the number of levels with p_i > 0.
+
+use rayon::prelude::*;
+
+use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
+use super::texture::{Part, Texture};
+use crate::level_map::{LevelMap, neighbour_offsets};
+
+/// A row of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct ToneRow {
+    /// i.
+    level: f64,
+    /// p_i.
+    probability: f64,
+    /// s_i.
+    difference: f64,
+}
+
+/// The matrix: the rows of the levels with p_i > 0, ascending.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToneDifferenceMatrix {
+    rows: Vec<ToneRow>,
+    /// N_{v,c}.
+    voxels: f64,
+}
+
+impl ToneDifferenceMatrix {
+    /// The matrix of a part; `None` where no voxel has a neighbour.
+    fn new(part: &Part, fixed_axis: Option<usize>) -> Option<Self> {
+        let map = &part.map;
+        let offsets = neighbour_offsets(map.shape, &[1], fixed_axis).unwrap_or_default();
+        let steps: Vec<isize> = offsets.into_iter().map(|offset| map.step(offset)).collect();
+        let levels = map.level_cells();
+        let mut voxels = vec![0u64; map.gray_levels().len()];
+        let mut differences = vec![0.0; voxels.len()];
+        let (mut sums, mut counts): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+        for row in &map.rows {
+            sums.clear();
+            sums.resize(row.len(), 0);
+            counts.clear();
+            counts.resize(row.len(), 0);
+            for &step in &steps {
+                for ((sum, count), &neighbour) in sums.iter_mut().zip(&mut counts).zip(LevelMap::neighbours(&levels, row, step)) {
+                    *sum += neighbour;
+                    *count += u32::from(neighbour > 0);
+                }
+            }
+            for (place, voxel) in row.clone().enumerate().filter(|(place, _)| counts[*place] > 0) {
+                let position = map.cells[voxel] as usize - 1;
+                voxels[position] += 1;
+                differences[position] += (f64::from(levels[voxel]) - f64::from(sums[place]) / f64::from(counts[place])).abs();
+            }
+        }
+        let total = voxels.iter().sum::<u64>() as f64;
+        let rows = map.gray_levels().iter().zip(voxels).zip(differences).filter(|((_, voxels), _)| *voxels > 0);
+        let rows: Vec<ToneRow> = rows
+            .map(|((&level, voxels), difference)| ToneRow { level: f64::from(level), probability: voxels as f64 / total, difference })
+            .collect();
+        (!rows.is_empty()).then_some(Self { rows, voxels: total })
+    }
+
+    /// Σ_ij term(i, j) over all pairs of levels.
+    fn over_pairs(&self, term: impl Fn(&ToneRow, &ToneRow) -> f64) -> f64 {
+        self.rows.iter().map(|i| self.rows.iter().map(|j| term(i, j)).sum::<f64>()).sum()
+    }
+
+    /// Σ s_i.
+    fn summed_difference(&self) -> f64 {
+        self.rows.iter().map(|row| row.difference).sum()
+    }
+
+    /// Σ p_i s_i.
+    fn weighted_difference(&self) -> f64 {
+        self.rows.iter().map(|row| row.probability * row.difference).sum()
+    }
+
+    /// 1 / Σ p_i s_i; 10⁶ where that sum is 0.
+    fn coarseness(&self) -> f64 {
+        let sum = self.weighted_difference();
+        if sum == 0.0 { 1e6 } else { 1.0 / sum }
+    }
+
+    /// Σ_ij p_i p_j (i - j)² / (N_{g,p} (N_{g,p} - 1)) · Σ s_i / N_{v,c}; 0 for one level.
+    fn contrast(&self) -> f64 {
+        let levels = self.rows.len() as f64;
+        if self.rows.len() == 1 {
+            return 0.0;
+        }
+        let spread = self.over_pairs(|i, j| i.probability * j.probability * (i.level - j.level).powi(2));
+        spread / (levels * (levels - 1.0)) * self.summed_difference() / self.voxels
+    }
+
+    /// Σ p_i s_i / Σ_ij |i p_i - j p_j|; 0 for one level and where the divisor is 0.
+    fn busyness(&self) -> f64 {
+        let divisor = self.over_pairs(|i, j| (i.level * i.probability - j.level * j.probability).abs());
+        if divisor == 0.0 { 0.0 } else { self.weighted_difference() / divisor }
+    }
+
+    /// Σ_ij |i - j| (p_i s_i + p_j s_j) / (p_i + p_j) / N_{v,c}.
+    fn complexity(&self) -> f64 {
+        let term = |i: &ToneRow, j: &ToneRow| {
+            (i.level - j.level).abs() * (i.probability * i.difference + j.probability * j.difference) / (i.probability + j.probability)
+        };
+        self.over_pairs(term) / self.voxels
+    }
+
+    /// Σ_ij (p_i + p_j) (i - j)² / Σ s_i; 0 where the divisor is 0.
+    fn strength(&self) -> f64 {
+        let divisor = self.summed_difference();
+        let sum = self.over_pairs(|i, j| (i.probability + j.probability) * (i.level - j.level).powi(2));
+        if divisor == 0.0 { 0.0 } else { sum / divisor }
+    }
+}
+
+/// The features.
+pub const DEFINITIONS: &[Definition<ToneDifferenceMatrix>] = &[
+    Definition::new("QCDE", "ngt_coarseness", "Coarseness", ToneDifferenceMatrix::coarseness),
+    Definition::new("65HE", "ngt_contrast", "Contrast", ToneDifferenceMatrix::contrast),
+    Definition::new("NQ30", "ngt_busyness", "Busyness", ToneDifferenceMatrix::busyness),
+    Definition::new("HDEZ", "ngt_complexity", "Complexity", ToneDifferenceMatrix::complexity),
+    Definition::new("1X9X", "ngt_strength", "Strength", ToneDifferenceMatrix::strength),
+];
+
+/// The features by an aggregation method without directions.
+pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+    let scope = texture.scope(aggregation);
+    let matrices = scope.parts.par_iter().filter_map(|part| ToneDifferenceMatrix::new(part, scope.fixed_axis));
+    let sets: Vec<Vec<f64>> = matrices.map(|matrix| values(DEFINITIONS, &matrix)).collect();
+    means(DEFINITIONS, Family::Ngtdm, aggregation, &sets)
+}

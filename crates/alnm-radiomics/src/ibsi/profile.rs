@@ -1,0 +1,278 @@
+//! What an extraction does, as data.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::discretisation::{Discretisation, MAXIMUM_LEVELS};
+use super::error::{IbsiError, Result};
+use super::feature::{Aggregation, Family};
+use super::filter::Filter;
+use super::interpolation::Interpolation;
+
+/// The settings of an extraction, in the order in which they are applied: interpolation, rounding, resegmentation, filter,
+/// discretisation, features.
+///
+/// | key | default | purpose | range |
+/// |---|---|---|---|
+/// | `interpolation` | none | the grid that image and mask are brought to | see [`InterpolationSettings`] |
+/// | `round_intensities` | `false` | whether intensities are rounded to whole numbers after interpolation | |
+/// | `resegmentation` | none | which voxels belong to the intensity mask | see [`Resegmentation`] |
+/// | `filter` | none | the filter whose response takes the image's place | see [`Filter`] |
+/// | `discretisation` | `none` | grey levels of histogram and texture | see [`Discretisation`] |
+/// | `ivh_discretisation` | `none` | intensities of the intensity-volume histogram | see [`Discretisation`] |
+/// | `families` | all | families of features | see [`Family`] |
+/// | `aggregations` | the three of 3D | aggregation methods of texture | see [`Aggregation`] |
+///
+/// ```
+/// use alnm_radiomics::ibsi::IbsiProfile;
+/// let profile = IbsiProfile::from_yaml("
+/// interpolation: {spacing: [2.0, 2.0, 2.0], image: cubic, mask: linear}
+/// round_intensities: true
+/// resegmentation: {range: [-1000, 400], outliers: 3.0}
+/// discretisation: {fixed_bin_number: 32}
+/// families: [statistics, glcm]
+/// aggregations: [3D_comb]
+/// ")?;
+/// assert_eq!(profile.families.len(), 2);
+/// assert!(IbsiProfile::from_yaml("discretization: none").is_err());
+/// # Ok::<(), alnm_radiomics::ibsi::IbsiError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IbsiProfile {
+    /// The grid that image and mask are brought to.
+    pub interpolation: Option<InterpolationSettings>,
+    /// Whether intensities are rounded to whole numbers after interpolation (code 68QD).
+    pub round_intensities: bool,
+    /// Which voxels belong to the intensity mask.
+    pub resegmentation: Resegmentation,
+    /// The filter whose response takes the image's place in every feature. Resegmentation still looks at the image itself,
+    /// and its range then says nothing about the response, so that bins start at the response's minimum.
+    pub filter: Option<Filter>,
+    /// Grey levels of histogram and texture.
+    pub discretisation: Discretisation,
+    /// Intensities of the intensity-volume histogram.
+    pub ivh_discretisation: Discretisation,
+    /// Families of features, in the order of the result.
+    pub families: Vec<Family>,
+    /// Aggregation methods of texture; each family takes those that it knows.
+    pub aggregations: Vec<Aggregation>,
+}
+
+impl Default for IbsiProfile {
+    fn default() -> Self {
+        Self {
+            interpolation: None,
+            round_intensities: false,
+            resegmentation: Resegmentation::default(),
+            filter: None,
+            discretisation: Discretisation::None,
+            ivh_discretisation: Discretisation::None,
+            families: Family::ALL.to_vec(),
+            aggregations: Aggregation::VOLUMETRIC.to_vec(),
+        }
+    }
+}
+
+/// How image and mask are brought to another grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InterpolationSettings {
+    /// Spacing along x, y and z in mm, above 0; an axis without one stays as it is.
+    pub spacing: [Option<f64>; 3],
+    /// How intensities are interpolated; cubic by default.
+    #[serde(default = "cubic")]
+    pub image: Interpolation,
+    /// How the mask is interpolated; linear by default.
+    #[serde(default = "linear")]
+    pub mask: Interpolation,
+    /// The part of a voxel that has to belong to the mask, above 0 and at most 1; 0.5 by default.
+    #[serde(default = "half")]
+    pub mask_threshold: f64,
+}
+
+const fn cubic() -> Interpolation {
+    Interpolation::Cubic
+}
+
+const fn linear() -> Interpolation {
+    Interpolation::Linear
+}
+
+const fn half() -> f64 {
+    0.5
+}
+
+/// Which voxels of the region belong to the intensity mask. The morphological mask keeps all.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Resegmentation {
+    /// Smallest and largest intensity; either may be missing.
+    pub range: Option<[Option<f64>; 2]>,
+    /// How many standard deviations from the mean a voxel may lie, above 0.
+    pub outliers: Option<f64>,
+}
+
+/// The configurations that the reference values were found with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ReferenceConfiguration {
+    /// The digital phantom, without any processing.
+    DigitalPhantom,
+    /// Slices as they are; [-500, 400]; bins of 25.
+    A,
+    /// Slices at 2 mm, bilinear; [-500, 400]; 32 bins.
+    B,
+    /// 2 mm, trilinear; [-1000, 400]; bins of 25.
+    C,
+    /// 2 mm, trilinear; outliers beyond 3 standard deviations; 32 bins.
+    D,
+    /// 2 mm, tricubic spline; [-1000, 400] and outliers beyond 3 standard deviations; 32 bins.
+    E,
+}
+
+impl IbsiProfile {
+    /// The settings of one of the configurations that the reference values were found with.
+    pub fn reference(configuration: ReferenceConfiguration) -> Self {
+        let two_millimetres = |z, image| {
+            let spacing = [Some(2.0), Some(2.0), z];
+            Some(InterpolationSettings { spacing, image, mask: Interpolation::Linear, mask_threshold: 0.5 })
+        };
+        let range = |lower, upper| Some([Some(lower), Some(upper)]);
+        let planar = Self { aggregations: Aggregation::PLANAR.to_vec(), ..Self::default() };
+        match configuration {
+            ReferenceConfiguration::DigitalPhantom => {
+                Self { aggregations: [&Aggregation::PLANAR[..], &Aggregation::VOLUMETRIC].concat(), ..Self::default() }
+            }
+            ReferenceConfiguration::A => Self {
+                resegmentation: Resegmentation { range: range(-500.0, 400.0), outliers: None },
+                discretisation: Discretisation::FixedBinSize(25.0),
+                ..planar
+            },
+            ReferenceConfiguration::B => Self {
+                interpolation: two_millimetres(None, Interpolation::Linear),
+                round_intensities: true,
+                resegmentation: Resegmentation { range: range(-500.0, 400.0), outliers: None },
+                discretisation: Discretisation::FixedBinNumber(32),
+                ..planar
+            },
+            ReferenceConfiguration::C => Self {
+                interpolation: two_millimetres(Some(2.0), Interpolation::Linear),
+                round_intensities: true,
+                resegmentation: Resegmentation { range: range(-1000.0, 400.0), outliers: None },
+                discretisation: Discretisation::FixedBinSize(25.0),
+                ivh_discretisation: Discretisation::FixedBinSize(2.5),
+                ..Self::default()
+            },
+            ReferenceConfiguration::D => Self {
+                interpolation: two_millimetres(Some(2.0), Interpolation::Linear),
+                round_intensities: true,
+                resegmentation: Resegmentation { range: None, outliers: Some(3.0) },
+                discretisation: Discretisation::FixedBinNumber(32),
+                ..Self::default()
+            },
+            ReferenceConfiguration::E => Self {
+                interpolation: two_millimetres(Some(2.0), Interpolation::Cubic),
+                round_intensities: true,
+                resegmentation: Resegmentation { range: range(-1000.0, 400.0), outliers: Some(3.0) },
+                discretisation: Discretisation::FixedBinNumber(32),
+                ivh_discretisation: Discretisation::FixedBinNumber(1000),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// A profile from YAML or JSON, of which YAML is a superset. Unknown keys are refused.
+    ///
+    /// # Errors
+    /// [`IbsiError::Profile`] with the place and what is wrong there.
+    pub fn from_yaml(text: &str) -> Result<Self> {
+        serde_saphyr::from_str(text).map_err(|error| IbsiError::Profile(error.to_string()))
+    }
+
+    /// A profile from a file; see [`IbsiProfile::from_yaml`].
+    ///
+    /// # Errors
+    /// [`IbsiError::Profile`] when the file cannot be read or is not a profile.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| IbsiError::Profile(format!("{}: {error}", path.display())))?;
+        Self::from_yaml(&text)
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`IbsiError::Setting`] with the first that is out of range.
+    pub fn check(&self) -> Result<()> {
+        let positive = |setting, value: f64| require(setting, value.is_finite() && value > 0.0, value, "it must be above 0");
+        if let Some(interpolation) = &self.interpolation {
+            for spacing in interpolation.spacing.into_iter().flatten() {
+                positive("interpolation.spacing", spacing)?;
+            }
+            let threshold = interpolation.mask_threshold;
+            require("interpolation.mask_threshold", threshold > 0.0 && threshold <= 1.0, threshold, "it must be above 0 and at most 1")?;
+        }
+        if let Some([lower, upper]) = self.resegmentation.range {
+            for limit in [lower, upper].into_iter().flatten() {
+                require("resegmentation.range", !limit.is_nan(), limit, "limits must be numbers")?;
+            }
+            let ordered = lower.zip(upper).is_none_or(|(lower, upper)| lower <= upper);
+            require("resegmentation.range", ordered, format!("{lower:?} to {upper:?}"), "the limits must ascend")?;
+        }
+        if let Some(outliers) = self.resegmentation.outliers {
+            positive("resegmentation.outliers", outliers)?;
+        }
+        for (setting, discretisation) in [("discretisation", self.discretisation), ("ivh_discretisation", self.ivh_discretisation)] {
+            match discretisation {
+                Discretisation::None => {}
+                Discretisation::FixedBinSize(width) => positive(setting, width)?,
+                Discretisation::FixedBinNumber(bins) => {
+                    require(setting, (1..=MAXIMUM_LEVELS).contains(&bins), bins, "a number of bins must be from 1 to 16384")?;
+                }
+            }
+        }
+        self.filter.as_ref().map_or(Ok(()), Filter::check)
+    }
+}
+
+fn require(setting: &'static str, holds: bool, value: impl std::fmt::Display, requirement: &'static str) -> Result<()> {
+    if holds { Ok(()) } else { Err(IbsiError::Setting { setting, value: value.to_string(), requirement }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIGURATIONS: [ReferenceConfiguration; 6] = [
+        ReferenceConfiguration::DigitalPhantom,
+        ReferenceConfiguration::A,
+        ReferenceConfiguration::B,
+        ReferenceConfiguration::C,
+        ReferenceConfiguration::D,
+        ReferenceConfiguration::E,
+    ];
+
+    #[test]
+    fn profiles_survive_being_written_and_read() {
+        for configuration in CONFIGURATIONS {
+            let profile = IbsiProfile::reference(configuration);
+            profile.check().unwrap();
+            let text = serde_json::to_string(&profile).unwrap();
+            assert_eq!(IbsiProfile::from_yaml(&text).unwrap(), profile, "{configuration:?}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let refused = |text: &str| IbsiProfile::from_yaml(text).and_then(|profile| profile.check()).unwrap_err().to_string();
+        assert!(refused("bin_width: 25").contains("bin_width"));
+        assert!(refused("interpolation: {spacing: [2, 2, 2], order: 3}").contains("order"));
+        assert!(refused("interpolation: {spacing: [2, -2, 2]}").contains("interpolation.spacing is -2"));
+        assert!(refused("resegmentation: {range: [400, -500]}").contains("ascend"));
+        assert!(refused("discretisation: {fixed_bin_number: 0}").contains("16384"));
+        assert!(refused("filter: {dimensions: 4, kernel: {mean: {support: 5}}}").contains("2 or 3"));
+        assert!(refused("filter: {dimensions: 3, kernel: {mean: {support: 4}}}").contains("odd"));
+        assert!(refused("filter: {dimensions: 2, kernel: {laws: {kernels: [L5, E5, E5]}}}").contains("kernels is 3"));
+    }
+}

@@ -1,0 +1,242 @@
+//! IBSI 2: response maps of digital phantoms, and statistics of response maps of the CT phantom.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use alnm_imaging::Volume;
+use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
+use alnm_radiomics::ibsi::{Extractor, Family, IbsiProfile, Interpolation, InterpolationSettings, Resegmentation};
+
+use crate::pack::{Row, files, folder, image, mask, table};
+use crate::tally::{Deviation, Tally, three_digits};
+
+/// A response map agrees where it is within this part of the range of the reference.
+const MAP_TOLERANCE: f64 = 0.01;
+
+const DEVIATIONS: &[Deviation] = &[];
+
+/// The settings in the words of the pack's tables.
+struct Words<'a> {
+    filter: &'a str,
+    dimensions: &'a str,
+    boundary: &'a str,
+    parameters: &'a str,
+}
+
+impl<'a> Words<'a> {
+    fn of(row: &'a Row) -> Self {
+        Self {
+            filter: row.text("filter"),
+            dimensions: row.text("dims"),
+            boundary: row.text("boundary"),
+            parameters: row.text("parameters"),
+        }
+    }
+
+    /// The words that follow `name`, up to the next separator; "sigma=3.0 mm" and "sigma 1.5 mm" are both in use.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let parts = self.parameters.split([';', ',']).map(str::trim);
+        parts.filter_map(|part| part.strip_prefix(name)).find_map(|rest| rest.strip_prefix(['=', ' '])).map(str::trim)
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        let text = self.parameter(name)?.split_ascii_whitespace().next()?;
+        Some(match text.split_once('/') {
+            Some((over, under)) => over.parse::<f64>().unwrap() / under.parse::<f64>().unwrap(),
+            None => text.parse().unwrap_or_else(|error| panic!("{name} is {text}: {error}")),
+        })
+    }
+
+    /// How rotations are pooled.
+    fn pooling(&self) -> Option<Pooling> {
+        let words = self.parameters;
+        let invariant =
+            words.contains("rotation_invariance=yes") || words.contains("rotation invariant") || words.contains("rot. invariant");
+        invariant.then_some(if words.contains("max") { Pooling::Maximum } else { Pooling::Average })
+    }
+
+    fn dimensions(&self) -> Dimensions {
+        if self.dimensions.starts_with("2D") && !self.dimensions.contains("orthogonal") { Dimensions::Two } else { Dimensions::Three }
+    }
+
+    fn boundary(&self) -> BoundaryCondition {
+        let word = self.boundary.split_ascii_whitespace().next().unwrap_or_default();
+        serde_json::from_value(word.into()).unwrap_or_else(|error| panic!("boundary {word}: {error}"))
+    }
+
+    /// "E5L5S5" as kernels; of "L5E5 (A) / L5E5E5 (B)" the one with as many as there are dimensions.
+    fn choice(&self, text: &str, length: usize) -> String {
+        let mut choices = text.split('/').filter_map(|choice| choice.split_ascii_whitespace().find(|word| word.chars().count() == length));
+        choices.next_back().unwrap_or_else(|| panic!("{text} has no word of {length} letters")).to_owned()
+    }
+
+    fn kernel(&self) -> Option<Kernel> {
+        let dimensions = usize::from(u8::from(self.dimensions()));
+        let first = self.parameters.split([';', ',']).next().unwrap_or_default();
+        Some(match self.filter {
+            "mean" => Kernel::Mean { support: self.number("support")? as usize },
+            "LoG" => {
+                Kernel::LaplacianOfGaussian { sigma: self.number("sigma")?, truncation: self.number("truncation")?, riesz_order: None }
+            }
+            "Laws" | "Laws energy" => {
+                let names = self.choice(self.parameter("kernel").unwrap_or(first), 2 * dimensions);
+                let kernel = |name: &[u8]| -> LawsKernel { serde_json::from_value(String::from_utf8_lossy(name).into()).unwrap() };
+                let energy_distance = self.number("energy_delta").or(self.number("energy delta")).map(|distance| distance as usize);
+                Kernel::Laws {
+                    kernels: names.as_bytes().chunks(2).map(kernel).collect(),
+                    rotation_invariance: self.pooling(),
+                    energy_distance,
+                }
+            }
+            "Gabor modulus" => Kernel::Gabor {
+                sigma: self.number("sigma")?,
+                gamma: self.number("gamma")?,
+                wavelength: self.number("wavelength")?,
+                theta: self.parameter("theta").filter(|words| !words.starts_with("step")).map_or(Some(0.0), |_| self.number("theta"))?,
+                theta_step: self.number("step").or(self.number("theta step")),
+            },
+            name if name.starts_with("separable wavelet") => {
+                let (wavelet, band) = match self.parameter("wavelet") {
+                    Some(wavelet) => (wavelet, self.parameter("band")?.to_owned()),
+                    None => {
+                        let (wavelet, bands) = first.split_once(' ')?;
+                        (wavelet, self.choice(bands, dimensions))
+                    }
+                };
+                let level = self.number("level")? as usize;
+                Kernel::SeparableWavelet { wavelet: wavelet.to_owned(), band, level, rotation_invariance: self.pooling() }
+            }
+            name if name.contains("Simoncelli") => Kernel::Simoncelli { level: self.number("level")? as usize, riesz_order: None },
+            _ => return None,
+        })
+    }
+
+    fn filter(&self) -> Option<Filter> {
+        Some(Filter { dimensions: self.dimensions(), kernel: self.kernel()?, boundary: self.boundary() })
+    }
+}
+
+/// The largest difference of two maps as a part of the range of the second.
+fn largest_difference(map: &Volume<f64>, reference: &Volume<f64>) -> f64 {
+    let fold = |start: f64, pick: fn(f64, f64) -> f64| reference.as_slice().iter().copied().fold(start, pick);
+    let range = fold(f64::NEG_INFINITY, f64::max) - fold(f64::INFINITY, f64::min);
+    assert_eq!(map.geometry().size(), reference.geometry().size());
+    map.as_slice().iter().zip(reference.as_slice()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / range
+}
+
+#[test]
+fn ibsi_2_response_maps() {
+    let Some(pack) = folder() else { return };
+    let rows = table(&pack.join("ibsi2_phase1_filters.csv"), b',');
+    let mut tally = Tally::new("IBSI 2, response maps", DEVIATIONS);
+    let mut unstated = Vec::new();
+    for row in &rows {
+        let (id, words) = (row.text("filter_id"), Words::of(row));
+        let reference = image(&pack.join("ibsi2_response_maps").join(row.text("map")));
+        if row.text("phantom") == "?" {
+            unstated.push((id, reference));
+            continue;
+        }
+        let filter = words.filter().unwrap_or_else(|| panic!("{id}: {}", row.text("parameters")));
+        let difference = largest_difference(&filter.response(&phantom(&pack, row.text("phantom"))).unwrap(), &reference);
+        tally.value(id, 0.0, MAP_TOLERANCE, difference);
+    }
+    let mut failures = tally.finish();
+    for ((id, _), agreeing) in unstated.iter().zip(settings_of(&pack, &unstated)) {
+        println!("IBSI 2, response map {id}, without stated parameters: agrees with {agreeing:?} and nothing else that was tried");
+        if agreeing.len() != 1 {
+            failures.push(format!("{id}: {} settings agree", agreeing.len()));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:?}");
+}
+
+fn phantom(pack: &Path, name: &str) -> Volume<f64> {
+    image(&pack.join("ibsi2_phantoms").join(format!("{name}.nii.gz")))
+}
+
+/// The settings that agree with each of the maps that the pack knows as Riesz transforms but does not state: looked for among
+/// all phantoms, two filters that other maps use, and all orders of sum 1 and 2.
+fn settings_of(pack: &Path, maps: &[(&str, Volume<f64>)]) -> Vec<Vec<String>> {
+    let orders = (0..3u32).flat_map(|x| (0..3u32).flat_map(move |y| (0..3u32).map(move |z| vec![x, y, z])));
+    let kernels = orders.filter(|orders| (1..=2).contains(&orders.iter().sum::<u32>())).flat_map(|orders| {
+        let riesz_order = Some(orders);
+        [
+            (BoundaryCondition::Zero, Kernel::LaplacianOfGaussian { sigma: 3.0, truncation: 4.0, riesz_order: riesz_order.clone() }),
+            (BoundaryCondition::Periodic, Kernel::Simoncelli { level: 1, riesz_order }),
+        ]
+    });
+    let filters: Vec<Filter> = kernels.map(|(boundary, kernel)| Filter { dimensions: Dimensions::Three, boundary, kernel }).collect();
+    let mut agreeing = vec![Vec::new(); maps.len()];
+    for path in files(&pack.join("ibsi2_phantoms"), ".nii.gz") {
+        let phantom = image(&path);
+        let maps = maps.iter().zip(&mut agreeing).filter(|((_, map), _)| map.geometry().size() == phantom.geometry().size());
+        let mut maps: Vec<_> = maps.collect();
+        if maps.is_empty() {
+            continue;
+        }
+        for filter in &filters {
+            let response = filter.response(&phantom).unwrap();
+            for ((_, map), agreeing) in &mut maps {
+                if largest_difference(&response, map) <= MAP_TOLERANCE {
+                    agreeing.push(format!("{:?} of {}", filter.kernel, path.file_name().unwrap_or_default().display()));
+                }
+            }
+        }
+    }
+    agreeing
+}
+
+fn profile(row: &Row) -> IbsiProfile {
+    let interpolated = !row.text("preprocessing").contains("no interpolation");
+    let words = Words {
+        filter: row.text("filter"),
+        dimensions: row.text("dims"),
+        boundary: row.text("boundary"),
+        parameters: row.text("parameters"),
+    };
+    let filter =
+        (words.filter != "none").then(|| words.filter().unwrap_or_else(|| panic!("{}: {}", row.text("filter_id"), row.text("parameters"))));
+    IbsiProfile {
+        interpolation: interpolated.then_some(InterpolationSettings {
+            spacing: [Some(1.0); 3],
+            image: Interpolation::Cubic,
+            mask: Interpolation::Linear,
+            mask_threshold: 0.5,
+        }),
+        round_intensities: interpolated,
+        resegmentation: Resegmentation { range: Some([Some(-1000.0), Some(400.0)]), outliers: None },
+        filter,
+        families: vec![Family::Statistics],
+        ..IbsiProfile::default()
+    }
+}
+
+#[test]
+fn ibsi_2_values() {
+    let Some(pack) = folder() else { return };
+    let phantom = image(&pack.join("ct_phantom/phantom.nii.gz"));
+    let region = mask(&pack.join("ct_phantom/mask.nii.gz"));
+    let values = table(&pack.join("ibsi2_reference_values.csv"), b';');
+    let mut references: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    for row in &values {
+        references.entry(row.text("filter_id")).or_default().push(row);
+    }
+    let mut failures = Vec::new();
+    for row in table(&pack.join("ibsi2_phase2_filters.csv"), b',') {
+        let id = row.text("filter_id");
+        let label = 1;
+        let extraction = Extractor::new(profile(&row)).unwrap().extract(&phantom, &region, label).unwrap();
+        let mut tally = Tally::new(format!("IBSI 2, filter {id}"), DEVIATIONS);
+        for reference in &references[id] {
+            let tag = reference.text("feature_tag");
+            let feature =
+                extraction.features.iter().find(|feature| feature.tag == tag).unwrap_or_else(|| panic!("no feature has the tag {tag}"));
+            if let Some(value) = reference.number("consensus_value") {
+                tally.value(&format!("{id} {tag}"), value, reference.number("tolerance").unwrap(), three_digits(feature.value));
+            }
+        }
+        failures.extend(tally.finish());
+    }
+    assert!(failures.is_empty(), "{} values differ", failures.len());
+}
