@@ -378,7 +378,7 @@ fn pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
     let n = map.gray_levels.len();
     // A table with few entries takes longer to read than its entries take to sort.
     const SPARSE: usize = 16;
-    if n > MAXIMUM_LEVELS || map.voxels.len() * SPARSE < n * n {
+    if n > MAXIMUM_LEVELS || map.voxel_count() * SPARSE < n * n {
         return sorted_pair_cells(map, offset, symmetrical);
     }
     let counts = pair_counts(map, offset);
