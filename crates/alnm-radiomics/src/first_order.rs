@@ -97,29 +97,44 @@ impl Ranks {
         let intervals = (values.len() / 64).clamp(1, 4096);
         let scale = if high > low { intervals as f64 / (high - low) } else { 0.0 };
         let interval = |value: f64| (((value - low) * scale) as usize).min(intervals - 1);
+        let intervals_of: Vec<u16> = values.iter().map(|&value| interval(value) as u16).collect();
         let mut counts = vec![0usize; intervals];
-        for &value in values {
-            counts[interval(value)] += 1;
+        for &interval in &intervals_of {
+            counts[usize::from(interval)] += 1;
         }
-        Self::FRACTIONS.map(|fraction| {
-            let rank = fraction * (values.len() - 1) as f64;
-            let below = rank.floor() as usize;
-            let (mut first, mut before) = (0, 0);
-            while before + counts[first] <= below {
-                before += counts[first];
-                first += 1;
+        let ranks = Self::FRACTIONS.map(|fraction| fraction * (values.len() - 1) as f64);
+        let mut wanted = vec![false; intervals];
+        let mut interval = 0;
+        let mut before = 0;
+        for below in ranks.map(|rank| rank.floor() as usize) {
+            while before + counts[interval] <= below {
+                before += counts[interval];
+                interval += 1;
             }
+            wanted[interval] = true;
             // The next value up may lie in a later interval.
-            let mut last = first;
-            let mut members = counts[first];
-            while before + members <= (below + 1).min(values.len() - 1) {
-                last += 1;
-                members += counts[last];
+            let next = (interval + 1..intervals).find(|&later| counts[later] > 0);
+            if let Some(next) = next.filter(|_| before + counts[interval] <= below + 1) {
+                wanted[next] = true;
             }
-            let mut near: Vec<f64> = values.iter().copied().filter(|&value| (first..=last).contains(&interval(value))).collect();
-            let (_, low, above) = near.select_nth_unstable_by(below - before, f64::total_cmp);
+        }
+        let mut near: Vec<f64> =
+            values.iter().zip(&intervals_of).filter(|(_, interval)| wanted[usize::from(**interval)]).map(|(value, _)| *value).collect();
+        let mut start = 0;
+        let (mut interval, mut left_out) = (0, 0);
+        let mut before = 0;
+        ranks.map(|rank| {
+            let below = rank.floor() as usize;
+            while before + counts[interval] <= below {
+                left_out += if wanted[interval] { 0 } else { counts[interval] };
+                before += counts[interval];
+                interval += 1;
+            }
+            // Each selection leaves larger values to the right, where the next is made.
+            let (_, low, above) = near[start..].select_nth_unstable_by(below - left_out - start, f64::total_cmp);
             let low = *low;
             let high = above.iter().copied().fold(f64::INFINITY, f64::min);
+            start = below - left_out;
             if above.is_empty() { low } else { interpolate(low, high, rank - below as f64) }
         })
     }

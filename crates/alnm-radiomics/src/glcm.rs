@@ -20,6 +20,9 @@ use crate::singular_value::ScaledMatrix;
 /// Added inside logarithms, so that empty cells count 0.
 pub(crate) const EPSILON: f64 = f64::EPSILON;
 
+/// Voxels from which on the directions are shared among threads.
+const WORTH_SHARING: usize = 1024;
+
 /// Levels up to which pairs are counted in a table, which then takes 16 MiB.
 const MAXIMUM_LEVELS: usize = 2048;
 
@@ -102,8 +105,13 @@ struct Distribution {
 impl Distribution {
     /// From the probabilities of `first`, `first` + 1 and so on.
     fn new(first: u32, probabilities: &[f64]) -> Self {
-        let occurring = || probabilities.iter().enumerate().filter(|(_, p)| **p > 0.0);
-        Self { values: occurring().map(|(k, _)| f64::from(first) + k as f64).collect(), p: occurring().map(|(_, &p)| p).collect() }
+        let occurring = probabilities.iter().filter(|p| **p > 0.0).count();
+        let mut distribution = Self { values: Vec::with_capacity(occurring), p: Vec::with_capacity(occurring) };
+        for (k, &p) in probabilities.iter().enumerate().filter(|(_, p)| **p > 0.0) {
+            distribution.values.push(f64::from(first) + k as f64);
+            distribution.p.push(p);
+        }
+        distribution
     }
 
     /// Σ_k p(k) · term(k).
@@ -397,7 +405,7 @@ fn pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
 /// [`pair_cells`] without a table.
 fn sorted_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
     let step = map.step(offset);
-    let mut pairs: Vec<(u32, u32)> = Vec::new();
+    let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(2 * map.voxel_count());
     for row in &map.rows {
         let neighbours = LevelMap::neighbours(&map.cells, row, step);
         for (&level, &neighbour) in map.cells[row.clone()].iter().zip(neighbours).filter(|(_, neighbour)| **neighbour > 0) {
@@ -408,7 +416,9 @@ fn sorted_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<C
         }
     }
     pairs.sort_unstable();
-    pairs.chunk_by(|a, b| a == b).map(|same| (same[0].0, same[0].1, same.len() as f64)).collect()
+    let mut cells = Vec::with_capacity(pairs.len());
+    cells.extend(pairs.chunk_by(|a, b| a == b).map(|same| (same[0].0, same[0].1, same.len() as f64)));
+    cells
 }
 
 /// The matrices that the features are averaged over: one for each direction in which the region has neighbours, or, with a
@@ -420,6 +430,9 @@ pub fn matrices(map: &LevelMap, settings: &GlcmSettings) -> Result<Vec<Cooccurre
     let directions = directions(map.shape, &settings.distances, settings.fixed_axis)?;
     let Some(weighting) = settings.weighting else {
         let matrix = |&offset: &Offset| CooccurrenceMatrix::from_cells(map, &pair_cells(map, offset, settings.symmetrical), Some(offset));
+        if map.voxel_count() < WORTH_SHARING {
+            return Ok(directions.iter().filter_map(matrix).collect());
+        }
         return Ok(directions.par_iter().map(matrix).collect::<Vec<_>>().into_iter().flatten().collect());
     };
     let mut cells: Vec<Cell> = Vec::new();

@@ -3,6 +3,8 @@
 //! P(i, j) counts the zones of level i with j voxels, voxels being connected with all their 26 neighbours (8 in a slice).
 //! Thibault et al. 2009; IBSI section "Grey level size zone". The formulas are those of [`SizeMatrix`].
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::feature::{ClassValue, Formula, Selection};
 use crate::level_map::{LevelMap, Offset, neighbour_offsets};
@@ -66,8 +68,8 @@ pub fn matrix(map: &LevelMap, fixed_axis: Option<usize>) -> Result<SizeMatrix> {
 /// A neighbour that comes before a voxel in raster order.
 struct Predecessor {
     step: isize,
-    /// Steps to later ones that are not neighbours of it: the others of its level belong to its zone already.
-    apart: Vec<isize>,
+    /// Which later ones are not neighbours of it, as bits: the others of its level belong to its zone already.
+    apart: u32,
 }
 
 impl Predecessor {
@@ -79,7 +81,7 @@ impl Predecessor {
         let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
         let predecessor = |(place, offset): (usize, &Offset)| Self {
             step: map.step(*offset),
-            apart: offsets[place + 1..].iter().filter(|later| !adjacent(offset, later)).map(|later| map.step(*later)).collect(),
+            apart: (place + 1..offsets.len()).filter(|&later| !adjacent(offset, &offsets[later])).fold(0, |bits, later| bits | 1 << later),
         };
         Ok(offsets.iter().enumerate().map(predecessor).collect())
     }
@@ -87,28 +89,47 @@ impl Predecessor {
 
 /// The first voxel of the zone that each voxel belongs to, for the voxels of the region.
 fn zones(map: &LevelMap, predecessors: &[Predecessor]) -> Vec<u32> {
-    let cells = &map.cells;
-    let mut zones = vec![0u32; cells.len()];
-    for voxel in map.rows.iter().cloned().flatten() {
-        let level = cells[voxel];
-        let at = |step: isize| (voxel as isize + step) as usize;
-        let Some(predecessor) = predecessors.iter().find(|predecessor| cells[at(predecessor.step)] == level) else {
-            zones[voxel] = voxel as u32;
-            continue;
-        };
-        let mut zone = first_voxel(&mut zones, at(predecessor.step) as u32);
-        for &step in predecessor.apart.iter().filter(|&&step| cells[at(step)] == level) {
-            let other = first_voxel(&mut zones, at(step) as u32);
-            zones[zone.max(other) as usize] = zone.min(other);
-            zone = zone.min(other);
+    let mut zones = vec![0u32; map.cells.len()];
+    let mut same: Vec<u32> = Vec::new();
+    let arch = pulp::Arch::new();
+    for row in &map.rows {
+        arch.dispatch(|| compare_levels(map, row, predecessors, &mut same));
+        for (voxel, &same) in row.clone().zip(&same) {
+            let zone_of = |place: u32| (voxel as isize + predecessors[place as usize].step) as u32;
+            if same == 0 {
+                zones[voxel] = voxel as u32;
+                continue;
+            }
+            let first = same.trailing_zeros();
+            let mut zone = first_voxel(&mut zones, zone_of(first));
+            let mut apart = same & predecessors[first as usize].apart;
+            while apart != 0 {
+                let other = first_voxel(&mut zones, zone_of(apart.trailing_zeros()));
+                zones[zone.max(other) as usize] = zone.min(other);
+                zone = zone.min(other);
+                apart &= apart - 1;
+            }
+            zones[voxel] = zone;
         }
-        zones[voxel] = zone;
     }
     // A voxel's zone comes before it in raster order, so one pass leads to the first voxels.
     for voxel in map.rows.iter().cloned().flatten() {
         zones[voxel] = zones[zones[voxel] as usize];
     }
     zones
+}
+
+/// Finds for each voxel of a row which of its predecessors have its level, as bits.
+#[inline(always)]
+fn compare_levels(map: &LevelMap, row: &Range<usize>, predecessors: &[Predecessor], same: &mut Vec<u32>) {
+    same.clear();
+    same.resize(row.len(), 0);
+    for (place, predecessor) in predecessors.iter().enumerate() {
+        let neighbours = LevelMap::neighbours(&map.cells, row, predecessor.step);
+        for ((same, &level), &neighbour) in same.iter_mut().zip(&map.cells[row.clone()]).zip(neighbours) {
+            *same |= u32::from(level == neighbour) << place;
+        }
+    }
 }
 
 /// The first voxel of a voxel's zone, so far.
