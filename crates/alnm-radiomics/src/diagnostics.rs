@@ -136,6 +136,9 @@ impl Diagnostics {
     }
 }
 
+/// Extremes that are kept side by side.
+const LANES: usize = 8;
+
 struct Summary {
     mean: f64,
     minimum: f64,
@@ -144,19 +147,22 @@ struct Summary {
 
 impl Summary {
     fn of<T: Voxel>(voxels: &[T]) -> Self {
-        let (mut minimum, mut maximum) = (f64::INFINITY, f64::NEG_INFINITY);
+        let (mut minimum, mut maximum) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
         // Blocks of a fixed length keep the sum exact for integers and the same at any number of threads.
         let mut block = Vec::with_capacity(4096);
         let mut sums = Vec::with_capacity(voxels.len() / 4096 + 1);
         for chunk in voxels.chunks(4096) {
             block.clear();
             block.extend(chunk.iter().map(|voxel| voxel.to_f64()));
-            for &value in &block {
-                minimum = minimum.min(value);
-                maximum = maximum.max(value);
+            for values in block.chunks(LANES) {
+                for ((minimum, maximum), &value) in minimum.iter_mut().zip(&mut maximum).zip(values) {
+                    *minimum = if value < *minimum { value } else { *minimum };
+                    *maximum = if value > *maximum { value } else { *maximum };
+                }
             }
             sums.push(sum_of(&block, |value| value));
         }
+        let (minimum, maximum) = (minimum.into_iter().fold(f64::INFINITY, f64::min), maximum.into_iter().fold(f64::NEG_INFINITY, f64::max));
         Self { mean: sum(&sums) / voxels.len() as f64, minimum, maximum }
     }
 }

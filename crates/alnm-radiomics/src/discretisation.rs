@@ -49,7 +49,8 @@ impl Binning {
         match self {
             Self::Width(width) => {
                 let edges = WidthEdges::new(minimum, maximum, width)?;
-                Ok(Discretised { levels: values.iter().map(|&v| edges.level(v)).collect(), bins: edges.count - 1 })
+                let levels = pulp::Arch::new().dispatch(|| edges.levels(values));
+                Ok(Discretised { levels, bins: edges.count - 1 })
             }
             Self::Count(count) => {
                 let edges = count_edges(minimum, maximum, count as usize, single_precision);
@@ -92,20 +93,17 @@ impl WidthEdges {
         Ok(Self { low, step: (low + width) - low, count: count as usize })
     }
 
-    fn edge(&self, index: usize) -> f64 {
-        self.low + index as f64 * self.step
-    }
-
-    /// Number of edges that are not above `value`: a first guess by division, put right against the edges themselves.
-    fn level(&self, value: f64) -> u32 {
-        let mut level = (((value - self.low) / self.step) as usize + 1).min(self.count);
-        while level < self.count && self.edge(level) <= value {
-            level += 1;
-        }
-        while level > 1 && self.edge(level - 1) > value {
-            level -= 1;
-        }
-        level as u32
+    /// For each value the number of edges that are not above it: a first guess by division, which rounding makes wrong by one at
+    /// most, put right against the edges themselves. No value lies below the first edge or beyond the last.
+    #[inline(always)]
+    fn levels(&self, values: &[f64]) -> Vec<u32> {
+        let inverse = 1.0 / self.step;
+        let level = |&value: &f64| {
+            let guess = ((value - self.low) * inverse) as i32;
+            let below = |index: i32| i32::from(self.low + f64::from(index) * self.step <= value);
+            (guess + below(guess) + below(guess + 1)) as u32
+        };
+        values.iter().map(level).collect()
     }
 }
 
@@ -150,7 +148,7 @@ mod tests {
     fn counted(values: &[f64], width: f64) -> Vec<u32> {
         let (minimum, maximum) = range(values).unwrap();
         let edges = WidthEdges::new(minimum, maximum, width).unwrap();
-        let all: Vec<f64> = (0..edges.count).map(|i| edges.edge(i)).collect();
+        let all: Vec<f64> = (0..edges.count).map(|i| edges.low + i as f64 * edges.step).collect();
         values.iter().map(|&v| all.iter().filter(|&&edge| edge <= v).count() as u32).collect()
     }
 

@@ -104,14 +104,6 @@ pub enum RadiomicsError {
         /// The bin width.
         width: f64,
     },
-    /// A co-occurrence matrix would not fit into memory.
-    #[error("the region has {levels} grey levels, a co-occurrence matrix can have {maximum}; choose a larger binWidth")]
-    TooManyLevels {
-        /// Levels that occur.
-        levels: usize,
-        /// The limit.
-        maximum: usize,
-    },
     /// A region without voxels.
     #[error("the region has no voxels")]
     EmptyRegion,

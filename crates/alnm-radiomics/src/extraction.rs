@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use alnm_imaging::region::{BoundingBox, crop, crop_image};
 use alnm_imaging::resample::{RoiResampling, resample_roi};
@@ -16,7 +17,7 @@ use crate::discretisation::Discretised;
 use crate::error::{RadiomicsError, Result};
 use crate::feature::{ClassValue, FeatureClass, FeatureId, FeatureValue, Selection};
 use crate::filter::Part;
-use crate::level_map::LevelMap;
+use crate::level_map::{LevelMap, runs};
 use crate::normalisation::{check_finite, normalise};
 use crate::parameters::{Parameters, Settings};
 use crate::region::{check_inside, check_label, check_mask, resegment};
@@ -176,6 +177,8 @@ pub(crate) struct Stage<'a> {
     prepared: Prepared<'a>,
     /// Which voxels of the box belong to the region.
     inside: Vec<bool>,
+    /// The same as runs along x.
+    runs: Vec<Range<usize>>,
     pub(crate) box_geometry: Geometry,
     pub(crate) images: Vec<(DerivedImage, &'a Settings)>,
     pub(crate) diagnostics: Diagnostics,
@@ -189,6 +192,7 @@ impl Stage<'_> {
         let dimension = self.box_geometry.dimension();
         Region {
             inside: &self.inside,
+            runs: &self.runs,
             shape: self.box_geometry.shape(),
             spacing: [z, y, x],
             voxel_volume: self.box_geometry.spacing()[..dimension].iter().product(),
@@ -288,8 +292,10 @@ impl Extractor {
             return Ok(0);
         }
         diagnostics.add_configuration(&self.parameters);
-        diagnostics.add_image(image, "original");
-        diagnostics.add_mask(None, mask, label, "original")
+        let mut of_mask = Diagnostics::default();
+        let (components, ()) = rayon::join(|| of_mask.add_mask(None, mask, label, "original"), || diagnostics.add_image(image, "original"));
+        diagnostics.append(of_mask);
+        components
     }
 
     fn prepare_and_derive<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Stage<'a>> {
@@ -310,7 +316,8 @@ impl Extractor {
             images.extend(derived.images.into_iter().map(|image| (image, settings)));
         }
         let box_geometry = geometry.part(kept.start, kept.size)?;
-        Ok(Stage { prepared, inside, box_geometry, images, diagnostics, warnings })
+        let runs = runs(&inside, part.size);
+        Ok(Stage { prepared, inside, runs, box_geometry, images, diagnostics, warnings })
     }
 
     fn withdrawn_features(&self) -> Vec<Warning> {
@@ -435,7 +442,10 @@ impl Extractor {
     }
 
     fn image_features(&self, image: &DerivedImage, settings: &Settings, region: &Region<'_>) -> Result<ImageFeatures> {
-        let values: Vec<f64> = image.values.iter().zip(region.inside).filter(|(_, inside)| **inside).map(|(value, _)| *value).collect();
+        let mut values = Vec::with_capacity(region.runs.iter().map(ExactSizeIterator::len).sum());
+        for run in region.runs {
+            values.extend_from_slice(&image.values[run.clone()]);
+        }
         let discretised = settings.binning().discretise(&values, image.single_precision)?;
         let mut features = Vec::new();
         let mut map = None;
@@ -470,6 +480,8 @@ struct ImageFeatures {
 /// The box around a region: which voxels belong to it, and how they lie.
 pub(crate) struct Region<'a> {
     pub(crate) inside: &'a [bool],
+    /// The voxels inside as runs along x.
+    runs: &'a [Range<usize>],
     /// (z, y, x).
     pub(crate) shape: [usize; 3],
     /// (z, y, x) in mm.
@@ -490,11 +502,8 @@ impl Region<'_> {
     }
 
     fn level_map(&self, discretised: &Discretised, settings: &Settings) -> Result<LevelMap> {
-        let mut levels = discretised.levels.iter();
-        let grid: Vec<u32> = self.inside.iter().map(|&inside| if inside { levels.next().copied().unwrap_or(0) } else { 0 }).collect();
-        let grid = Array3::from_shape_vec(self.shape, grid).map_err(|_| RadiomicsError::RegionTooLarge { shape: self.shape })?;
         let reach = settings.distances.iter().copied().max().unwrap_or(1) as usize;
-        LevelMap::new(grid.view(), reach)
+        LevelMap::from_runs(self.shape, self.runs, &discretised.levels, reach)
     }
 }
 

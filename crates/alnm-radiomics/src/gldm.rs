@@ -45,6 +45,13 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 pub fn matrix(map: &LevelMap, settings: &GldmSettings) -> Result<SizeMatrix> {
     let offsets = neighbour_offsets(map.shape, &settings.distances, settings.fixed_axis)?;
     let steps: Vec<isize> = offsets.into_iter().map(|offset| map.step(offset)).collect();
+    let counts = pulp::Arch::new().dispatch(|| dependences(map, &steps, settings.alpha));
+    Ok(SizeMatrix::new(dense_cells(&map.gray_levels, &counts)))
+}
+
+/// The counts, one row for each level that occurs, neighbours being at `steps`.
+#[inline(always)]
+fn dependences(map: &LevelMap, steps: &[isize], alpha: u32) -> Vec<f64> {
     let columns = steps.len() + 1;
     let mut counts = vec![0.0; map.gray_levels.len() * columns];
     let levels = map.level_cells();
@@ -53,16 +60,16 @@ pub fn matrix(map: &LevelMap, settings: &GldmSettings) -> Result<SizeMatrix> {
         let own = &levels[row.clone()];
         dependent.clear();
         dependent.resize(row.len(), 0);
-        for &step in &steps {
+        for &step in steps {
             for ((dependent, &level), &neighbour) in dependent.iter_mut().zip(own).zip(LevelMap::neighbours(&levels, row, step)) {
-                *dependent += u32::from((neighbour > 0) & (level.abs_diff(neighbour) <= settings.alpha));
+                *dependent += u32::from((neighbour > 0) & (level.abs_diff(neighbour) <= alpha));
             }
         }
         for (&position, &dependent) in map.cells[row.clone()].iter().zip(&dependent) {
             counts[(position as usize - 1) * columns + dependent as usize] += 1.0;
         }
     }
-    Ok(SizeMatrix::new(dense_cells(&map.gray_levels, &counts)))
+    counts
 }
 
 /// The selected features of a region.

@@ -58,17 +58,7 @@ fn count_runs(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<u32> {
     // Runs are the same in both directions; backwards, the voxel before comes earlier in raster order.
     let step = map.step(offset).unsigned_abs();
     let mut counts = vec![0u32; map.gray_levels.len() * longest];
-    let mut touching = false;
-    for row in &map.rows {
-        let before = LevelMap::neighbours(&map.cells, row, -(step as isize));
-        for ((voxel, &level), &before) in row.clone().zip(&map.cells[row.clone()]).zip(before) {
-            touching |= before > 0;
-            // A product, since a branch on the levels of neighbours would be guessed wrongly half of the time.
-            let passed = length[voxel - step] * u32::from(before == level);
-            length[voxel] = passed + 1;
-            counts[(level as usize - 1) * longest + passed as usize] += 1;
-        }
-    }
+    let touching = pulp::Arch::new().dispatch(|| count_at_least(map, step, longest, length, &mut counts));
     if !touching && !any_line_with_two_voxels(map, offset) {
         counts.fill(0);
         return counts;
@@ -81,15 +71,54 @@ fn count_runs(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<u32> {
     counts
 }
 
+/// Counts the voxels of each level by the number of voxels behind them in their run, and leaves the length of the run behind
+/// each voxel in `length`. Returns whether any voxel has one of the region behind it.
+#[inline(always)]
+fn count_at_least(map: &LevelMap, step: usize, longest: usize, length: &mut [u32], counts: &mut [u32]) -> bool {
+    let mut touching = 0;
+    let mut cells: Vec<u32> = Vec::new();
+    for row in &map.rows {
+        let levels = &map.cells[row.clone()];
+        let before = LevelMap::neighbours(&map.cells, row, -(step as isize));
+        touching |= before.iter().fold(0, |any, &level| any | level);
+        let (earlier, own) = length.split_at_mut(row.start);
+        let own = &mut own[..row.len()];
+        cells.clear();
+        if row.len() <= step {
+            let passed = &earlier[row.start - step..][..row.len()];
+            cells.extend(levels.iter().zip(before).zip(passed).map(|((&level, &before), &passed)| {
+                // A product, since a branch on the levels of neighbours would be guessed wrongly half of the time.
+                (level - 1) * longest as u32 + passed * u32::from(before == level)
+            }));
+            for ((length, &before), (&level, &passed)) in own.iter_mut().zip(before).zip(levels.iter().zip(passed)) {
+                *length = passed * u32::from(before == level) + 1;
+            }
+        } else {
+            // Along x, the voxel before is one of the same row.
+            let mut passed = earlier.last().copied().unwrap_or(0);
+            for ((length, &before), &level) in own.iter_mut().zip(before).zip(levels) {
+                passed *= u32::from(before == level);
+                cells.push((level - 1) * longest as u32 + passed);
+                passed += 1;
+                *length = passed;
+            }
+        }
+        for &cell in &cells {
+            counts[cell as usize] += 1;
+        }
+    }
+    touching > 0
+}
+
 /// Whether any line along `offset` crosses two voxels of the region, adjacent or not.
 fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
     let farthest = (0..3).filter(|&axis| offset[axis] != 0).map(|axis| map.shape[axis]).min().unwrap_or(1);
     let step = map.step(offset);
-    let inside = |voxel: u32, steps: usize| {
+    let inside = |voxel: usize, steps: usize| {
         let place = map.place(voxel);
         (0..3).all(|axis| (0..map.shape[axis] as isize).contains(&(place[axis] as isize + steps as isize * offset[axis])))
     };
-    map.voxels.iter().any(|&voxel| {
+    map.rows.iter().cloned().flatten().any(|voxel| {
         (2..farthest)
             .take_while(|&steps| inside(voxel, steps))
             .any(|steps| map.cells[(voxel as isize + steps as isize * step) as usize] > 0)

@@ -3,9 +3,11 @@
 //! P(i, j) counts the zones of level i with j voxels, voxels being connected with all their 26 neighbours (8 in a slice).
 //! Thibault et al. 2009; IBSI section "Grey level size zone". The formulas are those of [`SizeMatrix`].
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::feature::{ClassValue, Formula, Selection};
-use crate::level_map::{LevelMap, neighbour_offsets};
+use crate::level_map::{LevelMap, Offset, neighbour_offsets};
 use crate::size_matrix::{SizeCell, SizeMatrix};
 
 /// The features.
@@ -28,44 +30,115 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
     Formula::new("ZoneVariance", Some("3NSA"), SizeMatrix::size_variance),
 ];
 
-/// Bit that marks a voxel whose zone is already counted.
-const VISITED: u32 = 1 << 31;
+/// Zones up to this size are counted in a table.
+const SMALL: usize = 64;
 
 /// The zones of a region; without steps along `fixed_axis` (0 = z, 1 = y, 2 = x).
 ///
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every other axis.
 pub fn matrix(map: &LevelMap, fixed_axis: Option<usize>) -> Result<SizeMatrix> {
-    let steps: Vec<isize> = neighbour_offsets(map.shape, &[1], fixed_axis)?.into_iter().map(|offset| map.step(offset)).collect();
-    let mut cells = map.cells.clone();
-    let mut zones: Vec<(u32, u32)> = Vec::new();
-    let mut waiting: Vec<u32> = Vec::new();
-    for &voxel in &map.voxels {
-        let level = cells[voxel as usize];
-        if level & VISITED != 0 {
-            continue;
-        }
-        let mut size = 0u32;
-        cells[voxel as usize] = level | VISITED;
-        waiting.push(voxel);
-        while let Some(member) = waiting.pop() {
-            size += 1;
-            for step in &steps {
-                let neighbour = (member as isize + step) as usize;
-                if cells[neighbour] == level {
-                    cells[neighbour] = level | VISITED;
-                    waiting.push(neighbour as u32);
-                }
-            }
-        }
-        zones.push((level, size));
+    let zones = zones(map, &Predecessor::all(map, fixed_axis)?);
+    let mut sizes = vec![0u32; map.cells.len()];
+    for voxel in map.rows.iter().cloned().flatten() {
+        sizes[zones[voxel] as usize] += 1;
     }
-    zones.sort_unstable();
-    Ok(SizeMatrix::new(zones.chunk_by(|a, b| a == b).map(|same| SizeCell {
-        level: f64::from(map.gray_levels[same[0].0 as usize - 1]),
-        size: f64::from(same[0].1),
-        count: same.len() as f64,
-    })))
+    let mut small = vec![0u32; map.gray_levels.len() * SMALL];
+    let mut large: Vec<(u32, u32)> = Vec::new();
+    for first in map.rows.iter().cloned().flatten().filter(|&voxel| sizes[voxel] > 0) {
+        let (level, size) = (map.cells[first] - 1, sizes[first]);
+        if size as usize <= SMALL {
+            small[level as usize * SMALL + size as usize - 1] += 1;
+        } else {
+            large.push((level, size));
+        }
+    }
+    large.sort_unstable();
+    let mut cells = Vec::new();
+    for (level, small) in small.chunks_exact(SMALL).enumerate() {
+        let cell =
+            |size: usize, count: usize| SizeCell { level: f64::from(map.gray_levels[level]), size: size as f64, count: count as f64 };
+        cells.extend(small.iter().enumerate().map(|(size, &count)| cell(size + 1, count as usize)));
+        let of_level = large.partition_point(|zone| (zone.0 as usize) < level)..large.partition_point(|zone| zone.0 as usize <= level);
+        cells.extend(large[of_level].chunk_by(|a, b| a == b).map(|same| cell(same[0].1 as usize, same.len())));
+    }
+    Ok(SizeMatrix::new(cells))
+}
+
+/// A neighbour that comes before a voxel in raster order.
+struct Predecessor {
+    step: isize,
+    /// Which later ones are not neighbours of it, as bits: the others of its level belong to its zone already.
+    apart: u32,
+}
+
+impl Predecessor {
+    /// All of them, those first that have most of the others as neighbours.
+    fn all(map: &LevelMap, fixed_axis: Option<usize>) -> Result<Vec<Self>> {
+        let mut offsets: Vec<Offset> = neighbour_offsets(map.shape, &[1], fixed_axis)?;
+        offsets.retain(|&offset| map.step(offset) < 0);
+        offsets.sort_by_key(|offset| offset.iter().map(|step| step.abs()).sum::<isize>());
+        let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
+        let predecessor = |(place, offset): (usize, &Offset)| Self {
+            step: map.step(*offset),
+            apart: (place + 1..offsets.len()).filter(|&later| !adjacent(offset, &offsets[later])).fold(0, |bits, later| bits | 1 << later),
+        };
+        Ok(offsets.iter().enumerate().map(predecessor).collect())
+    }
+}
+
+/// The first voxel of the zone that each voxel belongs to, for the voxels of the region.
+fn zones(map: &LevelMap, predecessors: &[Predecessor]) -> Vec<u32> {
+    let mut zones = vec![0u32; map.cells.len()];
+    let mut same: Vec<u32> = Vec::new();
+    let arch = pulp::Arch::new();
+    for row in &map.rows {
+        arch.dispatch(|| compare_levels(map, row, predecessors, &mut same));
+        for (voxel, &same) in row.clone().zip(&same) {
+            let zone_of = |place: u32| (voxel as isize + predecessors[place as usize].step) as u32;
+            if same == 0 {
+                zones[voxel] = voxel as u32;
+                continue;
+            }
+            let first = same.trailing_zeros();
+            let mut zone = first_voxel(&mut zones, zone_of(first));
+            let mut apart = same & predecessors[first as usize].apart;
+            while apart != 0 {
+                let other = first_voxel(&mut zones, zone_of(apart.trailing_zeros()));
+                zones[zone.max(other) as usize] = zone.min(other);
+                zone = zone.min(other);
+                apart &= apart - 1;
+            }
+            zones[voxel] = zone;
+        }
+    }
+    // A voxel's zone comes before it in raster order, so one pass leads to the first voxels.
+    for voxel in map.rows.iter().cloned().flatten() {
+        zones[voxel] = zones[zones[voxel] as usize];
+    }
+    zones
+}
+
+/// Finds for each voxel of a row which of its predecessors have its level, as bits.
+#[inline(always)]
+fn compare_levels(map: &LevelMap, row: &Range<usize>, predecessors: &[Predecessor], same: &mut Vec<u32>) {
+    same.clear();
+    same.resize(row.len(), 0);
+    for (place, predecessor) in predecessors.iter().enumerate() {
+        let neighbours = LevelMap::neighbours(&map.cells, row, predecessor.step);
+        for ((same, &level), &neighbour) in same.iter_mut().zip(&map.cells[row.clone()]).zip(neighbours) {
+            *same |= u32::from(level == neighbour) << place;
+        }
+    }
+}
+
+/// The first voxel of a voxel's zone, so far.
+fn first_voxel(zones: &mut [u32], mut voxel: u32) -> u32 {
+    while zones[voxel as usize] != voxel {
+        zones[voxel as usize] = zones[zones[voxel as usize] as usize];
+        voxel = zones[voxel as usize];
+    }
+    voxel
 }
 
 /// The selected features of a region.

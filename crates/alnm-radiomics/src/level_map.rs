@@ -10,7 +10,7 @@ use crate::error::{RadiomicsError, Result};
 /// A step from a voxel to a neighbour, (z, y, x).
 pub type Offset = [isize; 3];
 
-/// Grey levels on a grid, 0 outside the region, with the list of the region's voxels.
+/// Grey levels on a grid, 0 outside the region, with the rows of the region's voxels.
 ///
 /// Levels are kept as positions in the ascending list of levels that occur, so that matrices have no empty rows. A rim of
 /// zeros as wide as the farthest neighbour spares the counting loops their bounds checks.
@@ -24,9 +24,9 @@ pub struct LevelMap {
     strides: [usize; 3],
     /// Position of the level + 1, 0 outside the region.
     pub(crate) cells: Vec<u32>,
-    /// Where the region's voxels lie in `cells`, in raster order.
-    pub(crate) voxels: Vec<u32>,
-    /// The same voxels as rows along x without gaps: neighbours of a row are rows too, which counting loops go along.
+    voxel_count: usize,
+    /// Where the region's voxels lie in `cells`, as rows along x without gaps: neighbours of a row are rows too, which counting
+    /// loops go along.
     pub(crate) rows: Vec<Range<usize>>,
     /// The levels that occur, ascending.
     pub(crate) gray_levels: Vec<u32>,
@@ -51,7 +51,14 @@ impl LevelMap {
     /// [`RadiomicsError::EmptyRegion`] when no level is above 0, [`RadiomicsError::RegionTooLarge`] when the grid has more
     /// than 2³² voxels.
     pub fn new(levels: ArrayView3<'_, u32>, reach: usize) -> Result<Self> {
-        let shape: [usize; 3] = levels.dim().into();
+        let shape = levels.dim().into();
+        let inside: Vec<bool> = levels.iter().map(|&level| level > 0).collect();
+        let levels: Vec<u32> = levels.iter().copied().filter(|&level| level > 0).collect();
+        Self::from_runs(shape, &runs(&inside, shape), &levels, reach)
+    }
+
+    /// The region whose voxels make up `runs` along x on a grid of `shape`, with their `levels`.
+    pub(crate) fn from_runs(shape: [usize; 3], runs: &[Range<usize>], levels: &[u32], reach: usize) -> Result<Self> {
         // A neighbour farther away than the grid is wide is never asked for.
         let rim: [usize; 3] = shape.map(|n| reach.min(n.saturating_sub(1)));
         let padded: [usize; 3] = std::array::from_fn(|axis| shape[axis] + 2 * rim[axis]);
@@ -61,7 +68,7 @@ impl LevelMap {
 
         let highest = levels.iter().copied().max().unwrap_or(0);
         let mut position = vec![0u32; highest as usize + 1];
-        for &level in levels.iter().filter(|&&level| level > 0) {
+        for &level in levels {
             position[level as usize] = 1;
         }
         let gray_levels: Vec<u32> = (1..=highest).filter(|&level| position[level as usize] > 0).collect();
@@ -73,25 +80,20 @@ impl LevelMap {
         }
 
         let mut cells = vec![0u32; count];
-        let mut voxels: Vec<u32> = Vec::new();
-        let mut rows: Vec<Range<usize>> = Vec::new();
-        for (z, slice) in levels.outer_iter().enumerate() {
-            for (y, row) in slice.outer_iter().enumerate() {
-                let start = (z + rim[0]) * strides[0] + (y + rim[1]) * strides[1] + rim[2];
-                for (x, &level) in row.iter().enumerate() {
-                    if level > 0 {
-                        cells[start + x] = position[level as usize];
-                        voxels.push((start + x) as u32);
-                        match rows.last_mut() {
-                            Some(row) if row.end == start + x => row.end += 1,
-                            _ => rows.push(start + x..start + x + 1),
-                        }
-                    }
-                }
+        let mut rows: Vec<Range<usize>> = Vec::with_capacity(runs.len());
+        let mut remaining = levels;
+        for run in runs {
+            let (z, y, x) = (run.start / (shape[1] * shape[2]), run.start / shape[2] % shape[1], run.start % shape[2]);
+            let start = (z + rim[0]) * strides[0] + (y + rim[1]) * strides[1] + rim[2] + x;
+            let (levels, later) = remaining.split_at(run.len());
+            for (cell, &level) in cells[start..].iter_mut().zip(levels) {
+                *cell = position[level as usize];
             }
+            rows.push(start..start + run.len());
+            remaining = later;
         }
         let scale = LevelScale { highest: gray_levels[gray_levels.len() - 1], count: gray_levels.len() };
-        Ok(Self { shape, rim, strides, cells, voxels, rows, gray_levels, scale })
+        Ok(Self { shape, rim, strides, cells, voxel_count: levels.len(), rows, gray_levels, scale })
     }
 
     /// The levels that occur, ascending.
@@ -111,12 +113,11 @@ impl LevelMap {
 
     /// Number of voxels in the region.
     pub fn voxel_count(&self) -> usize {
-        self.voxels.len()
+        self.voxel_count
     }
 
-    /// Where in the grid without rim a voxel of `voxels` lies, (z, y, x).
-    pub(crate) fn place(&self, voxel: u32) -> [usize; 3] {
-        let voxel = voxel as usize;
+    /// Where in the grid without rim a voxel of `cells` lies, (z, y, x).
+    pub(crate) fn place(&self, voxel: usize) -> [usize; 3] {
         let [z, y, x] = [voxel / self.strides[0], voxel % self.strides[0] / self.strides[1], voxel % self.strides[1]];
         [z - self.rim[0], y - self.rim[1], x - self.rim[2]]
     }
@@ -141,6 +142,20 @@ impl LevelMap {
     pub(crate) fn step(&self, offset: Offset) -> isize {
         (0..3).map(|axis| offset[axis] * self.strides[axis] as isize).sum()
     }
+}
+
+/// The voxels that are `inside` a box of `shape` (z, y, x) as runs along x, in raster order.
+pub(crate) fn runs(inside: &[bool], shape: [usize; 3]) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    for (row, voxels) in inside.chunks_exact(shape[2]).enumerate() {
+        let mut x = 0;
+        while let Some(start) = voxels[x..].iter().position(|&inside| inside).map(|gap| x + gap) {
+            let length = voxels[start..].iter().position(|&inside| !inside).unwrap_or(shape[2] - start);
+            x = start + length;
+            runs.push(row * shape[2] + start..row * shape[2] + x);
+        }
+    }
+    runs
 }
 
 /// Neighbour offsets at the given Chebyshev distances that fit into a grid of `shape` (z, y, x), without steps along

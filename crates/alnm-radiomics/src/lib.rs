@@ -25,6 +25,7 @@ pub mod python_text;
 mod region;
 pub mod shape;
 pub mod shape2d;
+mod singular_value;
 pub mod size_matrix;
 mod summation;
 mod voxel_maps;

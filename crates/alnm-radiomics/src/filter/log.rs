@@ -120,6 +120,7 @@ impl Recursion {
 
     /// Filters `LANES` lines side by side: `line[i]` holds their voxels i. `result` and `scratch` are as long as `line`, at
     /// least [`MINIMUM_LENGTH`].
+    #[inline(always)]
     fn filter(&self, line: &[Lanes], result: &mut [Lanes], scratch: &mut [Lanes]) {
         let last = line.len() - 1;
         for i in 0..MINIMUM_LENGTH {
@@ -182,6 +183,7 @@ fn filter_lines(
     let starts: Vec<usize> = range(outer).flat_map(|i| range(inner).map(move |j| i * strides[outer] + j * strides[inner])).collect();
     let length = shape[axis];
     let stride = strides[axis];
+    let arch = pulp::Arch::new();
     let mut line = vec![[0.0; LANES]; length];
     let mut result = line.clone();
     let mut scratch = line.clone();
@@ -191,7 +193,7 @@ fn filter_lines(
                 *voxel = read(target, start + i * stride);
             }
         }
-        recursion.filter(&line, &mut result, &mut scratch);
+        arch.dispatch(|| recursion.filter(&line, &mut result, &mut scratch));
         for (i, voxels) in result.iter().enumerate() {
             for (voxel, start) in voxels.iter().zip(starts) {
                 target[start + i * stride] = *voxel as f32;

@@ -61,6 +61,9 @@ impl Filters {
     }
 }
 
+/// Values that are convolved at once.
+const PIECE: usize = 1024;
+
 /// The precision of a transform.
 pub trait Precision: Copy + Default + Send + Sync + Mul<Output = Self> + AddAssign + 'static {
     /// The low-pass and the high-pass filter in this precision.
@@ -208,16 +211,18 @@ fn convolve<T: Precision>(block: &Block<T>, axis: usize, filter: &[T], period: u
     let inner: usize = block.size[axis + 1..].iter().product();
     let outer: usize = block.size[..axis].iter().product();
     let mut values = vec![T::default(); size.iter().product()];
+    let arch = pulp::Arch::new();
     for o in 0..outer {
         let source = &block.values[o * block.size[axis] * inner..][..block.size[axis] * inner];
         let target = &mut values[o * size[axis] * inner..][..size[axis] * inner];
         // Positions up to here do not wrap and are added up with j ascending, all at once.
         for (first, count) in unwrapped_runs(start[axis], size[axis], taps, period) {
             let target = &mut target[first * inner..][..count * inner];
-            for (j, &coefficient) in filter.iter().enumerate() {
-                let source = &source[(first + taps - 1 - j) * inner..][..count * inner];
-                for (sum, &value) in target.iter_mut().zip(source) {
-                    *sum += coefficient * value;
+            // Pieces that stay in the cache while the taps go over them.
+            for (piece, target) in target.chunks_mut(PIECE).enumerate() {
+                for (j, &coefficient) in filter.iter().enumerate() {
+                    let source = &source[(first + taps - 1 - j) * inner + piece * PIECE..][..target.len()];
+                    arch.dispatch(|| add_scaled(target, coefficient, source));
                 }
             }
         }
@@ -225,13 +230,18 @@ fn convolve<T: Precision>(block: &Block<T>, axis: usize, filter: &[T], period: u
             let wrapped = wrapped_taps(start[axis] + p as isize, taps, period);
             for j in (0..wrapped).rev().chain(wrapped..taps).filter(|_| wrapped > 0) {
                 let source = &source[(p + taps - 1 - j) * inner..][..inner];
-                for (sum, &value) in target[p * inner..][..inner].iter_mut().zip(source) {
-                    *sum += filter[j] * value;
-                }
+                add_scaled(&mut target[p * inner..][..inner], filter[j], source);
             }
         }
     }
     Block { start, size, values }
+}
+
+#[inline(always)]
+fn add_scaled<T: Precision>(target: &mut [T], factor: T, source: &[T]) {
+    for (sum, &value) in target.iter_mut().zip(source) {
+        *sum += factor * value;
+    }
 }
 
 /// How many taps, from j = 0 on, read beyond the upper end of the period for the output at `position`.
