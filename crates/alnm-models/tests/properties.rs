@@ -246,7 +246,7 @@ fn an_assessment_is_the_models_risk_with_its_parts() {
         assert!(patient.contributions.iter().zip(shap.values.row(row)).all(|(c, shap)| (c.log_odds - shap).abs() < 1e-10));
         assert_eq!(patient.decisions[0].positive, patient.risk > saved.cutoffs[0].threshold);
         // The standard error of a linear predictor is that of the intercept once the values are the origin of the variables.
-        let moved = FeatureTable::new(table.names().to_vec(), table.values() - &table.values().row(row)).expect("same names");
+        let moved = FeatureTable::new(table.names().to_vec(), &table.values() - &table.values().row(row)).expect("same names");
         let at_origin = LogisticModel::fit(&moved, &labels, &params()).expect("both classes");
         let wald = at_origin.terms[0].interval;
         let log_odds = |risk: f64| (risk / (1.0 - risk)).ln();

@@ -32,7 +32,7 @@ impl Part {
     }
 
     /// Steps to the border from a voxel of the map.
-    pub(crate) fn distance(&self, voxel: u32) -> u32 {
+    pub(crate) fn distance(&self, voxel: usize) -> u32 {
         self.distances[self.map.place(voxel)]
     }
 }
