@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alnm_examples::cohort::CohortProblems;
+use alnm_examples::cohort::{CohortProblems, write_template};
 use alnm_examples::progress::{Interrupted, stop_on_interrupt};
 use alnm_examples::report::{Findings, summary};
 use alnm_examples::study::images::TimeIntensity;
@@ -27,6 +27,12 @@ struct Options {
     /// Cohort folder (cohort.toml, patients.csv, images, masks); without it a simulated cohort is written to OUT/cohort
     #[arg(long, value_name = "DIR")]
     cohort: Option<PathBuf>,
+    /// Only check the cohort folder: its description, its table, every image and mask. All problems are listed, nothing is written
+    #[arg(long, requires = "cohort")]
+    check: bool,
+    /// Write an empty cohort folder to fill in: a commented cohort.toml, patients.csv, and what its columns hold
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cohort", "out"])]
+    template: Option<PathBuf>,
     /// Folder for results and finished steps [default: out/study, or out/quick with --quick]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -90,10 +96,19 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     stop_on_interrupt()?;
+    if let Some(folder) = &options.template {
+        write_template(folder)?;
+        println!("{} is ready to be filled in; check it with --check --cohort {0}", folder.display());
+        return Ok(());
+    }
     if let Some(threads) = options.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
     }
     let mut study = Study::new(options.settings());
+    if options.check {
+        study.cohort()?.flow().iter().for_each(|(group, patients)| println!("{group}: {patients}"));
+        return Ok(());
+    }
     if study.settings.weights.is_none() {
         println!("No weights were named: the network starts from a seeded random initialisation, not from ImageNet.");
     }

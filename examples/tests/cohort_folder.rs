@@ -6,6 +6,8 @@ use std::path::Path;
 use alnm_examples::cohort::{self, check_files};
 use alnm_examples::simulation::Simulation;
 use alnm_examples::study::images::TimeIntensity;
+use alnm_examples::study::{BackboneSize, Study, StudySettings};
+use alnm_imaging::{read_mask, write_mask};
 
 fn simulate(folder: &Path) -> anyhow::Result<()> {
     Simulation::reduced(36, 3)?.write(folder, &|| ())
@@ -78,4 +80,92 @@ fn every_damaged_file_of_a_cohort_is_named() {
     fs::write(folder.join("patients.csv"), table.replacen("A004_reader1", "absent", 1)).unwrap();
     let error = cohort::load(&folder).unwrap_err().to_string();
     assert!(error.contains("cohort.toml") && error.contains("patient A004, column mask"), "{error}");
+}
+
+/// Replaces a cell of `patients.csv`.
+fn set(folder: &Path, patient: &str, column: &str, value: &str) {
+    let path = folder.join("patients.csv");
+    let mut reader = csv::Reader::from_path(&path).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let place = header.iter().position(|name| name == column).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let mut writer = csv::Writer::from_path(&path).unwrap();
+    writer.write_record(&header).unwrap();
+    for row in rows {
+        let changed = |(index, cell)| if &row[0] == patient && index == place { value } else { cell };
+        writer.write_record(row.iter().enumerate().map(changed)).unwrap();
+    }
+    writer.flush().unwrap();
+}
+
+/// The cohort as a run of the study sees it.
+fn settled(folder: &Path) -> anyhow::Result<cohort::Cohort> {
+    let settings = StudySettings {
+        cohort: Some(folder.to_owned()),
+        patients: None,
+        out: folder.join("unused"),
+        weights: None,
+        epochs: 1,
+        backbone_size: BackboneSize::Tiny,
+        resamples: 1,
+        seed: 1,
+    };
+    Study::new(settings).cohort()
+}
+
+#[test]
+fn fifteen_faults_are_reported_at_once_or_excluded() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("cohort");
+    Simulation::reduced(90, 3).unwrap().write(&folder, &|| ()).unwrap();
+    let cohort = cohort::load(&folder).unwrap();
+    let mask = |id: &str| folder.join(format!("masks/{id}_reader1.nii.gz"));
+    let slices = |id: &str| {
+        let mut slices: Vec<_> = fs::read_dir(folder.join(format!("images/{id}"))).unwrap().map(|entry| entry.unwrap().path()).collect();
+        slices.sort();
+        slices
+    };
+    let damage = |path: &Path, keep: usize| {
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() / keep]).unwrap();
+    };
+    // Files.
+    damage(&mask("A001"), 2);
+    fs::copy(mask("A002"), mask("B001")).unwrap();
+    fs::remove_file(&slices("A003")[10]).unwrap();
+    fs::remove_file(mask("A004")).unwrap();
+    fs::remove_dir_all(folder.join("images/A005")).unwrap();
+    slices("A006").iter().for_each(|slice| fs::write(slice, b"no DICOM file").unwrap());
+    let original = read_mask(mask("A007")).unwrap();
+    write_mask(mask("A007"), &original.map(|label| 5 * label)).unwrap();
+    // Cells.
+    for (patient, column, value) in [
+        ("A008", "age_years", "fifty"),
+        ("A009", "mtd_cm", "31"),
+        ("A010", "alnm", "yes"),
+        ("A011", "subtype", "Luminal C"),
+        ("A012", "wbc", "0.5"),
+        ("A013", "centre", "C"),
+        ("A014", "platelets", ""),
+        ("A015", "image", ""),
+    ] {
+        set(&folder, patient, column, value);
+    }
+    let faulty: Vec<String> = (1..=15).filter(|n| *n != 2).map(|n| format!("A{n:03}")).chain(["B001".to_owned()]).collect();
+    assert!(faulty.iter().all(|id| cohort.patients.iter().any(|patient| patient.id == *id)), "the simulated cohort has these patients");
+
+    let report = settled(&folder).unwrap_err().to_string();
+    for id in &faulty {
+        assert_eq!(report.matches(&format!("patient {id},")).count(), 1, "{id}: {report}");
+    }
+    assert_eq!(report.matches("\n  - ").count(), faulty.len(), "{report}");
+    assert!(!folder.join("unused").exists());
+
+    let description = fs::read_to_string(folder.join("cohort.toml")).unwrap();
+    fs::write(folder.join("cohort.toml"), description.replace("\"refuse\"", "\"exclude\"")).unwrap();
+    let remaining = settled(&folder).unwrap();
+    let excluded: Vec<&String> = remaining.excluded.iter().map(|exclusion| &exclusion.patient).collect();
+    assert_eq!(excluded, faulty.iter().collect::<Vec<_>>());
+    assert_eq!(remaining.patients.len() + faulty.len(), cohort.patients.len());
+    assert_eq!(remaining.flow()[1], ("excluded".to_owned(), 15));
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod table;
+mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{FileCheck, check_files};
 pub use table::{COLUMNS, read_patients, write_patients};
+pub use template::write_template;
 
 /// `cohort.toml`: which centre trains, which validate, and how the images are to be read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,20 @@ pub struct CohortDescription {
     pub training_centre: String,
     /// Centres on which nothing is learned.
     pub validation_centres: Vec<String>,
+    /// What happens to patients with a problem.
+    #[serde(default)]
+    pub problems: ProblemPolicy,
+}
+
+/// What happens to a patient whose row, image or mask has a problem. A missing value is one: nothing is imputed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProblemPolicy {
+    /// All problems are reported, and nothing is computed.
+    #[default]
+    Refuse,
+    /// The patient is left out, and counted with the reason.
+    Exclude,
 }
 
 fn fourth() -> usize {
@@ -169,8 +185,19 @@ pub struct Cohort {
     pub folder: PathBuf,
     /// `cohort.toml`.
     pub description: CohortDescription,
-    /// `patients.csv`, in its order.
+    /// `patients.csv`, in its order, without those who were excluded.
     pub patients: Vec<Patient>,
+    /// Patients who were left out.
+    pub excluded: Vec<Exclusion>,
+}
+
+/// A patient who was left out ([`ProblemPolicy::Exclude`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exclusion {
+    /// Identifier.
+    pub patient: String,
+    /// Everything that is wrong.
+    pub reasons: Vec<String>,
 }
 
 impl Cohort {
@@ -182,6 +209,43 @@ impl Cohort {
     /// Patients of all validation centres.
     pub fn validation(&self) -> Vec<&Patient> {
         self.description.validation_centres.iter().flat_map(|centre| self.of_centre(centre)).collect()
+    }
+
+    /// How many patients each group of the patient flow has.
+    pub fn flow(&self) -> Vec<(String, usize)> {
+        let mut groups = vec![
+            ("patients in the table".to_owned(), self.patients.len() + self.excluded.len()),
+            ("excluded".to_owned(), self.excluded.len()),
+        ];
+        let centres = std::iter::once(("training", &self.description.training_centre))
+            .chain(self.description.validation_centres.iter().map(|centre| ("validation", centre)));
+        for (role, centre) in centres {
+            let patients = self.of_centre(centre);
+            let positive = patients.iter().filter(|patient| patient.alnm).count();
+            groups.push((format!("{role}, centre {centre}"), patients.len()));
+            groups.push((format!("{role}, centre {centre}, with metastasis"), positive));
+        }
+        groups
+    }
+
+    /// Leaves the patients out who have problems, where `cohort.toml` says so.
+    ///
+    /// # Errors
+    /// All problems, where it does not, where one concerns the cohort as a whole, and where too few patients remain.
+    pub fn settle(mut self, mut problems: Vec<Problem>) -> Result<Self, CohortProblems> {
+        if self.description.problems == ProblemPolicy::Exclude {
+            let (of_patients, of_cohort): (Vec<Problem>, Vec<Problem>) =
+                problems.into_iter().partition(|problem| problem.patient.is_some());
+            let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for Problem { patient, place, what, .. } in of_patients {
+                reasons.entry(patient.unwrap_or_default()).or_default().push(format!("{place}: {what}"));
+            }
+            self.patients.retain(|patient| !reasons.contains_key(&patient.id));
+            self.excluded.extend(reasons.into_iter().map(|(patient, reasons)| Exclusion { patient, reasons }));
+            problems = of_cohort;
+        }
+        check_sizes(&self.description, &self.patients, &mut problems);
+        if problems.is_empty() { Ok(self) } else { Err(CohortProblems { folder: self.folder, problems }) }
     }
 
     fn of_centre(&self, centre: &str) -> Vec<&Patient> {
@@ -240,12 +304,21 @@ impl fmt::Display for CohortProblems {
     }
 }
 
-/// Reads description and table of a cohort folder; files of images are looked for but not opened (see [`check_files`]).
+/// Reads description and table of a cohort folder and settles their problems; files are looked for but not opened.
 ///
 /// # Errors
-/// Every problem of both files at once.
+/// As [`Cohort::settle`].
 pub fn load(folder: &Path) -> Result<Cohort, CohortProblems> {
-    let fail = |problems| CohortProblems { folder: folder.to_owned(), problems };
+    let (cohort, problems) = read(folder)?;
+    cohort.settle(problems)
+}
+
+/// Reads description and table of a cohort folder, with all their problems; files of images are looked for but not opened (see
+/// [`check_files`]).
+///
+/// # Errors
+/// When `cohort.toml` cannot be read: with the problems of the table.
+pub fn read(folder: &Path) -> Result<(Cohort, Vec<Problem>), CohortProblems> {
     let mut problems = Vec::new();
     let description = read_description(&folder.join("cohort.toml")).map_err(|problem| problems.push(problem)).ok();
     let patients = read_patients(&folder.join("patients.csv"), &mut problems);
@@ -263,13 +336,9 @@ pub fn load(folder: &Path) -> Result<Cohort, CohortProblems> {
             }
         }
     }
-    match description {
-        Some(description) => {
-            check_centres(&description, &patients, &mut problems);
-            if problems.is_empty() { Ok(Cohort { folder: folder.to_owned(), description, patients }) } else { Err(fail(problems)) }
-        }
-        None => Err(fail(problems)),
-    }
+    let Some(description) = description else { return Err(CohortProblems { folder: folder.to_owned(), problems }) };
+    check_centres(&description, &patients, &mut problems);
+    Ok((Cohort { folder: folder.to_owned(), description, patients, excluded: Vec::new() }, problems))
 }
 
 fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
@@ -302,6 +371,9 @@ fn check_centres(description: &CohortDescription, patients: &[Patient], problems
         let fix = "a centre trains or validates, not both";
         problems.push(Problem::of_cohort("cohort.toml, validation_centres", "the training centre is among them", fix));
     }
+}
+
+fn check_sizes(description: &CohortDescription, patients: &[Patient], problems: &mut Vec<Problem>) {
     let mut require = |centre: &str, fewest: usize| {
         for outcome in [false, true] {
             let count = patients.iter().filter(|patient| patient.centre == centre && patient.alnm == outcome).count();

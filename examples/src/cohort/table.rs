@@ -41,6 +41,22 @@ const RANGES: [(&str, f64, f64, &str); 8] = [
     ("platelets", 5.0, 1500.0, "10^9/L"),
 ];
 
+/// What a column holds, in words.
+pub(super) fn describe(column: &str) -> String {
+    if let Some((_, low, high, unit)) = RANGES.iter().find(|(name, ..)| *name == column) {
+        return format!("a number in {unit}; {low} to {high} is plausible");
+    }
+    match column {
+        "patient" => "identifier: letters, digits, dots, hyphens, underscores; unique".to_owned(),
+        "centre" => "as named in cohort.toml".to_owned(),
+        "subtype" => format!("one of {}", Subtype::ALL.map(Subtype::name).join(", ")),
+        "image" => "a DICOM folder, or a NIfTI, NRRD or MetaImage file, relative to this folder".to_owned(),
+        "mask" => "outline of the tumour on the image's grid: NIfTI, NRRD, MetaImage, DICOM SEG or RTSTRUCT".to_owned(),
+        OPTIONAL => "a second reader's outline; may be empty, or the column missing".to_owned(),
+        _ => "1 or 0".to_owned(),
+    }
+}
+
 /// The rows that could be read; what could not is added to `problems`.
 pub fn read_patients(path: &Path, problems: &mut Vec<Problem>) -> Vec<Patient> {
     let fix = "write a comma-separated table with a header";

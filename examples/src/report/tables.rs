@@ -58,7 +58,9 @@ impl Table {
 pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
     let Findings { cohort, results, scores, .. } = findings;
     let evaluations = || [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
-    let mut tables = vec![table_one(cohort, results), table_two(results)];
+    let mut tables = vec![patient_flow(cohort)];
+    tables.extend(excluded(cohort));
+    tables.extend([table_one(cohort, results), table_two(results)]);
     tables.extend(evaluations().enumerate().map(|(index, evaluation)| table_three(index, evaluation, cohort.description.simulated)));
     tables.push(optimism(results));
     tables.push(areas_compared(&results.validation)?);
@@ -82,6 +84,16 @@ fn three(value: f64) -> String {
 
 fn with_interval(value: f64, interval: Interval) -> String {
     format!("{value:.3} ({:.3}, {:.3})", interval.lower, interval.upper)
+}
+
+fn patient_flow(cohort: &Cohort) -> Table {
+    let rows = cohort.flow().into_iter().map(|(group, patients)| vec![group, patients.to_string()]).collect();
+    Table::new("patient_flow", "Patient flow", &["group", "patients"], rows)
+}
+
+fn excluded(cohort: &Cohort) -> Option<Table> {
+    let rows: Vec<_> = cohort.excluded.iter().map(|one| vec![one.patient.clone(), one.reasons.join("; ")]).collect();
+    (!rows.is_empty()).then(|| Table::new("excluded", "Excluded patients", &["patient", "reasons"], rows))
 }
 
 fn table_one(cohort: &Cohort, results: &Results) -> Table {

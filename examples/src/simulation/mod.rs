@@ -20,7 +20,7 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::cohort::{CohortDescription, Patient, write_patients};
+use crate::cohort::{CohortDescription, Patient, ProblemPolicy, write_patients};
 use crate::progress::check_interrupt;
 use crate::store::{Fingerprint, write_atomically};
 use clinical::{Clinical, Separation, draw_group};
@@ -129,6 +129,7 @@ impl Simulation {
             label: 1,
             training_centre: CENTRES[0].name.to_owned(),
             validation_centres: vec![CENTRES[1].name.to_owned()],
+            problems: ProblemPolicy::Refuse,
         };
         write_atomically(&folder.join("cohort.toml"), toml::to_string(&description)?.as_bytes())
     }

@@ -11,7 +11,7 @@ use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::cohort::{self, Cohort, CohortProblems};
+use crate::cohort::{self, Cohort};
 use crate::progress::{Step, StepCost};
 use crate::simulation::Simulation;
 
@@ -79,10 +79,10 @@ impl Study {
     }
 
     /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. All files are opened and
-    /// all problems reported at once.
+    /// all problems reported at once, or the patients who have them left out.
     ///
     /// # Errors
-    /// [`CohortProblems`], or when the simulated cohort cannot be written or was changed.
+    /// [`CohortProblems`](cohort::CohortProblems), or when the simulated cohort cannot be written or was changed.
     pub fn cohort(&mut self) -> Result<Cohort> {
         let folder = match &self.settings.cohort {
             Some(folder) => folder.clone(),
@@ -95,13 +95,14 @@ impl Study {
                 folder
             }
         };
-        let cohort = cohort::load(&folder)?;
-        let patients: Vec<_> = cohort.patients.iter().collect();
+        let (cohort, mut problems) = cohort::read(&folder)?;
+        // Files that are not there are among the problems of the table.
+        let patients: Vec<_> = cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
         let step = Step::begin("files of the cohort", patients.len());
         let checks = cohort::check_files(&cohort, &patients, &|| step.advance());
         step.finish(&mut self.costs);
-        let problems: Vec<_> = checks.into_iter().flat_map(|check| check.problems).collect();
-        if problems.is_empty() { Ok(cohort) } else { Err(CohortProblems { folder, problems }.into()) }
+        problems.extend(checks.into_iter().flat_map(|check| check.problems));
+        Ok(cohort.settle(problems)?)
     }
 
     fn simulation(&self) -> Result<(Simulation, usize)> {

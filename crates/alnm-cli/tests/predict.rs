@@ -1,0 +1,114 @@
+//! The commands `alnm predict` and `alnm calculator` on files.
+
+// A file that cannot be written must end the test, also in its helpers.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, RiskModel, Variable};
+use ndarray::Array2;
+
+/// A model of two variables on 60 rows, saved in the folder.
+fn save_model(folder: &Path) -> RiskModel {
+    let values =
+        Array2::from_shape_fn((60, 2), |(row, column)| if column == 0 { 30.0 + row as f64 } else { ((row * 37) % 41) as f64 / 10.0 });
+    let labels = Labels::new((0..60).map(|row| (row * 29) % 60 + (row * 37) % 41 > 48).collect());
+    let table = FeatureTable::new(vec!["age".into(), "MTD".into()], values).unwrap();
+    let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default()).unwrap();
+    let variables = [Variable::new("age", "years"), Variable::new("MTD", "cm")];
+    let mut model = RiskModel::new("two variables", &fitted, &variables, &table, "sixty simulated rows </script>").unwrap();
+    model.add_youden_cutoff("Youden, training", &labels, &fitted.fitted).unwrap();
+    std::fs::write(folder.join("model.json"), model.to_json().unwrap()).unwrap();
+    model
+}
+
+fn alnm(folder: &Path, arguments: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
+}
+
+fn answer(folder: &Path, arguments: &str) -> String {
+    let output = alnm(folder, arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn complaint(folder: &Path, arguments: &str) -> String {
+    let output = alnm(folder, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_batch_of_patients() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = save_model(folder.path());
+    std::fs::write(folder.path().join("patients.csv"), "id,MTD (cm),age\nA,2.5,50\nB,9,51\n").unwrap();
+    let text = answer(folder.path(), "predict model.json --patient patients.csv --format csv");
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let columns = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let cell = |row: usize, name: &str| rows[row][columns.iter().position(|column| column == name).unwrap()].to_owned();
+    for (row, values) in [[50.0, 2.5], [51.0, 9.0]].iter().enumerate() {
+        let expected = model.assess(values, 0.95).unwrap();
+        assert_eq!(cell(row, "risk").parse::<f64>().unwrap(), expected.risk);
+        assert_eq!(cell(row, "interval_upper").parse::<f64>().unwrap(), expected.interval.upper);
+        assert_eq!(cell(row, "contribution of MTD").parse::<f64>().unwrap(), expected.contributions[1].log_odds);
+        assert_eq!(cell(row, "above Youden, training"), u8::from(expected.decisions[0].positive).to_string());
+    }
+    assert_eq!([cell(0, "id"), cell(1, "id")], ["A", "B"]);
+    assert_eq!([cell(0, "outside_training_range"), cell(1, "outside_training_range")], ["", "MTD"]);
+
+    let text = answer(folder.path(), "predict model.json --patient patients.csv");
+    assert!(text.contains("patient A: risk") && text.contains("the risk is an extrapolation") && text.contains("not a medical device"));
+}
+
+#[test]
+fn json_and_csv_patients_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    save_model(folder.path());
+    std::fs::write(folder.path().join("one.json"), r#"{"age (years)": 44, "MTD": 1.5}"#).unwrap();
+    std::fs::write(folder.path().join("one.csv"), "age,MTD\n44,1.5\n").unwrap();
+    let json = answer(folder.path(), "predict model.json --patient one.json --format json");
+    assert_eq!(json, answer(folder.path(), "predict model.json --patient one.csv --format json"));
+    let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(parsed[0]["risk"].as_f64().is_some_and(|risk| risk > 0.0 && risk < 1.0));
+
+    let head = answer(folder.path(), "predict model.json --template");
+    assert_eq!(head, "age (years),MTD (cm)\n");
+}
+
+#[test]
+fn mistakes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    save_model(path);
+    let write = |name: &str, text: &str| std::fs::write(path.join(name), text).unwrap();
+    write("unit.csv", "age,MTD (mm)\n44,15\n");
+    write("missing.csv", "age\n44\n");
+    write("empty.csv", "age,MTD\n44,\n");
+    write("none.csv", "age,MTD\n");
+    write("other.json", "{\"format_version\": 1}");
+    assert!(complaint(path, "predict model.json --patient unit.csv").contains("MTD (cm)"));
+    assert!(complaint(path, "predict model.json --patient missing.csv").contains("there is no column \"MTD (cm)\""));
+    assert!(complaint(path, "predict model.json --patient empty.csv").contains("patient 1: \"MTD\" is \"\""));
+    assert!(complaint(path, "predict model.json --patient none.csv").contains("no patient"));
+    assert!(complaint(path, "predict other.json --patient unit.csv").contains("not a saved model"));
+    assert!(complaint(path, "calculator model.json unit.csv").contains("--force"));
+}
+
+#[test]
+fn the_calculator_holds_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = save_model(folder.path());
+    answer(folder.path(), "calculator model.json calculator.html");
+    let page = std::fs::read_to_string(folder.path().join("calculator.html")).unwrap();
+    let embedded = |id: &str| {
+        let start = page.find(&format!("id=\"{id}\">")).unwrap() + id.len() + 5;
+        page[start..start + page[start..].find("</script>").unwrap()].to_owned()
+    };
+    assert_eq!(RiskModel::from_json(&embedded("model")).unwrap(), model);
+    let nomogram: alnm_models::nomogram::Nomogram = serde_json::from_str(&embedded("axes")).unwrap();
+    assert_eq!(nomogram.axes.len(), 2);
+    assert!(!page.contains("http://") && !page.contains("https://"));
+}
