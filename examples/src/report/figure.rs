@@ -1,17 +1,28 @@
-//! Line charts and bar charts as SVG.
+//! Line charts and bar charts as SVG, with their data as tables.
 
 use std::fmt::Write;
+
+use super::tables::Table;
+
+/// One picture of a figure, and the figures that it draws.
+#[derive(Debug, Clone)]
+pub struct Panel {
+    /// An SVG element.
+    pub svg: String,
+    /// What it shows, number by number; its file name is the panel's.
+    pub data: Table,
+}
 
 /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008, and greys).
 pub const COLOURS: [&str; 10] =
     ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f00", "#000000", "#7a4fbf", "#8c8c8c"];
 
-const WIDTH: f64 = 460.0;
-const HEIGHT: f64 = 380.0;
-const LEFT: f64 = 62.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 34.0;
-const BOTTOM: f64 = 48.0;
+pub(super) const WIDTH: f64 = 460.0;
+pub(super) const HEIGHT: f64 = 380.0;
+pub(super) const LEFT: f64 = 62.0;
+pub(super) const RIGHT: f64 = 16.0;
+pub(super) const TOP: f64 = 34.0;
+pub(super) const BOTTOM: f64 = 48.0;
 
 /// A line through points; without a line the points are dots with error bars.
 #[derive(Debug, Clone)]
@@ -101,8 +112,28 @@ impl Chart {
         HEIGHT - BOTTOM - (value - self.y_range.0) / (self.y_range.1 - self.y_range.0) * (HEIGHT - TOP - BOTTOM)
     }
 
+    /// The chart with its data: a row a point, error bars where there are some.
+    pub fn panel(&self, name: &str) -> Panel {
+        let has_bars = self.series.iter().any(|series| series.bars.is_some());
+        let rows = self.series.iter().flat_map(|series| {
+            series.points.iter().enumerate().map(move |(index, (x, y))| {
+                let mut cells = vec![series.name.clone(), x.to_string(), y.to_string()];
+                if has_bars {
+                    let ends = series.bars.as_ref().and_then(|bars| bars.get(index));
+                    cells.extend(ends.map_or([String::new(), String::new()], |(low, high)| [low.to_string(), high.to_string()]));
+                }
+                cells
+            })
+        });
+        let mut header = vec!["series", self.x_label.as_str(), self.y_label.as_str()];
+        if has_bars {
+            header.extend(["lower", "upper"]);
+        }
+        Panel { svg: self.svg(), data: Table::new(name, &self.title, &header, rows.collect()) }
+    }
+
     /// The chart as an SVG element.
-    pub fn svg(&self) -> String {
+    fn svg(&self) -> String {
         let mut svg = opening(&self.title);
         let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
         for tick in ticks(self.x_range) {
@@ -179,7 +210,12 @@ impl Chart {
 }
 
 /// Horizontal bars, the first on top.
-pub fn bars(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
+pub fn bars(name: &str, title: &str, x_label: &str, values: &[(String, f64)]) -> Panel {
+    let rows = values.iter().map(|(name, value)| vec![name.clone(), value.to_string()]).collect();
+    Panel { svg: bars_svg(title, x_label, values), data: Table::new(name, title, &["name", x_label], rows) }
+}
+
+fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
     let largest = values.iter().map(|value| value.1.abs()).fold(f64::MIN_POSITIVE, f64::max);
     let negative = values.iter().any(|value| value.1 < 0.0);
     let (name_width, bottom) = (150.0, HEIGHT - BOTTOM);
@@ -225,7 +261,7 @@ pub fn bars(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
     svg
 }
 
-fn opening(title: &str) -> String {
+pub(super) fn opening(title: &str) -> String {
     let title = escape(title);
     format!(
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{title}' \
@@ -235,11 +271,11 @@ fn opening(title: &str) -> String {
     )
 }
 
-fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).expect("writing to a string does not fail");
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
 }
 
@@ -253,7 +289,7 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
 }
 
 /// About five round numbers in the range.
-fn ticks((low, high): (f64, f64)) -> Vec<f64> {
+pub(super) fn ticks((low, high): (f64, f64)) -> Vec<f64> {
     let raw = (high - low) / 5.0;
     let magnitude = 10f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * magnitude).find(|step| *step >= raw).unwrap_or(raw);
@@ -262,7 +298,7 @@ fn ticks((low, high): (f64, f64)) -> Vec<f64> {
     (first..=last).map(|index| index as f64 * step).collect()
 }
 
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value != 0.0 && (value.abs() >= 1e5 || value.abs() < 1e-3) {
         return format!("{value:.1e}");
     }
@@ -288,7 +324,8 @@ mod tests {
     fn a_chart_is_well_formed_and_escapes_names() {
         let chart =
             Chart::around("a < b & c", "x", "y", vec![Series::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])]);
-        let svg = chart.svg();
+        let Panel { svg, data } = chart.panel("points");
+        assert_eq!(data.rows.len(), 3);
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"));
         assert!(svg.contains("a &lt; b &amp; c") && svg.contains("R&amp;D") && !svg.contains("NaN"));
     }

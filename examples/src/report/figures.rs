@@ -1,29 +1,141 @@
 //! The figures of the study.
 
-use alnm_selection::FittedPipeline;
+use alnm_models::logistic::INTERCEPT;
+use alnm_models::nomogram::Nomogram;
 use alnm_selection::cross_validation::LambdaChoice;
+use alnm_selection::{FeatureTable, FittedPipeline};
+use alnm_stats::correlation::{Correlation, correlation};
+use anyhow::Result;
 
-use super::figure::{COLOURS, Chart, Series, bars};
+use super::figure::{COLOURS, Chart, Panel, Series, bars};
+use super::forest::{Ratio, forest};
+use super::heat_map::heat_map;
+use super::nomogram::nomogram;
+use super::swarm::{Line, swarm};
 use super::{Figure, Findings};
-use crate::study::analysis::{Evaluation, INTEGRATED, Results};
+use crate::study::analysis::{Evaluation, INTEGRATED, Results, labels_of, model_table, rows_of};
+use crate::study::scores::{DL_SCORE, RAD_SCORE};
 
-pub(super) fn all(findings: &Findings<'_>) -> Vec<Figure> {
+pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Figure>> {
     let results = findings.results;
     let mut figures: Vec<Figure> = time_intensity(findings).into_iter().collect();
     figures.extend([
         fine_tuning(findings),
-        lasso("Figure 2. Radiomic features", &findings.scores.radiomic),
-        lasso("Figure 3. Deep features", &findings.scores.deep),
+        lasso("Figure 2. Radiomic features", "figure2", &findings.scores.radiomic),
+        lasso("Figure 3. Deep features", "figure3", &findings.scores.deep),
+        waterfalls(findings)?,
+        correlations(findings)?,
+        forests(results)?,
         variables(results),
-        of_cohorts("Figure 5. ROC curves with AUC", results, roc),
-        of_cohorts("Figure 6. Calibration of the integrated model: tenths of risk with smooth curve (loess)", results, calibration),
-        of_cohorts("Figure 7. Decision curves", results, decision),
+        of_cohorts("Figure 5. ROC curves with AUC", "figure5_roc", results, roc),
+        of_cohorts(
+            "Figure 6. Calibration of the integrated model: tenths of risk with smooth curve (loess)",
+            "figure6_calibration",
+            results,
+            calibration,
+        ),
+        of_cohorts("Figure 7. Decision curves", "figure7_decision", results, decision),
+        integrated(findings)?,
     ]);
-    figures
+    Ok(figures)
 }
 
-fn figure(caption: &str, panels: Vec<String>) -> Figure {
+fn figure(caption: &str, panels: Vec<Panel>) -> Figure {
     Figure { caption: caption.to_owned(), panels }
+}
+
+/// Scores of the training patients in ascending order, by outcome.
+fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
+    let cohort = findings.cohort;
+    let rows = rows_of(cohort, &[&cohort.description.training_centre]);
+    let labels = labels_of(cohort, &rows);
+    let scores = findings.scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?.select_rows(&rows);
+    let panel = |score: &str| -> Result<Panel> {
+        let mut patients: Vec<(f64, bool)> = scores.column(score)?.iter().copied().zip(labels.as_slice().iter().copied()).collect();
+        patients.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let of = |outcome: bool, name: &str, colour| {
+            let chosen = patients.iter().enumerate().filter(|(_, patient)| patient.1 == outcome);
+            let points: Vec<(f64, f64)> = chosen.map(|(place, patient)| ((place + 1) as f64, patient.0)).collect();
+            let ends = points.iter().map(|&(_, y)| (y.min(0.0), y.max(0.0))).collect();
+            Series::line(name, points, colour).with_bars(ends)
+        };
+        let series = vec![of(false, "no metastasis", COLOURS[1]), of(true, "metastasis", COLOURS[0])];
+        Ok(Chart::around(score, "patients of training in order of the score", "score", series).panel(&format!("waterfall_{score}")))
+    };
+    Ok(figure("Scores of the training patients by outcome.", vec![panel(RAD_SCORE)?, panel(DL_SCORE)?]))
+}
+
+/// Correlations between the features of both scores, training centre.
+fn correlations(findings: &Findings<'_>) -> Result<Figure> {
+    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
+    let columns = |pipeline: &FittedPipeline, table: &FeatureTable| -> Result<Vec<(String, Vec<f64>)>> {
+        let weights = pipeline.signature.iter().flat_map(|signature| &signature.weights);
+        weights
+            .map(|w| Ok((w.feature.clone(), rows.iter().map(|&row| table.column(&w.feature).map(|c| c[row])).collect::<Result<_, _>>()?)))
+            .collect()
+    };
+    let mut chosen = columns(&findings.scores.radiomic, &findings.inputs.radiomic)?;
+    chosen.extend(columns(&findings.scores.deep, &findings.inputs.deep)?);
+    let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
+    let of_pair = |a: &[f64], b: &[f64]| correlation(a, b, Correlation::Pearson).unwrap_or(f64::NAN);
+    let matrix: Vec<Vec<f64>> = chosen.iter().map(|(_, a)| chosen.iter().map(|(_, b)| of_pair(a, b)).collect()).collect();
+    Ok(figure(
+        "Pearson correlations between the features of both scores, training centre.",
+        vec![heat_map("correlations", "Chosen features", &names, &matrix)],
+    ))
+}
+
+fn forests(results: &Results) -> Result<Figure> {
+    let univariate: Vec<Ratio> = results
+        .odds_ratios
+        .iter()
+        .map(|odds| Ratio {
+            name: odds.variable.name.clone(),
+            estimate: odds.odds_ratio,
+            lower: odds.profile.lower,
+            upper: odds.profile.upper,
+        })
+        .collect();
+    let terms = results.models.model(INTEGRATED)?.model.terms.iter().filter(|term| term.name != INTERCEPT);
+    let joint: Vec<Ratio> = terms
+        .map(|term| Ratio {
+            name: term.name.clone(),
+            estimate: term.estimate.exp(),
+            lower: term.interval.lower.exp(),
+            upper: term.interval.upper.exp(),
+        })
+        .collect();
+    Ok(figure(
+        "Odds ratios with 95 % intervals: one variable at a time (profile likelihood; MTD and SAD_ALN per mm), and in the integrated model (Wald; \
+         per unit of Table 1).",
+        vec![forest("forest_univariate", "Table 2", &univariate), forest("forest_integrated", "Integrated model", &joint)],
+    ))
+}
+
+/// The integrated model explained: exact Shapley values of the training patients, and the nomogram.
+fn integrated(findings: &Findings<'_>) -> Result<Figure> {
+    let model = &findings.results.model;
+    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
+    let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows);
+    let names: Vec<String> = model.variables.iter().map(|v| v.variable.name.clone()).collect();
+    let values = table.select(&names)?;
+    let mut lines: Vec<Line> = model
+        .variables
+        .iter()
+        .enumerate()
+        .map(|(column, v)| {
+            let added = |&value: &f64| (value, v.coefficient * (value - v.training_mean));
+            Line { name: v.variable.name.clone(), patients: values.values().column(column).iter().map(added).collect() }
+        })
+        .collect();
+    let mean_absolute = |line: &Line| line.patients.iter().map(|patient| patient.1.abs()).sum::<f64>();
+    lines.sort_by(|a, b| mean_absolute(b).total_cmp(&mean_absolute(a)));
+    let nomogram_data = Nomogram::new(model, &[0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99])?;
+    Ok(figure(
+        "The integrated model. Left: exact Shapley values of every training patient on the log odds, blue for low and orange for high values \
+         of the variable. Right: nomogram; points of all variables add up to the total, below which the risk is read.",
+        vec![swarm("shap", "Shapley values", "change of the log odds", &lines), nomogram("nomogram", "Nomogram", &nomogram_data)],
+    ))
 }
 
 fn time_intensity(findings: &Findings<'_>) -> Option<Figure> {
@@ -38,7 +150,7 @@ fn time_intensity(findings: &Findings<'_>) -> Option<Figure> {
         curve.delayed_phase(),
         100.0 * curve.kinetics.delayed_change,
     );
-    Some(figure(&caption, vec![chart.svg()]))
+    Some(figure(&caption, vec![chart.panel("figure1_time_intensity")]))
 }
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
@@ -47,10 +159,13 @@ fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let loss =
         Chart::around("Training loss", "epoch", "binary cross-entropy", vec![Series::line("", line(|e| e.training_loss), COLOURS[0])]);
     let auc = Chart::around("AUC of the batches' logits", "epoch", "AUC", vec![Series::line("", line(|e| e.training_auc), COLOURS[1])]);
-    figure("Fine-tuning: loss and AUC over augmented training images while the parameters moved.", vec![loss.svg(), auc.svg()])
+    figure(
+        "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",
+        vec![loss.panel("fine_tuning_loss"), auc.panel("fine_tuning_auc")],
+    )
 }
 
-fn lasso(caption: &str, pipeline: &FittedPipeline) -> Figure {
+fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
     let Some(cv) = &pipeline.lasso else { return figure(caption, Vec::new()) };
     let log_lambda: Vec<f64> = cv.path.lambda.iter().map(|lambda| lambda.ln()).collect();
     let points: Vec<(f64, f64)> = log_lambda.iter().copied().zip(cv.mean.iter().copied()).collect();
@@ -78,7 +193,12 @@ fn lasso(caption: &str, pipeline: &FittedPipeline) -> Figure {
     let caption = format!(
         "{caption}: LASSO with ten-fold cross-validation. Dashed: λ of the smallest deviance (chosen) and one standard error from it."
     );
-    figure(&caption, vec![chart.svg(), coefficients.svg(), bars("C. Weights of the score", "weight on the feature's own scale", &ordered)])
+    let panels = vec![
+        chart.panel(&format!("{name}_cross_validation")),
+        coefficients.panel(&format!("{name}_paths")),
+        bars(&format!("{name}_weights"), "C. Weights of the score", "weight on the feature's own scale", &ordered),
+    ];
+    figure(&caption, panels)
 }
 
 fn variables(results: &Results) -> Figure {
@@ -98,12 +218,13 @@ fn variables(results: &Results) -> Figure {
         "Figure 4. Importance by gradient boosting, and subsets in its order; best: {}.",
         results.subsets.best_variables().join(", ")
     );
-    figure(&caption, vec![bars("A. Importance", "gain", &importances), chart.svg()])
+    figure(&caption, vec![bars("figure4_importance", "A. Importance", "gain", &importances), chart.panel("figure4_subsets")])
 }
 
-fn of_cohorts(caption: &str, results: &Results, panel: fn(&Evaluation) -> Chart) -> Figure {
+fn of_cohorts(caption: &str, name: &str, results: &Results, chart: fn(&Evaluation) -> Chart) -> Figure {
     let evaluations = [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
-    figure(caption, evaluations.map(|evaluation| panel(evaluation).svg()).collect())
+    let panel = |evaluation: &Evaluation| chart(evaluation).panel(&format!("{name}_{}", evaluation.cohort.replace([' ', ','], "_")));
+    figure(caption, evaluations.map(panel).collect())
 }
 
 fn roc(evaluation: &Evaluation) -> Chart {

@@ -2,6 +2,10 @@
 
 pub mod figure;
 mod figures;
+mod forest;
+mod heat_map;
+mod nomogram;
+mod swarm;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -9,7 +13,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context};
-use serde::Serialize;
 
 use crate::cohort::Cohort;
 use crate::store::write_atomically;
@@ -40,10 +43,10 @@ pub struct Findings<'a> {
 }
 
 /// A figure of the page.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Figure {
     caption: String,
-    panels: Vec<String>,
+    panels: Vec<figure::Panel>,
 }
 
 impl Study {
@@ -60,26 +63,34 @@ impl Study {
         for table in &tables {
             table.write(&folder)?;
         }
-        let json = |name: &str, text: String| write_atomically(&out.join(name), text.as_bytes());
-        json("integrated_model.json", findings.results.model.to_json()?)?;
-        json("radscore.json", findings.scores.radiomic.to_json()?)?;
-        json("dlscore.json", findings.scores.deep.to_json()?)?;
-        json("results.json", serde_json::to_string(findings.results)?)?;
-        json("costs.json", serde_json::to_string_pretty(&self.costs)?)?;
-        let page = self.page(findings, &tables)?;
+        let figures = figures::all(findings)?;
+        let folder = out.join("figures");
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        for panel in figures.iter().flat_map(|figure| &figure.panels) {
+            panel.data.write(&folder)?;
+            write_atomically(&folder.join(format!("{}.svg", panel.data.file)), panel.svg.as_bytes())?;
+        }
+        let save = |name: &str, text: String| write_atomically(&out.join(name), text.as_bytes());
+        save("integrated_model.json", findings.results.model.to_json()?)?;
+        save("calculator.html", alnm_cli::calculator::page(&findings.results.model)?)?;
+        save("radscore.json", findings.scores.radiomic.to_json()?)?;
+        save("dlscore.json", findings.scores.deep.to_json()?)?;
+        save("results.json", serde_json::to_string(findings.results)?)?;
+        save("costs.json", serde_json::to_string_pretty(&self.costs)?)?;
+        let page = self.page(findings, &tables, figures)?;
         let path = out.join("report.html");
         write_atomically(&path, page.as_bytes())?;
         Ok(path)
     }
 
-    fn page(&self, findings: &Findings<'_>, tables: &[Table]) -> Result<String> {
+    fn page(&self, findings: &Findings<'_>, tables: &[Table], figures: Vec<Figure>) -> Result<String> {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template("report", include_str!("report.html"))?;
-        let figures: Vec<Value> = figures::all(findings)
+        let figures: Vec<Value> = figures
             .into_iter()
             .map(|figure| {
-                let panels: Vec<Value> = figure.panels.into_iter().map(Value::from_safe_string).collect();
+                let panels: Vec<Value> = figure.panels.into_iter().map(|panel| Value::from_safe_string(panel.svg)).collect();
                 context! { caption => figure.caption, panels => panels }
             })
             .collect();

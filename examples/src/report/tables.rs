@@ -31,7 +31,7 @@ pub struct Table {
 }
 
 impl Table {
-    fn new(file: &str, title: &str, header: &[&str], rows: Vec<Vec<String>>) -> Self {
+    pub(super) fn new(file: &str, title: &str, header: &[&str], rows: Vec<Vec<String>>) -> Self {
         let header = header.iter().map(|name| (*name).to_owned()).collect();
         Self { file: file.to_owned(), title: title.to_owned(), header, rows, on_page: true }
     }

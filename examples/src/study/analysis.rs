@@ -114,6 +114,14 @@ pub fn labels_of(cohort: &Cohort, rows: &[usize]) -> Labels {
     Labels::new(rows.iter().map(|&row| cohort.patients[row].alnm).collect())
 }
 
+/// Every variable that a model may hold, of all patients.
+///
+/// # Errors
+/// When a score cannot be computed.
+pub fn model_table(cohort: &Cohort, inputs: &ScoreInputs, scores: &Scores) -> Result<FeatureTable> {
+    Ok(clinical_table(cohort)?.beside(&scores.table(&inputs.radiomic, &inputs.deep)?)?)
+}
+
 /// Clinical variables and blood indices of all patients.
 fn clinical_table(cohort: &Cohort) -> Result<FeatureTable> {
     let column = |name: &str, value: fn(&Patient) -> f64| (name.to_owned(), cohort.patients.iter().map(value).collect());
@@ -139,7 +147,7 @@ impl Study {
         let clinical = clinical_table(cohort)?;
         let training_rows = rows_of(cohort, &[&cohort.description.training_centre]);
         let labels = labels_of(cohort, &training_rows);
-        let table = clinical.beside(&scores.table(&inputs.radiomic, &inputs.deep)?)?;
+        let table = model_table(cohort, inputs, scores)?;
         let training = table.select_rows(&training_rows);
         let specifications = ten_models(&CLINICAL, SII, RAD_SCORE, DL_SCORE);
         let params = LogisticParams::default();
