@@ -40,8 +40,7 @@ fn run_counts(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<f64> {
     // Runs are the same in both directions; the voxel behind has to come earlier in raster order.
     let step = map.step(offset).unsigned_abs();
     let mut counts = vec![0.0; map.gray_levels().len() * longest];
-    for &voxel in &map.voxels {
-        let voxel = voxel as usize;
+    for voxel in map.rows.iter().cloned().flatten() {
         let level = map.cells[voxel];
         let passed = if map.cells[voxel - step] == level { length[voxel - step] } else { 0 };
         length[voxel] = passed + 1;

@@ -25,23 +25,23 @@ pub(crate) fn zones(part: &Part, fixed_axis: Option<usize>) -> Vec<Zone> {
     let steps: Vec<isize> = offsets.into_iter().map(|offset| map.step(offset)).collect();
     let mut cells = map.cells.clone();
     let mut zones = Vec::new();
-    let mut waiting: Vec<u32> = Vec::new();
-    for &voxel in &map.voxels {
-        let level = cells[voxel as usize];
+    let mut waiting: Vec<usize> = Vec::new();
+    for voxel in map.rows.iter().cloned().flatten() {
+        let level = cells[voxel];
         if level & VISITED != 0 {
             continue;
         }
         let mut zone = Zone { level: map.gray_levels()[level as usize - 1], size: 0, distance: u32::MAX };
-        cells[voxel as usize] = level | VISITED;
+        cells[voxel] = level | VISITED;
         waiting.push(voxel);
         while let Some(member) = waiting.pop() {
             zone.size += 1;
-            zone.distance = zone.distance.min(part.distance(member));
+            zone.distance = zone.distance.min(part.distances[member]);
             for step in &steps {
                 let neighbour = (member as isize + step) as usize;
                 if cells[neighbour] == level {
                     cells[neighbour] = level | VISITED;
-                    waiting.push(neighbour as u32);
+                    waiting.push(neighbour);
                 }
             }
         }
