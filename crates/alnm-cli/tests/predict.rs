@@ -104,7 +104,8 @@ fn the_calculator_holds_the_model() {
     answer(folder.path(), "calculator model.json calculator.html");
     let page = std::fs::read_to_string(folder.path().join("calculator.html")).unwrap();
     let embedded = |id: &str| {
-        let start = page.find(&format!("id=\"{id}\">")).unwrap() + id.len() + 5;
+        let opening = format!("id=\"{id}\">");
+        let start = page.find(&opening).unwrap() + opening.len();
         page[start..start + page[start..].find("</script>").unwrap()].to_owned()
     };
     assert_eq!(RiskModel::from_json(&embedded("model")).unwrap(), model);

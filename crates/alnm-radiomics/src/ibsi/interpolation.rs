@@ -1,7 +1,7 @@
 //! Interpolation onto a grid that shares its centre with the original one.
 //!
 //! The new grid has n_b = ⌈n_a s_a / s_b⌉ voxels along an axis of n_a voxels with spacing s_a, and its first voxel lies at
-//! (n_a - 1) / 2 - s_b (n_b - 1) / (2 s_a) voxels of the original (code 3PLH, "align by centre" UCAV).
+//! (n_a - 1) / 2 - s_b (n_b - 1) / (2 s_a) voxels of the original.
 
 use alnm_imaging::resample::{Interpolator, resample};
 use alnm_imaging::{Geometry, Volume};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::Result;
 use super::region::Mask;
 
-/// How values between voxels are found (code VTM2).
+/// How values between voxels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interpolation {
@@ -64,7 +64,7 @@ pub fn interpolate_image(image: &Volume<f64>, grid: &Geometry, interpolation: In
 }
 
 /// A region on another grid, given by the part of each voxel that belongs to it: the voxels of which at least `threshold` does
-/// (code VMVL). Parts are rounded to six decimals first, so that exactly half is half.
+///. Parts are rounded to six decimals first, so that exactly half is half.
 ///
 /// # Errors
 /// [`crate::ibsi::IbsiError::Image`] when the grid cannot be held.

@@ -43,7 +43,7 @@ use super::interpolation::Interpolation;
 pub struct IbsiProfile {
     /// The grid that image and mask are brought to.
     pub interpolation: Option<InterpolationSettings>,
-    /// Whether intensities are rounded to whole numbers after interpolation (code 68QD).
+    /// Whether intensities are rounded to whole numbers after interpolation.
     pub round_intensities: bool,
     /// Which voxels belong to the intensity mask.
     pub resegmentation: Resegmentation,

@@ -71,9 +71,8 @@ pub(crate) fn cut<T: Copy>(values: &[T], shape: [usize; 3], bounds: &[Range<usiz
     part
 }
 
-/// The intensity mask (code IF1H): the voxels of the region whose intensity lies in `range` (code USB3) and within `outliers`
-/// standard deviations of the region's mean (code 7ACA). Mean and deviation are those of the whole region, and the limits
-/// belong to the mask.
+/// The intensity mask: the voxels of the region whose intensity lies in `range` and within `outliers` standard deviations of
+/// the region's mean. Mean and deviation are those of the whole region, and the limits belong to the mask.
 ///
 /// # Errors
 /// [`IbsiError::EmptyMask`] when no voxel is left.

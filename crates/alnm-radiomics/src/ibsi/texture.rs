@@ -13,27 +13,29 @@ use crate::level_map::LevelMap;
 pub(crate) struct Part {
     /// Grey levels, with one voxel of rim in each direction that neighbours are looked for.
     pub(crate) map: LevelMap,
-    /// Steps across faces to the nearest voxel outside of the morphological mask, on the map's grid.
-    distances: Array3<u32>,
+    /// Steps across faces to the nearest voxel outside of the morphological mask, in the order of the map's cells.
+    pub(crate) distances: Vec<u32>,
 }
 
 impl Part {
     /// `None` when no voxel of the part has a level.
-    fn new(levels: ArrayView3<'_, u32>, distances: Array3<u32>) -> Result<Option<Self>> {
-        match LevelMap::new(levels, 1) {
-            Ok(map) => Ok(Some(Self { map, distances })),
-            Err(RadiomicsError::EmptyRegion) => Ok(None),
+    fn new(levels: ArrayView3<'_, u32>, distances: ArrayView3<'_, u32>) -> Result<Option<Self>> {
+        let map = match LevelMap::new(levels, RIM) {
+            Ok(map) => map,
+            Err(RadiomicsError::EmptyRegion) => return Ok(None),
             Err(_) => {
                 let [z, y, x]: [usize; 3] = levels.dim().into();
                 let requirement = "a bounding box of fewer than 2³² voxels around the region";
-                Err(super::IbsiError::ImageSize { operation: "texture", size: [x, y, z], requirement })
+                return Err(super::IbsiError::ImageSize { operation: "texture", size: [x, y, z], requirement });
             }
+        };
+        // Both go through the region's voxels in raster order.
+        let mut in_cells = vec![0; map.cells.len()];
+        let inside = levels.iter().zip(distances).filter(|(level, _)| **level > 0);
+        for (voxel, (_, &distance)) in map.rows.iter().cloned().flatten().zip(inside) {
+            in_cells[voxel] = distance;
         }
-    }
-
-    /// Steps to the border from a voxel of the map.
-    pub(crate) fn distance(&self, voxel: usize) -> u32 {
-        self.distances[self.map.place(voxel)]
+        Ok(Some(Self { map, distances: in_cells }))
     }
 }
 
@@ -93,8 +95,9 @@ impl Texture {
             inside[place(voxel)] = true;
         }
         let asked = |wanted: &[Aggregation]| methods.iter().any(|method| wanted.contains(method));
-        let whole =
-            |fixed_axis| -> Result<Vec<Part>> { Ok(Part::new(grid.view(), border_distances(&inside, fixed_axis))?.into_iter().collect()) };
+        let whole = |fixed_axis| -> Result<Vec<Part>> {
+            Ok(Part::new(grid.view(), border_distances(&inside, fixed_axis).view())?.into_iter().collect())
+        };
         let mut texture = Self { planar: Vec::new(), volume: Vec::new(), slices: Vec::new(), level_count };
         if asked(&Aggregation::VOLUMETRIC) {
             texture.volume = whole(None)?;
@@ -106,7 +109,7 @@ impl Texture {
             let distances = border_distances(&inside, Some(0));
             for z in 0..shape[0] {
                 let part = s![z..z + 1, .., ..];
-                texture.slices.extend(Part::new(grid.slice(part), distances.slice(part).to_owned())?);
+                texture.slices.extend(Part::new(grid.slice(part), distances.slice(part))?);
             }
         }
         Ok(texture)

@@ -36,7 +36,7 @@ pub(crate) fn zones(part: &Part, fixed_axis: Option<usize>) -> Vec<Zone> {
         waiting.push(voxel);
         while let Some(member) = waiting.pop() {
             zone.size += 1;
-            zone.distance = zone.distance.min(part.distance(member));
+            zone.distance = zone.distance.min(part.distances[member]);
             for step in &steps {
                 let neighbour = (member as isize + step) as usize;
                 if cells[neighbour] == level {

@@ -8,12 +8,10 @@ use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel
 use alnm_radiomics::ibsi::{Extractor, Family, IbsiProfile, Interpolation, InterpolationSettings, Resegmentation};
 
 use crate::pack::{Row, files, folder, image, mask, table};
-use crate::tally::{Deviation, Tally, three_digits};
+use crate::tally::{Tally, three_digits};
 
 /// A response map agrees where it is within this part of the range of the reference.
 const MAP_TOLERANCE: f64 = 0.01;
-
-const DEVIATIONS: &[Deviation] = &[];
 
 /// The settings in the words of the pack's tables.
 struct Words<'a> {
@@ -128,7 +126,7 @@ fn largest_difference(map: &Volume<f64>, reference: &Volume<f64>) -> f64 {
 fn ibsi_2_response_maps() {
     let Some(pack) = folder() else { return };
     let rows = table(&pack.join("ibsi2_phase1_filters.csv"), b',');
-    let mut tally = Tally::new("IBSI 2, response maps", DEVIATIONS);
+    let mut tally = Tally::new("IBSI 2, response maps");
     let mut unstated = Vec::new();
     for row in &rows {
         let (id, words) = (row.text("filter_id"), Words::of(row));
@@ -227,7 +225,7 @@ fn ibsi_2_values() {
         let id = row.text("filter_id");
         let label = 1;
         let extraction = Extractor::new(profile(&row)).unwrap().extract(&phantom, &region, label).unwrap();
-        let mut tally = Tally::new(format!("IBSI 2, filter {id}"), DEVIATIONS);
+        let mut tally = Tally::new(format!("IBSI 2, filter {id}"));
         for reference in &references[id] {
             let tag = reference.text("feature_tag");
             let feature =

@@ -5,9 +5,7 @@ use std::path::Path;
 use alnm_radiomics::ibsi::{Extractor, IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary};
 
 use crate::pack::{Row, folder, image, mask, table};
-use crate::tally::{Deviation, Tally, three_digits};
-
-const DEVIATIONS: &[Deviation] = &[];
+use crate::tally::{Tally, three_digits};
 
 /// The configuration and the phantom of a data set of the table.
 fn configuration(data_set: &str) -> (ReferenceConfiguration, &'static str) {
@@ -90,7 +88,7 @@ fn ibsi_1_values() {
     for rows in rows.chunk_by(|a, b| a.text("data_set") == b.text("data_set")) {
         let data_set = rows[0].text("data_set");
         let extraction = extract(&pack, data_set);
-        let mut tally = Tally::new(format!("IBSI 1, {data_set}"), DEVIATIONS);
+        let mut tally = Tally::new(format!("IBSI 1, {data_set}"));
         for row in rows {
             let got = value(&extraction, row);
             if let Some(reference) = row.number("value") {

@@ -35,7 +35,7 @@ use riesz::Riesz;
 use super::error::{IbsiError, Result};
 use crate::filter::wavelet::Filters;
 
-/// How an image goes on beyond its edges (code GBYQ).
+/// How an image goes on beyond its edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BoundaryCondition {
@@ -168,7 +168,7 @@ pub enum Kernel {
         /// Where the kernel is cut off, in σ.
         #[serde(default = "default_truncation")]
         truncation: f64,
-        /// Orders of a Riesz transform (code AYRS) of the response along x, y (and z); none without.
+        /// Orders of a Riesz transform of the response along x, y (and z); none without.
         #[serde(default)]
         riesz_order: Option<Vec<u32>>,
     },
@@ -210,13 +210,13 @@ pub enum Kernel {
         #[serde(default)]
         rotation_invariance: Option<Pooling>,
     },
-    /// Band-pass of the non-separable Simoncelli wavelet (code PRT7). Defined by its spectrum, it is periodic whatever the
+    /// Band-pass of the non-separable Simoncelli wavelet (code LODD). Defined by its spectrum, it is periodic whatever the
     /// boundary condition.
     Simoncelli {
         /// Level, from 1; each halves the frequencies of the one before.
         #[serde(default = "default_level")]
         level: usize,
-        /// Orders of a Riesz transform (code AYRS) of the response along x, y (and z); none without.
+        /// Orders of a Riesz transform of the response along x, y (and z); none without.
         #[serde(default)]
         riesz_order: Option<Vec<u32>>,
     },
