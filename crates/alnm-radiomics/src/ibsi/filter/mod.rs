@@ -267,7 +267,7 @@ pub(crate) struct Field<'a> {
 /// Longest reach of a kernel, in voxels; longer ones come from a unit error.
 const MAXIMUM_REACH: f64 = 1024.0;
 
-/// Most voxels of an image that is continued beyond its edges for a Fourier transform.
+/// Most values of an image that is continued beyond its edges for a Fourier transform, or of kernels of that size.
 const MAXIMUM_PADDED: f64 = 536_870_912.0;
 
 impl Filter {
@@ -361,8 +361,10 @@ impl Filter {
             }
             Kernel::Gabor { sigma, gamma, wavelength, theta, theta_step } => {
                 let wave = gabor::Wave { sigma: *sigma, gamma: *gamma, wavelength: *wavelength };
+                let orientations = gabor::orientations(*theta, *theta_step);
                 self.check_reach(field, wave.reach())?;
-                Ok(gabor::response(self, field, part, wave, &gabor::orientations(*theta, *theta_step)))
+                check_spectra(field, wave.reach(), orientations.len())?;
+                Ok(gabor::response(self, field, part, wave, &orientations))
             }
             Kernel::SeparableWavelet { wavelet, band, level, rotation_invariance } => {
                 let filters = Filters::named(wavelet).expect("the name has been checked");
@@ -389,6 +391,19 @@ impl Filter {
     fn axes(&self) -> Range<usize> {
         3 - self.dimensions.count()..3
     }
+}
+
+/// Checks that the spectra of a kernel in every orientation fit into memory, in the largest of the planes.
+fn check_spectra(field: Field<'_>, reach: f64, orientations: usize) -> Result<()> {
+    let mut lengths: [f64; 3] = std::array::from_fn(|axis| field.shape[axis] as f64 + 2.0 * reach / field.spacing[axis]);
+    lengths.sort_by(f64::total_cmp);
+    let values = lengths[1] * lengths[2] * orientations as f64;
+    check(
+        "theta_step",
+        values <= MAXIMUM_PADDED,
+        values,
+        "all orientations may have at most 2^29 pixels together; use fewer or a smaller sigma",
+    )
 }
 
 fn check(setting: &'static str, holds: bool, value: impl std::fmt::Display, requirement: &'static str) -> Result<()> {
