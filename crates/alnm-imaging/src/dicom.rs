@@ -35,10 +35,12 @@ mod dynamic;
 mod jpeg;
 mod object;
 mod pixels;
+mod problem;
 mod rle;
 mod segmentation;
 mod series;
 mod slice;
+mod sorting;
 mod structure_set;
 mod write;
 
@@ -56,8 +58,9 @@ use crate::mask::MaskRegion;
 use crate::volume::Image;
 
 pub use dynamic::DynamicSeries;
+pub use problem::SeriesProblem;
 pub use segmentation::Segmentation;
-pub use series::{Series, SeriesProblem};
+pub use series::Series;
 pub use structure_set::{Contour, ContourKind, StructureSet, StructureSetRoi};
 pub use write::{DicomVoxel, Phase, SeriesAttributes, uid_from, write_series};
 
