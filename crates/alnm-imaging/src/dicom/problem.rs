@@ -18,6 +18,14 @@ pub enum SeriesProblem {
         /// The `SeriesInstanceUID`.
         uid: String,
     },
+    /// A file of the series that holds no slice which can be read.
+    #[error("{}: {reason}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Slices that differ in what all slices of a volume share.
     #[error("{attribute} differs within the series: {left} in {} and {right} in {}", left_file.display(), right_file.display())]
     Mixed {

@@ -10,7 +10,7 @@ use super::malformed;
 use super::object::{self, DicomFile};
 use super::pixels::{PixelFormat, decode_frame};
 use super::problem::SeriesProblem;
-use super::slice::Slice;
+use super::slice::{ImageFile, Slice};
 use super::sorting::Sorted;
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::file::MAX_VOXEL_BYTES;
@@ -42,24 +42,35 @@ pub struct Series {
     pub study_uid: String,
     /// `FrameOfReferenceUID`: images that share it share their coordinates.
     pub frame_of_reference: Option<String>,
+    /// The first of its files.
+    path: PathBuf,
     slices: Vec<Slice>,
     sorted: std::result::Result<Sorted, SeriesProblem>,
 }
 
 /// Slices by series, ordered by series number, then identifier.
-pub(super) fn group(slices: Vec<Slice>) -> Vec<Series> {
-    let mut groups: BTreeMap<(Option<i64>, String), Vec<Slice>> = BTreeMap::new();
-    for slice in slices {
-        groups.entry((slice.series.number, slice.series.uid.clone())).or_default().push(slice);
+pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
+    let mut groups: BTreeMap<(Option<i64>, String), Vec<ImageFile>> = BTreeMap::new();
+    for file in files {
+        groups.entry((file.series.number, file.series.uid.clone())).or_default().push(file);
     }
     groups.into_values().filter_map(Series::new).collect()
 }
 
 impl Series {
-    fn new(mut slices: Vec<Slice>) -> Option<Self> {
-        slices.sort_by(|a, b| a.path.cmp(&b.path).then(a.frame.cmp(&b.frame)));
-        let identity = slices.first()?.series.as_ref().clone();
-        let sorted = Sorted::new(&slices);
+    fn new(mut files: Vec<ImageFile>) -> Option<Self> {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let first = files.first()?;
+        let (identity, path) = (first.series.clone(), first.path.clone());
+        let mut slices = Vec::new();
+        let mut fault = None;
+        for file in files {
+            match file.slices {
+                Ok(of_file) => slices.extend(of_file),
+                Err(problem) => drop(fault.get_or_insert(SeriesProblem::Unreadable { file: file.path, reason: problem.to_string() })),
+            }
+        }
+        let sorted = fault.map_or_else(|| Sorted::new(&slices), Err);
         Some(Self {
             uid: identity.uid,
             number: identity.number,
@@ -68,6 +79,7 @@ impl Series {
             patient_id: identity.patient_id,
             study_uid: identity.study_uid,
             frame_of_reference: identity.frame_of_reference,
+            path,
             slices,
             sorted,
         })
@@ -130,8 +142,11 @@ impl Series {
     /// The image of one object in memory.
     pub(super) fn image_of(object: DicomFile, bytes: u64) -> Result<Image> {
         let in_memory = |problem: FileProblem| problem.at("");
-        let slices = Slice::of_object(&object, Path::new(""), bytes).map_err(in_memory)?;
-        let series = Self::new(slices).ok_or_else(|| in_memory(malformed("the file holds no image")))?;
+        let file = ImageFile::of(&object, Path::new(""), bytes).map_err(in_memory)?;
+        let file = file.ok_or_else(|| in_memory(malformed("the file holds no image")))?;
+        let slices = file.slices.map_err(in_memory)?;
+        let series =
+            Self::new(vec![ImageFile { slices: Ok(slices), ..file }]).ok_or_else(|| in_memory(malformed("the file holds no image")))?;
         let slices = &series.sorted()?.phases;
         let [slices] = slices.as_slice() else { return Err(series.fail(SeriesProblem::SeveralPhases { phases: slices.len() })) };
         let files = Files::holding(object);
@@ -184,7 +199,7 @@ impl Series {
     }
 
     fn fail(&self, problem: SeriesProblem) -> ImagingError {
-        let folder = self.slices.first().and_then(|slice| slice.path.parent()).map(PathBuf::from).unwrap_or_default();
+        let folder = self.path.parent().map(PathBuf::from).unwrap_or_default();
         FileProblem::from(problem).at(folder)
     }
 
