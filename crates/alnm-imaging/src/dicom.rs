@@ -35,10 +35,12 @@ mod dynamic;
 mod jpeg;
 mod object;
 mod pixels;
+mod problem;
 mod rle;
 mod segmentation;
 mod series;
 mod slice;
+mod sorting;
 mod structure_set;
 mod write;
 
@@ -56,12 +58,13 @@ use crate::mask::MaskRegion;
 use crate::volume::Image;
 
 pub use dynamic::DynamicSeries;
+pub use problem::SeriesProblem;
 pub use segmentation::Segmentation;
-pub use series::{Series, SeriesProblem};
+pub use series::Series;
 pub use structure_set::{Contour, ContourKind, StructureSet, StructureSetRoi};
 pub use write::{DicomVoxel, Phase, SeriesAttributes, uid_from, write_series};
 
-use slice::Slice;
+use slice::ImageFile;
 
 fn malformed(what: impl Into<String>) -> FileProblem {
     FileProblem::malformed(FileFormat::Dicom, what)
@@ -85,7 +88,8 @@ pub struct DicomFolder {
 
 impl DicomFolder {
     /// Reads the headers of all DICOM files in a folder and below it and sorts them into series. Other files, and DICOM
-    /// files without an image (structure sets, presentation states), are passed over.
+    /// files without an image (structure sets, presentation states), are passed over. An image that is no slice (a screenshot, a
+    /// film) makes its series faulty, not the folder.
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] when a file cannot be read, or none holds an image.
@@ -106,9 +110,9 @@ impl DicomFolder {
     }
 
     fn of_files(path: &Path, files: &[PathBuf]) -> Result<Self> {
-        let slices: Vec<Vec<Slice>> =
-            files.par_iter().map(|file| Slice::read_all(file).map_err(|problem| problem.at(file))).collect::<Result<_>>()?;
-        let series = series::group(slices.into_iter().flatten().collect());
+        let images: Vec<Option<ImageFile>> =
+            files.par_iter().map(|file| ImageFile::open(file).map_err(|problem| problem.at(file))).collect::<Result<_>>()?;
+        let series = series::group(images.into_iter().flatten());
         if series.is_empty() {
             return Err(malformed("no DICOM file with an image here; segmentations and structure sets are read as masks").at(path));
         }

@@ -10,6 +10,8 @@ use alnm_imaging::{
 };
 use ndarray::Array3;
 use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 const NAMES: [&str; 8] = ["a.nrrd", "a.nhdr", "a.nii", "a.nii.gz", "a.hdr", "a.mha", "a.mhd", "a.img.gz"];
 
@@ -63,17 +65,23 @@ proptest! {
     }
 
     #[test]
-    fn overwritten_files_never_panic(name in 0usize..3, positions in prop::collection::vec((0usize..700, any::<u8>()), 1..12)) {
-        let image = Image::from(ramp(&oblique([5, 4, 3], 0.3)));
-        let mut bytes = bytes_of(&image, ["a.nrrd", "a.nii", "a.mha"][name]);
-        for (position, byte) in positions {
-            let length = bytes.len();
-            bytes[position % length] = byte;
+    fn chains_of_formats_keep_voxels_and_geometry(angle in -3.0f64..3.0, chain in prop::collection::vec(0usize..NAMES.len() + 1, 2..5)) {
+        let folder = tempfile::tempdir().unwrap();
+        let written = Image::from(ramp(&oblique([7, 6, 5], angle)));
+        let mut image = written.clone();
+        for (step, format) in chain.into_iter().enumerate() {
+            let folder = folder.path().join(step.to_string());
+            image = if let Some(name) = NAMES.get(format) {
+                std::fs::create_dir(&folder).unwrap();
+                write_image(folder.join(name), &image).unwrap();
+                read_image(folder.join(name)).unwrap()
+            } else {
+                let phase = Phase { volume: image.cast::<i16>(), time: 0.0 };
+                write_series(&folder, &[phase], &SeriesAttributes::new("P", "S")).unwrap();
+                read_image(&folder).unwrap()
+            };
         }
-        // Whether these bytes still are an image does not matter; that they are dealt with does.
-        let _ = nrrd::decode(&bytes);
-        let _ = nifti::decode(&bytes);
-        let _ = metaimage::decode(&bytes);
+        assert_same(&image, &written);
     }
 
     #[test]
@@ -81,6 +89,29 @@ proptest! {
         prop_assert!(nrrd::decode(&bytes).is_err());
         prop_assert!(nifti::decode(&bytes).is_err());
         prop_assert!(metaimage::decode(&bytes).is_err());
+    }
+}
+
+#[test]
+fn overwritten_bytes_never_panic() {
+    const MUTATIONS: usize = 1500;
+    let image = Image::from(ramp(&oblique([5, 4, 3], 0.3)));
+    let mut corpus: Vec<Vec<u8>> = ["a.nrrd", "a.nii", "a.nii.gz", "a.mha"].map(|name| bytes_of(&image, name)).to_vec();
+    corpus.push(b"NRRD0005\ntype: int\ndimension: 2\nsizes: 2 2\nencoding: text\nspacings: 1 2\nline skip: 1\n\nx\n1 2 3 -4".to_vec());
+    corpus.push(b"NDims = 2\nDimSize = 2 1\nBinaryData = False\nElementType = MET_FLOAT\nElementDataFile = LOCAL\n1.5 -2\n".to_vec());
+    let mut generator = ChaCha8Rng::seed_from_u64(20_260_101);
+    for bytes in corpus {
+        for _ in 0..MUTATIONS {
+            let mut damaged = bytes.clone();
+            for _ in 0..generator.random_range(1..12) {
+                let position = generator.random_range(0..damaged.len());
+                damaged[position] = generator.random();
+            }
+            // Whether these bytes still are an image does not matter; that they are dealt with does.
+            let _ = nrrd::decode(&damaged);
+            let _ = nifti::decode(&damaged);
+            let _ = metaimage::decode(&damaged);
+        }
     }
 }
 

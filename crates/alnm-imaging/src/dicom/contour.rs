@@ -53,16 +53,15 @@ pub(super) fn fill(name: &str, contours: &[&Contour], mask: &mut LabelMap, label
             continue;
         }
         let runs = plane.runs(size[u_axis], size[v_axis]);
-        for slice in slices {
-            for run in &runs {
-                for u in run.start..run.end {
-                    let voxel = &mut mask.as_mut_slice()[slice * strides[axis] + run.v * strides[v_axis] + u * strides[u_axis]];
-                    if *voxel != 0 && *voxel != label {
-                        overlapped.get_or_insert(*voxel);
-                    }
-                    *voxel = label;
-                    painted += 1;
+        for (slice, run) in slices.iter().flat_map(|slice| runs.iter().map(move |run| (slice, run))) {
+            let row = slice * strides[axis] + run.v * strides[v_axis];
+            for u in run.start..run.end {
+                let voxel = &mut mask.as_mut_slice()[row + u * strides[u_axis]];
+                if *voxel != 0 && *voxel != label {
+                    overlapped.get_or_insert(*voxel);
                 }
+                *voxel = label;
+                painted += 1;
             }
         }
     }

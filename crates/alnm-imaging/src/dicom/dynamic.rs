@@ -1,6 +1,7 @@
 //! Dynamic series whose phases are series of their own.
 
-use super::series::{Series, SeriesProblem};
+use super::problem::SeriesProblem;
+use super::series::Series;
 use crate::error::{FileProblem, ImagingError};
 use crate::volume::Image;
 

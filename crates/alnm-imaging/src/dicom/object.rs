@@ -123,7 +123,11 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
         }
         while stop.is_none_or(|stop| self.position < stop) {
             let Some(header) = self.header()? else { return Ok(()) };
-            if until.is_some_and(|until| header.tag >= until) || (depth > 0 && header.tag == ITEM_END) {
+            if header.tag == ITEM_END {
+                // Outside of a sequence the parser passes over the end of an item, whatever length it states.
+                if depth == 0 { continue } else { return Ok(()) }
+            }
+            if until.is_some_and(|until| header.tag >= until) {
                 return Ok(());
             }
             match header.length {

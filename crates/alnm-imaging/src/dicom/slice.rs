@@ -1,7 +1,6 @@
 //! One plane of an image: a classic file, or a frame of a multi-frame file.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
@@ -34,7 +33,6 @@ pub(super) struct Slice {
     /// Number of the frame in its file, from 0.
     pub(super) frame: u32,
     pub(super) sop_instance_uid: String,
-    pub(super) series: Arc<SeriesIdentity>,
     pub(super) rows: usize,
     pub(super) columns: usize,
     /// Centre of the first pixel in mm.
@@ -57,23 +55,36 @@ pub(super) struct Slice {
     pub(super) stored_bytes: u64,
 }
 
-impl Slice {
-    /// The planes of a file; none when it holds no image.
-    pub(super) fn read_all(path: &Path) -> Result<Vec<Self>, FileProblem> {
+/// A file with an image: its planes, or why it has none that can be read.
+pub(super) struct ImageFile {
+    pub(super) path: PathBuf,
+    pub(super) series: SeriesIdentity,
+    pub(super) slices: Result<Vec<Slice>, FileProblem>,
+}
+
+impl ImageFile {
+    /// Reads the header of a file; none when it holds no image.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, FileProblem> {
         let object = object::open(path, Some(tags::PIXEL_DATA))?;
-        Self::of_object(&object, path, std::fs::metadata(path)?.len())
+        Self::of(&object, path, std::fs::metadata(path)?.len())
     }
 
-    /// The planes of an object that takes up `bytes`; none when it holds no image.
-    pub(super) fn of_object(object: &InMemDicomObject, path: &Path, bytes: u64) -> Result<Vec<Self>, FileProblem> {
-        // Structure sets and the like have no rows.
-        if object.get(tags::ROWS).is_none() || object.get(tags::COLUMNS).is_none() {
-            return Ok(Vec::new());
+    /// An object that takes up `bytes`; none when it holds no image.
+    pub(super) fn of(object: &InMemDicomObject, path: &Path, bytes: u64) -> Result<Option<Self>, FileProblem> {
+        // Structure sets and the like have no rows, and files whose frames are labels are read as masks.
+        let has_image = object.get(tags::ROWS).is_some() && object.get(tags::COLUMNS).is_some();
+        if !has_image || text(object, tags::MODALITY).as_deref() == Some("SEG") {
+            return Ok(None);
         }
-        // Files whose frames are labels are read as masks, not as images.
-        if text(object, tags::MODALITY).as_deref() == Some("SEG") {
-            return Ok(Vec::new());
-        }
+        let series = SeriesIdentity::of(object)?;
+        let slices = Slice::of_object(object, path, bytes);
+        Ok(Some(Self { path: path.to_owned(), series, slices }))
+    }
+}
+
+impl Slice {
+    /// The planes of an object that takes up `bytes`.
+    fn of_object(object: &InMemDicomObject, path: &Path, bytes: u64) -> Result<Vec<Self>, FileProblem> {
         let frames = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
         let count = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
         if frames.is_empty() && count > 1 {
@@ -82,15 +93,14 @@ impl Slice {
         if !frames.is_empty() && frames.len() as i64 != count {
             return Err(malformed(format!("{count} frames, but functional groups for {}", frames.len())));
         }
-        let series = Arc::new(SeriesIdentity::of(object)?);
         let shared = item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
         let sources = |frame: usize| Sources { frame: frames.get(frame), shared, object };
         let count = count.max(1) as usize;
         let bytes = bytes / count as u64;
-        (0..count).map(|frame| Ok(Self { stored_bytes: bytes, ..Self::of_frame(path, frame, &sources(frame), &series)? })).collect()
+        (0..count).map(|frame| Ok(Self { stored_bytes: bytes, ..Self::of_frame(path, frame, &sources(frame))? })).collect()
     }
 
-    fn of_frame(path: &Path, frame: usize, sources: &Sources<'_>, series: &Arc<SeriesIdentity>) -> Result<Self, FileProblem> {
+    fn of_frame(path: &Path, frame: usize, sources: &Sources<'_>) -> Result<Self, FileProblem> {
         let object = sources.object;
         let missing = |name: &'static str| move || malformed(format!("{name} is missing or malformed"));
         let measures = sources.group(tags::PIXEL_MEASURES_SEQUENCE);
@@ -100,7 +110,6 @@ impl Slice {
             path: path.to_owned(),
             frame: frame as u32,
             sop_instance_uid: text(object, tags::SOP_INSTANCE_UID).unwrap_or_default(),
-            series: Arc::clone(series),
             rows: side(object, tags::ROWS, "Rows")?,
             columns: side(object, tags::COLUMNS, "Columns")?,
             position: vector(sources.group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)

@@ -1,6 +1,6 @@
 //! DICOM files that are cut off, overwritten or lie.
 
-use alnm_imaging::dicom::{MaskFile, Segmentation, StructureSet, decode, read_series};
+use alnm_imaging::dicom::{DicomFolder, MaskFile, Segmentation, StructureSet, decode, read_series};
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use rand::{RngExt, SeedableRng};
@@ -97,6 +97,18 @@ fn lengths_that_hold_no_whole_numbers_are_refused() {
 }
 
 #[test]
+fn the_end_of_an_item_outside_of_a_sequence_hides_nothing() {
+    // Found by fuzzing: the length of such a mark is not skipped by the parser, so a lie behind it must be found.
+    let (_, bytes) = corpus().swap_remove(1);
+    let meta_length = u32::from_le_bytes(*bytes[140..].first_chunk().unwrap()) as usize;
+    let end = [0xfe, 0xff, 0x0d, 0xe0, 20, 0, 0, 0];
+    let lie = [0x08, 0x00, 0x08, 0x00, b'U', b'T', 0, 0, 0xf0, 0xff, 0xff, 0xff];
+    let (meta, rest) = bytes.split_at(144 + meta_length);
+    let error = decode(&[meta, &end, &lie, rest].concat()).unwrap_err().to_string();
+    assert!(error.contains("announces 4294967280 bytes"), "{error}");
+}
+
+#[test]
 fn sequences_nested_without_end_are_refused() {
     let mut inner = dataset(vec![short(tags::ROWS, 1)]);
     for _ in 0..200 {
@@ -158,6 +170,25 @@ fn faulty_series_name_the_fault() {
     assert!(write(&[0.0, 1.0, 2.0, 2.0], 6).unwrap_err().contains("two slices at"));
     assert!(write(&[0.0, 1.0, 2.3, 3.3], 6).unwrap_err().contains("uneven distances"));
     assert!(write(&[0.0, 1.0, 2.0, 3.0], 8).unwrap_err().contains("differs within the series"));
+}
+
+#[test]
+fn a_screenshot_spoils_its_series_only() {
+    let folder = tempfile::tempdir().unwrap();
+    for slice in 0..3 {
+        let mut elements = classic(&oblique([6, 5, 3]), slice, 8);
+        elements.push(pixels(&[1; 30]));
+        std::fs::write(folder.path().join(slice.to_string()), file(dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    }
+    let mut screenshot = dataset(classic(&oblique([6, 5, 1]), 0, 8));
+    screenshot.put(text(tags::SERIES_INSTANCE_UID, VR::UI, "2.25.99"));
+    screenshot.put(short(tags::SAMPLES_PER_PIXEL, 3));
+    screenshot.remove_element(tags::IMAGE_POSITION_PATIENT);
+    std::fs::write(folder.path().join("screen"), file(screenshot, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    let scanned = DicomFolder::scan(folder.path()).unwrap();
+    assert!(scanned.series_with_uid("2.25.3").unwrap().image().is_ok());
+    let problem = scanned.series_with_uid("2.25.99").unwrap().image().unwrap_err().to_string();
+    assert!(problem.contains("screen"), "{problem}");
 }
 
 #[test]
