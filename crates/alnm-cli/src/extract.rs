@@ -2,6 +2,8 @@
 
 mod cases;
 mod log;
+#[cfg(feature = "parquet")]
+mod parquet_table;
 mod table;
 
 use std::ffi::OsString;
@@ -26,6 +28,8 @@ use table::{Cell, Format, Row};
 const BAD_INPUT: u8 = 1;
 /// The extraction as a whole failed.
 const FAILED: u8 = 3;
+/// Ctrl-C. PyRadiomics exits with -1, of which the shell sees the lowest byte.
+const INTERRUPTED: i32 = 255;
 
 /// Extract radiomic features from an image and a mask, or from all cases of a CSV file.
 #[derive(Debug, Args)]
@@ -114,8 +118,10 @@ pub(crate) fn with_long_names(arguments: impl Iterator<Item = OsString>) -> impl
 }
 
 /// Runs the command and returns PyRadiomics' exit code: 0 also when single cases failed, 1 for input that makes no sense, 3
-/// when the extraction as a whole failed.
+/// when the extraction as a whole failed, 255 when it was interrupted.
 pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
+    // Cases that are done lie complete in --out-dir. Without a handler Ctrl-C ends the process too, with the system's code.
+    let _ = ctrlc::set_handler(|| std::process::exit(INTERRUPTED));
     let log = match Log::new(arguments.verbosity, arguments.log_file.as_deref(), arguments.logging_level) {
         Ok(log) => log,
         Err(error) => {
@@ -222,6 +228,8 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
 fn write_table(arguments: &ExtractArgs, rows: &[(usize, Row)]) -> Result<()> {
     let formatted: Vec<(usize, Row)> = rows.iter().map(|(number, row)| (*number, formatted_row(arguments, row))).collect();
     match &arguments.out {
+        #[cfg(feature = "parquet")]
+        Some(path) if arguments.format == Format::Parquet => parquet_table::write(path, &formatted),
         Some(path) => {
             let file =
                 OpenOptions::new().append(true).create(true).open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -274,7 +282,7 @@ fn extract_case(arguments: &ExtractArgs, extractor: &Extractor, case: &Case, log
     let stored = arguments.out_dir.as_ref().filter(|_| arguments.mode == Mode::Segment);
     let stored = stored.map(|folder| folder.join(format!("features_{number}.csv")));
     if let Some(file) = stored.as_deref().filter(|file| file.is_file()) {
-        match table::read(file) {
+        match table::read(file, &case.columns) {
             Ok(rows) => {
                 log.info(format_args!("case {number}: already computed"));
                 return Outcome { number, rows: rows.into_iter().map(|row| (number, row)).collect(), failure: None };

@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
 use ndarray::Array3;
@@ -62,6 +63,82 @@ fn an_interrupted_batch_ends_like_an_undisturbed_one() {
     assert!(!folder.path().join("parts/features_2.csv").exists());
     let resumed = alnm(folder.path(), &["batch.csv", "-f", "csv", "--out-dir", "parts", "-j", "2"]).stdout;
     assert_eq!(undisturbed, resumed);
+}
+
+/// Writes cases that take a while, with the parameters that make them do.
+fn write_long_batch(folder: &Path, cases: usize) {
+    write_batch(folder);
+    let rows: String = (0..cases).map(|case| format!("image{0}.nrrd,mask{0}.nrrd\n", case % 4 + 1)).collect();
+    std::fs::write(folder.join("long.csv"), format!("Image,Mask\n{rows}")).unwrap();
+    let parameters = "{setting: {binWidth: 2, resampledPixelSpacing: [0.4, 0.4, 0.4]}, imageType: {Original: {}, Wavelet: {}}}";
+    std::fs::write(folder.join("long.yaml"), parameters).unwrap();
+}
+
+/// Starts a batch of 30 cases and waits until a few of them are done.
+fn started(folder: &Path) -> (Child, usize) {
+    let arguments = ["extract", "long.csv", "-p", "long.yaml", "-f", "csv", "-j", "2", "-od", "parts", "-o", "table.csv"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alnm"));
+    let mut process = command.current_dir(folder).args(arguments).stderr(Stdio::null()).spawn().unwrap();
+    loop {
+        let done = std::fs::read_dir(folder.join("parts"))
+            .map_or(0, |files| files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".csv")).count());
+        if done >= 3 {
+            return (process, done);
+        }
+        assert!(process.try_wait().unwrap().is_none(), "the batch ended before it could be interrupted");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_killed_batch_resumes_to_the_same_file() {
+    let folder = tempfile::tempdir().unwrap();
+    write_long_batch(folder.path(), 30);
+    let (mut process, done) = started(folder.path());
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(done < 30);
+    assert!(!folder.path().join("table.csv").exists());
+    let run = |extra: &[&str], out: &str| {
+        let output = alnm(folder.path(), &[&["long.csv", "-p", "long.yaml", "-f", "csv", "-j", "2", "-o", out], extra].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read(folder.path().join(out)).unwrap()
+    };
+    assert_eq!(run(&["-od", "parts"], "table.csv"), run(&[], "undisturbed.csv"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_has_an_exit_code_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    write_long_batch(folder.path(), 30);
+    let (mut process, _) = started(folder.path());
+    assert!(Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap().success());
+    assert_eq!(process.wait().unwrap().code(), Some(255));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_has_numbers_and_nan_for_the_case_that_failed() {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Float64Type;
+
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    assert_eq!(alnm(folder.path(), &["batch.csv", "-f", "parquet", "-o", "table.parquet"]).status.code(), Some(0));
+    let file = std::fs::File::open(folder.path().join("table.parquet")).unwrap();
+    let mut reader = parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(file, 16).unwrap();
+    let table = reader.next().unwrap().unwrap();
+    assert_eq!(table.num_rows(), 4);
+    assert_eq!(table.column_by_name("ID").unwrap().as_string::<i32>().value(3), "p4");
+    let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let features: Vec<&String> = names.iter().filter(|name| name.starts_with("original_")).collect();
+    assert_eq!(features.len(), 107);
+    for name in features {
+        let column = table.column_by_name(name).unwrap().as_primitive::<Float64Type>();
+        let undefined: Vec<bool> = column.values().iter().map(|value| value.is_nan()).collect();
+        assert_eq!(undefined, [false, false, true, false], "{name}");
+    }
 }
 
 #[test]

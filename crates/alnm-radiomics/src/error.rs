@@ -104,6 +104,9 @@ pub enum RadiomicsError {
         /// The bin width.
         width: f64,
     },
+    /// The observer broke off.
+    #[error("the extraction was cancelled")]
+    Cancelled,
     /// A region without voxels.
     #[error("the region has no voxels")]
     EmptyRegion,

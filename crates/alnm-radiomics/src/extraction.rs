@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alnm_imaging::region::{BoundingBox, crop, crop_image};
 use alnm_imaging::resample::{RoiResampling, resample_roi};
@@ -74,7 +75,10 @@ pub enum Warning {
         count: usize,
     },
     /// The mask was brought onto the image's grid.
-    MaskCorrected,
+    MaskCorrected {
+        /// In what they differed, and by how much.
+        difference: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -107,7 +111,7 @@ impl fmt::Display for Warning {
             Self::PatternsInSlices => write!(formatter, "LBP2D codes slices, while features are computed in three dimensions; set force2D"),
             Self::SpheresNeedVolume => write!(formatter, "LBP3D needs an image of three dimensions, so no image was filtered"),
             Self::SeveralComponents { count } => write!(formatter, "the region has {count} separate parts"),
-            Self::MaskCorrected => write!(formatter, "the mask was resampled to the image's grid"),
+            Self::MaskCorrected { difference } => write!(formatter, "the mask was resampled to the image's grid: {difference}"),
         }
     }
 }
@@ -128,6 +132,17 @@ impl Extraction {
     pub fn value(&self, name: &str) -> Option<f64> {
         self.features.iter().find(|feature| feature.id.name() == name).map(|feature| feature.value)
     }
+}
+
+/// How far an extraction has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageProgress<'a> {
+    /// The image whose features are computed, such as `wavelet-LLH`.
+    pub image: &'a str,
+    /// How many images are done.
+    pub done: usize,
+    /// How many there are.
+    pub total: usize,
 }
 
 /// The images that features are computed on.
@@ -231,11 +246,39 @@ impl Extractor {
     /// [`RadiomicsError`] for a label that is absent, an image and a mask on different grids, a region that is too small or
     /// has no neighbours at the distances asked for, voxels that are not finite, and values that cannot be discretised.
     pub fn execute(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Extraction> {
+        self.execute_observed(image, mask, label, &|_| ControlFlow::Continue(()))
+    }
+
+    /// As [`Extractor::execute`], with an observer that is told of each image whose features are computed, from the thread that
+    /// computed them, and that can break off.
+    ///
+    /// # Errors
+    /// As [`Extractor::execute`]; [`RadiomicsError::Cancelled`] when the observer breaks off.
+    pub fn execute_observed(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<Extraction> {
         let stage = self.derived_images(image, mask, label, 0)?;
         let mut warnings = stage.warnings.clone();
         let mut features = self.shape_features(&stage.prepared, label, &mut warnings)?;
-        let computed: Vec<Result<ImageFeatures>> =
-            stage.images.par_iter().map(|(image, settings)| self.image_features(image, settings, &stage.region(settings))).collect();
+        let done = AtomicUsize::new(0);
+        let broken_off = AtomicBool::new(false);
+        let one = |(image, settings): &(DerivedImage, &Settings)| {
+            if broken_off.load(Ordering::Relaxed) {
+                return Err(RadiomicsError::Cancelled);
+            }
+            let computed = self.image_features(image, settings, &stage.region(settings))?;
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if observer(&ImageProgress { image: &image.name, done, total: stage.images.len() }).is_break() {
+                broken_off.store(true, Ordering::Relaxed);
+                return Err(RadiomicsError::Cancelled);
+            }
+            Ok(computed)
+        };
+        let computed: Vec<Result<ImageFeatures>> = stage.images.par_iter().map(one).collect();
         for computed in computed {
             let computed = computed?;
             features.extend(computed.features);
@@ -364,9 +407,9 @@ impl Extractor {
             }
         } else if settings.pre_crop {
             let checked = check_mask(image.geometry(), &mask, label, settings)?;
-            if let Some(corrected) = checked.corrected {
+            if let Some((corrected, difference)) = checked.corrected {
                 mask = Cow::Owned(corrected);
-                warnings.push(Warning::MaskCorrected);
+                warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
             }
             let kept = checked.bounding_box.padded(settings.pad_distance, mask.geometry().size());
             image = Cow::Owned(crop_image(&image, &kept)?);
@@ -374,9 +417,9 @@ impl Extractor {
         }
         let checked = check_mask(image.geometry(), &mask, label, settings)?;
         let mut bounding_box = checked.bounding_box;
-        if let Some(corrected) = checked.corrected {
+        if let Some((corrected, difference)) = checked.corrected {
             mask = Cow::Owned(corrected);
-            warnings.push(Warning::MaskCorrected);
+            warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
             if report {
                 diagnostics.add_mask(Some(&image), &mask, label, "corrected")?;
             }

@@ -32,7 +32,7 @@ mod voxel_maps;
 
 pub use diagnostics::{Diagnostic, DiagnosticValue};
 pub use error::{RadiomicsError, Result};
-pub use extraction::{Extraction, Extractor, FilteredImages, Warning};
+pub use extraction::{Extraction, Extractor, FilteredImages, ImageProgress, Warning};
 pub use feature::{ClassValue, FeatureClass, FeatureDescription, FeatureId, FeatureValue, Formula, Selection};
 pub use image_type::ImageType;
 pub use parameters::Parameters;

@@ -2,7 +2,7 @@
 
 use alnm_imaging::region::{BoundingBox, bounding_box, labels};
 use alnm_imaging::resample::{Interpolator, resample};
-use alnm_imaging::{Geometry, Image, LabelMap, PixelType, with_volume};
+use alnm_imaging::{Geometry, GeometryDifference, Image, LabelMap, PixelType, with_volume};
 
 use crate::error::{RadiomicsError, Result};
 use crate::parameters::{ResegmentMode, Settings};
@@ -25,8 +25,8 @@ pub(crate) fn check_label(mask: &LabelMap, label: u32) -> Result<()> {
 /// A mask on the image's grid with the box around its region.
 #[derive(Debug)]
 pub(crate) struct CheckedMask {
-    /// The mask on the image's grid, where it lay on another.
-    pub(crate) corrected: Option<LabelMap>,
+    /// The mask on the image's grid, where it lay on another, and in what that differed.
+    pub(crate) corrected: Option<(LabelMap, GeometryDifference)>,
     /// The box around the region.
     pub(crate) bounding_box: BoundingBox,
 }
@@ -36,12 +36,12 @@ pub(crate) fn check_mask(image: &Geometry, mask: &LabelMap, label: u32, settings
     let corrected = match image.difference(mask.geometry(), settings.tolerance()) {
         None => None,
         Some(difference) if !settings.correct_mask => return Err(RadiomicsError::GeometryMismatch(difference)),
-        Some(_) => {
+        Some(difference) => {
             check_inside(image, mask, label)?;
-            Some(resample(mask, image, Interpolator::Nearest, 0)?)
+            Some((resample(mask, image, Interpolator::Nearest, 0)?, difference))
         }
     };
-    let region = corrected.as_ref().unwrap_or(mask);
+    let region = corrected.as_ref().map_or(mask, |(corrected, _)| corrected);
     let bounding_box = bounding_box(region, label)?;
     let found = bounding_box.size.iter().filter(|&&size| size > 1).count();
     if found == 0 || found < settings.minimum_roi_dimensions {

@@ -4,6 +4,8 @@
 const LANES: usize = 8;
 /// Iterations after which the value is taken as it is.
 const MOST_ITERATIONS: usize = 200;
+/// Iterations that there is room for at once.
+const EXPECTED_ITERATIONS: usize = 24;
 /// Steps after which the root of a polynomial is taken as it is.
 const MOST_STEPS: usize = 1000;
 /// Iterations between two looks at how far the value has come.
@@ -26,8 +28,10 @@ impl ScaledMatrix<'_> {
     /// reorthogonalisation. `first` is the eigenvector of the largest, of length 1; `start` is a guess of the one sought;
     /// `rank` bounds the number of eigenvalues other than the first and 0.
     pub(crate) fn second_squared_singular_value(&self, first: &[f64], start: Vec<f64>, rank: usize) -> f64 {
-        let mut basis = vec![first.to_vec()];
-        let mut tridiagonal = Tridiagonal::default();
+        let expected = rank.min(EXPECTED_ITERATIONS);
+        let mut basis = Vec::with_capacity((expected + 1) * start.len());
+        basis.extend_from_slice(first);
+        let mut tridiagonal = Tridiagonal { diagonal: Vec::with_capacity(expected), beside: Vec::with_capacity(expected) };
         let mut vector = start;
         let length = orthogonalise(&mut vector, &basis);
         if length <= NEGLIGIBLE {
@@ -35,10 +39,11 @@ impl ScaledMatrix<'_> {
         }
         scale(&mut vector, 1.0 / length);
         let mut halfway = vec![0.0; vector.len()];
+        let mut product = vec![0.0; vector.len()];
         for iteration in 1.. {
-            let mut product = self.product(&vector, &mut halfway);
+            self.multiply(&vector, &mut halfway, &mut product);
             tridiagonal.diagonal.push(dot(&vector, &product));
-            basis.push(vector);
+            basis.extend_from_slice(&vector);
             let length = orthogonalise(&mut product, &basis);
             let complete = length <= NEGLIGIBLE || iteration >= rank.min(MOST_ITERATIONS);
             if complete || iteration % BETWEEN_CHECKS == 0 {
@@ -49,13 +54,13 @@ impl ScaledMatrix<'_> {
             }
             tridiagonal.beside.push(length);
             scale(&mut product, 1.0 / length);
-            vector = product;
+            std::mem::swap(&mut vector, &mut product);
         }
         unreachable!("the last iteration is complete")
     }
 
-    /// A·Aᵀ x; `halfway` is room for Aᵀ x.
-    fn product(&self, x: &[f64], halfway: &mut [f64]) -> Vec<f64> {
+    /// `product` = A·Aᵀ x; `halfway` is room for Aᵀ x.
+    fn multiply(&self, x: &[f64], halfway: &mut [f64], product: &mut [f64]) {
         halfway.fill(0.0);
         for (row, &x) in x.iter().enumerate() {
             let cells = self.rows[row]..self.rows[row + 1];
@@ -63,7 +68,7 @@ impl ScaledMatrix<'_> {
                 halfway[column as usize] += value * x;
             }
         }
-        let row = |row: usize| {
+        for (row, product) in product.iter_mut().enumerate() {
             let cells = self.rows[row]..self.rows[row + 1];
             let (values, columns) = (self.values[cells.clone()].chunks(LANES), self.columns[cells].chunks(LANES));
             let mut lanes = [0.0; LANES];
@@ -72,14 +77,13 @@ impl ScaledMatrix<'_> {
                     *lane += value * halfway[column as usize];
                 }
             }
-            lanes.iter().sum()
-        };
-        (0..x.len()).map(row).collect()
+            *product = lanes.iter().sum();
+        }
     }
 }
 
 /// A symmetric tridiagonal matrix T.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tridiagonal {
     diagonal: Vec<f64>,
     /// Beside the diagonal.
@@ -130,12 +134,12 @@ impl Tridiagonal {
     }
 }
 
-/// Takes the parts along the vectors of an orthonormal basis away, and returns the length of what is left.
-fn orthogonalise(vector: &mut [f64], basis: &[Vec<f64>]) -> f64 {
+/// Takes the parts along the vectors of an orthonormal basis, which lie one after the other, away, and returns the length of what is left.
+fn orthogonalise(vector: &mut [f64], basis: &[f64]) -> f64 {
     let mut before = dot(vector, vector).sqrt();
     // Where little is left, rounding is a part of it; the second time it is not (Daniel et al. 1976).
     for _ in 0..2 {
-        for direction in basis {
+        for direction in basis.chunks_exact(vector.len()) {
             let along = dot(vector, direction);
             for (component, direction) in vector.iter_mut().zip(direction) {
                 *component -= along * direction;

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use alnm_radiomics::DiagnosticValue;
 use alnm_radiomics::python_text::float;
+#[cfg(feature = "parquet")]
+use anyhow::bail;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
@@ -26,7 +28,7 @@ impl Cell {
     }
 
     /// The value as PyRadiomics writes it in CSV and text files.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Number(value) => float(*value),
@@ -55,11 +57,15 @@ pub(super) enum Format {
     Json,
     /// One line a value: Case-1_name: value.
     Txt,
+    /// One column a feature; needs --out, whose file is replaced.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
-/// The columns of all rows: those of the first in their order, then what others have beside, sorted.
-fn headers(rows: &[(usize, Row)]) -> Vec<String> {
-    let Some((_, first)) = rows.first() else { return Vec::new() };
+/// The columns of all rows: those of the first that has features in their order, then what others have beside, sorted.
+pub(super) fn headers(rows: &[(usize, Row)]) -> Vec<String> {
+    let has_features = |(_, row): &&(usize, Row)| row.iter().any(|(_, cell)| matches!(cell, Cell::Number(_)));
+    let Some((_, first)) = rows.iter().find(has_features).or(rows.first()) else { return Vec::new() };
     let mut headers: Vec<String> = first.iter().map(|(name, _)| name.clone()).collect();
     let known: BTreeSet<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
     let additional: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row).map(|(name, _)| name.as_str()).collect();
@@ -100,18 +106,25 @@ pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)
             }
             stream.flush()?;
         }
+        #[cfg(feature = "parquet")]
+        Format::Parquet => bail!("a Parquet file needs --out"),
     }
     Ok(())
 }
 
-/// The rows of a CSV file that [`write()`] made. Numbers come back as the same text.
-pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
+/// The rows of a CSV file that [`write()`] made. What is no input column and no diagnostic is a feature; its number comes back
+/// with the same bits.
+pub(super) fn read(path: &Path, input: &Row) -> Result<Vec<Row>> {
+    let cell = |name: &str, text: &str| {
+        let is_text = name == "Label" || name.starts_with("diagnostics_") || input.iter().any(|(column, _)| column == name);
+        text.parse().ok().filter(|_| !is_text).map_or_else(|| Cell::Text(text.to_owned()), Cell::Number)
+    };
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
     let headers = reader.headers()?.clone();
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-        rows.push(headers.iter().zip(record.iter()).map(|(name, text)| (name.to_owned(), Cell::Text(text.to_owned()))).collect());
+        rows.push(headers.iter().zip(record.iter()).map(|(name, text)| (name.to_owned(), cell(name, text))).collect());
     }
     Ok(rows)
 }
@@ -124,6 +137,26 @@ mod tests {
         let mut bytes = Vec::new();
         write(&mut bytes, format, rows).unwrap();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = vec![("ID".to_owned(), Cell::Text("007".to_owned()))];
+        let mut row = input.clone();
+        row.push(("diagnostics_Mask-original_VoxelNum".to_owned(), Cell::Text("12".to_owned())));
+        row.push(("original_glcm_Imc1".to_owned(), Cell::Number(-0.1 - 0.2)));
+        row.push(("original_glcm_Idn".to_owned(), Cell::Number(1e-5)));
+        let file = folder.path().join("features_1.csv");
+        std::fs::write(&file, written(Format::Csv, &[(1, row.clone())])).unwrap();
+        assert_eq!(read(&file, &input).unwrap(), [row]);
+    }
+
+    #[test]
+    fn a_first_case_that_fails_does_not_change_the_order_of_columns() {
+        let image = |name: &str| ("Image".to_owned(), Cell::Text(name.to_owned()));
+        let second = vec![image("b"), ("z".to_owned(), Cell::Number(1.0)), ("a".to_owned(), Cell::Number(2.0))];
+        assert_eq!(written(Format::Csv, &[(1, vec![image("a")]), (2, second)]), "Image,z,a\na,,\nb,1.0,2.0\n");
     }
 
     #[test]
