@@ -27,6 +27,9 @@ const ITEM: Tag = Tag(0xfffe, 0xe000);
 const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
 const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
 
+/// Syntaxes whose data set is deflated as a whole.
+const DEFLATED: [&str; 3] = [uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, uids::JPIP_REFERENCED_DEFLATE, uids::JPIPHTJ2K_REFERENCED_DEFLATE];
+
 /// How deep sequences may be nested; those of the standard reach about ten.
 const DEEPEST: usize = 64;
 
@@ -42,7 +45,7 @@ pub(super) fn parse_bytes(bytes: &[u8], until: Option<Tag>) -> Result<DicomFile,
 
 fn parse(mut source: impl Read + Seek, until: Option<Tag>) -> Result<DicomFile, FileProblem> {
     let syntax = check_meta(&mut source)?;
-    if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+    if DEFLATED.contains(&syntax.as_str()) {
         let data_set = inflated(DeflateDecoder::new(BufReader::new(&mut source)))?;
         Walk::new(&mut Cursor::new(data_set), &syntax)?.elements(None, until, 0)?;
     } else {
@@ -87,7 +90,10 @@ fn check_meta(source: &mut (impl Read + Seek)) -> Result<String, FileProblem> {
             walk.skip(length)?;
         }
     }
-    syntax.ok_or_else(|| malformed("TransferSyntaxUID is missing"))
+    let syntax = syntax.ok_or_else(|| malformed("TransferSyntaxUID is missing"))?;
+    // The parser has rules of its own for what it trims, so nothing that two could read in two ways is let through.
+    let is_uid = syntax.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_uid { Ok(syntax) } else { Err(malformed(format!("TransferSyntaxUID is {syntax:?}"))) }
 }
 
 /// The header of an element or item; `None` for an undefined length.

@@ -109,6 +109,18 @@ fn the_end_of_an_item_outside_of_a_sequence_hides_nothing() {
 }
 
 #[test]
+fn a_transfer_syntax_that_can_be_read_in_two_ways_is_refused() {
+    // Found by fuzzing: the parser trimmed the line end and took the syntax for another one than the check did.
+    let (_, bytes) = corpus().swap_remove(0);
+    let syntax = b"1.2.840.10008.1.2\0";
+    let at = bytes.windows(syntax.len()).position(|window| window == syntax).unwrap() + syntax.len() - 1;
+    let mut lie = bytes;
+    lie[at] = b'\r';
+    let error = decode(&lie).unwrap_err().to_string();
+    assert!(error.contains("TransferSyntaxUID is"), "{error}");
+}
+
+#[test]
 fn sequences_nested_without_end_are_refused() {
     let mut inner = dataset(vec![short(tags::ROWS, 1)]);
     for _ in 0..200 {
