@@ -30,10 +30,13 @@ fn svg(title: &str, ratios: &[Ratio]) -> String {
     let bottom = HEIGHT - BOTTOM;
     let step = (bottom - TOP) / ratios.len().max(1) as f64;
     let mut svg = opening(title);
-    for decade in low.floor() as i32..=high.ceil() as i32 {
-        for factor in [1.0, 2.0, 5.0] {
+    // At most about six marks: 1, 2 and 5 of every decade, every decade, or every few.
+    let factors: &[f64] = if high - low < 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let decades = ((high - low) / 6.0).ceil() as usize;
+    for decade in (-300..=300).step_by(decades) {
+        for factor in factors {
             let ratio = factor * 10f64.powi(decade);
-            if (low..=high).contains(&ratio.log10()) && (factor == 1.0 || high - low < 2.0) {
+            if (low..=high).contains(&ratio.log10()) {
                 push(&mut svg, format_args!("<line class='grid' x1='{0:.1}' y1='{TOP}' x2='{0:.1}' y2='{bottom}'/>", x(ratio)));
                 let at = bottom + 16.0;
                 push(&mut svg, format_args!("<text x='{:.1}' y='{at}' text-anchor='middle'>{}</text>", x(ratio), number(ratio)));
