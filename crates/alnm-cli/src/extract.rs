@@ -4,6 +4,7 @@ mod cases;
 mod log;
 #[cfg(feature = "parquet")]
 mod parquet_table;
+mod profile;
 mod table;
 
 use std::ffi::OsString;
@@ -12,7 +13,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use alnm_imaging::{Image, LabelMap, dicom, read_image, read_mask_channel, region, write_image};
+use alnm_imaging::mask::MaskReader;
+use alnm_imaging::{FileFormat, Image, LabelMap, dicom, file_format, read_image, region, write_image};
 use alnm_radiomics::Parameters;
 use alnm_radiomics::parameters::Node;
 use alnm_radiomics::{Extractor, Warning};
@@ -22,6 +24,7 @@ use rayon::prelude::*;
 
 use cases::{Case, Labels, Shard};
 use log::{Level, Log};
+use profile::{Engine, Profile};
 use table::{Cell, Format, Row};
 
 /// The input could not be made sense of.
@@ -40,9 +43,13 @@ pub(crate) struct ExtractArgs {
     input: PathBuf,
     /// Mask file; needed unless the input is a CSV file.
     mask: Option<PathBuf>,
-    /// Parameter file of PyRadiomics, YAML or JSON.
+    /// Parameter file of PyRadiomics, or with `--profile ibsi` of the IBSI profile; YAML or JSON.
     #[arg(short, long, value_name = "FILE")]
     param: Option<PathBuf>,
+    /// Whose definitions are followed: PyRadiomics' or those of the Image Biomarker Standardisation Initiative (without a
+    /// parameter file: 32 grey levels on the image's own grid).
+    #[arg(long, value_enum, default_value_t = Profile::Pyradiomics)]
+    profile: Profile,
     /// A setting that overrides the parameter file, such as binWidth:10; lists are separated by commas.
     #[arg(short, long, value_name = "NAME:VALUE")]
     setting: Vec<String>,
@@ -85,6 +92,9 @@ pub(crate) struct ExtractArgs {
     /// Label of the region in the mask, where the CSV file has no column for it.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     label: Option<u32>,
+    /// Name of the region in DICOM structure sets and segmentations; where they have only one it need not be named.
+    #[arg(long, value_name = "NAME", conflicts_with = "labels")]
+    roi: Option<String>,
     /// Regions to extract from each mask: all labels, some of them (1,2), or the union of all. Each gives a row of its own.
     #[arg(long, value_name = "all|N,N|union", conflicts_with = "label")]
     labels: Option<Labels>,
@@ -149,7 +159,7 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
 
 /// Checks the parameters and that the files of all cases exist.
 fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
-    if let Err(error) = parameters(arguments, log) {
+    if let Err(error) = Engine::new(arguments, log) {
         log.error(crate::reasons(&error));
     }
     let mut failed = 0;
@@ -207,12 +217,12 @@ fn override_setting(parameters: &mut Parameters, setting: &str) -> Result<()> {
 
 /// Extracts all cases and writes the table.
 fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
-    let extractor = Extractor::new(parameters(arguments, log)?)?;
+    let engine = Engine::new(arguments, log)?;
     if let Some(folder) = &arguments.out_dir {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
     }
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, usize::from)).build()?;
-    let outcomes: Vec<Outcome> = threads.install(|| cases.par_iter().map(|case| extract_case(arguments, &extractor, case, log)).collect());
+    let outcomes: Vec<Outcome> = threads.install(|| cases.par_iter().map(|case| extract_case(arguments, &engine, case, log)).collect());
     let rows: Vec<(usize, Row)> = outcomes.iter().flat_map(|outcome| outcome.rows.iter().cloned()).collect();
     write_table(arguments, &rows)?;
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
@@ -277,7 +287,7 @@ struct Outcome {
 }
 
 /// Extracts a case. One that fails keeps its input columns.
-fn extract_case(arguments: &ExtractArgs, extractor: &Extractor, case: &Case, log: &Log) -> Outcome {
+fn extract_case(arguments: &ExtractArgs, engine: &Engine, case: &Case, log: &Log) -> Outcome {
     let number = case.number;
     let stored = arguments.out_dir.as_ref().filter(|_| arguments.mode == Mode::Segment);
     let stored = stored.map(|folder| folder.join(format!("features_{number}.csv")));
@@ -290,7 +300,7 @@ fn extract_case(arguments: &ExtractArgs, extractor: &Extractor, case: &Case, log
             Err(error) => log.warning(format_args!("case {number}: {}; it is computed again", crate::reasons(&error))),
         }
     }
-    let regions = match regions(arguments, extractor, case) {
+    let regions = match regions(arguments, engine, case) {
         Ok(regions) => regions,
         Err(error) => return failed(case, vec![(number, case.columns.clone())], &error, log),
     };
@@ -298,7 +308,7 @@ fn extract_case(arguments: &ExtractArgs, extractor: &Extractor, case: &Case, log
     let mut failure = None;
     for region in regions {
         let columns = region.columns(case);
-        let computed = features(arguments, extractor, case, region, log).unwrap_or_else(|error| {
+        let computed = engine.features(arguments, number, region, log).unwrap_or_else(|error| {
             failure.get_or_insert(error);
             Vec::new()
         });
@@ -355,13 +365,12 @@ impl Region {
 }
 
 /// Reads a case and finds its regions.
-fn regions(arguments: &ExtractArgs, extractor: &Extractor, case: &Case) -> Result<Vec<Region>> {
+fn regions(arguments: &ExtractArgs, engine: &Engine, case: &Case) -> Result<Vec<Region>> {
     let image = if case.image.is_dir() { dicom::read_series(&case.image)? } else { read_image(&case.image)? };
-    let settings = extractor.parameters().settings();
-    let mask = read_mask_channel(&case.mask, case.label_channel.unwrap_or(settings.label_channel))?;
+    let mask = read_mask(arguments, engine, case, &image)?;
     let single = |label| vec![Region { image: image.clone(), mask: mask.clone(), label, named: None }];
     Ok(match &arguments.labels {
-        None => single(case.label.unwrap_or(settings.label)),
+        None => single(case.label.unwrap_or_else(|| engine.label(arguments))),
         Some(Labels::Union) => {
             let union = mask.map(|&voxel| u32::from(voxel != 0));
             vec![Region { image, mask: union, label: 1, named: Some("union".to_owned()) }]
@@ -377,9 +386,22 @@ fn regions(arguments: &ExtractArgs, extractor: &Extractor, case: &Case) -> Resul
     })
 }
 
-/// What a region's row has beside the input columns: diagnostics and features, or the files of its maps.
-fn features(arguments: &ExtractArgs, extractor: &Extractor, case: &Case, region: Region, log: &Log) -> Result<Row> {
-    let number = case.number;
+/// The mask of a case. Contours and segments are brought onto the image's grid; a label map keeps its own, which the extraction
+/// checks.
+fn read_mask(arguments: &ExtractArgs, engine: &Engine, case: &Case, image: &Image) -> Result<LabelMap> {
+    let mut reader = MaskReader::new();
+    if let Some(name) = &arguments.roi {
+        reader = reader.region(name.as_str());
+    }
+    Ok(if file_format(&case.mask)? == FileFormat::Dicom {
+        reader.grid(image.geometry()).read(&case.mask)?
+    } else {
+        reader.channel(case.label_channel.unwrap_or_else(|| engine.label_channel())).read(&case.mask)?
+    })
+}
+
+/// Diagnostics and features, or the files of a region's maps.
+fn pyradiomics_features(arguments: &ExtractArgs, extractor: &Extractor, number: usize, region: Region, log: &Log) -> Result<Row> {
     let mut row = Row::new();
     let warn = |warnings: &[Warning]| {
         for warning in warnings {

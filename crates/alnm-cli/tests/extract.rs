@@ -197,3 +197,21 @@ fn exit_codes_are_those_of_pyradiomics() {
     std::fs::write(folder.path().join("bad.yaml"), "setting: {binWidht: 3}").unwrap();
     assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "-p", "bad.yaml"]), Some(3));
 }
+
+#[test]
+fn the_ibsi_profile_has_features_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    std::fs::write(folder.path().join("ibsi.yaml"), "discretisation: {fixed_bin_number: 16}\n").unwrap();
+    let rows = table(folder.path(), &["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-f", "csv", "-p", "ibsi.yaml"]);
+    let value = |rows: &[csv::StringRecord], name: &str| -> f64 {
+        let column = rows[0].iter().position(|column| column == name).unwrap();
+        rows[1][column].parse().unwrap()
+    };
+    // 4 x 6 x 7 voxels of 0.8 x 0.8 x 2 mm, of which 4 x 6 x 4 have label 1.
+    assert!((value(&rows, "morph_vol_approx") - 96.0 * 1.28).abs() < 1e-9);
+    assert!(value(&rows, "cm_contrast_3D_comb") > 0.0);
+    let refused = alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-s", "binWidth:5"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--setting"));
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How far SimpleITK's N4 is from itself: with other numbers of threads, and on the image times a constant.
 
-    venv/bin/python benches/comparisons/simpleitk_spread.py PACK [CASE ...]
+    venv/bin/python benches/simpleitk_spread.py PACK [CASE ...]
 
 PACK is the folder of the imaging reference pack, CASE a folder in it. A constant factor only shifts the logarithm, so that the field
 stays the same but for rounding. Each line is a difference from the pack's field, which SimpleITK found with one thread: the largest

@@ -3,7 +3,7 @@
 
     python3 -m venv venv && venv/bin/pip install SimpleITK==2.5.7 numpy
     cargo build --release -p alnm-cli
-    venv/bin/python benches/comparisons/simpleitk.py --alnm target/release/alnm
+    venv/bin/python benches/compare_simpleitk.py --alnm target/release/alnm
 
 The images are generated from a fixed seed: a head of three tissues under a smooth bias field, with noise. Both sides read the same
 uncompressed file, do the same work with the same settings and write the same files. They take turns, every run is a process of its
