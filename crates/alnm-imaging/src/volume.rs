@@ -225,7 +225,11 @@ impl<T: Voxel> Volume<T> {
         }
         const CHUNK: usize = 1 << 14;
         let is_bad = |voxel: &T| !voxel.to_f64().is_finite();
-        let bad_in = |(chunk, voxels): (usize, &[T])| voxels.iter().position(is_bad).map(|position| chunk * CHUNK + position);
+        // All voxels of a chunk are looked at without a branch; only a chunk with a bad one is searched.
+        let bad_in = |(chunk, voxels): (usize, &[T])| {
+            let any = voxels.iter().fold(false, |any, voxel| any | is_bad(voxel));
+            if any { voxels.iter().position(is_bad).map(|position| chunk * CHUNK + position) } else { None }
+        };
         match self.as_slice().par_chunks(CHUNK).enumerate().find_map_first(bad_in) {
             None => Ok(()),
             Some(position) => Err(ImagingError::InvalidVoxel {
