@@ -46,6 +46,7 @@ mod spline;
 
 use std::ops::ControlFlow;
 
+use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -390,9 +391,11 @@ fn apply<T: Voxel>(lattice: &Lattice, image: &Volume<T>, levels: Vec<N4Level>) -
         for (y, row) in field.chunks_mut(width).enumerate() {
             plane.line(splines.evaluation(1), y).evaluate(splines.evaluation(0), 0, row);
         }
-        for ((corrected, voxel), field) in corrected.iter_mut().zip(voxels).zip(field) {
-            *corrected = voxel.to_f64() as f32 / exponential(*field);
-        }
+        Arch::new().dispatch(|| {
+            for ((corrected, voxel), field) in corrected.iter_mut().zip(voxels).zip(field) {
+                *corrected = voxel.to_f64() as f32 / exponential(*field);
+            }
+        });
     });
     N4Result { corrected, log_bias_field, levels }
 }

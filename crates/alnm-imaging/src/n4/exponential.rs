@@ -18,7 +18,7 @@ const TAYLOR: [f64; 10] = [
 ];
 
 /// eˣ = 2ᵏ eʳ with k = round(x / ln 2), in double precision and rounded once.
-#[inline]
+#[inline(always)]
 pub(super) fn exponential(x: f32) -> f32 {
     // Beyond these single precision has no finite value, or none above zero.
     let x = f64::from(x).clamp(-150.0, 150.0);

@@ -1,11 +1,13 @@
 //! The voxels that take part, packed slice by slice, and the passes over them.
 //!
 //! Every pass works on slices in parallel and merges what they found in the order of the slices, so that the result does
-//! not depend on the number of threads.
+//! not depend on the number of threads. The innermost loops run with the vector instructions that the machine turns out to
+//! have; no sum changes its order by that.
 
 use std::ops::Range;
 
 use ndarray::{Array2, Array3, Axis};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::convergence::Convergence;
@@ -240,17 +242,21 @@ fn logarithm(voxel: f32) -> f32 {
 /// Products of values with the weights of each control point of their cell, in lanes of eight.
 fn dot_products(values: &[f32], weights: &AxisWeights, start: usize) -> [f32; LARGEST_SUPPORT] {
     const LANES: usize = 8;
+    let arch = Arch::new();
     let mut sums = [0.0; LARGEST_SUPPORT];
     for (k, sum) in sums[..weights.support()].iter_mut().enumerate() {
         let column = &weights.column(k)[start..start + values.len()];
-        let mut lanes = [0.0_f32; LANES];
         let (chunks, rest) = values.as_chunks::<LANES>();
         let (weight_chunks, weight_rest) = column.as_chunks::<LANES>();
-        for (values, weights) in chunks.iter().zip(weight_chunks) {
-            for lane in 0..LANES {
-                lanes[lane] += values[lane] * weights[lane];
+        let lanes = arch.dispatch(|| {
+            let mut lanes = [0.0_f32; LANES];
+            for (values, weights) in chunks.iter().zip(weight_chunks) {
+                for lane in 0..LANES {
+                    lanes[lane] += values[lane] * weights[lane];
+                }
             }
-        }
+            lanes
+        });
         let tail: f32 = rest.iter().zip(weight_rest).map(|(value, weight)| value * weight).sum();
         *sum = lanes.iter().sum::<f32>() + tail;
     }
@@ -259,7 +265,9 @@ fn dot_products(values: &[f32], weights: &AxisWeights, start: usize) -> [f32; LA
 
 /// Replaces the old field by exp(old − new).
 fn exponentials_of_differences(old: &mut [f32], new: &[f32]) {
-    for (old, new) in old.iter_mut().zip(new) {
-        *old = exponential(*old - new);
-    }
+    Arch::new().dispatch(|| {
+        for (old, new) in old.iter_mut().zip(new) {
+            *old = exponential(*old - new);
+        }
+    });
 }

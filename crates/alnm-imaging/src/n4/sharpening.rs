@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pulp::Arch;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
@@ -56,13 +57,15 @@ impl Bins {
 
     /// The bin below each value and how far the value lies from it towards the next, in bins.
     fn places(&self, log: &[f32], field: &[f32], bins: &mut [i32], shares: &mut [f32]) {
-        for (((log, field), bin), share) in log.iter().zip(field).zip(bins).zip(shares) {
-            let position = (log - field - self.low) * self.per_width;
-            let position = if position > 0.0 { position } else { 0.0 };
-            let position = if position < self.last { position } else { self.last };
-            *bin = position as i32;
-            *share = position - *bin as f32;
-        }
+        Arch::new().dispatch(|| {
+            for (((log, field), bin), share) in log.iter().zip(field).zip(bins).zip(shares) {
+                let position = (log - field - self.low) * self.per_width;
+                let position = if position > 0.0 { position } else { 0.0 };
+                let position = if position < self.last { position } else { self.last };
+                *bin = position as i32;
+                *share = position - *bin as f32;
+            }
+        });
     }
 }
 
