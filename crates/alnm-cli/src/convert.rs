@@ -7,6 +7,8 @@ use alnm_imaging::mask::{MaskReader, RegionChoice};
 use alnm_imaging::{FileFormat, Geometry, Image, Volume, file_format, read_image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
+use crate::output::Overwriting;
+
 /// Write an image, a DICOM series or a mask in another format; the type of the voxels is kept.
 ///
 /// The format of the output is told from its suffix; a name without one is a folder for a DICOM series. Masks are asked for
@@ -43,16 +45,15 @@ pub(crate) struct Convert {
     /// Image on whose grid a mask is drawn.
     #[arg(long, value_name = "IMAGE")]
     like: Option<PathBuf>,
-    /// Overwrite what exists.
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    overwriting: Overwriting,
 }
 
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         if self.is_mask()? {
             let mask = self.read_mask()?;
-            self.check_free(&self.output)?;
+            self.overwriting.check([self.output.as_path()])?;
             return Ok(write_mask(&self.output, &mask)?);
         }
         if self.all_phases || self.series_as_phases {
@@ -60,7 +61,7 @@ impl Convert {
             return self.write_phases(phases);
         }
         let image = self.read_image()?;
-        self.check_free(&self.output)?;
+        self.overwriting.check([self.output.as_path()])?;
         if is_folder(&self.output) {
             return self.write_dicom(DynamicSeries { images: vec![image], times: vec![0.0] });
         }
@@ -125,25 +126,18 @@ impl Convert {
             let count = phases.images.len();
             ensure!((1..=count).contains(&number), "phase {number} asked for; there are phases 1 to {count}");
             let image = phases.images.swap_remove(number - 1);
-            self.check_free(&self.output)?;
+            self.overwriting.check([self.output.as_path()])?;
             return Ok(write_image(&self.output, &image)?);
         }
         if is_folder(&self.output) {
-            self.check_free(&self.output)?;
+            self.overwriting.check([self.output.as_path()])?;
             return self.write_dicom(phases);
         }
         let paths: Vec<PathBuf> = (1..=phases.images.len()).map(|number| numbered(&self.output, number)).collect();
-        paths.iter().try_for_each(|path| self.check_free(path))?;
+        self.overwriting.check(paths.iter().map(PathBuf::as_path))?;
         for (path, image) in paths.iter().zip(&phases.images) {
             write_image(path, image)?;
         }
-        Ok(())
-    }
-
-    /// Refuses to overwrite a file, or to mix files into a folder, unless told to.
-    fn check_free(&self, path: &Path) -> anyhow::Result<()> {
-        let is_taken = if path.is_dir() { path.read_dir()?.next().is_some() } else { path.exists() };
-        ensure!(!is_taken || self.force, "{} exists; --force overwrites it", path.display());
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::ensure;
 
 /// What happens to files that are already there.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -13,11 +13,12 @@ pub(crate) struct Overwriting {
 }
 
 impl Overwriting {
-    /// Refuses, before any work is done, when a file of the output exists and may not be replaced.
+    /// Refuses, before any work is done, when a file of the output exists, or its folder holds files, and may not be replaced.
     pub(crate) fn check<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> anyhow::Result<()> {
-        match outputs.into_iter().find(|path| !self.force && path.exists()) {
-            Some(path) => bail!("{} is already there; name another file, or replace it with --force", path.display()),
-            None => Ok(()),
+        for path in outputs.into_iter().filter(|_| !self.force) {
+            let is_taken = if path.is_dir() { path.read_dir()?.next().is_some() } else { path.exists() };
+            ensure!(!is_taken, "{} is already there; name another file, or replace it with --force", path.display());
         }
+        Ok(())
     }
 }

@@ -64,8 +64,7 @@ fn for_each_plane(points: &[HalfPoint], axis: usize, mut visit: impl FnMut(&[Hal
     }
 }
 
-/// Corners of the convex hull in the plane of two axes, by the monotone chain of Andrew 1979. `points` ascend by
-/// (`first`, `second`) and do not repeat.
+/// Corners of the convex hull in the plane of two axes. `points` ascend by (`first`, `second`) and do not repeat.
 fn hull_corners(points: &[HalfPoint], first: usize, second: usize) -> Vec<HalfPoint> {
     if points.len() < 3 {
         return points.to_vec();
@@ -74,11 +73,17 @@ fn hull_corners(points: &[HalfPoint], first: usize, second: usize) -> Vec<HalfPo
         let side = |p: &HalfPoint, axis: usize| i64::from(p[axis]) - i64::from(o[axis]);
         side(a, first) * side(b, second) - side(a, second) * side(b, first)
     };
-    let mut hull: Vec<HalfPoint> = Vec::new();
-    let mut chain = |points: &mut dyn Iterator<Item = &HalfPoint>| {
+    monotone_chain(points, |o, a, b| turn(o, a, b) <= 0)
+}
+
+/// Corners of the convex hull of points in a plane, by the monotone chain of Andrew 1979. `points` ascend and do not repeat;
+/// `is_no_corner` says whether the way over three points fails to turn left at the second.
+pub(crate) fn monotone_chain<P: Copy>(points: &[P], is_no_corner: impl Fn(&P, &P, &P) -> bool) -> Vec<P> {
+    let mut hull: Vec<P> = Vec::new();
+    let mut chain = |points: &mut dyn Iterator<Item = &P>| {
         let start = hull.len();
         for point in points {
-            while hull.len() >= start + 2 && turn(&hull[hull.len() - 2], &hull[hull.len() - 1], point) <= 0 {
+            while hull.len() >= start + 2 && is_no_corner(&hull[hull.len() - 2], &hull[hull.len() - 1], point) {
                 hull.pop();
             }
             hull.push(*point);

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::table::{COLUMNS, describe};
+use crate::store::write_atomically;
 
 const DESCRIPTION: &str = r#"# What the cohort is called in the report.
 name = "name of the cohort"
@@ -45,8 +46,7 @@ pub fn write_template(folder: &Path) -> Result<()> {
         ("columns.txt", format!("Columns of patients.csv; further columns are kept.\n\n{columns}")),
     ];
     for (name, text) in files {
-        let path = folder.join(name);
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        write_atomically(&folder.join(name), text.as_bytes())?;
     }
     Ok(())
 }

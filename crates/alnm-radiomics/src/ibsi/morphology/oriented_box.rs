@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::convex_hull::ConvexHull;
+use crate::diameter::monotone_chain;
 
 /// Lengths of a box's edges in mm.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,25 +53,12 @@ impl BoxEdges {
     }
 }
 
-/// Corners of the convex hull of points in a plane, by the monotone chain of Andrew 1979.
+/// Corners of the convex hull of points in a plane.
 fn outline(mut points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     points.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
     points.dedup();
-    let turn = |o: [f64; 2], a: [f64; 2], b: [f64; 2]| (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0]);
-    let mut hull: Vec<[f64; 2]> = Vec::new();
-    let mut chain = |points: &mut dyn Iterator<Item = &[f64; 2]>| {
-        let start = hull.len();
-        for point in points {
-            while hull.len() >= start + 2 && turn(hull[hull.len() - 2], hull[hull.len() - 1], *point) <= 0.0 {
-                hull.pop();
-            }
-            hull.push(*point);
-        }
-        hull.pop();
-    };
-    chain(&mut points.iter());
-    chain(&mut points.iter().rev());
-    hull
+    let turn = |o: &[f64; 2], a: &[f64; 2], b: &[f64; 2]| (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0]);
+    monotone_chain(&points, |o, a, b| turn(o, a, b) <= 0.0)
 }
 
 fn extent(values: impl Iterator<Item = f64>) -> f64 {
