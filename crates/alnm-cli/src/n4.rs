@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alnm_imaging::n4::{ControlGrid, N4Iteration, N4Params, N4Result};
-use alnm_imaging::otsu::otsu_mask;
-use alnm_imaging::{Image, LabelMap, Volume, read_image, read_mask, with_volume, write_image};
+use alnm_imaging::n4::{ControlGrid, Foreground, N4Iteration, N4Params, N4Result};
+use alnm_imaging::otsu::otsu_threshold;
+use alnm_imaging::{Image, Volume, Voxel, read_image, read_mask, with_volume, write_image};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::Overwriting;
@@ -88,13 +88,19 @@ impl N4 {
         let n4 = self.params().check()?;
         let confidence = self.confidence.as_deref().map(read_confidence).transpose()?;
         let start = Instant::now();
-        let mask = self.read_mask(&image)?;
+        let mask = self.mask.as_deref().map(read_mask).transpose()?;
+        let foreground = match &mask {
+            Some(mask) => Foreground::Mask(mask),
+            None if self.otsu => Foreground::Above(threshold(&image)?),
+            None => Foreground::All,
+        };
         let bar = progress_bar();
         let mut observer = |iteration: &N4Iteration| {
             show(&bar, iteration);
             ControlFlow::Continue(())
         };
-        let result = with_volume!(&image, volume => n4.correct_weighted(volume, mask.as_ref(), confidence.as_ref(), &mut observer))?;
+        let field = with_volume!(&image, volume => n4.fit(volume, foreground, confidence.as_ref(), &mut observer))?;
+        let result = field.correct(into_float(image));
         bar.finish_and_clear();
         let levels: Vec<String> = result.levels.iter().map(|level| level.convergence.len().to_string()).collect();
         eprintln!("{} iterations ({}) in {:.3} s", result.iterations(), levels.join(" + "), start.elapsed().as_secs_f64());
@@ -118,14 +124,6 @@ impl N4 {
         }
     }
 
-    fn read_mask(&self, image: &Image) -> anyhow::Result<Option<LabelMap>> {
-        Ok(match &self.mask {
-            Some(path) => Some(read_mask(path)?),
-            None if self.otsu => Some(with_volume!(image, volume => otsu_mask(volume, OTSU_BINS))?),
-            None => None,
-        })
-    }
-
     fn write(&self, result: N4Result) -> anyhow::Result<()> {
         if let Some(path) = &self.bias_field {
             write_image(path, &result.bias_field().into())?;
@@ -135,6 +133,18 @@ impl N4 {
             write_image(path, &result.log_bias_field.into())?;
         }
         Ok(())
+    }
+}
+
+fn threshold(image: &Image) -> anyhow::Result<f64> {
+    Ok(with_volume!(image, volume => otsu_threshold(volume, OTSU_BINS).map(Voxel::to_f64))?)
+}
+
+/// The image in single precision, without a copy where it is already.
+fn into_float(image: Image) -> Volume<f32> {
+    match image {
+        Image::F32(volume) => volume,
+        other => other.cast(),
     }
 }
 

@@ -37,6 +37,7 @@
 //! # Ok::<(), alnm_imaging::ImagingError>(())
 //! ```
 
+mod bias_field;
 mod convergence;
 mod exponential;
 mod lattice;
@@ -46,15 +47,13 @@ mod spline;
 
 use std::ops::ControlFlow;
 
-use pulp::Arch;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
 use crate::resample::{shrink, shrink_offset};
 use crate::volume::{LabelMap, Volume, Voxel};
-use exponential::exponential;
+pub use bias_field::BiasField;
 use lattice::Lattice;
 use region::Region;
 use sharpening::Sharpening;
@@ -166,6 +165,26 @@ pub struct N4 {
     params: N4Params,
 }
 
+/// The voxels to which the field is fitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Foreground<'a> {
+    /// All.
+    All,
+    /// Those of a mask with the label [`N4Params::mask_label`].
+    Mask(&'a LabelMap),
+    /// Those above a threshold, such as [`otsu_threshold`](crate::otsu::otsu_threshold)'s.
+    Above(f64),
+}
+
+impl<'a> Foreground<'a> {
+    fn mask(self) -> Option<&'a LabelMap> {
+        match self {
+            Self::Mask(mask) => Some(mask),
+            Self::All | Self::Above(_) => None,
+        }
+    }
+}
+
 /// What one iteration did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct N4Iteration {
@@ -223,73 +242,66 @@ impl N4 {
 
     /// Corrects an image. Without a mask every voxel is used.
     ///
-    /// Voxels of the mask that are not above 0 have no logarithm; as in ITK their own value stands for it.
-    ///
     /// # Errors
-    /// [`ImagingError::GeometryMismatch`] when the mask lies on another grid, [`ImagingError::EmptyRegion`] when it has no
-    /// voxel with the label, [`ImagingError::InvalidVoxel`] when a voxel of the image is not finite, and
-    /// [`ImagingError::InvalidParameter`] when the image is too small to be shrunk so.
+    /// As [`N4::fit`].
     pub fn correct<T: Voxel>(&self, image: &Volume<T>, mask: Option<&LabelMap>) -> Result<N4Result> {
-        self.correct_weighted(image, mask, None, &mut |_| ControlFlow::Continue(()))
+        let foreground = mask.map_or(Foreground::All, Foreground::Mask);
+        let field = self.fit(image, foreground, None, &mut |_| ControlFlow::Continue(()))?;
+        Ok(field.correct(image.cast()))
     }
 
-    /// As [`N4::correct`], with a weight for each voxel's part in the fit, and an observer that is told of each iteration
-    /// and may stop the work. Voxels whose weight is not above 0 are left out.
+    /// Finds the field of an image's foreground, with a weight for each voxel's part in the fit and an observer that is told
+    /// of each iteration and may stop the work. Voxels whose weight is not above 0 are left out.
+    ///
+    /// Voxels of the foreground that are not above 0 have no logarithm; as in ITK their own value stands for it.
     ///
     /// # Errors
-    /// As [`N4::correct`]; [`ImagingError::Cancelled`] when the observer breaks off.
-    pub fn correct_weighted<T: Voxel>(
+    /// [`ImagingError::GeometryMismatch`] when mask or weights lie on another grid, [`ImagingError::EmptyRegion`] when no voxel
+    /// belongs to the foreground, [`ImagingError::InvalidVoxel`] when a voxel of the image is not finite,
+    /// [`ImagingError::InvalidParameter`] when the image is too small to be shrunk so, and [`ImagingError::Cancelled`] when the
+    /// observer breaks off.
+    pub fn fit<T: Voxel>(
         &self,
         image: &Volume<T>,
-        mask: Option<&LabelMap>,
+        foreground: Foreground<'_>,
         weights: Option<&Volume<f32>>,
         observer: &mut dyn FnMut(&N4Iteration) -> ControlFlow<()>,
-    ) -> Result<N4Result> {
-        let grids = [mask.map(Volume::geometry), weights.map(Volume::geometry)];
+    ) -> Result<BiasField> {
+        let grids = [foreground.mask().map(Volume::geometry), weights.map(Volume::geometry)];
         if let Some(difference) = grids.into_iter().flatten().find_map(|grid| image.geometry().difference(grid, 1e-6)) {
             return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
         }
         image.check_finite(OPERATION)?;
-        let (lattice, levels) = self.find_field(image, mask, weights, observer)?;
-        Ok(apply(&lattice, image, levels))
-    }
-
-    fn find_field<T: Voxel>(
-        &self,
-        image: &Volume<T>,
-        mask: Option<&LabelMap>,
-        weights: Option<&Volume<f32>>,
-        observer: &mut dyn FnMut(&N4Iteration) -> ControlFlow<()>,
-    ) -> Result<(Lattice, Vec<N4Level>)> {
         let factor = self.params.shrink;
         if factor == 1 {
-            let region = self.region(image, mask, weights)?;
-            return self.fit(region, image.geometry(), observer);
+            let region = self.region(image, foreground, weights)?;
+            return self.fit_region(region, image.geometry(), observer);
         }
         let offset = shrink_offset(image.geometry(), factor)?;
         let image = shrink(image, factor, offset)?;
-        let mask = mask.map(|mask| shrink(mask, factor, offset)).transpose()?;
+        let mask = foreground.mask().map(|mask| shrink(mask, factor, offset)).transpose()?;
+        let foreground = mask.as_ref().map_or(foreground, Foreground::Mask);
         let weights = weights.map(|weights| shrink(weights, factor, offset)).transpose()?;
-        let region = self.region(&image, mask.as_ref(), weights.as_ref())?;
-        self.fit(region, image.geometry(), observer)
+        let region = self.region(&image, foreground, weights.as_ref())?;
+        self.fit_region(region, image.geometry(), observer)
     }
 
-    fn region<T: Voxel>(&self, image: &Volume<T>, mask: Option<&LabelMap>, weights: Option<&Volume<f32>>) -> Result<Region> {
+    fn region<T: Voxel>(&self, image: &Volume<T>, foreground: Foreground<'_>, weights: Option<&Volume<f32>>) -> Result<Region> {
         let label = self.params.mask_label;
-        let region = Region::new(image, mask, label, weights);
+        let region = Region::new(image, foreground, label, weights);
         if region.is_empty() {
-            let present = mask.map(|mask| crate::region::labels(mask, 8)).unwrap_or_default();
+            let present = foreground.mask().map(|mask| crate::region::labels(mask, 8)).unwrap_or_default();
             return Err(ImagingError::EmptyRegion { operation: OPERATION, label: label.unwrap_or(1), present });
         }
         Ok(region)
     }
 
-    fn fit(
+    fn fit_region(
         &self,
         mut region: Region,
         grid: &Geometry,
         observer: &mut dyn FnMut(&N4Iteration) -> ControlFlow<()>,
-    ) -> Result<(Lattice, Vec<N4Level>)> {
+    ) -> Result<BiasField> {
         let params = &self.params;
         let sharpening = Sharpening::new(params.histogram_bins, params.bias_fwhm, params.wiener_noise);
         let mut lattice = Lattice::zeros(self.control_points(grid)?, self.orders(grid));
@@ -307,7 +319,7 @@ impl N4 {
             let converged = convergence.last().is_some_and(|last| f64::from(*last) <= params.convergence_threshold);
             levels.push(N4Level { control_points: lattice.size(), convergence, converged });
         }
-        Ok((lattice, levels))
+        Ok(BiasField { lattice, levels })
     }
 
     /// The iterations of one level; the convergence after each.
@@ -374,28 +386,4 @@ impl N4 {
         }
         Ok(points)
     }
-}
-
-/// Evaluates the field on the image, whose first and last voxels are mapped to the ends of the lattice, and divides by its
-/// exponential.
-fn apply<T: Voxel>(lattice: &Lattice, image: &Volume<T>, levels: Vec<N4Level>) -> N4Result {
-    let grid = image.geometry();
-    let splines = Splines::new(grid, lattice);
-    let [width, height, _] = grid.size();
-    let mut corrected = Volume::filled(grid.clone(), 0.0);
-    let mut log_bias_field = Volume::filled(grid.clone(), 0.0);
-    let voxels = image.as_slice().par_chunks(width * height);
-    let results = corrected.as_mut_slice().par_chunks_mut(width * height).zip(log_bias_field.as_mut_slice().par_chunks_mut(width * height));
-    voxels.zip(results).enumerate().for_each(|(z, (voxels, (corrected, field)))| {
-        let plane = lattice.plane(splines.evaluation(2), z);
-        for (y, row) in field.chunks_mut(width).enumerate() {
-            plane.line(splines.evaluation(1), y).evaluate(splines.evaluation(0), 0, row);
-        }
-        Arch::new().dispatch(|| {
-            for ((corrected, voxel), field) in corrected.iter_mut().zip(voxels).zip(field) {
-                *corrected = voxel.to_f64() as f32 / exponential(*field);
-            }
-        });
-    });
-    N4Result { corrected, log_bias_field, levels }
 }

@@ -4,8 +4,8 @@
 
 use std::ops::ControlFlow;
 
-use alnm_imaging::n4::N4Params;
-use alnm_imaging::otsu::otsu_mask;
+use alnm_imaging::n4::{Foreground, N4Params};
+use alnm_imaging::otsu::{otsu_mask, otsu_threshold};
 use alnm_imaging::resample::{Interpolator, resample, spacing_grid};
 use alnm_imaging::{Geometry, ImagingError, Volume};
 use ndarray::Array3;
@@ -74,14 +74,27 @@ fn an_observer_sees_every_iteration_and_can_stop_the_work() {
         seen.push((now.level, now.iteration));
         ControlFlow::Continue(())
     };
-    n4.correct_weighted(&image, None, None, &mut watch).unwrap();
+    n4.fit(&image, Foreground::All, None, &mut watch).unwrap();
     assert_eq!(seen, [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]);
 
     let mut calls = 0;
-    let stopped = n4.correct_weighted(&image, None, None, &mut |_| {
+    let stopped = n4.fit(&image, Foreground::All, None, &mut |_| {
         calls += 1;
         if calls == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert!(matches!(stopped, Err(ImagingError::Cancelled { .. })));
     assert_eq!(calls, 2);
+}
+
+#[test]
+fn a_threshold_is_as_good_as_the_mask_above_it() {
+    let image = head();
+    for shrink in [1, 2] {
+        let n4 = N4Params { iterations: vec![4, 3], shrink, ..N4Params::default() }.check().unwrap();
+        let with_mask = n4.correct(&image, Some(&otsu_mask(&image, 200).unwrap())).unwrap();
+        let above = Foreground::Above(f64::from(otsu_threshold(&image, 200).unwrap()));
+        let field = n4.fit(&image, above, None, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(field.log_field(image.geometry()), with_mask.log_bias_field);
+        assert_eq!(field.correct(image.clone()), with_mask);
+    }
 }

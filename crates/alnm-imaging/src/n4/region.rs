@@ -10,12 +10,13 @@ use ndarray::{Array2, Array3, Axis};
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::Foreground;
 use super::convergence::Convergence;
 use super::exponential::exponential;
 use super::lattice::Lattice;
 use super::sharpening::{Bins, Histogram, Sharpening};
 use super::spline::{AxisWeights, LARGEST_SUPPORT, Splines};
-use crate::volume::{LabelMap, Volume, Voxel};
+use crate::volume::{Volume, Voxel};
 
 /// Neighbouring voxels of one row.
 struct Run {
@@ -50,16 +51,17 @@ pub(super) struct Region {
 }
 
 impl Region {
-    pub(super) fn new<T: Voxel>(image: &Volume<T>, mask: Option<&LabelMap>, label: Option<u32>, weights: Option<&Volume<f32>>) -> Self {
+    pub(super) fn new<T: Voxel>(image: &Volume<T>, foreground: Foreground<'_>, label: Option<u32>, weights: Option<&Volume<f32>>) -> Self {
         let [width, height, depth] = image.geometry().size();
-        let in_mask = |position: usize| match (mask.map(|mask| mask.as_slice()[position]), label) {
-            (None, _) => true,
-            (Some(voxel), Some(label)) => voxel == label,
-            (Some(voxel), None) => voxel != 0,
+        let in_foreground = |position: usize| match (foreground, label) {
+            (Foreground::All, _) => true,
+            (Foreground::Mask(mask), Some(label)) => mask.as_slice()[position] == label,
+            (Foreground::Mask(mask), None) => mask.as_slice()[position] != 0,
+            (Foreground::Above(threshold), _) => image.as_slice()[position].to_f64() > threshold,
         };
         let has_weight = |position: usize| weights.is_none_or(|weights| weights.as_slice()[position] > 0.0);
         let slice = |z: usize| {
-            let included = |position: usize| in_mask(position) && has_weight(position);
+            let included = |position: usize| in_foreground(position) && has_weight(position);
             let (mut runs, mut log, mut weight) = (Vec::new(), Vec::new(), weights.map(|_| Vec::new()));
             for y in 0..height {
                 let row = (z * height + y) * width;
@@ -130,9 +132,12 @@ impl Region {
     /// Evaluates the field at every voxel and remembers its change.
     pub(super) fn update_field(&mut self, splines: &Splines, lattice: &Lattice) {
         let first = self.first_slice;
+        let arch = Arch::new();
         self.slices.par_iter_mut().enumerate().for_each(|(z, slice)| {
-            slice.update_field(z, splines, lattice);
-            slice.find_range(z == first);
+            arch.dispatch(|| {
+                slice.update_field(z, splines, lattice);
+                slice.find_range(z == first);
+            });
         });
     }
 
@@ -147,11 +152,12 @@ impl Region {
     /// values of a run.
     fn contract(&self, size: [usize; 3], weights: &[AxisWeights; 3], fill: impl Fn(&Slice, &Run, &mut [f32]) + Sync) -> Array3<f64> {
         let [points_x, points_y, points_z] = size;
+        let arch = Arch::new();
         let planes: Vec<Option<Array2<f64>>> = self
             .slices
             .par_iter()
             .map_init(Vec::new, |values, slice| {
-                (!slice.log.is_empty()).then(|| slice.contract([points_x, points_y], weights, values, &fill))
+                (!slice.log.is_empty()).then(|| arch.dispatch(|| slice.contract([points_x, points_y], weights, values, &fill)))
             })
             .collect();
         let mut sums = Array3::zeros([points_z, points_y, points_x]);
@@ -167,6 +173,7 @@ impl Region {
 
 impl Slice {
     /// Range of the corrected logarithms; `leave_first` as [`Region::first_slice`] says.
+    #[inline(always)]
     fn find_range(&mut self, leave_first: bool) {
         [self.low, self.high] = range_of_differences(&self.log, &self.field);
         if leave_first && self.log.len() > 1 {
@@ -174,6 +181,7 @@ impl Slice {
         }
     }
 
+    #[inline(always)]
     fn update_field(&mut self, z: usize, splines: &Splines, lattice: &Lattice) {
         let plane = lattice.plane(splines.evaluation(2), z);
         for row in self.runs.chunk_by(|a, b| a.y == b.y) {
@@ -188,6 +196,7 @@ impl Slice {
         }
     }
 
+    #[inline(always)]
     fn contract(
         &self,
         size: [usize; 2],
@@ -221,6 +230,7 @@ impl Slice {
 }
 
 /// Lowest and highest difference, found in lanes.
+#[inline(always)]
 fn range_of_differences(a: &[f32], b: &[f32]) -> [f32; 2] {
     const LANES: usize = 16;
     let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
@@ -240,23 +250,20 @@ fn logarithm(voxel: f32) -> f32 {
 }
 
 /// Products of values with the weights of each control point of their cell, in lanes of eight.
+#[inline(always)]
 fn dot_products(values: &[f32], weights: &AxisWeights, start: usize) -> [f32; LARGEST_SUPPORT] {
     const LANES: usize = 8;
-    let arch = Arch::new();
     let mut sums = [0.0; LARGEST_SUPPORT];
     for (k, sum) in sums[..weights.support()].iter_mut().enumerate() {
         let column = &weights.column(k)[start..start + values.len()];
         let (chunks, rest) = values.as_chunks::<LANES>();
         let (weight_chunks, weight_rest) = column.as_chunks::<LANES>();
-        let lanes = arch.dispatch(|| {
-            let mut lanes = [0.0_f32; LANES];
-            for (values, weights) in chunks.iter().zip(weight_chunks) {
-                for lane in 0..LANES {
-                    lanes[lane] += values[lane] * weights[lane];
-                }
+        let mut lanes = [0.0_f32; LANES];
+        for (values, weights) in chunks.iter().zip(weight_chunks) {
+            for lane in 0..LANES {
+                lanes[lane] += values[lane] * weights[lane];
             }
-            lanes
-        });
+        }
         let tail: f32 = rest.iter().zip(weight_rest).map(|(value, weight)| value * weight).sum();
         *sum = lanes.iter().sum::<f32>() + tail;
     }
@@ -264,10 +271,9 @@ fn dot_products(values: &[f32], weights: &AxisWeights, start: usize) -> [f32; LA
 }
 
 /// Replaces the old field by exp(old − new).
+#[inline(always)]
 fn exponentials_of_differences(old: &mut [f32], new: &[f32]) {
-    Arch::new().dispatch(|| {
-        for (old, new) in old.iter_mut().zip(new) {
-            *old = exponential(*old - new);
-        }
-    });
+    for (old, new) in old.iter_mut().zip(new) {
+        *old = exponential(*old - new);
+    }
 }
