@@ -30,9 +30,12 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
         return Err(invalid("bins", bins.to_string(), "2 to 1048576"));
     }
     let voxels = volume.as_slice();
-    volume.check_finite(OPERATION)?;
-    let wider = |a: [f64; 2], b: [f64; 2]| [a[0].min(b[0]), a[1].max(b[1])];
-    let [low, high] = voxels.par_chunks(CHUNK).map(extremes::<T>).reduce(|| [f64::INFINITY, f64::NEG_INFINITY], wider);
+    let arch = Arch::new();
+    let Extremes { low, high, is_finite } =
+        voxels.par_chunks(CHUNK).map(|chunk| arch.dispatch(|| Extremes::of(chunk))).reduce(|| Extremes::NONE, Extremes::merged);
+    if !is_finite {
+        volume.check_finite(OPERATION)?;
+    }
     if low == high {
         return Err(invalid("image", format!("constant {low}"), "it needs at least two different voxels"));
     }
@@ -41,7 +44,6 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
         // Neighbours often fall into one bin; taking turns in four tables, they need not wait for each other.
         let mut tables = vec![[0_u32; 4]; bins];
         let (blocks, rest) = chunk.as_chunks::<BLOCK>();
-        let arch = Arch::new();
         for block in blocks {
             let found = arch.dispatch(|| edges.bins_of(block));
             found.iter().enumerate().for_each(|(i, &bin)| tables[bin as usize][i % 4] += 1);
@@ -66,18 +68,37 @@ pub fn otsu_mask<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<LabelMap> 
     Ok(mask)
 }
 
-/// Lowest and highest voxel, found in lanes.
-fn extremes<T: Voxel>(voxels: &[T]) -> [f64; 2] {
-    const LANES: usize = 8;
-    let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-    for voxels in voxels.chunks(LANES) {
-        for ((voxel, low), high) in voxels.iter().zip(&mut low).zip(&mut high) {
-            let value = voxel.to_f64();
-            *low = if value < *low { value } else { *low };
-            *high = if value > *high { value } else { *high };
+/// Lowest and highest voxel, and whether all are numbers.
+struct Extremes {
+    low: f64,
+    high: f64,
+    is_finite: bool,
+}
+
+impl Extremes {
+    const NONE: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY, is_finite: true };
+
+    /// Found in lanes.
+    #[inline(always)]
+    fn of<T: Voxel>(voxels: &[T]) -> Self {
+        const LANES: usize = 16;
+        // Zero times a number is zero, and no number otherwise.
+        let (mut low, mut high, mut zero) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES], [0.0; LANES]);
+        for voxels in voxels.chunks(LANES) {
+            for (((voxel, low), high), zero) in voxels.iter().zip(&mut low).zip(&mut high).zip(&mut zero) {
+                let value = voxel.to_f64();
+                *low = if value < *low { value } else { *low };
+                *high = if value > *high { value } else { *high };
+                *zero += value * 0.0;
+            }
         }
+        let [low, high] = [low.into_iter().fold(f64::INFINITY, f64::min), high.into_iter().fold(f64::NEG_INFINITY, f64::max)];
+        Self { low, high, is_finite: zero.iter().all(|&zero| zero == 0.0) }
     }
-    [low.into_iter().fold(f64::INFINITY, f64::min), high.into_iter().fold(f64::NEG_INFINITY, f64::max)]
+
+    fn merged(self, other: Self) -> Self {
+        Self { low: self.low.min(other.low), high: self.high.max(other.high), is_finite: self.is_finite && other.is_finite }
+    }
 }
 
 /// Bins of equal width.
@@ -187,6 +208,17 @@ mod tests {
         let mask = otsu_mask(&image, 128).unwrap();
         for (voxel, label) in image.as_slice().iter().zip(mask.as_slice()) {
             assert_eq!(*label, u32::from(*voxel > 100));
+        }
+    }
+
+    #[test]
+    fn a_voxel_that_is_no_number_is_named() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut voxels = vec![1.0_f32; 100];
+            voxels[41] = bad;
+            let voxels = Array3::from_shape_vec([1, 1, 100], voxels).unwrap();
+            let image = Volume::new(voxels, Geometry::axis_aligned([100, 1, 1], [1.0; 3]).unwrap()).unwrap();
+            assert!(otsu_threshold(&image, 200).unwrap_err().to_string().contains("41"));
         }
     }
 
