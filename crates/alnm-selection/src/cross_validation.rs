@@ -152,7 +152,8 @@ fn summarise(path: ElasticNetPath, measure: CvMeasure, parts: &[FoldMeasure]) ->
         let m = valid.iter().map(|(w, v)| w * v).sum::<f64>() / total;
         let spread = valid.iter().map(|(w, v)| w * (v - m).powi(2)).sum::<f64>() / total;
         mean.push(m);
-        standard_error.push((spread / (valid.len() as f64 - 1.0)).sqrt());
+        // glmnet divides by the number of all folds, also of those without a value.
+        standard_error.push((spread / (parts.len() as f64 - 1.0)).sqrt());
     }
     // Smaller is better from here on.
     let loss: Vec<f64> = if measure == CvMeasure::Auc { mean.iter().map(|v| -v).collect() } else { mean.clone() };
