@@ -41,5 +41,5 @@ mod test_result;
 pub mod variance;
 
 pub use error::{Result, StatsError};
-pub use labels::Labels;
+pub use labels::{ByClass, Labels};
 pub use test_result::{Alternative, Interval, TestResult};

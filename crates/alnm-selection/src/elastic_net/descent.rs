@@ -1,6 +1,6 @@
 //! Coordinate descent at one penalty, in glmnet's order of steps.
 
-use super::kernels::{add_scaled, add_scaled_product, dot, sum, weighted_square};
+use super::kernels::{add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square};
 use super::path::Family;
 use super::problem::{Problem, SMALLEST_PROBABILITY};
 use crate::error::{Result, SelectionError};
@@ -214,9 +214,11 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     pub(super) fn add_violators(&self, s: &mut State, absolute: f64) -> bool {
         let mut found = false;
+        let single = self.gradients_in_single_precision(s);
+        let residual_length = dot(self.simd, &s.residual, &s.residual).sqrt();
         for j in 0..self.p {
             if self.varies[j] && !s.strong[j] {
-                s.gradient[j] = dot(self.simd, &s.residual, self.column(j)).abs();
+                s.gradient[j] = self.gradient_beyond(s, j, (single[j], residual_length), absolute * self.penalty[j]).abs();
                 if s.gradient[j] > absolute * self.penalty[j] {
                     self.join_strong_set(s, j);
                     found = true;
@@ -224,6 +226,31 @@ impl<S: Simd> Solver<'_, '_, S> {
             }
         }
         found
+    }
+
+    /// xᵀ residual of all features in single precision.
+    #[inline(always)]
+    pub(super) fn gradients_in_single_precision(&self, s: &State) -> Vec<f32> {
+        let residual: Vec<f32> = s.residual.iter().map(|r| *r as f32).collect();
+        let mut gradients = vec![0.0; self.p];
+        for (block, gradients) in gradients.chunks_mut(4).enumerate() {
+            // The last block looks at its last feature more than once.
+            let at = |k: usize| self.column_single((4 * block + k).min(self.p - 1));
+            let four = dot_four_single(self.simd, &residual, [at(0), at(1), at(2), at(3)]);
+            gradients.copy_from_slice(&four[..gradients.len()]);
+        }
+        gradients
+    }
+
+    /// The gradient of a feature: as it was found in single precision if that is surely within `bound`, otherwise in double precision.
+    #[inline(always)]
+    pub(super) fn gradient_beyond(&self, s: &State, j: usize, (single, residual_length): (f32, f64), bound: f64) -> f64 {
+        let single = f64::from(single);
+        if single.abs() + self.single_precision_error(j, residual_length) <= bound {
+            single
+        } else {
+            dot(self.simd, &s.residual, self.column(j))
+        }
     }
 
     /// Features that pass the sequential strong rule join the strong set.
@@ -238,7 +265,7 @@ impl<S: Simd> Solver<'_, '_, S> {
     }
 
     #[inline(always)]
-    fn join_strong_set(&self, s: &mut State, j: usize) {
+    pub(super) fn join_strong_set(&self, s: &mut State, j: usize) {
         s.strong[j] = true;
         s.curvature[j] = weighted_square(self.simd, &s.weight, self.column(j));
     }

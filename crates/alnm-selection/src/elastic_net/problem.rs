@@ -19,6 +19,9 @@ pub(super) struct Problem<'a> {
     pub(super) y_scale: f64,
     /// Standardised features, column after column, each padded with zeros.
     x: Vec<f64>,
+    /// The same in single precision, and the length of each column.
+    x_single: Vec<f32>,
+    length: Vec<f64>,
     rows: usize,
     mean: Vec<f64>,
     scale: Vec<f64>,
@@ -57,6 +60,8 @@ impl<'a> Problem<'a> {
         if !varies.iter().any(|v| *v) {
             return Err(SelectionError::NothingLeft { step: "the LASSO on constant features" });
         }
+        let x_single = x.iter().map(|v| *v as f32).collect();
+        let length = x.chunks_exact(rows).map(|x| x.iter().map(|v| v * v).sum::<f64>().sqrt()).collect();
         let factors = params.penalty_factors.clone().unwrap_or_else(|| vec![1.0; p]);
         let total: f64 = factors.iter().sum();
         let y_mean = y.iter().sum::<f64>() / nf;
@@ -78,6 +83,8 @@ impl<'a> Problem<'a> {
             lower: scale.iter().map(|s| params.lower_limit.map_or(f64::NEG_INFINITY, |l| l * s / y_scale)).collect(),
             upper: scale.iter().map(|s| params.upper_limit.map_or(f64::INFINITY, |l| l * s / y_scale)).collect(),
             x,
+            x_single,
+            length,
             rows,
             mean,
             scale,
@@ -91,6 +98,19 @@ impl<'a> Problem<'a> {
     #[inline(always)]
     pub(super) fn column(&self, j: usize) -> &[f64] {
         &self.x[j * self.rows..(j + 1) * self.rows]
+    }
+
+    /// A standardised feature in single precision, padded with zeros.
+    #[inline(always)]
+    pub(super) fn column_single(&self, j: usize) -> &[f32] {
+        &self.x_single[j * self.rows..(j + 1) * self.rows]
+    }
+
+    /// Bound on the error of a gradient in single precision: roundings of both factors and of at most n/16 + 4 additions a part, each
+    /// 2⁻²⁴ of Σ |r x|.
+    #[inline(always)]
+    pub(super) fn single_precision_error(&self, j: usize, residual_length: f64) -> f64 {
+        (self.n as f64 / 16.0 + 8.0) * f64::from(f32::EPSILON) * residual_length * self.length[j]
     }
 
     /// Rows of a padded column.

@@ -37,7 +37,7 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     fn walk(&self, params: &ElasticNetParams) -> Result<ElasticNetPath> {
         let mut state = self.start();
-        let mut factor = Factor::new();
+        let mut factor = Factor::new(self.p);
         let largest = self.largest_penalty(&state);
         let (given, early) = match &params.lambda {
             LambdaSequence::Given(lambda) => (lambda.iter().map(|l| l / self.y_scale).collect(), false),
