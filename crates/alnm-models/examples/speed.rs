@@ -111,8 +111,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     clock.time("findCorrelation p=926 exact", || find_correlation(r.view(), 0.6, CorrelationRule::CaretExact));
     let groups = (0..table.columns()).map(|j| labels.split(&column(j))).collect::<Result<Vec<_>, _>>()?;
     clock.time("926 rank sum tests n=212", || {
-        let test =
-            |g: &alnm_stats::ByClass| mann_whitney(&g.negative, &g.positive, RankMethod::Automatic, Alternative::TwoSided).map(|t| t.p_value);
+        let test = |g: &alnm_stats::ByClass| {
+            mann_whitney(&g.negative, &g.positive, RankMethod::Automatic, Alternative::TwoSided).map(|t| t.p_value)
+        };
         groups.par_iter().map(test).collect::<Result<Vec<f64>, _>>()
     });
     let fcq = MrmrVariant::MrmrSelection { relevance: Relevance::F, denominator: Denominator::Mean };

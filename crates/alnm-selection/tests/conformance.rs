@@ -40,10 +40,8 @@ const fn deviation(kind: &'static str, field: &'static str, applies: fn(&Value, 
     Deviation { section: "G_glmnet", kind, field, applies, reason }
 }
 
-const DEVIATIONS: &[Deviation] = &[
-    deviation("path_tight_a1_stdT", "/df", df_at_first_penalty, DF),
-    deviation("path_tight_a0.5_stdT", "/df", df_at_first_penalty, DF),
-];
+const DEVIATIONS: &[Deviation] =
+    &[deviation("path_tight_a1_stdT", "/df", df_at_first_penalty, DF), deviation("path_tight_a0.5_stdT", "/df", df_at_first_penalty, DF)];
 
 fn text(e: SelectionError) -> String {
     e.to_string()

@@ -7,6 +7,7 @@ pub mod calibration;
 pub mod confusion;
 pub mod contingency;
 pub mod correlation;
+pub mod data_table;
 pub mod decision_curve;
 pub mod delong;
 pub mod describe;

@@ -2,6 +2,8 @@
 
 use super::check;
 use crate::Labels;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
@@ -68,4 +70,20 @@ pub fn brier_decomposition(labels: &Labels, risks: &[f64]) -> Result<BrierDecomp
         resolution += size * (events / size - prevalence).powi(2) / n;
     }
     Ok(BrierDecomposition { reliability, resolution, uncertainty: prevalence * (1.0 - prevalence) })
+}
+
+impl Tabulate for BrierScore {
+    const COLUMNS: &'static [&'static str] = &["Brier score", "scaled", "log loss"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.score, self.scaled, self.log_loss]]
+    }
+}
+
+impl Tabulate for BrierDecomposition {
+    const COLUMNS: &'static [&'static str] = &["reliability", "resolution", "uncertainty"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.reliability, self.resolution, self.uncertainty]]
+    }
 }

@@ -2,6 +2,8 @@
 
 use super::check;
 use crate::Labels;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::describe::{QuantileType, mean, quantile_of_sorted, sorted};
 use crate::error::Result;
 use crate::loess::{Loess, LoessParams};
@@ -60,4 +62,20 @@ pub fn lowess_curve(labels: &Labels, risks: &[f64]) -> Result<CalibrationCurve> 
     let curve = lowess(risks, &labels.to_values(), LowessParams { iterations: 0, ..LowessParams::default() })?;
     let error = CalibrationError::of(&curve.y, &curve.x);
     Ok(CalibrationCurve { curve, error })
+}
+
+impl Tabulate for CalibrationError {
+    const COLUMNS: &'static [&'static str] = &["ICI", "E50", "E90", "Emax"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.ici, self.e50, self.e90, self.emax]]
+    }
+}
+
+impl Tabulate for CalibrationCurve {
+    const COLUMNS: &'static [&'static str] = &["predicted", "observed"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.curve.x.iter().zip(&self.curve.y).map(|(x, y)| cells![*x, *y]).collect()
+    }
 }

@@ -1,6 +1,8 @@
 //! Calibration over groups of patients of similar risk: the Hosmer-Lemeshow test and reliability bins.
 
 use super::check;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::describe::{QuantileType, quantile_of_sorted, sorted};
 use crate::distribution::chi_squared_upper_tail;
 use crate::error::{Result, StatsError};
@@ -121,4 +123,28 @@ pub fn reliability_bins(labels: &Labels, risks: &[f64], bins: usize) -> Result<R
         bins: occupied,
         groups,
     })
+}
+
+impl Tabulate for RiskGroup {
+    const COLUMNS: &'static [&'static str] = &["patients", "events", "expected events", "mean risk", "observed"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.patients, self.events, self.expected_events, self.mean_risk(), self.observed()]]
+    }
+}
+
+impl Tabulate for HosmerLemeshow {
+    const COLUMNS: &'static [&'static str] = &["patients", "events", "expected events", "mean risk", "observed"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.groups.rows()
+    }
+}
+
+impl Tabulate for ReliabilityBins {
+    const COLUMNS: &'static [&'static str] = &["patients", "events", "expected events", "mean risk", "observed"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.groups.rows()
+    }
 }

@@ -1,6 +1,8 @@
 //! Calibration of all patients together: Spiegelhalter's test, expected over observed events.
 
 use super::check;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{gamma_quantile, normal_quantile, normal_two_sided};
 use crate::error::{Result, require_level};
 use crate::{Interval, Labels, TestResult};
@@ -59,4 +61,21 @@ pub fn expected_observed(labels: &Labels, risks: &[f64], level: f64) -> Result<E
         observed_over_expected: o / expected,
         poisson_interval: Interval { lower: lower / expected, upper: gamma_quantile(1.0 - alpha / 2.0, o + 1.0) / expected, level },
     })
+}
+
+impl Tabulate for ExpectedObserved {
+    const COLUMNS: &'static [&'static str] = &["expected", "observed", "E/O", "E/O lower", "E/O upper", "O/E", "O/E lower", "O/E upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            self.expected,
+            self.observed,
+            self.expected_over_observed,
+            self.interval.lower,
+            self.interval.upper,
+            self.observed_over_expected,
+            self.poisson_interval.lower,
+            self.poisson_interval.upper
+        ]]
+    }
 }

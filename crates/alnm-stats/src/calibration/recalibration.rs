@@ -1,6 +1,8 @@
 //! Calibration intercept and slope, and risks corrected by them.
 
 use super::check;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{chi_squared_upper_tail, normal_quantile};
 use crate::error::{Result, StatsError, require_level};
 use crate::linear::solve_symmetric;
@@ -155,4 +157,14 @@ fn expit(x: f64) -> f64 {
 /// −2 log likelihood of linear predictors.
 fn deviance(y: &[f64], eta: &[f64]) -> f64 {
     2.0 * y.iter().zip(eta).map(|(y, e)| e.max(0.0) + (-e.abs()).exp().ln_1p() - y * e).sum::<f64>()
+}
+
+impl Tabulate for Recalibration {
+    const COLUMNS: &'static [&'static str] = &["parameter", "estimate", "SE", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        [("calibration in the large", &self.in_the_large), ("intercept", &self.intercept), ("slope", &self.slope)]
+            .map(|(name, e)| cells![name, e.estimate, e.standard_error, e.interval.lower, e.interval.upper])
+            .to_vec()
+    }
 }

@@ -1,6 +1,8 @@
 //! All of the above at once, as `rms::val.prob` prints it.
 
 use super::{CalibrationError, Recalibration, brier, lowess_curve, recalibrate, spiegelhalter};
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::distribution::chi_squared_upper_tail;
 use crate::error::Result;
 use crate::roc::{Direction, RocCurve};
@@ -59,4 +61,29 @@ pub fn validate(labels: &Labels, risks: &[f64], level: f64) -> Result<Validation
         error: lowess_curve(labels, risks)?.error,
         spiegelhalter: spiegelhalter(labels, risks)?,
     })
+}
+
+impl Tabulate for Validation {
+    const COLUMNS: &'static [&'static str] = &["measure", "value"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        [
+            ("Dxy", self.somers_dxy),
+            ("C", self.c),
+            ("R2", self.r2),
+            ("D", self.discrimination),
+            ("U", self.unreliability),
+            ("Q", self.quality),
+            ("Brier", self.brier),
+            ("intercept", self.recalibration.intercept.estimate),
+            ("slope", self.recalibration.slope.estimate),
+            ("Emax", self.error.emax),
+            ("E90", self.error.e90),
+            ("Eavg", self.error.ici),
+            ("Spiegelhalter z", self.spiegelhalter.statistic),
+            ("Spiegelhalter p", self.spiegelhalter.p_value),
+        ]
+        .map(|(measure, value)| cells![measure, value])
+        .to_vec()
+    }
 }

@@ -215,7 +215,9 @@ pub fn run(pack: &Pack, owner: &str, deviations: &[Deviation], evaluate: impl Fn
                 });
                 if let Some(d) = known {
                     used[d] += 1;
-                    if std::env::var("DBG").is_ok() { println!("DEV {} {field}", case.id); }
+                    if std::env::var("DBG").is_ok() {
+                        println!("DEV {} {field}", case.id);
+                    }
                     comparison.deviates = true;
                 }
                 known.is_none()
