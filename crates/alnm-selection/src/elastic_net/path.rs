@@ -1,5 +1,7 @@
 //! Coefficients along the penalties.
 
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use serde::{Deserialize, Serialize};
 
 /// The outcome model.
@@ -86,4 +88,18 @@ fn blend(a: &SparseCoefficients, b: &SparseCoefficients, share: f64) -> SparseCo
     let of = |c: &SparseCoefficients, column: usize| c.columns.binary_search(&column).map_or(0.0, |k| c.values[k]);
     let values = columns.iter().map(|&c| share * of(a, c) + (1.0 - share) * of(b, c)).collect();
     SparseCoefficients { intercept: share * a.intercept + (1.0 - share) * b.intercept, columns, values }
+}
+
+impl Tabulate for ElasticNetPath {
+    const COLUMNS: &'static [&'static str] = &["lambda", "feature", "coefficient", "deviance ratio"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let of_penalty = |k: usize| {
+            let c = &self.coefficients[k];
+            let intercept = cells![self.lambda[k], "intercept", c.intercept, self.deviance_ratio[k]];
+            let row = |(&j, &b): (&usize, &f64)| cells![self.lambda[k], self.names.get(j), b, self.deviance_ratio[k]];
+            std::iter::once(intercept).chain(c.columns.iter().zip(&c.values).map(row)).collect::<Vec<_>>()
+        };
+        (0..self.lambda.len()).flat_map(of_penalty).collect()
+    }
 }
