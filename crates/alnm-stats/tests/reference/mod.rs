@@ -214,8 +214,7 @@ pub fn run(pack: &Pack, owner: &str, deviations: &[Deviation], evaluate: impl Fn
                     d.section == case.section && d.kind == case.kind && field.starts_with(d.field) && (d.applies)(want, &got_value)
                 });
                 if let Some(d) = known {
-                    used[d] += 1; {field}", case.id);
-                    }
+                    used[d] += 1;
                     comparison.deviates = true;
                 }
                 known.is_none()
