@@ -133,8 +133,13 @@ fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
     if let Some(&value) = sums.iter().find(|sum| sum.is_nan()) {
         return Err(SelectionError::Parameter { name: "correlation", range: "[-1, 1]; the fast rule needs complete correlations", value });
     }
-    let means: Vec<f64> = sums.into_iter().map(|sum| fifteen_digits(sum / p as f64)).collect();
     let above = pairs_above(r, cutoff);
+    let mut means = vec![f64::NAN; p];
+    for j in above.iter().flat_map(|&(i, j)| [i, j]) {
+        if means[j].is_nan() {
+            means[j] = fifteen_digits(sums[j] / p as f64);
+        }
+    }
     let (later, earlier): (Vec<_>, Vec<_>) = above.into_iter().partition(|&(i, j)| means[j] > means[i]);
     let pairs = later.into_iter().map(|(i, j)| (j, i)).chain(earlier);
     let mut seen = vec![false; p];

@@ -307,7 +307,7 @@ mod tests {
         let x = [1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 4.0, 5.0, 6.0, 7.0];
         let y = [1.0, 3.0, 2.0, 2.0, 5.0, 5.0, 4.0, 6.0, 6.0, 7.0];
         let tied = correlation_test(&x, &y, Correlation::Kendall, 0.95).expect("ten pairs");
-        close(&tied, 0.891630981516977728, 3.411913900230343355, 0.000645084852202308);
+        close(&tied, 0.8916309815169777, 3.4119139002303434, 0.000645084852202308);
         assert!(tied.interval.contains(tied.estimate));
     }
 }
