@@ -8,6 +8,8 @@ use crate::irls::expit;
 use crate::logistic::{INTERCEPT, LogisticParams, Prepared};
 use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::{chi_squared_quantile, chi_squared_upper_tail, normal_two_sided};
 use alnm_stats::linear::solve_symmetric;
 use alnm_stats::root::brent;
@@ -238,5 +240,13 @@ impl Penalised<'_> {
             Ok(side * f64::INFINITY)
         };
         Ok(Interval { lower: end(-1.0)?, upper: end(1.0)?, level })
+    }
+}
+
+impl Tabulate for FirthModel {
+    const COLUMNS: &'static [&'static str] = &["term", "estimate", "SE", "p", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.terms.iter().map(|t| cells![&t.name, t.estimate, t.standard_error, t.p_value, t.interval.lower, t.interval.upper]).collect()
     }
 }

@@ -11,6 +11,7 @@ pub mod model_set;
 pub mod nested_validation;
 pub mod nomogram;
 pub mod profile_likelihood;
+pub mod ridge;
 pub mod saved_model;
 pub mod stepwise;
 pub mod subgroup;

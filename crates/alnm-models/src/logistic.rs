@@ -5,6 +5,8 @@ use crate::irls::{Likelihood, Maximum, expit};
 use crate::{FeatureTable, Labels};
 use alnm_selection::SelectionError;
 use alnm_stats::calibration::brier;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::{chi_squared_upper_tail, normal_quantile, normal_two_sided};
 use alnm_stats::missing::Missing;
 use alnm_stats::{Interval, TestResult};
@@ -366,4 +368,23 @@ pub struct ExplainedVariation {
     pub tjur: f64,
     /// Brier score.
     pub brier: f64,
+}
+
+impl Tabulate for LogisticModel {
+    const COLUMNS: &'static [&'static str] = &["term", "estimate", "SE", "z", "p", "odds ratio", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let row = |t: &Term| {
+            cells![&t.name, t.estimate, t.standard_error, t.z, t.p_value, t.estimate.exp(), t.interval.lower.exp(), t.interval.upper.exp()]
+        };
+        self.terms.iter().map(row).collect()
+    }
+}
+
+impl Tabulate for ExplainedVariation {
+    const COLUMNS: &'static [&'static str] = &["McFadden", "Cox-Snell", "Nagelkerke", "Tjur", "Brier score"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.mcfadden, self.cox_snell, self.nagelkerke, self.tjur, self.brier]]
+    }
 }

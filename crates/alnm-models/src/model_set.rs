@@ -4,7 +4,9 @@ use crate::error::{ModelError, Result};
 use crate::logistic::{LogisticModel, LogisticParams};
 use crate::{FeatureTable, Labels};
 use alnm_stats::calibration::brier;
+use alnm_stats::cells;
 use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::delong::{AucEstimate, Marker, auc_estimate, paired_test};
 use alnm_stats::proportion::ProportionInterval;
 use alnm_stats::roc::{Direction, RocCurve};
@@ -168,4 +170,19 @@ pub fn compare_areas(labels: &Labels, reference: &ModelPerformance, others: &[Mo
         .iter()
         .map(|o| Ok(paired_test(labels, marker(&o.risks), marker(&reference.risks), Alternative::TwoSided, reference.auc.interval.level)?))
         .collect()
+}
+
+impl Tabulate for ModelPerformance {
+    const COLUMNS: &'static [&'static str] =
+        &["model", "cohort", "AUC", "AUC lower", "AUC upper", "Brier score", "cutoff", "sensitivity", "specificity", "accuracy", "F1"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        [&self.own_cutoff, &self.carried_cutoff]
+            .map(|at| {
+                let m = &at.metrics;
+                let area = cells![&self.model, &self.cohort, self.auc.auc, self.auc.interval.lower, self.auc.interval.upper, self.brier];
+                [area, cells![at.cutoff, m.sensitivity.estimate, m.specificity.estimate, m.accuracy.estimate, m.f1]].concat()
+            })
+            .to_vec()
+    }
 }

@@ -3,6 +3,8 @@
 use crate::Labels;
 use crate::error::Result;
 use alnm_selection::folds::{FoldOrder, Folds};
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::delong::{AucEstimate, auc_estimate};
 use alnm_stats::roc::{Direction, RocCurve};
 use serde::{Deserialize, Serialize};
@@ -42,4 +44,13 @@ pub fn nested_validation(
     let fold_auc = (0..folds.count()).map(|f| area(&folds.test_rows(f))).collect();
     let pooled_auc = auc_estimate(&RocCurve::new(labels, &risks, Direction::HigherIsPositive)?, 0.95)?;
     Ok(NestedValidation { risks, pooled_auc, fold_auc })
+}
+
+impl Tabulate for NestedValidation {
+    const COLUMNS: &'static [&'static str] = &["fold", "AUC"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let pooled = cells!["pooled", self.pooled_auc.auc];
+        self.fold_auc.iter().enumerate().map(|(k, auc)| cells![(k + 1).to_string(), *auc]).chain([pooled]).collect()
+    }
 }

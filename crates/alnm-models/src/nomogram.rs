@@ -3,6 +3,8 @@
 use crate::error::{ModelError, Result};
 use crate::irls::expit;
 use crate::saved_model::{RiskModel, Variable};
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use serde::{Deserialize, Serialize};
 
 /// A nomogram. The variable that moves the log odds most over its range spans 100 points.
@@ -104,5 +106,16 @@ impl Nomogram {
     #[must_use]
     pub fn risk(&self, total_points: f64) -> f64 {
         expit(self.intercept + self.log_odds_per_point * total_points)
+    }
+}
+
+impl Tabulate for Nomogram {
+    const COLUMNS: &'static [&'static str] = &["variable", "unit", "minimum", "maximum", "points at minimum", "points at maximum"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.axes
+            .iter()
+            .map(|a| cells![&a.variable.name, &a.variable.unit, a.minimum, a.maximum, a.points(a.minimum), a.points(a.maximum)])
+            .collect()
     }
 }

@@ -5,6 +5,8 @@ use crate::irls::{Likelihood, Maximum};
 use crate::logistic::{LogisticParams, Prepared, STEP_TOLERANCE};
 use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::{chi_squared_quantile, normal_quantile};
 use alnm_stats::root::brent;
 use rayon::prelude::*;
@@ -198,5 +200,13 @@ impl<'a> Spline<'a> {
                 (at, self.y[i] + u * (b + u * (3.0 * c[i] + u * (c[i + 1] - c[i]) / h)))
             })
             .collect()
+    }
+}
+
+impl Tabulate for ProfileInterval {
+    const COLUMNS: &'static [&'static str] = &["term", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![&self.name, self.interval.lower, self.interval.upper]]
     }
 }

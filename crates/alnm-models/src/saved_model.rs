@@ -5,6 +5,8 @@ use crate::irls::expit;
 use crate::logistic::{INTERCEPT, LogisticModel};
 use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::normal_quantile;
 use serde::{Deserialize, Serialize};
 
@@ -308,4 +310,17 @@ fn find<'a>(variables: &'a [Variable], name: &str) -> Result<&'a Variable> {
         name: name.to_owned(),
         known: variables.iter().map(|v| v.name.clone()).collect(),
     })
+}
+
+impl Tabulate for RiskModel {
+    const COLUMNS: &'static [&'static str] = &["variable", "unit", "coefficient", "training minimum", "training maximum", "training mean"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let intercept = cells![INTERCEPT, "", self.intercept, Cell::Empty, Cell::Empty, Cell::Empty];
+        let row = |v: &ModelVariable| {
+            let range = cells![v.training_minimum, v.training_maximum, v.training_mean];
+            [cells![&v.variable.name, &v.variable.unit, v.coefficient], range].concat()
+        };
+        std::iter::once(intercept).chain(self.variables.iter().map(row)).collect()
+    }
 }

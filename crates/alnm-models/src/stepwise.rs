@@ -6,6 +6,8 @@ use crate::error::Result;
 use crate::logistic::{LogisticModel, LogisticParams};
 use crate::{FeatureTable, Labels};
 use alnm_stats::TestResult;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::missing::Missing;
 use serde::{Deserialize, Serialize};
 
@@ -116,4 +118,20 @@ pub fn drop_single_terms(table: &FeatureTable, labels: &Labels, params: &Logisti
             Ok(DroppedTerm { test: full.compare_nested(&smaller)?, aic: smaller.aic(), variable })
         })
         .collect()
+}
+
+impl Tabulate for Stepwise {
+    const COLUMNS: &'static [&'static str] = &["variable", "entered", "AIC"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.steps.iter().map(|s| cells![&s.variable, s.entered, s.aic]).collect()
+    }
+}
+
+impl Tabulate for DroppedTerm {
+    const COLUMNS: &'static [&'static str] = &["variable", "LR statistic", "p", "AIC"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![&self.variable, self.test.statistic, self.test.p_value, self.aic]]
+    }
 }

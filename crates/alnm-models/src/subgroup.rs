@@ -2,7 +2,9 @@
 
 use crate::Labels;
 use crate::error::{ModelError, Result};
+use alnm_stats::cells;
 use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::decision_curve::DecisionCurve;
 use alnm_stats::delong::{AucEstimate, auc_estimate};
 use alnm_stats::proportion::ProportionInterval;
@@ -109,4 +111,49 @@ pub fn threshold_consequences(labels: &Labels, risks: &[f64], thresholds: &[f64]
             })
         })
         .collect()
+}
+
+impl Tabulate for SubgroupPerformance {
+    const COLUMNS: &'static [&'static str] =
+        &["subgroup", "patients", "events", "mean risk", "AUC", "AUC lower", "AUC upper", "sensitivity", "specificity"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            &self.subgroup,
+            self.patients,
+            self.events,
+            self.mean_risk,
+            self.auc.map(|a| a.auc),
+            self.auc.map(|a| a.interval.lower),
+            self.auc.map(|a| a.interval.upper),
+            self.metrics.sensitivity.estimate,
+            self.metrics.specificity.estimate
+        ]]
+    }
+}
+
+impl Tabulate for ThresholdConsequence {
+    const COLUMNS: &'static [&'static str] = &[
+        "threshold",
+        "sensitivity",
+        "specificity",
+        "positive per 100",
+        "missed per 100",
+        "false alarms per 100",
+        "false alarms per event",
+        "net benefit",
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            self.threshold,
+            self.metrics.sensitivity.estimate,
+            self.metrics.specificity.estimate,
+            self.positive_per_hundred,
+            self.missed_per_hundred,
+            self.false_alarms_per_hundred,
+            self.false_alarms_per_event,
+            self.net_benefit
+        ]]
+    }
 }

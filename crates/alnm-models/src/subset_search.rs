@@ -5,6 +5,8 @@ use crate::logistic::{LogisticModel, LogisticParams};
 use crate::{FeatureTable, Labels};
 use alnm_selection::folds::Folds;
 use alnm_stats::Interval;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::describe::{mean, standard_deviation};
 use alnm_stats::distribution::t_quantile;
 use alnm_stats::roc::{Direction, RocCurve};
@@ -97,4 +99,16 @@ fn evaluate(
         mean_auc,
         interval: Interval { lower: mean_auc - half, upper: mean_auc + half, level: params.level },
     })
+}
+
+impl Tabulate for SubsetSearch {
+    const COLUMNS: &'static [&'static str] = &["variables", "added variable", "mean AUC", "lower", "upper", "best"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.subsets
+            .iter()
+            .enumerate()
+            .map(|(k, s)| cells![s.variables.len(), s.variables.last(), s.mean_auc, s.interval.lower, s.interval.upper, k == self.best])
+            .collect()
+    }
 }

@@ -6,6 +6,8 @@ use crate::profile_likelihood::{ProfileMethod, profile_intervals};
 use crate::saved_model::Variable;
 use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -97,4 +99,38 @@ fn univariate_odds_ratio(
         aic: model.aic(),
         separated: model.separated,
     })
+}
+
+impl Tabulate for UnivariateOddsRatio {
+    const COLUMNS: &'static [&'static str] = &[
+        "variable",
+        "unit",
+        "per",
+        "odds ratio",
+        "profile lower",
+        "profile upper",
+        "Wald lower",
+        "Wald upper",
+        "Wald p",
+        "LR p",
+        "rows",
+        "separated",
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            &self.variable.name,
+            &self.variable.unit,
+            self.per,
+            self.odds_ratio,
+            self.profile.lower,
+            self.profile.upper,
+            self.wald.lower,
+            self.wald.upper,
+            self.wald_p,
+            self.likelihood_ratio_p,
+            self.rows,
+            self.separated
+        ]]
+    }
 }

@@ -3,7 +3,9 @@
 use crate::FeatureTable;
 use crate::error::{ModelError, Result};
 use crate::logistic::{INTERCEPT, LogisticModel};
+use alnm_stats::cells;
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
+use alnm_stats::data_table::{Cell, Tabulate};
 use faer::Mat;
 use faer::linalg::solvers::{DenseSolveCore, PartialPivLu};
 use ndarray::Array2;
@@ -55,4 +57,12 @@ pub fn of_coefficients(model: &LogisticModel) -> Result<Vec<VarianceInflation>> 
         .zip(inverse_diagonal(&r))
         .map(|(&j, factor)| VarianceInflation { name: model.terms[j].name.clone(), factor })
         .collect())
+}
+
+impl Tabulate for VarianceInflation {
+    const COLUMNS: &'static [&'static str] = &["predictor", "VIF"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![&self.name, self.factor]]
+    }
 }

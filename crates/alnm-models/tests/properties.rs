@@ -12,9 +12,13 @@ use alnm_models::model_set::{compare_areas, ten_models};
 use alnm_models::nested_validation::nested_validation;
 use alnm_models::nomogram::Nomogram;
 use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
+use alnm_models::ridge::{RidgeModel, RidgePenalty};
 use alnm_models::subgroup::{subgroup_performance, threshold_consequences};
 use alnm_models::subset_search::incremental_subsets;
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, ModelError, ModelSet, RiskModel, Variable};
+use alnm_selection::SelectionError;
+use alnm_selection::boruta::{BorutaParams, boruta};
+use alnm_stats::data_table::Tabulate;
 use alnm_stats::roc::{Direction, RocCurve};
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -286,4 +290,110 @@ fn subgroups_and_thresholds_count_everyone() {
     let consequences = threshold_consequences(&labels, &risks, &[0.2, 0.6], 0.95).expect("thresholds");
     assert!(consequences[0].positive_per_hundred > consequences[1].positive_per_hundred);
     assert!(consequences[0].missed_per_hundred <= consequences[1].missed_per_hundred);
+}
+
+#[test]
+fn ridge_shrinks_towards_the_prevalence() {
+    let (table, labels) = cohort(80, 5, 3);
+    let size = |m: &RidgeModel| m.coefficients.weights.iter().map(|w| w.weight.abs()).sum::<f64>();
+    let fits: Vec<RidgeModel> = [1e-6, 0.1, 1e4]
+        .into_iter()
+        .map(|lambda| RidgeModel::fit(&table, &labels, &RidgePenalty::Given(lambda)).expect("both classes"))
+        .collect();
+    let free = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
+    assert!((fits[0].deviance - free.deviance).abs() < 1e-3 * free.deviance, "{} {}", fits[0].deviance, free.deviance);
+    assert!((fits[0].effective_degrees_of_freedom - 6.0).abs() < 1e-2 && (fits[2].effective_degrees_of_freedom - 1.0).abs() < 1e-2);
+    assert!(size(&fits[0]) > size(&fits[1]) && size(&fits[1]) > size(&fits[2]));
+    for risk in fits[2].predict(&table).expect("the same columns") {
+        assert!((risk - labels.prevalence()).abs() < 1e-3);
+    }
+    let json = serde_json::to_string(&fits[1]).expect("finite numbers");
+    assert_eq!(serde_json::from_str::<RidgeModel>(&json).expect("the same form"), fits[1]);
+    // More predictors than patients.
+    let (wide, labels) = cohort(24, 60, 8);
+    assert!(RidgeModel::fit(&wide, &labels, &RidgePenalty::Given(0.05)).expect("both classes").effective_degrees_of_freedom < 24.0);
+    for refused in [0.0, -1.0, f64::NAN] {
+        assert!(RidgeModel::fit(&wide, &labels, &RidgePenalty::Given(refused)).is_err());
+    }
+    assert!(RidgeModel::fit(&wide, &Labels::new(vec![false; 24]), &RidgePenalty::Given(0.1)).is_err());
+}
+
+#[test]
+fn boruta_takes_the_gain_of_boosting() {
+    let (table, labels) = cohort(160, 6, 21);
+    let boosting = BoostingParams { rounds: 20, min_data_in_leaf: 10, ..BoostingParams::default() };
+    let gain = |table: &FeatureTable, labels: &Labels, _: u64| {
+        let model = GradientBoosting::fit(table, labels, &boosting).map_err(|e| SelectionError::Format { reason: e.to_string() })?;
+        Ok(model.importances().into_iter().map(|f| f.gain).collect())
+    };
+    let found = boruta(&table, &labels, BorutaParams { rounds: 30, ..BorutaParams::default() }, gain).expect("both classes");
+    assert_eq!(found.confirmed(), ["v0", "v1"]);
+}
+
+/// A table of a result: as many cells in a row as columns.
+fn assert_table(table: &alnm_stats::data_table::DataTable, rows: usize) {
+    assert_eq!(table.rows.len(), rows, "{:?}", table.columns);
+    assert!(table.rows.iter().all(|r| r.len() == table.columns.len()), "{table:?}");
+}
+
+#[test]
+fn results_lay_themselves_out_as_tables() {
+    let (table, labels) = cohort(90, 3, 2);
+    let model = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
+    assert_table(&model.to_table(), 4);
+    assert_table(&model.explained().expect("a fit").to_table(), 1);
+    assert_table(&FirthModel::fit(&table, &labels, &params()).expect("both classes").to_table(), 4);
+    assert_table(&RidgeModel::fit(&table, &labels, &RidgePenalty::Given(0.1)).expect("both classes").to_table(), 4);
+    assert_table(&profile_intervals(&table, &labels, ProfileMethod::Exact, &params()).expect("an optimum").to_table(), 4);
+    let units: Vec<Variable> = table.names().iter().map(|n| Variable::new(n, "mm")).collect();
+    let saved = RiskModel::new("all", &model, &units, &table, "a test").expect("a fit");
+    assert_table(&saved.to_table(), 4);
+    assert_table(&Nomogram::new(&saved, &[0.2, 0.5]).expect("variables").to_table(), 3);
+    let set = ModelSet::fit(&ten_models(&["v0"], "v1", "v2", "v2"), &table, &labels, &params());
+    assert!(set.is_ok());
+    let set = ModelSet::fit(&[alnm_models::ModelSpecification::new("one", &["v0"])], &table, &labels, &params()).expect("both classes");
+    assert_table(&set.evaluate("training", &table, &labels, 0.95).expect("the same columns").to_table(), 2);
+    assert_table(&threshold_consequences(&labels, &model.fitted, &[0.2, 0.5], 0.95).expect("risks").to_table(), 2);
+    let groups: Vec<String> = (0..90).map(|i| if i < 40 { "a" } else { "b" }.to_owned()).collect();
+    assert_table(&subgroup_performance(&labels, &model.fitted, &groups, 0.5, 0.95).expect("risks").to_table(), 2);
+    let folds = Folds::stratified(&labels, 5, FoldOrder::AsGiven).expect("enough rows");
+    assert_table(&incremental_subsets(&table, &labels, table.names(), &folds, &params()).expect("folds").to_table(), 3);
+    assert_table(&linear_shap(&model, &table, &table).expect("the same columns").to_table(), 3);
+    let boosted = GradientBoosting::fit(&table, &labels, &BoostingParams::default()).expect("both classes");
+    assert_table(&boosted.importances().to_table(), 3);
+}
+
+#[test]
+fn degenerate_input_is_refused_by_every_fit() {
+    let (table, labels) = cohort(30, 2, 1);
+    let one_class = Labels::new(vec![true; 30]);
+    let short = Labels::new(vec![true, false]);
+    let mut values = table.values().to_owned();
+    values[[3, 1]] = f64::NAN;
+    let missing = FeatureTable::new(table.names().to_vec(), values).expect("unique names");
+    let empty = FeatureTable::new(vec!["v0".into()], Array2::zeros((0, 1))).expect("one name");
+    let none = Labels::new(vec![]);
+    for (table, labels, what) in [
+        (&table, &one_class, "one class"),
+        (&table, &short, "two labels"),
+        (&missing, &labels, "a missing value"),
+        (&empty, &none, "no rows"),
+    ] {
+        assert!(LogisticModel::fit(table, labels, &params()).is_err(), "{what}");
+        assert!(FirthModel::fit(table, labels, &params()).is_err(), "{what}");
+        assert!(RidgeModel::fit(table, labels, &RidgePenalty::Given(0.1)).is_err(), "{what}");
+        assert!(profile_intervals(table, labels, ProfileMethod::Exact, &params()).is_err(), "{what}");
+        if what != "a missing value" {
+            assert!(GradientBoosting::fit(table, labels, &BoostingParams::default()).is_err(), "{what}");
+        }
+    }
+    // Constant columns: no coefficient, no split, and no panic.
+    let constant = FeatureTable::new(vec!["c".into()], Array2::from_elem((30, 1), 2.0)).expect("one name");
+    assert_eq!(LogisticModel::fit(&constant, &labels, &params()).expect("an intercept").aliased, ["c"]);
+    let boosted = GradientBoosting::fit(&constant, &labels, &BoostingParams::default()).expect("a constant");
+    assert_eq!(boosted.trees.len(), 1);
+    // More predictors than patients.
+    let (wide, labels) = cohort(12, 40, 5);
+    let model = LogisticModel::fit(&wide, &labels, &params()).expect("both classes");
+    assert!(model.separated || model.residual_degrees_of_freedom() == 0 || !model.aliased.is_empty());
 }

@@ -2,6 +2,8 @@
 
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::icc::{IccAnalysis, IccEstimation, IccForm, icc_of_features};
 use serde::{Deserialize, Serialize};
 
@@ -64,5 +66,19 @@ impl AgreementFilter {
     /// As [`AgreementFilter::assess`].
     pub fn reliable_features(&self, readers: &[&FeatureTable]) -> Result<Vec<String>> {
         Ok(self.assess(readers)?.into_iter().filter(|f| f.reliable).map(|f| f.feature).collect())
+    }
+}
+
+impl Tabulate for FeatureAgreement {
+    const COLUMNS: &'static [&'static str] = &["feature", "form", "ICC", "lower", "upper", "reliable"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        IccForm::ALL
+            .iter()
+            .map(|form| {
+                let icc = self.analysis.form(*form);
+                cells![&self.feature, form.name(), icc.estimate, icc.interval.lower, icc.interval.upper, self.reliable]
+            })
+            .collect()
     }
 }

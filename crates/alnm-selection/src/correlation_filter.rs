@@ -125,12 +125,21 @@ fn caret_exact(r: ArrayView2<'_, f64>, cutoff: f64) -> Vec<Redundant> {
 }
 
 fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
-    if let Some((_, &value)) = r.indexed_iter().find(|(_, v)| v.is_nan()) {
+    let p = r.ncols();
+    let mut sums = vec![0.0; p];
+    for row in r.as_standard_layout().rows() {
+        sums.iter_mut().zip(row.to_slice().unwrap_or_default()).for_each(|(sum, v)| *sum += v.abs());
+    }
+    if let Some(&value) = sums.iter().find(|sum| sum.is_nan()) {
         return Err(SelectionError::Parameter { name: "correlation", range: "[-1, 1]; the fast rule needs complete correlations", value });
     }
-    let p = r.ncols();
-    let means: Vec<f64> = (0..p).map(|i| fifteen_digits(r.column(i).iter().map(|v| v.abs()).sum::<f64>() / p as f64)).collect();
-    let above: Vec<(usize, usize)> = (0..p).flat_map(|j| (0..j).map(move |i| (i, j))).filter(|&(i, j)| r[[i, j]].abs() > cutoff).collect();
+    let above = pairs_above(r, cutoff);
+    let mut means = vec![f64::NAN; p];
+    for j in above.iter().flat_map(|&(i, j)| [i, j]) {
+        if means[j].is_nan() {
+            means[j] = fifteen_digits(sums[j] / p as f64);
+        }
+    }
     let (later, earlier): (Vec<_>, Vec<_>) = above.into_iter().partition(|&(i, j)| means[j] > means[i]);
     let pairs = later.into_iter().map(|(i, j)| (j, i)).chain(earlier);
     let mut seen = vec![false; p];
@@ -141,6 +150,29 @@ fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
         }
     }
     Ok(removed)
+}
+
+/// Pairs i < j with |r| above the cutoff, by j, then by i. Rows are read as they lie in memory and dealt to their columns by count.
+fn pairs_above(r: ArrayView2<'_, f64>, cutoff: f64) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (i, row) in r.as_standard_layout().rows().into_iter().enumerate() {
+        for (j, v) in row.to_slice().unwrap_or_default().iter().enumerate().skip(i + 1) {
+            if v.abs() > cutoff {
+                found.push((i, j));
+            }
+        }
+    }
+    let mut start = vec![0usize; r.ncols() + 1];
+    found.iter().for_each(|&(_, j)| start[j + 1] += 1);
+    for j in 0..r.ncols() {
+        start[j + 1] += start[j];
+    }
+    let mut pairs = vec![(0, 0); found.len()];
+    for (i, j) in found {
+        pairs[start[j]] = (i, j);
+        start[j] += 1;
+    }
+    pairs
 }
 
 /// The value as R prints it by default; caret compares mean correlations through their text.

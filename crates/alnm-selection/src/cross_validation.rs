@@ -9,6 +9,8 @@ use crate::elastic_net::{ElasticNetParams, ElasticNetPath, Family, SparseCoeffic
 use crate::error::{Result, SelectionError};
 use crate::folds::Folds;
 use alnm_stats::Labels;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::roc::{Direction, RocCurve};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -152,7 +154,8 @@ fn summarise(path: ElasticNetPath, measure: CvMeasure, parts: &[FoldMeasure]) ->
         let m = valid.iter().map(|(w, v)| w * v).sum::<f64>() / total;
         let spread = valid.iter().map(|(w, v)| w * (v - m).powi(2)).sum::<f64>() / total;
         mean.push(m);
-        standard_error.push((spread / (valid.len() as f64 - 1.0)).sqrt());
+        // glmnet divides by the number of all folds, also of those without a value.
+        standard_error.push((spread / (parts.len() as f64 - 1.0)).sqrt());
     }
     // Smaller is better from here on.
     let loss: Vec<f64> = if measure == CvMeasure::Auc { mean.iter().map(|v| -v).collect() } else { mean.clone() };
@@ -180,4 +183,19 @@ impl CvMeasure {
 /// Refuses folds that do not fit the rows; used by pipelines before they fit.
 pub(crate) fn require_folds(folds: &Folds, rows: usize) -> Result<()> {
     if folds.rows() == rows { Ok(()) } else { Err(SelectionError::Shape { what: "folds and rows", left: folds.rows(), right: rows }) }
+}
+
+impl Tabulate for CrossValidatedPath {
+    const COLUMNS: &'static [&'static str] = &["lambda", "mean", "standard error", "features", "choice"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let features = self.path.degrees_of_freedom();
+        let choice = |k| match (k == self.index_min, k == self.index_1se) {
+            (true, true) => Some("min, 1se"),
+            (true, false) => Some("min"),
+            (false, true) => Some("1se"),
+            (false, false) => None,
+        };
+        (0..self.mean.len()).map(|k| cells![self.path.lambda[k], self.mean[k], self.standard_error[k], features[k], choice(k)]).collect()
+    }
 }

@@ -264,6 +264,50 @@ mod tests {
         }
     }
 
+    // neuroCombat 0.2.12 (Python), batch_col="batch", continuous_cols=["y"], eb=True and False; the iteration of the empirical Bayes
+    // estimates run to it_sol's conv=1e-13 instead of 1e-4.
+    #[test]
+    fn adjusted_values_equal_neurocombat() {
+        let batch: Vec<String> = (0..24).map(|i| if i < 14 { "a" } else { "b" }.to_owned()).collect();
+        let values = Array2::from_shape_fn((24, 4), |(i, j)| {
+            let (b, y) = (f64::from(u8::from(i >= 14)), (i % 2) as f64);
+            ((i * (7 * j + 3) + j * j) % 23) as f64 / 23.0 * (1.0 + 0.8 * b) + 0.5 * (j + 1) as f64 * b + 0.3 * y
+        });
+        let table = FeatureTable::new((0..4).map(|j| format!("x{j}")).collect(), values).expect("unique names");
+        let outcome = FeatureTable::new(vec!["y".into()], Array2::from_shape_fn((24, 1), |(i, _)| (i % 2) as f64)).expect("one name");
+        let golden = [
+            (
+                BatchEstimation::EmpiricalBayes,
+                [
+                    [0.2762790507330215, 0.38412924025650763, 0.8522856102962821, 1.0221105178491303],
+                    [1.4711132283809474, 0.948890517702397, 2.0442902305211246, 1.5742019054019734],
+                    [0.9354451408124584, 1.4773867195495596, 1.9061133177610308, 1.475501581122128],
+                ],
+                121.28910025191037,
+            ),
+            (
+                BatchEstimation::Unshrunk,
+                [
+                    [0.20170193326431862, 0.38526244118559316, 0.8391473925049199, 1.0700222294229953],
+                    [1.488175351149952, 0.9434682598613893, 2.062934840669026, 1.6003353787960362],
+                    [0.954285752444362, 1.494323968910778, 1.8786358156209433, 1.466579186613082],
+                ],
+                121.35652173913041,
+            ),
+        ];
+        for (estimation, rows, sum) in golden {
+            let combat = Combat::fit(&table, &batch, &outcome, estimation).expect("two batches");
+            let adjusted = combat.apply(&table, &batch, &outcome).expect("the same batches");
+            for (row, expected) in [0, 5, 20].into_iter().zip(rows) {
+                for (j, e) in expected.into_iter().enumerate() {
+                    let got = adjusted.values()[[row, j]];
+                    assert!((got - e).abs() < 1e-9, "{estimation:?}, row {row}, feature {j}: {got} {e}");
+                }
+            }
+            assert!((adjusted.values().mapv(f64::abs).sum() - sum).abs() < 1e-8, "{estimation:?}");
+        }
+    }
+
     #[test]
     fn an_unknown_batch_is_an_error() {
         let (table, mut batch, outcome) = cohort();

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod agreement_filter;
+pub mod boruta;
 pub mod correlation_filter;
 pub mod cross_validation;
 pub mod discretise;
@@ -10,6 +11,7 @@ pub mod folds;
 pub mod harmonisation;
 pub mod mrmr;
 pub mod pipeline;
+pub mod recursive_elimination;
 pub mod signature;
 pub mod stability;
 mod table;

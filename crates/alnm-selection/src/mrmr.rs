@@ -8,7 +8,9 @@ use crate::discretise::{Discretisation, compact, mutual_information_of};
 use crate::error::{Result, SelectionError};
 use alnm_stats::Labels;
 use alnm_stats::anova;
+use alnm_stats::cells;
 use alnm_stats::correlation::{Correlation, correlation};
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::kolmogorov_smirnov::largest_distance;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -284,4 +286,12 @@ fn greedy(
         }
     }
     MrmrRanking { relevance, selected }
+}
+
+impl Tabulate for MrmrRanking {
+    const COLUMNS: &'static [&'static str] = &["rank", "feature", "score", "redundancy", "relevance"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.selected.iter().enumerate().map(|(k, f)| cells![k + 1, &f.feature, f.score, f.redundancy, self.relevance[f.column]]).collect()
+    }
 }

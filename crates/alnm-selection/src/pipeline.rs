@@ -11,7 +11,9 @@ use crate::signature::Signature;
 use crate::univariate::UnivariateScreen;
 use crate::variance_filter::{NearZeroVariance, feature_spreads};
 use alnm_stats::Labels;
+use alnm_stats::cells;
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
+use alnm_stats::data_table::{Cell, Tabulate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -337,5 +339,19 @@ impl Step {
             }
             Self::Lasso { .. } => Ok(Vec::new()),
         }
+    }
+}
+
+impl Tabulate for FittedPipeline {
+    const COLUMNS: &'static [&'static str] = &["step", "before", "after", "removed feature", "reason"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let row = |step: &StepReport, removed: Option<&Removal>| {
+            cells![&step.step, step.before, step.after, removed.map(|r| &r.feature), removed.map(|r| &r.reason)]
+        };
+        let of_step = |step: &StepReport| -> Vec<Vec<Cell>> {
+            if step.removed.is_empty() { vec![row(step, None)] } else { step.removed.iter().map(|r| row(step, Some(r))).collect() }
+        };
+        self.report.iter().flat_map(of_step).collect()
     }
 }

@@ -3,6 +3,8 @@
 use crate::FeatureTable;
 use crate::elastic_net::SparseCoefficients;
 use crate::error::Result;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use serde::{Deserialize, Serialize};
 
 /// A linear signature.
@@ -63,5 +65,13 @@ impl Signature {
             }
         }
         Ok(score)
+    }
+}
+
+impl Tabulate for Signature {
+    const COLUMNS: &'static [&'static str] = &["feature", "weight"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        std::iter::once(cells!["intercept", self.intercept]).chain(self.weights.iter().map(|w| cells![&w.feature, w.weight])).collect()
     }
 }

@@ -4,6 +4,8 @@ use crate::FeatureTable;
 use crate::elastic_net::{ElasticNetParams, binomial_path};
 use crate::error::{Result, SelectionError};
 use alnm_stats::Labels;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -101,4 +103,12 @@ fn pick(table: &FeatureTable, labels: &Labels, params: &StabilityParams, half: u
         }
     }
     Ok(entered)
+}
+
+impl Tabulate for Stability {
+    const COLUMNS: &'static [&'static str] = &["feature", "frequency", "stable"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.frequency.iter().map(|f| cells![&f.feature, f.frequency, f.stable]).collect()
+    }
 }

@@ -2,6 +2,8 @@
 
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::multiplicity::{Adjustment, adjust};
 use alnm_stats::normality::shapiro_wilk;
 use alnm_stats::rank_sum::{RankMethod, mann_whitney};
@@ -88,5 +90,21 @@ impl UnivariateScreen {
             (ScreenTest::MannWhitney, mann_whitney(x, y, self.rank_method, Alternative::TwoSided)?)
         };
         Ok(ScreenedFeature { feature: name.to_owned(), test, statistic: result.statistic, p_value: result.p_value })
+    }
+}
+
+impl Tabulate for ScreenedFeature {
+    const COLUMNS: &'static [&'static str] = &["feature", "test", "statistic", "p"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            &self.feature,
+            match self.test {
+                ScreenTest::TTest => "t",
+                ScreenTest::MannWhitney => "Mann-Whitney",
+            },
+            self.statistic,
+            self.p_value
+        ]]
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::FeatureTable;
 use crate::error::Result;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use serde::{Deserialize, Serialize};
 
 /// Spread of one feature, as caret's `nearZeroVar` reports it.
@@ -61,5 +63,13 @@ impl NearZeroVariance {
     #[must_use]
     pub fn holds(&self, spread: &FeatureSpread) -> bool {
         spread.zero_variance || (spread.frequency_ratio > self.frequency_ratio && spread.percent_unique <= self.percent_unique)
+    }
+}
+
+impl Tabulate for FeatureSpread {
+    const COLUMNS: &'static [&'static str] = &["feature", "frequency ratio", "percent unique", "zero variance"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![&self.feature, self.frequency_ratio, self.percent_unique, self.zero_variance]]
     }
 }

@@ -1,6 +1,8 @@
 //! Agreement of two readers: Cohen's kappa, Dice overlap, Bland-Altman limits.
 
 use crate::Interval;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::describe::{mean, standard_deviation};
 use crate::distribution::{normal_quantile, t_quantile};
 use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
@@ -106,4 +108,27 @@ pub fn bland_altman(first: &[f64], second: &[f64], level: f64) -> Result<LimitsO
         lower_limit: bias - reach,
         upper_limit: bias + reach,
     })
+}
+
+impl Tabulate for Kappa {
+    const COLUMNS: &'static [&'static str] = &["kappa", "lower", "upper", "observed agreement", "expected agreement"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.estimate, self.interval.lower, self.interval.upper, self.observed_agreement, self.expected_agreement]]
+    }
+}
+
+impl Tabulate for LimitsOfAgreement {
+    const COLUMNS: &'static [&'static str] = &["bias", "bias lower", "bias upper", "SD", "lower limit", "upper limit"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            self.bias,
+            self.bias_interval.lower,
+            self.bias_interval.upper,
+            self.standard_deviation,
+            self.lower_limit,
+            self.upper_limit
+        ]]
+    }
 }

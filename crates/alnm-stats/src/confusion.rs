@@ -1,6 +1,8 @@
 //! The 2 × 2 table of predicted and true class and the metrics read from it.
 
 use crate::Labels;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, require_finite, require_same_length};
 use crate::proportion::{Proportion, ProportionInterval};
 use serde::{Deserialize, Serialize};
@@ -188,4 +190,20 @@ pub struct ClassificationMetrics {
     /// F1 score.
     #[serde(with = "crate::nonfinite")]
     pub f1: f64,
+}
+
+impl Tabulate for ClassificationMetrics {
+    const COLUMNS: &'static [&'static str] = &["metric", "value", "lower", "upper", "count", "total"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let proportion = |name: &str, p: &Proportion| cells![name, p.estimate, p.interval.lower, p.interval.upper, p.count, p.total];
+        vec![
+            proportion("sensitivity", &self.sensitivity),
+            proportion("specificity", &self.specificity),
+            proportion("accuracy", &self.accuracy),
+            proportion("positive predictive value", &self.positive_predictive_value),
+            proportion("negative predictive value", &self.negative_predictive_value),
+            cells!["F1", self.f1, Cell::Empty, Cell::Empty, Cell::Empty, Cell::Empty],
+        ]
+    }
 }

@@ -1,5 +1,7 @@
 //! Tables of counts: chi-squared, likelihood ratio and McNemar tests, odds ratios.
 
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{chi_squared_upper_tail, normal_quantile};
 use crate::error::{Result, StatsError, require_count, require_level};
 use crate::{Interval, TestResult};
@@ -171,4 +173,12 @@ pub struct OddsRatio {
     pub interval: Interval,
     /// Odds ratio after adding ½ to each cell (Haldane and Anscombe).
     pub haldane: f64,
+}
+
+impl Tabulate for OddsRatio {
+    const COLUMNS: &'static [&'static str] = &["odds ratio", "lower", "upper", "Haldane"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.estimate, self.interval.lower, self.interval.upper, self.haldane]]
+    }
 }

@@ -2,10 +2,12 @@
 
 use crate::Interval;
 use crate::TestResult;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::describe::mean;
-use crate::distribution::{normal_quantile, t_two_sided};
-use crate::error::{Result, StatsError, require_count, require_finite, require_level, require_same_length};
-use crate::rank::midranks;
+use crate::distribution::{normal_quantile, normal_two_sided, t_two_sided};
+use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
+use crate::rank::{ascending_order, midranks, ties};
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -37,7 +39,7 @@ pub enum PairRows {
 /// Correlation of `x` and `y`. A variable that does not vary gives NaN.
 ///
 /// # Errors
-/// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two pairs, [`StatsError::NonFinite`] for a missing value.
+/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] below two pairs, [`crate::StatsError::NonFinite`] for a missing value.
 ///
 /// ```
 /// use alnm_stats::correlation::{Correlation, correlation};
@@ -112,30 +114,98 @@ pub struct CorrelationTest {
     pub test: TestResult,
 }
 
-/// Pearson or Spearman correlation with Fisher's z interval and the t test of no correlation (approximate for Spearman).
+/// Correlation with its interval and test of no correlation.
+///
+/// | correlation | interval, on Fisher's z scale | test |
+/// |---|---|---|
+/// | Pearson | variance 1/(n − 3) | t with n − 2 degrees of freedom |
+/// | Spearman | variance 1/(n − 3), approximate | t with n − 2 degrees of freedom, approximate |
+/// | Kendall | variance 0.437/(n − 4) (Fieller, Hartley and Pearson 1957), approximate | R's `cor.test`: exact below 50 pairs without ties, otherwise normal with the variance corrected for ties |
 ///
 /// # Errors
-/// As [`correlation()`]; [`StatsError::TooFew`] below four pairs; [`StatsError::Undefined`] for Kendall's τ.
+/// As [`correlation()`], and [`crate::StatsError::TooFew`] below four pairs, for Kendall's τ below five.
+///
+/// ```
+/// use alnm_stats::correlation::{Correlation, correlation_test};
+/// let (x, y) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 1.0, 4.0, 3.0, 6.0, 5.0]);
+/// let tau = correlation_test(&x, &y, Correlation::Kendall, 0.95)?;
+/// assert!((tau.estimate - 0.6).abs() < 1e-12 && (tau.test.p_value - 0.1361111).abs() < 1e-6);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn correlation_test(x: &[f64], y: &[f64], kind: Correlation, level: f64) -> Result<CorrelationTest> {
     const OPERATION: &str = "correlation test";
     require_level(level)?;
-    require_count(OPERATION, 4, x.len())?;
-    if kind == Correlation::Kendall {
-        return Err(StatsError::Undefined { operation: OPERATION, reason: "Fisher's z does not apply to Kendall's tau" });
-    }
+    require_count(OPERATION, if kind == Correlation::Kendall { 5 } else { 4 }, x.len())?;
     let r = correlation(x, y, kind)?;
     let n = x.len() as f64;
-    let half = normal_quantile(0.5 + level / 2.0) / (n - 3.0).sqrt();
+    let (variance, test) = if kind == Correlation::Kendall {
+        (0.437 / (n - 4.0), kendall_test(x, y, r))
+    } else {
+        let t = r * ((n - 2.0) / (1.0 - r * r)).sqrt();
+        (1.0 / (n - 3.0), TestResult::new("t test of correlation", t, &[n - 2.0], t_two_sided(t, n - 2.0)))
+    };
+    let half = normal_quantile(0.5 + level / 2.0) * variance.sqrt();
     let interval = Interval { lower: (r.atanh() - half).tanh(), upper: (r.atanh() + half).tanh(), level };
-    let t = r * ((n - 2.0) / (1.0 - r * r)).sqrt();
-    Ok(CorrelationTest { estimate: r, interval, test: TestResult::new("t test of correlation", t, &[n - 2.0], t_two_sided(t, n - 2.0)) })
+    Ok(CorrelationTest { estimate: r, interval, test })
+}
+
+/// Two-sided test of Kendall's τ = 0. The statistic is the number of concordant pairs T where it is exact, otherwise z.
+fn kendall_test(x: &[f64], y: &[f64], tau: f64) -> TestResult {
+    let n = x.len();
+    let pairs = (n * (n - 1)) as f64;
+    let (ties_x, ties_y) = (tie_sizes(x), tie_sizes(y));
+    if n < 50 && ties_x.is_empty() && ties_y.is_empty() {
+        let concordant = ((tau + 1.0) * pairs / 4.0).round();
+        let share = cumulative_concordance(n);
+        let at_most = |t: f64| if t < 0.0 { 0.0 } else { share[(t as usize).min(share.len() - 1)] };
+        let p = 2.0 * at_most(concordant).min(1.0 - at_most(concordant - 1.0));
+        return TestResult::new("Exact test of Kendall's tau", concordant, &[], p.min(1.0));
+    }
+    let sum = |ties: &[f64], term: fn(f64) -> f64| ties.iter().map(|t| term(*t)).sum::<f64>();
+    let m = n as f64;
+    let two = |t: f64| t * (t - 1.0);
+    let three = |t: f64| t * (t - 1.0) * (t - 2.0);
+    let five = |t: f64| t * (t - 1.0) * (2.0 * t + 5.0);
+    let score = tau * ((pairs - sum(&ties_x, two)) / 2.0).sqrt() * ((pairs - sum(&ties_y, two)) / 2.0).sqrt();
+    let variance = (five(m) - sum(&ties_x, five) - sum(&ties_y, five)) / 18.0
+        + sum(&ties_x, two) * sum(&ties_y, two) / (2.0 * pairs)
+        + sum(&ties_x, three) * sum(&ties_y, three) / (9.0 * pairs * (m - 2.0));
+    let z = score / variance.sqrt();
+    TestResult::new("Normal test of Kendall's tau", z, &[], normal_two_sided(z))
+}
+
+/// Sizes of the groups of tied values.
+fn tie_sizes(values: &[f64]) -> Vec<f64> {
+    let order = ascending_order(values);
+    ties(values, &order).map(|run| run.len() as f64).filter(|t| *t > 1.0).collect()
+}
+
+/// P(T ≤ t) of the number of concordant pairs of n independent pairs without ties, for t = 0, 1, …: permutations by their inversions.
+fn cumulative_concordance(n: usize) -> Vec<f64> {
+    let mut share = vec![1.0];
+    for k in 2..=n {
+        // The k-th value forms 0 to k − 1 further inversions, each equally probable.
+        let mut next = vec![0.0; share.len() + k - 1];
+        for (t, p) in share.iter().enumerate() {
+            for further in 0..k {
+                next[t + further] += p / k as f64;
+            }
+        }
+        share = next;
+    }
+    let mut total = 0.0;
+    share.iter_mut().for_each(|p| {
+        total += *p;
+        *p = total;
+    });
+    share
 }
 
 /// Correlation matrix of the columns of `x` (rows are observations). A column that does not vary, or that has a missing value under
 /// [`PairRows::Everything`], gives NaN off the diagonal; the diagonal of other columns is 1.
 ///
 /// # Errors
-/// [`StatsError::TooFew`] below two (complete) rows.
+/// [`crate::StatsError::TooFew`] below two (complete) rows.
 pub fn correlation_matrix(x: ArrayView2<'_, f64>, kind: Correlation, rows: PairRows) -> Result<Array2<f64>> {
     const OPERATION: &str = "correlation matrix";
     require_count(OPERATION, 2, x.nrows())?;
@@ -209,4 +279,35 @@ fn interleaved_dot(a: &[f64], b: &[f64]) -> f64 {
 fn pairs(p: usize, f: impl Fn(usize, usize) -> f64 + Sync) -> Array2<f64> {
     let lower: Vec<Vec<f64>> = (0..p).into_par_iter().map(|i| (0..=i).map(|j| f(i, j)).collect()).collect();
     Array2::from_shape_fn((p, p), |(i, j)| if i >= j { lower[i][j] } else { lower[j][i] })
+}
+
+impl Tabulate for CorrelationTest {
+    const COLUMNS: &'static [&'static str] = &["r", "lower", "upper", "statistic", "p"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.estimate, self.interval.lower, self.interval.upper, self.test.statistic, self.test.p_value]]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // R 4.2.2: cor.test(x, y, method = "kendall")
+    #[test]
+    fn kendall_test_equals_r() {
+        let close = |test: &CorrelationTest, tau: f64, statistic: f64, p: f64| {
+            approx::assert_relative_eq!(test.estimate, tau, max_relative = 1e-12);
+            approx::assert_relative_eq!(test.test.statistic, statistic, max_relative = 1e-12);
+            approx::assert_relative_eq!(test.test.p_value, p, max_relative = 1e-12);
+        };
+        let x = [44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1];
+        let y = [2.6, 3.1, 2.5, 5.0, 3.6, 4.0, 5.2, 2.8, 3.8];
+        close(&correlation_test(&x, &y, Correlation::Kendall, 0.95).expect("nine pairs"), 0.444444444444445, 26.0, 0.119438932980600);
+        let x = [1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 4.0, 5.0, 6.0, 7.0];
+        let y = [1.0, 3.0, 2.0, 2.0, 5.0, 5.0, 4.0, 6.0, 6.0, 7.0];
+        let tied = correlation_test(&x, &y, Correlation::Kendall, 0.95).expect("ten pairs");
+        close(&tied, 0.8916309815169777, 3.4119139002303434, 0.000645084852202308);
+        assert!(tied.interval.contains(tied.estimate));
+    }
 }

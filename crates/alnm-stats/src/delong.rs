@@ -1,5 +1,7 @@
 //! DeLong's variance of the area under the ROC curve, its interval and tests (DeLong, DeLong and Clarke-Pearson 1988), in O(n log n).
 
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{normal_cdf, normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided, t_upper_tail};
 use crate::error::{Result, require_finite, require_level, require_same_length};
 use crate::rank::midranks;
@@ -173,4 +175,12 @@ pub fn hanley_mcneil_standard_error(auc: f64, cases: usize, controls: usize) -> 
     let q1 = auc / (2.0 - auc);
     let q2 = 2.0 * auc * auc / (1.0 + auc);
     ((auc * (1.0 - auc) + (m - 1.0) * (q1 - auc * auc) + (n - 1.0) * (q2 - auc * auc)) / (m * n)).sqrt()
+}
+
+impl Tabulate for AucEstimate {
+    const COLUMNS: &'static [&'static str] = &["AUC", "SE", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.auc, self.standard_error(), self.interval.lower, self.interval.upper]]
+    }
 }

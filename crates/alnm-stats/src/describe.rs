@@ -1,5 +1,7 @@
 //! Descriptive statistics and quantiles.
 
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError, require_count, require_finite};
 use serde::{Deserialize, Serialize};
 
@@ -211,6 +213,26 @@ fn median_of_sorted(x: &[f64]) -> f64 {
         0 => f64::NAN,
         n if n % 2 == 1 => x[n / 2],
         n => 0.5 * (x[n / 2 - 1] + x[n / 2]),
+    }
+}
+
+impl Tabulate for Description {
+    const COLUMNS: &'static [&'static str] = &["n", "missing", "mean", "SD", "SE", "median", "Q1", "Q3", "minimum", "maximum", "MAD"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            self.count,
+            self.missing,
+            self.mean,
+            self.standard_deviation,
+            self.standard_error,
+            self.median,
+            self.first_quartile,
+            self.third_quartile,
+            self.minimum,
+            self.maximum,
+            self.median_absolute_deviation
+        ]]
     }
 }
 

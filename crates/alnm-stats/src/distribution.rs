@@ -108,7 +108,8 @@ pub fn gamma_quantile(p: f64, shape: f64) -> f64 {
     while gamma_lr(shape, high) < p {
         high *= 2.0;
     }
-    invert(p, 0.0, high, start, |x| gamma_lr(shape, x), |x| ((shape - 1.0) * x.ln() - x - log_norm).exp())
+    let density = |x: f64| ((shape - 1.0) * x.ln() - x - log_norm).exp();
+    invert(p, (0.0, high), start, |x| gamma_lr(shape, x), density, |x| (shape - 1.0) / x - 1.0)
 }
 
 /// P(X ≤ x) for the beta distribution with shapes `a` and `b`.
@@ -131,7 +132,8 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
     }
     let log_norm = ln_beta(a, b);
     let density = |x: f64| ((a - 1.0) * x.ln() + (b - 1.0) * (-x).ln_1p() - log_norm).exp();
-    invert(p, 0.0, 1.0, beta_quantile_guess(p, a, b), |x| beta_reg(a, b, x), density)
+    let slope = |x: f64| (a - 1.0) / x - (b - 1.0) / (1.0 - x);
+    invert(p, (0.0, 1.0), beta_quantile_guess(p, a, b), |x| beta_reg(a, b, x), density, slope)
 }
 
 /// Normal approximation of the beta quantile (Abramowitz and Stegun 26.5.22), good to a few per cent for shapes above 1.
@@ -210,18 +212,38 @@ pub fn f_upper_tail(f: f64, d1: f64, d2: f64) -> f64 {
 #[must_use]
 pub fn f_quantile(p: f64, d1: f64, d2: f64) -> f64 {
     // The smaller of x and 1 - x is solved for, so that neither end loses digits.
-    let x = beta_quantile(p, d1 / 2.0, d2 / 2.0);
-    if x < 0.5 {
-        d2 * x / (d1 * (1.0 - x))
+    let (a, b) = (d1 / 2.0, d2 / 2.0);
+    let below = || {
+        let x = beta_quantile(p, a, b);
+        (x, d2 * x / (d1 * (1.0 - x)))
+    };
+    let above = || {
+        let y = beta_quantile(1.0 - p, b, a);
+        (y, d2 * (1.0 - y) / (d1 * y))
+    };
+    let guessed_below = beta_quantile_guess(p, a, b) < 0.5;
+    let (end, quantile) = if guessed_below { below() } else { above() };
+    if end <= 0.6 || end.is_nan() {
+        quantile
+    } else if guessed_below {
+        above().1
     } else {
-        let y = beta_quantile(1.0 - p, d2 / 2.0, d1 / 2.0);
-        d2 * (1.0 - y) / (d1 * y)
+        below().1
     }
 }
 
-/// Solves `cdf(x) = p` in `[low, high]`.
-fn invert(p: f64, low: f64, high: f64, start: f64, cdf: impl Fn(f64) -> f64, density: impl Fn(f64) -> f64) -> f64 {
-    let (mut low, mut high) = (low, high);
+/// A step of Halley's method this small, relative to x, leaves an error of its cube.
+const LAST_STEP: f64 = 1e-6;
+
+/// Solves `cdf(x) = p` in `[low, high]` by Halley's method within a bracket. `slope` is the derivative of the logarithm of the density.
+fn invert(
+    p: f64,
+    (mut low, mut high): (f64, f64),
+    start: f64,
+    cdf: impl Fn(f64) -> f64,
+    density: impl Fn(f64) -> f64,
+    slope: impl Fn(f64) -> f64,
+) -> f64 {
     let mut x = if start > low && start < high { start } else { 0.5 * (low + high) };
     for _ in 0..200 {
         let excess = cdf(x) - p;
@@ -233,10 +255,13 @@ fn invert(p: f64, low: f64, high: f64, start: f64, cdf: impl Fn(f64) -> f64, den
         } else {
             low = x;
         }
-        let newton = x - excess / density(x);
+        let step = excess / density(x);
+        let bend = 1.0 - (0.5 * step * slope(x)).clamp(-0.5, 0.5);
+        let halley = x - step / bend;
         // Far from the root the geometric mean halves the exponent, so that quantiles near 0 are found as fast as others.
-        let next = if newton > low && newton < high {
-            newton
+        let inside = halley > low && halley < high;
+        let next = if inside {
+            halley
         } else if low > 0.0 && high / low > 4.0 {
             (low * high).sqrt()
         } else if low == 0.0 && high < 1e-3 {
@@ -244,7 +269,8 @@ fn invert(p: f64, low: f64, high: f64, start: f64, cdf: impl Fn(f64) -> f64, den
         } else {
             0.5 * (low + high)
         };
-        if (next - x).abs() <= 2e-16 * x.abs() || high <= low || next < f64::MIN_POSITIVE {
+        let done = inside && (next - x).abs() <= LAST_STEP * x.abs();
+        if done || high <= low || next < f64::MIN_POSITIVE {
             return next;
         }
         x = next;

@@ -1,5 +1,7 @@
 //! Standardised mean differences. The sign is that of the first group minus the second.
 
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::describe::{mean, standard_deviation, variance};
 use crate::error::{Result, require_count, require_finite};
 use crate::linear::solve_symmetric;
@@ -76,4 +78,13 @@ pub fn multinomial_difference(first: &[f64], second: &[f64]) -> Option<f64> {
     let d: Vec<f64> = p.iter().zip(&q).map(|(a, b)| a - b).collect();
     let solved = solve_symmetric(&covariance, &d)?;
     Some(d.iter().zip(&solved).map(|(a, b)| a * b).sum::<f64>().sqrt())
+}
+
+impl Tabulate for MeanDifference {
+    const COLUMNS: &'static [&'static str] =
+        &["Cohen's d", "Hedges' g", "Hedges' g, approximate", "over average variance", "Glass' delta, first", "Glass' delta, second"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.cohen_d, self.hedges_g, self.hedges_g_approximate, self.average_variance, self.glass_first, self.glass_second]]
+    }
 }

@@ -4,6 +4,8 @@
 //! between subjects (MSB), between raters (MSJ), residual (MSE) and within subjects (MSW).
 
 use crate::Interval;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{f_quantile, f_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_level, require_same_length};
 use ndarray::{Array2, ArrayView2};
@@ -25,6 +27,24 @@ pub enum IccForm {
     Icc2k,
     /// ICC(3,k): two-way mixed effects, consistency, mean of k ratings.
     Icc3k,
+}
+
+impl IccForm {
+    /// The six forms.
+    pub const ALL: [Self; 6] = [Self::Icc1, Self::Icc2, Self::Icc3, Self::Icc1k, Self::Icc2k, Self::Icc3k];
+
+    /// Name in the notation of Shrout and Fleiss.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Icc1 => "ICC(1,1)",
+            Self::Icc2 => "ICC(2,1)",
+            Self::Icc3 => "ICC(3,1)",
+            Self::Icc1k => "ICC(1,k)",
+            Self::Icc2k => "ICC(2,k)",
+            Self::Icc3k => "ICC(3,k)",
+        }
+    }
 }
 
 /// How variance components are estimated.
@@ -290,4 +310,18 @@ impl MeanSquares {
 /// As [`IccAnalysis::of`].
 pub fn cronbach_alpha(ratings: &Array2<f64>) -> Result<f64> {
     Ok(IccAnalysis::of(ratings.view(), IccEstimation::Anova, 0.95)?.form(IccForm::Icc3k).estimate)
+}
+
+impl Tabulate for IccAnalysis {
+    const COLUMNS: &'static [&'static str] = &["form", "ICC", "F", "df1", "df2", "p", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        IccForm::ALL
+            .iter()
+            .map(|form| {
+                let icc = self.form(*form);
+                cells![form.name(), icc.estimate, icc.f, icc.df1, icc.df2, icc.p_value, icc.interval.lower, icc.interval.upper]
+            })
+            .collect()
+    }
 }

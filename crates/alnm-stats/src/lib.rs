@@ -7,6 +7,7 @@ pub mod calibration;
 pub mod confusion;
 pub mod contingency;
 pub mod correlation;
+pub mod data_table;
 pub mod decision_curve;
 pub mod delong;
 pub mod describe;
@@ -41,5 +42,5 @@ mod test_result;
 pub mod variance;
 
 pub use error::{Result, StatsError};
-pub use labels::Labels;
+pub use labels::{ByClass, Labels};
 pub use test_result::{Alternative, Interval, TestResult};

@@ -2,6 +2,8 @@
 
 use crate::Labels;
 use crate::bootstrap::{Resampling, resample_rows, resample_stratified};
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError, require_count};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -79,4 +81,12 @@ pub fn validate<M>(
             OptimismCorrected { apparent, training, test, optimism, corrected: apparent - optimism, resamples: count }
         })
         .collect())
+}
+
+impl Tabulate for OptimismCorrected {
+    const COLUMNS: &'static [&'static str] = &["apparent", "training", "test", "optimism", "corrected", "resamples"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.apparent, self.training, self.test, self.optimism, self.corrected, self.resamples]]
+    }
 }

@@ -1,6 +1,8 @@
 //! Precision and recall. Three different areas exist under this name, and each is given its own.
 
 use crate::Labels;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, require_finite, require_same_length};
 use serde::{Deserialize, Serialize};
 
@@ -92,5 +94,13 @@ impl PrecisionRecallCurve {
             .filter(|(p, r)| **p + **r > 0.0)
             .map(|(p, r)| 2.0 * p * r / (p + r))
             .fold(f64::NAN, f64::max)
+    }
+}
+
+impl Tabulate for PrecisionRecallCurve {
+    const COLUMNS: &'static [&'static str] = &["threshold", "precision", "recall"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        (0..self.precision.len()).map(|i| cells![self.thresholds.get(i).copied(), self.precision[i], self.recall[i]]).collect()
     }
 }

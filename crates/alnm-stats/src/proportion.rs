@@ -1,5 +1,7 @@
 //! Binomial proportions and their confidence intervals.
 
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{beta_quantile, chi_squared_upper_tail, normal_quantile};
 use crate::error::{Result, StatsError, require_level};
 use crate::{Interval, TestResult};
@@ -132,4 +134,12 @@ pub fn two_proportions(successes: [usize; 2], totals: [usize; 2], corrected: boo
     )
     .with_estimate(&p)
     .with_interval((difference - half).max(-1.0), (difference + half).min(1.0), level))
+}
+
+impl Tabulate for Proportion {
+    const COLUMNS: &'static [&'static str] = &["count", "total", "proportion", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.count, self.total, self.estimate, self.interval.lower, self.interval.upper]]
+    }
 }

@@ -1,5 +1,7 @@
 //! Net reclassification and integrated discrimination improvement of a new model over an old one.
 
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::describe::{mean, variance};
 use crate::distribution::{normal_quantile, normal_two_sided};
 use crate::error::{Result, StatsError, require_finite, require_level, require_same_length};
@@ -160,4 +162,34 @@ pub fn continuous_improvement(labels: &Labels, old: &[f64], new: &[f64]) -> Resu
         specificity_loss,
         idi: Improvement::new(sensitivity_gain - specificity_loss, idi_error),
     })
+}
+
+impl Tabulate for Improvement {
+    const COLUMNS: &'static [&'static str] = &["estimate", "SE", "z", "p"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.estimate, self.standard_error, self.z, self.p_value]]
+    }
+}
+
+impl Tabulate for CategoricalNri {
+    const COLUMNS: &'static [&'static str] = &["part", "estimate", "SE", "z", "p"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![
+            cells!["events", self.event_nri, Cell::Empty, Cell::Empty, Cell::Empty],
+            cells!["non-events", self.non_event_nri, Cell::Empty, Cell::Empty, Cell::Empty],
+            cells!["NRI", self.total.estimate, self.total.standard_error, self.total.z, self.total.p_value],
+        ]
+    }
+}
+
+impl Tabulate for ContinuousImprovement {
+    const COLUMNS: &'static [&'static str] = &["part", "estimate", "SE", "z", "p"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        [("NRI", &self.nri), ("NRI, events", &self.event_nri), ("NRI, non-events", &self.non_event_nri), ("IDI", &self.idi)]
+            .map(|(part, i)| cells![part, i.estimate, i.standard_error, i.z, i.p_value])
+            .to_vec()
+    }
 }

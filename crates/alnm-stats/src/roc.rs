@@ -3,7 +3,9 @@
 //! Conventions are those of pROC: thresholds lie midway between neighbouring distinct scores, with an infinite one at each end.
 
 use crate::Labels;
+use crate::cells;
 use crate::confusion::ConfusionTable;
+use crate::data_table::{Cell, Tabulate};
 use crate::describe::median;
 use crate::error::{Result, StatsError, require_finite, require_same_length};
 use serde::{Deserialize, Serialize};
@@ -337,4 +339,28 @@ pub(crate) fn sortable(value: f64) -> u64 {
 
 fn unsortable(key: u64) -> f64 {
     f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
+impl Tabulate for RocCurve {
+    const COLUMNS: &'static [&'static str] = &["threshold", "sensitivity", "specificity", "true positives", "false positives"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        (0..self.len())
+            .map(|i| cells![self.thresholds[i], self.sensitivity(i), self.specificity(i), self.true_positives[i], self.false_positives[i]])
+            .collect()
+    }
+}
+
+impl Tabulate for OperatingPoint {
+    const COLUMNS: &'static [&'static str] = &["threshold", "true positives", "false negatives", "true negatives", "false positives"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            self.threshold,
+            self.table.true_positives,
+            self.table.false_negatives,
+            self.table.true_negatives,
+            self.table.false_positives
+        ]]
+    }
 }

@@ -1,5 +1,7 @@
 //! Sample size for developing a prediction model of a binary outcome (Riley et al. 2019, 2020).
 
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError};
 use serde::{Deserialize, Serialize};
 
@@ -72,4 +74,12 @@ pub fn prediction_model(params: SampleSizeParams) -> Result<SampleSize> {
         required,
         events_per_parameter: required as f64 * prevalence / parameters as f64,
     })
+}
+
+impl Tabulate for SampleSize {
+    const COLUMNS: &'static [&'static str] = &["for shrinkage", "for optimism", "for overall risk", "required", "events per parameter"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.for_shrinkage, self.for_optimism, self.for_overall_risk, self.required, self.events_per_parameter]]
+    }
 }

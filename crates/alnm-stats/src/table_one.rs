@@ -1,6 +1,7 @@
 //! The baseline table of a two-group study, with tests chosen by stated rules.
 
 use crate::contingency::CountTable;
+use crate::data_table::{Cell, Tabulate};
 use crate::describe::{Description, QuantileType};
 use crate::effect_size::{MeanDifference, multinomial_difference};
 use crate::error::{Result, StatsError, require_same_length};
@@ -184,8 +185,7 @@ impl TableOne {
     /// The table as text cells, a header first; a categorical variable takes one line a level after its own.
     #[must_use]
     pub fn cells(&self) -> Vec<Vec<String>> {
-        let header = ["variable", "overall", "negative", "positive", "test", "statistic", "p"].map(str::to_owned).to_vec();
-        let mut cells = vec![header];
+        let mut cells = vec![Self::COLUMNS.iter().map(|c| (*c).to_owned()).collect()];
         for row in &self.rows {
             let name = if row.unit.is_empty() { row.variable.clone() } else { format!("{} ({})", row.variable, row.unit) };
             let (test, statistic, p) = match row.comparison {
@@ -325,4 +325,12 @@ fn compare(table: &CountTable, rules: &TableRules) -> Result<Comparison> {
         fisher::any_size(table, rules.fisher)?
     };
     Ok(Comparison { test: ComparisonTest::Fisher, statistic: None, p_value: test.p_value })
+}
+
+impl Tabulate for TableOne {
+    const COLUMNS: &'static [&'static str] = &["variable", "overall", "negative", "positive", "test", "statistic", "p"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.cells().into_iter().skip(1).map(|row| row.into_iter().map(Cell::from).collect()).collect()
+    }
 }

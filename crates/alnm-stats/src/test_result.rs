@@ -1,5 +1,7 @@
 //! What a hypothesis test returns.
 
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
 use serde::{Deserialize, Serialize};
 
 /// The alternative hypothesis, about the first sample relative to the second.
@@ -83,5 +85,23 @@ impl TestResult {
     pub(crate) fn with_interval(mut self, lower: f64, upper: f64, level: f64) -> Self {
         self.confidence_interval = Some(Interval { lower, upper, level });
         self
+    }
+}
+
+impl Tabulate for TestResult {
+    const COLUMNS: &'static [&'static str] = &["test", "statistic", "df1", "df2", "p", "estimate", "second estimate", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![
+            &self.method,
+            self.statistic,
+            self.degrees_of_freedom.first().copied(),
+            self.degrees_of_freedom.get(1).copied(),
+            self.p_value,
+            self.estimate.first().copied(),
+            self.estimate.get(1).copied(),
+            self.confidence_interval.map(|i| i.lower),
+            self.confidence_interval.map(|i| i.upper)
+        ]]
     }
 }

@@ -1,16 +1,23 @@
 //! Properties that hold for any data, and degenerate input that must never panic.
 
+use alnm_stats::agreement::cohen_kappa;
 use alnm_stats::bootstrap::{self, Resampling};
 use alnm_stats::calibration::{brier, brier_decomposition, hosmer_lemeshow, loess_curve, lowess_curve, recalibrate, validate};
+use alnm_stats::correlation::{Correlation, correlation_test};
+use alnm_stats::data_table::Tabulate;
 use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
 use alnm_stats::delong::{Marker, auc_estimate, covariance};
+use alnm_stats::distribution::{beta_cdf, beta_quantile, f_cdf, f_quantile};
 use alnm_stats::icc::{IccAnalysis, IccEstimation};
 use alnm_stats::loess::LoessParams;
 use alnm_stats::normality::shapiro_wilk;
 use alnm_stats::optimism::{Stratification, validate as validate_optimism};
 use alnm_stats::precision_recall::PrecisionRecallCurve;
+use alnm_stats::proportion::ProportionInterval;
 use alnm_stats::rank_sum::{RankMethod, location_shift, mann_whitney};
+use alnm_stats::reclassification::{categorical_nri, continuous_improvement};
 use alnm_stats::roc::{Direction, RocCurve};
+use alnm_stats::signed_rank::wilcoxon;
 use alnm_stats::t_test::{GroupVariance, two_sample};
 use alnm_stats::table_one::{TableOne, TableRules, Variable};
 use alnm_stats::{Alternative, Labels, StatsError};
@@ -100,6 +107,27 @@ proptest! {
     }
 
     #[test]
+    fn decision_curve_equals_its_definition((labels, scores) in scored()) {
+        let risks: Vec<f64> = scores.iter().map(|s| (s + 3.0) / 6.1).map(|p| p.clamp(0.0, 1.0)).collect();
+        // Not in order, one of them a risk that patients have.
+        let thresholds = [0.5, 0.05, risks[0].min(0.99), 0.3];
+        let n = risks.len() as f64;
+        for point in DecisionCurve::new(&labels, &risks, &thresholds).expect("thresholds").points {
+            let treated = |class: bool| risks.iter().zip(labels.as_slice()).filter(|(r, l)| **r >= point.threshold && **l == class).count() as f64 / n;
+            let odds = point.threshold / (1.0 - point.threshold);
+            prop_assert!((point.net_benefit - (treated(true) - treated(false) * odds)).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn quantiles_invert_their_distributions(p in 1e-8..1.0f64, d1 in 0.3..200.0f64, d2 in 0.3..200.0f64) {
+        let f = f_quantile(p, d1, d2);
+        prop_assert!((f_cdf(f, d1, d2) - p).abs() < 1e-11 + 1e-10 * p, "F quantile {f}");
+        let x = beta_quantile(p, d1, d2);
+        prop_assert!(x <= 0.0 || x >= 1.0 || (beta_cdf(x, d1, d2) - p).abs() < 1e-11 + 1e-10 * p, "beta quantile {x}");
+    }
+
+    #[test]
     fn shapiro_wilk_is_invariant_under_scale_and_shift(values in prop::collection::vec(-50.0..50.0f64, 5..80)) {
         if let Ok(test) = shapiro_wilk(&values) {
             let moved: Vec<f64> = values.iter().map(|v| 3.0 * v + 17.0).collect();
@@ -183,6 +211,85 @@ fn undefined_statistics_say_why() {
     ));
     assert!(matches!(shapiro_wilk(&[2.0; 6]), Err(StatsError::Constant { .. })));
     assert!(matches!(Labels::from_values(&[0.0, 2.0]), Err(StatsError::Label { index: 1, .. })));
+}
+
+#[test]
+fn intervals_of_a_decision_curve_hold_it_and_do_not_depend_on_threads() {
+    let labels = Labels::new((0..120).map(|i| i % 3 == 0).collect());
+    let risks: Vec<f64> = (0..120).map(|i| f64::from((i * 31 + 7) % 100) / 100.0).collect();
+    let thresholds = [0.0, 0.2, 0.4];
+    let run = |stratification| {
+        DecisionCurve::intervals(&labels, &risks, &thresholds, stratification, Resampling { resamples: 300, seed: 2 }, 0.9)
+            .expect("both classes")
+    };
+    let curve = DecisionCurve::new(&labels, &risks, &thresholds).expect("thresholds");
+    for stratification in [Stratification::None, Stratification::ByOutcome] {
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool").install(|| run(stratification));
+        for (interval, point) in one.iter().zip(&curve.points) {
+            assert!(interval.net_benefit.contains(point.net_benefit), "{interval:?} {point:?}");
+        }
+        assert!(one[0].interventions_avoided.lower.is_nan());
+        let json = serde_json::to_string(&one).expect("a JSON form");
+        assert_eq!(json, serde_json::to_string(&run(stratification)).expect("a JSON form"));
+    }
+    // At threshold 0 everybody is treated: with the prevalence kept the net benefit has no spread.
+    let kept = run(Stratification::ByOutcome)[0].net_benefit;
+    assert!((kept.upper - kept.lower).abs() < 1e-12);
+}
+
+/// A table of a result: as many cells in a row as columns, and as many rows as expected.
+fn assert_table(table: &alnm_stats::data_table::DataTable, rows: usize) {
+    assert_eq!(table.rows.len(), rows, "{:?}", table.columns);
+    assert!(table.rows.iter().all(|r| r.len() == table.columns.len()), "{table:?}");
+    assert_eq!(table.to_csv().lines().count(), rows + 1);
+    let json = serde_json::to_string(table).expect("a JSON form");
+    assert_eq!(serde_json::from_str::<alnm_stats::data_table::DataTable>(&json).expect("the same form").columns, table.columns);
+}
+
+#[test]
+fn results_lay_themselves_out_as_tables() {
+    let labels = Labels::new((0..40).map(|i| i % 3 == 0).collect());
+    let risks: Vec<f64> = (0..40).map(|i| (f64::from((i * 17 + 5) % 39) + 1.0) / 41.0).collect();
+    let other: Vec<f64> = risks.iter().rev().copied().collect();
+    let roc = RocCurve::new(&labels, &risks, Direction::HigherIsPositive).expect("both classes");
+    assert_table(&roc.to_table(), roc.len());
+    assert_table(&roc.youden_cutoff().to_table(), 1);
+    assert_table(&auc_estimate(&roc, 0.95).expect("a level").to_table(), 1);
+    assert_table(&PrecisionRecallCurve::new(&labels, &risks).expect("both classes").to_table(), 40);
+    assert_table(&two_sample(&risks, &other, GroupVariance::Welch, Alternative::Less, 0.95).expect("groups").to_table(), 1);
+    let cutoff = roc.youden_cutoff().table.metrics(ProportionInterval::Wilson, 0.95).expect("a level");
+    assert_table(&cutoff.to_table(), 6);
+    assert_table(&hosmer_lemeshow(&labels, &risks, 10).expect("risks").to_table(), 10);
+    assert_table(&validate(&labels, &risks, 0.95).expect("risks").to_table(), 14);
+    assert_table(&recalibrate(&labels, &risks, 0.95).expect("risks").to_table(), 3);
+    assert_table(&brier(&labels, &risks).expect("risks").to_table(), 1);
+    assert_table(&lowess_curve(&labels, &risks).expect("risks").to_table(), 40);
+    assert_table(&categorical_nri(&labels, &risks, &other, &[0.3, 0.6], 0.95).expect("risks").to_table(), 3);
+    assert_table(&continuous_improvement(&labels, &risks, &other).expect("risks").to_table(), 4);
+    let ratings = Array2::from_shape_fn((20, 2), |(i, j)| risks[i] + 0.01 * (i * j) as f64);
+    assert_table(&IccAnalysis::of(ratings.view(), IccEstimation::Anova, 0.95).expect("ratings").to_table(), 6);
+    assert_table(&vec![cohen_kappa(&[0, 1, 1], &[0, 1, 0], 0.95).expect("ratings"); 2].to_table(), 2);
+    let table = TableOne::new(&labels, &[Variable::continuous("size", "mm", risks)], &TableRules::default()).expect("both classes");
+    assert_table(&table.to_table(), 1);
+}
+
+#[test]
+fn empty_input_is_an_error_everywhere() {
+    let none = Labels::new(vec![]);
+    assert!(RocCurve::new(&none, &[], Direction::HigherIsPositive).is_err());
+    assert!(PrecisionRecallCurve::new(&none, &[]).is_err());
+    assert!(DecisionCurve::new(&none, &[], &[0.1]).is_err());
+    assert!(DecisionCurve::intervals(&none, &[], &[0.1], Stratification::None, Resampling::default(), 0.95).is_err());
+    assert!(brier(&none, &[]).is_err() && recalibrate(&none, &[], 0.95).is_err() && hosmer_lemeshow(&none, &[], 10).is_err());
+    assert!(loess_curve(&none, &[], LoessParams::default()).is_err() && lowess_curve(&none, &[]).is_err());
+    assert!(two_sample(&[], &[], GroupVariance::Welch, Alternative::TwoSided, 0.95).is_err());
+    assert!(mann_whitney(&[], &[], RankMethod::Automatic, Alternative::TwoSided).is_err());
+    assert!(shapiro_wilk(&[]).is_err() && wilcoxon(&[], &[], Alternative::TwoSided).is_err());
+    assert!(IccAnalysis::of(Array2::zeros((0, 0)).view(), IccEstimation::Anova, 0.95).is_err());
+    assert!(correlation_test(&[], &[], Correlation::Pearson, 0.95).is_err() && cohen_kappa(&[], &[], 0.95).is_err());
+    assert!(categorical_nri(&none, &[], &[], &[0.5], 0.95).is_err() && continuous_improvement(&none, &[], &[]).is_err());
+    assert!(TableOne::new(&none, &[], &TableRules::default()).is_err());
+    assert!(bootstrap::auc(&none, &[], Direction::HigherIsPositive, Resampling::default()).is_err());
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use crate::FeatureTable;
 use crate::error::Result;
 use crate::logistic::{INTERCEPT, LogisticModel};
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -41,4 +43,12 @@ pub fn linear_shap(model: &LogisticModel, table: &FeatureTable, background: &Fea
         values.column_mut(j).iter_mut().zip(table.column(feature)?).for_each(|(v, x)| *v = weight * (x - mean));
     }
     Ok(ShapleyValues { features, base_value, values })
+}
+
+impl Tabulate for ShapleyValues {
+    const COLUMNS: &'static [&'static str] = &["feature", "mean |phi|"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.features.iter().zip(self.mean_absolute()).map(|(f, v)| cells![f, v]).collect()
+    }
 }

@@ -2,6 +2,8 @@
 
 use crate::FeatureTable;
 use crate::error::Result;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -39,4 +41,12 @@ pub fn partial_dependence(
     }
     let mean = individual.columns().into_iter().map(|c| alnm_stats::describe::mean(&c.to_vec())).collect();
     Ok(PartialDependence { feature: feature.to_owned(), grid: grid.to_vec(), mean, individual })
+}
+
+impl Tabulate for PartialDependence {
+    const COLUMNS: &'static [&'static str] = &["value", "mean prediction"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.grid.iter().zip(&self.mean).map(|(x, m)| cells![*x, *m]).collect()
+    }
 }

@@ -2,6 +2,8 @@
 
 use crate::FeatureTable;
 use crate::error::{ModelError, Result};
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::describe::{mean, standard_deviation};
 use ndarray::Array2;
 use rand::SeedableRng;
@@ -55,4 +57,12 @@ pub fn permutation_importance(
             Ok(PermutationImportance { feature: feature.clone(), mean: mean(&falls), standard_deviation: standard_deviation(&falls) })
         })
         .collect()
+}
+
+impl Tabulate for PermutationImportance {
+    const COLUMNS: &'static [&'static str] = &["feature", "mean fall", "SD"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![&self.feature, self.mean, self.standard_deviation]]
+    }
 }

@@ -15,6 +15,8 @@ use crate::error::{ModelError, Result};
 use crate::irls::expit;
 use crate::{FeatureTable, Labels};
 use alnm_selection::SelectionError;
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, Tabulate};
 use binning::BinnedTable;
 use growth::Grower;
 use rayon::prelude::*;
@@ -292,5 +294,13 @@ impl Objective {
             gradients[i] = (response * weight) as f32;
             hessians[i] = (size * (1.0 - size) * weight) as f32;
         }
+    }
+}
+
+impl Tabulate for FeatureImportance {
+    const COLUMNS: &'static [&'static str] = &["feature", "splits", "gain"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![&self.feature, self.splits, self.gain]]
     }
 }

@@ -1,0 +1,321 @@
+//! Coordinate descent at one penalty, in glmnet's order of steps.
+
+use super::kernels::{add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square};
+use super::path::Family;
+use super::problem::{Problem, SMALLEST_PROBABILITY};
+use crate::error::{Result, SelectionError};
+use pulp::Simd;
+
+/// What is iterated along the path, on the scale of the problem. Vectors over rows are padded with zeros.
+pub(super) struct State {
+    pub(super) intercept: f64,
+    pub(super) beta: Vec<f64>,
+    /// Features that ever entered, in the order of entry.
+    pub(super) entered: Vec<usize>,
+    has_entered: Vec<bool>,
+    /// Working residual w(y − μ).
+    pub(super) residual: Vec<f64>,
+    /// Working weights and their sum.
+    pub(super) weight: Vec<f64>,
+    pub(super) weight_sum: f64,
+    /// Σ v x² of each feature.
+    pub(super) curvature: Vec<f64>,
+    /// |xᵀ residual| of features outside the strong set.
+    pub(super) gradient: Vec<f64>,
+    /// Features that passed the strong rule.
+    pub(super) strong: Vec<bool>,
+    pub(super) passes: usize,
+}
+
+impl State {
+    /// A feature enters, if it has not before.
+    #[inline(always)]
+    pub(super) fn enter(&mut self, j: usize) {
+        if !self.has_entered[j] {
+            self.has_entered[j] = true;
+            self.entered.push(j);
+        }
+    }
+}
+
+/// The problem with the vector instructions to solve it with.
+pub(super) struct Solver<'p, 'a, S> {
+    pub(super) problem: &'p Problem<'a>,
+    pub(super) simd: S,
+}
+
+impl<'a, S> std::ops::Deref for Solver<'_, 'a, S> {
+    type Target = Problem<'a>;
+
+    fn deref(&self) -> &Problem<'a> {
+        self.problem
+    }
+}
+
+impl<S: Simd> Solver<'_, '_, S> {
+    /// The state without any feature.
+    #[inline(always)]
+    pub(super) fn start(&self) -> State {
+        let w = 1.0 / self.n as f64;
+        let mut residual = vec![0.0; self.padded_rows()];
+        let (intercept, v) = match self.family {
+            Family::Binomial => {
+                let q = self.y.iter().sum::<f64>() * w;
+                residual.iter_mut().zip(self.y).for_each(|(r, y)| *r = w * (y - q));
+                ((q / (1.0 - q)).ln(), q * (1.0 - q))
+            }
+            Family::Gaussian => {
+                residual.iter_mut().zip(self.y).for_each(|(r, y)| *r = w * (y - self.y_mean) / self.y_scale);
+                (0.0, 1.0)
+            }
+        };
+        let mut weight = vec![0.0; self.padded_rows()];
+        weight[..self.n].fill(v * w);
+        let mut state = State {
+            intercept,
+            beta: vec![0.0; self.p],
+            entered: Vec::new(),
+            has_entered: vec![false; self.p],
+            residual,
+            weight_sum: v,
+            weight,
+            curvature: vec![0.0; self.p],
+            gradient: vec![0.0; self.p],
+            strong: vec![false; self.p],
+            passes: 0,
+        };
+        for j in (0..self.p).filter(|&j| self.varies[j]) {
+            state.gradient[j] = dot(self.simd, &state.residual, self.column(j)).abs();
+            state.curvature[j] = weighted_square(self.simd, &state.weight, self.column(j));
+        }
+        state
+    }
+
+    /// Largest penalty on the scale of the problem: the smallest that leaves every penalised feature out.
+    pub(super) fn largest_penalty(&self, state: &State) -> f64 {
+        let largest = (0..self.p)
+            .filter(|&j| self.varies[j] && self.penalty[j] > 0.0)
+            .map(|j| state.gradient[j] / self.penalty[j])
+            .fold(0.0, f64::max);
+        largest / self.alpha.max(1e-3)
+    }
+
+    /// One coordinate update; returns the weighted squared change.
+    #[inline(always)]
+    fn update(&self, s: &mut State, j: usize, absolute: f64, square: f64) -> f64 {
+        let x = self.column(j);
+        let old = s.beta[j];
+        let gradient = dot(self.simd, &s.residual, x) + s.curvature[j] * old;
+        let excess = gradient.abs() - self.penalty[j] * absolute;
+        let new = if excess <= 0.0 {
+            0.0
+        } else {
+            (excess.copysign(gradient) / (s.curvature[j] + self.penalty[j] * square)).clamp(self.lower[j], self.upper[j])
+        };
+        let change = new - old;
+        if change == 0.0 {
+            return 0.0;
+        }
+        s.beta[j] = new;
+        match self.family {
+            Family::Binomial => add_scaled_product(self.simd, &mut s.residual, -change, &s.weight, x),
+            // All weights are equal.
+            Family::Gaussian => add_scaled(self.simd, &mut s.residual, -change * s.weight[0], x),
+        }
+        s.enter(j);
+        s.curvature[j] * change * change
+    }
+
+    #[inline(always)]
+    fn update_intercept(&self, s: &mut State) -> f64 {
+        let change = sum(self.simd, &s.residual) / s.weight_sum;
+        if change == 0.0 {
+            return 0.0;
+        }
+        s.intercept += change;
+        add_scaled(self.simd, &mut s.residual, -change, &s.weight);
+        s.weight_sum * change * change
+    }
+
+    /// Coordinate descent at the current weights: full passes over the strong set, then passes over the entered features until they rest.
+    #[inline(always)]
+    fn descend(&self, s: &mut State, absolute: f64, square: f64, rest: f64, max_passes: usize) -> Result<()> {
+        loop {
+            s.passes += 1;
+            let mut largest = 0.0f64;
+            for j in 0..self.p {
+                if s.strong[j] {
+                    largest = largest.max(self.update(s, j, absolute, square));
+                }
+            }
+            largest = largest.max(self.update_intercept(s));
+            if largest < rest {
+                return Ok(());
+            }
+            loop {
+                if s.passes > max_passes {
+                    return Err(SelectionError::NotConverged { operation: "coordinate descent", iterations: max_passes });
+                }
+                s.passes += 1;
+                let mut largest = 0.0f64;
+                for k in 0..s.entered.len() {
+                    largest = largest.max(self.update(s, s.entered[k], absolute, square));
+                }
+                largest = largest.max(self.update_intercept(s));
+                if largest < rest {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Linear predictor on the scale of the problem.
+    #[inline(always)]
+    pub(super) fn linear_predictor(&self, s: &State) -> Vec<f64> {
+        let mut eta = vec![s.intercept; self.padded_rows()];
+        for &j in &s.entered {
+            let b = s.beta[j];
+            if b != 0.0 {
+                add_scaled(self.simd, &mut eta, b, self.column(j));
+            }
+        }
+        eta
+    }
+
+    /// New weights and residuals at the current coefficients. False when the fit has become perfect.
+    #[inline(always)]
+    pub(super) fn reweight(&self, s: &mut State) -> bool {
+        let eta = self.linear_predictor(s);
+        self.reweight_at(s, &eta)
+    }
+
+    /// New weights and residuals at a linear predictor.
+    #[inline(always)]
+    pub(super) fn reweight_at(&self, s: &mut State, eta: &[f64]) -> bool {
+        let w = 1.0 / self.n as f64;
+        let limit = (1.0 / SMALLEST_PROBABILITY - 1.0).ln();
+        s.weight_sum = 0.0;
+        for i in 0..self.n {
+            let q = if eta[i] < -limit {
+                0.0
+            } else if eta[i] > limit {
+                1.0
+            } else {
+                1.0 / (1.0 + (-eta[i]).exp())
+            };
+            s.weight[i] = w * q * (1.0 - q);
+            s.weight_sum += s.weight[i];
+            s.residual[i] = w * (self.y[i] - q);
+        }
+        s.weight_sum > (1.0 + SMALLEST_PROBABILITY) * SMALLEST_PROBABILITY * (1.0 - SMALLEST_PROBABILITY)
+    }
+
+    /// Features outside the strong set that violate their optimality condition join it.
+    #[inline(always)]
+    pub(super) fn add_violators(&self, s: &mut State, absolute: f64) -> bool {
+        let mut found = false;
+        let single = self.gradients_in_single_precision(s);
+        let residual_length = dot(self.simd, &s.residual, &s.residual).sqrt();
+        for j in 0..self.p {
+            if self.varies[j] && !s.strong[j] {
+                s.gradient[j] = self.gradient_beyond(s, j, (single[j], residual_length), absolute * self.penalty[j]).abs();
+                if s.gradient[j] > absolute * self.penalty[j] {
+                    self.join_strong_set(s, j);
+                    found = true;
+                }
+            }
+        }
+        found
+    }
+
+    /// xᵀ residual of all features in single precision.
+    #[inline(always)]
+    pub(super) fn gradients_in_single_precision(&self, s: &State) -> Vec<f32> {
+        let residual: Vec<f32> = s.residual.iter().map(|r| *r as f32).collect();
+        let mut gradients = vec![0.0; self.p];
+        for (block, gradients) in gradients.chunks_mut(4).enumerate() {
+            // The last block looks at its last feature more than once.
+            let at = |k: usize| self.column_single((4 * block + k).min(self.p - 1));
+            let four = dot_four_single(self.simd, &residual, [at(0), at(1), at(2), at(3)]);
+            gradients.copy_from_slice(&four[..gradients.len()]);
+        }
+        gradients
+    }
+
+    /// The gradient of a feature: as it was found in single precision if that is surely within `bound`, otherwise in double precision.
+    #[inline(always)]
+    pub(super) fn gradient_beyond(&self, s: &State, j: usize, (single, residual_length): (f32, f64), bound: f64) -> f64 {
+        let single = f64::from(single);
+        if single.abs() + self.single_precision_error(j, residual_length) <= bound {
+            single
+        } else {
+            dot(self.simd, &s.residual, self.column(j))
+        }
+    }
+
+    /// Features that pass the sequential strong rule join the strong set.
+    #[inline(always)]
+    pub(super) fn screen(&self, s: &mut State, lambda: f64, previous: f64) {
+        let bound = self.alpha * (2.0 * lambda - previous);
+        for j in 0..self.p {
+            if !s.strong[j] && self.varies[j] && s.gradient[j] > bound * self.penalty[j] {
+                self.join_strong_set(s, j);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn join_strong_set(&self, s: &mut State, j: usize) {
+        s.strong[j] = true;
+        s.curvature[j] = weighted_square(self.simd, &s.weight, self.column(j));
+    }
+
+    /// Solution at one penalty, from the previous one. False when the fit has become perfect.
+    #[inline(always)]
+    pub(super) fn solve_at(&self, s: &mut State, lambda: f64, previous: f64, threshold: f64, max_passes: usize) -> Result<bool> {
+        let (absolute, square) = (lambda * self.alpha, lambda * (1.0 - self.alpha));
+        self.screen(s, lambda, previous);
+        let rest = match self.family {
+            Family::Binomial => threshold * self.null_loss,
+            Family::Gaussian => threshold,
+        };
+        loop {
+            if self.family == Family::Binomial {
+                self.refresh_curvature(s);
+            }
+            let before: Vec<(usize, f64)> = s.entered.iter().map(|&j| (j, s.beta[j])).collect();
+            let intercept_before = s.intercept;
+            self.descend(s, absolute, square, rest, max_passes)?;
+            if self.family == Family::Gaussian {
+                if self.add_violators(s, absolute) {
+                    continue;
+                }
+                return Ok(true);
+            }
+            if !self.reweight(s) {
+                return Ok(false);
+            }
+            // Features that entered just now moved from 0.
+            let moved = |j: usize, old: f64| s.curvature[j] * (s.beta[j] - old).powi(2) >= rest;
+            let still_moving = s.weight_sum * (s.intercept - intercept_before).powi(2) >= rest
+                || before.iter().any(|&(j, old)| moved(j, old))
+                || s.entered[before.len()..].iter().any(|&j| moved(j, 0.0));
+            if !still_moving {
+                if self.add_violators(s, absolute) {
+                    continue;
+                }
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Curvatures of the strong set at the current weights.
+    #[inline(always)]
+    pub(super) fn refresh_curvature(&self, s: &mut State) {
+        for j in 0..self.p {
+            if s.strong[j] {
+                s.curvature[j] = weighted_square(self.simd, &s.weight, self.column(j));
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Sums over rows with the processor's vector instructions.
+//!
+//! Every sum runs in [`LANES`] interleaved parts that are added in one fixed order, each step a fused multiplication and addition, so that
+//! the bits are the same however wide the processor's vectors are. Columns are padded with zeros to whole blocks of [`LANES`].
+
+use pulp::Simd;
+
+/// Interleaved parts of a sum.
+pub(super) const LANES: usize = 16;
+
+/// Rows of a padded column.
+pub(super) fn padded(rows: usize) -> usize {
+    rows.next_multiple_of(LANES)
+}
+
+/// Σ a b
+#[inline(always)]
+pub(super) fn dot<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
+    let width = LANES / S::F64_LANES;
+    let (a, b) = (S::as_simd_f64s(a).0, S::as_simd_f64s(b).0);
+    let mut parts = [simd.splat_f64s(0.0); LANES];
+    for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
+        for k in 0..width {
+            parts[k] = simd.mul_add_f64s(a[k], b[k], parts[k]);
+        }
+    }
+    total(&parts)
+}
+
+/// Σ v x²
+#[inline(always)]
+pub(super) fn weighted_square<S: Simd>(simd: S, v: &[f64], x: &[f64]) -> f64 {
+    let width = LANES / S::F64_LANES;
+    let (v, x) = (S::as_simd_f64s(v).0, S::as_simd_f64s(x).0);
+    let mut parts = [simd.splat_f64s(0.0); LANES];
+    for (v, x) in v.chunks_exact(width).zip(x.chunks_exact(width)) {
+        for k in 0..width {
+            parts[k] = simd.mul_add_f64s(simd.mul_f64s(v[k], x[k]), x[k], parts[k]);
+        }
+    }
+    total(&parts)
+}
+
+/// Interleaved parts of each of four sums at once: as many as the registers hold.
+const LANES_OF_FOUR: usize = 8;
+
+/// Products of one column with four others, which share the loads of the first.
+#[inline(always)]
+pub(super) fn dot_four<S: Simd>(simd: S, a: &[f64], b: [&[f64]; 4]) -> [f64; 4] {
+    let width = LANES_OF_FOUR / S::F64_LANES;
+    let a = S::as_simd_f64s(a).0;
+    let [b0, b1, b2, b3] = b;
+    let (b0, b1) = (&S::as_simd_f64s(b0).0[..a.len()], &S::as_simd_f64s(b1).0[..a.len()]);
+    let (b2, b3) = (&S::as_simd_f64s(b2).0[..a.len()], &S::as_simd_f64s(b3).0[..a.len()]);
+    let mut parts = [[simd.splat_f64s(0.0); LANES_OF_FOUR]; 4];
+    let blocks = a.chunks_exact(width).zip(b0.chunks_exact(width)).zip(b1.chunks_exact(width));
+    for ((((a, b0), b1), b2), b3) in blocks.zip(b2.chunks_exact(width)).zip(b3.chunks_exact(width)) {
+        for k in 0..width {
+            parts[0][k] = simd.mul_add_f64s(a[k], b0[k], parts[0][k]);
+            parts[1][k] = simd.mul_add_f64s(a[k], b1[k], parts[1][k]);
+            parts[2][k] = simd.mul_add_f64s(a[k], b2[k], parts[2][k]);
+            parts[3][k] = simd.mul_add_f64s(a[k], b3[k], parts[3][k]);
+        }
+    }
+    [total(&parts[0]), total(&parts[1]), total(&parts[2]), total(&parts[3])]
+}
+
+/// Products of one column with four others in single precision, for a first look at half the memory.
+#[inline(always)]
+pub(super) fn dot_four_single<S: Simd>(simd: S, a: &[f32], b: [&[f32]; 4]) -> [f32; 4] {
+    let width = LANES / S::F32_LANES;
+    let a = S::as_simd_f32s(a).0;
+    let [b0, b1, b2, b3] = b;
+    let (b0, b1) = (&S::as_simd_f32s(b0).0[..a.len()], &S::as_simd_f32s(b1).0[..a.len()]);
+    let (b2, b3) = (&S::as_simd_f32s(b2).0[..a.len()], &S::as_simd_f32s(b3).0[..a.len()]);
+    let mut parts = [[simd.splat_f32s(0.0); LANES]; 4];
+    let blocks = a.chunks_exact(width).zip(b0.chunks_exact(width)).zip(b1.chunks_exact(width));
+    for ((((a, b0), b1), b2), b3) in blocks.zip(b2.chunks_exact(width)).zip(b3.chunks_exact(width)) {
+        for k in 0..width {
+            parts[0][k] = simd.mul_add_f32s(a[k], b0[k], parts[0][k]);
+            parts[1][k] = simd.mul_add_f32s(a[k], b1[k], parts[1][k]);
+            parts[2][k] = simd.mul_add_f32s(a[k], b2[k], parts[2][k]);
+            parts[3][k] = simd.mul_add_f32s(a[k], b3[k], parts[3][k]);
+        }
+    }
+    [total_single(&parts[0]), total_single(&parts[1]), total_single(&parts[2]), total_single(&parts[3])]
+}
+
+/// y + s·a
+#[inline(always)]
+pub(super) fn add_scaled<S: Simd>(simd: S, y: &mut [f64], s: f64, a: &[f64]) {
+    let s = simd.splat_f64s(s);
+    for (y, a) in S::as_mut_simd_f64s(y).0.iter_mut().zip(S::as_simd_f64s(a).0) {
+        *y = simd.mul_add_f64s(s, *a, *y);
+    }
+}
+
+/// y + s·a·b
+#[inline(always)]
+pub(super) fn add_scaled_product<S: Simd>(simd: S, y: &mut [f64], s: f64, a: &[f64], b: &[f64]) {
+    let s = simd.splat_f64s(s);
+    for ((y, a), b) in S::as_mut_simd_f64s(y).0.iter_mut().zip(S::as_simd_f64s(a).0).zip(S::as_simd_f64s(b).0) {
+        *y = simd.mul_add_f64s(simd.mul_f64s(s, *a), *b, *y);
+    }
+}
+
+/// Σ a
+#[inline(always)]
+pub(super) fn sum<S: Simd>(simd: S, a: &[f64]) -> f64 {
+    let width = LANES / S::F64_LANES;
+    let mut parts = [simd.splat_f64s(0.0); LANES];
+    for a in S::as_simd_f64s(a).0.chunks_exact(width) {
+        for k in 0..width {
+            parts[k] = simd.add_f64s(parts[k], a[k]);
+        }
+    }
+    total(&parts)
+}
+
+/// Adds the interleaved parts, halving their number each time.
+#[inline(always)]
+fn total<V: pulp::bytemuck::Pod, const N: usize>(parts: &[V; N]) -> f64 {
+    let mut sums = [0.0; N];
+    sums.copy_from_slice(&pulp::bytemuck::cast_slice::<V, f64>(parts)[..N]);
+    let mut half = N / 2;
+    while half > 0 {
+        for k in 0..half {
+            sums[k] += sums[k + half];
+        }
+        half /= 2;
+    }
+    sums[0]
+}
+
+#[inline(always)]
+fn total_single<V: pulp::bytemuck::Pod>(parts: &[V; LANES]) -> f32 {
+    let mut sums = [0.0; LANES];
+    sums.copy_from_slice(&pulp::bytemuck::cast_slice::<V, f32>(parts)[..LANES]);
+    for half in [8, 4, 2, 1] {
+        for k in 0..half {
+            sums[k] += sums[k + half];
+        }
+    }
+    sums[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct All<'a> {
+        a: &'a [f64],
+        b: &'a [f64],
+    }
+
+    impl pulp::WithSimd for All<'_> {
+        type Output = Vec<u64>;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> Vec<u64> {
+            let mut y = self.b.to_vec();
+            add_scaled(simd, &mut y, 0.3, self.a);
+            add_scaled_product(simd, &mut y, -1.7, self.a, self.b);
+            let sums = [dot(simd, self.a, self.b), weighted_square(simd, self.a, self.b), sum(simd, self.a)];
+            let four = dot_four(simd, self.a, [self.b, self.a, self.b, self.b]);
+            let single = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
+            let (a, b) = (single(self.a), single(self.b));
+            let four_single = dot_four_single(simd, &a, [&b, &a, &b, &b]).map(f64::from);
+            y.iter().chain(&sums).chain(&four).chain(&four_single).map(|v| v.to_bits()).collect()
+        }
+    }
+
+    #[test]
+    fn vectors_of_any_width_give_the_same_bits() {
+        for blocks in 0..9 {
+            let a: Vec<f64> = (0..blocks * LANES).map(|i| ((i * 37 + 11) % 101) as f64 / 7.0 - 6.0).collect();
+            let b: Vec<f64> = (0..blocks * LANES).map(|i| ((i * 53 + 5) % 89) as f64 / 11.0 - 3.0).collect();
+            let plain = pulp::WithSimd::with_simd(All { a: &a, b: &b }, pulp::Scalar::new());
+            assert_eq!(pulp::Arch::new().dispatch(All { a: &a, b: &b }), plain);
+            let expected: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+            let got = f64::from_bits(plain[blocks * LANES]);
+            assert!((got - expected).abs() <= 1e-12 * (1.0 + expected.abs()), "{got} {expected}");
+            let first_of_four = f64::from_bits(plain[blocks * LANES + 3]);
+            assert!((got - first_of_four).abs() <= 1e-12 * (1.0 + expected.abs()), "{got} {first_of_four}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The walk along the penalties.
+
+use super::descent::{Solver, State};
+use super::factor::Factor;
+use super::params::{ElasticNetParams, LambdaSequence, Precision};
+use super::path::{ElasticNetPath, Family, SparseCoefficients};
+use super::problem::Problem;
+use crate::error::{Result, SelectionError};
+use pulp::Simd;
+
+/// A path ends when it explains this share of the deviance …
+const LARGEST_DEVIANCE_RATIO: f64 = 0.999;
+/// … or when a step gains less than this.
+const SMALLEST_GAIN: f64 = 1e-5;
+/// A penalty that no gradient exceeds; glmnet's.
+const BEYOND_EVERY_GRADIENT: f64 = 9.9e35;
+/// Penalties that are fitted before a path may end.
+const FEWEST_PENALTIES: usize = 5;
+
+/// The walk, compiled for the vector instructions that the processor has.
+pub(super) struct Walk<'a, 'b> {
+    pub(super) problem: &'a Problem<'b>,
+    pub(super) params: &'a ElasticNetParams,
+}
+
+impl pulp::WithSimd for Walk<'_, '_> {
+    type Output = Result<ElasticNetPath>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        Solver { problem: self.problem, simd }.walk(self.params)
+    }
+}
+
+impl<S: Simd> Solver<'_, '_, S> {
+    /// Fits the penalties one after the other.
+    #[inline(always)]
+    fn walk(&self, params: &ElasticNetParams) -> Result<ElasticNetPath> {
+        let mut state = self.start();
+        let mut factor = Factor::new(self.p);
+        let largest = self.largest_penalty(&state);
+        let (given, early) = match &params.lambda {
+            LambdaSequence::Given(lambda) => (lambda.iter().map(|l| l / self.y_scale).collect(), false),
+            LambdaSequence::Automatic { count, ratio } => {
+                let ratio = ratio.unwrap_or(if self.n < self.p { 0.01 } else { 1e-4 });
+                let factor = ratio.powf(1.0 / (*count as f64 - 1.0).max(1.0));
+                (std::iter::successors(Some(largest), |l| Some(l * factor)).take(*count).collect::<Vec<f64>>(), true)
+            }
+        };
+        let mut path = ElasticNetPath {
+            family: self.family,
+            names: Vec::new(),
+            lambda: Vec::new(),
+            coefficients: Vec::new(),
+            deviance_ratio: Vec::new(),
+            null_deviance: 2.0 * self.n as f64 * self.null_loss * self.y_scale * self.y_scale,
+            passes: 0,
+            complete: true,
+        };
+        // glmnet starts an automatic path above every penalty and given ones from 0.
+        let mut previous = if early { largest } else { 0.0 };
+        for (k, &lambda) in given.iter().enumerate() {
+            let solved = match params.precision {
+                Precision::Threshold(threshold) => {
+                    // The first penalty of an automatic path leaves every penalised feature out, whatever the last bit of a gradient says.
+                    let lambda = if early && k == 0 { BEYOND_EVERY_GRADIENT } else { lambda };
+                    self.solve_at(&mut state, lambda, previous, threshold, params.max_passes)
+                }
+                Precision::OptimalityConditions(tolerance) => {
+                    self.solve_exactly(&mut state, &mut factor, (lambda, previous), tolerance, params.max_passes)
+                }
+            };
+            let usable = match solved {
+                // As glmnet does: a penalty too small to be solved ends the path, and what lies before it stands.
+                Err(SelectionError::NotConverged { .. }) if k > 0 => {
+                    path.complete = false;
+                    break;
+                }
+                solved => solved?,
+            };
+            previous = lambda;
+            let ratio = 1.0 - self.loss(&self.linear_predictor(&state)) / self.null_loss;
+            let gain = path.deviance_ratio.last().map_or(f64::INFINITY, |last| ratio - last);
+            path.lambda.push(lambda * self.y_scale);
+            path.coefficients.push(self.coefficients_of(&state));
+            path.deviance_ratio.push(ratio);
+            if !usable {
+                break;
+            }
+            let smallest_gain = if self.family == Family::Gaussian { SMALLEST_GAIN * ratio } else { SMALLEST_GAIN };
+            if early && k + 1 >= FEWEST_PENALTIES.min(given.len()) && (ratio > LARGEST_DEVIANCE_RATIO || gain < smallest_gain) {
+                break;
+            }
+        }
+        path.passes = state.passes;
+        Ok(path)
+    }
+
+    /// Coefficients on the original scale.
+    fn coefficients_of(&self, s: &State) -> SparseCoefficients {
+        self.coefficients(s.intercept, s.entered.iter().map(|&j| (j, s.beta[j])).filter(|(_, b)| *b != 0.0).collect())
+    }
+}

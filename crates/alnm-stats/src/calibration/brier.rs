@@ -1,0 +1,89 @@
+//! The Brier score, its decomposition and the logarithmic loss.
+
+use super::check;
+use crate::Labels;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+
+/// Brier score and relatives.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BrierScore {
+    /// Mean squared difference of risk and outcome.
+    pub score: f64,
+    /// 1 − score/(m(1 − m)), m being the share of events; 1 is perfect, 0 no better than the prevalence.
+    pub scaled: f64,
+    /// Mean logarithmic loss, risks held 10⁻¹⁵ away from 0 and 1.
+    pub log_loss: f64,
+}
+
+/// Brier score, scaled score and logarithmic loss.
+///
+/// # Errors
+/// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] without patients, [`StatsError::NonFinite`], [`StatsError::Parameter`] for a
+/// risk outside [0, 1].
+pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
+    check("Brier score", labels, risks)?;
+    let n = risks.len() as f64;
+    let outcomes = labels.to_values();
+    let score = risks.iter().zip(&outcomes).map(|(p, y)| (p - y).powi(2)).sum::<f64>() / n;
+    let m = labels.prevalence();
+    let log_loss = -risks
+        .iter()
+        .zip(labels.as_slice())
+        .map(|(p, &y)| {
+            let q = p.clamp(1e-15, 1.0 - 1e-15);
+            if y { q.ln() } else { (1.0 - q).ln() }
+        })
+        .sum::<f64>()
+        / n;
+    Ok(BrierScore { score, scaled: 1.0 - score / (m * (1.0 - m)), log_loss })
+}
+
+/// Murphy's decomposition of the Brier score over groups of equal predicted risk: score = reliability − resolution + uncertainty.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BrierDecomposition {
+    /// Mean squared distance of risk and observed frequency within the groups; 0 is perfect.
+    pub reliability: f64,
+    /// Mean squared distance of observed frequency and prevalence; larger is better.
+    pub resolution: f64,
+    /// Variance of the outcome.
+    pub uncertainty: f64,
+}
+
+/// Murphy's (1973) decomposition over the distinct predicted risks.
+///
+/// # Errors
+/// As [`brier`].
+pub fn brier_decomposition(labels: &Labels, risks: &[f64]) -> Result<BrierDecomposition> {
+    check("Brier decomposition", labels, risks)?;
+    let n = risks.len() as f64;
+    let prevalence = labels.prevalence();
+    let order = crate::rank::ascending_order(risks);
+    let (mut reliability, mut resolution) = (0.0, 0.0);
+    for run in crate::rank::ties(risks, &order) {
+        let size = run.len() as f64;
+        let risk = risks[order[run.start]];
+        let events = order[run].iter().filter(|&&i| labels.as_slice()[i]).count() as f64;
+        reliability += size * (risk - events / size).powi(2) / n;
+        resolution += size * (events / size - prevalence).powi(2) / n;
+    }
+    Ok(BrierDecomposition { reliability, resolution, uncertainty: prevalence * (1.0 - prevalence) })
+}
+
+impl Tabulate for BrierScore {
+    const COLUMNS: &'static [&'static str] = &["Brier score", "scaled", "log loss"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.score, self.scaled, self.log_loss]]
+    }
+}
+
+impl Tabulate for BrierDecomposition {
+    const COLUMNS: &'static [&'static str] = &["reliability", "resolution", "uncertainty"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.reliability, self.resolution, self.uncertainty]]
+    }
+}

@@ -1,0 +1,150 @@
+//! Calibration over groups of patients of similar risk: the Hosmer-Lemeshow test and reliability bins.
+
+use super::check;
+use crate::cells;
+use crate::data_table::{Cell, Tabulate};
+use crate::describe::{QuantileType, quantile_of_sorted, sorted};
+use crate::distribution::chi_squared_upper_tail;
+use crate::error::{Result, StatsError};
+use crate::{Labels, TestResult};
+use serde::{Deserialize, Serialize};
+
+/// Hosmer and Lemeshow's test with its groups.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HosmerLemeshow {
+    /// Statistic, degrees of freedom (occupied groups − 2) and p-value.
+    pub test: TestResult,
+    /// Edges of the groups, one more than groups.
+    pub breaks: Vec<f64>,
+    /// The groups in ascending order of risk.
+    pub groups: Vec<RiskGroup>,
+}
+
+/// A group of patients of similar predicted risk.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RiskGroup {
+    /// Number of patients.
+    pub patients: usize,
+    /// Number of events.
+    pub events: usize,
+    /// Sum of the predicted risks.
+    pub expected_events: f64,
+}
+
+impl RiskGroup {
+    /// Mean predicted risk; NaN for an empty group.
+    #[must_use]
+    pub fn mean_risk(&self) -> f64 {
+        self.expected_events / self.patients as f64
+    }
+
+    /// Observed share of events; NaN for an empty group.
+    #[must_use]
+    pub fn observed(&self) -> f64 {
+        self.events as f64 / self.patients as f64
+    }
+}
+
+/// Hosmer-Lemeshow test over groups cut at the distinct quantiles (type 7) of the risk, right-closed; degrees of freedom are occupied
+/// groups − 2 (ResourceSelection ≥ 0.3-6). Two groups leave 0 degrees of freedom and p = 0.
+///
+/// # Errors
+/// [`StatsError::Constant`] when all risks are equal, [`StatsError::Parameter`] for fewer than two groups or a risk outside [0, 1],
+/// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`].
+pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<HosmerLemeshow> {
+    const OPERATION: &str = "Hosmer-Lemeshow test";
+    check(OPERATION, labels, risks)?;
+    if groups < 2 {
+        return Err(StatsError::Parameter { name: "number of groups", range: "2 or more", value: groups as f64 });
+    }
+    let ordered = sorted(risks);
+    let mut breaks: Vec<f64> =
+        (0..=groups).map(|i| quantile_of_sorted(&ordered, i as f64 * (1.0 / groups as f64), QuantileType::Type7)).collect();
+    breaks.dedup();
+    if breaks.len() < 2 {
+        return Err(StatsError::Constant { operation: OPERATION });
+    }
+    let mut table = vec![RiskGroup { patients: 0, events: 0, expected_events: 0.0 }; breaks.len() - 1];
+    for (&risk, &label) in risks.iter().zip(labels.as_slice()) {
+        let group = &mut table[breaks.partition_point(|b| *b < risk).clamp(1, breaks.len() - 1) - 1];
+        group.patients += 1;
+        group.events += usize::from(label);
+        group.expected_events += risk;
+    }
+    let statistic: f64 = table
+        .iter()
+        .map(|g| {
+            let (n, o, e) = (g.patients as f64, g.events as f64, g.expected_events);
+            (o - e).powi(2) / e + ((n - o) - (n - e)).powi(2) / (n - e)
+        })
+        .sum();
+    let occupied = table.iter().filter(|g| g.patients > 0).count();
+    let df = occupied as f64 - 2.0;
+    let test = TestResult::new(OPERATION, statistic, &[df], chi_squared_upper_tail(statistic, df));
+    Ok(HosmerLemeshow { test, breaks, groups: table })
+}
+
+/// Groups of equal width in predicted risk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReliabilityBins {
+    /// Index of each occupied bin.
+    pub bins: Vec<usize>,
+    /// The occupied bins in ascending order.
+    pub groups: Vec<RiskGroup>,
+    /// Expected calibration error: mean |mean risk − observed|, weighted by size.
+    pub expected_error: f64,
+    /// Largest |mean risk − observed|.
+    pub largest_error: f64,
+}
+
+/// Reliability over `bins` equal-width bins of [0, 1], closed on the left, the last one on both sides.
+///
+/// # Errors
+/// As [`brier`], and [`StatsError::Parameter`] without bins.
+pub fn reliability_bins(labels: &Labels, risks: &[f64], bins: usize) -> Result<ReliabilityBins> {
+    check("reliability bins", labels, risks)?;
+    if bins == 0 {
+        return Err(StatsError::Parameter { name: "number of bins", range: "1 or more", value: 0.0 });
+    }
+    let mut all = vec![RiskGroup { patients: 0, events: 0, expected_events: 0.0 }; bins];
+    for (&risk, &label) in risks.iter().zip(labels.as_slice()) {
+        let group = &mut all[((risk * bins as f64) as usize).min(bins - 1)];
+        group.patients += 1;
+        group.events += usize::from(label);
+        group.expected_events += risk;
+    }
+    let occupied: Vec<usize> = (0..bins).filter(|&b| all[b].patients > 0).collect();
+    let groups: Vec<RiskGroup> = occupied.iter().map(|&b| all[b]).collect();
+    let distances: Vec<f64> = groups.iter().map(|g| (g.mean_risk() - g.observed()).abs()).collect();
+    let n = risks.len() as f64;
+    Ok(ReliabilityBins {
+        expected_error: groups.iter().zip(&distances).map(|(g, d)| g.patients as f64 * d).sum::<f64>() / n,
+        largest_error: distances.iter().copied().fold(0.0, f64::max),
+        bins: occupied,
+        groups,
+    })
+}
+
+impl Tabulate for RiskGroup {
+    const COLUMNS: &'static [&'static str] = &["patients", "events", "expected events", "mean risk", "observed"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.patients, self.events, self.expected_events, self.mean_risk(), self.observed()]]
+    }
+}
+
+impl Tabulate for HosmerLemeshow {
+    const COLUMNS: &'static [&'static str] = &["patients", "events", "expected events", "mean risk", "observed"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.groups.rows()
+    }
+}
+
+impl Tabulate for ReliabilityBins {
+    const COLUMNS: &'static [&'static str] = &["patients", "events", "expected events", "mean risk", "observed"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        self.groups.rows()
+    }
+}

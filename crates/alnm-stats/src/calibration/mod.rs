@@ -1,0 +1,28 @@
+//! Calibration: do predicted risks equal observed frequencies?
+
+mod brier;
+mod curve;
+mod groups;
+mod overall;
+mod recalibration;
+mod validation;
+
+pub use brier::{BrierDecomposition, BrierScore, brier, brier_decomposition};
+pub use curve::{CalibrationCurve, CalibrationError, loess_curve, lowess_curve};
+pub use groups::{HosmerLemeshow, ReliabilityBins, RiskGroup, hosmer_lemeshow, reliability_bins};
+pub use overall::{ExpectedObserved, expected_observed, spiegelhalter};
+pub use recalibration::{Recalibration, WaldEstimate, recalibrate};
+pub use validation::{Validation, validate};
+
+use crate::Labels;
+use crate::error::{Result, StatsError, require_count, require_finite, require_same_length};
+
+fn check(operation: &'static str, labels: &Labels, risks: &[f64]) -> Result<()> {
+    require_same_length(operation, labels.len(), risks.len())?;
+    require_count(operation, 1, risks.len())?;
+    require_finite(operation, risks)?;
+    match risks.iter().find(|p| !(0.0..=1.0).contains(*p)) {
+        Some(&value) => Err(StatsError::Parameter { name: "predicted risk", range: "[0, 1]", value }),
+        None => Ok(()),
+    }
+}
