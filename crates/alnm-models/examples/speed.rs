@@ -51,10 +51,13 @@ impl Clock {
     }
 }
 
+/// Named columns.
+type Columns = Vec<(String, Vec<f64>)>;
+
 /// The columns of a CSV file of numbers.
-fn read(path: &Path) -> Result<Vec<(String, Vec<f64>)>, Box<dyn Error>> {
+fn read(path: &Path) -> Result<Columns, Box<dyn Error>> {
     let mut reader = csv::Reader::from_path(path)?;
-    let mut columns: Vec<(String, Vec<f64>)> = reader.headers()?.iter().map(|name| (name.to_owned(), Vec::new())).collect();
+    let mut columns: Columns = reader.headers()?.iter().map(|name| (name.to_owned(), Vec::new())).collect();
     for record in reader.records() {
         for (column, field) in columns.iter_mut().zip(&record?) {
             column.1.push(field.parse()?);

@@ -1,6 +1,7 @@
 //! Properties of paths, folds and pipelines.
 
 use alnm_selection::correlation_filter::{CorrelationRule, find_correlation, ranked_filter};
+use alnm_selection::cross_validation::{CvMeasure, cross_validate};
 use alnm_selection::elastic_net::{ElasticNetParams, Precision, binomial_path, gaussian_path};
 use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_selection::stability::{StabilityParams, stability_selection};
@@ -196,4 +197,47 @@ fn a_path_whose_passes_run_out_ends_early() {
     let short = binomial_path(&table, &labels, &ElasticNetParams { max_passes: full.passes / 2, ..ElasticNetParams::default() }).unwrap();
     assert!(!short.complete && !short.lambda.is_empty() && short.lambda.len() < full.lambda.len());
     assert_eq!(short.coefficients, full.coefficients[..short.coefficients.len()]);
+}
+
+#[test]
+fn a_cross_validated_path_does_not_depend_on_the_number_of_threads() {
+    let (table, labels) = cohort(60, 90, 3, 7);
+    let folds = Folds::stratified(&labels, 5, FoldOrder::AsGiven).expect("enough rows");
+    for precision in [Precision::default(), Precision::OptimalityConditions(1e-9)] {
+        let params = ElasticNetParams { precision, ..ElasticNetParams::default() };
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            pool.install(|| cross_validate(&table, &labels, &folds, CvMeasure::Deviance, &params)).expect("both classes in every fold")
+        };
+        assert_eq!(on(1), on(4));
+    }
+}
+
+#[test]
+fn elastic_nets_meet_their_conditions_with_limits_and_unpenalised_features() {
+    let (table, labels) = cohort(70, 12, 2, 5);
+    let mut factors = vec![1.0; 12];
+    factors[3] = 0.0;
+    let params = ElasticNetParams {
+        alpha: 0.5,
+        penalty_factors: Some(factors),
+        lower_limit: Some(-0.1),
+        upper_limit: Some(0.8),
+        precision: Precision::OptimalityConditions(1e-9),
+        ..ElasticNetParams::default()
+    };
+    let exact = binomial_path(&table, &labels, &params).expect("both classes");
+    let given = alnm_selection::elastic_net::LambdaSequence::Given(exact.lambda.clone());
+    let tight = ElasticNetParams { lambda: given, precision: Precision::Threshold(1e-18), ..params };
+    let descended = binomial_path(&table, &labels, &tight).expect("both classes");
+    for (a, b) in exact.coefficients.iter().zip(&descended.coefficients).skip(1) {
+        assert!(a.values.iter().all(|v| (-0.1 - 1e-12..=0.8 + 1e-12).contains(v)), "{a:?}");
+        assert!(a.columns.contains(&3) && (a.intercept - b.intercept).abs() < 1e-6, "{a:?} {b:?}");
+        let dense = |c: &alnm_selection::elastic_net::SparseCoefficients| {
+            let mut all = vec![0.0; 12];
+            c.columns.iter().zip(&c.values).for_each(|(&j, v)| all[j] = *v);
+            all
+        };
+        assert!(dense(a).iter().zip(dense(b)).all(|(x, y)| (x - y).abs() < 1e-6), "{a:?} {b:?}");
+    }
 }

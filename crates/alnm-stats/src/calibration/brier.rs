@@ -21,7 +21,7 @@ pub struct BrierScore {
 /// Brier score, scaled score and logarithmic loss.
 ///
 /// # Errors
-/// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] without patients, [`StatsError::NonFinite`], [`StatsError::Parameter`] for a
+/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients, [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`] for a
 /// risk outside [0, 1].
 pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
     check("Brier score", labels, risks)?;

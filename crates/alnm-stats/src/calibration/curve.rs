@@ -43,7 +43,7 @@ pub struct CalibrationCurve {
 /// Calibration curve by local quadratic regression (the usual basis of the ICI; Austin and Steyerberg 2019).
 ///
 /// # Errors
-/// As [`brier`] and [`Loess::fit`].
+/// As [`brier`](super::brier()) and [`Loess::fit`].
 pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Result<CalibrationCurve> {
     check("loess calibration curve", labels, risks)?;
     let smooth = Loess::fit(risks, &labels.to_values(), params)?.fitted()?;
@@ -56,7 +56,7 @@ pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Resul
 /// Calibration curve by locally linear smoothing without robustness iterations, as in `rms::val.prob`.
 ///
 /// # Errors
-/// As [`brier`] and [`lowess`].
+/// As [`brier`](super::brier()) and [`lowess`].
 pub fn lowess_curve(labels: &Labels, risks: &[f64]) -> Result<CalibrationCurve> {
     check("lowess calibration curve", labels, risks)?;
     let curve = lowess(risks, &labels.to_values(), LowessParams { iterations: 0, ..LowessParams::default() })?;

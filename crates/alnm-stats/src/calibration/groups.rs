@@ -100,7 +100,7 @@ pub struct ReliabilityBins {
 /// Reliability over `bins` equal-width bins of [0, 1], closed on the left, the last one on both sides.
 ///
 /// # Errors
-/// As [`brier`], and [`StatsError::Parameter`] without bins.
+/// As [`brier`](super::brier()), and [`StatsError::Parameter`] without bins.
 pub fn reliability_bins(labels: &Labels, risks: &[f64], bins: usize) -> Result<ReliabilityBins> {
     check("reliability bins", labels, risks)?;
     if bins == 0 {

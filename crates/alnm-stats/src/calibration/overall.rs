@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Spiegelhalter's test of calibration.
 ///
 /// # Errors
-/// As [`brier`].
+/// As [`brier`](super::brier()).
 pub fn spiegelhalter(labels: &Labels, risks: &[f64]) -> Result<TestResult> {
     const OPERATION: &str = "Spiegelhalter's test";
     check(OPERATION, labels, risks)?;
@@ -42,7 +42,7 @@ pub struct ExpectedObserved {
 /// Calibration in the large as a ratio. No event leaves the ratio infinite and its interval NaN.
 ///
 /// # Errors
-/// As [`brier`], and [`StatsError::Parameter`] for the level.
+/// As [`brier`](super::brier()), and [`crate::StatsError::Parameter`] for the level.
 pub fn expected_observed(labels: &Labels, risks: &[f64], level: f64) -> Result<ExpectedObserved> {
     check("expected over observed", labels, risks)?;
     require_level(level)?;

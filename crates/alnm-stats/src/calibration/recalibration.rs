@@ -57,7 +57,7 @@ impl Recalibration {
 ///
 /// # Errors
 /// [`StatsError::Undefined`] for a risk of exactly 0 or 1 and when the outcome is separated by the risk, [`StatsError::Constant`] when all
-/// risks are equal, [`StatsError::OneClass`], and as [`brier`].
+/// risks are equal, [`StatsError::OneClass`], and as [`brier`](super::brier()).
 pub fn recalibrate(labels: &Labels, risks: &[f64], level: f64) -> Result<Recalibration> {
     const OPERATION: &str = "calibration intercept and slope";
     check(OPERATION, labels, risks)?;
