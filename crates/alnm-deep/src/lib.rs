@@ -19,6 +19,7 @@ pub use backbone::{Backbone, FEATURES};
 pub use error::{DeepError, Result};
 pub use grad_cam::{ChannelWeights, grad_cam};
 pub use inference::Predictor;
+pub use kernel::microkernel::Instructions;
 pub use network::{Head, Initialisation, Network};
 pub use optimiser::{Optimiser, Schedule, WeightDecayRule};
 pub use tensor::Tensor;

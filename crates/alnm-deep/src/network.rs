@@ -13,9 +13,12 @@ use crate::backbone::{Backbone, FEATURES};
 use crate::error::{DeepError, Result};
 use crate::graph::{Graph, NodeId, Operation, Role};
 use crate::kernel::batch_norm::{self, Affine, AffineGradient};
-use crate::kernel::convolution::Epilogue;
-use crate::kernel::matrix::Into;
+use crate::kernel::convolution::{Convolution, Epilogue};
+use crate::kernel::gradient::Into;
+use crate::kernel::microkernel::Instructions;
+use crate::kernel::panels::Panels;
 use crate::kernel::pooling;
+use crate::kernel::winograd::{self, Winograd};
 use crate::tensor::Tensor;
 
 /// Added to the variance of a batch normalisation (PyTorch's default).
@@ -99,12 +102,18 @@ impl Tape {
 
 /// Buffers of earlier passes, kept by size: activations of a batch are hundreds of megabytes, and asking the system for
 /// them anew in every step costs more than the arithmetic of a batch normalisation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Workspace {
     free: HashMap<usize, Vec<Vec<f32>>>,
+    /// What the kernels of the pass run on.
+    pub(crate) instructions: Instructions,
 }
 
 impl Workspace {
+    pub(crate) fn new(instructions: Instructions) -> Self {
+        Self { free: HashMap::new(), instructions }
+    }
+
     /// A tensor with any contents.
     pub(crate) fn take(&mut self, shape: [usize; 4]) -> Tensor {
         let size = shape.iter().product();
@@ -194,8 +203,9 @@ impl Network {
             Operation::Input => unreachable!("only the first node is the input"),
             Operation::Convolution { layer, weight, bias } => {
                 let epilogue = Epilogue { bias: bias.map(|bias| self.parameters[bias].as_slice()), ..Epilogue::default() };
-                let output = workspace.take(layer.output_shape(input.shape()));
-                layer.forward(input, &self.parameters[weight], epilogue, output)
+                let mut output = workspace.take(layer.output_shape(input.shape()));
+                convolve(workspace.instructions, layer, &self.parameters[weight], input, epilogue, &mut output);
+                output
             }
             Operation::BatchNorm { norm, residual, relu } => {
                 let used = match moments {
@@ -278,14 +288,14 @@ impl Network {
         match node.operation {
             Operation::Input => unreachable!("the pass ends above the input"),
             Operation::Convolution { layer, weight, bias } => {
-                parameters[weight] = layer.backward_weight(input, &gradient);
+                parameters[weight] = layer.backward_weight(workspace.instructions, input, &gradient);
                 if let Some(bias) = bias {
                     parameters[bias] = column_sums(&gradient);
                 }
                 if source != 0 {
                     let into = if flow[source].is_some() { Into::Add } else { Into::Replace };
                     let mut target = flow[source].take().unwrap_or_else(|| workspace.take(input.shape()));
-                    layer.backward_data(&gradient, &self.parameters[weight], &mut target, into);
+                    layer.backward_data(workspace.instructions, &gradient, &self.parameters[weight], &mut target, into);
                     flow[source] = Some(target);
                 }
                 workspace.give(gradient);
@@ -339,6 +349,17 @@ impl Network {
                 accumulate(flow, source, gradient, workspace);
             }
         }
+    }
+}
+
+/// A convolution whose weight (outputs × patch) is packed for this call alone.
+fn convolve(instructions: Instructions, layer: Convolution, weight: &[f32], input: &Tensor, epilogue: Epilogue<'_>, output: &mut Tensor) {
+    let panels = Panels::of_rows(weight, layer.outputs, layer.patch());
+    let [images, height, width, _] = input.shape();
+    if layer.is_winograd() && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES {
+        Winograd::of_panels(&panels).forward(instructions, input, epilogue, output);
+    } else {
+        layer.forward(instructions, input, &panels, epilogue, output);
     }
 }
 

@@ -5,5 +5,9 @@
 
 pub(crate) mod batch_norm;
 pub(crate) mod convolution;
-pub(crate) mod matrix;
+pub(crate) mod gradient;
+pub(crate) mod microkernel;
+pub(crate) mod panels;
 pub(crate) mod pooling;
+mod scratch;
+pub(crate) mod winograd;

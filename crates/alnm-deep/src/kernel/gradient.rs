@@ -1,0 +1,226 @@
+//! The gradients of a convolution with respect to its input and its weight.
+
+use rayon::prelude::*;
+
+use super::convolution::{Convolution, Epilogue, Residual};
+use super::microkernel::{self, Addend, Instructions, PANEL, Rectangle, Rows};
+use super::panels::Panels;
+use super::scratch::with_scratch;
+use super::winograd::{self, Winograd};
+use crate::tensor::Tensor;
+
+/// Image rows of a task of the data gradient with a stride.
+const STRIDED_ROWS: usize = 8;
+/// Output pixels whose patches a reduction takes at a time: 24 KiB of a panel, within the first-level cache.
+const REDUCED_PIXELS: usize = 192;
+/// Values of all partial weight gradients together.
+const PARTIAL_VALUES: usize = 1 << 22;
+/// Tasks that a weight gradient is cut into.
+const TASKS: usize = 16;
+
+/// Whether a gradient replaces its destination or is added to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Into {
+    Replace,
+    Add,
+}
+
+impl Convolution {
+    /// The gradient of the loss with respect to the input, added to `gradient` or replacing it.
+    pub(crate) fn backward_data(
+        &self,
+        instructions: Instructions,
+        output_gradient: &Tensor,
+        weight: &[f32],
+        gradient: &mut Tensor,
+        into: Into,
+    ) {
+        if self.stride > 1 {
+            return self.backward_data_by_class(instructions, output_gradient, weight, gradient, into);
+        }
+        // With stride 1 the gradient is a convolution of the output's gradient with the kernel turned by 180 degrees and
+        // its channels exchanged.
+        let turned = Self { padding: self.kernel - 1 - self.padding, inputs: self.outputs, outputs: self.inputs, ..*self };
+        let taps: Vec<usize> = (0..self.kernel * self.kernel).rev().collect();
+        let panels = self.exchanged(weight, &taps);
+        let residual = if into == Into::Add { Residual::Output } else { Residual::None };
+        let epilogue = Epilogue { residual, ..Epilogue::default() };
+        let [images, height, width, _] = gradient.shape();
+        if turned.is_winograd() && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES {
+            Winograd::of_panels(&panels).forward(instructions, output_gradient, epilogue, gradient);
+        } else {
+            turned.forward(instructions, output_gradient, &panels, epilogue, gradient);
+        }
+    }
+
+    /// The weights of some kernel positions with the channels exchanged: rows of an input channel, depth (position, output).
+    fn exchanged(&self, weight: &[f32], taps: &[usize]) -> Panels {
+        Panels::from_fn(self.inputs, taps.len() * self.outputs, |first, into| {
+            let here = PANEL.min(self.inputs - first);
+            for (place, &tap) in taps.iter().enumerate() {
+                for output in 0..self.outputs {
+                    let from = &weight[output * self.patch() + tap * self.inputs + first..][..here];
+                    into[(place * self.outputs + output) * PANEL..][..here].copy_from_slice(from);
+                }
+            }
+        })
+    }
+
+    /// With a stride, input pixels fall into classes by the remainders of their row and column: a class meets the same
+    /// kernel positions everywhere.
+    fn backward_data_by_class(
+        &self,
+        instructions: Instructions,
+        output_gradient: &Tensor,
+        weight: &[f32],
+        gradient: &mut Tensor,
+        into: Into,
+    ) {
+        let [_, height, width, channels] = gradient.shape();
+        let positions = |remainder: usize| {
+            (0..self.kernel).filter(move |tap| (remainder + self.padding + self.kernel * self.stride - tap).is_multiple_of(self.stride))
+        };
+        let classes: Vec<(usize, usize, Vec<usize>, Panels)> = (0..self.stride * self.stride)
+            .map(|class| {
+                let (y, x) = (class / self.stride, class % self.stride);
+                let taps: Vec<usize> = positions(y).flat_map(|r| positions(x).map(move |s| r * self.kernel + s)).collect();
+                let panels = self.exchanged(weight, &taps);
+                (y, x, taps, panels)
+            })
+            .collect();
+        let rows = STRIDED_ROWS.next_multiple_of(self.stride);
+        let blocks = height.div_ceil(rows);
+        let size = height * width * channels;
+        gradient.as_mut_slice().par_chunks_mut(size).enumerate().for_each(|(image, target)| {
+            target.par_chunks_mut(rows * width * channels).enumerate().for_each(|(block, target)| {
+                debug_assert!(block < blocks);
+                for (y, x, taps, panels) in &classes {
+                    let pixels: Vec<(usize, usize)> = (block * rows..height.min((block + 1) * rows))
+                        .filter(|row| row % self.stride == *y)
+                        .flat_map(|row| (*x..width).step_by(self.stride).map(move |column| (row, column)))
+                        .collect();
+                    self.class_gradient(instructions, output_gradient, image, &pixels, taps, panels, |pixel, values| {
+                        let (row, column) = pixels[pixel];
+                        let place = ((row - block * rows) * width + column) * channels;
+                        let target = &mut target[place..place + channels];
+                        match into {
+                            Into::Replace => target.copy_from_slice(values),
+                            Into::Add => target.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+                        }
+                    });
+                }
+            });
+        });
+    }
+
+    /// The gradient at pixels of one class, handed to `store` pixel by pixel.
+    fn class_gradient(
+        &self,
+        instructions: Instructions,
+        output_gradient: &Tensor,
+        image: usize,
+        pixels: &[(usize, usize)],
+        taps: &[usize],
+        panels: &Panels,
+        mut store: impl FnMut(usize, &[f32]),
+    ) {
+        let [_, out_height, out_width, outputs] = output_gradient.shape();
+        let source = output_gradient.image(image);
+        let depth = taps.len() * outputs;
+        let (stride, width) = (depth + 16, panels.count() * PANEL);
+        with_scratch(pixels.len() * (stride + width), |scratch| {
+            let (patches, sums) = scratch.split_at_mut(pixels.len() * stride);
+            for ((row, column), patch) in pixels.iter().zip(patches.chunks_exact_mut(stride)) {
+                for (tap, values) in taps.iter().zip(patch.chunks_exact_mut(outputs)) {
+                    let (y, x) = (row + self.padding, column + self.padding);
+                    let place = |at: usize, tap: usize, side: usize| at.checked_sub(tap).map(|at| at / self.stride).filter(|at| *at < side);
+                    match (place(y, tap / self.kernel, out_height), place(x, tap % self.kernel, out_width)) {
+                        (Some(y), Some(x)) => values.copy_from_slice(&source[(y * out_width + x) * outputs..][..outputs]),
+                        _ => values.fill(0.0),
+                    }
+                }
+            }
+            let mut target = Rectangle::whole(sums, width);
+            let left = Rows::dense(patches, stride, depth);
+            for panel in 0..panels.count() {
+                let mut target = target.part(0..pixels.len(), panel * PANEL..(panel + 1) * PANEL);
+                microkernel::product(instructions, left, panels.panel(panel), &[0.0; PANEL], Addend::None, f32::NEG_INFINITY, &mut target);
+            }
+            for (pixel, values) in sums.chunks_exact(width).enumerate() {
+                store(pixel, &values[..self.inputs]);
+            }
+        });
+    }
+
+    /// The gradient of the loss with respect to the weight, (outputs × patch).
+    ///
+    /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, and patches into panels of
+    /// columns, by shape alone.
+    pub(crate) fn backward_weight(&self, instructions: Instructions, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
+        let (patch, outputs, total) = (self.patch(), self.outputs, output_gradient.rows());
+        let panels = patch.div_ceil(PANEL);
+        let width = panels * PANEL;
+        let pixel_blocks = total.div_ceil(REDUCED_PIXELS);
+        let parts = (PARTIAL_VALUES / (outputs * width)).clamp(1, TASKS.min(pixel_blocks));
+        let groups = TASKS.div_ceil(parts).min(panels);
+        let part_cuts: Vec<usize> = (0..=parts).map(|part| total.min(pixel_blocks * part / parts * REDUCED_PIXELS)).collect();
+        let panel_cuts: Vec<usize> = (0..=groups).map(|group| panels * group / groups).collect();
+        let row_cuts: Vec<usize> = (0..=parts).map(|part| part * outputs).collect();
+        let column_cuts: Vec<usize> = panel_cuts.iter().map(|panel| panel * PANEL).collect();
+        let mut partial = vec![0.0; parts * outputs * width];
+        let rectangles = Rectangle::whole(&mut partial, width).cut(&row_cuts, &column_cuts);
+        rectangles.into_par_iter().enumerate().for_each(|(index, mut sums)| {
+            let (part, group) = (index / groups, index % groups);
+            for start in (part_cuts[part]..part_cuts[part + 1]).step_by(REDUCED_PIXELS) {
+                let pixels = start..part_cuts[part + 1].min(start + REDUCED_PIXELS);
+                let gradient = (&output_gradient.as_slice()[start * outputs..], outputs);
+                for panel in panel_cuts[group]..panel_cuts[group + 1] {
+                    let first = (panel - panel_cuts[group]) * PANEL;
+                    let mut sums = sums.part(0..outputs, first..first + PANEL);
+                    self.with_columns(input, pixels.clone(), panel, |columns| {
+                        microkernel::accumulate_outer(instructions, gradient, (columns, PANEL), pixels.len(), &mut sums);
+                    });
+                }
+            }
+        });
+        let mut result = vec![0.0; outputs * patch];
+        result.par_chunks_exact_mut(patch).enumerate().for_each(|(output, into)| {
+            for part in 0..parts {
+                let from = &partial[(part * outputs + output) * width..];
+                into.iter_mut().zip(from).for_each(|(sum, value)| *sum += value);
+            }
+        });
+        result
+    }
+
+    /// Runs `task` on [`PANEL`] columns of the patches of some output pixels, zero beyond the last column.
+    fn with_columns(&self, input: &Tensor, pixels: std::ops::Range<usize>, panel: usize, task: impl FnOnce(&[f32])) {
+        let [_, height, width, channels] = input.shape();
+        let [_, out_height, out_width, _] = self.output_shape(input.shape());
+        let values = input.as_slice();
+        with_scratch(pixels.len() * PANEL, |columns| {
+            if !channels.is_multiple_of(PANEL) {
+                let stride = self.patch().next_multiple_of(PANEL);
+                with_scratch(pixels.len() * stride, |patches| {
+                    self.gather(input, pixels, patches, stride);
+                    for (into, patch) in columns.chunks_exact_mut(PANEL).zip(patches.chunks_exact(stride)) {
+                        into.copy_from_slice(&patch[panel * PANEL..(panel + 1) * PANEL]);
+                    }
+                });
+                return task(columns);
+            }
+            let (tap, channel) = (panel * PANEL / channels, panel * PANEL % channels);
+            let place = |at: usize, tap: usize, side: usize| (at * self.stride + tap).checked_sub(self.padding).filter(|at| *at < side);
+            for (pixel, into) in pixels.zip(columns.chunks_exact_mut(PANEL)) {
+                let (image, y, x) = (pixel / (out_height * out_width), pixel / out_width % out_height, pixel % out_width);
+                match (place(y, tap / self.kernel, height), place(x, tap % self.kernel, width)) {
+                    (Some(y), Some(x)) => {
+                        into.copy_from_slice(&values[((image * height + y) * width + x) * channels + channel..][..PANEL]);
+                    }
+                    _ => into.fill(0.0),
+                }
+            }
+            task(columns);
+        });
+    }
+}
