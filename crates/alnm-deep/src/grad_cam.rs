@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
-use crate::network::{Moments, Network, Workspace, tap};
+use crate::kernel::workspace::Workspace;
+use crate::network::{Moments, Network, tap};
 use crate::tensor::Tensor;
 
 /// How the maps of a stage's channels are weighted.

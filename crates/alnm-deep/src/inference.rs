@@ -8,11 +8,12 @@ use crate::error::{DeepError, Result};
 use crate::graph::{Graph, NodeId, Operation};
 use crate::kernel::batch_norm::Affine;
 use crate::kernel::convolution::{Convolution, Epilogue, Residual};
-use crate::kernel::microkernel::Instructions;
+use crate::kernel::microkernel::{Buffer, Instructions};
 use crate::kernel::panels::Panels;
 use crate::kernel::pooling::{self, Averaging, Window};
-use crate::kernel::winograd::{self, Winograd};
-use crate::network::{Network, Workspace, check_input, concatenate, running_affine, tap};
+use crate::kernel::winograd::Winograd;
+use crate::kernel::workspace::Workspace;
+use crate::network::{Network, check_input, concatenate, running_affine, tap};
 use crate::tensor::Tensor;
 
 /// A network made ready for evaluation: running statistics are folded into the weights, and bias, residual and
@@ -81,7 +82,7 @@ impl Predictor {
                 Operation::Input => continue,
                 Operation::Convolution { layer, weight, bias } => Folded::Convolution(FoldedConvolution {
                     layer,
-                    weight: Panels::of_rows(&network.parameters[weight], layer.outputs, layer.patch()),
+                    weight: Panels::of_rows(&network.parameters[weight], layer.outputs, layer.patch(), Buffer::zeros),
                     transformed: OnceLock::new(),
                     bias: bias.map(|bias| network.parameters[bias].clone()),
                     residual: None,
@@ -259,9 +260,8 @@ impl Step {
 impl FoldedConvolution {
     fn forward(&self, instructions: Instructions, input: &Tensor, residual: Residual<'_>, output: &mut Tensor) {
         let epilogue = Epilogue { bias: self.bias.as_deref(), residual, relu: self.relu };
-        let [images, height, width, _] = input.shape();
-        if self.layer.is_winograd() && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES {
-            let weight = self.transformed.get_or_init(|| Winograd::of_panels(&self.weight));
+        if self.layer.is_filtered(input.shape()) {
+            let weight = self.transformed.get_or_init(|| Winograd::of_panels(&self.weight, Buffer::zeros));
             weight.forward(instructions, input, epilogue, output);
         } else {
             self.layer.forward(instructions, input, &self.weight, epilogue, output);

@@ -15,10 +15,9 @@ use crate::graph::{Graph, NodeId, Operation, Role};
 use crate::kernel::batch_norm::{self, Affine, AffineGradient};
 use crate::kernel::convolution::{Convolution, Epilogue};
 use crate::kernel::gradient::Into;
-use crate::kernel::microkernel::Instructions;
 use crate::kernel::panels::Panels;
 use crate::kernel::pooling;
-use crate::kernel::winograd::{self, Winograd};
+use crate::kernel::workspace::Workspace;
 use crate::tensor::Tensor;
 
 /// Added to the variance of a batch normalisation (PyTorch's default).
@@ -100,35 +99,6 @@ impl Tape {
     }
 }
 
-/// Buffers of earlier passes, kept by size: activations of a batch are hundreds of megabytes, and asking the system for
-/// them anew in every step costs more than the arithmetic of a batch normalisation.
-#[derive(Debug)]
-pub(crate) struct Workspace {
-    free: HashMap<usize, Vec<Vec<f32>>>,
-    /// What the kernels of the pass run on.
-    pub(crate) instructions: Instructions,
-}
-
-impl Workspace {
-    pub(crate) fn new(instructions: Instructions) -> Self {
-        Self { free: HashMap::new(), instructions }
-    }
-
-    /// A tensor with any contents.
-    pub(crate) fn take(&mut self, shape: [usize; 4]) -> Tensor {
-        let size = shape.iter().product();
-        match self.free.get_mut(&size).and_then(Vec::pop) {
-            Some(data) => Tensor::new(shape, data).expect("buffers are kept by their size"),
-            None => Tensor::zeros(shape),
-        }
-    }
-
-    pub(crate) fn give(&mut self, tensor: Tensor) {
-        let data = tensor.into_vec();
-        self.free.entry(data.len()).or_default().push(data);
-    }
-}
-
 /// Gradients of the loss.
 #[derive(Debug)]
 pub(crate) struct Gradients {
@@ -204,7 +174,7 @@ impl Network {
             Operation::Convolution { layer, weight, bias } => {
                 let epilogue = Epilogue { bias: bias.map(|bias| self.parameters[bias].as_slice()), ..Epilogue::default() };
                 let mut output = workspace.take(layer.output_shape(input.shape()));
-                convolve(workspace.instructions, layer, &self.parameters[weight], input, epilogue, &mut output);
+                convolve(workspace, layer, &self.parameters[weight], input, epilogue, &mut output);
                 output
             }
             Operation::BatchNorm { norm, residual, relu } => {
@@ -295,7 +265,7 @@ impl Network {
                 if source != 0 {
                     let into = if flow[source].is_some() { Into::Add } else { Into::Replace };
                     let mut target = flow[source].take().unwrap_or_else(|| workspace.take(input.shape()));
-                    layer.backward_data(workspace.instructions, &gradient, &self.parameters[weight], &mut target, into);
+                    layer.backward_data(workspace, &gradient, &self.parameters[weight], &mut target, into);
                     flow[source] = Some(target);
                 }
                 workspace.give(gradient);
@@ -353,14 +323,10 @@ impl Network {
 }
 
 /// A convolution whose weight (outputs × patch) is packed for this call alone.
-fn convolve(instructions: Instructions, layer: Convolution, weight: &[f32], input: &Tensor, epilogue: Epilogue<'_>, output: &mut Tensor) {
-    let panels = Panels::of_rows(weight, layer.outputs, layer.patch());
-    let [images, height, width, _] = input.shape();
-    if layer.is_winograd() && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES {
-        Winograd::of_panels(&panels).forward(instructions, input, epilogue, output);
-    } else {
-        layer.forward(instructions, input, &panels, epilogue, output);
-    }
+fn convolve(workspace: &mut Workspace, layer: Convolution, weight: &[f32], input: &Tensor, epilogue: Epilogue<'_>, output: &mut Tensor) {
+    let panels = Panels::of_rows(weight, layer.outputs, layer.patch(), |size| workspace.take_buffer(size));
+    layer.forward_filtered(workspace, input, &panels, epilogue, output);
+    workspace.give_buffer(panels.into_buffer());
 }
 
 /// The node of a named output.

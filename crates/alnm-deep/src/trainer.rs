@@ -6,7 +6,8 @@ use rayon::prelude::*;
 
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
-use crate::network::{Head, Moments, Network, Workspace};
+use crate::kernel::workspace::Workspace;
+use crate::network::{Head, Moments, Network};
 use crate::optimiser::{Optimiser, OptimiserState, WeightDecayRule};
 use crate::tensor::Tensor;
 use crate::weights::StateDict;

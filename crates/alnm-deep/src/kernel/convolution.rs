@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::microkernel::{self, Addend, Instructions, PANEL, Rectangle, Rows};
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
-use super::winograd::Winograd;
+use super::winograd::{self, Winograd};
+use super::workspace::Workspace;
 use crate::tensor::Tensor;
 
 /// The shape of a convolution layer: square kernel, equal stride and zero padding on both axes.
@@ -101,9 +102,28 @@ impl Convolution {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 
-    /// Whether Winograd's filtering computes this layer.
-    pub(crate) fn is_winograd(&self) -> bool {
-        self.kernel == 3 && self.stride == 1 && self.padding == 1 && Winograd::takes(self.inputs, self.outputs)
+    /// Whether Winograd's filtering is the faster way for an input of this shape.
+    pub(crate) fn is_filtered(&self, [images, height, width, _]: [usize; 4]) -> bool {
+        let has_form = self.kernel == 3 && self.stride == 1 && self.padding == 1 && Winograd::takes(self.inputs, self.outputs);
+        has_form && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES
+    }
+
+    /// The output for an input by the faster way, the transformed weight made for this call alone.
+    pub(crate) fn forward_filtered(
+        &self,
+        workspace: &mut Workspace,
+        input: &Tensor,
+        weight: &Panels,
+        epilogue: Epilogue<'_>,
+        output: &mut Tensor,
+    ) {
+        if self.is_filtered(input.shape()) {
+            let transformed = Winograd::of_panels(weight, |size| workspace.take_buffer(size));
+            transformed.forward(workspace.instructions, input, epilogue, output);
+            workspace.give_buffer(transformed.into_buffer());
+        } else {
+            self.forward(workspace.instructions, input, weight, epilogue, output);
+        }
     }
 
     /// Copies the patches of `rows.len()` output pixels, counted over images, rows and columns, to rows of `stride` numbers.
@@ -233,6 +253,7 @@ mod tests {
 
     use super::*;
     use crate::kernel::gradient::Into;
+    use crate::kernel::microkernel::Buffer;
 
     /// The definition, in double precision.
     fn plain(layer: &Convolution, input: &Tensor, weight: &[f32]) -> Vec<f64> {
@@ -290,26 +311,26 @@ mod tests {
             let input = Tensor::new(shape, numbers(shape.iter().product(), seed)).unwrap();
             let weight = numbers(outputs * layer.patch(), seed + 7);
             let definition = plain(&layer, &input, &weight);
-            let panels = Panels::of_rows(&weight, outputs, layer.patch());
+            let panels = Panels::of_rows(&weight, outputs, layer.patch(), Buffer::zeros);
             for instructions in Instructions::available() {
                 let mut output = Tensor::zeros(layer.output_shape(shape));
                 layer.forward(instructions, &input, &panels, Epilogue::default(), &mut output);
                 for (got, want) in output.as_slice().iter().zip(&definition) {
                     prop_assert!((f64::from(*got) - want).abs() < 1e-4, "{got} {want}");
                 }
-                if layer.is_winograd() {
+                if kernel == 3 && stride == 1 && Winograd::takes(inputs, outputs) {
                     let mut filtered = output.clone();
                     let twice = Epilogue { residual: Residual::Output, ..Epilogue::default() };
-                    Winograd::of_panels(&panels).forward(instructions, &input, twice, &mut filtered);
+                    Winograd::of_panels(&panels, Buffer::zeros).forward(instructions, &input, twice, &mut filtered);
                     for (got, want) in filtered.as_slice().iter().zip(&definition) {
                         prop_assert!((f64::from(*got) - 2.0 * want).abs() < 2e-4, "{got} {want}");
                     }
                 }
                 let gradient = Tensor::new(output.shape(), numbers(output.as_slice().len(), seed + 13)).unwrap();
                 let mut data = Tensor::zeros(shape);
-                layer.backward_data(instructions, &gradient, &weight, &mut data, Into::Replace);
+                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut data, Into::Replace);
                 let mut twice = data.clone();
-                layer.backward_data(instructions, &gradient, &weight, &mut twice, Into::Add);
+                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut twice, Into::Add);
                 let expected = inner(output.as_slice(), gradient.as_slice());
                 let scale = 1e-3 * (1.0 + expected.abs());
                 prop_assert!((inner(input.as_slice(), data.as_slice()) - expected).abs() < scale);
@@ -327,7 +348,7 @@ mod tests {
         let residual = Tensor::new([1, 1, 2, 2], vec![0.0, 0.5, 0.25, 0.0]).unwrap();
         let epilogue = Epilogue { bias: Some(&[0.5, -3.0]), residual: Residual::Of(&residual), relu: true };
         let mut output = Tensor::zeros([1, 1, 2, 2]);
-        layer.forward(Instructions::best(), &input, &Panels::of_rows(&[1.0, 2.0], 2, 1), epilogue, &mut output);
+        layer.forward(Instructions::best(), &input, &Panels::of_rows(&[1.0, 2.0], 2, 1, Buffer::zeros), epilogue, &mut output);
         assert_eq!(output.as_slice(), [1.5, 0.0, 0.0, 0.0]);
     }
 }

@@ -6,7 +6,7 @@ use super::convolution::{Convolution, Epilogue, Residual};
 use super::microkernel::{self, Addend, Instructions, PANEL, Rectangle, Rows};
 use super::panels::Panels;
 use super::scratch::with_scratch;
-use super::winograd::{self, Winograd};
+use super::workspace::Workspace;
 use crate::tensor::Tensor;
 
 /// Image rows of a task of the data gradient with a stride.
@@ -29,33 +29,30 @@ impl Convolution {
     /// The gradient of the loss with respect to the input, added to `gradient` or replacing it.
     pub(crate) fn backward_data(
         &self,
-        instructions: Instructions,
+        workspace: &mut Workspace,
         output_gradient: &Tensor,
         weight: &[f32],
         gradient: &mut Tensor,
         into: Into,
     ) {
         if self.stride > 1 {
-            return self.backward_data_by_class(instructions, output_gradient, weight, gradient, into);
+            return self.backward_data_by_class(workspace, output_gradient, weight, gradient, into);
         }
         // With stride 1 the gradient is a convolution of the output's gradient with the kernel turned by 180 degrees and
         // its channels exchanged.
         let turned = Self { padding: self.kernel - 1 - self.padding, inputs: self.outputs, outputs: self.inputs, ..*self };
         let taps: Vec<usize> = (0..self.kernel * self.kernel).rev().collect();
-        let panels = self.exchanged(weight, &taps);
+        let panels = self.exchanged(workspace, weight, &taps);
         let residual = if into == Into::Add { Residual::Output } else { Residual::None };
         let epilogue = Epilogue { residual, ..Epilogue::default() };
-        let [images, height, width, _] = gradient.shape();
-        if turned.is_winograd() && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES {
-            Winograd::of_panels(&panels).forward(instructions, output_gradient, epilogue, gradient);
-        } else {
-            turned.forward(instructions, output_gradient, &panels, epilogue, gradient);
-        }
+        turned.forward_filtered(workspace, output_gradient, &panels, epilogue, gradient);
+        workspace.give_buffer(panels.into_buffer());
     }
 
     /// The weights of some kernel positions with the channels exchanged: rows of an input channel, depth (position, output).
-    fn exchanged(&self, weight: &[f32], taps: &[usize]) -> Panels {
-        Panels::from_fn(self.inputs, taps.len() * self.outputs, |first, into| {
+    fn exchanged(&self, workspace: &mut Workspace, weight: &[f32], taps: &[usize]) -> Panels {
+        let memory = |size| workspace.take_buffer(size);
+        Panels::from_fn(self.inputs, taps.len() * self.outputs, memory, |first, into| {
             let here = PANEL.min(self.inputs - first);
             for (place, &tap) in taps.iter().enumerate() {
                 for output in 0..self.outputs {
@@ -70,7 +67,7 @@ impl Convolution {
     /// kernel positions everywhere.
     fn backward_data_by_class(
         &self,
-        instructions: Instructions,
+        workspace: &mut Workspace,
         output_gradient: &Tensor,
         weight: &[f32],
         gradient: &mut Tensor,
@@ -84,10 +81,11 @@ impl Convolution {
             .map(|class| {
                 let (y, x) = (class / self.stride, class % self.stride);
                 let taps: Vec<usize> = positions(y).flat_map(|r| positions(x).map(move |s| r * self.kernel + s)).collect();
-                let panels = self.exchanged(weight, &taps);
+                let panels = self.exchanged(workspace, weight, &taps);
                 (y, x, taps, panels)
             })
             .collect();
+        let instructions = workspace.instructions;
         let rows = STRIDED_ROWS.next_multiple_of(self.stride);
         let blocks = height.div_ceil(rows);
         let size = height * width * channels;
@@ -111,6 +109,7 @@ impl Convolution {
                 }
             });
         });
+        classes.into_iter().for_each(|(_, _, _, panels)| workspace.give_buffer(panels.into_buffer()));
     }
 
     /// The gradient at pixels of one class, handed to `store` pixel by pixel.

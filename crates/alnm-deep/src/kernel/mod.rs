@@ -11,3 +11,4 @@ pub(crate) mod panels;
 pub(crate) mod pooling;
 mod scratch;
 pub(crate) mod winograd;
+pub(crate) mod workspace;

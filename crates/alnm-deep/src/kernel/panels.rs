@@ -2,22 +2,22 @@
 
 use rayon::prelude::*;
 
-use super::microkernel::PANEL;
+use super::microkernel::{Buffer, PANEL};
 
 /// A weight matrix (outputs × depth) as panels: for [`PANEL`] outputs at a time the numbers of one depth side by side.
 /// Missing outputs of the last panel are zero.
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
-    values: Vec<f32>,
+    values: Buffer,
     outputs: usize,
     depth: usize,
 }
 
 impl Panels {
     /// Packs a matrix whose row `output` begins at `output · depth`.
-    pub(crate) fn of_rows(weight: &[f32], outputs: usize, depth: usize) -> Self {
+    pub(crate) fn of_rows(weight: &[f32], outputs: usize, depth: usize, memory: impl FnOnce(usize) -> Buffer) -> Self {
         assert_eq!(weight.len(), outputs * depth);
-        Self::from_fn(outputs, depth, |first, into| {
+        Self::from_fn(outputs, depth, memory, |first, into| {
             for (block, into) in into.chunks_mut(PANEL * BLOCK).enumerate() {
                 for output in first..outputs.min(first + PANEL) {
                     let from = &weight[output * depth + block * BLOCK..][..into.len() / PANEL];
@@ -29,11 +29,27 @@ impl Panels {
         })
     }
 
-    /// Packs a matrix panel by panel: `fill` gets the first output of a panel and its (depth × [`PANEL`]) zeros.
-    pub(crate) fn from_fn(outputs: usize, depth: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Self {
-        let mut values = vec![0.0; outputs.div_ceil(PANEL) * PANEL * depth];
-        values.par_chunks_exact_mut((PANEL * depth).max(1)).enumerate().for_each(|(panel, into)| fill(panel * PANEL, into));
+    /// Packs a matrix panel by panel: `fill` gets the first output of a panel and its (depth × [`PANEL`])
+    /// numbers, zero where the matrix does not fill them.
+    pub(crate) fn from_fn(
+        outputs: usize,
+        depth: usize,
+        memory: impl FnOnce(usize) -> Buffer,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Self {
+        let mut values = memory(outputs.div_ceil(PANEL) * PANEL * depth);
+        values.par_chunks_exact_mut((PANEL * depth).max(1)).enumerate().for_each(|(panel, into)| {
+            if outputs < (panel + 1) * PANEL {
+                into.fill(0.0);
+            }
+            fill(panel * PANEL, into);
+        });
         Self { values, outputs, depth }
+    }
+
+    /// The memory alone.
+    pub(crate) fn into_buffer(self) -> Buffer {
+        self.values
     }
 
     /// Rows of the matrix.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::convolution::Epilogue;
-use super::microkernel::{self, Addend, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, TILE};
+use super::microkernel::{self, Addend, Buffer, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, TILE};
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
 use crate::tensor::Tensor;
@@ -23,7 +23,7 @@ const TASKS: usize = 8;
 #[derive(Debug, Clone)]
 pub(crate) struct Winograd {
     /// Panel by panel, then position by position: (inputs × [`PANEL`]) numbers.
-    values: Vec<f32>,
+    values: Buffer,
     inputs: usize,
     outputs: usize,
 }
@@ -43,10 +43,10 @@ impl Winograd {
     }
 
     /// Transforms packed weights whose depth is (kernel row, kernel column, input).
-    pub(crate) fn of_panels(panels: &Panels) -> Self {
+    pub(crate) fn of_panels(panels: &Panels, memory: impl FnOnce(usize) -> Buffer) -> Self {
         let (inputs, outputs) = (panels.depth() / 9, panels.outputs());
         let g = kernel_transform().map(|row| row.map(|value| value as f32));
-        let mut values = vec![0.0; POSITIONS * inputs * outputs];
+        let mut values = memory(POSITIONS * inputs * outputs);
         let line = inputs * PANEL;
         values.par_chunks_exact_mut(POSITIONS * line).enumerate().for_each(|(panel, into)| {
             let from = panels.panel(panel);
@@ -72,6 +72,11 @@ impl Winograd {
             }
         });
         Self { values, inputs, outputs }
+    }
+
+    /// The memory alone.
+    pub(crate) fn into_buffer(self) -> Buffer {
+        self.values
     }
 
     fn position(&self, panel: usize, position: usize) -> &[f32] {

@@ -4,6 +4,7 @@
 //! the numbers it will touch lie in the slices it was given, and picks a version that the processor can run.
 #![allow(unsafe_code)]
 
+mod buffer;
 mod product;
 mod rectangle;
 mod reduction;
@@ -12,6 +13,7 @@ mod vector;
 
 use std::fmt;
 
+pub(crate) use buffer::Buffer;
 pub(crate) use product::PANEL;
 pub(crate) use rectangle::Rectangle;
 pub(crate) use transform::{PATCH, POINTS, TILE};

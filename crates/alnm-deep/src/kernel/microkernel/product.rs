@@ -5,6 +5,9 @@ use super::vector::Vector;
 /// Output channels of a panel.
 pub(crate) const PANEL: usize = 32;
 
+/// Rows of a panel that are asked for ahead of their use: at small batches weights come from memory as they are needed.
+const AHEAD: usize = 32;
+
 /// Where a product reads and writes; see [`sweep`] for what has to hold.
 #[derive(Clone, Copy)]
 pub(super) struct Operands {
@@ -112,6 +115,8 @@ unsafe fn strip<V: Vector, const ROWS: usize>(operands: Operands, column: usize)
             let left = left.add(segment * segment_stride);
             for k in 0..run {
                 let (first, second) = (V::load(panel), V::load(panel.add(V::LANES)));
+                V::prefetch(panel.wrapping_add(AHEAD * PANEL));
+                V::prefetch(panel.wrapping_add(AHEAD * PANEL + V::LANES));
                 panel = panel.add(PANEL);
                 for r in 0..ROWS {
                     let value = V::splat(*left.add(r * left_stride + k));
