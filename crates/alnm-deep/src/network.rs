@@ -258,7 +258,7 @@ impl Network {
         match node.operation {
             Operation::Input => unreachable!("the pass ends above the input"),
             Operation::Convolution { layer, weight, bias } => {
-                parameters[weight] = layer.backward_weight(workspace.instructions, input, &gradient);
+                parameters[weight] = layer.backward_weight(workspace, input, &gradient);
                 if let Some(bias) = bias {
                     parameters[bias] = column_sums(&gradient);
                 }
@@ -271,22 +271,19 @@ impl Network {
                 workspace.give(gradient);
             }
             Operation::BatchNorm { norm, residual, relu } => {
-                if relu {
-                    batch_norm::relu_backward(&mut gradient, tape.activation(id));
-                }
-                if let Some(residual) = residual {
-                    let mut copy = workspace.take(gradient.shape());
-                    copy.as_mut_slice().copy_from_slice(gradient.as_slice());
-                    accumulate(flow, residual, copy, workspace);
-                }
                 let (used, norm) = (&tape.moments[&id], &self.graph.norms[norm]);
-                let sums = batch_norm::affine_gradient(&gradient, input, &used.mean, &used.inverse_deviation);
+                let output = relu.then(|| tape.activation(id));
+                let sums = batch_norm::affine_gradient(&mut gradient, output, input, &used.mean, &used.inverse_deviation);
                 let batch_sums = used.from_batch.then_some(&sums);
                 let weight = &self.parameters[norm.weight];
-                batch_norm::data_gradient(&mut gradient, input, &used.mean, &used.inverse_deviation, weight, batch_sums);
+                let into = residual.map(|_| workspace.take(gradient.shape()));
+                let passed = batch_norm::data_gradient(gradient, into, input, &used.mean, &used.inverse_deviation, weight, batch_sums);
                 let AffineGradient { weight, bias } = sums;
                 (parameters[norm.weight], parameters[norm.bias]) = (weight, bias);
-                accumulate(flow, source, gradient, workspace);
+                if let (Some(residual), Some(gradient)) = (residual, passed.of_output) {
+                    accumulate(flow, residual, gradient, workspace);
+                }
+                accumulate(flow, source, passed.of_input, workspace);
             }
             Operation::Relu => {
                 batch_norm::relu_backward(&mut gradient, tape.activation(id));

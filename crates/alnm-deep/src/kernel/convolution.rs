@@ -323,7 +323,7 @@ mod tests {
                     let twice = Epilogue { residual: Residual::Output, ..Epilogue::default() };
                     Winograd::of_panels(&panels, Buffer::zeros).forward(instructions, &input, twice, &mut filtered);
                     for (got, want) in filtered.as_slice().iter().zip(&definition) {
-                        prop_assert!((f64::from(*got) - 2.0 * want).abs() < 2e-4, "{got} {want}");
+                        prop_assert!((f64::from(*got) - 2.0 * want).abs() < 2e-4 + 2e-6 * layer.patch() as f64, "{got} {want}");
                     }
                 }
                 let gradient = Tensor::new(output.shape(), numbers(output.as_slice().len(), seed + 13)).unwrap();
@@ -335,7 +335,7 @@ mod tests {
                 let scale = 1e-3 * (1.0 + expected.abs());
                 prop_assert!((inner(input.as_slice(), data.as_slice()) - expected).abs() < scale);
                 prop_assert!((inner(input.as_slice(), twice.as_slice()) - 2.0 * expected).abs() < 2.0 * scale);
-                let weights = layer.backward_weight(instructions, &input, &gradient);
+                let weights = layer.backward_weight(&mut Workspace::new(instructions), &input, &gradient);
                 prop_assert!((inner(&weight, &weights) - expected).abs() < scale);
             }
         }

@@ -153,42 +153,39 @@ impl Convolution {
 
     /// The gradient of the loss with respect to the weight, (outputs × patch).
     ///
-    /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, and patches into panels of
-    /// columns, by shape alone.
-    pub(crate) fn backward_weight(&self, instructions: Instructions, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
+    /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, by shape alone. A task sums
+    /// one panel of columns of a part, (outputs × [`PANEL`]) numbers side by side.
+    pub(crate) fn backward_weight(&self, workspace: &mut Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
         let (patch, outputs, total) = (self.patch(), self.outputs, output_gradient.rows());
+        let instructions = workspace.instructions;
         let panels = patch.div_ceil(PANEL);
-        let width = panels * PANEL;
         let pixel_blocks = total.div_ceil(REDUCED_PIXELS);
-        let parts = (PARTIAL_VALUES / (outputs * width)).clamp(1, TASKS.min(pixel_blocks));
-        let groups = TASKS.div_ceil(parts).min(panels);
-        let part_cuts: Vec<usize> = (0..=parts).map(|part| total.min(pixel_blocks * part / parts * REDUCED_PIXELS)).collect();
-        let panel_cuts: Vec<usize> = (0..=groups).map(|group| panels * group / groups).collect();
-        let row_cuts: Vec<usize> = (0..=parts).map(|part| part * outputs).collect();
-        let column_cuts: Vec<usize> = panel_cuts.iter().map(|panel| panel * PANEL).collect();
-        let mut partial = vec![0.0; parts * outputs * width];
-        let rectangles = Rectangle::whole(&mut partial, width).cut(&row_cuts, &column_cuts);
-        rectangles.into_par_iter().enumerate().for_each(|(index, mut sums)| {
-            let (part, group) = (index / groups, index % groups);
-            for start in (part_cuts[part]..part_cuts[part + 1]).step_by(REDUCED_PIXELS) {
-                let pixels = start..part_cuts[part + 1].min(start + REDUCED_PIXELS);
+        let parts = (PARTIAL_VALUES / (outputs * panels * PANEL)).clamp(1, TASKS.min(pixel_blocks));
+        let cut = |part: usize| total.min(pixel_blocks * part / parts * REDUCED_PIXELS);
+        let sums_of_task = outputs * PANEL;
+        let mut partial = workspace.take_buffer(parts * panels * sums_of_task);
+        partial.par_chunks_exact_mut(sums_of_task).enumerate().for_each(|(task, sums)| {
+            let (part, panel) = (task / panels, task % panels);
+            sums.fill(0.0);
+            for start in (cut(part)..cut(part + 1)).step_by(REDUCED_PIXELS) {
+                let pixels = start..cut(part + 1).min(start + REDUCED_PIXELS);
+                let count = pixels.len();
                 let gradient = (&output_gradient.as_slice()[start * outputs..], outputs);
-                for panel in panel_cuts[group]..panel_cuts[group + 1] {
-                    let first = (panel - panel_cuts[group]) * PANEL;
-                    let mut sums = sums.part(0..outputs, first..first + PANEL);
-                    self.with_columns(input, pixels.clone(), panel, |columns| {
-                        microkernel::accumulate_outer(instructions, gradient, (columns, PANEL), pixels.len(), &mut sums);
-                    });
-                }
+                self.with_columns(input, pixels, panel, |columns| {
+                    microkernel::accumulate_outer(instructions, gradient, (columns, PANEL), count, &mut Rectangle::whole(sums, PANEL));
+                });
             }
         });
         let mut result = vec![0.0; outputs * patch];
         result.par_chunks_exact_mut(patch).enumerate().for_each(|(output, into)| {
-            for part in 0..parts {
-                let from = &partial[(part * outputs + output) * width..];
-                into.iter_mut().zip(from).for_each(|(sum, value)| *sum += value);
+            for (panel, into) in into.chunks_mut(PANEL).enumerate() {
+                for part in 0..parts {
+                    let from = &partial[((part * panels + panel) * outputs + output) * PANEL..];
+                    into.iter_mut().zip(from).for_each(|(sum, value)| *sum += value);
+                }
             }
         });
+        workspace.give_buffer(partial);
         result
     }
 
@@ -197,27 +194,30 @@ impl Convolution {
         let [_, height, width, channels] = input.shape();
         let [_, out_height, out_width, _] = self.output_shape(input.shape());
         let values = input.as_slice();
-        with_scratch(pixels.len() * PANEL, |columns| {
-            if !channels.is_multiple_of(PANEL) {
-                let stride = self.patch().next_multiple_of(PANEL);
-                with_scratch(pixels.len() * stride, |patches| {
-                    self.gather(input, pixels, patches, stride);
-                    for (into, patch) in columns.chunks_exact_mut(PANEL).zip(patches.chunks_exact(stride)) {
-                        into.copy_from_slice(&patch[panel * PANEL..(panel + 1) * PANEL]);
-                    }
-                });
-                return task(columns);
-            }
-            let (tap, channel) = (panel * PANEL / channels, panel * PANEL % channels);
-            let place = |at: usize, tap: usize, side: usize| (at * self.stride + tap).checked_sub(self.padding).filter(|at| *at < side);
-            for (pixel, into) in pixels.zip(columns.chunks_exact_mut(PANEL)) {
-                let (image, y, x) = (pixel / (out_height * out_width), pixel / out_width % out_height, pixel % out_width);
-                match (place(y, tap / self.kernel, height), place(x, tap % self.kernel, width)) {
-                    (Some(y), Some(x)) => {
-                        into.copy_from_slice(&values[((image * height + y) * width + x) * channels + channel..][..PANEL]);
-                    }
-                    _ => into.fill(0.0),
+        let place = |at: usize, tap: usize, side: usize| (at * self.stride + tap).checked_sub(self.padding).filter(|at| *at < side);
+        let copy = |pixel: usize, column: usize, into: &mut [f32]| {
+            let (tap, channel) = (column / channels, column % channels);
+            let (image, y, x) = (pixel / (out_height * out_width), pixel / out_width % out_height, pixel % out_width);
+            match (place(y, tap / self.kernel, height), place(x, tap % self.kernel, width)) {
+                (Some(y), Some(x)) => {
+                    let from = ((image * height + y) * width + x) * channels + channel;
+                    into.copy_from_slice(&values[from..from + into.len()]);
                 }
+                _ => into.fill(0.0),
+            }
+        };
+        with_scratch(pixels.len() * PANEL, |columns| {
+            let first = panel * PANEL;
+            let columns_here = PANEL.min(self.patch() - first);
+            for (pixel, into) in pixels.zip(columns.chunks_exact_mut(PANEL)) {
+                // A run of columns ends with its kernel position.
+                let mut done = 0;
+                while done < columns_here {
+                    let run = (columns_here - done).min(channels - (first + done) % channels);
+                    copy(pixel, first + done, &mut into[done..done + run]);
+                    done += run;
+                }
+                into[done..].fill(0.0);
             }
             task(columns);
         });

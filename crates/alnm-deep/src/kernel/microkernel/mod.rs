@@ -141,7 +141,7 @@ impl<'a> Rows<'a> {
 
     fn holds(&self, rows: usize) -> bool {
         let last = (rows.max(1) - 1) * self.stride + (self.segments.max(1) - 1) * self.segment_stride + self.run;
-        self.segments * self.run == 0 || last <= self.values.len()
+        rows * self.segments * self.run == 0 || last <= self.values.len()
     }
 }
 

@@ -3,6 +3,9 @@
 use super::product::PANEL;
 use super::vector::Vector;
 
+/// Left rows that are asked for ahead of their use; they lie far apart.
+const AHEAD: usize = 8;
+
 /// Where a reduction reads and writes.
 #[derive(Clone, Copy)]
 pub(super) struct Sums {
@@ -67,6 +70,8 @@ unsafe fn strip<V: Vector, const ROWS: usize>(sums: Sums, column: usize) {
         let (mut left, mut right) = (sums.left, sums.right.add(column));
         for _ in 0..sums.count {
             let (first, second) = (V::load(right), V::load(right.add(V::LANES)));
+            V::prefetch(left.wrapping_add(AHEAD * sums.left_stride));
+            V::prefetch(left.wrapping_add(AHEAD * sums.left_stride + ROWS - 1));
             for r in 0..ROWS {
                 let value = V::splat(*left.add(r));
                 totals[r][0] = value.mul_add(first, totals[r][0]);

@@ -6,7 +6,7 @@
 
 use super::vector::Vector;
 
-/// The points, chosen for small rounding errors: with ±1 and ±2 the logits' error is larger.
+/// The points a and b.
 pub(crate) const POINTS: [f32; 2] = [1.0, 2.0];
 /// Side of the patch under a tile.
 pub(crate) const PATCH: usize = 6;
