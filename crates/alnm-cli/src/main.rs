@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod convert;
+mod deep;
 mod extract;
 mod info;
 mod n4;
@@ -30,6 +31,8 @@ enum Command {
     N4(n4::N4),
     Resample(resample::Resample),
     Extract(Box<extract::ExtractArgs>),
+    DeepFeatures(deep::DeepFeatures),
+    GradCam(deep::GradCam),
     Predict(predict::Predict),
     Calculator(predict::Calculator),
 }
@@ -57,6 +60,8 @@ fn main() -> ExitCode {
         Command::Convert(command) => command.run(),
         Command::N4(command) => command.run(),
         Command::Resample(command) => command.run(),
+        Command::DeepFeatures(command) => command.run(),
+        Command::GradCam(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Calculator(command) => command.run(),
     };

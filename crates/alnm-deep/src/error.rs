@@ -37,6 +37,9 @@ pub enum DeepError {
         /// The number.
         value: f64,
     },
+    /// An image or mask that does not do.
+    #[error(transparent)]
+    Imaging(#[from] alnm_imaging::ImagingError),
     /// A weight file that could not be read or written.
     #[error("weights {path}: {reason}")]
     WeightFile {

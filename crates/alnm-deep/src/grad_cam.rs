@@ -6,7 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
-use crate::network::{Moments, Network, Workspace, tap};
+use crate::kernel::microkernel::Instructions;
+use crate::kernel::workspace::Workspace;
+use crate::network::{Moments, Network, tap};
 use crate::tensor::Tensor;
 
 /// How the maps of a stage's channels are weighted.
@@ -41,7 +43,7 @@ pub fn grad_cam(
     }
     let (stage, output) = (tap(&network.graph, stage)?, tap(&network.graph, output)?);
     let mut network = network.clone();
-    let mut workspace = Workspace::default();
+    let mut workspace = Workspace::new(Instructions::best());
     let mut unused_dropout = ChaCha8Rng::seed_from_u64(0);
     let tape = network.forward(image.clone(), Moments::Running, &mut unused_dropout, &mut workspace)?;
     let mut gradient = Tensor::zeros(tape.activation(output).shape());

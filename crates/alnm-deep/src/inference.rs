@@ -1,39 +1,46 @@
 //! Evaluation with batch normalisation folded into the convolutions.
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{DeepError, Result};
 use crate::graph::{Graph, NodeId, Operation};
 use crate::kernel::batch_norm::Affine;
-use crate::kernel::convolution::{Convolution, Epilogue};
+use crate::kernel::convolution::{Convolution, Epilogue, Residual};
+use crate::kernel::microkernel::{Buffer, Instructions};
+use crate::kernel::panels::Panels;
 use crate::kernel::pooling::{self, Averaging, Window};
-use crate::network::{Network, Workspace, check_input, concatenate, running_affine, tap};
+use crate::kernel::winograd::Winograd;
+use crate::kernel::workspace::Workspace;
+use crate::network::{Network, check_input, concatenate, running_affine, tap};
 use crate::tensor::Tensor;
 
 /// A network made ready for evaluation: running statistics are folded into the weights, and bias, residual and
 /// rectified linear unit are applied while a convolution's output is in the cache.
-#[derive(Debug, Clone)]
+///
+/// Weights are packed for the kernels when a network is folded, buffers are kept from call to call.
+#[derive(Debug)]
 pub struct Predictor {
     graph: Graph,
     steps: Vec<Step>,
+    /// The node up to which a batch is computed image by image.
+    boundary: Option<NodeId>,
+    /// Buffers of the calls that are not running.
+    idle: Mutex<Vec<Workspace>>,
+    instructions: Instructions,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Step {
     operation: Folded,
     inputs: Vec<NodeId>,
     output: NodeId,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Folded {
-    Convolution {
-        layer: Convolution,
-        weight: Vec<f32>,
-        bias: Option<Vec<f32>>,
-        residual: Option<NodeId>,
-        relu: bool,
-    },
+    Convolution(FoldedConvolution),
     Affine {
         affine: Affine,
         residual: Option<NodeId>,
@@ -46,9 +53,25 @@ enum Folded {
     Same,
 }
 
+#[derive(Debug)]
+struct FoldedConvolution {
+    layer: Convolution,
+    weight: Panels,
+    /// The weight transformed, made when a batch is large enough for it.
+    transformed: OnceLock<Winograd>,
+    bias: Option<Vec<f32>>,
+    residual: Option<NodeId>,
+    relu: bool,
+}
+
 impl Predictor {
-    /// Folds a network.
+    /// Folds a network, for the fastest instructions of this processor.
     pub fn new(network: &Network) -> Self {
+        Self::with_instructions(network, Instructions::best())
+    }
+
+    /// Folds a network, for instructions of one's choice.
+    pub fn with_instructions(network: &Network, instructions: Instructions) -> Self {
         let nodes = &network.graph.nodes;
         let mut readers = vec![0usize; nodes.len()];
         (1..nodes.len()).flat_map(|id| network.graph.sources(id)).for_each(|source| readers[source] += 1);
@@ -57,13 +80,14 @@ impl Predictor {
             let mut inputs = node.inputs.clone();
             let operation = match node.operation {
                 Operation::Input => continue,
-                Operation::Convolution { layer, weight, bias } => Folded::Convolution {
+                Operation::Convolution { layer, weight, bias } => Folded::Convolution(FoldedConvolution {
                     layer,
-                    weight: network.parameters[weight].clone(),
+                    weight: Panels::of_rows(&network.parameters[weight], layer.outputs, layer.patch(), Buffer::zeros),
+                    transformed: OnceLock::new(),
                     bias: bias.map(|bias| network.parameters[bias].clone()),
                     residual: None,
                     relu: false,
-                },
+                }),
                 Operation::BatchNorm { norm, residual, relu } => {
                     let affine = running_affine(network, norm);
                     match steps.pop_if(|step| step.output == inputs[0] && readers[inputs[0]] == 1 && step.is_convolution()) {
@@ -90,30 +114,64 @@ impl Predictor {
             };
             steps.push(Step { operation, inputs, output: id });
         }
-        Self { graph: network.graph.clone(), steps }
+        let boundary = boundary(&network.graph, &steps);
+        Self { graph: network.graph.clone(), steps, boundary, idle: Mutex::new(Vec::new()), instructions }
     }
 
     /// The named output for a batch of images of three channels; `fc` is the vector of 1000 features, `head` the logit.
     ///
+    /// The last bits of an image's output depend on the number of images in the batch, since small batches are computed by
+    /// other kernels, but not on the number of threads.
+    ///
     /// # Errors
-    /// An unknown name, or images of another shape than the network takes.
+    /// An unknown name, images of another shape than the network takes, or a value that is not finite.
     pub fn output(&self, input: Tensor, name: &str) -> Result<Tensor> {
         check_input(input.shape())?;
+        check_finite(&input)?;
         let target = tap(&self.graph, name)?;
+        let split = self.steps.iter().position(|step| Some(step.output) == self.boundary).filter(|_| input.images() > 1);
+        let Some(split) = split.filter(|_| self.boundary.is_some_and(|boundary| boundary < target)) else {
+            return Ok(self.with_workspace(|workspace| self.run(&self.steps, 0, input, target, workspace)));
+        };
+        let (early, late) = self.steps.split_at(split + 1);
+        let boundary = early[split].output;
+        let parts: Vec<Tensor> = (0..input.images())
+            .into_par_iter()
+            .map(|index| {
+                let image = single(&input, index);
+                self.with_workspace(|workspace| self.run(early, 0, image, boundary, workspace))
+            })
+            .collect();
+        Ok(self.with_workspace(|workspace| self.run(late, boundary, stack(&parts).expect("images of one shape"), target, workspace)))
+    }
+
+    fn with_workspace<R>(&self, task: impl FnOnce(&mut Workspace) -> R) -> R {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = idle().pop();
+        let mut workspace = last.unwrap_or_else(|| Workspace::new(self.instructions));
+        let result = task(&mut workspace);
+        idle().push(workspace);
+        result
+    }
+
+    /// Runs steps that begin with the output of node `start` and end with that of `target`.
+    fn run(&self, steps: &[Step], start: NodeId, input: Tensor, target: NodeId, workspace: &mut Workspace) -> Tensor {
         let mut last_use = vec![0usize; self.graph.nodes.len()];
-        for (index, step) in self.steps.iter().enumerate() {
+        for (index, step) in steps.iter().enumerate() {
             step.sources().for_each(|source| last_use[source] = index);
         }
-        let mut workspace = Workspace::default();
         let mut activations: Vec<Option<Tensor>> = vec![None; self.graph.nodes.len()];
-        activations[0] = Some(input);
-        for (index, step) in self.steps.iter().enumerate() {
-            let output = step.compute(&activations, &mut workspace);
+        activations[start] = Some(input);
+        for (index, step) in steps.iter().enumerate() {
+            let output = step.compute(&activations, workspace);
             if step.output == target {
-                return Ok(output);
+                activations.into_iter().enumerate().filter(|(node, _)| *node != start).for_each(|(_, rest)| {
+                    rest.into_iter().for_each(|rest| workspace.give(rest));
+                });
+                return output;
             }
             activations[step.output] = Some(output);
-            for source in step.sources() {
+            for source in step.sources().filter(|source| *source != start) {
                 if last_use[source] == index
                     && let Some(done) = activations[source].take()
                 {
@@ -138,6 +196,26 @@ impl Predictor {
     }
 }
 
+/// Values of the weights of the stages that are computed image by image: they stay in the last-level cache.
+const EARLY_WEIGHTS: usize = 2 << 20;
+
+/// The end of the last stage up to which weights are few. Activations are large there: image by image they stay in the
+/// cache; later stages have many weights, which pass once for the whole batch.
+fn boundary(graph: &Graph, steps: &[Step]) -> Option<NodeId> {
+    let weights_until = |node: NodeId| -> usize {
+        let until = steps.iter().take_while(|step| step.output <= node);
+        until.map(|step| if let Folded::Convolution(c) = &step.operation { c.layer.outputs * c.layer.patch() } else { 0 }).sum()
+    };
+    let is_only_link = |node: NodeId| steps.iter().all(|step| step.output <= node || step.sources().all(|source| source >= node));
+    graph.taps.iter().map(|(_, node)| *node).filter(|&node| is_only_link(node) && weights_until(node) < EARLY_WEIGHTS).max()
+}
+
+/// One image of a batch.
+fn single(batch: &Tensor, index: usize) -> Tensor {
+    let [_, height, width, channels] = batch.shape();
+    Tensor::new([1, height, width, channels], batch.image(index).to_vec()).expect("an image's values")
+}
+
 /// Images of one shape as one batch.
 pub(crate) fn stack(images: &[Tensor]) -> Result<Tensor> {
     let [_, height, width, channels] = images.first().map_or([0; 4], Tensor::shape);
@@ -147,12 +225,12 @@ pub(crate) fn stack(images: &[Tensor]) -> Result<Tensor> {
 
 impl Step {
     fn is_convolution(&self) -> bool {
-        matches!(self.operation, Folded::Convolution { .. })
+        matches!(self.operation, Folded::Convolution(_))
     }
 
     fn sources(&self) -> impl Iterator<Item = NodeId> + '_ {
         let residual = match self.operation {
-            Folded::Convolution { residual, .. } | Folded::Affine { residual, .. } => residual,
+            Folded::Convolution(FoldedConvolution { residual, .. }) | Folded::Affine { residual, .. } => residual,
             _ => None,
         };
         self.inputs.iter().copied().chain(residual)
@@ -162,12 +240,14 @@ impl Step {
         let of = |node: NodeId| activations[node].as_ref().expect("activations are kept until their last use");
         let input = of(self.inputs[0]);
         match &self.operation {
-            Folded::Convolution { layer, weight, bias, residual, relu } => {
-                let epilogue = Epilogue { bias: bias.as_deref(), residual: residual.map(of), relu: *relu };
-                layer.forward(input, weight, epilogue, workspace.take(layer.output_shape(input.shape())))
+            Folded::Convolution(convolution) => {
+                let mut output = workspace.take(convolution.layer.output_shape(input.shape()));
+                let residual = convolution.residual.map_or(Residual::None, |node| Residual::Of(of(node)));
+                convolution.forward(workspace.instructions, input, residual, &mut output);
+                output
             }
             Folded::Affine { affine, residual, relu } => affine.apply(input, residual.map(of), *relu, workspace.take(input.shape())),
-            Folded::MaxPool(window) => pooling::max_pool(input, *window, workspace.take(window.output_shape(input.shape()))).0,
+            Folded::MaxPool(window) => pooling::maximum(input, *window, workspace.take(window.output_shape(input.shape()))),
             Folded::AveragePool(averaging) => {
                 pooling::average_pool(input, *averaging, workspace.take(averaging.output_shape(input.shape())))
             }
@@ -177,24 +257,48 @@ impl Step {
     }
 }
 
+impl FoldedConvolution {
+    fn forward(&self, instructions: Instructions, input: &Tensor, residual: Residual<'_>, output: &mut Tensor) {
+        let epilogue = Epilogue { bias: self.bias.as_deref(), residual, relu: self.relu };
+        if self.layer.is_filtered(input.shape()) {
+            let weight = self.transformed.get_or_init(|| Winograd::of_panels(&self.weight, Buffer::zeros));
+            weight.forward(instructions, input, epilogue, output);
+        } else {
+            self.layer.forward(instructions, input, &self.weight, epilogue, output);
+        }
+    }
+}
+
+/// Only finite images are accepted: a rectified linear unit would let NaN pass to every feature.
+fn check_finite(input: &Tensor) -> Result<()> {
+    match input.as_slice().iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(place) => {
+            let [_, height, width, channels] = input.shape();
+            let (pixel, channel) = (place / channels, place % channels);
+            let (image, y, x) = (pixel / (height * width), pixel / width % height, pixel % width);
+            let position = format!("image {image}, row {y}, column {x}, channel {channel}");
+            Err(DeepError::NotFinite { operation: "network input", position, value: f64::from(input.as_slice()[place]) })
+        }
+    }
+}
+
 impl Folded {
     fn with_affine(self, affine: Affine, residual: Option<NodeId>, relu: bool) -> Self {
-        let Self::Convolution { layer, mut weight, bias, .. } = self else {
+        let Self::Convolution(mut convolution) = self else {
             unreachable!("only convolutions are folded into");
         };
-        weight.par_chunks_mut(layer.patch()).zip(&affine.scale).for_each(|(row, scale)| {
-            row.iter_mut().for_each(|value| *value *= scale);
-        });
-        let bias = bias.unwrap_or_else(|| vec![0.0; layer.outputs]);
+        convolution.weight.scale(&affine.scale);
+        let bias = convolution.bias.unwrap_or_else(|| vec![0.0; convolution.layer.outputs]);
         let shift = bias.iter().zip(&affine.mean).zip(&affine.scale).zip(&affine.bias);
         let shift = shift.map(|(((bias, mean), scale), shift)| (bias - mean) * scale + shift).collect();
-        Self::Convolution { layer, weight, bias: Some(shift), residual, relu }
+        Self::Convolution(FoldedConvolution { bias: Some(shift), residual, relu, ..convolution })
     }
 
     fn with_relu(self) -> Self {
-        let Self::Convolution { layer, weight, bias, residual, .. } = self else {
+        let Self::Convolution(convolution) = self else {
             unreachable!("only convolutions are folded into");
         };
-        Self::Convolution { layer, weight, bias, residual, relu: true }
+        Self::Convolution(FoldedConvolution { relu: true, ..convolution })
     }
 }

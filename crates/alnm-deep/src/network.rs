@@ -13,9 +13,11 @@ use crate::backbone::{Backbone, FEATURES};
 use crate::error::{DeepError, Result};
 use crate::graph::{Graph, NodeId, Operation, Role};
 use crate::kernel::batch_norm::{self, Affine, AffineGradient};
-use crate::kernel::convolution::Epilogue;
-use crate::kernel::matrix::Into;
+use crate::kernel::convolution::{Convolution, Epilogue};
+use crate::kernel::gradient::Into;
+use crate::kernel::panels::Panels;
 use crate::kernel::pooling;
+use crate::kernel::workspace::Workspace;
 use crate::tensor::Tensor;
 
 /// Added to the variance of a batch normalisation (PyTorch's default).
@@ -97,29 +99,6 @@ impl Tape {
     }
 }
 
-/// Buffers of earlier passes, kept by size: activations of a batch are hundreds of megabytes, and asking the system for
-/// them anew in every step costs more than the arithmetic of a batch normalisation.
-#[derive(Debug, Default)]
-pub(crate) struct Workspace {
-    free: HashMap<usize, Vec<Vec<f32>>>,
-}
-
-impl Workspace {
-    /// A tensor with any contents.
-    pub(crate) fn take(&mut self, shape: [usize; 4]) -> Tensor {
-        let size = shape.iter().product();
-        match self.free.get_mut(&size).and_then(Vec::pop) {
-            Some(data) => Tensor::new(shape, data).expect("buffers are kept by their size"),
-            None => Tensor::zeros(shape),
-        }
-    }
-
-    pub(crate) fn give(&mut self, tensor: Tensor) {
-        let data = tensor.into_vec();
-        self.free.entry(data.len()).or_default().push(data);
-    }
-}
-
 /// Gradients of the loss.
 #[derive(Debug)]
 pub(crate) struct Gradients {
@@ -194,8 +173,9 @@ impl Network {
             Operation::Input => unreachable!("only the first node is the input"),
             Operation::Convolution { layer, weight, bias } => {
                 let epilogue = Epilogue { bias: bias.map(|bias| self.parameters[bias].as_slice()), ..Epilogue::default() };
-                let output = workspace.take(layer.output_shape(input.shape()));
-                layer.forward(input, &self.parameters[weight], epilogue, output)
+                let mut output = workspace.take(layer.output_shape(input.shape()));
+                convolve(workspace, layer, &self.parameters[weight], input, epilogue, &mut output);
+                output
             }
             Operation::BatchNorm { norm, residual, relu } => {
                 let used = match moments {
@@ -278,35 +258,32 @@ impl Network {
         match node.operation {
             Operation::Input => unreachable!("the pass ends above the input"),
             Operation::Convolution { layer, weight, bias } => {
-                parameters[weight] = layer.backward_weight(input, &gradient);
+                parameters[weight] = layer.backward_weight(workspace, input, &gradient);
                 if let Some(bias) = bias {
                     parameters[bias] = column_sums(&gradient);
                 }
                 if source != 0 {
                     let into = if flow[source].is_some() { Into::Add } else { Into::Replace };
                     let mut target = flow[source].take().unwrap_or_else(|| workspace.take(input.shape()));
-                    layer.backward_data(&gradient, &self.parameters[weight], &mut target, into);
+                    layer.backward_data(workspace, &gradient, &self.parameters[weight], &mut target, into);
                     flow[source] = Some(target);
                 }
                 workspace.give(gradient);
             }
             Operation::BatchNorm { norm, residual, relu } => {
-                if relu {
-                    batch_norm::relu_backward(&mut gradient, tape.activation(id));
-                }
-                if let Some(residual) = residual {
-                    let mut copy = workspace.take(gradient.shape());
-                    copy.as_mut_slice().copy_from_slice(gradient.as_slice());
-                    accumulate(flow, residual, copy, workspace);
-                }
                 let (used, norm) = (&tape.moments[&id], &self.graph.norms[norm]);
-                let sums = batch_norm::affine_gradient(&gradient, input, &used.mean, &used.inverse_deviation);
+                let output = relu.then(|| tape.activation(id));
+                let sums = batch_norm::affine_gradient(&mut gradient, output, input, &used.mean, &used.inverse_deviation);
                 let batch_sums = used.from_batch.then_some(&sums);
                 let weight = &self.parameters[norm.weight];
-                batch_norm::data_gradient(&mut gradient, input, &used.mean, &used.inverse_deviation, weight, batch_sums);
+                let into = residual.map(|_| workspace.take(gradient.shape()));
+                let passed = batch_norm::data_gradient(gradient, into, input, &used.mean, &used.inverse_deviation, weight, batch_sums);
                 let AffineGradient { weight, bias } = sums;
                 (parameters[norm.weight], parameters[norm.bias]) = (weight, bias);
-                accumulate(flow, source, gradient, workspace);
+                if let (Some(residual), Some(gradient)) = (residual, passed.of_output) {
+                    accumulate(flow, residual, gradient, workspace);
+                }
+                accumulate(flow, source, passed.of_input, workspace);
             }
             Operation::Relu => {
                 batch_norm::relu_backward(&mut gradient, tape.activation(id));
@@ -340,6 +317,13 @@ impl Network {
             }
         }
     }
+}
+
+/// A convolution whose weight (outputs × patch) is packed for this call alone.
+fn convolve(workspace: &mut Workspace, layer: Convolution, weight: &[f32], input: &Tensor, epilogue: Epilogue<'_>, output: &mut Tensor) {
+    let panels = Panels::of_rows(weight, layer.outputs, layer.patch(), |size| workspace.take_buffer(size));
+    layer.forward_filtered(workspace, input, &panels, epilogue, output);
+    workspace.give_buffer(panels.into_buffer());
 }
 
 /// The node of a named output.

@@ -1,6 +1,7 @@
 //! Activations as the engine keeps them.
 
 use crate::error::{DeepError, Result};
+use crate::kernel::microkernel::Buffer;
 
 /// Single-precision activations in NHWC order: image, row, column, channel, the channel fastest.
 ///
@@ -8,7 +9,7 @@ use crate::error::{DeepError, Result};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     shape: [usize; 4],
-    data: Vec<f32>,
+    data: Buffer,
 }
 
 impl Tensor {
@@ -20,12 +21,12 @@ impl Tensor {
         if shape.iter().product::<usize>() != data.len() {
             return Err(DeepError::Shape { operation: "tensor", got: vec![data.len()], expected: format!("{shape:?} values") });
         }
-        Ok(Self { shape, data })
+        Ok(Self { shape, data: data.into() })
     }
 
     /// A tensor of zeros.
     pub fn zeros(shape: [usize; 4]) -> Self {
-        Self { shape, data: vec![0.0; shape.iter().product()] }
+        Self { shape, data: Buffer::zeros(shape.iter().product()) }
     }
 
     /// The activations of values in NCHW order, as PyTorch lays them out.
@@ -94,6 +95,17 @@ impl Tensor {
 
     /// The values alone.
     pub fn into_vec(self) -> Vec<f32> {
+        self.data.to_vec()
+    }
+
+    /// A tensor on the memory of another one of as many values.
+    pub(crate) fn from_buffer(shape: [usize; 4], data: Buffer) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), data.len());
+        Self { shape, data }
+    }
+
+    /// The memory alone.
+    pub(crate) fn into_buffer(self) -> Buffer {
         self.data
     }
 }

@@ -5,7 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::error::{DeepError, Result};
-use crate::network::{Head, Moments, Network, Workspace};
+use crate::kernel::microkernel::Instructions;
+use crate::kernel::workspace::Workspace;
+use crate::network::{Head, Moments, Network};
 use crate::optimiser::{Optimiser, OptimiserState, WeightDecayRule};
 use crate::tensor::Tensor;
 use crate::weights::StateDict;
@@ -92,6 +94,14 @@ impl Trainer {
     /// # Errors
     /// [`DeepError::Parameter`] when the network has no logit head.
     pub fn new(network: Network, optimiser: Optimiser, rule: WeightDecayRule) -> Result<Self> {
+        Self::with_instructions(network, optimiser, rule, Instructions::best())
+    }
+
+    /// As [`Trainer::new`], computing with instructions of one's choice.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn with_instructions(network: Network, optimiser: Optimiser, rule: WeightDecayRule, instructions: Instructions) -> Result<Self> {
         if network.head() != Head::Logit {
             return Err(DeepError::Parameter {
                 name: "head",
@@ -100,7 +110,7 @@ impl Trainer {
             });
         }
         let state = OptimiserState::new(optimiser, &network);
-        Ok(Self { network, state, optimiser, rule, workspace: Workspace::default() })
+        Ok(Self { network, state, optimiser, rule, workspace: Workspace::new(instructions) })
     }
 
     /// The network as it stands.

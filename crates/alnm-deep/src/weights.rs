@@ -1,12 +1,13 @@
 //! Weights from and to files, under torchvision's names.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::Dtype;
+use safetensors::{SafeTensors, View};
 
 use crate::backbone::Backbone;
 use crate::error::{DeepError, Result};
@@ -265,18 +266,30 @@ pub(crate) fn read_safetensors(path: &Path) -> Result<(StateDict, HashMap<String
     Ok((tensors_of(path, &bytes)?, header.metadata().clone().unwrap_or_default()))
 }
 
+/// A tensor whose bytes are made when they are written, so that a file is never in memory as a whole.
+struct Stored<'a>(&'a StateTensor);
+
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.0.values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    fn data_len(&self) -> usize {
+        size_of::<f32>() * self.0.values.len()
+    }
+}
+
 /// Writes a safetensors file; it appears under its name only when it is complete.
 pub(crate) fn write_tensors(path: &Path, tensors: &StateDict, metadata: HashMap<String, String>) -> Result<()> {
-    let bytes: Vec<(&String, &[usize], Vec<u8>)> = tensors
-        .iter()
-        .map(|(name, tensor)| (name, tensor.shape.as_slice(), tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()))
-        .collect();
-    let views: Vec<(&String, TensorView<'_>)> = bytes
-        .iter()
-        .map(|(name, shape, data)| {
-            TensorView::new(Dtype::F32, shape.to_vec(), data).map(|view| (*name, view)).map_err(|error| file_error(path, &error))
-        })
-        .collect::<Result<_>>()?;
+    let views = tensors.iter().map(|(name, tensor)| (name, Stored(tensor)));
     let partial = path.with_extension("partial");
     safetensors::serialize_to_file(views, Some(metadata), &partial).map_err(|error| file_error(path, &error))?;
     fs::rename(&partial, path).map_err(|error| file_error(path, &error))

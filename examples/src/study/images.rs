@@ -1,17 +1,17 @@
 //! From images to numbers: N4, 1 mm, 926 features of each outline, and the crop for the network.
 
+use alnm_deep::LesionCrop;
 use alnm_imaging::dce::{DelayedPhase, Kinetics, KineticsParams, TimeIntensityCurve};
 use alnm_imaging::intensity::Roi;
 use alnm_imaging::n4::N4Params;
 use alnm_imaging::otsu::otsu_mask;
-use alnm_imaging::region::{crop, largest_cross_section, resize_bilinear};
 use alnm_imaging::resample::{Interpolator, RoiResampling, resample_roi};
 use alnm_imaging::{Image, LabelMap, Volume};
 use alnm_radiomics::{Extractor, Parameters};
 use alnm_selection::FeatureTable;
 use alnm_selection::agreement_filter::{AgreementFilter, FeatureAgreement};
 use anyhow::{Context, Result, ensure};
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +24,6 @@ use crate::store::{Fingerprint, Store};
 pub const PARAMETERS_926: &str = include_str!("../../params_926.yaml");
 /// Bins of Otsu's threshold, as in SimpleITK's N4 example.
 const OTSU_BINS: usize = 200;
-/// Millimetres kept around the tumour on the crop.
-const CROP_MARGIN: usize = 3;
-/// Percentiles of a crop that become 0 and 1.
-const CROP_RANGE: [f64; 2] = [0.01, 0.99];
 
 /// Everything that is computed from one patient's images.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,7 +58,7 @@ pub struct CohortImages {
 struct ImageParameters<'a> {
     n4: &'a N4Params,
     radiomics: &'a str,
-    crop: (usize, usize, [f64; 2]),
+    crop: usize,
     phase: usize,
     label: u32,
 }
@@ -80,7 +76,7 @@ impl Study {
         let parameters = ImageParameters {
             n4: &n4,
             radiomics: PARAMETERS_926,
-            crop: (side, CROP_MARGIN, CROP_RANGE),
+            crop: side,
             phase: cohort.description.phase,
             label: cohort.description.label,
         };
@@ -124,7 +120,7 @@ fn analyse(cohort: &Cohort, patient: &Patient, n4: &N4Params, extractor: &Extrac
         names: extraction.features.iter().map(|feature| feature.id.to_string()).collect(),
         features: extraction.features.iter().map(|feature| defined(feature.value)).collect(),
         second_reader,
-        crop: crop_of_largest_section(&corrected, &mask, label, side)?.iter().copied().collect(),
+        crop: LesionCrop::of_largest_section(&corrected, &mask, label, side)?.pixels.iter().copied().collect(),
         n4_iterations,
         warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
     })
@@ -132,23 +128,6 @@ fn analyse(cohort: &Cohort, patient: &Patient, n4: &N4Params, extractor: &Extrac
 
 fn defined(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
-}
-
-/// The rectangle around the largest axial cross-section at 1 mm, with its grey values from the 1st to the 99th percentile brought to
-/// [0, 1], resized by linear interpolation.
-fn crop_of_largest_section(image: &Image, mask: &LabelMap, label: u32, side: usize) -> Result<Array2<f32>> {
-    let params = RoiResampling { interpolator: Interpolator::BSpline, ..RoiResampling::to_spacing([1.0; 3]) };
-    let resampled = resample_roi(image, mask, label, &params)?;
-    let volume: Volume<f32> = resampled.image.cast();
-    let rectangle = largest_cross_section(&resampled.mask, label)?.rectangle;
-    let rectangle = rectangle.padded_by([CROP_MARGIN, CROP_MARGIN, 0], volume.geometry().size());
-    let mut pixels = crop(&volume, &rectangle)?.into_data().index_axis_move(Axis(0), 0);
-    let mut sorted: Vec<f32> = pixels.iter().copied().collect();
-    sorted.sort_by(f32::total_cmp);
-    let [low, high] = CROP_RANGE.map(|share| sorted[(share * (sorted.len() - 1) as f64).round() as usize]);
-    ensure!(high > low, "the section of the tumour has one grey value only");
-    pixels.mapv_inplace(|value| ((value - low) / (high - low)).clamp(0.0, 1.0));
-    Ok(resize_bilinear(pixels.view(), side, side)?)
 }
 
 impl CohortImages {

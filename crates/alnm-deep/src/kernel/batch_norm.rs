@@ -125,15 +125,28 @@ pub(crate) struct AffineGradient {
     pub(crate) bias: Vec<f32>,
 }
 
-/// Sums over the batch of the gradient and of gradient times normalised input.
-pub(crate) fn affine_gradient(gradient: &Tensor, input: &Tensor, mean: &[f32], inverse_deviation: &[f32]) -> AffineGradient {
+/// Sums over the batch of the gradient and of gradient times normalised input. Where the output went through a rectified
+/// linear unit, the gradient is first set to zero where `rectified` is.
+pub(crate) fn affine_gradient(
+    gradient: &mut Tensor,
+    rectified: Option<&Tensor>,
+    input: &Tensor,
+    mean: &[f32],
+    inverse_deviation: &[f32],
+) -> AffineGradient {
     let channels = input.channels();
     let piece = piece_rows(channels) * channels;
     let sums: Vec<(Vec<f32>, Vec<f32>)> = gradient
-        .as_slice()
-        .par_chunks(piece)
+        .as_mut_slice()
+        .par_chunks_mut(piece)
         .zip(input.as_slice().par_chunks(piece))
-        .map(|(gradient, input)| {
+        .enumerate()
+        .map(|(index, (gradient, input))| {
+            if let Some(rectified) = rectified {
+                for (gradient, output) in gradient.iter_mut().zip(&rectified.as_slice()[index * piece..]) {
+                    *gradient = if *output > 0.0 { *gradient } else { 0.0 };
+                }
+            }
             let (mut weight, mut bias) = (vec![0.0f32; channels], vec![0.0f32; channels]);
             for (gradient, input) in gradient.chunks_exact(channels).zip(input.chunks_exact(channels)) {
                 for ((((weight, bias), gradient), input), mean) in weight.iter_mut().zip(&mut bias).zip(gradient).zip(input).zip(mean) {
@@ -157,17 +170,27 @@ pub(crate) fn affine_gradient(gradient: &Tensor, input: &Tensor, mean: &[f32], i
     }
 }
 
-/// Turns the gradient with respect to the output into the one with respect to the input, in place.
+/// Gradients around a batch normalisation.
+#[derive(Debug)]
+pub(crate) struct PassedGradient {
+    pub(crate) of_input: Tensor,
+    /// The gradient with respect to the output, where it was to be kept.
+    pub(crate) of_output: Option<Tensor>,
+}
+
+/// Turns the gradient with respect to the output into the one with respect to the input: in place, or into another tensor,
+/// so that the former remains.
 ///
 /// With the batch's own moments `dx = γ/σ · (g − mean(g) − x̂ · mean(g·x̂))`; with frozen moments `dx = γ/σ · g`.
 pub(crate) fn data_gradient(
-    gradient: &mut Tensor,
+    mut gradient: Tensor,
+    into: Option<Tensor>,
     input: &Tensor,
     mean: &[f32],
     inverse_deviation: &[f32],
     weight: &[f32],
     batch_sums: Option<&AffineGradient>,
-) {
+) -> PassedGradient {
     let channels = input.channels();
     let count = input.rows() as f32;
     let factor: Vec<f32> = weight.iter().zip(inverse_deviation).map(|(weight, inverse)| weight * inverse).collect();
@@ -176,15 +199,35 @@ pub(crate) fn data_gradient(
         Some(sums) => (0..channels).map(|c| (sums.weight[c] / count * inverse_deviation[c], sums.bias[c] / count)).unzip(),
     };
     let chunk = chunk_values(channels);
-    gradient.as_mut_slice().par_chunks_mut(chunk).zip(input.as_slice().par_chunks(chunk)).for_each(|(gradient, input)| {
-        for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
-            for (((((gradient, input), factor), slope), offset), mean) in
-                gradient.iter_mut().zip(input).zip(&factor).zip(&slope).zip(&offset).zip(mean)
-            {
-                *gradient = factor * (*gradient - offset - slope * (input - mean));
-            }
+    let of_channel = || factor.iter().zip(&slope).zip(&offset).zip(mean);
+    let passed = |gradient: f32, input: f32, (((factor, slope), offset), mean): (((&f32, &f32), &f32), &f32)| {
+        factor * (gradient - offset - slope * (input - mean))
+    };
+    let inputs = input.as_slice().par_chunks(chunk);
+    match into {
+        None => {
+            gradient.as_mut_slice().par_chunks_mut(chunk).zip(inputs).for_each(|(gradient, input)| {
+                for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
+                    for ((gradient, input), of_channel) in gradient.iter_mut().zip(input).zip(of_channel()) {
+                        *gradient = passed(*gradient, *input, of_channel);
+                    }
+                }
+            });
+            PassedGradient { of_input: gradient, of_output: None }
         }
-    });
+        Some(mut into) => {
+            let gradients = gradient.as_slice().par_chunks(chunk).zip(inputs);
+            into.as_mut_slice().par_chunks_mut(chunk).zip(gradients).for_each(|(into, (gradient, input))| {
+                let rows = gradient.chunks_exact(channels).zip(input.chunks_exact(channels));
+                for (into, (gradient, input)) in into.chunks_exact_mut(channels).zip(rows) {
+                    for (((into, gradient), input), of_channel) in into.iter_mut().zip(gradient).zip(input).zip(of_channel()) {
+                        *into = passed(*gradient, *input, of_channel);
+                    }
+                }
+            });
+            PassedGradient { of_input: into, of_output: Some(gradient) }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -224,9 +267,10 @@ mod tests {
         let values = example(24, 0.0);
         let (output, m, inverse, input) = normalise(&values);
         let mut gradient = Tensor::new(shape, weights.clone()).unwrap();
-        relu_backward(&mut gradient, &output);
-        let sums = affine_gradient(&gradient, &input, &m.mean, &inverse);
-        data_gradient(&mut gradient, &input, &m.mean, &inverse, &gamma, Some(&sums));
+        let sums = affine_gradient(&mut gradient, Some(&output), &input, &m.mean, &inverse);
+        let kept = data_gradient(gradient.clone(), Some(Tensor::zeros(shape)), &input, &m.mean, &inverse, &gamma, Some(&sums));
+        let gradient = data_gradient(gradient, None, &input, &m.mean, &inverse, &gamma, Some(&sums)).of_input;
+        assert_eq!(kept.of_input, gradient);
         let loss = |values: &[f32]| -> f64 {
             normalise(values).0.as_slice().iter().zip(&weights).map(|(o, w)| f64::from(*o) * f64::from(*w)).sum()
         };

@@ -1,12 +1,16 @@
 //! Two-dimensional convolution as matrix products over patches.
 //!
 //! The weight of a layer is a matrix (output channels × patch), a patch holding kernel row, kernel column and input
-//! channel, the channel fastest. Output pixels are taken in chunks of rows whose patches fit in the cache, so the patch
+//! channel, the channel fastest. Output pixels are taken in blocks of rows whose patches fit in the cache, so the patch
 //! matrix of a whole layer never exists.
 
 use rayon::prelude::*;
 
-use super::matrix::{Into, Matrix, multiply};
+use super::microkernel::{self, Addend, Instructions, PANEL, Rectangle, Rows};
+use super::panels::{Panels, panel_bias};
+use super::scratch::with_scratch;
+use super::winograd::{self, Winograd};
+use super::workspace::Workspace;
 use crate::tensor::Tensor;
 
 /// The shape of a convolution layer: square kernel, equal stride and zero padding on both axes.
@@ -19,16 +23,64 @@ pub(crate) struct Convolution {
     pub(crate) outputs: usize,
 }
 
-/// What is done with a finished chunk of output rows while it is in the cache.
+/// What is done with a sum before it is stored.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Epilogue<'a> {
     pub(crate) bias: Option<&'a [f32]>,
-    pub(crate) residual: Option<&'a Tensor>,
+    pub(crate) residual: Residual<'a>,
     pub(crate) relu: bool,
 }
 
-/// Values that the patches of one chunk may hold: 1 MiB, the second-level cache of current cores.
-const PATCH_VALUES: usize = 1 << 18;
+/// What is added to a convolution's output.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Residual<'a> {
+    /// Nothing: the output is replaced.
+    #[default]
+    None,
+    /// Other activations of the output's shape.
+    Of(&'a Tensor),
+    /// What the output held before.
+    Output,
+}
+
+impl<'a> Epilogue<'a> {
+    /// What is added to rows of the output from `row` on in the columns of a panel.
+    pub(crate) fn addend(&self, row: usize, outputs: usize, panel: usize) -> Addend<'a> {
+        match self.residual {
+            Residual::None => Addend::None,
+            Residual::Output => Addend::Output,
+            Residual::Of(tensor) => Addend::Rows { values: &tensor.as_slice()[row * outputs + panel * PANEL..], stride: outputs },
+        }
+    }
+
+    /// The value to which smaller ones are raised.
+    pub(crate) fn floor(&self) -> f32 {
+        if self.relu { 0.0 } else { f32::NEG_INFINITY }
+    }
+}
+
+/// Values that the patches of a block may hold: a good part of the second-level cache of current cores.
+const BLOCK_VALUES: usize = 96 << 10;
+/// Rows of a tile of the AVX-512 kernel, by multiples of which blocks are cut.
+const TILE_ROWS: usize = 14;
+/// Rows of a block at most.
+const BLOCK_ROWS: usize = 16 * TILE_ROWS;
+/// Image rows of a task where patches are not gathered.
+const TASK_LINES: usize = 8;
+/// Tasks that a layer is cut into where it can be.
+const TASKS: usize = 16;
+
+/// Cuts `rows` × `panels` into tasks, by shape alone. Copying patches for several groups of panels costs, so layers that
+/// copy are cut into fewer.
+fn cuts(rows: usize, depth: usize, panels: usize, copies: bool) -> (Vec<usize>, Vec<usize>) {
+    let tiles = rows.div_ceil(TILE_ROWS);
+    let block = (BLOCK_VALUES / depth.max(1) / TILE_ROWS * TILE_ROWS).clamp(TILE_ROWS, BLOCK_ROWS) / TILE_ROWS;
+    let blocks = tiles.div_ceil(block).max(1);
+    let row_cuts = (0..=blocks).map(|index| rows.min(tiles * index / blocks * TILE_ROWS)).collect();
+    let wanted = if copies { TASKS / 2 } else { TASKS };
+    let groups = wanted.div_ceil(blocks).min(panels);
+    (row_cuts, (0..=groups).map(|group| panels * group / groups).collect())
+}
 
 impl Convolution {
     /// Values in a patch.
@@ -50,24 +102,44 @@ impl Convolution {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 
-    /// Output pixels in a chunk: a function of the layer alone, so that results do not depend on the threads.
-    fn chunk_rows(&self) -> usize {
-        (PATCH_VALUES / self.patch()).clamp(192, 1024)
+    /// Whether Winograd's filtering is the faster way for an input of this shape.
+    pub(crate) fn is_filtered(&self, [images, height, width, _]: [usize; 4]) -> bool {
+        let has_form = self.kernel == 3 && self.stride == 1 && self.padding == 1 && Winograd::takes(self.inputs, self.outputs);
+        has_form && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES
     }
 
-    /// Copies the patches of `rows.len()` output pixels, counted over images, rows and columns, into `patches`.
-    fn gather(&self, input: &Tensor, rows: std::ops::Range<usize>, patches: &mut Vec<f32>) {
+    /// The output for an input by the faster way, the transformed weight made for this call alone.
+    pub(crate) fn forward_filtered(
+        &self,
+        workspace: &mut Workspace,
+        input: &Tensor,
+        weight: &Panels,
+        epilogue: Epilogue<'_>,
+        output: &mut Tensor,
+    ) {
+        if self.is_filtered(input.shape()) {
+            let transformed = Winograd::of_panels(weight, |size| workspace.take_buffer(size));
+            transformed.forward(workspace.instructions, input, epilogue, output);
+            workspace.give_buffer(transformed.into_buffer());
+        } else {
+            self.forward(workspace.instructions, input, weight, epilogue, output);
+        }
+    }
+
+    /// Copies the patches of `rows.len()` output pixels, counted over images, rows and columns, to rows of `stride` numbers.
+    pub(crate) fn gather(&self, input: &Tensor, rows: std::ops::Range<usize>, patches: &mut [f32], stride: usize) {
         let [_, height, width, channels] = input.shape();
         let [_, out_height, out_width, _] = self.output_shape(input.shape());
         let kernel_row = self.kernel * channels;
-        patches.resize(rows.len() * self.patch(), 0.0);
-        for (row, patch) in rows.zip(patches.chunks_exact_mut(self.patch())) {
+        for (row, patch) in rows.zip(patches.chunks_mut(stride)) {
             let (image, pixel) = (row / (out_height * out_width), row % (out_height * out_width));
             let top = (pixel / out_width * self.stride) as isize - self.padding as isize;
             let left = (pixel % out_width * self.stride) as isize - self.padding as isize;
             let first = (-left).clamp(0, self.kernel as isize) as usize;
             let last = (width as isize - left).clamp(first as isize, self.kernel as isize) as usize;
-            for (r, line) in patch.chunks_exact_mut(kernel_row).enumerate() {
+            let (lines, padding) = patch.split_at_mut(self.patch());
+            padding.fill(0.0);
+            for (r, line) in lines.chunks_exact_mut(kernel_row).enumerate() {
                 let y = top + r as isize;
                 if y < 0 || y >= height as isize || first == last {
                     line.fill(0.0);
@@ -81,193 +153,97 @@ impl Convolution {
         }
     }
 
-    /// Runs `task` on the patches of a chunk of output pixels.
-    fn with_patches<R>(
-        &self,
-        input: &Tensor,
-        rows: std::ops::Range<usize>,
-        buffer: &mut Vec<f32>,
-        task: impl FnOnce(Matrix<'_>) -> R,
-    ) -> R {
-        let patch = self.patch();
-        if self.is_pointwise() {
-            task(Matrix::new(&input.as_slice()[rows.start * patch..rows.end * patch], rows.len(), patch))
-        } else {
-            let count = rows.len();
-            self.gather(input, rows, buffer);
-            task(Matrix::new(&buffer[..count * patch], count, patch))
-        }
+    /// Whether pixels are too short for a loop over their channels, as in the first layer.
+    fn has_short_pixels(&self) -> bool {
+        self.kernel > 1 && self.inputs < 16
     }
 
-    /// The output for an input; `weight` is (outputs × patch).
-    pub(crate) fn forward(&self, input: &Tensor, weight: &[f32], epilogue: Epilogue<'_>, mut output: Tensor) -> Tensor {
-        let (chunk, total) = (self.chunk_rows(), output.rows());
-        let weight = Matrix::new(weight, self.outputs, self.patch()).transposed();
-        output.as_mut_slice().par_chunks_mut(chunk * self.outputs).enumerate().for_each_init(Vec::new, |buffer, (index, into)| {
-            let rows = index * chunk..total.min((index + 1) * chunk);
-            let start = rows.start * self.outputs;
-            self.with_patches(input, rows, buffer, |patches| multiply(into, Into::Replace, patches, weight));
-            epilogue.apply(into, self.outputs, start);
-        });
-        output
-    }
-
-    /// The gradient of the loss with respect to the input, added to `gradient` or replacing it.
-    pub(crate) fn backward_data(&self, output_gradient: &Tensor, weight: &[f32], gradient: &mut Tensor, into: Into) {
-        if self.is_pointwise() {
-            let chunk = (PATCH_VALUES / self.outputs).clamp(192, 1024);
-            let weight = Matrix::new(weight, self.outputs, self.inputs);
-            gradient
-                .as_mut_slice()
-                .par_chunks_mut(chunk * self.inputs)
-                .zip(output_gradient.as_slice().par_chunks(chunk * self.outputs))
-                .for_each(|(target, source)| {
-                    let rows = source.len() / self.outputs;
-                    multiply(target, into, Matrix::new(source, rows, self.outputs), weight);
-                });
-        } else if self.stride == 1 {
-            self.backward_data_by_convolution(output_gradient, weight, gradient, into);
-        } else {
-            self.backward_data_by_scattering(output_gradient, weight, gradient, into);
-        }
-    }
-
-    /// With stride 1 the gradient is a convolution of the output's gradient with the kernel turned by 180 degrees and
-    /// its channels exchanged.
-    fn backward_data_by_convolution(&self, output_gradient: &Tensor, weight: &[f32], gradient: &mut Tensor, into: Into) {
-        let turned = Convolution { padding: self.kernel - 1 - self.padding, inputs: self.outputs, outputs: self.inputs, ..*self };
-        let taps = self.kernel * self.kernel;
-        let mut turned_weight = vec![0.0; weight.len()];
-        turned_weight.par_chunks_mut(turned.patch()).enumerate().for_each(|(channel, row)| {
-            for (tap, values) in row.chunks_exact_mut(self.outputs).enumerate() {
-                let source = (taps - 1 - tap) * self.inputs + channel;
-                for (output, value) in values.iter_mut().enumerate() {
-                    *value = weight[output * self.patch() + source];
+    /// The output image row by image row: in a padded copy of the input, kernel rows of neighbouring patches are runs of
+    /// equal distance, which need no gathering.
+    fn forward_by_rows(&self, instructions: Instructions, input: &Tensor, weight: &Panels, epilogue: Epilogue<'_>, output: &mut Tensor) {
+        let [images, height, width, channels] = input.shape();
+        let [_, out_height, out_width, outputs] = output.shape();
+        let line = (width + 2 * self.padding) * channels;
+        let blocks = out_height.div_ceil(TASK_LINES);
+        let first_line = |task: usize| task / blocks * out_height + task % blocks * out_height / blocks;
+        let row_cuts: Vec<usize> = (0..=images * blocks).map(|task| first_line(task) * out_width).collect();
+        let parts = Rectangle::whole(output.as_mut_slice(), outputs).cut(&row_cuts, &[0, outputs]);
+        parts.into_par_iter().enumerate().for_each(|(task, mut part)| {
+            let lines = first_line(task)..first_line(task + 1);
+            let (image, top) = (lines.start / out_height, lines.start % out_height * self.stride);
+            let needed = (lines.len() - 1) * self.stride + self.kernel;
+            with_scratch(needed * line, |padded| {
+                for (y, into) in padded.chunks_exact_mut(line).enumerate() {
+                    into.fill(0.0);
+                    if let Some(y) = (top + y).checked_sub(self.padding).filter(|y| *y < height) {
+                        let from = &input.image(image)[y * width * channels..][..width * channels];
+                        into[self.padding * channels..][..from.len()].copy_from_slice(from);
+                    }
                 }
-            }
-        });
-        let (chunk, total) = (turned.chunk_rows(), gradient.rows());
-        let matrix = Matrix::new(&turned_weight, turned.outputs, turned.patch()).transposed();
-        gradient.as_mut_slice().par_chunks_mut(chunk * self.inputs).enumerate().for_each_init(Vec::new, |buffer, (index, target)| {
-            let rows = index * chunk..total.min((index + 1) * chunk);
-            turned.with_patches(output_gradient, rows, buffer, |patches| multiply(target, into, patches, matrix));
-        });
-    }
-
-    /// With a larger stride the gradients of the patches are added where the patches were taken, image by image.
-    fn backward_data_by_scattering(&self, output_gradient: &Tensor, weight: &[f32], gradient: &mut Tensor, into: Into) {
-        let [_, height, width, channels] = gradient.shape();
-        let [_, out_height, out_width, _] = output_gradient.shape();
-        let weight = Matrix::new(weight, self.outputs, self.patch());
-        let (line, patch) = (out_width * self.outputs, self.patch());
-        gradient
-            .as_mut_slice()
-            .par_chunks_mut(height * width * channels)
-            .zip(output_gradient.as_slice().par_chunks(out_height * line))
-            .for_each_init(Vec::new, |patches: &mut Vec<f32>, (target, source)| {
-                if into == Into::Replace {
-                    target.fill(0.0);
-                }
-                patches.resize(out_width * patch, 0.0);
-                for (y, source) in source.chunks_exact(line).enumerate() {
-                    multiply(patches, Into::Replace, Matrix::new(source, out_width, self.outputs), weight);
-                    for (x, patch) in patches.chunks_exact(patch).enumerate() {
-                        self.scatter(patch, y, x, target, [height, width, channels]);
+                for panel in 0..weight.count() {
+                    let columns = panel * PANEL..outputs.min((panel + 1) * PANEL);
+                    let bias = panel_bias(epilogue.bias, panel);
+                    for y in 0..lines.len() {
+                        let left = Rows {
+                            values: &padded[y * self.stride * line..],
+                            stride: self.stride * channels,
+                            segments: self.kernel,
+                            segment_stride: line,
+                            run: self.kernel * channels,
+                        };
+                        let rows = y * out_width..(y + 1) * out_width;
+                        let addend = epilogue.addend(lines.start * out_width + rows.start, outputs, panel);
+                        let mut target = part.part(rows, columns.clone());
+                        microkernel::product(instructions, left, weight.panel(panel), &bias, addend, epilogue.floor(), &mut target);
                     }
                 }
             });
+        });
     }
 
-    fn scatter(&self, patch: &[f32], y: usize, x: usize, target: &mut [f32], [height, width, channels]: [usize; 3]) {
-        let top = (y * self.stride) as isize - self.padding as isize;
-        let left = (x * self.stride) as isize - self.padding as isize;
-        for (tap, values) in patch.chunks_exact(channels).enumerate() {
-            let (row, column) = (top + (tap / self.kernel) as isize, left + (tap % self.kernel) as isize);
-            if row < 0 || column < 0 || row >= height as isize || column >= width as isize {
-                continue;
-            }
-            let start = (row as usize * width + column as usize) * channels;
-            for (sum, value) in target[start..start + channels].iter_mut().zip(values) {
-                *sum += value;
-            }
-        }
+    /// Whether patches have to be copied: they overlap, or lie so far apart that rows of a tile share a cache set.
+    fn copies(&self) -> bool {
+        !self.is_pointwise() || self.inputs.is_multiple_of(1024)
     }
 
-    /// The gradient of the loss with respect to the weight, (outputs × patch).
-    ///
-    /// Output channels are cut into blocks and pixels into parts; every task owns one block of one part, and the parts
-    /// are added in order.
-    pub(crate) fn backward_weight(&self, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
-        let (patch, total) = (self.patch(), output_gradient.rows());
-        let block = if self.outputs * patch > 1 << 19 { self.outputs.div_ceil(4) } else { self.outputs };
-        let parts = (total / 2048).clamp(1, if block < self.outputs { 2 } else { 8 });
-        let chunk = self.chunk_rows();
-        let part_rows = total.div_ceil(parts).next_multiple_of(chunk);
-        let blocks = self.outputs.div_ceil(block);
-        let mut partial: Vec<Vec<f32>> = (0..blocks * parts)
-            .into_par_iter()
-            .map_init(Vec::new, |buffer, task| {
-                let (columns, part) = (task / parts * block, task % parts);
-                let width = block.min(self.outputs - columns);
-                let mut sum = vec![0.0; width * patch];
-                let end = total.min((part + 1) * part_rows);
-                for start in (part * part_rows..end).step_by(chunk) {
-                    let rows = start..end.min(start + chunk);
-                    let source = &output_gradient.as_slice()[rows.start * self.outputs..rows.end * self.outputs];
-                    let gradient = Matrix::columns(source, rows.len(), self.outputs, columns, width).transposed();
-                    self.with_patches(input, rows, buffer, |patches| multiply(&mut sum, Into::Add, gradient, patches));
-                }
-                sum
-            })
-            .collect();
-        for of_block in partial.chunks_exact_mut(parts) {
-            let (sum, others) = of_block.split_first_mut().expect("there is at least one part");
-            for other in others {
-                sum.par_chunks_mut(1 << 14).zip(other.par_chunks(1 << 14)).for_each(|(sum, other)| {
-                    for (sum, other) in sum.iter_mut().zip(other) {
-                        *sum += other;
-                    }
-                });
-            }
+    /// Runs `task` on the patches of a block of output pixels and the distance of their rows.
+    fn with_patches<R>(&self, input: &Tensor, rows: std::ops::Range<usize>, task: impl FnOnce(&[f32], usize) -> R) -> R {
+        let patch = self.patch();
+        if !self.copies() {
+            return task(&input.as_slice()[rows.start * patch..rows.end * patch], patch);
         }
-        if blocks == 1 {
-            return partial.swap_remove(0);
-        }
-        partial.chunks_exact(parts).flat_map(|of_block| of_block[0].iter().copied()).collect()
+        let stride = patch.next_multiple_of(PANEL) + 16;
+        with_scratch(rows.len() * stride, |patches| {
+            self.gather(input, rows, patches, stride);
+            task(patches, stride)
+        })
     }
-}
 
-impl Epilogue<'_> {
-    fn apply(&self, chunk: &mut [f32], channels: usize, start: usize) {
-        if self.bias.is_none() && self.residual.is_none() && !self.relu {
-            return;
+    /// The output for an input; the panels hold the weight (outputs × patch).
+    pub(crate) fn forward(&self, instructions: Instructions, input: &Tensor, weight: &Panels, epilogue: Epilogue<'_>, output: &mut Tensor) {
+        if self.has_short_pixels() {
+            return self.forward_by_rows(instructions, input, weight, epilogue, output);
         }
-        let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
-        let zeros;
-        let bias = match self.bias {
-            Some(bias) => bias,
-            None => {
-                zeros = vec![0.0; channels];
-                &zeros
-            }
-        };
-        match self.residual {
-            Some(residual) => {
-                let residual = &residual.as_slice()[start..start + chunk.len()];
-                for (values, residual) in chunk.chunks_exact_mut(channels).zip(residual.chunks_exact(channels)) {
-                    for ((value, bias), residual) in values.iter_mut().zip(bias).zip(residual) {
-                        *value = (*value + bias + residual).max(floor);
-                    }
+        let outputs = self.outputs;
+        let (row_cuts, panel_cuts) = cuts(output.rows(), self.patch(), weight.count(), self.copies());
+        let column_cuts: Vec<usize> = panel_cuts.iter().map(|panel| outputs.min(panel * PANEL)).collect();
+        let groups = panel_cuts.len() - 1;
+        let parts = Rectangle::whole(output.as_mut_slice(), outputs).cut(&row_cuts, &column_cuts);
+        parts.into_par_iter().enumerate().for_each(|(index, mut part)| {
+            let (block, group) = (index / groups, index % groups);
+            let rows = row_cuts[block]..row_cuts[block + 1];
+            self.with_patches(input, rows.clone(), |patches, stride| {
+                for panel in panel_cuts[group]..panel_cuts[group + 1] {
+                    let first = (panel - panel_cuts[group]) * PANEL;
+                    let columns = first..part.columns().min(first + PANEL);
+                    let addend = epilogue.addend(rows.start, outputs, panel);
+                    let left = Rows::dense(patches, stride, self.patch());
+                    let bias = panel_bias(epilogue.bias, panel);
+                    let mut target = part.part(0..rows.len(), columns);
+                    microkernel::product(instructions, left, weight.panel(panel), &bias, addend, epilogue.floor(), &mut target);
                 }
-            }
-            None => {
-                for values in chunk.chunks_exact_mut(channels) {
-                    for (value, bias) in values.iter_mut().zip(bias) {
-                        *value = (*value + bias).max(floor);
-                    }
-                }
-            }
-        }
+            });
+        });
     }
 }
 
@@ -276,6 +252,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::gradient::Into;
+    use crate::kernel::microkernel::Buffer;
 
     /// The definition, in double precision.
     fn plain(layer: &Convolution, input: &Tensor, weight: &[f32]) -> Vec<f64> {
@@ -320,32 +298,46 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
-        /// Forward against the definition; both backward passes through the adjoint identities
-        /// <conv(x, w), g> = <x, data(g, w)> = <w, weight(x, g)>, which hold for no other linear maps.
+        /// Forward against the definition, by direct products and by Winograd's filtering; both backward passes through the
+        /// adjoint identities <conv(x, w), g> = <x, data(g, w)> = <w, weight(x, g)>, which hold for no other linear maps.
         #[test]
         fn forward_and_backward_on_odd_shapes(
-            images in 1usize..3, height in 3usize..9, width in 3usize..9, inputs in 1usize..7, outputs in 1usize..9,
-            kernel in prop::sample::select(vec![1usize, 3]), stride in 1usize..3, seed in 0u64..1000,
+            images in 1usize..3, height in 3usize..12, width in 3usize..12, inputs in prop::sample::select(vec![1usize, 3, 5, 16, 48]),
+            outputs in prop::sample::select(vec![1usize, 7, 32, 37, 64]), kernel in prop::sample::select(vec![1usize, 3]),
+            stride in 1usize..3, seed in 0u64..1000,
         ) {
             let layer = Convolution { kernel, stride, padding: kernel / 2, inputs, outputs };
             let shape = [images, height, width, inputs];
             let input = Tensor::new(shape, numbers(shape.iter().product(), seed)).unwrap();
             let weight = numbers(outputs * layer.patch(), seed + 7);
-            let output = layer.forward(&input, &weight, Epilogue::default(), Tensor::zeros(layer.output_shape(shape)));
-            for (got, want) in output.as_slice().iter().zip(plain(&layer, &input, &weight)) {
-                prop_assert!((f64::from(*got) - want).abs() < 1e-4, "{got} {want}");
+            let definition = plain(&layer, &input, &weight);
+            let panels = Panels::of_rows(&weight, outputs, layer.patch(), Buffer::zeros);
+            for instructions in Instructions::available() {
+                let mut output = Tensor::zeros(layer.output_shape(shape));
+                layer.forward(instructions, &input, &panels, Epilogue::default(), &mut output);
+                for (got, want) in output.as_slice().iter().zip(&definition) {
+                    prop_assert!((f64::from(*got) - want).abs() < 1e-4, "{got} {want}");
+                }
+                if kernel == 3 && stride == 1 && Winograd::takes(inputs, outputs) {
+                    let mut filtered = output.clone();
+                    let twice = Epilogue { residual: Residual::Output, ..Epilogue::default() };
+                    Winograd::of_panels(&panels, Buffer::zeros).forward(instructions, &input, twice, &mut filtered);
+                    for (got, want) in filtered.as_slice().iter().zip(&definition) {
+                        prop_assert!((f64::from(*got) - 2.0 * want).abs() < 2e-4 + 2e-6 * layer.patch() as f64, "{got} {want}");
+                    }
+                }
+                let gradient = Tensor::new(output.shape(), numbers(output.as_slice().len(), seed + 13)).unwrap();
+                let mut data = Tensor::zeros(shape);
+                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut data, Into::Replace);
+                let mut twice = data.clone();
+                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut twice, Into::Add);
+                let expected = inner(output.as_slice(), gradient.as_slice());
+                let scale = 1e-3 * (1.0 + expected.abs());
+                prop_assert!((inner(input.as_slice(), data.as_slice()) - expected).abs() < scale);
+                prop_assert!((inner(input.as_slice(), twice.as_slice()) - 2.0 * expected).abs() < 2.0 * scale);
+                let weights = layer.backward_weight(&mut Workspace::new(instructions), &input, &gradient);
+                prop_assert!((inner(&weight, &weights) - expected).abs() < scale);
             }
-            let gradient = Tensor::new(output.shape(), numbers(output.as_slice().len(), seed + 13)).unwrap();
-            let mut data = Tensor::zeros(shape);
-            layer.backward_data(&gradient, &weight, &mut data, Into::Replace);
-            let mut twice = data.clone();
-            layer.backward_data(&gradient, &weight, &mut twice, Into::Add);
-            let expected = inner(output.as_slice(), gradient.as_slice());
-            let scale = 1e-3 * (1.0 + expected.abs());
-            prop_assert!((inner(input.as_slice(), data.as_slice()) - expected).abs() < scale);
-            prop_assert!((inner(input.as_slice(), twice.as_slice()) - 2.0 * expected).abs() < 2.0 * scale);
-            let weights = layer.backward_weight(&input, &gradient);
-            prop_assert!((inner(&weight, &weights) - expected).abs() < scale);
         }
     }
 
@@ -354,8 +346,9 @@ mod tests {
         let layer = Convolution { kernel: 1, stride: 1, padding: 0, inputs: 1, outputs: 2 };
         let input = Tensor::new([1, 1, 2, 1], vec![1.0, -1.0]).unwrap();
         let residual = Tensor::new([1, 1, 2, 2], vec![0.0, 0.5, 0.25, 0.0]).unwrap();
-        let epilogue = Epilogue { bias: Some(&[0.5, -3.0]), residual: Some(&residual), relu: true };
-        let output = layer.forward(&input, &[1.0, 2.0], epilogue, Tensor::zeros([1, 1, 2, 2]));
+        let epilogue = Epilogue { bias: Some(&[0.5, -3.0]), residual: Residual::Of(&residual), relu: true };
+        let mut output = Tensor::zeros([1, 1, 2, 2]);
+        layer.forward(Instructions::best(), &input, &Panels::of_rows(&[1.0, 2.0], 2, 1, Buffer::zeros), epilogue, &mut output);
         assert_eq!(output.as_slice(), [1.5, 0.0, 0.0, 0.0]);
     }
 }

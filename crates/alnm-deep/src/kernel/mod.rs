@@ -5,5 +5,10 @@
 
 pub(crate) mod batch_norm;
 pub(crate) mod convolution;
-pub(crate) mod matrix;
+pub(crate) mod gradient;
+pub(crate) mod microkernel;
+pub(crate) mod panels;
 pub(crate) mod pooling;
+mod scratch;
+pub(crate) mod winograd;
+pub(crate) mod workspace;

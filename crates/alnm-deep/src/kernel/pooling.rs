@@ -26,6 +26,27 @@ impl Window {
     }
 }
 
+/// Maximum of every window.
+pub(crate) fn maximum(input: &Tensor, window: Window, mut output: Tensor) -> Tensor {
+    let [_, height, width, channels] = input.shape();
+    let [_, out_height, out_width, _] = output.shape();
+    output.as_mut_slice().par_chunks_mut(out_width * channels).enumerate().for_each(|(row, into)| {
+        let (image, y) = (input.image(row / out_height), row % out_height);
+        for (x, into) in into.chunks_exact_mut(channels).enumerate() {
+            into.fill(f32::NEG_INFINITY);
+            for iy in window.span(y, height) {
+                for ix in window.span(x, width) {
+                    let values = &image[(iy * width + ix) * channels..][..channels];
+                    for (into, value) in into.iter_mut().zip(values) {
+                        *into = if value > into { *value } else { *into };
+                    }
+                }
+            }
+        }
+    });
+    output
+}
+
 /// Maximum of every window and, per value, the input pixel that holds it (the first of equals, as in PyTorch).
 pub(crate) fn max_pool(input: &Tensor, window: Window, mut output: Tensor) -> (Tensor, Vec<u32>) {
     let [_, height, width, channels] = input.shape();
@@ -35,22 +56,37 @@ pub(crate) fn max_pool(input: &Tensor, window: Window, mut output: Tensor) -> (T
     output.as_mut_slice().par_chunks_mut(line).zip(positions.par_chunks_mut(line)).enumerate().for_each(|(row, (into, positions))| {
         let (image, y) = (input.image(row / out_height), row % out_height);
         for (x, (into, positions)) in into.chunks_exact_mut(channels).zip(positions.chunks_exact_mut(channels)).enumerate() {
-            into.fill(f32::NEG_INFINITY);
-            for iy in window.span(y, height) {
-                for ix in window.span(x, width) {
-                    let pixel = iy * width + ix;
-                    let values = &image[pixel * channels..(pixel + 1) * channels];
-                    for ((into, position), value) in into.iter_mut().zip(positions.iter_mut()).zip(values) {
-                        if value > into {
-                            *into = *value;
-                            *position = pixel as u32;
-                        }
-                    }
-                }
+            let pixels = || window.span(y, height).flat_map(|iy| window.span(x, width).map(move |ix| iy * width + ix));
+            let (blocks, rest) = into.as_chunks_mut::<LANES>();
+            let (block_positions, rest_positions) = positions.as_chunks_mut::<LANES>();
+            for (block, (into, positions)) in blocks.iter_mut().zip(block_positions).enumerate() {
+                (*into, *positions) = largest(image, channels, block * LANES, pixels());
+            }
+            let done = channels - rest.len();
+            for (channel, (into, position)) in rest.iter_mut().zip(rest_positions).enumerate() {
+                ([*into], [*position]) = largest(image, channels, done + channel, pixels());
             }
         }
     });
     (output, positions)
+}
+
+/// Channels whose maxima are found side by side.
+const LANES: usize = 16;
+
+/// The largest value of some pixels in `N` channels from `channel` on, and the pixel of each.
+fn largest<const N: usize>(image: &[f32], channels: usize, channel: usize, pixels: impl Iterator<Item = usize>) -> ([f32; N], [u32; N]) {
+    let (mut values, mut positions) = ([f32::NEG_INFINITY; N], [0u32; N]);
+    for pixel in pixels {
+        let candidates = &image[pixel * channels + channel..][..N];
+        for lane in 0..N {
+            // Without a branch, so that it compiles to vector instructions.
+            let is_larger = candidates[lane] > values[lane];
+            values[lane] = if is_larger { candidates[lane] } else { values[lane] };
+            positions[lane] = if is_larger { pixel as u32 } else { positions[lane] };
+        }
+    }
+    (values, positions)
 }
 
 /// Sends each gradient to the pixel that held the maximum.

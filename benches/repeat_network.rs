@@ -1,0 +1,65 @@
+//! Runs ResNet50 again and again on the same images, for scripts that time other tools in between: a line on the standard
+//! input runs it once, a line on the standard output tells the seconds.
+//!
+//! `repeat_network WEIGHTS IMAGES BATCH THREADS predict|train INSTRUCTIONS [OUTPUTS]`: WEIGHTS is a safetensors file with
+//! torchvision's names, IMAGES holds 32-bit floats in NCHW order; the first outputs go to the file OUTPUTS. INSTRUCTIONS is
+//! `best`, or a set's name. At the end of the input the peak memory is written in MiB.
+#![allow(clippy::print_stdout)]
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use alnm_deep::{
+    Backbone, CrossEntropyLoss, Head, Initialisation, Instructions, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [weights, images, batch, threads, task, instructions, rest @ ..] = arguments.as_slice() else {
+        return Err("usage: repeat_network WEIGHTS IMAGES BATCH THREADS predict|train INSTRUCTIONS [OUTPUTS]".into());
+    };
+    rayon::ThreadPoolBuilder::new().num_threads(threads.parse()?).build_global()?;
+    let instructions = Instructions::available()
+        .into_iter()
+        .find(|set| instructions == "best" || set.name() == instructions)
+        .ok_or("this processor has no such instructions")?;
+    let batch: usize = batch.parse()?;
+    let values: Vec<f32> = std::fs::read(images)?.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let count = batch * 3 * 224 * 224;
+    let values = values.get(..count).ok_or("too few images")?;
+    let head = if task == "train" { Head::Logit } else { Head::None };
+    let mut network = Network::initialised(Backbone::ResNet50, head, Initialisation { seed: 1, zero_residual: false });
+    network.load_weights(Path::new(weights))?;
+    let mut run: Box<dyn FnMut() -> Result<Vec<f32>, Box<dyn Error>>> = if task == "train" {
+        let mut trainer = Trainer::with_instructions(network, Optimiser::adamw(1e-2), WeightDecayRule::All, instructions)?;
+        let labels: Vec<bool> = (0..batch).map(|index| index % 2 == 1).collect();
+        Box::new(move || {
+            let images = Tensor::from_nchw([batch, 3, 224, 224], values)?;
+            let gradients = trainer.gradients(images, &labels, CrossEntropyLoss::default(), 0)?;
+            trainer.update(&gradients, 1e-4);
+            Ok(vec![gradients.loss as f32])
+        })
+    } else {
+        let predictor = Predictor::with_instructions(&network, instructions);
+        drop(network);
+        Box::new(move || Ok(predictor.output(Tensor::from_nchw([batch, 3, 224, 224], values)?, "fc")?.into_vec()))
+    };
+    let first = run()?;
+    if let [outputs] = rest {
+        std::fs::write(outputs, first.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())?;
+    }
+    println!("ready {}", instructions.name());
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        let start = Instant::now();
+        run()?;
+        println!("{}", start.elapsed().as_secs_f64());
+        std::io::stdout().flush()?;
+    }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next()).unwrap_or("0");
+    println!("peak {}", peak.parse::<f64>()? / 1024.0);
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! `alnm deep-features` and `alnm grad-cam`: what a convolutional network sees in a lesion.
+
+use std::path::{Path, PathBuf};
+
+use alnm_deep::{Backbone, ChannelWeights, Head, Initialisation, LesionCrop, Network, Predictor, Views, features, grad_cam, network_input};
+use alnm_imaging::{Image, read_image, read_mask, write_image};
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::output::Overwriting;
+
+/// The network of a command.
+#[derive(Debug, clap::Args)]
+struct Weights {
+    /// Weights: a network saved by alnm-deep, or, with --backbone, torchvision's parameters as safetensors or .pth.
+    #[arg(long, value_name = "FILE")]
+    weights: PathBuf,
+    /// The network that torchvision's parameters belong to: resnet18, resnet34, resnet50, resnet101, vgg16 or densenet121.
+    #[arg(long, value_name = "NAME")]
+    backbone: Option<Backbone>,
+    /// Pixels on a side of the crop that the network sees.
+    #[arg(long, value_name = "N", default_value_t = 224, value_parser = clap::value_parser!(u16).range(32..=1024))]
+    side: u16,
+    /// Label of the mask's voxels.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    label: u32,
+}
+
+impl Weights {
+    fn network(&self) -> Result<Network> {
+        let Some(backbone) = self.backbone else {
+            return Network::load(&self.weights).context("without --backbone the weights have to be a network saved by alnm-deep");
+        };
+        let mut network = Network::initialised(backbone, Head::None, Initialisation { seed: 0, zero_residual: false });
+        network.load_weights(&self.weights)?;
+        Ok(network)
+    }
+
+    fn crop(&self, image: &Path, mask: &Path) -> Result<(LesionCrop, Image)> {
+        let pixels = read_image(image)?;
+        let outline = read_mask(mask)?;
+        let crop = LesionCrop::of_largest_section(&pixels, &outline, self.label, self.side.into())
+            .with_context(|| format!("{} with {}", image.display(), mask.display()))?;
+        Ok((crop, pixels))
+    }
+}
+
+/// Write the 1000 outputs of a network's last layer for each lesion, as a CSV file.
+///
+/// The network sees the rectangle around the largest axial section of the mask at 1 mm, 3 mm around it, its grey values from the
+/// 1st to the 99th percentile brought to the range of 0 to 1.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples: alnm deep-features image.nii.gz mask.nii.gz --weights resnet50.pth --backbone resnet50 --out features.csv
+          alnm deep-features cases.csv --weights network.safetensors --out features.csv
+
+cases.csv has the columns Image and Mask, relative to its folder. In a folder, NAME_image.EXT goes with NAME_mask.EXT.
+Exit codes: 0 done, 1 the work failed, 2 the command line was wrong."
+)]
+pub(crate) struct DeepFeatures {
+    /// Image, CSV file of cases, or folder of images and masks.
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    /// Mask, for a single image.
+    #[arg(value_name = "MASK")]
+    mask: Option<PathBuf>,
+    #[command(flatten)]
+    weights: Weights,
+    /// File for the table.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Average over the crop and its mirror images.
+    #[arg(long)]
+    average_flips: bool,
+    #[command(flatten)]
+    threads: crate::Threads,
+    #[command(flatten)]
+    overwriting: Overwriting,
+}
+
+impl DeepFeatures {
+    pub(crate) fn run(self) -> Result<()> {
+        self.overwriting.check([self.out.as_path()])?;
+        self.threads.start()?;
+        let cases = self.cases()?;
+        ensure!(!cases.is_empty(), "{} holds no case", self.input.display());
+        let predictor = Predictor::new(&self.weights.network()?);
+        let views = if self.average_flips { Views::Flips } else { Views::One };
+        let mut rows = Vec::with_capacity(cases.len());
+        for (image, mask) in &cases {
+            let (crop, _) = self.weights.crop(image, mask)?;
+            rows.push(features(&predictor, &[crop.pixels], "fc", views)?.remove(0));
+        }
+        let mut table = csv::Writer::from_path(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?;
+        let names = (0..rows[0].len()).map(|index| format!("deep_{index}"));
+        table.write_record(["Image".to_owned(), "Mask".to_owned()].into_iter().chain(names))?;
+        for ((image, mask), row) in cases.iter().zip(&rows) {
+            let paths = [image, mask].map(|path| path.to_string_lossy().into_owned());
+            table.write_record(paths.into_iter().chain(row.iter().map(f32::to_string)))?;
+        }
+        table.flush()?;
+        Ok(())
+    }
+
+    /// Images with their masks.
+    fn cases(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
+        match &self.mask {
+            Some(mask) => Ok(vec![(self.input.clone(), mask.clone())]),
+            None if self.input.is_dir() => cases_of_folder(&self.input),
+            None if self.input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) => cases_of_table(&self.input),
+            None => bail!("{} is neither a CSV file nor a folder, and no mask is given", self.input.display()),
+        }
+    }
+}
+
+fn cases_of_table(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let shown = path.display();
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
+    let headers = reader.headers().with_context(|| format!("cannot read {shown}"))?.clone();
+    let column = |name: &str| headers.iter().position(|header| header == name).with_context(|| format!("{shown} has no column {name}"));
+    let (image, mask) = (column("Image")?, column("Mask")?);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let cases = reader.records().map(|record| {
+        let record = record.with_context(|| format!("cannot read {shown}"))?;
+        Ok((folder.join(&record[image]), folder.join(&record[mask])))
+    });
+    cases.collect()
+}
+
+fn cases_of_folder(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let mut cases = Vec::new();
+    for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if let Some((stem, extension)) = name.split_once("_image.") {
+            let mask = folder.join(format!("{stem}_mask.{extension}"));
+            ensure!(mask.exists(), "{name} has no mask {}", mask.display());
+            cases.push((folder.join(&name), mask));
+        }
+    }
+    cases.sort();
+    Ok(cases)
+}
+
+/// Write where in a lesion a network's output comes from: a class activation map on the grid of the image.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: alnm grad-cam image.nii.gz mask.nii.gz map.nii.gz --weights network.safetensors
+
+The map lies on the largest axial section of the mask, 1 where the network looks most, 0 elsewhere.
+Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+pub(crate) struct GradCam {
+    /// Image file or DICOM folder.
+    #[arg(value_name = "IMAGE")]
+    image: PathBuf,
+    /// Mask of the lesion.
+    #[arg(value_name = "MASK")]
+    mask: PathBuf,
+    /// File for the map.
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+    #[command(flatten)]
+    weights: Weights,
+    /// Output that is explained, of the 1000; without it the logit of a fine-tuned network.
+    #[arg(long, value_name = "N")]
+    index: Option<usize>,
+    /// Stage of the network whose activations are weighted; the last one by default.
+    #[arg(long, value_name = "NAME")]
+    stage: Option<String>,
+    /// Weigh channels as Grad-CAM++ does.
+    #[arg(long)]
+    plus_plus: bool,
+    #[command(flatten)]
+    threads: crate::Threads,
+    #[command(flatten)]
+    overwriting: Overwriting,
+}
+
+impl GradCam {
+    pub(crate) fn run(self) -> Result<()> {
+        self.overwriting.check([self.output.as_path()])?;
+        self.threads.start()?;
+        let network = self.weights.network()?;
+        let (output, index) = match (self.index, network.head()) {
+            (Some(index), _) => ("fc", index),
+            (None, Head::Logit) => ("head", 0),
+            (None, Head::None) => bail!("the network has no logit; name one of its 1000 outputs with --index"),
+        };
+        let (crop, image) = self.weights.crop(&self.image, &self.mask)?;
+        let stage = self.stage.as_deref().unwrap_or(network.backbone().last_stage());
+        let weights = if self.plus_plus { ChannelWeights::GradientPlusPlus } else { ChannelWeights::Gradient };
+        let map = grad_cam(&network, &network_input(&crop.pixels), stage, output, index, weights)?;
+        let volume = crop.map_to_volume(&map, image.geometry())?;
+        write_image(&self.output, &Image::F32(volume))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! The commands `alnm deep-features` and `alnm grad-cam` on files.
+
+// A file that cannot be written must end the test, also in its helpers.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::Command;
+
+use alnm_deep::{Backbone, Head, Initialisation, LesionCrop, Network, Predictor, network_input};
+use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask};
+use ndarray::Array3;
+
+fn alnm(folder: &Path, arguments: &str) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A folder with an image, its mask and a network.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let geometry = Geometry::axis_aligned([32, 28, 6], [1.0, 1.0, 2.0]).unwrap();
+    let image = Array3::from_shape_fn(geometry.shape(), |(z, y, x)| ((x * 7 + y * 13 + z * 29) % 101) as f32);
+    let inside = |z: usize, y: usize, x: usize| (2..5).contains(&z) && (8..20).contains(&y) && (10..22).contains(&x);
+    let mask = Array3::from_shape_fn(geometry.shape(), |(z, y, x)| u32::from(inside(z, y, x)));
+    write_image(folder.path().join("a_image.nrrd"), &Image::F32(Volume::new(image, geometry.clone()).unwrap())).unwrap();
+    write_mask(folder.path().join("a_mask.nrrd"), &Volume::new(mask, geometry).unwrap()).unwrap();
+    std::fs::write(folder.path().join("cases.csv"), "Image,Mask\na_image.nrrd,a_mask.nrrd\n").unwrap();
+    let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation { seed: 3, zero_residual: false });
+    network.save(&folder.path().join("network.safetensors")).unwrap();
+    folder
+}
+
+fn table(path: &Path) -> (Vec<String>, Vec<Vec<f32>>) {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let names = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let rows = reader.records().map(|record| record.unwrap().iter().skip(2).map(|text| text.parse().unwrap()).collect()).collect();
+    (names, rows)
+}
+
+#[test]
+fn a_file_a_table_and_a_folder_give_what_the_library_computes() {
+    let folder = folder();
+    let path = folder.path();
+    let image = read_image(path.join("a_image.nrrd")).unwrap();
+    let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
+    let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64).unwrap();
+    let network = Network::load(&path.join("network.safetensors")).unwrap();
+    let expected = Predictor::new(&network).vectors(&[network_input(&crop.pixels)], "fc", 1).unwrap();
+    for (name, input) in [("one", "a_image.nrrd a_mask.nrrd"), ("many", "cases.csv"), ("folder", ".")] {
+        let command = format!("deep-features {input} --weights network.safetensors --side 64 --threads 2 --out {name}.csv");
+        assert_eq!(alnm(path, &command), (Some(0), String::new()));
+        let (names, rows) = table(&path.join(format!("{name}.csv")));
+        assert_eq!((names.len(), names[2].as_str(), names[1001].as_str()), (1002, "deep_0", "deep_999"));
+        assert_eq!(rows, expected);
+    }
+}
+
+#[test]
+fn a_map_lies_on_the_section_of_the_lesion() {
+    let folder = folder();
+    let path = folder.path();
+    for (name, options) in [("a.nrrd", ""), ("b.nrrd", "--index 7 --plus-plus --stage layer3")] {
+        let command = format!("grad-cam a_image.nrrd a_mask.nrrd {name} --weights network.safetensors --side 64 {options}");
+        assert_eq!(alnm(path, &command), (Some(0), String::new()));
+        let map = read_image(path.join(name)).unwrap().cast::<f32>();
+        assert_eq!(map.geometry().size(), [32, 28, 6]);
+        assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
+    }
+}
+
+#[test]
+fn mistakes_are_told() {
+    let folder = folder();
+    let path = folder.path();
+    std::fs::write(path.join("text.pth"), "no weights").unwrap();
+    for (command, words) in [
+        ("deep-features a_image.nrrd --weights network.safetensors --out o.csv", "no mask is given"),
+        ("deep-features cases.csv --weights text.pth --out o.csv", "saved by alnm-deep"),
+        ("deep-features cases.csv --weights text.pth --backbone resnet18 --out o.csv", "text.pth"),
+        ("deep-features cases.csv --weights network.safetensors --label 9 --out o.csv", "a_mask.nrrd"),
+        ("deep-features cases.csv --weights network.safetensors --out cases.csv", "already there"),
+        ("grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --stage layer9", "layer9"),
+        ("grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --index 1000", "1000"),
+    ] {
+        let (code, message) = alnm(path, command);
+        assert_eq!(code, Some(1), "{command}: {message}");
+        assert!(message.contains(words), "{command}: {message}");
+    }
+}

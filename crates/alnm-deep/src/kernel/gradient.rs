@@ -1,0 +1,225 @@
+//! The gradients of a convolution with respect to its input and its weight.
+
+use rayon::prelude::*;
+
+use super::convolution::{Convolution, Epilogue, Residual};
+use super::microkernel::{self, Addend, Instructions, PANEL, Rectangle, Rows};
+use super::panels::Panels;
+use super::scratch::with_scratch;
+use super::workspace::Workspace;
+use crate::tensor::Tensor;
+
+/// Image rows of a task of the data gradient with a stride.
+const STRIDED_ROWS: usize = 8;
+/// Output pixels whose patches a reduction takes at a time: 24 KiB of a panel, within the first-level cache.
+const REDUCED_PIXELS: usize = 192;
+/// Values of all partial weight gradients together.
+const PARTIAL_VALUES: usize = 1 << 22;
+/// Tasks that a weight gradient is cut into.
+const TASKS: usize = 16;
+
+/// Whether a gradient replaces its destination or is added to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Into {
+    Replace,
+    Add,
+}
+
+impl Convolution {
+    /// The gradient of the loss with respect to the input, added to `gradient` or replacing it.
+    pub(crate) fn backward_data(
+        &self,
+        workspace: &mut Workspace,
+        output_gradient: &Tensor,
+        weight: &[f32],
+        gradient: &mut Tensor,
+        into: Into,
+    ) {
+        if self.stride > 1 {
+            return self.backward_data_by_class(workspace, output_gradient, weight, gradient, into);
+        }
+        // With stride 1 the gradient is a convolution of the output's gradient with the kernel turned by 180 degrees and
+        // its channels exchanged.
+        let turned = Self { padding: self.kernel - 1 - self.padding, inputs: self.outputs, outputs: self.inputs, ..*self };
+        let taps: Vec<usize> = (0..self.kernel * self.kernel).rev().collect();
+        let panels = self.exchanged(workspace, weight, &taps);
+        let residual = if into == Into::Add { Residual::Output } else { Residual::None };
+        let epilogue = Epilogue { residual, ..Epilogue::default() };
+        turned.forward_filtered(workspace, output_gradient, &panels, epilogue, gradient);
+        workspace.give_buffer(panels.into_buffer());
+    }
+
+    /// The weights of some kernel positions with the channels exchanged: rows of an input channel, depth (position, output).
+    fn exchanged(&self, workspace: &mut Workspace, weight: &[f32], taps: &[usize]) -> Panels {
+        let memory = |size| workspace.take_buffer(size);
+        Panels::from_fn(self.inputs, taps.len() * self.outputs, memory, |first, into| {
+            let here = PANEL.min(self.inputs - first);
+            for (place, &tap) in taps.iter().enumerate() {
+                for output in 0..self.outputs {
+                    let from = &weight[output * self.patch() + tap * self.inputs + first..][..here];
+                    into[(place * self.outputs + output) * PANEL..][..here].copy_from_slice(from);
+                }
+            }
+        })
+    }
+
+    /// With a stride, input pixels fall into classes by the remainders of their row and column: a class meets the same
+    /// kernel positions everywhere.
+    fn backward_data_by_class(
+        &self,
+        workspace: &mut Workspace,
+        output_gradient: &Tensor,
+        weight: &[f32],
+        gradient: &mut Tensor,
+        into: Into,
+    ) {
+        let [_, height, width, channels] = gradient.shape();
+        let positions = |remainder: usize| {
+            (0..self.kernel).filter(move |tap| (remainder + self.padding + self.kernel * self.stride - tap).is_multiple_of(self.stride))
+        };
+        let classes: Vec<(usize, usize, Vec<usize>, Panels)> = (0..self.stride * self.stride)
+            .map(|class| {
+                let (y, x) = (class / self.stride, class % self.stride);
+                let taps: Vec<usize> = positions(y).flat_map(|r| positions(x).map(move |s| r * self.kernel + s)).collect();
+                let panels = self.exchanged(workspace, weight, &taps);
+                (y, x, taps, panels)
+            })
+            .collect();
+        let instructions = workspace.instructions;
+        let rows = STRIDED_ROWS.next_multiple_of(self.stride);
+        let blocks = height.div_ceil(rows);
+        let size = height * width * channels;
+        gradient.as_mut_slice().par_chunks_mut(size).enumerate().for_each(|(image, target)| {
+            target.par_chunks_mut(rows * width * channels).enumerate().for_each(|(block, target)| {
+                debug_assert!(block < blocks);
+                for (y, x, taps, panels) in &classes {
+                    let pixels: Vec<(usize, usize)> = (block * rows..height.min((block + 1) * rows))
+                        .filter(|row| row % self.stride == *y)
+                        .flat_map(|row| (*x..width).step_by(self.stride).map(move |column| (row, column)))
+                        .collect();
+                    self.class_gradient(instructions, output_gradient, image, &pixels, taps, panels, |pixel, values| {
+                        let (row, column) = pixels[pixel];
+                        let place = ((row - block * rows) * width + column) * channels;
+                        let target = &mut target[place..place + channels];
+                        match into {
+                            Into::Replace => target.copy_from_slice(values),
+                            Into::Add => target.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+                        }
+                    });
+                }
+            });
+        });
+        classes.into_iter().for_each(|(_, _, _, panels)| workspace.give_buffer(panels.into_buffer()));
+    }
+
+    /// The gradient at pixels of one class, handed to `store` pixel by pixel.
+    fn class_gradient(
+        &self,
+        instructions: Instructions,
+        output_gradient: &Tensor,
+        image: usize,
+        pixels: &[(usize, usize)],
+        taps: &[usize],
+        panels: &Panels,
+        mut store: impl FnMut(usize, &[f32]),
+    ) {
+        let [_, out_height, out_width, outputs] = output_gradient.shape();
+        let source = output_gradient.image(image);
+        let depth = taps.len() * outputs;
+        let (stride, width) = (depth + 16, panels.count() * PANEL);
+        with_scratch(pixels.len() * (stride + width), |scratch| {
+            let (patches, sums) = scratch.split_at_mut(pixels.len() * stride);
+            for ((row, column), patch) in pixels.iter().zip(patches.chunks_exact_mut(stride)) {
+                for (tap, values) in taps.iter().zip(patch.chunks_exact_mut(outputs)) {
+                    let (y, x) = (row + self.padding, column + self.padding);
+                    let place = |at: usize, tap: usize, side: usize| at.checked_sub(tap).map(|at| at / self.stride).filter(|at| *at < side);
+                    match (place(y, tap / self.kernel, out_height), place(x, tap % self.kernel, out_width)) {
+                        (Some(y), Some(x)) => values.copy_from_slice(&source[(y * out_width + x) * outputs..][..outputs]),
+                        _ => values.fill(0.0),
+                    }
+                }
+            }
+            let mut target = Rectangle::whole(sums, width);
+            let left = Rows::dense(patches, stride, depth);
+            for panel in 0..panels.count() {
+                let mut target = target.part(0..pixels.len(), panel * PANEL..(panel + 1) * PANEL);
+                microkernel::product(instructions, left, panels.panel(panel), &[0.0; PANEL], Addend::None, f32::NEG_INFINITY, &mut target);
+            }
+            for (pixel, values) in sums.chunks_exact(width).enumerate() {
+                store(pixel, &values[..self.inputs]);
+            }
+        });
+    }
+
+    /// The gradient of the loss with respect to the weight, (outputs × patch).
+    ///
+    /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, by shape alone. A task sums
+    /// one panel of columns of a part, (outputs × [`PANEL`]) numbers side by side.
+    pub(crate) fn backward_weight(&self, workspace: &mut Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
+        let (patch, outputs, total) = (self.patch(), self.outputs, output_gradient.rows());
+        let instructions = workspace.instructions;
+        let panels = patch.div_ceil(PANEL);
+        let pixel_blocks = total.div_ceil(REDUCED_PIXELS);
+        let parts = (PARTIAL_VALUES / (outputs * panels * PANEL)).clamp(1, TASKS.min(pixel_blocks));
+        let cut = |part: usize| total.min(pixel_blocks * part / parts * REDUCED_PIXELS);
+        let sums_of_task = outputs * PANEL;
+        let mut partial = workspace.take_buffer(parts * panels * sums_of_task);
+        partial.par_chunks_exact_mut(sums_of_task).enumerate().for_each(|(task, sums)| {
+            let (part, panel) = (task / panels, task % panels);
+            sums.fill(0.0);
+            for start in (cut(part)..cut(part + 1)).step_by(REDUCED_PIXELS) {
+                let pixels = start..cut(part + 1).min(start + REDUCED_PIXELS);
+                let count = pixels.len();
+                let gradient = (&output_gradient.as_slice()[start * outputs..], outputs);
+                self.with_columns(input, pixels, panel, |columns| {
+                    microkernel::accumulate_outer(instructions, gradient, (columns, PANEL), count, &mut Rectangle::whole(sums, PANEL));
+                });
+            }
+        });
+        let mut result = vec![0.0; outputs * patch];
+        result.par_chunks_exact_mut(patch).enumerate().for_each(|(output, into)| {
+            for (panel, into) in into.chunks_mut(PANEL).enumerate() {
+                for part in 0..parts {
+                    let from = &partial[((part * panels + panel) * outputs + output) * PANEL..];
+                    into.iter_mut().zip(from).for_each(|(sum, value)| *sum += value);
+                }
+            }
+        });
+        workspace.give_buffer(partial);
+        result
+    }
+
+    /// Runs `task` on [`PANEL`] columns of the patches of some output pixels, zero beyond the last column.
+    fn with_columns(&self, input: &Tensor, pixels: std::ops::Range<usize>, panel: usize, task: impl FnOnce(&[f32])) {
+        let [_, height, width, channels] = input.shape();
+        let [_, out_height, out_width, _] = self.output_shape(input.shape());
+        let values = input.as_slice();
+        let place = |at: usize, tap: usize, side: usize| (at * self.stride + tap).checked_sub(self.padding).filter(|at| *at < side);
+        let copy = |pixel: usize, column: usize, into: &mut [f32]| {
+            let (tap, channel) = (column / channels, column % channels);
+            let (image, y, x) = (pixel / (out_height * out_width), pixel / out_width % out_height, pixel % out_width);
+            match (place(y, tap / self.kernel, height), place(x, tap % self.kernel, width)) {
+                (Some(y), Some(x)) => {
+                    let from = ((image * height + y) * width + x) * channels + channel;
+                    into.copy_from_slice(&values[from..from + into.len()]);
+                }
+                _ => into.fill(0.0),
+            }
+        };
+        with_scratch(pixels.len() * PANEL, |columns| {
+            let first = panel * PANEL;
+            let columns_here = PANEL.min(self.patch() - first);
+            for (pixel, into) in pixels.zip(columns.chunks_exact_mut(PANEL)) {
+                // A run of columns ends with its kernel position.
+                let mut done = 0;
+                while done < columns_here {
+                    let run = (columns_here - done).min(channels - (first + done) % channels);
+                    copy(pixel, first + done, &mut into[done..done + run]);
+                    done += run;
+                }
+                into[done..].fill(0.0);
+            }
+            task(columns);
+        });
+    }
+}

@@ -1,0 +1,314 @@
+//! The innermost loops, written once over a register type and compiled for AVX-512, AVX2 with FMA, and any processor.
+//!
+//! This is the only module with `unsafe` code. What it offers to the rest of the crate is safe: every entry point checks that
+//! the numbers it will touch lie in the slices it was given, and picks a version that the processor can run.
+#![allow(unsafe_code)]
+
+mod buffer;
+mod product;
+mod rectangle;
+mod reduction;
+mod transform;
+mod vector;
+
+use std::fmt;
+
+pub(crate) use buffer::Buffer;
+pub(crate) use product::PANEL;
+pub(crate) use rectangle::Rectangle;
+pub(crate) use transform::{PATCH, POINTS, TILE};
+
+use product::Operands;
+use reduction::Sums;
+use transform::OutputTile;
+use vector::Portable;
+#[cfg(target_arch = "x86_64")]
+use vector::{Avx2, Avx512};
+
+/// The instruction set that the engine's kernels use.
+///
+/// Results of two sets differ in their last bits; with one set they are the same at any number of threads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Instructions(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Set {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Instructions {
+    /// No special instructions: runs everywhere.
+    pub const PORTABLE: Self = Self(Set::Portable);
+
+    /// The sets that this processor can run, the fastest first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512f") {
+                sets.push(Self(Set::Avx512));
+            }
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                sets.push(Self(Set::Avx2));
+            }
+        }
+        sets.push(Self::PORTABLE);
+        sets
+    }
+
+    /// The fastest set that this processor can run.
+    pub fn best() -> Self {
+        Self::available()[0]
+    }
+
+    /// `avx512`, `avx2` or `portable`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            Set::Portable => "portable",
+        }
+    }
+}
+
+impl fmt::Debug for Instructions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Compiles a generic kernel for every instruction set and calls the one asked for.
+macro_rules! dispatched {
+    ($(#[$documentation:meta])* unsafe fn $name:ident($($argument:ident: $type:ty),*) = $module:ident::$kernel:ident) => {
+        $(#[$documentation])*
+        ///
+        /// # Safety
+        /// As of the kernel; that the processor has the instruction set follows from how [`Instructions`] are made.
+        unsafe fn $name(instructions: Instructions, $($argument: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f")]
+            unsafe fn avx512($($argument: $type),*) {
+                // SAFETY: as of the caller.
+                unsafe { $module::$kernel::<Avx512>($($argument),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2($($argument: $type),*) {
+                // SAFETY: as of the caller.
+                unsafe { $module::$kernel::<Avx2>($($argument),*) }
+            }
+            // SAFETY: `Instructions` of a set exist only where the processor has it; the rest is the caller's.
+            match instructions.0 {
+                #[cfg(target_arch = "x86_64")]
+                Set::Avx512 => unsafe { avx512($($argument),*) },
+                #[cfg(target_arch = "x86_64")]
+                Set::Avx2 => unsafe { avx2($($argument),*) },
+                Set::Portable => unsafe { $module::$kernel::<Portable>($($argument),*) },
+            }
+        }
+    };
+}
+
+dispatched!(unsafe fn sweep(operands: Operands, rows: usize) = product::sweep);
+dispatched!(unsafe fn reduce(sums: Sums, rows: usize) = reduction::reduce);
+dispatched!(unsafe fn transform_input(pixels: &[*const f32; 36], channels: usize, into: *mut f32, stride: usize) = transform::input);
+dispatched!(unsafe fn transform_output(tile: OutputTile) = transform::output);
+
+/// Channels that the transforms take at a time: the widest register.
+pub(crate) const LANES: usize = 16;
+
+/// Rows of a left factor: each row is `segments` runs of `run` numbers, `segment_stride` apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) stride: usize,
+    pub(crate) segments: usize,
+    pub(crate) segment_stride: usize,
+    pub(crate) run: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows of `run` numbers without gaps in them.
+    pub(crate) fn dense(values: &'a [f32], stride: usize, run: usize) -> Self {
+        Self { values, stride, segments: 1, segment_stride: 0, run }
+    }
+
+    fn holds(&self, rows: usize) -> bool {
+        let last = (rows.max(1) - 1) * self.stride + (self.segments.max(1) - 1) * self.segment_stride + self.run;
+        rows * self.segments * self.run == 0 || last <= self.values.len()
+    }
+}
+
+/// What is added to a product.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Addend<'a> {
+    /// Nothing.
+    None,
+    /// What the output holds.
+    Output,
+    /// Rows of another matrix.
+    Rows { values: &'a [f32], stride: usize },
+}
+
+/// `output = max(left · panel + bias + addend, floor)`; the output has at most [`PANEL`] columns, the panel as many rows of
+/// [`PANEL`] numbers as a left row has numbers.
+pub(crate) fn product(
+    instructions: Instructions,
+    left: Rows<'_>,
+    panel: &[f32],
+    bias: &[f32; PANEL],
+    addend: Addend<'_>,
+    floor: f32,
+    output: &mut Rectangle<'_>,
+) {
+    let (rows, columns) = (output.rows(), output.columns());
+    assert!(left.holds(rows), "left factor of {} numbers for {rows} rows", left.values.len());
+    assert!(panel.len() >= left.segments * left.run * PANEL && columns <= PANEL);
+    if let Addend::Rows { values, stride } = addend {
+        assert!(rows == 0 || (rows - 1) * stride + columns <= values.len());
+    }
+    let mut operands = Operands {
+        left: left.values.as_ptr(),
+        left_stride: left.stride,
+        segments: left.segments,
+        segment_stride: left.segment_stride,
+        run: left.run,
+        panel: panel.as_ptr(),
+        bias: bias.as_ptr(),
+        addend: std::ptr::null(),
+        addend_stride: 0,
+        output: output.start(),
+        output_stride: output.stride(),
+        floor,
+    };
+    if columns == PANEL {
+        (operands.addend, operands.addend_stride) = match addend {
+            Addend::None => (std::ptr::null(), 0),
+            Addend::Output => (operands.output.cast_const(), operands.output_stride),
+            Addend::Rows { values, stride } => (values.as_ptr(), stride),
+        };
+        // SAFETY: left, panel and addend were checked above; the rectangle has `rows` rows of PANEL columns of its own.
+        unsafe { sweep(instructions, operands, rows) };
+        return;
+    }
+    const BLOCK: usize = 14;
+    let mut block = [0.0; BLOCK * PANEL];
+    operands.floor = f32::NEG_INFINITY;
+    for first in (0..rows).step_by(BLOCK) {
+        let here = BLOCK.min(rows - first);
+        operands.left = left.values.as_ptr().wrapping_add(first * left.stride);
+        (operands.output, operands.output_stride) = (block.as_mut_ptr(), PANEL);
+        // SAFETY: as above for the rows first..first + here; the block has room for BLOCK rows.
+        unsafe { sweep(instructions, operands, here) };
+        for (row, sums) in block.chunks_exact(PANEL).take(here).enumerate() {
+            let target = output.row(first + row);
+            for (column, (value, sum)) in target.iter_mut().zip(sums).enumerate() {
+                let added = match addend {
+                    Addend::None => 0.0,
+                    Addend::Output => *value,
+                    Addend::Rows { values, stride } => values[(first + row) * stride + column],
+                };
+                let sum = sum + added;
+                *value = if floor > sum { floor } else { sum };
+            }
+        }
+    }
+}
+
+/// `output[i][j] += Σ_p left[p][i] · right[p][j]`, summed over `count` rows of both factors, for [`PANEL`] columns.
+pub(crate) fn accumulate_outer(
+    instructions: Instructions,
+    (left, left_stride): (&[f32], usize),
+    (right, right_stride): (&[f32], usize),
+    count: usize,
+    output: &mut Rectangle<'_>,
+) {
+    let rows = output.rows();
+    if count == 0 {
+        return;
+    }
+    assert!((count - 1) * left_stride + rows <= left.len() && (count - 1) * right_stride + PANEL <= right.len());
+    assert_eq!(output.columns(), PANEL);
+    let output_stride = output.stride();
+    let (left, right) = (left.as_ptr(), right.as_ptr());
+    let sums = Sums { left, left_stride, right, right_stride, count, output: output.start(), output_stride };
+    // SAFETY: checked above; the rectangle has `rows` rows of PANEL numbers of its own.
+    unsafe { reduce(instructions, sums, rows) };
+}
+
+/// A pixel of a patch: its first channel in the image, or none outside of it.
+pub(crate) type Pixels = [Option<usize>; PATCH * PATCH];
+
+/// `Bᵀ d B` of a patch of `image` for `channels` channels, a multiple of [`LANES`]; `zeros` stands for pixels outside.
+/// Row i of the result begins at `i · stride` of `into`.
+pub(crate) fn winograd_input(
+    instructions: Instructions,
+    image: &[f32],
+    pixels: &Pixels,
+    channels: usize,
+    zeros: &[f32],
+    into: &mut [f32],
+    stride: usize,
+) {
+    assert!(channels.is_multiple_of(LANES) && zeros.len() >= channels && (PATCH * PATCH - 1) * stride + channels <= into.len());
+    let pointers = pixels.map(|pixel| match pixel {
+        Some(first) => image[first..first + channels].as_ptr(),
+        None => zeros.as_ptr(),
+    });
+    // SAFETY: every pointer comes from a slice of `channels` numbers; the result's extent was checked; LANES is a multiple of
+    // every register's.
+    unsafe { transform_input(instructions, &pointers, channels, into.as_mut_ptr(), stride) };
+}
+
+/// `max(Aᵀ m A + bias + addend, floor)` of a tile; row i of `m` begins at `i · stride` of `from`. The tile's pixels are rows
+/// `row · line + column` of the output for `row < size.0`, `column < size.1`, and likewise of the addend,
+/// whose pixels lie as far apart as the output's.
+pub(crate) fn winograd_output(
+    instructions: Instructions,
+    (from, stride): (&[f32], usize),
+    bias: &[f32],
+    addend: Addend<'_>,
+    floor: f32,
+    size: (usize, usize),
+    line: usize,
+    output: &mut Rectangle<'_>,
+) {
+    let channels = output.columns();
+    let last = (size.0.max(1) - 1) * line + size.1;
+    assert!(channels.is_multiple_of(LANES) && bias.len() >= channels && (PATCH * PATCH - 1) * stride + channels <= from.len());
+    assert!(size.0 <= TILE && size.1 <= TILE && last <= output.rows());
+    let pixel = output.stride();
+    let start = output.start();
+    let addend = match addend {
+        Addend::None => std::ptr::null(),
+        Addend::Output => start.cast_const(),
+        Addend::Rows { values, stride } => {
+            assert!(stride == pixel && (last - 1) * stride + channels <= values.len());
+            values.as_ptr()
+        }
+    };
+    let tile = OutputTile {
+        from: from.as_ptr(),
+        stride,
+        bias: bias.as_ptr(),
+        addend,
+        output: start,
+        pixel,
+        line: line * pixel,
+        rows: size.0,
+        columns: size.1,
+        channels,
+        floor,
+    };
+    // SAFETY: checked above; the pixels belong to the rectangle.
+    unsafe { transform_output(instructions, tile) };
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Convolution 3 × 3 with stride 1 by Winograd's minimal filtering: 36 products for 16 outputs where the definition has 144.
+
+use rayon::prelude::*;
+
+use super::convolution::Epilogue;
+use super::microkernel::{self, Addend, Buffer, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, TILE};
+use super::panels::{Panels, panel_bias};
+use super::scratch::with_scratch;
+use crate::tensor::Tensor;
+
+/// Products of the transformed patch and kernel.
+const POSITIONS: usize = PATCH * PATCH;
+/// Values of the transformed patches of a task: what fits in the second-level cache beside the weights that pass by.
+const TASK_VALUES: usize = 160_000;
+/// Tiles of a task at least, so that a pass over the weights is worth it.
+const TASK_TILES: usize = 28;
+/// With fewer tiles than these the transformed weights, four times as many as the layer's, cost more than they save.
+pub(crate) const FEWEST_TILES: usize = 8;
+/// Tasks that a layer is cut into where it can be.
+const TASKS: usize = 8;
+
+/// Transformed weights of a layer with padding 1.
+#[derive(Debug, Clone)]
+pub(crate) struct Winograd {
+    /// Panel by panel, then position by position: (inputs × [`PANEL`]) numbers.
+    values: Buffer,
+    inputs: usize,
+    outputs: usize,
+}
+
+/// `G`: powers 0 to 2 of the points over the products of their differences.
+fn kernel_transform() -> [[f64; 3]; PATCH] {
+    let [a, b] = POINTS.map(f64::from);
+    let (na, nb) = (2.0 * a * a * (a * a - b * b), 2.0 * b * b * (b * b - a * a));
+    let row = |point: f64, over: f64| [1.0 / over, point / over, point * point / over];
+    [row(0.0, a * a * b * b), row(a, na), row(-a, na), row(b, nb), row(-b, nb), [0.0, 0.0, 1.0]]
+}
+
+impl Winograd {
+    /// Whether the transforms take layers with so many channels.
+    pub(crate) fn takes(inputs: usize, outputs: usize) -> bool {
+        inputs.is_multiple_of(LANES) && outputs.is_multiple_of(PANEL)
+    }
+
+    /// Transforms packed weights whose depth is (kernel row, kernel column, input).
+    pub(crate) fn of_panels(panels: &Panels, memory: impl FnOnce(usize) -> Buffer) -> Self {
+        let (inputs, outputs) = (panels.depth() / 9, panels.outputs());
+        let g = kernel_transform().map(|row| row.map(|value| value as f32));
+        let mut values = memory(POSITIONS * inputs * outputs);
+        let line = inputs * PANEL;
+        values.par_chunks_exact_mut(POSITIONS * line).enumerate().for_each(|(panel, into)| {
+            let from = panels.panel(panel);
+            for place in (0..line).step_by(LANES) {
+                // Lines first, then columns, LANES numbers at a time.
+                let mut rows = [[[0.0f32; LANES]; 3]; PATCH];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    for (s, sums) in row.iter_mut().enumerate() {
+                        for (r, factor) in g[i].iter().enumerate() {
+                            let weights = &from[(r * 3 + s) * line + place..][..LANES];
+                            sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += factor * weight);
+                        }
+                    }
+                }
+                for (i, row) in rows.iter().enumerate() {
+                    for j in 0..PATCH {
+                        let target = &mut into[(i * PATCH + j) * line + place..][..LANES];
+                        for lane in 0..LANES {
+                            target[lane] = g[j][0] * row[0][lane] + g[j][1] * row[1][lane] + g[j][2] * row[2][lane];
+                        }
+                    }
+                }
+            }
+        });
+        Self { values, inputs, outputs }
+    }
+
+    /// The memory alone.
+    pub(crate) fn into_buffer(self) -> Buffer {
+        self.values
+    }
+
+    fn position(&self, panel: usize, position: usize) -> &[f32] {
+        let size = self.inputs * PANEL;
+        &self.values[(panel * POSITIONS + position) * size..][..size]
+    }
+
+    /// The convolution with bias, residual and rectified linear unit.
+    pub(crate) fn forward(&self, instructions: Instructions, input: &Tensor, epilogue: Epilogue<'_>, output: &mut Tensor) {
+        let grid = Grid::of(input);
+        let wanted = (TASK_VALUES / (POSITIONS * self.inputs)).max(TASK_TILES);
+        let lines = (wanted / grid.across).clamp(1, grid.lines());
+        let blocks = grid.lines().div_ceil(lines);
+        let line_cuts: Vec<usize> = (0..=blocks).map(|block| grid.lines() * block / blocks).collect();
+        let row_cuts: Vec<usize> = line_cuts.iter().map(|&line| grid.first_pixel(line)).collect();
+        let panels = self.outputs / PANEL;
+        let groups = TASKS.div_ceil(blocks).min(panels);
+        let panel_cuts: Vec<usize> = (0..=groups).map(|group| panels * group / groups).collect();
+        let column_cuts: Vec<usize> = panel_cuts.iter().map(|panel| panel * PANEL).collect();
+        let parts = Rectangle::whole(output.as_mut_slice(), self.outputs).cut(&row_cuts, &column_cuts);
+        parts.into_par_iter().enumerate().for_each(|(index, part)| {
+            let (block, group) = (index / groups, index % groups);
+            let lines = line_cuts[block]..line_cuts[block + 1];
+            self.task(instructions, input, &grid, lines, panel_cuts[group]..panel_cuts[group + 1], epilogue, part);
+        });
+    }
+
+    /// Some lines of tiles for some panels.
+    fn task(
+        &self,
+        instructions: Instructions,
+        input: &Tensor,
+        grid: &Grid,
+        lines: std::ops::Range<usize>,
+        panels: std::ops::Range<usize>,
+        epilogue: Epilogue<'_>,
+        mut output: Rectangle<'_>,
+    ) {
+        let tiles = lines.len() * grid.across;
+        // Distances that are no multiples of a page, or positions would share a few lines of the cache.
+        let row = self.inputs + LANES;
+        let (patch_stride, sum_stride) = (tiles * row + LANES, tiles * PANEL + LANES);
+        let first_pixel = grid.first_pixel(lines.start);
+        with_scratch(POSITIONS * (patch_stride + sum_stride) + self.inputs, |scratch| {
+            let (patches, rest) = scratch.split_at_mut(POSITIONS * patch_stride);
+            let (sums, zeros) = rest.split_at_mut(POSITIONS * sum_stride);
+            zeros.fill(0.0);
+            for tile in 0..tiles {
+                let pixels = grid.patch(lines.start + tile / grid.across, tile % grid.across, self.inputs);
+                let into = &mut patches[tile * row..];
+                microkernel::winograd_input(instructions, input.as_slice(), &pixels, self.inputs, zeros, into, patch_stride);
+            }
+            for (place, panel) in panels.clone().enumerate() {
+                for position in 0..POSITIONS {
+                    let left = Rows::dense(&patches[position * patch_stride..], row, self.inputs);
+                    let into = &mut sums[position * sum_stride..][..tiles * PANEL];
+                    let mut into = Rectangle::whole(into, PANEL);
+                    let weights = self.position(panel, position);
+                    microkernel::product(instructions, left, weights, &[0.0; PANEL], Addend::None, f32::NEG_INFINITY, &mut into);
+                }
+                let bias = panel_bias(epilogue.bias, panel);
+                for tile in 0..tiles {
+                    let (line, column) = (lines.start + tile / grid.across, tile % grid.across);
+                    let (pixel, size) = (grid.first_pixel(line) + column * TILE, grid.tile_size(line, column));
+                    let rows = pixel - first_pixel..pixel - first_pixel + (size.0 - 1) * grid.width + size.1;
+                    let mut target = output.part(rows, place * PANEL..(place + 1) * PANEL);
+                    let addend = epilogue.addend(pixel, self.outputs, panel);
+                    let from = (&sums[tile * PANEL..], sum_stride);
+                    microkernel::winograd_output(instructions, from, &bias, addend, epilogue.floor(), size, grid.width, &mut target);
+                }
+            }
+        });
+    }
+}
+
+/// Tiles of 4 × 4 outputs over the images of a batch.
+struct Grid {
+    height: usize,
+    width: usize,
+    /// Tiles side by side and one below another in an image.
+    across: usize,
+    down: usize,
+    images: usize,
+}
+
+impl Grid {
+    fn of(input: &Tensor) -> Self {
+        let [images, height, width, _] = input.shape();
+        Self { height, width, across: width.div_ceil(TILE), down: height.div_ceil(TILE), images }
+    }
+
+    /// Lines of tiles in all images.
+    fn lines(&self) -> usize {
+        self.images * self.down
+    }
+
+    /// The first pixel of a line of tiles, counted over the batch.
+    fn first_pixel(&self, line: usize) -> usize {
+        (line / self.down * self.height + line % self.down * TILE) * self.width
+    }
+
+    /// Rows and columns of a tile that lie in the image.
+    fn tile_size(&self, line: usize, column: usize) -> (usize, usize) {
+        (TILE.min(self.height - line % self.down * TILE), TILE.min(self.width - column * TILE))
+    }
+
+    /// Where the pixels under a tile begin, those outside of the image left out.
+    fn patch(&self, line: usize, column: usize, channels: usize) -> Pixels {
+        let (image, top, left) = (line / self.down, (line % self.down * TILE) as isize - 1, (column * TILE) as isize - 1);
+        std::array::from_fn(|index| {
+            let (y, x) = (top + (index / PATCH) as isize, left + (index % PATCH) as isize);
+            let inside = y >= 0 && x >= 0 && (y as usize) < self.height && (x as usize) < self.width;
+            inside.then(|| ((image * self.height + y as usize) * self.width + x as usize) * channels)
+        })
+    }
+}
+
+/// Tiles over a batch of images of this size.
+pub(crate) fn tiles(images: usize, height: usize, width: usize) -> usize {
+    images * height.div_ceil(TILE) * width.div_ceil(TILE)
+}
