@@ -4,6 +4,7 @@ use std::fmt;
 
 use alnm_imaging::region::{BoundingBox, bounding_box};
 use alnm_imaging::{Image, LabelMap, Voxel, with_volume};
+use pulp::bytemuck::{NoUninit, cast_slice};
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
@@ -253,15 +254,15 @@ fn hash(image: &Image) -> String {
     }
 }
 
-/// SHA-1 of voxels of `N` bytes.
-fn hash_bytes<T: Copy, const N: usize>(voxels: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> String {
+/// SHA-1 of voxels whose bytes, the lowest first, `bytes_of` gives.
+fn hash_bytes<T: NoUninit, const N: usize>(voxels: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> String {
     let mut digest = Sha1::new();
-    let mut bytes = vec![0u8; 4096 * N];
-    for chunk in voxels.chunks(4096) {
-        for (bytes, &voxel) in bytes.chunks_exact_mut(N).zip(chunk) {
-            bytes.copy_from_slice(&bytes_of(voxel));
+    if cfg!(target_endian = "little") {
+        digest.update(cast_slice::<T, u8>(voxels));
+    } else {
+        for &voxel in voxels {
+            digest.update(bytes_of(voxel));
         }
-        digest.update(&bytes[..chunk.len() * N]);
     }
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::{ControlFlow, Range};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alnm_imaging::region::{BoundingBox, crop, crop_image};
@@ -300,7 +301,6 @@ impl Extractor {
     ) -> Result<Extraction> {
         self.with_description(image, mask, label, |diagnostics, warnings| {
             let stage = self.prepare_stage(image, mask, label, 0, diagnostics, warnings)?;
-            let mut features = self.shape_features(&stage.prepared, label, warnings)?;
             let progress =
                 Progress { observer, done: AtomicUsize::new(0), total: self.image_count(&stage), broken_off: AtomicBool::new(false) };
             // Each image is dropped when its features are there, so few are in memory at once.
@@ -308,14 +308,18 @@ impl Extractor {
                 let derived = stage.derive(image_type.image_type, settings)?;
                 let of_image = |image: DerivedImage| {
                     progress.check()?;
-                    let computed = self.image_features(&image, settings, &stage.region(settings))?;
-                    progress.tell(&image.name)?;
+                    let name = image.name.clone();
+                    let computed = self.image_features(image, settings, &stage.region(settings))?;
+                    progress.tell(&name)?;
                     Ok(computed)
                 };
                 let computed: Vec<Result<ImageFeatures>> = derived.images.into_par_iter().map(of_image).collect();
                 Ok((derived.warnings, computed.into_iter().collect::<Result<Vec<_>>>()?))
             };
-            let computed: Vec<Result<_>> = self.parameters.image_types().par_iter().zip(&self.image_settings).map(of_type).collect();
+            let types = self.parameters.image_types().par_iter().zip(&self.image_settings);
+            let (shape, computed): (_, Vec<Result<_>>) =
+                rayon::join(|| self.shape_features(&stage.prepared, label, warnings), || types.map(of_type).collect());
+            let mut features = shape?;
             let mut of_images = Vec::new();
             for computed in computed {
                 let (of_filter, computed) = computed?;
@@ -589,42 +593,44 @@ impl Extractor {
         wanted(FeatureClass::Gldm) && wanted(FeatureClass::Ngtdm)
     }
 
-    fn image_features(&self, image: &DerivedImage, settings: &Settings, region: &Region<'_>) -> Result<ImageFeatures> {
+    fn image_features(&self, image: DerivedImage, settings: &Settings, region: &Region<'_>) -> Result<ImageFeatures> {
+        let DerivedImage { name, values: in_box, single_precision } = image;
         let mut values = Vec::with_capacity(region.runs.iter().map(ExactSizeIterator::len).sum());
         for run in region.runs {
-            values.extend_from_slice(&image.values[run.clone()]);
+            values.extend_from_slice(&in_box[run.clone()]);
         }
-        let discretised = settings.binning().discretise(&values, image.single_precision)?;
-        let mut features = Vec::new();
-        let mut map = None;
-        let mut neighbourhoods = None;
-        for (class, selection) in self.parameters.feature_classes().iter().filter(|(class, _)| !class.is_shape()) {
-            let values = if *class == FeatureClass::FirstOrder {
-                let region = first_order::FirstOrder::new(&values, &discretised.levels, settings.voxel_array_shift, region.voxel_volume);
-                first_order::features(&region, selection)
-            } else {
-                let map = match &map {
-                    Some(map) => map,
-                    None => map.insert(region.level_map(&discretised, settings)?),
-                };
-                if self.has_both_neighbourhood_classes() && matches!(class, FeatureClass::Gldm | FeatureClass::Ngtdm) {
-                    let counts = match &neighbourhoods {
-                        Some(counts) => counts,
-                        None => neighbourhoods.insert(region.neighbourhoods(map, settings)?),
-                    };
-                    if *class == FeatureClass::Gldm {
-                        selection.evaluate(gldm::FORMULAS, &gldm::of_neighbourhoods(map, counts))
-                    } else {
-                        selection.evaluate(ngtdm::FORMULAS, &ngtdm::of_neighbourhoods(map, counts))
-                    }
-                } else {
-                    texture_features(*class, map, settings, region, selection)?
+        drop(in_box);
+        let discretised = settings.binning().discretise(&values, single_precision)?;
+        let classes: Vec<_> = self.parameters.feature_classes().iter().filter(|(class, _)| !class.is_shape()).collect();
+        let is_textured = classes.iter().any(|(class, _)| *class != FeatureClass::FirstOrder);
+        let map = if is_textured { Some(region.level_map(&discretised, settings)?) } else { None };
+        let neighbourhoods = OnceLock::new();
+        let of_class = |(class, selection): &&(FeatureClass, Selection)| -> Result<Vec<ClassValue>> {
+            match (class, &map) {
+                (FeatureClass::Gldm | FeatureClass::Ngtdm, Some(map)) if self.has_both_neighbourhood_classes() => {
+                    let offsets = neighbour_offsets(map.shape, &settings.distances, region.fixed_axis)?;
+                    let wanted = Wanted::Both { alpha: settings.gldm_a };
+                    let counts = neighbourhoods.get_or_init(|| Neighbourhoods::count(map, &offsets, wanted));
+                    Ok(match class {
+                        FeatureClass::Gldm => selection.evaluate(gldm::FORMULAS, &gldm::of_neighbourhoods(map, counts)),
+                        _ => selection.evaluate(ngtdm::FORMULAS, &ngtdm::of_neighbourhoods(map, counts)),
+                    })
                 }
-            };
-            features.extend(named(&image.name, *class, values));
+                (FeatureClass::FirstOrder, _) | (_, None) => {
+                    let shift = settings.voxel_array_shift;
+                    let region = first_order::FirstOrder::new(&values, &discretised.levels, shift, region.voxel_volume);
+                    Ok(first_order::features(&region, selection))
+                }
+                (class, Some(map)) => texture_features(*class, map, settings, region, selection),
+            }
+        };
+        let of_classes: Vec<Result<Vec<ClassValue>>> = classes.par_iter().map(of_class).collect();
+        let mut features = Vec::new();
+        for ((class, _), of_class) in classes.into_iter().zip(of_classes) {
+            features.extend(named(&name, *class, of_class?));
         }
         let warning = (map.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
-            image: image.name.clone(),
+            image: name,
             bins: discretised.bins,
             suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),
         });
@@ -660,11 +666,6 @@ impl Region<'_> {
             weighting: settings.weighting_norm,
             spacing: self.spacing,
         }
-    }
-
-    fn neighbourhoods(&self, map: &LevelMap, settings: &Settings) -> Result<Neighbourhoods> {
-        let offsets = neighbour_offsets(map.shape, &settings.distances, self.fixed_axis)?;
-        Ok(Neighbourhoods::count(map, &offsets, Wanted::Both { alpha: settings.gldm_a }))
     }
 
     fn level_map(&self, discretised: &Discretised, settings: &Settings) -> Result<LevelMap> {

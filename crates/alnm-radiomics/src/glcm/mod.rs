@@ -78,17 +78,23 @@ pub struct GlcmSettings {
 
 /// How often each pair of levels occurs at `offset`, row by row over the levels that occur.
 pub fn pair_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
-    let n = map.gray_levels.len();
+    let columns = map.gray_levels.len() + 1;
+    pair_table(map, offset).chunks_exact(columns).skip(1).flat_map(|row| row[1..].iter().copied()).collect()
+}
+
+/// [`pair_counts`] with a row and a column more in front: pairs with voxels outside the region are counted there, which costs less
+/// than telling them apart.
+fn pair_table(map: &LevelMap, offset: Offset) -> Vec<u32> {
+    let columns = map.gray_levels.len() + 1;
     let step = map.step(offset);
-    // Pairs with voxels outside the region are counted in column 0, which costs less than telling them apart.
-    let mut counts = vec![0u32; (n + 1) * (n + 1)];
+    let mut counts = vec![0u32; columns * columns];
     for row in &map.rows {
         let neighbours = LevelMap::neighbours(&map.cells, row, step);
         for (&level, &neighbour) in map.cells[row.clone()].iter().zip(neighbours) {
-            counts[level as usize * (n + 1) + neighbour as usize] += 1;
+            counts[level as usize * columns + neighbour as usize] += 1;
         }
     }
-    counts.chunks_exact(n + 1).skip(1).flat_map(|row| row[1..].iter().copied()).collect()
+    counts
 }
 
 /// The cells that are not 0 of the counts at `offset`, in ascending order, each pair in both orders when `symmetrical`.
@@ -99,13 +105,15 @@ fn pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
     if n > MAXIMUM_LEVELS || map.voxel_count() * SPARSE < n * n {
         return sorted_pair_cells(map, offset, symmetrical);
     }
-    let counts = pair_counts(map, offset);
+    let counts = pair_table(map, offset);
+    let columns = n + 1;
     let mut cells = Vec::new();
-    for i in 0..n {
-        for j in 0..n {
-            let count = counts[i * n + j] + if symmetrical { counts[j * n + i] } else { 0 };
+    for i in 1..=n {
+        let row = &counts[i * columns..][..columns];
+        for j in 1..=n {
+            let count = row[j] + if symmetrical { counts[j * columns + i] } else { 0 };
             if count > 0 {
-                cells.push((i as u32, j as u32, f64::from(count)));
+                cells.push((i as u32 - 1, j as u32 - 1, f64::from(count)));
             }
         }
     }
