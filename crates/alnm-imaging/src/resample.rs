@@ -48,9 +48,9 @@ pub enum Interpolator {
     /// The interpolating cubic B-spline with mirrored borders.
     #[default]
     BSpline,
-    /// A Gaussian with the voxel distance as σ, cut off at four σ.
+    /// A Gaussian with σ = 0.8 voxels, cut off at four σ.
     Gaussian,
-    /// The value that weighs most under that Gaussian.
+    /// The value that weighs most under a Gaussian with σ = 1 voxel, cut off at one σ.
     LabelGaussian,
     /// A sinc of five voxels to each side in Hamming's window.
     HammingSinc,

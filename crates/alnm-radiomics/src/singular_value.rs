@@ -11,7 +11,7 @@ const MOST_STEPS: usize = 1000;
 /// Iterations between two looks at how far the value has come.
 const BETWEEN_CHECKS: usize = 2;
 /// What is left of A·Aᵀ v - λ v, relative to λ, when v is good enough; the error of λ goes with its square.
-const RESIDUAL: f64 = 1e-6;
+const RESIDUAL: f64 = 1e-7;
 /// A length that is 0 but for rounding, next to vectors of length 1.
 const NEGLIGIBLE: f64 = 1e-13;
 
