@@ -224,7 +224,7 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, usize::from)).build()?;
     let outcomes: Vec<Outcome> = threads.install(|| cases.par_iter().map(|case| extract_case(arguments, &engine, case, log)).collect());
     let rows: Vec<(usize, Row)> = outcomes.iter().flat_map(|outcome| outcome.rows.iter().cloned()).collect();
-    write_table(arguments, &rows)?;
+    write_table(arguments, &rows, &expected_columns(arguments, &engine, &rows))?;
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
     if !failed.is_empty() {
         log.warning(format_args!("{} of {} cases failed:", failed.len(), cases.len()));
@@ -235,17 +235,30 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
     Ok(())
 }
 
-fn write_table(arguments: &ExtractArgs, rows: &[(usize, Row)]) -> Result<()> {
+/// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their columns.
+fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)]) -> Vec<String> {
+    if arguments.mode == Mode::Voxel || arguments.skip_nans {
+        return Vec::new();
+    }
+    let planar = |(name, cell): &(String, Cell)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
+    let dimension = if rows.iter().any(|(_, row)| row.iter().any(planar)) { 2 } else { 3 };
+    engine.columns(dimension).unwrap_or_else(|| {
+        let with_features = rows.iter().find(|(_, row)| row.iter().any(|(_, cell)| matches!(cell, Cell::Number(_))));
+        with_features.map(|(_, row)| row.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default()
+    })
+}
+
+fn write_table(arguments: &ExtractArgs, rows: &[(usize, Row)], expected: &[String]) -> Result<()> {
     let formatted: Vec<(usize, Row)> = rows.iter().map(|(number, row)| (*number, formatted_row(arguments, row))).collect();
     match &arguments.out {
         #[cfg(feature = "parquet")]
-        Some(path) if arguments.format == Format::Parquet => parquet_table::write(path, &formatted),
+        Some(path) if arguments.format == Format::Parquet => parquet_table::write(path, &formatted, expected),
         Some(path) => {
             let file =
                 OpenOptions::new().append(true).create(true).open(path).with_context(|| format!("cannot open {}", path.display()))?;
-            table::write(std::io::BufWriter::new(file), arguments.format, &formatted)
+            table::write(std::io::BufWriter::new(file), arguments.format, &formatted, expected)
         }
-        None => table::write(std::io::stdout().lock(), arguments.format, &formatted),
+        None => table::write(std::io::stdout().lock(), arguments.format, &formatted, expected),
     }
 }
 
@@ -339,7 +352,7 @@ fn failed(case: &Case, rows: Vec<(usize, Row)>, error: &anyhow::Error, log: &Log
 fn store(file: &Path, rows: &[(usize, Row)]) -> Result<()> {
     let unfinished = file.with_extension("csv.part");
     let stream = File::create(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
-    table::write(std::io::BufWriter::new(stream), Format::Csv, rows)?;
+    table::write(std::io::BufWriter::new(stream), Format::Csv, rows, &[])?;
     std::fs::rename(&unfinished, file).with_context(|| format!("cannot write {}", file.display()))
 }
 

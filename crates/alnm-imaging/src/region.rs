@@ -45,7 +45,8 @@ pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<BoundingBox> {
     let [width, height, _] = mask.geometry().size();
     let boxes = mask.as_slice().par_chunks(width * height).enumerate().filter_map(|(z, slice)| {
         let mut found: Option<[usize; 4]> = None;
-        for (y, row) in slice.chunks(width).enumerate() {
+        // Most rows lie outside of the region, and looking for whether is faster than for where.
+        for (y, row) in slice.chunks(width).enumerate().filter(|(_, row)| row.contains(&label)) {
             let Some(first) = row.iter().position(|&voxel| voxel == label) else { continue };
             let last = row.iter().rposition(|&voxel| voxel == label).unwrap_or(first);
             found = Some(match found {

@@ -1,6 +1,7 @@
 //! Resampling onto another grid, as ITK's `ResampleImageFilter` does it with the identity transform.
 //!
-//! A voxel of the new grid takes the value of the image at its centre: nearest neighbour, linear, or cubic B-spline. The
+//! A voxel of the new grid takes the value of the image at its centre: nearest neighbour, linear, cubic B-spline, windowed
+//! sinc or Gaussian. The
 //! arithmetic is in double precision; integer images are clamped to their type's range and truncated towards zero, as in
 //! ITK. A voxel whose centre lies outside the image (more than half a voxel beyond the first or last centre on an axis)
 //! takes the value `outside`.
@@ -22,6 +23,7 @@ mod linear;
 mod nearest;
 mod sampling;
 mod shrink;
+mod weighted;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,20 @@ pub enum Interpolator {
     /// The interpolating cubic B-spline with mirrored borders.
     #[default]
     BSpline,
+    /// A Gaussian with σ = 0.8 voxels, cut off at four σ.
+    Gaussian,
+    /// The value that weighs most under a Gaussian with σ = 1 voxel, cut off at one σ.
+    LabelGaussian,
+    /// A sinc of five voxels to each side in Hamming's window.
+    HammingSinc,
+    /// The same in the window of a cosine.
+    CosineSinc,
+    /// The same in Welch's window, a parabola.
+    WelchSinc,
+    /// The same in Lanczos' window, a sinc.
+    LanczosSinc,
+    /// The same in Blackman's window.
+    BlackmanSinc,
 }
 
 /// The image on another grid, with `outside` where the grid leaves the image.
@@ -61,6 +77,7 @@ pub fn resample<T: Voxel>(volume: &Volume<T>, grid: &Geometry, interpolator: Int
         Interpolator::Nearest => Ok(nearest::sample(volume, &sampling, grid, outside)),
         Interpolator::Linear => Ok(linear::sample(volume, &sampling, grid, outside)),
         Interpolator::BSpline => bspline::sample(volume, &sampling, grid, outside),
+        weighted => Ok(weighted::sample(volume, weighted, &sampling, grid, outside)),
     }
 }
 

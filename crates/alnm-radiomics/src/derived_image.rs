@@ -1,6 +1,6 @@
 //! The images of an image type, cut to the box that features need.
 
-use alnm_imaging::{Image, PixelType, with_volume};
+use alnm_imaging::{Geometry, Image, PixelType, with_volume};
 
 use crate::error::Result;
 use crate::extraction::Warning;
@@ -66,6 +66,25 @@ pub fn derive(image: &Image, image_type: ImageType, settings: &Settings, part: P
     })
 }
 
+/// The names of an image type's images for an image with `dimension` axes, in their order. With a `geometry`, Laplacians that the
+/// image is too small for are left out.
+pub(crate) fn image_names(image_type: ImageType, settings: &Settings, dimension: usize, geometry: Option<&Geometry>) -> Vec<String> {
+    match image_type {
+        ImageType::LBP3D if dimension == 2 => Vec::new(),
+        ImageType::LBP3D => (1..=settings.lbp_3d_levels).map(sphere_name).chain([SPHERE_KURTOSIS.to_owned()]).collect(),
+        ImageType::LoG => {
+            let fits = |sigma: &&Number| geometry.is_none_or(|geometry| laplacian_fits(geometry, sigma.value()));
+            settings.sigma.iter().filter(fits).map(|&sigma| laplacian_name(sigma)).collect()
+        }
+        ImageType::Wavelet => {
+            let axes = dimension - usize::from(fixed_axis(settings, dimension).is_some());
+            wavelet::band_names(axes, settings.level).into_iter().map(|(level, letters)| band_name(level, &letters)).collect()
+        }
+        ImageType::LBP2D => vec!["lbp-2D".to_owned()],
+        other => vec![other.name().to_lowercase()],
+    }
+}
+
 fn spacing_zyx(image: &Image) -> [f64; 3] {
     let [x, y, z] = image.geometry().spacing();
     [z, y, x]
@@ -89,8 +108,7 @@ fn laplacians(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
     }
     for &sigma in &settings.sigma {
         let width = sigma.value();
-        let long_enough = |&axis: &usize| shape[axis] >= log::MINIMUM_LENGTH && shape[axis] as f64 >= (width / spacing[axis]).ceil() + 1.0;
-        if !axes.iter().all(long_enough) {
+        if !laplacian_fits(geometry, width) {
             derived.warnings.push(Warning::SigmaSkipped { sigma: width, size: geometry.size() });
             continue;
         }
@@ -102,6 +120,12 @@ fn laplacians(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
         });
     }
     derived
+}
+
+/// Whether an image is large enough for the recursion of a Laplacian of `sigma` mm.
+fn laplacian_fits(geometry: &Geometry, sigma: f64) -> bool {
+    let (size, spacing) = (geometry.size(), geometry.spacing());
+    (0..geometry.dimension()).all(|axis| size[axis] >= log::MINIMUM_LENGTH && size[axis] as f64 >= (sigma / spacing[axis]).ceil() + 1.0)
 }
 
 /// `log-sigma-3-0-mm-3D` for 3.0, `log-sigma-3-mm-3D` for 3.
@@ -124,11 +148,21 @@ fn sub_bands(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
         Image::F64(volume) => wavelet::transform(volume.as_slice(), shape, &axes, &filters, start, levels, part),
         other => wavelet::transform(other.cast::<f64>().as_slice(), shape, &axes, &filters, start, levels, part),
     };
-    let named = |band: wavelet::SubBand| {
-        let level = if band.level == 1 { String::new() } else { band.level.to_string() };
-        DerivedImage { name: format!("wavelet{level}-{}", band.letters), values: band.values, single_precision: single }
-    };
+    let named =
+        |band: wavelet::SubBand| DerivedImage { name: band_name(band.level, &band.letters), values: band.values, single_precision: single };
     DerivedImages { images: bands.into_iter().map(named).collect(), warnings: Vec::new() }
+}
+
+/// `wavelet-LLH` for the first level, `wavelet2-LLH` for the second.
+fn band_name(level: usize, letters: &str) -> String {
+    let level = if level == 1 { String::new() } else { level.to_string() };
+    format!("wavelet{level}-{letters}")
+}
+
+const SPHERE_KURTOSIS: &str = "lbp-3D-k";
+
+fn sphere_name(level: usize) -> String {
+    format!("lbp-3D-m{level}")
 }
 
 /// Patterns in the slices across `force2Ddimension`. PyRadiomics writes the codes of a volume into an image of its own type.
@@ -184,8 +218,7 @@ fn patterns_on_spheres(image: &Image, settings: &Settings, part: Part, inside: &
         lbp3d::SphericalPattern::new(settings.lbp_3d_icosphere_radius, settings.lbp_3d_icosphere_subdivision, settings.lbp_3d_levels);
     let mut images = with_volume!(image, volume => pattern.images(volume, part, inside));
     let kurtosis = images.pop().unwrap_or_default();
-    let names = (1..).map(|level| format!("lbp-3D-m{level}"));
-    let levels = names.zip(images).chain([("lbp-3D-k".to_owned(), kurtosis)]);
+    let levels = (1..).map(sphere_name).zip(images).chain([(SPHERE_KURTOSIS.to_owned(), kurtosis)]);
     let images = levels.map(|(name, values)| DerivedImage { name, values, single_precision: false }).collect();
     DerivedImages { images, warnings: Vec::new() }
 }

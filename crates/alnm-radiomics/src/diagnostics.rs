@@ -4,12 +4,14 @@ use std::fmt;
 
 use alnm_imaging::region::{BoundingBox, bounding_box};
 use alnm_imaging::{Image, LabelMap, Voxel, with_volume};
+use pulp::bytemuck::{NoUninit, cast_slice};
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
 use crate::error::Result;
 use crate::filter::Part;
-use crate::parameters::Parameters;
+use crate::level_map::runs;
+use crate::parameters::{Parameters, Settings};
 use crate::python_text::{float, tuple};
 use crate::region::region_values;
 use crate::summation::{sum, sum_of};
@@ -52,6 +54,61 @@ impl fmt::Display for DiagnosticValue {
     }
 }
 
+impl DiagnosticValue {
+    /// The value of the entry `name` from the text that is written of it; `None` where that is the text of no such value.
+    ///
+    /// ```
+    /// use alnm_radiomics::DiagnosticValue;
+    /// let value = DiagnosticValue::from_text("diagnostics_Mask-original_Size", "(24, 24, 10)");
+    /// assert_eq!(value, Some(DiagnosticValue::Integers(vec![24, 24, 10])));
+    /// ```
+    pub fn from_text(name: &str, text: &str) -> Option<Self> {
+        let items = || Some(text.strip_prefix('(')?.strip_suffix(')')?.split(',').map(str::trim).filter(|item| !item.is_empty()));
+        Some(match name.rsplit('_').next().unwrap_or_default() {
+            "Spacing" | "CenterOfMass" | "CenterOfMassIndex" => {
+                Self::Floats(items()?.map(|item| item.parse().ok()).collect::<Option<_>>()?)
+            }
+            "Size" | "BoundingBox" => Self::Integers(items()?.map(|item| item.parse().ok()).collect::<Option<_>>()?),
+            "VoxelNum" | "VolumeNum" => Self::Integer(text.parse().ok()?),
+            "Mean" | "Minimum" | "Maximum" => Self::Float(text.parse().ok()?),
+            _ => Self::Text(text.to_owned()),
+        })
+    }
+}
+
+/// Names of all entries that an extraction with these settings has, in their order, but for those of a corrected mask.
+pub(crate) fn columns(settings: &Settings) -> Vec<String> {
+    const IMAGE: [&str; 7] = ["Hash", "Dimensionality", "Spacing", "Size", "Mean", "Minimum", "Maximum"];
+    const MASK: [&str; 11] = [
+        "Hash",
+        "Spacing",
+        "Size",
+        "BoundingBox",
+        "VoxelNum",
+        "VolumeNum",
+        "CenterOfMassIndex",
+        "CenterOfMass",
+        "Mean",
+        "Minimum",
+        "Maximum",
+    ];
+    if !settings.additional_info {
+        return Vec::new();
+    }
+    let mut stages = vec![("Image-original", &IMAGE[..]), ("Mask-original", &MASK[..8])];
+    if settings.interpolator.is_some() && settings.resampled_pixel_spacing.is_some() {
+        stages.extend([("Image-interpolated", &IMAGE[2..]), ("Mask-interpolated", &MASK[1..])]);
+    }
+    if settings.resegment_range.is_some() {
+        stages.push(("Mask-resegmented", &MASK[1..]));
+    }
+    let of_stages =
+        stages.into_iter().flat_map(|(subject, entries)| entries.iter().map(move |entry| format!("diagnostics_{subject}_{entry}")));
+    CONFIGURATION.iter().map(|entry| format!("diagnostics_{entry}")).chain(of_stages).collect()
+}
+
+const CONFIGURATION: [&str; 3] = ["Versions_alnm-radiomics", "Configuration_Settings", "Configuration_EnabledImageTypes"];
+
 /// The entries in the order in which they came about.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
@@ -73,9 +130,10 @@ impl Diagnostics {
 
     /// The version and the parameters that the values were computed with.
     pub(crate) fn add_configuration(&mut self, parameters: &Parameters) {
-        self.push("Versions_alnm-radiomics", DiagnosticValue::Text(env!("CARGO_PKG_VERSION").to_owned()));
-        self.push("Configuration_Settings", DiagnosticValue::Text(parameters.settings_text()));
-        self.push("Configuration_EnabledImageTypes", DiagnosticValue::Text(parameters.image_types_text()));
+        let values = [env!("CARGO_PKG_VERSION").to_owned(), parameters.settings_text(), parameters.image_types_text()];
+        for (name, value) in CONFIGURATION.into_iter().zip(values) {
+            self.push(name, DiagnosticValue::Text(value));
+        }
     }
 
     /// Describes an image at a stage of the extraction: `original` or `interpolated`.
@@ -112,12 +170,12 @@ impl Diagnostics {
         let components = component_count(&inside, [depth, height, width]);
         self.push(format_args!("Mask-{stage}_VolumeNum"), DiagnosticValue::Integer(components as i64));
         let mut centre = region.start.map(|start| (start * voxels) as u64);
-        for (row, inside) in inside.chunks_exact(width).enumerate() {
-            for x in (0..width).filter(|&x| inside[x]) {
-                centre[0] += x as u64;
-                centre[1] += (row % height) as u64;
-                centre[2] += (row / height) as u64;
-            }
+        for run in runs(&inside, [depth, height, width]) {
+            let (row, count) = (run.start / width, run.len() as u64);
+            // First to last x, in pairs of the same sum.
+            centre[0] += (run.start % width + (run.end - 1) % width) as u64 * count / 2;
+            centre[1] += (row % height) as u64 * count;
+            centre[2] += (row / height) as u64 * count;
         }
         let centre = centre.map(|sum| sum as f64 / voxels as f64);
         self.push(format_args!("Mask-{stage}_CenterOfMassIndex"), floats(&centre[..dimension]));
@@ -147,6 +205,11 @@ struct Summary {
 
 impl Summary {
     fn of<T: Voxel>(voxels: &[T]) -> Self {
+        pulp::Arch::new().dispatch(|| Self::of_lanes(voxels))
+    }
+
+    #[inline(always)]
+    fn of_lanes<T: Voxel>(voxels: &[T]) -> Self {
         let (mut minimum, mut maximum) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
         // Blocks of a fixed length keep the sum exact for integers and the same at any number of threads.
         let mut block = Vec::with_capacity(4096);
@@ -191,15 +254,15 @@ fn hash(image: &Image) -> String {
     }
 }
 
-/// SHA-1 of voxels of `N` bytes.
-fn hash_bytes<T: Copy, const N: usize>(voxels: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> String {
+/// SHA-1 of voxels whose bytes, the lowest first, `bytes_of` gives.
+fn hash_bytes<T: NoUninit, const N: usize>(voxels: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> String {
     let mut digest = Sha1::new();
-    let mut bytes = vec![0u8; 4096 * N];
-    for chunk in voxels.chunks(4096) {
-        for (bytes, &voxel) in bytes.chunks_exact_mut(N).zip(chunk) {
-            bytes.copy_from_slice(&bytes_of(voxel));
+    if cfg!(target_endian = "little") {
+        digest.update(cast_slice::<T, u8>(voxels));
+    } else {
+        for &voxel in voxels {
+            digest.update(bytes_of(voxel));
         }
-        digest.update(&bytes[..chunk.len() * N]);
     }
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -221,17 +284,11 @@ struct Run {
 /// neighbours. Runs along x are joined to the runs that they touch in the four rows before.
 fn component_count(inside: &[bool], shape: [usize; 3]) -> usize {
     let [_, height, width] = shape;
-    let mut runs: Vec<Run> = Vec::new();
-    let mut first_of_row = vec![0];
-    for row in inside.chunks_exact(width) {
-        let mut x = 0;
-        while let Some(start) = (x..width).find(|&x| row[x]) {
-            let end = (start..width).find(|&x| !row[x]).unwrap_or(width);
-            runs.push(Run { start, end });
-            x = end;
-        }
-        first_of_row.push(runs.len());
-    }
+    let in_box = runs(inside, shape);
+    let row_end = |row: usize| in_box.partition_point(|run| run.start < row * width);
+    let first_of_row: Vec<usize> = (0..=inside.len() / width).map(row_end).collect();
+    // Ends of runs relative to their rows.
+    let runs: Vec<Run> = in_box.iter().map(|run| Run { start: run.start % width, end: run.start % width + run.len() }).collect();
     let mut parent: Vec<usize> = (0..runs.len()).collect();
     let mut count = runs.len();
     for row in 0..first_of_row.len() - 1 {
@@ -296,6 +353,21 @@ mod tests {
             }
         }
         count
+    }
+
+    #[test]
+    fn values_are_read_back_from_their_text() {
+        let values = [
+            ("Mask-original_VoxelNum", DiagnosticValue::Integer(12)),
+            ("Image-original_Mean", DiagnosticValue::Float(1e-5)),
+            ("Image-original_Spacing", DiagnosticValue::Floats(vec![0.1 + 0.2, 3.0])),
+            ("Mask-original_BoundingBox", DiagnosticValue::Integers(vec![3])),
+            ("Mask-original_Hash", DiagnosticValue::Text("12".to_owned())),
+        ];
+        for (name, value) in values {
+            assert_eq!(DiagnosticValue::from_text(name, &value.to_string()), Some(value));
+        }
+        assert_eq!(DiagnosticValue::from_text("Mask-original_Size", "12"), None);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::{ControlFlow, Range};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alnm_imaging::region::{BoundingBox, crop, crop_image};
@@ -12,15 +13,17 @@ use ndarray::Array3;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::derived_image::{DerivedImage, derive, fixed_axis};
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::derived_image::{DerivedImage, DerivedImages, derive, fixed_axis, image_names};
+use crate::diagnostics::{self, Diagnostic, Diagnostics};
 use crate::discretisation::Discretised;
 use crate::error::{RadiomicsError, Result};
 use crate::feature::{ClassValue, FeatureClass, FeatureId, FeatureValue, Selection};
 use crate::filter::Part;
-use crate::level_map::{LevelMap, runs};
+use crate::image_type::ImageType;
+use crate::level_map::{LevelMap, neighbour_offsets, runs};
+use crate::neighbourhood::{Neighbourhoods, Wanted};
 use crate::normalisation::{check_finite, normalise};
-use crate::parameters::{Parameters, Settings};
+use crate::parameters::{ImageTypeParameters, Parameters, Settings};
 use crate::region::{check_inside, check_label, check_mask, resegment};
 use crate::{first_order, glcm, gldm, glrlm, glszm, ngtdm, shape, shape2d};
 
@@ -187,20 +190,55 @@ pub struct Extractor {
     image_settings: Vec<Settings>,
 }
 
-/// An extraction up to the derived images.
+/// An extraction up to the preparation of image and mask.
 pub(crate) struct Stage<'a> {
     prepared: Prepared<'a>,
+    /// The box around the region.
+    part: Part,
     /// Which voxels of the box belong to the region.
     inside: Vec<bool>,
     /// The same as runs along x.
     runs: Vec<Range<usize>>,
     pub(crate) box_geometry: Geometry,
+}
+
+/// An extraction up to the derived images.
+pub(crate) struct Derived<'a> {
+    pub(crate) stage: Stage<'a>,
     pub(crate) images: Vec<(DerivedImage, &'a Settings)>,
     pub(crate) diagnostics: Diagnostics,
     pub(crate) warnings: Vec<Warning>,
 }
 
+/// Counts images for an observer.
+struct Progress<'a> {
+    observer: &'a (dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
+    done: AtomicUsize,
+    total: usize,
+    broken_off: AtomicBool,
+}
+
+impl Progress<'_> {
+    fn check(&self) -> Result<()> {
+        if self.broken_off.load(Ordering::Relaxed) { Err(RadiomicsError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Tells that an image is done.
+    fn tell(&self, image: &str) -> Result<()> {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if (self.observer)(&ImageProgress { image, done, total: self.total }).is_break() {
+            self.broken_off.store(true, Ordering::Relaxed);
+        }
+        self.check()
+    }
+}
+
 impl Stage<'_> {
+    /// The images of an image type.
+    fn derive(&self, image_type: ImageType, settings: &Settings) -> Result<DerivedImages> {
+        derive(&self.prepared.image, image_type, settings, self.part, &self.inside)
+    }
+
     /// The region in its box.
     pub(crate) fn region(&self, settings: &Settings) -> Region<'_> {
         let [x, y, z] = self.box_geometry.spacing();
@@ -261,30 +299,40 @@ impl Extractor {
         label: u32,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Extraction> {
-        let stage = self.derived_images(image, mask, label, 0)?;
-        let mut warnings = stage.warnings.clone();
-        let mut features = self.shape_features(&stage.prepared, label, &mut warnings)?;
-        let done = AtomicUsize::new(0);
-        let broken_off = AtomicBool::new(false);
-        let one = |(image, settings): &(DerivedImage, &Settings)| {
-            if broken_off.load(Ordering::Relaxed) {
-                return Err(RadiomicsError::Cancelled);
+        self.with_description(image, mask, label, |diagnostics, warnings| {
+            let stage = self.prepare_stage(image, mask, label, 0, diagnostics, warnings)?;
+            let progress =
+                Progress { observer, done: AtomicUsize::new(0), total: self.image_count(&stage), broken_off: AtomicBool::new(false) };
+            // Each image is dropped when its features are there, so few are in memory at once.
+            let of_type = |(image_type, settings): (&ImageTypeParameters, &Settings)| {
+                let derived = stage.derive(image_type.image_type, settings)?;
+                let of_image = |image: DerivedImage| {
+                    progress.check()?;
+                    let name = image.name.clone();
+                    let computed = self.image_features(image, settings, &stage.region(settings))?;
+                    progress.tell(&name)?;
+                    Ok(computed)
+                };
+                let computed: Vec<Result<ImageFeatures>> = derived.images.into_par_iter().map(of_image).collect();
+                Ok((derived.warnings, computed.into_iter().collect::<Result<Vec<_>>>()?))
+            };
+            let types = self.parameters.image_types().par_iter().zip(&self.image_settings);
+            let (shape, computed): (_, Vec<Result<_>>) =
+                rayon::join(|| self.shape_features(&stage.prepared, label, warnings), || types.map(of_type).collect());
+            let mut features = shape?;
+            let mut of_images = Vec::new();
+            for computed in computed {
+                let (of_filter, computed) = computed?;
+                warnings.extend(of_filter);
+                of_images.extend(computed);
             }
-            let computed = self.image_features(image, settings, &stage.region(settings))?;
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if observer(&ImageProgress { image: &image.name, done, total: stage.images.len() }).is_break() {
-                broken_off.store(true, Ordering::Relaxed);
-                return Err(RadiomicsError::Cancelled);
+            for computed in of_images {
+                features.extend(computed.features);
+                warnings.extend(computed.warning);
             }
-            Ok(computed)
-        };
-        let computed: Vec<Result<ImageFeatures>> = stage.images.par_iter().map(one).collect();
-        for computed in computed {
-            let computed = computed?;
-            features.extend(computed.features);
-            warnings.extend(computed.warning);
-        }
-        Ok(Extraction { features, diagnostics: stage.diagnostics.into_entries(), warnings })
+            Ok(features)
+        })
+        .map(|(features, diagnostics, warnings)| Extraction { features, diagnostics: diagnostics.into_entries(), warnings })
     }
 
     /// The image and mask that features would be computed on, and the derived images on the same grid.
@@ -293,13 +341,13 @@ impl Extractor {
     /// As [`Extractor::execute`].
     pub fn filtered_images(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<FilteredImages> {
         // The box is cut at the ends of the image, so this margin takes in all of it.
-        let stage = self.derived_images(image, mask, label, usize::MAX)?;
+        let Derived { stage, images, .. } = self.derived_images(image, mask, label, usize::MAX)?;
         let shape = stage.box_geometry.shape();
         let volume = |values: Vec<f64>| -> Result<Volume<f64>> {
             let values = Array3::from_shape_vec(shape, values).map_err(|_| RadiomicsError::RegionTooLarge { shape })?;
             Ok(Volume::new(values, stage.box_geometry.clone())?)
         };
-        let filtered = stage.images.into_iter().map(|(image, _)| Ok((image.name, volume(image.values)?))).collect::<Result<_>>()?;
+        let filtered = images.into_iter().map(|(image, _)| Ok((image.name, volume(image.values)?))).collect::<Result<_>>()?;
         Ok(FilteredImages { image: stage.prepared.image.into_owned(), mask: stage.prepared.mask.into_owned(), filtered })
     }
 
@@ -309,23 +357,45 @@ impl Extractor {
     }
 
     /// Image and mask prepared, and the derived images in the box around the region with `margin` voxels more on each side.
-    pub(crate) fn derived_images<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Stage<'a>> {
+    pub(crate) fn derived_images<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Derived<'a>> {
+        let ((stage, images), diagnostics, warnings) = self.with_description(image, mask, label, |diagnostics, warnings| {
+            let stage = self.prepare_stage(image, mask, label, margin, diagnostics, warnings)?;
+            let jobs: Vec<_> = self.parameters.image_types().iter().zip(&self.image_settings).collect();
+            let derived: Vec<_> = jobs.par_iter().map(|(image_type, settings)| stage.derive(image_type.image_type, settings)).collect();
+            let mut images = Vec::new();
+            for (derived, (_, settings)) in derived.into_iter().zip(jobs) {
+                let derived = derived?;
+                warnings.extend(derived.warnings);
+                images.extend(derived.images.into_iter().map(|image| (image, settings)));
+            }
+            Ok((stage, images))
+        })?;
+        Ok(Derived { stage, images, diagnostics, warnings })
+    }
+
+    /// What `rest` makes of checked input, with the diagnostics and the warnings of both. The description of what was given takes
+    /// time for its checksums and is needed by nothing else, so it is made beside.
+    fn with_description<T: Send>(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        rest: impl FnOnce(&mut Diagnostics, &mut Vec<Warning>) -> Result<T> + Send,
+    ) -> Result<(T, Diagnostics, Vec<Warning>)> {
         check_label(mask, label)?;
         check_finite(image)?;
         let mut diagnostics = Diagnostics::default();
         let mut warnings = self.withdrawn_features();
-        // The description of what was given takes time for its checksums and is needed by nothing else.
-        let (described, stage) = rayon::join(
-            || self.describe_original(image, mask, label, &mut diagnostics),
-            || self.prepare_and_derive(image, mask, label, margin),
-        );
-        let (components, mut stage) = (described?, stage?);
+        let (mut of_rest, mut warnings_of_rest) = (Diagnostics::default(), Vec::new());
+        let (described, result) =
+            rayon::join(|| self.describe_original(image, mask, label, &mut diagnostics), || rest(&mut of_rest, &mut warnings_of_rest));
+        let (components, result) = (described?, result?);
         if components > 1 {
             warnings.push(Warning::SeveralComponents { count: components });
         }
-        warnings.append(&mut stage.warnings);
-        diagnostics.append(std::mem::take(&mut stage.diagnostics));
-        Ok(Stage { warnings, diagnostics, ..stage })
+        warnings.append(&mut warnings_of_rest);
+        diagnostics.append(of_rest);
+        Ok((result, diagnostics, warnings))
     }
 
     /// Describes image and mask as they were given. Returns the number of separate parts of the region, 0 when it is not
@@ -341,26 +411,59 @@ impl Extractor {
         components
     }
 
-    fn prepare_and_derive<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Stage<'a>> {
-        let mut diagnostics = Diagnostics::default();
-        let mut warnings = Vec::new();
-        let prepared = self.prepare(image, mask, label, &mut diagnostics, &mut warnings)?;
+    fn prepare_stage<'a>(
+        &self,
+        image: &'a Image,
+        mask: &'a LabelMap,
+        label: u32,
+        margin: usize,
+        diagnostics: &mut Diagnostics,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Stage<'a>> {
+        let prepared = self.prepare(image, mask, label, diagnostics, warnings)?;
         let geometry = prepared.image.geometry();
         let kept = prepared.bounding_box.padded(margin, geometry.size());
         let inside = region_mask(&prepared.mask, label, kept);
         let part = zyx_part(kept);
-        let jobs: Vec<_> = self.parameters.image_types().iter().zip(&self.image_settings).collect();
-        let derived: Vec<_> =
-            jobs.par_iter().map(|(image_type, settings)| derive(&prepared.image, image_type.image_type, settings, part, &inside)).collect();
-        let mut images = Vec::new();
-        for (derived, (_, settings)) in derived.into_iter().zip(jobs) {
-            let derived = derived?;
-            warnings.extend(derived.warnings);
-            images.extend(derived.images.into_iter().map(|image| (image, settings)));
-        }
         let box_geometry = geometry.part(kept.start, kept.size)?;
         let runs = runs(&inside, part.size);
-        Ok(Stage { prepared, inside, runs, box_geometry, images, diagnostics, warnings })
+        Ok(Stage { prepared, part, inside, runs, box_geometry })
+    }
+
+    /// How many derived images there are.
+    fn image_count(&self, stage: &Stage<'_>) -> usize {
+        let geometry = stage.prepared.image.geometry();
+        let types = self.parameters.image_types().iter().zip(&self.image_settings);
+        types.map(|(image_type, settings)| image_names(image_type.image_type, settings, geometry.dimension(), Some(geometry)).len()).sum()
+    }
+
+    /// The names of the diagnostics, in their order, from the parameters alone; those of a corrected mask are not among them.
+    pub fn diagnostic_columns(&self) -> Vec<String> {
+        diagnostics::columns(self.parameters.settings())
+    }
+
+    /// The columns that features of an image with `dimension` axes have, in their order, from the parameters alone: those of a σ
+    /// that an image is too small for, and of a shape that it does not have, are among them.
+    pub fn feature_columns(&self, dimension: usize) -> Vec<String> {
+        let classes = self.parameters.feature_classes();
+        let of_class = |image: &str, class: FeatureClass, selection: &Selection| -> Vec<String> {
+            selection.described(&class.features()).iter().map(|feature| format!("{image}_{class}_{}", feature.name)).collect()
+        };
+        let mut columns = Vec::new();
+        for wanted in [FeatureClass::Shape, FeatureClass::Shape2D] {
+            let has = if wanted == FeatureClass::Shape { dimension == 3 } else { dimension == 2 || self.parameters.settings().force_2d };
+            for (class, selection) in classes.iter().filter(|(class, _)| *class == wanted && has).take(1) {
+                columns.extend(of_class("original", *class, selection));
+            }
+        }
+        for (image_type, settings) in self.parameters.image_types().iter().zip(&self.image_settings) {
+            for image in image_names(image_type.image_type, settings, dimension, None) {
+                for (class, selection) in classes.iter().filter(|(class, _)| !class.is_shape()) {
+                    columns.extend(of_class(&image, *class, selection));
+                }
+            }
+        }
+        columns
     }
 
     fn withdrawn_features(&self) -> Vec<Warning> {
@@ -484,29 +587,50 @@ impl Extractor {
         Ok(features)
     }
 
-    fn image_features(&self, image: &DerivedImage, settings: &Settings, region: &Region<'_>) -> Result<ImageFeatures> {
+    /// Whether dependences and tone differences are wanted, which one pass can count.
+    fn has_both_neighbourhood_classes(&self) -> bool {
+        let wanted = |class| self.parameters.feature_classes().iter().any(|(other, _)| *other == class);
+        wanted(FeatureClass::Gldm) && wanted(FeatureClass::Ngtdm)
+    }
+
+    fn image_features(&self, image: DerivedImage, settings: &Settings, region: &Region<'_>) -> Result<ImageFeatures> {
+        let DerivedImage { name, values: in_box, single_precision } = image;
         let mut values = Vec::with_capacity(region.runs.iter().map(ExactSizeIterator::len).sum());
         for run in region.runs {
-            values.extend_from_slice(&image.values[run.clone()]);
+            values.extend_from_slice(&in_box[run.clone()]);
         }
-        let discretised = settings.binning().discretise(&values, image.single_precision)?;
+        drop(in_box);
+        let discretised = settings.binning().discretise(&values, single_precision)?;
+        let classes: Vec<_> = self.parameters.feature_classes().iter().filter(|(class, _)| !class.is_shape()).collect();
+        let is_textured = classes.iter().any(|(class, _)| *class != FeatureClass::FirstOrder);
+        let map = if is_textured { Some(region.level_map(&discretised, settings)?) } else { None };
+        let neighbourhoods = OnceLock::new();
+        let of_class = |(class, selection): &&(FeatureClass, Selection)| -> Result<Vec<ClassValue>> {
+            match (class, &map) {
+                (FeatureClass::Gldm | FeatureClass::Ngtdm, Some(map)) if self.has_both_neighbourhood_classes() => {
+                    let offsets = neighbour_offsets(map.shape, &settings.distances, region.fixed_axis)?;
+                    let wanted = Wanted::Both { alpha: settings.gldm_a };
+                    let counts = neighbourhoods.get_or_init(|| Neighbourhoods::count(map, &offsets, wanted));
+                    Ok(match class {
+                        FeatureClass::Gldm => selection.evaluate(gldm::FORMULAS, &gldm::of_neighbourhoods(map, counts)),
+                        _ => selection.evaluate(ngtdm::FORMULAS, &ngtdm::of_neighbourhoods(map, counts)),
+                    })
+                }
+                (FeatureClass::FirstOrder, _) | (_, None) => {
+                    let shift = settings.voxel_array_shift;
+                    let region = first_order::FirstOrder::new(&values, &discretised.levels, shift, region.voxel_volume);
+                    Ok(first_order::features(&region, selection))
+                }
+                (class, Some(map)) => texture_features(*class, map, settings, region, selection),
+            }
+        };
+        let of_classes: Vec<Result<Vec<ClassValue>>> = classes.par_iter().map(of_class).collect();
         let mut features = Vec::new();
-        let mut map = None;
-        for (class, selection) in self.parameters.feature_classes().iter().filter(|(class, _)| !class.is_shape()) {
-            let values = if *class == FeatureClass::FirstOrder {
-                let region = first_order::FirstOrder::new(&values, &discretised.levels, settings.voxel_array_shift, region.voxel_volume);
-                first_order::features(&region, selection)
-            } else {
-                let map = match &map {
-                    Some(map) => map,
-                    None => map.insert(region.level_map(&discretised, settings)?),
-                };
-                texture_features(*class, map, settings, region, selection)?
-            };
-            features.extend(named(&image.name, *class, values));
+        for ((class, _), of_class) in classes.into_iter().zip(of_classes) {
+            features.extend(named(&name, *class, of_class?));
         }
         let warning = (map.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
-            image: image.name.clone(),
+            image: name,
             bins: discretised.bins,
             suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),
         });
@@ -524,7 +648,7 @@ struct ImageFeatures {
 pub(crate) struct Region<'a> {
     pub(crate) inside: &'a [bool],
     /// The voxels inside as runs along x.
-    runs: &'a [Range<usize>],
+    pub(crate) runs: &'a [Range<usize>],
     /// (z, y, x).
     pub(crate) shape: [usize; 3],
     /// (z, y, x) in mm.
@@ -595,4 +719,35 @@ fn region_mask(mask: &LabelMap, label: u32, bounding_box: BoundingBox) -> Vec<bo
 fn zyx_part(bounding_box: BoundingBox) -> Part {
     let ([x, y, z], [width, height, depth]) = (bounding_box.start, bounding_box.size);
     Part { start: [z, y, x], size: [depth, height, width] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_known_before_an_image_is() {
+        let text = "
+setting: {force2D: true, sigma: [1.0, 2], level: 2, resampledPixelSpacing: [1, 1, 1], resegmentRange: [0, 400]}
+imageType: {Original: {}, LoG: {}, Wavelet: {force2D: false}, Square: {}, SquareRoot: {}, Logarithm: {}, Exponential: {}, Gradient: {}, LBP2D: {}, LBP3D: {}}
+featureClass: {ngtdm: [Strength, Busyness], shape: , firstorder: [Mean, StandardDeviation], glcm: }";
+        let extractor = Extractor::new(Parameters::from_yaml(text).unwrap()).unwrap();
+        let geometry = Geometry::axis_aligned([14, 12, 10], [1.0, 1.0, 1.5]).unwrap();
+        let image = Array3::from_shape_fn([10, 12, 14], |(z, y, x)| (z * 31 + y * 17 + x * x * 7) as i16 % 97);
+        let mask = Array3::from_shape_fn([10, 12, 14], |(z, y, x)| u32::from(z > 2 && y > 3 && (3..11).contains(&x)));
+        let (image, mask) = (Image::I16(Volume::new(image, geometry.clone()).unwrap()), Volume::new(mask, geometry).unwrap());
+        let told = std::sync::Mutex::new((0, 0));
+        let observer = |progress: &ImageProgress<'_>| {
+            let mut told = told.lock().unwrap();
+            *told = (told.0 + 1, progress.total);
+            ControlFlow::Continue(())
+        };
+        let extraction = extractor.execute_observed(&image, &mask, 1, &observer).unwrap();
+        let names: Vec<String> = extraction.features.iter().map(|feature| feature.id.name()).collect();
+        assert_eq!(names, extractor.feature_columns(3));
+        let diagnostics: Vec<&String> = extraction.diagnostics.iter().map(|entry| &entry.name).collect();
+        assert_eq!(diagnostics, extractor.diagnostic_columns().iter().collect::<Vec<_>>());
+        let told = *told.lock().unwrap();
+        assert_eq!(told.0, told.1);
+    }
 }

@@ -208,6 +208,19 @@ impl Selection {
         }
     }
 
+    /// The selected features among those of a class, in the order of the result.
+    pub(crate) fn described(&self, features: &[FeatureDescription]) -> Vec<FeatureDescription> {
+        match self {
+            Self::Default => features.iter().filter(|feature| feature.by_default).copied().collect(),
+            Self::Named(names) => names.iter().filter_map(|name| features.iter().find(|feature| feature.name == name)).copied().collect(),
+        }
+    }
+
+    /// Whether the formula of that name is selected.
+    pub(crate) fn wants<M>(&self, formulas: &[Formula<M>], name: &str) -> bool {
+        self.of(formulas).iter().any(|formula| formula.name == name)
+    }
+
     /// The values of the selected formulas for one matrix.
     pub(crate) fn evaluate<M>(&self, formulas: &'static [Formula<M>], matrix: &M) -> Vec<ClassValue> {
         self.of(formulas).into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: (f.value)(matrix) }).collect()

@@ -7,6 +7,7 @@
 use crate::error::Result;
 use crate::feature::{ClassValue, Formula, Selection};
 use crate::level_map::{LevelMap, neighbour_offsets};
+use crate::neighbourhood::{Neighbourhoods, Wanted};
 use crate::size_matrix::{SizeMatrix, dense_cells};
 
 /// What dependence is.
@@ -44,32 +45,13 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
 pub fn matrix(map: &LevelMap, settings: &GldmSettings) -> Result<SizeMatrix> {
     let offsets = neighbour_offsets(map.shape, &settings.distances, settings.fixed_axis)?;
-    let steps: Vec<isize> = offsets.into_iter().map(|offset| map.step(offset)).collect();
-    let counts = pulp::Arch::new().dispatch(|| dependences(map, &steps, settings.alpha));
-    Ok(SizeMatrix::new(dense_cells(&map.gray_levels, &counts)))
+    let wanted = Wanted::Dependences { alpha: settings.alpha };
+    Ok(of_neighbourhoods(map, &Neighbourhoods::count(map, &offsets, wanted)))
 }
 
-/// The counts, one row for each level that occurs, neighbours being at `steps`.
-#[inline(always)]
-fn dependences(map: &LevelMap, steps: &[isize], alpha: u32) -> Vec<f64> {
-    let columns = steps.len() + 1;
-    let mut counts = vec![0.0; map.gray_levels.len() * columns];
-    let levels = map.level_cells();
-    let mut dependent: Vec<u32> = Vec::new();
-    for row in &map.rows {
-        let own = &levels[row.clone()];
-        dependent.clear();
-        dependent.resize(row.len(), 0);
-        for &step in steps {
-            for ((dependent, &level), &neighbour) in dependent.iter_mut().zip(own).zip(LevelMap::neighbours(&levels, row, step)) {
-                *dependent += u32::from((neighbour > 0) & (level.abs_diff(neighbour) <= alpha));
-            }
-        }
-        for (&position, &dependent) in map.cells[row.clone()].iter().zip(&dependent) {
-            counts[(position as usize - 1) * columns + dependent as usize] += 1.0;
-        }
-    }
-    counts
+/// The matrix of counts that hold dependences.
+pub(crate) fn of_neighbourhoods(map: &LevelMap, counts: &Neighbourhoods) -> SizeMatrix {
+    SizeMatrix::new(dense_cells(&map.gray_levels, &counts.dependences))
 }
 
 /// The selected features of a region.

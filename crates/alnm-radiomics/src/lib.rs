@@ -17,6 +17,7 @@ pub mod ibsi;
 mod image_type;
 pub mod level_map;
 mod marching_cubes;
+mod neighbourhood;
 pub mod ngtdm;
 mod normalisation;
 pub mod parameters;

@@ -4,11 +4,10 @@
 //! level of a voxel's neighbours in the region. As in PyRadiomics, a voxel without neighbours counts in n_i with difference 0.
 //! Amadasun and King 1989, doi 10.1109/21.44046; IBSI section "Neighbourhood grey tone difference".
 
-use std::ops::AddAssign;
-
 use crate::error::Result;
 use crate::feature::{ClassValue, Formula, Selection};
 use crate::level_map::{LevelMap, neighbour_offsets};
+use crate::neighbourhood::{Neighbourhoods, Wanted};
 
 /// The matrix: one row for each level that occurs.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,51 +101,20 @@ pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
 pub fn matrix(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>) -> Result<ToneDifferenceMatrix> {
-    let steps: Vec<isize> = neighbour_offsets(map.shape, distances, fixed_axis)?.into_iter().map(|offset| map.step(offset)).collect();
-    let highest = u64::from(map.gray_levels[map.gray_levels.len() - 1]);
-    // Sums of levels are whole numbers, whose doubles are exact too.
-    let arch = pulp::Arch::new();
-    let (voxels, differences) = match u32::try_from(highest * steps.len() as u64) {
-        Ok(_) => arch.dispatch(|| tone_differences::<u32>(map, &steps)),
-        Err(_) => arch.dispatch(|| tone_differences::<f64>(map, &steps)),
-    };
+    let offsets = neighbour_offsets(map.shape, distances, fixed_axis)?;
+    Ok(of_neighbourhoods(map, &Neighbourhoods::count(map, &offsets, Wanted::Tones)))
+}
+
+/// The matrix of counts that hold tones.
+pub(crate) fn of_neighbourhoods(map: &LevelMap, counts: &Neighbourhoods) -> ToneDifferenceMatrix {
     let total = map.voxel_count() as f64;
     let row = |level: usize| ToneRow {
         level: f64::from(map.gray_levels[level]),
-        voxels: f64::from(voxels[level]),
-        difference: differences[level],
-        probability: f64::from(voxels[level]) / total,
+        voxels: f64::from(counts.voxels[level]),
+        difference: counts.differences[level],
+        probability: f64::from(counts.voxels[level]) / total,
     };
-    Ok(ToneDifferenceMatrix { rows: (0..map.gray_levels.len()).map(row).collect(), voxels: total })
-}
-
-/// n_i and s_i of the levels that occur, neighbours being at `steps`; sums of levels are taken as `S`.
-#[inline(always)]
-fn tone_differences<S: Copy + Default + From<u32> + AddAssign + Into<f64>>(map: &LevelMap, steps: &[isize]) -> (Vec<u32>, Vec<f64>) {
-    let levels = map.level_cells();
-    let mut voxels = vec![0; map.gray_levels.len()];
-    let mut differences = vec![0.0; map.gray_levels.len()];
-    let (mut sums, mut counts): (Vec<S>, Vec<u32>) = (Vec::new(), Vec::new());
-    for row in &map.rows {
-        sums.clear();
-        sums.resize(row.len(), S::default());
-        counts.clear();
-        counts.resize(row.len(), 0);
-        for &step in steps {
-            for ((sum, count), &neighbour) in sums.iter_mut().zip(&mut counts).zip(LevelMap::neighbours(&levels, row, step)) {
-                *sum += S::from(neighbour);
-                *count += u32::from(neighbour > 0);
-            }
-        }
-        for ((voxel, &sum), &count) in row.clone().zip(&sums).zip(&counts) {
-            let position = map.cells[voxel] as usize - 1;
-            voxels[position] += 1;
-            if count > 0 {
-                differences[position] += (f64::from(levels[voxel]) - sum.into() / f64::from(count)).abs();
-            }
-        }
-    }
-    (voxels, differences)
+    ToneDifferenceMatrix { rows: (0..map.gray_levels.len()).map(row).collect(), voxels: total }
 }
 
 /// The selected features of a region.

@@ -9,9 +9,9 @@ const EXPECTED_ITERATIONS: usize = 24;
 /// Steps after which the root of a polynomial is taken as it is.
 const MOST_STEPS: usize = 1000;
 /// Iterations between two looks at how far the value has come.
-const BETWEEN_CHECKS: usize = 4;
+const BETWEEN_CHECKS: usize = 2;
 /// What is left of A·Aᵀ v - λ v, relative to λ, when v is good enough; the error of λ goes with its square.
-const RESIDUAL: f64 = 1e-9;
+const RESIDUAL: f64 = 1e-7;
 /// A length that is 0 but for rounding, next to vectors of length 1.
 const NEGLIGIBLE: f64 = 1e-13;
 

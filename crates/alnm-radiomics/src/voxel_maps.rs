@@ -1,6 +1,7 @@
 //! Maps of features: each voxel of the region gets the features of its neighbourhood.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use alnm_imaging::{Image, LabelMap, Volume};
 use ndarray::Array3;
@@ -9,10 +10,10 @@ use rayon::prelude::*;
 use crate::derived_image::DerivedImage;
 use crate::diagnostics::Diagnostic;
 use crate::error::{RadiomicsError, Result};
-use crate::extraction::{Extractor, Region, Warning, texture_features};
-use crate::feature::{ClassValue, FeatureClass, FeatureId};
+use crate::extraction::{Derived, Extractor, Region, Warning, texture_features};
+use crate::feature::{FeatureClass, FeatureId};
 use crate::first_order;
-use crate::glcm;
+use crate::glcm::{self, SlidingCooccurrences, SlidingWindow, WindowFeatures};
 use crate::level_map::{LevelMap, LevelScale, Offset};
 use crate::parameters::Settings;
 
@@ -46,9 +47,9 @@ impl Extractor {
     /// As [`Extractor::execute`].
     pub fn execute_voxel_based(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
         let radius = self.parameters().settings().kernel_radius;
-        let stage = self.derived_images(image, mask, label, radius)?;
+        let Derived { stage, images, diagnostics, warnings } = self.derived_images(image, mask, label, radius)?;
         let mut maps = Vec::new();
-        for (image, settings) in &stage.images {
+        for (image, settings) in &images {
             let region = stage.region(settings);
             for (id, values) in image_maps(image, settings, &region, self.classes())? {
                 let values =
@@ -56,15 +57,8 @@ impl Extractor {
                 maps.push(FeatureMap { id, map: Volume::new(values, stage.box_geometry.clone())? });
             }
         }
-        Ok(MapExtraction { maps, diagnostics: stage.diagnostics.into_entries(), warnings: stage.warnings })
+        Ok(MapExtraction { maps, diagnostics: diagnostics.into_entries(), warnings })
     }
-}
-
-/// What one voxel's neighbourhood gives.
-struct VoxelFeatures {
-    values: Vec<f64>,
-    /// Directions in which the neighbourhood has pairs.
-    directions: Vec<Option<Offset>>,
 }
 
 /// The maps of one derived image.
@@ -75,22 +69,24 @@ fn image_maps(
     classes: &[(FeatureClass, crate::Selection)],
 ) -> Result<Vec<(FeatureId, Vec<f64>)>> {
     let neighbourhoods = Neighbourhoods::new(image, settings, region)?;
-    let voxels: Vec<usize> = (0..region.inside.len()).filter(|&voxel| region.inside[voxel]).collect();
     let mut maps = Vec::new();
     for (class, selection) in classes.iter().filter(|(class, _)| !class.is_shape()) {
-        let computed: Vec<(Vec<ClassValue>, VoxelFeatures)> =
-            voxels.par_iter().map(|&voxel| neighbourhoods.features(*class, selection, voxel)).collect::<Result<_>>()?;
-        let everywhere: BTreeSet<Option<Offset>> = computed.iter().flat_map(|(_, voxel)| voxel.directions.iter().copied()).collect();
-        let incomplete: Vec<bool> = computed.iter().map(|(_, voxel)| voxel.directions.len() < everywhere.len()).collect();
-        let Some((described, _)) = computed.first() else { continue };
+        let described = selection.described(&class.features());
+        let computed = neighbourhoods.along_runs(*class, selection)?;
+        let everywhere: BTreeSet<Option<Offset>> = computed.iter().flat_map(|run| run.occurring.iter().copied()).collect();
+        let incomplete = |count: usize| count < everywhere.len();
+        let any_incomplete = computed.iter().flat_map(|run| &run.direction_counts).any(|&count| incomplete(count));
         for (place, feature) in described.iter().enumerate() {
             let mut values = vec![settings.init_value; region.inside.len()];
             // PyRadiomics cannot take eigenvalues where any neighbourhood lacks a direction, and leaves the map empty.
-            let skipped = feature.name == "MCC" && incomplete.contains(&true);
-            for ((&voxel, (_, computed)), &incomplete) in voxels.iter().zip(&computed).zip(&incomplete).filter(|_| !skipped) {
-                // Alone among the features, PyRadiomics' joint average does not leave out directions without pairs.
-                let undefined = feature.name == "JointAverage" && incomplete;
-                values[voxel] = if undefined { f64::NAN } else { computed.values[place] };
+            let skipped = feature.name == glcm::MAXIMAL_CORRELATION && any_incomplete;
+            for (run, computed) in region.runs.iter().zip(&computed).filter(|_| !skipped) {
+                let of_voxels = computed.values.chunks_exact(described.len()).zip(&computed.direction_counts);
+                for (value, (of_voxel, &count)) in values[run.clone()].iter_mut().zip(of_voxels) {
+                    // Alone among the features, PyRadiomics' joint average does not leave out directions without pairs.
+                    let undefined = feature.name == "JointAverage" && incomplete(count);
+                    *value = if undefined { f64::NAN } else { of_voxel[place] };
+                }
             }
             let id = FeatureId { image: image.name.clone(), class: *class, feature: feature.name, ibsi: feature.ibsi };
             maps.push((id, values));
@@ -131,12 +127,35 @@ impl<'a> Neighbourhoods<'a> {
         (place.saturating_sub(radius), (place + radius + 1).min(self.region.shape[axis]))
     }
 
-    fn features(&self, class: FeatureClass, selection: &crate::Selection, voxel: usize) -> Result<(Vec<ClassValue>, VoxelFeatures)> {
+    /// The features of a class for the neighbourhoods of the voxels of each run.
+    fn along_runs(&self, class: FeatureClass, selection: &crate::Selection) -> Result<Vec<WindowFeatures>> {
+        let settings = self.settings;
+        let runs = self.region.runs.par_iter();
+        if class == FeatureClass::Glcm && settings.symmetrical_glcm && settings.weighting_norm.is_none() {
+            let fixed_axis = self.region.fixed_axis;
+            let radius = std::array::from_fn(|axis| if fixed_axis == Some(axis) { 0 } else { settings.kernel_radius });
+            let windows = SlidingCooccurrences::new(&self.levels, self.region.shape, radius, &settings.distances, fixed_axis, self.scale);
+            if let Some(windows) = windows {
+                return runs.map_init(|| SlidingWindow::new(&windows, selection), |window, run| window.along(run.clone())).collect();
+            }
+        }
+        let one_by_one = |run: &Range<usize>| {
+            let mut features = WindowFeatures::default();
+            for voxel in run.clone() {
+                self.add_features(class, selection, voxel, &mut features)?;
+            }
+            Ok(features)
+        };
+        runs.map(one_by_one).collect()
+    }
+
+    /// Adds the features of a class for the neighbourhood of one voxel.
+    fn add_features(&self, class: FeatureClass, selection: &crate::Selection, voxel: usize, features: &mut WindowFeatures) -> Result<()> {
         let shape = self.region.shape;
         let [z, y, x] = [voxel / (shape[1] * shape[2]), voxel / shape[2] % shape[1], voxel % shape[2]];
         let ((z0, z1), (y0, y1), (x0, x1)) = (self.extent(z, 0), self.extent(y, 1), self.extent(x, 2));
         let members = || (z0..z1).flat_map(|z| (y0..y1).flat_map(move |y| (x0..x1).map(move |x| (z * shape[1] + y) * shape[2] + x)));
-        let mut directions = Vec::new();
+        let mut direction_count = 0;
         let values = if class == FeatureClass::FirstOrder {
             let counted: Vec<usize> = members().filter(|&member| self.levels[member] > 0).collect();
             let values: Vec<f64> = counted.iter().map(|&member| self.image.values[member]).collect();
@@ -152,13 +171,15 @@ impl<'a> Neighbourhoods<'a> {
             let map = LevelMap::new(levels.view(), reach)?.within(self.scale);
             if class == FeatureClass::Glcm {
                 let matrices = glcm::matrices(&map, &self.region.glcm_settings(self.settings))?;
-                directions = matrices.iter().map(glcm::CooccurrenceMatrix::direction).collect();
-                selection.evaluate_mean(glcm::FORMULAS, &matrices)
+                direction_count = matrices.len();
+                features.occurring.extend(matrices.iter().map(glcm::CooccurrenceMatrix::direction));
+                glcm::means(&matrices, selection)
             } else {
                 texture_features(class, &map, self.settings, self.region, selection)?
             }
         };
-        let numbers = values.iter().map(|value| value.value).collect();
-        Ok((values, VoxelFeatures { values: numbers, directions }))
+        features.values.extend(values.iter().map(|value| value.value));
+        features.direction_counts.push(direction_count);
+        Ok(())
     }
 }

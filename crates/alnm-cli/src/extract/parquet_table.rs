@@ -1,6 +1,7 @@
 //! The table of results as a Parquet file: one column for each feature with a number, NaN where a case could not give one, and
 //! text for everything else, empty where a case has none.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +14,14 @@ use parquet::file::properties::WriterProperties;
 
 use super::table::{Cell, Row, headers};
 
-/// Writes the rows to a new file, which appears when it is complete.
-pub(super) fn write(path: &Path, rows: &[(usize, Row)]) -> Result<()> {
-    let columns: Vec<(String, ArrayRef)> = headers(rows).into_iter().map(|name| (name.clone(), column(&name, rows))).collect();
+/// Writes the rows to a new file, which appears when it is complete. It has the `expected` columns whether or not a row has them.
+pub(super) fn write(path: &Path, rows: &[(usize, Row)], expected: &[String]) -> Result<()> {
+    let features: BTreeSet<&String> = expected.iter().filter(|name| !name.starts_with("diagnostics_")).collect();
+    let column = |name: String| {
+        let values = column(&name, rows, features.contains(&name));
+        (name, values)
+    };
+    let columns: Vec<(String, ArrayRef)> = headers(rows, expected).into_iter().map(column).collect();
     let table = RecordBatch::try_from_iter(columns)?;
     let unfinished = path.with_extension("parquet.part");
     let file = File::create(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
@@ -26,9 +32,9 @@ pub(super) fn write(path: &Path, rows: &[(usize, Row)]) -> Result<()> {
     std::fs::rename(&unfinished, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn column(name: &str, rows: &[(usize, Row)]) -> ArrayRef {
+fn column(name: &str, rows: &[(usize, Row)], is_feature: bool) -> ArrayRef {
     let cells = || rows.iter().map(|(_, row)| row.iter().find(|(other, _)| other == name).map(|(_, cell)| cell));
-    if cells().flatten().any(|cell| matches!(cell, Cell::Number(_))) {
+    if is_feature || cells().flatten().any(|cell| matches!(cell, Cell::Number(_))) {
         let number = |cell: Option<&Cell>| if let Some(Cell::Number(value)) = cell { *value } else { f64::NAN };
         return Arc::new(cells().map(number).collect::<Float64Array>());
     }

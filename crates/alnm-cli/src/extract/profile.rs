@@ -61,6 +61,14 @@ impl Engine {
         }
     }
 
+    /// The columns beside the input columns, for images with `dimension` axes, where the parameters tell them.
+    pub(super) fn columns(&self, dimension: usize) -> Option<Vec<String>> {
+        match self {
+            Self::PyRadiomics(extractor) => Some([extractor.diagnostic_columns(), extractor.feature_columns(dimension)].concat()),
+            Self::Ibsi(_) => None,
+        }
+    }
+
     /// What a region's row has beside the input columns.
     pub(super) fn features(&self, arguments: &ExtractArgs, number: usize, region: Region, log: &Log) -> Result<Row> {
         match self {

@@ -1,6 +1,6 @@
 //! The table of results.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -62,27 +62,38 @@ pub(super) enum Format {
     Parquet,
 }
 
-/// The columns of all rows: those of the first that has features in their order, then what others have beside, sorted.
-pub(super) fn headers(rows: &[(usize, Row)]) -> Vec<String> {
-    let has_features = |(_, row): &&(usize, Row)| row.iter().any(|(_, cell)| matches!(cell, Cell::Number(_)));
-    let Some((_, first)) = rows.iter().find(has_features).or(rows.first()) else { return Vec::new() };
-    let mut headers: Vec<String> = first.iter().map(|(name, _)| name.clone()).collect();
-    let known: BTreeSet<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
-    let additional: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row).map(|(name, _)| name.as_str()).collect();
-    headers.extend(additional.difference(&known).map(|&name| name.to_owned()));
+/// The columns of all rows: those of the first row and the `expected` ones, each in their order, then what other rows have beside,
+/// sorted.
+pub(super) fn headers(rows: &[(usize, Row)], expected: &[String]) -> Vec<String> {
+    let first = rows.first().map_or(&[][..], |(_, row)| row.as_slice());
+    let places: BTreeMap<&str, usize> = expected.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let mut headers: Vec<String> = Vec::new();
+    let mut passed = 0;
+    for (name, _) in first {
+        if let Some(&place) = places.get(name.as_str()) {
+            headers.extend_from_slice(expected.get(passed..place).unwrap_or_default());
+            passed = passed.max(place + 1);
+        }
+        headers.push(name.clone());
+    }
+    headers.extend_from_slice(&expected[passed..]);
+    let known: BTreeSet<&str> = headers.iter().map(String::as_str).collect();
+    let all: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row).map(|(name, _)| name.as_str()).collect();
+    let additional: Vec<String> = all.difference(&known).map(|&name| name.to_owned()).collect();
+    headers.extend(additional);
     headers
 }
 
-/// Writes rows with the numbers of their cases.
-pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)]) -> Result<()> {
+/// Writes rows with the numbers of their cases. A CSV table has the `expected` columns whether or not a row has them.
+pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)], expected: &[String]) -> Result<()> {
     match format {
         Format::Csv => {
-            let headers = headers(rows);
+            let headers = headers(rows, expected);
             let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(stream);
             writer.write_record(&headers)?;
             for (_, row) in rows {
-                let cell = |name: &String| row.iter().find(|(other, _)| other == name).map_or_else(String::new, |(_, cell)| cell.text());
-                writer.write_record(headers.iter().map(cell))?;
+                let cells: BTreeMap<&str, &Cell> = row.iter().map(|(name, cell)| (name.as_str(), cell)).collect();
+                writer.write_record(headers.iter().map(|name| cells.get(name.as_str()).map_or_else(String::new, |cell| cell.text())))?;
             }
             writer.flush()?;
         }
@@ -112,19 +123,28 @@ pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)
     Ok(())
 }
 
-/// The rows of a CSV file that [`write()`] made. What is no input column and no diagnostic is a feature; its number comes back
-/// with the same bits.
+/// The rows of a CSV file that [`write()`] made, as they were: what is no input column and no diagnostic is a feature, whose number
+/// comes back with the same bits, and what is empty was not there.
 pub(super) fn read(path: &Path, input: &Row) -> Result<Vec<Row>> {
+    let is_input = |name: &str| name == "Label" || input.iter().any(|(column, _)| column == name);
     let cell = |name: &str, text: &str| {
-        let is_text = name == "Label" || name.starts_with("diagnostics_") || input.iter().any(|(column, _)| column == name);
-        text.parse().ok().filter(|_| !is_text).map_or_else(|| Cell::Text(text.to_owned()), Cell::Number)
+        if is_input(name) {
+            return Cell::Text(text.to_owned());
+        }
+        let value = if name.starts_with("diagnostics_") {
+            DiagnosticValue::from_text(name, text).map(Cell::Diagnostic)
+        } else {
+            text.parse().ok().map(Cell::Number)
+        };
+        value.unwrap_or_else(|| Cell::Text(text.to_owned()))
     };
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
     let headers = reader.headers()?.clone();
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-        rows.push(headers.iter().zip(record.iter()).map(|(name, text)| (name.to_owned(), cell(name, text))).collect());
+        let cells = headers.iter().zip(record.iter()).filter(|(name, text)| !text.is_empty() || is_input(name));
+        rows.push(cells.map(|(name, text)| (name.to_owned(), cell(name, text))).collect());
     }
     Ok(rows)
 }
@@ -135,7 +155,7 @@ mod tests {
 
     fn written(format: Format, rows: &[(usize, Row)]) -> String {
         let mut bytes = Vec::new();
-        write(&mut bytes, format, rows).unwrap();
+        write(&mut bytes, format, rows, &[]).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
@@ -144,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let input = vec![("ID".to_owned(), Cell::Text("007".to_owned()))];
         let mut row = input.clone();
-        row.push(("diagnostics_Mask-original_VoxelNum".to_owned(), Cell::Text("12".to_owned())));
+        row.push(("diagnostics_Mask-original_VoxelNum".to_owned(), Cell::Diagnostic(DiagnosticValue::Integer(12))));
         row.push(("original_glcm_Imc1".to_owned(), Cell::Number(-0.1 - 0.2)));
         row.push(("original_glcm_Idn".to_owned(), Cell::Number(1e-5)));
         let file = folder.path().join("features_1.csv");
@@ -153,10 +173,16 @@ mod tests {
     }
 
     #[test]
-    fn a_first_case_that_fails_does_not_change_the_order_of_columns() {
-        let image = |name: &str| ("Image".to_owned(), Cell::Text(name.to_owned()));
-        let second = vec![image("b"), ("z".to_owned(), Cell::Number(1.0)), ("a".to_owned(), Cell::Number(2.0))];
-        assert_eq!(written(Format::Csv, &[(1, vec![image("a")]), (2, second)]), "Image,z,a\na,,\nb,1.0,2.0\n");
+    fn columns_do_not_depend_on_what_succeeds() {
+        let expected = ["z", "skipped", "a"].map(str::to_owned);
+        let names = |cells: &[&str]| -> Row { cells.iter().map(|name| ((*name).to_owned(), Cell::Number(1.0))).collect() };
+        let of = |rows: &[&[&str]]| headers(&rows.iter().map(|cells| (1, names(cells))).collect::<Vec<_>>(), &expected);
+        assert_eq!(of(&[&["Image"], &["Image", "z", "a"]]), ["Image", "z", "skipped", "a"]);
+        assert_eq!(of(&[&["Image", "z", "a"], &["Image"]]), ["Image", "z", "skipped", "a"]);
+        assert_eq!(of(&[&["Image"], &["Image"]]), ["Image", "z", "skipped", "a"]);
+        // What the parameters do not tell stays where the first row has it.
+        assert_eq!(of(&[&["Image", "z", "corrected", "a"]]), ["Image", "z", "corrected", "skipped", "a"]);
+        assert_eq!(of(&[&["Image"], &["Image", "more", "a"]]), ["Image", "z", "skipped", "a", "more"]);
     }
 
     #[test]

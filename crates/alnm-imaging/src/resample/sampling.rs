@@ -82,3 +82,23 @@ pub(super) fn sample_lines<T: Voxel>(
     });
     result
 }
+
+/// A volume whose voxels are found from what the `axes` hold for their indices; where one holds nothing, the voxel is `outside`.
+pub(super) fn sample_separable<T: Voxel, A: Sync>(
+    axes: &[Vec<Option<A>>; 3],
+    grid: &Geometry,
+    outside: T,
+    evaluate: impl Fn([&A; 3]) -> T + Sync,
+) -> Volume<T> {
+    let [width, height, _] = grid.size();
+    let mut result = Volume::filled(grid.clone(), outside);
+    result.as_mut_slice().par_chunks_mut(width).enumerate().for_each(|(line, voxels)| {
+        let (Some(y), Some(z)) = (&axes[1][line % height], &axes[2][line / height]) else { return };
+        for (voxel, x) in voxels.iter_mut().zip(&axes[0]) {
+            if let Some(x) = x {
+                *voxel = evaluate([x, y, z]);
+            }
+        }
+    });
+    result
+}

@@ -109,6 +109,13 @@ pub struct SubBand {
     pub values: Vec<f64>,
 }
 
+/// Levels and letters of the sub-bands that [`transform`] gives along `axes` axes, in their order.
+pub(crate) fn band_names(axes: usize, levels: usize) -> Vec<(usize, String)> {
+    let letters = |bits: usize| (0..axes).rev().map(|axis| if bits >> axis & 1 > 0 { 'H' } else { 'L' }).collect::<String>();
+    let with_details = (1..=levels).flat_map(|level| (1..1usize << axes).map(move |bits| (level, letters(bits))));
+    with_details.chain([(levels, "L".repeat(axes))]).collect()
+}
+
 /// The transform of an image of `shape` (z, y, x) along `axes` (in the order of the letters), in the box `part`: of each level
 /// the bands with at least one H, of the last also the approximation, in PyRadiomics' order. `start_level` levels come before
 /// the first that is returned.

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
 use super::texture::{Part, Texture};
-use crate::level_map::{LevelMap, neighbour_offsets};
+use crate::level_map::neighbour_offsets;
+use crate::neighbourhood::{Neighbourhoods, Wanted};
 
 /// A row of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,32 +35,12 @@ impl ToneDifferenceMatrix {
     fn new(part: &Part, fixed_axis: Option<usize>) -> Option<Self> {
         let map = &part.map;
         let offsets = neighbour_offsets(map.shape, &[1], fixed_axis).unwrap_or_default();
-        let steps: Vec<isize> = offsets.into_iter().map(|offset| map.step(offset)).collect();
-        let levels = map.level_cells();
-        let mut voxels = vec![0u64; map.gray_levels().len()];
-        let mut differences = vec![0.0; voxels.len()];
-        let (mut sums, mut counts): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
-        for row in &map.rows {
-            sums.clear();
-            sums.resize(row.len(), 0);
-            counts.clear();
-            counts.resize(row.len(), 0);
-            for &step in &steps {
-                for ((sum, count), &neighbour) in sums.iter_mut().zip(&mut counts).zip(LevelMap::neighbours(&levels, row, step)) {
-                    *sum += neighbour;
-                    *count += u32::from(neighbour > 0);
-                }
-            }
-            for (place, voxel) in row.clone().enumerate().filter(|(place, _)| counts[*place] > 0) {
-                let position = map.cells[voxel] as usize - 1;
-                voxels[position] += 1;
-                differences[position] += (f64::from(levels[voxel]) - f64::from(sums[place]) / f64::from(counts[place])).abs();
-            }
-        }
-        let total = voxels.iter().sum::<u64>() as f64;
-        let rows = map.gray_levels().iter().zip(voxels).zip(differences).filter(|((_, voxels), _)| *voxels > 0);
+        let counts = Neighbourhoods::count(map, &offsets, Wanted::Tones);
+        let voxels: Vec<u32> = counts.voxels.iter().zip(&counts.isolated).map(|(voxels, isolated)| voxels - isolated).collect();
+        let total = voxels.iter().map(|&voxels| f64::from(voxels)).sum::<f64>();
+        let rows = map.gray_levels().iter().zip(voxels).zip(counts.differences).filter(|((_, voxels), _)| *voxels > 0);
         let rows: Vec<ToneRow> = rows
-            .map(|((&level, voxels), difference)| ToneRow { level: f64::from(level), probability: voxels as f64 / total, difference })
+            .map(|((&level, voxels), difference)| ToneRow { level: f64::from(level), probability: f64::from(voxels) / total, difference })
             .collect();
         (!rows.is_empty()).then_some(Self { rows, voxels: total })
     }

@@ -78,7 +78,11 @@ pub const SCHEMA: &[Key] = &[
         "a list of numbers from 0 up, in mm",
         store!(resampled_pixel_spacing, |node| optional(node, |node| list(node, |item| number(item).filter(|&v| v >= 0.0)))),
     ),
-    key("interpolator", "null, sitkNearestNeighbor (1), sitkLinear (2) or sitkBSpline (3)", store!(interpolator, interpolator)),
+    key(
+        "interpolator",
+        "null or an interpolator of SimpleITK by name or number: sitkNearestNeighbor (1), sitkLinear (2), sitkBSpline (3), sitkGaussian (4), sitkLabelGaussian (5), or a windowed sinc, sitkHammingWindowedSinc (6) to sitkBlackmanWindowedSinc (10)",
+        store!(interpolator, interpolator),
+    ),
     key("padDistance", WHOLE_FROM_ZERO, store!(pad_distance, |node| whole(node, 0))),
     key("distances", "a list of whole numbers above 0", store!(distances, distances)),
     key("force2D", TRUE_OR_FALSE, store!(force_2d, boolean)),
@@ -193,8 +197,19 @@ fn word<T: Copy>(node: &Node, words: &[(&str, T)]) -> Option<T> {
 }
 
 fn interpolator(node: &Node) -> Option<Option<Interpolator>> {
-    let words =
-        [("sitkNearestNeighbor", Interpolator::Nearest), ("sitkLinear", Interpolator::Linear), ("sitkBSpline", Interpolator::BSpline)];
+    // In the order of SimpleITK's numbers.
+    let words = [
+        ("sitkNearestNeighbor", Interpolator::Nearest),
+        ("sitkLinear", Interpolator::Linear),
+        ("sitkBSpline", Interpolator::BSpline),
+        ("sitkGaussian", Interpolator::Gaussian),
+        ("sitkLabelGaussian", Interpolator::LabelGaussian),
+        ("sitkHammingWindowedSinc", Interpolator::HammingSinc),
+        ("sitkCosineWindowedSinc", Interpolator::CosineSinc),
+        ("sitkWelchWindowedSinc", Interpolator::WelchSinc),
+        ("sitkLanczosWindowedSinc", Interpolator::LanczosSinc),
+        ("sitkBlackmanWindowedSinc", Interpolator::BlackmanSinc),
+    ];
     optional(node, |node| match node {
         Node::Integer(_) => whole(node, 1).and_then(|n| words.get(n - 1)).map(|(_, interpolator)| *interpolator),
         _ => word(node, &words),

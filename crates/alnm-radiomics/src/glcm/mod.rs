@@ -1,0 +1,191 @@
+//! Grey level co-occurrence matrix: how often levels i and j are neighbours.
+//!
+//! For each direction δ, P_δ(i, j) counts the voxels of level i whose neighbour at δ has level j. Made symmetric and
+//! normalised it is p(i, j); features are computed for each direction and averaged, or, with a weighting, on the sum of the
+//! weighted matrices. Haralick et al. 1973, doi 10.1109/TSMC.1973.4309314; IBSI section "Grey level co-occurrence".
+//!
+//! Symbols: `p_x(i)`, `p_y(j)` the row and column sums, μ their means, `p_{x+y}(k)` and `p_{x-y}(k)` the distributions of
+//! i + j and |i - j|, ε = 2⁻⁵², `N_g` the highest level.
+
+mod matrix;
+mod maximal_correlation;
+mod sliding;
+mod statistics;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::feature::{ClassValue, Selection};
+use crate::level_map::{LevelMap, Offset, directions};
+
+use matrix::Cell;
+pub use matrix::CooccurrenceMatrix;
+pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
+pub(crate) use statistics::MAXIMAL_CORRELATION;
+pub use statistics::{FORMULAS, Statistics};
+
+/// Added inside logarithms, so that empty cells count 0.
+pub(crate) const EPSILON: f64 = f64::EPSILON;
+
+/// Voxels from which on the directions are shared among threads.
+const WORTH_SHARING: usize = 1024;
+
+/// Levels up to which pairs are counted in a table, which then takes 16 MiB.
+const MAXIMUM_LEVELS: usize = 2048;
+
+/// How the matrices of several directions are weighted by the length of the step in mm before they are added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightingNorm {
+    /// Sum of the components.
+    Manhattan,
+    /// Euclidean length.
+    Euclidean,
+    /// Largest component.
+    Infinity,
+    /// All directions weigh the same.
+    NoWeighting,
+}
+
+impl WeightingNorm {
+    /// Length in mm of a step, `None` for [`WeightingNorm::NoWeighting`]. `spacing` is (z, y, x).
+    pub(crate) fn length(self, offset: Offset, spacing: [f64; 3]) -> Option<f64> {
+        let steps: [f64; 3] = std::array::from_fn(|axis| offset[axis].unsigned_abs() as f64 * spacing[axis]);
+        match self {
+            Self::Manhattan => Some(steps.iter().sum()),
+            Self::Euclidean => Some(steps.iter().map(|step| step * step).sum::<f64>().sqrt()),
+            Self::Infinity => Some(steps.iter().copied().fold(0.0, f64::max)),
+            Self::NoWeighting => None,
+        }
+    }
+}
+
+/// What co-occurrences are counted over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GlcmSettings {
+    /// Chebyshev distances between neighbours, in voxels.
+    pub distances: Vec<u32>,
+    /// The axis (0 = z, 1 = y, 2 = x) that neighbours do not step along, for features by slice.
+    pub fixed_axis: Option<usize>,
+    /// Whether each pair is counted in both orders.
+    pub symmetrical: bool,
+    /// Weights of the directions; without, features are averaged over directions.
+    pub weighting: Option<WeightingNorm>,
+    /// Voxel distances (z, y, x) in mm, for the weights.
+    pub spacing: [f64; 3],
+}
+
+/// How often each pair of levels occurs at `offset`, row by row over the levels that occur.
+pub fn pair_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
+    let columns = map.gray_levels.len() + 1;
+    pair_table(map, offset).chunks_exact(columns).skip(1).flat_map(|row| row[1..].iter().copied()).collect()
+}
+
+/// [`pair_counts`] with a row and a column more in front: pairs with voxels outside the region are counted there, which costs less
+/// than telling them apart.
+fn pair_table(map: &LevelMap, offset: Offset) -> Vec<u32> {
+    let columns = map.gray_levels.len() + 1;
+    let step = map.step(offset);
+    let mut counts = vec![0u32; columns * columns];
+    for row in &map.rows {
+        let neighbours = LevelMap::neighbours(&map.cells, row, step);
+        for (&level, &neighbour) in map.cells[row.clone()].iter().zip(neighbours) {
+            counts[level as usize * columns + neighbour as usize] += 1;
+        }
+    }
+    counts
+}
+
+/// The cells that are not 0 of the counts at `offset`, in ascending order, each pair in both orders when `symmetrical`.
+fn pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
+    let n = map.gray_levels.len();
+    // A table with few entries takes longer to read than its entries take to sort.
+    const SPARSE: usize = 16;
+    if n > MAXIMUM_LEVELS || map.voxel_count() * SPARSE < n * n {
+        return sorted_pair_cells(map, offset, symmetrical);
+    }
+    let counts = pair_table(map, offset);
+    let columns = n + 1;
+    let mut cells = Vec::new();
+    for i in 1..=n {
+        let row = &counts[i * columns..][..columns];
+        for j in 1..=n {
+            let count = row[j] + if symmetrical { counts[j * columns + i] } else { 0 };
+            if count > 0 {
+                cells.push((i as u32 - 1, j as u32 - 1, f64::from(count)));
+            }
+        }
+    }
+    cells
+}
+
+/// [`pair_cells`] without a table.
+fn sorted_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
+    let step = map.step(offset);
+    let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(2 * map.voxel_count());
+    for row in &map.rows {
+        let neighbours = LevelMap::neighbours(&map.cells, row, step);
+        for (&level, &neighbour) in map.cells[row.clone()].iter().zip(neighbours).filter(|(_, neighbour)| **neighbour > 0) {
+            pairs.push((level - 1, neighbour - 1));
+            if symmetrical {
+                pairs.push((neighbour - 1, level - 1));
+            }
+        }
+    }
+    pairs.sort_unstable();
+    let mut cells = Vec::with_capacity(pairs.len());
+    cells.extend(pairs.chunk_by(|a, b| a == b).map(|same| (same[0].0, same[0].1, same.len() as f64)));
+    cells
+}
+
+/// The matrices that the features are averaged over: one for each direction in which the region has neighbours, or, with a
+/// weighting, the one weighted sum.
+///
+/// # Errors
+/// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
+pub fn matrices(map: &LevelMap, settings: &GlcmSettings) -> Result<Vec<CooccurrenceMatrix>> {
+    of_matrices(map, settings, |matrix| matrix)
+}
+
+/// What `evaluate` makes of each of the [`matrices`], in their order.
+fn of_matrices<T: Send>(map: &LevelMap, settings: &GlcmSettings, evaluate: impl Fn(CooccurrenceMatrix) -> T + Sync) -> Result<Vec<T>> {
+    let directions = directions(map.shape, &settings.distances, settings.fixed_axis)?;
+    let Some(weighting) = settings.weighting else {
+        let matrix = |&offset: &Offset| {
+            CooccurrenceMatrix::new(map.gray_levels(), map.scale(), &pair_cells(map, offset, settings.symmetrical), Some(offset))
+        };
+        let together = if map.voxel_count() < WORTH_SHARING { directions.len() } else { 1 };
+        let evaluated: Vec<Option<T>> = directions.par_iter().with_min_len(together).map(|offset| matrix(offset).map(&evaluate)).collect();
+        return Ok(evaluated.into_iter().flatten().collect());
+    };
+    let mut cells: Vec<Cell> = Vec::new();
+    for offset in directions {
+        // W = exp(-length²)
+        let weight = weighting.length(offset, settings.spacing).map_or(1.0, |length| (-length * length).exp());
+        let weighted = pair_cells(map, offset, settings.symmetrical).into_iter().map(|(i, j, count)| (i, j, weight * count));
+        cells.extend(weighted);
+    }
+    // A stable sort keeps the directions in their order, and with it the rounding of the sums.
+    cells.sort_by_key(|&(i, j, _)| (i, j));
+    let total = |same: &[Cell]| (same[0].0, same[0].1, same.iter().map(|(_, _, count)| count).sum());
+    let summed: Vec<Cell> = cells.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).map(total).collect();
+    Ok(CooccurrenceMatrix::new(map.gray_levels(), map.scale(), &summed, None).map(evaluate).into_iter().collect())
+}
+
+/// The selected features of a region.
+///
+/// # Errors
+/// As [`matrices`].
+pub fn features(map: &LevelMap, settings: &GlcmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
+    let with_correlation = selection.wants(FORMULAS, MAXIMAL_CORRELATION);
+    let statistics = of_matrices(map, settings, |matrix| matrix.statistics(with_correlation))?;
+    Ok(selection.evaluate_mean(FORMULAS, &statistics))
+}
+
+/// The selected features as means over matrices.
+pub(crate) fn means(matrices: &[CooccurrenceMatrix], selection: &Selection) -> Vec<ClassValue> {
+    let with_correlation = selection.wants(FORMULAS, MAXIMAL_CORRELATION);
+    let statistics: Vec<Statistics> = matrices.iter().map(|matrix| matrix.statistics(with_correlation)).collect();
+    selection.evaluate_mean(FORMULAS, &statistics)
+}

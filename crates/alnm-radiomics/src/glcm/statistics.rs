@@ -1,0 +1,222 @@
+//! The features of a co-occurrence matrix, from its distributions.
+
+use std::f64::consts::LN_2;
+
+use super::EPSILON;
+use crate::feature::Formula;
+
+/// Numbers with their probabilities, side by side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Distribution<'a> {
+    pub(super) values: &'a [f64],
+    pub(super) p: &'a [f64],
+}
+
+impl Distribution<'_> {
+    /// Σ_k p(k) · term(k).
+    #[inline(always)]
+    fn mean(self, term: impl Fn(f64) -> f64) -> f64 {
+        self.values.iter().zip(self.p).map(|(&k, p)| p * term(k)).sum()
+    }
+}
+
+/// What all features but the maximal correlation are computed from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Distributions<'a> {
+    pub(super) x: Distribution<'a>,
+    pub(super) y: Distribution<'a>,
+    /// p_{x+y}
+    pub(super) sum: Distribution<'a>,
+    /// p_{x-y}
+    pub(super) difference: Distribution<'a>,
+    pub(super) entropies: Entropies,
+    /// Σ p(i, j)²
+    pub(super) energy: f64,
+    pub(super) maximum: f64,
+    /// Σ p(i, j) / (p_x(i) p_y(j)) over the cells that are not 0.
+    pub(super) inverse_shares: f64,
+    /// N_g, the highest level of the region.
+    pub(super) highest_level: f64,
+}
+
+/// -Σ p log₂(p + ε) of each distribution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entropies {
+    /// HX
+    pub(super) x: f64,
+    /// HY
+    pub(super) y: f64,
+    /// HXY
+    pub(super) joint: f64,
+    pub(super) sum: f64,
+    pub(super) difference: f64,
+}
+
+/// The values of all features for one matrix. Symbols as in [`crate::glcm`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Statistics {
+    /// Σ p(i, j) i j = (E(X + Y)² - E(X - Y)²) / 4.
+    pub autocorrelation: f64,
+    /// Σ_k p_{x+y}(k) (k - μ_x - μ_y)^n for n = 2, 3, 4.
+    pub cluster: [f64; 3],
+    /// Σ_k p_{x-y}(k) k².
+    pub contrast: f64,
+    /// Cov(X, Y) / (σ_x σ_y + ε), 1 where a deviation is 0; 4 Cov(X, Y) = Var(X + Y) - Var(X - Y).
+    pub correlation: f64,
+    /// Σ_k p_{x-y}(k) k.
+    pub difference_average: f64,
+    /// -Σ_k p_{x-y}(k) log₂(p_{x-y}(k) + ε).
+    pub difference_entropy: f64,
+    /// Variance of p_{x-y}.
+    pub difference_variance: f64,
+    /// Σ_k p_{x-y}(k) / (1 + k).
+    pub inverse_difference: f64,
+    /// Σ_k p_{x-y}(k) / (1 + k / N_g).
+    pub inverse_difference_normalised: f64,
+    /// Σ_k p_{x-y}(k) / (1 + k²).
+    pub inverse_difference_moment: f64,
+    /// Σ_k p_{x-y}(k) / (1 + k² / N_g²).
+    pub inverse_difference_moment_normalised: f64,
+    /// IMC1 and IMC2.
+    pub information: [f64; 2],
+    /// Σ_{k > 0} p_{x-y}(k) / k².
+    pub inverse_variance: f64,
+    /// μ_x.
+    pub joint_average: f64,
+    /// Σ p(i, j)².
+    pub joint_energy: f64,
+    /// -Σ p(i, j) log₂(p(i, j) + ε).
+    pub joint_entropy: f64,
+    /// MCC = √(second largest eigenvalue of Q), Q(i, j) = Σ_k p(i, k) p(j, k) / (p_x(i) p_y(k)); 1 for a flat region. NaN where
+    /// it was not asked for.
+    pub maximal_correlation: f64,
+    /// The largest p(i, j).
+    pub maximum_probability: f64,
+    /// Σ_k p_{x+y}(k) k.
+    pub sum_average: f64,
+    /// -Σ_k p_{x+y}(k) log₂(p_{x+y}(k) + ε).
+    pub sum_entropy: f64,
+    /// Σ_i p_x(i) (i - μ_x)².
+    pub sum_squares: f64,
+}
+
+impl Statistics {
+    /// The values but for the maximal correlation. `exact` gives the entropies HXY2 and HXY added up cell by cell, which is asked
+    /// for where their order hangs on rounding.
+    #[inline(always)]
+    pub(super) fn new(of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
+        let (mean_x, mean_y) = (of.x.mean(|level| level), of.y.mean(|level| level));
+        let variance = |marginal: Distribution<'_>, mean: f64| marginal.mean(|level| (level - mean) * (level - mean));
+        let (variance_x, variance_y) = (variance(of.x, mean_x), variance(of.y, mean_y));
+        let [difference_average, contrast] = [of.difference.mean(|k| k), of.difference.mean(|k| k * k)];
+        let centre = mean_x + mean_y;
+        let cluster = [
+            of.sum.mean(|k| (k - centre) * (k - centre)),
+            of.sum.mean(|k| (k - centre) * (k - centre) * (k - centre)),
+            of.sum.mean(|k| ((k - centre) * (k - centre)) * ((k - centre) * (k - centre))),
+        ];
+        let deviations = variance_x.sqrt() * variance_y.sqrt();
+        let between_means = mean_x - mean_y;
+        let covariance = (cluster[0] - (contrast - between_means * between_means)) / 4.0;
+        let levels = of.highest_level;
+        Self {
+            autocorrelation: (of.sum.mean(|k| k * k) - contrast) / 4.0,
+            cluster,
+            contrast,
+            correlation: if deviations == 0.0 { 1.0 } else { covariance / (deviations + EPSILON) },
+            difference_average,
+            difference_entropy: of.entropies.difference,
+            difference_variance: of.difference.mean(|k| (k - difference_average) * (k - difference_average)),
+            inverse_difference: of.difference.mean(|k| 1.0 / (1.0 + k)),
+            inverse_difference_normalised: of.difference.mean(|k| 1.0 / (1.0 + k / levels)),
+            inverse_difference_moment: of.difference.mean(|k| 1.0 / (1.0 + k * k)),
+            inverse_difference_moment_normalised: of.difference.mean(|k| 1.0 / (1.0 + k * k / (levels * levels))),
+            information: [first_information_measure(of), second_information_measure(of.entropies, exact)],
+            inverse_variance: of.difference.mean(|k| if k > 0.0 { 1.0 / (k * k) } else { 0.0 }),
+            joint_average: mean_x,
+            joint_energy: of.energy,
+            joint_entropy: of.entropies.joint,
+            maximal_correlation: f64::NAN,
+            maximum_probability: of.maximum,
+            sum_average: of.sum.mean(|k| k),
+            sum_entropy: of.entropies.sum,
+            sum_squares: variance_x,
+        }
+    }
+}
+
+/// IMC1 = (HXY - HXY1) / max(HX, HY), 0 where both marginals are certain; HXY1 = -Σ p(i, j) log₂(p_x(i) p_y(j) + ε).
+#[inline(always)]
+fn first_information_measure(of: &Distributions<'_>) -> f64 {
+    let Entropies { x, y, joint, .. } = of.entropies;
+    let larger = x.max(y);
+    if larger == 0.0 {
+        return 0.0;
+    }
+    // The logarithm of the product is a sum over each marginal. ε adds ε / (p_x p_y ln 2), which matters for rare levels, and
+    // each of the two entropies holds ε / ln 2 for each level.
+    let levels = of.x.p.iter().chain(of.y.p).filter(|p| **p > 0.0).count() as f64;
+    let hxy1 = x + y - (of.inverse_shares - levels) * EPSILON / LN_2;
+    (joint - hxy1) / larger
+}
+
+/// IMC2 = √(1 - exp(-2 (HXY2 - HXY))), 0 where both are the same; undefined where rounding makes HXY2 smaller.
+/// HXY2 = -Σ_ij p_x(i) p_y(j) log₂(p_x(i) p_y(j) + ε) is HX + HY but for ε.
+#[inline(always)]
+fn second_information_measure(entropies: Entropies, exact: impl FnOnce() -> (f64, f64)) -> f64 {
+    // Where it comes close to HXY, their order hangs on the rounding of the long sum.
+    const CLOSE: f64 = 1e-5;
+    let (mut hxy2, mut joint) = (entropies.x + entropies.y, entropies.joint);
+    if hxy2 - joint < CLOSE {
+        (hxy2, joint) = exact();
+    }
+    if hxy2 == joint { 0.0 } else { (1.0 - (-2.0 * (hxy2 - joint)).exp()).sqrt() }
+}
+
+/// -Σ_ij p_x(i) p_y(j) log₂(p_x(i) p_y(j) + ε), added up row by row.
+pub(super) fn entropy_if_independent(px: &[f64], py: &[f64]) -> f64 {
+    let mut total = 0.0;
+    for x in px {
+        for y in py {
+            let p = x * y;
+            total += p * (p + EPSILON).log2();
+        }
+    }
+    -total
+}
+
+/// -Σ p log₂(p + ε).
+pub(super) fn entropy(p: &[f64]) -> f64 {
+    -p.iter().filter(|p| **p > 0.0).map(|p| p * (p + EPSILON).log2()).sum::<f64>()
+}
+
+/// Name of the feature that takes an eigenvalue, and by far the most time.
+pub(crate) const MAXIMAL_CORRELATION: &str = "MCC";
+
+/// The features.
+pub const FORMULAS: &[Formula<Statistics>] = &[
+    Formula::new("Autocorrelation", Some("QWB0"), |m| m.autocorrelation),
+    Formula::new("ClusterProminence", Some("AE86"), |m| m.cluster[2]),
+    Formula::new("ClusterShade", Some("7NFM"), |m| m.cluster[1]),
+    Formula::new("ClusterTendency", Some("DG8W"), |m| m.cluster[0]),
+    Formula::new("Contrast", Some("ACUI"), |m| m.contrast),
+    Formula::new("Correlation", Some("NI2N"), |m| m.correlation),
+    Formula::new("DifferenceAverage", Some("TF7R"), |m| m.difference_average),
+    Formula::new("DifferenceEntropy", Some("NTRS"), |m| m.difference_entropy),
+    Formula::new("DifferenceVariance", Some("D3YU"), |m| m.difference_variance),
+    Formula::new("Id", Some("IB1Z"), |m| m.inverse_difference),
+    Formula::new("Idm", Some("WF0Z"), |m| m.inverse_difference_moment),
+    Formula::new("Idmn", Some("1QCO"), |m| m.inverse_difference_moment_normalised),
+    Formula::new("Idn", Some("NDRX"), |m| m.inverse_difference_normalised),
+    Formula::new("Imc1", Some("R8DG"), |m| m.information[0]),
+    Formula::new("Imc2", Some("JN9H"), |m| m.information[1]),
+    Formula::new("InverseVariance", Some("E8JP"), |m| m.inverse_variance),
+    Formula::new("JointAverage", Some("60VM"), |m| m.joint_average),
+    Formula::new("JointEnergy", Some("8ZQL"), |m| m.joint_energy),
+    Formula::new("JointEntropy", Some("TU9B"), |m| m.joint_entropy),
+    Formula::new(MAXIMAL_CORRELATION, None, |m| m.maximal_correlation),
+    Formula::new("MaximumProbability", Some("GYBY"), |m| m.maximum_probability),
+    Formula::new("SumAverage", Some("ZGXS"), |m| m.sum_average),
+    Formula::new("SumEntropy", Some("P6QZ"), |m| m.sum_entropy),
+    Formula::new("SumSquares", Some("UR99"), |m| m.sum_squares),
+];
