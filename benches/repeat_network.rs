@@ -15,6 +15,9 @@ use alnm_deep::{
     Backbone, CrossEntropyLoss, Head, Initialisation, Instructions, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule,
 };
 
+/// What is timed; it gives the outputs of the network.
+type Task = Box<dyn FnMut() -> Result<Vec<f32>, Box<dyn Error>>>;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [weights, images, batch, threads, task, instructions, rest @ ..] = arguments.as_slice() else {
@@ -32,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let head = if task == "train" { Head::Logit } else { Head::None };
     let mut network = Network::initialised(Backbone::ResNet50, head, Initialisation { seed: 1, zero_residual: false });
     network.load_weights(Path::new(weights))?;
-    let mut run: Box<dyn FnMut() -> Result<Vec<f32>, Box<dyn Error>>> = if task == "train" {
+    let mut run: Task = if task == "train" {
         let mut trainer = Trainer::with_instructions(network, Optimiser::adamw(1e-2), WeightDecayRule::All, instructions)?;
         let labels: Vec<bool> = (0..batch).map(|index| index % 2 == 1).collect();
         Box::new(move || {

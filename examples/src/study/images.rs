@@ -5,12 +5,11 @@ use alnm_imaging::dce::{DelayedPhase, Kinetics, KineticsParams, TimeIntensityCur
 use alnm_imaging::intensity::Roi;
 use alnm_imaging::n4::N4Params;
 use alnm_imaging::otsu::otsu_mask;
-use alnm_imaging::resample::{Interpolator, RoiResampling, resample_roi};
-use alnm_imaging::{Image, LabelMap, Volume};
+use alnm_imaging::{Image, Volume};
 use alnm_radiomics::{Extractor, Parameters};
 use alnm_selection::FeatureTable;
 use alnm_selection::agreement_filter::{AgreementFilter, FeatureAgreement};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

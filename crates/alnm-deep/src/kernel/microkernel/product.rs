@@ -34,7 +34,7 @@ pub(super) struct Operands {
 impl Operands {
     /// The operands from row `row` of the product on.
     #[inline(always)]
-    fn from_row(self, row: usize) -> Self {
+    fn starting_at(self, row: usize) -> Self {
         Self {
             left: self.left.wrapping_add(row * self.left_stride),
             addend: if self.addend.is_null() { self.addend } else { self.addend.wrapping_add(row * self.addend_stride) },
@@ -70,7 +70,7 @@ pub(super) unsafe fn sweep<V: Vector>(operands: Operands, rows: usize) {
     let mut row = 0;
     for index in 0..tiles {
         let here = height + usize::from(index < taller);
-        let of_tile = operands.from_row(row);
+        let of_tile = operands.starting_at(row);
         of_tile.prefetch::<V>(here);
         // SAFETY: the rows row..row + here are among those that the caller vouches for.
         unsafe { tile_of_height::<V>(of_tile, here) };
