@@ -16,7 +16,7 @@ use alnm_deep::{
 };
 
 /// What is timed; it gives the outputs of the network.
-type Task = Box<dyn FnMut() -> Result<Vec<f32>, Box<dyn Error>>>;
+type Task<'a> = Box<dyn FnMut() -> Result<Vec<f32>, Box<dyn Error>> + 'a>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let head = if task == "train" { Head::Logit } else { Head::None };
     let mut network = Network::initialised(Backbone::ResNet50, head, Initialisation { seed: 1, zero_residual: false });
     network.load_weights(Path::new(weights))?;
-    let mut run: Task = if task == "train" {
+    let mut run: Task<'_> = if task == "train" {
         let mut trainer = Trainer::with_instructions(network, Optimiser::adamw(1e-2), WeightDecayRule::All, instructions)?;
         let labels: Vec<bool> = (0..batch).map(|index| index % 2 == 1).collect();
         Box::new(move || {
