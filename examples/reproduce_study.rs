@@ -54,6 +54,9 @@ struct Options {
     /// Threads; the results do not depend on them [default: one a core]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
+    /// Shuffle the outcomes among the patients of each centre, to see what chance alone gives
+    #[arg(long)]
+    shuffle_outcomes: bool,
     /// A few minutes' version of everything: fewer patients, a small network, fewer resamples
     #[arg(long)]
     quick: bool,
@@ -73,6 +76,7 @@ impl Options {
             backbone_size: self.backbone_size.unwrap_or(size),
             resamples: or(500, 50) as usize,
             seed: self.seed,
+            shuffle_outcomes: self.shuffle_outcomes,
         }
     }
 }
@@ -125,6 +129,10 @@ fn run(options: &Options) -> Result<()> {
     let scores = study.scores(&cohort, &inputs)?;
     // Tables 1 and 2, variables by importance, ten logistic models; discrimination, calibration and decision curves in both cohorts.
     let results = study.analysis(&cohort, &inputs, &scores)?;
+    // With other validation patients the same has to be learned.
+    study.check_leaks(&cohort, &images, &deep)?;
+    // Subtypes and ages, other kinds of models, bootstraps of the selections, the size of the cohort.
+    let robustness = study.robustness(&cohort, &inputs, &scores, &results)?;
     // Tables, figures, models.
     let time_intensity = TimeIntensity::of(&cohort)?;
     let report = study.report(&Findings {
@@ -135,6 +143,7 @@ fn run(options: &Options) -> Result<()> {
         inputs: &inputs,
         scores: &scores,
         results: &results,
+        robustness: &robustness,
     })?;
 
     println!();

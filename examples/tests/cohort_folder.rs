@@ -112,6 +112,7 @@ fn settled(folder: &Path) -> anyhow::Result<cohort::Cohort> {
         backbone_size: BackboneSize::Tiny,
         resamples: 1,
         seed: 1,
+        shuffle_outcomes: false,
     };
     Study::new(settings).cohort()
 }

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 pub use check::{FileCheck, check_files};
@@ -246,6 +249,20 @@ impl Cohort {
         }
         check_sizes(&self.description, &self.patients, &mut problems);
         if problems.is_empty() { Ok(self) } else { Err(CohortProblems { folder: self.folder, problems }) }
+    }
+
+    /// The same patients with the outcomes of each centre shuffled among them.
+    #[must_use]
+    pub fn with_shuffled_outcomes(mut self, seed: u64) -> Self {
+        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        for centre in std::iter::once(&self.description.training_centre).chain(&self.description.validation_centres) {
+            let rows: Vec<usize> = (0..self.patients.len()).filter(|&row| self.patients[row].centre == *centre).collect();
+            let mut outcomes: Vec<bool> = rows.iter().map(|&row| self.patients[row].alnm).collect();
+            outcomes.shuffle(&mut generator);
+            rows.iter().zip(outcomes).for_each(|(&row, outcome)| self.patients[row].alnm = outcome);
+        }
+        self.description.name.push_str(", outcomes shuffled");
+        self
     }
 
     fn of_centre(&self, centre: &str) -> Vec<&Patient> {

@@ -4,6 +4,7 @@ pub mod figure;
 mod figures;
 mod forest;
 mod heat_map;
+mod markup;
 mod nomogram;
 mod swarm;
 mod tables;
@@ -20,6 +21,7 @@ use crate::study::Study;
 use crate::study::analysis::Results;
 use crate::study::deep::DeepFeatures;
 use crate::study::images::{CohortImages, TimeIntensity};
+use crate::study::robustness::Robustness;
 use crate::study::scores::{ScoreInputs, Scores};
 
 pub use tables::{Table, summary};
@@ -40,6 +42,8 @@ pub struct Findings<'a> {
     pub scores: &'a Scores,
     /// Tables, models, evaluation.
     pub results: &'a Results,
+    /// Subgroups, other models, stability, sample size.
+    pub robustness: &'a Robustness,
 }
 
 /// A figure of the page.
@@ -76,6 +80,7 @@ impl Study {
         save("radscore.json", findings.scores.radiomic.to_json()?)?;
         save("dlscore.json", findings.scores.deep.to_json()?)?;
         save("results.json", serde_json::to_string(findings.results)?)?;
+        save("robustness.json", serde_json::to_string(findings.robustness)?)?;
         save("costs.json", serde_json::to_string_pretty(&self.costs)?)?;
         let page = self.page(findings, &tables, figures)?;
         let path = out.join("report.html");

@@ -10,10 +10,12 @@ use alnm_stats::table_one::format_p;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::Findings;
+use super::{Findings, markup};
 use crate::cohort::Cohort;
 use crate::published;
+use crate::store::write_atomically;
 use crate::study::analysis::{Evaluation, Results};
+use crate::study::robustness::Robustness;
 
 /// A table of text cells.
 #[derive(Debug, Clone, Serialize)]
@@ -41,7 +43,7 @@ impl Table {
         self
     }
 
-    /// Writes the table as CSV.
+    /// Writes the table as CSV and, when the page shows it, as Markdown and LaTeX.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -51,6 +53,10 @@ impl Table {
         writer.write_record(&self.header)?;
         self.rows.iter().try_for_each(|row| writer.write_record(row))?;
         writer.flush()?;
+        if self.on_page {
+            write_atomically(&folder.join(format!("{}.md", self.file)), markup::markdown(self).as_bytes())?;
+            write_atomically(&folder.join(format!("{}.tex", self.file)), markup::latex(self).as_bytes())?;
+        }
         Ok(())
     }
 }
@@ -66,8 +72,10 @@ pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
     tables.push(areas_compared(&results.validation)?);
     tables.push(calibration(evaluations()));
     tables.push(net_benefit(evaluations()));
+    tables.extend([subgroups(findings.robustness), alternatives(cohort, findings.robustness), sample_size(findings.robustness)]);
     tables.push(selected("selected_radiomic", "Features of the RadScore", &scores.radiomic));
     tables.push(selected("selected_deep", "Features of the DLScore", &scores.deep));
+    tables.push(stability(findings.robustness));
     tables.push(removed("removed_radiomic", &scores.radiomic));
     tables.push(removed("removed_deep", &scores.deep));
     tables.push(feature_values("features_radiomic", cohort, &findings.images.features));
@@ -226,6 +234,65 @@ fn net_benefit<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
     });
     let header = ["cohort", "model", "at 0.1", "at 0.2", "at 0.3", "at 0.4", "at 0.5"];
     Table::new("net_benefit", "Net benefit", &header, rows.collect())
+}
+
+fn subgroups(robustness: &Robustness) -> Table {
+    let rows = robustness.subgroups.iter().flat_map(|part| {
+        part.subgroups.iter().map(|group| {
+            let proportion = |p: alnm_stats::proportion::Proportion| with_interval(p.estimate, p.interval);
+            vec![
+                part.cohort.clone(),
+                part.by.clone(),
+                group.subgroup.clone(),
+                group.patients.to_string(),
+                group.events.to_string(),
+                three(group.mean_risk),
+                group.auc.as_ref().map_or_else(|| "one outcome only".to_owned(), |auc| with_interval(auc.auc, auc.interval)),
+                proportion(group.metrics.sensitivity),
+                proportion(group.metrics.specificity),
+            ]
+        })
+    });
+    let header = ["cohort", "by", "subgroup", "patients", "with metastasis", "mean risk", "AUC (95 % CI)", "sensitivity", "specificity"];
+    Table::new("subgroups", "Integrated model by subtype and age, at the training cutoff", &header, rows.collect())
+}
+
+fn alternatives(cohort: &Cohort, robustness: &Robustness) -> Table {
+    let rows = robustness.alternatives.iter().map(|model| {
+        let areas = std::iter::once(&model.training).chain(&model.validation);
+        std::iter::once(model.model.clone()).chain(areas.map(|auc| with_interval(auc.auc, auc.interval))).collect()
+    });
+    let mut header = vec!["model", "training, apparent"];
+    header.extend(cohort.description.validation_centres.iter().map(String::as_str));
+    Table::new("alternatives", "AUC of other kinds of models on the variables of the integrated one", &header, rows.collect())
+}
+
+fn sample_size(robustness: &Robustness) -> Table {
+    let remark = &robustness.sample_size;
+    let riley = |of: fn(&alnm_stats::sample_size::SampleSize) -> usize| {
+        remark.riley.as_ref().map_or_else(|| "undefined".to_owned(), |size| of(size).to_string())
+    };
+    let row = |what: &str, value: String| vec![what.to_owned(), value];
+    let rows = vec![
+        row("training patients", remark.patients.to_string()),
+        row("with metastasis", remark.events.to_string()),
+        row("variables of the integrated model", remark.variables.to_string()),
+        row("patients of the rarer outcome per variable", format!("{:.1}", remark.events_per_variable)),
+        row("patients asked for: shrinkage of 0.9", riley(|size| size.for_shrinkage)),
+        row("patients asked for: optimism of R² at most 0.05", riley(|size| size.for_optimism)),
+        row("patients asked for: overall risk within 0.05", riley(|size| size.for_overall_risk)),
+    ];
+    let title = "Size of the training cohort; Riley's criteria for the ten candidate variables and the apparent Cox-Snell R²";
+    Table::new("sample_size", title, &["", ""], rows)
+}
+
+fn stability(robustness: &Robustness) -> Table {
+    let rows = robustness
+        .selection
+        .iter()
+        .map(|one| vec![one.score.clone(), one.feature.clone(), three(one.frequency), if one.in_score { "yes" } else { "no" }.to_owned()]);
+    let title = format!("Share of {} bootstraps whose selection keeps a feature", robustness.selection_resamples);
+    Table::new("selection_stability", &title, &["score", "feature", "share", "in the score"], rows.collect())
 }
 
 fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {

@@ -40,7 +40,7 @@ const SII: &str = "SII";
 
 /// Numeric variables with their unit and how many units an odds ratio of Table 2 refers to: MTD and SAD_ALN stand there per
 /// millimetre.
-const VARIABLES: [(&str, &str, f64); 10] = [
+pub(super) const VARIABLES: [(&str, &str, f64); 10] = [
     ("age", "years", 1.0),
     ("MTD", "cm", 0.1),
     ("SAD_ALN", "cm", 0.1),
@@ -79,6 +79,39 @@ pub struct Evaluation {
     pub decision_curves: Vec<DecisionCurve>,
 }
 
+/// What is learned from the variables and scores of the training centre.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Learned {
+    /// Table 2.
+    pub odds_ratios: Vec<UnivariateOddsRatio>,
+    /// Figure 4 A.
+    pub importances: Vec<FeatureImportance>,
+    /// Figure 4 B.
+    pub subsets: SubsetSearch,
+    /// The ten models with their cutoffs.
+    pub models: ModelSet,
+}
+
+impl Learned {
+    /// Univariate regressions, importance, incremental subsets and the ten models.
+    ///
+    /// # Errors
+    /// What a model goes wrong with.
+    pub fn fit(cohort: &Cohort, inputs: &ScoreInputs, scores: &Scores, seed: u64) -> Result<Self> {
+        let rows = training_rows(cohort);
+        let labels = labels_of(cohort, &rows);
+        let training = model_table(cohort, inputs, scores)?.select_rows(&rows);
+        let params = LogisticParams::default();
+        let odds_ratios = univariate_odds_ratios(&training, &labels, &requests(), ProfileMethod::Exact, &params)?;
+        let names: Vec<String> = VARIABLES.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
+        let ranked = boosting.ranked_features(ImportanceKind::Gain);
+        let subsets = incremental_subsets(&training, &labels, &ranked, &folds(&labels, seed)?, &params)?;
+        let models = ModelSet::fit(&ten_models(&CLINICAL, SII, RAD_SCORE, DL_SCORE), &training, &labels, &params)?;
+        Ok(Self { odds_ratios, importances: boosting.importances(), subsets, models })
+    }
+}
+
 /// Everything that the study reports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Results {
@@ -107,6 +140,16 @@ pub struct Results {
 /// Rows of the cohort's table that belong to the centres.
 pub fn rows_of(cohort: &Cohort, centres: &[&String]) -> Vec<usize> {
     (0..cohort.patients.len()).filter(|&row| centres.contains(&&cohort.patients[row].centre)).collect()
+}
+
+/// Rows of the training centre.
+pub fn training_rows(cohort: &Cohort) -> Vec<usize> {
+    rows_of(cohort, &[&cohort.description.training_centre])
+}
+
+/// The folds of every cross-validation of the training centre.
+pub(super) fn folds(labels: &Labels, seed: u64) -> Result<Folds> {
+    Ok(Folds::stratified(labels, FOLDS, FoldOrder::Shuffled { seed })?)
 }
 
 /// Outcomes of the rows.
@@ -145,26 +188,18 @@ impl Study {
     /// What a model or a statistic goes wrong with.
     pub fn analysis(&mut self, cohort: &Cohort, inputs: &ScoreInputs, scores: &Scores) -> Result<Results> {
         let clinical = clinical_table(cohort)?;
-        let training_rows = rows_of(cohort, &[&cohort.description.training_centre]);
+        let training_rows = training_rows(cohort);
         let labels = labels_of(cohort, &training_rows);
         let table = model_table(cohort, inputs, scores)?;
         let training = table.select_rows(&training_rows);
-        let specifications = ten_models(&CLINICAL, SII, RAD_SCORE, DL_SCORE);
         let params = LogisticParams::default();
-        let order = FoldOrder::Shuffled { seed: self.settings.seed };
-        let folds = Folds::stratified(&labels, FOLDS, order)?;
+        let folds = folds(&labels, self.settings.seed)?;
 
-        let step = Step::begin("tables, importance, ten models", 5);
+        let step = Step::begin("tables, importance, ten models", 3);
         let table_one = table_one(cohort, &training_rows, &training, &labels)?;
-        let odds_ratios = univariate_odds_ratios(&training, &labels, &requests(), ProfileMethod::Exact, &params)?;
         step.advance();
-        let names: Vec<String> = VARIABLES.iter().map(|(name, ..)| (*name).to_owned()).collect();
-        let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
+        let Learned { odds_ratios, importances, subsets, models } = Learned::fit(cohort, inputs, scores, self.settings.seed)?;
         step.advance();
-        let ranked = boosting.ranked_features(ImportanceKind::Gain);
-        let subsets = incremental_subsets(&training, &labels, &ranked, &folds, &params)?;
-        step.advance();
-        let models = ModelSet::fit(&specifications, &training, &labels, &params)?;
         let in_training = evaluation("training", &models, &training, &labels)?;
         step.advance();
         let validation = cohort
@@ -179,13 +214,14 @@ impl Study {
         step.finish(&mut self.costs);
 
         let cross_fitted = self.cross_fitted(cohort, inputs, &clinical, &training_rows, &models, &folds)?;
-        let step = Step::begin("bootstrap of the models", specifications.len());
+        let step = Step::begin("bootstrap of the models", models.models.len());
         let resampling = Resampling { resamples: self.settings.resamples, seed: self.settings.seed };
-        let corrected_auc = specifications
+        let corrected_auc = models
+            .models
             .iter()
-            .map(|specification| {
+            .map(|model| {
                 step.advance();
-                corrected_auc(&training.select(&specification.variables)?, &labels, resampling, &params)
+                corrected_auc(&training.select(&model.specification.variables)?, &labels, resampling, &params)
             })
             .collect::<Result<_>>()?;
         step.finish(&mut self.costs);
@@ -193,7 +229,7 @@ impl Study {
         Ok(Results {
             table_one,
             odds_ratios,
-            importances: boosting.importances(),
+            importances,
             subsets,
             models,
             training: in_training,

@@ -29,6 +29,8 @@ pub struct DeepFeatures {
     pub vectors: Vec<Vec<f32>>,
     /// Every epoch of fine-tuning.
     pub history: Vec<EpochRecord>,
+    /// The patients that the network was trained on.
+    pub trained_on: Vec<String>,
 }
 
 impl DeepFeatures {
@@ -63,13 +65,13 @@ impl Study {
             ..TrainingParams::default()
         };
         let is_training = |centre: &str| centre == cohort.description.training_centre;
-        let examples: Vec<Example> = cohort
+        let (trained_on, examples): (Vec<String>, Vec<Example>) = cohort
             .patients
             .iter()
             .zip(&images.crops)
             .filter(|(patient, _)| is_training(&patient.centre))
-            .map(|(patient, crop)| Example { image: crop.clone(), label: patient.alnm })
-            .collect();
+            .map(|(patient, crop)| (patient.id.clone(), Example { image: crop.clone(), label: patient.alnm }))
+            .unzip();
         let mut fingerprint = Fingerprint::default().parameters(&(&params, size, initialisation))?;
         for (patient, crop) in cohort.patients.iter().zip(&images.crops) {
             fingerprint = fingerprint.parameters(&(&patient.centre, patient.alnm, crop.as_slice()))?;
@@ -103,7 +105,7 @@ impl Study {
                 step.advance_to(vectors.len());
             }
             step.finish(&mut costs);
-            Ok(DeepFeatures { vectors, history: trained.history })
+            Ok(DeepFeatures { vectors, history: trained.history, trained_on })
         });
         self.costs = costs;
         if features.is_ok() && checkpoint.exists() {

@@ -42,10 +42,11 @@ pub struct PatientImages {
 }
 
 /// The images of a cohort as numbers.
+#[derive(Debug, Clone)]
 pub struct CohortImages {
     /// 926 features of the first reader, in the order of the patients.
     pub features: FeatureTable,
-    /// Rows of the patients with two readers, and the features of both.
+    /// The training patients with two readers: the features of both.
     pub readers: [FeatureTable; 2],
     /// The crops.
     pub crops: Vec<Array2<f32>>,
@@ -96,7 +97,8 @@ impl Study {
             })
             .collect::<Result<_>>()?;
         step.finish(&mut self.costs);
-        CohortImages::collect(&patients, side)
+        let is_training: Vec<bool> = cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
+        CohortImages::collect(&patients, &is_training, side)
     }
 }
 
@@ -130,7 +132,7 @@ fn defined(value: f64) -> Option<f64> {
 }
 
 impl CohortImages {
-    fn collect(patients: &[PatientImages], side: usize) -> Result<Self> {
+    fn collect(patients: &[PatientImages], is_training: &[bool], side: usize) -> Result<Self> {
         let names = &patients.first().context("the cohort has no patients")?.names;
         let defined: Vec<usize> = (0..names.len())
             .filter(|&column| {
@@ -146,8 +148,9 @@ impl CohortImages {
             let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, column)| rows[row][defined[column]].unwrap_or(f64::NAN));
             FeatureTable::new(defined.iter().map(|&column| names[column].clone()).collect(), values)
         };
+        let training = patients.iter().zip(is_training).filter(|(_, is_training)| **is_training).map(|(patient, _)| patient);
         let twice: Vec<[&Vec<Option<f64>>; 2]> =
-            patients.iter().filter_map(|patient| Some([&patient.features, patient.second_reader.as_ref()?])).collect();
+            training.filter_map(|patient| Some([&patient.features, patient.second_reader.as_ref()?])).collect();
         let crops =
             patients.iter().map(|patient| Ok(Array2::from_shape_vec((side, side), patient.crop.clone())?)).collect::<Result<_>>()?;
         Ok(Self {

@@ -3,6 +3,8 @@
 pub mod analysis;
 pub mod deep;
 pub mod images;
+pub mod leak_check;
+pub mod robustness;
 pub mod scores;
 
 use std::path::PathBuf;
@@ -62,6 +64,8 @@ pub struct StudySettings {
     pub resamples: usize,
     /// Seed of everything random.
     pub seed: u64,
+    /// Whether outcomes are shuffled among the patients of each centre: what remains of the models then is chance.
+    pub shuffle_outcomes: bool,
 }
 
 /// A run of the study.
@@ -102,7 +106,8 @@ impl Study {
         let checks = cohort::check_files(&cohort, &patients, &|| step.advance());
         step.finish(&mut self.costs);
         problems.extend(checks.into_iter().flat_map(|check| check.problems));
-        Ok(cohort.settle(problems)?)
+        let cohort = cohort.settle(problems)?;
+        Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
     }
 
     fn simulation(&self) -> Result<(Simulation, usize)> {

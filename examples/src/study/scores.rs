@@ -126,7 +126,7 @@ impl Study {
     pub fn scores(&mut self, cohort: &Cohort, inputs: &ScoreInputs) -> Result<Scores> {
         check_interrupt()?;
         let step = Step::begin("selection and scores", 1);
-        let rows = super::analysis::rows_of(cohort, &[&cohort.description.training_centre]);
+        let rows = super::analysis::training_rows(cohort);
         let scores = inputs.fit(&rows, &super::analysis::labels_of(cohort, &rows))?;
         step.advance();
         step.finish(&mut self.costs);

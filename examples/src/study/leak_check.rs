@@ -1,0 +1,108 @@
+//! Whether a validation patient influenced anything that was learned.
+//!
+//! Everything that is learned in seconds is learned a second time on a cohort in which the validation patients are disguised: their
+//! outcomes are turned round, their features and clinical variables are other numbers. Nothing that was learned may change by a
+//! bit. Fine-tuning is not repeated; the patients that the network was trained on are on record and have to be those of the training
+//! centre.
+
+use anyhow::{Result, ensure};
+use ndarray::Array2;
+
+use super::Study;
+use super::analysis::Learned;
+use super::deep::DeepFeatures;
+use super::images::CohortImages;
+use super::scores::ScoreInputs;
+use crate::cohort::Cohort;
+use crate::progress::Step;
+
+/// What is learned from.
+#[derive(Clone, Copy)]
+pub struct Material<'a> {
+    /// Outcomes and clinical variables.
+    pub cohort: &'a Cohort,
+    /// Radiomic features of one or two readers.
+    pub images: &'a CohortImages,
+    /// Deep features.
+    pub deep: &'a DeepFeatures,
+}
+
+/// Learns twice, the second time with disguised validation patients.
+///
+/// # Errors
+/// When the two differ, or `learn` fails.
+pub fn check_leaks(material: Material<'_>, learn: impl Fn(Material<'_>) -> Result<String>) -> Result<()> {
+    let Material { cohort, images, deep } = material;
+    let is_training: Vec<bool> = cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
+    let cohort = disguised_cohort(cohort, &is_training);
+    let images = disguised_images(images, &is_training)?;
+    let deep = disguised_vectors(deep, &is_training);
+    let disguised = Material { cohort: &cohort, images: &images, deep: &deep };
+    ensure!(
+        learn(material)? == learn(disguised)?,
+        "a leak: with other outcomes and features of the validation patients something else is learned"
+    );
+    Ok(())
+}
+
+/// A finite number far from the one given.
+fn disguise(value: f64) -> f64 {
+    -3.0 * value + 1.0
+}
+
+fn disguised_cohort(cohort: &Cohort, is_training: &[bool]) -> Cohort {
+    let mut disguised = cohort.clone();
+    for (patient, _) in disguised.patients.iter_mut().zip(is_training).filter(|(_, is_training)| !**is_training) {
+        patient.alnm = !patient.alnm;
+        let counts = &mut patient.blood;
+        for value in
+            [&mut patient.age_years, &mut patient.mtd_cm, &mut patient.sad_aln_cm, &mut counts.neutrophils, &mut counts.lymphocytes]
+        {
+            *value = 2.0 * *value + 1.0;
+        }
+    }
+    disguised
+}
+
+fn disguised_images(images: &CohortImages, is_training: &[bool]) -> Result<CohortImages> {
+    let values = images.features.values();
+    let value = |(row, column)| if is_training[row] { values[[row, column]] } else { disguise(values[[row, column]]) };
+    let features = alnm_selection::FeatureTable::new(images.features.names().to_vec(), Array2::from_shape_fn(values.dim(), value))?;
+    Ok(CohortImages { features, ..images.clone() })
+}
+
+fn disguised_vectors(deep: &DeepFeatures, is_training: &[bool]) -> DeepFeatures {
+    let mut disguised = deep.clone();
+    for (vector, _) in disguised.vectors.iter_mut().zip(is_training).filter(|(_, is_training)| !**is_training) {
+        vector.iter_mut().for_each(|value| *value = disguise(f64::from(*value)) as f32);
+    }
+    disguised
+}
+
+impl Study {
+    /// Fails when a validation patient influenced a selection, a score, a table, a model or a cutoff, or was among the patients
+    /// that the network was trained on.
+    ///
+    /// # Errors
+    /// What leaked.
+    pub fn check_leaks(&mut self, cohort: &Cohort, images: &CohortImages, deep: &DeepFeatures) -> Result<()> {
+        let step = Step::begin("leak check", 1);
+        let training: Vec<&String> = cohort.training().into_iter().map(|patient| &patient.id).collect();
+        ensure!(
+            deep.trained_on.iter().collect::<Vec<_>>() == training,
+            "a leak: the network was not trained on the patients of {} alone",
+            cohort.description.training_centre
+        );
+        let seed = self.settings.seed;
+        check_leaks(Material { cohort, images, deep }, |material| {
+            let inputs = ScoreInputs::new(material.images, material.deep, seed)?;
+            let rows = super::analysis::training_rows(material.cohort);
+            let scores = inputs.fit(&rows, &super::analysis::labels_of(material.cohort, &rows))?;
+            let learned = Learned::fit(material.cohort, &inputs, &scores, seed)?;
+            Ok(serde_json::to_string(&(&inputs.agreement, &scores.radiomic, &scores.deep, &learned))?)
+        })?;
+        step.advance();
+        step.finish(&mut self.costs);
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! The leak check finds a leak that is planted, and nothing where there is none.
+
+// A cohort that cannot be made must end the test, also in its helpers.
+#![allow(clippy::unwrap_used)]
+
+use alnm_examples::cohort::{self, Cohort};
+use alnm_examples::simulation::Simulation;
+use alnm_examples::study::analysis::{labels_of, training_rows};
+use alnm_examples::study::deep::DeepFeatures;
+use alnm_examples::study::images::CohortImages;
+use alnm_examples::study::leak_check::{Material, check_leaks};
+use alnm_selection::FeatureTable;
+use ndarray::Array2;
+
+/// A simulated cohort with numbers in the place of features.
+fn material() -> (Cohort, CohortImages, DeepFeatures) {
+    let folder = tempfile::tempdir().unwrap();
+    Simulation::reduced(36, 3).unwrap().write(folder.path(), &|| ()).unwrap();
+    let cohort = cohort::load(folder.path()).unwrap();
+    let count = cohort.patients.len();
+    let table = |rows: usize| {
+        let values = Array2::from_shape_fn((rows, 3), |(row, column)| ((7 * row + 5 * column) % 11) as f64);
+        FeatureTable::new(["a", "b", "c"].map(str::to_owned).to_vec(), values).unwrap()
+    };
+    let images = CohortImages { features: table(count), readers: [table(2), table(2)], crops: Vec::new(), undefined: Vec::new() };
+    let deep = DeepFeatures {
+        vectors: (0..count).map(|row| vec![row as f32; 2]).collect(),
+        history: Vec::new(),
+        trained_on: cohort.training().into_iter().map(|patient| patient.id.clone()).collect(),
+    };
+    (cohort, images, deep)
+}
+
+/// Sums over rows of everything that could be learned from.
+fn sums(material: Material<'_>, rows: &[usize]) -> Vec<f64> {
+    let labels = labels_of(material.cohort, rows);
+    let features = material.images.features.select_rows(rows).values().sum();
+    let vectors = rows.iter().map(|&row| f64::from(material.deep.vectors[row][0])).sum();
+    let ages = rows.iter().map(|&row| material.cohort.patients[row].age_years).sum();
+    vec![labels.positives() as f64, features, vectors, ages]
+}
+
+#[test]
+fn learning_from_training_rows_leaks_nothing() {
+    let (cohort, images, deep) = material();
+    check_leaks(Material { cohort: &cohort, images: &images, deep: &deep }, |material| {
+        Ok(format!("{:?}", sums(material, &training_rows(material.cohort))))
+    })
+    .unwrap();
+}
+
+#[test]
+fn each_planted_leak_is_found() {
+    let (cohort, images, deep) = material();
+    let everyone: Vec<usize> = (0..cohort.patients.len()).collect();
+    for leaking in 0..4 {
+        let found = check_leaks(Material { cohort: &cohort, images: &images, deep: &deep }, |material| {
+            let mut learned = sums(material, &training_rows(material.cohort));
+            learned[leaking] = sums(material, &everyone)[leaking];
+            Ok(format!("{learned:?}"))
+        });
+        // As many outcomes of each kind would hide a turned one: the reduced cohort has not.
+        assert!(found.unwrap_err().to_string().contains("a leak"), "{leaking}");
+    }
+}
