@@ -258,8 +258,7 @@ impl Study {
             let pick = |positions: Vec<usize>| -> Vec<usize> { positions.into_iter().map(|position| rows[position]).collect() };
             let (training, held_out) = (pick(folds.training_rows(fold)), pick(folds.test_rows(fold)));
             let training_labels = labels_of(cohort, &training);
-            let scores = inputs.fit(&training, &training_labels)?;
-            let table = clinical.beside(&scores.table(&inputs.radiomic, &inputs.deep)?)?;
+            let table = clinical.beside(&inputs.cross_fitted(&training, &training_labels)?)?;
             models
                 .models
                 .iter()

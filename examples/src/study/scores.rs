@@ -5,7 +5,7 @@ use alnm_selection::correlation_filter::CorrelationRule;
 use alnm_selection::folds::FoldOrder;
 use alnm_selection::mrmr::{ContinuousCorrelation, MrmrVariant};
 use alnm_selection::univariate::UnivariateScreen;
-use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, Step as SelectionStep};
+use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step as SelectionStep};
 use alnm_stats::correlation::Correlation;
 use anyhow::{Context, Result, ensure};
 
@@ -104,17 +104,37 @@ impl ScoreInputs {
     /// When a selection leaves no feature.
     pub fn fit(&self, rows: &[usize], labels: &Labels) -> Result<Scores> {
         let fit = |pipeline: &Pipeline, table: &FeatureTable| -> Result<FittedPipeline> {
-            let fitted = pipeline.fit(&table.select_rows(rows), labels).with_context(|| format!("selection for the {}", pipeline.score))?;
-            let is_empty = fitted.signature.as_ref().is_none_or(|signature| signature.weights.is_empty());
-            ensure!(
-                !is_empty,
-                "the LASSO leaves no feature for the {}: the features carry too little in {} patients",
-                pipeline.score,
-                rows.len()
-            );
-            Ok(fitted)
+            fit_selection(pipeline, table, rows, labels)?.with_context(|| {
+                format!("no feature is left for the {}: the features carry too little in {} patients", pipeline.score, rows.len())
+            })
         };
         Ok(Scores { radiomic: fit(&self.radiomic_pipeline, &self.radiomic)?, deep: fit(&self.deep_pipeline, &self.deep)? })
+    }
+
+    /// Both scores of all patients by selections fitted to the given rows. A selection that finds nothing there, as in outcomes of
+    /// chance, gives everyone the score 0, from which a model learns nothing.
+    ///
+    /// # Errors
+    /// What a selection goes wrong with otherwise.
+    pub fn cross_fitted(&self, rows: &[usize], labels: &Labels) -> Result<FeatureTable> {
+        let score = |pipeline: &Pipeline, table: &FeatureTable| -> Result<(String, Vec<f64>)> {
+            let values = match fit_selection(pipeline, table, rows, labels)? {
+                Some(fitted) => fitted.score(table)?,
+                None => vec![0.0; table.rows()],
+            };
+            Ok((pipeline.score.clone(), values))
+        };
+        let columns = vec![score(&self.radiomic_pipeline, &self.radiomic)?, score(&self.deep_pipeline, &self.deep)?];
+        Ok(FeatureTable::from_columns(columns)?)
+    }
+}
+
+/// A selection fitted to some rows; `None` when it leaves no feature.
+fn fit_selection(pipeline: &Pipeline, table: &FeatureTable, rows: &[usize], labels: &Labels) -> Result<Option<FittedPipeline>> {
+    match pipeline.fit(&table.select_rows(rows), labels) {
+        Ok(fitted) if fitted.signature.as_ref().is_none_or(|signature| signature.weights.is_empty()) => Ok(None),
+        Err(SelectionError::NothingLeft { .. }) => Ok(None),
+        other => Ok(Some(other.with_context(|| format!("selection for the {}", pipeline.score))?)),
     }
 }
 
