@@ -91,6 +91,9 @@ fn three(value: f64) -> String {
 }
 
 fn with_interval(value: f64, interval: Interval) -> String {
+    if interval.lower.is_nan() {
+        return format!("{value:.3} (interval undefined)");
+    }
     format!("{value:.3} ({:.3}, {:.3})", interval.lower, interval.upper)
 }
 
@@ -283,7 +286,7 @@ fn sample_size(robustness: &Robustness) -> Table {
         row("patients asked for: overall risk within 0.05", riley(|size| size.for_overall_risk)),
     ];
     let title = "Size of the training cohort; Riley's criteria for the ten candidate variables and the apparent Cox-Snell R²";
-    Table::new("sample_size", title, &["", ""], rows)
+    Table::new("sample_size", title, &["quantity", "value"], rows)
 }
 
 fn stability(robustness: &Robustness) -> Table {

@@ -118,10 +118,10 @@ impl Study {
     }
 }
 
-/// Age at which half of the women have had their menopause, and a decade before.
+/// Groups by age; their names sort by it.
 fn age_group(patient: &Patient) -> &'static str {
     match patient.age_years {
-        age if age < 40.0 => "under 40",
+        age if age < 40.0 => "18 to 39",
         age if age < 50.0 => "40 to 49",
         _ => "50 and over",
     }
