@@ -4,7 +4,7 @@
 //! penalty being that of the full design, as in `logistf`.
 
 use crate::error::{ModelError, Result};
-use crate::irls::expit;
+use crate::irls::{Maximum, expit};
 use crate::logistic::{INTERCEPT, LogisticParams, Prepared};
 use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
@@ -108,6 +108,12 @@ impl FirthModel {
         }
         Ok(eta.into_iter().map(expit).collect())
     }
+}
+
+/// Coefficients of the largest penalised likelihood, with the deviance of the likelihood without its penalty.
+pub(crate) fn penalised_maximum(data: &Prepared) -> Result<Maximum> {
+    let Optimum { beta, iterations, .. } = Penalised { data }.maximise(vec![0.0; data.columns.len()], None)?;
+    Ok(Maximum { deviance: data.likelihood().deviance(&beta), beta, iterations, converged: true, separated: false })
 }
 
 struct Penalised<'a> {

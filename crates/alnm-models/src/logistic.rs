@@ -1,6 +1,7 @@
 //! Logistic regression with full inference.
 
 use crate::error::{ModelError, Result};
+use crate::firth::penalised_maximum;
 use crate::irls::{Likelihood, Maximum, expit};
 use crate::{FeatureTable, Labels};
 use alnm_selection::SelectionError;
@@ -45,6 +46,16 @@ impl Default for LogisticParams {
     }
 }
 
+/// How the coefficients of a logistic regression were estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Estimation {
+    /// By maximum likelihood.
+    MaximumLikelihood,
+    /// By Firth's penalised likelihood, finite where predictors separate the outcome.
+    Firth,
+}
+
 /// Name of the intercept among the terms.
 pub const INTERCEPT: &str = "(Intercept)";
 
@@ -86,9 +97,11 @@ pub struct LogisticModel {
     pub iterations: usize,
     /// Whether the optimum was reached. False for separated data.
     pub converged: bool,
-    /// Whether the predictors separate the outcome. Coefficients and errors then grow with every iteration and mean nothing; the deviance
-    /// is that of the limit.
+    /// Whether the predictors separate the outcome. Coefficients and errors of maximum likelihood then grow with every iteration and mean
+    /// nothing; the deviance is that of the limit.
     pub separated: bool,
+    /// How the coefficients were estimated.
+    pub estimation: Estimation,
     /// Risks of the rows used.
     pub fitted: Vec<f64>,
     /// Outcomes of the rows used.
@@ -196,10 +209,42 @@ impl LogisticModel {
         Self::from_prepared(&Prepared::new(table, labels, params)?, params)
     }
 
+    /// Fits by maximum likelihood or, where the predictors separate the outcome, by Firth's penalised likelihood, so that every coefficient
+    /// is finite. [`LogisticModel::estimation`] says which it was; standard errors are those of the Fisher information in both cases.
+    ///
+    /// # Errors
+    /// [`ModelError::NotConverged`] for a penalised fit without an optimum, and as [`LogisticModel::fit`].
+    ///
+    /// ```
+    /// use alnm_models::logistic::Estimation;
+    /// use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
+    /// use ndarray::array;
+    /// let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
+    /// let labels = Labels::new(vec![false, false, false, true, true, true]);
+    /// let model = LogisticModel::fit_finite(&table, &labels, &LogisticParams::default())?;
+    /// assert_eq!(model.estimation, Estimation::Firth);
+    /// assert!(model.term("size")?.estimate < 5.0);
+    /// # Ok::<(), alnm_models::ModelError>(())
+    /// ```
+    pub fn fit_finite(table: &FeatureTable, labels: &Labels, params: &LogisticParams) -> Result<Self> {
+        let data = Prepared::new(table, labels, params)?;
+        let model = Self::from_prepared(&data, params)?;
+        if !model.separated {
+            return Ok(model);
+        }
+        let maximum = Maximum { separated: true, ..penalised_maximum(&data)? };
+        Ok(Self::at(&data, maximum, Estimation::Firth, params))
+    }
+
     pub(crate) fn from_prepared(data: &Prepared, params: &LogisticParams) -> Result<Self> {
-        let likelihood = data.likelihood();
         let start = vec![0.0; data.columns.len()];
-        let maximum = likelihood.maximise(&start, params.max_iterations, STEP_TOLERANCE);
+        let maximum = data.likelihood().maximise(&start, params.max_iterations, STEP_TOLERANCE);
+        Ok(Self::at(data, maximum, Estimation::MaximumLikelihood, params))
+    }
+
+    /// The model of estimated coefficients.
+    fn at(data: &Prepared, maximum: Maximum, estimation: Estimation, params: &LogisticParams) -> Self {
+        let likelihood = data.likelihood();
         let covariance = likelihood.covariance(&maximum.beta);
         let z = normal_quantile(0.5 + params.level / 2.0);
         let terms = data
@@ -221,7 +266,7 @@ impl LogisticModel {
             .collect();
         let fitted = likelihood.linear_predictor(&maximum.beta).into_iter().map(expit).collect();
         let k = data.names.len();
-        Ok(Self {
+        Self {
             terms,
             aliased: data.aliased.clone(),
             covariance: Array2::from_shape_fn((k, k), |(i, j)| covariance[i][j]),
@@ -232,9 +277,10 @@ impl LogisticModel {
             iterations: maximum.iterations,
             converged: maximum.converged,
             separated: maximum.separated,
+            estimation,
             fitted,
             outcomes: data.labels.clone(),
-        })
+        }
     }
 
     /// The term of the given name.

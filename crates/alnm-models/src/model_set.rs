@@ -99,16 +99,16 @@ pub struct ThresholdPerformance {
 }
 
 impl ModelSet {
-    /// Fits every specification on the training cohort.
+    /// Fits every specification on the training cohort, by Firth's penalised likelihood where its variables separate the outcome.
     ///
     /// # Errors
-    /// As [`LogisticModel::fit`].
+    /// As [`LogisticModel::fit_finite`].
     pub fn fit(specifications: &[ModelSpecification], training: &FeatureTable, labels: &Labels, params: &LogisticParams) -> Result<Self> {
         let models = specifications
             .par_iter()
             .map(|specification| {
                 let columns = training.select(&specification.variables)?;
-                let model = LogisticModel::fit(&columns, labels, params)?;
+                let model = LogisticModel::fit_finite(&columns, labels, params)?;
                 let roc = RocCurve::new(&model.outcomes, &model.fitted, Direction::HigherIsPositive)?;
                 Ok(FittedModel { specification: specification.clone(), training_cutoff: roc.youden_cutoff().threshold, model })
             })

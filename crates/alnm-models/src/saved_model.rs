@@ -2,7 +2,7 @@
 
 use crate::error::{ModelError, Result};
 use crate::irls::expit;
-use crate::logistic::{INTERCEPT, LogisticModel};
+use crate::logistic::{Estimation, INTERCEPT, LogisticModel};
 use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
 use alnm_stats::cells;
@@ -94,9 +94,10 @@ impl RiskModel {
     /// The saved form of a fitted model. `variables` gives the unit of each predictor, `training` the data that it was fitted to.
     ///
     /// # Errors
-    /// [`ModelError::Unknown`] when a predictor has no variable; [`ModelError::Separated`] for a model of separated data.
+    /// [`ModelError::Unknown`] when a predictor has no variable; [`ModelError::Separated`] for maximum likelihood on
+    /// separated data.
     pub fn new(name: &str, model: &LogisticModel, variables: &[Variable], training: &FeatureTable, trained_on: &str) -> Result<Self> {
-        if model.separated {
+        if model.separated && model.estimation == Estimation::MaximumLikelihood {
             return Err(ModelError::Separated { operation: "saving a model" });
         }
         let of_term = |term: &crate::logistic::Term| -> Result<ModelVariable> {

@@ -8,6 +8,7 @@ use alnm_models::explanation::tree_shap::tree_shap;
 use alnm_models::firth::FirthModel;
 use alnm_models::folds::{FoldOrder, Folds};
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting, ImportanceKind, Tree};
+use alnm_models::logistic::Estimation;
 use alnm_models::model_set::{compare_areas, ten_models};
 use alnm_models::nested_validation::nested_validation;
 use alnm_models::nomogram::Nomogram;
@@ -152,6 +153,22 @@ fn separation_is_named_and_firth_is_finite() {
     assert!(matches!(RiskModel::new("x", &model, &[Variable::new("x", "")], &table, "separated"), Err(ModelError::Separated { .. })));
     let firth = FirthModel::fit(&table, &labels, &params()).expect("finite estimates");
     assert!(firth.terms.iter().all(|t| t.estimate.is_finite() && t.interval.contains(t.estimate)));
+    let finite = LogisticModel::fit_finite(&table, &labels, &params()).expect("finite estimates");
+    assert_eq!((finite.estimation, finite.separated, finite.converged), (Estimation::Firth, true, true));
+    for (term, same) in finite.terms.iter().zip(&firth.terms) {
+        assert_eq!(term.estimate, same.estimate);
+        assert!((term.standard_error / same.standard_error - 1.0).abs() < 1e-8, "{term:?} {same:?}");
+    }
+    let saved = RiskModel::new("x", &finite, &[Variable::new("x", "")], &table, "separated").expect("finite estimates");
+    assert_eq!(saved.variables[0].coefficient, firth.terms[1].estimate);
+}
+
+#[test]
+fn finite_fit_of_overlapping_outcomes_is_maximum_likelihood() {
+    let (table, labels) = cohort(60, 3, 1);
+    let model = LogisticModel::fit_finite(&table, &labels, &params()).expect("both classes");
+    assert_eq!(model.estimation, Estimation::MaximumLikelihood);
+    assert_eq!(model, LogisticModel::fit(&table, &labels, &params()).expect("both classes"));
 }
 
 #[test]

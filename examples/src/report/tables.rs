@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alnm_models::logistic::Estimation;
 use alnm_models::model_set::ModelPerformance;
 use alnm_models::model_set::ThresholdPerformance;
 use alnm_selection::{FeatureTable, FittedPipeline};
@@ -68,6 +69,7 @@ pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
     tables.extend(excluded(cohort));
     tables.extend([table_one(cohort, results), table_two(results)]);
     tables.extend(evaluations().enumerate().map(|(index, evaluation)| table_three(index, evaluation, cohort.description.simulated)));
+    tables.extend(penalised(results));
     tables.push(optimism(results));
     tables.push(areas_compared(&results.validation)?);
     tables.push(calibration(evaluations()));
@@ -105,6 +107,14 @@ fn patient_flow(cohort: &Cohort) -> Table {
 fn excluded(cohort: &Cohort) -> Option<Table> {
     let rows: Vec<_> = cohort.excluded.iter().map(|one| vec![one.patient.clone(), one.reasons.join("; ")]).collect();
     (!rows.is_empty()).then(|| Table::new("excluded", "Excluded patients", &["patient", "reasons"], rows))
+}
+
+/// The models that maximum likelihood has no finite estimate for.
+fn penalised(results: &Results) -> Option<Table> {
+    let models = results.models.models.iter().filter(|model| model.model.estimation == Estimation::Firth);
+    let rows: Vec<_> = models.map(|model| vec![model.specification.name.clone(), model.specification.variables.join(", ")]).collect();
+    let title = "Models whose variables separate the training outcomes, estimated by Firth's penalised likelihood";
+    (!rows.is_empty()).then(|| Table::new("penalised_models", title, &["model", "variables"], rows))
 }
 
 fn table_one(cohort: &Cohort, results: &Results) -> Table {

@@ -264,7 +264,7 @@ impl Study {
                 .iter()
                 .map(|model| {
                     let columns = table.select(&model.specification.variables)?;
-                    let fitted = LogisticModel::fit(&columns.select_rows(&training), &training_labels, &LogisticParams::default())?;
+                    let fitted = LogisticModel::fit_finite(&columns.select_rows(&training), &training_labels, &LogisticParams::default())?;
                     Ok(fitted.predict(&columns.select_rows(&held_out))?)
                 })
                 .collect()
@@ -354,7 +354,7 @@ fn corrected_auc(table: &FeatureTable, labels: &Labels, resampling: Resampling, 
         let risks = model.predict(&table.select_rows(rows)).ok()?;
         Some(RocCurve::new(&labels.select(rows), &risks, Direction::HigherIsPositive).ok()?.auc())
     };
-    let fit = |rows: &[usize]| LogisticModel::fit(&table.select_rows(rows), &labels.select(rows), params).ok();
+    let fit = |rows: &[usize]| LogisticModel::fit_finite(&table.select_rows(rows), &labels.select(rows), params).ok();
     let measure = |model: &LogisticModel, rows: &[usize]| vec![auc(model, rows).unwrap_or(f64::NAN)];
     let measures = validate(labels, Stratification::ByOutcome, resampling, fit, measure)?;
     measures.into_iter().next().context("one measure was asked for")
