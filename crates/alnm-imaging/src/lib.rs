@@ -15,6 +15,7 @@ pub mod nrrd;
 pub mod otsu;
 pub mod region;
 pub mod resample;
+pub mod vector;
 mod volume;
 mod voxel_data;
 

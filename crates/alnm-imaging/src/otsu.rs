@@ -4,6 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::error::{ImagingError, Result};
+use crate::vectorised;
 use crate::volume::{LabelMap, Volume, Voxel};
 
 const OPERATION: &str = "Otsu threshold";
@@ -32,7 +33,7 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
     let voxels = volume.as_slice();
     let arch = Arch::new();
     let Extremes { low, high, is_finite } =
-        voxels.par_chunks(CHUNK).map(|chunk| arch.dispatch(|| Extremes::of(chunk))).reduce(|| Extremes::NONE, Extremes::merged);
+        voxels.par_chunks(CHUNK).map(|chunk| vectorised!(arch, Extremes::of(chunk))).reduce(|| Extremes::NONE, Extremes::merged);
     if !is_finite {
         volume.check_finite(OPERATION)?;
     }
@@ -45,7 +46,7 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
         let mut tables = vec![[0_u32; 4]; bins];
         let (blocks, rest) = chunk.as_chunks::<BLOCK>();
         for block in blocks {
-            let found = arch.dispatch(|| edges.bins_of(block));
+            let found = vectorised!(arch, edges.bins_of(block));
             found.iter().enumerate().for_each(|(i, &bin)| tables[bin as usize][i % 4] += 1);
         }
         rest.iter().for_each(|voxel| tables[edges.bin(voxel.to_f64())][0] += 1);

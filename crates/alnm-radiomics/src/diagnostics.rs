@@ -3,6 +3,7 @@
 use std::fmt;
 
 use alnm_imaging::region::{BoundingBox, bounding_box};
+use alnm_imaging::vectorised;
 use alnm_imaging::{Image, LabelMap, Voxel, with_volume};
 use pulp::bytemuck::{NoUninit, cast_slice};
 use serde::Serialize;
@@ -205,7 +206,7 @@ struct Summary {
 
 impl Summary {
     fn of<T: Voxel>(voxels: &[T]) -> Self {
-        pulp::Arch::new().dispatch(|| Self::of_lanes(voxels))
+        vectorised!(pulp::Arch::new(), Self::of_lanes(voxels))
     }
 
     #[inline(always)]

@@ -4,6 +4,7 @@
 //! edges follow the arithmetic of `numpy.arange` and `numpy.linspace`, and a level is the number of edges that are not above
 //! the value (`numpy.digitize`).
 
+use alnm_imaging::vectorised;
 use serde::Serialize;
 
 use crate::error::{RadiomicsError, Result};
@@ -49,12 +50,12 @@ impl Binning {
         match self {
             Self::Width(width) => {
                 let edges = WidthEdges::new(minimum, maximum, width)?;
-                let levels = pulp::Arch::new().dispatch(|| edges.levels(values));
+                let levels = vectorised!(pulp::Arch::new(), edges.levels(values));
                 Ok(Discretised { levels, bins: edges.count - 1 })
             }
             Self::Count(count) => {
-                let edges = count_edges(minimum, maximum, count as usize, single_precision);
-                let levels = pulp::Arch::new().dispatch(|| edges_not_above(&edges, values));
+                let edges = CountEdges::new(minimum, maximum, count as usize, single_precision);
+                let levels = vectorised!(pulp::Arch::new(), edges.levels(values));
                 Ok(Discretised { levels, bins: count as usize })
             }
         }
@@ -63,15 +64,18 @@ impl Binning {
 
 /// The smallest and the largest value.
 fn range(values: &[f64]) -> Result<(f64, f64)> {
-    let (mut minimum, mut maximum) = (f64::INFINITY, f64::NEG_INFINITY);
-    for &value in values {
-        if !value.is_finite() {
-            return Err(RadiomicsError::NonFinite { value });
-        }
-        minimum = minimum.min(value);
-        maximum = maximum.max(value);
+    if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+        return Err(RadiomicsError::NonFinite { value });
     }
-    Ok((minimum, maximum))
+    const LANES: usize = 8;
+    let (mut minimum, mut maximum) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+    for values in values.chunks(LANES) {
+        for ((minimum, maximum), &value) in minimum.iter_mut().zip(&mut maximum).zip(values) {
+            *minimum = if value < *minimum { value } else { *minimum };
+            *maximum = if value > *maximum { value } else { *maximum };
+        }
+    }
+    Ok((minimum.into_iter().fold(f64::INFINITY, f64::min), maximum.into_iter().fold(f64::NEG_INFINITY, f64::max)))
 }
 
 /// Edges `low + i · step` as `numpy.arange(low, maximum + 2 · width, width)` has them.
@@ -138,23 +142,46 @@ fn count_edges(minimum: f64, maximum: f64, count: usize, single_precision: bool)
     edges
 }
 
-/// For each value the number of ascending `edges` that are not above it: a first guess as if they were equally spaced, put right
-/// against the edges themselves.
-#[inline(always)]
-fn edges_not_above(edges: &[f64], values: &[f64]) -> Vec<u32> {
-    let first = edges[0];
-    let inverse = if edges.len() > 1 && edges[1] > first { 1.0 / (edges[1] - first) } else { 0.0 };
-    let level = |&value: &f64| {
-        let mut below = (((value - first) * inverse) as usize).min(edges.len() - 1);
-        while below < edges.len() && edges[below] <= value {
-            below += 1;
+/// The edges of a fixed number of bins, made ready for finding the bin of a value.
+struct CountEdges {
+    /// The ascending edges, and two more beyond every value.
+    edges: Vec<f64>,
+    /// Number of the edges themselves.
+    count: usize,
+    /// One over the width of a bin.
+    inverse: f64,
+    /// Whether every edge but the last lies within a quarter of a bin of where equal spacing has it.
+    evenly_spaced: bool,
+}
+
+impl CountEdges {
+    fn new(minimum: f64, maximum: f64, bins: usize, single_precision: bool) -> Self {
+        let mut edges = count_edges(minimum, maximum, bins, single_precision);
+        let (count, first) = (edges.len(), edges[0]);
+        let width = if count > 1 { edges[1] - first } else { 0.0 };
+        let inverse = if width > 0.0 { 1.0 / width } else { 0.0 };
+        let is_near = |(index, edge): (usize, &f64)| ((edge - first) * inverse - index as f64).abs() < 0.25;
+        let evenly_spaced = inverse > 0.0 && inverse.is_finite() && edges[..count - 1].iter().enumerate().all(is_near);
+        edges.extend([f64::INFINITY; 2]);
+        Self { edges, count, inverse, evenly_spaced }
+    }
+
+    /// For each value the number of edges that are not above it. No value lies below the first edge or beyond the last.
+    #[inline(always)]
+    fn levels(&self, values: &[f64]) -> Vec<u32> {
+        if !self.evenly_spaced {
+            let edges = &self.edges[..self.count];
+            return values.iter().map(|&value| edges.partition_point(|&edge| edge <= value) as u32).collect();
         }
-        while below > 0 && edges[below - 1] > value {
-            below -= 1;
-        }
-        below as u32
-    };
-    values.iter().map(level).collect()
+        let (first, last) = (self.edges[0], self.count - 1);
+        // Division says how many edges but the first are not above the value, to within one where an edge is near.
+        let level = |&value: &f64| {
+            let guess = (((value - first) * self.inverse) as i32 as u32 as usize).min(last);
+            let is_passed = |edge: usize| u32::from(self.edges[edge] <= value);
+            guess as u32 + is_passed(guess) + is_passed(guess + 1)
+        };
+        values.iter().map(level).collect()
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! a weighting, on the sum of the weighted matrices. Galloway 1975, doi 10.1016/S0146-664X(75)80008-6; IBSI section "Grey
 //! level run length". The formulas are those of [`SizeMatrix`].
 
+use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
 use crate::error::Result;
@@ -58,7 +59,7 @@ fn count_runs(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<u32> {
     // Runs are the same in both directions; backwards, the voxel before comes earlier in raster order.
     let step = map.step(offset).unsigned_abs();
     let mut counts = vec![0u32; map.gray_levels.len() * longest];
-    let touching = pulp::Arch::new().dispatch(|| count_at_least(map, step, longest, length, &mut counts));
+    let touching = vectorised!(pulp::Arch::new(), count_at_least(map, step, longest, length, &mut counts));
     if !touching && !any_line_with_two_voxels(map, offset) {
         counts.fill(0);
         return counts;

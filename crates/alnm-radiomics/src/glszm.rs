@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use alnm_imaging::vectorised;
+
 use crate::error::Result;
 use crate::feature::{ClassValue, Formula, Selection};
 use crate::level_map::{LevelMap, Offset, neighbour_offsets};
@@ -93,7 +95,7 @@ fn zones(map: &LevelMap, predecessors: &[Predecessor]) -> Vec<u32> {
     let mut same: Vec<u32> = Vec::new();
     let arch = pulp::Arch::new();
     for row in &map.rows {
-        arch.dispatch(|| compare_levels(map, row, predecessors, &mut same));
+        vectorised!(arch, compare_levels(map, row, predecessors, &mut same));
         for (voxel, &same) in row.clone().zip(&same) {
             let zone_of = |place: u32| (voxel as isize + predecessors[place as usize].step) as u32;
             if same == 0 {

@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use alnm_imaging::vectorised;
+
 use crate::level_map::{LevelMap, Offset};
 
 /// What the pass counts, by level in the order of [`LevelMap::gray_levels`].
@@ -37,11 +39,11 @@ impl Neighbourhoods {
         let small = u32::try_from(highest * steps.len() as u64).is_ok();
         let arch = pulp::Arch::new();
         match wanted {
-            Wanted::Dependences { alpha } => arch.dispatch(|| pass::<u32, true, false>(map, &steps, alpha)),
-            Wanted::Tones if small => arch.dispatch(|| pass::<u32, false, true>(map, &steps, 0)),
-            Wanted::Tones => arch.dispatch(|| pass::<f64, false, true>(map, &steps, 0)),
-            Wanted::Both { alpha } if small => arch.dispatch(|| pass::<u32, true, true>(map, &steps, alpha)),
-            Wanted::Both { alpha } => arch.dispatch(|| pass::<f64, true, true>(map, &steps, alpha)),
+            Wanted::Dependences { alpha } => vectorised!(arch, pass::<u32, true, false>(map, &steps, alpha)),
+            Wanted::Tones if small => vectorised!(arch, pass::<u32, false, true>(map, &steps, 0)),
+            Wanted::Tones => vectorised!(arch, pass::<f64, false, true>(map, &steps, 0)),
+            Wanted::Both { alpha } if small => vectorised!(arch, pass::<u32, true, true>(map, &steps, alpha)),
+            Wanted::Both { alpha } => vectorised!(arch, pass::<f64, true, true>(map, &steps, alpha)),
         }
     }
 }

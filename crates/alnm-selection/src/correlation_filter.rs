@@ -2,6 +2,7 @@
 
 use crate::error::{Result, SelectionError};
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// How the filter decides which feature of a pair goes.
@@ -126,21 +127,12 @@ fn caret_exact(r: ArrayView2<'_, f64>, cutoff: f64) -> Vec<Redundant> {
 
 fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
     let p = r.ncols();
-    let mut sums = vec![0.0; p];
-    for row in r.as_standard_layout().rows() {
-        sums.iter_mut().zip(row.to_slice().unwrap_or_default()).for_each(|(sum, v)| *sum += v.abs());
-    }
+    let (sums, above) = sums_and_pairs(r, cutoff);
     if let Some(&value) = sums.iter().find(|sum| sum.is_nan()) {
         return Err(SelectionError::Parameter { name: "correlation", range: "[-1, 1]; the fast rule needs complete correlations", value });
     }
-    let above = pairs_above(r, cutoff);
-    let mut means = vec![f64::NAN; p];
-    for j in above.iter().flat_map(|&(i, j)| [i, j]) {
-        if means[j].is_nan() {
-            means[j] = fifteen_digits(sums[j] / p as f64);
-        }
-    }
-    let (later, earlier): (Vec<_>, Vec<_>) = above.into_iter().partition(|&(i, j)| means[j] > means[i]);
+    let mean = |j: usize| sums[j] / p as f64;
+    let (later, earlier): (Vec<_>, Vec<_>) = above.into_iter().partition(|&(i, j)| is_larger_in_fifteen_digits(mean(j), mean(i)));
     let pairs = later.into_iter().map(|(i, j)| (j, i)).chain(earlier);
     let mut seen = vec![false; p];
     let mut removed = Vec::new();
@@ -152,30 +144,62 @@ fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
     Ok(removed)
 }
 
-/// Pairs i < j with |r| above the cutoff, by j, then by i. Rows are read as they lie in memory and dealt to their columns by count.
-fn pairs_above(r: ArrayView2<'_, f64>, cutoff: f64) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    for (i, row) in r.as_standard_layout().rows().into_iter().enumerate() {
-        for (j, v) in row.to_slice().unwrap_or_default().iter().enumerate().skip(i + 1) {
-            if v.abs() > cutoff {
-                found.push((i, j));
-            }
+/// Two columns.
+type Pair = (usize, usize);
+
+/// Sums of |r| over each column, and the pairs i < j with |r| above the cutoff, by j, then by i. One pass over the rows as they lie in
+/// memory; blocks of rows are fixed, so the sums do not depend on the threads.
+fn sums_and_pairs(r: ArrayView2<'_, f64>, cutoff: f64) -> (Vec<f64>, Vec<Pair>) {
+    const ROWS: usize = 64;
+    let p = r.ncols();
+    let layout = r.as_standard_layout();
+    let values = layout.as_slice().unwrap_or_default();
+    let of_block = |(block, rows): (usize, &[f64])| {
+        let mut sums = vec![0.0; p];
+        let mut found = Vec::new();
+        for (row, i) in rows.chunks_exact(p).zip(block * ROWS..) {
+            sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v.abs());
+            push_above(&row[i + 1..], cutoff, |j| found.push((i, i + 1 + j)));
         }
+        (sums, found)
+    };
+    let blocks: Vec<(Vec<f64>, Vec<Pair>)> = values.par_chunks((ROWS * p).max(1)).enumerate().map(of_block).collect();
+    let mut sums = vec![0.0; p];
+    let mut start = vec![0usize; p + 1];
+    for (of_block, found) in &blocks {
+        sums.iter_mut().zip(of_block).for_each(|(sum, v)| *sum += v);
+        found.iter().for_each(|&(_, j)| start[j + 1] += 1);
     }
-    let mut start = vec![0usize; r.ncols() + 1];
-    found.iter().for_each(|&(_, j)| start[j + 1] += 1);
-    for j in 0..r.ncols() {
+    for j in 0..p {
         start[j + 1] += start[j];
     }
-    let mut pairs = vec![(0, 0); found.len()];
-    for (i, j) in found {
+    // Dealt to their columns by count.
+    let mut pairs = vec![(0, 0); start[p]];
+    for (i, j) in blocks.into_iter().flat_map(|(_, found)| found) {
         pairs[start[j]] = (i, j);
         start[j] += 1;
     }
-    pairs
+    (sums, pairs)
 }
 
-/// The value as R prints it by default; caret compares mean correlations through their text.
+/// Names the places where |v| lies above the cutoff. Most groups of a row hold none, which a comparison without branches tells.
+fn push_above(row: &[f64], cutoff: f64, mut found: impl FnMut(usize)) {
+    const GROUP: usize = 8;
+    for (group, first) in row.chunks(GROUP).zip((0..).step_by(GROUP)) {
+        if group.iter().fold(false, |any, v| any | (v.abs() > cutoff)) {
+            group.iter().zip(first..).filter(|(v, _)| v.abs() > cutoff).for_each(|(_, j)| found(j));
+        }
+    }
+}
+
+/// Whether a > b as R prints them by default, for two values that are not negative: caret compares mean correlations through their text.
+fn is_larger_in_fifteen_digits(a: f64, b: f64) -> bool {
+    // Fifteen digits tell apart what differs by more than the last of them is worth.
+    const LAST_DIGIT: f64 = 1e-14;
+    if (a - b).abs() > 2.0 * LAST_DIGIT * a.max(b) { a > b } else { fifteen_digits(a) > fifteen_digits(b) }
+}
+
+/// The value as R prints it by default.
 fn fifteen_digits(v: f64) -> f64 {
     format!("{v:.14e}").parse().unwrap_or(v)
 }

@@ -8,6 +8,7 @@ use super::lattice::Lattice;
 use super::spline::Splines;
 use super::{N4Level, N4Result};
 use crate::geometry::Geometry;
+use crate::vectorised;
 use crate::volume::Volume;
 
 /// What [`N4::fit`](super::N4::fit) found: a smooth field, known between voxels too.
@@ -47,7 +48,7 @@ impl BiasField {
         let planes = image.as_mut_slice().par_chunks_mut(length).zip(log_bias_field.as_mut_slice().par_chunks_mut(length));
         planes.enumerate().for_each(|(z, (voxels, field))| {
             self.evaluate_plane(&splines, &grid, z, field);
-            Arch::new().dispatch(|| {
+            vectorised!(Arch::new(), {
                 for (voxel, field) in voxels.iter_mut().zip(field) {
                     *voxel /= exponential(*field);
                 }
@@ -58,7 +59,7 @@ impl BiasField {
 
     fn evaluate_plane(&self, splines: &Splines, grid: &Geometry, z: usize, field: &mut [f32]) {
         let plane = self.lattice.plane(splines.evaluation(2), z);
-        Arch::new().dispatch(|| {
+        vectorised!(Arch::new(), {
             for (y, row) in field.chunks_mut(grid.size()[0]).enumerate() {
                 plane.line(splines.evaluation(1), y).evaluate(splines.evaluation(0), 0, row);
             }

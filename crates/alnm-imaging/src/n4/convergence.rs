@@ -2,6 +2,8 @@
 
 use pulp::Arch;
 
+use crate::vectorised;
+
 /// Voxels that are added at once where that gives the same bits as adding them one after the other.
 const BLOCK: usize = 32;
 
@@ -32,7 +34,7 @@ impl Convergence {
         let (blocks, rest) = ratios.as_chunks::<BLOCK>();
         let arch = Arch::new();
         for block in blocks {
-            match arch.dispatch(|| self.add_at_rest(block)) {
+            match vectorised!(arch, self.add_at_rest(block)) {
                 Some(added) => *self = added,
                 None => self.add_in_turn(block),
             }

@@ -16,6 +16,7 @@ use super::exponential::exponential;
 use super::lattice::Lattice;
 use super::sharpening::{Bins, Histogram, Sharpening};
 use super::spline::{AxisWeights, LARGEST_SUPPORT, Splines};
+use crate::vectorised;
 use crate::volume::{Volume, Voxel};
 
 /// Neighbouring voxels of one row.
@@ -134,7 +135,7 @@ impl Region {
         let first = self.first_slice;
         let arch = Arch::new();
         self.slices.par_iter_mut().enumerate().for_each(|(z, slice)| {
-            arch.dispatch(|| {
+            vectorised!(arch, {
                 slice.update_field(z, splines, lattice);
                 slice.find_range(z == first);
             });
@@ -157,7 +158,7 @@ impl Region {
             .slices
             .par_iter()
             .map_init(Vec::new, |values, slice| {
-                (!slice.log.is_empty()).then(|| arch.dispatch(|| slice.contract([points_x, points_y], weights, values, &fill)))
+                (!slice.log.is_empty()).then(|| vectorised!(arch, slice.contract([points_x, points_y], weights, values, &fill)))
             })
             .collect();
         let mut sums = Array3::zeros([points_z, points_y, points_x]);

@@ -6,6 +6,8 @@ use pulp::Arch;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
+use crate::vectorised;
+
 /// A deconvolution of histograms with `bins` bins.
 pub(super) struct Sharpening {
     bins: usize,
@@ -57,7 +59,7 @@ impl Bins {
 
     /// The bin below each value and how far the value lies from it towards the next, in bins.
     fn places(&self, log: &[f32], field: &[f32], bins: &mut [i32], shares: &mut [f32]) {
-        Arch::new().dispatch(|| {
+        vectorised!(Arch::new(), {
             for (((log, field), bin), share) in log.iter().zip(field).zip(bins).zip(shares) {
                 let position = (log - field - self.low) * self.per_width;
                 let position = if position > 0.0 { position } else { 0.0 };

@@ -6,6 +6,7 @@
 //! additions.
 
 use alnm_imaging::Voxel;
+use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
 use super::Part;
@@ -193,7 +194,7 @@ fn filter_lines(
                 *voxel = read(target, start + i * stride);
             }
         }
-        arch.dispatch(|| recursion.filter(&line, &mut result, &mut scratch));
+        vectorised!(arch, recursion.filter(&line, &mut result, &mut scratch));
         for (i, voxels) in result.iter().enumerate() {
             for (voxel, start) in voxels.iter().zip(starts) {
                 target[start + i * stride] = *voxel as f32;

@@ -6,6 +6,8 @@
 //! any other in double precision, and sums are taken in PyWavelets' order: grey values of flat parts are zero but for
 //! rounding, and its sign decides their bin.
 
+use alnm_imaging::vectorised;
+
 use std::collections::BTreeMap;
 use std::f64::consts::SQRT_2;
 use std::ops::{AddAssign, Mul};
@@ -229,7 +231,7 @@ fn convolve<T: Precision>(block: &Block<T>, axis: usize, filter: &[T], period: u
             for (piece, target) in target.chunks_mut(PIECE).enumerate() {
                 for (j, &coefficient) in filter.iter().enumerate() {
                     let source = &source[(first + taps - 1 - j) * inner + piece * PIECE..][..target.len()];
-                    arch.dispatch(|| add_scaled(target, coefficient, source));
+                    vectorised!(arch, add_scaled(target, coefficient, source));
                 }
             }
         }

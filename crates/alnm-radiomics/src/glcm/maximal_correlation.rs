@@ -4,6 +4,8 @@
 //! belongs to the eigenvalue 1, leaves B = A - √p_x √p_xᵀ, and MCC is the largest magnitude of its eigenvalues: those of the
 //! tridiagonal matrix that Householder's reflections make of B (Golub and Van Loan, Matrix Computations, 8.3).
 
+use alnm_imaging::vectorised;
+
 /// Matrices that are worked on side by side.
 pub(super) const LANES: usize = 8;
 /// Rows of the largest matrix.
@@ -61,7 +63,7 @@ impl SymmetricBatch {
     /// The largest magnitude of the eigenvalues of each matrix; leaves the batch empty.
     pub(super) fn take_spectral_radii(&mut self) -> Lanes {
         let size = self.size;
-        let radii = pulp::Arch::new().dispatch(|| {
+        let radii = vectorised!(pulp::Arch::new(), {
             let tridiagonal = Tridiagonal::of(&mut self.entries, size);
             let upper = tridiagonal.largest_eigenvalues(1.0, ZEROS);
             tridiagonal.largest_eigenvalues(-1.0, upper)

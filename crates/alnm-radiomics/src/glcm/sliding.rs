@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use alnm_imaging::vectorised;
+
 use super::EPSILON;
 use super::matrix::{Cell, CooccurrenceMatrix};
 use super::maximal_correlation::{LARGEST, SymmetricBatch};
@@ -179,7 +181,7 @@ impl<'a> SlidingWindow<'a> {
             self.summary.look_at(of, &window);
             for counts in self.counts.iter().filter(|counts| counts.pairs > 0) {
                 let correlations = self.correlation.map(|_| &mut self.correlations);
-                statistics.push(pulp::Arch::new().dispatch(|| self.summary.statistics(of, counts, correlations)));
+                statistics.push(vectorised!(pulp::Arch::new(), self.summary.statistics(of, counts, correlations)));
             }
             features.direction_counts.push(statistics.len() - before);
             features.occurring.extend(self.counts.iter().filter(|counts| counts.pairs > 0).map(|counts| Some(counts.offset)));
