@@ -29,7 +29,7 @@ fn params(case: &Case) -> N4Params {
 ///
 /// ITK 5.4 drops the highest voxel from the histogram when rounding puts it beyond the last bin, which the last bit of two
 /// logarithms decides; on an image with few voxels at the top one such voxel moves the field by some 1e-4 or more. SimpleITK is
-/// farther from itself than we are from it when only rounding changes, by another number of threads or by a constant factor on the
+/// at least as far from itself as we are from it when only rounding changes, by another number of threads or by a constant factor on the
 /// image, which leaves the field the same: the worst is 5.2e-3 for breast1 default_mask, 6.6e-3 for breast1 shrink2, 9.3e-5 for
 /// synthA shrink2 and 6.0e-4 for brain1a default_mask (normalised RMS 1.8e-3, 7.3e-3, 5.9e-5 and 2.5e-5). docs/validation.md has
 /// the command.
