@@ -55,8 +55,7 @@ impl Binning {
             }
             Self::Count(count) => {
                 let edges = CountEdges::new(minimum, maximum, count as usize, single_precision);
-                let levels = vectorised!(pulp::Arch::new(), edges.levels(values));
-                Ok(Discretised { levels, bins: count as usize })
+                Ok(Discretised { levels: edges.levels(values), bins: count as usize })
             }
         }
     }
@@ -117,9 +116,14 @@ fn floored_remainder(value: f64, divisor: f64) -> f64 {
     if remainder != 0.0 && (remainder < 0.0) != (divisor < 0.0) { remainder + divisor } else { remainder }
 }
 
+/// The first and the last edge, before the last one is raised.
+fn unraised_ends(minimum: f64, maximum: f64) -> (f64, f64) {
+    if minimum == maximum { (minimum - 0.5, maximum + 0.5) } else { (minimum, maximum) }
+}
+
 /// Edges as `numpy.histogram_bin_edges`, the last one raised by 1 so that the maximum falls into the last bin.
 fn count_edges(minimum: f64, maximum: f64, count: usize, single_precision: bool) -> Vec<f64> {
-    let (first, last) = if minimum == maximum { (minimum - 0.5, maximum + 0.5) } else { (minimum, maximum) };
+    let (first, last) = unraised_ends(minimum, maximum);
     let step = (last - first) / count as f64;
     let edge = |index: usize| {
         if index == count {
@@ -144,41 +148,59 @@ fn count_edges(minimum: f64, maximum: f64, count: usize, single_precision: bool)
 
 /// The edges of a fixed number of bins, made ready for finding the bin of a value.
 struct CountEdges {
-    /// The ascending edges, and two more beyond every value.
+    /// The ascending edges.
     edges: Vec<f64>,
-    /// Number of the edges themselves.
-    count: usize,
-    /// One over the width of a bin.
-    inverse: f64,
-    /// Whether every edge but the last lies within a quarter of a bin of where equal spacing has it.
+    /// The first edge before rounding to single precision, and the width of a bin.
+    first: f64,
+    step: f64,
+    /// Whether edges are rounded to single precision.
+    single_precision: bool,
+    /// Whether every edge but the last is `first + i · step`, rounded, and so close to it that it lies within a quarter of a bin.
     evenly_spaced: bool,
 }
 
 impl CountEdges {
     fn new(minimum: f64, maximum: f64, bins: usize, single_precision: bool) -> Self {
-        let mut edges = count_edges(minimum, maximum, bins, single_precision);
-        let (count, first) = (edges.len(), edges[0]);
-        let width = if count > 1 { edges[1] - first } else { 0.0 };
-        let inverse = if width > 0.0 { 1.0 / width } else { 0.0 };
-        let is_near = |(index, edge): (usize, &f64)| ((edge - first) * inverse - index as f64).abs() < 0.25;
-        let evenly_spaced = inverse > 0.0 && inverse.is_finite() && edges[..count - 1].iter().enumerate().all(is_near);
-        edges.extend([f64::INFINITY; 2]);
-        Self { edges, count, inverse, evenly_spaced }
+        let edges = count_edges(minimum, maximum, bins, single_precision);
+        let (first, last) = unraised_ends(minimum, maximum);
+        let step = (last - first) / bins as f64;
+        let mut found = Self { edges, first, step, single_precision, evenly_spaced: false };
+        let is_near = |(index, &edge): (usize, &f64)| {
+            let computed = if single_precision { found.edge::<true>(index as i32) } else { found.edge::<false>(index as i32) };
+            computed == edge && ((edge - found.edges[0]) / step - index as f64).abs() < 0.25
+        };
+        found.evenly_spaced = step > 0.0 && found.edges[..bins].iter().enumerate().all(is_near);
+        found
     }
 
-    /// For each value the number of edges that are not above it. No value lies below the first edge or beyond the last.
     #[inline(always)]
+    fn edge<const SINGLE: bool>(&self, index: i32) -> f64 {
+        let edge = f64::from(index) * self.step + self.first;
+        if SINGLE { f64::from(edge as f32) } else { edge }
+    }
+
+    /// For each value the number of edges that are not above it.
     fn levels(&self, values: &[f64]) -> Vec<u32> {
         if !self.evenly_spaced {
-            let edges = &self.edges[..self.count];
-            return values.iter().map(|&value| edges.partition_point(|&edge| edge <= value) as u32).collect();
+            return values.iter().map(|&value| self.edges.partition_point(|&edge| edge <= value) as u32).collect();
         }
-        let (first, last) = (self.edges[0], self.count - 1);
-        // Division says how many edges but the first are not above the value, to within one where an edge is near.
+        if self.single_precision {
+            vectorised!(pulp::Arch::new(), self.even_levels::<true>(values))
+        } else {
+            vectorised!(pulp::Arch::new(), self.even_levels::<false>(values))
+        }
+    }
+
+    /// Division says how many edges but the first are not above a value, to within one where an edge is near; comparing with the edges
+    /// puts it right. They are computed anew, which is faster than looking them up. No value reaches the last edge.
+    #[inline(always)]
+    fn even_levels<const SINGLE: bool>(&self, values: &[f64]) -> Vec<u32> {
+        let bins = self.edges.len() as i32 - 1;
+        let (origin, inverse) = (self.edges[0], 1.0 / self.step);
         let level = |&value: &f64| {
-            let guess = (((value - first) * self.inverse) as i32 as u32 as usize).min(last);
-            let is_passed = |edge: usize| u32::from(self.edges[edge] <= value);
-            guess as u32 + is_passed(guess) + is_passed(guess + 1)
+            let guess = (((value - origin) * inverse) as i32).min(bins);
+            let passed = |index: i32| i32::from(index < bins) & i32::from(self.edge::<SINGLE>(index) <= value);
+            (guess + passed(guess) + passed(guess + 1)) as u32
         };
         values.iter().map(level).collect()
     }
