@@ -53,7 +53,8 @@ pub struct StudySettings {
     pub cohort: Option<PathBuf>,
     /// Patients of the simulated cohort in all; the published number where absent.
     pub patients: Option<usize>,
-    /// Where results go.
+    /// Where results go; a folder may be moved, so that its own record of the settings leaves this out.
+    #[serde(skip)]
     pub out: PathBuf,
     /// Weights to start from.
     pub weights: Option<PathBuf>,
