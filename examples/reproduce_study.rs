@@ -137,7 +137,7 @@ fn run(options: &Options) -> Result<()> {
     let cohort = study.cohort()?;
     study.claim_output()?;
     // The fourth phase is corrected by N4 and resampled to 1 mm; 926 features of each outline and a crop of the largest section are taken.
-    let images = study.images(&cohort)?;
+    let (cohort, images) = study.images(cohort)?;
     // A residual network is fine-tuned on the training centre; the 1000 outputs of its last layer are the deep features.
     let deep = study.deep_features(&cohort, &images)?;
     // Features that two readers agree on go through variance, univariate, correlation, mRMR and LASSO steps to RadScore and DLScore.

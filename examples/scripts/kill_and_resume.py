@@ -49,10 +49,11 @@ def state(out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
+    parser.add_argument("--patients", type=int, default=120)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     options = parser.parse_args()
-    command = [options.program, "--quick"]
+    command = [options.program, "--quick", "--patients", str(options.patients)]
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         undisturbed = Path(folder) / "undisturbed"
