@@ -3,7 +3,7 @@
 
     python3.11 -m venv venv
     venv/bin/pip install numpy setuptools wheel SimpleITK torch torchvision
-    venv/bin/pip install pyradiomics==3.0.1 --no-build-isolation
+    venv/bin/pip install pyradiomics==3.0.1 --no-build-isolation --no-binary pyradiomics
     apt-get install r-base r-cran-glmnet r-cran-proc
     cargo run --release --example reproduce_study -- --out out/study
     venv/bin/python benches/compare_study.py out/study --measure images --patients 24
@@ -53,8 +53,8 @@ def read_image(path):
         header = sitk.ImageFileReader()
         header.SetFileName(file)
         header.ReadImageInformation()
-        time_of = header.GetMetaData("0018|1060") if header.HasMetaDataKey("0018|1060") else "0"
-        by_phase.setdefault(float(time_of), []).append(file)
+        time_of = header.GetMetaData("0008|0032")
+        by_phase.setdefault(time_of.strip(), []).append(file)
     phases = sorted(by_phase)
     reader.SetFileNames(by_phase[phases[PHASE - 1] if len(phases) > 1 else phases[0]])
     return reader.Execute()
