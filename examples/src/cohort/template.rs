@@ -28,7 +28,8 @@ label = 1
 problems = "refuse"
 "#;
 
-const SCANNER: &str = "scanner        may be missing: which scanner the image comes from, for the comparison with ComBat; otherwise the centre\n";
+const SCANNER: &str =
+    "scanner        may be missing: which scanner the image comes from, for the comparison with ComBat; otherwise the centre\n";
 
 /// Writes `cohort.toml` with comments, `patients.csv` with its header alone, and `columns.txt`, which says what each column holds.
 ///
