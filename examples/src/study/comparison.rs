@@ -12,8 +12,9 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use super::analysis::{FOLDS, training_rows};
-use super::analysis::{FoldInputs, INTEGRATED, LEVEL, clinical_table, folds, labels_of, out_of_fold_risks, rows_of, specifications};
+use super::analysis::{
+    FOLDS, FoldInputs, INTEGRATED, LEVEL, clinical_table, folds, labels_of, out_of_fold_risks, rows_of, specifications, training_rows,
+};
 use super::deep::{DeepFeatures, FineTuning};
 use super::images::CohortImages;
 use super::scores::ScoreInputs;
