@@ -64,7 +64,7 @@ struct Options {
     #[arg(long)]
     cross_fit_network: bool,
     /// Fine-tune ResNet18, ResNet50, ResNet101 and VGG16 in turn and compare their deep features by the same selection. At 224 x 224
-    /// pixels about COSTS_BACKBONES on two cores
+    /// pixels some twenty minutes on two cores, by the networks' numbers of operations; VGG16 needs more than 4.5 GiB of memory
     #[arg(long)]
     compare_backbones: bool,
     /// Folder of weights for the compared networks (resnet18.safetensors or .pth, ...); those without start from a seeded initialisation
