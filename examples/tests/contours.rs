@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_examples::cohort::{self, BloodCounts, Cohort, CohortDescription, Markers, Patient, ProblemPolicy, Subtype, check_files};
+use alnm_examples::cohort::{BloodCounts, Cohort, CohortDescription, Markers, Patient, ProblemPolicy, Subtype, check_files};
 
 /// Folders of DICOM cases, `None` without the pack.
 fn cases() -> Option<PathBuf> {
@@ -63,7 +63,7 @@ fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -
         let patients =
             vec![patient(id, "image", contours_of(&folder, id)?), patient(id, "image.nii.gz", PathBuf::from(id).join("mask.nii.gz"))];
         let cohort = Cohort { folder: folder.clone(), description: description.clone(), patients, excluded: Vec::new() };
-        let both: Vec<&cohort::Patient> = cohort.patients.iter().collect();
+        let both: Vec<&Patient> = cohort.patients.iter().collect();
         let problems: Vec<String> =
             check_files(&cohort, &both, &|| ()).iter().flat_map(|check| &check.problems).map(ToString::to_string).collect();
         assert_eq!(problems, Vec::<String>::new());
