@@ -90,6 +90,13 @@ impl Fingerprint {
         Ok(self)
     }
 
+    /// Adds numbers by their bits.
+    pub fn numbers(mut self, values: impl Iterator<Item = f64>) -> Self {
+        values.for_each(|value| self.0.update(value.to_bits().to_le_bytes()));
+        self.0.update([0]);
+        self
+    }
+
     /// Adds the contents of a file, or of all files of a folder in order of their names.
     ///
     /// # Errors

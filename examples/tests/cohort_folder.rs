@@ -113,6 +113,9 @@ fn settled(folder: &Path) -> anyhow::Result<cohort::Cohort> {
         resamples: 1,
         seed: 1,
         shuffle_outcomes: false,
+        cross_fit_network: false,
+        compare_backbones: false,
+        backbone_weights: None,
     };
     Study::new(settings).cohort()
 }

@@ -5,11 +5,13 @@
 
 use alnm_examples::cohort::{self, Cohort};
 use alnm_examples::simulation::Simulation;
-use alnm_examples::study::analysis::{labels_of, training_rows};
+use alnm_examples::study::analysis::{FoldInputs, labels_of, training_rows};
 use alnm_examples::study::deep::DeepFeatures;
 use alnm_examples::study::images::CohortImages;
-use alnm_examples::study::leak_check::{Material, check_leaks};
+use alnm_examples::study::leak_check::{Material, check_fold_networks, check_leaks};
+use alnm_examples::study::scores::ScoreInputs;
 use alnm_selection::FeatureTable;
+use alnm_selection::folds::{FoldOrder, Folds};
 use ndarray::Array2;
 
 /// A simulated cohort with numbers in the place of features.
@@ -62,4 +64,40 @@ fn each_planted_leak_is_found() {
         // As many outcomes of each kind would hide a turned one: the reduced cohort has not.
         assert!(found.unwrap_err().to_string().contains("a leak"), "{leaking}");
     }
+}
+
+#[test]
+fn a_network_of_a_fold_that_saw_the_folds_patients_is_found() {
+    let (cohort, _, deep) = material();
+    let rows = training_rows(&cohort);
+    let folds = Folds::stratified(&labels_of(&cohort, &rows), 10, FoldOrder::Shuffled { seed: 5 }).unwrap();
+    let trained_on = |fold: usize| folds.training_rows(fold).iter().map(|&position| cohort.patients[rows[position]].id.clone()).collect();
+    let mut networks: Vec<DeepFeatures> = (0..10).map(|fold| DeepFeatures { trained_on: trained_on(fold), ..deep.clone() }).collect();
+    check_fold_networks(&cohort, &networks, 5).unwrap();
+    assert!(check_fold_networks(&cohort, &networks, 6).is_err(), "other folds");
+    networks[3] = deep.clone();
+    assert!(check_fold_networks(&cohort, &networks, 5).unwrap_err().to_string().contains("the network of fold 4"));
+}
+
+#[test]
+fn fits_within_a_fold_see_the_deep_features_of_the_folds_network() {
+    let (_, images, deep) = material();
+    let inputs = ScoreInputs::new(
+        &CohortImages { readers: [images.features.select_rows(&[]), images.features.select_rows(&[])], ..images },
+        &deep_of(&deep),
+        5,
+    )
+    .unwrap();
+    let of_folds: Vec<FeatureTable> = (0..3)
+        .map(|fold| FeatureTable::new(vec!["deep_0".to_owned()], Array2::from_elem((deep.vectors.len(), 1), f64::from(fold))).unwrap())
+        .collect();
+    let fold_inputs = FoldInputs::new(&inputs, Some(&of_folds));
+    assert_eq!(fold_inputs.of_fold(2).deep, of_folds[2]);
+    assert_eq!(fold_inputs.of_fold(2).radiomic, inputs.radiomic);
+    assert_eq!(FoldInputs::new(&inputs, None).of_fold(2).deep, inputs.deep);
+}
+
+/// Vectors of the length that networks give.
+fn deep_of(deep: &DeepFeatures) -> DeepFeatures {
+    DeepFeatures { vectors: vec![vec![0.5; 1000]; deep.vectors.len()], ..deep.clone() }
 }

@@ -5,7 +5,9 @@
 //! ```
 //!
 //! The location γ and scale δ of each batch are estimated on training rows, shrunk towards each other by empirical Bayes if wanted, and
-//! taken out of any rows of the same batches.
+//! taken out of any rows of the same batches. A batch that comes later, for instance the scanner of another hospital, is brought onto
+//! the batches of the fit by [`Combat::with_batch`], which changes nothing that was fitted: with one fitted batch
+//! ([`Combat::reference`]) this is ComBat with a reference batch (Zhang et al. 2018; `ref.batch` of R's sva).
 
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
@@ -27,7 +29,7 @@ pub enum BatchEstimation {
 pub struct Combat {
     /// Names of the features.
     pub features: Vec<String>,
-    /// Names of the batches, sorted.
+    /// Names of the batches: those of the fit, sorted, then those added.
     pub batches: Vec<String>,
     /// Names of the covariates whose effect is kept.
     pub covariates: Vec<String>,
@@ -91,7 +93,7 @@ impl Combat {
                     rows.iter().map(|&r| (values[r] - intercept - design.covariate_part(effects, r)) / scale).collect();
                 combat.location[b].push(alnm_stats::describe::mean(&standardised));
                 let variance = alnm_stats::describe::variance(&standardised);
-                combat.variance[b].push(if variance > 0.0 { variance } else { 1.0 });
+                combat.variance[b].push(positive_or_one(variance));
             }
             combat.intercept.push(intercept);
             combat.effects.push(effects.to_vec());
@@ -113,7 +115,69 @@ impl Combat {
         Ok(combat)
     }
 
-    /// The features without batch effects, for rows of batches that were fitted.
+    /// A single batch that others are brought onto later and that stays as it is: sva's `ref.batch`, neuroCombat's `ref_batch`.
+    ///
+    /// # Errors
+    /// [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for fewer than two rows.
+    pub fn reference(table: &FeatureTable, batch: &str) -> Result<Self> {
+        table.require_finite()?;
+        require_two_rows(table.rows())?;
+        let n = table.rows() as f64;
+        let columns = table.contiguous_columns();
+        let scale = |values: &Vec<f64>| {
+            let population = (alnm_stats::describe::variance(values) * (n - 1.0) / n).sqrt();
+            if population > 0.0 { population } else { 1.0 }
+        };
+        Ok(Self {
+            features: table.names().to_vec(),
+            batches: vec![batch.to_owned()],
+            covariates: Vec::new(),
+            intercept: columns.iter().map(|values| alnm_stats::describe::mean(values)).collect(),
+            effects: vec![Vec::new(); columns.len()],
+            scale: columns.iter().map(scale).collect(),
+            location: vec![vec![0.0; columns.len()]],
+            variance: vec![vec![1.0; columns.len()]],
+        })
+    }
+
+    /// The harmonisation with one more batch, whose location and scale are estimated from its rows of `table` against the fitted means
+    /// and standard deviations. What was fitted before stays, bit for bit.
+    ///
+    /// No outcome is used, and a fit with covariates, which may be outcomes, is refused. Several rows of the new batch are needed at
+    /// once, and a true difference between its patients and those of the fit is taken out together with the scanner's.
+    ///
+    /// # Errors
+    /// [`SelectionError::MissingColumn`], [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for a fit with covariates and
+    /// for fewer than two rows.
+    pub fn with_batch(mut self, table: &FeatureTable, batch: &str, estimation: BatchEstimation) -> Result<Self> {
+        if !self.covariates.is_empty() {
+            let value = self.covariates.len() as f64;
+            return Err(SelectionError::Parameter { name: "covariates of a fit that a batch is added to", range: "0", value });
+        }
+        let table = table.select(&self.features)?;
+        table.require_finite()?;
+        require_two_rows(table.rows())?;
+        let standardised: Vec<Vec<f64>> = table
+            .contiguous_columns()
+            .iter()
+            .enumerate()
+            .map(|(f, values)| values.iter().map(|value| (value - self.intercept[f]) / self.scale[f]).collect())
+            .collect();
+        let location: Vec<f64> = standardised.iter().map(|values| alnm_stats::describe::mean(values)).collect();
+        let variance: Vec<f64> = standardised.iter().map(|values| positive_or_one(alnm_stats::describe::variance(values))).collect();
+        let (location, variance) = match estimation {
+            BatchEstimation::EmpiricalBayes if location.len() > 1 => {
+                shrink(&location, &variance, |f| standardised[f].clone()).into_iter().unzip()
+            }
+            _ => (location, variance),
+        };
+        self.batches.push(batch.to_owned());
+        self.location.push(location);
+        self.variance.push(variance);
+        Ok(self)
+    }
+
+    /// The features without batch effects, for rows of batches that were fitted or added.
     ///
     /// # Errors
     /// [`SelectionError::MissingColumn`] for a feature, covariate or batch that the fit does not know; [`SelectionError::Shape`].
@@ -145,6 +209,18 @@ impl Combat {
             .collect();
         FeatureTable::from_columns(columns)
     }
+}
+
+fn require_two_rows(rows: usize) -> Result<()> {
+    if rows < 2 {
+        return Err(SelectionError::Parameter { name: "rows of a batch", range: "2 or more", value: rows as f64 });
+    }
+    Ok(())
+}
+
+/// A feature that does not vary in a batch keeps its scale.
+fn positive_or_one(variance: f64) -> f64 {
+    if variance > 0.0 { variance } else { 1.0 }
 }
 
 /// Batch indicators and covariates.
@@ -306,6 +382,71 @@ mod tests {
             }
             assert!((adjusted.values().mapv(f64::abs).sum() - sum).abs() < 1e-8, "{estimation:?}");
         }
+    }
+
+    // neuroCombat 0.2.12, batch_col="batch", ref_batch="a", no covariates, eb=True and False; conv=1e-13 as above.
+    #[test]
+    fn a_batch_is_brought_onto_a_reference_as_by_neurocombat() {
+        let values = Array2::from_shape_fn((24, 4), |(i, j)| {
+            let (b, y) = (f64::from(u8::from(i >= 14)), (i % 2) as f64);
+            ((i * (7 * j + 3) + j * j) % 23) as f64 / 23.0 * (1.0 + 0.8 * b) + 0.5 * (j + 1) as f64 * b + 0.3 * y
+        });
+        let table = FeatureTable::new((0..4).map(|j| format!("x{j}")).collect(), values).expect("unique names");
+        let rows: Vec<usize> = (0..24).collect();
+        let (reference, new) = (table.select_rows(&rows[..14]), table.select_rows(&rows[14..]));
+        let batch: Vec<String> = rows.iter().map(|&i| if i < 14 { "a" } else { "b" }.to_owned()).collect();
+        let golden = [
+            (
+                BatchEstimation::EmpiricalBayes,
+                [
+                    [0.3018228825103381, 0.8040652009809314, 1.0972068582019647, 0.872892287816557],
+                    [0.5566874502186311, 0.9675597981221049, 1.1604270217780512, 0.8269893339211947],
+                ],
+                64.42035138310797,
+            ),
+            (
+                BatchEstimation::Unshrunk,
+                [
+                    [0.35776181231048554, 0.8106122150905363, 1.1269483169735226, 0.8498829564158231],
+                    [0.5815255743689445, 0.9661706262507403, 1.1944688611100438, 0.7979431305406984],
+                ],
+                64.56997373117716,
+            ),
+        ];
+        for (estimation, expected, sum) in golden {
+            let combat = Combat::reference(&reference, "a").expect("fourteen rows").with_batch(&new, "b", estimation).expect("ten rows");
+            let adjusted = combat.apply(&table, &batch, &no_covariates(24)).expect("both batches");
+            for (row, expected) in [17, 20].into_iter().zip(expected) {
+                for (j, e) in expected.into_iter().enumerate() {
+                    assert!((adjusted.values()[[row, j]] - e).abs() < 1e-9, "{estimation:?}, row {row}, feature {j}");
+                }
+            }
+            assert!((adjusted.values().mapv(f64::abs).sum() - sum).abs() < 1e-8, "{estimation:?}");
+            let moved = (&adjusted.select_rows(&rows[..14]).values() - &reference.values()).mapv(f64::abs).sum();
+            assert!(moved < 1e-12, "the reference stays as it is");
+        }
+    }
+
+    #[test]
+    fn an_added_batch_changes_nothing_that_was_fitted_and_outcomes_are_refused() {
+        let (table, batch, outcome) = cohort();
+        let late = Array2::from_shape_fn((9, 6), |(i, j)| 40.0 + 7.0 * (((i * 13 + j * 5) % 11) as f64));
+        let late = FeatureTable::new(table.names().to_vec(), late).expect("unique names");
+        let fitted = Combat::fit(&table, &batch, &no_covariates(60), BatchEstimation::EmpiricalBayes).expect("two batches");
+        let added = fitted.clone().with_batch(&late, "late", BatchEstimation::Unshrunk).expect("nine rows");
+        let of = |combat: &Combat| combat.apply(&table, &batch, &no_covariates(60)).expect("known batches");
+        assert_eq!(of(&fitted), of(&added));
+        let adjusted = added.apply(&late, &vec!["late".to_owned(); 9], &no_covariates(9)).expect("the added batch");
+        for (j, intercept) in fitted.intercept.iter().enumerate() {
+            assert!((alnm_stats::describe::mean(&adjusted.values().column(j).to_vec()) - intercept).abs() < 1e-9);
+        }
+        let with_outcome = Combat::fit(&table, &batch, &outcome, BatchEstimation::EmpiricalBayes).expect("two batches");
+        assert!(with_outcome.with_batch(&late, "late", BatchEstimation::Unshrunk).is_err());
+        assert!(fitted.with_batch(&late.select_rows(&[0]), "late", BatchEstimation::Unshrunk).is_err());
+    }
+
+    fn no_covariates(rows: usize) -> FeatureTable {
+        FeatureTable::new(Vec::new(), Array2::zeros((rows, 0))).expect("no names")
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use alnm_imaging::dicom::DicomFolder;
-use alnm_imaging::{Image, LabelMap, dicom, read_image, read_mask};
+use alnm_imaging::mask::{MaskProblem, MaskReader};
+use alnm_imaging::{FileProblem, Geometry, Image, ImagingError, LabelMap, dicom, read_image, read_mask};
 use rayon::prelude::*;
 
 use super::{Cohort, Patient, Problem};
@@ -61,12 +62,18 @@ impl Cohort {
         if series.phase_count() < 2 { Ok(None) } else { series.phases().map(Some) }
     }
 
-    /// A mask of the cohort.
+    /// A mask of the cohort on its own grid; contours, which have none, on that of the image on which they were drawn.
     ///
     /// # Errors
     /// What the reader found wrong.
-    pub fn mask(&self, path: &Path) -> alnm_imaging::Result<LabelMap> {
-        read_mask(self.folder.join(path))
+    pub fn mask(&self, path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap> {
+        let path = self.folder.join(path);
+        match read_mask(&path) {
+            Err(ImagingError::File { problem: FileProblem::Mask(problem), .. }) if matches!(*problem, MaskProblem::GridNeeded) => {
+                MaskReader::new().grid(image).read(&path)
+            }
+            other => other,
+        }
     }
 }
 
@@ -84,7 +91,7 @@ fn check_patient(cohort: &Cohort, patient: &Patient) -> Vec<Problem> {
 
 fn check_mask(cohort: &Cohort, patient: &Patient, path: &Path, image: &Image) -> Option<Problem> {
     let problem = |what: String, fix: &str| Some(Problem::of_patient(&patient.id, format!("mask {}", path.display()), what, fix));
-    let mask = match cohort.mask(path) {
+    let mask = match cohort.mask(path, image.geometry()) {
         Ok(mask) => mask,
         Err(error) => return problem(error.to_string(), "save the mask again as .nii.gz, .nrrd or .mha"),
     };

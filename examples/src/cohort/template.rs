@@ -28,6 +28,9 @@ label = 1
 problems = "refuse"
 "#;
 
+const SCANNER: &str =
+    "scanner        may be missing: which scanner the image comes from, for the comparison with ComBat; otherwise the centre\n";
+
 /// Writes `cohort.toml` with comments, `patients.csv` with its header alone, and `columns.txt`, which says what each column holds.
 ///
 /// # Errors
@@ -43,7 +46,7 @@ pub fn write_template(folder: &Path) -> Result<()> {
     let files = [
         ("cohort.toml", DESCRIPTION.to_owned()),
         ("patients.csv", COLUMNS.join(",") + "\n"),
-        ("columns.txt", format!("Columns of patients.csv; further columns are kept.\n\n{columns}")),
+        ("columns.txt", format!("Columns of patients.csv; further columns are kept.\n\n{columns}{SCANNER}")),
     ];
     for (name, text) in files {
         write_atomically(&folder.join(name), text.as_bytes())?;

@@ -19,6 +19,7 @@ use crate::cohort::Cohort;
 use crate::store::write_atomically;
 use crate::study::Study;
 use crate::study::analysis::Results;
+use crate::study::comparison::{BackboneComparison, HarmonisationComparison};
 use crate::study::deep::DeepFeatures;
 use crate::study::images::{CohortImages, TimeIntensity};
 use crate::study::robustness::Robustness;
@@ -44,6 +45,10 @@ pub struct Findings<'a> {
     pub results: &'a Results,
     /// Subgroups, other models, stability, sample size.
     pub robustness: &'a Robustness,
+    /// With and without ComBat between scanners.
+    pub harmonisation: &'a HarmonisationComparison,
+    /// Other networks, where they were asked for.
+    pub backbones: &'a [BackboneComparison],
 }
 
 /// A figure of the page.
@@ -81,6 +86,7 @@ impl Study {
         save("dlscore.json", findings.scores.deep.to_json()?)?;
         save("results.json", serde_json::to_string(findings.results)?)?;
         save("robustness.json", serde_json::to_string(findings.robustness)?)?;
+        save("comparisons.json", serde_json::to_string(&(findings.harmonisation, findings.backbones))?)?;
         save("costs.json", serde_json::to_string_pretty(&self.costs)?)?;
         let page = self.page(findings, &tables, figures)?;
         let path = out.join("report.html");
@@ -112,6 +118,7 @@ impl Study {
             side => self.settings.backbone_size.side(),
             weights => self.settings.weights.as_deref().map(file_name),
             reliable => Value::from(Serde(reliable)),
+            harmonisation => findings.harmonisation.remark.as_str(),
             undefined => Value::from(Serde(&findings.images.undefined)),
             selections => Value::from(Serde([&findings.scores.radiomic, &findings.scores.deep])),
             tables => Value::from(Serde(shown)),

@@ -16,6 +16,7 @@ use crate::cohort::Cohort;
 use crate::published;
 use crate::store::write_atomically;
 use crate::study::analysis::{Evaluation, Results};
+use crate::study::comparison::{BackboneComparison, ComparedAreas, HarmonisationComparison};
 use crate::study::robustness::Robustness;
 
 /// A table of text cells.
@@ -75,6 +76,8 @@ pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
     tables.push(calibration(evaluations()));
     tables.push(net_benefit(evaluations()));
     tables.extend([subgroups(findings.robustness), alternatives(cohort, findings.robustness), sample_size(findings.robustness)]);
+    tables.extend(harmonisation(cohort, findings.harmonisation));
+    tables.extend(backbones(cohort, findings.backbones));
     tables.push(selected("selected_radiomic", "Features of the RadScore", &scores.radiomic));
     tables.push(selected("selected_deep", "Features of the DLScore", &scores.deep));
     tables.push(stability(findings.robustness));
@@ -278,6 +281,39 @@ fn alternatives(cohort: &Cohort, robustness: &Robustness) -> Table {
     let mut header = vec!["model", "training, apparent"];
     header.extend(cohort.description.validation_centres.iter().map(String::as_str));
     Table::new("alternatives", "AUC of other kinds of models on the variables of the integrated one", &header, rows.collect())
+}
+
+/// Cells and header of areas in training, across folds and in the validation centres.
+fn area_cells(areas: &ComparedAreas) -> impl Iterator<Item = String> {
+    [&areas.training, &areas.cross_fitted].into_iter().chain(&areas.validation).map(|auc| with_interval(auc.auc, auc.interval))
+}
+
+fn area_header<'a>(first: &[&'a str], cohort: &'a Cohort) -> Vec<&'a str> {
+    let centres = cohort.description.validation_centres.iter().map(String::as_str);
+    first.iter().copied().chain(["training, apparent", "training, cross-fitted"]).chain(centres).collect()
+}
+
+fn harmonisation(cohort: &Cohort, comparison: &HarmonisationComparison) -> Option<Table> {
+    let row = |areas: &ComparedAreas| [areas.model.clone(), areas.features.clone()].into_iter().chain(area_cells(areas)).collect();
+    let rows: Vec<Vec<String>> = comparison.areas.iter().map(row).collect();
+    let header = area_header(&["model", "features"], cohort);
+    (!rows.is_empty()).then(|| Table::new("harmonisation", "AUC with and without ComBat between scanners", &header, rows))
+}
+
+fn backbones(cohort: &Cohort, comparisons: &[BackboneComparison]) -> Option<Table> {
+    let rows: Vec<Vec<String>> = comparisons
+        .iter()
+        .flat_map(|comparison| {
+            let start = comparison.weights.clone().unwrap_or_else(|| "seeded initialisation".to_owned());
+            let row = move |areas: &ComparedAreas| {
+                [comparison.backbone.clone(), start.clone(), areas.model.clone()].into_iter().chain(area_cells(areas)).collect()
+            };
+            comparison.areas.iter().map(row)
+        })
+        .collect();
+    let header = area_header(&["backbone", "start", "model"], cohort);
+    let title = "AUC by backbone: the same fine-tuning, selection and models; one network on all training patients each";
+    (!rows.is_empty()).then(|| Table::new("backbones", title, &header, rows))
 }
 
 fn sample_size(robustness: &Robustness) -> Table {

@@ -1,7 +1,7 @@
 //! Tables, the ten models and their evaluation.
 
 use alnm_models::gradient_boosting::{BoostingParams, FeatureImportance, GradientBoosting, ImportanceKind};
-use alnm_models::model_set::{ModelPerformance, ModelSet, performance, ten_models};
+use alnm_models::model_set::{ModelPerformance, ModelSet, ModelSpecification, performance, ten_models};
 use alnm_models::profile_likelihood::ProfileMethod;
 use alnm_models::saved_model::{RiskModel, Variable};
 use alnm_models::subset_search::{SubsetSearch, incremental_subsets};
@@ -30,9 +30,11 @@ use crate::store::{Fingerprint, Store};
 /// Confidence level of every interval.
 pub const LEVEL: f64 = 0.95;
 /// Folds of every cross-validation.
-const FOLDS: usize = 10;
+pub(super) const FOLDS: usize = 10;
 /// Groups of the Hosmer-Lemeshow test.
 const RISK_GROUPS: usize = 10;
+/// The name of the evaluation of the training centre by fits without the judged patients.
+const CROSS_FITTED: &str = "training, cross-fitted";
 /// The name of the model that holds everything.
 pub const INTEGRATED: &str = "Integrated";
 const CLINICAL: [&str; 3] = ["age", "MTD", "SAD_ALN"];
@@ -107,7 +109,7 @@ impl Learned {
         let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
         let ranked = boosting.ranked_features(ImportanceKind::Gain);
         let subsets = incremental_subsets(&training, &labels, &ranked, &folds(&labels, seed)?, &params)?;
-        let models = ModelSet::fit(&ten_models(&CLINICAL, SII, RAD_SCORE, DL_SCORE), &training, &labels, &params)?;
+        let models = ModelSet::fit(&specifications(), &training, &labels, &params)?;
         Ok(Self { odds_ratios, importances: boosting.importances(), subsets, models })
     }
 }
@@ -166,7 +168,7 @@ pub fn model_table(cohort: &Cohort, inputs: &ScoreInputs, scores: &Scores) -> Re
 }
 
 /// Clinical variables and blood indices of all patients.
-fn clinical_table(cohort: &Cohort) -> Result<FeatureTable> {
+pub(super) fn clinical_table(cohort: &Cohort) -> Result<FeatureTable> {
     let column = |name: &str, value: fn(&Patient) -> f64| (name.to_owned(), cohort.patients.iter().map(value).collect());
     Ok(FeatureTable::from_columns(vec![
         column("age", |p| p.age_years),
@@ -186,14 +188,12 @@ impl Study {
     ///
     /// # Errors
     /// What a model or a statistic goes wrong with.
-    pub fn analysis(&mut self, cohort: &Cohort, inputs: &ScoreInputs, scores: &Scores) -> Result<Results> {
-        let clinical = clinical_table(cohort)?;
+    pub fn analysis(&mut self, cohort: &Cohort, inputs: &ScoreInputs, fold_inputs: &FoldInputs<'_>, scores: &Scores) -> Result<Results> {
         let training_rows = training_rows(cohort);
         let labels = labels_of(cohort, &training_rows);
         let table = model_table(cohort, inputs, scores)?;
         let training = table.select_rows(&training_rows);
         let params = LogisticParams::default();
-        let folds = folds(&labels, self.settings.seed)?;
 
         let step = Step::begin("tables, importance, ten models", 3);
         let table_one = table_one(cohort, &training_rows, &training, &labels)?;
@@ -213,7 +213,7 @@ impl Study {
             .collect::<Result<_>>()?;
         step.finish(&mut self.costs);
 
-        let cross_fitted = self.cross_fitted(cohort, inputs, &clinical, &training_rows, &models, &folds)?;
+        let cross_fitted = self.cross_fitted(cohort, fold_inputs, &models, &labels)?;
         let step = Step::begin("bootstrap of the models", models.models.len());
         let resampling = Resampling { resamples: self.settings.resamples, seed: self.settings.seed };
         let corrected_auc = models
@@ -241,65 +241,95 @@ impl Study {
     }
 
     /// Every fold's patients judged by selections, scores and models that were fitted without them.
-    fn cross_fitted(
-        &mut self,
-        cohort: &Cohort,
-        inputs: &ScoreInputs,
-        clinical: &FeatureTable,
-        rows: &[usize],
-        models: &ModelSet,
-        folds: &Folds,
-    ) -> Result<Evaluation> {
+    fn cross_fitted(&mut self, cohort: &Cohort, inputs: &FoldInputs<'_>, models: &ModelSet, labels: &Labels) -> Result<Evaluation> {
+        let folds = folds(labels, self.settings.seed)?;
         let step = Step::begin("cross-fitting", folds.count());
         let store = Store::open(&self.settings.out, "cross_fitting")?;
-        let labels = labels_of(cohort, rows);
-        let of_fold = |fold: usize| -> Result<Vec<Vec<f64>>> {
-            check_interrupt()?;
-            let pick = |positions: Vec<usize>| -> Vec<usize> { positions.into_iter().map(|position| rows[position]).collect() };
-            let (training, held_out) = (pick(folds.training_rows(fold)), pick(folds.test_rows(fold)));
-            let training_labels = labels_of(cohort, &training);
-            let table = clinical.beside(&inputs.cross_fitted(&training, &training_labels)?)?;
-            models
-                .models
-                .iter()
-                .map(|model| {
-                    let columns = table.select(&model.specification.variables)?;
-                    let fitted = LogisticModel::fit_finite(&columns.select_rows(&training), &training_labels, &LogisticParams::default())?;
-                    Ok(fitted.predict(&columns.select_rows(&held_out))?)
-                })
-                .collect()
-        };
-        let inputs_name = Fingerprint::default()
-            .parameters(&(&inputs.radiomic_pipeline, &inputs.deep_pipeline, folds.assignment(), &labels))?
-            .parameters(&(bits(&inputs.radiomic), bits(&inputs.deep), bits(clinical)))?
-            .finish();
-        let parts: Vec<Vec<Vec<f64>>> = (0..folds.count())
-            .into_par_iter()
-            .map(|fold| {
-                let part = store.item(&format!("fold_{fold}"), &inputs_name, || of_fold(fold));
-                step.advance();
-                part.with_context(|| format!("cross-fitting, fold {}", fold + 1))
-            })
-            .collect::<Result<_>>()?;
-        let performances = models
-            .models
-            .iter()
-            .enumerate()
-            .map(|(index, model)| {
-                let mut risks = vec![f64::NAN; rows.len()];
-                for (fold, part) in parts.iter().enumerate() {
-                    folds.test_rows(fold).into_iter().zip(&part[index]).for_each(|(row, &risk)| risks[row] = risk);
-                }
-                Ok(performance(model, "training, cross-fitted", &labels, risks, LEVEL)?)
-            })
-            .collect::<Result<_>>()?;
+        let ScoreInputs { radiomic, radiomic_pipeline, deep_pipeline, .. } = inputs.of_all;
+        let mut fingerprint = Fingerprint::default()
+            .parameters(&(radiomic_pipeline, deep_pipeline, folds.assignment(), labels))?
+            .numbers(radiomic.values().iter().copied())
+            .numbers(clinical_table(cohort)?.values().iter().copied());
+        for fold in 0..folds.count() {
+            fingerprint = fingerprint.numbers(inputs.deep(fold).values().iter().copied());
+        }
+        let specifications: Vec<ModelSpecification> = models.models.iter().map(|model| model.specification.clone()).collect();
+        let risks: Vec<Vec<f64>> = store.item("risks", &fingerprint.finish(), || {
+            out_of_fold_risks(cohort, &specifications, &folds, &|fold, _| Ok(inputs.of_fold(fold)), &|| step.advance())
+        })?;
+        let of_model = |(model, risks)| Ok(performance(model, CROSS_FITTED, labels, risks, LEVEL)?);
+        let performances = models.models.iter().zip(risks).map(of_model).collect::<Result<_>>()?;
         step.finish(&mut self.costs);
-        finish_evaluation("training, cross-fitted", labels, performances)
+        finish_evaluation(CROSS_FITTED, labels.clone(), performances)
     }
 }
 
-fn bits(table: &FeatureTable) -> Vec<u64> {
-    table.values().iter().map(|value| value.to_bits()).collect()
+/// Features for fits within folds: those of all patients, deep ones by the fold's own network where there is one.
+pub struct FoldInputs<'a> {
+    of_all: &'a ScoreInputs,
+    of_folds: Option<&'a [FeatureTable]>,
+}
+
+impl<'a> FoldInputs<'a> {
+    /// `of_folds` holds a table of deep features a fold.
+    pub fn new(of_all: &'a ScoreInputs, of_folds: Option<&'a [FeatureTable]>) -> Self {
+        Self { of_all, of_folds }
+    }
+
+    /// The features that fits without the fold's patients see.
+    pub fn of_fold(&self, fold: usize) -> ScoreInputs {
+        ScoreInputs { deep: self.deep(fold).clone(), ..self.of_all.clone() }
+    }
+
+    /// The deep features among them.
+    pub(super) fn deep(&self, fold: usize) -> &FeatureTable {
+        self.of_folds.map_or(&self.of_all.deep, |tables| &tables[fold])
+    }
+}
+
+/// The risks of every training patient, model by model, by selections, scores and models fitted without the patient's fold.
+///
+/// `inputs` gives the features for a fold and the rows that may be learned from.
+pub(super) fn out_of_fold_risks(
+    cohort: &Cohort,
+    specifications: &[ModelSpecification],
+    folds: &Folds,
+    inputs: &(dyn Fn(usize, &[usize]) -> Result<ScoreInputs> + Sync),
+    advance: &(dyn Fn() + Sync),
+) -> Result<Vec<Vec<f64>>> {
+    let rows = training_rows(cohort);
+    let clinical = clinical_table(cohort)?;
+    let pick = |positions: Vec<usize>| -> Vec<usize> { positions.into_iter().map(|position| rows[position]).collect() };
+    let of_fold = |fold: usize| -> Result<Vec<Vec<f64>>> {
+        check_interrupt()?;
+        let (training, held_out) = (pick(folds.training_rows(fold)), pick(folds.test_rows(fold)));
+        let labels = labels_of(cohort, &training);
+        let table = clinical.beside(&inputs(fold, &training)?.cross_fitted(&training, &labels)?)?;
+        advance();
+        let risks = |model: &ModelSpecification| {
+            let columns = table.select(&model.variables)?;
+            let fitted = LogisticModel::fit_finite(&columns.select_rows(&training), &labels, &LogisticParams::default())?;
+            Ok(fitted.predict(&columns.select_rows(&held_out))?)
+        };
+        specifications.iter().map(risks).collect()
+    };
+    let parts: Vec<Vec<Vec<f64>>> = (0..folds.count())
+        .into_par_iter()
+        .map(|fold| of_fold(fold).with_context(|| format!("cross-fitting, fold {}", fold + 1)))
+        .collect::<Result<_>>()?;
+    let of_model = |model: usize| {
+        let mut risks = vec![f64::NAN; rows.len()];
+        for (fold, part) in parts.iter().enumerate() {
+            folds.test_rows(fold).into_iter().zip(&part[model]).for_each(|(row, &risk)| risks[row] = risk);
+        }
+        risks
+    };
+    Ok((0..specifications.len()).map(of_model).collect())
+}
+
+/// The study's ten models.
+pub(super) fn specifications() -> Vec<ModelSpecification> {
+    ten_models(&CLINICAL, SII, RAD_SCORE, DL_SCORE)
 }
 
 fn requests() -> Vec<UnivariateRequest> {

@@ -1,10 +1,11 @@
 //! The network: fine-tuned on the training centre, read out for everyone.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use alnm_deep::{
-    DeepError, EpochRecord, Example, FEATURES, Head, Initialisation, Network, Predictor, Tensor, TrainingEvent, TrainingParams, fine_tune,
-    network_input,
+    Backbone, DeepError, EpochRecord, Example, FEATURES, Head, Initialisation, Network, Predictor, Tensor, TrainingEvent, TrainingParams,
+    fine_tune, network_input,
 };
 use alnm_selection::FeatureTable;
 use anyhow::Result;
@@ -12,9 +13,10 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
+use super::analysis::{folds, labels_of, training_rows};
 use super::images::CohortImages;
 use crate::cohort::Cohort;
-use crate::progress::{Interrupted, Step, is_interrupted};
+use crate::progress::{Interrupted, Step, check_interrupt, is_interrupted};
 use crate::store::{Fingerprint, Store};
 
 /// Learning rate from a seeded start, and from weights that already know images.
@@ -43,6 +45,32 @@ impl DeepFeatures {
         let values = Array2::from_shape_fn((self.vectors.len(), FEATURES), |(row, column)| f64::from(self.vectors[row][column]));
         Ok(FeatureTable::new(names, values)?)
     }
+
+    /// The tables of several networks.
+    ///
+    /// # Errors
+    /// As [`DeepFeatures::table`].
+    pub fn tables(networks: &[Self]) -> Result<Vec<FeatureTable>> {
+        networks.iter().map(Self::table).collect()
+    }
+}
+
+/// A network to fine-tune, the patients to fine-tune it on, and where the finished work is kept.
+pub(super) struct FineTuning<'a> {
+    /// The network.
+    pub backbone: Backbone,
+    /// Weights to start from; a seeded initialisation where absent.
+    pub weights: Option<&'a Path>,
+    /// Rows of the patients whose images and outcomes are learned from.
+    pub rows: &'a [usize],
+    /// Folder of the finished work.
+    pub folder: &'a str,
+    /// Name of the vectors in it.
+    pub key: &'a str,
+    /// Name of the step on the terminal.
+    pub title: &'a str,
+    /// Whether the network itself is kept, not its vectors alone.
+    pub keep_network: bool,
 }
 
 impl Study {
@@ -51,38 +79,76 @@ impl Study {
     /// # Errors
     /// When weights do not fit, training diverges, or Ctrl-C was pressed; finished epochs are kept.
     pub fn deep_features(&mut self, cohort: &Cohort, images: &CohortImages) -> Result<DeepFeatures> {
-        let store = Store::open(&self.settings.out, "deep")?;
-        let size = self.settings.backbone_size;
-        let initialisation = Initialisation { seed: self.settings.seed, zero_residual: true };
-        let mut network = Network::initialised(size.backbone(), Head::Logit, initialisation);
-        if let Some(weights) = &self.settings.weights {
-            network.load_weights(weights)?;
+        let weights = self.settings.weights.clone();
+        let tuning = FineTuning {
+            backbone: self.settings.backbone_size.backbone(),
+            weights: weights.as_deref(),
+            rows: &training_rows(cohort),
+            folder: "deep",
+            key: "features",
+            title: "fine-tuning of all parameters",
+            keep_network: true,
+        };
+        self.fine_tuned(cohort, images, &tuning)
+    }
+
+    /// With `--cross-fit-network`, the vectors of a network for each outer fold that was fine-tuned without the fold's patients;
+    /// `None` without it. Finished folds are kept.
+    ///
+    /// # Errors
+    /// As [`Study::deep_features`].
+    pub fn fold_networks(&mut self, cohort: &Cohort, images: &CohortImages) -> Result<Option<Vec<DeepFeatures>>> {
+        if !self.settings.cross_fit_network {
+            return Ok(None);
         }
+        let rows = training_rows(cohort);
+        let folds = folds(&labels_of(cohort, &rows), self.settings.seed)?;
+        let weights = self.settings.weights.clone();
+        let networks = (0..folds.count()).map(|fold| {
+            let rows: Vec<usize> = folds.training_rows(fold).into_iter().map(|position| rows[position]).collect();
+            let tuning = FineTuning {
+                backbone: self.settings.backbone_size.backbone(),
+                weights: weights.as_deref(),
+                rows: &rows,
+                folder: "fold_networks",
+                key: &format!("fold_{fold}"),
+                title: &format!("fine-tuning without fold {}", fold + 1),
+                keep_network: false,
+            };
+            self.fine_tuned(cohort, images, &tuning)
+        });
+        networks.collect::<Result<_>>().map(Some)
+    }
+
+    pub(super) fn fine_tuned(&mut self, cohort: &Cohort, images: &CohortImages, tuning: &FineTuning<'_>) -> Result<DeepFeatures> {
+        let store = Store::open(&self.settings.out, tuning.folder)?;
         let params = TrainingParams {
             epochs: self.settings.epochs,
-            learning_rate: LEARNING_RATE[usize::from(self.settings.weights.is_some())],
+            learning_rate: LEARNING_RATE[usize::from(tuning.weights.is_some())],
             seed: self.settings.seed,
             ..TrainingParams::default()
         };
-        let is_training = |centre: &str| centre == cohort.description.training_centre;
-        let (trained_on, examples): (Vec<String>, Vec<Example>) = cohort
-            .patients
-            .iter()
-            .zip(&images.crops)
-            .filter(|(patient, _)| is_training(&patient.centre))
-            .map(|(patient, crop)| (patient.id.clone(), Example { image: crop.clone(), label: patient.alnm }))
-            .unzip();
-        let mut fingerprint = Fingerprint::default().parameters(&(&params, size, initialisation))?;
-        for (patient, crop) in cohort.patients.iter().zip(&images.crops) {
-            fingerprint = fingerprint.parameters(&(&patient.centre, patient.alnm, crop.as_slice()))?;
+        let initialisation = Initialisation { seed: self.settings.seed, zero_residual: true };
+        let patients = || tuning.rows.iter().map(|&row| &cohort.patients[row]);
+        let trained_on: Vec<String> = patients().map(|patient| patient.id.clone()).collect();
+        let outcomes: Vec<bool> = patients().map(|patient| patient.alnm).collect();
+        let mut fingerprint = Fingerprint::default().parameters(&(&params, tuning.backbone, initialisation, &trained_on, &outcomes))?;
+        for crop in &images.crops {
+            fingerprint = fingerprint.numbers(crop.iter().map(|&value| f64::from(value)));
         }
-        if let Some(weights) = &self.settings.weights {
+        if let Some(weights) = tuning.weights {
             fingerprint = fingerprint.files(weights)?;
         }
-        let checkpoint = store.file("checkpoint.safetensors");
+        let checkpoint = store.file(&format!("{}.checkpoint.safetensors", tuning.key));
         let mut costs = std::mem::take(&mut self.costs);
-        let features = store.item("features", &fingerprint.finish(), || {
-            let step = Step::begin("fine-tuning of all parameters", 0);
+        let features = store.item(tuning.key, &fingerprint.finish(), || {
+            let step = Step::begin(tuning.title, 0);
+            let mut network = Network::initialised(tuning.backbone, Head::Logit, initialisation);
+            if let Some(weights) = tuning.weights {
+                network.load_weights(weights)?;
+            }
+            let example = |&row: &usize| Example { image: images.crops[row].clone(), label: cohort.patients[row].alnm };
+            let examples: Vec<Example> = tuning.rows.iter().map(example).collect();
             let mut observer = |event: TrainingEvent<'_>| {
                 if let TrainingEvent::Step { done, total, .. } = event {
                     step.set_length(total);
@@ -95,11 +161,14 @@ impl Study {
                 other => other?,
             };
             step.finish(&mut costs);
-            trained.network.save(&store.file("network.safetensors"))?;
+            if tuning.keep_network {
+                trained.network.save(&store.file("network.safetensors"))?;
+            }
             let step = Step::begin("1000-vectors", images.crops.len());
             let predictor = Predictor::new(&trained.network);
             let mut vectors = Vec::with_capacity(images.crops.len());
             for crops in images.crops.chunks(READ_OUT_BATCH) {
+                check_interrupt()?;
                 let batch: Vec<Tensor> = crops.iter().map(network_input).collect();
                 vectors.extend(predictor.vectors(&batch, "fc", READ_OUT_BATCH)?);
                 step.advance_to(vectors.len());

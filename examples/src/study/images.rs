@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::cohort::{Cohort, Patient};
+use crate::cohort::{Cohort, Patient, Problem};
 use crate::progress::{Step, check_interrupt};
 use crate::store::{Fingerprint, Store};
 
@@ -65,11 +65,12 @@ struct ImageParameters<'a> {
 
 impl Study {
     /// N4 bias field correction, resampling to 1 mm, 926 features of every outline and the crop of the largest section, patient by
-    /// patient; finished patients are kept.
+    /// patient; finished patients are kept. A patient whose images cannot be analysed has a problem like one whose files cannot be
+    /// read: all are reported at once or, where `cohort.toml` says so, left out with the reason; the cohort without them is returned.
     ///
     /// # Errors
-    /// What a patient's images or features went wrong with.
-    pub fn images(&mut self, cohort: &Cohort) -> Result<CohortImages> {
+    /// [`CohortProblems`](crate::cohort::CohortProblems), and after Ctrl-C.
+    pub fn images(&mut self, cohort: Cohort) -> Result<(Cohort, CohortImages)> {
         let store = Store::open(&self.settings.out, "images")?;
         let side = self.settings.backbone_size.side();
         let n4 = N4Params { shrink: 2, ..N4Params::default() };
@@ -82,7 +83,7 @@ impl Study {
         };
         let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?)?;
         let step = Step::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
-        let patients: Vec<PatientImages> = cohort
+        let analysed: Vec<Result<PatientImages>> = cohort
             .patients
             .par_iter()
             .map(|patient| {
@@ -91,14 +92,28 @@ impl Study {
                 for path in patient.files() {
                     fingerprint = fingerprint.files(&cohort.folder.join(path))?;
                 }
-                let images = store.item(&patient.id, &fingerprint.finish(), || analyse(cohort, patient, &n4, &extractor, side));
+                let images = store.item(&patient.id, &fingerprint.finish(), || analyse(&cohort, patient, &n4, &extractor, side));
                 step.advance();
-                images.with_context(|| format!("images of patient {}", patient.id))
+                images
             })
-            .collect::<Result<_>>()?;
+            .collect();
+        check_interrupt()?;
         step.finish(&mut self.costs);
+        let mut problems = Vec::new();
+        let mut patients = Vec::new();
+        for (patient, images) in cohort.patients.iter().zip(analysed) {
+            match images {
+                Ok(images) => patients.push(images),
+                Err(error) => {
+                    let place = format!("image {}", patient.image.display());
+                    problems.push(Problem::of_patient(&patient.id, place, format!("{error:#}"), "correct the outline or the image"));
+                }
+            }
+        }
+        let cohort = cohort.settle(problems)?;
         let is_training: Vec<bool> = cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
-        CohortImages::collect(&patients, &is_training, side)
+        let images = CohortImages::collect(&patients, &is_training, side)?;
+        Ok((cohort, images))
     }
 }
 
@@ -108,12 +123,12 @@ fn analyse(cohort: &Cohort, patient: &Patient, n4: &N4Params, extractor: &Extrac
     let n4 = n4.clone().check()?.correct(&image, Some(&otsu_mask(&image, OTSU_BINS)?))?;
     let n4_iterations = n4.iterations();
     let corrected = Image::F32(n4.corrected);
-    let mask = cohort.mask(&patient.mask)?;
+    let mask = cohort.mask(&patient.mask, corrected.geometry())?;
     let extraction = extractor.execute(&corrected, &mask, label)?;
     let second_reader = match &patient.mask_reader2 {
         None => None,
         Some(path) => {
-            let second = extractor.execute(&corrected, &cohort.mask(path)?, label)?;
+            let second = extractor.execute(&corrected, &cohort.mask(path, corrected.geometry())?, label)?;
             Some(second.features.iter().map(|feature| defined(feature.value)).collect())
         }
     };
@@ -196,7 +211,8 @@ impl TimeIntensity {
     pub fn of(cohort: &Cohort) -> Result<Option<Self>> {
         for patient in cohort.training() {
             let Some(series) = cohort.phases(patient)? else { continue };
-            let mask = cohort.mask(&patient.mask)?;
+            let Some(first) = series.images.first() else { continue };
+            let mask = cohort.mask(&patient.mask, first.geometry())?;
             let curve = TimeIntensityCurve::of(&series, Roi { mask: &mask, label: cohort.description.label })?;
             let kinetics = curve.kinetics(&KineticsParams::default())?;
             return Ok(Some(Self { patient: patient.id.clone(), curve, kinetics }));

@@ -79,13 +79,37 @@ fn disguised_vectors(deep: &DeepFeatures, is_training: &[bool]) -> DeepFeatures 
     disguised
 }
 
+/// Fails when the network of a fold was not trained on the other folds' patients alone.
+///
+/// # Errors
+/// Which fold's.
+pub fn check_fold_networks(cohort: &Cohort, networks: &[DeepFeatures], seed: u64) -> Result<()> {
+    let rows = super::analysis::training_rows(cohort);
+    let folds = super::analysis::folds(&super::analysis::labels_of(cohort, &rows), seed)?;
+    for (fold, network) in networks.iter().enumerate() {
+        let allowed: Vec<&String> = folds.training_rows(fold).into_iter().map(|position| &cohort.patients[rows[position]].id).collect();
+        ensure!(
+            network.trained_on.iter().collect::<Vec<_>>() == allowed,
+            "a leak: the network of fold {} was not trained on the patients of the other folds alone",
+            fold + 1
+        );
+    }
+    Ok(())
+}
+
 impl Study {
     /// Fails when a validation patient influenced a selection, a score, a table, a model or a cutoff, or was among the patients
-    /// that the network was trained on.
+    /// that the network was trained on; and when the network of a fold was not trained without the fold's patients.
     ///
     /// # Errors
     /// What leaked.
-    pub fn check_leaks(&mut self, cohort: &Cohort, images: &CohortImages, deep: &DeepFeatures) -> Result<()> {
+    pub fn check_leaks(
+        &mut self,
+        cohort: &Cohort,
+        images: &CohortImages,
+        deep: &DeepFeatures,
+        of_folds: Option<&[DeepFeatures]>,
+    ) -> Result<()> {
         let step = Step::begin("leak check", 1);
         let training: Vec<&String> = cohort.training().into_iter().map(|patient| &patient.id).collect();
         ensure!(
@@ -94,6 +118,7 @@ impl Study {
             cohort.description.training_centre
         );
         let seed = self.settings.seed;
+        check_fold_networks(cohort, of_folds.unwrap_or_default(), seed)?;
         check_leaks(Material { cohort, images, deep }, |material| {
             let inputs = ScoreInputs::new(material.images, material.deep, seed)?;
             let rows = super::analysis::training_rows(material.cohort);

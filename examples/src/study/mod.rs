@@ -1,6 +1,7 @@
 //! The steps of the study, each a call into the crate that owns it.
 
 pub mod analysis;
+pub mod comparison;
 pub mod deep;
 pub mod images;
 pub mod leak_check;
@@ -52,7 +53,8 @@ pub struct StudySettings {
     pub cohort: Option<PathBuf>,
     /// Patients of the simulated cohort in all; the published number where absent.
     pub patients: Option<usize>,
-    /// Where results go.
+    /// Where results go; a folder may be moved, so that its own record of the settings leaves this out.
+    #[serde(skip)]
     pub out: PathBuf,
     /// Weights to start from.
     pub weights: Option<PathBuf>,
@@ -66,6 +68,25 @@ pub struct StudySettings {
     pub seed: u64,
     /// Whether outcomes are shuffled among the patients of each centre: what remains of the models then is chance.
     pub shuffle_outcomes: bool,
+    /// Whether the network is fine-tuned anew inside each outer fold, too.
+    pub cross_fit_network: bool,
+    /// Whether other networks are fine-tuned and compared.
+    pub compare_backbones: bool,
+    /// Folder of weights for the compared networks, named as torchvision names them; seeded initialisations where absent.
+    pub backbone_weights: Option<PathBuf>,
+}
+
+impl StudySettings {
+    /// The file of weights for a compared network, where there is one.
+    fn weights_of(&self, backbone: Backbone) -> Option<PathBuf> {
+        let folder = self.backbone_weights.as_ref()?;
+        ["safetensors", "pth"].map(|kind| folder.join(format!("{backbone}.{kind}"))).into_iter().find(|path| path.exists())
+    }
+
+    /// The settings without those that only add to a run, so that they can be asked for later and find its finished work.
+    fn of_the_run(&self) -> Self {
+        Self { cross_fit_network: false, compare_backbones: false, backbone_weights: None, ..self.clone() }
+    }
 }
 
 /// A run of the study.
@@ -125,7 +146,7 @@ impl Study {
         let out = &self.settings.out;
         std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
         let path = out.join("settings.json");
-        let settings = serde_json::to_string_pretty(&self.settings)?;
+        let settings = serde_json::to_string_pretty(&self.settings.of_the_run())?;
         if let Ok(earlier) = std::fs::read_to_string(&path) {
             ensure!(
                 earlier == settings,

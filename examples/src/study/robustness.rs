@@ -18,6 +18,7 @@ use super::analysis::{INTEGRATED, LEVEL, Results, VARIABLES, folds, labels_of, m
 use super::scores::{ScoreInputs, Scores};
 use crate::cohort::{Cohort, Patient};
 use crate::progress::{Step, check_interrupt};
+use crate::store::{Fingerprint, Store};
 
 /// Shrinkage and margin of Riley's criteria, by convention.
 const SHRINKAGE: f64 = 0.9;
@@ -104,8 +105,17 @@ impl Study {
             let advance = || step.advance();
             selection_frequencies(pipeline, table, &rows, &labels, fitted, resamples, self.settings.seed, &advance)
         };
-        let mut selection = stability(&inputs.radiomic_pipeline, &inputs.radiomic, &scores.radiomic)?;
-        selection.extend(stability(&inputs.deep_pipeline, &inputs.deep, &scores.deep)?);
+        let fingerprint = Fingerprint::default()
+            .parameters(&(&inputs.radiomic_pipeline, &inputs.deep_pipeline, &labels, resamples, self.settings.seed))?
+            .parameters(&(inputs.radiomic.names(), &scores.radiomic, &scores.deep))?
+            .numbers(inputs.radiomic.select_rows(&rows).values().iter().copied())
+            .numbers(inputs.deep.select_rows(&rows).values().iter().copied())
+            .finish();
+        let selection = Store::open(&self.settings.out, "stability")?.item("frequencies", &fingerprint, || {
+            let mut selection = stability(&inputs.radiomic_pipeline, &inputs.radiomic, &scores.radiomic)?;
+            selection.extend(stability(&inputs.deep_pipeline, &inputs.deep, &scores.deep)?);
+            Ok(selection)
+        })?;
         let robustness = Robustness {
             subgroups: subgroups(cohort, results)?,
             alternatives: alternatives(cohort, &model_table(cohort, inputs, scores)?, results, self.settings.seed)?,

@@ -25,6 +25,7 @@ const CORRELATION_CUTOFF: f64 = 0.60;
 const MRMR_FEATURES: usize = 20;
 
 /// Features of the two kinds with the selections to be fitted to them.
+#[derive(Clone)]
 pub struct ScoreInputs {
     /// Radiomic features of all patients.
     pub radiomic: FeatureTable,
