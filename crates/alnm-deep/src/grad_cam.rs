@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
-use crate::network::{Moments, Network, tap};
+use crate::network::{Network, Pass, Wanted, tap};
 use crate::tensor::Tensor;
 
 /// How the maps of a stage's channels are weighted.
@@ -45,7 +45,7 @@ pub fn grad_cam(
     let mut network = network.clone();
     let mut workspace = Workspace::new(Instructions::best());
     let mut unused_dropout = ChaCha8Rng::seed_from_u64(0);
-    let tape = network.forward(image.clone(), Moments::Running, &mut unused_dropout, &mut workspace)?;
+    let tape = network.forward(image.clone(), Pass::Evaluation, &mut unused_dropout, &mut workspace)?;
     let mut gradient = Tensor::zeros(tape.activation(output).shape());
     let outputs = gradient.channels();
     *gradient.as_mut_slice().get_mut(index).ok_or_else(|| DeepError::Parameter {
@@ -54,7 +54,7 @@ pub fn grad_cam(
         requirement: "below the number of outputs",
     })? = 1.0;
     let activation = tape.activation(stage).clone();
-    let gradients = network.backward(tape, output, gradient, Some(stage), &mut workspace);
+    let gradients = network.backward(tape, output, gradient, Wanted::Node(stage), &mut workspace);
     let gradient = gradients.at_end.ok_or(DeepError::Parameter {
         name: "stage",
         value: stage.to_string(),

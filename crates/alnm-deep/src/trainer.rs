@@ -3,12 +3,13 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
-use crate::network::{Head, Moments, Network};
-use crate::optimiser::{Optimiser, OptimiserState, WeightDecayRule};
+use crate::network::{Head, Network, Pass, Wanted};
+use crate::optimiser::{Optimiser, OptimiserState, ParameterGroup, WeightDecayRule, learning_rate_factors};
 use crate::tensor::Tensor;
 use crate::weights::StateDict;
 
@@ -51,13 +52,30 @@ impl CrossEntropyLoss {
     }
 }
 
-/// A network in training: batch normalisation takes its moments from each batch and its running statistics follow.
+/// Where batch normalisations take their moments from in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormMoments {
+    /// From each batch; the running statistics follow.
+    #[default]
+    Batch,
+    /// From the running statistics, which stay as they are, in frozen parameter groups; from each batch elsewhere.
+    RunningWhereFrozen,
+    /// From the running statistics, which stay as they are.
+    Running,
+}
+
+/// A network in training.
 #[derive(Debug)]
 pub struct Trainer {
     pub(crate) network: Network,
     pub(crate) state: OptimiserState,
     optimiser: Optimiser,
     rule: WeightDecayRule,
+    /// Factor on the learning rate of every parameter.
+    factors: Vec<f32>,
+    trained: Vec<bool>,
+    frozen_norms: Vec<bool>,
     workspace: Workspace,
 }
 
@@ -72,7 +90,7 @@ pub struct BatchGradients {
 }
 
 impl BatchGradients {
-    /// Euclidean norm of all gradients together.
+    /// Euclidean norm of all gradients together, frozen parameters left out.
     pub fn norm(&self) -> f64 {
         let squares: Vec<f64> = self.values.par_iter().map(|values| values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()).collect();
         squares.iter().sum::<f64>().sqrt()
@@ -89,10 +107,10 @@ impl BatchGradients {
 }
 
 impl Trainer {
-    /// A trainer of all parameters of a network that ends in a logit.
+    /// A trainer of all parameters of a network that ends in a logit, with the moments of each batch.
     ///
     /// # Errors
-    /// [`DeepError::Parameter`] when the network has no logit head.
+    /// [`DeepError::Parameter`] when the network has no logit head or the optimiser a parameter outside its range.
     pub fn new(network: Network, optimiser: Optimiser, rule: WeightDecayRule) -> Result<Self> {
         Self::with_instructions(network, optimiser, rule, Instructions::best())
     }
@@ -109,8 +127,33 @@ impl Trainer {
                 requirement: "a logit to be trained",
             });
         }
-        let state = OptimiserState::new(optimiser, &network);
-        Ok(Self { network, state, optimiser, rule, workspace: Workspace::new(instructions) })
+        optimiser.check()?;
+        let (trained, frozen_norms) = (vec![true; network.parameters.len()], vec![false; network.graph.norms.len()]);
+        let state = OptimiserState::new(optimiser, &network, &trained);
+        let factors = vec![1.0; trained.len()];
+        Ok(Self { network, state, optimiser, rule, factors, trained, frozen_norms, workspace: Workspace::new(instructions) })
+    }
+
+    /// The trainer, with learning rates by groups of parameters and a choice of the moments; to be called before the first step.
+    ///
+    /// A parameter belongs to the group with the longest prefix of its name. Gradients of frozen parameters are not computed,
+    /// nor what would lead to them alone.
+    ///
+    /// # Errors
+    /// [`DeepError::Parameter`] when a factor is negative or not finite, no parameter's name begins with a prefix, or all
+    /// parameters would be frozen.
+    pub fn with_groups(mut self, groups: &[ParameterGroup], moments: NormMoments) -> Result<Self> {
+        self.factors = learning_rate_factors(groups, &self.network)?;
+        self.trained = self.factors.iter().map(|factor| *factor > 0.0).collect();
+        let frozen = |norm: usize| !self.trained[norm];
+        let norms = self.network.graph.norms.iter();
+        self.frozen_norms = match moments {
+            NormMoments::Batch => norms.map(|_| false).collect(),
+            NormMoments::RunningWhereFrozen => norms.map(|norm| frozen(norm.weight)).collect(),
+            NormMoments::Running => norms.map(|_| true).collect(),
+        };
+        self.state = OptimiserState::new(self.optimiser, &self.network, &self.trained);
+        Ok(self)
     }
 
     /// The network as it stands.
@@ -126,7 +169,8 @@ impl Trainer {
     /// Forward and backward pass over a batch; dropout, where the backbone has it, draws from `dropout_seed`.
     ///
     /// # Errors
-    /// [`DeepError::Shape`] when the images do not fit the network or their number is not that of the labels.
+    /// [`DeepError::Shape`] when the images do not fit the network or their number is not that of the labels,
+    /// [`DeepError::NotFinite`] when they hold a value that is not finite.
     pub fn gradients(&mut self, images: Tensor, labels: &[bool], loss: CrossEntropyLoss, dropout_seed: u64) -> Result<BatchGradients> {
         if images.images() != labels.len() {
             return Err(DeepError::Shape {
@@ -136,23 +180,25 @@ impl Trainer {
             });
         }
         let mut dropout = ChaCha8Rng::seed_from_u64(dropout_seed);
-        let tape = self.network.forward(images, Moments::Batch, &mut dropout, &mut self.workspace)?;
+        let pass = Pass::Training { frozen_norms: &self.frozen_norms };
+        let tape = self.network.forward(images, pass, &mut dropout, &mut self.workspace)?;
         let output = self.network.graph.output;
         let logits: Vec<f64> = tape.activation(output).as_slice().iter().map(|logit| f64::from(*logit)).collect();
         let LossOfLogits { mean, gradient } = loss.of(&logits, labels);
         let gradient = Tensor::new([labels.len(), 1, 1, 1], gradient)?;
-        let values = self.network.backward(tape, output, gradient, None, &mut self.workspace).parameters;
+        let values = self.network.backward(tape, output, gradient, Wanted::Parameters(&self.trained), &mut self.workspace).parameters;
         Ok(BatchGradients { loss: mean, logits, values })
     }
 
-    /// Gradients by torchvision's names, in PyTorch's layout.
+    /// Gradients of the parameters that are not frozen, by torchvision's names, in PyTorch's layout.
     pub fn named_gradients(&self, gradients: &BatchGradients) -> StateDict {
-        self.network.named(&gradients.values).collect()
+        let named = self.network.named(&gradients.values).zip(&self.trained);
+        named.filter(|(_, trained)| **trained).map(|(named, _)| named).collect()
     }
 
     /// One step of the optimiser.
     pub fn update(&mut self, gradients: &BatchGradients, learning_rate: f64) {
-        self.state.step(self.optimiser, self.rule, &mut self.network, &gradients.values, learning_rate as f32);
+        self.state.step(self.optimiser, self.rule, &mut self.network, &gradients.values, learning_rate as f32, &self.factors);
     }
 }
 

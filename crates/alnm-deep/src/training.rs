@@ -15,9 +15,9 @@ use crate::augmentation::Augmentation;
 use crate::error::{DeepError, Result};
 use crate::inference::{Predictor, stack};
 use crate::network::Network;
-use crate::optimiser::{Optimiser, Schedule, WeightDecayRule};
+use crate::optimiser::{Optimiser, ParameterGroup, Schedule, WeightDecayRule};
 use crate::tensor::Tensor;
-use crate::trainer::{BatchGradients, CrossEntropyLoss, Trainer};
+use crate::trainer::{BatchGradients, CrossEntropyLoss, NormMoments, Trainer};
 use crate::weights::{StateDict, StateTensor, read_safetensors, write_tensors};
 
 /// Mean and standard deviation of the three channels of ImageNet, by which torchvision's weights expect images to be
@@ -41,6 +41,28 @@ pub struct Example {
     pub label: bool,
 }
 
+/// How much examples of the two classes weigh in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeights {
+    /// Every example the same.
+    None,
+    /// Both classes the same in sum, 1 on average over the training examples: `n / (2 · n_class)`.
+    Balanced,
+    /// Weights > 0 of a negative and of a positive example.
+    Given([f64; 2]),
+}
+
+impl ClassWeights {
+    fn of(self, negative: f64, positive: f64) -> [f64; 2] {
+        match self {
+            Self::None => [1.0; 2],
+            Self::Balanced => [negative, positive].map(|of_class| (negative + positive) / (2.0 * of_class)),
+            Self::Given(weights) => weights,
+        }
+    }
+}
+
 /// How a network is fine-tuned.
 ///
 /// | name | default | purpose | range |
@@ -48,13 +70,15 @@ pub struct Example {
 /// | `epochs` | 8 | passes over the training images | ≥ 1 |
 /// | `batch_size` | 16 | images a step; a last batch of one image is joined to the one before | ≥ 2 |
 /// | `learning_rate` | 1e-4 | step size at its highest | > 0 |
-/// | `optimiser` | AdamW, decay 1e-2 | | |
-/// | `weight_decay_rule` | weights only | | |
-/// | `schedule` | warm-up over 10 %, then cosine | | |
-/// | `augmentation` | [`Augmentation::study`] | | |
+/// | `groups` | none | factors on the learning rate by the names of parameters; 0 freezes | factors ≥ 0, not all 0 |
+/// | `norm_moments` | of the batch | what batch normalisation normalises by | [`NormMoments`] |
+/// | `optimiser` | AdamW, decay 1e-2 | how parameters follow their gradients | [`Optimiser::check`] |
+/// | `weight_decay_rule` | weights only | which parameters decay | [`WeightDecayRule`] |
+/// | `schedule` | warm-up over 10 %, then cosine | how the learning rate moves | warm-up in [0, 1) |
+/// | `augmentation` | [`Augmentation::study`] | random changes of the training images | [`Augmentation::check`] |
 /// | `label_smoothing` | 0 | labels become s/2 and 1 − s/2 | [0, 1) |
 /// | `gradient_clip` | 5 | largest Euclidean norm of all gradients together; none where absent | > 0 |
-/// | `balance_classes` | true | both classes weigh the same in the loss | |
+/// | `class_weights` | balanced | how much examples of the two classes weigh in the loss | > 0 |
 /// | `validation_fraction` | 0 | share of the examples, of each class, held out to choose the best epoch | [0, 0.5] |
 /// | `patience` | none | epochs without a lower validation loss before training stops | ≥ 1 |
 /// | `seed` | 0 | of order, augmentation, dropout and hold-out | |
@@ -67,6 +91,10 @@ pub struct TrainingParams {
     pub batch_size: usize,
     /// Step size at its highest.
     pub learning_rate: f64,
+    /// Factors on the learning rate by the names of parameters.
+    pub groups: Vec<ParameterGroup>,
+    /// What batch normalisation normalises by.
+    pub norm_moments: NormMoments,
     /// How parameters follow their gradients.
     pub optimiser: Optimiser,
     /// Which parameters decay.
@@ -79,8 +107,8 @@ pub struct TrainingParams {
     pub label_smoothing: f64,
     /// Largest norm of the gradients.
     pub gradient_clip: Option<f64>,
-    /// Whether both classes weigh the same.
-    pub balance_classes: bool,
+    /// How much examples of the two classes weigh.
+    pub class_weights: ClassWeights,
     /// Share of the examples held out.
     pub validation_fraction: f64,
     /// Epochs without improvement before training stops.
@@ -95,13 +123,15 @@ impl Default for TrainingParams {
             epochs: 8,
             batch_size: 16,
             learning_rate: 1e-4,
+            groups: Vec::new(),
+            norm_moments: NormMoments::Batch,
             optimiser: Optimiser::adamw(1e-2),
             weight_decay_rule: WeightDecayRule::WeightsOnly,
             schedule: Schedule::WarmUpCosine { warm_up: 0.1 },
             augmentation: Augmentation::study(),
             label_smoothing: 0.0,
             gradient_clip: Some(5.0),
-            balance_classes: true,
+            class_weights: ClassWeights::Balanced,
             validation_fraction: 0.0,
             patience: None,
             seed: 0,
@@ -110,7 +140,7 @@ impl Default for TrainingParams {
 }
 
 impl TrainingParams {
-    /// Checks every range.
+    /// Checks every range but that of `groups`, which [`fine_tune`] holds against the network's names.
     ///
     /// # Errors
     /// [`DeepError::Parameter`] with the first parameter outside its range.
@@ -131,12 +161,20 @@ impl TrainingParams {
         if self.gradient_clip.is_some_and(|norm| norm.is_nan() || norm <= 0.0) {
             return refuse("gradient_clip", format!("{:?}", self.gradient_clip), "above 0");
         }
+        if let ClassWeights::Given(weights) = self.class_weights
+            && !weights.iter().all(|weight| weight.is_finite() && *weight > 0.0)
+        {
+            return refuse("class_weights", format!("{weights:?}"), "finite and above 0");
+        }
         if !(0.0..=0.5).contains(&self.validation_fraction) {
             return refuse("validation_fraction", self.validation_fraction.to_string(), "in [0, 0.5]");
         }
         if self.patience == Some(0) || (self.patience.is_some() && self.validation_fraction == 0.0) {
             return refuse("patience", format!("{:?}", self.patience), "at least 1, and only with a validation_fraction");
         }
+        self.optimiser.check()?;
+        self.schedule.check()?;
+        self.augmentation.check()?;
         Ok(ValidTrainingParams(self))
     }
 }
@@ -272,12 +310,10 @@ fn split<'a>(examples: &'a [Example], params: &TrainingParams) -> (Vec<&'a Examp
     (of(false), of(true))
 }
 
-/// Class weights, where they are asked for, average to 1 over the examples.
 fn loss(training: &[&Example], params: &TrainingParams) -> CrossEntropyLoss {
     let positive = training.iter().filter(|example| example.label).count() as f64;
-    let all = training.len() as f64;
-    let balanced = [all / (2.0 * (all - positive)), all / (2.0 * positive)];
-    CrossEntropyLoss { class_weights: if params.balance_classes { balanced } else { [1.0; 2] }, label_smoothing: params.label_smoothing }
+    let class_weights = params.class_weights.of(training.len() as f64 - positive, positive);
+    CrossEntropyLoss { class_weights, label_smoothing: params.label_smoothing }
 }
 
 /// Everything that changes during a training.
@@ -292,7 +328,8 @@ struct State {
 impl State {
     fn new(network: Network, params: &TrainingParams, examples: &[Example]) -> Result<Self> {
         let fingerprint = fingerprint(&network, params, examples);
-        let trainer = Trainer::new(network, params.optimiser, params.weight_decay_rule)?;
+        let trainer =
+            Trainer::new(network, params.optimiser, params.weight_decay_rule)?.with_groups(&params.groups, params.norm_moments)?;
         Ok(Self { trainer, history: Vec::new(), best: None, best_epoch: 0, fingerprint })
     }
 
