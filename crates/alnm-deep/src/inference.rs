@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::error::{DeepError, Result};
+use crate::error::Result;
 use crate::graph::{Graph, NodeId, Operation};
 use crate::kernel::batch_norm::Affine;
 use crate::kernel::convolution::{Convolution, Epilogue, Residual};
@@ -14,6 +15,7 @@ use crate::kernel::pooling::{self, Averaging, Window};
 use crate::kernel::winograd::Winograd;
 use crate::kernel::workspace::Workspace;
 use crate::network::{Network, check_input, concatenate, running_affine, tap};
+use crate::preparation::Preparation;
 use crate::tensor::Tensor;
 
 /// A network made ready for evaluation: running statistics are folded into the weights, and bias, residual and
@@ -29,6 +31,7 @@ pub struct Predictor {
     /// Buffers of the calls that are not running.
     idle: Mutex<Vec<Workspace>>,
     instructions: Instructions,
+    preparation: Preparation,
 }
 
 #[derive(Debug)]
@@ -115,7 +118,15 @@ impl Predictor {
             steps.push(Step { operation, inputs, output: id });
         }
         let boundary = boundary(&network.graph, &steps);
-        Self { graph: network.graph.clone(), steps, boundary, idle: Mutex::new(Vec::new()), instructions }
+        Self { graph: network.graph.clone(), steps, boundary, idle: Mutex::new(Vec::new()), instructions, preparation: network.preparation }
+    }
+
+    /// The input that the network's preparation makes of a grey image.
+    ///
+    /// # Errors
+    /// As [`Preparation::apply`].
+    pub fn input(&self, image: &Array2<f32>) -> Result<Tensor> {
+        self.preparation.apply(image)
     }
 
     /// The named output for a batch of images of three channels; `fc` is the vector of 1000 features, `head` the logit.

@@ -18,6 +18,7 @@ use crate::kernel::gradient::Into;
 use crate::kernel::panels::Panels;
 use crate::kernel::pooling;
 use crate::kernel::workspace::Workspace;
+use crate::preparation::Preparation;
 use crate::tensor::Tensor;
 
 /// Added to the variance of a batch normalisation (PyTorch's default).
@@ -64,6 +65,7 @@ pub struct Network {
     /// Parameters in the engine's layout: convolution weights as (output, row, column, input).
     pub(crate) parameters: Vec<Vec<f32>>,
     pub(crate) statistics: Vec<RunningStatistics>,
+    pub(crate) preparation: Preparation,
 }
 
 /// What a pass over the network is for.
@@ -149,7 +151,7 @@ impl Network {
             .iter()
             .map(|norm| RunningStatistics { mean: vec![0.0; norm.channels], variance: vec![1.0; norm.channels] })
             .collect();
-        Self { backbone, head, graph, parameters, statistics }
+        Self { backbone, head, graph, parameters, statistics, preparation: Preparation::default() }
     }
 
     /// The backbone.
@@ -165,6 +167,20 @@ impl Network {
     /// Number of trainable parameters.
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(Vec::len).sum()
+    }
+
+    /// How grey images are made into the network's inputs.
+    pub fn preparation(&self) -> Preparation {
+        self.preparation
+    }
+
+    /// The network with another preparation of its images.
+    ///
+    /// # Errors
+    /// As [`Preparation::check`].
+    pub fn with_preparation(self, preparation: Preparation) -> Result<Self> {
+        preparation.check()?;
+        Ok(Self { preparation, ..self })
     }
 
     /// Names of the outputs that can be read, in order of computation.

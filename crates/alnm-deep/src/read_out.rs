@@ -6,7 +6,6 @@ use crate::backbone::Backbone;
 use crate::error::{DeepError, Result};
 use crate::inference::Predictor;
 use crate::network::Network;
-use crate::training::network_input;
 
 /// Views of an image over which its features are averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,14 +33,14 @@ impl Views {
     }
 }
 
-/// The named output (`fc` for the 1000 features) of grey images in [0, 1], a vector per image, averaged over views.
+/// The named output (`fc` for the 1000 features) of grey images as the network's preparation takes them, a vector per image, averaged over views.
 ///
 /// # Errors
 /// An unknown name, images smaller than 32 × 32 or with values that are not finite.
 pub fn features(predictor: &Predictor, images: &[Array2<f32>], output: &str, views: Views) -> Result<Vec<Vec<f32>>> {
     let mut vectors = Vec::with_capacity(images.len());
     for image in images {
-        let inputs: Vec<_> = views.of(image).iter().map(network_input).collect();
+        let inputs: Vec<_> = views.of(image).iter().map(|view| predictor.input(view)).collect::<Result<_>>()?;
         let of_views = predictor.vectors(&inputs, output, inputs.len())?;
         let count = of_views.len() as f32;
         vectors.push((0..of_views[0].len()).map(|index| of_views.iter().map(|vector| vector[index]).sum::<f32>() / count).collect());
@@ -92,7 +91,7 @@ pub fn occlusion_map(
         return Err(DeepError::Parameter { name: "size and stride of the occlusion", value, requirement: "at least 1" });
     }
     let value = |image: &Array2<f32>| -> Result<f32> {
-        let vectors = predictor.vectors(&[network_input(image)], output, 1)?;
+        let vectors = predictor.vectors(&[predictor.input(image)?], output, 1)?;
         vectors[0].get(index).copied().ok_or_else(|| DeepError::Parameter {
             name: "index",
             value: format!("{index} of {} outputs", vectors[0].len()),

@@ -15,27 +15,16 @@ use crate::augmentation::Augmentation;
 use crate::error::{DeepError, Result};
 use crate::inference::{Predictor, stack};
 use crate::network::Network;
+use crate::preparation::Preparation;
 use crate::optimiser::{Optimiser, ParameterGroup, Schedule, WeightDecayRule};
 use crate::tensor::Tensor;
 use crate::trainer::{BatchGradients, CrossEntropyLoss, NormMoments, Trainer};
-use crate::weights::{StateDict, StateTensor, read_safetensors, write_tensors};
-
-/// Mean and standard deviation of the three channels of ImageNet, by which torchvision's weights expect images to be
-/// normalised.
-const IMAGENET: [(f32, f32); 3] = [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)];
-
-/// A grey image in [0, 1] as the networks take it: the same plane in all three channels, normalised by ImageNet's means and
-/// standard deviations.
-pub fn network_input(image: &Array2<f32>) -> Tensor {
-    let (height, width) = image.dim();
-    let data = image.iter().flat_map(|value| IMAGENET.map(|(mean, deviation)| (value - mean) / deviation)).collect();
-    Tensor::new([1, height, width, 3], data).expect("three values a pixel")
-}
+use crate::weights::{StateDict, StateTensor, file_error, read_safetensors, write_tensors};
 
 /// A labelled image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
-    /// Grey values in [0, 1].
+    /// Grey values, in [0, 1] for the default [`crate::Preparation`].
     pub image: Array2<f32>,
     /// Whether the event is present.
     pub label: bool,
@@ -219,17 +208,51 @@ pub enum TrainingEvent<'a> {
 }
 
 /// A fine-tuned network and how it came about.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TrainedNetwork {
     /// The network with the parameters of the best epoch.
     pub network: Network,
+    /// What it was trained with.
+    pub params: TrainingParams,
     /// Every epoch.
     pub history: Vec<EpochRecord>,
     /// The epoch whose parameters were kept: of the lowest validation loss, or the last without held-out images.
     pub best_epoch: usize,
 }
 
-/// Fine-tunes all parameters of a network with a logit head to the binary cross-entropy of the labels.
+/// What a file keeps of a training beside the network.
+#[derive(Serialize, Deserialize)]
+struct TrainingFields {
+    params: TrainingParams,
+    history: Vec<EpochRecord>,
+    best_epoch: usize,
+}
+
+impl TrainedNetwork {
+    /// Writes the network as [`Network::save`] does, with the parameters and the epochs of its training in the metadata.
+    ///
+    /// # Errors
+    /// [`DeepError::WeightFile`] when the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let fields = TrainingFields { params: self.params.clone(), history: self.history.clone(), best_epoch: self.best_epoch };
+        let fields = serde_json::to_string(&fields).expect("parameters and records are written as JSON");
+        self.network.save_with(path, [("training", fields)])
+    }
+
+    /// Reads what [`TrainedNetwork::save`] wrote, to the same bits.
+    ///
+    /// # Errors
+    /// [`DeepError::WeightFile`] when the file was not written by [`TrainedNetwork::save`] or is damaged.
+    pub fn load(path: &Path) -> Result<Self> {
+        let (network, metadata) = Network::load_with_metadata(path)?;
+        let fields = metadata.get("training").ok_or_else(|| file_error(path, &"no `training` in its metadata"))?;
+        let TrainingFields { params, history, best_epoch } = serde_json::from_str(fields).map_err(|error| file_error(path, &error))?;
+        Ok(Self { network, params, history, best_epoch })
+    }
+}
+
+/// Fine-tunes a network with a logit head to the binary cross-entropy of the labels. Images are changed at random, then made
+/// into inputs by the network's [`Preparation`].
 ///
 /// With `checkpoint` named, the state is written there after every epoch, and a training that finds a checkpoint of the same
 /// parameters, network and examples goes on from it to the same bits as an unbroken one. The result does not depend on the
@@ -245,9 +268,9 @@ pub fn fine_tune(
     checkpoint: Option<&Path>,
     observer: &mut dyn FnMut(TrainingEvent<'_>) -> ControlFlow<()>,
 ) -> Result<TrainedNetwork> {
-    check_examples(examples)?;
+    check_examples(examples, network.preparation())?;
     let ValidTrainingParams(params) = params;
-    let (training, held_out) = split(examples, params);
+    let (training, held_out) = split(examples, params)?;
     let mut state = State::new(network, params, examples)?;
     if let Some(path) = checkpoint.filter(|path| path.exists()) {
         state.restore(path)?;
@@ -264,10 +287,10 @@ pub fn fine_tune(
     if let Some(best) = best {
         network.load_state_dict(best)?;
     }
-    Ok(TrainedNetwork { network, history, best_epoch })
+    Ok(TrainedNetwork { network, params: params.clone(), history, best_epoch })
 }
 
-fn check_examples(examples: &[Example]) -> Result<()> {
+fn check_examples(examples: &[Example], preparation: Preparation) -> Result<()> {
     let positive = examples.iter().filter(|example| example.label).count();
     if positive < 2 || examples.len() - positive < 2 {
         return Err(DeepError::Parameter {
@@ -278,11 +301,12 @@ fn check_examples(examples: &[Example]) -> Result<()> {
     }
     let shape = examples[0].image.dim();
     for (index, example) in examples.iter().enumerate() {
-        if example.image.dim() != shape || shape.0 < 32 || shape.1 < 32 {
+        let is_resized = preparation.side.is_some() && !example.image.is_empty();
+        if !is_resized && (example.image.dim() != shape || shape.0 < 32 || shape.1 < 32) {
             return Err(DeepError::Shape {
                 operation: "training image",
                 got: vec![example.image.nrows(), example.image.ncols()],
-                expected: format!("{shape:?} as the first image, and at least 32 x 32"),
+                expected: format!("{shape:?} as the first image, and at least 32 x 32, where images are not resized"),
             });
         }
         if let Some((position, value)) = example.image.indexed_iter().find(|(_, value)| !value.is_finite()) {
@@ -297,17 +321,24 @@ fn check_examples(examples: &[Example]) -> Result<()> {
 }
 
 /// The examples that train and the ones held out, the same share of each class.
-fn split<'a>(examples: &'a [Example], params: &TrainingParams) -> (Vec<&'a Example>, Vec<&'a Example>) {
+fn split<'a>(examples: &'a [Example], params: &TrainingParams) -> Result<(Vec<&'a Example>, Vec<&'a Example>)> {
     let mut generator = ChaCha8Rng::seed_from_u64(params.seed);
     let mut is_held_out = vec![false; examples.len()];
     for label in [false, true] {
         let mut of_class: Vec<usize> = (0..examples.len()).filter(|&index| examples[index].label == label).collect();
         of_class.shuffle(&mut generator);
         let count = (of_class.len() as f64 * params.validation_fraction).round() as usize;
+        if count == 0 && params.validation_fraction > 0.0 {
+            return Err(DeepError::Parameter {
+                name: "validation_fraction",
+                value: format!("{} of {} examples of a class", params.validation_fraction, of_class.len()),
+                requirement: "at least one example of each class",
+            });
+        }
         of_class.iter().take(count).for_each(|&index| is_held_out[index] = true);
     }
     let of = |held_out: bool| examples.iter().zip(&is_held_out).filter(|(_, is)| **is == held_out).map(|(e, _)| e).collect();
-    (of(false), of(true))
+    Ok((of(false), of(true)))
 }
 
 fn loss(training: &[&Example], params: &TrainingParams) -> CrossEntropyLoss {
@@ -401,7 +432,8 @@ fn fingerprint(network: &Network, params: &TrainingParams, examples: &[Example])
         add(u32::from(example.label));
         example.image.iter().for_each(|value| add(value.to_bits()));
     }
-    format!("{} {hash:016x} {}", network.backbone(), serde_json::to_string(params).expect("parameters are written as JSON"))
+    let settings = serde_json::to_string(&(network.preparation(), params)).expect("parameters are written as JSON");
+    format!("{} {hash:016x} {settings}", network.backbone())
 }
 
 /// What stays the same during a training.
@@ -458,13 +490,14 @@ impl Run<'_> {
     }
 
     fn step(&self, state: &mut State, batch: &[usize], epoch: usize, learning_rate: f64, dropout_seed: u64) -> Result<BatchGradients> {
+        let preparation = state.trainer.network().preparation();
         let images: Vec<Tensor> = batch
             .par_iter()
             .map(|&index| {
                 let image = &self.training[index].image;
-                network_input(&self.params.augmentation.apply(image, self.params.seed, epoch as u64, index as u64))
+                preparation.apply(&self.params.augmentation.apply(image, self.params.seed, epoch as u64, index as u64))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let labels: Vec<bool> = batch.iter().map(|&index| self.training[index].label).collect();
         let mut gradients = state.trainer.gradients(stack(&images)?, &labels, self.loss, dropout_seed)?;
         if let Some(limit) = self.params.gradient_clip {
@@ -479,9 +512,10 @@ impl Run<'_> {
         if self.held_out.is_empty() {
             return Ok(None);
         }
-        let images: Vec<Tensor> = self.held_out.iter().map(|example| network_input(&example.image)).collect();
+        let predictor = Predictor::new(network);
+        let images: Vec<Tensor> = self.held_out.iter().map(|example| predictor.input(&example.image)).collect::<Result<_>>()?;
         let labels: Vec<bool> = self.held_out.iter().map(|example| example.label).collect();
-        let logits = Predictor::new(network).vectors(&images, "head", self.params.batch_size)?;
+        let logits = predictor.vectors(&images, "head", self.params.batch_size)?;
         let logits: Vec<f64> = logits.iter().map(|logit| f64::from(logit[0])).collect();
         let loss = CrossEntropyLoss { label_smoothing: 0.0, ..self.loss };
         Ok(Some((loss.of(&logits, &labels).mean, area_under_curve(&logits, &labels))))
