@@ -97,3 +97,24 @@ fn weighted_map(activation: &Tensor, gradient: &Tensor, weights: ChannelWeights)
     let scale = if largest > 0.0 { 1.0 / largest } else { 0.0 };
     Array2::from_shape_fn((height, width), |(y, x)| values[y * width + x] * scale)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two pixels, two channels; the weights by hand.
+    #[test]
+    fn both_weightings_equal_their_definitions() {
+        let activation = Tensor::new([1, 1, 2, 2], vec![1.0, 0.5, 3.0, 0.0]).unwrap();
+        let gradient = Tensor::new([1, 1, 2, 2], vec![0.2, -0.4, 0.6, 0.8]).unwrap();
+        // Means 0.4 and 0.2: pixels 1 · 0.4 + 0.5 · 0.2 and 3 · 0.4.
+        let map = weighted_map(&activation, &gradient, ChannelWeights::Gradient);
+        assert!((map[[0, 0]] - 0.5 / 1.2).abs() < 1e-6 && map[[0, 1]] == 1.0, "{map}");
+        // With g positive a pixel's part is g / (2 + g · Σa), Σa being 4 and 0.5.
+        let (first, second) = (0.2 / (2.0 + 0.2 * 4.0) + 0.6 / (2.0 + 0.6 * 4.0), 0.8 / (2.0 + 0.8 * 0.5));
+        let expected = ((first + 0.5 * second) / (3.0 * first)) as f32;
+        let map = weighted_map(&activation, &gradient, ChannelWeights::GradientPlusPlus);
+        let largest = expected.max(1.0);
+        assert!((map[[0, 0]] - expected / largest).abs() < 1e-6 && (map[[0, 1]] - 1.0 / largest).abs() < 1e-6, "{map}");
+    }
+}

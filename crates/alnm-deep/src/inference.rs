@@ -5,6 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::backbone::Backbone;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Operation};
 use crate::kernel::batch_norm::Affine;
@@ -16,6 +17,7 @@ use crate::kernel::winograd::Winograd;
 use crate::kernel::workspace::Workspace;
 use crate::network::{Network, check_input, concatenate, running_affine, tap};
 use crate::preparation::Preparation;
+use crate::read_out::FeatureExtractor;
 use crate::tensor::Tensor;
 
 /// A network made ready for evaluation: running statistics are folded into the weights, and bias, residual and
@@ -31,6 +33,7 @@ pub struct Predictor {
     /// Buffers of the calls that are not running.
     idle: Mutex<Vec<Workspace>>,
     instructions: Instructions,
+    backbone: Backbone,
     preparation: Preparation,
 }
 
@@ -118,7 +121,8 @@ impl Predictor {
             steps.push(Step { operation, inputs, output: id });
         }
         let boundary = boundary(&network.graph, &steps);
-        Self { graph: network.graph.clone(), steps, boundary, idle: Mutex::new(Vec::new()), instructions, preparation: network.preparation }
+        let (backbone, preparation) = (network.backbone, network.preparation);
+        Self { graph: network.graph.clone(), steps, boundary, idle: Mutex::new(Vec::new()), instructions, backbone, preparation }
     }
 
     /// The input that the network's preparation makes of a grey image.
@@ -197,12 +201,25 @@ impl Predictor {
     /// # Errors
     /// As [`Predictor::output`].
     pub fn vectors(&self, images: &[Tensor], name: &str, batch: usize) -> Result<Vec<Vec<f32>>> {
-        let mut vectors = Vec::with_capacity(images.len());
-        for images in images.chunks(batch.max(1)) {
-            let output = self.output(stack(images)?, name)?;
-            vectors.extend((0..output.images()).map(|image| output.image(image).to_vec()));
-        }
-        Ok(vectors)
+        FeatureExtractor::vectors(self, images, name, batch)
+    }
+}
+
+impl FeatureExtractor for Predictor {
+    fn backbone(&self) -> Backbone {
+        self.backbone
+    }
+
+    fn preparation(&self) -> Preparation {
+        self.preparation
+    }
+
+    fn stages(&self) -> Vec<String> {
+        self.graph.taps.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn output(&self, input: Tensor, name: &str) -> Result<Tensor> {
+        Self::output(self, input, name)
     }
 }
 

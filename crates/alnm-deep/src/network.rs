@@ -24,7 +24,7 @@ use crate::tensor::Tensor;
 /// Added to the variance of a batch normalisation (PyTorch's default).
 pub(crate) const EPSILON: f32 = 1e-5;
 /// Share of a batch's moments in the running statistics (PyTorch's default).
-const MOMENTUM: f32 = 0.1;
+pub(crate) const MOMENTUM: f64 = 0.1;
 
 /// Running mean and variance of a batch normalisation.
 #[derive(Debug, Clone, PartialEq)]
@@ -427,10 +427,10 @@ impl RunningStatistics {
     fn follow(&mut self, batch: &batch_norm::Moments) {
         let unbiased = batch.count as f32 / (batch.count.max(2) - 1) as f32;
         for (running, batch) in self.mean.iter_mut().zip(&batch.mean) {
-            *running += MOMENTUM * (batch - *running);
+            *running += MOMENTUM as f32 * (batch - *running);
         }
         for (running, batch) in self.variance.iter_mut().zip(&batch.variance) {
-            *running += MOMENTUM * (batch * unbiased - *running);
+            *running += MOMENTUM as f32 * (batch * unbiased - *running);
         }
     }
 }
@@ -523,7 +523,7 @@ fn channels_of(from: &Tensor, start: usize, mut into: Tensor) -> Tensor {
     into
 }
 
-fn dropout_mask(count: usize, probability: f32, generator: &mut ChaCha8Rng) -> Vec<f32> {
+pub(crate) fn dropout_mask(count: usize, probability: f32, generator: &mut ChaCha8Rng) -> Vec<f32> {
     let keep = 1.0 / (1.0 - probability);
     let uniform = Uniform::new(0.0f32, 1.0).expect("the unit interval is not empty");
     uniform.sample_iter(generator).take(count).map(|u| if u < probability { 0.0 } else { keep }).collect()

@@ -117,6 +117,12 @@ pub(crate) fn learning_rate_factors(groups: &[ParameterGroup], network: &Network
     Ok(factors)
 }
 
+/// Whether weight decay acts on each parameter.
+pub(crate) fn decays(network: &Network, rule: WeightDecayRule) -> Vec<bool> {
+    let parameters = network.graph.parameters.iter();
+    parameters.map(|parameter| rule == WeightDecayRule::All || matches!(parameter.role, Role::Weight(_))).collect()
+}
+
 /// What the optimiser remembers between steps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OptimiserState {
@@ -149,12 +155,7 @@ impl OptimiserState {
         factors: &[f32],
     ) {
         self.steps += 1;
-        let decays: Vec<bool> = network
-            .graph
-            .parameters
-            .iter()
-            .map(|parameter| rule == WeightDecayRule::All || matches!(parameter.role, Role::Weight(_)))
-            .collect();
+        let decays = decays(network, rule);
         let first_step = self.steps == 1;
         match optimiser {
             Optimiser::Sgd { momentum, weight_decay } => {

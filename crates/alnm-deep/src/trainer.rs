@@ -35,6 +35,11 @@ pub(crate) struct LossOfLogits {
 }
 
 impl CrossEntropyLoss {
+    /// The smoothed label.
+    pub(crate) fn target(&self, label: bool) -> f64 {
+        f64::from(u8::from(label)) * (1.0 - self.label_smoothing) + self.label_smoothing / 2.0
+    }
+
     pub(crate) fn of(&self, logits: &[f64], labels: &[bool]) -> LossOfLogits {
         let count = logits.len() as f64;
         let mut mean = 0.0;
@@ -42,7 +47,7 @@ impl CrossEntropyLoss {
             .iter()
             .zip(labels)
             .map(|(&logit, &label)| {
-                let target = f64::from(u8::from(label)) * (1.0 - self.label_smoothing) + self.label_smoothing / 2.0;
+                let target = self.target(label);
                 let weight = self.class_weights[usize::from(label)] / count;
                 mean += weight * (logit.max(0.0) - logit * target + (-logit.abs()).exp().ln_1p());
                 (weight * (1.0 / (1.0 + (-logit).exp()) - target)) as f32
@@ -63,6 +68,16 @@ pub enum NormMoments {
     RunningWhereFrozen,
     /// From the running statistics, which stay as they are.
     Running,
+}
+
+/// Which batch normalisations keep their running statistics and normalise by them.
+pub(crate) fn frozen_norms(network: &Network, factors: &[f32], moments: NormMoments) -> Vec<bool> {
+    let is_frozen = |weight: usize| match moments {
+        NormMoments::Batch => false,
+        NormMoments::RunningWhereFrozen => factors[weight] == 0.0,
+        NormMoments::Running => true,
+    };
+    network.graph.norms.iter().map(|norm| is_frozen(norm.weight)).collect()
 }
 
 /// A network in training.
@@ -145,13 +160,7 @@ impl Trainer {
     pub fn with_groups(mut self, groups: &[ParameterGroup], moments: NormMoments) -> Result<Self> {
         self.factors = learning_rate_factors(groups, &self.network)?;
         self.trained = self.factors.iter().map(|factor| *factor > 0.0).collect();
-        let frozen = |norm: usize| !self.trained[norm];
-        let norms = self.network.graph.norms.iter();
-        self.frozen_norms = match moments {
-            NormMoments::Batch => norms.map(|_| false).collect(),
-            NormMoments::RunningWhereFrozen => norms.map(|norm| frozen(norm.weight)).collect(),
-            NormMoments::Running => norms.map(|_| true).collect(),
-        };
+        self.frozen_norms = frozen_norms(&self.network, &self.factors, moments);
         self.state = OptimiserState::new(self.optimiser, &self.network, &self.trained);
         Ok(self)
     }
@@ -205,6 +214,126 @@ impl Trainer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backbone::Backbone;
+    use crate::network::Initialisation;
+
+    fn network() -> Network {
+        Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation { seed: 2, zero_residual: false })
+    }
+
+    fn trainer(optimiser: Optimiser, rule: WeightDecayRule) -> Trainer {
+        Trainer::new(network(), optimiser, rule).unwrap()
+    }
+
+    fn batch() -> (Tensor, [bool; 3]) {
+        let values = (0..3 * 32 * 32 * 3).map(|index| ((index * index) as f32 * 0.013).sin()).collect();
+        (Tensor::new([3, 32, 32, 3], values).unwrap(), [true, false, true])
+    }
+
+    fn group(prefix: &str, factor: f64) -> ParameterGroup {
+        ParameterGroup { prefix: prefix.to_owned(), factor }
+    }
+
+    /// Every group's parameters against those of a training without groups, after steps of gradient descent.
+    #[test]
+    fn groups_learn_at_their_own_rates_and_frozen_ones_keep_every_bit() {
+        let optimiser = Optimiser::Sgd { momentum: 0.9, weight_decay: 0.1 };
+        let groups = [group("", 0.0), group("layer1", 0.5), group("layer1.0.conv1", 1.0), group("head", 1.0)];
+        let mut grouped = trainer(optimiser, WeightDecayRule::All).with_groups(&groups, NormMoments::Batch).unwrap();
+        let mut plain = trainer(optimiser, WeightDecayRule::All);
+        let (images, labels) = batch();
+        let of_groups = grouped.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 0).unwrap();
+        let of_all = plain.gradients(images, &labels, CrossEntropyLoss::default(), 0).unwrap();
+        assert_eq!(of_groups.loss, of_all.loss);
+        let named = grouped.named_gradients(&of_groups);
+        assert!(named.keys().all(|name| name.starts_with("layer1.") || name.starts_with("head.")), "{:?}", named.keys());
+        assert!(of_groups.norm() < of_all.norm());
+        grouped.update(&of_groups, 1e-2);
+        plain.update(&of_all, 1e-2);
+        let (start, grouped, plain) = (network().state_dict(), grouped.network().state_dict(), plain.network().state_dict());
+        for name in start.keys().filter(|name| !name.contains("running")) {
+            let expected = if name.starts_with("layer1.0.conv1.") || name.starts_with("head.") {
+                plain[name].values.clone()
+            } else if name.starts_with("layer1.") {
+                start[name].values.iter().zip(&plain[name].values).map(|(from, to)| from + 0.5 * (to - from)).collect()
+            } else {
+                start[name].values.clone()
+            };
+            let is_exact = !name.starts_with("layer1.");
+            for (got, want) in grouped[name].values.iter().zip(&expected) {
+                assert!(if is_exact { got == want } else { (got - want).abs() < 1e-6 }, "{name}: {got} {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn frozen_statistics_stay_and_normalise() {
+        let statistics = |trainer: &Trainer, norm: &str| {
+            let state = trainer.network().state_dict();
+            [state[&format!("{norm}.running_mean")].clone(), state[&format!("{norm}.running_var")].clone()]
+        };
+        let start = trainer(Optimiser::adamw(0.0), WeightDecayRule::All);
+        for (moments, first_moves, last_moves) in
+            [(NormMoments::Batch, true, true), (NormMoments::RunningWhereFrozen, false, true), (NormMoments::Running, false, false)]
+        {
+            let groups = [group("bn1", 0.0)];
+            let mut trainer = trainer(Optimiser::adamw(0.0), WeightDecayRule::All).with_groups(&groups, moments).unwrap();
+            let (images, labels) = batch();
+            let gradients = trainer.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 0).unwrap();
+            for (norm, moves) in [("bn1", first_moves), ("layer4.1.bn2", last_moves)] {
+                assert_eq!(statistics(&trainer, norm) != statistics(&start, norm), moves, "{moments:?} {norm}");
+            }
+            if moments == NormMoments::Running {
+                let logits = crate::Predictor::new(trainer.network()).output(images, "head").unwrap();
+                for (training, evaluation) in gradients.logits.iter().zip(logits.as_slice()) {
+                    assert!((training - f64::from(*evaluation)).abs() < 1e-3 * (1.0 + training.abs()), "{training} {evaluation}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn impossible_groups_are_refused() {
+        let refuses = |groups: &[ParameterGroup]| {
+            assert!(trainer(Optimiser::adamw(0.0), WeightDecayRule::All).with_groups(groups, NormMoments::Batch).is_err());
+        };
+        refuses(&[group("layer", 0.1)]);
+        refuses(&[group("layer4", -1.0)]);
+        refuses(&[group("layer4", f64::NAN)]);
+        refuses(&[group("", 0.0)]);
+        assert!(Trainer::new(network(), Optimiser::Sgd { momentum: 1.0, weight_decay: 0.0 }, WeightDecayRule::All).is_err());
+        assert!(Trainer::new(network(), Optimiser::adamw(-1.0), WeightDecayRule::All).is_err());
+    }
+
+    /// Without gradients AdamW moves by its decay alone.
+    #[test]
+    fn weight_decay_spares_biases_and_norms_where_it_is_told_to() {
+        for rule in [WeightDecayRule::All, WeightDecayRule::WeightsOnly] {
+            let mut trainer = trainer(Optimiser::adamw(0.5), rule);
+            let values = trainer.network.parameters.iter().map(|values| vec![0.0; values.len()]).collect();
+            trainer.update(&BatchGradients { loss: 0.0, logits: Vec::new(), values }, 0.1);
+            let (start, end) = (network().state_dict(), trainer.network().state_dict());
+            for name in ["conv1.weight", "fc.weight", "fc.bias", "bn1.weight", "layer2.0.downsample.1.weight"] {
+                let decays = rule == WeightDecayRule::All || ["conv1.weight", "fc.weight"].contains(&name);
+                let keep = if decays { 1.0 - 0.1 * 0.5 } else { 1.0 };
+                assert!(start[name].values.iter().zip(&end[name].values).all(|(from, to)| keep * from == *to), "{rule:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn clipping_scales_all_gradients_to_the_limit() {
+        let mut trainer = trainer(Optimiser::adamw(0.0), WeightDecayRule::All);
+        let (images, labels) = batch();
+        let mut gradients = trainer.gradients(images, &labels, CrossEntropyLoss::default(), 0).unwrap();
+        let (before, norm) = (trainer.named_gradients(&gradients), gradients.norm());
+        gradients.clip(norm * 2.0);
+        assert_eq!(trainer.named_gradients(&gradients), before);
+        gradients.clip(norm / 4.0);
+        assert!((gradients.norm() - norm / 4.0).abs() < 1e-5 * norm);
+        let after = trainer.named_gradients(&gradients);
+        assert!(before["conv1.weight"].values.iter().zip(&after["conv1.weight"].values).all(|(b, a)| (b / 4.0 - a).abs() < 1e-6 * b.abs()));
+    }
 
     #[test]
     fn cross_entropy_gradient_agrees_with_finite_differences() {

@@ -555,6 +555,7 @@ fn area_under_curve(logits: &[f64], labels: &[bool]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::augmentation::Transform;
     use crate::backbone::Backbone;
     use crate::network::{Head, Initialisation};
 
@@ -622,6 +623,53 @@ mod tests {
         assert!(matches!(other, Err(DeepError::WeightFile { .. })));
     }
 
+    /// Labels that the images do not tell: the validation loss rises while the network learns them by heart.
+    #[test]
+    fn training_stops_early_with_the_weights_of_the_best_epoch() {
+        let mut examples = examples(32);
+        examples.iter_mut().enumerate().for_each(|(index, example)| example.label = index % 4 < 2);
+        let unchecked = TrainingParams { patience: Some(2), learning_rate: 3e-3, ..params(30).0 };
+        let params = unchecked.check().unwrap();
+        let trained = fine_tune(start(), &examples, &params, None, &mut |_| ControlFlow::Continue(())).unwrap();
+        let losses: Vec<f64> = trained.history.iter().filter_map(|record| record.validation_loss).collect();
+        let best = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap();
+        assert_eq!((trained.best_epoch, losses.len()), (best, best + 3), "{losses:?}");
+        let (training, held_out) = split(&examples, &params.0).unwrap();
+        assert_eq!((training.len(), held_out.len(), held_out.iter().filter(|example| example.label).count()), (24, 8, 4));
+        let run = Run { params: &params.0, training: &training, held_out: &held_out, loss: loss(&training, &params.0) };
+        assert_eq!(run.validate(&trained.network).unwrap(), trained.history[best].validation_loss.zip(trained.history[best].validation_auc));
+    }
+
+    #[test]
+    fn frozen_layers_keep_every_bit_through_a_training() {
+        let group = |prefix: &str, factor: f64| ParameterGroup { prefix: prefix.to_owned(), factor };
+        let groups = vec![group("", 0.0), group("layer4", 0.1), group("fc", 1.0), group("head", 1.0)];
+        let unchecked = TrainingParams { groups, norm_moments: NormMoments::RunningWhereFrozen, ..params(2).0 };
+        let trained = fine_tune(start(), &examples(16), &unchecked.check().unwrap(), None, &mut |_| ControlFlow::Continue(())).unwrap();
+        let (before, after) = (start().state_dict(), trained.network.state_dict());
+        for (name, tensor) in &before {
+            let learns = ["layer4.", "fc.", "head."].iter().any(|prefix| name.starts_with(prefix));
+            assert_eq!(after[name] != *tensor, learns, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_trained_network_is_saved_with_its_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trained.safetensors");
+        let preparation = Preparation { side: Some(48), mean: [0.4; 3], deviation: [0.3; 3] };
+        let network = start().with_preparation(preparation).unwrap();
+        let trained = fine_tune(network, &examples(16), &params(1), None, &mut |_| ControlFlow::Continue(())).unwrap();
+        trained.save(&path).unwrap();
+        let loaded = TrainedNetwork::load(&path).unwrap();
+        assert_eq!((loaded.params, loaded.history, loaded.best_epoch), (params(1).0, trained.history, 0));
+        assert_eq!((loaded.network.parameters, loaded.network.statistics), (trained.network.parameters, trained.network.statistics));
+        let network = Network::load(&path).unwrap();
+        assert_eq!(network.preparation(), preparation);
+        network.save(&path).unwrap();
+        assert!(matches!(TrainedNetwork::load(&path), Err(DeepError::WeightFile { .. })));
+    }
+
     #[test]
     fn impossible_requests_are_refused() {
         let refused = |params: TrainingParams| assert!(params.check().is_err());
@@ -629,8 +677,21 @@ mod tests {
         refused(TrainingParams { batch_size: 1, ..TrainingParams::default() });
         refused(TrainingParams { learning_rate: f64::NAN, ..TrainingParams::default() });
         refused(TrainingParams { patience: Some(3), ..TrainingParams::default() });
+        refused(TrainingParams { class_weights: ClassWeights::Given([1.0, 0.0]), ..TrainingParams::default() });
+        refused(TrainingParams { schedule: Schedule::WarmUpCosine { warm_up: 1.0 }, ..TrainingParams::default() });
+        refused(TrainingParams { optimiser: Optimiser::Sgd { momentum: -0.1, weight_decay: 0.0 }, ..TrainingParams::default() });
+        for transform in [
+            Transform::Rotation { degrees: f64::NAN },
+            Transform::HorizontalFlip { probability: 1.5 },
+            Transform::GaussianNoise { sigma: -1.0 },
+        ] {
+            refused(TrainingParams { augmentation: Augmentation(vec![transform]), ..TrainingParams::default() });
+        }
         let go = |examples: &[Example]| fine_tune(start(), examples, &params(1), None, &mut |_| ControlFlow::Continue(()));
         assert!(go(&examples(2)).is_err());
+        assert!(go(&examples(4)).is_ok());
+        let few = TrainingParams { validation_fraction: 0.1, ..TrainingParams::default() }.check().unwrap();
+        assert!(fine_tune(start(), &examples(4), &few, None, &mut |_| ControlFlow::Continue(())).is_err());
         let mut spoiled = examples(8);
         spoiled[3].image[[4, 5]] = f32::NAN;
         assert!(matches!(go(&spoiled), Err(DeepError::NotFinite { .. })));
