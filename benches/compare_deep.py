@@ -12,8 +12,9 @@ Weights, images and the ONNX model are written to DIR once: random weights of tr
 program stays in a process of its own with everything loaded and has run twice before it is timed; a round runs each once, in
 an order that changes from round to round. Printed are medians in milliseconds an image, the smallest in brackets, ratios to
 alnm-deep's median, the largest difference of the logits from PyTorch's in double precision, and the peak memory of the process.
-Tools: alnm (fastest instructions), alnm-avx2, alnm-portable, ort, openvino, torch (eager), torch-cl (channels last),
-torch-compile (channels last); for training alnm, torch-cl-tuned (channels last, MALLOC_* set), torch-cl, torch.
+Tools: alnm (fastest instructions), alnm-avx2, alnm-portable, alnm-candle (the same network by candle), ort, openvino, torch (eager),
+torch-cl (channels last),
+torch-compile (channels last); for training alnm, alnm-candle, torch-cl-tuned (channels last, MALLOC_* set), torch-cl, torch.
 """
 
 import argparse

@@ -258,13 +258,7 @@ impl CandleTrainer {
     ///
     /// # Errors
     /// [`DeepError::Parameter`] as [`crate::Trainer::new`], [`DeepError::Candle`] when the device cannot be used.
-    pub fn new(
-        network: &Network,
-        device: CandleDevice,
-        precision: Precision,
-        optimiser: Optimiser,
-        rule: WeightDecayRule,
-    ) -> Result<Self> {
+    pub fn new(network: &Network, device: CandleDevice, precision: Precision, optimiser: Optimiser, rule: WeightDecayRule) -> Result<Self> {
         if network.head() != Head::Logit {
             let value = format!("{:?}", network.head());
             return Err(DeepError::Parameter { name: "head", value, requirement: "a logit to be trained" });
@@ -320,11 +314,7 @@ impl CandleTrainer {
         let store = mean.backward()?;
         let parameters = self.network.parameters.iter().zip(&self.factors);
         let values = parameters.map(|(parameter, factor)| store.get(parameter).filter(|_| *factor > 0.0).cloned()).collect();
-        Ok(CandleGradients {
-            loss: mean.to_dtype(DType::F64)?.to_scalar()?,
-            logits: logits.to_dtype(DType::F64)?.to_vec1()?,
-            values,
-        })
+        Ok(CandleGradients { loss: mean.to_dtype(DType::F64)?.to_scalar()?, logits: logits.to_dtype(DType::F64)?.to_vec1()?, values })
     }
 
     /// Gradients of the parameters that are not frozen, by torchvision's names.
@@ -333,7 +323,10 @@ impl CandleTrainer {
     /// [`DeepError::Candle`] when they cannot be read from the device.
     pub fn named_gradients(&self, gradients: &CandleGradients) -> Result<StateDict> {
         let named = self.network.network.graph.parameters.iter().zip(&gradients.values);
-        named.filter_map(|(parameter, gradient)| Some((&parameter.name, gradient.as_ref()?))).map(|(n, g)| Ok((n.clone(), stored(g)?))).collect()
+        named
+            .filter_map(|(parameter, gradient)| Some((&parameter.name, gradient.as_ref()?)))
+            .map(|(n, g)| Ok((n.clone(), stored(g)?)))
+            .collect()
     }
 
     /// One step of the optimiser.
@@ -431,9 +424,8 @@ fn adaptive_pool(input: &Array, side: usize) -> Result<Array> {
     let (_, _, height, width) = input.dims4()?;
     let span = |index: usize, length: usize| index * length / side..((index + 1) * length).div_ceil(side);
     let row = |y: usize| -> Result<Array> {
-        let part = |x: usize| -> Result<Array> {
-            Ok(input.i((.., .., span(y, height), span(x, width)))?.mean_keepdim((D::Minus1, D::Minus2))?)
-        };
+        let part =
+            |x: usize| -> Result<Array> { Ok(input.i((.., .., span(y, height), span(x, width)))?.mean_keepdim((D::Minus1, D::Minus2))?) };
         Ok(Array::cat(&(0..side).map(part).collect::<Result<Vec<_>>>()?, 3)?)
     };
     Ok(Array::cat(&(0..side).map(row).collect::<Result<Vec<_>>>()?, 2)?)

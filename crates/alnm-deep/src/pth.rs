@@ -129,9 +129,11 @@ impl Place {
 
     fn gather(&self, numbers: &[f32]) -> Result<Vec<f32>, Reason> {
         let count = self.count().filter(|count| *count <= numbers.len());
-        let last = self.shape.iter().zip(&self.strides).try_fold(self.offset, |last, (side, stride)| {
-            last.checked_add(side.saturating_sub(1).checked_mul(*stride)?)
-        });
+        let last = self
+            .shape
+            .iter()
+            .zip(&self.strides)
+            .try_fold(self.offset, |last, (side, stride)| last.checked_add(side.saturating_sub(1).checked_mul(*stride)?));
         let (Some(count), Some(last)) = (count, last) else {
             return Err(format!("shape {:?} does not fit {} numbers", self.shape, numbers.len()));
         };

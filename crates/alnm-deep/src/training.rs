@@ -15,8 +15,8 @@ use crate::augmentation::Augmentation;
 use crate::error::{DeepError, Result};
 use crate::inference::{Predictor, stack};
 use crate::network::Network;
-use crate::preparation::Preparation;
 use crate::optimiser::{Optimiser, ParameterGroup, Schedule, WeightDecayRule};
+use crate::preparation::Preparation;
 use crate::tensor::Tensor;
 use crate::trainer::{BatchGradients, CrossEntropyLoss, NormMoments, Trainer};
 use crate::weights::{StateDict, StateTensor, file_error, read_safetensors, write_tensors};
@@ -637,7 +637,10 @@ mod tests {
         let (training, held_out) = split(&examples, &params.0).unwrap();
         assert_eq!((training.len(), held_out.len(), held_out.iter().filter(|example| example.label).count()), (24, 8, 4));
         let run = Run { params: &params.0, training: &training, held_out: &held_out, loss: loss(&training, &params.0) };
-        assert_eq!(run.validate(&trained.network).unwrap(), trained.history[best].validation_loss.zip(trained.history[best].validation_auc));
+        assert_eq!(
+            run.validate(&trained.network).unwrap(),
+            trained.history[best].validation_loss.zip(trained.history[best].validation_auc)
+        );
     }
 
     #[test]

@@ -61,11 +61,14 @@ fn every_stage_of_every_backbone_agrees() {
     }
 }
 
-fn compare(got: &StateDict, want: &StateDict, allowed: f64, what: &str) {
-    assert!(got.keys().eq(want.keys()), "{what}");
+/// Every tensor within 1e-3 of what candle finds in double precision, or within ten times the distance at which candle itself
+/// stands in single precision: deep networks amplify rounding.
+fn compare(got: &StateDict, single: &StateDict, double: &StateDict, what: &str) {
+    assert!(got.keys().eq(double.keys()), "{what}");
     for (name, tensor) in got {
-        let distance = distance(&tensor.values, &want[name].values);
-        assert!(distance < allowed, "{what} {name}: {distance}");
+        let allowed = f64::max(1e-3, 10.0 * distance(&single[name].values, &double[name].values));
+        let distance = distance(&tensor.values, &double[name].values);
+        assert!(distance < allowed, "{what} {name}: {distance} of {allowed}");
     }
 }
 
@@ -74,21 +77,30 @@ fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup
     let start = network(backbone, Head::Logit);
     let rule = WeightDecayRule::WeightsOnly;
     let mut own = Trainer::new(start.clone(), optimiser, rule).unwrap().with_groups(groups, moments).unwrap();
-    let mut candle = CandleTrainer::new(&start, DEVICE, Precision::Double, optimiser, rule).unwrap().with_groups(groups, moments).unwrap();
+    let by_candle = |precision: Precision| {
+        CandleTrainer::new(&start, DEVICE, precision, optimiser, rule).unwrap().with_groups(groups, moments).unwrap()
+    };
+    let (mut single, mut double) = (by_candle(Precision::Single), by_candle(Precision::Double));
     let loss = CrossEntropyLoss { class_weights: [0.7, 1.6], label_smoothing: 0.1 };
     for (step, count) in [4usize, 3].into_iter().enumerate() {
         let input = images(count, 70, 70, step as f32);
         let labels: Vec<bool> = (0..count).map(|index| index % 2 == 0).collect();
         let mut got = own.gradients(input.clone(), &labels, loss, 5).unwrap();
-        let mut want = candle.gradients(&input, &labels, loss, 5).unwrap();
+        let mut references = Vec::new();
+        for trainer in [&mut single, &mut double] {
+            let mut gradients = trainer.gradients(&input, &labels, loss, 5).unwrap();
+            let named = trainer.named_gradients(&gradients).unwrap();
+            gradients.clip(1.0).unwrap();
+            trainer.update(&gradients, 1e-4).unwrap();
+            references.push((gradients.loss, named, trainer.network().to_network().unwrap().state_dict()));
+        }
+        let [(_, single, single_state), (double_loss, double, double_state)] = &references[..] else { unreachable!("two were pushed") };
         let what = format!("{backbone} step {step}");
-        assert!((got.loss - want.loss).abs() < 1e-3 * want.loss.abs(), "{what}: {} {}", got.loss, want.loss);
-        compare(&own.named_gradients(&got), &candle.named_gradients(&want).unwrap(), 2e-2, &what);
+        assert!((got.loss - double_loss).abs() < 1e-3 * double_loss.abs(), "{what}: {} {double_loss}", got.loss);
+        compare(&own.named_gradients(&got), single, double, &what);
         got.clip(1.0);
-        want.clip(1.0).unwrap();
         own.update(&got, 1e-4);
-        candle.update(&want, 1e-4).unwrap();
-        compare(&own.network().state_dict(), &candle.network().to_network().unwrap().state_dict(), 2e-3, &what);
+        compare(&own.network().state_dict(), single_state, double_state, &what);
     }
 }
 
@@ -111,7 +123,7 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
     let optimiser = Optimiser::adamw(0.0);
     for backbone in [Backbone::ResNet18, Backbone::DenseNet121] {
         let start = network(backbone, Head::Logit);
-        let input = images(3, 40, 40, 0.6);
+        let input = images(3, 64, 64, 0.6);
         let mut own = Trainer::new(start.clone(), optimiser, WeightDecayRule::All).unwrap();
         let gradients = own.gradients(input.clone(), &labels, loss, 0).unwrap();
         let gradients = own.named_gradients(&gradients);
@@ -125,10 +137,12 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
         for name in gradients.keys().step_by(gradients.len() / 4) {
             let gradient = &gradients[name].values;
             let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+            // The loss moves by about 4e-4 at most, where it is still close to linear.
+            let length = f64::min(2e-4, 2e-4 / norm);
             let moved = |sign: f64| {
                 let mut moved = state.clone();
                 for (value, gradient) in moved.get_mut(name).unwrap().values.iter_mut().zip(gradient) {
-                    *value = (f64::from(*value) + sign * 2e-4 / norm * f64::from(*gradient)) as f32;
+                    *value = (f64::from(*value) + sign * length / norm * f64::from(*gradient)) as f32;
                 }
                 moved
             };

@@ -113,7 +113,10 @@ fn images_that_a_network_cannot_take_are_refused_everywhere() {
     for value in [f32::NAN, f32::INFINITY] {
         let mut images = Tensor::zeros([1, 32, 40, 3]);
         images.as_mut_slice()[400] = value;
-        refused(&images, |error| matches!(error, DeepError::NotFinite { position, .. } if position == "image 0, row 3, column 13, channel 1"));
+        refused(
+            &images,
+            |error| matches!(error, DeepError::NotFinite { position, .. } if position == "image 0, row 3, column 13, channel 1"),
+        );
     }
     assert_eq!(predictor.output(Tensor::zeros([1, 32, 233, 3]), "layer4").unwrap().shape(), [1, 1, 8, 512]);
 }
