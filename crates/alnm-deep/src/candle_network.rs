@@ -74,6 +74,14 @@ enum Pass<'a> {
     Training { frozen_norms: &'a [bool], dropout_seed: u64 },
 }
 
+/// What a pass gives.
+struct Computed {
+    /// The output of the node that was asked for.
+    output: Array,
+    /// In training, batch normalisations with the mean and the unbiased variance of their batches.
+    moments: Vec<(usize, [Array; 2])>,
+}
+
 impl CandleNetwork {
     /// Copies a network to a device.
     ///
@@ -124,17 +132,16 @@ impl CandleNetwork {
 
     /// The output of a node; the running statistics follow batches in training.
     fn forward(&mut self, images: Array, target: NodeId, pass: Pass<'_>) -> Result<Array> {
-        let (output, moments) = self.compute(images, target, pass)?;
-        for (norm, [mean, variance]) in moments {
-            for (running, of_batch) in self.statistics[norm].iter_mut().zip([mean, variance]) {
+        let computed = self.compute(images, target, pass)?;
+        for (norm, of_batch) in computed.moments {
+            for (running, of_batch) in self.statistics[norm].iter_mut().zip(of_batch) {
                 *running = ((running.affine(1.0 - MOMENTUM, 0.0))? + of_batch.affine(MOMENTUM, 0.0)?)?;
             }
         }
-        Ok(output)
+        Ok(computed.output)
     }
 
-    /// The output of a node and, in training, the mean and the unbiased variance of each normalised batch.
-    fn compute(&self, images: Array, target: NodeId, pass: Pass<'_>) -> Result<(Array, Vec<(usize, [Array; 2])>)> {
+    fn compute(&self, images: Array, target: NodeId, pass: Pass<'_>) -> Result<Computed> {
         let mut activations = vec![images];
         let mut all_moments = Vec::new();
         let mut dropout = ChaCha8Rng::seed_from_u64(if let Pass::Training { dropout_seed, .. } = pass { dropout_seed } else { 0 });
@@ -185,7 +192,7 @@ impl CandleNetwork {
             };
             activations.push(output);
         }
-        Ok((activations.swap_remove(target), all_moments))
+        Ok(Computed { output: activations.swap_remove(target), moments: all_moments })
     }
 }
 
@@ -204,7 +211,7 @@ impl FeatureExtractor for CandleNetwork {
 
     fn output(&self, input: Tensor, name: &str) -> Result<Tensor> {
         let target = tap(&self.network.graph, name)?;
-        let (output, _) = self.compute(self.images(&input)?, target, Pass::Evaluation)?;
+        let output = self.compute(self.images(&input)?, target, Pass::Evaluation)?.output;
         let shape: [usize; 4] = output.dims4()?.into();
         let values = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         Tensor::from_nchw(shape, &values)
