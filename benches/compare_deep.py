@@ -7,13 +7,15 @@
     venv/bin/python benches/compare_deep.py --files DIR                      # all cells of inference
     venv/bin/python benches/compare_deep.py --files DIR --batches 1 --threads 2 --rounds 11
     venv/bin/python benches/compare_deep.py --files DIR --train --batches 8,16 --threads 2
+    venv/bin/python benches/compare_deep.py --files DIR --batches 8 --threads 2 --tools alnm,alnm-candle    # torch is enough
 
 Weights, images and the ONNX model are written to DIR once: random weights of trained-like scale from a fixed seed. Every
 program stays in a process of its own with everything loaded and has run twice before it is timed; a round runs each once, in
 an order that changes from round to round. Printed are medians in milliseconds an image, the smallest in brackets, ratios to
 alnm-deep's median, the largest difference of the logits from PyTorch's in double precision, and the peak memory of the process.
-Tools: alnm (fastest instructions), alnm-avx2, alnm-portable, ort, openvino, torch (eager), torch-cl (channels last),
-torch-compile (channels last); for training alnm, torch-cl-tuned (channels last, MALLOC_* set), torch-cl, torch.
+Tools: alnm (fastest instructions), alnm-avx2, alnm-portable, alnm-candle (the same network by candle), ort, openvino, torch (eager),
+torch-cl (channels last),
+torch-compile (channels last); for training alnm, alnm-candle, torch-cl-tuned (channels last, MALLOC_* set), torch-cl, torch.
 """
 
 import argparse
@@ -75,7 +77,6 @@ def write_safetensors(path, arrays):
 
 def prepare(files):
     import numpy
-    import onnx
     import torch
 
     files.mkdir(parents=True, exist_ok=True)
@@ -88,9 +89,16 @@ def prepare(files):
     images.numpy().astype(numpy.float32).tofile(files / "images.f32")
     with torch.no_grad():
         model.double()(images.double()).numpy().tofile(files / "logits.f64")
-    model.float()
+
+
+def export(files):
+    import onnx
+    import torch
+
+    model = resnet(torch, files).eval()
+    images = torch.zeros(2, 3, 224, 224)
     batch = torch.export.Dim("batch", min=1, max=64)
-    torch.onnx.export(model, (images[:2],), files / "model.onnx", input_names=["image"], dynamo=True, dynamic_shapes=({0: batch},),
+    torch.onnx.export(model, (images,), files / "model.onnx", input_names=["image"], dynamo=True, dynamic_shapes=({0: batch},),
                       external_data=False)
     onnx.checker.check_model(str(files / "model.onnx"))
 
@@ -236,11 +244,14 @@ def main():
     if options.worker:
         worker(options.worker, options.files, options.batches[0], options.threads[0], task)
         return
-    if not (options.files / "model.onnx").exists():
+    tools = options.tools or (TRAIN if options.train else PREDICT)
+    if not (options.files / "logits.f64").exists():
         prepare(options.files)
+    if {"ort", "openvino"} & set(tools) and not (options.files / "model.onnx").exists():
+        export(options.files)
     for batch in options.batches or ([8, 16] if options.train else [1, 8, 32]):
         for threads in options.threads:
-            cell(options.tools or (TRAIN if options.train else PREDICT), options.files, batch, threads, task, options.rounds)
+            cell(tools, options.files, batch, threads, task, options.rounds)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 //!
 //! `repeat_network WEIGHTS IMAGES BATCH THREADS predict|train INSTRUCTIONS [OUTPUTS]`: WEIGHTS is a safetensors file with
 //! torchvision's names, IMAGES holds 32-bit floats in NCHW order; the first outputs go to the file OUTPUTS. INSTRUCTIONS is
-//! `best`, or a set's name. At the end of the input the peak memory is written in MiB.
+//! `best`, a set's name, or `candle` for the same network computed by candle. At the end of the input the peak memory is written in MiB.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -12,11 +12,33 @@ use std::path::Path;
 use std::time::Instant;
 
 use alnm_deep::{
-    Backbone, CrossEntropyLoss, Head, Initialisation, Instructions, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule,
+    Backbone, CandleDevice, CandleNetwork, CandleTrainer, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Instructions, Network,
+    Optimiser, Precision, Predictor, Tensor, Trainer, WeightDecayRule,
 };
 
 /// What is timed; it gives the outputs of the network.
 type Task<'a> = Box<dyn FnMut() -> Result<Vec<f32>, Box<dyn Error>> + 'a>;
+
+fn set(name: &str) -> Result<Instructions, Box<dyn Error>> {
+    let set = Instructions::available().into_iter().find(|set| name == "best" || set.name() == name);
+    Ok(set.ok_or("this processor has no such instructions")?)
+}
+
+fn by_candle<'a>(network: &Network, batch: usize, values: &'a [f32], task: &str) -> Result<Task<'a>, Box<dyn Error>> {
+    let images = move || Tensor::from_nchw([batch, 3, 224, 224], values);
+    if task != "train" {
+        let network = CandleNetwork::new(network, CandleDevice::Cpu, Precision::Single)?;
+        return Ok(Box::new(move || Ok(network.output(images()?, "fc")?.into_vec())));
+    }
+    let (optimiser, rule) = (Optimiser::adamw(1e-2), WeightDecayRule::All);
+    let mut trainer = CandleTrainer::new(network, CandleDevice::Cpu, Precision::Single, optimiser, rule)?;
+    let labels: Vec<bool> = (0..batch).map(|index| index % 2 == 1).collect();
+    Ok(Box::new(move || {
+        let gradients = trainer.gradients(&images()?, &labels, CrossEntropyLoss::default(), 0)?;
+        trainer.update(&gradients, 1e-4)?;
+        Ok(vec![gradients.loss as f32])
+    }))
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,10 +46,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: repeat_network WEIGHTS IMAGES BATCH THREADS predict|train INSTRUCTIONS [OUTPUTS]".into());
     };
     rayon::ThreadPoolBuilder::new().num_threads(threads.parse()?).build_global()?;
-    let instructions = Instructions::available()
-        .into_iter()
-        .find(|set| instructions == "best" || set.name() == instructions)
-        .ok_or("this processor has no such instructions")?;
     let batch: usize = batch.parse()?;
     let values: Vec<f32> = std::fs::read(images)?.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     let count = batch * 3 * 224 * 224;
@@ -35,7 +53,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let head = if task == "train" { Head::Logit } else { Head::None };
     let mut network = Network::initialised(Backbone::ResNet50, head, Initialisation { seed: 1, zero_residual: false });
     network.load_weights(Path::new(weights))?;
-    let mut run: Task<'_> = if task == "train" {
+    let name = if instructions == "candle" { "candle" } else { set(instructions)?.name() };
+    let mut run: Task<'_> = if name == "candle" {
+        by_candle(&network, batch, values, task)?
+    } else if task == "train" {
+        let instructions = set(instructions)?;
         let mut trainer = Trainer::with_instructions(network, Optimiser::adamw(1e-2), WeightDecayRule::All, instructions)?;
         let labels: Vec<bool> = (0..batch).map(|index| index % 2 == 1).collect();
         Box::new(move || {
@@ -45,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(vec![gradients.loss as f32])
         })
     } else {
-        let predictor = Predictor::with_instructions(&network, instructions);
+        let predictor = Predictor::with_instructions(&network, set(instructions)?);
         drop(network);
         Box::new(move || Ok(predictor.output(Tensor::from_nchw([batch, 3, 224, 224], values)?, "fc")?.into_vec()))
     };
@@ -53,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let [outputs] = rest {
         std::fs::write(outputs, first.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())?;
     }
-    println!("ready {}", instructions.name());
+    println!("ready {name}");
     for line in std::io::stdin().lock().lines() {
         line?;
         let start = Instant::now();

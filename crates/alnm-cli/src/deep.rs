@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_deep::{Backbone, ChannelWeights, Head, Initialisation, LesionCrop, Network, Predictor, Views, features, grad_cam, network_input};
+use alnm_deep::{Backbone, ChannelWeights, Head, Initialisation, LesionCrop, Network, Predictor, Views, features, grad_cam, occlusion_map};
 use alnm_imaging::{Image, read_image, read_mask, write_image};
 use anyhow::{Context, Result, bail, ensure};
 
@@ -140,11 +140,24 @@ fn cases_of_folder(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     Ok(cases)
 }
 
-/// Write where in a lesion a network's output comes from: a class activation map on the grid of the image.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example: alnm grad-cam image.nii.gz mask.nii.gz map.nii.gz --weights network.safetensors
+/// How a map is made.
+#[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Method {
+    /// Activations of a stage, weighted by their mean gradients.
+    GradCam,
+    /// Activations of a stage, weighted by their positive gradients.
+    GradCamPlusPlus,
+    /// The output's fall when a square of the crop is covered by the crop's mean.
+    Occlusion,
+}
 
-The map lies on the largest axial section of the mask, 1 where the network looks most, 0 elsewhere.
+/// Write where in a lesion a network's output comes from: a map on the grid of the image.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples: alnm grad-cam image.nii.gz mask.nii.gz map.nii.gz --weights network.safetensors
+          alnm grad-cam image.nii.gz mask.nii.gz map.nii.gz --weights network.safetensors --method occlusion --square 32 --stride 8
+
+The map lies on the largest axial section of the mask, 0 elsewhere. Class activation maps are 1 where the network looks most;
+an occlusion map is in units of the output, negative where covering raises it.
 Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
 pub(crate) struct GradCam {
     /// Image file or DICOM folder.
@@ -161,12 +174,18 @@ pub(crate) struct GradCam {
     /// Output that is explained, of the 1000; without it the logit of a fine-tuned network.
     #[arg(long, value_name = "N")]
     index: Option<usize>,
+    /// How the map is made.
+    #[arg(long, value_enum, default_value = "grad-cam")]
+    method: Method,
     /// Stage of the network whose activations are weighted; the last one by default.
     #[arg(long, value_name = "NAME")]
     stage: Option<String>,
-    /// Weigh channels as Grad-CAM++ does.
-    #[arg(long)]
-    plus_plus: bool,
+    /// Pixels of the crop on a side of the covered square.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    square: u16,
+    /// Pixels of the crop from one covered square to the next, at most.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    stride: u16,
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
@@ -185,8 +204,15 @@ impl GradCam {
         };
         let (crop, image) = self.weights.crop(&self.image, &self.mask)?;
         let stage = self.stage.as_deref().unwrap_or(network.backbone().last_stage());
-        let weights = if self.plus_plus { ChannelWeights::GradientPlusPlus } else { ChannelWeights::Gradient };
-        let map = grad_cam(&network, &network_input(&crop.pixels), stage, output, index, weights)?;
+        let input = network.preparation().apply(&crop.pixels)?;
+        let map = match self.method {
+            Method::GradCam => grad_cam(&network, &input, stage, output, index, ChannelWeights::Gradient)?,
+            Method::GradCamPlusPlus => grad_cam(&network, &input, stage, output, index, ChannelWeights::GradientPlusPlus)?,
+            Method::Occlusion => {
+                ensure!(self.stage.is_none(), "an occlusion map has no --stage");
+                occlusion_map(&Predictor::new(&network), &crop.pixels, output, index, self.square.into(), self.stride.into())?
+            }
+        };
         let volume = crop.map_to_volume(&map, image.geometry())?;
         write_image(&self.output, &Image::F32(volume))?;
         Ok(())

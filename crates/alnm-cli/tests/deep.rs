@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use alnm_deep::{Backbone, Head, Initialisation, LesionCrop, Network, Predictor, network_input};
+use alnm_deep::{Backbone, Head, Initialisation, LesionCrop, Network, Predictor, network_input, occlusion_map};
 use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask};
 use ndarray::Array3;
 
@@ -59,13 +59,30 @@ fn a_file_a_table_and_a_folder_give_what_the_library_computes() {
 fn a_map_lies_on_the_section_of_the_lesion() {
     let folder = folder();
     let path = folder.path();
-    for (name, options) in [("a.nrrd", ""), ("b.nrrd", "--index 7 --plus-plus --stage layer3")] {
+    for (name, options) in [("a.nrrd", ""), ("b.nrrd", "--index 7 --method grad-cam-plus-plus --stage layer3")] {
         let command = format!("grad-cam a_image.nrrd a_mask.nrrd {name} --weights network.safetensors --side 64 {options}");
         assert_eq!(alnm(path, &command), (Some(0), String::new()));
         let map = read_image(path.join(name)).unwrap().cast::<f32>();
         assert_eq!(map.geometry().size(), [32, 28, 6]);
         assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
     }
+}
+
+#[test]
+fn an_occlusion_map_is_that_of_the_library_on_the_grid_of_the_image() {
+    let folder = folder();
+    let path = folder.path();
+    let command =
+        "grad-cam a_image.nrrd a_mask.nrrd c.nrrd --weights network.safetensors --side 64 --method occlusion --square 24 --stride 16";
+    assert_eq!(alnm(path, command), (Some(0), String::new()));
+    let image = read_image(path.join("a_image.nrrd")).unwrap();
+    let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
+    let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64).unwrap();
+    let predictor = Predictor::new(&Network::load(&path.join("network.safetensors")).unwrap());
+    let map = occlusion_map(&predictor, &crop.pixels, "head", 0, 24, 16).unwrap();
+    let expected = crop.map_to_volume(&map, image.geometry()).unwrap();
+    assert_eq!(read_image(path.join("c.nrrd")).unwrap().cast::<f32>().as_slice(), expected.as_slice());
+    assert!(expected.as_slice().iter().any(|value| *value != 0.0));
 }
 
 #[test]
@@ -81,6 +98,7 @@ fn mistakes_are_told() {
         ("deep-features cases.csv --weights network.safetensors --out cases.csv", "already there"),
         ("grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --stage layer9", "layer9"),
         ("grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --index 1000", "1000"),
+        ("grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --method occlusion --stage layer3", "--stage"),
     ] {
         let (code, message) = alnm(path, command);
         assert_eq!(code, Some(1), "{command}: {message}");

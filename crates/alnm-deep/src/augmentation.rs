@@ -6,6 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
+use crate::error::{DeepError, Result};
+
 /// A random change of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
@@ -55,6 +57,15 @@ impl Augmentation {
         ])
     }
 
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`DeepError::Parameter`] with the first parameter outside its range: angles are finite, probabilities in [0, 1], standard
+    /// deviations finite and not negative.
+    pub fn check(&self) -> Result<()> {
+        self.0.iter().try_for_each(Transform::check)
+    }
+
     /// The changed image; the same for the same seed, epoch and sample, whatever else is computed.
     pub fn apply(&self, image: &Array2<f32>, seed: u64, epoch: u64, sample: u64) -> Array2<f32> {
         let mut generator = ChaCha8Rng::seed_from_u64(seed ^ epoch.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -64,6 +75,17 @@ impl Augmentation {
 }
 
 impl Transform {
+    fn check(&self) -> Result<()> {
+        let (name, value, holds, requirement) = match *self {
+            Self::Rotation { degrees } => ("degrees", degrees, degrees.is_finite(), "finite"),
+            Self::HorizontalFlip { probability } | Self::VerticalFlip { probability } => {
+                ("probability", probability, (0.0..=1.0).contains(&probability), "in [0, 1]")
+            }
+            Self::GaussianNoise { sigma } => ("sigma", f64::from(sigma), sigma.is_finite() && sigma >= 0.0, "finite and at least 0"),
+        };
+        if holds { Ok(()) } else { Err(DeepError::Parameter { name, value: value.to_string(), requirement }) }
+    }
+
     fn apply(&self, mut image: Array2<f32>, generator: &mut ChaCha8Rng) -> Array2<f32> {
         match *self {
             Self::Rotation { degrees } => {

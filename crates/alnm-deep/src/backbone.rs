@@ -22,7 +22,16 @@ pub const FEATURES: usize = 1000;
 /// | `Vgg16` | 13 convolutions, three fully connected layers | Simonyan and Zisserman 2015 |
 /// | `DenseNet121` | dense blocks 6-12-24-16, growth 32 | Huang et al. 2017 |
 ///
-/// Every stage's output can be read by name: `layer1` to `layer4` of a ResNet, `features` of the others.
+/// Every stage's output can be read by torchvision's name of the module that makes it:
+///
+/// | backbone | names |
+/// |---|---|
+/// | ResNets | `maxpool`, `layer1` to `layer4`, `avgpool`, `fc` |
+/// | `Vgg16` | `features.4`, `.9`, `.16`, `.23` (the pools between its blocks), `features`, `avgpool`, `classifier.1`, `classifier.4`, `fc` |
+/// | `DenseNet121` | `features.pool0`, `features.denseblock1` to `4`, `features.transition1` to `3`, `features`, `avgpool`, `fc` |
+///
+/// `features` of DenseNet121 is the output after its last rectified linear unit; `fc` is the last fully connected layer of every
+/// backbone (torchvision calls it `classifier.6` and `classifier` in the last two).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -125,6 +134,7 @@ fn residual_network(block: Block, depths: [usize; 4]) -> Graph {
     let mut node = graph.convolution("conv1", 0, stem, false);
     node = graph.batch_norm("bn1", node, 64, None, true);
     node = graph.max_pool(node, 3, 2, 1);
+    graph.tap("maxpool", node);
     let mut channels = 64;
     for (stage, depth) in depths.into_iter().enumerate() {
         let width = 64 << stage;
@@ -176,13 +186,15 @@ fn vgg16() -> Graph {
             place += 2;
         }
         node = graph.max_pool(node, 2, 2, 0);
+        graph.tap(&if width == 512 && place > 24 { "features".to_owned() } else { format!("features.{place}") }, node);
         place += 1;
     }
-    graph.tap("features", node);
     node = graph.average_pool(node, Averaging::Adaptive(7));
+    graph.tap("avgpool", node);
     for (place, side, inputs, outputs) in [(0, 7, 512, 4096), (3, 1, 4096, 4096)] {
         node = graph.linear(&format!("classifier.{place}"), node, side, inputs, outputs);
         node = graph.relu(node);
+        graph.tap(&format!("classifier.{}", place + 1), node);
         node = graph.dropout(node, 0.5);
     }
     node = graph.linear("classifier.6", node, 1, 4096, FEATURES);
@@ -197,6 +209,7 @@ fn densenet121() -> Graph {
     let mut node = graph.convolution("features.conv0", 0, stem, false);
     node = graph.batch_norm("features.norm0", node, 64, None, true);
     node = graph.max_pool(node, 3, 2, 1);
+    graph.tap("features.pool0", node);
     let mut channels = 64;
     for (block, depth) in [6, 12, 24, 16].into_iter().enumerate() {
         let mut parts = vec![node];
@@ -212,18 +225,21 @@ fn densenet121() -> Graph {
             channels += GROWTH;
         }
         node = graph.concatenate(parts);
+        graph.tap(&format!("features.denseblock{}", block + 1), node);
         if block < 3 {
             let name = format!("features.transition{}", block + 1);
             node = graph.batch_norm(&format!("{name}.norm"), node, channels, None, true);
             let halve = Convolution { kernel: 1, stride: 1, padding: 0, inputs: channels, outputs: channels / 2 };
             node = graph.convolution(&format!("{name}.conv"), node, halve, false);
             node = graph.average_pool(node, Averaging::Windows(Window { kernel: 2, stride: 2, padding: 0 }));
+            graph.tap(&name, node);
             channels /= 2;
         }
     }
     node = graph.batch_norm("features.norm5", node, channels, None, true);
     graph.tap("features", node);
     node = graph.average_pool(node, Averaging::Adaptive(1));
+    graph.tap("avgpool", node);
     node = graph.linear("classifier", node, 1, channels, FEATURES);
     graph.tap("fc", node);
     graph

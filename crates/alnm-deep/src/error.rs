@@ -48,9 +48,20 @@ pub enum DeepError {
         /// Why.
         reason: String,
     },
+    /// A file that could not be downloaded.
+    #[error("download of {url}: {reason}")]
+    Download {
+        /// Where it was to come from.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// Weights that do not fit the network.
     #[error("the weights do not fit the network: {0}")]
     WeightMismatch(crate::weights::WeightReport),
+    /// candle, or the device that it computes on, failed.
+    #[error("candle: {0}")]
+    Candle(String),
     /// Training stopped because the loss was no longer finite.
     #[error("the loss is {loss} in epoch {epoch}, batch {batch}; a lower learning rate or gradient clipping would help")]
     Diverged {

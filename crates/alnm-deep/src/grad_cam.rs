@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
-use crate::network::{Moments, Network, tap};
+use crate::network::{Network, Pass, Wanted, tap};
 use crate::tensor::Tensor;
 
 /// How the maps of a stage's channels are weighted.
@@ -45,7 +45,7 @@ pub fn grad_cam(
     let mut network = network.clone();
     let mut workspace = Workspace::new(Instructions::best());
     let mut unused_dropout = ChaCha8Rng::seed_from_u64(0);
-    let tape = network.forward(image.clone(), Moments::Running, &mut unused_dropout, &mut workspace)?;
+    let tape = network.forward(image.clone(), Pass::Evaluation, &mut unused_dropout, &mut workspace)?;
     let mut gradient = Tensor::zeros(tape.activation(output).shape());
     let outputs = gradient.channels();
     *gradient.as_mut_slice().get_mut(index).ok_or_else(|| DeepError::Parameter {
@@ -54,7 +54,7 @@ pub fn grad_cam(
         requirement: "below the number of outputs",
     })? = 1.0;
     let activation = tape.activation(stage).clone();
-    let gradients = network.backward(tape, output, gradient, Some(stage), &mut workspace);
+    let gradients = network.backward(tape, output, gradient, Wanted::Node(stage), &mut workspace);
     let gradient = gradients.at_end.ok_or(DeepError::Parameter {
         name: "stage",
         value: stage.to_string(),
@@ -96,4 +96,25 @@ fn weighted_map(activation: &Tensor, gradient: &Tensor, weights: ChannelWeights)
     let largest = values.iter().copied().fold(0.0, f32::max);
     let scale = if largest > 0.0 { 1.0 / largest } else { 0.0 };
     Array2::from_shape_fn((height, width), |(y, x)| values[y * width + x] * scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two pixels, two channels; the weights by hand.
+    #[test]
+    fn both_weightings_equal_their_definitions() {
+        let activation = Tensor::new([1, 1, 2, 2], vec![1.0, 0.5, 3.0, 0.0]).unwrap();
+        let gradient = Tensor::new([1, 1, 2, 2], vec![0.2, -0.4, 0.6, 0.8]).unwrap();
+        // Means 0.4 and 0.2: pixels 1 · 0.4 + 0.5 · 0.2 and 3 · 0.4.
+        let map = weighted_map(&activation, &gradient, ChannelWeights::Gradient);
+        assert!((map[[0, 0]] - 0.5 / 1.2).abs() < 1e-6 && map[[0, 1]] == 1.0, "{map}");
+        // With g positive a pixel's part is g / (2 + g · Σa), Σa being 4 and 0.5.
+        let (first, second) = (0.2 / (2.0 + 0.2 * 4.0) + 0.6 / (2.0 + 0.6 * 4.0), 0.8 / (2.0 + 0.8 * 0.5));
+        let expected = ((first + 0.5 * second) / (3.0 * first)) as f32;
+        let map = weighted_map(&activation, &gradient, ChannelWeights::GradientPlusPlus);
+        let largest = expected.max(1.0);
+        assert!((map[[0, 0]] - expected / largest).abs() < 1e-6 && (map[[0, 1]] - 1.0 / largest).abs() < 1e-6, "{map}");
+    }
 }

@@ -150,6 +150,16 @@ impl Graph {
         self.taps.iter().find(|(name, _)| name == tap).map(|(_, node)| *node)
     }
 
+    /// The parameters that a node uses.
+    pub(crate) fn parameters_of(&self, node: NodeId) -> impl Iterator<Item = usize> {
+        let (first, second) = match self.nodes[node].operation {
+            Operation::Convolution { weight, bias, .. } => (Some(weight), bias),
+            Operation::BatchNorm { norm, .. } => (Some(self.norms[norm].weight), Some(self.norms[norm].bias)),
+            _ => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+
     /// The nodes that a node reads, residuals included.
     pub(crate) fn sources(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         let residual = match self.nodes[node].operation {

@@ -2,9 +2,11 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::error::{DeepError, Result};
+use crate::backbone::Backbone;
+use crate::error::Result;
 use crate::graph::{Graph, NodeId, Operation};
 use crate::kernel::batch_norm::Affine;
 use crate::kernel::convolution::{Convolution, Epilogue, Residual};
@@ -14,6 +16,8 @@ use crate::kernel::pooling::{self, Averaging, Window};
 use crate::kernel::winograd::Winograd;
 use crate::kernel::workspace::Workspace;
 use crate::network::{Network, check_input, concatenate, running_affine, tap};
+use crate::preparation::Preparation;
+use crate::read_out::FeatureExtractor;
 use crate::tensor::Tensor;
 
 /// A network made ready for evaluation: running statistics are folded into the weights, and bias, residual and
@@ -29,6 +33,8 @@ pub struct Predictor {
     /// Buffers of the calls that are not running.
     idle: Mutex<Vec<Workspace>>,
     instructions: Instructions,
+    backbone: Backbone,
+    preparation: Preparation,
 }
 
 #[derive(Debug)]
@@ -115,7 +121,16 @@ impl Predictor {
             steps.push(Step { operation, inputs, output: id });
         }
         let boundary = boundary(&network.graph, &steps);
-        Self { graph: network.graph.clone(), steps, boundary, idle: Mutex::new(Vec::new()), instructions }
+        let (backbone, preparation) = (network.backbone, network.preparation);
+        Self { graph: network.graph.clone(), steps, boundary, idle: Mutex::new(Vec::new()), instructions, backbone, preparation }
+    }
+
+    /// The input that the network's preparation makes of a grey image.
+    ///
+    /// # Errors
+    /// As [`Preparation::apply`].
+    pub fn input(&self, image: &Array2<f32>) -> Result<Tensor> {
+        self.preparation.apply(image)
     }
 
     /// The named output for a batch of images of three channels; `fc` is the vector of 1000 features, `head` the logit.
@@ -126,8 +141,7 @@ impl Predictor {
     /// # Errors
     /// An unknown name, images of another shape than the network takes, or a value that is not finite.
     pub fn output(&self, input: Tensor, name: &str) -> Result<Tensor> {
-        check_input(input.shape())?;
-        check_finite(&input)?;
+        check_input(&input)?;
         let target = tap(&self.graph, name)?;
         let split = self.steps.iter().position(|step| Some(step.output) == self.boundary).filter(|_| input.images() > 1);
         let Some(split) = split.filter(|_| self.boundary.is_some_and(|boundary| boundary < target)) else {
@@ -187,12 +201,25 @@ impl Predictor {
     /// # Errors
     /// As [`Predictor::output`].
     pub fn vectors(&self, images: &[Tensor], name: &str, batch: usize) -> Result<Vec<Vec<f32>>> {
-        let mut vectors = Vec::with_capacity(images.len());
-        for images in images.chunks(batch.max(1)) {
-            let output = self.output(stack(images)?, name)?;
-            vectors.extend((0..output.images()).map(|image| output.image(image).to_vec()));
-        }
-        Ok(vectors)
+        FeatureExtractor::vectors(self, images, name, batch)
+    }
+}
+
+impl FeatureExtractor for Predictor {
+    fn backbone(&self) -> Backbone {
+        self.backbone
+    }
+
+    fn preparation(&self) -> Preparation {
+        self.preparation
+    }
+
+    fn stages(&self) -> Vec<String> {
+        self.graph.taps.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn output(&self, input: Tensor, name: &str) -> Result<Tensor> {
+        Self::output(self, input, name)
     }
 }
 
@@ -265,20 +292,6 @@ impl FoldedConvolution {
             weight.forward(instructions, input, epilogue, output);
         } else {
             self.layer.forward(instructions, input, &self.weight, epilogue, output);
-        }
-    }
-}
-
-/// Only finite images are accepted: a rectified linear unit would let NaN pass to every feature.
-fn check_finite(input: &Tensor) -> Result<()> {
-    match input.as_slice().iter().position(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(place) => {
-            let [_, height, width, channels] = input.shape();
-            let (pixel, channel) = (place / channels, place % channels);
-            let (image, y, x) = (pixel / (height * width), pixel / width % height, pixel % width);
-            let position = format!("image {image}, row {y}, column {x}, channel {channel}");
-            Err(DeepError::NotFinite { operation: "network input", position, value: f64::from(input.as_slice()[place]) })
         }
     }
 }

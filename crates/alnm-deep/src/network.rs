@@ -18,12 +18,13 @@ use crate::kernel::gradient::Into;
 use crate::kernel::panels::Panels;
 use crate::kernel::pooling;
 use crate::kernel::workspace::Workspace;
+use crate::preparation::Preparation;
 use crate::tensor::Tensor;
 
 /// Added to the variance of a batch normalisation (PyTorch's default).
 pub(crate) const EPSILON: f32 = 1e-5;
 /// Share of a batch's moments in the running statistics (PyTorch's default).
-const MOMENTUM: f32 = 0.1;
+pub(crate) const MOMENTUM: f64 = 0.1;
 
 /// Running mean and variance of a batch normalisation.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,15 +65,34 @@ pub struct Network {
     /// Parameters in the engine's layout: convolution weights as (output, row, column, input).
     pub(crate) parameters: Vec<Vec<f32>>,
     pub(crate) statistics: Vec<RunningStatistics>,
+    pub(crate) preparation: Preparation,
 }
 
-/// Whether batch normalisation takes its moments from the batch or from training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moments {
-    /// From the batch; the running statistics follow.
-    Batch,
-    /// The running statistics.
-    Running,
+/// What a pass over the network is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pass<'a> {
+    /// Batch normalisation by the running statistics, no dropout.
+    Evaluation,
+    /// Batch normalisation by the moments of the batch, which the running statistics follow, except where frozen; dropout.
+    Training { frozen_norms: &'a [bool] },
+}
+
+impl Pass<'_> {
+    fn takes_moments_of_batch(self, norm: usize) -> bool {
+        match self {
+            Self::Evaluation => false,
+            Self::Training { frozen_norms } => !frozen_norms[norm],
+        }
+    }
+}
+
+/// What a backward pass is to find.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// The gradients with respect to the parameters that are marked.
+    Parameters(&'a [bool]),
+    /// The gradient with respect to the output of a node.
+    Node(NodeId),
 }
 
 /// Moments that a batch normalisation used.
@@ -102,9 +122,9 @@ impl Tape {
 /// Gradients of the loss.
 #[derive(Debug)]
 pub(crate) struct Gradients {
-    /// With respect to the parameters, in the network's order and layout.
+    /// With respect to the parameters, in the network's order and layout; empty for those that were not wanted.
     pub(crate) parameters: Vec<Vec<f32>>,
-    /// With respect to the output of the node at which the backward pass ended, where one was named.
+    /// With respect to the output of the node that was wanted.
     pub(crate) at_end: Option<Tensor>,
 }
 
@@ -131,7 +151,7 @@ impl Network {
             .iter()
             .map(|norm| RunningStatistics { mean: vec![0.0; norm.channels], variance: vec![1.0; norm.channels] })
             .collect();
-        Self { backbone, head, graph, parameters, statistics }
+        Self { backbone, head, graph, parameters, statistics, preparation: Preparation::default() }
     }
 
     /// The backbone.
@@ -149,24 +169,38 @@ impl Network {
         self.parameters.iter().map(Vec::len).sum()
     }
 
+    /// How grey images are made into the network's inputs.
+    pub fn preparation(&self) -> Preparation {
+        self.preparation
+    }
+
+    /// The network with another preparation of its images.
+    ///
+    /// # Errors
+    /// As [`Preparation::check`].
+    pub fn with_preparation(self, preparation: Preparation) -> Result<Self> {
+        preparation.check()?;
+        Ok(Self { preparation, ..self })
+    }
+
     /// Names of the outputs that can be read, in order of computation.
     pub fn taps(&self) -> impl Iterator<Item = &str> {
         self.graph.taps.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Computes all activations up to the output and keeps what the backward pass needs. With [`Moments::Batch`] the
-    /// running statistics are updated and dropout draws from `dropout`.
-    pub(crate) fn forward(&mut self, input: Tensor, moments: Moments, dropout: &mut ChaCha8Rng, workspace: &mut Workspace) -> Result<Tape> {
-        check_input(input.shape())?;
+    /// Computes all activations up to the output and keeps what the backward pass needs. In training the running statistics
+    /// are updated and dropout draws from `dropout`.
+    pub(crate) fn forward(&mut self, input: Tensor, pass: Pass<'_>, dropout: &mut ChaCha8Rng, workspace: &mut Workspace) -> Result<Tape> {
+        check_input(&input)?;
         let mut tape = Tape { activations: vec![Some(input)], maxima: HashMap::new(), moments: HashMap::new(), masks: HashMap::new() };
         for id in 1..self.graph.nodes.len() {
-            let output = self.compute(id, moments, dropout, &mut tape, workspace);
+            let output = self.compute(id, pass, dropout, &mut tape, workspace);
             tape.activations.push(Some(output));
         }
         Ok(tape)
     }
 
-    fn compute(&mut self, id: NodeId, moments: Moments, dropout: &mut ChaCha8Rng, tape: &mut Tape, workspace: &mut Workspace) -> Tensor {
+    fn compute(&mut self, id: NodeId, pass: Pass<'_>, dropout: &mut ChaCha8Rng, tape: &mut Tape, workspace: &mut Workspace) -> Tensor {
         let node = &self.graph.nodes[id];
         let input = tape.activation(node.inputs[0]);
         match node.operation {
@@ -178,13 +212,12 @@ impl Network {
                 output
             }
             Operation::BatchNorm { norm, residual, relu } => {
-                let used = match moments {
-                    Moments::Batch => {
-                        let batch = batch_norm::moments(input);
-                        self.statistics[norm].follow(&batch);
-                        UsedMoments { inverse_deviation: inverse_deviation(&batch.variance), mean: batch.mean, from_batch: true }
-                    }
-                    Moments::Running => UsedMoments::running(&self.statistics[norm]),
+                let used = if pass.takes_moments_of_batch(norm) {
+                    let batch = batch_norm::moments(input);
+                    self.statistics[norm].follow(&batch);
+                    UsedMoments { inverse_deviation: inverse_deviation(&batch.variance), mean: batch.mean, from_batch: true }
+                } else {
+                    UsedMoments::running(&self.statistics[norm])
                 };
                 let norm = &self.graph.norms[norm];
                 let affine = used.affine(&self.parameters[norm.weight], &self.parameters[norm.bias]);
@@ -205,7 +238,7 @@ impl Network {
             Operation::Concatenate => concatenate(node.inputs.iter().map(|&node| tape.activation(node)).collect(), workspace),
             Operation::Dropout(probability) => {
                 let mut output = input.clone();
-                if moments == Moments::Batch {
+                if matches!(pass, Pass::Training { .. }) {
                     let mask = dropout_mask(output.as_slice().len(), probability, dropout);
                     multiply_by(&mut output, &mask);
                     tape.masks.insert(id, mask);
@@ -217,56 +250,66 @@ impl Network {
 
     /// Gradients of the loss whose gradient with respect to the output of `from` is `gradient`.
     ///
-    /// With `until` named, the pass ends there and returns the gradient with respect to that node's output. The tape's
-    /// activations return to the workspace as soon as they have been used.
+    /// Nothing is computed that does not lead to what is wanted. The tape's activations return to the workspace as soon as they
+    /// have been used.
     pub(crate) fn backward(
         &self,
         mut tape: Tape,
         from: NodeId,
         gradient: Tensor,
-        until: Option<NodeId>,
+        wanted: Wanted<'_>,
         workspace: &mut Workspace,
     ) -> Gradients {
+        let leads = self.leading_nodes(wanted);
         let mut flow: Vec<Option<Tensor>> = (0..self.graph.nodes.len()).map(|_| None).collect();
         flow[from] = Some(gradient);
         let mut parameters: Vec<Vec<f32>> = self.graph.parameters.iter().map(|_| Vec::new()).collect();
-        for id in (until.map_or(1, |node| node + 1)..=from).rev() {
+        let until = if let Wanted::Node(node) = wanted { node } else { 0 };
+        for id in (until + 1..=from).rev() {
             if let Some(gradient) = flow[id].take() {
-                self.backward_through(id, gradient, &tape, &mut flow, &mut parameters, workspace);
+                let mut way = Way { wanted, leads: &leads, tape: &tape, flow: &mut flow, parameters: &mut parameters };
+                self.backward_through(id, gradient, &mut way, workspace);
             }
             if let Some(done) = tape.activations[id].take() {
                 workspace.give(done);
             }
         }
-        let at_end = until.and_then(|node| flow[node].take());
+        let at_end = if let Wanted::Node(node) = wanted { flow[node].take() } else { None };
         tape.activations.into_iter().flatten().for_each(|rest| workspace.give(rest));
         Gradients { parameters, at_end }
     }
 
-    fn backward_through(
-        &self,
-        id: NodeId,
-        mut gradient: Tensor,
-        tape: &Tape,
-        flow: &mut [Option<Tensor>],
-        parameters: &mut [Vec<f32>],
-        workspace: &mut Workspace,
-    ) {
-        let node = &self.graph.nodes[id];
+    /// Whether what is wanted lies at or above each node.
+    fn leading_nodes(&self, wanted: Wanted<'_>) -> Vec<bool> {
+        let mut leads = vec![false; self.graph.nodes.len()];
+        for id in 1..leads.len() {
+            let at_node = match wanted {
+                Wanted::Node(node) => id == node,
+                Wanted::Parameters(trained) => self.graph.parameters_of(id).any(|parameter| trained[parameter]),
+            };
+            leads[id] = at_node || self.graph.sources(id).any(|source| leads[source]);
+        }
+        leads
+    }
+
+    fn backward_through(&self, id: NodeId, mut gradient: Tensor, way: &mut Way<'_>, workspace: &mut Workspace) {
+        let (tape, node) = (way.tape, &self.graph.nodes[id]);
         let source = node.inputs[0];
         let input = tape.activation(source);
         match node.operation {
             Operation::Input => unreachable!("the pass ends above the input"),
             Operation::Convolution { layer, weight, bias } => {
-                parameters[weight] = layer.backward_weight(workspace, input, &gradient);
-                if let Some(bias) = bias {
-                    parameters[bias] = column_sums(&gradient);
+                if way.trains(weight) {
+                    way.parameters[weight] = layer.backward_weight(workspace, input, &gradient);
                 }
-                if source != 0 {
-                    let into = if flow[source].is_some() { Into::Add } else { Into::Replace };
-                    let mut target = flow[source].take().unwrap_or_else(|| workspace.take(input.shape()));
+                if let Some(bias) = bias.filter(|bias| way.trains(*bias)) {
+                    way.parameters[bias] = column_sums(&gradient);
+                }
+                if way.leads[source] {
+                    let into = if way.flow[source].is_some() { Into::Add } else { Into::Replace };
+                    let mut target = way.flow[source].take().unwrap_or_else(|| workspace.take(input.shape()));
                     layer.backward_data(workspace, &gradient, &self.parameters[weight], &mut target, into);
-                    flow[source] = Some(target);
+                    way.flow[source] = Some(target);
                 }
                 workspace.give(gradient);
             }
@@ -276,27 +319,32 @@ impl Network {
                 let sums = batch_norm::affine_gradient(&mut gradient, output, input, &used.mean, &used.inverse_deviation);
                 let batch_sums = used.from_batch.then_some(&sums);
                 let weight = &self.parameters[norm.weight];
+                let residual = residual.filter(|residual| way.leads[*residual]);
                 let into = residual.map(|_| workspace.take(gradient.shape()));
                 let passed = batch_norm::data_gradient(gradient, into, input, &used.mean, &used.inverse_deviation, weight, batch_sums);
                 let AffineGradient { weight, bias } = sums;
-                (parameters[norm.weight], parameters[norm.bias]) = (weight, bias);
-                if let (Some(residual), Some(gradient)) = (residual, passed.of_output) {
-                    accumulate(flow, residual, gradient, workspace);
+                for (parameter, gradient) in [(norm.weight, weight), (norm.bias, bias)] {
+                    if way.trains(parameter) {
+                        way.parameters[parameter] = gradient;
+                    }
                 }
-                accumulate(flow, source, passed.of_input, workspace);
+                if let (Some(residual), Some(gradient)) = (residual, passed.of_output) {
+                    way.arrive(residual, gradient, workspace);
+                }
+                way.arrive(source, passed.of_input, workspace);
             }
             Operation::Relu => {
                 batch_norm::relu_backward(&mut gradient, tape.activation(id));
-                accumulate(flow, source, gradient, workspace);
+                way.arrive(source, gradient, workspace);
             }
             Operation::MaxPool(_) => {
                 let back = pooling::max_pool_backward(&gradient, &tape.maxima[&id], workspace.take(input.shape()));
-                accumulate(flow, source, back, workspace);
+                way.arrive(source, back, workspace);
                 workspace.give(gradient);
             }
             Operation::AveragePool(averaging) => {
                 let back = pooling::average_pool_backward(&gradient, averaging, workspace.take(input.shape()));
-                accumulate(flow, source, back, workspace);
+                way.arrive(source, back, workspace);
                 workspace.give(gradient);
             }
             Operation::Concatenate => {
@@ -305,7 +353,7 @@ impl Network {
                     let shape = tape.activation(source).shape();
                     let part = channels_of(&gradient, start, workspace.take(shape));
                     start += shape[3];
-                    accumulate(flow, source, part, workspace);
+                    way.arrive(source, part, workspace);
                 }
                 workspace.give(gradient);
             }
@@ -313,7 +361,7 @@ impl Network {
                 if let Some(mask) = tape.masks.get(&id) {
                     multiply_by(&mut gradient, mask);
                 }
-                accumulate(flow, source, gradient, workspace);
+                way.arrive(source, gradient, workspace);
             }
         }
     }
@@ -335,8 +383,10 @@ pub(crate) fn tap(graph: &Graph, name: &str) -> Result<NodeId> {
     })
 }
 
-/// Five halvings of the side must leave a pixel.
-pub(crate) fn check_input(shape: [usize; 4]) -> Result<()> {
+/// Five halvings of the side must leave a pixel, and only finite images are accepted: a rectified linear unit would let NaN
+/// pass to every feature.
+pub(crate) fn check_input(input: &Tensor) -> Result<()> {
+    let shape = input.shape();
     if shape[3] != 3 || shape[1] < 32 || shape[2] < 32 || shape[0] == 0 {
         return Err(DeepError::Shape {
             operation: "network input (images, height, width, channels)",
@@ -344,7 +394,14 @@ pub(crate) fn check_input(shape: [usize; 4]) -> Result<()> {
             expected: "at least one image of 32 x 32 pixels and 3 channels".to_owned(),
         });
     }
-    Ok(())
+    let Some(place) = input.as_slice().iter().position(|value| !value.is_finite()) else {
+        return Ok(());
+    };
+    let [_, height, width, channels] = shape;
+    let (pixel, channel) = (place / channels, place % channels);
+    let (image, y, x) = (pixel / (height * width), pixel / width % height, pixel % width);
+    let position = format!("image {image}, row {y}, column {x}, channel {channel}");
+    Err(DeepError::NotFinite { operation: "network input", position, value: f64::from(input.as_slice()[place]) })
 }
 
 impl UsedMoments {
@@ -370,10 +427,10 @@ impl RunningStatistics {
     fn follow(&mut self, batch: &batch_norm::Moments) {
         let unbiased = batch.count as f32 / (batch.count.max(2) - 1) as f32;
         for (running, batch) in self.mean.iter_mut().zip(&batch.mean) {
-            *running += MOMENTUM * (batch - *running);
+            *running += MOMENTUM as f32 * (batch - *running);
         }
         for (running, batch) in self.variance.iter_mut().zip(&batch.variance) {
-            *running += MOMENTUM * (batch * unbiased - *running);
+            *running += MOMENTUM as f32 * (batch * unbiased - *running);
         }
     }
 }
@@ -401,17 +458,35 @@ fn initial_values(role: Role, count: usize, dimensions: usize, initialisation: I
     }
 }
 
-/// Adds a gradient to what has already arrived at a node.
-fn accumulate(flow: &mut [Option<Tensor>], node: NodeId, gradient: Tensor, workspace: &mut Workspace) {
-    match &mut flow[node] {
-        None => flow[node] = Some(gradient),
-        Some(sum) => {
-            sum.as_mut_slice().par_chunks_mut(32_768).zip(gradient.as_slice().par_chunks(32_768)).for_each(|(sum, values)| {
-                for (sum, value) in sum.iter_mut().zip(values) {
-                    *sum += value;
-                }
-            });
-            workspace.give(gradient);
+/// What a backward pass goes by and what it has found.
+struct Way<'a> {
+    wanted: Wanted<'a>,
+    /// Whether what is wanted lies at or above each node.
+    leads: &'a [bool],
+    tape: &'a Tape,
+    /// Gradients that have arrived at the nodes.
+    flow: &'a mut [Option<Tensor>],
+    parameters: &'a mut [Vec<f32>],
+}
+
+impl Way<'_> {
+    fn trains(&self, parameter: usize) -> bool {
+        matches!(self.wanted, Wanted::Parameters(trained) if trained[parameter])
+    }
+
+    /// Adds a gradient to what has already arrived at a node.
+    fn arrive(&mut self, node: NodeId, gradient: Tensor, workspace: &mut Workspace) {
+        match &mut self.flow[node] {
+            _ if !self.leads[node] => workspace.give(gradient),
+            None => self.flow[node] = Some(gradient),
+            Some(sum) => {
+                sum.as_mut_slice().par_chunks_mut(32_768).zip(gradient.as_slice().par_chunks(32_768)).for_each(|(sum, values)| {
+                    for (sum, value) in sum.iter_mut().zip(values) {
+                        *sum += value;
+                    }
+                });
+                workspace.give(gradient);
+            }
         }
     }
 }
@@ -448,7 +523,7 @@ fn channels_of(from: &Tensor, start: usize, mut into: Tensor) -> Tensor {
     into
 }
 
-fn dropout_mask(count: usize, probability: f32, generator: &mut ChaCha8Rng) -> Vec<f32> {
+pub(crate) fn dropout_mask(count: usize, probability: f32, generator: &mut ChaCha8Rng) -> Vec<f32> {
     let keep = 1.0 / (1.0 - probability);
     let uniform = Uniform::new(0.0f32, 1.0).expect("the unit interval is not empty");
     uniform.sample_iter(generator).take(count).map(|u| if u < probability { 0.0 } else { keep }).collect()

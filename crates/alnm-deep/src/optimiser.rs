@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{DeepError, Result};
 use crate::graph::Role;
 use crate::network::Network;
 
@@ -46,6 +47,80 @@ impl Optimiser {
     pub fn adamw(weight_decay: f32) -> Self {
         Self::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay }
     }
+
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`DeepError::Parameter`] with the first parameter outside its range.
+    pub fn check(self) -> Result<()> {
+        let (shares, epsilon, weight_decay) = match self {
+            Self::Sgd { momentum, weight_decay } => (vec![("momentum", momentum)], 1.0, weight_decay),
+            Self::AdamW { beta1, beta2, epsilon, weight_decay } => (vec![("beta1", beta1), ("beta2", beta2)], epsilon, weight_decay),
+        };
+        let refuse = |name, value: f32, requirement| Err(DeepError::Parameter { name, value: value.to_string(), requirement });
+        if let Some((name, value)) = shares.into_iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
+            return refuse(name, value, "in [0, 1)");
+        }
+        if !(epsilon.is_finite() && epsilon > 0.0) {
+            return refuse("epsilon", epsilon, "finite and above 0");
+        }
+        if !(weight_decay.is_finite() && weight_decay >= 0.0) {
+            return refuse("weight_decay", weight_decay, "finite and at least 0");
+        }
+        Ok(())
+    }
+}
+
+/// Parameters that learn at a rate of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParameterGroup {
+    /// Beginning of torchvision's names up to a dot, such as `layer4` or `layer4.0.conv1`; empty for all parameters.
+    pub prefix: String,
+    /// Factor ≥ 0 on the learning rate; 0 freezes the parameters, which then keep every bit and do not decay.
+    pub factor: f64,
+}
+
+impl ParameterGroup {
+    fn holds(&self, name: &str) -> bool {
+        self.prefix.is_empty() || name.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+}
+
+/// The factor on the learning rate of every parameter: that of the group with the longest prefix, 1 where none holds it.
+pub(crate) fn learning_rate_factors(groups: &[ParameterGroup], network: &Network) -> Result<Vec<f32>> {
+    let parameters = &network.graph.parameters;
+    for group in groups {
+        if !(group.factor.is_finite() && group.factor >= 0.0) {
+            return Err(DeepError::Parameter {
+                name: "factor of a parameter group",
+                value: group.factor.to_string(),
+                requirement: "finite and at least 0",
+            });
+        }
+        if !parameters.iter().any(|parameter| group.holds(&parameter.name)) {
+            return Err(DeepError::Parameter {
+                name: "prefix of a parameter group",
+                value: group.prefix.clone(),
+                requirement: "the beginning of a parameter's name, up to a dot",
+            });
+        }
+    }
+    let factor = |name: &str| groups.iter().filter(|group| group.holds(name)).max_by_key(|group| group.prefix.len());
+    let factors: Vec<f32> = parameters.iter().map(|parameter| factor(&parameter.name).map_or(1.0, |group| group.factor as f32)).collect();
+    if factors.iter().all(|factor| *factor == 0.0) {
+        return Err(DeepError::Parameter {
+            name: "parameter groups",
+            value: "all parameters frozen".to_owned(),
+            requirement: "at least one parameter that learns",
+        });
+    }
+    Ok(factors)
+}
+
+/// Whether weight decay acts on each parameter.
+pub(crate) fn decays(network: &Network, rule: WeightDecayRule) -> Vec<bool> {
+    let parameters = network.graph.parameters.iter();
+    parameters.map(|parameter| rule == WeightDecayRule::All || matches!(parameter.role, Role::Weight(_))).collect()
 }
 
 /// What the optimiser remembers between steps.
@@ -59,13 +134,17 @@ pub(crate) struct OptimiserState {
 }
 
 impl OptimiserState {
-    pub(crate) fn new(optimiser: Optimiser, network: &Network) -> Self {
-        let zeros = || network.parameters.iter().map(|values| vec![0.0; values.len()]).collect();
+    /// Nothing is remembered of parameters that are not trained.
+    pub(crate) fn new(optimiser: Optimiser, network: &Network, trained: &[bool]) -> Self {
+        let zeros = || {
+            let sizes = network.parameters.iter().zip(trained).map(|(values, trained)| if *trained { values.len() } else { 0 });
+            sizes.map(|size| vec![0.0; size]).collect()
+        };
         let second = if matches!(optimiser, Optimiser::AdamW { .. }) { zeros() } else { Vec::new() };
         Self { first: zeros(), second, steps: 0 }
     }
 
-    /// One step of size `learning_rate`.
+    /// One step of size `learning_rate` times each parameter's factor. Parameters without gradients stay as they are.
     pub(crate) fn step(
         &mut self,
         optimiser: Optimiser,
@@ -73,19 +152,16 @@ impl OptimiserState {
         network: &mut Network,
         gradients: &[Vec<f32>],
         learning_rate: f32,
+        factors: &[f32],
     ) {
         self.steps += 1;
-        let decays: Vec<bool> = network
-            .graph
-            .parameters
-            .iter()
-            .map(|parameter| rule == WeightDecayRule::All || matches!(parameter.role, Role::Weight(_)))
-            .collect();
+        let decays = decays(network, rule);
         let first_step = self.steps == 1;
         match optimiser {
             Optimiser::Sgd { momentum, weight_decay } => {
-                let parameters = network.parameters.par_iter_mut().zip(gradients).zip(&mut self.first).zip(decays);
-                parameters.for_each(|(((values, gradients), velocity), decays)| {
+                let parameters = network.parameters.par_iter_mut().zip(gradients).zip(&mut self.first).zip(decays).zip(factors);
+                parameters.for_each(|((((values, gradients), velocity), decays), factor)| {
+                    let learning_rate = learning_rate * factor;
                     let decay = if decays { weight_decay } else { 0.0 };
                     for ((value, gradient), velocity) in values.iter_mut().zip(gradients).zip(velocity) {
                         let gradient = gradient + decay * *value;
@@ -96,11 +172,13 @@ impl OptimiserState {
             }
             Optimiser::AdamW { beta1, beta2, epsilon, weight_decay } => {
                 let steps = self.steps as i32;
-                let rate = learning_rate / (1.0 - beta1.powi(steps));
+                let correction = 1.0 - beta1.powi(steps);
                 let root = (1.0 - f64::from(beta2).powi(steps)).sqrt() as f32;
                 let moments = self.first.par_iter_mut().zip(&mut self.second);
-                network.parameters.par_iter_mut().zip(gradients).zip(moments).zip(decays).for_each(
-                    |(((values, gradients), (first, second)), decays)| {
+                network.parameters.par_iter_mut().zip(gradients).zip(moments).zip(decays).zip(factors).for_each(
+                    |((((values, gradients), (first, second)), decays), factor)| {
+                        let learning_rate = learning_rate * factor;
+                        let rate = learning_rate / correction;
                         let keep = if decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
                         for (((value, gradient), first), second) in values.iter_mut().zip(gradients).zip(first).zip(second) {
                             *first += (1.0 - beta1) * (gradient - *first);
@@ -130,6 +208,19 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// Checks the range.
+    ///
+    /// # Errors
+    /// [`DeepError::Parameter`] when the warm-up is outside of [0, 1).
+    pub fn check(self) -> Result<()> {
+        match self {
+            Self::WarmUpCosine { warm_up } if !(0.0..1.0).contains(&warm_up) => {
+                Err(DeepError::Parameter { name: "warm_up", value: warm_up.to_string(), requirement: "in [0, 1)" })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The factor on the learning rate in step `step` (from 0) of `total`.
     pub fn factor(self, step: usize, total: usize) -> f64 {
         match self {

@@ -4,9 +4,50 @@ use ndarray::Array2;
 
 use crate::backbone::Backbone;
 use crate::error::{DeepError, Result};
-use crate::inference::Predictor;
+use crate::inference::{Predictor, stack};
 use crate::network::Network;
-use crate::training::network_input;
+use crate::preparation::Preparation;
+use crate::tensor::Tensor;
+
+/// A network that can be read out at every stage, whatever the backbone and whatever computes it: [`Predictor`] on this
+/// processor, [`crate::CandleNetwork`] on what candle computes on.
+pub trait FeatureExtractor {
+    /// The backbone.
+    fn backbone(&self) -> Backbone;
+
+    /// How grey images are made into inputs.
+    fn preparation(&self) -> Preparation;
+
+    /// Names of the outputs that can be read, in order of computation.
+    fn stages(&self) -> Vec<String>;
+
+    /// The named output for a batch of images of three channels; `fc` is the vector of 1000 features, `head` the logit.
+    ///
+    /// # Errors
+    /// An unknown name, images of another shape than the network takes, or a value that is not finite.
+    fn output(&self, input: Tensor, name: &str) -> Result<Tensor>;
+
+    /// The input that the preparation makes of a grey image.
+    ///
+    /// # Errors
+    /// As [`Preparation::apply`].
+    fn input(&self, image: &Array2<f32>) -> Result<Tensor> {
+        self.preparation().apply(image)
+    }
+
+    /// The named output for many images, a vector per image, in batches of `batch` images.
+    ///
+    /// # Errors
+    /// As [`FeatureExtractor::output`].
+    fn vectors(&self, images: &[Tensor], name: &str, batch: usize) -> Result<Vec<Vec<f32>>> {
+        let mut vectors = Vec::with_capacity(images.len());
+        for images in images.chunks(batch.max(1)) {
+            let output = self.output(stack(images)?, name)?;
+            vectors.extend((0..output.images()).map(|image| output.image(image).to_vec()));
+        }
+        Ok(vectors)
+    }
+}
 
 /// Views of an image over which its features are averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,15 +75,15 @@ impl Views {
     }
 }
 
-/// The named output (`fc` for the 1000 features) of grey images in [0, 1], a vector per image, averaged over views.
+/// The named output (`fc` for the 1000 features) of grey images as the network's preparation takes them, a vector per image, averaged over views.
 ///
 /// # Errors
 /// An unknown name, images smaller than 32 × 32 or with values that are not finite.
-pub fn features(predictor: &Predictor, images: &[Array2<f32>], output: &str, views: Views) -> Result<Vec<Vec<f32>>> {
+pub fn features(network: &dyn FeatureExtractor, images: &[Array2<f32>], output: &str, views: Views) -> Result<Vec<Vec<f32>>> {
     let mut vectors = Vec::with_capacity(images.len());
     for image in images {
-        let inputs: Vec<_> = views.of(image).iter().map(network_input).collect();
-        let of_views = predictor.vectors(&inputs, output, inputs.len())?;
+        let inputs: Vec<_> = views.of(image).iter().map(|view| network.input(view)).collect::<Result<_>>()?;
+        let of_views = network.vectors(&inputs, output, inputs.len())?;
         let count = of_views.len() as f32;
         vectors.push((0..of_views[0].len()).map(|index| of_views.iter().map(|vector| vector[index]).sum::<f32>() / count).collect());
     }
@@ -74,13 +115,14 @@ pub fn compare_backbones(networks: &[Network], images: &[Array2<f32>], output: &
 
 /// How far an output falls when a part of the image is covered (Zeiler and Fergus 2014).
 ///
-/// A square of `size` pixels of the image's mean moves in steps of `stride`, its centre over rows and columns `stride / 2`,
-/// `3 · stride / 2` and so on; the value is output `index` of the whole image minus that of the covered one.
+/// The image is cut into equal parts of at most `stride` pixels on a side; a square of `size` pixels of the image's mean is laid
+/// on the middle of each. The value of a part is output `index` of the whole image minus that of the covered one, so that the
+/// map lies over the image as a class activation map does.
 ///
 /// # Errors
 /// `size` or `stride` of 0, an index beyond the output, and as [`features`].
 pub fn occlusion_map(
-    predictor: &Predictor,
+    network: &dyn FeatureExtractor,
     image: &Array2<f32>,
     output: &str,
     index: usize,
@@ -92,7 +134,7 @@ pub fn occlusion_map(
         return Err(DeepError::Parameter { name: "size and stride of the occlusion", value, requirement: "at least 1" });
     }
     let value = |image: &Array2<f32>| -> Result<f32> {
-        let vectors = predictor.vectors(&[network_input(image)], output, 1)?;
+        let vectors = network.vectors(&[network.input(image)?], output, 1)?;
         vectors[0].get(index).copied().ok_or_else(|| DeepError::Parameter {
             name: "index",
             value: format!("{index} of {} outputs", vectors[0].len()),
@@ -102,14 +144,15 @@ pub fn occlusion_map(
     let whole = value(image)?;
     let mean = image.iter().sum::<f32>() / image.len() as f32;
     let (height, width) = image.dim();
-    let mut map = Array2::zeros((height.div_ceil(stride), width.div_ceil(stride)));
+    let (rows, columns) = (height.div_ceil(stride), width.div_ceil(stride));
+    let mut map = Array2::zeros((rows, columns));
     for ((row, column), fall) in map.indexed_iter_mut() {
-        let span = |step: usize, side: usize| {
-            let centre = step * stride + stride / 2;
+        let span = |part: usize, parts: usize, side: usize| {
+            let centre = (2 * part + 1) * side / (2 * parts);
             centre.saturating_sub(size / 2)..(centre + size.div_ceil(2)).min(side)
         };
         let mut covered = image.clone();
-        covered.slice_mut(ndarray::s![span(row, height), span(column, width)]).fill(mean);
+        covered.slice_mut(ndarray::s![span(row, rows, height), span(column, columns, width)]).fill(mean);
         *fall = whole - value(&covered)?;
     }
     Ok(map)

@@ -3,12 +3,13 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
-use crate::network::{Head, Moments, Network};
-use crate::optimiser::{Optimiser, OptimiserState, WeightDecayRule};
+use crate::network::{Head, Network, Pass, Wanted};
+use crate::optimiser::{Optimiser, OptimiserState, ParameterGroup, WeightDecayRule, learning_rate_factors};
 use crate::tensor::Tensor;
 use crate::weights::StateDict;
 
@@ -34,6 +35,11 @@ pub(crate) struct LossOfLogits {
 }
 
 impl CrossEntropyLoss {
+    /// The smoothed label.
+    pub(crate) fn target(&self, label: bool) -> f64 {
+        f64::from(u8::from(label)) * (1.0 - self.label_smoothing) + self.label_smoothing / 2.0
+    }
+
     pub(crate) fn of(&self, logits: &[f64], labels: &[bool]) -> LossOfLogits {
         let count = logits.len() as f64;
         let mut mean = 0.0;
@@ -41,7 +47,7 @@ impl CrossEntropyLoss {
             .iter()
             .zip(labels)
             .map(|(&logit, &label)| {
-                let target = f64::from(u8::from(label)) * (1.0 - self.label_smoothing) + self.label_smoothing / 2.0;
+                let target = self.target(label);
                 let weight = self.class_weights[usize::from(label)] / count;
                 mean += weight * (logit.max(0.0) - logit * target + (-logit.abs()).exp().ln_1p());
                 (weight * (1.0 / (1.0 + (-logit).exp()) - target)) as f32
@@ -51,13 +57,40 @@ impl CrossEntropyLoss {
     }
 }
 
-/// A network in training: batch normalisation takes its moments from each batch and its running statistics follow.
+/// Where batch normalisations take their moments from in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormMoments {
+    /// From each batch; the running statistics follow.
+    #[default]
+    Batch,
+    /// From the running statistics, which stay as they are, in frozen parameter groups; from each batch elsewhere.
+    RunningWhereFrozen,
+    /// From the running statistics, which stay as they are.
+    Running,
+}
+
+/// Which batch normalisations keep their running statistics and normalise by them.
+pub(crate) fn frozen_norms(network: &Network, factors: &[f32], moments: NormMoments) -> Vec<bool> {
+    let is_frozen = |weight: usize| match moments {
+        NormMoments::Batch => false,
+        NormMoments::RunningWhereFrozen => factors[weight] == 0.0,
+        NormMoments::Running => true,
+    };
+    network.graph.norms.iter().map(|norm| is_frozen(norm.weight)).collect()
+}
+
+/// A network in training.
 #[derive(Debug)]
 pub struct Trainer {
     pub(crate) network: Network,
     pub(crate) state: OptimiserState,
     optimiser: Optimiser,
     rule: WeightDecayRule,
+    /// Factor on the learning rate of every parameter.
+    factors: Vec<f32>,
+    trained: Vec<bool>,
+    frozen_norms: Vec<bool>,
     workspace: Workspace,
 }
 
@@ -72,7 +105,7 @@ pub struct BatchGradients {
 }
 
 impl BatchGradients {
-    /// Euclidean norm of all gradients together.
+    /// Euclidean norm of all gradients together, frozen parameters left out.
     pub fn norm(&self) -> f64 {
         let squares: Vec<f64> = self.values.par_iter().map(|values| values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()).collect();
         squares.iter().sum::<f64>().sqrt()
@@ -89,10 +122,10 @@ impl BatchGradients {
 }
 
 impl Trainer {
-    /// A trainer of all parameters of a network that ends in a logit.
+    /// A trainer of all parameters of a network that ends in a logit, with the moments of each batch.
     ///
     /// # Errors
-    /// [`DeepError::Parameter`] when the network has no logit head.
+    /// [`DeepError::Parameter`] when the network has no logit head or the optimiser a parameter outside its range.
     pub fn new(network: Network, optimiser: Optimiser, rule: WeightDecayRule) -> Result<Self> {
         Self::with_instructions(network, optimiser, rule, Instructions::best())
     }
@@ -109,8 +142,27 @@ impl Trainer {
                 requirement: "a logit to be trained",
             });
         }
-        let state = OptimiserState::new(optimiser, &network);
-        Ok(Self { network, state, optimiser, rule, workspace: Workspace::new(instructions) })
+        optimiser.check()?;
+        let (trained, frozen_norms) = (vec![true; network.parameters.len()], vec![false; network.graph.norms.len()]);
+        let state = OptimiserState::new(optimiser, &network, &trained);
+        let factors = vec![1.0; trained.len()];
+        Ok(Self { network, state, optimiser, rule, factors, trained, frozen_norms, workspace: Workspace::new(instructions) })
+    }
+
+    /// The trainer, with learning rates by groups of parameters and a choice of the moments; to be called before the first step.
+    ///
+    /// A parameter belongs to the group with the longest prefix of its name. Gradients of frozen parameters are not computed,
+    /// nor what would lead to them alone.
+    ///
+    /// # Errors
+    /// [`DeepError::Parameter`] when a factor is negative or not finite, no parameter's name begins with a prefix, or all
+    /// parameters would be frozen.
+    pub fn with_groups(mut self, groups: &[ParameterGroup], moments: NormMoments) -> Result<Self> {
+        self.factors = learning_rate_factors(groups, &self.network)?;
+        self.trained = self.factors.iter().map(|factor| *factor > 0.0).collect();
+        self.frozen_norms = frozen_norms(&self.network, &self.factors, moments);
+        self.state = OptimiserState::new(self.optimiser, &self.network, &self.trained);
+        Ok(self)
     }
 
     /// The network as it stands.
@@ -126,7 +178,8 @@ impl Trainer {
     /// Forward and backward pass over a batch; dropout, where the backbone has it, draws from `dropout_seed`.
     ///
     /// # Errors
-    /// [`DeepError::Shape`] when the images do not fit the network or their number is not that of the labels.
+    /// [`DeepError::Shape`] when the images do not fit the network or their number is not that of the labels,
+    /// [`DeepError::NotFinite`] when they hold a value that is not finite.
     pub fn gradients(&mut self, images: Tensor, labels: &[bool], loss: CrossEntropyLoss, dropout_seed: u64) -> Result<BatchGradients> {
         if images.images() != labels.len() {
             return Err(DeepError::Shape {
@@ -136,29 +189,151 @@ impl Trainer {
             });
         }
         let mut dropout = ChaCha8Rng::seed_from_u64(dropout_seed);
-        let tape = self.network.forward(images, Moments::Batch, &mut dropout, &mut self.workspace)?;
+        let pass = Pass::Training { frozen_norms: &self.frozen_norms };
+        let tape = self.network.forward(images, pass, &mut dropout, &mut self.workspace)?;
         let output = self.network.graph.output;
         let logits: Vec<f64> = tape.activation(output).as_slice().iter().map(|logit| f64::from(*logit)).collect();
         let LossOfLogits { mean, gradient } = loss.of(&logits, labels);
         let gradient = Tensor::new([labels.len(), 1, 1, 1], gradient)?;
-        let values = self.network.backward(tape, output, gradient, None, &mut self.workspace).parameters;
+        let values = self.network.backward(tape, output, gradient, Wanted::Parameters(&self.trained), &mut self.workspace).parameters;
         Ok(BatchGradients { loss: mean, logits, values })
     }
 
-    /// Gradients by torchvision's names, in PyTorch's layout.
+    /// Gradients of the parameters that are not frozen, by torchvision's names, in PyTorch's layout.
     pub fn named_gradients(&self, gradients: &BatchGradients) -> StateDict {
-        self.network.named(&gradients.values).collect()
+        let named = self.network.named(&gradients.values).zip(&self.trained);
+        named.filter(|(_, trained)| **trained).map(|(named, _)| named).collect()
     }
 
     /// One step of the optimiser.
     pub fn update(&mut self, gradients: &BatchGradients, learning_rate: f64) {
-        self.state.step(self.optimiser, self.rule, &mut self.network, &gradients.values, learning_rate as f32);
+        self.state.step(self.optimiser, self.rule, &mut self.network, &gradients.values, learning_rate as f32, &self.factors);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backbone::Backbone;
+    use crate::network::Initialisation;
+
+    fn network() -> Network {
+        Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation { seed: 2, zero_residual: false })
+    }
+
+    fn trainer(optimiser: Optimiser, rule: WeightDecayRule) -> Trainer {
+        Trainer::new(network(), optimiser, rule).unwrap()
+    }
+
+    fn batch() -> (Tensor, [bool; 3]) {
+        let values = (0..3 * 32 * 32 * 3).map(|index| ((index * index) as f32 * 0.013).sin()).collect();
+        (Tensor::new([3, 32, 32, 3], values).unwrap(), [true, false, true])
+    }
+
+    fn group(prefix: &str, factor: f64) -> ParameterGroup {
+        ParameterGroup { prefix: prefix.to_owned(), factor }
+    }
+
+    /// Every group's parameters against those of a training without groups, after steps of gradient descent.
+    #[test]
+    fn groups_learn_at_their_own_rates_and_frozen_ones_keep_every_bit() {
+        let optimiser = Optimiser::Sgd { momentum: 0.9, weight_decay: 0.1 };
+        let groups = [group("", 0.0), group("layer1", 0.5), group("layer1.0.conv1", 1.0), group("head", 1.0)];
+        let mut grouped = trainer(optimiser, WeightDecayRule::All).with_groups(&groups, NormMoments::Batch).unwrap();
+        let mut plain = trainer(optimiser, WeightDecayRule::All);
+        let (images, labels) = batch();
+        let of_groups = grouped.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 0).unwrap();
+        let of_all = plain.gradients(images, &labels, CrossEntropyLoss::default(), 0).unwrap();
+        assert_eq!(of_groups.loss, of_all.loss);
+        let named = grouped.named_gradients(&of_groups);
+        assert!(named.keys().all(|name| name.starts_with("layer1.") || name.starts_with("head.")), "{:?}", named.keys());
+        assert!(of_groups.norm() < of_all.norm());
+        grouped.update(&of_groups, 1e-2);
+        plain.update(&of_all, 1e-2);
+        let (start, grouped, plain) = (network().state_dict(), grouped.network().state_dict(), plain.network().state_dict());
+        for name in start.keys().filter(|name| !name.contains("running")) {
+            let expected = if name.starts_with("layer1.0.conv1.") || name.starts_with("head.") {
+                plain[name].values.clone()
+            } else if name.starts_with("layer1.") {
+                start[name].values.iter().zip(&plain[name].values).map(|(from, to)| from + 0.5 * (to - from)).collect()
+            } else {
+                start[name].values.clone()
+            };
+            let is_exact = !name.starts_with("layer1.");
+            for (got, want) in grouped[name].values.iter().zip(&expected) {
+                assert!(if is_exact { got == want } else { (got - want).abs() < 1e-6 }, "{name}: {got} {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn frozen_statistics_stay_and_normalise() {
+        let statistics = |trainer: &Trainer, norm: &str| {
+            let state = trainer.network().state_dict();
+            [state[&format!("{norm}.running_mean")].clone(), state[&format!("{norm}.running_var")].clone()]
+        };
+        let start = trainer(Optimiser::adamw(0.0), WeightDecayRule::All);
+        for (moments, first_moves, last_moves) in
+            [(NormMoments::Batch, true, true), (NormMoments::RunningWhereFrozen, false, true), (NormMoments::Running, false, false)]
+        {
+            let groups = [group("bn1", 0.0)];
+            let mut trainer = trainer(Optimiser::adamw(0.0), WeightDecayRule::All).with_groups(&groups, moments).unwrap();
+            let (images, labels) = batch();
+            let gradients = trainer.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 0).unwrap();
+            for (norm, moves) in [("bn1", first_moves), ("layer4.1.bn2", last_moves)] {
+                assert_eq!(statistics(&trainer, norm) != statistics(&start, norm), moves, "{moments:?} {norm}");
+            }
+            if moments == NormMoments::Running {
+                let logits = crate::Predictor::new(trainer.network()).output(images, "head").unwrap();
+                for (training, evaluation) in gradients.logits.iter().zip(logits.as_slice()) {
+                    assert!((training - f64::from(*evaluation)).abs() < 1e-3 * (1.0 + training.abs()), "{training} {evaluation}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn impossible_groups_are_refused() {
+        let refuses = |groups: &[ParameterGroup]| {
+            assert!(trainer(Optimiser::adamw(0.0), WeightDecayRule::All).with_groups(groups, NormMoments::Batch).is_err());
+        };
+        refuses(&[group("layer", 0.1)]);
+        refuses(&[group("layer4", -1.0)]);
+        refuses(&[group("layer4", f64::NAN)]);
+        refuses(&[group("", 0.0)]);
+        assert!(Trainer::new(network(), Optimiser::Sgd { momentum: 1.0, weight_decay: 0.0 }, WeightDecayRule::All).is_err());
+        assert!(Trainer::new(network(), Optimiser::adamw(-1.0), WeightDecayRule::All).is_err());
+    }
+
+    /// Without gradients AdamW moves by its decay alone.
+    #[test]
+    fn weight_decay_spares_biases_and_norms_where_it_is_told_to() {
+        for rule in [WeightDecayRule::All, WeightDecayRule::WeightsOnly] {
+            let mut trainer = trainer(Optimiser::adamw(0.5), rule);
+            let values = trainer.network.parameters.iter().map(|values| vec![0.0; values.len()]).collect();
+            trainer.update(&BatchGradients { loss: 0.0, logits: Vec::new(), values }, 0.1);
+            let (start, end) = (network().state_dict(), trainer.network().state_dict());
+            for name in ["conv1.weight", "fc.weight", "fc.bias", "bn1.weight", "layer2.0.downsample.1.weight"] {
+                let decays = rule == WeightDecayRule::All || ["conv1.weight", "fc.weight"].contains(&name);
+                let keep = if decays { 1.0 - 0.1 * 0.5 } else { 1.0 };
+                assert!(start[name].values.iter().zip(&end[name].values).all(|(from, to)| keep * from == *to), "{rule:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn clipping_scales_all_gradients_to_the_limit() {
+        let mut trainer = trainer(Optimiser::adamw(0.0), WeightDecayRule::All);
+        let (images, labels) = batch();
+        let mut gradients = trainer.gradients(images, &labels, CrossEntropyLoss::default(), 0).unwrap();
+        let (before, norm) = (trainer.named_gradients(&gradients), gradients.norm());
+        gradients.clip(norm * 2.0);
+        assert_eq!(trainer.named_gradients(&gradients), before);
+        gradients.clip(norm / 4.0);
+        assert!((gradients.norm() - norm / 4.0).abs() < 1e-5 * norm);
+        let after = trainer.named_gradients(&gradients);
+        assert!(before["conv1.weight"].values.iter().zip(&after["conv1.weight"].values).all(|(b, a)| (b / 4.0 - a).abs() < 1e-6 * b.abs()));
+    }
 
     #[test]
     fn cross_entropy_gradient_agrees_with_finite_differences() {

@@ -15,30 +15,41 @@ use crate::augmentation::Augmentation;
 use crate::error::{DeepError, Result};
 use crate::inference::{Predictor, stack};
 use crate::network::Network;
-use crate::optimiser::{Optimiser, Schedule, WeightDecayRule};
+use crate::optimiser::{Optimiser, ParameterGroup, Schedule, WeightDecayRule};
+use crate::preparation::Preparation;
 use crate::tensor::Tensor;
-use crate::trainer::{BatchGradients, CrossEntropyLoss, Trainer};
-use crate::weights::{StateDict, StateTensor, read_safetensors, write_tensors};
-
-/// Mean and standard deviation of the three channels of ImageNet, by which torchvision's weights expect images to be
-/// normalised.
-const IMAGENET: [(f32, f32); 3] = [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)];
-
-/// A grey image in [0, 1] as the networks take it: the same plane in all three channels, normalised by ImageNet's means and
-/// standard deviations.
-pub fn network_input(image: &Array2<f32>) -> Tensor {
-    let (height, width) = image.dim();
-    let data = image.iter().flat_map(|value| IMAGENET.map(|(mean, deviation)| (value - mean) / deviation)).collect();
-    Tensor::new([1, height, width, 3], data).expect("three values a pixel")
-}
+use crate::trainer::{BatchGradients, CrossEntropyLoss, NormMoments, Trainer};
+use crate::weights::{StateDict, StateTensor, file_error, read_safetensors, write_tensors};
 
 /// A labelled image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
-    /// Grey values in [0, 1].
+    /// Grey values, in [0, 1] for the default [`crate::Preparation`].
     pub image: Array2<f32>,
     /// Whether the event is present.
     pub label: bool,
+}
+
+/// How much examples of the two classes weigh in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeights {
+    /// Every example the same.
+    None,
+    /// Both classes the same in sum, 1 on average over the training examples: `n / (2 · n_class)`.
+    Balanced,
+    /// Weights > 0 of a negative and of a positive example.
+    Given([f64; 2]),
+}
+
+impl ClassWeights {
+    fn of(self, negative: f64, positive: f64) -> [f64; 2] {
+        match self {
+            Self::None => [1.0; 2],
+            Self::Balanced => [negative, positive].map(|of_class| (negative + positive) / (2.0 * of_class)),
+            Self::Given(weights) => weights,
+        }
+    }
 }
 
 /// How a network is fine-tuned.
@@ -48,13 +59,15 @@ pub struct Example {
 /// | `epochs` | 8 | passes over the training images | ≥ 1 |
 /// | `batch_size` | 16 | images a step; a last batch of one image is joined to the one before | ≥ 2 |
 /// | `learning_rate` | 1e-4 | step size at its highest | > 0 |
-/// | `optimiser` | AdamW, decay 1e-2 | | |
-/// | `weight_decay_rule` | weights only | | |
-/// | `schedule` | warm-up over 10 %, then cosine | | |
-/// | `augmentation` | [`Augmentation::study`] | | |
+/// | `groups` | none | factors on the learning rate by the names of parameters; 0 freezes | factors ≥ 0, not all 0 |
+/// | `norm_moments` | of the batch | what batch normalisation normalises by | [`NormMoments`] |
+/// | `optimiser` | AdamW, decay 1e-2 | how parameters follow their gradients | [`Optimiser::check`] |
+/// | `weight_decay_rule` | weights only | which parameters decay | [`WeightDecayRule`] |
+/// | `schedule` | warm-up over 10 %, then cosine | how the learning rate moves | warm-up in [0, 1) |
+/// | `augmentation` | [`Augmentation::study`] | random changes of the training images | [`Augmentation::check`] |
 /// | `label_smoothing` | 0 | labels become s/2 and 1 − s/2 | [0, 1) |
 /// | `gradient_clip` | 5 | largest Euclidean norm of all gradients together; none where absent | > 0 |
-/// | `balance_classes` | true | both classes weigh the same in the loss | |
+/// | `class_weights` | balanced | how much examples of the two classes weigh in the loss | > 0 |
 /// | `validation_fraction` | 0 | share of the examples, of each class, held out to choose the best epoch | [0, 0.5] |
 /// | `patience` | none | epochs without a lower validation loss before training stops | ≥ 1 |
 /// | `seed` | 0 | of order, augmentation, dropout and hold-out | |
@@ -67,6 +80,10 @@ pub struct TrainingParams {
     pub batch_size: usize,
     /// Step size at its highest.
     pub learning_rate: f64,
+    /// Factors on the learning rate by the names of parameters.
+    pub groups: Vec<ParameterGroup>,
+    /// What batch normalisation normalises by.
+    pub norm_moments: NormMoments,
     /// How parameters follow their gradients.
     pub optimiser: Optimiser,
     /// Which parameters decay.
@@ -79,8 +96,8 @@ pub struct TrainingParams {
     pub label_smoothing: f64,
     /// Largest norm of the gradients.
     pub gradient_clip: Option<f64>,
-    /// Whether both classes weigh the same.
-    pub balance_classes: bool,
+    /// How much examples of the two classes weigh.
+    pub class_weights: ClassWeights,
     /// Share of the examples held out.
     pub validation_fraction: f64,
     /// Epochs without improvement before training stops.
@@ -95,13 +112,15 @@ impl Default for TrainingParams {
             epochs: 8,
             batch_size: 16,
             learning_rate: 1e-4,
+            groups: Vec::new(),
+            norm_moments: NormMoments::Batch,
             optimiser: Optimiser::adamw(1e-2),
             weight_decay_rule: WeightDecayRule::WeightsOnly,
             schedule: Schedule::WarmUpCosine { warm_up: 0.1 },
             augmentation: Augmentation::study(),
             label_smoothing: 0.0,
             gradient_clip: Some(5.0),
-            balance_classes: true,
+            class_weights: ClassWeights::Balanced,
             validation_fraction: 0.0,
             patience: None,
             seed: 0,
@@ -110,7 +129,7 @@ impl Default for TrainingParams {
 }
 
 impl TrainingParams {
-    /// Checks every range.
+    /// Checks every range but that of `groups`, which [`fine_tune`] holds against the network's names.
     ///
     /// # Errors
     /// [`DeepError::Parameter`] with the first parameter outside its range.
@@ -131,12 +150,20 @@ impl TrainingParams {
         if self.gradient_clip.is_some_and(|norm| norm.is_nan() || norm <= 0.0) {
             return refuse("gradient_clip", format!("{:?}", self.gradient_clip), "above 0");
         }
+        if let ClassWeights::Given(weights) = self.class_weights
+            && !weights.iter().all(|weight| weight.is_finite() && *weight > 0.0)
+        {
+            return refuse("class_weights", format!("{weights:?}"), "finite and above 0");
+        }
         if !(0.0..=0.5).contains(&self.validation_fraction) {
             return refuse("validation_fraction", self.validation_fraction.to_string(), "in [0, 0.5]");
         }
         if self.patience == Some(0) || (self.patience.is_some() && self.validation_fraction == 0.0) {
             return refuse("patience", format!("{:?}", self.patience), "at least 1, and only with a validation_fraction");
         }
+        self.optimiser.check()?;
+        self.schedule.check()?;
+        self.augmentation.check()?;
         Ok(ValidTrainingParams(self))
     }
 }
@@ -181,17 +208,51 @@ pub enum TrainingEvent<'a> {
 }
 
 /// A fine-tuned network and how it came about.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TrainedNetwork {
     /// The network with the parameters of the best epoch.
     pub network: Network,
+    /// What it was trained with.
+    pub params: TrainingParams,
     /// Every epoch.
     pub history: Vec<EpochRecord>,
     /// The epoch whose parameters were kept: of the lowest validation loss, or the last without held-out images.
     pub best_epoch: usize,
 }
 
-/// Fine-tunes all parameters of a network with a logit head to the binary cross-entropy of the labels.
+/// What a file keeps of a training beside the network.
+#[derive(Serialize, Deserialize)]
+struct TrainingFields {
+    params: TrainingParams,
+    history: Vec<EpochRecord>,
+    best_epoch: usize,
+}
+
+impl TrainedNetwork {
+    /// Writes the network as [`Network::save`] does, with the parameters and the epochs of its training in the metadata.
+    ///
+    /// # Errors
+    /// [`DeepError::WeightFile`] when the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let fields = TrainingFields { params: self.params.clone(), history: self.history.clone(), best_epoch: self.best_epoch };
+        let fields = serde_json::to_string(&fields).expect("parameters and records are written as JSON");
+        self.network.save_with(path, [("training", fields)])
+    }
+
+    /// Reads what [`TrainedNetwork::save`] wrote, to the same bits.
+    ///
+    /// # Errors
+    /// [`DeepError::WeightFile`] when the file was not written by [`TrainedNetwork::save`] or is damaged.
+    pub fn load(path: &Path) -> Result<Self> {
+        let (network, metadata) = Network::load_with_metadata(path)?;
+        let fields = metadata.get("training").ok_or_else(|| file_error(path, &"no `training` in its metadata"))?;
+        let TrainingFields { params, history, best_epoch } = serde_json::from_str(fields).map_err(|error| file_error(path, &error))?;
+        Ok(Self { network, params, history, best_epoch })
+    }
+}
+
+/// Fine-tunes a network with a logit head to the binary cross-entropy of the labels. Images are changed at random, then made
+/// into inputs by the network's [`Preparation`].
 ///
 /// With `checkpoint` named, the state is written there after every epoch, and a training that finds a checkpoint of the same
 /// parameters, network and examples goes on from it to the same bits as an unbroken one. The result does not depend on the
@@ -207,9 +268,9 @@ pub fn fine_tune(
     checkpoint: Option<&Path>,
     observer: &mut dyn FnMut(TrainingEvent<'_>) -> ControlFlow<()>,
 ) -> Result<TrainedNetwork> {
-    check_examples(examples)?;
+    check_examples(examples, network.preparation())?;
     let ValidTrainingParams(params) = params;
-    let (training, held_out) = split(examples, params);
+    let (training, held_out) = split(examples, params)?;
     let mut state = State::new(network, params, examples)?;
     if let Some(path) = checkpoint.filter(|path| path.exists()) {
         state.restore(path)?;
@@ -226,10 +287,10 @@ pub fn fine_tune(
     if let Some(best) = best {
         network.load_state_dict(best)?;
     }
-    Ok(TrainedNetwork { network, history, best_epoch })
+    Ok(TrainedNetwork { network, params: params.clone(), history, best_epoch })
 }
 
-fn check_examples(examples: &[Example]) -> Result<()> {
+fn check_examples(examples: &[Example], preparation: Preparation) -> Result<()> {
     let positive = examples.iter().filter(|example| example.label).count();
     if positive < 2 || examples.len() - positive < 2 {
         return Err(DeepError::Parameter {
@@ -240,11 +301,12 @@ fn check_examples(examples: &[Example]) -> Result<()> {
     }
     let shape = examples[0].image.dim();
     for (index, example) in examples.iter().enumerate() {
-        if example.image.dim() != shape || shape.0 < 32 || shape.1 < 32 {
+        let is_resized = preparation.side.is_some() && !example.image.is_empty();
+        if !is_resized && (example.image.dim() != shape || shape.0 < 32 || shape.1 < 32) {
             return Err(DeepError::Shape {
                 operation: "training image",
                 got: vec![example.image.nrows(), example.image.ncols()],
-                expected: format!("{shape:?} as the first image, and at least 32 x 32"),
+                expected: format!("{shape:?} as the first image, and at least 32 x 32, where images are not resized"),
             });
         }
         if let Some((position, value)) = example.image.indexed_iter().find(|(_, value)| !value.is_finite()) {
@@ -259,25 +321,30 @@ fn check_examples(examples: &[Example]) -> Result<()> {
 }
 
 /// The examples that train and the ones held out, the same share of each class.
-fn split<'a>(examples: &'a [Example], params: &TrainingParams) -> (Vec<&'a Example>, Vec<&'a Example>) {
+fn split<'a>(examples: &'a [Example], params: &TrainingParams) -> Result<(Vec<&'a Example>, Vec<&'a Example>)> {
     let mut generator = ChaCha8Rng::seed_from_u64(params.seed);
     let mut is_held_out = vec![false; examples.len()];
     for label in [false, true] {
         let mut of_class: Vec<usize> = (0..examples.len()).filter(|&index| examples[index].label == label).collect();
         of_class.shuffle(&mut generator);
         let count = (of_class.len() as f64 * params.validation_fraction).round() as usize;
+        if count == 0 && params.validation_fraction > 0.0 {
+            return Err(DeepError::Parameter {
+                name: "validation_fraction",
+                value: format!("{} of {} examples of a class", params.validation_fraction, of_class.len()),
+                requirement: "at least one example of each class",
+            });
+        }
         of_class.iter().take(count).for_each(|&index| is_held_out[index] = true);
     }
     let of = |held_out: bool| examples.iter().zip(&is_held_out).filter(|(_, is)| **is == held_out).map(|(e, _)| e).collect();
-    (of(false), of(true))
+    Ok((of(false), of(true)))
 }
 
-/// Class weights, where they are asked for, average to 1 over the examples.
 fn loss(training: &[&Example], params: &TrainingParams) -> CrossEntropyLoss {
     let positive = training.iter().filter(|example| example.label).count() as f64;
-    let all = training.len() as f64;
-    let balanced = [all / (2.0 * (all - positive)), all / (2.0 * positive)];
-    CrossEntropyLoss { class_weights: if params.balance_classes { balanced } else { [1.0; 2] }, label_smoothing: params.label_smoothing }
+    let class_weights = params.class_weights.of(training.len() as f64 - positive, positive);
+    CrossEntropyLoss { class_weights, label_smoothing: params.label_smoothing }
 }
 
 /// Everything that changes during a training.
@@ -292,7 +359,8 @@ struct State {
 impl State {
     fn new(network: Network, params: &TrainingParams, examples: &[Example]) -> Result<Self> {
         let fingerprint = fingerprint(&network, params, examples);
-        let trainer = Trainer::new(network, params.optimiser, params.weight_decay_rule)?;
+        let trainer =
+            Trainer::new(network, params.optimiser, params.weight_decay_rule)?.with_groups(&params.groups, params.norm_moments)?;
         Ok(Self { trainer, history: Vec::new(), best: None, best_epoch: 0, fingerprint })
     }
 
@@ -364,7 +432,8 @@ fn fingerprint(network: &Network, params: &TrainingParams, examples: &[Example])
         add(u32::from(example.label));
         example.image.iter().for_each(|value| add(value.to_bits()));
     }
-    format!("{} {hash:016x} {}", network.backbone(), serde_json::to_string(params).expect("parameters are written as JSON"))
+    let settings = serde_json::to_string(&(network.preparation(), params)).expect("parameters are written as JSON");
+    format!("{} {hash:016x} {settings}", network.backbone())
 }
 
 /// What stays the same during a training.
@@ -421,13 +490,14 @@ impl Run<'_> {
     }
 
     fn step(&self, state: &mut State, batch: &[usize], epoch: usize, learning_rate: f64, dropout_seed: u64) -> Result<BatchGradients> {
+        let preparation = state.trainer.network().preparation();
         let images: Vec<Tensor> = batch
             .par_iter()
             .map(|&index| {
                 let image = &self.training[index].image;
-                network_input(&self.params.augmentation.apply(image, self.params.seed, epoch as u64, index as u64))
+                preparation.apply(&self.params.augmentation.apply(image, self.params.seed, epoch as u64, index as u64))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let labels: Vec<bool> = batch.iter().map(|&index| self.training[index].label).collect();
         let mut gradients = state.trainer.gradients(stack(&images)?, &labels, self.loss, dropout_seed)?;
         if let Some(limit) = self.params.gradient_clip {
@@ -442,9 +512,10 @@ impl Run<'_> {
         if self.held_out.is_empty() {
             return Ok(None);
         }
-        let images: Vec<Tensor> = self.held_out.iter().map(|example| network_input(&example.image)).collect();
+        let predictor = Predictor::new(network);
+        let images: Vec<Tensor> = self.held_out.iter().map(|example| predictor.input(&example.image)).collect::<Result<_>>()?;
         let labels: Vec<bool> = self.held_out.iter().map(|example| example.label).collect();
-        let logits = Predictor::new(network).vectors(&images, "head", self.params.batch_size)?;
+        let logits = predictor.vectors(&images, "head", self.params.batch_size)?;
         let logits: Vec<f64> = logits.iter().map(|logit| f64::from(logit[0])).collect();
         let loss = CrossEntropyLoss { label_smoothing: 0.0, ..self.loss };
         Ok(Some((loss.of(&logits, &labels).mean, area_under_curve(&logits, &labels))))
@@ -484,6 +555,7 @@ fn area_under_curve(logits: &[f64], labels: &[bool]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::augmentation::Transform;
     use crate::backbone::Backbone;
     use crate::network::{Head, Initialisation};
 
@@ -551,6 +623,56 @@ mod tests {
         assert!(matches!(other, Err(DeepError::WeightFile { .. })));
     }
 
+    /// Labels that the images do not tell: the validation loss rises while the network learns them by heart.
+    #[test]
+    fn training_stops_early_with_the_weights_of_the_best_epoch() {
+        let mut examples = examples(32);
+        examples.iter_mut().enumerate().for_each(|(index, example)| example.label = index % 4 < 2);
+        let unchecked = TrainingParams { patience: Some(2), learning_rate: 3e-3, ..params(30).0 };
+        let params = unchecked.check().unwrap();
+        let trained = fine_tune(start(), &examples, &params, None, &mut |_| ControlFlow::Continue(())).unwrap();
+        let losses: Vec<f64> = trained.history.iter().filter_map(|record| record.validation_loss).collect();
+        let best = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap();
+        assert_eq!((trained.best_epoch, losses.len()), (best, best + 3), "{losses:?}");
+        let (training, held_out) = split(&examples, &params.0).unwrap();
+        assert_eq!((training.len(), held_out.len(), held_out.iter().filter(|example| example.label).count()), (24, 8, 4));
+        let run = Run { params: &params.0, training: &training, held_out: &held_out, loss: loss(&training, &params.0) };
+        assert_eq!(
+            run.validate(&trained.network).unwrap(),
+            trained.history[best].validation_loss.zip(trained.history[best].validation_auc)
+        );
+    }
+
+    #[test]
+    fn frozen_layers_keep_every_bit_through_a_training() {
+        let group = |prefix: &str, factor: f64| ParameterGroup { prefix: prefix.to_owned(), factor };
+        let groups = vec![group("", 0.0), group("layer4", 0.1), group("fc", 1.0), group("head", 1.0)];
+        let unchecked = TrainingParams { groups, norm_moments: NormMoments::RunningWhereFrozen, ..params(2).0 };
+        let trained = fine_tune(start(), &examples(16), &unchecked.check().unwrap(), None, &mut |_| ControlFlow::Continue(())).unwrap();
+        let (before, after) = (start().state_dict(), trained.network.state_dict());
+        for (name, tensor) in &before {
+            let learns = ["layer4.", "fc.", "head."].iter().any(|prefix| name.starts_with(prefix));
+            assert_eq!(after[name] != *tensor, learns, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_trained_network_is_saved_with_its_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trained.safetensors");
+        let preparation = Preparation { side: Some(48), mean: [0.4; 3], deviation: [0.3; 3] };
+        let network = start().with_preparation(preparation).unwrap();
+        let trained = fine_tune(network, &examples(16), &params(1), None, &mut |_| ControlFlow::Continue(())).unwrap();
+        trained.save(&path).unwrap();
+        let loaded = TrainedNetwork::load(&path).unwrap();
+        assert_eq!((loaded.params, loaded.history, loaded.best_epoch), (params(1).0, trained.history, 0));
+        assert_eq!((loaded.network.parameters, loaded.network.statistics), (trained.network.parameters, trained.network.statistics));
+        let network = Network::load(&path).unwrap();
+        assert_eq!(network.preparation(), preparation);
+        network.save(&path).unwrap();
+        assert!(matches!(TrainedNetwork::load(&path), Err(DeepError::WeightFile { .. })));
+    }
+
     #[test]
     fn impossible_requests_are_refused() {
         let refused = |params: TrainingParams| assert!(params.check().is_err());
@@ -558,8 +680,21 @@ mod tests {
         refused(TrainingParams { batch_size: 1, ..TrainingParams::default() });
         refused(TrainingParams { learning_rate: f64::NAN, ..TrainingParams::default() });
         refused(TrainingParams { patience: Some(3), ..TrainingParams::default() });
+        refused(TrainingParams { class_weights: ClassWeights::Given([1.0, 0.0]), ..TrainingParams::default() });
+        refused(TrainingParams { schedule: Schedule::WarmUpCosine { warm_up: 1.0 }, ..TrainingParams::default() });
+        refused(TrainingParams { optimiser: Optimiser::Sgd { momentum: -0.1, weight_decay: 0.0 }, ..TrainingParams::default() });
+        for transform in [
+            Transform::Rotation { degrees: f64::NAN },
+            Transform::HorizontalFlip { probability: 1.5 },
+            Transform::GaussianNoise { sigma: -1.0 },
+        ] {
+            refused(TrainingParams { augmentation: Augmentation(vec![transform]), ..TrainingParams::default() });
+        }
         let go = |examples: &[Example]| fine_tune(start(), examples, &params(1), None, &mut |_| ControlFlow::Continue(()));
         assert!(go(&examples(2)).is_err());
+        assert!(go(&examples(4)).is_ok());
+        let few = TrainingParams { validation_fraction: 0.1, ..TrainingParams::default() }.check().unwrap();
+        assert!(fine_tune(start(), &examples(4), &few, None, &mut |_| ControlFlow::Continue(())).is_err());
         let mut spoiled = examples(8);
         spoiled[3].image[[4, 5]] = f32::NAN;
         assert!(matches!(go(&spoiled), Err(DeepError::NotFinite { .. })));

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
+use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 use safetensors::{SafeTensors, View};
 
@@ -13,6 +15,8 @@ use crate::backbone::Backbone;
 use crate::error::{DeepError, Result};
 use crate::graph::{ParameterSpecification, Role};
 use crate::network::{Head, Initialisation, Network};
+use crate::preparation::Preparation;
+use crate::pth;
 
 /// Larger weight files are refused before they are read.
 pub const MAXIMUM_FILE_BYTES: u64 = 4 << 30;
@@ -66,23 +70,32 @@ impl Network {
     /// torchvision's names; the head keeps its values where the file has none. Nothing in a pickle is executed.
     ///
     /// # Errors
-    /// [`DeepError::WeightFile`] when the file is neither, truncated, or holds another number type than 16-, 32- or 64-bit
-    /// floats; [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape.
+    /// As [`read_state_dict`]; [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape, in which case
+    /// nothing is replaced.
     pub fn load_weights(&mut self, path: &Path) -> Result<()> {
-        let stored = read_tensors(path)?;
+        let stored = read_state_dict(path)?;
         self.assign(stored, |name| name.starts_with("head."))
     }
 
-    /// Writes all parameters and running statistics, with the backbone's name, as a safetensors file.
+    /// Writes all parameters and running statistics, with the backbone's name and the preparation of images, as a safetensors
+    /// file.
     ///
     /// # Errors
     /// [`DeepError::WeightFile`] when the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let metadata = HashMap::from([
-            ("format".to_owned(), "alnm-deep/1".to_owned()),
-            ("backbone".to_owned(), self.backbone.name().to_owned()),
-            ("head".to_owned(), if self.head == Head::Logit { "logit" } else { "none" }.to_owned()),
-        ]);
+        self.save_with(path, [])
+    }
+
+    /// [`Network::save`] with more fields in the file's metadata.
+    pub(crate) fn save_with<const N: usize>(&self, path: &Path, more: [(&str, String); N]) -> Result<()> {
+        let preparation = serde_json::to_string(&self.preparation).expect("numbers are written as JSON");
+        let fields = [
+            ("format", "alnm-deep/1".to_owned()),
+            ("backbone", self.backbone.name().to_owned()),
+            ("head", if self.head == Head::Logit { "logit" } else { "none" }.to_owned()),
+            ("preparation", preparation),
+        ];
+        let metadata = fields.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)).collect();
         write_tensors(path, &self.state_dict(), metadata)
     }
 
@@ -91,16 +104,25 @@ impl Network {
     /// # Errors
     /// [`DeepError::WeightFile`] when the file was not written by [`Network::save`] or is damaged.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = read_limited(path)?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| file_error(path, &error))?;
-        let metadata = header.metadata().clone().unwrap_or_default();
+        Ok(Self::load_with_metadata(path)?.0)
+    }
+
+    /// [`Network::load`] and all fields of the file's metadata.
+    pub(crate) fn load_with_metadata(path: &Path) -> Result<(Self, HashMap<String, String>)> {
+        let (tensors, metadata) = read_safetensors(path)?;
         let value =
             |key: &str| metadata.get(key).map(String::as_str).ok_or_else(|| file_error(path, &format!("no `{key}` in its metadata")));
         let backbone: Backbone = value("backbone")?.parse()?;
-        let head = if value("head")? == "logit" { Head::Logit } else { Head::None };
-        let mut network = Self::initialised(backbone, head, Initialisation { seed: 0, zero_residual: false });
-        network.load_state_dict(tensors_of(path, &bytes)?)?;
-        Ok(network)
+        let head = match value("head")? {
+            "logit" => Head::Logit,
+            "none" => Head::None,
+            other => return Err(file_error(path, &format!("unknown head `{other}`"))),
+        };
+        let preparation: Preparation = serde_json::from_str(value("preparation")?).map_err(|error| file_error(path, &error))?;
+        let network = Self::initialised(backbone, head, Initialisation { seed: 0, zero_residual: false });
+        let mut network = network.with_preparation(preparation)?;
+        network.load_state_dict(tensors)?;
+        Ok((network, metadata))
     }
 
     /// All parameters and running statistics.
@@ -196,7 +218,7 @@ fn reorder(specification: &ParameterSpecification, values: &[f32], order: Order)
     result
 }
 
-fn file_error(path: &Path, reason: &dyn fmt::Display) -> DeepError {
+pub(crate) fn file_error(path: &Path, reason: &dyn fmt::Display) -> DeepError {
     let reason = reason.to_string();
     DeepError::WeightFile { path: path.display().to_string(), reason: reason.lines().next().unwrap_or_default().to_owned() }
 }
@@ -209,25 +231,24 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| file_error(path, &error))
 }
 
-/// Reads a safetensors or `.pth` file, told apart by content.
-fn read_tensors(path: &Path) -> Result<StateDict> {
-    let bytes = read_limited(path)?;
-    if !bytes.starts_with(b"PK\x03\x04") {
-        return tensors_of(path, &bytes);
+/// The tensors of a safetensors file or a PyTorch `.pth` (zip) file, told apart by content; the counters
+/// `num_batches_tracked` are left out.
+///
+/// A `.pth` file holds a dictionary of tensors, itself or as `state_dict` or `model`. Its pickle is read by a machine that knows
+/// tensors and dictionaries only: a pickle that asks for anything else is an error, and nothing is run.
+///
+/// # Errors
+/// [`DeepError::WeightFile`] when the file is neither, too large, truncated, or holds anything but tensors of 16-, 32- or 64-bit
+/// floating-point numbers.
+pub fn read_state_dict(path: &Path) -> Result<StateDict> {
+    let mut start = Vec::new();
+    let file = fs::File::open(path).map_err(|error| file_error(path, &error))?;
+    file.take(4).read_to_end(&mut start).map_err(|error| file_error(path, &error))?;
+    if start != b"PK\x03\x04" {
+        return tensors_of(path, &read_limited(path)?);
     }
-    drop(bytes);
-    let tensors = candle_core::pickle::read_all(path).map_err(|error| file_error(path, &error))?;
-    tensors
-        .into_iter()
-        .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
-        .map(|(name, tensor)| {
-            let values = tensor
-                .to_dtype(candle_core::DType::F32)
-                .and_then(|tensor| tensor.flatten_all()?.to_vec1::<f32>())
-                .map_err(|error| file_error(path, &format!("{name}: {error}")))?;
-            Ok((modern_name(&name), StateTensor { shape: tensor.dims().to_vec(), values }))
-        })
-        .collect()
+    let tensors = pth::read(path).map_err(|reason| file_error(path, &reason))?;
+    Ok(tensors.into_iter().map(|(name, tensor)| (modern_name(&name), tensor)).collect())
 }
 
 /// torchvision's DenseNet files still carry the names of its first version: `denselayer1.norm.1` for `denselayer1.norm1`.
@@ -246,13 +267,11 @@ fn tensors_of(path: &Path, bytes: &[u8]) -> Result<StateDict> {
         .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
         .map(|(name, view)| {
             let values = match view.dtype() {
-                Dtype::F32 => view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-                Dtype::F64 => view
-                    .data()
-                    .chunks_exact(8)
-                    .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
-                    .collect(),
-                other => return Err(file_error(path, &format!("{name} holds {other:?}; 32- or 64-bit floats are read"))),
+                Dtype::F16 => view.data().as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+                Dtype::BF16 => view.data().as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+                Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                Dtype::F64 => view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+                other => return Err(file_error(path, &format!("{name} holds {other:?}; 16-, 32- and 64-bit floats are read"))),
             };
             Ok((modern_name(name), StateTensor { shape: view.shape().to_vec(), values }))
         })
