@@ -64,18 +64,18 @@ fn panel(kind: &str, patient: &str, risk: f64, crop: &Array2<f32>, map: &Array2<
     push(&mut svg, format_args!("<image x='{x}' y='{top}' width='{SIDE}' height='{SIDE}' href='{overlay}'/>"));
     let below = top + SIDE + 16.0;
     push(&mut svg, format_args!("<text x='{left}' y='{below}'>crop</text>"));
-    push(&mut svg, format_args!("<text x='{x}' y='{below}'>with map: no share</text>"));
+    push(&mut svg, format_args!("<text x='{x}' y='{below}'>with map: none</text>"));
     for step in 0..10 {
         let opacity = OPACITY * (f64::from(step) + 0.5) / 10.0;
         let [red, green, blue] = COLOUR.map(|channel| (255.0 * channel).round() as u8);
-        let place = x + 94.0 + 5.0 * f64::from(step);
+        let place = x + 78.0 + 5.0 * f64::from(step);
         let fill = format!("rgb({red},{green},{blue})");
         push(
             &mut svg,
             format_args!("<rect x='{place}' y='{:.1}' width='5' height='10' fill='{fill}' fill-opacity='{opacity:.3}'/>", below - 9.0),
         );
     }
-    push(&mut svg, format_args!("<text x='{}' y='{below}'>most</text></svg>", x + 150.0));
+    push(&mut svg, format_args!("<text x='{}' y='{below}'>most</text></svg>", x + 134.0));
     let data = fine
         .indexed_iter()
         .map(|((row, column), value)| vec![row.to_string(), column.to_string(), crop[(row, column)].to_string(), value.to_string()]);

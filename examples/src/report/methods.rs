@@ -4,11 +4,11 @@ use alnm_deep::TrainingParams;
 use alnm_imaging::n4::N4Params;
 use alnm_models::gradient_boosting::BoostingParams;
 use alnm_models::logistic::Estimation;
-use alnm_stats::Interval;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::Findings;
+use super::tables::with_interval;
 use crate::cohort::Cohort;
 use crate::study::Study;
 use crate::study::analysis::{FOLDS, INTEGRATED, LEVEL, RISK_GROUPS};
@@ -94,13 +94,6 @@ pub(super) fn headline(findings: &Findings<'_>) -> Vec<Headline> {
         .collect()
 }
 
-fn with_interval(value: f64, interval: Interval) -> String {
-    if interval.lower.is_nan() {
-        return format!("{value:.3} (interval undefined)");
-    }
-    format!("{value:.3} ({:.3}, {:.3})", interval.lower, interval.upper)
-}
-
 /// The methods section.
 ///
 /// # Errors
@@ -148,7 +141,7 @@ fn images(findings: &Findings<'_>) -> String {
     let n4 = n4_params();
     let features = findings.images.features.names().len() + findings.images.undefined.len();
     let mut text = format!(
-        "Phase {} of each dynamic series (or the only phase) was corrected by N4 (field estimated on every {}. voxel, mask by Otsu's threshold with \
+        "Phase {} of each dynamic series (or the only phase) was corrected by N4 (field estimated on a grid coarser by {}, mask by Otsu's threshold with \
          {OTSU_BINS} bins), and resampled to 1 mm by B-splines. Inside label {} of the outline {features} features were computed as PyRadiomics does \
          (bin width 25; original image, Laplacian of Gaussian with sigma 3 mm, eight bands of the coif1 wavelet; shape, first order, GLCM, GLRLM, \
          GLSZM, GLDM, NGTDM; every other parameter at its default).",

@@ -99,7 +99,7 @@ fn three(value: f64) -> String {
     format!("{value:.3}")
 }
 
-fn with_interval(value: f64, interval: Interval) -> String {
+pub(super) fn with_interval(value: f64, interval: Interval) -> String {
     if interval.lower.is_nan() {
         return format!("{value:.3} (interval undefined)");
     }
