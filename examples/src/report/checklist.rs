@@ -76,7 +76,7 @@ impl Checklist {
     pub(super) fn table(&self) -> Table {
         let rows = self.items.iter().map(|item| {
             let place = if item.section.is_empty() { FOR_THE_AUTHORS } else { &item.section };
-            [&item.number, &item.item, place, &item.answer].map(str::to_owned).to_vec()
+            [item.number.as_str(), &item.item, place, &item.answer].map(str::to_owned).to_vec()
         });
         Table::new(&self.file, &self.name, &["number", "item", "section of the report", "answer"], rows.collect())
     }
