@@ -172,7 +172,7 @@ fn run(options: &Options) -> Result<()> {
     })?;
 
     println!();
-    summary(&results, cohort.description.simulated).iter().for_each(|line| println!("{line}"));
+    summary(&results, study.settings.repeats_published(&cohort)).iter().for_each(|line| println!("{line}"));
     println!();
     for cost in &study.costs {
         let memory = cost.peak_memory_mib.map_or(String::new(), |peak| format!(", peak memory so far {peak:.0} MiB"));

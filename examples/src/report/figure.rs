@@ -23,6 +23,8 @@ pub(super) const LEFT: f64 = 62.0;
 pub(super) const RIGHT: f64 = 16.0;
 pub(super) const TOP: f64 = 34.0;
 pub(super) const BOTTOM: f64 = 48.0;
+/// Height of a line of the legend.
+const LEGEND_LINE: f64 = 14.0;
 
 /// A line through points; without a line the points are dots with error bars.
 #[derive(Debug, Clone)]
@@ -75,8 +77,8 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// Places on the horizontal axis marked by a vertical line.
     pub marks: Vec<f64>,
-    /// Whether the legend stands at the top right instead of the bottom right.
-    pub legend_on_top: bool,
+    /// Lines of text below the legend.
+    pub notes: Vec<String>,
 }
 
 impl Chart {
@@ -94,7 +96,7 @@ impl Chart {
             y_range,
             series,
             marks: Vec::new(),
-            legend_on_top: false,
+            notes: Vec::new(),
         }
     }
 
@@ -134,7 +136,7 @@ impl Chart {
 
     /// The chart as an SVG element.
     fn svg(&self) -> String {
-        let mut svg = opening(&self.title);
+        let mut svg = opening_of_height(&self.title, HEIGHT + self.height_below());
         let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
         for tick in ticks(self.x_range) {
             let x = self.x(tick);
@@ -181,32 +183,62 @@ impl Chart {
             }
             return;
         }
-        let inside = |&&(x, y): &&(f64, f64)| x.is_finite() && y.is_finite();
         let mut path = String::new();
-        for (index, &(x, y)) in series.points.iter().filter(inside).enumerate() {
-            let y = y.clamp(self.y_range.0, self.y_range.1);
-            push(&mut path, format_args!("{}{:.1} {:.1}", if index == 0 { 'M' } else { 'L' }, self.x(x), self.y(y)));
+        let finite: Vec<(f64, f64)> = series.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        let mut end = None;
+        for pair in finite.windows(2) {
+            let Some([from, to]) = within(self.y_range, pair[0], pair[1]) else { continue };
+            if end != Some(from) {
+                push(&mut path, format_args!("M{:.1} {:.1}", self.x(from.0), self.y(from.1)));
+            }
+            push(&mut path, format_args!("L{:.1} {:.1}", self.x(to.0), self.y(to.1)));
+            end = Some(to);
         }
         let dashes = if series.dashed { " stroke-dasharray='5 4'" } else { "" };
         push(svg, format_args!("<path d='{path}' fill='none' stroke='{colour}' stroke-width='1.6'{dashes}/>"));
     }
 
+    fn named(&self) -> Vec<&Series> {
+        self.series.iter().filter(|series| !series.name.is_empty()).collect()
+    }
+
+    /// Room for legend and notes below the axis, where no curve runs.
+    fn height_below(&self) -> f64 {
+        LEGEND_LINE * (self.named().len().div_ceil(2) + self.notes.len()) as f64
+    }
+
+    /// Names in two columns, each beside a piece of its line, then the notes.
     fn legend(&self, svg: &mut String) {
-        let named: Vec<&Series> = self.series.iter().filter(|series| !series.name.is_empty()).collect();
-        let height = named.len() as f64 * 14.0;
-        let top = if self.legend_on_top { TOP + 12.0 } else { HEIGHT - BOTTOM - height };
+        let named = self.named();
+        let rows = named.len().div_ceil(2);
+        let baseline = |row: usize| HEIGHT + LEGEND_LINE * row as f64 + 5.0;
         for (index, series) in named.iter().enumerate() {
-            let (x, y) = (WIDTH - RIGHT - 6.0, top + index as f64 * 14.0);
-            push(
-                svg,
-                format_args!(
-                    "<text x='{x:.1}' y='{y:.1}' text-anchor='end' font-size='10' fill='{}'>{}</text>",
-                    series.colour,
-                    escape(&series.name)
-                ),
-            );
+            let (x, y) = (if index < rows { 8.0 } else { 8.0 + WIDTH / 2.0 }, baseline(index % rows));
+            let (colour, middle) = (series.colour, y - 3.5);
+            if series.bars.is_some() {
+                push(svg, format_args!("<circle cx='{:.1}' cy='{middle:.1}' r='3' fill='{colour}'/>", x + 8.0));
+            } else {
+                let dashes = if series.dashed { " stroke-dasharray='5 4'" } else { "" };
+                push(svg, format_args!("<path d='M{x:.1} {middle:.1}h16' stroke='{colour}' stroke-width='2'{dashes}/>"));
+            }
+            push(svg, format_args!("<text x='{:.1}' y='{y:.1}' font-size='9.5'>{}</text>", x + 20.0, escape(&series.name)));
+        }
+        for (index, note) in self.notes.iter().enumerate() {
+            push(svg, format_args!("<text x='8' y='{:.1}' font-size='9.5' fill='#444'>{}</text>", baseline(rows + index), escape(note)));
         }
     }
+}
+
+/// The part of a segment whose ordinates lie in a range; `None` where it lies outside.
+fn within((low, high): (f64, f64), from: (f64, f64), to: (f64, f64)) -> Option<[(f64, f64); 2]> {
+    if from.1.max(to.1) < low || from.1.min(to.1) > high {
+        return None;
+    }
+    let cut = |end: (f64, f64), other: (f64, f64)| {
+        let y = end.1.clamp(low, high);
+        if y == end.1 { end } else { (end.0 + (other.0 - end.0) * (y - end.1) / (other.1 - end.1), y) }
+    };
+    Some([cut(from, to), cut(to, from)])
 }
 
 /// Horizontal bars, the first on top.
@@ -262,12 +294,16 @@ fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
 }
 
 pub(super) fn opening(title: &str) -> String {
+    opening_of_height(title, HEIGHT)
+}
+
+pub(super) fn opening_of_height(title: &str, height: f64) -> String {
     let title = escape(title);
     format!(
-        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{title}' \
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height:.0}' role='img' aria-label='{title}' \
          font-family='sans-serif' font-size='11'><style>.grid{{stroke:#e3e3e3}}.axis{{stroke:#333;fill:none}}</style>\
-         <rect width='{WIDTH}' height='{HEIGHT}' fill='#fff'/>\
-         <text x='{LEFT}' y='20' font-size='13' font-weight='bold'>{title}</text>"
+         <rect width='{WIDTH}' height='{height:.0}' fill='#fff'/>\
+         <text x='12' y='20' font-size='13' font-weight='bold'>{title}</text>"
     )
 }
 
@@ -318,6 +354,21 @@ mod tests {
         };
         close(ticks((0.0, 1.0)), &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
         close(ticks((-7.2, -2.9)), &[-7.0, -6.0, -5.0, -4.0, -3.0]);
+    }
+
+    #[test]
+    fn curves_end_where_they_leave_the_range_and_legends_stand_below_the_axis() {
+        assert_eq!(within((0.0, 1.0), (0.0, -1.0), (2.0, 1.0)), Some([(1.0, 0.0), (2.0, 1.0)]));
+        assert_eq!(within((0.0, 1.0), (0.0, 2.0), (1.0, 3.0)), None);
+        let named = (0..5).map(|k| Series::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize]));
+        let chart = Chart::around("five", "x", "y", named.collect()).with_ranges((0.0, 1.0), (0.0, 1.0));
+        let svg = chart.panel("five").svg;
+        let places: Vec<f64> = svg
+            .split("<text ")
+            .filter(|text| text.contains("curve "))
+            .map(|text| text.split("y='").nth(1).and_then(|rest| rest.split('\'').next()).unwrap().parse().unwrap())
+            .collect();
+        assert!(places.len() == 5 && places.iter().all(|&y| y > HEIGHT), "{places:?}");
     }
 
     #[test]

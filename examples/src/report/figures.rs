@@ -1,24 +1,40 @@
 //! The figures of the study.
 
 use alnm_models::logistic::INTERCEPT;
+use alnm_models::model_set::compare_areas;
 use alnm_models::nomogram::Nomogram;
 use alnm_selection::cross_validation::LambdaChoice;
 use alnm_selection::{FeatureTable, FittedPipeline};
+use alnm_stats::bootstrap::Resampling;
 use alnm_stats::correlation::{Correlation, correlation};
-use anyhow::Result;
+use alnm_stats::delong::AucEstimate;
+use alnm_stats::table_one::format_p;
+use anyhow::{Context, Result};
 
-use super::figure::{COLOURS, Chart, Panel, Series, bars};
+use super::attention;
+use super::corrected_calibration::{CorrectedCurve, corrected_curve};
+
+use super::figure::{COLOURS, Chart, Panel, Series, bars, push};
+use super::flow;
 use super::forest::{Ratio, forest};
 use super::heat_map::heat_map;
+use super::lesion::outlined_slice;
 use super::nomogram::nomogram;
 use super::swarm::{Line, swarm};
 use super::{Figure, Findings};
+use crate::study::Study;
 use crate::study::analysis::{Evaluation, INTEGRATED, Results, labels_of, model_table, rows_of};
 use crate::study::scores::{DL_SCORE, RAD_SCORE};
 
-pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Figure>> {
+pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>> {
     let results = findings.results;
-    let mut figures: Vec<Figure> = time_intensity(findings).into_iter().collect();
+    let mut figures = vec![
+        figure(
+            "Patient flow. What is wrong with each excluded patient stands in tables/excluded.csv.",
+            vec![flow::diagram(findings.cohort)],
+        ),
+        lesion(findings)?,
+    ];
     figures.extend([
         fine_tuning(findings),
         lasso("Figure 2. Radiomic features", "figure2", &findings.scores.radiomic),
@@ -27,16 +43,22 @@ pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Figure>> {
         correlations(findings)?,
         forests(results)?,
         variables(results),
-        of_cohorts("Figure 5. ROC curves with AUC", "figure5_roc", results, roc),
         of_cohorts(
-            "Figure 6. Calibration of the integrated model: tenths of risk with smooth curve (loess)",
-            "figure6_calibration",
+            "Figure 5. ROC curves with AUC, 95 % DeLong interval and p of DeLong's test against the integrated model.",
+            "figure5_roc",
             results,
-            calibration,
-        ),
-        of_cohorts("Figure 7. Decision curves", "figure7_decision", results, decision),
+            roc,
+        )?,
+        calibrations(study, findings)?,
+        of_cohorts(
+            "Figure 7. Decision curves. Net benefit at thresholds of 0.1 to 0.5 stands in the table of that name.",
+            "figure7_decision",
+            results,
+            |evaluation| Ok(decision(evaluation)),
+        )?,
         integrated(findings)?,
     ]);
+    figures.extend(attention_examples(study, findings)?);
     Ok(figures)
 }
 
@@ -138,19 +160,46 @@ fn integrated(findings: &Findings<'_>) -> Result<Figure> {
     ))
 }
 
-fn time_intensity(findings: &Findings<'_>) -> Option<Figure> {
-    let curve = findings.time_intensity?;
-    let points = curve.curve.times.iter().copied().zip(curve.curve.means.iter().copied()).collect();
-    let title = format!("Time-intensity curve, patient {}: {}", curve.patient, curve.delayed_phase());
-    let chart = Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
-    let caption = format!(
-        "Figure 1. Enhancement of the lesion over the phases of a dynamic series: peak {:.0} % after {:.0} s, then {} ({:+.0} %).",
-        100.0 * curve.kinetics.peak_enhancement,
-        curve.kinetics.time_to_peak,
-        curve.delayed_phase(),
-        100.0 * curve.kinetics.delayed_change,
-    );
-    Some(figure(&caption, vec![chart.panel("figure1_time_intensity")]))
+/// Figure 1: the slice with the outline and, where a dynamic series is there, the curve of the same patient.
+fn lesion(findings: &Findings<'_>) -> Result<Figure> {
+    let cohort = findings.cohort;
+    let of_curve = findings.time_intensity.and_then(|curve| cohort.patients.iter().find(|patient| patient.id == curve.patient));
+    let patient = of_curve.or_else(|| cohort.training().first().copied()).context("the training centre has no patients")?;
+    let mut panels = vec![outlined_slice(cohort, patient)?];
+    let mut caption =
+        "Figure 1. The axial slice on which the lesion is largest, before bias correction, with the first reader's outline".to_owned();
+    if let Some(curve) = findings.time_intensity {
+        let points = curve.curve.times.iter().copied().zip(curve.curve.means.iter().copied()).collect();
+        let title = format!("Time-intensity curve: {}", curve.delayed_phase());
+        let chart = Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
+        panels.push(chart.panel("figure1_time_intensity"));
+        push(
+            &mut caption,
+            format_args!(
+                ", and the mean signal inside it over the phases: peak {:.0} % after {:.0} s, then {} ({:+.0} %)",
+                100.0 * curve.kinetics.peak_enhancement,
+                curve.kinetics.time_to_peak,
+                curve.delayed_phase(),
+                100.0 * curve.kinetics.delayed_change,
+            ),
+        );
+    }
+    caption.push('.');
+    Ok(figure(&caption, panels))
+}
+
+/// Grad-CAM of the clearest patient of each kind; absent where the trained network is not kept.
+fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<Figure>> {
+    let path = study.settings.out.join("steps/deep/network.safetensors");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let network = attention::trained_network(&path)?;
+    let panels = attention::examples(findings, &network, study.settings.backbone_size.backbone().last_stage())?;
+    let caption = "Grad-CAM of the network's logit in its last stage, first validation centre: of each kind the patient whose risk by the DL \
+                   model is most extreme, at the training cutoff. The map shows what speaks for metastasis, each scaled to its own maximum; \
+                   it explains the network, not the biology.";
+    Ok((!panels.is_empty()).then(|| figure(caption, panels)))
 }
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
@@ -221,28 +270,63 @@ fn variables(results: &Results) -> Figure {
     figure(&caption, vec![bars("figure4_importance", "A. Importance", "gain", &importances), chart.panel("figure4_subsets")])
 }
 
-fn of_cohorts(caption: &str, name: &str, results: &Results, chart: fn(&Evaluation) -> Chart) -> Figure {
+fn of_cohorts(caption: &str, name: &str, results: &Results, chart: impl Fn(&Evaluation) -> Result<Chart>) -> Result<Figure> {
     let evaluations = [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
-    let panel = |evaluation: &Evaluation| chart(evaluation).panel(&format!("{name}_{}", evaluation.cohort.replace([' ', ','], "_")));
-    figure(caption, evaluations.map(panel).collect())
+    let panel = |evaluation: &Evaluation| -> Result<Panel> {
+        Ok(chart(evaluation)?.panel(&format!("{name}_{}", evaluation.cohort.replace([' ', ','], "_"))))
+    };
+    Ok(figure(caption, evaluations.map(panel).collect::<Result<_>>()?))
 }
 
-fn roc(evaluation: &Evaluation) -> Chart {
+fn roc(evaluation: &Evaluation) -> Result<Chart> {
     let mut series = vec![Series::line("", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
+    let reference = evaluation.performances.iter().find(|performance| performance.model == INTEGRATED);
     for (performance, colour) in evaluation.performances.iter().zip(COLOURS) {
         let roc = &performance.roc;
         let points = roc.specificities().iter().map(|s| 1.0 - s).zip(roc.sensitivities()).collect();
-        series.push(Series::line(&format!("{} {:.3}", performance.model, performance.auc.auc), points, colour));
+        let AucEstimate { auc, interval, .. } = &performance.auc;
+        let mut name = format!("{} {auc:.3} ({:.3}, {:.3})", performance.model, interval.lower, interval.upper);
+        if let Some(reference) = reference.filter(|reference| reference.model != performance.model) {
+            let test = compare_areas(&evaluation.labels, reference, std::slice::from_ref(performance))?;
+            push(&mut name, format_args!(", p {}", format_p(test[0].p_value)));
+        }
+        series.push(Series::line(&name, points, colour));
     }
-    Chart::around(&evaluation.cohort, "1 - specificity", "sensitivity", series).with_ranges((0.0, 1.0), (0.0, 1.0))
+    let mut chart = Chart::around(&evaluation.cohort, "1 - specificity", "sensitivity", series).with_ranges((0.0, 1.0), (0.0, 1.0));
+    chart.notes = vec![format!("AUC (95 % DeLong interval), p of DeLong's paired test against {INTEGRATED}")];
+    Ok(chart)
 }
 
-fn calibration(evaluation: &Evaluation) -> Chart {
+/// Figure 6. The training panel shows the curve as fitted and corrected; cross-fitting and other centres need no correction.
+fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
+    let results = findings.results;
+    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
+    let variables = &results.models.model(INTEGRATED)?.specification.variables;
+    let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows).select(variables)?;
+    let resampling = Resampling { resamples: study.settings.resamples, seed: study.settings.seed };
+    // A model of separated outcomes has too few distinct risks for a smooth curve; the groups are then drawn alone.
+    let corrected = corrected_curve(&table, &results.training.labels, resampling).ok();
+    let caption = format!(
+        "Figure 6. Calibration of the integrated model: tenths of risk, and smooth curve (loess). In training the curve is shown as fitted and \
+         corrected for optimism by {} bootstraps of the regression, the scores held fixed.",
+        corrected.as_ref().map_or(0, |curve| curve.resamples)
+    );
+    of_cohorts(&caption, "figure6_calibration", results, |evaluation| {
+        let corrected = corrected.as_ref().filter(|_| evaluation.cohort == results.training.cohort);
+        Ok(calibration(evaluation, corrected))
+    })
+}
+
+fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> Chart {
     let mut series = vec![Series::line("ideal", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
     let integrated = evaluation.performances.iter().position(|performance| performance.model == INTEGRATED);
-    let mut title = evaluation.cohort.clone();
+    let mut notes = Vec::new();
     if let Some(calibration) = integrated.map(|index| &evaluation.calibrations[index]) {
-        if let Some(curve) = &calibration.curve {
+        if let Some(curve) = corrected {
+            let points = |values: &[f64]| curve.risks.iter().copied().zip(values.iter().copied()).collect();
+            series.push(Series::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
+            series.push(Series::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[7]).dashed());
+        } else if let Some(curve) = &calibration.curve {
             let points = curve.curve.x.iter().copied().zip(curve.curve.y.iter().copied()).collect();
             series.push(Series::line("loess", points, COLOURS[1]));
         }
@@ -250,10 +334,18 @@ fn calibration(evaluation: &Evaluation) -> Chart {
             let points: Vec<(f64, f64)> = hl.groups.iter().map(|group| (group.mean_risk(), group.observed())).collect();
             let ends = points.iter().map(|&(_, y)| (y, y)).collect();
             series.push(Series::line("tenths of risk", points, COLOURS[0]).with_bars(ends));
-            title = format!("{title}, Hosmer-Lemeshow p = {:.3}", hl.test.p_value);
+            notes.push(format!("Hosmer-Lemeshow χ² {:.2}, p {}", hl.test.statistic, format_p(hl.test.p_value)));
+        }
+        if let Some(recalibration) = &calibration.recalibration {
+            notes.push(format!(
+                "intercept {:.3}, slope {:.3} of the logistic recalibration",
+                recalibration.intercept.estimate, recalibration.slope.estimate
+            ));
         }
     }
-    Chart::around(&title, "predicted risk", "observed share", series).with_ranges((0.0, 1.0), (0.0, 1.0))
+    let mut chart = Chart::around(&evaluation.cohort, "predicted risk", "observed share", series).with_ranges((0.0, 1.0), (0.0, 1.0));
+    chart.notes = notes;
+    chart
 }
 
 fn decision(evaluation: &Evaluation) -> Chart {
@@ -267,7 +359,6 @@ fn decision(evaluation: &Evaluation) -> Chart {
         series.push(Series::line("treat all", points, "#555").dashed());
     }
     series.push(Series::line("treat none", vec![(0.0, 0.0), (1.0, 0.0)], "#bbb").dashed());
-    let mut chart = Chart::around(&evaluation.cohort, "threshold", "net benefit", series).with_ranges((0.0, 1.0), (-0.1, 0.5));
-    chart.legend_on_top = true;
-    chart
+    let top = (evaluation.labels.prevalence() * 10.0).ceil() / 10.0;
+    Chart::around(&evaluation.cohort, "threshold", "net benefit", series).with_ranges((0.0, 1.0), (-0.1, top))
 }

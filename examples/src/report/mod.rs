@@ -1,11 +1,18 @@
 //! What the study leaves behind: CSV tables, JSON models and a self-contained HTML page.
 
+mod attention;
+mod checklist;
+mod corrected_calibration;
 pub mod figure;
 mod figures;
+mod flow;
 mod forest;
 mod heat_map;
+mod lesion;
 mod markup;
+mod methods;
 mod nomogram;
+mod raster;
 mod swarm;
 mod tables;
 
@@ -14,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context};
+use rayon::prelude::*;
 
 use crate::cohort::Cohort;
 use crate::store::write_atomically;
@@ -25,6 +33,7 @@ use crate::study::images::{CohortImages, TimeIntensity};
 use crate::study::robustness::Robustness;
 use crate::study::scores::{ScoreInputs, Scores};
 
+use checklist::Checklist;
 pub use tables::{Table, summary};
 
 /// Everything that a report is written from.
@@ -68,17 +77,19 @@ impl Study {
         let out = &self.settings.out;
         let folder = out.join("tables");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let tables = tables::all(findings)?;
+        let tables = tables::all(findings, self.settings.repeats_published(findings.cohort))?;
         for table in &tables {
             table.write(&folder)?;
         }
-        let figures = figures::all(findings)?;
+        let figures = figures::all(self, findings)?;
         let folder = out.join("figures");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        for panel in figures.iter().flat_map(|figure| &figure.panels) {
-            panel.data.write(&folder)?;
-            write_atomically(&folder.join(format!("{}.svg", panel.data.file)), panel.svg.as_bytes())?;
-        }
+        let panels: Vec<&figure::Panel> = figures.iter().flat_map(|figure| &figure.panels).collect();
+        panels.par_iter().try_for_each(|panel| write_panel(panel, &folder))?;
+        let checklists = checklist::all(findings)?;
+        let folder = out.join("checklists");
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        checklists.iter().try_for_each(|checklist| checklist.table().write(&folder))?;
         let save = |name: &str, text: String| write_atomically(&out.join(name), text.as_bytes());
         save("integrated_model.json", findings.results.model.to_json()?)?;
         save("calculator.html", alnm_cli::calculator::page(&findings.results.model)?)?;
@@ -87,39 +98,36 @@ impl Study {
         save("results.json", serde_json::to_string(findings.results)?)?;
         save("robustness.json", serde_json::to_string(findings.robustness)?)?;
         save("comparisons.json", serde_json::to_string(&(findings.harmonisation, findings.backbones))?)?;
+        let parameters = serde_json::to_string_pretty(&methods::parameters(self, findings))?;
+        save("parameters.json", parameters)?;
         save("costs.json", serde_json::to_string_pretty(&self.costs)?)?;
-        let page = self.page(findings, &tables, figures)?;
+        let page = self.page(findings, &tables, figures, &checklists)?;
         let path = out.join("report.html");
         write_atomically(&path, page.as_bytes())?;
         Ok(path)
     }
 
-    fn page(&self, findings: &Findings<'_>, tables: &[Table], figures: Vec<Figure>) -> Result<String> {
+    fn page(&self, findings: &Findings<'_>, tables: &[Table], figures: Vec<Figure>, checklists: &[Checklist]) -> Result<String> {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template("report", include_str!("report.html"))?;
         let figures: Vec<Value> = figures
             .into_iter()
             .map(|figure| {
+                let files: Vec<String> = figure.panels.iter().map(|panel| panel.data.file.clone()).collect();
                 let panels: Vec<Value> = figure.panels.into_iter().map(|panel| Value::from_safe_string(panel.svg)).collect();
-                context! { caption => figure.caption, panels => panels }
+                context! { caption => figure.caption, files => files, panels => panels }
             })
             .collect();
         let shown: Vec<&Table> = tables.iter().filter(|table| table.on_page).collect();
-        let agreement = findings.inputs.agreement.as_ref();
-        let reliable = agreement.map(|all| (all.iter().filter(|feature| feature.reliable).count(), all.len()));
         let page = environment.get_template("report")?.render(context! {
-            version => env!("CARGO_PKG_VERSION"),
             description => Value::from(Serde(&findings.cohort.description)),
-            training => findings.cohort.training().len(),
-            validation => findings.cohort.validation().len(),
             settings => Value::from(Serde(&self.settings)),
-            backbone => self.settings.backbone_size.backbone().name(),
-            side => self.settings.backbone_size.side(),
-            weights => self.settings.weights.as_deref().map(file_name),
-            reliable => Value::from(Serde(reliable)),
-            harmonisation => findings.harmonisation.remark.as_str(),
-            undefined => Value::from(Serde(&findings.images.undefined)),
+            published => self.settings.repeats_published(findings.cohort),
+            headline => Value::from(Serde(methods::headline(findings))),
+            methods => Value::from(Serde(methods::paragraphs(self, findings)?)),
+            limits => Value::from(Serde(methods::limits(self, findings))),
+            checklists => Value::from(Serde(checklists)),
             selections => Value::from(Serde([&findings.scores.radiomic, &findings.scores.deep])),
             tables => Value::from(Serde(shown)),
             figures => figures,
@@ -128,6 +136,11 @@ impl Study {
     }
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+/// A panel as SVG, PNG and CSV.
+fn write_panel(panel: &figure::Panel, folder: &Path) -> Result<()> {
+    panel.data.write_values(folder)?;
+    let name = &panel.data.file;
+    write_atomically(&folder.join(format!("{name}.svg")), panel.svg.as_bytes())?;
+    let picture = raster::png(&panel.svg).with_context(|| format!("figure {name} as PNG"))?;
+    write_atomically(&folder.join(format!("{name}.png")), &picture)
 }

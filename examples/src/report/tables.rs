@@ -50,26 +50,33 @@ impl Table {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let path = folder.join(format!("{}.csv", self.file));
-        let mut writer = csv::Writer::from_path(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        writer.write_record(&self.header)?;
-        self.rows.iter().try_for_each(|row| writer.write_record(row))?;
-        writer.flush()?;
+        self.write_values(folder)?;
         if self.on_page {
             write_atomically(&folder.join(format!("{}.md", self.file)), markup::markdown(self).as_bytes())?;
             write_atomically(&folder.join(format!("{}.tex", self.file)), markup::latex(self).as_bytes())?;
         }
         Ok(())
     }
+
+    /// Writes the table as CSV.
+    pub(super) fn write_values(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(format!("{}.csv", self.file));
+        let mut writer = csv::Writer::from_path(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        writer.write_record(&self.header)?;
+        self.rows.iter().try_for_each(|row| writer.write_record(row))?;
+        writer.flush()?;
+        Ok(())
+    }
 }
 
-pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
+/// All tables; `published` puts the figures of the published study beside.
+pub(super) fn all(findings: &Findings<'_>, published: bool) -> Result<Vec<Table>> {
     let Findings { cohort, results, scores, .. } = findings;
     let evaluations = || [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
     let mut tables = vec![patient_flow(cohort)];
     tables.extend(excluded(cohort));
-    tables.extend([table_one(cohort, results), table_two(results)]);
-    tables.extend(evaluations().enumerate().map(|(index, evaluation)| table_three(index, evaluation, cohort.description.simulated)));
+    tables.extend([table_one(results, published), table_two(results)]);
+    tables.extend(evaluations().enumerate().map(|(index, evaluation)| table_three(index, evaluation, published)));
     tables.extend(penalised(results));
     tables.push(optimism(results));
     tables.push(areas_compared(&results.validation)?);
@@ -95,7 +102,7 @@ fn three(value: f64) -> String {
     format!("{value:.3}")
 }
 
-fn with_interval(value: f64, interval: Interval) -> String {
+pub(super) fn with_interval(value: f64, interval: Interval) -> String {
     if interval.lower.is_nan() {
         return format!("{value:.3} (interval undefined)");
     }
@@ -120,10 +127,10 @@ fn penalised(results: &Results) -> Option<Table> {
     (!rows.is_empty()).then(|| Table::new("penalised_models", title, &["model", "variables"], rows))
 }
 
-fn table_one(cohort: &Cohort, results: &Results) -> Table {
+fn table_one(results: &Results, beside_published: bool) -> Table {
     let mut cells = results.table_one.cells();
     let mut header = cells.remove(0);
-    if cohort.description.simulated {
+    if beside_published {
         header.extend(["published negative", "published positive", "published p"].map(str::to_owned));
         for row in &mut cells {
             let name = row[0].split(" (").next().unwrap_or_default();
@@ -163,13 +170,13 @@ fn ranked(evaluation: &Evaluation) -> Vec<&ModelPerformance> {
     performances
 }
 
-fn table_three(index: usize, evaluation: &Evaluation, simulated: bool) -> Table {
+fn table_three(index: usize, evaluation: &Evaluation, beside_published: bool) -> Table {
     let published = |model: &str| -> Vec<String> {
         let row = published::TABLE_THREE.iter().find(|row| row.model == model);
         match (row, index) {
-            (Some(row), 0) if simulated => vec![three(row.training[0])],
-            (Some(row), 2) if simulated => vec![three(row.validation[0])],
-            _ => vec![String::new()],
+            (Some(row), 0) if beside_published => vec![three(row.training[0])],
+            (Some(row), 2) if beside_published => vec![three(row.validation[0])],
+            _ => Vec::new(),
         }
     };
     let rows = ranked(evaluation).into_iter().map(|performance| {
@@ -180,7 +187,11 @@ fn table_three(index: usize, evaluation: &Evaluation, simulated: bool) -> Table 
         cells.extend(cutoff_cells(&performance.carried_cutoff));
         cells
     });
-    let mut header = vec!["model", "AUC (95 % DeLong CI)", "published AUC", "Brier"];
+    let mut header = vec!["model", "AUC (95 % DeLong CI)"];
+    if beside_published && index != 1 {
+        header.push("published AUC");
+    }
+    header.push("Brier");
     header.extend(["own cutoff", "sensitivity", "specificity", "accuracy", "PPV", "NPV", "F1"]);
     header.extend(["carried cutoff", "sensitivity", "specificity", "accuracy", "PPV", "NPV", "F1"]);
     let title = format!("Table 3. Ten models: {}", evaluation.cohort);
@@ -400,16 +411,17 @@ fn agreement(findings: &Findings<'_>) -> Option<Table> {
     Some(Table::new("agreement", "Agreement of two readers", &header, rows.collect()).only_file())
 }
 
-/// Table 3 beside the published one, as lines for a terminal.
-pub fn summary(results: &Results, simulated: bool) -> Vec<String> {
+/// Table 3 as lines for a terminal, beside the published one where it is that study which was repeated.
+pub fn summary(results: &Results, beside_published: bool) -> Vec<String> {
     let Some(external) = results.validation.first() else { return Vec::new() };
     let published = |model: &str, of: fn(&published::PublishedModel) -> f64| {
-        let row = published::TABLE_THREE.iter().find(|row| row.model == model && simulated);
-        row.map_or("     ".to_owned(), |row| three(of(row)))
+        let row = published::TABLE_THREE.iter().find(|row| row.model == model && beside_published);
+        row.map_or(String::new(), |row| three(of(row)))
     };
+    let heading = if beside_published { "published" } else { "" };
     let mut lines = vec![
         format!("{:<14} {:^17} {:^12} {:^17}", "", "training", "", external.cohort),
-        format!("{:<14} {:>8} {:>9} {:>11} {:>8} {:>9}", "model", "AUC", "published", "cross-fit", "AUC", "published"),
+        format!("{:<14} {:>8} {heading:>9} {:>11} {:>8} {heading:>9}", "model", "AUC", "cross-fit", "AUC"),
     ];
     for performance in ranked(external) {
         let of = |evaluation: &Evaluation| {

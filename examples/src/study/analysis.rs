@@ -30,9 +30,9 @@ use crate::store::{Fingerprint, Store};
 /// Confidence level of every interval.
 pub const LEVEL: f64 = 0.95;
 /// Folds of every cross-validation.
-pub(super) const FOLDS: usize = 10;
+pub const FOLDS: usize = 10;
 /// Groups of the Hosmer-Lemeshow test.
-const RISK_GROUPS: usize = 10;
+pub const RISK_GROUPS: usize = 10;
 /// The name of the evaluation of the training centre by fits without the judged patients.
 const CROSS_FITTED: &str = "training, cross-fitted";
 /// The name of the model that holds everything.

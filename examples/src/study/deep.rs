@@ -20,7 +20,7 @@ use crate::progress::{Interrupted, Step, check_interrupt, is_interrupted};
 use crate::store::{Fingerprint, Store};
 
 /// Learning rate from a seeded start, and from weights that already know images.
-const LEARNING_RATE: [f64; 2] = [4e-4, 1e-4];
+pub const LEARNING_RATE: [f64; 2] = [4e-4, 1e-4];
 /// Images read out at once.
 const READ_OUT_BATCH: usize = 8;
 

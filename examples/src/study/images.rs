@@ -22,7 +22,12 @@ use crate::store::{Fingerprint, Store};
 /// The parameter file of the 926 features, in PyRadiomics' format.
 pub const PARAMETERS_926: &str = include_str!("../../params_926.yaml");
 /// Bins of Otsu's threshold, as in SimpleITK's N4 example.
-const OTSU_BINS: usize = 200;
+pub const OTSU_BINS: usize = 200;
+
+/// Parameters of the bias field correction: those of ITK, the field estimated on every second voxel.
+pub fn n4_params() -> N4Params {
+    N4Params { shrink: 2, ..N4Params::default() }
+}
 
 /// Everything that is computed from one patient's images.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,7 +78,7 @@ impl Study {
     pub fn images(&mut self, cohort: Cohort) -> Result<(Cohort, CohortImages)> {
         let store = Store::open(&self.settings.out, "images")?;
         let side = self.settings.backbone_size.side();
-        let n4 = N4Params { shrink: 2, ..N4Params::default() };
+        let n4 = n4_params();
         let parameters = ImageParameters {
             n4: &n4,
             radiomics: PARAMETERS_926,

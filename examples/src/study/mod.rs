@@ -89,6 +89,13 @@ impl StudySettings {
     }
 }
 
+impl StudySettings {
+    /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand beside.
+    pub fn repeats_published(&self, cohort: &Cohort) -> bool {
+        cohort.description.simulated && self.cohort.is_none() && self.patients.is_none() && !self.shuffle_outcomes
+    }
+}
+
 /// A run of the study.
 pub struct Study {
     /// What was asked for.

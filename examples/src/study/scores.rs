@@ -20,9 +20,9 @@ pub const RAD_SCORE: &str = "RadScore";
 /// Name of the deep score.
 pub const DL_SCORE: &str = "DLScore";
 /// |r| above which one of two features goes.
-const CORRELATION_CUTOFF: f64 = 0.60;
+pub const CORRELATION_CUTOFF: f64 = 0.60;
 /// Features that mRMR hands to the LASSO at most.
-const MRMR_FEATURES: usize = 20;
+pub const MRMR_FEATURES: usize = 20;
 
 /// Features of the two kinds with the selections to be fitted to them.
 #[derive(Clone)]

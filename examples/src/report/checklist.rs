@@ -1,0 +1,107 @@
+//! Reporting checklists, filled in where the software knows the answer.
+//!
+//! Numbers and topics follow CLEAR 1.0 (Kocak et al. 2023), METRICS 1.0 (Kocak et al. 2024) and TRIPOD+AI (Collins et al. 2024); the wording
+//! is our own, and the published lists are the authority.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Findings;
+use super::tables::Table;
+
+/// What an item says that the software cannot answer.
+const FOR_THE_AUTHORS: &str = "for the authors";
+
+/// A checklist of the page.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Checklist {
+    /// Its name.
+    name: String,
+    /// Name of its CSV file.
+    file: String,
+    /// Its items.
+    items: Vec<Item>,
+    /// How many of them are answered.
+    answered: usize,
+}
+
+/// An item of a checklist.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Item {
+    /// Number in the published list.
+    number: String,
+    /// Its topic in our own words.
+    item: String,
+    /// Section of the page that answers it; empty where that is for the authors.
+    section: String,
+    /// What to look for there.
+    answer: String,
+}
+
+const LISTS: [(&str, &str, &str); 3] = [
+    ("CLEAR", "clear", include_str!("checklists/clear.csv")),
+    ("METRICS", "metrics", include_str!("checklists/metrics.csv")),
+    ("TRIPOD+AI", "tripod_ai", include_str!("checklists/tripod_ai.csv")),
+];
+
+/// The three checklists for this run.
+pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Checklist>> {
+    let mut lists = read()?;
+    if findings.inputs.agreement.is_none() {
+        let not_done = "not done: no training patients were outlined by two readers";
+        for (list, number) in [("CLEAR", "31"), ("METRICS", "14")] {
+            let items = lists.iter_mut().filter(|checklist| checklist.name == list).flat_map(|checklist| &mut checklist.items);
+            items.filter(|item| item.number == number).for_each(|item| item.answer = not_done.to_owned());
+        }
+    }
+    Ok(lists)
+}
+
+fn read() -> Result<Vec<Checklist>> {
+    LISTS
+        .iter()
+        .map(|&(name, file, text)| {
+            let items: Vec<Item> = csv::Reader::from_reader(text.as_bytes())
+                .deserialize()
+                .collect::<Result<_, _>>()
+                .with_context(|| format!("checklist {name}"))?;
+            let answered = items.iter().filter(|item| !item.section.is_empty()).count();
+            Ok(Checklist { name: name.to_owned(), file: file.to_owned(), items, answered })
+        })
+        .collect()
+}
+
+impl Checklist {
+    /// The checklist as a table.
+    pub(super) fn table(&self) -> Table {
+        let rows = self.items.iter().map(|item| {
+            let place = if item.section.is_empty() { FOR_THE_AUTHORS } else { &item.section };
+            [item.number.as_str(), &item.item, place, &item.answer].map(str::to_owned).to_vec()
+        });
+        Table::new(&self.file, &self.name, &["number", "item", "section of the report", "answer"], rows.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_have_the_published_numbers_and_point_to_sections_of_the_page() {
+        let lists = read().unwrap();
+        let numbers = |list: usize| lists[list].items.iter().map(|item| item.number.clone()).collect::<Vec<_>>();
+        let up_to = |last: usize| (1..=last).map(|number| number.to_string()).collect::<Vec<_>>();
+        assert_eq!(numbers(0), up_to(58));
+        assert_eq!(numbers(1), up_to(30));
+        let tripod = numbers(2);
+        assert_eq!((tripod.len(), tripod.last().map(String::as_str)), (52, Some("27c")));
+        let page = include_str!("report.html");
+        for item in lists.iter().flat_map(|list| &list.items).filter(|item| !item.section.is_empty()) {
+            assert!(page.contains(&format!("id=\"{}\"", item.section)), "item {} points to {}", item.number, item.section);
+        }
+        for list in &lists {
+            assert!(list.answered > 0 && list.answered < list.items.len(), "some answers are for the authors");
+            assert_eq!(list.table().rows.iter().filter(|row| row[2] == FOR_THE_AUTHORS).count(), list.items.len() - list.answered);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Figure 1: the axial slice on which the lesion is largest, with its outline.
+
+use alnm_imaging::Volume;
+use alnm_imaging::region::largest_cross_section;
+use anyhow::Result;
+use ndarray::{ArrayView2, Axis};
+
+use super::figure::{COLOURS, LEFT, Panel, TOP, WIDTH, escape, opening_of_height, push};
+use super::raster;
+use super::tables::Table;
+use crate::cohort::{Cohort, Patient};
+
+/// Largest side of the drawn slice.
+const SIDE: f64 = 350.0;
+/// Grey values from this share to that of the slice are spread over the greys.
+const WINDOW: [f64; 2] = [0.01, 0.995];
+/// Length of the scale bar in millimetres.
+const BAR: f64 = 20.0;
+
+/// The slice of a patient's analysed phase with the lesion outlined.
+pub(super) fn outlined_slice(cohort: &Cohort, patient: &Patient) -> Result<Panel> {
+    let label = cohort.description.label;
+    let image: Volume<f32> = cohort.image(patient)?.cast();
+    let mask = cohort.mask(&patient.mask, image.geometry())?;
+    let section = largest_cross_section(&mask, label)?;
+    let slice = image.data().index_axis(Axis(0), section.slice);
+    let inside = mask.data().index_axis(Axis(0), section.slice).mapv(|voxel| voxel == label);
+    let (rows, columns) = slice.dim();
+    let [x_spacing, y_spacing, _] = image.geometry().spacing();
+    let per_mm = SIDE / (columns as f64 * x_spacing).max(rows as f64 * y_spacing);
+    let (width, height) = (columns as f64 * x_spacing * per_mm, rows as f64 * y_spacing * per_mm);
+    let title = format!("Patient {}, axial slice {} of {}", patient.id, section.slice + 1, image.geometry().size()[2]);
+    let left = (WIDTH - width) / 2.0;
+    let mut svg = opening_of_height(&title, TOP + height + 30.0);
+    let picture = raster::grey(columns, rows, windowed(slice).into_iter())?;
+    push(
+        &mut svg,
+        format_args!(
+            "<image x='{left:.1}' y='{TOP}' width='{width:.1}' height='{height:.1}' preserveAspectRatio='none' href='{picture}'/>"
+        ),
+    );
+    let mut path = String::new();
+    for [(x0, y0), (x1, y1)] in border(inside.view()) {
+        let x = |column: usize| left + column as f64 * x_spacing * per_mm;
+        let y = |row: usize| TOP + row as f64 * y_spacing * per_mm;
+        push(&mut path, format_args!("M{:.1} {:.1}L{:.1} {:.1}", x(x0), y(y0), x(x1), y(y1)));
+    }
+    push(&mut svg, format_args!("<path d='{path}' fill='none' stroke='#000' stroke-width='3' stroke-linecap='square'/>"));
+    push(&mut svg, format_args!("<path d='{path}' fill='none' stroke='{}' stroke-width='1.6' stroke-linecap='square'/>", COLOURS[4]));
+    let bottom = TOP + height + 14.0;
+    push(&mut svg, format_args!("<path d='M{LEFT} {bottom:.1}h{:.1}' stroke='#000' stroke-width='3'/>", BAR * per_mm));
+    push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}'>{BAR} mm</text>", LEFT + BAR * per_mm + 6.0, bottom + 4.0));
+    let caption = escape(&format!("outlined: {} voxels", section.voxels));
+    push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}' text-anchor='end'>{caption}</text></svg>", WIDTH - 16.0, bottom + 4.0));
+    let data = slice.indexed_iter().map(|((row, column), signal)| {
+        vec![row.to_string(), column.to_string(), signal.to_string(), u8::from(inside[(row, column)]).to_string()]
+    });
+    Ok(Panel { svg, data: Table::new("figure1_slice", &title, &["row", "column", "signal", "inside the outline"], data.collect()) })
+}
+
+/// Grey values brought to [0, 1], those beyond the window to its ends.
+fn windowed(slice: ArrayView2<'_, f32>) -> Vec<f64> {
+    let mut sorted: Vec<f32> = slice.iter().copied().collect();
+    sorted.sort_by(f32::total_cmp);
+    let [low, high] = WINDOW.map(|share| f64::from(sorted[(share * (sorted.len() - 1) as f64).round() as usize]));
+    let range = if high > low { high - low } else { 1.0 };
+    slice.iter().map(|&value| ((f64::from(value) - low) / range).clamp(0.0, 1.0)).collect()
+}
+
+/// The edges between voxels inside and outside, from corner to corner: (column, row) each.
+fn border(inside: ArrayView2<'_, bool>) -> Vec<[(usize, usize); 2]> {
+    let (rows, columns) = inside.dim();
+    let at = |row: Option<usize>, column: Option<usize>| match (row, column) {
+        (Some(row), Some(column)) => inside.get((row, column)).copied().unwrap_or(false),
+        _ => false,
+    };
+    let mut edges = Vec::new();
+    for row in 0..=rows {
+        for column in 0..=columns {
+            let here = at(Some(row), Some(column));
+            if here != at(row.checked_sub(1), Some(column)) {
+                edges.push([(column, row), (column + 1, row)]);
+            }
+            if here != at(Some(row), column.checked_sub(1)) {
+                edges.push([(column, row), (column, row + 1)]);
+            }
+        }
+    }
+    edges
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_border_of_a_rectangle_is_its_perimeter_even_at_the_edge_of_the_slice() {
+        let whole = Array2::from_elem((3, 5), true);
+        assert_eq!(border(whole.view()).len(), 2 * (3 + 5));
+        let mut one = Array2::from_elem((4, 4), false);
+        one[(1, 2)] = true;
+        let mut edges = border(one.view());
+        edges.sort_unstable();
+        assert_eq!(edges, [[(2, 1), (2, 2)], [(2, 1), (3, 1)], [(2, 2), (3, 2)], [(3, 1), (3, 2)]]);
+    }
+
+    #[test]
+    fn the_border_is_closed_and_separates_inside_from_outside() {
+        let ring = Array2::from_shape_fn((9, 9), |(y, x)| {
+            let square = |a: usize| (a as i64 - 4).pow(2);
+            (4..=14).contains(&(square(y) + square(x)))
+        });
+        let mut ends: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for [from, to] in border(ring.view()) {
+            *ends.entry(from).or_default() += 1;
+            *ends.entry(to).or_default() += 1;
+            let (before, after) = if from.1 == to.1 {
+                (from.1.checked_sub(1).map(|row| ring[(row, from.0)]), ring.get((from.1, from.0)).copied())
+            } else {
+                (from.0.checked_sub(1).map(|column| ring[(from.1, column)]), ring.get((from.1, from.0)).copied())
+            };
+            assert_ne!(before.unwrap_or(false), after.unwrap_or(false));
+        }
+        assert!(ends.values().all(|count| count % 2 == 0), "every corner is left as often as it is entered");
+    }
+
+    #[test]
+    fn the_window_spreads_values_over_all_greys() {
+        let slice = Array2::from_shape_fn((10, 20), |(y, x)| (20 * y + x) as f32);
+        let greys = windowed(slice.view());
+        assert_eq!((greys[0], greys[199]), (0.0, 1.0));
+        assert!(windowed(Array2::<f32>::ones((2, 2)).view()).iter().all(|&grey| grey == 0.0));
+    }
+}
