@@ -64,23 +64,33 @@ fn panel(kind: &str, patient: &str, risk: f64, crop: &Array2<f32>, map: &Array2<
     push(&mut svg, format_args!("<image x='{x}' y='{top}' width='{SIDE}' height='{SIDE}' href='{overlay}'/>"));
     let below = top + SIDE + 16.0;
     push(&mut svg, format_args!("<text x='{left}' y='{below}'>crop</text>"));
-    push(&mut svg, format_args!("<text x='{x}' y='{below}'>with map: none</text>"));
+    if map.iter().all(|&value| value <= 0.0) {
+        push(&mut svg, format_args!("<text x='{x}' y='{below}'>nothing speaks for metastasis</text>"));
+    } else {
+        scale(&mut svg, x, below);
+    }
+    svg.push_str("</svg>");
+    let data = fine
+        .indexed_iter()
+        .map(|((row, column), value)| vec![row.to_string(), column.to_string(), crop[(row, column)].to_string(), value.to_string()]);
+    let name = format!("grad_cam_{}", kind.replace(' ', "_"));
+    Ok(Panel { svg, data: Table::new(&name, &title, &["row", "column", "crop", "map"], data.collect()) })
+}
+
+/// The map's colours from none to most.
+fn scale(svg: &mut String, x: f64, below: f64) {
+    push(svg, format_args!("<text x='{x}' y='{below}'>with map: none</text>"));
     for step in 0..10 {
         let opacity = OPACITY * (f64::from(step) + 0.5) / 10.0;
         let [red, green, blue] = COLOUR.map(|channel| (255.0 * channel).round() as u8);
         let place = x + 78.0 + 5.0 * f64::from(step);
         let fill = format!("rgb({red},{green},{blue})");
         push(
-            &mut svg,
+            svg,
             format_args!("<rect x='{place}' y='{:.1}' width='5' height='10' fill='{fill}' fill-opacity='{opacity:.3}'/>", below - 9.0),
         );
     }
-    push(&mut svg, format_args!("<text x='{}' y='{below}'>most</text></svg>", x + 134.0));
-    let data = fine
-        .indexed_iter()
-        .map(|((row, column), value)| vec![row.to_string(), column.to_string(), crop[(row, column)].to_string(), value.to_string()]);
-    let name = format!("grad_cam_{}", kind.replace(' ', "_"));
-    Ok(Panel { svg, data: Table::new(&name, &title, &["row", "column", "crop", "map"], data.collect()) })
+    push(svg, format_args!("<text x='{}' y='{below}'>most</text>", x + 134.0));
 }
 
 /// A map on more pixels by linear interpolation; pixels of both are centred within equal parts of the picture.

@@ -15,7 +15,7 @@ pub struct Panel {
 
 /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008, and greys).
 pub const COLOURS: [&str; 10] =
-    ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f00", "#000000", "#7a4fbf", "#8c8c8c"];
+    ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f00", "#8c8c8c", "#7a4fbf", "#000000"];
 
 pub(super) const WIDTH: f64 = 460.0;
 pub(super) const HEIGHT: f64 = 380.0;

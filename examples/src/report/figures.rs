@@ -325,7 +325,7 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
         if let Some(curve) = corrected {
             let points = |values: &[f64]| curve.risks.iter().copied().zip(values.iter().copied()).collect();
             series.push(Series::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
-            series.push(Series::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[7]).dashed());
+            series.push(Series::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed());
         } else if let Some(curve) = &calibration.curve {
             let points = curve.curve.x.iter().copied().zip(curve.curve.y.iter().copied()).collect();
             series.push(Series::line("loess", points, COLOURS[1]));

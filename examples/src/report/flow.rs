@@ -34,7 +34,7 @@ fn svg(cohort: &Cohort) -> String {
             let of = |outcome: bool| cohort.patients.iter().filter(|p| p.centre == *centre && p.alnm == outcome).count();
             vec![
                 role.to_owned(),
-                format!("centre {centre}"),
+                centre.clone(),
                 (of(true) + of(false)).to_string(),
                 format!("metastasis: {}", of(true)),
                 format!("none: {}", of(false)),

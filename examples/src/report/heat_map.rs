@@ -16,7 +16,8 @@ fn svg(title: &str, names: &[String], correlations: &[Vec<f64>]) -> String {
     let mut svg = opening(title);
     for (i, row) in correlations.iter().enumerate() {
         let y = TOP + side * i as f64;
-        let short: String = names[i].chars().take(30).collect();
+        let short: String =
+            if names[i].chars().count() > 27 { names[i].chars().take(26).chain(['…']).collect() } else { names[i].clone() };
         let (baseline, size) = (y + side * 0.7, side.min(9.0));
         push(
             &mut svg,

@@ -120,12 +120,12 @@ fn patients(cohort: &Cohort) -> String {
     };
     let validation: Vec<String> = description.validation_centres.iter().map(of).collect();
     format!(
-        "Patients of {} trained; those of {} validated. Everything learned was learned on the training centre. {} of {} patients in the table were \
-         excluded, for reasons that the patient flow lists. Missing values were not imputed: a patient with one counts as having a problem.",
+        "Patients of {} trained; those of {} validated. Everything learned was learned on the training centre. Of {} patients in the table {} were \
+         excluded; the patient flow lists the reasons. Missing values were not imputed: a patient with one counts as having a problem.",
         of(&description.training_centre),
         validation.join(" and "),
-        cohort.excluded.len(),
         cohort.patients.len() + cohort.excluded.len(),
+        cohort.excluded.len(),
     )
 }
 
@@ -211,7 +211,7 @@ fn models(findings: &Findings<'_>) -> Result<String> {
     let firth = results.models.models.iter().filter(|model| model.model.estimation == Estimation::Firth).count();
     let separated = match firth {
         0 => String::new(),
-        models => format!(" {models} whose variables separate the outcomes were estimated by Firth's penalised likelihood."),
+        models => format!(" {models} of them, whose variables separate the outcomes, were estimated by Firth's penalised likelihood."),
     };
     Ok(format!(
         "Gradient boosting ({} rounds, learning rate {}, {} leaves) ranked ten variables; logistic models of the first one, two, … of them were compared \
