@@ -61,12 +61,12 @@ fn every_stage_of_every_backbone_agrees() {
     }
 }
 
-/// Every tensor within 5e-3 of what candle finds in double precision, or within ten times the distance at which candle itself
+/// Every tensor within 3 % of what candle finds in double precision, or within ten times the distance at which candle itself
 /// stands in single precision: deep networks amplify rounding.
 fn compare(got: &StateDict, single: &StateDict, double: &StateDict, what: &str) {
     assert!(got.keys().eq(double.keys()), "{what}");
     for (name, tensor) in got {
-        let allowed = f64::max(5e-3, 10.0 * distance(&single[name].values, &double[name].values));
+        let allowed = f64::max(3e-2, 10.0 * distance(&single[name].values, &double[name].values));
         let distance = distance(&tensor.values, &double[name].values);
         assert!(distance < allowed, "{what} {name}: {distance} of {allowed}");
     }
