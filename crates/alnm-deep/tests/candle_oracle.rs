@@ -61,46 +61,43 @@ fn every_stage_of_every_backbone_agrees() {
     }
 }
 
-/// Every tensor within 3 % of what candle finds in double precision, or within ten times the distance at which candle itself
-/// stands in single precision: deep networks amplify rounding.
-fn compare(got: &StateDict, single: &StateDict, double: &StateDict, what: &str) {
-    assert!(got.keys().eq(double.keys()), "{what}");
-    for (name, tensor) in got {
-        let allowed = f64::max(3e-2, 10.0 * distance(&single[name].values, &double[name].values));
-        let distance = distance(&tensor.values, &double[name].values);
-        assert!(distance < allowed, "{what} {name}: {distance} of {allowed}");
-    }
+/// The largest distance of a tensor from what candle finds in double precision.
+fn largest_distance(got: &StateDict, want: &StateDict) -> f64 {
+    assert!(got.keys().eq(want.keys()));
+    got.iter().map(|(name, tensor)| distance(&tensor.values, &want[name].values)).fold(0.0, f64::max)
 }
 
 /// Steps of both, with batches of different sizes.
+///
+/// A rectified unit whose value is 0 but for rounding passes its gradient on or not by the last bit, and in a deep network one such unit
+/// moves the gradients of all layers before it by a per cent: so does a change of the weights by a millionth in double precision. So each
+/// step takes the first of several inputs at which there is none. A wrong derivative is wrong at all of them.
 fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup], moments: NormMoments) {
+    const INPUTS: usize = 8;
     let start = network(backbone, Head::Logit);
     let rule = WeightDecayRule::WeightsOnly;
     let mut own = Trainer::new(start.clone(), optimiser, rule).unwrap().with_groups(groups, moments).unwrap();
-    let by_candle = |precision: Precision| {
-        CandleTrainer::new(&start, DEVICE, precision, optimiser, rule).unwrap().with_groups(groups, moments).unwrap()
-    };
-    let (mut single, mut double) = (by_candle(Precision::Single), by_candle(Precision::Double));
+    let candle = CandleTrainer::new(&start, DEVICE, Precision::Double, optimiser, rule).unwrap();
+    let mut candle = candle.with_groups(groups, moments).unwrap();
     let loss = CrossEntropyLoss { class_weights: [0.7, 1.6], label_smoothing: 0.1 };
     for (step, count) in [4usize, 3].into_iter().enumerate() {
-        let input = images(count, 70, 70, step as f32);
         let labels: Vec<bool> = (0..count).map(|index| index % 2 == 0).collect();
-        let mut got = own.gradients(input.clone(), &labels, loss, 5).unwrap();
-        let mut references = Vec::new();
-        for trainer in [&mut single, &mut double] {
-            let mut gradients = trainer.gradients(&input, &labels, loss, 5).unwrap();
-            let named = trainer.named_gradients(&gradients).unwrap();
-            gradients.clip(1.0).unwrap();
-            trainer.update(&gradients, 1e-4).unwrap();
-            references.push((gradients.loss, named, trainer.network().to_network().unwrap().state_dict()));
-        }
-        let [(_, single, single_state), (double_loss, double, double_state)] = &references[..] else { unreachable!("two were pushed") };
-        let what = format!("{backbone} step {step}");
-        assert!((got.loss - double_loss).abs() < 1e-3 * double_loss.abs(), "{what}: {} {double_loss}", got.loss);
-        compare(&own.named_gradients(&got), single, double, &what);
+        let mut distances = Vec::new();
+        let found = (0..INPUTS).find_map(|input| {
+            let input = images(count, 70, 70, step as f32 + 0.1 * input as f32);
+            let got = own.gradients(input.clone(), &labels, loss, 5).unwrap();
+            let want = candle.gradients(&input, &labels, loss, 5).unwrap();
+            assert!((got.loss - want.loss).abs() < 1e-4 * want.loss.abs(), "{backbone} step {step}: {} {}", got.loss, want.loss);
+            distances.push(largest_distance(&own.named_gradients(&got), &candle.named_gradients(&want).unwrap()));
+            (distances[distances.len() - 1] < 1e-4).then_some((got, want))
+        });
+        let Some((mut got, mut want)) = found else { panic!("{backbone} step {step}: {distances:?}") };
         got.clip(1.0);
         own.update(&got, 1e-4);
-        compare(&own.network().state_dict(), single_state, double_state, &what);
+        want.clip(1.0).unwrap();
+        candle.update(&want, 1e-4).unwrap();
+        let distance = largest_distance(&own.network().state_dict(), &candle.network().to_network().unwrap().state_dict());
+        assert!(distance < 1e-3, "{backbone} after step {step}: {distance}");
     }
 }
 
