@@ -209,17 +209,18 @@ pub struct TimeIntensity {
 }
 
 impl TimeIntensity {
-    /// The curve of the first training patient whose image is a dynamic series; `None` where there is none.
+    /// The curve of the first training patient whose image is a dynamic series with times that the kinetics can be told from; `None`
+    /// where there is none.
     ///
     /// # Errors
-    /// When the images cannot be read or the curve cannot be classed.
+    /// When the images cannot be read.
     pub fn of(cohort: &Cohort) -> Result<Option<Self>> {
         for patient in cohort.training() {
             let Some(series) = cohort.phases(patient)? else { continue };
             let Some(first) = series.images.first() else { continue };
             let mask = cohort.mask(&patient.mask, first.geometry())?;
-            let curve = TimeIntensityCurve::of(&series, Roi { mask: &mask, label: cohort.description.label })?;
-            let kinetics = curve.kinetics(&KineticsParams::default())?;
+            let Ok(curve) = TimeIntensityCurve::of(&series, Roi { mask: &mask, label: cohort.description.label }) else { continue };
+            let Ok(kinetics) = curve.kinetics(&KineticsParams::default()) else { continue };
             return Ok(Some(Self { patient: patient.id.clone(), curve, kinetics }));
         }
         Ok(None)
