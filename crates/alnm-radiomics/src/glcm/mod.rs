@@ -79,35 +79,46 @@ pub struct GlcmSettings {
 /// How often each pair of levels occurs at `offset`, row by row over the levels that occur.
 pub fn pair_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     let columns = map.gray_levels.len() + 1;
-    pair_table(map, offset).chunks_exact(columns).skip(1).flat_map(|row| row[1..].iter().copied()).collect()
+    let mut counts = Vec::new();
+    count_pairs(map, offset, &mut counts);
+    counts.chunks_exact(columns).skip(1).flat_map(|row| row[1..].iter().copied()).collect()
+}
+
+/// Memory that one direction after the other is worked on in.
+#[derive(Debug, Default)]
+struct Scratch {
+    counts: Vec<u32>,
+    cells: Vec<Cell>,
 }
 
 /// [`pair_counts`] with a row and a column more in front: pairs with voxels outside the region are counted there, which costs less
-/// than telling them apart.
-fn pair_table(map: &LevelMap, offset: Offset) -> Vec<u32> {
+/// than telling them apart. What `counts` held does not matter.
+fn count_pairs(map: &LevelMap, offset: Offset, counts: &mut Vec<u32>) {
     let columns = map.gray_levels.len() + 1;
     let step = map.step(offset);
-    let mut counts = vec![0u32; columns * columns];
+    counts.clear();
+    counts.resize(columns * columns, 0);
     for row in &map.rows {
         let neighbours = LevelMap::neighbours(&map.cells, row, step);
         for (&level, &neighbour) in map.cells[row.clone()].iter().zip(neighbours) {
             counts[level as usize * columns + neighbour as usize] += 1;
         }
     }
-    counts
 }
 
 /// The cells that are not 0 of the counts at `offset`, in ascending order, each pair in both orders when `symmetrical`.
-fn pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
+fn pair_cells<'a>(map: &LevelMap, offset: Offset, symmetrical: bool, scratch: &'a mut Scratch) -> &'a [Cell] {
+    let Scratch { counts, cells } = scratch;
+    cells.clear();
     let n = map.gray_levels.len();
     // A table with few entries takes longer to read than its entries take to sort.
     const SPARSE: usize = 16;
     if n > MAXIMUM_LEVELS || map.voxel_count() * SPARSE < n * n {
-        return sorted_pair_cells(map, offset, symmetrical);
+        sort_pair_cells(map, offset, symmetrical, cells);
+        return cells;
     }
-    let counts = pair_table(map, offset);
+    count_pairs(map, offset, counts);
     let columns = n + 1;
-    let mut cells = Vec::new();
     for i in 1..=n {
         let row = &counts[i * columns..][..columns];
         for j in 1..=n {
@@ -121,7 +132,7 @@ fn pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
 }
 
 /// [`pair_cells`] without a table.
-fn sorted_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<Cell> {
+fn sort_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool, cells: &mut Vec<Cell>) {
     let step = map.step(offset);
     let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(2 * map.voxel_count());
     for row in &map.rows {
@@ -134,9 +145,7 @@ fn sorted_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool) -> Vec<C
         }
     }
     pairs.sort_unstable();
-    let mut cells = Vec::with_capacity(pairs.len());
     cells.extend(pairs.chunk_by(|a, b| a == b).map(|same| (same[0].0, same[0].1, same.len() as f64)));
-    cells
 }
 
 /// The matrices that the features are averaged over: one for each direction in which the region has neighbours, or, with a
@@ -152,18 +161,20 @@ pub fn matrices(map: &LevelMap, settings: &GlcmSettings) -> Result<Vec<Cooccurre
 fn of_matrices<T: Send>(map: &LevelMap, settings: &GlcmSettings, evaluate: impl Fn(CooccurrenceMatrix) -> T + Sync) -> Result<Vec<T>> {
     let directions = directions(map.shape, &settings.distances, settings.fixed_axis)?;
     let Some(weighting) = settings.weighting else {
-        let matrix = |&offset: &Offset| {
-            CooccurrenceMatrix::new(map.gray_levels(), map.scale(), &pair_cells(map, offset, settings.symmetrical), Some(offset))
+        let of_direction = |scratch: &mut Scratch, &offset: &Offset| {
+            let cells = pair_cells(map, offset, settings.symmetrical, scratch);
+            CooccurrenceMatrix::new(map.gray_levels(), map.scale(), cells, Some(offset)).map(&evaluate)
         };
         let together = if map.voxel_count() < WORTH_SHARING { directions.len() } else { 1 };
-        let evaluated: Vec<Option<T>> = directions.par_iter().with_min_len(together).map(|offset| matrix(offset).map(&evaluate)).collect();
+        let evaluated: Vec<Option<T>> = directions.par_iter().with_min_len(together).map_init(Scratch::default, of_direction).collect();
         return Ok(evaluated.into_iter().flatten().collect());
     };
     let mut cells: Vec<Cell> = Vec::new();
+    let mut scratch = Scratch::default();
     for offset in directions {
         // W = exp(-length²)
         let weight = weighting.length(offset, settings.spacing).map_or(1.0, |length| (-length * length).exp());
-        let weighted = pair_cells(map, offset, settings.symmetrical).into_iter().map(|(i, j, count)| (i, j, weight * count));
+        let weighted = pair_cells(map, offset, settings.symmetrical, &mut scratch).iter().map(|&(i, j, count)| (i, j, weight * count));
         cells.extend(weighted);
     }
     // A stable sort keeps the directions in their order, and with it the rounding of the sums.
