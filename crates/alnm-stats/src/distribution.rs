@@ -190,8 +190,15 @@ pub fn f_cdf(f: f64, d1: f64, d2: f64) -> f64 {
     } else if f.is_infinite() {
         1.0
     } else {
-        beta_reg(d1 / 2.0, d2 / 2.0, d1 * f / (d1 * f + d2))
+        smaller_tail_first(|| beta_reg(d1 / 2.0, d2 / 2.0, d1 * f / (d1 * f + d2)), || beta_reg(d2 / 2.0, d1 / 2.0, d2 / (d2 + d1 * f)))
     }
+}
+
+/// A tail, from the other one where that is smaller: with few degrees of freedom the larger tail may hang on digits that its argument,
+/// too close to 1, no longer has.
+fn smaller_tail_first(tail: impl Fn() -> f64, other: impl Fn() -> f64) -> f64 {
+    let direct = tail();
+    if direct > 0.5 { 1.0 - other() } else { direct }
 }
 
 /// P(F > f) for Fisher's distribution with `d1` and `d2` degrees of freedom.
@@ -204,7 +211,7 @@ pub fn f_upper_tail(f: f64, d1: f64, d2: f64) -> f64 {
     } else if f.is_infinite() {
         0.0
     } else {
-        beta_reg(d2 / 2.0, d1 / 2.0, d2 / (d2 + d1 * f))
+        smaller_tail_first(|| beta_reg(d2 / 2.0, d1 / 2.0, d2 / (d2 + d1 * f)), || beta_reg(d1 / 2.0, d2 / 2.0, d1 * f / (d1 * f + d2)))
     }
 }
 

@@ -7,7 +7,7 @@ use alnm_stats::correlation::{Correlation, correlation_test};
 use alnm_stats::data_table::Tabulate;
 use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
 use alnm_stats::delong::{Marker, auc_estimate, covariance};
-use alnm_stats::distribution::{beta_cdf, beta_quantile, f_cdf, f_quantile};
+use alnm_stats::distribution::{beta_cdf, beta_quantile, f_cdf, f_quantile, f_upper_tail};
 use alnm_stats::icc::{IccAnalysis, IccEstimation};
 use alnm_stats::loess::LoessParams;
 use alnm_stats::normality::shapiro_wilk;
@@ -125,6 +125,14 @@ proptest! {
         prop_assert!((f_cdf(f, d1, d2) - p).abs() < 1e-11 + 1e-10 * p, "F quantile {f}");
         let x = beta_quantile(p, d1, d2);
         prop_assert!(x <= 0.0 || x >= 1.0 || (beta_cdf(x, d1, d2) - p).abs() < 1e-11 + 1e-10 * p, "beta quantile {x}");
+    }
+
+    #[test]
+    fn tails_of_the_f_distribution_add_up(f in -12.0..12.0f64, d1 in 0.3..200.0f64, d2 in 0.3..200.0f64) {
+        let f = 10f64.powf(f);
+        prop_assert!((f_cdf(f, d1, d2) + f_upper_tail(f, d1, d2) - 1.0).abs() < 1e-12);
+        // F(f; d1, d2) = P(F > 1/f; d2, d1)
+        prop_assert!((f_cdf(f, d1, d2) - f_upper_tail(1.0 / f, d2, d1)).abs() < 1e-12);
     }
 
     #[test]
@@ -271,6 +279,13 @@ fn results_lay_themselves_out_as_tables() {
     assert_table(&vec![cohen_kappa(&[0, 1, 1], &[0, 1, 0], 0.95).expect("ratings"); 2].to_table(), 2);
     let table = TableOne::new(&labels, &[Variable::continuous("size", "mm", risks)], &TableRules::default()).expect("both classes");
     assert_table(&table.to_table(), 1);
+}
+
+/// An input on which a tail whose argument is 1 but for 7e-11 had only eight digits.
+#[test]
+fn heavy_tails_of_the_f_distribution_keep_their_digits() {
+    let (p, d1, d2) = (0.9424285928453573, 102.52403194317242, 0.3);
+    assert!((f_cdf(f_quantile(p, d1, d2), d1, d2) - p).abs() < 1e-12);
 }
 
 #[test]
