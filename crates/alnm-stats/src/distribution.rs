@@ -121,6 +121,33 @@ pub fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
 /// Quantile of the beta distribution with shapes `a` and `b`.
 #[must_use]
 pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
+    beta_quantile_and_rest(p, a, b).0
+}
+
+/// The quantile x of the beta distribution and 1 - x. The smaller of the two is solved for, so that neither end loses digits.
+fn beta_quantile_and_rest(p: f64, a: f64, b: f64) -> (f64, f64) {
+    let below = || {
+        let x = solve_beta(p, a, b);
+        (x, 1.0 - x)
+    };
+    let above = || {
+        let y = solve_beta(1.0 - p, b, a);
+        (1.0 - y, y)
+    };
+    let guessed_below = beta_quantile_guess(p, a, b) < 0.5;
+    let (x, y) = if guessed_below { below() } else { above() };
+    let solved = if guessed_below { x } else { y };
+    if solved <= 0.6 || solved.is_nan() {
+        (x, y)
+    } else if guessed_below {
+        above()
+    } else {
+        below()
+    }
+}
+
+/// The quantile to within a part of its own size, which says little of its distance from 1.
+fn solve_beta(p: f64, a: f64, b: f64) -> f64 {
     if p.is_nan() || a.is_nan() || b.is_nan() || a <= 0.0 || b <= 0.0 {
         return f64::NAN;
     }
@@ -218,25 +245,8 @@ pub fn f_upper_tail(f: f64, d1: f64, d2: f64) -> f64 {
 /// Quantile of Fisher's distribution with `d1` and `d2` degrees of freedom.
 #[must_use]
 pub fn f_quantile(p: f64, d1: f64, d2: f64) -> f64 {
-    // The smaller of x and 1 - x is solved for, so that neither end loses digits.
-    let (a, b) = (d1 / 2.0, d2 / 2.0);
-    let below = || {
-        let x = beta_quantile(p, a, b);
-        (x, d2 * x / (d1 * (1.0 - x)))
-    };
-    let above = || {
-        let y = beta_quantile(1.0 - p, b, a);
-        (y, d2 * (1.0 - y) / (d1 * y))
-    };
-    let guessed_below = beta_quantile_guess(p, a, b) < 0.5;
-    let (end, quantile) = if guessed_below { below() } else { above() };
-    if end <= 0.6 || end.is_nan() {
-        quantile
-    } else if guessed_below {
-        above().1
-    } else {
-        below().1
-    }
+    let (x, rest) = beta_quantile_and_rest(p, d1 / 2.0, d2 / 2.0);
+    d2 * x / (d1 * rest)
 }
 
 /// A step of Halley's method this small, relative to x, leaves an error of its cube.

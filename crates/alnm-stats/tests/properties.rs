@@ -124,7 +124,9 @@ proptest! {
         let f = f_quantile(p, d1, d2);
         prop_assert!((f_cdf(f, d1, d2) - p).abs() < 1e-11 + 1e-10 * p, "F quantile {f}");
         let x = beta_quantile(p, d1, d2);
-        prop_assert!(x <= 0.0 || x >= 1.0 || (beta_cdf(x, d1, d2) - p).abs() < 1e-11 + 1e-10 * p, "beta quantile {x}");
+        // Close to 1 the quantile's neighbours among the doubles are farther apart than that.
+        let spacing = beta_cdf(x.next_up(), d1, d2) - beta_cdf(x.next_down(), d1, d2);
+        prop_assert!(x <= 0.0 || x >= 1.0 || (beta_cdf(x, d1, d2) - p).abs() < 1e-11 + 1e-10 * p + spacing, "beta quantile {x}");
     }
 
     #[test]
