@@ -192,7 +192,7 @@ impl CountEdges {
     }
 
     /// Division says how many edges but the first are not above a value, to within one where an edge is near; comparing with the edges
-    /// puts it right. They are computed anew, which is faster than looking them up. No value reaches the last edge.
+    /// puts it right. They are computed anew instead of looked up. No value reaches the last edge.
     #[inline(always)]
     fn even_levels<const SINGLE: bool>(&self, values: &[f64]) -> Vec<u32> {
         let bins = self.edges.len() as i32 - 1;

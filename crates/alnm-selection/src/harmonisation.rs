@@ -323,6 +323,15 @@ mod tests {
         (FeatureTable::new(names, values).expect("valid"), batch, outcome)
     }
 
+    /// 14 rows of one batch and 10 of another that lies elsewhere and varies more.
+    fn rows_of_two_batches() -> FeatureTable {
+        let values = Array2::from_shape_fn((24, 4), |(i, j)| {
+            let (b, y) = (f64::from(u8::from(i >= 14)), (i % 2) as f64);
+            ((i * (7 * j + 3) + j * j) % 23) as f64 / 23.0 * (1.0 + 0.8 * b) + 0.5 * (j + 1) as f64 * b + 0.3 * y
+        });
+        FeatureTable::new((0..4).map(|j| format!("x{j}")).collect(), values).expect("unique names")
+    }
+
     #[test]
     fn batches_agree_afterwards_and_the_outcome_effect_stays() {
         let (table, batch, outcome) = cohort();
@@ -345,11 +354,7 @@ mod tests {
     #[test]
     fn adjusted_values_equal_neurocombat() {
         let batch: Vec<String> = (0..24).map(|i| if i < 14 { "a" } else { "b" }.to_owned()).collect();
-        let values = Array2::from_shape_fn((24, 4), |(i, j)| {
-            let (b, y) = (f64::from(u8::from(i >= 14)), (i % 2) as f64);
-            ((i * (7 * j + 3) + j * j) % 23) as f64 / 23.0 * (1.0 + 0.8 * b) + 0.5 * (j + 1) as f64 * b + 0.3 * y
-        });
-        let table = FeatureTable::new((0..4).map(|j| format!("x{j}")).collect(), values).expect("unique names");
+        let table = rows_of_two_batches();
         let outcome = FeatureTable::new(vec!["y".into()], Array2::from_shape_fn((24, 1), |(i, _)| (i % 2) as f64)).expect("one name");
         let golden = [
             (
@@ -387,11 +392,7 @@ mod tests {
     // neuroCombat 0.2.12, batch_col="batch", ref_batch="a", no covariates, eb=True and False; conv=1e-13 as above.
     #[test]
     fn a_batch_is_brought_onto_a_reference_as_by_neurocombat() {
-        let values = Array2::from_shape_fn((24, 4), |(i, j)| {
-            let (b, y) = (f64::from(u8::from(i >= 14)), (i % 2) as f64);
-            ((i * (7 * j + 3) + j * j) % 23) as f64 / 23.0 * (1.0 + 0.8 * b) + 0.5 * (j + 1) as f64 * b + 0.3 * y
-        });
-        let table = FeatureTable::new((0..4).map(|j| format!("x{j}")).collect(), values).expect("unique names");
+        let table = rows_of_two_batches();
         let rows: Vec<usize> = (0..24).collect();
         let (reference, new) = (table.select_rows(&rows[..14]), table.select_rows(&rows[14..]));
         let batch: Vec<String> = rows.iter().map(|&i| if i < 14 { "a" } else { "b" }.to_owned()).collect();
