@@ -3,10 +3,10 @@
 use alnm_imaging::{Geometry, Image, PixelType, with_volume};
 
 use crate::error::Result;
-use crate::extraction::Warning;
 use crate::filter::{Part, gradient, lbp2d, lbp3d, log, pointwise, wavelet};
 use crate::image_type::ImageType;
 use crate::parameters::{Number, Settings};
+use crate::warning::Warning;
 
 /// Grey values of a derived image in a box.
 #[derive(Debug, Clone, PartialEq)]

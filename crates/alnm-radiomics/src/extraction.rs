@@ -1,9 +1,7 @@
 //! From an image, a mask and parameters to features.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::{ControlFlow, Range};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alnm_imaging::region::{BoundingBox, crop, crop_image};
@@ -15,109 +13,17 @@ use serde::Serialize;
 
 use crate::derived_image::{DerivedImage, DerivedImages, derive, fixed_axis, image_names};
 use crate::diagnostics::{self, Diagnostic, Diagnostics};
-use crate::discretisation::Discretised;
 use crate::error::{RadiomicsError, Result};
-use crate::feature::{ClassValue, FeatureClass, FeatureId, FeatureValue, Selection};
+use crate::feature::{FeatureClass, FeatureValue, Selection};
 use crate::filter::Part;
+use crate::image_features::{ImageFeatures, Region, image_features, named};
 use crate::image_type::ImageType;
-use crate::level_map::{LevelMap, neighbour_offsets, runs};
-use crate::neighbourhood::{Neighbourhoods, Wanted};
+use crate::level_map::runs;
 use crate::normalisation::{check_finite, normalise};
 use crate::parameters::{ImageTypeParameters, Parameters, Settings};
 use crate::region::{check_inside, check_label, check_mask, resegment};
-use crate::{first_order, glcm, gldm, glrlm, glszm, ngtdm, shape, shape2d};
-
-/// Fewest and most grey levels that texture is usually computed on.
-const USUAL_BINS: std::ops::RangeInclusive<usize> = 16..=256;
-
-/// Something worth knowing about an extraction that did not stop it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub enum Warning {
-    /// `LoG` without `sigma` gives no image.
-    NoSigma,
-    /// The image is too small for a Laplacian of Gaussian.
-    SigmaSkipped {
-        /// σ in mm.
-        sigma: f64,
-        /// Voxels of the image, (x, y, z).
-        size: [usize; 3],
-    },
-    /// Texture on very few or very many grey levels says little.
-    UnusualBinNumber {
-        /// The image.
-        image: String,
-        /// Bins between the lowest and the highest value.
-        bins: usize,
-        /// A width that gives 64 bins, where bins have a fixed width.
-        suggested_width: Option<f64>,
-    },
-    /// A feature that PyRadiomics knows but does not compute; another feature has the same value.
-    WithdrawnFeature {
-        /// Its class.
-        class: FeatureClass,
-        /// Its name.
-        feature: String,
-    },
-    /// Shape in three dimensions needs an image of three dimensions.
-    ShapeNeedsVolume,
-    /// `shape2D` of a volume needs `force2D`.
-    Shape2DNeedsForce2D,
-    /// PyRadiomics does not compute `shape2D` for this direction of the slice.
-    Shape2DSkipped {
-        /// `force2Ddimension`.
-        dimension: usize,
-    },
-    /// LBP2D codes slices, while features are computed in three dimensions.
-    PatternsInSlices,
-    /// LBP3D needs an image of three dimensions.
-    SpheresNeedVolume,
-    /// The region has several parts.
-    SeveralComponents {
-        /// How many.
-        count: usize,
-    },
-    /// The mask was brought onto the image's grid.
-    MaskCorrected {
-        /// In what they differed, and by how much.
-        difference: String,
-    },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSigma => write!(formatter, "LoG has no sigma, so no image was filtered"),
-            Self::SigmaSkipped { sigma, size } => {
-                write!(formatter, "LoG with sigma {sigma} mm was skipped: an image of {size:?} voxels is too small for it")
-            }
-            Self::UnusualBinNumber { image, bins, suggested_width: Some(width) } => {
-                write!(
-                    formatter,
-                    "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a binWidth of {width:.3} would give 64"
-                )
-            }
-            Self::UnusualBinNumber { image, bins, suggested_width: None } => {
-                write!(formatter, "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual")
-            }
-            Self::WithdrawnFeature { class, feature } => {
-                write!(
-                    formatter,
-                    "{class} {feature} has no column: PyRadiomics no longer computes it, since another feature has the same value"
-                )
-            }
-            Self::ShapeNeedsVolume => write!(formatter, "shape needs an image of three dimensions; use shape2D"),
-            Self::Shape2DNeedsForce2D => write!(formatter, "shape2D of a volume needs force2D"),
-            Self::Shape2DSkipped { dimension } => {
-                write!(formatter, "shape2D was skipped: PyRadiomics does not compute it for this slice with force2Ddimension {dimension}")
-            }
-            Self::PatternsInSlices => write!(formatter, "LBP2D codes slices, while features are computed in three dimensions; set force2D"),
-            Self::SpheresNeedVolume => write!(formatter, "LBP3D needs an image of three dimensions, so no image was filtered"),
-            Self::SeveralComponents { count } => write!(formatter, "the region has {count} separate parts"),
-            Self::MaskCorrected { difference } => write!(formatter, "the mask was resampled to the image's grid: {difference}"),
-        }
-    }
-}
+use crate::warning::Warning;
+use crate::{shape, shape2d};
 
 /// The features of one region.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -309,7 +215,7 @@ impl Extractor {
                 let of_image = |image: DerivedImage| {
                     progress.check()?;
                     let name = image.name.clone();
-                    let computed = self.image_features(image, settings, &stage.region(settings))?;
+                    let computed = image_features(image, self.parameters.feature_classes(), settings, &stage.region(settings))?;
                     progress.tell(&name)?;
                     Ok(computed)
                 };
@@ -586,129 +492,6 @@ impl Extractor {
         }
         Ok(features)
     }
-
-    /// Whether dependences and tone differences are wanted, which one pass can count.
-    fn has_both_neighbourhood_classes(&self) -> bool {
-        let wanted = |class| self.parameters.feature_classes().iter().any(|(other, _)| *other == class);
-        wanted(FeatureClass::Gldm) && wanted(FeatureClass::Ngtdm)
-    }
-
-    fn image_features(&self, image: DerivedImage, settings: &Settings, region: &Region<'_>) -> Result<ImageFeatures> {
-        let DerivedImage { name, values: in_box, single_precision } = image;
-        let mut values = Vec::with_capacity(region.runs.iter().map(ExactSizeIterator::len).sum());
-        for run in region.runs {
-            values.extend_from_slice(&in_box[run.clone()]);
-        }
-        drop(in_box);
-        let discretised = settings.binning().discretise(&values, single_precision)?;
-        let classes: Vec<_> = self.parameters.feature_classes().iter().filter(|(class, _)| !class.is_shape()).collect();
-        let is_textured = classes.iter().any(|(class, _)| *class != FeatureClass::FirstOrder);
-        let map = if is_textured { Some(region.level_map(&discretised, settings)?) } else { None };
-        let neighbourhoods = OnceLock::new();
-        let of_class = |(class, selection): &&(FeatureClass, Selection)| -> Result<Vec<ClassValue>> {
-            match (class, &map) {
-                (FeatureClass::Gldm | FeatureClass::Ngtdm, Some(map)) if self.has_both_neighbourhood_classes() => {
-                    let offsets = neighbour_offsets(map.shape, &settings.distances, region.fixed_axis)?;
-                    let wanted = Wanted::Both { alpha: settings.gldm_a };
-                    let counts = neighbourhoods.get_or_init(|| Neighbourhoods::count(map, &offsets, wanted));
-                    Ok(match class {
-                        FeatureClass::Gldm => selection.evaluate(gldm::FORMULAS, &gldm::of_neighbourhoods(map, counts)),
-                        _ => selection.evaluate(ngtdm::FORMULAS, &ngtdm::of_neighbourhoods(map, counts)),
-                    })
-                }
-                (FeatureClass::FirstOrder, _) | (_, None) => {
-                    let shift = settings.voxel_array_shift;
-                    let region = first_order::FirstOrder::new(&values, &discretised.levels, shift, region.voxel_volume);
-                    Ok(first_order::features(&region, selection))
-                }
-                (class, Some(map)) => texture_features(*class, map, settings, region, selection),
-            }
-        };
-        let of_classes: Vec<Result<Vec<ClassValue>>> = classes.par_iter().map(of_class).collect();
-        let mut features = Vec::new();
-        for ((class, _), of_class) in classes.into_iter().zip(of_classes) {
-            features.extend(named(&name, *class, of_class?));
-        }
-        let warning = (map.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
-            image: name,
-            bins: discretised.bins,
-            suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),
-        });
-        Ok(ImageFeatures { features, warning })
-    }
-}
-
-/// The features of one derived image.
-struct ImageFeatures {
-    features: Vec<FeatureValue>,
-    warning: Option<Warning>,
-}
-
-/// The box around a region: which voxels belong to it, and how they lie.
-pub(crate) struct Region<'a> {
-    pub(crate) inside: &'a [bool],
-    /// The voxels inside as runs along x.
-    pub(crate) runs: &'a [Range<usize>],
-    /// (z, y, x).
-    pub(crate) shape: [usize; 3],
-    /// (z, y, x) in mm.
-    spacing: [f64; 3],
-    pub(crate) voxel_volume: f64,
-    pub(crate) fixed_axis: Option<usize>,
-}
-
-impl Region<'_> {
-    pub(crate) fn glcm_settings(&self, settings: &Settings) -> glcm::GlcmSettings {
-        glcm::GlcmSettings {
-            distances: settings.distances.clone(),
-            fixed_axis: self.fixed_axis,
-            symmetrical: settings.symmetrical_glcm,
-            weighting: settings.weighting_norm,
-            spacing: self.spacing,
-        }
-    }
-
-    fn level_map(&self, discretised: &Discretised, settings: &Settings) -> Result<LevelMap> {
-        let reach = settings.distances.iter().copied().max().unwrap_or(1) as usize;
-        LevelMap::from_runs(self.shape, self.runs, &discretised.levels, reach)
-    }
-}
-
-pub(crate) fn texture_features(
-    class: FeatureClass,
-    map: &LevelMap,
-    settings: &Settings,
-    region: &Region<'_>,
-    selection: &Selection,
-) -> Result<Vec<ClassValue>> {
-    let fixed_axis = region.fixed_axis;
-    match class {
-        FeatureClass::Glcm => glcm::features(map, &region.glcm_settings(settings), selection),
-        FeatureClass::Gldm => {
-            let settings = gldm::GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a };
-            gldm::features(map, &settings, selection)
-        }
-        FeatureClass::Glrlm => {
-            let settings = glrlm::GlrlmSettings { fixed_axis, weighting: settings.weighting_norm, spacing: region.spacing };
-            glrlm::features(map, &settings, selection)
-        }
-        FeatureClass::Glszm => glszm::features(map, fixed_axis, selection),
-        FeatureClass::Ngtdm => ngtdm::features(map, &settings.distances, fixed_axis, selection),
-        FeatureClass::FirstOrder | FeatureClass::Shape | FeatureClass::Shape2D => Ok(Vec::new()),
-    }
-}
-
-fn named(image: &str, class: FeatureClass, values: Vec<ClassValue>) -> impl Iterator<Item = FeatureValue> {
-    values.into_iter().map(move |value| FeatureValue {
-        id: FeatureId { image: image.to_owned(), class, feature: value.name, ibsi: value.ibsi },
-        value: value.value,
-    })
-}
-
-/// The width that cuts the range of the values into 64 bins.
-fn suggested_width(values: &[f64]) -> f64 {
-    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
-    (high - low) / 64.0
 }
 
 /// Which voxels of a box have the label, in raster order.

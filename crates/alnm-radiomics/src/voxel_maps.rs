@@ -10,12 +10,14 @@ use rayon::prelude::*;
 use crate::derived_image::DerivedImage;
 use crate::diagnostics::Diagnostic;
 use crate::error::{RadiomicsError, Result};
-use crate::extraction::{Derived, Extractor, Region, Warning, texture_features};
+use crate::extraction::{Derived, Extractor};
 use crate::feature::{FeatureClass, FeatureId};
 use crate::first_order;
 use crate::glcm::{self, SlidingCooccurrences, SlidingWindow, WindowFeatures};
+use crate::image_features::{Region, texture_features};
 use crate::level_map::{LevelMap, LevelScale, Offset};
 use crate::parameters::Settings;
+use crate::warning::Warning;
 
 /// The map of one feature.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,99 @@
+//! What is worth knowing about an extraction.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::feature::FeatureClass;
+
+/// Fewest and most grey levels that texture is usually computed on.
+pub(crate) const USUAL_BINS: std::ops::RangeInclusive<usize> = 16..=256;
+
+/// Something worth knowing about an extraction that did not stop it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum Warning {
+    /// `LoG` without `sigma` gives no image.
+    NoSigma,
+    /// The image is too small for a Laplacian of Gaussian.
+    SigmaSkipped {
+        /// σ in mm.
+        sigma: f64,
+        /// Voxels of the image, (x, y, z).
+        size: [usize; 3],
+    },
+    /// Texture on very few or very many grey levels says little.
+    UnusualBinNumber {
+        /// The image.
+        image: String,
+        /// Bins between the lowest and the highest value.
+        bins: usize,
+        /// A width that gives 64 bins, where bins have a fixed width.
+        suggested_width: Option<f64>,
+    },
+    /// A feature that PyRadiomics knows but does not compute; another feature has the same value.
+    WithdrawnFeature {
+        /// Its class.
+        class: FeatureClass,
+        /// Its name.
+        feature: String,
+    },
+    /// Shape in three dimensions needs an image of three dimensions.
+    ShapeNeedsVolume,
+    /// `shape2D` of a volume needs `force2D`.
+    Shape2DNeedsForce2D,
+    /// PyRadiomics does not compute `shape2D` for this direction of the slice.
+    Shape2DSkipped {
+        /// `force2Ddimension`.
+        dimension: usize,
+    },
+    /// LBP2D codes slices, while features are computed in three dimensions.
+    PatternsInSlices,
+    /// LBP3D needs an image of three dimensions.
+    SpheresNeedVolume,
+    /// The region has several parts.
+    SeveralComponents {
+        /// How many.
+        count: usize,
+    },
+    /// The mask was brought onto the image's grid.
+    MaskCorrected {
+        /// In what they differed, and by how much.
+        difference: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSigma => write!(formatter, "LoG has no sigma, so no image was filtered"),
+            Self::SigmaSkipped { sigma, size } => {
+                write!(formatter, "LoG with sigma {sigma} mm was skipped: an image of {size:?} voxels is too small for it")
+            }
+            Self::UnusualBinNumber { image, bins, suggested_width: Some(width) } => {
+                write!(
+                    formatter,
+                    "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a binWidth of {width:.3} would give 64"
+                )
+            }
+            Self::UnusualBinNumber { image, bins, suggested_width: None } => {
+                write!(formatter, "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual")
+            }
+            Self::WithdrawnFeature { class, feature } => {
+                write!(
+                    formatter,
+                    "{class} {feature} has no column: PyRadiomics no longer computes it, since another feature has the same value"
+                )
+            }
+            Self::ShapeNeedsVolume => write!(formatter, "shape needs an image of three dimensions; use shape2D"),
+            Self::Shape2DNeedsForce2D => write!(formatter, "shape2D of a volume needs force2D"),
+            Self::Shape2DSkipped { dimension } => {
+                write!(formatter, "shape2D was skipped: PyRadiomics does not compute it for this slice with force2Ddimension {dimension}")
+            }
+            Self::PatternsInSlices => write!(formatter, "LBP2D codes slices, while features are computed in three dimensions; set force2D"),
+            Self::SpheresNeedVolume => write!(formatter, "LBP3D needs an image of three dimensions, so no image was filtered"),
+            Self::SeveralComponents { count } => write!(formatter, "the region has {count} separate parts"),
+            Self::MaskCorrected { difference } => write!(formatter, "the mask was resampled to the image's grid: {difference}"),
+        }
+    }
+}
