@@ -4,6 +4,7 @@ mod data_files;
 pub mod dce;
 pub mod dicom;
 mod error;
+mod extremes;
 mod file;
 mod geometry;
 pub mod intensity;
@@ -20,6 +21,7 @@ mod volume;
 mod voxel_data;
 
 pub use error::{FileProblem, ImagingError, Result};
+pub use extremes::Extremes;
 pub use file::{FileFormat, MAX_VOXEL_BYTES, file_format, read_image, write_image, write_mask};
 pub use geometry::{Geometry, GeometryDifference, GeometryField};
 pub use mask::{read_mask, read_mask_channel};

@@ -4,6 +4,8 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::error::{ImagingError, Result};
+use crate::extremes::Extremes;
+use crate::vector::whole_part;
 use crate::vectorised;
 use crate::volume::{LabelMap, Volume, Voxel};
 
@@ -31,15 +33,18 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
         return Err(invalid("bins", bins.to_string(), "2 to 1048576"));
     }
     let voxels = volume.as_slice();
-    let arch = Arch::new();
-    let Extremes { low, high, is_finite } =
-        voxels.par_chunks(CHUNK).map(|chunk| vectorised!(arch, Extremes::of(chunk))).reduce(|| Extremes::NONE, Extremes::merged);
+    let extremes = voxels.par_chunks(CHUNK).filter_map(Extremes::of).reduce_with(Extremes::merged);
+    let Some(Extremes { low, high, is_finite }) = extremes else {
+        return Err(invalid("image", "no voxels".to_owned(), "it needs at least two different voxels"));
+    };
     if !is_finite {
         volume.check_finite(OPERATION)?;
     }
+    let (low, high) = (low.to_f64(), high.to_f64());
     if low == high {
         return Err(invalid("image", format!("constant {low}"), "it needs at least two different voxels"));
     }
+    let arch = Arch::new();
     let edges = Edges::new(low, high + (high - low) / bins as f64 / 100.0, bins);
     let count = |chunk: &[T]| {
         // Neighbours often fall into one bin; taking turns in four tables, they need not wait for each other.
@@ -67,39 +72,6 @@ pub fn otsu_mask<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<LabelMap> 
     let labels = mask.as_mut_slice().par_chunks_mut(CHUNK).zip(volume.as_slice().par_chunks(CHUNK));
     labels.for_each(|(labels, voxels)| labels.iter_mut().zip(voxels).for_each(|(label, voxel)| *label = u32::from(*voxel > threshold)));
     Ok(mask)
-}
-
-/// Lowest and highest voxel, and whether all are numbers.
-struct Extremes {
-    low: f64,
-    high: f64,
-    is_finite: bool,
-}
-
-impl Extremes {
-    const NONE: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY, is_finite: true };
-
-    /// Found in lanes.
-    #[inline(always)]
-    fn of<T: Voxel>(voxels: &[T]) -> Self {
-        const LANES: usize = 16;
-        // Zero times a number is zero, and no number otherwise.
-        let (mut low, mut high, mut zero) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES], [0.0; LANES]);
-        for voxels in voxels.chunks(LANES) {
-            for (((voxel, low), high), zero) in voxels.iter().zip(&mut low).zip(&mut high).zip(&mut zero) {
-                let value = voxel.to_f64();
-                *low = if value < *low { value } else { *low };
-                *high = if value > *high { value } else { *high };
-                *zero += value * 0.0;
-            }
-        }
-        let [low, high] = [low.into_iter().fold(f64::INFINITY, f64::min), high.into_iter().fold(f64::NEG_INFINITY, f64::max)];
-        Self { low, high, is_finite: zero.iter().all(|&zero| zero == 0.0) }
-    }
-
-    fn merged(self, other: Self) -> Self {
-        Self { low: self.low.min(other.low), high: self.high.max(other.high), is_finite: self.is_finite && other.is_finite }
-    }
 }
 
 /// Bins of equal width.
@@ -135,7 +107,7 @@ impl Edges {
             let position = (voxel.to_f64() - self.low) * self.per_width;
             let below = position.min(last).floor();
             all_clear &= is_clear(position, below);
-            *bin = below as u32;
+            *bin = whole_part(below) as u32;
         }
         if !all_clear {
             voxels.iter().zip(&mut bins).for_each(|(voxel, bin)| *bin = self.bin(voxel.to_f64()) as u32);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use alnm_imaging::region::{BoundingBox, bounding_box};
 use alnm_imaging::vectorised;
-use alnm_imaging::{Image, LabelMap, Voxel, with_volume};
+use alnm_imaging::{Extremes, Image, LabelMap, Voxel, with_volume};
 use pulp::bytemuck::{NoUninit, cast_slice};
 use serde::Serialize;
 use sha1::{Digest, Sha1};
@@ -15,7 +15,7 @@ use crate::level_map::runs;
 use crate::parameters::{Parameters, Settings};
 use crate::python_text::{float, tuple};
 use crate::region::region_values;
-use crate::summation::{sum, sum_of};
+use crate::summation::sum;
 
 /// An entry of the diagnostics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -195,9 +195,6 @@ impl Diagnostics {
     }
 }
 
-/// Extremes that are kept side by side.
-const LANES: usize = 8;
-
 struct Summary {
     mean: f64,
     minimum: f64,
@@ -205,30 +202,30 @@ struct Summary {
 }
 
 impl Summary {
+    /// Of an image without voxels the mean is not a number.
     fn of<T: Voxel>(voxels: &[T]) -> Self {
-        vectorised!(pulp::Arch::new(), Self::of_lanes(voxels))
+        let [minimum, maximum] = Extremes::of(voxels).map_or([f64::INFINITY, f64::NEG_INFINITY], |e| [e.low.to_f64(), e.high.to_f64()]);
+        Self { mean: vectorised!(pulp::Arch::new(), total(voxels)) / voxels.len() as f64, minimum, maximum }
     }
+}
 
-    #[inline(always)]
-    fn of_lanes<T: Voxel>(voxels: &[T]) -> Self {
-        let (mut minimum, mut maximum) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-        // Blocks of a fixed length keep the sum exact for integers and the same at any number of threads.
-        let mut block = Vec::with_capacity(4096);
-        let mut sums = Vec::with_capacity(voxels.len() / 4096 + 1);
-        for chunk in voxels.chunks(4096) {
-            block.clear();
-            block.extend(chunk.iter().map(|voxel| voxel.to_f64()));
-            for values in block.chunks(LANES) {
-                for ((minimum, maximum), &value) in minimum.iter_mut().zip(&mut maximum).zip(values) {
-                    *minimum = if value < *minimum { value } else { *minimum };
-                    *maximum = if value > *maximum { value } else { *maximum };
-                }
+/// The sum of all voxels: exact for integers. Blocks of a fixed length keep the bits the same at any number of threads.
+#[inline(always)]
+fn total<T: Voxel>(voxels: &[T]) -> f64 {
+    const LANES: usize = 16;
+    const BLOCK: usize = 128 * LANES;
+    let mut sums = Vec::with_capacity(voxels.len() / BLOCK + 1);
+    for block in voxels.chunks(BLOCK) {
+        let mut lanes = [0.0; LANES];
+        let (parts, rest) = block.as_chunks::<LANES>();
+        for part in parts {
+            for lane in 0..LANES {
+                lanes[lane] += part[lane].to_f64();
             }
-            sums.push(sum_of(&block, |value| value));
         }
-        let (minimum, maximum) = (minimum.into_iter().fold(f64::INFINITY, f64::min), maximum.into_iter().fold(f64::NEG_INFINITY, f64::max));
-        Self { mean: sum(&sums) / voxels.len() as f64, minimum, maximum }
+        sums.push(rest.iter().fold(sum(&lanes), |sum, voxel| sum + voxel.to_f64()));
     }
+    sum(&sums)
 }
 
 fn floats(values: &[f64]) -> DiagnosticValue {

@@ -4,7 +4,8 @@
 //! edges follow the arithmetic of `numpy.arange` and `numpy.linspace`, and a level is the number of edges that are not above
 //! the value (`numpy.digitize`).
 
-use alnm_imaging::vectorised;
+use alnm_imaging::vector::whole_part;
+use alnm_imaging::{Extremes, vectorised};
 use serde::Serialize;
 
 use crate::error::{RadiomicsError, Result};
@@ -63,18 +64,13 @@ impl Binning {
 
 /// The smallest and the largest value.
 fn range(values: &[f64]) -> Result<(f64, f64)> {
-    if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+    let extremes = Extremes::of(values);
+    if extremes.is_some_and(|extremes| !extremes.is_finite)
+        && let Some(&value) = values.iter().find(|value| !value.is_finite())
+    {
         return Err(RadiomicsError::NonFinite { value });
     }
-    const LANES: usize = 8;
-    let (mut minimum, mut maximum) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-    for values in values.chunks(LANES) {
-        for ((minimum, maximum), &value) in minimum.iter_mut().zip(&mut maximum).zip(values) {
-            *minimum = if value < *minimum { value } else { *minimum };
-            *maximum = if value > *maximum { value } else { *maximum };
-        }
-    }
-    Ok((minimum.into_iter().fold(f64::INFINITY, f64::min), maximum.into_iter().fold(f64::NEG_INFINITY, f64::max)))
+    Ok(extremes.map_or((f64::INFINITY, f64::NEG_INFINITY), |extremes| (extremes.low, extremes.high)))
 }
 
 /// Edges `low + i · step` as `numpy.arange(low, maximum + 2 · width, width)` has them.
@@ -102,12 +98,22 @@ impl WidthEdges {
     fn levels(&self, values: &[f64]) -> Vec<u32> {
         let inverse = 1.0 / self.step;
         let level = |&value: &f64| {
-            let guess = ((value - self.low) * inverse) as i32;
+            let guess = whole_part((value - self.low) * inverse);
             let below = |index: i32| i32::from(self.low + f64::from(index) * self.step <= value);
             (guess + below(guess) + below(guess + 1)) as u32
         };
-        values.iter().map(level).collect()
+        mapped(values, level)
     }
+}
+
+/// What `level` makes of each value. Unlike `collect`, a loop is always inlined and so takes the vector instructions of its caller.
+#[inline(always)]
+fn mapped(values: &[f64], level: impl Fn(&f64) -> u32) -> Vec<u32> {
+    let mut levels = vec![0; values.len()];
+    for (to, value) in levels.iter_mut().zip(values) {
+        *to = level(value);
+    }
+    levels
 }
 
 /// The remainder with the sign of the divisor, as Python's `%`.
@@ -198,11 +204,11 @@ impl CountEdges {
         let bins = self.edges.len() as i32 - 1;
         let (origin, inverse) = (self.edges[0], 1.0 / self.step);
         let level = |&value: &f64| {
-            let guess = (((value - origin) * inverse) as i32).min(bins);
+            let guess = whole_part(((value - origin) * inverse).max(0.0)).min(bins);
             let passed = |index: i32| i32::from(index < bins) & i32::from(self.edge::<SINGLE>(index) <= value);
             (guess + passed(guess) + passed(guess + 1)) as u32
         };
-        values.iter().map(level).collect()
+        mapped(values, level)
     }
 }
 

@@ -82,7 +82,11 @@ impl Convergence {
             return None;
         }
         let furthest = REST * count * 0.5 * (mean - mean.next_down());
-        let distances = ratios.map(|ratio| ratio - mean);
+        // A loop, since `map` of an array is not always inlined.
+        let mut distances = [0.0; BLOCK];
+        for (distance, ratio) in distances.iter_mut().zip(ratios) {
+            *distance = ratio - mean;
+        }
         // A ratio that is no number moves the mean too.
         let at_rest: u32 = distances.iter().map(|distance| u32::from(distance.abs() < furthest)).sum();
         if at_rest != BLOCK as u32 {

@@ -6,6 +6,7 @@ use pulp::Arch;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
+use crate::vector::whole_part_single;
 use crate::vectorised;
 
 /// A deconvolution of histograms with `bins` bins.
@@ -57,17 +58,17 @@ impl Bins {
         self.last as usize + 1
     }
 
-    /// The bin below each value and how far the value lies from it towards the next, in bins.
+    /// The bin below each value and how far the value lies from it towards the next, in bins; inlined, so that it takes the vector
+    /// instructions of its caller.
+    #[inline(always)]
     fn places(&self, log: &[f32], field: &[f32], bins: &mut [i32], shares: &mut [f32]) {
-        vectorised!(Arch::new(), {
-            for (((log, field), bin), share) in log.iter().zip(field).zip(bins).zip(shares) {
-                let position = (log - field - self.low) * self.per_width;
-                let position = if position > 0.0 { position } else { 0.0 };
-                let position = if position < self.last { position } else { self.last };
-                *bin = position as i32;
-                *share = position - *bin as f32;
-            }
-        });
+        for (((log, field), bin), share) in log.iter().zip(field).zip(bins).zip(shares) {
+            let position = (log - field - self.low) * self.per_width;
+            let position = if position > 0.0 { position } else { 0.0 };
+            let position = if position < self.last { position } else { self.last };
+            *bin = whole_part_single(position);
+            *share = position - position.floor();
+        }
     }
 }
 
@@ -83,15 +84,20 @@ impl Histogram {
         const COUNT_SHIFT: u32 = 43;
         const MOST_AT_ONCE: usize = 1 << (COUNT_SHIFT - SHARE_BITS);
         let mut histogram = Self::new(bins.count());
-        let (mut places, mut shares) = ([0; BLOCK], [0.0; BLOCK]);
+        let (mut places, mut shares, mut fixed) = ([0; BLOCK], [0.0; BLOCK], [0; BLOCK]);
         for (log, field) in log.chunks(MOST_AT_ONCE).zip(field.chunks(MOST_AT_ONCE)) {
             // Neighbours often fall into one bin; taking turns in two tables, they need not wait for each other.
             let mut tables = [vec![0_u64; bins.count()], vec![0_u64; bins.count()]];
             for (log, field) in log.chunks(BLOCK).zip(field.chunks(BLOCK)) {
-                bins.places(log, field, &mut places[..log.len()], &mut shares[..log.len()]);
-                for (i, (bin, share)) in places[..log.len()].iter().zip(&shares).enumerate() {
-                    let fixed = (share * (1 << SHARE_BITS) as f32) as i32;
-                    tables[i % 2][*bin as usize] += (1 << COUNT_SHIFT) + fixed as u64;
+                let (places, shares) = (&mut places[..log.len()], &mut shares[..log.len()]);
+                vectorised!(Arch::new(), {
+                    bins.places(log, field, places, shares);
+                    for (fixed, share) in fixed.iter_mut().zip(shares.iter()) {
+                        *fixed = whole_part_single(share * (1 << SHARE_BITS) as f32);
+                    }
+                });
+                for (i, (bin, fixed)) in places.iter().zip(&fixed).enumerate() {
+                    tables[i % 2][*bin as usize] += (1 << COUNT_SHIFT) + *fixed as u64;
                 }
             }
             for (bin, both) in tables.iter().flat_map(|table| table.iter().enumerate()) {
@@ -128,7 +134,8 @@ pub(super) struct IntensityMap {
 }
 
 impl IntensityMap {
-    /// What sharpening takes away from logarithms less the field.
+    /// What sharpening takes away from logarithms less the field; inlined as [`Bins::places`].
+    #[inline(always)]
     pub(super) fn residuals(&self, log: &[f32], field: &[f32], residuals: &mut [f32]) {
         let (mut places, mut shares) = ([0; BLOCK], [0.0; BLOCK]);
         for ((log, field), residuals) in log.chunks(BLOCK).zip(field.chunks(BLOCK)).zip(residuals.chunks_mut(BLOCK)) {
