@@ -5,7 +5,7 @@
 //! √(weighted mean of squared deviations / (folds − 1)).
 
 use crate::FeatureTable;
-use crate::elastic_net::{ElasticNetParams, ElasticNetPath, Family, SparseCoefficients, path_of_columns};
+use crate::elastic_net::{Data, ElasticNetParams, ElasticNetPath, Family, SparseCoefficients, path_of_rows};
 use crate::error::{Result, SelectionError};
 use crate::folds::Folds;
 use alnm_stats::Labels;
@@ -99,16 +99,15 @@ pub fn cross_validate(
     table.require_finite()?;
     let measure = if measure == CvMeasure::Auc && labels.len() / folds.count() < 10 { CvMeasure::Deviance } else { measure };
     let columns = table.contiguous_columns();
-    let y = labels.to_values();
-    let fit = |rows: &[usize]| -> Result<ElasticNetPath> {
+    let fit = |names: &[String], rows: &[usize]| -> Result<ElasticNetPath> {
         let part = labels.select(rows);
         part.require_both("a training fold of the LASSO")?;
-        let columns: Vec<Vec<f64>> = columns.iter().map(|c| rows.iter().map(|&r| c[r]).collect()).collect();
-        path_of_columns(&[], &columns, &part.to_values(), Family::Binomial, params)
+        path_of_rows(names, Data { columns: &columns, rows, y: &part.to_values(), family: Family::Binomial }, params)
     };
+    let all: Vec<usize> = (0..labels.len()).collect();
     let (path, held_out) = rayon::join(
-        || path_of_columns(table.names(), &columns, &y, Family::Binomial, params),
-        || (0..folds.count()).into_par_iter().map(|fold| fit(&folds.training_rows(fold))).collect::<Result<Vec<_>>>(),
+        || fit(table.names(), &all),
+        || (0..folds.count()).into_par_iter().map(|fold| fit(&[], &folds.training_rows(fold))).collect::<Result<Vec<_>>>(),
     );
     let (path, held_out) = (path?, held_out?);
     let parts = held_out

@@ -13,6 +13,8 @@ pub(super) struct State {
     /// Features that ever entered, in the order of entry.
     pub(super) entered: Vec<usize>,
     has_entered: Vec<bool>,
+    /// Linear predictor.
+    pub(super) eta: Vec<f64>,
     /// Working residual w(y − μ).
     pub(super) residual: Vec<f64>,
     /// Working weights and their sum.
@@ -76,6 +78,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             beta: vec![0.0; self.p],
             entered: Vec::new(),
             has_entered: vec![false; self.p],
+            eta: vec![intercept; self.padded_rows()],
             residual,
             weight_sum: v,
             weight,
@@ -169,39 +172,32 @@ impl<S: Simd> Solver<'_, '_, S> {
         }
     }
 
-    /// Linear predictor on the scale of the problem.
+    /// The linear predictor of the current coefficients, on the scale of the problem.
     #[inline(always)]
-    pub(super) fn linear_predictor(&self, s: &State) -> Vec<f64> {
-        let mut eta = vec![s.intercept; self.padded_rows()];
+    pub(super) fn update_linear_predictor(&self, s: &mut State) {
+        s.eta.fill(s.intercept);
         for &j in &s.entered {
             let b = s.beta[j];
             if b != 0.0 {
-                add_scaled(self.simd, &mut eta, b, self.column(j));
+                add_scaled(self.simd, &mut s.eta, b, self.column(j));
             }
         }
-        eta
     }
 
-    /// New weights and residuals at the current coefficients. False when the fit has become perfect.
+    /// New weights and residuals at the linear predictor. False when the fit has become perfect.
     #[inline(always)]
     pub(super) fn reweight(&self, s: &mut State) -> bool {
-        let eta = self.linear_predictor(s);
-        self.reweight_at(s, &eta)
-    }
-
-    /// New weights and residuals at a linear predictor.
-    #[inline(always)]
-    pub(super) fn reweight_at(&self, s: &mut State, eta: &[f64]) -> bool {
         let w = 1.0 / self.n as f64;
         let limit = (1.0 / SMALLEST_PROBABILITY - 1.0).ln();
         s.weight_sum = 0.0;
         for i in 0..self.n {
-            let q = if eta[i] < -limit {
+            let eta = s.eta[i];
+            let q = if eta < -limit {
                 0.0
-            } else if eta[i] > limit {
+            } else if eta > limit {
                 1.0
             } else {
-                1.0 / (1.0 + (-eta[i]).exp())
+                1.0 / (1.0 + (-eta).exp())
             };
             s.weight[i] = w * q * (1.0 - q);
             s.weight_sum += s.weight[i];
@@ -290,8 +286,10 @@ impl<S: Simd> Solver<'_, '_, S> {
                 if self.add_violators(s, absolute) {
                     continue;
                 }
+                self.update_linear_predictor(s);
                 return Ok(true);
             }
+            self.update_linear_predictor(s);
             if !self.reweight(s) {
                 return Ok(false);
             }

@@ -13,7 +13,7 @@ use pulp::Simd;
 /// Newton steps at one penalty at most.
 const ROUNDS: usize = 200;
 /// A step that leaves more than this share of the violation calls for a Hessian at the current weights.
-const SLOW: f64 = 0.5;
+const SLOW: f64 = 0.7;
 /// Features outside are looked at when the conditions of those inside hold to this share of λ, and again at the end.
 const FIRST_LOOK: f64 = 1e-2;
 /// Precision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of it each time.
@@ -30,45 +30,76 @@ enum Merit {
     Violation,
 }
 
+/// What is kept from one step to the next, and from one penalty to the next.
+pub(super) struct Newton {
+    factor: Factor,
+    /// Whether the following belong to the coefficients as they are.
+    is_current: bool,
+    /// The loss.
+    loss: f64,
+    /// Gradients of the intercept and of the features with a coefficient.
+    intercept_gradient: f64,
+    gradient: Vec<f64>,
+    /// Pulls of the movers, by feature.
+    pull: Vec<f64>,
+}
+
+impl Newton {
+    /// For a problem of `p` features.
+    pub(super) fn new(p: usize) -> Self {
+        let gradient = vec![0.0; p];
+        Self { factor: Factor::new(p), is_current: false, loss: 0.0, intercept_gradient: 0.0, pull: gradient.clone(), gradient }
+    }
+}
+
+/// Coefficients to come back to when a step fails.
+struct Before {
+    intercept: f64,
+    /// Of the features that had entered, in the order of entry.
+    beta: Vec<f64>,
+    merit: Merit,
+}
+
+impl Before {
+    fn restore(self, s: &mut State) {
+        s.intercept = self.intercept;
+        for (k, &j) in s.entered.iter().enumerate() {
+            s.beta[j] = self.beta.get(k).copied().unwrap_or(0.0);
+        }
+    }
+}
+
 impl<S: Simd> Solver<'_, '_, S> {
-    /// Solution at one penalty, from the previous one, with conditions that hold to `tolerance` · `lambda`. False when the fit has become
-    /// perfect.
+    /// Solution at one penalty, from that at a larger one, with conditions that hold to `tolerance` · `lambda`. False when the fit has
+    /// become perfect.
     #[inline(always)]
-    pub(super) fn solve_exactly(
-        &self,
-        s: &mut State,
-        factor: &mut Factor,
-        (lambda, previous): (f64, f64),
-        tolerance: f64,
-        max_passes: usize,
-    ) -> Result<bool> {
+    pub(super) fn solve_exactly(&self, s: &mut State, newton: &mut Newton, lambda: f64, tolerance: f64, max_passes: usize) -> Result<bool> {
         let (absolute, square) = (lambda * self.alpha, lambda * (1.0 - self.alpha));
         let bar = tolerance * lambda;
-        self.screen(s, lambda, previous);
         let (mut looked_outside, mut last, mut help) = (false, f64::INFINITY, HELP);
-        let mut before: Option<(f64, Vec<f64>, Merit)> = None;
+        let mut before: Option<Before> = None;
         for _ in 0..ROUNDS {
             s.passes += 1;
-            let eta = self.linear_predictor(s);
-            if !self.residuals_at(s, &eta) {
+            if !newton.is_current && !self.evaluate(s, newton) {
                 return Ok(false);
             }
-            let (mut movers, violation) = self.inside(s, absolute, square);
-            let pull = sum(self.simd, &s.residual);
-            let violation = violation.max(pull.abs());
-            let failed = match &before {
-                Some((_, _, Merit::Violation)) => violation > last,
-                Some((_, _, Merit::Objective(value))) => self.objective(s, &eta, absolute, square) > value + 1e-13 * value.abs(),
+            let (mut movers, violation) = self.inside(s, newton, absolute, square);
+            let violation = violation.max(newton.intercept_gradient.abs());
+            let failed = match before.as_ref().map(|before| &before.merit) {
+                Some(Merit::Violation) => violation > last,
+                Some(Merit::Objective(value)) => self.objective(s, newton, absolute, square) > value + 1e-13 * value.abs(),
                 None => false,
             };
-            if let Some((intercept, beta, _)) = before.take().filter(|_| failed) {
-                (s.intercept, s.beta) = (intercept, beta);
-                let eta = self.linear_predictor(s);
-                if !self.residuals_at(s, &eta) || !self.solve_at(s, lambda, lambda, help, max_passes.max(s.passes + 10_000))? {
+            if let Some(before) = before.take().filter(|_| failed) {
+                before.restore(s);
+                newton.is_current = false;
+                newton.factor.clear();
+                self.enter_strong_set(s);
+                if !self.evaluate(s, newton) || !self.solve_at(s, lambda, lambda, help, max_passes.max(s.passes + 10_000))? {
                     return Ok(false);
                 }
+                newton.is_current = false;
                 help = (help * 1e-2).max(1e-24);
-                factor.clear();
                 last = f64::INFINITY;
                 continue;
             }
@@ -84,46 +115,65 @@ impl<S: Simd> Solver<'_, '_, S> {
                 }
             }
             if violation > SLOW * last {
-                factor.clear();
+                newton.factor.clear();
             }
             let refining = looked_outside && last.is_finite() && violation <= FIRST_LOOK * lambda;
-            let merit = if refining { Merit::Violation } else { Merit::Objective(self.objective(s, &eta, absolute, square)) };
-            before = Some((s.intercept, s.beta.clone(), merit));
+            let merit = if refining { Merit::Violation } else { Merit::Objective(self.objective(s, newton, absolute, square)) };
+            before = Some(Before { intercept: s.intercept, beta: s.entered.iter().map(|&j| s.beta[j]).collect(), merit });
             last = violation;
-            self.step(s, factor, pull, &movers, square);
+            self.step(s, newton, &movers, square);
         }
         Err(SelectionError::NotConverged { operation: "Newton steps of the exact LASSO", iterations: ROUNDS })
     }
 
-    /// Weights and residuals at a linear predictor. False when the fit has become perfect.
+    /// Linear predictor, residuals, weights, loss and gradients at the coefficients. False when the fit has become perfect.
     #[inline(always)]
-    fn residuals_at(&self, s: &mut State, eta: &[f64]) -> bool {
+    fn evaluate(&self, s: &mut State, newton: &mut Newton) -> bool {
+        self.update_linear_predictor(s);
         match self.family {
-            Family::Binomial => self.reweight_at(s, eta),
+            Family::Binomial => {
+                if !self.reweight(s) {
+                    return false;
+                }
+                newton.loss = self.binomial_loss(&s.eta);
+            }
             Family::Gaussian => {
                 for i in 0..self.n {
-                    s.residual[i] = ((self.y[i] - self.y_mean) / self.y_scale - eta[i]) / self.n as f64;
+                    s.residual[i] = ((self.y[i] - self.y_mean) / self.y_scale - s.eta[i]) / self.n as f64;
                 }
-                true
+                newton.loss = self.loss(&s.eta);
             }
         }
+        newton.intercept_gradient = sum(self.simd, &s.residual);
+        for &j in &s.entered {
+            if s.beta[j] != 0.0 {
+                newton.gradient[j] = dot(self.simd, &s.residual, self.column(j));
+            }
+        }
+        newton.is_current = true;
+        true
+    }
+
+    /// −ℓ/n of a logistic model. The logarithms of many numbers between 1 and 2 are that of their product.
+    fn binomial_loss(&self, eta: &[f64]) -> f64 {
+        /// Numbers whose product is at most 2⁵¹².
+        const TOGETHER: usize = 512;
+        let of_block = |(eta, y): (&[f64], &[f64])| {
+            let linear: f64 = eta.iter().zip(y).map(|(e, y)| e.max(0.0) - y * e).sum();
+            linear + eta.iter().map(|e| 1.0 + (-e.abs()).exp()).product::<f64>().ln()
+        };
+        eta[..self.n].chunks(TOGETHER).zip(self.y.chunks(TOGETHER)).map(of_block).sum::<f64>() / self.n as f64
     }
 
     /// The penalised loss.
-    fn objective(&self, s: &State, eta: &[f64], absolute: f64, square: f64) -> f64 {
-        let loss = match self.family {
-            Family::Binomial => {
-                eta.iter().zip(self.y).map(|(e, y)| e.max(0.0) + (-e.abs()).exp().ln_1p() - y * e).sum::<f64>() / self.n as f64
-            }
-            Family::Gaussian => self.loss(eta),
-        };
+    fn objective(&self, s: &State, newton: &Newton, absolute: f64, square: f64) -> f64 {
         let penalty = |j: &usize| self.penalty[*j] * (absolute * s.beta[*j].abs() + square * s.beta[*j].powi(2) / 2.0);
-        loss + s.entered.iter().map(penalty).sum::<f64>()
+        newton.loss + s.entered.iter().map(penalty).sum::<f64>()
     }
 
     /// Features with a coefficient that is free to move, and the largest violation of their conditions.
     #[inline(always)]
-    fn inside(&self, s: &State, absolute: f64, square: f64) -> (Vec<Mover>, f64) {
+    fn inside(&self, s: &State, newton: &Newton, absolute: f64, square: f64) -> (Vec<Mover>, f64) {
         let mut largest = 0.0f64;
         let mut movers = Vec::with_capacity(s.entered.len());
         for &j in &s.entered {
@@ -131,7 +181,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             if b == 0.0 {
                 continue;
             }
-            let pull = dot(self.simd, &s.residual, self.column(j)) - self.penalty[j] * (absolute.copysign(b) + square * b);
+            let pull = newton.gradient[j] - self.penalty[j] * (absolute.copysign(b) + square * b);
             let held = (b == self.upper[j] && pull > 0.0) || (b == self.lower[j] && pull < 0.0);
             if !held {
                 largest = largest.max(pull.abs());
@@ -141,42 +191,45 @@ impl<S: Simd> Solver<'_, '_, S> {
         (movers, largest)
     }
 
-    /// Features without a coefficient whose gradient exceeds the penalty by more than `bar`; those outside the strong set join it.
+    /// Features without a coefficient whose gradient exceeds the penalty by more than `bar`.
     #[inline(always)]
-    fn entering(&self, s: &mut State, absolute: f64, bar: f64) -> Vec<Mover> {
+    fn entering(&self, s: &State, absolute: f64, bar: f64) -> Vec<Mover> {
         let single = self.gradients_in_single_precision(s);
         let residual_length = dot(self.simd, &s.residual, &s.residual).sqrt();
         let mut found = Vec::new();
-        for j in 0..self.p {
-            if !self.varies[j] || s.beta[j] != 0.0 {
+        for (j, single) in single.into_iter().enumerate() {
+            let bound = self.penalty[j] * absolute;
+            if s.beta[j] != 0.0 || f64::from(single.abs()) + self.single_precision_error(j, residual_length) <= bound || !self.varies[j] {
                 continue;
             }
-            let bound = self.penalty[j] * absolute;
-            let gradient = self.gradient_beyond(s, j, (single[j], residual_length), bound);
-            if !s.strong[j] {
-                s.gradient[j] = gradient.abs();
-            }
+            let gradient = dot(self.simd, &s.residual, self.column(j));
             let excess = gradient.abs() - bound;
             let held = if gradient > 0.0 { self.upper[j] == 0.0 } else { self.lower[j] == 0.0 };
             if excess > bar && !held {
                 found.push((j, excess.copysign(gradient)));
-                if !s.strong[j] {
-                    self.join_strong_set(s, j);
-                }
             }
         }
         found
     }
 
+    /// The features that have entered belong to the strong set, which coordinate descent goes through.
+    #[inline(always)]
+    fn enter_strong_set(&self, s: &mut State) {
+        for k in 0..s.entered.len() {
+            if !s.strong[s.entered[k]] {
+                self.join_strong_set(s, s.entered[k]);
+            }
+        }
+    }
+
     /// A Newton step of the intercept and the movers. A coefficient that would change its sign stops at 0.
     #[inline(always)]
-    fn step(&self, s: &mut State, factor: &mut Factor, intercept_pull: f64, movers: &[Mover], square: f64) {
+    fn step(&self, s: &mut State, newton: &mut Newton, movers: &[Mover], square: f64) {
+        let Newton { factor, pull: pull_of, .. } = newton;
         let features: Vec<usize> = movers.iter().map(|m| m.0).collect();
         factor.fit(self, &s.weight, &features, square);
-        let mut pull_of = vec![0.0; self.p];
         movers.iter().for_each(|&(j, pull)| pull_of[j] = pull);
-        let mut pull = vec![intercept_pull];
-        pull.extend(factor.features.iter().map(|&j| pull_of[j]));
+        let pull: Vec<f64> = std::iter::once(newton.intercept_gradient).chain(factor.features.iter().map(|&j| pull_of[j])).collect();
         let step = factor.solve(self.simd, &pull);
         s.intercept += step[0];
         for ((&j, d), pull) in factor.features.iter().zip(&step[1..]).zip(&pull[1..]) {
@@ -185,5 +238,6 @@ impl<S: Simd> Solver<'_, '_, S> {
             s.beta[j] = if new * sign < 0.0 { 0.0 } else { new };
             s.enter(j);
         }
+        newton.is_current = false;
     }
 }

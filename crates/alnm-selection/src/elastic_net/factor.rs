@@ -12,8 +12,9 @@ const SMALLEST_PIVOT: f64 = 1e-10;
 pub(super) struct Factor {
     /// Features of the rows 1, 2, …
     pub(super) features: Vec<usize>,
-    /// Whether a feature has a row, for every feature.
+    /// Whether a feature has a row, and whether it is to have one, for every feature.
     has_row: Vec<bool>,
+    wanted: Vec<bool>,
     /// Weights over rows, padded.
     weight: Vec<f64>,
     /// Weighted columns V x of the features, padded.
@@ -32,6 +33,7 @@ impl Factor {
         Self {
             features: Vec::new(),
             has_row: vec![false; p],
+            wanted: vec![false; p],
             weight: Vec::new(),
             weighted: Vec::new(),
             hessian: Vec::new(),
@@ -62,26 +64,43 @@ impl Factor {
             self.ridge = ridge;
             first_changed = 0;
         }
-        let mut wanted = vec![false; self.has_row.len()];
-        features.iter().for_each(|&j| wanted[j] = true);
-        if let Some(gone) = self.features.iter().position(|&j| !wanted[j]) {
-            first_changed = first_changed.min(gone + 1);
-            self.remove_unwanted(&wanted);
+        self.wanted.fill(false);
+        features.iter().for_each(|&j| self.wanted[j] = true);
+        for place in (0..self.features.len()).rev() {
+            if !self.wanted[self.features[place]] {
+                self.remove(place);
+                first_changed = first_changed.min(self.lower.len());
+            }
         }
         self.append(solver, features);
         self.factorise(solver, first_changed);
     }
 
-    fn remove_unwanted(&mut self, wanted: &[bool]) {
-        for place in (0..self.features.len()).rev() {
-            if !wanted[self.features[place]] {
-                self.has_row[self.features.remove(place)] = false;
-                self.weighted.remove(place);
-                self.hessian.remove(place + 1);
-                for row in &mut self.hessian[place + 1..] {
-                    row.remove(place + 1);
-                }
+    /// Takes a feature out. Rotations of neighbouring columns make the rows of the factor behind it triangular again.
+    fn remove(&mut self, place: usize) {
+        self.has_row[self.features.remove(place)] = false;
+        self.weighted.remove(place);
+        let gone = place + 1;
+        self.hessian.remove(gone);
+        for row in &mut self.hessian[gone..] {
+            row.remove(gone);
+        }
+        if gone >= self.lower.len() {
+            return;
+        }
+        self.lower.remove(gone);
+        let mut rotations: Vec<(f64, f64)> = Vec::with_capacity(self.lower.len() - gone);
+        for (i, row) in self.lower.iter_mut().enumerate().skip(gone) {
+            let mut carried = row[gone];
+            for (k, (cosine, sine)) in rotations.iter().enumerate() {
+                let next = row[gone + k + 1];
+                row[gone + k] = cosine * carried + sine * next;
+                carried = cosine * next - sine * carried;
             }
+            let beyond = row[i + 1];
+            let length = carried.hypot(beyond);
+            rotations.push((carried / length, beyond / length));
+            (row[i], row[i + 1]) = (length, 0.0);
         }
     }
 
@@ -179,5 +198,49 @@ impl Factor {
         }
         x.truncate(k);
         x
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::params::ElasticNetParams;
+    use super::super::path::Family;
+    use super::super::problem::{Data, Problem};
+    use super::*;
+
+    #[test]
+    fn features_that_left_are_as_if_they_had_never_come() {
+        let (n, p) = (40, 25);
+        let value =
+            |i: usize, j: usize| ((i * 37 + j * 101 + i * j * 7) % 83) as f64 / 83.0 + if j % 3 == 0 { 0.02 * i as f64 } else { 0.0 };
+        let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..n).map(|i| value(i, j)).collect()).collect();
+        let y: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i % 3 == 0))).collect();
+        let (rows, params) = ((0..n).collect::<Vec<_>>(), ElasticNetParams::default());
+        let simd = pulp::Scalar::new();
+        let problem = Problem::new(simd, &Data { columns: &columns, rows: &rows, y: &y, family: Family::Binomial }, &params).unwrap();
+        let solver = Solver { problem: &problem, simd };
+        let mut weight = vec![0.0; problem.padded_rows()];
+        (0..n).for_each(|i| weight[i] = 0.1 + 0.002 * i as f64);
+        let all: Vec<usize> = (0..p).collect();
+        for (gone, ridge) in [(vec![0], 0.0), (vec![24], 0.0), (vec![3, 4, 5, 17], 0.01), ((1..24).collect(), 0.0), (all.clone(), 0.0)] {
+            let kept: Vec<usize> = all.iter().copied().filter(|j| !gone.contains(j)).collect();
+            let (mut left, mut fresh) = (Factor::new(p), Factor::new(p));
+            left.fit(&solver, &weight, &all, ridge);
+            left.fit(&solver, &weight, &kept, ridge);
+            fresh.fit(&solver, &weight, &kept, ridge);
+            assert_eq!(left.features, fresh.features);
+            for (left, fresh) in left.lower.iter().flatten().zip(fresh.lower.iter().flatten()) {
+                assert!((left - fresh).abs() < 1e-12, "{gone:?}: {left}, not {fresh}");
+            }
+            // And they may come back.
+            left.fit(&solver, &weight, &all, ridge);
+            let pull: Vec<f64> = (0..=p).map(|k| (k as f64).sin()).collect();
+            let step = left.solve(simd, &pull);
+            let row = |i: usize| -> f64 {
+                let entry = |j: usize| left.hessian[i.max(j)][i.min(j)] + if i == j && i > 0 { ridge } else { 0.0 };
+                (0..=p).map(|j| entry(j) * step[j]).sum()
+            };
+            (0..=p).for_each(|i| assert!((row(i) - pull[i]).abs() < 1e-9));
+        }
     }
 }

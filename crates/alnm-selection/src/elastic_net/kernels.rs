@@ -24,7 +24,7 @@ pub(super) fn dot<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
             parts[k] = simd.mul_add_f64s(a[k], b[k], parts[k]);
         }
     }
-    total(&parts)
+    total(simd, parts)
 }
 
 /// Σ v x²
@@ -38,7 +38,7 @@ pub(super) fn weighted_square<S: Simd>(simd: S, v: &[f64], x: &[f64]) -> f64 {
             parts[k] = simd.mul_add_f64s(simd.mul_f64s(v[k], x[k]), x[k], parts[k]);
         }
     }
-    total(&parts)
+    total(simd, parts)
 }
 
 /// Interleaved parts of each of four sums at once: as many as the registers hold.
@@ -53,16 +53,15 @@ pub(super) fn dot_four<S: Simd>(simd: S, a: &[f64], b: [&[f64]; 4]) -> [f64; 4] 
     let (b0, b1) = (&S::as_simd_f64s(b0).0[..a.len()], &S::as_simd_f64s(b1).0[..a.len()]);
     let (b2, b3) = (&S::as_simd_f64s(b2).0[..a.len()], &S::as_simd_f64s(b3).0[..a.len()]);
     let mut parts = [[simd.splat_f64s(0.0); LANES_OF_FOUR]; 4];
-    let blocks = a.chunks_exact(width).zip(b0.chunks_exact(width)).zip(b1.chunks_exact(width));
-    for ((((a, b0), b1), b2), b3) in blocks.zip(b2.chunks_exact(width)).zip(b3.chunks_exact(width)) {
-        for k in 0..width {
-            parts[0][k] = simd.mul_add_f64s(a[k], b0[k], parts[0][k]);
-            parts[1][k] = simd.mul_add_f64s(a[k], b1[k], parts[1][k]);
-            parts[2][k] = simd.mul_add_f64s(a[k], b2[k], parts[2][k]);
-            parts[3][k] = simd.mul_add_f64s(a[k], b3[k], parts[3][k]);
+    for start in (0..a.len()).step_by(width) {
+        for k in start..start + width {
+            parts[0][k - start] = simd.mul_add_f64s(a[k], b0[k], parts[0][k - start]);
+            parts[1][k - start] = simd.mul_add_f64s(a[k], b1[k], parts[1][k - start]);
+            parts[2][k - start] = simd.mul_add_f64s(a[k], b2[k], parts[2][k - start]);
+            parts[3][k - start] = simd.mul_add_f64s(a[k], b3[k], parts[3][k - start]);
         }
     }
-    [total(&parts[0]), total(&parts[1]), total(&parts[2]), total(&parts[3])]
+    [total(simd, parts[0]), total(simd, parts[1]), total(simd, parts[2]), total(simd, parts[3])]
 }
 
 /// Products of one column with four others in single precision, for a first look at half the memory.
@@ -74,16 +73,15 @@ pub(super) fn dot_four_single<S: Simd>(simd: S, a: &[f32], b: [&[f32]; 4]) -> [f
     let (b0, b1) = (&S::as_simd_f32s(b0).0[..a.len()], &S::as_simd_f32s(b1).0[..a.len()]);
     let (b2, b3) = (&S::as_simd_f32s(b2).0[..a.len()], &S::as_simd_f32s(b3).0[..a.len()]);
     let mut parts = [[simd.splat_f32s(0.0); LANES]; 4];
-    let blocks = a.chunks_exact(width).zip(b0.chunks_exact(width)).zip(b1.chunks_exact(width));
-    for ((((a, b0), b1), b2), b3) in blocks.zip(b2.chunks_exact(width)).zip(b3.chunks_exact(width)) {
-        for k in 0..width {
-            parts[0][k] = simd.mul_add_f32s(a[k], b0[k], parts[0][k]);
-            parts[1][k] = simd.mul_add_f32s(a[k], b1[k], parts[1][k]);
-            parts[2][k] = simd.mul_add_f32s(a[k], b2[k], parts[2][k]);
-            parts[3][k] = simd.mul_add_f32s(a[k], b3[k], parts[3][k]);
+    for start in (0..a.len()).step_by(width) {
+        for k in start..start + width {
+            parts[0][k - start] = simd.mul_add_f32s(a[k], b0[k], parts[0][k - start]);
+            parts[1][k - start] = simd.mul_add_f32s(a[k], b1[k], parts[1][k - start]);
+            parts[2][k - start] = simd.mul_add_f32s(a[k], b2[k], parts[2][k - start]);
+            parts[3][k - start] = simd.mul_add_f32s(a[k], b3[k], parts[3][k - start]);
         }
     }
-    [total_single(&parts[0]), total_single(&parts[1]), total_single(&parts[2]), total_single(&parts[3])]
+    [total_single(simd, parts[0]), total_single(simd, parts[1]), total_single(simd, parts[2]), total_single(simd, parts[3])]
 }
 
 /// y + s·a
@@ -114,15 +112,24 @@ pub(super) fn sum<S: Simd>(simd: S, a: &[f64]) -> f64 {
             parts[k] = simd.add_f64s(parts[k], a[k]);
         }
     }
-    total(&parts)
+    total(simd, parts)
 }
 
-/// Adds the interleaved parts, halving their number each time.
+/// Adds the interleaved parts in the first of the vectors, which together hold `LANES` of them, halving their number each time: whole
+/// vectors as long as there are several, then the halves of one.
 #[inline(always)]
-fn total<V: pulp::bytemuck::Pod, const N: usize>(parts: &[V; N]) -> f64 {
+fn total<S: Simd, const N: usize>(simd: S, mut parts: [S::f64s; N]) -> f64 {
+    let mut half = N / S::F64_LANES / 2;
+    while half > 0 {
+        for k in 0..half {
+            parts[k] = simd.add_f64s(parts[k], parts[k + half]);
+        }
+        half /= 2;
+    }
     let mut sums = [0.0; N];
-    sums.copy_from_slice(&pulp::bytemuck::cast_slice::<V, f64>(parts)[..N]);
-    let mut half = N / 2;
+    let lanes = S::F64_LANES.min(N);
+    sums[..lanes].copy_from_slice(&pulp::bytemuck::cast_slice::<S::f64s, f64>(&parts[..1])[..lanes]);
+    half = lanes / 2;
     while half > 0 {
         for k in 0..half {
             sums[k] += sums[k + half];
@@ -132,14 +139,25 @@ fn total<V: pulp::bytemuck::Pod, const N: usize>(parts: &[V; N]) -> f64 {
     sums[0]
 }
 
+/// [`total`] in single precision.
 #[inline(always)]
-fn total_single<V: pulp::bytemuck::Pod>(parts: &[V; LANES]) -> f32 {
+fn total_single<S: Simd>(simd: S, mut parts: [S::f32s; LANES]) -> f32 {
+    let mut half = LANES / S::F32_LANES / 2;
+    while half > 0 {
+        for k in 0..half {
+            parts[k] = simd.add_f32s(parts[k], parts[k + half]);
+        }
+        half /= 2;
+    }
     let mut sums = [0.0; LANES];
-    sums.copy_from_slice(&pulp::bytemuck::cast_slice::<V, f32>(parts)[..LANES]);
-    for half in [8, 4, 2, 1] {
+    let lanes = S::F32_LANES.min(LANES);
+    sums[..lanes].copy_from_slice(&pulp::bytemuck::cast_slice::<S::f32s, f32>(&parts[..1])[..lanes]);
+    half = lanes / 2;
+    while half > 0 {
         for k in 0..half {
             sums[k] += sums[k + half];
         }
+        half /= 2;
     }
     sums[0]
 }

@@ -23,7 +23,7 @@ pub use path::{ElasticNetPath, Family, SparseCoefficients};
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
 use alnm_stats::Labels;
-use problem::Problem;
+pub(crate) use problem::Data;
 use walk::Walk;
 
 /// LASSO or elastic-net path of a binary outcome.
@@ -36,7 +36,7 @@ pub fn binomial_path(table: &FeatureTable, labels: &Labels, params: &ElasticNetP
     table.require_rows(labels.len())?;
     labels.require_both("logistic LASSO")?;
     table.require_finite()?;
-    path_of_columns(table.names(), &table.contiguous_columns(), &labels.to_values(), Family::Binomial, params)
+    path_of_all_rows(table, &labels.to_values(), Family::Binomial, params)
 }
 
 /// LASSO or elastic-net path of a continuous outcome.
@@ -52,19 +52,18 @@ pub fn gaussian_path(table: &FeatureTable, outcome: &[f64], params: &ElasticNetP
     if outcome.iter().all(|v| *v == outcome[0]) {
         return Err(SelectionError::Parameter { name: "outcome", range: "values that vary", value: outcome[0] });
     }
-    path_of_columns(table.names(), &table.contiguous_columns(), outcome, Family::Gaussian, params)
+    path_of_all_rows(table, outcome, Family::Gaussian, params)
 }
 
-pub(crate) fn path_of_columns(
-    names: &[String],
-    columns: &[Vec<f64>],
-    y: &[f64],
-    family: Family,
-    params: &ElasticNetParams,
-) -> Result<ElasticNetPath> {
-    params::check(params, columns.len())?;
-    let problem = Problem::new(columns, y, family, params)?;
-    let mut path = pulp::Arch::new().dispatch(Walk { problem: &problem, params })?;
+fn path_of_all_rows(table: &FeatureTable, y: &[f64], family: Family, params: &ElasticNetParams) -> Result<ElasticNetPath> {
+    let (columns, rows) = (table.contiguous_columns(), (0..y.len()).collect::<Vec<_>>());
+    path_of_rows(table.names(), Data { columns: &columns, rows: &rows, y, family }, params)
+}
+
+/// The path of some rows.
+pub(crate) fn path_of_rows(names: &[String], data: Data<'_>, params: &ElasticNetParams) -> Result<ElasticNetPath> {
+    params::check(params, data.columns.len())?;
+    let mut path = pulp::Arch::new().dispatch(Walk { data, params })?;
     path.names = names.to_vec();
     Ok(path)
 }

@@ -1,12 +1,25 @@
 //! The standardised problem that a path solves.
 
-use super::kernels::padded;
+use super::kernels::{dot, padded, sum};
 use super::params::ElasticNetParams;
 use super::path::{Family, SparseCoefficients};
 use crate::error::{Result, SelectionError};
+use pulp::Simd;
 
 /// Risks closer to 0 or 1 than this are held there.
 pub(super) const SMALLEST_PROBABILITY: f64 = 1e-9;
+
+/// What a path is fitted to.
+#[derive(Clone, Copy)]
+pub(crate) struct Data<'a> {
+    /// Features, of more rows perhaps.
+    pub(crate) columns: &'a [Vec<f64>],
+    /// The rows to take.
+    pub(crate) rows: &'a [usize],
+    /// The outcomes of these rows.
+    pub(crate) y: &'a [f64],
+    pub(crate) family: Family,
+}
 
 /// Features, outcome, penalties and bounds on the scale on which the problem is solved.
 pub(super) struct Problem<'a> {
@@ -36,23 +49,32 @@ pub(super) struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    pub(super) fn new(columns: &[Vec<f64>], y: &'a [f64], family: Family, params: &ElasticNetParams) -> Result<Self> {
+    /// The problem of the given rows of the columns, with their outcomes y.
+    #[inline(always)]
+    pub(super) fn new<S: Simd>(simd: S, data: &Data<'a>, params: &ElasticNetParams) -> Result<Self> {
+        let Data { columns, rows: chosen, y, family } = *data;
         let (n, p) = (y.len(), columns.len());
         let rows = padded(n);
         let nf = n as f64;
         let mut x = vec![0.0; rows * p];
         let (mut mean, mut scale, mut varies) = (Vec::with_capacity(p), Vec::with_capacity(p), Vec::with_capacity(p));
+        let mut length = Vec::with_capacity(p);
         for (column, standardised) in columns.iter().zip(x.chunks_exact_mut(rows)) {
-            let m = column.iter().sum::<f64>() / nf;
-            let constant = column.iter().all(|v| *v == column[0]);
+            standardised.iter_mut().zip(chosen).for_each(|(x, &row)| *x = column[row]);
+            let m = sum(simd, standardised) / nf;
+            let first = column[chosen[0]];
+            let constant = standardised[..n].iter().all(|v| *v == first);
             let mut s = 1.0;
-            if !constant {
-                standardised.iter_mut().zip(column).for_each(|(x, v)| *x = v - m);
+            if constant {
+                standardised.fill(0.0);
+            } else {
+                standardised[..n].iter_mut().for_each(|x| *x -= m);
                 if params.standardise {
-                    s = (standardised.iter().map(|v| v * v).sum::<f64>() / nf).sqrt();
-                    standardised.iter_mut().for_each(|v| *v /= s);
+                    s = (dot(simd, standardised, standardised) / nf).sqrt();
+                    standardised[..n].iter_mut().for_each(|v| *v /= s);
                 }
             }
+            length.push(dot(simd, standardised, standardised).sqrt());
             mean.push(m);
             scale.push(s);
             varies.push(!constant);
@@ -61,7 +83,6 @@ impl<'a> Problem<'a> {
             return Err(SelectionError::NothingLeft { step: "the LASSO on constant features" });
         }
         let x_single = x.iter().map(|v| *v as f32).collect();
-        let length = x.chunks_exact(rows).map(|x| x.iter().map(|v| v * v).sum::<f64>().sqrt()).collect();
         let factors = params.penalty_factors.clone().unwrap_or_else(|| vec![1.0; p]);
         let total: f64 = factors.iter().sum();
         let y_mean = y.iter().sum::<f64>() / nf;
@@ -124,9 +145,13 @@ impl<'a> Problem<'a> {
         let pairs = eta.iter().zip(self.y);
         match self.family {
             Family::Binomial => {
+                /// Risks whose product is no less than 10⁻²⁸⁸.
+                const TOGETHER: usize = 32;
                 let held = |q: f64| q.clamp(SMALLEST_PROBABILITY, 1.0 - SMALLEST_PROBABILITY);
-                // The risk of what happened; where it did not, the mirrored predictor gives it.
-                -pairs.map(|(e, y)| held(1.0 / (1.0 + (if *y == 1.0 { -e } else { *e }).exp())).ln()).sum::<f64>() / n
+                // The risk of what happened; where it did not, the mirrored predictor gives it. The logarithms of several are that of
+                // their product.
+                let risks: Vec<f64> = pairs.map(|(e, y)| held(1.0 / (1.0 + (if *y == 1.0 { -e } else { *e }).exp()))).collect();
+                -risks.chunks(TOGETHER).map(|risks| risks.iter().product::<f64>().ln()).sum::<f64>() / n
             }
             Family::Gaussian => pairs.map(|(e, y)| ((y - self.y_mean) / self.y_scale - e).powi(2)).sum::<f64>() / (2.0 * n),
         }

@@ -1,10 +1,10 @@
 //! The walk along the penalties.
 
 use super::descent::{Solver, State};
-use super::factor::Factor;
+use super::exact::Newton;
 use super::params::{ElasticNetParams, LambdaSequence, Precision};
 use super::path::{ElasticNetPath, Family, SparseCoefficients};
-use super::problem::Problem;
+use super::problem::{Data, Problem};
 use crate::error::{Result, SelectionError};
 use pulp::Simd;
 
@@ -18,17 +18,18 @@ const BEYOND_EVERY_GRADIENT: f64 = 9.9e35;
 const FEWEST_PENALTIES: usize = 5;
 
 /// The walk, compiled for the vector instructions that the processor has.
-pub(super) struct Walk<'a, 'b> {
-    pub(super) problem: &'a Problem<'b>,
+pub(super) struct Walk<'a> {
+    pub(super) data: Data<'a>,
     pub(super) params: &'a ElasticNetParams,
 }
 
-impl pulp::WithSimd for Walk<'_, '_> {
+impl pulp::WithSimd for Walk<'_> {
     type Output = Result<ElasticNetPath>;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        Solver { problem: self.problem, simd }.walk(self.params)
+        let problem = Problem::new(simd, &self.data, self.params)?;
+        Solver { problem: &problem, simd }.walk(self.params)
     }
 }
 
@@ -37,7 +38,7 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     fn walk(&self, params: &ElasticNetParams) -> Result<ElasticNetPath> {
         let mut state = self.start();
-        let mut factor = Factor::new(self.p);
+        let mut newton = Newton::new(self.p);
         let largest = self.largest_penalty(&state);
         let (given, early) = match &params.lambda {
             LambdaSequence::Given(lambda) => (lambda.iter().map(|l| l / self.y_scale).collect(), false),
@@ -67,7 +68,7 @@ impl<S: Simd> Solver<'_, '_, S> {
                     self.solve_at(&mut state, lambda, previous, threshold, params.max_passes)
                 }
                 Precision::OptimalityConditions(tolerance) => {
-                    self.solve_exactly(&mut state, &mut factor, (lambda, previous), tolerance, params.max_passes)
+                    self.solve_exactly(&mut state, &mut newton, lambda, tolerance, params.max_passes)
                 }
             };
             let usable = match solved {
@@ -79,7 +80,7 @@ impl<S: Simd> Solver<'_, '_, S> {
                 solved => solved?,
             };
             previous = lambda;
-            let ratio = 1.0 - self.loss(&self.linear_predictor(&state)) / self.null_loss;
+            let ratio = 1.0 - self.loss(&state.eta) / self.null_loss;
             let gain = path.deviance_ratio.last().map_or(f64::INFINITY, |last| ratio - last);
             path.lambda.push(lambda * self.y_scale);
             path.coefficients.push(self.coefficients_of(&state));

@@ -1,0 +1,56 @@
+//! Optimism-corrected validation of a logistic model against rms on the same resamples; the script is beside the data in tests/golden.
+
+use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
+use alnm_stats::bootstrap::{Resampling, resample_rows};
+use alnm_stats::optimism::{Stratification, validate};
+use alnm_stats::roc::{Direction, RocCurve};
+
+const RESAMPLING: Resampling = Resampling { resamples: 50, seed: 23 };
+const ROWS: usize = 90;
+
+fn cohort() -> (FeatureTable, Labels) {
+    let mut reader = csv::Reader::from_reader(include_str!("golden/cohort.csv").as_bytes());
+    let rows: Vec<Vec<f64>> = reader.deserialize().map(Result::unwrap).collect();
+    let column = |place: usize| rows.iter().map(|row| row[place]).collect::<Vec<f64>>();
+    let predictors = ["a", "b", "c"].iter().enumerate().map(|(place, name)| ((*name).to_owned(), column(place))).collect();
+    (FeatureTable::from_columns(predictors).unwrap(), Labels::from_values(&column(3)).unwrap())
+}
+
+#[test]
+fn resamples_are_as_written() {
+    let drawn: Vec<Vec<usize>> = (0..RESAMPLING.resamples).map(|b| resample_rows(ROWS, RESAMPLING.seed, b)).collect();
+    let text: String = drawn.iter().map(|rows| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",") + "\n").collect();
+    if std::env::var_os("ALNM_PRINT_RESAMPLES").is_some() {
+        println!("{text}");
+    }
+    assert_eq!(text, include_str!("golden/resamples.csv"));
+}
+
+#[test]
+fn corrected_measures_are_those_of_rms_validate() {
+    let (table, labels) = cohort();
+    let params = LogisticParams::default();
+    let fit = |rows: &[usize]| LogisticModel::fit(&table.select_rows(rows), &labels.select(rows), &params).ok();
+    let measure = |model: &LogisticModel, rows: &[usize]| {
+        let (table, labels) = (table.select_rows(rows), labels.select(rows));
+        let (linear, risks) = (model.linear_predictor(&table).unwrap(), model.predict(&table).unwrap());
+        let auc = RocCurve::new(&labels, &linear, Direction::HigherIsPositive).unwrap().auc();
+        let brier = risks.iter().zip(labels.to_values()).map(|(p, y)| (p - y).powi(2)).sum::<f64>() / risks.len() as f64;
+        let linear = FeatureTable::from_columns(vec![("linear".to_owned(), linear)]).unwrap();
+        let recalibrated = LogisticModel::fit(&linear, &labels, &params).unwrap();
+        vec![2.0 * (auc - 0.5), brier, recalibrated.terms[0].estimate, recalibrated.terms[1].estimate]
+    };
+    let found = validate(&labels, Stratification::None, RESAMPLING, fit, measure).unwrap();
+    let golden = include_str!("golden/validation.csv").lines().filter(|line| !line.starts_with('#'));
+    let mut compared = 0;
+    for (ours, line) in found.iter().zip(golden) {
+        let (measure, values) = line.split_once(',').unwrap();
+        let ours = [ours.apparent, ours.training, ours.test, ours.optimism, ours.corrected];
+        for (ours, expected) in ours.iter().zip(values.split(',')) {
+            let expected: f64 = expected.parse().unwrap();
+            assert!((ours - expected).abs() < 1e-7, "{measure}: {ours}, not {expected}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 20);
+}
