@@ -203,6 +203,11 @@ impl<S: Simd> Solver<'_, '_, S> {
             s.weight_sum += s.weight[i];
             s.residual[i] = w * (self.y[i] - q);
         }
+        self.has_weight(s)
+    }
+
+    /// Whether the fit is not perfect yet.
+    pub(super) fn has_weight(&self, s: &State) -> bool {
         s.weight_sum > (1.0 + SMALLEST_PROBABILITY) * SMALLEST_PROBABILITY * (1.0 - SMALLEST_PROBABILITY)
     }
 
@@ -227,12 +232,18 @@ impl<S: Simd> Solver<'_, '_, S> {
     /// xᵀ residual of all features in single precision.
     #[inline(always)]
     pub(super) fn gradients_in_single_precision(&self, s: &State) -> Vec<f32> {
-        let residual: Vec<f32> = s.residual.iter().map(|r| *r as f32).collect();
+        let mut residual = vec![0.0; s.residual.len()];
+        for (single, r) in residual.iter_mut().zip(&s.residual) {
+            *single = *r as f32;
+        }
         let mut gradients = vec![0.0; self.p];
         for (block, gradients) in gradients.chunks_mut(4).enumerate() {
             // The last block looks at its last feature more than once.
-            let at = |k: usize| self.column_single((4 * block + k).min(self.p - 1));
-            let four = dot_four_single(self.simd, &residual, [at(0), at(1), at(2), at(3)]);
+            let mut columns = [self.column_single(4 * block); 4];
+            for (k, column) in columns.iter_mut().enumerate().skip(1) {
+                *column = self.column_single((4 * block + k).min(self.p - 1));
+            }
+            let four = dot_four_single(self.simd, &residual, columns);
             gradients.copy_from_slice(&four[..gradients.len()]);
         }
         gradients

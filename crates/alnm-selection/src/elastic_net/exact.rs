@@ -7,6 +7,7 @@ use super::descent::{Solver, State};
 use super::factor::Factor;
 use super::kernels::{dot, sum};
 use super::path::Family;
+use super::problem::SMALLEST_PROBABILITY;
 use crate::error::{Result, SelectionError};
 use pulp::Simd;
 
@@ -16,6 +17,8 @@ const ROUNDS: usize = 200;
 const SLOW: f64 = 0.7;
 /// Features outside are looked at when the conditions of those inside hold to this share of λ, and again at the end.
 const FIRST_LOOK: f64 = 1e-2;
+/// Share of its penalty from which on a gradient is near it.
+const NEAR: f64 = 0.9;
 /// Precision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of it each time.
 const HELP: f64 = 1e-4;
 
@@ -35,11 +38,14 @@ pub(super) struct Newton {
     factor: Factor,
     /// Whether the following belong to the coefficients as they are.
     is_current: bool,
-    /// The loss.
+    /// The loss, and whether no risk is so close to 0 or 1 that a deviance would hold it back.
     loss: f64,
+    is_deviance: bool,
     /// Gradients of the intercept and of the features with a coefficient.
     intercept_gradient: f64,
     gradient: Vec<f64>,
+    /// Features without a coefficient whose gradient was near the penalty when all were looked at last.
+    near: Vec<usize>,
     /// Pulls of the movers, by feature.
     pull: Vec<f64>,
 }
@@ -48,7 +54,21 @@ impl Newton {
     /// For a problem of `p` features.
     pub(super) fn new(p: usize) -> Self {
         let gradient = vec![0.0; p];
-        Self { factor: Factor::new(p), is_current: false, loss: 0.0, intercept_gradient: 0.0, pull: gradient.clone(), gradient }
+        Self {
+            factor: Factor::new(p),
+            is_current: false,
+            loss: 0.0,
+            is_deviance: false,
+            intercept_gradient: 0.0,
+            near: Vec::new(),
+            pull: gradient.clone(),
+            gradient,
+        }
+    }
+
+    /// The deviance over 2n at the coefficients as they are, where it is known.
+    pub(super) fn deviance(&self) -> Option<f64> {
+        (self.is_current && self.is_deviance).then_some(self.loss)
     }
 }
 
@@ -105,7 +125,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             }
             if violation <= bar || (!looked_outside && violation <= FIRST_LOOK * lambda) {
                 looked_outside = true;
-                let entering = self.entering(s, absolute, bar);
+                let entering = self.entering(s, newton, absolute, bar);
                 if violation <= bar && entering.is_empty() {
                     return Ok(true);
                 }
@@ -130,20 +150,23 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     fn evaluate(&self, s: &mut State, newton: &mut Newton) -> bool {
         self.update_linear_predictor(s);
-        match self.family {
+        newton.loss = match self.family {
             Family::Binomial => {
-                if !self.reweight(s) {
-                    return false;
+                let furthest = s.eta[..self.n].iter().fold(0.0, |furthest: f64, eta| furthest.max(eta.abs()));
+                newton.is_deviance = furthest < (1.0 / SMALLEST_PROBABILITY - 1.0).ln();
+                match self.reweight_with_loss(s) {
+                    Some(loss) => loss,
+                    None => return false,
                 }
-                newton.loss = self.binomial_loss(&s.eta);
             }
             Family::Gaussian => {
                 for i in 0..self.n {
                     s.residual[i] = ((self.y[i] - self.y_mean) / self.y_scale - s.eta[i]) / self.n as f64;
                 }
-                newton.loss = self.loss(&s.eta);
+                newton.is_deviance = true;
+                self.loss(&s.eta)
             }
-        }
+        };
         newton.intercept_gradient = sum(self.simd, &s.residual);
         for &j in &s.entered {
             if s.beta[j] != 0.0 {
@@ -154,15 +177,30 @@ impl<S: Simd> Solver<'_, '_, S> {
         true
     }
 
-    /// −ℓ/n of a logistic model. The logarithms of many numbers between 1 and 2 are that of their product.
-    fn binomial_loss(&self, eta: &[f64]) -> f64 {
-        /// Numbers whose product is at most 2⁵¹².
+    /// As [`Solver::reweight`] of a logistic model, with its −ℓ/n from the same exponentials; `None` when the fit has become perfect.
+    #[inline(always)]
+    fn reweight_with_loss(&self, s: &mut State) -> Option<f64> {
+        /// Numbers between 1 and 2 whose product is at most 2⁵¹²; the logarithms of many are that of their product.
         const TOGETHER: usize = 512;
-        let of_block = |(eta, y): (&[f64], &[f64])| {
-            let linear: f64 = eta.iter().zip(y).map(|(e, y)| e.max(0.0) - y * e).sum();
-            linear + eta.iter().map(|e| 1.0 + (-e.abs()).exp()).product::<f64>().ln()
-        };
-        eta[..self.n].chunks(TOGETHER).zip(self.y.chunks(TOGETHER)).map(of_block).sum::<f64>() / self.n as f64
+        let w = 1.0 / self.n as f64;
+        let (mut loss, mut product) = (0.0, 1.0);
+        s.weight_sum = 0.0;
+        for i in 0..self.n {
+            let (eta, y) = (s.eta[i], self.y[i]);
+            let smaller = (-eta.abs()).exp();
+            let larger_risk = 1.0 / (1.0 + smaller);
+            let (risk, other) = if eta >= 0.0 { (larger_risk, smaller * larger_risk) } else { (smaller * larger_risk, larger_risk) };
+            s.weight[i] = w * risk * other;
+            s.weight_sum += s.weight[i];
+            s.residual[i] = w * if y == 1.0 { other } else { y - risk };
+            loss += eta.max(0.0) - y * eta;
+            product *= 1.0 + smaller;
+            if (i + 1) % TOGETHER == 0 {
+                loss += f64::ln(product);
+                product = 1.0;
+            }
+        }
+        self.has_weight(s).then(|| (loss + product.ln()) * w)
     }
 
     /// The penalised loss.
@@ -191,25 +229,44 @@ impl<S: Simd> Solver<'_, '_, S> {
         (movers, largest)
     }
 
-    /// Features without a coefficient whose gradient exceeds the penalty by more than `bar`.
+    /// Features without a coefficient whose gradient exceeds the penalty by more than `bar`. Those that came near it when all were looked at
+    /// last are looked at first, and all only if there is none among them.
     #[inline(always)]
-    fn entering(&self, s: &State, absolute: f64, bar: f64) -> Vec<Mover> {
+    fn entering(&self, s: &State, newton: &mut Newton, absolute: f64, bar: f64) -> Vec<Mover> {
+        // Loops, since what an iterator collects by is not always inlined, and then has no vector instructions.
+        let mut found = Vec::new();
+        for &j in &newton.near {
+            found.extend(self.entrant(s, j, absolute, bar));
+        }
+        if !found.is_empty() {
+            return found;
+        }
         let single = self.gradients_in_single_precision(s);
         let residual_length = dot(self.simd, &s.residual, &s.residual).sqrt();
-        let mut found = Vec::new();
+        newton.near.clear();
         for (j, single) in single.into_iter().enumerate() {
+            let highest = f64::from(single.abs()) + self.single_precision_error(j, residual_length);
             let bound = self.penalty[j] * absolute;
-            if s.beta[j] != 0.0 || f64::from(single.abs()) + self.single_precision_error(j, residual_length) <= bound || !self.varies[j] {
-                continue;
-            }
-            let gradient = dot(self.simd, &s.residual, self.column(j));
-            let excess = gradient.abs() - bound;
-            let held = if gradient > 0.0 { self.upper[j] == 0.0 } else { self.lower[j] == 0.0 };
-            if excess > bar && !held {
-                found.push((j, excess.copysign(gradient)));
+            if highest > NEAR * bound && s.beta[j] == 0.0 && self.varies[j] {
+                newton.near.push(j);
+                if highest > bound {
+                    found.extend(self.entrant(s, j, absolute, bar));
+                }
             }
         }
         found
+    }
+
+    /// A feature without a coefficient and what pulls it, if it has to enter.
+    #[inline(always)]
+    fn entrant(&self, s: &State, j: usize, absolute: f64, bar: f64) -> Option<Mover> {
+        if s.beta[j] != 0.0 {
+            return None;
+        }
+        let gradient = dot(self.simd, &s.residual, self.column(j));
+        let excess = gradient.abs() - self.penalty[j] * absolute;
+        let held = if gradient > 0.0 { self.upper[j] == 0.0 } else { self.lower[j] == 0.0 };
+        (excess > bar && !held).then(|| (j, excess.copysign(gradient)))
     }
 
     /// The features that have entered belong to the strong set, which coordinate descent goes through.

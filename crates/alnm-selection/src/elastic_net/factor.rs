@@ -113,7 +113,11 @@ impl Factor {
                 self.has_row[j] = true;
                 self.features.push(j);
                 let x = solver.column(j);
-                self.weighted.push(x.iter().zip(&self.weight).map(|(x, v)| x * v).collect());
+                let mut weighted = x.to_vec();
+                for (weighted, v) in weighted.iter_mut().zip(&self.weight) {
+                    *weighted *= v;
+                }
+                self.weighted.push(weighted);
                 let mut row = vec![0.0; self.features.len() + 1];
                 row[0] = dot(solver.simd, &self.weight, x);
                 self.hessian.push(row);

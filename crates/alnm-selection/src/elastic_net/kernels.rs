@@ -19,7 +19,8 @@ pub(super) fn dot<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
     let width = LANES / S::F64_LANES;
     let (a, b) = (S::as_simd_f64s(a).0, S::as_simd_f64s(b).0);
     let mut parts = [simd.splat_f64s(0.0); LANES];
-    for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
+    for start in (0..a.len()).step_by(width) {
+        let (a, b) = (&a[start..start + width], &b[start..start + width]);
         for k in 0..width {
             parts[k] = simd.mul_add_f64s(a[k], b[k], parts[k]);
         }
@@ -33,7 +34,8 @@ pub(super) fn weighted_square<S: Simd>(simd: S, v: &[f64], x: &[f64]) -> f64 {
     let width = LANES / S::F64_LANES;
     let (v, x) = (S::as_simd_f64s(v).0, S::as_simd_f64s(x).0);
     let mut parts = [simd.splat_f64s(0.0); LANES];
-    for (v, x) in v.chunks_exact(width).zip(x.chunks_exact(width)) {
+    for start in (0..v.len()).step_by(width) {
+        let (v, x) = (&v[start..start + width], &x[start..start + width]);
         for k in 0..width {
             parts[k] = simd.mul_add_f64s(simd.mul_f64s(v[k], x[k]), x[k], parts[k]);
         }
@@ -54,11 +56,14 @@ pub(super) fn dot_four<S: Simd>(simd: S, a: &[f64], b: [&[f64]; 4]) -> [f64; 4] 
     let (b2, b3) = (&S::as_simd_f64s(b2).0[..a.len()], &S::as_simd_f64s(b3).0[..a.len()]);
     let mut parts = [[simd.splat_f64s(0.0); LANES_OF_FOUR]; 4];
     for start in (0..a.len()).step_by(width) {
-        for k in start..start + width {
-            parts[0][k - start] = simd.mul_add_f64s(a[k], b0[k], parts[0][k - start]);
-            parts[1][k - start] = simd.mul_add_f64s(a[k], b1[k], parts[1][k - start]);
-            parts[2][k - start] = simd.mul_add_f64s(a[k], b2[k], parts[2][k - start]);
-            parts[3][k - start] = simd.mul_add_f64s(a[k], b3[k], parts[3][k - start]);
+        let block = start..start + width;
+        let (a, b0, b1) = (&a[block.clone()], &b0[block.clone()], &b1[block.clone()]);
+        let (b2, b3) = (&b2[block.clone()], &b3[block]);
+        for k in 0..width {
+            parts[0][k] = simd.mul_add_f64s(a[k], b0[k], parts[0][k]);
+            parts[1][k] = simd.mul_add_f64s(a[k], b1[k], parts[1][k]);
+            parts[2][k] = simd.mul_add_f64s(a[k], b2[k], parts[2][k]);
+            parts[3][k] = simd.mul_add_f64s(a[k], b3[k], parts[3][k]);
         }
     }
     [total(simd, parts[0]), total(simd, parts[1]), total(simd, parts[2]), total(simd, parts[3])]
@@ -74,11 +79,14 @@ pub(super) fn dot_four_single<S: Simd>(simd: S, a: &[f32], b: [&[f32]; 4]) -> [f
     let (b2, b3) = (&S::as_simd_f32s(b2).0[..a.len()], &S::as_simd_f32s(b3).0[..a.len()]);
     let mut parts = [[simd.splat_f32s(0.0); LANES]; 4];
     for start in (0..a.len()).step_by(width) {
-        for k in start..start + width {
-            parts[0][k - start] = simd.mul_add_f32s(a[k], b0[k], parts[0][k - start]);
-            parts[1][k - start] = simd.mul_add_f32s(a[k], b1[k], parts[1][k - start]);
-            parts[2][k - start] = simd.mul_add_f32s(a[k], b2[k], parts[2][k - start]);
-            parts[3][k - start] = simd.mul_add_f32s(a[k], b3[k], parts[3][k - start]);
+        let block = start..start + width;
+        let (a, b0, b1) = (&a[block.clone()], &b0[block.clone()], &b1[block.clone()]);
+        let (b2, b3) = (&b2[block.clone()], &b3[block]);
+        for k in 0..width {
+            parts[0][k] = simd.mul_add_f32s(a[k], b0[k], parts[0][k]);
+            parts[1][k] = simd.mul_add_f32s(a[k], b1[k], parts[1][k]);
+            parts[2][k] = simd.mul_add_f32s(a[k], b2[k], parts[2][k]);
+            parts[3][k] = simd.mul_add_f32s(a[k], b3[k], parts[3][k]);
         }
     }
     [total_single(simd, parts[0]), total_single(simd, parts[1]), total_single(simd, parts[2]), total_single(simd, parts[3])]

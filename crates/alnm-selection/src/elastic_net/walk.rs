@@ -80,7 +80,7 @@ impl<S: Simd> Solver<'_, '_, S> {
                 solved => solved?,
             };
             previous = lambda;
-            let ratio = 1.0 - self.loss(&state.eta) / self.null_loss;
+            let ratio = 1.0 - newton.deviance().unwrap_or_else(|| self.loss(&state.eta)) / self.null_loss;
             let gain = path.deviance_ratio.last().map_or(f64::INFINITY, |last| ratio - last);
             path.lambda.push(lambda * self.y_scale);
             path.coefficients.push(self.coefficients_of(&state));
