@@ -5,8 +5,9 @@ use pulp::Arch;
 /// The value of an expression whose loops are compiled for the processor's vector instructions; `arch` is a [`pulp::Arch`]. Results have
 /// the same bits on every processor: nothing is fused or reordered, only done side by side.
 ///
-/// Instructions are chosen for what is inlined into the expression and for nothing else: a function that it hands its loop to needs
-/// `#[inline(always)]`.
+/// Instructions are chosen for what is inlined into the expression and for nothing else. A function that it hands its loop to needs
+/// `#[inline(always)]`, and the loops inside `collect`, `extend` and `map` of arrays, which are functions of the standard library, are
+/// better written out. Conversions of fractions by `as` are done one after the other; [`whole_part`] is not.
 ///
 /// ```
 /// use alnm_imaging::vectorised;

@@ -98,8 +98,8 @@ impl Region {
 
     /// The sum of squared spline weights at each control point.
     pub(super) fn fit_weights(&self, splines: &Splines) -> Array3<f64> {
-        self.contract(splines.lattice_size(), splines.squared(), |slice, run, values| match &slice.weight {
-            Some(weight) => values.copy_from_slice(&weight[run.first..][..values.len()]),
+        self.contract(splines.lattice_size(), splines.squared(), |slice, values| match &slice.weight {
+            Some(weight) => values.copy_from_slice(weight),
             None => values.fill(1.0),
         })
     }
@@ -119,11 +119,10 @@ impl Region {
             splines.lattice_size(),
             splines.fit(),
             #[inline(always)]
-            |slice, run, values| {
-                let voxels = run.first..run.first + values.len();
-                map.residuals(&slice.log[voxels.clone()], &slice.field[voxels.clone()], values);
+            |slice, values| {
+                map.residuals(&slice.log, &slice.field, values);
                 if let Some(weight) = &slice.weight {
-                    values.iter_mut().zip(&weight[voxels]).for_each(|(value, weight)| *value *= weight);
+                    values.iter_mut().zip(weight).for_each(|(value, weight)| *value *= weight);
                 }
             },
         );
@@ -155,8 +154,8 @@ impl Region {
     }
 
     /// Sums over all voxels of a value times the spline weights on the three axes, for each control point. `fill` gives the
-    /// values of a run; where it is inlined, by vector instructions.
-    fn contract(&self, size: [usize; 3], weights: &[AxisWeights; 3], fill: impl Fn(&Slice, &Run, &mut [f32]) + Sync) -> Array3<f64> {
+    /// values of a slice; where it is inlined, by vector instructions.
+    fn contract(&self, size: [usize; 3], weights: &[AxisWeights; 3], fill: impl Fn(&Slice, &mut [f32]) + Sync) -> Array3<f64> {
         let [points_x, points_y, points_z] = size;
         let arch = Arch::new();
         let planes: Vec<Option<Array2<f64>>> = self
@@ -190,16 +189,14 @@ impl Slice {
     #[inline(always)]
     fn update_field(&mut self, z: usize, splines: &Splines, lattice: &Lattice) {
         let plane = lattice.plane(splines.evaluation(2), z);
+        self.ratio.copy_from_slice(&self.field);
         for row in self.runs.chunk_by(|a, b| a.y == b.y) {
             let line = plane.line(splines.evaluation(1), row[0].y);
             for run in row {
-                let voxels = run.first..run.first + run.x.len();
-                let (field, ratio) = (&mut self.field[voxels.clone()], &mut self.ratio[voxels]);
-                ratio.copy_from_slice(field);
-                line.evaluate(splines.evaluation(0), run.x.start, field);
-                exponentials_of_differences(ratio, field);
+                line.evaluate(splines.evaluation(0), run.x.start, &mut self.field[run.first..][..run.x.len()]);
             }
         }
+        exponentials_of_differences(&mut self.ratio, &self.field);
     }
 
     #[inline(always)]
@@ -208,16 +205,18 @@ impl Slice {
         size: [usize; 2],
         weights: &[AxisWeights; 3],
         values: &mut Vec<f32>,
-        fill: &(impl Fn(&Slice, &Run, &mut [f32]) + Sync),
+        fill: &(impl Fn(&Slice, &mut [f32]) + Sync),
     ) -> Array2<f64> {
         let [points_x, points_y] = size;
         let mut plane = Array2::zeros([points_y, points_x]);
         let mut line = vec![0.0; points_x];
+        // All runs at once: where the mask is ragged they are too short for vector instructions.
+        values.resize(self.log.len(), 0.0);
+        fill(self, values);
         for row in self.runs.chunk_by(|a, b| a.y == b.y) {
             line.fill(0.0);
             for run in row {
-                values.resize(run.x.len(), 0.0);
-                fill(self, run, values);
+                let values = &values[run.first..][..run.x.len()];
                 for segment in weights[0].segments(run.x.start, run.x.end) {
                     let part = &values[segment.start - run.x.start..segment.end - run.x.start];
                     let sums = dot_products(part, &weights[0], segment.start);

@@ -288,10 +288,12 @@ impl<S: Simd> Solver<'_, '_, S> {
         movers.iter().for_each(|&(j, pull)| pull_of[j] = pull);
         let pull: Vec<f64> = std::iter::once(newton.intercept_gradient).chain(factor.features.iter().map(|&j| pull_of[j])).collect();
         let step = factor.solve(self.simd, &pull);
-        s.intercept += step[0];
+        // What mostly happens to the weights since the Hessian was built is that all of them become smaller.
+        let longer = factor.weight_sum() / s.weight_sum;
+        s.intercept += longer * step[0];
         for ((&j, d), pull) in factor.features.iter().zip(&step[1..]).zip(&pull[1..]) {
             let sign = if s.beta[j] == 0.0 { pull.signum() } else { s.beta[j].signum() };
-            let new = (s.beta[j] + d).clamp(self.lower[j], self.upper[j]);
+            let new = (s.beta[j] + longer * d).clamp(self.lower[j], self.upper[j]);
             s.beta[j] = if new * sign < 0.0 { 0.0 } else { new };
             s.enter(j);
         }

@@ -184,6 +184,11 @@ impl Factor {
         }
     }
 
+    /// Sum of the weights at which it was built.
+    pub(super) fn weight_sum(&self) -> f64 {
+        self.hessian[0][0]
+    }
+
     /// Solves L Lᵀ step = `pull`, the intercept first, then the features in their order.
     #[inline(always)]
     pub(super) fn solve<S: Simd>(&self, simd: S, pull: &[f64]) -> Vec<f64> {
