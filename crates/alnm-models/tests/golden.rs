@@ -10,10 +10,10 @@ const ROWS: usize = 90;
 
 fn cohort() -> (FeatureTable, Labels) {
     let mut reader = csv::Reader::from_reader(include_str!("golden/cohort.csv").as_bytes());
-    let rows: Vec<Vec<f64>> = reader.deserialize().map(Result::unwrap).collect();
+    let rows: Vec<Vec<f64>> = reader.deserialize().map(|row| row.expect("numbers")).collect();
     let column = |place: usize| rows.iter().map(|row| row[place]).collect::<Vec<f64>>();
     let predictors = ["a", "b", "c"].iter().enumerate().map(|(place, name)| ((*name).to_owned(), column(place))).collect();
-    (FeatureTable::from_columns(predictors).unwrap(), Labels::from_values(&column(3)).unwrap())
+    (FeatureTable::from_columns(predictors).expect("unique names"), Labels::from_values(&column(3)).expect("0 or 1"))
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn fields(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 fn number(field: &str) -> f64 {
-    field.parse().unwrap()
+    field.parse().expect("a number")
 }
 
 /// A column of the sample.

@@ -195,7 +195,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             s.residual[i] = w * if y == 1.0 { other } else { y - risk };
             loss += eta.max(0.0) - y * eta;
             product *= 1.0 + smaller;
-            if (i + 1) % TOGETHER == 0 {
+            if (i + 1).is_multiple_of(TOGETHER) {
                 loss += f64::ln(product);
                 product = 1.0;
             }

@@ -220,10 +220,11 @@ mod tests {
     #[test]
     fn features_that_left_are_as_if_they_had_never_come() {
         let (n, p) = (40, 25);
-        let value =
-            |i: usize, j: usize| ((i * 37 + j * 101 + i * j * 7) % 83) as f64 / 83.0 + if j % 3 == 0 { 0.02 * i as f64 } else { 0.0 };
+        let value = |i: usize, j: usize| {
+            ((i * 37 + j * 101 + i * j * 7) % 83) as f64 / 83.0 + if j.is_multiple_of(3) { 0.02 * i as f64 } else { 0.0 }
+        };
         let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..n).map(|i| value(i, j)).collect()).collect();
-        let y: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i % 3 == 0))).collect();
+        let y: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i.is_multiple_of(3)))).collect();
         let (rows, params) = ((0..n).collect::<Vec<_>>(), ElasticNetParams::default());
         let simd = pulp::Scalar::new();
         let problem = Problem::new(simd, &Data { columns: &columns, rows: &rows, y: &y, family: Family::Binomial }, &params).unwrap();
