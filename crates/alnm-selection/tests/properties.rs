@@ -169,6 +169,9 @@ fn degenerate_tables_are_refused_with_a_reason() {
     assert!(binomial_path(&constant, &labels, &ElasticNetParams::default()).is_err());
     assert!(binomial_path(&table, &Labels::new(vec![true; 30]), &ElasticNetParams::default()).is_err());
     assert!(FeatureTable::new(vec!["a".into(), "a".into()], Array2::zeros((3, 2))).is_err());
+    let empty = FeatureTable::new(vec!["c".into()], Array2::zeros((0, 1))).expect("one name");
+    assert!(gaussian_path(&empty, &[], &ElasticNetParams::default()).is_err());
+    assert!(binomial_path(&empty, &Labels::new(Vec::new()), &ElasticNetParams::default()).is_err());
     let mut missing = table.values().to_owned();
     missing[[4, 2]] = f64::NAN;
     let missing = FeatureTable::new(table.names().to_vec(), missing).expect("unique names");

@@ -49,8 +49,9 @@ pub fn gaussian_path(table: &FeatureTable, outcome: &[f64], params: &ElasticNetP
     if let Some((row, &value)) = outcome.iter().enumerate().find(|(_, v)| !v.is_finite()) {
         return Err(SelectionError::NonFinite { column: "outcome".to_owned(), row, value });
     }
-    if outcome.iter().all(|v| *v == outcome[0]) {
-        return Err(SelectionError::Parameter { name: "outcome", range: "values that vary", value: outcome[0] });
+    let first = outcome.first().copied().unwrap_or(f64::NAN);
+    if outcome.iter().all(|v| *v == first) {
+        return Err(SelectionError::Parameter { name: "outcome", range: "values that vary", value: first });
     }
     path_of_all_rows(table, outcome, Family::Gaussian, params)
 }
