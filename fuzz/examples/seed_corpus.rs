@@ -63,6 +63,7 @@ fn write_dicom_images(grid: &Geometry) {
     write("rle", uids::RLE_LOSSLESS, 8, builder::fragments(vec![codec::rle(&[vec![7; 30]])]));
     write("jpeg", uids::JPEG_BASELINE8_BIT, 8, builder::fragments(vec![codec::jpeg_baseline(&[7; 30], 6)]));
     write("lossless", uids::JPEG_LOSSLESS_SV1, 16, builder::fragments(vec![codec::jpeg_lossless(&[700; 30], 6, 16)]));
+    write("jpeg_ls", uids::JPEGLS_LOSSLESS, 16, builder::fragments(vec![codec::jpeg_ls(&[[7; 15], [700; 15]].concat(), 6)]));
     let frames = [1.0, 0.0].map(|slice| vec![builder::plane_position(grid, slice)]).to_vec();
     let elements = [builder::identity("MR", "2.25.3"), builder::pixel_format(grid, 8)].concat();
     let mut elements = builder::multi_frame(elements, grid, frames);

@@ -33,6 +33,7 @@ mod attributes;
 mod contour;
 mod dynamic;
 mod jpeg;
+mod jpeg_ls;
 mod object;
 mod pixels;
 mod problem;

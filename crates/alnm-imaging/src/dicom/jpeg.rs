@@ -9,14 +9,19 @@ use super::malformed;
 use super::object::DicomFile;
 use crate::error::FileProblem;
 
+/// The size that each frame of the file has.
+pub(super) fn rows_and_columns(object: &DicomFile) -> [usize; 2] {
+    [tags::ROWS, tags::COLUMNS].map(|tag| integer(object, tag).and_then(|size| usize::try_from(size).ok()).unwrap_or(0))
+}
+
 /// Refuses a JPEG or JPEG 2000 frame of another size than the file's rows and columns.
 pub(super) fn check_size(object: &DicomFile, fragments: &[Vec<u8>], frame: u32) -> Result<(), FileProblem> {
-    let expected = [tags::ROWS, tags::COLUMNS].map(|tag| integer(object, tag).unwrap_or(0));
+    let expected = rows_and_columns(object);
     let frames = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
     // Where a frame has several fragments, which one it begins with is for the decoder to find out.
     let candidates = if fragments.len() as i64 == frames { fragments.get(frame as usize..=frame as usize) } else { Some(fragments) };
     for size in candidates.unwrap_or_default().iter().filter_map(|fragment| jpeg_size(fragment).or_else(|| jpeg_2000_size(fragment))) {
-        if size != expected {
+        if size.map(usize::try_from) != expected.map(Ok) {
             return Err(malformed(format!("a compressed frame of {size:?} pixels where {expected:?} (rows, columns) belong")));
         }
     }

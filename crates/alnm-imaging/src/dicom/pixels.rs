@@ -9,7 +9,7 @@ use dicom_pixeldata::PixelDecoder;
 use super::attributes::{integer, text};
 use super::object::DicomFile;
 use super::slice::first_line;
-use super::{jpeg, malformed, rle, unsupported};
+use super::{jpeg, jpeg_ls, malformed, rle, unsupported};
 use crate::error::FileProblem;
 use crate::volume::{PixelType, Voxel};
 use crate::voxel_data::{ByteOrder, VoxelBytes};
@@ -131,19 +131,28 @@ pub(super) fn decode_frame<T: VoxelBytes>(
     let element = element.ok_or_else(|| malformed("the file has no pixel data"))?;
     let frame_bytes = voxels.len() * format.bytes();
     if let Some(fragments) = element.fragments() {
-        if object.meta().transfer_syntax() == uids::RLE_LOSSLESS {
-            let packed = fragments_of(object, fragments, frame)?;
-            let unpacked = rle::decode_frame(&packed, voxels.len(), format.bytes())?;
-            return convert(&unpacked, frame_bytes, format, rescale, voxels);
-        }
-        jpeg::check_size(object, fragments, frame)?;
-        let decoded = object.decode_pixel_data_frame(frame).map_err(|error| unsupported(first_line(&error)))?;
-        return convert(decoded.data(), frame_bytes, format, rescale, voxels);
+        let unpacked = decompress(object, fragments, frame, voxels.len(), format.bytes())?;
+        return convert(&unpacked, frame_bytes, format, rescale, voxels);
     }
     let bytes = element.to_bytes().map_err(|error| malformed(first_line(&error)))?;
     let start = frame as usize * frame_bytes;
     let available = bytes.get(start..).unwrap_or_default();
     convert(available, frame_bytes, format, rescale, voxels)
+}
+
+/// Unpacks a frame of so many pixels into words of `width` bytes.
+fn decompress(object: &DicomFile, fragments: &[Vec<u8>], frame: u32, pixels: usize, width: usize) -> Result<Vec<u8>, FileProblem> {
+    match object.meta().transfer_syntax() {
+        uids::RLE_LOSSLESS => rle::decode_frame(&fragments_of(object, fragments, frame)?, pixels, width),
+        uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => {
+            jpeg_ls::decode_frame(&fragments_of(object, fragments, frame)?, jpeg::rows_and_columns(object), width)
+        }
+        _ => {
+            jpeg::check_size(object, fragments, frame)?;
+            let decoded = object.decode_pixel_data_frame(frame).map_err(|error| unsupported(first_line(&error)))?;
+            Ok(decoded.into_data())
+        }
+    }
 }
 
 /// The bytes of a frame: all fragments where there is one frame, else the one fragment that each frame has.

@@ -39,6 +39,13 @@ pub(crate) fn jpeg_baseline(pixels: &[u8], columns: usize) -> Vec<u8> {
     stream
 }
 
+/// A JPEG-LS without loss.
+pub(crate) fn jpeg_ls(pixels: &[u16], columns: usize) -> Vec<u8> {
+    let mut stream = Vec::new();
+    jpegls::encode(pixels, columns as u32, (pixels.len() / columns) as u32, &mut stream).unwrap();
+    stream
+}
+
 /// A lossless JPEG (process 14, each pixel predicted by its left neighbour) whose Huffman codes all have five bits.
 pub(crate) fn jpeg_lossless(pixels: &[u16], columns: usize, precision: u8) -> Vec<u8> {
     const CATEGORIES: u8 = 17;

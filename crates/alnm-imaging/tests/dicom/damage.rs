@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::builder::{
     DrawnRoi, SegmentFrame, classic, dataset, decimals, file, fragments, pixels, segmentation, sequence, short, structure_set, text,
 };
-use crate::codec::{jpeg_baseline, rle};
+use crate::codec::{jpeg_baseline, jpeg_ls, rle};
 use crate::oblique;
 
 /// Small files of every kind, each with the way to read it.
@@ -34,6 +34,7 @@ fn corpus() -> Vec<(&'static str, Vec<u8>)> {
         ("deflated", native(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)),
         ("run lengths", compressed(uids::RLE_LOSSLESS, rle(&[vec![3; 30]]))),
         ("jpeg", compressed(uids::JPEG_BASELINE8_BIT, jpeg_baseline(&[9; 30], 6))),
+        ("jpeg-ls", compressed(uids::JPEGLS_LOSSLESS, jpeg_ls(&[[9; 15], [200; 15]].concat(), 6))),
         ("structure set", file(structures, uids::EXPLICIT_VR_LITTLE_ENDIAN)),
         ("segmentation", file(segments, uids::EXPLICIT_VR_LITTLE_ENDIAN)),
     ]

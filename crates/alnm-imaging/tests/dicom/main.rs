@@ -5,6 +5,7 @@
 mod builder;
 mod codec;
 mod damage;
+mod jpeg_ls;
 mod masks;
 mod phases;
 mod pixels;
