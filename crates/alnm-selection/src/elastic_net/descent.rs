@@ -1,6 +1,6 @@
 //! Coordinate descent at one penalty, in glmnet's order of steps.
 
-use super::kernels::{add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square};
+use super::kernels::{add_four_scaled, add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square};
 use super::path::Family;
 use super::problem::{Problem, SMALLEST_PROBABILITY};
 use crate::error::{Result, SelectionError};
@@ -176,11 +176,15 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     pub(super) fn update_linear_predictor(&self, s: &mut State) {
         s.eta.fill(s.intercept);
-        for &j in &s.entered {
-            let b = s.beta[j];
-            if b != 0.0 {
-                add_scaled(self.simd, &mut s.eta, b, self.column(j));
+        let State { entered, beta, eta, .. } = s;
+        let mut inside = entered.iter().copied().filter(|&j| beta[j] != 0.0);
+        while let Some(first) = inside.next() {
+            // The last of them are fewer than four, perhaps: the first once more, times zero.
+            let (mut four, mut coefficients) = ([first; 4], [beta[first], 0.0, 0.0, 0.0]);
+            for (k, j) in inside.by_ref().take(3).enumerate() {
+                (four[k + 1], coefficients[k + 1]) = (j, beta[j]);
             }
+            add_four_scaled(self.simd, eta, coefficients, self.four_columns(&four));
         }
     }
 
@@ -215,38 +219,31 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     pub(super) fn add_violators(&self, s: &mut State, absolute: f64) -> bool {
         let mut found = false;
-        let single = self.gradients_in_single_precision(s);
+        let outside: Vec<usize> = (0..self.p).filter(|&j| self.varies[j] && !s.strong[j]).collect();
+        let mut gradients = Vec::new();
+        self.gradients_in_single_precision(s, &outside, &mut gradients);
         let residual_length = dot(self.simd, &s.residual, &s.residual).sqrt();
-        for j in 0..self.p {
-            if self.varies[j] && !s.strong[j] {
-                s.gradient[j] = self.gradient_beyond(s, j, (single[j], residual_length), absolute * self.penalty[j]).abs();
-                if s.gradient[j] > absolute * self.penalty[j] {
-                    self.join_strong_set(s, j);
-                    found = true;
-                }
+        for (&j, &gradient) in outside.iter().zip(&gradients) {
+            s.gradient[j] = self.gradient_beyond(s, j, (gradient, residual_length), absolute * self.penalty[j]).abs();
+            if s.gradient[j] > absolute * self.penalty[j] {
+                self.join_strong_set(s, j);
+                found = true;
             }
         }
         found
     }
 
-    /// xᵀ residual of all features in single precision.
+    /// xᵀ residual of the features in single precision, in their order.
     #[inline(always)]
-    pub(super) fn gradients_in_single_precision(&self, s: &State) -> Vec<f32> {
+    pub(super) fn gradients_in_single_precision(&self, s: &State, features: &[usize], gradients: &mut Vec<f32>) {
         let mut residual = vec![0.0; s.residual.len()];
         for (single, r) in residual.iter_mut().zip(&s.residual) {
             *single = *r as f32;
         }
-        let mut gradients = vec![0.0; self.p];
-        for (block, gradients) in gradients.chunks_mut(4).enumerate() {
-            // The last block looks at its last feature more than once.
-            let mut columns = [self.column_single(4 * block); 4];
-            for (k, column) in columns.iter_mut().enumerate().skip(1) {
-                *column = self.column_single((4 * block + k).min(self.p - 1));
-            }
-            let four = dot_four_single(self.simd, &residual, columns);
-            gradients.copy_from_slice(&four[..gradients.len()]);
+        gradients.resize(features.len().next_multiple_of(4), 0.0);
+        for (four, gradients) in features.chunks(4).zip(gradients.as_chunks_mut::<4>().0) {
+            *gradients = dot_four_single(self.simd, &residual, self.four_columns_single(four));
         }
-        gradients
     }
 
     /// The gradient of a feature: as it was found in single precision if that is surely within `bound`, otherwise in double precision.

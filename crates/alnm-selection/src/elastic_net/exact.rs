@@ -5,7 +5,7 @@
 
 use super::descent::{Solver, State};
 use super::factor::Factor;
-use super::kernels::{dot, sum};
+use super::kernels::{dot, dot_four, sum};
 use super::path::Family;
 use super::problem::SMALLEST_PROBABILITY;
 use crate::error::{Result, SelectionError};
@@ -23,7 +23,7 @@ const NEAR: f64 = 0.9;
 const HELP: f64 = 1e-4;
 
 /// A feature that the next step moves, and the penalised gradient that moves it.
-type Mover = (usize, f64);
+pub(super) type Mover = (usize, f64);
 
 /// What a step must not make worse.
 enum Merit {
@@ -46,8 +46,32 @@ pub(super) struct Newton {
     gradient: Vec<f64>,
     /// Features without a coefficient whose gradient was near the penalty when all were looked at last.
     near: Vec<usize>,
-    /// Pulls of the movers, by feature.
+    /// Features with a coefficient.
+    inside: Vec<usize>,
+    /// Features that the next step moves.
+    movers: Vec<Mover>,
+    /// Pulls of the movers, by feature, and of the intercept and the features in the order of the factor.
+    pull_of: Vec<f64>,
     pull: Vec<f64>,
+    step: Vec<f64>,
+    outside: Outside,
+}
+
+/// What is known of the gradients of features without a coefficient.
+struct Outside {
+    /// Bounds on the gradients at a residual, by feature.
+    bound: Vec<f64>,
+    residual: Vec<f64>,
+    /// Features whose bound is near the penalty, and their gradients in single precision.
+    candidates: Vec<usize>,
+    gradients: Vec<f32>,
+}
+
+impl Outside {
+    /// Before anything has been looked at. Without a residual there is no gradient.
+    fn new(p: usize) -> Self {
+        Self { bound: vec![0.0; p], residual: Vec::new(), candidates: Vec::new(), gradients: Vec::new() }
+    }
 }
 
 impl Newton {
@@ -61,7 +85,12 @@ impl Newton {
             is_deviance: false,
             intercept_gradient: 0.0,
             near: Vec::new(),
-            pull: gradient.clone(),
+            inside: Vec::new(),
+            movers: Vec::new(),
+            pull_of: gradient.clone(),
+            pull: Vec::new(),
+            step: Vec::new(),
+            outside: Outside::new(p),
             gradient,
         }
     }
@@ -103,8 +132,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             if !newton.is_current && !self.evaluate(s, newton) {
                 return Ok(false);
             }
-            let (mut movers, violation) = self.inside(s, newton, absolute, square);
-            let violation = violation.max(newton.intercept_gradient.abs());
+            let violation = self.find_movers(s, newton, absolute, square).max(newton.intercept_gradient.abs());
             let failed = match before.as_ref().map(|before| &before.merit) {
                 Some(Merit::Violation) => violation > last,
                 Some(Merit::Objective(value)) => self.objective(s, newton, absolute, square) > value + 1e-13 * value.abs(),
@@ -125,13 +153,12 @@ impl<S: Simd> Solver<'_, '_, S> {
             }
             if violation <= bar || (!looked_outside && violation <= FIRST_LOOK * lambda) {
                 looked_outside = true;
-                let entering = self.entering(s, newton, absolute, bar);
-                if violation <= bar && entering.is_empty() {
+                let someone_enters = self.find_entrants(s, newton, absolute, bar);
+                if violation <= bar && !someone_enters {
                     return Ok(true);
                 }
-                if !entering.is_empty() {
+                if someone_enters {
                     last = f64::INFINITY;
-                    movers.extend(entering);
                 }
             }
             if violation > SLOW * last {
@@ -141,7 +168,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             let merit = if refining { Merit::Violation } else { Merit::Objective(self.objective(s, newton, absolute, square)) };
             before = Some(Before { intercept: s.intercept, beta: s.entered.iter().map(|&j| s.beta[j]).collect(), merit });
             last = violation;
-            self.step(s, newton, &movers, square);
+            self.step(s, newton, square);
         }
         Err(SelectionError::NotConverged { operation: "Newton steps of the exact LASSO", iterations: ROUNDS })
     }
@@ -168,10 +195,11 @@ impl<S: Simd> Solver<'_, '_, S> {
             }
         };
         newton.intercept_gradient = sum(self.simd, &s.residual);
-        for &j in &s.entered {
-            if s.beta[j] != 0.0 {
-                newton.gradient[j] = dot(self.simd, &s.residual, self.column(j));
-            }
+        newton.inside.clear();
+        newton.inside.extend(s.entered.iter().filter(|&&j| s.beta[j] != 0.0));
+        for four in newton.inside.chunks(4) {
+            let gradients = dot_four(self.simd, &s.residual, self.four_columns(four));
+            four.iter().zip(gradients).for_each(|(&j, gradient)| newton.gradient[j] = gradient);
         }
         newton.is_current = true;
         true
@@ -209,52 +237,77 @@ impl<S: Simd> Solver<'_, '_, S> {
         newton.loss + s.entered.iter().map(penalty).sum::<f64>()
     }
 
-    /// Features with a coefficient that is free to move, and the largest violation of their conditions.
+    /// Makes those features movers that have a coefficient and are free to move; returns the largest violation of their conditions.
     #[inline(always)]
-    fn inside(&self, s: &State, newton: &Newton, absolute: f64, square: f64) -> (Vec<Mover>, f64) {
+    fn find_movers(&self, s: &State, newton: &mut Newton, absolute: f64, square: f64) -> f64 {
         let mut largest = 0.0f64;
-        let mut movers = Vec::with_capacity(s.entered.len());
-        for &j in &s.entered {
+        newton.movers.clear();
+        for &j in &newton.inside {
             let b = s.beta[j];
-            if b == 0.0 {
-                continue;
-            }
             let pull = newton.gradient[j] - self.penalty[j] * (absolute.copysign(b) + square * b);
             let held = (b == self.upper[j] && pull > 0.0) || (b == self.lower[j] && pull < 0.0);
             if !held {
                 largest = largest.max(pull.abs());
-                movers.push((j, pull));
+                newton.movers.push((j, pull));
             }
         }
-        (movers, largest)
+        largest
     }
 
-    /// Features without a coefficient whose gradient exceeds the penalty by more than `bar`. Those that came near it when all were looked at
-    /// last are looked at first, and all only if there is none among them.
+    /// Makes those features movers that have no coefficient and a gradient that exceeds the penalty by more than `bar`; returns whether there
+    /// are any. Those that came near the penalty when all were looked at last are looked at first, and all only if there is none among them.
     #[inline(always)]
-    fn entering(&self, s: &State, newton: &mut Newton, absolute: f64, bar: f64) -> Vec<Mover> {
+    fn find_entrants(&self, s: &State, newton: &mut Newton, absolute: f64, bar: f64) -> bool {
+        let known = newton.movers.len();
         // Loops, since what an iterator collects by is not always inlined, and then has no vector instructions.
-        let mut found = Vec::new();
         for &j in &newton.near {
-            found.extend(self.entrant(s, j, absolute, bar));
+            newton.movers.extend(self.entrant(s, j, absolute, bar));
         }
-        if !found.is_empty() {
-            return found;
+        if newton.movers.len() > known {
+            return true;
         }
-        let single = self.gradients_in_single_precision(s);
+        self.find_candidates(s, &mut newton.outside, absolute);
+        let Outside { bound, candidates, gradients, .. } = &mut newton.outside;
+        self.gradients_in_single_precision(s, candidates, gradients);
         let residual_length = dot(self.simd, &s.residual, &s.residual).sqrt();
         newton.near.clear();
-        for (j, single) in single.into_iter().enumerate() {
-            let highest = f64::from(single.abs()) + self.single_precision_error(j, residual_length);
-            let bound = self.penalty[j] * absolute;
-            if highest > NEAR * bound && s.beta[j] == 0.0 && self.varies[j] {
+        for (&j, gradient) in candidates.iter().zip(gradients.iter()) {
+            bound[j] = f64::from(gradient.abs()) + self.single_precision_error(j, residual_length);
+            if bound[j] > NEAR * self.penalty[j] * absolute {
                 newton.near.push(j);
-                if highest > bound {
-                    found.extend(self.entrant(s, j, absolute, bar));
+                if bound[j] > self.penalty[j] * absolute {
+                    newton.movers.extend(self.entrant(s, j, absolute, bar));
                 }
             }
         }
-        found
+        newton.movers.len() > known
+    }
+
+    /// Features without a coefficient whose gradient may be near the penalty: with the residual c·r + e, where it was r when the gradient g was
+    /// bounded, the gradient is at most |c g| + ‖x‖ ‖e‖.
+    #[inline(always)]
+    fn find_candidates(&self, s: &State, outside: &mut Outside, absolute: f64) {
+        let Outside { bound, residual, candidates, .. } = outside;
+        residual.resize(s.residual.len(), 0.0);
+        let square = dot(self.simd, residual, residual);
+        let share = if square > 0.0 { dot(self.simd, residual, &s.residual) / square } else { 0.0 };
+        let mut rest = 0.0;
+        for (before, now) in residual.iter_mut().zip(&s.residual) {
+            rest += (now - share * *before).powi(2);
+            *before = *now;
+        }
+        let (share, rest) = (share.abs(), rest.sqrt());
+        for (bound, length) in bound.iter_mut().zip(&self.length) {
+            *bound = share * *bound + rest * length;
+        }
+        // Every feature is written and only those to be kept are counted, since no processor can guess which they are.
+        candidates.resize(self.p, 0);
+        let mut count = 0;
+        for ((j, bound), (penalty, beta)) in bound.iter().enumerate().zip(self.penalty.iter().zip(&s.beta)) {
+            candidates[count] = j;
+            count += usize::from((*bound > NEAR * absolute * penalty) & (*beta == 0.0));
+        }
+        candidates.truncate(count);
     }
 
     /// A feature without a coefficient and what pulls it, if it has to enter.
@@ -281,13 +334,14 @@ impl<S: Simd> Solver<'_, '_, S> {
 
     /// A Newton step of the intercept and the movers. A coefficient that would change its sign stops at 0.
     #[inline(always)]
-    fn step(&self, s: &mut State, newton: &mut Newton, movers: &[Mover], square: f64) {
-        let Newton { factor, pull: pull_of, .. } = newton;
-        let features: Vec<usize> = movers.iter().map(|m| m.0).collect();
-        factor.fit(self, &s.weight, &features, square);
+    fn step(&self, s: &mut State, newton: &mut Newton, square: f64) {
+        let Newton { factor, movers, pull_of, pull, step, .. } = newton;
+        factor.fit(self, &s.weight, movers, square);
         movers.iter().for_each(|&(j, pull)| pull_of[j] = pull);
-        let pull: Vec<f64> = std::iter::once(newton.intercept_gradient).chain(factor.features.iter().map(|&j| pull_of[j])).collect();
-        let step = factor.solve(self.simd, &pull);
+        pull.clear();
+        pull.push(newton.intercept_gradient);
+        pull.extend(factor.features.iter().map(|&j| pull_of[j]));
+        factor.solve(self.simd, pull, step);
         // What mostly happens to the weights since the Hessian was built is that all of them become smaller.
         let longer = factor.weight_sum() / s.weight_sum;
         s.intercept += longer * step[0];

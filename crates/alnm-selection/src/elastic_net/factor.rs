@@ -1,7 +1,8 @@
 //! Cholesky factor of the Hessian over the intercept and the features with a coefficient, kept and extended along a path.
 
 use super::descent::Solver;
-use super::kernels::{add_scaled, dot, dot_four, padded, sum};
+use super::exact::Mover;
+use super::kernels::{add_scaled, dot, dot_four, dot_two_three, padded, sum};
 use pulp::Simd;
 
 /// Share of a diagonal element below which a pivot counts as 0: the feature depends on those before it. A trace of ridge then picks one of
@@ -19,12 +20,16 @@ pub(super) struct Factor {
     weight: Vec<f64>,
     /// Weighted columns V x of the features, padded.
     weighted: Vec<Vec<f64>>,
-    /// Lower rows of Xᵀ V X.
+    /// Lower rows of Xᵀ V X, with what makes them whole blocks behind them.
     hessian: Vec<Vec<f64>>,
     /// Lower rows of the factor, padded with zeros.
     lower: Vec<Vec<f64>>,
+    /// Reciprocals of the factor's diagonal.
+    inverse: Vec<f64>,
     /// Squared penalty, which the factor holds on its diagonal times the penalty factors.
     ridge: f64,
+    /// Rows that are no longer used, kept for their memory.
+    spare: Vec<Vec<f64>>,
 }
 
 impl Factor {
@@ -38,7 +43,9 @@ impl Factor {
             weighted: Vec::new(),
             hessian: Vec::new(),
             lower: Vec::new(),
+            inverse: Vec::new(),
             ridge: 0.0,
+            spare: Vec::new(),
         }
     }
 
@@ -46,18 +53,30 @@ impl Factor {
     pub(super) fn clear(&mut self) {
         self.features.clear();
         self.has_row.fill(false);
-        self.weighted.clear();
-        self.hessian.clear();
-        self.lower.clear();
+        self.spare.append(&mut self.weighted);
+        self.spare.append(&mut self.hessian);
+        self.spare.append(&mut self.lower);
     }
 
-    /// The factor over exactly `features` with the given squared penalty. What it holds is kept, at the weights it was built at.
+    /// A row of so many zeros.
+    fn new_row(&mut self, length: usize) -> Vec<f64> {
+        // Few rows are longer than the columns.
+        let mut row = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(length.max(self.weight.len())));
+        row.clear();
+        row.resize(length, 0.0);
+        row
+    }
+
+    /// The factor over exactly the features of `movers`, with the given squared penalty. What it holds is kept, at the weights it was built at.
     #[inline(always)]
-    pub(super) fn fit<S: Simd>(&mut self, solver: &Solver<'_, '_, S>, weight: &[f64], features: &[usize], ridge: f64) {
+    pub(super) fn fit<S: Simd>(&mut self, solver: &Solver<'_, '_, S>, weight: &[f64], movers: &[Mover], ridge: f64) {
         let mut first_changed = self.lower.len();
         if self.hessian.is_empty() {
-            self.weight = weight.to_vec();
-            self.hessian.push(vec![sum(solver.simd, weight)]);
+            self.weight.clear();
+            self.weight.extend_from_slice(weight);
+            let mut row = self.new_row(1);
+            row[0] = sum(solver.simd, weight);
+            self.hessian.push(row);
             first_changed = 0;
         }
         if ridge != self.ridge {
@@ -65,30 +84,31 @@ impl Factor {
             first_changed = 0;
         }
         self.wanted.fill(false);
-        features.iter().for_each(|&j| self.wanted[j] = true);
+        movers.iter().for_each(|&(j, _)| self.wanted[j] = true);
         for place in (0..self.features.len()).rev() {
             if !self.wanted[self.features[place]] {
                 self.remove(place);
                 first_changed = first_changed.min(self.lower.len());
             }
         }
-        self.append(solver, features);
+        self.append(solver, movers);
         self.factorise(solver, first_changed);
     }
 
     /// Takes a feature out. Rotations of neighbouring columns make the rows of the factor behind it triangular again.
     fn remove(&mut self, place: usize) {
         self.has_row[self.features.remove(place)] = false;
-        self.weighted.remove(place);
         let gone = place + 1;
-        self.hessian.remove(gone);
+        let rows = [self.weighted.remove(place), self.hessian.remove(gone)];
+        self.spare.extend(rows);
         for row in &mut self.hessian[gone..] {
             row.remove(gone);
         }
         if gone >= self.lower.len() {
             return;
         }
-        self.lower.remove(gone);
+        let row = self.lower.remove(gone);
+        self.spare.push(row);
         let mut rotations: Vec<(f64, f64)> = Vec::with_capacity(self.lower.len() - gone);
         for (i, row) in self.lower.iter_mut().enumerate().skip(gone) {
             let mut carried = row[gone];
@@ -106,40 +126,35 @@ impl Factor {
 
     /// Rows of the features that have none yet.
     #[inline(always)]
-    fn append<S: Simd>(&mut self, solver: &Solver<'_, '_, S>, features: &[usize]) {
+    fn append<S: Simd>(&mut self, solver: &Solver<'_, '_, S>, movers: &[Mover]) {
         let known = self.features.len();
-        for &j in features {
+        for &(j, _) in movers {
             if !self.has_row[j] {
                 self.has_row[j] = true;
                 self.features.push(j);
                 let x = solver.column(j);
-                let mut weighted = x.to_vec();
-                for (weighted, v) in weighted.iter_mut().zip(&self.weight) {
-                    *weighted *= v;
+                let mut weighted = self.new_row(x.len());
+                for ((weighted, v), x) in weighted.iter_mut().zip(&self.weight).zip(x) {
+                    *weighted = v * x;
                 }
                 self.weighted.push(weighted);
-                let mut row = vec![0.0; self.features.len() + 1];
+                let mut row = self.new_row(1 + self.features.len().next_multiple_of(3));
                 row[0] = dot(solver.simd, &self.weight, x);
                 self.hessian.push(row);
             }
         }
-        // Four weighted columns at a time stay in the nearest cache while the new columns stream past.
-        let mut start = 0;
-        let (fours, rest) = self.weighted.as_chunks::<4>();
-        for four in fours {
-            for i in known.max(start)..self.features.len() {
-                let products = dot_four(solver.simd, solver.column(self.features[i]), [&four[0], &four[1], &four[2], &four[3]]);
-                let row = &mut self.hessian[i + 1][start + 1..];
-                let length = row.len().min(4);
-                row[..length].copy_from_slice(&products[..length]);
+        // Three weighted columns at a time stay in the nearest cache while the new columns stream past in pairs. Where fewer than three or two
+        // are left, the last stands for those that are missing.
+        let count = self.features.len();
+        for start in (0..count).step_by(3) {
+            let columns = [start, start + 1, start + 2].map(|column| &self.weighted[column.min(count - 1)][..]);
+            for i in (known.max(start)..count).step_by(2) {
+                let pair = [i, (i + 1).min(count - 1)];
+                let products = dot_two_three(solver.simd, pair.map(|i| solver.column(self.features[i])), columns);
+                for (i, products) in pair.into_iter().zip(products) {
+                    self.hessian[i + 1][start + 1..start + 4].copy_from_slice(&products);
+                }
             }
-            start += 4;
-        }
-        for w in rest {
-            for i in known.max(start)..self.features.len() {
-                self.hessian[i + 1][start + 1] = dot(solver.simd, solver.column(self.features[i]), w);
-            }
-            start += 1;
         }
     }
 
@@ -148,13 +163,17 @@ impl Factor {
     fn factorise<S: Simd>(&mut self, solver: &Solver<'_, '_, S>, first: usize) {
         let k = self.hessian.len();
         let length = padded(k);
-        self.lower.truncate(first);
+        self.spare.extend(self.lower.drain(first..));
         for row in &mut self.lower {
             row.resize(length, 0.0);
         }
+        self.inverse.clear();
+        for (i, row) in self.lower.iter().enumerate() {
+            self.inverse.push(1.0 / row[i]);
+        }
         for i in first..k {
+            let mut row = self.new_row(length);
             let source = &self.hessian[i];
-            let mut row = vec![0.0; length];
             let (fours, rest) = self.lower.as_chunks::<4>();
             let mut start = 0;
             for four in fours {
@@ -166,12 +185,12 @@ impl Factor {
                     for m in start..start + c {
                         value -= row[m] * four[c][m];
                     }
-                    row[start + c] = value / four[c][start + c];
+                    row[start + c] = value * self.inverse[start + c];
                 }
                 start += 4;
             }
             for other in rest {
-                row[start] = (source[start] - dot(solver.simd, &row, other)) / other[start];
+                row[start] = (source[start] - dot(solver.simd, &row, other)) * self.inverse[start];
                 start += 1;
             }
             let mut diagonal = source[i];
@@ -180,6 +199,7 @@ impl Factor {
             }
             let pivot = diagonal - dot(solver.simd, &row, &row);
             row[i] = pivot.max(SMALLEST_PIVOT * diagonal).sqrt();
+            self.inverse.push(1.0 / row[i]);
             self.lower.push(row);
         }
     }
@@ -189,24 +209,23 @@ impl Factor {
         self.hessian[0][0]
     }
 
-    /// Solves L Lᵀ step = `pull`, the intercept first, then the features in their order.
+    /// Solves L Lᵀ x = `pull`, the intercept first, then the features in their order; x is followed by padding.
     #[inline(always)]
-    pub(super) fn solve<S: Simd>(&self, simd: S, pull: &[f64]) -> Vec<f64> {
+    pub(super) fn solve<S: Simd>(&self, simd: S, pull: &[f64], x: &mut Vec<f64>) {
         let k = self.lower.len();
-        let mut x = vec![0.0; padded(k)];
+        x.clear();
+        x.resize(padded(k), 0.0);
         for i in 0..k {
             // Entries from i on are still 0.
             let done = padded(i);
-            x[i] = (pull[i] - dot(simd, &self.lower[i][..done], &x[..done])) / self.lower[i][i];
+            x[i] = (pull[i] - dot(simd, &self.lower[i][..done], &x[..done])) * self.inverse[i];
         }
         for i in (0..k).rev() {
-            let value = x[i] / self.lower[i][i];
+            let value = x[i] * self.inverse[i];
             let done = padded(i + 1);
             add_scaled(simd, &mut x[..done], -value, &self.lower[i][..done]);
             x[i] = value;
         }
-        x.truncate(k);
-        x
     }
 }
 
@@ -232,20 +251,22 @@ mod tests {
         let mut weight = vec![0.0; problem.padded_rows()];
         (0..n).for_each(|i| weight[i] = 0.1 + 0.002 * i as f64);
         let all: Vec<usize> = (0..p).collect();
+        let movers = |features: &[usize]| features.iter().map(|&j| (j, 0.0)).collect::<Vec<Mover>>();
         for (gone, ridge) in [(vec![0], 0.0), (vec![24], 0.0), (vec![3, 4, 5, 17], 0.01), ((1..24).collect(), 0.0), (all.clone(), 0.0)] {
             let kept: Vec<usize> = all.iter().copied().filter(|j| !gone.contains(j)).collect();
             let (mut left, mut fresh) = (Factor::new(p), Factor::new(p));
-            left.fit(&solver, &weight, &all, ridge);
-            left.fit(&solver, &weight, &kept, ridge);
-            fresh.fit(&solver, &weight, &kept, ridge);
+            left.fit(&solver, &weight, &movers(&all), ridge);
+            left.fit(&solver, &weight, &movers(&kept), ridge);
+            fresh.fit(&solver, &weight, &movers(&kept), ridge);
             assert_eq!(left.features, fresh.features);
             for (left, fresh) in left.lower.iter().flatten().zip(fresh.lower.iter().flatten()) {
                 assert!((left - fresh).abs() < 1e-12, "{gone:?}: {left}, not {fresh}");
             }
             // And they may come back.
-            left.fit(&solver, &weight, &all, ridge);
+            left.fit(&solver, &weight, &movers(&all), ridge);
             let pull: Vec<f64> = (0..=p).map(|k| (k as f64).sin()).collect();
-            let step = left.solve(simd, &pull);
+            let mut step = Vec::new();
+            left.solve(simd, &pull, &mut step);
             let row = |i: usize| -> f64 {
                 let entry = |j: usize| left.hessian[i.max(j)][i.min(j)] + if i == j && i > 0 { ridge } else { 0.0 };
                 (0..=p).map(|j| entry(j) * step[j]).sum()

@@ -43,18 +43,18 @@ pub(super) fn weighted_square<S: Simd>(simd: S, v: &[f64], x: &[f64]) -> f64 {
     total(simd, parts)
 }
 
-/// Interleaved parts of each of four sums at once: as many as the registers hold.
-const LANES_OF_FOUR: usize = 8;
+/// Interleaved parts of each of several sums at once: as many as the registers hold.
+const LANES_OF_SEVERAL: usize = 8;
 
 /// Products of one column with four others, which share the loads of the first.
 #[inline(always)]
 pub(super) fn dot_four<S: Simd>(simd: S, a: &[f64], b: [&[f64]; 4]) -> [f64; 4] {
-    let width = LANES_OF_FOUR / S::F64_LANES;
+    let width = LANES_OF_SEVERAL / S::F64_LANES;
     let a = S::as_simd_f64s(a).0;
     let [b0, b1, b2, b3] = b;
     let (b0, b1) = (&S::as_simd_f64s(b0).0[..a.len()], &S::as_simd_f64s(b1).0[..a.len()]);
     let (b2, b3) = (&S::as_simd_f64s(b2).0[..a.len()], &S::as_simd_f64s(b3).0[..a.len()]);
-    let mut parts = [[simd.splat_f64s(0.0); LANES_OF_FOUR]; 4];
+    let mut parts = [[simd.splat_f64s(0.0); LANES_OF_SEVERAL]; 4];
     for start in (0..a.len()).step_by(width) {
         let block = start..start + width;
         let (a, b0, b1) = (&a[block.clone()], &b0[block.clone()], &b1[block.clone()]);
@@ -67,6 +67,30 @@ pub(super) fn dot_four<S: Simd>(simd: S, a: &[f64], b: [&[f64]; 4]) -> [f64; 4] 
         }
     }
     [total(simd, parts[0]), total(simd, parts[1]), total(simd, parts[2]), total(simd, parts[3])]
+}
+
+/// Products of each of two columns with each of three, by column of the two. Each number that is loaded serves two products or three.
+#[inline(always)]
+pub(super) fn dot_two_three<S: Simd>(simd: S, a: [&[f64]; 2], b: [&[f64]; 3]) -> [[f64; 3]; 2] {
+    let width = LANES_OF_SEVERAL / S::F64_LANES;
+    let a0 = S::as_simd_f64s(a[0]).0;
+    let a1 = &S::as_simd_f64s(a[1]).0[..a0.len()];
+    let [b0, b1, b2] = b.map(|b| &S::as_simd_f64s(b).0[..a0.len()]);
+    let mut parts = [[[simd.splat_f64s(0.0); LANES_OF_SEVERAL]; 3]; 2];
+    for start in (0..a0.len()).step_by(width) {
+        let block = start..start + width;
+        let a = [&a0[block.clone()], &a1[block.clone()]];
+        let b = [&b0[block.clone()], &b1[block.clone()], &b2[block]];
+        for k in 0..width {
+            for i in 0..2 {
+                for j in 0..3 {
+                    parts[i][j][k] = simd.mul_add_f64s(a[i][k], b[j][k], parts[i][j][k]);
+                }
+            }
+        }
+    }
+    let [[p00, p01, p02], [p10, p11, p12]] = parts;
+    [[total(simd, p00), total(simd, p01), total(simd, p02)], [total(simd, p10), total(simd, p11), total(simd, p12)]]
 }
 
 /// Products of one column with four others in single precision, for a first look at half the memory.
@@ -98,6 +122,18 @@ pub(super) fn add_scaled<S: Simd>(simd: S, y: &mut [f64], s: f64, a: &[f64]) {
     let s = simd.splat_f64s(s);
     for (y, a) in S::as_mut_simd_f64s(y).0.iter_mut().zip(S::as_simd_f64s(a).0) {
         *y = simd.mul_add_f64s(s, *a, *y);
+    }
+}
+
+/// y + Σ s·a of four columns, which share the loads and stores of y
+#[inline(always)]
+pub(super) fn add_four_scaled<S: Simd>(simd: S, y: &mut [f64], s: [f64; 4], a: [&[f64]; 4]) {
+    let [s0, s1, s2, s3] = s.map(|s| simd.splat_f64s(s));
+    let y = S::as_mut_simd_f64s(y).0;
+    let [a0, a1, a2, a3] = a.map(|a| &S::as_simd_f64s(a).0[..y.len()]);
+    for (i, y) in y.iter_mut().enumerate() {
+        let first = simd.mul_add_f64s(s1, a1[i], simd.mul_add_f64s(s0, a0[i], *y));
+        *y = simd.mul_add_f64s(s3, a3[i], simd.mul_add_f64s(s2, a2[i], first));
     }
 }
 
@@ -187,12 +223,14 @@ mod tests {
             let mut y = self.b.to_vec();
             add_scaled(simd, &mut y, 0.3, self.a);
             add_scaled_product(simd, &mut y, -1.7, self.a, self.b);
+            add_four_scaled(simd, &mut y, [0.5, -0.2, 3.0, 1.1], [self.b, self.a, self.b, self.a]);
             let sums = [dot(simd, self.a, self.b), weighted_square(simd, self.a, self.b), sum(simd, self.a)];
             let four = dot_four(simd, self.a, [self.b, self.a, self.b, self.b]);
+            let six = dot_two_three(simd, [self.a, self.b], [self.a, self.b, self.b]);
             let single = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
             let (a, b) = (single(self.a), single(self.b));
             let four_single = dot_four_single(simd, &a, [&b, &a, &b, &b]).map(f64::from);
-            y.iter().chain(&sums).chain(&four).chain(&four_single).map(|v| v.to_bits()).collect()
+            y.iter().chain(&sums).chain(&four).chain(six.as_flattened()).chain(&four_single).map(|v| v.to_bits()).collect()
         }
     }
 

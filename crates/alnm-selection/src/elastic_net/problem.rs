@@ -34,7 +34,7 @@ pub(super) struct Problem<'a> {
     x: Vec<f64>,
     /// The same in single precision, and the length of each column.
     x_single: Vec<f32>,
-    length: Vec<f64>,
+    pub(super) length: Vec<f64>,
     rows: usize,
     mean: Vec<f64>,
     scale: Vec<f64>,
@@ -119,6 +119,22 @@ impl<'a> Problem<'a> {
     #[inline(always)]
     pub(super) fn column(&self, j: usize) -> &[f64] {
         &self.x[j * self.rows..(j + 1) * self.rows]
+    }
+
+    /// At most four standardised features; the last again where they are fewer.
+    #[inline(always)]
+    pub(super) fn four_columns(&self, features: &[usize]) -> [&[f64]; 4] {
+        let last = features.len() - 1;
+        let column = |k: usize| self.column(features[last.min(k)]);
+        [column(0), column(1), column(2), column(last)]
+    }
+
+    /// The same in single precision.
+    #[inline(always)]
+    pub(super) fn four_columns_single(&self, features: &[usize]) -> [&[f32]; 4] {
+        let last = features.len() - 1;
+        let column = |k: usize| self.column_single(features[last.min(k)]);
+        [column(0), column(1), column(2), column(last)]
     }
 
     /// A standardised feature in single precision, padded with zeros.
