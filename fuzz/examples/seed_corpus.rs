@@ -52,11 +52,12 @@ fn write_text_headers() {
 }
 
 fn write_dicom_images(grid: &Geometry) {
-    let write = |name: &str, syntax: &str, bits: u16, pixels| {
+    let write_on = |grid: &Geometry, name: &str, syntax: &str, bits: u16, pixels| {
         let mut elements = builder::classic(grid, 0, bits);
         elements.push(pixels);
         std::fs::write(folder("dicom_image").join(name), builder::file(builder::dataset(elements), syntax)).unwrap();
     };
+    let write = |name: &str, syntax: &str, bits: u16, pixels| write_on(grid, name, syntax, bits, pixels);
     write("implicit", uids::IMPLICIT_VR_LITTLE_ENDIAN, 16, builder::pixels(&[7; 60]));
     write("explicit", uids::EXPLICIT_VR_LITTLE_ENDIAN, 16, builder::pixels(&[7; 60]));
     write("deflated", uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, 16, builder::pixels(&[7; 60]));
@@ -64,12 +65,22 @@ fn write_dicom_images(grid: &Geometry) {
     write("jpeg", uids::JPEG_BASELINE8_BIT, 8, builder::fragments(vec![codec::jpeg_baseline(&[7; 30], 6)]));
     write("lossless", uids::JPEG_LOSSLESS_SV1, 16, builder::fragments(vec![codec::jpeg_lossless(&[700; 30], 6, 16)]));
     write("jpeg_ls", uids::JPEGLS_LOSSLESS, 16, builder::fragments(vec![codec::jpeg_ls(&[[7; 15], [700; 15]].concat(), 6)]));
+    write("deflated_frame", uids::DEFLATED_IMAGE_FRAME_COMPRESSION, 16, builder::fragments(vec![codec::deflated(&[7; 60])]));
+    let extended = include_bytes!("../../crates/alnm-imaging/tests/data/jpeg_extended_12_coarse.jpg").to_vec();
+    let wider = Geometry::new([56, 40, 1], grid.spacing(), grid.origin(), grid.direction()).unwrap();
+    write_on(&wider, "extended", uids::JPEG_EXTENDED12_BIT, 16, builder::fragments(vec![extended]));
     let frames = [1.0, 0.0].map(|slice| vec![builder::plane_position(grid, slice)]).to_vec();
     let elements = [builder::identity("MR", "2.25.3"), builder::pixel_format(grid, 8)].concat();
     let mut elements = builder::multi_frame(elements, grid, frames);
     elements.push(builder::pixels(&[9; 60]));
-    let bytes = builder::file(builder::dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    let bytes = builder::file(builder::dataset(elements.clone()), uids::EXPLICIT_VR_LITTLE_ENDIAN);
     std::fs::write(folder("dicom_image").join("enhanced"), bytes).unwrap();
+    elements.pop();
+    let packed = codec::rle(&[vec![9; 30]]);
+    let (first, second) = packed.split_at(40);
+    let pieces = [first, second].repeat(2).into_iter().map(<[u8]>::to_vec).collect();
+    elements.push(builder::fragments_from(vec![0, packed.len() as u32 + 16], pieces));
+    std::fs::write(folder("dicom_image").join("fragments"), builder::file(builder::dataset(elements), uids::RLE_LOSSLESS)).unwrap();
 }
 
 fn write_dicom_masks(grid: &Geometry) {
@@ -84,4 +95,9 @@ fn write_dicom_masks(grid: &Geometry) {
         let frames = [0.0, 1.0].map(|slice| SegmentFrame { segment, slice, pixels: vec![1; 30] });
         write(&kind.to_ascii_lowercase(), builder::segmentation(kind, grid, &[1, 2], &frames));
     }
+    let frames = [0.0, 1.0].map(|slice| SegmentFrame { segment: Some(1), slice, pixels: vec![1; 30] });
+    let mut object = builder::segmentation("BINARY", grid, &[1], &frames);
+    object.put(builder::fragments(vec![codec::deflated(&[0xff; 4]); 2]));
+    let bytes = builder::file(object, uids::DEFLATED_IMAGE_FRAME_COMPRESSION);
+    std::fs::write(folder("dicom_mask").join("compressed"), bytes).unwrap();
 }

@@ -30,10 +30,15 @@
 //! ```
 
 mod attributes;
+mod compressed;
 mod contour;
 mod dynamic;
 mod jpeg;
+#[cfg(feature = "jpeg2000")]
+mod jpeg_2000;
 mod jpeg_ls;
+#[cfg(feature = "jpegxl")]
+mod jpeg_xl;
 mod object;
 mod pixels;
 mod problem;

@@ -3,6 +3,7 @@
 //! Names are those of the standard: A, B, C and N are a context's statistics, Ra, Rb, Rc and Rd the neighbours to the left,
 //! above, above to the left and above to the right.
 
+use super::jpeg::next_segment;
 use super::{malformed, unsupported};
 use crate::error::FileProblem;
 
@@ -121,20 +122,6 @@ fn read_header(stream: &[u8], size: [usize; 2]) -> Result<(Coding, &[u8]), FileP
         }
         rest = after;
     }
-}
-
-/// The marker of a segment, its content, and what follows.
-fn next_segment(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&[prefix, marker], after) = bytes.split_first_chunk()?;
-    if prefix != 0xff {
-        return None;
-    }
-    // Fill bytes may stand before a marker.
-    if marker == 0xff {
-        return next_segment(&bytes[1..]);
-    }
-    let length = usize::from(u16::from_be_bytes(*after.first_chunk()?));
-    Some((marker, after.get(2..length)?, after.get(length..)?))
 }
 
 /// The statistics of a regular context.

@@ -1,15 +1,12 @@
 //! Stored pixels as numbers.
 
-use std::borrow::Cow;
-
-use dicom_dictionary_std::{tags, uids};
+use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
-use dicom_pixeldata::PixelDecoder;
 
 use super::attributes::{integer, text};
 use super::object::DicomFile;
 use super::slice::first_line;
-use super::{jpeg, jpeg_ls, malformed, rle, unsupported};
+use super::{compressed, malformed, unsupported};
 use crate::error::FileProblem;
 use crate::volume::{PixelType, Voxel};
 use crate::voxel_data::{ByteOrder, VoxelBytes};
@@ -130,8 +127,8 @@ pub(super) fn decode_frame<T: VoxelBytes>(
     let element = [tags::PIXEL_DATA, tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA].iter().find_map(|&tag| object.get(tag));
     let element = element.ok_or_else(|| malformed("the file has no pixel data"))?;
     let frame_bytes = voxels.len() * format.bytes();
-    if let Some(fragments) = element.fragments() {
-        let unpacked = decompress(object, fragments, frame, voxels.len(), format.bytes())?;
+    if element.fragments().is_some() {
+        let unpacked = compressed::decode_frame(object, element, frame, rows_and_columns(object), 8 * format.bytes())?;
         return convert(&unpacked, frame_bytes, format, rescale, voxels);
     }
     let bytes = element.to_bytes().map_err(|error| malformed(first_line(&error)))?;
@@ -140,30 +137,9 @@ pub(super) fn decode_frame<T: VoxelBytes>(
     convert(available, frame_bytes, format, rescale, voxels)
 }
 
-/// Unpacks a frame of so many pixels into words of `width` bytes.
-fn decompress(object: &DicomFile, fragments: &[Vec<u8>], frame: u32, pixels: usize, width: usize) -> Result<Vec<u8>, FileProblem> {
-    match object.meta().transfer_syntax() {
-        uids::RLE_LOSSLESS => rle::decode_frame(&fragments_of(object, fragments, frame)?, pixels, width),
-        uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => {
-            jpeg_ls::decode_frame(&fragments_of(object, fragments, frame)?, jpeg::rows_and_columns(object), width)
-        }
-        _ => {
-            jpeg::check_size(object, fragments, frame)?;
-            let decoded = object.decode_pixel_data_frame(frame).map_err(|error| unsupported(first_line(&error)))?;
-            Ok(decoded.into_data())
-        }
-    }
-}
-
-/// The bytes of a frame: all fragments where there is one frame, else the one fragment that each frame has.
-fn fragments_of<'a>(object: &DicomFile, fragments: &'a [Vec<u8>], frame: u32) -> Result<Cow<'a, [u8]>, FileProblem> {
-    let frames = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
-    if frames == 1 && fragments.len() != 1 {
-        return Ok(Cow::Owned(fragments.concat()));
-    }
-    let fragment = fragments.get(frame as usize).filter(|_| fragments.len() as i64 == frames);
-    let fragment = fragment.ok_or_else(|| unsupported(format!("{} fragments for {frames} frames", fragments.len())))?;
-    Ok(Cow::Borrowed(fragment))
+/// The size that each frame of the file has.
+fn rows_and_columns(object: &DicomFile) -> [usize; 2] {
+    [tags::ROWS, tags::COLUMNS].map(|tag| integer(object, tag).and_then(|size| usize::try_from(size).ok()).unwrap_or(0))
 }
 
 fn convert<T: VoxelBytes>(

@@ -1,5 +1,6 @@
 //! Segmentations (SEG): regions drawn as voxels, a frame for each slice of each segment.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use super::attributes::{integer, item, items, number, text, vector};
 use super::object::{self, DicomFile};
 use super::pixels::{PixelFormat, decode_frame};
 use super::slice::{Sources, axes_of, side};
-use super::{malformed, unsupported};
+use super::{compressed, malformed, unsupported};
 use crate::error::{FileProblem, Result};
 use crate::file::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
@@ -213,12 +214,12 @@ impl Segmentation {
             return decode_frame(&self.file, frame as u32, format, [1.0, 0.0], pixels);
         }
         let element = self.file.get(tags::PIXEL_DATA).ok_or_else(|| malformed("the file has no pixel data"))?;
-        if element.fragments().is_some() {
-            return Err(unsupported("a compressed segmentation of one bit a pixel; decompress it first"));
-        }
-        // Bits are packed without a gap between frames, the lowest bit of a byte first.
-        let bytes = element.to_bytes().map_err(|error| malformed(error.to_string()))?;
-        let start = frame * pixels.len();
+        // Bits are packed, the lowest of a byte first, without a gap between frames unless these are compressed one by one.
+        let (bytes, start) = if element.fragments().is_some() {
+            (Cow::Owned(compressed::decode_frame(&self.file, element, frame as u32, [self.rows, self.columns], 1)?), 0)
+        } else {
+            (element.to_bytes().map_err(|error| malformed(error.to_string()))?, frame * pixels.len())
+        };
         if (bytes.len() * 8).checked_sub(start).is_none_or(|left| left < pixels.len()) {
             return Err(malformed(format!("{} bytes of pixels end before frame {}", bytes.len(), frame + 1)));
         }

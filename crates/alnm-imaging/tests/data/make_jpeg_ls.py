@@ -60,14 +60,19 @@ def encode(image, bits, near, preset):
     return stream.raw[: length.value]
 
 
-folder = Path(__file__).parent
-lines = ["# bits, NEAR, CRC-32 of the decoded pixels; CharLS 2.4.3 of imagecodecs 2026.3.6, by make_jpeg_ls.py"]
-cases = [(2, 0, None), (7, 1, None), (8, 0, None), (8, 3, None), (12, 0, None), (12, 10, None), (16, 0, None), (16, 255, None)]
-for bits, near, preset in [*cases, (10, 0, (1023, 9, 40, 100, 64)), (11, 0, (0, 9, 40, 100, 31)), (14, 4, (0, 20, 20, 300, 255))]:
-    image = pixels(bits, (1 << bits) - 1)
-    stream = encode(image, bits, near, preset)
-    decoded = imagecodecs.jpegls_decode(stream)
-    assert np.abs(decoded.astype(np.int32) - image).max() <= near
-    (folder / f"charls_{bits}_{near}.jls").write_bytes(stream)
-    lines.append(f"{bits} {near} {zlib.crc32(decoded.tobytes())}")
-(folder / "charls.txt").write_text("\n".join(lines) + "\n")
+def main():
+    folder = Path(__file__).parent
+    lines = ["# bits, NEAR, CRC-32 of the decoded pixels; CharLS 2.4.3 of imagecodecs 2026.3.6, by make_jpeg_ls.py"]
+    cases = [(2, 0, None), (7, 1, None), (8, 0, None), (8, 3, None), (12, 0, None), (12, 10, None), (16, 0, None), (16, 255, None)]
+    for bits, near, preset in [*cases, (10, 0, (1023, 9, 40, 100, 64)), (11, 0, (0, 9, 40, 100, 31)), (14, 4, (0, 20, 20, 300, 255))]:
+        image = pixels(bits, (1 << bits) - 1)
+        stream = encode(image, bits, near, preset)
+        decoded = imagecodecs.jpegls_decode(stream)
+        assert np.abs(decoded.astype(np.int32) - image).max() <= near
+        (folder / f"charls_{bits}_{near}.jls").write_bytes(stream)
+        lines.append(f"{bits} {near} {zlib.crc32(decoded.tobytes())}")
+    (folder / "charls.txt").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

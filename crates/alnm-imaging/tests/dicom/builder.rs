@@ -39,13 +39,18 @@ pub(crate) fn pixels(bytes: &[u8]) -> InMemElement {
     DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(bytes))
 }
 
-/// Encapsulated pixel data, one fragment a frame.
+/// Encapsulated pixel data without an offset table.
 pub(crate) fn fragments(fragments: Vec<Vec<u8>>) -> InMemElement {
+    fragments_from(vec![], fragments)
+}
+
+/// Encapsulated pixel data whose frames begin at the offsets.
+pub(crate) fn fragments_from(offsets: Vec<u32>, fragments: Vec<Vec<u8>>) -> InMemElement {
     let padded = fragments.into_iter().map(|mut bytes| {
         bytes.resize(bytes.len().next_multiple_of(2), 0);
         bytes
     });
-    DataElement::new(tags::PIXEL_DATA, VR::OB, PixelFragmentSequence::new(vec![], padded.collect::<Vec<_>>()))
+    DataElement::new(tags::PIXEL_DATA, VR::OB, PixelFragmentSequence::new(offsets, padded.collect::<Vec<_>>()))
 }
 
 /// The bytes of a file in a transfer syntax.

@@ -1,5 +1,9 @@
 //! Small encoders of the compressed forms that readers decode.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use jpeg_encoder::{ColorType, Encoder};
 
 /// One frame in DICOM's run-length encoding (PS3.5 G), a segment for each plane of bytes, the high one first.
@@ -30,6 +34,13 @@ fn pack_bits(bytes: &[u8]) -> Vec<u8> {
     }
     packed.resize(packed.len().next_multiple_of(2), 0x80);
     packed
+}
+
+/// A frame of its own in DICOM's deflated image frame compression.
+pub(crate) fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// A grey baseline JPEG of the best quality.

@@ -5,7 +5,7 @@
 mod builder;
 mod codec;
 mod damage;
-mod jpeg_ls;
+mod jpeg;
 mod masks;
 mod phases;
 mod pixels;

@@ -6,7 +6,8 @@ use alnm_imaging::{FileProblem, Geometry, ImagingError, LabelMap, Result};
 use dicom_dictionary_std::uids;
 use proptest::prelude::*;
 
-use crate::builder::{DrawnRoi, FRAME_OF_REFERENCE, SegmentFrame, file, segmentation, structure_set};
+use crate::builder::{DrawnRoi, FRAME_OF_REFERENCE, SegmentFrame, file, fragments, segmentation, structure_set};
+use crate::codec::deflated;
 use crate::oblique;
 
 const CLOSED: &str = "CLOSED_PLANAR";
@@ -238,6 +239,21 @@ fn label_maps_keep_the_numbers_of_segments() {
     assert!(mask.as_slice().iter().zip(&pixels).all(|(voxel, pixel)| *voxel == u32::from(*pixel)));
     let five = file.mask(Some(&5.into()), None, None, 0.5).unwrap();
     assert_eq!(five.as_slice().iter().filter(|voxel| **voxel == 1).count(), 2);
+}
+
+#[test]
+fn segments_may_be_compressed_frame_by_frame() {
+    let grid = oblique([4, 3, 2]);
+    let frames = [frame(1, 0.0, 10, 1), frame(1, 1.0, 3, 1)];
+    let native = segments("BINARY", &grid, &[1], &frames).mask(None, None, None, 0.5).unwrap();
+    let mut object = segmentation("BINARY", &grid, &[1], &frames);
+    // Twelve bits a frame, each of which begins with a byte.
+    object.put(fragments([[0, 0b100], [0b1000, 0]].map(|bits| deflated(&bits)).to_vec()));
+    let compressed = Segmentation::from_bytes(&file(object.clone(), uids::DEFLATED_IMAGE_FRAME_COMPRESSION)).unwrap();
+    assert_eq!(compressed.mask(None, None, None, 0.5).unwrap(), native);
+    object.put(fragments(vec![deflated(&[0]), deflated(&[0b1000, 0])]));
+    let truncated = Segmentation::from_bytes(&file(object, uids::DEFLATED_IMAGE_FRAME_COMPRESSION)).unwrap();
+    assert!(truncated.mask(None, None, None, 0.5).unwrap_err().to_string().contains("end before frame 1"));
 }
 
 #[test]

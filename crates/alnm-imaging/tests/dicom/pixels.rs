@@ -6,8 +6,10 @@ use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::mem::InMemElement;
 
-use crate::builder::{classic, dataset, decimals, file, fragments, pixels, short};
-use crate::codec::{jpeg_baseline, jpeg_lossless, rle};
+use crate::builder::{
+    classic, dataset, decimals, file, fragments, fragments_from, identity, multi_frame, pixel_format, pixels, plane_position, short,
+};
+use crate::codec::{deflated, jpeg_baseline, jpeg_lossless, rle};
 use crate::oblique;
 
 const COLUMNS: usize = 24;
@@ -84,6 +86,41 @@ fn run_lengths() {
 }
 
 #[test]
+fn deflated_frames() {
+    let image = read(uids::DEFLATED_IMAGE_FRAME_COMPRESSION, 16, &[], |slice| fragments(vec![deflated(&little_endian(&words(slice)))]));
+    assert_voxels(&image, PixelType::U16, (0..2).flat_map(words).map(f64::from));
+    let mut elements = classic(&oblique([COLUMNS, ROWS, 1]), 0, 16);
+    elements.push(fragments(vec![deflated(&little_endian(&words(0)[1..]))]));
+    let error = decode(&file(dataset(elements), uids::DEFLATED_IMAGE_FRAME_COMPRESSION)).unwrap_err().to_string();
+    assert!(error.contains("958 bytes of pixels where 960 belong"), "{error}");
+}
+
+#[test]
+fn frames_of_several_fragments_begin_where_the_offset_table_says() {
+    let multi_frame = |pixels: InMemElement| {
+        let groups = [0.0, 1.0].map(|slice| vec![plane_position(&grid(), slice)]).to_vec();
+        let mut elements = multi_frame([identity("MR", "2.25.3"), pixel_format(&grid(), 8)].concat(), &grid(), groups);
+        elements.push(pixels);
+        decode(&file(dataset(elements), uids::RLE_LOSSLESS)).map_err(|problem| problem.to_string())
+    };
+    let frames = [0, 1].map(|slice| rle(&[bytes(slice)]));
+    let lengths = [100, 36, 200];
+    let pieces = |frame: &Vec<u8>| {
+        let mut rest = &frame[..];
+        let mut pieces: Vec<Vec<u8>> = lengths.iter().filter_map(|&length| rest.split_off(..length)).map(<[u8]>::to_vec).collect();
+        pieces.push(rest.to_vec());
+        pieces
+    };
+    let second = frames[0].len() + 8 * pieces(&frames[0]).len();
+    let all: Vec<Vec<u8>> = frames.iter().flat_map(pieces).collect();
+    let image = multi_frame(fragments_from(vec![0, second as u32], all.clone())).unwrap();
+    assert_voxels(&image, PixelType::U8, (0..2).flat_map(bytes).map(f64::from));
+    assert!(multi_frame(fragments(all.clone())).unwrap_err().contains("offset table of 0 entries for 2 frames"));
+    // An offset at which no fragment begins leaves nothing of the first frame or of the second.
+    assert!(multi_frame(fragments_from(vec![u32::MAX, 0], all)).is_err());
+}
+
+#[test]
 fn lossless_jpeg() {
     for syntax in [uids::JPEG_LOSSLESS_SV1, uids::JPEG_LOSSLESS] {
         let image = read(syntax, 16, &[], |slice| fragments(vec![jpeg_lossless(&words(slice), COLUMNS, 16)]));
@@ -134,6 +171,7 @@ fn syntaxes_that_are_not_read_are_named() {
     elements.push(fragments(vec![vec![0xff, 0x4f, 0, 0]]));
     let error = decode(&file(dataset(elements), uids::JPEG2000_LOSSLESS)).unwrap_err();
     assert!(matches!(error, alnm_imaging::FileProblem::Unsupported { .. }), "{error}");
+    assert!(error.to_string().contains("1.2.840.10008.1.2.4.90") && error.to_string().contains("the features jpeg2000"), "{error}");
 }
 
 #[test]
