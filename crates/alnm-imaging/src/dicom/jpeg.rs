@@ -7,12 +7,15 @@ use oxiarc_jpeg::{DecodeOptions, Decoder, JpegError};
 use super::{malformed, unsupported};
 use crate::error::FileProblem;
 
+/// A block of 8 × 8 pixels takes a bit at least.
+const PIXELS_A_BYTE: usize = 512;
+
 /// Unpacks one frame of rows and columns into pixels of `width` bytes, little endian.
 pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Result<Vec<u8>, FileProblem> {
     let stream = with_whole_spectrum(stream);
     // Grey values have no colour to be transformed.
     let mut decoder = Decoder::with_options(&*stream, DecodeOptions::raw());
-    // Nothing is allocated before the size is known.
+    // Nothing is allocated before the size is known, and then several times the size of the frame.
     let info = decoder.read_info().map_err(problem)?;
     let found = [info.height, info.width].map(usize::from);
     if found != size {
@@ -23,6 +26,9 @@ pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Res
     }
     if usize::from(info.precision) > 8 * width {
         return Err(malformed(format!("a JPEG frame of {} bits a pixel where {} are allocated", info.precision, 8 * width)));
+    }
+    if size[0] * size[1] > stream.len() * PIXELS_A_BYTE {
+        return Err(malformed(format!("{} bytes of a JPEG frame where {size:?} pixels (rows, columns) belong", stream.len())));
     }
     let pixels = decoder.decode_u16().map_err(problem)?;
     Ok(pixels.iter().flat_map(|pixel| u32::from(*pixel).to_le_bytes().into_iter().take(width)).collect())

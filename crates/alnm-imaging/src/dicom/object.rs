@@ -169,8 +169,9 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
                     }
                 }
                 (ITEM, None) if !fragments => self.elements(None, None, depth + 1)?,
-                (ITEM_END, _) => {}
                 (SEQUENCE_END, _) => return Ok(()),
+                // The parser would take it for the end of the sequence.
+                (ITEM_END, _) => return Err(malformed("the end of an item stands where none is open")),
                 (tag, _) => return Err(malformed(format!("{tag} stands where an item of a sequence belongs"))),
             }
         }

@@ -110,6 +110,18 @@ fn the_end_of_an_item_outside_of_a_sequence_hides_nothing() {
 }
 
 #[test]
+fn the_end_of_an_item_that_is_not_open_is_refused() {
+    // Found by fuzzing: the parser took it for the end of the fragments and read pixels as elements.
+    let mut elements = classic(&oblique([6, 5, 1]), 0, 8);
+    elements.push(fragments(vec![rle(&[vec![3; 30]])]));
+    let mut lie = file(dataset(elements), uids::RLE_LOSSLESS);
+    let end_of_sequence = lie.len() - 8;
+    lie.splice(end_of_sequence..end_of_sequence, [0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0]);
+    let error = decode(&lie).unwrap_err().to_string();
+    assert!(error.contains("end of an item stands where none is open"), "{error}");
+}
+
+#[test]
 fn a_transfer_syntax_that_can_be_read_in_two_ways_is_refused() {
     // Found by fuzzing: the parser trimmed the line end and took the syntax for another one than the check did.
     let (_, bytes) = corpus().swap_remove(0);

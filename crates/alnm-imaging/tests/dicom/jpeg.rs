@@ -127,6 +127,17 @@ fn damaged_jpeg_is_named() {
 }
 
 #[test]
+fn frames_too_large_for_their_bytes_are_refused_before_they_are_decoded() {
+    let mut stream = stream("jpeg_extended_12_coarse.jpg");
+    let frame = stream.windows(2).position(|window| window == [0xff, 0xc1]).unwrap();
+    stream[frame + 5..frame + 9].copy_from_slice(&[0x10, 0, 0x10, 0]);
+    let mut elements = classic(&oblique([4096, 4096, 1]), 0, 16);
+    elements.push(fragments(vec![stream]));
+    let error = decode(&file(dataset(elements), uids::JPEG_EXTENDED12_BIT)).unwrap_err().to_string();
+    assert!(error.contains("bytes of a JPEG frame where [4096, 4096] pixels"), "{error}");
+}
+
+#[test]
 fn streams_of_charls() {
     let cases = cases(include_str!("../data/charls.txt"));
     assert_eq!(cases.len(), 11);
