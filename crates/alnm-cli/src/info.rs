@@ -6,6 +6,8 @@ use alnm_imaging::dicom::{DicomFolder, MaskFile, Series};
 use alnm_imaging::{FileFormat, Geometry, file_format, read_image};
 use anyhow::bail;
 
+use crate::output::print;
+
 /// Print what a file holds: type, grid and place of an image, series and phases of a DICOM folder, regions of a mask.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  alnm info image.nii.gz\n  alnm info dicom-folder\n  alnm info structures.dcm\n\n\
@@ -17,74 +19,74 @@ pub(crate) struct Info {
 
 impl Info {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if self.path.is_dir() {
-            return print_folder(&self.path);
-        }
-        let format = file_format(&self.path)?;
-        if format == FileFormat::Dicom
-            && let Some(mask) = MaskFile::find(&self.path)?
-        {
-            print_mask(&self.path, &mask);
-            return Ok(());
-        }
-        let image = read_image(&self.path)?;
-        println!("format     {format}");
-        println!("voxels     {:?}", image.pixel_type());
-        print_grid(image.geometry(), "");
-        Ok(())
+        print(&describe(&self.path)?)
     }
 }
 
-fn print_grid(grid: &Geometry, indent: &str) {
-    println!("{indent}dimension  {}", grid.dimension());
-    println!("{indent}size       {:?}", grid.size());
-    println!("{indent}spacing    {:?} mm", grid.spacing());
-    println!("{indent}origin     {:?} mm (LPS)", grid.origin());
-    println!("{indent}direction  {:?}", grid.direction());
+fn describe(path: &Path) -> anyhow::Result<String> {
+    if path.is_dir() {
+        return describe_folder(path);
+    }
+    let format = file_format(path)?;
+    if format == FileFormat::Dicom
+        && let Some(mask) = MaskFile::find(path)?
+    {
+        return Ok(describe_mask(path, &mask));
+    }
+    let image = read_image(path)?;
+    Ok(format!("format     {format}\nvoxels     {:?}\n{}", image.pixel_type(), describe_grid(image.geometry(), "")))
 }
 
-fn print_folder(path: &Path) -> anyhow::Result<()> {
+fn describe_grid(grid: &Geometry, indent: &str) -> String {
+    format!(
+        "{indent}dimension  {}\n{indent}size       {:?}\n{indent}spacing    {:?} mm\n{indent}origin     {:?} mm (LPS)\n{indent}direction  {:?}\n",
+        grid.dimension(),
+        grid.size(),
+        grid.spacing(),
+        grid.origin(),
+        grid.direction()
+    )
+}
+
+fn describe_folder(path: &Path) -> anyhow::Result<String> {
     let masks = MaskFile::find_all(path)?;
-    match DicomFolder::scan(path) {
-        Ok(folder) => {
-            for series in folder.series() {
-                print_series(series)?;
-            }
-        }
+    let mut text = match DicomFolder::scan(path) {
+        Ok(folder) => folder.series().iter().map(describe_series).collect::<anyhow::Result<String>>()?,
         Err(error) if masks.is_empty() => bail!(error),
-        Err(_) => {}
-    }
-    for (file, mask) in &masks {
-        print_mask(file, mask);
-    }
-    Ok(())
+        Err(_) => String::new(),
+    };
+    text.extend(masks.iter().map(|(file, mask)| describe_mask(file, mask)));
+    Ok(text)
 }
 
-fn print_series(series: &Series) -> anyhow::Result<()> {
-    println!("series {}", series.uid);
+fn describe_series(series: &Series) -> anyhow::Result<String> {
     let number = series.number.map_or(String::new(), |number| format!("number {number}, "));
-    println!("  {number}{} {:?}, patient {:?}", series.modality, series.description, series.patient_id);
-    println!("  {} slices, {} phases", series.slice_count(), series.phase_count());
+    let mut text = format!(
+        "series {}\n  {number}{} {:?}, patient {:?}\n  {} slices, {} phases\n",
+        series.uid,
+        series.modality,
+        series.description,
+        series.patient_id,
+        series.slice_count(),
+        series.phase_count()
+    );
     if let Some(problem) = series.problem() {
-        println!("  no volume: {problem}");
-        return Ok(());
+        return Ok(text + &format!("  no volume: {problem}\n"));
     }
-    print_grid(series.geometry()?, "  ");
+    text.push_str(&describe_grid(series.geometry()?, "  "));
     if series.phase_count() > 1 {
-        let times: Vec<String> =
-            series.times()?.iter().map(|time| if time.is_nan() { "unknown".to_owned() } else { format!("{time}") }).collect();
-        println!("  times      {} s", times.join(", "));
+        let time = |time: &f64| if time.is_nan() { "unknown".to_owned() } else { time.to_string() };
+        let times: Vec<String> = series.times()?.iter().map(time).collect();
+        text.push_str(&format!("  times      {} s\n", times.join(", ")));
     }
-    Ok(())
+    Ok(text)
 }
 
-fn print_mask(path: &Path, mask: &MaskFile) {
+fn describe_mask(path: &Path, mask: &MaskFile) -> String {
     let kind = match mask {
         MaskFile::StructureSet(_) => "structure set",
         MaskFile::Segmentation(_) => "segmentation",
     };
-    println!("{kind} {}", path.display());
-    for region in mask.regions() {
-        println!("  region {} {:?}", region.number, region.name);
-    }
+    let regions = mask.regions().into_iter().map(|region| format!("  region {} {:?}\n", region.number, region.name));
+    format!("{kind} {}\n", path.display()) + &regions.collect::<String>()
 }

@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use alnm_imaging::mask::MaskReader;
 use alnm_imaging::n4::{ControlGrid, Foreground, N4Iteration, N4Params, N4Result};
 use alnm_imaging::otsu::otsu_threshold;
-use alnm_imaging::{Image, Volume, Voxel, read_image, read_mask, with_volume, write_image};
+use alnm_imaging::{Geometry, Image, Volume, Voxel, read_image, with_volume, write_image};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::Overwriting;
@@ -26,14 +27,15 @@ pub(crate) struct N4 {
     /// File for the corrected image.
     #[arg(value_name = "OUT")]
     output: PathBuf,
-    /// Mask of the voxels to fit; without one every voxel is.
+    /// Mask of the voxels to fit: an image, or a DICOM segmentation or structure set; on another grid than the image, the nearest voxel
+    /// counts. Without one every voxel is fitted.
     #[arg(long, value_name = "FILE", conflicts_with = "otsu")]
     mask: Option<PathBuf>,
     /// Fit the voxels above Otsu's threshold (200 bins).
     #[arg(long)]
     otsu: bool,
     /// Label of the mask's voxels.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "mask", conflicts_with = "otsu")]
     label: u32,
     /// Image of the confidence in each voxel: its weight in the fit; 0 leaves it out.
     #[arg(long, value_name = "FILE")]
@@ -80,15 +82,15 @@ pub(crate) struct N4 {
 impl N4 {
     #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        self.overwriting.check(
+        self.overwriting.check_images(
             [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()].into_iter().flatten().map(PathBuf::as_path),
         )?;
         self.threads.start()?;
         let image = read_image(&self.input)?;
         let n4 = self.params().check()?;
-        let confidence = self.confidence.as_deref().map(read_confidence).transpose()?;
+        let confidence = self.confidence.as_deref().map(|path| read_confidence(path, image.geometry())).transpose()?;
         let start = Instant::now();
-        let mask = self.mask.as_deref().map(read_mask).transpose()?;
+        let mask = self.mask.as_deref().map(|path| MaskReader::new().grid(image.geometry()).read(path)).transpose()?;
         let foreground = match &mask {
             Some(mask) => Foreground::Mask(mask),
             None if self.otsu => Foreground::Above(threshold(&image)?),
@@ -148,9 +150,14 @@ fn into_float(image: Image) -> Volume<f32> {
     }
 }
 
-fn read_confidence(path: &Path) -> anyhow::Result<Volume<f32>> {
-    let image = read_image(path)?;
-    Ok(with_volume!(&image, volume => volume.cast()))
+/// Confidences on the grid of the image, from which the grid of a file in single precision may differ by a trace.
+fn read_confidence(path: &Path, grid: &Geometry) -> anyhow::Result<Volume<f32>> {
+    const TRACE: f64 = 1e-4;
+    let confidence = into_float(read_image(path)?);
+    match grid.difference(confidence.geometry(), TRACE) {
+        None => Ok(Volume::new(confidence.into_data(), grid.clone())?),
+        Some(_) => Ok(confidence),
+    }
 }
 
 /// A bar on the terminal; nothing where standard error is none.

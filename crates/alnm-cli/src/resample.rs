@@ -8,7 +8,7 @@ use alnm_imaging::{read_image, write_image};
 use anyhow::Context;
 use clap::ValueEnum;
 
-use crate::output::Overwriting;
+use crate::output::{Activity, Overwriting};
 
 /// Resample an image to a spacing, or onto the grid of another image, as ITK does.
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Resample {
     #[arg(long, value_enum, default_value_t = Method::Bspline)]
     interpolator: Method,
     /// Value of voxels outside the input.
-    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true)]
     outside: f64,
     #[command(flatten)]
     threads: crate::Threads,
@@ -52,8 +52,9 @@ enum Method {
 impl Resample {
     #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        self.overwriting.check([self.output.as_path()])?;
+        self.overwriting.check_images([self.output.as_path()])?;
         self.threads.start()?;
+        let activity = Activity::start("reading");
         let image = read_image(&self.input)?;
         let grid = match &self.like {
             Some(path) => read_image(path)?.geometry().clone(),
@@ -67,10 +68,15 @@ impl Resample {
             Method::Linear => Interpolator::Linear,
             Method::Nearest => Interpolator::Nearest,
         };
+        activity.next("resampling");
         let start = Instant::now();
         let resampled = resample_image(&image, &grid, interpolator, self.outside)?;
+        let seconds = start.elapsed().as_secs_f64();
+        activity.next("writing");
+        write_image(&self.output, &resampled)?;
+        activity.finish();
         let [x, y, z] = grid.size();
-        eprintln!("{x} x {y} x {z} voxels in {:.3} s", start.elapsed().as_secs_f64());
-        Ok(write_image(&self.output, &resampled)?)
+        eprintln!("{x} x {y} x {z} voxels in {seconds:.3} s");
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use alnm_imaging::n4::N4Params;
 use alnm_imaging::otsu::otsu_mask;
@@ -80,6 +80,87 @@ fn a_file_is_not_overwritten_unasked() {
     }
     succeeds(path, "resample image.nrrd there.nrrd --spacing 2,2,2 --force");
     assert_eq!(read_image(path.join("there.nrrd")).unwrap().geometry().size(), [12, 10, 15]);
+}
+
+#[test]
+fn voxels_beside_a_header_are_not_overwritten_unasked_either() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    for (voxels, header) in [("p.img", "p.hdr"), ("q.hdr", "q.img"), ("r.zraw", "r.mhd"), ("s.raw.gz", "s.nhdr")] {
+        std::fs::write(path.join(voxels), "mine").unwrap();
+        fails(path, &format!("resample image.nrrd {header} --spacing 2,2,2"), 1, &format!("{voxels} is already there"));
+        assert_eq!(std::fs::read(path.join(voxels)).unwrap(), b"mine");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_told_before_any_work_is_done() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    // The input is not even looked for.
+    fails(path, "n4 none.nrrd out.xyz", 1, "out.xyz");
+    fails(path, "n4 none.nrrd none/out.nrrd", 1, "there is no folder none");
+    fails(path, "n4 none.nrrd out.nrrd --log-bias-field none/field.nrrd", 1, "there is no folder none");
+    fails(path, "n4 none.nrrd out.nrrd --bias-field out.nrrd", 1, "would be written twice");
+    fails(path, "resample none.nrrd out.xyz --spacing 1,1,1", 1, "out.xyz");
+}
+
+#[test]
+fn masks_are_brought_onto_the_grid_of_the_image() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    let mask = otsu_mask(&image(), 200).unwrap();
+    write_mask(path.join("mask.nrrd"), &mask).unwrap();
+    // A trace of the origin is lost, as in files that keep it in single precision.
+    let grid = Geometry::new(image().geometry().size(), [1.0, 1.0, 2.5], [4e-6, 0.0, 0.0], image().geometry().direction()).unwrap();
+    write_mask(path.join("rounded.nrrd"), &Volume::new(mask.into_data(), grid.clone()).unwrap()).unwrap();
+    let weights = image().map(|voxel| voxel / 400.0);
+    write_image(path.join("weights.nrrd"), &Image::F32(weights.clone())).unwrap();
+    write_image(path.join("weights_rounded.nrrd"), &Image::F32(Volume::new(weights.into_data(), grid).unwrap())).unwrap();
+    let settings = "--iterations 4,3 --shrink 2";
+    succeeds(path, &format!("n4 image.nrrd a.nrrd --mask mask.nrrd --confidence weights.nrrd {settings}"));
+    succeeds(path, &format!("n4 image.nrrd b.nrrd --mask rounded.nrrd --confidence weights_rounded.nrrd {settings}"));
+    assert_eq!(voxels(path, "a.nrrd"), voxels(path, "b.nrrd"));
+    fails(path, &format!("n4 image.nrrd c.nrrd --otsu --label 2 {settings}"), 2, "--label");
+    fails(path, &format!("n4 image.nrrd c.nrrd --label 2 {settings}"), 2, "--mask");
+}
+
+#[test]
+fn voxels_outside_may_be_negative() {
+    let folder = folder_with_image();
+    succeeds(folder.path(), "resample image.nrrd out.nrrd --spacing 3,3,3 --outside -1000 --interpolator nearest");
+}
+
+#[test]
+fn half_a_slice_away_is_still_inside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let slice =
+        |z: f64| Geometry::new([2, 2, 1], [1.0, 1.0, 3.1], [0.0, 0.0, z], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).unwrap();
+    for (name, z) in [("image.nrrd", 5.0), ("grid.nrrd", 6.55)] {
+        write_image(path.join(name), &Image::F32(Volume::filled(slice(z), 7.0))).unwrap();
+    }
+    // The index 0.49999999999999994 is inside, and its sum with a half is 1.
+    succeeds(path, "resample image.nrrd out.nrrd --like grid.nrrd --interpolator nearest");
+    assert_eq!(voxels(path, "out.nrrd"), [7.0; 4]);
+}
+
+#[test]
+fn lattices_without_end_are_refused() {
+    let folder = folder_with_image();
+    fails(folder.path(), "n4 image.nrrd out.nrrd --knot-spacing 1e-300", 1, "control_grid");
+    fails(folder.path(), "n4 image.nrrd out.nrrd --iterations 1 --control-points 900", 1, "control_grid");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let folder = folder_with_image();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_alnm"));
+    let mut child =
+        child.current_dir(folder.path()).args(["info", "image.nrrd"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{FileProblem, Result};
 use crate::volume::{Image, LabelMap, Voxel};
@@ -69,24 +69,74 @@ pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
 /// Writes an image in the format that the name's suffix names: `.nrrd`, `.nhdr`, `.nii`, `.nii.gz`,
 /// `.hdr`, `.img`, `.mha` or `.mhd`.
 ///
-/// The pixel type is kept. NRRD, MetaImage and `.nii.gz` are compressed. NIfTI stores the geometry in single precision.
+/// The pixel type is kept. NRRD, MetaImage and `.nii.gz` are compressed. NIfTI stores the geometry in single precision. Files that are there
+/// are replaced once the new ones are complete: until then these lie in a hidden folder beside them.
 ///
 /// # Errors
 /// [`crate::ImagingError::File`] when the suffix is unknown or the file cannot be written.
 pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<()> {
     let path = path.as_ref();
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let ends_with = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
-    let written = if ends_with(&[".nrrd", ".nhdr"]) {
-        nrrd::write(path, image)
-    } else if ends_with(&[".mha", ".mhd"]) {
-        metaimage::write(path, image)
-    } else if ends_with(&[".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"]) {
-        nifti::write(path, image)
-    } else {
-        Err(FileProblem::UnknownSuffix)
+    replace(path, image).map_err(|problem| problem.at(path))
+}
+
+fn replace(path: &Path, image: &Image) -> Result<(), FileProblem> {
+    let write = match suffix_format(path).ok_or(FileProblem::UnknownSuffix)? {
+        FileFormat::Nrrd => nrrd::write,
+        FileFormat::MetaImage => metaimage::write,
+        _ => nifti::write,
     };
-    written.map_err(|problem| problem.at(path))
+    let place = path.with_file_name("");
+    let place = if place.as_os_str().is_empty() { Path::new(".") } else { &place };
+    let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(place)?;
+    let complete = |file: &Path| unfinished.path().join(file.file_name().unwrap_or_default());
+    write(&complete(path), image)?;
+    // The header comes last, so that whoever finds it finds the voxels.
+    for file in files_of(path).iter().rev() {
+        std::fs::rename(complete(file), file)?;
+    }
+    Ok(())
+}
+
+/// The files that [`write_image`] makes for a name: one, or a header and the file of its voxels.
+///
+/// # Errors
+/// [`crate::ImagingError::File`] when the suffix is unknown.
+pub fn written_files(path: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+    let path = path.as_ref();
+    suffix_format(path).map(|_| files_of(path)).ok_or_else(|| FileProblem::UnknownSuffix.at(path))
+}
+
+/// A header before its voxels. Of a NIfTI pair either name says both.
+fn files_of(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem_before = |suffix: &str| {
+        let length = name.len().checked_sub(suffix.len()).filter(|&length| name.is_char_boundary(length))?;
+        name[length..].eq_ignore_ascii_case(suffix).then(|| &name[..length])
+    };
+    for (suffix, header, voxels) in
+        [(".hdr", ".hdr", ".img"), (".img", ".hdr", ".img"), (".hdr.gz", ".hdr.gz", ".img.gz"), (".img.gz", ".hdr.gz", ".img.gz")]
+    {
+        if let Some(stem) = stem_before(suffix) {
+            return [header, voxels].map(|suffix| path.with_file_name(format!("{stem}{suffix}"))).to_vec();
+        }
+    }
+    for (header, voxels) in [(".nhdr", ".raw.gz"), (".mhd", ".zraw")] {
+        if let Some(stem) = stem_before(header) {
+            return vec![path.to_owned(), path.with_file_name(format!("{stem}{voxels}"))];
+        }
+    }
+    vec![path.to_owned()]
+}
+
+/// The format that a name's suffix says.
+fn suffix_format(path: &Path) -> Option<FileFormat> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let formats: [(FileFormat, &[&str]); 3] = [
+        (FileFormat::Nrrd, &[".nrrd", ".nhdr"]),
+        (FileFormat::MetaImage, &[".mha", ".mhd"]),
+        (FileFormat::Nifti, &[".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"]),
+    ];
+    formats.into_iter().find(|(_, suffixes)| suffixes.iter().any(|suffix| name.ends_with(suffix))).map(|(format, _)| format)
 }
 
 /// Writes a mask as [`write_image`] does, with the smallest unsigned voxel type that holds its labels.

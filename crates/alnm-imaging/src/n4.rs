@@ -158,6 +158,8 @@ impl N4Params {
 
 /// The most control points of an axis on the last level.
 const LARGEST_LATTICE: usize = 1024;
+/// Most control points in all; the fit holds several numbers for each.
+const MOST_POINTS: usize = 1 << 24;
 
 /// N4 with checked parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -371,17 +373,18 @@ impl N4 {
             ControlGrid::Points(points) => points[axis],
             ControlGrid::KnotSpacing(distance) => {
                 let extent = (size[axis] - 1) as f64 * spacing[axis];
-                (extent / distance).ceil().max(1.0) as usize + order
+                ((extent / distance).ceil().max(1.0) as usize).saturating_add(order)
             }
         });
         let doublings = self.params.iterations.len() as u32 - 1;
-        let last_level = |n: usize| if n == 1 { 1 } else { (n - order).saturating_mul(1 << doublings) + order };
-        if points.iter().any(|&n| last_level(n) > LARGEST_LATTICE) {
+        let last_level = |n: usize| if n == 1 { 1 } else { (n - order).saturating_mul(1 << doublings).saturating_add(order) };
+        let all = points.iter().fold(1_usize, |product, &n| product.saturating_mul(last_level(n)));
+        if all > MOST_POINTS || points.iter().any(|&n| last_level(n) > LARGEST_LATTICE) {
             return Err(ImagingError::InvalidParameter {
                 operation: OPERATION,
                 parameter: "control_grid",
                 value: format!("{points:?} points on {} levels", doublings + 1),
-                requirement: "the last level has at most 1024 points an axis; use fewer levels or a stiffer grid",
+                requirement: "the last level has at most 1024 points an axis and 2^24 in all; use fewer levels or a stiffer grid",
             });
         }
         Ok(points)

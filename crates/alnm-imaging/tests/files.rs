@@ -7,6 +7,7 @@ use std::path::Path;
 use alnm_imaging::dicom::{Phase, SeriesAttributes, read_series, write_series};
 use alnm_imaging::{
     FileProblem, Geometry, Image, ImagingError, Volume, metaimage, nifti, nrrd, read_image, read_mask, write_image, write_mask,
+    written_files,
 };
 use ndarray::Array3;
 use proptest::prelude::*;
@@ -126,6 +127,38 @@ fn every_truncation_is_an_error() {
             assert!(nrrd::decode(cut).is_err() && nifti::decode(cut).is_err() && metaimage::decode(cut).is_err(), "{name} cut to {length}");
         }
     }
+}
+
+#[test]
+fn what_is_written_is_what_was_announced() {
+    let image = Image::from(ramp(&oblique([6, 5, 3], 0.3)));
+    for name in ["a.nrrd", "a.b.NHDR", "a.mha", "a.mhd", "a.nii", "a.nii.gz", "a.hdr", "a.img", "a.hdr.gz", "a.IMG.gz"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        write_image(&path, &image).unwrap();
+        let mut announced = written_files(&path).unwrap();
+        // The suffixes of a NIfTI pair are lower-case whatever the name says: the header is what a reader has to be given.
+        assert_same(&read_image(&announced[0]).unwrap(), &image);
+        let mut there: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        announced.sort_unstable();
+        there.sort_unstable();
+        assert_eq!(there, announced, "{name}");
+    }
+    assert!(written_files("a.txt").unwrap_err().to_string().contains("a.txt"));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = Image::from(ramp(&oblique([6, 5, 3], 0.3)));
+    let path = folder.path().join("a.nhdr");
+    // A folder stands where the voxels belong.
+    std::fs::create_dir_all(folder.path().join("a.raw.gz").join("inside")).unwrap();
+    std::fs::write(&path, "old").unwrap();
+    write_image(&path, &image).unwrap_err();
+    assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    write_image(folder.path().join("none").join("a.nii"), &image).unwrap_err();
 }
 
 #[test]

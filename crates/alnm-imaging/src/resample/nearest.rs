@@ -6,9 +6,9 @@ use super::sampling::{Sampling, is_inside, sample_lines};
 use crate::geometry::Geometry;
 use crate::volume::{Volume, Voxel};
 
-/// ITK rounds half an index up.
-fn nearest(position: f64) -> usize {
-    (position + 0.5).floor() as usize
+/// ITK rounds half an index up. The last position inside an axis of `size` voxels rounds to one behind them: its half is lost in the sum.
+fn nearest(position: f64, size: usize) -> usize {
+    ((position + 0.5).floor() as usize).min(size - 1)
 }
 
 pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &Geometry, outside: T) -> Volume<T> {
@@ -16,12 +16,13 @@ pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &G
     let voxels = volume.as_slice();
     match sampling {
         Sampling::General(lines) => sample_lines(size, lines, grid, outside, |position| {
-            let [x, y, z] = position.map(nearest);
+            let [x, y, z] = [0, 1, 2].map(|axis| nearest(position[axis], size[axis]));
             voxels[(z * size[1] + y) * size[0] + x]
         }),
         Sampling::Separable(positions) => {
-            let indices: [Vec<Option<usize>>; 3] =
-                std::array::from_fn(|axis| positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| nearest(p))).collect());
+            let indices: [Vec<Option<usize>>; 3] = std::array::from_fn(|axis| {
+                positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| nearest(p, size[axis]))).collect()
+            });
             let [width, height, _] = grid.size();
             let mut result = Volume::filled(grid.clone(), outside);
             result.as_mut_slice().par_chunks_mut(width * height).zip(&indices[2]).for_each(|(slice, z)| {
