@@ -30,7 +30,7 @@ const ALWAYS_ALLOWED: u64 = 64 << 20;
 pub struct Series {
     /// `SeriesInstanceUID`.
     pub uid: String,
-    /// `SeriesNumber`.
+    /// `SeriesNumber`, the first that a file states.
     pub number: Option<i64>,
     /// `SeriesDescription`, empty when absent.
     pub description: String,
@@ -48,13 +48,16 @@ pub struct Series {
     sorted: std::result::Result<Sorted, SeriesProblem>,
 }
 
-/// Slices by series, ordered by series number, then identifier.
+/// Slices by the identifier of their series, ordered by series number, then identifier. The number does not tell series apart:
+/// a slice that lacks it or states another still belongs to its series.
 pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
-    let mut groups: BTreeMap<(Option<i64>, String), Vec<ImageFile>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<ImageFile>> = BTreeMap::new();
     for file in files {
-        groups.entry((file.series.number, file.series.uid.clone())).or_default().push(file);
+        groups.entry(file.series.uid.clone()).or_default().push(file);
     }
-    groups.into_values().filter_map(Series::new).collect()
+    let mut series: Vec<Series> = groups.into_values().filter_map(Series::new).collect();
+    series.sort_by_key(|series| series.number);
+    series
 }
 
 impl Series {
@@ -62,6 +65,7 @@ impl Series {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let first = files.first()?;
         let (identity, path) = (first.series.clone(), first.path.clone());
+        let number = files.iter().find_map(|file| file.series.number);
         let mut slices = Vec::new();
         let mut fault = None;
         for file in files {
@@ -73,7 +77,7 @@ impl Series {
         let sorted = fault.map_or_else(|| Sorted::new(&slices), Err);
         Some(Self {
             uid: identity.uid,
-            number: identity.number,
+            number,
             description: identity.description,
             modality: identity.modality,
             patient_id: identity.patient_id,
