@@ -24,6 +24,9 @@ const MAX_EXPANSION: u64 = 1100;
 /// Bytes of voxels that are read whatever the size of the files.
 const ALWAYS_ALLOWED: u64 = 64 << 20;
 
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+
 /// A series of slices, as its files' headers describe it. Sorting and checking happen when an image is asked for, so that
 /// a folder with one faulty series still gives the others.
 #[derive(Debug, Clone)]
@@ -60,6 +63,20 @@ pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
     series
 }
 
+/// Times without a date start again at midnight. Where more than half a day lies between two successive ones, the day ended
+/// after the later: those before the gap are of the next day and count on.
+fn continue_after_midnight(slices: &mut [Slice]) {
+    let mut times: Vec<f64> = slices.iter().filter_map(|slice| slice.acquisition_time).collect();
+    if times.iter().any(|time| !(0.0..DAY).contains(time)) {
+        return;
+    }
+    times.sort_by(f64::total_cmp);
+    let Some(last_of_next_day) = times.windows(2).find(|pair| pair[1] - pair[0] > DAY / 2.0).map(|pair| pair[0]) else { return };
+    for time in slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).filter(|time| **time <= last_of_next_day) {
+        *time += DAY;
+    }
+}
+
 impl Series {
     fn new(mut files: Vec<ImageFile>) -> Option<Self> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -74,6 +91,7 @@ impl Series {
                 Err(problem) => drop(fault.get_or_insert(SeriesProblem::Unreadable { file: file.path, reason: problem.to_string() })),
             }
         }
+        continue_after_midnight(&mut slices);
         let sorted = fault.map_or_else(|| Sorted::new(&slices), Err);
         Some(Self {
             uid: identity.uid,
@@ -178,7 +196,6 @@ impl Series {
     /// # Errors
     /// As [`Series::geometry`].
     pub fn times(&self) -> Result<Vec<f64>> {
-        const DAY: f64 = 86_400.0;
         let earliest = |phase: &Vec<usize>, time: fn(&Slice) -> Option<f64>| {
             phase.iter().map(|&i| time(&self.slices[i])).try_fold(f64::INFINITY, |least, time| time.map(|time| least.min(time)))
         };
