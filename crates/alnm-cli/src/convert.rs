@@ -142,6 +142,7 @@ impl Convert {
     }
 
     fn write_dicom(&self, series: DynamicSeries) -> anyhow::Result<()> {
+        check_one_type(&series.images)?;
         let name = self.output.file_name().context("the output names no folder")?.to_string_lossy();
         let attributes = SeriesAttributes::new(&name, &name);
         let times: Vec<f64> = series.times.iter().zip(0..).map(|(time, i)| if time.is_nan() { f64::from(i) } else { *time }).collect();
@@ -169,6 +170,19 @@ impl Reference {
         }
         Ok(Self { grid: read_image(path)?.geometry().clone(), frame_of_reference: None })
     }
+}
+
+/// Refuses phases of different voxel types: a DICOM series has one, and another's values may not fit it.
+fn check_one_type(images: &[Image]) -> anyhow::Result<()> {
+    let first = images[0].pixel_type();
+    let other = images.iter().map(Image::pixel_type).find(|pixel_type| *pixel_type != first);
+    if let Some(other) = other {
+        bail!(
+            "phases of voxel types {first:?} and {other:?} cannot be written as one DICOM series, which has one type; \
+             write a file for each phase, as in phases.nii.gz"
+        );
+    }
+    Ok(())
 }
 
 fn write_typed<T: DicomVoxel>(folder: &Path, series: DynamicSeries, times: &[f64], attributes: &SeriesAttributes) -> anyhow::Result<()> {

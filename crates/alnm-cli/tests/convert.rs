@@ -114,6 +114,25 @@ fn one_of_several_series_is_chosen() {
     assert!(listed.contains("series 2.25.1") && listed.contains("\"second\""), "{listed}");
 }
 
+#[test]
+fn phases_of_different_voxel_types_are_not_clamped_into_one_series() {
+    let folder = tempfile::tempdir().unwrap();
+    for (phase, slope) in [1.0, 20.0, 0.25].into_iter().enumerate() {
+        let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
+        let attributes =
+            SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), rescale_slope: slope, ..SeriesAttributes::new("P", "DCE") };
+        for both in ["wide", "fractions"].iter().filter(|name| phase == 0 || (**name == "wide") == (phase == 1)) {
+            write_series(folder.path().join(both).join(phase.to_string()), &phases, &attributes).unwrap();
+        }
+    }
+    for (input, other) in [("wide", "I32"), ("fractions", "F64")] {
+        let message = fail(folder.path(), 1, &["convert", input, "out", "--series-as-phases"]);
+        assert!(message.contains("I16") && message.contains(other), "{message}");
+        assert!(!folder.path().join("out").exists());
+        succeed(folder.path(), &["convert", input, &format!("{input}.nrrd"), "--series-as-phases"]);
+    }
+}
+
 /// A structure set of two rectangles on the middle slice of the grid.
 fn write_structures(path: &Path) {
     let rectangle = |right: f64| {
