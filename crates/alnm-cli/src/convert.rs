@@ -52,6 +52,8 @@ pub(crate) struct Convert {
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         if self.is_mask()? {
+            let chooses_images = self.phase.is_some() || self.all_phases || self.series_as_phases || self.series.is_some();
+            ensure!(!chooses_images, "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here");
             let mask = self.read_mask()?;
             self.overwriting.check([self.output.as_path()])?;
             return Ok(write_mask(&self.output, &mask)?);
@@ -60,7 +62,10 @@ impl Convert {
             let phases = self.read_phases()?;
             return self.write_phases(phases);
         }
-        let image = self.read_image()?;
+        self.write_one(self.read_image()?)
+    }
+
+    fn write_one(&self, image: Image) -> anyhow::Result<()> {
         self.overwriting.check([self.output.as_path()])?;
         if is_folder(&self.output) {
             return self.write_dicom(DynamicSeries { images: vec![image], times: vec![0.0] });
@@ -93,15 +98,23 @@ impl Convert {
         Ok(reader.read(&self.input)?)
     }
 
+    /// The series of a folder, or of a DICOM file by itself; none for a file of another format.
+    fn scan(&self) -> anyhow::Result<Option<DicomFolder>> {
+        if self.input.is_dir() {
+            return Ok(Some(DicomFolder::scan(&self.input)?));
+        }
+        let is_dicom = file_format(&self.input)? == FileFormat::Dicom;
+        Ok(is_dicom.then(|| DicomFolder::from_files(std::slice::from_ref(&self.input))).transpose()?)
+    }
+
     fn read_image(&self) -> anyhow::Result<Image> {
-        if !self.input.is_dir() {
+        let Some(folder) = self.scan()? else {
             ensure!(
                 self.series.is_none() && self.phase.is_none_or(|phase| phase == 1),
-                "--series and --phase need a DICOM folder as input"
+                "--series and --phase need a DICOM folder or file as input"
             );
             return Ok(read_image(&self.input)?);
-        }
-        let folder = DicomFolder::scan(&self.input)?;
+        };
         let series = match &self.series {
             Some(uid) => folder.series_with_uid(uid)?,
             None => folder.only_series()?,
@@ -113,7 +126,7 @@ impl Convert {
     }
 
     fn read_phases(&self) -> anyhow::Result<DynamicSeries> {
-        let folder = DicomFolder::scan(&self.input)?;
+        let folder = self.scan()?.context("--all-phases and --series-as-phases need a DICOM folder or file as input")?;
         Ok(match &self.series {
             _ if self.series_as_phases => folder.series_as_phases()?,
             Some(uid) => folder.series_with_uid(uid)?.phases()?,
@@ -125,9 +138,7 @@ impl Convert {
         if let Some(number) = self.phase {
             let count = phases.images.len();
             ensure!((1..=count).contains(&number), "phase {number} asked for; there are phases 1 to {count}");
-            let image = phases.images.swap_remove(number - 1);
-            self.overwriting.check([self.output.as_path()])?;
-            return Ok(write_image(&self.output, &image)?);
+            return self.write_one(phases.images.swap_remove(number - 1));
         }
         if is_folder(&self.output) {
             self.overwriting.check([self.output.as_path()])?;
