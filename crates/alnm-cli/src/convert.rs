@@ -198,7 +198,55 @@ fn check_one_type(images: &[Image]) -> anyhow::Result<()> {
 
 fn write_typed<T: DicomVoxel>(folder: &Path, series: DynamicSeries, times: &[f64], attributes: &SeriesAttributes) -> anyhow::Result<()> {
     let phases: Vec<Phase<T>> = series.images.iter().zip(times).map(|(image, &time)| Phase { volume: image.cast(), time }).collect();
-    Ok(write_series(folder, &phases, attributes)?)
+    let old = slice_files(folder)?;
+    if old.is_empty() {
+        return Ok(write_series(folder, &phases, attributes)?);
+    }
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}", std::process::id()));
+    let fresh = folder.with_file_name(name);
+    let replaced = write_series(&fresh, &phases, attributes).map_err(anyhow::Error::from).and_then(|()| replace(&old, &fresh, folder));
+    if replaced.is_err() {
+        // The error that is reported is the one that came first.
+        let _ = std::fs::remove_dir_all(&fresh);
+    }
+    replaced
+}
+
+/// The slices of a series that an earlier conversion wrote into a folder; none when the folder is missing. A folder that holds
+/// anything else is refused, since slices of another series beside the new ones would be read with them.
+fn slice_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let files: Vec<PathBuf> = folder.read_dir()?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
+    for file in &files {
+        ensure!(
+            file.is_file() && is_slice_name(&file.file_name().unwrap_or_default().to_string_lossy()),
+            "{} is no slice that a conversion wrote, so the series in its folder is not replaced; name another folder",
+            file.display()
+        );
+    }
+    Ok(files)
+}
+
+/// Whether a file is named as slices are: `<phase>-<slice>.dcm`.
+fn is_slice_name(name: &str) -> bool {
+    let numbers = name.strip_suffix(".dcm").and_then(|stem| stem.split_once('-'));
+    let is_number = |text: &str, shortest: usize| text.len() >= shortest && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(phase, slice)| is_number(phase, 2) && is_number(slice, 4))
+}
+
+/// Removes the old files of a folder and moves those of the fresh one there.
+fn replace(old: &[PathBuf], fresh: &Path, folder: &Path) -> anyhow::Result<()> {
+    for file in old {
+        std::fs::remove_file(file).with_context(|| format!("removing {}", file.display()))?;
+    }
+    for entry in fresh.read_dir()? {
+        let file = entry?;
+        std::fs::rename(file.path(), folder.join(file.file_name())).with_context(|| format!("moving {}", file.path().display()))?;
+    }
+    Ok(std::fs::remove_dir(fresh)?)
 }
 
 /// A name without a suffix is that of a folder.

@@ -177,6 +177,20 @@ fn options_that_do_not_fit_the_input_are_refused() {
     assert_volume(&read_series(folder.path().join("one")).unwrap(), 1);
 }
 
+#[test]
+fn a_replaced_series_leaves_no_old_slices() {
+    let folder = tempfile::tempdir().unwrap();
+    write_dynamic(&folder.path().join("series"));
+    write_image(folder.path().join("a.nrrd"), &volume(0).into()).unwrap();
+    succeed(folder.path(), &["convert", "a.nrrd", "series", "--force"]);
+    assert_volume(&read_series(folder.path().join("series")).unwrap(), 0);
+    assert_eq!(folder.path().join("series").read_dir().unwrap().count(), 3);
+    assert_eq!(folder.path().read_dir().unwrap().count(), 2, "the folder beside it is gone");
+    std::fs::write(folder.path().join("series/other.dcm"), "precious").unwrap();
+    assert!(fail(folder.path(), 1, &["convert", "a.nrrd", "series", "--force"]).contains("other.dcm"));
+    assert_eq!(folder.path().join("series").read_dir().unwrap().count(), 4);
+}
+
 /// A structure set of two rectangles on the middle slice of the grid.
 fn write_structures(path: &Path) {
     let rectangle = |right: f64| {
