@@ -52,6 +52,8 @@ pub(crate) struct Convert {
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         if self.is_mask()? {
+            let chooses_images = self.phase.is_some() || self.all_phases || self.series_as_phases || self.series.is_some();
+            ensure!(!chooses_images, "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here");
             let mask = self.read_mask()?;
             self.overwriting.check([self.output.as_path()])?;
             return Ok(write_mask(&self.output, &mask)?);
@@ -60,7 +62,10 @@ impl Convert {
             let phases = self.read_phases()?;
             return self.write_phases(phases);
         }
-        let image = self.read_image()?;
+        self.write_one(self.read_image()?)
+    }
+
+    fn write_one(&self, image: Image) -> anyhow::Result<()> {
         self.overwriting.check([self.output.as_path()])?;
         if is_folder(&self.output) {
             return self.write_dicom(DynamicSeries { images: vec![image], times: vec![0.0] });
@@ -93,15 +98,23 @@ impl Convert {
         Ok(reader.read(&self.input)?)
     }
 
+    /// The series of a folder, or of a DICOM file by itself; none for a file of another format.
+    fn scan(&self) -> anyhow::Result<Option<DicomFolder>> {
+        if self.input.is_dir() {
+            return Ok(Some(DicomFolder::scan(&self.input)?));
+        }
+        let is_dicom = file_format(&self.input)? == FileFormat::Dicom;
+        Ok(is_dicom.then(|| DicomFolder::from_files(std::slice::from_ref(&self.input))).transpose()?)
+    }
+
     fn read_image(&self) -> anyhow::Result<Image> {
-        if !self.input.is_dir() {
+        let Some(folder) = self.scan()? else {
             ensure!(
                 self.series.is_none() && self.phase.is_none_or(|phase| phase == 1),
-                "--series and --phase need a DICOM folder as input"
+                "--series and --phase need a DICOM folder or file as input"
             );
             return Ok(read_image(&self.input)?);
-        }
-        let folder = DicomFolder::scan(&self.input)?;
+        };
         let series = match &self.series {
             Some(uid) => folder.series_with_uid(uid)?,
             None => folder.only_series()?,
@@ -113,7 +126,7 @@ impl Convert {
     }
 
     fn read_phases(&self) -> anyhow::Result<DynamicSeries> {
-        let folder = DicomFolder::scan(&self.input)?;
+        let folder = self.scan()?.context("--all-phases and --series-as-phases need a DICOM folder or file as input")?;
         Ok(match &self.series {
             _ if self.series_as_phases => folder.series_as_phases()?,
             Some(uid) => folder.series_with_uid(uid)?.phases()?,
@@ -125,9 +138,7 @@ impl Convert {
         if let Some(number) = self.phase {
             let count = phases.images.len();
             ensure!((1..=count).contains(&number), "phase {number} asked for; there are phases 1 to {count}");
-            let image = phases.images.swap_remove(number - 1);
-            self.overwriting.check([self.output.as_path()])?;
-            return Ok(write_image(&self.output, &image)?);
+            return self.write_one(phases.images.swap_remove(number - 1));
         }
         if is_folder(&self.output) {
             self.overwriting.check([self.output.as_path()])?;
@@ -142,6 +153,7 @@ impl Convert {
     }
 
     fn write_dicom(&self, series: DynamicSeries) -> anyhow::Result<()> {
+        check_one_type(&series.images)?;
         let name = self.output.file_name().context("the output names no folder")?.to_string_lossy();
         let attributes = SeriesAttributes::new(&name, &name);
         let times: Vec<f64> = series.times.iter().zip(0..).map(|(time, i)| if time.is_nan() { f64::from(i) } else { *time }).collect();
@@ -171,9 +183,70 @@ impl Reference {
     }
 }
 
+/// Refuses phases of different voxel types: a DICOM series has one, and another's values may not fit it.
+fn check_one_type(images: &[Image]) -> anyhow::Result<()> {
+    let first = images[0].pixel_type();
+    let other = images.iter().map(Image::pixel_type).find(|pixel_type| *pixel_type != first);
+    if let Some(other) = other {
+        bail!(
+            "phases of voxel types {first:?} and {other:?} cannot be written as one DICOM series, which has one type; \
+             write a file for each phase, as in phases.nii.gz"
+        );
+    }
+    Ok(())
+}
+
 fn write_typed<T: DicomVoxel>(folder: &Path, series: DynamicSeries, times: &[f64], attributes: &SeriesAttributes) -> anyhow::Result<()> {
     let phases: Vec<Phase<T>> = series.images.iter().zip(times).map(|(image, &time)| Phase { volume: image.cast(), time }).collect();
-    Ok(write_series(folder, &phases, attributes)?)
+    let old = slice_files(folder)?;
+    if old.is_empty() {
+        return Ok(write_series(folder, &phases, attributes)?);
+    }
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}", std::process::id()));
+    let fresh = folder.with_file_name(name);
+    let replaced = write_series(&fresh, &phases, attributes).map_err(anyhow::Error::from).and_then(|()| replace(&old, &fresh, folder));
+    if replaced.is_err() {
+        // The error that is reported is the one that came first.
+        let _ = std::fs::remove_dir_all(&fresh);
+    }
+    replaced
+}
+
+/// The slices of a series that an earlier conversion wrote into a folder; none when the folder is missing. A folder that holds
+/// anything else is refused, since slices of another series beside the new ones would be read with them.
+fn slice_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let files: Vec<PathBuf> = folder.read_dir()?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
+    for file in &files {
+        ensure!(
+            file.is_file() && is_slice_name(&file.file_name().unwrap_or_default().to_string_lossy()),
+            "{} is no slice that a conversion wrote, so the series in its folder is not replaced; name another folder",
+            file.display()
+        );
+    }
+    Ok(files)
+}
+
+/// Whether a file is named as slices are: `<phase>-<slice>.dcm`.
+fn is_slice_name(name: &str) -> bool {
+    let numbers = name.strip_suffix(".dcm").and_then(|stem| stem.split_once('-'));
+    let is_number = |text: &str, shortest: usize| text.len() >= shortest && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(phase, slice)| is_number(phase, 2) && is_number(slice, 4))
+}
+
+/// Removes the old files of a folder and moves those of the fresh one there.
+fn replace(old: &[PathBuf], fresh: &Path, folder: &Path) -> anyhow::Result<()> {
+    for file in old {
+        std::fs::remove_file(file).with_context(|| format!("removing {}", file.display()))?;
+    }
+    for entry in fresh.read_dir()? {
+        let file = entry?;
+        std::fs::rename(file.path(), folder.join(file.file_name())).with_context(|| format!("moving {}", file.path().display()))?;
+    }
+    Ok(std::fs::remove_dir(fresh)?)
 }
 
 /// A name without a suffix is that of a folder.

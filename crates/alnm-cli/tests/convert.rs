@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use alnm_imaging::dicom::{Phase, SeriesAttributes, read_phases, read_series, write_series};
 use alnm_imaging::{Geometry, Image, Volume, read_image, read_mask, write_image};
 use builder::{DrawnRoi, SegmentFrame};
-use dicom_dictionary_std::uids;
+use dicom_dictionary_std::{tags, uids};
 use ndarray::Array3;
 
 fn alnm(folder: &Path, arguments: &[&str]) -> Output {
@@ -112,6 +112,83 @@ fn one_of_several_series_is_chosen() {
     assert_volume(&read_image(folder.path().join("c-2.mha")).unwrap(), 1);
     let listed = succeed(folder.path(), &["info", "both"]);
     assert!(listed.contains("series 2.25.1") && listed.contains("\"second\""), "{listed}");
+}
+
+#[test]
+fn phases_of_different_voxel_types_are_not_clamped_into_one_series() {
+    let folder = tempfile::tempdir().unwrap();
+    for (phase, slope) in [1.0, 20.0, 0.25].into_iter().enumerate() {
+        let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
+        let attributes =
+            SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), rescale_slope: slope, ..SeriesAttributes::new("P", "DCE") };
+        for both in ["wide", "fractions"].iter().filter(|name| phase == 0 || (**name == "wide") == (phase == 1)) {
+            write_series(folder.path().join(both).join(phase.to_string()), &phases, &attributes).unwrap();
+        }
+    }
+    for (input, other) in [("wide", "I32"), ("fractions", "F64")] {
+        let message = fail(folder.path(), 1, &["convert", input, "out", "--series-as-phases"]);
+        assert!(message.contains("I16") && message.contains(other), "{message}");
+        assert!(!folder.path().join("out").exists());
+        succeed(folder.path(), &["convert", input, &format!("{input}.nrrd"), "--series-as-phases"]);
+    }
+}
+
+#[test]
+fn a_dynamic_file_is_read_as_a_folder_that_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let flat = Geometry::axis_aligned([4, 3, 2], [1.0; 3]).unwrap();
+    let frame = |phase: usize, slice: usize| {
+        let position = builder::integer(tags::TEMPORAL_POSITION_INDEX, phase as i64);
+        let content = builder::sequence(tags::FRAME_CONTENT_SEQUENCE, vec![builder::dataset(vec![position])]);
+        vec![builder::plane_position(&flat, slice as f64), content]
+    };
+    let frames = [1, 2].into_iter().flat_map(|phase| [0, 1].map(|slice| frame(phase, slice))).collect();
+    let mut elements = builder::identity("MR", "2.25.3");
+    elements.extend(builder::pixel_format(&flat, 8));
+    let mut elements = builder::multi_frame(elements, &flat, frames);
+    elements.push(builder::pixels(&[[10; 24], [20; 24]].concat()));
+    let bytes = builder::file(builder::dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    std::fs::write(folder.path().join("dynamic.dcm"), bytes).unwrap();
+    assert!(fail(folder.path(), 1, &["convert", "dynamic.dcm", "a.nrrd"]).contains("2 phases"));
+    succeed(folder.path(), &["convert", "dynamic.dcm", "a.nrrd", "--phase", "2", "--series", "2.25.3"]);
+    succeed(folder.path(), &["convert", "dynamic.dcm", "b.nrrd", "--all-phases"]);
+    for (name, value) in [("a.nrrd", 20.0), ("b-1.nrrd", 10.0), ("b-2.nrrd", 20.0)] {
+        let image = read_image(folder.path().join(name)).unwrap();
+        assert!(image.cast::<f64>().as_slice().iter().all(|&voxel| voxel == value), "{name}");
+    }
+}
+
+#[test]
+fn options_that_do_not_fit_the_input_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_image(folder.path().join("a.nrrd"), &volume(0).cast::<u16>().into()).unwrap();
+    for options in [&["--phase", "9"][..], &["--all-phases"], &["--series-as-phases"], &["--series", "2.25.1"]] {
+        let arguments = [&["convert", "a.nrrd", "b.nrrd"], options].concat();
+        assert!(fail(folder.path(), 1, &arguments).contains("need a DICOM folder"), "{options:?}");
+        let arguments = [&arguments[..], &["--roi-number", "3"]].concat();
+        assert!(fail(folder.path(), 1, &arguments).contains("a mask is converted"), "{options:?}");
+    }
+    for (name, phase) in [("first", 0), ("second", 1)] {
+        let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
+        let attributes = SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), ..SeriesAttributes::new("P", name) };
+        write_series(folder.path().join("both").join(name), &phases, &attributes).unwrap();
+    }
+    succeed(folder.path(), &["convert", "both", "one", "--series-as-phases", "--phase", "2"]);
+    assert_volume(&read_series(folder.path().join("one")).unwrap(), 1);
+}
+
+#[test]
+fn a_replaced_series_leaves_no_old_slices() {
+    let folder = tempfile::tempdir().unwrap();
+    write_dynamic(&folder.path().join("series"));
+    write_image(folder.path().join("a.nrrd"), &volume(0).into()).unwrap();
+    succeed(folder.path(), &["convert", "a.nrrd", "series", "--force"]);
+    assert_volume(&read_series(folder.path().join("series")).unwrap(), 0);
+    assert_eq!(folder.path().join("series").read_dir().unwrap().count(), 3);
+    assert_eq!(folder.path().read_dir().unwrap().count(), 2, "the folder beside it is gone");
+    std::fs::write(folder.path().join("series/other.dcm"), "precious").unwrap();
+    assert!(fail(folder.path(), 1, &["convert", "a.nrrd", "series", "--force"]).contains("other.dcm"));
+    assert_eq!(folder.path().join("series").read_dir().unwrap().count(), 4);
 }
 
 /// A structure set of two rectangles on the middle slice of the grid.

@@ -24,13 +24,16 @@ const MAX_EXPANSION: u64 = 1100;
 /// Bytes of voxels that are read whatever the size of the files.
 const ALWAYS_ALLOWED: u64 = 64 << 20;
 
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+
 /// A series of slices, as its files' headers describe it. Sorting and checking happen when an image is asked for, so that
 /// a folder with one faulty series still gives the others.
 #[derive(Debug, Clone)]
 pub struct Series {
     /// `SeriesInstanceUID`.
     pub uid: String,
-    /// `SeriesNumber`.
+    /// `SeriesNumber`, the first that a file states.
     pub number: Option<i64>,
     /// `SeriesDescription`, empty when absent.
     pub description: String,
@@ -48,13 +51,30 @@ pub struct Series {
     sorted: std::result::Result<Sorted, SeriesProblem>,
 }
 
-/// Slices by series, ordered by series number, then identifier.
+/// Slices by the identifier of their series, ordered by series number, then identifier. The number does not tell series apart:
+/// a slice that lacks it or states another still belongs to its series.
 pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
-    let mut groups: BTreeMap<(Option<i64>, String), Vec<ImageFile>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<ImageFile>> = BTreeMap::new();
     for file in files {
-        groups.entry((file.series.number, file.series.uid.clone())).or_default().push(file);
+        groups.entry(file.series.uid.clone()).or_default().push(file);
     }
-    groups.into_values().filter_map(Series::new).collect()
+    let mut series: Vec<Series> = groups.into_values().filter_map(Series::new).collect();
+    series.sort_by_key(|series| series.number);
+    series
+}
+
+/// Times without a date start again at midnight. Where more than half a day lies between two successive ones, the day ended
+/// after the later: those before the gap are of the next day and count on.
+fn continue_after_midnight(slices: &mut [Slice]) {
+    let mut times: Vec<f64> = slices.iter().filter_map(|slice| slice.acquisition_time).collect();
+    if times.iter().any(|time| !(0.0..DAY).contains(time)) {
+        return;
+    }
+    times.sort_by(f64::total_cmp);
+    let Some(last_of_next_day) = times.windows(2).find(|pair| pair[1] - pair[0] > DAY / 2.0).map(|pair| pair[0]) else { return };
+    for time in slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).filter(|time| **time <= last_of_next_day) {
+        *time += DAY;
+    }
 }
 
 impl Series {
@@ -62,6 +82,7 @@ impl Series {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let first = files.first()?;
         let (identity, path) = (first.series.clone(), first.path.clone());
+        let number = files.iter().find_map(|file| file.series.number);
         let mut slices = Vec::new();
         let mut fault = None;
         for file in files {
@@ -70,10 +91,11 @@ impl Series {
                 Err(problem) => drop(fault.get_or_insert(SeriesProblem::Unreadable { file: file.path, reason: problem.to_string() })),
             }
         }
+        continue_after_midnight(&mut slices);
         let sorted = fault.map_or_else(|| Sorted::new(&slices), Err);
         Some(Self {
             uid: identity.uid,
-            number: identity.number,
+            number,
             description: identity.description,
             modality: identity.modality,
             patient_id: identity.patient_id,
@@ -174,7 +196,6 @@ impl Series {
     /// # Errors
     /// As [`Series::geometry`].
     pub fn times(&self) -> Result<Vec<f64>> {
-        const DAY: f64 = 86_400.0;
         let earliest = |phase: &Vec<usize>, time: fn(&Slice) -> Option<f64>| {
             phase.iter().map(|&i| time(&self.slices[i])).try_fold(f64::INFINITY, |least, time| time.map(|time| least.min(time)))
         };

@@ -84,6 +84,30 @@ fn a_day_ends_between_phases() {
 }
 
 #[test]
+fn a_day_without_a_date_ends_between_or_within_phases() {
+    let between = |phase: usize, _| vec![text(tags::ACQUISITION_TIME, VR::TM, ["235850", "000000", "000040"][phase])];
+    assert_phases(&read(between).unwrap(), &[0.0, 70.0, 110.0]);
+    let times = [["235910", "235915"], ["235958", "000003"], ["000046", "000051"]];
+    let within = |phase: usize, slice: usize| vec![text(tags::ACQUISITION_TIME, VR::TM, times[phase][slice])];
+    assert_phases(&read(within).unwrap(), &[0.0, 48.0, 96.0]);
+}
+
+#[test]
+fn a_slice_with_another_series_number_belongs_to_its_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_phase = |phase: usize, slice: usize| {
+        let mut elements = vec![integer(tags::TEMPORAL_POSITION_IDENTIFIER, phase as i64 + 1)];
+        elements.extend((slice == 1).then(|| integer(tags::SERIES_NUMBER, 7 + phase as i64)));
+        elements
+    };
+    write(folder.path(), of_phase);
+    let scanned = DicomFolder::scan(folder.path()).unwrap();
+    let series = scanned.only_series().unwrap();
+    assert_eq!(series.number, Some(9), "the number of the first file that states one");
+    assert_phases(&series.phases().unwrap(), &[]);
+}
+
+#[test]
 fn phases_that_nothing_tells_apart_are_duplicates() {
     let error = read(|_, _| Vec::new()).unwrap_err().to_string();
     assert!(error.contains("two slices at"), "{error}");
