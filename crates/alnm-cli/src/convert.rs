@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, SeriesAttributes, write_series};
+use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, Series, SeriesAttributes, write_series};
 use alnm_imaging::mask::{MaskReader, RegionChoice};
 use alnm_imaging::{FileFormat, Geometry, Image, Volume, file_format, read_image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
-use crate::output::Overwriting;
+use crate::output::{Activity, Overwriting};
+
+/// Most characters of a series' description.
+const LONGEST_NAME: usize = 64;
 
 /// Write an image, a DICOM series or a mask in another format; the type of the voxels is kept.
 ///
@@ -45,8 +48,44 @@ pub(crate) struct Convert {
     /// Image on whose grid a mask is drawn.
     #[arg(long, value_name = "IMAGE")]
     like: Option<PathBuf>,
+    /// PatientID of a DICOM series to write; else that of the input, and empty where it has none.
+    #[arg(long, value_name = "ID")]
+    patient_id: Option<String>,
+    /// SeriesDescription of a DICOM series to write; else that of the input, and the folder's name where it has none.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// Modality of a DICOM series to write, such as MR or CT; else that of the input, and MR where it has none.
+    #[arg(long, value_name = "CODE")]
+    modality: Option<String>,
     #[command(flatten)]
     overwriting: Overwriting,
+}
+
+/// Images to write, and what is known of them.
+struct Source {
+    images: DynamicSeries,
+    /// Of a DICOM series.
+    attributes: Option<SeriesAttributes>,
+    /// Seconds from the start of the study to the first image.
+    start: f64,
+}
+
+impl Source {
+    fn of_file(image: Image) -> Self {
+        Self { images: DynamicSeries { images: vec![image], times: vec![0.0] }, attributes: None, start: 0.0 }
+    }
+
+    fn of_series(series: &Series, images: DynamicSeries) -> Self {
+        Self { images, attributes: Some(series.attributes()), start: series.time_in_study() }
+    }
+
+    /// One of the phases, counted from 1.
+    fn phase(mut self, number: usize) -> anyhow::Result<Self> {
+        let DynamicSeries { images, times } = &mut self.images;
+        ensure!((1..=images.len()).contains(&number), "phase {number} asked for; there are phases 1 to {}", images.len());
+        (*images, *times) = (vec![images.swap_remove(number - 1)], vec![times[number - 1]]);
+        Ok(self)
+    }
 }
 
 impl Convert {
@@ -54,23 +93,20 @@ impl Convert {
         if self.is_mask()? {
             let chooses_images = self.phase.is_some() || self.all_phases || self.series_as_phases || self.series.is_some();
             ensure!(!chooses_images, "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here");
+            self.overwriting.check_images([self.output.as_path()])?;
+            let activity = Activity::start("reading");
             let mask = self.read_mask()?;
-            self.overwriting.check([self.output.as_path()])?;
-            return Ok(write_mask(&self.output, &mask)?);
+            activity.next("writing");
+            write_mask(&self.output, &mask)?;
+            activity.finish();
+            return Ok(());
         }
-        if self.all_phases || self.series_as_phases {
-            let phases = self.read_phases()?;
-            return self.write_phases(phases);
-        }
-        self.write_one(self.read_image()?)
-    }
-
-    fn write_one(&self, image: Image) -> anyhow::Result<()> {
-        self.overwriting.check([self.output.as_path()])?;
-        if is_folder(&self.output) {
-            return self.write_dicom(DynamicSeries { images: vec![image], times: vec![0.0] });
-        }
-        Ok(write_image(&self.output, &image)?)
+        let activity = Activity::start("reading");
+        let source = self.read()?;
+        activity.next("writing");
+        self.write(source)?;
+        activity.finish();
+        Ok(())
     }
 
     /// Whether a mask is converted: asked for, or the only thing that the input file is.
@@ -107,61 +143,76 @@ impl Convert {
         Ok(is_dicom.then(|| DicomFolder::from_files(std::slice::from_ref(&self.input))).transpose()?)
     }
 
-    fn read_image(&self) -> anyhow::Result<Image> {
+    fn read(&self) -> anyhow::Result<Source> {
         let Some(folder) = self.scan()? else {
-            ensure!(
-                self.series.is_none() && self.phase.is_none_or(|phase| phase == 1),
-                "--series and --phase need a DICOM folder or file as input"
-            );
-            return Ok(read_image(&self.input)?);
+            let chooses = self.all_phases || self.series_as_phases || self.series.is_some() || self.phase.is_some_and(|phase| phase > 1);
+            ensure!(!chooses, "--phase, --all-phases, --series and --series-as-phases need a DICOM folder or file as input");
+            return Ok(Source::of_file(read_image(&self.input)?));
         };
+        if self.series_as_phases {
+            let first = folder.series().iter().min_by(|a, b| a.time_in_study().total_cmp(&b.time_in_study()));
+            let source = Source::of_series(first.context("the folder holds no series")?, folder.series_as_phases()?);
+            return match self.phase {
+                Some(number) => source.phase(number),
+                None => Ok(source),
+            };
+        }
         let series = match &self.series {
             Some(uid) => folder.series_with_uid(uid)?,
             None => folder.only_series()?,
         };
-        Ok(match self.phase {
-            Some(number) => series.phase(number)?,
-            None => series.image()?,
-        })
+        let images = match self.phase {
+            _ if self.all_phases => series.phases()?,
+            Some(number) => DynamicSeries { images: vec![series.phase(number)?], times: vec![series.times()?[number - 1]] },
+            None => DynamicSeries { images: vec![series.image()?], times: vec![0.0] },
+        };
+        Ok(Source::of_series(series, images))
     }
 
-    fn read_phases(&self) -> anyhow::Result<DynamicSeries> {
-        let folder = self.scan()?.context("--all-phases and --series-as-phases need a DICOM folder or file as input")?;
-        Ok(match &self.series {
-            _ if self.series_as_phases => folder.series_as_phases()?,
-            Some(uid) => folder.series_with_uid(uid)?.phases()?,
-            None => folder.only_series()?.phases()?,
-        })
-    }
-
-    fn write_phases(&self, mut phases: DynamicSeries) -> anyhow::Result<()> {
-        if let Some(number) = self.phase {
-            let count = phases.images.len();
-            ensure!((1..=count).contains(&number), "phase {number} asked for; there are phases 1 to {count}");
-            return self.write_one(phases.images.swap_remove(number - 1));
-        }
+    fn write(&self, source: Source) -> anyhow::Result<()> {
         if is_folder(&self.output) {
-            self.overwriting.check([self.output.as_path()])?;
-            return self.write_dicom(phases);
+            if !is_empty_folder(&self.output) {
+                self.overwriting.check([self.output.as_path()])?;
+            }
+            return self.write_dicom(source);
         }
-        let paths: Vec<PathBuf> = (1..=phases.images.len()).map(|number| numbered(&self.output, number)).collect();
-        self.overwriting.check(paths.iter().map(PathBuf::as_path))?;
-        for (path, image) in paths.iter().zip(&phases.images) {
+        let images = &source.images.images;
+        let is_numbered = self.phase.is_none() && (self.all_phases || self.series_as_phases);
+        let paths = match images.len() {
+            1 if !is_numbered => vec![self.output.clone()],
+            count => (1..=count).map(|number| numbered(&self.output, number)).collect(),
+        };
+        self.overwriting.check_images(paths.iter().map(PathBuf::as_path))?;
+        for (path, image) in paths.iter().zip(images) {
             write_image(path, image)?;
         }
         Ok(())
     }
 
-    fn write_dicom(&self, series: DynamicSeries) -> anyhow::Result<()> {
-        check_one_type(&series.images)?;
+    fn write_dicom(&self, source: Source) -> anyhow::Result<()> {
+        let Source { images: DynamicSeries { images, times }, attributes, start } = source;
+        check_one_type(&images)?;
         let name = self.output.file_name().context("the output names no folder")?.to_string_lossy();
-        let attributes = SeriesAttributes::new(&name, &name);
-        let times: Vec<f64> = series.times.iter().zip(0..).map(|(time, i)| if time.is_nan() { f64::from(i) } else { *time }).collect();
-        match &series.images[0] {
-            Image::U8(_) => write_typed::<u8>(&self.output, series, &times, &attributes),
-            Image::U16(_) => write_typed::<u16>(&self.output, series, &times, &attributes),
-            Image::I16(_) => write_typed::<i16>(&self.output, series, &times, &attributes),
-            image => bail!("voxels of type {:?} cannot be written as DICOM; U8, U16 and I16 can", image.pixel_type()),
+        let mut attributes = attributes.unwrap_or_else(|| SeriesAttributes::new("", &name.chars().take(LONGEST_NAME).collect::<String>()));
+        let options = [
+            (&self.patient_id, &mut attributes.patient_id),
+            (&self.description, &mut attributes.series_description),
+            (&self.modality, &mut attributes.modality),
+        ];
+        for (given, attribute) in options {
+            if let Some(given) = given {
+                attribute.clone_from(given);
+            }
+        }
+        let times: Vec<f64> = times.iter().zip(0..).map(|(time, i)| start + if time.is_nan() { f64::from(i) } else { *time }).collect();
+        match &images[0] {
+            Image::U8(_) => write_typed::<u8>(&self.output, &images, &times, &attributes),
+            Image::U16(_) => write_typed::<u16>(&self.output, &images, &times, &attributes),
+            Image::I16(_) => write_typed::<i16>(&self.output, &images, &times, &attributes),
+            image => bail!(
+                "voxels of type {:?} cannot be written as DICOM, which takes U8, U16 and I16; write NRRD, NIfTI or MetaImage, which keep them",
+                image.pixel_type()
+            ),
         }
     }
 }
@@ -196,38 +247,36 @@ fn check_one_type(images: &[Image]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_typed<T: DicomVoxel>(folder: &Path, series: DynamicSeries, times: &[f64], attributes: &SeriesAttributes) -> anyhow::Result<()> {
-    let phases: Vec<Phase<T>> = series.images.iter().zip(times).map(|(image, &time)| Phase { volume: image.cast(), time }).collect();
-    let old = slice_files(folder)?;
-    if old.is_empty() {
+/// Writes a series beside its folder and puts it in its place when it is complete.
+fn write_typed<T: DicomVoxel>(folder: &Path, images: &[Image], times: &[f64], attributes: &SeriesAttributes) -> anyhow::Result<()> {
+    let phases: Vec<Phase<T>> = images.iter().zip(times).map(|(image, &time)| Phase { volume: image.cast(), time }).collect();
+    if !folder.exists() || is_empty_folder(folder) {
         return Ok(write_series(folder, &phases, attributes)?);
     }
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new-{}", std::process::id()));
-    let fresh = folder.with_file_name(name);
-    let replaced = write_series(&fresh, &phases, attributes).map_err(anyhow::Error::from).and_then(|()| replace(&old, &fresh, folder));
-    if replaced.is_err() {
-        // The error that is reported is the one that came first.
-        let _ = std::fs::remove_dir_all(&fresh);
-    }
-    replaced
+    check_is_slices(folder)?;
+    // Made absolute, so that "." and ".." have a name and a parent.
+    let folder = folder.canonicalize()?;
+    let parent = folder.parent().context("the output names no folder")?;
+    let waiting = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(parent)?;
+    let (new, old) = (waiting.path().join("new"), waiting.path().join("old"));
+    write_series(&new, &phases, attributes)?;
+    let moving = || format!("replacing {}", folder.display());
+    std::fs::rename(&folder, &old).with_context(moving)?;
+    std::fs::rename(&new, &folder).or_else(|error| std::fs::rename(&old, &folder).and(Err(error))).with_context(moving)
 }
 
-/// The slices of a series that an earlier conversion wrote into a folder; none when the folder is missing. A folder that holds
-/// anything else is refused, since slices of another series beside the new ones would be read with them.
-fn slice_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let files: Vec<PathBuf> = folder.read_dir()?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
-    for file in &files {
+/// Refuses a folder that holds anything but slices that an earlier conversion wrote: it is replaced as a whole, since slices of
+/// another series beside the new ones would be read with them.
+fn check_is_slices(folder: &Path) -> anyhow::Result<()> {
+    for entry in folder.read_dir()? {
+        let file = entry?.path();
         ensure!(
             file.is_file() && is_slice_name(&file.file_name().unwrap_or_default().to_string_lossy()),
             "{} is no slice that a conversion wrote, so the series in its folder is not replaced; name another folder",
             file.display()
         );
     }
-    Ok(files)
+    Ok(())
 }
 
 /// Whether a file is named as slices are: `<phase>-<slice>.dcm`.
@@ -237,21 +286,13 @@ fn is_slice_name(name: &str) -> bool {
     numbers.is_some_and(|(phase, slice)| is_number(phase, 2) && is_number(slice, 4))
 }
 
-/// Removes the old files of a folder and moves those of the fresh one there.
-fn replace(old: &[PathBuf], fresh: &Path, folder: &Path) -> anyhow::Result<()> {
-    for file in old {
-        std::fs::remove_file(file).with_context(|| format!("removing {}", file.display()))?;
-    }
-    for entry in fresh.read_dir()? {
-        let file = entry?;
-        std::fs::rename(file.path(), folder.join(file.file_name())).with_context(|| format!("moving {}", file.path().display()))?;
-    }
-    Ok(std::fs::remove_dir(fresh)?)
-}
-
 /// A name without a suffix is that of a folder.
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.extension().is_none()
+}
+
+fn is_empty_folder(path: &Path) -> bool {
+    path.read_dir().is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// The name with a number before its suffix, `.nii.gz` being one.

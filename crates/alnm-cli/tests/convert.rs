@@ -65,6 +65,92 @@ fn every_format_becomes_every_other() {
     assert_volume(&read_series(folder.path().join("series")).unwrap(), 0);
 }
 
+/// The text of an attribute in the first slice of a folder.
+fn attribute(folder: &Path, tag: dicom_core::Tag) -> String {
+    let object = dicom_object::open_file(folder.join("01-0001.dcm")).unwrap();
+    object.element(tag).unwrap().to_str().unwrap().trim_end_matches([' ', '\0']).to_owned()
+}
+
+#[test]
+fn a_series_made_from_a_series_stays_with_its_patient_and_study() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, made) = (folder.path().join("source"), folder.path().join("made"));
+    let phases: Vec<Phase<i16>> = (0..3).map(|i| Phase { volume: volume(i), time: 40.0 + 45.0 * i as f64 }).collect();
+    let attributes = SeriesAttributes {
+        patient_name: "DOE^JANE".to_owned(),
+        patient_sex: "F".to_owned(),
+        study_description: "Breast".to_owned(),
+        series_number: 7,
+        date: "20240229".to_owned(),
+        start_time: 3723.5,
+        modality: "CT".to_owned(),
+        study_uid: "1.2.3".to_owned(),
+        series_uid: "1.2.3.4".to_owned(),
+        frame_of_reference_uid: "1.2.3.5".to_owned(),
+        ..SeriesAttributes::new("P", "DCE")
+    };
+    write_series(&source, &phases, &attributes).unwrap();
+    succeed(folder.path(), &["convert", "source", "made", "--all-phases"]);
+    let kept = [
+        tags::SOP_CLASS_UID,
+        tags::STUDY_DATE,
+        tags::STUDY_TIME,
+        tags::ACQUISITION_TIME,
+        tags::MODALITY,
+        tags::STUDY_DESCRIPTION,
+        tags::SERIES_DESCRIPTION,
+        tags::PATIENT_NAME,
+        tags::PATIENT_ID,
+        tags::PATIENT_SEX,
+        tags::STUDY_INSTANCE_UID,
+        tags::SERIES_NUMBER,
+        tags::FRAME_OF_REFERENCE_UID,
+    ];
+    for tag in kept {
+        assert_eq!(attribute(&made, tag), attribute(&source, tag), "{tag}");
+    }
+    assert_eq!(attribute(&made, tags::SOP_CLASS_UID), uids::CT_IMAGE_STORAGE);
+    for tag in [tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID] {
+        assert_ne!(attribute(&made, tag), attribute(&source, tag), "{tag}");
+    }
+
+    succeed(folder.path(), &["convert", "source", "one", "--phase", "2", "--patient-id", "Q", "--description", "second"]);
+    let one = folder.path().join("one");
+    assert_eq!(attribute(&one, tags::ACQUISITION_TIME), "010328.500000");
+    assert_eq!([tags::PATIENT_ID, tags::SERIES_DESCRIPTION].map(|tag| attribute(&one, tag)), ["Q", "second"]);
+    assert_ne!(attribute(&one, tags::SERIES_INSTANCE_UID), attribute(&made, tags::SERIES_INSTANCE_UID));
+}
+
+#[test]
+fn different_images_become_different_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "a".repeat(100);
+    for (input, phase) in [("a.nrrd", 0), ("b.nrrd", 1)] {
+        write_image(folder.path().join(input), &volume(phase).into()).unwrap();
+        std::fs::create_dir_all(folder.path().join(phase.to_string()).join("empty")).unwrap();
+    }
+    for (input, output) in [("a.nrrd", "0/empty"), ("b.nrrd", "1/empty"), ("a.nrrd", &*long)] {
+        succeed(folder.path(), &["convert", input, output, "--modality", "PT"]);
+    }
+    let [first, second, again] = ["0/empty", "1/empty", &long].map(|name| folder.path().join(name));
+    for tag in [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID, tags::FRAME_OF_REFERENCE_UID] {
+        assert_ne!(attribute(&first, tag), attribute(&second, tag), "{tag}");
+    }
+    assert_eq!(attribute(&first, tags::STUDY_INSTANCE_UID), attribute(&again, tags::STUDY_INSTANCE_UID));
+    assert_eq!(attribute(&again, tags::SERIES_DESCRIPTION), "a".repeat(64));
+    assert_eq!(attribute(&first, tags::SOP_CLASS_UID), uids::SECONDARY_CAPTURE_IMAGE_STORAGE);
+    assert_volume(&read_series(&first).unwrap(), 0);
+    assert!(fail(folder.path(), 1, &["convert", "a.nrrd", "c", "--modality", "magnetic"]).contains("modality"));
+}
+
+#[test]
+fn voxels_that_dicom_does_not_hold_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_image(folder.path().join("a.nrrd"), &volume(0).cast::<f32>().into()).unwrap();
+    assert!(fail(folder.path(), 1, &["convert", "a.nrrd", "series"]).contains("write NRRD"));
+    assert!(!folder.path().join("series").exists());
+}
+
 #[test]
 fn what_exists_is_kept_unless_forced() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Dynamic series whose phases are series of their own.
 
 use super::problem::SeriesProblem;
-use super::series::Series;
+use super::series::{Series, continue_after_midnight};
 use crate::error::{FileProblem, ImagingError};
 use crate::volume::Image;
 
@@ -20,7 +20,8 @@ const SAME_GRID: f64 = 1e-3;
 impl DynamicSeries {
     /// Series of one phase each, in order of time.
     pub(super) fn of_series(series: &[Series]) -> Result<Self, FileProblem> {
-        let starts: Option<Vec<f64>> = series.iter().map(Series::start).collect();
+        let mut starts: Option<Vec<f64>> = series.iter().map(Series::start).collect();
+        continue_after_midnight(starts.iter_mut().flatten().collect());
         let mut order: Vec<usize> = (0..series.len()).collect();
         if let Some(starts) = &starts {
             order.sort_by(|&a, &b| starts[a].total_cmp(&starts[b]));

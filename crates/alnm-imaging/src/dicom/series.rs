@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::attributes::seconds_of_date;
 use super::dynamic::DynamicSeries;
 use super::malformed;
 use super::object::{self, DicomFile};
 use super::pixels::{PixelFormat, decode_frame};
 use super::problem::SeriesProblem;
-use super::slice::{ImageFile, Slice};
+use super::slice::{ImageFile, Slice, StudyIdentity};
 use super::sorting::Sorted;
+use super::write::{SeriesAttributes, fitting_text, is_code, is_uid};
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::file::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
@@ -45,6 +47,7 @@ pub struct Series {
     pub study_uid: String,
     /// `FrameOfReferenceUID`: images that share it share their coordinates.
     pub frame_of_reference: Option<String>,
+    study: StudyIdentity,
     /// The first of its files.
     path: PathBuf,
     slices: Vec<Slice>,
@@ -65,16 +68,13 @@ pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
 
 /// Times without a date start again at midnight. Where more than half a day lies between two successive ones, the day ended
 /// after the later: those before the gap are of the next day and count on.
-fn continue_after_midnight(slices: &mut [Slice]) {
-    let mut times: Vec<f64> = slices.iter().filter_map(|slice| slice.acquisition_time).collect();
-    if times.iter().any(|time| !(0.0..DAY).contains(time)) {
+pub(super) fn continue_after_midnight(mut times: Vec<&mut f64>) {
+    if times.iter().any(|time| !(0.0..DAY).contains(*time)) {
         return;
     }
-    times.sort_by(f64::total_cmp);
-    let Some(last_of_next_day) = times.windows(2).find(|pair| pair[1] - pair[0] > DAY / 2.0).map(|pair| pair[0]) else { return };
-    for time in slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).filter(|time| **time <= last_of_next_day) {
-        *time += DAY;
-    }
+    times.sort_by(|a, b| a.total_cmp(b));
+    let of_next_day = times.windows(2).position(|pair| *pair[1] - *pair[0] > DAY / 2.0).map_or(0, |last| last + 1);
+    times.into_iter().take(of_next_day).for_each(|time| *time += DAY);
 }
 
 impl Series {
@@ -91,7 +91,7 @@ impl Series {
                 Err(problem) => drop(fault.get_or_insert(SeriesProblem::Unreadable { file: file.path, reason: problem.to_string() })),
             }
         }
-        continue_after_midnight(&mut slices);
+        continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).collect());
         let sorted = fault.map_or_else(|| Sorted::new(&slices), Err);
         Some(Self {
             uid: identity.uid,
@@ -101,10 +101,38 @@ impl Series {
             patient_id: identity.patient_id,
             study_uid: identity.study_uid,
             frame_of_reference: identity.frame_of_reference,
+            study: identity.study,
             path,
             slices,
             sorted,
         })
+    }
+
+    /// Attributes for writing images that were computed from this series: patient, study, modality, frame of reference and
+    /// description are its own, the identifier of the series is left to be derived. Texts that the standard forbids are mended.
+    pub fn attributes(&self) -> SeriesAttributes {
+        let study = &self.study;
+        let uid = |uid: &str| if is_uid(uid) { uid.to_owned() } else { String::new() };
+        let code = |code: &str, default: &str| if is_code(code) { code.to_owned() } else { default.to_owned() };
+        let defaults = SeriesAttributes::new(&fitting_text(&self.patient_id), &fitting_text(&self.description));
+        SeriesAttributes {
+            patient_name: fitting_text(&study.patient_name),
+            patient_sex: code(&study.patient_sex, ""),
+            study_description: fitting_text(&study.description),
+            series_number: self.number.and_then(|number| number.try_into().ok()).unwrap_or(defaults.series_number),
+            date: seconds_of_date(&study.date).map_or(defaults.date, |_| study.date.replace('.', "")),
+            start_time: study.time.unwrap_or(defaults.start_time),
+            modality: code(&self.modality, "OT"),
+            study_uid: uid(&self.study_uid),
+            frame_of_reference_uid: self.frame_of_reference.as_deref().map_or_else(String::new, uid),
+            ..defaults
+        }
+    }
+
+    /// Seconds from the start of the study to the first phase; 0 where the files do not say both.
+    pub fn time_in_study(&self) -> f64 {
+        let times = self.start().zip(self.study.time);
+        times.map_or(0.0, |(start, study)| (start - study).rem_euclid(DAY))
     }
 
     /// Number of planes in all phases.
@@ -204,9 +232,7 @@ impl Series {
         let distinct = |times: &Vec<f64>| times.len() < 2 || times.windows(2).any(|pair| pair[0] != pair[1]);
         let times = by(|slice| slice.acquisition_time).filter(distinct).or_else(|| by(|slice| slice.trigger_time));
         let Some(times) = times else { return Ok(vec![f64::NAN; phases.len()]) };
-        let first = times[0];
-        // Times without a date start again at midnight.
-        Ok(times.iter().map(|time| if *time < first { time + DAY - first } else { time - first }).collect())
+        Ok(times.iter().map(|time| time - times[0]).collect())
     }
 
     fn sorted(&self) -> Result<&Sorted> {

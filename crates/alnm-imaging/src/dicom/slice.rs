@@ -24,6 +24,18 @@ pub(super) struct SeriesIdentity {
     pub(super) patient_id: String,
     pub(super) study_uid: String,
     pub(super) frame_of_reference: Option<String>,
+    pub(super) study: StudyIdentity,
+}
+
+/// What all series of a study share besides identifiers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StudyIdentity {
+    pub(super) patient_name: String,
+    pub(super) patient_sex: String,
+    pub(super) description: String,
+    pub(super) date: String,
+    /// Seconds since midnight.
+    pub(super) time: Option<f64>,
 }
 
 /// One plane: where it lies, when it was taken and how its pixels are stored.
@@ -193,6 +205,13 @@ impl SeriesIdentity {
             patient_id: or_empty(tags::PATIENT_ID),
             study_uid: or_empty(tags::STUDY_INSTANCE_UID),
             frame_of_reference: text(object, tags::FRAME_OF_REFERENCE_UID),
+            study: StudyIdentity {
+                patient_name: or_empty(tags::PATIENT_NAME),
+                patient_sex: or_empty(tags::PATIENT_SEX),
+                description: or_empty(tags::STUDY_DESCRIPTION),
+                date: or_empty(tags::STUDY_DATE),
+                time: text(object, tags::STUDY_TIME).and_then(|time| seconds_of_time(&time)),
+            },
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Writing volumes as DICOM series of single-frame MR images.
+//! Writing volumes as DICOM series of single-frame images.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -36,11 +36,11 @@ pub struct Phase<T> {
     pub time: f64,
 }
 
-/// Who and what a series is. What is left out is derived from the patient's identifier and the descriptions, so that the
-/// same input gives the same files.
+/// Who and what a series is. Identifiers that are left out are derived from all that is written, so that the same input gives
+/// the same files and another input others. For images computed from a series see [`super::Series::attributes`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesAttributes {
-    /// `PatientID`.
+    /// `PatientID`; may be empty.
     pub patient_id: String,
     /// `PatientName`; default the identifier.
     pub patient_name: String,
@@ -56,10 +56,15 @@ pub struct SeriesAttributes {
     pub date: String,
     /// Time at which the study starts in seconds since midnight. Default noon.
     pub start_time: f64,
-    /// `StudyInstanceUID`; derived when empty.
+    /// `Modality`: MR and CT give MR and CT images, anything else secondary captures. Default MR.
+    pub modality: String,
+    /// `StudyInstanceUID`; when empty, derived from the patient's identifier, the date and the study's description, or from the
+    /// voxels where the patient has no identifier.
     pub study_uid: String,
-    /// `SeriesInstanceUID`; derived when empty.
+    /// `SeriesInstanceUID`; when empty, derived from the study, the series' number and description, and the voxels.
     pub series_uid: String,
+    /// `FrameOfReferenceUID`; when empty, derived from the study.
+    pub frame_of_reference_uid: String,
     /// `RescaleSlope`: a written voxel times this plus the intercept is its value. Default 1.
     pub rescale_slope: f64,
     /// `RescaleIntercept`. Default 0.
@@ -78,8 +83,10 @@ impl SeriesAttributes {
             series_number: 1,
             date: "20000101".to_owned(),
             start_time: 12.0 * 3600.0,
+            modality: "MR".to_owned(),
             study_uid: String::new(),
             series_uid: String::new(),
+            frame_of_reference_uid: String::new(),
             rescale_slope: 1.0,
             rescale_intercept: 0.0,
         }
@@ -87,19 +94,27 @@ impl SeriesAttributes {
 
     /// Texts that fit their value representation, and numbers that mean something.
     fn check(&self) -> Result<()> {
-        const LONGEST_TEXT: usize = 64;
-        let texts: [(&'static str, &str); 7] = [
+        let texts: [(&'static str, &str); 4] = [
             ("patient_id", &self.patient_id),
             ("patient_name", &self.patient_name),
             ("study_description", &self.study_description),
             ("series_description", &self.series_description),
-            ("study_uid", &self.study_uid),
-            ("series_uid", &self.series_uid),
-            ("patient_sex", &self.patient_sex),
         ];
         for (parameter, text) in texts {
-            if text.chars().count() > LONGEST_TEXT || text.contains(['\\', '\0']) {
-                return Err(invalid(parameter, format!("{text:?}"), "it has at most 64 characters, none of them a backslash"));
+            if fitting_text(text) != text {
+                return Err(invalid(parameter, format!("{text:?}"), "it has at most 64 characters, none of them a backslash or a control"));
+            }
+        }
+        for (parameter, code) in [("modality", &self.modality), ("patient_sex", &self.patient_sex)] {
+            if !is_code(code) {
+                return Err(invalid(parameter, format!("{code:?}"), "it has at most 16 characters: A to Z, 0 to 9, space and _"));
+            }
+        }
+        let identifiers =
+            [("study_uid", &self.study_uid), ("series_uid", &self.series_uid), ("frame_of_reference_uid", &self.frame_of_reference_uid)];
+        for (parameter, uid) in identifiers {
+            if !(uid.is_empty() || is_uid(uid)) {
+                return Err(invalid(parameter, format!("{uid:?}"), "it has at most 64 characters: numbers joined by dots"));
             }
         }
         if seconds_of_date(&self.date).is_none() {
@@ -114,19 +129,25 @@ impl SeriesAttributes {
         }
         Ok(())
     }
-
-    fn study_uid(&self) -> Cow<'_, str> {
-        or_derived(&self.study_uid, &["study", &self.patient_id, &self.date, &self.study_description])
-    }
-
-    fn series_uid(&self) -> Cow<'_, str> {
-        let number = self.series_number.to_string();
-        or_derived(&self.series_uid, &["series", &self.study_uid(), &number, &self.series_description])
-    }
 }
 
-fn or_derived<'a>(given: &'a str, names: &[&str]) -> Cow<'a, str> {
-    if given.is_empty() { Cow::Owned(uid_from(names)) } else { Cow::Borrowed(given) }
+/// Most characters of a long string and of a group of a person's name (PS3.5 6.2).
+const LONGEST_TEXT: usize = 64;
+
+/// A text without what its value representation forbids.
+pub(super) fn fitting_text(text: &str) -> String {
+    text.chars().filter(|c| *c != '\\' && !c.is_control()).take(LONGEST_TEXT).collect()
+}
+
+/// Whether a text may be a code string (PS3.5 6.2).
+pub(super) fn is_code(text: &str) -> bool {
+    text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" _".contains(&byte))
+}
+
+/// Whether a text is a unique identifier; numbers that begin with a zero are let pass, as others do.
+pub(super) fn is_uid(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= LONGEST_TEXT && text.split('.').all(is_number)
 }
 
 /// A unique identifier derived from names: the same names give the same identifier, others another.
@@ -152,7 +173,7 @@ pub fn uid_from(names: &[&str]) -> String {
     format!("{UUID_ROOT}.{}", u128::from_be_bytes(uuid))
 }
 
-/// Writes phases as a series of single-frame MR images (Explicit VR Little Endian), one file a slice, named
+/// Writes phases as a series of single-frame images (Explicit VR Little Endian), one file a slice, named
 /// `<phase>-<slice>.dcm`. The folder is made when it is missing. Files are written in parallel.
 ///
 /// Where there are several phases, `TemporalPositionIdentifier`, `NumberOfTemporalPositions` and `TemporalResolution`
@@ -167,7 +188,7 @@ pub fn write_series<T: DicomVoxel>(folder: impl AsRef<Path>, phases: &[Phase<T>]
     let geometry = check(phases)?;
     attributes.check()?;
     std::fs::create_dir_all(folder).map_err(|error| FileProblem::from(error).at(folder))?;
-    let writer = SeriesWriter::new(geometry, phases.iter().map(|phase| phase.time).collect(), attributes);
+    let writer = SeriesWriter::new(geometry, phases, attributes);
     let [width, height, slices] = geometry.size();
     (0..phases.len() * slices).into_par_iter().try_for_each_init(Vec::new, |bytes, i| {
         let (phase, slice) = (i / slices, i % slices);
@@ -204,21 +225,111 @@ fn check<T>(phases: &[Phase<T>]) -> Result<&Geometry> {
     Ok(geometry)
 }
 
+/// The kind of object that images of a modality are, and what it asks for beyond what all images have.
+struct ObjectClass {
+    sop_class: &'static str,
+    image_type: &'static str,
+    rescale_type: &'static str,
+    equipment: &'static [(Tag, VR, &'static str)],
+    acquisition: &'static [(Tag, VR, &'static str)],
+}
+
+const MR: ObjectClass = ObjectClass {
+    sop_class: uids::MR_IMAGE_STORAGE,
+    image_type: "DERIVED\\SECONDARY\\OTHER",
+    rescale_type: "US",
+    equipment: &[],
+    acquisition: &[
+        (tags::SCANNING_SEQUENCE, VR::CS, "RM"),
+        (tags::SEQUENCE_VARIANT, VR::CS, "NONE"),
+        (tags::SCAN_OPTIONS, VR::CS, ""),
+        (tags::MR_ACQUISITION_TYPE, VR::CS, "3D"),
+        (tags::REPETITION_TIME, VR::DS, ""),
+        (tags::ECHO_TIME, VR::DS, ""),
+        (tags::ECHO_TRAIN_LENGTH, VR::IS, ""),
+    ],
+};
+
+const CT: ObjectClass = ObjectClass {
+    sop_class: uids::CT_IMAGE_STORAGE,
+    image_type: "DERIVED\\SECONDARY\\AXIAL",
+    rescale_type: "HU",
+    equipment: &[],
+    acquisition: &[(tags::KVP, VR::DS, ""), (tags::ACQUISITION_NUMBER, VR::IS, "")],
+};
+
+const SECONDARY_CAPTURE: ObjectClass = ObjectClass {
+    sop_class: uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
+    image_type: "DERIVED\\SECONDARY",
+    rescale_type: "US",
+    equipment: &[(tags::CONVERSION_TYPE, VR::CS, "WSD")],
+    acquisition: &[],
+};
+
+impl ObjectClass {
+    fn of(modality: &str) -> &'static Self {
+        match modality {
+            "MR" => &MR,
+            "CT" => &CT,
+            _ => &SECONDARY_CAPTURE,
+        }
+    }
+}
+
+/// SHA-256 of the grid, the times and the voxels, as text.
+fn fingerprint<T: VoxelBytes>(phases: &[Phase<T>]) -> String {
+    let of_phase = |phase: &Phase<T>| {
+        let volume = &phase.volume;
+        let plane = volume.geometry().size()[0] * volume.geometry().size()[1];
+        let of_slice = |bytes: &mut Vec<u8>, voxels: &[T]| {
+            bytes.clear();
+            voxels.iter().for_each(|voxel| voxel.extend_little_endian(bytes));
+            Sha256::digest(&bytes)
+        };
+        let slices: Vec<_> = volume.as_slice().par_chunks(plane).map_init(Vec::new, of_slice).collect();
+        let mut hash = Sha256::new();
+        hash.update(format!("{:?} {:?}", volume.geometry(), phase.time));
+        slices.iter().for_each(|slice| hash.update(slice));
+        hash.finalize()
+    };
+    let all = phases.iter().map(of_phase).fold(Sha256::new(), Sha256::chain_update);
+    all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What all files of a series share.
 struct SeriesWriter<'a> {
     geometry: &'a Geometry,
     times: Vec<f64>,
     attributes: &'a SeriesAttributes,
+    class: &'static ObjectClass,
     study_uid: Cow<'a, str>,
     series_uid: Cow<'a, str>,
-    frame_of_reference_uid: String,
+    frame_of_reference_uid: Cow<'a, str>,
 }
 
 impl<'a> SeriesWriter<'a> {
-    fn new(geometry: &'a Geometry, times: Vec<f64>, attributes: &'a SeriesAttributes) -> Self {
-        let study_uid = attributes.study_uid();
-        let frame_of_reference_uid = uid_from(&["frame of reference", &study_uid]);
-        Self { geometry, times, attributes, study_uid, series_uid: attributes.series_uid(), frame_of_reference_uid }
+    fn new<T: VoxelBytes>(geometry: &'a Geometry, phases: &[Phase<T>], attributes: &'a SeriesAttributes) -> Self {
+        let SeriesAttributes { patient_id, date, study_description, series_description, .. } = attributes;
+        let given_or = |given: &'a str, derived: &dyn Fn() -> String| match given {
+            "" => Cow::Owned(derived()),
+            uid => Cow::Borrowed(uid),
+        };
+        let study_uid = given_or(&attributes.study_uid, &|| match patient_id.as_str() {
+            "" => uid_from(&["study", &fingerprint(phases), date, study_description]),
+            patient => uid_from(&["study", patient, date, study_description]),
+        });
+        let number = attributes.series_number.to_string();
+        Self {
+            geometry,
+            times: phases.iter().map(|phase| phase.time).collect(),
+            attributes,
+            class: ObjectClass::of(&attributes.modality),
+            series_uid: given_or(&attributes.series_uid, &|| {
+                uid_from(&["series", &study_uid, &number, series_description, &fingerprint(phases)])
+            }),
+            frame_of_reference_uid: given_or(&attributes.frame_of_reference_uid, &|| uid_from(&["frame of reference", &study_uid])),
+            study_uid,
+        }
     }
 
     /// The bytes of one file.
@@ -238,7 +349,7 @@ impl<'a> SeriesWriter<'a> {
         let mut group = Vec::new();
         let mut data = DataSet { bytes: &mut group };
         data.put(tags::FILE_META_INFORMATION_VERSION, VR::OB, &[0, 1]);
-        data.text(tags::MEDIA_STORAGE_SOP_CLASS_UID, VR::UI, uids::MR_IMAGE_STORAGE);
+        data.text(tags::MEDIA_STORAGE_SOP_CLASS_UID, VR::UI, self.class.sop_class);
         data.text(tags::MEDIA_STORAGE_SOP_INSTANCE_UID, VR::UI, instance_uid);
         data.text(tags::TRANSFER_SYNTAX_UID, VR::UI, uids::EXPLICIT_VR_LITTLE_ENDIAN);
         data.text(tags::IMPLEMENTATION_CLASS_UID, VR::UI, &implementation_uid());
@@ -247,64 +358,76 @@ impl<'a> SeriesWriter<'a> {
         bytes.extend_from_slice(&group);
     }
 
-    /// Elements of the groups 0008 and 0010, in ascending order of tags as the standard asks.
+    /// Elements of the groups 0008 and 0010.
     fn identity(&self, data: &mut DataSet<'_>, phase: usize, instance_uid: &str) {
         let attributes = self.attributes;
+        let start = time_string(attributes.start_time);
         let time = time_string(attributes.start_time + self.times[phase]);
-        data.text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192");
-        data.text(tags::IMAGE_TYPE, VR::CS, "DERIVED\\SECONDARY\\OTHER");
-        data.text(tags::SOP_CLASS_UID, VR::UI, uids::MR_IMAGE_STORAGE);
-        data.text(tags::SOP_INSTANCE_UID, VR::UI, instance_uid);
-        for tag in [tags::STUDY_DATE, tags::SERIES_DATE, tags::ACQUISITION_DATE, tags::CONTENT_DATE] {
-            data.text(tag, VR::DA, &attributes.date);
-        }
-        data.text(tags::STUDY_TIME, VR::TM, &time_string(attributes.start_time));
-        data.text(tags::SERIES_TIME, VR::TM, &time_string(attributes.start_time));
-        data.text(tags::ACQUISITION_TIME, VR::TM, &time);
-        data.text(tags::CONTENT_TIME, VR::TM, &time);
-        data.text(tags::ACCESSION_NUMBER, VR::SH, "");
-        data.text(tags::MODALITY, VR::CS, "MR");
-        data.text(tags::MANUFACTURER, VR::LO, "");
-        data.text(tags::REFERRING_PHYSICIAN_NAME, VR::PN, "");
-        data.text(tags::STUDY_DESCRIPTION, VR::LO, &attributes.study_description);
-        data.text(tags::SERIES_DESCRIPTION, VR::LO, &attributes.series_description);
-        data.text(tags::PATIENT_NAME, VR::PN, &attributes.patient_name);
-        data.text(tags::PATIENT_ID, VR::LO, &attributes.patient_id);
-        data.text(tags::PATIENT_BIRTH_DATE, VR::DA, "");
-        data.text(tags::PATIENT_SEX, VR::CS, &attributes.patient_sex);
+        let common = [
+            (tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"),
+            (tags::IMAGE_TYPE, VR::CS, self.class.image_type),
+            (tags::SOP_CLASS_UID, VR::UI, self.class.sop_class),
+            (tags::SOP_INSTANCE_UID, VR::UI, instance_uid),
+            (tags::STUDY_DATE, VR::DA, &attributes.date),
+            (tags::SERIES_DATE, VR::DA, &attributes.date),
+            (tags::ACQUISITION_DATE, VR::DA, &attributes.date),
+            (tags::CONTENT_DATE, VR::DA, &attributes.date),
+            (tags::STUDY_TIME, VR::TM, &start),
+            (tags::SERIES_TIME, VR::TM, &start),
+            (tags::ACQUISITION_TIME, VR::TM, &time),
+            (tags::CONTENT_TIME, VR::TM, &time),
+            (tags::ACCESSION_NUMBER, VR::SH, ""),
+            (tags::MODALITY, VR::CS, &attributes.modality),
+            (tags::MANUFACTURER, VR::LO, ""),
+            (tags::REFERRING_PHYSICIAN_NAME, VR::PN, ""),
+            (tags::STUDY_DESCRIPTION, VR::LO, &attributes.study_description),
+            (tags::SERIES_DESCRIPTION, VR::LO, &attributes.series_description),
+            (tags::PATIENT_NAME, VR::PN, &attributes.patient_name),
+            (tags::PATIENT_ID, VR::LO, &attributes.patient_id),
+            (tags::PATIENT_BIRTH_DATE, VR::DA, ""),
+            (tags::PATIENT_SEX, VR::CS, &attributes.patient_sex),
+        ];
+        data.texts(common.into_iter().chain(self.class.equipment.iter().copied()));
     }
 
     /// Elements of the groups 0018 and 0020.
     fn plane(&self, data: &mut DataSet<'_>, phase: usize, slice: usize) {
         let (spacing, direction) = (self.geometry.spacing(), self.geometry.direction());
-        let position = self.geometry.index_to_point([0.0, 0.0, slice as f64]);
+        let position = decimal_strings(&self.geometry.index_to_point([0.0, 0.0, slice as f64]));
         let cosines: Vec<f64> = (0..2).flat_map(|axis| direction.map(|row| row[axis])).collect();
-        let slices = self.geometry.size()[2];
+        let cosines = decimal_strings(&cosines);
+        let distance = decimal_string(spacing[2]);
+        let series_number = self.attributes.series_number.to_string();
+        let instance_number = (phase * self.geometry.size()[2] + slice + 1).to_string();
+        let common = [
+            (tags::SLICE_THICKNESS, VR::DS, distance.as_str()),
+            (tags::SPACING_BETWEEN_SLICES, VR::DS, &distance),
+            (tags::STUDY_INSTANCE_UID, VR::UI, &self.study_uid),
+            (tags::SERIES_INSTANCE_UID, VR::UI, &self.series_uid),
+            (tags::STUDY_ID, VR::SH, ""),
+            (tags::SERIES_NUMBER, VR::IS, &series_number),
+            (tags::INSTANCE_NUMBER, VR::IS, &instance_number),
+            (tags::IMAGE_POSITION_PATIENT, VR::DS, &position),
+            (tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &cosines),
+            (tags::FRAME_OF_REFERENCE_UID, VR::UI, &self.frame_of_reference_uid),
+            (tags::POSITION_REFERENCE_INDICATOR, VR::LO, ""),
+        ];
+        let dynamic = self.temporal_position(phase);
+        let dynamic = dynamic.iter().flatten().map(|(tag, vr, text)| (*tag, *vr, text.as_str()));
+        data.texts(common.into_iter().chain(self.class.acquisition.iter().copied()).chain(dynamic));
+    }
+
+    /// The place of a phase in a dynamic series; none in a series of one phase.
+    fn temporal_position(&self, phase: usize) -> Option<[(Tag, VR, String); 3]> {
         let phases = self.times.len();
-        data.text(tags::SCANNING_SEQUENCE, VR::CS, "RM");
-        data.text(tags::SEQUENCE_VARIANT, VR::CS, "NONE");
-        data.text(tags::SCAN_OPTIONS, VR::CS, "");
-        data.text(tags::MR_ACQUISITION_TYPE, VR::CS, "3D");
-        data.decimals(tags::SLICE_THICKNESS, &spacing[2..]);
-        data.text(tags::REPETITION_TIME, VR::DS, "");
-        data.text(tags::ECHO_TIME, VR::DS, "");
-        data.decimals(tags::SPACING_BETWEEN_SLICES, &spacing[2..]);
-        data.text(tags::ECHO_TRAIN_LENGTH, VR::IS, "");
-        data.text(tags::STUDY_INSTANCE_UID, VR::UI, &self.study_uid);
-        data.text(tags::SERIES_INSTANCE_UID, VR::UI, &self.series_uid);
-        data.text(tags::STUDY_ID, VR::SH, "");
-        data.text(tags::SERIES_NUMBER, VR::IS, &self.attributes.series_number.to_string());
-        data.text(tags::INSTANCE_NUMBER, VR::IS, &(phase * slices + slice + 1).to_string());
-        data.decimals(tags::IMAGE_POSITION_PATIENT, &position);
-        data.decimals(tags::IMAGE_ORIENTATION_PATIENT, &cosines);
-        data.text(tags::FRAME_OF_REFERENCE_UID, VR::UI, &self.frame_of_reference_uid);
-        if phases > 1 {
-            data.text(tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, &(phase + 1).to_string());
-            data.text(tags::NUMBER_OF_TEMPORAL_POSITIONS, VR::IS, &phases.to_string());
+        (phases > 1).then(|| {
             let mean_distance = (self.times[phases - 1] - self.times[0]) / (phases - 1) as f64;
-            data.decimals(tags::TEMPORAL_RESOLUTION, &[1000.0 * mean_distance]);
-        }
-        data.text(tags::POSITION_REFERENCE_INDICATOR, VR::LO, "");
+            [
+                (tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, (phase + 1).to_string()),
+                (tags::NUMBER_OF_TEMPORAL_POSITIONS, VR::IS, phases.to_string()),
+                (tags::TEMPORAL_RESOLUTION, VR::DS, decimal_string(1000.0 * mean_distance)),
+            ]
+        })
     }
 
     /// Elements of the groups 0028 and 7FE0.
@@ -324,7 +447,7 @@ impl<'a> SeriesWriter<'a> {
         data.short(tags::PIXEL_REPRESENTATION, u16::from(is_signed));
         data.decimals(tags::RESCALE_INTERCEPT, &[self.attributes.rescale_intercept]);
         data.decimals(tags::RESCALE_SLOPE, &[self.attributes.rescale_slope]);
-        data.text(tags::RESCALE_TYPE, VR::LO, "US");
+        data.text(tags::RESCALE_TYPE, VR::LO, self.class.rescale_type);
         data.header(tags::PIXEL_DATA, VR::OW, (voxels.len() * T::BYTES).next_multiple_of(2));
         for voxel in voxels {
             voxel.extend_little_endian(data.bytes);
@@ -369,13 +492,21 @@ impl DataSet<'_> {
         }
     }
 
+    /// Texts in ascending order of their tags, as the standard asks.
+    fn texts<'t>(&mut self, elements: impl Iterator<Item = (Tag, VR, &'t str)>) {
+        let mut elements: Vec<_> = elements.collect();
+        elements.sort_by_key(|(tag, ..)| *tag);
+        for (tag, vr, text) in elements {
+            self.text(tag, vr, text);
+        }
+    }
+
     fn short(&mut self, tag: Tag, value: u16) {
         self.put(tag, VR::US, &value.to_le_bytes());
     }
 
     fn decimals(&mut self, tag: Tag, values: &[f64]) {
-        let text: Vec<String> = values.iter().map(|&value| decimal_string(value)).collect();
-        self.text(tag, VR::DS, &text.join("\\"));
+        self.text(tag, VR::DS, &decimal_strings(values));
     }
 
     fn pad(&mut self, byte: u8) {
@@ -383,6 +514,11 @@ impl DataSet<'_> {
             self.bytes.push(byte);
         }
     }
+}
+
+/// Numbers as one value of decimal strings.
+fn decimal_strings(values: &[f64]) -> String {
+    values.iter().map(|&value| decimal_string(value)).collect::<Vec<_>>().join("\\")
 }
 
 /// A number in at most the 16 characters that a decimal string may have, as exact as they allow.
@@ -415,6 +551,25 @@ mod tests {
     fn times_are_written_as_dicom_times() {
         assert_eq!(time_string(3723.5), "010203.500000");
         assert_eq!(time_string(86_400.0), "000000.000000");
+    }
+
+    #[test]
+    fn attributes_that_the_standard_forbids_are_refused() {
+        let refused = |change: fn(&mut SeriesAttributes)| {
+            let mut attributes = SeriesAttributes::new("P", "S");
+            attributes.check().unwrap();
+            change(&mut attributes);
+            attributes.check().unwrap_err().to_string()
+        };
+        assert!(refused(|a| a.patient_name = "x".repeat(65)).contains("patient_name"));
+        assert!(refused(|a| a.series_description = "a\\b".to_owned()).contains("series_description"));
+        assert!(refused(|a| a.modality = "mr".to_owned()).contains("modality"));
+        assert!(refused(|a| a.study_uid = "1..2".to_owned()).contains("study_uid"));
+        assert!(refused(|a| a.frame_of_reference_uid = "x".to_owned()).contains("frame_of_reference_uid"));
+        assert!(refused(|a| a.date = "20241301".to_owned()).contains("date"));
+        assert!(refused(|a| a.rescale_slope = 0.0).contains("slope"));
+        assert_eq!(fitting_text("a\\b\nc"), "abc");
+        assert_eq!(fitting_text(&"ä".repeat(70)).chars().count(), 64);
     }
 
     proptest! {

@@ -133,6 +133,13 @@ fn a_series_for_each_phase() {
     assert_phases(&DicomFolder::scan(folder.path()).unwrap().series_as_phases().unwrap(), &[0.0, 60.0, 120.0]);
     assert!(read_phases(folder.path()).unwrap_err().to_string().contains("3 series"));
 
+    let before_and_after_midnight = |phase: usize, _| {
+        let series = text(tags::SERIES_INSTANCE_UID, VR::UI, &format!("2.25.10{phase}"));
+        vec![series, text(tags::ACQUISITION_TIME, VR::TM, ["235930", "000030", "000130"][phase])]
+    };
+    write(folder.path(), before_and_after_midnight);
+    assert_phases(&DicomFolder::scan(folder.path()).unwrap().series_as_phases().unwrap(), &[0.0, 60.0, 120.0]);
+
     let same_time = |phase: usize, _| {
         vec![text(tags::SERIES_INSTANCE_UID, VR::UI, &format!("2.25.10{phase}")), text(tags::ACQUISITION_TIME, VR::TM, "100000")]
     };
