@@ -7,6 +7,7 @@ use alnm_imaging::mask::{MaskReader, RegionChoice};
 use alnm_imaging::{FileFormat, Geometry, Image, Volume, file_format, read_image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
+use crate::input::{SeriesChoice, scan};
 use crate::output::{Activity, Overwriting};
 
 /// Most characters of a series' description.
@@ -27,18 +28,14 @@ pub(crate) struct Convert {
     input: PathBuf,
     /// File to write (.nii, .nii.gz, .hdr, .nrrd, .nhdr, .mha or .mhd), or folder for a DICOM series.
     output: PathBuf,
-    /// Phase of a dynamic DICOM series, from 1.
-    #[arg(long, conflicts_with = "all_phases")]
-    phase: Option<usize>,
+    #[command(flatten)]
+    choice: SeriesChoice,
     /// Write every phase: into one DICOM series, or into a file each, numbered from 1 before the suffix.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "phase")]
     all_phases: bool,
     /// Take the series of the folder as the phases of one dynamic series, in order of time.
     #[arg(long, conflicts_with = "series")]
     series_as_phases: bool,
-    /// SeriesInstanceUID, where a folder holds several.
-    #[arg(long, value_name = "UID")]
-    series: Option<String>,
     /// Region of a mask by name.
     #[arg(long, value_name = "NAME", conflicts_with = "roi_number")]
     roi: Option<String>,
@@ -91,7 +88,7 @@ impl Source {
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         if self.is_mask()? {
-            let chooses_images = self.phase.is_some() || self.all_phases || self.series_as_phases || self.series.is_some();
+            let chooses_images = self.choice.phase.is_some() || self.all_phases || self.series_as_phases || self.choice.series.is_some();
             ensure!(!chooses_images, "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here");
             self.overwriting.check_images([self.output.as_path()])?;
             let activity = Activity::start("reading");
@@ -134,34 +131,24 @@ impl Convert {
         Ok(reader.read(&self.input)?)
     }
 
-    /// The series of a folder, or of a DICOM file by itself; none for a file of another format.
-    fn scan(&self) -> anyhow::Result<Option<DicomFolder>> {
-        if self.input.is_dir() {
-            return Ok(Some(DicomFolder::scan(&self.input)?));
-        }
-        let is_dicom = file_format(&self.input)? == FileFormat::Dicom;
-        Ok(is_dicom.then(|| DicomFolder::from_files(std::slice::from_ref(&self.input))).transpose()?)
-    }
-
     fn read(&self) -> anyhow::Result<Source> {
-        let Some(folder) = self.scan()? else {
-            let chooses = self.all_phases || self.series_as_phases || self.series.is_some() || self.phase.is_some_and(|phase| phase > 1);
-            ensure!(!chooses, "--phase, --all-phases, --series and --series-as-phases need a DICOM folder or file as input");
-            return Ok(Source::of_file(read_image(&self.input)?));
+        let Some(folder) = scan(&self.input)? else {
+            ensure!(
+                !(self.all_phases || self.series_as_phases),
+                "--all-phases and --series-as-phases need a DICOM folder or file as input"
+            );
+            return Ok(Source::of_file(self.choice.read_image(&self.input)?));
         };
         if self.series_as_phases {
             let first = folder.series().iter().min_by(|a, b| a.time_in_study().total_cmp(&b.time_in_study()));
             let source = Source::of_series(first.context("the folder holds no series")?, folder.series_as_phases()?);
-            return match self.phase {
+            return match self.choice.phase {
                 Some(number) => source.phase(number),
                 None => Ok(source),
             };
         }
-        let series = match &self.series {
-            Some(uid) => folder.series_with_uid(uid)?,
-            None => folder.only_series()?,
-        };
-        let images = match self.phase {
+        let series = self.choice.of(&folder)?;
+        let images = match self.choice.phase {
             _ if self.all_phases => series.phases()?,
             Some(number) => DynamicSeries { images: vec![series.phase(number)?], times: vec![series.times()?[number - 1]] },
             None => DynamicSeries { images: vec![series.image()?], times: vec![0.0] },
@@ -177,7 +164,7 @@ impl Convert {
             return self.write_dicom(source);
         }
         let images = &source.images.images;
-        let is_numbered = self.phase.is_none() && (self.all_phases || self.series_as_phases);
+        let is_numbered = self.choice.phase.is_none() && (self.all_phases || self.series_as_phases);
         let paths = match images.len() {
             1 if !is_numbered => vec![self.output.clone()],
             count => (1..=count).map(|number| numbered(&self.output, number)).collect(),

@@ -7,6 +7,7 @@ mod convert;
 mod deep;
 mod extract;
 mod info;
+mod input;
 mod n4;
 mod output;
 mod predict;

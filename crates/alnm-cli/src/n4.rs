@@ -10,6 +10,7 @@ use alnm_imaging::otsu::otsu_threshold;
 use alnm_imaging::{Geometry, Image, Volume, Voxel, read_image, with_volume, write_image};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::input::SeriesChoice;
 use crate::output::Overwriting;
 
 /// Bins of Otsu's histogram, as in SimpleITK's tutorials on N4.
@@ -27,6 +28,8 @@ pub(crate) struct N4 {
     /// File for the corrected image.
     #[arg(value_name = "OUT")]
     output: PathBuf,
+    #[command(flatten)]
+    choice: SeriesChoice,
     /// Mask of the voxels to fit: an image, or a DICOM segmentation or structure set; on another grid than the image, the nearest voxel
     /// counts. Without one every voxel is fitted.
     #[arg(long, value_name = "FILE", conflicts_with = "otsu")]
@@ -86,7 +89,7 @@ impl N4 {
             [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()].into_iter().flatten().map(PathBuf::as_path),
         )?;
         self.threads.start()?;
-        let image = read_image(&self.input)?;
+        let image = self.choice.read_image(&self.input)?;
         let n4 = self.params().check()?;
         let confidence = self.confidence.as_deref().map(|path| read_confidence(path, image.geometry())).transpose()?;
         let start = Instant::now();

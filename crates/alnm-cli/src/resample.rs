@@ -8,6 +8,7 @@ use alnm_imaging::{read_image, write_image};
 use anyhow::Context;
 use clap::ValueEnum;
 
+use crate::input::SeriesChoice;
 use crate::output::{Activity, Overwriting};
 
 /// Resample an image to a spacing, or onto the grid of another image, as ITK does.
@@ -24,6 +25,8 @@ pub(crate) struct Resample {
     /// File to write.
     #[arg(value_name = "OUT")]
     output: PathBuf,
+    #[command(flatten)]
+    choice: SeriesChoice,
     /// New spacing in mm along x, y and z; 0 keeps an axis.
     #[arg(long, value_name = "X,Y,Z", value_delimiter = ',', num_args = 1, required_unless_present = "like", conflicts_with = "like")]
     spacing: Vec<f64>,
@@ -55,7 +58,7 @@ impl Resample {
         self.overwriting.check_images([self.output.as_path()])?;
         self.threads.start()?;
         let activity = Activity::start("reading");
-        let image = read_image(&self.input)?;
+        let image = self.choice.read_image(&self.input)?;
         let grid = match &self.like {
             Some(path) => read_image(path)?.geometry().clone(),
             None => {

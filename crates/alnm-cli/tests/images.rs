@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::n4::N4Params;
 use alnm_imaging::otsu::otsu_mask;
 use alnm_imaging::resample::{Interpolator, resample, spacing_grid};
@@ -42,6 +43,25 @@ fn folder_with_image() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_image(folder.path().join("image.nrrd"), &Image::F32(image())).unwrap();
     folder
+}
+
+#[test]
+fn a_phase_of_a_dynamic_series_is_corrected_and_resampled() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    let phases: Vec<Phase<i16>> = [1.0, 2.0]
+        .iter()
+        .map(|&factor| Phase { volume: image().map(|voxel| (factor * voxel) as i16), time: 60.0 * f64::from(factor) })
+        .collect();
+    write_series(path.join("dynamic"), &phases, &SeriesAttributes::new("P", "DCE")).unwrap();
+    write_image(path.join("second.nrrd"), &Image::I16(phases[1].volume.clone())).unwrap();
+    for (command, options) in [("n4", "--otsu --shrink 2 --iterations 4,3"), ("resample", "--spacing 2,2,2")] {
+        fails(path, &format!("{command} dynamic a.nrrd {options}"), 1, "2 phases");
+        succeeds(path, &format!("{command} dynamic {command}.nrrd --phase 2 {options}"));
+        succeeds(path, &format!("{command} second.nrrd {command}_file.nrrd {options}"));
+        assert_eq!(voxels(path, &format!("{command}.nrrd")), voxels(path, &format!("{command}_file.nrrd")));
+        fails(path, &format!("{command} second.nrrd a.nrrd --phase 2 {options}"), 1, "--phase");
+    }
 }
 
 fn voxels(folder: &Path, name: &str) -> Vec<f32> {
