@@ -9,6 +9,7 @@ use alnm_imaging::n4::{ControlGrid, Foreground, N4Iteration, N4Params, N4Result}
 use alnm_imaging::otsu::otsu_threshold;
 use alnm_imaging::{Geometry, Image, Volume, Voxel, read_image, with_volume, write_image};
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 
 use crate::input::SeriesChoice;
 use crate::output::Overwriting;
@@ -129,15 +130,13 @@ impl N4 {
         }
     }
 
+    /// Writes the files at the same time: to write them takes as long as the correction of a shrunk image.
     fn write(&self, result: N4Result) -> anyhow::Result<()> {
-        if let Some(path) = &self.bias_field {
-            write_image(path, &result.bias_field().into())?;
-        }
-        write_image(&self.output, &result.corrected.into())?;
-        if let Some(path) = &self.log_bias_field {
-            write_image(path, &result.log_bias_field.into())?;
-        }
-        Ok(())
+        let bias_field = self.bias_field.as_ref().map(|path| (path, result.bias_field().into()));
+        let log_bias_field = self.log_bias_field.as_ref().map(|path| (path, result.log_bias_field.into()));
+        let corrected = Some((&self.output, result.corrected.into()));
+        let files: Vec<(&PathBuf, Image)> = [corrected, bias_field, log_bias_field].into_iter().flatten().collect();
+        Ok(files.par_iter().try_for_each(|(path, image)| write_image(path, image))?)
     }
 }
 
