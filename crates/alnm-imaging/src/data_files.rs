@@ -1,6 +1,6 @@
 //! Voxels in files of their own: one, a list of them, or numbered ones.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Where detached voxels lie. Errors are texts, to be told with the format whose header says so.
@@ -12,7 +12,8 @@ pub(crate) enum DataFiles {
 
 impl DataFiles {
     /// From a name, from `LIST` (with or without a dimension behind it) and the lines below it, or from a pattern such as
-    /// `slice%03d.raw 1 60 1`.
+    /// `slice%03d.raw 1 60 1`, where a fourth number, the dimension of each file, changes nothing: files hold even parts in order.
+    /// A name with a `%` and no numbers behind it is a name.
     pub(crate) fn parse(value: &str, lines_below: &[String]) -> Result<Self, String> {
         if value == "LIST" || value.starts_with("LIST ") {
             return Ok(Self::Names(lines_below.to_vec()));
@@ -20,14 +21,15 @@ impl DataFiles {
         let words: Vec<&str> = value.split_whitespace().collect();
         if let [pattern, numbers @ ..] = words.as_slice()
             && pattern.contains('%')
+            && let Ok(numbers) = numbers.iter().map(|text| text.parse()).collect::<Result<Vec<i64>, _>>()
         {
-            let number = |text: &&str| text.parse::<i64>().map_err(|_| format!("{text:?} is no number of a data file"));
-            let numbers: Vec<i64> = numbers.iter().map(number).collect::<Result<_, _>>()?;
-            return match numbers[..] {
-                [first, last, step] => Ok(Self::Numbered { pattern: (*pattern).to_owned(), first, last, step }),
-                [first, last] => Ok(Self::Numbered { pattern: (*pattern).to_owned(), first, last, step: 1 }),
-                _ => Err(format!("the data file pattern {value:?} lacks the first and last number")),
-            };
+            let numbered = |first, last, step| Self::Numbered { pattern: (*pattern).to_owned(), first, last, step };
+            match numbers[..] {
+                [] => {}
+                [first, last] => return Ok(numbered(first, last, 1)),
+                [first, last, step] | [first, last, step, _] => return Ok(numbered(first, last, step)),
+                _ => return Err(format!("the data file pattern {value:?} takes the first and last number and the step")),
+            }
         }
         Ok(Self::Names(vec![value.to_owned()]))
     }
@@ -69,6 +71,15 @@ fn numbered_names(pattern: &str, first: i64, last: i64, step: i64) -> Result<Vec
             if zeros { format!("{before}{number:0width$}{after}") } else { format!("{before}{number:width$}{after}") }
         })
         .collect())
+}
+
+/// Goes to where the voxels begin, behind what is read already: at a place, or without one where the last `bytes` begin.
+pub(crate) fn seek_voxels(file: &mut impl Seek, start: Option<u64>, bytes: u64) -> io::Result<()> {
+    let read = file.stream_position()?;
+    let length = file.seek(SeekFrom::End(0))?;
+    let start = start.or_else(|| length.checked_sub(bytes)).filter(|&start| start >= read);
+    let start = start.ok_or_else(|| io::Error::other(format!("{bytes} bytes of voxels in {length} do not begin behind the header")))?;
+    file.seek(SeekFrom::Start(start)).map(drop)
 }
 
 /// Files read one after the other, each opened when its turn comes.

@@ -165,20 +165,23 @@ pub(crate) enum Content {
 }
 
 impl Content {
+    /// Bytes from the start of a file by which it is told.
+    const START: u64 = 4096;
+
     pub(crate) fn of(path: &Path) -> Result<Self, FileProblem> {
         if path.is_dir() {
             return Ok(Self::Dicom);
         }
         let mut start = Vec::new();
-        File::open(path)?.take(nifti::HEADER_START as u64).read_to_end(&mut start)?;
+        File::open(path)?.take(Self::START).read_to_end(&mut start)?;
         Ok(if nrrd::is_nrrd(&start) {
             Self::Nrrd
         } else if nifti::is_nifti(path, &start)? {
             Self::Nifti
-        } else if metaimage::is_metaimage(&start) {
-            Self::MetaImage
         } else if dicom::is_dicom(&start) {
             Self::Dicom
+        } else if metaimage::is_metaimage(&start) {
+            Self::MetaImage
         } else {
             start.truncate(16);
             Self::Unknown(start)

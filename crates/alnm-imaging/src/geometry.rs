@@ -140,6 +140,13 @@ impl Geometry {
         std::array::from_fn(|axis| inverse[axis].map(|element| element / self.spacing[axis]))
     }
 
+    /// Whether the axes are perpendicular unit vectors but for rounding.
+    pub(crate) fn is_orthonormal(&self) -> bool {
+        const ROUNDING: f64 = 1e-4;
+        let column = |axis: usize| self.direction.map(|row| row[axis]);
+        (0..3).all(|a| (0..3).all(|b| (dot(column(a), column(b)) - IDENTITY[a][b]).abs() < ROUNDING))
+    }
+
     /// Index (x, y, z) of the voxel at a position in raster order, x fastest.
     pub fn index_of(&self, position: usize) -> [usize; 3] {
         [position % self.size[0], position / self.size[0] % self.size[1], position / self.size[0] / self.size[1]]
@@ -235,6 +242,20 @@ impl fmt::Display for GeometryDifference {
         };
         write!(formatter, "{field} is {} in one and {} in the other (tolerance {:e})", self.left, self.right, self.tolerance)
     }
+}
+
+pub(crate) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}
+
+pub(crate) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+/// The unit vector in the direction of a vector; none of one without length.
+pub(crate) fn unit(vector: [f64; 3]) -> Option<[f64; 3]> {
+    let length = dot(vector, vector).sqrt();
+    (length.is_normal()).then(|| vector.map(|x| x / length))
 }
 
 fn determinant(m: &[[f64; 3]; 3]) -> f64 {

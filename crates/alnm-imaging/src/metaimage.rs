@@ -1,18 +1,18 @@
 //! MetaImage (`.mha`, and `.mhd` with the voxels in a file of their own), the format of ITK and ITK-SNAP.
 //!
-//! Read: voxels of 2 or 3 dimensions, raw, zlib-compressed or written as text; attached, in a file of their own, in a list of
+//! Read: voxels of 2 or 3 dimensions (further ones of size 1 left aside), raw, zlib-compressed or written as text; attached, in a file of their own, in a list of
 //! files or in numbered files (even parts of the voxels, in order).
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::bufread::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
-use crate::data_files::{DataFiles, FileSequence};
+use crate::data_files::{DataFiles, FileSequence, seek_voxels};
 use crate::error::FileProblem;
 use crate::file::{FileFormat, GZIP_LEVEL};
 use crate::geometry::Geometry;
@@ -24,6 +24,9 @@ type Result<T> = std::result::Result<T, FileProblem>;
 /// The longest header that is read.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
 
+/// As in MetaIO.
+const MOST_AXES: usize = 10;
+
 fn malformed(what: impl Into<String>) -> FileProblem {
     FileProblem::malformed(FileFormat::MetaImage, what)
 }
@@ -32,9 +35,17 @@ fn unsupported(what: impl Into<String>) -> FileProblem {
     FileProblem::unsupported(FileFormat::MetaImage, what)
 }
 
-/// Whether a file begins as a MetaImage header does: with the field `ObjectType`, or with `NDims` where that is left out.
+/// Whether a file begins as a MetaImage header does: with the field `ObjectType` or `NDims`, comments before them left aside.
 pub(crate) fn is_metaimage(start: &[u8]) -> bool {
-    start.starts_with(b"ObjectType") || start.starts_with(b"NDims")
+    start
+        .split(|&byte| byte == b'\n')
+        .map_while(|line| std::str::from_utf8(line).ok())
+        .any(|line| matches!(split_field(line), Some(("ObjectType" | "NDims", _))))
+}
+
+/// Name and value of a field. A header line without a separator is a comment.
+fn split_field(line: &str) -> Option<(&str, &str)> {
+    line.split_once(['=', ':']).map(|(name, value)| (name.trim(), value.trim()))
 }
 
 /// Reads a file, with the component `channel` where its voxels have several.
@@ -42,7 +53,7 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
     let mut reader = BufReader::new(File::open(path)?);
     let header = Header::read(&mut reader)?;
     let layout = header.layout()?;
-    if header.data_file == "LOCAL" {
+    if header.is_local() {
         return header.decode(&layout, reader, channel);
     }
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -55,9 +66,9 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
 /// # Errors
 /// [`FileProblem`] when the bytes are no MetaImage, or one with its voxels elsewhere.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
-    let mut reader = bytes;
+    let mut reader = Cursor::new(bytes);
     let header = Header::read(&mut reader)?;
-    if header.data_file != "LOCAL" {
+    if !header.is_local() {
         return Err(unsupported("the voxels lie in another file; read it by its path"));
     }
     header.decode(&header.layout()?, reader, None)
@@ -149,19 +160,16 @@ impl Header {
                 return Err(malformed("the header ends without ElementDataFile"));
             }
             let line = String::from_utf8_lossy(&line);
-            let Some((name, value)) = line.split_once('=') else {
-                return Err(malformed(format!("the header line {:?} is no field", line.trim())));
-            };
-            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+            let Some((name, value)) = split_field(&line) else { continue };
             if name == "ElementDataFile" {
                 let mut list = String::new();
                 if value.starts_with("LIST") {
                     lines.read_to_string(&mut list)?;
                 }
                 let data_file_list = list.lines().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
-                return Ok(Self { fields, data_file: value, data_file_list });
+                return Ok(Self { fields, data_file: value.to_owned(), data_file_list });
             }
-            fields.insert(name, value);
+            fields.insert(name.to_owned(), value.to_owned());
         }
     }
 
@@ -173,8 +181,27 @@ impl Header {
         self.field(name).map(|value| value.parse().map_err(|_| malformed(format!("{name} is {value:?}")))).transpose()
     }
 
+    /// Whether the voxels follow the header.
+    fn is_local(&self) -> bool {
+        self.data_file.eq_ignore_ascii_case("LOCAL")
+    }
+
+    /// A field that is true or false, by its first letter.
+    fn truth(&self, name: &str) -> Option<bool> {
+        self.field(name).map(|value| value.starts_with(['T', 't', '1']))
+    }
+
     fn is_true(&self, name: &str) -> bool {
-        self.field(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.truth(name).unwrap_or(false)
+    }
+
+    /// Bytes before the voxels in each data file; none where they are whatever is left when the voxels are taken from the end.
+    fn header_size(&self) -> Result<Option<u64>> {
+        match self.integer("HeaderSize")?.unwrap_or(0) {
+            -1 if self.is_true("CompressedData") => Err(unsupported("HeaderSize -1 with compressed voxels, whose start it does not say")),
+            -1 => Ok(None),
+            size => u64::try_from(size).map(Some).map_err(|_| malformed(format!("HeaderSize is {size}; it is -1 or at least 0"))),
+        }
     }
 
     /// `count` numbers of the first of some fields that is there.
@@ -206,11 +233,14 @@ impl Header {
 
     fn geometry(&self) -> Result<Geometry> {
         let axes = self.integer("NDims")?.ok_or_else(|| malformed("NDims is missing"))?;
-        let axes = usize::try_from(axes).ok().filter(|axes| matches!(axes, 2 | 3));
+        let axes = usize::try_from(axes).ok().filter(|axes| (2..=MOST_AXES).contains(axes));
         let axes = axes.ok_or_else(|| unsupported("an image that has not 2 or 3 dimensions"))?;
         let sizes = self.field("DimSize").ok_or_else(|| malformed("DimSize is missing"))?;
         let size: std::result::Result<Vec<usize>, _> = sizes.split_whitespace().map(str::parse).collect();
         let size = size.ok().filter(|size| size.len() == axes).ok_or_else(|| malformed(format!("DimSize is {sizes:?}")))?;
+        if size.iter().skip(3).any(|&size| size != 1) {
+            return Err(unsupported(format!("an image of more than three dimensions, DimSize {sizes:?}; split it into volumes")));
+        }
         let spacing = self.numbers(&["ElementSpacing", "ElementSize"], axes)?.unwrap_or_else(|| vec![1.0; axes]);
         let origin = self.numbers(&["Offset", "Position", "Origin"], axes)?.unwrap_or_else(|| vec![0.0; axes]);
         let identity = || (0..axes * axes).map(|i| f64::from(u8::from(i % (axes + 1) == 0))).collect();
@@ -219,13 +249,17 @@ impl Header {
             let direction = [[columns[0], columns[2]], [columns[1], columns[3]]];
             return Ok(Geometry::planar([size[0], size[1]], [spacing[0], spacing[1]], [origin[0], origin[1]], direction)?);
         }
-        let direction = std::array::from_fn(|row| std::array::from_fn(|column| columns[3 * column + row]));
+        let direction = std::array::from_fn(|row| std::array::from_fn(|column| columns[axes * column + row]));
         let triple = |values: &[f64]| std::array::from_fn(|axis| values[axis]);
         Ok(Geometry::new([size[0], size[1], size[2]], triple(&spacing), triple(&origin), direction)?)
     }
 
-    /// The voxels that follow the header.
-    fn decode(&self, layout: &VoxelLayout, reader: impl BufRead, channel: Option<usize>) -> Result<Image> {
+    /// The voxels that lie in the same file as the header: behind it, or where a header size says.
+    fn decode(&self, layout: &VoxelLayout, mut reader: impl BufRead + Seek, channel: Option<usize>) -> Result<Image> {
+        match self.header_size()? {
+            Some(0) => {}
+            start => seek_voxels(&mut reader, start, layout.byte_count() as u64)?,
+        }
         if self.is_text() {
             layout.read_text(reader, channel)
         } else if self.is_true("CompressedData") {
@@ -243,19 +277,10 @@ impl Header {
             return Err(unsupported(format!("{count} data files for {total} bytes of voxels, compressed: {compressed}")));
         }
         let part = total / count;
-        let skip = self.integer("HeaderSize")?.unwrap_or(0);
-        if skip < -1 {
-            return Err(malformed(format!("HeaderSize is {skip}")));
-        }
+        let start = self.header_size()?;
         let open = move |path: &Path| -> io::Result<Box<dyn Read>> {
             let mut file = BufReader::new(File::open(path)?);
-            // A header size of -1 stands for whatever comes before the voxels.
-            let start = if skip < 0 {
-                SeekFrom::End(-i64::try_from(part).map_err(io::Error::other)?)
-            } else {
-                SeekFrom::Start(skip.unsigned_abs())
-            };
-            file.seek(start)?;
+            seek_voxels(&mut file, start, part)?;
             Ok(if compressed { Box::new(ZlibDecoder::new(file)) } else { Box::new(file) })
         };
         if self.is_text() {
@@ -265,6 +290,6 @@ impl Header {
     }
 
     fn is_text(&self) -> bool {
-        self.field("BinaryData").is_some_and(|value| value.eq_ignore_ascii_case("false"))
+        self.truth("BinaryData") == Some(false)
     }
 }

@@ -25,7 +25,7 @@ type Result<T> = std::result::Result<T, FileProblem>;
 type Matrix = [[f64; 3]; 3];
 
 /// Bytes from which a NIfTI header of either version can be told.
-pub(crate) const HEADER_START: usize = 352;
+const HEADER_START: usize = 352;
 
 const NIFTI_1_BYTES: usize = 348;
 const NIFTI_2_BYTES: usize = 540;

@@ -8,7 +8,7 @@ mod data;
 mod header;
 
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Cursor, Write};
 use std::path::Path;
 
 use flate2::Compression;
@@ -52,7 +52,7 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
 /// # Errors
 /// [`FileProblem`] when the bytes are no NRRD file, or one with detached data.
 pub fn decode(bytes: &[u8]) -> Result<Image> {
-    let mut reader = bytes;
+    let mut reader = Cursor::new(bytes);
     let header = Header::read(&mut reader)?;
     if header.data_files.is_some() {
         return Err(unsupported("the voxels lie in another file; read it by its path"));

@@ -5,7 +5,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use alnm_imaging::{FileProblem, Geometry, Image, ImagingError, PixelType, Volume, nrrd, read_image, write_image};
+use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
+use alnm_imaging::{FileProblem, Geometry, Image, ImagingError, PixelType, Volume, metaimage, nrrd, read_image, write_image};
 use ndarray::Array3;
 
 const SIZE: [usize; 3] = [4, 3, 2];
@@ -85,11 +86,58 @@ fn nrrd_encodings() {
         assert_words(&nrrd::decode(&attached).unwrap());
         let detached = nrrd_header(encoding, endian, "data file: voxels\n");
         assert_words(&read(&[("a.nhdr", &detached), ("voxels", &data)]).unwrap());
-        let skipping = nrrd_header(encoding, endian, "line skip: 2\nbyte skip: 3\ndatafile: voxels\n");
-        assert_words(&read(&[("a.nhdr", &skipping), ("voxels", &[b"one\ntwo\nabc".as_slice(), &data].concat())]).unwrap());
+        let skipping = nrrd_header(encoding, endian, "line skip: 2\ndatafile: voxels\n");
+        assert_words(&read(&[("a.nhdr", &skipping), ("voxels", &[b"one\ntwo\n".as_slice(), &data].concat())]).unwrap());
     }
-    let from_end = nrrd_header("raw", "little", "byte skip: -1\ndata file: voxels\n");
-    assert_words(&read(&[("a.nhdr", &from_end), ("voxels", &[b"whatever comes before", little().as_slice()].concat())]).unwrap());
+}
+
+#[test]
+fn nrrd_bytes_are_skipped_in_what_is_decompressed() {
+    let behind = |bytes: &[u8]| [b"abc".as_slice(), bytes].concat();
+    let hex: Vec<u8> = little().iter().flat_map(|byte| format!("{byte:02X} ").into_bytes()).collect();
+    let data = [
+        ("raw", behind(&little())),
+        ("text", behind(&text())),
+        ("hex", behind(&hex)),
+        ("gzip", gzip(&behind(&little()))),
+        ("bzip2", bzip2(&behind(&little()))),
+    ];
+    for (encoding, data) in data {
+        let attached = nrrd_header(encoding, "little", "byte skip: 3\n\n");
+        assert_words(&nrrd::decode(&[attached, data.clone()].concat()).unwrap());
+        let detached = nrrd_header(encoding, "little", "byte skip: 3\ndata file: voxels\n");
+        assert_words(&read(&[("a.nhdr", &detached), ("voxels", &data)]).unwrap());
+    }
+    let raw = behind(&little());
+    for (skip, data) in [(-1, raw.clone()), (-3, [raw.clone(), b"de".to_vec()].concat())] {
+        let attached = [nrrd_header("raw", "little", &format!("byte skip: {skip}\n\n")), data.clone()].concat();
+        assert_words(&nrrd::decode(&attached).unwrap());
+        assert_words(&read(&[("a.nrrd", &attached)]).unwrap());
+        let detached = nrrd_header("raw", "little", &format!("byte skip: {skip}\ndata file: voxels\n"));
+        assert_words(&read(&[("a.nhdr", &detached), ("voxels", &data)]).unwrap());
+        assert!(nrrd::decode(&attached[..attached.len() - 4]).is_err(), "voxels must not begin inside the header");
+    }
+    assert!(nrrd::decode(&[nrrd_header("gzip", "little", "byte skip: -1\n\n"), gzip(&raw)].concat()).is_err());
+}
+
+#[test]
+fn nrrd_words_in_any_case_and_the_oldest_magic() {
+    let header = "NRRD00.01\ntype: Short\ndimension: 3\nsizes: 4 3 2\nkinds: Domain SPACE domain\nencoding: RAW\nendian: Little\n\n";
+    assert_words(&nrrd::decode(&[header.as_bytes(), &little()].concat()).unwrap());
+}
+
+#[test]
+fn names_with_a_percent_sign() {
+    let little = little();
+    assert_words(&read(&[("50%.nhdr", &nrrd_header("raw", "little", "data file: 50%.raw\n")), ("50%.raw", &little)]).unwrap());
+    assert_words(&read(&[("a.mhd", &metaimage_header("ElementDataFile = 50% of it.raw\n")), ("50% of it.raw", &little)]).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let image = Image::from(volume());
+    for name in ["50%.nhdr", "50%d 1 2.mhd"] {
+        let path = folder.path().join(name);
+        write_image(&path, &image).unwrap();
+        assert_eq!(read_image(&path).unwrap().cast::<i16>(), image.cast::<i16>(), "{name}");
+    }
 }
 
 #[test]
@@ -102,7 +150,10 @@ fn nrrd_files_of_slices() {
         assert_words(&read(&[("a.nhdr", &nrrd_header("gzip", "little", rest)), ("b", &packed[0]), ("c", &packed[1])]).unwrap());
     }
     let numbered = nrrd_header("raw", "little", "data file: s%02d.raw 7 9 2\n");
-    assert_words(&read(&[("a.nhdr", &numbered), ("s07.raw", first), ("s09.raw", second)]).unwrap());
+    let of_planes = nrrd_header("raw", "little", "data file: s%02d.raw 7 9 2 2\n");
+    for header in [&numbered, &of_planes] {
+        assert_words(&read(&[("a.nhdr", header), ("s07.raw", first), ("s09.raw", second)]).unwrap());
+    }
     let middle = text.len() / 2;
     let cut = text[..middle].iter().rposition(|&byte| byte == b'\n').unwrap();
     let list = nrrd_header("text", "little", "data file: LIST\nb\nc\n");
@@ -139,10 +190,19 @@ fn metaimage_voxels_wherever_they_lie() {
     let (little, text) = (little(), text());
     let local = [metaimage_header("ElementDataFile = LOCAL\n"), little.clone()].concat();
     assert_words(&read(&[("a.mha", &local)]).unwrap());
-    for order in ["BinaryDataByteOrderMSB", "ElementByteOrderMSB"] {
-        let header = metaimage_header(&format!("{order} = True\nElementDataFile = LOCAL\n"));
+    for (order, value) in [("BinaryDataByteOrderMSB", "True"), ("ElementByteOrderMSB", "T"), ("BinaryDataByteOrderMSB", "1")] {
+        let header = metaimage_header(&format!("{order} = {value}\nElementDataFile = Local\n"));
         assert_words(&read(&[("a.mha", &[header, big()].concat())]).unwrap());
     }
+    let from_end = [metaimage_header("HeaderSize = -1\nElementDataFile = LOCAL\n"), b"abc".to_vec(), little.clone()].concat();
+    let length = metaimage_header("HeaderSize = 123\nElementDataFile = LOCAL\n").len() + 3;
+    let at_place = metaimage_header(&format!("HeaderSize = {length}\nElementDataFile = LOCAL\n"));
+    for local in [&from_end, &[at_place, b"abc".to_vec(), little.clone()].concat()] {
+        assert_words(&read(&[("a.mha", local)]).unwrap());
+        assert_words(&metaimage::decode(local).unwrap());
+    }
+    assert!(metaimage::decode(&[metaimage_header("HeaderSize = 9\nElementDataFile = LOCAL\n"), little.clone()].concat()).is_err());
+    assert!(metaimage::decode(&from_end[..from_end.len() - 4]).is_err(), "voxels must not begin inside the header");
     let packed = zlib(&little);
     let compressed = metaimage_header("CompressedData = True\nElementDataFile = LOCAL\n");
     assert_words(&read(&[("a.mha", &[compressed, packed.clone()].concat())]).unwrap());
@@ -152,12 +212,37 @@ fn metaimage_voxels_wherever_they_lie() {
     let behind = [b"header".as_slice(), &little].concat();
     assert_words(&read(&[("a.mhd", &metaimage_header("HeaderSize = 6\nElementDataFile = b\n")), ("b", &behind)]).unwrap());
     assert_words(&read(&[("a.mhd", &metaimage_header("HeaderSize = -1\nElementDataFile = b\n")), ("b", &behind)]).unwrap());
-    let written = metaimage_header("BinaryData = False\nElementDataFile = LOCAL\n");
-    assert_words(&read(&[("a.mha", &[written, text].concat())]).unwrap());
+    for value in ["False", "F", "0"] {
+        let written = metaimage_header(&format!("BinaryData = {value}\nElementDataFile = LOCAL\n"));
+        assert_words(&read(&[("a.mha", &[written, text.clone()].concat())]).unwrap());
+    }
     let [first, second] = [&little[..24], &little[24..]];
     assert_words(&read(&[("a.mhd", &metaimage_header("ElementDataFile = LIST\nb\nc\n")), ("b", first), ("c", second)]).unwrap());
     let numbered = metaimage_header("ElementDataFile = s%03d.raw 1 2 1\n");
     assert_words(&read(&[("a.mhd", &numbered), ("s001.raw", first), ("s002.raw", second)]).unwrap());
+}
+
+#[test]
+fn metaimage_headers_as_others_write_them() {
+    let little = little();
+    let plain = String::from_utf8(metaimage_header("BinaryData = True\nElementDataFile = LOCAL\n")).unwrap();
+    let comment = "a".repeat(600);
+    let headers = [
+        format!("Comment = {comment}\n{plain}"),
+        format!("# {comment}\n\n{plain}"),
+        plain.replace("NDims", "\nNDims"),
+        plain.replace(" = ", ": "),
+        plain.replace(" = ", "="),
+        plain.replace('\n', "\r\n"),
+        plain.replace("NDims = 3", "NDims = 4").replace("4 3 2", "4 3 2 1"),
+    ];
+    for header in headers {
+        assert_words(&read(&[("a.mha", &[header.as_bytes(), &little].concat())]).unwrap());
+    }
+    let four = "NDims = 4\nDimSize = 4 3 2 1\nElementType = MET_SHORT\nTransformMatrix = 0 1 0 0 1 0 0 0 0 0 1 0 0 0 0 1\n\
+                Offset = 1 2 3 9\nElementSpacing = 2 3 4 9\nElementDataFile = LOCAL\n";
+    let image = read(&[("a.mha", &[four.as_bytes(), &little].concat())]).unwrap();
+    assert_eq!(image.geometry().index_to_point([1.0, 1.0, 1.0]), [4.0, 4.0, 7.0]);
 }
 
 #[test]
@@ -205,6 +290,48 @@ fn nifti_orientations() {
     // Without either, index axes are LPS axes.
     let none = read(&[(QFORM_CODE, &[0, 0]), (SFORM_CODE, &[0, 0])]).unwrap();
     assert_eq!((none.origin(), none.direction()[0]), ([0.0; 3], [1.0, 0.0, 0.0]));
+}
+
+#[test]
+fn nifti_lengths_in_metres_and_micrometres() {
+    const XYZT_UNITS: usize = 123;
+    const QFORM_CODE: usize = 252;
+    const SFORM_CODE: usize = 254;
+    let expected = volume();
+    for (unit, millimetres) in [(1, 1000.0), (2, 1.0), (3, 1e-3)] {
+        for unused in [QFORM_CODE, SFORM_CODE] {
+            let image = read(&[("a.nii", &nifti("a.nii", &[(XYZT_UNITS, &[unit]), (unused, &[0, 0])]))]).unwrap();
+            let index = [3.0, 2.0, 1.0];
+            let (point, other) = (image.geometry().index_to_point(index), expected.geometry().index_to_point(index));
+            for (a, b) in point.iter().zip(other) {
+                assert!((a - b * millimetres).abs() < 1e-4 * millimetres, "unit {unit}: {point:?}, {other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sheared_axes_are_written_only_where_they_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    for direction in [[[1.0, 0.3, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]] {
+        let sheared = Geometry::new(SIZE, [1.0; 3], [0.0; 3], direction).unwrap();
+        let sheared = Volume::new(volume().into_data(), sheared).unwrap();
+        let image = Image::from(sheared.clone());
+        for name in ["a.nii", "a.hdr"] {
+            let error = write_image(folder.path().join(name), &image).unwrap_err().to_string();
+            assert!(error.contains("perpendicular"), "{error}");
+        }
+        let phases = [Phase { volume: sheared, time: 0.0 }];
+        let error = write_series(folder.path().join("series"), &phases, &SeriesAttributes::new("P", "S")).unwrap_err().to_string();
+        assert!(error.contains("perpendicular"), "{error}");
+        // NRRD has one vector an axis: its length becomes the spacing, and the voxels stay where they are.
+        for name in ["a.nrrd", "a.mha"] {
+            write_image(folder.path().join(name), &image).unwrap();
+            let point = read_image(folder.path().join(name)).unwrap().geometry().index_to_point([3.0, 2.0, 1.0]);
+            let expected = image.geometry().index_to_point([3.0, 2.0, 1.0]);
+            assert!(point.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{name}: {point:?}");
+        }
+    }
 }
 
 #[test]
@@ -295,13 +422,14 @@ fn metaimage_headers_that_lie_are_refused() {
 fn nifti_headers_that_lie_are_refused() {
     let lie = |changes: &[(usize, &[u8])]| problem(&nifti("a.nii", changes), "a.nii");
     let most = i16::MAX.to_le_bytes();
-    let spacing = |value: f32| value.to_le_bytes();
     assert!(matches!(lie(&[(42, &most), (44, &most), (46, &most)]), FileProblem::TooLarge { .. }));
     assert!(matches!(lie(&[(42, &most)]), FileProblem::Malformed { .. }));
     assert!(matches!(lie(&[(42, &(-4_i16).to_le_bytes())]), FileProblem::Malformed { .. }));
     assert!(matches!(lie(&[(40, &[9, 0])]), FileProblem::Malformed { .. }));
-    assert!(matches!(lie(&[(254, &[0, 0]), (80, &spacing(f32::NAN))]), FileProblem::Geometry(_)));
-    assert!(matches!(lie(&[(254, &[0, 0]), (252, &[0, 0]), (80, &spacing(0.0))]), FileProblem::Geometry(_)));
+    for (orientation, spacing) in [(254, f32::NAN), (252, 0.0), (254, -2.0), (252, f32::INFINITY)] {
+        let problem = lie(&[(orientation, &[0, 0]), (80, &spacing.to_le_bytes())]);
+        assert!(problem.to_string().contains("pixdim[1]"), "{problem}");
+    }
     assert!(matches!(lie(&[(108, &f32::INFINITY.to_le_bytes())]), FileProblem::Malformed { .. }));
     assert!(matches!(lie(&[(344, b"n+9")]), FileProblem::Malformed { .. }));
     assert!(matches!(lie(&[(70, &[128, 0])]), FileProblem::Unsupported { .. }));

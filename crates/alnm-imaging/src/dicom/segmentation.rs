@@ -9,7 +9,7 @@ use dicom_dictionary_std::tags;
 use super::attributes::{integer, item, items, number, text, vector};
 use super::object::{self, DicomFile};
 use super::pixels::{PixelFormat, decode_frame};
-use super::slice::{Sources, axes_of, side};
+use super::slice::{self, Sources, axes_of, side};
 use super::{compressed, malformed, unsupported};
 use crate::error::{FileProblem, Result};
 use crate::file::MAX_VOXEL_BYTES;
@@ -282,8 +282,7 @@ impl Frame {
 }
 
 fn orientation(source: &Sources<'_>) -> Result<[f64; 6], FileProblem> {
-    vector(source.group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
-        .ok_or_else(|| malformed("a frame without ImageOrientationPatient"))
+    slice::orientation(source.group(tags::PLANE_ORIENTATION_SEQUENCE))
 }
 
 /// The segments that the file describes; segment 0 of a label map is its background.

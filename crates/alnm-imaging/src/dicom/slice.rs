@@ -10,6 +10,7 @@ use super::attributes::{integer, item, items, number, seconds_of_date, seconds_o
 use super::pixels::PixelFormat;
 use super::{malformed, object, unsupported};
 use crate::error::FileProblem;
+use crate::geometry::{cross, dot, unit};
 
 /// The most rows or columns of an image.
 const LARGEST_SIDE: i64 = 1 << 16;
@@ -126,8 +127,7 @@ impl Slice {
             columns: side(object, tags::COLUMNS, "Columns")?,
             position: vector(sources.group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
                 .ok_or_else(missing("ImagePositionPatient"))?,
-            orientation: vector(sources.group(tags::PLANE_ORIENTATION_SEQUENCE), tags::IMAGE_ORIENTATION_PATIENT)
-                .ok_or_else(missing("ImageOrientationPatient"))?,
+            orientation: orientation(sources.group(tags::PLANE_ORIENTATION_SEQUENCE))?,
             pixel_spacing: vector(measures, tags::PIXEL_SPACING).ok_or_else(missing("PixelSpacing"))?,
             stated_spacing: number(measures, tags::SPACING_BETWEEN_SLICES)
                 .filter(positive)
@@ -148,9 +148,26 @@ impl Slice {
     }
 }
 
+/// The direction cosines of rows and columns, made perpendicular unit vectors as ITK makes them: they are written with few digits.
+pub(super) fn orientation(object: &InMemDicomObject) -> Result<[f64; 6], FileProblem> {
+    /// Cosine of rows and columns from which on they are no rounded right angle.
+    const SKEWED: f64 = 1e-2;
+    let cosines: [f64; 6] =
+        vector(object, tags::IMAGE_ORIENTATION_PATIENT).ok_or_else(|| malformed("ImageOrientationPatient is missing or malformed"))?;
+    let [a, b, c, d, e, f] = cosines;
+    let (row, column) = unit([a, b, c]).zip(unit([d, e, f])).ok_or_else(|| malformed(format!("ImageOrientationPatient is {cosines:?}")))?;
+    if dot(row, column).abs() > SKEWED {
+        return Err(malformed(format!("ImageOrientationPatient {cosines:?} has rows and columns that are not perpendicular")));
+    }
+    let oriented = unit(cross(row, column)).and_then(|normal| unit(cross(column, normal)).map(|row| (row, cross(normal, row))));
+    let ([a, b, c], [d, e, f]) = oriented.ok_or_else(|| malformed(format!("ImageOrientationPatient is {cosines:?}")))?;
+    // Zeros have no sign.
+    Ok([a, b, c, d, e, f].map(|cosine| cosine + 0.0))
+}
+
 /// Unit vectors along x (a row), along y (a column) and their normal, from direction cosines of rows and columns.
 pub(super) fn axes_of([a, b, c, d, e, f]: [f64; 6]) -> [[f64; 3]; 3] {
-    [[a, b, c], [d, e, f], [b * f - c * e, c * d - a * f, a * e - b * d]]
+    [[a, b, c], [d, e, f], cross([a, b, c], [d, e, f])]
 }
 
 /// A possible number of rows or columns.

@@ -181,7 +181,7 @@ pub fn uid_from(names: &[&str]) -> String {
 ///
 /// # Errors
 /// [`ImagingError::InvalidParameter`] when there is no phase, a time is negative or not finite, or an image is
-/// two-dimensional or larger than 65535 pixels; [`ImagingError::GeometryMismatch`] when the phases lie on different grids;
+/// two-dimensional, sheared or larger than 65535 pixels; [`ImagingError::GeometryMismatch`] when the phases lie on different grids;
 /// [`ImagingError::File`] when a file cannot be written.
 pub fn write_series<T: DicomVoxel>(folder: impl AsRef<Path>, phases: &[Phase<T>], attributes: &SeriesAttributes) -> Result<()> {
     let folder = folder.as_ref();
@@ -218,6 +218,10 @@ fn check<T>(phases: &[Phase<T>]) -> Result<&Geometry> {
     }
     if geometry.dimension() != 3 {
         return Err(invalid("dimension", geometry.dimension().to_string(), "a series is made of three-dimensional volumes"));
+    }
+    if !geometry.is_orthonormal() {
+        let direction = format!("{:?}", geometry.direction());
+        return Err(invalid("direction", direction, "rows, columns and slices must be perpendicular; NRRD and MetaImage hold others"));
     }
     if geometry.size()[..2].iter().any(|&side| side > usize::from(u16::MAX)) {
         return Err(invalid("size", format!("{:?}", geometry.size()), "a slice has at most 65535 rows and columns"));

@@ -215,23 +215,23 @@ impl Header {
             3 => 1e-3,
             _ => 1.0,
         };
-        let mut spacing: [f64; 3] = std::array::from_fn(|axis| self.pixdim[axis + 1] * millimetres);
+        let spacing: [f64; 3] = std::array::from_fn(|axis| self.pixdim[axis + 1] * millimetres);
+        if let Some(axis) = (0..axes).find(|&axis| !(spacing[axis].is_finite() && spacing[axis] > 0.0)) {
+            return Err(malformed(format!("pixdim[{}] is {}; a spacing is finite and above 0", axis + 1, self.pixdim[axis + 1])));
+        }
         let (mut columns, offset) = self.orientation()?;
         for column in &mut columns {
             // Two-dimensional images keep the part of their directions that lies in the plane.
             let length = column[..axes].iter().map(|x| x * x).sum::<f64>().sqrt();
             *column = [-column[0] / length, -column[1] / length, column[2] / length];
         }
-        let origin = [-offset[0], -offset[1], offset[2]];
+        let origin = [-offset[0], -offset[1], offset[2]].map(|coordinate| coordinate * millimetres);
         // -0 would print as such and is no coordinate that anyone wrote.
         let clean = |vector: [f64; 3]| vector.map(|x| x + 0.0);
         let direction: Matrix = std::array::from_fn(|row| clean(columns.map(|column| column[row])));
         if axes == 2 {
             let plane = [[direction[0][0], direction[0][1]], [direction[1][0], direction[1][1]]];
             return Ok(Geometry::planar([size[0], size[1]], [spacing[0], spacing[1]], [origin[0] + 0.0, origin[1] + 0.0], plane)?);
-        }
-        if size[2] == 1 && self.dim[0] == 2 {
-            spacing[2] = 1.0;
         }
         Ok(Geometry::new(size, spacing, clean(origin), direction)?)
     }

@@ -2,7 +2,7 @@
 
 use super::header::{Header, Version};
 use super::{Matrix, Result, unsupported};
-use crate::geometry::IDENTITY;
+use crate::geometry::dot;
 
 impl Header {
     /// Columns of the matrix from index to RAS coordinates, and the first voxel's coordinates.
@@ -29,11 +29,9 @@ impl Header {
 
     /// Whether the columns are orthogonal and as long as the spacings, in ITK's tolerances.
     fn is_unsheared(&self, columns: &[[f64; 3]; 3]) -> bool {
-        let dot = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let lengths = columns.map(|column| dot(&column, &column).sqrt());
+        let lengths = columns.map(|column| dot(column, column).sqrt());
         let spacings_agree = (0..3).all(|axis| (self.pixdim[axis + 1] - lengths[axis]).abs() <= 1e-3);
-        let orthogonal =
-            [(0, 1), (0, 2), (1, 2)].iter().all(|&(a, b)| dot(&columns[a], &columns[b]).abs() <= 1e-4 * lengths[a] * lengths[b]);
+        let orthogonal = [(0, 1), (0, 2), (1, 2)].iter().all(|&(a, b)| dot(columns[a], columns[b]).abs() <= 1e-4 * lengths[a] * lengths[b]);
         spacings_agree && orthogonal && lengths.iter().all(|length| *length > 0.0)
     }
 
@@ -61,20 +59,15 @@ impl Header {
     }
 }
 
-/// (b, c, d) of the rotation's quaternion with a ≥ 0, none when the axes are not orthogonal; and −1 where the third axis
-/// has to be turned round to make the axes right-handed.
-pub(super) fn quaternion(rotation: &Matrix) -> (Option<[f64; 3]>, f64) {
+/// (b, c, d) of the quaternion with a ≥ 0 of a rotation, and −1 where the third axis has to be turned round to make the axes
+/// right-handed.
+pub(super) fn quaternion(rotation: &Matrix) -> ([f64; 3], f64) {
     let mut r = *rotation;
     let determinant = r[0][0] * (r[1][1] * r[2][2] - r[1][2] * r[2][1]) - r[0][1] * (r[1][0] * r[2][2] - r[1][2] * r[2][0])
         + r[0][2] * (r[1][0] * r[2][1] - r[1][1] * r[2][0]);
     let handedness = determinant.signum();
     for row in &mut r {
         row[2] *= handedness;
-    }
-    let product = |i: usize, j: usize| (0..3).map(|k| r[k][i] * r[k][j]).sum::<f64>();
-    let is_orthonormal = (0..3).all(|i| (0..3).all(|j| (product(i, j) - IDENTITY[i][j]).abs() < 1e-4));
-    if !is_orthonormal {
-        return (None, handedness);
     }
     // The largest of the four components is found first, since the others are divided by it.
     let trace = r[0][0] + r[1][1] + r[2][2];
@@ -91,5 +84,5 @@ pub(super) fn quaternion(rotation: &Matrix) -> (Option<[f64; 3]>, f64) {
         _ => [z / divisor, xz / divisor, yz / divisor, root / 2.0],
     };
     let sign = if a < 0.0 { -1.0 } else { 1.0 };
-    (Some([b, c, d].map(|x| x * sign)), handedness)
+    ([b, c, d].map(|x| x * sign), handedness)
 }

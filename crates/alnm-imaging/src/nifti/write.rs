@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::header::Version;
 use super::orientation::quaternion;
-use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, Result, malformed};
+use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, Result, malformed, unsupported};
 use crate::file::GZIP_LEVEL;
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
@@ -20,6 +20,12 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
     let compressed = name.ends_with(".gz");
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     let is_pair = plain.ends_with(".hdr") || plain.ends_with(".img");
+    if !image.geometry().is_orthonormal() {
+        return Err(unsupported(format!(
+            "axes that are not perpendicular unit vectors, direction {:?}; NRRD and MetaImage hold them",
+            image.geometry().direction()
+        )));
+    }
     let header = header_bytes(image, is_pair);
     if !is_pair {
         let mut writer = create(path, compressed)?;
@@ -74,7 +80,7 @@ fn create(path: &Path, compressed: bool) -> Result<Output> {
     Ok(if compressed { Output::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL))) } else { Output::Plain(BufWriter::new(file)) })
 }
 
-/// A header with both orientations (code 1, scanner) in RAS coordinates, then the four bytes of extension flags.
+/// A header with both orientations in RAS coordinates, then the four bytes of extension flags.
 fn header_bytes(image: &Image, is_pair: bool) -> Vec<u8> {
     let geometry = image.geometry();
     let (size, spacing) = (geometry.size(), geometry.spacing());
@@ -83,8 +89,6 @@ fn header_bytes(image: &Image, is_pair: bool) -> Vec<u8> {
     let rotation: Matrix = std::array::from_fn(|row| direction[row].map(|cosine| cosine * to_ras[row]));
     let origin: [f64; 3] = std::array::from_fn(|row| geometry.origin()[row] * to_ras[row]);
     let (quaternion, handedness) = quaternion(&rotation);
-    let qform_code = i64::from(quaternion.is_some());
-    let quaternion = quaternion.unwrap_or_default();
 
     let version = if size.iter().any(|&n| n > i16::MAX as usize) { Version::Two } else { Version::One };
     let header_size = match version {
@@ -109,8 +113,8 @@ fn header_bytes(image: &Image, is_pair: bool) -> Vec<u8> {
     header.floats(112, 176, &[1.0, 0.0]);
     header.put(123, 500, &[MILLIMETRES_AND_SECONDS]);
     match version {
-        Version::One => [252, 254].iter().zip([qform_code, 1]).for_each(|(&at, code)| header.short(at, at, code)),
-        Version::Two => [344, 348].iter().zip([qform_code, 1]).for_each(|(&at, code)| header.put(at, at, &(code as i32).to_le_bytes())),
+        Version::One => [252, 254].iter().for_each(|&at| header.short(at, at, SCANNER)),
+        Version::Two => [344, 348].iter().for_each(|&at| header.put(at, at, &(SCANNER as i32).to_le_bytes())),
     }
     header.floats(256, 352, &quaternion);
     header.floats(268, 376, &origin);
@@ -125,6 +129,9 @@ fn header_bytes(image: &Image, is_pair: bool) -> Vec<u8> {
 }
 
 const MILLIMETRES_AND_SECONDS: u8 = 2 | 8;
+
+/// Code of an orientation in the scanner's coordinates.
+const SCANNER: i64 = 1;
 
 /// Puts fields at the place that their version of the header gives them.
 struct HeaderWriter {

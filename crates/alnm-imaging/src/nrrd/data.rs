@@ -1,15 +1,15 @@
 //! Where the voxels lie and how they are written.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 
 use super::header::Header;
-use super::{Result, malformed, unsupported};
-use crate::data_files::{DataFiles, FileSequence};
+use super::{Result, malformed};
+use crate::data_files::{DataFiles, FileSequence, seek_voxels};
 use crate::volume::Image;
 use crate::voxel_data::VoxelLayout;
 
@@ -48,14 +48,11 @@ impl Encoding {
 
 impl Header {
     /// The voxels that follow the header.
-    pub(super) fn decode(&self, layout: &VoxelLayout, mut reader: impl BufRead, channel: Option<usize>) -> Result<Image> {
-        if self.byte_skip < 0 {
-            return Err(unsupported("byte skip -1 with data in the same file"));
-        }
-        skip_forward(&mut reader, self.line_skip, self.byte_skip.unsigned_abs()).map_err(|error| malformed(error.to_string()))?;
+    pub(super) fn decode(&self, layout: &VoxelLayout, reader: impl BufRead + Seek, channel: Option<usize>) -> Result<Image> {
+        let voxels = self.place().open(reader, layout.byte_count() as u64).map_err(|error| malformed(error.to_string()))?;
         match self.encoding {
-            Encoding::Text => layout.read_text(reader, channel),
-            encoding => layout.read_binary(encoding.decoder(reader), channel),
+            Encoding::Text => layout.read_text(voxels, channel),
+            _ => layout.read_binary(voxels, channel),
         }
     }
 
@@ -66,31 +63,51 @@ impl Header {
         if total % count != 0 {
             return Err(malformed(format!("{count} data files for {total} bytes of voxels, which are no even parts")));
         }
-        let part = total / count;
-        let (encoding, line_skip, byte_skip) = (self.encoding, self.line_skip, self.byte_skip);
-        let open = move |path: &Path| {
-            let mut file = BufReader::new(File::open(path)?);
-            if byte_skip < 0 {
-                file.seek(SeekFrom::End(-i64::try_from(part).map_err(io::Error::other)?))?;
-            } else {
-                skip_forward(&mut file, line_skip, byte_skip.unsigned_abs())?;
-            }
-            Ok(encoding.decoder(file))
-        };
+        let (part, place) = (total / count, self.place());
+        let open = move |path: &Path| place.open(BufReader::new(File::open(path)?), part);
         match self.encoding {
             Encoding::Text => layout.read_text(FileSequence::new(paths, None, open), channel),
             _ => layout.read_binary(FileSequence::new(paths, Some(part), open), channel),
         }
     }
+
+    fn place(&self) -> Place {
+        Place { encoding: self.encoding, line_skip: self.line_skip, byte_skip: self.byte_skip }
+    }
 }
 
-/// Skips lines, then bytes. Before compressed data the bytes are those of the file, as ITK reads it.
-fn skip_forward(reader: &mut impl BufRead, lines: usize, bytes: u64) -> io::Result<()> {
-    for _ in 0..lines {
-        if reader.skip_until(b'\n')? == 0 {
-            return Err(io::Error::other(format!("line skip {lines} leaves the file")));
+/// Where the voxels begin in each file.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    encoding: Encoding,
+    line_skip: usize,
+    byte_skip: i64,
+}
+
+impl Place {
+    /// The decoded voxels of a file that holds so many bytes of them.
+    fn open<'a>(self, mut reader: impl BufRead + Seek + 'a, bytes: u64) -> io::Result<Box<dyn Read + 'a>> {
+        for _ in 0..self.line_skip {
+            if reader.skip_until(b'\n')? == 0 {
+                return Err(io::Error::other(format!("line skip {} leaves the file", self.line_skip)));
+            }
         }
+        let Ok(skip) = u64::try_from(self.byte_skip) else {
+            seek_voxels(&mut reader, None, bytes.saturating_add(!self.byte_skip as u64))?;
+            return Ok(self.encoding.decoder(reader));
+        };
+        // Lines are those of the file; of compressed voxels, the bytes are those of what they decompress to.
+        if matches!(self.encoding, Encoding::Gzip | Encoding::Bzip2) {
+            let mut voxels = self.encoding.decoder(reader);
+            skip_bytes(&mut voxels, skip)?;
+            return Ok(voxels);
+        }
+        skip_bytes(&mut reader, skip)?;
+        Ok(self.encoding.decoder(reader))
     }
+}
+
+fn skip_bytes(reader: &mut impl Read, bytes: u64) -> io::Result<()> {
     if io::copy(&mut reader.by_ref().take(bytes), &mut io::sink())? != bytes {
         return Err(io::Error::other(format!("byte skip {bytes} leaves the file")));
     }

@@ -7,7 +7,7 @@ use super::data::Encoding;
 use super::{Result, malformed, parse_type, unsupported};
 use crate::data_files::DataFiles;
 use crate::file::FileFormat;
-use crate::geometry::{Geometry, IDENTITY};
+use crate::geometry::{Geometry, IDENTITY, cross};
 use crate::voxel_data::{ByteOrder, VoxelLayout};
 
 /// The longest header that is read.
@@ -21,6 +21,7 @@ pub(super) struct Header {
     pub(super) encoding: Encoding,
     pub(super) data_files: Option<DataFiles>,
     pub(super) line_skip: usize,
+    /// Bytes to skip; a negative number −1 − n goes to where the voxels begin that end n bytes before the end.
     pub(super) byte_skip: i64,
 }
 
@@ -29,7 +30,7 @@ impl Header {
     pub(super) fn read(reader: &mut impl BufRead) -> Result<Self> {
         let mut lines = HeaderLines { reader: reader.take(MAX_HEADER_BYTES) };
         let magic = lines.next_line()?.unwrap_or_default();
-        if !matches!(magic.as_str(), "NRRD0001" | "NRRD0002" | "NRRD0003" | "NRRD0004" | "NRRD0005") {
+        if !matches!(magic.as_str(), "NRRD00.01" | "NRRD0001" | "NRRD0002" | "NRRD0003" | "NRRD0004" | "NRRD0005") {
             return Err(malformed(format!("the first line is {magic:?} where NRRD0001 to NRRD0005 belongs")));
         }
         let mut fields = BTreeMap::new();
@@ -74,8 +75,8 @@ impl Header {
         let encoding = Encoding::parse(encoding).ok_or_else(|| unsupported(format!("encoding {encoding:?}")))?;
         let line_skip = usize::try_from(number("line skip")?).map_err(|_| malformed("line skip is negative"))?;
         let byte_skip = number("byte skip")?;
-        if byte_skip < -1 || (byte_skip == -1 && encoding != Encoding::Raw) {
-            return Err(malformed(format!("byte skip {byte_skip}; it is at least 0, or -1 for raw data")));
+        if byte_skip < 0 && encoding != Encoding::Raw {
+            return Err(unsupported(format!("byte skip {byte_skip} with another encoding than raw; it is at least 0")));
         }
         let data_files = fields.get("data file").map(|value| DataFiles::parse(value, data_file_list)).transpose().map_err(malformed)?;
         Ok(Self { sizes, encoding, data_files, line_skip, byte_skip, fields })
@@ -84,8 +85,8 @@ impl Header {
     /// Type, order and grid of the voxels.
     pub(super) fn layout(&self) -> Result<VoxelLayout> {
         let name = self.fields.get("type").ok_or_else(|| malformed("the field \"type\" is missing"))?;
-        let pixel_type = parse_type(name).ok_or_else(|| unsupported(format!("voxels of type {name:?}")))?;
-        let order = match self.fields.get("endian").map(String::as_str) {
+        let pixel_type = parse_type(&name.to_ascii_lowercase()).ok_or_else(|| unsupported(format!("voxels of type {name:?}")))?;
+        let order = match self.fields.get("endian").map(|order| order.to_ascii_lowercase()).as_deref() {
             Some("little") => ByteOrder::Little,
             Some("big") => ByteOrder::Big,
             None if pixel_type.bytes() == 1 || self.encoding == Encoding::Text => ByteOrder::Little,
@@ -107,7 +108,8 @@ impl Header {
 
     /// The axis that holds the components of a voxel, by its kind or by having no direction in space.
     fn component_axis(&self) -> Result<Option<usize>> {
-        let kinds: Vec<&str> = self.fields.get("kinds").map(|value| value.split_whitespace().collect()).unwrap_or_default();
+        let kinds = self.fields.get("kinds").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
+        let kinds: Vec<&str> = kinds.split_whitespace().collect();
         let directions = self.directions()?;
         let is_component = |axis: usize| {
             let kind = kinds.get(axis).copied().unwrap_or("domain");
@@ -273,8 +275,4 @@ fn vectors(text: &str) -> Result<Vec<Option<Vec<f64>>>> {
         rest = after.trim_start();
     }
     Ok(vectors)
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }

@@ -159,7 +159,9 @@ fn impossible_attributes_are_named() {
     let faults = [
         (decimals(tags::PIXEL_SPACING, &[0.0, 1.0]), "spacing"),
         (decimals(tags::PIXEL_SPACING, &[-1.0, 1.0]), "spacing"),
-        (decimals(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]), "direction"),
+        (decimals(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]), "perpendicular"),
+        (decimals(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 0.1, 1.0, 0.0]), "perpendicular"),
+        (decimals(tags::IMAGE_ORIENTATION_PATIENT, &[0.0; 6]), "ImageOrientationPatient"),
         (text(tags::IMAGE_POSITION_PATIENT, VR::DS, "1\\nan\\0"), "ImagePositionPatient"),
         (short(tags::ROWS, 0), "Rows"),
         (short(tags::BITS_STORED, 17), "BitsStored"),
@@ -172,6 +174,26 @@ fn impossible_attributes_are_named() {
         object.put(pixels(&[7; 60]));
         let error = decode(&file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap_err().to_string();
         assert!(error.contains(name), "{name}: {error}");
+    }
+}
+
+#[test]
+fn directions_of_few_digits_are_perpendicular_unit_vectors() {
+    let mut object = dataset(classic(&oblique([6, 5, 1]), 0, 16));
+    object.put(decimals(tags::IMAGE_ORIENTATION_PATIENT, &[0.71, 0.7, 0.0, -0.71, 0.71, 0.05]));
+    object.put(pixels(&[7; 60]));
+    let image = decode(&file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    let direction = image.geometry().direction();
+    for a in 0..3 {
+        for b in 0..3 {
+            let product: f64 = direction.iter().map(|row| row[a] * row[b]).sum();
+            assert!((product - f64::from(u8::from(a == b))).abs() < 1e-12, "{direction:?}");
+        }
+    }
+    // As ITK does, the columns keep their direction.
+    let length = (2.0_f64 * 0.71 * 0.71 + 0.05 * 0.05).sqrt();
+    for (row, cosine) in direction.iter().zip([-0.71, 0.71, 0.05]) {
+        assert!((row[1] - cosine / length).abs() < 1e-12, "{direction:?}");
     }
 }
 
