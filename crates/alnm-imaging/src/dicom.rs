@@ -4,7 +4,8 @@
 //! the slices; a slice that is missing or stands twice, uneven distances and mixed orientations are errors that name the
 //! place. Where a position occurs more than once, the series is dynamic and its phases are told apart by
 //! `TemporalPositionIdentifier` (`TemporalPositionIndex` in enhanced files), else `TriggerTime`, else the time of
-//! acquisition. Classic files and enhanced multi-frame files are read alike.
+//! acquisition. Classic files and enhanced multi-frame files are read alike, and so are files that begin without the preamble or
+//! without the meta group, as old exports do.
 //!
 //! Voxels carry `RescaleSlope` and `RescaleIntercept`. The pixel type is the smallest that GDCM would choose: the stored
 //! type where there is nothing to rescale, the smallest integer type that holds all rescaled values where slope and
@@ -70,6 +71,7 @@ pub use series::Series;
 pub use structure_set::{Contour, ContourKind, StructureSet, StructureSetRoi};
 pub use write::{DicomVoxel, Phase, SeriesAttributes, uid_from, write_series};
 
+pub(crate) use object::is_dicom;
 use slice::ImageFile;
 
 fn malformed(what: impl Into<String>) -> FileProblem {
@@ -78,11 +80,6 @@ fn malformed(what: impl Into<String>) -> FileProblem {
 
 fn unsupported(what: impl Into<String>) -> FileProblem {
     FileProblem::unsupported(FileFormat::Dicom, what)
-}
-
-/// Whether these first bytes of a file are those of a DICOM file.
-pub(crate) fn is_dicom(start: &[u8]) -> bool {
-    start.get(128..132) == Some(b"DICM")
 }
 
 /// The image series of a folder.

@@ -15,10 +15,17 @@ use flate2::bufread::DeflateDecoder;
 
 use super::malformed;
 use super::slice::first_line;
+use super::write::{put_meta, put_preamble};
 use crate::error::FileProblem;
 use crate::voxel_data::{ByteOrder, VoxelBytes};
 
 pub(super) type DicomFile = FileDicomObject<InMemDicomObject>;
+
+/// Bytes from the start of a file that show how it begins.
+const START: u64 = 132;
+
+/// The largest file without a preamble that is read: it is read as a whole.
+const MAX_BARE_BYTES: u64 = 4 << 30;
 
 /// The most bytes to which a deflated file may inflate: 4 GiB, the most that one element can hold.
 const MAX_INFLATED_BYTES: u64 = 4 << 30;
@@ -44,6 +51,47 @@ pub(super) fn parse_bytes(bytes: &[u8], until: Option<Tag>) -> Result<DicomFile,
 }
 
 fn parse(mut source: impl Read + Seek, until: Option<Tag>) -> Result<DicomFile, FileProblem> {
+    let mut start = Vec::new();
+    source.by_ref().take(START).read_to_end(&mut start)?;
+    source.rewind()?;
+    let Beginning::Lacks(mut bytes) = Beginning::of(&start) else { return parse_complete(source, until) };
+    source.take(MAX_BARE_BYTES).read_to_end(&mut bytes)?;
+    parse_complete(Cursor::new(bytes), until)
+}
+
+/// Whether these first bytes of a file are those of a DICOM file.
+pub(crate) fn is_dicom(start: &[u8]) -> bool {
+    matches!(Beginning::of(start), Beginning::Lacks(_)) || start.get(128..132) == Some(b"DICM")
+}
+
+/// How a file begins.
+enum Beginning {
+    /// With a preamble, or as no DICOM file does.
+    Complete,
+    /// As old exports do, with the meta group or with the data set: with what belongs before it.
+    Lacks(Vec<u8>),
+}
+
+impl Beginning {
+    fn of(start: &[u8]) -> Self {
+        let mut lacks = Vec::new();
+        put_preamble(&mut lacks);
+        match *start {
+            _ if start.get(128..132) == Some(b"DICM") => return Self::Complete,
+            // The length of the meta group, or the version of the group.
+            [2, 0, 0 | 1, 0, ..] => {}
+            // One of the first elements of group 0008 with its representation, or with a length that an element there may have.
+            [8, 0, 0..=0x18, 0, a, b, ..] if VR::from_binary([a, b]).is_some() => {
+                put_meta(&mut lacks, "", "", uids::EXPLICIT_VR_LITTLE_ENDIAN);
+            }
+            [8, 0, 0..=0x18, 0, _, 0..=3, 0, 0, ..] => put_meta(&mut lacks, "", "", uids::IMPLICIT_VR_LITTLE_ENDIAN),
+            _ => return Self::Complete,
+        }
+        Self::Lacks(lacks)
+    }
+}
+
+fn parse_complete(mut source: impl Read + Seek, until: Option<Tag>) -> Result<DicomFile, FileProblem> {
     let syntax = check_meta(&mut source)?;
     if DEFLATED.contains(&syntax.as_str()) {
         let data_set = inflated(DeflateDecoder::new(BufReader::new(&mut source)))?;

@@ -340,26 +340,12 @@ impl<'a> SeriesWriter<'a> {
     fn file<T: VoxelBytes>(&self, bytes: &mut Vec<u8>, phase: usize, slice: usize, voxels: &[T]) {
         let instance_uid = uid_from(&["instance", &self.series_uid, &phase.to_string(), &slice.to_string()]);
         bytes.clear();
-        bytes.resize(128, 0);
-        bytes.extend_from_slice(b"DICM");
-        self.meta(bytes, &instance_uid);
+        put_preamble(bytes);
+        put_meta(bytes, self.class.sop_class, &instance_uid, uids::EXPLICIT_VR_LITTLE_ENDIAN);
         let mut data = DataSet { bytes };
         self.identity(&mut data, phase, &instance_uid);
         self.plane(&mut data, phase, slice);
         self.pixels(&mut data, voxels);
-    }
-
-    fn meta(&self, bytes: &mut Vec<u8>, instance_uid: &str) {
-        let mut group = Vec::new();
-        let mut data = DataSet { bytes: &mut group };
-        data.put(tags::FILE_META_INFORMATION_VERSION, VR::OB, &[0, 1]);
-        data.text(tags::MEDIA_STORAGE_SOP_CLASS_UID, VR::UI, self.class.sop_class);
-        data.text(tags::MEDIA_STORAGE_SOP_INSTANCE_UID, VR::UI, instance_uid);
-        data.text(tags::TRANSFER_SYNTAX_UID, VR::UI, uids::EXPLICIT_VR_LITTLE_ENDIAN);
-        data.text(tags::IMPLEMENTATION_CLASS_UID, VR::UI, &implementation_uid());
-        data.text(tags::IMPLEMENTATION_VERSION_NAME, VR::SH, concat!("ALNM_", env!("CARGO_PKG_VERSION")));
-        DataSet { bytes }.put(tags::FILE_META_INFORMATION_GROUP_LENGTH, VR::UL, &(group.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&group);
     }
 
     /// Elements of the groups 0008 and 0010.
@@ -458,6 +444,26 @@ impl<'a> SeriesWriter<'a> {
         }
         data.pad(0);
     }
+}
+
+/// What a file begins with.
+pub(super) fn put_preamble(bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&[0; 128]);
+    bytes.extend_from_slice(b"DICM");
+}
+
+/// The meta group, which says how the data set behind it is written.
+pub(super) fn put_meta(bytes: &mut Vec<u8>, sop_class: &str, instance_uid: &str, syntax: &str) {
+    let mut group = Vec::new();
+    let mut data = DataSet { bytes: &mut group };
+    data.put(tags::FILE_META_INFORMATION_VERSION, VR::OB, &[0, 1]);
+    data.text(tags::MEDIA_STORAGE_SOP_CLASS_UID, VR::UI, sop_class);
+    data.text(tags::MEDIA_STORAGE_SOP_INSTANCE_UID, VR::UI, instance_uid);
+    data.text(tags::TRANSFER_SYNTAX_UID, VR::UI, syntax);
+    data.text(tags::IMPLEMENTATION_CLASS_UID, VR::UI, &implementation_uid());
+    data.text(tags::IMPLEMENTATION_VERSION_NAME, VR::SH, concat!("ALNM_", env!("CARGO_PKG_VERSION")));
+    DataSet { bytes }.put(tags::FILE_META_INFORMATION_GROUP_LENGTH, VR::UL, &(group.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&group);
 }
 
 fn implementation_uid() -> String {

@@ -1,6 +1,7 @@
 //! DICOM files that are cut off, overwritten or lie.
 
 use alnm_imaging::dicom::{DicomFolder, MaskFile, Segmentation, StructureSet, decode, read_series};
+use alnm_imaging::read_image;
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use rand::{RngExt, SeedableRng};
@@ -194,6 +195,30 @@ fn directions_of_few_digits_are_perpendicular_unit_vectors() {
     let length = (2.0_f64 * 0.71 * 0.71 + 0.05 * 0.05).sqrt();
     for (row, cosine) in direction.iter().zip([-0.71, 0.71, 0.05]) {
         assert!((row[1] - cosine / length).abs() < 1e-12, "{direction:?}");
+    }
+}
+
+#[test]
+fn files_without_preamble_or_meta_group_are_read() {
+    const PREAMBLE: usize = 132;
+    const GROUP_LENGTH: usize = 12;
+    for syntax in [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN] {
+        let mut object = dataset(classic(&oblique([6, 5, 1]), 0, 16));
+        object.put(pixels(&[7; 60]));
+        let complete = file(object, syntax);
+        let length = u32::from_le_bytes(complete[PREAMBLE + GROUP_LENGTH - 4..][..4].try_into().unwrap()) as usize;
+        let image = decode(&complete).unwrap();
+        for start in [PREAMBLE, PREAMBLE + GROUP_LENGTH + length] {
+            let bare = &complete[start..];
+            assert_eq!(decode(bare).unwrap(), image);
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("IM0001"), bare).unwrap();
+            assert_eq!(read_image(folder.path()).unwrap(), image);
+            assert_eq!(read_image(folder.path().join("IM0001")).unwrap(), image);
+            for length in 0..bare.len() {
+                decode(&bare[..length]).unwrap_err();
+            }
+        }
     }
 }
 
