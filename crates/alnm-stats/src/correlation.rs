@@ -5,7 +5,7 @@ use crate::TestResult;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::mean;
-use crate::distribution::{normal_quantile, normal_two_sided, t_two_sided};
+use crate::distribution::{normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided};
 use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
 use crate::rank::{ascending_order, midranks, ties};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -110,7 +110,7 @@ pub struct CorrelationTest {
     pub estimate: f64,
     /// Fisher's z interval of r.
     pub interval: Interval,
-    /// t test of r = 0 with n − 2 degrees of freedom.
+    /// Test of no correlation.
     pub test: TestResult,
 }
 
@@ -119,7 +119,7 @@ pub struct CorrelationTest {
 /// | correlation | interval, on Fisher's z scale | test |
 /// |---|---|---|
 /// | Pearson | variance 1/(n − 3) | t with n − 2 degrees of freedom |
-/// | Spearman | variance 1/(n − 3), approximate | t with n − 2 degrees of freedom, approximate |
+/// | Spearman | variance 1/(n − 3), approximate | R's `cor.test`: up to 1290 pairs without ties exact (up to 9) or by an Edgeworth series (algorithm AS 89), otherwise t with n − 2 degrees of freedom, approximate |
 /// | Kendall | variance 0.437/(n − 4) (Fieller, Hartley and Pearson 1957), approximate | R's `cor.test`: exact below 50 pairs without ties, otherwise normal with the variance corrected for ties |
 ///
 /// # Errors
@@ -138,15 +138,69 @@ pub fn correlation_test(x: &[f64], y: &[f64], kind: Correlation, level: f64) -> 
     require_count(OPERATION, if kind == Correlation::Kendall { 5 } else { 4 }, x.len())?;
     let r = correlation(x, y, kind)?;
     let n = x.len() as f64;
-    let (variance, test) = if kind == Correlation::Kendall {
-        (0.437 / (n - 4.0), kendall_test(x, y, r))
-    } else {
-        let t = r * ((n - 2.0) / (1.0 - r * r)).sqrt();
-        (1.0 / (n - 3.0), TestResult::new("t test of correlation", t, &[n - 2.0], t_two_sided(t, n - 2.0)))
+    let (variance, test) = match kind {
+        Correlation::Pearson => (1.0 / (n - 3.0), t_test(r, n)),
+        Correlation::Spearman => (1.0 / (n - 3.0), spearman_test(x, y, r)),
+        Correlation::Kendall => (0.437 / (n - 4.0), kendall_test(x, y, r)),
     };
     let half = normal_quantile(0.5 + level / 2.0) * variance.sqrt();
     let interval = Interval { lower: (r.atanh() - half).tanh(), upper: (r.atanh() + half).tanh(), level };
     Ok(CorrelationTest { estimate: r, interval, test })
+}
+
+fn t_test(r: f64, n: f64) -> TestResult {
+    let t = r * ((n - 2.0) / (1.0 - r * r)).sqrt();
+    TestResult::new("t test of correlation", t, &[n - 2.0], t_two_sided(t, n - 2.0))
+}
+
+/// Two-sided test of Spearman's ρ = 0. The statistic is the sum S of the squared differences of ranks, t where there are ties or many pairs.
+fn spearman_test(x: &[f64], y: &[f64], rho: f64) -> TestResult {
+    const MOST_PAIRS: usize = 1290;
+    const MOST_ENUMERATED: usize = 9;
+    let n = x.len();
+    if rho.is_nan() || n > MOST_PAIRS || !tie_sizes(x).is_empty() || !tie_sizes(y).is_empty() {
+        return t_test(rho, n as f64);
+    }
+    let m = n as f64;
+    let largest = (m * m * m - m) / 3.0;
+    let s = (largest / 2.0 * (1.0 - rho)).round();
+    // S is symmetric about its mean, and even.
+    let tail = if s > largest / 2.0 { s } else { largest - s };
+    let (p, name) = if n <= MOST_ENUMERATED {
+        (squared_differences_at_least(n, tail as usize), "Exact test of Spearman's rho")
+    } else {
+        (edgeworth_tail(m, tail), "Edgeworth test of Spearman's rho")
+    };
+    TestResult::new(name, s, &[], (2.0 * p).min(1.0))
+}
+
+/// P(S ≥ s) of n independent pairs without ties: over sets of ranks taken, the number of ways for each sum.
+fn squared_differences_at_least(n: usize, s: usize) -> f64 {
+    let sums = (n * n * n - n) / 3 + 1;
+    let mut ways = vec![vec![0.0; sums]; 1 << n];
+    ways[0][0] = 1.0;
+    for taken in 0..(1_usize << n) {
+        let position = taken.count_ones() as usize;
+        for rank in (0..n).filter(|rank| taken >> rank & 1 == 0) {
+            let square = position.abs_diff(rank).pow(2);
+            for sum in 0..sums - square {
+                let further = ways[taken][sum];
+                ways[taken | 1 << rank][sum + square] += further;
+            }
+        }
+    }
+    let all = &ways[(1 << n) - 1];
+    all[s..].iter().sum::<f64>() / all.iter().sum::<f64>()
+}
+
+/// P(S ≥ s) by the Edgeworth series of algorithm AS 89 (Best and Roberts 1975), with the coefficients of R's `prho`.
+fn edgeworth_tail(n: f64, s: f64) -> f64 {
+    let b = 1.0 / n;
+    let x = (6.0 * (s - 1.0) * b / (n * n - 1.0) - 1.0) * (n - 1.0).sqrt();
+    let y = x * x;
+    let by_square = 0.0879 + 0.0151 * b - y * (0.0072 - 0.0831 * b + y * b * (0.0131 - 4.6e-4 * y));
+    let u = x * b * (0.2274 + b * (0.2531 + 0.1745 * b) + y * (-0.0758 + b * (0.1033 + 0.3932 * b) - y * b * by_square));
+    (u / (y / 2.0).exp() + normal_upper_tail(x)).clamp(0.0, 1.0)
 }
 
 /// Two-sided test of Kendall's τ = 0. The statistic is the number of concordant pairs T where it is exact, otherwise z.
@@ -292,6 +346,42 @@ impl Tabulate for CorrelationTest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // R 4.2.2: cor.test(x, y, method = "spearman")
+    #[test]
+    fn spearman_test_equals_r() {
+        let x = [0.316, 1.11, 2.215, 1.217, 1.479, 0.952, -1.01, -2.0, -1.762, -0.143];
+        let y = [3.416, -0.495, 2.066, 5.008, 0.566, 2.076, -2.784, -2.921, -3.211, -0.281];
+        let x9 = [-1.08, -0.158, -1.072, -0.139, -0.597, -2.184, 0.241, -0.259, 0.901];
+        let y9 = [0.803, 2.778, 0.342, 1.499, -1.184, 0.653, 3.238, -1.574, -0.805];
+        let cases = [
+            (&x[..], &y[..], 0.672727272727273, 54.0, 0.0393814092829061),
+            (&x9[..], &y9[..], 0.216666666666667, 94.0, 0.580941358024691),
+            (
+                &[-0.841, 1.384, -1.255, 0.07, 1.711, -0.603],
+                &[-1.785, 0.114, -1.827, 0.346, 4.167, -2.206],
+                0.771428571428571,
+                8.0,
+                0.102777777777778,
+            ),
+        ];
+        for (x, y, rho, s, p) in cases {
+            let negated: Vec<f64> = y.iter().map(|v| -v).collect();
+            let found = correlation_test(x, y, Correlation::Spearman, 0.95).expect("enough pairs");
+            approx::assert_relative_eq!(found.estimate, rho, max_relative = 1e-12);
+            assert_eq!(found.test.statistic, s);
+            approx::assert_relative_eq!(found.test.p_value, p, max_relative = 1e-12);
+            let opposite = correlation_test(x, &negated, Correlation::Spearman, 0.95).expect("enough pairs");
+            approx::assert_relative_eq!(opposite.test.p_value, p, max_relative = 1e-12);
+        }
+        // Of all orders one agrees in full and one is its reverse.
+        let agreeing = correlation_test(&x9, &x9, Correlation::Spearman, 0.95).expect("nine pairs");
+        approx::assert_relative_eq!(agreeing.test.p_value, 2.0 / 362_880.0, max_relative = 1e-12);
+        // With ties, the t test.
+        let tied =
+            correlation_test(&[1.0, 2.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 5.0, 4.0], Correlation::Spearman, 0.95).expect("five pairs");
+        assert_eq!(tied.test.degrees_of_freedom, [3.0]);
+    }
 
     // R 4.2.2: cor.test(x, y, method = "kendall")
     #[test]
