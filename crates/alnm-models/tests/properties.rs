@@ -407,10 +407,39 @@ fn degenerate_input_is_refused_by_every_fit() {
     // Constant columns: no coefficient, no split, and no panic.
     let constant = FeatureTable::new(vec!["c".into()], Array2::from_elem((30, 1), 2.0)).expect("one name");
     assert_eq!(LogisticModel::fit(&constant, &labels, &params()).expect("an intercept").aliased, ["c"]);
-    let boosted = GradientBoosting::fit(&constant, &labels, &BoostingParams::default()).expect("a constant");
-    assert_eq!(boosted.trees.len(), 1);
+    // As in LightGBM 4.7.0, whose only tree is the log odds of the prevalence, also without `boost_from_average`.
+    for boost_from_average in [true, false] {
+        let params = BoostingParams { boost_from_average, ..BoostingParams::default() };
+        let boosted = GradientBoosting::fit(&constant, &labels, &params).expect("a constant");
+        assert_eq!(boosted.trees.len(), 1);
+        let risk = boosted.predict(&constant).expect("the column is there")[0];
+        assert!((risk - labels.prevalence()).abs() < 1e-12, "{risk}");
+    }
     // More predictors than patients.
     let (wide, labels) = cohort(12, 40, 5);
     let model = LogisticModel::fit(&wide, &labels, &params()).expect("both classes");
     assert!(model.separated || model.residual_degrees_of_freedom() == 0 || !model.aliased.is_empty());
+}
+
+// LightGBM 4.7.0: lightgbm.train with these parameters, deterministic and force_row_wise, then predict(raw_score=True)
+#[test]
+fn boosting_goes_on_after_a_first_tree_without_a_split() {
+    let table =
+        FeatureTable::new(vec!["x".into()], Array2::from_shape_fn((40, 1), |(i, _)| f64::from(u8::from(i >= 20)))).expect("one name");
+    let labels = Labels::new((0..40).map(|i| i >= 4 && i != 20).collect());
+    let params = BoostingParams {
+        rounds: 3,
+        num_leaves: 2,
+        lambda_l2: 1.0,
+        min_gain_to_split: 0.1,
+        learning_rate: 0.05,
+        boost_from_average: false,
+        ..BoostingParams::default()
+    };
+    let model = GradientBoosting::fit(&table, &labels, &params).expect("both classes");
+    assert_eq!(model.trees.iter().map(Tree::leaf_count).collect::<Vec<_>>(), [1, 2, 2]);
+    let scores = model.raw_scores(&table).expect("the column is there");
+    for (score, expected) in [(scores[0], 1.8999390987145808), (scores[39], 1.9924458003252048)] {
+        assert!((score - expected).abs() < 1e-12, "{score}");
+    }
 }

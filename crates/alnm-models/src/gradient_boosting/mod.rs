@@ -164,7 +164,7 @@ impl GradientBoosting {
         }
         let binned = BinnedTable::new(table, params);
         let objective = Objective::new(labels, params);
-        let start = objective.start;
+        let start = if params.boost_from_average { objective.log_odds } else { 0.0 };
         let mut scores = vec![start; labels.len()];
         let mut grower = Grower::new(&binned, params);
         let mut trees = Vec::with_capacity(params.rounds);
@@ -174,11 +174,14 @@ impl GradientBoosting {
             let grown = grower.grow(&gradients, &hessians);
             let no_split = grown.tree.leaf_count() < 2;
             if no_split {
-                // Without a further split boosting ends; a first tree still carries the start.
-                if round == 0 {
-                    trees.push(Tree::constant(start));
+                // Without a further split boosting ends. A first tree holds the log odds of the prevalence, wherever boosting started,
+                // and `lightgbm.train` goes on from there.
+                if round > 0 {
+                    break;
                 }
-                break;
+                trees.push(Tree::constant(objective.log_odds));
+                scores.fill(objective.log_odds);
+                continue;
             }
             let mut tree = grown.tree;
             tree.shrink(params.learning_rate);
@@ -267,7 +270,8 @@ struct Objective {
     positive: Vec<bool>,
     weight_positive: f64,
     weight_negative: f64,
-    start: f64,
+    /// Log odds of the prevalence.
+    log_odds: f64,
 }
 
 impl Objective {
@@ -282,8 +286,8 @@ impl Objective {
             }
         }
         let average = positives / (positives + negatives);
-        let start = if params.boost_from_average { (average / (1.0 - average)).ln() } else { 0.0 };
-        Self { positive: labels.as_slice().to_vec(), weight_positive, weight_negative, start }
+        let log_odds = (average / (1.0 - average)).ln();
+        Self { positive: labels.as_slice().to_vec(), weight_positive, weight_negative, log_odds }
     }
 
     fn derivatives(&self, scores: &[f64], gradients: &mut [f32], hessians: &mut [f32]) {
