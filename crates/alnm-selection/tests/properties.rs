@@ -244,3 +244,57 @@ fn elastic_nets_meet_their_conditions_with_limits_and_unpenalised_features() {
         assert!(dense(a).iter().zip(dense(b)).all(|(x, y)| (x - y).abs() < 1e-6), "{a:?} {b:?}");
     }
 }
+
+/// Forty rows and six features of sines and cosines, the same in R: `outer(1:40, 1:6, function(i, j) sin(0.7 * i * j) + cos(1.3 * i + j))`.
+fn waves() -> (FeatureTable, Vec<f64>) {
+    let x = Array2::from_shape_fn((40, 6), |(i, j)| {
+        let (i, j) = ((i + 1) as f64, (j + 1) as f64);
+        (0.7 * i * j).sin() + (1.3 * i + j).cos()
+    });
+    let y = (0..40).map(|i| 2.0 * x[[i, 0]] + x[[i, 1]] - 0.5 * x[[i, 3]] + 0.3 * (3.0 * (i + 1) as f64).cos()).collect();
+    (FeatureTable::new((0..6).map(|j| format!("x{j}")).collect(), x).expect("six names"), y)
+}
+
+// glmnet 4.1-6: glmnet(X, y, penalty.factor = c(0, 1, 1, 0, 2, 0.5), thresh = 1e-18, maxit = 1e7), and the same of y > 0.2 as a binomial
+#[test]
+fn paths_with_unpenalised_features_start_at_what_these_leave_over() {
+    let (table, y) = waves();
+    let labels = Labels::new(y.iter().map(|y| *y > 0.2).collect());
+    let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-7 * expected.abs().max(1e-2), "{found} for {expected}");
+    for precision in [Precision::Threshold(1e-18), Precision::OptimalityConditions(1e-9)] {
+        let params = ElasticNetParams {
+            penalty_factors: Some(vec![0.0, 1.0, 1.0, 0.0, 2.0, 0.5]),
+            precision,
+            max_passes: 10_000_000,
+            ..ElasticNetParams::default()
+        };
+        let path = gaussian_path(&table, &y, &params).expect("finite values");
+        assert_eq!(path.lambda.len(), 42);
+        [(0, 0.538795626756), (1, 0.490930508258), (9, 0.233231764752)].iter().for_each(|&(k, lambda)| close(path.lambda[k], lambda));
+        let first = &path.coefficients[0];
+        assert_eq!(first.columns.iter().filter(|j| [0, 3].contains(j)).count(), 2);
+        close(first.intercept, -0.04574777834);
+        let tenth = &path.coefficients[9];
+        for (j, expected) in [(0, 2.137317234), (1, 0.564303483), (3, -0.6477767372)] {
+            let at = tenth.columns.iter().position(|column| *column == j).expect("the feature has entered");
+            close(tenth.values[at], expected);
+        }
+        assert_eq!(tenth.columns.len(), 3);
+
+        let path = binomial_path(&table, &labels, &params).expect("both classes");
+        assert_eq!(path.lambda.len(), 73);
+        [(0, 0.103730278014), (1, 0.094515166008), (9, 0.0449023611143)].iter().for_each(|&(k, lambda)| close(path.lambda[k], lambda));
+        close(path.coefficients[9].intercept, -0.1267380716);
+    }
+}
+
+// glmnet 4.1-6: glmnet(X, -y), glmnet(X, -y, lower.limits = 0) and glmnet(X, -y, upper.limits = 0)
+#[test]
+fn paths_with_a_limit_of_zero_go_on_where_nothing_happens() {
+    let (table, y) = waves();
+    let y: Vec<f64> = y.iter().map(|y| -y).collect();
+    for (lower_limit, upper_limit, penalties) in [(None, None, 56), (Some(0.0), None, 100), (None, Some(0.0), 100)] {
+        let params = ElasticNetParams { lower_limit, upper_limit, ..ElasticNetParams::default() };
+        assert_eq!(gaussian_path(&table, &y, &params).expect("finite values").lambda.len(), penalties);
+    }
+}

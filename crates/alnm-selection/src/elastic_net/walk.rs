@@ -14,6 +14,8 @@ const LARGEST_DEVIANCE_RATIO: f64 = 0.999;
 const SMALLEST_GAIN: f64 = 1e-5;
 /// A penalty that no gradient exceeds; glmnet's.
 const BEYOND_EVERY_GRADIENT: f64 = 9.9e35;
+/// Threshold of the fit without penalised features where optimality conditions are asked for.
+const FREE_FEATURES: f64 = 1e-20;
 /// Penalties that are fitted before a path may end.
 const FEWEST_PENALTIES: usize = 5;
 
@@ -39,7 +41,18 @@ impl<S: Simd> Solver<'_, '_, S> {
     fn walk(&self, params: &ElasticNetParams) -> Result<ElasticNetPath> {
         let mut state = self.start();
         let mut newton = Newton::new(self.p);
-        let largest = self.largest_penalty(&state);
+        let is_automatic = matches!(params.lambda, LambdaSequence::Automatic { .. });
+        let mut largest = self.largest_penalty(&state);
+        // Features without a penalty are fitted first: the largest penalty is that of what they leave over.
+        let mut without_penalised = None;
+        if is_automatic && self.has_free_features() {
+            let threshold = match params.precision {
+                Precision::Threshold(threshold) => threshold,
+                Precision::OptimalityConditions(_) => FREE_FEATURES,
+            };
+            without_penalised = Some(self.solve_at(&mut state, BEYOND_EVERY_GRADIENT, largest, threshold, params.max_passes));
+            largest = self.largest_penalty(&state);
+        }
         let (given, early) = match &params.lambda {
             LambdaSequence::Given(lambda) => (lambda.iter().map(|l| l / self.y_scale).collect(), false),
             LambdaSequence::Automatic { count, ratio } => {
@@ -58,10 +71,13 @@ impl<S: Simd> Solver<'_, '_, S> {
             passes: 0,
             complete: true,
         };
+        // Where a limit is 0 nothing may happen for a while, and glmnet goes on.
+        let may_stand_still = [params.lower_limit, params.upper_limit].contains(&Some(0.0));
         // glmnet starts an automatic path above every penalty and given ones from 0.
         let mut previous = if early { largest } else { 0.0 };
         for (k, &lambda) in given.iter().enumerate() {
             let solved = match params.precision {
+                Precision::Threshold(_) if without_penalised.is_some() => without_penalised.take().unwrap_or(Ok(true)),
                 Precision::Threshold(threshold) => {
                     // The first penalty of an automatic path leaves every penalised feature out, whatever the last bit of a gradient says.
                     let lambda = if early && k == 0 { BEYOND_EVERY_GRADIENT } else { lambda };
@@ -89,12 +105,17 @@ impl<S: Simd> Solver<'_, '_, S> {
                 break;
             }
             let smallest_gain = if self.family == Family::Gaussian { SMALLEST_GAIN * ratio } else { SMALLEST_GAIN };
-            if early && k + 1 >= FEWEST_PENALTIES.min(given.len()) && (ratio > LARGEST_DEVIANCE_RATIO || gain < smallest_gain) {
+            let gains_nothing = !may_stand_still && gain < smallest_gain;
+            if early && k + 1 >= FEWEST_PENALTIES.min(given.len()) && (ratio > LARGEST_DEVIANCE_RATIO || gains_nothing) {
                 break;
             }
         }
         path.passes = state.passes;
         Ok(path)
+    }
+
+    fn has_free_features(&self) -> bool {
+        (0..self.p).any(|j| self.varies[j] && self.penalty[j] == 0.0)
     }
 
     /// Coefficients on the original scale.
