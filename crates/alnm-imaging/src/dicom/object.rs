@@ -181,6 +181,11 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
                 // Outside of a sequence the parser passes over the end of an item, whatever length it states.
                 if depth == 0 { continue } else { return Ok(()) }
             }
+            let ends_nothing = header.tag == SEQUENCE_END && header.length == Some(0);
+            if header.tag.group() == ITEM.group() && !ends_nothing {
+                // The parser may take it for an element of another length.
+                return Err(malformed(format!("{} stands where an element belongs", header.tag)));
+            }
             if until.is_some_and(|until| header.tag >= until) {
                 return Ok(());
             }

@@ -199,6 +199,17 @@ fn directions_of_few_digits_are_perpendicular_unit_vectors() {
 }
 
 #[test]
+fn unknown_delimiters_are_refused() {
+    // Implicit data sets in which (FFFE,0000) is followed by what another reading takes for a length of gigabytes.
+    let first = [8, 0, 2, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0xff, 0, 0, 1, 0, 0, 0, 0xfe, 0xff, 8, 0, 2, 0, 0, 0xc5];
+    let second = [8, 0, 16, 0, 0, 0, 0, 0, 0xfe, 0xff, 0, 0, 3, 0, 0, 0, 0xf7, 0, 0xfb, 0, 0x13, 0x3b, 0xff, 0xff, 0xff, 0xff, 0xff];
+    for bytes in [&first[..], &second] {
+        let error = decode(bytes).unwrap_err().to_string();
+        assert!(error.contains("(FFFE,0000) stands where an element belongs"), "{error}");
+    }
+}
+
+#[test]
 fn files_without_preamble_or_meta_group_are_read() {
     const PREAMBLE: usize = 132;
     const GROUP_LENGTH: usize = 12;
