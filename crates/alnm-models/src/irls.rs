@@ -3,8 +3,9 @@
 use faer::Mat;
 use faer::linalg::solvers::{Qr, SolveLstsq};
 
-/// A column that keeps less than this share of its length beside the columns before it depends on them (the tolerance of R's `glm`).
-const RANK_TOLERANCE: f64 = 1e-7;
+/// A column that keeps less than this share of its length beside the columns before it depends on them (the tolerance of R's `glm`, a
+/// thousandth of its `epsilon`).
+const RANK_TOLERANCE: f64 = 1e-11;
 
 /// Predictors (an intercept among them, if wanted), outcome, prior weights and offset.
 pub(crate) struct Likelihood<'a> {

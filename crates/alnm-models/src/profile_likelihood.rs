@@ -31,7 +31,8 @@ pub enum ProfileMethod {
     #[default]
     Exact,
     /// R's `confint`: a spline through the profile at steps of a fifth of its reach, read off at 3 points a step. Differs from the roots by
-    /// up to 0.3 %; an end beyond ten steps is NaN.
+    /// up to 0.3 %; an end beyond ten steps is NaN. Where the predictors separate the outcome there is no curve to put a spline through, and
+    /// the roots are given.
     Spline,
 }
 
@@ -53,10 +54,11 @@ pub fn profile_intervals(
     (0..data.names.len())
         .into_par_iter()
         .map(|j| {
-            let profile = Profile { data: &data, maximum: &maximum, rise, index: j, step: covariance[j][j].sqrt() };
+            let tangent = covariance[j].iter().map(|c| c / covariance[j][j]).map(|c| if c.is_finite() { c } else { 0.0 }).collect();
+            let profile = Profile { data: &data, maximum: &maximum, rise, index: j, step: covariance[j][j].sqrt(), tangent };
             let interval = match method {
-                ProfileMethod::Exact => Interval { lower: profile.end(-1.0)?, upper: profile.end(1.0)?, level: params.level },
-                ProfileMethod::Spline => profile.spline_interval(params.level),
+                ProfileMethod::Spline if !maximum.separated => profile.spline_interval(params.level),
+                _ => Interval { lower: profile.end(-1.0)?, upper: profile.end(1.0)?, level: params.level },
             };
             Ok(ProfileInterval { name: data.names[j].clone(), estimate: maximum.beta[j], interval })
         })
@@ -70,20 +72,26 @@ struct Profile<'a> {
     index: usize,
     /// Standard error of the coefficient.
     step: f64,
+    /// How the coefficients that maximise the likelihood move with this one, near the maximum.
+    tangent: Vec<f64>,
 }
 
 impl Profile<'_> {
-    /// Deviance maximised over the other coefficients; each fit starts from the last one.
+    /// Deviance maximised over the other coefficients; each fit starts from the last one, moved along the tangent: a predictor far from 0
+    /// would otherwise take the linear predictor out of reach.
     fn deviance(&self) -> impl FnMut(f64) -> f64 + '_ {
         let others: Vec<Vec<f64>> =
             (0..self.data.columns.len()).filter(|&k| k != self.index).map(|k| self.data.columns[k].clone()).collect();
-        let mut start: Vec<f64> = (0..self.maximum.beta.len()).filter(|&k| k != self.index).map(|k| self.maximum.beta[k]).collect();
+        let without_index = |all: &[f64]| -> Vec<f64> { (0..all.len()).filter(|&k| k != self.index).map(|k| all[k]).collect() };
+        let tangent = without_index(&self.tangent);
+        let mut last = (self.maximum.beta[self.index], without_index(&self.maximum.beta));
         move |value| {
+            let start: Vec<f64> = last.1.iter().zip(&tangent).map(|(b, t)| b + t * (value - last.0)).collect();
             let offset: Vec<f64> = self.data.offset.iter().zip(&self.data.columns[self.index]).map(|(o, x)| o + value * x).collect();
             let constrained = Likelihood { columns: &others, y: &self.data.y, weights: &self.data.weights, offset: &offset };
             let fit = constrained.maximise(&start, 200, STEP_TOLERANCE);
             if fit.converged {
-                start.clone_from(&fit.beta);
+                last = (value, fit.beta);
             }
             fit.deviance
         }

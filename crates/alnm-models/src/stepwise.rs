@@ -58,6 +58,12 @@ pub fn stepwise(table: &FeatureTable, labels: &Labels, direction: StepDirection,
     let mut variables = if direction == StepDirection::Backward { table.names().to_vec() } else { Vec::new() };
     let mut model = fit(&variables)?;
     let mut steps = Vec::new();
+    // As in R, variables that depend on the others go first, the last of them before the others.
+    while let Some(variable) = model.aliased.last().cloned() {
+        variables.retain(|v| *v != variable);
+        model = fit(&variables)?;
+        steps.push(StepwiseMove { variable, entered: false, aic: model.aic() });
+    }
     loop {
         let mut candidates: Vec<(Vec<String>, StepwiseMove, LogisticModel)> = Vec::new();
         let mut consider = |next: Vec<String>, variable: &String, entered: bool| -> Result<()> {

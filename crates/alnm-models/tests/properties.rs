@@ -14,6 +14,7 @@ use alnm_models::nested_validation::nested_validation;
 use alnm_models::nomogram::Nomogram;
 use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
 use alnm_models::ridge::{RidgeModel, RidgePenalty};
+use alnm_models::stepwise::{StepDirection, stepwise};
 use alnm_models::subgroup::{subgroup_performance, threshold_consequences};
 use alnm_models::subset_search::incremental_subsets;
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, ModelError, ModelSet, RiskModel, Variable};
@@ -441,5 +442,54 @@ fn boosting_goes_on_after_a_first_tree_without_a_split() {
     let scores = model.raw_scores(&table).expect("the column is there");
     for (score, expected) in [(scores[0], 1.8999390987145808), (scores[39], 1.9924458003252048)] {
         assert!((score - expected).abs() < 1e-12, "{score}");
+    }
+}
+
+#[test]
+fn profile_intervals_follow_a_shift_of_the_predictor() {
+    let (table, labels) = cohort(60, 2, 31);
+    let shifted = |by: f64, scale: f64| {
+        let values = table.values().mapv(|x| x * scale + by);
+        FeatureTable::new(table.names().to_vec(), values).expect("two names")
+    };
+    for method in [ProfileMethod::Exact, ProfileMethod::Spline] {
+        let plain = profile_intervals(&table, &labels, method, &params()).expect("no separation");
+        for (by, scale) in [(1e5, 1.0), (1000.0, 1e-5), (-2e7, 3.0)] {
+            let moved = profile_intervals(&shifted(by, scale), &labels, method, &params()).expect("no separation");
+            for (a, b) in plain.iter().zip(&moved).skip(1) {
+                assert!((a.interval.lower - b.interval.lower * scale).abs() < 1e-3 * a.interval.lower.abs().max(0.1), "{a:?}, {b:?}");
+                assert!((a.interval.upper - b.interval.upper * scale).abs() < 1e-3 * a.interval.upper.abs().max(0.1), "{a:?}, {b:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stepwise_selection_leaves_dependent_variables_out_first() {
+    let (table, labels) = cohort(80, 3, 32);
+    let sum = table.values().column(0).to_owned() - 2.0 * &table.values().column(1);
+    let mut values = table.values().to_owned();
+    values.push_column(sum.view()).expect("as many rows");
+    let names: Vec<String> = table.names().iter().cloned().chain(["sum".to_owned()]).collect();
+    let dependent = FeatureTable::new(names, values).expect("four names");
+    let with = stepwise(&dependent, &labels, StepDirection::Backward, &params()).expect("a model");
+    let without = stepwise(&table, &labels, StepDirection::Backward, &params()).expect("a model");
+    assert_eq!((with.steps[0].variable.as_str(), with.steps[0].entered), ("sum", false));
+    assert_eq!(with.variables, without.variables);
+    assert_eq!(with.steps[1..], without.steps);
+}
+
+#[test]
+fn profile_intervals_of_separated_outcomes_are_open_to_one_side() {
+    // The second predictor is 1 in two patients, both of them with the event.
+    let (table, labels) = cohort(60, 2, 33);
+    let events: Vec<usize> = (0..60).filter(|&i| labels.as_slice()[i]).take(2).collect();
+    let values =
+        Array2::from_shape_fn((60, 2), |(i, j)| if j == 0 { table.values()[[i, 0]] } else { f64::from(u8::from(events.contains(&i))) });
+    let table = FeatureTable::new(vec!["v0".into(), "rare".into()], values).expect("two names");
+    for method in [ProfileMethod::Exact, ProfileMethod::Spline] {
+        let intervals = profile_intervals(&table, &labels, method, &params()).expect("both classes");
+        assert!(intervals[1].interval.contains(intervals[1].estimate) && intervals[1].interval.upper.is_finite());
+        assert!(intervals[2].interval.lower.is_finite() && intervals[2].interval.upper == f64::INFINITY, "{:?}", intervals[2]);
     }
 }
