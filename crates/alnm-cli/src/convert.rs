@@ -45,13 +45,13 @@ pub(crate) struct Convert {
     /// Image on whose grid a mask is drawn.
     #[arg(long, value_name = "IMAGE")]
     like: Option<PathBuf>,
-    /// PatientID of a DICOM series to write; else that of the input, and empty where it has none.
+    /// PatientID of a DICOM series to write; else that of a DICOM input, or none.
     #[arg(long, value_name = "ID")]
     patient_id: Option<String>,
-    /// SeriesDescription of a DICOM series to write; else that of the input, and the folder's name where it has none.
+    /// SeriesDescription of a DICOM series to write; else that of a DICOM input, or the folder's name.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// Modality of a DICOM series to write, such as MR or CT; else that of the input, and MR where it has none.
+    /// Modality of a DICOM series to write, such as MR or CT; else that of a DICOM input, or MR.
     #[arg(long, value_name = "CODE")]
     modality: Option<String>,
     #[command(flatten)]
