@@ -35,7 +35,8 @@ pub enum MrmrVariant {
     FCorrelationDifference,
     /// F statistic over mean |Pearson r| (FCQ).
     FCorrelationQuotient,
-    /// The Python package `mrmr-selection`: relevance over mean or maximal |Pearson r|, with |r| floored at 0.001.
+    /// The Python package `mrmr-selection`: relevance over mean or maximal |Pearson r|, with |r| floored at 0.001. A
+    /// denominator of exactly 1 counts as infinite: a copy of a feature comes last, where the rounding of its correlation in Python decides.
     MrmrSelection {
         /// Relevance measure.
         relevance: Relevance,
