@@ -54,41 +54,36 @@ fn parse(mut source: impl Read + Seek, until: Option<Tag>) -> Result<DicomFile, 
     let mut start = Vec::new();
     source.by_ref().take(START).read_to_end(&mut start)?;
     source.rewind()?;
-    let Beginning::Lacks(mut bytes) = Beginning::of(&start) else { return parse_complete(source, until) };
+    let Some(mut bytes) = missing_start(&start) else { return parse_complete(source, until) };
     source.take(MAX_BARE_BYTES).read_to_end(&mut bytes)?;
     parse_complete(Cursor::new(bytes), until)
 }
 
 /// Whether these first bytes of a file are those of a DICOM file.
 pub(crate) fn is_dicom(start: &[u8]) -> bool {
-    matches!(Beginning::of(start), Beginning::Lacks(_)) || start.get(128..132) == Some(b"DICM")
+    has_preamble(start) || missing_start(start).is_some()
 }
 
-/// How a file begins.
-enum Beginning {
-    /// With a preamble, or as no DICOM file does.
-    Complete,
-    /// As old exports do, with the meta group or with the data set: with what belongs before it.
-    Lacks(Vec<u8>),
+fn has_preamble(start: &[u8]) -> bool {
+    start.get(128..132) == Some(b"DICM")
 }
 
-impl Beginning {
-    fn of(start: &[u8]) -> Self {
-        let mut lacks = Vec::new();
-        put_preamble(&mut lacks);
-        match *start {
-            _ if start.get(128..132) == Some(b"DICM") => return Self::Complete,
-            // The length of the meta group, or the version of the group.
-            [2, 0, 0 | 1, 0, ..] => {}
-            // One of the first elements of group 0008 with its representation, or with a length that an element there may have.
-            [8, 0, 0..=0x18, 0, a, b, ..] if VR::from_binary([a, b]).is_some() => {
-                put_meta(&mut lacks, "", "", uids::EXPLICIT_VR_LITTLE_ENDIAN);
-            }
-            [8, 0, 0..=0x18, 0, _, 0..=3, 0, 0, ..] => put_meta(&mut lacks, "", "", uids::IMPLICIT_VR_LITTLE_ENDIAN),
-            _ => return Self::Complete,
+/// What belongs before a file that begins, as those of old exports, with the meta group or with the data set; none for any other.
+fn missing_start(start: &[u8]) -> Option<Vec<u8>> {
+    let mut missing = Vec::new();
+    put_preamble(&mut missing);
+    match *start {
+        _ if has_preamble(start) => return None,
+        // The length of the meta group, or the version of the group.
+        [2, 0, 0 | 1, 0, ..] => {}
+        // One of the first elements of group 0008 with its representation, or with a length that an element there may have.
+        [8, 0, 0..=0x18, 0, a, b, ..] if VR::from_binary([a, b]).is_some() => {
+            put_meta(&mut missing, "", "", uids::EXPLICIT_VR_LITTLE_ENDIAN);
         }
-        Self::Lacks(lacks)
+        [8, 0, 0..=0x18, 0, _, 0..=3, 0, 0, ..] => put_meta(&mut missing, "", "", uids::IMPLICIT_VR_LITTLE_ENDIAN),
+        _ => return None,
     }
+    Some(missing)
 }
 
 fn parse_complete(mut source: impl Read + Seek, until: Option<Tag>) -> Result<DicomFile, FileProblem> {

@@ -13,7 +13,7 @@ use super::slice::{self, Sources, axes_of, side};
 use super::{compressed, malformed, unsupported};
 use crate::error::{FileProblem, Result};
 use crate::file::MAX_VOXEL_BYTES;
-use crate::geometry::Geometry;
+use crate::geometry::{Geometry, dot};
 use crate::mask::{MaskProblem, MaskRegion, RegionChoice};
 use crate::resample::{Interpolator, resample};
 use crate::volume::{LabelMap, Volume};
@@ -233,7 +233,7 @@ impl Segmentation {
     /// `near` where it is parallel, those that the file states, the smallest distance of frames.
     fn placed(&self, near: Option<&Geometry>) -> Result<(Geometry, Vec<usize>), FileProblem> {
         let axes = axes_of(self.orientation);
-        let along = |position: [f64; 3], axis: usize| (0..3).map(|i| position[i] * axes[axis][i]).sum::<f64>();
+        let along = |position: [f64; 3], axis: usize| dot(position, axes[axis]);
         let locations: Vec<f64> = self.frames.iter().map(|frame| along(frame.position, 2)).collect();
         let first = (0..locations.len()).min_by(|&a, &b| locations[a].total_cmp(&locations[b])).unwrap_or(0);
         let origin = self.frames[first].position;

@@ -2,7 +2,7 @@
 
 use super::problem::SeriesProblem;
 use super::slice::Slice;
-use crate::geometry::Geometry;
+use crate::geometry::{Geometry, dot};
 
 type Result<T> = std::result::Result<T, SeriesProblem>;
 
@@ -26,7 +26,7 @@ impl Sorted {
     pub(super) fn new(slices: &[Slice]) -> Result<Self> {
         check_uniform(slices)?;
         let [_, _, normal] = slices[0].axes();
-        let location = |slice: &Slice| (0..3).map(|axis| slice.position[axis] * normal[axis]).sum::<f64>();
+        let location = |slice: &Slice| dot(slice.position, normal);
         let places = Places::new(slices, location);
         let phases = places.phases(slices)?;
         let geometry = grid(slices, &phases[0], &places.locations)?;

@@ -1,6 +1,7 @@
 //! Writing volumes as DICOM series of single-frame images.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -314,12 +315,13 @@ struct SeriesWriter<'a> {
 impl<'a> SeriesWriter<'a> {
     fn new<T: VoxelBytes>(geometry: &'a Geometry, phases: &[Phase<T>], attributes: &'a SeriesAttributes) -> Self {
         let SeriesAttributes { patient_id, date, study_description, series_description, .. } = attributes;
+        let fingerprint = LazyCell::new(|| fingerprint(phases));
         let given_or = |given: &'a str, derived: &dyn Fn() -> String| match given {
             "" => Cow::Owned(derived()),
             uid => Cow::Borrowed(uid),
         };
         let study_uid = given_or(&attributes.study_uid, &|| match patient_id.as_str() {
-            "" => uid_from(&["study", &fingerprint(phases), date, study_description]),
+            "" => uid_from(&["study", &fingerprint, date, study_description]),
             patient => uid_from(&["study", patient, date, study_description]),
         });
         let number = attributes.series_number.to_string();
@@ -328,9 +330,7 @@ impl<'a> SeriesWriter<'a> {
             times: phases.iter().map(|phase| phase.time).collect(),
             attributes,
             class: ObjectClass::of(&attributes.modality),
-            series_uid: given_or(&attributes.series_uid, &|| {
-                uid_from(&["series", &study_uid, &number, series_description, &fingerprint(phases)])
-            }),
+            series_uid: given_or(&attributes.series_uid, &|| uid_from(&["series", &study_uid, &number, series_description, &fingerprint])),
             frame_of_reference_uid: given_or(&attributes.frame_of_reference_uid, &|| uid_from(&["frame of reference", &study_uid])),
             study_uid,
         }
