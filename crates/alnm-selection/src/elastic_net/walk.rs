@@ -41,24 +41,25 @@ impl<S: Simd> Solver<'_, '_, S> {
     fn walk(&self, params: &ElasticNetParams) -> Result<ElasticNetPath> {
         let mut state = self.start();
         let mut newton = Newton::new(self.p);
-        let is_automatic = matches!(params.lambda, LambdaSequence::Automatic { .. });
+        // An automatic path may end early.
+        let early = matches!(params.lambda, LambdaSequence::Automatic { .. });
         let mut largest = self.largest_penalty(&state);
         // Features without a penalty are fitted first: the largest penalty is that of what they leave over.
         let mut without_penalised = None;
-        if is_automatic && self.has_free_features() {
+        if early && self.has_free_features() {
             let threshold = match params.precision {
                 Precision::Threshold(threshold) => threshold,
                 Precision::OptimalityConditions(_) => FREE_FEATURES,
             };
-            without_penalised = Some(self.solve_at(&mut state, BEYOND_EVERY_GRADIENT, largest, threshold, params.max_passes));
+            without_penalised = Some(self.solve_at(&mut state, BEYOND_EVERY_GRADIENT, largest, threshold, params.max_passes)?);
             largest = self.largest_penalty(&state);
         }
-        let (given, early) = match &params.lambda {
-            LambdaSequence::Given(lambda) => (lambda.iter().map(|l| l / self.y_scale).collect(), false),
+        let given: Vec<f64> = match &params.lambda {
+            LambdaSequence::Given(lambda) => lambda.iter().map(|l| l / self.y_scale).collect(),
             LambdaSequence::Automatic { count, ratio } => {
                 let ratio = ratio.unwrap_or(if self.n < self.p { 0.01 } else { 1e-4 });
                 let factor = ratio.powf(1.0 / (*count as f64 - 1.0).max(1.0));
-                (std::iter::successors(Some(largest), |l| Some(l * factor)).take(*count).collect::<Vec<f64>>(), true)
+                std::iter::successors(Some(largest), |l| Some(l * factor)).take(*count).collect()
             }
         };
         let mut path = ElasticNetPath {
@@ -76,14 +77,14 @@ impl<S: Simd> Solver<'_, '_, S> {
         // glmnet starts an automatic path above every penalty and given ones from 0.
         let mut previous = if early { largest } else { 0.0 };
         for (k, &lambda) in given.iter().enumerate() {
-            let solved = match params.precision {
-                Precision::Threshold(_) if without_penalised.is_some() => without_penalised.take().unwrap_or(Ok(true)),
-                Precision::Threshold(threshold) => {
+            let solved = match (params.precision, without_penalised.take()) {
+                (Precision::Threshold(_), Some(usable)) => Ok(usable),
+                (Precision::Threshold(threshold), None) => {
                     // The first penalty of an automatic path leaves every penalised feature out, whatever the last bit of a gradient says.
                     let lambda = if early && k == 0 { BEYOND_EVERY_GRADIENT } else { lambda };
                     self.solve_at(&mut state, lambda, previous, threshold, params.max_passes)
                 }
-                Precision::OptimalityConditions(tolerance) => {
+                (Precision::OptimalityConditions(tolerance), _) => {
                     self.solve_exactly(&mut state, &mut newton, lambda, tolerance, params.max_passes)
                 }
             };
