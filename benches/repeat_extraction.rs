@@ -1,7 +1,7 @@
 //! Extracts the same region again and again in one process and prints what each call took, as one line of JSON:
-//! `{"calls": [[wall seconds, CPU seconds], ...], "values": {name: value}}`. The first call is not counted. Values of feature
-//! maps are their means over the voxels where they are finite. `compare_pyradiomics.py` runs it beside PyRadiomics; the number
-//! of threads is that of RAYON_NUM_THREADS.
+//! `{"calls": [[wall seconds, CPU seconds], ...], "values": {name: value}}`. The first call is not counted. Values of
+//! feature maps are their means over the voxels where they are finite. `compare_pyradiomics.py` runs it beside
+//! PyRadiomics; the number of threads is that of RAYON_NUM_THREADS.
 
 use std::collections::BTreeMap;
 use std::env::args;
@@ -13,7 +13,8 @@ use alnm_imaging::{read_image, read_mask};
 use alnm_radiomics::{Extractor, Parameters};
 use cpu_time::ProcessTime;
 
-const USAGE: &str = "repeat_extraction IMAGE MASK PARAMETERS segment|voxel SECONDS CALLS: repeats until both are reached";
+const USAGE: &str =
+    "repeat_extraction IMAGE MASK PARAMETERS segment|voxel SECONDS CALLS: repeats until both are reached";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = args().skip(1).collect();
@@ -45,6 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The mean of the values that are finite.
 fn finite_mean(values: &[f64]) -> f64 {
-    let (sum, count) = values.iter().filter(|value| value.is_finite()).fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    let (sum, count) = values
+        .iter()
+        .filter(|value| value.is_finite())
+        .fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     sum / count
 }

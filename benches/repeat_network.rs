@@ -1,9 +1,10 @@
-//! Runs ResNet50 again and again on the same images, for scripts that time other tools in between: a line on the standard
-//! input runs it once, a line on the standard output tells the seconds.
+//! Runs ResNet50 again and again on the same images, for scripts that time other tools in between: a line on the
+//! standard input runs it once, a line on the standard output tells the seconds.
 //!
-//! `repeat_network WEIGHTS IMAGES BATCH THREADS predict|train INSTRUCTIONS [OUTPUTS]`: WEIGHTS is a safetensors file with
-//! torchvision's names, IMAGES holds 32-bit floats in NCHW order; the first outputs go to the file OUTPUTS. INSTRUCTIONS is
-//! `best`, a set's name, or `candle` for the same network computed by candle. At the end of the input the peak memory is written in MiB.
+//! `repeat_network WEIGHTS IMAGES BATCH THREADS predict|train INSTRUCTIONS [OUTPUTS]`: WEIGHTS is a safetensors file
+//! with torchvision's names, IMAGES holds 32-bit floats in NCHW order; the first outputs go to the file OUTPUTS.
+//! INSTRUCTIONS is `best`, a set's name, or `candle` for the same network computed by candle. At the end of the input
+//! the peak memory is written in MiB.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -12,8 +13,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use alnm_deep::{
-    Backbone, CandleDevice, CandleNetwork, CandleTrainer, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Instructions, Network,
-    Optimiser, Precision, Predictor, Tensor, Trainer, WeightDecayRule,
+    Backbone, CandleDevice, CandleNetwork, CandleTrainer, CrossEntropyLoss, FeatureExtractor, Head, Initialisation,
+    Instructions, Network, Optimiser, Precision, Predictor, Tensor, Trainer, WeightDecayRule,
 };
 
 /// What is timed; it gives the outputs of the network.
@@ -47,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     rayon::ThreadPoolBuilder::new().num_threads(threads.parse()?).build_global()?;
     let batch: usize = batch.parse()?;
-    let values: Vec<f32> = std::fs::read(images)?.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let values: Vec<f32> =
+        std::fs::read(images)?.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     let count = batch * 3 * 224 * 224;
     let values = values.get(..count).ok_or("too few images")?;
     let head = if task == "train" { Head::Logit } else { Head::None };
@@ -58,7 +60,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         by_candle(&network, batch, values, task)?
     } else if task == "train" {
         let instructions = set(instructions)?;
-        let mut trainer = Trainer::with_instructions(network, Optimiser::adamw(1e-2), WeightDecayRule::All, instructions)?;
+        let mut trainer =
+            Trainer::with_instructions(network, Optimiser::adamw(1e-2), WeightDecayRule::All, instructions)?;
         let labels: Vec<bool> = (0..batch).map(|index| index % 2 == 1).collect();
         Box::new(move || {
             let images = Tensor::from_nchw([batch, 3, 224, 224], values)?;
@@ -84,7 +87,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::io::stdout().flush()?;
     }
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next()).unwrap_or("0");
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .unwrap_or("0");
     println!("peak {}", peak.parse::<f64>()? / 1024.0);
     Ok(())
 }

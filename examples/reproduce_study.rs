@@ -1,7 +1,7 @@
 //! The published study, from DICOM files on disk to the tables of ten models in two cohorts.
 //!
-//! Without options a simulated two-centre cohort of 333 patients is written and analysed. Finished work is kept in the output
-//! folder; the same command takes up an interrupted run.
+//! Without options a simulated two-centre cohort of 333 patients is written and analysed. Finished work is kept in the
+//! output folder; the same command takes up an interrupted run.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong options or a cohort with problems, 130 interrupted.
 
@@ -21,15 +21,16 @@ use alnm_examples::study::{BackboneSize, Study, StudySettings};
 use anyhow::Result;
 use clap::Parser;
 
-/// Reproduce the study: predict axillary lymph node metastasis from DCE-MRI radiomics, deep features, blood counts and clinical
-/// variables, trained in one centre and validated in another. Research software, not a medical device.
+/// Reproduce the study: predict axillary lymph node metastasis from DCE-MRI radiomics, deep features, blood counts and
+/// clinical variables, trained in one centre and validated in another. Research software, not a medical device.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example: cargo run --release --example reproduce_study -- --quick --out out/quick")]
 struct Options {
     /// Cohort folder (cohort.toml, patients.csv, images, masks); without it a simulated cohort is written to OUT/cohort
     #[arg(long, value_name = "DIR")]
     cohort: Option<PathBuf>,
-    /// Only check the cohort folder: its description, its table, every image and mask. All problems are listed, nothing is written
+    /// Only check the cohort folder: its description, its table, every image and mask. All problems are listed, nothing
+    /// is written
     #[arg(long, requires = "cohort")]
     check: bool,
     /// Write an empty cohort folder to fill in: a commented cohort.toml, patients.csv, and what its columns hold
@@ -38,7 +39,8 @@ struct Options {
     /// Folder for results and finished steps [default: out/study, or out/quick with --quick]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Weights with torchvision's names (.safetensors or .pth); without them training starts from a seeded initialisation
+    /// Weights with torchvision's names (.safetensors or .pth); without them training starts from a seeded
+    /// initialisation
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Passes of fine-tuning [default: 6, or 2 with --quick]
@@ -59,15 +61,18 @@ struct Options {
     /// Shuffle the outcomes among the patients of each centre, to see what chance alone gives
     #[arg(long)]
     shuffle_outcomes: bool,
-    /// Fine-tune the network anew inside each of the ten outer folds, so that the cross-fitted figures of models with deep features are
-    /// free of it. Costs nine times the fine-tuning of the run: with ResNet50 at 224 x 224 pixels about half an hour on two cores
+    /// Fine-tune the network anew inside each of the ten outer folds, so that the cross-fitted figures of models with
+    /// deep features are free of it. Costs nine times the fine-tuning of the run: with ResNet50 at 224 x 224 pixels
+    /// about half an hour on two cores
     #[arg(long)]
     cross_fit_network: bool,
-    /// Fine-tune ResNet18, ResNet50, ResNet101 and VGG16 in turn and compare their deep features by the same selection. At 224 x 224
-    /// pixels some twenty minutes on two cores, by the networks' numbers of operations; VGG16 needs more than 4.5 GiB of memory
+    /// Fine-tune ResNet18, ResNet50, ResNet101 and VGG16 in turn and compare their deep features by the same selection.
+    /// At 224 x 224 pixels some twenty minutes on two cores, by the networks' numbers of operations; VGG16 needs more
+    /// than 4.5 GiB of memory
     #[arg(long)]
     compare_backbones: bool,
-    /// Folder of weights for the compared networks (resnet18.safetensors or .pth, ...); those without start from a seeded initialisation
+    /// Folder of weights for the compared networks (resnet18.safetensors or .pth, ...); those without start from a
+    /// seeded initialisation
     #[arg(long, value_name = "DIR", requires = "compare_backbones")]
     backbone_weights: Option<PathBuf>,
     /// A few minutes' version of everything: fewer patients, a small network, fewer resamples
@@ -136,18 +141,22 @@ fn run(options: &Options) -> Result<()> {
     // Patients of two centres: images, outlines, clinical variables and blood counts.
     let cohort = study.cohort()?;
     study.claim_output()?;
-    // The fourth phase is corrected by N4 and resampled to 1 mm; 926 features of each outline and a crop of the largest section are taken.
+    // The fourth phase is corrected by N4 and resampled to 1 mm; 926 features of each outline and a crop of the largest
+    // section are taken.
     let (cohort, images) = study.images(cohort)?;
-    // A residual network is fine-tuned on the training centre; the 1000 outputs of its last layer are the deep features.
+    // A residual network is fine-tuned on the training centre; the 1000 outputs of its last layer are the deep
+    // features.
     let deep = study.deep_features(&cohort, &images)?;
-    // Features that two readers agree on go through variance, univariate, correlation, mRMR and LASSO steps to RadScore and DLScore.
+    // Features that two readers agree on go through variance, univariate, correlation, mRMR and LASSO steps to RadScore
+    // and DLScore.
     let inputs = ScoreInputs::new(&images, &deep, study.settings.seed)?;
     let scores = study.scores(&cohort, &inputs)?;
     // On request a network for each fold, fine-tuned without the fold's patients.
     let fold_networks = study.fold_networks(&cohort, &images)?;
     let fold_tables = fold_networks.as_deref().map(DeepFeatures::tables).transpose()?;
     let fold_inputs = FoldInputs::new(&inputs, fold_tables.as_deref());
-    // Tables 1 and 2, variables by importance, ten logistic models; discrimination, calibration and decision curves in both cohorts.
+    // Tables 1 and 2, variables by importance, ten logistic models; discrimination, calibration and decision curves in
+    // both cohorts.
     let results = study.analysis(&cohort, &inputs, &fold_inputs, &scores)?;
     // With other validation patients the same has to be learned.
     study.check_leaks(&cohort, &images, &deep, fold_networks.as_deref())?;

@@ -1,6 +1,8 @@
 //! ResNet50 at 224 × 224: evaluation and a training step.
 
-use alnm_deep::{Backbone, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule};
+use alnm_deep::{
+    Backbone, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule,
+};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 fn network() -> Network {
@@ -8,7 +10,8 @@ fn network() -> Network {
 }
 
 fn images(count: usize) -> Tensor {
-    let values = (0..count * 224 * 224 * 3).map(|index| ((index * 2_654_435_761) % 1009) as f32 / 504.5 - 1.0).collect();
+    let values =
+        (0..count * 224 * 224 * 3).map(|index| ((index * 2_654_435_761) % 1009) as f32 / 504.5 - 1.0).collect();
     Tensor::new([count, 224, 224, 3], values).expect("three values a pixel")
 }
 
@@ -27,7 +30,8 @@ fn inference(criterion: &mut Criterion) {
 }
 
 fn training_step(criterion: &mut Criterion) {
-    let mut trainer = Trainer::new(network(), Optimiser::adamw(1e-2), WeightDecayRule::WeightsOnly).expect("the network has a head");
+    let mut trainer =
+        Trainer::new(network(), Optimiser::adamw(1e-2), WeightDecayRule::WeightsOnly).expect("the network has a head");
     let mut group = criterion.benchmark_group("cnn_training_step/resnet50");
     group.sample_size(10);
     let batch = 8;
@@ -35,7 +39,8 @@ fn training_step(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(batch as u64));
     group.bench_function(BenchmarkId::from_parameter(batch), |bencher| {
         bencher.iter(|| {
-            let gradients = trainer.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 0).expect("the batch fits");
+            let gradients =
+                trainer.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 0).expect("the batch fits");
             trainer.update(&gradients, 1e-6);
             gradients.loss
         });

@@ -23,18 +23,27 @@ fn ball(levels: u32) -> LevelMap {
 
 fn texture(criterion: &mut Criterion) {
     let all = Selection::default();
-    let glcm_settings = GlcmSettings { distances: vec![1], fixed_axis: None, symmetrical: true, weighting: None, spacing: [1.0; 3] };
+    let glcm_settings =
+        GlcmSettings { distances: vec![1], fixed_axis: None, symmetrical: true, weighting: None, spacing: [1.0; 3] };
     let glrlm_settings = GlrlmSettings { fixed_axis: None, weighting: None, spacing: [1.0; 3] };
     let gldm_settings = GldmSettings { distances: vec![1], fixed_axis: None, alpha: 0 };
     let mut group = criterion.benchmark_group("texture");
     group.sample_size(20);
     for levels in [32, 256] {
         let map = ball(levels);
-        group.bench_function(BenchmarkId::new("glcm", levels), |b| b.iter(|| glcm::features(&map, &glcm_settings, &all)));
-        group.bench_function(BenchmarkId::new("glcm_matrices", levels), |b| b.iter(|| glcm::matrices(&map, &glcm_settings)));
-        group.bench_function(BenchmarkId::new("glrlm", levels), |b| b.iter(|| glrlm::features(&map, &glrlm_settings, &all)));
+        group.bench_function(BenchmarkId::new("glcm", levels), |b| {
+            b.iter(|| glcm::features(&map, &glcm_settings, &all))
+        });
+        group.bench_function(BenchmarkId::new("glcm_matrices", levels), |b| {
+            b.iter(|| glcm::matrices(&map, &glcm_settings))
+        });
+        group.bench_function(BenchmarkId::new("glrlm", levels), |b| {
+            b.iter(|| glrlm::features(&map, &glrlm_settings, &all))
+        });
         group.bench_function(BenchmarkId::new("glszm", levels), |b| b.iter(|| glszm::features(&map, None, &all)));
-        group.bench_function(BenchmarkId::new("gldm", levels), |b| b.iter(|| gldm::features(&map, &gldm_settings, &all)));
+        group.bench_function(BenchmarkId::new("gldm", levels), |b| {
+            b.iter(|| gldm::features(&map, &gldm_settings, &all))
+        });
         group.bench_function(BenchmarkId::new("ngtdm", levels), |b| b.iter(|| ngtdm::features(&map, &[1], None, &all)));
     }
     group.finish();

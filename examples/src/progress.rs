@@ -62,7 +62,8 @@ impl Step {
     /// Begins a step of `count` pieces.
     pub fn begin(name: &str, count: usize) -> Self {
         let bar = ProgressBar::new(count as u64);
-        let style = ProgressStyle::with_template("{msg:34} {bar:30} {pos:>5}/{len:5} {elapsed:>4} elapsed, {eta:>4} left");
+        let style =
+            ProgressStyle::with_template("{msg:34} {bar:30} {pos:>5}/{len:5} {elapsed:>4} elapsed, {eta:>4} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(name.to_owned());
         Self { name: name.to_owned(), bar, start: Instant::now() }
@@ -86,7 +87,11 @@ impl Step {
     /// The step is done.
     pub fn finish(self, costs: &mut Vec<StepCost>) {
         self.bar.finish();
-        costs.push(StepCost { step: self.name, seconds: self.start.elapsed().as_secs_f64(), peak_memory_mib: peak_memory_mib() });
+        costs.push(StepCost {
+            step: self.name,
+            seconds: self.start.elapsed().as_secs_f64(),
+            peak_memory_mib: peak_memory_mib(),
+        });
     }
 }
 

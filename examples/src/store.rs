@@ -46,7 +46,12 @@ impl Store {
     ///
     /// # Errors
     /// What `compute` returns, and when the item cannot be written.
-    pub fn item<T: Serialize + DeserializeOwned>(&self, key: &str, fingerprint: &str, compute: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub fn item<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        compute: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         let path = self.folder.join(format!("{key}.json"));
         if let Some(value) = stored(&path, fingerprint) {
             return Ok(value);
@@ -106,7 +111,8 @@ impl Fingerprint {
             self.0.update(fs::read(path).with_context(|| format!("cannot read {}", path.display()))?);
             return Ok(self);
         }
-        let mut files: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
         files.sort();
         files.iter().try_fold(self, |fingerprint, file| fingerprint.files(file))
     }

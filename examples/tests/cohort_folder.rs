@@ -20,7 +20,11 @@ fn simulate(folder: &Path) -> anyhow::Result<()> {
 fn problems(folder: &Path) -> Vec<String> {
     let cohort = cohort::load(folder).expect("the table is in order");
     let patients: Vec<_> = cohort.patients.iter().collect();
-    check_files(&cohort, &patients, &|| ()).into_iter().flat_map(|check| check.problems).map(|problem| problem.to_string()).collect()
+    check_files(&cohort, &patients, &|| ())
+        .into_iter()
+        .flat_map(|check| check.problems)
+        .map(|problem| problem.to_string())
+        .collect()
 }
 
 #[test]
@@ -45,7 +49,8 @@ fn a_simulated_cohort_is_complete_reused_and_refused_when_damaged() {
     // As an interruption leaves it: some patients are finished, one of them damaged, and the record is missing.
     let record: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("simulation.json")).unwrap()).unwrap();
     let files = record["files"].as_array().unwrap();
-    let lines: Vec<String> = std::iter::once(&record["simulation"]).chain(&files[..9]).map(ToString::to_string).collect();
+    let lines: Vec<String> =
+        std::iter::once(&record["simulation"]).chain(&files[..9]).map(ToString::to_string).collect();
     fs::write(folder.join("simulation.unfinished.jsonl"), format!("{}\n{{\"patient\":\"A0", lines.join("\n"))).unwrap();
     fs::remove_file(folder.join("simulation.json")).unwrap();
     let mask = folder.join(&cohort.patients[2].mask);
@@ -69,7 +74,8 @@ fn every_damaged_file_of_a_cohort_is_named() {
     let truncated = fs::read(path("A001")).unwrap();
     fs::write(path("A001"), &truncated[..truncated.len() / 2]).unwrap();
     fs::copy(path("A002"), path("B001")).unwrap();
-    let mut slices: Vec<_> = fs::read_dir(folder.join("images/A003")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut slices: Vec<_> =
+        fs::read_dir(folder.join("images/A003")).unwrap().map(|entry| entry.unwrap().path()).collect();
     slices.sort();
     fs::remove_file(&slices[10]).unwrap();
     let problems = problems(&folder);
@@ -128,7 +134,8 @@ fn fifteen_faults_are_reported_at_once_or_excluded() {
     let cohort = cohort::load(&folder).unwrap();
     let mask = |id: &str| folder.join(format!("masks/{id}_reader1.nii.gz"));
     let slices = |id: &str| {
-        let mut slices: Vec<_> = fs::read_dir(folder.join(format!("images/{id}"))).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut slices: Vec<_> =
+            fs::read_dir(folder.join(format!("images/{id}"))).unwrap().map(|entry| entry.unwrap().path()).collect();
         slices.sort();
         slices
     };
@@ -158,8 +165,12 @@ fn fifteen_faults_are_reported_at_once_or_excluded() {
     ] {
         set(&folder, patient, column, value);
     }
-    let faulty: Vec<String> = (1..=15).filter(|n| *n != 2).map(|n| format!("A{n:03}")).chain(["B001".to_owned()]).collect();
-    assert!(faulty.iter().all(|id| cohort.patients.iter().any(|patient| patient.id == *id)), "the simulated cohort has these patients");
+    let faulty: Vec<String> =
+        (1..=15).filter(|n| *n != 2).map(|n| format!("A{n:03}")).chain(["B001".to_owned()]).collect();
+    assert!(
+        faulty.iter().all(|id| cohort.patients.iter().any(|patient| patient.id == *id)),
+        "the simulated cohort has these patients"
+    );
 
     let report = settled(&folder).unwrap_err().to_string();
     for id in &faulty {

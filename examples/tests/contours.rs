@@ -2,13 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_examples::cohort::{BloodCounts, Cohort, CohortDescription, Markers, Patient, ProblemPolicy, Subtype, check_files};
+use alnm_examples::cohort::{
+    BloodCounts, Cohort, CohortDescription, Markers, Patient, ProblemPolicy, Subtype, check_files,
+};
 
 /// Folders of DICOM cases, `None` without the pack.
 fn cases() -> Option<PathBuf> {
-    let root = std::env::var_os("ALNM_REFERENCE").map_or_else(|| PathBuf::from("../../shared/reference"), PathBuf::from);
+    let root =
+        std::env::var_os("ALNM_REFERENCE").map_or_else(|| PathBuf::from("../../shared/reference"), PathBuf::from);
     let folder = root.join("imaging/dicom");
-    assert!(folder.is_dir() || std::env::var_os("ALNM_REQUIRE_REFERENCE").is_none(), "no reference pack at {}", folder.display());
+    assert!(
+        folder.is_dir() || std::env::var_os("ALNM_REQUIRE_REFERENCE").is_none(),
+        "no reference pack at {}",
+        folder.display()
+    );
     folder.is_dir().then_some(folder)
 }
 
@@ -60,12 +67,18 @@ fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -
     }
     assert!(!ids.is_empty());
     for id in &ids {
-        let patients =
-            vec![patient(id, "image", contours_of(&folder, id)?), patient(id, "image.nii.gz", PathBuf::from(id).join("mask.nii.gz"))];
-        let cohort = Cohort { folder: folder.clone(), description: description.clone(), patients, excluded: Vec::new() };
+        let patients = vec![
+            patient(id, "image", contours_of(&folder, id)?),
+            patient(id, "image.nii.gz", PathBuf::from(id).join("mask.nii.gz")),
+        ];
+        let cohort =
+            Cohort { folder: folder.clone(), description: description.clone(), patients, excluded: Vec::new() };
         let both: Vec<&Patient> = cohort.patients.iter().collect();
-        let problems: Vec<String> =
-            check_files(&cohort, &both, &|| ()).iter().flat_map(|check| &check.problems).map(ToString::to_string).collect();
+        let problems: Vec<String> = check_files(&cohort, &both, &|| ())
+            .iter()
+            .flat_map(|check| &check.problems)
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(problems, Vec::<String>::new());
         // Both outline the same lesion; voxels that a contour cuts may differ.
         let voxels = |patient: &Patient| -> anyhow::Result<usize> {
@@ -73,7 +86,10 @@ fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -
             Ok(mask.as_slice().iter().filter(|&&label| label == 1).count())
         };
         let [contours, label_map] = [voxels(&cohort.patients[0])?, voxels(&cohort.patients[1])?];
-        assert!(contours.abs_diff(label_map) as f64 <= 0.2 * label_map as f64, "{id}: {contours} and {label_map} voxels");
+        assert!(
+            contours.abs_diff(label_map) as f64 <= 0.2 * label_map as f64,
+            "{id}: {contours} and {label_map} voxels"
+        );
     }
     // A label map on another grid stays there, so that the check of grids sees it.
     let [first, second] = [&ids[0], ids.last().expect("a case")];

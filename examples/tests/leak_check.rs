@@ -24,7 +24,12 @@ fn material() -> (Cohort, CohortImages, DeepFeatures) {
         let values = Array2::from_shape_fn((rows, 3), |(row, column)| ((7 * row + 5 * column) % 11) as f64);
         FeatureTable::new(["a", "b", "c"].map(str::to_owned).to_vec(), values).unwrap()
     };
-    let images = CohortImages { features: table(count), readers: [table(2), table(2)], crops: Vec::new(), undefined: Vec::new() };
+    let images = CohortImages {
+        features: table(count),
+        readers: [table(2), table(2)],
+        crops: Vec::new(),
+        undefined: Vec::new(),
+    };
     let deep = DeepFeatures {
         vectors: (0..count).map(|row| vec![row as f32; 2]).collect(),
         history: Vec::new(),
@@ -71,8 +76,11 @@ fn a_network_of_a_fold_that_saw_the_folds_patients_is_found() {
     let (cohort, _, deep) = material();
     let rows = training_rows(&cohort);
     let folds = Folds::stratified(&labels_of(&cohort, &rows), 10, FoldOrder::Shuffled { seed: 5 }).unwrap();
-    let trained_on = |fold: usize| folds.training_rows(fold).iter().map(|&position| cohort.patients[rows[position]].id.clone()).collect();
-    let mut networks: Vec<DeepFeatures> = (0..10).map(|fold| DeepFeatures { trained_on: trained_on(fold), ..deep.clone() }).collect();
+    let trained_on = |fold: usize| {
+        folds.training_rows(fold).iter().map(|&position| cohort.patients[rows[position]].id.clone()).collect()
+    };
+    let mut networks: Vec<DeepFeatures> =
+        (0..10).map(|fold| DeepFeatures { trained_on: trained_on(fold), ..deep.clone() }).collect();
     check_fold_networks(&cohort, &networks, 5).unwrap();
     assert!(check_fold_networks(&cohort, &networks, 6).is_err(), "other folds");
     networks[3] = deep.clone();
@@ -89,7 +97,10 @@ fn fits_within_a_fold_see_the_deep_features_of_the_folds_network() {
     )
     .unwrap();
     let of_folds: Vec<FeatureTable> = (0..3)
-        .map(|fold| FeatureTable::new(vec!["deep_0".to_owned()], Array2::from_elem((deep.vectors.len(), 1), f64::from(fold))).unwrap())
+        .map(|fold| {
+            FeatureTable::new(vec!["deep_0".to_owned()], Array2::from_elem((deep.vectors.len(), 1), f64::from(fold)))
+                .unwrap()
+        })
         .collect();
     let fold_inputs = FoldInputs::new(&inputs, Some(&of_folds));
     assert_eq!(fold_inputs.of_fold(2).deep, of_folds[2]);

@@ -1,5 +1,5 @@
-//! A cohort folder with two validation centres goes through the whole study: both stand in every table and figure, each figure is there as
-//! SVG, PNG and CSV, and published figures stand nowhere.
+//! A cohort folder with two validation centres goes through the whole study: both stand in every table and figure, each
+//! figure is there as SVG, PNG and CSV, and published figures stand nowhere.
 
 // What cannot be read must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
@@ -20,7 +20,9 @@ fn write_cohort(folder: &Path) {
     };
     edit("cohort.toml", &|text| text.replace("[\"centre_b\"]", "[\"centre_b\", \"centre_c\"]"));
     edit("patients.csv", &|text| {
-        let deal = |(row, line): (usize, &str)| if row % 2 == 0 { line.replace("centre_b", "centre_c") } else { line.to_owned() };
+        let deal = |(row, line): (usize, &str)| {
+            if row % 2 == 0 { line.replace("centre_b", "centre_c") } else { line.to_owned() }
+        };
         text.lines().enumerate().map(deal).map(|line| line + "\n").collect()
     });
 }
@@ -37,7 +39,13 @@ fn two_validation_centres_stand_in_all_tables_and_figures() {
     let folder = tempfile::tempdir().unwrap();
     let (cohort, out) = (folder.path().join("cohort"), folder.path().join("out"));
     write_cohort(&cohort);
-    let run = reproduce_study().args(["--quick", "--epochs", "1", "--cohort"]).arg(&cohort).arg("--out").arg(&out).output().unwrap();
+    let run = reproduce_study()
+        .args(["--quick", "--epochs", "1", "--cohort"])
+        .arg(&cohort)
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     assert!(!String::from_utf8_lossy(&run.stdout).contains("published"));
     let text = |name: &str| fs::read_to_string(out.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -64,7 +72,11 @@ fn two_validation_centres_stand_in_all_tables_and_figures() {
     assert!(figures >= 25, "{figures} figures");
     let page = text("report.html");
     assert!(page.contains("centre_c") && !page.contains("published AUC"));
-    assert_eq!(page.matches("http").count(), page.matches("http://www.w3.org/2000/svg").count(), "the page asks the network for nothing");
+    assert_eq!(
+        page.matches("http").count(),
+        page.matches("http://www.w3.org/2000/svg").count(),
+        "the page asks the network for nothing"
+    );
     for table in ["table1", "table3_training", "table3_centre_b"] {
         assert!(!text(&format!("tables/{table}.csv")).contains("published"), "{table}");
     }

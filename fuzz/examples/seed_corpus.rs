@@ -12,8 +12,9 @@ mod codec;
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::{Geometry, Image, Volume, write_image};
-use builder::{DrawnRoi, SegmentFrame};
 use dicom_dictionary_std::uids;
+
+use builder::{DrawnRoi, SegmentFrame};
 
 fn main() {
     let grid = Geometry::new([6, 5, 2], [0.7, 1.3, 2.1], [1.0, 2.0, 3.0], [[0.6, -0.8, 0.0], [0.8, 0.6, 0.0], [0.0, 0.0, 1.0]]).unwrap();

@@ -10,14 +10,17 @@ const RISKS: [f64; 13] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.
 /// Level of the interval that the page prints.
 const LEVEL: f64 = 0.95;
 
-/// A self-contained HTML page that computes the risk of typed values, its 95 % interval and what each value adds, and draws the
-/// nomogram. It needs no network; values may be given behind `#` in its address, as in `calculator.html#age=50&MTD=2.5`.
+/// A self-contained HTML page that computes the risk of typed values, its 95 % interval and what each value adds, and
+/// draws the nomogram. It needs no network; values may be given behind `#` in its address, as in
+/// `calculator.html#age=50&MTD=2.5`.
 ///
 /// # Errors
-/// [`ModelError::Parameter`] for a model without variables that vary, [`ModelError::Format`] when a value has no JSON form.
+/// [`ModelError::Parameter`] for a model without variables that vary, [`ModelError::Format`] when a value has no JSON
+/// form.
 pub fn page(model: &RiskModel) -> Result<String, ModelError> {
     let nomogram = Nomogram::new(model, &RISKS)?;
-    let nomogram = serde_json::to_string(&nomogram).map_err(|error| ModelError::Format { reason: error.to_string() })?;
+    let nomogram =
+        serde_json::to_string(&nomogram).map_err(|error| ModelError::Format { reason: error.to_string() })?;
     // Inside a script element only this could end the text early.
     let embedded = |json: String| json.replace('<', "\\u003c");
     Ok(include_str!("calculator.html")

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, Series, SeriesAttributes, write_series};
+use alnm_imaging::dicom::{
+    DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, Series, SeriesAttributes, write_series,
+};
 use alnm_imaging::mask::{MaskReader, RegionChoice};
 use alnm_imaging::{FileFormat, Geometry, Image, Volume, file_format, read_image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
@@ -15,8 +17,8 @@ const LONGEST_NAME: usize = 64;
 
 /// Write an image, a DICOM series or a mask in another format; the type of the voxels is kept.
 ///
-/// The format of the output is told from its suffix; a name without one is a folder for a DICOM series. Masks are asked for
-/// by --roi, --roi-number or --like, or by a structure set or segmentation as input.
+/// The format of the output is told from its suffix; a name without one is a folder for a DICOM series. Masks are asked
+/// for by --roi, --roi-number or --like, or by a structure set or segmentation as input.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  alnm convert dce-folder phase4.nii.gz --phase 4\n  \
 alnm convert dce-folder phases.nii.gz --all-phases\n  \
@@ -79,7 +81,11 @@ impl Source {
     /// One of the phases, counted from 1.
     fn phase(mut self, number: usize) -> anyhow::Result<Self> {
         let DynamicSeries { images, times } = &mut self.images;
-        ensure!((1..=images.len()).contains(&number), "phase {number} asked for; there are phases 1 to {}", images.len());
+        ensure!(
+            (1..=images.len()).contains(&number),
+            "phase {number} asked for; there are phases 1 to {}",
+            images.len()
+        );
         (*images, *times) = (vec![images.swap_remove(number - 1)], vec![times[number - 1]]);
         Ok(self)
     }
@@ -88,8 +94,12 @@ impl Source {
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         if self.is_mask()? {
-            let chooses_images = self.choice.phase.is_some() || self.all_phases || self.series_as_phases || self.choice.series.is_some();
-            ensure!(!chooses_images, "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here");
+            let chooses_images =
+                self.choice.phase.is_some() || self.all_phases || self.series_as_phases || self.choice.series.is_some();
+            ensure!(
+                !chooses_images,
+                "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here"
+            );
             self.overwriting.check_images([self.output.as_path()])?;
             let activity = Activity::start("reading");
             let mask = self.read_mask()?;
@@ -150,7 +160,9 @@ impl Convert {
         let series = self.choice.of(&folder)?;
         let images = match self.choice.phase {
             _ if self.all_phases => series.phases()?,
-            Some(number) => DynamicSeries { images: vec![series.phase(number)?], times: vec![series.times()?[number - 1]] },
+            Some(number) => {
+                DynamicSeries { images: vec![series.phase(number)?], times: vec![series.times()?[number - 1]] }
+            }
             None => DynamicSeries { images: vec![series.image()?], times: vec![0.0] },
         };
         Ok(Source::of_series(series, images))
@@ -180,7 +192,8 @@ impl Convert {
         let Source { images: DynamicSeries { images, times }, attributes, start } = source;
         check_one_type(&images)?;
         let name = self.output.file_name().context("the output names no folder")?.to_string_lossy();
-        let mut attributes = attributes.unwrap_or_else(|| SeriesAttributes::new("", &name.chars().take(LONGEST_NAME).collect::<String>()));
+        let mut attributes = attributes
+            .unwrap_or_else(|| SeriesAttributes::new("", &name.chars().take(LONGEST_NAME).collect::<String>()));
         let options = [
             (&self.patient_id, &mut attributes.patient_id),
             (&self.description, &mut attributes.series_description),
@@ -191,7 +204,8 @@ impl Convert {
                 attribute.clone_from(given);
             }
         }
-        let times: Vec<f64> = times.iter().zip(0..).map(|(time, i)| start + if time.is_nan() { f64::from(i) } else { *time }).collect();
+        let times: Vec<f64> =
+            times.iter().zip(0..).map(|(time, i)| start + if time.is_nan() { f64::from(i) } else { *time }).collect();
         match &images[0] {
             Image::U8(_) => write_typed::<u8>(&self.output, &images, &times, &attributes),
             Image::U16(_) => write_typed::<u16>(&self.output, &images, &times, &attributes),
@@ -215,7 +229,10 @@ impl Reference {
         if path.is_dir() {
             let folder = DicomFolder::scan(path)?;
             let series = folder.only_series()?;
-            return Ok(Self { grid: series.geometry()?.clone(), frame_of_reference: series.frame_of_reference.clone() });
+            return Ok(Self {
+                grid: series.geometry()?.clone(),
+                frame_of_reference: series.frame_of_reference.clone(),
+            });
         }
         Ok(Self { grid: read_image(path)?.geometry().clone(), frame_of_reference: None })
     }
@@ -235,8 +252,14 @@ fn check_one_type(images: &[Image]) -> anyhow::Result<()> {
 }
 
 /// Writes a series beside its folder and puts it in its place when it is complete.
-fn write_typed<T: DicomVoxel>(folder: &Path, images: &[Image], times: &[f64], attributes: &SeriesAttributes) -> anyhow::Result<()> {
-    let phases: Vec<Phase<T>> = images.iter().zip(times).map(|(image, &time)| Phase { volume: image.cast(), time }).collect();
+fn write_typed<T: DicomVoxel>(
+    folder: &Path,
+    images: &[Image],
+    times: &[f64],
+    attributes: &SeriesAttributes,
+) -> anyhow::Result<()> {
+    let phases: Vec<Phase<T>> =
+        images.iter().zip(times).map(|(image, &time)| Phase { volume: image.cast(), time }).collect();
     if !folder.exists() || is_empty_folder(folder) {
         return Ok(write_series(folder, &phases, attributes)?);
     }
@@ -252,8 +275,8 @@ fn write_typed<T: DicomVoxel>(folder: &Path, images: &[Image], times: &[f64], at
     std::fs::rename(&new, &folder).or_else(|error| std::fs::rename(&old, &folder).and(Err(error))).with_context(moving)
 }
 
-/// Refuses a folder that holds anything but slices that an earlier conversion wrote: it is replaced as a whole, since slices of
-/// another series beside the new ones would be read with them.
+/// Refuses a folder that holds anything but slices that an earlier conversion wrote: it is replaced as a whole, since
+/// slices of another series beside the new ones would be read with them.
 fn check_is_slices(folder: &Path) -> anyhow::Result<()> {
     for entry in folder.read_dir()? {
         let file = entry?.path();
@@ -269,7 +292,8 @@ fn check_is_slices(folder: &Path) -> anyhow::Result<()> {
 /// Whether a file is named as slices are: `<phase>-<slice>.dcm`.
 fn is_slice_name(name: &str) -> bool {
     let numbers = name.strip_suffix(".dcm").and_then(|stem| stem.split_once('-'));
-    let is_number = |text: &str, shortest: usize| text.len() >= shortest && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |text: &str, shortest: usize| text.len() >= shortest && text.bytes().all(|byte| byte.is_ascii_digit());
     numbers.is_some_and(|(phase, slice)| is_number(phase, 2) && is_number(slice, 4))
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_deep::{Backbone, ChannelWeights, Head, Initialisation, LesionCrop, Network, Predictor, Views, features, grad_cam, occlusion_map};
+use alnm_deep::{
+    Backbone, ChannelWeights, Head, Initialisation, LesionCrop, Network, Predictor, Views, features, grad_cam,
+    occlusion_map,
+};
 use alnm_imaging::{Image, read_image, read_mask, write_image};
 use anyhow::{Context, Result, bail, ensure};
 
@@ -14,7 +17,8 @@ struct Weights {
     /// Weights: a network saved by alnm-deep, or, with --backbone, torchvision's parameters as safetensors or .pth.
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// The network that torchvision's parameters belong to: resnet18, resnet34, resnet50, resnet101, vgg16 or densenet121.
+    /// The network that torchvision's parameters belong to: resnet18, resnet34, resnet50, resnet101, vgg16 or
+    /// densenet121.
     #[arg(long, value_name = "NAME")]
     backbone: Option<Backbone>,
     /// Pixels on a side of the crop that the network sees.
@@ -28,7 +32,8 @@ struct Weights {
 impl Weights {
     fn network(&self) -> Result<Network> {
         let Some(backbone) = self.backbone else {
-            return Network::load(&self.weights).context("without --backbone the weights have to be a network saved by alnm-deep");
+            return Network::load(&self.weights)
+                .context("without --backbone the weights have to be a network saved by alnm-deep");
         };
         let mut network = Network::initialised(backbone, Head::None, Initialisation { seed: 0, zero_residual: false });
         network.load_weights(&self.weights)?;
@@ -46,8 +51,8 @@ impl Weights {
 
 /// Write the 1000 outputs of a network's last layer for each lesion, as a CSV file.
 ///
-/// The network sees the rectangle around the largest axial section of the mask at 1 mm, 3 mm around it, its grey values from the
-/// 1st to the 99th percentile brought to the range of 0 to 1.
+/// The network sees the rectangle around the largest axial section of the mask at 1 mm, 3 mm around it, its grey values
+/// from the 1st to the 99th percentile brought to the range of 0 to 1.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples: alnm deep-features image.nii.gz mask.nii.gz --weights resnet50.pth --backbone resnet50 --out features.csv
@@ -90,7 +95,8 @@ impl DeepFeatures {
             let (crop, _) = self.weights.crop(image, mask)?;
             rows.push(features(&predictor, &[crop.pixels], "fc", views)?.remove(0));
         }
-        let mut table = csv::Writer::from_path(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?;
+        let mut table =
+            csv::Writer::from_path(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?;
         let names = (0..rows[0].len()).map(|index| format!("deep_{index}"));
         table.write_record(["Image".to_owned(), "Mask".to_owned()].into_iter().chain(names))?;
         for ((image, mask), row) in cases.iter().zip(&rows) {
@@ -106,7 +112,9 @@ impl DeepFeatures {
         match &self.mask {
             Some(mask) => Ok(vec![(self.input.clone(), mask.clone())]),
             None if self.input.is_dir() => cases_of_folder(&self.input),
-            None if self.input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) => cases_of_table(&self.input),
+            None if self.input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) => {
+                cases_of_table(&self.input)
+            }
             None => bail!("{} is neither a CSV file nor a folder, and no mask is given", self.input.display()),
         }
     }
@@ -116,7 +124,9 @@ fn cases_of_table(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     let shown = path.display();
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
     let headers = reader.headers().with_context(|| format!("cannot read {shown}"))?.clone();
-    let column = |name: &str| headers.iter().position(|header| header == name).with_context(|| format!("{shown} has no column {name}"));
+    let column = |name: &str| {
+        headers.iter().position(|header| header == name).with_context(|| format!("{shown} has no column {name}"))
+    };
     let (image, mask) = (column("Image")?, column("Mask")?);
     let folder = path.parent().unwrap_or(Path::new(""));
     let cases = reader.records().map(|record| {
@@ -207,10 +217,19 @@ impl GradCam {
         let input = network.preparation().apply(&crop.pixels)?;
         let map = match self.method {
             Method::GradCam => grad_cam(&network, &input, stage, output, index, ChannelWeights::Gradient)?,
-            Method::GradCamPlusPlus => grad_cam(&network, &input, stage, output, index, ChannelWeights::GradientPlusPlus)?,
+            Method::GradCamPlusPlus => {
+                grad_cam(&network, &input, stage, output, index, ChannelWeights::GradientPlusPlus)?
+            }
             Method::Occlusion => {
                 ensure!(self.stage.is_none(), "an occlusion map has no --stage");
-                occlusion_map(&Predictor::new(&network), &crop.pixels, output, index, self.square.into(), self.stride.into())?
+                occlusion_map(
+                    &Predictor::new(&network),
+                    &crop.pixels,
+                    output,
+                    index,
+                    self.square.into(),
+                    self.stride.into(),
+                )?
             }
         };
         let volume = crop.map_to_volume(&map, image.geometry())?;

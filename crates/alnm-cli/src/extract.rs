@@ -46,8 +46,8 @@ pub(crate) struct ExtractArgs {
     /// Parameter file of PyRadiomics, or with `--profile ibsi` of the IBSI profile; YAML or JSON.
     #[arg(short, long, value_name = "FILE")]
     param: Option<PathBuf>,
-    /// Whose definitions are followed: PyRadiomics' or those of the Image Biomarker Standardisation Initiative (without a
-    /// parameter file: 32 grey levels on the image's own grid).
+    /// Whose definitions are followed: PyRadiomics' or those of the Image Biomarker Standardisation Initiative (without
+    /// a parameter file: 32 grey levels on the image's own grid).
     #[arg(long, value_enum, default_value_t = Profile::Pyradiomics)]
     profile: Profile,
     /// A setting that overrides the parameter file, such as binWidth:10; lists are separated by commas.
@@ -95,10 +95,12 @@ pub(crate) struct ExtractArgs {
     /// Name of the region in DICOM structure sets and segmentations; where they have only one it need not be named.
     #[arg(long, value_name = "NAME", conflicts_with = "labels")]
     roi: Option<String>,
-    /// Regions to extract from each mask: all labels, some of them (1,2), or the union of all. Each gives a row of its own.
+    /// Regions to extract from each mask: all labels, some of them (1,2), or the union of all. Each gives a row of its
+    /// own.
     #[arg(long, value_name = "all|N,N|union", conflicts_with = "label")]
     labels: Option<Labels>,
-    /// Only this part of the cases, for arrays of jobs: 1/8 to 8/8. The parts' numbers of cases stay those of the whole.
+    /// Only this part of the cases, for arrays of jobs: 1/8 to 8/8. The parts' numbers of cases stay those of the
+    /// whole.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
 }
@@ -127,10 +129,11 @@ pub(crate) fn with_long_names(arguments: impl Iterator<Item = OsString>) -> impl
     })
 }
 
-/// Runs the command and returns PyRadiomics' exit code: 0 also when single cases failed, 1 for input that makes no sense, 3
-/// when the extraction as a whole failed, 255 when it was interrupted.
+/// Runs the command and returns PyRadiomics' exit code: 0 also when single cases failed, 1 for input that makes no
+/// sense, 3 when the extraction as a whole failed, 255 when it was interrupted.
 pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
-    // Cases that are done lie complete in --out-dir. Without a handler Ctrl-C ends the process too, with the system's code.
+    // Cases that are done lie complete in --out-dir. Without a handler Ctrl-C ends the process too, with the system's
+    // code.
     let _ = ctrlc::set_handler(|| std::process::exit(INTERRUPTED));
     let log = match Log::new(arguments.verbosity, arguments.log_file.as_deref(), arguments.logging_level) {
         Ok(log) => log,
@@ -164,7 +167,8 @@ fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
     }
     let mut failed = 0;
     for case in cases {
-        let missing: Vec<&Path> = [&case.image, &case.mask].into_iter().filter(|path| !path.exists()).map(PathBuf::as_path).collect();
+        let missing: Vec<&Path> =
+            [&case.image, &case.mask].into_iter().filter(|path| !path.exists()).map(PathBuf::as_path).collect();
         for path in &missing {
             log.error(format_args!("case {}: {} does not exist", case.number, path.display()));
         }
@@ -196,7 +200,8 @@ fn override_setting(parameters: &mut Parameters, setting: &str) -> Result<()> {
     let (name, value) = setting.split_once(':').context("it has to be NAME:VALUE")?;
     let value = value.trim();
     let numbers: Option<Vec<Node>> = value.split(',').map(|item| item.trim().parse().ok().map(Node::Float)).collect();
-    let integers: Option<Vec<Node>> = value.split(',').map(|item| item.trim().parse().ok().map(Node::Integer)).collect();
+    let integers: Option<Vec<Node>> =
+        value.split(',').map(|item| item.trim().parse().ok().map(Node::Integer)).collect();
     let readings = [
         value.parse().ok().map(Node::Integer),
         value.parse().ok().map(Node::Float),
@@ -222,7 +227,8 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
     }
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, usize::from)).build()?;
-    let outcomes: Vec<Outcome> = threads.install(|| cases.par_iter().map(|case| extract_case(arguments, &engine, case, log)).collect());
+    let outcomes: Vec<Outcome> =
+        threads.install(|| cases.par_iter().map(|case| extract_case(arguments, &engine, case, log)).collect());
     let rows: Vec<(usize, Row)> = outcomes.iter().flat_map(|outcome| outcome.rows.iter().cloned()).collect();
     write_table(arguments, &rows, &expected_columns(arguments, &engine, &rows))?;
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
@@ -235,12 +241,14 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
     Ok(())
 }
 
-/// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their columns.
+/// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their
+/// columns.
 fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)]) -> Vec<String> {
     if arguments.mode == Mode::Voxel || arguments.skip_nans {
         return Vec::new();
     }
-    let planar = |(name, cell): &(String, Cell)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
+    let planar =
+        |(name, cell): &(String, Cell)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
     let dimension = if rows.iter().any(|(_, row)| row.iter().any(planar)) { 2 } else { 3 };
     engine.columns(dimension).unwrap_or_else(|| {
         let with_features = rows.iter().find(|(_, row)| row.iter().any(|(_, cell)| matches!(cell, Cell::Number(_))));
@@ -249,24 +257,31 @@ fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Ro
 }
 
 fn write_table(arguments: &ExtractArgs, rows: &[(usize, Row)], expected: &[String]) -> Result<()> {
-    let formatted: Vec<(usize, Row)> = rows.iter().map(|(number, row)| (*number, formatted_row(arguments, row))).collect();
+    let formatted: Vec<(usize, Row)> =
+        rows.iter().map(|(number, row)| (*number, formatted_row(arguments, row))).collect();
     match &arguments.out {
         #[cfg(feature = "parquet")]
         Some(path) if arguments.format == Format::Parquet => parquet_table::write(path, &formatted, expected),
         Some(path) => {
-            let file =
-                OpenOptions::new().append(true).create(true).open(path).with_context(|| format!("cannot open {}", path.display()))?;
+            let file = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .with_context(|| format!("cannot open {}", path.display()))?;
             table::write(std::io::BufWriter::new(file), arguments.format, &formatted, expected)
         }
         None => table::write(std::io::stdout().lock(), arguments.format, &formatted, expected),
     }
 }
 
-/// The row as it is written: with paths in the form asked for, and without undefined features where they are not wanted.
+/// The row as it is written: with paths in the form asked for, and without undefined features where they are not
+/// wanted.
 fn formatted_row(arguments: &ExtractArgs, row: &Row) -> Row {
     let kept = row.iter().filter(|(_, cell)| !(arguments.skip_nans && cell.is_nan()));
     let formatted = kept.map(|(name, cell)| match cell {
-        Cell::Text(path) if name == "Image" || name == "Mask" => (name.clone(), Cell::Text(formatted_path(arguments, path))),
+        Cell::Text(path) if name == "Image" || name == "Mask" => {
+            (name.clone(), Cell::Text(formatted_path(arguments, path)))
+        }
         _ => (name.clone(), cell.clone()),
     });
     formatted.collect()
@@ -285,7 +300,9 @@ fn formatted_path(arguments: &ExtractArgs, path: &str) -> String {
 
 /// The way from a folder to a path; the path itself where there is none.
 fn relative_to(path: &Path, folder: &Path) -> PathBuf {
-    let (Ok(path), Ok(folder)) = (std::path::absolute(path), std::path::absolute(folder)) else { return path.to_owned() };
+    let (Ok(path), Ok(folder)) = (std::path::absolute(path), std::path::absolute(folder)) else {
+        return path.to_owned();
+    };
     let shared = path.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
     let up = folder.components().skip(shared).map(|_| PathBuf::from(".."));
     up.chain(path.components().skip(shared).map(|part| PathBuf::from(part.as_os_str()))).collect()
@@ -393,14 +410,15 @@ fn regions(arguments: &ExtractArgs, engine: &Engine, case: &Case) -> Result<Vec<
                 Labels::Some(labels) => labels.clone(),
                 _ => region::labels(&mask, usize::MAX),
             };
-            let named = |label: u32| Region { image: image.clone(), mask: mask.clone(), label, named: Some(label.to_string()) };
+            let named =
+                |label: u32| Region { image: image.clone(), mask: mask.clone(), label, named: Some(label.to_string()) };
             wanted.into_iter().map(named).collect()
         }
     })
 }
 
-/// The mask of a case. Contours and segments are brought onto the image's grid; a label map keeps its own, which the extraction
-/// checks.
+/// The mask of a case. Contours and segments are brought onto the image's grid; a label map keeps its own, which the
+/// extraction checks.
 fn read_mask(arguments: &ExtractArgs, engine: &Engine, case: &Case, image: &Image) -> Result<LabelMap> {
     let mut reader = MaskReader::new();
     if let Some(name) = &arguments.roi {
@@ -414,7 +432,13 @@ fn read_mask(arguments: &ExtractArgs, engine: &Engine, case: &Case, image: &Imag
 }
 
 /// Diagnostics and features, or the files of a region's maps.
-fn pyradiomics_features(arguments: &ExtractArgs, extractor: &Extractor, number: usize, region: Region, log: &Log) -> Result<Row> {
+fn pyradiomics_features(
+    arguments: &ExtractArgs,
+    extractor: &Extractor,
+    number: usize,
+    region: Region,
+    log: &Log,
+) -> Result<Row> {
     let mut row = Row::new();
     let warn = |warnings: &[Warning]| {
         for warning in warnings {

@@ -1,6 +1,7 @@
 //! The command `alnm`: medical images and radiomics on files.
 //!
-//! Exit codes of the image commands: 0 done, 1 the work failed, 2 the command line was wrong. `extract` has PyRadiomics' codes.
+//! Exit codes of the image commands: 0 done, 1 the work failed, 2 the command line was wrong. `extract` has
+//! PyRadiomics' codes.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod convert;

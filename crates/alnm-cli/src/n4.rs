@@ -31,8 +31,8 @@ pub(crate) struct N4 {
     output: PathBuf,
     #[command(flatten)]
     choice: SeriesChoice,
-    /// Mask of the voxels to fit: an image, or a DICOM segmentation or structure set; on another grid than the image, the nearest voxel
-    /// counts. Without one every voxel is fitted.
+    /// Mask of the voxels to fit: an image, or a DICOM segmentation or structure set; on another grid than the image,
+    /// the nearest voxel counts. Without one every voxel is fitted.
     #[arg(long, value_name = "FILE", conflicts_with = "otsu")]
     mask: Option<PathBuf>,
     /// Fit the voxels above Otsu's threshold (200 bins).
@@ -87,7 +87,10 @@ impl N4 {
     #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.overwriting.check_images(
-            [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()].into_iter().flatten().map(PathBuf::as_path),
+            [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(PathBuf::as_path),
         )?;
         self.threads.start()?;
         let image = self.choice.read_image(&self.input)?;
@@ -109,7 +112,12 @@ impl N4 {
         let result = field.correct(into_float(image));
         bar.finish_and_clear();
         let levels: Vec<String> = result.levels.iter().map(|level| level.convergence.len().to_string()).collect();
-        eprintln!("{} iterations ({}) in {:.3} s", result.iterations(), levels.join(" + "), start.elapsed().as_secs_f64());
+        eprintln!(
+            "{} iterations ({}) in {:.3} s",
+            result.iterations(),
+            levels.join(" + "),
+            start.elapsed().as_secs_f64()
+        );
         self.write(result)
     }
 
@@ -164,12 +172,19 @@ fn read_confidence(path: &Path, grid: &Geometry) -> anyhow::Result<Volume<f32>> 
 
 /// A bar on the terminal; nothing where standard error is none.
 fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {msg} [{elapsed}]").expect("the template is a constant that indicatif accepts");
+    let style = ProgressStyle::with_template("{bar:40} {msg} [{elapsed}]")
+        .expect("the template is a constant that indicatif accepts");
     ProgressBar::new(0).with_style(style)
 }
 
 fn show(bar: &ProgressBar, now: &N4Iteration) {
     bar.set_length(now.max_iterations as u64);
     bar.set_position(now.iteration as u64);
-    bar.set_message(format!("level {} of {}, iteration {}, convergence {:.5}", now.level + 1, now.levels, now.iteration, now.convergence));
+    bar.set_message(format!(
+        "level {} of {}, iteration {}, convergence {:.5}",
+        now.level + 1,
+        now.levels,
+        now.iteration,
+        now.convergence
+    ));
 }

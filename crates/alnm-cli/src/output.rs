@@ -16,7 +16,8 @@ pub(crate) struct Overwriting {
 }
 
 impl Overwriting {
-    /// Refuses, before any work is done, when a file of the output exists, or its folder holds files, and may not be replaced.
+    /// Refuses, before any work is done, when a file of the output exists, or its folder holds files, and may not be
+    /// replaced.
     pub(crate) fn check<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> anyhow::Result<()> {
         for path in outputs.into_iter().filter(|_| !self.force) {
             let is_taken = if path.is_dir() { path.read_dir()?.next().is_some() } else { path.exists() };
@@ -25,8 +26,8 @@ impl Overwriting {
         Ok(())
     }
 
-    /// Refuses image files that cannot be written in the end: of an unknown suffix, in a folder that is not there, with a file in common, or
-    /// with one that exists and may not be replaced, that of the voxels beside a header included.
+    /// Refuses image files that cannot be written in the end: of an unknown suffix, in a folder that is not there, with
+    /// a file in common, or with one that exists and may not be replaced, that of the voxels beside a header included.
     pub(crate) fn check_images<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> anyhow::Result<()> {
         let mut all: Vec<PathBuf> = Vec::new();
         for path in outputs {
@@ -57,7 +58,8 @@ impl Activity {
 
     /// Begins with a first step.
     pub(crate) fn start(step: &str) -> Self {
-        let style = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]").expect("the template is a constant that indicatif accepts");
+        let style = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")
+            .expect("the template is a constant that indicatif accepts");
         let bar = ProgressBar::new_spinner().with_style(style).with_message(step.to_owned());
         bar.enable_steady_tick(Self::TICK);
         Self(bar)

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::output::Overwriting;
 
-/// Risk of patients by a fitted model: with its interval, what each value adds, and a warning where the model never saw such a value.
+/// Risk of patients by a fitted model: with its interval, what each value adds, and a warning where the model never saw
+/// such a value.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm predict integrated_model.json --patient patients.csv --format csv --out risks.csv
@@ -114,8 +115,9 @@ fn read_model(path: &Path) -> Result<RiskModel> {
 }
 
 fn assess(model: &RiskModel, patients: &[Patient], level: f64) -> Result<Vec<Assessment>> {
-    let of_patient =
-        |(row, patient): (usize, &Patient)| model.assess(&patient.values, level).with_context(|| format!("patient {}", row + 1));
+    let of_patient = |(row, patient): (usize, &Patient)| {
+        model.assess(&patient.values, level).with_context(|| format!("patient {}", row + 1))
+    };
     patients.iter().enumerate().map(of_patient).collect()
 }
 
@@ -133,7 +135,11 @@ fn template(model: &RiskModel) -> Result<String> {
 fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
     let text = std::fs::read_to_string(path)?;
     let (columns, rows) = if text.trim_start().starts_with(['{', '[']) { from_json(&text)? } else { from_csv(&text)? };
-    let places = model.variables.iter().map(|v| place(&columns, &v.variable.name, &v.variable.unit)).collect::<Result<Vec<_>>>()?;
+    let places = model
+        .variables
+        .iter()
+        .map(|v| place(&columns, &v.variable.name, &v.variable.unit))
+        .collect::<Result<Vec<_>>>()?;
     ensure!(!rows.is_empty(), "it holds no patient");
     let of_row = |(row, cells): (usize, Vec<String>)| -> Result<Patient> {
         let value = |(&place, v): (&usize, &alnm_models::saved_model::ModelVariable)| {
@@ -143,7 +149,10 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
         };
         let values = places.iter().zip(&model.variables).map(value).collect::<Result<_>>()?;
         let is_further = |column: &usize| !places.contains(column);
-        let further = (0..columns.len()).filter(is_further).map(|column| (columns[column].clone(), cells[column].clone())).collect();
+        let further = (0..columns.len())
+            .filter(is_further)
+            .map(|column| (columns[column].clone(), cells[column].clone()))
+            .collect();
         Ok(Patient { further, values })
     };
     rows.into_iter().enumerate().map(of_row).collect()
@@ -155,7 +164,10 @@ fn place(columns: &[String], name: &str, unit: &str) -> Result<usize> {
         return Ok(place);
     }
     if let Some(other) = columns.iter().find(|column| column.split(" (").next() == Some(name)) {
-        bail!("column {other:?} has another unit than the model, which was trained on {:?}; convert its values", column_name(name, unit));
+        bail!(
+            "column {other:?} has another unit than the model, which was trained on {:?}; convert its values",
+            column_name(name, unit)
+        );
     }
     bail!("there is no column {:?}; the file has {columns:?}", column_name(name, unit))
 }
@@ -176,7 +188,8 @@ fn from_json(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
     let columns: Vec<String> = objects.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
     let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let of_object = |(row, object): (usize, &Object)| -> Result<Vec<String>> {
-        let of_column = |name: &String| object.get(name).map(cell).with_context(|| format!("patient {} has no {name:?}", row + 1));
+        let of_column =
+            |name: &String| object.get(name).map(cell).with_context(|| format!("patient {} has no {name:?}", row + 1));
         columns.iter().map(of_column).collect()
     };
     let rows = objects.iter().enumerate().map(of_object).collect::<Result<_>>()?;
@@ -189,7 +202,10 @@ fn text(patients: &[Patient], assessments: &[Assessment]) -> String {
         let name = patient.further.first().map_or_else(|| (row + 1).to_string(), |(_, name)| name.clone());
         let Assessment { risk, interval, .. } = found;
         let level = 100.0 * interval.level;
-        lines.push(format!("patient {name}: risk {risk:.4} ({level} % interval {:.4} to {:.4})", interval.lower, interval.upper));
+        lines.push(format!(
+            "patient {name}: risk {risk:.4} ({level} % interval {:.4} to {:.4})",
+            interval.lower, interval.upper
+        ));
         for decision in &found.decisions {
             let side = if decision.positive { "above" } else { "not above" };
             lines.push(format!("  {side} the cutoff {:?} of {:.4}", decision.cutoff.name, decision.cutoff.threshold));
@@ -201,7 +217,10 @@ fn text(patients: &[Patient], assessments: &[Assessment]) -> String {
         }
         for v in &found.extrapolations {
             let (low, high) = (v.training_minimum, v.training_maximum);
-            lines.push(format!("  {}: outside the training range of {low} to {high}; the risk is an extrapolation", v.variable.name));
+            lines.push(format!(
+                "  {}: outside the training range of {low} to {high}; the risk is an extrapolation",
+                v.variable.name
+            ));
         }
     }
     lines.push("Research software, not a medical device.".to_owned());
@@ -216,7 +235,8 @@ fn csv(model: &RiskModel, patients: &[Patient], assessments: &[Assessment]) -> R
     let decisions = model.cutoffs.iter().map(|cutoff| format!("above {}", cutoff.name));
     let contributions = model.variables.iter().map(|v| format!("contribution of {}", v.variable.name));
     let outside = ["outside_training_range".to_owned()];
-    writer.write_record(further.chain(variables()).chain(fixed).chain(decisions).chain(contributions).chain(outside))?;
+    writer
+        .write_record(further.chain(variables()).chain(fixed).chain(decisions).chain(contributions).chain(outside))?;
     for (patient, found) in patients.iter().zip(assessments) {
         let further = patient.further.iter().map(|(_, cell)| cell.clone());
         let values = patient.values.iter().map(f64::to_string);
@@ -224,13 +244,18 @@ fn csv(model: &RiskModel, patients: &[Patient], assessments: &[Assessment]) -> R
         let decisions = found.decisions.iter().map(|decision| u8::from(decision.positive).to_string());
         let contributions = found.contributions.iter().map(|part| part.log_odds.to_string());
         let outside: Vec<&str> = found.extrapolations.iter().map(|v| v.variable.name.as_str()).collect();
-        writer.write_record(further.chain(values).chain(fixed).chain(decisions).chain(contributions).chain([outside.join(" ")]))?;
+        writer.write_record(
+            further.chain(values).chain(fixed).chain(decisions).chain(contributions).chain([outside.join(" ")]),
+        )?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
 fn json(patients: &[Patient], assessments: &[Assessment]) -> Result<String> {
-    let answers: Vec<Answer<'_>> =
-        patients.iter().zip(assessments).map(|(patient, assessment)| Answer { patient: &patient.further, assessment }).collect();
+    let answers: Vec<Answer<'_>> = patients
+        .iter()
+        .zip(assessments)
+        .map(|(patient, assessment)| Answer { patient: &patient.further, assessment })
+        .collect();
     Ok(serde_json::to_string_pretty(&answers)? + "\n")
 }

@@ -28,7 +28,14 @@ pub(crate) struct Resample {
     #[command(flatten)]
     choice: SeriesChoice,
     /// New spacing in mm along x, y and z; 0 keeps an axis.
-    #[arg(long, value_name = "X,Y,Z", value_delimiter = ',', num_args = 1, required_unless_present = "like", conflicts_with = "like")]
+    #[arg(
+        long,
+        value_name = "X,Y,Z",
+        value_delimiter = ',',
+        num_args = 1,
+        required_unless_present = "like",
+        conflicts_with = "like"
+    )]
     spacing: Vec<f64>,
     /// Image whose grid is taken.
     #[arg(long, value_name = "FILE")]

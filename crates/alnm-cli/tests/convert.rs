@@ -12,9 +12,10 @@ use std::process::{Command, Output};
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, read_phases, read_series, write_series};
 use alnm_imaging::{Geometry, Image, Volume, read_image, read_mask, write_image};
-use builder::{DrawnRoi, SegmentFrame};
 use dicom_dictionary_std::{tags, uids};
 use ndarray::Array3;
+
+use builder::{DrawnRoi, SegmentFrame};
 
 fn alnm(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments).output().unwrap()
@@ -34,7 +35,13 @@ fn fail(folder: &Path, code: i32, arguments: &[&str]) -> String {
 }
 
 fn grid() -> Geometry {
-    Geometry::new([8, 6, 3], [0.5, 0.75, 2.0], [-10.0, 20.0, 30.0], [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]]).unwrap()
+    Geometry::new(
+        [8, 6, 3],
+        [0.5, 0.75, 2.0],
+        [-10.0, 20.0, 30.0],
+        [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]],
+    )
+    .unwrap()
 }
 
 fn volume(phase: usize) -> Volume<i16> {
@@ -114,7 +121,10 @@ fn a_series_made_from_a_series_stays_with_its_patient_and_study() {
         assert_ne!(attribute(&made, tag), attribute(&source, tag), "{tag}");
     }
 
-    succeed(folder.path(), &["convert", "source", "one", "--phase", "2", "--patient-id", "Q", "--description", "second"]);
+    succeed(
+        folder.path(),
+        &["convert", "source", "one", "--phase", "2", "--patient-id", "Q", "--description", "second"],
+    );
     let one = folder.path().join("one");
     assert_eq!(attribute(&one, tags::ACQUISITION_TIME), "010328.500000");
     assert_eq!([tags::PATIENT_ID, tags::SERIES_DESCRIPTION].map(|tag| attribute(&one, tag)), ["Q", "second"]);
@@ -133,7 +143,9 @@ fn different_images_become_different_series() {
         succeed(folder.path(), &["convert", input, output, "--modality", "PT"]);
     }
     let [first, second, again] = ["0/empty", "1/empty", &long].map(|name| folder.path().join(name));
-    for tag in [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID, tags::FRAME_OF_REFERENCE_UID] {
+    for tag in
+        [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID, tags::FRAME_OF_REFERENCE_UID]
+    {
         assert_ne!(attribute(&first, tag), attribute(&second, tag), "{tag}");
     }
     assert_eq!(attribute(&first, tags::STUDY_INSTANCE_UID), attribute(&again, tags::STUDY_INSTANCE_UID));
@@ -187,7 +199,8 @@ fn one_of_several_series_is_chosen() {
     let folder = tempfile::tempdir().unwrap();
     for (name, phase) in [("first", 0), ("second", 1)] {
         let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
-        let attributes = SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), ..SeriesAttributes::new("P", name) };
+        let attributes =
+            SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), ..SeriesAttributes::new("P", name) };
         write_series(folder.path().join("both").join(name), &phases, &attributes).unwrap();
     }
     assert!(fail(folder.path(), 1, &["convert", "both", "a.nii"]).contains("2.25.2"));
@@ -205,8 +218,11 @@ fn phases_of_different_voxel_types_are_not_clamped_into_one_series() {
     let folder = tempfile::tempdir().unwrap();
     for (phase, slope) in [1.0, 20.0, 0.25].into_iter().enumerate() {
         let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
-        let attributes =
-            SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), rescale_slope: slope, ..SeriesAttributes::new("P", "DCE") };
+        let attributes = SeriesAttributes {
+            series_uid: format!("2.25.{}", phase + 1),
+            rescale_slope: slope,
+            ..SeriesAttributes::new("P", "DCE")
+        };
         for both in ["wide", "fractions"].iter().filter(|name| phase == 0 || (**name == "wide") == (phase == 1)) {
             write_series(folder.path().join(both).join(phase.to_string()), &phases, &attributes).unwrap();
         }
@@ -256,7 +272,8 @@ fn options_that_do_not_fit_the_input_are_refused() {
     }
     for (name, phase) in [("first", 0), ("second", 1)] {
         let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
-        let attributes = SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), ..SeriesAttributes::new("P", name) };
+        let attributes =
+            SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), ..SeriesAttributes::new("P", name) };
         write_series(folder.path().join("both").join(name), &phases, &attributes).unwrap();
     }
     succeed(folder.path(), &["convert", "both", "one", "--series-as-phases", "--phase", "2"]);
@@ -283,8 +300,10 @@ fn write_structures(path: &Path) {
         let corners = [[0.5, 0.5], [right, 0.5], [right, 3.5], [0.5, 3.5]];
         vec![("CLOSED_PLANAR", corners.map(|[x, y]| grid().index_to_point([x, y, 1.0])).to_vec())]
     };
-    let rois =
-        [DrawnRoi { number: 3, name: "GTV-1", contours: rectangle(2.5) }, DrawnRoi { number: 5, name: "CTV", contours: rectangle(5.5) }];
+    let rois = [
+        DrawnRoi { number: 3, name: "GTV-1", contours: rectangle(2.5) },
+        DrawnRoi { number: 5, name: "CTV", contours: rectangle(5.5) },
+    ];
     std::fs::write(path, builder::file(builder::structure_set(&rois), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
 }
 
@@ -294,11 +313,16 @@ fn contours_become_masks_on_an_image() {
     write_structures(&folder.path().join("structures.dcm"));
     write_image(folder.path().join("image.nii.gz"), &volume(0).into()).unwrap();
     succeed(folder.path(), &["convert", "structures.dcm", "gtv.nrrd", "--roi", "GTV-1", "--like", "image.nii.gz"]);
-    let voxels = |name: &str| read_mask(folder.path().join(name)).unwrap().as_slice().iter().filter(|voxel| **voxel == 1).count();
+    let voxels = |name: &str| {
+        read_mask(folder.path().join(name)).unwrap().as_slice().iter().filter(|voxel| **voxel == 1).count()
+    };
     assert_eq!(voxels("gtv.nrrd"), 2 * 3);
     succeed(folder.path(), &["convert", "structures.dcm", "ctv.nrrd", "--roi-number", "5", "--like", "image.nii.gz"]);
     assert_eq!(voxels("ctv.nrrd"), 5 * 3);
-    assert!(fail(folder.path(), 1, &["convert", "structures.dcm", "x.nrrd", "--roi", "PTV", "--like", "image.nii.gz"]).contains("CTV"));
+    assert!(
+        fail(folder.path(), 1, &["convert", "structures.dcm", "x.nrrd", "--roi", "PTV", "--like", "image.nii.gz"])
+            .contains("CTV")
+    );
     assert!(fail(folder.path(), 1, &["convert", "structures.dcm", "x.nrrd"]).contains("grid of an image"));
     // The series was written in another frame of reference than the one that the contours name.
     write_dynamic(&folder.path().join("dce"));

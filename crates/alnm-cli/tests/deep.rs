@@ -11,7 +11,11 @@ use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask}
 use ndarray::Array3;
 
 fn alnm(folder: &Path, arguments: &str) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_alnm"))
+        .current_dir(folder)
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap();
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
@@ -22,10 +26,12 @@ fn folder() -> tempfile::TempDir {
     let image = Array3::from_shape_fn(geometry.shape(), |(z, y, x)| ((x * 7 + y * 13 + z * 29) % 101) as f32);
     let inside = |z: usize, y: usize, x: usize| (2..5).contains(&z) && (8..20).contains(&y) && (10..22).contains(&x);
     let mask = Array3::from_shape_fn(geometry.shape(), |(z, y, x)| u32::from(inside(z, y, x)));
-    write_image(folder.path().join("a_image.nrrd"), &Image::F32(Volume::new(image, geometry.clone()).unwrap())).unwrap();
+    write_image(folder.path().join("a_image.nrrd"), &Image::F32(Volume::new(image, geometry.clone()).unwrap()))
+        .unwrap();
     write_mask(folder.path().join("a_mask.nrrd"), &Volume::new(mask, geometry).unwrap()).unwrap();
     std::fs::write(folder.path().join("cases.csv"), "Image,Mask\na_image.nrrd,a_mask.nrrd\n").unwrap();
-    let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation { seed: 3, zero_residual: false });
+    let network =
+        Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation { seed: 3, zero_residual: false });
     network.save(&folder.path().join("network.safetensors")).unwrap();
     folder
 }
@@ -33,7 +39,10 @@ fn folder() -> tempfile::TempDir {
 fn table(path: &Path) -> (Vec<String>, Vec<Vec<f32>>) {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let names = reader.headers().unwrap().iter().map(str::to_owned).collect();
-    let rows = reader.records().map(|record| record.unwrap().iter().skip(2).map(|text| text.parse().unwrap()).collect()).collect();
+    let rows = reader
+        .records()
+        .map(|record| record.unwrap().iter().skip(2).map(|text| text.parse().unwrap()).collect())
+        .collect();
     (names, rows)
 }
 
@@ -47,7 +56,8 @@ fn a_file_a_table_and_a_folder_give_what_the_library_computes() {
     let network = Network::load(&path.join("network.safetensors")).unwrap();
     let expected = Predictor::new(&network).vectors(&[network_input(&crop.pixels)], "fc", 1).unwrap();
     for (name, input) in [("one", "a_image.nrrd a_mask.nrrd"), ("many", "cases.csv"), ("folder", ".")] {
-        let command = format!("deep-features {input} --weights network.safetensors --side 64 --threads 2 --out {name}.csv");
+        let command =
+            format!("deep-features {input} --weights network.safetensors --side 64 --threads 2 --out {name}.csv");
         assert_eq!(alnm(path, &command), (Some(0), String::new()));
         let (names, rows) = table(&path.join(format!("{name}.csv")));
         assert_eq!((names.len(), names[2].as_str(), names[1001].as_str()), (1002, "deep_0", "deep_999"));
@@ -60,7 +70,8 @@ fn a_map_lies_on_the_section_of_the_lesion() {
     let folder = folder();
     let path = folder.path();
     for (name, options) in [("a.nrrd", ""), ("b.nrrd", "--index 7 --method grad-cam-plus-plus --stage layer3")] {
-        let command = format!("grad-cam a_image.nrrd a_mask.nrrd {name} --weights network.safetensors --side 64 {options}");
+        let command =
+            format!("grad-cam a_image.nrrd a_mask.nrrd {name} --weights network.safetensors --side 64 {options}");
         assert_eq!(alnm(path, &command), (Some(0), String::new()));
         let map = read_image(path.join(name)).unwrap().cast::<f32>();
         assert_eq!(map.geometry().size(), [32, 28, 6]);
@@ -72,8 +83,7 @@ fn a_map_lies_on_the_section_of_the_lesion() {
 fn an_occlusion_map_is_that_of_the_library_on_the_grid_of_the_image() {
     let folder = folder();
     let path = folder.path();
-    let command =
-        "grad-cam a_image.nrrd a_mask.nrrd c.nrrd --weights network.safetensors --side 64 --method occlusion --square 24 --stride 16";
+    let command = "grad-cam a_image.nrrd a_mask.nrrd c.nrrd --weights network.safetensors --side 64 --method occlusion --square 24 --stride 16";
     assert_eq!(alnm(path, command), (Some(0), String::new()));
     let image = read_image(path.join("a_image.nrrd")).unwrap();
     let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
@@ -98,7 +108,10 @@ fn mistakes_are_told() {
         ("deep-features cases.csv --weights network.safetensors --out cases.csv", "already there"),
         ("grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --stage layer9", "layer9"),
         ("grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --index 1000", "1000"),
-        ("grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --method occlusion --stage layer3", "--stage"),
+        (
+            "grad-cam a_image.nrrd a_mask.nrrd m.nrrd --weights network.safetensors --method occlusion --stage layer3",
+            "--stage",
+        ),
     ] {
         let (code, message) = alnm(path, command);
         assert_eq!(code, Some(1), "{command}: {message}");

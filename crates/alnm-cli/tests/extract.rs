@@ -15,10 +15,16 @@ fn write_batch(folder: &Path) {
     let mut batch = "ID,Image,Mask,Label\n".to_owned();
     for case in 1..=4u32 {
         let geometry = Geometry::axis_aligned([12, 10, 8], [0.8, 0.8, 2.0]).unwrap();
-        let image = Array3::from_shape_fn([8, 10, 12], |(z, y, x)| ((z * 31 + y * 17 * case as usize + x * 7) % 97) as i16 * 5);
+        let image =
+            Array3::from_shape_fn([8, 10, 12], |(z, y, x)| ((z * 31 + y * 17 * case as usize + x * 7) % 97) as i16 * 5);
         let inside = |z: usize, y: usize, x: usize| (2..6).contains(&z) && (2..8).contains(&y) && (3..10).contains(&x);
-        let mask = Array3::from_shape_fn([8, 10, 12], |(z, y, x)| if inside(z, y, x) { 1 + u32::from(x > 6) } else { 0 });
-        write_image(folder.join(format!("image{case}.nrrd")), &Image::I16(Volume::new(image, geometry.clone()).unwrap())).unwrap();
+        let mask =
+            Array3::from_shape_fn([8, 10, 12], |(z, y, x)| if inside(z, y, x) { 1 + u32::from(x > 6) } else { 0 });
+        write_image(
+            folder.join(format!("image{case}.nrrd")),
+            &Image::I16(Volume::new(image, geometry.clone()).unwrap()),
+        )
+        .unwrap();
         write_mask(folder.join(format!("mask{case}.nrrd")), &Volume::new(mask, geometry).unwrap()).unwrap();
         batch += &format!("p{case},image{case}.nrrd,mask{case}.nrrd,{}\n", if case == 3 { 7 } else { 1 });
     }
@@ -70,18 +76,21 @@ fn write_long_batch(folder: &Path, cases: usize) {
     write_batch(folder);
     let rows: String = (0..cases).map(|case| format!("image{0}.nrrd,mask{0}.nrrd\n", case % 4 + 1)).collect();
     std::fs::write(folder.join("long.csv"), format!("Image,Mask\n{rows}")).unwrap();
-    let parameters = "{setting: {binWidth: 2, resampledPixelSpacing: [0.4, 0.4, 0.4]}, imageType: {Original: {}, Wavelet: {}}}";
+    let parameters =
+        "{setting: {binWidth: 2, resampledPixelSpacing: [0.4, 0.4, 0.4]}, imageType: {Original: {}, Wavelet: {}}}";
     std::fs::write(folder.join("long.yaml"), parameters).unwrap();
 }
 
 /// Starts a batch of 30 cases and waits until a few of them are done.
 fn started(folder: &Path) -> (Child, usize) {
-    let arguments = ["extract", "long.csv", "-p", "long.yaml", "-f", "csv", "-j", "2", "-od", "parts", "-o", "table.csv"];
+    let arguments =
+        ["extract", "long.csv", "-p", "long.yaml", "-f", "csv", "-j", "2", "-od", "parts", "-o", "table.csv"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_alnm"));
     let mut process = command.current_dir(folder).args(arguments).stderr(Stdio::null()).spawn().unwrap();
     loop {
-        let done = std::fs::read_dir(folder.join("parts"))
-            .map_or(0, |files| files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".csv")).count());
+        let done = std::fs::read_dir(folder.join("parts")).map_or(0, |files| {
+            files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".csv")).count()
+        });
         if done >= 3 {
             return (process, done);
         }
@@ -100,7 +109,10 @@ fn resumes_to_the_same_file(format: &str) {
     assert!(done < 30);
     assert!(!folder.path().join("table.csv").exists());
     let run = |extra: &[&str], out: &str| {
-        let output = alnm(folder.path(), &[&["long.csv", "-p", "long.yaml", "-f", format, "-j", "2", "-o", out], extra].concat());
+        let output = alnm(
+            folder.path(),
+            &[&["long.csv", "-p", "long.yaml", "-f", format, "-j", "2", "-o", out], extra].concat(),
+        );
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         std::fs::read(folder.path().join(out)).unwrap()
     };
@@ -127,7 +139,11 @@ fn a_killed_batch_resumes_to_the_same_parquet() {
 fn every_shard_has_the_same_columns() {
     let folder = tempfile::tempdir().unwrap();
     write_batch(folder.path());
-    std::fs::write(folder.path().join("p.yaml"), "{imageType: {Original: {}, LoG: {sigma: [1.0, 50.0]}}, featureClass: {glcm: }}").unwrap();
+    std::fs::write(
+        folder.path().join("p.yaml"),
+        "{imageType: {Original: {}, LoG: {sigma: [1.0, 50.0]}}, featureClass: {glcm: }}",
+    )
+    .unwrap();
     let shard = |shard: &str| table(folder.path(), &["batch.csv", "-p", "p.yaml", "-f", "csv", "--shard", shard]);
     // The third case, alone in its shard, fails; a sigma of 50 mm is skipped.
     let (first, failing) = (shard("1/4"), shard("3/4"));
@@ -177,7 +193,18 @@ fn shards_of_several_processes_merge_to_the_whole() {
     let whole = alnm(folder.path(), &["batch.csv", "-f", "csv"]).stdout;
     let start = |index: usize| {
         let shard = format!("{index}/3");
-        let arguments = ["extract", "batch.csv", "-f", "csv", "-od", "parts", "--shard", &shard, "-o", &format!("shard{index}.csv")];
+        let arguments = [
+            "extract",
+            "batch.csv",
+            "-f",
+            "csv",
+            "-od",
+            "parts",
+            "--shard",
+            &shard,
+            "-o",
+            &format!("shard{index}.csv"),
+        ];
         Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder.path()).args(arguments).spawn().unwrap()
     };
     for mut process in (1..=3).map(start).collect::<Vec<_>>() {
@@ -232,7 +259,8 @@ fn the_ibsi_profile_has_features_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     write_batch(folder.path());
     std::fs::write(folder.path().join("ibsi.yaml"), "discretisation: {fixed_bin_number: 16}\n").unwrap();
-    let rows = table(folder.path(), &["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-f", "csv", "-p", "ibsi.yaml"]);
+    let rows =
+        table(folder.path(), &["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-f", "csv", "-p", "ibsi.yaml"]);
     let value = |rows: &[csv::StringRecord], name: &str| -> f64 {
         let column = rows[0].iter().position(|column| column == name).unwrap();
         rows[1][column].parse().unwrap()

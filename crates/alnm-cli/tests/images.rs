@@ -74,10 +74,16 @@ fn n4_writes_what_the_library_computes() {
     let path = folder.path();
     let mask = otsu_mask(&image(), 200).unwrap();
     write_mask(path.join("mask.nrrd"), &mask.map(|label| 3 * label)).unwrap();
-    let expected =
-        N4Params { iterations: vec![5, 4], shrink: 2, ..N4Params::default() }.check().unwrap().correct(&image(), Some(&mask)).unwrap();
+    let expected = N4Params { iterations: vec![5, 4], shrink: 2, ..N4Params::default() }
+        .check()
+        .unwrap()
+        .correct(&image(), Some(&mask))
+        .unwrap();
 
-    succeeds(path, "n4 image.nrrd a.nrrd --otsu --shrink 2 --iterations 5,4 --bias-field b.nrrd --log-bias-field l.nrrd --threads 1");
+    succeeds(
+        path,
+        "n4 image.nrrd a.nrrd --otsu --shrink 2 --iterations 5,4 --bias-field b.nrrd --log-bias-field l.nrrd --threads 1",
+    );
     assert_eq!(voxels(path, "a.nrrd"), expected.corrected.as_slice());
     assert_eq!(voxels(path, "l.nrrd"), expected.log_bias_field.as_slice());
     assert_eq!(voxels(path, "b.nrrd"), expected.bias_field().as_slice());
@@ -91,9 +97,11 @@ fn a_file_is_not_overwritten_unasked() {
     let folder = folder_with_image();
     let path = folder.path();
     std::fs::write(path.join("there.nrrd"), "mine").unwrap();
-    for command in
-        ["n4 image.nrrd there.nrrd", "n4 image.nrrd new.nrrd --bias-field there.nrrd", "resample image.nrrd there.nrrd --spacing 2,2,2"]
-    {
+    for command in [
+        "n4 image.nrrd there.nrrd",
+        "n4 image.nrrd new.nrrd --bias-field there.nrrd",
+        "resample image.nrrd there.nrrd --spacing 2,2,2",
+    ] {
         fails(path, command, 1, "already there");
         assert_eq!(std::fs::read(path.join("there.nrrd")).unwrap(), b"mine");
         assert!(!path.join("new.nrrd").exists());
@@ -132,11 +140,14 @@ fn masks_are_brought_onto_the_grid_of_the_image() {
     let mask = otsu_mask(&image(), 200).unwrap();
     write_mask(path.join("mask.nrrd"), &mask).unwrap();
     // A trace of the origin is lost, as in files that keep it in single precision.
-    let grid = Geometry::new(image().geometry().size(), [1.0, 1.0, 2.5], [4e-6, 0.0, 0.0], image().geometry().direction()).unwrap();
+    let grid =
+        Geometry::new(image().geometry().size(), [1.0, 1.0, 2.5], [4e-6, 0.0, 0.0], image().geometry().direction())
+            .unwrap();
     write_mask(path.join("rounded.nrrd"), &Volume::new(mask.into_data(), grid.clone()).unwrap()).unwrap();
     let weights = image().map(|voxel| voxel / 400.0);
     write_image(path.join("weights.nrrd"), &Image::F32(weights.clone())).unwrap();
-    write_image(path.join("weights_rounded.nrrd"), &Image::F32(Volume::new(weights.into_data(), grid).unwrap())).unwrap();
+    write_image(path.join("weights_rounded.nrrd"), &Image::F32(Volume::new(weights.into_data(), grid).unwrap()))
+        .unwrap();
     let settings = "--iterations 4,3 --shrink 2";
     succeeds(path, &format!("n4 image.nrrd a.nrrd --mask mask.nrrd --confidence weights.nrrd {settings}"));
     succeeds(path, &format!("n4 image.nrrd b.nrrd --mask rounded.nrrd --confidence weights_rounded.nrrd {settings}"));
@@ -155,8 +166,10 @@ fn voxels_outside_may_be_negative() {
 fn half_a_slice_away_is_still_inside() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let slice =
-        |z: f64| Geometry::new([2, 2, 1], [1.0, 1.0, 3.1], [0.0, 0.0, z], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).unwrap();
+    let slice = |z: f64| {
+        Geometry::new([2, 2, 1], [1.0, 1.0, 3.1], [0.0, 0.0, z], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+            .unwrap()
+    };
     for (name, z) in [("image.nrrd", 5.0), ("grid.nrrd", 6.55)] {
         write_image(path.join(name), &Image::F32(Volume::filled(slice(z), 7.0))).unwrap();
     }
@@ -176,11 +189,21 @@ fn lattices_without_end_are_refused() {
 fn a_closed_pipe_is_no_error() {
     let folder = folder_with_image();
     let mut child = Command::new(env!("CARGO_BIN_EXE_alnm"));
-    let mut child =
-        child.current_dir(folder.path()).args(["info", "image.nrrd"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = child
+        .current_dir(folder.path())
+        .args(["info", "image.nrrd"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        (output.status.code(), output.stderr.len()),
+        (Some(0), 0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -188,7 +211,9 @@ fn resampling_follows_a_spacing_or_another_image() {
     let folder = folder_with_image();
     let path = folder.path();
     let grid = spacing_grid(image().geometry(), [2.0, 0.0, 1.0]).unwrap();
-    for (name, interpolator) in [("bspline", Interpolator::BSpline), ("linear", Interpolator::Linear), ("nearest", Interpolator::Nearest)] {
+    for (name, interpolator) in
+        [("bspline", Interpolator::BSpline), ("linear", Interpolator::Linear), ("nearest", Interpolator::Nearest)]
+    {
         succeeds(path, &format!("resample image.nrrd {name}.nrrd --spacing 2,0,1 --interpolator {name}"));
         let expected = resample(&image(), &grid, interpolator, 0.0).unwrap();
         assert_eq!(voxels(path, &format!("{name}.nrrd")), expected.as_slice());

@@ -12,12 +12,16 @@ use ndarray::Array2;
 /// A model of two variables on 60 rows, saved in the folder.
 fn save_model(folder: &Path) -> RiskModel {
     let values =
-        Array2::from_shape_fn((60, 2), |(row, column)| if column == 0 { 30.0 + row as f64 } else { ((row * 37) % 41) as f64 / 10.0 });
+        Array2::from_shape_fn(
+            (60, 2),
+            |(row, column)| if column == 0 { 30.0 + row as f64 } else { ((row * 37) % 41) as f64 / 10.0 },
+        );
     let labels = Labels::new((0..60).map(|row| (row * 29) % 60 + (row * 37) % 41 > 48).collect());
     let table = FeatureTable::new(vec!["age".into(), "MTD".into()], values).unwrap();
     let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default()).unwrap();
     let variables = [Variable::new("age", "years"), Variable::new("MTD", "cm")];
-    let mut model = RiskModel::new("two variables", &fitted, &variables, &table, "sixty simulated rows </script>").unwrap();
+    let mut model =
+        RiskModel::new("two variables", &fitted, &variables, &table, "sixty simulated rows </script>").unwrap();
     model.add_youden_cutoff("Youden, training", &labels, &fitted.fitted).unwrap();
     std::fs::write(folder.join("model.json"), model.to_json().unwrap()).unwrap();
     model
@@ -60,7 +64,11 @@ fn a_batch_of_patients() {
     assert_eq!([cell(0, "outside_training_range"), cell(1, "outside_training_range")], ["", "MTD"]);
 
     let text = answer(folder.path(), "predict model.json --patient patients.csv");
-    assert!(text.contains("patient A: risk") && text.contains("the risk is an extrapolation") && text.contains("not a medical device"));
+    assert!(
+        text.contains("patient A: risk")
+            && text.contains("the risk is an extrapolation")
+            && text.contains("not a medical device")
+    );
 }
 
 #[test]

@@ -60,8 +60,8 @@ impl Augmentation {
     /// Checks every range.
     ///
     /// # Errors
-    /// [`DeepError::Parameter`] with the first parameter outside its range: angles are finite, probabilities in [0, 1], standard
-    /// deviations finite and not negative.
+    /// [`DeepError::Parameter`] with the first parameter outside its range: angles are finite, probabilities in [0, 1],
+    /// standard deviations finite and not negative.
     pub fn check(&self) -> Result<()> {
         self.0.iter().try_for_each(Transform::check)
     }
@@ -81,7 +81,9 @@ impl Transform {
             Self::HorizontalFlip { probability } | Self::VerticalFlip { probability } => {
                 ("probability", probability, (0.0..=1.0).contains(&probability), "in [0, 1]")
             }
-            Self::GaussianNoise { sigma } => ("sigma", f64::from(sigma), sigma.is_finite() && sigma >= 0.0, "finite and at least 0"),
+            Self::GaussianNoise { sigma } => {
+                ("sigma", f64::from(sigma), sigma.is_finite() && sigma >= 0.0, "finite and at least 0")
+            }
         };
         if holds { Ok(()) } else { Err(DeepError::Parameter { name, value: value.to_string(), requirement }) }
     }

@@ -30,8 +30,8 @@ pub const FEATURES: usize = 1000;
 /// | `Vgg16` | `features.4`, `.9`, `.16`, `.23` (the pools between its blocks), `features`, `avgpool`, `classifier.1`, `classifier.4`, `fc` |
 /// | `DenseNet121` | `features.pool0`, `features.denseblock1` to `4`, `features.transition1` to `3`, `features`, `avgpool`, `fc` |
 ///
-/// `features` of DenseNet121 is the output after its last rectified linear unit; `fc` is the last fully connected layer of every
-/// backbone (torchvision calls it `classifier.6` and `classifier` in the last two).
+/// `features` of DenseNet121 is the output after its last rectified linear unit; `fc` is the last fully connected layer
+/// of every backbone (torchvision calls it `classifier.6` and `classifier` in the last two).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -52,7 +52,8 @@ pub enum Backbone {
 
 impl Backbone {
     /// All backbones.
-    pub const ALL: [Self; 6] = [Self::ResNet18, Self::ResNet34, Self::ResNet50, Self::ResNet101, Self::Vgg16, Self::DenseNet121];
+    pub const ALL: [Self; 6] =
+        [Self::ResNet18, Self::ResNet34, Self::ResNet50, Self::ResNet101, Self::Vgg16, Self::DenseNet121];
 
     /// torchvision's name of the network.
     pub fn name(self) -> &'static str {
@@ -140,7 +141,15 @@ fn residual_network(block: Block, depths: [usize; 4]) -> Graph {
         let width = 64 << stage;
         for index in 0..depth {
             let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-            node = residual_block(&mut graph, &format!("layer{}.{index}", stage + 1), node, block, channels, width, stride);
+            node = residual_block(
+                &mut graph,
+                &format!("layer{}.{index}", stage + 1),
+                node,
+                block,
+                channels,
+                width,
+                stride,
+            );
             channels = width * block.expansion();
         }
         graph.tap(&format!("layer{}", stage + 1), node);
@@ -152,7 +161,15 @@ fn residual_network(block: Block, depths: [usize; 4]) -> Graph {
     graph
 }
 
-fn residual_block(graph: &mut Graph, name: &str, input: NodeId, block: Block, channels: usize, width: usize, stride: usize) -> NodeId {
+fn residual_block(
+    graph: &mut Graph,
+    name: &str,
+    input: NodeId,
+    block: Block,
+    channels: usize,
+    width: usize,
+    stride: usize,
+) -> NodeId {
     let outputs = width * block.expansion();
     let shortcut = if stride != 1 || channels != outputs {
         let layer = Convolution { kernel: 1, stride, padding: 0, inputs: channels, outputs };

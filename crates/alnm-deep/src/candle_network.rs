@@ -92,8 +92,12 @@ impl CandleNetwork {
             CandleDevice::Cpu => Device::Cpu,
             CandleDevice::Cuda { ordinal } => Device::new_cuda(ordinal)?,
         };
-        let array = |shape: &[usize], values: Vec<f32>| Array::from_vec(values, shape, &device)?.to_dtype(precision.of_candle());
-        let parameters = network.named(&network.parameters).map(|(_, tensor)| Var::from_tensor(&array(&tensor.shape, tensor.values)?));
+        let array = |shape: &[usize], values: Vec<f32>| {
+            Array::from_vec(values, shape, &device)?.to_dtype(precision.of_candle())
+        };
+        let parameters = network
+            .named(&network.parameters)
+            .map(|(_, tensor)| Var::from_tensor(&array(&tensor.shape, tensor.values)?));
         let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
         let statistics = network.statistics.iter().map(|statistics| {
             let shape = [1, statistics.mean.len(), 1, 1];
@@ -144,13 +148,15 @@ impl CandleNetwork {
     fn compute(&self, images: Array, target: NodeId, pass: Pass<'_>) -> Result<Computed> {
         let mut activations = vec![images];
         let mut all_moments = Vec::new();
-        let mut dropout = ChaCha8Rng::seed_from_u64(if let Pass::Training { dropout_seed, .. } = pass { dropout_seed } else { 0 });
+        let mut dropout =
+            ChaCha8Rng::seed_from_u64(if let Pass::Training { dropout_seed, .. } = pass { dropout_seed } else { 0 });
         for node in &self.network.graph.nodes[1..=target] {
             let input = &activations[node.inputs[0]];
             let output = match node.operation {
                 Operation::Input => unreachable!("only the first node is the input"),
                 Operation::Convolution { layer, weight, bias } => {
-                    let (weight, bias) = (self.parameters[weight].as_tensor(), bias.map(|bias| self.parameters[bias].as_tensor()));
+                    let (weight, bias) =
+                        (self.parameters[weight].as_tensor(), bias.map(|bias| self.parameters[bias].as_tensor()));
                     let output = if weight.rank() == 2 {
                         input.flatten_from(1)?.matmul(&weight.t()?)?.unsqueeze(2)?.unsqueeze(3)?
                     } else {
@@ -168,7 +174,8 @@ impl CandleNetwork {
                     let of_channel = |parameter: usize| self.parameters[parameter].as_tensor().reshape(mean.shape());
                     let deviation = (&variance + f64::from(EPSILON))?.sqrt()?;
                     let normalised = input.broadcast_sub(&mean)?.broadcast_div(&deviation)?;
-                    let mut output = normalised.broadcast_mul(&of_channel(weight)?)?.broadcast_add(&of_channel(bias)?)?;
+                    let mut output =
+                        normalised.broadcast_mul(&of_channel(weight)?)?.broadcast_add(&of_channel(bias)?)?;
                     if let Some(residual) = residual {
                         output = (output + &activations[residual])?;
                     }
@@ -183,7 +190,9 @@ impl CandleNetwork {
                 Operation::MaxPool(window) => max_pool(input, window)?,
                 Operation::AveragePool(Averaging::Windows(window)) => average_pool(input, window)?,
                 Operation::AveragePool(Averaging::Adaptive(side)) => adaptive_pool(input, side)?,
-                Operation::Concatenate => Array::cat(&node.inputs.iter().map(|&node| &activations[node]).collect::<Vec<_>>(), 1)?,
+                Operation::Concatenate => {
+                    Array::cat(&node.inputs.iter().map(|&node| &activations[node]).collect::<Vec<_>>(), 1)?
+                }
                 Operation::Dropout(probability) if matches!(pass, Pass::Training { .. }) => {
                     let mask = dropout_mask(input.elem_count(), probability, &mut dropout);
                     (input * Array::from_vec(mask, input.shape(), &self.device)?.to_dtype(input.dtype())?)?
@@ -265,7 +274,13 @@ impl CandleTrainer {
     ///
     /// # Errors
     /// [`DeepError::Parameter`] as [`crate::Trainer::new`], [`DeepError::Candle`] when the device cannot be used.
-    pub fn new(network: &Network, device: CandleDevice, precision: Precision, optimiser: Optimiser, rule: WeightDecayRule) -> Result<Self> {
+    pub fn new(
+        network: &Network,
+        device: CandleDevice,
+        precision: Precision,
+        optimiser: Optimiser,
+        rule: WeightDecayRule,
+    ) -> Result<Self> {
         if network.head() != Head::Logit {
             let value = format!("{:?}", network.head());
             return Err(DeepError::Parameter { name: "head", value, requirement: "a logit to be trained" });
@@ -292,11 +307,18 @@ impl CandleTrainer {
         &self.network
     }
 
-    /// Forward and backward pass over a batch of square images: candle's gradient of a convolution with a stride takes no others.
+    /// Forward and backward pass over a batch of square images: candle's gradient of a convolution with a stride takes
+    /// no others.
     ///
     /// # Errors
     /// As [`crate::Trainer::gradients`], and [`DeepError::Candle`] when the device fails.
-    pub fn gradients(&mut self, images: &Tensor, labels: &[bool], loss: CrossEntropyLoss, dropout_seed: u64) -> Result<CandleGradients> {
+    pub fn gradients(
+        &mut self,
+        images: &Tensor,
+        labels: &[bool],
+        loss: CrossEntropyLoss,
+        dropout_seed: u64,
+    ) -> Result<CandleGradients> {
         if images.images() != labels.len() {
             let expected = images.images().to_string();
             return Err(DeepError::Shape { operation: "labels of a batch", got: vec![labels.len()], expected });
@@ -320,8 +342,13 @@ impl CandleTrainer {
         let mean = (losses * weights)?.sum_all()?;
         let store = mean.backward()?;
         let parameters = self.network.parameters.iter().zip(&self.factors);
-        let values = parameters.map(|(parameter, factor)| store.get(parameter).filter(|_| *factor > 0.0).cloned()).collect();
-        Ok(CandleGradients { loss: mean.to_dtype(DType::F64)?.to_scalar()?, logits: logits.to_dtype(DType::F64)?.to_vec1()?, values })
+        let values =
+            parameters.map(|(parameter, factor)| store.get(parameter).filter(|_| *factor > 0.0).cloned()).collect();
+        Ok(CandleGradients {
+            loss: mean.to_dtype(DType::F64)?.to_scalar()?,
+            logits: logits.to_dtype(DType::F64)?.to_vec1()?,
+            values,
+        })
     }
 
     /// Gradients of the parameters that are not frozen, by torchvision's names.
@@ -395,7 +422,8 @@ fn moments(input: &Array) -> Result<[Array; 2]> {
 
 /// The values at every place of a window, one array a place: candle has no gradient for windows that overlap.
 fn places(input: &Array, window: Window) -> Result<Vec<Array>> {
-    let padded = input.pad_with_zeros(2, window.padding, window.padding)?.pad_with_zeros(3, window.padding, window.padding)?;
+    let padded =
+        input.pad_with_zeros(2, window.padding, window.padding)?.pad_with_zeros(3, window.padding, window.padding)?;
     let of_axis = |axis: usize| -> Result<Vec<Array>> {
         let count = (padded.dim(axis)? - window.kernel) / window.stride + 1;
         let indices = |tap: usize| (0..count).map(|place| (place * window.stride + tap) as u32).collect::<Vec<_>>();
@@ -422,7 +450,11 @@ fn max_pool(input: &Array, window: Window) -> Result<Array> {
 fn average_pool(input: &Array, window: Window) -> Result<Array> {
     let places = places(input, window)?;
     let count = places.len() as f64;
-    let sum = places.into_iter().map(Ok).reduce(|sum: Result<Array>, place| Ok((sum? + place?)?)).expect("a window has a place")?;
+    let sum = places
+        .into_iter()
+        .map(Ok)
+        .reduce(|sum: Result<Array>, place| Ok((sum? + place?)?))
+        .expect("a window has a place")?;
     Ok(sum.affine(1.0 / count, 0.0)?)
 }
 
@@ -431,8 +463,9 @@ fn adaptive_pool(input: &Array, side: usize) -> Result<Array> {
     let (_, _, height, width) = input.dims4()?;
     let span = |index: usize, length: usize| index * length / side..((index + 1) * length).div_ceil(side);
     let row = |y: usize| -> Result<Array> {
-        let part =
-            |x: usize| -> Result<Array> { Ok(input.i((.., .., span(y, height), span(x, width)))?.mean_keepdim((D::Minus1, D::Minus2))?) };
+        let part = |x: usize| -> Result<Array> {
+            Ok(input.i((.., .., span(y, height), span(x, width)))?.mean_keepdim((D::Minus1, D::Minus2))?)
+        };
         Ok(Array::cat(&(0..side).map(part).collect::<Result<Vec<_>>>()?, 3)?)
     };
     Ok(Array::cat(&(0..side).map(row).collect::<Result<Vec<_>>>()?, 2)?)

@@ -63,7 +63,9 @@ pub enum DeepError {
     #[error("candle: {0}")]
     Candle(String),
     /// Training stopped because the loss was no longer finite.
-    #[error("the loss is {loss} in epoch {epoch}, batch {batch}; a lower learning rate or gradient clipping would help")]
+    #[error(
+        "the loss is {loss} in epoch {epoch}, batch {batch}; a lower learning rate or gradient clipping would help"
+    )]
     Diverged {
         /// Epoch, from 0.
         epoch: usize,

@@ -22,11 +22,11 @@ pub enum ChannelWeights {
     GradientPlusPlus,
 }
 
-/// A class activation map at the resolution of the stage, scaled so that its maximum is 1 (all zero where nothing speaks for
-/// the output).
+/// A class activation map at the resolution of the stage, scaled so that its maximum is 1 (all zero where nothing
+/// speaks for the output).
 ///
-/// `image` holds one image; the map explains output `index` of the output named `output` (`fc` or `head`) by the activations
-/// of `stage`, with running statistics.
+/// `image` holds one image; the map explains output `index` of the output named `output` (`fc` or `head`) by the
+/// activations of `stage`, with running statistics.
 ///
 /// # Errors
 /// Unknown names, more than one image, or an index beyond the output.
@@ -39,7 +39,11 @@ pub fn grad_cam(
     weights: ChannelWeights,
 ) -> Result<Array2<f32>> {
     if image.images() != 1 {
-        return Err(DeepError::Shape { operation: "grad_cam", got: image.shape().to_vec(), expected: "one image".to_owned() });
+        return Err(DeepError::Shape {
+            operation: "grad_cam",
+            got: image.shape().to_vec(),
+            expected: "one image".to_owned(),
+        });
     }
     let (stage, output) = (tap(&network.graph, stage)?, tap(&network.graph, output)?);
     let mut network = network.clone();

@@ -106,12 +106,20 @@ impl Graph {
 
     fn weighted(&mut self, name: &str, input: NodeId, layer: Convolution, shape: Vec<usize>, bias: bool) -> NodeId {
         let weight = self.parameter(format!("{name}.weight"), shape, Role::Weight(layer));
-        let bias = bias.then(|| self.parameter(format!("{name}.bias"), vec![layer.outputs], Role::Bias { fan_in: layer.patch() }));
+        let bias = bias
+            .then(|| self.parameter(format!("{name}.bias"), vec![layer.outputs], Role::Bias { fan_in: layer.patch() }));
         self.push(Operation::Convolution { layer, weight, bias }, vec![input])
     }
 
     /// A batch normalisation with what follows it.
-    pub(crate) fn batch_norm(&mut self, name: &str, input: NodeId, channels: usize, residual: Option<NodeId>, relu: bool) -> NodeId {
+    pub(crate) fn batch_norm(
+        &mut self,
+        name: &str,
+        input: NodeId,
+        channels: usize,
+        residual: Option<NodeId>,
+        relu: bool,
+    ) -> NodeId {
         let ends_block = residual.is_some();
         let weight = self.parameter(format!("{name}.weight"), vec![channels], Role::NormWeight { ends_block });
         let bias = self.parameter(format!("{name}.bias"), vec![channels], Role::NormBias);

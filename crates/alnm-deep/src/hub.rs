@@ -17,8 +17,8 @@ const CONNECTION: Duration = Duration::from_secs(30);
 
 /// A file of weights with its SHA-256.
 ///
-/// The first eight digits stand in the file's name, by which PyTorch's own hub checks it; the whole hashes are those that
-/// independent public repositories record for these files in agreement.
+/// The first eight digits stand in the file's name, by which PyTorch's own hub checks it; the whole hashes are those
+/// that independent public repositories record for these files in agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedWeights {
     /// The network that they belong to.
@@ -33,12 +33,24 @@ impl PublishedWeights {
     /// torchvision's `IMAGENET1K_V1` of a backbone.
     pub fn imagenet(backbone: Backbone) -> Self {
         let (file, sha256) = match backbone {
-            Backbone::ResNet18 => ("resnet18-f37072fd.pth", "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"),
-            Backbone::ResNet34 => ("resnet34-b627a593.pth", "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f"),
-            Backbone::ResNet50 => ("resnet50-0676ba61.pth", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a"),
-            Backbone::ResNet101 => ("resnet101-63fe2227.pth", "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a"),
-            Backbone::Vgg16 => ("vgg16-397923af.pth", "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
-            Backbone::DenseNet121 => ("densenet121-a639ec97.pth", "a639ec97d7c33b07ae66f0b5fb7d0192f95a3b11b7576c66c0126c2a727c4395"),
+            Backbone::ResNet18 => {
+                ("resnet18-f37072fd.pth", "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec")
+            }
+            Backbone::ResNet34 => {
+                ("resnet34-b627a593.pth", "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f")
+            }
+            Backbone::ResNet50 => {
+                ("resnet50-0676ba61.pth", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a")
+            }
+            Backbone::ResNet101 => {
+                ("resnet101-63fe2227.pth", "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a")
+            }
+            Backbone::Vgg16 => {
+                ("vgg16-397923af.pth", "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0")
+            }
+            Backbone::DenseNet121 => {
+                ("densenet121-a639ec97.pth", "a639ec97d7c33b07ae66f0b5fb7d0192f95a3b11b7576c66c0126c2a727c4395")
+            }
         };
         Self { backbone, file, sha256 }
     }
@@ -57,14 +69,15 @@ impl Hub {
         Self { cache: cache.into(), source: SOURCE.to_owned() }
     }
 
-    /// Weights from another server, under the same names and hashes: `source` is the address of the folder that holds them.
+    /// Weights from another server, under the same names and hashes: `source` is the address of the folder that holds
+    /// them.
     #[must_use]
     pub fn with_source(self, source: impl Into<String>) -> Self {
         Self { source: source.into(), ..self }
     }
 
-    /// The path of a file with the expected hash: the one in the cache, or a new download. A file of another hash in the cache is
-    /// replaced; a download of another hash is removed.
+    /// The path of a file with the expected hash: the one in the cache, or a new download. A file of another hash in
+    /// the cache is replaced; a download of another hash is removed.
     ///
     /// # Errors
     /// [`DeepError::Download`] when the server does not give the file or what it gives has another hash,
@@ -85,7 +98,9 @@ impl Hub {
         fs::create_dir_all(&self.cache).map_err(|error| failed(&self.cache, &error))?;
         // A name of its own, so that two downloads at once do not write to one file.
         let partial = self.cache.join(format!("{}.{}.partial", weights.file, std::process::id()));
-        let outcome = self.download(weights, &partial).and_then(|()| fs::rename(&partial, &path).map_err(|error| failed(&path, &error)));
+        let outcome = self
+            .download(weights, &partial)
+            .and_then(|()| fs::rename(&partial, &path).map_err(|error| failed(&path, &error)));
         if outcome.is_err() && partial.exists() {
             fs::remove_file(&partial).map_err(|error| failed(&partial, &error))?;
         }
@@ -94,7 +109,8 @@ impl Hub {
 
     fn download(&self, weights: &PublishedWeights, into: &Path) -> Result<()> {
         let url = format!("{}/{}", self.source, weights.file);
-        let failed = |reason: &dyn std::fmt::Display| DeepError::Download { url: url.clone(), reason: reason.to_string() };
+        let failed =
+            |reason: &dyn std::fmt::Display| DeepError::Download { url: url.clone(), reason: reason.to_string() };
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_connect(Some(CONNECTION)).build().into();
         let response = agent.get(&url).call().map_err(|error| failed(&error))?;
         let mut file = File::create(into).map_err(|error| failed(&error))?;
@@ -103,7 +119,10 @@ impl Hub {
         if hash == weights.sha256 {
             return Ok(());
         }
-        Err(failed(&format!("the {size} bytes received have the SHA-256 {hash} instead of {}; nothing was kept", weights.sha256)))
+        Err(failed(&format!(
+            "the {size} bytes received have the SHA-256 {hash} instead of {}; nothing was kept",
+            weights.sha256
+        )))
     }
 }
 
@@ -141,7 +160,8 @@ mod tests {
         sha256: "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
     };
 
-    /// A server on this machine that answers each connection with the next answer; it gives the paths that were asked for.
+    /// A server on this machine that answers each connection with the next answer; it gives the paths that were asked
+    /// for.
     fn server(answers: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/models", listener.local_addr().unwrap());

@@ -96,7 +96,9 @@ impl Predictor {
                 }),
                 Operation::BatchNorm { norm, residual, relu } => {
                     let affine = running_affine(network, norm);
-                    match steps.pop_if(|step| step.output == inputs[0] && readers[inputs[0]] == 1 && step.is_convolution()) {
+                    match steps
+                        .pop_if(|step| step.output == inputs[0] && readers[inputs[0]] == 1 && step.is_convolution())
+                    {
                         Some(step) => {
                             inputs.clone_from(&step.inputs);
                             step.operation.with_affine(affine, residual, relu)
@@ -105,7 +107,9 @@ impl Predictor {
                     }
                 }
                 Operation::Relu => {
-                    match steps.pop_if(|step| step.output == inputs[0] && readers[inputs[0]] == 1 && step.is_convolution()) {
+                    match steps
+                        .pop_if(|step| step.output == inputs[0] && readers[inputs[0]] == 1 && step.is_convolution())
+                    {
                         Some(step) => {
                             inputs.clone_from(&step.inputs);
                             step.operation.with_relu()
@@ -122,7 +126,15 @@ impl Predictor {
         }
         let boundary = boundary(&network.graph, &steps);
         let (backbone, preparation) = (network.backbone, network.preparation);
-        Self { graph: network.graph.clone(), steps, boundary, idle: Mutex::new(Vec::new()), instructions, backbone, preparation }
+        Self {
+            graph: network.graph.clone(),
+            steps,
+            boundary,
+            idle: Mutex::new(Vec::new()),
+            instructions,
+            backbone,
+            preparation,
+        }
     }
 
     /// The input that the network's preparation makes of a grey image.
@@ -135,15 +147,16 @@ impl Predictor {
 
     /// The named output for a batch of images of three channels; `fc` is the vector of 1000 features, `head` the logit.
     ///
-    /// The last bits of an image's output depend on the number of images in the batch, since small batches are computed by
-    /// other kernels, but not on the number of threads.
+    /// The last bits of an image's output depend on the number of images in the batch, since small batches are computed
+    /// by other kernels, but not on the number of threads.
     ///
     /// # Errors
     /// An unknown name, images of another shape than the network takes, or a value that is not finite.
     pub fn output(&self, input: Tensor, name: &str) -> Result<Tensor> {
         check_input(&input)?;
         let target = tap(&self.graph, name)?;
-        let split = self.steps.iter().position(|step| Some(step.output) == self.boundary).filter(|_| input.images() > 1);
+        let split =
+            self.steps.iter().position(|step| Some(step.output) == self.boundary).filter(|_| input.images() > 1);
         let Some(split) = split.filter(|_| self.boundary.is_some_and(|boundary| boundary < target)) else {
             return Ok(self.with_workspace(|workspace| self.run(&self.steps, 0, input, target, workspace)));
         };
@@ -156,7 +169,9 @@ impl Predictor {
                 self.with_workspace(|workspace| self.run(early, 0, image, boundary, workspace))
             })
             .collect();
-        Ok(self.with_workspace(|workspace| self.run(late, boundary, stack(&parts).expect("images of one shape"), target, workspace)))
+        Ok(self.with_workspace(|workspace| {
+            self.run(late, boundary, stack(&parts).expect("images of one shape"), target, workspace)
+        }))
     }
 
     fn with_workspace<R>(&self, task: impl FnOnce(&mut Workspace) -> R) -> R {
@@ -231,10 +246,20 @@ const EARLY_WEIGHTS: usize = 2 << 20;
 fn boundary(graph: &Graph, steps: &[Step]) -> Option<NodeId> {
     let weights_until = |node: NodeId| -> usize {
         let until = steps.iter().take_while(|step| step.output <= node);
-        until.map(|step| if let Folded::Convolution(c) = &step.operation { c.layer.outputs * c.layer.patch() } else { 0 }).sum()
+        until
+            .map(
+                |step| if let Folded::Convolution(c) = &step.operation { c.layer.outputs * c.layer.patch() } else { 0 },
+            )
+            .sum()
     };
-    let is_only_link = |node: NodeId| steps.iter().all(|step| step.output <= node || step.sources().all(|source| source >= node));
-    graph.taps.iter().map(|(_, node)| *node).filter(|&node| is_only_link(node) && weights_until(node) < EARLY_WEIGHTS).max()
+    let is_only_link =
+        |node: NodeId| steps.iter().all(|step| step.output <= node || step.sources().all(|source| source >= node));
+    graph
+        .taps
+        .iter()
+        .map(|(_, node)| *node)
+        .filter(|&node| is_only_link(node) && weights_until(node) < EARLY_WEIGHTS)
+        .max()
 }
 
 /// One image of a batch.
@@ -273,8 +298,12 @@ impl Step {
                 convolution.forward(workspace.instructions, input, residual, &mut output);
                 output
             }
-            Folded::Affine { affine, residual, relu } => affine.apply(input, residual.map(of), *relu, workspace.take(input.shape())),
-            Folded::MaxPool(window) => pooling::maximum(input, *window, workspace.take(window.output_shape(input.shape()))),
+            Folded::Affine { affine, residual, relu } => {
+                affine.apply(input, residual.map(of), *relu, workspace.take(input.shape()))
+            }
+            Folded::MaxPool(window) => {
+                pooling::maximum(input, *window, workspace.take(window.output_shape(input.shape())))
+            }
             Folded::AveragePool(averaging) => {
                 pooling::average_pool(input, *averaging, workspace.take(averaging.output_shape(input.shape())))
             }

@@ -22,12 +22,12 @@ pub struct LesionCrop {
 }
 
 impl LesionCrop {
-    /// Resamples image and mask to 1 mm (B-spline, PyRadiomics' grid), takes the rectangle around the largest section of
-    /// `label` with 3 mm around it, and resizes it to `side` × `side` pixels by linear interpolation.
+    /// Resamples image and mask to 1 mm (B-spline, PyRadiomics' grid), takes the rectangle around the largest section
+    /// of `label` with 3 mm around it, and resizes it to `side` × `side` pixels by linear interpolation.
     ///
     /// # Errors
-    /// [`DeepError::Imaging`] when the mask has no such label or another grid than the image; [`DeepError::Parameter`] when
-    /// the section has one grey value only.
+    /// [`DeepError::Imaging`] when the mask has no such label or another grid than the image; [`DeepError::Parameter`]
+    /// when the section has one grey value only.
     pub fn of_largest_section(image: &Image, mask: &LabelMap, label: u32, side: usize) -> Result<Self> {
         let resampled = resample_roi(image, mask, label, &RoiResampling::to_spacing([1.0; 3]))?;
         let volume: Volume<f32> = resampled.image.cast();
@@ -36,7 +36,11 @@ impl LesionCrop {
         let grid = volume.geometry().clone();
         let mut pixels = crop(&volume, &rectangle)?.into_data().index_axis_move(Axis(0), 0);
         if let Some((position, value)) = pixels.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            return Err(DeepError::NotFinite { operation: "crop", position: format!("pixel {position:?}"), value: f64::from(*value) });
+            return Err(DeepError::NotFinite {
+                operation: "crop",
+                position: format!("pixel {position:?}"),
+                value: f64::from(*value),
+            });
         }
         let mut sorted: Vec<f32> = pixels.iter().copied().collect();
         sorted.sort_by(f32::total_cmp);
@@ -53,8 +57,8 @@ impl LesionCrop {
     }
 
     /// A map over the crop, of any resolution, on the grid of a volume: by linear interpolation within the rectangle on
-    /// voxels whose centres lie within half a millimetre of its section, 0 elsewhere. A grid whose slices lie further apart
-    /// than 1 mm has the map on the slice nearest to the section.
+    /// voxels whose centres lie within half a millimetre of its section, 0 elsewhere. A grid whose slices lie further
+    /// apart than 1 mm has the map on the slice nearest to the section.
     ///
     /// # Errors
     /// [`DeepError::Imaging`] when the volume cannot be made.
@@ -117,7 +121,9 @@ mod tests {
             .collect();
         let slices: Vec<usize> = marked.iter().map(|index| index[2]).collect();
         assert!(slices.iter().all(|slice| *slice == slices[0] && (3..6).contains(slice)), "{slices:?}");
-        let extent = |axis: usize| (marked.iter().map(|i| i[axis]).min().unwrap(), marked.iter().map(|i| i[axis]).max().unwrap());
+        let extent = |axis: usize| {
+            (marked.iter().map(|i| i[axis]).min().unwrap(), marked.iter().map(|i| i[axis]).max().unwrap())
+        };
         assert_eq!((extent(0), extent(1)), ((5, 20), (3, 16)));
     }
 

@@ -37,5 +37,7 @@ pub use preparation::{Preparation, network_input};
 pub use read_out::{BackboneFeatures, FeatureExtractor, Views, compare_backbones, features, occlusion_map};
 pub use tensor::Tensor;
 pub use trainer::{BatchGradients, CrossEntropyLoss, NormMoments, Trainer};
-pub use training::{ClassWeights, EpochRecord, Example, TrainedNetwork, TrainingEvent, TrainingParams, ValidTrainingParams, fine_tune};
+pub use training::{
+    ClassWeights, EpochRecord, Example, TrainedNetwork, TrainingEvent, TrainingParams, ValidTrainingParams, fine_tune,
+};
 pub use weights::{MAXIMUM_FILE_BYTES, StateDict, StateTensor, WeightReport, read_state_dict};

@@ -73,7 +73,8 @@ pub struct Network {
 pub(crate) enum Pass<'a> {
     /// Batch normalisation by the running statistics, no dropout.
     Evaluation,
-    /// Batch normalisation by the moments of the batch, which the running statistics follow, except where frozen; dropout.
+    /// Batch normalisation by the moments of the batch, which the running statistics follow, except where frozen;
+    /// dropout.
     Training { frozen_norms: &'a [bool] },
 }
 
@@ -143,7 +144,13 @@ impl Network {
             .map(|(index, parameter)| {
                 let mut generator = ChaCha8Rng::seed_from_u64(initialisation.seed);
                 generator.set_stream(index as u64);
-                initial_values(parameter.role, parameter.shape.iter().product(), parameter.shape.len(), initialisation, &mut generator)
+                initial_values(
+                    parameter.role,
+                    parameter.shape.iter().product(),
+                    parameter.shape.len(),
+                    initialisation,
+                    &mut generator,
+                )
             })
             .collect();
         let statistics = graph
@@ -188,11 +195,22 @@ impl Network {
         self.graph.taps.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Computes all activations up to the output and keeps what the backward pass needs. In training the running statistics
-    /// are updated and dropout draws from `dropout`.
-    pub(crate) fn forward(&mut self, input: Tensor, pass: Pass<'_>, dropout: &mut ChaCha8Rng, workspace: &mut Workspace) -> Result<Tape> {
+    /// Computes all activations up to the output and keeps what the backward pass needs. In training the running
+    /// statistics are updated and dropout draws from `dropout`.
+    pub(crate) fn forward(
+        &mut self,
+        input: Tensor,
+        pass: Pass<'_>,
+        dropout: &mut ChaCha8Rng,
+        workspace: &mut Workspace,
+    ) -> Result<Tape> {
         check_input(&input)?;
-        let mut tape = Tape { activations: vec![Some(input)], maxima: HashMap::new(), moments: HashMap::new(), masks: HashMap::new() };
+        let mut tape = Tape {
+            activations: vec![Some(input)],
+            maxima: HashMap::new(),
+            moments: HashMap::new(),
+            masks: HashMap::new(),
+        };
         for id in 1..self.graph.nodes.len() {
             let output = self.compute(id, pass, dropout, &mut tape, workspace);
             tape.activations.push(Some(output));
@@ -200,13 +218,21 @@ impl Network {
         Ok(tape)
     }
 
-    fn compute(&mut self, id: NodeId, pass: Pass<'_>, dropout: &mut ChaCha8Rng, tape: &mut Tape, workspace: &mut Workspace) -> Tensor {
+    fn compute(
+        &mut self,
+        id: NodeId,
+        pass: Pass<'_>,
+        dropout: &mut ChaCha8Rng,
+        tape: &mut Tape,
+        workspace: &mut Workspace,
+    ) -> Tensor {
         let node = &self.graph.nodes[id];
         let input = tape.activation(node.inputs[0]);
         match node.operation {
             Operation::Input => unreachable!("only the first node is the input"),
             Operation::Convolution { layer, weight, bias } => {
-                let epilogue = Epilogue { bias: bias.map(|bias| self.parameters[bias].as_slice()), ..Epilogue::default() };
+                let epilogue =
+                    Epilogue { bias: bias.map(|bias| self.parameters[bias].as_slice()), ..Epilogue::default() };
                 let mut output = workspace.take(layer.output_shape(input.shape()));
                 convolve(workspace, layer, &self.parameters[weight], input, epilogue, &mut output);
                 output
@@ -215,7 +241,11 @@ impl Network {
                 let used = if pass.takes_moments_of_batch(norm) {
                     let batch = batch_norm::moments(input);
                     self.statistics[norm].follow(&batch);
-                    UsedMoments { inverse_deviation: inverse_deviation(&batch.variance), mean: batch.mean, from_batch: true }
+                    UsedMoments {
+                        inverse_deviation: inverse_deviation(&batch.variance),
+                        mean: batch.mean,
+                        from_batch: true,
+                    }
                 } else {
                     UsedMoments::running(&self.statistics[norm])
                 };
@@ -226,16 +256,21 @@ impl Network {
                 tape.moments.insert(id, used);
                 output
             }
-            Operation::Relu => Affine::identity(input.channels()).apply(input, None, true, workspace.take(input.shape())),
+            Operation::Relu => {
+                Affine::identity(input.channels()).apply(input, None, true, workspace.take(input.shape()))
+            }
             Operation::MaxPool(window) => {
-                let (output, positions) = pooling::max_pool(input, window, workspace.take(window.output_shape(input.shape())));
+                let (output, positions) =
+                    pooling::max_pool(input, window, workspace.take(window.output_shape(input.shape())));
                 tape.maxima.insert(id, positions);
                 output
             }
             Operation::AveragePool(averaging) => {
                 pooling::average_pool(input, averaging, workspace.take(averaging.output_shape(input.shape())))
             }
-            Operation::Concatenate => concatenate(node.inputs.iter().map(|&node| tape.activation(node)).collect(), workspace),
+            Operation::Concatenate => {
+                concatenate(node.inputs.iter().map(|&node| tape.activation(node)).collect(), workspace)
+            }
             Operation::Dropout(probability) => {
                 let mut output = input.clone();
                 if matches!(pass, Pass::Training { .. }) {
@@ -250,8 +285,8 @@ impl Network {
 
     /// Gradients of the loss whose gradient with respect to the output of `from` is `gradient`.
     ///
-    /// Nothing is computed that does not lead to what is wanted. The tape's activations return to the workspace as soon as they
-    /// have been used.
+    /// Nothing is computed that does not lead to what is wanted. The tape's activations return to the workspace as soon
+    /// as they have been used.
     pub(crate) fn backward(
         &self,
         mut tape: Tape,
@@ -316,12 +351,21 @@ impl Network {
             Operation::BatchNorm { norm, residual, relu } => {
                 let (used, norm) = (&tape.moments[&id], &self.graph.norms[norm]);
                 let output = relu.then(|| tape.activation(id));
-                let sums = batch_norm::affine_gradient(&mut gradient, output, input, &used.mean, &used.inverse_deviation);
+                let sums =
+                    batch_norm::affine_gradient(&mut gradient, output, input, &used.mean, &used.inverse_deviation);
                 let batch_sums = used.from_batch.then_some(&sums);
                 let weight = &self.parameters[norm.weight];
                 let residual = residual.filter(|residual| way.leads[*residual]);
                 let into = residual.map(|_| workspace.take(gradient.shape()));
-                let passed = batch_norm::data_gradient(gradient, into, input, &used.mean, &used.inverse_deviation, weight, batch_sums);
+                let passed = batch_norm::data_gradient(
+                    gradient,
+                    into,
+                    input,
+                    &used.mean,
+                    &used.inverse_deviation,
+                    weight,
+                    batch_sums,
+                );
                 let AffineGradient { weight, bias } = sums;
                 for (parameter, gradient) in [(norm.weight, weight), (norm.bias, bias)] {
                     if way.trains(parameter) {
@@ -368,7 +412,14 @@ impl Network {
 }
 
 /// A convolution whose weight (outputs × patch) is packed for this call alone.
-fn convolve(workspace: &mut Workspace, layer: Convolution, weight: &[f32], input: &Tensor, epilogue: Epilogue<'_>, output: &mut Tensor) {
+fn convolve(
+    workspace: &mut Workspace,
+    layer: Convolution,
+    weight: &[f32],
+    input: &Tensor,
+    epilogue: Epilogue<'_>,
+    output: &mut Tensor,
+) {
     let panels = Panels::of_rows(weight, layer.outputs, layer.patch(), |size| workspace.take_buffer(size));
     layer.forward_filtered(workspace, input, &panels, epilogue, output);
     workspace.give_buffer(panels.into_buffer());
@@ -383,8 +434,8 @@ pub(crate) fn tap(graph: &Graph, name: &str) -> Result<NodeId> {
     })
 }
 
-/// Five halvings of the side must leave a pixel, and only finite images are accepted: a rectified linear unit would let NaN
-/// pass to every feature.
+/// Five halvings of the side must leave a pixel, and only finite images are accepted: a rectified linear unit would let
+/// NaN pass to every feature.
 pub(crate) fn check_input(input: &Tensor) -> Result<()> {
     let shape = input.shape();
     if shape[3] != 3 || shape[1] < 32 || shape[2] < 32 || shape[0] == 0 {
@@ -411,7 +462,11 @@ impl UsedMoments {
     }
 
     fn running(statistics: &RunningStatistics) -> Self {
-        Self { mean: statistics.mean.clone(), inverse_deviation: inverse_deviation(&statistics.variance), from_batch: false }
+        Self {
+            mean: statistics.mean.clone(),
+            inverse_deviation: inverse_deviation(&statistics.variance),
+            from_batch: false,
+        }
     }
 }
 
@@ -439,7 +494,13 @@ fn inverse_deviation(variance: &[f32]) -> Vec<f32> {
     variance.iter().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect()
 }
 
-fn initial_values(role: Role, count: usize, dimensions: usize, initialisation: Initialisation, generator: &mut ChaCha8Rng) -> Vec<f32> {
+fn initial_values(
+    role: Role,
+    count: usize,
+    dimensions: usize,
+    initialisation: Initialisation,
+    generator: &mut ChaCha8Rng,
+) -> Vec<f32> {
     let uniform = |fan_in: usize, generator: &mut ChaCha8Rng| {
         let bound = 1.0 / (fan_in as f32).sqrt();
         let distribution = Uniform::new(-bound, bound).expect("the bound is finite and positive");
@@ -453,7 +514,9 @@ fn initial_values(role: Role, count: usize, dimensions: usize, initialisation: I
         }
         Role::Weight(layer) => uniform(layer.patch(), generator),
         Role::Bias { fan_in } => uniform(fan_in, generator),
-        Role::NormWeight { ends_block } => vec![if ends_block && initialisation.zero_residual { 0.0 } else { 1.0 }; count],
+        Role::NormWeight { ends_block } => {
+            vec![if ends_block && initialisation.zero_residual { 0.0 } else { 1.0 }; count]
+        }
         Role::NormBias => vec![0.0; count],
     }
 }
@@ -480,11 +543,13 @@ impl Way<'_> {
             _ if !self.leads[node] => workspace.give(gradient),
             None => self.flow[node] = Some(gradient),
             Some(sum) => {
-                sum.as_mut_slice().par_chunks_mut(32_768).zip(gradient.as_slice().par_chunks(32_768)).for_each(|(sum, values)| {
-                    for (sum, value) in sum.iter_mut().zip(values) {
-                        *sum += value;
-                    }
-                });
+                sum.as_mut_slice().par_chunks_mut(32_768).zip(gradient.as_slice().par_chunks(32_768)).for_each(
+                    |(sum, values)| {
+                        for (sum, value) in sum.iter_mut().zip(values) {
+                            *sum += value;
+                        }
+                    },
+                );
                 workspace.give(gradient);
             }
         }

@@ -55,9 +55,12 @@ impl Optimiser {
     pub fn check(self) -> Result<()> {
         let (shares, epsilon, weight_decay) = match self {
             Self::Sgd { momentum, weight_decay } => (vec![("momentum", momentum)], 1.0, weight_decay),
-            Self::AdamW { beta1, beta2, epsilon, weight_decay } => (vec![("beta1", beta1), ("beta2", beta2)], epsilon, weight_decay),
+            Self::AdamW { beta1, beta2, epsilon, weight_decay } => {
+                (vec![("beta1", beta1), ("beta2", beta2)], epsilon, weight_decay)
+            }
         };
-        let refuse = |name, value: f32, requirement| Err(DeepError::Parameter { name, value: value.to_string(), requirement });
+        let refuse =
+            |name, value: f32, requirement| Err(DeepError::Parameter { name, value: value.to_string(), requirement });
         if let Some((name, value)) = shares.into_iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
             return refuse(name, value, "in [0, 1)");
         }
@@ -82,11 +85,13 @@ pub struct ParameterGroup {
 
 impl ParameterGroup {
     fn holds(&self, name: &str) -> bool {
-        self.prefix.is_empty() || name.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        self.prefix.is_empty()
+            || name.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 }
 
-/// The factor on the learning rate of every parameter: that of the group with the longest prefix, 1 where none holds it.
+/// The factor on the learning rate of every parameter: that of the group with the longest prefix, 1 where none holds
+/// it.
 pub(crate) fn learning_rate_factors(groups: &[ParameterGroup], network: &Network) -> Result<Vec<f32>> {
     let parameters = &network.graph.parameters;
     for group in groups {
@@ -106,7 +111,8 @@ pub(crate) fn learning_rate_factors(groups: &[ParameterGroup], network: &Network
         }
     }
     let factor = |name: &str| groups.iter().filter(|group| group.holds(name)).max_by_key(|group| group.prefix.len());
-    let factors: Vec<f32> = parameters.iter().map(|parameter| factor(&parameter.name).map_or(1.0, |group| group.factor as f32)).collect();
+    let factors: Vec<f32> =
+        parameters.iter().map(|parameter| factor(&parameter.name).map_or(1.0, |group| group.factor as f32)).collect();
     if factors.iter().all(|factor| *factor == 0.0) {
         return Err(DeepError::Parameter {
             name: "parameter groups",
@@ -137,7 +143,8 @@ impl OptimiserState {
     /// Nothing is remembered of parameters that are not trained.
     pub(crate) fn new(optimiser: Optimiser, network: &Network, trained: &[bool]) -> Self {
         let zeros = || {
-            let sizes = network.parameters.iter().zip(trained).map(|(values, trained)| if *trained { values.len() } else { 0 });
+            let sizes =
+                network.parameters.iter().zip(trained).map(|(values, trained)| if *trained { values.len() } else { 0 });
             sizes.map(|size| vec![0.0; size]).collect()
         };
         let second = if matches!(optimiser, Optimiser::AdamW { .. }) { zeros() } else { Vec::new() };
@@ -159,7 +166,8 @@ impl OptimiserState {
         let first_step = self.steps == 1;
         match optimiser {
             Optimiser::Sgd { momentum, weight_decay } => {
-                let parameters = network.parameters.par_iter_mut().zip(gradients).zip(&mut self.first).zip(decays).zip(factors);
+                let parameters =
+                    network.parameters.par_iter_mut().zip(gradients).zip(&mut self.first).zip(decays).zip(factors);
                 parameters.for_each(|((((values, gradients), velocity), decays), factor)| {
                     let learning_rate = learning_rate * factor;
                     let decay = if decays { weight_decay } else { 0.0 };
@@ -180,7 +188,9 @@ impl OptimiserState {
                         let learning_rate = learning_rate * factor;
                         let rate = learning_rate / correction;
                         let keep = if decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
-                        for (((value, gradient), first), second) in values.iter_mut().zip(gradients).zip(first).zip(second) {
+                        for (((value, gradient), first), second) in
+                            values.iter_mut().zip(gradients).zip(first).zip(second)
+                        {
                             *first += (1.0 - beta1) * (gradient - *first);
                             *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
                             *value = keep * *value - rate * *first / (second.sqrt() / root + epsilon);

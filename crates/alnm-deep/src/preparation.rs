@@ -15,7 +15,8 @@ use crate::tensor::Tensor;
 /// | `mean` | 0.485, 0.456, 0.406 | taken from the channels (ImageNet's, on values in [0, 1]) | finite |
 /// | `deviation` | 0.229, 0.224, 0.225 | what the channels are divided by (ImageNet's) | > 0 |
 ///
-/// Training draws its random changes before, at the image's own resolution. A network keeps its preparation and is saved with it.
+/// Training draws its random changes before, at the image's own resolution. A network keeps its preparation and is
+/// saved with it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Preparation {
@@ -58,7 +59,9 @@ impl Preparation {
     /// [`DeepError::Imaging`] when an image without pixels is to be resized.
     pub fn apply(&self, image: &Array2<f32>) -> Result<Tensor> {
         match self.side {
-            Some(side) if image.dim() != (side, side) => Ok(self.normalised(&resize_bilinear(image.view(), side, side)?)),
+            Some(side) if image.dim() != (side, side) => {
+                Ok(self.normalised(&resize_bilinear(image.view(), side, side)?))
+            }
             _ => Ok(self.normalised(image)),
         }
     }
@@ -71,8 +74,8 @@ impl Preparation {
     }
 }
 
-/// A grey image in [0, 1] as the networks take it by default: the same plane in all three channels, normalised by ImageNet's
-/// means and standard deviations.
+/// A grey image in [0, 1] as the networks take it by default: the same plane in all three channels, normalised by
+/// ImageNet's means and standard deviations.
 pub fn network_input(image: &Array2<f32>) -> Tensor {
     Preparation::default().normalised(image)
 }

@@ -1,7 +1,7 @@
 //! PyTorch's `.pth` files: a zip archive with a pickle of the tensors' places and the numbers themselves.
 //!
-//! A pickle is a program for a stack machine that may call any function. The machine here knows what a dictionary of tensors
-//! is made of and nothing else: another name or operation is an error, and nothing is ever called.
+//! A pickle is a program for a stack machine that may call any function. The machine here knows what a dictionary of
+//! tensors is made of and nothing else: another name or operation is an error, and nothing is ever called.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -101,7 +101,11 @@ impl Storage {
             Number::Other => return Err("holds integers; 16-, 32- and 64-bit floats are read".to_owned()),
         };
         if self.count.checked_mul(size) != Some(bytes.len()) {
-            return Err(format!("{} numbers of {size} bytes are announced, but {} bytes are there", self.count, bytes.len()));
+            return Err(format!(
+                "{} numbers of {size} bytes are announced, but {} bytes are there",
+                self.count,
+                bytes.len()
+            ));
         }
         Ok(match self.number {
             Number::Half => bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
@@ -129,11 +133,9 @@ impl Place {
 
     fn gather(&self, numbers: &[f32]) -> Result<Vec<f32>, Reason> {
         let count = self.count().filter(|count| *count <= numbers.len());
-        let last = self
-            .shape
-            .iter()
-            .zip(&self.strides)
-            .try_fold(self.offset, |last, (side, stride)| last.checked_add(side.saturating_sub(1).checked_mul(*stride)?));
+        let last = self.shape.iter().zip(&self.strides).try_fold(self.offset, |last, (side, stride)| {
+            last.checked_add(side.saturating_sub(1).checked_mul(*stride)?)
+        });
         let (Some(count), Some(last)) = (count, last) else {
             return Err(format!("shape {:?} does not fit {} numbers", self.shape, numbers.len()));
         };
@@ -179,10 +181,15 @@ impl Name {
             ("torch", "DoubleStorage") => Self::Storage(Number::Double),
             ("torch", "HalfStorage") => Self::Storage(Number::Half),
             ("torch", "BFloat16Storage") => Self::Storage(Number::BFloat16),
-            ("torch", "LongStorage" | "IntStorage" | "ShortStorage" | "CharStorage" | "ByteStorage" | "BoolStorage") => {
-                Self::Storage(Number::Other)
+            (
+                "torch",
+                "LongStorage" | "IntStorage" | "ShortStorage" | "CharStorage" | "ByteStorage" | "BoolStorage",
+            ) => Self::Storage(Number::Other),
+            _ => {
+                return Err(format!(
+                    "its pickle asks for `{module}.{name}`; only dictionaries of tensors are read, and nothing was run"
+                ));
             }
-            _ => return Err(format!("its pickle asks for `{module}.{name}`; only dictionaries of tensors are read, and nothing was run")),
         })
     }
 }
@@ -257,7 +264,9 @@ fn places(value: Value) -> Result<Vec<(String, Place)>, Reason> {
         return Err("its pickle holds no dictionary".to_owned());
     };
     let inner = dictionary.borrow().items.iter().find_map(|(key, value)| match (key, value) {
-        (Value::Text(key), Value::Dictionary(inner)) if matches!(&**key, "state_dict" | "model") => Some(Rc::clone(inner)),
+        (Value::Text(key), Value::Dictionary(inner)) if matches!(&**key, "state_dict" | "model") => {
+            Some(Rc::clone(inner))
+        }
         _ => None,
     });
     let dictionary = inner.unwrap_or(dictionary);
@@ -347,7 +356,8 @@ impl<'a> Machine<'a> {
             // BINUNICODE
             b'X' => {
                 let size = u32::from_le_bytes(self.array()?) as usize;
-                let text = std::str::from_utf8(self.bytes(size)?).map_err(|_| "its pickle holds text that is not UTF-8")?;
+                let text =
+                    std::str::from_utf8(self.bytes(size)?).map_err(|_| "its pickle holds text that is not UTF-8")?;
                 self.stack.push(Value::Text(text.into()));
             }
             // EMPTY_TUPLE, TUPLE1, TUPLE2, TUPLE3, TUPLE
@@ -388,10 +398,16 @@ impl<'a> Machine<'a> {
             b'b' => {
                 let (attributes, object) = (self.pop()?, self.stack.last());
                 if !matches!((&attributes, object), (Value::Dictionary(_), Some(Value::Dictionary(_)))) {
-                    return Err("its pickle sets attributes of something else than a dictionary; nothing was run".to_owned());
+                    return Err(
+                        "its pickle sets attributes of something else than a dictionary; nothing was run".to_owned()
+                    );
                 }
             }
-            other => return Err(format!("its pickle uses operation {other:#04x}, which dictionaries of tensors do not need")),
+            other => {
+                return Err(format!(
+                    "its pickle uses operation {other:#04x}, which dictionaries of tensors do not need"
+                ));
+            }
         }
         Ok(())
     }
@@ -439,7 +455,8 @@ impl<'a> Machine<'a> {
     }
 
     fn pop_to_mark(&mut self) -> Result<Vec<Value>, Reason> {
-        let mark = self.stack.iter().rposition(|value| matches!(value, Value::Mark)).ok_or("its pickle lacks a mark")?;
+        let mark =
+            self.stack.iter().rposition(|value| matches!(value, Value::Mark)).ok_or("its pickle lacks a mark")?;
         let items = self.stack.split_off(mark + 1);
         self.stack.pop();
         Ok(items)
@@ -478,7 +495,9 @@ impl<'a> Machine<'a> {
         let identifier = self.pop()?;
         let storage = match &identifier {
             Value::Tuple(items, _) => match items.as_slice() {
-                [Value::Text(kind), Value::Name(Name::Storage(number)), Value::Text(key), _, count] if &**kind == "storage" => {
+                [Value::Text(kind), Value::Name(Name::Storage(number)), Value::Text(key), _, count]
+                    if &**kind == "storage" =>
+                {
                     count.size().map(|count| Storage { number: *number, key: key.to_string(), count })
                 }
                 _ => None,
@@ -508,7 +527,8 @@ impl<'a> Machine<'a> {
             }
             _ => None,
         };
-        self.stack.push(made.ok_or_else(|| format!("its pickle calls {name:?} with other arguments than PyTorch does"))?);
+        self.stack
+            .push(made.ok_or_else(|| format!("its pickle calls {name:?} with other arguments than PyTorch does"))?);
         Ok(())
     }
 }

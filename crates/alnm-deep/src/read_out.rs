@@ -70,22 +70,34 @@ impl Views {
         };
         match self {
             Self::One => vec![image.clone()],
-            Self::Flips => [(false, false), (false, true), (true, false), (true, true)].map(|(r, c)| flipped(r, c)).to_vec(),
+            Self::Flips => {
+                [(false, false), (false, true), (true, false), (true, true)].map(|(r, c)| flipped(r, c)).to_vec()
+            }
         }
     }
 }
 
-/// The named output (`fc` for the 1000 features) of grey images as the network's preparation takes them, a vector per image, averaged over views.
+/// The named output (`fc` for the 1000 features) of grey images as the network's preparation takes them, a vector per
+/// image, averaged over views.
 ///
 /// # Errors
 /// An unknown name, images smaller than 32 × 32 or with values that are not finite.
-pub fn features(network: &dyn FeatureExtractor, images: &[Array2<f32>], output: &str, views: Views) -> Result<Vec<Vec<f32>>> {
+pub fn features(
+    network: &dyn FeatureExtractor,
+    images: &[Array2<f32>],
+    output: &str,
+    views: Views,
+) -> Result<Vec<Vec<f32>>> {
     let mut vectors = Vec::with_capacity(images.len());
     for image in images {
         let inputs: Vec<_> = views.of(image).iter().map(|view| network.input(view)).collect::<Result<_>>()?;
         let of_views = network.vectors(&inputs, output, inputs.len())?;
         let count = of_views.len() as f32;
-        vectors.push((0..of_views[0].len()).map(|index| of_views.iter().map(|vector| vector[index]).sum::<f32>() / count).collect());
+        vectors.push(
+            (0..of_views[0].len())
+                .map(|index| of_views.iter().map(|vector| vector[index]).sum::<f32>() / count)
+                .collect(),
+        );
     }
     Ok(vectors)
 }
@@ -103,7 +115,12 @@ pub struct BackboneFeatures {
 ///
 /// # Errors
 /// As [`features`].
-pub fn compare_backbones(networks: &[Network], images: &[Array2<f32>], output: &str, views: Views) -> Result<Vec<BackboneFeatures>> {
+pub fn compare_backbones(
+    networks: &[Network],
+    images: &[Array2<f32>],
+    output: &str,
+    views: Views,
+) -> Result<Vec<BackboneFeatures>> {
     networks
         .iter()
         .map(|network| {
@@ -115,9 +132,9 @@ pub fn compare_backbones(networks: &[Network], images: &[Array2<f32>], output: &
 
 /// How far an output falls when a part of the image is covered (Zeiler and Fergus 2014).
 ///
-/// The image is cut into equal parts of at most `stride` pixels on a side; a square of `size` pixels of the image's mean is laid
-/// on the middle of each. The value of a part is output `index` of the whole image minus that of the covered one, so that the
-/// map lies over the image as a class activation map does.
+/// The image is cut into equal parts of at most `stride` pixels on a side; a square of `size` pixels of the image's
+/// mean is laid on the middle of each. The value of a part is output `index` of the whole image minus that of the
+/// covered one, so that the map lies over the image as a class activation map does.
 ///
 /// # Errors
 /// `size` or `stride` of 0, an index beyond the output, and as [`features`].
@@ -131,7 +148,11 @@ pub fn occlusion_map(
 ) -> Result<Array2<f32>> {
     if size == 0 || stride == 0 {
         let value = format!("{size} and {stride}");
-        return Err(DeepError::Parameter { name: "size and stride of the occlusion", value, requirement: "at least 1" });
+        return Err(DeepError::Parameter {
+            name: "size and stride of the occlusion",
+            value,
+            requirement: "at least 1",
+        });
     }
     let value = |image: &Array2<f32>| -> Result<f32> {
         let vectors = network.vectors(&[network.input(image)?], output, 1)?;
@@ -168,10 +189,9 @@ mod tests {
     }
 
     fn image() -> Array2<f32> {
-        Array2::from_shape_fn(
-            (64, 64),
-            |(y, x)| if (20..30).contains(&y) && (40..50).contains(&x) { 1.0 } else { 0.3 + (x + y) as f32 / 512.0 },
-        )
+        Array2::from_shape_fn((64, 64), |(y, x)| {
+            if (20..30).contains(&y) && (40..50).contains(&x) { 1.0 } else { 0.3 + (x + y) as f32 / 512.0 }
+        })
     }
 
     #[test]
@@ -191,7 +211,10 @@ mod tests {
     fn several_backbones_by_one_call() {
         let networks = [network(Backbone::ResNet18), network(Backbone::DenseNet121)];
         let compared = compare_backbones(&networks, &[image()], "fc", Views::One).unwrap();
-        assert_eq!(compared.iter().map(|one| one.backbone).collect::<Vec<_>>(), [Backbone::ResNet18, Backbone::DenseNet121]);
+        assert_eq!(
+            compared.iter().map(|one| one.backbone).collect::<Vec<_>>(),
+            [Backbone::ResNet18, Backbone::DenseNet121]
+        );
         assert!(compared.iter().all(|one| one.vectors.len() == 1 && one.vectors[0].len() == 1000));
     }
 

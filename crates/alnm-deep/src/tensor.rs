@@ -19,7 +19,11 @@ impl Tensor {
     /// [`DeepError::Shape`] when `data` holds another number of values.
     pub fn new(shape: [usize; 4], data: Vec<f32>) -> Result<Self> {
         if shape.iter().product::<usize>() != data.len() {
-            return Err(DeepError::Shape { operation: "tensor", got: vec![data.len()], expected: format!("{shape:?} values") });
+            return Err(DeepError::Shape {
+                operation: "tensor",
+                got: vec![data.len()],
+                expected: format!("{shape:?} values"),
+            });
         }
         Ok(Self { shape, data: data.into() })
     }
@@ -43,7 +47,11 @@ impl Tensor {
     pub fn from_nchw([images, channels, height, width]: [usize; 4], values: &[f32]) -> Result<Self> {
         let shape = [images, height, width, channels];
         if shape.iter().product::<usize>() != values.len() {
-            return Err(DeepError::Shape { operation: "from_nchw", got: vec![values.len()], expected: format!("{shape:?} values") });
+            return Err(DeepError::Shape {
+                operation: "from_nchw",
+                got: vec![values.len()],
+                expected: format!("{shape:?} values"),
+            });
         }
         let mut tensor = Self::zeros(shape);
         let plane = height * width;

@@ -107,7 +107,8 @@ pub struct BatchGradients {
 impl BatchGradients {
     /// Euclidean norm of all gradients together, frozen parameters left out.
     pub fn norm(&self) -> f64 {
-        let squares: Vec<f64> = self.values.par_iter().map(|values| values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()).collect();
+        let squares: Vec<f64> =
+            self.values.par_iter().map(|values| values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()).collect();
         squares.iter().sum::<f64>().sqrt()
     }
 
@@ -134,7 +135,12 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::new`].
-    pub fn with_instructions(network: Network, optimiser: Optimiser, rule: WeightDecayRule, instructions: Instructions) -> Result<Self> {
+    pub fn with_instructions(
+        network: Network,
+        optimiser: Optimiser,
+        rule: WeightDecayRule,
+        instructions: Instructions,
+    ) -> Result<Self> {
         if network.head() != Head::Logit {
             return Err(DeepError::Parameter {
                 name: "head",
@@ -146,17 +152,27 @@ impl Trainer {
         let (trained, frozen_norms) = (vec![true; network.parameters.len()], vec![false; network.graph.norms.len()]);
         let state = OptimiserState::new(optimiser, &network, &trained);
         let factors = vec![1.0; trained.len()];
-        Ok(Self { network, state, optimiser, rule, factors, trained, frozen_norms, workspace: Workspace::new(instructions) })
+        Ok(Self {
+            network,
+            state,
+            optimiser,
+            rule,
+            factors,
+            trained,
+            frozen_norms,
+            workspace: Workspace::new(instructions),
+        })
     }
 
-    /// The trainer, with learning rates by groups of parameters and a choice of the moments; to be called before the first step.
+    /// The trainer, with learning rates by groups of parameters and a choice of the moments; to be called before the
+    /// first step.
     ///
-    /// A parameter belongs to the group with the longest prefix of its name. Gradients of frozen parameters are not computed,
-    /// nor what would lead to them alone.
+    /// A parameter belongs to the group with the longest prefix of its name. Gradients of frozen parameters are not
+    /// computed, nor what would lead to them alone.
     ///
     /// # Errors
-    /// [`DeepError::Parameter`] when a factor is negative or not finite, no parameter's name begins with a prefix, or all
-    /// parameters would be frozen.
+    /// [`DeepError::Parameter`] when a factor is negative or not finite, no parameter's name begins with a prefix, or
+    /// all parameters would be frozen.
     pub fn with_groups(mut self, groups: &[ParameterGroup], moments: NormMoments) -> Result<Self> {
         self.factors = learning_rate_factors(groups, &self.network)?;
         self.trained = self.factors.iter().map(|factor| *factor > 0.0).collect();
@@ -180,7 +196,13 @@ impl Trainer {
     /// # Errors
     /// [`DeepError::Shape`] when the images do not fit the network or their number is not that of the labels,
     /// [`DeepError::NotFinite`] when they hold a value that is not finite.
-    pub fn gradients(&mut self, images: Tensor, labels: &[bool], loss: CrossEntropyLoss, dropout_seed: u64) -> Result<BatchGradients> {
+    pub fn gradients(
+        &mut self,
+        images: Tensor,
+        labels: &[bool],
+        loss: CrossEntropyLoss,
+        dropout_seed: u64,
+    ) -> Result<BatchGradients> {
         if images.images() != labels.len() {
             return Err(DeepError::Shape {
                 operation: "labels of a batch",
@@ -195,7 +217,10 @@ impl Trainer {
         let logits: Vec<f64> = tape.activation(output).as_slice().iter().map(|logit| f64::from(*logit)).collect();
         let LossOfLogits { mean, gradient } = loss.of(&logits, labels);
         let gradient = Tensor::new([labels.len(), 1, 1, 1], gradient)?;
-        let values = self.network.backward(tape, output, gradient, Wanted::Parameters(&self.trained), &mut self.workspace).parameters;
+        let values = self
+            .network
+            .backward(tape, output, gradient, Wanted::Parameters(&self.trained), &mut self.workspace)
+            .parameters;
         Ok(BatchGradients { loss: mean, logits, values })
     }
 
@@ -207,7 +232,14 @@ impl Trainer {
 
     /// One step of the optimiser.
     pub fn update(&mut self, gradients: &BatchGradients, learning_rate: f64) {
-        self.state.step(self.optimiser, self.rule, &mut self.network, &gradients.values, learning_rate as f32, &self.factors);
+        self.state.step(
+            self.optimiser,
+            self.rule,
+            &mut self.network,
+            &gradients.values,
+            learning_rate as f32,
+            &self.factors,
+        );
     }
 }
 
@@ -246,11 +278,16 @@ mod tests {
         let of_all = plain.gradients(images, &labels, CrossEntropyLoss::default(), 0).unwrap();
         assert_eq!(of_groups.loss, of_all.loss);
         let named = grouped.named_gradients(&of_groups);
-        assert!(named.keys().all(|name| name.starts_with("layer1.") || name.starts_with("head.")), "{:?}", named.keys());
+        assert!(
+            named.keys().all(|name| name.starts_with("layer1.") || name.starts_with("head.")),
+            "{:?}",
+            named.keys()
+        );
         assert!(of_groups.norm() < of_all.norm());
         grouped.update(&of_groups, 1e-2);
         plain.update(&of_all, 1e-2);
-        let (start, grouped, plain) = (network().state_dict(), grouped.network().state_dict(), plain.network().state_dict());
+        let (start, grouped, plain) =
+            (network().state_dict(), grouped.network().state_dict(), plain.network().state_dict());
         for name in start.keys().filter(|name| !name.contains("running")) {
             let expected = if name.starts_with("layer1.0.conv1.") || name.starts_with("head.") {
                 plain[name].values.clone()
@@ -273,11 +310,14 @@ mod tests {
             [state[&format!("{norm}.running_mean")].clone(), state[&format!("{norm}.running_var")].clone()]
         };
         let start = trainer(Optimiser::adamw(0.0), WeightDecayRule::All);
-        for (moments, first_moves, last_moves) in
-            [(NormMoments::Batch, true, true), (NormMoments::RunningWhereFrozen, false, true), (NormMoments::Running, false, false)]
-        {
+        for (moments, first_moves, last_moves) in [
+            (NormMoments::Batch, true, true),
+            (NormMoments::RunningWhereFrozen, false, true),
+            (NormMoments::Running, false, false),
+        ] {
             let groups = [group("bn1", 0.0)];
-            let mut trainer = trainer(Optimiser::adamw(0.0), WeightDecayRule::All).with_groups(&groups, moments).unwrap();
+            let mut trainer =
+                trainer(Optimiser::adamw(0.0), WeightDecayRule::All).with_groups(&groups, moments).unwrap();
             let (images, labels) = batch();
             let gradients = trainer.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 0).unwrap();
             for (norm, moves) in [("bn1", first_moves), ("layer4.1.bn2", last_moves)] {
@@ -286,7 +326,10 @@ mod tests {
             if moments == NormMoments::Running {
                 let logits = crate::Predictor::new(trainer.network()).output(images, "head").unwrap();
                 for (training, evaluation) in gradients.logits.iter().zip(logits.as_slice()) {
-                    assert!((training - f64::from(*evaluation)).abs() < 1e-3 * (1.0 + training.abs()), "{training} {evaluation}");
+                    assert!(
+                        (training - f64::from(*evaluation)).abs() < 1e-3 * (1.0 + training.abs()),
+                        "{training} {evaluation}"
+                    );
                 }
             }
         }
@@ -295,13 +338,17 @@ mod tests {
     #[test]
     fn impossible_groups_are_refused() {
         let refuses = |groups: &[ParameterGroup]| {
-            assert!(trainer(Optimiser::adamw(0.0), WeightDecayRule::All).with_groups(groups, NormMoments::Batch).is_err());
+            assert!(
+                trainer(Optimiser::adamw(0.0), WeightDecayRule::All).with_groups(groups, NormMoments::Batch).is_err()
+            );
         };
         refuses(&[group("layer", 0.1)]);
         refuses(&[group("layer4", -1.0)]);
         refuses(&[group("layer4", f64::NAN)]);
         refuses(&[group("", 0.0)]);
-        assert!(Trainer::new(network(), Optimiser::Sgd { momentum: 1.0, weight_decay: 0.0 }, WeightDecayRule::All).is_err());
+        assert!(
+            Trainer::new(network(), Optimiser::Sgd { momentum: 1.0, weight_decay: 0.0 }, WeightDecayRule::All).is_err()
+        );
         assert!(Trainer::new(network(), Optimiser::adamw(-1.0), WeightDecayRule::All).is_err());
     }
 
@@ -316,7 +363,10 @@ mod tests {
             for name in ["conv1.weight", "fc.weight", "fc.bias", "bn1.weight", "layer2.0.downsample.1.weight"] {
                 let decays = rule == WeightDecayRule::All || ["conv1.weight", "fc.weight"].contains(&name);
                 let keep = if decays { 1.0 - 0.1 * 0.5 } else { 1.0 };
-                assert!(start[name].values.iter().zip(&end[name].values).all(|(from, to)| keep * from == *to), "{rule:?} {name}");
+                assert!(
+                    start[name].values.iter().zip(&end[name].values).all(|(from, to)| keep * from == *to),
+                    "{rule:?} {name}"
+                );
             }
         }
     }
@@ -332,7 +382,13 @@ mod tests {
         gradients.clip(norm / 4.0);
         assert!((gradients.norm() - norm / 4.0).abs() < 1e-5 * norm);
         let after = trainer.named_gradients(&gradients);
-        assert!(before["conv1.weight"].values.iter().zip(&after["conv1.weight"].values).all(|(b, a)| (b / 4.0 - a).abs() < 1e-6 * b.abs()));
+        assert!(
+            before["conv1.weight"]
+                .values
+                .iter()
+                .zip(&after["conv1.weight"].values)
+                .all(|(b, a)| (b / 4.0 - a).abs() < 1e-6 * b.abs())
+        );
     }
 
     #[test]

@@ -139,7 +139,11 @@ impl TrainingParams {
             return refuse("epochs", self.epochs.to_string(), "at least 1");
         }
         if self.batch_size < 2 {
-            return refuse("batch_size", self.batch_size.to_string(), "at least 2, since batch normalisation needs a batch");
+            return refuse(
+                "batch_size",
+                self.batch_size.to_string(),
+                "at least 2, since batch normalisation needs a batch",
+            );
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             return refuse("learning_rate", self.learning_rate.to_string(), "finite and above 0");
@@ -159,7 +163,11 @@ impl TrainingParams {
             return refuse("validation_fraction", self.validation_fraction.to_string(), "in [0, 0.5]");
         }
         if self.patience == Some(0) || (self.patience.is_some() && self.validation_fraction == 0.0) {
-            return refuse("patience", format!("{:?}", self.patience), "at least 1, and only with a validation_fraction");
+            return refuse(
+                "patience",
+                format!("{:?}", self.patience),
+                "at least 1, and only with a validation_fraction",
+            );
         }
         self.optimiser.check()?;
         self.schedule.check()?;
@@ -229,12 +237,14 @@ struct TrainingFields {
 }
 
 impl TrainedNetwork {
-    /// Writes the network as [`Network::save`] does, with the parameters and the epochs of its training in the metadata.
+    /// Writes the network as [`Network::save`] does, with the parameters and the epochs of its training in the
+    /// metadata.
     ///
     /// # Errors
     /// [`DeepError::WeightFile`] when the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let fields = TrainingFields { params: self.params.clone(), history: self.history.clone(), best_epoch: self.best_epoch };
+        let fields =
+            TrainingFields { params: self.params.clone(), history: self.history.clone(), best_epoch: self.best_epoch };
         let fields = serde_json::to_string(&fields).expect("parameters and records are written as JSON");
         self.network.save_with(path, [("training", fields)])
     }
@@ -246,17 +256,18 @@ impl TrainedNetwork {
     pub fn load(path: &Path) -> Result<Self> {
         let (network, metadata) = Network::load_with_metadata(path)?;
         let fields = metadata.get("training").ok_or_else(|| file_error(path, &"no `training` in its metadata"))?;
-        let TrainingFields { params, history, best_epoch } = serde_json::from_str(fields).map_err(|error| file_error(path, &error))?;
+        let TrainingFields { params, history, best_epoch } =
+            serde_json::from_str(fields).map_err(|error| file_error(path, &error))?;
         Ok(Self { network, params, history, best_epoch })
     }
 }
 
-/// Fine-tunes a network with a logit head to the binary cross-entropy of the labels. Images are changed at random, then made
-/// into inputs by the network's [`Preparation`].
+/// Fine-tunes a network with a logit head to the binary cross-entropy of the labels. Images are changed at random, then
+/// made into inputs by the network's [`Preparation`].
 ///
-/// With `checkpoint` named, the state is written there after every epoch, and a training that finds a checkpoint of the same
-/// parameters, network and examples goes on from it to the same bits as an unbroken one. The result does not depend on the
-/// number of threads.
+/// With `checkpoint` named, the state is written there after every epoch, and a training that finds a checkpoint of the
+/// same parameters, network and examples goes on from it to the same bits as an unbroken one. The result does not
+/// depend on the number of threads.
 ///
 /// # Errors
 /// Fewer than two examples of a class, images of different or too small sizes or with values that are not finite, a
@@ -337,7 +348,8 @@ fn split<'a>(examples: &'a [Example], params: &TrainingParams) -> Result<(Vec<&'
         }
         of_class.iter().take(count).for_each(|&index| is_held_out[index] = true);
     }
-    let of = |held_out: bool| examples.iter().zip(&is_held_out).filter(|(_, is)| **is == held_out).map(|(e, _)| e).collect();
+    let of =
+        |held_out: bool| examples.iter().zip(&is_held_out).filter(|(_, is)| **is == held_out).map(|(e, _)| e).collect();
     Ok((of(false), of(true)))
 }
 
@@ -359,13 +371,15 @@ struct State {
 impl State {
     fn new(network: Network, params: &TrainingParams, examples: &[Example]) -> Result<Self> {
         let fingerprint = fingerprint(&network, params, examples);
-        let trainer =
-            Trainer::new(network, params.optimiser, params.weight_decay_rule)?.with_groups(&params.groups, params.norm_moments)?;
+        let trainer = Trainer::new(network, params.optimiser, params.weight_decay_rule)?
+            .with_groups(&params.groups, params.norm_moments)?;
         Ok(Self { trainer, history: Vec::new(), best: None, best_epoch: 0, fingerprint })
     }
 
     fn has_stalled(&self, params: &TrainingParams) -> bool {
-        params.patience.is_some_and(|patience| !self.history.is_empty() && self.history.len() - 1 - self.best_epoch >= patience)
+        params
+            .patience
+            .is_some_and(|patience| !self.history.is_empty() && self.history.len() - 1 - self.best_epoch >= patience)
     }
 
     fn write(&self, path: &Path) -> Result<()> {
@@ -374,29 +388,33 @@ impl State {
             tensors.extend(best.iter().map(|(name, tensor)| (format!("best/{name}"), tensor.clone())));
         }
         for (kind, moments) in [("first", &self.trainer.state.first), ("second", &self.trainer.state.second)] {
-            tensors.extend(
-                moments
-                    .iter()
-                    .enumerate()
-                    .map(|(index, values)| (format!("{kind}/{index}"), StateTensor { shape: vec![values.len()], values: values.clone() })),
-            );
+            tensors.extend(moments.iter().enumerate().map(|(index, values)| {
+                (format!("{kind}/{index}"), StateTensor { shape: vec![values.len()], values: values.clone() })
+            }));
         }
         let metadata = HashMap::from([
             ("fingerprint".to_owned(), self.fingerprint.clone()),
             ("steps".to_owned(), self.trainer.state.steps.to_string()),
             ("best_epoch".to_owned(), self.best_epoch.to_string()),
-            ("history".to_owned(), serde_json::to_string(&self.history).expect("records of numbers are written as JSON")),
+            (
+                "history".to_owned(),
+                serde_json::to_string(&self.history).expect("records of numbers are written as JSON"),
+            ),
         ]);
         write_tensors(path, &tensors, metadata)
     }
 
     fn restore(&mut self, path: &Path) -> Result<()> {
-        let broken =
-            |reason: &str| DeepError::WeightFile { path: path.display().to_string(), reason: format!("{reason}; remove the checkpoint") };
+        let broken = |reason: &str| DeepError::WeightFile {
+            path: path.display().to_string(),
+            reason: format!("{reason}; remove the checkpoint"),
+        };
         let (tensors, metadata) = read_safetensors(path)?;
         let field = |name: &str| metadata.get(name).ok_or_else(|| broken(&format!("checkpoint without `{name}`")));
         if *field("fingerprint")? != self.fingerprint {
-            return Err(broken("the checkpoint belongs to another network, other examples or other training parameters"));
+            return Err(broken(
+                "the checkpoint belongs to another network, other examples or other training parameters",
+            ));
         }
         self.trainer.state.steps = field("steps")?.parse().map_err(|_| broken("`steps` is no number"))?;
         self.best_epoch = field("best_epoch")?.parse().map_err(|_| broken("`best_epoch` is no number"))?;
@@ -411,7 +429,8 @@ impl State {
                     best.insert(name.to_owned(), tensor);
                 }
                 Some((kind, index)) => {
-                    let moments = if kind == "first" { &mut self.trainer.state.first } else { &mut self.trainer.state.second };
+                    let moments =
+                        if kind == "first" { &mut self.trainer.state.first } else { &mut self.trainer.state.second };
                     let slot = index.parse::<usize>().ok().and_then(|index| moments.get_mut(index));
                     let size = tensor.values.len();
                     *slot.filter(|slot| slot.len() == size).ok_or_else(|| broken(&name))? = tensor.values;
@@ -480,7 +499,9 @@ impl Run<'_> {
         };
         let lowest = state.history.iter().filter_map(|record| record.validation_loss).fold(f64::INFINITY, f64::min);
         match validation_loss {
-            Some(loss) if loss < lowest => (state.best, state.best_epoch) = (Some(state.trainer.network().state_dict()), epoch),
+            Some(loss) if loss < lowest => {
+                (state.best, state.best_epoch) = (Some(state.trainer.network().state_dict()), epoch)
+            }
             Some(_) => {}
             None => state.best_epoch = epoch,
         }
@@ -489,7 +510,14 @@ impl Run<'_> {
         if observer(TrainingEvent::Epoch(record)).is_break() { Err(DeepError::Cancelled { epoch }) } else { Ok(()) }
     }
 
-    fn step(&self, state: &mut State, batch: &[usize], epoch: usize, learning_rate: f64, dropout_seed: u64) -> Result<BatchGradients> {
+    fn step(
+        &self,
+        state: &mut State,
+        batch: &[usize],
+        epoch: usize,
+        learning_rate: f64,
+        dropout_seed: u64,
+    ) -> Result<BatchGradients> {
         let preparation = state.trainer.network().preparation();
         let images: Vec<Tensor> = batch
             .par_iter()
@@ -513,7 +541,8 @@ impl Run<'_> {
             return Ok(None);
         }
         let predictor = Predictor::new(network);
-        let images: Vec<Tensor> = self.held_out.iter().map(|example| predictor.input(&example.image)).collect::<Result<_>>()?;
+        let images: Vec<Tensor> =
+            self.held_out.iter().map(|example| predictor.input(&example.image)).collect::<Result<_>>()?;
         let labels: Vec<bool> = self.held_out.iter().map(|example| example.label).collect();
         let logits = predictor.vectors(&images, "head", self.params.batch_size)?;
         let logits: Vec<f64> = logits.iter().map(|logit| f64::from(logit[0])).collect();
@@ -533,7 +562,8 @@ fn batches(order: &[usize], size: usize) -> Vec<&[usize]> {
     batches
 }
 
-/// The share of pairs of a positive and a negative that the logits order rightly, ties counting half; NaN without pairs.
+/// The share of pairs of a positive and a negative that the logits order rightly, ties counting half; NaN without
+/// pairs.
 fn area_under_curve(logits: &[f64], labels: &[bool]) -> f64 {
     let of = |label: bool| logits.iter().zip(labels).filter(move |(_, l)| **l == label).map(|(logit, _)| *logit);
     let (mut sum, mut pairs) = (0.0, 0.0);
@@ -635,7 +665,10 @@ mod tests {
         let best = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap();
         assert_eq!((trained.best_epoch, losses.len()), (best, best + 3), "{losses:?}");
         let (training, held_out) = split(&examples, &params.0).unwrap();
-        assert_eq!((training.len(), held_out.len(), held_out.iter().filter(|example| example.label).count()), (24, 8, 4));
+        assert_eq!(
+            (training.len(), held_out.len(), held_out.iter().filter(|example| example.label).count()),
+            (24, 8, 4)
+        );
         let run = Run { params: &params.0, training: &training, held_out: &held_out, loss: loss(&training, &params.0) };
         assert_eq!(
             run.validate(&trained.network).unwrap(),
@@ -648,7 +681,9 @@ mod tests {
         let group = |prefix: &str, factor: f64| ParameterGroup { prefix: prefix.to_owned(), factor };
         let groups = vec![group("", 0.0), group("layer4", 0.1), group("fc", 1.0), group("head", 1.0)];
         let unchecked = TrainingParams { groups, norm_moments: NormMoments::RunningWhereFrozen, ..params(2).0 };
-        let trained = fine_tune(start(), &examples(16), &unchecked.check().unwrap(), None, &mut |_| ControlFlow::Continue(())).unwrap();
+        let trained =
+            fine_tune(start(), &examples(16), &unchecked.check().unwrap(), None, &mut |_| ControlFlow::Continue(()))
+                .unwrap();
         let (before, after) = (start().state_dict(), trained.network.state_dict());
         for (name, tensor) in &before {
             let learns = ["layer4.", "fc.", "head."].iter().any(|prefix| name.starts_with(prefix));
@@ -666,7 +701,10 @@ mod tests {
         trained.save(&path).unwrap();
         let loaded = TrainedNetwork::load(&path).unwrap();
         assert_eq!((loaded.params, loaded.history, loaded.best_epoch), (params(1).0, trained.history, 0));
-        assert_eq!((loaded.network.parameters, loaded.network.statistics), (trained.network.parameters, trained.network.statistics));
+        assert_eq!(
+            (loaded.network.parameters, loaded.network.statistics),
+            (trained.network.parameters, trained.network.statistics)
+        );
         let network = Network::load(&path).unwrap();
         assert_eq!(network.preparation(), preparation);
         network.save(&path).unwrap();
@@ -682,7 +720,10 @@ mod tests {
         refused(TrainingParams { patience: Some(3), ..TrainingParams::default() });
         refused(TrainingParams { class_weights: ClassWeights::Given([1.0, 0.0]), ..TrainingParams::default() });
         refused(TrainingParams { schedule: Schedule::WarmUpCosine { warm_up: 1.0 }, ..TrainingParams::default() });
-        refused(TrainingParams { optimiser: Optimiser::Sgd { momentum: -0.1, weight_decay: 0.0 }, ..TrainingParams::default() });
+        refused(TrainingParams {
+            optimiser: Optimiser::Sgd { momentum: -0.1, weight_decay: 0.0 },
+            ..TrainingParams::default()
+        });
         for transform in [
             Transform::Rotation { degrees: f64::NAN },
             Transform::HorizontalFlip { probability: 1.5 },
@@ -690,7 +731,8 @@ mod tests {
         ] {
             refused(TrainingParams { augmentation: Augmentation(vec![transform]), ..TrainingParams::default() });
         }
-        let go = |examples: &[Example]| fine_tune(start(), examples, &params(1), None, &mut |_| ControlFlow::Continue(()));
+        let go =
+            |examples: &[Example]| fine_tune(start(), examples, &params(1), None, &mut |_| ControlFlow::Continue(()));
         assert!(go(&examples(2)).is_err());
         assert!(go(&examples(4)).is_ok());
         let few = TrainingParams { validation_fraction: 0.1, ..TrainingParams::default() }.check().unwrap();

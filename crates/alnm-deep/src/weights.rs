@@ -70,15 +70,15 @@ impl Network {
     /// torchvision's names; the head keeps its values where the file has none. Nothing in a pickle is executed.
     ///
     /// # Errors
-    /// As [`read_state_dict`]; [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape, in which case
-    /// nothing is replaced.
+    /// As [`read_state_dict`]; [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape,
+    /// in which case nothing is replaced.
     pub fn load_weights(&mut self, path: &Path) -> Result<()> {
         let stored = read_state_dict(path)?;
         self.assign(stored, |name| name.starts_with("head."))
     }
 
-    /// Writes all parameters and running statistics, with the backbone's name and the preparation of images, as a safetensors
-    /// file.
+    /// Writes all parameters and running statistics, with the backbone's name and the preparation of images, as a
+    /// safetensors file.
     ///
     /// # Errors
     /// [`DeepError::WeightFile`] when the file cannot be written.
@@ -110,15 +110,20 @@ impl Network {
     /// [`Network::load`] and all fields of the file's metadata.
     pub(crate) fn load_with_metadata(path: &Path) -> Result<(Self, HashMap<String, String>)> {
         let (tensors, metadata) = read_safetensors(path)?;
-        let value =
-            |key: &str| metadata.get(key).map(String::as_str).ok_or_else(|| file_error(path, &format!("no `{key}` in its metadata")));
+        let value = |key: &str| {
+            metadata
+                .get(key)
+                .map(String::as_str)
+                .ok_or_else(|| file_error(path, &format!("no `{key}` in its metadata")))
+        };
         let backbone: Backbone = value("backbone")?.parse()?;
         let head = match value("head")? {
             "logit" => Head::Logit,
             "none" => Head::None,
             other => return Err(file_error(path, &format!("unknown head `{other}`"))),
         };
-        let preparation: Preparation = serde_json::from_str(value("preparation")?).map_err(|error| file_error(path, &error))?;
+        let preparation: Preparation =
+            serde_json::from_str(value("preparation")?).map_err(|error| file_error(path, &error))?;
         let network = Self::initialised(backbone, head, Initialisation { seed: 0, zero_residual: false });
         let mut network = network.with_preparation(preparation)?;
         network.load_state_dict(tensors)?;
@@ -129,8 +134,9 @@ impl Network {
     pub fn state_dict(&self) -> StateDict {
         let parameters = self.named(&self.parameters);
         let statistics = self.graph.norms.iter().zip(&self.statistics).flat_map(|(norm, statistics)| {
-            [("running_mean", &statistics.mean), ("running_var", &statistics.variance)]
-                .map(|(leaf, values)| (format!("{}.{leaf}", norm.name), StateTensor { shape: vec![norm.channels], values: values.clone() }))
+            [("running_mean", &statistics.mean), ("running_var", &statistics.variance)].map(|(leaf, values)| {
+                (format!("{}.{leaf}", norm.name), StateTensor { shape: vec![norm.channels], values: values.clone() })
+            })
         });
         parameters.chain(statistics).collect()
     }
@@ -138,7 +144,8 @@ impl Network {
     /// Replaces all parameters and running statistics.
     ///
     /// # Errors
-    /// [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape; nothing is replaced then.
+    /// [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape; nothing is replaced
+    /// then.
     pub fn load_state_dict(&mut self, state: StateDict) -> Result<()> {
         self.assign(state, |_| false)
     }
@@ -172,7 +179,9 @@ impl Network {
             .graph
             .norms
             .iter()
-            .map(|norm| ["running_mean", "running_var"].map(|leaf| take(&format!("{}.{leaf}", norm.name), &[norm.channels])))
+            .map(|norm| {
+                ["running_mean", "running_var"].map(|leaf| take(&format!("{}.{leaf}", norm.name), &[norm.channels]))
+            })
             .collect();
         report.unexpected = stored.into_keys().filter(|name| !name.ends_with("num_batches_tracked")).collect();
         if report != WeightReport::default() {
@@ -220,7 +229,10 @@ fn reorder(specification: &ParameterSpecification, values: &[f32], order: Order)
 
 pub(crate) fn file_error(path: &Path, reason: &dyn fmt::Display) -> DeepError {
     let reason = reason.to_string();
-    DeepError::WeightFile { path: path.display().to_string(), reason: reason.lines().next().unwrap_or_default().to_owned() }
+    DeepError::WeightFile {
+        path: path.display().to_string(),
+        reason: reason.lines().next().unwrap_or_default().to_owned(),
+    }
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>> {
@@ -234,12 +246,12 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
 /// The tensors of a safetensors file or a PyTorch `.pth` (zip) file, told apart by content; the counters
 /// `num_batches_tracked` are left out.
 ///
-/// A `.pth` file holds a dictionary of tensors, itself or as `state_dict` or `model`. Its pickle is read by a machine that knows
-/// tensors and dictionaries only: a pickle that asks for anything else is an error, and nothing is run.
+/// A `.pth` file holds a dictionary of tensors, itself or as `state_dict` or `model`. Its pickle is read by a machine
+/// that knows tensors and dictionaries only: a pickle that asks for anything else is an error, and nothing is run.
 ///
 /// # Errors
-/// [`DeepError::WeightFile`] when the file is neither, too large, truncated, or holds anything but tensors of 16-, 32- or 64-bit
-/// floating-point numbers.
+/// [`DeepError::WeightFile`] when the file is neither, too large, truncated, or holds anything but tensors of 16-, 32-
+/// or 64-bit floating-point numbers.
 pub fn read_state_dict(path: &Path) -> Result<StateDict> {
     let mut start = Vec::new();
     let file = fs::File::open(path).map_err(|error| file_error(path, &error))?;
@@ -251,13 +263,15 @@ pub fn read_state_dict(path: &Path) -> Result<StateDict> {
     Ok(tensors.into_iter().map(|(name, tensor)| (modern_name(&name), tensor)).collect())
 }
 
-/// torchvision's DenseNet files still carry the names of its first version: `denselayer1.norm.1` for `denselayer1.norm1`.
+/// torchvision's DenseNet files still carry the names of its first version: `denselayer1.norm.1` for
+/// `denselayer1.norm1`.
 fn modern_name(name: &str) -> String {
     if !name.contains("denselayer") {
         return name.to_owned();
     }
     ["norm", "conv"].iter().fold(name.to_owned(), |name, layer| {
-        name.replace(&format!(".{layer}.1."), &format!(".{layer}1.")).replace(&format!(".{layer}.2."), &format!(".{layer}2."))
+        name.replace(&format!(".{layer}.1."), &format!(".{layer}1."))
+            .replace(&format!(".{layer}.2."), &format!(".{layer}2."))
     })
 }
 
@@ -268,10 +282,17 @@ fn tensors_of(path: &Path, bytes: &[u8]) -> Result<StateDict> {
         .map(|(name, view)| {
             let values = match view.dtype() {
                 Dtype::F16 => view.data().as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-                Dtype::BF16 => view.data().as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+                Dtype::BF16 => {
+                    view.data().as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
+                }
                 Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
                 Dtype::F64 => view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
-                other => return Err(file_error(path, &format!("{name} holds {other:?}; 16-, 32- and 64-bit floats are read"))),
+                other => {
+                    return Err(file_error(
+                        path,
+                        &format!("{name} holds {other:?}; 16-, 32- and 64-bit floats are read"),
+                    ));
+                }
             };
             Ok((modern_name(name), StateTensor { shape: view.shape().to_vec(), values }))
         })
@@ -356,9 +377,12 @@ mod tests {
         let path = folder.path().join("network.safetensors");
         network(3).save(&path).unwrap();
         let bytes = fs::read(&path).unwrap();
-        for (name, content) in
-            [("truncated", &bytes[..bytes.len() / 2]), ("empty", &[][..]), ("text", b"not weights at all"), ("zip", b"PK\x03\x04broken")]
-        {
+        for (name, content) in [
+            ("truncated", &bytes[..bytes.len() / 2]),
+            ("empty", &[][..]),
+            ("text", b"not weights at all"),
+            ("zip", b"PK\x03\x04broken"),
+        ] {
             let path = folder.path().join(name);
             fs::write(&path, content).unwrap();
             let error = network(1).load_weights(&path).unwrap_err();
@@ -369,7 +393,10 @@ mod tests {
 
     #[test]
     fn first_names_of_densenet_are_understood() {
-        assert_eq!(modern_name("features.denseblock1.denselayer2.norm.1.weight"), "features.denseblock1.denselayer2.norm1.weight");
+        assert_eq!(
+            modern_name("features.denseblock1.denselayer2.norm.1.weight"),
+            "features.denseblock1.denselayer2.norm1.weight"
+        );
         assert_eq!(modern_name("features.norm5.weight"), "features.norm5.weight");
     }
 }

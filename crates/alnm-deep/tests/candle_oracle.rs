@@ -1,12 +1,12 @@
-//! The CPU engine against candle's operations and automatic differentiation in double precision, and both against finite
-//! differences. With the feature `cuda` candle computes on the first GPU.
+//! The CPU engine against candle's operations and automatic differentiation in double precision, and both against
+//! finite differences. With the feature `cuda` candle computes on the first GPU.
 
 // What cannot be computed must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
 use alnm_deep::{
-    Backbone, CandleDevice, CandleNetwork, CandleTrainer, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Network, NormMoments,
-    Optimiser, ParameterGroup, Precision, Predictor, StateDict, Tensor, Trainer, WeightDecayRule,
+    Backbone, CandleDevice, CandleNetwork, CandleTrainer, CrossEntropyLoss, FeatureExtractor, Head, Initialisation,
+    Network, NormMoments, Optimiser, ParameterGroup, Precision, Predictor, StateDict, Tensor, Trainer, WeightDecayRule,
 };
 
 const DEVICE: CandleDevice = if cfg!(feature = "cuda") { CandleDevice::Cuda { ordinal: 0 } } else { CandleDevice::Cpu };
@@ -29,7 +29,8 @@ fn network(backbone: Backbone, head: Head) -> Network {
 }
 
 fn images(count: usize, height: usize, width: usize, phase: f32) -> Tensor {
-    let values = (0..count * height * width * 3).map(|i| ((i as f32 * 0.731 + phase).sin() * 43_758.547).fract()).collect();
+    let values =
+        (0..count * height * width * 3).map(|i| ((i as f32 * 0.731 + phase).sin() * 43_758.547).fract()).collect();
     Tensor::new([count, height, width, 3], values).unwrap()
 }
 
@@ -69,9 +70,10 @@ fn largest_distance(got: &StateDict, want: &StateDict) -> f64 {
 
 /// Steps of both, with batches of different sizes.
 ///
-/// A rectified unit whose value is 0 but for rounding passes its gradient on or not by the last bit, and in a deep network one such unit
-/// moves the gradients of all layers before it by a per cent: so does a change of the weights by a millionth in double precision. So each
-/// step takes the first of several inputs at which there is none. A wrong derivative is wrong at all of them.
+/// A rectified unit whose value is 0 but for rounding passes its gradient on or not by the last bit, and in a deep
+/// network one such unit moves the gradients of all layers before it by a per cent: so does a change of the weights by
+/// a millionth in double precision. So each step takes the first of several inputs at which there is none. A wrong
+/// derivative is wrong at all of them.
 fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup], moments: NormMoments) {
     const INPUTS: usize = 8;
     let start = network(backbone, Head::Logit);
@@ -87,7 +89,12 @@ fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup
             let input = images(count, 70, 70, step as f32 + 0.1 * input as f32);
             let got = own.gradients(input.clone(), &labels, loss, 5).unwrap();
             let want = candle.gradients(&input, &labels, loss, 5).unwrap();
-            assert!((got.loss - want.loss).abs() < 1e-4 * want.loss.abs(), "{backbone} step {step}: {} {}", got.loss, want.loss);
+            assert!(
+                (got.loss - want.loss).abs() < 1e-4 * want.loss.abs(),
+                "{backbone} step {step}: {} {}",
+                got.loss,
+                want.loss
+            );
             distances.push(largest_distance(&own.named_gradients(&got), &candle.named_gradients(&want).unwrap()));
             (distances[distances.len() - 1] < 1e-4).then_some((got, want))
         });
@@ -96,7 +103,8 @@ fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup
         own.update(&got, 1e-4);
         want.clip(1.0).unwrap();
         candle.update(&want, 1e-4).unwrap();
-        let distance = largest_distance(&own.network().state_dict(), &candle.network().to_network().unwrap().state_dict());
+        let distance =
+            largest_distance(&own.network().state_dict(), &candle.network().to_network().unwrap().state_dict());
         assert!(distance < 1e-3, "{backbone} after step {step}: {distance}");
     }
 }
@@ -111,8 +119,8 @@ fn training_steps_agree() {
     train_both(Backbone::ResNet50, sgd, &frozen, NormMoments::RunningWhereFrozen);
 }
 
-/// The own engine's gradients against differences of losses that candle computes in double precision, along the gradient of
-/// every layer's parameters in turn.
+/// The own engine's gradients against differences of losses that candle computes in double precision, along the
+/// gradient of every layer's parameters in turn.
 #[test]
 fn gradients_of_whole_networks_agree_with_finite_differences() {
     let labels = [true, false, true];
@@ -128,7 +136,8 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
         let loss_at = |state: &StateDict| {
             let mut network = start.clone();
             network.load_state_dict(state.clone()).unwrap();
-            let mut candle = CandleTrainer::new(&network, DEVICE, Precision::Double, optimiser, WeightDecayRule::All).unwrap();
+            let mut candle =
+                CandleTrainer::new(&network, DEVICE, Precision::Double, optimiser, WeightDecayRule::All).unwrap();
             candle.gradients(&input, &labels, loss, 0).unwrap().loss
         };
         for name in gradients.keys().step_by(gradients.len() / 3) {
@@ -144,7 +153,8 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
                 moved
             };
             let (up, down) = (moved(1.0), moved(-1.0));
-            let steps = up[name].values.iter().zip(&down[name].values).map(|(up, down)| f64::from(*up) - f64::from(*down));
+            let steps =
+                up[name].values.iter().zip(&down[name].values).map(|(up, down)| f64::from(*up) - f64::from(*down));
             let expected: f64 = steps.zip(gradient).map(|(step, gradient)| step * f64::from(*gradient)).sum();
             let got = loss_at(&up) - loss_at(&down);
             assert!((got - expected).abs() < 2e-2 * expected.abs(), "{backbone} {name}: {got} {expected}");
@@ -155,7 +165,9 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
 #[test]
 fn mistakes_are_refused_before_anything_is_computed() {
     let headless = network(Backbone::ResNet18, Head::None);
-    assert!(CandleTrainer::new(&headless, DEVICE, Precision::Single, Optimiser::adamw(0.0), WeightDecayRule::All).is_err());
+    assert!(
+        CandleTrainer::new(&headless, DEVICE, Precision::Single, Optimiser::adamw(0.0), WeightDecayRule::All).is_err()
+    );
     let candle = CandleNetwork::new(&headless, DEVICE, Precision::Single).unwrap();
     assert!(candle.output(images(1, 64, 64, 0.0), "layer9").is_err());
     assert!(candle.output(images(1, 31, 64, 0.0), "fc").is_err());

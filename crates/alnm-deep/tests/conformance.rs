@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use alnm_deep::{
-    Backbone, ChannelWeights, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, StateDict, Tensor, Trainer,
-    WeightDecayRule, grad_cam, rotate,
+    Backbone, ChannelWeights, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, StateDict, Tensor,
+    Trainer, WeightDecayRule, grad_cam, rotate,
 };
 use ndarray::Array2;
 use serde_json::Value;
@@ -65,10 +65,15 @@ fn conformance() {
         let failed: Vec<_> = cases.iter().filter(|(_, deviation)| deviation.share > 1.0).collect();
         let (name, worst) = cases.iter().max_by(|a, b| a.1.share.total_cmp(&b.1.share)).expect("a section has a case");
         let passed = cases.len() - failed.len();
-        println!("{kind}: {} cases, {passed} passed, worst {:.3} of the tolerance, {name} {}", cases.len(), worst.share, worst.place);
-        failures.extend(
-            failed.iter().map(|(name, deviation)| format!("{name}: {:.3} of the tolerance at {}", deviation.share, deviation.place)),
+        println!(
+            "{kind}: {} cases, {passed} passed, worst {:.3} of the tolerance, {name} {}",
+            cases.len(),
+            worst.share,
+            worst.place
         );
+        failures.extend(failed.iter().map(|(name, deviation)| {
+            format!("{name}: {:.3} of the tolerance at {}", deviation.share, deviation.place)
+        }));
     }
     assert!(failures.is_empty(), "{failures:#?}");
 }
@@ -83,7 +88,9 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 /// splitmix64 from a name and the pack's seed, in [0, 1).
 fn draws(name: &str, seed: u64, count: usize) -> impl Iterator<Item = f64> + use<> {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let mut state = hash ^ seed;
     (0..count).map(move |_| {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -99,7 +106,8 @@ fn draws(name: &str, seed: u64, count: usize) -> impl Iterator<Item = f64> + use
 fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
     let mut network = Network::initialised(backbone, head, Initialisation { seed: 0, zero_residual: false });
     let mut state = network.state_dict();
-    let norms: Vec<String> = state.keys().filter_map(|key| key.strip_suffix(".running_mean").map(str::to_owned)).collect();
+    let norms: Vec<String> =
+        state.keys().filter_map(|key| key.strip_suffix(".running_mean").map(str::to_owned)).collect();
     let basic = matches!(backbone, Backbone::ResNet18 | Backbone::ResNet34);
     for (key, tensor) in &mut state {
         let (module, leaf) = key.rsplit_once('.').expect("names have a module");
@@ -191,7 +199,8 @@ fn training(case: &Value, seed: u64) -> Deviation {
     let (exact, single) = (numbers(&case["losses_f64"]), numbers(&case["losses_torch_f32"]));
     let mut deviation = Deviation::none();
     for (step, (exact, single)) in exact.iter().zip(&single).enumerate() {
-        let gradients = trainer.gradients(input(case, seed), &labels, CrossEntropyLoss::default(), 0).expect("the batch fits");
+        let gradients =
+            trainer.gradients(input(case, seed), &labels, CrossEntropyLoss::default(), 0).expect("the batch fits");
         let allowed = (1e-3 * exact.abs()).max(10.0 * (single - exact).abs());
         deviation.see((gradients.loss - exact).abs(), allowed, || format!("loss of step {step}"));
         if step == 0 {
@@ -210,7 +219,8 @@ fn class_activation(case: &Value, seed: u64) -> Deviation {
     let backbone = backbone(case);
     let network = filled(backbone, Head::None, seed);
     let index = case["class_index"].as_u64().expect("a class") as usize;
-    let map = grad_cam(&network, &input(case, seed), backbone.last_stage(), "fc", index, ChannelWeights::Gradient).expect("the case fits");
+    let map = grad_cam(&network, &input(case, seed), backbone.last_stage(), "fc", index, ChannelWeights::Gradient)
+        .expect("the case fits");
     let mut deviation = Deviation::none();
     for (pixel, (got, want)) in map.iter().zip(numbers(&case["map_f64"])).enumerate() {
         deviation.see((f64::from(*got) - want).abs(), 2e-3, || format!("pixel {pixel}"));
@@ -246,7 +256,9 @@ fn resize(case: &Value, seed: u64, tolerance: f64) -> Deviation {
     let mut deviation = Deviation::none();
     for (row, expected) in [0, 111, 223].into_iter().zip(case["rows_0_111_223"].as_array().expect("three rows")) {
         for (column, want) in numbers(expected).iter().enumerate() {
-            deviation.see((f64::from(resized[[row, column]]) - want).abs(), tolerance, || format!("pixel ({row}, {column})"));
+            deviation.see((f64::from(resized[[row, column]]) - want).abs(), tolerance, || {
+                format!("pixel ({row}, {column})")
+            });
         }
     }
     deviation

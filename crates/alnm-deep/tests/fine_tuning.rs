@@ -1,5 +1,5 @@
-//! What a user of the whole crate relies on: fine-tuning learns, threads change no bit, and images that networks cannot take are
-//! refused.
+//! What a user of the whole crate relies on: fine-tuning learns, threads change no bit, and images that networks cannot
+//! take are refused.
 
 // What cannot be computed must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
@@ -7,8 +7,8 @@
 use std::ops::ControlFlow;
 
 use alnm_deep::{
-    Backbone, ChannelWeights, CrossEntropyLoss, DeepError, Example, Head, Initialisation, Network, Optimiser, Predictor, Schedule, Tensor,
-    Trainer, TrainingParams, WeightDecayRule, fine_tune, grad_cam, network_input,
+    Backbone, ChannelWeights, CrossEntropyLoss, DeepError, Example, Head, Initialisation, Network, Optimiser,
+    Predictor, Schedule, Tensor, Trainer, TrainingParams, WeightDecayRule, fine_tune, grad_cam, network_input,
 };
 use ndarray::Array2;
 
@@ -22,7 +22,8 @@ fn noise(seed: usize) -> f32 {
     ((mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
 }
 
-/// Lesions in noise: those with the event have a bright rim, the others a bright core of the same energy; size and place vary.
+/// Lesions in noise: those with the event have a bright rim, the others a bright core of the same energy; size and
+/// place vary.
 fn cohort(count: usize) -> Vec<Example> {
     let lesion = |index: usize| {
         let label = index.is_multiple_of(2);
@@ -30,7 +31,8 @@ fn cohort(count: usize) -> Vec<Example> {
         let (y0, x0, radius) = (32.0 + 4.0 * random(1), 32.0 + 4.0 * random(2), 14.0 + 2.0 * random(3));
         let image = Array2::from_shape_fn((64, 64), |(y, x)| {
             let distance = ((y as f32 - y0).powi(2) + (x as f32 - x0).powi(2)).sqrt() / radius;
-            let shape = if label { (-(distance - 1.0).powi(2) * 12.0).exp() } else { (-distance * distance * 2.0).exp() };
+            let shape =
+                if label { (-(distance - 1.0).powi(2) * 12.0).exp() } else { (-distance * distance * 2.0).exp() };
             (0.3 + 0.4 * shape + 0.05 * noise(index * 8192 + y * 64 + x)).clamp(0.0, 1.0)
         });
         Example { image, label }
@@ -52,8 +54,11 @@ fn the_score_of_lesions_that_were_not_seen_tells_the_classes_apart() {
     let mut scores = Vec::new();
     for fold in 0..2 {
         let is_out = |index: usize| index / 2 % 2 == fold;
-        let training: Vec<Example> = (0..64).filter(|&index| !is_out(index)).map(|index| examples[index].clone()).collect();
-        let trained = fine_tune(network(Backbone::ResNet18), &training, &params, None, &mut |_| ControlFlow::Continue(())).unwrap();
+        let training: Vec<Example> =
+            (0..64).filter(|&index| !is_out(index)).map(|index| examples[index].clone()).collect();
+        let trained =
+            fine_tune(network(Backbone::ResNet18), &training, &params, None, &mut |_| ControlFlow::Continue(()))
+                .unwrap();
         let losses: Vec<f64> = trained.history.iter().map(|record| record.training_loss).collect();
         assert!(losses[4] < 0.5 * losses[0], "{losses:?}");
         let predictor = Predictor::new(&trained.network);
@@ -83,7 +88,14 @@ fn one_and_two_threads_give_the_same_bits() {
                 trainer.update(&gradients, 1e-3);
                 results.extend(trainer.network().state_dict().into_values().map(|tensor| tensor.values));
                 let image = Tensor::new([1, 70, 66, 3], images.image(0).to_vec()).unwrap();
-                let map = grad_cam(trainer.network(), &image, backbone.last_stage(), "head", 0, ChannelWeights::GradientPlusPlus);
+                let map = grad_cam(
+                    trainer.network(),
+                    &image,
+                    backbone.last_stage(),
+                    "head",
+                    0,
+                    ChannelWeights::GradientPlusPlus,
+                );
                 results.push(map.unwrap().into_iter().collect());
             }
             results

@@ -64,16 +64,21 @@ fn other_numbers_and_other_files_are_refused() {
     assert!(reason.contains("weight") && reason.contains("integers"), "{reason}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.pth");
-    for (content, words) in [(&b"PK\x03\x04 no archive"[..], "zip"), (b"", ""), (b"\x80\x02}q\x00.", ""), (b"#!/bin/sh\n", "")] {
+    for (content, words) in
+        [(&b"PK\x03\x04 no archive"[..], "zip"), (b"", ""), (b"\x80\x02}q\x00.", ""), (b"#!/bin/sh\n", "")]
+    {
         std::fs::write(&path, content).unwrap();
         let reason = refusal(&path);
         assert!(reason.contains(words), "{reason}");
     }
-    let mut network = Network::initialised(Backbone::ResNet18, Head::None, Initialisation { seed: 1, zero_residual: false });
+    let mut network =
+        Network::initialised(Backbone::ResNet18, Head::None, Initialisation { seed: 1, zero_residual: false });
     let before = network.state_dict();
     let error = network.load_weights(&golden("dictionary.pth")).unwrap_err();
     let DeepError::WeightMismatch(report) = &error else { panic!("{error}") };
-    assert!(report.missing.contains(&"conv1.weight".to_owned()) && report.unexpected.contains(&"transposed".to_owned()));
+    assert!(
+        report.missing.contains(&"conv1.weight".to_owned()) && report.unexpected.contains(&"transposed".to_owned())
+    );
     assert_eq!(network.state_dict(), before);
 }
 

@@ -11,9 +11,9 @@ pub(crate) enum DataFiles {
 }
 
 impl DataFiles {
-    /// From a name, from `LIST` (with or without a dimension behind it) and the lines below it, or from a pattern such as
-    /// `slice%03d.raw 1 60 1`, where a fourth number, the dimension of each file, changes nothing: files hold even parts in order.
-    /// A name with a `%` and no numbers behind it is a name.
+    /// From a name, from `LIST` (with or without a dimension behind it) and the lines below it, or from a pattern such
+    /// as `slice%03d.raw 1 60 1`, where a fourth number, the dimension of each file, changes nothing: files hold even
+    /// parts in order. A name with a `%` and no numbers behind it is a name.
     pub(crate) fn parse(value: &str, lines_below: &[String]) -> Result<Self, String> {
         if value == "LIST" || value.starts_with("LIST ") {
             return Ok(Self::Names(lines_below.to_vec()));
@@ -28,7 +28,9 @@ impl DataFiles {
                 [] => {}
                 [first, last] => return Ok(numbered(first, last, 1)),
                 [first, last, step] | [first, last, step, _] => return Ok(numbered(first, last, step)),
-                _ => return Err(format!("the data file pattern {value:?} takes the first and last number and the step")),
+                _ => {
+                    return Err(format!("the data file pattern {value:?} takes the first and last number and the step"));
+                }
             }
         }
         Ok(Self::Names(vec![value.to_owned()]))
@@ -73,12 +75,15 @@ fn numbered_names(pattern: &str, first: i64, last: i64, step: i64) -> Result<Vec
         .collect())
 }
 
-/// Goes to where the voxels begin, behind what is read already: at a place, or without one where the last `bytes` begin.
+/// Goes to where the voxels begin, behind what is read already: at a place, or without one where the last `bytes`
+/// begin.
 pub(crate) fn seek_voxels(file: &mut impl Seek, start: Option<u64>, bytes: u64) -> io::Result<()> {
     let read = file.stream_position()?;
     let length = file.seek(SeekFrom::End(0))?;
     let start = start.or_else(|| length.checked_sub(bytes)).filter(|&start| start >= read);
-    let start = start.ok_or_else(|| io::Error::other(format!("{bytes} bytes of voxels in {length} do not begin behind the header")))?;
+    let start = start.ok_or_else(|| {
+        io::Error::other(format!("{bytes} bytes of voxels in {length} do not begin behind the header"))
+    })?;
     file.seek(SeekFrom::Start(start)).map(drop)
 }
 
@@ -94,7 +99,8 @@ pub(crate) struct FileSequence<F> {
 }
 
 impl<F: FnMut(&Path) -> io::Result<Box<dyn Read>>> FileSequence<F> {
-    /// Of each file the first `part` bytes, which it has to hold; all of it without a number, with a line end behind it.
+    /// Of each file the first `part` bytes, which it has to hold; all of it without a number, with a line end behind
+    /// it.
     pub(crate) fn new(paths: Vec<PathBuf>, part: Option<u64>, open: F) -> Self {
         Self { paths: paths.into_iter(), open, current: None, part, left: 0 }
     }
@@ -121,7 +127,8 @@ impl<F: FnMut(&Path) -> io::Result<Box<dyn Read>>> Read for FileSequence<F> {
                 }
             }
             let Some(path) = self.paths.next() else { return Ok(0) };
-            let file = (self.open)(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            let file = (self.open)(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
             self.left = self.part.unwrap_or(u64::MAX);
             self.current = Some(if self.part.is_some() { file } else { Box::new(file.chain(&b"\n"[..])) });
         }

@@ -42,8 +42,8 @@ pub struct Kinetics {
     pub time_to_peak: f64,
     /// Relative enhancement per second from the first phase to the peak: 0 when the first phase is the peak.
     pub wash_in_rate: f64,
-    /// Relative enhancement per second from the peak to the last phase, negative for a fall: 0 when the last phase is the
-    /// peak.
+    /// Relative enhancement per second from the peak to the last phase, negative for a fall: 0 when the last phase is
+    /// the peak.
     pub wash_out_rate: f64,
     /// Largest relative enhancement of the early phases.
     pub early_enhancement: f64,
@@ -72,8 +72,8 @@ impl TimeIntensityCurve {
     /// The curve of a region over the phases of a series.
     ///
     /// # Errors
-    /// [`ImagingError::InvalidParameter`] when there are fewer than two phases or their times are unknown or not ascending;
-    /// and as [`crate::intensity::values`] for each phase.
+    /// [`ImagingError::InvalidParameter`] when there are fewer than two phases or their times are unknown or not
+    /// ascending; and as [`crate::intensity::values`] for each phase.
     pub fn of(series: &DynamicSeries, roi: Roi<'_>) -> Result<Self> {
         let ascending = series.times.windows(2).all(|pair| pair[0] < pair[1]);
         if series.images.len() < 2 || series.times.len() != series.images.len() || !ascending {
@@ -96,13 +96,14 @@ impl TimeIntensityCurve {
     /// What the curve does.
     ///
     /// # Errors
-    /// [`ImagingError::InvalidParameter`] when the signal before contrast is not above 0, fewer than two phases are given,
-    /// no phase after the first is early or none is late, or the tolerance is negative.
+    /// [`ImagingError::InvalidParameter`] when the signal before contrast is not above 0, fewer than two phases are
+    /// given, no phase after the first is early or none is late, or the tolerance is negative.
     pub fn kinetics(&self, params: &KineticsParams) -> Result<Kinetics> {
         let invalid = |parameter, value: String, requirement| {
             Err(ImagingError::InvalidParameter { operation: OPERATION, parameter, value, requirement })
         };
-        let (Some(&baseline), Some(&first), Some(&last)) = (self.means.first(), self.times.first(), self.means.last()) else {
+        let (Some(&baseline), Some(&first), Some(&last)) = (self.means.first(), self.times.first(), self.means.last())
+        else {
             return invalid("curve", "empty".to_owned(), "at least two phases are needed");
         };
         if baseline.is_nan() || baseline <= 0.0 {
@@ -116,7 +117,8 @@ impl TimeIntensityCurve {
             let value = format!("{} s, {early_count} of {} phases early", params.early_seconds, self.means.len());
             return invalid("early_seconds", value, "a phase after the first must be early, and the last one late");
         }
-        let highest = |means: &[f64]| (0..means.len()).rev().max_by(|&a, &b| means[a].total_cmp(&means[b])).unwrap_or(0);
+        let highest =
+            |means: &[f64]| (0..means.len()).rev().max_by(|&a, &b| means[a].total_cmp(&means[b])).unwrap_or(0);
         let peak = highest(&self.means);
         let peak_enhancement = (self.means[peak] - baseline) / baseline;
         let early = self.means[1 + highest(&self.means[1..early_count])];
@@ -126,7 +128,10 @@ impl TimeIntensityCurve {
             peak_enhancement,
             time_to_peak: self.times[peak] - first,
             wash_in_rate: rate(peak_enhancement, self.times[peak] - first),
-            wash_out_rate: rate((last - self.means[peak]) / baseline, self.times[self.times.len() - 1] - self.times[peak]),
+            wash_out_rate: rate(
+                (last - self.means[peak]) / baseline,
+                self.times[self.times.len() - 1] - self.times[peak],
+            ),
             early_enhancement: (early - baseline) / baseline,
             delayed_change,
             delayed_phase: match delayed_change {

@@ -1,15 +1,15 @@
 //! DICOM series as volumes: reading folders, dynamic (DCE) series phase by phase, and writing.
 //!
-//! Files are grouped by `SeriesInstanceUID`, whatever their names. Slices are sorted by their position along the normal of
-//! the slices; a slice that is missing or stands twice, uneven distances and mixed orientations are errors that name the
-//! place. Where a position occurs more than once, the series is dynamic and its phases are told apart by
+//! Files are grouped by `SeriesInstanceUID`, whatever their names. Slices are sorted by their position along the normal
+//! of the slices; a slice that is missing or stands twice, uneven distances and mixed orientations are errors that name
+//! the place. Where a position occurs more than once, the series is dynamic and its phases are told apart by
 //! `TemporalPositionIdentifier` (`TemporalPositionIndex` in enhanced files), else `TriggerTime`, else the time of
-//! acquisition. Classic files and enhanced multi-frame files are read alike, and so are files that begin without the preamble or
-//! without the meta group, as old exports do.
+//! acquisition. Classic files and enhanced multi-frame files are read alike, and so are files that begin without the
+//! preamble or without the meta group, as old exports do.
 //!
-//! Voxels carry `RescaleSlope` and `RescaleIntercept`. The pixel type is the smallest that GDCM would choose: the stored
-//! type where there is nothing to rescale, the smallest integer type that holds all rescaled values where slope and
-//! intercept are whole numbers, double precision otherwise.
+//! Voxels carry `RescaleSlope` and `RescaleIntercept`. The pixel type is the smallest that GDCM would choose: the
+//! stored type where there is nothing to rescale, the smallest integer type that holds all rescaled values where slope
+//! and intercept are whole numbers, double precision otherwise.
 //!
 //! ```
 //! use alnm_imaging::dicom::{DicomFolder, Phase, SeriesAttributes, write_series};
@@ -91,8 +91,8 @@ pub struct DicomFolder {
 
 impl DicomFolder {
     /// Reads the headers of all DICOM files in a folder and below it and sorts them into series. Other files, and DICOM
-    /// files without an image (structure sets, presentation states), are passed over. An image that is no slice (a screenshot, a
-    /// film) makes its series faulty, not the folder.
+    /// files without an image (structure sets, presentation states), are passed over. An image that is no slice (a
+    /// screenshot, a film) makes its series faulty, not the folder.
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] when a file cannot be read, or none holds an image.
@@ -113,11 +113,16 @@ impl DicomFolder {
     }
 
     fn of_files(path: &Path, files: &[PathBuf]) -> Result<Self> {
-        let images: Vec<Option<ImageFile>> =
-            files.par_iter().map(|file| ImageFile::open(file).map_err(|problem| problem.at(file))).collect::<Result<_>>()?;
+        let images: Vec<Option<ImageFile>> = files
+            .par_iter()
+            .map(|file| ImageFile::open(file).map_err(|problem| problem.at(file)))
+            .collect::<Result<_>>()?;
         let series = series::group(images.into_iter().flatten());
         if series.is_empty() {
-            return Err(malformed("no DICOM file with an image here; segmentations and structure sets are read as masks").at(path));
+            return Err(malformed(
+                "no DICOM file with an image here; segmentations and structure sets are read as masks",
+            )
+            .at(path));
         }
         Ok(Self { path: path.to_owned(), series })
     }
@@ -153,12 +158,12 @@ impl DicomFolder {
         }
     }
 
-    /// A dynamic series that was stored as a series for each phase: all series of the folder, in order of their acquisition
-    /// times, or of their numbers where no times are stated.
+    /// A dynamic series that was stored as a series for each phase: all series of the folder, in order of their
+    /// acquisition times, or of their numbers where no times are stated.
     ///
     /// # Errors
-    /// [`crate::ImagingError::File`] when a series has several phases, or two of them differ in study, frame of reference or
-    /// grid or began at the same time; and as [`Series::image`].
+    /// [`crate::ImagingError::File`] when a series has several phases, or two of them differ in study, frame of
+    /// reference or grid or began at the same time; and as [`Series::image`].
     pub fn series_as_phases(&self) -> Result<DynamicSeries> {
         DynamicSeries::of_series(&self.series).map_err(|problem| problem.at(&self.path))
     }
@@ -219,7 +224,8 @@ impl MaskFile {
             [] => Ok(None),
             [file] => Self::open(file).map_err(|problem| problem.at(file)),
             [first, second, ..] => {
-                let what = format!("several masks in one folder, {} and {}; name the file", first.display(), second.display());
+                let what =
+                    format!("several masks in one folder, {} and {}; name the file", first.display(), second.display());
                 Err(unsupported(what).at(path))
             }
         }

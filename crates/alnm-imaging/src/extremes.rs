@@ -53,14 +53,23 @@ impl<T: Voxel> Extremes<T> {
                 high[lane] = higher(block[lane], high[lane]);
             }
         }
-        let found = Self { low: low.into_iter().fold(first, lower), high: high.into_iter().fold(first, higher), is_finite };
-        Some(Self { low: rest.iter().copied().fold(found.low, lower), high: rest.iter().copied().fold(found.high, higher), ..found })
+        let found =
+            Self { low: low.into_iter().fold(first, lower), high: high.into_iter().fold(first, higher), is_finite };
+        Some(Self {
+            low: rest.iter().copied().fold(found.low, lower),
+            high: rest.iter().copied().fold(found.high, higher),
+            ..found
+        })
     }
 
     /// The extremes of two sets of numbers together.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
-        Self { low: lower(other.low, self.low), high: higher(other.high, self.high), is_finite: self.is_finite && other.is_finite }
+        Self {
+            low: lower(other.low, self.low),
+            high: higher(other.high, self.high),
+            is_finite: self.is_finite && other.is_finite,
+        }
     }
 }
 

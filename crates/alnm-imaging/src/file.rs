@@ -69,8 +69,9 @@ pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
 /// Writes an image in the format that the name's suffix names: `.nrrd`, `.nhdr`, `.nii`, `.nii.gz`,
 /// `.hdr`, `.img`, `.mha` or `.mhd`.
 ///
-/// The pixel type is kept. NRRD, MetaImage and `.nii.gz` are compressed. NIfTI stores the geometry in single precision. Files that are there
-/// are replaced once the new ones are complete: until then these lie in a hidden folder beside them.
+/// The pixel type is kept. NRRD, MetaImage and `.nii.gz` are compressed. NIfTI stores the geometry in single precision.
+/// Files that are there are replaced once the new ones are complete: until then these lie in a hidden folder beside
+/// them.
 ///
 /// # Errors
 /// [`crate::ImagingError::File`] when the suffix is unknown or the file cannot be written.
@@ -113,9 +114,12 @@ fn files_of(path: &Path) -> Vec<PathBuf> {
         let length = name.len().checked_sub(suffix.len()).filter(|&length| name.is_char_boundary(length))?;
         name[length..].eq_ignore_ascii_case(suffix).then(|| &name[..length])
     };
-    for (suffix, header, voxels) in
-        [(".hdr", ".hdr", ".img"), (".img", ".hdr", ".img"), (".hdr.gz", ".hdr.gz", ".img.gz"), (".img.gz", ".hdr.gz", ".img.gz")]
-    {
+    for (suffix, header, voxels) in [
+        (".hdr", ".hdr", ".img"),
+        (".img", ".hdr", ".img"),
+        (".hdr.gz", ".hdr.gz", ".img.gz"),
+        (".img.gz", ".hdr.gz", ".img.gz"),
+    ] {
         if let Some(stem) = stem_before(suffix) {
             return [header, voxels].map(|suffix| path.with_file_name(format!("{stem}{suffix}"))).to_vec();
         }
@@ -136,7 +140,10 @@ fn suffix_format(path: &Path) -> Option<FileFormat> {
         (FileFormat::MetaImage, &[".mha", ".mhd"]),
         (FileFormat::Nifti, &[".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"]),
     ];
-    formats.into_iter().find(|(_, suffixes)| suffixes.iter().any(|suffix| name.ends_with(suffix))).map(|(format, _)| format)
+    formats
+        .into_iter()
+        .find(|(_, suffixes)| suffixes.iter().any(|suffix| name.ends_with(suffix)))
+        .map(|(format, _)| format)
 }
 
 /// Writes a mask as [`write_image`] does, with the smallest unsigned voxel type that holds its labels.

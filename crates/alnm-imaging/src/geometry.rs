@@ -36,7 +36,11 @@ impl Geometry {
         let invalid = |field, value, requirement| Err(ImagingError::InvalidGeometry { field, value, requirement });
         let voxels = size.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
         if voxels.is_none_or(|n| n == 0) {
-            return invalid("size", format!("{size:?}"), "every axis needs at least one voxel and the product must fit in memory");
+            return invalid(
+                "size",
+                format!("{size:?}"),
+                "every axis needs at least one voxel and the product must fit in memory",
+            );
         }
         if !spacing.iter().all(|s| s.is_finite() && *s > 0.0) {
             return invalid("spacing", format!("{spacing:?}"), "every spacing must be finite and above 0 mm");
@@ -56,8 +60,10 @@ impl Geometry {
     /// # Errors
     /// As [`Geometry::new`].
     pub fn planar(size: [usize; 2], spacing: [f64; 2], origin: [f64; 2], direction: [[f64; 2]; 2]) -> Result<Self> {
-        let direction = [[direction[0][0], direction[0][1], 0.0], [direction[1][0], direction[1][1], 0.0], [0.0, 0.0, 1.0]];
-        Self::new([size[0], size[1], 1], [spacing[0], spacing[1], 1.0], [origin[0], origin[1], 0.0], direction).map(Self::into_planar)
+        let direction =
+            [[direction[0][0], direction[0][1], 0.0], [direction[1][0], direction[1][1], 0.0], [0.0, 0.0, 1.0]];
+        Self::new([size[0], size[1], 1], [spacing[0], spacing[1], 1.0], [origin[0], origin[1], 0.0], direction)
+            .map(Self::into_planar)
     }
 
     /// The same grid as a two-dimensional one; it has to have one slice.
@@ -123,7 +129,8 @@ impl Geometry {
     /// ```
     pub fn index_to_point(&self, index: [f64; 3]) -> [f64; 3] {
         std::array::from_fn(|row| {
-            self.origin[row] + (0..3).map(|axis| self.direction[row][axis] * self.spacing[axis] * index[axis]).sum::<f64>()
+            self.origin[row]
+                + (0..3).map(|axis| self.direction[row][axis] * self.spacing[axis] * index[axis]).sum::<f64>()
         })
     }
 
@@ -240,7 +247,11 @@ impl fmt::Display for GeometryDifference {
             GeometryField::Spacing => "spacing",
             GeometryField::Direction => "direction",
         };
-        write!(formatter, "{field} is {} in one and {} in the other (tolerance {:e})", self.left, self.right, self.tolerance)
+        write!(
+            formatter,
+            "{field} is {} in one and {} in the other (tolerance {:e})",
+            self.left, self.right, self.tolerance
+        )
     }
 }
 

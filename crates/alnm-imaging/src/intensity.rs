@@ -29,12 +29,14 @@ pub struct IntensityStatistics {
 /// The values of a volume, or of a region of it, in raster order.
 ///
 /// # Errors
-/// [`ImagingError::GeometryMismatch`] when the mask lies on another grid, [`ImagingError::EmptyRegion`] when no voxel has
-/// the label, [`ImagingError::InvalidVoxel`] when the volume has a voxel that is not finite.
+/// [`ImagingError::GeometryMismatch`] when the mask lies on another grid, [`ImagingError::EmptyRegion`] when no voxel
+/// has the label, [`ImagingError::InvalidVoxel`] when the volume has a voxel that is not finite.
 pub fn values<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Vec<f64>> {
     const OPERATION: &str = "intensities of a region";
     volume.check_finite(OPERATION)?;
-    let Some(Roi { mask, label }) = roi else { return Ok(volume.as_slice().iter().map(|voxel| voxel.to_f64()).collect()) };
+    let Some(Roi { mask, label }) = roi else {
+        return Ok(volume.as_slice().iter().map(|voxel| voxel.to_f64()).collect());
+    };
     if let Some(difference) = volume.geometry().difference(mask.geometry(), 1e-6) {
         return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
     }
@@ -70,12 +72,18 @@ pub fn z_score<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Vol
     Ok(volume.map(|voxel| ((voxel.to_f64() - mean) / standard_deviation) as f32))
 }
 
-/// The volume scaled so that a low and a high percentile (0 to 100) of a region, or of all voxels, become 0 and 1, and cut
-/// there. Percentiles are interpolated linearly between order statistics, numpy's default.
+/// The volume scaled so that a low and a high percentile (0 to 100) of a region, or of all voxels, become 0 and 1, and
+/// cut there. Percentiles are interpolated linearly between order statistics, numpy's default.
 ///
 /// # Errors
-/// As [`values`]; [`ImagingError::InvalidParameter`] when the percentiles are out of order or range, or equal in intensity.
-pub fn percentile_range<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>, low: f64, high: f64) -> Result<Volume<f32>> {
+/// As [`values`]; [`ImagingError::InvalidParameter`] when the percentiles are out of order or range, or equal in
+/// intensity.
+pub fn percentile_range<T: Voxel>(
+    volume: &Volume<T>,
+    roi: Option<Roi<'_>>,
+    low: f64,
+    high: f64,
+) -> Result<Volume<f32>> {
     if !(0.0 <= low && low < high && high <= 100.0) {
         return Err(ImagingError::InvalidParameter {
             operation: "percentile range",
@@ -111,8 +119,8 @@ pub fn percentile<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>, percentile
     Ok(percentile_of(&ordered, percentile))
 }
 
-/// The volume over the mean of a reference tissue, which becomes `target`: I · target / mean. Where signals of one tissue
-/// (fat, muscle) should be alike in all patients, this takes out the gain of the receiver.
+/// The volume over the mean of a reference tissue, which becomes `target`: I · target / mean. Where signals of one
+/// tissue (fat, muscle) should be alike in all patients, this takes out the gain of the receiver.
 ///
 /// # Errors
 /// As [`values`] for the tissue; [`ImagingError::InvalidParameter`] when its mean or the target is not above 0.
@@ -149,12 +157,14 @@ pub struct Landmark<'a> {
     pub target: f64,
 }
 
-/// The volume mapped by the straight line on which the means of two tissues become their targets, such as muscle and fat.
+/// The volume mapped by the straight line on which the means of two tissues become their targets, such as muscle and
+/// fat.
 ///
 /// With means m₁, m₂ and targets t₁, t₂: t₁ + (I − m₁) · (t₂ − t₁) / (m₂ − m₁). Nothing is cut.
 ///
 /// # Errors
-/// As [`values`] for the tissues; [`ImagingError::InvalidParameter`] when their means are equal or a target is not finite.
+/// As [`values`] for the tissues; [`ImagingError::InvalidParameter`] when their means are equal or a target is not
+/// finite.
 pub fn two_landmarks<T: Voxel>(volume: &Volume<T>, landmarks: [Landmark<'_>; 2]) -> Result<Volume<f32>> {
     let [low, high] = landmarks;
     let means = [statistics(volume, Some(low.tissue))?.mean, statistics(volume, Some(high.tissue))?.mean];

@@ -57,7 +57,9 @@ pub enum MaskProblem {
         name: String,
     },
     /// Contours that are not parallel to two axes of the grid.
-    #[error("the contours of {name:?} are parallel to no plane of the grid; give the grid of the image on which they were drawn")]
+    #[error(
+        "the contours of {name:?} are parallel to no plane of the grid; give the grid of the image on which they were drawn"
+    )]
     Askew {
         /// Name of the region.
         name: String,
@@ -73,7 +75,8 @@ pub enum MaskProblem {
 /// A region that a DICOM mask file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaskRegion {
-    /// The label of its voxels when all regions are read: the segment's number, or the place in a structure set, from 1.
+    /// The label of its voxels when all regions are read: the segment's number, or the place in a structure set, from
+    /// 1.
     pub label: u32,
     /// `SegmentNumber` or `ROINumber`.
     pub number: i64,
@@ -81,7 +84,8 @@ pub struct MaskRegion {
     pub name: String,
 }
 
-/// One region of a mask file: by its name, or by its number (`SegmentNumber`, `ROINumber`, or the label in a label map).
+/// One region of a mask file: by its name, or by its number (`SegmentNumber`, `ROINumber`, or the label in a label
+/// map).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegionChoice {
     /// The name; case counts.
@@ -184,8 +188,8 @@ impl<'a> MaskReader<'a> {
         Self { region: Some(region.into()), ..self }
     }
 
-    /// The grid of the image to which the mask belongs. Structure sets need it; masks on another grid are brought onto it by
-    /// the nearest voxel.
+    /// The grid of the image to which the mask belongs. Structure sets need it; masks on another grid are brought onto
+    /// it by the nearest voxel.
     #[must_use]
     pub fn grid(self, grid: &'a Geometry) -> Self {
         Self { grid: Some(grid), ..self }
@@ -197,7 +201,8 @@ impl<'a> MaskReader<'a> {
         Self { frame_of_reference: Some(uid), ..self }
     }
 
-    /// The component to read, from 0, of a label map whose voxels have several: segmentations that overlap are stored so.
+    /// The component to read, from 0, of a label map whose voxels have several: segmentations that overlap are stored
+    /// so.
     #[must_use]
     pub fn channel(self, channel: usize) -> Self {
         Self { channel: Some(channel), ..self }
@@ -213,8 +218,8 @@ impl<'a> MaskReader<'a> {
     /// structure set, as a file or as the only one in a folder.
     ///
     /// # Errors
-    /// [`ImagingError::File`] with the path and what is wrong there; [`ImagingError::InvalidVoxel`] when a voxel of a label
-    /// map is no label; [`ImagingError::InvalidParameter`] for a threshold out of range.
+    /// [`ImagingError::File`] with the path and what is wrong there; [`ImagingError::InvalidVoxel`] when a voxel of a
+    /// label map is no label; [`ImagingError::InvalidParameter`] for a threshold out of range.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<LabelMap> {
         let path = path.as_ref();
         if !(self.threshold > 0.0 && self.threshold <= 1.0) {
@@ -235,7 +240,9 @@ impl<'a> MaskReader<'a> {
 
     fn regions_of(&self, file: &MaskFile, path: &Path) -> Result<LabelMap> {
         match file {
-            MaskFile::Segmentation(file) => file.mask(self.region.as_ref(), self.grid, self.frame_of_reference, self.threshold),
+            MaskFile::Segmentation(file) => {
+                file.mask(self.region.as_ref(), self.grid, self.frame_of_reference, self.threshold)
+            }
             MaskFile::StructureSet(file) => {
                 let grid = self.grid.ok_or_else(|| FileProblem::from(MaskProblem::GridNeeded).at(path))?;
                 file.mask(self.region.as_ref(), grid, self.frame_of_reference)
@@ -249,12 +256,15 @@ impl<'a> MaskReader<'a> {
             let present = crate::region::labels(&mask, 64).into_iter();
             let regions: Vec<MaskRegion> =
                 present.map(|label| MaskRegion { label, number: i64::from(label), name: String::new() }).collect();
-            let chosen = MaskRegion::choose(&regions, Some(choice)).map_err(|problem| FileProblem::from(problem).at(path))?;
+            let chosen =
+                MaskRegion::choose(&regions, Some(choice)).map_err(|problem| FileProblem::from(problem).at(path))?;
             let wanted = chosen[0].label;
             mask = mask.map(|&voxel| u32::from(voxel == wanted));
         }
         match self.grid {
-            Some(grid) if grid.difference(mask.geometry(), 1e-6).is_some() => resample(&mask, grid, Interpolator::Nearest, 0),
+            Some(grid) if grid.difference(mask.geometry(), 1e-6).is_some() => {
+                resample(&mask, grid, Interpolator::Nearest, 0)
+            }
             _ => Ok(mask),
         }
     }

@@ -1,7 +1,7 @@
 //! MetaImage (`.mha`, and `.mhd` with the voxels in a file of their own), the format of ITK and ITK-SNAP.
 //!
-//! Read: voxels of 2 or 3 dimensions (further ones of size 1 left aside), raw, zlib-compressed or written as text; attached, in a file of their own, in a list of
-//! files or in numbered files (even parts of the voxels, in order).
+//! Read: voxels of 2 or 3 dimensions (further ones of size 1 left aside), raw, zlib-compressed or written as text;
+//! attached, in a file of their own, in a list of files or in numbered files (even parts of the voxels, in order).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,7 +35,8 @@ fn unsupported(what: impl Into<String>) -> FileProblem {
     FileProblem::unsupported(FileFormat::MetaImage, what)
 }
 
-/// Whether a file begins as a MetaImage header does: with the field `ObjectType` or `NDims`, comments before them left aside.
+/// Whether a file begins as a MetaImage header does: with the field `ObjectType` or `NDims`, comments before them left
+/// aside.
 pub(crate) fn is_metaimage(start: &[u8]) -> bool {
     start
         .split(|&byte| byte == b'\n')
@@ -57,7 +58,9 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
         return header.decode(&layout, reader, channel);
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let files = DataFiles::parse(&header.data_file, &header.data_file_list).and_then(|files| files.paths(folder)).map_err(malformed)?;
+    let files = DataFiles::parse(&header.data_file, &header.data_file_list)
+        .and_then(|files| files.paths(folder))
+        .map_err(malformed)?;
     header.decode_files(&layout, files, channel)
 }
 
@@ -81,7 +84,10 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
     let voxels = encoder.finish()?;
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("mhd")) {
         let data_path = path.with_extension("zraw");
-        let name = data_path.file_name().and_then(|name| name.to_str()).ok_or_else(|| malformed("the file name is not Unicode"))?;
+        let name = data_path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| malformed("the file name is not Unicode"))?;
         std::fs::write(path, header_text(image, voxels.len(), name))?;
         return Ok(std::fs::write(&data_path, voxels)?);
     }
@@ -166,7 +172,8 @@ impl Header {
                 if value.starts_with("LIST") {
                     lines.read_to_string(&mut list)?;
                 }
-                let data_file_list = list.lines().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+                let data_file_list =
+                    list.lines().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
                 return Ok(Self { fields, data_file: value.to_owned(), data_file_list });
             }
             fields.insert(name.to_owned(), value.to_owned());
@@ -195,18 +202,25 @@ impl Header {
         self.truth(name).unwrap_or(false)
     }
 
-    /// Bytes before the voxels in each data file; none where they are whatever is left when the voxels are taken from the end.
+    /// Bytes before the voxels in each data file; none where they are whatever is left when the voxels are taken from
+    /// the end.
     fn header_size(&self) -> Result<Option<u64>> {
         match self.integer("HeaderSize")?.unwrap_or(0) {
-            -1 if self.is_true("CompressedData") => Err(unsupported("HeaderSize -1 with compressed voxels, whose start it does not say")),
+            -1 if self.is_true("CompressedData") => {
+                Err(unsupported("HeaderSize -1 with compressed voxels, whose start it does not say"))
+            }
             -1 => Ok(None),
-            size => u64::try_from(size).map(Some).map_err(|_| malformed(format!("HeaderSize is {size}; it is -1 or at least 0"))),
+            size => u64::try_from(size)
+                .map(Some)
+                .map_err(|_| malformed(format!("HeaderSize is {size}; it is -1 or at least 0"))),
         }
     }
 
     /// `count` numbers of the first of some fields that is there.
     fn numbers(&self, names: &[&str], count: usize) -> Result<Option<Vec<f64>>> {
-        let Some((name, value)) = names.iter().find_map(|name| self.field(name).map(|value| (name, value))) else { return Ok(None) };
+        let Some((name, value)) = names.iter().find_map(|name| self.field(name).map(|value| (name, value))) else {
+            return Ok(None);
+        };
         let numbers: std::result::Result<Vec<f64>, _> = value.split_whitespace().map(str::parse).collect();
         match numbers {
             Ok(numbers) if numbers.len() == count => Ok(Some(numbers)),
@@ -219,7 +233,10 @@ impl Header {
         let pixel_type = parse_type(name).ok_or_else(|| unsupported(format!("voxels of type {name}")))?;
         let is_big = self.is_true("BinaryDataByteOrderMSB") || self.is_true("ElementByteOrderMSB");
         let components = self.integer("ElementNumberOfChannels")?.unwrap_or(1);
-        let components = usize::try_from(components).ok().filter(|&n| n > 0).ok_or_else(|| malformed(format!("{components} channels")))?;
+        let components = usize::try_from(components)
+            .ok()
+            .filter(|&n| n > 0)
+            .ok_or_else(|| malformed(format!("{components} channels")))?;
         VoxelLayout {
             format: FileFormat::MetaImage,
             pixel_type,
@@ -237,17 +254,26 @@ impl Header {
         let axes = axes.ok_or_else(|| unsupported("an image that has not 2 or 3 dimensions"))?;
         let sizes = self.field("DimSize").ok_or_else(|| malformed("DimSize is missing"))?;
         let size: std::result::Result<Vec<usize>, _> = sizes.split_whitespace().map(str::parse).collect();
-        let size = size.ok().filter(|size| size.len() == axes).ok_or_else(|| malformed(format!("DimSize is {sizes:?}")))?;
+        let size =
+            size.ok().filter(|size| size.len() == axes).ok_or_else(|| malformed(format!("DimSize is {sizes:?}")))?;
         if size.iter().skip(3).any(|&size| size != 1) {
-            return Err(unsupported(format!("an image of more than three dimensions, DimSize {sizes:?}; split it into volumes")));
+            return Err(unsupported(format!(
+                "an image of more than three dimensions, DimSize {sizes:?}; split it into volumes"
+            )));
         }
         let spacing = self.numbers(&["ElementSpacing", "ElementSize"], axes)?.unwrap_or_else(|| vec![1.0; axes]);
         let origin = self.numbers(&["Offset", "Position", "Origin"], axes)?.unwrap_or_else(|| vec![0.0; axes]);
         let identity = || (0..axes * axes).map(|i| f64::from(u8::from(i % (axes + 1) == 0))).collect();
-        let columns: Vec<f64> = self.numbers(&["TransformMatrix", "Rotation", "Orientation"], axes * axes)?.unwrap_or_else(identity);
+        let columns: Vec<f64> =
+            self.numbers(&["TransformMatrix", "Rotation", "Orientation"], axes * axes)?.unwrap_or_else(identity);
         if axes == 2 {
             let direction = [[columns[0], columns[2]], [columns[1], columns[3]]];
-            return Ok(Geometry::planar([size[0], size[1]], [spacing[0], spacing[1]], [origin[0], origin[1]], direction)?);
+            return Ok(Geometry::planar(
+                [size[0], size[1]],
+                [spacing[0], spacing[1]],
+                [origin[0], origin[1]],
+                direction,
+            )?);
         }
         let direction = std::array::from_fn(|row| std::array::from_fn(|column| columns[axes * column + row]));
         let triple = |values: &[f64]| std::array::from_fn(|axis| values[axis]);
@@ -274,7 +300,9 @@ impl Header {
         let (total, count) = (layout.byte_count() as u64, files.len() as u64);
         let compressed = self.is_true("CompressedData");
         if total % count != 0 || (compressed && count > 1) {
-            return Err(unsupported(format!("{count} data files for {total} bytes of voxels, compressed: {compressed}")));
+            return Err(unsupported(format!(
+                "{count} data files for {total} bytes of voxels, compressed: {compressed}"
+            )));
         }
         let part = total / count;
         let start = self.header_size()?;

@@ -1,12 +1,12 @@
 //! N4 bias field correction (Tustison et al., IEEE Trans. Med. Imaging 29:1310, 2010) with ITK's results.
 //!
-//! The logarithm of the image is sharpened by deconvolving its histogram with a Gaussian, what was taken away is smoothed
-//! by a B-spline fitted to it, and both steps are repeated, with finer splines from level to level, until the field
-//! changes little.
+//! The logarithm of the image is sharpened by deconvolving its histogram with a Gaussian, what was taken away is
+//! smoothed by a B-spline fitted to it, and both steps are repeated, with finer splines from level to level, until the
+//! field changes little.
 //!
-//! The result is that of ITK 5.4 (SimpleITK 2.5), including what decides it: the convergence is measured by a running mean
-//! and deviation in single precision, in raster order. The field is fitted by separable sums, not voxel by voxel, so that a
-//! volume of 256 × 256 × 96 voxels takes about a second. The result does not depend on the number of threads.
+//! The result is that of ITK 5.4 (SimpleITK 2.5), including what decides it: the convergence is measured by a running
+//! mean and deviation in single precision, in raster order. The field is fitted by separable sums, not voxel by voxel,
+//! so that a volume of 256 × 256 × 96 voxels takes about a second. The result does not depend on the number of threads.
 //!
 //! | Parameter | Default | Purpose | Range |
 //! |---|---|---|---|
@@ -69,12 +69,13 @@ pub struct N4Params {
     pub iterations: Vec<usize>,
     /// A level ends when the coefficient of variation of the change of the field is not above this. Default 0.001.
     pub convergence_threshold: f64,
-    /// The spline's control points on the first level; every further level doubles the number of spans. Default 4 an axis.
+    /// The spline's control points on the first level; every further level doubles the number of spans. Default 4 an
+    /// axis.
     pub control_grid: ControlGrid,
     /// Order of the spline, 1 to 5. Default 3.
     pub spline_order: usize,
-    /// Full width at half maximum of the Gaussian with which the histogram is deconvolved, in units of the logarithm of the
-    /// intensity. Default 0.15.
+    /// Full width at half maximum of the Gaussian with which the histogram is deconvolved, in units of the logarithm of
+    /// the intensity. Default 0.15.
     pub bias_fwhm: f64,
     /// Noise term of the Wiener filter. Default 0.01.
     pub wiener_noise: f64,
@@ -126,17 +127,29 @@ impl N4Params {
             return invalid("iterations", format!("{:?}", self.iterations), "one number for each of 1 to 10 levels");
         }
         if !(self.convergence_threshold.is_finite() && self.convergence_threshold >= 0.0) {
-            return invalid("convergence_threshold", self.convergence_threshold.to_string(), "it must be finite and at least 0");
+            return invalid(
+                "convergence_threshold",
+                self.convergence_threshold.to_string(),
+                "it must be finite and at least 0",
+            );
         }
         if !(1..=spline::HIGHEST_ORDER).contains(&self.spline_order) {
             return invalid("spline_order", self.spline_order.to_string(), "orders 1 to 5 are supported");
         }
         match self.control_grid {
             ControlGrid::Points(points) if points.iter().any(|&n| n <= self.spline_order || n > LARGEST_LATTICE) => {
-                return invalid("control_grid", format!("{points:?}"), "each axis needs more points than the spline's order, at most 1024");
+                return invalid(
+                    "control_grid",
+                    format!("{points:?}"),
+                    "each axis needs more points than the spline's order, at most 1024",
+                );
             }
             ControlGrid::KnotSpacing(distance) if !(distance.is_finite() && distance > 0.0) => {
-                return invalid("control_grid", format!("{distance} mm"), "the distance of knots must be finite and above 0");
+                return invalid(
+                    "control_grid",
+                    format!("{distance} mm"),
+                    "the distance of knots must be finite and above 0",
+                );
             }
             _ => {}
         }
@@ -252,16 +265,16 @@ impl N4 {
         Ok(field.correct(image.cast()))
     }
 
-    /// Finds the field of an image's foreground, with a weight for each voxel's part in the fit and an observer that is told
-    /// of each iteration and may stop the work. Voxels whose weight is not above 0 are left out.
+    /// Finds the field of an image's foreground, with a weight for each voxel's part in the fit and an observer that is
+    /// told of each iteration and may stop the work. Voxels whose weight is not above 0 are left out.
     ///
     /// Voxels of the foreground that are not above 0 have no logarithm; as in ITK their own value stands for it.
     ///
     /// # Errors
-    /// [`ImagingError::GeometryMismatch`] when mask or weights lie on another grid, [`ImagingError::EmptyRegion`] when no voxel
-    /// belongs to the foreground, [`ImagingError::InvalidVoxel`] when a voxel of the image is not finite,
-    /// [`ImagingError::InvalidParameter`] when the image is too small to be shrunk so, and [`ImagingError::Cancelled`] when the
-    /// observer breaks off.
+    /// [`ImagingError::GeometryMismatch`] when mask or weights lie on another grid, [`ImagingError::EmptyRegion`] when
+    /// no voxel belongs to the foreground, [`ImagingError::InvalidVoxel`] when a voxel of the image is not finite,
+    /// [`ImagingError::InvalidParameter`] when the image is too small to be shrunk so, and [`ImagingError::Cancelled`]
+    /// when the observer breaks off.
     pub fn fit<T: Voxel>(
         &self,
         image: &Volume<T>,
@@ -288,7 +301,12 @@ impl N4 {
         self.fit_region(region, image.geometry(), observer)
     }
 
-    fn region<T: Voxel>(&self, image: &Volume<T>, foreground: Foreground<'_>, weights: Option<&Volume<f32>>) -> Result<Region> {
+    fn region<T: Voxel>(
+        &self,
+        image: &Volume<T>,
+        foreground: Foreground<'_>,
+        weights: Option<&Volume<f32>>,
+    ) -> Result<Region> {
         let label = self.params.mask_label;
         let region = Region::new(image, foreground, label, weights);
         if region.is_empty() {
@@ -314,10 +332,12 @@ impl N4 {
             }
             let splines = Splines::new(grid, &lattice);
             let mut report = |iteration, convergence| {
-                let progress = N4Iteration { level, levels: params.iterations.len(), iteration, max_iterations, convergence };
+                let progress =
+                    N4Iteration { level, levels: params.iterations.len(), iteration, max_iterations, convergence };
                 observer(&progress)
             };
-            let convergence = self.run_level(&mut region, &mut lattice, &splines, &sharpening, max_iterations, &mut report)?;
+            let convergence =
+                self.run_level(&mut region, &mut lattice, &splines, &sharpening, max_iterations, &mut report)?;
             let converged = convergence.last().is_some_and(|last| f64::from(*last) <= params.convergence_threshold);
             levels.push(N4Level { control_points: lattice.size(), convergence, converged });
         }
@@ -347,8 +367,10 @@ impl N4 {
             lattice.add(&update);
             region.update_field(splines, lattice);
             let is_last = measured.len() + 1 == max_iterations;
-            let (convergence, next) =
-                rayon::join(|| region.convergence(), || (!is_last).then(|| region.fit_residual(splines, sharpening, &omega)));
+            let (convergence, next) = rayon::join(
+                || region.convergence(),
+                || (!is_last).then(|| region.fit_residual(splines, sharpening, &omega)),
+            );
             measured.push(convergence);
             if report(measured.len(), convergence).is_break() {
                 return Err(ImagingError::Cancelled { operation: OPERATION });
@@ -377,7 +399,8 @@ impl N4 {
             }
         });
         let doublings = self.params.iterations.len() as u32 - 1;
-        let last_level = |n: usize| if n == 1 { 1 } else { (n - order).saturating_mul(1 << doublings).saturating_add(order) };
+        let last_level =
+            |n: usize| if n == 1 { 1 } else { (n - order).saturating_mul(1 << doublings).saturating_add(order) };
         let all = points.iter().fold(1_usize, |product, &n| product.saturating_mul(last_level(n)));
         if all > MOST_POINTS || points.iter().any(|&n| last_level(n) > LARGEST_LATTICE) {
             return Err(ImagingError::InvalidParameter {

@@ -2,7 +2,8 @@
 //!
 //! The grid is the one that ITK 5.4 makes of the header: coordinates are turned from RAS to LPS, spacings come from
 //! `pixdim`, and of the two orientations of a header the sform is taken when it has no shear and either its code is 1
-//! (scanner) or there is no qform, else the qform. Voxels with a scale (`scl_slope`, `scl_inter`) become single precision.
+//! (scanner) or there is no qform, else the qform. Voxels with a scale (`scl_slope`, `scl_inter`) become single
+//! precision.
 
 mod header;
 mod orientation;
@@ -17,7 +18,6 @@ use flate2::read::MultiGzDecoder;
 use crate::error::FileProblem;
 use crate::file::FileFormat;
 use crate::volume::Image;
-
 use header::{Header, Version};
 pub(crate) use write::write;
 
@@ -63,7 +63,8 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
     if !header.is_pair {
         return header.decode(reader, channel);
     }
-    let data_file = data_path(&header_file).ok_or_else(|| malformed("the header's image (.img or .img.gz) is not beside it"))?;
+    let data_file =
+        data_path(&header_file).ok_or_else(|| malformed("the header's image (.img or .img.gz) is not beside it"))?;
     header.decode(open(&data_file)?, channel)
 }
 
@@ -104,5 +105,8 @@ fn sibling(path: &Path, from: &str, to: &str) -> Option<PathBuf> {
     let lower = name.to_ascii_lowercase();
     let stem_length = lower.strip_suffix(".gz").unwrap_or(&lower).strip_suffix(from)?.len();
     let endings = if lower.ends_with(".gz") { [".gz", ""] } else { ["", ".gz"] };
-    endings.iter().map(|ending| path.with_file_name(format!("{}{to}{ending}", &name[..stem_length]))).find(|path| path.exists())
+    endings
+        .iter()
+        .map(|ending| path.with_file_name(format!("{}{to}{ending}", &name[..stem_length])))
+        .find(|path| path.exists())
 }

@@ -1,8 +1,8 @@
 //! NRRD (`.nrrd`, and `.nhdr` with the voxels in files of their own), <https://teem.sourceforge.net/nrrd/format.html>.
 //!
-//! Read: formats 1 to 5; the encodings raw, txt, hex, gzip and bzip2; attached data, and detached data in one file, in a
-//! list of files or in numbered files (even parts of the voxels, in order); line and byte skips; the spaces RAS and LAS (converted to LPS as ITK does) and all
-//! others (taken as LPS, as ITK does); one component axis anywhere.
+//! Read: formats 1 to 5; the encodings raw, txt, hex, gzip and bzip2; attached data, and detached data in one file, in
+//! a list of files or in numbered files (even parts of the voxels, in order); line and byte skips; the spaces RAS and
+//! LAS (converted to LPS as ITK does) and all others (taken as LPS, as ITK does); one component axis anywhere.
 
 mod data;
 mod header;
@@ -18,7 +18,6 @@ use crate::error::FileProblem;
 use crate::file::{FileFormat, GZIP_LEVEL};
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
-
 use header::Header;
 
 type Result<T> = std::result::Result<T, FileProblem>;
@@ -66,7 +65,10 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
     let mut header = header_text(image);
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("nhdr")) {
         let data_path = path.with_extension("raw.gz");
-        let name = data_path.file_name().and_then(|name| name.to_str()).ok_or_else(|| malformed("the file name is not Unicode"))?;
+        let name = data_path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| malformed("the file name is not Unicode"))?;
         header.push_str(&format!("data file: {name}\n\n"));
         std::fs::write(path, header)?;
         return write_gzip(File::create(&data_path)?, image);
@@ -87,9 +89,11 @@ fn write_gzip(file: File, image: &Image) -> Result<()> {
 fn header_text(image: &Image) -> String {
     let geometry = image.geometry();
     let axes = geometry.dimension();
-    let vector = |values: [f64; 3]| format!("({})", values[..axes].iter().map(f64::to_string).collect::<Vec<_>>().join(","));
+    let vector =
+        |values: [f64; 3]| format!("({})", values[..axes].iter().map(f64::to_string).collect::<Vec<_>>().join(","));
     let (spacing, direction) = (geometry.spacing(), geometry.direction());
-    let directions: Vec<String> = (0..axes).map(|axis| vector(direction.map(|row| row[axis] * spacing[axis]))).collect();
+    let directions: Vec<String> =
+        (0..axes).map(|axis| vector(direction.map(|row| row[axis] * spacing[axis]))).collect();
     let sizes: Vec<String> = geometry.size()[..axes].iter().map(usize::to_string).collect();
     let space = if axes == 3 { "space: left-posterior-superior" } else { "space dimension: 2" };
     format!(
@@ -125,7 +129,13 @@ fn parse_type(name: &str) -> Option<PixelType> {
         "ushort" | "unsigned short" | "unsigned short int" | "uint16" | "uint16_t" => PixelType::U16,
         "int" | "signed int" | "int32" | "int32_t" => PixelType::I32,
         "uint" | "unsigned int" | "uint32" | "uint32_t" => PixelType::U32,
-        "longlong" | "long long" | "long long int" | "signed long long" | "signed long long int" | "int64" | "int64_t" => PixelType::I64,
+        "longlong"
+        | "long long"
+        | "long long int"
+        | "signed long long"
+        | "signed long long int"
+        | "int64"
+        | "int64_t" => PixelType::I64,
         "ulonglong" | "unsigned long long" | "unsigned long long int" | "uint64" | "uint64_t" => PixelType::U64,
         "float" => PixelType::F32,
         "double" => PixelType::F64,

@@ -17,18 +17,22 @@ const BLOCK: usize = 32;
 /// Voxels that one task looks at.
 const CHUNK: usize = 1 << 17;
 
-/// The threshold that best tells two classes of voxels apart: the upper edge of the bin after which the variance between
-/// the classes is largest, cast to the voxel's type. Voxels at most the threshold are background.
+/// The threshold that best tells two classes of voxels apart: the upper edge of the bin after which the variance
+/// between the classes is largest, cast to the voxel's type. Voxels at most the threshold are background.
 ///
-/// The histogram has `bins` bins from the lowest voxel to a hundredth of a bin above the highest. ITK's default is 128 bins;
-/// 200 are common before N4.
+/// The histogram has `bins` bins from the lowest voxel to a hundredth of a bin above the highest. ITK's default is 128
+/// bins; 200 are common before N4.
 ///
 /// # Errors
 /// [`ImagingError::InvalidParameter`] when there are fewer than 2 or more than 2²⁰ bins, or all voxels are equal;
 /// [`ImagingError::InvalidVoxel`] when a voxel is not finite.
 pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
-    let invalid =
-        |parameter, value: String, requirement| ImagingError::InvalidParameter { operation: OPERATION, parameter, value, requirement };
+    let invalid = |parameter, value: String, requirement| ImagingError::InvalidParameter {
+        operation: OPERATION,
+        parameter,
+        value,
+        requirement,
+    };
     if !(2..=1 << 20).contains(&bins) {
         return Err(invalid("bins", bins.to_string(), "2 to 1048576"));
     }
@@ -70,7 +74,9 @@ pub fn otsu_mask<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<LabelMap> 
     let threshold = otsu_threshold(volume, bins)?;
     let mut mask = Volume::filled(volume.geometry().clone(), 0);
     let labels = mask.as_mut_slice().par_chunks_mut(CHUNK).zip(volume.as_slice().par_chunks(CHUNK));
-    labels.for_each(|(labels, voxels)| labels.iter_mut().zip(voxels).for_each(|(label, voxel)| *label = u32::from(*voxel > threshold)));
+    labels.for_each(|(labels, voxels)| {
+        labels.iter_mut().zip(voxels).for_each(|(label, voxel)| *label = u32::from(*voxel > threshold))
+    });
     Ok(mask)
 }
 
@@ -134,8 +140,8 @@ impl Edges {
     }
 }
 
-/// Whether a position, in bins, is further from the edges of its bin than any rounding moves it. No value lies below the first
-/// edge, and backgrounds often lie on it.
+/// Whether a position, in bins, is further from the edges of its bin than any rounding moves it. No value lies below
+/// the first edge, and backgrounds often lie on it.
 #[inline(always)]
 fn is_clear(position: f64, bin: f64) -> bool {
     const BESIDE_EDGE: f64 = 1e-6;
@@ -172,7 +178,11 @@ mod tests {
 
     fn volume(voxels: Vec<i16>) -> Volume<i16> {
         let size = [voxels.len(), 1, 1];
-        Volume::new(Array3::from_shape_vec([1, 1, size[0]], voxels).unwrap(), Geometry::axis_aligned(size, [1.0; 3]).unwrap()).unwrap()
+        Volume::new(
+            Array3::from_shape_vec([1, 1, size[0]], voxels).unwrap(),
+            Geometry::axis_aligned(size, [1.0; 3]).unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Regions of an image: boxes around a label, its largest axial cross-section, its connected parts; crops, padding and the
-//! resizing of slices.
+//! Regions of an image: boxes around a label, its largest axial cross-section, its connected parts; crops, padding and
+//! the resizing of slices.
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -24,7 +24,8 @@ impl BoundingBox {
         self.padded_by([margin; 3], size)
     }
 
-    /// The box with `margin` (x, y, z) voxels more on either side of each axis, cut at the ends of a grid of `size` voxels.
+    /// The box with `margin` (x, y, z) voxels more on either side of each axis, cut at the ends of a grid of `size`
+    /// voxels.
     pub fn padded_by(&self, margin: [usize; 3], size: [usize; 3]) -> Self {
         let start: [usize; 3] = std::array::from_fn(|axis| self.start[axis].saturating_sub(margin[axis]));
         let end: [usize; 3] = std::array::from_fn(|axis| self.end()[axis].saturating_add(margin[axis]).min(size[axis]));
@@ -56,9 +57,12 @@ pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<BoundingBox> {
         }
         found.map(|[x0, x1, y0, y1]| [[x0, x1], [y0, y1], [z, z]])
     });
-    let whole = boxes.reduce_with(|a, b| std::array::from_fn(|axis| [a[axis][0].min(b[axis][0]), a[axis][1].max(b[axis][1])]));
+    let whole =
+        boxes.reduce_with(|a, b| std::array::from_fn(|axis| [a[axis][0].min(b[axis][0]), a[axis][1].max(b[axis][1])]));
     match whole {
-        Some(limits) => Ok(BoundingBox { start: limits.map(|[low, _]| low), size: limits.map(|[low, high]| high - low + 1) }),
+        Some(limits) => {
+            Ok(BoundingBox { start: limits.map(|[low, _]| low), size: limits.map(|[low, high]| high - low + 1) })
+        }
         None => Err(ImagingError::EmptyRegion { operation: "bounding box", label, present: labels(mask, 8) }),
     }
 }
@@ -115,7 +119,9 @@ pub struct CrossSection {
 /// [`ImagingError::EmptyRegion`] when no voxel has the label.
 pub fn largest_cross_section(mask: &LabelMap, label: u32) -> Result<CrossSection> {
     let [width, height, depth] = mask.geometry().size();
-    let count = |z: usize| mask.as_slice()[z * width * height..][..width * height].iter().filter(|&&voxel| voxel == label).count();
+    let count = |z: usize| {
+        mask.as_slice()[z * width * height..][..width * height].iter().filter(|&&voxel| voxel == label).count()
+    };
     // Of equal maxima `max_by_key` gives the last, so the slices are gone through from the last to the first.
     let largest = (0..depth).rev().map(|z| (z, count(z))).max_by_key(|(_, voxels)| *voxels);
     let Some((slice, voxels)) = largest.filter(|(_, voxels)| *voxels > 0) else {

@@ -1,10 +1,9 @@
 //! Resampling onto another grid, as ITK's `ResampleImageFilter` does it with the identity transform.
 //!
-//! A voxel of the new grid takes the value of the image at its centre: nearest neighbour, linear, cubic B-spline, windowed
-//! sinc or Gaussian. The
-//! arithmetic is in double precision; integer images are clamped to their type's range and truncated towards zero, as in
-//! ITK. A voxel whose centre lies outside the image (more than half a voxel beyond the first or last centre on an axis)
-//! takes the value `outside`.
+//! A voxel of the new grid takes the value of the image at its centre: nearest neighbour, linear, cubic B-spline,
+//! windowed sinc or Gaussian. The arithmetic is in double precision; integer images are clamped to their type's range
+//! and truncated towards zero, as in ITK. A voxel whose centre lies outside the image (more than half a voxel beyond
+//! the first or last centre on an axis) takes the value `outside`.
 //!
 //! ```
 //! use alnm_imaging::resample::{Interpolator, resample, spacing_grid};
@@ -68,9 +67,14 @@ pub enum Interpolator {
 ///
 /// # Errors
 /// [`ImagingError::GeometryMismatch`] when one of the two is two-dimensional and the other is not;
-/// [`ImagingError::InvalidParameter`] when the grid has more voxels than may be held;
-/// [`ImagingError::InvalidVoxel`] when a B-spline is asked for and a voxel is not finite, since it would reach every other.
-pub fn resample<T: Voxel>(volume: &Volume<T>, grid: &Geometry, interpolator: Interpolator, outside: T) -> Result<Volume<T>> {
+/// [`ImagingError::InvalidParameter`] when the grid has more voxels than may be held; [`ImagingError::InvalidVoxel`]
+/// when a B-spline is asked for and a voxel is not finite, since it would reach every other.
+pub fn resample<T: Voxel>(
+    volume: &Volume<T>,
+    grid: &Geometry,
+    interpolator: Interpolator,
+    outside: T,
+) -> Result<Volume<T>> {
     check_grid::<T>(volume.geometry(), grid)?;
     let sampling = Sampling::new(volume.geometry(), grid);
     match interpolator {

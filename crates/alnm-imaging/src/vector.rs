@@ -2,12 +2,14 @@
 
 use pulp::Arch;
 
-/// The value of an expression whose loops are compiled for the processor's vector instructions; `arch` is a [`pulp::Arch`]. Results have
-/// the same bits on every processor: nothing is fused or reordered, only done side by side.
+/// The value of an expression whose loops are compiled for the processor's vector instructions; `arch` is a
+/// [`pulp::Arch`]. Results have the same bits on every processor: nothing is fused or reordered, only done side by
+/// side.
 ///
-/// Instructions are chosen for what is inlined into the expression and for nothing else. A function that it hands its loop to needs
-/// `#[inline(always)]`, and the loops inside `collect`, `extend` and `map` of arrays, which are functions of the standard library, are
-/// better written out. Conversions of fractions by `as` are done one after the other; [`whole_part`] is not.
+/// Instructions are chosen for what is inlined into the expression and for nothing else. A function that it hands its
+/// loop to needs `#[inline(always)]`, and the loops inside `collect`, `extend` and `map` of arrays, which are functions
+/// of the standard library, are better written out. Conversions of fractions by `as` are done one after the other;
+/// [`whole_part`] is not.
 ///
 /// ```
 /// use alnm_imaging::vectorised;
@@ -26,15 +28,15 @@ macro_rules! vectorised {
     };
 }
 
-/// [`Arch::dispatch`] for [`vectorised!`]. The bound on `FnOnce` makes the closure's attribute reach: a closure that could be called twice
-/// is called through a function of its own, which is inlined only if it is small.
+/// [`Arch::dispatch`] for [`vectorised!`]. The bound on `FnOnce` makes the closure's attribute reach: a closure that
+/// could be called twice is called through a function of its own, which is inlined only if it is small.
 #[inline(always)]
 pub fn dispatch_once<R>(arch: Arch, kernel: impl FnOnce() -> R) -> R {
     arch.dispatch(kernel)
 }
 
-/// The whole part of a number from 0 to below 2³¹, as `as i32` gives it. Conversions with `as` bound their result and are done one number
-/// after the other; this is done side by side in [`vectorised!`].
+/// The whole part of a number from 0 to below 2³¹, as `as i32` gives it. Conversions with `as` bound their result and
+/// are done one number after the other; this is done side by side in [`vectorised!`].
 ///
 /// ```
 /// use alnm_imaging::vector::whole_part;

@@ -57,8 +57,8 @@ pub trait Voxel: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     /// The value as a double; exact for all but 64-bit integers beyond 2⁵³.
     fn to_f64(self) -> f64;
 
-    /// A double as this type, as ITK casts interpolated values: clamped to the type's range, then truncated towards zero
-    /// for integers.
+    /// A double as this type, as ITK casts interpolated values: clamped to the type's range, then truncated towards
+    /// zero for integers.
     fn from_f64(value: f64) -> Self;
 
     /// The volume as a dynamically typed image.

@@ -149,9 +149,10 @@ impl VoxelLayout {
                 format!("{} components a voxel where one is asked for; name the component to read", self.components),
             )),
             Some(channel) if channel < self.components => Ok(channel),
-            Some(channel) => {
-                Err(FileProblem::malformed(self.format, format!("component {channel} asked for, the file has {}", self.components)))
-            }
+            Some(channel) => Err(FileProblem::malformed(
+                self.format,
+                format!("component {channel} asked for, the file has {}", self.components),
+            )),
         }
     }
 
@@ -198,7 +199,12 @@ impl VoxelLayout {
         })
     }
 
-    fn for_each_chunk(&self, mut reader: impl Read, width: usize, mut work: impl FnMut(usize, &[u8])) -> Result<(), FileProblem> {
+    fn for_each_chunk(
+        &self,
+        mut reader: impl Read,
+        width: usize,
+        mut work: impl FnMut(usize, &[u8]),
+    ) -> Result<(), FileProblem> {
         const CHUNK: usize = 1 << 16;
         let mut buffer = vec![0u8; CHUNK];
         let mut done = 0;
@@ -218,7 +224,10 @@ impl VoxelLayout {
         if found == self.numbers() {
             return Ok(());
         }
-        let what = format!("the data end after {found} of {} numbers; the file is truncated or its header is wrong", self.numbers());
+        let what = format!(
+            "the data end after {found} of {} numbers; the file is truncated or its header is wrong",
+            self.numbers()
+        );
         Err(FileProblem::malformed(self.format, what))
     }
 

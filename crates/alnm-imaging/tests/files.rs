@@ -6,8 +6,8 @@ use std::path::Path;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, read_series, write_series};
 use alnm_imaging::{
-    FileProblem, Geometry, Image, ImagingError, Volume, metaimage, nifti, nrrd, read_image, read_mask, write_image, write_mask,
-    written_files,
+    FileProblem, Geometry, Image, ImagingError, Volume, metaimage, nifti, nrrd, read_image, read_mask, write_image,
+    write_mask, written_files,
 };
 use ndarray::Array3;
 use proptest::prelude::*;
@@ -36,7 +36,11 @@ fn bytes_of(image: &Image, name: &str) -> Vec<u8> {
 
 /// NIfTI keeps a geometry in single precision.
 fn assert_same(read: &Image, written: &Image) {
-    assert!(read.geometry().difference(written.geometry(), 1e-5).is_none(), "{:?}", read.geometry().difference(written.geometry(), 1e-5));
+    assert!(
+        read.geometry().difference(written.geometry(), 1e-5).is_none(),
+        "{:?}",
+        read.geometry().difference(written.geometry(), 1e-5)
+    );
     assert_eq!(read.pixel_type(), written.pixel_type());
     assert_eq!(read.cast::<f64>().data(), written.cast::<f64>().data());
 }
@@ -98,8 +102,14 @@ fn overwritten_bytes_never_panic() {
     const MUTATIONS: usize = 1500;
     let image = Image::from(ramp(&oblique([5, 4, 3], 0.3)));
     let mut corpus: Vec<Vec<u8>> = ["a.nrrd", "a.nii", "a.nii.gz", "a.mha"].map(|name| bytes_of(&image, name)).to_vec();
-    corpus.push(b"NRRD0005\ntype: int\ndimension: 2\nsizes: 2 2\nencoding: text\nspacings: 1 2\nline skip: 1\n\nx\n1 2 3 -4".to_vec());
-    corpus.push(b"NDims = 2\nDimSize = 2 1\nBinaryData = False\nElementType = MET_FLOAT\nElementDataFile = LOCAL\n1.5 -2\n".to_vec());
+    corpus.push(
+        b"NRRD0005\ntype: int\ndimension: 2\nsizes: 2 2\nencoding: text\nspacings: 1 2\nline skip: 1\n\nx\n1 2 3 -4"
+            .to_vec(),
+    );
+    corpus.push(
+        b"NDims = 2\nDimSize = 2 1\nBinaryData = False\nElementType = MET_FLOAT\nElementDataFile = LOCAL\n1.5 -2\n"
+            .to_vec(),
+    );
     let mut generator = ChaCha8Rng::seed_from_u64(20_260_101);
     for bytes in corpus {
         for _ in 0..MUTATIONS {
@@ -124,7 +134,10 @@ fn every_truncation_is_an_error() {
         // The last eight bytes of compressed data are a checksum that is of no use once all voxels are there.
         for length in 0..bytes.len() - 16 {
             let cut = &bytes[..length];
-            assert!(nrrd::decode(cut).is_err() && nifti::decode(cut).is_err() && metaimage::decode(cut).is_err(), "{name} cut to {length}");
+            assert!(
+                nrrd::decode(cut).is_err() && nifti::decode(cut).is_err() && metaimage::decode(cut).is_err(),
+                "{name} cut to {length}"
+            );
         }
     }
 }
@@ -132,12 +145,14 @@ fn every_truncation_is_an_error() {
 #[test]
 fn what_is_written_is_what_was_announced() {
     let image = Image::from(ramp(&oblique([6, 5, 3], 0.3)));
-    for name in ["a.nrrd", "a.b.NHDR", "a.mha", "a.mhd", "a.nii", "a.nii.gz", "a.hdr", "a.img", "a.hdr.gz", "a.IMG.gz"] {
+    for name in ["a.nrrd", "a.b.NHDR", "a.mha", "a.mhd", "a.nii", "a.nii.gz", "a.hdr", "a.img", "a.hdr.gz", "a.IMG.gz"]
+    {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         write_image(&path, &image).unwrap();
         let mut announced = written_files(&path).unwrap();
-        // The suffixes of a NIfTI pair are lower-case whatever the name says: the header is what a reader has to be given.
+        // The suffixes of a NIfTI pair are lower-case whatever the name says: the header is what a reader has to be
+        // given.
         assert_same(&read_image(&announced[0]).unwrap(), &image);
         let mut there: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         announced.sort_unstable();
@@ -187,8 +202,11 @@ fn headers_that_lie_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lie");
     let nrrd = |sizes: &str, rest: &str| {
-        std::fs::write(&path, format!("NRRD0004\ntype: short\ndimension: 3\nsizes: {sizes}\nendian: little\nencoding: raw\n{rest}\n\0\0"))
-            .unwrap();
+        std::fs::write(
+            &path,
+            format!("NRRD0004\ntype: short\ndimension: 3\nsizes: {sizes}\nendian: little\nencoding: raw\n{rest}\n\0\0"),
+        )
+        .unwrap();
         problem_of(&path)
     };
     assert!(matches!(nrrd("99999 99999 99999", ""), FileProblem::TooLarge { .. }));
@@ -223,7 +241,8 @@ fn faulty_series_name_the_fault() {
     let folder = tempfile::tempdir().unwrap();
     let volume = ramp(&oblique([6, 5, 6], 0.2));
     let write = |folder: &Path, patient: &str| {
-        write_series(folder, &[Phase { volume: volume.clone(), time: 0.0 }], &SeriesAttributes::new(patient, "S")).unwrap();
+        write_series(folder, &[Phase { volume: volume.clone(), time: 0.0 }], &SeriesAttributes::new(patient, "S"))
+            .unwrap();
     };
     let message = || read_series(folder.path()).unwrap_err().to_string();
     write(folder.path(), "P");

@@ -1,4 +1,5 @@
-//! What each format allows beyond what the writers write: encodings, detached voxels, byte orders, orientations, scales.
+//! What each format allows beyond what the writers write: encodings, detached voxels, byte orders, orientations,
+//! scales.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,7 +7,9 @@ use std::io::Write;
 use std::path::Path;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
-use alnm_imaging::{FileProblem, Geometry, Image, ImagingError, PixelType, Volume, metaimage, nrrd, read_image, write_image};
+use alnm_imaging::{
+    FileProblem, Geometry, Image, ImagingError, PixelType, Volume, metaimage, nrrd, read_image, write_image,
+};
 use ndarray::Array3;
 
 const SIZE: [usize; 3] = [4, 3, 2];
@@ -129,8 +132,13 @@ fn nrrd_words_in_any_case_and_the_oldest_magic() {
 #[test]
 fn names_with_a_percent_sign() {
     let little = little();
-    assert_words(&read(&[("50%.nhdr", &nrrd_header("raw", "little", "data file: 50%.raw\n")), ("50%.raw", &little)]).unwrap());
-    assert_words(&read(&[("a.mhd", &metaimage_header("ElementDataFile = 50% of it.raw\n")), ("50% of it.raw", &little)]).unwrap());
+    assert_words(
+        &read(&[("50%.nhdr", &nrrd_header("raw", "little", "data file: 50%.raw\n")), ("50%.raw", &little)]).unwrap(),
+    );
+    assert_words(
+        &read(&[("a.mhd", &metaimage_header("ElementDataFile = 50% of it.raw\n")), ("50% of it.raw", &little)])
+            .unwrap(),
+    );
     let folder = tempfile::tempdir().unwrap();
     let image = Image::from(volume());
     for name in ["50%.nhdr", "50%d 1 2.mhd"] {
@@ -147,7 +155,9 @@ fn nrrd_files_of_slices() {
     for rest in ["data file: LIST\nb\nc\n", "data file: LIST 2\nb\nc\n"] {
         assert_words(&read(&[("a.nhdr", &nrrd_header("raw", "little", rest)), ("b", first), ("c", second)]).unwrap());
         let packed = [gzip(first), gzip(second)];
-        assert_words(&read(&[("a.nhdr", &nrrd_header("gzip", "little", rest)), ("b", &packed[0]), ("c", &packed[1])]).unwrap());
+        assert_words(
+            &read(&[("a.nhdr", &nrrd_header("gzip", "little", rest)), ("b", &packed[0]), ("c", &packed[1])]).unwrap(),
+        );
     }
     let numbered = nrrd_header("raw", "little", "data file: s%02d.raw 7 9 2\n");
     let of_planes = nrrd_header("raw", "little", "data file: s%02d.raw 7 9 2 2\n");
@@ -159,7 +169,11 @@ fn nrrd_files_of_slices() {
     let list = nrrd_header("text", "little", "data file: LIST\nb\nc\n");
     // The last number of a file may have no line end behind it.
     assert_words(&read(&[("a.nhdr", &list), ("b", &text[..cut]), ("c", &text[cut + 1..])]).unwrap());
-    let short = read(&[("a.nhdr", &nrrd_header("raw", "little", "data file: LIST\nb\nc\n")), ("b", &first[..20]), ("c", second)]);
+    let short = read(&[
+        ("a.nhdr", &nrrd_header("raw", "little", "data file: LIST\nb\nc\n")),
+        ("b", &first[..20]),
+        ("c", second),
+    ]);
     assert!(short.unwrap_err().to_string().contains("ends 4 bytes early"));
     let missing = read(&[("a.nhdr", &numbered), ("s07.raw", first)]).unwrap_err().to_string();
     assert!(missing.contains("s09.raw"), "{missing}");
@@ -167,7 +181,9 @@ fn nrrd_files_of_slices() {
 
 #[test]
 fn nrrd_spaces() {
-    let read = |rest: &str| read(&[("a.nrrd", &[nrrd_header("raw", "little", &format!("{rest}\n\n")), little()].concat())]).unwrap();
+    let read = |rest: &str| {
+        read(&[("a.nrrd", &[nrrd_header("raw", "little", &format!("{rest}\n\n")), little()].concat())]).unwrap()
+    };
     let directions = "space directions: (0,2,0) (-3,0,0) (0,0,4)\nspace origin: (5,6,7)";
     let lps = read(&format!("space: left-posterior-superior\n{directions}"));
     assert_eq!(lps.geometry().spacing(), [2.0, 3.0, 4.0]);
@@ -190,18 +206,24 @@ fn metaimage_voxels_wherever_they_lie() {
     let (little, text) = (little(), text());
     let local = [metaimage_header("ElementDataFile = LOCAL\n"), little.clone()].concat();
     assert_words(&read(&[("a.mha", &local)]).unwrap());
-    for (order, value) in [("BinaryDataByteOrderMSB", "True"), ("ElementByteOrderMSB", "T"), ("BinaryDataByteOrderMSB", "1")] {
+    for (order, value) in
+        [("BinaryDataByteOrderMSB", "True"), ("ElementByteOrderMSB", "T"), ("BinaryDataByteOrderMSB", "1")]
+    {
         let header = metaimage_header(&format!("{order} = {value}\nElementDataFile = Local\n"));
         assert_words(&read(&[("a.mha", &[header, big()].concat())]).unwrap());
     }
-    let from_end = [metaimage_header("HeaderSize = -1\nElementDataFile = LOCAL\n"), b"abc".to_vec(), little.clone()].concat();
+    let from_end =
+        [metaimage_header("HeaderSize = -1\nElementDataFile = LOCAL\n"), b"abc".to_vec(), little.clone()].concat();
     let length = metaimage_header("HeaderSize = 123\nElementDataFile = LOCAL\n").len() + 3;
     let at_place = metaimage_header(&format!("HeaderSize = {length}\nElementDataFile = LOCAL\n"));
     for local in [&from_end, &[at_place, b"abc".to_vec(), little.clone()].concat()] {
         assert_words(&read(&[("a.mha", local)]).unwrap());
         assert_words(&metaimage::decode(local).unwrap());
     }
-    assert!(metaimage::decode(&[metaimage_header("HeaderSize = 9\nElementDataFile = LOCAL\n"), little.clone()].concat()).is_err());
+    assert!(
+        metaimage::decode(&[metaimage_header("HeaderSize = 9\nElementDataFile = LOCAL\n"), little.clone()].concat())
+            .is_err()
+    );
     assert!(metaimage::decode(&from_end[..from_end.len() - 4]).is_err(), "voxels must not begin inside the header");
     let packed = zlib(&little);
     let compressed = metaimage_header("CompressedData = True\nElementDataFile = LOCAL\n");
@@ -210,14 +232,20 @@ fn metaimage_voxels_wherever_they_lie() {
     assert_words(&read(&[("a.mhd", &compressed), ("voxels.zraw", &packed)]).unwrap());
     assert_words(&read(&[("a.mhd", &metaimage_header("ElementDataFile = b.raw\n")), ("b.raw", &little)]).unwrap());
     let behind = [b"header".as_slice(), &little].concat();
-    assert_words(&read(&[("a.mhd", &metaimage_header("HeaderSize = 6\nElementDataFile = b\n")), ("b", &behind)]).unwrap());
-    assert_words(&read(&[("a.mhd", &metaimage_header("HeaderSize = -1\nElementDataFile = b\n")), ("b", &behind)]).unwrap());
+    assert_words(
+        &read(&[("a.mhd", &metaimage_header("HeaderSize = 6\nElementDataFile = b\n")), ("b", &behind)]).unwrap(),
+    );
+    assert_words(
+        &read(&[("a.mhd", &metaimage_header("HeaderSize = -1\nElementDataFile = b\n")), ("b", &behind)]).unwrap(),
+    );
     for value in ["False", "F", "0"] {
         let written = metaimage_header(&format!("BinaryData = {value}\nElementDataFile = LOCAL\n"));
         assert_words(&read(&[("a.mha", &[written, text.clone()].concat())]).unwrap());
     }
     let [first, second] = [&little[..24], &little[24..]];
-    assert_words(&read(&[("a.mhd", &metaimage_header("ElementDataFile = LIST\nb\nc\n")), ("b", first), ("c", second)]).unwrap());
+    assert_words(
+        &read(&[("a.mhd", &metaimage_header("ElementDataFile = LIST\nb\nc\n")), ("b", first), ("c", second)]).unwrap(),
+    );
     let numbered = metaimage_header("ElementDataFile = s%03d.raw 1 2 1\n");
     assert_words(&read(&[("a.mhd", &numbered), ("s001.raw", first), ("s002.raw", second)]).unwrap());
 }
@@ -268,8 +296,12 @@ fn nifti(name: &str, changes: &[(usize, &[u8])]) -> Vec<u8> {
 
 fn volume() -> Volume<i16> {
     let data = Array3::from_shape_vec([SIZE[2], SIZE[1], SIZE[0]], words()).unwrap();
-    Volume::new(data, Geometry::new(SIZE, [2.0, 3.0, 4.0], [5.0, 6.0, 7.0], [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]).unwrap())
-        .unwrap()
+    Volume::new(
+        data,
+        Geometry::new(SIZE, [2.0, 3.0, 4.0], [5.0, 6.0, 7.0], [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+            .unwrap(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -277,7 +309,8 @@ fn nifti_orientations() {
     const QFORM_CODE: usize = 252;
     const SFORM_CODE: usize = 254;
     const SROW_X_OFFSET: usize = 280 + 12;
-    let read = |changes: &[(usize, &[u8])]| read(&[("a.nii", &nifti("a.nii", changes))]).map(|image| image.geometry().clone());
+    let read =
+        |changes: &[(usize, &[u8])]| read(&[("a.nii", &nifti("a.nii", changes))]).map(|image| image.geometry().clone());
     let both = read(&[]).unwrap();
     assert!(both.difference(volume().geometry(), 1e-6).is_none());
     // The qform alone and the sform alone say the same.
@@ -313,7 +346,9 @@ fn nifti_lengths_in_metres_and_micrometres() {
 #[test]
 fn sheared_axes_are_written_only_where_they_are_kept() {
     let folder = tempfile::tempdir().unwrap();
-    for direction in [[[1.0, 0.3, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]] {
+    for direction in
+        [[[1.0, 0.3, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]]
+    {
         let sheared = Geometry::new(SIZE, [1.0; 3], [0.0; 3], direction).unwrap();
         let sheared = Volume::new(volume().into_data(), sheared).unwrap();
         let image = Image::from(sheared.clone());
@@ -322,7 +357,9 @@ fn sheared_axes_are_written_only_where_they_are_kept() {
             assert!(error.contains("perpendicular"), "{error}");
         }
         let phases = [Phase { volume: sheared, time: 0.0 }];
-        let error = write_series(folder.path().join("series"), &phases, &SeriesAttributes::new("P", "S")).unwrap_err().to_string();
+        let error = write_series(folder.path().join("series"), &phases, &SeriesAttributes::new("P", "S"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("perpendicular"), "{error}");
         // NRRD has one vector an axis: its length becomes the spacing, and the voxels stay where they are.
         for name in ["a.nrrd", "a.mha"] {
@@ -404,7 +441,8 @@ fn images_of_more_dimensions_are_refused() {
 #[test]
 fn metaimage_headers_that_lie_are_refused() {
     let mha = |size: &str, rest: &str| {
-        let header = format!("NDims = 3\nDimSize = {size}\nElementType = MET_SHORT\n{rest}ElementDataFile = LOCAL\n\0\0");
+        let header =
+            format!("NDims = 3\nDimSize = {size}\nElementType = MET_SHORT\n{rest}ElementDataFile = LOCAL\n\0\0");
         problem(header.as_bytes(), "a.mha")
     };
     assert!(matches!(mha("99999 99999 99999", ""), FileProblem::TooLarge { .. }));

@@ -57,7 +57,9 @@ fn resampling() {
     let image = head();
     let straight = spacing_grid(image.geometry(), [0.8, 1.7, 1.0]).unwrap();
     let (sin, cos) = 0.3_f64.sin_cos();
-    let turned = Geometry::new([40, 40, 30], [1.2; 3], [2.0, -3.0, 1.0], [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]).unwrap();
+    let turned =
+        Geometry::new([40, 40, 30], [1.2; 3], [2.0, -3.0, 1.0], [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+            .unwrap();
     for grid in [straight, turned] {
         for interpolator in [Interpolator::Nearest, Interpolator::Linear, Interpolator::BSpline] {
             assert_same_bits(|| bits(&resample(&image, &grid, interpolator, 0.0).unwrap()));

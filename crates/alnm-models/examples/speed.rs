@@ -4,6 +4,11 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::error::Error;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use alnm_models::folds::Folds;
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
 use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
@@ -23,10 +28,6 @@ use alnm_stats::precision_recall::PrecisionRecallCurve;
 use alnm_stats::rank_sum::{RankMethod, mann_whitney};
 use alnm_stats::roc::{Direction, RocCurve};
 use rayon::prelude::*;
-use std::error::Error;
-use std::hint::black_box;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// Times a call until a third of a second or 200 repeats have passed, five at least.
 struct Clock {
@@ -51,8 +52,8 @@ impl Clock {
     }
 }
 
-/// How far a path is from its optimality conditions |gradient| ≤ λ, with equality where a coefficient is not 0: the largest violation of each
-/// penalty in units of the penalty, of these the largest and the median.
+/// How far a path is from its optimality conditions |gradient| ≤ λ, with equality where a coefficient is not 0: the
+/// largest violation of each penalty in units of the penalty, of these the largest and the median.
 fn violations(path: &ElasticNetPath, table: &FeatureTable, labels: &Labels) -> (f64, f64) {
     let (values, y) = (table.values(), labels.to_values());
     let n = y.len() as f64;
@@ -71,7 +72,8 @@ fn violations(path: &ElasticNetPath, table: &FeatureTable, labels: &Labels) -> (
         .zip(&path.coefficients)
         .map(|(lambda, fitted)| {
             let predictor = |row: usize| -> f64 {
-                fitted.intercept + fitted.columns.iter().zip(&fitted.values).map(|(&j, b)| b * values[[row, j]]).sum::<f64>()
+                fitted.intercept
+                    + fitted.columns.iter().zip(&fitted.values).map(|(&j, b)| b * values[[row, j]]).sum::<f64>()
             };
             let residual: Vec<f64> = (0..y.len()).map(|row| y[row] - 1.0 / (1.0 + (-predictor(row)).exp())).collect();
             let violation = |(j, x): (usize, &Vec<f64>)| {
@@ -122,11 +124,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let area = |labels: &Labels, s: &[f64]| RocCurve::new(labels, s, up).and_then(|r| auc_estimate(&r, 0.95));
     let marker = |scores| Marker { scores, direction: up };
     clock.time("ROC and DeLong CI n=212", || area(&labels, &a));
-    clock.time("paired DeLong test n=212", || paired_test(&labels, marker(&a), marker(&b), Alternative::TwoSided, 0.95));
+    clock
+        .time("paired DeLong test n=212", || paired_test(&labels, marker(&a), marker(&b), Alternative::TwoSided, 0.95));
     let large = file("large.csv")?;
     let many = Labels::from_values(&large[0].1)?;
     clock.time("ROC and DeLong CI n=100,000", || area(&many, &large[1].1));
-    clock.time("2,000 stratified bootstraps of the AUC n=212", || bootstrap::auc(&labels, &a, up, Resampling::default()));
+    clock.time("2,000 stratified bootstraps of the AUC n=212", || {
+        bootstrap::auc(&labels, &a, up, Resampling::default())
+    });
     clock.time("ROC AUC n=212", || RocCurve::new(&labels, &a, up).map(|r| r.auc()));
     clock.time("average precision n=212", || PrecisionRecallCurve::new(&labels, &a).map(|c| c.average_precision()));
 
@@ -136,7 +141,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let close = ElasticNetParams { precision: Precision::OptimalityConditions(3e-2), ..ElasticNetParams::default() };
     for (name, params) in [("to 3e-2", &close), ("to 1e-2", &near)] {
         let (largest, median) = violations(&binomial_path(&table, &labels, params)?, &table, &labels);
-        eprintln!("conditions {name}: the path violates them by up to {largest:.1e} lambda, in the median {median:.1e}");
+        eprintln!(
+            "conditions {name}: the path violates them by up to {largest:.1e} lambda, in the median {median:.1e}"
+        );
     }
     let narrow = leading(60);
     let lasso = |table: &FeatureTable, measure, params| cross_validate(table, &labels, &folds, measure, params);
@@ -150,7 +157,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     clock.time("cv.glmnet n=212 p=60 10 folds", || lasso(&narrow, CvMeasure::Deviance, &default));
 
     let readings = [FeatureTable::from_columns(file("first.csv")?)?, FeatureTable::from_columns(file("second.csv")?)?];
-    clock.time("ICC 926 features x 30 x 2", || icc_of_features(&[readings[0].values(), readings[1].values()], IccEstimation::Anova, 0.95));
+    clock.time("ICC 926 features x 30 x 2", || {
+        icc_of_features(&[readings[0].values(), readings[1].values()], IccEstimation::Anova, 0.95)
+    });
     let correlations = |kind| correlation_matrix(table.values(), kind, PairRows::Everything);
     clock.time("Pearson matrix 212 x 926", || correlations(Correlation::Pearson));
     clock.time("Spearman matrix 212 x 926", || correlations(Correlation::Spearman));

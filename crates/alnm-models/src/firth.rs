@@ -1,12 +1,8 @@
 //! Firth's penalised likelihood, finite under separation (Firth 1993; Heinze and Schemper 2002).
 //!
-//! The log likelihood is penalised by ½ ln det I(β), Jeffreys' prior. Tests and intervals are of the profile of the penalised likelihood, the
-//! penalty being that of the full design, as in `logistf`.
+//! The log likelihood is penalised by ½ ln det I(β), Jeffreys' prior. Tests and intervals are of the profile of the
+//! penalised likelihood, the penalty being that of the full design, as in `logistf`.
 
-use crate::error::{ModelError, Result};
-use crate::irls::{Maximum, expit};
-use crate::logistic::{INTERCEPT, LogisticParams, Prepared};
-use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -16,6 +12,11 @@ use alnm_stats::root::brent;
 use faer::Mat;
 use faer::linalg::solvers::Qr;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::irls::{Maximum, expit};
+use crate::logistic::{INTERCEPT, LogisticParams, Prepared};
+use crate::{FeatureTable, Labels};
 
 /// A penalised coefficient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,7 +91,12 @@ impl FirthModel {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { terms, aliased: data.aliased.clone(), penalised_log_likelihood: optimum.value, iterations: optimum.iterations })
+        Ok(Self {
+            terms,
+            aliased: data.aliased.clone(),
+            penalised_log_likelihood: optimum.value,
+            iterations: optimum.iterations,
+        })
     }
 
     /// Risk of every row. Columns are found by name.
@@ -139,7 +145,10 @@ impl Penalised<'_> {
     }
 
     fn root_weights(&self, eta: &[f64], extra: Option<&[f64]>) -> Vec<f64> {
-        eta.iter().enumerate().map(|(i, e)| (self.data.weights[i] * expit(*e) * expit(-e) * extra.map_or(1.0, |x| x[i])).sqrt()).collect()
+        eta.iter()
+            .enumerate()
+            .map(|(i, e)| (self.data.weights[i] * expit(*e) * expit(-e) * extra.map_or(1.0, |x| x[i])).sqrt())
+            .collect()
     }
 
     fn state(&self, beta: &[f64]) -> State {
@@ -149,11 +158,15 @@ impl Penalised<'_> {
         let (q, r) = (factor.compute_thin_Q(), factor.thin_R());
         let leverage = (0..q.nrows()).map(|i| (0..q.ncols()).map(|j| q[(i, j)].powi(2)).sum()).collect();
         let half_log_determinant: f64 = (0..r.ncols()).map(|j| r[(j, j)].abs().ln()).sum();
-        State { value: -likelihood.deviance(beta) / 2.0 + half_log_determinant, risk: eta.into_iter().map(expit).collect(), leverage }
+        State {
+            value: -likelihood.deviance(beta) / 2.0 + half_log_determinant,
+            risk: eta.into_iter().map(expit).collect(),
+            leverage,
+        }
     }
 
-    /// Maximises with coefficient `held`, if any, fixed at its start value. Newton steps with the Fisher information, halved until the
-    /// penalised likelihood rises.
+    /// Maximises with coefficient `held`, if any, fixed at its start value. Newton steps with the Fisher information,
+    /// halved until the penalised likelihood rises.
     fn maximise(&self, start: Vec<f64>, held: Option<usize>) -> Result<Optimum> {
         const ITERATIONS: usize = 2000;
         let free: Vec<usize> = (0..start.len()).filter(|j| Some(*j) != held).collect();
@@ -161,7 +174,9 @@ impl Penalised<'_> {
         let mut state = self.state(&beta);
         for iterations in 0..ITERATIONS {
             let (y, w) = (&self.data.y, &self.data.weights);
-            let pull: Vec<f64> = (0..y.len()).map(|i| w[i] * (y[i] - state.risk[i]) + state.leverage[i] * (0.5 - state.risk[i])).collect();
+            let pull: Vec<f64> = (0..y.len())
+                .map(|i| w[i] * (y[i] - state.risk[i]) + state.leverage[i] * (0.5 - state.risk[i]))
+                .collect();
             let x = |j: usize| &self.data.columns[j];
             let gradient: Vec<f64> = free.iter().map(|&j| x(j).iter().zip(&pull).map(|(x, u)| x * u).sum()).collect();
             // Columns are scaled by their information, so that badly scaled predictors keep their digits.
@@ -170,9 +185,11 @@ impl Penalised<'_> {
             };
             let scale: Vec<f64> = free.iter().map(|&j| information(j, j).sqrt()).collect();
             let m = free.len();
-            let matrix: Vec<f64> = (0..m * m).map(|e| information(free[e / m], free[e % m]) / (scale[e / m] * scale[e % m])).collect();
+            let matrix: Vec<f64> =
+                (0..m * m).map(|e| information(free[e / m], free[e % m]) / (scale[e / m] * scale[e % m])).collect();
             let scaled: Vec<f64> = gradient.iter().zip(&scale).map(|(g, s)| g / s).collect();
-            let step = solve_symmetric(&matrix, &scaled).ok_or(ModelError::NotConverged { operation: "Firth regression", iterations })?;
+            let step = solve_symmetric(&matrix, &scaled)
+                .ok_or(ModelError::NotConverged { operation: "Firth regression", iterations })?;
             if scaled.iter().zip(&step).map(|(g, s)| g * s).sum::<f64>() < 1e-20 {
                 return Ok(Optimum { beta, value: state.value, iterations });
             }
@@ -253,6 +270,9 @@ impl Tabulate for FirthModel {
     const COLUMNS: &'static [&'static str] = &["term", "estimate", "SE", "p", "lower", "upper"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        self.terms.iter().map(|t| cells![&t.name, t.estimate, t.standard_error, t.p_value, t.interval.lower, t.interval.upper]).collect()
+        self.terms
+            .iter()
+            .map(|t| cells![&t.name, t.estimate, t.standard_error, t.p_value, t.interval.lower, t.interval.upper])
+            .collect()
     }
 }

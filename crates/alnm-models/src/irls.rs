@@ -3,8 +3,8 @@
 use faer::Mat;
 use faer::linalg::solvers::{Qr, SolveLstsq};
 
-/// A column that keeps less than this share of its length beside the columns before it depends on them (the tolerance of R's `glm`, a
-/// thousandth of its `epsilon`).
+/// A column that keeps less than this share of its length beside the columns before it depends on them (the tolerance
+/// of R's `glm`, a thousandth of its `epsilon`).
 const RANK_TOLERANCE: f64 = 1e-11;
 
 /// Predictors (an intercept among them, if wanted), outcome, prior weights and offset.
@@ -109,7 +109,8 @@ impl Likelihood<'_> {
         Mat::from_fn(self.y.len(), self.columns.len(), |i, j| root[i] * self.columns[j][i])
     }
 
-    /// Whether the likelihood never falls along `direction`: no observation moves against its class, and some move with it.
+    /// Whether the likelihood never falls along `direction`: no observation moves against its class, and some move with
+    /// it.
     fn is_recession(&self, direction: &[f64]) -> bool {
         let mut eta = vec![0.0; self.y.len()];
         for (column, d) in self.columns.iter().zip(direction) {

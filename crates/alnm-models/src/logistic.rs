@@ -1,9 +1,5 @@
 //! Logistic regression with full inference.
 
-use crate::error::{ModelError, Result};
-use crate::firth::penalised_maximum;
-use crate::irls::{Likelihood, Maximum, expit};
-use crate::{FeatureTable, Labels};
 use alnm_selection::SelectionError;
 use alnm_stats::calibration::brier;
 use alnm_stats::cells;
@@ -13,6 +9,11 @@ use alnm_stats::missing::Missing;
 use alnm_stats::{Interval, TestResult};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::firth::penalised_maximum;
+use crate::irls::{Likelihood, Maximum, expit};
+use crate::{FeatureTable, Labels};
 
 /// Parameters of the fit.
 ///
@@ -42,7 +43,14 @@ pub struct LogisticParams {
 
 impl Default for LogisticParams {
     fn default() -> Self {
-        Self { level: 0.95, missing: Missing::Refuse, intercept: true, weights: None, offset: None, max_iterations: 100 }
+        Self {
+            level: 0.95,
+            missing: Missing::Refuse,
+            intercept: true,
+            weights: None,
+            offset: None,
+            max_iterations: 100,
+        }
     }
 }
 
@@ -97,8 +105,8 @@ pub struct LogisticModel {
     pub iterations: usize,
     /// Whether the optimum was reached. False for separated data.
     pub converged: bool,
-    /// Whether the predictors separate the outcome. Coefficients and errors of maximum likelihood then grow with every iteration and mean
-    /// nothing; the deviance is that of the limit.
+    /// Whether the predictors separate the outcome. Coefficients and errors of maximum likelihood then grow with every
+    /// iteration and mean nothing; the deviance is that of the limit.
     pub separated: bool,
     /// How the coefficients were estimated.
     pub estimation: Estimation,
@@ -193,8 +201,8 @@ impl LogisticModel {
     /// Separated data are not an error: the model says so in [`LogisticModel::separated`].
     ///
     /// # Errors
-    /// [`ModelError::Statistics`] for labels of one class, [`ModelError::Selection`] for a missing value under [`Missing::Refuse`] or
-    /// tables of the wrong size, [`ModelError::Parameter`].
+    /// [`ModelError::Statistics`] for labels of one class, [`ModelError::Selection`] for a missing value under
+    /// [`Missing::Refuse`] or tables of the wrong size, [`ModelError::Parameter`].
     ///
     /// ```
     /// use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
@@ -209,8 +217,9 @@ impl LogisticModel {
         Self::from_prepared(&Prepared::new(table, labels, params)?, params)
     }
 
-    /// Fits by maximum likelihood or, where the predictors separate the outcome, by Firth's penalised likelihood, so that every coefficient
-    /// is finite. [`LogisticModel::estimation`] says which it was; standard errors are those of the Fisher information in both cases.
+    /// Fits by maximum likelihood or, where the predictors separate the outcome, by Firth's penalised likelihood, so
+    /// that every coefficient is finite. [`LogisticModel::estimation`] says which it was; standard errors are those of
+    /// the Fisher information in both cases.
     ///
     /// # Errors
     /// [`ModelError::NotConverged`] for a penalised fit without an optimum, and as [`LogisticModel::fit`].
@@ -260,7 +269,11 @@ impl LogisticModel {
                     standard_error,
                     z: estimate / standard_error,
                     p_value: normal_two_sided(estimate / standard_error),
-                    interval: Interval { lower: estimate - z * standard_error, upper: estimate + z * standard_error, level: params.level },
+                    interval: Interval {
+                        lower: estimate - z * standard_error,
+                        upper: estimate + z * standard_error,
+                        level: params.level,
+                    },
                 }
             })
             .collect();
@@ -421,7 +434,16 @@ impl Tabulate for LogisticModel {
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let row = |t: &Term| {
-            cells![&t.name, t.estimate, t.standard_error, t.z, t.p_value, t.estimate.exp(), t.interval.lower.exp(), t.interval.upper.exp()]
+            cells![
+                &t.name,
+                t.estimate,
+                t.standard_error,
+                t.z,
+                t.p_value,
+                t.estimate.exp(),
+                t.interval.lower.exp(),
+                t.interval.upper.exp()
+            ]
         };
         self.terms.iter().map(row).collect()
     }

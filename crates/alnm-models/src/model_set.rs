@@ -1,8 +1,5 @@
 //! A set of logistic models as data, fitted on one cohort and judged on any.
 
-use crate::error::{ModelError, Result};
-use crate::logistic::{LogisticModel, LogisticParams};
-use crate::{FeatureTable, Labels};
 use alnm_stats::calibration::brier;
 use alnm_stats::cells;
 use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
@@ -13,6 +10,10 @@ use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::{Alternative, TestResult};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::logistic::{LogisticModel, LogisticParams};
+use crate::{FeatureTable, Labels};
 
 /// A model: its name and its variables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,18 +100,28 @@ pub struct ThresholdPerformance {
 }
 
 impl ModelSet {
-    /// Fits every specification on the training cohort, by Firth's penalised likelihood where its variables separate the outcome.
+    /// Fits every specification on the training cohort, by Firth's penalised likelihood where its variables separate
+    /// the outcome.
     ///
     /// # Errors
     /// As [`LogisticModel::fit_finite`].
-    pub fn fit(specifications: &[ModelSpecification], training: &FeatureTable, labels: &Labels, params: &LogisticParams) -> Result<Self> {
+    pub fn fit(
+        specifications: &[ModelSpecification],
+        training: &FeatureTable,
+        labels: &Labels,
+        params: &LogisticParams,
+    ) -> Result<Self> {
         let models = specifications
             .par_iter()
             .map(|specification| {
                 let columns = training.select(&specification.variables)?;
                 let model = LogisticModel::fit_finite(&columns, labels, params)?;
                 let roc = RocCurve::new(&model.outcomes, &model.fitted, Direction::HigherIsPositive)?;
-                Ok(FittedModel { specification: specification.clone(), training_cutoff: roc.youden_cutoff().threshold, model })
+                Ok(FittedModel {
+                    specification: specification.clone(),
+                    training_cutoff: roc.youden_cutoff().threshold,
+                    model,
+                })
             })
             .collect::<Result<_>>()?;
         Ok(Self { models })
@@ -133,7 +144,13 @@ impl ModelSet {
     /// # Errors
     /// [`ModelError::Selection`] for a missing column or value, [`ModelError::Statistics`] for labels of one class,
     /// [`ModelError::Parameter`] for the level.
-    pub fn evaluate(&self, cohort: &str, table: &FeatureTable, labels: &Labels, level: f64) -> Result<Vec<ModelPerformance>> {
+    pub fn evaluate(
+        &self,
+        cohort: &str,
+        table: &FeatureTable,
+        labels: &Labels,
+        level: f64,
+    ) -> Result<Vec<ModelPerformance>> {
         self.models.par_iter().map(|m| performance(m, cohort, labels, m.model.predict(table)?, level)).collect()
     }
 }
@@ -142,7 +159,13 @@ impl ModelSet {
 ///
 /// # Errors
 /// As [`ModelSet::evaluate`].
-pub fn performance(model: &FittedModel, cohort: &str, labels: &Labels, risks: Vec<f64>, level: f64) -> Result<ModelPerformance> {
+pub fn performance(
+    model: &FittedModel,
+    cohort: &str,
+    labels: &Labels,
+    risks: Vec<f64>,
+    level: f64,
+) -> Result<ModelPerformance> {
     let roc = RocCurve::new(labels, &risks, Direction::HigherIsPositive)?;
     let at = |cutoff: f64, table: ConfusionTable| -> Result<ThresholdPerformance> {
         Ok(ThresholdPerformance { cutoff, metrics: table.metrics(ProportionInterval::ClopperPearson, level)? })
@@ -154,7 +177,10 @@ pub fn performance(model: &FittedModel, cohort: &str, labels: &Labels, risks: Ve
         auc: auc_estimate(&roc, level)?,
         brier: brier(labels, &risks)?.score,
         own_cutoff: at(own.threshold, own.table)?,
-        carried_cutoff: at(model.training_cutoff, ConfusionTable::at_threshold(labels, &risks, model.training_cutoff)?)?,
+        carried_cutoff: at(
+            model.training_cutoff,
+            ConfusionTable::at_threshold(labels, &risks, model.training_cutoff)?,
+        )?,
         risks,
         roc,
     })
@@ -164,24 +190,55 @@ pub fn performance(model: &FittedModel, cohort: &str, labels: &Labels, risks: Ve
 ///
 /// # Errors
 /// [`ModelError::Statistics`] when the cohorts differ in size.
-pub fn compare_areas(labels: &Labels, reference: &ModelPerformance, others: &[ModelPerformance]) -> Result<Vec<TestResult>> {
+pub fn compare_areas(
+    labels: &Labels,
+    reference: &ModelPerformance,
+    others: &[ModelPerformance],
+) -> Result<Vec<TestResult>> {
     let marker = |risks| Marker { scores: risks, direction: Direction::HigherIsPositive };
     others
         .iter()
-        .map(|o| Ok(paired_test(labels, marker(&o.risks), marker(&reference.risks), Alternative::TwoSided, reference.auc.interval.level)?))
+        .map(|o| {
+            Ok(paired_test(
+                labels,
+                marker(&o.risks),
+                marker(&reference.risks),
+                Alternative::TwoSided,
+                reference.auc.interval.level,
+            )?)
+        })
         .collect()
 }
 
 impl Tabulate for ModelPerformance {
-    const COLUMNS: &'static [&'static str] =
-        &["model", "cohort", "AUC", "AUC lower", "AUC upper", "Brier score", "cutoff", "sensitivity", "specificity", "accuracy", "F1"];
+    const COLUMNS: &'static [&'static str] = &[
+        "model",
+        "cohort",
+        "AUC",
+        "AUC lower",
+        "AUC upper",
+        "Brier score",
+        "cutoff",
+        "sensitivity",
+        "specificity",
+        "accuracy",
+        "F1",
+    ];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         [&self.own_cutoff, &self.carried_cutoff]
             .map(|at| {
                 let m = &at.metrics;
-                let area = cells![&self.model, &self.cohort, self.auc.auc, self.auc.interval.lower, self.auc.interval.upper, self.brier];
-                [area, cells![at.cutoff, m.sensitivity.estimate, m.specificity.estimate, m.accuracy.estimate, m.f1]].concat()
+                let area = cells![
+                    &self.model,
+                    &self.cohort,
+                    self.auc.auc,
+                    self.auc.interval.lower,
+                    self.auc.interval.upper,
+                    self.brier
+                ];
+                [area, cells![at.cutoff, m.sensitivity.estimate, m.specificity.estimate, m.accuracy.estimate, m.f1]]
+                    .concat()
             })
             .to_vec()
     }

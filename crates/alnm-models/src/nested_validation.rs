@@ -1,13 +1,14 @@
 //! Nested cross-validation: an inner choice, judged on rows that it never saw.
 
-use crate::Labels;
-use crate::error::Result;
 use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::delong::{AucEstimate, auc_estimate};
 use alnm_stats::roc::{Direction, RocCurve};
 use serde::{Deserialize, Serialize};
+
+use crate::Labels;
+use crate::error::Result;
 
 /// Result of a nested cross-validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,8 +21,8 @@ pub struct NestedValidation {
     pub fold_auc: Vec<f64>,
 }
 
-/// Nested cross-validation. `choose_and_fit` gets the outer training rows and the inner folds over them (numbered by position in the
-/// training rows), makes every choice there, and returns the risks of the outer test rows.
+/// Nested cross-validation. `choose_and_fit` gets the outer training rows and the inner folds over them (numbered by
+/// position in the training rows), makes every choice there, and returns the risks of the outer test rows.
 ///
 /// # Errors
 /// The errors of `choose_and_fit`; [`crate::ModelError::Selection`] when the folds cannot be dealt.

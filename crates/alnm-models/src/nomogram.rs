@@ -1,11 +1,12 @@
 //! A nomogram as data: points a value, total points, risk.
 
-use crate::error::{ModelError, Result};
-use crate::irls::expit;
-use crate::saved_model::{RiskModel, Variable};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::irls::expit;
+use crate::saved_model::{RiskModel, Variable};
 
 /// A nomogram. The variable that moves the log odds most over its range spans 100 points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +64,8 @@ impl Nomogram {
         if let Some(&value) = risks.iter().find(|r| !(**r > 0.0 && **r < 1.0)) {
             return Err(ModelError::Parameter { name: "risk mark", range: "(0, 1)", value });
         }
-        let reach = |v: &crate::saved_model::ModelVariable| (v.coefficient * (v.training_maximum - v.training_minimum)).abs();
+        let reach =
+            |v: &crate::saved_model::ModelVariable| (v.coefficient * (v.training_maximum - v.training_minimum)).abs();
         let largest = model.variables.iter().map(reach).fold(0.0, f64::max);
         if largest.is_nan() || largest <= 0.0 {
             return Err(ModelError::Parameter { name: "reach of the variables", range: "above 0", value: largest });
@@ -80,7 +82,8 @@ impl Nomogram {
                 points_per_unit: v.coefficient / log_odds_per_point,
             })
             .collect();
-        let intercept = model.intercept + axes.iter().zip(&model.variables).map(|(a, v)| v.coefficient * a.origin).sum::<f64>();
+        let intercept =
+            model.intercept + axes.iter().zip(&model.variables).map(|(a, v)| v.coefficient * a.origin).sum::<f64>();
         let largest_total = axes.iter().map(|a| a.points(a.minimum).max(a.points(a.maximum))).sum();
         let total = |risk: f64| ((risk / (1.0 - risk)).ln() - intercept) / log_odds_per_point;
         let risks = risks
@@ -97,7 +100,11 @@ impl Nomogram {
     /// [`ModelError::Parameter`] for another number of values.
     pub fn total_points(&self, values: &[f64]) -> Result<f64> {
         if values.len() != self.axes.len() {
-            return Err(ModelError::Parameter { name: "number of values", range: "one a variable", value: values.len() as f64 });
+            return Err(ModelError::Parameter {
+                name: "number of values",
+                range: "one a variable",
+                value: values.len() as f64,
+            });
         }
         Ok(self.axes.iter().zip(values).map(|(a, v)| a.points(*v)).sum())
     }
@@ -110,12 +117,22 @@ impl Nomogram {
 }
 
 impl Tabulate for Nomogram {
-    const COLUMNS: &'static [&'static str] = &["variable", "unit", "minimum", "maximum", "points at minimum", "points at maximum"];
+    const COLUMNS: &'static [&'static str] =
+        &["variable", "unit", "minimum", "maximum", "points at minimum", "points at maximum"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         self.axes
             .iter()
-            .map(|a| cells![&a.variable.name, &a.variable.unit, a.minimum, a.maximum, a.points(a.minimum), a.points(a.maximum)])
+            .map(|a| {
+                cells![
+                    &a.variable.name,
+                    &a.variable.unit,
+                    a.minimum,
+                    a.maximum,
+                    a.points(a.minimum),
+                    a.points(a.maximum)
+                ]
+            })
             .collect()
     }
 }

@@ -1,9 +1,5 @@
 //! Profile-likelihood intervals of logistic coefficients.
 
-use crate::error::{ModelError, Result};
-use crate::irls::{Likelihood, Maximum};
-use crate::logistic::{LogisticParams, Prepared, STEP_TOLERANCE};
-use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -12,6 +8,11 @@ use alnm_stats::root::brent;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{ModelError, Result};
+use crate::irls::{Likelihood, Maximum};
+use crate::logistic::{LogisticParams, Prepared, STEP_TOLERANCE};
+use crate::{FeatureTable, Labels};
+
 /// Profile-likelihood interval of one coefficient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProfileInterval {
@@ -19,8 +20,8 @@ pub struct ProfileInterval {
     pub name: String,
     /// Maximum likelihood estimate.
     pub estimate: f64,
-    /// Interval: where the deviance, maximised over the other coefficients, rises by the χ²₁ quantile. An end that the likelihood does not
-    /// bound (separation) is infinite.
+    /// Interval: where the deviance, maximised over the other coefficients, rises by the χ²₁ quantile. An end that the
+    /// likelihood does not bound (separation) is infinite.
     pub interval: Interval,
 }
 
@@ -30,9 +31,9 @@ pub enum ProfileMethod {
     /// The exact roots of the profile.
     #[default]
     Exact,
-    /// R's `confint`: a spline through the profile at steps of a fifth of its reach, read off at 3 points a step. Differs from the roots by
-    /// up to 0.3 %; an end beyond ten steps is NaN. Where the predictors separate the outcome there is no curve to put a spline through, and
-    /// the roots are given.
+    /// R's `confint`: a spline through the profile at steps of a fifth of its reach, read off at 3 points a step.
+    /// Differs from the roots by up to 0.3 %; an end beyond ten steps is NaN. Where the predictors separate the outcome
+    /// there is no curve to put a spline through, and the roots are given.
     Spline,
 }
 
@@ -54,8 +55,13 @@ pub fn profile_intervals(
     (0..data.names.len())
         .into_par_iter()
         .map(|j| {
-            let tangent = covariance[j].iter().map(|c| c / covariance[j][j]).map(|c| if c.is_finite() { c } else { 0.0 }).collect();
-            let profile = Profile { data: &data, maximum: &maximum, rise, index: j, step: covariance[j][j].sqrt(), tangent };
+            let tangent = covariance[j]
+                .iter()
+                .map(|c| c / covariance[j][j])
+                .map(|c| if c.is_finite() { c } else { 0.0 })
+                .collect();
+            let profile =
+                Profile { data: &data, maximum: &maximum, rise, index: j, step: covariance[j][j].sqrt(), tangent };
             let interval = match method {
                 ProfileMethod::Spline if !maximum.separated => profile.spline_interval(params.level),
                 _ => Interval { lower: profile.end(-1.0)?, upper: profile.end(1.0)?, level: params.level },
@@ -77,18 +83,21 @@ struct Profile<'a> {
 }
 
 impl Profile<'_> {
-    /// Deviance maximised over the other coefficients; each fit starts from the last one, moved along the tangent: a predictor far from 0
-    /// would otherwise take the linear predictor out of reach.
+    /// Deviance maximised over the other coefficients; each fit starts from the last one, moved along the tangent: a
+    /// predictor far from 0 would otherwise take the linear predictor out of reach.
     fn deviance(&self) -> impl FnMut(f64) -> f64 + '_ {
         let others: Vec<Vec<f64>> =
             (0..self.data.columns.len()).filter(|&k| k != self.index).map(|k| self.data.columns[k].clone()).collect();
-        let without_index = |all: &[f64]| -> Vec<f64> { (0..all.len()).filter(|&k| k != self.index).map(|k| all[k]).collect() };
+        let without_index =
+            |all: &[f64]| -> Vec<f64> { (0..all.len()).filter(|&k| k != self.index).map(|k| all[k]).collect() };
         let tangent = without_index(&self.tangent);
         let mut last = (self.maximum.beta[self.index], without_index(&self.maximum.beta));
         move |value| {
             let start: Vec<f64> = last.1.iter().zip(&tangent).map(|(b, t)| b + t * (value - last.0)).collect();
-            let offset: Vec<f64> = self.data.offset.iter().zip(&self.data.columns[self.index]).map(|(o, x)| o + value * x).collect();
-            let constrained = Likelihood { columns: &others, y: &self.data.y, weights: &self.data.weights, offset: &offset };
+            let offset: Vec<f64> =
+                self.data.offset.iter().zip(&self.data.columns[self.index]).map(|(o, x)| o + value * x).collect();
+            let constrained =
+                Likelihood { columns: &others, y: &self.data.y, weights: &self.data.weights, offset: &offset };
             let fit = constrained.maximise(&start, 200, STEP_TOLERANCE);
             if fit.converged {
                 last = (value, fit.beta);
@@ -109,8 +118,10 @@ impl Profile<'_> {
             let far = estimate + side * distance * self.step;
             if excess(far) >= 0.0 {
                 let tolerance = 1e-12 * (estimate.abs() + self.step);
-                let root = brent(&mut excess, near, far, tolerance, 200)
-                    .map_err(|_| ModelError::NotConverged { operation: "profile likelihood interval", iterations: 200 })?;
+                let root = brent(&mut excess, near, far, tolerance, 200).map_err(|_| ModelError::NotConverged {
+                    operation: "profile likelihood interval",
+                    iterations: 200,
+                })?;
                 return Ok(root.location);
             }
             near = far;
@@ -154,7 +165,8 @@ fn read_off(points: &[(f64, f64)], height: f64) -> f64 {
         .map_or(f64::NAN, |w| w[0].0 + (w[1].0 - w[0].0) * (height - w[0].1) / (w[1].1 - w[0].1))
 }
 
-/// Cubic spline whose ends follow the cubics through the four outermost points (Forsythe, Malcolm and Moler 1977; R's default).
+/// Cubic spline whose ends follow the cubics through the four outermost points (Forsythe, Malcolm and Moler 1977; R's
+/// default).
 struct Spline<'a> {
     x: &'a [f64],
     y: &'a [f64],

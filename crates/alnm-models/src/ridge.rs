@@ -4,12 +4,10 @@
 //! minimise  −ℓ(β₀, β)/n + λ/2 Σⱼ (sⱼ βⱼ)²
 //! ```
 //!
-//! with sⱼ the standard deviation of a predictor (denominator n), the objective of glmnet with `alpha = 0`. The solution meets its
-//! optimality conditions to 10⁻¹⁰ λ. Shrunk coefficients are biased, so the model has no standard errors or p-values.
+//! with sⱼ the standard deviation of a predictor (denominator n), the objective of glmnet with `alpha = 0`. The
+//! solution meets its optimality conditions to 10⁻¹⁰ λ. Shrunk coefficients are biased, so the model has no standard
+//! errors or p-values.
 
-use crate::error::{ModelError, Result};
-use crate::irls::{deviance_of, expit};
-use crate::{FeatureTable, Labels};
 use alnm_selection::cross_validation::{CrossValidatedPath, CvMeasure, LambdaChoice, cross_validate};
 use alnm_selection::elastic_net::{ElasticNetParams, LambdaSequence, Precision, binomial_path};
 use alnm_selection::folds::Folds;
@@ -19,6 +17,10 @@ use alnm_stats::data_table::{Cell, Tabulate};
 use faer::Mat;
 use faer::linalg::solvers::{DenseSolveCore, PartialPivLu};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::irls::{deviance_of, expit};
+use crate::{FeatureTable, Labels};
 
 /// How the penalty is found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,12 +41,13 @@ pub enum RidgePenalty {
 /// A ridge logistic regression.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RidgeModel {
-    /// Intercept and coefficients on the original scale of the predictors: log odds ratios per unit. A predictor that does not vary has
-    /// none.
+    /// Intercept and coefficients on the original scale of the predictors: log odds ratios per unit. A predictor that
+    /// does not vary has none.
     pub coefficients: Signature,
     /// The penalty λ.
     pub lambda: f64,
-    /// Effective degrees of freedom, tr((XᵀWX + nΛ)⁻¹ XᵀWX), the intercept included; between 1 and the number of coefficients.
+    /// Effective degrees of freedom, tr((XᵀWX + nΛ)⁻¹ XᵀWX), the intercept included; between 1 and the number of
+    /// coefficients.
     pub effective_degrees_of_freedom: f64,
     /// Deviance, −2 ln L.
     pub deviance: f64,
@@ -62,8 +65,8 @@ impl RidgeModel {
     /// Fits to the columns of the table.
     ///
     /// # Errors
-    /// [`ModelError::Parameter`] for a penalty that is not above 0, [`ModelError::Selection`] for a missing value or tables and folds of
-    /// the wrong size, [`ModelError::Statistics`] for labels of one class.
+    /// [`ModelError::Parameter`] for a penalty that is not above 0, [`ModelError::Selection`] for a missing value or
+    /// tables and folds of the wrong size, [`ModelError::Statistics`] for labels of one class.
     ///
     /// ```
     /// use alnm_models::ridge::{RidgeModel, RidgePenalty};
@@ -79,20 +82,30 @@ impl RidgeModel {
     /// # Ok::<(), alnm_models::ModelError>(())
     /// ```
     pub fn fit(table: &FeatureTable, labels: &Labels, penalty: &RidgePenalty) -> Result<Self> {
-        let params = ElasticNetParams { alpha: 0.0, precision: Precision::OptimalityConditions(1e-10), ..ElasticNetParams::default() };
+        let params = ElasticNetParams {
+            alpha: 0.0,
+            precision: Precision::OptimalityConditions(1e-10),
+            ..ElasticNetParams::default()
+        };
         let (lambda, cross_validation) = match penalty {
             RidgePenalty::Given(lambda) if *lambda > 0.0 && lambda.is_finite() => (*lambda, None),
-            RidgePenalty::Given(value) => return Err(ModelError::Parameter { name: "ridge penalty", range: "above 0", value: *value }),
+            RidgePenalty::Given(value) => {
+                return Err(ModelError::Parameter { name: "ridge penalty", range: "above 0", value: *value });
+            }
             RidgePenalty::CrossValidated { folds, measure, choice } => {
                 let path = cross_validate(table, labels, folds, *measure, &params)?;
                 (path.lambda(*choice), Some(path))
             }
         };
-        let path = binomial_path(table, labels, &ElasticNetParams { lambda: LambdaSequence::Given(vec![lambda]), ..params })?;
+        let path =
+            binomial_path(table, labels, &ElasticNetParams { lambda: LambdaSequence::Given(vec![lambda]), ..params })?;
         let coefficients = Signature::new("log odds", table.names(), &path.coefficients[0]);
         let eta = coefficients.apply(table)?;
-        let columns: Vec<Vec<f64>> =
-            coefficients.weights.iter().map(|w| table.column(&w.feature).map(|c| c.to_vec())).collect::<std::result::Result<_, _>>()?;
+        let columns: Vec<Vec<f64>> = coefficients
+            .weights
+            .iter()
+            .map(|w| table.column(&w.feature).map(|c| c.to_vec()))
+            .collect::<std::result::Result<_, _>>()?;
         Ok(Self {
             effective_degrees_of_freedom: effective_degrees_of_freedom(&columns, &eta, lambda),
             deviance: eta.iter().zip(labels.to_values()).map(|(e, y)| deviance_of(y, *e)).sum(),
@@ -143,15 +156,18 @@ impl Tabulate for RidgeModel {
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let intercept = cells![crate::logistic::INTERCEPT, self.coefficients.intercept];
-        std::iter::once(intercept).chain(self.coefficients.weights.iter().map(|w| cells![&w.feature, w.weight])).collect()
+        std::iter::once(intercept)
+            .chain(self.coefficients.weights.iter().map(|w| cells![&w.feature, w.weight]))
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use approx::assert_relative_eq;
     use ndarray::Array2;
+
+    use super::*;
 
     fn cohort() -> (FeatureTable, Labels) {
         let labels: Vec<bool> = (0..60).map(|i| (i * 7) % 5 < 2).collect();
@@ -159,11 +175,15 @@ mod tests {
             let informative = if j < 2 && labels[i] { 0.35 } else { 0.0 };
             ((i * (7 * j + 3) + j * j) % 23) as f64 / 23.0 + informative
         });
-        (FeatureTable::new((0..6).map(|j| format!("x{j}")).collect(), values).expect("unique names"), Labels::new(labels))
+        (
+            FeatureTable::new((0..6).map(|j| format!("x{j}")).collect(), values).expect("unique names"),
+            Labels::new(labels),
+        )
     }
 
-    // scikit-learn 1.9.1: LogisticRegression(C=1/(60 λ), tol=1e-14, solver="newton-cholesky") on columns scaled by their standard
-    // deviation, coefficients scaled back; degrees of freedom as trace by numpy. glmnet 4.1-6 with alpha = 0, thresh = 1e-16 agrees to 1e-9.
+    // scikit-learn 1.9.1: LogisticRegression(C=1/(60 λ), tol=1e-14, solver="newton-cholesky") on columns scaled by
+    // their standard deviation, coefficients scaled back; degrees of freedom as trace by numpy. glmnet 4.1-6 with alpha
+    // = 0, thresh = 1e-16 agrees to 1e-9.
     #[test]
     fn coefficients_equal_scikit_learn_and_glmnet() {
         let (table, labels) = cohort();

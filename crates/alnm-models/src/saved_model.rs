@@ -1,14 +1,16 @@
-//! A model that can be handed on: it knows its variables, their units and ranges, what it was trained on, and its cutoffs.
+//! A model that can be handed on: it knows its variables, their units and ranges, what it was trained on, and its
+//! cutoffs.
 
-use crate::error::{ModelError, Result};
-use crate::irls::expit;
-use crate::logistic::{Estimation, INTERCEPT, LogisticModel};
-use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::normal_quantile;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::irls::expit;
+use crate::logistic::{Estimation, INTERCEPT, LogisticModel};
+use crate::{FeatureTable, Labels};
 
 /// A variable with the unit it is measured in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,12 +93,19 @@ pub struct NamedCutoff {
 }
 
 impl RiskModel {
-    /// The saved form of a fitted model. `variables` gives the unit of each predictor, `training` the data that it was fitted to.
+    /// The saved form of a fitted model. `variables` gives the unit of each predictor, `training` the data that it was
+    /// fitted to.
     ///
     /// # Errors
     /// [`ModelError::Unknown`] when a predictor has no variable; [`ModelError::Separated`] for maximum likelihood on
     /// separated data.
-    pub fn new(name: &str, model: &LogisticModel, variables: &[Variable], training: &FeatureTable, trained_on: &str) -> Result<Self> {
+    pub fn new(
+        name: &str,
+        model: &LogisticModel,
+        variables: &[Variable],
+        training: &FeatureTable,
+        trained_on: &str,
+    ) -> Result<Self> {
         if model.separated && model.estimation == Estimation::MaximumLikelihood {
             return Err(ModelError::Separated { operation: "saving a model" });
         }
@@ -113,9 +122,12 @@ impl RiskModel {
             })
         };
         // Without an intercept its row and column are zero.
-        let (intercept, predictors): (Vec<usize>, Vec<usize>) = (0..model.terms.len()).partition(|&t| model.terms[t].name == INTERCEPT);
-        let places: Vec<Option<usize>> = std::iter::once(intercept.first().copied()).chain(predictors.into_iter().map(Some)).collect();
-        let covariance = |a: &Option<usize>, b: &Option<usize>| a.zip(*b).map_or(0.0, |(a, b)| model.covariance[[a, b]]);
+        let (intercept, predictors): (Vec<usize>, Vec<usize>) =
+            (0..model.terms.len()).partition(|&t| model.terms[t].name == INTERCEPT);
+        let places: Vec<Option<usize>> =
+            std::iter::once(intercept.first().copied()).chain(predictors.into_iter().map(Some)).collect();
+        let covariance =
+            |a: &Option<usize>, b: &Option<usize>| a.zip(*b).map_or(0.0, |(a, b)| model.covariance[[a, b]]);
         Ok(Self {
             format_version: FORMAT_VERSION,
             name: name.to_owned(),
@@ -129,12 +141,12 @@ impl RiskModel {
         })
     }
 
-    /// Risk of every row. `units` names the unit of each variable of the table; it must be the unit of training. A missing value gives a
-    /// missing risk.
+    /// Risk of every row. `units` names the unit of each variable of the table; it must be the unit of training. A
+    /// missing value gives a missing risk.
     ///
     /// # Errors
-    /// [`ModelError::Unknown`] when a variable has no unit, [`ModelError::Unit`] for another unit, [`ModelError::Selection`] for a missing
-    /// column.
+    /// [`ModelError::Unknown`] when a variable has no unit, [`ModelError::Unit`] for another unit,
+    /// [`ModelError::Selection`] for a missing column.
     pub fn predict(&self, table: &FeatureTable, units: &[Variable]) -> Result<Vec<f64>> {
         let mut eta = vec![self.intercept; table.rows()];
         for v in &self.variables {
@@ -151,12 +163,12 @@ impl RiskModel {
         Ok(eta.into_iter().map(expit).collect())
     }
 
-    /// What the model says about one patient: `values` holds one value a variable, in the order of [`RiskModel::variables`] and in
-    /// their units.
+    /// What the model says about one patient: `values` holds one value a variable, in the order of
+    /// [`RiskModel::variables`] and in their units.
     ///
-    /// The interval is Wald's: η ± z √(xᵀ Σ x) on the scale of log odds, with Σ the covariance of the estimates and x the values after
-    /// a leading 1. It holds the uncertainty of the coefficients, not that of the outcome. A contribution is the exact Shapley value
-    /// of an additive model, coefficient · (value − training mean).
+    /// The interval is Wald's: η ± z √(xᵀ Σ x) on the scale of log odds, with Σ the covariance of the estimates and x
+    /// the values after a leading 1. It holds the uncertainty of the coefficients, not that of the outcome. A
+    /// contribution is the exact Shapley value of an additive model, coefficient · (value − training mean).
     ///
     /// # Errors
     /// [`ModelError::Parameter`] for another number of values, a value that is not finite, or a level outside (0, 1).
@@ -175,7 +187,11 @@ impl RiskModel {
     /// ```
     pub fn assess(&self, values: &[f64], level: f64) -> Result<Assessment> {
         if values.len() != self.variables.len() {
-            return Err(ModelError::Parameter { name: "number of values", range: "one a variable", value: values.len() as f64 });
+            return Err(ModelError::Parameter {
+                name: "number of values",
+                range: "one a variable",
+                value: values.len() as f64,
+            });
         }
         if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
             return Err(ModelError::Parameter { name: "value", range: "the finite numbers", value });
@@ -198,14 +214,19 @@ impl RiskModel {
             value,
             log_odds: v.coefficient * (value - v.training_mean),
         };
-        let is_outside = |(v, value): &(&ModelVariable, &f64)| **value < v.training_minimum || **value > v.training_maximum;
+        let is_outside =
+            |(v, value): &(&ModelVariable, &f64)| **value < v.training_minimum || **value > v.training_maximum;
         Ok(Assessment {
             risk,
             interval: Interval { lower: expit(log_odds - reach), upper: expit(log_odds + reach), level },
             log_odds,
             contributions: self.variables.iter().zip(values).map(contribution).collect(),
             extrapolations: self.variables.iter().zip(values).filter(is_outside).map(|(v, _)| v.clone()).collect(),
-            decisions: self.cutoffs.iter().map(|cutoff| Decision { cutoff: cutoff.clone(), positive: risk > cutoff.threshold }).collect(),
+            decisions: self
+                .cutoffs
+                .iter()
+                .map(|cutoff| Decision { cutoff: cutoff.clone(), positive: risk > cutoff.threshold })
+                .collect(),
         })
     }
 
@@ -314,7 +335,8 @@ fn find<'a>(variables: &'a [Variable], name: &str) -> Result<&'a Variable> {
 }
 
 impl Tabulate for RiskModel {
-    const COLUMNS: &'static [&'static str] = &["variable", "unit", "coefficient", "training minimum", "training maximum", "training mean"];
+    const COLUMNS: &'static [&'static str] =
+        &["variable", "unit", "coefficient", "training minimum", "training maximum", "training mean"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let intercept = cells![INTERCEPT, "", self.intercept, Cell::Empty, Cell::Empty, Cell::Empty];

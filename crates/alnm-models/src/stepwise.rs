@@ -2,14 +2,15 @@
 //!
 //! Stepwise selection overstates the chosen variables; validate it with the selection inside the resampling.
 
-use crate::error::Result;
-use crate::logistic::{LogisticModel, LogisticParams};
-use crate::{FeatureTable, Labels};
 use alnm_stats::TestResult;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::missing::Missing;
 use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::logistic::{LogisticModel, LogisticParams};
+use crate::{FeatureTable, Labels};
 
 /// Where the search starts and which way it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +45,17 @@ pub struct StepwiseMove {
     pub aic: f64,
 }
 
-/// Selects variables by Akaike's criterion. Under [`Missing::Omit`] all models use the rows that are complete in all columns.
+/// Selects variables by Akaike's criterion. Under [`Missing::Omit`] all models use the rows that are complete in all
+/// columns.
 ///
 /// # Errors
 /// As [`LogisticModel::fit`].
-pub fn stepwise(table: &FeatureTable, labels: &Labels, direction: StepDirection, params: &LogisticParams) -> Result<Stepwise> {
+pub fn stepwise(
+    table: &FeatureTable,
+    labels: &Labels,
+    direction: StepDirection,
+    params: &LogisticParams,
+) -> Result<Stepwise> {
     let rows = match params.missing {
         Missing::Refuse => (0..table.rows()).collect(),
         Missing::Omit => table.complete_rows(),
@@ -68,7 +75,11 @@ pub fn stepwise(table: &FeatureTable, labels: &Labels, direction: StepDirection,
         let mut candidates: Vec<(Vec<String>, StepwiseMove, LogisticModel)> = Vec::new();
         let mut consider = |next: Vec<String>, variable: &String, entered: bool| -> Result<()> {
             let candidate = fit(&next)?;
-            candidates.push((next, StepwiseMove { variable: variable.clone(), entered, aic: candidate.aic() }, candidate));
+            candidates.push((
+                next,
+                StepwiseMove { variable: variable.clone(), entered, aic: candidate.aic() },
+                candidate,
+            ));
             Ok(())
         };
         if direction != StepDirection::Forward {

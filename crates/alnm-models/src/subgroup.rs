@@ -1,7 +1,5 @@
 //! Performance within subgroups and the consequences of thresholds.
 
-use crate::Labels;
-use crate::error::{ModelError, Result};
 use alnm_stats::cells;
 use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -10,6 +8,9 @@ use alnm_stats::delong::{AucEstimate, auc_estimate};
 use alnm_stats::proportion::ProportionInterval;
 use alnm_stats::roc::{Direction, RocCurve};
 use serde::{Deserialize, Serialize};
+
+use crate::Labels;
+use crate::error::{ModelError, Result};
 
 /// Performance in one subgroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,14 +57,19 @@ pub fn subgroup_performance(
             let truth = labels.select(&rows);
             let part: Vec<f64> = rows.iter().map(|&r| risks[r]).collect();
             let both = truth.positives() > 0 && truth.negatives() > 0;
-            let auc = if both { Some(auc_estimate(&RocCurve::new(&truth, &part, Direction::HigherIsPositive)?, level)?) } else { None };
+            let auc = if both {
+                Some(auc_estimate(&RocCurve::new(&truth, &part, Direction::HigherIsPositive)?, level)?)
+            } else {
+                None
+            };
             Ok(SubgroupPerformance {
                 subgroup: name.clone(),
                 patients: rows.len(),
                 events: truth.positives(),
                 mean_risk: alnm_stats::describe::mean(&part),
                 auc,
-                metrics: ConfusionTable::at_threshold(&truth, &part, threshold)?.metrics(ProportionInterval::Wilson, level)?,
+                metrics: ConfusionTable::at_threshold(&truth, &part, threshold)?
+                    .metrics(ProportionInterval::Wilson, level)?,
             })
         })
         .collect()
@@ -92,7 +98,12 @@ pub struct ThresholdConsequence {
 ///
 /// # Errors
 /// [`ModelError::Statistics`] when lengths differ, a risk is missing, or a threshold is outside [0, 1).
-pub fn threshold_consequences(labels: &Labels, risks: &[f64], thresholds: &[f64], level: f64) -> Result<Vec<ThresholdConsequence>> {
+pub fn threshold_consequences(
+    labels: &Labels,
+    risks: &[f64],
+    thresholds: &[f64],
+    level: f64,
+) -> Result<Vec<ThresholdConsequence>> {
     let curve = DecisionCurve::new(labels, risks, thresholds)?;
     let per_hundred = 100.0 / labels.len() as f64;
     thresholds

@@ -1,8 +1,5 @@
 //! Subsets of variables in order of importance, judged by cross-validation.
 
-use crate::error::{ModelError, Result};
-use crate::logistic::{LogisticModel, LogisticParams};
-use crate::{FeatureTable, Labels};
 use alnm_selection::folds::Folds;
 use alnm_stats::Interval;
 use alnm_stats::cells;
@@ -12,6 +9,10 @@ use alnm_stats::distribution::t_quantile;
 use alnm_stats::roc::{Direction, RocCurve};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::logistic::{LogisticModel, LogisticParams};
+use crate::{FeatureTable, Labels};
 
 /// A subset and its cross-validated area under the ROC curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,14 +44,15 @@ impl SubsetSearch {
     }
 }
 
-/// Adds the variables one at a time in the given order (most important first) and cross-validates a logistic regression on each subset.
+/// Adds the variables one at a time in the given order (most important first) and cross-validates a logistic regression
+/// on each subset.
 ///
-/// The importances are taken from the same rows, so the area of the best subset is optimistic; nest the search in an outer
-/// cross-validation for an honest figure.
+/// The importances are taken from the same rows, so the area of the best subset is optimistic; nest the search in an
+/// outer cross-validation for an honest figure.
 ///
 /// # Errors
-/// As [`LogisticModel::fit`] within a fold; [`ModelError::Parameter`] without variables; [`ModelError::Statistics`] when a fold holds one
-/// class only.
+/// As [`LogisticModel::fit`] within a fold; [`ModelError::Parameter`] without variables; [`ModelError::Statistics`]
+/// when a fold holds one class only.
 pub fn incremental_subsets(
     table: &FeatureTable,
     labels: &Labels,
@@ -63,8 +65,10 @@ pub fn incremental_subsets(
     }
     table.require_rows(labels.len())?;
     table.require_rows(folds.rows())?;
-    let subsets =
-        (1..=order.len()).into_par_iter().map(|size| evaluate(table, labels, &order[..size], folds, params)).collect::<Result<Vec<_>>>()?;
+    let subsets = (1..=order.len())
+        .into_par_iter()
+        .map(|size| evaluate(table, labels, &order[..size], folds, params))
+        .collect::<Result<Vec<_>>>()?;
     let mut best = 0;
     for (i, subset) in subsets.iter().enumerate() {
         if subset.mean_auc > subsets[best].mean_auc {
@@ -108,7 +112,16 @@ impl Tabulate for SubsetSearch {
         self.subsets
             .iter()
             .enumerate()
-            .map(|(k, s)| cells![s.variables.len(), s.variables.last(), s.mean_auc, s.interval.lower, s.interval.upper, k == self.best])
+            .map(|(k, s)| {
+                cells![
+                    s.variables.len(),
+                    s.variables.last(),
+                    s.mean_auc,
+                    s.interval.lower,
+                    s.interval.upper,
+                    k == self.best
+                ]
+            })
             .collect()
     }
 }

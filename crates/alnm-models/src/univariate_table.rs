@@ -1,15 +1,16 @@
 //! Univariate odds ratios, each per stated unit.
 
-use crate::error::Result;
-use crate::logistic::{LogisticModel, LogisticParams};
-use crate::profile_likelihood::{ProfileMethod, profile_intervals};
-use crate::saved_model::Variable;
-use crate::{FeatureTable, Labels};
 use alnm_stats::Interval;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::logistic::{LogisticModel, LogisticParams};
+use crate::profile_likelihood::{ProfileMethod, profile_intervals};
+use crate::saved_model::Variable;
+use crate::{FeatureTable, Labels};
 
 /// Univariate logistic regression of one variable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +50,8 @@ pub struct UnivariateRequest {
     pub per: f64,
 }
 
-/// One univariate logistic regression a variable; `profile` says how the ends of the profile intervals are found. Rows that lack the variable follow `params.missing`.
+/// One univariate logistic regression a variable; `profile` says how the ends of the profile intervals are found. Rows
+/// that lack the variable follow `params.missing`.
 ///
 /// # Errors
 /// As [`LogisticModel::fit`], and [`crate::ModelError::Parameter`] for a step of 0.
@@ -72,7 +74,11 @@ fn univariate_odds_ratio(
 ) -> Result<UnivariateOddsRatio> {
     let UnivariateRequest { variable, per } = request;
     if !per.is_finite() || *per == 0.0 {
-        return Err(crate::ModelError::Parameter { name: "step of the odds ratio", range: "finite and not 0", value: *per });
+        return Err(crate::ModelError::Parameter {
+            name: "step of the odds ratio",
+            range: "finite and not 0",
+            value: *per,
+        });
     }
     let column = table.select(std::slice::from_ref(&variable.name))?;
     let model = LogisticModel::fit(&column, labels, params)?;

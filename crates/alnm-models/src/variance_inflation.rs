@@ -1,8 +1,5 @@
 //! Variance inflation: how far predictors explain one another.
 
-use crate::FeatureTable;
-use crate::error::{ModelError, Result};
-use crate::logistic::{INTERCEPT, LogisticModel};
 use alnm_stats::cells;
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -10,6 +7,10 @@ use faer::Mat;
 use faer::linalg::solvers::{DenseSolveCore, PartialPivLu};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::error::{ModelError, Result};
+use crate::logistic::{INTERCEPT, LogisticModel};
 
 /// Variance inflation factor of a predictor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,20 +33,34 @@ fn inverse_diagonal(r: &Array2<f64>) -> Vec<f64> {
 /// [`ModelError::Statistics`] below two complete rows, [`ModelError::Parameter`] for fewer than two columns.
 pub fn of_columns(table: &FeatureTable) -> Result<Vec<VarianceInflation>> {
     if table.columns() < 2 {
-        return Err(ModelError::Parameter { name: "number of predictors", range: "2 or more", value: table.columns() as f64 });
+        return Err(ModelError::Parameter {
+            name: "number of predictors",
+            range: "2 or more",
+            value: table.columns() as f64,
+        });
     }
     let r = correlation_matrix(table.values(), Correlation::Pearson, PairRows::Complete)?;
-    Ok(table.names().iter().zip(inverse_diagonal(&r)).map(|(name, factor)| VarianceInflation { name: name.clone(), factor }).collect())
+    Ok(table
+        .names()
+        .iter()
+        .zip(inverse_diagonal(&r))
+        .map(|(name, factor)| VarianceInflation { name: name.clone(), factor })
+        .collect())
 }
 
-/// The factor of `car::vif` on a `glm`, from the correlation of the fitted coefficients. It differs from [`of_columns`].
+/// The factor of `car::vif` on a `glm`, from the correlation of the fitted coefficients. It differs from
+/// [`of_columns`].
 ///
 /// # Errors
 /// [`ModelError::Parameter`] for fewer than two predictors.
 pub fn of_coefficients(model: &LogisticModel) -> Result<Vec<VarianceInflation>> {
     let places: Vec<usize> = (0..model.terms.len()).filter(|&j| model.terms[j].name != INTERCEPT).collect();
     if places.len() < 2 {
-        return Err(ModelError::Parameter { name: "number of predictors", range: "2 or more", value: places.len() as f64 });
+        return Err(ModelError::Parameter {
+            name: "number of predictors",
+            range: "2 or more",
+            value: places.len() as f64,
+        });
     }
     let c = &model.covariance;
     let r = Array2::from_shape_fn((places.len(), places.len()), |(a, b)| {

@@ -1,4 +1,5 @@
-//! Every case of the statistics pack that this crate owns, against R's glm and its companions, logistf, LightGBM and scikit-learn.
+//! Every case of the statistics pack that this crate owns, against R's glm and its companions, logistf, LightGBM and
+//! scikit-learn.
 
 #[path = "../../alnm-stats/tests/reference/mod.rs"]
 mod reference;
@@ -28,8 +29,9 @@ use alnm_stats::t_test::{GroupVariance, Summary, two_sample, two_sample_from_sum
 use alnm_stats::variance::{Center, levene};
 use alnm_stats::{Alternative, Interval};
 use ndarray::Array2;
-use reference::{Case, Deviation, Pack, num, nums};
 use serde_json::{Map, Value, json};
+
+use reference::{Case, Deviation, Pack, num, nums};
 
 const LEVEL: f64 = 0.95;
 
@@ -89,7 +91,8 @@ fn matrix(m: &Array2<f64>) -> Value {
 fn logistic(pack: &Pack, case: &Case) -> Evaluated {
     let (table, labels) = labelled(pack, case)?;
     let fit = |table: &FeatureTable, params: &LogisticParams| LogisticModel::fit(table, &labels, params).map_err(text);
-    let columns = |names: &[&str]| table.select(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).map_err(text);
+    let columns =
+        |names: &[&str]| table.select(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).map_err(text);
     match case.kind.as_str() {
         "glm" => glm(&fit(&table, &params())?),
         "glm_tight" => {
@@ -110,7 +113,12 @@ fn logistic(pack: &Pack, case: &Case) -> Evaluated {
             // R lists aliased terms without an interval.
             let terms: Vec<&str> = std::iter::once(INTERCEPT).chain(table.names().iter().map(String::as_str)).collect();
             let end = |f: fn(&Interval) -> f64| {
-                nums(&terms.iter().map(|t| all.iter().find(|p| p.name == *t).map_or(f64::NAN, |p| f(&p.interval))).collect::<Vec<_>>())
+                nums(
+                    &terms
+                        .iter()
+                        .map(|t| all.iter().find(|p| p.name == *t).map_or(f64::NAN, |p| f(&p.interval)))
+                        .collect::<Vec<_>>(),
+                )
             };
             Ok(json!({"term": terms, "lower": end(|i| i.lower), "upper": end(|i| i.upper)}))
         }
@@ -118,9 +126,13 @@ fn logistic(pack: &Pack, case: &Case) -> Evaluated {
         "vif_linear" => of_columns(&table).map(|v| inflation(&v)).map_err(text),
         "drop1_lrt" => {
             let dropped = drop_single_terms(&table, &labels, &params()).map_err(text)?;
-            let column = |f: &dyn Fn(&alnm_models::stepwise::DroppedTerm) -> f64| nums(&dropped.iter().map(f).collect::<Vec<_>>());
-            Ok(json!({"term": dropped.iter().map(|d| d.variable.clone()).collect::<Vec<_>>(), "lrt": column(&|d| d.test.statistic),
-                "p": column(&|d| d.test.p_value), "aic": column(&|d| d.aic)}))
+            let column = |f: &dyn Fn(&alnm_models::stepwise::DroppedTerm) -> f64| {
+                nums(&dropped.iter().map(f).collect::<Vec<_>>())
+            };
+            Ok(
+                json!({"term": dropped.iter().map(|d| d.variable.clone()).collect::<Vec<_>>(), "lrt": column(&|d| d.test.statistic),
+                "p": column(&|d| d.test.p_value), "aic": column(&|d| d.aic)}),
+            )
         }
         "step_aic_backward" | "step_aic_both_from_null" => {
             let backward = case.kind.ends_with("backward");
@@ -137,16 +149,22 @@ fn logistic(pack: &Pack, case: &Case) -> Evaluated {
             let column = |f: &dyn Fn(&alnm_models::firth::FirthTerm) -> f64| {
                 m.terms.iter().map(|t| (t.name.clone(), num(f(t)))).collect::<Map<_, _>>()
             };
-            Ok(json!({"coef": column(&|t| t.estimate), "se": column(&|t| t.standard_error), "p_wald": column(&|t| t.wald_p)}))
+            Ok(
+                json!({"coef": column(&|t| t.estimate), "se": column(&|t| t.standard_error), "p_wald": column(&|t| t.wald_p)}),
+            )
         }
         "lrt_nested" => {
-            let test = fit(&columns(&["a", "b", "c"])?, &params())?.compare_nested(&fit(&columns(&["a"])?, &params())?).map_err(text)?;
+            let test = fit(&columns(&["a", "b", "c"])?, &params())?
+                .compare_nested(&fit(&columns(&["a"])?, &params())?)
+                .map_err(text)?;
             Ok(json!({"stat": test.statistic, "df": test.degrees_of_freedom[0], "p": test.p_value}))
         }
         "weighted" => {
             let weights = Some(pack.table(case, 0).numbers("w"));
             let m = fit(&columns(&["a", "b"])?, &LogisticParams { weights, ..params() })?;
-            Ok(json!({"coef": by_term(&m, |t| t.estimate, false), "se": by_term(&m, |t| t.standard_error, false), "deviance": m.deviance}))
+            Ok(
+                json!({"coef": by_term(&m, |t| t.estimate, false), "se": by_term(&m, |t| t.standard_error, false), "deviance": m.deviance}),
+            )
         }
         "offset_fixed" => {
             let offset = Some(pack.table(case, 0).numbers("a"));
@@ -157,7 +175,8 @@ fn logistic(pack: &Pack, case: &Case) -> Evaluated {
             let want = pack.expected(case);
             let requests: Vec<UnivariateRequest> =
                 table.names().iter().map(|n| UnivariateRequest { variable: Variable::new(n, ""), per: 1.0 }).collect();
-            let rows = univariate_odds_ratios(&table, &labels, &requests, ProfileMethod::Spline, &params()).map_err(text)?;
+            let rows =
+                univariate_odds_ratios(&table, &labels, &requests, ProfileMethod::Spline, &params()).map_err(text)?;
             let row = |r: &alnm_models::univariate_table::UnivariateOddsRatio| {
                 json!({"variable": r.variable.name, "n": r.rows, "beta": num(r.coefficient), "se": num(r.standard_error),
                     "z": num(r.coefficient / r.standard_error), "p": num(r.wald_p), "or": num(r.odds_ratio), "or_wald": interval(r.wald),
@@ -209,10 +228,13 @@ fn boosting(pack: &Pack, case: &Case) -> Evaluated {
         let count: usize = rest.trim_end_matches("fold").parse().map_err(|_| "number of folds")?;
         let folds = Folds::stratified(&labels, count, FoldOrder::AsGiven).map_err(text)?;
         let of_class = |class: bool| -> Vec<usize> {
-            let members = |fold| labels.select(&folds.test_rows(fold)).as_slice().iter().filter(|l| **l == class).count();
+            let members =
+                |fold| labels.select(&folds.test_rows(fold)).as_slice().iter().filter(|l| **l == class).count();
             (0..count).map(members).collect()
         };
-        return Ok(json!({"fold": folds.assignment(), "counts_class0": of_class(false), "counts_class1": of_class(true)}));
+        return Ok(
+            json!({"fold": folds.assignment(), "counts_class0": of_class(false), "counts_class1": of_class(true)}),
+        );
     }
     let read = |file: &str| -> Result<GradientBoosting, String> {
         let text_model = std::fs::read_to_string(pack.path(file)).map_err(|e| e.to_string())?;
@@ -231,7 +253,12 @@ fn boosting(pack: &Pack, case: &Case) -> Evaluated {
     let d = BoostingParams::default();
     let number = |key: &str, default: f64| a[key].as_f64().unwrap_or(default);
     let params = BoostingParams {
-        rounds: case.call.rsplit("num_boost_round=").next().and_then(|r| r.trim_end_matches(')').parse().ok()).unwrap_or(d.rounds),
+        rounds: case
+            .call
+            .rsplit("num_boost_round=")
+            .next()
+            .and_then(|r| r.trim_end_matches(')').parse().ok())
+            .unwrap_or(d.rounds),
         num_leaves: number("num_leaves", d.num_leaves as f64) as usize,
         max_depth: a["max_depth"].as_u64().map(|v| v as usize),
         learning_rate: number("learning_rate", d.learning_rate),
@@ -250,10 +277,12 @@ fn boosting(pack: &Pack, case: &Case) -> Evaluated {
     let model = GradientBoosting::from_lightgbm_text(&fitted.to_lightgbm_text()).map_err(text)?;
     let importances = model.importances();
     let first = table.select_rows(&[0, 1, 2]);
-    Ok(json!({"importance_split": importances.iter().map(|f| (f.feature.clone(), f.splits.into())).collect::<Map<_, _>>(),
+    Ok(
+        json!({"importance_split": importances.iter().map(|f| (f.feature.clone(), f.splits.into())).collect::<Map<_, _>>(),
         "importance_gain": importances.iter().map(|f| (f.feature.clone(), num(f.gain))).collect::<Map<_, _>>(),
         "raw_score": nums(&model.raw_scores(&table).map_err(text)?), "prob": nums(&model.predict(&table).map_err(text)?),
-        "leaf_index_first3rows": model.leaf_indices(&first).map_err(text)?, "n_trees": model.trees.len()}))
+        "leaf_index_first3rows": model.leaf_indices(&first).map_err(text)?, "n_trees": model.trees.len()}),
+    )
 }
 
 fn paper(pack: &Pack, case: &Case) -> Evaluated {
@@ -271,23 +300,37 @@ fn paper(pack: &Pack, case: &Case) -> Evaluated {
         }
         "published_operating_point" => {
             let t = ConfusionTable { true_positives: 90, false_negatives: 10, true_negatives: 110, false_positives: 2 };
-            let clopper =
-                |k, n| Proportion::new(k, n, ProportionInterval::ClopperPearson, LEVEL).map(|p| interval(p.interval)).map_err(text);
-            Ok(json!({"spec": t.specificity(), "accuracy": t.accuracy(), "f1": t.f1(), "ppv": t.positive_predictive_value(),
+            let clopper = |k, n| {
+                Proportion::new(k, n, ProportionInterval::ClopperPearson, LEVEL)
+                    .map(|p| interval(p.interval))
+                    .map_err(text)
+            };
+            Ok(
+                json!({"spec": t.specificity(), "accuracy": t.accuracy(), "f1": t.f1(), "ppv": t.positive_predictive_value(),
                 "npv": t.negative_predictive_value(), "youden": t.youden(), "kappa": t.kappa(), "mcc": t.matthews(), "clopper_sens": clopper(90, 100)?,
-                "clopper_spec": clopper(110, 112)?, "clopper_acc": clopper(200, 212)?}))
+                "clopper_spec": clopper(110, 112)?, "clopper_acc": clopper(200, 212)?}),
+            )
         }
         "hanley_mcneil_halfwidth" => {
             let areas: Vec<f64> = (60..=99).map(|i| f64::from(i) / 100.0).collect();
             let z = alnm_stats::distribution::normal_quantile(0.975);
-            Ok(json!({"half_width": nums(&areas.iter().map(|a| z * hanley_mcneil_standard_error(*a, 100, 112)).collect::<Vec<_>>())}))
+            Ok(
+                json!({"half_width": nums(&areas.iter().map(|a| z * hanley_mcneil_standard_error(*a, 100, 112)).collect::<Vec<_>>())}),
+            )
         }
         "metric_lattice" => {
             let rounded = |v: f64| (v * 1000.0).round() / 1000.0;
             let feasible = |sensitivity: f64, specificity: f64, accuracy: f64| {
                 (0..=100usize).flat_map(|tp| (0..=112usize).map(move |tn| (tp, tn))).any(|(tp, tn)| {
-                    let t = ConfusionTable { true_positives: tp, false_negatives: 100 - tp, true_negatives: tn, false_positives: 112 - tn };
-                    rounded(t.sensitivity()) == sensitivity && rounded(t.specificity()) == specificity && rounded(t.accuracy()) == accuracy
+                    let t = ConfusionTable {
+                        true_positives: tp,
+                        false_negatives: 100 - tp,
+                        true_negatives: tn,
+                        false_positives: 112 - tn,
+                    };
+                    rounded(t.sensitivity()) == sensitivity
+                        && rounded(t.specificity()) == specificity
+                        && rounded(t.accuracy()) == accuracy
                 })
             };
             Ok(json!({"published_ok": feasible(0.9, 0.982, 0.943), "example_infeasible": feasible(0.9, 0.98, 0.943)}))
@@ -300,7 +343,8 @@ fn paper(pack: &Pack, case: &Case) -> Evaluated {
 
 fn published_counts(case: &Case) -> Evaluated {
     let rows: Vec<Vec<u64>> = serde_json::from_value(case.args["table"].clone()).map_err(|e| e.to_string())?;
-    let table = CountTable::new(Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| rows[i][j])).map_err(text)?;
+    let table =
+        CountTable::new(Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| rows[i][j])).map_err(text)?;
     let c = table.chi_squared(false);
     let g = table.likelihood_ratio();
     let exact = if rows[0].len() == 2 {
@@ -318,7 +362,8 @@ fn published_counts(case: &Case) -> Evaluated {
         let rounds_to = |value: f64, published: &str| {
             case.args[published].as_f64().is_some_and(|p| ((value * 1000.0).round() / 1000.0 - p).abs() < 5e-4)
         };
-        v["matches_uncorrected"] = (rounds_to(c.test.statistic, "published_statistic") && rounds_to(c.test.p_value, "published_p")).into();
+        v["matches_uncorrected"] =
+            (rounds_to(c.test.statistic, "published_statistic") && rounds_to(c.test.p_value, "published_p")).into();
         v["matches_yates"] = rounds_to(yates.statistic, "published_statistic").into();
     }
     Ok(v)
@@ -340,9 +385,14 @@ fn implied_areas() -> Value {
     let z75 = alnm_stats::distribution::normal_quantile(0.75);
     let shifted = |z: f64, q: [f64; 3]| {
         let k = ((q[2] - q[1]) / (q[1] - q[0])).ln();
-        if k.abs() < 1e-8 { q[1] + (q[2] - q[1]) * z / z75 } else { q[1] + (q[2] - q[1]) * ((k * z / z75).exp() - 1.0) / (k.exp() - 1.0) }
+        if k.abs() < 1e-8 {
+            q[1] + (q[2] - q[1]) * z / z75
+        } else {
+            q[1] + (q[2] - q[1]) * ((k * z / z75).exp() - 1.0) / (k.exp() - 1.0)
+        }
     };
-    let grid: Vec<f64> = (0..4000).map(|i| alnm_stats::distribution::normal_quantile((f64::from(i) + 0.5) / 4000.0)).collect();
+    let grid: Vec<f64> =
+        (0..4000).map(|i| alnm_stats::distribution::normal_quantile((f64::from(i) + 0.5) / 4000.0)).collect();
     let area = |a: [f64; 3], b: [f64; 3]| {
         let sd = |q: [f64; 3]| (q[2] - q[0]) / (2.0 * z75);
         let normal = alnm_stats::distribution::normal_cdf((b[1] - a[1]) / (sd(a).powi(2) + sd(b).powi(2)).sqrt());
@@ -371,15 +421,19 @@ fn table_one_row(pack: &Pack, case: &Case) -> Evaluated {
     };
     let t = |variances| -> Evaluated {
         let t = two_sample(x, y, variances, Alternative::TwoSided, LEVEL).map_err(text)?;
-        Ok(json!({"statistic": t.statistic, "parameter": t.degrees_of_freedom[0], "p_value": t.p_value, "estimate": nums(&t.estimate),
-            "conf_int": t.confidence_interval.map(interval)}))
+        Ok(
+            json!({"statistic": t.statistic, "parameter": t.degrees_of_freedom[0], "p_value": t.p_value, "estimate": nums(&t.estimate),
+            "conf_int": t.confidence_interval.map(interval)}),
+        )
     };
     let w = mann_whitney(x, y, RankMethod::Automatic, Alternative::TwoSided).map_err(text)?;
     let (sx, sy) = (shapiro_wilk(x).map_err(text)?.p_value, shapiro_wilk(y).map_err(text)?.p_value);
-    Ok(json!({"neg": describe(x), "pos": describe(y), "shapiro_p_neg": sx, "shapiro_p_pos": sy, "both_normal_0.05": sx > 0.05 && sy > 0.05,
+    Ok(
+        json!({"neg": describe(x), "pos": describe(y), "shapiro_p_neg": sx, "shapiro_p_pos": sy, "both_normal_0.05": sx > 0.05 && sy > 0.05,
         "t_welch": t(GroupVariance::Welch)?, "t_pooled": t(GroupVariance::Pooled)?, "wilcox": {"statistic": w.statistic, "p_value": w.p_value},
         "wilcox_normal_z_no_cc": standardised_rank_sum(x, y).map_err(text)?, "levene_p": levene(&[x, y], Center::Median).map_err(text)?.p_value,
-        "smd": MeanDifference::of(x, y).map_err(text)?.average_variance}))
+        "smd": MeanDifference::of(x, y).map_err(text)?.average_variance}),
+    )
 }
 
 fn paper_models(pack: &Pack, case: &Case, kind: &str) -> Evaluated {

@@ -1,4 +1,5 @@
-//! Optimism-corrected validation of a logistic model against rms on the same resamples; the script is beside the data in tests/golden.
+//! Optimism-corrected validation of a logistic model against rms on the same resamples; the script is beside the data
+//! in tests/golden.
 
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
 use alnm_stats::bootstrap::{Resampling, resample_rows};
@@ -12,14 +13,16 @@ fn cohort() -> (FeatureTable, Labels) {
     let mut reader = csv::Reader::from_reader(include_str!("golden/cohort.csv").as_bytes());
     let rows: Vec<Vec<f64>> = reader.deserialize().map(|row| row.expect("numbers")).collect();
     let column = |place: usize| rows.iter().map(|row| row[place]).collect::<Vec<f64>>();
-    let predictors = ["a", "b", "c"].iter().enumerate().map(|(place, name)| ((*name).to_owned(), column(place))).collect();
+    let predictors =
+        ["a", "b", "c"].iter().enumerate().map(|(place, name)| ((*name).to_owned(), column(place))).collect();
     (FeatureTable::from_columns(predictors).expect("unique names"), Labels::from_values(&column(3)).expect("0 or 1"))
 }
 
 #[test]
 fn resamples_are_as_written() {
     let drawn: Vec<Vec<usize>> = (0..RESAMPLING.resamples).map(|b| resample_rows(ROWS, RESAMPLING.seed, b)).collect();
-    let text: String = drawn.iter().map(|rows| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",") + "\n").collect();
+    let text: String =
+        drawn.iter().map(|rows| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",") + "\n").collect();
     if std::env::var_os("ALNM_PRINT_RESAMPLES").is_some() {
         println!("{text}");
     }
@@ -35,7 +38,8 @@ fn corrected_measures_are_those_of_rms_validate() {
         let (table, labels) = (table.select_rows(rows), labels.select(rows));
         let (linear, risks) = (model.linear_predictor(&table).unwrap(), model.predict(&table).unwrap());
         let auc = RocCurve::new(&labels, &linear, Direction::HigherIsPositive).unwrap().auc();
-        let brier = risks.iter().zip(labels.to_values()).map(|(p, y)| (p - y).powi(2)).sum::<f64>() / risks.len() as f64;
+        let brier =
+            risks.iter().zip(labels.to_values()).map(|(p, y)| (p - y).powi(2)).sum::<f64>() / risks.len() as f64;
         let linear = FeatureTable::from_columns(vec![("linear".to_owned(), linear)]).unwrap();
         let recalibrated = LogisticModel::fit(&linear, &labels, &params).unwrap();
         vec![2.0 * (auc - 0.5), brier, recalibrated.terms[0].estimate, recalibrated.terms[1].estimate]

@@ -54,7 +54,12 @@ fn shapley_by_definition(tree: &Tree, row: &[f64]) -> Vec<f64> {
                     Child::Leaf(l) => tree.leaf_rows[l] as f64,
                 };
                 if known >> node.feature & 1 == 1 {
-                    expectation(tree, if node.goes_left(row[node.feature]) { node.left } else { node.right }, row, known)
+                    expectation(
+                        tree,
+                        if node.goes_left(row[node.feature]) { node.left } else { node.right },
+                        row,
+                        known,
+                    )
                 } else {
                     let total = node.count as f64;
                     count(node.left) / total * expectation(tree, node.left, row, known)
@@ -138,7 +143,8 @@ proptest! {
 #[test]
 fn boosting_text_model_predicts_the_same() {
     let (table, labels) = cohort(120, 5, 3);
-    let model = GradientBoosting::fit(&table, &labels, &BoostingParams { rounds: 20, ..BoostingParams::default() }).expect("both classes");
+    let model = GradientBoosting::fit(&table, &labels, &BoostingParams { rounds: 20, ..BoostingParams::default() })
+        .expect("both classes");
     let read = GradientBoosting::from_lightgbm_text(&model.to_lightgbm_text()).expect("own text");
     assert_eq!(read.raw_scores(&table).expect("columns"), model.raw_scores(&table).expect("columns"));
     let first_two = &model.ranked_features(ImportanceKind::Gain)[..2];
@@ -147,11 +153,15 @@ fn boosting_text_model_predicts_the_same() {
 
 #[test]
 fn separation_is_named_and_firth_is_finite() {
-    let table = FeatureTable::new(vec!["x".into()], Array2::from_shape_fn((20, 1), |(i, _)| i as f64)).expect("one name");
+    let table =
+        FeatureTable::new(vec!["x".into()], Array2::from_shape_fn((20, 1), |(i, _)| i as f64)).expect("one name");
     let labels = Labels::new((0..20).map(|i| i >= 9).collect());
     let model = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
     assert!(model.separated && !model.converged);
-    assert!(matches!(RiskModel::new("x", &model, &[Variable::new("x", "")], &table, "separated"), Err(ModelError::Separated { .. })));
+    assert!(matches!(
+        RiskModel::new("x", &model, &[Variable::new("x", "")], &table, "separated"),
+        Err(ModelError::Separated { .. })
+    ));
     let firth = FirthModel::fit(&table, &labels, &params()).expect("finite estimates");
     assert!(firth.terms.iter().all(|t| t.estimate.is_finite() && t.interval.contains(t.estimate)));
     let finite = LogisticModel::fit_finite(&table, &labels, &params()).expect("finite estimates");
@@ -191,7 +201,8 @@ fn degenerate_fits_say_why() {
 fn the_model_set_carries_cutoffs_and_compares_areas() {
     let (training, labels) = cohort(150, 6, 7);
     let (external, truth) = cohort(80, 6, 8);
-    let set = ModelSet::fit(&ten_models(&["v0", "v2"], "v3", "v1", "v4"), &training, &labels, &params()).expect("both classes");
+    let set = ModelSet::fit(&ten_models(&["v0", "v2"], "v3", "v1", "v4"), &training, &labels, &params())
+        .expect("both classes");
     assert_eq!(set.models.len(), 10);
     let rows = set.evaluate("external", &external, &truth, 0.95).expect("all columns");
     let integrated = &rows[9];
@@ -200,7 +211,10 @@ fn the_model_set_carries_cutoffs_and_compares_areas() {
     let tests = compare_areas(&truth, integrated, &rows).expect("one cohort");
     assert_eq!(tests[9].p_value, 1.0);
     let json = serde_json::to_string(integrated).expect("a JSON form");
-    assert_eq!(&serde_json::from_str::<alnm_models::model_set::ModelPerformance>(&json).expect("the same form"), integrated);
+    assert_eq!(
+        &serde_json::from_str::<alnm_models::model_set::ModelPerformance>(&json).expect("the same form"),
+        integrated
+    );
 }
 
 #[test]
@@ -248,7 +262,10 @@ fn nomogram_points_add_up_to_the_models_risk() {
     }
     let reach = |a: &alnm_models::nomogram::NomogramAxis| a.points(a.minimum).max(a.points(a.maximum));
     assert!((nomogram.axes.iter().map(reach).fold(0.0, f64::max) - 100.0).abs() < 1e-9);
-    assert!(matches!(saved.predict(&table, &["v0", "v1", "v2"].map(|v| Variable::new(v, "cm"))), Err(ModelError::Unit { .. })));
+    assert!(matches!(
+        saved.predict(&table, &["v0", "v1", "v2"].map(|v| Variable::new(v, "cm"))),
+        Err(ModelError::Unit { .. })
+    ));
     assert!(saved.extrapolations(&table).expect("all columns").is_empty());
 }
 
@@ -265,10 +282,14 @@ fn an_assessment_is_the_models_risk_with_its_parts() {
         let patient = saved.assess(&values, 0.95).expect("finite values");
         assert!((patient.risk - model.fitted[row]).abs() < 1e-12);
         assert!(patient.interval.contains(patient.risk) && patient.extrapolations.is_empty());
-        assert!(patient.contributions.iter().zip(shap.values.row(row)).all(|(c, shap)| (c.log_odds - shap).abs() < 1e-10));
+        assert!(
+            patient.contributions.iter().zip(shap.values.row(row)).all(|(c, shap)| (c.log_odds - shap).abs() < 1e-10)
+        );
         assert_eq!(patient.decisions[0].positive, patient.risk > saved.cutoffs[0].threshold);
-        // The standard error of a linear predictor is that of the intercept once the values are the origin of the variables.
-        let moved = FeatureTable::new(table.names().to_vec(), &table.values() - &table.values().row(row)).expect("same names");
+        // The standard error of a linear predictor is that of the intercept once the values are the origin of the
+        // variables.
+        let moved =
+            FeatureTable::new(table.names().to_vec(), &table.values() - &table.values().row(row)).expect("same names");
         let at_origin = LogisticModel::fit(&moved, &labels, &params()).expect("both classes");
         let wald = at_origin.terms[0].interval;
         let log_odds = |risk: f64| (risk / (1.0 - risk)).ln();
@@ -320,7 +341,10 @@ fn ridge_shrinks_towards_the_prevalence() {
         .collect();
     let free = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
     assert!((fits[0].deviance - free.deviance).abs() < 1e-3 * free.deviance, "{} {}", fits[0].deviance, free.deviance);
-    assert!((fits[0].effective_degrees_of_freedom - 6.0).abs() < 1e-2 && (fits[2].effective_degrees_of_freedom - 1.0).abs() < 1e-2);
+    assert!(
+        (fits[0].effective_degrees_of_freedom - 6.0).abs() < 1e-2
+            && (fits[2].effective_degrees_of_freedom - 1.0).abs() < 1e-2
+    );
     assert!(size(&fits[0]) > size(&fits[1]) && size(&fits[1]) > size(&fits[2]));
     for risk in fits[2].predict(&table).expect("the same columns") {
         assert!((risk - labels.prevalence()).abs() < 1e-3);
@@ -329,7 +353,10 @@ fn ridge_shrinks_towards_the_prevalence() {
     assert_eq!(serde_json::from_str::<RidgeModel>(&json).expect("the same form"), fits[1]);
     // More predictors than patients.
     let (wide, labels) = cohort(24, 60, 8);
-    assert!(RidgeModel::fit(&wide, &labels, &RidgePenalty::Given(0.05)).expect("both classes").effective_degrees_of_freedom < 24.0);
+    assert!(
+        RidgeModel::fit(&wide, &labels, &RidgePenalty::Given(0.05)).expect("both classes").effective_degrees_of_freedom
+            < 24.0
+    );
     for refused in [0.0, -1.0, f64::NAN] {
         assert!(RidgeModel::fit(&wide, &labels, &RidgePenalty::Given(refused)).is_err());
     }
@@ -341,10 +368,12 @@ fn boruta_takes_the_gain_of_boosting() {
     let (table, labels) = cohort(160, 6, 21);
     let boosting = BoostingParams { rounds: 20, min_data_in_leaf: 10, ..BoostingParams::default() };
     let gain = |table: &FeatureTable, labels: &Labels, _: u64| {
-        let model = GradientBoosting::fit(table, labels, &boosting).map_err(|e| SelectionError::Format { reason: e.to_string() })?;
+        let model = GradientBoosting::fit(table, labels, &boosting)
+            .map_err(|e| SelectionError::Format { reason: e.to_string() })?;
         Ok(model.importances().into_iter().map(|f| f.gain).collect())
     };
-    let found = boruta(&table, &labels, BorutaParams { rounds: 30, ..BorutaParams::default() }, gain).expect("both classes");
+    let found =
+        boruta(&table, &labels, BorutaParams { rounds: 30, ..BorutaParams::default() }, gain).expect("both classes");
     assert_eq!(found.confirmed(), ["v0", "v1"]);
 }
 
@@ -362,14 +391,18 @@ fn results_lay_themselves_out_as_tables() {
     assert_table(&model.explained().expect("a fit").to_table(), 1);
     assert_table(&FirthModel::fit(&table, &labels, &params()).expect("both classes").to_table(), 4);
     assert_table(&RidgeModel::fit(&table, &labels, &RidgePenalty::Given(0.1)).expect("both classes").to_table(), 4);
-    assert_table(&profile_intervals(&table, &labels, ProfileMethod::Exact, &params()).expect("an optimum").to_table(), 4);
+    assert_table(
+        &profile_intervals(&table, &labels, ProfileMethod::Exact, &params()).expect("an optimum").to_table(),
+        4,
+    );
     let units: Vec<Variable> = table.names().iter().map(|n| Variable::new(n, "mm")).collect();
     let saved = RiskModel::new("all", &model, &units, &table, "a test").expect("a fit");
     assert_table(&saved.to_table(), 4);
     assert_table(&Nomogram::new(&saved, &[0.2, 0.5]).expect("variables").to_table(), 3);
     let set = ModelSet::fit(&ten_models(&["v0"], "v1", "v2", "v2"), &table, &labels, &params());
     assert!(set.is_ok());
-    let set = ModelSet::fit(&[alnm_models::ModelSpecification::new("one", &["v0"])], &table, &labels, &params()).expect("both classes");
+    let set = ModelSet::fit(&[alnm_models::ModelSpecification::new("one", &["v0"])], &table, &labels, &params())
+        .expect("both classes");
     assert_table(&set.evaluate("training", &table, &labels, 0.95).expect("the same columns").to_table(), 2);
     assert_table(&threshold_consequences(&labels, &model.fitted, &[0.2, 0.5], 0.95).expect("risks").to_table(), 2);
     let groups: Vec<String> = (0..90).map(|i| if i < 40 { "a" } else { "b" }.to_owned()).collect();
@@ -426,7 +459,8 @@ fn degenerate_input_is_refused_by_every_fit() {
 #[test]
 fn boosting_goes_on_after_a_first_tree_without_a_split() {
     let table =
-        FeatureTable::new(vec!["x".into()], Array2::from_shape_fn((40, 1), |(i, _)| f64::from(u8::from(i >= 20)))).expect("one name");
+        FeatureTable::new(vec!["x".into()], Array2::from_shape_fn((40, 1), |(i, _)| f64::from(u8::from(i >= 20))))
+            .expect("one name");
     let labels = Labels::new((0..40).map(|i| i >= 4 && i != 20).collect());
     let params = BoostingParams {
         rounds: 3,
@@ -457,8 +491,14 @@ fn profile_intervals_follow_a_shift_of_the_predictor() {
         for (by, scale) in [(1e5, 1.0), (1000.0, 1e-5), (-2e7, 3.0)] {
             let moved = profile_intervals(&shifted(by, scale), &labels, method, &params()).expect("no separation");
             for (a, b) in plain.iter().zip(&moved).skip(1) {
-                assert!((a.interval.lower - b.interval.lower * scale).abs() < 1e-3 * a.interval.lower.abs().max(0.1), "{a:?}, {b:?}");
-                assert!((a.interval.upper - b.interval.upper * scale).abs() < 1e-3 * a.interval.upper.abs().max(0.1), "{a:?}, {b:?}");
+                assert!(
+                    (a.interval.lower - b.interval.lower * scale).abs() < 1e-3 * a.interval.lower.abs().max(0.1),
+                    "{a:?}, {b:?}"
+                );
+                assert!(
+                    (a.interval.upper - b.interval.upper * scale).abs() < 1e-3 * a.interval.upper.abs().max(0.1),
+                    "{a:?}, {b:?}"
+                );
             }
         }
     }
@@ -484,12 +524,17 @@ fn profile_intervals_of_separated_outcomes_are_open_to_one_side() {
     // The second predictor is 1 in two patients, both of them with the event.
     let (table, labels) = cohort(60, 2, 33);
     let events: Vec<usize> = (0..60).filter(|&i| labels.as_slice()[i]).take(2).collect();
-    let values =
-        Array2::from_shape_fn((60, 2), |(i, j)| if j == 0 { table.values()[[i, 0]] } else { f64::from(u8::from(events.contains(&i))) });
+    let values = Array2::from_shape_fn((60, 2), |(i, j)| {
+        if j == 0 { table.values()[[i, 0]] } else { f64::from(u8::from(events.contains(&i))) }
+    });
     let table = FeatureTable::new(vec!["v0".into(), "rare".into()], values).expect("two names");
     for method in [ProfileMethod::Exact, ProfileMethod::Spline] {
         let intervals = profile_intervals(&table, &labels, method, &params()).expect("both classes");
         assert!(intervals[1].interval.contains(intervals[1].estimate) && intervals[1].interval.upper.is_finite());
-        assert!(intervals[2].interval.lower.is_finite() && intervals[2].interval.upper == f64::INFINITY, "{:?}", intervals[2]);
+        assert!(
+            intervals[2].interval.lower.is_finite() && intervals[2].interval.upper == f64::INFINITY,
+            "{:?}",
+            intervals[2]
+        );
     }
 }

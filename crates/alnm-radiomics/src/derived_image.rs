@@ -34,30 +34,37 @@ impl DerivedImages {
     }
 }
 
-/// The axis that features and filters do not step along (0 = z, 1 = y, 2 = x): `force2Ddimension` counts the axes of the
-/// image, of which a two-dimensional one has no z.
+/// The axis that features and filters do not step along (0 = z, 1 = y, 2 = x): `force2Ddimension` counts the axes of
+/// the image, of which a two-dimensional one has no z.
 pub(crate) fn fixed_axis(settings: &Settings, dimension: usize) -> Option<usize> {
     let axis = settings.force_2d_dimension + 3 - dimension;
     (settings.force_2d && axis < 3).then_some(axis)
 }
 
-/// The images of `image_type` in the box `part` of the image. `inside` says which voxels of the box belong to the region, in
-/// raster order; only LBP3D, which is costly, leaves the others out.
+/// The images of `image_type` in the box `part` of the image. `inside` says which voxels of the box belong to the
+/// region, in raster order; only LBP3D, which is costly, leaves the others out.
 ///
 /// # Errors
 /// When a filter cannot be applied to the image.
-pub fn derive(image: &Image, image_type: ImageType, settings: &Settings, part: Part, inside: &[bool]) -> Result<DerivedImages> {
+pub fn derive(
+    image: &Image,
+    image_type: ImageType,
+    settings: &Settings,
+    part: Part,
+    inside: &[bool],
+) -> Result<DerivedImages> {
     let shape = image.geometry().shape();
     let single = image.pixel_type() == PixelType::F32;
     let cut = || with_volume!(image, volume => part.cut(volume.as_slice(), shape, alnm_imaging::Voxel::to_f64));
-    let largest =
-        || with_volume!(image, volume => pointwise::largest_magnitude(volume.as_slice().iter().map(|&v| alnm_imaging::Voxel::to_f64(v))));
+    let largest = || with_volume!(image, volume => pointwise::largest_magnitude(volume.as_slice().iter().map(|&v| alnm_imaging::Voxel::to_f64(v))));
     Ok(match image_type {
         ImageType::Original => DerivedImages::single("original", cut(), single),
         ImageType::Square => DerivedImages::single("square", pointwise::square(&cut(), largest()), false),
         ImageType::SquareRoot => DerivedImages::single("squareroot", pointwise::square_root(&cut(), largest()), false),
         ImageType::Logarithm => DerivedImages::single("logarithm", pointwise::logarithm(&cut(), largest()), false),
-        ImageType::Exponential => DerivedImages::single("exponential", pointwise::exponential(&cut(), largest()), false),
+        ImageType::Exponential => {
+            DerivedImages::single("exponential", pointwise::exponential(&cut(), largest()), false)
+        }
         ImageType::Gradient => DerivedImages::single("gradient", gradient_magnitude(image, settings, part), true),
         ImageType::LBP2D => patterns_in_slices(image, settings, part),
         ImageType::LBP3D => patterns_on_spheres(image, settings, part, inside),
@@ -66,9 +73,14 @@ pub fn derive(image: &Image, image_type: ImageType, settings: &Settings, part: P
     })
 }
 
-/// The names of an image type's images for an image with `dimension` axes, in their order. With a `geometry`, Laplacians that the
-/// image is too small for are left out.
-pub(crate) fn image_names(image_type: ImageType, settings: &Settings, dimension: usize, geometry: Option<&Geometry>) -> Vec<String> {
+/// The names of an image type's images for an image with `dimension` axes, in their order. With a `geometry`,
+/// Laplacians that the image is too small for are left out.
+pub(crate) fn image_names(
+    image_type: ImageType,
+    settings: &Settings,
+    dimension: usize,
+    geometry: Option<&Geometry>,
+) -> Vec<String> {
     match image_type {
         ImageType::LBP3D if dimension == 2 => Vec::new(),
         ImageType::LBP3D => (1..=settings.lbp_3d_levels).map(sphere_name).chain([SPHERE_KURTOSIS.to_owned()]).collect(),
@@ -78,7 +90,10 @@ pub(crate) fn image_names(image_type: ImageType, settings: &Settings, dimension:
         }
         ImageType::Wavelet => {
             let axes = dimension - usize::from(fixed_axis(settings, dimension).is_some());
-            wavelet::band_names(axes, settings.level).into_iter().map(|(level, letters)| band_name(level, &letters)).collect()
+            wavelet::band_names(axes, settings.level)
+                .into_iter()
+                .map(|(level, letters)| band_name(level, &letters))
+                .collect()
         }
         ImageType::LBP2D => vec!["lbp-2D".to_owned()],
         other => vec![other.name().to_lowercase()],
@@ -94,7 +109,8 @@ fn gradient_magnitude(image: &Image, settings: &Settings, part: Part) -> Vec<f64
     let geometry = image.geometry();
     let spacing = if settings.gradient_use_spacing { spacing_zyx(image) } else { [1.0; 3] };
     let axes: Vec<usize> = (3 - geometry.dimension()..3).collect();
-    let values = with_volume!(image, volume => gradient::magnitude(volume.as_slice(), geometry.shape(), spacing, &axes, part));
+    let values =
+        with_volume!(image, volume => gradient::magnitude(volume.as_slice(), geometry.shape(), spacing, &axes, part));
     values.into_iter().map(f64::from).collect()
 }
 
@@ -125,7 +141,8 @@ fn laplacians(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
 /// Whether an image is large enough for the recursion of a Laplacian of `sigma` mm.
 fn laplacian_fits(geometry: &Geometry, sigma: f64) -> bool {
     let (size, spacing) = (geometry.size(), geometry.spacing());
-    (0..geometry.dimension()).all(|axis| size[axis] >= log::MINIMUM_LENGTH && size[axis] as f64 >= (sigma / spacing[axis]).ceil() + 1.0)
+    (0..geometry.dimension())
+        .all(|axis| size[axis] >= log::MINIMUM_LENGTH && size[axis] as f64 >= (sigma / spacing[axis]).ceil() + 1.0)
 }
 
 /// `log-sigma-3-0-mm-3D` for 3.0, `log-sigma-3-mm-3D` for 3.
@@ -148,8 +165,11 @@ fn sub_bands(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
         Image::F64(volume) => wavelet::transform(volume.as_slice(), shape, &axes, &filters, start, levels, part),
         other => wavelet::transform(other.cast::<f64>().as_slice(), shape, &axes, &filters, start, levels, part),
     };
-    let named =
-        |band: wavelet::SubBand| DerivedImage { name: band_name(band.level, &band.letters), values: band.values, single_precision: single };
+    let named = |band: wavelet::SubBand| DerivedImage {
+        name: band_name(band.level, &band.letters),
+        values: band.values,
+        single_precision: single,
+    };
     DerivedImages { images: bands.into_iter().map(named).collect(), warnings: Vec::new() }
 }
 
@@ -165,7 +185,8 @@ fn sphere_name(level: usize) -> String {
     format!("lbp-3D-m{level}")
 }
 
-/// Patterns in the slices across `force2Ddimension`. PyRadiomics writes the codes of a volume into an image of its own type.
+/// Patterns in the slices across `force2Ddimension`. PyRadiomics writes the codes of a volume into an image of its own
+/// type.
 fn patterns_in_slices(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
     let geometry = image.geometry();
     let shape = geometry.shape();
@@ -214,8 +235,11 @@ fn patterns_on_spheres(image: &Image, settings: &Settings, part: Part, inside: &
     if image.geometry().dimension() == 2 {
         return DerivedImages { images: Vec::new(), warnings: vec![Warning::SpheresNeedVolume] };
     }
-    let pattern =
-        lbp3d::SphericalPattern::new(settings.lbp_3d_icosphere_radius, settings.lbp_3d_icosphere_subdivision, settings.lbp_3d_levels);
+    let pattern = lbp3d::SphericalPattern::new(
+        settings.lbp_3d_icosphere_radius,
+        settings.lbp_3d_icosphere_subdivision,
+        settings.lbp_3d_levels,
+    );
     let mut images = with_volume!(image, volume => pattern.images(volume, part, inside));
     let kurtosis = images.pop().unwrap_or_default();
     let levels = (1..).map(sphere_name).zip(images).chain([(SPHERE_KURTOSIS.to_owned(), kurtosis)]);

@@ -49,14 +49,17 @@ impl fmt::Display for DiagnosticValue {
             Self::Text(text) => formatter.write_str(text),
             Self::Integer(value) => write!(formatter, "{value}"),
             Self::Float(value) => formatter.write_str(&float(*value)),
-            Self::Integers(values) => formatter.write_str(&tuple(&values.iter().map(i64::to_string).collect::<Vec<_>>())),
+            Self::Integers(values) => {
+                formatter.write_str(&tuple(&values.iter().map(i64::to_string).collect::<Vec<_>>()))
+            }
             Self::Floats(values) => formatter.write_str(&tuple(&values.iter().copied().map(float).collect::<Vec<_>>())),
         }
     }
 }
 
 impl DiagnosticValue {
-    /// The value of the entry `name` from the text that is written of it; `None` where that is the text of no such value.
+    /// The value of the entry `name` from the text that is written of it; `None` where that is the text of no such
+    /// value.
     ///
     /// ```
     /// use alnm_radiomics::DiagnosticValue;
@@ -64,7 +67,9 @@ impl DiagnosticValue {
     /// assert_eq!(value, Some(DiagnosticValue::Integers(vec![24, 24, 10])));
     /// ```
     pub fn from_text(name: &str, text: &str) -> Option<Self> {
-        let items = || Some(text.strip_prefix('(')?.strip_suffix(')')?.split(',').map(str::trim).filter(|item| !item.is_empty()));
+        let items = || {
+            Some(text.strip_prefix('(')?.strip_suffix(')')?.split(',').map(str::trim).filter(|item| !item.is_empty()))
+        };
         Some(match name.rsplit('_').next().unwrap_or_default() {
             "Spacing" | "CenterOfMass" | "CenterOfMassIndex" => {
                 Self::Floats(items()?.map(|item| item.parse().ok()).collect::<Option<_>>()?)
@@ -103,12 +108,14 @@ pub(crate) fn columns(settings: &Settings) -> Vec<String> {
     if settings.resegment_range.is_some() {
         stages.push(("Mask-resegmented", &MASK[1..]));
     }
-    let of_stages =
-        stages.into_iter().flat_map(|(subject, entries)| entries.iter().map(move |entry| format!("diagnostics_{subject}_{entry}")));
+    let of_stages = stages
+        .into_iter()
+        .flat_map(|(subject, entries)| entries.iter().map(move |entry| format!("diagnostics_{subject}_{entry}")));
     CONFIGURATION.iter().map(|entry| format!("diagnostics_{entry}")).chain(of_stages).collect()
 }
 
-const CONFIGURATION: [&str; 3] = ["Versions_alnm-radiomics", "Configuration_Settings", "Configuration_EnabledImageTypes"];
+const CONFIGURATION: [&str; 3] =
+    ["Versions_alnm-radiomics", "Configuration_Settings", "Configuration_EnabledImageTypes"];
 
 /// The entries in the order in which they came about.
 #[derive(Debug, Default)]
@@ -151,9 +158,15 @@ impl Diagnostics {
         self.add_summary(&format!("Image-{stage}"), &summary);
     }
 
-    /// Describes a mask's region at a stage of the extraction, with the grey values of `image` in it. Returns the number of its
-    /// separate parts.
-    pub(crate) fn add_mask(&mut self, image: Option<&Image>, mask: &LabelMap, label: u32, stage: &str) -> Result<usize> {
+    /// Describes a mask's region at a stage of the extraction, with the grey values of `image` in it. Returns the
+    /// number of its separate parts.
+    pub(crate) fn add_mask(
+        &mut self,
+        image: Option<&Image>,
+        mask: &LabelMap,
+        label: u32,
+        stage: &str,
+    ) -> Result<usize> {
         let geometry = mask.geometry();
         let dimension = geometry.dimension();
         if stage == "original" {
@@ -204,7 +217,8 @@ struct Summary {
 impl Summary {
     /// Of an image without voxels the mean is not a number.
     fn of<T: Voxel>(voxels: &[T]) -> Self {
-        let [minimum, maximum] = Extremes::of(voxels).map_or([f64::INFINITY, f64::NEG_INFINITY], |e| [e.low.to_f64(), e.high.to_f64()]);
+        let [minimum, maximum] =
+            Extremes::of(voxels).map_or([f64::INFINITY, f64::NEG_INFINITY], |e| [e.low.to_f64(), e.high.to_f64()]);
         Self { mean: vectorised!(pulp::Arch::new(), total(voxels)) / voxels.len() as f64, minimum, maximum }
     }
 }
@@ -268,7 +282,8 @@ fn hash_bytes<T: NoUninit, const N: usize>(voxels: &[T], bytes_of: impl Fn(T) ->
 /// Which voxels of a box have the label, in raster order.
 fn inside_box(mask: &LabelMap, label: u32, region: &BoundingBox) -> Vec<bool> {
     let ([x, y, z], [width, height, depth]) = (region.start, region.size);
-    Part { start: [z, y, x], size: [depth, height, width] }.cut(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
+    Part { start: [z, y, x], size: [depth, height, width] }
+        .cut(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
 }
 
 /// A run of voxels along x.
@@ -278,21 +293,26 @@ struct Run {
     end: usize,
 }
 
-/// How many separate parts the voxels that are `inside` a box of `shape` (z, y, x) make, voxels being connected with all their
-/// neighbours. Runs along x are joined to the runs that they touch in the four rows before.
+/// How many separate parts the voxels that are `inside` a box of `shape` (z, y, x) make, voxels being connected with
+/// all their neighbours. Runs along x are joined to the runs that they touch in the four rows before.
 fn component_count(inside: &[bool], shape: [usize; 3]) -> usize {
     let [_, height, width] = shape;
     let in_box = runs(inside, shape);
     let row_end = |row: usize| in_box.partition_point(|run| run.start < row * width);
     let first_of_row: Vec<usize> = (0..=inside.len() / width).map(row_end).collect();
     // Ends of runs relative to their rows.
-    let runs: Vec<Run> = in_box.iter().map(|run| Run { start: run.start % width, end: run.start % width + run.len() }).collect();
+    let runs: Vec<Run> =
+        in_box.iter().map(|run| Run { start: run.start % width, end: run.start % width + run.len() }).collect();
     let mut parent: Vec<usize> = (0..runs.len()).collect();
     let mut count = runs.len();
     for row in 0..first_of_row.len() - 1 {
         let y = row % height;
         let before = [(1, y > 0), (height + 1, y > 0), (height, true), (height.wrapping_sub(1), y + 1 < height)];
-        for other in before.into_iter().filter(|&(distance, exists)| exists && distance <= row).map(|(distance, _)| row - distance) {
+        for other in before
+            .into_iter()
+            .filter(|&(distance, exists)| exists && distance <= row)
+            .map(|(distance, _)| row - distance)
+        {
             if other == row {
                 continue;
             }

@@ -3,8 +3,8 @@
 /// A point of the surface in half voxels, (z, y, x).
 pub(crate) type HalfPoint = [i32; 3];
 
-/// The points of the surface between a mask and its outside: the middles between voxels that share a face, of which one is in
-/// the mask. Positions are in half voxels from the first voxel's centre. `shape` is (z, y, x).
+/// The points of the surface between a mask and its outside: the middles between voxels that share a face, of which one
+/// is in the mask. Positions are in half voxels from the first voxel's centre. `shape` is (z, y, x).
 pub(crate) fn surface_points(mask: &[bool], shape: [usize; 3]) -> Vec<HalfPoint> {
     let strides = [shape[1] * shape[2], shape[2], 1];
     let mut points = Vec::new();
@@ -31,8 +31,8 @@ pub(crate) fn surface_points(mask: &[bool], shape: [usize; 3]) -> Vec<HalfPoint>
     points
 }
 
-/// The largest distance in mm between two points with the same coordinate on `axis`; 0 when no two share one. `spacing` is
-/// (z, y, x).
+/// The largest distance in mm between two points with the same coordinate on `axis`; 0 when no two share one. `spacing`
+/// is (z, y, x).
 pub(crate) fn largest_in_planes(points: &[HalfPoint], axis: usize, spacing: [f64; 3]) -> f64 {
     let mut largest = 0.0;
     for_each_plane(points, axis, |plane| largest = f64::max(largest, largest_squared_distance(plane, spacing)));
@@ -41,8 +41,8 @@ pub(crate) fn largest_in_planes(points: &[HalfPoint], axis: usize, spacing: [f64
 
 /// The largest distance in mm between two points. `spacing` is (z, y, x).
 ///
-/// Only a corner of a plane's convex hull can be an end of the longest line, in the planes across each of the axes; scaling the
-/// axes does not change which points are corners, so hulls are found in whole numbers.
+/// Only a corner of a plane's convex hull can be an end of the longest line, in the planes across each of the axes;
+/// scaling the axes does not change which points are corners, so hulls are found in whole numbers.
 pub(crate) fn largest(points: &[HalfPoint], spacing: [f64; 3]) -> f64 {
     let mut corners = points.to_vec();
     for axis in [0, 1, 2, 0] {
@@ -76,8 +76,8 @@ fn hull_corners(points: &[HalfPoint], first: usize, second: usize) -> Vec<HalfPo
     monotone_chain(points, |o, a, b| turn(o, a, b) <= 0)
 }
 
-/// Corners of the convex hull of points in a plane, by the monotone chain of Andrew 1979. `points` ascend and do not repeat;
-/// `is_no_corner` says whether the way over three points fails to turn left at the second.
+/// Corners of the convex hull of points in a plane, by the monotone chain of Andrew 1979. `points` ascend and do not
+/// repeat; `is_no_corner` says whether the way over three points fails to turn left at the second.
 pub(crate) fn monotone_chain<P: Copy>(points: &[P], is_no_corner: impl Fn(&P, &P, &P) -> bool) -> Vec<P> {
     let mut hull: Vec<P> = Vec::new();
     let mut chain = |points: &mut dyn Iterator<Item = &P>| {

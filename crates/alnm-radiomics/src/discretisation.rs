@@ -1,8 +1,8 @@
 //! Grey values to grey levels, with the bin edges of PyRadiomics to the last bit.
 //!
-//! A value on a bin edge decides texture, and integer images with integer bin widths put most of their values there. So the
-//! edges follow the arithmetic of `numpy.arange` and `numpy.linspace`, and a level is the number of edges that are not above
-//! the value (`numpy.digitize`).
+//! A value on a bin edge decides texture, and integer images with integer bin widths put most of their values there. So
+//! the edges follow the arithmetic of `numpy.arange` and `numpy.linspace`, and a level is the number of edges that are
+//! not above the value (`numpy.digitize`).
 
 use alnm_imaging::vector::whole_part;
 use alnm_imaging::{Extremes, vectorised};
@@ -13,8 +13,8 @@ use crate::error::{RadiomicsError, Result};
 /// How grey values are put into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub enum Binning {
-    /// Bins of a fixed width whose edges are multiples of the width counted from zero; the first bin holds the minimum of
-    /// the region.
+    /// Bins of a fixed width whose edges are multiples of the width counted from zero; the first bin holds the minimum
+    /// of the region.
     Width(f64),
     /// A fixed number of equal bins between the minimum and the maximum of the region.
     Count(u32),
@@ -37,8 +37,8 @@ impl Binning {
     /// [`Binning::Count`] are then rounded to single precision.
     ///
     /// # Errors
-    /// [`RadiomicsError::NonFinite`] for a value that is infinite or NaN, [`RadiomicsError::TooManyBins`] when the range of
-    /// values would need more than [`MAXIMUM_BINS`] bins.
+    /// [`RadiomicsError::NonFinite`] for a value that is infinite or NaN, [`RadiomicsError::TooManyBins`] when the
+    /// range of values would need more than [`MAXIMUM_BINS`] bins.
     ///
     /// ```
     /// use alnm_radiomics::discretisation::Binning;
@@ -88,12 +88,13 @@ impl WidthEdges {
         if count.is_nan() || count > MAXIMUM_BINS {
             return Err(RadiomicsError::TooManyBins { minimum, maximum, width });
         }
-        // numpy's arange stores the first two elements and steps by their difference, which rounding keeps from being `width`.
+        // numpy's arange stores the first two elements and steps by their difference, which rounding keeps from being
+        // `width`.
         Ok(Self { low, step: (low + width) - low, count: count as usize })
     }
 
-    /// For each value the number of edges that are not above it: a first guess by division, which rounding makes wrong by one at
-    /// most, put right against the edges themselves. No value lies below the first edge or beyond the last.
+    /// For each value the number of edges that are not above it: a first guess by division, which rounding makes wrong
+    /// by one at most, put right against the edges themselves. No value lies below the first edge or beyond the last.
     #[inline(always)]
     fn levels(&self, values: &[f64]) -> Vec<u32> {
         let inverse = 1.0 / self.step;
@@ -106,7 +107,8 @@ impl WidthEdges {
     }
 }
 
-/// What `level` makes of each value. Unlike `collect`, a loop is always inlined and so takes the vector instructions of its caller.
+/// What `level` makes of each value. Unlike `collect`, a loop is always inlined and so takes the vector instructions of
+/// its caller.
 #[inline(always)]
 fn mapped(values: &[f64], level: impl Fn(&f64) -> u32) -> Vec<u32> {
     let mut levels = vec![0; values.len()];
@@ -161,7 +163,8 @@ struct CountEdges {
     step: f64,
     /// Whether edges are rounded to single precision.
     single_precision: bool,
-    /// Whether every edge but the last is `first + i · step`, rounded, and so close to it that it lies within a quarter of a bin.
+    /// Whether every edge but the last is `first + i · step`, rounded, and so close to it that it lies within a quarter
+    /// of a bin.
     evenly_spaced: bool,
 }
 
@@ -172,7 +175,8 @@ impl CountEdges {
         let step = (last - first) / bins as f64;
         let mut found = Self { edges, first, step, single_precision, evenly_spaced: false };
         let is_near = |(index, &edge): (usize, &f64)| {
-            let computed = if single_precision { found.edge::<true>(index as i32) } else { found.edge::<false>(index as i32) };
+            let computed =
+                if single_precision { found.edge::<true>(index as i32) } else { found.edge::<false>(index as i32) };
             computed == edge && ((edge - found.edges[0]) / step - index as f64).abs() < 0.25
         };
         found.evenly_spaced = step > 0.0 && found.edges[..bins].iter().enumerate().all(is_near);
@@ -197,8 +201,8 @@ impl CountEdges {
         }
     }
 
-    /// Division says how many edges but the first are not above a value, to within one where an edge is near; comparing with the edges
-    /// puts it right. They are computed anew instead of looked up. No value reaches the last edge.
+    /// Division says how many edges but the first are not above a value, to within one where an edge is near; comparing
+    /// with the edges puts it right. They are computed anew instead of looked up. No value reaches the last edge.
     #[inline(always)]
     fn even_levels<const SINGLE: bool>(&self, values: &[f64]) -> Vec<u32> {
         let bins = self.edges.len() as i32 - 1;
@@ -263,7 +267,10 @@ mod tests {
 
     #[test]
     fn impossible_ranges_are_refused() {
-        assert!(matches!(Binning::Width(1.0).discretise(&[0.0, f64::NAN], false), Err(RadiomicsError::NonFinite { .. })));
+        assert!(matches!(
+            Binning::Width(1.0).discretise(&[0.0, f64::NAN], false),
+            Err(RadiomicsError::NonFinite { .. })
+        ));
         assert!(matches!(Binning::Width(1e-9).discretise(&[0.0, 1.0], false), Err(RadiomicsError::TooManyBins { .. })));
     }
 }

@@ -32,10 +32,14 @@ pub enum RadiomicsError {
         present: Vec<u32>,
     },
     /// Image and mask lie on different grids.
-    #[error("image and mask do not lie on the same grid: {0}; raise geometryTolerance, or set correctMask or resampledPixelSpacing")]
+    #[error(
+        "image and mask do not lie on the same grid: {0}; raise geometryTolerance, or set correctMask or resampledPixelSpacing"
+    )]
     GeometryMismatch(GeometryDifference),
     /// Part of the region lies outside the image.
-    #[error("the region reaches from voxel {lower:?} to {upper:?} (x, y, z) of the image, whose size is {size:?}; it must lie inside")]
+    #[error(
+        "the region reaches from voxel {lower:?} to {upper:?} (x, y, z) of the image, whose size is {size:?}; it must lie inside"
+    )]
     RegionOutsideImage {
         /// Lower corner in voxels of the image, (x, y, z).
         lower: [f64; 3],
@@ -45,7 +49,9 @@ pub enum RadiomicsError {
         size: [usize; 3],
     },
     /// The region extends along too few axes.
-    #[error("the region extends along {found} axes, at least {minimum} are required (minimumROIDimensions; a single voxel never suffices)")]
+    #[error(
+        "the region extends along {found} axes, at least {minimum} are required (minimumROIDimensions; a single voxel never suffices)"
+    )]
     TooFewDimensions {
         /// Axes along which the region is more than one voxel wide.
         found: usize,
@@ -95,7 +101,9 @@ pub enum RadiomicsError {
         expected: usize,
     },
     /// The range of values needs more bins than can be handled.
-    #[error("values from {minimum} to {maximum} need too many bins of width {width}; choose a larger binWidth, or normalise")]
+    #[error(
+        "values from {minimum} to {maximum} need too many bins of width {width}; choose a larger binWidth, or normalise"
+    )]
     TooManyBins {
         /// Smallest value.
         minimum: f64,

@@ -68,11 +68,11 @@ pub struct FilteredImages {
 /// Extracts features as PyRadiomics does with the same parameters.
 ///
 /// The steps, in this order: the label is checked, the image normalised, image and mask resampled or cropped
-/// (`resampledPixelSpacing`, `preCrop`), the mask checked (`correctMask`) and resegmented; shape is computed; the image types
-/// are derived, each cut to the box around the region, discretised, and its features computed.
+/// (`resampledPixelSpacing`, `preCrop`), the mask checked (`correctMask`) and resegmented; shape is computed; the image
+/// types are derived, each cut to the box around the region, discretised, and its features computed.
 ///
-/// An extractor holds nothing but its parameters: it can be shared between threads, and the same input gives the same bits at
-/// any number of threads.
+/// An extractor holds nothing but its parameters: it can be shared between threads, and the same input gives the same
+/// bits at any number of threads.
 ///
 /// ```
 /// use alnm_imaging::{Geometry, Image, Volume};
@@ -175,7 +175,8 @@ impl Extractor {
     /// # Errors
     /// [`RadiomicsError::Parameter`] when the settings of an image type are not valid.
     pub fn new(parameters: Parameters) -> Result<Self> {
-        let image_settings = parameters.image_types().iter().map(|image| parameters.settings_of(image)).collect::<Result<_>>()?;
+        let image_settings =
+            parameters.image_types().iter().map(|image| parameters.settings_of(image)).collect::<Result<_>>()?;
         Ok(Self { parameters, image_settings })
     }
 
@@ -187,14 +188,15 @@ impl Extractor {
     /// The features of the region that `label` marks in the mask.
     ///
     /// # Errors
-    /// [`RadiomicsError`] for a label that is absent, an image and a mask on different grids, a region that is too small or
-    /// has no neighbours at the distances asked for, voxels that are not finite, and values that cannot be discretised.
+    /// [`RadiomicsError`] for a label that is absent, an image and a mask on different grids, a region that is too
+    /// small or has no neighbours at the distances asked for, voxels that are not finite, and values that cannot be
+    /// discretised.
     pub fn execute(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Extraction> {
         self.execute_observed(image, mask, label, &|_| ControlFlow::Continue(()))
     }
 
-    /// As [`Extractor::execute`], with an observer that is told of each image whose features are computed, from the thread that
-    /// computed them, and that can break off.
+    /// As [`Extractor::execute`], with an observer that is told of each image whose features are computed, from the
+    /// thread that computed them, and that can break off.
     ///
     /// # Errors
     /// As [`Extractor::execute`]; [`RadiomicsError::Cancelled`] when the observer breaks off.
@@ -207,15 +209,20 @@ impl Extractor {
     ) -> Result<Extraction> {
         self.with_description(image, mask, label, |diagnostics, warnings| {
             let stage = self.prepare_stage(image, mask, label, 0, diagnostics, warnings)?;
-            let progress =
-                Progress { observer, done: AtomicUsize::new(0), total: self.image_count(&stage), broken_off: AtomicBool::new(false) };
+            let progress = Progress {
+                observer,
+                done: AtomicUsize::new(0),
+                total: self.image_count(&stage),
+                broken_off: AtomicBool::new(false),
+            };
             // Each image is dropped when its features are there, so few are in memory at once.
             let of_type = |(image_type, settings): (&ImageTypeParameters, &Settings)| {
                 let derived = stage.derive(image_type.image_type, settings)?;
                 let of_image = |image: DerivedImage| {
                     progress.check()?;
                     let name = image.name.clone();
-                    let computed = image_features(image, self.parameters.feature_classes(), settings, &stage.region(settings))?;
+                    let computed =
+                        image_features(image, self.parameters.feature_classes(), settings, &stage.region(settings))?;
                     progress.tell(&name)?;
                     Ok(computed)
                 };
@@ -238,7 +245,11 @@ impl Extractor {
             }
             Ok(features)
         })
-        .map(|(features, diagnostics, warnings)| Extraction { features, diagnostics: diagnostics.into_entries(), warnings })
+        .map(|(features, diagnostics, warnings)| Extraction {
+            features,
+            diagnostics: diagnostics.into_entries(),
+            warnings,
+        })
     }
 
     /// The image and mask that features would be computed on, and the derived images on the same grid.
@@ -253,8 +264,13 @@ impl Extractor {
             let values = Array3::from_shape_vec(shape, values).map_err(|_| RadiomicsError::RegionTooLarge { shape })?;
             Ok(Volume::new(values, stage.box_geometry.clone())?)
         };
-        let filtered = images.into_iter().map(|(image, _)| Ok((image.name, volume(image.values)?))).collect::<Result<_>>()?;
-        Ok(FilteredImages { image: stage.prepared.image.into_owned(), mask: stage.prepared.mask.into_owned(), filtered })
+        let filtered =
+            images.into_iter().map(|(image, _)| Ok((image.name, volume(image.values)?))).collect::<Result<_>>()?;
+        Ok(FilteredImages {
+            image: stage.prepared.image.into_owned(),
+            mask: stage.prepared.mask.into_owned(),
+            filtered,
+        })
     }
 
     /// The feature classes with the features wanted.
@@ -262,25 +278,36 @@ impl Extractor {
         self.parameters.feature_classes()
     }
 
-    /// Image and mask prepared, and the derived images in the box around the region with `margin` voxels more on each side.
-    pub(crate) fn derived_images<'a>(&'a self, image: &'a Image, mask: &'a LabelMap, label: u32, margin: usize) -> Result<Derived<'a>> {
-        let ((stage, images), diagnostics, warnings) = self.with_description(image, mask, label, |diagnostics, warnings| {
-            let stage = self.prepare_stage(image, mask, label, margin, diagnostics, warnings)?;
-            let jobs: Vec<_> = self.parameters.image_types().iter().zip(&self.image_settings).collect();
-            let derived: Vec<_> = jobs.par_iter().map(|(image_type, settings)| stage.derive(image_type.image_type, settings)).collect();
-            let mut images = Vec::new();
-            for (derived, (_, settings)) in derived.into_iter().zip(jobs) {
-                let derived = derived?;
-                warnings.extend(derived.warnings);
-                images.extend(derived.images.into_iter().map(|image| (image, settings)));
-            }
-            Ok((stage, images))
-        })?;
+    /// Image and mask prepared, and the derived images in the box around the region with `margin` voxels more on each
+    /// side.
+    pub(crate) fn derived_images<'a>(
+        &'a self,
+        image: &'a Image,
+        mask: &'a LabelMap,
+        label: u32,
+        margin: usize,
+    ) -> Result<Derived<'a>> {
+        let ((stage, images), diagnostics, warnings) =
+            self.with_description(image, mask, label, |diagnostics, warnings| {
+                let stage = self.prepare_stage(image, mask, label, margin, diagnostics, warnings)?;
+                let jobs: Vec<_> = self.parameters.image_types().iter().zip(&self.image_settings).collect();
+                let derived: Vec<_> = jobs
+                    .par_iter()
+                    .map(|(image_type, settings)| stage.derive(image_type.image_type, settings))
+                    .collect();
+                let mut images = Vec::new();
+                for (derived, (_, settings)) in derived.into_iter().zip(jobs) {
+                    let derived = derived?;
+                    warnings.extend(derived.warnings);
+                    images.extend(derived.images.into_iter().map(|image| (image, settings)));
+                }
+                Ok((stage, images))
+            })?;
         Ok(Derived { stage, images, diagnostics, warnings })
     }
 
-    /// What `rest` makes of checked input, with the diagnostics and the warnings of both. The description of what was given takes
-    /// time for its checksums and is needed by nothing else, so it is made beside.
+    /// What `rest` makes of checked input, with the diagnostics and the warnings of both. The description of what was
+    /// given takes time for its checksums and is needed by nothing else, so it is made beside.
     fn with_description<T: Send>(
         &self,
         image: &Image,
@@ -293,8 +320,10 @@ impl Extractor {
         let mut diagnostics = Diagnostics::default();
         let mut warnings = self.withdrawn_features();
         let (mut of_rest, mut warnings_of_rest) = (Diagnostics::default(), Vec::new());
-        let (described, result) =
-            rayon::join(|| self.describe_original(image, mask, label, &mut diagnostics), || rest(&mut of_rest, &mut warnings_of_rest));
+        let (described, result) = rayon::join(
+            || self.describe_original(image, mask, label, &mut diagnostics),
+            || rest(&mut of_rest, &mut warnings_of_rest),
+        );
         let (components, result) = (described?, result?);
         if components > 1 {
             warnings.push(Warning::SeveralComponents { count: components });
@@ -304,15 +333,24 @@ impl Extractor {
         Ok((result, diagnostics, warnings))
     }
 
-    /// Describes image and mask as they were given. Returns the number of separate parts of the region, 0 when it is not
-    /// reported.
-    fn describe_original(&self, image: &Image, mask: &LabelMap, label: u32, diagnostics: &mut Diagnostics) -> Result<usize> {
+    /// Describes image and mask as they were given. Returns the number of separate parts of the region, 0 when it is
+    /// not reported.
+    fn describe_original(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<usize> {
         if !self.parameters.settings().additional_info {
             return Ok(0);
         }
         diagnostics.add_configuration(&self.parameters);
         let mut of_mask = Diagnostics::default();
-        let (components, ()) = rayon::join(|| of_mask.add_mask(None, mask, label, "original"), || diagnostics.add_image(image, "original"));
+        let (components, ()) = rayon::join(
+            || of_mask.add_mask(None, mask, label, "original"),
+            || diagnostics.add_image(image, "original"),
+        );
         diagnostics.append(of_mask);
         components
     }
@@ -340,24 +378,37 @@ impl Extractor {
     fn image_count(&self, stage: &Stage<'_>) -> usize {
         let geometry = stage.prepared.image.geometry();
         let types = self.parameters.image_types().iter().zip(&self.image_settings);
-        types.map(|(image_type, settings)| image_names(image_type.image_type, settings, geometry.dimension(), Some(geometry)).len()).sum()
+        types
+            .map(|(image_type, settings)| {
+                image_names(image_type.image_type, settings, geometry.dimension(), Some(geometry)).len()
+            })
+            .sum()
     }
 
-    /// The names of the diagnostics, in their order, from the parameters alone; those of a corrected mask are not among them.
+    /// The names of the diagnostics, in their order, from the parameters alone; those of a corrected mask are not among
+    /// them.
     pub fn diagnostic_columns(&self) -> Vec<String> {
         diagnostics::columns(self.parameters.settings())
     }
 
-    /// The columns that features of an image with `dimension` axes have, in their order, from the parameters alone: those of a σ
-    /// that an image is too small for, and of a shape that it does not have, are among them.
+    /// The columns that features of an image with `dimension` axes have, in their order, from the parameters alone:
+    /// those of a σ that an image is too small for, and of a shape that it does not have, are among them.
     pub fn feature_columns(&self, dimension: usize) -> Vec<String> {
         let classes = self.parameters.feature_classes();
         let of_class = |image: &str, class: FeatureClass, selection: &Selection| -> Vec<String> {
-            selection.described(&class.features()).iter().map(|feature| format!("{image}_{class}_{}", feature.name)).collect()
+            selection
+                .described(&class.features())
+                .iter()
+                .map(|feature| format!("{image}_{class}_{}", feature.name))
+                .collect()
         };
         let mut columns = Vec::new();
         for wanted in [FeatureClass::Shape, FeatureClass::Shape2D] {
-            let has = if wanted == FeatureClass::Shape { dimension == 3 } else { dimension == 2 || self.parameters.settings().force_2d };
+            let has = if wanted == FeatureClass::Shape {
+                dimension == 3
+            } else {
+                dimension == 2 || self.parameters.settings().force_2d
+            };
             for (class, selection) in classes.iter().filter(|(class, _)| *class == wanted && has).take(1) {
                 columns.extend(of_class("original", *class, selection));
             }
@@ -447,7 +498,12 @@ impl Extractor {
     }
 
     /// Shape of the region. PyRadiomics cuts the mask before resegmentation to the box after it.
-    fn shape_features(&self, prepared: &Prepared<'_>, label: u32, warnings: &mut Vec<Warning>) -> Result<Vec<FeatureValue>> {
+    fn shape_features(
+        &self,
+        prepared: &Prepared<'_>,
+        label: u32,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<FeatureValue>> {
         let mask = prepared.shape_mask.as_ref().unwrap_or(&prepared.mask);
         let geometry = mask.geometry();
         let inside = region_mask(mask, label, prepared.bounding_box);
@@ -458,7 +514,8 @@ impl Extractor {
         let mut features = Vec::new();
         // PyRadiomics lists three-dimensional shape first, wherever the parameters name it.
         for wanted in [FeatureClass::Shape, FeatureClass::Shape2D] {
-            let Some((class, selection)) = self.parameters.feature_classes().iter().find(|(class, _)| *class == wanted) else {
+            let Some((class, selection)) = self.parameters.feature_classes().iter().find(|(class, _)| *class == wanted)
+            else {
                 continue;
             };
             let slice = match (class, geometry.dimension()) {
@@ -484,7 +541,8 @@ impl Extractor {
                 Some(axis) if size[axis] > 1 => return Err(RadiomicsError::NotOneSlice { axis, slices: size[axis] }),
                 Some(axis) => {
                     let (first, second) = [(1, 2), (0, 2), (0, 1)][axis];
-                    let slice = shape2d::Shape2D::new(&inside, [size[first], size[second]], [spacing[first], spacing[second]]);
+                    let slice =
+                        shape2d::Shape2D::new(&inside, [size[first], size[second]], [spacing[first], spacing[second]]);
                     shape2d::features(&slice, selection)
                 }
             };
@@ -518,7 +576,8 @@ featureClass: {ngtdm: [Strength, Busyness], shape: , firstorder: [Mean, Standard
         let geometry = Geometry::axis_aligned([14, 12, 10], [1.0, 1.0, 1.5]).unwrap();
         let image = Array3::from_shape_fn([10, 12, 14], |(z, y, x)| (z * 31 + y * 17 + x * x * 7) as i16 % 97);
         let mask = Array3::from_shape_fn([10, 12, 14], |(z, y, x)| u32::from(z > 2 && y > 3 && (3..11).contains(&x)));
-        let (image, mask) = (Image::I16(Volume::new(image, geometry.clone()).unwrap()), Volume::new(mask, geometry).unwrap());
+        let (image, mask) =
+            (Image::I16(Volume::new(image, geometry.clone()).unwrap()), Volume::new(mask, geometry).unwrap());
         let told = std::sync::Mutex::new((0, 0));
         let observer = |progress: &ImageProgress<'_>| {
             let mut told = told.lock().unwrap();

@@ -8,8 +8,8 @@ use serde::Serialize;
 pub struct Formula<M> {
     /// Name of the feature in PyRadiomics.
     pub name: &'static str,
-    /// Identifier in the reference manual of the Image Biomarker Standardisation Initiative, where the definition is the
-    /// same.
+    /// Identifier in the reference manual of the Image Biomarker Standardisation Initiative, where the definition is
+    /// the same.
     pub ibsi: Option<&'static str>,
     /// Whether the feature is computed when no feature of the class is named.
     pub by_default: bool,
@@ -204,7 +204,9 @@ impl Selection {
     pub(crate) fn of<'a, M>(&self, formulas: &'a [Formula<M>]) -> Vec<&'a Formula<M>> {
         match self {
             Self::Default => formulas.iter().filter(|formula| formula.by_default).collect(),
-            Self::Named(names) => names.iter().filter_map(|name| formulas.iter().find(|formula| formula.name == name)).collect(),
+            Self::Named(names) => {
+                names.iter().filter_map(|name| formulas.iter().find(|formula| formula.name == name)).collect()
+            }
         }
     }
 
@@ -212,7 +214,9 @@ impl Selection {
     pub(crate) fn described(&self, features: &[FeatureDescription]) -> Vec<FeatureDescription> {
         match self {
             Self::Default => features.iter().filter(|feature| feature.by_default).copied().collect(),
-            Self::Named(names) => names.iter().filter_map(|name| features.iter().find(|feature| feature.name == name)).copied().collect(),
+            Self::Named(names) => {
+                names.iter().filter_map(|name| features.iter().find(|feature| feature.name == name)).copied().collect()
+            }
         }
     }
 
@@ -223,11 +227,14 @@ impl Selection {
 
     /// The values of the selected formulas for one matrix.
     pub(crate) fn evaluate<M>(&self, formulas: &'static [Formula<M>], matrix: &M) -> Vec<ClassValue> {
-        self.of(formulas).into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: (f.value)(matrix) }).collect()
+        self.of(formulas)
+            .into_iter()
+            .map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: (f.value)(matrix) })
+            .collect()
     }
 
-    /// The values of the selected formulas as means over matrices, one for each direction; values that a direction does not
-    /// define are left out of the mean.
+    /// The values of the selected formulas as means over matrices, one for each direction; values that a direction does
+    /// not define are left out of the mean.
     pub(crate) fn evaluate_mean<M: Sync>(&self, formulas: &'static [Formula<M>], matrices: &[M]) -> Vec<ClassValue> {
         let mean = |f: &Formula<M>| crate::summation::mean_of_defined(matrices.iter().map(f.value));
         self.of(formulas).into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: mean(f) }).collect()
@@ -244,7 +251,11 @@ mod tests {
         for class in FeatureClass::ALL {
             let features = class.features();
             for (position, feature) in features.iter().enumerate() {
-                assert!(features[..position].iter().all(|other| other.name != feature.name), "{class} {}", feature.name);
+                assert!(
+                    features[..position].iter().all(|other| other.name != feature.name),
+                    "{class} {}",
+                    feature.name
+                );
                 codes.extend(feature.ibsi.map(|code| (code, class, feature.name)));
             }
         }

@@ -1,8 +1,8 @@
 //! First-order statistics: the distribution of grey values in the region.
 //!
-//! Symbols: X the values, N their number, c the shift of [`FirstOrder::new`], p_i the share of level i after discretisation,
-//! ε = 2⁻⁵². IBSI sections "Intensity-based statistics" and "Intensity histogram". Percentiles interpolate linearly between
-//! order statistics, as numpy does.
+//! Symbols: X the values, N their number, c the shift of [`FirstOrder::new`], p_i the share of level i after
+//! discretisation, ε = 2⁻⁵². IBSI sections "Intensity-based statistics" and "Intensity histogram". Percentiles
+//! interpolate linearly between order statistics, as numpy does.
 
 use crate::feature::{ClassValue, Formula, Selection};
 use crate::glcm::EPSILON;
@@ -29,8 +29,8 @@ pub struct FirstOrder {
 }
 
 impl FirstOrder {
-    /// The values of a region, their grey `levels`, the `shift` added to values in energies (`voxelArrayShift`) and the volume
-    /// of a voxel in mm³.
+    /// The values of a region, their grey `levels`, the `shift` added to values in energies (`voxelArrayShift`) and the
+    /// volume of a voxel in mm³.
     pub fn new(values: &[f64], levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
         let ranks = Ranks::of(values);
         let count = values.len() as f64;
@@ -88,8 +88,8 @@ struct Ranks;
 impl Ranks {
     const FRACTIONS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 
-    /// Percentiles of the values, of which there is at least one. Values are put into intervals first, so that only those in
-    /// the interval of a rank have to be ordered.
+    /// Percentiles of the values, of which there is at least one. Values are put into intervals first, so that only
+    /// those in the interval of a rank have to be ordered.
     fn of(values: &[f64]) -> [f64; 5] {
         let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
             (if value < low { value } else { low }, if value > high { value } else { high })
@@ -118,8 +118,12 @@ impl Ranks {
                 wanted[next] = true;
             }
         }
-        let mut near: Vec<f64> =
-            values.iter().zip(&intervals_of).filter(|(_, interval)| wanted[usize::from(**interval)]).map(|(value, _)| *value).collect();
+        let mut near: Vec<f64> = values
+            .iter()
+            .zip(&intervals_of)
+            .filter(|(_, interval)| wanted[usize::from(**interval)])
+            .map(|(value, _)| *value)
+            .collect();
         let mut start = 0;
         let (mut interval, mut left_out) = (0, 0);
         let mut before = 0;
@@ -206,7 +210,8 @@ mod tests {
 
     #[test]
     fn values_of_a_small_region() {
-        // numpy 1.26.4: x = [1, 2, 2, 5, 9]; x.mean(), x.var(), np.percentile(x, 90), ((x-x.mean())**3).mean()/x.var()**1.5
+        // numpy 1.26.4: x = [1, 2, 2, 5, 9]; x.mean(), x.var(), np.percentile(x, 90),
+        // ((x-x.mean())**3).mean()/x.var()**1.5
         let region = FirstOrder::new(&[5.0, 1.0, 2.0, 9.0, 2.0], &[1, 1, 1, 1, 2], 0.0, 2.0);
         let value = |name: &str| FORMULAS.iter().find(|f| f.name == name).map(|f| (f.value)(&region)).unwrap();
         approx::assert_relative_eq!(value("Mean"), 3.8);

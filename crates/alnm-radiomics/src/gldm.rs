@@ -1,8 +1,8 @@
 //! Grey level dependence matrix: how many neighbours have nearly the same level.
 //!
-//! P(i, j) counts the voxels of level i with j - 1 dependent neighbours, those whose level differs by at most α. Sun and Wee
-//! 1983, doi 10.1016/0734-189X(83)90032-4; with distance 1 the neighbouring grey level dependence matrix of IBSI. The
-//! formulas are those of [`SizeMatrix`].
+//! P(i, j) counts the voxels of level i with j - 1 dependent neighbours, those whose level differs by at most α. Sun
+//! and Wee 1983, doi 10.1016/0734-189X(83)90032-4; with distance 1 the neighbouring grey level dependence matrix of
+//! IBSI. The formulas are those of [`SizeMatrix`].
 
 use crate::error::Result;
 use crate::feature::{ClassValue, Formula, Selection};

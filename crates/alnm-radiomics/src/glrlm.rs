@@ -1,8 +1,8 @@
 //! Grey level run length matrix: runs of neighbouring voxels of one level along a direction.
 //!
-//! P_δ(i, j) counts the runs of level i and length j along δ. Features are computed for each direction and averaged, or, with
-//! a weighting, on the sum of the weighted matrices. Galloway 1975, doi 10.1016/S0146-664X(75)80008-6; IBSI section "Grey
-//! level run length". The formulas are those of [`SizeMatrix`].
+//! P_δ(i, j) counts the runs of level i and length j along δ. Features are computed for each direction and averaged,
+//! or, with a weighting, on the sum of the weighted matrices. Galloway 1975, doi 10.1016/S0146-664X(75)80008-6; IBSI
+//! section "Grey level run length". The formulas are those of [`SizeMatrix`].
 
 use alnm_imaging::vectorised;
 use rayon::prelude::*;
@@ -44,11 +44,11 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
     Formula::new("ShortRunLowGrayLevelEmphasis", Some("HTZT"), SizeMatrix::small_low_emphasis),
 ];
 
-/// Runs along `offset`: one row for each level that occurs, column j for length j + 1. All 0 when no line along the direction
-/// holds two voxels of the region, since the region then has no extent in it.
+/// Runs along `offset`: one row for each level that occurs, column j for length j + 1. All 0 when no line along the
+/// direction holds two voxels of the region, since the region then has no extent in it.
 ///
-/// A run of length L passes through the lengths 1 to L, voxel by voxel, so the number of voxels with a run of length l behind
-/// them is the number of runs at least as long.
+/// A run of length L passes through the lengths 1 to L, voxel by voxel, so the number of voxels with a run of length l
+/// behind them is the number of runs at least as long.
 pub fn run_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     count_runs(map, offset, &mut vec![0; map.cells.len()])
 }
@@ -72,8 +72,8 @@ fn count_runs(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<u32> {
     counts
 }
 
-/// Counts the voxels of each level by the number of voxels behind them in their run, and leaves the length of the run behind
-/// each voxel in `length`. Returns whether any voxel has one of the region behind it.
+/// Counts the voxels of each level by the number of voxels behind them in their run, and leaves the length of the run
+/// behind each voxel in `length`. Returns whether any voxel has one of the region behind it.
 #[inline(always)]
 fn count_at_least(map: &LevelMap, step: usize, longest: usize, length: &mut [u32], counts: &mut [u32]) -> bool {
     let mut touching = 0;
@@ -117,7 +117,8 @@ fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
     let step = map.step(offset);
     let inside = |voxel: usize, steps: usize| {
         let place = map.place(voxel);
-        (0..3).all(|axis| (0..map.shape[axis] as isize).contains(&(place[axis] as isize + steps as isize * offset[axis])))
+        (0..3)
+            .all(|axis| (0..map.shape[axis] as isize).contains(&(place[axis] as isize + steps as isize * offset[axis])))
     };
     map.rows.iter().cloned().flatten().any(|voxel| {
         (2..farthest)
@@ -130,13 +131,17 @@ fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
 /// weighting, the one weighted sum.
 ///
 /// # Errors
-/// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every axis that runs may go along.
+/// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every axis that runs may go
+/// along.
 pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatrix>> {
     let directions = directions(map.shape, &[1], settings.fixed_axis)?;
     let room = || vec![0u32; map.cells.len()];
-    let counts =
-        |length: &mut Vec<u32>, &offset: &Offset| -> Vec<f64> { count_runs(map, offset, length).into_iter().map(f64::from).collect() };
-    let matrix = |length: &mut Vec<u32>, offset: &Offset| SizeMatrix::new(dense_cells(&map.gray_levels, &counts(length, offset)));
+    let counts = |length: &mut Vec<u32>, &offset: &Offset| -> Vec<f64> {
+        count_runs(map, offset, length).into_iter().map(f64::from).collect()
+    };
+    let matrix = |length: &mut Vec<u32>, offset: &Offset| {
+        SizeMatrix::new(dense_cells(&map.gray_levels, &counts(length, offset)))
+    };
     let matrices: Vec<SizeMatrix> = match settings.weighting {
         None => directions.par_iter().map_init(room, matrix).collect(),
         Some(weighting) => {

@@ -1,7 +1,7 @@
 //! Grey level size zone matrix: connected groups of voxels of one level.
 //!
-//! P(i, j) counts the zones of level i with j voxels, voxels being connected with all their 26 neighbours (8 in a slice).
-//! Thibault et al. 2009; IBSI section "Grey level size zone". The formulas are those of [`SizeMatrix`].
+//! P(i, j) counts the zones of level i with j voxels, voxels being connected with all their 26 neighbours (8 in a
+//! slice). Thibault et al. 2009; IBSI section "Grey level size zone". The formulas are those of [`SizeMatrix`].
 
 use std::ops::Range;
 
@@ -58,10 +58,14 @@ pub fn matrix(map: &LevelMap, fixed_axis: Option<usize>) -> Result<SizeMatrix> {
     large.sort_unstable();
     let mut cells = Vec::new();
     for (level, small) in small.chunks_exact(SMALL).enumerate() {
-        let cell =
-            |size: usize, count: usize| SizeCell { level: f64::from(map.gray_levels[level]), size: size as f64, count: count as f64 };
+        let cell = |size: usize, count: usize| SizeCell {
+            level: f64::from(map.gray_levels[level]),
+            size: size as f64,
+            count: count as f64,
+        };
         cells.extend(small.iter().enumerate().map(|(size, &count)| cell(size + 1, count as usize)));
-        let of_level = large.partition_point(|zone| (zone.0 as usize) < level)..large.partition_point(|zone| zone.0 as usize <= level);
+        let of_level = large.partition_point(|zone| (zone.0 as usize) < level)
+            ..large.partition_point(|zone| zone.0 as usize <= level);
         cells.extend(large[of_level].chunk_by(|a, b| a == b).map(|same| cell(same[0].1 as usize, same.len())));
     }
     Ok(SizeMatrix::new(cells))
@@ -83,7 +87,9 @@ impl Predecessor {
         let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
         let predecessor = |(place, offset): (usize, &Offset)| Self {
             step: map.step(*offset),
-            apart: (place + 1..offsets.len()).filter(|&later| !adjacent(offset, &offsets[later])).fold(0, |bits, later| bits | 1 << later),
+            apart: (place + 1..offsets.len())
+                .filter(|&later| !adjacent(offset, &offsets[later]))
+                .fold(0, |bits, later| bits | 1 << later),
         };
         Ok(offsets.iter().enumerate().map(predecessor).collect())
     }

@@ -62,11 +62,13 @@ pub(crate) fn texture_features(
     match class {
         FeatureClass::Glcm => glcm::features(map, &region.glcm_settings(settings), selection),
         FeatureClass::Gldm => {
-            let settings = gldm::GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a };
+            let settings =
+                gldm::GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a };
             gldm::features(map, &settings, selection)
         }
         FeatureClass::Glrlm => {
-            let settings = glrlm::GlrlmSettings { fixed_axis, weighting: settings.weighting_norm, spacing: region.spacing };
+            let settings =
+                glrlm::GlrlmSettings { fixed_axis, weighting: settings.weighting_norm, spacing: region.spacing };
             glrlm::features(map, &settings, selection)
         }
         FeatureClass::Glszm => glszm::features(map, fixed_axis, selection),
@@ -84,7 +86,8 @@ pub(crate) fn named(image: &str, class: FeatureClass, values: Vec<ClassValue>) -
 
 /// The width that cuts the range of the values into 64 bins.
 fn suggested_width(values: &[f64]) -> f64 {
-    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
+    let (low, high) =
+        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
     (high - low) / 64.0
 }
 

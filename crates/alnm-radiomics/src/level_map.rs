@@ -12,8 +12,8 @@ pub type Offset = [isize; 3];
 
 /// Grey levels on a grid, 0 outside the region, with the rows of the region's voxels.
 ///
-/// Levels are kept as positions in the ascending list of levels that occur, so that matrices have no empty rows. A rim of
-/// zeros as wide as the farthest neighbour spares the counting loops their bounds checks.
+/// Levels are kept as positions in the ascending list of levels that occur, so that matrices have no empty rows. A rim
+/// of zeros as wide as the farthest neighbour spares the counting loops their bounds checks.
 #[derive(Debug, Clone)]
 pub struct LevelMap {
     /// Extent of the grid without rim, (z, y, x).
@@ -25,8 +25,8 @@ pub struct LevelMap {
     /// Position of the level + 1, 0 outside the region.
     pub(crate) cells: Vec<u32>,
     voxel_count: usize,
-    /// Where the region's voxels lie in `cells`, as rows along x without gaps: neighbours of a row are rows too, which counting
-    /// loops go along.
+    /// Where the region's voxels lie in `cells`, as rows along x without gaps: neighbours of a row are rows too, which
+    /// counting loops go along.
     pub(crate) rows: Vec<Range<usize>>,
     /// The levels that occur, ascending.
     pub(crate) gray_levels: Vec<u32>,
@@ -44,12 +44,12 @@ pub struct LevelScale {
 }
 
 impl LevelMap {
-    /// The region whose voxels are those of `levels` (z, y, x) above 0. `reach` is the largest neighbour distance that will
-    /// be asked for, in voxels.
+    /// The region whose voxels are those of `levels` (z, y, x) above 0. `reach` is the largest neighbour distance that
+    /// will be asked for, in voxels.
     ///
     /// # Errors
-    /// [`RadiomicsError::EmptyRegion`] when no level is above 0, [`RadiomicsError::RegionTooLarge`] when the grid has more
-    /// than 2³² voxels.
+    /// [`RadiomicsError::EmptyRegion`] when no level is above 0, [`RadiomicsError::RegionTooLarge`] when the grid has
+    /// more than 2³² voxels.
     pub fn new(levels: ArrayView3<'_, u32>, reach: usize) -> Result<Self> {
         let shape = levels.dim().into();
         let inside: Vec<bool> = levels.iter().map(|&level| level > 0).collect();
@@ -173,7 +173,8 @@ fn first(voxels: &[bool], wanted: bool) -> Option<usize> {
 /// [`RadiomicsError::NoNeighbours`] when no offset fits.
 pub fn neighbour_offsets(shape: [usize; 3], distances: &[u32], fixed_axis: Option<usize>) -> Result<Vec<Offset>> {
     let farthest = distances.iter().copied().max().unwrap_or(0) as isize;
-    let reach: [isize; 3] = std::array::from_fn(|axis| if fixed_axis == Some(axis) { 0 } else { farthest.min(shape[axis] as isize - 1) });
+    let reach: [isize; 3] =
+        std::array::from_fn(|axis| if fixed_axis == Some(axis) { 0 } else { farthest.min(shape[axis] as isize - 1) });
     let mut offsets = Vec::new();
     for z in (-reach[0]..=reach[0]).rev() {
         for y in (-reach[1]..=reach[1]).rev() {
@@ -185,7 +186,11 @@ pub fn neighbour_offsets(shape: [usize; 3], distances: &[u32], fixed_axis: Optio
             }
         }
     }
-    if offsets.is_empty() { Err(RadiomicsError::NoNeighbours { shape, distances: distances.to_vec() }) } else { Ok(offsets) }
+    if offsets.is_empty() {
+        Err(RadiomicsError::NoNeighbours { shape, distances: distances.to_vec() })
+    } else {
+        Ok(offsets)
+    }
 }
 
 /// One of each pair of opposite offsets: the directions of co-occurrences and runs.

@@ -2,15 +2,28 @@
 
 /// Corners of a cube, (z, y, x); bit i of a cube's configuration says whether corner i is inside.
 #[cfg(test)]
-const CORNERS: [[usize; 3]; 8] = [[0, 0, 0], [0, 0, 1], [0, 1, 1], [0, 1, 0], [1, 0, 0], [1, 0, 1], [1, 1, 1], [1, 1, 0]];
+const CORNERS: [[usize; 3]; 8] =
+    [[0, 0, 0], [0, 0, 1], [0, 1, 1], [0, 1, 0], [1, 0, 0], [1, 0, 1], [1, 1, 1], [1, 1, 0]];
 
 /// Middles of a cube's edges in half voxels, (z, y, x).
-const EDGE_MIDDLES: [[i64; 3]; 12] =
-    [[0, 0, 1], [0, 1, 2], [0, 2, 1], [0, 1, 0], [2, 0, 1], [2, 1, 2], [2, 2, 1], [2, 1, 0], [1, 0, 0], [1, 0, 2], [1, 2, 2], [1, 2, 0]];
+const EDGE_MIDDLES: [[i64; 3]; 12] = [
+    [0, 0, 1],
+    [0, 1, 2],
+    [0, 2, 1],
+    [0, 1, 0],
+    [2, 0, 1],
+    [2, 1, 2],
+    [2, 2, 1],
+    [2, 1, 0],
+    [1, 0, 0],
+    [1, 0, 2],
+    [1, 2, 2],
+    [1, 2, 0],
+];
 
-/// Triangles of the 128 configurations in which corner 7 is outside, each as its three edges in base 12: the triangulation of
-/// Lorensen and Cline 1987 (doi 10.1145/37402.37422) in the variant that PyRadiomics uses. The other configurations are the
-/// complements, with the same triangles turned round.
+/// Triangles of the 128 configurations in which corner 7 is outside, each as its three edges in base 12: the
+/// triangulation of Lorensen and Cline 1987 (doi 10.1145/37402.37422) in the variant that PyRadiomics uses. The other
+/// configurations are the complements, with the same triangles turned round.
 #[rustfmt::skip]
 const TRIANGLES: [&str; 128] = [
     "", "083", "190", "183 198", "12a", "083 12a", "92a 029", "283 2a8 a98", "b23", "b20 08b", "190 b23", "b21 19b 98b", "3a1 ba3",
@@ -47,11 +60,12 @@ struct Occurrences {
     position: [i64; 3],
 }
 
-/// Area and volume of the surface at half height between the voxels of `mask` (shape (z, y, x)) and the others; the outside
-/// of the array counts as outside the mask. `spacing` is (z, y, x) in mm.
+/// Area and volume of the surface at half height between the voxels of `mask` (shape (z, y, x)) and the others; the
+/// outside of the array counts as outside the mask. `spacing` is (z, y, x) in mm.
 ///
-/// A triangle (a, b, c) encloses a · (b × c) / 6 with the origin. Moved by o, that grows by o · (a × b + b × c + c × a) / 6, so
-/// it is enough to know how often each of the 256 configurations occurs and the sum of its positions, which are integers.
+/// A triangle (a, b, c) encloses a · (b × c) / 6 with the origin. Moved by o, that grows by o · (a × b + b × c + c × a)
+/// / 6, so it is enough to know how often each of the 256 configurations occurs and the sum of its positions, which are
+/// integers.
 pub(crate) fn mesh(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Mesh {
     let mut occurrences = [Occurrences::default(); 256];
     let inside = |z: usize, y: usize, x: usize| -> usize {
@@ -90,8 +104,11 @@ pub(crate) fn mesh(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Mesh 
 
 /// What all cubes of one configuration add to area and volume.
 fn contribution(configuration: usize, occurrences: &Occurrences, spacing: [f64; 3]) -> Mesh {
-    let (triangles, sign) =
-        if configuration & 0x80 == 0 { (TRIANGLES[configuration], 1.0) } else { (TRIANGLES[configuration ^ 0xff], -1.0) };
+    let (triangles, sign) = if configuration & 0x80 == 0 {
+        (TRIANGLES[configuration], 1.0)
+    } else {
+        (TRIANGLES[configuration ^ 0xff], -1.0)
+    };
     let position: [f64; 3] = std::array::from_fn(|axis| occurrences.position[axis] as f64 * spacing[axis]);
     let count = occurrences.count as f64;
     let mut mesh = Mesh { area: 0.0, volume: 0.0 };

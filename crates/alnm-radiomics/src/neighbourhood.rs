@@ -66,10 +66,12 @@ fn pass<S: Copy + Default + From<u32> + AddAssign + Into<f64>, const DEPENDENCES
         differences: vec![0.0; of_tones],
     };
     let longest = map.rows.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-    let (mut dependent, mut neighbours, mut sums) = (vec![0u32; longest], vec![0u32; longest], vec![S::default(); longest]);
+    let (mut dependent, mut neighbours, mut sums) =
+        (vec![0u32; longest], vec![0u32; longest], vec![S::default(); longest]);
     for row in &map.rows {
         let own = &levels[row.clone()];
-        let (dependent, neighbours, sums) = (&mut dependent[..row.len()], &mut neighbours[..row.len()], &mut sums[..row.len()]);
+        let (dependent, neighbours, sums) =
+            (&mut dependent[..row.len()], &mut neighbours[..row.len()], &mut sums[..row.len()]);
         dependent.fill(0);
         neighbours.fill(0);
         sums.fill(S::default());
@@ -93,7 +95,9 @@ fn pass<S: Copy + Default + From<u32> + AddAssign + Into<f64>, const DEPENDENCES
             }
         }
         if TONES {
-            for ((&position, &level), (&neighbours, &sum)) in positions.iter().zip(own).zip(neighbours.iter().zip(sums.iter())) {
+            for ((&position, &level), (&neighbours, &sum)) in
+                positions.iter().zip(own).zip(neighbours.iter().zip(sums.iter()))
+            {
                 let position = position as usize - 1;
                 counted.voxels[position] += 1;
                 if neighbours > 0 {

@@ -1,8 +1,8 @@
 //! Neighbouring grey tone difference matrix: how far voxels differ from the mean of their neighbours.
 //!
-//! For each level i: n_i the number of its voxels, p_i = n_i / N, and s_i the sum of |i - Ā| over them, Ā being the mean
-//! level of a voxel's neighbours in the region. As in PyRadiomics, a voxel without neighbours counts in n_i with difference 0.
-//! Amadasun and King 1989, doi 10.1109/21.44046; IBSI section "Neighbourhood grey tone difference".
+//! For each level i: n_i the number of its voxels, p_i = n_i / N, and s_i the sum of |i - Ā| over them, Ā being the
+//! mean level of a voxel's neighbours in the region. As in PyRadiomics, a voxel without neighbours counts in n_i with
+//! difference 0. Amadasun and King 1989, doi 10.1109/21.44046; IBSI section "Neighbourhood grey tone difference".
 
 use crate::error::Result;
 use crate::feature::{ClassValue, Formula, Selection};
@@ -73,7 +73,8 @@ impl ToneDifferenceMatrix {
     /// Σ_ij |i - j| (p_i s_i + p_j s_j) / (p_i + p_j) / N.
     fn complexity(&self) -> f64 {
         let term = |i: &ToneRow, j: &ToneRow| {
-            (i.level - j.level).abs() * (i.probability * i.difference + j.probability * j.difference) / (i.probability + j.probability)
+            (i.level - j.level).abs() * (i.probability * i.difference + j.probability * j.difference)
+                / (i.probability + j.probability)
         };
         self.over_pairs(term) / self.voxels
     }
@@ -95,8 +96,8 @@ pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
     Formula::new("Strength", Some("1X9X"), ToneDifferenceMatrix::strength),
 ];
 
-/// Differences of a region's voxels to their neighbours at the given Chebyshev distances, without steps along `fixed_axis`
-/// (0 = z, 1 = y, 2 = x).
+/// Differences of a region's voxels to their neighbours at the given Chebyshev distances, without steps along
+/// `fixed_axis` (0 = z, 1 = y, 2 = x).
 ///
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
@@ -121,6 +122,11 @@ pub(crate) fn of_neighbourhoods(map: &LevelMap, counts: &Neighbourhoods) -> Tone
 ///
 /// # Errors
 /// As [`matrix`].
-pub fn features(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>, selection: &Selection) -> Result<Vec<ClassValue>> {
+pub fn features(
+    map: &LevelMap,
+    distances: &[u32],
+    fixed_axis: Option<usize>,
+    selection: &Selection,
+) -> Result<Vec<ClassValue>> {
     Ok(selection.evaluate(FORMULAS, &matrix(map, distances, fixed_axis)?))
 }

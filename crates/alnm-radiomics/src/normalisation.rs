@@ -5,8 +5,8 @@ use alnm_imaging::{Image, with_volume};
 use crate::error::{RadiomicsError, Result};
 use crate::summation::{sum, sum_of};
 
-/// s · (x - μ) / σ over all voxels of the image, σ with n - 1 in the denominator. With `outliers`, values beyond that many
-/// standard deviations are set to the limit before they are scaled by s.
+/// s · (x - μ) / σ over all voxels of the image, σ with n - 1 in the denominator. With `outliers`, values beyond that
+/// many standard deviations are set to the limit before they are scaled by s.
 pub(crate) fn normalise(image: &Image, scale: f64, outliers: Option<f64>) -> Result<Image> {
     let mut volume = image.cast::<f64>();
     let values = volume.as_slice();

@@ -1,8 +1,12 @@
 //! Principal axes of the voxels of a mask.
 
-/// Eigenvalues of the covariance matrix of voxel centres, ascending, each ≥ 0 but for rounding: values between -1e-10 and 0 are
-/// 0, as in PyRadiomics. Voxels are indices on a grid with `spacing` mm between neighbours; their sums are exact.
-pub(crate) fn covariance_eigenvalues<const D: usize>(voxels: impl Iterator<Item = [u32; D]>, spacing: [f64; D]) -> [f64; D] {
+/// Eigenvalues of the covariance matrix of voxel centres, ascending, each ≥ 0 but for rounding: values between -1e-10
+/// and 0 are 0, as in PyRadiomics. Voxels are indices on a grid with `spacing` mm between neighbours; their sums are
+/// exact.
+pub(crate) fn covariance_eigenvalues<const D: usize>(
+    voxels: impl Iterator<Item = [u32; D]>,
+    spacing: [f64; D],
+) -> [f64; D] {
     let mut count = 0i128;
     let mut sums = [0u64; D];
     let mut products = [[0u64; D]; D];

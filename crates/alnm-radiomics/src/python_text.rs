@@ -1,6 +1,7 @@
 //! Numbers as Python writes them, since column names, CSV cells and diagnostics follow it.
 
-/// The shortest text that reads back as the same number, in the form of Python's `repr`: `3.0`, `1e-05`, `1.2e+16`, `nan`.
+/// The shortest text that reads back as the same number, in the form of Python's `repr`: `3.0`, `1e-05`, `1.2e+16`,
+/// `nan`.
 ///
 /// ```
 /// use alnm_radiomics::python_text::float;

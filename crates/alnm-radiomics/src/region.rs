@@ -60,7 +60,8 @@ pub(crate) fn check_mask(image: &Geometry, mask: &LabelMap, label: u32, settings
 pub(crate) fn check_inside(image: &Geometry, mask: &LabelMap, label: u32) -> Result<()> {
     const TOLERANCE: f64 = 1e-3;
     let region = bounding_box(mask, label)?;
-    let corner = |index: [usize; 3]| image.point_to_index(mask.geometry().index_to_point(index.map(|i| i as f64 - 0.5)));
+    let corner =
+        |index: [usize; 3]| image.point_to_index(mask.geometry().index_to_point(index.map(|i| i as f64 - 0.5)));
     let (first, second) = (corner(region.start), corner(region.end()));
     let lower: [f64; 3] = std::array::from_fn(|axis| first[axis].min(second[axis]));
     let upper: [f64; 3] = std::array::from_fn(|axis| first[axis].max(second[axis]));
@@ -73,7 +74,13 @@ pub(crate) fn check_inside(image: &Geometry, mask: &LabelMap, label: u32) -> Res
 }
 
 /// The mask without the region's voxels outside `range`, whose limits belong to it.
-pub(crate) fn resegment(image: &Image, mask: &LabelMap, label: u32, range: &[f64], mode: ResegmentMode) -> Result<LabelMap> {
+pub(crate) fn resegment(
+    image: &Image,
+    mask: &LabelMap,
+    label: u32,
+    range: &[f64],
+    mode: ResegmentMode,
+) -> Result<LabelMap> {
     let inside: Vec<f64> = with_volume!(image, volume => region_values(volume, mask, label));
     let mut limits = range.to_vec();
     limits.sort_by(f64::total_cmp);
@@ -99,7 +106,11 @@ pub(crate) fn resegment(image: &Image, mask: &LabelMap, label: u32, range: &[f64
 }
 
 /// Values of the region's voxels, in raster order.
-pub(crate) fn region_values<T: alnm_imaging::Voxel>(volume: &alnm_imaging::Volume<T>, mask: &LabelMap, label: u32) -> Vec<f64> {
+pub(crate) fn region_values<T: alnm_imaging::Voxel>(
+    volume: &alnm_imaging::Volume<T>,
+    mask: &LabelMap,
+    label: u32,
+) -> Vec<f64> {
     let voxels = volume.as_slice().iter().zip(mask.as_slice());
     voxels.filter(|(_, voxel)| **voxel == label).map(|(value, _)| value.to_f64()).collect()
 }

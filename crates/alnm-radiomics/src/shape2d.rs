@@ -1,7 +1,7 @@
 //! Shape of a region in one slice.
 //!
-//! Symbols: A and P area and perimeter of the polygon between the pixels of the region and the others (marching squares at
-//! half height); λ₁ ≥ λ₂ the eigenvalues of the covariance of the pixel centres.
+//! Symbols: A and P area and perimeter of the polygon between the pixels of the region and the others (marching squares
+//! at half height); λ₁ ≥ λ₂ the eigenvalues of the covariance of the pixel centres.
 
 use std::f64::consts::PI;
 
@@ -25,8 +25,8 @@ pub struct Shape2D {
 /// Middles of the edges of a square in half pixels, (y, x): top, right, bottom, left.
 const EDGE_MIDDLES: [[i64; 2]; 4] = [[0, 1], [1, 2], [2, 1], [1, 0]];
 
-/// Lines from edge to edge of the 16 configurations of a square; bits 0 to 3 of the configuration are the corners top left, top
-/// right, bottom right, bottom left.
+/// Lines from edge to edge of the 16 configurations of a square; bits 0 to 3 of the configuration are the corners top
+/// left, top right, bottom right, bottom left.
 const LINES: [&[[usize; 2]]; 16] = [
     &[],
     &[[3, 0]],
@@ -80,7 +80,8 @@ fn polygon(mask: &[bool], shape: [usize; 2], spacing: [f64; 2]) -> (f64, f64) {
     let (mut perimeter, mut doubled_area) = (0.0, 0.0);
     for y in 0..=shape[0] {
         for x in 0..=shape[1] {
-            let configuration = inside(y, x) | inside(y, x + 1) << 1 | inside(y + 1, x + 1) << 2 | inside(y + 1, x) << 3;
+            let configuration =
+                inside(y, x) | inside(y, x + 1) << 1 | inside(y + 1, x + 1) << 2 | inside(y + 1, x) << 3;
             for line in LINES[configuration] {
                 let [a, b] = line.map(|edge| {
                     let middle = EDGE_MIDDLES[edge];

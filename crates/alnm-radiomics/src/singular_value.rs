@@ -25,13 +25,14 @@ pub(crate) struct ScaledMatrix<'a> {
 
 impl ScaledMatrix<'_> {
     /// The second largest eigenvalue of A·Aᵀ, by the iteration of Lanczos 1950 (doi 10.6028/jres.045.026) with complete
-    /// reorthogonalisation. `first` is the eigenvector of the largest, of length 1; `start` is a guess of the one sought;
-    /// `rank` bounds the number of eigenvalues other than the first and 0.
+    /// reorthogonalisation. `first` is the eigenvector of the largest, of length 1; `start` is a guess of the one
+    /// sought; `rank` bounds the number of eigenvalues other than the first and 0.
     pub(crate) fn second_squared_singular_value(&self, first: &[f64], start: Vec<f64>, rank: usize) -> f64 {
         let expected = rank.min(EXPECTED_ITERATIONS);
         let mut basis = Vec::with_capacity((expected + 1) * start.len());
         basis.extend_from_slice(first);
-        let mut tridiagonal = Tridiagonal { diagonal: Vec::with_capacity(expected), beside: Vec::with_capacity(expected) };
+        let mut tridiagonal =
+            Tridiagonal { diagonal: Vec::with_capacity(expected), beside: Vec::with_capacity(expected) };
         let mut vector = start;
         let length = orthogonalise(&mut vector, &basis);
         if length <= NEGLIGIBLE {
@@ -95,7 +96,9 @@ impl Tridiagonal {
     fn largest_eigenvalue(&self) -> f64 {
         let n = self.diagonal.len();
         let beside = |k: usize| self.beside.get(k).copied().unwrap_or(0.0).abs();
-        let bound = |k: usize| self.diagonal[k] + if k + 1 < n { beside(k) } else { 0.0 } + if k > 0 { beside(k - 1) } else { 0.0 };
+        let bound = |k: usize| {
+            self.diagonal[k] + if k + 1 < n { beside(k) } else { 0.0 } + if k > 0 { beside(k - 1) } else { 0.0 }
+        };
         let mut value = (0..n).map(bound).fold(f64::NEG_INFINITY, f64::max);
         // The descent is steady and ends where rounding does; the bound is never met.
         for _ in 0..MOST_STEPS {
@@ -134,7 +137,8 @@ impl Tridiagonal {
     }
 }
 
-/// Takes the parts along the vectors of an orthonormal basis, which lie one after the other, away, and returns the length of what is left.
+/// Takes the parts along the vectors of an orthonormal basis, which lie one after the other, away, and returns the
+/// length of what is left.
 fn orthogonalise(vector: &mut [f64], basis: &[f64]) -> f64 {
     let mut before = dot(vector, vector).sqrt();
     // Where little is left, rounding is a part of it; the second time it is not (Daniel et al. 1976).

@@ -1,7 +1,7 @@
 //! What the run length, size zone and dependence matrices have in common: counts by grey level and size.
 //!
-//! Symbols: P(i, j) the count of level i and size j, N = Σ P the number of runs, zones or voxels, p_g(i) and p_s(j) the sums
-//! over sizes and levels.
+//! Symbols: P(i, j) the count of level i and size j, N = Σ P the number of runs, zones or voxels, p_g(i) and p_s(j) the
+//! sums over sizes and levels.
 
 use crate::glcm::EPSILON;
 
@@ -37,7 +37,8 @@ impl SizeMatrix {
     pub fn new(cells: impl IntoIterator<Item = SizeCell>) -> Self {
         let cells: Vec<SizeCell> = cells.into_iter().filter(|cell| cell.count > 0.0).collect();
         let by_level = marginal(cells.iter().map(|cell| Marginal { value: cell.level, count: cell.count }));
-        let mut sizes: Vec<Marginal> = cells.iter().map(|cell| Marginal { value: cell.size, count: cell.count }).collect();
+        let mut sizes: Vec<Marginal> =
+            cells.iter().map(|cell| Marginal { value: cell.size, count: cell.count }).collect();
         sizes.sort_by(|a, b| a.value.total_cmp(&b.value));
         let by_size = marginal(sizes.into_iter());
         let total = by_level.iter().map(|level| level.count).sum();
@@ -174,6 +175,10 @@ fn squares(marginal: &[Marginal]) -> f64 {
 pub(crate) fn dense_cells(gray_levels: &[u32], counts: &[f64]) -> impl Iterator<Item = SizeCell> {
     let columns = counts.len() / gray_levels.len();
     gray_levels.iter().zip(counts.chunks_exact(columns)).flat_map(|(&level, row)| {
-        row.iter().enumerate().map(move |(column, &count)| SizeCell { level: f64::from(level), size: (column + 1) as f64, count })
+        row.iter().enumerate().map(move |(column, &count)| SizeCell {
+            level: f64::from(level),
+            size: (column + 1) as f64,
+            count,
+        })
     })
 }

@@ -5,8 +5,8 @@ const BLOCK: usize = 128;
 /// Independent running sums inside a block.
 const LANES: usize = 8;
 
-/// The sum of `term(v)` over all values, with the additions in the order of numpy's pairwise summation: the values of a flat
-/// region differ from their mean by rounding alone, and skewness and kurtosis show it.
+/// The sum of `term(v)` over all values, with the additions in the order of numpy's pairwise summation: the values of a
+/// flat region differ from their mean by rounding alone, and skewness and kurtosis show it.
 pub(crate) fn sum_of(values: &[f64], term: impl Fn(f64) -> f64 + Copy) -> f64 {
     if values.len() < LANES {
         return values.iter().map(|&v| term(v)).fold(0.0, |sum, v| sum + v);

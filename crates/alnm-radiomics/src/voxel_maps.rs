@@ -24,8 +24,8 @@ use crate::warning::Warning;
 pub struct FeatureMap {
     /// Which feature.
     pub id: FeatureId,
-    /// Its value for the neighbourhood of each voxel of the region; `initValue` elsewhere. The map covers the box around the
-    /// region and `kernelRadius` voxels more on each side, where the image has them.
+    /// Its value for the neighbourhood of each voxel of the region; `initValue` elsewhere. The map covers the box
+    /// around the region and `kernelRadius` voxels more on each side, where the image has them.
     pub map: Volume<f64>,
 }
 
@@ -41,9 +41,9 @@ pub struct MapExtraction {
 }
 
 impl Extractor {
-    /// Feature maps of the region that `label` marks: features other than shape of the neighbourhood of each voxel, a cube
-    /// (with `force2D` a square) of `kernelRadius` voxels to each side. With `maskedKernel`, only voxels of the region count.
-    /// Grey levels are those of the whole region.
+    /// Feature maps of the region that `label` marks: features other than shape of the neighbourhood of each voxel, a
+    /// cube (with `force2D` a square) of `kernelRadius` voxels to each side. With `maskedKernel`, only voxels of the
+    /// region count. Grey levels are those of the whole region.
     ///
     /// # Errors
     /// As [`Extractor::execute`].
@@ -54,8 +54,8 @@ impl Extractor {
         for (image, settings) in &images {
             let region = stage.region(settings);
             for (id, values) in image_maps(image, settings, &region, self.classes())? {
-                let values =
-                    Array3::from_shape_vec(region.shape, values).map_err(|_| RadiomicsError::RegionTooLarge { shape: region.shape })?;
+                let values = Array3::from_shape_vec(region.shape, values)
+                    .map_err(|_| RadiomicsError::RegionTooLarge { shape: region.shape })?;
                 maps.push(FeatureMap { id, map: Volume::new(values, stage.box_geometry.clone())? });
             }
         }
@@ -75,7 +75,8 @@ fn image_maps(
     for (class, selection) in classes.iter().filter(|(class, _)| !class.is_shape()) {
         let described = selection.described(&class.features());
         let computed = neighbourhoods.along_runs(*class, selection)?;
-        let everywhere: BTreeSet<Option<Offset>> = computed.iter().flat_map(|run| run.occurring.iter().copied()).collect();
+        let everywhere: BTreeSet<Option<Offset>> =
+            computed.iter().flat_map(|run| run.occurring.iter().copied()).collect();
         let incomplete = |count: usize| count < everywhere.len();
         let any_incomplete = computed.iter().flat_map(|run| &run.direction_counts).any(|&count| incomplete(count));
         for (place, feature) in described.iter().enumerate() {
@@ -110,7 +111,8 @@ struct Neighbourhoods<'a> {
 impl<'a> Neighbourhoods<'a> {
     fn new(image: &'a DerivedImage, settings: &'a Settings, region: &'a Region<'a>) -> Result<Self> {
         let counts = |voxel: usize| !settings.masked_kernel || region.inside[voxel];
-        let values: Vec<f64> = (0..image.values.len()).filter(|&voxel| counts(voxel)).map(|voxel| image.values[voxel]).collect();
+        let values: Vec<f64> =
+            (0..image.values.len()).filter(|&voxel| counts(voxel)).map(|voxel| image.values[voxel]).collect();
         let discretised = settings.binning().discretise(&values, image.single_precision)?;
         let occurring: BTreeSet<u32> = discretised.levels.iter().copied().collect();
         let scale = LevelScale { highest: occurring.last().copied().unwrap_or(0), count: occurring.len() };
@@ -136,9 +138,18 @@ impl<'a> Neighbourhoods<'a> {
         if class == FeatureClass::Glcm && settings.symmetrical_glcm && settings.weighting_norm.is_none() {
             let fixed_axis = self.region.fixed_axis;
             let radius = std::array::from_fn(|axis| if fixed_axis == Some(axis) { 0 } else { settings.kernel_radius });
-            let windows = SlidingCooccurrences::new(&self.levels, self.region.shape, radius, &settings.distances, fixed_axis, self.scale);
+            let windows = SlidingCooccurrences::new(
+                &self.levels,
+                self.region.shape,
+                radius,
+                &settings.distances,
+                fixed_axis,
+                self.scale,
+            );
             if let Some(windows) = windows {
-                return runs.map_init(|| SlidingWindow::new(&windows, selection), |window, run| window.along(run.clone())).collect();
+                return runs
+                    .map_init(|| SlidingWindow::new(&windows, selection), |window, run| window.along(run.clone()))
+                    .collect();
             }
         }
         let one_by_one = |run: &Range<usize>| {
@@ -152,23 +163,36 @@ impl<'a> Neighbourhoods<'a> {
     }
 
     /// Adds the features of a class for the neighbourhood of one voxel.
-    fn add_features(&self, class: FeatureClass, selection: &crate::Selection, voxel: usize, features: &mut WindowFeatures) -> Result<()> {
+    fn add_features(
+        &self,
+        class: FeatureClass,
+        selection: &crate::Selection,
+        voxel: usize,
+        features: &mut WindowFeatures,
+    ) -> Result<()> {
         let shape = self.region.shape;
         let [z, y, x] = [voxel / (shape[1] * shape[2]), voxel / shape[2] % shape[1], voxel % shape[2]];
         let ((z0, z1), (y0, y1), (x0, x1)) = (self.extent(z, 0), self.extent(y, 1), self.extent(x, 2));
-        let members = || (z0..z1).flat_map(|z| (y0..y1).flat_map(move |y| (x0..x1).map(move |x| (z * shape[1] + y) * shape[2] + x)));
+        let members = || {
+            (z0..z1).flat_map(|z| (y0..y1).flat_map(move |y| (x0..x1).map(move |x| (z * shape[1] + y) * shape[2] + x)))
+        };
         let mut direction_count = 0;
         let values = if class == FeatureClass::FirstOrder {
             let counted: Vec<usize> = members().filter(|&member| self.levels[member] > 0).collect();
             let values: Vec<f64> = counted.iter().map(|&member| self.image.values[member]).collect();
             let levels: Vec<u32> = counted.iter().map(|&member| self.levels[member]).collect();
-            let kernel = first_order::FirstOrder::new(&values, &levels, self.settings.voxel_array_shift, self.region.voxel_volume);
+            let kernel = first_order::FirstOrder::new(
+                &values,
+                &levels,
+                self.settings.voxel_array_shift,
+                self.region.voxel_volume,
+            );
             first_order::features(&kernel, selection)
         } else {
             let kernel_shape = [z1 - z0, y1 - y0, x1 - x0];
             let levels: Vec<u32> = members().map(|member| self.levels[member]).collect();
-            let levels =
-                Array3::from_shape_vec(kernel_shape, levels).map_err(|_| RadiomicsError::RegionTooLarge { shape: kernel_shape })?;
+            let levels = Array3::from_shape_vec(kernel_shape, levels)
+                .map_err(|_| RadiomicsError::RegionTooLarge { shape: kernel_shape })?;
             let reach = self.settings.distances.iter().copied().max().unwrap_or(1) as usize;
             let map = LevelMap::new(levels.view(), reach)?.within(self.scale);
             if class == FeatureClass::Glcm {

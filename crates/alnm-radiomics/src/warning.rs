@@ -68,7 +68,10 @@ impl fmt::Display for Warning {
         match self {
             Self::NoSigma => write!(formatter, "LoG has no sigma, so no image was filtered"),
             Self::SigmaSkipped { sigma, size } => {
-                write!(formatter, "LoG with sigma {sigma} mm was skipped: an image of {size:?} voxels is too small for it")
+                write!(
+                    formatter,
+                    "LoG with sigma {sigma} mm was skipped: an image of {size:?} voxels is too small for it"
+                )
             }
             Self::UnusualBinNumber { image, bins, suggested_width: Some(width) } => {
                 write!(
@@ -88,12 +91,21 @@ impl fmt::Display for Warning {
             Self::ShapeNeedsVolume => write!(formatter, "shape needs an image of three dimensions; use shape2D"),
             Self::Shape2DNeedsForce2D => write!(formatter, "shape2D of a volume needs force2D"),
             Self::Shape2DSkipped { dimension } => {
-                write!(formatter, "shape2D was skipped: PyRadiomics does not compute it for this slice with force2Ddimension {dimension}")
+                write!(
+                    formatter,
+                    "shape2D was skipped: PyRadiomics does not compute it for this slice with force2Ddimension {dimension}"
+                )
             }
-            Self::PatternsInSlices => write!(formatter, "LBP2D codes slices, while features are computed in three dimensions; set force2D"),
-            Self::SpheresNeedVolume => write!(formatter, "LBP3D needs an image of three dimensions, so no image was filtered"),
+            Self::PatternsInSlices => {
+                write!(formatter, "LBP2D codes slices, while features are computed in three dimensions; set force2D")
+            }
+            Self::SpheresNeedVolume => {
+                write!(formatter, "LBP3D needs an image of three dimensions, so no image was filtered")
+            }
             Self::SeveralComponents { count } => write!(formatter, "the region has {count} separate parts"),
-            Self::MaskCorrected { difference } => write!(formatter, "the mask was resampled to the image's grid: {difference}"),
+            Self::MaskCorrected { difference } => {
+                write!(formatter, "the mask was resampled to the image's grid: {difference}")
+            }
         }
     }
 }

@@ -6,14 +6,14 @@
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
 use alnm_radiomics::ibsi::{
-    Aggregation, Discretisation, Extractor, Family, IbsiError, IbsiExtraction, IbsiFeature, IbsiProfile, ReferenceConfiguration,
-    Resegmentation,
+    Aggregation, Discretisation, Extractor, Family, IbsiError, IbsiExtraction, IbsiFeature, IbsiProfile,
+    ReferenceConfiguration, Resegmentation,
 };
 use ndarray::{Array3, Axis};
 use proptest::prelude::*;
 
-/// Intensities of the digital phantom, slice by slice, in rows of x. IBSI reference manual, arXiv 1612.07003, section "Digital
-/// phantom"; the phantom is by Alex Zwanenburg, CC BY 4.0.
+/// Intensities of the digital phantom, slice by slice, in rows of x. IBSI reference manual, arXiv 1612.07003, section
+/// "Digital phantom"; the phantom is by Alex Zwanenburg, CC BY 4.0.
 const PHANTOM: [[[u8; 5]; 4]; 4] = [
     [[1, 4, 4, 1, 1], [1, 4, 6, 1, 1], [4, 1, 6, 4, 1], [4, 4, 6, 4, 1]],
     [[1, 4, 4, 1, 1], [1, 1, 6, 1, 1], [1, 1, 3, 1, 1], [4, 4, 6, 1, 1]],
@@ -141,13 +141,14 @@ fn assert_same(left: &IbsiExtraction, right: &IbsiExtraction, is_compared: impl 
     for (a, b) in left.features.iter().zip(&right.features) {
         assert_eq!(a.column(), b.column());
         let tolerance = if a.tag.ends_with("mvee") { 1e-5 } else { 1e-8 };
-        let agrees = (a.value.is_nan() && b.value.is_nan()) || (a.value - b.value).abs() <= tolerance * a.value.abs().max(1.0);
+        let agrees =
+            (a.value.is_nan() && b.value.is_nan()) || (a.value - b.value).abs() <= tolerance * a.value.abs().max(1.0);
         assert!(agrees || !is_compared(a.tag), "{}: {} and {}", a.column(), a.value, b.value);
     }
 }
 
-/// Whether a feature is free of the mesh. Marching cubes triangulates ambiguous cubes by a table that is not the same in every
-/// orientation.
+/// Whether a feature is free of the mesh. Marching cubes triangulates ambiguous cubes by a table that is not the same
+/// in every orientation.
 fn is_free_of_the_mesh(tag: &str) -> bool {
     let kept = ["morph_vol_approx", "morph_com", "morph_diam", "morph_moran_i", "morph_geary_c"];
     !tag.starts_with("morph_") || tag.starts_with("morph_pca") || kept.contains(&tag)
@@ -247,7 +248,12 @@ proptest! {
 fn assert_defined(extraction: &IbsiExtraction, undefined: &[&str]) {
     for feature in &extraction.features {
         let column = feature.column();
-        assert_eq!(feature.value.is_finite(), !undefined.iter().any(|name| column.starts_with(name)), "{column} is {}", feature.value);
+        assert_eq!(
+            feature.value.is_finite(),
+            !undefined.iter().any(|name| column.starts_with(name)),
+            "{column} is {}",
+            feature.value
+        );
     }
 }
 
@@ -255,15 +261,18 @@ fn assert_defined(extraction: &IbsiExtraction, undefined: &[&str]) {
 fn a_single_voxel_has_features() {
     let mut mask = Array3::zeros([3, 3, 3]);
     mask[[1, 1, 1]] = 1;
-    let extraction = extract(&everything(Discretisation::FixedBinNumber(8)), &volumes(Array3::from_elem([3, 3, 3], 5.0), mask, 2.0));
+    let extraction =
+        extract(&everything(Discretisation::FixedBinNumber(8)), &volumes(Array3::from_elem([3, 3, 3], 5.0), mask, 2.0));
     let without_extent = ["morph_vol_dens_aee", "morph_area_dens_aee", "morph_moran_i", "morph_geary_c", "cm_", "ngt_"];
     assert_defined(&extraction, &without_extent);
 }
 
 #[test]
 fn a_flat_region_has_features() {
-    let extraction =
-        extract(&everything(Discretisation::FixedBinSize(25.0)), &volumes(Array3::from_elem([3, 3, 3], 5.0), Array3::ones([3, 3, 3]), 2.0));
+    let extraction = extract(
+        &everything(Discretisation::FixedBinSize(25.0)),
+        &volumes(Array3::from_elem([3, 3, 3], 5.0), Array3::ones([3, 3, 3]), 2.0),
+    );
     assert_defined(&extraction, &["morph_moran_i", "morph_geary_c"]);
 }
 
@@ -272,7 +281,8 @@ fn a_row_and_a_slice_have_features() {
     let flat_ellipsoid = ["morph_vol_dens_aee"];
     for shape in [[1, 1, 6], [1, 5, 6]] {
         let image = Array3::from_shape_fn(shape, |(_, y, x)| f64::from(((y * 7 + x * 3) % 5) as u8));
-        let extraction = extract(&everything(Discretisation::FixedBinNumber(4)), &volumes(image, Array3::ones(shape), 2.0));
+        let extraction =
+            extract(&everything(Discretisation::FixedBinNumber(4)), &volumes(image, Array3::ones(shape), 2.0));
         let row = ["morph_vol_dens_aee", "morph_area_dens_aee"];
         assert_defined(&extraction, if shape[1] == 1 { &row } else { &flat_ellipsoid });
     }
@@ -287,7 +297,10 @@ fn bad_input_is_refused() {
     let profile = IbsiProfile::default;
     assert!(matches!(refused(profile(), &image, &mask, 7), IbsiError::EmptyMask { .. }));
     let resegmentation = Resegmentation { range: Some([Some(100.0), None]), outliers: None };
-    assert!(matches!(refused(IbsiProfile { resegmentation, ..profile() }, &image, &mask, 1), IbsiError::EmptyMask { .. }));
+    assert!(matches!(
+        refused(IbsiProfile { resegmentation, ..profile() }, &image, &mask, 1),
+        IbsiError::EmptyMask { .. }
+    ));
     for value in [f64::NAN, f64::INFINITY] {
         let mut image = image.clone();
         image.as_mut_slice()[17] = value;
@@ -295,7 +308,8 @@ fn bad_input_is_refused() {
     }
     let halves = image.map(|value| value + 0.5);
     assert!(matches!(refused(profile(), &halves, &mask, 1), IbsiError::NotALevel { .. }));
-    let elsewhere = Volume::new(mask.data().clone(), Geometry::axis_aligned([5, 4, 4], [2.0, 2.0, 2.5]).unwrap()).unwrap();
+    let elsewhere =
+        Volume::new(mask.data().clone(), Geometry::axis_aligned([5, 4, 4], [2.0, 2.0, 2.5]).unwrap()).unwrap();
     assert!(matches!(refused(profile(), &image, &elsewhere, 1), IbsiError::GeometryMismatch(_)));
     // Families without grey levels do not need any.
     let statistics = IbsiProfile { families: vec![Family::Statistics], ..profile() };
@@ -313,8 +327,15 @@ fn more_levels_than_matrices_can_have_are_refused() {
 #[test]
 fn a_range_may_be_open() {
     let range = Some([Some(f64::NEG_INFINITY), None]);
-    let open = IbsiProfile { resegmentation: Resegmentation { range, outliers: None }, ..everything(Discretisation::FixedBinSize(1.0)) };
-    assert_same(&extract(&open, &phantom()), &extract(&everything(Discretisation::FixedBinSize(1.0)), &phantom()), |_| true);
+    let open = IbsiProfile {
+        resegmentation: Resegmentation { range, outliers: None },
+        ..everything(Discretisation::FixedBinSize(1.0))
+    };
+    assert_same(
+        &extract(&open, &phantom()),
+        &extract(&everything(Discretisation::FixedBinSize(1.0)), &phantom()),
+        |_| true,
+    );
 }
 
 #[test]

@@ -20,7 +20,8 @@ fn phantom() -> (Image, LabelMap) {
     let geometry = Geometry::axis_aligned([30, 28, 24], [0.9, 1.0, 1.4]).unwrap();
     let image = Array3::from_shape_fn([24, 28, 30], |(z, y, x)| {
         let (z, y, x) = (z as f64, y as f64, x as f64);
-        (200.0 + 60.0 * (0.5 * z).sin() * (0.4 * y + 0.2 * x).cos() + 9.0 * (91.7 * x + 37.3 * y + 53.9 * z).sin()) as f32
+        (200.0 + 60.0 * (0.5 * z).sin() * (0.4 * y + 0.2 * x).cos() + 9.0 * (91.7 * x + 37.3 * y + 53.9 * z).sin())
+            as f32
     });
     let mask = Array3::from_shape_fn([24, 28, 30], |(z, y, x)| {
         let square = |index: usize, middle: f64, radius: f64| ((index as f64 - middle) / radius).powi(2);
@@ -39,7 +40,8 @@ fn bits(threads: usize, work: impl Fn() -> Vec<f64> + Send + Sync) -> Vec<u64> {
 fn features_have_the_same_bits_at_1_2_and_8_threads() {
     let (image, mask) = phantom();
     let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS).unwrap()).unwrap();
-    let features = || extractor.execute(&image, &mask, 1).unwrap().features.iter().map(|feature| feature.value).collect();
+    let features =
+        || extractor.execute(&image, &mask, 1).unwrap().features.iter().map(|feature| feature.value).collect();
     let one = bits(1, features);
     assert!(one.len() > 1000);
     assert_eq!(one, bits(2, features));

@@ -1,11 +1,12 @@
 //! Features that two or more readers agree on.
 
-use crate::FeatureTable;
-use crate::error::{Result, SelectionError};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::icc::{IccAnalysis, IccEstimation, IccForm, icc_of_features};
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::error::{Result, SelectionError};
 
 /// Rule of the filter: which intraclass correlation must exceed what.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -36,11 +37,12 @@ pub struct FeatureAgreement {
 }
 
 impl AgreementFilter {
-    /// Agreement of the readers on every feature. The tables hold the same patients in the same order; columns are matched by name.
-    /// An undefined correlation (a feature without variation) does not stay.
+    /// Agreement of the readers on every feature. The tables hold the same patients in the same order; columns are
+    /// matched by name. An undefined correlation (a feature without variation) does not stay.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`], [`SelectionError::Parameter`] for fewer than two readers, [`SelectionError::Statistics`].
+    /// [`SelectionError::MissingColumn`], [`SelectionError::Parameter`] for fewer than two readers,
+    /// [`SelectionError::Statistics`].
     pub fn assess(&self, readers: &[&FeatureTable]) -> Result<Vec<FeatureAgreement>> {
         let [first, others @ ..] = readers else {
             return Err(SelectionError::Parameter { name: "number of readers", range: "2 or more", value: 0.0 });

@@ -1,12 +1,10 @@
 //! Boruta (Kursa and Rudnicki 2010): all features that are more important than their own noise.
 //!
-//! In each round every feature that is still in gets a shadow, its values in random order. A feature that is more important than the best
-//! shadow scores a hit. By chance half of the rounds are hits; two binomial tests, corrected by Bonferroni for the number of features,
-//! confirm or reject a feature. Any importance can be used: R's `Boruta` takes that of a random forest, here it is what the caller gives,
-//! for instance the gain of gradient boosting.
+//! In each round every feature that is still in gets a shadow, its values in random order. A feature that is more
+//! important than the best shadow scores a hit. By chance half of the rounds are hits; two binomial tests, corrected by
+//! Bonferroni for the number of features, confirm or reject a feature. Any importance can be used: R's `Boruta` takes
+//! that of a random forest, here it is what the caller gives, for instance the gain of gradient boosting.
 
-use crate::FeatureTable;
-use crate::error::{Result, SelectionError};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::{Labels, distribution};
@@ -15,6 +13,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::error::{Result, SelectionError};
 
 /// Parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -77,8 +78,8 @@ impl Boruta {
 /// Fewest shadows of a round, so that the best of them means something when few features are left.
 const FEWEST_SHADOWS: usize = 5;
 
-/// Runs the selection. `importance` gets a table of features and shadows and returns one importance a column; a number of the round comes
-/// with it, as a seed for importances that need one.
+/// Runs the selection. `importance` gets a table of features and shadows and returns one importance a column; a number
+/// of the round comes with it, as a seed for importances that need one.
 ///
 /// # Errors
 /// [`SelectionError::Parameter`], [`SelectionError::Shape`] when another number of importances comes back,
@@ -111,7 +112,11 @@ pub fn boruta(
         let importances = importance(&with_shadows(table, &within, params.seed, rounds)?, labels, rounds as u64)?;
         let expected = within.len() + within.len().max(FEWEST_SHADOWS);
         if importances.len() != expected {
-            return Err(SelectionError::Shape { what: "importances and columns", left: importances.len(), right: expected });
+            return Err(SelectionError::Shape {
+                what: "importances and columns",
+                left: importances.len(),
+                right: expected,
+            });
         }
         let (own, shadows) = importances.split_at(within.len());
         let best_shadow = shadows.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -176,14 +181,16 @@ impl Tabulate for Boruta {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rand::Rng;
+
+    use super::*;
 
     /// Importance by |difference of class means| in standard deviations.
     fn separation(table: &FeatureTable, labels: &Labels) -> Vec<f64> {
         let value = |j: usize| {
             let groups = labels.split(&table.values().column(j).to_vec()).expect("equal lengths");
-            alnm_stats::effect_size::MeanDifference::of(&groups.negative, &groups.positive).map_or(0.0, |d| d.cohen_d.abs())
+            alnm_stats::effect_size::MeanDifference::of(&groups.negative, &groups.positive)
+                .map_or(0.0, |d| d.cohen_d.abs())
         };
         (0..table.columns()).map(value).collect()
     }
@@ -201,20 +208,27 @@ mod tests {
     #[test]
     fn informative_features_are_confirmed_and_noise_is_not() {
         let (table, labels) = cohort();
-        let found = boruta(&table, &labels, BorutaParams::default(), |t, y, _| Ok(separation(t, y))).expect("both classes");
+        let found =
+            boruta(&table, &labels, BorutaParams::default(), |t, y, _| Ok(separation(t, y))).expect("both classes");
         assert_eq!(found.confirmed(), ["x0", "x1"]);
         assert!(found.features[2..].iter().filter(|f| f.relevance == Relevance::Rejected).count() >= 5, "{found:?}");
-        let again = boruta(&table, &labels, BorutaParams::default(), |t, y, _| Ok(separation(t, y))).expect("both classes");
+        let again =
+            boruta(&table, &labels, BorutaParams::default(), |t, y, _| Ok(separation(t, y))).expect("both classes");
         assert_eq!(found, again);
     }
 
-    // R 4.2.2: p.adjust(pbinom(hits - 1, rounds, 0.5, lower.tail = FALSE), "bonferroni", n = 8) < 0.01, as Boruta tests: with 8 features
-    // 10 hits of 10 confirm (8 / 2^10 = 0.0078), 9 of 9 do not (8 / 2^9 = 0.0156).
+    // R 4.2.2: p.adjust(pbinom(hits - 1, rounds, 0.5, lower.tail = FALSE), "bonferroni", n = 8) < 0.01, as Boruta
+    // tests: with 8 features 10 hits of 10 confirm (8 / 2^10 = 0.0078), 9 of 9 do not (8 / 2^9 = 0.0156).
     #[test]
     fn a_feature_that_always_hits_is_confirmed_in_the_tenth_round() {
         let (table, labels) = cohort();
-        let first_only = |t: &FeatureTable, _: &Labels, _: u64| Ok((0..t.columns()).map(|j| if j == 0 { 2.0 } else { 1.0 }).collect());
-        let run = |rounds| boruta(&table, &labels, BorutaParams { rounds, ..BorutaParams::default() }, first_only).expect("both classes");
+        let first_only = |t: &FeatureTable, _: &Labels, _: u64| {
+            Ok((0..t.columns()).map(|j| if j == 0 { 2.0 } else { 1.0 }).collect())
+        };
+        let run = |rounds| {
+            boruta(&table, &labels, BorutaParams { rounds, ..BorutaParams::default() }, first_only)
+                .expect("both classes")
+        };
         assert!(run(9).features.iter().all(|f| f.relevance == Relevance::Tentative));
         let ten = run(10);
         assert_eq!(ten.features[0].relevance, Relevance::Confirmed);

@@ -1,15 +1,16 @@
 //! Of each pair of features that correlate strongly, one goes.
 
-use crate::error::{Result, SelectionError};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Result, SelectionError};
+
 /// How the filter decides which feature of a pair goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum CorrelationRule {
-    /// caret's `findCorrelation(exact = TRUE)`: the one with the larger mean |r| to the features still in, recomputed after each removal.
-    /// A feature with missing correlations stays.
+    /// caret's `findCorrelation(exact = TRUE)`: the one with the larger mean |r| to the features still in, recomputed
+    /// after each removal. A feature with missing correlations stays.
     #[default]
     CaretExact,
     /// caret's `findCorrelation(exact = FALSE)`: mean |r| to all features, computed once. Refuses missing correlations.
@@ -29,23 +30,31 @@ pub struct Redundant {
     pub correlation: f64,
 }
 
-/// Features to remove from a correlation matrix so that no |r| > `cutoff` remains, by caret's rules, in the order of caret's answer.
+/// Features to remove from a correlation matrix so that no |r| > `cutoff` remains, by caret's rules, in the order of
+/// caret's answer.
 ///
 /// # Errors
-/// [`SelectionError::Shape`] when the matrix is not square, [`SelectionError::Parameter`] for a cutoff outside [0, 1], for a missing
-/// correlation under [`CorrelationRule::CaretFast`], and for [`CorrelationRule::Ranked`], which needs a score: see [`ranked_filter`].
+/// [`SelectionError::Shape`] when the matrix is not square, [`SelectionError::Parameter`] for a cutoff outside [0, 1],
+/// for a missing correlation under [`CorrelationRule::CaretFast`], and for [`CorrelationRule::Ranked`], which needs a
+/// score: see [`ranked_filter`].
 pub fn find_correlation(r: ArrayView2<'_, f64>, cutoff: f64, rule: CorrelationRule) -> Result<Vec<Redundant>> {
     check(r, cutoff)?;
     match rule {
         CorrelationRule::CaretExact => Ok(caret_exact(r, cutoff)),
         CorrelationRule::CaretFast => caret_fast(r, cutoff),
-        CorrelationRule::Ranked => Err(SelectionError::Parameter { name: "correlation rule", range: "caret's two rules", value: f64::NAN }),
+        CorrelationRule::Ranked => {
+            Err(SelectionError::Parameter { name: "correlation rule", range: "caret's two rules", value: f64::NAN })
+        }
     }
 }
 
 fn check(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<()> {
     if r.nrows() != r.ncols() {
-        return Err(SelectionError::Shape { what: "rows and columns of the correlation matrix", left: r.nrows(), right: r.ncols() });
+        return Err(SelectionError::Shape {
+            what: "rows and columns of the correlation matrix",
+            left: r.nrows(),
+            right: r.ncols(),
+        });
     }
     if !(0.0..=1.0).contains(&cutoff) {
         return Err(SelectionError::Parameter { name: "correlation cutoff", range: "[0, 1]", value: cutoff });
@@ -53,8 +62,8 @@ fn check(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<()> {
     Ok(())
 }
 
-/// Sum and number of the values that are not NaN. What rounding takes from the sum is kept beside it, so that equal columns have equal
-/// means wherever they stand.
+/// Sum and number of the values that are not NaN. What rounding takes from the sum is kept beside it, so that equal
+/// columns have equal means wherever they stand.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     sum: f64,
@@ -67,7 +76,8 @@ impl Tally {
         if !v.is_nan() {
             let term = sign * v;
             let total = self.sum + term;
-            self.lost += if self.sum.abs() >= term.abs() { (self.sum - total) + term } else { (term - total) + self.sum };
+            self.lost +=
+                if self.sum.abs() >= term.abs() { (self.sum - total) + term } else { (term - total) + self.sum };
             self.sum = total;
             self.count += sign;
         }
@@ -111,8 +121,11 @@ fn caret_exact(r: ArrayView2<'_, f64>, cutoff: f64) -> Vec<Redundant> {
             if gone[j].is_some() || absolute(i, j).partial_cmp(&cutoff) != Some(std::cmp::Ordering::Greater) {
                 continue;
             }
-            let others =
-                Tally { sum: total.sum - columns[j].sum, lost: total.lost - columns[j].lost, count: total.count - columns[j].count };
+            let others = Tally {
+                sum: total.sum - columns[j].sum,
+                lost: total.lost - columns[j].lost,
+                count: total.count - columns[j].count,
+            };
             let (goes, stays) = if columns[i].mean() > others.mean() { (i, j) } else { (j, i) };
             for k in (0..p).filter(|&k| k != goes && gone[k].is_none()) {
                 columns[k].add(absolute(k, goes), -1.0);
@@ -129,10 +142,15 @@ fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
     let p = r.ncols();
     let (sums, above) = sums_and_pairs(r, cutoff);
     if let Some(&value) = sums.iter().find(|sum| sum.is_nan()) {
-        return Err(SelectionError::Parameter { name: "correlation", range: "[-1, 1]; the fast rule needs complete correlations", value });
+        return Err(SelectionError::Parameter {
+            name: "correlation",
+            range: "[-1, 1]; the fast rule needs complete correlations",
+            value,
+        });
     }
     let mean = |j: usize| sums[j] / p as f64;
-    let (later, earlier): (Vec<_>, Vec<_>) = above.into_iter().partition(|&(i, j)| is_larger_in_fifteen_digits(mean(j), mean(i)));
+    let (later, earlier): (Vec<_>, Vec<_>) =
+        above.into_iter().partition(|&(i, j)| is_larger_in_fifteen_digits(mean(j), mean(i)));
     let pairs = later.into_iter().map(|(i, j)| (j, i)).chain(earlier);
     let mut seen = vec![false; p];
     let mut removed = Vec::new();
@@ -147,8 +165,8 @@ fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
 /// Two columns.
 type Pair = (usize, usize);
 
-/// Sums of |r| over each column, and the pairs i < j with |r| above the cutoff, by j, then by i. One pass over the rows as they lie in
-/// memory; blocks of rows are fixed, so the sums do not depend on the threads.
+/// Sums of |r| over each column, and the pairs i < j with |r| above the cutoff, by j, then by i. One pass over the rows
+/// as they lie in memory; blocks of rows are fixed, so the sums do not depend on the threads.
 fn sums_and_pairs(r: ArrayView2<'_, f64>, cutoff: f64) -> (Vec<f64>, Vec<Pair>) {
     const ROWS: usize = 64;
     let p = r.ncols();
@@ -182,7 +200,8 @@ fn sums_and_pairs(r: ArrayView2<'_, f64>, cutoff: f64) -> (Vec<f64>, Vec<Pair>) 
     (sums, pairs)
 }
 
-/// Names the places where |v| lies above the cutoff. Most groups of a row hold none, which a comparison without branches tells.
+/// Names the places where |v| lies above the cutoff. Most groups of a row hold none, which a comparison without
+/// branches tells.
 fn push_above(row: &[f64], cutoff: f64, mut found: impl FnMut(usize)) {
     const GROUP: usize = 8;
     for (group, first) in row.chunks(GROUP).zip((0..).step_by(GROUP)) {
@@ -192,7 +211,8 @@ fn push_above(row: &[f64], cutoff: f64, mut found: impl FnMut(usize)) {
     }
 }
 
-/// Whether a > b as R prints them by default, for two values that are not negative: caret compares mean correlations through their text.
+/// Whether a > b as R prints them by default, for two values that are not negative: caret compares mean correlations
+/// through their text.
 fn is_larger_in_fifteen_digits(a: f64, b: f64) -> bool {
     // Fifteen digits tell apart what differs by more than the last of them is worth.
     const LAST_DIGIT: f64 = 1e-14;
@@ -204,8 +224,8 @@ fn fifteen_digits(v: f64) -> f64 {
     format!("{v:.14e}").parse().unwrap_or(v)
 }
 
-/// Features to remove when they enter from the best to the worst `score` (larger is better): each that correlates above the cutoff with an
-/// earlier one that stayed goes. Ties keep the order of the columns.
+/// Features to remove when they enter from the best to the worst `score` (larger is better): each that correlates above
+/// the cutoff with an earlier one that stayed goes. Ties keep the order of the columns.
 ///
 /// # Errors
 /// As [`find_correlation`], and [`SelectionError::Shape`] when scores and columns differ in number.
@@ -220,7 +240,9 @@ pub fn ranked_filter(r: ArrayView2<'_, f64>, cutoff: f64, score: &[f64]) -> Resu
     let mut removed = Vec::new();
     for candidate in order {
         match kept.iter().find(|&&k| r[[k, candidate]].abs() > cutoff) {
-            Some(&because_of) => removed.push(Redundant { removed: candidate, because_of, correlation: r[[because_of, candidate]] }),
+            Some(&because_of) => {
+                removed.push(Redundant { removed: candidate, because_of, correlation: r[[because_of, candidate]] })
+            }
             None => kept.push(candidate),
         }
     }

@@ -1,19 +1,20 @@
 //! Choice of the LASSO penalty by cross-validation, as `cv.glmnet`.
 //!
-//! Each fold fits its own path; held-out rows are predicted at the penalties of the full data by linear interpolation of the coefficients
-//! in λ, clamped at the fold's ends. The mean over folds is weighted by fold size, and its standard error is
-//! √(weighted mean of squared deviations / (folds − 1)).
+//! Each fold fits its own path; held-out rows are predicted at the penalties of the full data by linear interpolation
+//! of the coefficients in λ, clamped at the fold's ends. The mean over folds is weighted by fold size, and its standard
+//! error is √(weighted mean of squared deviations / (folds − 1)).
 
-use crate::FeatureTable;
-use crate::elastic_net::{Data, ElasticNetParams, ElasticNetPath, Family, SparseCoefficients, path_of_rows};
-use crate::error::{Result, SelectionError};
-use crate::folds::Folds;
 use alnm_stats::Labels;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::roc::{Direction, RocCurve};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::elastic_net::{Data, ElasticNetParams, ElasticNetPath, Family, SparseCoefficients, path_of_rows};
+use crate::error::{Result, SelectionError};
+use crate::folds::Folds;
 
 /// What is averaged over held-out rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -97,7 +98,8 @@ pub fn cross_validate(
     table.require_rows(folds.rows())?;
     labels.require_both("cross-validated LASSO")?;
     table.require_finite()?;
-    let measure = if measure == CvMeasure::Auc && labels.len() / folds.count() < 10 { CvMeasure::Deviance } else { measure };
+    let measure =
+        if measure == CvMeasure::Auc && labels.len() / folds.count() < 10 { CvMeasure::Deviance } else { measure };
     let columns = table.contiguous_columns();
     let fit = |names: &[String], rows: &[usize]| -> Result<ElasticNetPath> {
         let part = labels.select(rows);
@@ -107,7 +109,12 @@ pub fn cross_validate(
     let all: Vec<usize> = (0..labels.len()).collect();
     let (path, held_out) = rayon::join(
         || fit(table.names(), &all),
-        || (0..folds.count()).into_par_iter().map(|fold| fit(&[], &folds.training_rows(fold))).collect::<Result<Vec<_>>>(),
+        || {
+            (0..folds.count())
+                .into_par_iter()
+                .map(|fold| fit(&[], &folds.training_rows(fold)))
+                .collect::<Result<Vec<_>>>()
+        },
     );
     let (path, held_out) = (path?, held_out?);
     let parts = held_out
@@ -116,7 +123,9 @@ pub fn cross_validate(
         .map(|(fold, fitted)| {
             let rows = folds.test_rows(fold);
             let truth = labels.select(&rows);
-            let at = |lambda: &f64| fold_measure(measure, &truth, &fitted.coefficients_at(*lambda).linear_predictor(&columns, &rows));
+            let at = |lambda: &f64| {
+                fold_measure(measure, &truth, &fitted.coefficients_at(*lambda).linear_predictor(&columns, &rows))
+            };
             FoldMeasure { size: rows.len() as f64, values: path.lambda.iter().map(at).collect() }
         })
         .collect::<Vec<_>>();
@@ -181,7 +190,11 @@ impl CvMeasure {
 
 /// Refuses folds that do not fit the rows; used by pipelines before they fit.
 pub(crate) fn require_folds(folds: &Folds, rows: usize) -> Result<()> {
-    if folds.rows() == rows { Ok(()) } else { Err(SelectionError::Shape { what: "folds and rows", left: folds.rows(), right: rows }) }
+    if folds.rows() == rows {
+        Ok(())
+    } else {
+        Err(SelectionError::Shape { what: "folds and rows", left: folds.rows(), right: rows })
+    }
 }
 
 impl Tabulate for CrossValidatedPath {
@@ -195,6 +208,8 @@ impl Tabulate for CrossValidatedPath {
             (false, true) => Some("1se"),
             (false, false) => None,
         };
-        (0..self.mean.len()).map(|k| cells![self.path.lambda[k], self.mean[k], self.standard_error[k], features[k], choice(k)]).collect()
+        (0..self.mean.len())
+            .map(|k| cells![self.path.lambda[k], self.mean[k], self.standard_error[k], features[k], choice(k)])
+            .collect()
     }
 }

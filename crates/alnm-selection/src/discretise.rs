@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub enum Discretisation {
     /// The values are levels already; they are rounded to whole numbers.
     AsGiven,
-    /// −1, 0, 1 below, within and above mean ± `width` standard deviations (n − 1); width 0 gives −1 and 1 at the mean (Peng et al. 2005).
+    /// −1, 0, 1 below, within and above mean ± `width` standard deviations (n − 1); width 0 gives −1 and 1 at the mean
+    /// (Peng et al. 2005).
     MeanDeviation {
         /// Half width of the middle level in standard deviations, 0 or more.
         width: f64,

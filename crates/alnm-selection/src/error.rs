@@ -30,7 +30,9 @@ pub enum SelectionError {
         name: String,
     },
     /// A column that a fitted step needs is absent.
-    #[error("the column {name:?} is missing; a fitted selection is applied to data with the columns that it was fitted to")]
+    #[error(
+        "the column {name:?} is missing; a fitted selection is applied to data with the columns that it was fitted to"
+    )]
     MissingColumn {
         /// The name.
         name: String,

@@ -1,18 +1,20 @@
 //! Deterministic folds for cross-validation.
 
-use crate::error::{Result, SelectionError};
 use alnm_stats::Labels;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Result, SelectionError};
+
 /// How rows are dealt to folds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FoldOrder {
     /// In order of appearance (scikit-learn's `StratifiedKFold(shuffle=False)`).
     AsGiven,
-    /// Shuffled within each class from the seed; the number of each class a fold gets is the same as in [`FoldOrder::AsGiven`].
+    /// Shuffled within each class from the seed; the number of each class a fold gets is the same as in
+    /// [`FoldOrder::AsGiven`].
     Shuffled {
         /// Seed of the generator.
         seed: u64,
@@ -28,7 +30,8 @@ pub struct Folds {
 }
 
 impl Folds {
-    /// Stratified folds: each fold gets its share of both classes, the classes of the sorted labels being dealt round-robin.
+    /// Stratified folds: each fold gets its share of both classes, the classes of the sorted labels being dealt
+    /// round-robin.
     ///
     /// # Errors
     /// [`SelectionError::Parameter`] for fewer than two folds or more folds than members of the larger class.
@@ -65,7 +68,8 @@ impl Folds {
                 generator.set_stream(class as u64);
                 rows.shuffle(&mut generator);
             }
-            let folds = allocation.iter().enumerate().flat_map(|(fold, counts)| std::iter::repeat_n(fold, counts[class]));
+            let folds =
+                allocation.iter().enumerate().flat_map(|(fold, counts)| std::iter::repeat_n(fold, counts[class]));
             for (row, fold) in rows.into_iter().zip(folds) {
                 assignment[row] = fold;
             }
@@ -86,7 +90,11 @@ impl Folds {
             }
         }
         if count < 2 || sizes.len() < count || sizes.contains(&0) {
-            return Err(SelectionError::Parameter { name: "number of folds", range: "2 or more, none of them empty", value: count as f64 });
+            return Err(SelectionError::Parameter {
+                name: "number of folds",
+                range: "2 or more, none of them empty",
+                value: count as f64,
+            });
         }
         Ok(Self { assignment, count })
     }

@@ -4,15 +4,17 @@
 //! y = α + Xβ + γ_batch + δ_batch ε
 //! ```
 //!
-//! The location γ and scale δ of each batch are estimated on training rows, shrunk towards each other by empirical Bayes if wanted, and
-//! taken out of any rows of the same batches. A batch that comes later, for instance the scanner of another hospital, is brought onto
-//! the batches of the fit by [`Combat::with_batch`], which changes nothing that was fitted: with one fitted batch
-//! ([`Combat::reference`]) this is ComBat with a reference batch (Zhang et al. 2018; `ref.batch` of R's sva).
+//! The location γ and scale δ of each batch are estimated on training rows, shrunk towards each other by empirical
+//! Bayes if wanted, and taken out of any rows of the same batches. A batch that comes later, for instance the scanner
+//! of another hospital, is brought onto the batches of the fit by [`Combat::with_batch`], which changes nothing that
+//! was fitted: with one fitted batch ([`Combat::reference`]) this is ComBat with a reference batch (Zhang et al. 2018;
+//! `ref.batch` of R's sva).
+
+use alnm_stats::linear::solve_symmetric;
+use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
-use alnm_stats::linear::solve_symmetric;
-use serde::{Deserialize, Serialize};
 
 /// How batch effects are estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,9 +51,14 @@ impl Combat {
     /// Fits to the rows of `table`. `covariates` (the outcome or biology to be kept) has the same rows, or no columns.
     ///
     /// # Errors
-    /// [`SelectionError::Shape`], [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for fewer than two batches, a batch of
-    /// fewer than two rows, or covariates that determine the batches.
-    pub fn fit(table: &FeatureTable, batch: &[String], covariates: &FeatureTable, estimation: BatchEstimation) -> Result<Self> {
+    /// [`SelectionError::Shape`], [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for fewer than two
+    /// batches, a batch of fewer than two rows, or covariates that determine the batches.
+    pub fn fit(
+        table: &FeatureTable,
+        batch: &[String],
+        covariates: &FeatureTable,
+        estimation: BatchEstimation,
+    ) -> Result<Self> {
         table.require_rows(batch.len())?;
         table.require_finite()?;
         covariates.require_finite()?;
@@ -61,12 +68,21 @@ impl Combat {
         let mut batches: Vec<String> = batch.to_vec();
         batches.sort_unstable();
         batches.dedup();
-        let members: Vec<Vec<usize>> = batches.iter().map(|b| (0..batch.len()).filter(|&r| batch[r] == *b).collect()).collect();
+        let members: Vec<Vec<usize>> =
+            batches.iter().map(|b| (0..batch.len()).filter(|&r| batch[r] == *b).collect()).collect();
         if batches.len() < 2 {
-            return Err(SelectionError::Parameter { name: "number of batches", range: "2 or more", value: batches.len() as f64 });
+            return Err(SelectionError::Parameter {
+                name: "number of batches",
+                range: "2 or more",
+                value: batches.len() as f64,
+            });
         }
         if let Some(small) = members.iter().find(|m| m.len() < 2) {
-            return Err(SelectionError::Parameter { name: "rows of a batch", range: "2 or more", value: small.len() as f64 });
+            return Err(SelectionError::Parameter {
+                name: "rows of a batch",
+                range: "2 or more",
+                value: small.len() as f64,
+            });
         }
         let design = Design::new(&members, covariates, batch.len());
         let n = batch.len() as f64;
@@ -103,8 +119,11 @@ impl Combat {
             for (b, rows) in members.iter().enumerate() {
                 let standardised = |feature: usize| -> Vec<f64> {
                     let column = table.values();
-                    let value =
-                        |r: usize| column[[r, feature]] - combat.intercept[feature] - design.covariate_part(&combat.effects[feature], r);
+                    let value = |r: usize| {
+                        column[[r, feature]]
+                            - combat.intercept[feature]
+                            - design.covariate_part(&combat.effects[feature], r)
+                    };
                     rows.iter().map(|&r| value(r) / combat.scale[feature]).collect()
                 };
                 let shrunk = shrink(&combat.location[b], &combat.variance[b], standardised);
@@ -115,7 +134,8 @@ impl Combat {
         Ok(combat)
     }
 
-    /// A single batch that others are brought onto later and that stays as it is: sva's `ref.batch`, neuroCombat's `ref_batch`.
+    /// A single batch that others are brought onto later and that stays as it is: sva's `ref.batch`, neuroCombat's
+    /// `ref_batch`.
     ///
     /// # Errors
     /// [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for fewer than two rows.
@@ -140,19 +160,24 @@ impl Combat {
         })
     }
 
-    /// The harmonisation with one more batch, whose location and scale are estimated from its rows of `table` against the fitted means
-    /// and standard deviations. What was fitted before stays, bit for bit.
+    /// The harmonisation with one more batch, whose location and scale are estimated from its rows of `table` against
+    /// the fitted means and standard deviations. What was fitted before stays, bit for bit.
     ///
-    /// No outcome is used, and a fit with covariates, which may be outcomes, is refused. Several rows of the new batch are needed at
-    /// once, and a true difference between its patients and those of the fit is taken out together with the scanner's.
+    /// No outcome is used, and a fit with covariates, which may be outcomes, is refused. Several rows of the new batch
+    /// are needed at once, and a true difference between its patients and those of the fit is taken out together with
+    /// the scanner's.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`], [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for a fit with covariates and
-    /// for fewer than two rows.
+    /// [`SelectionError::MissingColumn`], [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for a fit
+    /// with covariates and for fewer than two rows.
     pub fn with_batch(mut self, table: &FeatureTable, batch: &str, estimation: BatchEstimation) -> Result<Self> {
         if !self.covariates.is_empty() {
             let value = self.covariates.len() as f64;
-            return Err(SelectionError::Parameter { name: "covariates of a fit that a batch is added to", range: "0", value });
+            return Err(SelectionError::Parameter {
+                name: "covariates of a fit that a batch is added to",
+                range: "0",
+                value,
+            });
         }
         let table = table.select(&self.features)?;
         table.require_finite()?;
@@ -164,7 +189,8 @@ impl Combat {
             .map(|(f, values)| values.iter().map(|value| (value - self.intercept[f]) / self.scale[f]).collect())
             .collect();
         let location: Vec<f64> = standardised.iter().map(|values| alnm_stats::describe::mean(values)).collect();
-        let variance: Vec<f64> = standardised.iter().map(|values| positive_or_one(alnm_stats::describe::variance(values))).collect();
+        let variance: Vec<f64> =
+            standardised.iter().map(|values| positive_or_one(alnm_stats::describe::variance(values))).collect();
         let (location, variance) = match estimation {
             BatchEstimation::EmpiricalBayes if location.len() > 1 => {
                 shrink(&location, &variance, |f| standardised[f].clone()).into_iter().unzip()
@@ -180,14 +206,20 @@ impl Combat {
     /// The features without batch effects, for rows of batches that were fitted or added.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`] for a feature, covariate or batch that the fit does not know; [`SelectionError::Shape`].
+    /// [`SelectionError::MissingColumn`] for a feature, covariate or batch that the fit does not know;
+    /// [`SelectionError::Shape`].
     pub fn apply(&self, table: &FeatureTable, batch: &[String], covariates: &FeatureTable) -> Result<FeatureTable> {
         let selected = table.select(&self.features)?;
         selected.require_rows(batch.len())?;
         let covariates = covariates.select(&self.covariates)?;
         let number = batch
             .iter()
-            .map(|b| self.batches.iter().position(|k| k == b).ok_or_else(|| SelectionError::MissingColumn { name: format!("batch {b}") }))
+            .map(|b| {
+                self.batches
+                    .iter()
+                    .position(|k| k == b)
+                    .ok_or_else(|| SelectionError::MissingColumn { name: format!("batch {b}") })
+            })
             .collect::<Result<Vec<_>>>()?;
         let columns = selected
             .contiguous_columns()
@@ -199,9 +231,14 @@ impl Combat {
                     .enumerate()
                     .map(|(r, v)| {
                         let kept = self.intercept[f]
-                            + self.effects[f].iter().enumerate().map(|(c, e)| e * covariates.values()[[r, c]]).sum::<f64>();
+                            + self.effects[f]
+                                .iter()
+                                .enumerate()
+                                .map(|(c, e)| e * covariates.values()[[r, c]])
+                                .sum::<f64>();
                         let b = number[r];
-                        ((v - kept) / self.scale[f] - self.location[b][f]) / self.variance[b][f].sqrt() * self.scale[f] + kept
+                        ((v - kept) / self.scale[f] - self.location[b][f]) / self.variance[b][f].sqrt() * self.scale[f]
+                            + kept
                     })
                     .collect();
                 (self.features[f].clone(), adjusted)
@@ -237,7 +274,12 @@ impl Design {
         for (b, m) in members.iter().enumerate() {
             m.iter().for_each(|&r| batch_of[r] = b);
         }
-        let mut design = Self { batch_of, batches: members.len(), covariates: covariates.contiguous_columns(), information: Vec::new() };
+        let mut design = Self {
+            batch_of,
+            batches: members.len(),
+            covariates: covariates.contiguous_columns(),
+            information: Vec::new(),
+        };
         let k = design.width();
         design.information = vec![0.0; k * k];
         for r in 0..rows {
@@ -255,7 +297,11 @@ impl Design {
     }
 
     fn cell(&self, row: usize, column: usize) -> f64 {
-        if column < self.batches { f64::from(u8::from(self.batch_of[row] == column)) } else { self.covariates[column - self.batches][row] }
+        if column < self.batches {
+            f64::from(u8::from(self.batch_of[row] == column))
+        } else {
+            self.covariates[column - self.batches][row]
+        }
     }
 
     fn regress(&self, y: &[f64]) -> Result<Vec<f64>> {
@@ -289,7 +335,8 @@ fn shrink(location: &[f64], variance: &[f64], standardised: impl Fn(usize) -> Ve
             let z = standardised(f);
             let n = z.len() as f64;
             let (mut g, mut d) = (location[f], variance[f]);
-            // The two posterior means depend on each other; the iteration of Johnson et al. ends at a change of 10⁻⁴, here of rounding.
+            // The two posterior means depend on each other; the iteration of Johnson et al. ends at a change of 10⁻⁴,
+            // here of rounding.
             for _ in 0..1000 {
                 let next_g = (n * prior_variance * location[f] + d * prior_mean) / (n * prior_variance + d);
                 let squares: f64 = z.iter().map(|v| (v - next_g).powi(2)).sum();
@@ -307,8 +354,9 @@ fn shrink(location: &[f64], variance: &[f64], standardised: impl Fn(usize) -> Ve
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use ndarray::Array2;
+
+    use super::*;
 
     fn cohort() -> (FeatureTable, Vec<String>, FeatureTable) {
         let batch: Vec<String> = (0..60).map(|i| if i < 35 { "a" } else { "b" }.to_owned()).collect();
@@ -318,8 +366,11 @@ mod tests {
             if i < 35 { noise(i, j) + outcome } else { 3.0 + j as f64 + 2.0 * noise(i, j) + outcome }
         });
         let names = (0..6).map(|j| format!("f{j}")).collect();
-        let outcome =
-            FeatureTable::new(vec!["y".into()], Array2::from_shape_fn((60, 1), |(i, _)| f64::from(u8::from(i % 2 == 0)))).expect("valid");
+        let outcome = FeatureTable::new(
+            vec!["y".into()],
+            Array2::from_shape_fn((60, 1), |(i, _)| f64::from(u8::from(i % 2 == 0))),
+        )
+        .expect("valid");
         (FeatureTable::new(names, values).expect("valid"), batch, outcome)
     }
 
@@ -349,13 +400,14 @@ mod tests {
         }
     }
 
-    // neuroCombat 0.2.12 (Python), batch_col="batch", continuous_cols=["y"], eb=True and False; the iteration of the empirical Bayes
-    // estimates run to it_sol's conv=1e-13 instead of 1e-4.
+    // neuroCombat 0.2.12 (Python), batch_col="batch", continuous_cols=["y"], eb=True and False; the iteration of the
+    // empirical Bayes estimates run to it_sol's conv=1e-13 instead of 1e-4.
     #[test]
     fn adjusted_values_equal_neurocombat() {
         let batch: Vec<String> = (0..24).map(|i| if i < 14 { "a" } else { "b" }.to_owned()).collect();
         let table = rows_of_two_batches();
-        let outcome = FeatureTable::new(vec!["y".into()], Array2::from_shape_fn((24, 1), |(i, _)| (i % 2) as f64)).expect("one name");
+        let outcome = FeatureTable::new(vec!["y".into()], Array2::from_shape_fn((24, 1), |(i, _)| (i % 2) as f64))
+            .expect("one name");
         let golden = [
             (
                 BatchEstimation::EmpiricalBayes,
@@ -415,7 +467,10 @@ mod tests {
             ),
         ];
         for (estimation, expected, sum) in golden {
-            let combat = Combat::reference(&reference, "a").expect("fourteen rows").with_batch(&new, "b", estimation).expect("ten rows");
+            let combat = Combat::reference(&reference, "a")
+                .expect("fourteen rows")
+                .with_batch(&new, "b", estimation)
+                .expect("ten rows");
             let adjusted = combat.apply(&table, &batch, &no_covariates(24)).expect("both batches");
             for (row, expected) in [17, 20].into_iter().zip(expected) {
                 for (j, e) in expected.into_iter().enumerate() {
@@ -433,7 +488,8 @@ mod tests {
         let (table, batch, outcome) = cohort();
         let late = Array2::from_shape_fn((9, 6), |(i, j)| 40.0 + 7.0 * (((i * 13 + j * 5) % 11) as f64));
         let late = FeatureTable::new(table.names().to_vec(), late).expect("unique names");
-        let fitted = Combat::fit(&table, &batch, &no_covariates(60), BatchEstimation::EmpiricalBayes).expect("two batches");
+        let fitted =
+            Combat::fit(&table, &batch, &no_covariates(60), BatchEstimation::EmpiricalBayes).expect("two batches");
         let added = fitted.clone().with_batch(&late, "late", BatchEstimation::Unshrunk).expect("nine rows");
         let of = |combat: &Combat| combat.apply(&table, &batch, &no_covariates(60)).expect("known batches");
         assert_eq!(of(&fitted), of(&added));

@@ -1,11 +1,8 @@
 //! Minimum redundancy, maximum relevance.
 //!
-//! "mRMR" names a family. The variants differ in how relevance and redundancy are measured and combined, and they select different
-//! features; which one was used belongs into a paper's methods section.
+//! "mRMR" names a family. The variants differ in how relevance and redundancy are measured and combined, and they
+//! select different features; which one was used belongs into a paper's methods section.
 
-use crate::FeatureTable;
-use crate::discretise::{Discretisation, compact, mutual_information_of};
-use crate::error::{Result, SelectionError};
 use alnm_stats::Labels;
 use alnm_stats::anova;
 use alnm_stats::cells;
@@ -14,6 +11,10 @@ use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::kolmogorov_smirnov::largest_distance;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::discretise::{Discretisation, compact, mutual_information_of};
+use crate::error::{Result, SelectionError};
 
 /// Which mRMR.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,7 +37,8 @@ pub enum MrmrVariant {
     /// F statistic over mean |Pearson r| (FCQ).
     FCorrelationQuotient,
     /// The Python package `mrmr-selection`: relevance over mean or maximal |Pearson r|, with |r| floored at 0.001. A
-    /// denominator of exactly 1 counts as infinite: a copy of a feature comes last, where the rounding of its correlation in Python decides.
+    /// denominator of exactly 1 counts as infinite: a copy of a feature comes last, where the rounding of its
+    /// correlation in Python decides.
     MrmrSelection {
         /// Relevance measure.
         relevance: Relevance,
@@ -123,7 +125,14 @@ pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count:
             if epsilon.is_nan() || *epsilon < 0.0 {
                 return Err(SelectionError::Parameter { name: "epsilon", range: "0 or more", value: *epsilon });
             }
-            Ok(mutual_information(table, &columns, labels, *discretisation, count, Combination::Quotient { epsilon: *epsilon }))
+            Ok(mutual_information(
+                table,
+                &columns,
+                labels,
+                *discretisation,
+                count,
+                Combination::Quotient { epsilon: *epsilon },
+            ))
         }
         MrmrVariant::FCorrelationDifference | MrmrVariant::FCorrelationQuotient => {
             let combination = if *variant == MrmrVariant::FCorrelationDifference {
@@ -144,12 +153,18 @@ pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count:
                     .collect::<Result<Vec<_>>>()?,
                 Relevance::Given(values) if values.len() == columns.len() => values.clone(),
                 Relevance::Given(values) => {
-                    return Err(SelectionError::Shape { what: "relevances and columns", left: values.len(), right: columns.len() });
+                    return Err(SelectionError::Shape {
+                        what: "relevances and columns",
+                        left: values.len(),
+                        right: columns.len(),
+                    });
                 }
             };
             let units = unit_columns(&columns);
             let pool = if *denominator == Denominator::Mean { Pool::Mean } else { Pool::Maximum };
-            Ok(greedy(table, relevance, count, Combination::MrmrSelection, pool, |a, b| absolute_correlation(&units, a, b).max(0.001)))
+            Ok(greedy(table, relevance, count, Combination::MrmrSelection, pool, |a, b| {
+                absolute_correlation(&units, a, b).max(0.001)
+            }))
         }
         MrmrVariant::ContinuousMutualInformation { correlation: kind } => {
             let ranked = |v: &[f64]| match kind {
@@ -164,7 +179,9 @@ pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count:
                 .map(|c| Ok(information(nan_as_zero(correlation(c, &y, Correlation::Pearson)?))))
                 .collect::<Result<Vec<_>>>()?;
             let units = unit_columns(&columns);
-            Ok(greedy(table, relevance, count, Combination::Difference, Pool::Mean, |a, b| information(absolute_correlation(&units, a, b))))
+            Ok(greedy(table, relevance, count, Combination::Difference, Pool::Mean, |a, b| {
+                information(absolute_correlation(&units, a, b))
+            }))
         }
     }
 }
@@ -280,7 +297,12 @@ fn greedy(
             }
         }
         let column = candidates.remove(best.0);
-        selected.push(MrmrFeature { feature: table.names()[column].clone(), column, score: best.1, redundancy: best.2 });
+        selected.push(MrmrFeature {
+            feature: table.names()[column].clone(),
+            column,
+            score: best.1,
+            redundancy: best.2,
+        });
         let added: Vec<f64> = candidates.par_iter().with_min_len(64).map(|&j| redundancy(j, column)).collect();
         for (&j, r) in candidates.iter().zip(added) {
             pooled[j] = if pool == Pool::Maximum { pooled[j].max(r) } else { pooled[j] + r };
@@ -293,6 +315,10 @@ impl Tabulate for MrmrRanking {
     const COLUMNS: &'static [&'static str] = &["rank", "feature", "score", "redundancy", "relevance"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        self.selected.iter().enumerate().map(|(k, f)| cells![k + 1, &f.feature, f.score, f.redundancy, self.relevance[f.column]]).collect()
+        self.selected
+            .iter()
+            .enumerate()
+            .map(|(k, f)| cells![k + 1, &f.feature, f.score, f.redundancy, self.relevance[f.column]])
+            .collect()
     }
 }

@@ -1,5 +1,12 @@
 //! A selection as a list of steps that are fitted together, on training rows only, and end in a score.
 
+use alnm_stats::Labels;
+use alnm_stats::cells;
+use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
+use alnm_stats::data_table::{Cell, Tabulate};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
 use crate::FeatureTable;
 use crate::correlation_filter::{CorrelationRule, find_correlation, ranked_filter};
 use crate::cross_validation::{CrossValidatedPath, CvMeasure, LambdaChoice, cross_validate};
@@ -10,12 +17,6 @@ use crate::mrmr::{MrmrVariant, mrmr};
 use crate::signature::Signature;
 use crate::univariate::UnivariateScreen;
 use crate::variance_filter::{NearZeroVariance, feature_spreads};
-use alnm_stats::Labels;
-use alnm_stats::cells;
-use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
-use alnm_stats::data_table::{Cell, Tabulate};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// A step of a selection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,7 +84,13 @@ impl Step {
     /// LASSO with glmnet's defaults, ten stratified folds and `lambda.min`.
     #[must_use]
     pub fn lasso(order: FoldOrder) -> Self {
-        Self::Lasso { params: ElasticNetParams::default(), folds: 10, order, measure: CvMeasure::Deviance, choice: LambdaChoice::Min }
+        Self::Lasso {
+            params: ElasticNetParams::default(),
+            folds: 10,
+            order,
+            measure: CvMeasure::Deviance,
+            choice: LambdaChoice::Min,
+        }
     }
 }
 
@@ -166,12 +173,18 @@ impl Pipeline {
     /// Fits all steps to the given rows, which are training rows and nothing else.
     ///
     /// # Errors
-    /// [`SelectionError::NothingLeft`] names the step that removes every feature; [`SelectionError::Parameter`] when a LASSO is not the last
-    /// step; and the errors of the steps.
+    /// [`SelectionError::NothingLeft`] names the step that removes every feature; [`SelectionError::Parameter`] when a
+    /// LASSO is not the last step; and the errors of the steps.
     pub fn fit(&self, table: &FeatureTable, labels: &Labels) -> Result<FittedPipeline> {
         table.require_rows(labels.len())?;
-        if let Some(place) = self.steps.iter().position(|s| matches!(s, Step::Lasso { .. })).filter(|p| p + 1 != self.steps.len()) {
-            return Err(SelectionError::Parameter { name: "place of the LASSO", range: "the last step", value: place as f64 });
+        if let Some(place) =
+            self.steps.iter().position(|s| matches!(s, Step::Lasso { .. })).filter(|p| p + 1 != self.steps.len())
+        {
+            return Err(SelectionError::Parameter {
+                name: "place of the LASSO",
+                range: "the last step",
+                value: place as f64,
+            });
         }
         let mut current = table.clone();
         let mut fitted = FittedPipeline {
@@ -192,7 +205,12 @@ impl Pipeline {
                     let lasso = cross_validate(&current, labels, &folds, *measure, params)?;
                     let signature = Signature::new(&self.score, current.names(), lasso.coefficients(*choice));
                     let in_score = |n: &String| signature.weights.iter().any(|w| w.feature == *n);
-                    let removed = current.names().iter().filter(|n| !in_score(n)).map(|n| removal(n, "coefficient 0".to_owned())).collect();
+                    let removed = current
+                        .names()
+                        .iter()
+                        .filter(|n| !in_score(n))
+                        .map(|n| removal(n, "coefficient 0".to_owned()))
+                        .collect();
                     fitted.signature = Some(signature);
                     fitted.lasso = Some(lasso);
                     removed
@@ -200,8 +218,12 @@ impl Pipeline {
                 filter => filter.removals(&current, labels)?,
             };
             let before = current.columns();
-            let kept: Vec<String> =
-                current.names().iter().filter(|n| !removed.iter().any(|r: &Removal| r.feature == **n)).cloned().collect();
+            let kept: Vec<String> = current
+                .names()
+                .iter()
+                .filter(|n| !removed.iter().any(|r: &Removal| r.feature == **n))
+                .cloned()
+                .collect();
             if kept.is_empty() {
                 return Err(SelectionError::NothingLeft { step: step.name() });
             }
@@ -254,7 +276,11 @@ impl FittedPipeline {
     pub fn score(&self, table: &FeatureTable) -> Result<Vec<f64>> {
         match &self.signature {
             Some(signature) => signature.apply(table),
-            None => Err(SelectionError::Parameter { name: "last step", range: "a LASSO, which gives a score", value: f64::NAN }),
+            None => Err(SelectionError::Parameter {
+                name: "last step",
+                range: "a LASSO, which gives a score",
+                value: f64::NAN,
+            }),
         }
     }
 
@@ -308,7 +334,12 @@ impl Step {
             Self::NearZeroVariance(limits) => Ok(feature_spreads(table)?
                 .iter()
                 .filter(|s| limits.holds(s))
-                .map(|s| removal(&s.feature, format!("frequency ratio {:.1}, {:.1} % distinct", s.frequency_ratio, s.percent_unique)))
+                .map(|s| {
+                    removal(
+                        &s.feature,
+                        format!("frequency ratio {:.1}, {:.1} % distinct", s.frequency_ratio, s.percent_unique),
+                    )
+                })
                 .collect()),
             Self::Univariate(screen) => Ok(screen
                 .test(table, labels)?
@@ -321,7 +352,8 @@ impl Step {
                 let redundant = match rule {
                     CorrelationRule::Ranked => {
                         let screened = UnivariateScreen::default().test(table, labels)?;
-                        let strength: Vec<f64> = screened.iter().map(|f| if f.p_value.is_nan() { -1.0 } else { -f.p_value }).collect();
+                        let strength: Vec<f64> =
+                            screened.iter().map(|f| if f.p_value.is_nan() { -1.0 } else { -f.p_value }).collect();
                         ranked_filter(r.view(), *cutoff, &strength)?
                     }
                     caret => find_correlation(r.view(), *cutoff, *caret)?,
@@ -329,13 +361,20 @@ impl Step {
                 let names = table.names();
                 Ok(redundant
                     .iter()
-                    .map(|x| removal(&names[x.removed], format!("r = {:.3} with {}", x.correlation, names[x.because_of])))
+                    .map(|x| {
+                        removal(&names[x.removed], format!("r = {:.3} with {}", x.correlation, names[x.because_of]))
+                    })
                     .collect())
             }
             Self::Mrmr { variant, count } => {
                 let ranking = mrmr(table, labels, variant, *count)?;
                 let chosen = |n: &String| ranking.selected.iter().any(|s| s.feature == *n);
-                Ok(table.names().iter().filter(|n| !chosen(n)).map(|n| removal(n, format!("not among the first {count}"))).collect())
+                Ok(table
+                    .names()
+                    .iter()
+                    .filter(|n| !chosen(n))
+                    .map(|n| removal(n, format!("not among the first {count}")))
+                    .collect())
             }
             Self::Lasso { .. } => Ok(Vec::new()),
         }
@@ -350,7 +389,11 @@ impl Tabulate for FittedPipeline {
             cells![&step.step, step.before, step.after, removed.map(|r| &r.feature), removed.map(|r| &r.reason)]
         };
         let of_step = |step: &StepReport| -> Vec<Vec<Cell>> {
-            if step.removed.is_empty() { vec![row(step, None)] } else { step.removed.iter().map(|r| row(step, Some(r))).collect() }
+            if step.removed.is_empty() {
+                vec![row(step, None)]
+            } else {
+                step.removed.iter().map(|r| row(step, Some(r))).collect()
+            }
         };
         self.report.iter().flat_map(of_step).collect()
     }

@@ -1,19 +1,20 @@
 //! Recursive feature elimination (Guyon et al. 2002): fit, drop the least important features, fit again.
 //!
-//! Any model can rank; [`RidgeRanking`] is the linear one. Elimination on all rows overfits like any selection: take the number of features
-//! from [`cross_validated_elimination`], and judge the result in an outer cross-validation.
+//! Any model can rank; [`RidgeRanking`] is the linear one. Elimination on all rows overfits like any selection: take
+//! the number of features from [`cross_validated_elimination`], and judge the result in an outer cross-validation.
 
-use crate::FeatureTable;
-use crate::elastic_net::{ElasticNetParams, LambdaSequence, Precision, binomial_path};
-use crate::error::{Result, SelectionError};
-use crate::folds::Folds;
-use crate::signature::Signature;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::{Labels, describe};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::elastic_net::{ElasticNetParams, LambdaSequence, Precision, binomial_path};
+use crate::error::{Result, SelectionError};
+use crate::folds::Folds;
+use crate::signature::Signature;
 
 /// A fitted model that ranks the features it was fitted to.
 pub trait RankingModel {
@@ -85,7 +86,8 @@ impl Default for EliminationParams {
 pub struct Elimination {
     /// The features that are left, in the order of the columns.
     pub selected: Vec<String>,
-    /// Every feature of the table with its rank: 1 for those that are left, then one more for each round from the last to the first.
+    /// Every feature of the table with its rank: 1 for those that are left, then one more for each round from the last
+    /// to the first.
     pub ranking: Vec<RankedFeature>,
 }
 
@@ -98,11 +100,12 @@ pub struct RankedFeature {
     pub rank: usize,
 }
 
-/// Eliminates features until `params.keep` are left, as scikit-learn's `RFE`. Of equal importances the earlier column goes first.
+/// Eliminates features until `params.keep` are left, as scikit-learn's `RFE`. Of equal importances the earlier column
+/// goes first.
 ///
 /// # Errors
-/// [`SelectionError::Parameter`] for numbers outside their range, [`SelectionError::Shape`] when a model ranks another number of features,
-/// and the errors of `fit`.
+/// [`SelectionError::Parameter`] for numbers outside their range, [`SelectionError::Shape`] when a model ranks another
+/// number of features, and the errors of `fit`.
 pub fn eliminate<M: RankingModel>(
     table: &FeatureTable,
     labels: &Labels,
@@ -135,8 +138,8 @@ pub struct EliminationSize {
     pub mean_auc: f64,
 }
 
-/// Finds the number of features by cross-validation of the whole elimination, as scikit-learn's `RFECV`: each fold eliminates on its
-/// training rows and judges every number of features on the rows it held out.
+/// Finds the number of features by cross-validation of the whole elimination, as scikit-learn's `RFECV`: each fold
+/// eliminates on its training rows and judges every number of features on the rows it held out.
 ///
 /// # Errors
 /// As [`eliminate`] within any fold; [`SelectionError::Statistics`] when a fold holds one class only.
@@ -192,7 +195,11 @@ fn rounds<M: RankingModel, J>(
 ) -> Result<Vec<Round<J>>> {
     table.require_rows(labels.len())?;
     if params.keep < 1 || params.keep > table.columns() {
-        return Err(SelectionError::Parameter { name: "features to keep", range: "1 to the number of columns", value: params.keep as f64 });
+        return Err(SelectionError::Parameter {
+            name: "features to keep",
+            range: "1 to the number of columns",
+            value: params.keep as f64,
+        });
     }
     if params.step < 1 {
         return Err(SelectionError::Parameter { name: "features dropped a round", range: "1 or more", value: 0.0 });
@@ -203,7 +210,11 @@ fn rounds<M: RankingModel, J>(
         let model = fit(&current, labels)?;
         let importances = model.importances();
         if importances.len() != current.columns() {
-            return Err(SelectionError::Shape { what: "importances and columns", left: importances.len(), right: current.columns() });
+            return Err(SelectionError::Shape {
+                what: "importances and columns",
+                left: importances.len(),
+                right: current.columns(),
+            });
         }
         let surplus = current.columns() - params.keep;
         let mut order: Vec<usize> = (0..importances.len()).collect();
@@ -223,7 +234,8 @@ fn rounds<M: RankingModel, J>(
 
 fn ranked<J>(table: &FeatureTable, rounds: &[Round<J>]) -> Elimination {
     let last = rounds.len() - 1;
-    let rank_of = |name: &String| rounds.iter().position(|r| r.dropped.contains(name)).map_or(1, |round| last - round + 1);
+    let rank_of =
+        |name: &String| rounds.iter().position(|r| r.dropped.contains(name)).map_or(1, |round| last - round + 1);
     let ranking = table.names().iter().map(|n| RankedFeature { feature: n.clone(), rank: rank_of(n) }).collect();
     Elimination { selected: rounds[last].names.clone(), ranking }
 }
@@ -246,9 +258,10 @@ impl Tabulate for EliminationCurve {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+
     use super::*;
     use crate::folds::FoldOrder;
-    use ndarray::Array2;
 
     fn cohort() -> (FeatureTable, Labels) {
         let labels: Vec<bool> = (0..60).map(|i| (i * 7) % 5 < 2).collect();
@@ -256,7 +269,10 @@ mod tests {
             let informative = if j < 2 && labels[i] { 0.35 } else { 0.0 };
             ((i * (7 * j + 3) + j * j) % 23) as f64 / 23.0 + informative
         });
-        (FeatureTable::new((0..6).map(|j| format!("x{j}")).collect(), values).expect("unique names"), Labels::new(labels))
+        (
+            FeatureTable::new((0..6).map(|j| format!("x{j}")).collect(), values).expect("unique names"),
+            Labels::new(labels),
+        )
     }
 
     /// scikit-learn's C = 1/3 is λ = 1/(n C).
@@ -264,9 +280,10 @@ mod tests {
         RidgeRanking::fit(table, labels, 3.0 / table.rows() as f64)
     }
 
-    // scikit-learn 1.9.1, est = LogisticRegression(C=1/3, tol=1e-12, solver="newton-cholesky") on StandardScaler's columns:
-    // RFE(est, n_features_to_select=1, step=1), RFE(est, n_features_to_select=2, step=2); the scaler and est in a Pipeline:
-    // RFECV(pipeline, step=1, cv=StratifiedKFold(5), scoring="roc_auc", importance_getter="named_steps.lr.coef_")
+    // scikit-learn 1.9.1, est = LogisticRegression(C=1/3, tol=1e-12, solver="newton-cholesky") on StandardScaler's
+    // columns: RFE(est, n_features_to_select=1, step=1), RFE(est, n_features_to_select=2, step=2); the scaler and est
+    // in a Pipeline: RFECV(pipeline, step=1, cv=StratifiedKFold(5), scoring="roc_auc",
+    // importance_getter="named_steps.lr.coef_")
     #[test]
     fn ranks_equal_scikit_learn() {
         let (table, labels) = cohort();
@@ -282,7 +299,8 @@ mod tests {
     fn the_number_of_features_equals_scikit_learn() {
         let (table, labels) = cohort();
         let folds = Folds::stratified(&labels, 5, FoldOrder::AsGiven).expect("enough rows");
-        let curve = cross_validated_elimination(&table, &labels, &folds, EliminationParams::default(), ridge).expect("both classes");
+        let curve = cross_validated_elimination(&table, &labels, &folds, EliminationParams::default(), ridge)
+            .expect("both classes");
         let expected = [0.7355357142857143, 0.9085714285714286, 0.8966071428571428, 0.8675, 0.8675, 0.8789285714285715];
         for (size, mean) in curve.sizes.iter().zip(expected) {
             assert!((size.mean_auc - mean).abs() < 1e-12, "{} features: {} {mean}", size.features, size.mean_auc);
@@ -293,9 +311,11 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_refused() {
         let (table, labels) = cohort();
-        for params in
-            [EliminationParams { keep: 0, step: 1 }, EliminationParams { keep: 7, step: 1 }, EliminationParams { keep: 1, step: 0 }]
-        {
+        for params in [
+            EliminationParams { keep: 0, step: 1 },
+            EliminationParams { keep: 7, step: 1 },
+            EliminationParams { keep: 1, step: 0 },
+        ] {
             assert!(eliminate(&table, &labels, params, ridge).is_err());
         }
         assert!(eliminate(&table, &Labels::new(vec![true; 60]), EliminationParams::default(), ridge).is_err());

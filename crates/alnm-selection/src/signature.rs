@@ -1,11 +1,12 @@
 //! A score: intercept plus weighted sum of named features (RadScore, DLScore).
 
-use crate::FeatureTable;
-use crate::elastic_net::SparseCoefficients;
-use crate::error::Result;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::elastic_net::SparseCoefficients;
+use crate::error::Result;
 
 /// A linear signature.
 ///
@@ -53,7 +54,8 @@ impl Signature {
         Self { name: name.to_owned(), intercept: coefficients.intercept, weights }
     }
 
-    /// The score of every row. Columns are found by name; other columns are ignored, a missing value gives a missing score.
+    /// The score of every row. Columns are found by name; other columns are ignored, a missing value gives a missing
+    /// score.
     ///
     /// # Errors
     /// [`crate::SelectionError::MissingColumn`] names the feature that the table lacks.
@@ -72,6 +74,8 @@ impl Tabulate for Signature {
     const COLUMNS: &'static [&'static str] = &["feature", "weight"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        std::iter::once(cells!["intercept", self.intercept]).chain(self.weights.iter().map(|w| cells![&w.feature, w.weight])).collect()
+        std::iter::once(cells!["intercept", self.intercept])
+            .chain(self.weights.iter().map(|w| cells![&w.feature, w.weight]))
+            .collect()
     }
 }

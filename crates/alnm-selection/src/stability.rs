@@ -1,8 +1,6 @@
-//! Stability selection: how often the LASSO picks a feature on random halves of the data (Meinshausen and Bühlmann 2010).
+//! Stability selection: how often the LASSO picks a feature on random halves of the data (Meinshausen and Bühlmann
+//! 2010).
 
-use crate::FeatureTable;
-use crate::elastic_net::{ElasticNetParams, binomial_path};
-use crate::error::{Result, SelectionError};
 use alnm_stats::Labels;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -12,12 +10,17 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::FeatureTable;
+use crate::elastic_net::{ElasticNetParams, binomial_path};
+use crate::error::{Result, SelectionError};
+
 /// Parameters of the selection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StabilityParams {
     /// Number of random halves; default 100.
     pub halves: usize,
-    /// Features considered in each half: the first this many to enter the path; default 20. Bounds the expected false selections.
+    /// Features considered in each half: the first this many to enter the path; default 20. Bounds the expected false
+    /// selections.
     pub first: usize,
     /// Features picked in at least this share of the halves are stable, in (0.5, 1]; default 0.8.
     pub threshold: f64,
@@ -62,10 +65,15 @@ pub fn stability_selection(table: &FeatureTable, labels: &Labels, params: &Stabi
         return Err(SelectionError::Parameter { name: "halves and first features", range: "1 or more", value: 0.0 });
     }
     if !(params.threshold > 0.5 && params.threshold <= 1.0) {
-        return Err(SelectionError::Parameter { name: "stability threshold", range: "(0.5, 1]", value: params.threshold });
+        return Err(SelectionError::Parameter {
+            name: "stability threshold",
+            range: "(0.5, 1]",
+            value: params.threshold,
+        });
     }
     table.require_rows(labels.len())?;
-    let picks = (0..params.halves).into_par_iter().map(|h| pick(table, labels, params, h)).collect::<Result<Vec<_>>>()?;
+    let picks =
+        (0..params.halves).into_par_iter().map(|h| pick(table, labels, params, h)).collect::<Result<Vec<_>>>()?;
     let mut counts = vec![0usize; table.columns()];
     picks.iter().flatten().for_each(|&j| counts[j] += 1);
     let frequency = table

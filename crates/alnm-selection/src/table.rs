@@ -1,9 +1,11 @@
 //! Named columns of numbers.
 
-use crate::error::{Result, SelectionError};
+use std::collections::BTreeMap;
+
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+
+use crate::error::{Result, SelectionError};
 
 /// Features of a cohort: one row a patient, one named column a feature. NaN is a missing value.
 ///
@@ -79,7 +81,11 @@ impl FeatureTable {
     /// # Errors
     /// [`SelectionError::MissingColumn`].
     pub fn column(&self, name: &str) -> Result<ArrayView1<'_, f64>> {
-        let index = self.names.iter().position(|n| n == name).ok_or_else(|| SelectionError::MissingColumn { name: name.to_owned() })?;
+        let index = self
+            .names
+            .iter()
+            .position(|n| n == name)
+            .ok_or_else(|| SelectionError::MissingColumn { name: name.to_owned() })?;
         Ok(self.values.column(index))
     }
 
@@ -102,7 +108,10 @@ impl FeatureTable {
     /// When a position does not exist.
     #[must_use]
     pub fn select_columns(&self, indices: &[usize]) -> Self {
-        Self { names: indices.iter().map(|&i| self.names[i].clone()).collect(), values: self.values.select(Axis(1), indices) }
+        Self {
+            names: indices.iter().map(|&i| self.names[i].clone()).collect(),
+            values: self.values.select(Axis(1), indices),
+        }
     }
 
     /// The given rows, in the given order.
@@ -140,7 +149,9 @@ impl FeatureTable {
     /// [`SelectionError::NonFinite`] names the column and row of the first one.
     pub fn require_finite(&self) -> Result<()> {
         match self.values.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            Some(((row, column), &value)) => Err(SelectionError::NonFinite { column: self.names[column].clone(), row, value }),
+            Some(((row, column), &value)) => {
+                Err(SelectionError::NonFinite { column: self.names[column].clone(), row, value })
+            }
             None => Ok(()),
         }
     }

@@ -1,7 +1,5 @@
 //! Univariate screen: does a feature differ between the outcome classes?
 
-use crate::FeatureTable;
-use crate::error::{Result, SelectionError};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::multiplicity::{Adjustment, adjust};
@@ -12,12 +10,16 @@ use alnm_stats::{Alternative, Labels};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::FeatureTable;
+use crate::error::{Result, SelectionError};
+
 /// Rules of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct UnivariateScreen {
     /// Features with a p-value below this stay; default 0.05.
     pub level: f64,
-    /// A feature is normal, and gets a t-test, when the Shapiro-Wilk p-value of both classes is at least this; default 0.05.
+    /// A feature is normal, and gets a t-test, when the Shapiro-Wilk p-value of both classes is at least this; default
+    /// 0.05.
     pub normality_level: f64,
     /// Variances of the t-test; default Welch.
     pub variances: GroupVariance,
@@ -29,7 +31,13 @@ pub struct UnivariateScreen {
 
 impl Default for UnivariateScreen {
     fn default() -> Self {
-        Self { level: 0.05, normality_level: 0.05, variances: GroupVariance::Welch, rank_method: RankMethod::Automatic, adjustment: None }
+        Self {
+            level: 0.05,
+            normality_level: 0.05,
+            variances: GroupVariance::Welch,
+            rank_method: RankMethod::Automatic,
+            adjustment: None,
+        }
     }
 }
 
@@ -59,8 +67,8 @@ impl UnivariateScreen {
     /// Tests every feature, in the order of the columns.
     ///
     /// # Errors
-    /// [`SelectionError::Parameter`] for a level outside (0, 1], [`SelectionError::NonFinite`], [`SelectionError::Shape`], and
-    /// [`SelectionError::Statistics`] for labels of one class.
+    /// [`SelectionError::Parameter`] for a level outside (0, 1], [`SelectionError::NonFinite`],
+    /// [`SelectionError::Shape`], and [`SelectionError::Statistics`] for labels of one class.
     pub fn test(&self, table: &FeatureTable, labels: &Labels) -> Result<Vec<ScreenedFeature>> {
         if !(self.level > 0.0 && self.level <= 1.0) {
             return Err(SelectionError::Parameter { name: "level of the screen", range: "(0, 1]", value: self.level });
@@ -69,8 +77,12 @@ impl UnivariateScreen {
         table.require_finite()?;
         labels.require_both("univariate screen")?;
         let columns = table.contiguous_columns();
-        let mut screened: Vec<ScreenedFeature> =
-            table.names().par_iter().zip(&columns).map(|(name, values)| self.test_feature(name, values, labels)).collect::<Result<_>>()?;
+        let mut screened: Vec<ScreenedFeature> = table
+            .names()
+            .par_iter()
+            .zip(&columns)
+            .map(|(name, values)| self.test_feature(name, values, labels))
+            .collect::<Result<_>>()?;
         if let Some(method) = self.adjustment {
             let raw: Vec<f64> = screened.iter().map(|s| s.p_value).collect();
             for (feature, p) in screened.iter_mut().zip(adjust(&raw, method)) {

@@ -1,10 +1,11 @@
 //! Features that hardly vary.
 
-use crate::FeatureTable;
-use crate::error::Result;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::error::Result;
 
 /// Spread of one feature, as caret's `nearZeroVar` reports it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +63,8 @@ impl NearZeroVariance {
     /// Whether a feature counts as nearly constant.
     #[must_use]
     pub fn holds(&self, spread: &FeatureSpread) -> bool {
-        spread.zero_variance || (spread.frequency_ratio > self.frequency_ratio && spread.percent_unique <= self.percent_unique)
+        spread.zero_variance
+            || (spread.frequency_ratio > self.frequency_ratio && spread.percent_unique <= self.percent_unique)
     }
 }
 

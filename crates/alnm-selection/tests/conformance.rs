@@ -1,4 +1,5 @@
-//! Every case of the statistics pack that this crate owns, against glmnet, caret, mRMRe's definitions, pymrmr and mrmr-selection.
+//! Every case of the statistics pack that this crate owns, against glmnet, caret, mRMRe's definitions, pymrmr and
+//! mrmr-selection.
 
 #[path = "../../alnm-stats/tests/reference/mod.rs"]
 mod reference;
@@ -6,13 +7,16 @@ mod reference;
 use alnm_selection::correlation_filter::{CorrelationRule, find_correlation};
 use alnm_selection::cross_validation::{CvMeasure, LambdaChoice, cross_validate};
 use alnm_selection::discretise::Discretisation;
-use alnm_selection::elastic_net::{ElasticNetParams, ElasticNetPath, LambdaSequence, Precision, SparseCoefficients, binomial_path};
+use alnm_selection::elastic_net::{
+    ElasticNetParams, ElasticNetPath, LambdaSequence, Precision, SparseCoefficients, binomial_path,
+};
 use alnm_selection::folds::Folds;
 use alnm_selection::mrmr::{ContinuousCorrelation, Denominator, MrmrRanking, MrmrVariant, Relevance, mrmr};
 use alnm_selection::{FeatureTable, Labels, SelectionError};
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
-use reference::{Case, Deviation, Pack, num, nums};
 use serde_json::{Map, Value, json};
+
+use reference::{Case, Deviation, Pack, num, nums};
 
 type Evaluated = Result<Value, String>;
 
@@ -36,12 +40,19 @@ fn df_at_first_penalty(want: &Value, got: &Value) -> bool {
 const DF: &str = "at the first penalty the gradient equals the penalty, and its last bit decides whether glmnet has a coefficient of 1e-17; the \
     order of the rows changes it (scripts/first_penalty.R)";
 
-const fn deviation(kind: &'static str, field: &'static str, applies: fn(&Value, &Value) -> bool, reason: &'static str) -> Deviation {
+const fn deviation(
+    kind: &'static str,
+    field: &'static str,
+    applies: fn(&Value, &Value) -> bool,
+    reason: &'static str,
+) -> Deviation {
     Deviation { section: "G_glmnet", kind, field, applies, reason }
 }
 
-const DEVIATIONS: &[Deviation] =
-    &[deviation("path_tight_a1_stdT", "/df", df_at_first_penalty, DF), deviation("path_tight_a0.5_stdT", "/df", df_at_first_penalty, DF)];
+const DEVIATIONS: &[Deviation] = &[
+    deviation("path_tight_a1_stdT", "/df", df_at_first_penalty, DF),
+    deviation("path_tight_a0.5_stdT", "/df", df_at_first_penalty, DF),
+];
 
 fn text(e: SelectionError) -> String {
     e.to_string()
@@ -69,7 +80,11 @@ fn sparse(c: &SparseCoefficients) -> Map<String, Value> {
 
 /// Coefficients at the path positions that the case lists.
 fn listed(path: &ElasticNetPath, want: &Value) -> Value {
-    let positions = want.as_object().into_iter().flatten().filter_map(|(k, v)| Some((k, k.strip_prefix('k')?.parse::<usize>().ok()?, v)));
+    let positions = want
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(k, v)| Some((k, k.strip_prefix('k')?.parse::<usize>().ok()?, v)));
     positions
         .filter(|(_, k, _)| *k <= path.lambda.len())
         .map(|(name, k, v)| {
@@ -99,7 +114,9 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
     let params = ElasticNetParams { alpha, standardise, max_passes: 10_000_000, ..ElasticNetParams::default() };
     let exact = Precision::OptimalityConditions(1e-10);
     let fit = |params: &ElasticNetParams| binomial_path(&table, &labels, params).map_err(text);
-    let given = |lambda: Vec<f64>, precision| fit(&ElasticNetParams { lambda: LambdaSequence::Given(lambda), precision, ..params.clone() });
+    let given = |lambda: Vec<f64>, precision| {
+        fit(&ElasticNetParams { lambda: LambdaSequence::Given(lambda), precision, ..params.clone() })
+    };
     let kind = case.kind.as_str();
     if let Some(rest) = kind.strip_prefix("cv_") {
         let measure = match rest.split('_').next() {
@@ -109,7 +126,8 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
             Some("mae") => CvMeasure::AbsoluteError,
             _ => CvMeasure::Deviance,
         };
-        let folds = Folds::given(pack.table(case, 1).numbers("foldid").iter().map(|f| *f as usize - 1).collect()).map_err(text)?;
+        let folds = Folds::given(pack.table(case, 1).numbers("foldid").iter().map(|f| *f as usize - 1).collect())
+            .map_err(text)?;
         let cv = cross_validate(&table, &labels, &folds, measure, &params).map_err(text)?;
         let (min, one_se) = (cv.coefficients(LambdaChoice::Min), cv.coefficients(LambdaChoice::OneStandardError));
         return Ok(json!({"lambda": nums(&cv.path.lambda), "cvm": nums(&cv.mean), "cvsd": nums(&cv.standard_error),
@@ -148,7 +166,9 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
         }
         "lambda_max_by_hand" => {
             let first = |alpha: f64| fit(&ElasticNetParams { alpha, ..params.clone() }).map(|p| num(p.lambda[0]));
-            Ok(json!({"by_hand": first(1.0)?, "glmnet": first(1.0)?, "glmnet_alpha_0.5": first(0.5)?, "ridge_first_lambda": first(0.0)?}))
+            Ok(
+                json!({"by_hand": first(1.0)?, "glmnet": first(1.0)?, "glmnet_alpha_0.5": first(0.5)?, "ridge_first_lambda": first(0.0)?}),
+            )
         }
         "penalty_factor_limits" => {
             let mut factors = vec![1.0; table.columns()];
@@ -181,7 +201,8 @@ fn objective(table: &FeatureTable, labels: &Labels, path: &ElasticNetPath, k: us
         .map(|&r| c.intercept + c.columns.iter().zip(&c.values).map(|(&j, b)| b * table.values()[[r, j]]).sum::<f64>())
         .collect();
     let n = rows.len() as f64;
-    let loss = eta.iter().zip(labels.to_values()).map(|(e, y)| e.max(0.0) + (-e.abs()).exp().ln_1p() - y * e).sum::<f64>() / n;
+    let loss =
+        eta.iter().zip(labels.to_values()).map(|(e, y)| e.max(0.0) + (-e.abs()).exp().ln_1p() - y * e).sum::<f64>() / n;
     let scale = |j: usize| {
         let column = table.values().column(j).to_vec();
         (alnm_stats::describe::variance(&column) * (n - 1.0) / n).sqrt()
@@ -209,10 +230,11 @@ fn mrmr_case(pack: &Pack, case: &Case) -> Evaluated {
     };
     let ranking = |r: &MrmrRanking| {
         let mut m = ranking(r);
-        let named = r.selected.iter().zip(want["selected"].as_array().into_iter().flatten()).map(|(s, w)| match w.as_str() {
-            Some(w) if twins(&s.feature, w) => w.to_owned(),
-            _ => s.feature.clone(),
-        });
+        let named =
+            r.selected.iter().zip(want["selected"].as_array().into_iter().flatten()).map(|(s, w)| match w.as_str() {
+                Some(w) if twins(&s.feature, w) => w.to_owned(),
+                _ => s.feature.clone(),
+            });
         m.insert("selected".into(), named.collect());
         m
     };
@@ -234,23 +256,35 @@ fn mrmr_case(pack: &Pack, case: &Case) -> Evaluated {
             Some("f") => Relevance::F,
             Some("ks") => Relevance::KolmogorovSmirnov,
             // The forest depends on scikit-learn's generator; its importances are taken from the pack.
-            _ => Relevance::Given(table.names().iter().map(|n| given.get(n).and_then(Value::as_f64).unwrap_or(0.0)).collect()),
+            _ => Relevance::Given(
+                table.names().iter().map(|n| given.get(n).and_then(Value::as_f64).unwrap_or(0.0)).collect(),
+            ),
         };
         let r = run(MrmrVariant::MrmrSelection { relevance, denominator })?;
-        let relevances: Map<String, Value> =
-            table.names().iter().cloned().zip(r.relevance.iter().map(|v| num(*v))).filter(|(n, _)| given.contains_key(n)).collect();
+        let relevances: Map<String, Value> = table
+            .names()
+            .iter()
+            .cloned()
+            .zip(r.relevance.iter().map(|v| num(*v)))
+            .filter(|(n, _)| given.contains_key(n))
+            .collect();
         return Ok(json!({"selected": ranking(&r)["selected"], "relevance": relevances}));
     }
     let continuous = |correlation| MrmrVariant::ContinuousMutualInformation { correlation };
     match kind {
         "FCD_definition" | "FCQ_definition" => {
-            let r = run(if kind.starts_with("FCD") { MrmrVariant::FCorrelationDifference } else { MrmrVariant::FCorrelationQuotient })?;
+            let r = run(if kind.starts_with("FCD") {
+                MrmrVariant::FCorrelationDifference
+            } else {
+                MrmrVariant::FCorrelationQuotient
+            })?;
             let mut m = ranking(&r);
             m.insert("F_all".into(), nums(&r.relevance));
             Ok(m.into())
         }
         "mRMRe_pearson" | "contMI_spearman" => {
-            let kind = if kind == "mRMRe_pearson" { ContinuousCorrelation::Pearson } else { ContinuousCorrelation::Spearman };
+            let kind =
+                if kind == "mRMRe_pearson" { ContinuousCorrelation::Pearson } else { ContinuousCorrelation::Spearman };
             let r = run(continuous(kind))?;
             let mut m = ranking(&r);
             m.insert("mi_with_y".into(), nums(&r.relevance));
@@ -291,7 +325,8 @@ fn correlation(pack: &Pack, case: &Case) -> Evaluated {
         let cutoff: f64 = parts[0].parse().map_err(|_| "cutoff")?;
         let rule = if parts[2] == "exactT" { CorrelationRule::CaretExact } else { CorrelationRule::CaretFast };
         let r = correlation_matrix(x.view(), kind_of(parts[1]), PairRows::Everything).map_err(|e| e.to_string())?;
-        let removed: Vec<usize> = find_correlation(r.view(), cutoff, rule).map_err(text)?.iter().map(|x| x.removed + 1).collect();
+        let removed: Vec<usize> =
+            find_correlation(r.view(), cutoff, rule).map_err(text)?.iter().map(|x| x.removed + 1).collect();
         let mut ascending = removed.clone();
         ascending.sort_unstable();
         return Ok(

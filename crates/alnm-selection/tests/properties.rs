@@ -19,7 +19,9 @@ fn cohort(rows: usize, features: usize, informative: usize, seed: u64) -> (Featu
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     let mut uniform = || f64::from(generator.next_u32()) / f64::from(u32::MAX) - 0.5;
     let values = Array2::from_shape_fn((rows, features), |_| uniform() + uniform() + uniform());
-    let labels = (0..rows).map(|i| (0..informative).map(|j| 2.0 * values[[i, j]]).sum::<f64>() + 0.5 * uniform() > 0.0).collect();
+    let labels = (0..rows)
+        .map(|i| (0..informative).map(|j| 2.0 * values[[i, j]]).sum::<f64>() + 0.5 * uniform() > 0.0)
+        .collect();
     let names = (0..features).map(|j| format!("f{j}")).collect();
     (FeatureTable::new(names, values).expect("unique names"), Labels::new(labels))
 }
@@ -47,8 +49,11 @@ fn kkt_violation(
         let scale = (alnm_stats::describe::variance(&column) * (n - 1.0) / n).sqrt();
         let gradient = column.iter().zip(&residual).map(|(x, r)| x * r).sum::<f64>() / n / scale;
         let coefficient = c.columns.iter().position(|&k| k == j).map_or(0.0, |k| c.values[k]);
-        let violation =
-            if coefficient == 0.0 { gradient.abs() - path.lambda[k] } else { (gradient - path.lambda[k].copysign(coefficient)).abs() };
+        let violation = if coefficient == 0.0 {
+            gradient.abs() - path.lambda[k]
+        } else {
+            (gradient - path.lambda[k].copysign(coefficient)).abs()
+        };
         worst = worst.max(violation);
     }
     worst / path.lambda[k]
@@ -112,7 +117,11 @@ fn pipeline() -> Pipeline {
     Pipeline::new("Score")
         .then(Step::ZeroVariance)
         .then(Step::Univariate(UnivariateScreen::default()))
-        .then(Step::CorrelationFilter { correlation: Correlation::Pearson, cutoff: 0.6, rule: CorrelationRule::CaretExact })
+        .then(Step::CorrelationFilter {
+            correlation: Correlation::Pearson,
+            cutoff: 0.6,
+            rule: CorrelationRule::CaretExact,
+        })
         .then(Step::lasso(FoldOrder::Shuffled { seed: 11 }))
 }
 
@@ -123,10 +132,15 @@ fn a_pipeline_never_sees_held_out_rows() {
     let honest = pipeline().cross_fit(&table, &labels, &folds).expect("informative features");
     // Whatever the held-out rows of the first fold hold, its selection stays the same.
     let held_out = folds.test_rows(0);
-    let disturbed = Array2::from_shape_fn(table.values().dim(), |(i, j)| if held_out.contains(&i) { 1e3 } else { table.values()[[i, j]] });
+    let disturbed =
+        Array2::from_shape_fn(
+            table.values().dim(),
+            |(i, j)| if held_out.contains(&i) { 1e3 } else { table.values()[[i, j]] },
+        );
     let disturbed = FeatureTable::new(table.names().to_vec(), disturbed).expect("unique names");
     let training = folds.training_rows(0);
-    let refitted = pipeline().fit(&disturbed.select_rows(&training), &labels.select(&training)).expect("informative features");
+    let refitted =
+        pipeline().fit(&disturbed.select_rows(&training), &labels.select(&training)).expect("informative features");
     assert_eq!(refitted, honest.fits[0]);
 }
 
@@ -136,9 +150,11 @@ fn cross_fitting_exposes_a_selection_on_all_rows() {
     let (table, _) = cohort(80, 400, 1, 9);
     let labels = Labels::new((0..80).map(|i| i % 2 == 0).collect());
     let auc = |scores: &[f64]| RocCurve::new(&labels, scores, Direction::HigherIsPositive).expect("both classes").auc();
-    let screen = Pipeline::new("Noise").then(Step::Univariate(UnivariateScreen { level: 0.02, ..UnivariateScreen::default() }));
+    let screen =
+        Pipeline::new("Noise").then(Step::Univariate(UnivariateScreen { level: 0.02, ..UnivariateScreen::default() }));
     let lasso = |p: Pipeline| p.then(Step::lasso(FoldOrder::AsGiven));
-    let leaked = screen.fit(&table, &labels).expect("some features pass by chance").transform(&table).expect("the same columns");
+    let leaked =
+        screen.fit(&table, &labels).expect("some features pass by chance").transform(&table).expect("the same columns");
     let folds = Folds::stratified(&labels, 5, FoldOrder::Shuffled { seed: 2 }).expect("enough rows");
     let optimistic = auc(&lasso(Pipeline::new("Noise")).cross_fit(&leaked, &labels, &folds).expect("a score").scores);
     let honest = auc(&lasso(screen).cross_fit(&table, &labels, &folds).expect("a score").scores);
@@ -153,13 +169,22 @@ fn a_saved_pipeline_scores_new_data_by_name() {
     let read = FittedPipeline::from_json(&fitted.to_json().expect("finite numbers")).expect("the same version");
     assert_eq!(read, fitted);
     let reversed: Vec<usize> = (0..table.columns()).rev().collect();
-    let (a, b) = (fitted.score(&table).expect("all columns"), read.score(&table.select_columns(&reversed)).expect("all columns"));
+    let (a, b) = (
+        fitted.score(&table).expect("all columns"),
+        read.score(&table.select_columns(&reversed)).expect("all columns"),
+    );
     assert_eq!(a, b);
     let needed = &fitted.signature.as_ref().expect("a LASSO").weights[0].feature;
     let without: Vec<String> = table.names().iter().filter(|n| *n != needed).cloned().collect();
-    assert!(matches!(fitted.score(&table.select(&without).expect("known names")), Err(SelectionError::MissingColumn { .. })));
+    assert!(matches!(
+        fitted.score(&table.select(&without).expect("known names")),
+        Err(SelectionError::MissingColumn { .. })
+    ));
     assert!(FittedPipeline::from_json("{\"format_version\": 99}").is_err());
-    assert_eq!(fitted.report.iter().map(|r| r.before - r.after).sum::<usize>(), table.columns() - fitted.selected.len());
+    assert_eq!(
+        fitted.report.iter().map(|r| r.before - r.after).sum::<usize>(),
+        table.columns() - fitted.selected.len()
+    );
 }
 
 #[test]
@@ -176,7 +201,10 @@ fn degenerate_tables_are_refused_with_a_reason() {
     missing[[4, 2]] = f64::NAN;
     let missing = FeatureTable::new(table.names().to_vec(), missing).expect("unique names");
     assert!(matches!(pipeline().fit(&missing, &labels), Err(SelectionError::NonFinite { row: 4, .. })));
-    assert!(matches!(Pipeline::new("s").then(Step::ZeroVariance).fit(&constant, &labels), Err(SelectionError::NothingLeft { .. })));
+    assert!(matches!(
+        Pipeline::new("s").then(Step::ZeroVariance).fit(&constant, &labels),
+        Err(SelectionError::NothingLeft { .. })
+    ));
 }
 
 #[test]
@@ -197,7 +225,12 @@ fn a_path_whose_passes_run_out_ends_early() {
     let table = FeatureTable::new(names, values).unwrap();
     let full = binomial_path(&table, &labels, &ElasticNetParams::default()).unwrap();
     assert!(full.complete);
-    let short = binomial_path(&table, &labels, &ElasticNetParams { max_passes: full.passes / 2, ..ElasticNetParams::default() }).unwrap();
+    let short = binomial_path(
+        &table,
+        &labels,
+        &ElasticNetParams { max_passes: full.passes / 2, ..ElasticNetParams::default() },
+    )
+    .unwrap();
     assert!(!short.complete && !short.lambda.is_empty() && short.lambda.len() < full.lambda.len());
     assert_eq!(short.coefficients, full.coefficients[..short.coefficients.len()]);
 }
@@ -210,7 +243,8 @@ fn a_cross_validated_path_does_not_depend_on_the_number_of_threads() {
         let params = ElasticNetParams { precision, ..ElasticNetParams::default() };
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-            pool.install(|| cross_validate(&table, &labels, &folds, CvMeasure::Deviance, &params)).expect("both classes in every fold")
+            pool.install(|| cross_validate(&table, &labels, &folds, CvMeasure::Deviance, &params))
+                .expect("both classes in every fold")
         };
         assert_eq!(on(1), on(4));
     }
@@ -245,22 +279,27 @@ fn elastic_nets_meet_their_conditions_with_limits_and_unpenalised_features() {
     }
 }
 
-/// Forty rows and six features of sines and cosines, the same in R: `outer(1:40, 1:6, function(i, j) sin(0.7 * i * j) + cos(1.3 * i + j))`.
+/// Forty rows and six features of sines and cosines, the same in R: `outer(1:40, 1:6, function(i, j) sin(0.7 * i * j) +
+/// cos(1.3 * i + j))`.
 fn waves() -> (FeatureTable, Vec<f64>) {
     let x = Array2::from_shape_fn((40, 6), |(i, j)| {
         let (i, j) = ((i + 1) as f64, (j + 1) as f64);
         (0.7 * i * j).sin() + (1.3 * i + j).cos()
     });
-    let y = (0..40).map(|i| 2.0 * x[[i, 0]] + x[[i, 1]] - 0.5 * x[[i, 3]] + 0.3 * (3.0 * (i + 1) as f64).cos()).collect();
+    let y =
+        (0..40).map(|i| 2.0 * x[[i, 0]] + x[[i, 1]] - 0.5 * x[[i, 3]] + 0.3 * (3.0 * (i + 1) as f64).cos()).collect();
     (FeatureTable::new((0..6).map(|j| format!("x{j}")).collect(), x).expect("six names"), y)
 }
 
-// glmnet 4.1-6: glmnet(X, y, penalty.factor = c(0, 1, 1, 0, 2, 0.5), thresh = 1e-18, maxit = 1e7), and the same of y > 0.2 as a binomial
+// glmnet 4.1-6: glmnet(X, y, penalty.factor = c(0, 1, 1, 0, 2, 0.5), thresh = 1e-18, maxit = 1e7), and the same of y >
+// 0.2 as a binomial
 #[test]
 fn paths_with_unpenalised_features_start_at_what_these_leave_over() {
     let (table, y) = waves();
     let labels = Labels::new(y.iter().map(|y| *y > 0.2).collect());
-    let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-7 * expected.abs().max(1e-2), "{found} for {expected}");
+    let close = |found: f64, expected: f64| {
+        assert!((found - expected).abs() < 1e-7 * expected.abs().max(1e-2), "{found} for {expected}")
+    };
     for precision in [Precision::Threshold(1e-18), Precision::OptimalityConditions(1e-9)] {
         let params = ElasticNetParams {
             penalty_factors: Some(vec![0.0, 1.0, 1.0, 0.0, 2.0, 0.5]),
@@ -270,7 +309,9 @@ fn paths_with_unpenalised_features_start_at_what_these_leave_over() {
         };
         let path = gaussian_path(&table, &y, &params).expect("finite values");
         assert_eq!(path.lambda.len(), 42);
-        [(0, 0.538795626756), (1, 0.490930508258), (9, 0.233231764752)].iter().for_each(|&(k, lambda)| close(path.lambda[k], lambda));
+        [(0, 0.538795626756), (1, 0.490930508258), (9, 0.233231764752)]
+            .iter()
+            .for_each(|&(k, lambda)| close(path.lambda[k], lambda));
         let first = &path.coefficients[0];
         assert_eq!(first.columns.iter().filter(|j| [0, 3].contains(j)).count(), 2);
         close(first.intercept, -0.04574777834);
@@ -283,7 +324,9 @@ fn paths_with_unpenalised_features_start_at_what_these_leave_over() {
 
         let path = binomial_path(&table, &labels, &params).expect("both classes");
         assert_eq!(path.lambda.len(), 73);
-        [(0, 0.103730278014), (1, 0.094515166008), (9, 0.0449023611143)].iter().for_each(|&(k, lambda)| close(path.lambda[k], lambda));
+        [(0, 0.103730278014), (1, 0.094515166008), (9, 0.0449023611143)]
+            .iter()
+            .for_each(|&(k, lambda)| close(path.lambda[k], lambda));
         close(path.coefficients[9].intercept, -0.1267380716);
     }
 }

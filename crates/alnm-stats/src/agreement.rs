@@ -1,12 +1,13 @@
 //! Agreement of two readers: Cohen's kappa, Dice overlap, Bland-Altman limits.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Interval;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::{mean, standard_deviation};
 use crate::distribution::{normal_quantile, t_quantile};
 use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
-use serde::{Deserialize, Serialize};
 
 /// Cohen's kappa of two ratings of the same subjects.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,7 +25,8 @@ pub struct Kappa {
 /// Cohen's kappa (unweighted) of categories given as small numbers.
 ///
 /// # Errors
-/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without subjects, [`crate::StatsError::Parameter`] for the level.
+/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without subjects,
+/// [`crate::StatsError::Parameter`] for the level.
 pub fn cohen_kappa(first: &[usize], second: &[usize], level: f64) -> Result<Kappa> {
     const OPERATION: &str = "Cohen's kappa";
     require_level(level)?;
@@ -45,9 +47,11 @@ pub fn cohen_kappa(first: &[usize], second: &[usize], level: f64) -> Result<Kapp
     let observed: f64 = (0..k).map(|i| shares[i * k + i]).sum();
     let expected: f64 = rows.iter().zip(&columns).map(|(r, c)| r * c).sum();
     let kappa = (observed - expected) / (1.0 - expected);
-    let diagonal: f64 = (0..k).map(|i| shares[i * k + i] * (1.0 - (rows[i] + columns[i]) * (1.0 - kappa)).powi(2)).sum();
-    let off: f64 = (0..k * k).filter(|e| e / k != e % k).map(|e| shares[e] * (columns[e / k] + rows[e % k]).powi(2)).sum::<f64>()
-        * (1.0 - kappa).powi(2);
+    let diagonal: f64 =
+        (0..k).map(|i| shares[i * k + i] * (1.0 - (rows[i] + columns[i]) * (1.0 - kappa)).powi(2)).sum();
+    let off: f64 =
+        (0..k * k).filter(|e| e / k != e % k).map(|e| shares[e] * (columns[e / k] + rows[e % k]).powi(2)).sum::<f64>()
+            * (1.0 - kappa).powi(2);
     let variance = (diagonal + off - (kappa - expected * (1.0 - kappa)).powi(2)) / (n * (1.0 - expected).powi(2));
     let half = normal_quantile(0.5 + level / 2.0) * variance.max(0.0).sqrt();
     Ok(Kappa {
@@ -87,7 +91,8 @@ pub struct LimitsOfAgreement {
 /// Bland-Altman analysis: bias and the limits that hold `level` of the differences of two readers.
 ///
 /// # Errors
-/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] below two subjects, [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`].
+/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] below two subjects,
+/// [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`].
 pub fn bland_altman(first: &[f64], second: &[f64], level: f64) -> Result<LimitsOfAgreement> {
     const OPERATION: &str = "Bland-Altman analysis";
     require_level(level)?;
@@ -114,7 +119,13 @@ impl Tabulate for Kappa {
     const COLUMNS: &'static [&'static str] = &["kappa", "lower", "upper", "observed agreement", "expected agreement"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![cells![self.estimate, self.interval.lower, self.interval.upper, self.observed_agreement, self.expected_agreement]]
+        vec![cells![
+            self.estimate,
+            self.interval.lower,
+            self.interval.upper,
+            self.observed_agreement,
+            self.expected_agreement
+        ]]
     }
 }
 

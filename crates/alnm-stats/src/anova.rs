@@ -44,7 +44,9 @@ pub fn welch(groups: &[&[f64]]) -> Result<TestResult> {
     let means: Vec<f64> = groups.iter().map(|g| mean(g)).collect();
     let weights: Vec<f64> = groups.iter().map(|g| g.len() as f64 / variance(g)).collect();
     let total: f64 = weights.iter().sum();
-    let spread = groups.iter().zip(&weights).map(|(g, w)| (1.0 - w / total).powi(2) / (g.len() as f64 - 1.0)).sum::<f64>() / (k * k - 1.0);
+    let spread =
+        groups.iter().zip(&weights).map(|(g, w)| (1.0 - w / total).powi(2) / (g.len() as f64 - 1.0)).sum::<f64>()
+            / (k * k - 1.0);
     let center = weights.iter().zip(&means).map(|(w, m)| w * m).sum::<f64>() / total;
     let between: f64 = weights.iter().zip(&means).map(|(w, m)| w * (m - center).powi(2)).sum();
     let f = between / ((k - 1.0) * (1.0 + 2.0 * (k - 2.0) * spread));

@@ -2,16 +2,17 @@
 //!
 //! Resample `b` draws from its own stream of a ChaCha8 generator, so results do not depend on the number of threads.
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
 use crate::describe::{QuantileType, mean, quantile_of_sorted, sorted, standard_deviation};
 use crate::distribution::{normal_cdf, normal_quantile};
 use crate::error::{Result, StatsError, require_finite, require_level, require_same_length};
 use crate::rank::{ascending_order, ties};
 use crate::roc::Direction;
 use crate::{Interval, Labels};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// How often and from which seed to resample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,11 +60,12 @@ impl Bootstrap {
         Ok(Interval { lower: at((1.0 - level) / 2.0), upper: at((1.0 + level) / 2.0), level })
     }
 
-    /// Bias-corrected and accelerated interval (Efron 1987). `jackknife` holds the statistic without each observation in turn.
+    /// Bias-corrected and accelerated interval (Efron 1987). `jackknife` holds the statistic without each observation
+    /// in turn.
     ///
     /// # Errors
-    /// [`StatsError::Parameter`] for the level, [`StatsError::TooFew`] below three jackknife values, [`StatsError::Undefined`] when the
-    /// estimate lies outside all replicates.
+    /// [`StatsError::Parameter`] for the level, [`StatsError::TooFew`] below three jackknife values,
+    /// [`StatsError::Undefined`] when the estimate lies outside all replicates.
     pub fn bias_corrected_accelerated(&self, jackknife: &[f64], level: f64) -> Result<Interval> {
         const OPERATION: &str = "BCa interval";
         require_level(level)?;
@@ -73,7 +75,10 @@ impl Bootstrap {
         let through = self.replicates.partition_point(|v| *v <= self.estimate) as f64;
         let bias = normal_quantile((below + through) / 2.0 / self.replicates.len() as f64);
         if !bias.is_finite() {
-            return Err(StatsError::Undefined { operation: OPERATION, reason: "the estimate lies outside all replicates" });
+            return Err(StatsError::Undefined {
+                operation: OPERATION,
+                reason: "the estimate lies outside all replicates",
+            });
         }
         let center = mean(jackknife);
         let cubes: f64 = jackknife.iter().map(|v| (center - v).powi(3)).sum();
@@ -124,14 +129,22 @@ pub fn resample_stratified(labels: &Labels, seed: u64, index: usize) -> Vec<usiz
         .collect()
 }
 
-/// Bootstrap of any statistic of rows, resampled within the outcome classes. The statistic returns NaN where it is undefined.
+/// Bootstrap of any statistic of rows, resampled within the outcome classes. The statistic returns NaN where it is
+/// undefined.
 ///
 /// # Errors
 /// [`StatsError::TooFew`] without rows, [`StatsError::Parameter`] without resamples, [`StatsError::NoValidResample`].
-pub fn stratified(labels: &Labels, resampling: Resampling, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Bootstrap> {
+pub fn stratified(
+    labels: &Labels,
+    resampling: Resampling,
+    statistic: impl Fn(&[usize]) -> f64 + Sync,
+) -> Result<Bootstrap> {
     check(labels.len(), resampling)?;
     let all: Vec<usize> = (0..labels.len()).collect();
-    let drawn = (0..resampling.resamples).into_par_iter().map(|b| statistic(&resample_stratified(labels, resampling.seed, b))).collect();
+    let drawn = (0..resampling.resamples)
+        .into_par_iter()
+        .map(|b| statistic(&resample_stratified(labels, resampling.seed, b)))
+        .collect();
     Bootstrap::new(statistic(&all), drawn)
 }
 
@@ -142,7 +155,8 @@ pub fn stratified(labels: &Labels, resampling: Resampling, statistic: impl Fn(&[
 pub fn simple(n: usize, resampling: Resampling, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Bootstrap> {
     check(n, resampling)?;
     let all: Vec<usize> = (0..n).collect();
-    let drawn = (0..resampling.resamples).into_par_iter().map(|b| statistic(&resample_rows(n, resampling.seed, b))).collect();
+    let drawn =
+        (0..resampling.resamples).into_par_iter().map(|b| statistic(&resample_rows(n, resampling.seed, b))).collect();
     Bootstrap::new(statistic(&all), drawn)
 }
 
@@ -157,7 +171,8 @@ fn check(n: usize, resampling: Resampling) -> Result<()> {
 /// Stratified bootstrap of the area under the ROC curve. Scores are ranked once; a resample is then a count of ranks.
 ///
 /// # Errors
-/// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`] without resamples.
+/// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`]
+/// without resamples.
 pub fn auc(labels: &Labels, scores: &[f64], direction: Direction, resampling: Resampling) -> Result<Bootstrap> {
     const OPERATION: &str = "bootstrap of the AUC";
     require_same_length(OPERATION, labels.len(), scores.len())?;

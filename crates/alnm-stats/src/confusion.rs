@@ -1,11 +1,12 @@
 //! The 2 × 2 table of predicted and true class and the metrics read from it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Labels;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, require_finite, require_same_length};
 use crate::proportion::{Proportion, ProportionInterval};
-use serde::{Deserialize, Serialize};
 
 /// Counts of predictions against the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,7 +197,8 @@ impl Tabulate for ClassificationMetrics {
     const COLUMNS: &'static [&'static str] = &["metric", "value", "lower", "upper", "count", "total"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        let proportion = |name: &str, p: &Proportion| cells![name, p.estimate, p.interval.lower, p.interval.upper, p.count, p.total];
+        let proportion =
+            |name: &str, p: &Proportion| cells![name, p.estimate, p.interval.lower, p.interval.upper, p.count, p.total];
         vec![
             proportion("sensitivity", &self.sensitivity),
             proportion("specificity", &self.specificity),

@@ -1,12 +1,13 @@
 //! Tables of counts: chi-squared, likelihood ratio and McNemar tests, odds ratios.
 
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{chi_squared_upper_tail, normal_quantile};
 use crate::error::{Result, StatsError, require_count, require_level};
 use crate::{Interval, TestResult};
-use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 /// A table of counts, groups in rows and levels in columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +88,8 @@ impl CountTable {
         }
     }
 
-    /// Pearson's chi-squared test. `yates` asks for the continuity correction min(½, min|O − E|), which only 2 × 2 tables get.
-    /// An empty row or column leaves the statistic NaN.
+    /// Pearson's chi-squared test. `yates` asks for the continuity correction min(½, min|O − E|), which only 2 × 2
+    /// tables get. An empty row or column leaves the statistic NaN.
     ///
     /// ```
     /// use alnm_stats::contingency::CountTable;
@@ -102,14 +103,24 @@ impl CountTable {
         let expected = self.expected();
         let observed = self.counts.mapv(|c| c as f64);
         let corrected = yates && self.counts.dim() == (2, 2);
-        let correction =
-            if corrected { ndarray::Zip::from(&observed).and(&expected).fold(0.5f64, |least, o, e| least.min((o - e).abs())) } else { 0.0 };
+        let correction = if corrected {
+            ndarray::Zip::from(&observed).and(&expected).fold(0.5f64, |least, o, e| least.min((o - e).abs()))
+        } else {
+            0.0
+        };
         let residuals = ndarray::Zip::from(&observed).and(&expected).map_collect(|o, e| (o - e) / e.sqrt());
-        let statistic = ndarray::Zip::from(&observed).and(&expected).fold(0.0, |s, o, e| s + ((o - e).abs() - correction).powi(2) / e);
+        let statistic = ndarray::Zip::from(&observed)
+            .and(&expected)
+            .fold(0.0, |s, o, e| s + ((o - e).abs() - correction).powi(2) / e);
         let (rows, columns) = self.counts.dim();
         let df = ((rows - 1) * (columns - 1)) as f64;
-        let method = if corrected { "Pearson's chi-squared test with Yates' correction" } else { "Pearson's chi-squared test" };
-        ChiSquared { test: TestResult::new(method, statistic, &[df], chi_squared_upper_tail(statistic, df)), expected, residuals }
+        let method =
+            if corrected { "Pearson's chi-squared test with Yates' correction" } else { "Pearson's chi-squared test" };
+        ChiSquared {
+            test: TestResult::new(method, statistic, &[df], chi_squared_upper_tail(statistic, df)),
+            expected,
+            residuals,
+        }
     }
 
     /// Likelihood ratio (G) test of independence, 2 Σ O ln(O/E).
@@ -147,7 +158,8 @@ impl CountTable {
         Ok(TestResult::new(method, statistic, &[df], chi_squared_upper_tail(statistic, df)))
     }
 
-    /// Sample odds ratio ad/bc of a 2 × 2 table with Woolf's interval on the log scale. Empty cells give 0, infinity or NaN.
+    /// Sample odds ratio ad/bc of a 2 × 2 table with Woolf's interval on the log scale. Empty cells give 0, infinity or
+    /// NaN.
     ///
     /// # Errors
     /// [`StatsError::Undefined`] for another size, [`StatsError::Parameter`] for the level.

@@ -1,5 +1,9 @@
 //! Correlation of two variables and of all pairs of columns.
 
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
 use crate::Interval;
 use crate::TestResult;
 use crate::cells;
@@ -8,9 +12,6 @@ use crate::describe::mean;
 use crate::distribution::{normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided};
 use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
 use crate::rank::{ascending_order, midranks, ties};
-use ndarray::{Array2, ArrayView2, Axis};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// Which correlation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -39,7 +40,8 @@ pub enum PairRows {
 /// Correlation of `x` and `y`. A variable that does not vary gives NaN.
 ///
 /// # Errors
-/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] below two pairs, [`crate::StatsError::NonFinite`] for a missing value.
+/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] below two pairs,
+/// [`crate::StatsError::NonFinite`] for a missing value.
 ///
 /// ```
 /// use alnm_stats::correlation::{Correlation, correlation};
@@ -153,7 +155,8 @@ fn t_test(r: f64, n: f64) -> TestResult {
     TestResult::new("t test of correlation", t, &[n - 2.0], t_two_sided(t, n - 2.0))
 }
 
-/// Two-sided test of Spearman's ρ = 0. The statistic is the sum S of the squared differences of ranks, t where there are ties or many pairs.
+/// Two-sided test of Spearman's ρ = 0. The statistic is the sum S of the squared differences of ranks, t where there
+/// are ties or many pairs.
 fn spearman_test(x: &[f64], y: &[f64], rho: f64) -> TestResult {
     const MOST_PAIRS: usize = 1290;
     const MOST_ENUMERATED: usize = 9;
@@ -199,7 +202,8 @@ fn edgeworth_tail(n: f64, s: f64) -> f64 {
     let x = (6.0 * (s - 1.0) * b / (n * n - 1.0) - 1.0) * (n - 1.0).sqrt();
     let y = x * x;
     let by_square = 0.0879 + 0.0151 * b - y * (0.0072 - 0.0831 * b + y * b * (0.0131 - 4.6e-4 * y));
-    let u = x * b * (0.2274 + b * (0.2531 + 0.1745 * b) + y * (-0.0758 + b * (0.1033 + 0.3932 * b) - y * b * by_square));
+    let u =
+        x * b * (0.2274 + b * (0.2531 + 0.1745 * b) + y * (-0.0758 + b * (0.1033 + 0.3932 * b) - y * b * by_square));
     (u / (y / 2.0).exp() + normal_upper_tail(x)).clamp(0.0, 1.0)
 }
 
@@ -234,7 +238,8 @@ fn tie_sizes(values: &[f64]) -> Vec<f64> {
     ties(values, &order).map(|run| run.len() as f64).filter(|t| *t > 1.0).collect()
 }
 
-/// P(T ≤ t) of the number of concordant pairs of n independent pairs without ties, for t = 0, 1, …: permutations by their inversions.
+/// P(T ≤ t) of the number of concordant pairs of n independent pairs without ties, for t = 0, 1, …: permutations by
+/// their inversions.
 fn cumulative_concordance(n: usize) -> Vec<f64> {
     let mut share = vec![1.0];
     for k in 2..=n {
@@ -255,8 +260,8 @@ fn cumulative_concordance(n: usize) -> Vec<f64> {
     share
 }
 
-/// Correlation matrix of the columns of `x` (rows are observations). A column that does not vary, or that has a missing value under
-/// [`PairRows::Everything`], gives NaN off the diagonal; the diagonal of other columns is 1.
+/// Correlation matrix of the columns of `x` (rows are observations). A column that does not vary, or that has a missing
+/// value under [`PairRows::Everything`], gives NaN off the diagonal; the diagonal of other columns is 1.
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] below two (complete) rows.
@@ -289,8 +294,8 @@ pub fn correlation_matrix(x: ArrayView2<'_, f64>, kind: Correlation, rows: PairR
     }
 }
 
-/// Columns scaled to unit length turn each correlation into one product. Every product adds in the same order wherever its columns stand,
-/// so that equal columns have exactly equal correlations.
+/// Columns scaled to unit length turn each correlation into one product. Every product adds in the same order wherever
+/// its columns stand, so that equal columns have exactly equal correlations.
 fn products_of_units(x: ArrayView2<'_, f64>, kind: Correlation) -> Array2<f64> {
     let p = x.ncols();
     let units: Vec<Vec<f64>> = x
@@ -379,7 +384,8 @@ mod tests {
         approx::assert_relative_eq!(agreeing.test.p_value, 2.0 / 362_880.0, max_relative = 1e-12);
         // With ties, the t test.
         let tied =
-            correlation_test(&[1.0, 2.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 5.0, 4.0], Correlation::Spearman, 0.95).expect("five pairs");
+            correlation_test(&[1.0, 2.0, 2.0, 3.0, 4.0], &[1.0, 3.0, 2.0, 5.0, 4.0], Correlation::Spearman, 0.95)
+                .expect("five pairs");
         assert_eq!(tied.test.degrees_of_freedom, [3.0]);
     }
 
@@ -393,7 +399,12 @@ mod tests {
         };
         let x = [44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1];
         let y = [2.6, 3.1, 2.5, 5.0, 3.6, 4.0, 5.2, 2.8, 3.8];
-        close(&correlation_test(&x, &y, Correlation::Kendall, 0.95).expect("nine pairs"), 0.444444444444445, 26.0, 0.119438932980600);
+        close(
+            &correlation_test(&x, &y, Correlation::Kendall, 0.95).expect("nine pairs"),
+            0.444444444444445,
+            26.0,
+            0.119438932980600,
+        );
         let x = [1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 4.0, 5.0, 6.0, 7.0];
         let y = [1.0, 3.0, 2.0, 2.0, 5.0, 5.0, 4.0, 6.0, 6.0, 7.0];
         let tied = correlation_test(&x, &y, Correlation::Kendall, 0.95).expect("ten pairs");

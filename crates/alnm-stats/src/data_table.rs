@@ -10,9 +10,11 @@
 //! # Ok::<(), alnm_stats::StatsError>(())
 //! ```
 
-use crate::Interval;
-use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Interval;
 
 /// A value of a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,14 +70,15 @@ impl<T: Tabulate> Tabulate for Vec<T> {
 }
 
 impl DataTable {
-    /// The table as CSV (RFC 4180) with a header. Numbers have as many digits as they need to read back; an empty cell is an empty field.
+    /// The table as CSV (RFC 4180) with a header. Numbers have as many digits as they need to read back; an empty cell
+    /// is an empty field.
     #[must_use]
     pub fn to_csv(&self) -> String {
         let mut text = String::new();
         let mut line = |fields: Vec<String>| {
-            let quoted = fields
-                .iter()
-                .map(|f| if f.contains([',', '"', '\n', '\r']) { format!("\"{}\"", f.replace('"', "\"\"")) } else { f.clone() });
+            let quoted = fields.iter().map(|f| {
+                if f.contains([',', '"', '\n', '\r']) { format!("\"{}\"", f.replace('"', "\"\"")) } else { f.clone() }
+            });
             text.push_str(&quoted.collect::<Vec<_>>().join(","));
             text.push('\n');
         };
@@ -115,7 +118,11 @@ impl Cell {
                 Some(digits) if v.is_finite() && *v != 0.0 => {
                     let before_point = v.abs().log10().floor() as i64 + 1;
                     let decimals = (digits.max(1) as i64 - before_point).clamp(0, 12) as usize;
-                    if (-5..=15).contains(&before_point) { format!("{v:.decimals$}") } else { format!("{v:.*e}", digits.max(1) - 1) }
+                    if (-5..=15).contains(&before_point) {
+                        format!("{v:.decimals$}")
+                    } else {
+                        format!("{v:.*e}", digits.max(1) - 1)
+                    }
                 }
                 _ => v.to_string(),
             },
@@ -205,7 +212,9 @@ mod tests {
     fn markdown_rounds_to_significant_digits() {
         let row = |v: f64| DataTable { columns: vec!["x".into()], rows: vec![cells![v]] }.to_markdown(3);
         assert_eq!(row(0.012345), "| x |\n| --- |\n| 0.0123 |\n");
-        for (v, text) in [(123.456, "123"), (1234.5, "1234"), (0.0, "0"), (f64::NAN, "NaN"), (1.5e-9, "1.50e-9"), (-2.0, "-2.00")] {
+        for (v, text) in
+            [(123.456, "123"), (1234.5, "1234"), (0.0, "0"), (f64::NAN, "NaN"), (1.5e-9, "1.50e-9"), (-2.0, "-2.00")]
+        {
             assert!(row(v).ends_with(&format!("| {text} |\n")), "{v}: {}", row(v));
         }
     }

@@ -1,5 +1,8 @@
 //! Decision curve analysis (Vickers and Elkin 2006).
 
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
 use crate::bootstrap::{Resampling, resample_rows, resample_stratified};
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -8,8 +11,6 @@ use crate::error::{Result, StatsError, require_finite, require_level, require_sa
 use crate::missing::observed;
 use crate::optimism::Stratification;
 use crate::{Interval, Labels};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// Net benefit of a model over a range of threshold probabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +42,8 @@ pub struct DecisionPoint {
     pub interventions_avoided: f64,
 }
 
-/// The thresholds 0, 1/`steps`, 2/`steps`, … below 1. Each is one division, so that ties with rounded risks fall as they read.
+/// The thresholds 0, 1/`steps`, 2/`steps`, … below 1. Each is one division, so that ties with rounded risks fall as
+/// they read.
 #[must_use]
 pub fn even_thresholds(steps: u32) -> Vec<f64> {
     (0..steps).map(|i| f64::from(i) / f64::from(steps)).collect()
@@ -51,8 +53,8 @@ impl DecisionCurve {
     /// Decision curve of the predicted risks.
     ///
     /// # Errors
-    /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] without patients, [`StatsError::NonFinite`] for a missing risk,
-    /// [`StatsError::Parameter`] for a threshold outside [0, 1).
+    /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] without patients, [`StatsError::NonFinite`] for a missing
+    /// risk, [`StatsError::Parameter`] for a threshold outside [0, 1).
     ///
     /// ```
     /// use alnm_stats::{Labels, decision_curve::DecisionCurve};
@@ -74,11 +76,12 @@ impl DecisionCurve {
         Ok(Self { prevalence: labels.prevalence(), points: members.points(&all) })
     }
 
-    /// Percentile intervals of the curve at its thresholds, by the bootstrap of the patients; with [`Stratification::None`] the prevalence
-    /// varies over the resamples as it would in new samples.
+    /// Percentile intervals of the curve at its thresholds, by the bootstrap of the patients; with
+    /// [`Stratification::None`] the prevalence varies over the resamples as it would in new samples.
     ///
     /// # Errors
-    /// As [`DecisionCurve::new`], [`StatsError::OneClass`], and [`StatsError::Parameter`] for the level or without resamples.
+    /// As [`DecisionCurve::new`], [`StatsError::OneClass`], and [`StatsError::Parameter`] for the level or without
+    /// resamples.
     pub fn intervals(
         labels: &Labels,
         risks: &[f64],
@@ -105,7 +108,9 @@ impl DecisionCurve {
             .collect();
         let interval = |t: usize, value: fn(&DecisionPoint) -> f64| {
             let replicates = sorted(&observed(&resampled.iter().map(|points| value(&points[t])).collect::<Vec<_>>()));
-            let at = |p| if replicates.is_empty() { f64::NAN } else { quantile_of_sorted(&replicates, p, QuantileType::Type7) };
+            let at = |p| {
+                if replicates.is_empty() { f64::NAN } else { quantile_of_sorted(&replicates, p, QuantileType::Type7) }
+            };
             Interval { lower: at((1.0 - level) / 2.0), upper: at((1.0 + level) / 2.0), level }
         };
         Ok((0..thresholds.len())

@@ -1,13 +1,17 @@
-//! DeLong's variance of the area under the ROC curve, its interval and tests (DeLong, DeLong and Clarke-Pearson 1988), in O(n log n).
+//! DeLong's variance of the area under the ROC curve, its interval and tests (DeLong, DeLong and Clarke-Pearson 1988),
+//! in O(n log n).
+
+use serde::{Deserialize, Serialize};
 
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
-use crate::distribution::{normal_cdf, normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided, t_upper_tail};
+use crate::distribution::{
+    normal_cdf, normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided, t_upper_tail,
+};
 use crate::error::{Result, require_finite, require_level, require_same_length};
 use crate::rank::midranks;
 use crate::roc::{Direction, RocCurve};
 use crate::{Alternative, Interval, Labels, TestResult};
-use serde::{Deserialize, Serialize};
 
 /// An area with DeLong's variance.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -80,8 +84,11 @@ impl Placements {
         let groups = labels.split(&oriented)?;
         let (within_cases, within_controls) = (midranks(&groups.positive), midranks(&groups.negative));
         let (m, n) = (within_cases.len() as f64, within_controls.len() as f64);
-        let mut placements =
-            Self { auc: 0.0, cases: Vec::with_capacity(within_cases.len()), controls: Vec::with_capacity(within_controls.len()) };
+        let mut placements = Self {
+            auc: 0.0,
+            cases: Vec::with_capacity(within_cases.len()),
+            controls: Vec::with_capacity(within_controls.len()),
+        };
         for (&rank, &label) in overall.iter().zip(labels.as_slice()) {
             if label {
                 placements.cases.push((rank - within_cases[placements.cases.len()]) / n);
@@ -114,19 +121,26 @@ pub struct Marker<'a> {
 /// DeLong covariance of the areas of two markers measured on the same patients.
 ///
 /// # Errors
-/// [`crate::StatsError::OneClass`], [`crate::StatsError::LengthMismatch`], [`crate::StatsError::NonFinite`] for a missing score.
+/// [`crate::StatsError::OneClass`], [`crate::StatsError::LengthMismatch`], [`crate::StatsError::NonFinite`] for a
+/// missing score.
 pub fn covariance(labels: &Labels, first: Marker<'_>, second: Marker<'_>) -> Result<f64> {
     let a = Placements::of(labels, first.scores, first.direction)?;
     let b = Placements::of(labels, second.scores, second.direction)?;
     Ok(a.covariance(&b))
 }
 
-/// DeLong's test of two correlated areas: both markers measured on the same patients. The estimate is the two areas, the interval is for
-/// their difference first − second. Identical curves give Z = 0 and p = 1.
+/// DeLong's test of two correlated areas: both markers measured on the same patients. The estimate is the two areas,
+/// the interval is for their difference first − second. Identical curves give Z = 0 and p = 1.
 ///
 /// # Errors
 /// As [`covariance`]; [`crate::StatsError::TooFew`] when a class has a single member.
-pub fn paired_test(labels: &Labels, first: Marker<'_>, second: Marker<'_>, alternative: Alternative, level: f64) -> Result<TestResult> {
+pub fn paired_test(
+    labels: &Labels,
+    first: Marker<'_>,
+    second: Marker<'_>,
+    alternative: Alternative,
+    level: f64,
+) -> Result<TestResult> {
     const OPERATION: &str = "paired DeLong test";
     require_level(level)?;
     crate::error::require_count(OPERATION, 2, labels.positives().min(labels.negatives()))?;
@@ -141,14 +155,13 @@ pub fn paired_test(labels: &Labels, first: Marker<'_>, second: Marker<'_>, alter
         Alternative::Greater => normal_upper_tail(z),
     };
     let half = normal_quantile(0.5 + level / 2.0) * variance.sqrt();
-    Ok(TestResult::new("DeLong's test for two correlated ROC curves", z, &[], p).with_estimate(&[a.auc, b.auc]).with_interval(
-        difference - half,
-        difference + half,
-        level,
-    ))
+    Ok(TestResult::new("DeLong's test for two correlated ROC curves", z, &[], p)
+        .with_estimate(&[a.auc, b.auc])
+        .with_interval(difference - half, difference + half, level))
 }
 
-/// DeLong's test of two independent areas (pROC): D = (A₁ − A₂)/√(V₁ + V₂) against Student's t with Satterthwaite's degrees of freedom.
+/// DeLong's test of two independent areas (pROC): D = (A₁ − A₂)/√(V₁ + V₂) against Student's t with Satterthwaite's
+/// degrees of freedom.
 ///
 /// A curve with a class of a single member, or two perfect curves, leave the test NaN.
 ///

@@ -1,9 +1,10 @@
 //! Descriptive statistics and quantiles.
 
+use serde::{Deserialize, Serialize};
+
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError, require_count, require_finite};
-use serde::{Deserialize, Serialize};
 
 /// Arithmetic mean; NaN without values. A second pass removes the rounding error of the first.
 #[must_use]
@@ -69,7 +70,8 @@ pub enum QuantileType {
 /// Sample quantile of `values` at probability `p` in [0, 1].
 ///
 /// # Errors
-/// [`StatsError::TooFew`] without values, [`StatsError::NonFinite`] for a value that is not finite and [`StatsError::Parameter`] for `p`.
+/// [`StatsError::TooFew`] without values, [`StatsError::NonFinite`] for a value that is not finite and
+/// [`StatsError::Parameter`] for `p`.
 ///
 /// ```
 /// use alnm_stats::describe::{QuantileType, quantile};
@@ -180,7 +182,8 @@ pub struct Description {
 }
 
 impl Description {
-    /// Describes the values that are not NaN, with the given definition of quartiles. Without any value all figures are NaN.
+    /// Describes the values that are not NaN, with the given definition of quartiles. Without any value all figures are
+    /// NaN.
     #[must_use]
     pub fn of(values: &[f64], quartiles: QuantileType) -> Self {
         let observed = sorted(&crate::missing::observed(values));
@@ -217,7 +220,8 @@ fn median_of_sorted(x: &[f64]) -> f64 {
 }
 
 impl Tabulate for Description {
-    const COLUMNS: &'static [&'static str] = &["n", "missing", "mean", "SD", "SE", "median", "Q1", "Q3", "minimum", "maximum", "MAD"];
+    const COLUMNS: &'static [&'static str] =
+        &["n", "missing", "mean", "SD", "SE", "median", "Q1", "Q3", "minimum", "maximum", "MAD"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         vec![cells![
@@ -238,8 +242,9 @@ impl Tabulate for Description {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use approx::assert_relative_eq;
+
+    use super::*;
 
     // R 4.2.2: sapply(1:9, function(t) quantile(c(1, 3, 4, 8, 9, 20), .3, type = t))
     #[test]

@@ -1,12 +1,14 @@
 //! Tail probabilities and quantiles of the distributions that the tests refer to.
 //!
-//! Probabilities come from the regularised incomplete beta and gamma functions of `statrs`; upper tails are computed directly, never as
-//! `1 - cdf`, so that small p-values keep their digits. Quantiles solve `cdf(x) = p` by Newton steps inside a shrinking bracket.
+//! Probabilities come from the regularised incomplete beta and gamma functions of `statrs`; upper tails are computed
+//! directly, never as `1 - cdf`, so that small p-values keep their digits. Quantiles solve `cdf(x) = p` by Newton steps
+//! inside a shrinking bracket.
+
+use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 
 use statrs::function::beta::{beta_reg, ln_beta};
 use statrs::function::erf::erfc_inv;
 use statrs::function::gamma::{gamma_lr, gamma_ur, ln_gamma};
-use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 
 /// P(Z ≤ z) for the standard normal distribution.
 #[must_use]
@@ -26,8 +28,8 @@ pub fn normal_two_sided(z: f64) -> f64 {
     erfc(z.abs() * FRAC_1_SQRT_2)
 }
 
-/// Complementary error function to full precision (that of `statrs` is good to 2·10⁻¹² only): a series of positive terms near 0, a
-/// continued fraction in the tail.
+/// Complementary error function to full precision (that of `statrs` is good to 2·10⁻¹² only): a series of positive
+/// terms near 0, a continued fraction in the tail.
 fn erfc(x: f64) -> f64 {
     let z = x.abs();
     let tail = if z < 2.0 {
@@ -124,7 +126,8 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
     beta_quantile_and_rest(p, a, b).0
 }
 
-/// The quantile x of the beta distribution and 1 - x. The smaller of the two is solved for, so that neither end loses digits.
+/// The quantile x of the beta distribution and 1 - x. The smaller of the two is solved for, so that neither end loses
+/// digits.
 fn beta_quantile_and_rest(p: f64, a: f64, b: f64) -> (f64, f64) {
     let below = || {
         let x = solve_beta(p, a, b);
@@ -163,7 +166,8 @@ fn solve_beta(p: f64, a: f64, b: f64) -> f64 {
     invert(p, (0.0, 1.0), beta_quantile_guess(p, a, b), |x| beta_reg(a, b, x), density, slope)
 }
 
-/// Normal approximation of the beta quantile (Abramowitz and Stegun 26.5.22), good to a few per cent for shapes above 1.
+/// Normal approximation of the beta quantile (Abramowitz and Stegun 26.5.22), good to a few per cent for shapes above
+/// 1.
 fn beta_quantile_guess(p: f64, a: f64, b: f64) -> f64 {
     if a <= 1.0 || b <= 1.0 {
         return a / (a + b);
@@ -217,12 +221,15 @@ pub fn f_cdf(f: f64, d1: f64, d2: f64) -> f64 {
     } else if f.is_infinite() {
         1.0
     } else {
-        smaller_tail_first(|| beta_reg(d1 / 2.0, d2 / 2.0, d1 * f / (d1 * f + d2)), || beta_reg(d2 / 2.0, d1 / 2.0, d2 / (d2 + d1 * f)))
+        smaller_tail_first(
+            || beta_reg(d1 / 2.0, d2 / 2.0, d1 * f / (d1 * f + d2)),
+            || beta_reg(d2 / 2.0, d1 / 2.0, d2 / (d2 + d1 * f)),
+        )
     }
 }
 
-/// A tail, from the other one where that is smaller: with few degrees of freedom the larger tail may hang on digits that its argument,
-/// too close to 1, no longer has.
+/// A tail, from the other one where that is smaller: with few degrees of freedom the larger tail may hang on digits
+/// that its argument, too close to 1, no longer has.
 fn smaller_tail_first(tail: impl Fn() -> f64, other: impl Fn() -> f64) -> f64 {
     let direct = tail();
     if direct > 0.5 { 1.0 - other() } else { direct }
@@ -238,7 +245,10 @@ pub fn f_upper_tail(f: f64, d1: f64, d2: f64) -> f64 {
     } else if f.is_infinite() {
         0.0
     } else {
-        smaller_tail_first(|| beta_reg(d2 / 2.0, d1 / 2.0, d2 / (d2 + d1 * f)), || beta_reg(d1 / 2.0, d2 / 2.0, d1 * f / (d1 * f + d2)))
+        smaller_tail_first(
+            || beta_reg(d2 / 2.0, d1 / 2.0, d2 / (d2 + d1 * f)),
+            || beta_reg(d1 / 2.0, d2 / 2.0, d1 * f / (d1 * f + d2)),
+        )
     }
 }
 
@@ -252,7 +262,8 @@ pub fn f_quantile(p: f64, d1: f64, d2: f64) -> f64 {
 /// A step of Halley's method this small, relative to x, leaves an error of its cube.
 const LAST_STEP: f64 = 1e-6;
 
-/// Solves `cdf(x) = p` in `[low, high]` by Halley's method within a bracket. `slope` is the derivative of the logarithm of the density.
+/// Solves `cdf(x) = p` in `[low, high]` by Halley's method within a bracket. `slope` is the derivative of the logarithm
+/// of the density.
 fn invert(
     p: f64,
     (mut low, mut high): (f64, f64),
@@ -275,7 +286,8 @@ fn invert(
         let step = excess / density(x);
         let bend = 1.0 - (0.5 * step * slope(x)).clamp(-0.5, 0.5);
         let halley = x - step / bend;
-        // Far from the root the geometric mean halves the exponent, so that quantiles near 0 are found as fast as others.
+        // Far from the root the geometric mean halves the exponent, so that quantiles near 0 are found as fast as
+        // others.
         let inside = halley > low && halley < high;
         let next = if inside {
             halley
@@ -297,8 +309,9 @@ fn invert(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use approx::assert_relative_eq;
+
+    use super::*;
 
     #[test]
     fn quantiles_equal_tabulated_values() {
@@ -322,7 +335,11 @@ mod tests {
         for &p in &[1e-8, 0.01, 0.3, 0.5, 0.9, 0.999] {
             assert_relative_eq!(beta_cdf(beta_quantile(p, 0.7, 40.0), 0.7, 40.0), p, max_relative = 1e-12);
             assert_relative_eq!(f_cdf(f_quantile(p, 3.3, 29.0), 3.3, 29.0), p, max_relative = 1e-11);
-            assert_relative_eq!(1.0 - chi_squared_upper_tail(chi_squared_quantile(p, 4.0), 4.0), p, max_relative = 1e-7);
+            assert_relative_eq!(
+                1.0 - chi_squared_upper_tail(chi_squared_quantile(p, 4.0), 4.0),
+                p,
+                max_relative = 1e-7
+            );
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Standardised mean differences. The sign is that of the first group minus the second.
 
+use serde::{Deserialize, Serialize};
+use statrs::function::gamma::ln_gamma;
+
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::{mean, standard_deviation, variance};
 use crate::error::{Result, require_count, require_finite};
 use crate::linear::solve_symmetric;
-use serde::{Deserialize, Serialize};
-use statrs::function::gamma::ln_gamma;
 
 /// Standardised differences of two means.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -58,8 +59,8 @@ pub fn proportion_difference(p1: f64, p2: f64) -> f64 {
     (p1 - p2) / ((p1 * (1.0 - p1) + p2 * (1.0 - p2)) / 2.0).sqrt()
 }
 
-/// Standardised difference of two multinomial distributions (Yang and Dalton 2012): √(dᵀ S⁻¹ d) over all levels but the first.
-/// `None` when the covariance S is singular, for instance when a level is empty in both groups.
+/// Standardised difference of two multinomial distributions (Yang and Dalton 2012): √(dᵀ S⁻¹ d) over all levels but the
+/// first. `None` when the covariance S is singular, for instance when a level is empty in both groups.
 #[must_use]
 pub fn multinomial_difference(first: &[f64], second: &[f64]) -> Option<f64> {
     let proportions = |counts: &[f64]| {
@@ -81,10 +82,23 @@ pub fn multinomial_difference(first: &[f64], second: &[f64]) -> Option<f64> {
 }
 
 impl Tabulate for MeanDifference {
-    const COLUMNS: &'static [&'static str] =
-        &["Cohen's d", "Hedges' g", "Hedges' g, approximate", "over average variance", "Glass' delta, first", "Glass' delta, second"];
+    const COLUMNS: &'static [&'static str] = &[
+        "Cohen's d",
+        "Hedges' g",
+        "Hedges' g, approximate",
+        "over average variance",
+        "Glass' delta, first",
+        "Glass' delta, second",
+    ];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![cells![self.cohen_d, self.hedges_g, self.hedges_g_approximate, self.average_variance, self.glass_first, self.glass_second]]
+        vec![cells![
+            self.cohen_d,
+            self.hedges_g,
+            self.hedges_g_approximate,
+            self.average_variance,
+            self.glass_first,
+            self.glass_second
+        ]]
     }
 }

@@ -82,7 +82,9 @@ pub enum StatsError {
         reason: &'static str,
     },
     /// An exact algorithm would need more work than its limit allows.
-    #[error("{operation} exceeds its limit of {limit} {unit}; use the approximate or Monte-Carlo variant or raise the limit")]
+    #[error(
+        "{operation} exceeds its limit of {limit} {unit}; use the approximate or Monte-Carlo variant or raise the limit"
+    )]
     TooLarge {
         /// The statistic or test.
         operation: &'static str,
@@ -129,5 +131,9 @@ pub(crate) fn require_count(operation: &'static str, needed: usize, got: usize) 
 
 /// Refuses a confidence level outside (0, 1).
 pub(crate) fn require_level(level: f64) -> Result<()> {
-    if level > 0.0 && level < 1.0 { Ok(()) } else { Err(StatsError::Parameter { name: "confidence level", range: "(0, 1)", value: level }) }
+    if level > 0.0 && level < 1.0 {
+        Ok(())
+    } else {
+        Err(StatsError::Parameter { name: "confidence level", range: "(0, 1)", value: level })
+    }
 }

@@ -1,15 +1,17 @@
 //! Fisher's exact test of 2 × 2 and of larger tables.
 
-use crate::contingency::CountTable;
-use crate::error::{Result, StatsError, require_level};
-use crate::root::brent;
-use crate::{Alternative, TestResult};
+use std::collections::BTreeMap;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use statrs::function::factorial::ln_factorial;
-use std::collections::BTreeMap;
+
+use crate::contingency::CountTable;
+use crate::error::{Result, StatsError, require_level};
+use crate::root::brent;
+use crate::{Alternative, TestResult};
 
 /// Tables as probable as the observed one count as extreme up to this relative error (as in R).
 const RELATIVE_FUZZ: f64 = 1e-7;
@@ -46,8 +48,9 @@ impl Default for FisherMethod {
     }
 }
 
-/// Fisher's exact test of a 2 × 2 table (R's `fisher.test`). The estimate is the conditional maximum likelihood odds ratio, not ad/bc;
-/// the interval inverts the conditional tails. Both are solved for with the tolerance of R's `uniroot`, 1.2e-4.
+/// Fisher's exact test of a 2 × 2 table (R's `fisher.test`). The estimate is the conditional maximum likelihood odds
+/// ratio, not ad/bc; the interval inverts the conditional tails. Both are solved for with the tolerance of R's
+/// `uniroot`, 1.2e-4.
 ///
 /// # Errors
 /// [`StatsError::Undefined`] when the table is not 2 × 2, [`StatsError::Parameter`] for the level.
@@ -56,7 +59,8 @@ pub fn two_by_two(table: &CountTable, alternative: Alternative, level: f64) -> R
     table.two_by_two("Fisher's exact test")?;
     let c = table.counts();
     let x = c[[0, 0]];
-    let distribution = NoncentralHypergeometric::new(c[[0, 0]] + c[[1, 0]], c[[0, 1]] + c[[1, 1]], c[[0, 0]] + c[[0, 1]]);
+    let distribution =
+        NoncentralHypergeometric::new(c[[0, 0]] + c[[1, 0]], c[[0, 1]] + c[[1, 1]], c[[0, 0]] + c[[0, 1]]);
     let p = match alternative {
         Alternative::Less => distribution.at_most(x, 1.0),
         Alternative::Greater => distribution.at_least(x, 1.0),
@@ -69,7 +73,9 @@ pub fn two_by_two(table: &CountTable, alternative: Alternative, level: f64) -> R
         Alternative::Greater => (distribution.lower_bound(x, alpha)?, f64::INFINITY),
     };
     let odds_ratio = distribution.odds_ratio(x)?;
-    Ok(TestResult::new("Fisher's exact test", f64::NAN, &[], p.min(1.0)).with_estimate(&[odds_ratio]).with_interval(lower, upper, level))
+    Ok(TestResult::new("Fisher's exact test", f64::NAN, &[], p.min(1.0))
+        .with_estimate(&[odds_ratio])
+        .with_interval(lower, upper, level))
 }
 
 /// Distribution of the first cell of a 2 × 2 table given its margins, as a function of the odds ratio.
@@ -168,12 +174,12 @@ fn solve_odds(excess_at_one: f64, f: impl Fn(f64) -> f64) -> Result<f64> {
     }
 }
 
-/// Fisher-Freeman-Halton exact test of a table of any size: p is the probability of all tables with the observed margins that are at most
-/// as probable as the observed one. Empty rows and columns are left out.
+/// Fisher-Freeman-Halton exact test of a table of any size: p is the probability of all tables with the observed
+/// margins that are at most as probable as the observed one. Empty rows and columns are left out.
 ///
 /// # Errors
-/// [`StatsError::TooLarge`] when [`FisherMethod::Exact`] exceeds its limit, [`StatsError::Parameter`] without resamples,
-/// [`StatsError::TooFew`] when fewer than two rows or columns hold a count.
+/// [`StatsError::TooLarge`] when [`FisherMethod::Exact`] exceeds its limit, [`StatsError::Parameter`] without
+/// resamples, [`StatsError::TooFew`] when fewer than two rows or columns hold a count.
 ///
 /// ```
 /// use alnm_stats::{contingency::CountTable, fisher::{FisherMethod, any_size}};
@@ -210,18 +216,22 @@ pub fn any_size(table: &CountTable, method: FisherMethod) -> Result<TestResult> 
     };
     let (p, name) = match method {
         FisherMethod::Exact { limit } => (exact(limit)?, "Fisher-Freeman-Halton exact test"),
-        FisherMethod::MonteCarlo { resamples, seed } => (monte_carlo(resamples, seed)?, "Fisher-Freeman-Halton test by Monte Carlo"),
+        FisherMethod::MonteCarlo { resamples, seed } => {
+            (monte_carlo(resamples, seed)?, "Fisher-Freeman-Halton test by Monte Carlo")
+        }
         FisherMethod::ExactOrMonteCarlo { limit, resamples, seed } => match exact(limit) {
-            Err(StatsError::TooLarge { .. }) => (monte_carlo(resamples, seed)?, "Fisher-Freeman-Halton test by Monte Carlo"),
+            Err(StatsError::TooLarge { .. }) => {
+                (monte_carlo(resamples, seed)?, "Fisher-Freeman-Halton test by Monte Carlo")
+            }
             result => (result?, "Fisher-Freeman-Halton exact test"),
         },
     };
     Ok(TestResult::new(name, f64::NAN, &[], p.min(1.0)))
 }
 
-/// Network algorithm in the spirit of Mehta and Patel (1983). A node is the sorted vector of margins still to be filled before a stage; an
-/// arc fills one stage. Subnetworks whose every path is extreme, or none is, are settled at once from the largest and smallest probability
-/// that any completion of the node can have.
+/// Network algorithm in the spirit of Mehta and Patel (1983). A node is the sorted vector of margins still to be filled
+/// before a stage; an arc fills one stage. Subnetworks whose every path is extreme, or none is, are settled at once
+/// from the largest and smallest probability that any completion of the node can have.
 struct Network {
     stages: Vec<u64>,
     extremes: Vec<BTreeMap<Vec<u64>, Extremes>>,
@@ -279,7 +289,11 @@ impl Network {
                     }
                 });
                 if entries > limit {
-                    return Err(StatsError::TooLarge { operation: "Fisher's exact test", limit, unit: "network entries" });
+                    return Err(StatsError::TooLarge {
+                        operation: "Fisher's exact test",
+                        limit,
+                        unit: "network entries",
+                    });
                 }
             }
             frontier = next;
@@ -317,7 +331,11 @@ impl Network {
             let range = fillings.entry(key).or_insert((log_cells, log_cells));
             *range = (range.0.max(log_cells), range.1.min(log_cells));
         });
-        let mut found = Extremes { total: self.completion_sum(margins, stage), largest: f64::NEG_INFINITY, smallest: f64::INFINITY };
+        let mut found = Extremes {
+            total: self.completion_sum(margins, stage),
+            largest: f64::NEG_INFINITY,
+            smallest: f64::INFINITY,
+        };
         for (rest, (high, low)) in fillings {
             let below = self.extremes_of(&rest, stage + 1);
             found.largest = found.largest.max(high + below.largest);
@@ -330,7 +348,14 @@ impl Network {
 
 /// Calls `visit` with the margins left and ln Π 1/cell! for every way to take `amount` from `margins`.
 fn for_each_filling(margins: &[u64], amount: u64, visit: &mut impl FnMut(&[u64], f64)) {
-    fn recurse(rest: &mut Vec<u64>, at: usize, amount: u64, room: u64, log_cells: f64, visit: &mut impl FnMut(&[u64], f64)) {
+    fn recurse(
+        rest: &mut Vec<u64>,
+        at: usize,
+        amount: u64,
+        room: u64,
+        log_cells: f64,
+        visit: &mut impl FnMut(&[u64], f64),
+    ) {
         if at == rest.len() {
             visit(rest, log_cells);
             return;
@@ -348,7 +373,8 @@ fn for_each_filling(margins: &[u64], amount: u64, visit: &mut impl FnMut(&[u64],
 
 fn random_tables_p(rows: &[u64], columns: &[u64], log_observed: f64, resamples: usize, seed: u64) -> f64 {
     let row_of: Vec<usize> = rows.iter().enumerate().flat_map(|(i, &t)| std::iter::repeat_n(i, t as usize)).collect();
-    let mut column_of: Vec<usize> = columns.iter().enumerate().flat_map(|(j, &t)| std::iter::repeat_n(j, t as usize)).collect();
+    let mut column_of: Vec<usize> =
+        columns.iter().enumerate().flat_map(|(j, &t)| std::iter::repeat_n(j, t as usize)).collect();
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     let mut cells = vec![0u64; rows.len() * columns.len()];
     let mut extreme = 1usize;
@@ -392,18 +418,24 @@ mod tests {
 
     #[test]
     fn network_equals_enumeration() {
-        for rows in [&[&[3u64, 1, 0][..], &[1, 4, 2], &[0, 2, 5]][..], &[&[5, 0, 1, 2], &[1, 3, 3, 0]], &[&[1, 1], &[0, 4], &[6, 1]]] {
+        for rows in [
+            &[&[3u64, 1, 0][..], &[1, 4, 2], &[0, 2, 5]][..],
+            &[&[5, 0, 1, 2], &[1, 3, 3, 0]],
+            &[&[1, 1], &[0, 4], &[6, 1]],
+        ] {
             let table = CountTable::from_rows(rows).expect("a valid table");
             let network = any_size(&table, FisherMethod::Exact { limit: 100_000 }).expect("a small table").p_value;
             approx::assert_relative_eq!(network, enumerated_p(&table), max_relative = 1e-10);
-            let sampled = any_size(&table, FisherMethod::MonteCarlo { resamples: 20_000, seed: 1 }).expect("resamples").p_value;
+            let sampled =
+                any_size(&table, FisherMethod::MonteCarlo { resamples: 20_000, seed: 1 }).expect("resamples").p_value;
             assert!((sampled - network).abs() < 0.02, "{sampled} against {network}");
         }
     }
 
     #[test]
     fn exact_work_is_limited() {
-        let table = CountTable::from_rows(&[&[30, 20, 25, 14], &[22, 31, 18, 27], &[19, 25, 33, 24]]).expect("a valid table");
+        let table =
+            CountTable::from_rows(&[&[30, 20, 25, 14], &[22, 31, 18, 27], &[19, 25, 33, 24]]).expect("a valid table");
         assert!(matches!(any_size(&table, FisherMethod::Exact { limit: 10 }), Err(StatsError::TooLarge { .. })));
         assert!(any_size(&table, FisherMethod::ExactOrMonteCarlo { limit: 10, resamples: 2000, seed: 3 }).is_ok());
     }

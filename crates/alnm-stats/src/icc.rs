@@ -1,16 +1,17 @@
 //! Intraclass correlation: agreement of raters, one feature or thousands at once.
 //!
-//! The six forms of Shrout and Fleiss (1979) for n subjects each rated by the same k raters, from the mean squares of the two-way table:
-//! between subjects (MSB), between raters (MSJ), residual (MSE) and within subjects (MSW).
+//! The six forms of Shrout and Fleiss (1979) for n subjects each rated by the same k raters, from the mean squares of
+//! the two-way table: between subjects (MSB), between raters (MSJ), residual (MSE) and within subjects (MSW).
+
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::Interval;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{f_quantile, f_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_level, require_same_length};
-use ndarray::{Array2, ArrayView2};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// Which of the six intraclass correlations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,8 +98,8 @@ impl IccAnalysis {
     /// Analysis of `ratings`, subjects in rows and raters in columns.
     ///
     /// # Errors
-    /// [`StatsError::TooFew`] below two subjects or raters, [`StatsError::NonFinite`] for a missing rating (leave incomplete subjects out
-    /// first), [`StatsError::Parameter`] for the level.
+    /// [`StatsError::TooFew`] below two subjects or raters, [`StatsError::NonFinite`] for a missing rating (leave
+    /// incomplete subjects out first), [`StatsError::Parameter`] for the level.
     ///
     /// ```
     /// use alnm_stats::icc::{IccAnalysis, IccEstimation, IccForm};
@@ -144,7 +145,8 @@ impl IccAnalysis {
         let (low3, high3) = (f3 / limits.between_residual, f3 * limits.residual_between);
 
         let icc2 = (b - e) / (b + (k - 1.0) * e + k * (j - e) / n);
-        // Satterthwaite degrees of freedom of the absolute-agreement interval (Shrout and Fleiss 1979, McGraw and Wong 1996).
+        // Satterthwaite degrees of freedom of the absolute-agreement interval (Shrout and Fleiss 1979, McGraw and Wong
+        // 1996).
         let fj = j / e;
         let vn = df_e * (k * icc2 * fj + n * (1.0 + (k - 1.0) * icc2) - k * icc2).powi(2);
         let vd = df_b * (k * icc2 * fj).powi(2) + (n * (1.0 + (k - 1.0) * icc2) - k * icc2).powi(2);
@@ -172,16 +174,28 @@ impl IccAnalysis {
             build((b - e) / (b + (j - e) / n), f3, df_e, (stepped_up(low2), stepped_up(high2))),
             build((b - e) / b, f3, df_e, average(low3, high3)),
         ];
-        Self { subjects: n as usize, raters: k as usize, ms_between: b, ms_raters: j, ms_residual: e, ms_within: w, forms }
+        Self {
+            subjects: n as usize,
+            raters: k as usize,
+            ms_between: b,
+            ms_raters: j,
+            ms_residual: e,
+            ms_within: w,
+            forms,
+        }
     }
 }
 
-/// Analyses of many features: `readers[r]` holds the features (columns) of all subjects (rows) as reader `r` measured them. One analysis
-/// a feature, in the order of the columns.
+/// Analyses of many features: `readers[r]` holds the features (columns) of all subjects (rows) as reader `r` measured
+/// them. One analysis a feature, in the order of the columns.
 ///
 /// # Errors
 /// As [`IccAnalysis::of`], and [`StatsError::LengthMismatch`] when the readers' tables differ in size.
-pub fn icc_of_features(readers: &[ArrayView2<'_, f64>], estimation: IccEstimation, level: f64) -> Result<Vec<IccAnalysis>> {
+pub fn icc_of_features(
+    readers: &[ArrayView2<'_, f64>],
+    estimation: IccEstimation,
+    level: f64,
+) -> Result<Vec<IccAnalysis>> {
     const OPERATION: &str = "intraclass correlation of features";
     require_level(level)?;
     require_count(OPERATION, 2, readers.len())?;
@@ -275,8 +289,8 @@ impl MeanSquares {
         }
     }
 
-    /// Mean squares implied by the REML variance components. In a balanced table REML equals the analysis of variance as long as no
-    /// component is negative; a negative one is 0 and its mean square is pooled with the residual.
+    /// Mean squares implied by the REML variance components. In a balanced table REML equals the analysis of variance
+    /// as long as no component is negative; a negative one is 0 and its mean square is pooled with the residual.
     fn restricted(self) -> Self {
         let (df_b, df_j, df_e) = (self.n - 1.0, self.k - 1.0, (self.n - 1.0) * (self.k - 1.0));
         let sums = (self.between * df_b, self.raters * df_j, self.residual * df_e);
@@ -320,7 +334,16 @@ impl Tabulate for IccAnalysis {
             .iter()
             .map(|form| {
                 let icc = self.form(*form);
-                cells![form.name(), icc.estimate, icc.f, icc.df1, icc.df2, icc.p_value, icc.interval.lower, icc.interval.upper]
+                cells![
+                    form.name(),
+                    icc.estimate,
+                    icc.f,
+                    icc.df1,
+                    icc.df2,
+                    icc.p_value,
+                    icc.interval.lower,
+                    icc.interval.upper
+                ]
             })
             .collect()
     }

@@ -4,8 +4,9 @@ use crate::TestResult;
 use crate::error::{Result, require_count, require_finite};
 use crate::rank::ascending_order;
 
-/// Two-sided Kolmogorov-Smirnov test (R's `ks.test`): exact, ties included, when the product of the sizes is below 10 000, otherwise by
-/// the limiting distribution. The statistic is the largest distance of the two empirical distribution functions.
+/// Two-sided Kolmogorov-Smirnov test (R's `ks.test`): exact, ties included, when the product of the sizes is below 10
+/// 000, otherwise by the limiting distribution. The statistic is the largest distance of the two empirical distribution
+/// functions.
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] for an empty group, [`crate::StatsError::NonFinite`] for a missing value.
@@ -26,8 +27,8 @@ pub fn two_sample(x: &[f64], y: &[f64]) -> Result<TestResult> {
 
 /// Largest distance of the empirical distribution functions of `x` and `y`.
 ///
-/// It is found in whole numbers and divided once, by the least common multiple of the sizes: equal distances have the same bits, as in
-/// scipy's `ks_2samp`.
+/// It is found in whole numbers and divided once, by the least common multiple of the sizes: equal distances have the
+/// same bits, as in scipy's `ks_2samp`.
 #[must_use]
 pub fn largest_distance(x: &[f64], y: &[f64]) -> f64 {
     let common = greatest_common_divisor(x.len(), y.len());
@@ -84,7 +85,8 @@ fn limiting_p(t: f64) -> f64 {
     if t < 1.0 {
         let z = -(std::f64::consts::PI.powi(2) / 8.0) / (t * t);
         let w = t.ln();
-        let below: f64 = (1..40).step_by(2).map(|k| (f64::from(k * k) * z - w).exp()).sum::<f64>() * (2.0 * std::f64::consts::PI).sqrt();
+        let below: f64 = (1..40).step_by(2).map(|k| (f64::from(k * k) * z - w).exp()).sum::<f64>()
+            * (2.0 * std::f64::consts::PI).sqrt();
         return 1.0 - below;
     }
     let z = -2.0 * t * t;
@@ -103,8 +105,9 @@ fn limiting_p(t: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         // Distances that are equal in theory are equal, whatever turns the samples round.

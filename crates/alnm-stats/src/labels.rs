@@ -1,7 +1,8 @@
 //! The binary outcome.
 
-use crate::error::{Result, StatsError};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, StatsError};
 
 /// A binary outcome, one label a patient: `true` is the event (1, positive), `false` its absence (0, negative).
 ///
@@ -110,7 +111,11 @@ impl Labels {
     pub fn require_both(&self, operation: &'static str) -> Result<()> {
         let positives = self.positives();
         let negatives = self.len() - positives;
-        if positives == 0 || negatives == 0 { Err(StatsError::OneClass { operation, positives, negatives }) } else { Ok(()) }
+        if positives == 0 || negatives == 0 {
+            Err(StatsError::OneClass { operation, positives, negatives })
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Small dense symmetric systems, for the handful of unknowns that a local regression or a recalibration has.
 
-/// Solves `A x = b` for a symmetric positive definite `A`, given row by row, by Cholesky factorisation. `None` when `A` is not
-/// (numerically) positive definite.
+/// Solves `A x = b` for a symmetric positive definite `A`, given row by row, by Cholesky factorisation. `None` when `A`
+/// is not (numerically) positive definite.
 ///
 /// ```
 /// let x = alnm_stats::linear::solve_symmetric(&[4.0, 2.0, 2.0, 3.0], &[2.0, 1.0]).unwrap();

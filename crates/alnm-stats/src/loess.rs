@@ -1,8 +1,9 @@
 //! Local quadratic regression on one variable (Cleveland and Devlin 1988), as R's `loess(family = "gaussian")`.
 
+use serde::{Deserialize, Serialize};
+
 use crate::describe::sorted;
 use crate::error::{Result, StatsError, require_count, require_finite, require_same_length};
-use serde::{Deserialize, Serialize};
 
 /// How the surface is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -10,8 +11,8 @@ pub enum LoessSurface {
     /// A local fit at every point.
     #[default]
     Direct,
-    /// R's default: local fits at the vertices of a k-d tree, cubic blending between them. Differs from the direct surface in the third
-    /// digit and is here to reproduce R.
+    /// R's default: local fits at the vertices of a k-d tree, cubic blending between them. Differs from the direct
+    /// surface in the third digit and is here to reproduce R.
     Interpolate,
 }
 
@@ -52,8 +53,9 @@ impl Loess {
     /// Fits `y` over `x`.
     ///
     /// # Errors
-    /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below three points in a neighbourhood, [`StatsError::NonFinite`],
-    /// [`StatsError::Parameter`] for the span, [`StatsError::Undefined`] when a neighbourhood holds a single value of `x`.
+    /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below three points in a neighbourhood,
+    /// [`StatsError::NonFinite`], [`StatsError::Parameter`] for the span, [`StatsError::Undefined`] when a
+    /// neighbourhood holds a single value of `x`.
     pub fn fit(x: &[f64], y: &[f64], params: LoessParams) -> Result<Self> {
         const OPERATION: &str = "loess";
         require_same_length(OPERATION, x.len(), y.len())?;
@@ -76,14 +78,18 @@ impl Loess {
     /// Value of the curve at `at`.
     ///
     /// # Errors
-    /// [`StatsError::Undefined`] when the neighbourhood holds a single value of `x`, or beyond the data on an interpolated surface.
+    /// [`StatsError::Undefined`] when the neighbourhood holds a single value of `x`, or beyond the data on an
+    /// interpolated surface.
     pub fn predict(&self, at: f64) -> Result<f64> {
         match self.params.surface {
             LoessSurface::Direct => Ok(self.local(at)?.value),
             LoessSurface::Interpolate => {
                 let right = self.vertices.partition_point(|v| v.at < at);
                 if right == self.vertices.len() || (right == 0 && self.vertices[0].at != at) {
-                    return Err(StatsError::Undefined { operation: "loess", reason: "an interpolated surface ends with the data" });
+                    return Err(StatsError::Undefined {
+                        operation: "loess",
+                        reason: "an interpolated surface ends with the data",
+                    });
                 }
                 Ok(blend(self.vertices[right.max(1) - 1], self.vertices[right.max(1)], at))
             }
@@ -98,8 +104,8 @@ impl Loess {
         self.x.iter().map(|&at| self.predict(at)).collect()
     }
 
-    /// Local quadratic fit with tricube weights. Columns are scaled to length 1; directions that the neighbourhood does not determine are
-    /// left out by the pseudo-inverse.
+    /// Local quadratic fit with tricube weights. Columns are scaled to length 1; directions that the neighbourhood does
+    /// not determine are left out by the pseudo-inverse.
     fn local(&self, at: f64) -> Result<Vertex> {
         let mut distances: Vec<f64> = self.x.iter().map(|v| (v - at).powi(2)).collect();
         let (_, &mut furthest, _) = distances.select_nth_unstable_by(self.neighbours - 1, f64::total_cmp);
@@ -118,7 +124,10 @@ impl Loess {
             }
         }
         if design.is_empty() {
-            return Err(StatsError::Undefined { operation: "loess", reason: "all data lie on the boundary of a neighbourhood" });
+            return Err(StatsError::Undefined {
+                operation: "loess",
+                reason: "all data lie on the boundary of a neighbourhood",
+            });
         }
         let coefficients = least_squares(design, &response);
         Ok(Vertex { at, value: coefficients[0], slope: coefficients[1] })
@@ -164,7 +173,8 @@ fn least_squares(mut design: Vec<[f64; 3]>, response: &[f64]) -> [f64; 3] {
     let mut solution = [0.0; 3];
     for c in 0..3 {
         if singular[c] > smallest {
-            let projection = design.iter().zip(response).map(|(r, y)| r[c] * y).sum::<f64>() / (singular[c] * singular[c]);
+            let projection =
+                design.iter().zip(response).map(|(r, y)| r[c] * y).sum::<f64>() / (singular[c] * singular[c]);
             for (k, s) in solution.iter_mut().enumerate() {
                 *s += v[k][c] * projection;
             }
@@ -173,7 +183,8 @@ fn least_squares(mut design: Vec<[f64; 3]>, response: &[f64]) -> [f64; 3] {
     [solution[0] / lengths[0], solution[1] / lengths[1], solution[2] / lengths[2]]
 }
 
-/// Vertices of the one-dimensional k-d tree: the slightly widened range, cut near medians until a cell holds at most `cell` points.
+/// Vertices of the one-dimensional k-d tree: the slightly widened range, cut near medians until a cell holds at most
+/// `cell` points.
 fn vertex_places(x: &[f64], cell: usize) -> Vec<f64> {
     let (low, high) = (x[0], x[x.len() - 1]);
     let margin = 0.005 * (high - low).max(1e-10 * low.abs().max(high.abs()) + 1e-30);

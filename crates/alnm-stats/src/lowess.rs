@@ -1,9 +1,10 @@
 //! Robust locally linear smoothing of a scatter plot (Cleveland 1979), as R's `lowess`.
 
+use serde::{Deserialize, Serialize};
+
 use crate::describe::sorted;
 use crate::error::{Result, StatsError, require_count, require_finite, require_same_length};
 use crate::rank::ascending_order;
-use serde::{Deserialize, Serialize};
 
 /// Parameters of the smoother.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,7 +35,8 @@ pub struct SmoothCurve {
 /// Smooths `y` over `x`.
 ///
 /// # Errors
-/// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two points, [`StatsError::NonFinite`], [`StatsError::Parameter`] for the span.
+/// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two points, [`StatsError::NonFinite`],
+/// [`StatsError::Parameter`] for the span.
 pub fn lowess(x: &[f64], y: &[f64], params: LowessParams) -> Result<SmoothCurve> {
     const OPERATION: &str = "lowess";
     require_same_length(OPERATION, x.len(), y.len())?;
@@ -103,7 +105,15 @@ fn pass(x: &[f64], y: &[f64], neighbours: usize, delta: f64, robustness: Option<
 }
 
 /// Value at `at` of the weighted line through the points from `left` on; `None` when all weights vanish.
-fn local_value(x: &[f64], y: &[f64], at: f64, left: usize, right: usize, robustness: Option<&[f64]>, w: &mut [f64]) -> Option<f64> {
+fn local_value(
+    x: &[f64],
+    y: &[f64],
+    at: f64,
+    left: usize,
+    right: usize,
+    robustness: Option<&[f64]>,
+    w: &mut [f64],
+) -> Option<f64> {
     let n = x.len();
     let h = (at - x[left]).max(x[right] - at);
     let (near, far) = (0.001 * h, 0.999 * h);
@@ -149,7 +159,8 @@ fn bisquare_weights(y: &[f64], smooth: &[f64]) -> Option<Vec<f64>> {
     let residuals: Vec<f64> = y.iter().zip(smooth).map(|(y, s)| (y - s).abs()).collect();
     let n = residuals.len();
     let ordered = sorted(&residuals);
-    let six_medians = if n.is_multiple_of(2) { 3.0 * (ordered[n / 2] + ordered[n - n / 2 - 1]) } else { 6.0 * ordered[n / 2] };
+    let six_medians =
+        if n.is_multiple_of(2) { 3.0 * (ordered[n / 2] + ordered[n - n / 2 - 1]) } else { 6.0 * ordered[n / 2] };
     if six_medians < 1e-7 * residuals.iter().sum::<f64>() / n as f64 {
         return None;
     }

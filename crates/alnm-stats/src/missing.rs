@@ -1,7 +1,9 @@
-//! Missing values are a decision, not an accident: a missing value is NaN, and every test refuses it until one of these policies is applied.
+//! Missing values are a decision, not an accident: a missing value is NaN, and every test refuses it until one of these
+//! policies is applied.
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, require_finite};
-use serde::{Deserialize, Serialize};
 
 /// What to do with missing values (NaN).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

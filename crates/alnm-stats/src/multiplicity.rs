@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Method of adjustment. Holm, Hochberg, Hommel and Bonferroni control the family-wise error rate, the others the false discovery rate.
+/// Method of adjustment. Holm, Hochberg, Hommel and Bonferroni control the family-wise error rate, the others the false
+/// discovery rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Adjustment {
@@ -34,7 +35,9 @@ pub fn adjust(p: &[f64], method: Adjustment) -> Vec<f64> {
     let n = order.len();
     let nf = n as f64;
     let sorted: Vec<f64> = order.iter().map(|&i| p[i]).collect();
-    let scaled = |factor: &dyn Fn(f64) -> f64| -> Vec<f64> { sorted.iter().enumerate().map(|(i, p)| factor(i as f64 + 1.0) * p).collect() };
+    let scaled = |factor: &dyn Fn(f64) -> f64| -> Vec<f64> {
+        sorted.iter().enumerate().map(|(i, p)| factor(i as f64 + 1.0) * p).collect()
+    };
     let adjusted = match method {
         Adjustment::Bonferroni => scaled(&|_| nf),
         Adjustment::Holm => running_maximum(scaled(&|rank| nf - rank + 1.0)),

@@ -1,4 +1,5 @@
-//! JSON has no infinity and no NaN: they are written as the words "inf", "-inf" and "NaN", so that results read back as they were.
+//! JSON has no infinity and no NaN: they are written as the words "inf", "-inf" and "NaN", so that results read back as
+//! they were.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -1,16 +1,17 @@
 //! The Shapiro-Wilk test of normality.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use crate::TestResult;
 use crate::describe::{mean, sorted};
 use crate::distribution::{normal_quantile, normal_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_finite};
-use std::f64::consts::FRAC_1_SQRT_2;
 
 /// Shapiro and Wilk's W by Royston's algorithm AS R94 (1995), for 3 to 5000 values, as R's `shapiro.test`.
 ///
 /// # Errors
-/// [`StatsError::TooFew`] below 3 values, [`StatsError::TooLarge`] above 5000, [`StatsError::Constant`] when all are equal,
-/// [`StatsError::NonFinite`] for a missing value.
+/// [`StatsError::TooFew`] below 3 values, [`StatsError::TooLarge`] above 5000, [`StatsError::Constant`] when all are
+/// equal, [`StatsError::NonFinite`] for a missing value.
 pub fn shapiro_wilk(values: &[f64]) -> Result<TestResult> {
     const OPERATION: &str = "Shapiro-Wilk test";
     require_finite(OPERATION, values)?;
@@ -93,7 +94,11 @@ fn p_value(n: usize, w: f64, complement: f64) -> f64 {
             polynomial(&[1.3822, -0.77857, 0.062767, -0.0020322], n).exp(),
         )
     } else {
-        (y, polynomial(&[-1.5861, -0.31082, -0.083751, 0.0038915], log_n), polynomial(&[-0.4803, -0.082676, 0.0030302], log_n).exp())
+        (
+            y,
+            polynomial(&[-1.5861, -0.31082, -0.083751, 0.0038915], log_n),
+            polynomial(&[-0.4803, -0.082676, 0.0030302], log_n).exp(),
+        )
     };
     normal_upper_tail((transformed - center) / spread)
 }

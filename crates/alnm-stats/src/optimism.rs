@@ -1,12 +1,13 @@
 //! Optimism-corrected validation by the bootstrap (Harrell; `rms::validate`).
 
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
 use crate::Labels;
 use crate::bootstrap::{Resampling, resample_rows, resample_stratified};
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError, require_count};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// Whether resamples keep the number of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -35,8 +36,9 @@ pub struct OptimismCorrected {
     pub resamples: usize,
 }
 
-/// Validates a modelling procedure: every step that looks at the outcome belongs inside `fit`. `fit` builds a model from rows and returns
-/// `None` when it cannot; `measure` judges a model on rows, one number a measure. One result a measure, in that order.
+/// Validates a modelling procedure: every step that looks at the outcome belongs inside `fit`. `fit` builds a model
+/// from rows and returns `None` when it cannot; `measure` judges a model on rows, one number a measure. One result a
+/// measure, in that order.
 ///
 /// # Errors
 /// [`StatsError::TooFew`] without rows, [`StatsError::Undefined`] when the full data cannot be fitted,
@@ -52,8 +54,10 @@ pub fn validate<M>(
     let n = labels.len();
     require_count(OPERATION, 2, n)?;
     let all: Vec<usize> = (0..n).collect();
-    let model =
-        fit(&all).ok_or(StatsError::Undefined { operation: OPERATION, reason: "the model could not be fitted to the full data" })?;
+    let model = fit(&all).ok_or(StatsError::Undefined {
+        operation: OPERATION,
+        reason: "the model could not be fitted to the full data",
+    })?;
     let apparent = measure(&model, &all);
     let resampled: Vec<(Vec<f64>, Vec<f64>)> = (0..resampling.resamples)
         .into_par_iter()

@@ -1,13 +1,15 @@
 //! Permutation tests.
 
-use crate::error::{Result, StatsError, require_count};
-use crate::{Alternative, TestResult};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// Monte-Carlo permutation test of a statistic of two groups: the observations are dealt to the groups at random `permutations` times.
-/// p = (1 + number at least as extreme) / (1 + permutations) (Phipson and Smyth 2010), two-sided by |statistic|.
+use crate::error::{Result, StatsError, require_count};
+use crate::{Alternative, TestResult};
+
+/// Monte-Carlo permutation test of a statistic of two groups: the observations are dealt to the groups at random
+/// `permutations` times. p = (1 + number at least as extreme) / (1 + permutations) (Phipson and Smyth 2010), two-sided
+/// by |statistic|.
 ///
 /// # Errors
 /// [`StatsError::TooFew`] for an empty group, [`StatsError::Parameter`] without permutations.

@@ -1,13 +1,14 @@
 //! Precision and recall. Three different areas exist under this name, and each is given its own.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Labels;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, require_finite, require_same_length};
-use serde::{Deserialize, Serialize};
 
-/// Precision and recall at every distinct score ("positive when score ≥ threshold"), thresholds ascending; a last point with precision 1
-/// and recall 0 has no threshold (scikit-learn's `precision_recall_curve`).
+/// Precision and recall at every distinct score ("positive when score ≥ threshold"), thresholds ascending; a last point
+/// with precision 1 and recall 0 has no threshold (scikit-learn's `precision_recall_curve`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrecisionRecallCurve {
     /// Distinct scores in ascending order.
@@ -33,7 +34,13 @@ impl PrecisionRecallCurve {
         let order = crate::rank::ascending_order(scores);
         let (mut tp, mut fp) = (labels.positives() as f64, labels.negatives() as f64);
         let events = tp;
-        let mut curve = Self { thresholds: vec![], precision: vec![], recall: vec![], true_positives: vec![], false_positives: vec![] };
+        let mut curve = Self {
+            thresholds: vec![],
+            precision: vec![],
+            recall: vec![],
+            true_positives: vec![],
+            false_positives: vec![],
+        };
         for run in crate::rank::ties(scores, &order) {
             curve.thresholds.push(scores[order[run.start]]);
             curve.true_positives.push(tp);
@@ -58,11 +65,13 @@ impl PrecisionRecallCurve {
     /// Area by the trapezoidal rule, which is optimistic.
     #[must_use]
     pub fn trapezoidal_area(&self) -> f64 {
-        (0..self.thresholds.len()).map(|i| (self.recall[i] - self.recall[i + 1]) * (self.precision[i] + self.precision[i + 1]) / 2.0).sum()
+        (0..self.thresholds.len())
+            .map(|i| (self.recall[i] - self.recall[i + 1]) * (self.precision[i] + self.precision[i + 1]) / 2.0)
+            .sum()
     }
 
-    /// Area under Davis and Goadrich's interpolation in its continuous form (Keilwagen, Grosse and Grau 2014; PRROC's `auc.integral`):
-    /// between two points false positives grow linearly with true positives.
+    /// Area under Davis and Goadrich's interpolation in its continuous form (Keilwagen, Grosse and Grau 2014; PRROC's
+    /// `auc.integral`): between two points false positives grow linearly with true positives.
     #[must_use]
     pub fn davis_goadrich_area(&self) -> f64 {
         let events = self.true_positives.first().copied().unwrap_or(f64::NAN);
@@ -101,6 +110,8 @@ impl Tabulate for PrecisionRecallCurve {
     const COLUMNS: &'static [&'static str] = &["threshold", "precision", "recall"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        (0..self.precision.len()).map(|i| cells![self.thresholds.get(i).copied(), self.precision[i], self.recall[i]]).collect()
+        (0..self.precision.len())
+            .map(|i| cells![self.thresholds.get(i).copied(), self.precision[i], self.recall[i]])
+            .collect()
     }
 }

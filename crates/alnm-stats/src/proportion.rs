@@ -1,11 +1,12 @@
 //! Binomial proportions and their confidence intervals.
 
+use serde::{Deserialize, Serialize};
+
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{beta_quantile, chi_squared_upper_tail, normal_quantile};
 use crate::error::{Result, StatsError, require_level};
 use crate::{Interval, TestResult};
-use serde::{Deserialize, Serialize};
 
 /// Method of a confidence interval of a proportion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -89,8 +90,9 @@ fn bounds(k: f64, n: f64, method: ProportionInterval, alpha: f64) -> (f64, f64) 
 /// Score interval with the continuity correction `yates`, as `prop.test` computes it.
 fn score_bounds(p: f64, n: f64, z: f64, yates: f64) -> (f64, f64) {
     let z22n = z * z / (2.0 * n);
-    let end =
-        |center: f64, sign: f64| (center + z22n + sign * z * (center * (1.0 - center) / n + z22n / (2.0 * n)).sqrt()) / (1.0 + 2.0 * z22n);
+    let end = |center: f64, sign: f64| {
+        (center + z22n + sign * z * (center * (1.0 - center) / n + z22n / (2.0 * n)).sqrt()) / (1.0 + 2.0 * z22n)
+    };
     let low_center = p - yates / n;
     let high_center = p + yates / n;
     let lower = if low_center <= 0.0 { 0.0 } else { end(low_center, -1.0).max(0.0) };
@@ -101,7 +103,8 @@ fn score_bounds(p: f64, n: f64, z: f64, yates: f64) -> (f64, f64) {
 /// Test of equal proportions in two groups (R's `prop.test`) with the interval of their difference p₁ − p₂.
 ///
 /// # Errors
-/// [`StatsError::Undefined`] for a group without trials, [`StatsError::Parameter`] for counts above their totals or the level.
+/// [`StatsError::Undefined`] for a group without trials, [`StatsError::Parameter`] for counts above their totals or the
+/// level.
 pub fn two_proportions(successes: [usize; 2], totals: [usize; 2], corrected: bool, level: f64) -> Result<TestResult> {
     const OPERATION: &str = "test of two proportions";
     require_level(level)?;
@@ -110,7 +113,11 @@ pub fn two_proportions(successes: [usize; 2], totals: [usize; 2], corrected: boo
             return Err(StatsError::Undefined { operation: OPERATION, reason: "a group has no trials" });
         }
         if successes[g] > totals[g] {
-            return Err(StatsError::Parameter { name: "successes", range: "0 to the total", value: successes[g] as f64 });
+            return Err(StatsError::Parameter {
+                name: "successes",
+                range: "0 to the total",
+                value: successes[g] as f64,
+            });
         }
     }
     let n = totals.map(|t| t as f64);
@@ -127,7 +134,11 @@ pub fn two_proportions(successes: [usize; 2], totals: [usize; 2], corrected: boo
     let z = normal_quantile(0.5 + level / 2.0);
     let half = z * (p[0] * (1.0 - p[0]) / n[0] + p[1] * (1.0 - p[1]) / n[1]).sqrt() + yates * precision;
     Ok(TestResult::new(
-        if corrected { "Two-sample test of proportions with continuity correction" } else { "Two-sample test of proportions" },
+        if corrected {
+            "Two-sample test of proportions with continuity correction"
+        } else {
+            "Two-sample test of proportions"
+        },
         statistic,
         &[1.0],
         chi_squared_upper_tail(statistic, 1.0),

@@ -1,17 +1,19 @@
 //! The Wilcoxon-Mann-Whitney rank sum test.
 
+use serde::{Deserialize, Serialize};
+
 use crate::describe::{median, sorted};
 use crate::distribution::{normal_cdf, normal_quantile, normal_two_sided, normal_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_finite, require_level};
 use crate::rank::{midranks, tie_term};
 use crate::root::brent;
 use crate::{Alternative, Interval, TestResult};
-use serde::{Deserialize, Serialize};
 
 /// How the p-value of a rank test is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum RankMethod {
-    /// R's rule: exact when both groups have fewer than 50 values and no value is tied, otherwise [`RankMethod::NormalCorrected`].
+    /// R's rule: exact when both groups have fewer than 50 values and no value is tied, otherwise
+    /// [`RankMethod::NormalCorrected`].
     #[default]
     Automatic,
     /// Exact distribution of the rank sum; with ties, the conditional permutation distribution of the midranks.
@@ -22,11 +24,12 @@ pub enum RankMethod {
     Normal,
 }
 
-/// Mann-Whitney U test of `x` against `y` (R's `wilcox.test`). The statistic is W, the number of pairs with x > y, ties counting one half.
+/// Mann-Whitney U test of `x` against `y` (R's `wilcox.test`). The statistic is W, the number of pairs with x > y, ties
+/// counting one half.
 ///
 /// # Errors
-/// [`StatsError::TooFew`] for an empty group, [`StatsError::NonFinite`] for a missing value, [`StatsError::TooLarge`] when the exact
-/// distribution of groups that large is asked for.
+/// [`StatsError::TooFew`] for an empty group, [`StatsError::NonFinite`] for a missing value, [`StatsError::TooLarge`]
+/// when the exact distribution of groups that large is asked for.
 ///
 /// ```
 /// use alnm_stats::{Alternative, rank_sum::{RankMethod, mann_whitney}};
@@ -68,7 +71,8 @@ pub fn mann_whitney(x: &[f64], y: &[f64], method: RankMethod, alternative: Alter
                 Alternative::Less => normal_cdf(z),
                 Alternative::Greater => normal_upper_tail(z),
             };
-            let name = if corrected { "Wilcoxon rank sum test with continuity correction" } else { "Wilcoxon rank sum test" };
+            let name =
+                if corrected { "Wilcoxon rank sum test with continuity correction" } else { "Wilcoxon rank sum test" };
             Ok(TestResult::new(name, w, &[], p))
         }
     }
@@ -104,7 +108,8 @@ fn null_standard_deviation(m: f64, n: f64, ties: f64) -> f64 {
     ((m * n / 12.0) * ((m + n + 1.0) - ties / ((m + n) * (m + n - 1.0)))).sqrt()
 }
 
-/// Number of arrangements that give each value of W, from 0 to ⌊mn/2⌋, without ties: the coefficients of the Gaussian binomial.
+/// Number of arrangements that give each value of W, from 0 to ⌊mn/2⌋, without ties: the coefficients of the Gaussian
+/// binomial.
 fn untied_counts(m: usize, n: usize) -> Result<Counts> {
     // Beyond this C(m + n, m) leaves the range of 128-bit integers.
     const LARGEST: usize = 120;
@@ -156,7 +161,11 @@ impl Counts {
             0.0
         } else {
             let mirrored = self.largest - w;
-            if mirrored < self.cumulative.len() { self.cumulative[mirrored] / self.total } else { 1.0 - self.at_most(w - 1) }
+            if mirrored < self.cumulative.len() {
+                self.cumulative[mirrored] / self.total
+            } else {
+                1.0 - self.at_most(w - 1)
+            }
         }
     }
 
@@ -174,11 +183,16 @@ fn exact_p(counts: &Counts, w: usize, alternative: Alternative) -> f64 {
     }
 }
 
-/// Exact conditional distribution of the sum of `m` midranks (Streitberg and Röhmel's shift algorithm on doubled ranks).
+/// Exact conditional distribution of the sum of `m` midranks (Streitberg and Röhmel's shift algorithm on doubled
+/// ranks).
 fn tied_exact_p(ranks: &[f64], m: usize, alternative: Alternative) -> Result<f64> {
     const LARGEST: usize = 400;
     if ranks.len() > LARGEST {
-        return Err(StatsError::TooLarge { operation: "exact Mann-Whitney test with ties", limit: LARGEST, unit: "values" });
+        return Err(StatsError::TooLarge {
+            operation: "exact Mann-Whitney test with ties",
+            limit: LARGEST,
+            unit: "values",
+        });
     }
     let doubled: Vec<usize> = ranks.iter().map(|r| (2.0 * r) as usize).collect();
     let observed: usize = doubled[..m].iter().sum();
@@ -215,14 +229,15 @@ fn tied_exact_p(ranks: &[f64], m: usize, alternative: Alternative) -> Result<f64
 /// Shift of location between two samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LocationShift {
-    /// Hodges and Lehmann's estimate: the median of all differences x − y (exact), or the root of the standardised rank sum.
+    /// Hodges and Lehmann's estimate: the median of all differences x − y (exact), or the root of the standardised rank
+    /// sum.
     pub estimate: f64,
     /// Its confidence interval.
     pub interval: Interval,
 }
 
-/// Hodges-Lehmann estimate of the shift x − y and its two-sided interval, exact or by the corrected normal approximation under R's rule
-/// ([`RankMethod::Automatic`]).
+/// Hodges-Lehmann estimate of the shift x − y and its two-sided interval, exact or by the corrected normal
+/// approximation under R's rule ([`RankMethod::Automatic`]).
 ///
 /// # Errors
 /// As [`mann_whitney`]; [`StatsError::Undefined`] when all values are equal.
@@ -261,7 +276,10 @@ pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift>
         let at_low = standardised_at(low);
         let at_high = standardised_at(high);
         if at_low.is_nan() || at_high.is_nan() {
-            return Err(StatsError::Undefined { operation: OPERATION, reason: "shifting one group onto the other leaves all values tied" });
+            return Err(StatsError::Undefined {
+                operation: OPERATION,
+                reason: "shifting one group onto the other leaves all values tied",
+            });
         }
         if at_low <= 0.0 {
             return Ok(low);

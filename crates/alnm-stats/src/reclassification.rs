@@ -1,13 +1,14 @@
 //! Net reclassification and integrated discrimination improvement of a new model over an old one.
 
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::{mean, variance};
 use crate::distribution::{normal_quantile, normal_two_sided};
 use crate::error::{Result, StatsError, require_finite, require_level, require_same_length};
 use crate::{Interval, Labels};
-use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 /// An improvement with its standard error and test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -59,7 +60,8 @@ fn check(operation: &'static str, labels: &Labels, old: &[f64], new: &[f64]) -> 
 /// Categorical NRI: a risk belongs to the category of the last cut that it reaches (risk ≥ cut).
 ///
 /// # Errors
-/// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`] unless the cuts ascend.
+/// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`]
+/// unless the cuts ascend.
 pub fn categorical_nri(labels: &Labels, old: &[f64], new: &[f64], cuts: &[f64], level: f64) -> Result<CategoricalNri> {
     const OPERATION: &str = "categorical NRI";
     check(OPERATION, labels, old, new)?;
@@ -94,7 +96,9 @@ pub fn categorical_nri(labels: &Labels, old: &[f64], new: &[f64], cuts: &[f64], 
         non_event_nri,
         total,
         interval: Interval { lower: total.estimate - half, upper: total.estimate + half, level },
-        unpooled_standard_error: ((event_moved - event_nri.powi(2)) / n_event + (other_moved - non_event_nri.powi(2)) / n_other).sqrt(),
+        unpooled_standard_error: ((event_moved - event_nri.powi(2)) / n_event
+            + (other_moved - non_event_nri.powi(2)) / n_other)
+            .sqrt(),
     })
 }
 
@@ -188,8 +192,13 @@ impl Tabulate for ContinuousImprovement {
     const COLUMNS: &'static [&'static str] = &["part", "estimate", "SE", "z", "p"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        [("NRI", &self.nri), ("NRI, events", &self.event_nri), ("NRI, non-events", &self.non_event_nri), ("IDI", &self.idi)]
-            .map(|(part, i)| cells![part, i.estimate, i.standard_error, i.z, i.p_value])
-            .to_vec()
+        [
+            ("NRI", &self.nri),
+            ("NRI, events", &self.event_nri),
+            ("NRI, non-events", &self.non_event_nri),
+            ("IDI", &self.idi),
+        ]
+        .map(|(part, i)| cells![part, i.estimate, i.standard_error, i.z, i.p_value])
+        .to_vec()
     }
 }

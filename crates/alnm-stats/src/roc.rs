@@ -1,6 +1,9 @@
 //! The receiver operating characteristic: curve, area, cutoffs.
 //!
-//! Conventions are those of pROC: thresholds lie midway between neighbouring distinct scores, with an infinite one at each end.
+//! Conventions are those of pROC: thresholds lie midway between neighbouring distinct scores, with an infinite one at
+//! each end.
+
+use serde::{Deserialize, Serialize};
 
 use crate::Labels;
 use crate::cells;
@@ -8,7 +11,6 @@ use crate::confusion::ConfusionTable;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::median;
 use crate::error::{Result, StatsError, require_finite, require_same_length};
-use serde::{Deserialize, Serialize};
 
 /// Which scores speak for the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,15 +22,19 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// pROC's `direction = "auto"`: [`Direction::HigherIsPositive`] when the median of the controls does not exceed that of the cases.
-    /// An area below ½ remains possible; a direction chosen on the data makes the area optimistic.
+    /// pROC's `direction = "auto"`: [`Direction::HigherIsPositive`] when the median of the controls does not exceed
+    /// that of the cases. An area below ½ remains possible; a direction chosen on the data makes the area optimistic.
     ///
     /// # Errors
     /// [`StatsError::LengthMismatch`], [`StatsError::OneClass`].
     pub fn detect(labels: &Labels, scores: &[f64]) -> Result<Self> {
         labels.require_both("direction of an ROC curve")?;
         let groups = labels.split(scores)?;
-        Ok(if median(&groups.negative) <= median(&groups.positive) { Self::HigherIsPositive } else { Self::LowerIsPositive })
+        Ok(if median(&groups.negative) <= median(&groups.positive) {
+            Self::HigherIsPositive
+        } else {
+            Self::LowerIsPositive
+        })
     }
 
     pub(crate) fn sign(self) -> f64 {
@@ -41,8 +47,8 @@ impl Direction {
 
 /// An ROC curve.
 ///
-/// Points run from the threshold that calls everything positive to the one that calls nothing positive: sensitivity falls from 1 to 0 and
-/// specificity rises from 0 to 1.
+/// Points run from the threshold that calls everything positive to the one that calls nothing positive: sensitivity
+/// falls from 1 to 0 and specificity rises from 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RocCurve {
     /// Which scores speak for the event.
@@ -70,7 +76,8 @@ pub enum CutoffCriterion {
     ClosestTopLeft,
 }
 
-/// Relative cost of a false negative and assumed prevalence, which weigh specificity by r = (1 − prevalence)/(cost · prevalence).
+/// Relative cost of a false negative and assumed prevalence, which weigh specificity by r = (1 − prevalence)/(cost ·
+/// prevalence).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CutoffWeights {
     /// Cost of a false negative relative to a false positive.
@@ -118,7 +125,8 @@ impl RocCurve {
     /// Curve of `scores` for `labels`.
     ///
     /// # Errors
-    /// [`StatsError::OneClass`] when a class is absent, [`StatsError::LengthMismatch`], [`StatsError::NonFinite`] for a missing score.
+    /// [`StatsError::OneClass`] when a class is absent, [`StatsError::LengthMismatch`], [`StatsError::NonFinite`] for a
+    /// missing score.
     ///
     /// ```
     /// use alnm_stats::{Labels, roc::{Direction, RocCurve}};
@@ -242,7 +250,8 @@ impl RocCurve {
         }
     }
 
-    /// Every point at which the criterion is best, in the order of the curve; ties are common, and pROC returns them all too.
+    /// Every point at which the criterion is best, in the order of the curve; ties are common, and pROC returns them
+    /// all too.
     #[must_use]
     pub fn best_cutoffs(&self, criterion: CutoffCriterion, weights: CutoffWeights) -> Vec<OperatingPoint> {
         let scores: Vec<f64> = (0..self.len()).map(|i| self.criterion_at(i, criterion, weights)).collect();
@@ -273,7 +282,11 @@ impl RocCurve {
     /// [`StatsError::Parameter`] unless 0 ≤ low < high ≤ 1.
     pub fn partial_area(&self, focus: PartialFocus, low: f64, high: f64) -> Result<PartialArea> {
         if !(0.0 <= low && low < high && high <= 1.0) {
-            return Err(StatsError::Parameter { name: "lower end of the partial area", range: "[0, upper end)", value: low });
+            return Err(StatsError::Parameter {
+                name: "lower end of the partial area",
+                range: "[0, upper end)",
+                value: low,
+            });
         }
         let (along, value) = self.axes(focus);
         let area = integrate(&along, &value, low, high);
@@ -342,17 +355,27 @@ fn unsortable(key: u64) -> f64 {
 }
 
 impl Tabulate for RocCurve {
-    const COLUMNS: &'static [&'static str] = &["threshold", "sensitivity", "specificity", "true positives", "false positives"];
+    const COLUMNS: &'static [&'static str] =
+        &["threshold", "sensitivity", "specificity", "true positives", "false positives"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         (0..self.len())
-            .map(|i| cells![self.thresholds[i], self.sensitivity(i), self.specificity(i), self.true_positives[i], self.false_positives[i]])
+            .map(|i| {
+                cells![
+                    self.thresholds[i],
+                    self.sensitivity(i),
+                    self.specificity(i),
+                    self.true_positives[i],
+                    self.false_positives[i]
+                ]
+            })
             .collect()
     }
 }
 
 impl Tabulate for OperatingPoint {
-    const COLUMNS: &'static [&'static str] = &["threshold", "true positives", "false negatives", "true negatives", "false positives"];
+    const COLUMNS: &'static [&'static str] =
+        &["threshold", "true positives", "false negatives", "true negatives", "false positives"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         vec![cells![

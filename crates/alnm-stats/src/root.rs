@@ -12,11 +12,12 @@ pub struct Root {
 }
 
 /// Brent's method in `[a, b]`, whose ends must give values of opposite sign. Converged when the bracket is shorter than
-/// `tolerance` plus four units in the last place of the root. The iteration is that of R's `uniroot` (Brent 1973, "zeroin"), so that step
-/// functions give the same answer.
+/// `tolerance` plus four units in the last place of the root. The iteration is that of R's `uniroot` (Brent 1973,
+/// "zeroin"), so that step functions give the same answer.
 ///
 /// # Errors
-/// [`StatsError::Undefined`] when the signs at the ends agree or a value is NaN, [`StatsError::NotConverged`] after `max_evaluations`.
+/// [`StatsError::Undefined`] when the signs at the ends agree or a value is NaN, [`StatsError::NotConverged`] after
+/// `max_evaluations`.
 ///
 /// ```
 /// let root = alnm_stats::root::brent(|x| x * x - 2.0, 0.0, 2.0, 1e-14, 100)?;
@@ -27,7 +28,10 @@ pub fn brent(mut f: impl FnMut(f64) -> f64, a: f64, b: f64, tolerance: f64, max_
     let (mut a, mut b) = (a, b);
     let (mut fa, mut fb) = (f(a), f(b));
     if fa.is_nan() || fb.is_nan() || (fa > 0.0 && fb > 0.0) || (fa < 0.0 && fb < 0.0) {
-        return Err(StatsError::Undefined { operation: "root finding", reason: "the function has no change of sign in the bracket" });
+        return Err(StatsError::Undefined {
+            operation: "root finding",
+            reason: "the function has no change of sign in the bracket",
+        });
     }
     let (mut c, mut fc) = (a, fa);
     for evaluations in 2..max_evaluations {

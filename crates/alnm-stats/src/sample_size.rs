@@ -1,9 +1,10 @@
 //! Sample size for developing a prediction model of a binary outcome (Riley et al. 2019, 2020).
 
+use serde::{Deserialize, Serialize};
+
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError};
-use serde::{Deserialize, Serialize};
 
 /// What is known before the study.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -60,7 +61,11 @@ pub fn prediction_model(params: SampleSizeParams) -> Result<SampleSize> {
     let null_log_likelihood = prevalence * prevalence.ln() + (1.0 - prevalence) * (1.0 - prevalence).ln();
     let largest_r2 = 1.0 - (2.0 * null_log_likelihood).exp();
     if !(cox_snell_r2 > 0.0 && cox_snell_r2 < largest_r2) {
-        return Err(StatsError::Parameter { name: "Cox-Snell R2", range: "above 0 and below its maximum", value: cox_snell_r2 });
+        return Err(StatsError::Parameter {
+            name: "Cox-Snell R2",
+            range: "above 0 and below its maximum",
+            value: cox_snell_r2,
+        });
     }
     let for_factor = |s: f64| (parameters as f64 / ((s - 1.0) * (1.0 - cox_snell_r2 / s).ln())).ceil() as usize;
     let for_shrinkage = for_factor(shrinkage);
@@ -77,9 +82,16 @@ pub fn prediction_model(params: SampleSizeParams) -> Result<SampleSize> {
 }
 
 impl Tabulate for SampleSize {
-    const COLUMNS: &'static [&'static str] = &["for shrinkage", "for optimism", "for overall risk", "required", "events per parameter"];
+    const COLUMNS: &'static [&'static str] =
+        &["for shrinkage", "for optimism", "for overall risk", "required", "events per parameter"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![cells![self.for_shrinkage, self.for_optimism, self.for_overall_risk, self.required, self.events_per_parameter]]
+        vec![cells![
+            self.for_shrinkage,
+            self.for_optimism,
+            self.for_overall_risk,
+            self.required,
+            self.events_per_parameter
+        ]]
     }
 }

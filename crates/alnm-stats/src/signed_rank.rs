@@ -5,12 +5,13 @@ use crate::error::{Result, StatsError, require_finite, require_same_length};
 use crate::rank::{midranks, tie_term};
 use crate::{Alternative, TestResult};
 
-/// Signed rank test of the differences x − y (R's `wilcox.test(paired = TRUE)`). Zero differences are left out. The p-value is exact for
-/// fewer than 50 pairs without ties or zeros, otherwise normal with tie and continuity correction. The statistic V is the sum of the
-/// ranks of the positive differences.
+/// Signed rank test of the differences x − y (R's `wilcox.test(paired = TRUE)`). Zero differences are left out. The
+/// p-value is exact for fewer than 50 pairs without ties or zeros, otherwise normal with tie and continuity correction.
+/// The statistic V is the sum of the ranks of the positive differences.
 ///
 /// # Errors
-/// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], and [`StatsError::Undefined`] when every difference is zero.
+/// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], and [`StatsError::Undefined`] when every difference is
+/// zero.
 pub fn wilcoxon(x: &[f64], y: &[f64], alternative: Alternative) -> Result<TestResult> {
     const OPERATION: &str = "Wilcoxon signed rank test";
     require_same_length(OPERATION, x.len(), y.len())?;

@@ -1,10 +1,11 @@
 //! Student's t-tests.
 
+use serde::{Deserialize, Serialize};
+
 use crate::describe::{mean, variance};
 use crate::distribution::{t_quantile, t_two_sided, t_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_finite, require_level, require_same_length};
 use crate::{Alternative, TestResult};
-use serde::{Deserialize, Serialize};
 
 /// How a two-sample t-test treats the variances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,8 +39,8 @@ impl Summary {
 /// Two-sample t-test of `x` against `y`; the estimate is the two means, the interval is for mean(x) − mean(y).
 ///
 /// # Errors
-/// [`StatsError::TooFew`] when a group is too small, [`StatsError::NonFinite`] for a missing value, [`StatsError::Constant`] when neither group
-/// varies, and [`StatsError::Parameter`] for the level.
+/// [`StatsError::TooFew`] when a group is too small, [`StatsError::NonFinite`] for a missing value,
+/// [`StatsError::Constant`] when neither group varies, and [`StatsError::Parameter`] for the level.
 ///
 /// ```
 /// use alnm_stats::{Alternative, t_test::{GroupVariance, two_sample}};
@@ -47,7 +48,13 @@ impl Summary {
 /// assert!((test.statistic + 1.549193).abs() < 1e-6);
 /// # Ok::<(), alnm_stats::StatsError>(())
 /// ```
-pub fn two_sample(x: &[f64], y: &[f64], variances: GroupVariance, alternative: Alternative, level: f64) -> Result<TestResult> {
+pub fn two_sample(
+    x: &[f64],
+    y: &[f64],
+    variances: GroupVariance,
+    alternative: Alternative,
+    level: f64,
+) -> Result<TestResult> {
     const OPERATION: &str = "two-sample t-test";
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
@@ -103,8 +110,8 @@ pub fn two_sample_from_summary(
 /// Paired t-test of `x` against `y`; the estimate is the mean difference x − y.
 ///
 /// # Errors
-/// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two pairs, [`StatsError::NonFinite`], [`StatsError::Constant`] when all
-/// differences are equal, and [`StatsError::Parameter`] for the level.
+/// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two pairs, [`StatsError::NonFinite`],
+/// [`StatsError::Constant`] when all differences are equal, and [`StatsError::Parameter`] for the level.
 pub fn paired(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Result<TestResult> {
     const OPERATION: &str = "paired t-test";
     require_same_length(OPERATION, x.len(), y.len())?;
@@ -115,15 +122,27 @@ pub fn paired(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Res
     let center = mean(&differences);
     let standard_error = (variance(&differences) / x.len() as f64).sqrt();
     require_variation(standard_error, center.abs(), OPERATION)?;
-    finish("Paired t-test", center, standard_error, x.len() as f64 - 1.0, alternative, level).map(|t| t.with_estimate(&[center]))
+    finish("Paired t-test", center, standard_error, x.len() as f64 - 1.0, alternative, level)
+        .map(|t| t.with_estimate(&[center]))
 }
 
 /// R's rule: a standard error below ten units in the last place of the means is rounding, not variation.
 fn require_variation(standard_error: f64, scale: f64, operation: &'static str) -> Result<()> {
-    if standard_error < 10.0 * f64::EPSILON * scale || standard_error == 0.0 { Err(StatsError::Constant { operation }) } else { Ok(()) }
+    if standard_error < 10.0 * f64::EPSILON * scale || standard_error == 0.0 {
+        Err(StatsError::Constant { operation })
+    } else {
+        Ok(())
+    }
 }
 
-fn finish(method: &str, difference: f64, standard_error: f64, df: f64, alternative: Alternative, level: f64) -> Result<TestResult> {
+fn finish(
+    method: &str,
+    difference: f64,
+    standard_error: f64,
+    df: f64,
+    alternative: Alternative,
+    level: f64,
+) -> Result<TestResult> {
     require_level(level)?;
     let t = difference / standard_error;
     let bound = |p: f64| t_quantile(p, df) * standard_error;

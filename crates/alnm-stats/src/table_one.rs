@@ -1,5 +1,8 @@
 //! The baseline table of a two-group study, with tests chosen by stated rules.
 
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
 use crate::contingency::CountTable;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::{Description, QuantileType};
@@ -10,8 +13,6 @@ use crate::normality::shapiro_wilk;
 use crate::rank_sum::{RankMethod, mann_whitney, standardised_rank_sum};
 use crate::t_test::{GroupVariance, two_sample};
 use crate::{Alternative, Labels, missing::observed};
-use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 /// A column of the study's data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,8 +57,8 @@ impl Variable {
 /// The rules by which summaries and tests are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TableRules {
-    /// A numeric variable counts as normal when the Shapiro-Wilk p-value of both groups is at least this; default 0.05. A group of fewer
-    /// than 3 values or without variation counts as not normal.
+    /// A numeric variable counts as normal when the Shapiro-Wilk p-value of both groups is at least this; default 0.05.
+    /// A group of fewer than 3 values or without variation counts as not normal.
     pub normality_level: f64,
     /// Variances of the t-test of normal variables; default Welch.
     pub variances: GroupVariance,
@@ -165,8 +166,8 @@ impl TableOne {
     /// Builds the table of the variables by outcome.
     ///
     /// # Errors
-    /// [`StatsError::OneClass`] when a group is empty, [`StatsError::LengthMismatch`] when a variable has another length than the labels,
-    /// [`StatsError::Parameter`] for a category code without a level.
+    /// [`StatsError::OneClass`] when a group is empty, [`StatsError::LengthMismatch`] when a variable has another
+    /// length than the labels, [`StatsError::Parameter`] for a category code without a level.
     ///
     /// ```
     /// use alnm_stats::{Labels, table_one::{TableOne, TableRules, Variable}};
@@ -187,9 +188,14 @@ impl TableOne {
     pub fn cells(&self) -> Vec<Vec<String>> {
         let mut cells = vec![Self::COLUMNS.iter().map(|c| (*c).to_owned()).collect()];
         for row in &self.rows {
-            let name = if row.unit.is_empty() { row.variable.clone() } else { format!("{} ({})", row.variable, row.unit) };
+            let name =
+                if row.unit.is_empty() { row.variable.clone() } else { format!("{} ({})", row.variable, row.unit) };
             let (test, statistic, p) = match row.comparison {
-                Some(c) => (c.test.name().to_owned(), c.statistic.map_or(String::new(), |s| format!("{s:.3}")), format_p(c.p_value)),
+                Some(c) => (
+                    c.test.name().to_owned(),
+                    c.statistic.map_or(String::new(), |s| format!("{s:.3}")),
+                    format_p(c.p_value),
+                ),
                 None => Default::default(),
             };
             let of = |line: usize| [&row.overall, &row.negative, &row.positive].map(|s| s.line(line));
@@ -198,7 +204,15 @@ impl TableOne {
             if let GroupSummary::Counts { levels, .. } = &row.overall {
                 for (l, level) in levels.iter().enumerate() {
                     let [overall, negative, positive] = of(l + 1);
-                    cells.push(vec![format!("  {level}"), overall, negative, positive, String::new(), String::new(), String::new()]);
+                    cells.push(vec![
+                        format!("  {level}"),
+                        overall,
+                        negative,
+                        positive,
+                        String::new(),
+                        String::new(),
+                        String::new(),
+                    ]);
                 }
             }
         }
@@ -274,10 +288,12 @@ fn continuous(labels: &Labels, values: &[f64], rules: &TableRules) -> Result<Row
             p_value: t.p_value,
         })
     } else {
-        mann_whitney(&x, &y, rules.rank_method, Alternative::TwoSided).ok().filter(|t| !t.p_value.is_nan()).map(|t| Comparison {
-            test: ComparisonTest::MannWhitney,
-            statistic: standardised_rank_sum(&x, &y).ok(),
-            p_value: t.p_value,
+        mann_whitney(&x, &y, rules.rank_method, Alternative::TwoSided).ok().filter(|t| !t.p_value.is_nan()).map(|t| {
+            Comparison {
+                test: ComparisonTest::MannWhitney,
+                statistic: standardised_rank_sum(&x, &y).ok(),
+                p_value: t.p_value,
+            }
         })
     };
     let difference = MeanDifference::of(&x, &y).map_or(f64::NAN, |d| d.average_variance);
@@ -292,7 +308,13 @@ fn categorical(labels: &Labels, levels: &[String], codes: &[Option<usize>], rule
         let group = usize::from(label);
         match *code {
             Some(c) if c < levels.len() => counts[group][c] += 1,
-            Some(c) => return Err(StatsError::Parameter { name: "category code", range: "below the number of levels", value: c as f64 }),
+            Some(c) => {
+                return Err(StatsError::Parameter {
+                    name: "category code",
+                    range: "below the number of levels",
+                    value: c as f64,
+                });
+            }
             None => missing[group] += 1,
         }
     }
@@ -309,7 +331,13 @@ fn categorical(labels: &Labels, levels: &[String], codes: &[Option<usize>], rule
     let as_values = |g: usize| used.iter().map(|&l| counts[g][l] as f64).collect::<Vec<_>>();
     let difference = multinomial_difference(&as_values(0), &as_values(1)).unwrap_or(f64::NAN);
     let [negative, positive] = counts;
-    Ok((summary(both, missing[0] + missing[1]), summary(negative, missing[0]), summary(positive, missing[1]), comparison, difference))
+    Ok((
+        summary(both, missing[0] + missing[1]),
+        summary(negative, missing[0]),
+        summary(positive, missing[1]),
+        comparison,
+        difference,
+    ))
 }
 
 fn compare(table: &CountTable, rules: &TableRules) -> Result<Comparison> {

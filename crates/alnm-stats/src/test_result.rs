@@ -1,8 +1,9 @@
 //! What a hypothesis test returns.
 
+use serde::{Deserialize, Serialize};
+
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
-use serde::{Deserialize, Serialize};
 
 /// The alternative hypothesis, about the first sample relative to the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -89,7 +90,8 @@ impl TestResult {
 }
 
 impl Tabulate for TestResult {
-    const COLUMNS: &'static [&'static str] = &["test", "statistic", "df1", "df2", "p", "estimate", "second estimate", "lower", "upper"];
+    const COLUMNS: &'static [&'static str] =
+        &["test", "statistic", "df1", "df2", "p", "estimate", "second estimate", "lower", "upper"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         vec![cells![

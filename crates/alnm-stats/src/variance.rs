@@ -1,15 +1,17 @@
 //! Tests of equal variances.
 
+use serde::{Deserialize, Serialize};
+
 use crate::describe::{mean, median, variance};
 use crate::distribution::{chi_squared_upper_tail, f_cdf, f_quantile, f_upper_tail};
 use crate::error::{Result, require_count, require_finite, require_level};
 use crate::{Alternative, TestResult, anova};
-use serde::{Deserialize, Serialize};
 
 /// F test of the ratio var(x) / var(y), for normal data.
 ///
 /// # Errors
-/// [`crate::StatsError::TooFew`] below two values a group, [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`] for the level.
+/// [`crate::StatsError::TooFew`] below two values a group, [`crate::StatsError::NonFinite`],
+/// [`crate::StatsError::Parameter`] for the level.
 pub fn f_test(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Result<TestResult> {
     const OPERATION: &str = "F test";
     require_finite(OPERATION, x)?;
@@ -29,7 +31,9 @@ pub fn f_test(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Res
     };
     // `min` ignores NaN; a ratio of 0/0 has no p-value.
     let p = if ratio.is_nan() { f64::NAN } else { p };
-    Ok(TestResult::new("F test of two variances", ratio, &[d1, d2], p).with_estimate(&[ratio]).with_interval(lower, upper, level))
+    Ok(TestResult::new("F test of two variances", ratio, &[d1, d2], p)
+        .with_estimate(&[ratio])
+        .with_interval(lower, upper, level))
 }
 
 /// The centre from which Levene's test measures deviations.
@@ -70,7 +74,8 @@ pub fn levene(groups: &[&[f64]], center: Center) -> Result<TestResult> {
 /// Bartlett's test of homogeneous variances, for normal data.
 ///
 /// # Errors
-/// [`crate::StatsError::TooFew`] with fewer than two groups or a group of fewer than two values, [`crate::StatsError::NonFinite`].
+/// [`crate::StatsError::TooFew`] with fewer than two groups or a group of fewer than two values,
+/// [`crate::StatsError::NonFinite`].
 pub fn bartlett(groups: &[&[f64]]) -> Result<TestResult> {
     const OPERATION: &str = "Bartlett's test";
     require_count(OPERATION, 2, groups.len())?;

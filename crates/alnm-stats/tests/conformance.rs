@@ -23,10 +23,13 @@ use alnm_stats::reclassification::{categorical_nri, continuous_improvement};
 use alnm_stats::roc::{CutoffCriterion, CutoffWeights, Direction, PartialFocus, RocCurve};
 use alnm_stats::t_test::{GroupVariance, paired, two_sample};
 use alnm_stats::variance::{Center, bartlett, f_test, levene};
-use alnm_stats::{Alternative, Interval, Labels, StatsError, TestResult, anova, kolmogorov_smirnov, normality, signed_rank};
+use alnm_stats::{
+    Alternative, Interval, Labels, StatsError, TestResult, anova, kolmogorov_smirnov, normality, signed_rank,
+};
 use ndarray::Array2;
-use reference::{Case, Deviation, Pack, Table, num, nums};
 use serde_json::{Map, Value, json};
+
+use reference::{Case, Deviation, Pack, Table, num, nums};
 
 const LEVEL: f64 = 0.95;
 
@@ -139,7 +142,9 @@ fn groups(table: &Table) -> Vec<Vec<f64>> {
     let mut levels: Vec<&String> = names.iter().collect();
     levels.sort_unstable();
     levels.dedup();
-    let members = |level: &String| names.iter().zip(&values).filter(|(n, v)| *n == level && !v.is_nan()).map(|(_, v)| *v).collect();
+    let members = |level: &String| {
+        names.iter().zip(&values).filter(|(n, v)| *n == level && !v.is_nan()).map(|(_, v)| *v).collect()
+    };
     levels.into_iter().map(members).collect()
 }
 
@@ -175,10 +180,14 @@ fn tests(pack: &Pack, case: &Case) -> Evaluated {
     match kind {
         "fisher_grid" => return fisher_grid(&table),
         "t_paired" => {
-            return paired(&table.numbers("a"), &table.numbers("b"), Alternative::TwoSided, LEVEL).map(|t| htest(&t)).map_err(text);
+            return paired(&table.numbers("a"), &table.numbers("b"), Alternative::TwoSided, LEVEL)
+                .map(|t| htest(&t))
+                .map_err(text);
         }
         "wilcox_signed" => {
-            return signed_rank::wilcoxon(&table.numbers("a"), &table.numbers("b"), Alternative::TwoSided).map(|t| htest(&t)).map_err(text);
+            return signed_rank::wilcoxon(&table.numbers("a"), &table.numbers("b"), Alternative::TwoSided)
+                .map(|t| htest(&t))
+                .map_err(text);
         }
         "describe" => {
             let labels = Labels::from_values(&table.numbers("group")).map_err(text)?;
@@ -345,7 +354,10 @@ fn icc_point_values(pack: &Pack, case: &Case) -> Evaluated {
         .iter()
         .map(|(form, _, name)| {
             let f = a.form(*form);
-            ((*name).to_owned(), json!({"icc": num(f.estimate), "F": num(f.f), "df1": f.df1, "df2": f.df2, "p": num(f.p_value)}))
+            (
+                (*name).to_owned(),
+                json!({"icc": num(f.estimate), "F": num(f.f), "df1": f.df1, "df2": f.df2, "p": num(f.p_value)}),
+            )
         })
         .collect::<Map<_, _>>()
         .into())
@@ -371,8 +383,11 @@ fn roc(pack: &Pack, case: &Case) -> Evaluated {
     let stem = case.kind.strip_suffix("_lt").unwrap_or(&case.kind);
     let column = if stem.ends_with("_b") { "b" } else { "a" };
     let (labels, scores) = scored(&table, &[column])?;
-    let direction =
-        if case.kind.ends_with("_lt") { Direction::HigherIsPositive } else { Direction::detect(&labels, &scores[0]).map_err(text)? };
+    let direction = if case.kind.ends_with("_lt") {
+        Direction::HigherIsPositive
+    } else {
+        Direction::detect(&labels, &scores[0]).map_err(text)?
+    };
     let curve = RocCurve::new(&labels, &scores[0], direction).map_err(text)?;
     match stem.trim_end_matches("_a").trim_end_matches("_b") {
         "auc" => {
@@ -382,8 +397,10 @@ fn roc(pack: &Pack, case: &Case) -> Evaluated {
                 "ci_delong": nums(&[a.interval.lower, middle, a.interval.upper]), "var_delong": num(a.variance), "se_delong": num(a.standard_error()),
                 "n_cases": curve.cases, "n_controls": curve.controls}))
         }
-        "roc_points" => Ok(json!({"thresholds": nums(&curve.thresholds), "sensitivities": nums(&curve.sensitivities()),
-            "specificities": nums(&curve.specificities())})),
+        "roc_points" => {
+            Ok(json!({"thresholds": nums(&curve.thresholds), "sensitivities": nums(&curve.sensitivities()),
+            "specificities": nums(&curve.specificities())}))
+        }
         "best_youden" => Ok(cutoffs(&curve, CutoffCriterion::Youden, CutoffWeights::default())),
         "best_closest.topleft" => Ok(cutoffs(&curve, CutoffCriterion::ClosestTopLeft, CutoffWeights::default())),
         "best_weighted" => Ok(cutoffs(&curve, CutoffCriterion::Youden, CutoffWeights { cost: 2.0, prevalence: 0.3 })),
@@ -401,7 +418,8 @@ fn roc(pack: &Pack, case: &Case) -> Evaluated {
             )
         }
         "boot_ci_range" => {
-            let b = bootstrap::auc(&labels, &scores[0], direction, Resampling { resamples: 2000, seed: 1 }).map_err(text)?;
+            let b = bootstrap::auc(&labels, &scores[0], direction, Resampling { resamples: 2000, seed: 1 })
+                .map_err(text)?;
             let i = b.percentile(LEVEL).map_err(text)?;
             let middle = b.percentile(1e-9).map_err(text)?.lower;
             Ok(json!({"lower": i.lower, "median": middle, "upper": i.upper}))
@@ -432,16 +450,20 @@ fn delong_cases(pack: &Pack, case: &Case) -> Evaluated {
             RocCurve::new(&labels, &scores, Direction::detect(&labels, &scores).map_err(text)?).map_err(text)
         };
         let test = delong::unpaired_test(&curve("a", 0)?, &curve("a", 1)?, Alternative::TwoSided).map_err(text)?;
-        return Ok(json!({"statistic": num(test.statistic), "parameter": num(test.degrees_of_freedom[0]), "p_value": num(test.p_value),
-            "estimate": nums(&test.estimate)}));
+        return Ok(
+            json!({"statistic": num(test.statistic), "parameter": num(test.degrees_of_freedom[0]), "p_value": num(test.p_value),
+            "estimate": nums(&test.estimate)}),
+        );
     }
     if case.kind == "delong_cov" {
         // Like pROC's, the covariance is of complete scores only.
         let labels = Labels::from_values(&table.numbers("y")).map_err(text)?;
         let scores = ["a", "b"].map(|c| table.numbers(c));
         let detect = |s: &[f64]| Direction::detect(&labels, s).map_err(text);
-        let markers =
-            [Marker { scores: &scores[0], direction: detect(&scores[0])? }, Marker { scores: &scores[1], direction: detect(&scores[1])? }];
+        let markers = [
+            Marker { scores: &scores[0], direction: detect(&scores[0])? },
+            Marker { scores: &scores[1], direction: detect(&scores[1])? },
+        ];
         return Ok(json!({"cov": num(delong::covariance(&labels, markers[0], markers[1]).map_err(text)?)}));
     }
     let (labels, scores) = scored(&table, &["a", "b"])?;
@@ -478,10 +500,12 @@ fn confusion(case: &Case) -> Evaluated {
                 "wald": by(ProportionInterval::Wald)?, "agresti_coull": by(ProportionInterval::AgrestiCoull)?}),
         );
     }
-    Ok(json!({"sensitivity": num(t.sensitivity()), "specificity": num(t.specificity()), "ppv": num(t.positive_predictive_value()),
+    Ok(
+        json!({"sensitivity": num(t.sensitivity()), "specificity": num(t.specificity()), "ppv": num(t.positive_predictive_value()),
         "npv": num(t.negative_predictive_value()), "accuracy": num(t.accuracy()), "balanced_accuracy": num(t.balanced_accuracy()),
         "f1": num(t.f1()), "youden": num(t.youden()), "mcc": num(t.matthews()), "lr_pos": num(t.positive_likelihood_ratio()),
-        "lr_neg": num(t.negative_likelihood_ratio()), "dor": num(t.diagnostic_odds_ratio()), "prevalence": num(t.prevalence()), "ci": intervals}))
+        "lr_neg": num(t.negative_likelihood_ratio()), "dor": num(t.diagnostic_odds_ratio()), "prevalence": num(t.prevalence()), "ci": intervals}),
+    )
 }
 
 fn binomial_grid(table: &Table) -> Evaluated {
@@ -494,8 +518,10 @@ fn binomial_grid(table: &Table) -> Evaluated {
         }
         Ok(nums(&v))
     };
-    Ok(json!({"cp_lower": ends(ProportionInterval::ClopperPearson, false)?, "cp_upper": ends(ProportionInterval::ClopperPearson, true)?,
-        "wilson_lower": ends(ProportionInterval::Wilson, false)?, "wilson_upper": ends(ProportionInterval::Wilson, true)?}))
+    Ok(
+        json!({"cp_lower": ends(ProportionInterval::ClopperPearson, false)?, "cp_upper": ends(ProportionInterval::ClopperPearson, true)?,
+        "wilson_lower": ends(ProportionInterval::Wilson, false)?, "wilson_upper": ends(ProportionInterval::Wilson, true)?}),
+    )
 }
 
 fn precision_recall(pack: &Pack, case: &Case) -> Evaluated {
@@ -526,7 +552,8 @@ fn calibration(pack: &Pack, case: &Case) -> Evaluated {
     let wald = |w: calibration::WaldEstimate| (num(w.estimate), num(w.standard_error), interval(w.interval));
     match case.kind.as_str() {
         "hoslem_g10" | "hoslem_g5" => {
-            let h = calibration::hosmer_lemeshow(&labels, p, if case.kind.ends_with("10") { 10 } else { 5 }).map_err(text)?;
+            let h = calibration::hosmer_lemeshow(&labels, p, if case.kind.ends_with("10") { 10 } else { 5 })
+                .map_err(text)?;
             let column = |f: &dyn Fn(&calibration::RiskGroup) -> f64| nums(&h.groups.iter().map(f).collect::<Vec<_>>());
             Ok(
                 json!({"statistic": num(h.test.statistic), "df": h.test.degrees_of_freedom[0], "p_value": num(h.test.p_value), "breaks": nums(&h.breaks),
@@ -543,8 +570,10 @@ fn calibration(pack: &Pack, case: &Case) -> Evaluated {
         }
         "eo" => {
             let e = calibration::expected_observed(&labels, p, LEVEL).map_err(text)?;
-            Ok(json!({"E": e.expected, "O": e.observed, "EO": num(e.expected_over_observed), "OE": e.observed_over_expected,
-                "oe_ci_poisson": interval(e.poisson_interval), "eo_ci_log": interval(e.interval)}))
+            Ok(
+                json!({"E": e.expected, "O": e.observed, "EO": num(e.expected_over_observed), "OE": e.observed_over_expected,
+                "oe_ci_poisson": interval(e.poisson_interval), "eo_ci_log": interval(e.interval)}),
+            )
         }
         "slope_intercept" => {
             let r = calibration::recalibrate(&labels, p, LEVEL).map_err(text)?;
@@ -559,16 +588,20 @@ fn calibration(pack: &Pack, case: &Case) -> Evaluated {
         "val_prob" => {
             let v = calibration::validate(&labels, p, LEVEL).map_err(text)?;
             let r = &v.recalibration;
-            Ok(json!({"Dxy": v.somers_dxy, "C (ROC)": v.c, "R2": v.r2, "D": v.discrimination, "D:Chi-sq": v.discrimination_test.statistic,
+            Ok(
+                json!({"Dxy": v.somers_dxy, "C (ROC)": v.c, "R2": v.r2, "D": v.discrimination, "D:Chi-sq": v.discrimination_test.statistic,
                 "U": v.unreliability, "U:Chi-sq": r.unreliability.statistic, "U:p": r.unreliability.p_value, "Q": v.quality, "Brier": v.brier,
                 "Intercept": r.intercept.estimate, "Slope": r.slope.estimate, "Emax": v.error.emax, "E90": v.error.e90, "Eavg": v.error.ici,
-                "S:z": v.spiegelhalter.statistic, "S:p": v.spiegelhalter.p_value}))
+                "S:z": v.spiegelhalter.statistic, "S:p": v.spiegelhalter.p_value}),
+            )
         }
         "loess_ici" => {
             let surface = |surface| -> Evaluated {
-                let c = calibration::loess_curve(&labels, p, LoessParams { surface, ..LoessParams::default() }).map_err(text)?;
+                let c = calibration::loess_curve(&labels, p, LoessParams { surface, ..LoessParams::default() })
+                    .map_err(text)?;
                 let CalibrationError { ici, e50, e90, emax } = c.error;
-                let first: Vec<f64> = p.iter().take(5).map(|at| c.curve.y[c.curve.x.partition_point(|x| x < at)]).collect();
+                let first: Vec<f64> =
+                    p.iter().take(5).map(|at| c.curve.y[c.curve.x.partition_point(|x| x < at)]).collect();
                 Ok(json!({"ici": ici, "e50": e50, "e90": e90, "emax": emax, "fitted_first5": nums(&first)}))
             };
             Ok(json!({"interpolate": surface(LoessSurface::Interpolate)?, "direct": surface(LoessSurface::Direct)?}))
@@ -576,14 +609,17 @@ fn calibration(pack: &Pack, case: &Case) -> Evaluated {
         "lowess_iter0" | "lowess_iter3" | "lowess_delta0" => {
             let iterations = if case.kind == "lowess_iter3" { 3 } else { 0 };
             let delta = (case.kind == "lowess_delta0").then_some(0.0);
-            let curve = lowess(p, &labels.to_values(), LowessParams { iterations, delta, ..LowessParams::default() }).map_err(text)?;
+            let curve = lowess(p, &labels.to_values(), LowessParams { iterations, delta, ..LowessParams::default() })
+                .map_err(text)?;
             Ok(json!({"x": nums(&curve.x), "y": nums(&curve.y)}))
         }
         "bins10_equal_width" => {
             let b = calibration::reliability_bins(&labels, p, 10).map_err(text)?;
             let column = |f: &dyn Fn(&calibration::RiskGroup) -> f64| nums(&b.groups.iter().map(f).collect::<Vec<_>>());
-            Ok(json!({"bin": b.bins, "n": column(&|g| g.patients as f64), "mean_p": column(&calibration::RiskGroup::mean_risk),
-                "mean_y": column(&calibration::RiskGroup::observed), "ece": b.expected_error, "mce": b.largest_error}))
+            Ok(
+                json!({"bin": b.bins, "n": column(&|g| g.patients as f64), "mean_p": column(&calibration::RiskGroup::mean_risk),
+                "mean_y": column(&calibration::RiskGroup::observed), "ece": b.expected_error, "mce": b.largest_error}),
+            )
         }
         other => panic!("no kind {other}"),
     }
@@ -594,8 +630,9 @@ fn decisions(pack: &Pack, case: &Case) -> Evaluated {
     if case.kind == "dca_definition" {
         let model = |risks: &[f64]| -> Result<(DecisionCurve, Value), String> {
             let curve = DecisionCurve::new(&labels, risks, &even_thresholds(100)).map_err(text)?;
-            let column =
-                |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| nums(&curve.points.iter().map(f).collect::<Vec<_>>());
+            let column = |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| {
+                nums(&curve.points.iter().map(f).collect::<Vec<_>>())
+            };
             let columns = json!({"tp_rate": column(&|p| p.true_positive_rate), "fp_rate": column(&|p| p.false_positive_rate),
                 "net_benefit": column(&|p| p.net_benefit), "standardised_net_benefit": column(&|p| p.standardised_net_benefit),
                 "interventions_avoided": column(&|p| p.interventions_avoided)});
@@ -603,7 +640,9 @@ fn decisions(pack: &Pack, case: &Case) -> Evaluated {
         };
         let (curve, p1) = model(&scores[0])?;
         let (_, p2) = model(&scores[1])?;
-        let column = |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| nums(&curve.points.iter().map(f).collect::<Vec<_>>());
+        let column = |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| {
+            nums(&curve.points.iter().map(f).collect::<Vec<_>>())
+        };
         return Ok(
             json!({"threshold": column(&|p| p.threshold), "prevalence": curve.prevalence, "nb_all": column(&|p| p.treat_all), "nb_none": 0,
             "p1": p1, "p2": p2}),
@@ -637,11 +676,15 @@ fn dcurves(pack: &Pack, case: &Case) -> Evaluated {
     for (name, risks) in models {
         let curve = DecisionCurve::new(&labels, &risks, &even_thresholds(100)).map_err(text)?;
         // Treating none treats nobody at threshold 0 either.
-        let treated = |p: &alnm_stats::decision_curve::DecisionPoint, v: f64| if name == "none" && p.threshold == 0.0 { 0.0 } else { v };
+        let treated = |p: &alnm_stats::decision_curve::DecisionPoint, v: f64| {
+            if name == "none" && p.threshold == 0.0 { 0.0 } else { v }
+        };
         let avoided = |p: &alnm_stats::decision_curve::DecisionPoint| {
             if name == "none" { -p.treat_all / (p.threshold / (1.0 - p.threshold)) } else { p.interventions_avoided }
         };
-        let column = |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| nums(&curve.points.iter().map(f).collect::<Vec<_>>());
+        let column = |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| {
+            nums(&curve.points.iter().map(f).collect::<Vec<_>>())
+        };
         result.insert(
             name.to_owned(),
             json!({"threshold": column(&|p| p.threshold),

@@ -26,7 +26,8 @@ fn column(place: usize) -> Vec<f64> {
 #[test]
 fn resamples_are_as_written() {
     let drawn: Vec<Vec<usize>> = (0..RESAMPLING.resamples).map(|b| resample_rows(ROWS, RESAMPLING.seed, b)).collect();
-    let text: String = drawn.iter().map(|rows| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",") + "\n").collect();
+    let text: String =
+        drawn.iter().map(|rows| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",") + "\n").collect();
     if std::env::var_os("ALNM_PRINT_RESAMPLES").is_some() {
         println!("{text}");
     }
@@ -65,10 +66,12 @@ fn percentile_and_bca_intervals_are_those_of_scipy() {
 #[test]
 fn decision_curve_intervals_are_those_of_r() {
     let labels = Labels::from_values(&column(2)).unwrap();
-    let golden: Vec<Vec<f64>> =
-        fields(include_str!("golden/decision_intervals.csv")).map(|row| row.into_iter().map(number).collect()).collect();
+    let golden: Vec<Vec<f64>> = fields(include_str!("golden/decision_intervals.csv"))
+        .map(|row| row.into_iter().map(number).collect())
+        .collect();
     let thresholds: Vec<f64> = golden.iter().map(|row| row[0]).collect();
-    let found = DecisionCurve::intervals(&labels, &column(1), &thresholds, Stratification::None, RESAMPLING, 0.95).unwrap();
+    let found =
+        DecisionCurve::intervals(&labels, &column(1), &thresholds, Stratification::None, RESAMPLING, 0.95).unwrap();
     for (interval, row) in found.iter().zip(&golden) {
         let ours = [interval.net_benefit, interval.standardised_net_benefit, interval.interventions_avoided];
         for (ours, expected) in ours.iter().flat_map(|interval| [interval.lower, interval.upper]).zip(&row[1..]) {

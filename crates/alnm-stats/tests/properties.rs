@@ -2,7 +2,9 @@
 
 use alnm_stats::agreement::cohen_kappa;
 use alnm_stats::bootstrap::{self, Resampling};
-use alnm_stats::calibration::{brier, brier_decomposition, hosmer_lemeshow, loess_curve, lowess_curve, recalibrate, validate};
+use alnm_stats::calibration::{
+    brier, brier_decomposition, hosmer_lemeshow, loess_curve, lowess_curve, recalibrate, validate,
+};
 use alnm_stats::correlation::{Correlation, correlation_test};
 use alnm_stats::data_table::Tabulate;
 use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
@@ -43,12 +45,15 @@ fn delong_by_definition(labels: &Labels, a: &[f64], b: &[f64]) -> f64 {
             0.0
         }
     };
-    let class =
-        |s: &[f64], keep: bool| -> Vec<f64> { s.iter().zip(labels.as_slice()).filter(|(_, l)| **l == keep).map(|(v, _)| *v).collect() };
+    let class = |s: &[f64], keep: bool| -> Vec<f64> {
+        s.iter().zip(labels.as_slice()).filter(|(_, l)| **l == keep).map(|(v, _)| *v).collect()
+    };
     let placements = |s: &[f64]| {
         let (cases, controls) = (class(s, true), class(s, false));
-        let of_cases: Vec<f64> = cases.iter().map(|c| controls.iter().map(|d| wins(*c, *d)).sum::<f64>() / controls.len() as f64).collect();
-        let of_controls: Vec<f64> = controls.iter().map(|d| cases.iter().map(|c| wins(*c, *d)).sum::<f64>() / cases.len() as f64).collect();
+        let of_cases: Vec<f64> =
+            cases.iter().map(|c| controls.iter().map(|d| wins(*c, *d)).sum::<f64>() / controls.len() as f64).collect();
+        let of_controls: Vec<f64> =
+            controls.iter().map(|d| cases.iter().map(|c| wins(*c, *d)).sum::<f64>() / cases.len() as f64).collect();
         (of_cases, of_controls)
     };
     let part = |x: &[f64], y: &[f64]| {
@@ -175,8 +180,10 @@ proptest! {
 fn bootstrap_does_not_depend_on_the_number_of_threads() {
     let labels = Labels::new((0..90).map(|i| i % 3 == 0).collect());
     let scores: Vec<f64> = (0..90).map(|i| f64::from((i * 31 + 7) % 23)).collect();
-    let run =
-        || bootstrap::auc(&labels, &scores, Direction::HigherIsPositive, Resampling { resamples: 300, seed: 5 }).expect("both classes");
+    let run = || {
+        bootstrap::auc(&labels, &scores, Direction::HigherIsPositive, Resampling { resamples: 300, seed: 5 })
+            .expect("both classes")
+    };
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool").install(run);
     let four = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool").install(run);
     assert_eq!(one, four);
@@ -229,12 +236,20 @@ fn intervals_of_a_decision_curve_hold_it_and_do_not_depend_on_threads() {
     let risks: Vec<f64> = (0..120).map(|i| f64::from((i * 31 + 7) % 100) / 100.0).collect();
     let thresholds = [0.0, 0.2, 0.4];
     let run = |stratification| {
-        DecisionCurve::intervals(&labels, &risks, &thresholds, stratification, Resampling { resamples: 300, seed: 2 }, 0.9)
-            .expect("both classes")
+        DecisionCurve::intervals(
+            &labels,
+            &risks,
+            &thresholds,
+            stratification,
+            Resampling { resamples: 300, seed: 2 },
+            0.9,
+        )
+        .expect("both classes")
     };
     let curve = DecisionCurve::new(&labels, &risks, &thresholds).expect("thresholds");
     for stratification in [Stratification::None, Stratification::ByOutcome] {
-        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool").install(|| run(stratification));
+        let one =
+            rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool").install(|| run(stratification));
         for (interval, point) in one.iter().zip(&curve.points) {
             assert!(interval.net_benefit.contains(point.net_benefit), "{interval:?} {point:?}");
         }
@@ -253,7 +268,10 @@ fn assert_table(table: &alnm_stats::data_table::DataTable, rows: usize) {
     assert!(table.rows.iter().all(|r| r.len() == table.columns.len()), "{table:?}");
     assert_eq!(table.to_csv().lines().count(), rows + 1);
     let json = serde_json::to_string(table).expect("a JSON form");
-    assert_eq!(serde_json::from_str::<alnm_stats::data_table::DataTable>(&json).expect("the same form").columns, table.columns);
+    assert_eq!(
+        serde_json::from_str::<alnm_stats::data_table::DataTable>(&json).expect("the same form").columns,
+        table.columns
+    );
 }
 
 #[test]
@@ -266,7 +284,10 @@ fn results_lay_themselves_out_as_tables() {
     assert_table(&roc.youden_cutoff().to_table(), 1);
     assert_table(&auc_estimate(&roc, 0.95).expect("a level").to_table(), 1);
     assert_table(&PrecisionRecallCurve::new(&labels, &risks).expect("both classes").to_table(), 40);
-    assert_table(&two_sample(&risks, &other, GroupVariance::Welch, Alternative::Less, 0.95).expect("groups").to_table(), 1);
+    assert_table(
+        &two_sample(&risks, &other, GroupVariance::Welch, Alternative::Less, 0.95).expect("groups").to_table(),
+        1,
+    );
     let cutoff = roc.youden_cutoff().table.metrics(ProportionInterval::Wilson, 0.95).expect("a level");
     assert_table(&cutoff.to_table(), 6);
     assert_table(&hosmer_lemeshow(&labels, &risks, 10).expect("risks").to_table(), 10);
@@ -279,7 +300,8 @@ fn results_lay_themselves_out_as_tables() {
     let ratings = Array2::from_shape_fn((20, 2), |(i, j)| risks[i] + 0.01 * (i * j) as f64);
     assert_table(&IccAnalysis::of(ratings.view(), IccEstimation::Anova, 0.95).expect("ratings").to_table(), 6);
     assert_table(&vec![cohen_kappa(&[0, 1, 1], &[0, 1, 0], 0.95).expect("ratings"); 2].to_table(), 2);
-    let table = TableOne::new(&labels, &[Variable::continuous("size", "mm", risks)], &TableRules::default()).expect("both classes");
+    let table = TableOne::new(&labels, &[Variable::continuous("size", "mm", risks)], &TableRules::default())
+        .expect("both classes");
     assert_table(&table.to_table(), 1);
 }
 
@@ -297,14 +319,20 @@ fn empty_input_is_an_error_everywhere() {
     assert!(PrecisionRecallCurve::new(&none, &[]).is_err());
     assert!(DecisionCurve::new(&none, &[], &[0.1]).is_err());
     assert!(DecisionCurve::intervals(&none, &[], &[0.1], Stratification::None, Resampling::default(), 0.95).is_err());
-    assert!(brier(&none, &[]).is_err() && recalibrate(&none, &[], 0.95).is_err() && hosmer_lemeshow(&none, &[], 10).is_err());
+    assert!(
+        brier(&none, &[]).is_err()
+            && recalibrate(&none, &[], 0.95).is_err()
+            && hosmer_lemeshow(&none, &[], 10).is_err()
+    );
     assert!(loess_curve(&none, &[], LoessParams::default()).is_err() && lowess_curve(&none, &[]).is_err());
     assert!(two_sample(&[], &[], GroupVariance::Welch, Alternative::TwoSided, 0.95).is_err());
     assert!(mann_whitney(&[], &[], RankMethod::Automatic, Alternative::TwoSided).is_err());
     assert!(shapiro_wilk(&[]).is_err() && wilcoxon(&[], &[], Alternative::TwoSided).is_err());
     assert!(IccAnalysis::of(Array2::zeros((0, 0)).view(), IccEstimation::Anova, 0.95).is_err());
     assert!(correlation_test(&[], &[], Correlation::Pearson, 0.95).is_err() && cohen_kappa(&[], &[], 0.95).is_err());
-    assert!(categorical_nri(&none, &[], &[], &[0.5], 0.95).is_err() && continuous_improvement(&none, &[], &[]).is_err());
+    assert!(
+        categorical_nri(&none, &[], &[], &[0.5], 0.95).is_err() && continuous_improvement(&none, &[], &[]).is_err()
+    );
     assert!(TableOne::new(&none, &[], &TableRules::default()).is_err());
     assert!(bootstrap::auc(&none, &[], Direction::HigherIsPositive, Resampling::default()).is_err());
 }
@@ -316,8 +344,8 @@ fn results_survive_serialisation() {
     // The curve holds infinite thresholds, which JSON has no number for.
     let json = serde_json::to_string(&roc).expect("a JSON form");
     assert_eq!(serde_json::from_str::<RocCurve>(&json).expect("the same form"), roc);
-    let table =
-        TableOne::new(&labels, &[Variable::continuous("constant", "", vec![1.0; 5])], &TableRules::default()).expect("both classes");
+    let table = TableOne::new(&labels, &[Variable::continuous("constant", "", vec![1.0; 5])], &TableRules::default())
+        .expect("both classes");
     let json = serde_json::to_string(&table).expect("a JSON form");
     assert_eq!(serde_json::from_str::<TableOne>(&json).expect("the same form").rows[0].variable, "constant");
 }

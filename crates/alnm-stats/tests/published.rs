@@ -40,7 +40,9 @@ fn fishers_exact_test_of_the_subtypes() {
 fn the_t_test_of_age_is_welchs() {
     let without = Summary { mean: 50.25, standard_deviation: 9.63, count: 112 };
     let with = Summary { mean: 45.17, standard_deviation: 10.64, count: 100 };
-    let t = |variances| two_sample_from_summary(without, with, variances, Alternative::TwoSided, 0.95).expect("groups that vary");
+    let t = |variances| {
+        two_sample_from_summary(without, with, variances, Alternative::TwoSided, 0.95).expect("groups that vary")
+    };
     assert_eq!(printed(t(GroupVariance::Welch).statistic), "3.628");
     assert!(t(GroupVariance::Welch).p_value < 0.001);
     assert_ne!(printed(t(GroupVariance::Pooled).statistic), "3.628");

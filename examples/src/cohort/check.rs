@@ -22,7 +22,11 @@ pub struct FileCheck<'a> {
 }
 
 /// Opens the image and the masks of every patient and compares their grids; `observe` is called after each patient.
-pub fn check_files<'a>(cohort: &'a Cohort, patients: &[&'a Patient], observe: &(dyn Fn() + Sync)) -> Vec<FileCheck<'a>> {
+pub fn check_files<'a>(
+    cohort: &'a Cohort,
+    patients: &[&'a Patient],
+    observe: &(dyn Fn() + Sync),
+) -> Vec<FileCheck<'a>> {
     patients
         .par_iter()
         .map(|patient| {
@@ -69,7 +73,9 @@ impl Cohort {
     pub fn mask(&self, path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap> {
         let path = self.folder.join(path);
         match read_mask(&path) {
-            Err(ImagingError::File { problem: FileProblem::Mask(problem), .. }) if matches!(*problem, MaskProblem::GridNeeded) => {
+            Err(ImagingError::File { problem: FileProblem::Mask(problem), .. })
+                if matches!(*problem, MaskProblem::GridNeeded) =>
+            {
                 MaskReader::new().grid(image).read(&path)
             }
             other => other,
@@ -90,13 +96,17 @@ fn check_patient(cohort: &Cohort, patient: &Patient) -> Vec<Problem> {
 }
 
 fn check_mask(cohort: &Cohort, patient: &Patient, path: &Path, image: &Image) -> Option<Problem> {
-    let problem = |what: String, fix: &str| Some(Problem::of_patient(&patient.id, format!("mask {}", path.display()), what, fix));
+    let problem =
+        |what: String, fix: &str| Some(Problem::of_patient(&patient.id, format!("mask {}", path.display()), what, fix));
     let mask = match cohort.mask(path, image.geometry()) {
         Ok(mask) => mask,
         Err(error) => return problem(error.to_string(), "save the mask again as .nii.gz, .nrrd or .mha"),
     };
     if let Some(difference) = image.geometry().difference(mask.geometry(), GEOMETRY_TOLERANCE) {
-        return problem(format!("its grid is not the image's: {difference}"), "outline the lesion on the exported series");
+        return problem(
+            format!("its grid is not the image's: {difference}"),
+            "outline the lesion on the exported series",
+        );
     }
     let label = cohort.description.label;
     if !mask.as_slice().contains(&label) {

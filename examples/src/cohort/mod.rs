@@ -256,7 +256,8 @@ impl Cohort {
     pub fn with_shuffled_outcomes(mut self, seed: u64) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         for centre in std::iter::once(&self.description.training_centre).chain(&self.description.validation_centres) {
-            let rows: Vec<usize> = (0..self.patients.len()).filter(|&row| self.patients[row].centre == *centre).collect();
+            let rows: Vec<usize> =
+                (0..self.patients.len()).filter(|&row| self.patients[row].centre == *centre).collect();
             let mut outcomes: Vec<bool> = rows.iter().map(|&row| self.patients[row].alnm).collect();
             outcomes.shuffle(&mut generator);
             rows.iter().zip(outcomes).for_each(|(&row, outcome)| self.patients[row].alnm = outcome);
@@ -285,7 +286,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with a patient's column or file.
-    pub fn of_patient(patient: &str, place: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub fn of_patient(
+        patient: &str,
+        place: impl Into<String>,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         Self { patient: Some(patient.to_owned()), place: place.into(), what: what.into(), fix: fix.into() }
     }
 
@@ -330,8 +336,8 @@ pub fn load(folder: &Path) -> Result<Cohort, CohortProblems> {
     cohort.settle(problems)
 }
 
-/// Reads description and table of a cohort folder, with all their problems; files of images are looked for but not opened (see
-/// [`check_files`]).
+/// Reads description and table of a cohort folder, with all their problems; files of images are looked for but not
+/// opened (see [`check_files`]).
 ///
 /// # Errors
 /// When `cohort.toml` cannot be read: with the problems of the table.
@@ -360,14 +366,19 @@ pub fn read(folder: &Path) -> Result<(Cohort, Vec<Problem>), CohortProblems> {
 
 fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
     let fix = "write name, training_centre and validation_centres as TOML";
-    let text = std::fs::read_to_string(path).map_err(|error| Problem::of_cohort("cohort.toml", error.to_string(), fix))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Problem::of_cohort("cohort.toml", error.to_string(), fix))?;
     let description: CohortDescription =
         toml::from_str(&text).map_err(|error| Problem::of_cohort("cohort.toml", error.message().to_owned(), fix))?;
     if description.phase == 0 {
         return Err(Problem::of_cohort("cohort.toml, phase", "phase is 0", "phases are counted from 1"));
     }
     if description.label == 0 {
-        return Err(Problem::of_cohort("cohort.toml, label", "label is 0", "0 is the background; name the tumour's label"));
+        return Err(Problem::of_cohort(
+            "cohort.toml, label",
+            "label is 0",
+            "0 is the background; name the tumour's label",
+        ));
     }
     Ok(description)
 }
@@ -376,13 +387,24 @@ fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
 const FEWEST_OF_AN_OUTCOME: usize = 10;
 
 fn check_centres(description: &CohortDescription, patients: &[Patient], problems: &mut Vec<Problem>) {
-    let known = |centre: &str| centre == description.training_centre || description.validation_centres.iter().any(|c| c == centre);
+    let known = |centre: &str| {
+        centre == description.training_centre || description.validation_centres.iter().any(|c| c == centre)
+    };
     for patient in patients.iter().filter(|patient| !known(&patient.centre)) {
         let what = format!("centre `{}` is neither the training centre nor a validation centre", patient.centre);
-        problems.push(Problem::of_patient(&patient.id, "column centre", what, "add it to cohort.toml or correct the row"));
+        problems.push(Problem::of_patient(
+            &patient.id,
+            "column centre",
+            what,
+            "add it to cohort.toml or correct the row",
+        ));
     }
     if description.validation_centres.is_empty() {
-        problems.push(Problem::of_cohort("cohort.toml, validation_centres", "the list is empty", "name at least one centre"));
+        problems.push(Problem::of_cohort(
+            "cohort.toml, validation_centres",
+            "the list is empty",
+            "name at least one centre",
+        ));
     }
     if description.validation_centres.contains(&description.training_centre) {
         let fix = "a centre trains or validates, not both";

@@ -78,7 +78,11 @@ pub fn read_patients(path: &Path, problems: &mut Vec<Problem>) -> Vec<Patient> {
         COLUMNS.into_iter().filter(|column| *column != OPTIONAL && !header.iter().any(|name| name == column)).collect();
     if !missing.is_empty() {
         let what = format!("the header lacks {}", missing.join(", "));
-        problems.push(Problem::of_cohort("patients.csv", what, "add the columns; their names are as listed in the documentation"));
+        problems.push(Problem::of_cohort(
+            "patients.csv",
+            what,
+            "add the columns; their names are as listed in the documentation",
+        ));
         return Vec::new();
     }
     let mut seen = BTreeSet::new();
@@ -86,7 +90,11 @@ pub fn read_patients(path: &Path, problems: &mut Vec<Problem>) -> Vec<Patient> {
     for (index, record) in reader.records().enumerate() {
         let line = index + 2;
         match record {
-            Err(error) => problems.push(Problem::of_cohort(format!("patients.csv, line {line}"), error.to_string(), "correct the line")),
+            Err(error) => problems.push(Problem::of_cohort(
+                format!("patients.csv, line {line}"),
+                error.to_string(),
+                "correct the line",
+            )),
             Ok(record) => {
                 let values = header.iter().cloned().zip(record.iter().map(str::to_owned)).collect();
                 let mut row = Row { values, line, problems };
@@ -117,7 +125,8 @@ impl Row<'_> {
     }
 
     fn number(&mut self, column: &str) -> f64 {
-        let (_, low, high, unit) = *RANGES.iter().find(|(name, ..)| *name == column).expect("every numeric column has a range");
+        let (_, low, high, unit) =
+            *RANGES.iter().find(|(name, ..)| *name == column).expect("every numeric column has a range");
         let text = self.text(column).to_owned();
         match text.parse::<f64>() {
             Ok(value) if (low..=high).contains(&value) => value,
@@ -176,7 +185,12 @@ impl Row<'_> {
             age_years: self.number("age_years"),
             mtd_cm: self.number("mtd_cm"),
             sad_aln_cm: self.number("sad_aln_cm"),
-            markers: Markers { pr: self.flag("pr"), er: self.flag("er"), her2: self.flag("her2"), ki67: self.flag("ki67") },
+            markers: Markers {
+                pr: self.flag("pr"),
+                er: self.flag("er"),
+                her2: self.flag("her2"),
+                ki67: self.flag("ki67"),
+            },
             subtype: self.subtype(),
             blood: BloodCounts {
                 neutrophils: self.number("neutrophils"),
@@ -281,7 +295,8 @@ mod tests {
         ];
         let (patients, problems) = read(&rows);
         assert_eq!(patients.len(), 1);
-        let places: Vec<String> = problems.iter().map(|p| format!("{} {}", p.patient.as_deref().unwrap_or("-"), p.place)).collect();
+        let places: Vec<String> =
+            problems.iter().map(|p| format!("{} {}", p.patient.as_deref().unwrap_or("-"), p.place)).collect();
         let expected = [
             "P1 column patient",
             "P2 column alnm",

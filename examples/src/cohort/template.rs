@@ -28,10 +28,10 @@ label = 1
 problems = "refuse"
 "#;
 
-const SCANNER: &str =
-    "scanner        may be missing: which scanner the image comes from, for the comparison with ComBat; otherwise the centre\n";
+const SCANNER: &str = "scanner        may be missing: which scanner the image comes from, for the comparison with ComBat; otherwise the centre\n";
 
-/// Writes `cohort.toml` with comments, `patients.csv` with its header alone, and `columns.txt`, which says what each column holds.
+/// Writes `cohort.toml` with comments, `patients.csv` with its header alone, and `columns.txt`, which says what each
+/// column holds.
 ///
 /// # Errors
 /// When the folder is not empty, or cannot be written.
@@ -64,7 +64,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("mine");
         write_template(&folder).unwrap();
-        let description: CohortDescription = toml::from_str(&std::fs::read_to_string(folder.join("cohort.toml")).unwrap()).unwrap();
+        let description: CohortDescription =
+            toml::from_str(&std::fs::read_to_string(folder.join("cohort.toml")).unwrap()).unwrap();
         assert_eq!((description.phase, description.label, description.problems), (4, 1, ProblemPolicy::Refuse));
         let mut problems = Vec::new();
         assert!(read_patients(&folder.join("patients.csv"), &mut problems).is_empty() && problems.is_empty());

@@ -19,10 +19,15 @@ const COLOUR: [f64; 3] = [0.90, 0.45, 0.0];
 const OPACITY: f64 = 0.65;
 
 /// Four kinds of patients: outcome, class, name.
-const KINDS: [(bool, bool, &str); 4] =
-    [(true, true, "true positive"), (false, false, "true negative"), (false, true, "false positive"), (true, false, "false negative")];
+const KINDS: [(bool, bool, &str); 4] = [
+    (true, true, "true positive"),
+    (false, false, "true negative"),
+    (false, true, "false positive"),
+    (true, false, "false negative"),
+];
 
-/// The clearest patient of each kind in the first validation centre, crop beside crop with map; kinds without patients are absent.
+/// The clearest patient of each kind in the first validation centre, crop beside crop with map; kinds without patients
+/// are absent.
 pub(super) fn examples(findings: &Findings<'_>, network: &Network, stage: &str) -> Result<Vec<Panel>> {
     let Some(evaluation) = findings.results.validation.first() else { return Ok(Vec::new()) };
     let rows = crate::study::analysis::rows_of(findings.cohort, &[&evaluation.cohort]);
@@ -43,7 +48,9 @@ fn clearest(evaluation: &Evaluation, outcome: bool, class: bool) -> Option<(usiz
     let performance = evaluation.performances.iter().find(|performance| performance.model == MODEL)?;
     let cutoff = performance.carried_cutoff.cutoff;
     let patients = performance.risks.iter().copied().enumerate().zip(evaluation.labels.as_slice());
-    let of_kind = patients.filter(|&((_, risk), &label)| label == outcome && (risk >= cutoff) == class).map(|(patient, _)| patient);
+    let of_kind = patients
+        .filter(|&((_, risk), &label)| label == outcome && (risk >= cutoff) == class)
+        .map(|(patient, _)| patient);
     if class { of_kind.max_by(|a, b| a.1.total_cmp(&b.1)) } else { of_kind.min_by(|a, b| a.1.total_cmp(&b.1)) }
 }
 
@@ -70,9 +77,9 @@ fn panel(kind: &str, patient: &str, risk: f64, crop: &Array2<f32>, map: &Array2<
         scale(&mut svg, x, below);
     }
     svg.push_str("</svg>");
-    let data = fine
-        .indexed_iter()
-        .map(|((row, column), value)| vec![row.to_string(), column.to_string(), crop[(row, column)].to_string(), value.to_string()]);
+    let data = fine.indexed_iter().map(|((row, column), value)| {
+        vec![row.to_string(), column.to_string(), crop[(row, column)].to_string(), value.to_string()]
+    });
     let name = format!("grad_cam_{}", kind.replace(' ', "_"));
     Ok(Panel { svg, data: Table::new(&name, &title, &["row", "column", "crop", "map"], data.collect()) })
 }
@@ -87,7 +94,10 @@ fn scale(svg: &mut String, x: f64, below: f64) {
         let fill = format!("rgb({red},{green},{blue})");
         push(
             svg,
-            format_args!("<rect x='{place}' y='{:.1}' width='5' height='10' fill='{fill}' fill-opacity='{opacity:.3}'/>", below - 9.0),
+            format_args!(
+                "<rect x='{place}' y='{:.1}' width='5' height='10' fill='{fill}' fill-opacity='{opacity:.3}'/>",
+                below - 9.0
+            ),
         );
     }
     push(svg, format_args!("<text x='{}' y='{below}'>most</text>", x + 134.0));

@@ -1,7 +1,7 @@
 //! Reporting checklists, filled in where the software knows the answer.
 //!
-//! Numbers and topics follow CLEAR 1.0 (Kocak et al. 2023), METRICS 1.0 (Kocak et al. 2024) and TRIPOD+AI (Collins et al. 2024); the wording
-//! is our own, and the published lists are the authority.
+//! Numbers and topics follow CLEAR 1.0 (Kocak et al. 2023), METRICS 1.0 (Kocak et al. 2024) and TRIPOD+AI (Collins et
+//! al. 2024); the wording is our own, and the published lists are the authority.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,8 @@ pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Checklist>> {
     if findings.inputs.agreement.is_none() {
         let not_done = "not done: no training patients were outlined by two readers";
         for (list, number) in [("CLEAR", "31"), ("METRICS", "14")] {
-            let items = lists.iter_mut().filter(|checklist| checklist.name == list).flat_map(|checklist| &mut checklist.items);
+            let items =
+                lists.iter_mut().filter(|checklist| checklist.name == list).flat_map(|checklist| &mut checklist.items);
             items.filter(|item| item.number == number).for_each(|item| item.answer = not_done.to_owned());
         }
     }
@@ -97,11 +98,19 @@ mod tests {
         assert_eq!((tripod.len(), tripod.last().map(String::as_str)), (52, Some("27c")));
         let page = include_str!("report.html");
         for item in lists.iter().flat_map(|list| &list.items).filter(|item| !item.section.is_empty()) {
-            assert!(page.contains(&format!("id=\"{}\"", item.section)), "item {} points to {}", item.number, item.section);
+            assert!(
+                page.contains(&format!("id=\"{}\"", item.section)),
+                "item {} points to {}",
+                item.number,
+                item.section
+            );
         }
         for list in &lists {
             assert!(list.answered > 0 && list.answered < list.items.len(), "some answers are for the authors");
-            assert_eq!(list.table().rows.iter().filter(|row| row[2] == FOR_THE_AUTHORS).count(), list.items.len() - list.answered);
+            assert_eq!(
+                list.table().rows.iter().filter(|row| row[2] == FOR_THE_AUTHORS).count(),
+                list.items.len() - list.answered
+            );
         }
     }
 }

@@ -122,7 +122,9 @@ impl Chart {
                 let mut cells = vec![series.name.clone(), x.to_string(), y.to_string()];
                 if has_bars {
                     let ends = series.bars.as_ref().and_then(|bars| bars.get(index));
-                    cells.extend(ends.map_or([String::new(), String::new()], |(low, high)| [low.to_string(), high.to_string()]));
+                    cells.extend(
+                        ends.map_or([String::new(), String::new()], |(low, high)| [low.to_string(), high.to_string()]),
+                    );
                 }
                 cells
             })
@@ -141,12 +143,23 @@ impl Chart {
         for tick in ticks(self.x_range) {
             let x = self.x(tick);
             push(&mut svg, format_args!("<line class='grid' x1='{x:.1}' y1='{TOP}' x2='{x:.1}' y2='{bottom}'/>"));
-            push(&mut svg, format_args!("<text x='{x:.1}' y='{:.1}' text-anchor='middle'>{}</text>", bottom + 16.0, number(tick)));
+            push(
+                &mut svg,
+                format_args!("<text x='{x:.1}' y='{:.1}' text-anchor='middle'>{}</text>", bottom + 16.0, number(tick)),
+            );
         }
         for tick in ticks(self.y_range) {
             let y = self.y(tick);
             push(&mut svg, format_args!("<line class='grid' x1='{LEFT}' y1='{y:.1}' x2='{right}' y2='{y:.1}'/>"));
-            push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}' text-anchor='end'>{}</text>", LEFT - 6.0, y + 4.0, number(tick)));
+            push(
+                &mut svg,
+                format_args!(
+                    "<text x='{:.1}' y='{:.1}' text-anchor='end'>{}</text>",
+                    LEFT - 6.0,
+                    y + 4.0,
+                    number(tick)
+                ),
+            );
         }
         push(&mut svg, format_args!("<path class='axis' d='M{LEFT} {TOP}V{bottom}H{right}'/>"));
         push(
@@ -161,11 +174,19 @@ impl Chart {
         let middle = (TOP + bottom) / 2.0;
         push(
             &mut svg,
-            format_args!("<text transform='translate(15 {middle:.1}) rotate(-90)' text-anchor='middle'>{}</text>", escape(&self.y_label)),
+            format_args!(
+                "<text transform='translate(15 {middle:.1}) rotate(-90)' text-anchor='middle'>{}</text>",
+                escape(&self.y_label)
+            ),
         );
         for &mark in &self.marks {
             let x = self.x(mark);
-            push(&mut svg, format_args!("<line x1='{x:.1}' y1='{TOP}' x2='{x:.1}' y2='{bottom}' stroke='#555' stroke-dasharray='4 3'/>"));
+            push(
+                &mut svg,
+                format_args!(
+                    "<line x1='{x:.1}' y1='{TOP}' x2='{x:.1}' y2='{bottom}' stroke='#555' stroke-dasharray='4 3'/>"
+                ),
+            );
         }
         self.series.iter().for_each(|series| self.draw(series, &mut svg));
         self.legend(&mut svg);
@@ -178,13 +199,17 @@ impl Chart {
         if let Some(bars) = &series.bars {
             for (&(x, y), &(low, high)) in series.points.iter().zip(bars) {
                 let (x, y, low, high) = (self.x(x), self.y(y), self.y(low), self.y(high));
-                push(svg, format_args!("<line x1='{x:.1}' y1='{low:.1}' x2='{x:.1}' y2='{high:.1}' stroke='{colour}'/>"));
+                push(
+                    svg,
+                    format_args!("<line x1='{x:.1}' y1='{low:.1}' x2='{x:.1}' y2='{high:.1}' stroke='{colour}'/>"),
+                );
                 push(svg, format_args!("<circle cx='{x:.1}' cy='{y:.1}' r='3' fill='{colour}'/>"));
             }
             return;
         }
         let mut path = String::new();
-        let finite: Vec<(f64, f64)> = series.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        let finite: Vec<(f64, f64)> =
+            series.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
         let mut end = None;
         for pair in finite.windows(2) {
             let Some([from, to]) = within(self.y_range, pair[0], pair[1]) else { continue };
@@ -219,12 +244,25 @@ impl Chart {
                 push(svg, format_args!("<circle cx='{:.1}' cy='{middle:.1}' r='3' fill='{colour}'/>", x + 8.0));
             } else {
                 let dashes = if series.dashed { " stroke-dasharray='5 4'" } else { "" };
-                push(svg, format_args!("<path d='M{x:.1} {middle:.1}h16' stroke='{colour}' stroke-width='2'{dashes}/>"));
+                push(
+                    svg,
+                    format_args!("<path d='M{x:.1} {middle:.1}h16' stroke='{colour}' stroke-width='2'{dashes}/>"),
+                );
             }
-            push(svg, format_args!("<text x='{:.1}' y='{y:.1}' font-size='9.5'>{}</text>", x + 20.0, escape(&series.name)));
+            push(
+                svg,
+                format_args!("<text x='{:.1}' y='{y:.1}' font-size='9.5'>{}</text>", x + 20.0, escape(&series.name)),
+            );
         }
         for (index, note) in self.notes.iter().enumerate() {
-            push(svg, format_args!("<text x='8' y='{:.1}' font-size='9.5' fill='#444'>{}</text>", baseline(rows + index), escape(note)));
+            push(
+                svg,
+                format_args!(
+                    "<text x='8' y='{:.1}' font-size='9.5' fill='#444'>{}</text>",
+                    baseline(rows + index),
+                    escape(note)
+                ),
+            );
         }
     }
 }
@@ -261,9 +299,14 @@ fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
         let colour = if *value < 0.0 { COLOURS[1] } else { COLOURS[0] };
         push(
             &mut svg,
-            format_args!("<rect x='{x:.1}' y='{:.1}' width='{width:.1}' height='{:.1}' fill='{colour}'/>", y + step * 0.15, step * 0.7),
+            format_args!(
+                "<rect x='{x:.1}' y='{:.1}' width='{width:.1}' height='{:.1}' fill='{colour}'/>",
+                y + step * 0.15,
+                step * 0.7
+            ),
         );
-        let short: String = if name.chars().count() > 26 { name.chars().take(25).chain(['…']).collect() } else { name.clone() };
+        let short: String =
+            if name.chars().count() > 26 { name.chars().take(25).chain(['…']).collect() } else { name.clone() };
         push(
             &mut svg,
             format_args!(
@@ -276,7 +319,12 @@ fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
         );
         push(
             &mut svg,
-            format_args!("<text x='{:.1}' y='{:.1}' font-size='9.5'>{}</text>", x + width + 3.0, y + step * 0.62, number(*value)),
+            format_args!(
+                "<text x='{:.1}' y='{:.1}' font-size='9.5'>{}</text>",
+                x + width + 3.0,
+                y + step * 0.62,
+                number(*value)
+            ),
         );
     }
     push(&mut svg, format_args!("<path class='axis' d='M{zero:.1} {TOP}V{bottom}'/>"));
@@ -316,7 +364,9 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (low, high) = values.filter(|v| v.is_finite()).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) = values
+        .filter(|v| v.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     if low > high {
         return (0.0, 1.0);
     }
@@ -328,7 +378,8 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
 pub(super) fn ticks((low, high): (f64, f64)) -> Vec<f64> {
     let raw = (high - low) / 5.0;
     let magnitude = 10f64.powf(raw.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * magnitude).find(|step| *step >= raw).unwrap_or(raw);
+    let step =
+        [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * magnitude).find(|step| *step >= raw).unwrap_or(raw);
     let first = (low / step - 1e-9).ceil() as i64;
     let last = (high / step + 1e-9).floor() as i64;
     (first..=last).map(|index| index as f64 * step).collect()
@@ -360,7 +411,8 @@ mod tests {
     fn curves_end_where_they_leave_the_range_and_legends_stand_below_the_axis() {
         assert_eq!(within((0.0, 1.0), (0.0, -1.0), (2.0, 1.0)), Some([(1.0, 0.0), (2.0, 1.0)]));
         assert_eq!(within((0.0, 1.0), (0.0, 2.0), (1.0, 3.0)), None);
-        let named = (0..5).map(|k| Series::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize]));
+        let named = (0..5)
+            .map(|k| Series::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize]));
         let chart = Chart::around("five", "x", "y", named.collect()).with_ranges((0.0, 1.0), (0.0, 1.0));
         let svg = chart.panel("five").svg;
         let places: Vec<f64> = svg
@@ -373,8 +425,12 @@ mod tests {
 
     #[test]
     fn a_chart_is_well_formed_and_escapes_names() {
-        let chart =
-            Chart::around("a < b & c", "x", "y", vec![Series::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])]);
+        let chart = Chart::around(
+            "a < b & c",
+            "x",
+            "y",
+            vec![Series::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])],
+        );
         let Panel { svg, data } = chart.panel("points");
         assert_eq!(data.rows.len(), 3);
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"));

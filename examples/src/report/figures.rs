@@ -13,7 +13,6 @@ use anyhow::{Context, Result};
 
 use super::attention;
 use super::corrected_calibration::{CorrectedCurve, corrected_curve};
-
 use super::figure::{COLOURS, Chart, Panel, Series, bars, push};
 use super::flow;
 use super::forest::{Ratio, forest};
@@ -73,7 +72,8 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
     let labels = labels_of(cohort, &rows);
     let scores = findings.scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?.select_rows(&rows);
     let panel = |score: &str| -> Result<Panel> {
-        let mut patients: Vec<(f64, bool)> = scores.column(score)?.iter().copied().zip(labels.as_slice().iter().copied()).collect();
+        let mut patients: Vec<(f64, bool)> =
+            scores.column(score)?.iter().copied().zip(labels.as_slice().iter().copied()).collect();
         patients.sort_by(|a, b| a.0.total_cmp(&b.0));
         let of = |outcome: bool, name: &str, colour| {
             let chosen = patients.iter().enumerate().filter(|(_, patient)| patient.1 == outcome);
@@ -82,7 +82,8 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
             Series::line(name, points, colour).with_bars(ends)
         };
         let series = vec![of(false, "no metastasis", COLOURS[1]), of(true, "metastasis", COLOURS[0])];
-        Ok(Chart::around(score, "patients of training in order of the score", "score", series).panel(&format!("waterfall_{score}")))
+        Ok(Chart::around(score, "patients of training in order of the score", "score", series)
+            .panel(&format!("waterfall_{score}")))
     };
     Ok(figure("Scores of the training patients by outcome.", vec![panel(RAD_SCORE)?, panel(DL_SCORE)?]))
 }
@@ -93,14 +94,20 @@ fn correlations(findings: &Findings<'_>) -> Result<Figure> {
     let columns = |pipeline: &FittedPipeline, table: &FeatureTable| -> Result<Vec<(String, Vec<f64>)>> {
         let weights = pipeline.signature.iter().flat_map(|signature| &signature.weights);
         weights
-            .map(|w| Ok((w.feature.clone(), rows.iter().map(|&row| table.column(&w.feature).map(|c| c[row])).collect::<Result<_, _>>()?)))
+            .map(|w| {
+                Ok((
+                    w.feature.clone(),
+                    rows.iter().map(|&row| table.column(&w.feature).map(|c| c[row])).collect::<Result<_, _>>()?,
+                ))
+            })
             .collect()
     };
     let mut chosen = columns(&findings.scores.radiomic, &findings.inputs.radiomic)?;
     chosen.extend(columns(&findings.scores.deep, &findings.inputs.deep)?);
     let names: Vec<String> = chosen.iter().map(|(name, _)| name.clone()).collect();
     let of_pair = |a: &[f64], b: &[f64]| correlation(a, b, Correlation::Pearson).unwrap_or(f64::NAN);
-    let matrix: Vec<Vec<f64>> = chosen.iter().map(|(_, a)| chosen.iter().map(|(_, b)| of_pair(a, b)).collect()).collect();
+    let matrix: Vec<Vec<f64>> =
+        chosen.iter().map(|(_, a)| chosen.iter().map(|(_, b)| of_pair(a, b)).collect()).collect();
     Ok(figure(
         "Pearson correlations between the features of both scores, training centre.",
         vec![heat_map("correlations", "Chosen features", &names, &matrix)],
@@ -130,7 +137,10 @@ fn forests(results: &Results) -> Result<Figure> {
     Ok(figure(
         "Odds ratios with 95 % intervals: one variable at a time (profile likelihood; MTD and SAD_ALN per mm), and in the integrated model (Wald; \
          per unit of Table 1).",
-        vec![forest("forest_univariate", "Table 2", &univariate), forest("forest_integrated", "Integrated model", &joint)],
+        vec![
+            forest("forest_univariate", "Table 2", &univariate),
+            forest("forest_integrated", "Integrated model", &joint),
+        ],
     ))
 }
 
@@ -156,22 +166,28 @@ fn integrated(findings: &Findings<'_>) -> Result<Figure> {
     Ok(figure(
         "The integrated model. Left: exact Shapley values of every training patient on the log odds, blue for low and orange for high values \
          of the variable. Right: nomogram; points of all variables add up to the total, below which the risk is read.",
-        vec![swarm("shap", "Shapley values", "change of the log odds", &lines), nomogram("nomogram", "Nomogram", &nomogram_data)],
+        vec![
+            swarm("shap", "Shapley values", "change of the log odds", &lines),
+            nomogram("nomogram", "Nomogram", &nomogram_data),
+        ],
     ))
 }
 
 /// Figure 1: the slice with the outline and, where a dynamic series is there, the curve of the same patient.
 fn lesion(findings: &Findings<'_>) -> Result<Figure> {
     let cohort = findings.cohort;
-    let of_curve = findings.time_intensity.and_then(|curve| cohort.patients.iter().find(|patient| patient.id == curve.patient));
-    let patient = of_curve.or_else(|| cohort.training().first().copied()).context("the training centre has no patients")?;
+    let of_curve =
+        findings.time_intensity.and_then(|curve| cohort.patients.iter().find(|patient| patient.id == curve.patient));
+    let patient =
+        of_curve.or_else(|| cohort.training().first().copied()).context("the training centre has no patients")?;
     let mut panels = vec![outlined_slice(cohort, patient)?];
     let mut caption =
         "Figure 1. The axial slice on which the lesion is largest, before bias correction, with the first reader's outline".to_owned();
     if let Some(curve) = findings.time_intensity {
         let points = curve.curve.times.iter().copied().zip(curve.curve.means.iter().copied()).collect();
         let title = format!("Time-intensity curve: {}", curve.delayed_phase());
-        let chart = Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
+        let chart =
+            Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
         panels.push(chart.panel("figure1_time_intensity"));
         push(
             &mut caption,
@@ -204,10 +220,20 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let history = &findings.deep.history;
-    let line = |value: fn(&alnm_deep::EpochRecord) -> f64| history.iter().map(|e| ((e.epoch + 1) as f64, value(e))).collect();
-    let loss =
-        Chart::around("Training loss", "epoch", "binary cross-entropy", vec![Series::line("", line(|e| e.training_loss), COLOURS[0])]);
-    let auc = Chart::around("AUC of the batches' logits", "epoch", "AUC", vec![Series::line("", line(|e| e.training_auc), COLOURS[1])]);
+    let line =
+        |value: fn(&alnm_deep::EpochRecord) -> f64| history.iter().map(|e| ((e.epoch + 1) as f64, value(e))).collect();
+    let loss = Chart::around(
+        "Training loss",
+        "epoch",
+        "binary cross-entropy",
+        vec![Series::line("", line(|e| e.training_loss), COLOURS[0])],
+    );
+    let auc = Chart::around(
+        "AUC of the batches' logits",
+        "epoch",
+        "AUC",
+        vec![Series::line("", line(|e| e.training_auc), COLOURS[1])],
+    );
     figure(
         "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",
         vec![loss.panel("fine_tuning_loss"), auc.panel("fine_tuning_auc")],
@@ -234,9 +260,11 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
             Series::line("", points, COLOURS[column % COLOURS.len()])
         })
         .collect();
-    let mut coefficients = Chart::around("B. Coefficient paths", "log λ", "coefficient, relative to its largest", paths);
+    let mut coefficients =
+        Chart::around("B. Coefficient paths", "log λ", "coefficient, relative to its largest", paths);
     coefficients.marks = vec![cv.lambda(LambdaChoice::Min).ln()];
-    let weights: Vec<(String, f64)> = pipeline.signature.iter().flat_map(|s| &s.weights).map(|w| (w.feature.clone(), w.weight)).collect();
+    let weights: Vec<(String, f64)> =
+        pipeline.signature.iter().flat_map(|s| &s.weights).map(|w| (w.feature.clone(), w.weight)).collect();
     let mut ordered = weights;
     ordered.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let caption = format!(
@@ -267,10 +295,18 @@ fn variables(results: &Results) -> Figure {
         "Figure 4. Importance by gradient boosting, and subsets in its order; best: {}.",
         results.subsets.best_variables().join(", ")
     );
-    figure(&caption, vec![bars("figure4_importance", "A. Importance", "gain", &importances), chart.panel("figure4_subsets")])
+    figure(
+        &caption,
+        vec![bars("figure4_importance", "A. Importance", "gain", &importances), chart.panel("figure4_subsets")],
+    )
 }
 
-fn of_cohorts(caption: &str, name: &str, results: &Results, chart: impl Fn(&Evaluation) -> Result<Chart>) -> Result<Figure> {
+fn of_cohorts(
+    caption: &str,
+    name: &str,
+    results: &Results,
+    chart: impl Fn(&Evaluation) -> Result<Chart>,
+) -> Result<Figure> {
     let evaluations = [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
     let panel = |evaluation: &Evaluation| -> Result<Panel> {
         Ok(chart(evaluation)?.panel(&format!("{name}_{}", evaluation.cohort.replace([' ', ','], "_"))))
@@ -292,12 +328,14 @@ fn roc(evaluation: &Evaluation) -> Result<Chart> {
         }
         series.push(Series::line(&name, points, colour));
     }
-    let mut chart = Chart::around(&evaluation.cohort, "1 - specificity", "sensitivity", series).with_ranges((0.0, 1.0), (0.0, 1.0));
+    let mut chart =
+        Chart::around(&evaluation.cohort, "1 - specificity", "sensitivity", series).with_ranges((0.0, 1.0), (0.0, 1.0));
     chart.notes = vec![format!("AUC (95 % DeLong interval), p of DeLong's paired test against {INTEGRATED}")];
     Ok(chart)
 }
 
-/// Figure 6. The training panel shows the curve as fitted and corrected; cross-fitting and other centres need no correction.
+/// Figure 6. The training panel shows the curve as fitted and corrected; cross-fitting and other centres need no
+/// correction.
 fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let results = findings.results;
     let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
@@ -343,7 +381,8 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
             ));
         }
     }
-    let mut chart = Chart::around(&evaluation.cohort, "predicted risk", "observed share", series).with_ranges((0.0, 1.0), (0.0, 1.0));
+    let mut chart = Chart::around(&evaluation.cohort, "predicted risk", "observed share", series)
+        .with_ranges((0.0, 1.0), (0.0, 1.0));
     chart.notes = notes;
     chart
 }

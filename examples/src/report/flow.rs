@@ -31,7 +31,8 @@ fn svg(cohort: &Cohort) -> String {
         .chain(description.validation_centres.iter().map(|centre| ("Validation", centre)));
     let boxes: Vec<Vec<String>> = centres
         .map(|(role, centre)| {
-            let of = |outcome: bool| cohort.patients.iter().filter(|p| p.centre == *centre && p.alnm == outcome).count();
+            let of =
+                |outcome: bool| cohort.patients.iter().filter(|p| p.centre == *centre && p.alnm == outcome).count();
             vec![
                 role.to_owned(),
                 centre.clone(),
@@ -59,7 +60,10 @@ fn svg(cohort: &Cohort) -> String {
     let room = (WIDTH - 2.0 * margin) / boxes.len() as f64;
     let bar = centres_top - 18.0;
     let centre_of = |index: usize| margin + room * (index as f64 + 0.5);
-    push(&mut svg, format_args!("<path d='M{middle} {:.1}V{bar:.1}' stroke='#333' fill='none'/>", analysed_top + tall(&analysed)));
+    push(
+        &mut svg,
+        format_args!("<path d='M{middle} {:.1}V{bar:.1}' stroke='#333' fill='none'/>", analysed_top + tall(&analysed)),
+    );
     let ends = [middle, centre_of(0), centre_of(boxes.len() - 1)];
     let (left, right) = (ends.iter().copied().fold(f64::INFINITY, f64::min), ends.iter().copied().fold(0.0, f64::max));
     push(&mut svg, format_args!("<path d='M{left:.1} {bar:.1}H{right:.1}' stroke='#333' fill='none'/>"));
@@ -71,7 +75,8 @@ fn svg(cohort: &Cohort) -> String {
     svg
 }
 
-/// Reasons with their numbers of patients, the most frequent first. What names a patient's own file is left out of a reason.
+/// Reasons with their numbers of patients, the most frequent first. What names a patient's own file is left out of a
+/// reason.
 fn reasons(cohort: &Cohort) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for exclusion in &cohort.excluded {
@@ -90,7 +95,12 @@ fn reasons(cohort: &Cohort) -> Vec<(String, usize)> {
 /// A box with the first line in bold; lines too long for it end in an ellipsis.
 fn boxed(svg: &mut String, x: f64, y: f64, width: f64, lines: &[String]) {
     let height = lines.len() as f64 * LINE + 14.0;
-    push(svg, format_args!("<rect x='{x:.1}' y='{y:.1}' width='{width:.1}' height='{height:.1}' fill='#f4f7fa' stroke='#333'/>"));
+    push(
+        svg,
+        format_args!(
+            "<rect x='{x:.1}' y='{y:.1}' width='{width:.1}' height='{height:.1}' fill='#f4f7fa' stroke='#333'/>"
+        ),
+    );
     let letters = ((width - 14.0) / 5.6) as usize;
     for (index, line) in lines.iter().enumerate() {
         let short: String = if line.chars().count() > letters {
@@ -106,6 +116,16 @@ fn boxed(svg: &mut String, x: f64, y: f64, width: f64, lines: &[String]) {
 
 fn arrow(svg: &mut String, (x0, y0): (f64, f64), (x1, y1): (f64, f64)) {
     push(svg, format_args!("<path d='M{x0:.1} {y0:.1}L{x1:.1} {y1:.1}' stroke='#333' fill='none'/>"));
-    let tip = if x0 == x1 { [(x1 - 4.0, y1 - 7.0), (x1 + 4.0, y1 - 7.0)] } else { [(x1 - 7.0, y1 - 4.0), (x1 - 7.0, y1 + 4.0)] };
-    push(svg, format_args!("<path d='M{x1:.1} {y1:.1}L{:.1} {:.1}L{:.1} {:.1}Z' fill='#333'/>", tip[0].0, tip[0].1, tip[1].0, tip[1].1));
+    let tip = if x0 == x1 {
+        [(x1 - 4.0, y1 - 7.0), (x1 + 4.0, y1 - 7.0)]
+    } else {
+        [(x1 - 7.0, y1 - 4.0), (x1 - 7.0, y1 + 4.0)]
+    };
+    push(
+        svg,
+        format_args!(
+            "<path d='M{x1:.1} {y1:.1}L{:.1} {:.1}L{:.1} {:.1}Z' fill='#333'/>",
+            tip[0].0, tip[0].1, tip[1].0, tip[1].1
+        ),
+    );
 }

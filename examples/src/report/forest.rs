@@ -17,8 +17,13 @@ const NAMES: f64 = 120.0;
 const FIGURES: f64 = 118.0;
 
 pub(super) fn forest(name: &str, title: &str, ratios: &[Ratio]) -> Panel {
-    let rows = ratios.iter().map(|r| [vec![r.name.clone()], [r.estimate, r.lower, r.upper].map(|v| v.to_string()).to_vec()].concat());
-    Panel { svg: svg(title, ratios), data: Table::new(name, title, &["variable", "odds ratio", "lower", "upper"], rows.collect()) }
+    let rows = ratios
+        .iter()
+        .map(|r| [vec![r.name.clone()], [r.estimate, r.lower, r.upper].map(|v| v.to_string()).to_vec()].concat());
+    Panel {
+        svg: svg(title, ratios),
+        data: Table::new(name, title, &["variable", "odds ratio", "lower", "upper"], rows.collect()),
+    }
 }
 
 fn svg(title: &str, ratios: &[Ratio]) -> String {
@@ -37,29 +42,63 @@ fn svg(title: &str, ratios: &[Ratio]) -> String {
         for factor in factors {
             let ratio = factor * 10f64.powi(decade);
             if (low..=high).contains(&ratio.log10()) {
-                push(&mut svg, format_args!("<line class='grid' x1='{0:.1}' y1='{TOP}' x2='{0:.1}' y2='{bottom}'/>", x(ratio)));
+                push(
+                    &mut svg,
+                    format_args!("<line class='grid' x1='{0:.1}' y1='{TOP}' x2='{0:.1}' y2='{bottom}'/>", x(ratio)),
+                );
                 let at = bottom + 16.0;
-                push(&mut svg, format_args!("<text x='{:.1}' y='{at}' text-anchor='middle'>{}</text>", x(ratio), number(ratio)));
+                push(
+                    &mut svg,
+                    format_args!("<text x='{:.1}' y='{at}' text-anchor='middle'>{}</text>", x(ratio), number(ratio)),
+                );
             }
         }
     }
-    push(&mut svg, format_args!("<line x1='{0:.1}' y1='{TOP}' x2='{0:.1}' y2='{bottom}' stroke='#555' stroke-dasharray='4 3'/>", x(1.0)));
+    push(
+        &mut svg,
+        format_args!(
+            "<line x1='{0:.1}' y1='{TOP}' x2='{0:.1}' y2='{bottom}' stroke='#555' stroke-dasharray='4 3'/>",
+            x(1.0)
+        ),
+    );
     for (index, r) in ratios.iter().enumerate() {
         let y = TOP + step * (index as f64 + 0.5);
-        push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}' text-anchor='end'>{}</text>", NAMES - 6.0, y + 4.0, escape(&r.name)));
+        push(
+            &mut svg,
+            format_args!(
+                "<text x='{:.1}' y='{:.1}' text-anchor='end'>{}</text>",
+                NAMES - 6.0,
+                y + 4.0,
+                escape(&r.name)
+            ),
+        );
         let colour = COLOURS[1];
-        push(&mut svg, format_args!("<line x1='{:.1}' y1='{y:.1}' x2='{:.1}' y2='{y:.1}' stroke='{colour}'/>", x(r.lower), x(r.upper)));
+        push(
+            &mut svg,
+            format_args!(
+                "<line x1='{:.1}' y1='{y:.1}' x2='{:.1}' y2='{y:.1}' stroke='{colour}'/>",
+                x(r.lower),
+                x(r.upper)
+            ),
+        );
         let side = 7.0;
         let corner = side / 2.0;
         push(
             &mut svg,
-            format_args!("<rect x='{:.1}' y='{:.1}' width='{side}' height='{side}' fill='{colour}'/>", x(r.estimate) - corner, y - corner),
+            format_args!(
+                "<rect x='{:.1}' y='{:.1}' width='{side}' height='{side}' fill='{colour}'/>",
+                x(r.estimate) - corner,
+                y - corner
+            ),
         );
         let figures = format!("{} ({}, {})", figure(r.estimate), figure(r.lower), figure(r.upper));
         push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}' font-size='10'>{figures}</text>", right + 8.0, y + 4.0));
     }
     let middle = (NAMES + right) / 2.0;
-    push(&mut svg, format_args!("<text x='{middle:.1}' y='{:.1}' text-anchor='middle'>odds ratio</text></svg>", HEIGHT - 10.0));
+    push(
+        &mut svg,
+        format_args!("<text x='{middle:.1}' y='{:.1}' text-anchor='middle'>odds ratio</text></svg>", HEIGHT - 10.0),
+    );
     svg
 }
 

@@ -5,19 +5,25 @@ use super::tables::Table;
 
 pub(super) fn heat_map(name: &str, title: &str, names: &[String], correlations: &[Vec<f64>]) -> Panel {
     let header: Vec<&str> = std::iter::once("feature").chain(names.iter().map(String::as_str)).collect();
-    let row = |(name, row): (&String, &Vec<f64>)| std::iter::once(name.clone()).chain(row.iter().map(f64::to_string)).collect();
+    let row = |(name, row): (&String, &Vec<f64>)| {
+        std::iter::once(name.clone()).chain(row.iter().map(f64::to_string)).collect()
+    };
     let rows = names.iter().zip(correlations).map(row).collect();
     Panel { svg: svg(title, names, correlations), data: Table::new(name, title, &header, rows) }
 }
 
 fn svg(title: &str, names: &[String], correlations: &[Vec<f64>]) -> String {
     const NAMES: f64 = 150.0;
-    let side = ((WIDTH - NAMES - 10.0) / names.len().max(1) as f64).min((HEIGHT - TOP - 30.0) / names.len().max(1) as f64);
+    let side =
+        ((WIDTH - NAMES - 10.0) / names.len().max(1) as f64).min((HEIGHT - TOP - 30.0) / names.len().max(1) as f64);
     let mut svg = opening(title);
     for (i, row) in correlations.iter().enumerate() {
         let y = TOP + side * i as f64;
-        let short: String =
-            if names[i].chars().count() > 27 { names[i].chars().take(26).chain(['…']).collect() } else { names[i].clone() };
+        let short: String = if names[i].chars().count() > 27 {
+            names[i].chars().take(26).chain(['…']).collect()
+        } else {
+            names[i].clone()
+        };
         let (baseline, size) = (y + side * 0.7, side.min(9.0));
         push(
             &mut svg,

@@ -45,17 +45,32 @@ pub(super) fn outlined_slice(cohort: &Cohort, patient: &Patient) -> Result<Panel
         let y = |row: usize| TOP + row as f64 * y_spacing * per_mm;
         push(&mut path, format_args!("M{:.1} {:.1}L{:.1} {:.1}", x(x0), y(y0), x(x1), y(y1)));
     }
-    push(&mut svg, format_args!("<path d='{path}' fill='none' stroke='#000' stroke-width='3' stroke-linecap='square'/>"));
-    push(&mut svg, format_args!("<path d='{path}' fill='none' stroke='{}' stroke-width='1.6' stroke-linecap='square'/>", COLOURS[4]));
+    push(
+        &mut svg,
+        format_args!("<path d='{path}' fill='none' stroke='#000' stroke-width='3' stroke-linecap='square'/>"),
+    );
+    push(
+        &mut svg,
+        format_args!(
+            "<path d='{path}' fill='none' stroke='{}' stroke-width='1.6' stroke-linecap='square'/>",
+            COLOURS[4]
+        ),
+    );
     let bottom = TOP + height + 14.0;
     push(&mut svg, format_args!("<path d='M{LEFT} {bottom:.1}h{:.1}' stroke='#000' stroke-width='3'/>", BAR * per_mm));
     push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}'>{BAR} mm</text>", LEFT + BAR * per_mm + 6.0, bottom + 4.0));
     let caption = escape(&format!("outlined: {} voxels", section.voxels));
-    push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}' text-anchor='end'>{caption}</text></svg>", WIDTH - 16.0, bottom + 4.0));
+    push(
+        &mut svg,
+        format_args!("<text x='{:.1}' y='{:.1}' text-anchor='end'>{caption}</text></svg>", WIDTH - 16.0, bottom + 4.0),
+    );
     let data = slice.indexed_iter().map(|((row, column), signal)| {
         vec![row.to_string(), column.to_string(), signal.to_string(), u8::from(inside[(row, column)]).to_string()]
     });
-    Ok(Panel { svg, data: Table::new("figure1_slice", &title, &["row", "column", "signal", "inside the outline"], data.collect()) })
+    Ok(Panel {
+        svg,
+        data: Table::new("figure1_slice", &title, &["row", "column", "signal", "inside the outline"], data.collect()),
+    })
 }
 
 /// Grey values brought to [0, 1], those beyond the window to its ends.
@@ -91,8 +106,9 @@ fn border(inside: ArrayView2<'_, bool>) -> Vec<[(usize, usize); 2]> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
     use std::collections::BTreeMap;
+
+    use ndarray::Array2;
 
     use super::*;
 

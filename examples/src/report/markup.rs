@@ -4,7 +4,9 @@ use super::Table;
 
 /// The table as Markdown, with its title above.
 pub(super) fn markdown(table: &Table) -> String {
-    let row = |cells: &[String]| format!("| {} |\n", cells.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "));
+    let row = |cells: &[String]| {
+        format!("| {} |\n", cells.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
+    };
     let rule = format!("|{}\n", "---|".repeat(table.header.len()));
     let body: String = table.rows.iter().map(|cells| row(cells)).collect();
     format!("{}\n\n{}{rule}{body}", table.title, row(&table.header))
@@ -12,7 +14,8 @@ pub(super) fn markdown(table: &Table) -> String {
 
 /// The table as a floating LaTeX table.
 pub(super) fn latex(table: &Table) -> String {
-    let row = |cells: &[String]| format!("{} \\\\\n", cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(" & "));
+    let row =
+        |cells: &[String]| format!("{} \\\\\n", cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(" & "));
     let body: String = table.rows.iter().map(|cells| row(cells)).collect();
     format!(
         "\\begin{{table}}\n\\caption{{{}}}\n\\label{{tab:{}}}\n\\begin{{tabular}}{{{}}}\n\\toprule\n{}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n",

@@ -115,7 +115,8 @@ fn patients(cohort: &Cohort) -> String {
     let description = &cohort.description;
     let of = |centre: &String| {
         let all = cohort.patients.iter().filter(|patient| patient.centre == *centre);
-        let (count, positive) = all.fold((0, 0), |(count, positive), patient| (count + 1, positive + usize::from(patient.alnm)));
+        let (count, positive) =
+            all.fold((0, 0), |(count, positive), patient| (count + 1, positive + usize::from(patient.alnm)));
         format!("{centre} ({count} patients, {positive} with metastasis)")
     };
     let validation: Vec<String> = description.validation_centres.iter().map(of).collect();
@@ -175,7 +176,9 @@ fn deep_features(study: &Study) -> String {
     let balance = match params.class_weights {
         ClassWeights::Balanced => "both outcomes weighing alike".to_owned(),
         ClassWeights::None => "unweighted".to_owned(),
-        ClassWeights::Given([negative, positive]) => format!("outcomes weighing {negative} (without metastasis) and {positive}"),
+        ClassWeights::Given([negative, positive]) => {
+            format!("outcomes weighing {negative} (without metastasis) and {positive}")
+        }
     };
     format!(
         "The rectangle around the largest axial section of the tumour, with a margin of 3 mm, was resized to {side} × {side} pixels by linear \
@@ -191,8 +194,9 @@ fn deep_features(study: &Study) -> String {
 }
 
 fn selection(study: &Study, findings: &Findings<'_>) -> String {
-    let kept =
-        |pipeline: &alnm_selection::FittedPipeline| pipeline.signature.iter().map(|signature| signature.weights.len()).sum::<usize>();
+    let kept = |pipeline: &alnm_selection::FittedPipeline| {
+        pipeline.signature.iter().map(|signature| signature.weights.len()).sum::<usize>()
+    };
     format!(
         "Radiomic and deep features went apart through the same steps: features without variance out; Student's, Welch's or the Mann-Whitney test by \
          normality (p < 0.05 stays); of two features with Pearson's |r| above {CORRELATION_CUTOFF} one out; mRMR with continuous mutual information, \
@@ -206,12 +210,19 @@ fn selection(study: &Study, findings: &Findings<'_>) -> String {
 
 fn models(findings: &Findings<'_>) -> Result<String> {
     let results = findings.results;
-    let integrated = results.models.models.iter().find(|model| model.specification.name == INTEGRATED).context("no integrated model")?;
+    let integrated = results
+        .models
+        .models
+        .iter()
+        .find(|model| model.specification.name == INTEGRATED)
+        .context("no integrated model")?;
     let boosting = BoostingParams::default();
     let firth = results.models.models.iter().filter(|model| model.model.estimation == Estimation::Firth).count();
     let separated = match firth {
         0 => String::new(),
-        models => format!(" {models} of them, whose variables separate the outcomes, were estimated by Firth's penalised likelihood."),
+        models => format!(
+            " {models} of them, whose variables separate the outcomes, were estimated by Firth's penalised likelihood."
+        ),
     };
     Ok(format!(
         "Gradient boosting ({} rounds, learning rate {}, {} leaves) ranked ten variables; logistic models of the first one, two, … of them were compared \
@@ -273,7 +284,10 @@ pub(super) fn limits(study: &Study, findings: &Findings<'_>) -> Vec<String> {
             "The network did not start from weights that know images; with ImageNet weights the deep features would differ.".to_owned(),
         );
     }
-    limits.push("Training figures are optimistic; so are those at a cohort's own cutoff, which uses that cohort's outcomes.".to_owned());
+    limits.push(
+        "Training figures are optimistic; so are those at a cohort's own cutoff, which uses that cohort's outcomes."
+            .to_owned(),
+    );
     limits.push(
         "Bootstrap-corrected figures hold the scores fixed and miss the optimism of feature selection; cross-fitted ones include it."
             .to_owned(),

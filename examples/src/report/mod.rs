@@ -32,7 +32,6 @@ use crate::study::deep::DeepFeatures;
 use crate::study::images::{CohortImages, TimeIntensity};
 use crate::study::robustness::Robustness;
 use crate::study::scores::{ScoreInputs, Scores};
-
 use checklist::Checklist;
 pub use tables::{Table, summary};
 
@@ -68,8 +67,8 @@ struct Figure {
 }
 
 impl Study {
-    /// Writes tables, models and the report to the output folder and returns the report's path. Files depend on inputs and settings
-    /// alone; what the steps cost goes to `costs.json`.
+    /// Writes tables, models and the report to the output folder and returns the report's path. Files depend on inputs
+    /// and settings alone; what the steps cost goes to `costs.json`.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -107,7 +106,13 @@ impl Study {
         Ok(path)
     }
 
-    fn page(&self, findings: &Findings<'_>, tables: &[Table], figures: Vec<Figure>, checklists: &[Checklist]) -> Result<String> {
+    fn page(
+        &self,
+        findings: &Findings<'_>,
+        tables: &[Table],
+        figures: Vec<Figure>,
+        checklists: &[Checklist],
+    ) -> Result<String> {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template("report", include_str!("report.html"))?;
@@ -115,7 +120,8 @@ impl Study {
             .into_iter()
             .map(|figure| {
                 let files: Vec<String> = figure.panels.iter().map(|panel| panel.data.file.clone()).collect();
-                let panels: Vec<Value> = figure.panels.into_iter().map(|panel| Value::from_safe_string(panel.svg)).collect();
+                let panels: Vec<Value> =
+                    figure.panels.into_iter().map(|panel| Value::from_safe_string(panel.svg)).collect();
                 context! { caption => figure.caption, files => files, panels => panels }
             })
             .collect();

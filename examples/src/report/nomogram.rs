@@ -42,7 +42,8 @@ fn axes(nomogram: &Nomogram) -> Vec<Axis> {
     }
     let largest = nomogram.largest_total;
     axes.push(Axis::new("Total points", 0.0, largest, |points| points / largest));
-    let marks: Vec<(String, f64)> = nomogram.risks.iter().map(|mark| (number(mark.risk), mark.total / largest)).collect();
+    let marks: Vec<(String, f64)> =
+        nomogram.risks.iter().map(|mark| (number(mark.risk), mark.total / largest)).collect();
     let ends = [marks.first(), marks.last()].map(|mark| mark.map_or(0.0, |(_, place)| *place));
     axes.push(Axis { name: "Risk".to_owned(), ends, marks });
     axes
@@ -64,7 +65,13 @@ fn svg(title: &str, axes: &[Axis]) -> String {
             // A mark whose figure would touch the one before keeps its line alone.
             let half = 3.0 * mark.len() as f64;
             if at - half > free {
-                push(&mut svg, format_args!("<text x='{at:.1}' y='{:.1}' text-anchor='middle' font-size='9.5'>{mark}</text>", y + 15.0));
+                push(
+                    &mut svg,
+                    format_args!(
+                        "<text x='{at:.1}' y='{:.1}' text-anchor='middle' font-size='9.5'>{mark}</text>",
+                        y + 15.0
+                    ),
+                );
                 free = at + half + 2.0;
             }
         }

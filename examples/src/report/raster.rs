@@ -25,7 +25,8 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
 /// # Errors
 /// When the SVG is malformed.
 pub(super) fn png(svg: &str) -> Result<Vec<u8>> {
-    let options = Options { font_family: "Liberation Sans".to_owned(), fontdb: Arc::clone(&FONTS), ..Options::default() };
+    let options =
+        Options { font_family: "Liberation Sans".to_owned(), fontdb: Arc::clone(&FONTS), ..Options::default() };
     let tree = Tree::from_str(svg, &options)?;
     let [width, height] = [tree.size().width(), tree.size().height()].map(|side| (side * SCALE).round() as u32);
     let mut pixels = Pixmap::new(width, height).context("the picture has no size")?;
@@ -41,17 +42,23 @@ pub(super) fn grey(width: usize, height: usize, values: impl ExactSizeIterator<I
     coloured(width, height, values.map(|value| ([1.0; 3].map(|white| white * value), 1.0)))
 }
 
-/// A picture of colours (red, green, blue in [0, 1]) and opacities, row by row, as a `data:` address for an SVG's `image`.
+/// A picture of colours (red, green, blue in [0, 1]) and opacities, row by row, as a `data:` address for an SVG's
+/// `image`.
 ///
 /// # Errors
 /// When the number of values is not width × height.
-pub(super) fn coloured(width: usize, height: usize, values: impl ExactSizeIterator<Item = ([f64; 3], f64)>) -> Result<String> {
+pub(super) fn coloured(
+    width: usize,
+    height: usize,
+    values: impl ExactSizeIterator<Item = ([f64; 3], f64)>,
+) -> Result<String> {
     ensure!(values.len() == width * height, "a picture of {width} x {height} pixels from {} values", values.len());
     let mut pixels = Pixmap::new(u32::try_from(width)?, u32::try_from(height)?).context("the picture has no size")?;
     for (pixel, (colour, opacity)) in pixels.pixels_mut().iter_mut().zip(values) {
         let byte = |share: f64| (255.0 * share.clamp(0.0, 1.0)).round() as u8;
         let [red, green, blue] = colour.map(|channel| byte(channel.clamp(0.0, 1.0) * opacity));
-        *pixel = PremultipliedColorU8::from_rgba(red, green, blue, byte(opacity)).context("no colour is brighter than its opacity")?;
+        *pixel = PremultipliedColorU8::from_rgba(red, green, blue, byte(opacity))
+            .context("no colour is brighter than its opacity")?;
     }
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(pixels.encode_png()?)))
 }

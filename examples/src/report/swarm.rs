@@ -12,9 +12,14 @@ pub(super) struct Line {
 
 pub(super) fn swarm(name: &str, title: &str, x_label: &str, lines: &[Line]) -> Panel {
     let rows = lines.iter().flat_map(|line| {
-        line.patients.iter().map(|(value, contribution)| vec![line.name.clone(), value.to_string(), contribution.to_string()])
+        line.patients
+            .iter()
+            .map(|(value, contribution)| vec![line.name.clone(), value.to_string(), contribution.to_string()])
     });
-    Panel { svg: svg(title, x_label, lines), data: Table::new(name, title, &["variable", "value", x_label], rows.collect()) }
+    Panel {
+        svg: svg(title, x_label, lines),
+        data: Table::new(name, title, &["variable", "value", x_label], rows.collect()),
+    }
 }
 
 fn svg(title: &str, x_label: &str, lines: &[Line]) -> String {
@@ -28,14 +33,22 @@ fn svg(title: &str, x_label: &str, lines: &[Line]) -> String {
     for tick in ticks(range) {
         let at = x(tick);
         push(&mut svg, format_args!("<line class='grid' x1='{at:.1}' y1='{TOP}' x2='{at:.1}' y2='{bottom}'/>"));
-        push(&mut svg, format_args!("<text x='{at:.1}' y='{:.1}' text-anchor='middle'>{}</text>", bottom + 16.0, number(tick)));
+        push(
+            &mut svg,
+            format_args!("<text x='{at:.1}' y='{:.1}' text-anchor='middle'>{}</text>", bottom + 16.0, number(tick)),
+        );
     }
     push(&mut svg, format_args!("<line x1='{0:.1}' y1='{TOP}' x2='{0:.1}' y2='{bottom}' stroke='#555'/>", x(0.0)));
     for (index, line) in lines.iter().enumerate() {
         let middle = TOP + step * (index as f64 + 0.5);
         push(
             &mut svg,
-            format_args!("<text x='{:.1}' y='{:.1}' text-anchor='end'>{}</text>", NAMES - 4.0, middle + 4.0, escape(&line.name)),
+            format_args!(
+                "<text x='{:.1}' y='{:.1}' text-anchor='end'>{}</text>",
+                NAMES - 4.0,
+                middle + 4.0,
+                escape(&line.name)
+            ),
         );
         let low = line.patients.iter().map(|p| p.0).fold(f64::INFINITY, f64::min);
         let high = line.patients.iter().map(|p| p.0).fold(f64::NEG_INFINITY, f64::max);

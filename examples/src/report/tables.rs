@@ -82,7 +82,11 @@ pub(super) fn all(findings: &Findings<'_>, published: bool) -> Result<Vec<Table>
     tables.push(areas_compared(&results.validation)?);
     tables.push(calibration(evaluations()));
     tables.push(net_benefit(evaluations()));
-    tables.extend([subgroups(findings.robustness), alternatives(cohort, findings.robustness), sample_size(findings.robustness)]);
+    tables.extend([
+        subgroups(findings.robustness),
+        alternatives(cohort, findings.robustness),
+        sample_size(findings.robustness),
+    ]);
     tables.extend(harmonisation(cohort, findings.harmonisation));
     tables.extend(backbones(cohort, findings.backbones));
     tables.push(selected("selected_radiomic", "Features of the RadScore", &scores.radiomic));
@@ -122,7 +126,8 @@ fn excluded(cohort: &Cohort) -> Option<Table> {
 /// The models that maximum likelihood has no finite estimate for.
 fn penalised(results: &Results) -> Option<Table> {
     let models = results.models.models.iter().filter(|model| model.model.estimation == Estimation::Firth);
-    let rows: Vec<_> = models.map(|model| vec![model.specification.name.clone(), model.specification.variables.join(", ")]).collect();
+    let rows: Vec<_> =
+        models.map(|model| vec![model.specification.name.clone(), model.specification.variables.join(", ")]).collect();
     let title = "Models whose variables separate the training outcomes, estimated by Firth's penalised likelihood";
     (!rows.is_empty()).then(|| Table::new("penalised_models", title, &["model", "variables"], rows))
 }
@@ -138,7 +143,13 @@ fn table_one(results: &Results, beside_published: bool) -> Table {
             row.extend(published.map_or(["", "", ""], |p| [p.1, p.2, p.3]).map(str::to_owned));
         }
     }
-    Table { file: "table1".to_owned(), title: "Table 1. Training cohort".to_owned(), header, rows: cells, on_page: true }
+    Table {
+        file: "table1".to_owned(),
+        title: "Table 1. Training cohort".to_owned(),
+        header,
+        rows: cells,
+        on_page: true,
+    }
 }
 
 fn table_two(results: &Results) -> Table {
@@ -159,7 +170,9 @@ fn cutoff_cells(at: &ThresholdPerformance) -> Vec<String> {
     let m = &at.metrics;
     let of = |p: alnm_stats::proportion::Proportion| with_interval(p.estimate, p.interval);
     let mut cells = vec![three(at.cutoff)];
-    cells.extend([m.sensitivity, m.specificity, m.accuracy, m.positive_predictive_value, m.negative_predictive_value].map(of));
+    cells.extend(
+        [m.sensitivity, m.specificity, m.accuracy, m.positive_predictive_value, m.negative_predictive_value].map(of),
+    );
     cells.push(three(m.f1));
     cells
 }
@@ -202,14 +215,22 @@ fn optimism(results: &Results) -> Table {
     let rows = results.training.performances.iter().zip(&results.cross_fitted.performances).zip(&results.corrected_auc);
     let rows = rows.map(|((training, cross_fitted), corrected)| {
         let mut cells = vec![training.model.clone()];
-        cells.extend([training.auc.auc, corrected.corrected, cross_fitted.auc.auc, training.auc.auc - cross_fitted.auc.auc].map(three));
+        cells.extend(
+            [training.auc.auc, corrected.corrected, cross_fitted.auc.auc, training.auc.auc - cross_fitted.auc.auc]
+                .map(three),
+        );
         cells.extend(results.validation.iter().map(|evaluation| {
-            evaluation.performances.iter().find(|p| p.model == training.model).map_or(String::new(), |p| three(p.auc.auc))
+            evaluation
+                .performances
+                .iter()
+                .find(|p| p.model == training.model)
+                .map_or(String::new(), |p| three(p.auc.auc))
         }));
         cells
     });
     let rows = rows.collect();
-    let mut header = vec!["model", "training", "bootstrap-corrected (scores fixed)", "cross-fitted", "optimism of training"];
+    let mut header =
+        vec!["model", "training", "bootstrap-corrected (scores fixed)", "cross-fitted", "optimism of training"];
     header.extend(results.validation.iter().map(|evaluation| evaluation.cohort.as_str()));
     Table::new("optimism", "AUC and its optimism", &header, rows)
 }
@@ -217,13 +238,22 @@ fn optimism(results: &Results) -> Table {
 fn areas_compared(validation: &[Evaluation]) -> Result<Table> {
     let mut rows = Vec::new();
     for evaluation in validation {
-        let (reference, others): (Vec<_>, Vec<_>) =
-            evaluation.performances.iter().cloned().partition(|performance| performance.model == crate::study::analysis::INTEGRATED);
+        let (reference, others): (Vec<_>, Vec<_>) = evaluation
+            .performances
+            .iter()
+            .cloned()
+            .partition(|performance| performance.model == crate::study::analysis::INTEGRATED);
         if let Some(reference) = reference.first() {
             let tests = alnm_models::model_set::compare_areas(&evaluation.labels, reference, &others)?;
             rows.extend(others.iter().zip(tests).map(|(other, test)| {
                 let difference = other.auc.auc - reference.auc.auc;
-                vec![evaluation.cohort.clone(), other.model.clone(), three(difference), three(test.statistic), format_p(test.p_value)]
+                vec![
+                    evaluation.cohort.clone(),
+                    other.model.clone(),
+                    three(difference),
+                    three(test.statistic),
+                    format_p(test.p_value),
+                ]
             }));
         }
     }
@@ -274,13 +304,26 @@ fn subgroups(robustness: &Robustness) -> Table {
                 group.patients.to_string(),
                 group.events.to_string(),
                 three(group.mean_risk),
-                group.auc.as_ref().map_or_else(|| "one outcome only".to_owned(), |auc| with_interval(auc.auc, auc.interval)),
+                group
+                    .auc
+                    .as_ref()
+                    .map_or_else(|| "one outcome only".to_owned(), |auc| with_interval(auc.auc, auc.interval)),
                 proportion(group.metrics.sensitivity),
                 proportion(group.metrics.specificity),
             ]
         })
     });
-    let header = ["cohort", "by", "subgroup", "patients", "with metastasis", "mean risk", "AUC (95 % CI)", "sensitivity", "specificity"];
+    let header = [
+        "cohort",
+        "by",
+        "subgroup",
+        "patients",
+        "with metastasis",
+        "mean risk",
+        "AUC (95 % CI)",
+        "sensitivity",
+        "specificity",
+    ];
     Table::new("subgroups", "Integrated model by subtype and age, at the training cutoff", &header, rows.collect())
 }
 
@@ -291,12 +334,20 @@ fn alternatives(cohort: &Cohort, robustness: &Robustness) -> Table {
     });
     let mut header = vec!["model", "training, apparent"];
     header.extend(cohort.description.validation_centres.iter().map(String::as_str));
-    Table::new("alternatives", "AUC of other kinds of models on the variables of the integrated one", &header, rows.collect())
+    Table::new(
+        "alternatives",
+        "AUC of other kinds of models on the variables of the integrated one",
+        &header,
+        rows.collect(),
+    )
 }
 
 /// Cells and header of areas in training, across folds and in the validation centres.
 fn area_cells(areas: &ComparedAreas) -> impl Iterator<Item = String> {
-    [&areas.training, &areas.cross_fitted].into_iter().chain(&areas.validation).map(|auc| with_interval(auc.auc, auc.interval))
+    [&areas.training, &areas.cross_fitted]
+        .into_iter()
+        .chain(&areas.validation)
+        .map(|auc| with_interval(auc.auc, auc.interval))
 }
 
 fn area_header<'a>(first: &[&'a str], cohort: &'a Cohort) -> Vec<&'a str> {
@@ -305,10 +356,13 @@ fn area_header<'a>(first: &[&'a str], cohort: &'a Cohort) -> Vec<&'a str> {
 }
 
 fn harmonisation(cohort: &Cohort, comparison: &HarmonisationComparison) -> Option<Table> {
-    let row = |areas: &ComparedAreas| [areas.model.clone(), areas.features.clone()].into_iter().chain(area_cells(areas)).collect();
+    let row = |areas: &ComparedAreas| {
+        [areas.model.clone(), areas.features.clone()].into_iter().chain(area_cells(areas)).collect()
+    };
     let rows: Vec<Vec<String>> = comparison.areas.iter().map(row).collect();
     let header = area_header(&["model", "features"], cohort);
-    (!rows.is_empty()).then(|| Table::new("harmonisation", "AUC with and without ComBat between scanners", &header, rows))
+    (!rows.is_empty())
+        .then(|| Table::new("harmonisation", "AUC with and without ComBat between scanners", &header, rows))
 }
 
 fn backbones(cohort: &Cohort, comparisons: &[BackboneComparison]) -> Option<Table> {
@@ -317,13 +371,17 @@ fn backbones(cohort: &Cohort, comparisons: &[BackboneComparison]) -> Option<Tabl
         .flat_map(|comparison| {
             let start = comparison.weights.clone().unwrap_or_else(|| "seeded initialisation".to_owned());
             let row = move |areas: &ComparedAreas| {
-                [comparison.backbone.clone(), start.clone(), areas.model.clone()].into_iter().chain(area_cells(areas)).collect()
+                [comparison.backbone.clone(), start.clone(), areas.model.clone()]
+                    .into_iter()
+                    .chain(area_cells(areas))
+                    .collect()
             };
             comparison.areas.iter().map(row)
         })
         .collect();
     let header = area_header(&["backbone", "start", "model"], cohort);
-    let title = "AUC by backbone: the same fine-tuning, selection and models; one network on all training patients each";
+    let title =
+        "AUC by backbone: the same fine-tuning, selection and models; one network on all training patients each";
     (!rows.is_empty()).then(|| Table::new("backbones", title, &header, rows))
 }
 
@@ -342,15 +400,20 @@ fn sample_size(robustness: &Robustness) -> Table {
         row("patients asked for: optimism of R² at most 0.05", riley(|size| size.for_optimism)),
         row("patients asked for: overall risk within 0.05", riley(|size| size.for_overall_risk)),
     ];
-    let title = "Size of the training cohort; Riley's criteria for the ten candidate variables and the apparent Cox-Snell R²";
+    let title =
+        "Size of the training cohort; Riley's criteria for the ten candidate variables and the apparent Cox-Snell R²";
     Table::new("sample_size", title, &["quantity", "value"], rows)
 }
 
 fn stability(robustness: &Robustness) -> Table {
-    let rows = robustness
-        .selection
-        .iter()
-        .map(|one| vec![one.score.clone(), one.feature.clone(), three(one.frequency), if one.in_score { "yes" } else { "no" }.to_owned()]);
+    let rows = robustness.selection.iter().map(|one| {
+        vec![
+            one.score.clone(),
+            one.feature.clone(),
+            three(one.frequency),
+            if one.in_score { "yes" } else { "no" }.to_owned(),
+        ]
+    });
     let title = format!("Share of {} bootstraps whose selection keeps a feature", robustness.selection_resamples);
     Table::new("selection_stability", &title, &["score", "feature", "share", "in the score"], rows.collect())
 }
@@ -362,15 +425,15 @@ fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {
 }
 
 fn removed(file: &str, pipeline: &FittedPipeline) -> Table {
-    let rows = pipeline
-        .report
-        .iter()
-        .flat_map(|step| step.removed.iter().map(|removal| vec![removal.feature.clone(), step.step.clone(), removal.reason.clone()]));
+    let rows = pipeline.report.iter().flat_map(|step| {
+        step.removed.iter().map(|removal| vec![removal.feature.clone(), step.step.clone(), removal.reason.clone()])
+    });
     Table::new(file, "Features removed and why", &["feature", "step", "reason"], rows.collect()).only_file()
 }
 
 fn feature_values(file: &str, cohort: &Cohort, table: &FeatureTable) -> Table {
-    let header: Vec<&str> = ["patient", "centre", "alnm"].into_iter().chain(table.names().iter().map(String::as_str)).collect();
+    let header: Vec<&str> =
+        ["patient", "centre", "alnm"].into_iter().chain(table.names().iter().map(String::as_str)).collect();
     let all = table.values();
     let rows = cohort.patients.iter().zip(all.outer_iter()).map(|(patient, values)| {
         let own = [patient.id.clone(), patient.centre.clone(), u8::from(patient.alnm).to_string()];
@@ -386,7 +449,9 @@ fn risks(cohort: &Cohort, results: &Results) -> Table {
     let mut add = |evaluation: &Evaluation, patients: &[&crate::cohort::Patient]| {
         for (index, patient) in patients.iter().enumerate() {
             let own = [evaluation.cohort.clone(), patient.id.clone(), u8::from(patient.alnm).to_string()];
-            rows.push(own.into_iter().chain(evaluation.performances.iter().map(|p| p.risks[index].to_string())).collect());
+            rows.push(
+                own.into_iter().chain(evaluation.performances.iter().map(|p| p.risks[index].to_string())).collect(),
+            );
         }
     };
     add(&results.training, &training);
@@ -425,7 +490,11 @@ pub fn summary(results: &Results, beside_published: bool) -> Vec<String> {
     ];
     for performance in ranked(external) {
         let of = |evaluation: &Evaluation| {
-            evaluation.performances.iter().find(|p| p.model == performance.model).map_or(String::new(), |p| three(p.auc.auc))
+            evaluation
+                .performances
+                .iter()
+                .find(|p| p.model == performance.model)
+                .map_or(String::new(), |p| three(p.auc.auc))
         };
         lines.push(format!(
             "{:<14} {:>8} {:>9} {:>11} {:>8} {:>9}",

@@ -38,8 +38,8 @@ struct Group {
     monocyte_lymphocyte: LogNormal,
     platelets: LogNormal,
     lymphocytes: LogNormal,
-    /// Correlation of the logarithms of NLR and platelets: in the positive group SII varies less than NLR does, which is only
-    /// possible when platelets fall where NLR rises.
+    /// Correlation of the logarithms of NLR and platelets: in the positive group SII varies less than NLR does, which
+    /// is only possible when platelets fall where NLR rises.
     platelet_correlation: f64,
     /// Counts of (positive PR, positive ER, positive HER2, positive Ki-67) among `size`.
     markers: [usize; 4],
@@ -99,23 +99,32 @@ pub(super) struct Separation {
     pub(super) blood: f64,
 }
 
-/// The patients of one group of a centre: numbers are drawn, counts of categories are shared out exactly in proportion to the
-/// published ones.
+/// The patients of one group of a centre: numbers are drawn, counts of categories are shared out exactly in proportion
+/// to the published ones.
 pub(super) fn draw_group(count: usize, alnm: bool, separation: Separation, seed: u64) -> Vec<Clinical> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     let group = if alnm { &METASTASIS } else { &NO_METASTASIS };
-    let markers: Vec<Vec<bool>> = group.markers.iter().map(|&positive| shuffled(count, positive, group.size, &mut generator)).collect();
+    let markers: Vec<Vec<bool>> =
+        group.markers.iter().map(|&positive| shuffled(count, positive, group.size, &mut generator)).collect();
     let subtypes = shuffled_subtypes(count, group, &mut generator);
-    // Quantile by quantile instead of independent draws: the simulated quartiles then lie near the published ones in every
-    // cohort, whatever the seed.
+    // Quantile by quantile instead of independent draws: the simulated quartiles then lie near the published ones in
+    // every cohort, whatever the seed.
     let mut variables: Vec<Vec<f64>> = (0..6).map(|_| stratified_normals(count, &mut generator)).collect();
     let independent = variables.pop().expect("six variables were drawn");
     (0..count)
         .map(|index| {
             let z: Vec<f64> = variables.iter().map(|values| values[index]).collect();
-            let draws = Draws { z: [z[0], z[1], z[2], z[3], z[4], independent[index]], lymphocytes: generator.sample(StandardNormal) };
+            let draws = Draws {
+                z: [z[0], z[1], z[2], z[3], z[4], independent[index]],
+                lymphocytes: generator.sample(StandardNormal),
+            };
             let measured = measure(group, &draws, separation);
-            let markers = Markers { pr: markers[0][index], er: markers[1][index], her2: markers[2][index], ki67: markers[3][index] };
+            let markers = Markers {
+                pr: markers[0][index],
+                er: markers[1][index],
+                her2: markers[2][index],
+                ki67: markers[3][index],
+            };
             Clinical { markers, subtype: subtypes[index], ..measured }
         })
         .collect()
@@ -146,10 +155,12 @@ fn measure(group: &Group, draws: &Draws, separation: Separation) -> Clinical {
     Clinical {
         age_years: age.clamp(28.0, 79.0).round(),
         mtd_cm: thousandths(
-            towards_middle(group.tumour_diameter.at(diameter), |g| g.tumour_diameter.median, separation.clinical).clamp(0.49, 11.94),
+            towards_middle(group.tumour_diameter.at(diameter), |g| g.tumour_diameter.median, separation.clinical)
+                .clamp(0.49, 11.94),
         ),
         sad_aln_cm: thousandths(
-            towards_middle(group.node_short_axis.at(axis), |g| g.node_short_axis.median, separation.clinical).clamp(0.15, 4.39),
+            towards_middle(group.node_short_axis.at(axis), |g| g.node_short_axis.median, separation.clinical)
+                .clamp(0.15, 4.39),
         ),
         markers: Markers { pr: false, er: false, her2: false, ki67: false },
         subtype: Subtype::LuminalB,
@@ -171,7 +182,8 @@ fn thousandths(value: f64) -> f64 {
 fn stratified_normals(count: usize, generator: &mut ChaCha8Rng) -> Vec<f64> {
     let mut values: Vec<f64> = StandardNormal.sample_iter(&mut *generator).take(count * 64).collect();
     values.sort_by(f64::total_cmp);
-    let mut picked: Vec<f64> = values.chunks(64).map(|interval| interval[generator.random_range(0..interval.len())]).collect();
+    let mut picked: Vec<f64> =
+        values.chunks(64).map(|interval| interval[generator.random_range(0..interval.len())]).collect();
     picked.shuffle(generator);
     picked
 }
@@ -193,8 +205,9 @@ fn shuffled_subtypes(count: usize, group: &Group, generator: &mut ChaCha8Rng) ->
             Some((*sum * count + group.size / 2) / group.size)
         })
         .collect();
-    let mut values: Vec<Subtype> =
-        (0..count).map(|index| order[bounds.iter().position(|&bound| index < bound).unwrap_or(order.len() - 1)]).collect();
+    let mut values: Vec<Subtype> = (0..count)
+        .map(|index| order[bounds.iter().position(|&bound| index < bound).unwrap_or(order.len() - 1)])
+        .collect();
     values.shuffle(generator);
     values
 }
@@ -214,7 +227,10 @@ mod tests {
         for (alnm, count, group) in [(false, 112, &NO_METASTASIS), (true, 100, &METASTASIS)] {
             let patients = draw_group(count, alnm, full, 5);
             let positive = |marker: fn(&Markers) -> bool| patients.iter().filter(|p| marker(&p.markers)).count();
-            assert_eq!([positive(|m| m.pr), positive(|m| m.er), positive(|m| m.her2), positive(|m| m.ki67)], group.markers);
+            assert_eq!(
+                [positive(|m| m.pr), positive(|m| m.er), positive(|m| m.her2), positive(|m| m.ki67)],
+                group.markers
+            );
             assert_eq!(patients.iter().filter(|p| p.subtype == Subtype::LuminalB).count(), group.subtypes[2]);
             let near = |values: Vec<f64>, published: f64| {
                 let got = median(values);

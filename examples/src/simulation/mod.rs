@@ -1,5 +1,5 @@
-//! A simulated two-centre cohort: breast-like tissue with lesions, imaged as DICOM series, with the published distributions of
-//! clinical variables. Nothing in it comes from a patient.
+//! A simulated two-centre cohort: breast-like tissue with lesions, imaged as DICOM series, with the published
+//! distributions of clinical variables. Nothing in it comes from a patient.
 
 mod clinical;
 mod field;
@@ -79,7 +79,8 @@ impl Simulation {
     /// An interrupted run is taken up where it stopped. `observe` is called after every patient.
     ///
     /// # Errors
-    /// When the folder holds something else, another simulation, or damaged files; when a file cannot be written; after Ctrl-C.
+    /// When the folder holds something else, another simulation, or damaged files; when a file cannot be written; after
+    /// Ctrl-C.
     pub fn write(&self, folder: &Path, observe: &(dyn Fn() + Sync)) -> Result<()> {
         if folder.join(RECORD).exists() {
             return self.verify(folder, observe);
@@ -98,12 +99,16 @@ impl Simulation {
             .map(|subject| {
                 check_interrupt()?;
                 let finished = done.iter().find(|files| files.patient == subject.patient.id);
-                let intact = finished.filter(|files| digest(folder, &subject.patient).is_ok_and(|digest| digest == files.sha256));
+                let intact = finished
+                    .filter(|files| digest(folder, &subject.patient).is_ok_and(|digest| digest == files.sha256));
                 let files = match intact {
                     Some(files) => files.clone(),
                     None => {
                         subject.write(folder)?;
-                        let files = PatientFiles { patient: subject.patient.id.clone(), sha256: digest(folder, &subject.patient)? };
+                        let files = PatientFiles {
+                            patient: subject.patient.id.clone(),
+                            sha256: digest(folder, &subject.patient)?,
+                        };
                         append(&log, &serde_json::to_string(&files)?)?;
                         files
                     }
@@ -159,10 +164,18 @@ impl Simulation {
         let record: Record = serde_json::from_str(&text).with_context(|| format!("{RECORD} is damaged; {advice}"))?;
         if record.simulation != *self {
             let folder = folder.display();
-            bail!("{folder} holds the simulated cohort {:?}, not {self:?}; name another --out or remove it", record.simulation);
+            bail!(
+                "{folder} holds the simulated cohort {:?}, not {self:?}; name another --out or remove it",
+                record.simulation
+            );
         }
         let subjects = self.subjects();
-        ensure!(record.files.len() == subjects.len(), "{RECORD} lists {} of {} patients; {advice}", record.files.len(), subjects.len());
+        ensure!(
+            record.files.len() == subjects.len(),
+            "{RECORD} lists {} of {} patients; {advice}",
+            record.files.len(),
+            subjects.len()
+        );
         let damaged: Vec<&str> = subjects
             .par_iter()
             .zip(&record.files)
@@ -172,7 +185,12 @@ impl Simulation {
                 (!intact).then_some(subject.patient.id.as_str())
             })
             .collect();
-        ensure!(damaged.is_empty(), "files of {} in {} were changed or are missing; {advice}", damaged.join(", "), folder.display());
+        ensure!(
+            damaged.is_empty(),
+            "files of {} in {} were changed or are missing; {advice}",
+            damaged.join(", "),
+            folder.display()
+        );
         Ok(())
     }
 
@@ -189,11 +207,20 @@ impl Simulation {
             }
             let mut generator = ChaCha8Rng::seed_from_u64(self.seed ^ (0xC0_0000 + centre as u64));
             of_centre.shuffle(&mut generator);
-            let mut second: Vec<bool> = (0..of_centre.len()).map(|index| centre == 0 && index < self.second_reader).collect();
+            let mut second: Vec<bool> =
+                (0..of_centre.len()).map(|index| centre == 0 && index < self.second_reader).collect();
             second.shuffle(&mut generator);
             for (index, (alnm, clinical)) in of_centre.into_iter().enumerate() {
                 let complete = index < self.all_phases;
-                subjects.push(Subject::draw(&CENTRES[centre], index, alnm, &clinical, second[index], complete, generator.random()));
+                subjects.push(Subject::draw(
+                    &CENTRES[centre],
+                    index,
+                    alnm,
+                    &clinical,
+                    second[index],
+                    complete,
+                    generator.random(),
+                ));
             }
         }
         subjects
@@ -220,19 +247,33 @@ struct Centre {
     separation: Separation,
 }
 
-/// The centres differ in grid, tilt, noise, bias field and intensity scale; in the second one the groups lie a little closer
-/// together, as the published validation figures say.
+/// The centres differ in grid, tilt, noise, bias field and intensity scale; in the second one the groups lie a little
+/// closer together, as the published validation figures say.
 const CENTRES: [Centre; 2] = [
     Centre {
         name: "centre_a",
         prefix: "A",
-        scanner: Scanner { size: [96, 96, 48], spacing: [0.9, 0.9, 1.8], tilt: 0.0, gain: 1000.0, noise: 0.022, bias: 0.22 },
+        scanner: Scanner {
+            size: [96, 96, 48],
+            spacing: [0.9, 0.9, 1.8],
+            tilt: 0.0,
+            gain: 1000.0,
+            noise: 0.022,
+            bias: 0.22,
+        },
         separation: Separation { clinical: 1.0, blood: 1.0 },
     },
     Centre {
         name: "centre_b",
         prefix: "B",
-        scanner: Scanner { size: [88, 88, 44], spacing: [1.0, 1.0, 2.0], tilt: 6.0, gain: 1050.0, noise: 0.028, bias: 0.28 },
+        scanner: Scanner {
+            size: [88, 88, 44],
+            spacing: [1.0, 1.0, 2.0],
+            tilt: 6.0,
+            gain: 1050.0,
+            noise: 0.028,
+            bias: 0.28,
+        },
         separation: Separation { clinical: 0.93, blood: 0.62 },
     },
 ];
@@ -257,7 +298,15 @@ struct Subject {
 }
 
 impl Subject {
-    fn draw(centre: &Centre, index: usize, alnm: bool, clinical: &Clinical, second_reader: bool, all_phases: bool, seed: u64) -> Self {
+    fn draw(
+        centre: &Centre,
+        index: usize,
+        alnm: bool,
+        clinical: &Clinical,
+        second_reader: bool,
+        all_phases: bool,
+        seed: u64,
+    ) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         let side = if alnm { 0.5 } else { -0.5 };
         let mut score = |separation: f64| side * separation + generator.sample::<f64, _>(StandardNormal);
@@ -266,8 +315,8 @@ impl Subject {
             rim: score(IMAGING.rim),
             irregularity: score(IMAGING.irregularity),
             washout: score(IMAGING.washout),
-            // The lesion that one scanner shows is not the pathologist's largest diameter: the two agree loosely, so that
-            // shape features and MTD do not say the same.
+            // The lesion that one scanner shows is not the pathologist's largest diameter: the two agree loosely, so
+            // that shape features and MTD do not say the same.
             diameter_mm: (22.0 * (clinical.mtd_cm / 2.6).powf(0.5) * (0.24 * score(0.0)).exp()).clamp(9.0, 52.0),
         };
         let id = format!("{}{:03}", centre.prefix, index + 1);
@@ -293,8 +342,10 @@ impl Subject {
     fn write(&self, folder: &Path) -> Result<()> {
         let phantom = Phantom::new(self.traits, self.scanner, self.seed)?;
         let phases: Vec<usize> = if self.all_phases { (0..PHASES).collect() } else { vec![PHASE - 1] };
-        let volumes: Vec<Phase<u16>> =
-            phases.iter().map(|&phase| Phase { volume: phantom.image(phase), time: phase as f64 * PHASE_SECONDS }).collect();
+        let volumes: Vec<Phase<u16>> = phases
+            .iter()
+            .map(|&phase| Phase { volume: phantom.image(phase), time: phase as f64 * PHASE_SECONDS })
+            .collect();
         let images = folder.join(&self.patient.image);
         if images.exists() {
             fs::remove_dir_all(&images)?;

@@ -31,7 +31,8 @@ pub(super) struct Scanner {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LesionTraits {
     pub(super) diameter_mm: f64,
-    /// Standard scores: how coarse and strong the lesion's inner heterogeneity is, how bright its rim, how irregular its margin.
+    /// Standard scores: how coarse and strong the lesion's inner heterogeneity is, how bright its rim, how irregular
+    /// its margin.
     pub(super) heterogeneity: f64,
     pub(super) rim: f64,
     pub(super) irregularity: f64,
@@ -177,7 +178,8 @@ impl Phantom {
             if radius > 1.6 {
                 return;
             }
-            let direction: [f64; 3] = std::array::from_fn(|axis| (point[axis] - self.centre[axis]) / (self.traits.diameter_mm / 2.0));
+            let direction: [f64; 3] =
+                std::array::from_fn(|axis| (point[axis] - self.centre[axis]) / (self.traits.diameter_mm / 2.0));
             let outline = 1.0 + reader.bias + reader.wander * wander.at(direction);
             mask.as_mut_slice()[position] = u32::from(radius < outline);
         });
@@ -206,7 +208,8 @@ mod tests {
 
     fn phantom(diameter_mm: f64) -> Phantom {
         let traits = LesionTraits { diameter_mm, heterogeneity: 0.5, rim: 0.5, irregularity: 0.0, washout: 1.0 };
-        let scanner = Scanner { size: [64, 64, 32], spacing: [1.0, 1.0, 2.0], tilt: 5.0, gain: 1000.0, noise: 0.02, bias: 0.2 };
+        let scanner =
+            Scanner { size: [64, 64, 32], spacing: [1.0, 1.0, 2.0], tilt: 5.0, gain: 1000.0, noise: 0.02, bias: 0.2 };
         Phantom::new(traits, scanner, 7).unwrap()
     }
 

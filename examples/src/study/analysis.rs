@@ -10,7 +10,9 @@ use alnm_models::{LogisticModel, LogisticParams};
 use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_selection::{FeatureTable, Labels};
 use alnm_stats::bootstrap::Resampling;
-use alnm_stats::calibration::{CalibrationCurve, HosmerLemeshow, Recalibration, hosmer_lemeshow, loess_curve, recalibrate};
+use alnm_stats::calibration::{
+    CalibrationCurve, HosmerLemeshow, Recalibration, hosmer_lemeshow, loess_curve, recalibrate,
+};
 use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
 use alnm_stats::loess::LoessParams;
 use alnm_stats::optimism::{OptimismCorrected, Stratification, validate};
@@ -40,8 +42,8 @@ pub const INTEGRATED: &str = "Integrated";
 const CLINICAL: [&str; 3] = ["age", "MTD", "SAD_ALN"];
 const SII: &str = "SII";
 
-/// Numeric variables with their unit and how many units an odds ratio of Table 2 refers to: MTD and SAD_ALN stand there per
-/// millimetre.
+/// Numeric variables with their unit and how many units an odds ratio of Table 2 refers to: MTD and SAD_ALN stand there
+/// per millimetre.
 pub(super) const VARIABLES: [(&str, &str, f64); 10] = [
     ("age", "years", 1.0),
     ("MTD", "cm", 0.1),
@@ -169,7 +171,8 @@ pub fn model_table(cohort: &Cohort, inputs: &ScoreInputs, scores: &Scores) -> Re
 
 /// Clinical variables and blood indices of all patients.
 pub(super) fn clinical_table(cohort: &Cohort) -> Result<FeatureTable> {
-    let column = |name: &str, value: fn(&Patient) -> f64| (name.to_owned(), cohort.patients.iter().map(value).collect());
+    let column =
+        |name: &str, value: fn(&Patient) -> f64| (name.to_owned(), cohort.patients.iter().map(value).collect());
     Ok(FeatureTable::from_columns(vec![
         column("age", |p| p.age_years),
         column("MTD", |p| p.mtd_cm),
@@ -183,12 +186,18 @@ pub(super) fn clinical_table(cohort: &Cohort) -> Result<FeatureTable> {
 }
 
 impl Study {
-    /// Tables 1 and 2, importance and incremental subsets, the ten models, and their evaluation in every cohort; beside the
-    /// training figures stand cross-fitted ones.
+    /// Tables 1 and 2, importance and incremental subsets, the ten models, and their evaluation in every cohort; beside
+    /// the training figures stand cross-fitted ones.
     ///
     /// # Errors
     /// What a model or a statistic goes wrong with.
-    pub fn analysis(&mut self, cohort: &Cohort, inputs: &ScoreInputs, fold_inputs: &FoldInputs<'_>, scores: &Scores) -> Result<Results> {
+    pub fn analysis(
+        &mut self,
+        cohort: &Cohort,
+        inputs: &ScoreInputs,
+        fold_inputs: &FoldInputs<'_>,
+        scores: &Scores,
+    ) -> Result<Results> {
         let training_rows = training_rows(cohort);
         let labels = labels_of(cohort, &training_rows);
         let table = model_table(cohort, inputs, scores)?;
@@ -198,7 +207,8 @@ impl Study {
         let step = Step::begin("tables, importance, ten models", 3);
         let table_one = table_one(cohort, &training_rows, &training, &labels)?;
         step.advance();
-        let Learned { odds_ratios, importances, subsets, models } = Learned::fit(cohort, inputs, scores, self.settings.seed)?;
+        let Learned { odds_ratios, importances, subsets, models } =
+            Learned::fit(cohort, inputs, scores, self.settings.seed)?;
         step.advance();
         let in_training = evaluation("training", &models, &training, &labels)?;
         step.advance();
@@ -241,7 +251,13 @@ impl Study {
     }
 
     /// Every fold's patients judged by selections, scores and models that were fitted without them.
-    fn cross_fitted(&mut self, cohort: &Cohort, inputs: &FoldInputs<'_>, models: &ModelSet, labels: &Labels) -> Result<Evaluation> {
+    fn cross_fitted(
+        &mut self,
+        cohort: &Cohort,
+        inputs: &FoldInputs<'_>,
+        models: &ModelSet,
+        labels: &Labels,
+    ) -> Result<Evaluation> {
         let folds = folds(labels, self.settings.seed)?;
         let step = Step::begin("cross-fitting", folds.count());
         let store = Store::open(&self.settings.out, "cross_fitting")?;
@@ -253,7 +269,8 @@ impl Study {
         for fold in 0..folds.count() {
             fingerprint = fingerprint.numbers(inputs.deep(fold).values().iter().copied());
         }
-        let specifications: Vec<ModelSpecification> = models.models.iter().map(|model| model.specification.clone()).collect();
+        let specifications: Vec<ModelSpecification> =
+            models.models.iter().map(|model| model.specification.clone()).collect();
         let risks: Vec<Vec<f64>> = store.item("risks", &fingerprint.finish(), || {
             out_of_fold_risks(cohort, &specifications, &folds, &|fold, _| Ok(inputs.of_fold(fold)), &|| step.advance())
         })?;
@@ -287,7 +304,8 @@ impl<'a> FoldInputs<'a> {
     }
 }
 
-/// The risks of every training patient, model by model, by selections, scores and models fitted without the patient's fold.
+/// The risks of every training patient, model by model, by selections, scores and models fitted without the patient's
+/// fold.
 ///
 /// `inputs` gives the features for a fold and the rows that may be learned from.
 pub(super) fn out_of_fold_risks(
@@ -308,7 +326,8 @@ pub(super) fn out_of_fold_risks(
         advance();
         let risks = |model: &ModelSpecification| {
             let columns = table.select(&model.variables)?;
-            let fitted = LogisticModel::fit_finite(&columns.select_rows(&training), &labels, &LogisticParams::default())?;
+            let fitted =
+                LogisticModel::fit_finite(&columns.select_rows(&training), &labels, &LogisticParams::default())?;
             Ok(fitted.predict(&columns.select_rows(&held_out))?)
         };
         specifications.iter().map(risks).collect()
@@ -351,7 +370,11 @@ fn table_one(cohort: &Cohort, rows: &[usize], training: &FeatureTable, labels: &
         marker("ER", |p| p.markers.er),
         marker("HER2", |p| p.markers.her2),
         marker("Ki-67", |p| p.markers.ki67),
-        TableVariable::categorical("subtype", &Subtype::ALL.map(Subtype::name), patients.iter().map(|p| code(p.subtype)).collect()),
+        TableVariable::categorical(
+            "subtype",
+            &Subtype::ALL.map(Subtype::name),
+            patients.iter().map(|p| code(p.subtype)).collect(),
+        ),
     ]);
     for variable in &VARIABLES[3..] {
         variables.push(numeric(variable)?);
@@ -374,12 +397,19 @@ fn finish_evaluation(cohort: &str, labels: Labels, performances: Vec<ModelPerfor
         })
         .collect();
     let thresholds = even_thresholds(100);
-    let decision_curves =
-        performances.iter().map(|performance| Ok(DecisionCurve::new(&labels, &performance.risks, &thresholds)?)).collect::<Result<_>>()?;
+    let decision_curves = performances
+        .iter()
+        .map(|performance| Ok(DecisionCurve::new(&labels, &performance.risks, &thresholds)?))
+        .collect::<Result<_>>()?;
     Ok(Evaluation { cohort: cohort.to_owned(), labels, performances, calibrations, decision_curves })
 }
 
-fn corrected_auc(table: &FeatureTable, labels: &Labels, resampling: Resampling, params: &LogisticParams) -> Result<OptimismCorrected> {
+fn corrected_auc(
+    table: &FeatureTable,
+    labels: &Labels,
+    resampling: Resampling,
+    params: &LogisticParams,
+) -> Result<OptimismCorrected> {
     let auc = |model: &LogisticModel, rows: &[usize]| {
         let risks = model.predict(&table.select_rows(rows)).ok()?;
         Some(RocCurve::new(&labels.select(rows), &risks, Direction::HigherIsPositive).ok()?.auc())

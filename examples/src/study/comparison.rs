@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Study;
 use super::analysis::{
-    FOLDS, FoldInputs, INTEGRATED, LEVEL, clinical_table, folds, labels_of, out_of_fold_risks, rows_of, specifications, training_rows,
+    FOLDS, FoldInputs, INTEGRATED, LEVEL, clinical_table, folds, labels_of, out_of_fold_risks, rows_of, specifications,
+    training_rows,
 };
 use super::deep::{DeepFeatures, FineTuning};
 use super::images::CohortImages;
@@ -60,19 +61,25 @@ pub struct BackboneComparison {
     pub backbone: String,
     /// The file of weights that it started from; a seeded initialisation where absent.
     pub weights: Option<String>,
-    /// Areas of the models that hold deep features. One network was fine-tuned on all training patients, so that cross-fitted
-    /// figures are of selection, scores and models alone.
+    /// Areas of the models that hold deep features. One network was fine-tuned on all training patients, so that
+    /// cross-fitted figures are of selection, scores and models alone.
     pub areas: Vec<ComparedAreas>,
 }
 
-/// Features by which a comparison fits: for all training patients, and for each fold with the rows that may be learned from.
+/// Features by which a comparison fits: for all training patients, and for each fold with the rows that may be learned
+/// from.
 struct Preparation<'a> {
     name: &'a str,
     of_all: ScoreInputs,
     of_fold: &'a (dyn Fn(usize, &[usize]) -> Result<ScoreInputs> + Sync),
 }
 
-fn compared_areas(cohort: &Cohort, preparation: &Preparation<'_>, models: &[&str], seed: u64) -> Result<Vec<ComparedAreas>> {
+fn compared_areas(
+    cohort: &Cohort,
+    preparation: &Preparation<'_>,
+    models: &[&str],
+    seed: u64,
+) -> Result<Vec<ComparedAreas>> {
     let specifications: Vec<ModelSpecification> =
         specifications().into_iter().filter(|specification| models.contains(&specification.name.as_str())).collect();
     let rows = training_rows(cohort);
@@ -108,9 +115,9 @@ impl Patient {
 
 /// The features of all patients by ComBat fitted to the given rows.
 ///
-/// Scanners among the rows are brought onto their common mean and scale; a single one is the reference and stays as it is. Location and
-/// scale of every other scanner are estimated from the features of its own patients, whose outcomes are not used, as none are anywhere
-/// in it: nothing that is learned from the rows depends on them.
+/// Scanners among the rows are brought onto their common mean and scale; a single one is the reference and stays as it
+/// is. Location and scale of every other scanner are estimated from the features of its own patients, whose outcomes
+/// are not used, as none are anywhere in it: nothing that is learned from the rows depends on them.
 ///
 /// # Errors
 /// When a scanner has fewer than two patients.
@@ -165,15 +172,22 @@ fn plan(scanners: &[(String, usize, usize)]) -> Result<String, String> {
         let count = if *training > 0 { *training } else { *validation };
         if count < FEWEST_OF_A_SCANNER {
             let centre = if *training > 0 { "training" } else { "validation" };
-            return Err(format!("Not done: scanner {name} has {count} {centre} patients, and at least {FEWEST_OF_A_SCANNER} are needed."));
+            return Err(format!(
+                "Not done: scanner {name} has {count} {centre} patients, and at least {FEWEST_OF_A_SCANNER} are needed."
+            ));
         }
     }
-    let inside: Vec<&str> = scanners.iter().filter(|(_, training, _)| *training > 0).map(|(name, ..)| name.as_str()).collect();
-    let outside: Vec<&str> = scanners.iter().filter(|(_, training, _)| *training == 0).map(|(name, ..)| name.as_str()).collect();
+    let inside: Vec<&str> =
+        scanners.iter().filter(|(_, training, _)| *training > 0).map(|(name, ..)| name.as_str()).collect();
+    let outside: Vec<&str> =
+        scanners.iter().filter(|(_, training, _)| *training == 0).map(|(name, ..)| name.as_str()).collect();
     let fitted = if inside.len() == 1 {
         format!("The training centre has one scanner ({}), which is the reference and stays as it is.", inside[0])
     } else {
-        format!("ComBat was fitted between the training centre's scanners ({}) on training rows, anew in each fold.", inside.join(", "))
+        format!(
+            "ComBat was fitted between the training centre's scanners ({}) on training rows, anew in each fold.",
+            inside.join(", ")
+        )
     };
     let added = if outside.is_empty() {
         String::new()
@@ -189,12 +203,17 @@ fn plan(scanners: &[(String, usize, usize)]) -> Result<String, String> {
 }
 
 impl Study {
-    /// RadScore, DLScore and the integrated model with and without ComBat between scanners (features of both kinds, empirical Bayes, no
-    /// covariates).
+    /// RadScore, DLScore and the integrated model with and without ComBat between scanners (features of both kinds,
+    /// empirical Bayes, no covariates).
     ///
     /// # Errors
     /// What a model or a statistic goes wrong with.
-    pub fn harmonisation(&mut self, cohort: &Cohort, inputs: &ScoreInputs, folds: &FoldInputs<'_>) -> Result<HarmonisationComparison> {
+    pub fn harmonisation(
+        &mut self,
+        cohort: &Cohort,
+        inputs: &ScoreInputs,
+        folds: &FoldInputs<'_>,
+    ) -> Result<HarmonisationComparison> {
         let scanners = count_scanners(cohort);
         let remark = match plan(&scanners) {
             Err(remark) => return Ok(HarmonisationComparison { scanners, remark, areas: Vec::new() }),
@@ -212,7 +231,11 @@ impl Study {
         let areas = Store::open(&self.settings.out, "comparisons")?.item("harmonisation", &fingerprint, || {
             let mut areas = compared_areas(
                 cohort,
-                &Preparation { name: "as they are", of_all: inputs.clone(), of_fold: &|fold, _| Ok(folds.of_fold(fold)) },
+                &Preparation {
+                    name: "as they are",
+                    of_all: inputs.clone(),
+                    of_fold: &|fold, _| Ok(folds.of_fold(fold)),
+                },
                 &COMPARED,
                 seed,
             )?;
@@ -234,8 +257,8 @@ impl Study {
         Ok(HarmonisationComparison { scanners, remark, areas })
     }
 
-    /// With `--compare-backbones`, ResNet18, ResNet50, ResNet101 and VGG16 in turn fine-tuned as the study's network is, and their
-    /// vectors selected in the same way; empty without it. Finished networks are kept.
+    /// With `--compare-backbones`, ResNet18, ResNet50, ResNet101 and VGG16 in turn fine-tuned as the study's network
+    /// is, and their vectors selected in the same way; empty without it. Finished networks are kept.
     ///
     /// # Errors
     /// As [`Study::deep_features`].
@@ -273,10 +296,12 @@ impl Study {
             let key = format!("{backbone}_areas");
             let areas = Store::open(&self.settings.out, "comparisons")?.item(&key, &fingerprint, || {
                 let of_fold = |_: usize, _: &[usize]| Ok(with_backbone.clone());
-                let preparation = Preparation { name: backbone.name(), of_all: with_backbone.clone(), of_fold: &of_fold };
+                let preparation =
+                    Preparation { name: backbone.name(), of_all: with_backbone.clone(), of_fold: &of_fold };
                 compared_areas(cohort, &preparation, &["DL", INTEGRATED], seed)
             })?;
-            let weights = weights.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+            let weights =
+                weights.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
             compared.push(BackboneComparison { backbone: backbone.name().to_owned(), weights, areas });
         }
         Ok(compared)
@@ -307,13 +332,24 @@ mod tests {
     #[test]
     fn what_is_done_with_scanners_is_said_as_it_is() {
         let several = plan(&[scanner("x", 40, 3), scanner("y", 20, 0), scanner("z", 0, 15)]).unwrap();
-        assert!(several.contains("between the training centre's scanners (x, y)") && several.contains("imaged by z:"), "{several}");
+        assert!(
+            several.contains("between the training centre's scanners (x, y)") && several.contains("imaged by z:"),
+            "{several}"
+        );
         let one = plan(&[scanner("x", 40, 0), scanner("z", 0, 15)]).unwrap();
         assert!(one.contains("one scanner (x)"), "{one}");
         assert!(!plan(&[scanner("x", 40, 9), scanner("y", 20, 0)]).unwrap().contains("No training patient"));
         assert!(plan(&[scanner("x", 40, 9)]).unwrap_err().contains("nothing to harmonise"));
-        assert!(plan(&[scanner("x", 40, 0), scanner("z", 0, 9)]).unwrap_err().contains("scanner z has 9 validation patients"));
-        assert!(plan(&[scanner("x", 40, 0), scanner("y", 9, 90)]).unwrap_err().contains("scanner y has 9 training patients"));
+        assert!(
+            plan(&[scanner("x", 40, 0), scanner("z", 0, 9)])
+                .unwrap_err()
+                .contains("scanner z has 9 validation patients")
+        );
+        assert!(
+            plan(&[scanner("x", 40, 0), scanner("y", 9, 90)])
+                .unwrap_err()
+                .contains("scanner y has 9 training patients")
+        );
     }
 
     #[test]
@@ -350,7 +386,9 @@ mod tests {
         let rows: Vec<usize> = (0..24).collect();
         let of = |changed| harmonised_table(&table(changed), &scanners, &rows).unwrap().select_rows(&rows);
         assert_eq!(of(1.0), of(9.0));
-        let mean = |table: &FeatureTable, odd: usize| (0..12).map(|row| table.values()[[2 * row + odd, 0]]).sum::<f64>() / 12.0;
+        let mean = |table: &FeatureTable, odd: usize| {
+            (0..12).map(|row| table.values()[[2 * row + odd, 0]]).sum::<f64>() / 12.0
+        };
         assert!((mean(&of(1.0), 0) - mean(&of(1.0), 1)).abs() < 1.0);
     }
 }

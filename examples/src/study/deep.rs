@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use alnm_deep::{
-    Backbone, DeepError, EpochRecord, Example, FEATURES, Head, Initialisation, Network, Predictor, Tensor, TrainingEvent, TrainingParams,
-    fine_tune, network_input,
+    Backbone, DeepError, EpochRecord, Example, FEATURES, Head, Initialisation, Network, Predictor, Tensor,
+    TrainingEvent, TrainingParams, fine_tune, network_input,
 };
 use alnm_selection::FeatureTable;
 use anyhow::Result;
@@ -42,7 +42,8 @@ impl DeepFeatures {
     /// Never for vectors of one length.
     pub fn table(&self) -> Result<FeatureTable> {
         let names = (0..FEATURES).map(|index| format!("deep_{index}")).collect();
-        let values = Array2::from_shape_fn((self.vectors.len(), FEATURES), |(row, column)| f64::from(self.vectors[row][column]));
+        let values =
+            Array2::from_shape_fn((self.vectors.len(), FEATURES), |(row, column)| f64::from(self.vectors[row][column]));
         Ok(FeatureTable::new(names, values)?)
     }
 
@@ -74,7 +75,8 @@ pub(super) struct FineTuning<'a> {
 }
 
 impl Study {
-    /// Fine-tunes all parameters on the training centre and reads the vector of the last fully connected layer of every patient.
+    /// Fine-tunes all parameters on the training centre and reads the vector of the last fully connected layer of every
+    /// patient.
     ///
     /// # Errors
     /// When weights do not fit, training diverges, or Ctrl-C was pressed; finished epochs are kept.
@@ -92,8 +94,8 @@ impl Study {
         self.fine_tuned(cohort, images, &tuning)
     }
 
-    /// With `--cross-fit-network`, the vectors of a network for each outer fold that was fine-tuned without the fold's patients;
-    /// `None` without it. Finished folds are kept.
+    /// With `--cross-fit-network`, the vectors of a network for each outer fold that was fine-tuned without the fold's
+    /// patients; `None` without it. Finished folds are kept.
     ///
     /// # Errors
     /// As [`Study::deep_features`].
@@ -120,7 +122,12 @@ impl Study {
         networks.collect::<Result<_>>().map(Some)
     }
 
-    pub(super) fn fine_tuned(&mut self, cohort: &Cohort, images: &CohortImages, tuning: &FineTuning<'_>) -> Result<DeepFeatures> {
+    pub(super) fn fine_tuned(
+        &mut self,
+        cohort: &Cohort,
+        images: &CohortImages,
+        tuning: &FineTuning<'_>,
+    ) -> Result<DeepFeatures> {
         let store = Store::open(&self.settings.out, tuning.folder)?;
         let params = TrainingParams {
             epochs: self.settings.epochs,
@@ -132,7 +139,8 @@ impl Study {
         let patients = || tuning.rows.iter().map(|&row| &cohort.patients[row]);
         let trained_on: Vec<String> = patients().map(|patient| patient.id.clone()).collect();
         let outcomes: Vec<bool> = patients().map(|patient| patient.alnm).collect();
-        let mut fingerprint = Fingerprint::default().parameters(&(&params, tuning.backbone, initialisation, &trained_on, &outcomes))?;
+        let mut fingerprint =
+            Fingerprint::default().parameters(&(&params, tuning.backbone, initialisation, &trained_on, &outcomes))?;
         for crop in &images.crops {
             fingerprint = fingerprint.numbers(crop.iter().map(|&value| f64::from(value)));
         }

@@ -69,9 +69,10 @@ struct ImageParameters<'a> {
 }
 
 impl Study {
-    /// N4 bias field correction, resampling to 1 mm, 926 features of every outline and the crop of the largest section, patient by
-    /// patient; finished patients are kept. A patient whose images cannot be analysed has a problem like one whose files cannot be
-    /// read: all are reported at once or, where `cohort.toml` says so, left out with the reason; the cohort without them is returned.
+    /// N4 bias field correction, resampling to 1 mm, 926 features of every outline and the crop of the largest section,
+    /// patient by patient; finished patients are kept. A patient whose images cannot be analysed has a problem like one
+    /// whose files cannot be read: all are reported at once or, where `cohort.toml` says so, left out with the reason;
+    /// the cohort without them is returned.
     ///
     /// # Errors
     /// [`CohortProblems`](crate::cohort::CohortProblems), and after Ctrl-C.
@@ -97,7 +98,8 @@ impl Study {
                 for path in patient.files() {
                     fingerprint = fingerprint.files(&cohort.folder.join(path))?;
                 }
-                let images = store.item(&patient.id, &fingerprint.finish(), || analyse(&cohort, patient, &n4, &extractor, side));
+                let images =
+                    store.item(&patient.id, &fingerprint.finish(), || analyse(&cohort, patient, &n4, &extractor, side));
                 step.advance();
                 images
             })
@@ -111,18 +113,30 @@ impl Study {
                 Ok(images) => patients.push(images),
                 Err(error) => {
                     let place = format!("image {}", patient.image.display());
-                    problems.push(Problem::of_patient(&patient.id, place, format!("{error:#}"), "correct the outline or the image"));
+                    problems.push(Problem::of_patient(
+                        &patient.id,
+                        place,
+                        format!("{error:#}"),
+                        "correct the outline or the image",
+                    ));
                 }
             }
         }
         let cohort = cohort.settle(problems)?;
-        let is_training: Vec<bool> = cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
+        let is_training: Vec<bool> =
+            cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
         let images = CohortImages::collect(&patients, &is_training, side)?;
         Ok((cohort, images))
     }
 }
 
-fn analyse(cohort: &Cohort, patient: &Patient, n4: &N4Params, extractor: &Extractor, side: usize) -> Result<PatientImages> {
+fn analyse(
+    cohort: &Cohort,
+    patient: &Patient,
+    n4: &N4Params,
+    extractor: &Extractor,
+    side: usize,
+) -> Result<PatientImages> {
     let label = cohort.description.label;
     let image: Volume<f32> = cohort.image(patient)?.cast();
     let n4 = n4.clone().check()?.correct(&image, Some(&otsu_mask(&image, OTSU_BINS)?))?;
@@ -157,22 +171,33 @@ impl CohortImages {
         let defined: Vec<usize> = (0..names.len())
             .filter(|&column| {
                 let seconds = patients.iter().filter_map(|patient| patient.second_reader.as_ref());
-                patients.iter().map(|patient| &patient.features).chain(seconds).all(|features| features[column].is_some())
+                patients
+                    .iter()
+                    .map(|patient| &patient.features)
+                    .chain(seconds)
+                    .all(|features| features[column].is_some())
             })
             .collect();
         let undefined = (0..names.len())
             .filter(|column| !defined.contains(column))
-            .map(|column| (names[column].clone(), patients.iter().filter(|patient| patient.features[column].is_none()).count()))
+            .map(|column| {
+                (names[column].clone(), patients.iter().filter(|patient| patient.features[column].is_none()).count())
+            })
             .collect();
         let table = |rows: &[&Vec<Option<f64>>]| {
-            let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, column)| rows[row][defined[column]].unwrap_or(f64::NAN));
+            let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, column)| {
+                rows[row][defined[column]].unwrap_or(f64::NAN)
+            });
             FeatureTable::new(defined.iter().map(|&column| names[column].clone()).collect(), values)
         };
-        let training = patients.iter().zip(is_training).filter(|(_, is_training)| **is_training).map(|(patient, _)| patient);
+        let training =
+            patients.iter().zip(is_training).filter(|(_, is_training)| **is_training).map(|(patient, _)| patient);
         let twice: Vec<[&Vec<Option<f64>>; 2]> =
             training.filter_map(|patient| Some([&patient.features, patient.second_reader.as_ref()?])).collect();
-        let crops =
-            patients.iter().map(|patient| Ok(Array2::from_shape_vec((side, side), patient.crop.clone())?)).collect::<Result<_>>()?;
+        let crops = patients
+            .iter()
+            .map(|patient| Ok(Array2::from_shape_vec((side, side), patient.crop.clone())?))
+            .collect::<Result<_>>()?;
         Ok(Self {
             features: table(&patients.iter().map(|patient| &patient.features).collect::<Vec<_>>())?,
             readers: [
@@ -209,8 +234,8 @@ pub struct TimeIntensity {
 }
 
 impl TimeIntensity {
-    /// The curve of the first training patient whose image is a dynamic series with times that the kinetics can be told from; `None`
-    /// where there is none.
+    /// The curve of the first training patient whose image is a dynamic series with times that the kinetics can be told
+    /// from; `None` where there is none.
     ///
     /// # Errors
     /// When the images cannot be read.
@@ -219,7 +244,10 @@ impl TimeIntensity {
             let Some(series) = cohort.phases(patient)? else { continue };
             let Some(first) = series.images.first() else { continue };
             let mask = cohort.mask(&patient.mask, first.geometry())?;
-            let Ok(curve) = TimeIntensityCurve::of(&series, Roi { mask: &mask, label: cohort.description.label }) else { continue };
+            let Ok(curve) = TimeIntensityCurve::of(&series, Roi { mask: &mask, label: cohort.description.label })
+            else {
+                continue;
+            };
             let Ok(kinetics) = curve.kinetics(&KineticsParams::default()) else { continue };
             return Ok(Some(Self { patient: patient.id.clone(), curve, kinetics }));
         }

@@ -1,9 +1,9 @@
 //! Whether a validation patient influenced anything that was learned.
 //!
-//! Everything that is learned in seconds is learned a second time on a cohort in which the validation patients are disguised: their
-//! outcomes are turned round, their features and clinical variables are other numbers. Nothing that was learned may change by a
-//! bit. Fine-tuning is not repeated; the patients that the network was trained on are on record and have to be those of the training
-//! centre.
+//! Everything that is learned in seconds is learned a second time on a cohort in which the validation patients are
+//! disguised: their outcomes are turned round, their features and clinical variables are other numbers. Nothing that
+//! was learned may change by a bit. Fine-tuning is not repeated; the patients that the network was trained on are on
+//! record and have to be those of the training centre.
 
 use anyhow::{Result, ensure};
 use ndarray::Array2;
@@ -33,7 +33,8 @@ pub struct Material<'a> {
 /// When the two differ, or `learn` fails.
 pub fn check_leaks(material: Material<'_>, learn: impl Fn(Material<'_>) -> Result<String>) -> Result<()> {
     let Material { cohort, images, deep } = material;
-    let is_training: Vec<bool> = cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
+    let is_training: Vec<bool> =
+        cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
     let cohort = disguised_cohort(cohort, &is_training);
     let images = disguised_images(images, &is_training)?;
     let deep = disguised_vectors(deep, &is_training);
@@ -55,9 +56,13 @@ fn disguised_cohort(cohort: &Cohort, is_training: &[bool]) -> Cohort {
     for (patient, _) in disguised.patients.iter_mut().zip(is_training).filter(|(_, is_training)| !**is_training) {
         patient.alnm = !patient.alnm;
         let counts = &mut patient.blood;
-        for value in
-            [&mut patient.age_years, &mut patient.mtd_cm, &mut patient.sad_aln_cm, &mut counts.neutrophils, &mut counts.lymphocytes]
-        {
+        for value in [
+            &mut patient.age_years,
+            &mut patient.mtd_cm,
+            &mut patient.sad_aln_cm,
+            &mut counts.neutrophils,
+            &mut counts.lymphocytes,
+        ] {
             *value = 2.0 * *value + 1.0;
         }
     }
@@ -67,7 +72,10 @@ fn disguised_cohort(cohort: &Cohort, is_training: &[bool]) -> Cohort {
 fn disguised_images(images: &CohortImages, is_training: &[bool]) -> Result<CohortImages> {
     let values = images.features.values();
     let value = |(row, column)| if is_training[row] { values[[row, column]] } else { disguise(values[[row, column]]) };
-    let features = alnm_selection::FeatureTable::new(images.features.names().to_vec(), Array2::from_shape_fn(values.dim(), value))?;
+    let features = alnm_selection::FeatureTable::new(
+        images.features.names().to_vec(),
+        Array2::from_shape_fn(values.dim(), value),
+    )?;
     Ok(CohortImages { features, ..images.clone() })
 }
 
@@ -87,7 +95,8 @@ pub fn check_fold_networks(cohort: &Cohort, networks: &[DeepFeatures], seed: u64
     let rows = super::analysis::training_rows(cohort);
     let folds = super::analysis::folds(&super::analysis::labels_of(cohort, &rows), seed)?;
     for (fold, network) in networks.iter().enumerate() {
-        let allowed: Vec<&String> = folds.training_rows(fold).into_iter().map(|position| &cohort.patients[rows[position]].id).collect();
+        let allowed: Vec<&String> =
+            folds.training_rows(fold).into_iter().map(|position| &cohort.patients[rows[position]].id).collect();
         ensure!(
             network.trained_on.iter().collect::<Vec<_>>() == allowed,
             "a leak: the network of fold {} was not trained on the patients of the other folds alone",
@@ -98,8 +107,9 @@ pub fn check_fold_networks(cohort: &Cohort, networks: &[DeepFeatures], seed: u64
 }
 
 impl Study {
-    /// Fails when a validation patient influenced a selection, a score, a table, a model or a cutoff, or was among the patients
-    /// that the network was trained on; and when the network of a fold was not trained without the fold's patients.
+    /// Fails when a validation patient influenced a selection, a score, a table, a model or a cutoff, or was among the
+    /// patients that the network was trained on; and when the network of a fold was not trained without the fold's
+    /// patients.
     ///
     /// # Errors
     /// What leaked.

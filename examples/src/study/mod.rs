@@ -72,7 +72,8 @@ pub struct StudySettings {
     pub cross_fit_network: bool,
     /// Whether other networks are fine-tuned and compared.
     pub compare_backbones: bool,
-    /// Folder of weights for the compared networks, named as torchvision names them; seeded initialisations where absent.
+    /// Folder of weights for the compared networks, named as torchvision names them; seeded initialisations where
+    /// absent.
     pub backbone_weights: Option<PathBuf>,
 }
 
@@ -80,17 +81,22 @@ impl StudySettings {
     /// The file of weights for a compared network, where there is one.
     fn weights_of(&self, backbone: Backbone) -> Option<PathBuf> {
         let folder = self.backbone_weights.as_ref()?;
-        ["safetensors", "pth"].map(|kind| folder.join(format!("{backbone}.{kind}"))).into_iter().find(|path| path.exists())
+        ["safetensors", "pth"]
+            .map(|kind| folder.join(format!("{backbone}.{kind}")))
+            .into_iter()
+            .find(|path| path.exists())
     }
 
-    /// The settings without those that only add to a run, so that they can be asked for later and find its finished work.
+    /// The settings without those that only add to a run, so that they can be asked for later and find its finished
+    /// work.
     fn of_the_run(&self) -> Self {
         Self { cross_fit_network: false, compare_backbones: false, backbone_weights: None, ..self.clone() }
     }
 }
 
 impl StudySettings {
-    /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand beside.
+    /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand
+    /// beside.
     pub fn repeats_published(&self, cohort: &Cohort) -> bool {
         cohort.description.simulated && self.cohort.is_none() && self.patients.is_none() && !self.shuffle_outcomes
     }
@@ -110,8 +116,8 @@ impl Study {
         Self { settings, costs: Vec::new() }
     }
 
-    /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. All files are opened and
-    /// all problems reported at once, or the patients who have them left out.
+    /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. All files are
+    /// opened and all problems reported at once, or the patients who have them left out.
     ///
     /// # Errors
     /// [`CohortProblems`](cohort::CohortProblems), or when the simulated cohort cannot be written or was changed.
@@ -129,7 +135,8 @@ impl Study {
         };
         let (cohort, mut problems) = cohort::read(&folder)?;
         // Files that are not there are among the problems of the table.
-        let patients: Vec<_> = cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
+        let patients: Vec<_> =
+            cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
         let step = Step::begin("files of the cohort", patients.len());
         let checks = cohort::check_files(&cohort, &patients, &|| step.advance());
         step.finish(&mut self.costs);

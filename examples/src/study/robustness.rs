@@ -72,7 +72,8 @@ pub struct SampleSizeRemark {
     pub variables: usize,
     /// Events, or patients without where these are fewer, for each of them.
     pub events_per_variable: f64,
-    /// What Riley's criteria ask for with all candidate variables and the apparent Cox-Snell R²; absent where that leaves their range.
+    /// What Riley's criteria ask for with all candidate variables and the apparent Cox-Snell R²; absent where that
+    /// leaves their range.
     pub riley: Option<SampleSize>,
 }
 
@@ -96,7 +97,13 @@ impl Study {
     ///
     /// # Errors
     /// What a model or a statistic goes wrong with.
-    pub fn robustness(&mut self, cohort: &Cohort, inputs: &ScoreInputs, scores: &Scores, results: &Results) -> Result<Robustness> {
+    pub fn robustness(
+        &mut self,
+        cohort: &Cohort,
+        inputs: &ScoreInputs,
+        scores: &Scores,
+        results: &Results,
+    ) -> Result<Robustness> {
         let resamples = self.settings.resamples.div_ceil(RESAMPLES_PER_SELECTION);
         let step = Step::begin("subgroups, other models, stability", resamples);
         let rows = training_rows(cohort);
@@ -145,11 +152,16 @@ const GROUPINGS: [Grouping; 2] = [("subtype", |patient| patient.subtype.name()),
 fn subgroups(cohort: &Cohort, results: &Results) -> Result<Vec<CohortSubgroups>> {
     let mut found = Vec::new();
     for evaluation in std::iter::once(&results.cross_fitted).chain(&results.validation) {
-        let patients: Vec<&Patient> = match cohort.patients.iter().filter(|p| p.centre == evaluation.cohort).collect::<Vec<_>>() {
-            none if none.is_empty() => cohort.training(),
-            patients => patients,
-        };
-        let integrated = evaluation.performances.iter().find(|p| p.model == INTEGRATED).context("the integrated model was judged")?;
+        let patients: Vec<&Patient> =
+            match cohort.patients.iter().filter(|p| p.centre == evaluation.cohort).collect::<Vec<_>>() {
+                none if none.is_empty() => cohort.training(),
+                patients => patients,
+            };
+        let integrated = evaluation
+            .performances
+            .iter()
+            .find(|p| p.model == INTEGRATED)
+            .context("the integrated model was judged")?;
         let cutoff = integrated.carried_cutoff.cutoff;
         for (by, group) in GROUPINGS {
             let groups: Vec<String> = patients.iter().map(|patient| group(patient).to_owned()).collect();
@@ -165,13 +177,22 @@ fn alternatives(cohort: &Cohort, table: &FeatureTable, results: &Results, seed: 
     let table = table.select(&integrated.specification.variables)?;
     let rows = training_rows(cohort);
     let (training, labels) = (table.select_rows(&rows), labels_of(cohort, &rows));
-    let penalty = RidgePenalty::CrossValidated { folds: folds(&labels, seed)?, measure: CvMeasure::Deviance, choice: LambdaChoice::Min };
+    let penalty = RidgePenalty::CrossValidated {
+        folds: folds(&labels, seed)?,
+        measure: CvMeasure::Deviance,
+        choice: LambdaChoice::Min,
+    };
     let ridge = RidgeModel::fit(&training, &labels, &penalty)?;
     let boosting = GradientBoosting::fit(&training, &labels, &BoostingParams::default())?;
-    let centres: Vec<Vec<usize>> = cohort.description.validation_centres.iter().map(|centre| rows_of(cohort, &[centre])).collect();
+    let centres: Vec<Vec<usize>> =
+        cohort.description.validation_centres.iter().map(|centre| rows_of(cohort, &[centre])).collect();
     let judge = |name: &str, predict: &dyn Fn(&FeatureTable) -> Result<Vec<f64>>| -> Result<Alternative> {
         let area = |rows: &[usize]| -> Result<AucEstimate> {
-            let roc = RocCurve::new(&labels_of(cohort, rows), &predict(&table.select_rows(rows))?, Direction::HigherIsPositive)?;
+            let roc = RocCurve::new(
+                &labels_of(cohort, rows),
+                &predict(&table.select_rows(rows))?,
+                Direction::HigherIsPositive,
+            )?;
             Ok(auc_estimate(&roc, LEVEL)?)
         };
         let validation = centres.iter().map(|rows| area(rows)).collect::<Result<_>>()?;
@@ -184,8 +205,8 @@ fn alternatives(cohort: &Cohort, table: &FeatureTable, results: &Results, seed: 
     ])
 }
 
-/// How often each feature is in the score when the whole selection is fitted to stratified bootstraps of the rows. Resamples whose
-/// LASSO keeps nothing count as keeping none.
+/// How often each feature is in the score when the whole selection is fitted to stratified bootstraps of the rows.
+/// Resamples whose LASSO keeps nothing count as keeping none.
 fn selection_frequencies(
     pipeline: &Pipeline,
     table: &FeatureTable,

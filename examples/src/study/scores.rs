@@ -53,14 +53,17 @@ impl Scores {
     /// # Errors
     /// When a selected feature is missing.
     pub fn table(&self, radiomic: &FeatureTable, deep: &FeatureTable) -> Result<FeatureTable> {
-        let columns = vec![(RAD_SCORE.to_owned(), self.radiomic.score(radiomic)?), (DL_SCORE.to_owned(), self.deep.score(deep)?)];
+        let columns =
+            vec![(RAD_SCORE.to_owned(), self.radiomic.score(radiomic)?), (DL_SCORE.to_owned(), self.deep.score(deep)?)];
         Ok(FeatureTable::from_columns(columns)?)
     }
 }
 
-/// The study's selection: zero variance, t or Mann-Whitney test, |r| > 0.60, mRMR, LASSO with ten-fold cross-validation.
+/// The study's selection: zero variance, t or Mann-Whitney test, |r| > 0.60, mRMR, LASSO with ten-fold
+/// cross-validation.
 ///
-/// The source does not say which mRMR; that of the R package mRMRe (continuous mutual information from Pearson's r) is taken.
+/// The source does not say which mRMR; that of the R package mRMRe (continuous mutual information from Pearson's r) is
+/// taken.
 fn selection(score: &str, seed: u64) -> Pipeline {
     let variant = MrmrVariant::ContinuousMutualInformation { correlation: ContinuousCorrelation::Pearson };
     Pipeline::new(score)
@@ -86,7 +89,8 @@ impl ScoreInputs {
         let mut radiomic = images.features.clone();
         let agreement = images.agreement()?;
         if let Some(agreement) = &agreement {
-            let kept: Vec<String> = agreement.iter().filter(|feature| feature.reliable).map(|feature| feature.feature.clone()).collect();
+            let kept: Vec<String> =
+                agreement.iter().filter(|feature| feature.reliable).map(|feature| feature.feature.clone()).collect();
             ensure!(!kept.is_empty(), "no radiomic feature has an ICC above 0.75 between the two readers");
             radiomic = radiomic.select(&kept)?;
         }
@@ -106,14 +110,21 @@ impl ScoreInputs {
     pub fn fit(&self, rows: &[usize], labels: &Labels) -> Result<Scores> {
         let fit = |pipeline: &Pipeline, table: &FeatureTable| -> Result<FittedPipeline> {
             fit_selection(pipeline, table, rows, labels)?.with_context(|| {
-                format!("no feature is left for the {}: the features carry too little in {} patients", pipeline.score, rows.len())
+                format!(
+                    "no feature is left for the {}: the features carry too little in {} patients",
+                    pipeline.score,
+                    rows.len()
+                )
             })
         };
-        Ok(Scores { radiomic: fit(&self.radiomic_pipeline, &self.radiomic)?, deep: fit(&self.deep_pipeline, &self.deep)? })
+        Ok(Scores {
+            radiomic: fit(&self.radiomic_pipeline, &self.radiomic)?,
+            deep: fit(&self.deep_pipeline, &self.deep)?,
+        })
     }
 
-    /// Both scores of all patients by selections fitted to the given rows. A selection that finds nothing there, as in outcomes of
-    /// chance, gives everyone the score 0, from which a model learns nothing.
+    /// Both scores of all patients by selections fitted to the given rows. A selection that finds nothing there, as in
+    /// outcomes of chance, gives everyone the score 0, from which a model learns nothing.
     ///
     /// # Errors
     /// What a selection goes wrong with otherwise.
@@ -131,7 +142,12 @@ impl ScoreInputs {
 }
 
 /// A selection fitted to some rows; `None` when it leaves no feature.
-fn fit_selection(pipeline: &Pipeline, table: &FeatureTable, rows: &[usize], labels: &Labels) -> Result<Option<FittedPipeline>> {
+fn fit_selection(
+    pipeline: &Pipeline,
+    table: &FeatureTable,
+    rows: &[usize],
+    labels: &Labels,
+) -> Result<Option<FittedPipeline>> {
     match pipeline.fit(&table.select_rows(rows), labels) {
         Ok(fitted) if fitted.signature.as_ref().is_none_or(|signature| signature.weights.is_empty()) => Ok(None),
         Err(SelectionError::NothingLeft { .. }) => Ok(None),

@@ -39,7 +39,10 @@ impl FromStr for Labels {
             "union" => Ok(Self::Union),
             _ => {
                 let labels = text.split(',').map(|label| label.trim().parse().ok().filter(|&label| label > 0));
-                labels.collect::<Option<_>>().map(Self::Some).ok_or_else(|| "it has to be all, union or whole numbers above 0".to_owned())
+                labels
+                    .collect::<Option<_>>()
+                    .map(Self::Some)
+                    .ok_or_else(|| "it has to be all, union or whole numbers above 0".to_owned())
             }
         }
     }
@@ -57,7 +60,9 @@ impl FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/').and_then(|(index, count)| Some(Self { index: index.parse().ok()?, count: count.parse().ok()? }));
+        let parts = text
+            .split_once('/')
+            .and_then(|(index, count)| Some(Self { index: index.parse().ok()?, count: count.parse().ok()? }));
         parts
             .filter(|shard| (1..=shard.count).contains(&shard.index))
             .ok_or_else(|| "it has to be I/N with I from 1 to N, such as 3/8".to_owned())
@@ -99,7 +104,8 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
 
 fn read_batch(path: &Path, log: &Log) -> Result<Vec<Case>> {
     let shown = path.display();
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(|| format!("cannot read {shown}"))?;
+    let mut reader =
+        csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(|| format!("cannot read {shown}"))?;
     let headers = reader.headers().with_context(|| format!("cannot read {shown}"))?.clone();
     for required in ["Image", "Mask"] {
         if !headers.iter().any(|header| header == required) {
@@ -121,8 +127,9 @@ fn read_batch(path: &Path, log: &Log) -> Result<Vec<Case>> {
         };
         let (image, mask) = (folder.join(image), folder.join(mask));
         let number = |name: &str| -> Result<Option<u32>> {
-            let parsed =
-                field(name).map(|text| text.parse().with_context(|| format!("{shown}, line {line}: {name} {text} is no whole number")));
+            let parsed = field(name).map(|text| {
+                text.parse().with_context(|| format!("{shown}, line {line}: {name} {text} is no whole number"))
+            });
             parsed.transpose()
         };
         let (label, channel) = (number("Label")?, number("Label_channel")?);
@@ -135,7 +142,14 @@ fn read_batch(path: &Path, log: &Log) -> Result<Vec<Case>> {
             (name.to_owned(), Cell::Text(text))
         });
         let columns = columns.collect();
-        cases.push(Case { number: cases.len() + 1, image, mask, label, label_channel: channel.map(|channel| channel as usize), columns });
+        cases.push(Case {
+            number: cases.len() + 1,
+            image,
+            mask,
+            label,
+            label_channel: channel.map(|channel| channel as usize),
+            columns,
+        });
     }
     Ok(cases)
 }

@@ -37,7 +37,11 @@ impl Log {
             _ => Level::Debug,
         };
         let open = |path: &Path| {
-            OpenOptions::new().append(true).create(true).open(path).with_context(|| format!("cannot open the log file {}", path.display()))
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .with_context(|| format!("cannot open the log file {}", path.display()))
         };
         Ok(Self { terminal, file: file.map(open).transpose()?.map(|file| (Mutex::new(file), level)) })
     }

@@ -1,5 +1,5 @@
-//! The table of results as a Parquet file: one column for each feature with a number, NaN where a case could not give one, and
-//! text for everything else, empty where a case has none.
+//! The table of results as a Parquet file: one column for each feature with a number, NaN where a case could not give
+//! one, and text for everything else, empty where a case has none.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,7 +14,8 @@ use parquet::file::properties::WriterProperties;
 
 use super::table::{Cell, Row, headers};
 
-/// Writes the rows to a new file, which appears when it is complete. It has the `expected` columns whether or not a row has them.
+/// Writes the rows to a new file, which appears when it is complete. It has the `expected` columns whether or not a row
+/// has them.
 pub(super) fn write(path: &Path, rows: &[(usize, Row)], expected: &[String]) -> Result<()> {
     let features: BTreeSet<&String> = expected.iter().filter(|name| !name.starts_with("diagnostics_")).collect();
     let column = |name: String| {

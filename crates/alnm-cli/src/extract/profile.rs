@@ -38,7 +38,9 @@ impl Engine {
                 ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
                 let profile = match &arguments.param {
                     Some(path) => ibsi::IbsiProfile::from_file(path)?,
-                    None => ibsi::IbsiProfile { discretisation: DEFAULT_DISCRETISATION, ..ibsi::IbsiProfile::default() },
+                    None => {
+                        ibsi::IbsiProfile { discretisation: DEFAULT_DISCRETISATION, ..ibsi::IbsiProfile::default() }
+                    }
                 };
                 Ok(Self::Ibsi(Box::new(ibsi::Extractor::new(profile)?)))
             }
@@ -64,7 +66,9 @@ impl Engine {
     /// The columns beside the input columns, for images with `dimension` axes, where the parameters tell them.
     pub(super) fn columns(&self, dimension: usize) -> Option<Vec<String>> {
         match self {
-            Self::PyRadiomics(extractor) => Some([extractor.diagnostic_columns(), extractor.feature_columns(dimension)].concat()),
+            Self::PyRadiomics(extractor) => {
+                Some([extractor.diagnostic_columns(), extractor.feature_columns(dimension)].concat())
+            }
             Self::Ibsi(_) => None,
         }
     }
@@ -74,7 +78,8 @@ impl Engine {
         match self {
             Self::PyRadiomics(extractor) => pyradiomics_features(arguments, extractor, number, region, log),
             Self::Ibsi(extractor) => {
-                let extraction = with_volume!(&region.image, image => extractor.extract(image, &region.mask, region.label))?;
+                let extraction =
+                    with_volume!(&region.image, image => extractor.extract(image, &region.mask, region.label))?;
                 Ok(extraction.features.iter().map(|feature| (feature.column(), Cell::Number(feature.value))).collect())
             }
         }

@@ -41,7 +41,9 @@ impl Cell {
         Ok(match self {
             Self::Text(text) => serde_json::to_string(text)?,
             Self::Number(value) if value.is_nan() => "NaN".to_owned(),
-            Self::Number(value) if value.is_infinite() => if *value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
+            Self::Number(value) if value.is_infinite() => {
+                if *value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+            }
             Self::Number(value) => float(*value),
             Self::Diagnostic(value) => serde_json::to_string(value)?,
         })
@@ -62,11 +64,12 @@ pub(super) enum Format {
     Parquet,
 }
 
-/// The columns of all rows: those of the first row and the `expected` ones, each in their order, then what other rows have beside,
-/// sorted.
+/// The columns of all rows: those of the first row and the `expected` ones, each in their order, then what other rows
+/// have beside, sorted.
 pub(super) fn headers(rows: &[(usize, Row)], expected: &[String]) -> Vec<String> {
     let first = rows.first().map_or(&[][..], |(_, row)| row.as_slice());
-    let places: BTreeMap<&str, usize> = expected.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let places: BTreeMap<&str, usize> =
+        expected.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
     let mut headers: Vec<String> = Vec::new();
     let mut passed = 0;
     for (name, _) in first {
@@ -93,7 +96,9 @@ pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)
             writer.write_record(&headers)?;
             for (_, row) in rows {
                 let cells: BTreeMap<&str, &Cell> = row.iter().map(|(name, cell)| (name.as_str(), cell)).collect();
-                writer.write_record(headers.iter().map(|name| cells.get(name.as_str()).map_or_else(String::new, |cell| cell.text())))?;
+                writer.write_record(
+                    headers.iter().map(|name| cells.get(name.as_str()).map_or_else(String::new, |cell| cell.text())),
+                )?;
             }
             writer.flush()?;
         }
@@ -123,8 +128,8 @@ pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)
     Ok(())
 }
 
-/// The rows of a CSV file that [`write()`] made, as they were: what is no input column and no diagnostic is a feature, whose number
-/// comes back with the same bits, and what is empty was not there.
+/// The rows of a CSV file that [`write()`] made, as they were: what is no input column and no diagnostic is a feature,
+/// whose number comes back with the same bits, and what is empty was not there.
 pub(super) fn read(path: &Path, input: &Row) -> Result<Vec<Row>> {
     let is_input = |name: &str| name == "Label" || input.iter().any(|(column, _)| column == name);
     let cell = |name: &str, text: &str| {
@@ -175,7 +180,8 @@ mod tests {
     #[test]
     fn columns_do_not_depend_on_what_succeeds() {
         let expected = ["z", "skipped", "a"].map(str::to_owned);
-        let names = |cells: &[&str]| -> Row { cells.iter().map(|name| ((*name).to_owned(), Cell::Number(1.0))).collect() };
+        let names =
+            |cells: &[&str]| -> Row { cells.iter().map(|name| ((*name).to_owned(), Cell::Number(1.0))).collect() };
         let of = |rows: &[&[&str]]| headers(&rows.iter().map(|cells| (1, names(cells))).collect::<Vec<_>>(), &expected);
         assert_eq!(of(&[&["Image"], &["Image", "z", "a"]]), ["Image", "z", "skipped", "a"]);
         assert_eq!(of(&[&["Image", "z", "a"], &["Image"]]), ["Image", "z", "skipped", "a"]);
@@ -187,13 +193,17 @@ mod tests {
 
     #[test]
     fn formats_are_those_of_pyradiomics() {
-        let first = vec![("Image".to_owned(), Cell::Text("a.nrrd".to_owned())), ("mean".to_owned(), Cell::Number(1e-5))];
+        let first =
+            vec![("Image".to_owned(), Cell::Text("a.nrrd".to_owned())), ("mean".to_owned(), Cell::Number(1e-5))];
         let second = vec![
             ("Image".to_owned(), Cell::Text("b.nrrd".to_owned())),
             ("size".to_owned(), Cell::Diagnostic(DiagnosticValue::Integers(vec![3, 4]))),
         ];
         let rows = [(1, first), (2, second)];
-        assert_eq!(written(Format::Txt, &rows), "Case-1_Image: a.nrrd\nCase-1_mean: 1e-05\nCase-2_Image: b.nrrd\nCase-2_size: (3, 4)\n");
+        assert_eq!(
+            written(Format::Txt, &rows),
+            "Case-1_Image: a.nrrd\nCase-1_mean: 1e-05\nCase-2_Image: b.nrrd\nCase-2_size: (3, 4)\n"
+        );
         assert_eq!(written(Format::Csv, &rows), "Image,mean,size\na.nrrd,1e-05,\nb.nrrd,,\"(3, 4)\"\n");
         let json = written(Format::Json, &rows);
         assert!(json.starts_with("[\n  {\n    \"Image\": \"a.nrrd\",\n    \"mean\": 1e-05\n  },\n"), "{json}");

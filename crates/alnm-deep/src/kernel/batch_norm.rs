@@ -62,8 +62,8 @@ pub(crate) fn moments(input: &Tensor) -> Moments {
     Moments { mean: mean.iter().map(|m| *m as f32).collect(), variance, count }
 }
 
-/// A batch normalisation whose moments are known: `(x − mean) · scale + bias` in every channel. The mean is taken off first
-/// since `bias − mean · scale` loses digits where the mean is large.
+/// A batch normalisation whose moments are known: `(x − mean) · scale + bias` in every channel. The mean is taken off
+/// first since `bias − mean · scale` loses digits where the mean is large.
 #[derive(Debug, Clone)]
 pub(crate) struct Affine {
     pub(crate) mean: Vec<f32>,
@@ -111,11 +111,13 @@ impl Affine {
 
 /// Sets the gradient to zero where the rectified output is zero.
 pub(crate) fn relu_backward(gradient: &mut Tensor, output: &Tensor) {
-    gradient.as_mut_slice().par_chunks_mut(32_768).zip(output.as_slice().par_chunks(32_768)).for_each(|(gradient, output)| {
-        for (gradient, output) in gradient.iter_mut().zip(output) {
-            *gradient = if *output > 0.0 { *gradient } else { 0.0 };
-        }
-    });
+    gradient.as_mut_slice().par_chunks_mut(32_768).zip(output.as_slice().par_chunks(32_768)).for_each(
+        |(gradient, output)| {
+            for (gradient, output) in gradient.iter_mut().zip(output) {
+                *gradient = if *output > 0.0 { *gradient } else { 0.0 };
+            }
+        },
+    );
 }
 
 /// Gradients of the loss with respect to the weight and bias of a batch normalisation.
@@ -125,8 +127,8 @@ pub(crate) struct AffineGradient {
     pub(crate) bias: Vec<f32>,
 }
 
-/// Sums over the batch of the gradient and of gradient times normalised input. Where the output went through a rectified
-/// linear unit, the gradient is first set to zero where `rectified` is.
+/// Sums over the batch of the gradient and of gradient times normalised input. Where the output went through a
+/// rectified linear unit, the gradient is first set to zero where `rectified` is.
 pub(crate) fn affine_gradient(
     gradient: &mut Tensor,
     rectified: Option<&Tensor>,
@@ -149,7 +151,9 @@ pub(crate) fn affine_gradient(
             }
             let (mut weight, mut bias) = (vec![0.0f32; channels], vec![0.0f32; channels]);
             for (gradient, input) in gradient.chunks_exact(channels).zip(input.chunks_exact(channels)) {
-                for ((((weight, bias), gradient), input), mean) in weight.iter_mut().zip(&mut bias).zip(gradient).zip(input).zip(mean) {
+                for ((((weight, bias), gradient), input), mean) in
+                    weight.iter_mut().zip(&mut bias).zip(gradient).zip(input).zip(mean)
+                {
                     *bias += gradient;
                     *weight += gradient * (input - mean);
                 }
@@ -178,8 +182,8 @@ pub(crate) struct PassedGradient {
     pub(crate) of_output: Option<Tensor>,
 }
 
-/// Turns the gradient with respect to the output into the one with respect to the input: in place, or into another tensor,
-/// so that the former remains.
+/// Turns the gradient with respect to the output into the one with respect to the input: in place, or into another
+/// tensor, so that the former remains.
 ///
 /// With the batch's own moments `dx = γ/σ · (g − mean(g) − x̂ · mean(g·x̂))`; with frozen moments `dx = γ/σ · g`.
 pub(crate) fn data_gradient(
@@ -196,7 +200,9 @@ pub(crate) fn data_gradient(
     let factor: Vec<f32> = weight.iter().zip(inverse_deviation).map(|(weight, inverse)| weight * inverse).collect();
     let (slope, offset): (Vec<f32>, Vec<f32>) = match batch_sums {
         None => (vec![0.0; channels], vec![0.0; channels]),
-        Some(sums) => (0..channels).map(|c| (sums.weight[c] / count * inverse_deviation[c], sums.bias[c] / count)).unzip(),
+        Some(sums) => {
+            (0..channels).map(|c| (sums.weight[c] / count * inverse_deviation[c], sums.bias[c] / count)).unzip()
+        }
     };
     let chunk = chunk_values(channels);
     let of_channel = || factor.iter().zip(&slope).zip(&offset).zip(mean);
@@ -220,7 +226,9 @@ pub(crate) fn data_gradient(
             into.as_mut_slice().par_chunks_mut(chunk).zip(gradients).for_each(|(into, (gradient, input))| {
                 let rows = gradient.chunks_exact(channels).zip(input.chunks_exact(channels));
                 for (into, (gradient, input)) in into.chunks_exact_mut(channels).zip(rows) {
-                    for (((into, gradient), input), of_channel) in into.iter_mut().zip(gradient).zip(input).zip(of_channel()) {
+                    for (((into, gradient), input), of_channel) in
+                        into.iter_mut().zip(gradient).zip(input).zip(of_channel())
+                    {
                         *into = passed(*gradient, *input, of_channel);
                     }
                 }
@@ -268,7 +276,8 @@ mod tests {
         let (output, m, inverse, input) = normalise(&values);
         let mut gradient = Tensor::new(shape, weights.clone()).unwrap();
         let sums = affine_gradient(&mut gradient, Some(&output), &input, &m.mean, &inverse);
-        let kept = data_gradient(gradient.clone(), Some(Tensor::zeros(shape)), &input, &m.mean, &inverse, &gamma, Some(&sums));
+        let kept =
+            data_gradient(gradient.clone(), Some(Tensor::zeros(shape)), &input, &m.mean, &inverse, &gamma, Some(&sums));
         let gradient = data_gradient(gradient, None, &input, &m.mean, &inverse, &gamma, Some(&sums)).of_input;
         assert_eq!(kept.of_input, gradient);
         let loss = |values: &[f32]| -> f64 {
@@ -279,7 +288,11 @@ mod tests {
             up[index] += 1e-2;
             down[index] -= 1e-2;
             let numeric = (loss(&up) - loss(&down)) / 2e-2;
-            assert!((f64::from(gradient.as_slice()[index]) - numeric).abs() < 2e-2, "{index}: {} {numeric}", gradient.as_slice()[index]);
+            assert!(
+                (f64::from(gradient.as_slice()[index]) - numeric).abs() < 2e-2,
+                "{index}: {} {numeric}",
+                gradient.as_slice()[index]
+            );
         }
     }
 }

@@ -49,7 +49,9 @@ impl<'a> Epilogue<'a> {
         match self.residual {
             Residual::None => Addend::None,
             Residual::Output => Addend::Output,
-            Residual::Of(tensor) => Addend::Rows { values: &tensor.as_slice()[row * outputs + panel * PANEL..], stride: outputs },
+            Residual::Of(tensor) => {
+                Addend::Rows { values: &tensor.as_slice()[row * outputs + panel * PANEL..], stride: outputs }
+            }
         }
     }
 
@@ -70,8 +72,8 @@ const TASK_LINES: usize = 8;
 /// Tasks that a layer is cut into where it can be.
 const TASKS: usize = 16;
 
-/// Cuts `rows` × `panels` into tasks, by shape alone. Copying patches for several groups of panels costs, so layers that
-/// copy are cut into fewer.
+/// Cuts `rows` × `panels` into tasks, by shape alone. Copying patches for several groups of panels costs, so layers
+/// that copy are cut into fewer.
 fn cuts(rows: usize, depth: usize, panels: usize, copies: bool) -> (Vec<usize>, Vec<usize>) {
     let tiles = rows.div_ceil(TILE_ROWS);
     let block = (BLOCK_VALUES / depth.max(1) / TILE_ROWS * TILE_ROWS).clamp(TILE_ROWS, BLOCK_ROWS) / TILE_ROWS;
@@ -104,7 +106,8 @@ impl Convolution {
 
     /// Whether Winograd's filtering is the faster way for an input of this shape.
     pub(crate) fn is_filtered(&self, [images, height, width, _]: [usize; 4]) -> bool {
-        let has_form = self.kernel == 3 && self.stride == 1 && self.padding == 1 && Winograd::takes(self.inputs, self.outputs);
+        let has_form =
+            self.kernel == 3 && self.stride == 1 && self.padding == 1 && Winograd::takes(self.inputs, self.outputs);
         has_form && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES
     }
 
@@ -126,7 +129,8 @@ impl Convolution {
         }
     }
 
-    /// Copies the patches of `rows.len()` output pixels, counted over images, rows and columns, to rows of `stride` numbers.
+    /// Copies the patches of `rows.len()` output pixels, counted over images, rows and columns, to rows of `stride`
+    /// numbers.
     pub(crate) fn gather(&self, input: &Tensor, rows: std::ops::Range<usize>, patches: &mut [f32], stride: usize) {
         let [_, height, width, channels] = input.shape();
         let [_, out_height, out_width, _] = self.output_shape(input.shape());
@@ -147,7 +151,8 @@ impl Convolution {
                 }
                 let start = ((image * height + y as usize) * width + (left + first as isize) as usize) * channels;
                 line[..first * channels].fill(0.0);
-                line[first * channels..last * channels].copy_from_slice(&input.as_slice()[start..start + (last - first) * channels]);
+                line[first * channels..last * channels]
+                    .copy_from_slice(&input.as_slice()[start..start + (last - first) * channels]);
                 line[last * channels..].fill(0.0);
             }
         }
@@ -158,9 +163,16 @@ impl Convolution {
         self.kernel > 1 && self.inputs < 16
     }
 
-    /// The output image row by image row: in a padded copy of the input, kernel rows of neighbouring patches are runs of
-    /// equal distance, which need no gathering.
-    fn forward_by_rows(&self, instructions: Instructions, input: &Tensor, weight: &Panels, epilogue: Epilogue<'_>, output: &mut Tensor) {
+    /// The output image row by image row: in a padded copy of the input, kernel rows of neighbouring patches are runs
+    /// of equal distance, which need no gathering.
+    fn forward_by_rows(
+        &self,
+        instructions: Instructions,
+        input: &Tensor,
+        weight: &Panels,
+        epilogue: Epilogue<'_>,
+        output: &mut Tensor,
+    ) {
         let [images, height, width, channels] = input.shape();
         let [_, out_height, out_width, outputs] = output.shape();
         let line = (width + 2 * self.padding) * channels;
@@ -194,7 +206,15 @@ impl Convolution {
                         let rows = y * out_width..(y + 1) * out_width;
                         let addend = epilogue.addend(lines.start * out_width + rows.start, outputs, panel);
                         let mut target = part.part(rows, columns.clone());
-                        microkernel::product(instructions, left, weight.panel(panel), &bias, addend, epilogue.floor(), &mut target);
+                        microkernel::product(
+                            instructions,
+                            left,
+                            weight.panel(panel),
+                            &bias,
+                            addend,
+                            epilogue.floor(),
+                            &mut target,
+                        );
                     }
                 }
             });
@@ -207,7 +227,12 @@ impl Convolution {
     }
 
     /// Runs `task` on the patches of a block of output pixels and the distance of their rows.
-    fn with_patches<R>(&self, input: &Tensor, rows: std::ops::Range<usize>, task: impl FnOnce(&[f32], usize) -> R) -> R {
+    fn with_patches<R>(
+        &self,
+        input: &Tensor,
+        rows: std::ops::Range<usize>,
+        task: impl FnOnce(&[f32], usize) -> R,
+    ) -> R {
         let patch = self.patch();
         if !self.copies() {
             return task(&input.as_slice()[rows.start * patch..rows.end * patch], patch);
@@ -220,7 +245,14 @@ impl Convolution {
     }
 
     /// The output for an input; the panels hold the weight (outputs × patch).
-    pub(crate) fn forward(&self, instructions: Instructions, input: &Tensor, weight: &Panels, epilogue: Epilogue<'_>, output: &mut Tensor) {
+    pub(crate) fn forward(
+        &self,
+        instructions: Instructions,
+        input: &Tensor,
+        weight: &Panels,
+        epilogue: Epilogue<'_>,
+        output: &mut Tensor,
+    ) {
         if self.has_short_pixels() {
             return self.forward_by_rows(instructions, input, weight, epilogue, output);
         }
@@ -240,7 +272,15 @@ impl Convolution {
                     let left = Rows::dense(patches, stride, self.patch());
                     let bias = panel_bias(epilogue.bias, panel);
                     let mut target = part.part(0..rows.len(), columns);
-                    microkernel::product(instructions, left, weight.panel(panel), &bias, addend, epilogue.floor(), &mut target);
+                    microkernel::product(
+                        instructions,
+                        left,
+                        weight.panel(panel),
+                        &bias,
+                        addend,
+                        epilogue.floor(),
+                        &mut target,
+                    );
                 }
             });
         });
@@ -273,7 +313,8 @@ mod tests {
                                     continue;
                                 }
                                 for c in 0..channels {
-                                    let value = input.as_slice()[((image * height + row) * width + column) * channels + c];
+                                    let value =
+                                        input.as_slice()[((image * height + row) * width + column) * channels + c];
                                     let w = weight[output * layer.patch() + (r * layer.kernel + s) * channels + c];
                                     sum += f64::from(value) * f64::from(w);
                                 }
@@ -288,7 +329,9 @@ mod tests {
     }
 
     fn numbers(count: usize, seed: u64) -> Vec<f32> {
-        (0..count).map(|i| ((i as u64 + 1).wrapping_mul(seed.wrapping_mul(2) + 0x9E37_79B9) % 2003) as f32 / 1001.0 - 1.0).collect()
+        (0..count)
+            .map(|i| ((i as u64 + 1).wrapping_mul(seed.wrapping_mul(2) + 0x9E37_79B9) % 2003) as f32 / 1001.0 - 1.0)
+            .collect()
     }
 
     fn inner(a: &[f32], b: &[f32]) -> f64 {
@@ -298,8 +341,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
-        /// Forward against the definition, by direct products and by Winograd's filtering; both backward passes through the
-        /// adjoint identities <conv(x, w), g> = <x, data(g, w)> = <w, weight(x, g)>, which hold for no other linear maps.
+        /// Forward against the definition, by direct products and by Winograd's filtering; both backward passes through
+        /// the adjoint identities <conv(x, w), g> = <x, data(g, w)> = <w, weight(x, g)>, which hold for no other linear
+        /// maps.
         #[test]
         fn forward_and_backward_on_odd_shapes(
             images in 1usize..3, height in 3usize..12, width in 3usize..12, inputs in prop::sample::select(vec![1usize, 3, 5, 16, 48]),
@@ -348,7 +392,13 @@ mod tests {
         let residual = Tensor::new([1, 1, 2, 2], vec![0.0, 0.5, 0.25, 0.0]).unwrap();
         let epilogue = Epilogue { bias: Some(&[0.5, -3.0]), residual: Residual::Of(&residual), relu: true };
         let mut output = Tensor::zeros([1, 1, 2, 2]);
-        layer.forward(Instructions::best(), &input, &Panels::of_rows(&[1.0, 2.0], 2, 1, Buffer::zeros), epilogue, &mut output);
+        layer.forward(
+            Instructions::best(),
+            &input,
+            &Panels::of_rows(&[1.0, 2.0], 2, 1, Buffer::zeros),
+            epilogue,
+            &mut output,
+        );
         assert_eq!(output.as_slice(), [1.5, 0.0, 0.0, 0.0]);
     }
 }

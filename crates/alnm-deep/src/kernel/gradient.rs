@@ -38,9 +38,10 @@ impl Convolution {
         if self.stride > 1 {
             return self.backward_data_by_class(workspace, output_gradient, weight, gradient, into);
         }
-        // With stride 1 the gradient is a convolution of the output's gradient with the kernel turned by 180 degrees and
-        // its channels exchanged.
-        let turned = Self { padding: self.kernel - 1 - self.padding, inputs: self.outputs, outputs: self.inputs, ..*self };
+        // With stride 1 the gradient is a convolution of the output's gradient with the kernel turned by 180 degrees
+        // and its channels exchanged.
+        let turned =
+            Self { padding: self.kernel - 1 - self.padding, inputs: self.outputs, outputs: self.inputs, ..*self };
         let taps: Vec<usize> = (0..self.kernel * self.kernel).rev().collect();
         let panels = self.exchanged(workspace, weight, &taps);
         let residual = if into == Into::Add { Residual::Output } else { Residual::None };
@@ -49,7 +50,8 @@ impl Convolution {
         workspace.give_buffer(panels.into_buffer());
     }
 
-    /// The weights of some kernel positions with the channels exchanged: rows of an input channel, depth (position, output).
+    /// The weights of some kernel positions with the channels exchanged: rows of an input channel, depth (position,
+    /// output).
     fn exchanged(&self, workspace: &mut Workspace, weight: &[f32], taps: &[usize]) -> Panels {
         let memory = |size| workspace.take_buffer(size);
         Panels::from_fn(self.inputs, taps.len() * self.outputs, memory, |first, into| {
@@ -75,12 +77,15 @@ impl Convolution {
     ) {
         let [_, height, width, channels] = gradient.shape();
         let positions = |remainder: usize| {
-            (0..self.kernel).filter(move |tap| (remainder + self.padding + self.kernel * self.stride - tap).is_multiple_of(self.stride))
+            (0..self.kernel).filter(move |tap| {
+                (remainder + self.padding + self.kernel * self.stride - tap).is_multiple_of(self.stride)
+            })
         };
         let classes: Vec<(usize, usize, Vec<usize>, Panels)> = (0..self.stride * self.stride)
             .map(|class| {
                 let (y, x) = (class / self.stride, class % self.stride);
-                let taps: Vec<usize> = positions(y).flat_map(|r| positions(x).map(move |s| r * self.kernel + s)).collect();
+                let taps: Vec<usize> =
+                    positions(y).flat_map(|r| positions(x).map(move |s| r * self.kernel + s)).collect();
                 let panels = self.exchanged(workspace, weight, &taps);
                 (y, x, taps, panels)
             })
@@ -97,15 +102,23 @@ impl Convolution {
                         .filter(|row| row % self.stride == *y)
                         .flat_map(|row| (*x..width).step_by(self.stride).map(move |column| (row, column)))
                         .collect();
-                    self.class_gradient(instructions, output_gradient, image, &pixels, taps, panels, |pixel, values| {
-                        let (row, column) = pixels[pixel];
-                        let place = ((row - block * rows) * width + column) * channels;
-                        let target = &mut target[place..place + channels];
-                        match into {
-                            Into::Replace => target.copy_from_slice(values),
-                            Into::Add => target.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
-                        }
-                    });
+                    self.class_gradient(
+                        instructions,
+                        output_gradient,
+                        image,
+                        &pixels,
+                        taps,
+                        panels,
+                        |pixel, values| {
+                            let (row, column) = pixels[pixel];
+                            let place = ((row - block * rows) * width + column) * channels;
+                            let target = &mut target[place..place + channels];
+                            match into {
+                                Into::Replace => target.copy_from_slice(values),
+                                Into::Add => target.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+                            }
+                        },
+                    );
                 }
             });
         });
@@ -132,9 +145,13 @@ impl Convolution {
             for ((row, column), patch) in pixels.iter().zip(patches.chunks_exact_mut(stride)) {
                 for (tap, values) in taps.iter().zip(patch.chunks_exact_mut(outputs)) {
                     let (y, x) = (row + self.padding, column + self.padding);
-                    let place = |at: usize, tap: usize, side: usize| at.checked_sub(tap).map(|at| at / self.stride).filter(|at| *at < side);
+                    let place = |at: usize, tap: usize, side: usize| {
+                        at.checked_sub(tap).map(|at| at / self.stride).filter(|at| *at < side)
+                    };
                     match (place(y, tap / self.kernel, out_height), place(x, tap % self.kernel, out_width)) {
-                        (Some(y), Some(x)) => values.copy_from_slice(&source[(y * out_width + x) * outputs..][..outputs]),
+                        (Some(y), Some(x)) => {
+                            values.copy_from_slice(&source[(y * out_width + x) * outputs..][..outputs])
+                        }
                         _ => values.fill(0.0),
                     }
                 }
@@ -143,7 +160,15 @@ impl Convolution {
             let left = Rows::dense(patches, stride, depth);
             for panel in 0..panels.count() {
                 let mut target = target.part(0..pixels.len(), panel * PANEL..(panel + 1) * PANEL);
-                microkernel::product(instructions, left, panels.panel(panel), &[0.0; PANEL], Addend::None, f32::NEG_INFINITY, &mut target);
+                microkernel::product(
+                    instructions,
+                    left,
+                    panels.panel(panel),
+                    &[0.0; PANEL],
+                    Addend::None,
+                    f32::NEG_INFINITY,
+                    &mut target,
+                );
             }
             for (pixel, values) in sums.chunks_exact(width).enumerate() {
                 store(pixel, &values[..self.inputs]);
@@ -153,9 +178,14 @@ impl Convolution {
 
     /// The gradient of the loss with respect to the weight, (outputs × patch).
     ///
-    /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, by shape alone. A task sums
-    /// one panel of columns of a part, (outputs × [`PANEL`]) numbers side by side.
-    pub(crate) fn backward_weight(&self, workspace: &mut Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
+    /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, by shape alone. A task
+    /// sums one panel of columns of a part, (outputs × [`PANEL`]) numbers side by side.
+    pub(crate) fn backward_weight(
+        &self,
+        workspace: &mut Workspace,
+        input: &Tensor,
+        output_gradient: &Tensor,
+    ) -> Vec<f32> {
         let (patch, outputs, total) = (self.patch(), self.outputs, output_gradient.rows());
         let instructions = workspace.instructions;
         let panels = patch.div_ceil(PANEL);
@@ -172,7 +202,13 @@ impl Convolution {
                 let count = pixels.len();
                 let gradient = (&output_gradient.as_slice()[start * outputs..], outputs);
                 self.with_columns(input, pixels, panel, |columns| {
-                    microkernel::accumulate_outer(instructions, gradient, (columns, PANEL), count, &mut Rectangle::whole(sums, PANEL));
+                    microkernel::accumulate_outer(
+                        instructions,
+                        gradient,
+                        (columns, PANEL),
+                        count,
+                        &mut Rectangle::whole(sums, PANEL),
+                    );
                 });
             }
         });
@@ -194,7 +230,9 @@ impl Convolution {
         let [_, height, width, channels] = input.shape();
         let [_, out_height, out_width, _] = self.output_shape(input.shape());
         let values = input.as_slice();
-        let place = |at: usize, tap: usize, side: usize| (at * self.stride + tap).checked_sub(self.padding).filter(|at| *at < side);
+        let place = |at: usize, tap: usize, side: usize| {
+            (at * self.stride + tap).checked_sub(self.padding).filter(|at| *at < side)
+        };
         let copy = |pixel: usize, column: usize, into: &mut [f32]| {
             let (tap, channel) = (column / channels, column % channels);
             let (image, y, x) = (pixel / (out_height * out_width), pixel / out_width % out_height, pixel % out_width);

@@ -75,11 +75,13 @@ impl Panels {
 
     /// Multiplies the numbers of each output by its factor.
     pub(crate) fn scale(&mut self, factors: &[f32]) {
-        self.values.par_chunks_exact_mut((PANEL * self.depth).max(1)).zip(factors.par_chunks(PANEL)).for_each(|(panel, factors)| {
-            for values in panel.chunks_exact_mut(PANEL) {
-                values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
-            }
-        });
+        self.values.par_chunks_exact_mut((PANEL * self.depth).max(1)).zip(factors.par_chunks(PANEL)).for_each(
+            |(panel, factors)| {
+                for values in panel.chunks_exact_mut(PANEL) {
+                    values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+                }
+            },
+        );
     }
 }
 

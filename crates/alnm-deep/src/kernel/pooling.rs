@@ -53,21 +53,26 @@ pub(crate) fn max_pool(input: &Tensor, window: Window, mut output: Tensor) -> (T
     let [_, out_height, out_width, _] = output.shape();
     let mut positions = vec![0u32; output.as_slice().len()];
     let line = out_width * channels;
-    output.as_mut_slice().par_chunks_mut(line).zip(positions.par_chunks_mut(line)).enumerate().for_each(|(row, (into, positions))| {
-        let (image, y) = (input.image(row / out_height), row % out_height);
-        for (x, (into, positions)) in into.chunks_exact_mut(channels).zip(positions.chunks_exact_mut(channels)).enumerate() {
-            let pixels = || window.span(y, height).flat_map(|iy| window.span(x, width).map(move |ix| iy * width + ix));
-            let (blocks, rest) = into.as_chunks_mut::<LANES>();
-            let (block_positions, rest_positions) = positions.as_chunks_mut::<LANES>();
-            for (block, (into, positions)) in blocks.iter_mut().zip(block_positions).enumerate() {
-                (*into, *positions) = largest(image, channels, block * LANES, pixels());
+    output.as_mut_slice().par_chunks_mut(line).zip(positions.par_chunks_mut(line)).enumerate().for_each(
+        |(row, (into, positions))| {
+            let (image, y) = (input.image(row / out_height), row % out_height);
+            for (x, (into, positions)) in
+                into.chunks_exact_mut(channels).zip(positions.chunks_exact_mut(channels)).enumerate()
+            {
+                let pixels =
+                    || window.span(y, height).flat_map(|iy| window.span(x, width).map(move |ix| iy * width + ix));
+                let (blocks, rest) = into.as_chunks_mut::<LANES>();
+                let (block_positions, rest_positions) = positions.as_chunks_mut::<LANES>();
+                for (block, (into, positions)) in blocks.iter_mut().zip(block_positions).enumerate() {
+                    (*into, *positions) = largest(image, channels, block * LANES, pixels());
+                }
+                let done = channels - rest.len();
+                for (channel, (into, position)) in rest.iter_mut().zip(rest_positions).enumerate() {
+                    ([*into], [*position]) = largest(image, channels, done + channel, pixels());
+                }
             }
-            let done = channels - rest.len();
-            for (channel, (into, position)) in rest.iter_mut().zip(rest_positions).enumerate() {
-                ([*into], [*position]) = largest(image, channels, done + channel, pixels());
-            }
-        }
-    });
+        },
+    );
     (output, positions)
 }
 
@@ -75,7 +80,12 @@ pub(crate) fn max_pool(input: &Tensor, window: Window, mut output: Tensor) -> (T
 const LANES: usize = 16;
 
 /// The largest value of some pixels in `N` channels from `channel` on, and the pixel of each.
-fn largest<const N: usize>(image: &[f32], channels: usize, channel: usize, pixels: impl Iterator<Item = usize>) -> ([f32; N], [u32; N]) {
+fn largest<const N: usize>(
+    image: &[f32],
+    channels: usize,
+    channel: usize,
+    pixels: impl Iterator<Item = usize>,
+) -> ([f32; N], [u32; N]) {
     let (mut values, mut positions) = ([f32::NEG_INFINITY; N], [0u32; N]);
     for pixel in pixels {
         let candidates = &image[pixel * channels + channel..][..N];
@@ -141,7 +151,8 @@ pub(crate) fn average_pool(input: &Tensor, averaging: Averaging, mut output: Ten
     let [_, out_height, out_width, _] = output.shape();
     output.as_mut_slice().par_chunks_mut(channels).enumerate().for_each(|(index, into)| {
         let image = input.image(index / (out_height * out_width));
-        let (rows, columns) = (averaging.span(index / out_width % out_height, height), averaging.span(index % out_width, width));
+        let (rows, columns) =
+            (averaging.span(index / out_width % out_height, height), averaging.span(index % out_width, width));
         let scale = 1.0 / (rows.len() * columns.len()) as f32;
         into.fill(0.0);
         for row in rows {
@@ -165,7 +176,8 @@ pub(crate) fn average_pool_backward(output_gradient: &Tensor, averaging: Averagi
     gradient.as_mut_slice().par_chunks_mut(size).enumerate().for_each(|(image, into)| {
         into.fill(0.0);
         for (position, source) in output_gradient.image(image).chunks_exact(channels).enumerate() {
-            let (rows, columns) = (averaging.span(position / out_width, height), averaging.span(position % out_width, width));
+            let (rows, columns) =
+                (averaging.span(position / out_width, height), averaging.span(position % out_width, width));
             debug_assert!(position < out_height * out_width);
             let scale = 1.0 / (rows.len() * columns.len()) as f32;
             for row in rows {

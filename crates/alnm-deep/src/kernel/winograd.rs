@@ -1,9 +1,12 @@
-//! Convolution 3 × 3 with stride 1 by Winograd's minimal filtering: 36 products for 16 outputs where the definition has 144.
+//! Convolution 3 × 3 with stride 1 by Winograd's minimal filtering: 36 products for 16 outputs where the definition has
+//! 144.
 
 use rayon::prelude::*;
 
 use super::convolution::Epilogue;
-use super::microkernel::{self, Addend, Buffer, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, TILE};
+use super::microkernel::{
+    self, Addend, Buffer, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, TILE,
+};
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
 use crate::tensor::Tensor;
@@ -85,7 +88,13 @@ impl Winograd {
     }
 
     /// The convolution with bias, residual and rectified linear unit.
-    pub(crate) fn forward(&self, instructions: Instructions, input: &Tensor, epilogue: Epilogue<'_>, output: &mut Tensor) {
+    pub(crate) fn forward(
+        &self,
+        instructions: Instructions,
+        input: &Tensor,
+        epilogue: Epilogue<'_>,
+        output: &mut Tensor,
+    ) {
         let grid = Grid::of(input);
         let wanted = (TASK_VALUES / (POSITIONS * self.inputs)).max(TASK_TILES);
         let lines = (wanted / grid.across).clamp(1, grid.lines());
@@ -127,7 +136,15 @@ impl Winograd {
             for tile in 0..tiles {
                 let pixels = grid.patch(lines.start + tile / grid.across, tile % grid.across, self.inputs);
                 let into = &mut patches[tile * row..];
-                microkernel::winograd_input(instructions, input.as_slice(), &pixels, self.inputs, zeros, into, patch_stride);
+                microkernel::winograd_input(
+                    instructions,
+                    input.as_slice(),
+                    &pixels,
+                    self.inputs,
+                    zeros,
+                    into,
+                    patch_stride,
+                );
             }
             for (place, panel) in panels.clone().enumerate() {
                 for position in 0..POSITIONS {
@@ -135,7 +152,15 @@ impl Winograd {
                     let into = &mut sums[position * sum_stride..][..tiles * PANEL];
                     let mut into = Rectangle::whole(into, PANEL);
                     let weights = self.position(panel, position);
-                    microkernel::product(instructions, left, weights, &[0.0; PANEL], Addend::None, f32::NEG_INFINITY, &mut into);
+                    microkernel::product(
+                        instructions,
+                        left,
+                        weights,
+                        &[0.0; PANEL],
+                        Addend::None,
+                        f32::NEG_INFINITY,
+                        &mut into,
+                    );
                 }
                 let bias = panel_bias(epilogue.bias, panel);
                 for tile in 0..tiles {
@@ -145,7 +170,16 @@ impl Winograd {
                     let mut target = output.part(rows, place * PANEL..(place + 1) * PANEL);
                     let addend = epilogue.addend(pixel, self.outputs, panel);
                     let from = (&sums[tile * PANEL..], sum_stride);
-                    microkernel::winograd_output(instructions, from, &bias, addend, epilogue.floor(), size, grid.width, &mut target);
+                    microkernel::winograd_output(
+                        instructions,
+                        from,
+                        &bias,
+                        addend,
+                        epilogue.floor(),
+                        size,
+                        grid.width,
+                        &mut target,
+                    );
                 }
             }
         });
@@ -185,7 +219,8 @@ impl Grid {
 
     /// Where the pixels under a tile begin, those outside of the image left out.
     fn patch(&self, line: usize, column: usize, channels: usize) -> Pixels {
-        let (image, top, left) = (line / self.down, (line % self.down * TILE) as isize - 1, (column * TILE) as isize - 1);
+        let (image, top, left) =
+            (line / self.down, (line % self.down * TILE) as isize - 1, (column * TILE) as isize - 1);
         std::array::from_fn(|index| {
             let (y, x) = (top + (index / PATCH) as isize, left + (index % PATCH) as isize);
             let inside = y >= 0 && x >= 0 && (y as usize) < self.height && (x as usize) < self.width;

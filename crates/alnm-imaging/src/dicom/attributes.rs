@@ -42,7 +42,9 @@ pub(super) fn item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObj
 /// Seconds since midnight of a DICOM time, `HHMMSS.FFFFFF` with parts left out at the end.
 pub(super) fn seconds_of_time(text: &str) -> Option<f64> {
     let digits = text.trim().replace(':', "");
-    let pair = |at: usize| -> Option<f64> { digits.get(at..at + 2).map_or(Some(0.0), |part| part.parse::<u32>().ok().map(f64::from)) };
+    let pair = |at: usize| -> Option<f64> {
+        digits.get(at..at + 2).map_or(Some(0.0), |part| part.parse::<u32>().ok().map(f64::from))
+    };
     let fraction = digits.get(6..).filter(|rest| !rest.is_empty()).map_or(Some(0.0), |rest| {
         let is_fraction = rest.starts_with('.') && rest[1..].bytes().all(|byte| byte.is_ascii_digit());
         is_fraction.then(|| format!("0{rest}").parse().ok()).flatten()
@@ -70,7 +72,8 @@ pub(super) fn seconds_of_date(text: &str) -> Option<f64> {
     }
     // Days of the proleptic Gregorian calendar, counted in years that begin in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day - 1;
+    let days =
+        365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day - 1;
     const DAYS_TO_1970: i64 = 719_468;
     Some((days - DAYS_TO_1970) as f64 * 86_400.0)
 }

@@ -15,7 +15,8 @@ use crate::error::FileProblem;
 /// What the identifiers of the JPEG standards' transfer syntaxes begin with; a number follows (PS3.6 table A-1).
 const JPEG_FAMILY: &str = "1.2.840.10008.1.2.4.";
 
-/// Unpacks a frame of so many rows and columns with so many bits allocated a pixel: whole bytes, little endian, or one bit.
+/// Unpacks a frame of so many rows and columns with so many bits allocated a pixel: whole bytes, little endian, or one
+/// bit.
 pub(super) fn decode_frame(
     object: &DicomFile,
     element: &InMemElement,
@@ -39,18 +40,23 @@ pub(super) fn decode_frame(
         Some(90 | 91 | 201..=203) => super::jpeg_2000::decode_frame(&packed, size, width),
         #[cfg(feature = "jpegxl")]
         Some(110..=112) => super::jpeg_xl::decode_frame(&packed, size, width),
-        _ => Err(unsupported(format!("transfer syntax {syntax}; JPEG 2000 and JPEG XL are read with the features jpeg2000 and jpegxl"))),
+        _ => Err(unsupported(format!(
+            "transfer syntax {syntax}; JPEG 2000 and JPEG XL are read with the features jpeg2000 and jpegxl"
+        ))),
     }
 }
 
-/// The bytes of a frame: all fragments where there is one frame, the one fragment where each frame has one, else the fragments between two
-/// entries of the offset table.
+/// The bytes of a frame: all fragments where there is one frame, the one fragment where each frame has one, else the
+/// fragments between two entries of the offset table.
 fn bytes_of<'a>(object: &DicomFile, element: &'a InMemElement, frame: u32) -> Result<Cow<'a, [u8]>, FileProblem> {
     let frames = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1) as usize;
     let frame = frame as usize;
     let fragments = element.fragments().unwrap_or_default();
     if fragments.len() == frames {
-        return fragments.get(frame).map(|fragment| Cow::Borrowed(&fragment[..])).ok_or_else(|| malformed("a frame beyond the last"));
+        return fragments
+            .get(frame)
+            .map(|fragment| Cow::Borrowed(&fragment[..]))
+            .ok_or_else(|| malformed("a frame beyond the last"));
     }
     if frames == 1 {
         return Ok(Cow::Owned(fragments.concat()));
@@ -58,7 +64,10 @@ fn bytes_of<'a>(object: &DicomFile, element: &'a InMemElement, frame: u32) -> Re
     let offsets = element.value().offset_table().unwrap_or_default();
     if offsets.len() != frames {
         let entries = offsets.len();
-        return Err(unsupported(format!("{} fragments and an offset table of {entries} entries for {frames} frames", fragments.len())));
+        return Err(unsupported(format!(
+            "{} fragments and an offset table of {entries} entries for {frames} frames",
+            fragments.len()
+        )));
     }
     let begin = offsets.get(frame).map_or(u64::MAX, |&offset| u64::from(offset));
     let end = offsets.get(frame + 1).map_or(u64::MAX, |&offset| u64::from(offset));

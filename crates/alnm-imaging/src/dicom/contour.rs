@@ -32,17 +32,25 @@ struct Run {
 }
 
 /// Gives `label` to the voxels inside the contours; returns the label of a voxel that had another one.
-pub(super) fn fill(name: &str, contours: &[&Contour], mask: &mut LabelMap, label: u32) -> Result<Option<u32>, MaskProblem> {
+pub(super) fn fill(
+    name: &str,
+    contours: &[&Contour],
+    mask: &mut LabelMap,
+    label: u32,
+) -> Result<Option<u32>, MaskProblem> {
     let grid = mask.geometry().clone();
     if contours.is_empty() {
         return Err(MaskProblem::NoClosedContour { name: name.to_owned() });
     }
-    let indices: Vec<Vec<[f64; 3]>> =
-        contours.iter().map(|contour| contour.points.iter().map(|&point| grid.point_to_index(point)).collect()).collect();
+    let indices: Vec<Vec<[f64; 3]>> = contours
+        .iter()
+        .map(|contour| contour.points.iter().map(|&point| grid.point_to_index(point)).collect())
+        .collect();
     let axis = normal_axis(&indices).ok_or_else(|| MaskProblem::Askew { name: name.to_owned() })?;
     let planes = planes(&indices, axis);
     let stated = contours.iter().filter_map(|contour| contour.slab_thickness).reduce(f64::min);
-    let reach = stated.map_or_else(|| distance_of(&planes), |thickness| thickness / grid.spacing()[axis]).max(1.0) / 2.0;
+    let reach =
+        stated.map_or_else(|| distance_of(&planes), |thickness| thickness / grid.spacing()[axis]).max(1.0) / 2.0;
     let [u_axis, v_axis] = in_plane(axis);
     let size = grid.size();
     let strides = strides(&grid);
@@ -89,7 +97,9 @@ fn in_plane(normal: usize) -> [usize; 2] {
 /// The axis of the grid to which all contours are perpendicular, before all the one of the slices.
 fn normal_axis(contours: &[Vec<[f64; 3]>]) -> Option<usize> {
     let is_flat = |contour: &Vec<[f64; 3]>, axis: usize| {
-        let [low, high] = contour.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], p| [low.min(p[axis]), high.max(p[axis])]);
+        let [low, high] = contour
+            .iter()
+            .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], p| [low.min(p[axis]), high.max(p[axis])]);
         high - low <= FLAT
     };
     [2, 1, 0].into_iter().find(|&axis| contours.iter().all(|contour| contour.is_empty() || is_flat(contour, axis)))
@@ -99,7 +109,8 @@ fn normal_axis(contours: &[Vec<[f64; 3]>]) -> Option<usize> {
 fn planes(contours: &[Vec<[f64; 3]>], axis: usize) -> Vec<Plane> {
     let [u, v] = in_plane(axis);
     let mean = |contour: &Vec<[f64; 3]>| contour.iter().map(|point| point[axis]).sum::<f64>() / contour.len() as f64;
-    let mut ordered: Vec<(f64, &Vec<[f64; 3]>)> = contours.iter().filter(|c| !c.is_empty()).map(|c| (mean(c), c)).collect();
+    let mut ordered: Vec<(f64, &Vec<[f64; 3]>)> =
+        contours.iter().filter(|c| !c.is_empty()).map(|c| (mean(c), c)).collect();
     ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut planes: Vec<Plane> = Vec::new();
     for (position, contour) in ordered {
@@ -116,7 +127,8 @@ fn planes(contours: &[Vec<[f64; 3]>], axis: usize) -> Vec<Plane> {
     planes
 }
 
-/// The distance at which planes follow each other, in voxels: the smallest one, when at least two and half of all equal it.
+/// The distance at which planes follow each other, in voxels: the smallest one, when at least two and half of all equal
+/// it.
 fn distance_of(planes: &[Plane]) -> f64 {
     const EQUAL: f64 = 0.05;
     let gaps: Vec<f64> = planes.windows(2).map(|pair| pair[1].position - pair[0].position).collect();
@@ -174,7 +186,8 @@ impl Plane {
 /// The edges of a closed polygon without those along a row.
 fn edges(polygon: &[[f64; 2]]) -> impl Iterator<Item = Edge> {
     let ends = polygon.iter().zip(polygon.iter().cycle().skip(1));
-    ends.filter(|(a, b)| a[1] != b[1]).map(|(&a, &b)| if a[1] < b[1] { Edge { upper: a, lower: b } } else { Edge { upper: b, lower: a } })
+    ends.filter(|(a, b)| a[1] != b[1])
+        .map(|(&a, &b)| if a[1] < b[1] { Edge { upper: a, lower: b } } else { Edge { upper: b, lower: a } })
 }
 
 impl Edge {

@@ -30,14 +30,19 @@ impl DynamicSeries {
             check_pair(&series[pair[0]], &series[pair[1]])?;
         }
         let images = order.iter().map(|&index| series[index].image()).collect::<Result<_, ImagingError>>()?;
-        let times = order.iter().map(|&index| starts.as_ref().map_or(f64::NAN, |starts| starts[index] - starts[order[0]])).collect();
+        let times = order
+            .iter()
+            .map(|&index| starts.as_ref().map_or(f64::NAN, |starts| starts[index] - starts[order[0]]))
+            .collect();
         Ok(Self { images, times })
     }
 }
 
 /// Whether two series are successive phases of one examination.
 fn check_pair(first: &Series, second: &Series) -> Result<(), FileProblem> {
-    let differ = |reason: String| Err(SeriesProblem::NotPhases { first: first.uid.clone(), second: second.uid.clone(), reason }.into());
+    let differ = |reason: String| {
+        Err(SeriesProblem::NotPhases { first: first.uid.clone(), second: second.uid.clone(), reason }.into())
+    };
     if first.study_uid != second.study_uid {
         return differ("they belong to different studies".to_owned());
     }

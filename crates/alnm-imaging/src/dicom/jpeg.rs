@@ -25,17 +25,24 @@ pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Res
         return Err(unsupported(format!("a JPEG frame of {} components; one is read", info.num_components)));
     }
     if usize::from(info.precision) > 8 * width {
-        return Err(malformed(format!("a JPEG frame of {} bits a pixel where {} are allocated", info.precision, 8 * width)));
+        return Err(malformed(format!(
+            "a JPEG frame of {} bits a pixel where {} are allocated",
+            info.precision,
+            8 * width
+        )));
     }
     if size[0] * size[1] > stream.len() * PIXELS_A_BYTE {
-        return Err(malformed(format!("{} bytes of a JPEG frame where {size:?} pixels (rows, columns) belong", stream.len())));
+        return Err(malformed(format!(
+            "{} bytes of a JPEG frame where {size:?} pixels (rows, columns) belong",
+            stream.len()
+        )));
     }
     let pixels = decoder.decode_u16().map_err(problem)?;
     Ok(pixels.iter().flat_map(|pixel| u32::from(*pixel).to_le_bytes().into_iter().take(width)).collect())
 }
 
-/// The stream with a scan header that announces all coefficients, where its frame is sequential. Files that announce the
-/// first alone exist, and libjpeg, with what is built on it, does not look.
+/// The stream with a scan header that announces all coefficients, where its frame is sequential. Files that announce
+/// the first alone exist, and libjpeg, with what is built on it, does not look.
 fn with_whole_spectrum(stream: &[u8]) -> Cow<'_, [u8]> {
     const SEQUENTIAL: [u8; 2] = [0xc0, 0xc1];
     const START_OF_SCAN: u8 = 0xda;

@@ -23,7 +23,10 @@ pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Res
         return Err(unsupported(format!("a JPEG 2000 frame of {} components; one is read", image.components().len())));
     };
     if component.data().len() != size[0] * size[1] {
-        return Err(malformed(format!("a JPEG 2000 frame of {} pixels where {size:?} (rows, columns) belong", component.data().len())));
+        return Err(malformed(format!(
+            "a JPEG 2000 frame of {} pixels where {size:?} (rows, columns) belong",
+            component.data().len()
+        )));
     }
     Ok(component.data().iter().flat_map(|pixel| pixel.to_le_bytes().into_iter().take(width)).collect())
 }

@@ -1,7 +1,7 @@
 //! JPEG-LS (ITU-T T.87, ISO/IEC 14495-1): frames of one component, without loss and near it.
 //!
-//! Names are those of the standard: A, B, C and N are a context's statistics, Ra, Rb, Rc and Rd the neighbours to the left,
-//! above, above to the left and above to the right.
+//! Names are those of the standard: A, B, C and N are a context's statistics, Ra, Rb, Rc and Rd the neighbours to the
+//! left, above, above to the left and above to the right.
 
 use super::jpeg::next_segment;
 use super::{malformed, unsupported};
@@ -16,7 +16,8 @@ const RESTART_INTERVAL: u8 = 0xdd;
 /// RESET where a stream has no other.
 const RESET: u16 = 64;
 /// J: binary logarithms of the lengths of a run's pieces (A.2.1).
-const RUN_ORDER: [u32; 32] = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+const RUN_ORDER: [u32; 32] =
+    [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 /// Contexts of regular mode: nine levels of each of three gradients, where opposite ones share one.
 const CONTEXTS: usize = 365;
 
@@ -28,7 +29,8 @@ pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Res
         return Err(malformed(format!("a JPEG-LS frame of {bits} bits a pixel where {} are allocated", 8 * width)));
     }
     let pixels = Scan::new(&coding, scan).decode(size);
-    let pixels = pixels.ok_or_else(|| malformed("the scan of a JPEG-LS frame ends early, or holds codes that cannot be"))?;
+    let pixels =
+        pixels.ok_or_else(|| malformed("the scan of a JPEG-LS frame ends early, or holds codes that cannot be"))?;
     Ok(pixels.iter().flat_map(|pixel| u32::from(*pixel).to_le_bytes().into_iter().take(width)).collect())
 }
 
@@ -56,8 +58,14 @@ impl Coding {
         let derived = default_thresholds(i32::from(max_value), near);
         let thresholds = [0, 1, 2].map(|i| if thresholds[i] == 0 { derived[i] } else { i32::from(thresholds[i]) });
         let rising = near < thresholds[0] && thresholds.is_sorted() && thresholds[2] <= i32::from(max_value);
-        let possible = max_value <= most && near <= i32::from(max_value) / 2 && (3..=max_value.max(255)).contains(&reset);
-        (rising && possible).then_some(Self { max_value: i32::from(max_value), near, thresholds, reset: u32::from(reset) })
+        let possible =
+            max_value <= most && near <= i32::from(max_value) / 2 && (3..=max_value.max(255)).contains(&reset);
+        (rising && possible).then_some(Self {
+            max_value: i32::from(max_value),
+            near,
+            thresholds,
+            reset: u32::from(reset),
+        })
     }
 
     /// The distance between values that near-lossless coding tells apart.
@@ -92,20 +100,27 @@ fn default_thresholds(max_value: i32, near: i32) -> [i32; 3] {
 
 /// Reads the segments up to the scan, and returns what follows them.
 fn read_header(stream: &[u8], size: [usize; 2]) -> Result<(Coding, &[u8]), FileProblem> {
-    let impossible = |what: &str, content: &[u8]| malformed(format!("{what} of a JPEG-LS frame cannot hold {content:?}"));
-    let mut rest = stream.strip_prefix(&START_OF_IMAGE).ok_or_else(|| malformed("a JPEG-LS frame without start of image"))?;
+    let impossible =
+        |what: &str, content: &[u8]| malformed(format!("{what} of a JPEG-LS frame cannot hold {content:?}"));
+    let mut rest =
+        stream.strip_prefix(&START_OF_IMAGE).ok_or_else(|| malformed("a JPEG-LS frame without start of image"))?;
     let (mut precision, mut preset) = (None, [0; 5]);
     loop {
-        let (marker, content, after) = next_segment(rest).ok_or_else(|| malformed("the header of a JPEG-LS frame ends early"))?;
+        let (marker, content, after) =
+            next_segment(rest).ok_or_else(|| malformed("the header of a JPEG-LS frame ends early"))?;
         match (marker, content) {
             (START_OF_FRAME, &[bits, y1, y0, x1, x0, 1, _, _, _]) if (2..=16).contains(&bits) => {
                 let found = [[y1, y0], [x1, x0]].map(|bytes| usize::from(u16::from_be_bytes(bytes)));
                 if found != size {
-                    return Err(malformed(format!("a compressed frame of {found:?} pixels where {size:?} (rows, columns) belong")));
+                    return Err(malformed(format!(
+                        "a compressed frame of {found:?} pixels where {size:?} (rows, columns) belong"
+                    )));
                 }
                 precision = Some(bits);
             }
-            (START_OF_FRAME, _) => return Err(unsupported(format!("a JPEG-LS frame header {content:?}; one component is read"))),
+            (START_OF_FRAME, _) => {
+                return Err(unsupported(format!("a JPEG-LS frame header {content:?}; one component is read")));
+            }
             (PRESET_PARAMETERS, &[1, ref values @ ..]) if values.len() == 10 => {
                 preset = [0, 2, 4, 6, 8].map(|at| u16::from_be_bytes([values[at], values[at + 1]]));
             }
@@ -114,7 +129,10 @@ fn read_header(stream: &[u8], size: [usize; 2]) -> Result<(Coding, &[u8]), FileP
             (START_OF_SCAN, &[1, _, 0, near, 0, 0]) => {
                 let precision = precision.ok_or_else(|| malformed("a JPEG-LS scan without frame header"))?;
                 let coding = Coding::new(precision, near, preset);
-                return Ok((coding.ok_or_else(|| malformed(format!("JPEG-LS with NEAR {near} and presets {preset:?}")))?, after));
+                return Ok((
+                    coding.ok_or_else(|| malformed(format!("JPEG-LS with NEAR {near} and presets {preset:?}")))?,
+                    after,
+                ));
             }
             (START_OF_SCAN, _) => return Err(impossible("the scan header", content)),
             (0xc0..=0xcf, _) => return Err(malformed("a frame of another JPEG process where JPEG-LS belongs")),
@@ -246,7 +264,11 @@ impl<'a> Scan<'a> {
     fn level(&self, gradient: i32) -> i32 {
         let size = gradient.abs();
         let [t1, t2, t3] = self.coding.thresholds;
-        gradient.signum() * (i32::from(size > self.coding.near) + i32::from(size >= t1) + i32::from(size >= t2) + i32::from(size >= t3))
+        gradient.signum()
+            * (i32::from(size > self.coding.near)
+                + i32::from(size >= t1)
+                + i32::from(size >= t2)
+                + i32::from(size >= t3))
     }
 
     /// A pixel in regular mode (A.4 to A.6).
@@ -362,7 +384,8 @@ impl Bits<'_> {
 
     /// A Golomb code of limited length (A.5.3), which is `most` at most.
     ///
-    /// `limit` is at most 64 and, where it is, `code_bits` at least 7: zeros and the one behind them are 57 bits at most.
+    /// `limit` is at most 64 and, where it is, `code_bits` at least 7: zeros and the one behind them are 57 bits at
+    /// most.
     fn golomb_code(&mut self, k: u32, limit: u32, code_bits: u32, most: i32) -> Option<i32> {
         self.fill();
         let longest = limit - code_bits - 1;

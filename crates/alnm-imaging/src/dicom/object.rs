@@ -35,7 +35,8 @@ const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
 const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
 
 /// Syntaxes whose data set is deflated as a whole.
-const DEFLATED: [&str; 3] = [uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, uids::JPIP_REFERENCED_DEFLATE, uids::JPIPHTJ2K_REFERENCED_DEFLATE];
+const DEFLATED: [&str; 3] =
+    [uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, uids::JPIP_REFERENCED_DEFLATE, uids::JPIPHTJ2K_REFERENCED_DEFLATE];
 
 /// How deep sequences may be nested; those of the standard reach about ten.
 const DEEPEST: usize = 64;
@@ -68,7 +69,8 @@ fn has_preamble(start: &[u8]) -> bool {
     start.get(128..132) == Some(b"DICM")
 }
 
-/// What belongs before a file that begins, as those of old exports, with the meta group or with the data set; none for any other.
+/// What belongs before a file that begins, as those of old exports, with the meta group or with the data set; none for
+/// any other.
 fn missing_start(start: &[u8]) -> Option<Vec<u8>> {
     let mut missing = Vec::new();
     put_preamble(&mut missing);
@@ -76,7 +78,8 @@ fn missing_start(start: &[u8]) -> Option<Vec<u8>> {
         _ if has_preamble(start) => return None,
         // The length of the meta group, or the version of the group.
         [2, 0, 0 | 1, 0, ..] => {}
-        // One of the first elements of group 0008 with its representation, or with a length that an element there may have.
+        // One of the first elements of group 0008 with its representation, or with a length that an element there may
+        // have.
         [8, 0, 0..=0x18, 0, a, b, ..] if VR::from_binary([a, b]).is_some() => {
             put_meta(&mut missing, "", "", uids::EXPLICIT_VR_LITTLE_ENDIAN);
         }
@@ -118,7 +121,9 @@ fn check_meta(source: &mut (impl Read + Seek)) -> Result<String, FileProblem> {
     source.seek(SeekFrom::Start(PREAMBLE))?;
     let mut syntax = None;
     let mut walk = Walk::new(source, uids::EXPLICIT_VR_LITTLE_ENDIAN)?;
-    let length = walk.header()?.filter(|header| header.tag == tags::FILE_META_INFORMATION_GROUP_LENGTH && header.length == Some(4));
+    let length = walk
+        .header()?
+        .filter(|header| header.tag == tags::FILE_META_INFORMATION_GROUP_LENGTH && header.length == Some(4));
     length.ok_or_else(|| malformed("the file does not begin with the length of its meta group"))?;
     let group_end = u64::from(walk.number::<u32>()?) + walk.position;
     while walk.position < group_end {
@@ -165,7 +170,8 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
         Ok(Self { source, position, end, order, explicit: syntax != uids::IMPLICIT_VR_LITTLE_ENDIAN })
     }
 
-    /// Elements up to `stop`, to the end of their item where that is none, to the tag `until`, or to the end of the file.
+    /// Elements up to `stop`, to the end of their item where that is none, to the tag `until`, or to the end of the
+    /// file.
     fn elements(&mut self, stop: Option<u64>, until: Option<Tag>, depth: usize) -> Result<(), FileProblem> {
         if depth > DEEPEST {
             return Err(malformed(format!("sequences are nested more than {DEEPEST} deep")));
@@ -250,7 +256,19 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
         let vr = VR::from_binary(code).unwrap_or(VR::UN);
         let is_long = matches!(
             vr,
-            VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::SQ | VR::SV | VR::UC | VR::UN | VR::UR | VR::UT | VR::UV
+            VR::OB
+                | VR::OD
+                | VR::OF
+                | VR::OL
+                | VR::OV
+                | VR::OW
+                | VR::SQ
+                | VR::SV
+                | VR::UC
+                | VR::UN
+                | VR::UR
+                | VR::UT
+                | VR::UV
         );
         if !is_long {
             return Ok((vr, u32::from(self.number::<u16>()?)));
@@ -265,7 +283,9 @@ impl<'a, R: Read + Seek> Walk<'a, R> {
         if length <= left {
             return Ok(());
         }
-        Err(malformed(format!("the element {tag} announces {length} bytes where {left} are left; the file is truncated")))
+        Err(malformed(format!(
+            "the element {tag} announces {length} bytes where {left} are left; the file is truncated"
+        )))
     }
 
     fn number<T: VoxelBytes>(&mut self) -> Result<T, FileProblem> {

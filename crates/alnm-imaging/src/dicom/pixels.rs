@@ -27,7 +27,9 @@ impl PixelFormat {
         let samples = integer(object, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
         let interpretation = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
         if samples != 1 || interpretation == "PALETTE COLOR" {
-            return Err(unsupported(format!("{samples} samples a pixel, {interpretation:?}; images of one grey value a pixel are read")));
+            return Err(unsupported(format!(
+                "{samples} samples a pixel, {interpretation:?}; images of one grey value a pixel are read"
+            )));
         }
         let allocated = integer(object, tags::BITS_ALLOCATED).unwrap_or(0);
         if integer(object, tags::BITS_STORED).is_none() {
@@ -74,7 +76,9 @@ impl PixelFormat {
     /// Smallest and largest number that the stored bits can hold.
     fn range(self) -> [f64; 2] {
         match self {
-            Self::Integer { stored, signed: true, .. } => [-(2.0_f64.powi(stored as i32 - 1)), 2.0_f64.powi(stored as i32 - 1) - 1.0],
+            Self::Integer { stored, signed: true, .. } => {
+                [-(2.0_f64.powi(stored as i32 - 1)), 2.0_f64.powi(stored as i32 - 1) - 1.0]
+            }
             Self::Integer { stored, signed: false, .. } => [0.0, 2.0_f64.powi(stored as i32) - 1.0],
             Self::Float | Self::Double => [f64::NEG_INFINITY, f64::INFINITY],
         }
@@ -84,20 +88,22 @@ impl PixelFormat {
     pub(super) fn rescaled_type<'a>(formats: impl Iterator<Item = (Self, f64, f64)> + Clone + 'a) -> PixelType {
         let mut all = formats.clone();
         let Some((first, ..)) = all.next() else { return PixelType::I16 };
-        let untouched = formats.clone().all(|(format, slope, intercept)| format == first && slope == 1.0 && intercept == 0.0);
+        let untouched =
+            formats.clone().all(|(format, slope, intercept)| format == first && slope == 1.0 && intercept == 0.0);
         if untouched {
             return first.stored_type();
         }
-        let whole = formats
-            .clone()
-            .all(|(format, slope, intercept)| matches!(format, Self::Integer { .. }) && slope.fract() == 0.0 && intercept.fract() == 0.0);
+        let whole = formats.clone().all(|(format, slope, intercept)| {
+            matches!(format, Self::Integer { .. }) && slope.fract() == 0.0 && intercept.fract() == 0.0
+        });
         if !whole {
             return PixelType::F64;
         }
-        let [low, high] = formats.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], (format, slope, intercept)| {
-            let ends = format.range().map(|end| end * slope + intercept);
-            [low.min(ends[0]).min(ends[1]), high.max(ends[0]).max(ends[1])]
-        });
+        let [low, high] =
+            formats.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], (format, slope, intercept)| {
+                let ends = format.range().map(|end| end * slope + intercept);
+                [low.min(ends[0]).min(ends[1]), high.max(ends[0]).max(ends[1])]
+            });
         let holds = |least: f64, most: f64| low >= least && high <= most;
         if low >= 0.0 {
             return match high {
@@ -124,7 +130,9 @@ pub(super) fn decode_frame<T: VoxelBytes>(
     rescale: [f64; 2],
     voxels: &mut [T],
 ) -> Result<(), FileProblem> {
-    let element = [tags::PIXEL_DATA, tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA].iter().find_map(|&tag| object.get(tag));
+    let element = [tags::PIXEL_DATA, tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA]
+        .iter()
+        .find_map(|&tag| object.get(tag));
     let element = element.ok_or_else(|| malformed("the file has no pixel data"))?;
     let frame_bytes = voxels.len() * format.bytes();
     if element.fragments().is_some() {
@@ -149,7 +157,9 @@ fn convert<T: VoxelBytes>(
     rescale: [f64; 2],
     voxels: &mut [T],
 ) -> Result<(), FileProblem> {
-    let bytes = bytes.get(..needed).ok_or_else(|| malformed(format!("{} bytes of pixels where {needed} belong", bytes.len())))?;
+    let bytes = bytes
+        .get(..needed)
+        .ok_or_else(|| malformed(format!("{} bytes of pixels where {needed} belong", bytes.len())))?;
     if format.stored_type() == T::PIXEL_TYPE && rescale == [1.0, 0.0] && format.fills_its_word() {
         for (voxel, bytes) in voxels.iter_mut().zip(bytes.chunks_exact(T::BYTES)) {
             *voxel = T::from_bytes(bytes, ByteOrder::Little);
@@ -160,7 +170,9 @@ fn convert<T: VoxelBytes>(
     let store = |voxel: &mut T, stored: f64| *voxel = T::from_f64(stored * slope + intercept);
     let pairs = voxels.iter_mut().zip(bytes.chunks_exact(format.bytes()));
     match format {
-        PixelFormat::Float => pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64())),
+        PixelFormat::Float => {
+            pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64()))
+        }
         PixelFormat::Double => pairs.for_each(|(voxel, bytes)| store(voxel, f64::from_bytes(bytes, ByteOrder::Little))),
         PixelFormat::Integer { allocated, stored, high, signed } => {
             // The stored bits are moved to the top of 64, and back down with or without their sign.

@@ -59,7 +59,9 @@ pub enum SeriesProblem {
         location: f64,
     },
     /// A gap as wide as several slices.
-    #[error("{count} slices are missing between {after} and {before} mm along the normal (slices lie {spacing} mm apart)")]
+    #[error(
+        "{count} slices are missing between {after} and {before} mm along the normal (slices lie {spacing} mm apart)"
+    )]
     MissingSlices {
         /// How many.
         count: usize,
@@ -71,7 +73,9 @@ pub enum SeriesProblem {
         spacing: f64,
     },
     /// Slices at uneven distances.
-    #[error("uneven distances of slices: {distance} mm between {after} and {before} mm along the normal, {spacing} mm elsewhere")]
+    #[error(
+        "uneven distances of slices: {distance} mm between {after} and {before} mm along the normal, {spacing} mm elsewhere"
+    )]
     UnevenSpacing {
         /// The distance that differs.
         distance: f64,
@@ -83,7 +87,9 @@ pub enum SeriesProblem {
         spacing: f64,
     },
     /// Slices shifted against each other in their plane (a tilted gantry), which no orthogonal grid holds.
-    #[error("the slices are shifted by {shift} mm in their plane from first to last; resample the series to orthogonal axes")]
+    #[error(
+        "the slices are shifted by {shift} mm in their plane from first to last; resample the series to orthogonal axes"
+    )]
     Sheared {
         /// The shift in mm.
         shift: f64,

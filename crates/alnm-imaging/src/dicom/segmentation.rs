@@ -18,7 +18,8 @@ use crate::mask::{MaskProblem, MaskRegion, RegionChoice};
 use crate::resample::{Interpolator, resample};
 use crate::volume::{LabelMap, Volume};
 
-/// How far a frame may lie from a slice of the segmentation's grid, in slices, and from the others in its plane, in pixels.
+/// How far a frame may lie from a slice of the segmentation's grid, in slices, and from the others in its plane, in
+/// pixels.
 const OFF_GRID: f64 = 0.05;
 
 /// What a frame's pixels say.
@@ -43,8 +44,8 @@ struct Frame {
 /// A DICOM segmentation.
 ///
 /// A frame of a BINARY segmentation holds the voxels of one segment, one of a FRACTIONAL segmentation the part of each
-/// voxel that lies inside (from a threshold on, 0.5 by default, it counts as inside), one of a LABELMAP segmentation the
-/// numbers of the segments. Slices without a frame are empty.
+/// voxel that lies inside (from a threshold on, 0.5 by default, it counts as inside), one of a LABELMAP segmentation
+/// the numbers of the segments. Slices without a frame are empty.
 #[derive(Debug, Clone)]
 pub struct Segmentation {
     regions: Vec<MaskRegion>,
@@ -68,7 +69,8 @@ impl Segmentation {
     /// Reads a SEG file.
     ///
     /// # Errors
-    /// [`crate::ImagingError::File`] when the file cannot be read, is no segmentation, or the place of a frame is unknown.
+    /// [`crate::ImagingError::File`] when the file cannot be read, is no segmentation, or the place of a frame is
+    /// unknown.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         object::open(path, None).and_then(|file| Self::of(file, path)).map_err(|problem| problem.at(path))
@@ -87,17 +89,30 @@ impl Segmentation {
             Some("BINARY") => Kind::Binary,
             Some("FRACTIONAL") => {
                 let maximum = number(&file, tags::MAXIMUM_FRACTIONAL_VALUE).unwrap_or(255.0);
-                Kind::Fractional { maximum: if maximum > 0.0 { maximum } else { return Err(malformed("MaximumFractionalValue is 0")) } }
+                Kind::Fractional {
+                    maximum: if maximum > 0.0 {
+                        maximum
+                    } else {
+                        return Err(malformed("MaximumFractionalValue is 0"));
+                    },
+                }
             }
             Some("LABELMAP") => Kind::LabelMap,
-            other => return Err(unsupported(format!("SegmentationType {other:?}; BINARY, FRACTIONAL and LABELMAP are read"))),
+            other => {
+                return Err(unsupported(format!(
+                    "SegmentationType {other:?}; BINARY, FRACTIONAL and LABELMAP are read"
+                )));
+            }
         };
         let groups = items(&file, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
         if groups.is_empty() {
-            return Err(malformed("a segmentation without functional groups, so that the places of its frames are unknown"));
+            return Err(malformed(
+                "a segmentation without functional groups, so that the places of its frames are unknown",
+            ));
         }
         let shared = item(&file, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
-        let sources: Vec<Sources<'_>> = groups.iter().map(|frame| Sources { frame: Some(frame), shared, object: &file }).collect();
+        let sources: Vec<Sources<'_>> =
+            groups.iter().map(|frame| Sources { frame: Some(frame), shared, object: &file }).collect();
         let frames = sources.iter().map(|source| Frame::of(source, kind)).collect::<Result<_, _>>()?;
         let first = &sources[0];
         let orientation = orientation(first)?;
@@ -117,8 +132,13 @@ impl Segmentation {
             rows: side(&file, tags::ROWS, "Rows")?,
             columns: side(&file, tags::COLUMNS, "Columns")?,
             orientation,
-            pixel_spacing: vector(measures, tags::PIXEL_SPACING).ok_or_else(|| malformed("PixelSpacing is missing or malformed"))?,
-            stated_spacing: stated.iter().filter_map(|&tag| number(measures, tag)).filter(|spacing| *spacing > 0.0).collect(),
+            pixel_spacing: vector(measures, tags::PIXEL_SPACING)
+                .ok_or_else(|| malformed("PixelSpacing is missing or malformed"))?,
+            stated_spacing: stated
+                .iter()
+                .filter_map(|&tag| number(measures, tag))
+                .filter(|spacing| *spacing > 0.0)
+                .collect(),
             file,
             path: path.to_owned(),
         })
@@ -142,9 +162,9 @@ impl Segmentation {
         self.placed(None).map(|(grid, _)| grid).map_err(|problem| problem.at(&self.path))
     }
 
-    /// The segments on a grid, or on that of the frames: a chosen one with the label 1, all with their numbers without a
-    /// choice. A voxel takes the label of the nearest voxel of the segmentation. `threshold` is the part of a voxel from
-    /// which on it counts as inside a fractional segment, above 0 and at most 1.
+    /// The segments on a grid, or on that of the frames: a chosen one with the label 1, all with their numbers without
+    /// a choice. A voxel takes the label of the nearest voxel of the segmentation. `threshold` is the part of a voxel
+    /// from which on it counts as inside a fractional segment, above 0 and at most 1.
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] with a [`MaskProblem`]: there is no such segment, it was drawn in another frame of
@@ -156,7 +176,8 @@ impl Segmentation {
         frame_of_reference: Option<&str>,
         threshold: f64,
     ) -> Result<LabelMap> {
-        let mask = self.labels(choice, grid, frame_of_reference, threshold).map_err(|problem| problem.at(&self.path))?;
+        let mask =
+            self.labels(choice, grid, frame_of_reference, threshold).map_err(|problem| problem.at(&self.path))?;
         match grid {
             Some(grid) if *grid != *mask.geometry() => resample(&mask, grid, Interpolator::Nearest, 0),
             _ => Ok(mask),
@@ -202,8 +223,9 @@ impl Segmentation {
     }
 
     fn overlap(&self, first: u32, second: u32) -> FileProblem {
-        let name =
-            |label: u32| self.regions.iter().find(|region| region.label == label).map_or(String::new(), |region| region.name.clone());
+        let name = |label: u32| {
+            self.regions.iter().find(|region| region.label == label).map_or(String::new(), |region| region.name.clone())
+        };
         MaskProblem::Overlap { first: name(first), second: name(second) }.into()
     }
 
@@ -214,7 +236,8 @@ impl Segmentation {
             return decode_frame(&self.file, frame as u32, format, [1.0, 0.0], pixels);
         }
         let element = self.file.get(tags::PIXEL_DATA).ok_or_else(|| malformed("the file has no pixel data"))?;
-        // Bits are packed, the lowest of a byte first, without a gap between frames unless these are compressed one by one.
+        // Bits are packed, the lowest of a byte first, without a gap between frames unless these are compressed one by
+        // one.
         let (bytes, start) = if element.fragments().is_some() {
             (Cow::Owned(compressed::decode_frame(&self.file, element, frame as u32, [self.rows, self.columns], 1)?), 0)
         } else {
@@ -249,20 +272,33 @@ impl Segmentation {
             let normal = grid.direction().map(|row| row[2]);
             (0..3).map(|i| normal[i] * axes[2][i]).sum::<f64>().abs() > 1.0 - 1e-4
         });
-        let candidates = parallel.map(|grid| grid.spacing()[2]).into_iter().chain(self.stated_spacing.iter().copied()).chain([smallest]);
-        let fits = |spacing: &f64| offsets.iter().all(|offset| (offset / spacing - (offset / spacing).round()).abs() <= OFF_GRID);
+        let candidates = parallel
+            .map(|grid| grid.spacing()[2])
+            .into_iter()
+            .chain(self.stated_spacing.iter().copied())
+            .chain([smallest]);
+        let fits = |spacing: &f64| {
+            offsets.iter().all(|offset| (offset / spacing - (offset / spacing).round()).abs() <= OFF_GRID)
+        };
         let spacing = candidates.filter(|spacing| spacing.is_finite()).find(fits);
         let spacing = spacing.or((offsets.iter().all(|offset| *offset <= 1e-3)).then_some(1.0));
         let spacing = spacing.ok_or_else(|| malformed("the frames lie at uneven distances"))?;
         let slices: Vec<usize> = offsets.iter().map(|offset| (offset / spacing).round() as usize).collect();
         let count = slices.iter().max().map_or(1, |last| last.saturating_add(1));
-        let bytes = [self.rows, self.columns, 4].iter().fold(count as u64, |product, &factor| product.saturating_mul(factor as u64));
+        let bytes = [self.rows, self.columns, 4]
+            .iter()
+            .fold(count as u64, |product, &factor| product.saturating_mul(factor as u64));
         if bytes > MAX_VOXEL_BYTES {
             return Err(FileProblem::TooLarge { bytes, limit: MAX_VOXEL_BYTES });
         }
         let direction = std::array::from_fn(|row| axes.map(|axis| axis[row]));
         let [row_distance, column_distance] = self.pixel_spacing;
-        let grid = Geometry::new([self.columns, self.rows, count], [column_distance, row_distance, spacing], origin, direction)?;
+        let grid = Geometry::new(
+            [self.columns, self.rows, count],
+            [column_distance, row_distance, spacing],
+            origin,
+            direction,
+        )?;
         Ok((grid, slices))
     }
 }
@@ -276,7 +312,8 @@ impl Frame {
         }
         let number = integer(source.group(tags::SEGMENT_IDENTIFICATION_SEQUENCE), tags::REFERENCED_SEGMENT_NUMBER);
         let segment = number.and_then(|number| u32::try_from(number).ok()).filter(|&number| number > 0);
-        let segment = segment.ok_or_else(|| malformed(format!("a frame of segment {number:?}; segments are counted from 1")))?;
+        let segment =
+            segment.ok_or_else(|| malformed(format!("a frame of segment {number:?}; segments are counted from 1")))?;
         Ok(Self { segment: Some(segment), position })
     }
 }
@@ -289,12 +326,14 @@ fn orientation(source: &Sources<'_>) -> Result<[f64; 6], FileProblem> {
 fn regions(file: &DicomFile, kind: Kind) -> Result<Vec<MaskRegion>, FileProblem> {
     let mut regions = Vec::new();
     for segment in items(file, tags::SEGMENT_SEQUENCE) {
-        let number = integer(segment, tags::SEGMENT_NUMBER).ok_or_else(|| malformed("a segment without SegmentNumber"))?;
+        let number =
+            integer(segment, tags::SEGMENT_NUMBER).ok_or_else(|| malformed("a segment without SegmentNumber"))?;
         if number == 0 && kind == Kind::LabelMap {
             continue;
         }
         let label = u32::try_from(number).ok().filter(|&label| label > 0);
-        let label = label.ok_or_else(|| malformed(format!("SegmentNumber is {number}; segments are counted from 1")))?;
+        let label =
+            label.ok_or_else(|| malformed(format!("SegmentNumber is {number}; segments are counted from 1")))?;
         regions.push(MaskRegion { label, number, name: text(segment, tags::SEGMENT_LABEL).unwrap_or_default() });
     }
     if regions.is_empty() {

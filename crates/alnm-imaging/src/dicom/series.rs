@@ -29,8 +29,8 @@ const ALWAYS_ALLOWED: u64 = 64 << 20;
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
 
-/// A series of slices, as its files' headers describe it. Sorting and checking happen when an image is asked for, so that
-/// a folder with one faulty series still gives the others.
+/// A series of slices, as its files' headers describe it. Sorting and checking happen when an image is asked for, so
+/// that a folder with one faulty series still gives the others.
 #[derive(Debug, Clone)]
 pub struct Series {
     /// `SeriesInstanceUID`.
@@ -54,8 +54,8 @@ pub struct Series {
     sorted: std::result::Result<Sorted, SeriesProblem>,
 }
 
-/// Slices by the identifier of their series, ordered by series number, then identifier. The number does not tell series apart:
-/// a slice that lacks it or states another still belongs to its series.
+/// Slices by the identifier of their series, ordered by series number, then identifier. The number does not tell series
+/// apart: a slice that lacks it or states another still belongs to its series.
 pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
     let mut groups: BTreeMap<String, Vec<ImageFile>> = BTreeMap::new();
     for file in files {
@@ -66,8 +66,8 @@ pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
     series
 }
 
-/// Times without a date start again at midnight. Where more than half a day lies between two successive ones, the day ended
-/// after the later: those before the gap are of the next day and count on.
+/// Times without a date start again at midnight. Where more than half a day lies between two successive ones, the day
+/// ended after the later: those before the gap are of the next day and count on.
 pub(super) fn continue_after_midnight(mut times: Vec<&mut f64>) {
     if times.iter().any(|time| !(0.0..DAY).contains(*time)) {
         return;
@@ -88,7 +88,9 @@ impl Series {
         for file in files {
             match file.slices {
                 Ok(of_file) => slices.extend(of_file),
-                Err(problem) => drop(fault.get_or_insert(SeriesProblem::Unreadable { file: file.path, reason: problem.to_string() })),
+                Err(problem) => drop(
+                    fault.get_or_insert(SeriesProblem::Unreadable { file: file.path, reason: problem.to_string() }),
+                ),
             }
         }
         continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).collect());
@@ -108,8 +110,9 @@ impl Series {
         })
     }
 
-    /// Attributes for writing images that were computed from this series: patient, study, modality, frame of reference and
-    /// description are its own, the identifier of the series is left to be derived. Texts that the standard forbids are mended.
+    /// Attributes for writing images that were computed from this series: patient, study, modality, frame of reference
+    /// and description are its own, the identifier of the series is left to be derived. Texts that the standard forbids
+    /// are mended.
     pub fn attributes(&self) -> SeriesAttributes {
         let study = &self.study;
         let uid = |uid: &str| if is_uid(uid) { uid.to_owned() } else { String::new() };
@@ -195,10 +198,12 @@ impl Series {
         let file = ImageFile::of(&object, Path::new(""), bytes).map_err(in_memory)?;
         let file = file.ok_or_else(|| in_memory(malformed("the file holds no image")))?;
         let slices = file.slices.map_err(in_memory)?;
-        let series =
-            Self::new(vec![ImageFile { slices: Ok(slices), ..file }]).ok_or_else(|| in_memory(malformed("the file holds no image")))?;
+        let series = Self::new(vec![ImageFile { slices: Ok(slices), ..file }])
+            .ok_or_else(|| in_memory(malformed("the file holds no image")))?;
         let slices = &series.sorted()?.phases;
-        let [slices] = slices.as_slice() else { return Err(series.fail(SeriesProblem::SeveralPhases { phases: slices.len() })) };
+        let [slices] = slices.as_slice() else {
+            return Err(series.fail(SeriesProblem::SeveralPhases { phases: slices.len() }));
+        };
         let files = Files::holding(object);
         with_type!(series.pixel_type(), T => series.read::<T>(slices, &files).map(T::into_image))
     }
@@ -218,17 +223,22 @@ impl Series {
         Ok(DynamicSeries { images, times: self.times()? })
     }
 
-    /// Seconds from the first phase to each: from the earliest acquisition time of its slices, else the trigger time; NaN
-    /// where the files state neither.
+    /// Seconds from the first phase to each: from the earliest acquisition time of its slices, else the trigger time;
+    /// NaN where the files state neither.
     ///
     /// # Errors
     /// As [`Series::geometry`].
     pub fn times(&self) -> Result<Vec<f64>> {
         let earliest = |phase: &Vec<usize>, time: fn(&Slice) -> Option<f64>| {
-            phase.iter().map(|&i| time(&self.slices[i])).try_fold(f64::INFINITY, |least, time| time.map(|time| least.min(time)))
+            phase
+                .iter()
+                .map(|&i| time(&self.slices[i]))
+                .try_fold(f64::INFINITY, |least, time| time.map(|time| least.min(time)))
         };
         let phases = &self.sorted()?.phases;
-        let by = |time: fn(&Slice) -> Option<f64>| phases.iter().map(|phase| earliest(phase, time)).collect::<Option<Vec<f64>>>();
+        let by = |time: fn(&Slice) -> Option<f64>| {
+            phases.iter().map(|phase| earliest(phase, time)).collect::<Option<Vec<f64>>>()
+        };
         let distinct = |times: &Vec<f64>| times.len() < 2 || times.windows(2).any(|pair| pair[0] != pair[1]);
         let times = by(|slice| slice.acquisition_time).filter(distinct).or_else(|| by(|slice| slice.trigger_time));
         let Some(times) = times else { return Ok(vec![f64::NAN; phases.len()]) };

@@ -6,7 +6,9 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::attributes::{integer, item, items, number, seconds_of_date, seconds_of_date_time, seconds_of_time, text, vector};
+use super::attributes::{
+    integer, item, items, number, seconds_of_date, seconds_of_date_time, seconds_of_time, text, vector,
+};
 use super::pixels::PixelFormat;
 use super::{malformed, object, unsupported};
 use crate::error::FileProblem;
@@ -101,7 +103,9 @@ impl Slice {
         let frames = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
         let count = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
         if frames.is_empty() && count > 1 {
-            return Err(unsupported(format!("{count} frames without functional groups, so that their places are unknown")));
+            return Err(unsupported(format!(
+                "{count} frames without functional groups, so that their places are unknown"
+            )));
         }
         if !frames.is_empty() && frames.len() as i64 != count {
             return Err(malformed(format!("{count} frames, but functional groups for {}", frames.len())));
@@ -110,7 +114,9 @@ impl Slice {
         let sources = |frame: usize| Sources { frame: frames.get(frame), shared, object };
         let count = count.max(1) as usize;
         let bytes = bytes / count as u64;
-        (0..count).map(|frame| Ok(Self { stored_bytes: bytes, ..Self::of_frame(path, frame, &sources(frame))? })).collect()
+        (0..count)
+            .map(|frame| Ok(Self { stored_bytes: bytes, ..Self::of_frame(path, frame, &sources(frame))? }))
+            .collect()
     }
 
     fn of_frame(path: &Path, frame: usize, sources: &Sources<'_>) -> Result<Self, FileProblem> {
@@ -148,19 +154,26 @@ impl Slice {
     }
 }
 
-/// The direction cosines of rows and columns, made perpendicular unit vectors as ITK makes them: they are written with few digits.
+/// The direction cosines of rows and columns, made perpendicular unit vectors as ITK makes them: they are written with
+/// few digits.
 pub(super) fn orientation(object: &InMemDicomObject) -> Result<[f64; 6], FileProblem> {
     /// Cosine of rows and columns from which on they are no rounded right angle.
     const SKEWED: f64 = 1e-2;
-    let cosines: [f64; 6] =
-        vector(object, tags::IMAGE_ORIENTATION_PATIENT).ok_or_else(|| malformed("ImageOrientationPatient is missing or malformed"))?;
+    let cosines: [f64; 6] = vector(object, tags::IMAGE_ORIENTATION_PATIENT)
+        .ok_or_else(|| malformed("ImageOrientationPatient is missing or malformed"))?;
     let [a, b, c, d, e, f] = cosines;
-    let (row, column) = unit([a, b, c]).zip(unit([d, e, f])).ok_or_else(|| malformed(format!("ImageOrientationPatient is {cosines:?}")))?;
+    let (row, column) = unit([a, b, c])
+        .zip(unit([d, e, f]))
+        .ok_or_else(|| malformed(format!("ImageOrientationPatient is {cosines:?}")))?;
     if dot(row, column).abs() > SKEWED {
-        return Err(malformed(format!("ImageOrientationPatient {cosines:?} has rows and columns that are not perpendicular")));
+        return Err(malformed(format!(
+            "ImageOrientationPatient {cosines:?} has rows and columns that are not perpendicular"
+        )));
     }
-    let oriented = unit(cross(row, column)).and_then(|normal| unit(cross(column, normal)).map(|row| (row, cross(normal, row))));
-    let ([a, b, c], [d, e, f]) = oriented.ok_or_else(|| malformed(format!("ImageOrientationPatient is {cosines:?}")))?;
+    let oriented =
+        unit(cross(row, column)).and_then(|normal| unit(cross(column, normal)).map(|row| (row, cross(normal, row))));
+    let ([a, b, c], [d, e, f]) =
+        oriented.ok_or_else(|| malformed(format!("ImageOrientationPatient is {cosines:?}")))?;
     // Zeros have no sign.
     Ok([a, b, c, d, e, f].map(|cosine| cosine + 0.0))
 }
@@ -184,7 +197,8 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// The item of a functional group: of this frame, else shared by all, else the data set itself, as in classic files.
+    /// The item of a functional group: of this frame, else shared by all, else the data set itself, as in classic
+    /// files.
     pub(super) fn group(&self, sequence: Tag) -> &'a InMemDicomObject {
         let of = |groups: Option<&'a InMemDicomObject>| groups.and_then(|groups| item(groups, sequence));
         of(self.frame).or_else(|| of(self.shared)).unwrap_or(self.object)
@@ -196,7 +210,8 @@ impl<'a> Sources<'a> {
     }
 
     fn trigger_time(&self) -> Option<f64> {
-        let delay = number(self.group(tags::CARDIAC_SYNCHRONIZATION_SEQUENCE), tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME);
+        let delay =
+            number(self.group(tags::CARDIAC_SYNCHRONIZATION_SEQUENCE), tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME);
         delay.or_else(|| number(self.object, tags::TRIGGER_TIME)).map(|milliseconds| milliseconds / 1000.0)
     }
 
@@ -207,7 +222,9 @@ impl<'a> Sources<'a> {
             return Some(seconds);
         }
         let midnight = text(self.object, tags::ACQUISITION_DATE).and_then(|date| seconds_of_date(&date)).unwrap_or(0.0);
-        text(self.object, tags::ACQUISITION_TIME).and_then(|time| seconds_of_time(&time)).map(|seconds| midnight + seconds)
+        text(self.object, tags::ACQUISITION_TIME)
+            .and_then(|time| seconds_of_time(&time))
+            .map(|seconds| midnight + seconds)
     }
 }
 

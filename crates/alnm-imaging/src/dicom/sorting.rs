@@ -39,7 +39,13 @@ fn check_uniform(slices: &[Slice]) -> Result<()> {
     let first = &slices[0];
     for slice in &slices[1..] {
         let mixed = |attribute: &'static str, left: String, right: String| {
-            Err(SeriesProblem::Mixed { attribute, left, left_file: first.path.clone(), right, right_file: slice.path.clone() })
+            Err(SeriesProblem::Mixed {
+                attribute,
+                left,
+                left_file: first.path.clone(),
+                right,
+                right_file: slice.path.clone(),
+            })
         };
         let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).any(|(a, b)| (a - b).abs() > SAME_COSINE);
         if (slice.rows, slice.columns) != (first.rows, first.columns) {
@@ -47,7 +53,11 @@ fn check_uniform(slices: &[Slice]) -> Result<()> {
             return mixed("Rows × Columns", size(first), size(slice));
         }
         if apart(&slice.orientation, &first.orientation) {
-            return mixed("ImageOrientationPatient", format!("{:?}", first.orientation), format!("{:?}", slice.orientation));
+            return mixed(
+                "ImageOrientationPatient",
+                format!("{:?}", first.orientation),
+                format!("{:?}", slice.orientation),
+            );
         }
         if apart(&slice.pixel_spacing, &first.pixel_spacing) {
             return mixed("PixelSpacing", format!("{:?}", first.pixel_spacing), format!("{:?}", slice.pixel_spacing));
@@ -111,7 +121,8 @@ impl Places {
         if !self.tells_apart(slices, number) {
             return None;
         }
-        let numbers: std::collections::BTreeSet<i64> = slices.iter().filter_map(|slice| slice.temporal_position).collect();
+        let numbers: std::collections::BTreeSet<i64> =
+            slices.iter().filter_map(|slice| slice.temporal_position).collect();
         let phase = |(index, number): (usize, i64)| {
             let at = |(here, location): (&Vec<usize>, &f64)| {
                 let slice = here.iter().copied().find(|&i| slices[i].temporal_position == Some(number));
@@ -141,9 +152,17 @@ impl Places {
     }
 
     fn duplicate(&self, slices: &[Slice]) -> SeriesProblem {
-        let (here, location) =
-            self.slices.iter().zip(&self.locations).find(|(here, _)| here.len() > 1).expect("called where a position has several slices");
-        SeriesProblem::DuplicateSlice { location: *location, first: slices[here[0]].path.clone(), second: slices[here[1]].path.clone() }
+        let (here, location) = self
+            .slices
+            .iter()
+            .zip(&self.locations)
+            .find(|(here, _)| here.len() > 1)
+            .expect("called where a position has several slices");
+        SeriesProblem::DuplicateSlice {
+            location: *location,
+            first: slices[here[0]].path.clone(),
+            second: slices[here[1]].path.clone(),
+        }
     }
 }
 
@@ -152,8 +171,9 @@ fn grid(slices: &[Slice], phase: &[usize], locations: &[f64]) -> Result<Geometry
     let (first, last) = (&slices[phase[0]], &slices[phase[phase.len() - 1]]);
     let spacing = slice_spacing(locations)?.or(first.stated_spacing).unwrap_or(1.0);
     let axes = first.axes();
-    let shift =
-        (0..2).map(|axis| (0..3).map(|i| (last.position[i] - first.position[i]) * axes[axis][i]).sum::<f64>().abs()).fold(0.0, f64::max);
+    let shift = (0..2)
+        .map(|axis| (0..3).map(|i| (last.position[i] - first.position[i]) * axes[axis][i]).sum::<f64>().abs())
+        .fold(0.0, f64::max);
     let [row_distance, column_distance] = first.pixel_spacing;
     let size = [first.columns, first.rows, phase.len()];
     let direction = std::array::from_fn(|row| axes.map(|axis| axis[row]));

@@ -49,13 +49,13 @@ pub struct StructureSetRoi {
 
 /// The regions of an RTSTRUCT file.
 ///
-/// The mask of a region on a grid holds the voxels whose centres its closed contours enclose by the even-odd rule, which
-/// makes holes of inner contours and of keyholes alike; a contour that stands twice counts once. The contours must be
-/// parallel to two axes of the grid, oblique in space or not.
+/// The mask of a region on a grid holds the voxels whose centres its closed contours enclose by the even-odd rule,
+/// which makes holes of inner contours and of keyholes alike; a contour that stands twice counts once. The contours
+/// must be parallel to two axes of the grid, oblique in space or not.
 ///
-/// A slice of the grid takes the contours of the plane nearest to it, at most half a slice away. Where contours lie farther
-/// apart than slices, each fills the slices up to half the distance of contours (the thickness of their slabs where the
-/// file states it, else the smallest distance of planes when at least half of all distances equal it).
+/// A slice of the grid takes the contours of the plane nearest to it, at most half a slice away. Where contours lie
+/// farther apart than slices, each fills the slices up to half the distance of contours (the thickness of their slabs
+/// where the file states it, else the smallest distance of planes when at least half of all distances equal it).
 #[derive(Debug, Clone, PartialEq)]
 pub struct StructureSet {
     /// `StructureSetLabel`, empty when absent.
@@ -88,7 +88,8 @@ impl StructureSet {
             return Err(malformed("no StructureSetROISequence; this is no structure set, or an empty one"));
         }
         let contours = items(file, tags::ROI_CONTOUR_SEQUENCE);
-        let rois = definitions.iter().map(|definition| StructureSetRoi::of(definition, contours)).collect::<Result<_, _>>()?;
+        let rois =
+            definitions.iter().map(|definition| StructureSetRoi::of(definition, contours)).collect::<Result<_, _>>()?;
         Ok(Self { label: text(file, tags::STRUCTURE_SET_LABEL).unwrap_or_default(), rois, path: path.to_owned() })
     }
 
@@ -99,29 +100,41 @@ impl StructureSet {
 
     /// Names of the regions; the label of each is its place in the file, from 1.
     pub fn regions(&self) -> Vec<MaskRegion> {
-        let region = |(roi, label): (&StructureSetRoi, u32)| MaskRegion { label, number: roi.number, name: roi.name.clone() };
+        let region =
+            |(roi, label): (&StructureSetRoi, u32)| MaskRegion { label, number: roi.number, name: roi.name.clone() };
         self.rois.iter().zip(1..).map(region).collect()
     }
 
-    /// The regions on a grid. One that was chosen has the label 1; without a choice each has its place in the file, from 1,
-    /// and regions without a closed contour are left out. `frame_of_reference` is that of the image whose grid is given,
-    /// where it is known.
+    /// The regions on a grid. One that was chosen has the label 1; without a choice each has its place in the file,
+    /// from 1, and regions without a closed contour are left out. `frame_of_reference` is that of the image whose grid
+    /// is given, where it is known.
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] with a [`MaskProblem`]: there is no such region, it was drawn in another frame of
     /// reference, has no closed contour, lies askew to the grid or outside it, or two regions overlap.
-    pub fn mask(&self, choice: Option<&RegionChoice>, grid: &Geometry, frame_of_reference: Option<&str>) -> Result<LabelMap> {
+    pub fn mask(
+        &self,
+        choice: Option<&RegionChoice>,
+        grid: &Geometry,
+        frame_of_reference: Option<&str>,
+    ) -> Result<LabelMap> {
         self.rasterise(choice, grid, frame_of_reference).map_err(|problem| FileProblem::from(problem).at(&self.path))
     }
 
-    fn rasterise(&self, choice: Option<&RegionChoice>, grid: &Geometry, frame: Option<&str>) -> Result<LabelMap, MaskProblem> {
+    fn rasterise(
+        &self,
+        choice: Option<&RegionChoice>,
+        grid: &Geometry,
+        frame: Option<&str>,
+    ) -> Result<LabelMap, MaskProblem> {
         let regions = self.regions();
         let mut mask = Volume::filled(grid.clone(), 0_u32);
         let chosen = MaskRegion::choose(&regions, choice)?;
         for region in &chosen {
             let roi = &self.rois[region.label as usize - 1];
             roi.check_frame(frame)?;
-            let closed: Vec<&Contour> = roi.contours.iter().filter(|contour| contour.kind == ContourKind::Closed).collect();
+            let closed: Vec<&Contour> =
+                roi.contours.iter().filter(|contour| contour.kind == ContourKind::Closed).collect();
             if closed.is_empty() && choice.is_none() && regions.len() > 1 {
                 continue;
             }
@@ -140,7 +153,8 @@ impl StructureSetRoi {
     fn of(definition: &InMemDicomObject, contours: &[InMemDicomObject]) -> Result<Self, FileProblem> {
         let number = integer(definition, tags::ROI_NUMBER).ok_or_else(|| malformed("a region without ROINumber"))?;
         let own = contours.iter().filter(|item| integer(item, tags::REFERENCED_ROI_NUMBER) == Some(number));
-        let contours = own.flat_map(|item| items(item, tags::CONTOUR_SEQUENCE)).map(Contour::of).collect::<Result<_, _>>()?;
+        let contours =
+            own.flat_map(|item| items(item, tags::CONTOUR_SEQUENCE)).map(Contour::of).collect::<Result<_, _>>()?;
         Ok(Self {
             number,
             name: text(definition, tags::ROI_NAME).unwrap_or_default(),

@@ -37,8 +37,8 @@ pub struct Phase<T> {
     pub time: f64,
 }
 
-/// Who and what a series is. Identifiers that are left out are derived from all that is written, so that the same input gives
-/// the same files and another input others. For images computed from a series see [`super::Series::attributes`].
+/// Who and what a series is. Identifiers that are left out are derived from all that is written, so that the same input
+/// gives the same files and another input others. For images computed from a series see [`super::Series::attributes`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesAttributes {
     /// `PatientID`; may be empty.
@@ -59,8 +59,8 @@ pub struct SeriesAttributes {
     pub start_time: f64,
     /// `Modality`: MR and CT give MR and CT images, anything else secondary captures. Default MR.
     pub modality: String,
-    /// `StudyInstanceUID`; when empty, derived from the patient's identifier, the date and the study's description, or from the
-    /// voxels where the patient has no identifier.
+    /// `StudyInstanceUID`; when empty, derived from the patient's identifier, the date and the study's description, or
+    /// from the voxels where the patient has no identifier.
     pub study_uid: String,
     /// `SeriesInstanceUID`; when empty, derived from the study, the series' number and description, and the voxels.
     pub series_uid: String,
@@ -103,19 +103,34 @@ impl SeriesAttributes {
         ];
         for (parameter, text) in texts {
             if fitting_text(text) != text {
-                return Err(invalid(parameter, format!("{text:?}"), "it has at most 64 characters, none of them a backslash or a control"));
+                return Err(invalid(
+                    parameter,
+                    format!("{text:?}"),
+                    "it has at most 64 characters, none of them a backslash or a control",
+                ));
             }
         }
         for (parameter, code) in [("modality", &self.modality), ("patient_sex", &self.patient_sex)] {
             if !is_code(code) {
-                return Err(invalid(parameter, format!("{code:?}"), "it has at most 16 characters: A to Z, 0 to 9, space and _"));
+                return Err(invalid(
+                    parameter,
+                    format!("{code:?}"),
+                    "it has at most 16 characters: A to Z, 0 to 9, space and _",
+                ));
             }
         }
-        let identifiers =
-            [("study_uid", &self.study_uid), ("series_uid", &self.series_uid), ("frame_of_reference_uid", &self.frame_of_reference_uid)];
+        let identifiers = [
+            ("study_uid", &self.study_uid),
+            ("series_uid", &self.series_uid),
+            ("frame_of_reference_uid", &self.frame_of_reference_uid),
+        ];
         for (parameter, uid) in identifiers {
             if !(uid.is_empty() || is_uid(uid)) {
-                return Err(invalid(parameter, format!("{uid:?}"), "it has at most 64 characters: numbers joined by dots"));
+                return Err(invalid(
+                    parameter,
+                    format!("{uid:?}"),
+                    "it has at most 64 characters: numbers joined by dots",
+                ));
             }
         }
         if seconds_of_date(&self.date).is_none() {
@@ -126,7 +141,11 @@ impl SeriesAttributes {
         }
         let rescale = [self.rescale_slope, self.rescale_intercept];
         if rescale.iter().any(|x| !x.is_finite()) || self.rescale_slope == 0.0 {
-            return Err(invalid("rescale", format!("{rescale:?}"), "slope and intercept must be finite and the slope not 0"));
+            return Err(invalid(
+                "rescale",
+                format!("{rescale:?}"),
+                "slope and intercept must be finite and the slope not 0",
+            ));
         }
         Ok(())
     }
@@ -142,7 +161,8 @@ pub(super) fn fitting_text(text: &str) -> String {
 
 /// Whether a text may be a code string (PS3.5 6.2).
 pub(super) fn is_code(text: &str) -> bool {
-    text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" _".contains(&byte))
+    text.len() <= 16
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" _".contains(&byte))
 }
 
 /// Whether a text is a unique identifier; numbers that begin with a zero are let pass, as others do.
@@ -182,9 +202,13 @@ pub fn uid_from(names: &[&str]) -> String {
 ///
 /// # Errors
 /// [`ImagingError::InvalidParameter`] when there is no phase, a time is negative or not finite, or an image is
-/// two-dimensional, sheared or larger than 65535 pixels; [`ImagingError::GeometryMismatch`] when the phases lie on different grids;
-/// [`ImagingError::File`] when a file cannot be written.
-pub fn write_series<T: DicomVoxel>(folder: impl AsRef<Path>, phases: &[Phase<T>], attributes: &SeriesAttributes) -> Result<()> {
+/// two-dimensional, sheared or larger than 65535 pixels; [`ImagingError::GeometryMismatch`] when the phases lie on
+/// different grids; [`ImagingError::File`] when a file cannot be written.
+pub fn write_series<T: DicomVoxel>(
+    folder: impl AsRef<Path>,
+    phases: &[Phase<T>],
+    attributes: &SeriesAttributes,
+) -> Result<()> {
     let folder = folder.as_ref();
     let geometry = check(phases)?;
     attributes.check()?;
@@ -196,7 +220,9 @@ pub fn write_series<T: DicomVoxel>(folder: impl AsRef<Path>, phases: &[Phase<T>]
         let voxels = &phases[phase].volume.as_slice()[slice * width * height..][..width * height];
         writer.file(bytes, phase, slice, voxels);
         let path = folder.join(format!("{:02}-{:04}.dcm", phase + 1, slice + 1));
-        File::create(&path).and_then(|mut file| file.write_all(bytes)).map_err(|error| FileProblem::from(error).at(path))
+        File::create(&path)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|error| FileProblem::from(error).at(path))
     })
 }
 
@@ -207,7 +233,9 @@ fn invalid(parameter: &'static str, value: String, requirement: &'static str) ->
 }
 
 fn check<T>(phases: &[Phase<T>]) -> Result<&Geometry> {
-    let Some(first) = phases.first() else { return Err(invalid("phases", "empty".to_owned(), "at least one is needed")) };
+    let Some(first) = phases.first() else {
+        return Err(invalid("phases", "empty".to_owned(), "at least one is needed"));
+    };
     let geometry = first.volume.geometry();
     for phase in phases {
         if let Some(difference) = geometry.difference(phase.volume.geometry(), 1e-6) {
@@ -218,11 +246,19 @@ fn check<T>(phases: &[Phase<T>]) -> Result<&Geometry> {
         }
     }
     if geometry.dimension() != 3 {
-        return Err(invalid("dimension", geometry.dimension().to_string(), "a series is made of three-dimensional volumes"));
+        return Err(invalid(
+            "dimension",
+            geometry.dimension().to_string(),
+            "a series is made of three-dimensional volumes",
+        ));
     }
     if !geometry.is_orthonormal() {
         let direction = format!("{:?}", geometry.direction());
-        return Err(invalid("direction", direction, "rows, columns and slices must be perpendicular; NRRD and MetaImage hold others"));
+        return Err(invalid(
+            "direction",
+            direction,
+            "rows, columns and slices must be perpendicular; NRRD and MetaImage hold others",
+        ));
     }
     if geometry.size()[..2].iter().any(|&side| side > usize::from(u16::MAX)) {
         return Err(invalid("size", format!("{:?}", geometry.size()), "a slice has at most 65535 rows and columns"));
@@ -330,8 +366,12 @@ impl<'a> SeriesWriter<'a> {
             times: phases.iter().map(|phase| phase.time).collect(),
             attributes,
             class: ObjectClass::of(&attributes.modality),
-            series_uid: given_or(&attributes.series_uid, &|| uid_from(&["series", &study_uid, &number, series_description, &fingerprint])),
-            frame_of_reference_uid: given_or(&attributes.frame_of_reference_uid, &|| uid_from(&["frame of reference", &study_uid])),
+            series_uid: given_or(&attributes.series_uid, &|| {
+                uid_from(&["series", &study_uid, &number, series_description, &fingerprint])
+            }),
+            frame_of_reference_uid: given_or(&attributes.frame_of_reference_uid, &|| {
+                uid_from(&["frame of reference", &study_uid])
+            }),
             study_uid,
         }
     }

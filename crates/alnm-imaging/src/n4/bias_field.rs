@@ -13,8 +13,8 @@ use crate::volume::Volume;
 
 /// What [`N4::fit`](super::N4::fit) found: a smooth field, known between voxels too.
 ///
-/// On a grid of other size the first and last voxels are mapped to the ends of the spline's domain, wherever they lie, as
-/// ITK's `GetLogBiasFieldAsImage` does: a field found on a shrunken image is stretched by up to half a large voxel.
+/// On a grid of other size the first and last voxels are mapped to the ends of the spline's domain, wherever they lie,
+/// as ITK's `GetLogBiasFieldAsImage` does: a field found on a shrunken image is stretched by up to half a large voxel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BiasField {
     pub(super) lattice: Lattice,
@@ -45,7 +45,8 @@ impl BiasField {
         let mut log_bias_field = Volume::filled(grid.clone(), 0.0);
         let splines = Splines::new(&grid, &self.lattice);
         let length = plane_length(&grid);
-        let planes = image.as_mut_slice().par_chunks_mut(length).zip(log_bias_field.as_mut_slice().par_chunks_mut(length));
+        let planes =
+            image.as_mut_slice().par_chunks_mut(length).zip(log_bias_field.as_mut_slice().par_chunks_mut(length));
         planes.enumerate().for_each(|(z, (voxels, field))| {
             self.evaluate_plane(&splines, &grid, z, field);
             vectorised!(Arch::new(), {

@@ -16,11 +16,11 @@ const SETTLED: f32 = 4096.0;
 /// The running mean and deviation of ITK's `CalculateConvergenceMeasurement`.
 ///
 /// Mean, deviation and count are single precision and rounded after each voxel. This is not a detail: on volumes of
-/// realistic size the mean soon stops to move, the measure differs from the true coefficient of variation by a factor of
-/// two, and the number of iterations depends on it.
+/// realistic size the mean soon stops to move, the measure differs from the true coefficient of variation by a factor
+/// of two, and the number of iterations depends on it.
 ///
-/// Taken literally this is one long chain of roundings, about 17 cycles a voxel. But where the mean does not move, the sums
-/// no longer depend on each other, and blocks of voxels are added by vector instructions, to the same bits.
+/// Taken literally this is one long chain of roundings, about 17 cycles a voxel. But where the mean does not move, the
+/// sums no longer depend on each other, and blocks of voxels are added by vector instructions, to the same bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Convergence {
     count: f32,
@@ -57,20 +57,21 @@ impl Convergence {
         *self = Self { count, mean, deviation };
     }
 
-    /// What [`Convergence::add_in_turn`] would come to, where that can be told without going through the chain: the mean
-    /// stays, and no rounding of the deviation hangs on those before it.
+    /// What [`Convergence::add_in_turn`] would come to, where that can be told without going through the chain: the
+    /// mean stays, and no rounding of the deviation hangs on those before it.
     ///
-    /// *Mean.* The n-th ratio q moves the mean m by (q − m) / n before rounding, and the sum is rounded to m again when that
-    /// is less than half the distance to m's neighbours. The rounding of q / n to single precision is off by less than
-    /// 2⁻²⁴ q / n, for ratios near m a thousandth of that half distance as n is at least [`SETTLED`].
+    /// *Mean.* The n-th ratio q moves the mean m by (q − m) / n before rounding, and the sum is rounded to m again when
+    /// that is less than half the distance to m's neighbours. The rounding of q / n to single precision is off by less
+    /// than 2⁻²⁴ q / n, for ratios near m a thousandth of that half distance as n is at least [`SETTLED`].
     ///
-    /// *Deviation.* While the deviation stays between two powers of two, the distance u of its neighbours is one and the
-    /// same, and the deviation is a multiple of it. Adding a and rounding then adds the multiple of u that is nearest to a,
-    /// whatever the deviation is, unless a lies (nearly) half way between two.
+    /// *Deviation.* While the deviation stays between two powers of two, the distance u of its neighbours is one and
+    /// the same, and the deviation is a multiple of it. Adding a and rounding then adds the multiple of u that is
+    /// nearest to a, whatever the deviation is, unless a lies (nearly) half way between two.
     #[inline(always)]
     fn add_at_rest(&self, ratios: &[f32; BLOCK]) -> Option<Self> {
         const LANES: usize = 8;
-        /// Part of half the distance of two numbers that a shift of the mean may come to: room for the rounding of q / n.
+        /// Part of half the distance of two numbers that a shift of the mean may come to: room for the rounding of q /
+        /// n.
         const REST: f32 = 0.99;
         /// Further than this from half way the sum is rounded as the addend alone is.
         const CLEAR: f64 = 0.499_999;
@@ -146,16 +147,24 @@ mod tests {
             Convergence { count: 1e6, mean: f32::NAN, deviation: 1.0 },
         ];
         for start in starts {
-            for (offset, slope, noise) in
-                [(1.0, 0.05, 0.0), (1.001, 0.002, 1e-4), (0.999_97, 1e-5, 1e-7), (1.0, 0.0, 0.0), (1.0, 0.5, 1.0), (f64::NAN, 0.0, 0.0)]
-            {
+            for (offset, slope, noise) in [
+                (1.0, 0.05, 0.0),
+                (1.001, 0.002, 1e-4),
+                (0.999_97, 1e-5, 1e-7),
+                (1.0, 0.0, 0.0),
+                (1.0, 0.5, 1.0),
+                (f64::NAN, 0.0, 0.0),
+            ] {
                 let ratios = ratios(100_003, offset, slope, noise);
                 let (mut blocks, mut turns) = (start, start);
                 blocks.add(&ratios);
                 turns.add_in_turn(&ratios);
                 let bits = |c: Convergence| [c.count, c.mean, c.deviation].map(f32::to_bits);
                 let both_nan = blocks.mean.is_nan() && turns.mean.is_nan();
-                assert!(both_nan || bits(blocks) == bits(turns), "{start:?}, {offset}, {slope}, {noise}: {blocks:?}, {turns:?}");
+                assert!(
+                    both_nan || bits(blocks) == bits(turns),
+                    "{start:?}, {offset}, {slope}, {noise}: {blocks:?}, {turns:?}"
+                );
             }
         }
     }

@@ -135,7 +135,11 @@ mod tests {
         let mut all = Vec::new();
         for z in 0..grid.size()[2] {
             for y in 0..grid.size()[1] {
-                lattice.plane(splines.evaluation(2), z).line(splines.evaluation(1), y).evaluate(splines.evaluation(0), 0, &mut row);
+                lattice.plane(splines.evaluation(2), z).line(splines.evaluation(1), y).evaluate(
+                    splines.evaluation(0),
+                    0,
+                    &mut row,
+                );
                 all.extend_from_slice(&row);
             }
         }

@@ -1,8 +1,8 @@
 //! The voxels that take part, packed slice by slice, and the passes over them.
 //!
-//! Every pass works on slices in parallel and merges what they found in the order of the slices, so that the result does
-//! not depend on the number of threads. The innermost loops run with the vector instructions that the machine turns out to
-//! have; no sum changes its order by that.
+//! Every pass works on slices in parallel and merges what they found in the order of the slices, so that the result
+//! does not depend on the number of threads. The innermost loops run with the vector instructions that the machine
+//! turns out to have; no sum changes its order by that.
 
 use std::ops::Range;
 
@@ -52,7 +52,12 @@ pub(super) struct Region {
 }
 
 impl Region {
-    pub(super) fn new<T: Voxel>(image: &Volume<T>, foreground: Foreground<'_>, label: Option<u32>, weights: Option<&Volume<f32>>) -> Self {
+    pub(super) fn new<T: Voxel>(
+        image: &Volume<T>,
+        foreground: Foreground<'_>,
+        label: Option<u32>,
+        weights: Option<&Volume<f32>>,
+    ) -> Self {
         let [width, height, depth] = image.geometry().size();
         let in_foreground = |position: usize| match (foreground, label) {
             (Foreground::All, _) => true,
@@ -74,7 +79,9 @@ impl Region {
                     }
                     let length = (x..width).take_while(|&x| included(row + x)).count();
                     runs.push(Run { y, x: x..x + length, first: log.len() });
-                    log.extend(image.as_slice()[row + x..][..length].iter().map(|voxel| logarithm(voxel.to_f64() as f32)));
+                    log.extend(
+                        image.as_slice()[row + x..][..length].iter().map(|voxel| logarithm(voxel.to_f64() as f32)),
+                    );
                     if let (Some(weight), Some(weights)) = (&mut weight, weights) {
                         weight.extend_from_slice(&weights.as_slice()[row + x..][..length]);
                     }
@@ -110,7 +117,8 @@ impl Region {
         let low = occupied().map(|slice| slice.low).fold(f32::INFINITY, f32::min);
         let high = occupied().map(|slice| slice.high).fold(f32::NEG_INFINITY, f32::max);
         let Some(bins) = Bins::new(low, high, sharpening.bins()) else { return Array3::zeros(omega.raw_dim()) };
-        let histograms: Vec<Histogram> = self.slices.par_iter().map(|slice| Histogram::of(&bins, &slice.log, &slice.field)).collect();
+        let histograms: Vec<Histogram> =
+            self.slices.par_iter().map(|slice| Histogram::of(&bins, &slice.log, &slice.field)).collect();
         let mut histogram = Histogram::new(sharpening.bins());
         histograms.iter().for_each(|slice| histogram.merge(slice));
         let map = sharpening.sharpen(&histogram, bins);
@@ -153,23 +161,30 @@ impl Region {
         convergence.coefficient_of_variation()
     }
 
-    /// Sums over all voxels of a value times the spline weights on the three axes, for each control point. `fill` gives the
-    /// values of a slice; where it is inlined, by vector instructions.
-    fn contract(&self, size: [usize; 3], weights: &[AxisWeights; 3], fill: impl Fn(&Slice, &mut [f32]) + Sync) -> Array3<f64> {
+    /// Sums over all voxels of a value times the spline weights on the three axes, for each control point. `fill` gives
+    /// the values of a slice; where it is inlined, by vector instructions.
+    fn contract(
+        &self,
+        size: [usize; 3],
+        weights: &[AxisWeights; 3],
+        fill: impl Fn(&Slice, &mut [f32]) + Sync,
+    ) -> Array3<f64> {
         let [points_x, points_y, points_z] = size;
         let arch = Arch::new();
         let planes: Vec<Option<Array2<f64>>> = self
             .slices
             .par_iter()
             .map_init(Vec::new, |values, slice| {
-                (!slice.log.is_empty()).then(|| vectorised!(arch, slice.contract([points_x, points_y], weights, values, &fill)))
+                (!slice.log.is_empty())
+                    .then(|| vectorised!(arch, slice.contract([points_x, points_y], weights, values, &fill)))
             })
             .collect();
         let mut sums = Array3::zeros([points_z, points_y, points_x]);
         for (z, plane) in planes.iter().enumerate() {
             let Some(plane) = plane else { continue };
             for k in 0..weights[2].support() {
-                sums.index_axis_mut(Axis(0), weights[2].cell(z) + k).scaled_add(f64::from(weights[2].weight(k, z)), plane);
+                sums.index_axis_mut(Axis(0), weights[2].cell(z) + k)
+                    .scaled_add(f64::from(weights[2].weight(k, z)), plane);
             }
         }
         sums
@@ -220,7 +235,10 @@ impl Slice {
                 for segment in weights[0].segments(run.x.start, run.x.end) {
                     let part = &values[segment.start - run.x.start..segment.end - run.x.start];
                     let sums = dot_products(part, &weights[0], segment.start);
-                    line[segment.cell..].iter_mut().zip(&sums[..weights[0].support()]).for_each(|(sum, dot)| *sum += f64::from(*dot));
+                    line[segment.cell..]
+                        .iter_mut()
+                        .zip(&sums[..weights[0].support()])
+                        .for_each(|(sum, dot)| *sum += f64::from(*dot));
                 }
             }
             let y = row[0].y;

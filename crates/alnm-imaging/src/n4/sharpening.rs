@@ -26,8 +26,8 @@ const BLOCK: usize = 256;
 /// A share of a value in fixed point: positions are single precision, so that this loses nothing above the first bin.
 const SHARE_BITS: u32 = 23;
 
-/// A histogram in which each value is shared by the two bins beside it: whole values, and how much of them belongs to the
-/// next bin. Both are integers, so that sums do not depend on their order.
+/// A histogram in which each value is shared by the two bins beside it: whole values, and how much of them belongs to
+/// the next bin. Both are integers, so that sums do not depend on their order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Histogram {
     counts: Vec<u64>,
@@ -58,8 +58,8 @@ impl Bins {
         self.last as usize + 1
     }
 
-    /// The bin below each value and how far the value lies from it towards the next, in bins; inlined, so that it takes the vector
-    /// instructions of its caller.
+    /// The bin below each value and how far the value lies from it towards the next, in bins; inlined, so that it takes
+    /// the vector instructions of its caller.
     #[inline(always)]
     fn places(&self, log: &[f32], field: &[f32], bins: &mut [i32], shares: &mut [f32]) {
         for (((log, field), bin), share) in log.iter().zip(field).zip(bins).zip(shares) {
@@ -80,7 +80,8 @@ impl Histogram {
 
     /// The histogram of logarithms less the field.
     pub(super) fn of(bins: &Bins, log: &[f32], field: &[f32]) -> Self {
-        // Count and share of a bin are added at once, the count in the upper bits: they cannot run over in as many values.
+        // Count and share of a bin are added at once, the count in the upper bits: they cannot run over in as many
+        // values.
         const COUNT_SHIFT: u32 = 43;
         const MOST_AT_ONCE: usize = 1 << (COUNT_SHIFT - SHARE_BITS);
         let mut histogram = Self::new(bins.count());

@@ -24,7 +24,11 @@ pub(super) struct Segment {
 }
 
 impl AxisWeights {
-    fn new(positions: &[f64], order: usize, transform: impl Fn([f64; LARGEST_SUPPORT]) -> [f64; LARGEST_SUPPORT]) -> Self {
+    fn new(
+        positions: &[f64],
+        order: usize,
+        transform: impl Fn([f64; LARGEST_SUPPORT]) -> [f64; LARGEST_SUPPORT],
+    ) -> Self {
         let mut weights = vec![Vec::with_capacity(positions.len()); order + 1];
         for &position in positions {
             let mut basis = [0.0; LARGEST_SUPPORT];
@@ -93,7 +97,8 @@ impl Splines {
             AxisWeights::new(&fit_positions(length, spacing, origin, spans), order, transform)
         };
         // A voxel's residual reaches a control point with the weight t³ / Σ t² and counts there with t², where t is the
-        // product of the weights on the three axes (Lee, Wolberg, Shin 1997). Both fall apart into factors for each axis.
+        // product of the weights on the three axes (Lee, Wolberg, Shin 1997). Both fall apart into factors for each
+        // axis.
         let cubed = |basis: [f64; LARGEST_SUPPORT]| {
             let sum: f64 = basis.iter().map(|b| b * b).sum();
             basis.map(|b| b * b * b / sum)
@@ -126,7 +131,8 @@ impl Splines {
     }
 }
 
-/// Spline coordinate of each voxel for evaluating, rounded to single precision as in ITK; the last voxel is moved inside.
+/// Spline coordinate of each voxel for evaluating, rounded to single precision as in ITK; the last voxel is moved
+/// inside.
 fn evaluation_positions(length: usize, spans: usize) -> Vec<f64> {
     if length == 1 {
         return vec![0.0];
@@ -200,7 +206,8 @@ mod tests {
         for order in 1..=HIGHEST_ORDER {
             for step in 0..20 {
                 let fraction = f64::from(step) / 20.0;
-                let sum: f64 = (0..=order).map(|k| kernel(order, fraction - k as f64 + (order as f64 - 1.0) / 2.0)).sum();
+                let sum: f64 =
+                    (0..=order).map(|k| kernel(order, fraction - k as f64 + (order as f64 - 1.0) / 2.0)).sum();
                 assert_abs_diff_eq!(sum, 1.0, epsilon = 1e-12);
             }
         }

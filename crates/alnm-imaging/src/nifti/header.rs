@@ -154,8 +154,10 @@ impl Header {
         if !(0.0..LARGEST_OFFSET).contains(&self.vox_offset) {
             return Err(malformed(format!("vox_offset is {}", self.vox_offset)));
         }
-        // A single file whose offset lies inside the header has its voxels right after the four bytes of extension flags.
-        let start = if self.is_pair { self.vox_offset as u64 } else { (self.vox_offset as u64).max(self.bytes_read + 4) };
+        // A single file whose offset lies inside the header has its voxels right after the four bytes of extension
+        // flags.
+        let start =
+            if self.is_pair { self.vox_offset as u64 } else { (self.vox_offset as u64).max(self.bytes_read + 4) };
         let gap = start - if self.is_pair { 0 } else { self.bytes_read };
         if std::io::copy(&mut reader.take(gap), &mut std::io::sink())? != gap {
             return Err(malformed("the file ends before its voxels"));
@@ -175,19 +177,23 @@ impl Header {
             1024 => PixelType::I64,
             16 => PixelType::F32,
             64 => PixelType::F64,
-            other => return Err(unsupported(format!("voxels of datatype {other}; real numbers of 8 to 64 bits are read"))),
+            other => {
+                return Err(unsupported(format!("voxels of datatype {other}; real numbers of 8 to 64 bits are read")));
+            }
         };
         let (axes, size, components) = self.extent()?;
         let geometry = self.geometry(axes, size)?;
         let component_stride = geometry.voxel_count();
-        VoxelLayout { format: FileFormat::Nifti, pixel_type, order: self.order, geometry, components, component_stride }.checked()
+        VoxelLayout { format: FileFormat::Nifti, pixel_type, order: self.order, geometry, components, component_stride }
+            .checked()
     }
 
     /// Number of axes in space, voxels along each and components a voxel.
     fn extent(&self) -> Result<(usize, [usize; 3], usize)> {
         const VECTOR_INTENT: i64 = 1007;
         let dimension = usize::try_from(self.dim[0]).ok().filter(|n| (1..=7).contains(n));
-        let dimension = dimension.ok_or_else(|| malformed(format!("dim[0] is {}; it is a number of axes from 1 to 7", self.dim[0])))?;
+        let dimension = dimension
+            .ok_or_else(|| malformed(format!("dim[0] is {}; it is a number of axes from 1 to 7", self.dim[0])))?;
         let size = |axis: usize| -> Result<usize> {
             let voxels = if axis <= dimension { self.dim[axis] } else { 1 };
             usize::try_from(voxels).ok().filter(|&n| n > 0).ok_or_else(|| malformed(format!("dim[{axis}] is {voxels}")))
@@ -217,7 +223,11 @@ impl Header {
         };
         let spacing: [f64; 3] = std::array::from_fn(|axis| self.pixdim[axis + 1] * millimetres);
         if let Some(axis) = (0..axes).find(|&axis| !(spacing[axis].is_finite() && spacing[axis] > 0.0)) {
-            return Err(malformed(format!("pixdim[{}] is {}; a spacing is finite and above 0", axis + 1, self.pixdim[axis + 1])));
+            return Err(malformed(format!(
+                "pixdim[{}] is {}; a spacing is finite and above 0",
+                axis + 1,
+                self.pixdim[axis + 1]
+            )));
         }
         let (mut columns, offset) = self.orientation()?;
         for column in &mut columns {
@@ -231,7 +241,12 @@ impl Header {
         let direction: Matrix = std::array::from_fn(|row| clean(columns.map(|column| column[row])));
         if axes == 2 {
             let plane = [[direction[0][0], direction[0][1]], [direction[1][0], direction[1][1]]];
-            return Ok(Geometry::planar([size[0], size[1]], [spacing[0], spacing[1]], [origin[0] + 0.0, origin[1] + 0.0], plane)?);
+            return Ok(Geometry::planar(
+                [size[0], size[1]],
+                [spacing[0], spacing[1]],
+                [origin[0] + 0.0, origin[1] + 0.0],
+                plane,
+            )?);
         }
         Ok(Geometry::new(size, spacing, clean(origin), direction)?)
     }
@@ -245,7 +260,9 @@ impl Header {
         }
         match image {
             Image::F64(volume) => f64::into_image(volume.map(|voxel| voxel * slope + intercept)),
-            image => with_volume!(&image, volume => f32::into_image(volume.map(|voxel| (voxel.to_f64() * slope + intercept) as f32))),
+            image => {
+                with_volume!(&image, volume => f32::into_image(volume.map(|voxel| (voxel.to_f64() * slope + intercept) as f32)))
+            }
         }
     }
 }

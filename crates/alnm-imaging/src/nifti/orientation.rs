@@ -19,7 +19,9 @@ impl Header {
         if self.qform_code > 0 {
             return Ok(self.qform());
         }
-        Err(unsupported("the sform is sheared or contradicts pixdim, and there is no qform; resample the image to orthogonal axes"))
+        Err(unsupported(
+            "the sform is sheared or contradicts pixdim, and there is no qform; resample the image to orthogonal axes",
+        ))
     }
 
     fn sform(&self) -> ([[f64; 3]; 3], [f64; 3]) {
@@ -31,7 +33,9 @@ impl Header {
     fn is_unsheared(&self, columns: &[[f64; 3]; 3]) -> bool {
         let lengths = columns.map(|column| dot(column, column).sqrt());
         let spacings_agree = (0..3).all(|axis| (self.pixdim[axis + 1] - lengths[axis]).abs() <= 1e-3);
-        let orthogonal = [(0, 1), (0, 2), (1, 2)].iter().all(|&(a, b)| dot(columns[a], columns[b]).abs() <= 1e-4 * lengths[a] * lengths[b]);
+        let orthogonal = [(0, 1), (0, 2), (1, 2)]
+            .iter()
+            .all(|&(a, b)| dot(columns[a], columns[b]).abs() <= 1e-4 * lengths[a] * lengths[b]);
         spacings_agree && orthogonal && lengths.iter().all(|length| *length > 0.0)
     }
 
@@ -48,7 +52,8 @@ impl Header {
             a = rest.sqrt();
         }
         let handedness = if self.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
-        let scale: [f64; 3] = std::array::from_fn(|axis| if self.pixdim[axis + 1] > 0.0 { self.pixdim[axis + 1] } else { 1.0 });
+        let scale: [f64; 3] =
+            std::array::from_fn(|axis| if self.pixdim[axis + 1] > 0.0 { self.pixdim[axis + 1] } else { 1.0 });
         let columns = [
             [a * a + b * b - c * c - d * d, 2.0 * (b * c + a * d), 2.0 * (b * d - a * c)],
             [2.0 * (b * c - a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d + a * b)],
@@ -59,11 +64,12 @@ impl Header {
     }
 }
 
-/// (b, c, d) of the quaternion with a ≥ 0 of a rotation, and −1 where the third axis has to be turned round to make the axes
-/// right-handed.
+/// (b, c, d) of the quaternion with a ≥ 0 of a rotation, and −1 where the third axis has to be turned round to make the
+/// axes right-handed.
 pub(super) fn quaternion(rotation: &Matrix) -> ([f64; 3], f64) {
     let mut r = *rotation;
-    let determinant = r[0][0] * (r[1][1] * r[2][2] - r[1][2] * r[2][1]) - r[0][1] * (r[1][0] * r[2][2] - r[1][2] * r[2][0])
+    let determinant = r[0][0] * (r[1][1] * r[2][2] - r[1][2] * r[2][1])
+        - r[0][1] * (r[1][0] * r[2][2] - r[1][2] * r[2][0])
         + r[0][2] * (r[1][0] * r[2][1] - r[1][1] * r[2][0]);
     let handedness = determinant.signum();
     for row in &mut r {

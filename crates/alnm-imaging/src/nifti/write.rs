@@ -34,8 +34,11 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
         return writer.finish();
     }
     let stem_length = plain.len() - "img".len();
-    let original = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| malformed("the file name is not Unicode"))?;
-    let half = |suffix: &str| path.with_file_name(format!("{}{suffix}{}", &original[..stem_length], if compressed { ".gz" } else { "" }));
+    let original =
+        path.file_name().and_then(|name| name.to_str()).ok_or_else(|| malformed("the file name is not Unicode"))?;
+    let half = |suffix: &str| {
+        path.with_file_name(format!("{}{suffix}{}", &original[..stem_length], if compressed { ".gz" } else { "" }))
+    };
     let mut writer = create(&half("hdr"), compressed)?;
     writer.write_all(&header)?;
     writer.finish()?;
@@ -77,7 +80,11 @@ impl Output {
 
 fn create(path: &Path, compressed: bool) -> Result<Output> {
     let file = File::create(path)?;
-    Ok(if compressed { Output::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL))) } else { Output::Plain(BufWriter::new(file)) })
+    Ok(if compressed {
+        Output::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL)))
+    } else {
+        Output::Plain(BufWriter::new(file))
+    })
 }
 
 /// A header with both orientations in RAS coordinates, then the four bytes of extension flags.
@@ -99,7 +106,8 @@ fn header_bytes(image: &Image, is_pair: bool) -> Vec<u8> {
     let (datatype, bits) = (datatype(image.pixel_type()), 8 * image.pixel_type().bytes() as i64);
     let dim: [i64; 8] = [geometry.dimension() as i64, size[0] as i64, size[1] as i64, size[2] as i64, 1, 1, 1, 1];
     let pixdim = [handedness, spacing[0], spacing[1], spacing[2], 1.0, 1.0, 1.0, 1.0];
-    let srow: [f64; 12] = std::array::from_fn(|i| if i % 4 == 3 { origin[i / 4] } else { rotation[i / 4][i % 4] * spacing[i % 4] });
+    let srow: [f64; 12] =
+        std::array::from_fn(|i| if i % 4 == 3 { origin[i / 4] } else { rotation[i / 4][i % 4] * spacing[i % 4] });
     let mut header = HeaderWriter { version, bytes: vec![0; header_size + 4] };
     header.put(0, 0, &(header_size as i32).to_le_bytes());
     header.integers(40, 16, &dim);

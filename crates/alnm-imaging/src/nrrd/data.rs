@@ -48,8 +48,14 @@ impl Encoding {
 
 impl Header {
     /// The voxels that follow the header.
-    pub(super) fn decode(&self, layout: &VoxelLayout, reader: impl BufRead + Seek, channel: Option<usize>) -> Result<Image> {
-        let voxels = self.place().open(reader, layout.byte_count() as u64).map_err(|error| malformed(error.to_string()))?;
+    pub(super) fn decode(
+        &self,
+        layout: &VoxelLayout,
+        reader: impl BufRead + Seek,
+        channel: Option<usize>,
+    ) -> Result<Image> {
+        let voxels =
+            self.place().open(reader, layout.byte_count() as u64).map_err(|error| malformed(error.to_string()))?;
         match self.encoding {
             Encoding::Text => layout.read_text(voxels, channel),
             _ => layout.read_binary(voxels, channel),
@@ -57,7 +63,13 @@ impl Header {
     }
 
     /// The voxels of detached files, which lie in `folder` where their names are relative.
-    pub(super) fn decode_files(&self, layout: &VoxelLayout, files: &DataFiles, folder: &Path, channel: Option<usize>) -> Result<Image> {
+    pub(super) fn decode_files(
+        &self,
+        layout: &VoxelLayout,
+        files: &DataFiles,
+        folder: &Path,
+        channel: Option<usize>,
+    ) -> Result<Image> {
         let paths = files.paths(folder).map_err(malformed)?;
         let (total, count) = (layout.byte_count() as u64, paths.len() as u64);
         if total % count != 0 {
@@ -128,7 +140,9 @@ impl<R: BufRead> HexReader<R> {
                 continue;
             }
             let digit = char::from(byte).to_digit(16);
-            return digit.map(|digit| Some(digit as u8)).ok_or_else(|| io::Error::other("hex data hold another character than 0 to f"));
+            return digit
+                .map(|digit| Some(digit as u8))
+                .ok_or_else(|| io::Error::other("hex data hold another character than 0 to f"));
         }
     }
 }

@@ -42,7 +42,8 @@ impl Header {
             if line.starts_with('#') || line.contains(":=") {
                 continue;
             }
-            let (name, value) = line.split_once(": ").ok_or_else(|| malformed(format!("the header line {line:?} is no field")))?;
+            let (name, value) =
+                line.split_once(": ").ok_or_else(|| malformed(format!("the header line {line:?} is no field")))?;
             let name = canonical_name(name);
             let is_list = name == "data file" && value.trim().starts_with("LIST");
             if fields.insert(name.clone(), value.trim().to_owned()).is_some() {
@@ -60,7 +61,9 @@ impl Header {
 
     fn from_fields(fields: BTreeMap<String, String>, data_file_list: &[String]) -> Result<Self> {
         let number = |name: &str| -> Result<i64> {
-            fields.get(name).map_or(Ok(0), |value| value.parse().map_err(|_| malformed(format!("{name} is {value:?}, no whole number"))))
+            fields.get(name).map_or(Ok(0), |value| {
+                value.parse().map_err(|_| malformed(format!("{name} is {value:?}, no whole number")))
+            })
         };
         let field = |name: &str| fields.get(name).ok_or_else(|| malformed(format!("the field {name:?} is missing")));
         let sizes: Vec<usize> = field("sizes")?
@@ -78,24 +81,37 @@ impl Header {
         if byte_skip < 0 && encoding != Encoding::Raw {
             return Err(unsupported(format!("byte skip {byte_skip} with another encoding than raw; it is at least 0")));
         }
-        let data_files = fields.get("data file").map(|value| DataFiles::parse(value, data_file_list)).transpose().map_err(malformed)?;
+        let data_files = fields
+            .get("data file")
+            .map(|value| DataFiles::parse(value, data_file_list))
+            .transpose()
+            .map_err(malformed)?;
         Ok(Self { sizes, encoding, data_files, line_skip, byte_skip, fields })
     }
 
     /// Type, order and grid of the voxels.
     pub(super) fn layout(&self) -> Result<VoxelLayout> {
         let name = self.fields.get("type").ok_or_else(|| malformed("the field \"type\" is missing"))?;
-        let pixel_type = parse_type(&name.to_ascii_lowercase()).ok_or_else(|| unsupported(format!("voxels of type {name:?}")))?;
+        let pixel_type =
+            parse_type(&name.to_ascii_lowercase()).ok_or_else(|| unsupported(format!("voxels of type {name:?}")))?;
         let order = match self.fields.get("endian").map(|order| order.to_ascii_lowercase()).as_deref() {
             Some("little") => ByteOrder::Little,
             Some("big") => ByteOrder::Big,
             None if pixel_type.bytes() == 1 || self.encoding == Encoding::Text => ByteOrder::Little,
-            other => return Err(malformed(format!("endian is {other:?}; little or big is needed for voxels of several bytes"))),
+            other => {
+                return Err(malformed(format!(
+                    "endian is {other:?}; little or big is needed for voxels of several bytes"
+                )));
+            }
         };
         let component_axis = self.component_axis()?;
         let domain: Vec<usize> = (0..self.sizes.len()).filter(|&axis| Some(axis) != component_axis).collect();
         if !matches!(domain.len(), 2 | 3) {
-            return Err(unsupported(format!("{} axes in space, sizes {:?}; 2 or 3 are read", domain.len(), self.sizes)));
+            return Err(unsupported(format!(
+                "{} axes in space, sizes {:?}; 2 or 3 are read",
+                domain.len(),
+                self.sizes
+            )));
         }
         let geometry = self.geometry(&domain)?;
         let components = component_axis.map_or(1, |axis| self.sizes[axis]);
@@ -113,7 +129,8 @@ impl Header {
         let directions = self.directions()?;
         let is_component = |axis: usize| {
             let kind = kinds.get(axis).copied().unwrap_or("domain");
-            let has_no_direction = directions.as_ref().is_some_and(|vectors| vectors.get(axis).is_some_and(Option::is_none));
+            let has_no_direction =
+                directions.as_ref().is_some_and(|vectors| vectors.get(axis).is_some_and(Option::is_none));
             has_no_direction || !matches!(kind, "domain" | "space" | "time" | "???" | "none")
         };
         let axes: Vec<usize> = (0..self.sizes.len()).filter(|&axis| is_component(axis)).collect();
@@ -142,11 +159,15 @@ impl Header {
         }
         let Placement { spacing, mut direction } = match self.directions()? {
             Some(vectors) => self.oriented(domain, &vectors)?,
-            None => Placement { spacing: self.per_axis("spacings", domain)?.map(|value| value.unwrap_or(1.0)), direction: IDENTITY },
+            None => Placement {
+                spacing: self.per_axis("spacings", domain)?.map(|value| value.unwrap_or(1.0)),
+                direction: IDENTITY,
+            },
         };
         let mut origin = [0.0; 3];
         if let Some(text) = self.fields.get("space origin") {
-            let vector = vectors(text)?.into_iter().next().flatten().ok_or_else(|| malformed("space origin holds no vector"))?;
+            let vector =
+                vectors(text)?.into_iter().next().flatten().ok_or_else(|| malformed("space origin holds no vector"))?;
             for (coordinate, value) in origin.iter_mut().zip(vector) {
                 *coordinate = value;
             }
@@ -167,7 +188,8 @@ impl Header {
         let mut spacing = [1.0; 3];
         let mut columns = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
         for (axis, &position) in domain.iter().enumerate() {
-            let vector = vectors[position].as_ref().ok_or_else(|| malformed(format!("axis {position} has no direction")))?;
+            let vector =
+                vectors[position].as_ref().ok_or_else(|| malformed(format!("axis {position} has no direction")))?;
             if !(domain.len()..=3).contains(&vector.len()) {
                 return Err(malformed(format!("a space direction with {} coordinates", vector.len())));
             }
@@ -184,7 +206,8 @@ impl Header {
     /// Origin from `axis mins`, half a voxel further in for axes whose samples are centred in cells, as ITK reads it.
     fn axis_origin(&self, domain: &[usize], spacing: [f64; 3]) -> Result<[f64; 3]> {
         let mins = self.per_axis("axis mins", domain)?;
-        let centerings: Vec<&str> = self.fields.get("centers").map(|value| value.split_whitespace().collect()).unwrap_or_default();
+        let centerings: Vec<&str> =
+            self.fields.get("centers").map(|value| value.split_whitespace().collect()).unwrap_or_default();
         Ok(std::array::from_fn(|axis| {
             let is_node = domain.get(axis).is_some_and(|&position| centerings.get(position) == Some(&"node"));
             mins[axis].map_or(0.0, |min| if is_node { min } else { min + spacing[axis] / 2.0 })
@@ -194,12 +217,17 @@ impl Header {
     /// One number an axis, `None` where the field is missing or NaN.
     fn per_axis(&self, name: &str, domain: &[usize]) -> Result<[Option<f64>; 3]> {
         let Some(value) = self.fields.get(name) else { return Ok([None; 3]) };
-        let numbers: Vec<f64> =
-            value.split_whitespace().map(parse_number).collect::<Result<_>>().map_err(|_| malformed(format!("{name} is {value:?}")))?;
+        let numbers: Vec<f64> = value
+            .split_whitespace()
+            .map(parse_number)
+            .collect::<Result<_>>()
+            .map_err(|_| malformed(format!("{name} is {value:?}")))?;
         if numbers.len() != self.sizes.len() {
             return Err(malformed(format!("{} {name} for {} axes", numbers.len(), self.sizes.len())));
         }
-        Ok(std::array::from_fn(|axis| domain.get(axis).map(|&position| numbers[position]).filter(|number| !number.is_nan())))
+        Ok(std::array::from_fn(|axis| {
+            domain.get(axis).map(|&position| numbers[position]).filter(|number| !number.is_nan())
+        }))
     }
 
     /// Signs that bring the coordinates of the file's space into LPS.

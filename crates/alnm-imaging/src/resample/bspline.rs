@@ -1,8 +1,8 @@
 //! The interpolating cubic B-spline with mirrored borders (Unser, Aldroubi, Eden, IEEE Trans. Signal Process. 41:821,
 //! 1993), as ITK's `BSplineInterpolateImageFunction` evaluates it.
 //!
-//! Coefficients are found by a causal and an anticausal recursion along each axis with the pole z = √3 − 2. Only the part
-//! of the image that the grid can see is filtered: the response of the filter falls by |z| a voxel, so that
+//! Coefficients are found by a causal and an anticausal recursion along each axis with the pole z = √3 − 2. Only the
+//! part of the image that the grid can see is filtered: the response of the filter falls by |z| a voxel, so that
 //! [`MARGIN`] voxels away nothing is left of it in double precision.
 
 use ndarray::{Array3, Axis};
@@ -19,7 +19,12 @@ const MARGIN: usize = 40;
 /// Coefficients that a value depends on, on one axis.
 const SUPPORT: usize = 4;
 
-pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &Geometry, outside: T) -> Result<Volume<T>> {
+pub(super) fn sample<T: Voxel>(
+    volume: &Volume<T>,
+    sampling: &Sampling,
+    grid: &Geometry,
+    outside: T,
+) -> Result<Volume<T>> {
     let size = volume.geometry().size();
     match sampling {
         Sampling::General(lines) => {
@@ -32,7 +37,9 @@ pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &G
         Sampling::Separable(positions) => {
             let Some(part) = visible_part(positions, size) else { return Ok(Volume::filled(grid.clone(), outside)) };
             let axes = std::array::from_fn(|axis| {
-                let inside = |&position: &f64| is_inside(position, size[axis]).then(|| Support::new(position, size[axis], part[axis].0));
+                let inside = |&position: &f64| {
+                    is_inside(position, size[axis]).then(|| Support::new(position, size[axis], part[axis].0))
+                };
                 positions[axis].iter().map(inside).collect()
             });
             if T::PIXEL_TYPE.is_float() {
@@ -151,9 +158,14 @@ impl Coefficients {
 
 /// Values of integer images: planes along z, rows along y, then single values along x.
 ///
-/// Truncation turns a difference in the last bit into a whole unit where the value is an integer. Values that close are summed
-/// again in ITK's order.
-fn exact<T: Voxel>(coefficients: &Coefficients, axes: &[Vec<Option<Support>>; 3], grid: &Geometry, outside: T) -> Volume<T> {
+/// Truncation turns a difference in the last bit into a whole unit where the value is an integer. Values that close are
+/// summed again in ITK's order.
+fn exact<T: Voxel>(
+    coefficients: &Coefficients,
+    axes: &[Vec<Option<Support>>; 3],
+    grid: &Geometry,
+    outside: T,
+) -> Volume<T> {
     let [width, height, _] = grid.size();
     let (_, rows, columns) = coefficients.values.dim();
     let source = coefficients.values.as_slice().expect("a new array has standard layout");
@@ -181,8 +193,9 @@ fn exact<T: Voxel>(coefficients: &Coefficients, axes: &[Vec<Option<Support>>; 3]
     result
 }
 
-/// Values of floating-point images. Axes are independent of each other, so that every plane of the image is filtered and brought
-/// to the grid's x and y while it is at hand; what has to be kept for the filter along z is no larger than the grid's planes.
+/// Values of floating-point images. Axes are independent of each other, so that every plane of the image is filtered
+/// and brought to the grid's x and y while it is at hand; what has to be kept for the filter along z is no larger than
+/// the grid's planes.
 fn plane_by_plane<T: Voxel>(
     volume: &Volume<T>,
     part: [(usize, usize); 3],
@@ -195,8 +208,9 @@ fn plane_by_plane<T: Voxel>(
     let size = volume.geometry().size();
     let mut planes = Array3::<f64>::zeros([z.len(), height, width]);
     let targets = planes.as_slice_mut().expect("a new array has standard layout").par_chunks_mut(width * height);
-    let filtered =
-        targets.enumerate().map_init(Default::default, |(turned, samples, rows): &mut (Vec<_>, Vec<f64>, Vec<f64>), (k, plane)| {
+    let filtered = targets.enumerate().map_init(
+        Default::default,
+        |(turned, samples, rows): &mut (Vec<_>, Vec<f64>, Vec<f64>), (k, plane)| {
             samples.clear();
             for j in y.clone() {
                 let start = ((z.start + k) * size[1] + j) * size[0] + x.start;
@@ -215,7 +229,8 @@ fn plane_by_plane<T: Voxel>(
                 }
             }
             None
-        });
+        },
+    );
     if let Some(position) = filtered.find_map_first(|found| found) {
         return Err(not_finite(volume, position));
     }
@@ -278,7 +293,13 @@ fn filter_rows(turned: &mut Vec<[f64; LINES]>, rows: &mut [f64], width: usize) {
 }
 
 /// The splines through the lines of x at new places; 0 where there is none.
-fn interpolate_rows(turned: &mut Vec<[f64; LINES]>, samples: &[f64], width: usize, places: &[Option<Support>], rows: &mut [f64]) {
+fn interpolate_rows(
+    turned: &mut Vec<[f64; LINES]>,
+    samples: &[f64],
+    width: usize,
+    places: &[Option<Support>],
+    rows: &mut [f64],
+) {
     for (samples, rows) in samples.chunks(width * LINES).zip(rows.chunks_mut(places.len() * LINES)) {
         filter_turned(turned, samples, width);
         for (j, place) in places.iter().enumerate() {

@@ -9,8 +9,8 @@ use crate::region::{BoundingBox, bounding_box, crop, crop_image};
 use crate::volume::{Image, LabelMap};
 
 /// The grid of another spacing that covers the same field of view with the same centre (IBSI: "align grid centres"):
-/// ⌈size · spacing / new spacing⌉ voxels on each axis. A new spacing of 0 keeps the axis as it is, and so does the third
-/// axis of a two-dimensional image.
+/// ⌈size · spacing / new spacing⌉ voxels on each axis. A new spacing of 0 keeps the axis as it is, and so does the
+/// third axis of a two-dimensional image.
 ///
 /// # Errors
 /// [`ImagingError::InvalidGeometry`] when a spacing is negative or not finite.
@@ -19,8 +19,9 @@ pub fn spacing_grid(geometry: &Geometry, spacing: [f64; 3]) -> Result<Geometry> 
     let keeps = |axis: usize| spacing[axis] == 0.0 || axis >= geometry.dimension();
     let new_spacing: [f64; 3] = std::array::from_fn(|axis| if keeps(axis) { old_spacing[axis] } else { spacing[axis] });
     // A quotient that is whole but for rounding must not gain a voxel.
-    let new_size: [usize; 3] =
-        std::array::from_fn(|axis| ((old_size[axis] as f64 * old_spacing[axis] / new_spacing[axis] - 1e-9).ceil() as usize).max(1));
+    let new_size: [usize; 3] = std::array::from_fn(|axis| {
+        ((old_size[axis] as f64 * old_spacing[axis] / new_spacing[axis] - 1e-9).ceil() as usize).max(1)
+    });
     let first = std::array::from_fn(|axis| {
         let half_extents = (old_size[axis] - 1) as f64 / 2.0;
         half_extents - (new_size[axis] - 1) as f64 / 2.0 * new_spacing[axis] / old_spacing[axis]
@@ -59,12 +60,13 @@ pub struct ResampledRoi {
 
 /// The part of the mask's grid, at another spacing, that holds the region and `pad_distance` new voxels around it.
 ///
-/// The outer corners of the whole grids at both spacings coincide, not their first centres. The part is cut at the ends of
-/// the mask's grid. An axis with a new spacing of 0, or on which the region is one voxel thick, keeps the mask's spacing.
+/// The outer corners of the whole grids at both spacings coincide, not their first centres. The part is cut at the ends
+/// of the mask's grid. An axis with a new spacing of 0, or on which the region is one voxel thick, keeps the mask's
+/// spacing.
 ///
 /// # Errors
-/// [`ImagingError::EmptyRegion`] when no voxel has the label; [`ImagingError::InvalidGeometry`] when a spacing is negative
-/// or not finite.
+/// [`ImagingError::EmptyRegion`] when no voxel has the label; [`ImagingError::InvalidGeometry`] when a spacing is
+/// negative or not finite.
 pub fn roi_grid(mask: &LabelMap, label: u32, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
     let region = bounding_box(mask, label)?;
     let geometry = mask.geometry();
@@ -73,7 +75,9 @@ pub fn roi_grid(mask: &LabelMap, label: u32, spacing: [f64; 3], pad_distance: us
 
 /// The spacing asked for, or the mask's where 0 was asked for or the region is one voxel thick.
 fn kept_spacing(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3]) -> [f64; 3] {
-    std::array::from_fn(|axis| if spacing[axis] == 0.0 || region.size[axis] == 1 { geometry.spacing()[axis] } else { spacing[axis] })
+    std::array::from_fn(|axis| {
+        if spacing[axis] == 0.0 || region.size[axis] == 1 { geometry.spacing()[axis] } else { spacing[axis] }
+    })
 }
 
 fn padded_grid(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
@@ -87,7 +91,8 @@ fn padded_grid(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3], pad
     let pad = pad_distance as f64;
     let old = geometry.spacing();
     let ratio: [f64; 3] = std::array::from_fn(|axis| old[axis] / spacing[axis]);
-    let lower: [f64; 3] = std::array::from_fn(|axis| ((region.start[axis] as f64 - 0.5) * ratio[axis] - pad).floor().max(0.0));
+    let lower: [f64; 3] =
+        std::array::from_fn(|axis| ((region.start[axis] as f64 - 0.5) * ratio[axis] - pad).floor().max(0.0));
     let upper: [f64; 3] = std::array::from_fn(|axis| {
         let end = (region.start[axis] + region.size[axis]) as f64 - 0.5;
         let last = (geometry.size()[axis] as f64 * ratio[axis]).ceil() - 1.0;
@@ -100,8 +105,8 @@ fn padded_grid(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3], pad
 
 /// An image and its mask on PyRadiomics' grid around a region ([`roi_grid`]).
 ///
-/// Where the image already has the spacing (within numpy's `allclose`), nothing is interpolated: the mask is brought onto
-/// the image's grid by nearest neighbour and both are cropped to the region and `pad_distance` voxels around it.
+/// Where the image already has the spacing (within numpy's `allclose`), nothing is interpolated: the mask is brought
+/// onto the image's grid by nearest neighbour and both are cropped to the region and `pad_distance` voxels around it.
 ///
 /// # Errors
 /// As [`roi_grid`] and [`resample`].

@@ -83,7 +83,8 @@ pub(super) fn sample_lines<T: Voxel>(
     result
 }
 
-/// A volume whose voxels are found from what the `axes` hold for their indices; where one holds nothing, the voxel is `outside`.
+/// A volume whose voxels are found from what the `axes` hold for their indices; where one holds nothing, the voxel is
+/// `outside`.
 pub(super) fn sample_separable<T: Voxel, A: Sync>(
     axes: &[Vec<Option<A>>; 3],
     grid: &Geometry,

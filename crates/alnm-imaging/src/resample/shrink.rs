@@ -18,8 +18,8 @@ pub fn shrink_offset(geometry: &Geometry, factor: usize) -> Result<[usize; 3]> {
     Ok(first.map(|position| (position + 0.5).floor().max(0.0) as usize))
 }
 
-/// Every `factor`-th voxel from `offset` (x, y, z) on, ⌊size / factor⌋ on each axis but at least one. Voxels are picked, not
-/// averaged.
+/// Every `factor`-th voxel from `offset` (x, y, z) on, ⌊size / factor⌋ on each axis but at least one. Voxels are
+/// picked, not averaged.
 ///
 /// # Errors
 /// [`ImagingError::InvalidParameter`] when the factor is 0 or the last voxel would lie outside.
@@ -43,7 +43,8 @@ fn shrunk(geometry: &Geometry, factor: usize) -> Result<Geometry> {
     let spacing = geometry.spacing().map(|distance| distance * factor as f64);
     let moved = geometry.with_grid(size, spacing, geometry.origin())?;
     let centre = |size: [usize; 3]| size.map(|n| (n as f64 - 1.0) / 2.0);
-    let (old_centre, new_centre) = (geometry.index_to_point(centre(geometry.size())), moved.index_to_point(centre(size)));
+    let (old_centre, new_centre) =
+        (geometry.index_to_point(centre(geometry.size())), moved.index_to_point(centre(size)));
     let origin = std::array::from_fn(|axis| geometry.origin()[axis] + (old_centre[axis] - new_centre[axis]));
     geometry.with_grid(size, spacing, origin)
 }

@@ -1,9 +1,10 @@
-//! Interpolators that weigh all voxels near a position: windowed sincs and Gaussians, with ITK's arithmetic and order of additions.
+//! Interpolators that weigh all voxels near a position: windowed sincs and Gaussians, with ITK's arithmetic and order
+//! of additions.
 //!
-//! A windowed sinc takes five voxels to each side (Meijering et al. 1999, doi 10.1007/10704282_23) and repeats the edge beyond the
-//! image. A Gaussian is integrated over each voxel and cut off; weights are divided by their sum over the image's voxels. The Gaussian
-//! for labels takes the value that weighs most. Widths are SimpleITK's. ITK's error function is good to some eight digits, so
-//! values of the Gaussian agree to as many.
+//! A windowed sinc takes five voxels to each side (Meijering et al. 1999, doi 10.1007/10704282_23) and repeats the edge
+//! beyond the image. A Gaussian is integrated over each voxel and cut off; weights are divided by their sum over the
+//! image's voxels. The Gaussian for labels takes the value that weighs most. Widths are SimpleITK's. ITK's error
+//! function is good to some eight digits, so values of the Gaussian agree to as many.
 
 use std::f64::consts::{PI, SQRT_2};
 
@@ -93,15 +94,19 @@ pub(super) fn sample<T: Voxel>(
             value([&x, &y, &z])
         }),
         Sampling::Separable(positions) => {
-            let axes: [Vec<Option<Taps>>; 3] =
-                std::array::from_fn(|axis| positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| taps(p, axis))).collect());
+            let axes: [Vec<Option<Taps>>; 3] = std::array::from_fn(|axis| {
+                positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| taps(p, axis))).collect()
+            });
             sample_separable(&axes, grid, outside, value)
         }
     }
 }
 
 /// Voxels with the weights of their axes, x running fastest.
-fn voxels<'a, T: Voxel>(volume: &'a Volume<T>, [xs, ys, zs]: [&'a Taps; 3]) -> impl Iterator<Item = (T, [f64; 3])> + 'a {
+fn voxels<'a, T: Voxel>(
+    volume: &'a Volume<T>,
+    [xs, ys, zs]: [&'a Taps; 3],
+) -> impl Iterator<Item = (T, [f64; 3])> + 'a {
     let [width, height, _] = volume.geometry().size();
     let values = volume.as_slice();
     zs.iter().flat_map(move |&(z, wz)| {

@@ -23,10 +23,14 @@ fn structure_sets() {
         let (dice, differing) = compare(&ours, &expected);
         println!("{name}: Dice {dice:.5}, {} differing voxels", differing.len());
         overlap.count(&name, 1.0 - dice, 0.01);
-        let Some(MaskFile::StructureSet(set)) = MaskFile::find(folder.join("mask")).unwrap() else { panic!("{name} has no structure set") };
-        let closed = set.rois().iter().flat_map(|roi| &roi.contours).filter(|contour| contour.kind == ContourKind::Closed);
+        let Some(MaskFile::StructureSet(set)) = MaskFile::find(folder.join("mask")).unwrap() else {
+            panic!("{name} has no structure set")
+        };
+        let closed =
+            set.rois().iter().flat_map(|roi| &roi.contours).filter(|contour| contour.kind == ContourKind::Closed);
         let polygons: Vec<Vec<[f64; 3]>> = closed.map(|contour| indices(grid, &contour.points)).collect();
-        let untouched = differing.iter().filter(|&&voxel| !polygons.iter().any(|polygon| passes_through(polygon, voxel))).count();
+        let untouched =
+            differing.iter().filter(|&&voxel| !polygons.iter().any(|polygon| passes_through(polygon, voxel))).count();
         stray.count(&name, untouched as f64, 0.0);
     }
     overlap.finish();
@@ -43,7 +47,11 @@ fn compare(ours: &LabelMap, expected: &LabelMap) -> (f64, Vec<[usize; 3]>) {
     let inside = |mask: &LabelMap| mask.as_slice().iter().filter(|voxel| **voxel != 0).count();
     let pairs = || ours.as_slice().iter().zip(expected.as_slice()).map(|(a, b)| (*a != 0, *b != 0));
     let both = pairs().filter(|&(a, b)| a && b).count();
-    let differing = pairs().enumerate().filter(|(_, (a, b))| a != b).map(|(position, _)| ours.geometry().index_of(position)).collect();
+    let differing = pairs()
+        .enumerate()
+        .filter(|(_, (a, b))| a != b)
+        .map(|(position, _)| ours.geometry().index_of(position))
+        .collect();
     (2.0 * both as f64 / (inside(ours) + inside(expected)) as f64, differing)
 }
 
@@ -54,7 +62,8 @@ fn passes_through(polygon: &[[f64; 3]], voxel: [usize; 3]) -> bool {
         return false;
     }
     let ends = polygon.iter().zip(polygon.iter().cycle().skip(1));
-    ends.into_iter().any(|(a, b)| cuts_square([a[0] - centre[0], a[1] - centre[1]], [b[0] - centre[0], b[1] - centre[1]]))
+    ends.into_iter()
+        .any(|(a, b)| cuts_square([a[0] - centre[0], a[1] - centre[1]], [b[0] - centre[0], b[1] - centre[1]]))
 }
 
 /// Whether a segment meets the closed square of side 1 around the origin (clipping by Liang and Barsky).

@@ -27,12 +27,12 @@ fn params(case: &Case) -> N4Params {
 
 /// Cases known to differ by more than the pack's tolerances, with what they may differ by and why.
 ///
-/// ITK 5.4 drops the highest voxel from the histogram when rounding puts it beyond the last bin, which the last bit of two
-/// logarithms decides; on an image with few voxels at the top one such voxel moves the field by some 1e-4 or more. SimpleITK is
-/// at least as far from itself as we are from it when only rounding changes, by another number of threads or by a constant factor on the
-/// image, which leaves the field the same: the worst is 5.2e-3 for breast1 default_mask, 6.6e-3 for breast1 shrink2, 9.3e-5 for
-/// synthA shrink2 and 6.0e-4 for brain1a default_mask (normalised RMS 1.8e-3, 7.3e-3, 5.9e-5 and 2.5e-5). docs/validation.md has
-/// the command.
+/// ITK 5.4 drops the highest voxel from the histogram when rounding puts it beyond the last bin, which the last bit of
+/// two logarithms decides; on an image with few voxels at the top one such voxel moves the field by some 1e-4 or more.
+/// SimpleITK is at least as far from itself as we are from it when only rounding changes, by another number of threads
+/// or by a constant factor on the image, which leaves the field the same: the worst is 5.2e-3 for breast1 default_mask,
+/// 6.6e-3 for breast1 shrink2, 9.3e-5 for synthA shrink2 and 6.0e-4 for brain1a default_mask (normalised RMS 1.8e-3,
+/// 7.3e-3, 5.9e-5 and 2.5e-5). docs/validation.md has the command.
 const KNOWN_DEVIATIONS: [Deviation; 4] = [
     Deviation { case: "breast1 default_mask", max: 1e-3, normalised_rms: 3e-4 },
     Deviation { case: "breast1 shrink2", max: 1e-3, normalised_rms: 1e-3 },
@@ -72,10 +72,16 @@ fn compare(pack: &Pack, case: &Case) -> Comparison {
     let result = with_volume!(&image, volume => n4.correct(volume, mask.as_ref())).unwrap();
     let expected: Volume<f64> = pack.output(case, "log_bias").unwrap().cast();
     assert_eq!(result.log_bias_field.geometry().size(), expected.geometry().size(), "{case}");
-    let pairs: Vec<(f64, f64)> =
-        result.log_bias_field.as_slice().iter().map(|&ours| f64::from(ours)).zip(expected.as_slice().iter().copied()).collect();
+    let pairs: Vec<(f64, f64)> = result
+        .log_bias_field
+        .as_slice()
+        .iter()
+        .map(|&ours| f64::from(ours))
+        .zip(expected.as_slice().iter().copied())
+        .collect();
     let max = pairs.iter().map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let inside: Vec<_> = pairs.iter().enumerate().filter(|(i, _)| is_included(mask.as_ref(), label, *i)).map(|(_, pair)| pair).collect();
+    let inside: Vec<_> =
+        pairs.iter().enumerate().filter(|(i, _)| is_included(mask.as_ref(), label, *i)).map(|(_, pair)| pair).collect();
     let mean_square = inside.iter().map(|(a, b)| (a - b).powi(2)).sum::<f64>() / inside.len() as f64;
     let low = inside.iter().map(|(_, b)| *b).fold(f64::INFINITY, f64::min);
     let high = inside.iter().map(|(_, b)| *b).fold(f64::NEG_INFINITY, f64::max);
@@ -108,7 +114,11 @@ fn default_stopping() {
         cases += 1;
         let name = case.to_string();
         if let Some(known) = KNOWN_DEVIATIONS.iter().find(|known| known.case == name) {
-            assert!(ours == theirs && found.max <= known.max && found.normalised_rms <= known.normalised_rms, "{name}: {}", found.max);
+            assert!(
+                ours == theirs && found.max <= known.max && found.normalised_rms <= known.normalised_rms,
+                "{name}: {}",
+                found.max
+            );
             deviations.push(format!("{name} {:.1e}", found.max));
             equal_counts += 1;
         } else if ours == theirs {
@@ -152,7 +162,8 @@ fn corrected_images() {
         let expected: Volume<f64> = expected.cast();
         let ours = compare(&pack, case).result.corrected;
         let largest = expected.as_slice().iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        let difference = ours.as_slice().iter().zip(expected.as_slice()).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+        let difference =
+            ours.as_slice().iter().zip(expected.as_slice()).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
         // A difference of the log field is a relative difference of the image.
         let own_spread = case.spread_vs_2_threads.as_ref().map_or(0.0, |spread| spread.log_bias_max_abs_diff);
         section.count(&case.to_string(), difference / largest, (3.0 * own_spread).max(1e-4));
@@ -165,7 +176,9 @@ fn otsu() {
     let Some(pack) = Pack::load() else { return };
     let mut section = Section::new("Otsu mask, differing voxels");
     for case in pack.cases("input") {
-        let (Some(image), Some(expected)) = (pack.output(case, "image"), pack.output(case, "otsu_mask")) else { continue };
+        let (Some(image), Some(expected)) = (pack.output(case, "image"), pack.output(case, "otsu_mask")) else {
+            continue;
+        };
         let ours = with_volume!(&image, volume => otsu_mask(volume, OTSU_BINS)).unwrap();
         let expected: LabelMap = expected.cast();
         let differing = ours.as_slice().iter().zip(expected.as_slice()).filter(|(a, b)| a != b).count();

@@ -81,7 +81,11 @@ fn masks() {
     let mut section = Section::new("resampling masks");
     for case in pack.cases("resample") {
         let Some(expected) = pack.output(case, "mask") else { continue };
-        section.count(&case.to_string(), relative_difference(&resampled(&pack, case).mask.cast(), &expected.cast()), 0.0);
+        section.count(
+            &case.to_string(),
+            relative_difference(&resampled(&pack, case).mask.cast(), &expected.cast()),
+            0.0,
+        );
     }
     section.finish();
 }

@@ -102,7 +102,11 @@ pub(crate) fn orientation(grid: &Geometry) -> InMemElement {
 /// Distances of rows, columns and slices.
 pub(crate) fn measures(grid: &Geometry) -> Vec<InMemElement> {
     let [x, y, z] = grid.spacing();
-    vec![decimals(tags::PIXEL_SPACING, &[y, x]), decimals(tags::SLICE_THICKNESS, &[z]), decimals(tags::SPACING_BETWEEN_SLICES, &[z])]
+    vec![
+        decimals(tags::PIXEL_SPACING, &[y, x]),
+        decimals(tags::SLICE_THICKNESS, &[z]),
+        decimals(tags::SPACING_BETWEEN_SLICES, &[z]),
+    ]
 }
 
 /// A classic image of one slice without its pixels.
@@ -128,7 +132,11 @@ pub(crate) fn plane_position(grid: &Geometry, slice: f64) -> InMemElement {
 }
 
 /// A multi-frame object: what its frames share and the groups of each.
-pub(crate) fn multi_frame(mut elements: Vec<InMemElement>, grid: &Geometry, frames: Vec<Vec<InMemElement>>) -> Vec<InMemElement> {
+pub(crate) fn multi_frame(
+    mut elements: Vec<InMemElement>,
+    grid: &Geometry,
+    frames: Vec<Vec<InMemElement>>,
+) -> Vec<InMemElement> {
     elements.push(integer(tags::NUMBER_OF_FRAMES, frames.len() as i64));
     elements.push(sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![dataset(shared_groups(grid))]));
     elements.push(sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frames.into_iter().map(dataset).collect()));
@@ -185,8 +193,12 @@ pub(crate) fn segmentation(kind: &str, grid: &Geometry, segments: &[u16], frames
     if kind == "FRACTIONAL" {
         elements.push(short(tags::MAXIMUM_FRACTIONAL_VALUE, 200));
     }
-    let segment =
-        |&number: &u16| dataset(vec![short(tags::SEGMENT_NUMBER, number), text(tags::SEGMENT_LABEL, VR::LO, &format!("segment {number}"))]);
+    let segment = |&number: &u16| {
+        dataset(vec![
+            short(tags::SEGMENT_NUMBER, number),
+            text(tags::SEGMENT_LABEL, VR::LO, &format!("segment {number}")),
+        ])
+    };
     elements.push(sequence(tags::SEGMENT_SEQUENCE, segments.iter().map(segment).collect()));
     let groups = |frame: &SegmentFrame| {
         let mut groups = vec![plane_position(grid, frame.slice)];

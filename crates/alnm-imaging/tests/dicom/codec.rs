@@ -46,7 +46,9 @@ pub(crate) fn deflated(bytes: &[u8]) -> Vec<u8> {
 /// A grey baseline JPEG of the best quality.
 pub(crate) fn jpeg_baseline(pixels: &[u8], columns: usize) -> Vec<u8> {
     let mut stream = Vec::new();
-    Encoder::new(&mut stream, 100).encode(pixels, columns as u16, (pixels.len() / columns) as u16, ColorType::Luma).unwrap();
+    Encoder::new(&mut stream, 100)
+        .encode(pixels, columns as u16, (pixels.len() / columns) as u16, ColorType::Luma)
+        .unwrap();
     stream
 }
 

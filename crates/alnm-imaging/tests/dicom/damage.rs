@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::builder::{
-    DrawnRoi, SegmentFrame, classic, dataset, decimals, file, fragments, pixels, segmentation, sequence, short, structure_set, text,
+    DrawnRoi, SegmentFrame, classic, dataset, decimals, file, fragments, pixels, segmentation, sequence, short,
+    structure_set, text,
 };
 use crate::codec::{jpeg_baseline, jpeg_ls, rle};
 use crate::oblique;
@@ -28,7 +29,8 @@ fn corpus() -> Vec<(&'static str, Vec<u8>)> {
     };
     let square = [[0.5, 0.5], [4.5, 0.5], [4.5, 3.5]].map(|[x, y]| grid.index_to_point([x, y, 0.0])).to_vec();
     let structures = structure_set(&[DrawnRoi { number: 1, name: "GTV", contours: vec![("CLOSED_PLANAR", square)] }]);
-    let segments = segmentation("BINARY", &grid, &[1], &[SegmentFrame { segment: Some(1), slice: 0.0, pixels: vec![1; 30] }]);
+    let segments =
+        segmentation("BINARY", &grid, &[1], &[SegmentFrame { segment: Some(1), slice: 0.0, pixels: vec![1; 30] }]);
     vec![
         ("implicit", native(uids::IMPLICIT_VR_LITTLE_ENDIAN)),
         ("explicit", native(uids::EXPLICIT_VR_LITTLE_ENDIAN)),
@@ -45,7 +47,8 @@ fn corpus() -> Vec<(&'static str, Vec<u8>)> {
 fn is_read(bytes: &[u8]) -> bool {
     let grid = oblique([6, 5, 1]);
     let structures = StructureSet::from_bytes(bytes).and_then(|set| Ok(set.mask(None, &grid, None)?)).is_ok();
-    let segments = Segmentation::from_bytes(bytes).and_then(|file| Ok(file.mask(None, Some(&grid), None, 0.5)?)).is_ok();
+    let segments =
+        Segmentation::from_bytes(bytes).and_then(|file| Ok(file.mask(None, Some(&grid), None, 0.5)?)).is_ok();
     decode(bytes).is_ok() || structures || segments
 }
 
@@ -201,8 +204,12 @@ fn directions_of_few_digits_are_perpendicular_unit_vectors() {
 #[test]
 fn unknown_delimiters_are_refused() {
     // Implicit data sets in which (FFFE,0000) is followed by what another reading takes for a length of gigabytes.
-    let first = [8, 0, 2, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0xff, 0, 0, 1, 0, 0, 0, 0xfe, 0xff, 8, 0, 2, 0, 0, 0xc5];
-    let second = [8, 0, 16, 0, 0, 0, 0, 0, 0xfe, 0xff, 0, 0, 3, 0, 0, 0, 0xf7, 0, 0xfb, 0, 0x13, 0x3b, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let first =
+        [8, 0, 2, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0xff, 0, 0, 1, 0, 0, 0, 0xfe, 0xff, 8, 0, 2, 0, 0, 0xc5];
+    let second = [
+        8, 0, 16, 0, 0, 0, 0, 0, 0xfe, 0xff, 0, 0, 3, 0, 0, 0, 0xf7, 0, 0xfb, 0, 0x13, 0x3b, 0xff, 0xff, 0xff, 0xff,
+        0xff,
+    ];
     for bytes in [&first[..], &second] {
         let error = decode(bytes).unwrap_err().to_string();
         assert!(error.contains("(FFFE,0000) stands where an element belongs"), "{error}");
@@ -238,7 +245,9 @@ fn faulty_series_name_the_fault() {
     let folder = tempfile::tempdir().unwrap();
     let grid = oblique([6, 5, 8]);
     let write = |slices: &[f64], columns: usize| {
-        std::fs::read_dir(folder.path()).unwrap().for_each(|entry| std::fs::remove_file(entry.unwrap().path()).unwrap());
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .for_each(|entry| std::fs::remove_file(entry.unwrap().path()).unwrap());
         for (i, &slice) in slices.iter().enumerate() {
             let size = if i == 0 { columns } else { 6 };
             let mut object = dataset(classic(&oblique([size, 5, 8]), 0, 8));
@@ -261,7 +270,8 @@ fn a_screenshot_spoils_its_series_only() {
     for slice in 0..3 {
         let mut elements = classic(&oblique([6, 5, 3]), slice, 8);
         elements.push(pixels(&[1; 30]));
-        std::fs::write(folder.path().join(slice.to_string()), file(dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+        std::fs::write(folder.path().join(slice.to_string()), file(dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN))
+            .unwrap();
     }
     let mut screenshot = dataset(classic(&oblique([6, 5, 1]), 0, 8));
     screenshot.put(text(tags::SERIES_INSTANCE_UID, VR::UI, "2.25.99"));
@@ -277,7 +287,8 @@ fn a_screenshot_spoils_its_series_only() {
 #[test]
 fn several_masks_in_one_folder_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let structures = file(structure_set(&[DrawnRoi { number: 1, name: "GTV", contours: vec![] }]), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    let structures =
+        file(structure_set(&[DrawnRoi { number: 1, name: "GTV", contours: vec![] }]), uids::EXPLICIT_VR_LITTLE_ENDIAN);
     for name in ["a", "b"] {
         std::fs::write(folder.path().join(name), &structures).unwrap();
     }

@@ -96,7 +96,11 @@ fn streams_of_libjxl() {
             read_as(uids::JPEGXL_LOSSLESS, &whole[..length], bits, usize::MAX).unwrap_err();
         }
     }
-    assert!(read_as(uids::JPEGXL, &stream("lossless_12.jxl"), 8, usize::MAX).unwrap_err().contains("12 bits a pixel where 8"));
+    assert!(
+        read_as(uids::JPEGXL, &stream("lossless_12.jxl"), 8, usize::MAX)
+            .unwrap_err()
+            .contains("12 bits a pixel where 8")
+    );
 }
 
 #[test]
@@ -173,8 +177,8 @@ fn damaged_headers_are_named() {
         stream[at] = byte;
         read(&stream, 12, usize::MAX).unwrap_err()
     };
-    // Start of image, then the frame header from 2 (precision at 6, rows at 7, columns at 9, components at 11) and the scan
-    // header from 15 (NEAR at 22, interleaving at 23, point transform at 24).
+    // Start of image, then the frame header from 2 (precision at 6, rows at 7, columns at 9, components at 11) and the
+    // scan header from 15 (NEAR at 22, interleaving at 23, point transform at 24).
     let cases = [
         (1, 0xd9, "without start of image"),
         (2, 0xfe, "header of a JPEG-LS frame ends early"),

@@ -47,7 +47,17 @@ fn inner_contours_are_holes_and_further_ones_islands() {
     let grid = oblique([9, 9, 3]);
     let contours = vec![square(&grid, 1.0, 0.5, 7.5), square(&grid, 1.0, 2.5, 5.5), square(&grid, 1.0, 3.5, 4.5)];
     let mask = read(&[roi("ring", 4, contours)]).mask(None, &grid, None).unwrap();
-    let ring = [".........", ".#######.", ".#######.", ".##...##.", ".##.#.##.", ".##...##.", ".#######.", ".#######.", "........."];
+    let ring = [
+        ".........",
+        ".#######.",
+        ".#######.",
+        ".##...##.",
+        ".##.#.##.",
+        ".##...##.",
+        ".#######.",
+        ".#######.",
+        ".........",
+    ];
     assert_eq!(picture(&mask, 1), ring);
     assert!(mask.data().index_axis(ndarray::Axis(0), 0).iter().all(|&voxel| voxel == 0));
 }
@@ -77,7 +87,8 @@ fn a_keyhole_is_the_hole_it_leads_to() {
 #[test]
 fn a_contour_that_stands_twice_counts_once() {
     let grid = oblique([9, 9, 1]);
-    let mask = |count| read(&[roi("twice", 1, vec![square(&grid, 0.0, 1.5, 4.5); count])]).mask(None, &grid, None).unwrap();
+    let mask =
+        |count| read(&[roi("twice", 1, vec![square(&grid, 0.0, 1.5, 4.5); count])]).mask(None, &grid, None).unwrap();
     assert_eq!(mask(2), mask(1));
 }
 
@@ -116,7 +127,14 @@ fn regions_are_chosen_by_name_or_number_and_faults_are_named() {
         roi("CTV", 9, vec![square(&grid, 1.0, 0.5, 5.5)]),
         roi("isocentre", 11, vec![("POINT", vec![[0.0; 3]])]),
         roi("far", 12, vec![square(&grid, 40.0, 0.5, 5.5)]),
-        roi("askew", 13, vec![(CLOSED, [[0.0, 0.0, 0.0], [6.0, 0.0, 1.0], [0.0, 6.0, 3.0]].map(|p| grid.index_to_point(p)).to_vec())]),
+        roi(
+            "askew",
+            13,
+            vec![(
+                CLOSED,
+                [[0.0, 0.0, 0.0], [6.0, 0.0, 1.0], [0.0, 6.0, 3.0]].map(|p| grid.index_to_point(p)).to_vec(),
+            )],
+        ),
     ]);
     let mask = |choice: &str| set.mask(Some(&choice.into()), &grid, Some(FRAME_OF_REFERENCE));
     let count = |mask: LabelMap| mask.as_slice().iter().filter(|voxel| **voxel == 1).count();
@@ -128,9 +146,11 @@ fn regions_are_chosen_by_name_or_number_and_faults_are_named() {
     assert!(matches!(mask_problem(mask("askew")), MaskProblem::Askew { .. }));
     let elsewhere = set.mask(Some(&"GTV".into()), &grid, Some("2.25.999"));
     assert!(matches!(mask_problem(elsewhere), MaskProblem::FrameOfReference { .. }));
-    let overlapping = read(&[roi("a", 1, vec![square(&grid, 1.0, 0.5, 3.5)]), roi("b", 2, vec![square(&grid, 1.0, 2.5, 5.5)])]);
+    let overlapping =
+        read(&[roi("a", 1, vec![square(&grid, 1.0, 0.5, 3.5)]), roi("b", 2, vec![square(&grid, 1.0, 2.5, 5.5)])]);
     assert!(matches!(mask_problem(overlapping.mask(None, &grid, None)), MaskProblem::Overlap { .. }));
-    let apart = read(&[roi("a", 31, vec![square(&grid, 1.0, 0.5, 3.5)]), roi("b", 32, vec![square(&grid, 2.0, 0.5, 3.5)])]);
+    let apart =
+        read(&[roi("a", 31, vec![square(&grid, 1.0, 0.5, 3.5)]), roi("b", 32, vec![square(&grid, 2.0, 0.5, 3.5)])]);
     assert_eq!(alnm_imaging::region::labels(&apart.mask(None, &grid, None).unwrap(), 8), [1, 2]);
 }
 
@@ -149,10 +169,12 @@ fn one_reader_tells_masks_by_their_content() {
     assert!(image.contains("read as masks"), "{image}");
 }
 
-/// Whether each of the points, given in indices, lies inside a polygon: the winding of the rays to its corners, one by one.
+/// Whether each of the points, given in indices, lies inside a polygon: the winding of the rays to its corners, one by
+/// one.
 fn is_inside(polygon: &[[f64; 2]], [x, y]: [f64; 2]) -> bool {
     let ends = polygon.iter().zip(polygon.iter().cycle().skip(1));
-    let crossings = ends.filter(|([x0, y0], [x1, y1])| (*y0 > y) != (*y1 > y) && x < x0 + (y - y0) * (x1 - x0) / (y1 - y0));
+    let crossings =
+        ends.filter(|([x0, y0], [x1, y1])| (*y0 > y) != (*y1 > y) && x < x0 + (y - y0) * (x1 - x0) / (y1 - y0));
     crossings.count() % 2 == 1
 }
 
@@ -203,12 +225,16 @@ fn segments_are_placed_on_the_images_grid() {
     let file = segments("BINARY", &grid, &[1, 2], &[frame(1, 2.0, 0, 1), frame(1, 5.0, 3, 1), frame(2, 5.0, 7, 1)]);
     assert_eq!(file.grid().unwrap().size(), [4, 3, 4]);
     let mask = file.mask(None, Some(&grid), Some(FRAME_OF_REFERENCE), 0.5).unwrap();
-    let inside: Vec<(usize, u32)> = mask.as_slice().iter().copied().enumerate().filter(|(_, voxel)| *voxel != 0).collect();
+    let inside: Vec<(usize, u32)> =
+        mask.as_slice().iter().copied().enumerate().filter(|(_, voxel)| *voxel != 0).collect();
     assert_eq!(inside, [(2 * 12, 1), (5 * 12 + 3, 1), (5 * 12 + 7, 2)]);
     let second = file.mask(Some(&"segment 2".into()), Some(&grid), None, 0.5).unwrap();
     assert_eq!(second.as_slice().iter().position(|&voxel| voxel == 1), Some(5 * 12 + 7));
     assert_eq!(second, file.mask(Some(&2.into()), Some(&grid), None, 0.5).unwrap());
-    assert!(matches!(mask_problem(file.mask(None, Some(&grid), Some("2.25.999"), 0.5)), MaskProblem::FrameOfReference { .. }));
+    assert!(matches!(
+        mask_problem(file.mask(None, Some(&grid), Some("2.25.999"), 0.5)),
+        MaskProblem::FrameOfReference { .. }
+    ));
     assert!(matches!(mask_problem(file.mask(Some(&3.into()), None, None, 0.5)), MaskProblem::NoSuchRegion { .. }));
 }
 
@@ -234,7 +260,8 @@ fn fractions_count_from_the_threshold_on() {
 fn label_maps_keep_the_numbers_of_segments() {
     let grid = oblique([4, 3, 1]);
     let pixels = vec![0, 3, 5, 0, 0, 0, 3, 3, 0, 0, 5, 0];
-    let file = segments("LABELMAP", &grid, &[3, 5], &[SegmentFrame { segment: None, slice: 0.0, pixels: pixels.clone() }]);
+    let file =
+        segments("LABELMAP", &grid, &[3, 5], &[SegmentFrame { segment: None, slice: 0.0, pixels: pixels.clone() }]);
     let mask = file.mask(None, None, None, 0.5).unwrap();
     assert!(mask.as_slice().iter().zip(&pixels).all(|(voxel, pixel)| *voxel == u32::from(*pixel)));
     let five = file.mask(Some(&5.into()), None, None, 0.5).unwrap();

@@ -9,7 +9,8 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::mem::InMemElement;
 
 use crate::builder::{
-    classic, dataset, decimals, file, identity, integer, multi_frame, pixel_format, pixels, plane_position, sequence, text,
+    classic, dataset, decimals, file, identity, integer, multi_frame, pixel_format, pixels, plane_position, sequence,
+    text,
 };
 use crate::oblique;
 
@@ -39,12 +40,19 @@ fn assert_phases(series: &DynamicSeries, times: &[f64]) {
     assert_eq!(series.images.len(), PHASES);
     for (phase, image) in series.images.iter().enumerate() {
         assert!(image.geometry().difference(&grid(), 1e-6).is_none());
-        assert!(image.cast::<f64>().as_slice().iter().all(|&voxel| voxel == 10.0 * (phase + 1) as f64), "phase {phase}");
+        assert!(
+            image.cast::<f64>().as_slice().iter().all(|&voxel| voxel == 10.0 * (phase + 1) as f64),
+            "phase {phase}"
+        );
     }
     if times.is_empty() {
         assert!(series.times.iter().all(|time| time.is_nan()));
     } else {
-        assert!(series.times.iter().zip(times).all(|(time, expected)| (time - expected).abs() < 1e-6), "{:?}", series.times);
+        assert!(
+            series.times.iter().zip(times).all(|(time, expected)| (time - expected).abs() < 1e-6),
+            "{:?}",
+            series.times
+        );
     }
 }
 
@@ -62,13 +70,16 @@ fn by_temporal_position() {
 
 #[test]
 fn by_trigger_time() {
-    let series = read(|phase, slice| vec![decimals(tags::TRIGGER_TIME, &[1000.0 * (60 * phase + slice) as f64])]).unwrap();
+    let series =
+        read(|phase, slice| vec![decimals(tags::TRIGGER_TIME, &[1000.0 * (60 * phase + slice) as f64])]).unwrap();
     assert_phases(&series, &[0.0, 60.0, 120.0]);
 }
 
 #[test]
 fn by_acquisition_time_of_slices_taken_one_after_the_other() {
-    let time = |phase: usize, slice: usize| vec![text(tags::ACQUISITION_TIME, VR::TM, &format!("10{:02}{:02}.5", phase, 7 * slice))];
+    let time = |phase: usize, slice: usize| {
+        vec![text(tags::ACQUISITION_TIME, VR::TM, &format!("10{:02}{:02}.5", phase, 7 * slice))]
+    };
     assert_phases(&read(time).unwrap(), &[0.0, 60.0, 120.0]);
 }
 
@@ -141,7 +152,10 @@ fn a_series_for_each_phase() {
     assert_phases(&DicomFolder::scan(folder.path()).unwrap().series_as_phases().unwrap(), &[0.0, 60.0, 120.0]);
 
     let same_time = |phase: usize, _| {
-        vec![text(tags::SERIES_INSTANCE_UID, VR::UI, &format!("2.25.10{phase}")), text(tags::ACQUISITION_TIME, VR::TM, "100000")]
+        vec![
+            text(tags::SERIES_INSTANCE_UID, VR::UI, &format!("2.25.10{phase}")),
+            text(tags::ACQUISITION_TIME, VR::TM, "100000"),
+        ]
     };
     write(folder.path(), same_time);
     let error = DicomFolder::scan(folder.path()).unwrap().series_as_phases().unwrap_err().to_string();
@@ -153,17 +167,25 @@ fn enhanced_files_hold_phases_positions_and_scales() {
     let grid = grid();
     let groups = |phase: usize, slice: usize| {
         let content = dataset(vec![
-            dicom_core::DataElement::new(tags::TEMPORAL_POSITION_INDEX, VR::UL, dicom_core::PrimitiveValue::from(phase as u32 + 1)),
+            dicom_core::DataElement::new(
+                tags::TEMPORAL_POSITION_INDEX,
+                VR::UL,
+                dicom_core::PrimitiveValue::from(phase as u32 + 1),
+            ),
             text(tags::FRAME_ACQUISITION_DATE_TIME, VR::DT, &format!("2020010110{phase:02}00")),
         ]);
-        let scale = dataset(vec![decimals(tags::RESCALE_INTERCEPT, &[0.0]), decimals(tags::RESCALE_SLOPE, &[0.5 * (phase + 1) as f64])]);
+        let scale = dataset(vec![
+            decimals(tags::RESCALE_INTERCEPT, &[0.0]),
+            decimals(tags::RESCALE_SLOPE, &[0.5 * (phase + 1) as f64]),
+        ]);
         vec![
             sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]),
             plane_position(&grid, slice as f64),
             sequence(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, vec![scale]),
         ]
     };
-    let frames: Vec<Vec<InMemElement>> = (0..PHASES).flat_map(|phase| [1, 0].map(|slice| groups(phase, slice))).collect();
+    let frames: Vec<Vec<InMemElement>> =
+        (0..PHASES).flat_map(|phase| [1, 0].map(|slice| groups(phase, slice))).collect();
     let mut elements = identity("MR", "2.25.3");
     elements.extend(pixel_format(&grid, 8));
     let mut elements = multi_frame(elements, &grid, frames);
@@ -174,5 +196,8 @@ fn enhanced_files_hold_phases_positions_and_scales() {
     assert_phases(&read_phases(folder.path()).unwrap(), &[0.0, 60.0, 120.0]);
     let folder = DicomFolder::scan(folder.path()).unwrap();
     // The upper slice is the first frame of the file.
-    assert_eq!(folder.only_series().unwrap().instances(1).unwrap().iter().map(|(_, frame)| *frame).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(
+        folder.only_series().unwrap().instances(1).unwrap().iter().map(|(_, frame)| *frame).collect::<Vec<_>>(),
+        [2, 1]
+    );
 }

@@ -7,7 +7,8 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::mem::InMemElement;
 
 use crate::builder::{
-    classic, dataset, decimals, file, fragments, fragments_from, identity, multi_frame, pixel_format, pixels, plane_position, short,
+    classic, dataset, decimals, file, fragments, fragments_from, identity, multi_frame, pixel_format, pixels,
+    plane_position, short,
 };
 use crate::codec::{deflated, jpeg_baseline, jpeg_lossless, rle};
 use crate::oblique;
@@ -21,7 +22,9 @@ fn grid() -> Geometry {
 
 /// A smooth slice with a jump, of 16 bits.
 fn words(slice: usize) -> Vec<u16> {
-    (0..COLUMNS * ROWS).map(|i| (1000 * slice + 40 * (i / COLUMNS) + 7 * (i % COLUMNS) + if i > 300 { 30_000 } else { 0 }) as u16).collect()
+    (0..COLUMNS * ROWS)
+        .map(|i| (1000 * slice + 40 * (i / COLUMNS) + 7 * (i % COLUMNS) + if i > 300 { 30_000 } else { 0 }) as u16)
+        .collect()
 }
 
 /// The same of 8 bits.
@@ -33,7 +36,8 @@ fn little_endian(words: &[u16]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// Writes two slices in a transfer syntax and reads them as a series; `further` elements replace those of unsigned pixels.
+/// Writes two slices in a transfer syntax and reads them as a series; `further` elements replace those of unsigned
+/// pixels.
 fn read(syntax: &str, bits: u16, further: &[InMemElement], pixels: impl Fn(usize) -> InMemElement) -> Image {
     let folder = tempfile::tempdir().unwrap();
     for slice in 0..2 {
@@ -64,7 +68,9 @@ fn native_and_deflated_words() {
         uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     ];
     for syntax in syntaxes {
-        let image = read(syntax, 16, &[], |slice| DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(words(slice).into())));
+        let image = read(syntax, 16, &[], |slice| {
+            DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(words(slice).into()))
+        });
         assert_voxels(&image, PixelType::U16, (0..2).flat_map(words).map(f64::from));
     }
 }
@@ -87,7 +93,9 @@ fn run_lengths() {
 
 #[test]
 fn deflated_frames() {
-    let image = read(uids::DEFLATED_IMAGE_FRAME_COMPRESSION, 16, &[], |slice| fragments(vec![deflated(&little_endian(&words(slice)))]));
+    let image = read(uids::DEFLATED_IMAGE_FRAME_COMPRESSION, 16, &[], |slice| {
+        fragments(vec![deflated(&little_endian(&words(slice)))])
+    });
     assert_voxels(&image, PixelType::U16, (0..2).flat_map(words).map(f64::from));
     let mut elements = classic(&oblique([COLUMNS, ROWS, 1]), 0, 16);
     elements.push(fragments(vec![deflated(&little_endian(&words(0)[1..]))]));
@@ -107,7 +115,8 @@ fn frames_of_several_fragments_begin_where_the_offset_table_says() {
     let lengths = [100, 36, 200];
     let pieces = |frame: &Vec<u8>| {
         let mut rest = &frame[..];
-        let mut pieces: Vec<Vec<u8>> = lengths.iter().filter_map(|&length| rest.split_off(..length)).map(<[u8]>::to_vec).collect();
+        let mut pieces: Vec<Vec<u8>> =
+            lengths.iter().filter_map(|&length| rest.split_off(..length)).map(<[u8]>::to_vec).collect();
         pieces.push(rest.to_vec());
         pieces
     };
@@ -154,8 +163,10 @@ fn compressed_frames_of_another_size_are_refused() {
 #[test]
 fn jpeg_2000() {
     // A ramp 16 x 8 of 16 bits, value 300 y + 17 x, coded by tests/data/make_jpeg2000.py.
-    let codestreams: [(&str, &[u8]); 2] =
-        [(uids::JPEG2000_LOSSLESS, include_bytes!("../data/ramp.j2k")), (uids::HTJ2K_LOSSLESS, include_bytes!("../data/ramp.jhc"))];
+    let codestreams: [(&str, &[u8]); 2] = [
+        (uids::JPEG2000_LOSSLESS, include_bytes!("../data/ramp.j2k")),
+        (uids::HTJ2K_LOSSLESS, include_bytes!("../data/ramp.jhc")),
+    ];
     for (syntax, codestream) in codestreams {
         let mut elements = classic(&oblique([16, 8, 1]), 0, 16);
         elements.push(fragments(vec![codestream.to_vec()]));
@@ -171,7 +182,10 @@ fn syntaxes_that_are_not_read_are_named() {
     elements.push(fragments(vec![vec![0xff, 0x4f, 0, 0]]));
     let error = decode(&file(dataset(elements), uids::JPEG2000_LOSSLESS)).unwrap_err();
     assert!(matches!(error, alnm_imaging::FileProblem::Unsupported { .. }), "{error}");
-    assert!(error.to_string().contains("1.2.840.10008.1.2.4.90") && error.to_string().contains("the features jpeg2000"), "{error}");
+    assert!(
+        error.to_string().contains("1.2.840.10008.1.2.4.90") && error.to_string().contains("the features jpeg2000"),
+        "{error}"
+    );
 }
 
 #[test]

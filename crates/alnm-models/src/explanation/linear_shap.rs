@@ -1,12 +1,13 @@
 //! Exact Shapley values of a linear predictor with independent features: φⱼ = βⱼ (xⱼ − mean(xⱼ)).
 
-use crate::FeatureTable;
-use crate::error::Result;
-use crate::logistic::{INTERCEPT, LogisticModel};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::error::Result;
+use crate::logistic::{INTERCEPT, LogisticModel};
 
 /// Shapley values on the log odds scale. In every row they sum to the linear predictor less the base value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +29,8 @@ impl ShapleyValues {
     }
 }
 
-/// Shapley values of a logistic model for the rows of `table`, against the means of `background` (usually the training data).
+/// Shapley values of a logistic model for the rows of `table`, against the means of `background` (usually the training
+/// data).
 ///
 /// # Errors
 /// [`crate::ModelError::Selection`] names the column that a table lacks.

@@ -1,11 +1,12 @@
 //! Mean prediction as one column runs over values (Friedman 2001), and the individual curves behind it.
 
-use crate::FeatureTable;
-use crate::error::Result;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::error::Result;
 
 /// Partial dependence on one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,5 @@
 //! How much a performance measure falls when a column is shuffled.
 
-use crate::FeatureTable;
-use crate::error::{ModelError, Result};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::describe::{mean, standard_deviation};
@@ -11,6 +9,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::FeatureTable;
+use crate::error::{ModelError, Result};
 
 /// Importance of a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +24,8 @@ pub struct PermutationImportance {
     pub standard_deviation: f64,
 }
 
-/// Shuffles each column `repeats` times and measures the fall of `measure`, larger being better, against the data as they are.
+/// Shuffles each column `repeats` times and measures the fall of `measure`, larger being better, against the data as
+/// they are.
 ///
 /// # Errors
 /// The errors of `measure`; [`ModelError::Parameter`] without repeats.
@@ -49,12 +51,17 @@ pub fn permutation_importance(
                 .map(|_| {
                     order.shuffle(&mut generator);
                     let values = table.values();
-                    let shuffled =
-                        Array2::from_shape_fn(values.dim(), |(i, j)| if j == column { values[[order[i], j]] } else { values[[i, j]] });
+                    let shuffled = Array2::from_shape_fn(values.dim(), |(i, j)| {
+                        if j == column { values[[order[i], j]] } else { values[[i, j]] }
+                    });
                     Ok(whole - measure(&FeatureTable::new(table.names().to_vec(), shuffled)?)?)
                 })
                 .collect::<Result<Vec<f64>>>()?;
-            Ok(PermutationImportance { feature: feature.clone(), mean: mean(&falls), standard_deviation: standard_deviation(&falls) })
+            Ok(PermutationImportance {
+                feature: feature.clone(),
+                mean: mean(&falls),
+                standard_deviation: standard_deviation(&falls),
+            })
         })
         .collect()
 }

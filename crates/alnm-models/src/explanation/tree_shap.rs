@@ -1,14 +1,16 @@
-//! Shapley values of boosted trees by the path-dependent TreeSHAP (Lundberg et al. 2020): the conditional expectation of a tree follows the
-//! training rows where a feature is not known.
+//! Shapley values of boosted trees by the path-dependent TreeSHAP (Lundberg et al. 2020): the conditional expectation
+//! of a tree follows the training rows where a feature is not known.
+
+use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::linear_shap::ShapleyValues;
 use crate::FeatureTable;
 use crate::error::Result;
 use crate::gradient_boosting::{Child, GradientBoosting, Tree};
-use ndarray::Array2;
-use rayon::prelude::*;
 
-/// A feature on the path from the root: the shares of training rows that follow it when it is unknown and when it is known.
+/// A feature on the path from the root: the shares of training rows that follow it when it is unknown and when it is
+/// known.
 #[derive(Clone, Copy)]
 struct Element {
     feature: usize,
@@ -71,7 +73,8 @@ fn descend(tree: &Tree, row: &[f64], at: Child, mut path: Vec<Element>, phi: &mu
         }
         Child::Node(n) => {
             let node = &tree.nodes[n];
-            let (hot, cold) = if node.goes_left(row[node.feature]) { (node.left, node.right) } else { (node.right, node.left) };
+            let (hot, cold) =
+                if node.goes_left(row[node.feature]) { (node.left, node.right) } else { (node.right, node.left) };
             let (mut unknown, mut known) = (1.0, 1.0);
             // A feature that split before is taken off the path and continues with its shares.
             if let Some(k) = (1..path.len()).find(|&k| path[k].feature == node.feature) {
@@ -113,7 +116,8 @@ fn unwind(path: &[Element], index: usize) -> Vec<Element> {
         }
     }
     for i in index..depth {
-        (shorter[i].feature, shorter[i].unknown, shorter[i].known) = (path[i + 1].feature, path[i + 1].unknown, path[i + 1].known);
+        (shorter[i].feature, shorter[i].unknown, shorter[i].known) =
+            (path[i + 1].feature, path[i + 1].unknown, path[i + 1].known);
     }
     shorter.truncate(depth);
     shorter

@@ -46,7 +46,8 @@ impl BinnedFeature {
         let missing = values.iter().filter(|v| v.is_nan()).count();
         let distinct = Distinct::of(values);
         let has_missing = missing > 0;
-        let mut bounds = distinct.bounds(params.max_bin - usize::from(has_missing), values.len() - missing, params.min_data_in_bin);
+        let mut bounds =
+            distinct.bounds(params.max_bin - usize::from(has_missing), values.len() - missing, params.min_data_in_bin);
         if has_missing {
             bounds.push(f64::NAN);
         }
@@ -135,7 +136,13 @@ impl Distinct {
         let mut bounds = Vec::new();
         if below > 0 && max_bin > 1 {
             let share = count_below as f64 / (total - zeros) as f64 * (max_bin - 1) as f64;
-            bounds = greedy_bounds(&self.values[..below], &self.counts[..below], (share as usize).max(1), count_below, min_data);
+            bounds = greedy_bounds(
+                &self.values[..below],
+                &self.counts[..below],
+                (share as usize).max(1),
+                count_below,
+                min_data,
+            );
             if let Some(last) = bounds.last_mut() {
                 *last = -ZERO;
             }
@@ -143,7 +150,13 @@ impl Distinct {
         let left = max_bin as i64 - 1 - bounds.len() as i64;
         if above < self.values.len() && left > 0 {
             bounds.push(ZERO);
-            bounds.extend(greedy_bounds(&self.values[above..], &self.counts[above..], left as usize, count_above, min_data));
+            bounds.extend(greedy_bounds(
+                &self.values[above..],
+                &self.counts[above..],
+                left as usize,
+                count_above,
+                min_data,
+            ));
         } else {
             bounds.push(f64::INFINITY);
         }

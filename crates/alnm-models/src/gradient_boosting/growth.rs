@@ -1,11 +1,13 @@
 //! Leaf-wise growth of a tree on histograms.
 
+use rayon::prelude::*;
+
 use super::binning::{BinnedFeature, BinnedTable};
 use super::tree::{Child, MissingSide, Tree, TreeNode};
 use super::{BoostingParams, KEPSILON};
-use rayon::prelude::*;
 
-/// Features from which on the work of a leaf is worth sharing out. Features are independent, so threads do not change the result.
+/// Features from which on the work of a leaf is worth sharing out. Features are independent, so threads do not change
+/// the result.
 const PARALLEL_FEATURES: usize = 200;
 
 /// Sums of a bin or a leaf.
@@ -135,9 +137,12 @@ impl<'a> Grower<'a> {
                 }
                 histograms
             }
-            None => {
-                self.table.features.iter().map(|f| Histogram { bins: vec![Sums::default(); f.bounds.len()], splittable: true }).collect()
-            }
+            None => self
+                .table
+                .features
+                .iter()
+                .map(|f| Histogram { bins: vec![Sums::default(); f.bounds.len()], splittable: true })
+                .collect(),
         }
     }
 
@@ -181,7 +186,14 @@ impl<'a> Grower<'a> {
     }
 
     /// Splits a leaf in two. The smaller one gets a histogram of its rows, the larger one the parent's less that.
-    fn divide(&mut self, parent: &mut Leaf, split: &Split, node: usize, gradients: &[f32], hessians: &[f32]) -> (Leaf, Leaf) {
+    fn divide(
+        &mut self,
+        parent: &mut Leaf,
+        split: &Split,
+        node: usize,
+        gradients: &[f32],
+        hessians: &[f32],
+    ) -> (Leaf, Leaf) {
         let feature = &self.table.features[split.feature];
         let missing_bin = if feature.has_missing { feature.bounds.len() - 1 } else { usize::MAX };
         let goes_left = |row: &&u32| {
@@ -208,7 +220,8 @@ impl<'a> Grower<'a> {
             self.spare.push(inherited);
             return (left, right);
         }
-        let (smaller, larger) = if left.rows.len() < right.rows.len() { (&mut left, &mut right) } else { (&mut right, &mut left) };
+        let (smaller, larger) =
+            if left.rows.len() < right.rows.len() { (&mut left, &mut right) } else { (&mut right, &mut left) };
         smaller.histograms = self.blank();
         for (small, parent) in smaller.histograms.iter_mut().zip(&inherited) {
             small.splittable = parent.splittable;
@@ -352,7 +365,8 @@ impl<'a> Scan<'a> {
             if self.is_small(right_rows, right.hessian) {
                 continue;
             }
-            let left = Sums { gradient: self.sums.gradient - right.gradient, hessian: self.sums.hessian - right.hessian };
+            let left =
+                Sums { gradient: self.sums.gradient - right.gradient, hessian: self.sums.hessian - right.hessian };
             if self.is_small(self.rows - right_rows, left.hessian) {
                 break;
             }

@@ -1,8 +1,8 @@
 //! Gradient boosted trees of a binary outcome, equal to LightGBM on its deterministic settings.
 //!
-//! Same bins, same leaf-wise growth on histograms, same gains and leaf values: gradients and Hessians of the log loss are rounded to 32
-//! bits, histograms sum them in 64 bits in row order. See Ke et al. (2017). Bagging, column sampling, categorical splits and bundling are
-//! not offered.
+//! Same bins, same leaf-wise growth on histograms, same gains and leaf values: gradients and Hessians of the log loss
+//! are rounded to 32 bits, histograms sum them in 64 bits in row order. See Ke et al. (2017). Bagging, column sampling,
+//! categorical splits and bundling are not offered.
 
 mod binning;
 mod growth;
@@ -11,16 +11,17 @@ mod tree;
 
 pub use tree::{Child, MissingSide, Tree, TreeNode};
 
-use crate::error::{ModelError, Result};
-use crate::irls::expit;
-use crate::{FeatureTable, Labels};
 use alnm_selection::SelectionError;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
-use binning::BinnedTable;
-use growth::Grower;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::irls::expit;
+use crate::{FeatureTable, Labels};
+use binning::BinnedTable;
+use growth::Grower;
 
 /// Parameters of the boosting, under LightGBM's names.
 ///
@@ -142,8 +143,8 @@ impl GradientBoosting {
     /// Fits the ensemble. NaN is a value of its own: each split learns the side of the missing rows.
     ///
     /// # Errors
-    /// [`ModelError::Statistics`] for labels of one class, [`ModelError::Parameter`], [`ModelError::Selection`] for an infinite value or
-    /// tables of the wrong size.
+    /// [`ModelError::Statistics`] for labels of one class, [`ModelError::Parameter`], [`ModelError::Selection`] for an
+    /// infinite value or tables of the wrong size.
     ///
     /// ```
     /// use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
@@ -174,8 +175,8 @@ impl GradientBoosting {
             let grown = grower.grow(&gradients, &hessians);
             let no_split = grown.tree.leaf_count() < 2;
             if no_split {
-                // Without a further split boosting ends. A first tree holds the log odds of the prevalence, wherever boosting started,
-                // and `lightgbm.train` goes on from there.
+                // Without a further split boosting ends. A first tree holds the log odds of the prevalence, wherever
+                // boosting started, and `lightgbm.train` goes on from there.
                 if round > 0 {
                     break;
                 }
@@ -221,7 +222,12 @@ impl GradientBoosting {
     /// As [`GradientBoosting::raw_scores`].
     pub fn leaf_indices(&self, table: &FeatureTable) -> Result<Vec<Vec<usize>>> {
         let columns = table.select(&self.feature_names)?;
-        Ok(columns.values().rows().into_iter().map(|r| self.trees.iter().map(|t| t.leaf_of(&r.to_vec())).collect()).collect())
+        Ok(columns
+            .values()
+            .rows()
+            .into_iter()
+            .map(|r| self.trees.iter().map(|t| t.leaf_of(&r.to_vec())).collect())
+            .collect())
     }
 
     /// Importance of every feature, in the order of the features.
@@ -292,7 +298,8 @@ impl Objective {
 
     fn derivatives(&self, scores: &[f64], gradients: &mut [f32], hessians: &mut [f32]) {
         for (i, &score) in scores.iter().enumerate() {
-            let (label, weight) = if self.positive[i] { (1.0, self.weight_positive) } else { (-1.0, self.weight_negative) };
+            let (label, weight) =
+                if self.positive[i] { (1.0, self.weight_positive) } else { (-1.0, self.weight_negative) };
             let response = -label / (1.0 + (label * score).exp());
             let size = response.abs();
             gradients[i] = (response * weight) as f32;

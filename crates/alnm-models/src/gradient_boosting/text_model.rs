@@ -1,10 +1,11 @@
 //! LightGBM's text form of a model.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
 use super::GradientBoosting;
 use super::tree::{Child, MissingSide, Tree, TreeNode};
 use crate::error::{ModelError, Result};
-use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// More leaves than any tree has; guards the allocation for a malformed count.
 const MOST_LEAVES: usize = 1 << 20;
@@ -35,7 +36,8 @@ impl<'a> Block<'a> {
 
     /// Exactly `count` values.
     fn numbers<T: std::str::FromStr>(&self, key: &str, count: usize) -> Result<Vec<T>> {
-        let parse = |t: &str| t.parse().map_err(|_| format_error(format!("{} {key}: {t:?} is not a number", self.name)));
+        let parse =
+            |t: &str| t.parse().map_err(|_| format_error(format!("{} {key}: {t:?} is not a number", self.name)));
         let values = self.text(key)?.split_whitespace().map(parse).collect::<Result<Vec<T>>>()?;
         if values.len() == count {
             Ok(values)
@@ -109,7 +111,8 @@ fn read_tree(block: &Block<'_>, features: usize) -> Result<Tree> {
             Ok(TreeNode {
                 feature: feature[i],
                 threshold: threshold[i],
-                missing: missing_side(decision[i]).ok_or_else(|| format_error(format!("{}: decision type {}", block.name, decision[i])))?,
+                missing: missing_side(decision[i])
+                    .ok_or_else(|| format_error(format!("{}: decision type {}", block.name, decision[i])))?,
                 gain: gain[i],
                 left: child(i, left[i])?,
                 right: child(i, right[i])?,

@@ -4,8 +4,8 @@ use alnm_imaging::Voxel;
 
 use super::Part;
 
-/// √Σ ((x₊ - x₋) / (2 · spacing))² over `axes`, with the last voxel repeated beyond each end, in the box `part` of an image of
-/// `shape` (z, y, x). Differences are summed in double precision and stored in single precision.
+/// √Σ ((x₊ - x₋) / (2 · spacing))² over `axes`, with the last voxel repeated beyond each end, in the box `part` of an
+/// image of `shape` (z, y, x). Differences are summed in double precision and stored in single precision.
 pub fn magnitude<T: Voxel>(image: &[T], shape: [usize; 3], spacing: [f64; 3], axes: &[usize], part: Part) -> Vec<f32> {
     let strides = [shape[1] * shape[2], shape[2], 1];
     let mut magnitudes = Vec::with_capacity(part.voxel_count());

@@ -1,7 +1,7 @@
 //! Local binary patterns in slices, as scikit-image's `local_binary_pattern` codes them.
 //!
-//! P samples on a circle around a pixel, interpolated bilinearly between pixels (0 outside the slice), are 1 where they are not
-//! below it. Ojala et al. 2002, doi 10.1109/TPAMI.2002.1017623.
+//! P samples on a circle around a pixel, interpolated bilinearly between pixels (0 outside the slice), are 1 where they
+//! are not below it. Ojala et al. 2002, doi 10.1109/TPAMI.2002.1017623.
 
 use std::f64::consts::PI;
 
@@ -31,8 +31,11 @@ impl Pattern {
     /// The code of a pixel of a slice with `rows` × `columns` pixels. NaN where [`PatternMethod::Variance`] finds none.
     pub fn code(&self, slice: &[f64], rows: usize, columns: usize, row: usize, column: usize) -> f64 {
         let centre = slice[row * columns + column];
-        let texture: Vec<f64> =
-            self.samples.iter().map(|[dr, dc]| bilinear(slice, rows, columns, row as f64 + dr, column as f64 + dc)).collect();
+        let texture: Vec<f64> = self
+            .samples
+            .iter()
+            .map(|[dr, dc]| bilinear(slice, rows, columns, row as f64 + dr, column as f64 + dc))
+            .collect();
         let bits: Vec<bool> = texture.iter().map(|sample| sample - centre >= 0.0).collect();
         match self.method {
             PatternMethod::Default => number(bits.iter()),
@@ -43,7 +46,8 @@ impl Pattern {
             PatternMethod::Uniform => uniform(&bits),
             PatternMethod::Variance => {
                 let mean = texture.iter().sum::<f64>() / texture.len() as f64;
-                let variance = texture.iter().map(|sample| (sample - mean) * (sample - mean)).sum::<f64>() / texture.len() as f64;
+                let variance =
+                    texture.iter().map(|sample| (sample - mean) * (sample - mean)).sum::<f64>() / texture.len() as f64;
                 if variance == 0.0 { f64::NAN } else { uniform(&bits) / variance }
             }
         }

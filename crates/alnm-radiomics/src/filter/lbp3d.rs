@@ -1,11 +1,11 @@
 //! Local binary patterns on spheres, in spherical harmonics.
 //!
-//! Samples on an icosphere around a voxel, interpolated by a cubic spline, are 1 where they are not below the voxel. The
-//! pattern f is expanded into spherical harmonics Y_nm; level n is the norm of Σ_m c_nm Y_nm, c_nm = Σ f Y_nm, which hardly
-//! depends on the orientation. The last image is the kurtosis of the samples. Banerjee et al. 2013.
+//! Samples on an icosphere around a voxel, interpolated by a cubic spline, are 1 where they are not below the voxel.
+//! The pattern f is expanded into spherical harmonics Y_nm; level n is the norm of Σ_m c_nm Y_nm, c_nm = Σ f Y_nm,
+//! which hardly depends on the orientation. The last image is the kurtosis of the samples. Banerjee et al. 2013.
 //!
-//! As in PyRadiomics, the sphere is measured in voxels, samples are stored in the image's type, those outside the image are 0,
-//! and the two angles of the harmonics are swapped.
+//! As in PyRadiomics, the sphere is measured in voxels, samples are stored in the image's type, those outside the image
+//! are 0, and the two angles of the harmonics are swapped.
 
 use std::f64::consts::PI;
 
@@ -48,18 +48,20 @@ impl Complex {
 impl SphericalPattern {
     /// An icosphere of `radius` voxels whose triangles are divided `subdivisions` times, expanded to `levels` levels.
     pub fn new(radius: f64, subdivisions: usize, levels: usize) -> Self {
-        let samples: Vec<[f64; 3]> = icosphere(subdivisions).into_iter().map(|vertex| vertex.map(|c| c * radius)).collect();
+        let samples: Vec<[f64; 3]> =
+            icosphere(subdivisions).into_iter().map(|vertex| vertex.map(|c| c * radius)).collect();
         let at_samples = |n: usize, m: isize| {
-            let harmonic =
-                |sample: &[f64; 3]| spherical_harmonic(n, m, (sample[2] / radius).clamp(-1.0, 1.0).acos(), sample[1].atan2(sample[0]));
+            let harmonic = |sample: &[f64; 3]| {
+                spherical_harmonic(n, m, (sample[2] / radius).clamp(-1.0, 1.0).acos(), sample[1].atan2(sample[0]))
+            };
             samples.iter().map(harmonic).collect()
         };
         let harmonics = (0..levels).map(|n| (-(n as isize)..=n as isize).map(|m| at_samples(n, m)).collect()).collect();
         Self { samples, harmonics }
     }
 
-    /// The images of the levels and of the kurtosis, in the voxels of the box `part` that are `inside` (in raster order); 0 in
-    /// the others.
+    /// The images of the levels and of the kurtosis, in the voxels of the box `part` that are `inside` (in raster
+    /// order); 0 in the others.
     pub fn images<T: Voxel>(&self, volume: &Volume<T>, part: Part, inside: &[bool]) -> Vec<Vec<f64>> {
         let spline = CubicSpline::new(volume);
         let [_, height, width] = part.size;
@@ -80,7 +82,8 @@ impl SphericalPattern {
     fn codes(&self, spline: &CubicSpline, voxel: [usize; 3], pixel_type: PixelType) -> Vec<f64> {
         let centre = spline.original[spline.place(voxel)];
         let position = |sample: &[f64; 3]| std::array::from_fn(|axis| voxel[axis] as f64 + sample[axis]);
-        let values: Vec<f64> = self.samples.iter().map(|sample| stored(spline.at(position(sample)), pixel_type)).collect();
+        let values: Vec<f64> =
+            self.samples.iter().map(|sample| stored(spline.at(position(sample)), pixel_type)).collect();
         let mut codes: Vec<f64> = self.harmonics.iter().map(|orders| level_norm(orders, &values, centre)).collect();
         codes.push(kurtosis(&values, pixel_type));
         codes
@@ -100,8 +103,8 @@ fn level_norm(orders: &[Vec<Complex>], values: &[f64], centre: f64) -> f64 {
     components.iter().fold(Complex::default(), |sum, c| sum.plus(c.times(*c))).root_re()
 }
 
-/// m₄ / m₂² - 3; NaN when the values do not vary. scipy works in single precision on single-precision samples, with numpy's
-/// order of additions.
+/// m₄ / m₂² - 3; NaN when the values do not vary. scipy works in single precision on single-precision samples, with
+/// numpy's order of additions.
 fn kurtosis(values: &[f64], pixel_type: PixelType) -> f64 {
     let single = pixel_type == PixelType::F32;
     let rounded = |x: f64| if single { f64::from(x as f32) } else { x };
@@ -160,7 +163,8 @@ fn icosphere(subdivisions: usize) -> Vec<[f64; 3]> {
         }
     }
     // Edges have length 2 before the vertices move onto the sphere; the next shortest distance is 2 golden.
-    let joined = |a: usize, b: usize| (0..3).map(|axis| (vertices[a][axis] - vertices[b][axis]).powi(2)).sum::<f64>() < 5.0;
+    let joined =
+        |a: usize, b: usize| (0..3).map(|axis| (vertices[a][axis] - vertices[b][axis]).powi(2)).sum::<f64>() < 5.0;
     let mut triangles = Vec::new();
     for a in 0..12 {
         for b in a + 1..12 {
@@ -301,7 +305,8 @@ fn to_coefficients(line: &mut [f64]) {
 /// Weights of the four coefficients around a position, a part of `t` voxels beyond the second.
 fn cubic_weights(t: f64) -> [f64; 4] {
     let u = 1.0 - t;
-    let (first, second, third) = (u * u * u / 6.0, (t * t * (t - 2.0) * 3.0 + 4.0) / 6.0, (u * u * (u - 2.0) * 3.0 + 4.0) / 6.0);
+    let (first, second, third) =
+        (u * u * u / 6.0, (t * t * (t - 2.0) * 3.0 + 4.0) / 6.0, (u * u * (u - 2.0) * 3.0 + 4.0) / 6.0);
     [first, second, third, 1.0 - first - second - third]
 }
 
@@ -341,7 +346,8 @@ mod tests {
                 let polar = PI * (i as f64 + 0.5) / n as f64;
                 for k in 0..12 {
                     let azimuth = 2.0 * PI * k as f64 / 12.0;
-                    let (x, y) = (spherical_harmonic(a.0, a.1, azimuth, polar), spherical_harmonic(b.0, b.1, azimuth, polar));
+                    let (x, y) =
+                        (spherical_harmonic(a.0, a.1, azimuth, polar), spherical_harmonic(b.0, b.1, azimuth, polar));
                     sum += (x.re * y.re + x.im * y.im) * polar.sin() * PI / n as f64 * 2.0 * PI / 12.0;
                 }
             }

@@ -1,9 +1,9 @@
 //! Laplacian of Gaussian as ITK's `LaplacianRecursiveGaussianImageFilter` computes it.
 //!
 //! The sum over the axes of the second derivative along the axis, smoothed along the others, each by the recursive
-//! approximation of Deriche 1993 (INRIA RR-1893) with four poles, scaled by σ². A pass works in double precision within a line
-//! and stores single precision, which decides the bins of features on this image; so do the order of the passes and of the
-//! additions.
+//! approximation of Deriche 1993 (INRIA RR-1893) with four poles, scaled by σ². A pass works in double precision within
+//! a line and stores single precision, which decides the bins of features on this image; so do the order of the passes
+//! and of the additions.
 
 use alnm_imaging::Voxel;
 use alnm_imaging::vectorised;
@@ -119,8 +119,8 @@ impl Recursion {
         Self { n, d, m, left_history: d.map(|d| d * sn / sd), right_history: d.map(|d| d * sm / sd) }
     }
 
-    /// Filters `LANES` lines side by side: `line[i]` holds their voxels i. `result` and `scratch` are as long as `line`, at
-    /// least [`MINIMUM_LENGTH`].
+    /// Filters `LANES` lines side by side: `line[i]` holds their voxels i. `result` and `scratch` are as long as
+    /// `line`, at least [`MINIMUM_LENGTH`].
     #[inline(always)]
     fn filter(&self, line: &[Lanes], result: &mut [Lanes], scratch: &mut [Lanes]) {
         let last = line.len() - 1;
@@ -138,7 +138,8 @@ impl Recursion {
         for i in (line.len() - MINIMUM_LENGTH..line.len()).rev() {
             let x = [1, 2, 3, 4].map(|ahead| line[(i + ahead).min(last)]);
             let y = [1, 2, 3, 4].map(|ahead| if i + ahead <= last { scratch[i + ahead] } else { line[last] });
-            let d = [1, 2, 3, 4].map(|ahead| if i + ahead <= last { self.d[ahead - 1] } else { self.right_history[ahead - 1] });
+            let d = [1, 2, 3, 4]
+                .map(|ahead| if i + ahead <= last { self.d[ahead - 1] } else { self.right_history[ahead - 1] });
             scratch[i] = step(&x, self.m, &y, d);
         }
         for i in (0..line.len() - MINIMUM_LENGTH).rev() {
@@ -168,8 +169,8 @@ fn step(x: &[Lanes; 4], c: [f64; 4], y: &[Lanes; 4], d: [f64; 4]) -> Lanes {
     value
 }
 
-/// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter); `read` gives the voxel
-/// at a place of the image, and `target` receives the result. Other voxels of `target` stay as they are.
+/// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter); `read` gives
+/// the voxel at a place of the image, and `target` receives the result. Other voxels of `target` stay as they are.
 fn filter_lines(
     read: impl Fn(&[f32], usize) -> f64,
     target: &mut [f32],
@@ -181,7 +182,8 @@ fn filter_lines(
     let strides = [shape[1] * shape[2], shape[2], 1];
     let (outer, inner) = [(1, 2), (0, 2), (0, 1)][axis];
     let range = |axis: usize| needed.start[axis]..needed.start[axis] + needed.size[axis];
-    let starts: Vec<usize> = range(outer).flat_map(|i| range(inner).map(move |j| i * strides[outer] + j * strides[inner])).collect();
+    let starts: Vec<usize> =
+        range(outer).flat_map(|i| range(inner).map(move |j| i * strides[outer] + j * strides[inner])).collect();
     let length = shape[axis];
     let stride = strides[axis];
     let arch = pulp::Arch::new();
@@ -203,8 +205,9 @@ fn filter_lines(
     }
 }
 
-/// The Laplacian of Gaussian with `sigma` mm of an image of `shape` (z, y, x) and `spacing` (z, y, x), in the box `part`.
-/// `axes` are the axes of the image: 0 to 2 in three dimensions, 1 and 2 in two; each has at least [`MINIMUM_LENGTH`] voxels.
+/// The Laplacian of Gaussian with `sigma` mm of an image of `shape` (z, y, x) and `spacing` (z, y, x), in the box
+/// `part`. `axes` are the axes of the image: 0 to 2 in three dimensions, 1 and 2 in two; each has at least
+/// [`MINIMUM_LENGTH`] voxels.
 ///
 /// Axis after axis, only the lines are filtered that decide voxels of the box.
 pub fn laplacian_of_gaussian<T: Voxel>(
@@ -222,7 +225,8 @@ pub fn laplacian_of_gaussian<T: Voxel>(
         order.extend(ascending.iter().copied().filter(|&other| other != axis));
         let mut image_of_pass = vec![0f32; image.len()];
         for (pass, &along) in order.iter().enumerate() {
-            // Later passes gather along their axes, so all lines along those are needed; the others only inside the box.
+            // Later passes gather along their axes, so all lines along those are needed; the others only inside the
+            // box.
             let mut needed = part;
             for &later in &order[pass..] {
                 needed.start[later] = 0;
@@ -234,7 +238,14 @@ pub fn laplacian_of_gaussian<T: Voxel>(
             if pass == 0 {
                 filter_lines(|_, place| image[place].to_f64(), &mut image_of_pass, shape, along, &recursion, needed);
             } else {
-                filter_lines(|before, place| f64::from(before[place]), &mut image_of_pass, shape, along, &recursion, needed);
+                filter_lines(
+                    |before, place| f64::from(before[place]),
+                    &mut image_of_pass,
+                    shape,
+                    along,
+                    &recursion,
+                    needed,
+                );
             }
         }
         part.cut(&image_of_pass, shape, |value| value)

@@ -1,7 +1,7 @@
 //! Derived images, computed where the region needs them.
 //!
-//! A filter is given the whole image and the box whose values are wanted. What it computes is equal to the last bit to the
-//! same part of the filtered whole image.
+//! A filter is given the whole image and the box whose values are wanted. What it computes is equal to the last bit to
+//! the same part of the filtered whole image.
 
 pub mod gradient;
 pub mod lbp2d;
@@ -33,7 +33,8 @@ impl Part {
     /// Where a row along x of the part starts in an array of `shape`, for every row in raster order.
     pub(crate) fn row_starts(self, shape: [usize; 3]) -> impl Iterator<Item = usize> {
         let [z0, y0, x0] = self.start;
-        (z0..z0 + self.size[0]).flat_map(move |z| (y0..y0 + self.size[1]).map(move |y| (z * shape[1] + y) * shape[2] + x0))
+        (z0..z0 + self.size[0])
+            .flat_map(move |z| (y0..y0 + self.size[1]).map(move |y| (z * shape[1] + y) * shape[2] + x0))
     }
 
     /// The part's values in an array of `shape`, in raster order.

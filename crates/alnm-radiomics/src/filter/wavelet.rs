@@ -1,17 +1,17 @@
 //! Undecimated wavelet transform as PyRadiomics uses PyWavelets' `swtn`.
 //!
-//! One level convolves along each axis with the low-pass (L) and the high-pass (H) filter, periodically; the letters of a
-//! sub-band stand for x, y and z. The next level transforms the approximation LLL again with the same filters. Axes of odd
-//! length are extended by a repetition of their first voxel. An image of single precision is transformed in single precision,
-//! any other in double precision, and sums are taken in PyWavelets' order: grey values of flat parts are zero but for
-//! rounding, and its sign decides their bin.
-
-use alnm_imaging::vectorised;
+//! One level convolves along each axis with the low-pass (L) and the high-pass (H) filter, periodically; the letters of
+//! a sub-band stand for x, y and z. The next level transforms the approximation LLL again with the same filters. Axes
+//! of odd length are extended by a repetition of their first voxel. An image of single precision is transformed in
+//! single precision, any other in double precision, and sums are taken in PyWavelets' order: grey values of flat parts
+//! are zero but for rounding, and its sign decides their bin.
 
 use std::collections::BTreeMap;
 use std::f64::consts::SQRT_2;
 use std::ops::{AddAssign, Mul};
 use std::sync::OnceLock;
+
+use alnm_imaging::vectorised;
 
 use super::Part;
 
@@ -32,8 +32,8 @@ pub struct Filters {
 const TABLE: &str = include_str!("../../data/wavelets.txt");
 
 impl Filters {
-    /// The filters of a discrete wavelet of PyWavelets: `haar`, `db1` to `db38`, `sym2` to `sym20`, `coif1` to `coif17`,
-    /// `bior1.1` to `bior6.8`, `rbio1.1` to `rbio6.8`, `dmey`.
+    /// The filters of a discrete wavelet of PyWavelets: `haar`, `db1` to `db38`, `sym2` to `sym20`, `coif1` to
+    /// `coif17`, `bior1.1` to `bior6.8`, `rbio1.1` to `rbio6.8`, `dmey`.
     ///
     /// ```
     /// use alnm_radiomics::filter::wavelet::Filters;
@@ -42,12 +42,17 @@ impl Filters {
     /// ```
     pub fn named(name: &str) -> Option<Self> {
         static FILTERS: OnceLock<BTreeMap<&'static str, Filters>> = OnceLock::new();
-        FILTERS.get_or_init(|| TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(Self::from_line).collect()).get(name).cloned()
+        FILTERS
+            .get_or_init(|| TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(Self::from_line).collect())
+            .get(name)
+            .cloned()
     }
 
     fn from_line(line: &'static str) -> Option<(&'static str, Self)> {
         let (name, filters) = line.split_once(':')?;
-        let numbers = |text: &str| -> Vec<f64> { text.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect() };
+        let numbers = |text: &str| -> Vec<f64> {
+            text.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
+        };
         let (low, high) = match filters.split_once(';') {
             Some((low, high)) => (numbers(low), numbers(high)),
             None => {
@@ -113,14 +118,15 @@ pub struct SubBand {
 
 /// Levels and letters of the sub-bands that [`transform`] gives along `axes` axes, in their order.
 pub(crate) fn band_names(axes: usize, levels: usize) -> Vec<(usize, String)> {
-    let letters = |bits: usize| (0..axes).rev().map(|axis| if bits >> axis & 1 > 0 { 'H' } else { 'L' }).collect::<String>();
+    let letters =
+        |bits: usize| (0..axes).rev().map(|axis| if bits >> axis & 1 > 0 { 'H' } else { 'L' }).collect::<String>();
     let with_details = (1..=levels).flat_map(|level| (1..1usize << axes).map(move |bits| (level, letters(bits))));
     with_details.chain([(levels, "L".repeat(axes))]).collect()
 }
 
-/// The transform of an image of `shape` (z, y, x) along `axes` (in the order of the letters), in the box `part`: of each level
-/// the bands with at least one H, of the last also the approximation, in PyRadiomics' order. `start_level` levels come before
-/// the first that is returned.
+/// The transform of an image of `shape` (z, y, x) along `axes` (in the order of the letters), in the box `part`: of
+/// each level the bands with at least one H, of the last also the approximation, in PyRadiomics' order. `start_level`
+/// levels come before the first that is returned.
 pub fn transform<T: Precision>(
     image: &[T],
     shape: [usize; 3],
@@ -133,15 +139,18 @@ pub fn transform<T: Precision>(
     let [low, high] = T::filters(filters);
     let taps = low.len();
     // Odd axes are extended even where they are not transformed, which changes nothing there.
-    let period: [usize; 3] = std::array::from_fn(|axis| if axes.contains(&axis) { shape[axis].next_multiple_of(2) } else { shape[axis] });
+    let period: [usize; 3] =
+        std::array::from_fn(|axis| if axes.contains(&axis) { shape[axis].next_multiple_of(2) } else { shape[axis] });
 
     // Each level before the last has to cover what the next one gathers.
     let mut boxes = vec![(part.start.map(|start| start as isize), part.size)];
     for _ in 1..start_level + levels {
-        let widest = boxes.last().map(|&(start, size)| gathered(start, size, axes, taps)).expect("there is a first box");
+        let widest =
+            boxes.last().map(|&(start, size)| gathered(start, size, axes, taps)).expect("there is a first box");
         boxes.push(widest);
     }
-    let (start, size) = boxes.last().map(|&(start, size)| gathered(start, size, axes, taps)).expect("there is a first box");
+    let (start, size) =
+        boxes.last().map(|&(start, size)| gathered(start, size, axes, taps)).expect("there is a first box");
     let mut approximation = periodic(image, shape, period, start, size);
 
     let mut bands = Vec::new();
@@ -192,7 +201,13 @@ fn gathered(mut start: [isize; 3], mut size: [usize; 3], axes: &[usize], taps: u
 }
 
 /// A box of the image on the periodic grid. A voxel that extends an odd axis repeats the first.
-fn periodic<T: Precision>(image: &[T], shape: [usize; 3], period: [usize; 3], start: [isize; 3], size: [usize; 3]) -> Block<T> {
+fn periodic<T: Precision>(
+    image: &[T],
+    shape: [usize; 3],
+    period: [usize; 3],
+    start: [isize; 3],
+    size: [usize; 3],
+) -> Block<T> {
     let index = |axis: usize| -> Vec<usize> {
         let wrapped = (0..size[axis] as isize).map(|i| (start[axis] + i).rem_euclid(period[axis] as isize) as usize);
         wrapped.map(|i| if i < shape[axis] { i } else { 0 }).collect()
@@ -208,8 +223,8 @@ fn periodic<T: Precision>(image: &[T], shape: [usize; 3], period: [usize; 3], st
     Block { start, size, values }
 }
 
-/// out(p) = Σ_j filter(j) · in(p + L/2 - j) along one axis, added up in PyWavelets' order: ascending j, but terms that wrap
-/// round the upper end of the period first, in descending j.
+/// out(p) = Σ_j filter(j) · in(p + L/2 - j) along one axis, added up in PyWavelets' order: ascending j, but terms that
+/// wrap round the upper end of the period first, in descending j.
 fn convolve<T: Precision>(block: &Block<T>, axis: usize, filter: &[T], period: usize) -> Block<T> {
     let taps = filter.len();
     let mut size = block.size;
@@ -294,7 +309,9 @@ mod tests {
     fn slow(line: &[f64], filter: &[f64]) -> Vec<f64> {
         let n = line.len() as isize;
         let at = |i: isize| line[i.rem_euclid(n) as usize];
-        (0..n).map(|p| filter.iter().enumerate().map(|(j, f)| f * at(p + filter.len() as isize / 2 - j as isize)).sum()).collect()
+        (0..n)
+            .map(|p| filter.iter().enumerate().map(|(j, f)| f * at(p + filter.len() as isize / 2 - j as isize)).sum())
+            .collect()
     }
 
     #[test]
@@ -305,7 +322,10 @@ mod tests {
             let bands = transform(&line, [1, 1, 14], &[2], &filters, 0, 2, Part::whole([1, 1, 14]));
             let low = slow(&line, &filters.low);
             let expected = [slow(&line, &filters.high), slow(&low, &filters.high), slow(&low, &filters.low)];
-            assert_eq!(bands.iter().map(|band| (band.level, band.letters.as_str())).collect::<Vec<_>>(), [(1, "H"), (2, "H"), (2, "L")]);
+            assert_eq!(
+                bands.iter().map(|band| (band.level, band.letters.as_str())).collect::<Vec<_>>(),
+                [(1, "H"), (2, "H"), (2, "L")]
+            );
             for (band, expected) in bands.iter().zip(expected) {
                 for (value, expected) in band.values.iter().zip(expected) {
                     approx::assert_abs_diff_eq!(*value, expected, epsilon = 1e-11);

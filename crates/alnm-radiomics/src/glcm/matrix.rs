@@ -5,8 +5,8 @@ use super::statistics::{Distribution, Distributions, Entropies, Statistics, entr
 use crate::level_map::{LevelScale, Offset};
 use crate::singular_value::ScaledMatrix;
 
-/// A normalised co-occurrence matrix with its marginal distributions. Only the cells that are not 0 are kept: at many grey
-/// levels they are few.
+/// A normalised co-occurrence matrix with its marginal distributions. Only the cells that are not 0 are kept: at many
+/// grey levels they are few.
 #[derive(Debug, Clone)]
 pub struct CooccurrenceMatrix {
     direction: Option<Offset>,
@@ -85,7 +85,12 @@ impl Information {
 
 impl CooccurrenceMatrix {
     /// A matrix over `gray_levels` (ascending) from its cells in ascending order; `None` when there are none.
-    pub(super) fn new(gray_levels: &[u32], scale: LevelScale, cells: &[Cell], direction: Option<Offset>) -> Option<Self> {
+    pub(super) fn new(
+        gray_levels: &[u32],
+        scale: LevelScale,
+        cells: &[Cell],
+        direction: Option<Offset>,
+    ) -> Option<Self> {
         let n = gray_levels.len();
         let pairs: f64 = cells.iter().map(|(_, _, count)| count).sum();
         if pairs == 0.0 {
@@ -169,7 +174,8 @@ impl CooccurrenceMatrix {
             inverse_shares: self.inverse_shares(),
             highest_level: f64::from(self.scale.highest),
         };
-        let mut statistics = Statistics::new(&distributions, || (entropy_if_independent(&self.px, &self.py), self.joint_entropy));
+        let mut statistics =
+            Statistics::new(&distributions, || (entropy_if_independent(&self.px, &self.py), self.joint_entropy));
         if with_correlation {
             statistics.maximal_correlation = self.maximal_correlation();
         }
@@ -197,8 +203,8 @@ impl CooccurrenceMatrix {
 
     /// MCC, see [`Statistics::maximal_correlation`].
     ///
-    /// Q is similar to A·Aᵀ with A(i, k) = p(i, k) / √(p_x(i) p_y(k)), so its eigenvalues are the squared singular values of
-    /// A; the largest is 1 and belongs to √p_x.
+    /// Q is similar to A·Aᵀ with A(i, k) = p(i, k) / √(p_x(i) p_y(k)), so its eigenvalues are the squared singular
+    /// values of A; the largest is 1 and belongs to √p_x.
     pub(super) fn maximal_correlation(&self) -> f64 {
         let occurring = self.px.iter().filter(|p| **p > 0.0).count();
         if occurring < 2 || self.py.iter().filter(|p| **p > 0.0).count() < 2 {
@@ -219,15 +225,18 @@ impl CooccurrenceMatrix {
         }
         let scaled = ScaledMatrix { rows: &self.rows, columns: &self.columns, values };
         let root: Vec<f64> = self.px.iter().map(|p| p.sqrt()).collect();
-        // Neighbours have similar levels, so the level itself is close to the vector sought. What is added to it keeps the
-        // start from lying in a part of the space that the iteration does not leave.
+        // Neighbours have similar levels, so the level itself is close to the vector sought. What is added to it keeps
+        // the start from lying in a part of the space that the iteration does not leave.
         let mean: f64 = self.levels.iter().zip(&self.px).map(|(level, p)| level * p).sum();
         let deviation = self.levels.iter().map(|level| (level - mean).abs()).fold(0.0, f64::max);
-        let start = (0..root.len()).map(|i| root[i] * (self.levels[i] - mean + 0.05 * deviation * (1.7 * i as f64).sin())).collect();
+        let start = (0..root.len())
+            .map(|i| root[i] * (self.levels[i] - mean + 0.05 * deviation * (1.7 * i as f64).sin()))
+            .collect();
         scaled.second_squared_singular_value(&root, start, occurring - 1).sqrt()
     }
 
-    /// Whether rows and columns fall into groups without a cell between them; then 1 is an eigenvalue of Q more than once.
+    /// Whether rows and columns fall into groups without a cell between them; then 1 is an eigenvalue of Q more than
+    /// once.
     fn falls_apart(&self) -> bool {
         let n = self.levels.len();
         let mut group: Vec<usize> = (0..2 * n).collect();

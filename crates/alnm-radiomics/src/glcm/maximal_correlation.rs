@@ -1,8 +1,9 @@
 //! Maximal correlations of many small symmetric matrices, computed side by side.
 //!
-//! Of a symmetric matrix p, Q is similar to A² with A(i, j) = p(i, j) / √(p_x(i) p_x(j)). Taking the part along √p_x away, which
-//! belongs to the eigenvalue 1, leaves B = A - √p_x √p_xᵀ, and MCC is the largest magnitude of its eigenvalues: those of the
-//! tridiagonal matrix that Householder's reflections make of B (Golub and Van Loan, Matrix Computations, 8.3).
+//! Of a symmetric matrix p, Q is similar to A² with A(i, j) = p(i, j) / √(p_x(i) p_x(j)). Taking the part along √p_x
+//! away, which belongs to the eigenvalue 1, leaves B = A - √p_x √p_xᵀ, and MCC is the largest magnitude of its
+//! eigenvalues: those of the tridiagonal matrix that Householder's reflections make of B (Golub and Van Loan, Matrix
+//! Computations, 8.3).
 
 use alnm_imaging::vectorised;
 
@@ -162,7 +163,8 @@ impl Tridiagonal {
                 break;
             }
             // The pivots of T - value are ratios of the polynomials of leading blocks.
-            let (mut inverse, mut slope, mut logarithmic, mut largest) = (ZEROS, ZEROS, ZEROS, [f64::NEG_INFINITY; LANES]);
+            let (mut inverse, mut slope, mut logarithmic, mut largest) =
+                (ZEROS, ZEROS, ZEROS, [f64::NEG_INFINITY; LANES]);
             for (diagonal, squared) in self.diagonal[..self.size].iter().zip(&self.squared) {
                 slope = lanes(|l| squared[l] * slope[l] * (inverse[l] * inverse[l]) - 1.0);
                 let pivot = lanes(|l| sign * diagonal[l] - value[l] - squared[l] * inverse[l]);

@@ -1,11 +1,11 @@
 //! Grey level co-occurrence matrix: how often levels i and j are neighbours.
 //!
 //! For each direction δ, P_δ(i, j) counts the voxels of level i whose neighbour at δ has level j. Made symmetric and
-//! normalised it is p(i, j); features are computed for each direction and averaged, or, with a weighting, on the sum of the
-//! weighted matrices. Haralick et al. 1973, doi 10.1109/TSMC.1973.4309314; IBSI section "Grey level co-occurrence".
+//! normalised it is p(i, j); features are computed for each direction and averaged, or, with a weighting, on the sum of
+//! the weighted matrices. Haralick et al. 1973, doi 10.1109/TSMC.1973.4309314; IBSI section "Grey level co-occurrence".
 //!
-//! Symbols: `p_x(i)`, `p_y(j)` the row and column sums, μ their means, `p_{x+y}(k)` and `p_{x-y}(k)` the distributions of
-//! i + j and |i - j|, ε = 2⁻⁵², `N_g` the highest level.
+//! Symbols: `p_x(i)`, `p_y(j)` the row and column sums, μ their means, `p_{x+y}(k)` and `p_{x-y}(k)` the distributions
+//! of i + j and |i - j|, ε = 2⁻⁵², `N_g` the highest level.
 
 mod matrix;
 mod maximal_correlation;
@@ -18,7 +18,6 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::feature::{ClassValue, Selection};
 use crate::level_map::{LevelMap, Offset, directions};
-
 use matrix::Cell;
 pub use matrix::CooccurrenceMatrix;
 pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
@@ -91,8 +90,8 @@ struct Scratch {
     cells: Vec<Cell>,
 }
 
-/// [`pair_counts`] with a row and a column more in front: pairs with voxels outside the region are counted there, which costs less
-/// than telling them apart. What `counts` held does not matter.
+/// [`pair_counts`] with a row and a column more in front: pairs with voxels outside the region are counted there, which
+/// costs less than telling them apart. What `counts` held does not matter.
 fn count_pairs(map: &LevelMap, offset: Offset, counts: &mut Vec<u32>) {
     let columns = map.gray_levels.len() + 1;
     let step = map.step(offset);
@@ -137,7 +136,9 @@ fn sort_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool, cells: &mu
     let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(2 * map.voxel_count());
     for row in &map.rows {
         let neighbours = LevelMap::neighbours(&map.cells, row, step);
-        for (&level, &neighbour) in map.cells[row.clone()].iter().zip(neighbours).filter(|(_, neighbour)| **neighbour > 0) {
+        for (&level, &neighbour) in
+            map.cells[row.clone()].iter().zip(neighbours).filter(|(_, neighbour)| **neighbour > 0)
+        {
             pairs.push((level - 1, neighbour - 1));
             if symmetrical {
                 pairs.push((neighbour - 1, level - 1));
@@ -148,8 +149,8 @@ fn sort_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool, cells: &mu
     cells.extend(pairs.chunk_by(|a, b| a == b).map(|same| (same[0].0, same[0].1, same.len() as f64)));
 }
 
-/// The matrices that the features are averaged over: one for each direction in which the region has neighbours, or, with a
-/// weighting, the one weighted sum.
+/// The matrices that the features are averaged over: one for each direction in which the region has neighbours, or,
+/// with a weighting, the one weighted sum.
 ///
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
@@ -158,7 +159,11 @@ pub fn matrices(map: &LevelMap, settings: &GlcmSettings) -> Result<Vec<Cooccurre
 }
 
 /// What `evaluate` makes of each of the [`matrices`], in their order.
-fn of_matrices<T: Send>(map: &LevelMap, settings: &GlcmSettings, evaluate: impl Fn(CooccurrenceMatrix) -> T + Sync) -> Result<Vec<T>> {
+fn of_matrices<T: Send>(
+    map: &LevelMap,
+    settings: &GlcmSettings,
+    evaluate: impl Fn(CooccurrenceMatrix) -> T + Sync,
+) -> Result<Vec<T>> {
     let directions = directions(map.shape, &settings.distances, settings.fixed_axis)?;
     let Some(weighting) = settings.weighting else {
         let of_direction = |scratch: &mut Scratch, &offset: &Offset| {
@@ -166,7 +171,8 @@ fn of_matrices<T: Send>(map: &LevelMap, settings: &GlcmSettings, evaluate: impl 
             CooccurrenceMatrix::new(map.gray_levels(), map.scale(), cells, Some(offset)).map(&evaluate)
         };
         let together = if map.voxel_count() < WORTH_SHARING { directions.len() } else { 1 };
-        let evaluated: Vec<Option<T>> = directions.par_iter().with_min_len(together).map_init(Scratch::default, of_direction).collect();
+        let evaluated: Vec<Option<T>> =
+            directions.par_iter().with_min_len(together).map_init(Scratch::default, of_direction).collect();
         return Ok(evaluated.into_iter().flatten().collect());
     };
     let mut cells: Vec<Cell> = Vec::new();
@@ -174,7 +180,9 @@ fn of_matrices<T: Send>(map: &LevelMap, settings: &GlcmSettings, evaluate: impl 
     for offset in directions {
         // W = exp(-length²)
         let weight = weighting.length(offset, settings.spacing).map_or(1.0, |length| (-length * length).exp());
-        let weighted = pair_cells(map, offset, settings.symmetrical, &mut scratch).iter().map(|&(i, j, count)| (i, j, weight * count));
+        let weighted = pair_cells(map, offset, settings.symmetrical, &mut scratch)
+            .iter()
+            .map(|&(i, j, count)| (i, j, weight * count));
         cells.extend(weighted);
     }
     // A stable sort keeps the directions in their order, and with it the rounding of the sums.

@@ -1,7 +1,7 @@
 //! Co-occurrences in a window that slides along a row of voxels.
 //!
-//! A step of the window takes the pairs of the column that it leaves out of the counts and those of the column that it enters in.
-//! All that is kept are whole numbers, so the values of a voxel do not depend on the way that led to it.
+//! A step of the window takes the pairs of the column that it leaves out of the counts and those of the column that it
+//! enters in. All that is kept are whole numbers, so the values of a voxel do not depend on the way that led to it.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,7 +11,9 @@ use alnm_imaging::vectorised;
 use super::EPSILON;
 use super::matrix::{Cell, CooccurrenceMatrix};
 use super::maximal_correlation::{LARGEST, SymmetricBatch};
-use super::statistics::{Distribution, Distributions, Entropies, FORMULAS, MAXIMAL_CORRELATION, Statistics, entropy_if_independent};
+use super::statistics::{
+    Distribution, Distributions, Entropies, FORMULAS, MAXIMAL_CORRELATION, Statistics, entropy_if_independent,
+};
 use crate::error::{RadiomicsError, Result};
 use crate::feature::{Formula, Selection};
 use crate::level_map::{LevelScale, Offset, directions};
@@ -50,8 +52,8 @@ pub(crate) struct WindowFeatures {
 }
 
 impl SlidingCooccurrences {
-    /// Windows over `levels` (0 where a voxel does not count) on a grid of `shape`. `None` where the levels differ by too much for
-    /// tables.
+    /// Windows over `levels` (0 where a voxel does not count) on a grid of `shape`. `None` where the levels differ by
+    /// too much for tables.
     pub(crate) fn new(
         levels: &[u32],
         shape: [usize; 3],
@@ -98,7 +100,12 @@ impl DirectionCounts {
     fn count<const ENTERS: bool>(&mut self, width: usize, a: usize, b: usize) {
         let change = if ENTERS { 1 } else { u32::MAX };
         let (low, high) = (a.min(b), a.max(b));
-        for counter in [&mut self.table[low * width + high], &mut self.difference[high - low], &mut self.sum[low + high], &mut self.pairs] {
+        for counter in [
+            &mut self.table[low * width + high],
+            &mut self.difference[high - low],
+            &mut self.sum[low + high],
+            &mut self.pairs,
+        ] {
             *counter = counter.wrapping_add(change);
         }
         for end in [a, b] {
@@ -184,7 +191,9 @@ impl<'a> SlidingWindow<'a> {
                 statistics.push(vectorised!(pulp::Arch::new(), self.summary.statistics(of, counts, correlations)));
             }
             features.direction_counts.push(statistics.len() - before);
-            features.occurring.extend(self.counts.iter().filter(|counts| counts.pairs > 0).map(|counts| Some(counts.offset)));
+            features
+                .occurring
+                .extend(self.counts.iter().filter(|counts| counts.pairs > 0).map(|counts| Some(counts.offset)));
         }
         while window.x.start < window.x.end {
             self.shift::<false>(&window, window.x.start);
@@ -198,7 +207,9 @@ impl<'a> SlidingWindow<'a> {
         let mut remaining = statistics.as_slice();
         for &count in &features.direction_counts {
             let (of_voxel, later) = remaining.split_at(count);
-            features.values.extend(self.formulas.iter().map(|formula| mean_of_defined(of_voxel.iter().map(formula.value))));
+            features
+                .values
+                .extend(self.formulas.iter().map(|formula| mean_of_defined(of_voxel.iter().map(formula.value))));
             remaining = later;
         }
         Ok(features)
@@ -247,7 +258,8 @@ struct Summary {
     numbers: Vec<f64>,
     /// Lowest and highest level of the window, from 0.
     range: Range<usize>,
-    /// The levels that occur in a direction, from 0, their values and probabilities, and the roots of their ends of pairs.
+    /// The levels that occur in a direction, from 0, their values and probabilities, and the roots of their ends of
+    /// pairs.
     present: Vec<usize>,
     values: Vec<f64>,
     px: Vec<f64>,
@@ -326,7 +338,12 @@ impl Summary {
 
     /// The features of a direction that has pairs. Where maximal correlations are wanted, the matrix is put among them.
     #[inline(always)]
-    fn statistics(&mut self, of: &SlidingCooccurrences, counts: &DirectionCounts, correlations: Option<&mut Correlations>) -> Statistics {
+    fn statistics(
+        &mut self,
+        of: &SlidingCooccurrences,
+        counts: &DirectionCounts,
+        correlations: Option<&mut Correlations>,
+    ) -> Statistics {
         let range = self.range.clone();
         let total = 2 * counts.pairs as usize;
         let logarithms = self.logarithms.of(total);
@@ -416,10 +433,9 @@ impl Summary {
 /// The cells of a direction, in ascending order.
 fn cells<'a>(counts: &'a DirectionCounts, width: usize, present: &'a [usize]) -> impl Iterator<Item = Cell> + 'a {
     let pairs = move |i: usize, j: usize| counts.table[i.min(j) * width + i.max(j)] * if i == j { 2 } else { 1 };
-    let all = present
-        .iter()
-        .enumerate()
-        .flat_map(move |(row, &i)| present.iter().enumerate().map(move |(column, &j)| (row as u32, column as u32, f64::from(pairs(i, j)))));
+    let all = present.iter().enumerate().flat_map(move |(row, &i)| {
+        present.iter().enumerate().map(move |(column, &j)| (row as u32, column as u32, f64::from(pairs(i, j))))
+    });
     all.filter(|(_, _, count)| *count > 0.0)
 }
 
@@ -462,8 +478,8 @@ impl Correlations {
         self.values.clear();
     }
 
-    /// Adds the matrix of a direction with as many levels as there are `roots` of their ends of pairs, which are `total`: the
-    /// `lower` triangle of A, and for each level those that it makes pairs with, as bits.
+    /// Adds the matrix of a direction with as many levels as there are `roots` of their ends of pairs, which are
+    /// `total`: the `lower` triangle of A, and for each level those that it makes pairs with, as bits.
     #[inline(always)]
     fn push(&mut self, lower: &mut [f64], roots: &[f64], total: f64, neighbours: &[u32]) {
         let place = self.values.len();
@@ -503,11 +519,13 @@ impl Correlations {
     }
 }
 
-/// Whether the levels as rows and as columns fall into groups without a pair between them; then 1 is an eigenvalue more than once.
+/// Whether the levels as rows and as columns fall into groups without a pair between them; then 1 is an eigenvalue more
+/// than once.
 fn falls_apart(neighbours: &[u32]) -> bool {
     let all = u32::MAX >> (LARGEST - neighbours.len());
-    let reached =
-        |from: u32| neighbours.iter().enumerate().filter(|(level, _)| from >> level & 1 > 0).fold(0, |to, (_, others)| to | others);
+    let reached = |from: u32| {
+        neighbours.iter().enumerate().filter(|(level, _)| from >> level & 1 > 0).fold(0, |to, (_, others)| to | others)
+    };
     let (mut rows, mut columns) = (1, 0);
     loop {
         let (more_columns, more_rows) = (columns | reached(rows), rows | reached(columns));

@@ -87,8 +87,8 @@ pub struct Statistics {
     pub joint_energy: f64,
     /// -Σ p(i, j) log₂(p(i, j) + ε).
     pub joint_entropy: f64,
-    /// MCC = √(second largest eigenvalue of Q), Q(i, j) = Σ_k p(i, k) p(j, k) / (p_x(i) p_y(k)); 1 for a flat region. NaN where
-    /// it was not asked for.
+    /// MCC = √(second largest eigenvalue of Q), Q(i, j) = Σ_k p(i, k) p(j, k) / (p_x(i) p_y(k)); 1 for a flat region.
+    /// NaN where it was not asked for.
     pub maximal_correlation: f64,
     /// The largest p(i, j).
     pub maximum_probability: f64,
@@ -101,8 +101,8 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The values but for the maximal correlation. `exact` gives the entropies HXY2 and HXY added up cell by cell, which is asked
-    /// for where their order hangs on rounding.
+    /// The values but for the maximal correlation. `exact` gives the entropies HXY2 and HXY added up cell by cell,
+    /// which is asked for where their order hangs on rounding.
     #[inline(always)]
     pub(super) fn new(of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
         let (mean_x, mean_y) = (of.x.mean(|level| level), of.y.mean(|level| level));
@@ -153,8 +153,8 @@ fn first_information_measure(of: &Distributions<'_>) -> f64 {
     if larger == 0.0 {
         return 0.0;
     }
-    // The logarithm of the product is a sum over each marginal. ε adds ε / (p_x p_y ln 2), which matters for rare levels, and
-    // each of the two entropies holds ε / ln 2 for each level.
+    // The logarithm of the product is a sum over each marginal. ε adds ε / (p_x p_y ln 2), which matters for rare
+    // levels, and each of the two entropies holds ε / ln 2 for each level.
     let levels = of.x.p.iter().chain(of.y.p).filter(|p| **p > 0.0).count() as f64;
     let hxy1 = x + y - (of.inverse_shares - levels) * EPSILON / LN_2;
     (joint - hxy1) / larger

@@ -24,7 +24,13 @@ impl ImageSummary {
     pub(crate) fn new(image: &Volume<f64>) -> Self {
         let range = Range::of(image.as_slice());
         let geometry = image.geometry();
-        Self { size: geometry.size(), spacing: geometry.spacing(), mean: range.mean, minimum: range.minimum, maximum: range.maximum }
+        Self {
+            size: geometry.size(),
+            spacing: geometry.spacing(),
+            mean: range.mean,
+            minimum: range.minimum,
+            maximum: range.maximum,
+        }
     }
 }
 

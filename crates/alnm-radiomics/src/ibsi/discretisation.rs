@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{IbsiError, Result};
 
-/// More levels than this are refused: they come from a unit error, and co-occurrence matrices would not fit into memory.
+/// More levels than this are refused: they come from a unit error, and co-occurrence matrices would not fit into
+/// memory.
 pub const MAXIMUM_LEVELS: u32 = 16_384;
 
 /// How intensities are put into bins.
@@ -14,10 +15,11 @@ pub enum Discretisation {
     /// Intensities are whole numbers from 1 on and serve as levels.
     #[default]
     None,
-    /// Fixed bin size: X_d = ⌊(X - X_min) / w⌋ + 1 (code Q3RU), X_min being the lower limit of resegmentation or, without
-    /// one, the smallest intensity of the region.
+    /// Fixed bin size: X_d = ⌊(X - X_min) / w⌋ + 1 (code Q3RU), X_min being the lower limit of resegmentation or,
+    /// without one, the smallest intensity of the region.
     FixedBinSize(f64),
-    /// Fixed bin number: X_d = ⌊N (X - X_min) / (X_max - X_min)⌋ + 1, N for X_max (code K15C). A flat region is at level 1.
+    /// Fixed bin number: X_d = ⌊N (X - X_min) / (X_max - X_min)⌋ + 1, N for X_max (code K15C). A flat region is at
+    /// level 1.
     FixedBinNumber(u32),
 }
 
@@ -60,7 +62,12 @@ impl Discretisation {
                 let bin = |value: f64| ((value - origin) / width).floor() + 1.0;
                 let needed = bin(maximum);
                 if needed > f64::from(MAXIMUM_LEVELS) {
-                    return Err(IbsiError::TooManyLevels { minimum: origin, maximum, levels: needed, limit: MAXIMUM_LEVELS });
+                    return Err(IbsiError::TooManyLevels {
+                        minimum: origin,
+                        maximum,
+                        levels: needed,
+                        limit: MAXIMUM_LEVELS,
+                    });
                 }
                 let levels: Vec<u32> = intensities.iter().map(|&value| bin(value).max(1.0) as u32).collect();
                 let count = levels.iter().copied().max().unwrap_or(0);
@@ -100,6 +107,9 @@ mod tests {
     fn what_cannot_be_a_level_is_refused() {
         assert!(matches!(Discretisation::None.levels(&[1.5], None), Err(IbsiError::NotALevel { .. })));
         assert!(matches!(Discretisation::None.levels(&[0.0], None), Err(IbsiError::NotALevel { .. })));
-        assert!(matches!(Discretisation::FixedBinSize(1e-6).levels(&[0.0, 1.0], None), Err(IbsiError::TooManyLevels { .. })));
+        assert!(matches!(
+            Discretisation::FixedBinSize(1e-6).levels(&[0.0, 1.0], None),
+            Err(IbsiError::TooManyLevels { .. })
+        ));
     }
 }

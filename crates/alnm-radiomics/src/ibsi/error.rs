@@ -47,7 +47,9 @@ pub enum IbsiError {
         hint: &'static str,
     },
     /// Without discretisation, intensities serve as grey levels.
-    #[error("intensity {value} cannot serve as a grey level; levels are whole numbers from 1 to {maximum}, so choose a discretisation")]
+    #[error(
+        "intensity {value} cannot serve as a grey level; levels are whole numbers from 1 to {maximum}, so choose a discretisation"
+    )]
     NotALevel {
         /// The intensity.
         value: f64,
@@ -55,7 +57,9 @@ pub enum IbsiError {
         maximum: u32,
     },
     /// The range of intensities needs more grey levels than can be held.
-    #[error("intensities from {minimum} to {maximum} need {levels} grey levels, at most {limit} can be held; choose wider bins")]
+    #[error(
+        "intensities from {minimum} to {maximum} need {levels} grey levels, at most {limit} can be held; choose wider bins"
+    )]
     TooManyLevels {
         /// Lower end of the range.
         minimum: f64,

@@ -13,7 +13,8 @@ use super::profile::IbsiProfile;
 use super::region::{Mask, resegment};
 use super::texture::Texture;
 use super::{
-    glcm, gldzm, glrlm, glszm, intensity_histogram, intensity_volume_histogram, local_intensity, morphology, ngldm, ngtdm, statistics,
+    glcm, gldzm, glrlm, glszm, intensity_histogram, intensity_volume_histogram, local_intensity, morphology, ngldm,
+    ngtdm, statistics,
 };
 
 /// Image and mask may differ by this much in mm.
@@ -60,9 +61,9 @@ impl Extractor {
     /// The features of the voxels of `mask` that hold `label`.
     ///
     /// # Errors
-    /// [`IbsiError::GeometryMismatch`], [`IbsiError::NonFiniteVoxel`], [`IbsiError::EmptyMask`] when the label does not occur or
-    /// nothing of the region is left, [`IbsiError::NotALevel`] and [`IbsiError::TooManyLevels`] when intensities and
-    /// discretisation do not go together, [`IbsiError::Image`] when a grid cannot be held.
+    /// [`IbsiError::GeometryMismatch`], [`IbsiError::NonFiniteVoxel`], [`IbsiError::EmptyMask`] when the label does not
+    /// occur or nothing of the region is left, [`IbsiError::NotALevel`] and [`IbsiError::TooManyLevels`] when
+    /// intensities and discretisation do not go together, [`IbsiError::Image`] when a grid cannot be held.
     pub fn extract<T: Voxel>(&self, image: &Volume<T>, mask: &LabelMap, label: u32) -> Result<IbsiExtraction> {
         let prepared = self.prepare(image, mask, label)?;
         let features = self.features(&prepared)?;
@@ -75,11 +76,21 @@ impl Extractor {
         }
         let image = image.map(|voxel| voxel.to_f64());
         if let Some(position) = image.as_slice().iter().position(|value| !value.is_finite()) {
-            return Err(IbsiError::NonFiniteVoxel { voxel: image.geometry().index_of(position), value: image.as_slice()[position] });
+            return Err(IbsiError::NonFiniteVoxel {
+                voxel: image.geometry().index_of(position),
+                value: image.as_slice()[position],
+            });
         }
-        let initial = Mask { shape: mask.geometry().shape(), voxels: mask.as_slice().iter().map(|&voxel| voxel == label).collect() };
+        let initial = Mask {
+            shape: mask.geometry().shape(),
+            voxels: mask.as_slice().iter().map(|&voxel| voxel == label).collect(),
+        };
         if initial.count() == 0 {
-            return Err(IbsiError::EmptyMask { mask: "given", step: "looking for the label", hint: "; choose a label that occurs" });
+            return Err(IbsiError::EmptyMask {
+                mask: "given",
+                step: "looking for the label",
+                hint: "; choose a label that occurs",
+            });
         }
         let initial_image = ImageSummary::new(&image);
         let initial_region = RegionSummary::new(&image, &initial, &initial);
@@ -104,10 +115,18 @@ impl Extractor {
         let grid = centred_grid(image.geometry(), settings.spacing)?;
         // The mask lies on the image's grid, within the tolerance.
         let mut parts = Volume::filled(image.geometry().clone(), 0.0);
-        parts.as_mut_slice().iter_mut().zip(&initial.voxels).for_each(|(part, inside)| *part = f64::from(u8::from(*inside)));
+        parts
+            .as_mut_slice()
+            .iter_mut()
+            .zip(&initial.voxels)
+            .for_each(|(part, inside)| *part = f64::from(u8::from(*inside)));
         let mask = interpolate_mask(&parts, &grid, settings.mask, settings.mask_threshold)?;
         if mask.count() == 0 {
-            return Err(IbsiError::EmptyMask { mask: "morphological", step: "interpolation", hint: "; choose a smaller spacing" });
+            return Err(IbsiError::EmptyMask {
+                mask: "morphological",
+                step: "interpolation",
+                hint: "; choose a smaller spacing",
+            });
         }
         let image = interpolate_image(&image, &grid, settings.image)?;
         Ok((self.rounded(image), mask))
@@ -155,11 +174,13 @@ impl Extractor {
             }
             _ => None,
         };
-        let aggregated = |features: fn(&Texture, Aggregation) -> Vec<IbsiFeature>, has_directions: bool| -> Vec<IbsiFeature> {
-            let Some(texture) = &texture else { return Vec::new() };
-            let methods = self.profile.aggregations.par_iter().filter(|method| method.has_directions() == has_directions);
-            methods.map(|&method| features(texture, method)).collect::<Vec<_>>().concat()
-        };
+        let aggregated =
+            |features: fn(&Texture, Aggregation) -> Vec<IbsiFeature>, has_directions: bool| -> Vec<IbsiFeature> {
+                let Some(texture) = &texture else { return Vec::new() };
+                let methods =
+                    self.profile.aggregations.par_iter().filter(|method| method.has_directions() == has_directions);
+                methods.map(|&method| features(texture, method)).collect::<Vec<_>>().concat()
+            };
         let family = |family: &Family| -> Result<Vec<IbsiFeature>> {
             Ok(match family {
                 Family::Morphology => morphology::features(image.as_slice(), morphological, intensity, spacing),
@@ -167,7 +188,8 @@ impl Extractor {
                 Family::Statistics => statistics::features(&intensities),
                 Family::IntensityHistogram => levels.as_ref().map(intensity_histogram::features).unwrap_or_default(),
                 Family::IntensityVolumeHistogram => {
-                    let histogram = IntensityVolumeHistogram::new(&intensities, self.profile.ivh_discretisation, range)?;
+                    let histogram =
+                        IntensityVolumeHistogram::new(&intensities, self.profile.ivh_discretisation, range)?;
                     intensity_volume_histogram::features(&histogram)
                 }
                 Family::Glcm => aggregated(glcm::features, true),

@@ -67,8 +67,9 @@ impl Family {
 
 /// How matrices of slices and directions are combined into one value.
 ///
-/// Matrices with directions (co-occurrences, runs) know the six methods that average or merge directions; matrices without
-/// (zones, neighbourhoods) know [`Aggregation::Slices`], [`Aggregation::MergedSlices`] and [`Aggregation::Volume`].
+/// Matrices with directions (co-occurrences, runs) know the six methods that average or merge directions; matrices
+/// without (zones, neighbourhoods) know [`Aggregation::Slices`], [`Aggregation::MergedSlices`] and
+/// [`Aggregation::Volume`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Aggregation {
     /// 2D: features of each slice and direction, averaged (BTW3).
@@ -201,7 +202,12 @@ impl IbsiFeature {
 }
 
 /// The features of a table for one set of data.
-pub(crate) fn evaluate<M>(definitions: &[Definition<M>], family: Family, aggregation: Option<Aggregation>, data: &M) -> Vec<IbsiFeature> {
+pub(crate) fn evaluate<M>(
+    definitions: &[Definition<M>],
+    family: Family,
+    aggregation: Option<Aggregation>,
+    data: &M,
+) -> Vec<IbsiFeature> {
     definitions.iter().map(|definition| definition.with_value(family, aggregation, (definition.value)(data))).collect()
 }
 
@@ -210,9 +216,18 @@ pub(crate) fn values<M>(definitions: &[Definition<M>], data: &M) -> Vec<f64> {
     definitions.iter().map(|definition| (definition.value)(data)).collect()
 }
 
-/// The features of a table as means over several sets of [`values`]. What a set does not define is left out; NaN when none
-/// does.
-pub(crate) fn means<M>(definitions: &[Definition<M>], family: Family, aggregation: Aggregation, sets: &[Vec<f64>]) -> Vec<IbsiFeature> {
+/// The features of a table as means over several sets of [`values`]. What a set does not define is left out; NaN when
+/// none does.
+pub(crate) fn means<M>(
+    definitions: &[Definition<M>],
+    family: Family,
+    aggregation: Aggregation,
+    sets: &[Vec<f64>],
+) -> Vec<IbsiFeature> {
     let mean = |index: usize| crate::summation::mean_of_defined(sets.iter().map(|values| values[index]));
-    definitions.iter().enumerate().map(|(index, definition)| definition.with_value(family, Some(aggregation), mean(index))).collect()
+    definitions
+        .iter()
+        .enumerate()
+        .map(|(index, definition)| definition.with_value(family, Some(aggregation), mean(index)))
+        .collect()
 }

@@ -21,8 +21,8 @@ pub(crate) fn fast_length(n: usize) -> usize {
     (n.max(1)..).find(is_fast).expect("powers of two are fast")
 }
 
-/// Transforms of one shape (z, y, x), without scaling: forth and back multiplies by the number of values. Axes of one value
-/// are left alone, so that a slice is transformed in two dimensions.
+/// Transforms of one shape (z, y, x), without scaling: forth and back multiplies by the number of values. Axes of one
+/// value are left alone, so that a slice is transformed in two dimensions.
 pub(crate) struct Transform {
     shape: [usize; 3],
     forward: [Arc<dyn Fft<f64>>; 3],
@@ -68,7 +68,8 @@ impl Transform {
             );
         }
         if depth > 1 {
-            let mut volume = ArrayViewMut3::from_shape((depth, height, width), values).expect("the values fill the shape");
+            let mut volume =
+                ArrayViewMut3::from_shape((depth, height, width), values).expect("the values fill the shape");
             volume.axis_iter_mut(Axis(1)).into_par_iter().for_each_init(
                 || (vec![Complex::default(); width * depth], vec![Complex::default(); width * depth], room(along_z)),
                 |(rows, lines, scratch), mut plane| {
@@ -110,7 +111,8 @@ mod tests {
     #[test]
     fn a_transform_is_the_sum_of_its_definition() {
         let shape = [3, 4, 5];
-        let values: Vec<Complex<f64>> = (0..60).map(|i| Complex::new(f64::from((i * 17) % 23), f64::from((i * 5) % 7))).collect();
+        let values: Vec<Complex<f64>> =
+            (0..60).map(|i| Complex::new(f64::from((i * 17) % 23), f64::from((i * 5) % 7))).collect();
         let mut spectrum = values.clone();
         let transform = Transform::new(shape);
         transform.forward(&mut spectrum);

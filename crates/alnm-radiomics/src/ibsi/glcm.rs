@@ -1,11 +1,11 @@
 //! Grey level co-occurrence based features: how often levels i and j are neighbours.
 //!
-//! Symbols: p_ij the share of pairs of neighbouring voxels with levels i and j, each pair counted in both orders; μ and σ²
-//! mean and variance of its marginal p_i; p_{i-j}(k) and p_{i+j}(k) the distributions of |i - j| and i + j; entropies in bits,
-//! 0 log 0 = 0. Neighbours are at Chebyshev distance 1, directions are not weighted.
+//! Symbols: p_ij the share of pairs of neighbouring voxels with levels i and j, each pair counted in both orders; μ and
+//! σ² mean and variance of its marginal p_i; p_{i-j}(k) and p_{i+j}(k) the distributions of |i - j| and i + j;
+//! entropies in bits, 0 log 0 = 0. Neighbours are at Chebyshev distance 1, directions are not weighted.
 //!
-//! A region of one level has correlation 1 and information correlations 0. A region without any pair has no values (NaN); a
-//! direction or slice without pairs is left out of averages.
+//! A region of one level has correlation 1 and information correlations 0. A region without any pair has no values
+//! (NaN); a direction or slice without pairs is left out of averages.
 
 use rayon::prelude::*;
 
@@ -150,19 +150,33 @@ pub const DEFINITIONS: &[Definition<CooccurrenceMatrix>] = &[
     Definition::new("NDRX", "cm_inv_diff_norm", "Normalised inverse difference", |m| {
         m.over_differences(|k| 1.0 / (1.0 + k / m.level_count))
     }),
-    Definition::new("WF0Z", "cm_inv_diff_mom", "Inverse difference moment", |m| m.over_differences(|k| 1.0 / (1.0 + k * k))),
+    Definition::new("WF0Z", "cm_inv_diff_mom", "Inverse difference moment", |m| {
+        m.over_differences(|k| 1.0 / (1.0 + k * k))
+    }),
     Definition::new("1QCO", "cm_inv_diff_mom_norm", "Normalised inverse difference moment", |m| {
         m.over_differences(|k| 1.0 / (1.0 + (k / m.level_count).powi(2)))
     }),
     // Σ_{k > 0} p_{i-j}(k) / k²
-    Definition::new("E8JP", "cm_inv_var", "Inverse variance", |m| m.over_differences(|k| if k > 0.0 { 1.0 / (k * k) } else { 0.0 })),
+    Definition::new("E8JP", "cm_inv_var", "Inverse variance", |m| {
+        m.over_differences(|k| if k > 0.0 { 1.0 / (k * k) } else { 0.0 })
+    }),
     Definition::new("NI2N", "cm_corr", "Correlation", CooccurrenceMatrix::correlation),
     Definition::new("QWB0", "cm_auto_corr", "Autocorrelation", CooccurrenceMatrix::autocorrelation),
     Definition::new("DG8W", "cm_clust_tend", "Cluster tendency", |m| m.cluster(2)),
     Definition::new("7NFM", "cm_clust_shade", "Cluster shade", |m| m.cluster(3)),
     Definition::new("AE86", "cm_clust_prom", "Cluster prominence", |m| m.cluster(4)),
-    Definition::new("R8DG", "cm_info_corr1", "Information correlation 1", CooccurrenceMatrix::first_information_correlation),
-    Definition::new("JN9H", "cm_info_corr2", "Information correlation 2", CooccurrenceMatrix::second_information_correlation),
+    Definition::new(
+        "R8DG",
+        "cm_info_corr1",
+        "Information correlation 1",
+        CooccurrenceMatrix::first_information_correlation,
+    ),
+    Definition::new(
+        "JN9H",
+        "cm_info_corr2",
+        "Information correlation 2",
+        CooccurrenceMatrix::second_information_correlation,
+    ),
 ];
 
 /// Pairs in one direction.

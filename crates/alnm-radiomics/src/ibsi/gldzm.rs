@@ -1,8 +1,9 @@
 //! Grey level distance zone based features: connected groups of voxels of one level, by their distance to the border.
 //!
-//! d_ij counts the zones of level i at distance j: the least number of steps across faces (within the slice, for the methods
-//! that work in slices) from one of their voxels to a voxel outside of the morphological mask. N_s is the number of zones,
-//! N_v the number of voxels. The formulas are those of [`crate::size_matrix::SizeMatrix`] with distances as sizes.
+//! d_ij counts the zones of level i at distance j: the least number of steps across faces (within the slice, for the
+//! methods that work in slices) from one of their voxels to a voxel outside of the morphological mask. N_s is the
+//! number of zones, N_v the number of voxels. The formulas are those of [`crate::size_matrix::SizeMatrix`] with
+//! distances as sizes.
 
 use rayon::prelude::*;
 
@@ -21,9 +22,13 @@ pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
     Definition::new("A7WM", "dzm_ldlge", "Large distance low grey level emphasis", |m| m.counts.large_low_emphasis()),
     Definition::new("KLTH", "dzm_ldhge", "Large distance high grey level emphasis", |m| m.counts.large_high_emphasis()),
     Definition::new("VFT7", "dzm_glnu", "Grey level non-uniformity", |m| m.counts.level_non_uniformity()),
-    Definition::new("7HP3", "dzm_glnu_norm", "Normalised grey level non-uniformity", |m| m.counts.level_non_uniformity_normalised()),
+    Definition::new("7HP3", "dzm_glnu_norm", "Normalised grey level non-uniformity", |m| {
+        m.counts.level_non_uniformity_normalised()
+    }),
     Definition::new("V294", "dzm_zdnu", "Zone distance non-uniformity", |m| m.counts.size_non_uniformity()),
-    Definition::new("IATH", "dzm_zdnu_norm", "Normalised zone distance non-uniformity", |m| m.counts.size_non_uniformity_normalised()),
+    Definition::new("IATH", "dzm_zdnu_norm", "Normalised zone distance non-uniformity", |m| {
+        m.counts.size_non_uniformity_normalised()
+    }),
     Definition::new("VIWW", "dzm_z_perc", "Zone percentage", |m| m.counts.total() / m.voxels),
     Definition::new("QK93", "dzm_gl_var", "Grey level variance", |m| m.counts.level_variance()),
     Definition::new("7WT1", "dzm_zd_var", "Zone distance variance", |m| m.counts.size_variance()),

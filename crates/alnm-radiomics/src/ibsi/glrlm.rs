@@ -1,7 +1,7 @@
 //! Grey level run length based features: runs of neighbouring voxels of one level along a direction.
 //!
-//! r_ij counts the runs of level i and length j; N_s is the number of runs, N_v the number of voxels, counted once for each
-//! direction that was merged. The formulas are those of [`crate::size_matrix::SizeMatrix`] with lengths as sizes.
+//! r_ij counts the runs of level i and length j; N_s is the number of runs, N_v the number of voxels, counted once for
+//! each direction that was merged. The formulas are those of [`crate::size_matrix::SizeMatrix`] with lengths as sizes.
 
 use rayon::prelude::*;
 
@@ -21,9 +21,19 @@ pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
     Definition::new("IVPO", "rlm_lrlge", "Long run low grey level emphasis", SizeMatrix::large_low_emphasis),
     Definition::new("3KUM", "rlm_lrhge", "Long run high grey level emphasis", SizeMatrix::large_high_emphasis),
     Definition::new("R5YN", "rlm_glnu", "Grey level non-uniformity", SizeMatrix::level_non_uniformity),
-    Definition::new("OVBL", "rlm_glnu_norm", "Normalised grey level non-uniformity", SizeMatrix::level_non_uniformity_normalised),
+    Definition::new(
+        "OVBL",
+        "rlm_glnu_norm",
+        "Normalised grey level non-uniformity",
+        SizeMatrix::level_non_uniformity_normalised,
+    ),
     Definition::new("W92Y", "rlm_rlnu", "Run length non-uniformity", SizeMatrix::size_non_uniformity),
-    Definition::new("IC23", "rlm_rlnu_norm", "Normalised run length non-uniformity", SizeMatrix::size_non_uniformity_normalised),
+    Definition::new(
+        "IC23",
+        "rlm_rlnu_norm",
+        "Normalised run length non-uniformity",
+        SizeMatrix::size_non_uniformity_normalised,
+    ),
     // N_s / N_v; the runs' lengths add up to N_v.
     Definition::new("9ZK5", "rlm_r_perc", "Run percentage", SizeMatrix::percentage),
     Definition::new("8CE5", "rlm_gl_var", "Grey level variance", SizeMatrix::level_variance),
@@ -33,8 +43,8 @@ pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
 
 /// Runs along `offset`: one row for each level that occurs, column j for length j + 1.
 ///
-/// A run of length L passes through the lengths 1 to L, voxel by voxel, so the number of voxels with a run of length l behind
-/// them is the number of runs at least as long. `length` is room for the length behind each voxel.
+/// A run of length L passes through the lengths 1 to L, voxel by voxel, so the number of voxels with a run of length l
+/// behind them is the number of runs at least as long. `length` is room for the length behind each voxel.
 fn run_counts(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<f64> {
     let longest = map.shape.into_iter().max().unwrap_or(1);
     // Runs are the same in both directions; the voxel behind has to come earlier in raster order.
@@ -63,7 +73,10 @@ pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature>
         let room = || vec![0u32; map.cells.len()];
         let set = |counts: &[f64]| values(DEFINITIONS, &SizeMatrix::new(dense_cells(map.gray_levels(), counts)));
         if !scope.merges_directions {
-            return offsets.par_iter().map_init(room, |length, &offset| set(&run_counts(map, offset, length))).collect::<Vec<_>>();
+            return offsets
+                .par_iter()
+                .map_init(room, |length, &offset| set(&run_counts(map, offset, length)))
+                .collect::<Vec<_>>();
         }
         let mut length = room();
         let counts = offsets.iter().map(|&offset| run_counts(map, offset, &mut length));

@@ -1,7 +1,7 @@
 //! Grey level size zone based features: connected groups of voxels of one level, by their number of voxels.
 //!
-//! s_ij counts the zones of level i with j voxels, connected with all 26 neighbours (8 within a slice); N_s is the number of
-//! zones, N_v the number of voxels. The formulas are those of [`crate::size_matrix::SizeMatrix`].
+//! s_ij counts the zones of level i with j voxels, connected with all 26 neighbours (8 within a slice); N_s is the
+//! number of zones, N_v the number of voxels. The formulas are those of [`crate::size_matrix::SizeMatrix`].
 
 use rayon::prelude::*;
 
@@ -20,9 +20,13 @@ pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
     Definition::new("YH51", "szm_lzlge", "Large zone low grey level emphasis", |m| m.counts.large_low_emphasis()),
     Definition::new("J17V", "szm_lzhge", "Large zone high grey level emphasis", |m| m.counts.large_high_emphasis()),
     Definition::new("JNSA", "szm_glnu", "Grey level non-uniformity", |m| m.counts.level_non_uniformity()),
-    Definition::new("Y1RO", "szm_glnu_norm", "Normalised grey level non-uniformity", |m| m.counts.level_non_uniformity_normalised()),
+    Definition::new("Y1RO", "szm_glnu_norm", "Normalised grey level non-uniformity", |m| {
+        m.counts.level_non_uniformity_normalised()
+    }),
     Definition::new("4JP3", "szm_zsnu", "Zone size non-uniformity", |m| m.counts.size_non_uniformity()),
-    Definition::new("VB3A", "szm_zsnu_norm", "Normalised zone size non-uniformity", |m| m.counts.size_non_uniformity_normalised()),
+    Definition::new("VB3A", "szm_zsnu_norm", "Normalised zone size non-uniformity", |m| {
+        m.counts.size_non_uniformity_normalised()
+    }),
     Definition::new("P30P", "szm_z_perc", "Zone percentage", |m| m.counts.total() / m.voxels),
     Definition::new("BYLV", "szm_gl_var", "Grey level variance", |m| m.counts.level_variance()),
     Definition::new("3NSA", "szm_zs_var", "Zone size variance", |m| m.counts.size_variance()),

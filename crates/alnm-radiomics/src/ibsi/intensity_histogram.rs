@@ -26,13 +26,19 @@ impl Histogram {
             counts[level as usize - 1] += 1.0;
         }
         let values: Vec<f64> = levels.levels.iter().map(|&level| f64::from(level)).collect();
-        Self { distribution: Distribution::new(&values), gradient: gradient(&counts), voxels: values.len() as f64, counts }
+        Self {
+            distribution: Distribution::new(&values),
+            gradient: gradient(&counts),
+            voxels: values.len() as f64,
+            counts,
+        }
     }
 
     /// The fullest bin; of several, the one closest to the mean, and of two as close, the lower.
     fn mode(&self) -> f64 {
         let fullest = self.counts.iter().copied().fold(0.0, f64::max);
-        let levels = self.counts.iter().zip(1u32..).filter(|(count, _)| **count == fullest).map(|(_, level)| f64::from(level));
+        let levels =
+            self.counts.iter().zip(1u32..).filter(|(count, _)| **count == fullest).map(|(_, level)| f64::from(level));
         let distance = |level: f64| (level - self.distribution.mean()).abs();
         levels.reduce(|best, level| if distance(level) < distance(best) { level } else { best }).unwrap_or(f64::NAN)
     }
@@ -83,14 +89,24 @@ pub const DEFINITIONS: &[Definition<Histogram>] = &[
     Definition::new("OZ0C", "ih_p90", "90th discretised intensity percentile", |h| h.distribution.percentile(0.9)),
     Definition::new("3NCY", "ih_max", "Maximum discretised intensity", |h| h.distribution.maximum()),
     Definition::new("AMMC", "ih_mode", "Intensity histogram mode", Histogram::mode),
-    Definition::new("WR0O", "ih_iqr", "Discretised intensity interquartile range", |h| h.distribution.interquartile_range()),
-    Definition::new("5Z3W", "ih_range", "Discretised intensity range", |h| h.distribution.maximum() - h.distribution.minimum()),
-    Definition::new("D2ZX", "ih_mad", "Intensity histogram mean absolute deviation", |h| h.distribution.mean_absolute_deviation()),
+    Definition::new("WR0O", "ih_iqr", "Discretised intensity interquartile range", |h| {
+        h.distribution.interquartile_range()
+    }),
+    Definition::new("5Z3W", "ih_range", "Discretised intensity range", |h| {
+        h.distribution.maximum() - h.distribution.minimum()
+    }),
+    Definition::new("D2ZX", "ih_mad", "Intensity histogram mean absolute deviation", |h| {
+        h.distribution.mean_absolute_deviation()
+    }),
     Definition::new("WRZB", "ih_rmad", "Intensity histogram robust mean absolute deviation", |h| {
         h.distribution.robust_mean_absolute_deviation()
     }),
-    Definition::new("4RNL", "ih_medad", "Intensity histogram median absolute deviation", |h| h.distribution.median_absolute_deviation()),
-    Definition::new("CWYJ", "ih_cov", "Intensity histogram coefficient of variation", |h| h.distribution.coefficient_of_variation()),
+    Definition::new("4RNL", "ih_medad", "Intensity histogram median absolute deviation", |h| {
+        h.distribution.median_absolute_deviation()
+    }),
+    Definition::new("CWYJ", "ih_cov", "Intensity histogram coefficient of variation", |h| {
+        h.distribution.coefficient_of_variation()
+    }),
     Definition::new("SLWD", "ih_qcod", "Intensity histogram quartile coefficient of dispersion", |h| {
         h.distribution.quartile_coefficient_of_dispersion()
     }),

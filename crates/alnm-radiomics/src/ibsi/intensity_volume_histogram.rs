@@ -1,9 +1,9 @@
 //! Intensity-volume histogram features: which fraction ν of the region has at least the intensity fraction γ.
 //!
-//! Discretised intensities i stand for an intensity each: themselves (no discretisation), the centres of their bins (fixed bin
-//! size), or their bin numbers (fixed bin number). γ_i is the place of i between the lowest and the highest intensity of the
-//! range, ν_i the share of the region's voxels with at least i. The range is that of resegmentation where it is given, else
-//! that of the region; with a fixed bin number it is always that of the region.
+//! Discretised intensities i stand for an intensity each: themselves (no discretisation), the centres of their bins
+//! (fixed bin size), or their bin numbers (fixed bin number). γ_i is the place of i between the lowest and the highest
+//! intensity of the range, ν_i the share of the region's voxels with at least i. The range is that of resegmentation
+//! where it is given, else that of the region; with a fixed bin number it is always that of the region.
 
 use super::discretisation::Discretisation;
 use super::error::{IbsiError, Result};
@@ -31,8 +31,8 @@ pub struct IntensityVolumeHistogram {
 }
 
 impl IntensityVolumeHistogram {
-    /// The histogram of the intensities of a region; `range` holds the limits of resegmentation. Without discretisation,
-    /// intensities count in steps of 1 from the lower end of the range.
+    /// The histogram of the intensities of a region; `range` holds the limits of resegmentation. Without
+    /// discretisation, intensities count in steps of 1 from the lower end of the range.
     ///
     /// # Errors
     /// [`IbsiError::TooManyLevels`] when the range needs more than ten million steps.
@@ -48,7 +48,12 @@ impl IntensityVolumeHistogram {
             Discretisation::FixedBinNumber(bins) => (1.0, 1.0, f64::from(bins)),
         };
         if steps > MAXIMUM_STEPS {
-            return Err(IbsiError::TooManyLevels { minimum: lower, maximum: upper, levels: steps, limit: MAXIMUM_STEPS as u32 });
+            return Err(IbsiError::TooManyLevels {
+                minimum: lower,
+                maximum: upper,
+                levels: steps,
+                limit: MAXIMUM_STEPS as u32,
+            });
         }
         let place = |value: f64| match discretisation {
             Discretisation::None | Discretisation::FixedBinSize(_) => (value - lower) / width,
@@ -84,7 +89,9 @@ impl IntensityVolumeHistogram {
     /// The area under ν over γ, by trapezia.
     fn area(&self) -> f64 {
         let trapezium = |pair: &[Step]| {
-            (pair[1].intensity_fraction - pair[0].intensity_fraction) * (pair[0].volume_fraction + pair[1].volume_fraction) / 2.0
+            (pair[1].intensity_fraction - pair[0].intensity_fraction)
+                * (pair[0].volume_fraction + pair[1].volume_fraction)
+                / 2.0
         };
         self.steps.windows(2).map(trapezium).sum()
     }
@@ -126,7 +133,9 @@ mod tests {
 
     #[test]
     fn a_flat_region_has_every_feature() {
-        for discretisation in [Discretisation::None, Discretisation::FixedBinSize(2.5), Discretisation::FixedBinNumber(10)] {
+        for discretisation in
+            [Discretisation::None, Discretisation::FixedBinSize(2.5), Discretisation::FixedBinNumber(10)]
+        {
             let histogram = IntensityVolumeHistogram::new(&[3.0; 4], discretisation, None).unwrap();
             assert!(features(&histogram).iter().all(|feature| feature.value.is_finite()));
         }

@@ -1,7 +1,7 @@
 //! Interpolation onto a grid that shares its centre with the original one.
 //!
-//! The new grid has n_b = ⌈n_a s_a / s_b⌉ voxels along an axis of n_a voxels with spacing s_a, and its first voxel lies at
-//! (n_a - 1) / 2 - s_b (n_b - 1) / (2 s_a) voxels of the original.
+//! The new grid has n_b = ⌈n_a s_a / s_b⌉ voxels along an axis of n_a voxels with spacing s_a, and its first voxel lies
+//! at (n_a - 1) / 2 - s_b (n_b - 1) / (2 s_a) voxels of the original.
 
 use alnm_imaging::resample::{Interpolator, resample};
 use alnm_imaging::{Geometry, Volume};
@@ -35,7 +35,8 @@ impl Interpolation {
 /// Whole voxels that a product of size and spacing exceeds by less than this are not rounded up.
 const ROUNDING: f64 = 1e-6;
 
-/// The grid with `spacing` (x, y, z) in mm that shares its centre with `geometry`; an axis without a spacing stays as it is.
+/// The grid with `spacing` (x, y, z) in mm that shares its centre with `geometry`; an axis without a spacing stays as
+/// it is.
 ///
 /// # Errors
 /// [`crate::ibsi::IbsiError::Image`] when the new grid cannot be held.
@@ -63,12 +64,17 @@ pub fn interpolate_image(image: &Volume<f64>, grid: &Geometry, interpolation: In
     Ok(resample(image, grid, interpolation.interpolator(), 0.0)?)
 }
 
-/// A region on another grid, given by the part of each voxel that belongs to it: the voxels of which at least `threshold` does
-///. Parts are rounded to six decimals first, so that exactly half is half.
+/// A region on another grid, given by the part of each voxel that belongs to it: the voxels of which at least
+/// `threshold` does . Parts are rounded to six decimals first, so that exactly half is half.
 ///
 /// # Errors
 /// [`crate::ibsi::IbsiError::Image`] when the grid cannot be held.
-pub fn interpolate_mask(parts: &Volume<f64>, grid: &Geometry, interpolation: Interpolation, threshold: f64) -> Result<Mask> {
+pub fn interpolate_mask(
+    parts: &Volume<f64>,
+    grid: &Geometry,
+    interpolation: Interpolation,
+    threshold: f64,
+) -> Result<Mask> {
     let interpolated = interpolate_image(parts, grid, interpolation)?;
     let round = |value: f64| (value * 1e6).round();
     let voxels = interpolated.as_slice().iter().map(|&part| round(part) >= round(threshold)).collect();

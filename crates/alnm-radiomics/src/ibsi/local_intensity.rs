@@ -1,7 +1,7 @@
 //! Local intensity features: mean intensities in spheres of 1 cm³.
 //!
-//! The sphere around a voxel of the intensity mask holds the voxels of the image, in the mask or not, whose centre is at most
-//! (3 / 4π)^(1/3) cm ≈ 6.2 mm away.
+//! The sphere around a voxel of the intensity mask holds the voxels of the image, in the mask or not, whose centre is
+//! at most (3 / 4π)^(1/3) cm ≈ 6.2 mm away.
 
 use std::f64::consts::PI;
 
@@ -43,8 +43,8 @@ fn chords(spacing: [f64; 3]) -> Vec<Chord> {
 impl LocalMeans {
     /// The means around the voxels of `mask` in an image on the same grid; `spacing` is (z, y, x) in mm.
     ///
-    /// Cumulative sums along x turn each line of the sphere into one difference, so the cost of a voxel is the cross-section
-    /// of its sphere.
+    /// Cumulative sums along x turn each line of the sphere into one difference, so the cost of a voxel is the
+    /// cross-section of its sphere.
     pub fn new(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Self {
         let [depth, height, width] = mask.shape;
         let mut cumulative = vec![0.0; depth * height * (width + 1)];
@@ -57,7 +57,9 @@ impl LocalMeans {
         let mean = |z: usize, y: usize, x: usize| {
             let (mut sum, mut count) = (0.0, 0usize);
             for chord in &chords {
-                let (Some(z), Some(y)) = (z.checked_add_signed(chord.z), y.checked_add_signed(chord.y)) else { continue };
+                let (Some(z), Some(y)) = (z.checked_add_signed(chord.z), y.checked_add_signed(chord.y)) else {
+                    continue;
+                };
                 if z < depth && y < height {
                     let row = (z * height + y) * (width + 1);
                     let (start, end) = (x.saturating_sub(chord.reach), (x + chord.reach + 1).min(width));
@@ -79,7 +81,11 @@ impl LocalMeans {
     /// The largest mean around a voxel of the highest intensity.
     fn local_peak(&self) -> f64 {
         let highest = self.peaks.iter().map(|(value, _)| *value).fold(f64::NEG_INFINITY, f64::max);
-        self.peaks.iter().filter(|(value, _)| *value == highest).map(|(_, mean)| *mean).fold(f64::NEG_INFINITY, f64::max)
+        self.peaks
+            .iter()
+            .filter(|(value, _)| *value == highest)
+            .map(|(_, mean)| *mean)
+            .fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// The largest mean around any voxel.
@@ -113,9 +119,13 @@ mod tests {
         let all = Mask { shape, voxels: vec![true; 315] };
         for (centre, (_, mean)) in mask.indices().zip(&means.peaks) {
             let distance = |voxel: [usize; 3]| {
-                (0..3).map(|axis| ((voxel[axis] as f64 - centre[axis] as f64) * spacing[axis]).powi(2)).sum::<f64>().sqrt()
+                (0..3)
+                    .map(|axis| ((voxel[axis] as f64 - centre[axis] as f64) * spacing[axis]).powi(2))
+                    .sum::<f64>()
+                    .sqrt()
             };
-            let sphere: Vec<f64> = all.indices().zip(&image).filter(|(voxel, _)| distance(*voxel) <= radius).map(|(_, v)| *v).collect();
+            let sphere: Vec<f64> =
+                all.indices().zip(&image).filter(|(voxel, _)| distance(*voxel) <= radius).map(|(_, v)| *v).collect();
             approx::assert_relative_eq!(*mean, sphere.iter().sum::<f64>() / sphere.len() as f64, max_relative = 1e-12);
         }
     }

@@ -1,8 +1,8 @@
-//! Features as the Image Biomarker Standardisation Initiative defines them (reference manual: arXiv 1612.07003; filters: arXiv
-//! 2006.05470), beside the PyRadiomics profile of the rest of the crate and independent of its settings.
+//! Features as the Image Biomarker Standardisation Initiative defines them (reference manual: arXiv 1612.07003;
+//! filters: arXiv 2006.05470), beside the PyRadiomics profile of the rest of the crate and independent of its settings.
 //!
-//! An [`IbsiProfile`] says what to do, an [`Extractor`] does it. Each [`IbsiFeature`] carries its identifier in the reference
-//! manual, its family and, where matrices are combined, its aggregation method.
+//! An [`IbsiProfile`] says what to do, an [`Extractor`] does it. Each [`IbsiFeature`] carries its identifier in the
+//! reference manual, its family and, where matrices are combined, its aggregation method.
 //!
 //! ```
 //! use alnm_imaging::{Geometry, Volume};
@@ -22,10 +22,10 @@
 //!
 //! # Small and flat regions
 //!
-//! An empty region, a voxel that is not finite, and levels that intensities cannot have are errors. A single voxel and a flat
-//! region have features: skewness and kurtosis are 0, correlation is 1, information correlations are 0, coarseness is 10⁶. What
-//! has no value is NaN: Moran's I and Geary's C of a flat region, co-occurrences without any pair of neighbours, tone differences
-//! without neighbours, densities by an ellipsoid without volume.
+//! An empty region, a voxel that is not finite, and levels that intensities cannot have are errors. A single voxel and
+//! a flat region have features: skewness and kurtosis are 0, correlation is 1, information correlations are 0,
+//! coarseness is 10⁶. What has no value is NaN: Moran's I and Geary's C of a flat region, co-occurrences without any
+//! pair of neighbours, tone differences without neighbours, densities by an ellipsoid without volume.
 
 mod diagnostics;
 pub mod discretisation;

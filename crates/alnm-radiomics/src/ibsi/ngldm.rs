@@ -1,7 +1,7 @@
 //! Neighbouring grey level dependence based features: how many neighbours have the same level.
 //!
-//! s_ij counts the voxels of level i with j - 1 neighbours of the same level (coarseness α = 0) at Chebyshev distance 1; N_s is
-//! their number. The formulas are those of [`crate::size_matrix::SizeMatrix`] with dependences as sizes.
+//! s_ij counts the voxels of level i with j - 1 neighbours of the same level (coarseness α = 0) at Chebyshev distance
+//! 1; N_s is their number. The formulas are those of [`crate::size_matrix::SizeMatrix`] with dependences as sizes.
 
 use rayon::prelude::*;
 
@@ -23,7 +23,9 @@ fn matrix(part: &Part, fixed_axis: Option<usize>) -> SizeMatrix {
         dependent.clear();
         dependent.resize(row.len(), 0);
         for &step in &steps {
-            for ((dependent, level), neighbour) in dependent.iter_mut().zip(own).zip(LevelMap::neighbours(&map.cells, row, step)) {
+            for ((dependent, level), neighbour) in
+                dependent.iter_mut().zip(own).zip(LevelMap::neighbours(&map.cells, row, step))
+            {
                 *dependent += u32::from(level == neighbour);
             }
         }
@@ -50,9 +52,19 @@ pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
     Definition::new("NBZI", "ngl_hdlge", "High dependence low grey level emphasis", SizeMatrix::large_low_emphasis),
     Definition::new("9QMG", "ngl_hdhge", "High dependence high grey level emphasis", SizeMatrix::large_high_emphasis),
     Definition::new("FP8K", "ngl_glnu", "Grey level non-uniformity", SizeMatrix::level_non_uniformity),
-    Definition::new("5SPA", "ngl_glnu_norm", "Normalised grey level non-uniformity", SizeMatrix::level_non_uniformity_normalised),
+    Definition::new(
+        "5SPA",
+        "ngl_glnu_norm",
+        "Normalised grey level non-uniformity",
+        SizeMatrix::level_non_uniformity_normalised,
+    ),
     Definition::new("Z87G", "ngl_dcnu", "Dependence count non-uniformity", SizeMatrix::size_non_uniformity),
-    Definition::new("OKJI", "ngl_dcnu_norm", "Normalised dependence count non-uniformity", SizeMatrix::size_non_uniformity_normalised),
+    Definition::new(
+        "OKJI",
+        "ngl_dcnu_norm",
+        "Normalised dependence count non-uniformity",
+        SizeMatrix::size_non_uniformity_normalised,
+    ),
     // N_s / N_v: every voxel has a dependence, if only on itself.
     Definition::new("6XV8", "ngl_dc_perc", "Dependence count percentage", |_| 1.0),
     Definition::new("1PFV", "ngl_gl_var", "Grey level variance", SizeMatrix::level_variance),
@@ -64,6 +76,7 @@ pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
 /// The features by an aggregation method without directions.
 pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let sets: Vec<Vec<f64>> = scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part, scope.fixed_axis))).collect();
+    let sets: Vec<Vec<f64>> =
+        scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part, scope.fixed_axis))).collect();
     means(DEFINITIONS, Family::Ngldm, aggregation, &sets)
 }

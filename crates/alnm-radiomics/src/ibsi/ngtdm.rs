@@ -1,8 +1,8 @@
 //! Neighbourhood grey tone difference based features: how far voxels differ from the mean of their neighbours.
 //!
-//! Symbols: for each level i, n_i the number of its voxels that have a neighbour in the region, s_i the sum of |i - X̄| over
-//! them, X̄ being the mean level of a voxel's neighbours at Chebyshev distance 1; N_{v,c} = Σ n_i, p_i = n_i / N_{v,c}, and
-//! N_{g,p} the number of levels with p_i > 0.
+//! Symbols: for each level i, n_i the number of its voxels that have a neighbour in the region, s_i the sum of |i - X̄|
+//! over them, X̄ being the mean level of a voxel's neighbours at Chebyshev distance 1; N_{v,c} = Σ n_i, p_i = n_i /
+//! N_{v,c}, and N_{g,p} the number of levels with p_i > 0.
 
 use rayon::prelude::*;
 
@@ -36,11 +36,16 @@ impl ToneDifferenceMatrix {
         let map = &part.map;
         let offsets = neighbour_offsets(map.shape, &[1], fixed_axis).unwrap_or_default();
         let counts = Neighbourhoods::count(map, &offsets, Wanted::Tones);
-        let voxels: Vec<u32> = counts.voxels.iter().zip(&counts.isolated).map(|(voxels, isolated)| voxels - isolated).collect();
+        let voxels: Vec<u32> =
+            counts.voxels.iter().zip(&counts.isolated).map(|(voxels, isolated)| voxels - isolated).collect();
         let total = voxels.iter().map(|&voxels| f64::from(voxels)).sum::<f64>();
         let rows = map.gray_levels().iter().zip(voxels).zip(counts.differences).filter(|((_, voxels), _)| *voxels > 0);
         let rows: Vec<ToneRow> = rows
-            .map(|((&level, voxels), difference)| ToneRow { level: f64::from(level), probability: f64::from(voxels) / total, difference })
+            .map(|((&level, voxels), difference)| ToneRow {
+                level: f64::from(level),
+                probability: f64::from(voxels) / total,
+                difference,
+            })
             .collect();
         (!rows.is_empty()).then_some(Self { rows, voxels: total })
     }
@@ -85,7 +90,8 @@ impl ToneDifferenceMatrix {
     /// Σ_ij |i - j| (p_i s_i + p_j s_j) / (p_i + p_j) / N_{v,c}.
     fn complexity(&self) -> f64 {
         let term = |i: &ToneRow, j: &ToneRow| {
-            (i.level - j.level).abs() * (i.probability * i.difference + j.probability * j.difference) / (i.probability + j.probability)
+            (i.level - j.level).abs() * (i.probability * i.difference + j.probability * j.difference)
+                / (i.probability + j.probability)
         };
         self.over_pairs(term) / self.voxels
     }

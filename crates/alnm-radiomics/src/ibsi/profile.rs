@@ -10,8 +10,8 @@ use super::feature::{Aggregation, Family};
 use super::filter::Filter;
 use super::interpolation::Interpolation;
 
-/// The settings of an extraction, in the order in which they are applied: interpolation, rounding, resegmentation, filter,
-/// discretisation, features.
+/// The settings of an extraction, in the order in which they are applied: interpolation, rounding, resegmentation,
+/// filter, discretisation, features.
 ///
 /// | key | default | purpose | range |
 /// |---|---|---|---|
@@ -47,8 +47,8 @@ pub struct IbsiProfile {
     pub round_intensities: bool,
     /// Which voxels belong to the intensity mask.
     pub resegmentation: Resegmentation,
-    /// The filter whose response takes the image's place in every feature. Resegmentation still looks at the image itself,
-    /// and its range then says nothing about the response, so that bins start at the response's minimum.
+    /// The filter whose response takes the image's place in every feature. Resegmentation still looks at the image
+    /// itself, and its range then says nothing about the response, so that bins start at the response's minimum.
     pub filter: Option<Filter>,
     /// Grey levels of histogram and texture.
     pub discretisation: Discretisation,
@@ -196,7 +196,8 @@ impl IbsiProfile {
     /// [`IbsiError::Profile`] when the file cannot be read or is not a profile.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| IbsiError::Profile(format!("{}: {error}", path.display())))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| IbsiError::Profile(format!("{}: {error}", path.display())))?;
         Self::from_yaml(&text)
     }
 
@@ -205,13 +206,19 @@ impl IbsiProfile {
     /// # Errors
     /// [`IbsiError::Setting`] with the first that is out of range.
     pub fn check(&self) -> Result<()> {
-        let positive = |setting, value: f64| require(setting, value.is_finite() && value > 0.0, value, "it must be above 0");
+        let positive =
+            |setting, value: f64| require(setting, value.is_finite() && value > 0.0, value, "it must be above 0");
         if let Some(interpolation) = &self.interpolation {
             for spacing in interpolation.spacing.into_iter().flatten() {
                 positive("interpolation.spacing", spacing)?;
             }
             let threshold = interpolation.mask_threshold;
-            require("interpolation.mask_threshold", threshold > 0.0 && threshold <= 1.0, threshold, "it must be above 0 and at most 1")?;
+            require(
+                "interpolation.mask_threshold",
+                threshold > 0.0 && threshold <= 1.0,
+                threshold,
+                "it must be above 0 and at most 1",
+            )?;
         }
         if let Some([lower, upper]) = self.resegmentation.range {
             for limit in [lower, upper].into_iter().flatten() {
@@ -223,12 +230,19 @@ impl IbsiProfile {
         if let Some(outliers) = self.resegmentation.outliers {
             positive("resegmentation.outliers", outliers)?;
         }
-        for (setting, discretisation) in [("discretisation", self.discretisation), ("ivh_discretisation", self.ivh_discretisation)] {
+        for (setting, discretisation) in
+            [("discretisation", self.discretisation), ("ivh_discretisation", self.ivh_discretisation)]
+        {
             match discretisation {
                 Discretisation::None => {}
                 Discretisation::FixedBinSize(width) => positive(setting, width)?,
                 Discretisation::FixedBinNumber(bins) => {
-                    require(setting, (1..=MAXIMUM_LEVELS).contains(&bins), bins, "a number of bins must be from 1 to 16384")?;
+                    require(
+                        setting,
+                        (1..=MAXIMUM_LEVELS).contains(&bins),
+                        bins,
+                        "a number of bins must be from 1 to 16384",
+                    )?;
                 }
             }
         }
@@ -265,7 +279,8 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let refused = |text: &str| IbsiProfile::from_yaml(text).and_then(|profile| profile.check()).unwrap_err().to_string();
+        let refused =
+            |text: &str| IbsiProfile::from_yaml(text).and_then(|profile| profile.check()).unwrap_err().to_string();
         assert!(refused("bin_width: 25").contains("bin_width"));
         assert!(refused("interpolation: {spacing: [2, 2, 2], order: 3}").contains("order"));
         assert!(refused("interpolation: {spacing: [2, -2, 2]}").contains("interpolation.spacing is -2"));

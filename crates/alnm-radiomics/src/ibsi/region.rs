@@ -1,4 +1,5 @@
-//! The region of interest: a morphological mask that describes its shape, an intensity mask that says which voxels count.
+//! The region of interest: a morphological mask that describes its shape, an intensity mask that says which voxels
+//! count.
 
 use std::ops::Range;
 
@@ -23,7 +24,8 @@ impl Mask {
     /// The rows along x that hold a voxel, as (z, y, first voxel of the row, columns).
     fn rows(&self) -> impl Iterator<Item = (usize, usize, &[bool])> {
         let rows = self.voxels.chunks_exact(self.shape[2]).enumerate();
-        rows.map(|(row, voxels)| (row / self.shape[1], row % self.shape[1], voxels)).filter(|(.., voxels)| voxels.contains(&true))
+        rows.map(|(row, voxels)| (row / self.shape[1], row % self.shape[1], voxels))
+            .filter(|(.., voxels)| voxels.contains(&true))
     }
 
     /// The smallest box around the mask, a range for each of z, y and x; `None` for an empty mask.
@@ -35,7 +37,9 @@ impl Mask {
             let row = [z..z + 1, y..y + 1, first..last + 1];
             bounds = Some(match bounds {
                 None => row,
-                Some(bounds) => std::array::from_fn(|axis| bounds[axis].start.min(row[axis].start)..bounds[axis].end.max(row[axis].end)),
+                Some(bounds) => std::array::from_fn(|axis| {
+                    bounds[axis].start.min(row[axis].start)..bounds[axis].end.max(row[axis].end)
+                }),
             });
         }
         bounds
@@ -71,12 +75,18 @@ pub(crate) fn cut<T: Copy>(values: &[T], shape: [usize; 3], bounds: &[Range<usiz
     part
 }
 
-/// The intensity mask: the voxels of the region whose intensity lies in `range` and within `outliers` standard deviations of
-/// the region's mean. Mean and deviation are those of the whole region, and the limits belong to the mask.
+/// The intensity mask: the voxels of the region whose intensity lies in `range` and within `outliers` standard
+/// deviations of the region's mean. Mean and deviation are those of the whole region, and the limits belong to the
+/// mask.
 ///
 /// # Errors
 /// [`IbsiError::EmptyMask`] when no voxel is left.
-pub(crate) fn resegment(image: &[f64], region: &Mask, range: Option<[Option<f64>; 2]>, outliers: Option<f64>) -> Result<Mask> {
+pub(crate) fn resegment(
+    image: &[f64],
+    region: &Mask,
+    range: Option<[Option<f64>; 2]>,
+    outliers: Option<f64>,
+) -> Result<Mask> {
     let [lower, upper] = range.unwrap_or_default();
     let (mut lower, mut upper) = (lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY));
     if let Some(sigmas) = outliers {

@@ -1,7 +1,7 @@
 //! Intensity-based statistical features: the distribution of the intensities in the region.
 //!
-//! Symbols: X the intensities of the intensity mask, N_v their number, μ their mean, P_q their percentiles, interpolated
-//! linearly between order statistics.
+//! Symbols: X the intensities of the intensity mask, N_v their number, μ their mean, P_q their percentiles,
+//! interpolated linearly between order statistics.
 
 use super::feature::{Definition, Family, IbsiFeature, evaluate};
 use crate::summation::{sum, sum_of};
@@ -96,7 +96,8 @@ impl Distribution {
     /// The mean absolute deviation of the values from P_10 to P_90.
     pub fn robust_mean_absolute_deviation(&self) -> f64 {
         let (low, high) = (self.percentile(0.1), self.percentile(0.9));
-        let inside = &self.sorted[self.sorted.partition_point(|&x| x < low)..self.sorted.partition_point(|&x| x <= high)];
+        let inside =
+            &self.sorted[self.sorted.partition_point(|&x| x < low)..self.sorted.partition_point(|&x| x <= high)];
         let mean = sum(inside) / inside.len() as f64;
         sum_of(inside, |x| (x - mean).abs()) / inside.len() as f64
     }
@@ -136,10 +137,30 @@ pub const DEFINITIONS: &[Definition<Distribution>] = &[
     Definition::new("84IY", "stat_max", "Maximum intensity", Distribution::maximum),
     Definition::new("SALO", "stat_iqr", "Intensity interquartile range", Distribution::interquartile_range),
     Definition::new("2OJQ", "stat_range", "Intensity range", |d| d.maximum() - d.minimum()),
-    Definition::new("4FUA", "stat_mad", "Intensity-based mean absolute deviation", Distribution::mean_absolute_deviation),
-    Definition::new("1128", "stat_rmad", "Intensity-based robust mean absolute deviation", Distribution::robust_mean_absolute_deviation),
-    Definition::new("N72L", "stat_medad", "Intensity-based median absolute deviation", Distribution::median_absolute_deviation),
-    Definition::new("7TET", "stat_cov", "Intensity-based coefficient of variation", Distribution::coefficient_of_variation),
+    Definition::new(
+        "4FUA",
+        "stat_mad",
+        "Intensity-based mean absolute deviation",
+        Distribution::mean_absolute_deviation,
+    ),
+    Definition::new(
+        "1128",
+        "stat_rmad",
+        "Intensity-based robust mean absolute deviation",
+        Distribution::robust_mean_absolute_deviation,
+    ),
+    Definition::new(
+        "N72L",
+        "stat_medad",
+        "Intensity-based median absolute deviation",
+        Distribution::median_absolute_deviation,
+    ),
+    Definition::new(
+        "7TET",
+        "stat_cov",
+        "Intensity-based coefficient of variation",
+        Distribution::coefficient_of_variation,
+    ),
     Definition::new(
         "9S40",
         "stat_qcod",
@@ -169,7 +190,8 @@ mod tests {
 
     #[test]
     fn values_of_a_small_distribution() {
-        // numpy 1.26.4: x = [1, 2, 2, 5, 9]; np.percentile(x, 90), x.var(), scipy.stats.kurtosis(x), np.abs(x - 2).mean()
+        // numpy 1.26.4: x = [1, 2, 2, 5, 9]; np.percentile(x, 90), x.var(), scipy.stats.kurtosis(x), np.abs(x -
+        // 2).mean()
         let distribution = Distribution::new(&[5.0, 1.0, 2.0, 9.0, 2.0]);
         approx::assert_relative_eq!(distribution.percentile(0.9), 7.4, max_relative = 1e-14);
         approx::assert_relative_eq!(distribution.variance(), 8.56, max_relative = 1e-14);

@@ -68,12 +68,19 @@ const MAXIMUM_DISTINCT_LEVELS: usize = 4096;
 const RIM: usize = 1;
 
 impl Texture {
-    /// A region whose voxels have the given levels (in raster order, each from 1 to `level_count`), with what the methods need.
+    /// A region whose voxels have the given levels (in raster order, each from 1 to `level_count`), with what the
+    /// methods need.
     ///
     /// # Errors
     /// [`super::IbsiError::ImageSize`] when the region's bounding box has 2³² voxels or more,
     /// [`super::IbsiError::TooManyLevels`] when more than 4096 different levels occur.
-    pub fn new(intensity: &Mask, levels: &[u32], level_count: u32, morphological: &Mask, methods: &[Aggregation]) -> Result<Self> {
+    pub fn new(
+        intensity: &Mask,
+        levels: &[u32],
+        level_count: u32,
+        morphological: &Mask,
+        methods: &[Aggregation],
+    ) -> Result<Self> {
         let mut distinct = levels.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
@@ -81,11 +88,17 @@ impl Texture {
             && distinct.len() > MAXIMUM_DISTINCT_LEVELS
         {
             let (minimum, maximum, levels) = (f64::from(lowest), f64::from(highest), distinct.len() as f64);
-            return Err(super::IbsiError::TooManyLevels { minimum, maximum, levels, limit: MAXIMUM_DISTINCT_LEVELS as u32 });
+            return Err(super::IbsiError::TooManyLevels {
+                minimum,
+                maximum,
+                levels,
+                limit: MAXIMUM_DISTINCT_LEVELS as u32,
+            });
         }
         let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
         let shape = bounds.each_ref().map(|range| range.len() + 2 * RIM);
-        let place = |voxel: [usize; 3]| -> [usize; 3] { std::array::from_fn(|axis| voxel[axis] - bounds[axis].start + RIM) };
+        let place =
+            |voxel: [usize; 3]| -> [usize; 3] { std::array::from_fn(|axis| voxel[axis] - bounds[axis].start + RIM) };
         let mut grid = Array3::<u32>::zeros(shape);
         for (voxel, &level) in intensity.indices().zip(levels) {
             grid[place(voxel)] = level;
@@ -102,7 +115,11 @@ impl Texture {
         if asked(&Aggregation::VOLUMETRIC) {
             texture.volume = whole(None)?;
         }
-        if asked(&[Aggregation::MergedSlices, Aggregation::MergedSlicesAveraged, Aggregation::MergedSlicesMergedDirections]) {
+        if asked(&[
+            Aggregation::MergedSlices,
+            Aggregation::MergedSlicesAveraged,
+            Aggregation::MergedSlicesMergedDirections,
+        ]) {
             texture.planar = whole(Some(0))?;
         }
         if asked(&[Aggregation::Slices, Aggregation::SlicesAveraged, Aggregation::SlicesMergedDirections]) {
@@ -118,22 +135,28 @@ impl Texture {
     /// What an aggregation method looks at.
     pub(crate) fn scope(&self, aggregation: Aggregation) -> Scope<'_> {
         let (parts, fixed_axis) = match aggregation {
-            Aggregation::Slices | Aggregation::SlicesAveraged | Aggregation::SlicesMergedDirections => (&self.slices, Some(0)),
-            Aggregation::MergedSlices | Aggregation::MergedSlicesAveraged | Aggregation::MergedSlicesMergedDirections => {
-                (&self.planar, Some(0))
+            Aggregation::Slices | Aggregation::SlicesAveraged | Aggregation::SlicesMergedDirections => {
+                (&self.slices, Some(0))
             }
-            Aggregation::Volume | Aggregation::VolumeAveraged | Aggregation::VolumeMergedDirections => (&self.volume, None),
+            Aggregation::MergedSlices
+            | Aggregation::MergedSlicesAveraged
+            | Aggregation::MergedSlicesMergedDirections => (&self.planar, Some(0)),
+            Aggregation::Volume | Aggregation::VolumeAveraged | Aggregation::VolumeMergedDirections => {
+                (&self.volume, None)
+            }
         };
         let merges_directions = matches!(
             aggregation,
-            Aggregation::SlicesMergedDirections | Aggregation::MergedSlicesMergedDirections | Aggregation::VolumeMergedDirections
+            Aggregation::SlicesMergedDirections
+                | Aggregation::MergedSlicesMergedDirections
+                | Aggregation::VolumeMergedDirections
         );
         Scope { parts, fixed_axis, merges_directions }
     }
 }
 
-/// Steps across faces from each voxel to the nearest one outside; without steps along `fixed_axis`. The outermost layer of the
-/// grid is outside. One pass forward and one backward find city-block distances.
+/// Steps across faces from each voxel to the nearest one outside; without steps along `fixed_axis`. The outermost layer
+/// of the grid is outside. One pass forward and one backward find city-block distances.
 fn border_distances(inside: &Array3<bool>, fixed_axis: Option<usize>) -> Array3<u32> {
     let shape: [usize; 3] = inside.dim().into();
     let mut distances = inside.map(|&inside| if inside { u32::MAX - 1 } else { 0 });

@@ -1,8 +1,8 @@
 //! Parameter files and settings, with the keys, types and ranges of PyRadiomics.
 //!
-//! A parameter file has up to four parts, each optional: `setting`, `voxelSetting`, `imageType` and `featureClass`. Without
-//! `imageType`, features are computed on the original image only. Without `featureClass`, all classes are on. Both YAML and
-//! JSON are read.
+//! A parameter file has up to four parts, each optional: `setting`, `voxelSetting`, `imageType` and `featureClass`.
+//! Without `imageType`, features are computed on the original image only. Without `featureClass`, all classes are on.
+//! Both YAML and JSON are read.
 //!
 //! ```
 //! use alnm_radiomics::{FeatureClass, Parameters};
@@ -328,11 +328,14 @@ impl Parameters {
     /// Parameters from a YAML or JSON file.
     ///
     /// # Errors
-    /// [`ParameterError`] for a file that cannot be read, is no YAML, or has unknown keys or values that are not allowed.
+    /// [`ParameterError`] for a file that cannot be read, is no YAML, or has unknown keys or values that are not
+    /// allowed.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ParameterError::Unreadable { path: path.display().to_string(), reason: error.to_string() })?;
+        let text = std::fs::read_to_string(path).map_err(|error| ParameterError::Unreadable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
         Self::from_yaml(&text)
     }
 
@@ -350,7 +353,15 @@ impl Parameters {
                 "voxelSetting" => parameters.read_settings(value, Group::VoxelSetting)?,
                 "imageType" => parameters.read_image_types(value)?,
                 "featureClass" => parameters.read_feature_classes(value)?,
-                _ => return Err(unknown(key, "key", "the parameters", ["setting", "voxelSetting", "imageType", "featureClass"]).into()),
+                _ => {
+                    return Err(unknown(
+                        key,
+                        "key",
+                        "the parameters",
+                        ["setting", "voxelSetting", "imageType", "featureClass"],
+                    )
+                    .into());
+                }
             }
         }
         Ok(parameters)
@@ -400,7 +411,8 @@ impl Parameters {
             ("label", Node::Integer(1)),
             ("additionalInfo", Node::Bool(true)),
         ];
-        let mut settings: Vec<(String, Node)> = defaults.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut settings: Vec<(String, Node)> =
+            defaults.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         for (name, value) in &self.given {
             match settings.iter_mut().find(|(known, _)| known == name) {
                 Some(setting) => setting.1 = value.clone(),
@@ -412,15 +424,17 @@ impl Parameters {
 
     /// The image types with their settings as a Python dictionary.
     pub(crate) fn image_types_text(&self) -> String {
-        let overrides =
-            |image: &ImageTypeParameters| dictionary(image.overrides.iter().map(|(name, value)| (name.as_str(), value.to_string())));
+        let overrides = |image: &ImageTypeParameters| {
+            dictionary(image.overrides.iter().map(|(name, value)| (name.as_str(), value.to_string())))
+        };
         dictionary(self.image_types.iter().map(|image| (image.image_type.name(), overrides(image))))
     }
 
     /// Sets one setting, as the command line's `--setting` does.
     ///
     /// # Errors
-    /// [`ParameterError::Unknown`] for a key that does not exist, [`ParameterError::Value`] for a value that is not allowed.
+    /// [`ParameterError::Unknown`] for a key that does not exist, [`ParameterError::Value`] for a value that is not
+    /// allowed.
     ///
     /// ```
     /// use alnm_radiomics::parameters::{Node, Parameters};
@@ -471,8 +485,9 @@ impl Parameters {
     fn read_feature_classes(&mut self, part: Located) -> Result<()> {
         let mut classes = Vec::new();
         for (key, value) in part.entries("featureClass")? {
-            let class = FeatureClass::from_name(&key.name)
-                .ok_or_else(|| unknown(key, "feature class", "featureClass", FeatureClass::ALL.map(FeatureClass::name)))?;
+            let class = FeatureClass::from_name(&key.name).ok_or_else(|| {
+                unknown(key, "feature class", "featureClass", FeatureClass::ALL.map(FeatureClass::name))
+            })?;
             classes.push((class, selection(class, value)?));
         }
         if !classes.is_empty() {
@@ -489,14 +504,20 @@ fn dictionary<'a>(entries: impl Iterator<Item = (&'a str, String)>) -> String {
 
 /// The features that a class' entry names; all where it names none.
 fn selection(class: FeatureClass, value: Located) -> Result<Selection, ParameterError> {
-    let known: Vec<&str> = class.features().iter().map(|feature| feature.name).chain(class.withdrawn().iter().copied()).collect();
+    let known: Vec<&str> =
+        class.features().iter().map(|feature| feature.name).chain(class.withdrawn().iter().copied()).collect();
     let line = value.line;
     let named = match value.node {
         Node::Null => Vec::new(),
         Node::List(items) => items,
         other => {
             let expected = "a list of feature names".to_owned();
-            return Err(ParameterError::Value { line, key: class.name().to_owned(), value: other.to_string(), expected });
+            return Err(ParameterError::Value {
+                line,
+                key: class.name().to_owned(),
+                value: other.to_string(),
+                expected,
+            });
         }
     };
     let mut names: Vec<String> = Vec::new();
@@ -516,7 +537,12 @@ fn selection(class: FeatureClass, value: Located) -> Result<Selection, Parameter
 }
 
 /// The error for a name that does not exist, with the valid name that looks most like it.
-fn unknown<'a>(entry: Entry, what: &'static str, place: &str, known: impl IntoIterator<Item = &'a str>) -> ParameterError {
+fn unknown<'a>(
+    entry: Entry,
+    what: &'static str,
+    place: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> ParameterError {
     let nearest = known.into_iter().map(|name| (edit_distance(&entry.name, name), name)).min();
     // A name that would have to be rewritten for the most part was not meant.
     let nearest = nearest.filter(|(distance, name)| 2 * distance <= name.len()).map(|(_, name)| name.to_owned());
@@ -555,7 +581,9 @@ mod tests {
 
     #[test]
     fn json_is_read_as_well() {
-        let parameters = Parameters::from_yaml("{\n\t\"setting\": {\"binWidth\": 2.5},\n\t\"featureClass\": {\"glcm\": null}\n}").unwrap();
+        let parameters =
+            Parameters::from_yaml("{\n\t\"setting\": {\"binWidth\": 2.5},\n\t\"featureClass\": {\"glcm\": null}\n}")
+                .unwrap();
         assert_eq!(parameters.settings().bin_width, 2.5);
         assert_eq!(parameters.feature_classes(), [(FeatureClass::Glcm, Selection::Default)]);
     }
@@ -564,12 +592,21 @@ mod tests {
     fn wrong_names_are_named_with_their_line_and_the_nearest() {
         for (text, message) in [
             ("settings: {}", "line 1: unknown key `settings` in `the parameters`; did you mean `setting`?"),
-            ("setting: {}\nimageType:\n  Wavlet: {}", "line 3: unknown image type `Wavlet` in `imageType`; did you mean `Wavelet`?"),
-            ("featureClass:\n  glcm: [Contrst, Idm]", "line 2: unknown feature `Contrst` in `glcm`; did you mean `Contrast`?"),
+            (
+                "setting: {}\nimageType:\n  Wavlet: {}",
+                "line 3: unknown image type `Wavlet` in `imageType`; did you mean `Wavelet`?",
+            ),
+            (
+                "featureClass:\n  glcm: [Contrst, Idm]",
+                "line 2: unknown feature `Contrst` in `glcm`; did you mean `Contrast`?",
+            ),
             ("setting: {dynamicBinning: true}", "line 1: unknown key `dynamicBinning` in `setting`"),
             ("setting:\n  binWidth: 0", "line 2: `binWidth` is 0; it must be a number above 0"),
             ("setting:\n  label: 1.5", "line 2: `label` is 1.5; it must be a whole number above 0"),
-            ("imageType:\n  LoG: {sigma: [1.0, -2.0]}", "line 2: `sigma` is [1.0, -2.0]; it must be a list of numbers above 0"),
+            (
+                "imageType:\n  LoG: {sigma: [1.0, -2.0]}",
+                "line 2: `sigma` is [1.0, -2.0]; it must be a list of numbers above 0",
+            ),
         ] {
             assert_eq!(Parameters::from_yaml(text).unwrap_err().to_string(), message);
         }

@@ -2,11 +2,10 @@
 
 use alnm_imaging::resample::Interpolator;
 
-use crate::filter::wavelet;
-use crate::glcm::WeightingNorm;
-
 use super::document::Entry;
 use super::{Node, Number, ParameterError, PatternMethod, ResegmentMode, Settings, unknown};
+use crate::filter::wavelet;
+use crate::glcm::WeightingNorm;
 
 /// The part of a parameter file that a key stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +68,19 @@ pub const SCHEMA: &[Key] = &[
     key("label", WHOLE_ABOVE_ZERO, store!(label, |node| whole(node, 1).and_then(|n| u32::try_from(n).ok()))),
     key("label_channel", WHOLE_FROM_ZERO, store!(label_channel, |node| whole(node, 0))),
     key("binWidth", ABOVE_ZERO, store!(bin_width, positive)),
-    key("binCount", WHOLE_ABOVE_ZERO, store!(bin_count, |node| optional(node, |node| whole(node, 1).and_then(|n| u32::try_from(n).ok())))),
+    key(
+        "binCount",
+        WHOLE_ABOVE_ZERO,
+        store!(bin_count, |node| optional(node, |node| whole(node, 1).and_then(|n| u32::try_from(n).ok()))),
+    ),
     key("normalize", TRUE_OR_FALSE, store!(normalize, boolean)),
     key("normalizeScale", ABOVE_ZERO, store!(normalize_scale, positive)),
     key("removeOutliers", ABOVE_ZERO, store!(remove_outliers, |node| optional(node, positive))),
     key(
         "resampledPixelSpacing",
         "a list of numbers from 0 up, in mm",
-        store!(resampled_pixel_spacing, |node| optional(node, |node| list(node, |item| number(item).filter(|&v| v >= 0.0)))),
+        store!(resampled_pixel_spacing, |node| optional(node, |node| list(node, |item| number(item)
+            .filter(|&v| v >= 0.0)))),
     ),
     key(
         "interpolator",
@@ -87,7 +91,11 @@ pub const SCHEMA: &[Key] = &[
     key("distances", "a list of whole numbers above 0", store!(distances, distances)),
     key("force2D", TRUE_OR_FALSE, store!(force_2d, boolean)),
     key("force2Ddimension", "0, 1 or 2", store!(force_2d_dimension, |node| whole(node, 0).filter(|&n| n <= 2))),
-    key("resegmentRange", "a list of one or two numbers", store!(resegment_range, |node| optional(node, resegment_range))),
+    key(
+        "resegmentRange",
+        "a list of one or two numbers",
+        store!(resegment_range, |node| optional(node, resegment_range)),
+    ),
     key("resegmentMode", "absolute, relative or sigma", store!(resegment_mode, resegment_mode)),
     key("resegmentShape", TRUE_OR_FALSE, store!(resegment_shape, boolean)),
     key("preCrop", TRUE_OR_FALSE, store!(pre_crop, boolean)),
@@ -104,7 +112,11 @@ pub const SCHEMA: &[Key] = &[
     key("lbp3DIcosphereSubdivision", WHOLE_FROM_ZERO, store!(lbp_3d_icosphere_subdivision, |node| whole(node, 0))),
     key("voxelArrayShift", "a whole number", store!(voxel_array_shift, |node| integer(node).map(|n| n as f64))),
     key("symmetricalGLCM", TRUE_OR_FALSE, store!(symmetrical_glcm, boolean)),
-    key("weightingNorm", "null, euclidean, manhattan, infinity or no_weighting", store!(weighting_norm, |node| optional(node, weighting))),
+    key(
+        "weightingNorm",
+        "null, euclidean, manhattan, infinity or no_weighting",
+        store!(weighting_norm, |node| optional(node, weighting)),
+    ),
     key("gldm_a", WHOLE_FROM_ZERO, store!(gldm_a, |node| whole(node, 0).and_then(|n| u32::try_from(n).ok()))),
     voxel_key("kernelRadius", WHOLE_ABOVE_ZERO, store!(kernel_radius, |node| whole(node, 1))),
     voxel_key("maskedKernel", TRUE_OR_FALSE, store!(masked_kernel, boolean)),
@@ -217,7 +229,14 @@ fn interpolator(node: &Node) -> Option<Option<Interpolator>> {
 }
 
 fn resegment_mode(node: &Node) -> Option<ResegmentMode> {
-    word(node, &[("absolute", ResegmentMode::Absolute), ("relative", ResegmentMode::Relative), ("sigma", ResegmentMode::Sigma)])
+    word(
+        node,
+        &[
+            ("absolute", ResegmentMode::Absolute),
+            ("relative", ResegmentMode::Relative),
+            ("sigma", ResegmentMode::Sigma),
+        ],
+    )
 }
 
 fn pattern_method(node: &Node) -> Option<PatternMethod> {

@@ -23,7 +23,9 @@ fn compare(tally: &mut Tally, place: &str, expected: &Value, got: &DiagnosticVal
     let expected = match expected {
         Value::Array(values) => listed(values),
         Value::Number(_) => listed(std::slice::from_ref(expected)),
-        other => return tally.check(other.as_str() == Some(&got.to_string()), format_args!("{place}: {other}, got {got}")),
+        other => {
+            return tally.check(other.as_str() == Some(&got.to_string()), format_args!("{place}: {other}, got {got}"));
+        }
     };
     let got = numbers(got).unwrap_or_default();
     tally.check(expected.len() == got.len(), format_args!("{place}: {} values", got.len()));
@@ -39,9 +41,13 @@ fn diagnostics_agree_with_pyradiomics() {
     for file in pack::files(&folder.join("expected"), ".json.gz") {
         for (setting, run) in pack::json(&file).as_object().unwrap().iter().filter(|(_, run)| run["status"] == "ok") {
             let place = format!("{}/{setting}", run["case"].as_str().unwrap());
-            let extraction = Case::read(&folder, run).and_then(|case| case.extract()).unwrap_or_else(|error| panic!("{place}: {error}"));
+            let extraction = Case::read(&folder, run)
+                .and_then(|case| case.extract())
+                .unwrap_or_else(|error| panic!("{place}: {error}"));
             tally.case();
-            let reported = |name: &str| !name.starts_with("diagnostics_Versions") && !name.starts_with("diagnostics_Configuration");
+            let reported = |name: &str| {
+                !name.starts_with("diagnostics_Versions") && !name.starts_with("diagnostics_Configuration")
+            };
             let got: Vec<_> = extraction.diagnostics.iter().filter(|entry| reported(&entry.name)).collect();
             let expected = run["diagnostics"].as_object().unwrap();
             tally.check(expected.keys().eq(got.iter().map(|entry| &entry.name)), format_args!("{place}: names"));

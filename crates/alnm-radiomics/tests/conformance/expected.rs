@@ -52,8 +52,8 @@ impl Case {
     }
 }
 
-/// The run of the same case among the pack's runs, with other parameters: where index files name a case, the runs say which
-/// image and mask that is.
+/// The run of the same case among the pack's runs, with other parameters: where index files name a case, the runs say
+/// which image and mask that is.
 pub(crate) fn run_with(folder: &Path, case: &str, params: &Value) -> Value {
     let runs = pack::json(&folder.join("expected").join(format!("{case}.json.gz")));
     let mut run = runs.as_object().unwrap().values().next().expect("a case has runs").clone();

@@ -11,7 +11,9 @@ use crate::tally::{Deviation, Tally};
 const DEVIATIONS: &[Deviation] = &[
     Deviation {
         cause: "scipy's kurtosis of single-precision samples depends on their order on the sphere, here by less than 1e-5",
-        explains: |place, expected, got| place.contains("lbp-3D-k_firstorder") && (expected - got).abs() < 1e-5 * expected.abs(),
+        explains: |place, expected, got| {
+            place.contains("lbp-3D-k_firstorder") && (expected - got).abs() < 1e-5 * expected.abs()
+        },
     },
     Deviation {
         cause: "an axis of a region without extent along it is 0 but for the square root of rounding, which LAPACK's differs from",
@@ -23,7 +25,9 @@ const DEVIATIONS: &[Deviation] = &[
     Deviation {
         cause: "levels of LBP3D take few values that repeat but for rounding, which decides whether those on a percentile count as robust",
         explains: |place, expected, got| {
-            place.contains("lbp-3D-m") && place.ends_with("_RobustMeanAbsoluteDeviation") && (expected - got).abs() < 0.01 * expected.abs()
+            place.contains("lbp-3D-m")
+                && place.ends_with("_RobustMeanAbsoluteDeviation")
+                && (expected - got).abs() < 0.01 * expected.abs()
         },
     },
 ];
@@ -42,7 +46,8 @@ impl Tolerance {
         let setting = &params["setting"];
         let interpolator = setting.get("interpolator").and_then(Value::as_str).unwrap_or("sitkBSpline");
         let resampled = setting.get("resampledPixelSpacing").is_some_and(|spacing| !spacing.is_null());
-        let soft = image.starts_with("log-sigma") || image == "gradient" || (resampled && interpolator == "sitkBSpline");
+        let soft =
+            image.starts_with("log-sigma") || image == "gradient" || (resampled && interpolator == "sitkBSpline");
         let relative = match (feature, soft) {
             ("MCC", _) => 1e-4,
             (_, true) => 1e-5,
@@ -50,7 +55,9 @@ impl Tolerance {
         };
         let mut absolute = 1e-12;
         if class == "firstorder" && !["Energy", "TotalEnergy", "Entropy", "Uniformity", "Kurtosis"].contains(&feature) {
-            let extreme = |which: &str| features.get(&format!("{image}_firstorder_{which}")).map_or(0.0, |value| number(value).abs());
+            let extreme = |which: &str| {
+                features.get(&format!("{image}_firstorder_{which}")).map_or(0.0, |value| number(value).abs())
+            };
             let largest = extreme("Maximum").max(extreme("Minimum"));
             let scale = match feature {
                 "Skewness" => 1.0,
@@ -66,19 +73,28 @@ impl Tolerance {
 fn compare(tally: &mut Tally, run: &Value, place: &str, extraction: &Extraction) {
     let features = run["features"].as_object().unwrap();
     let names: Vec<String> = extraction.features.iter().map(|feature| feature.id.name()).collect();
-    tally.check(names.iter().eq(features.keys()), format_args!("{place}: columns {:?}", first_difference(&names, features)));
+    tally.check(
+        names.iter().eq(features.keys()),
+        format_args!("{place}: columns {:?}", first_difference(&names, features)),
+    );
     for (name, value) in features {
         let got = extraction.features.iter().find(|feature| feature.id.name() == *name).map(|feature| feature.value);
         let tolerance = Tolerance::of(name, features, &run["params"]);
         match got {
-            Some(got) => tally.value(format_args!("{place} {name}"), number(value), got, tolerance.relative, tolerance.absolute),
+            Some(got) => {
+                tally.value(format_args!("{place} {name}"), number(value), got, tolerance.relative, tolerance.absolute)
+            }
             None => tally.check(false, format_args!("{place} {name}: no column")),
         }
     }
 }
 
 fn first_difference<'a>(names: &'a [String], features: &'a Map<String, Value>) -> Option<(&'a str, &'a str)> {
-    names.iter().zip(features.keys()).find(|(ours, theirs)| ours != theirs).map(|(ours, theirs)| (ours.as_str(), theirs.as_str()))
+    names
+        .iter()
+        .zip(features.keys())
+        .find(|(ours, theirs)| ours != theirs)
+        .map(|(ours, theirs)| (ours.as_str(), theirs.as_str()))
 }
 
 #[test]
@@ -114,7 +130,8 @@ fn columns_are_those_of_the_parameter_files() {
     for columns in pack::files(&folder.join("params"), "_columns.txt") {
         tally.case();
         let parameters = columns.to_string_lossy().replace("_columns.txt", ".yaml");
-        let extraction = Extractor::new(Parameters::from_file(&parameters).unwrap()).unwrap().execute(&image, &mask, label).unwrap();
+        let extraction =
+            Extractor::new(Parameters::from_file(&parameters).unwrap()).unwrap().execute(&image, &mask, label).unwrap();
         let expected = String::from_utf8(pack::bytes(&columns)).unwrap();
         tally.check(
             extraction.features.len() == expected.lines().count(),

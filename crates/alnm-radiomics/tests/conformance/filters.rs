@@ -12,7 +12,8 @@ fn laplacian(image: &Image, sigma: f64) -> Vec<f64> {
     let shape = image.geometry().shape();
     let [x, y, z] = image.geometry().spacing();
     let volume = image.cast::<f64>();
-    let filtered = log::laplacian_of_gaussian(volume.as_slice(), shape, [z, y, x], &[0, 1, 2], sigma, Part::whole(shape));
+    let filtered =
+        log::laplacian_of_gaussian(volume.as_slice(), shape, [z, y, x], &[0, 1, 2], sigma, Part::whole(shape));
     filtered.into_iter().map(f64::from).collect()
 }
 
@@ -21,7 +22,9 @@ fn sub_band(image: &Image, params: &Value) -> Vec<f64> {
     let filters = Filters::named(params["wavelet"].as_str().unwrap()).unwrap();
     let level = params["level"].as_u64().unwrap() as usize;
     let bands = transform(image.cast::<f64>().as_slice(), shape, &[2, 1, 0], &filters, 0, level, Part::whole(shape));
-    let wanted = |band: &alnm_radiomics::filter::wavelet::SubBand| band.level == level && params["band"] == band.letters.as_str();
+    let wanted = |band: &alnm_radiomics::filter::wavelet::SubBand| {
+        band.level == level && params["band"] == band.letters.as_str()
+    };
     bands.into_iter().find(wanted).map(|band| band.values).unwrap_or_default()
 }
 
@@ -38,9 +41,13 @@ fn filters_agree_with_itk_and_pywavelets() {
         tally.case();
         let place = format!("{kind} {} {}", case["name"].as_str().unwrap(), case["key"].as_str().unwrap());
         let image = read_image(folder.join(case["input"].as_str().unwrap())).unwrap();
-        let expected = read_image(folder.join(case["outputs"]["image"]["path"].as_str().unwrap())).unwrap().cast::<f64>();
-        let got =
-            if kind == "log" { laplacian(&image, case["params"]["sigma"].as_f64().unwrap()) } else { sub_band(&image, &case["params"]) };
+        let expected =
+            read_image(folder.join(case["outputs"]["image"]["path"].as_str().unwrap())).unwrap().cast::<f64>();
+        let got = if kind == "log" {
+            laplacian(&image, case["params"]["sigma"].as_f64().unwrap())
+        } else {
+            sub_band(&image, &case["params"])
+        };
         let largest = expected.as_slice().iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let absolute = if kind == "log" { 2e-6 * largest } else { 1e-12 * largest };
         tally.check(got.len() == expected.as_slice().len(), format_args!("{place}: {} voxels", got.len()));

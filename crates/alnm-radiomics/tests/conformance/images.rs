@@ -52,7 +52,12 @@ fn check_entry(tally: &mut Tally, folder: &Path, entry: &serde_json::Value) {
         let got = match name {
             "preprocessed_image" => values(&images.image),
             "preprocessed_mask" => images.mask.as_slice().iter().map(|&voxel| f64::from(voxel)).collect(),
-            name => images.filtered.iter().find(|(other, _)| other == name).map(|(_, image)| image.as_slice().to_vec()).unwrap_or_default(),
+            name => images
+                .filtered
+                .iter()
+                .find(|(other, _)| other == name)
+                .map(|(_, image)| image.as_slice().to_vec())
+                .unwrap_or_default(),
         };
         compare(tally, file, &expected, &got, resampled);
     }

@@ -1,9 +1,9 @@
 //! Agreement with a pack of reference values made with PyRadiomics.
 //!
 //! The pack lies in `radiomics` under the folder that ALNM_REFERENCE names, by default `../shared/reference` beside the
-//! workspace. Without it the tests say that they were skipped; with ALNM_REQUIRE_REFERENCE=1 they fail. Every test finds its
-//! cases in the pack's own index files, uses the pack's tolerances and prints one line: cases, values, values that agree,
-//! largest relative difference and where.
+//! workspace. Without it the tests say that they were skipped; with ALNM_REQUIRE_REFERENCE=1 they fail. Every test
+//! finds its cases in the pack's own index files, uses the pack's tolerances and prints one line: cases, values, values
+//! that agree, largest relative difference and where.
 
 // A pack that is not as it should be must end the test, wherever that shows.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]

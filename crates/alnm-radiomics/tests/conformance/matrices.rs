@@ -30,7 +30,8 @@ fn levels(case: &Case, settings: &Settings) -> Levels {
     let ([x, y, z], [dx, dy, dz]) = (region.start, region.size);
     let cut = ndarray::s![z..z + dz, y..y + dy, x..x + dx];
     let (values, mask) = (original.data().slice(cut), images.mask.data().slice(cut));
-    let inside: Vec<f64> = values.iter().zip(mask).filter(|(_, voxel)| **voxel == case.label).map(|(value, _)| *value).collect();
+    let inside: Vec<f64> =
+        values.iter().zip(mask).filter(|(_, voxel)| **voxel == case.label).map(|(value, _)| *value).collect();
     let single = images.image.pixel_type() == alnm_imaging::PixelType::F32;
     let mut discretised = settings.binning().discretise(&inside, single).unwrap().levels.into_iter();
     let grid = mask.map(|&voxel| if voxel == case.label { discretised.next().unwrap() } else { 0 });
@@ -40,7 +41,13 @@ fn levels(case: &Case, settings: &Settings) -> Levels {
 }
 
 /// Compares a raw matrix of counts by level, size and, where it has one, direction.
-fn compare_sizes(tally: &mut Tally, place: &str, raw: &Array, direction: Option<usize>, cell: impl Fn(usize, usize) -> f64) {
+fn compare_sizes(
+    tally: &mut Tally,
+    place: &str,
+    raw: &Array,
+    direction: Option<usize>,
+    cell: impl Fn(usize, usize) -> f64,
+) {
     for level in 0..raw.shape[1] {
         for size in 0..raw.shape[2] {
             let index: Vec<usize> = [0, level, size].into_iter().chain(direction).collect();
@@ -58,7 +65,10 @@ fn count_of(matrix: &SizeMatrix, level: usize, size: usize) -> f64 {
 fn compare_offsets(tally: &mut Tally, place: &str, angles: &Array, offsets: &[Offset]) {
     tally.check(angles.shape[0] == offsets.len(), format_args!("{place}: {} directions", offsets.len()));
     for (row, offset) in offsets.iter().enumerate() {
-        tally.check((0..3).all(|axis| angles.at(&[row, axis]) == offset[axis] as f64), format_args!("{place}: direction {row}"));
+        tally.check(
+            (0..3).all(|axis| angles.at(&[row, axis]) == offset[axis] as f64),
+            format_args!("{place}: direction {row}"),
+        );
     }
 }
 
@@ -73,7 +83,8 @@ fn check(tally: &mut Tally, folder: &Path, name: &str, case: &Case) {
         tally.value(place("binned"), *expected, f64::from(*got), 0.0, 0.0);
     }
     // Where each level stands among those that occur.
-    let rows: Vec<Option<usize>> = (0..=map.scale().highest).map(|level| map.gray_levels().binary_search(&level).ok()).collect();
+    let rows: Vec<Option<usize>> =
+        (0..=map.scale().highest).map(|level| map.gray_levels().binary_search(&level).ok()).collect();
 
     let offsets = directions(grid.dim().into(), &settings.distances, fixed_axis).unwrap();
     compare_offsets(tally, &place("raw_glcm_angles"), &arrays["raw_glcm_angles"], &offsets);
@@ -97,7 +108,8 @@ fn check(tally: &mut Tally, folder: &Path, name: &str, case: &Case) {
     };
     let matrices = glcm::matrices(&map, &glcm_settings).unwrap();
     let expected = &arrays["P_glcm"];
-    tally.check(expected.shape[3] == matrices.len(), format_args!("{}: {} directions", place("P_glcm"), matrices.len()));
+    tally
+        .check(expected.shape[3] == matrices.len(), format_args!("{}: {} directions", place("P_glcm"), matrices.len()));
     for (direction, matrix) in matrices.iter().enumerate() {
         for (cell, &got) in matrix.probabilities().iter().enumerate() {
             tally.value(place("P_glcm"), expected.at(&[0, cell / n, cell % n, direction]), got, 1e-14, 0.0);
@@ -109,18 +121,23 @@ fn check(tally: &mut Tally, folder: &Path, name: &str, case: &Case) {
     for (direction, &offset) in offsets.iter().enumerate() {
         let counts = glrlm::run_counts(&map, offset);
         let longest = counts.len() / n;
-        let cell = |level: usize, length: usize| rows[level].map_or(0.0, |row| f64::from(counts[row * longest + length - 1]));
+        let cell =
+            |level: usize, length: usize| rows[level].map_or(0.0, |row| f64::from(counts[row * longest + length - 1]));
         compare_sizes(tally, &place("raw_glrlm"), &arrays["raw_glrlm"], Some(direction), cell);
     }
     let zones = glszm::matrix(&map, fixed_axis).unwrap();
     compare_sizes(tally, &place("raw_glszm"), &arrays["raw_glszm"], None, |level, size| count_of(&zones, level, size));
     let dependences =
-        gldm::matrix(&map, &GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a }).unwrap();
-    compare_sizes(tally, &place("raw_gldm"), &arrays["raw_gldm"], None, |level, size| count_of(&dependences, level, size));
+        gldm::matrix(&map, &GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a })
+            .unwrap();
+    compare_sizes(tally, &place("raw_gldm"), &arrays["raw_gldm"], None, |level, size| {
+        count_of(&dependences, level, size)
+    });
     let tones = ngtdm::matrix(&map, &settings.distances, fixed_axis).unwrap();
     let raw = &arrays["raw_ngtdm"];
     for level in 1..=raw.shape[1] {
-        let (voxels, difference) = rows[level].map_or((0.0, 0.0), |row| (tones.rows()[row].voxels, tones.rows()[row].difference));
+        let (voxels, difference) =
+            rows[level].map_or((0.0, 0.0), |row| (tones.rows()[row].voxels, tones.rows()[row].difference));
         tally.value(place("raw_ngtdm"), raw.at(&[0, level - 1, 0]), voxels, 0.0, 0.0);
         tally.value(place("raw_ngtdm"), raw.at(&[0, level - 1, 1]), difference, 1e-12, 0.0);
     }

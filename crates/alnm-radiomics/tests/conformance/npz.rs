@@ -22,7 +22,10 @@ pub(crate) fn read(path: &Path) -> BTreeMap<String, Array> {
     let bytes = crate::pack::bytes(path);
     let u16_at = |place: usize| usize::from(u16::from_le_bytes([bytes[place], bytes[place + 1]]));
     let u32_at = |place: usize| u16_at(place) | u16_at(place + 2) << 16;
-    let end = (0..bytes.len() - 21).rev().find(|&place| bytes[place..].starts_with(b"PK\x05\x06")).expect("a zip archive has a directory");
+    let end = (0..bytes.len() - 21)
+        .rev()
+        .find(|&place| bytes[place..].starts_with(b"PK\x05\x06"))
+        .expect("a zip archive has a directory");
     let (count, mut entry) = (u16_at(end + 10), u32_at(end + 16));
     let mut arrays = BTreeMap::new();
     for _ in 0..count {

@@ -26,7 +26,9 @@ pub(crate) fn bytes(path: &Path) -> Vec<u8> {
         return raw;
     }
     let mut text = Vec::new();
-    flate2::read::GzDecoder::new(raw.as_slice()).read_to_end(&mut text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    flate2::read::GzDecoder::new(raw.as_slice())
+        .read_to_end(&mut text)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text
 }
 

@@ -30,7 +30,10 @@ fn maps_agree_with_pyradiomics() {
         tally.check(expected.shape[1..] == shape, format_args!("{file}: shape {shape:?}"));
         let voxels = shape.iter().product();
         for (feature, expected) in extraction.maps.iter().zip(expected.values.chunks_exact(voxels)) {
-            let largest = expected.iter().filter(|value| value.is_finite()).fold(0.0, |largest: f64, value| largest.max(value.abs()));
+            let largest = expected
+                .iter()
+                .filter(|value| value.is_finite())
+                .fold(0.0, |largest: f64, value| largest.max(value.abs()));
             // Eigenvalues that are 0 but for rounding have roots of the size of its root.
             let (relative, absolute) = if feature.id.feature == "MCC" { (1e-4, 1e-7) } else { (1e-6, 1e-9 * largest) };
             for (voxel, (&expected, &got)) in expected.iter().zip(feature.map.as_slice()).enumerate() {

@@ -48,13 +48,18 @@ impl<'a> Words<'a> {
     /// How rotations are pooled.
     fn pooling(&self) -> Option<Pooling> {
         let words = self.parameters;
-        let invariant =
-            words.contains("rotation_invariance=yes") || words.contains("rotation invariant") || words.contains("rot. invariant");
+        let invariant = words.contains("rotation_invariance=yes")
+            || words.contains("rotation invariant")
+            || words.contains("rot. invariant");
         invariant.then_some(if words.contains("max") { Pooling::Maximum } else { Pooling::Average })
     }
 
     fn dimensions(&self) -> Dimensions {
-        if self.dimensions.starts_with("2D") && !self.dimensions.contains("orthogonal") { Dimensions::Two } else { Dimensions::Three }
+        if self.dimensions.starts_with("2D") && !self.dimensions.contains("orthogonal") {
+            Dimensions::Two
+        } else {
+            Dimensions::Three
+        }
     }
 
     fn boundary(&self) -> BoundaryCondition {
@@ -64,7 +69,9 @@ impl<'a> Words<'a> {
 
     /// "E5L5S5" as kernels; of "L5E5 (A) / L5E5E5 (B)" the one with as many as there are dimensions.
     fn choice(&self, text: &str, length: usize) -> String {
-        let mut choices = text.split('/').filter_map(|choice| choice.split_ascii_whitespace().find(|word| word.chars().count() == length));
+        let mut choices = text
+            .split('/')
+            .filter_map(|choice| choice.split_ascii_whitespace().find(|word| word.chars().count() == length));
         choices.next_back().unwrap_or_else(|| panic!("{text} has no word of {length} letters")).to_owned()
     }
 
@@ -73,13 +80,18 @@ impl<'a> Words<'a> {
         let first = self.parameters.split([';', ',']).next().unwrap_or_default();
         Some(match self.filter {
             "mean" => Kernel::Mean { support: self.number("support")? as usize },
-            "LoG" => {
-                Kernel::LaplacianOfGaussian { sigma: self.number("sigma")?, truncation: self.number("truncation")?, riesz_order: None }
-            }
+            "LoG" => Kernel::LaplacianOfGaussian {
+                sigma: self.number("sigma")?,
+                truncation: self.number("truncation")?,
+                riesz_order: None,
+            },
             "Laws" | "Laws energy" => {
                 let names = self.choice(self.parameter("kernel").unwrap_or(first), 2 * dimensions);
-                let kernel = |name: &[u8]| -> LawsKernel { serde_json::from_value(String::from_utf8_lossy(name).into()).unwrap() };
-                let energy_distance = self.number("energy_delta").or(self.number("energy delta")).map(|distance| distance as usize);
+                let kernel = |name: &[u8]| -> LawsKernel {
+                    serde_json::from_value(String::from_utf8_lossy(name).into()).unwrap()
+                };
+                let energy_distance =
+                    self.number("energy_delta").or(self.number("energy delta")).map(|distance| distance as usize);
                 Kernel::Laws {
                     kernels: names.as_bytes().chunks(2).map(kernel).collect(),
                     rotation_invariance: self.pooling(),
@@ -90,7 +102,10 @@ impl<'a> Words<'a> {
                 sigma: self.number("sigma")?,
                 gamma: self.number("gamma")?,
                 wavelength: self.number("wavelength")?,
-                theta: self.parameter("theta").filter(|words| !words.starts_with("step")).map_or(Some(0.0), |_| self.number("theta"))?,
+                theta: self
+                    .parameter("theta")
+                    .filter(|words| !words.starts_with("step"))
+                    .map_or(Some(0.0), |_| self.number("theta"))?,
                 theta_step: self.number("step").or(self.number("theta step")),
             },
             name if name.starts_with("separable wavelet") => {
@@ -102,9 +117,16 @@ impl<'a> Words<'a> {
                     }
                 };
                 let level = self.number("level")? as usize;
-                Kernel::SeparableWavelet { wavelet: wavelet.to_owned(), band, level, rotation_invariance: self.pooling() }
+                Kernel::SeparableWavelet {
+                    wavelet: wavelet.to_owned(),
+                    band,
+                    level,
+                    rotation_invariance: self.pooling(),
+                }
             }
-            name if name.contains("Simoncelli") => Kernel::Simoncelli { level: self.number("level")? as usize, riesz_order: None },
+            name if name.contains("Simoncelli") => {
+                Kernel::Simoncelli { level: self.number("level")? as usize, riesz_order: None }
+            }
             _ => return None,
         })
     }
@@ -136,12 +158,15 @@ fn ibsi_2_response_maps() {
             continue;
         }
         let filter = words.filter().unwrap_or_else(|| panic!("{id}: {}", row.text("parameters")));
-        let difference = largest_difference(&filter.response(&phantom(&pack, row.text("phantom"))).unwrap(), &reference);
+        let difference =
+            largest_difference(&filter.response(&phantom(&pack, row.text("phantom"))).unwrap(), &reference);
         tally.value(id, 0.0, MAP_TOLERANCE, difference);
     }
     let mut failures = tally.finish();
     for ((id, _), agreeing) in unstated.iter().zip(settings_of(&pack, &unstated)) {
-        println!("IBSI 2, response map {id}, without stated parameters: agrees with {agreeing:?} and nothing else that was tried");
+        println!(
+            "IBSI 2, response map {id}, without stated parameters: agrees with {agreeing:?} and nothing else that was tried"
+        );
         if agreeing.len() != 1 {
             failures.push(format!("{id}: {} settings agree", agreeing.len()));
         }
@@ -153,22 +178,27 @@ fn phantom(pack: &Path, name: &str) -> Volume<f64> {
     image(&pack.join("ibsi2_phantoms").join(format!("{name}.nii.gz")))
 }
 
-/// The settings that agree with each of the maps that the pack knows as Riesz transforms but does not state: looked for among
-/// all phantoms, two filters that other maps use, and all orders of sum 1 and 2.
+/// The settings that agree with each of the maps that the pack knows as Riesz transforms but does not state: looked for
+/// among all phantoms, two filters that other maps use, and all orders of sum 1 and 2.
 fn settings_of(pack: &Path, maps: &[(&str, Volume<f64>)]) -> Vec<Vec<String>> {
     let orders = (0..3u32).flat_map(|x| (0..3u32).flat_map(move |y| (0..3u32).map(move |z| vec![x, y, z])));
     let kernels = orders.filter(|orders| (1..=2).contains(&orders.iter().sum::<u32>())).flat_map(|orders| {
         let riesz_order = Some(orders);
         [
-            (BoundaryCondition::Zero, Kernel::LaplacianOfGaussian { sigma: 3.0, truncation: 4.0, riesz_order: riesz_order.clone() }),
+            (
+                BoundaryCondition::Zero,
+                Kernel::LaplacianOfGaussian { sigma: 3.0, truncation: 4.0, riesz_order: riesz_order.clone() },
+            ),
             (BoundaryCondition::Periodic, Kernel::Simoncelli { level: 1, riesz_order }),
         ]
     });
-    let filters: Vec<Filter> = kernels.map(|(boundary, kernel)| Filter { dimensions: Dimensions::Three, boundary, kernel }).collect();
+    let filters: Vec<Filter> =
+        kernels.map(|(boundary, kernel)| Filter { dimensions: Dimensions::Three, boundary, kernel }).collect();
     let mut agreeing = vec![Vec::new(); maps.len()];
     for path in files(&pack.join("ibsi2_phantoms"), ".nii.gz") {
         let phantom = image(&path);
-        let maps = maps.iter().zip(&mut agreeing).filter(|((_, map), _)| map.geometry().size() == phantom.geometry().size());
+        let maps =
+            maps.iter().zip(&mut agreeing).filter(|((_, map), _)| map.geometry().size() == phantom.geometry().size());
         let mut maps: Vec<_> = maps.collect();
         if maps.is_empty() {
             continue;
@@ -193,8 +223,8 @@ fn profile(row: &Row) -> IbsiProfile {
         boundary: row.text("boundary"),
         parameters: row.text("parameters"),
     };
-    let filter =
-        (words.filter != "none").then(|| words.filter().unwrap_or_else(|| panic!("{}: {}", row.text("filter_id"), row.text("parameters"))));
+    let filter = (words.filter != "none")
+        .then(|| words.filter().unwrap_or_else(|| panic!("{}: {}", row.text("filter_id"), row.text("parameters"))));
     IbsiProfile {
         interpolation: interpolated.then_some(InterpolationSettings {
             spacing: [Some(1.0); 3],
@@ -228,10 +258,18 @@ fn ibsi_2_values() {
         let mut tally = Tally::new(format!("IBSI 2, filter {id}"));
         for reference in &references[id] {
             let tag = reference.text("feature_tag");
-            let feature =
-                extraction.features.iter().find(|feature| feature.tag == tag).unwrap_or_else(|| panic!("no feature has the tag {tag}"));
+            let feature = extraction
+                .features
+                .iter()
+                .find(|feature| feature.tag == tag)
+                .unwrap_or_else(|| panic!("no feature has the tag {tag}"));
             if let Some(value) = reference.number("consensus_value") {
-                tally.value(&format!("{id} {tag}"), value, reference.number("tolerance").unwrap(), three_digits(feature.value));
+                tally.value(
+                    &format!("{id} {tag}"),
+                    value,
+                    reference.number("tolerance").unwrap(),
+                    three_digits(feature.value),
+                );
             }
         }
         failures.extend(tally.finish());

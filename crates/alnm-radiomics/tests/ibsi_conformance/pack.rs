@@ -38,7 +38,9 @@ impl Row {
 pub(crate) fn table(path: &Path, delimiter: u8) -> Vec<Row> {
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_path(path).unwrap();
     let header = reader.headers().unwrap().clone();
-    let row = |record: csv::StringRecord| Row(header.iter().zip(&record).map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect());
+    let row = |record: csv::StringRecord| {
+        Row(header.iter().zip(&record).map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect())
+    };
     reader.records().map(|record| row(record.unwrap())).collect()
 }
 

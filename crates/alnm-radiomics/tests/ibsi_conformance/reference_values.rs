@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use alnm_radiomics::ibsi::{Extractor, IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary};
+use alnm_radiomics::ibsi::{
+    Extractor, IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary,
+};
 
 use crate::pack::{Row, folder, image, mask, table};
 use crate::tally::{Tally, three_digits};
@@ -11,7 +13,8 @@ use crate::tally::{Tally, three_digits};
 fn configuration(data_set: &str) -> (ReferenceConfiguration, &'static str) {
     let name = data_set.strip_prefix("config ").map_or("DigitalPhantom", |letter| letter);
     let configuration = serde_json::from_value(name.into()).unwrap_or_else(|error| panic!("{data_set}: {error}"));
-    let phantom = if configuration == ReferenceConfiguration::DigitalPhantom { "digital_phantom" } else { "ct_phantom" };
+    let phantom =
+        if configuration == ReferenceConfiguration::DigitalPhantom { "digital_phantom" } else { "ct_phantom" };
     (configuration, phantom)
 }
 
@@ -37,8 +40,10 @@ fn value(extraction: &IbsiExtraction, row: &Row) -> f64 {
 }
 
 fn diagnostic(diagnostics: &IbsiDiagnostics, tag: &str) -> f64 {
-    let (name, stage) =
-        tag.rsplit_once('_').and_then(|(rest, kind)| rest.rsplit_once('_').map(|(name, stage)| (name, (stage, kind)))).unwrap();
+    let (name, stage) = tag
+        .rsplit_once('_')
+        .and_then(|(rest, kind)| rest.rsplit_once('_').map(|(name, stage)| (name, (stage, kind))))
+        .unwrap();
     let interpolated = &diagnostics.interpolated_image;
     match stage {
         ("init", "img") => image_value(&diagnostics.initial_image, name),

@@ -1,10 +1,11 @@
 //! Coordinate descent at one penalty, in glmnet's order of steps.
 
+use pulp::Simd;
+
 use super::kernels::{add_four_scaled, add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square};
 use super::path::Family;
 use super::problem::{Problem, SMALLEST_PROBABILITY};
 use crate::error::{Result, SelectionError};
-use pulp::Simd;
 
 /// What is iterated along the path, on the scale of the problem. Vectors over rows are padded with zeros.
 pub(super) struct State {
@@ -113,7 +114,8 @@ impl<S: Simd> Solver<'_, '_, S> {
         let new = if excess <= 0.0 {
             0.0
         } else {
-            (excess.copysign(gradient) / (s.curvature[j] + self.penalty[j] * square)).clamp(self.lower[j], self.upper[j])
+            (excess.copysign(gradient) / (s.curvature[j] + self.penalty[j] * square))
+                .clamp(self.lower[j], self.upper[j])
         };
         let change = new - old;
         if change == 0.0 {
@@ -140,7 +142,8 @@ impl<S: Simd> Solver<'_, '_, S> {
         s.weight_sum * change * change
     }
 
-    /// Coordinate descent at the current weights: full passes over the strong set, then passes over the entered features until they rest.
+    /// Coordinate descent at the current weights: full passes over the strong set, then passes over the entered
+    /// features until they rest.
     #[inline(always)]
     fn descend(&self, s: &mut State, absolute: f64, square: f64, rest: f64, max_passes: usize) -> Result<()> {
         loop {
@@ -157,7 +160,10 @@ impl<S: Simd> Solver<'_, '_, S> {
             }
             loop {
                 if s.passes > max_passes {
-                    return Err(SelectionError::NotConverged { operation: "coordinate descent", iterations: max_passes });
+                    return Err(SelectionError::NotConverged {
+                        operation: "coordinate descent",
+                        iterations: max_passes,
+                    });
                 }
                 s.passes += 1;
                 let mut largest = 0.0f64;
@@ -246,9 +252,16 @@ impl<S: Simd> Solver<'_, '_, S> {
         }
     }
 
-    /// The gradient of a feature: as it was found in single precision if that is surely within `bound`, otherwise in double precision.
+    /// The gradient of a feature: as it was found in single precision if that is surely within `bound`, otherwise in
+    /// double precision.
     #[inline(always)]
-    pub(super) fn gradient_beyond(&self, s: &State, j: usize, (single, residual_length): (f32, f64), bound: f64) -> f64 {
+    pub(super) fn gradient_beyond(
+        &self,
+        s: &State,
+        j: usize,
+        (single, residual_length): (f32, f64),
+        bound: f64,
+    ) -> f64 {
         let single = f64::from(single);
         if single.abs() + self.single_precision_error(j, residual_length) <= bound {
             single
@@ -276,7 +289,14 @@ impl<S: Simd> Solver<'_, '_, S> {
 
     /// Solution at one penalty, from the previous one. False when the fit has become perfect.
     #[inline(always)]
-    pub(super) fn solve_at(&self, s: &mut State, lambda: f64, previous: f64, threshold: f64, max_passes: usize) -> Result<bool> {
+    pub(super) fn solve_at(
+        &self,
+        s: &mut State,
+        lambda: f64,
+        previous: f64,
+        threshold: f64,
+        max_passes: usize,
+    ) -> Result<bool> {
         let (absolute, square) = (lambda * self.alpha, lambda * (1.0 - self.alpha));
         self.screen(s, lambda, previous);
         let rest = match self.family {

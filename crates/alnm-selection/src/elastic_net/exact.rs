@@ -1,7 +1,10 @@
 //! Solutions that meet their optimality conditions: Newton steps on the features with a coefficient.
 //!
-//! The Hessian is that of an earlier iterate as long as its steps converge well. A step that neither lowers the objective nor the violation
-//! of the conditions is taken back, and coordinate descent leads nearer to the solution first.
+//! The Hessian is that of an earlier iterate as long as its steps converge well. A step that neither lowers the
+//! objective nor the violation of the conditions is taken back, and coordinate descent leads nearer to the solution
+//! first.
+
+use pulp::Simd;
 
 use super::descent::{Solver, State};
 use super::factor::Factor;
@@ -9,7 +12,6 @@ use super::kernels::{dot, dot_four, sum};
 use super::path::Family;
 use super::problem::SMALLEST_PROBABILITY;
 use crate::error::{Result, SelectionError};
-use pulp::Simd;
 
 /// Newton steps at one penalty at most.
 const ROUNDS: usize = 200;
@@ -19,7 +21,8 @@ const SLOW: f64 = 0.7;
 const FIRST_LOOK: f64 = 1e-2;
 /// Share of its penalty from which on a gradient is near it.
 const NEAR: f64 = 0.9;
-/// Precision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of it each time.
+/// Precision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of it
+/// each time.
 const HELP: f64 = 1e-4;
 
 /// A feature that the next step moves, and the penalised gradient that moves it.
@@ -119,10 +122,17 @@ impl Before {
 }
 
 impl<S: Simd> Solver<'_, '_, S> {
-    /// Solution at one penalty, from that at a larger one, with conditions that hold to `tolerance` · `lambda`. False when the fit has
-    /// become perfect.
+    /// Solution at one penalty, from that at a larger one, with conditions that hold to `tolerance` · `lambda`. False
+    /// when the fit has become perfect.
     #[inline(always)]
-    pub(super) fn solve_exactly(&self, s: &mut State, newton: &mut Newton, lambda: f64, tolerance: f64, max_passes: usize) -> Result<bool> {
+    pub(super) fn solve_exactly(
+        &self,
+        s: &mut State,
+        newton: &mut Newton,
+        lambda: f64,
+        tolerance: f64,
+        max_passes: usize,
+    ) -> Result<bool> {
         let (absolute, square) = (lambda * self.alpha, lambda * (1.0 - self.alpha));
         let bar = tolerance * lambda;
         let (mut looked_outside, mut last, mut help) = (false, f64::INFINITY, HELP);
@@ -135,7 +145,9 @@ impl<S: Simd> Solver<'_, '_, S> {
             let violation = self.find_movers(s, newton, absolute, square).max(newton.intercept_gradient.abs());
             let failed = match before.as_ref().map(|before| &before.merit) {
                 Some(Merit::Violation) => violation > last,
-                Some(Merit::Objective(value)) => self.objective(s, newton, absolute, square) > value + 1e-13 * value.abs(),
+                Some(Merit::Objective(value)) => {
+                    self.objective(s, newton, absolute, square) > value + 1e-13 * value.abs()
+                }
                 None => false,
             };
             if let Some(before) = before.take().filter(|_| failed) {
@@ -143,7 +155,9 @@ impl<S: Simd> Solver<'_, '_, S> {
                 newton.is_current = false;
                 newton.factor.clear();
                 self.enter_strong_set(s);
-                if !self.evaluate(s, newton) || !self.solve_at(s, lambda, lambda, help, max_passes.max(s.passes + 10_000))? {
+                if !self.evaluate(s, newton)
+                    || !self.solve_at(s, lambda, lambda, help, max_passes.max(s.passes + 10_000))?
+                {
                     return Ok(false);
                 }
                 newton.is_current = false;
@@ -165,15 +179,18 @@ impl<S: Simd> Solver<'_, '_, S> {
                 newton.factor.clear();
             }
             let refining = looked_outside && last.is_finite() && violation <= FIRST_LOOK * lambda;
-            let merit = if refining { Merit::Violation } else { Merit::Objective(self.objective(s, newton, absolute, square)) };
-            before = Some(Before { intercept: s.intercept, beta: s.entered.iter().map(|&j| s.beta[j]).collect(), merit });
+            let merit =
+                if refining { Merit::Violation } else { Merit::Objective(self.objective(s, newton, absolute, square)) };
+            before =
+                Some(Before { intercept: s.intercept, beta: s.entered.iter().map(|&j| s.beta[j]).collect(), merit });
             last = violation;
             self.step(s, newton, square);
         }
         Err(SelectionError::NotConverged { operation: "Newton steps of the exact LASSO", iterations: ROUNDS })
     }
 
-    /// Linear predictor, residuals, weights, loss and gradients at the coefficients. False when the fit has become perfect.
+    /// Linear predictor, residuals, weights, loss and gradients at the coefficients. False when the fit has become
+    /// perfect.
     #[inline(always)]
     fn evaluate(&self, s: &mut State, newton: &mut Newton) -> bool {
         self.update_linear_predictor(s);
@@ -205,7 +222,8 @@ impl<S: Simd> Solver<'_, '_, S> {
         true
     }
 
-    /// As [`Solver::reweight`] of a logistic model, with its −ℓ/n from the same exponentials; `None` when the fit has become perfect.
+    /// As [`Solver::reweight`] of a logistic model, with its −ℓ/n from the same exponentials; `None` when the fit has
+    /// become perfect.
     #[inline(always)]
     fn reweight_with_loss(&self, s: &mut State) -> Option<f64> {
         /// Numbers between 1 and 2 whose product is at most 2⁵¹²; the logarithms of many are that of their product.
@@ -217,7 +235,8 @@ impl<S: Simd> Solver<'_, '_, S> {
             let (eta, y) = (s.eta[i], self.y[i]);
             let smaller = (-eta.abs()).exp();
             let larger_risk = 1.0 / (1.0 + smaller);
-            let (risk, other) = if eta >= 0.0 { (larger_risk, smaller * larger_risk) } else { (smaller * larger_risk, larger_risk) };
+            let (risk, other) =
+                if eta >= 0.0 { (larger_risk, smaller * larger_risk) } else { (smaller * larger_risk, larger_risk) };
             s.weight[i] = w * risk * other;
             s.weight_sum += s.weight[i];
             s.residual[i] = w * if y == 1.0 { other } else { y - risk };
@@ -237,7 +256,8 @@ impl<S: Simd> Solver<'_, '_, S> {
         newton.loss + s.entered.iter().map(penalty).sum::<f64>()
     }
 
-    /// Makes those features movers that have a coefficient and are free to move; returns the largest violation of their conditions.
+    /// Makes those features movers that have a coefficient and are free to move; returns the largest violation of their
+    /// conditions.
     #[inline(always)]
     fn find_movers(&self, s: &State, newton: &mut Newton, absolute: f64, square: f64) -> f64 {
         let mut largest = 0.0f64;
@@ -254,8 +274,9 @@ impl<S: Simd> Solver<'_, '_, S> {
         largest
     }
 
-    /// Makes those features movers that have no coefficient and a gradient that exceeds the penalty by more than `bar`; returns whether there
-    /// are any. Those that came near the penalty when all were looked at last are looked at first, and all only if there is none among them.
+    /// Makes those features movers that have no coefficient and a gradient that exceeds the penalty by more than `bar`;
+    /// returns whether there are any. Those that came near the penalty when all were looked at last are looked at
+    /// first, and all only if there is none among them.
     #[inline(always)]
     fn find_entrants(&self, s: &State, newton: &mut Newton, absolute: f64, bar: f64) -> bool {
         let known = newton.movers.len();
@@ -283,8 +304,8 @@ impl<S: Simd> Solver<'_, '_, S> {
         newton.movers.len() > known
     }
 
-    /// Features without a coefficient whose gradient may be near the penalty: with the residual c·r + e, where it was r when the gradient g was
-    /// bounded, the gradient is at most |c g| + ‖x‖ ‖e‖.
+    /// Features without a coefficient whose gradient may be near the penalty: with the residual c·r + e, where it was r
+    /// when the gradient g was bounded, the gradient is at most |c g| + ‖x‖ ‖e‖.
     #[inline(always)]
     fn find_candidates(&self, s: &State, outside: &mut Outside, absolute: f64) {
         let Outside { bound, residual, candidates, .. } = outside;

@@ -1,15 +1,18 @@
-//! Cholesky factor of the Hessian over the intercept and the features with a coefficient, kept and extended along a path.
+//! Cholesky factor of the Hessian over the intercept and the features with a coefficient, kept and extended along a
+//! path.
+
+use pulp::Simd;
 
 use super::descent::Solver;
 use super::exact::Mover;
 use super::kernels::{add_scaled, dot, dot_four, dot_two_three, padded, sum};
-use pulp::Simd;
 
-/// Share of a diagonal element below which a pivot counts as 0: the feature depends on those before it. A trace of ridge then picks one of
-/// the equivalent steps.
+/// Share of a diagonal element below which a pivot counts as 0: the feature depends on those before it. A trace of
+/// ridge then picks one of the equivalent steps.
 const SMALLEST_PIVOT: f64 = 1e-10;
 
-/// Hessian Xᵀ V X + ridge at the weights V of the iterate at which it was built, and its factor L Lᵀ. Row 0 is the intercept.
+/// Hessian Xᵀ V X + ridge at the weights V of the iterate at which it was built, and its factor L Lᵀ. Row 0 is the
+/// intercept.
 pub(super) struct Factor {
     /// Features of the rows 1, 2, …
     pub(super) features: Vec<usize>,
@@ -67,7 +70,8 @@ impl Factor {
         row
     }
 
-    /// The factor over exactly the features of `movers`, with the given squared penalty. What it holds is kept, at the weights it was built at.
+    /// The factor over exactly the features of `movers`, with the given squared penalty. What it holds is kept, at the
+    /// weights it was built at.
     #[inline(always)]
     pub(super) fn fit<S: Simd>(&mut self, solver: &Solver<'_, '_, S>, weight: &[f64], movers: &[Mover], ridge: f64) {
         let mut first_changed = self.lower.len();
@@ -143,8 +147,8 @@ impl Factor {
                 self.hessian.push(row);
             }
         }
-        // Three weighted columns at a time stay in the nearest cache while the new columns stream past in pairs. Where fewer than three or two
-        // are left, the last stands for those that are missing.
+        // Three weighted columns at a time stay in the nearest cache while the new columns stream past in pairs. Where
+        // fewer than three or two are left, the last stands for those that are missing.
         let count = self.features.len();
         for start in (0..count).step_by(3) {
             let columns = [start, start + 1, start + 2].map(|column| &self.weighted[column.min(count - 1)][..]);
@@ -179,7 +183,11 @@ impl Factor {
             for four in fours {
                 // Products with the columns before the block, then within it.
                 let done = padded(start);
-                let known = dot_four(solver.simd, &row[..done], [&four[0][..done], &four[1][..done], &four[2][..done], &four[3][..done]]);
+                let known = dot_four(
+                    solver.simd,
+                    &row[..done],
+                    [&four[0][..done], &four[1][..done], &four[2][..done], &four[3][..done]],
+                );
                 for c in 0..4 {
                     let mut value = source[start + c] - known[c];
                     for m in start..start + c {
@@ -240,19 +248,24 @@ mod tests {
     fn features_that_left_are_as_if_they_had_never_come() {
         let (n, p) = (40, 25);
         let value = |i: usize, j: usize| {
-            ((i * 37 + j * 101 + i * j * 7) % 83) as f64 / 83.0 + if j.is_multiple_of(3) { 0.02 * i as f64 } else { 0.0 }
+            ((i * 37 + j * 101 + i * j * 7) % 83) as f64 / 83.0
+                + if j.is_multiple_of(3) { 0.02 * i as f64 } else { 0.0 }
         };
         let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..n).map(|i| value(i, j)).collect()).collect();
         let y: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i.is_multiple_of(3)))).collect();
         let (rows, params) = ((0..n).collect::<Vec<_>>(), ElasticNetParams::default());
         let simd = pulp::Scalar::new();
-        let problem = Problem::new(simd, &Data { columns: &columns, rows: &rows, y: &y, family: Family::Binomial }, &params).unwrap();
+        let problem =
+            Problem::new(simd, &Data { columns: &columns, rows: &rows, y: &y, family: Family::Binomial }, &params)
+                .unwrap();
         let solver = Solver { problem: &problem, simd };
         let mut weight = vec![0.0; problem.padded_rows()];
         (0..n).for_each(|i| weight[i] = 0.1 + 0.002 * i as f64);
         let all: Vec<usize> = (0..p).collect();
         let movers = |features: &[usize]| features.iter().map(|&j| (j, 0.0)).collect::<Vec<Mover>>();
-        for (gone, ridge) in [(vec![0], 0.0), (vec![24], 0.0), (vec![3, 4, 5, 17], 0.01), ((1..24).collect(), 0.0), (all.clone(), 0.0)] {
+        for (gone, ridge) in
+            [(vec![0], 0.0), (vec![24], 0.0), (vec![3, 4, 5, 17], 0.01), ((1..24).collect(), 0.0), (all.clone(), 0.0)]
+        {
             let kept: Vec<usize> = all.iter().copied().filter(|j| !gone.contains(j)).collect();
             let (mut left, mut fresh) = (Factor::new(p), Factor::new(p));
             left.fit(&solver, &weight, &movers(&all), ridge);

@@ -1,7 +1,8 @@
 //! Sums over rows with the processor's vector instructions.
 //!
-//! Every sum runs in [`LANES`] interleaved parts that are added in one fixed order, each step a fused multiplication and addition, so that
-//! the bits are the same however wide the processor's vectors are. Columns are padded with zeros to whole blocks of [`LANES`].
+//! Every sum runs in [`LANES`] interleaved parts that are added in one fixed order, each step a fused multiplication
+//! and addition, so that the bits are the same however wide the processor's vectors are. Columns are padded with zeros
+//! to whole blocks of [`LANES`].
 
 use pulp::Simd;
 
@@ -69,7 +70,8 @@ pub(super) fn dot_four<S: Simd>(simd: S, a: &[f64], b: [&[f64]; 4]) -> [f64; 4] 
     [total(simd, parts[0]), total(simd, parts[1]), total(simd, parts[2]), total(simd, parts[3])]
 }
 
-/// Products of each of two columns with each of three, by column of the two. Each number that is loaded serves two products or three.
+/// Products of each of two columns with each of three, by column of the two. Each number that is loaded serves two
+/// products or three.
 #[inline(always)]
 pub(super) fn dot_two_three<S: Simd>(simd: S, a: [&[f64]; 2], b: [&[f64]; 3]) -> [[f64; 3]; 2] {
     let width = LANES_OF_SEVERAL / S::F64_LANES;
@@ -113,7 +115,12 @@ pub(super) fn dot_four_single<S: Simd>(simd: S, a: &[f32], b: [&[f32]; 4]) -> [f
             parts[3][k] = simd.mul_add_f32s(a[k], b3[k], parts[3][k]);
         }
     }
-    [total_single(simd, parts[0]), total_single(simd, parts[1]), total_single(simd, parts[2]), total_single(simd, parts[3])]
+    [
+        total_single(simd, parts[0]),
+        total_single(simd, parts[1]),
+        total_single(simd, parts[2]),
+        total_single(simd, parts[3]),
+    ]
 }
 
 /// y + s·a
@@ -159,8 +166,8 @@ pub(super) fn sum<S: Simd>(simd: S, a: &[f64]) -> f64 {
     total(simd, parts)
 }
 
-/// Adds the interleaved parts in the first of the vectors, which together hold `LANES` of them, halving their number each time: whole
-/// vectors as long as there are several, then the halves of one.
+/// Adds the interleaved parts in the first of the vectors, which together hold `LANES` of them, halving their number
+/// each time: whole vectors as long as there are several, then the halves of one.
 #[inline(always)]
 fn total<S: Simd, const N: usize>(simd: S, mut parts: [S::f64s; N]) -> f64 {
     let mut half = N / S::F64_LANES / 2;
@@ -230,7 +237,13 @@ mod tests {
             let single = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
             let (a, b) = (single(self.a), single(self.b));
             let four_single = dot_four_single(simd, &a, [&b, &a, &b, &b]).map(f64::from);
-            y.iter().chain(&sums).chain(&four).chain(six.as_flattened()).chain(&four_single).map(|v| v.to_bits()).collect()
+            y.iter()
+                .chain(&sums)
+                .chain(&four)
+                .chain(six.as_flattened())
+                .chain(&four_single)
+                .map(|v| v.to_bits())
+                .collect()
         }
     }
 

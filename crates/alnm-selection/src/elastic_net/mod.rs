@@ -4,9 +4,10 @@
 //! minimise  −ℓ(β₀, β)/n + λ Σⱼ vⱼ (α|βⱼ| + (1 − α) βⱼ²/2)
 //! ```
 //!
-//! with the binomial or Gaussian log likelihood ℓ and penalty factors v scaled to sum to the number of features. Features are centred and,
-//! by default, scaled to unit variance (denominator n); coefficients are returned on the original scale. Strong rules, warm starts and
-//! stopping rules are those of glmnet (Friedman, Hastie and Tibshirani 2010; Tibshirani et al. 2012).
+//! with the binomial or Gaussian log likelihood ℓ and penalty factors v scaled to sum to the number of features.
+//! Features are centred and, by default, scaled to unit variance (denominator n); coefficients are returned on the
+//! original scale. Strong rules, warm starts and stopping rules are those of glmnet (Friedman, Hastie and Tibshirani
+//! 2010; Tibshirani et al. 2012).
 
 mod descent;
 mod exact;
@@ -20,9 +21,10 @@ mod walk;
 pub use params::{ElasticNetParams, LambdaSequence, Precision};
 pub use path::{ElasticNetPath, Family, SparseCoefficients};
 
+use alnm_stats::Labels;
+
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
-use alnm_stats::Labels;
 pub(crate) use problem::Data;
 use walk::Walk;
 
@@ -56,7 +58,12 @@ pub fn gaussian_path(table: &FeatureTable, outcome: &[f64], params: &ElasticNetP
     path_of_all_rows(table, outcome, Family::Gaussian, params)
 }
 
-fn path_of_all_rows(table: &FeatureTable, y: &[f64], family: Family, params: &ElasticNetParams) -> Result<ElasticNetPath> {
+fn path_of_all_rows(
+    table: &FeatureTable,
+    y: &[f64],
+    family: Family,
+    params: &ElasticNetParams,
+) -> Result<ElasticNetPath> {
     let (columns, rows) = (table.contiguous_columns(), (0..y.len()).collect::<Vec<_>>());
     path_of_rows(table.names(), Data { columns: &columns, rows: &rows, y, family }, params)
 }

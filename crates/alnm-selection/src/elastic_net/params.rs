@@ -1,7 +1,8 @@
 //! Penalty, penalties and precision of a path.
 
-use crate::error::{Result, SelectionError};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, SelectionError};
 
 /// Penalty and precision of a path.
 ///
@@ -52,8 +53,9 @@ impl Default for ElasticNetParams {
 /// The sequence of penalties.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LambdaSequence {
-    /// Geometric from the smallest penalty that leaves no feature down to `ratio` times it. Without a ratio 10⁻⁴, or 10⁻² with fewer rows
-    /// than features. The path ends early when it explains 99.9 % of the deviance or stops to gain.
+    /// Geometric from the smallest penalty that leaves no feature down to `ratio` times it. Without a ratio 10⁻⁴, or
+    /// 10⁻² with fewer rows than features. The path ends early when it explains 99.9 % of the deviance or stops to
+    /// gain.
     Automatic {
         /// Number of penalties; default 100.
         count: usize,
@@ -73,10 +75,11 @@ impl Default for LambdaSequence {
 /// When a solution is good enough.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Precision {
-    /// glmnet's rule: the largest change of the objective in a pass is below this share of the null deviance. glmnet's default of 10⁻⁷
-    /// leaves optimality conditions violated by up to a tenth of λ at the small end of a path.
+    /// glmnet's rule: the largest change of the objective in a pass is below this share of the null deviance. glmnet's
+    /// default of 10⁻⁷ leaves optimality conditions violated by up to a tenth of λ at the small end of a path.
     Threshold(f64),
-    /// Optimality conditions hold to this share of λ: coordinate descent, then Newton steps on the features that entered.
+    /// Optimality conditions hold to this share of λ: coordinate descent, then Newton steps on the features that
+    /// entered.
     OptimalityConditions(f64),
 }
 
@@ -126,7 +129,11 @@ pub(super) fn check(params: &ElasticNetParams, features: usize) -> Result<()> {
     }
     if let Some(factors) = &params.penalty_factors {
         if factors.len() != features {
-            return Err(SelectionError::Shape { what: "penalty factors and columns", left: factors.len(), right: features });
+            return Err(SelectionError::Shape {
+                what: "penalty factors and columns",
+                left: factors.len(),
+                right: features,
+            });
         }
         if let Some(&bad) = factors.iter().find(|f| !f.is_finite() || **f < 0.0) {
             return refuse("penalty factor", "0 or more", bad);

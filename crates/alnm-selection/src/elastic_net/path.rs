@@ -54,7 +54,8 @@ pub struct ElasticNetPath {
     pub null_deviance: f64,
     /// Passes over the features.
     pub passes: usize,
-    /// Whether every penalty asked for was solved; otherwise the passes ran out and the path ends early, as glmnet's does.
+    /// Whether every penalty asked for was solved; otherwise the passes ran out and the path ends early, as glmnet's
+    /// does.
     pub complete: bool,
 }
 
@@ -65,7 +66,8 @@ impl ElasticNetPath {
         self.coefficients.iter().map(|c| c.columns.len()).collect()
     }
 
-    /// Coefficients at any penalty, by linear interpolation in λ and constant beyond the ends, as glmnet's `coef(s = )`.
+    /// Coefficients at any penalty, by linear interpolation in λ and constant beyond the ends, as glmnet's `coef(s =
+    /// )`.
     #[must_use]
     pub fn coefficients_at(&self, lambda: f64) -> SparseCoefficients {
         let next = self.lambda.partition_point(|l| *l > lambda);

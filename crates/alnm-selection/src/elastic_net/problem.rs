@@ -1,10 +1,11 @@
 //! The standardised problem that a path solves.
 
+use pulp::Simd;
+
 use super::kernels::{dot, padded, sum};
 use super::params::ElasticNetParams;
 use super::path::{Family, SparseCoefficients};
 use crate::error::{Result, SelectionError};
-use pulp::Simd;
 
 /// Risks closer to 0 or 1 than this are held there.
 pub(super) const SMALLEST_PROBABILITY: f64 = 1e-9;
@@ -143,8 +144,8 @@ impl<'a> Problem<'a> {
         &self.x_single[j * self.rows..(j + 1) * self.rows]
     }
 
-    /// Bound on the error of a gradient in single precision: roundings of both factors and of at most n/16 + 4 additions a part, each
-    /// 2⁻²⁴ of Σ |r x|.
+    /// Bound on the error of a gradient in single precision: roundings of both factors and of at most n/16 + 4
+    /// additions a part, each 2⁻²⁴ of Σ |r x|.
     #[inline(always)]
     pub(super) fn single_precision_error(&self, j: usize, residual_length: f64) -> f64 {
         (self.n as f64 / 16.0 + 8.0) * f64::from(f32::EPSILON) * residual_length * self.length[j]
@@ -164,12 +165,15 @@ impl<'a> Problem<'a> {
                 /// Risks whose product is no less than 10⁻²⁸⁸.
                 const TOGETHER: usize = 32;
                 let held = |q: f64| q.clamp(SMALLEST_PROBABILITY, 1.0 - SMALLEST_PROBABILITY);
-                // The risk of what happened; where it did not, the mirrored predictor gives it. The logarithms of several are that of
-                // their product.
-                let risks: Vec<f64> = pairs.map(|(e, y)| held(1.0 / (1.0 + (if *y == 1.0 { -e } else { *e }).exp()))).collect();
+                // The risk of what happened; where it did not, the mirrored predictor gives it. The logarithms of
+                // several are that of their product.
+                let risks: Vec<f64> =
+                    pairs.map(|(e, y)| held(1.0 / (1.0 + (if *y == 1.0 { -e } else { *e }).exp()))).collect();
                 -risks.chunks(TOGETHER).map(|risks| risks.iter().product::<f64>().ln()).sum::<f64>() / n
             }
-            Family::Gaussian => pairs.map(|(e, y)| ((y - self.y_mean) / self.y_scale - e).powi(2)).sum::<f64>() / (2.0 * n),
+            Family::Gaussian => {
+                pairs.map(|(e, y)| ((y - self.y_mean) / self.y_scale - e).powi(2)).sum::<f64>() / (2.0 * n)
+            }
         }
     }
 

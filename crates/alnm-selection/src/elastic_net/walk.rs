@@ -1,12 +1,13 @@
 //! The walk along the penalties.
 
+use pulp::Simd;
+
 use super::descent::{Solver, State};
 use super::exact::Newton;
 use super::params::{ElasticNetParams, LambdaSequence, Precision};
 use super::path::{ElasticNetPath, Family, SparseCoefficients};
 use super::problem::{Data, Problem};
 use crate::error::{Result, SelectionError};
-use pulp::Simd;
 
 /// A path ends when it explains this share of the deviance …
 const LARGEST_DEVIANCE_RATIO: f64 = 0.999;
@@ -51,7 +52,8 @@ impl<S: Simd> Solver<'_, '_, S> {
                 Precision::Threshold(threshold) => threshold,
                 Precision::OptimalityConditions(_) => FREE_FEATURES,
             };
-            without_penalised = Some(self.solve_at(&mut state, BEYOND_EVERY_GRADIENT, largest, threshold, params.max_passes)?);
+            without_penalised =
+                Some(self.solve_at(&mut state, BEYOND_EVERY_GRADIENT, largest, threshold, params.max_passes)?);
             largest = self.largest_penalty(&state);
         }
         let given: Vec<f64> = match &params.lambda {
@@ -80,7 +82,8 @@ impl<S: Simd> Solver<'_, '_, S> {
             let solved = match (params.precision, without_penalised.take()) {
                 (Precision::Threshold(_), Some(usable)) => Ok(usable),
                 (Precision::Threshold(threshold), None) => {
-                    // The first penalty of an automatic path leaves every penalised feature out, whatever the last bit of a gradient says.
+                    // The first penalty of an automatic path leaves every penalised feature out, whatever the last bit
+                    // of a gradient says.
                     let lambda = if early && k == 0 { BEYOND_EVERY_GRADIENT } else { lambda };
                     self.solve_at(&mut state, lambda, previous, threshold, params.max_passes)
                 }
@@ -107,7 +110,8 @@ impl<S: Simd> Solver<'_, '_, S> {
             }
             let smallest_gain = if self.family == Family::Gaussian { SMALLEST_GAIN * ratio } else { SMALLEST_GAIN };
             let gains_nothing = !may_stand_still && gain < smallest_gain;
-            if early && k + 1 >= FEWEST_PENALTIES.min(given.len()) && (ratio > LARGEST_DEVIANCE_RATIO || gains_nothing) {
+            if early && k + 1 >= FEWEST_PENALTIES.min(given.len()) && (ratio > LARGEST_DEVIANCE_RATIO || gains_nothing)
+            {
                 break;
             }
         }

@@ -1,11 +1,12 @@
 //! The Brier score, its decomposition and the logarithmic loss.
 
+use serde::{Deserialize, Serialize};
+
 use super::check;
 use crate::Labels;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::Result;
-use serde::{Deserialize, Serialize};
 
 /// Brier score and relatives.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -21,8 +22,8 @@ pub struct BrierScore {
 /// Brier score, scaled score and logarithmic loss.
 ///
 /// # Errors
-/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients, [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`] for a
-/// risk outside [0, 1].
+/// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients,
+/// [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`] for a risk outside [0, 1].
 pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
     check("Brier score", labels, risks)?;
     let n = risks.len() as f64;
@@ -41,7 +42,8 @@ pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
     Ok(BrierScore { score, scaled: 1.0 - score / (m * (1.0 - m)), log_loss })
 }
 
-/// Murphy's decomposition of the Brier score over groups of equal predicted risk: score = reliability − resolution + uncertainty.
+/// Murphy's decomposition of the Brier score over groups of equal predicted risk: score = reliability − resolution +
+/// uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BrierDecomposition {
     /// Mean squared distance of risk and observed frequency within the groups; 0 is perfect.

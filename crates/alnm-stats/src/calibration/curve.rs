@@ -1,5 +1,7 @@
 //! Smooth calibration curves and their distance from the diagonal.
 
+use serde::{Deserialize, Serialize};
+
 use super::check;
 use crate::Labels;
 use crate::cells;
@@ -8,7 +10,6 @@ use crate::describe::{QuantileType, mean, quantile_of_sorted, sorted};
 use crate::error::Result;
 use crate::loess::{Loess, LoessParams};
 use crate::lowess::{LowessParams, SmoothCurve, lowess};
-use serde::{Deserialize, Serialize};
 
 /// Distance of a smooth calibration curve from the diagonal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -49,7 +50,8 @@ pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Resul
     let smooth = Loess::fit(risks, &labels.to_values(), params)?.fitted()?;
     let error = CalibrationError::of(&smooth, risks);
     let order = crate::rank::ascending_order(risks);
-    let curve = SmoothCurve { x: order.iter().map(|&i| risks[i]).collect(), y: order.iter().map(|&i| smooth[i]).collect() };
+    let curve =
+        SmoothCurve { x: order.iter().map(|&i| risks[i]).collect(), y: order.iter().map(|&i| smooth[i]).collect() };
     Ok(CalibrationCurve { curve, error })
 }
 

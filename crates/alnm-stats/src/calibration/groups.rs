@@ -1,5 +1,7 @@
 //! Calibration over groups of patients of similar risk: the Hosmer-Lemeshow test and reliability bins.
 
+use serde::{Deserialize, Serialize};
+
 use super::check;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -7,7 +9,6 @@ use crate::describe::{QuantileType, quantile_of_sorted, sorted};
 use crate::distribution::chi_squared_upper_tail;
 use crate::error::{Result, StatsError};
 use crate::{Labels, TestResult};
-use serde::{Deserialize, Serialize};
 
 /// Hosmer and Lemeshow's test with its groups.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,12 +46,12 @@ impl RiskGroup {
     }
 }
 
-/// Hosmer-Lemeshow test over groups cut at the distinct quantiles (type 7) of the risk, right-closed; degrees of freedom are occupied
-/// groups − 2 (ResourceSelection ≥ 0.3-6). Two groups leave 0 degrees of freedom and p = 0.
+/// Hosmer-Lemeshow test over groups cut at the distinct quantiles (type 7) of the risk, right-closed; degrees of
+/// freedom are occupied groups − 2 (ResourceSelection ≥ 0.3-6). Two groups leave 0 degrees of freedom and p = 0.
 ///
 /// # Errors
-/// [`StatsError::Constant`] when all risks are equal, [`StatsError::Parameter`] for fewer than two groups or a risk outside [0, 1],
-/// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`].
+/// [`StatsError::Constant`] when all risks are equal, [`StatsError::Parameter`] for fewer than two groups or a risk
+/// outside [0, 1], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`].
 pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<HosmerLemeshow> {
     const OPERATION: &str = "Hosmer-Lemeshow test";
     check(OPERATION, labels, risks)?;
@@ -58,8 +59,9 @@ pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<
         return Err(StatsError::Parameter { name: "number of groups", range: "2 or more", value: groups as f64 });
     }
     let ordered = sorted(risks);
-    let mut breaks: Vec<f64> =
-        (0..=groups).map(|i| quantile_of_sorted(&ordered, i as f64 * (1.0 / groups as f64), QuantileType::Type7)).collect();
+    let mut breaks: Vec<f64> = (0..=groups)
+        .map(|i| quantile_of_sorted(&ordered, i as f64 * (1.0 / groups as f64), QuantileType::Type7))
+        .collect();
     breaks.dedup();
     if breaks.len() < 2 {
         return Err(StatsError::Constant { operation: OPERATION });

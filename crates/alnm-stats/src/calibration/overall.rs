@@ -1,12 +1,13 @@
 //! Calibration of all patients together: Spiegelhalter's test, expected over observed events.
 
+use serde::{Deserialize, Serialize};
+
 use super::check;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{gamma_quantile, normal_quantile, normal_two_sided};
 use crate::error::{Result, require_level};
 use crate::{Interval, Labels, TestResult};
-use serde::{Deserialize, Serialize};
 
 /// Spiegelhalter's test of calibration.
 ///
@@ -59,12 +60,17 @@ pub fn expected_observed(labels: &Labels, risks: &[f64], level: f64) -> Result<E
         expected_over_observed: ratio,
         interval: Interval { lower: ratio * (-half).exp(), upper: ratio * half.exp(), level },
         observed_over_expected: o / expected,
-        poisson_interval: Interval { lower: lower / expected, upper: gamma_quantile(1.0 - alpha / 2.0, o + 1.0) / expected, level },
+        poisson_interval: Interval {
+            lower: lower / expected,
+            upper: gamma_quantile(1.0 - alpha / 2.0, o + 1.0) / expected,
+            level,
+        },
     })
 }
 
 impl Tabulate for ExpectedObserved {
-    const COLUMNS: &'static [&'static str] = &["expected", "observed", "E/O", "E/O lower", "E/O upper", "O/E", "O/E lower", "O/E upper"];
+    const COLUMNS: &'static [&'static str] =
+        &["expected", "observed", "E/O", "E/O lower", "E/O upper", "O/E", "O/E lower", "O/E upper"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         vec![cells![

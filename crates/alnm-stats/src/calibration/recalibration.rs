@@ -1,5 +1,7 @@
 //! Calibration intercept and slope, and risks corrected by them.
 
+use serde::{Deserialize, Serialize};
+
 use super::check;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -7,7 +9,6 @@ use crate::distribution::{chi_squared_upper_tail, normal_quantile};
 use crate::error::{Result, StatsError, require_level};
 use crate::linear::solve_symmetric;
 use crate::{Interval, Labels, TestResult};
-use serde::{Deserialize, Serialize};
 
 /// An estimate with standard error and Wald interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -56,8 +57,8 @@ impl Recalibration {
 /// Calibration intercept and slope: logistic regression of the outcome on the logit of the risk.
 ///
 /// # Errors
-/// [`StatsError::Undefined`] for a risk of exactly 0 or 1 and when the outcome is separated by the risk, [`StatsError::Constant`] when all
-/// risks are equal, [`StatsError::OneClass`], and as [`brier`](super::brier()).
+/// [`StatsError::Undefined`] for a risk of exactly 0 or 1 and when the outcome is separated by the risk,
+/// [`StatsError::Constant`] when all risks are equal, [`StatsError::OneClass`], and as [`brier`](super::brier()).
 pub fn recalibrate(labels: &Labels, risks: &[f64], level: f64) -> Result<Recalibration> {
     const OPERATION: &str = "calibration intercept and slope";
     check(OPERATION, labels, risks)?;
@@ -100,8 +101,9 @@ impl Newton {
         let k = 1 + columns.len();
         let column = |c: usize, i: usize| if c == 0 { 1.0 } else { columns[c - 1][i] };
         let mut b = vec![0.0; k];
-        let linear =
-            |b: &[f64]| -> Vec<f64> { (0..y.len()).map(|i| offset[i] + (0..k).map(|c| b[c] * column(c, i)).sum::<f64>()).collect() };
+        let linear = |b: &[f64]| -> Vec<f64> {
+            (0..y.len()).map(|i| offset[i] + (0..k).map(|c| b[c] * column(c, i)).sum::<f64>()).collect()
+        };
         let mut current = deviance(y, &linear(&b));
         for _ in 0..ITERATIONS {
             let eta = linear(&b);
@@ -116,7 +118,10 @@ impl Newton {
                     }
                 }
             }
-            let separated = || StatsError::Undefined { operation, reason: "the risk separates the outcome, so no finite estimate exists" };
+            let separated = || StatsError::Undefined {
+                operation,
+                reason: "the risk separates the outcome, so no finite estimate exists",
+            };
             let step = solve_symmetric(&information, &gradient).ok_or_else(separated)?;
             let mut scale = 1.0;
             let mut next: Vec<f64>;

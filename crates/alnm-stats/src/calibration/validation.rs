@@ -1,5 +1,7 @@
 //! All of the above at once, as `rms::val.prob` prints it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CalibrationError, Recalibration, brier, lowess_curve, recalibrate, spiegelhalter};
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -7,7 +9,6 @@ use crate::distribution::chi_squared_upper_tail;
 use crate::error::Result;
 use crate::roc::{Direction, RocCurve};
 use crate::{Labels, TestResult};
-use serde::{Deserialize, Serialize};
 
 /// Harrell's validation of predicted risks (`rms::val.prob`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +54,12 @@ pub fn validate(labels: &Labels, risks: &[f64], level: f64) -> Result<Validation
         c,
         r2: (1.0 - (-as_given / n).exp()) / (1.0 - (-recalibration.null_deviance / n).exp()),
         discrimination,
-        discrimination_test: TestResult::new("Likelihood ratio test", as_given, &[1.0], chi_squared_upper_tail(as_given, 1.0)),
+        discrimination_test: TestResult::new(
+            "Likelihood ratio test",
+            as_given,
+            &[1.0],
+            chi_squared_upper_tail(as_given, 1.0),
+        ),
         unreliability,
         quality: discrimination - unreliability,
         brier: brier(labels, risks)?.score,

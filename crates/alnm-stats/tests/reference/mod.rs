@@ -1,11 +1,14 @@
-//! Reads a reference pack, runs each case of the sections that a crate owns and compares with the pack's own tolerances.
+//! Reads a reference pack, runs each case of the sections that a crate owns and compares with the pack's own
+//! tolerances.
 
-// Each of the three crates compiles this file into its own test and uses a part of it. The report of a section is printed.
+// Each of the three crates compiles this file into its own test and uses a part of it. The report of a section is
+// printed.
 #![allow(dead_code, unreachable_pub, clippy::print_stdout)]
 
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 /// Which crate runs the cases of a section, so that every case runs in exactly one.
 pub const OWNERS: [(&str, &str); 14] = [
@@ -55,19 +58,24 @@ pub struct Tolerance {
 }
 
 impl Pack {
-    /// The pack below `$ALNM_REFERENCE`, by default `../shared/reference` beside the workspace. `None` when there is none, which is an error
-    /// under `ALNM_REQUIRE_REFERENCE=1`.
+    /// The pack below `$ALNM_REFERENCE`, by default `../shared/reference` beside the workspace. `None` when there is
+    /// none, which is an error under `ALNM_REQUIRE_REFERENCE=1`.
     pub fn open(area: &str) -> Option<Self> {
         let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference");
         let root = std::env::var_os("ALNM_REFERENCE").map_or(beside, PathBuf::from).join(area);
         let manifest = root.join("manifest.json");
         if !manifest.is_file() {
-            assert!(std::env::var("ALNM_REQUIRE_REFERENCE").as_deref() != Ok("1"), "no reference pack at {}", root.display());
+            assert!(
+                std::env::var("ALNM_REQUIRE_REFERENCE").as_deref() != Ok("1"),
+                "no reference pack at {}",
+                root.display()
+            );
             println!("skipped: no reference pack at {}", root.display());
             return None;
         }
         let manifest = read_json(&manifest);
-        let cases: Vec<Case> = manifest["cases"].as_array().expect("the manifest lists cases").iter().map(Case::from_manifest).collect();
+        let cases: Vec<Case> =
+            manifest["cases"].as_array().expect("the manifest lists cases").iter().map(Case::from_manifest).collect();
         let mut expected = BTreeMap::new();
         for case in &cases {
             expected.entry(case.expected_file.clone()).or_insert_with(|| read_json(&root.join(&case.expected_file)));
@@ -94,7 +102,8 @@ impl Case {
         let text = |key: &str| v[key].as_str().unwrap_or_default().to_owned();
         let id = text("id");
         let kind = id.split('/').nth(1).unwrap_or_default().to_owned();
-        let tolerance = v["rtol"].as_f64().zip(v["atol"].as_f64()).map(|(relative, absolute)| Tolerance { relative, absolute });
+        let tolerance =
+            v["rtol"].as_f64().zip(v["atol"].as_f64()).map(|(relative, absolute)| Tolerance { relative, absolute });
         let inputs = match &v["inputs"] {
             Value::Array(a) => a.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect(),
             Value::String(s) => vec![s.clone()],
@@ -190,13 +199,20 @@ pub struct Deviation {
     pub reason: &'static str,
 }
 
-/// Runs all cases of the crate's sections. `evaluate` returns the fields it computes; an `Err` counts as the error that the pack expects.
-pub fn run(pack: &Pack, owner: &str, deviations: &[Deviation], evaluate: impl Fn(&Pack, &Case) -> Result<Value, String> + Sync) {
+/// Runs all cases of the crate's sections. `evaluate` returns the fields it computes; an `Err` counts as the error that
+/// the pack expects.
+pub fn run(
+    pack: &Pack,
+    owner: &str,
+    deviations: &[Deviation],
+    evaluate: impl Fn(&Pack, &Case) -> Result<Value, String> + Sync,
+) {
     let owners: BTreeMap<&str, &str> = OWNERS.into_iter().chain(COMPOSED).collect();
     let mut failed = Vec::new();
     let mut sections: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
     for case in &pack.cases {
-        let crate_of_section = owners.get(case.section.as_str()).unwrap_or_else(|| panic!("no crate owns section {}", case.section));
+        let crate_of_section =
+            owners.get(case.section.as_str()).unwrap_or_else(|| panic!("no crate owns section {}", case.section));
         if *crate_of_section == owner {
             sections.entry(&case.section).or_default().push(case);
         }
@@ -211,7 +227,10 @@ pub fn run(pack: &Pack, owner: &str, deviations: &[Deviation], evaluate: impl Fn
             let mut comparison = judge(case, want, &got);
             comparison.failures.retain(|(field, _)| {
                 let known = deviations.iter().position(|d| {
-                    d.section == case.section && d.kind == case.kind && field.starts_with(d.field) && (d.applies)(want, &got_value)
+                    d.section == case.section
+                        && d.kind == case.kind
+                        && field.starts_with(d.field)
+                        && (d.applies)(want, &got_value)
                 });
                 if let Some(d) = known {
                     used[d] += 1;
@@ -300,7 +319,9 @@ fn compare(want: &Value, got: &Value, tolerance: Tolerance, path: &str, c: &mut 
         // A single-element vector may be written as a number.
         (Value::Array(w), g) if w.len() == 1 => compare(&w[0], g, tolerance, path, c),
         // So may a vector with one name.
-        (Value::Object(w), Value::Number(_)) if w.len() == 1 => compare(&w[w.keys().next().expect("one key")], got, tolerance, path, c),
+        (Value::Object(w), Value::Number(_)) if w.len() == 1 => {
+            compare(&w[w.keys().next().expect("one key")], got, tolerance, path, c)
+        }
         (w, Value::Array(g)) if g.len() == 1 => compare(w, &g[0], tolerance, path, c),
         _ => compare_scalars(want, got, tolerance, path, c),
     }
@@ -320,7 +341,10 @@ fn compare_scalars(want: &Value, got: &Value, tolerance: Tolerance, path: &str, 
     let difference = (g - w).abs();
     let limit = tolerance.absolute + tolerance.relative * w.abs();
     if difference.is_nan() || w.is_infinite() || difference > limit {
-        c.failures.push((path.to_owned(), format!("{g:e} instead of {w:e}, relative difference {:.1e}", difference / w.abs())));
+        c.failures.push((
+            path.to_owned(),
+            format!("{g:e} instead of {w:e}, relative difference {:.1e}", difference / w.abs()),
+        ));
     } else if difference > tolerance.absolute && difference / w.abs() > c.worst {
         c.worst = difference / w.abs();
         c.place = path.to_owned();

@@ -8,8 +8,8 @@ use memmap2::MmapMut;
 /// Numbers from which a buffer gets pages of its own: 1 MiB.
 const MAPPED: usize = 1 << 18;
 
-/// Numbers that begin as zeros. Large buffers lie in huge pages where the system has them: a pass over hundreds of megabytes
-/// then waits less often for an address to be translated.
+/// Numbers that begin as zeros. Large buffers lie in huge pages where the system has them: a pass over hundreds of
+/// megabytes then waits less often for an address to be translated.
 pub(crate) struct Buffer(Memory);
 
 enum Memory {
@@ -46,8 +46,8 @@ impl Deref for Buffer {
     fn deref(&self) -> &[f32] {
         match &self.0 {
             Memory::Heap(values) => values,
-            // SAFETY: the map has room for `length` numbers, begins at a page and is borrowed for as long as the slice; any
-            // bytes are numbers.
+            // SAFETY: the map has room for `length` numbers, begins at a page and is borrowed for as long as the slice;
+            // any bytes are numbers.
             Memory::Mapped(map, length) => unsafe { std::slice::from_raw_parts(map.as_ptr().cast(), *length) },
         }
     }

@@ -1,7 +1,8 @@
 //! The innermost loops, written once over a register type and compiled for AVX-512, AVX2 with FMA, and any processor.
 //!
-//! This is the only module with `unsafe` code. What it offers to the rest of the crate is safe: every entry point checks that
-//! the numbers it will touch lie in the slices it was given, and picks a version that the processor can run.
+//! This is the only module with `unsafe` code. What it offers to the rest of the crate is safe: every entry point
+//! checks that the numbers it will touch lie in the slices it was given, and picks a version that the processor can
+//! run.
 #![allow(unsafe_code)]
 
 mod buffer;
@@ -156,8 +157,8 @@ pub(crate) enum Addend<'a> {
     Rows { values: &'a [f32], stride: usize },
 }
 
-/// `output = max(left · panel + bias + addend, floor)`; the output has at most [`PANEL`] columns, the panel as many rows of
-/// [`PANEL`] numbers as a left row has numbers.
+/// `output = max(left · panel + bias + addend, floor)`; the output has at most [`PANEL`] columns, the panel as many
+/// rows of [`PANEL`] numbers as a left row has numbers.
 pub(crate) fn product(
     instructions: Instructions,
     left: Rows<'_>,
@@ -256,19 +257,23 @@ pub(crate) fn winograd_input(
     into: &mut [f32],
     stride: usize,
 ) {
-    assert!(channels.is_multiple_of(LANES) && zeros.len() >= channels && (PATCH * PATCH - 1) * stride + channels <= into.len());
+    assert!(
+        channels.is_multiple_of(LANES)
+            && zeros.len() >= channels
+            && (PATCH * PATCH - 1) * stride + channels <= into.len()
+    );
     let pointers = pixels.map(|pixel| match pixel {
         Some(first) => image[first..first + channels].as_ptr(),
         None => zeros.as_ptr(),
     });
-    // SAFETY: every pointer comes from a slice of `channels` numbers; the result's extent was checked; LANES is a multiple of
-    // every register's.
+    // SAFETY: every pointer comes from a slice of `channels` numbers; the result's extent was checked; LANES is a
+    // multiple of every register's.
     unsafe { transform_input(instructions, &pointers, channels, into.as_mut_ptr(), stride) };
 }
 
-/// `max(Aᵀ m A + bias + addend, floor)` of a tile; row i of `m` begins at `i · stride` of `from`. The tile's pixels are rows
-/// `row · line + column` of the output for `row < size.0`, `column < size.1`, and likewise of the addend,
-/// whose pixels lie as far apart as the output's.
+/// `max(Aᵀ m A + bias + addend, floor)` of a tile; row i of `m` begins at `i · stride` of `from`. The tile's pixels are
+/// rows `row · line + column` of the output for `row < size.0`, `column < size.1`, and likewise of the addend, whose
+/// pixels lie as far apart as the output's.
 pub(crate) fn winograd_output(
     instructions: Instructions,
     (from, stride): (&[f32], usize),
@@ -281,7 +286,11 @@ pub(crate) fn winograd_output(
 ) {
     let channels = output.columns();
     let last = (size.0.max(1) - 1) * line + size.1;
-    assert!(channels.is_multiple_of(LANES) && bias.len() >= channels && (PATCH * PATCH - 1) * stride + channels <= from.len());
+    assert!(
+        channels.is_multiple_of(LANES)
+            && bias.len() >= channels
+            && (PATCH * PATCH - 1) * stride + channels <= from.len()
+    );
     assert!(size.0 <= TILE && size.1 <= TILE && last <= output.rows());
     let pixel = output.stride();
     let start = output.start();

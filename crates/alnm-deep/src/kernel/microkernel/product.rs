@@ -37,7 +37,11 @@ impl Operands {
     fn starting_at(self, row: usize) -> Self {
         Self {
             left: self.left.wrapping_add(row * self.left_stride),
-            addend: if self.addend.is_null() { self.addend } else { self.addend.wrapping_add(row * self.addend_stride) },
+            addend: if self.addend.is_null() {
+                self.addend
+            } else {
+                self.addend.wrapping_add(row * self.addend_stride)
+            },
             output: self.output.wrapping_add(row * self.output_stride),
             ..self
         }
@@ -60,9 +64,9 @@ impl Operands {
 /// `output = max(left · panel + bias + addend, floor)` for `rows` rows of [`PANEL`] columns.
 ///
 /// # Safety
-/// The processor has the instruction set of `V`. With `n = segments · run`: every row `i < rows` of the left factor may be
-/// read at `i · left_stride + s · segment_stride + k` (`s < segments`, `k < run`), the panel at `n · PANEL` numbers, the bias
-/// at `PANEL`, rows of addend and output at `PANEL` numbers, and nothing else accesses the output meanwhile.
+/// The processor has the instruction set of `V`. With `n = segments · run`: every row `i < rows` of the left factor may
+/// be read at `i · left_stride + s · segment_stride + k` (`s < segments`, `k < run`), the panel at `n · PANEL` numbers,
+/// the bias at `PANEL`, rows of addend and output at `PANEL` numbers, and nothing else accesses the output meanwhile.
 #[inline(always)]
 pub(super) unsafe fn sweep<V: Vector>(operands: Operands, rows: usize) {
     let tiles = rows.div_ceil(V::TILE).max(1);
@@ -106,8 +110,8 @@ unsafe fn tile<V: Vector, const ROWS: usize>(operands: Operands) {
 #[inline(always)]
 unsafe fn strip<V: Vector, const ROWS: usize>(operands: Operands, column: usize) {
     let Operands { left, left_stride, segments, segment_stride, run, .. } = operands;
-    // SAFETY: all accesses lie in what the caller of `sweep` vouches for: the left factor is read at row r < ROWS, the panel
-    // at its rows in order, bias, addend and output at columns column..column + 2 · LANES ≤ PANEL.
+    // SAFETY: all accesses lie in what the caller of `sweep` vouches for: the left factor is read at row r < ROWS, the
+    // panel at its rows in order, bias, addend and output at columns column..column + 2 · LANES ≤ PANEL.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; ROWS];
         let mut panel = operands.panel.add(column);

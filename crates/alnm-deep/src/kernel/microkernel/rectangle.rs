@@ -23,14 +23,23 @@ unsafe impl Sync for Rectangle<'_> {}
 impl<'a> Rectangle<'a> {
     /// The whole matrix of `stride` columns in `values`.
     pub(crate) fn whole(values: &'a mut [f32], stride: usize) -> Self {
-        Self { start: values.as_mut_ptr(), stride, rows: values.len() / stride.max(1), columns: stride, borrowed: PhantomData }
+        Self {
+            start: values.as_mut_ptr(),
+            stride,
+            rows: values.len() / stride.max(1),
+            columns: stride,
+            borrowed: PhantomData,
+        }
     }
 
-    /// Cuts at rows and columns: cuts ascend from 0 to the number of rows or columns. Row blocks come one after another,
-    /// in each its columns from left to right.
+    /// Cuts at rows and columns: cuts ascend from 0 to the number of rows or columns. Row blocks come one after
+    /// another, in each its columns from left to right.
     pub(crate) fn cut(self, row_cuts: &[usize], column_cuts: &[usize]) -> Vec<Self> {
         for (cuts, end) in [(row_cuts, self.rows), (column_cuts, self.columns)] {
-            assert!(cuts.is_sorted() && cuts.first() == Some(&0) && cuts.last() == Some(&end), "cuts {cuts:?} of 0..{end}");
+            assert!(
+                cuts.is_sorted() && cuts.first() == Some(&0) && cuts.last() == Some(&end),
+                "cuts {cuts:?} of 0..{end}"
+            );
         }
         let mut parts = Vec::with_capacity((row_cuts.len() - 1) * (column_cuts.len() - 1));
         for rows in row_cuts.windows(2) {
@@ -56,7 +65,12 @@ impl<'a> Rectangle<'a> {
 
     /// A part of it, while nothing else is done with the whole.
     pub(crate) fn part(&mut self, rows: Range<usize>, columns: Range<usize>) -> Rectangle<'_> {
-        assert!(rows.start <= rows.end && rows.end <= self.rows && columns.start <= columns.end && columns.end <= self.columns);
+        assert!(
+            rows.start <= rows.end
+                && rows.end <= self.rows
+                && columns.start <= columns.end
+                && columns.end <= self.columns
+        );
         // SAFETY: checked; the part borrows the whole mutably.
         unsafe { self.at(rows, columns) }
     }

@@ -24,8 +24,8 @@ pub(super) struct Sums {
 /// `output[i][j] += Σ_p left[p][i] · right[p][j]` for `rows` rows of [`PANEL`] columns.
 ///
 /// # Safety
-/// The processor has the instruction set of `V`; every left row may be read at `rows`, every right row and every output row
-/// at [`PANEL`] numbers, and nothing else accesses the output meanwhile.
+/// The processor has the instruction set of `V`; every left row may be read at `rows`, every right row and every output
+/// row at [`PANEL`] numbers, and nothing else accesses the output meanwhile.
 #[inline(always)]
 pub(super) unsafe fn reduce<V: Vector>(sums: Sums, rows: usize) {
     let tiles = rows.div_ceil(V::TILE).max(1);
@@ -33,7 +33,11 @@ pub(super) unsafe fn reduce<V: Vector>(sums: Sums, rows: usize) {
     let mut row = 0;
     for index in 0..tiles {
         let here = height + usize::from(index < taller);
-        let of_tile = Sums { left: sums.left.wrapping_add(row), output: sums.output.wrapping_add(row * sums.output_stride), ..sums };
+        let of_tile = Sums {
+            left: sums.left.wrapping_add(row),
+            output: sums.output.wrapping_add(row * sums.output_stride),
+            ..sums
+        };
         // SAFETY: rows row..row + here are among those that the caller vouches for.
         unsafe { tile_of_height::<V>(of_tile, here) };
         row += here;

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::*;
 
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
-    (0..count).map(|i| ((i as u64 + 1).wrapping_mul(seed.wrapping_mul(2) + 0x9E37_79B9) % 2003) as f32 / 1001.0 - 1.0).collect()
+    (0..count)
+        .map(|i| ((i as u64 + 1).wrapping_mul(seed.wrapping_mul(2) + 0x9E37_79B9) % 2003) as f32 / 1001.0 - 1.0)
+        .collect()
 }
 
 proptest! {
@@ -71,7 +73,15 @@ fn not_a_number_passes_through() {
     for instructions in Instructions::available() {
         let mut output = [0.0; PANEL];
         let left = Rows::dense(&[f32::NAN], 1, 1);
-        product(instructions, left, &[1.0; PANEL], &[0.0; PANEL], Addend::None, 0.0, &mut Rectangle::whole(&mut output, PANEL));
+        product(
+            instructions,
+            left,
+            &[1.0; PANEL],
+            &[0.0; PANEL],
+            Addend::None,
+            0.0,
+            &mut Rectangle::whole(&mut output, PANEL),
+        );
         assert!(output.iter().all(|value| value.is_nan()), "{instructions:?}");
     }
 }
@@ -81,7 +91,15 @@ fn not_a_number_passes_through() {
 fn a_left_factor_that_is_too_short_is_refused() {
     let mut output = [0.0; 2 * PANEL];
     let left = Rows::dense(&[1.0; 3], 2, 2);
-    product(Instructions::best(), left, &[0.0; 2 * PANEL], &[0.0; PANEL], Addend::None, 0.0, &mut Rectangle::whole(&mut output, PANEL));
+    product(
+        Instructions::best(),
+        left,
+        &[0.0; 2 * PANEL],
+        &[0.0; PANEL],
+        Addend::None,
+        0.0,
+        &mut Rectangle::whole(&mut output, PANEL),
+    );
 }
 
 #[test]

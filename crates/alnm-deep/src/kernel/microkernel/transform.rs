@@ -28,7 +28,14 @@ unsafe fn input_line<V: Vector>(d: [V; 6]) -> [V; 6] {
         let odd_a = d[1].mul_add(splat(-b2), d[3]).mul(splat(A));
         let even_b = d[2].mul_add(splat(-a2), d[4]);
         let odd_b = d[1].mul_add(splat(-a2), d[3]).mul(splat(B));
-        [ends(d[0], d[2], d[4]), even_a.add(odd_a), even_a.sub(odd_a), even_b.add(odd_b), even_b.sub(odd_b), ends(d[1], d[3], d[5])]
+        [
+            ends(d[0], d[2], d[4]),
+            even_a.add(odd_a),
+            even_a.sub(odd_a),
+            even_b.add(odd_b),
+            even_b.sub(odd_b),
+            ends(d[1], d[3], d[5]),
+        ]
     }
 }
 
@@ -52,8 +59,8 @@ unsafe fn output_line<V: Vector>(m: [V; 6]) -> [V; 4] {
 /// `Bᵀ d B` for `channels` channels (a multiple of [`Vector::LANES`]) of the patch whose pixels `pixels` points to.
 ///
 /// # Safety
-/// The processor has the instruction set of `V`; every pixel may be read at `channels` numbers; `into` may be written at
-/// `i · stride + c` for `i < 36`, `c < channels`.
+/// The processor has the instruction set of `V`; every pixel may be read at `channels` numbers; `into` may be written
+/// at `i · stride + c` for `i < 36`, `c < channels`.
 #[inline(always)]
 pub(super) unsafe fn input<V: Vector>(pixels: &[*const f32; 36], channels: usize, into: *mut f32, stride: usize) {
     for channel in (0..channels).step_by(V::LANES) {
@@ -101,8 +108,8 @@ pub(super) struct OutputTile {
 /// `max(Aᵀ m A + bias + addend, floor)`.
 ///
 /// # Safety
-/// The processor has the instruction set of `V`; the pointers may be used as [`OutputTile`] says for `channels` channels of
-/// `rows` × `columns` pixels, and nothing else accesses these pixels of the output.
+/// The processor has the instruction set of `V`; the pointers may be used as [`OutputTile`] says for `channels`
+/// channels of `rows` × `columns` pixels, and nothing else accesses these pixels of the output.
 #[inline(always)]
 pub(super) unsafe fn output<V: Vector>(tile: OutputTile) {
     for channel in (0..tile.channels).step_by(V::LANES) {
@@ -110,7 +117,8 @@ pub(super) unsafe fn output<V: Vector>(tile: OutputTile) {
         unsafe {
             let mut lines = [[V::splat(0.0); 6]; 4];
             for x in 0..6 {
-                let column = output_line(std::array::from_fn(|y| V::load(tile.from.add((y * 6 + x) * tile.stride + channel))));
+                let column =
+                    output_line(std::array::from_fn(|y| V::load(tile.from.add((y * 6 + x) * tile.stride + channel))));
                 for y in 0..4 {
                     lines[y][x] = column[y];
                 }

@@ -3,9 +3,9 @@
 /// A register of [`Vector::LANES`] numbers.
 ///
 /// # Safety
-/// The methods compile to instructions of the set that the type names: they may run only on a processor that has it, and
-/// are meant to be inlined into a function compiled for it. `load` and `store` touch [`Vector::LANES`] numbers from the
-/// pointer on; alignment does not matter.
+/// The methods compile to instructions of the set that the type names: they may run only on a processor that has it,
+/// and are meant to be inlined into a function compiled for it. `load` and `store` touch [`Vector::LANES`] numbers from
+/// the pointer on; alignment does not matter.
 pub(super) trait Vector: Copy {
     /// Numbers in a register.
     const LANES: usize;

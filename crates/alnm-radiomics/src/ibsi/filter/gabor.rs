@@ -1,7 +1,7 @@
 //! The modulus of the Gabor filter, which works within planes:
 //!
-//! g(x, y) = exp(-(x̃² + γ² ỹ²) / 2σ² + i 2π x̃ / λ), x̃ = x cos θ + y sin θ, ỹ = y cos θ - x sin θ, with x and y in mm, y
-//! down.
+//! g(x, y) = exp(-(x̃² + γ² ỹ²) / 2σ² + i 2π x̃ / λ), x̃ = x cos θ + y sin θ, ỹ = y cos θ - x sin θ, with x and y in
+//! mm, y down.
 
 use std::f64::consts::PI;
 use std::ops::Range;
@@ -44,7 +44,13 @@ pub(super) fn orientations(theta: f64, step: Option<f64>) -> Vec<f64> {
     (0..distinct).map(|k| (theta + k as f64 * step).to_radians()).collect()
 }
 
-pub(super) fn response(filter: &Filter, field: Field<'_>, part: &[Range<usize>; 3], wave: Wave, orientations: &[f64]) -> Vec<f64> {
+pub(super) fn response(
+    filter: &Filter,
+    field: Field<'_>,
+    part: &[Range<usize>; 3],
+    wave: Wave,
+    orientations: &[f64],
+) -> Vec<f64> {
     let across: &[usize] = match filter.dimensions {
         Dimensions::Two => &[0],
         Dimensions::Three => &[0, 1, 2],
@@ -77,8 +83,10 @@ fn planes(
             let mut kernel = vec![Complex::default(); padded[0] * padded[1]];
             for row in -(reach[0] as isize)..=reach[0] as isize {
                 for column in -(reach[1] as isize)..=reach[1] as isize {
-                    let place = row.rem_euclid(padded[0] as isize) * padded[1] as isize + column.rem_euclid(padded[1] as isize);
-                    kernel[place as usize] = wave.value(theta, column as f64 * field.spacing[columns], row as f64 * field.spacing[rows]);
+                    let place =
+                        row.rem_euclid(padded[0] as isize) * padded[1] as isize + column.rem_euclid(padded[1] as isize);
+                    kernel[place as usize] =
+                        wave.value(theta, column as f64 * field.spacing[columns], row as f64 * field.spacing[rows]);
                 }
             }
             transform.forward(&mut kernel);
@@ -94,7 +102,9 @@ fn planes(
     let share = 1.0 / (padded[0] * padded[1] * orientations.len()) as f64;
     let plane = |position: usize| {
         let mut spectrum = vec![Complex::default(); padded[0] * padded[1]];
-        for (row, source) in row_sources.iter().enumerate().filter_map(|(row, source)| source.map(|source| (row, source))) {
+        for (row, source) in
+            row_sources.iter().enumerate().filter_map(|(row, source)| source.map(|source| (row, source)))
+        {
             let start = position * strides[axis] + source * strides[rows];
             for (value, source) in spectrum[row * padded[1]..].iter_mut().zip(&column_sources) {
                 value.re = source.map_or(0.0, |source| field.values[start + source * strides[columns]]);
@@ -104,7 +114,11 @@ fn planes(
         let mut sums = vec![0.0; size[0] * size[1]];
         let mut product = vec![Complex::default(); spectrum.len()];
         for kernel in &spectra {
-            product.iter_mut().zip(&spectrum).zip(kernel).for_each(|((product, value), weight)| *product = value * weight);
+            product
+                .iter_mut()
+                .zip(&spectrum)
+                .zip(kernel)
+                .for_each(|((product, value), weight)| *product = value * weight);
             transform.inverse(&mut product);
             for (row, sums) in sums.chunks_exact_mut(size[1]).enumerate() {
                 let values = &product[(row + reach[0]) * padded[1] + reach[1]..];

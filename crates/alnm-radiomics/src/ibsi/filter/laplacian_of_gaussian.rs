@@ -13,12 +13,18 @@ use super::spectrum::multiplied;
 use super::{BoundaryCondition, Dimensions, Field, Filter};
 use crate::ibsi::region::cut;
 
-pub(super) fn response(filter: &Filter, field: Field<'_>, part: &[Range<usize>; 3], sigma: f64, truncation: f64) -> Vec<f64> {
+pub(super) fn response(
+    filter: &Filter,
+    field: Field<'_>,
+    part: &[Range<usize>; 3],
+    sigma: f64,
+    truncation: f64,
+) -> Vec<f64> {
     convolved(filter, field, part, sigma, truncation, filter.boundary)
 }
 
-/// The response with its Riesz transform. The transform reaches over the whole image, which is continued by the reach of the
-/// kernel as the boundary condition says, and periodically beyond that.
+/// The response with its Riesz transform. The transform reaches over the whole image, which is continued by the reach
+/// of the kernel as the boundary condition says, and periodically beyond that.
 pub(super) fn riesz_response(
     filter: &Filter,
     field: Field<'_>,
@@ -27,8 +33,9 @@ pub(super) fn riesz_response(
     truncation: f64,
     riesz: Riesz,
 ) -> Vec<f64> {
-    let reach: [usize; 3] =
-        std::array::from_fn(|axis| if filter.axes().contains(&axis) { reach(truncation, sigma / field.spacing[axis]) } else { 0 });
+    let reach: [usize; 3] = std::array::from_fn(|axis| {
+        if filter.axes().contains(&axis) { reach(truncation, sigma / field.spacing[axis]) } else { 0 }
+    });
     let padded = padded(field, reach, filter.boundary);
     let shape: [usize; 3] = std::array::from_fn(|axis| field.shape[axis] + 2 * reach[axis]);
     let whole = shape.map(|n| 0..n);
@@ -37,9 +44,10 @@ pub(super) fn riesz_response(
     let factor = |frequency| riesz.factor(frequency);
     let transformed = match filter.dimensions {
         Dimensions::Three => multiplied(&laplacian, shape, factor),
-        Dimensions::Two => {
-            laplacian.chunks(shape[1] * shape[2]).flat_map(|slice| multiplied(slice, [1, shape[1], shape[2]], factor)).collect()
-        }
+        Dimensions::Two => laplacian
+            .chunks(shape[1] * shape[2])
+            .flat_map(|slice| multiplied(slice, [1, shape[1], shape[2]], factor))
+            .collect(),
     };
     let part = std::array::from_fn(|axis| part[axis].start + reach[axis]..part[axis].end + reach[axis]);
     cut(&transformed, shape, &part)
@@ -117,7 +125,9 @@ mod tests {
             let squared: f64 = offsets.iter().map(|offset| offset * offset).sum();
             let inside = offsets.iter().all(|offset| offset.abs() <= 4.0);
             let normal = ((2.0 * PI).sqrt() * sigma).powi(-3);
-            let formula = -normal / (sigma * sigma) * (3.0 - squared / (sigma * sigma)) * (-squared / (2.0 * sigma * sigma)).exp();
+            let formula = -normal / (sigma * sigma)
+                * (3.0 - squared / (sigma * sigma))
+                * (-squared / (2.0 * sigma * sigma)).exp();
             approx::assert_abs_diff_eq!(*value, if inside { formula } else { 0.0 }, epsilon = 1e-15);
         }
     }

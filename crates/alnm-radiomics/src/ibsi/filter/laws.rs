@@ -1,6 +1,7 @@
 //! Laws kernels and their texture energy.
 //!
-//! Kernels are level (L), edge (E), spot (S), wave (W) and ripple (R) with 3 or 5 taps, each divided by its Euclidean norm.
+//! Kernels are level (L), edge (E), spot (S), wave (W) and ripple (R) with 3 or 5 taps, each divided by its Euclidean
+//! norm.
 
 use std::ops::Range;
 

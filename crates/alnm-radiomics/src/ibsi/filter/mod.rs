@@ -1,7 +1,7 @@
 //! Convolutional filters of the reference manual's second part (arXiv 2006.05470).
 //!
-//! A filter works on slices or in three dimensions, continues the image beyond its edges by a boundary condition, and gives a
-//! response map on the image's grid. Only what the asked part of the map needs is computed.
+//! A filter works on slices or in three dimensions, continues the image beyond its edges by a boundary condition, and
+//! gives a response map on the image's grid. Only what the asked part of the map needs is computed.
 //!
 //! ```
 //! use alnm_imaging::{Geometry, Volume};
@@ -30,10 +30,9 @@ use serde::{Deserialize, Serialize};
 
 pub use laws::LawsKernel;
 
-use riesz::Riesz;
-
 use super::error::{IbsiError, Result};
 use crate::filter::wavelet::Filters;
+use riesz::Riesz;
 
 /// How an image goes on beyond its edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -179,7 +178,8 @@ pub enum Kernel {
         /// Pooling over all right-angled rotations; none without.
         #[serde(default)]
         rotation_invariance: Option<Pooling>,
-        /// δ in voxels of the texture energy, the mean of absolute responses over a cube with edge 2δ + 1; none without.
+        /// δ in voxels of the texture energy, the mean of absolute responses over a cube with edge 2δ + 1; none
+        /// without.
         #[serde(default)]
         energy_distance: Option<usize>,
     },
@@ -210,8 +210,8 @@ pub enum Kernel {
         #[serde(default)]
         rotation_invariance: Option<Pooling>,
     },
-    /// Band-pass of the non-separable Simoncelli wavelet (code LODD). Defined by its spectrum, it is periodic whatever the
-    /// boundary condition.
+    /// Band-pass of the non-separable Simoncelli wavelet (code LODD). Defined by its spectrum, it is periodic whatever
+    /// the boundary condition.
     Simoncelli {
         /// Level, from 1; each halves the frequencies of the one before.
         #[serde(default = "default_level")]
@@ -276,9 +276,15 @@ impl Filter {
     /// # Errors
     /// [`IbsiError::Setting`] with the first that is out of range.
     pub fn check(&self) -> Result<()> {
-        let positive = |setting, value: f64| check(setting, value.is_finite() && value > 0.0, value, "it must be above 0");
+        let positive =
+            |setting, value: f64| check(setting, value.is_finite() && value > 0.0, value, "it must be above 0");
         let letters = |setting, found: usize| {
-            check(setting, found == self.dimensions.count(), found, "it must have one entry for each dimension of the filter")
+            check(
+                setting,
+                found == self.dimensions.count(),
+                found,
+                "it must have one entry for each dimension of the filter",
+            )
         };
         let whole = |setting, value: usize| check(setting, (1..=8).contains(&value), value, "it must be from 1 to 8");
         let orders = |orders: &[u32]| {
@@ -287,9 +293,12 @@ impl Filter {
             check("riesz_order", (1..=16).contains(&total), total, "the orders must add up to 1 to 16")
         };
         match &self.kernel {
-            Kernel::Mean { support } => {
-                check("support", support % 2 == 1 && *support <= MAXIMUM_REACH as usize, support, "it must be odd and below 1024 voxels")
-            }
+            Kernel::Mean { support } => check(
+                "support",
+                support % 2 == 1 && *support <= MAXIMUM_REACH as usize,
+                support,
+                "it must be odd and below 1024 voxels",
+            ),
             Kernel::LaplacianOfGaussian { sigma, truncation, riesz_order } => {
                 positive("sigma", *sigma)?;
                 positive("truncation", *truncation)?;
@@ -309,8 +318,18 @@ impl Filter {
                 check("theta_step", (0.1..=360.0).contains(&step), step, "it must be from 0.1 to 360 degrees")
             }
             Kernel::SeparableWavelet { wavelet, band, level, .. } => {
-                check("wavelet", Filters::named(wavelet).is_some(), wavelet, "it must be a wavelet of PyWavelets, such as db3 or haar")?;
-                check("band", band.chars().all(|letter| matches!(letter, 'L' | 'H')), band, "it must consist of L and H")?;
+                check(
+                    "wavelet",
+                    Filters::named(wavelet).is_some(),
+                    wavelet,
+                    "it must be a wavelet of PyWavelets, such as db3 or haar",
+                )?;
+                check(
+                    "band",
+                    band.chars().all(|letter| matches!(letter, 'L' | 'H')),
+                    band,
+                    "it must consist of L and H",
+                )?;
                 letters("band", band.len())?;
                 whole("level", *level)
             }
@@ -352,7 +371,14 @@ impl Filter {
                     None => laplacian_of_gaussian::response(self, field, part, *sigma, *truncation),
                     Some(orders) => {
                         self.check_padded(field, sigma * truncation)?;
-                        laplacian_of_gaussian::riesz_response(self, field, part, *sigma, *truncation, Riesz::new(orders))
+                        laplacian_of_gaussian::riesz_response(
+                            self,
+                            field,
+                            part,
+                            *sigma,
+                            *truncation,
+                            Riesz::new(orders),
+                        )
                     }
                 })
             }
@@ -383,8 +409,15 @@ impl Filter {
 
     fn check_padded(&self, field: Field<'_>, reach: f64) -> Result<()> {
         let padded = |axis: usize| field.shape[axis] as f64 + 2.0 * reach / field.spacing[axis];
-        let voxels: f64 = (0..3).map(|axis| if self.axes().contains(&axis) { padded(axis) } else { field.shape[axis] as f64 }).product();
-        check("sigma", voxels <= MAXIMUM_PADDED, voxels, "the image and the reach of the kernel may have at most 2^29 voxels together")
+        let voxels: f64 = (0..3)
+            .map(|axis| if self.axes().contains(&axis) { padded(axis) } else { field.shape[axis] as f64 })
+            .product();
+        check(
+            "sigma",
+            voxels <= MAXIMUM_PADDED,
+            voxels,
+            "the image and the reach of the kernel may have at most 2^29 voxels together",
+        )
     }
 
     /// The axes (0 = z) that the filter works along.
@@ -395,7 +428,8 @@ impl Filter {
 
 /// Checks that the spectra of a kernel in every orientation fit into memory, in the largest of the planes.
 fn check_spectra(field: Field<'_>, reach: f64, orientations: usize) -> Result<()> {
-    let mut lengths: [f64; 3] = std::array::from_fn(|axis| field.shape[axis] as f64 + 2.0 * reach / field.spacing[axis]);
+    let mut lengths: [f64; 3] =
+        std::array::from_fn(|axis| field.shape[axis] as f64 + 2.0 * reach / field.spacing[axis]);
     lengths.sort_by(f64::total_cmp);
     let values = lengths[1] * lengths[2] * orientations as f64;
     check(
@@ -416,7 +450,8 @@ mod tests {
 
     #[test]
     fn boundaries_continue_a_line() {
-        let line = |boundary: BoundaryCondition| (-4..7).map(|position| boundary.index(position, 3)).collect::<Vec<_>>();
+        let line =
+            |boundary: BoundaryCondition| (-4..7).map(|position| boundary.index(position, 3)).collect::<Vec<_>>();
         let some = |indices: [usize; 11]| indices.map(Some).to_vec();
         assert_eq!(line(BoundaryCondition::Nearest), some([0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2]));
         assert_eq!(line(BoundaryCondition::Periodic), some([2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0]));

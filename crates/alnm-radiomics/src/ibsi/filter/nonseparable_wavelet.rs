@@ -1,7 +1,7 @@
 //! The Simoncelli wavelet, defined by its spectrum.
 //!
-//! With ν the distance from the centre of the spectrum and ν_j = 2^(1-j) for level j, ĝ(ν) = cos(π/2 · log₂(2ν / ν_j)) where
-//! ν_j / 4 < ν ≤ ν_j, and 0 elsewhere.
+//! With ν the distance from the centre of the spectrum and ν_j = 2^(1-j) for level j, ĝ(ν) = cos(π/2 · log₂(2ν / ν_j))
+//! where ν_j / 4 < ν ≤ ν_j, and 0 elsewhere.
 
 use std::f64::consts::PI;
 use std::ops::Range;
@@ -14,7 +14,13 @@ use super::{Dimensions, Field, Filter};
 use crate::ibsi::fourier::Complex;
 use crate::ibsi::region::cut;
 
-pub(super) fn response(filter: &Filter, field: Field<'_>, part: &[Range<usize>; 3], level: usize, riesz: Option<Riesz>) -> Vec<f64> {
+pub(super) fn response(
+    filter: &Filter,
+    field: Field<'_>,
+    part: &[Range<usize>; 3],
+    level: usize,
+    riesz: Option<Riesz>,
+) -> Vec<f64> {
     let highest = 0.5f64.powi(level as i32 - 1);
     let factor = |frequency: [f64; 3]| {
         let distance = length(frequency);

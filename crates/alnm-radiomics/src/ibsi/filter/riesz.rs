@@ -1,7 +1,7 @@
 //! The Riesz transform of a filter: its derivatives along the axes as an all-pass.
 //!
-//! For orders l = (l_x, l_y, l_z) with sum L, the spectrum is multiplied by (-i)^L · √(L! / (l_x! l_y! l_z!)) · Π ν_a^(l_a) / |ν|^L;
-//! what does not vary at all has no response.
+//! For orders l = (l_x, l_y, l_z) with sum L, the spectrum is multiplied by (-i)^L · √(L! / (l_x! l_y! l_z!)) · Π
+//! ν_a^(l_a) / |ν|^L; what does not vary at all has no response.
 
 use super::spectrum::length;
 use crate::ibsi::fourier::Complex;

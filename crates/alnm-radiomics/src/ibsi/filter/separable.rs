@@ -53,7 +53,12 @@ pub(super) struct SeparableKernel(pub(super) [Option<Taps>; 3]);
 
 impl SeparableKernel {
     /// The box of the image that the response in `bounds` depends on.
-    pub(super) fn support(&self, bounds: &[Range<usize>; 3], shape: [usize; 3], boundary: BoundaryCondition) -> [Range<usize>; 3] {
+    pub(super) fn support(
+        &self,
+        bounds: &[Range<usize>; 3],
+        shape: [usize; 3],
+        boundary: BoundaryCondition,
+    ) -> [Range<usize>; 3] {
         std::array::from_fn(|axis| match &self.0[axis] {
             None => bounds[axis].clone(),
             Some(taps) => {
@@ -65,7 +70,13 @@ impl SeparableKernel {
     }
 
     /// The response in `bounds` to a block that covers its support.
-    pub(super) fn apply(&self, block: &Block, bounds: &[Range<usize>; 3], shape: [usize; 3], boundary: BoundaryCondition) -> Block {
+    pub(super) fn apply(
+        &self,
+        block: &Block,
+        bounds: &[Range<usize>; 3],
+        shape: [usize; 3],
+        boundary: BoundaryCondition,
+    ) -> Block {
         let mut result: Option<Block> = None;
         for axis in 0..3 {
             let source = result.as_ref().unwrap_or(block);
@@ -79,7 +90,11 @@ impl SeparableKernel {
 
     /// The kernel under one rotation.
     pub(super) fn rotated(&self, rotation: Rotation) -> Self {
-        Self(rotation.map(|(from, flips)| self.0[from].as_ref().map(|taps| if flips { taps.reversed() } else { taps.clone() })))
+        Self(
+            rotation.map(|(from, flips)| {
+                self.0[from].as_ref().map(|taps| if flips { taps.reversed() } else { taps.clone() })
+            }),
+        )
     }
 
     /// The kernel with `2^level - 1` zeros between its taps.
@@ -132,15 +147,24 @@ fn narrowed(block: &Block, axis: usize, range: Range<usize>) -> Block {
 }
 
 /// out(p) = Σ_j taps(j) · in(p + reach - j) for p in `range` on an axis of `length` voxels.
-fn convolve(block: &Block, axis: usize, taps: &Taps, range: Range<usize>, length: usize, boundary: BoundaryCondition) -> Block {
+fn convolve(
+    block: &Block,
+    axis: usize,
+    taps: &Taps,
+    range: Range<usize>,
+    length: usize,
+    boundary: BoundaryCondition,
+) -> Block {
     let shape = block.bounds.each_ref().map(ExactSizeIterator::len);
     let inner: usize = shape[axis + 1..].iter().product();
     // Where in the block each position of the continued line comes from.
     let positions = range.start as isize - taps.reach()..range.end as isize + taps.reach();
-    let sources: Vec<Option<usize>> =
-        positions.map(|position| boundary.index(position, length).map(|index| index - block.bounds[axis].start)).collect();
+    let sources: Vec<Option<usize>> = positions
+        .map(|position| boundary.index(position, length).map(|index| index - block.bounds[axis].start))
+        .collect();
     let last = taps.0.len() - 1;
-    let weights: Vec<(usize, f64)> = taps.0.iter().enumerate().filter(|(_, tap)| **tap != 0.0).map(|(j, tap)| (last - j, *tap)).collect();
+    let weights: Vec<(usize, f64)> =
+        taps.0.iter().enumerate().filter(|(_, tap)| **tap != 0.0).map(|(j, tap)| (last - j, *tap)).collect();
     let mut bounds = block.bounds.clone();
     bounds[axis] = range.clone();
     let mut values = vec![0.0; bounds.iter().map(ExactSizeIterator::len).product()];
@@ -152,7 +176,9 @@ fn convolve(block: &Block, axis: usize, taps: &Taps, range: Range<usize>, length
         rows.for_each_init(
             || vec![0.0; sources.len()],
             |line, (row, values)| {
-                line.iter_mut().zip(&sources).for_each(|(value, source)| *value = source.map_or(0.0, |source| values[source]));
+                line.iter_mut()
+                    .zip(&sources)
+                    .for_each(|(value, source)| *value = source.map_or(0.0, |source| values[source]));
                 for &(offset, weight) in &weights {
                     row.iter_mut().zip(&line[offset..]).for_each(|(sum, value)| *sum += weight * value);
                 }
@@ -164,7 +190,9 @@ fn convolve(block: &Block, axis: usize, taps: &Taps, range: Range<usize>, length
             let plane = &block.values[outer * shape[axis] * inner..];
             for &(offset, weight) in &weights {
                 if let Some(source) = sources[position + offset] {
-                    sums.iter_mut().zip(&plane[source * inner..][..inner]).for_each(|(sum, value)| *sum += weight * value);
+                    sums.iter_mut()
+                        .zip(&plane[source * inner..][..inner])
+                        .for_each(|(sum, value)| *sum += weight * value);
                 }
             }
         });
@@ -176,7 +204,12 @@ fn convolve(block: &Block, axis: usize, taps: &Taps, range: Range<usize>, length
 pub(super) type Stages = Vec<SeparableKernel>;
 
 /// The response of a filter in a box.
-pub(super) fn response(stages: &[SeparableKernel], field: Field<'_>, part: &[Range<usize>; 3], boundary: BoundaryCondition) -> Vec<f64> {
+pub(super) fn response(
+    stages: &[SeparableKernel],
+    field: Field<'_>,
+    part: &[Range<usize>; 3],
+    boundary: BoundaryCondition,
+) -> Vec<f64> {
     let mut boxes = vec![part.clone()];
     for stage in stages.iter().rev() {
         let bounds = stage.support(boxes.last().unwrap_or(part), field.shape, boundary);

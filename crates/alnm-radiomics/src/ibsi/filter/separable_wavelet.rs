@@ -21,7 +21,8 @@ pub(super) fn response(
     let letters: Vec<char> = band.chars().collect();
     let (low, high) = (Taps::new(filters.low.clone()), Taps::new(filters.high.clone()));
     // Letters are for x, y, z; axes are z, y, x.
-    let band = |axis: usize| letters.get(2 - axis).map(|letter| if *letter == 'H' { high.clone() } else { low.clone() });
+    let band =
+        |axis: usize| letters.get(2 - axis).map(|letter| if *letter == 'H' { high.clone() } else { low.clone() });
     let approximation = |axis: usize| letters.get(2 - axis).map(|_| low.clone());
     let kernels = [SeparableKernel(std::array::from_fn(approximation)), SeparableKernel(std::array::from_fn(band))];
     let rotations = match rotation_invariance {
@@ -31,7 +32,8 @@ pub(super) fn response(
     let mut orientations: Vec<Stages> = Vec::new();
     for rotation in rotations {
         let [approximation, band] = kernels.each_ref().map(|kernel| kernel.rotated(rotation));
-        let stages: Stages = (1..=level).map(|step| if step < level { &approximation } else { &band }.dilated(step - 1)).collect();
+        let stages: Stages =
+            (1..=level).map(|step| if step < level { &approximation } else { &band }.dilated(step - 1)).collect();
         // Orientations that agree count as often as others do, so one of each is enough for a mean, too.
         if !orientations.contains(&stages) {
             orientations.push(stages);
@@ -51,8 +53,12 @@ mod tests {
         for name in ["haar", "db3", "coif1"] {
             for (band, level) in [("LLL", 1), ("LLL", 2), ("LHL", 1), ("HHH", 2)] {
                 let pooling = Some(Pooling::Average);
-                let kernel =
-                    Kernel::SeparableWavelet { wavelet: name.to_owned(), band: band.to_owned(), level, rotation_invariance: pooling };
+                let kernel = Kernel::SeparableWavelet {
+                    wavelet: name.to_owned(),
+                    band: band.to_owned(),
+                    level,
+                    rotation_invariance: pooling,
+                };
                 let filter = Filter { dimensions: Dimensions::Three, boundary: BoundaryCondition::Nearest, kernel };
                 let filters = Filters::named(name).unwrap();
                 let values = response(&filter, field, &[0..4, 0..5, 0..6], &filters, band, level, pooling);

@@ -4,11 +4,16 @@ use rayon::prelude::*;
 
 use crate::ibsi::fourier::{Complex, Transform};
 
-/// The real part of the values with each frequency multiplied by a factor, a function of the frequency along z, y and x.
+/// The real part of the values with each frequency multiplied by a factor, a function of the frequency along z, y and
+/// x.
 ///
-/// The reference maps sample each axis of the spectrum from -1 to 1, ends included, so that an even number of samples has none at
-/// the centre and the response is not quite real; its real part is the response.
-pub(super) fn multiplied(values: &[f64], shape: [usize; 3], factor: impl Fn([f64; 3]) -> Complex<f64> + Sync) -> Vec<f64> {
+/// The reference maps sample each axis of the spectrum from -1 to 1, ends included, so that an even number of samples
+/// has none at the centre and the response is not quite real; its real part is the response.
+pub(super) fn multiplied(
+    values: &[f64],
+    shape: [usize; 3],
+    factor: impl Fn([f64; 3]) -> Complex<f64> + Sync,
+) -> Vec<f64> {
     let transform = Transform::new(shape);
     let mut spectrum: Vec<Complex<f64>> = values.iter().map(|&value| Complex::new(value, 0.0)).collect();
     transform.forward(&mut spectrum);

@@ -20,14 +20,15 @@ struct Face {
 impl ConvexHull {
     /// The hull of points of which four are not in one plane; `None` when all are.
     ///
-    /// Quickhull (Barber, Dobkin, Huhdanpaa 1996, doi 10.1145/235815.235821): the farthest point outside a face is added, the
-    /// faces that it sees make way for those between it and the edges around them. A point in the plane of a face does not see
-    /// it, so the hull may have several faces in one plane.
+    /// Quickhull (Barber, Dobkin, Huhdanpaa 1996, doi 10.1145/235815.235821): the farthest point outside a face is
+    /// added, the faces that it sees make way for those between it and the edges around them. A point in the plane of a
+    /// face does not see it, so the hull may have several faces in one plane.
     pub(crate) fn new(points: Vec<LatticePoint>) -> Option<Self> {
         let simplex = simplex(&points)?;
         let [a, b, c, d] = simplex;
         let mut done: Vec<Face> = Vec::new();
-        let mut open: Vec<Face> = [[a, b, c], [a, d, b], [b, d, c], [c, d, a]].map(|corners| Face { corners, outside: Vec::new() }).into();
+        let mut open: Vec<Face> =
+            [[a, b, c], [a, d, b], [b, d, c], [c, d, a]].map(|corners| Face { corners, outside: Vec::new() }).into();
         let others: Vec<usize> = (0..points.len()).filter(|index| !simplex.contains(index)).collect();
         distribute(&points, &mut open, others);
         while let Some(face) = open.pop() {
@@ -39,14 +40,17 @@ impl ConvexHull {
             };
             let mut visible = vec![face];
             for faces in [&mut open, &mut done] {
-                let (seen, hidden) = std::mem::take(faces).into_iter().partition(|face| above(&points, face.corners, farthest) > 0);
+                let (seen, hidden) =
+                    std::mem::take(faces).into_iter().partition(|face| above(&points, face.corners, farthest) > 0);
                 *faces = hidden;
                 visible.extend::<Vec<Face>>(seen);
             }
             let edges: Vec<[usize; 2]> = visible.iter().flat_map(|face| edges(face.corners)).collect();
             let horizon = edges.iter().filter(|[from, to]| !edges.contains(&[*to, *from]));
-            let mut added: Vec<Face> = horizon.map(|&[from, to]| Face { corners: [from, to, farthest], outside: Vec::new() }).collect();
-            let orphans = visible.into_iter().flat_map(|face| face.outside).filter(|index| *index != farthest).collect();
+            let mut added: Vec<Face> =
+                horizon.map(|&[from, to]| Face { corners: [from, to, farthest], outside: Vec::new() }).collect();
+            let orphans =
+                visible.into_iter().flat_map(|face| face.outside).filter(|index| *index != farthest).collect();
             distribute(&points, &mut added, orphans);
             open.extend(added);
         }

@@ -19,10 +19,10 @@ impl Ellipsoid {
         4.0 / 3.0 * PI * self.semi_axes.iter().product::<f64>()
     }
 
-    /// 4π a b Σ_ν (αβ)^ν / (1 - 4ν²) · P_ν((α² + β²) / 2αβ) for ν from 0 to 20, with the Legendre polynomials P_ν,
-    /// α² = 1 - b²/a² and β² = 1 - c²/a², as the reference manual writes it and the reference values follow it. Maas 1994, where
-    /// the series comes from, has α² = 1 - c²/a² and β² = 1 - c²/b², which gives the area itself; this one is exact for a ball
-    /// and else differs by some percent.
+    /// 4π a b Σ_ν (αβ)^ν / (1 - 4ν²) · P_ν((α² + β²) / 2αβ) for ν from 0 to 20, with the Legendre polynomials P_ν, α² =
+    /// 1 - b²/a² and β² = 1 - c²/a², as the reference manual writes it and the reference values follow it. Maas 1994,
+    /// where the series comes from, has α² = 1 - c²/a² and β² = 1 - c²/b², which gives the area itself; this one is
+    /// exact for a ball and else differs by some percent.
     ///
     /// (αβ)^ν P_ν has its own recurrence without a division by αβ, which is 0 for an ellipsoid with a = b.
     pub(crate) fn area(self) -> f64 {
@@ -45,13 +45,16 @@ impl Ellipsoid {
     /// The ellipsoid of least volume around `points`, at least four that are not in one plane.
     ///
     /// Khachiyan's ascent on weights of the points, with the steps away from points that Todd and Yıldırım 2007 (doi
-    /// 10.1016/j.dam.2007.02.013) added, until the volume is within 10⁻⁶ of the least; then grown until it holds every point.
+    /// 10.1016/j.dam.2007.02.013) added, until the volume is within 10⁻⁶ of the least; then grown until it holds every
+    /// point.
     pub(crate) fn of_least_volume_around(points: &[[f64; 3]]) -> Self {
         const TOLERANCE: f64 = 1e-7;
         const MAXIMUM_STEPS: usize = 20_000;
         let dimension = 4.0;
-        let centre: [f64; 3] = std::array::from_fn(|axis| points.iter().map(|p| p[axis]).sum::<f64>() / points.len() as f64);
-        let lifted: Vec<[f64; 4]> = points.iter().map(|p| [p[0] - centre[0], p[1] - centre[1], p[2] - centre[2], 1.0]).collect();
+        let centre: [f64; 3] =
+            std::array::from_fn(|axis| points.iter().map(|p| p[axis]).sum::<f64>() / points.len() as f64);
+        let lifted: Vec<[f64; 4]> =
+            points.iter().map(|p| [p[0] - centre[0], p[1] - centre[1], p[2] - centre[2], 1.0]).collect();
         let mut weights = vec![1.0 / points.len() as f64; points.len()];
         let mut distances = vec![0.0; points.len()];
         for _step in 0..MAXIMUM_STEPS {
@@ -94,8 +97,10 @@ impl Ellipsoid {
         let covariance: [[f64; 3]; 3] =
             std::array::from_fn(|row| std::array::from_fn(|column| moments[row][column] - mean[row] * mean[column]));
         let Some(inverse) = inverse(covariance) else { return Self { semi_axes: [f64::NAN; 3] } };
-        let reach =
-            lifted.iter().map(|point| quadratic(&inverse, &std::array::from_fn(|axis| point[axis] - mean[axis]))).fold(0.0, f64::max);
+        let reach = lifted
+            .iter()
+            .map(|point| quadratic(&inverse, &std::array::from_fn(|axis| point[axis] - mean[axis])))
+            .fold(0.0, f64::max);
         let [c, b, a] = symmetric_eigenvalues(covariance).map(|value| (value.max(0.0) * reach).sqrt());
         Self { semi_axes: [a, b, c] }
     }
@@ -157,9 +162,13 @@ mod tests {
         let ball = Ellipsoid { semi_axes: [2.0; 3] };
         approx::assert_relative_eq!(ball.area(), 16.0 * PI, max_relative = 1e-14);
         approx::assert_relative_eq!(ball.volume(), 32.0 / 3.0 * PI, max_relative = 1e-14);
-        // Python 3.11: p, q = sqrt(1 - 4/9), sqrt(1 - 1/9); P the Legendre polynomials at (p*p + q*q) / (2*p*q) by their
-        // recurrence; 4 * pi * 6 * sum((p*q)**n / (1 - 4*n*n) * P[n] for n in range(21))
-        approx::assert_relative_eq!(Ellipsoid { semi_axes: [3.0, 2.0, 1.0] }.area(), 52.81348101202416, max_relative = 1e-12);
+        // Python 3.11: p, q = sqrt(1 - 4/9), sqrt(1 - 1/9); P the Legendre polynomials at (p*p + q*q) / (2*p*q) by
+        // their recurrence; 4 * pi * 6 * sum((p*q)**n / (1 - 4*n*n) * P[n] for n in range(21))
+        approx::assert_relative_eq!(
+            Ellipsoid { semi_axes: [3.0, 2.0, 1.0] }.area(),
+            52.81348101202416,
+            max_relative = 1e-12
+        );
     }
 
     #[test]

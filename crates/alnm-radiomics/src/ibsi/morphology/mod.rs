@@ -1,12 +1,12 @@
 //! Morphological features: the shape of the morphological mask, and how intensities lie in it.
 //!
 //! Symbols: V and A the volume and area of the mesh around the morphological mask (marching cubes at half height), its
-//! vertices being the middles between voxels inside and outside; λ₁ ≥ λ₂ ≥ λ₃ the eigenvalues of the covariance of the voxel
-//! centres, with N_v - 1 as divisor; X the intensities of the intensity mask.
+//! vertices being the middles between voxels inside and outside; λ₁ ≥ λ₂ ≥ λ₃ the eigenvalues of the covariance of the
+//! voxel centres, with N_v - 1 as divisor; X the intensities of the intensity mask.
 //!
-//! Densities compare V and A with those of an enclosing shape. The oriented minimum bounding box is the least of those that
-//! have a face in the plane of a face of the convex hull. A mask without extent in a direction has no least axis and an
-//! approximate enclosing ellipsoid without volume: the densities by that ellipsoid are then infinite or NaN.
+//! Densities compare V and A with those of an enclosing shape. The oriented minimum bounding box is the least of those
+//! that have a face in the plane of a face of the convex hull. A mask without extent in a direction has no least axis
+//! and an approximate enclosing ellipsoid without volume: the densities by that ellipsoid are then infinite or NaN.
 
 mod convex_hull;
 mod ellipsoid;
@@ -47,19 +47,22 @@ pub struct Morphology {
 }
 
 impl Morphology {
-    /// Shape and intensities of a region. All three lie on one grid with `spacing` (z, y, x) in mm; both masks hold at least
-    /// one voxel.
+    /// Shape and intensities of a region. All three lie on one grid with `spacing` (z, y, x) in mm; both masks hold at
+    /// least one voxel.
     pub fn new(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
         let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
         let part = morphological.cut(&bounds);
         let intensities = intensity.select(image);
-        let (shape, autocorrelation) =
-            rayon::join(|| Enclosures::new(&part, spacing), || SpatialAutocorrelation::new(intensity, &intensities, spacing));
+        let (shape, autocorrelation) = rayon::join(
+            || Enclosures::new(&part, spacing),
+            || SpatialAutocorrelation::new(intensity, &intensities, spacing),
+        );
         let eigenvalues = covariance_eigenvalues(part.indices().map(|voxel| voxel.map(|index| index as u32)), spacing);
         let voxels = part.count() as f64;
         // The covariance divides by N_v - 1.
         let unbiased = if voxels > 1.0 { voxels / (voxels - 1.0) } else { 1.0 };
-        let axis_lengths: [f64; 3] = std::array::from_fn(|axis| 4.0 * (unbiased * eigenvalues[2 - axis].max(0.0)).sqrt());
+        let axis_lengths: [f64; 3] =
+            std::array::from_fn(|axis| 4.0 * (unbiased * eigenvalues[2 - axis].max(0.0)).sqrt());
         Self {
             mesh: mesh(&part.voxels, part.shape, spacing),
             voxel_volume: spacing.iter().product(),
@@ -103,7 +106,13 @@ impl Enclosures {
         let Some(hull) = ConvexHull::new(surface_points(&part.voxels, part.shape)) else {
             let nowhere = Ellipsoid { semi_axes: [f64::NAN; 3] };
             let oriented_box = BoxEdges([f64::NAN; 3]);
-            return Self { maximum_diameter: f64::NAN, oriented_box, least_ellipsoid: nowhere, hull_volume: f64::NAN, hull_area: f64::NAN };
+            return Self {
+                maximum_diameter: f64::NAN,
+                oriented_box,
+                least_ellipsoid: nowhere,
+                hull_volume: f64::NAN,
+                hull_area: f64::NAN,
+            };
         };
         let vertices = hull.vertices(spacing);
         Self {
@@ -122,7 +131,8 @@ fn largest_distance(points: &[[f64; 3]]) -> f64 {
     pairs.fold(0.0, f64::max).sqrt()
 }
 
-/// Distance between the centre of the morphological mask's voxels and that of the intensity mask's, weighted by intensity.
+/// Distance between the centre of the morphological mask's voxels and that of the intensity mask's, weighted by
+/// intensity.
 fn centre_of_mass_shift(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> f64 {
     let centre = |mask: &Mask, weights: &[f64]| -> [f64; 3] {
         let total: f64 = weights.iter().sum();
@@ -148,7 +158,9 @@ pub const DEFINITIONS: &[Definition<Morphology>] = &[
     // V / (√π A^(3/2))
     Definition::new("SKGS", "morph_comp_1", "Compactness 1", |m| m.mesh.volume / (PI.sqrt() * m.mesh.area.powf(1.5))),
     // 36 π V² / A³
-    Definition::new("BQWJ", "morph_comp_2", "Compactness 2", |m| 36.0 * PI * m.mesh.volume.powi(2) / m.mesh.area.powi(3)),
+    Definition::new("BQWJ", "morph_comp_2", "Compactness 2", |m| {
+        36.0 * PI * m.mesh.volume.powi(2) / m.mesh.area.powi(3)
+    }),
     Definition::new("KRCK", "morph_sph_dispr", "Spherical disproportion", |m| m.mesh.area / m.ball_area()),
     Definition::new("QCFX", "morph_sphericity", "Sphericity", |m| m.ball_area() / m.mesh.area),
     // (A³ / (36 π V²))^(1/3) - 1
@@ -164,7 +176,9 @@ pub const DEFINITIONS: &[Definition<Morphology>] = &[
     Definition::new("PBX1", "morph_vol_dens_aabb", "Volume density (axis-aligned bounding box)", |m| {
         m.mesh.volume / m.aligned_box.volume()
     }),
-    Definition::new("R59B", "morph_area_dens_aabb", "Area density (axis-aligned bounding box)", |m| m.mesh.area / m.aligned_box.area()),
+    Definition::new("R59B", "morph_area_dens_aabb", "Area density (axis-aligned bounding box)", |m| {
+        m.mesh.area / m.aligned_box.area()
+    }),
     Definition::new("ZH1A", "morph_vol_dens_ombb", "Volume density (oriented minimum bounding box)", |m| {
         m.mesh.volume / m.oriented_box.volume()
     }),
@@ -183,7 +197,9 @@ pub const DEFINITIONS: &[Definition<Morphology>] = &[
     Definition::new("BRI8", "morph_area_dens_mvee", "Area density (minimum volume enclosing ellipsoid)", |m| {
         m.mesh.area / m.least_ellipsoid.area()
     }),
-    Definition::new("R3ER", "morph_vol_dens_conv_hull", "Volume density (convex hull)", |m| m.mesh.volume / m.hull_volume),
+    Definition::new("R3ER", "morph_vol_dens_conv_hull", "Volume density (convex hull)", |m| {
+        m.mesh.volume / m.hull_volume
+    }),
     Definition::new("7T7F", "morph_area_dens_conv_hull", "Area density (convex hull)", |m| m.mesh.area / m.hull_area),
     // V times the mean of X
     Definition::new("99N0", "morph_integ_int", "Integrated intensity", |m| m.mesh.volume * m.mean_intensity),

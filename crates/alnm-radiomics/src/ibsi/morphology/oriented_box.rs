@@ -21,16 +21,20 @@ impl BoxEdges {
         2.0 * (a * b + a * c + b * c)
     }
 
-    /// The box of least volume that has a face in the plane of a face of the hull. The least of all boxes may have only edges
-    /// of the hull in its faces (O'Rourke 1985) and be a little smaller.
+    /// The box of least volume that has a face in the plane of a face of the hull. The least of all boxes may have only
+    /// edges of the hull in its faces (O'Rourke 1985) and be a little smaller.
     pub(crate) fn of_least_volume_around(hull: &ConvexHull, spacing: [f64; 3]) -> Self {
         let vertices = hull.vertices(spacing);
-        let boxes: Vec<Self> = hull.normals().into_par_iter().map(|normal| Self::with_face_across(&vertices, normal, spacing)).collect();
-        boxes.into_iter().reduce(|best, other| if other.volume() < best.volume() { other } else { best }).unwrap_or(Self([f64::NAN; 3]))
+        let boxes: Vec<Self> =
+            hull.normals().into_par_iter().map(|normal| Self::with_face_across(&vertices, normal, spacing)).collect();
+        boxes
+            .into_iter()
+            .reduce(|best, other| if other.volume() < best.volume() { other } else { best })
+            .unwrap_or(Self([f64::NAN; 3]))
     }
 
-    /// The box of least volume with a face across `normal`, given in half voxels: the least rectangle around the projection has
-    /// an edge along an edge of the projection's hull.
+    /// The box of least volume with a face across `normal`, given in half voxels: the least rectangle around the
+    /// projection has an edge along an edge of the projection's hull.
     fn with_face_across(vertices: &[[f64; 3]], normal: [i64; 3], spacing: [f64; 3]) -> Self {
         // Planes turn with their spacing inverted.
         let normal = normalised(std::array::from_fn(|axis| normal[axis] as f64 / spacing[axis]));
@@ -62,7 +66,8 @@ fn outline(mut points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
 }
 
 fn extent(values: impl Iterator<Item = f64>) -> f64 {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     high - low
 }
 
@@ -87,7 +92,9 @@ mod tests {
     fn a_turned_box_is_found() {
         // A cuboid with edges along (1, 2, 2), (2, 1, -2) and (2, -2, 1), whose lengths are 3, 6 and 9.
         let axes = [[1, 2, 2], [4, 2, -4], [6, -6, 3]];
-        let corner = |c: usize| std::array::from_fn(|axis| (0..3).map(|edge| if c >> edge & 1 == 1 { axes[edge][axis] } else { 0 }).sum());
+        let corner = |c: usize| {
+            std::array::from_fn(|axis| (0..3).map(|edge| if c >> edge & 1 == 1 { axes[edge][axis] } else { 0 }).sum())
+        };
         let hull = ConvexHull::new((0..8).map(corner).collect()).unwrap();
         let least = BoxEdges::of_least_volume_around(&hull, [2.0; 3]);
         approx::assert_relative_eq!(least.volume(), 162.0, max_relative = 1e-12);

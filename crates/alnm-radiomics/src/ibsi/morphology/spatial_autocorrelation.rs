@@ -1,6 +1,7 @@
 //! Moran's I index and Geary's C measure of the intensities of a region.
 //!
-//! Symbols: N_v voxels with intensities X of mean μ; w_ij = 1 / |x_i - x_j| for i ≠ j, the inverse distance of their centres.
+//! Symbols: N_v voxels with intensities X of mean μ; w_ij = 1 / |x_i - x_j| for i ≠ j, the inverse distance of their
+//! centres.
 
 use crate::ibsi::fourier::{Complex, Transform, fast_length};
 use crate::ibsi::region::Mask;
@@ -17,10 +18,11 @@ pub struct SpatialAutocorrelation {
 impl SpatialAutocorrelation {
     /// The measures of the intensities at the voxels of `mask`, in raster order; `spacing` is (z, y, x) in mm.
     ///
-    /// On a grid, weights depend on the step between voxels alone. The sums over all pairs are therefore convolutions of the
-    /// mask and of the deviations from the mean with one kernel, and cost one transform of a box twice the region's size
-    /// instead of N_v² terms; they are exact but for rounding. With y the deviations, m the mask and * the convolution with
-    /// the kernel, Σ w_ij y_i y_j = Σ y (w*y) and Σ w_ij (y_i - y_j)² = 2 Σ y² (w*m) - 2 Σ y (w*y).
+    /// On a grid, weights depend on the step between voxels alone. The sums over all pairs are therefore convolutions
+    /// of the mask and of the deviations from the mean with one kernel, and cost one transform of a box twice the
+    /// region's size instead of N_v² terms; they are exact but for rounding. With y the deviations, m the mask and *
+    /// the convolution with the kernel, Σ w_ij y_i y_j = Σ y (w*y) and Σ w_ij (y_i - y_j)² = 2 Σ y² (w*m) - 2 Σ y
+    /// (w*y).
     pub fn new(mask: &Mask, intensities: &[f64], spacing: [f64; 3]) -> Self {
         let undefined = Self { moran_i: f64::NAN, geary_c: f64::NAN };
         let Some(bounds) = mask.bounding_box() else { return undefined };
@@ -76,7 +78,10 @@ fn kernel_spectrum(transform: &Transform, shape: [usize; 3], size: [usize; 3], s
         for y in &ys {
             for x in &xs {
                 let squared = z.zip(*y).zip(*x).map(|((z, y), x)| z + y + x);
-                kernel.push(Complex::new(squared.filter(|squared| *squared > 0.0).map_or(0.0, |squared| 1.0 / squared.sqrt()), 0.0));
+                kernel.push(Complex::new(
+                    squared.filter(|squared| *squared > 0.0).map_or(0.0, |squared| 1.0 / squared.sqrt()),
+                    0.0,
+                ));
             }
         }
     }
