@@ -28,7 +28,7 @@ impl<M> Formula<M> {
         Self { name, ibsi, by_default: false, value }
     }
 
-    const fn description(&self) -> FeatureDescription {
+    pub(crate) const fn description(&self) -> FeatureDescription {
         FeatureDescription { name: self.name, ibsi: self.ibsi, by_default: self.by_default }
     }
 }
@@ -107,23 +107,6 @@ impl FeatureClass {
     /// Whether the class describes the mask alone and is computed once, on the original image.
     pub const fn is_shape(self) -> bool {
         matches!(self, Self::Shape | Self::Shape2D)
-    }
-
-    /// The features of the class, in the order of its columns.
-    pub fn features(self) -> Vec<FeatureDescription> {
-        fn described<M>(formulas: &[Formula<M>]) -> Vec<FeatureDescription> {
-            formulas.iter().map(Formula::description).collect()
-        }
-        match self {
-            Self::FirstOrder => described(crate::first_order::FORMULAS),
-            Self::Glcm => described(crate::glcm::FORMULAS),
-            Self::Gldm => described(crate::gldm::FORMULAS),
-            Self::Glrlm => described(crate::glrlm::FORMULAS),
-            Self::Glszm => described(crate::glszm::FORMULAS),
-            Self::Ngtdm => described(crate::ngtdm::FORMULAS),
-            Self::Shape => described(crate::shape::FORMULAS),
-            Self::Shape2D => described(crate::shape2d::FORMULAS),
-        }
     }
 
     /// Features that PyRadiomics still knows by name but no longer computes, since another feature of the class has the
@@ -238,30 +221,5 @@ impl Selection {
     pub(crate) fn evaluate_mean<M: Sync>(&self, formulas: &'static [Formula<M>], matrices: &[M]) -> Vec<ClassValue> {
         let mean = |f: &Formula<M>| crate::summation::mean_of_defined(matrices.iter().map(f.value));
         self.of(formulas).into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: mean(f) }).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_unique_within_a_class_and_codes_across_them() {
-        let mut codes = Vec::new();
-        for class in FeatureClass::ALL {
-            let features = class.features();
-            for (position, feature) in features.iter().enumerate() {
-                assert!(
-                    features[..position].iter().all(|other| other.name != feature.name),
-                    "{class} {}",
-                    feature.name
-                );
-                codes.extend(feature.ibsi.map(|code| (code, class, feature.name)));
-            }
-        }
-        for (position, (code, class, name)) in codes.iter().enumerate() {
-            assert_eq!(code.len(), 4, "{class} {name}");
-            assert!(codes[..position].iter().all(|other| other.0 != *code || other.1 == *class), "{code}");
-        }
     }
 }

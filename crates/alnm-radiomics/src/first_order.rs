@@ -168,7 +168,7 @@ pub const FORMULAS: &[Formula<FirstOrder>] = &[
     Formula::new("InterquartileRange", Some("SALO"), |f| f.p75 - f.p25),
     // IBSI (code IPH6) subtracts 3.
     Formula::new("Kurtosis", None, |f| f.moments[2] / f.variance_as_divisor().powi(2)),
-    Formula::new("Maximum", Some("3NCY"), |f| f.maximum),
+    Formula::new("Maximum", Some("84IY"), |f| f.maximum),
     Formula::new("MeanAbsoluteDeviation", Some("4FUA"), |f| sum_of(&f.values, |x| (x - f.mean).abs()) / f.count()),
     Formula::new("Mean", Some("Q4LE"), |f| f.mean),
     Formula::new("Median", Some("Y12H"), |f| f.median),

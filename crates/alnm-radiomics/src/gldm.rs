@@ -28,7 +28,7 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
     Formula::new("DependenceNonUniformityNormalized", Some("OKJI"), SizeMatrix::size_non_uniformity_normalised),
     Formula::new("DependenceVariance", Some("DNX2"), SizeMatrix::size_variance),
     Formula::new("GrayLevelNonUniformity", Some("FP8K"), SizeMatrix::level_non_uniformity),
-    Formula::new("GrayLevelVariance", Some("1PR5"), SizeMatrix::level_variance),
+    Formula::new("GrayLevelVariance", Some("1PFV"), SizeMatrix::level_variance),
     Formula::new("HighGrayLevelEmphasis", Some("OAE7"), SizeMatrix::high_level_emphasis),
     Formula::new("LargeDependenceEmphasis", Some("IMOQ"), SizeMatrix::large_emphasis),
     Formula::new("LargeDependenceHighGrayLevelEmphasis", Some("9QMG"), SizeMatrix::large_high_emphasis),

@@ -25,6 +25,7 @@ pub mod parameters;
 mod principal_axes;
 pub mod python_text;
 mod region;
+mod registry;
 pub mod shape;
 pub mod shape2d;
 mod singular_value;
