@@ -36,9 +36,7 @@ pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<VoxelBox> {
     let whole =
         boxes.reduce_with(|a, b| std::array::from_fn(|axis| [a[axis][0].min(b[axis][0]), a[axis][1].max(b[axis][1])]));
     match whole {
-        Some(limits) => {
-            Ok(VoxelBox::new(limits.map(|[low, _]| low), limits.map(|[low, high]| high - low + 1)))
-        }
+        Some(limits) => Ok(VoxelBox::new(limits.map(|[low, _]| low), limits.map(|[low, high]| high - low + 1))),
         None => Err(Roi::empty("bounding box", mask, label)),
     }
 }

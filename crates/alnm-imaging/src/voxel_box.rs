@@ -159,8 +159,7 @@ impl VoxelBox {
     pub fn grown_by(&self, margin: [usize; 3], within: [usize; 3]) -> Self {
         let (margin, within) = (reversed(margin), reversed(within));
         Self::from_ranges_zyx(std::array::from_fn(|axis| {
-            self.start[axis].saturating_sub(margin[axis])
-                ..self.end[axis].saturating_add(margin[axis]).min(within[axis])
+            self.start[axis].saturating_sub(margin[axis])..self.end[axis].saturating_add(margin[axis]).min(within[axis])
         }))
     }
 

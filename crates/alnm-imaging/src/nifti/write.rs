@@ -71,11 +71,7 @@ impl Write for Output {
 impl Output {
     fn create(path: &Path, compressed: bool) -> io::Result<Self> {
         let file = AtomicFile::create(path)?;
-        Ok(if compressed {
-            Self::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL)))
-        } else {
-            Self::Plain(file)
-        })
+        Ok(if compressed { Self::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL))) } else { Self::Plain(file) })
     }
 
     fn finish(self) -> io::Result<AtomicFile> {

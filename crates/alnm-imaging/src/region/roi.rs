@@ -1,5 +1,7 @@
 //! A region of interest.
 
+use std::ops::Range;
+
 use ndarray::Array3;
 
 use super::{VoxelBox, bounding_box, labels};
@@ -37,7 +39,7 @@ impl<'a> Roi<'a> {
     pub fn new(mask: &'a LabelMap, label: u32) -> Result<Self> {
         let bounding_box = bounding_box(mask, label)?;
         let rows = bounding_box.rows(mask.geometry().shape());
-        let count_row = |row| mask.as_slice()[row].iter().filter(|&&voxel| voxel == label).count();
+        let count_row = |row: Range<usize>| mask.as_slice()[row].iter().filter(|&&voxel| voxel == label).count();
         let voxel_count = rows.map(count_row).sum();
         Ok(Self { mask, label, bounding_box, voxel_count })
     }
