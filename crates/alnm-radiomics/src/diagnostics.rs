@@ -174,7 +174,8 @@ impl Diagnostics {
         self.push(format_args!("Mask-{stage}_Spacing"), floats(&geometry.spacing()[..dimension]));
         self.push(format_args!("Mask-{stage}_Size"), integers(&geometry.size()[..dimension]));
         let region = bounding_box(mask, label)?;
-        let limits: Vec<usize> = region.start()[..dimension].iter().chain(&region.size()[..dimension]).copied().collect();
+        let limits: Vec<usize> =
+            region.start()[..dimension].iter().chain(&region.size()[..dimension]).copied().collect();
         self.push(format_args!("Mask-{stage}_BoundingBox"), integers(&limits));
         let inside = inside_box(mask, label, &region);
         let voxels = inside.iter().filter(|inside| **inside).count();
