@@ -269,7 +269,7 @@ mod tests {
         let text = LIST.to_json(&vec![1.5, 2.5]).expect("finite numbers");
         assert_eq!(
             refusal(&text[..text.len() - 3]),
-            "the file is not valid JSON (EOF while parsing an object at line 8 column 3); it was damaged or is no saved \
+            "the file is not valid JSON (EOF while parsing a list at line 8 column 2); it was damaged or is no saved \
              list"
         );
         assert_eq!(
