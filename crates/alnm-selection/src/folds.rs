@@ -29,6 +29,18 @@ pub struct Folds {
     count: usize,
 }
 
+/// The rows of one fold, each list ascending and counted from 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Split {
+    /// Number of the fold, counted from 0.
+    pub fold: usize,
+    /// Rows to fit on: those of all other folds.
+    pub training: Vec<usize>,
+    /// Rows to predict: those of this fold.
+    pub held_out: Vec<usize>,
+}
+
 impl Folds {
     /// Stratified folds: each fold gets its share of both classes, the classes of the sorted labels being dealt
     /// round-robin.
@@ -127,5 +139,35 @@ impl Folds {
     #[must_use]
     pub fn training_rows(&self, fold: usize) -> Vec<usize> {
         (0..self.assignment.len()).filter(|&r| self.assignment[r] != fold).collect()
+    }
+
+    /// Both kinds of rows of a fold.
+    #[must_use]
+    pub fn split(&self, fold: usize) -> Split {
+        Split { fold, training: self.training_rows(fold), held_out: self.test_rows(fold) }
+    }
+
+    /// Values of held-out rows, one list per fold in the order of [`Folds::test_rows`], put into the order of the rows.
+    ///
+    /// # Errors
+    /// [`SelectionError::Shape`] when there is another number of lists than of folds, or of values than of held-out
+    /// rows.
+    pub fn in_row_order<T>(&self, of_folds: Vec<Vec<T>>) -> Result<Vec<T>> {
+        if of_folds.len() != self.count {
+            let what = "lists of predictions and folds";
+            return Err(SelectionError::Shape { what, left: of_folds.len(), right: self.count });
+        }
+        let mut in_order: Vec<Option<T>> = Vec::new();
+        in_order.resize_with(self.rows(), || None);
+        for (fold, values) in of_folds.into_iter().enumerate() {
+            let rows = self.test_rows(fold);
+            if values.len() != rows.len() {
+                let what = "predictions and held-out rows";
+                return Err(SelectionError::Shape { what, left: values.len(), right: rows.len() });
+            }
+            rows.into_iter().zip(values).for_each(|(row, value)| in_order[row] = Some(value));
+        }
+        // Every row belongs to one fold.
+        Ok(in_order.into_iter().flatten().collect())
     }
 }

@@ -3,6 +3,7 @@
 pub mod agreement_filter;
 pub mod boruta;
 pub mod correlation_filter;
+pub mod cross_fitting;
 pub mod cross_validation;
 pub mod discretise;
 pub mod elastic_net;
@@ -12,6 +13,7 @@ pub mod harmonisation;
 pub mod mrmr;
 pub mod pipeline;
 pub mod recursive_elimination;
+pub mod saved;
 pub mod signature;
 pub mod stability;
 mod table;

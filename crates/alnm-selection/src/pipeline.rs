@@ -4,11 +4,11 @@ use alnm_stats::Labels;
 use alnm_stats::cells;
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use alnm_stats::data_table::{Cell, Tabulate};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
 use crate::correlation_filter::{CorrelationRule, find_correlation, ranked_filter};
+use crate::cross_fitting::in_each_fold;
 use crate::cross_validation::{CrossValidatedPath, CvMeasure, LambdaChoice, cross_validate};
 use crate::elastic_net::ElasticNetParams;
 use crate::error::{Result, SelectionError};
@@ -241,20 +241,13 @@ impl Pipeline {
     pub fn cross_fit(&self, table: &FeatureTable, labels: &Labels, folds: &Folds) -> Result<CrossFittedScore> {
         crate::cross_validation::require_folds(folds, table.rows())?;
         table.require_rows(labels.len())?;
-        let fits = (0..folds.count())
-            .into_par_iter()
-            .map(|fold| {
-                let training = folds.training_rows(fold);
-                self.fit(&table.select_rows(&training), &labels.select(&training))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let mut scores = vec![f64::NAN; table.rows()];
-        for (fold, fit) in fits.iter().enumerate() {
-            let rows = folds.test_rows(fold);
-            for (&row, score) in rows.iter().zip(fit.score(&table.select_rows(&rows))?) {
-                scores[row] = score;
-            }
-        }
+        let fits_and_scores = in_each_fold(folds, |split| {
+            let fit = self.fit(&table.select_rows(&split.training), &labels.select(&split.training))?;
+            let scores = fit.score(&table.select_rows(&split.held_out))?;
+            Ok::<_, SelectionError>((fit, scores))
+        })?;
+        let (fits, of_folds): (Vec<_>, Vec<_>) = fits_and_scores.into_iter().unzip();
+        let scores = folds.in_row_order(of_folds)?;
         Ok(CrossFittedScore { scores, fits })
     }
 }
