@@ -1,7 +1,7 @@
 //! What must hold for a model that was read from a file; the first thing that does not hold is the reason to refuse it.
 
 /// The sentence that says what is wrong.
-pub(crate) type Checked<T = ()> = std::result::Result<T, String>;
+pub(crate) type Checked<T = ()> = Result<T, String>;
 
 /// Refuses with this reason unless the condition holds.
 pub(crate) fn require(holds: bool, reason: impl FnOnce() -> String) -> Checked {

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use crate::error::{ModelError, Result};
 use crate::logistic::{LogisticParams, LogisticRegression};
-use crate::profile_likelihood::{ProfileMethod, profile_intervals};
-use crate::saved_model::Variable;
+use crate::profile_likelihood::ProfileMethod;
+use crate::variable::Variable;
 use crate::{FeatureTable, Labels};
 
 /// Univariate logistic regression of one variable.
