@@ -10,7 +10,7 @@
 
 use alnm_selection::Signature;
 use alnm_selection::cross_validation::{CrossValidatedPath, CvMeasure, LambdaChoice, cross_validate};
-use alnm_selection::elastic_net::{ElasticNetParams, LambdaSequence, Precision, binomial_path};
+use alnm_selection::elastic_net::{ElasticNetParams, LambdaSequence, PathPrecision, binomial_path};
 use alnm_selection::folds::Folds;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -209,11 +209,8 @@ impl RidgeRegression {
     /// [`ModelError::Selection`] for a missing value or tables and folds of the wrong size, [`ModelError::Statistics`]
     /// for labels of one class.
     pub fn fit(&self, table: &FeatureTable, labels: &Labels) -> Result<RidgeModel> {
-        let params = ElasticNetParams {
-            alpha: 0.0,
-            precision: Precision::OptimalityConditions(1e-10),
-            ..ElasticNetParams::default()
-        };
+        let params =
+            ElasticNetParams::default().with_alpha(0.0).with_precision(PathPrecision::OptimalityConditions(1e-10));
         let (lambda, cross_validation) = match &self.penalty {
             RidgePenalty::Given(lambda) => (*lambda, None),
             RidgePenalty::CrossValidated { folds, measure, choice } => {
@@ -221,19 +218,18 @@ impl RidgeRegression {
                 (path.lambda(*choice), Some(path))
             }
         };
-        let path =
-            binomial_path(table, labels, &ElasticNetParams { lambda: LambdaSequence::Given(vec![lambda]), ..params })?;
-        let coefficients = Signature::new("log odds", table.names(), &path.coefficients[0]);
+        let path = binomial_path(table, labels, &params.with_lambda(LambdaSequence::Given(vec![lambda])))?;
+        let coefficients = Signature::of_coefficients("log odds", table.names(), &path.coefficients()[0])?;
         let eta = coefficients.apply(table)?;
         let columns: Vec<Vec<f64>> = coefficients
-            .weights
+            .weights()
             .iter()
             .map(|w| table.column(&w.feature).map(|c| c.to_vec()))
             .collect::<std::result::Result<_, _>>()?;
         Ok(RidgeModel {
             effective_degrees_of_freedom: effective_degrees_of_freedom(&columns, &eta, lambda),
             deviance: eta.iter().zip(labels.to_values()).map(|(e, y)| deviance_of(y, *e)).sum(),
-            null_deviance: path.null_deviance,
+            null_deviance: path.null_deviance(),
             rows: labels.len(),
             events: labels.positives(),
             coefficients,
@@ -315,9 +311,9 @@ impl Tabulate for RidgeModel {
     const COLUMNS: &'static [&'static str] = &["term", "log odds ratio"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        let intercept = cells![crate::logistic::INTERCEPT, self.coefficients.intercept];
+        let intercept = cells![crate::logistic::INTERCEPT, self.coefficients.intercept()];
         std::iter::once(intercept)
-            .chain(self.coefficients.weights.iter().map(|w| cells![&w.feature, w.weight]))
+            .chain(self.coefficients.weights().iter().map(|w| cells![&w.feature, w.weight]))
             .collect()
     }
 }
@@ -379,8 +375,8 @@ mod tests {
         ];
         for (lambda, intercept, coefficients, degrees_of_freedom, deviance) in golden {
             let model = RidgeModel::fit(&table, &labels, &RidgeParams::given(lambda)).expect("both classes");
-            assert_relative_eq!(model.coefficients.intercept, intercept, max_relative = 1e-8);
-            for (w, expected) in model.coefficients.weights.iter().zip(coefficients) {
+            assert_relative_eq!(model.coefficients.intercept(), intercept, max_relative = 1e-8);
+            for (w, expected) in model.coefficients.weights().iter().zip(coefficients) {
                 assert_relative_eq!(w.weight, expected, max_relative = 1e-7);
             }
             assert_relative_eq!(model.effective_degrees_of_freedom, degrees_of_freedom, max_relative = 1e-8);
@@ -401,6 +397,6 @@ mod tests {
         assert_relative_eq!(best.lambda, 0.0274750356553, max_relative = 1e-9);
         assert_relative_eq!(fit(LambdaChoice::OneStandardError).lambda, 0.1466260016590, max_relative = 1e-9);
         let path = best.cross_validation.as_ref().expect("cross-validated");
-        assert_relative_eq!(path.mean[path.index_min], 1.0656736776002, max_relative = 1e-6);
+        assert_relative_eq!(path.mean()[path.index_min()], 1.0656736776002, max_relative = 1e-6);
     }
 }

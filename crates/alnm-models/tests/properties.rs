@@ -21,7 +21,6 @@ use alnm_models::{
     FeatureTable, Labels, LogisticModel, LogisticParams, Measurement, ModelError, ModelSet, ModelSpecification, RiskModel,
     Variable,
 };
-use alnm_selection::SelectionError;
 use alnm_selection::boruta::{BorutaParams, boruta};
 use alnm_stats::data_table::Tabulate;
 use alnm_stats::roc::{Direction, RocCurve};
@@ -363,7 +362,7 @@ fn subgroups_and_thresholds_count_everyone() {
 #[test]
 fn ridge_shrinks_towards_the_prevalence() {
     let (table, labels) = cohort(80, 5, 3);
-    let size = |m: &RidgeModel| m.coefficients().weights.iter().map(|w| w.weight.abs()).sum::<f64>();
+    let size = |m: &RidgeModel| m.coefficients().weights().iter().map(|w| w.weight.abs()).sum::<f64>();
     let fits: Vec<RidgeModel> = [1e-6, 0.1, 1e4]
         .into_iter()
         .map(|lambda| RidgeModel::fit(&table, &labels, &RidgeParams::given(lambda)).expect("both classes"))
@@ -397,12 +396,10 @@ fn boruta_takes_the_gain_of_boosting() {
     let (table, labels) = cohort(160, 6, 21);
     let boosting = BoostingParams::default().with_rounds(20).with_min_data_in_leaf(10);
     let gain = |table: &FeatureTable, labels: &Labels, _: u64| {
-        let model = GradientBoosting::fit(table, labels, &boosting)
-            .map_err(|e| SelectionError::Format { reason: e.to_string() })?;
-        Ok(model.importances().into_iter().map(|f| f.gain).collect())
+        let model = GradientBoosting::fit(table, labels, &boosting)?;
+        Ok::<_, ModelError>(model.importances().into_iter().map(|f| f.gain).collect())
     };
-    let found =
-        boruta(&table, &labels, BorutaParams { rounds: 30, ..BorutaParams::default() }, gain).expect("both classes");
+    let found = boruta(&table, &labels, BorutaParams::default().with_rounds(30), gain).expect("both classes");
     assert_eq!(found.confirmed(), ["v0", "v1"]);
 }
 

@@ -10,9 +10,11 @@ pub mod elastic_net;
 mod error;
 pub mod folds;
 pub mod harmonisation;
+pub mod lasso;
 pub mod mrmr;
 pub mod pipeline;
 pub mod recursive_elimination;
+#[cfg(feature = "serde")]
 pub mod saved;
 pub mod signature;
 pub mod stability;
@@ -20,8 +22,9 @@ mod table;
 pub mod univariate;
 pub mod variance_filter;
 
-pub use alnm_stats::Labels;
+pub use alnm_stats::correlation::Correlation;
+pub use alnm_stats::{Labels, ParameterValue};
 pub use error::{Result, SelectionError};
 pub use pipeline::{FittedPipeline, Pipeline, Step};
-pub use signature::Signature;
+pub use signature::{Signature, Weight};
 pub use table::FeatureTable;

@@ -84,7 +84,9 @@ pub enum SavedError {
         expected: &'static str,
     },
     /// The file was written by a version of the library that writes the value in another way.
-    #[error("the version of the saved {noun} is {found}; this library reads version {expected}, so save the {noun} again")]
+    #[error(
+        "the version of the saved {noun} is {found}; this library reads version {expected}, so save the {noun} again"
+    )]
     OtherVersion {
         /// What kind of value was expected.
         noun: &'static str,
@@ -94,7 +96,7 @@ pub enum SavedError {
         expected: u32,
     },
     /// The value lacks a part, has a part too many, or cannot be the result of a computation.
-    #[error("the saved {noun} is inconsistent: {reason}; the file was damaged or edited, so save the {noun} again")]
+    #[error("the saved {noun} cannot be read: {reason}; the file was damaged or edited, so save the {noun} again")]
     Structure {
         /// What kind of value was expected.
         noun: &'static str,
@@ -287,15 +289,12 @@ mod tests {
         );
         assert_eq!(
             refusal(&text.replace("2.5", "null")),
-            "the saved list is inconsistent: invalid type: null, expected f64 at line 7 column 8; the file was damaged \
+            "the saved list cannot be read: invalid type: null, expected f64 at line 7 column 8; the file was damaged \
              or edited, so save the list again"
         );
         let edited = refusal(&text.replace("2.5", "2.6"));
         assert!(edited.starts_with("the SHA-256 in the file is \""), "{edited}");
-        assert!(
-            edited.ends_with("the file was damaged or edited after it was saved; save the list again"),
-            "{edited}"
-        );
+        assert!(edited.ends_with("the file was damaged or edited after it was saved; save the list again"), "{edited}");
         assert!(refusal(&text.replace("\"version\"", "\"Version\"")).contains("unknown field `Version`"));
     }
 

@@ -195,7 +195,7 @@ fn deep_features(study: &Study) -> String {
 
 fn selection(study: &Study, findings: &Findings<'_>) -> String {
     let kept = |pipeline: &alnm_selection::FittedPipeline| {
-        pipeline.signature.iter().map(|signature| signature.weights.len()).sum::<usize>()
+        pipeline.signature().map_or(0, |signature| signature.weights().len())
     };
     format!(
         "Radiomic and deep features went apart through the same steps: features without variance out; Student's, Welch's or the Mann-Whitney test by \

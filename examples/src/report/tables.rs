@@ -419,13 +419,13 @@ fn stability(robustness: &Robustness) -> Table {
 }
 
 fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {
-    let weights = pipeline.signature.iter().flat_map(|signature| &signature.weights);
+    let weights = pipeline.signature().into_iter().flat_map(|signature| signature.weights());
     let rows = weights.map(|weight| vec![weight.feature.clone(), weight.weight.to_string()]).collect();
     Table::new(file, title, &["feature", "weight"], rows)
 }
 
 fn removed(file: &str, pipeline: &FittedPipeline) -> Table {
-    let rows = pipeline.report.iter().flat_map(|step| {
+    let rows = pipeline.report().iter().flat_map(|step| {
         step.removed.iter().map(|removal| vec![removal.feature.clone(), step.step.clone(), removal.reason.clone()])
     });
     Table::new(file, "Features removed and why", &["feature", "step", "reason"], rows.collect()).only_file()

@@ -139,7 +139,7 @@ fn harmonised_table(table: &FeatureTable, scanners: &[String], rows: &[usize]) -
         _ => Combat::fit(&training, &of_rows, &none(rows.len())?, estimation)?,
     };
     for (row, scanner) in scanners.iter().enumerate() {
-        if !combat.batches.contains(scanner) {
+        if !combat.batches().contains(scanner) {
             let patients: Vec<usize> = (row..scanners.len()).filter(|&other| scanners[other] == *scanner).collect();
             combat = combat
                 .with_batch(&table.select_rows(&patients), scanner, estimation)

@@ -229,7 +229,7 @@ fn selection_frequencies(
         .names()
         .iter()
         .map(|feature| SelectionFrequency {
-            score: pipeline.score.clone(),
+            score: pipeline.score().to_owned(),
             feature: feature.clone(),
             frequency: kept.iter().filter(|kept| kept.contains(feature)).count() as f64 / resamples as f64,
             in_score: own.contains(feature),
@@ -241,7 +241,12 @@ fn selection_frequencies(
 }
 
 fn features_of(pipeline: &FittedPipeline) -> Vec<String> {
-    pipeline.signature.iter().flat_map(|signature| &signature.weights).map(|weight| weight.feature.clone()).collect()
+    pipeline
+        .signature()
+        .into_iter()
+        .flat_map(|signature| signature.weights())
+        .map(|weight| weight.feature.clone())
+        .collect()
 }
 
 fn sample_size(results: &Results, labels: &Labels) -> Result<SampleSizeRemark> {
