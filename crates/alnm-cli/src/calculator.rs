@@ -1,7 +1,7 @@
 //! A risk model as a page to type values into.
 
-use alnm_models::nomogram::Nomogram;
 use alnm_models::RiskModel;
+use alnm_models::nomogram::Nomogram;
 use alnm_stats::distribution::normal_quantile;
 use anyhow::Result;
 

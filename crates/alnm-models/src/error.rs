@@ -127,4 +127,3 @@ pub(crate) fn require_level(level: f64) -> Result<()> {
         Err(ModelError::parameter("confidence level", level, "above 0 and below 1"))
     }
 }
-

@@ -17,7 +17,11 @@ pub(crate) fn finite(name: &str, value: f64) -> Checked {
 pub(crate) fn distinct<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Checked {
     let mut sorted: Vec<&str> = names.into_iter().collect();
     sorted.sort_unstable();
-    require(sorted.first() != Some(&""), || format!("the name of a {what} is empty; it must have at least one letter"))?;
+    require(sorted.first() != Some(&""), || {
+        format!("the name of a {what} is empty; it must have at least one letter")
+    })?;
     let twice = sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
-    require(twice.is_none(), || format!("the {what} {:?} is given twice; it must be given once", twice.unwrap_or_default()))
+    require(twice.is_none(), || {
+        format!("the {what} {:?} is given twice; it must be given once", twice.unwrap_or_default())
+    })
 }

@@ -8,8 +8,8 @@ use alnm_stats::{Interval, TestResult};
 use ndarray::Array2;
 
 use crate::covariance::CovarianceMatrix;
-pub use crate::design::{INTERCEPT, LogisticParams, LogisticRegression};
 use crate::design::{Design, STEP_TOLERANCE, linear_predictor};
+pub use crate::design::{INTERCEPT, LogisticParams, LogisticRegression};
 use crate::error::{ModelError, Result};
 use crate::irls::{Maximum, expit};
 use crate::penalised::penalised_maximum;
@@ -494,7 +494,10 @@ mod saved {
             }
             let (rows, labels) = (form.rows, form.outcomes.len());
             require(labels == rows && form.fitted.len() == rows, || {
-                format!("it has {} risks and {labels} outcomes; both must be {rows}, its number of rows", form.fitted.len())
+                format!(
+                    "it has {} risks and {labels} outcomes; both must be {rows}, its number of rows",
+                    form.fitted.len()
+                )
             })?;
             require(form.terms.len() <= rows, || format!("it has {} terms on {rows} rows", form.terms.len()))?;
             let positives = form.outcomes.positives();

@@ -145,7 +145,11 @@ impl Nomogram {
     /// [`ModelError::Parameter`] for another number of values.
     pub fn total_points(&self, values: &[f64]) -> Result<f64> {
         if values.len() != self.axes.len() {
-            return Err(ModelError::parameter("number of values", values.len(), "the number of axes, one per variable"));
+            return Err(ModelError::parameter(
+                "number of values",
+                values.len(),
+                "the number of axes, one per variable",
+            ));
         }
         Ok(self.axes.iter().zip(values).map(|(a, v)| a.points(*v)).sum())
     }

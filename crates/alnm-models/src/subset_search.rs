@@ -219,7 +219,9 @@ mod saved {
             let SearchForm { subsets, best } = form;
             let largest = subsets.last().ok_or("the number of subsets is 0; it must be at least 1")?;
             let (count, variables) = (subsets.len(), largest.variables.len());
-            require(count == variables, || format!("the number of subsets is {count}; it must be {variables}, one per variable"))?;
+            require(count == variables, || {
+                format!("the number of subsets is {count}; it must be {variables}, one per variable")
+            })?;
             distinct("variable", largest.variables.iter().map(String::as_str))?;
             for (i, subset) in subsets.iter().enumerate() {
                 let what = format!("subset {}", i + 1);
@@ -232,7 +234,10 @@ mod saved {
                 })?;
                 let outside = subset.fold_auc.iter().find(|area| !(0.0..=1.0).contains(*area));
                 require(outside.is_none(), || {
-                    format!("an area of {what} is {}; it must lie between 0 and 1", outside.copied().unwrap_or_default())
+                    format!(
+                        "an area of {what} is {}; it must lie between 0 and 1",
+                        outside.copied().unwrap_or_default()
+                    )
                 })?;
                 let expected = mean(&subset.fold_auc);
                 require((subset.mean_auc - expected).abs() < 1e-12, || {

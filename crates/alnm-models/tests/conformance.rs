@@ -200,12 +200,14 @@ fn glm(m: &LogisticModel) -> Evaluated {
     }
     let lrt = m.likelihood_ratio_test();
     let e = m.explained();
-    Ok(json!({"n": m.rows(), "converged": m.converged(), "rank": m.terms().len(), "coef": by_term(m, |t| t.estimate, true),
+    Ok(
+        json!({"n": m.rows(), "converged": m.converged(), "rank": m.terms().len(), "coef": by_term(m, |t| t.estimate, true),
         "se": by_term(m, |t| t.standard_error, false), "z": by_term(m, |t| t.z, false), "p": by_term(m, |t| t.p_value, false), "deviance": m.deviance(),
         "null_deviance": m.null_deviance(), "df_residual": m.residual_degrees_of_freedom(), "df_null": m.rows() - 1, "loglik": m.log_likelihood(),
         "aic": m.aic(), "bic": m.bic(), "lrt_stat": lrt.statistic, "lrt_df": lrt.degrees_of_freedom[0], "lrt_p": lrt.p_value,
         "r2_mcfadden": e.mcfadden, "r2_coxsnell": e.cox_snell, "r2_nagelkerke": e.nagelkerke, "r2_tjur": e.tjur, "brier": e.brier,
-        "fitted_first5": nums(&m.fitted()[..5.min(m.fitted().len())])}))
+        "fitted_first5": nums(&m.fitted()[..5.min(m.fitted().len())])}),
+    )
 }
 
 fn inflation(all: &[VarianceInflation]) -> Value {

@@ -18,8 +18,8 @@ use alnm_models::stepwise::{StepwiseParams, stepwise};
 use alnm_models::subgroup::{subgroup_performance, threshold_consequences};
 use alnm_models::subset_search::{SubsetSearchParams, incremental_subsets};
 use alnm_models::{
-    FeatureTable, Labels, LogisticModel, LogisticParams, Measurement, ModelError, ModelSet, ModelSpecification, RiskModel,
-    Variable,
+    FeatureTable, Labels, LogisticModel, LogisticParams, Measurement, ModelError, ModelSet, ModelSpecification,
+    RiskModel, Variable,
 };
 use alnm_selection::boruta::{BorutaParams, boruta};
 use alnm_stats::data_table::Tabulate;
@@ -145,8 +145,8 @@ proptest! {
 #[test]
 fn boosting_text_model_predicts_the_same() {
     let (table, labels) = cohort(120, 5, 3);
-    let model = GradientBoosting::fit(&table, &labels, &BoostingParams::default().with_rounds(20))
-        .expect("both classes");
+    let model =
+        GradientBoosting::fit(&table, &labels, &BoostingParams::default().with_rounds(20)).expect("both classes");
     let read = GradientBoosting::from_lightgbm_text(&model.to_lightgbm_text().expect("plain names")).expect("own text");
     assert_eq!(read.raw_scores(&table).expect("columns"), model.raw_scores(&table).expect("columns"));
     let first_two = &model.ranked_features(ImportanceKind::Gain)[..2];
@@ -232,8 +232,10 @@ fn subsets_follow_the_order_and_nested_validation_is_honest() {
     let subsets = search.subsets();
     assert_eq!(subsets[2].variables, order[..3]);
     assert!(search.best() >= 1 && subsets[1].mean_auc > subsets[0].mean_auc);
-    let nesting =
-        NestedValidationParams::default().with_outer_folds(4).with_inner_folds(3).with_order(FoldOrder::Shuffled { seed: 5 });
+    let nesting = NestedValidationParams::default()
+        .with_outer_folds(4)
+        .with_inner_folds(3)
+        .with_order(FoldOrder::Shuffled { seed: 5 });
     let nested = nested_validation(&table, &labels, &nesting, |training| {
         let chosen = incremental_subsets(&training.table, &training.labels, &training.folds, &in_order)?;
         let columns = training.table.select(chosen.best_variables())?;
@@ -337,7 +339,8 @@ fn explanations_agree_on_what_matters() {
     let eta = model.linear_predictor(&table).expect("all columns");
     assert!((0..150).all(|i| (shap.base_value() + shap.values().row(i).sum() - eta[i]).abs() < 1e-10));
     let auc = |t: &FeatureTable| Ok(RocCurve::new(&labels, &model.predict(t)?, Direction::HigherIsPositive)?.auc());
-    let shuffled = permutation_importance(&table, &PermutationParams::default().with_seed(1), auc).expect("all columns");
+    let shuffled =
+        permutation_importance(&table, &PermutationParams::default().with_seed(1), auc).expect("all columns");
     assert!(shuffled[0].mean > shuffled[2].mean && shuffled[1].mean > shuffled[3].mean);
     let curve = partial_dependence(&table, "v0", &[-0.5, 0.0, 0.5], |t| model.predict(t)).expect("all columns");
     assert!(curve.mean[0] < curve.mean[1] && curve.mean[1] < curve.mean[2]);
@@ -368,7 +371,12 @@ fn ridge_shrinks_towards_the_prevalence() {
         .map(|lambda| RidgeModel::fit(&table, &labels, &RidgeParams::given(lambda)).expect("both classes"))
         .collect();
     let free = LogisticModel::fit(&table, &labels, &params()).expect("both classes");
-    assert!((fits[0].deviance() - free.deviance()).abs() < 1e-3 * free.deviance(), "{} {}", fits[0].deviance(), free.deviance());
+    assert!(
+        (fits[0].deviance() - free.deviance()).abs() < 1e-3 * free.deviance(),
+        "{} {}",
+        fits[0].deviance(),
+        free.deviance()
+    );
     assert!(
         (fits[0].effective_degrees_of_freedom() - 6.0).abs() < 1e-2
             && (fits[2].effective_degrees_of_freedom() - 1.0).abs() < 1e-2
@@ -382,7 +390,9 @@ fn ridge_shrinks_towards_the_prevalence() {
     // More predictors than patients.
     let (wide, labels) = cohort(24, 60, 8);
     assert!(
-        RidgeModel::fit(&wide, &labels, &RidgeParams::given(0.05)).expect("both classes").effective_degrees_of_freedom()
+        RidgeModel::fit(&wide, &labels, &RidgeParams::given(0.05))
+            .expect("both classes")
+            .effective_degrees_of_freedom()
             < 24.0
     );
     for refused in [0.0, -1.0, f64::NAN] {
@@ -425,15 +435,19 @@ fn results_lay_themselves_out_as_tables() {
     let saved = RiskModel::new("all", &model, &units, &table, "a test").expect("a fit");
     assert_table(&saved.to_table(), 4);
     assert_table(&Nomogram::new(&saved, &[0.2, 0.5]).expect("variables").to_table(), 3);
-    let set = ModelSet::fit(&[ModelSpecification::new("one", ["v0"])], &table, &labels, &params())
-        .expect("both classes");
+    let set =
+        ModelSet::fit(&[ModelSpecification::new("one", ["v0"])], &table, &labels, &params()).expect("both classes");
     assert_table(&set.evaluate("training", &table, &labels, 0.95).expect("the same columns").to_table(), 2);
     assert_table(&threshold_consequences(&labels, model.fitted(), &[0.2, 0.5], 0.95).expect("risks").to_table(), 2);
     let groups: Vec<String> = (0..90).map(|i| if i < 40 { "a" } else { "b" }.to_owned()).collect();
     assert_table(&subgroup_performance(&labels, model.fitted(), &groups, 0.5, 0.95).expect("risks").to_table(), 2);
     let folds = Folds::stratified(&labels, 5, FoldOrder::AsGiven).expect("enough rows");
-    assert_table(&incremental_subsets(&table, &labels, &folds, &SubsetSearchParams::new(table.names().to_vec()))
-        .expect("folds").to_table(), 3);
+    assert_table(
+        &incremental_subsets(&table, &labels, &folds, &SubsetSearchParams::new(table.names().to_vec()))
+            .expect("folds")
+            .to_table(),
+        3,
+    );
     assert_table(&linear_shap(&model, &table, &table).expect("the same columns").to_table(), 3);
     let boosted = GradientBoosting::fit(&table, &labels, &BoostingParams::default()).expect("both classes");
     assert_table(&boosted.importances().to_table(), 3);

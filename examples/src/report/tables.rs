@@ -126,8 +126,9 @@ fn excluded(cohort: &Cohort) -> Option<Table> {
 /// The models that maximum likelihood has no finite estimate for.
 fn penalised(results: &Results) -> Option<Table> {
     let models = results.models.models().iter().filter(|model| model.model().estimation() == Estimation::Firth);
-    let rows: Vec<_> =
-        models.map(|model| vec![model.specification().name.clone(), model.specification().variables.join(", ")]).collect();
+    let rows: Vec<_> = models
+        .map(|model| vec![model.specification().name.clone(), model.specification().variables.join(", ")])
+        .collect();
     let title = "Models whose variables separate the training outcomes, estimated by Firth's penalised likelihood";
     (!rows.is_empty()).then(|| Table::new("penalised_models", title, &["model", "variables"], rows))
 }

@@ -109,7 +109,8 @@ impl Learned {
         let names: Vec<String> = VARIABLES.iter().map(|(name, ..)| (*name).to_owned()).collect();
         let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
         let ranked = boosting.ranked_features(ImportanceKind::Gain);
-        let subsets = incremental_subsets(&training, &labels, &folds(&labels, seed)?, &SubsetSearchParams::new(ranked))?;
+        let subsets =
+            incremental_subsets(&training, &labels, &folds(&labels, seed)?, &SubsetSearchParams::new(ranked))?;
         let models = ModelSet::fit(&specifications(), &training, &labels, &params)?;
         Ok(Self { odds_ratios, importances: boosting.importances(), subsets, models })
     }
@@ -364,7 +365,8 @@ pub(super) fn specifications() -> Vec<ModelSpecification> {
 }
 
 fn requests() -> Vec<UnivariateRequest> {
-    let request = |&(name, unit, per): &(&str, &str, f64)| UnivariateRequest::new(Variable::new(name, unit)).with_per(per);
+    let request =
+        |&(name, unit, per): &(&str, &str, f64)| UnivariateRequest::new(Variable::new(name, unit)).with_per(per);
     VARIABLES.iter().map(request).collect()
 }
 

@@ -7,7 +7,6 @@ use super::objective::KEPSILON;
 use super::params::BoostingParams;
 use super::tree::{Child, MissingSide, Tree, TreeNode};
 
-
 /// Features from which on the work of a leaf is worth sharing out. Features are independent, so threads do not change
 /// the result.
 const PARALLEL_FEATURES: usize = 200;

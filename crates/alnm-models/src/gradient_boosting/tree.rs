@@ -92,7 +92,9 @@ impl Tree {
     /// Whether this is a tree on so many features.
     pub(super) fn check(&self, features: usize) -> Checked {
         let (splits, leaves) = (self.nodes.len(), self.leaf_values.len());
-        require(leaves == splits + 1, || format!("it has {leaves} leaves and {splits} splits; it must have one leaf more"))?;
+        require(leaves == splits + 1, || {
+            format!("it has {leaves} leaves and {splits} splits; it must have one leaf more")
+        })?;
         for (what, length) in [("weights", self.leaf_weights.len()), ("counts", self.leaf_rows.len())] {
             require(length == leaves, || format!("it has {length} {what} of leaves; it must have {leaves}"))?;
         }
