@@ -111,7 +111,7 @@ impl GradientBoosting {
     pub fn importances(&self) -> Vec<FeatureImportance> {
         let mut all: Vec<FeatureImportance> =
             self.feature_names.iter().map(|f| FeatureImportance { feature: f.clone(), splits: 0, gain: 0.0 }).collect();
-        for node in self.trees.iter().flat_map(|t| t.nodes()).filter(|n| n.gain > 0.0) {
+        for node in self.trees.iter().flat_map(Tree::nodes).filter(|n| n.gain > 0.0) {
             all[node.feature].splits += 1;
             all[node.feature].gain += f64::from(node.gain);
         }
