@@ -38,6 +38,7 @@ pub struct Extraction {
 
 impl Extraction {
     /// The value of the feature with PyRadiomics' name.
+    #[must_use]
     pub fn value(&self, name: &str) -> Option<f64> {
         self.features.iter().find(|feature| feature.id.name() == name).map(|feature| feature.value)
     }
@@ -382,12 +383,14 @@ impl Extractor {
 
     /// The names of the diagnostics, in their order, from the parameters alone; those of a corrected mask are not among
     /// them.
+    #[must_use]
     pub fn diagnostic_columns(&self) -> Vec<String> {
         diagnostics::columns(self.parameters.settings())
     }
 
     /// The columns that features of an image with `dimension` axes have, in their order, from the parameters alone:
     /// those of a σ that an image is too small for, and of a shape that it does not have, are among them.
+    #[must_use]
     pub fn feature_columns(&self, dimension: usize) -> Vec<String> {
         let classes = self.parameters.feature_classes();
         let of_class = |image: &str, class: FeatureClass, selection: &Selection| -> Vec<String> {

@@ -26,6 +26,7 @@ pub struct Shape {
 
 impl Shape {
     /// The shape of the voxels that are set in `mask`, an array of `shape` (z, y, x) with `spacing` (z, y, x) in mm.
+    #[must_use]
     pub fn new(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Self {
         let points = surface_points(mask, shape);
         let (mesh, (maximum_diameter, plane_diameters)) = rayon::join(

@@ -49,6 +49,7 @@ const LINES: [&[[usize; 2]]; 16] = [
 
 impl Shape2D {
     /// The shape of the pixels that are set in `mask`, an array of `shape` (y, x) with `spacing` (y, x) in mm.
+    #[must_use]
     pub fn new(mask: &[bool], shape: [usize; 2], spacing: [f64; 2]) -> Self {
         let (perimeter, area) = polygon(mask, shape, spacing);
         let outline = surface_points(mask, [1, shape[0], shape[1]]);

@@ -140,11 +140,13 @@ impl CooccurrenceMatrix {
     }
 
     /// The direction that pairs were counted in; `None` for a weighted sum.
+    #[must_use]
     pub fn direction(&self) -> Option<Offset> {
         self.direction
     }
 
     /// p(i, j), row by row over the levels that occur.
+    #[must_use]
     pub fn probabilities(&self) -> Vec<f64> {
         let n = self.levels.len();
         let mut dense = vec![0.0; n * n];
@@ -155,6 +157,7 @@ impl CooccurrenceMatrix {
     }
 
     /// The values of the features, with the maximal correlation where it is asked for.
+    #[must_use]
     pub fn statistics(&self, with_correlation: bool) -> Statistics {
         let entropies = Entropies {
             x: entropy(&self.px),

@@ -110,6 +110,7 @@ impl GlcmSettings {
 }
 
 /// How often each pair of levels occurs at `offset`, row by row over the levels that occur.
+#[must_use]
 pub fn pair_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     let columns = map.gray_levels.len() + 1;
     let mut counts = Vec::new();

@@ -142,16 +142,16 @@ impl IbsiExtractor {
     fn filter(&self, image: Volume<f64>, morphological: &Mask) -> Result<Volume<f64>> {
         let Some(filter) = &self.profile.filter else { return Ok(image) };
         let shape = image.geometry().shape();
-        let bounds = match morphological.bounding_box() {
-            Some(bounds) if !self.profile.families.contains(&IbsiFamily::LocalIntensity) => bounds,
-            _ => shape.map(|n| 0..n),
+        let part = match morphological.bounding_box() {
+            Some(bounds) if !self.profile.families.contains(&IbsiFamily::LocalIntensity) => {
+                VoxelBox::from_ranges_zyx(bounds)
+            }
+            _ => VoxelBox::of_shape(shape),
         };
-        let response = filter.response_in(&image, &bounds)?;
+        let response = filter.response_in(&image, part)?;
         let mut filtered = Volume::filled(image.geometry().clone(), 0.0);
         let values = filtered.as_mut_slice();
-        let width = bounds[2].len();
-        let rows = VoxelBox::from_ranges_zyx(bounds).rows(shape);
-        for (row, response) in rows.zip(response.chunks_exact(width)) {
+        for (row, response) in part.rows(shape).zip(response.chunks_exact(part.size()[0])) {
             values[row].copy_from_slice(response);
         }
         Ok(filtered)
