@@ -55,7 +55,7 @@ impl Occurring {
 }
 
 /// A cell of a count matrix: row, column and count.
-pub(super) type Cell = (u32, u32, f64);
+pub(super) type CountCell = (u32, u32, f64);
 
 /// p · log₂(p + ε) of the cells of a matrix, looked up where counts are small whole numbers, as most are.
 struct Information {
@@ -64,7 +64,7 @@ struct Information {
 }
 
 impl Information {
-    fn new(cells: &[Cell], pairs: f64) -> Self {
+    fn new(cells: &[CountCell], pairs: f64) -> Self {
         const LONGEST: usize = 1024;
         let of_share = |count: usize| Self::of_probability(count as f64 / pairs);
         Self { pairs, small: (0..cells.len().min(LONGEST)).map(of_share).collect() }
@@ -88,7 +88,7 @@ impl CooccurrenceMatrix {
     pub(super) fn new(
         gray_levels: &[u32],
         scale: LevelScale,
-        cells: &[Cell],
+        cells: &[CountCell],
         direction: Option<Offset>,
     ) -> Option<Self> {
         let n = gray_levels.len();

@@ -49,7 +49,7 @@ impl IbsiProfile {
 }
 
 /// A region that is ready for its features.
-struct Prepared {
+struct PreparedRegion {
     image: Volume<f64>,
     morphological: Mask,
     intensity: Mask,
@@ -81,7 +81,7 @@ impl IbsiExtractor {
         Ok(IbsiExtraction { features, diagnostics: prepared.diagnostics })
     }
 
-    fn prepare(&self, image: Volume<f64>, mask: &LabelMap, label: u32) -> Result<Prepared> {
+    fn prepare(&self, image: Volume<f64>, mask: &LabelMap, label: u32) -> Result<PreparedRegion> {
         image.check_finite()?;
         let initial = Mask {
             shape: mask.geometry().shape(),
@@ -108,7 +108,7 @@ impl IbsiExtractor {
             resegmented_region: RegionSummary::new(&image, &morphological, &intensity),
         };
         let image = self.filter(image, &morphological)?;
-        Ok(Prepared { image, morphological, intensity, diagnostics })
+        Ok(PreparedRegion { image, morphological, intensity, diagnostics })
     }
 
     /// Image and region on the profile's grid, intensities rounded.
@@ -157,8 +157,8 @@ impl IbsiExtractor {
         Ok(filtered)
     }
 
-    fn features(&self, prepared: &Prepared) -> Result<Vec<IbsiFeature>> {
-        let Prepared { image, morphological, intensity, .. } = prepared;
+    fn features(&self, prepared: &PreparedRegion) -> Result<Vec<IbsiFeature>> {
+        let PreparedRegion { image, morphological, intensity, .. } = prepared;
         let [x, y, z] = image.geometry().spacing();
         let spacing = [z, y, x];
         let intensities = intensity.select(image.as_slice());
