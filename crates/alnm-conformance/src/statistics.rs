@@ -48,7 +48,8 @@ pub struct Case {
     pub call: String,
     /// Its further arguments.
     pub args: Value,
-    inputs: Vec<String>,
+    /// The files of its inputs.
+    pub inputs: Vec<String>,
     expected_file: String,
     tolerance: Option<Tolerance>,
 }
