@@ -2,7 +2,7 @@
 
 use alnm_benches::cohort;
 use alnm_selection::correlation_filter::{CorrelationRule, find_correlation};
-use alnm_selection::mrmr::{ContinuousCorrelation, Denominator, MrmrVariant, Relevance, mrmr};
+use alnm_selection::mrmr::{ContinuousCorrelation, Denominator, MrmrParams, MrmrVariant, Relevance, mrmr};
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -15,8 +15,9 @@ fn ranking(criterion: &mut Criterion) {
         ("mrmre", MrmrVariant::ContinuousMutualInformation { correlation: ContinuousCorrelation::Pearson }),
     ];
     for (name, variant) in variants {
+        let params = MrmrParams::new(variant, 30);
         group.bench_function(BenchmarkId::new("30_features", name), |bencher| {
-            bencher.iter(|| mrmr(&table, &labels, &variant, 30));
+            bencher.iter(|| mrmr(&table, &labels, &params));
         });
     }
     let matrix = || correlation_matrix(table.values(), Correlation::Pearson, PairRows::Everything);

@@ -1,7 +1,7 @@
 //! Reading the files that this project writes: a dynamic DICOM series of three phases, and NIfTI with and without gzip.
 
 use alnm_benches::image;
-use alnm_imaging::dicom::{DicomFolder, Phase, SeriesAttributes, write_series};
+use alnm_imaging::dicom::{DicomFolder, Phase, Series, SeriesAttributes, write_series};
 use alnm_imaging::{Image, read_image, write_image};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -24,7 +24,7 @@ fn reading(criterion: &mut Criterion) {
     group.bench_function("dicom_series_of_3_phases", |bencher| {
         bencher.iter(|| {
             let scanned = DicomFolder::scan(&series).expect("the folder is readable");
-            scanned.only_series().and_then(|series| series.phases()).expect("three phases")
+            scanned.only_series().and_then(Series::phases).expect("three phases")
         });
     });
     group.throughput(Throughput::Elements(voxels));
