@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 fn extractor(image_types: &str) -> Extractor {
     let text = format!("setting: {{binWidth: 25}}\nimageType:\n{image_types}\nfeatureClass: {{firstorder: }}\n");
-    Extractor::new(Parameters::from_yaml(&text).expect("the parameters are valid")).expect("the parameters fit")
+    Extractor::new(Parameters::from_yaml(&text).expect("the parameters are valid"))
 }
 
 fn filters(criterion: &mut Criterion) {
