@@ -3,7 +3,7 @@
 
 mod roi;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, Array3, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,9 @@ pub fn labels(mask: &LabelMap, limit: usize) -> Vec<u32> {
 /// [`ImagingError::InvalidGeometry`] when the box is empty or leaves the volume.
 pub fn crop<T: Voxel>(volume: &Volume<T>, part: &VoxelBox) -> Result<Volume<T>> {
     let geometry = volume.geometry().part(part)?;
-    Volume::new(part.cut(volume.data()), geometry)
+    let voxels = part.cut_slice(volume.as_slice(), volume.geometry().shape(), |voxel| voxel);
+    let data = Array3::from_shape_vec(part.shape(), voxels).expect("a box holds as many voxels as it counts");
+    Volume::new(data, geometry)
 }
 
 /// [`crop`] for an image of any type.
@@ -140,7 +142,7 @@ pub fn resize_bilinear(plane: ArrayView2<'_, f32>, rows: usize, columns: usize) 
             operation: "bilinear resizing",
             parameter: "size",
             value: format!("{old_rows} × {old_columns} to {rows} × {columns}"),
-            requirement: "both planes need at least one row and column",
+            requirement: "both planes must have at least one row and one column",
         });
     }
     let (vertical, horizontal) = (resize_axis(old_rows, rows), resize_axis(old_columns, columns));
@@ -166,6 +168,7 @@ fn resize_axis(old: usize, new: usize) -> Vec<(usize, usize, f64)> {
 
 /// Which voxels touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Connectivity {
     /// Voxels that share a face (6 neighbours).
     Face,
@@ -175,6 +178,7 @@ pub enum Connectivity {
 
 /// The connected parts of a label.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Components {
     /// Number of the part that each voxel belongs to, from 1 for the largest; 0 elsewhere.
     pub map: LabelMap,
@@ -231,7 +235,7 @@ fn neighbour_offsets(connectivity: Connectivity) -> Vec<[isize; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array3, array};
+    use ndarray::array;
 
     use super::*;
     use crate::geometry::Geometry;

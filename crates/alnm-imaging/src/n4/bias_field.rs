@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::exponential::exponential;
 use super::lattice::Lattice;
+use super::result::{N4Level, N4Result};
 use super::spline::Splines;
-use super::{N4Level, N4Result};
 use crate::geometry::Geometry;
 use crate::vectorised;
 use crate::volume::Volume;
@@ -30,7 +30,7 @@ impl BiasField {
     /// Natural logarithm of the field on a grid.
     pub fn log_field(&self, grid: &Geometry) -> Volume<f32> {
         let mut log_field = Volume::filled(grid.clone(), 0.0);
-        let splines = Splines::new(grid, &self.lattice);
+        let splines = self.lattice.splines(grid);
         log_field
             .as_mut_slice()
             .par_chunks_mut(plane_length(grid))
@@ -43,7 +43,7 @@ impl BiasField {
     pub fn correct(self, mut image: Volume<f32>) -> N4Result {
         let grid = image.geometry().clone();
         let mut log_bias_field = Volume::filled(grid.clone(), 0.0);
-        let splines = Splines::new(&grid, &self.lattice);
+        let splines = self.lattice.splines(&grid);
         let length = plane_length(&grid);
         let planes =
             image.as_mut_slice().par_chunks_mut(length).zip(log_bias_field.as_mut_slice().par_chunks_mut(length));

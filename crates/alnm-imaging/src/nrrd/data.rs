@@ -54,11 +54,11 @@ impl Header {
         reader: impl BufRead + Seek,
         channel: Option<usize>,
     ) -> Result<Image> {
-        let voxels =
+        let mut voxels =
             self.place().open(reader, layout.byte_count() as u64).map_err(|error| malformed(error.to_string()))?;
         match self.encoding {
-            Encoding::Text => layout.read_text(voxels, channel),
-            _ => layout.read_binary(voxels, channel),
+            Encoding::Text => layout.read_text(&mut voxels, channel),
+            _ => layout.read_binary(&mut voxels, channel),
         }
     }
 
@@ -78,8 +78,8 @@ impl Header {
         let (part, place) = (total / count, self.place());
         let open = move |path: &Path| place.open(BufReader::new(File::open(path)?), part);
         match self.encoding {
-            Encoding::Text => layout.read_text(FileSequence::new(paths, None, open), channel),
-            _ => layout.read_binary(FileSequence::new(paths, Some(part), open), channel),
+            Encoding::Text => layout.read_text(&mut FileSequence::new(paths, None, open), channel),
+            _ => layout.read_binary(&mut FileSequence::new(paths, Some(part), open), channel),
         }
     }
 

@@ -214,7 +214,7 @@ impl Header {
         }))
     }
 
-    /// One number an axis, `None` where the field is missing or NaN.
+    /// One number for each axis, `None` where the field is missing or NaN.
     fn per_axis(&self, name: &str, domain: &[usize]) -> Result<[Option<f64>; 3]> {
         let Some(value) = self.fields.get(name) else { return Ok([None; 3]) };
         let numbers: Vec<f64> = value
