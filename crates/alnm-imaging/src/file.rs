@@ -62,6 +62,7 @@ enum Content {
         format: FileFormat,
         file: File,
         /// The first bytes, which were read already.
+        #[cfg(feature = "dicom")]
         start: Vec<u8>,
     },
 }
@@ -176,7 +177,12 @@ impl Content {
             start.truncate(16);
             return Err(FileProblem::UnknownFormat { first_bytes: start });
         };
-        Ok(Self::File { format, file, start })
+        Ok(Self::File {
+            format,
+            file,
+            #[cfg(feature = "dicom")]
+            start,
+        })
     }
 }
 

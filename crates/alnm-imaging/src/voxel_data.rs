@@ -103,6 +103,7 @@ macro_rules! with_type {
     };
 }
 
+#[cfg(feature = "dicom")]
 pub(crate) use with_type;
 
 /// How the numbers of one image follow each other in a file.

@@ -114,7 +114,7 @@ fn a_slice_with_another_series_number_belongs_to_its_series() {
     write(folder.path(), of_phase);
     let scanned = DicomFolder::scan(folder.path()).unwrap();
     let series = scanned.only_series().unwrap();
-    assert_eq!(series.number, Some(9), "the number of the first file that states one");
+    assert_eq!(series.number(), Some(9), "the number of the first file that states one");
     assert_phases(&series.phases().unwrap(), &[]);
 }
 
