@@ -15,6 +15,21 @@ const OPERATION: &str = "time-intensity curve";
 /// Mean intensity of a region in each phase of a dynamic series: at least one phase, times ascending.
 ///
 /// A curve that is read (by serde) is checked as [`TimeIntensityCurve::new`] checks.
+///
+/// ```
+/// use alnm_imaging::dce::{DelayedPhase, DynamicSeries, KineticsParams, TimeIntensityCurve};
+/// use alnm_imaging::region::Roi;
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let grid = Geometry::axis_aligned([4, 4, 2], [1.0; 3])?;
+/// let images = [100_i16, 220, 240, 180].map(|signal| Volume::filled(grid.clone(), signal).into());
+/// let series = DynamicSeries::new(images.to_vec(), vec![0.0, 60.0, 120.0, 300.0])?;
+/// let mask = Volume::filled(grid, 1_u32);
+/// let kinetics = TimeIntensityCurve::of(&series, Roi::new(&mask, 1)?)?.kinetics(&KineticsParams::default())?;
+/// assert_eq!(kinetics.peak_enhancement, 1.4);
+/// assert_eq!(kinetics.delayed_phase, DelayedPhase::Washout);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "StoredCurve")]
 pub struct TimeIntensityCurve {

@@ -21,6 +21,17 @@ pub use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 ///
 /// # Errors
 /// [`crate::ImagingError::File`] with the path and what is wrong there.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, read_image, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.nrrd");
+/// let image = Image::I16(Volume::filled(Geometry::axis_aligned([8, 8, 4], [0.5, 0.5, 2.0])?, 100));
+/// write_image(&path, &image)?;
+/// assert_eq!(read_image(&path)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn read_image(path: impl AsRef<Path>) -> Result<Image> {
     Source::open(path)?.read_image()
 }
@@ -277,6 +288,18 @@ fn suffix_format(path: &Path) -> Option<FileFormat> {
 ///
 /// # Errors
 /// As [`write_image`].
+///
+/// ```
+/// use alnm_imaging::{Geometry, PixelType, Volume, read_image, read_mask, write_mask};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("mask.nii.gz");
+/// let mask = Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 300_u32);
+/// write_mask(&path, &mask)?;
+/// assert_eq!(read_image(&path)?.pixel_type(), PixelType::U16);
+/// assert_eq!(read_mask(&path)?, mask);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn write_mask(path: impl AsRef<Path>, mask: &LabelMap) -> Result<()> {
     let image = match mask.as_slice().iter().max() {
         Some(0..=0xff) => u8::into_image(mask.cast()),

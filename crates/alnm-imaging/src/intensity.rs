@@ -52,6 +52,17 @@ pub fn statistics<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<
 ///
 /// # Errors
 /// As [`values`]; [`ImagingError::InvalidParameter`] when the intensities do not vary.
+///
+/// ```
+/// use alnm_imaging::intensity::{percentile, statistics, z_score};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let image = Volume::new(ndarray::array![[[1_i16, 2, 3]]], Geometry::axis_aligned([3, 1, 1], [1.0; 3])?)?;
+/// assert_eq!(statistics(&image, None)?.mean, 2.0);
+/// assert_eq!(percentile(&image, None, 25.0)?, 1.5);
+/// assert_eq!(z_score(&image, None)?.as_slice()[1], 0.0);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn z_score<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Volume<f32>> {
     let IntensityStatistics { mean, standard_deviation, .. } = statistics(volume, roi)?;
     if standard_deviation == 0.0 {

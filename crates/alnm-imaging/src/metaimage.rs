@@ -69,6 +69,17 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
 ///
 /// # Errors
 /// [`FileProblem`] when the bytes are no MetaImage, or one with its voxels elsewhere.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, metaimage, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.mha");
+/// let image = Image::U8(Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7));
+/// write_image(&path, &image)?;
+/// assert_eq!(metaimage::decode(&std::fs::read(&path)?)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let mut reader = Cursor::new(bytes);
     let header = Header::read(&mut reader)?;

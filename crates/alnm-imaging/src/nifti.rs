@@ -80,6 +80,17 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
 ///
 /// # Errors
 /// [`FileProblem`] when the bytes are no NIfTI image.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, nifti, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.nii.gz");
+/// let image = Image::U8(Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7));
+/// write_image(&path, &image)?;
+/// assert_eq!(nifti::decode(&std::fs::read(&path)?)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let mut reader: Box<dyn Read + '_> =
         if bytes.starts_with(&GZIP_MAGIC) { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };

@@ -51,6 +51,17 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
 ///
 /// # Errors
 /// [`FileProblem`] when the bytes are no NRRD file, or one with detached data.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, nrrd, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.nrrd");
+/// let image = Image::U8(Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7));
+/// write_image(&path, &image)?;
+/// assert_eq!(nrrd::decode(&std::fs::read(&path)?)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let mut reader = Cursor::new(bytes);
     let header = Header::read(&mut reader)?;

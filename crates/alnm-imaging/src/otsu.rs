@@ -26,6 +26,17 @@ const CHUNK: usize = 1 << 17;
 /// # Errors
 /// [`ImagingError::InvalidParameter`] when there are fewer than 2 or more than 2²⁰ bins, or all voxels are equal;
 /// [`ImagingError::InvalidVoxel`] when a voxel is not finite.
+///
+/// ```
+/// use alnm_imaging::otsu::{otsu_mask, otsu_threshold};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let voxels = ndarray::array![[[10_i16, 12, 11, 200, 210, 205]]];
+/// let image = Volume::new(voxels, Geometry::axis_aligned([6, 1, 1], [1.0; 3])?)?;
+/// assert!((12..200).contains(&otsu_threshold(&image, 128)?));
+/// assert_eq!(otsu_mask(&image, 128)?.as_slice(), [0, 0, 0, 1, 1, 1]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
     let threshold = match T::image_ref(volume) {
         ImageRef::U8(volume) => threshold(volume, bins),

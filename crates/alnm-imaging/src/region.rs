@@ -92,6 +92,18 @@ pub struct CrossSection {
 ///
 /// # Errors
 /// [`ImagingError::EmptyRegion`] when no voxel has the label.
+///
+/// ```
+/// use alnm_imaging::region::largest_cross_section;
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let labels = ndarray::array![[[0_u32, 1, 0]], [[0, 1, 1]]];
+/// let mask = Volume::new(labels, Geometry::axis_aligned([3, 1, 2], [1.0; 3])?)?;
+/// let section = largest_cross_section(&mask, 1)?;
+/// assert_eq!((section.slice, section.voxels), (1, 2));
+/// assert_eq!(section.rectangle.start(), [1, 0, 1]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn largest_cross_section(mask: &LabelMap, label: u32) -> Result<CrossSection> {
     let [width, height, depth] = mask.geometry().size();
     let count = |z: usize| {
@@ -113,6 +125,18 @@ pub fn largest_cross_section(mask: &LabelMap, label: u32) -> Result<CrossSection
 ///
 /// # Errors
 /// [`ImagingError::InvalidGeometry`] when the result has more voxels than can be counted.
+///
+/// ```
+/// use alnm_imaging::region::{VoxelBox, crop, pad};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let volume = Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7_i16);
+/// let padded = pad(&volume, [1, 0, 0], [2, 0, 0], 0)?;
+/// assert_eq!(padded.geometry().size(), [7, 4, 2]);
+/// assert_eq!(padded.geometry().origin(), [-1.0, 0.0, 0.0]);
+/// assert_eq!(crop(&padded, &VoxelBox::new([1, 0, 0], [4, 4, 2]))?, volume);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn pad<T: Voxel>(volume: &Volume<T>, before: [usize; 3], after: [usize; 3], value: T) -> Result<Volume<T>> {
     let old = volume.geometry();
     let size = std::array::from_fn(|axis| before[axis].saturating_add(old.size()[axis]).saturating_add(after[axis]));
@@ -187,6 +211,18 @@ pub struct Components {
 }
 
 /// The connected parts of the voxels with a label.
+///
+/// ```
+/// use alnm_imaging::region::{Connectivity, connected_components};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let labels = ndarray::array![[[1_u32, 1, 0, 1]]];
+/// let mask = Volume::new(labels, Geometry::axis_aligned([4, 1, 1], [1.0; 3])?)?;
+/// let parts = connected_components(&mask, 1, Connectivity::Face);
+/// assert_eq!(parts.sizes, [2, 1]);
+/// assert_eq!(parts.map.as_slice(), [1, 1, 0, 2]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn connected_components(mask: &LabelMap, label: u32, connectivity: Connectivity) -> Components {
     let geometry = mask.geometry();
     let size = geometry.size();

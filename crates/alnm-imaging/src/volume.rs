@@ -238,6 +238,17 @@ impl<T: Voxel> Rows for Volume<T> {
 pub type LabelMap = Volume<u32>;
 
 /// Voxels in (z, y, x) order, x fastest, with the grid they lie on.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Volume};
+/// use ndarray::Array3;
+///
+/// let grid = Geometry::axis_aligned([4, 3, 2], [0.7, 0.7, 3.0])?;
+/// let volume = Volume::new(Array3::from_shape_fn(grid.shape(), |(z, y, x)| 100 * z + 10 * y + x), grid)?;
+/// assert_eq!(volume.data()[[1, 2, 3]], 123);
+/// assert_eq!(volume.as_slice()[..5], [0, 1, 2, 3, 10]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Volume<T> {
     data: Array3<T>,

@@ -386,13 +386,18 @@ impl Frames<'_> {
     /// before.
     pub(super) fn plain(&self, offset: u64, length: u64) -> Result<Cow<'_, [u8]>, FileProblem> {
         let Layout::Plain { start, length: all, vr } = self.layout else { return Ok(Cow::default()) };
-        let from = offset.min(all);
-        let mut bytes = self.read(start + from, length.min(all - from))?;
-        let unit = number_bytes(vr) as usize;
-        if self.file.encoding.order == ByteOrder::Big && unit > 1 {
-            bytes.to_mut().chunks_exact_mut(unit).for_each(<[u8]>::reverse);
+        let (from, to) = (offset.min(all), offset.saturating_add(length).min(all));
+        let unit = number_bytes(vr);
+        if self.file.encoding.order == ByteOrder::Little || unit == 1 {
+            return self.read(start + from, to - from);
         }
-        Ok(bytes)
+        // Whole numbers are turned, of which the first and last may reach beyond what is asked for.
+        let (first, end) = (from - from % unit, to.next_multiple_of(unit));
+        let mut bytes = self.read(start + first, end - first)?.into_owned();
+        bytes.chunks_exact_mut(unit as usize).for_each(<[u8]>::reverse);
+        bytes.truncate((to - first) as usize);
+        bytes.drain(..(from - first) as usize);
+        Ok(Cow::Owned(bytes))
     }
 
     /// Bytes of the pixels of frames that are not packed.

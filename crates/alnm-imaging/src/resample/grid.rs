@@ -14,6 +14,15 @@ use crate::volume::{Image, LabelMap};
 ///
 /// # Errors
 /// [`ImagingError::InvalidGeometry`] when a spacing is negative or not finite.
+///
+/// ```
+/// use alnm_imaging::Geometry;
+/// use alnm_imaging::resample::spacing_grid;
+///
+/// let grid = spacing_grid(&Geometry::axis_aligned([100, 80, 20], [0.5, 0.5, 3.0])?, [1.0, 1.0, 0.0])?;
+/// assert_eq!((grid.size(), grid.spacing()), ([50, 40, 20], [1.0, 1.0, 3.0]));
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn spacing_grid(geometry: &Geometry, spacing: [f64; 3]) -> Result<Geometry> {
     let (old_size, old_spacing) = (geometry.size(), geometry.spacing());
     let keeps = |axis: usize| spacing[axis] == 0.0 || axis >= geometry.dimension();
