@@ -112,46 +112,55 @@ impl Geometry {
     }
 
     /// How many axes the image has: 3, or 2 for an image that was stored as a plane.
+    #[must_use]
     pub fn dimension(&self) -> usize {
         self.dimension
     }
 
     /// Voxels along x, y and z.
+    #[must_use]
     pub fn size(&self) -> [usize; 3] {
         self.size
     }
 
     /// The shape of the array that holds the voxels: (z, y, x).
+    #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         [self.size[2], self.size[1], self.size[0]]
     }
 
     /// Number of voxels.
+    #[must_use]
     pub fn voxel_count(&self) -> usize {
         self.size.iter().product()
     }
 
     /// The box of all voxels.
+    #[must_use]
     pub fn voxel_box(&self) -> VoxelBox {
         VoxelBox::of_shape(self.shape())
     }
 
     /// Distance of neighbouring voxel centres along x, y and z in mm.
+    #[must_use]
     pub fn spacing(&self) -> [f64; 3] {
         self.spacing
     }
 
     /// Volume of one voxel in mm³.
+    #[must_use]
     pub fn voxel_volume(&self) -> f64 {
         self.spacing.iter().product()
     }
 
     /// Centre of the voxel (0, 0, 0) in mm.
+    #[must_use]
     pub fn origin(&self) -> [f64; 3] {
         self.origin
     }
 
     /// Rows of the direction matrix; its columns are the unit vectors of the index axes.
+    #[must_use]
     pub fn direction(&self) -> [[f64; 3]; 3] {
         self.direction
     }
@@ -164,6 +173,7 @@ impl Geometry {
     /// assert_eq!(geometry.index_to_point([2.0, 0.0, 1.0]), [11.0, 0.0, -3.0]);
     /// # Ok::<(), alnm_imaging::ImagingError>(())
     /// ```
+    #[must_use]
     pub fn index_to_point(&self, index: [f64; 3]) -> [f64; 3] {
         std::array::from_fn(|row| {
             self.origin[row]
@@ -172,6 +182,7 @@ impl Geometry {
     }
 
     /// The continuous index (x, y, z) of a point in mm; the inverse of [`Geometry::index_to_point`].
+    #[must_use]
     pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
         let inverse = self.point_to_index_matrix();
         let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
@@ -192,6 +203,7 @@ impl Geometry {
     }
 
     /// Index (x, y, z) of the voxel at a position in raster order, x fastest.
+    #[must_use]
     pub fn index_of(&self, position: usize) -> [usize; 3] {
         [position % self.size[0], position / self.size[0] % self.size[1], position / self.size[0] / self.size[1]]
     }
@@ -223,6 +235,7 @@ impl Geometry {
     /// The first field in which two grids differ by more than `tolerance`: the rule of ITK, where origins and spacings
     /// may differ by `tolerance` times the first spacing in mm and direction cosines by `tolerance` itself
     /// (ITK's default is 1e-6). `None` when the grids agree.
+    #[must_use]
     pub fn difference(&self, other: &Self, tolerance: f64) -> Option<GeometryDifference> {
         let report = |field, left: String, right: String| Some(GeometryDifference { field, left, right, tolerance });
         let apart = |a: &[f64; 3], b: &[f64; 3], limit: f64| a.iter().zip(b).any(|(a, b)| (a - b).abs() > limit);

@@ -99,7 +99,7 @@ pub fn otsu_mask<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<LabelMap> 
     let mut mask = Volume::filled(volume.geometry().clone(), 0);
     let labels = mask.as_mut_slice().par_chunks_mut(CHUNK).zip(volume.as_slice().par_chunks(CHUNK));
     labels.for_each(|(labels, voxels)| {
-        labels.iter_mut().zip(voxels).for_each(|(label, voxel)| *label = u32::from(*voxel > threshold))
+        labels.iter_mut().zip(voxels).for_each(|(label, voxel)| *label = u32::from(*voxel > threshold));
     });
     Ok(mask)
 }

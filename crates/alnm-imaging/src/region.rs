@@ -42,6 +42,7 @@ pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<VoxelBox> {
 }
 
 /// The labels that occur in a mask, ascending, without 0; at most `limit` of them.
+#[must_use]
 pub fn labels(mask: &LabelMap, limit: usize) -> Vec<u32> {
     let mut found = std::collections::BTreeSet::new();
     let mut previous = 0;

@@ -36,11 +36,13 @@ pub enum PixelType {
 
 impl PixelType {
     /// Whether voxels of this type are floating-point numbers.
+    #[must_use]
     pub fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F64)
     }
 
     /// Bytes of one voxel.
+    #[must_use]
     pub fn bytes(self) -> usize {
         match self {
             Self::U8 | Self::I8 => 1,
@@ -281,11 +283,13 @@ impl<T> Volume<T> {
     }
 
     /// The voxels, (z, y, x), in standard layout.
+    #[must_use]
     pub fn data(&self) -> &Array3<T> {
         &self.data
     }
 
     /// The voxels in raster order, x fastest.
+    #[must_use]
     pub fn as_slice(&self) -> &[T] {
         self.data.as_slice().expect("a volume is kept in standard layout")
     }
@@ -296,11 +300,13 @@ impl<T> Volume<T> {
     }
 
     /// The voxels without their grid.
+    #[must_use]
     pub fn into_data(self) -> Array3<T> {
         self.data
     }
 
     /// The grid.
+    #[must_use]
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
     }
@@ -313,6 +319,7 @@ impl<T> Volume<T> {
 
 impl<T: Voxel> Volume<T> {
     /// The voxels converted as [`Voxel::from_f64`] does.
+    #[must_use]
     pub fn cast<U: Voxel>(&self) -> Volume<U> {
         self.map(|&value| U::from_f64(value.to_f64()))
     }

@@ -30,14 +30,14 @@ pub struct DicomFolder {
 
 /// What a file holds.
 enum Content {
-    Image(ImageFile),
+    Image(Box<ImageFile>),
     Mask(Result<MaskFile>),
 }
 
 impl Content {
     fn of(opened: Opened, path: &Path) -> Result<Option<Self>, FileProblem> {
         if ImageFile::is_image(&opened.header) {
-            return ImageFile::of(opened).map(|image| Some(Self::Image(image)));
+            return ImageFile::of(opened).map(|image| Some(Self::Image(Box::new(image))));
         }
         let mask = MaskFile::of(opened).map_err(|problem| problem.at(path)).transpose();
         Ok(mask.map(Self::Mask))
@@ -96,7 +96,7 @@ impl DicomFolder {
         let (mut images, mut masks, mut mask_problems) = (Vec::new(), Vec::new(), Vec::new());
         for content in contents {
             match content {
-                Content::Image(image) => images.push(image),
+                Content::Image(image) => images.push(*image),
                 Content::Mask(Ok(mask)) => masks.push(mask),
                 Content::Mask(Err(problem)) => mask_problems.push(problem),
             }

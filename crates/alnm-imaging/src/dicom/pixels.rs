@@ -163,7 +163,7 @@ fn convert<T: VoxelBytes>(
     let pairs = voxels.iter_mut().zip(bytes.chunks_exact(format.bytes()));
     match format {
         PixelFormat::Float => {
-            pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64()))
+            pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64()));
         }
         PixelFormat::Double => pairs.for_each(|(voxel, bytes)| store(voxel, f64::from_bytes(bytes, ByteOrder::Little))),
         PixelFormat::Integer { allocated, stored, high, signed } => {

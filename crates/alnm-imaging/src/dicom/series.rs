@@ -163,22 +163,26 @@ impl Series {
     }
 
     /// Seconds from the start of the study to the first phase; 0 where the files do not say both.
+    #[must_use]
     pub fn time_in_study(&self) -> f64 {
         let times = self.start().zip(self.identity.study.time);
         times.map_or(0.0, |(start, study)| (start - study).rem_euclid(DAY))
     }
 
     /// Number of planes in all phases.
+    #[must_use]
     pub fn slice_count(&self) -> usize {
         self.slices.len()
     }
 
     /// Number of phases; 1 for a series that is not dynamic, 0 for one that forms no volume.
+    #[must_use]
     pub fn phase_count(&self) -> usize {
         self.sorted.as_ref().map_or(0, |sorted| sorted.phases.len())
     }
 
     /// Why the slices form no volume, if they do not.
+    #[must_use]
     pub fn problem(&self) -> Option<&SeriesProblem> {
         self.sorted.as_ref().err()
     }

@@ -89,11 +89,13 @@ impl StructureSet {
     }
 
     /// The regions in the order of the file.
+    #[must_use]
     pub fn rois(&self) -> &[StructureSetRoi] {
         &self.rois
     }
 
     /// Names of the regions; the label of each is its place in the file, from 1.
+    #[must_use]
     pub fn regions(&self) -> Vec<MaskRegion> {
         let region =
             |(roi, label): (&StructureSetRoi, u32)| MaskRegion { label, number: roi.number, name: roi.name.clone() };

@@ -108,7 +108,6 @@ pub struct MaskReader {
 
 impl MaskReader {
     /// The parameters.
-    #[must_use]
     pub fn params(&self) -> &MaskParams {
         &self.params
     }

@@ -23,11 +23,13 @@ pub struct BiasField {
 
 impl BiasField {
     /// How each level of the fit ended.
+    #[must_use]
     pub fn levels(&self) -> &[N4Level] {
         &self.levels
     }
 
     /// Natural logarithm of the field on a grid.
+    #[must_use]
     pub fn log_field(&self, grid: &Geometry) -> Volume<f32> {
         let mut log_field = Volume::filled(grid.clone(), 0.0);
         let splines = self.lattice.splines(grid);
@@ -40,6 +42,7 @@ impl BiasField {
     }
 
     /// Divides an image by the field, in its own memory.
+    #[must_use]
     pub fn correct(self, mut image: Volume<f32>) -> N4Result {
         let grid = image.geometry().clone();
         let mut log_bias_field = Volume::filled(grid.clone(), 0.0);
