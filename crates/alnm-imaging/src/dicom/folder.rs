@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::image_file::ImageFile;
-use super::mask_file::MaskFile;
+use super::listing::files_below;
+use super::mask_file::{MaskFile, several_masks};
 use super::phases_of_series::of_series;
-use super::problem::{malformed, unsupported};
+use super::problem::malformed;
 use super::series::{Series, group};
 use super::series_problem::SeriesProblem;
 use super::stored_file::{self, Opened};
@@ -186,10 +187,6 @@ fn no_image() -> FileProblem {
     malformed("no DICOM file with an image here; segmentations and structure sets are read as masks")
 }
 
-pub(super) fn several_masks(first: &Path, second: &Path) -> FileProblem {
-    unsupported(format!("several masks in one folder, {} and {}; name the file", first.display(), second.display()))
-}
-
 /// Reads the image of a folder that holds one series of one phase, or of a single file.
 ///
 /// # Errors
@@ -214,25 +211,4 @@ pub fn read_phase(path: impl AsRef<Path>, number: usize) -> Result<Image> {
 /// As [`read_series`].
 pub fn read_phases(path: impl AsRef<Path>) -> Result<DynamicSeries> {
     DicomFolder::scan(path)?.only_series()?.phases()
-}
-
-/// All files below a folder, those of each folder sorted by name.
-pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    fn collect(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), FileProblem> {
-        const DEEPEST: usize = 16;
-        let mut entries: Vec<PathBuf> =
-            std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
-        entries.sort();
-        for entry in entries {
-            if !entry.is_dir() {
-                files.push(entry);
-            } else if depth < DEEPEST {
-                collect(&entry, files, depth + 1)?;
-            }
-        }
-        Ok(())
-    }
-    let mut files = Vec::new();
-    collect(folder, &mut files, 0).map_err(|problem| problem.at(folder))?;
-    Ok(files)
 }

@@ -7,7 +7,8 @@ use dicom_object::InMemDicomObject;
 use rayon::prelude::*;
 
 use super::attributes::text;
-use super::folder::{files_below, several_masks};
+use super::listing::files_below;
+use super::problem::unsupported;
 use super::segmentation::Segmentation;
 use super::stored_file::{self, Opened};
 use super::structure_set::StructureSet;
@@ -90,4 +91,8 @@ impl MaskFile {
             Self::Segmentation(file) => file.regions().to_vec(),
         }
     }
+}
+
+pub(super) fn several_masks(first: &Path, second: &Path) -> FileProblem {
+    unsupported(format!("several masks in one folder, {} and {}; name the file", first.display(), second.display()))
 }
