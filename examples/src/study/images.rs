@@ -8,7 +8,7 @@ use alnm_imaging::region::Roi;
 use alnm_imaging::{Image, Volume};
 use alnm_radiomics::{Extractor, Parameters};
 use alnm_selection::FeatureTable;
-use alnm_selection::agreement_filter::{AgreementFilter, FeatureAgreement};
+use alnm_selection::agreement_filter::{AgreementParams, FeatureAgreement};
 use anyhow::{Context, Result};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -87,7 +87,7 @@ impl Study {
             phase: cohort.description.phase,
             label: cohort.description.label,
         };
-        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?)?;
+        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?);
         let step = Step::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
         let analysed: Vec<Result<PatientImages>> = cohort
             .patients
@@ -218,7 +218,7 @@ impl CohortImages {
         if first.rows() < 2 {
             return Ok(None);
         }
-        Ok(Some(AgreementFilter::default().assess(&[first, second])?))
+        Ok(Some(AgreementParams::default().check()?.assess(&[first, second])?))
     }
 }
 
