@@ -125,7 +125,7 @@ fn forests(results: &Results) -> Result<Figure> {
             upper: odds.profile.upper,
         })
         .collect();
-    let terms = results.models.model(INTEGRATED)?.model.terms.iter().filter(|term| term.name != INTERCEPT);
+    let terms = results.models.model(INTEGRATED)?.model().terms().iter().filter(|term| term.name != INTERCEPT);
     let joint: Vec<Ratio> = terms
         .map(|term| Ratio {
             name: term.name.clone(),
@@ -149,10 +149,10 @@ fn integrated(findings: &Findings<'_>) -> Result<Figure> {
     let model = &findings.results.model;
     let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
     let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows);
-    let names: Vec<String> = model.variables.iter().map(|v| v.variable.name.clone()).collect();
+    let names: Vec<String> = model.variables().iter().map(|v| v.variable.name.clone()).collect();
     let values = table.select(&names)?;
     let mut lines: Vec<Line> = model
-        .variables
+        .variables()
         .iter()
         .enumerate()
         .map(|(column, v)| {
@@ -184,7 +184,7 @@ fn lesion(findings: &Findings<'_>) -> Result<Figure> {
     let mut caption =
         "Figure 1. The axial slice on which the lesion is largest, before bias correction, with the first reader's outline".to_owned();
     if let Some(curve) = findings.time_intensity {
-        let points = curve.curve.times.iter().copied().zip(curve.curve.means.iter().copied()).collect();
+        let points = curve.curve.times().iter().copied().zip(curve.curve.means().iter().copied()).collect();
         let title = format!("Time-intensity curve: {}", curve.delayed_phase());
         let chart =
             Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
@@ -285,7 +285,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
 fn variables(results: &Results) -> Figure {
     let mut importances: Vec<(String, f64)> = results.importances.iter().map(|i| (i.feature.clone(), i.gain)).collect();
     importances.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let subsets = &results.subsets.subsets;
+    let subsets = results.subsets.subsets();
     let points = subsets.iter().map(|s| (s.variables.len() as f64, s.mean_auc)).collect();
     let ends = subsets.iter().map(|s| (s.interval.lower, s.interval.upper)).collect();
     let mut chart = Chart::around(
@@ -343,7 +343,7 @@ fn roc(evaluation: &Evaluation) -> Result<Chart> {
 fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let results = findings.results;
     let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
-    let variables = &results.models.model(INTEGRATED)?.specification.variables;
+    let variables = &results.models.model(INTEGRATED)?.specification().variables;
     let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows).select(variables)?;
     let resampling = Resampling { resamples: study.settings.resamples, seed: study.settings.seed };
     // A model of separated outcomes has too few distinct risks for a smooth curve; the groups are then drawn alone.

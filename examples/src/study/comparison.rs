@@ -92,7 +92,7 @@ fn compared_areas(
         Ok(auc_estimate(&roc, LEVEL)?)
     };
     let areas_of = |(index, specification): (usize, &ModelSpecification)| -> Result<ComparedAreas> {
-        let model = &fitted.model(&specification.name)?.model;
+        let model = fitted.model(&specification.name)?.model();
         let fresh = |rows: &[usize]| area(rows, &model.predict(&table.select_rows(rows))?);
         let centres = &cohort.description.validation_centres;
         Ok(ComparedAreas {
