@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alnm_imaging::region::{VoxelBox, crop, crop_image};
-use alnm_imaging::resample::{RoiResampling, resample_roi};
+use alnm_imaging::resample::{RoiResamplingParams, resample_roi};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::Array3;
 use rayon::prelude::*;
@@ -468,7 +468,9 @@ impl Extractor {
             }
             check_inside(image.geometry(), &mask, label)?;
             let spacing = std::array::from_fn(|axis| spacing.get(axis).copied().unwrap_or(0.0));
-            let resampling = RoiResampling { spacing, interpolator, pad_distance: settings.pad_distance };
+            let resampling = RoiResamplingParams::new(spacing)
+                .with_interpolator(interpolator)
+                .with_pad_distance(settings.pad_distance);
             let resampled = resample_roi(&image, &mask, label, &resampling)?;
             (image, mask) = (Cow::Owned(resampled.image), Cow::Owned(resampled.mask));
             if report {
