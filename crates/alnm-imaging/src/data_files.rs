@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Where detached voxels lie. Errors are texts, to be told with the format whose header says so.
+/// Where detached voxels lie. Errors are texts, to which the caller adds the format.
 #[derive(Debug, Clone)]
 pub(crate) enum DataFiles {
     Names(Vec<String>),
@@ -29,7 +29,9 @@ impl DataFiles {
                 [first, last] => return Ok(numbered(first, last, 1)),
                 [first, last, step] | [first, last, step, _] => return Ok(numbered(first, last, step)),
                 _ => {
-                    return Err(format!("the data file pattern {value:?} takes the first and last number and the step"));
+                    return Err(format!(
+                        "the data file pattern {value:?} takes the first and last number and the step"
+                    ));
                 }
             }
         }

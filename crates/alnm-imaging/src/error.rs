@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::dicom::SeriesProblem;
-use crate::file::FileFormat;
-use crate::geometry::GeometryDifference;
-use crate::mask::MaskProblem;
+#[cfg(feature = "dicom")]
+use crate::dicom::series_problem::SeriesProblem;
+use crate::format::FileFormat;
+use crate::geometry_difference::GeometryDifference;
+use crate::mask::region::MaskProblem;
 
 /// The result of an operation on images.
 pub type Result<T, E = ImagingError> = std::result::Result<T, E>;
@@ -91,6 +92,26 @@ pub enum ImagingError {
     },
 }
 
+/// A voxel that is infinite or not a number, as [`Volume::check_finite`](crate::Volume::check_finite) finds it.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("the voxel {index:?} (x, y, z) is {value}; every voxel must be finite")]
+#[non_exhaustive]
+pub struct NonFiniteVoxel {
+    /// Index (x, y, z) of the voxel.
+    pub index: [usize; 3],
+    /// Its value.
+    pub value: f64,
+}
+
+impl NonFiniteVoxel {
+    /// The error of an operation that needs finite voxels.
+    #[must_use]
+    pub fn during(self, operation: &'static str) -> ImagingError {
+        let Self { index, value } = self;
+        ImagingError::InvalidVoxel { operation, index, value, requirement: "every voxel must be finite" }
+    }
+}
+
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -106,7 +127,7 @@ pub enum FileProblem {
         /// The first bytes of the file.
         first_bytes: Vec<u8>,
     },
-    /// A name from which the format to write cannot be told.
+    /// A name whose suffix names no format.
     #[error("unknown file name suffix; use .nii, .nii.gz, .hdr, .img, .nrrd, .nhdr, .mha or .mhd")]
     UnknownSuffix,
     /// The header or the data contradict the format's definition.
@@ -134,6 +155,7 @@ pub enum FileProblem {
         limit: u64,
     },
     /// The slices of a DICOM series form no volume, or not the one asked for.
+    #[cfg(feature = "dicom")]
     #[error(transparent)]
     Series(Box<SeriesProblem>),
     /// The regions of a mask file form no mask on the grid, or not the one asked for.
@@ -165,6 +187,19 @@ impl From<ImagingError> for FileProblem {
             ImagingError::File { problem, .. } => problem,
             other => Self::Geometry(Box::new(other)),
         }
+    }
+}
+
+#[cfg(feature = "dicom")]
+impl From<SeriesProblem> for FileProblem {
+    fn from(problem: SeriesProblem) -> Self {
+        Self::Series(Box::new(problem))
+    }
+}
+
+impl From<MaskProblem> for FileProblem {
+    fn from(problem: MaskProblem) -> Self {
+        Self::Mask(Box::new(problem))
     }
 }
 

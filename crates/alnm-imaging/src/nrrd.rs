@@ -14,8 +14,9 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::atomic_file::AtomicFile;
 use crate::error::FileProblem;
-use crate::file::{FileFormat, GZIP_LEVEL};
+use crate::format::{FileFormat, GZIP_LEVEL};
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
 use header::Header;
@@ -35,9 +36,9 @@ pub(crate) fn is_nrrd(start: &[u8]) -> bool {
     start.starts_with(b"NRRD")
 }
 
-/// Reads a file, with the component `channel` where its voxels have several.
-pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
-    let mut reader = BufReader::new(File::open(path)?);
+/// Reads an open file, with the component `channel` where its voxels have several.
+pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Image> {
+    let mut reader = BufReader::new(file);
     let header = Header::read(&mut reader)?;
     let layout = header.layout()?;
     let Some(data) = &header.data_files else {
@@ -50,6 +51,17 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
 ///
 /// # Errors
 /// [`FileProblem`] when the bytes are no NRRD file, or one with detached data.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, nrrd, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.nrrd");
+/// let image = Image::U8(Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7));
+/// write_image(&path, &image)?;
+/// assert_eq!(nrrd::decode(&std::fs::read(&path)?)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let mut reader = Cursor::new(bytes);
     let header = Header::read(&mut reader)?;
@@ -60,9 +72,11 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(&layout, reader, None)
 }
 
-/// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file beside it.
-pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
+/// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file in the same folder. The files
+/// stand in the order in which they are to appear.
+pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let mut header = header_text(image);
+    let mut file = AtomicFile::create(path)?;
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("nhdr")) {
         let data_path = path.with_extension("raw.gz");
         let name = data_path
@@ -70,20 +84,18 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
             .and_then(|name| name.to_str())
             .ok_or_else(|| malformed("the file name is not Unicode"))?;
         header.push_str(&format!("data file: {name}\n\n"));
-        std::fs::write(path, header)?;
-        return write_gzip(File::create(&data_path)?, image);
+        file.write_all(header.as_bytes())?;
+        return Ok(vec![write_gzip(AtomicFile::create(&data_path)?, image)?, file]);
     }
     header.push('\n');
-    let mut file = File::create(path)?;
     file.write_all(header.as_bytes())?;
-    write_gzip(file, image)
+    Ok(vec![write_gzip(file, image)?])
 }
 
-fn write_gzip(file: File, image: &Image) -> Result<()> {
+fn write_gzip(file: AtomicFile, image: &Image) -> Result<AtomicFile> {
     let mut encoder = GzEncoder::new(file, Compression::new(GZIP_LEVEL));
     write_binary(&mut encoder, image)?;
-    encoder.finish()?;
-    Ok(())
+    Ok(encoder.finish()?)
 }
 
 fn header_text(image: &Image) -> String {

@@ -2,11 +2,23 @@
 //!
 //! Symbols: V and A volume and area of the mesh between the voxels of the region and the others (marching cubes at half
 //! height); λ₁ ≥ λ₂ ≥ λ₃ the eigenvalues of the covariance of the voxel centres. IBSI section "Morphological features".
+//!
+//! ```
+//! use alnm_radiomics::Selection;
+//! use alnm_radiomics::shape::{Shape, features};
+//!
+//! // A cube of 2 x 2 x 2 voxels of 3 x 1 x 1 mm (z, y, x).
+//! let cube = Shape::new(&[true; 8], [2, 2, 2], [3.0, 1.0, 1.0]);
+//! let features = features(&cube, &Selection::default())?;
+//! assert!(features.iter().any(|feature| (feature.name, feature.value) == ("VoxelVolume", 24.0)));
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use std::f64::consts::PI;
 
 use crate::diameter::{largest, largest_in_planes, surface_points};
-use crate::feature::{ClassValue, Formula, Selection};
+use crate::error::Result;
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::marching_cubes::{Mesh, mesh};
 use crate::principal_axes::covariance_eigenvalues;
 
@@ -25,6 +37,7 @@ pub struct Shape {
 
 impl Shape {
     /// The shape of the voxels that are set in `mask`, an array of `shape` (z, y, x) with `spacing` (z, y, x) in mm.
+    #[must_use]
     pub fn new(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Self {
         let points = surface_points(mask, shape);
         let (mesh, (maximum_diameter, plane_diameters)) = rayon::join(
@@ -56,7 +69,8 @@ pub(crate) fn axis_length(eigenvalue: f64) -> f64 {
     eigenvalue.sqrt() * 4.0
 }
 
-/// The features.
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`Shape`].
 pub const FORMULAS: &[Formula<Shape>] = &[
     // V / (√π A^(3/2)); IBSI (code SKGS) has the same definition.
     Formula::deprecated("Compactness1", Some("SKGS"), |s| s.mesh.volume / (s.mesh.area.powf(1.5) * PI.sqrt())),
@@ -78,7 +92,10 @@ pub const FORMULAS: &[Formula<Shape>] = &[
     Formula::new("VoxelVolume", Some("YEKZ"), |s| s.voxel_count * s.voxel_volume),
 ];
 
-/// The selected features.
-pub fn features(shape: &Shape, selection: &Selection) -> Vec<ClassValue> {
-    selection.evaluate(FORMULAS, shape)
+/// The values of the selected features.
+///
+/// # Errors
+/// [`ParameterError::Unknown`](crate::parameters::ParameterError::Unknown) for a feature that the class does not have.
+pub fn features(shape: &Shape, selection: &Selection) -> Result<Vec<ClassValue>> {
+    selection.evaluate(FeatureClass::Shape, FORMULAS, shape)
 }

@@ -2,11 +2,23 @@
 //!
 //! Symbols: A and P area and perimeter of the polygon between the pixels of the region and the others (marching squares
 //! at half height); λ₁ ≥ λ₂ the eigenvalues of the covariance of the pixel centres.
+//!
+//! ```
+//! use alnm_radiomics::Selection;
+//! use alnm_radiomics::shape2d::{Shape2D, features};
+//!
+//! // A square of 3 x 3 pixels of 2 x 2 mm.
+//! let square = Shape2D::new(&[true; 9], [3, 3], [2.0, 2.0]);
+//! let features = features(&square, &Selection::default())?;
+//! assert!(features.iter().any(|feature| (feature.name, feature.value) == ("PixelSurface", 36.0)));
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use std::f64::consts::PI;
 
 use crate::diameter::{largest, surface_points};
-use crate::feature::{ClassValue, Formula, Selection};
+use crate::error::Result;
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::principal_axes::covariance_eigenvalues;
 use crate::shape::axis_length;
 
@@ -48,6 +60,7 @@ const LINES: [&[[usize; 2]]; 16] = [
 
 impl Shape2D {
     /// The shape of the pixels that are set in `mask`, an array of `shape` (y, x) with `spacing` (y, x) in mm.
+    #[must_use]
     pub fn new(mask: &[bool], shape: [usize; 2], spacing: [f64; 2]) -> Self {
         let (perimeter, area) = polygon(mask, shape, spacing);
         let outline = surface_points(mask, [1, shape[0], shape[1]]);
@@ -95,7 +108,8 @@ fn polygon(mask: &[bool], shape: [usize; 2], spacing: [f64; 2]) -> (f64, f64) {
     (perimeter, doubled_area / 2.0)
 }
 
-/// The features.
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`Shape2D`].
 pub const FORMULAS: &[Formula<Shape2D>] = &[
     Formula::new("Elongation", None, |s| (s.eigenvalues[0] / s.eigenvalues[1]).sqrt()),
     Formula::new("MajorAxisLength", None, |s| axis_length(s.eigenvalues[1])),
@@ -109,9 +123,12 @@ pub const FORMULAS: &[Formula<Shape2D>] = &[
     Formula::new("Sphericity", None, Shape2D::sphericity),
 ];
 
-/// The selected features.
-pub fn features(shape: &Shape2D, selection: &Selection) -> Vec<ClassValue> {
-    selection.evaluate(FORMULAS, shape)
+/// The values of the selected features.
+///
+/// # Errors
+/// [`ParameterError::Unknown`](crate::parameters::ParameterError::Unknown) for a feature that the class does not have.
+pub fn features(shape: &Shape2D, selection: &Selection) -> Result<Vec<ClassValue>> {
+    selection.evaluate(FeatureClass::Shape2D, FORMULAS, shape)
 }
 
 #[cfg(test)]

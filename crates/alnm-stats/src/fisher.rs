@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use statrs::function::factorial::ln_factorial;
 
 use crate::contingency::CountTable;
-use crate::error::{Result, StatsError, require_level};
+use crate::error::{Result, StatsError, require_count, require_level, require_some};
 use crate::root::brent;
 use crate::{Alternative, TestResult};
 
@@ -17,7 +16,8 @@ use crate::{Alternative, TestResult};
 const RELATIVE_FUZZ: f64 = 1e-7;
 
 /// How the p-value of a table larger than 2 × 2 is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FisherMethod {
     /// Exact, by a network over the columns, as long as no stage holds more than `limit` entries.
     Exact {
@@ -45,6 +45,18 @@ pub enum FisherMethod {
 impl Default for FisherMethod {
     fn default() -> Self {
         Self::ExactOrMonteCarlo { limit: 2_000_000, resamples: 100_000, seed: 0 }
+    }
+}
+
+impl FisherMethod {
+    /// Refuses a Monte-Carlo method without resamples.
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Self::Exact { .. } => Ok(()),
+            Self::MonteCarlo { resamples, .. } | Self::ExactOrMonteCarlo { resamples, .. } => {
+                require_some("number of resamples", resamples)
+            }
+        }
     }
 }
 
@@ -189,10 +201,11 @@ fn solve_odds(excess_at_one: f64, f: impl Fn(f64) -> f64) -> Result<f64> {
 /// ```
 pub fn any_size(table: &CountTable, method: FisherMethod) -> Result<TestResult> {
     const OPERATION: &str = "Fisher's exact test";
+    method.check()?;
     let rows: Vec<u64> = table.row_totals();
     let columns: Vec<u64> = table.column_totals();
     let used = |totals: &[u64]| totals.iter().filter(|t| **t > 0).count();
-    crate::error::require_count(OPERATION, 2, used(&rows).min(used(&columns)))?;
+    require_count(OPERATION, "rows or columns with a count", 2, used(&rows).min(used(&columns)))?;
     let log_observed: f64 = table.counts().iter().map(|&c| -ln_factorial(c)).sum();
     let network = || {
         // The shorter side is the state of the network, the longer side its stages.
@@ -208,20 +221,15 @@ pub fn any_size(table: &CountTable, method: FisherMethod) -> Result<TestResult> 
         let (state, stages) = network();
         Network::new(stages).p_value(state, log_observed, limit)
     };
-    let monte_carlo = |resamples: usize, seed: u64| {
-        if resamples == 0 {
-            return Err(StatsError::Parameter { name: "resamples", range: "1 or more", value: 0.0 });
-        }
-        Ok(random_tables_p(&rows, &columns, log_observed, resamples, seed))
-    };
+    let monte_carlo = |resamples: usize, seed: u64| random_tables_p(&rows, &columns, log_observed, resamples, seed);
     let (p, name) = match method {
         FisherMethod::Exact { limit } => (exact(limit)?, "Fisher-Freeman-Halton exact test"),
         FisherMethod::MonteCarlo { resamples, seed } => {
-            (monte_carlo(resamples, seed)?, "Fisher-Freeman-Halton test by Monte Carlo")
+            (monte_carlo(resamples, seed), "Fisher-Freeman-Halton test by Monte Carlo")
         }
         FisherMethod::ExactOrMonteCarlo { limit, resamples, seed } => match exact(limit) {
             Err(StatsError::TooLarge { .. }) => {
-                (monte_carlo(resamples, seed)?, "Fisher-Freeman-Halton test by Monte Carlo")
+                (monte_carlo(resamples, seed), "Fisher-Freeman-Halton test by Monte Carlo")
             }
             result => (result?, "Fisher-Freeman-Halton exact test"),
         },

@@ -59,12 +59,10 @@ pub(super) fn parameters<'a>(study: &Study, findings: &Findings<'a>) -> Paramete
 }
 
 fn training_params(study: &Study) -> TrainingParams {
-    TrainingParams {
-        epochs: study.settings.epochs,
-        learning_rate: LEARNING_RATE[usize::from(study.settings.weights.is_some())],
-        seed: study.settings.seed,
-        ..TrainingParams::default()
-    }
+    TrainingParams::default()
+        .with_epochs(study.settings.epochs)
+        .with_learning_rate(LEARNING_RATE[usize::from(study.settings.weights.is_some())])
+        .with_seed(study.settings.seed)
 }
 
 /// The integrated model in every cohort, at the cutoff of the training centre.
@@ -179,6 +177,7 @@ fn deep_features(study: &Study) -> String {
         ClassWeights::Given([negative, positive]) => {
             format!("outcomes weighing {negative} (without metastasis) and {positive}")
         }
+        other => format!("outcomes weighed by {other:?}"),
     };
     format!(
         "The rectangle around the largest axial section of the tumour, with a margin of 3 mm, was resized to {side} × {side} pixels by linear \
@@ -195,7 +194,7 @@ fn deep_features(study: &Study) -> String {
 
 fn selection(study: &Study, findings: &Findings<'_>) -> String {
     let kept = |pipeline: &alnm_selection::FittedPipeline| {
-        pipeline.signature.iter().map(|signature| signature.weights.len()).sum::<usize>()
+        pipeline.signature().map_or(0, |signature| signature.weights().len())
     };
     format!(
         "Radiomic and deep features went apart through the same steps: features without variance out; Student's, Welch's or the Mann-Whitney test by \
@@ -212,12 +211,12 @@ fn models(findings: &Findings<'_>) -> Result<String> {
     let results = findings.results;
     let integrated = results
         .models
-        .models
+        .models()
         .iter()
-        .find(|model| model.specification.name == INTEGRATED)
+        .find(|model| model.specification().name == INTEGRATED)
         .context("no integrated model")?;
     let boosting = BoostingParams::default();
-    let firth = results.models.models.iter().filter(|model| model.model.estimation == Estimation::Firth).count();
+    let firth = results.models.models().iter().filter(|model| model.model().estimation() == Estimation::Firth).count();
     let separated = match firth {
         0 => String::new(),
         models => format!(
@@ -231,7 +230,7 @@ fn models(findings: &Findings<'_>) -> Result<String> {
         boosting.rounds,
         boosting.learning_rate,
         boosting.num_leaves,
-        integrated.specification.variables.join(", "),
+        integrated.specification().variables.join(", "),
     ))
 }
 

@@ -8,14 +8,14 @@ use std::ops::Range;
 
 use alnm_imaging::vectorised;
 
-use super::EPSILON;
-use super::matrix::{Cell, CooccurrenceMatrix};
+use super::matrix::{CooccurrenceMatrix, CountCell};
 use super::maximal_correlation::{LARGEST, SymmetricBatch};
 use super::statistics::{
-    Distribution, Distributions, Entropies, FORMULAS, MAXIMAL_CORRELATION, Statistics, entropy_if_independent,
+    Distributions, Entropies, MAXIMAL_CORRELATION, Statistics, WeightedValues, entropy_if_independent,
 };
+use crate::entropy::information;
 use crate::error::{RadiomicsError, Result};
-use crate::feature::{Formula, Selection};
+use crate::feature::Formula;
 use crate::level_map::{LevelScale, Offset, directions};
 use crate::summation::mean_of_defined;
 
@@ -129,14 +129,13 @@ pub(crate) struct SlidingWindow<'a> {
     /// Place of the maximal correlation among the formulas.
     correlation: Option<usize>,
     counts: Vec<DirectionCounts>,
-    summary: Summary,
+    summary: WindowSummary,
     correlations: Correlations,
 }
 
 impl<'a> SlidingWindow<'a> {
-    /// A window for the selected features.
-    pub(crate) fn new(of: &'a SlidingCooccurrences, selection: &Selection) -> Self {
-        let formulas = selection.of(FORMULAS);
+    /// A window for features.
+    pub(crate) fn new(of: &'a SlidingCooccurrences, formulas: &[&'static Formula<Statistics>]) -> Self {
         let width = of.width;
         let counts = |&offset: &Offset| DirectionCounts {
             offset,
@@ -150,9 +149,9 @@ impl<'a> SlidingWindow<'a> {
         Self {
             of,
             correlation: formulas.iter().position(|formula| formula.name == MAXIMAL_CORRELATION),
-            formulas,
+            formulas: formulas.to_vec(),
             counts: of.directions.iter().map(counts).collect(),
-            summary: Summary::new(of),
+            summary: WindowSummary::new(of),
             correlations: Correlations::new(),
         }
     }
@@ -253,7 +252,7 @@ impl<'a> SlidingWindow<'a> {
 }
 
 /// Room for the distributions of one direction.
-struct Summary {
+struct WindowSummary {
     /// 0, 1, 2 and so on.
     numbers: Vec<f64>,
     /// Lowest and highest level of the window, from 0.
@@ -298,11 +297,7 @@ impl Logarithms {
     }
 }
 
-fn information(p: f64) -> f64 {
-    p * (p + EPSILON).log2()
-}
-
-impl Summary {
+impl WindowSummary {
     fn new(of: &SlidingCooccurrences) -> Self {
         let largest = 2 * (of.lowest as usize + of.width);
         Self {
@@ -413,12 +408,12 @@ impl Summary {
             }
         }
 
-        let x = Distribution { values: &self.values, p: &self.px };
+        let x = WeightedValues { values: &self.values, p: &self.px };
         let distributions = Distributions {
             x,
             y: x,
-            sum: Distribution { values: &self.numbers[2 * of.lowest as usize..][sums], p: &self.sum },
-            difference: Distribution { values: &self.numbers, p: &self.difference },
+            sum: WeightedValues { values: &self.numbers[2 * of.lowest as usize..][sums], p: &self.sum },
+            difference: WeightedValues { values: &self.numbers, p: &self.difference },
             entropies: Entropies { x: entropy_x, y: entropy_x, joint, sum: entropies[0], difference: entropies[1] },
             energy: squares * of_ends * of_ends,
             maximum: f64::from(largest) * of_ends,
@@ -431,7 +426,7 @@ impl Summary {
 }
 
 /// The cells of a direction, in ascending order.
-fn cells<'a>(counts: &'a DirectionCounts, width: usize, present: &'a [usize]) -> impl Iterator<Item = Cell> + 'a {
+fn cells<'a>(counts: &'a DirectionCounts, width: usize, present: &'a [usize]) -> impl Iterator<Item = CountCell> + 'a {
     let pairs = move |i: usize, j: usize| counts.table[i.min(j) * width + i.max(j)] * if i == j { 2 } else { 1 };
     let all = present.iter().enumerate().flat_map(move |(row, &i)| {
         present.iter().enumerate().map(move |(column, &j)| (row as u32, column as u32, f64::from(pairs(i, j))))
@@ -454,7 +449,7 @@ fn exact_entropies(counts: &DirectionCounts, width: usize, present: &[usize]) ->
 /// The maximal correlation of a direction with more levels than a batch takes.
 fn correlation_of_many_levels(of: &SlidingCooccurrences, counts: &DirectionCounts, present: &[usize]) -> f64 {
     let gray_levels: Vec<u32> = present.iter().map(|&level| of.lowest + level as u32).collect();
-    let cells: Vec<Cell> = cells(counts, of.width, present).collect();
+    let cells: Vec<CountCell> = cells(counts, of.width, present).collect();
     let matrix = CooccurrenceMatrix::new(&gray_levels, of.scale, &cells, Some(counts.offset));
     matrix.map_or(f64::NAN, |matrix| matrix.maximal_correlation())
 }

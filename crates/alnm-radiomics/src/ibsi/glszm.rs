@@ -3,14 +3,12 @@
 //! s_ij counts the zones of level i with j voxels, connected with all 26 neighbours (8 within a slice); N_s is the
 //! number of zones, N_v the number of voxels. The formulas are those of [`crate::size_matrix::SizeMatrix`].
 
-use rayon::prelude::*;
-
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
-use super::texture::Texture;
+use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
+use super::texture::{Texture, TexturePart};
 use super::zones::{ZoneMatrix, zones};
 
-/// The features.
-pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
     Definition::new("5QRC", "szm_sze", "Small zone emphasis", |m| m.counts.small_emphasis()),
     Definition::new("48P8", "szm_lze", "Large zone emphasis", |m| m.counts.large_emphasis()),
     Definition::new("XMSY", "szm_lgze", "Low grey level zone emphasis", |m| m.counts.low_level_emphasis()),
@@ -34,9 +32,9 @@ pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
 ];
 
 /// The features by an aggregation method without directions.
-pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let matrix = |part| ZoneMatrix::new(&zones(part, scope.fixed_axis), |zone| zone.size);
-    let sets: Vec<Vec<f64>> = scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part))).collect();
-    means(DEFINITIONS, Family::Glszm, aggregation, &sets)
+    let matrix = |part: &TexturePart| ZoneMatrix::new(&zones(part, scope.fixed_axis), |zone| zone.size);
+    let sets = scope.sets(&|part| vec![values(DEFINITIONS, &matrix(part))]);
+    means(DEFINITIONS, IbsiFamily::Glszm, aggregation, &sets)
 }

@@ -3,12 +3,12 @@
 //! Symbols: N_v voxels with intensities X of mean μ; w_ij = 1 / |x_i - x_j| for i ≠ j, the inverse distance of their
 //! centres.
 
-use crate::ibsi::fourier::{Complex, Transform, fast_length};
+use crate::ibsi::fourier::{BoxTransform, Complex, fast_length};
 use crate::ibsi::region::Mask;
 
 /// Both measures of one region; NaN for a single voxel or a flat region.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SpatialAutocorrelation {
+pub(crate) struct SpatialAutocorrelation {
     /// N_v / Σ w_ij · Σ_ij w_ij (X_i - μ)(X_j - μ) / Σ_i (X_i - μ)² (code N365).
     pub moran_i: f64,
     /// (N_v - 1) / (2 Σ w_ij) · Σ_ij w_ij (X_i - X_j)² / Σ_i (X_i - μ)² (code NPT7).
@@ -23,7 +23,7 @@ impl SpatialAutocorrelation {
     /// region's size instead of N_v² terms; they are exact but for rounding. With y the deviations, m the mask and *
     /// the convolution with the kernel, Σ w_ij y_i y_j = Σ y (w*y) and Σ w_ij (y_i - y_j)² = 2 Σ y² (w*m) - 2 Σ y
     /// (w*y).
-    pub fn new(mask: &Mask, intensities: &[f64], spacing: [f64; 3]) -> Self {
+    pub(crate) fn new(mask: &Mask, intensities: &[f64], spacing: [f64; 3]) -> Self {
         let undefined = Self { moran_i: f64::NAN, geary_c: f64::NAN };
         let Some(bounds) = mask.bounding_box() else { return undefined };
         let size = bounds.each_ref().map(ExactSizeIterator::len);
@@ -40,7 +40,7 @@ impl SpatialAutocorrelation {
             let [z, y, x]: [usize; 3] = std::array::from_fn(|axis| voxel[axis] - bounds[axis].start);
             (z * shape[1] + y) * shape[2] + x
         };
-        let transform = Transform::new(shape);
+        let transform = BoxTransform::new(shape);
         let kernel = kernel_spectrum(&transform, shape, size, spacing);
         // The mask is the real part and the deviations the imaginary part; the kernel is even, so they stay apart.
         let mut field = vec![Complex::default(); shape.iter().product()];
@@ -67,7 +67,7 @@ impl SpatialAutocorrelation {
 }
 
 /// The spectrum of the inverse distance as a function of the step, which is real.
-fn kernel_spectrum(transform: &Transform, shape: [usize; 3], size: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
+fn kernel_spectrum(transform: &BoxTransform, shape: [usize; 3], size: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
     let axis_step = |axis: usize| -> Vec<Option<f64>> {
         let step = |k: usize| k.min(shape[axis] - k);
         (0..shape[axis]).map(|k| (step(k) < size[axis]).then(|| (step(k) as f64 * spacing[axis]).powi(2))).collect()
