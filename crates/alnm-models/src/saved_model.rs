@@ -324,7 +324,8 @@ impl RiskModel {
         }
         let threshold = RocCurve::new(labels, risks, Direction::HigherIsPositive)?.youden_cutoff().threshold;
         if !(0.0..=1.0).contains(&threshold) {
-            let requirement = "between 0 and 1, but no threshold of these risks is better than one verdict for everybody";
+            let requirement =
+                "between 0 and 1, but no threshold of these risks is better than one verdict for everybody";
             return Err(ModelError::parameter("Youden cutoff", threshold, requirement));
         }
         self.cutoffs.push(NamedCutoff { name: name.to_owned(), threshold });
