@@ -17,7 +17,7 @@ use alnm_stats::loess::LoessParams;
 use alnm_stats::optimism::{OptimismCorrected, Stratification, validate};
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::t_test::GroupVariance;
-use alnm_stats::table_one::{TableOne, TableRules, Variable as TableVariable};
+use alnm_stats::table_one::{Characteristic, TableOne, TableOneParams};
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -372,30 +372,30 @@ fn requests() -> Vec<UnivariateRequest> {
 
 fn table_one(cohort: &Cohort, rows: &[usize], training: &FeatureTable, labels: &Labels) -> Result<TableOne> {
     let patients: Vec<&Patient> = rows.iter().map(|&row| &cohort.patients[row]).collect();
-    let numeric = |&(name, unit, _): &(&str, &str, f64)| -> Result<TableVariable> {
-        Ok(TableVariable::continuous(name, unit, training.column(name)?.to_vec()))
+    let numeric = |&(name, unit, _): &(&str, &str, f64)| -> Result<Characteristic> {
+        Ok(Characteristic::continuous(name, unit, training.column(name)?.to_vec()))
     };
     let marker = |name: &str, value: fn(&Patient) -> bool| {
-        TableVariable::categorical(name, &["-", "+"], patients.iter().map(|p| Some(usize::from(value(p)))).collect())
+        Characteristic::categorical(name, &["-", "+"], patients.iter().map(|p| Some(usize::from(value(p)))).collect())
     };
     let code = |subtype: Subtype| Subtype::ALL.iter().position(|other| *other == subtype);
     let mut variables = VARIABLES[..3].iter().map(numeric).collect::<Result<Vec<_>>>()?;
     variables.extend([
-        marker("PR", |p| p.markers.pr),
-        marker("ER", |p| p.markers.er),
-        marker("HER2", |p| p.markers.her2),
-        marker("Ki-67", |p| p.markers.ki67),
-        TableVariable::categorical(
+        marker("PR", |p| p.markers.pr)?,
+        marker("ER", |p| p.markers.er)?,
+        marker("HER2", |p| p.markers.her2)?,
+        marker("Ki-67", |p| p.markers.ki67)?,
+        Characteristic::categorical(
             "subtype",
             &Subtype::ALL.map(Subtype::name),
             patients.iter().map(|p| code(p.subtype)).collect(),
-        ),
+        )?,
     ]);
     for variable in &VARIABLES[3..] {
         variables.push(numeric(variable)?);
     }
-    let rules = TableRules { variances: GroupVariance::Welch, ..TableRules::default() };
-    Ok(TableOne::new(labels, &variables, &rules)?)
+    let params = TableOneParams::default().with_variances(GroupVariance::Welch);
+    Ok(TableOne::new(labels, &variables, params)?)
 }
 
 fn evaluation(cohort: &str, models: &ModelSet, table: &FeatureTable, labels: &Labels) -> Result<Evaluation> {

@@ -87,7 +87,7 @@ impl Study {
             phase: cohort.description.phase,
             label: cohort.description.label,
         };
-        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?)?;
+        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?);
         let step = Step::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
         let analysed: Vec<Result<PatientImages>> = cohort
             .patients

@@ -112,7 +112,6 @@ fn columns_are_those_of_the_parameter_files() {
         let parameters = columns.to_string_lossy().replace("_columns.txt", ".yaml");
         tally.case(&parameters);
         let extraction = Extractor::new(Parameters::from_file(pack.path(&parameters)).unwrap())
-            .unwrap()
             .execute(&image, &mask, label)
             .unwrap();
         let expected = pack.text(&columns);

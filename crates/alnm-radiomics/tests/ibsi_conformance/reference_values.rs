@@ -3,7 +3,7 @@
 use alnm_conformance::pack::{Pack, Row};
 use alnm_conformance::tally;
 use alnm_radiomics::ibsi::{
-    Extractor, IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary,
+    IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary,
 };
 
 use crate::images::{AREA, compare, image, mask, section, three_digits};
@@ -19,7 +19,7 @@ fn configuration(data_set: &str) -> (ReferenceConfiguration, &'static str) {
 
 fn extract(pack: &Pack, data_set: &str) -> IbsiExtraction {
     let (configuration, phantom) = configuration(data_set);
-    let extractor = Extractor::new(IbsiProfile::reference(configuration)).unwrap();
+    let extractor = IbsiProfile::reference(configuration).check().unwrap();
     let label = 1;
     let (image, mask) =
         (image(pack, format!("{phantom}/phantom.nii.gz")), mask(pack, format!("{phantom}/mask.nii.gz")));
