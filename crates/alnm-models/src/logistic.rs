@@ -9,9 +9,11 @@ use ndarray::Array2;
 
 use crate::covariance::CovarianceMatrix;
 use crate::design::{Design, STEP_TOLERANCE, linear_predictor};
-pub use crate::design::{INTERCEPT, LogisticParams, LogisticRegression};
+pub use crate::design::{LogisticParams, LogisticRegression};
 use crate::error::{ModelError, Result};
-use crate::irls::{Maximum, expit};
+use crate::irls::Maximum;
+pub use crate::link::INTERCEPT;
+use crate::link::expit;
 use crate::penalised::penalised_maximum;
 use crate::{FeatureTable, Labels};
 
