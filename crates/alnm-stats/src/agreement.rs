@@ -9,7 +9,8 @@ use crate::error::{Result, require_count, require_finite, require_level, require
 
 /// Cohen's kappa of two ratings of the same subjects.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Kappa {
     /// (observed − expected)/(1 − expected) agreement; NaN when chance alone gives full agreement.
     pub estimate: f64,
@@ -74,7 +75,8 @@ pub fn dice(first: &[bool], second: &[bool]) -> Result<f64> {
 
 /// Bland and Altman's limits of agreement.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct LimitsOfAgreement {
     /// Mean difference, first minus second reader.
     pub bias: f64,

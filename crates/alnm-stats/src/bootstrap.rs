@@ -16,13 +16,27 @@ use crate::roc::Direction;
 use crate::{Interval, Labels};
 
 /// How often and from which seed to resample.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `resamples` | 2000 | Number of resamples. | at least 1, checked by whoever resamples |
+/// | `seed` | 0 | Seed of the generator. | |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Resampling {
     /// Number of resamples.
     pub resamples: usize,
     /// Seed of the generator.
     pub seed: u64,
+}
+
+impl Resampling {
+    /// This number of resamples from this seed.
+    #[must_use]
+    pub const fn new(resamples: usize, seed: u64) -> Self {
+        Self { resamples, seed }
+    }
 }
 
 impl Default for Resampling {
@@ -33,14 +47,13 @@ impl Default for Resampling {
 
 /// Bootstrap distribution of a statistic.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Bootstrap {
-    /// The statistic of the data.
-    pub estimate: f64,
-    /// The statistic of each resample, ascending. Resamples on which it was undefined (NaN) are left out.
-    pub replicates: Vec<f64>,
-    /// Number of resamples on which the statistic was undefined.
-    pub undefined: usize,
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
+    estimate: f64,
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite::list"))]
+    replicates: Vec<f64>,
+    undefined: usize,
 }
 
 impl Bootstrap {
@@ -51,6 +64,24 @@ impl Bootstrap {
             return Err(StatsError::NoValidResample { operation: "bootstrap", resamples: total });
         }
         Ok(Self { estimate, undefined: total - replicates.len(), replicates })
+    }
+
+    /// The statistic of the data.
+    #[must_use]
+    pub fn estimate(&self) -> f64 {
+        self.estimate
+    }
+
+    /// The statistic of each resample, ascending. Resamples on which it was undefined (NaN) are left out.
+    #[must_use]
+    pub fn replicates(&self) -> &[f64] {
+        &self.replicates
+    }
+
+    /// Number of resamples on which the statistic was undefined.
+    #[must_use]
+    pub fn undefined(&self) -> usize {
+        self.undefined
     }
 
     /// Percentile interval (type 7 quantiles of the replicates).
@@ -155,6 +186,16 @@ pub fn stratified(
 ///
 /// # Errors
 /// As [`stratified`].
+///
+/// ```
+/// use alnm_stats::bootstrap::{Resampling, simple};
+/// use alnm_stats::describe::mean;
+/// let ages = [47.0, 52.0, 43.0, 61.0, 55.0, 58.0];
+/// let of_rows = |rows: &[usize]| mean(&rows.iter().map(|&row| ages[row]).collect::<Vec<_>>());
+/// let bootstrap = simple(ages.len(), Resampling::new(500, 1), of_rows)?;
+/// assert!(bootstrap.percentile(0.95)?.contains(bootstrap.estimate()));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn simple(n: usize, resampling: Resampling, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Bootstrap> {
     check(n, resampling)?;
     let all: Vec<usize> = (0..n).collect();
@@ -165,8 +206,7 @@ pub fn simple(n: usize, resampling: Resampling, statistic: impl Fn(&[usize]) -> 
 
 fn check(n: usize, resampling: Resampling) -> Result<()> {
     require_count("bootstrap", "observations", 1, n)?;
-    require_some("number of resamples", resampling.resamples)?;
-    Ok(())
+    require_some("number of resamples", resampling.resamples)
 }
 
 /// Stratified bootstrap of the area under the ROC curve. Scores are ranked once; a resample is then a count of ranks.

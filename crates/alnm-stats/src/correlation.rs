@@ -15,6 +15,7 @@ use crate::rank::{ascending_order, midranks, ties};
 /// Which correlation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Correlation {
     /// Pearson's product-moment correlation.
     #[default]
@@ -28,6 +29,7 @@ pub enum Correlation {
 /// Which rows a correlation matrix uses when values are missing (NaN).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum PairRows {
     /// All rows; a column with a missing value has NaN correlations (R's `use = "everything"`).
     #[default]
@@ -108,7 +110,8 @@ fn kendall(x: &[f64], y: &[f64]) -> f64 {
 
 /// A correlation with its interval and test.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct CorrelationTest {
     /// The correlation r.
     pub estimate: f64,

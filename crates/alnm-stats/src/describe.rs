@@ -147,6 +147,7 @@ pub(crate) fn quantile_of_sorted(x: &[f64], p: f64, definition: QuantileType) ->
 /// Location, spread and extent of one variable.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Description {
     /// Number of observed values.
     pub count: usize,

@@ -10,7 +10,8 @@ use crate::linear::solve_symmetric;
 
 /// Standardised differences of two means.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct MeanDifference {
     /// Cohen's d: over the pooled standard deviation.
     pub cohen_d: f64,

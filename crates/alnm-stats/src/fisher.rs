@@ -18,6 +18,7 @@ const RELATIVE_FUZZ: f64 = 1e-7;
 /// How the p-value of a table larger than 2 × 2 is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum FisherMethod {
     /// Exact, by a network over the columns, as long as no stage holds more than `limit` entries.
     Exact {

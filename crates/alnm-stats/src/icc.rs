@@ -51,6 +51,7 @@ impl IccForm {
 /// How variance components are estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum IccEstimation {
     /// Mean squares of the analysis of variance; components may come out negative (`psych::ICC(lmer = FALSE)`).
     #[default]
@@ -62,6 +63,7 @@ pub enum IccEstimation {
 /// One intraclass correlation with its F test and interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Icc {
     /// The estimate; negative values are reported as they are.
     pub estimate: f64,
@@ -79,7 +81,8 @@ pub struct Icc {
 
 /// All six intraclass correlations of one table of ratings.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct IccAnalysis {
     /// Number of subjects n.
     pub subjects: usize,
@@ -327,6 +330,36 @@ impl MeanSquares {
 /// As [`IccAnalysis::of`].
 pub fn cronbach_alpha(ratings: &Array2<f64>) -> Result<f64> {
     Ok(IccAnalysis::of(ratings.view(), IccEstimation::Anova, 0.95)?.form(IccForm::Icc3k).estimate)
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    IccAnalysis {
+        subjects: usize,
+        raters: usize,
+        ms_between: f64,
+        ms_raters: f64,
+        ms_residual: f64,
+        ms_within: f64,
+        forms: [Icc; 6],
+    }
+}
+
+#[cfg(feature = "serde")]
+impl IccAnalysis {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        for (name, number) in [("subjects", self.subjects), ("raters", self.raters)] {
+            if number < 2 {
+                return Err(format!("number of {name} is {number}; it must be at least 2"));
+            }
+        }
+        let squares = [self.ms_between, self.ms_raters, self.ms_residual, self.ms_within];
+        match squares.iter().find(|square| **square < 0.0) {
+            Some(square) => Err(format!("a mean square is {square}; it must be at least 0")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Tabulate for IccAnalysis {

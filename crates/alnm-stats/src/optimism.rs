@@ -11,6 +11,7 @@ use crate::error::{Result, StatsError, require_count};
 /// Whether resamples keep the number of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Stratification {
     /// Plain resamples of all rows, as `rms::validate`.
     None,
@@ -21,7 +22,8 @@ pub enum Stratification {
 
 /// A performance measure, apparent and corrected.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct OptimismCorrected {
     /// Measure of the model on the data that it was fitted to.
     pub apparent: f64,
@@ -86,6 +88,35 @@ pub fn validate<M>(
             OptimismCorrected { apparent, training, test, optimism, corrected: apparent - optimism, resamples: count }
         })
         .collect())
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    OptimismCorrected {
+        apparent: f64,
+        training: f64,
+        test: f64,
+        optimism: f64,
+        corrected: f64,
+        resamples: usize,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl OptimismCorrected {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        if self.resamples == 0 {
+            return Err("number of resamples is 0; it must be at least 1".to_owned());
+        }
+        if !crate::reading::near(self.optimism, self.training - self.test) {
+            return Err(format!("optimism is {}; it must be the training figure minus the test figure", self.optimism));
+        }
+        if !crate::reading::near(self.corrected, self.apparent - self.optimism) {
+            return Err(format!("corrected figure is {}; it must be the apparent one minus optimism", self.corrected));
+        }
+        Ok(())
+    }
 }
 
 impl Tabulate for OptimismCorrected {

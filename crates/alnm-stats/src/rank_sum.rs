@@ -10,6 +10,7 @@ use crate::{Alternative, Interval, TestResult};
 /// How the p-value of a rank test is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum RankMethod {
     /// R's rule: exact when both groups have fewer than 50 values and no value is tied, otherwise
     /// [`RankMethod::NormalCorrected`].
@@ -227,7 +228,8 @@ fn tied_exact_p(ranks: &[f64], m: usize, alternative: Alternative) -> Result<f64
 
 /// Shift of location between two samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct LocationShift {
     /// Hodges and Lehmann's estimate: the median of all differences x − y (exact), or the root of the standardised rank
     /// sum.
@@ -296,7 +298,8 @@ pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift>
 
 /// Probability that a random y exceeds a random x, ties counting one half, and what follows from it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Superiority {
     /// Number of pairs with x > y, ties counting one half.
     pub pairs_x_over_y: f64,

@@ -11,7 +11,8 @@ use crate::{Interval, Labels};
 
 /// An improvement with its standard error and test.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Improvement {
     /// The improvement.
     pub estimate: f64,
@@ -32,7 +33,8 @@ impl Improvement {
 
 /// Categorical net reclassification improvement.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct CategoricalNri {
     /// Events by old (row) and new (column) risk category.
     pub events: Array2<u64>,
@@ -105,7 +107,8 @@ pub fn categorical_nri(labels: &Labels, old: &[f64], new: &[f64], cuts: &[f64], 
 
 /// Category-free NRI and IDI (Hmisc's `improveProb`).
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ContinuousImprovement {
     /// Number of patients.
     pub patients: usize,

@@ -37,6 +37,7 @@ pub fn f_test(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Res
 /// The centre from which Levene's test measures deviations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Center {
     /// The group mean (Levene 1960).
     Mean,

@@ -9,6 +9,7 @@ use crate::error::Result;
 /// Brier score and relatives.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct BrierScore {
     /// Mean squared difference of risk and outcome.
     pub score: f64,
@@ -44,7 +45,8 @@ pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
 /// Murphy's decomposition of the Brier score over groups of equal predicted risk: score = reliability − resolution +
 /// uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct BrierDecomposition {
     /// Mean squared distance of risk and observed frequency within the groups; 0 is perfect.
     pub reliability: f64,

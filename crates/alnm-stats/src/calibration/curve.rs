@@ -12,6 +12,7 @@ use crate::lowess::{LowessParams, SmoothCurve, lowess};
 /// Distance of a smooth calibration curve from the diagonal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct CalibrationError {
     /// Mean |observed − predicted|, the integrated calibration index.
     pub ici: f64,
@@ -35,10 +36,22 @@ impl CalibrationError {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CalibrationCurve {
-    /// Predicted risk against smoothed outcome, ascending. Values are not clipped to [0, 1].
-    pub curve: SmoothCurve,
+    curve: SmoothCurve,
+    error: CalibrationError,
+}
+
+impl CalibrationCurve {
+    /// Smoothed outcome over the predicted risk, which ascends. Values are not clipped to [0, 1].
+    #[must_use]
+    pub fn curve(&self) -> &SmoothCurve {
+        &self.curve
+    }
+
     /// Distance from the diagonal.
-    pub error: CalibrationError,
+    #[must_use]
+    pub fn error(&self) -> CalibrationError {
+        self.error
+    }
 }
 
 /// Calibration curve by local quadratic regression (the usual basis of the ICI; Austin and Steyerberg 2019).
@@ -50,8 +63,8 @@ pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Resul
     let smooth = Loess::fit(risks, &labels.to_values(), params)?.fitted()?;
     let error = CalibrationError::of(&smooth, risks);
     let order = crate::rank::ascending_order(risks);
-    let curve =
-        SmoothCurve { x: order.iter().map(|&i| risks[i]).collect(), y: order.iter().map(|&i| smooth[i]).collect() };
+    let pick = |values: &[f64]| order.iter().map(|&i| values[i]).collect();
+    let curve = SmoothCurve::new(pick(risks), pick(&smooth));
     Ok(CalibrationCurve { curve, error })
 }
 
@@ -61,8 +74,8 @@ pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Resul
 /// As [`brier`](super::brier()) and [`lowess`].
 pub fn lowess_curve(labels: &Labels, risks: &[f64]) -> Result<CalibrationCurve> {
     check("lowess calibration curve", labels, risks)?;
-    let curve = lowess(risks, &labels.to_values(), LowessParams { iterations: 0, ..LowessParams::default() })?;
-    let error = CalibrationError::of(&curve.y, &curve.x);
+    let curve = lowess(risks, &labels.to_values(), LowessParams::default().with_iterations(0))?;
+    let error = CalibrationError::of(curve.y(), curve.x());
     Ok(CalibrationCurve { curve, error })
 }
 
@@ -78,6 +91,6 @@ impl Tabulate for CalibrationCurve {
     const COLUMNS: &'static [&'static str] = &["predicted", "observed"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        self.curve.x.iter().zip(&self.curve.y).map(|(x, y)| cells![*x, *y]).collect()
+        self.curve.x().iter().zip(self.curve.y()).map(|(x, y)| cells![*x, *y]).collect()
     }
 }

@@ -23,7 +23,8 @@ pub fn spiegelhalter(labels: &Labels, risks: &[f64]) -> Result<TestResult> {
 
 /// Expected and observed numbers of events.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ExpectedObserved {
     /// Sum of the risks.
     pub expected: f64,

@@ -11,6 +11,7 @@ use crate::{Interval, Labels, TestResult};
 /// An estimate with standard error and Wald interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct WaldEstimate {
     /// Estimate.
     pub estimate: f64,
@@ -31,6 +32,7 @@ impl WaldEstimate {
 /// Logistic recalibration of the predicted risks.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Recalibration {
     /// Calibration in the large: the intercept with the slope held at 1; 0 is perfect.
     pub in_the_large: WaldEstimate,

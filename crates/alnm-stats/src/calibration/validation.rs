@@ -10,7 +10,8 @@ use crate::{Labels, TestResult};
 
 /// Harrell's validation of predicted risks (`rms::val.prob`).
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Validation {
     /// Somers' Dxy, 2(C − ½).
     pub somers_dxy: f64,
@@ -63,7 +64,7 @@ pub fn validate(labels: &Labels, risks: &[f64], level: f64) -> Result<Validation
         quality: discrimination - unreliability,
         brier: brier(labels, risks)?.score,
         recalibration,
-        error: lowess_curve(labels, risks)?.error,
+        error: lowess_curve(labels, risks)?.error(),
         spiegelhalter: spiegelhalter(labels, risks)?,
     })
 }
