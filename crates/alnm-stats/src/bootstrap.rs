@@ -146,6 +146,12 @@ fn draw(generator: &mut impl Rng, n: usize) -> usize {
 }
 
 /// Rows of one resample of `n` rows, drawn with replacement.
+///
+/// ```
+/// use alnm_stats::bootstrap::resample_rows;
+/// assert_eq!(resample_rows(5, 1, 0).len(), 5);
+/// assert_eq!(resample_rows(5, 1, 3), resample_rows(5, 1, 3));
+/// ```
 #[must_use]
 pub fn resample_rows(n: usize, seed: u64, index: usize) -> Vec<usize> {
     let mut generator = stream(seed, index);
@@ -153,6 +159,14 @@ pub fn resample_rows(n: usize, seed: u64, index: usize) -> Vec<usize> {
 }
 
 /// Rows of one resample that keeps the number of events and non-events.
+///
+/// ```
+/// use alnm_stats::Labels;
+/// use alnm_stats::bootstrap::resample_stratified;
+/// let labels = Labels::new(vec![true, false, false, true, false]);
+/// let rows = resample_stratified(&labels, 1, 0);
+/// assert_eq!(labels.select(&rows).positives(), 2);
+/// ```
 #[must_use]
 pub fn resample_stratified(labels: &Labels, seed: u64, index: usize) -> Vec<usize> {
     let mut generator = stream(seed, index);
@@ -168,6 +182,16 @@ pub fn resample_stratified(labels: &Labels, seed: u64, index: usize) -> Vec<usiz
 ///
 /// # Errors
 /// [`StatsError::TooFew`] without rows, [`StatsError::Parameter`] without resamples, [`StatsError::NoValidResample`].
+///
+/// ```
+/// use alnm_stats::Labels;
+/// use alnm_stats::bootstrap::{Resampling, stratified};
+/// let labels = Labels::new(vec![true, false, false, true, false]);
+/// let share = |rows: &[usize]| labels.select(rows).prevalence();
+/// // Stratification keeps the share of events, so that it has no spread.
+/// assert!(stratified(&labels, Resampling::new(100, 1), share)?.standard_error() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn stratified(
     labels: &Labels,
     resampling: Resampling,
@@ -214,6 +238,18 @@ fn check(n: usize, resampling: Resampling) -> Result<()> {
 /// # Errors
 /// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`]
 /// without resamples.
+///
+/// ```
+/// use alnm_stats::Labels;
+/// use alnm_stats::bootstrap::{self, Resampling};
+/// use alnm_stats::roc::Direction;
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let scores = [0.1, 0.4, 0.35, 0.2, 0.8];
+/// let bootstrap = bootstrap::auc(&labels, &scores, Direction::HigherIsPositive, Resampling::new(200, 1))?;
+/// assert!((bootstrap.estimate() - 5.0 / 6.0).abs() < 1e-15);
+/// assert!(bootstrap.percentile(0.95)?.contains(bootstrap.estimate()));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn auc(labels: &Labels, scores: &[f64], direction: Direction, resampling: Resampling) -> Result<Bootstrap> {
     const OPERATION: &str = "bootstrap of the AUC";
     require_same_length(OPERATION, labels.len(), scores.len())?;

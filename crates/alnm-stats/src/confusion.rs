@@ -25,6 +25,13 @@ impl ConfusionTable {
     ///
     /// # Errors
     /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::NonFinite`] for a missing score.
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, confusion::ConfusionTable};
+    /// let table = ConfusionTable::at_threshold(&Labels::new(vec![true, false, true]), &[0.9, 0.2, 0.4], 0.5)?;
+    /// assert_eq!((table.sensitivity(), table.specificity()), (0.5, 1.0));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn at_threshold(labels: &Labels, scores: &[f64], threshold: f64) -> Result<Self> {
         require_same_length("confusion table", labels.len(), scores.len())?;
         require_finite("confusion table", scores)?;

@@ -270,6 +270,14 @@ fn cumulative_concordance(n: usize) -> Vec<f64> {
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] below two (complete) rows.
+///
+/// ```
+/// use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
+/// let table = ndarray::array![[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]];
+/// let r = correlation_matrix(table.view(), Correlation::Pearson, PairRows::Everything)?;
+/// assert!((r[[0, 1]] - 1.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn correlation_matrix(x: ArrayView2<'_, f64>, kind: Correlation, rows: PairRows) -> Result<Array2<f64>> {
     const OPERATION: &str = "correlation matrix";
     require_count(OPERATION, "observations", 2, x.nrows())?;

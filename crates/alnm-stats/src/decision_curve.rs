@@ -96,13 +96,17 @@ pub struct DecisionPoint {
     pub standardised_net_benefit: f64,
     /// Net benefit of treating all: prevalence − (1 − prevalence) · t/(1 − t). Treating none has net benefit 0.
     pub treat_all: f64,
-    /// Interventions avoided a patient against treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t = 0.
+    /// Interventions avoided per patient, compared with treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t = 0.
     #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub interventions_avoided: f64,
 }
 
-/// The thresholds 0, 1/`steps`, 2/`steps`, … below 1. Each is one division, so that ties with rounded risks fall as
-/// they read.
+/// The thresholds 0, 1/`steps`, 2/`steps`, … below 1. Each is computed by one division, so that a risk
+/// rounded to as many digits reaches its threshold.
+///
+/// ```
+/// assert_eq!(alnm_stats::decision_curve::even_thresholds(4), [0.0, 0.25, 0.5, 0.75]);
+/// ```
 #[must_use]
 pub fn even_thresholds(steps: u32) -> Vec<f64> {
     (0..steps).map(|i| f64::from(i) / f64::from(steps)).collect()
@@ -151,6 +155,17 @@ impl DecisionCurve {
     ///
     /// # Errors
     /// As [`DecisionIntervalParams::check`] and [`DecisionIntervals::of`].
+    ///
+    /// ```
+    /// use alnm_stats::Labels;
+    /// use alnm_stats::bootstrap::Resampling;
+    /// use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
+    /// let labels = Labels::new(vec![true, false, true, false]);
+    /// let params = DecisionIntervalParams::default().with_resampling(Resampling::new(200, 1));
+    /// let intervals = DecisionCurve::intervals(&labels, &[0.9, 0.2, 0.6, 0.4], &[0.3], params)?;
+    /// assert!(intervals[0].net_benefit.contains(0.5 - 0.25 * 0.3 / 0.7));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn intervals(
         labels: &Labels,
         risks: &[f64],
@@ -215,7 +230,7 @@ pub struct DecisionInterval {
     pub net_benefit: Interval,
     /// Interval of the standardised net benefit, over the resamples with an event.
     pub standardised_net_benefit: Interval,
-    /// Interval of the interventions avoided a patient; NaN at t = 0.
+    /// Interval of the interventions avoided per patient; NaN at t = 0.
     pub interventions_avoided: Interval,
 }
 

@@ -117,7 +117,7 @@ impl Placements {
 /// One marker: scores and the direction in which they speak for the event.
 #[derive(Debug, Clone, Copy)]
 pub struct Marker<'a> {
-    /// One score a patient.
+    /// One score per patient.
     pub scores: &'a [f64],
     /// Which scores speak for the event.
     pub direction: Direction,
@@ -128,6 +128,19 @@ pub struct Marker<'a> {
 /// # Errors
 /// [`crate::StatsError::OneClass`], [`crate::StatsError::LengthMismatch`], [`crate::StatsError::NonFinite`] for a
 /// missing score.
+///
+/// ```
+/// use alnm_stats::roc::RocCurve;
+/// use alnm_stats::delong::{Marker, auc_estimate, covariance};
+/// use alnm_stats::roc::Direction;
+/// use alnm_stats::Labels;
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let marker = Marker { scores: &[0.1, 0.4, 0.35, 0.2, 0.8], direction: Direction::HigherIsPositive };
+/// let roc = RocCurve::new(&labels, marker.scores, marker.direction)?;
+/// // The covariance of a marker with itself is the variance of its area.
+/// assert!((covariance(&labels, marker, marker)? - auc_estimate(&roc, 0.95)?.variance).abs() < 1e-15);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn covariance(labels: &Labels, first: Marker<'_>, second: Marker<'_>) -> Result<f64> {
     let a = Placements::of(labels, first.scores, first.direction)?;
     let b = Placements::of(labels, second.scores, second.direction)?;
@@ -139,6 +152,18 @@ pub fn covariance(labels: &Labels, first: Marker<'_>, second: Marker<'_>) -> Res
 ///
 /// # Errors
 /// As [`covariance`]; [`crate::StatsError::TooFew`] when a class has a single member.
+///
+/// ```
+/// use alnm_stats::delong::{Marker, paired_test};
+/// use alnm_stats::roc::Direction;
+/// use alnm_stats::{Alternative, Labels};
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let marker = Marker { scores: &[0.1, 0.4, 0.35, 0.2, 0.8], direction: Direction::HigherIsPositive };
+/// let other = Marker { scores: &[0.3, 0.1, 0.2, 0.5, 0.9], direction: Direction::HigherIsPositive };
+/// let test = paired_test(&labels, marker, other, Alternative::TwoSided, 0.95)?;
+/// assert!((test.estimate[0] - test.estimate[1] - 1.0 / 6.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn paired_test(
     labels: &Labels,
     first: Marker<'_>,
@@ -198,6 +223,11 @@ pub fn unpaired_test(first: &RocCurve, second: &RocCurve, alternative: Alternati
 }
 
 /// Standard error of an area by Hanley and McNeil's (1982) formula, from the area and the sizes alone.
+///
+/// ```
+/// let error = alnm_stats::delong::hanley_mcneil_standard_error(0.5, 10, 10);
+/// assert!((error - 0.0175_f64.sqrt()).abs() < 1e-15);
+/// ```
 #[must_use]
 pub fn hanley_mcneil_standard_error(auc: f64, cases: usize, controls: usize) -> f64 {
     let (m, n) = (cases as f64, controls as f64);

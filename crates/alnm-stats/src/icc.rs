@@ -193,10 +193,20 @@ impl IccAnalysis {
 }
 
 /// Analyses of many features: `readers[r]` holds the features (columns) of all subjects (rows) as reader `r` measured
-/// them. One analysis a feature, in the order of the columns.
+/// them. The result has one analysis per feature, in the order of the columns.
 ///
 /// # Errors
 /// As [`IccAnalysis::of`], and [`StatsError::LengthMismatch`] when the readers' tables differ in size.
+///
+/// ```
+/// use alnm_stats::icc::{IccEstimation, IccForm, icc_of_features};
+/// use ndarray::array;
+/// let first = array![[1.0, 10.0], [2.0, 30.0], [3.0, 20.0]];
+/// let second = array![[1.1, 12.0], [2.0, 29.0], [2.9, 21.0]];
+/// let analyses = icc_of_features(&[first.view(), second.view()], IccEstimation::Anova, 0.95)?;
+/// assert!(analyses.iter().all(|analysis| analysis.form(IccForm::Icc2).estimate > 0.9));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn icc_of_features(
     readers: &[ArrayView2<'_, f64>],
     estimation: IccEstimation,
@@ -328,6 +338,12 @@ impl MeanSquares {
 ///
 /// # Errors
 /// As [`IccAnalysis::of`].
+///
+/// ```
+/// let ratings = ndarray::array![[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]];
+/// assert!((alnm_stats::icc::cronbach_alpha(&ratings)? - 1.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn cronbach_alpha(ratings: &Array2<f64>) -> Result<f64> {
     Ok(IccAnalysis::of(ratings.view(), IccEstimation::Anova, 0.95)?.form(IccForm::Icc3k).estimate)
 }

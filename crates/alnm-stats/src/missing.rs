@@ -20,6 +20,13 @@ impl Missing {
     ///
     /// # Errors
     /// [`crate::StatsError::NonFinite`] under [`Missing::Refuse`] when a value is not finite.
+    ///
+    /// ```
+    /// use alnm_stats::missing::Missing;
+    /// assert_eq!(Missing::Omit.apply(&[1.0, f64::NAN])?, [1.0]);
+    /// assert!(Missing::Refuse.apply(&[1.0, f64::NAN]).is_err());
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn apply(self, values: &[f64]) -> Result<Vec<f64>> {
         match self {
             Self::Refuse => require_finite("this analysis", values).map(|()| values.to_vec()),
@@ -29,6 +36,10 @@ impl Missing {
 }
 
 /// The values that are not NaN, in their order.
+///
+/// ```
+/// assert_eq!(alnm_stats::missing::observed(&[1.0, f64::NAN, 3.0]), [1.0, 3.0]);
+/// ```
 #[must_use]
 pub fn observed(values: &[f64]) -> Vec<f64> {
     values.iter().copied().filter(|v| !v.is_nan()).collect()

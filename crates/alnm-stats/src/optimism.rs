@@ -40,12 +40,29 @@ pub struct OptimismCorrected {
 }
 
 /// Validates a modelling procedure: every step that looks at the outcome belongs inside `fit`. `fit` builds a model
-/// from rows and returns `None` when it cannot; `measure` judges a model on rows, one number a measure. One result a
-/// measure, in that order.
+/// from rows and returns `None` when it cannot; `measure` judges a model on rows, one number per measure. The result has
+/// one entry per measure, in that order.
 ///
 /// # Errors
 /// [`StatsError::TooFew`] without rows, [`StatsError::Undefined`] when the full data cannot be fitted,
 /// [`StatsError::NoValidResample`] when no resample can.
+///
+/// ```
+/// use alnm_stats::Labels;
+/// use alnm_stats::bootstrap::Resampling;
+/// use alnm_stats::describe::mean;
+/// use alnm_stats::optimism::{Stratification, validate};
+/// let labels = Labels::new((0..30).map(|i| i % 3 == 0).collect());
+/// let size: Vec<f64> = (0..30).map(|i| f64::from((i * 7) % 11)).collect();
+/// // The "model" is the mean of a variable, its measure the mean squared distance from it.
+/// let fit = |rows: &[usize]| Some(mean(&rows.iter().map(|&row| size[row]).collect::<Vec<_>>()));
+/// let distance = |center: &f64, rows: &[usize]| {
+///     vec![mean(&rows.iter().map(|&row| (size[row] - center).powi(2)).collect::<Vec<_>>())]
+/// };
+/// let results = validate(&labels, Stratification::ByOutcome, Resampling::new(200, 1), fit, distance)?;
+/// assert!(results[0].corrected > results[0].apparent);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn validate<M>(
     labels: &Labels,
     stratification: Stratification,

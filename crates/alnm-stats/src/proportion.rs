@@ -106,6 +106,13 @@ fn score_bounds(p: f64, n: f64, z: f64, yates: f64) -> (f64, f64) {
 /// # Errors
 /// [`StatsError::Undefined`] for a group without trials, [`StatsError::Parameter`] for counts above their totals or the
 /// level.
+///
+/// ```
+/// use alnm_stats::proportion::two_proportions;
+/// let test = two_proportions([28, 28], [112, 100], false, 0.95)?;
+/// assert!((test.statistic - 0.245).abs() < 5e-4 && (test.p_value - 0.621).abs() < 5e-4);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn two_proportions(successes: [usize; 2], totals: [usize; 2], corrected: bool, level: f64) -> Result<TestResult> {
     const OPERATION: &str = "test of two proportions";
     require_level(level)?;

@@ -82,6 +82,12 @@ pub fn mann_whitney(x: &[f64], y: &[f64], method: RankMethod, alternative: Alter
 ///
 /// # Errors
 /// As [`mann_whitney`].
+///
+/// ```
+/// let z = alnm_stats::rank_sum::standardised_rank_sum(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0])?;
+/// assert!((z + 4.5 / 5.25_f64.sqrt()).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn standardised_rank_sum(x: &[f64], y: &[f64]) -> Result<f64> {
     let w = mann_whitney(x, y, RankMethod::Normal, Alternative::TwoSided)?.statistic;
     Ok(standardised(w, x.len() as f64, y.len() as f64, tie_term(&[x, y].concat()), None))
@@ -243,6 +249,12 @@ pub struct LocationShift {
 ///
 /// # Errors
 /// As [`mann_whitney`]; [`StatsError::Undefined`] when all values are equal.
+///
+/// ```
+/// let shift = alnm_stats::rank_sum::location_shift(&[5.0, 6.0, 7.0], &[1.0, 2.0, 3.5], 0.95)?;
+/// assert_eq!(shift.estimate, 4.0);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift> {
     const OPERATION: &str = "Hodges-Lehmann interval";
     require_finite(OPERATION, x)?;
@@ -315,6 +327,12 @@ pub struct Superiority {
 ///
 /// # Errors
 /// As [`mann_whitney`].
+///
+/// ```
+/// let result = alnm_stats::rank_sum::superiority(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0])?;
+/// assert_eq!((result.probability_y_over_x, result.cliffs_delta), (1.0, 1.0));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn superiority(x: &[f64], y: &[f64]) -> Result<Superiority> {
     let w = mann_whitney(x, y, RankMethod::Normal, Alternative::TwoSided)?.statistic;
     let pairs = (x.len() * y.len()) as f64;

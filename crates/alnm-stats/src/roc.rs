@@ -379,7 +379,7 @@ impl RocCurve {
         interpolate(&along, &value, sensitivity)
     }
 
-    /// The focus in ascending order and the other axis beside it.
+    /// The focus in ascending order, together with the other axis.
     fn axes(&self, focus: PartialFocus) -> (Vec<f64>, Vec<f64>) {
         match focus {
             PartialFocus::Specificity => (self.specificities(), self.sensitivities()),

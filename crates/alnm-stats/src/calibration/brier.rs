@@ -24,6 +24,13 @@ pub struct BrierScore {
 /// # Errors
 /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients,
 /// [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`] for a risk outside [0, 1].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::brier};
+/// let brier = brier(&Labels::new(vec![true, false]), &[0.8, 0.3])?;
+/// assert!((brier.score - 0.065).abs() < 1e-15);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
     check("Brier score", labels, risks)?;
     let n = risks.len() as f64;
@@ -60,6 +67,13 @@ pub struct BrierDecomposition {
 ///
 /// # Errors
 /// As [`brier`].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::brier_decomposition};
+/// let parts = brier_decomposition(&Labels::new(vec![true, false, true, false]), &[0.5; 4])?;
+/// assert_eq!((parts.reliability, parts.resolution, parts.uncertainty), (0.0, 0.0, 0.25));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn brier_decomposition(labels: &Labels, risks: &[f64]) -> Result<BrierDecomposition> {
     check("Brier decomposition", labels, risks)?;
     let n = risks.len() as f64;

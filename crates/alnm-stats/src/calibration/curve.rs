@@ -58,6 +58,17 @@ impl CalibrationCurve {
 ///
 /// # Errors
 /// As [`brier`](super::brier()) and [`Loess::fit`].
+///
+/// ```
+/// use alnm_stats::loess::LoessParams;
+/// use alnm_stats::{Labels, calibration::loess_curve};
+/// let labels = Labels::new((0..20).map(|i| i % 3 == 0 || i > 14).collect());
+/// let risks: Vec<f64> = (0..20).map(|i| (f64::from(i) + 0.5) / 20.0).collect();
+/// let calibration = loess_curve(&labels, &risks, LoessParams::default())?;
+/// assert_eq!(calibration.curve().x(), risks);
+/// assert!(calibration.error().ici < calibration.error().emax);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Result<CalibrationCurve> {
     check("loess calibration curve", labels, risks)?;
     let smooth = Loess::fit(risks, &labels.to_values(), params)?.fitted()?;
@@ -72,6 +83,14 @@ pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Resul
 ///
 /// # Errors
 /// As [`brier`](super::brier()) and [`lowess`].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::lowess_curve};
+/// let labels = Labels::new((0..20).map(|i| i % 3 == 0 || i > 14).collect());
+/// let risks: Vec<f64> = (0..20).map(|i| (f64::from(i) + 0.5) / 20.0).collect();
+/// assert_eq!(lowess_curve(&labels, &risks)?.curve().y().len(), 20);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn lowess_curve(labels: &Labels, risks: &[f64]) -> Result<CalibrationCurve> {
     check("lowess calibration curve", labels, risks)?;
     let curve = lowess(risks, &labels.to_values(), LowessParams::default().with_iterations(0))?;

@@ -54,6 +54,15 @@ impl RiskGroup {
 /// # Errors
 /// [`StatsError::Constant`] when all risks are equal, [`StatsError::Parameter`] for fewer than two groups or a risk
 /// outside [0, 1], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::hosmer_lemeshow};
+/// let labels = Labels::new((0..20).map(|i| i % 3 == 0 || i > 14).collect());
+/// let risks: Vec<f64> = (0..20).map(|i| (f64::from(i) + 0.5) / 20.0).collect();
+/// let result = hosmer_lemeshow(&labels, &risks, 10)?;
+/// assert_eq!((result.groups.len(), result.test.degrees_of_freedom[0]), (10, 8.0));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<HosmerLemeshow> {
     const OPERATION: &str = "Hosmer-Lemeshow test";
     check(OPERATION, labels, risks)?;
@@ -107,6 +116,16 @@ pub struct ReliabilityBins {
 ///
 /// # Errors
 /// As [`brier`](super::brier()), and [`StatsError::Parameter`] without bins.
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::reliability_bins};
+/// let labels = Labels::new((0..20).map(|i| i % 3 == 0 || i > 14).collect());
+/// let risks: Vec<f64> = (0..20).map(|i| (f64::from(i) + 0.5) / 20.0).collect();
+/// let bins = reliability_bins(&labels, &risks, 5)?;
+/// assert_eq!((bins.groups.len(), bins.groups[0].patients), (5, 4));
+/// assert!(bins.expected_error <= bins.largest_error);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn reliability_bins(labels: &Labels, risks: &[f64], bins: usize) -> Result<ReliabilityBins> {
     check("reliability bins", labels, risks)?;
     require_some("number of bins", bins)?;

@@ -61,6 +61,16 @@ impl Recalibration {
 /// # Errors
 /// [`StatsError::Undefined`] for a risk of exactly 0 or 1 and when the outcome is separated by the risk,
 /// [`StatsError::Constant`] when all risks are equal, [`StatsError::OneClass`], and as [`brier`](super::brier()).
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::recalibrate};
+/// let labels = Labels::new(vec![false, true, false, false, true, true]);
+/// let risks = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
+/// let recalibration = recalibrate(&labels, &risks, 0.95)?;
+/// assert!(recalibration.slope.estimate > 0.0);
+/// assert!(recalibration.apply(0.2) < recalibration.apply(0.7));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn recalibrate(labels: &Labels, risks: &[f64], level: f64) -> Result<Recalibration> {
     const OPERATION: &str = "logistic recalibration";
     check(OPERATION, labels, risks)?;

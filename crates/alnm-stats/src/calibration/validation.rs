@@ -41,6 +41,15 @@ pub struct Validation {
 ///
 /// # Errors
 /// As [`recalibrate`].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::validate};
+/// let labels = Labels::new(vec![false, true, false, false, true, true]);
+/// let risks = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
+/// let validation = validate(&labels, &risks, 0.95)?;
+/// assert!((validation.c - 7.0 / 9.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn validate(labels: &Labels, risks: &[f64], level: f64) -> Result<Validation> {
     let recalibration = recalibrate(labels, risks, level)?;
     let n = risks.len() as f64;
