@@ -1,8 +1,9 @@
 //! A risk model as a page to type values into.
 
+use alnm_models::RiskModel;
 use alnm_models::nomogram::Nomogram;
-use alnm_models::{ModelError, RiskModel};
 use alnm_stats::distribution::normal_quantile;
+use anyhow::Result;
 
 /// Marks of the nomogram's risk axis.
 const RISKS: [f64; 13] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99];
@@ -15,16 +16,13 @@ const LEVEL: f64 = 0.95;
 /// `calculator.html#age=50&MTD=2.5`.
 ///
 /// # Errors
-/// [`ModelError::Parameter`] for a model without variables that vary, [`ModelError::Format`] when a value has no JSON
-/// form.
-pub fn page(model: &RiskModel) -> Result<String, ModelError> {
+/// For a model without variables that vary.
+pub fn page(model: &RiskModel) -> Result<String> {
     let nomogram = Nomogram::new(model, &RISKS)?;
-    let nomogram =
-        serde_json::to_string(&nomogram).map_err(|error| ModelError::Format { reason: error.to_string() })?;
     // Inside a script element only this could end the text early.
     let embedded = |json: String| json.replace('<', "\\u003c");
     Ok(include_str!("calculator.html")
         .replace("@Z@", &normal_quantile(0.5 + LEVEL / 2.0).to_string())
-        .replace("@NOMOGRAM@", &embedded(nomogram))
-        .replace("@MODEL@", &embedded(model.to_json()?)))
+        .replace("@NOMOGRAM@", &embedded(serde_json::to_string(&nomogram)?))
+        .replace("@MODEL@", &embedded(serde_json::to_string_pretty(model)?)))
 }

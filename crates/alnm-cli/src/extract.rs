@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use alnm_imaging::mask::MaskReader;
 use alnm_imaging::{FileFormat, Image, LabelMap, dicom, file_format, read_image, region, write_image};
 use alnm_radiomics::Parameters;
-use alnm_radiomics::parameters::Node;
+use alnm_radiomics::parameters::SettingValue;
 use alnm_radiomics::{Extractor, Warning};
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
@@ -190,7 +190,7 @@ fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
         }
     }
     if let Some(label) = arguments.label {
-        parameters.set("label", Node::Integer(i64::from(label)))?;
+        parameters.set("label", SettingValue::Integer(i64::from(label)))?;
     }
     Ok(parameters)
 }
@@ -199,16 +199,17 @@ fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
 fn override_setting(parameters: &mut Parameters, setting: &str) -> Result<()> {
     let (name, value) = setting.split_once(':').context("it has to be NAME:VALUE")?;
     let value = value.trim();
-    let numbers: Option<Vec<Node>> = value.split(',').map(|item| item.trim().parse().ok().map(Node::Float)).collect();
-    let integers: Option<Vec<Node>> =
-        value.split(',').map(|item| item.trim().parse().ok().map(Node::Integer)).collect();
+    let numbers: Option<Vec<SettingValue>> =
+        value.split(',').map(|item| item.trim().parse().ok().map(SettingValue::Float)).collect();
+    let integers: Option<Vec<SettingValue>> =
+        value.split(',').map(|item| item.trim().parse().ok().map(SettingValue::Integer)).collect();
     let readings = [
-        value.parse().ok().map(Node::Integer),
-        value.parse().ok().map(Node::Float),
-        Some(Node::Bool(value == "1" || value.eq_ignore_ascii_case("true"))),
-        numbers.map(Node::List),
-        integers.map(Node::List),
-        Some(Node::Text(value.to_owned())),
+        value.parse().ok().map(SettingValue::Integer),
+        value.parse().ok().map(SettingValue::Float),
+        Some(SettingValue::Bool(value == "1" || value.eq_ignore_ascii_case("true"))),
+        numbers.map(SettingValue::List),
+        integers.map(SettingValue::List),
+        Some(SettingValue::Text(value.to_owned())),
     ];
     let mut refused = anyhow!("it has no value");
     for reading in readings.into_iter().flatten() {

@@ -1,12 +1,11 @@
 //! Tables, the ten models and their evaluation.
 
 use alnm_models::gradient_boosting::{BoostingParams, FeatureImportance, GradientBoosting, ImportanceKind};
-use alnm_models::model_set::{ModelPerformance, ModelSet, ModelSpecification, performance, ten_models};
+use alnm_models::model_set::{ModelPerformance, ModelSet, ModelSpecification, performance};
 use alnm_models::profile_likelihood::ProfileMethod;
-use alnm_models::saved_model::{RiskModel, Variable};
-use alnm_models::subset_search::{SubsetSearch, incremental_subsets};
+use alnm_models::subset_search::{SubsetSearch, SubsetSearchParams, incremental_subsets};
 use alnm_models::univariate_table::{UnivariateOddsRatio, UnivariateRequest, univariate_odds_ratios};
-use alnm_models::{LogisticModel, LogisticParams};
+use alnm_models::{LogisticModel, LogisticParams, RiskModel, Variable};
 use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_selection::{FeatureTable, Labels};
 use alnm_stats::bootstrap::Resampling;
@@ -110,7 +109,8 @@ impl Learned {
         let names: Vec<String> = VARIABLES.iter().map(|(name, ..)| (*name).to_owned()).collect();
         let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
         let ranked = boosting.ranked_features(ImportanceKind::Gain);
-        let subsets = incremental_subsets(&training, &labels, &ranked, &folds(&labels, seed)?, &params)?;
+        let subsets =
+            incremental_subsets(&training, &labels, &folds(&labels, seed)?, &SubsetSearchParams::new(ranked))?;
         let models = ModelSet::fit(&specifications(), &training, &labels, &params)?;
         Ok(Self { odds_ratios, importances: boosting.importances(), subsets, models })
     }
@@ -224,14 +224,14 @@ impl Study {
         step.finish(&mut self.costs);
 
         let cross_fitted = self.cross_fitted(cohort, fold_inputs, &models, &labels)?;
-        let step = Step::begin("bootstrap of the models", models.models.len());
+        let step = Step::begin("bootstrap of the models", models.models().len());
         let resampling = Resampling::new(self.settings.resamples, self.settings.seed);
         let corrected_auc = models
-            .models
+            .models()
             .iter()
             .map(|model| {
                 step.advance();
-                corrected_auc(&training.select(&model.specification.variables)?, &labels, resampling, &params)
+                corrected_auc(&training.select(&model.specification().variables)?, &labels, resampling, &params)
             })
             .collect::<Result<_>>()?;
         step.finish(&mut self.costs);
@@ -270,12 +270,12 @@ impl Study {
             fingerprint = fingerprint.numbers(inputs.deep(fold).values().iter().copied());
         }
         let specifications: Vec<ModelSpecification> =
-            models.models.iter().map(|model| model.specification.clone()).collect();
+            models.models().iter().map(|model| model.specification().clone()).collect();
         let risks: Vec<Vec<f64>> = store.item("risks", &fingerprint.finish(), || {
             out_of_fold_risks(cohort, &specifications, &folds, &|fold, _| Ok(inputs.of_fold(fold)), &|| step.advance())
         })?;
         let of_model = |(model, risks)| Ok(performance(model, CROSS_FITTED, labels, risks, LEVEL)?);
-        let performances = models.models.iter().zip(risks).map(of_model).collect::<Result<_>>()?;
+        let performances = models.models().iter().zip(risks).map(of_model).collect::<Result<_>>()?;
         step.finish(&mut self.costs);
         finish_evaluation(CROSS_FITTED, labels.clone(), performances)
     }
@@ -346,13 +346,28 @@ pub(super) fn out_of_fold_risks(
     Ok((0..specifications.len()).map(of_model).collect())
 }
 
-/// The study's ten models.
+/// The study's ten models: of clinical variables, the index SII, RadScore and DLScore, alone and together.
 pub(super) fn specifications() -> Vec<ModelSpecification> {
-    ten_models(&CLINICAL, SII, RAD_SCORE, DL_SCORE)
+    let with = |name: &str, parts: &[&[&str]]| ModelSpecification::new(name, parts.concat());
+    let (clinical, sii, radiomic, deep) = (&CLINICAL[..], &[SII][..], &[RAD_SCORE][..], &[DL_SCORE][..]);
+    vec![
+        with("Clinical", &[clinical]),
+        with("SII", &[sii]),
+        with("Rad", &[radiomic]),
+        with("DL", &[deep]),
+        with("Clinical+SII", &[clinical, sii]),
+        with("Clinical+Rad", &[clinical, radiomic]),
+        with("Clinical+DL", &[clinical, deep]),
+        with("Rad+SII", &[radiomic, sii]),
+        with("DL+SII", &[deep, sii]),
+        with(INTEGRATED, &[clinical, sii, radiomic, deep]),
+    ]
 }
 
 fn requests() -> Vec<UnivariateRequest> {
-    VARIABLES.iter().map(|&(name, unit, per)| UnivariateRequest { variable: Variable::new(name, unit), per }).collect()
+    let request =
+        |&(name, unit, per): &(&str, &str, f64)| UnivariateRequest::new(Variable::new(name, unit)).with_per(per);
+    VARIABLES.iter().map(request).collect()
 }
 
 fn table_one(cohort: &Cohort, rows: &[usize], training: &FeatureTable, labels: &Labels) -> Result<TableOne> {
@@ -424,11 +439,11 @@ fn saved_model(models: &ModelSet, training: &FeatureTable, cohort: &Cohort, labe
     let fitted = models.model(INTEGRATED)?;
     let variables: Vec<Variable> = VARIABLES
         .iter()
-        .filter(|(name, ..)| fitted.specification.variables.iter().any(|variable| variable == name))
+        .filter(|(name, ..)| fitted.specification().variables.iter().any(|variable| variable == name))
         .map(|&(name, unit, _)| Variable::new(name, unit))
         .collect();
     let trained_on = format!("{}, {}", cohort.description.name, cohort.description.training_centre);
-    let mut model = RiskModel::new(INTEGRATED, &fitted.model, &variables, training, &trained_on)?;
-    model.add_youden_cutoff("Youden, training", labels, &fitted.model.fitted)?;
+    let mut model = RiskModel::new(INTEGRATED, fitted.model(), &variables, training, &trained_on)?;
+    model.add_youden_cutoff("Youden, training", labels, fitted.model().fitted())?;
     Ok(model)
 }

@@ -2,13 +2,13 @@
 
 use alnm_deep::LesionCrop;
 use alnm_imaging::dce::{DelayedPhase, Kinetics, KineticsParams, TimeIntensityCurve};
-use alnm_imaging::intensity::Roi;
 use alnm_imaging::n4::N4Params;
 use alnm_imaging::otsu::otsu_mask;
+use alnm_imaging::region::Roi;
 use alnm_imaging::{Image, Volume};
 use alnm_radiomics::{Extractor, Parameters};
 use alnm_selection::FeatureTable;
-use alnm_selection::agreement_filter::{AgreementFilter, FeatureAgreement};
+use alnm_selection::agreement_filter::{AgreementParams, FeatureAgreement};
 use anyhow::{Context, Result};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -87,7 +87,7 @@ impl Study {
             phase: cohort.description.phase,
             label: cohort.description.label,
         };
-        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?)?;
+        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?);
         let step = Step::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
         let analysed: Vec<Result<PatientImages>> = cohort
             .patients
@@ -218,7 +218,7 @@ impl CohortImages {
         if first.rows() < 2 {
             return Ok(None);
         }
-        Ok(Some(AgreementFilter::default().assess(&[first, second])?))
+        Ok(Some(AgreementParams::default().check()?.assess(&[first, second])?))
     }
 }
 
@@ -244,10 +244,8 @@ impl TimeIntensity {
             let Some(series) = cohort.phases(patient)? else { continue };
             let Some(first) = series.images.first() else { continue };
             let mask = cohort.mask(&patient.mask, first.geometry())?;
-            let Ok(curve) = TimeIntensityCurve::of(&series, Roi { mask: &mask, label: cohort.description.label })
-            else {
-                continue;
-            };
+            let roi = Roi::new(&mask, cohort.description.label);
+            let Ok(curve) = roi.and_then(|roi| TimeIntensityCurve::of(&series, roi)) else { continue };
             let Ok(kinetics) = curve.kinetics(&KineticsParams::default()) else { continue };
             return Ok(Some(Self { patient: patient.id.clone(), curve, kinetics }));
         }

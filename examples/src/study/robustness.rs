@@ -1,9 +1,8 @@
 //! How much the findings hang on chance, on the subgroup and on the kind of model.
 
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
-use alnm_models::ridge::{RidgeModel, RidgePenalty};
+use alnm_models::ridge::{RidgeModel, RidgeParams};
 use alnm_models::subgroup::{SubgroupPerformance, subgroup_performance};
-use alnm_selection::cross_validation::{CvMeasure, LambdaChoice};
 use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline};
 use alnm_stats::bootstrap::resample_stratified;
 use alnm_stats::delong::{AucEstimate, auc_estimate};
@@ -174,15 +173,10 @@ fn subgroups(cohort: &Cohort, results: &Results) -> Result<Vec<CohortSubgroups>>
 
 fn alternatives(cohort: &Cohort, table: &FeatureTable, results: &Results, seed: u64) -> Result<Vec<Alternative>> {
     let integrated = &results.models.model(INTEGRATED)?;
-    let table = table.select(&integrated.specification.variables)?;
+    let table = table.select(&integrated.specification().variables)?;
     let rows = training_rows(cohort);
     let (training, labels) = (table.select_rows(&rows), labels_of(cohort, &rows));
-    let penalty = RidgePenalty::CrossValidated {
-        folds: folds(&labels, seed)?,
-        measure: CvMeasure::Deviance,
-        choice: LambdaChoice::Min,
-    };
-    let ridge = RidgeModel::fit(&training, &labels, &penalty)?;
+    let ridge = RidgeModel::fit(&training, &labels, &RidgeParams::cross_validated(folds(&labels, seed)?))?;
     let boosting = GradientBoosting::fit(&training, &labels, &BoostingParams::default())?;
     let centres: Vec<Vec<usize>> =
         cohort.description.validation_centres.iter().map(|centre| rows_of(cohort, &[centre])).collect();
@@ -199,7 +193,7 @@ fn alternatives(cohort: &Cohort, table: &FeatureTable, results: &Results, seed: 
         Ok(Alternative { model: name.to_owned(), training: area(&rows)?, validation })
     };
     Ok(vec![
-        judge("logistic regression", &|table| Ok(integrated.model.predict(table)?))?,
+        judge("logistic regression", &|table| Ok(integrated.model().predict(table)?))?,
         judge("ridge logistic regression", &|table| Ok(ridge.predict(table)?))?,
         judge("gradient boosting", &|table| Ok(boosting.raw_scores(table)?))?,
     ])
@@ -235,7 +229,7 @@ fn selection_frequencies(
         .names()
         .iter()
         .map(|feature| SelectionFrequency {
-            score: pipeline.score.clone(),
+            score: pipeline.score().to_owned(),
             feature: feature.clone(),
             frequency: kept.iter().filter(|kept| kept.contains(feature)).count() as f64 / resamples as f64,
             in_score: own.contains(feature),
@@ -247,13 +241,18 @@ fn selection_frequencies(
 }
 
 fn features_of(pipeline: &FittedPipeline) -> Vec<String> {
-    pipeline.signature.iter().flat_map(|signature| &signature.weights).map(|weight| weight.feature.clone()).collect()
+    pipeline
+        .signature()
+        .into_iter()
+        .flat_map(|signature| signature.weights())
+        .map(|weight| weight.feature.clone())
+        .collect()
 }
 
 fn sample_size(results: &Results, labels: &Labels) -> Result<SampleSizeRemark> {
     let integrated = results.models.model(INTEGRATED)?;
-    let variables = integrated.specification.variables.len();
-    let cox_snell_r2 = integrated.model.explained()?.cox_snell;
+    let variables = integrated.specification().variables.len();
+    let cox_snell_r2 = integrated.model().explained().cox_snell;
     let params = SampleSizeParams::new(VARIABLES.len(), labels.prevalence(), cox_snell_r2)
         .with_shrinkage(SHRINKAGE)
         .with_margin(MARGIN);

@@ -17,19 +17,19 @@ pub(super) enum Profile {
 }
 
 /// Grey levels of the IBSI profile without a parameter file.
-const DEFAULT_DISCRETISATION: ibsi::Discretisation = ibsi::Discretisation::FixedBinNumber(32);
+const DEFAULT_DISCRETISATION: ibsi::IbsiDiscretisation = ibsi::IbsiDiscretisation::FixedBinNumber(32);
 
 /// A checked set of parameters, ready to extract.
 pub(super) enum Engine {
     PyRadiomics(Box<Extractor>),
-    Ibsi(Box<ibsi::Extractor>),
+    Ibsi(Box<ibsi::IbsiExtractor>),
 }
 
 impl Engine {
     /// The engine that the command line asks for.
     pub(super) fn new(arguments: &ExtractArgs, log: &Log) -> Result<Self> {
         match arguments.profile {
-            Profile::Pyradiomics => Ok(Self::PyRadiomics(Box::new(Extractor::new(parameters(arguments, log)?)?))),
+            Profile::Pyradiomics => Ok(Self::PyRadiomics(Box::new(Extractor::new(parameters(arguments, log)?)))),
             Profile::Ibsi => {
                 ensure!(
                     arguments.setting.is_empty(),
@@ -38,11 +38,9 @@ impl Engine {
                 ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
                 let profile = match &arguments.param {
                     Some(path) => ibsi::IbsiProfile::from_file(path)?,
-                    None => {
-                        ibsi::IbsiProfile { discretisation: DEFAULT_DISCRETISATION, ..ibsi::IbsiProfile::default() }
-                    }
+                    None => ibsi::IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
                 };
-                Ok(Self::Ibsi(Box::new(ibsi::Extractor::new(profile)?)))
+                Ok(Self::Ibsi(Box::new(profile.check()?)))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use alnm_radiomics::DiagnosticValue;
-use alnm_radiomics::python_text::float;
+use alnm_radiomics::python_float as float;
 #[cfg(feature = "parquet")]
 use anyhow::bail;
 use anyhow::{Context, Result};
