@@ -69,7 +69,17 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    pub(crate) fn new(method: &str, statistic: f64, degrees_of_freedom: &[f64], p_value: f64) -> Self {
+    /// A result without an estimate and an interval, for tests of one's own.
+    ///
+    /// ```
+    /// use alnm_stats::TestResult;
+    /// use alnm_stats::distribution::chi_squared_upper_tail;
+    /// let deviance = 7.1;
+    /// let test = TestResult::new("Likelihood ratio test", deviance, &[2.0], chi_squared_upper_tail(deviance, 2.0));
+    /// assert!((test.p_value - 0.0287).abs() < 1e-4);
+    /// ```
+    #[must_use]
+    pub fn new(method: &str, statistic: f64, degrees_of_freedom: &[f64], p_value: f64) -> Self {
         Self {
             method: method.to_owned(),
             statistic,
@@ -80,12 +90,16 @@ impl TestResult {
         }
     }
 
-    pub(crate) fn with_estimate(mut self, estimate: &[f64]) -> Self {
+    /// Adds what the test estimates.
+    #[must_use]
+    pub fn with_estimate(mut self, estimate: &[f64]) -> Self {
         self.estimate = estimate.to_vec();
         self
     }
 
-    pub(crate) fn with_interval(mut self, lower: f64, upper: f64, level: f64) -> Self {
+    /// Adds the confidence interval of the estimated effect.
+    #[must_use]
+    pub fn with_interval(mut self, lower: f64, upper: f64, level: f64) -> Self {
         self.confidence_interval = Some(Interval { lower, upper, level });
         self
     }
