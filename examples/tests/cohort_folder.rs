@@ -20,11 +20,7 @@ fn simulate(folder: &Path) -> anyhow::Result<()> {
 fn problems(folder: &Path) -> Vec<String> {
     let cohort = cohort::load(folder).expect("the table is in order");
     let patients: Vec<_> = cohort.patients.iter().collect();
-    check_files(&cohort, &patients, &|| ())
-        .into_iter()
-        .flat_map(|check| check.problems)
-        .map(|problem| problem.to_string())
-        .collect()
+    check_files(&cohort, &patients, &|| ()).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -123,7 +119,7 @@ fn settled(folder: &Path) -> anyhow::Result<cohort::Cohort> {
         compare_backbones: false,
         backbone_weights: None,
     };
-    Study::new(settings).cohort()
+    Study::new(settings).checked_cohort()
 }
 
 #[test]

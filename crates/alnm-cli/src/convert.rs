@@ -6,10 +6,10 @@ use alnm_imaging::dicom::{
     DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, Series, SeriesAttributes, write_series,
 };
 use alnm_imaging::mask::{MaskReader, RegionChoice};
-use alnm_imaging::{FileFormat, Geometry, Image, Volume, file_format, read_image, write_image, write_mask};
+use alnm_imaging::{FileFormat, Geometry, Image, Volume, file_format, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
-use crate::input::{SeriesChoice, scan};
+use crate::input::{SeriesChoice, read_image, scan};
 use crate::output::{Activity, Overwriting};
 
 /// Most characters of a series' description.

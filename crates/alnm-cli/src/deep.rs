@@ -6,9 +6,11 @@ use alnm_deep::{
     Backbone, ChannelWeights, Head, Initialisation, LesionCrop, Network, Predictor, Views, features, grad_cam,
     occlusion_map,
 };
-use alnm_imaging::{Image, read_image, read_mask, write_image};
+use alnm_imaging::{Image, read_mask, write_image};
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::cases::{is_list, read_folder, read_list};
+use crate::input::read_image;
 use crate::output::Overwriting;
 
 /// The network of a command.
@@ -111,43 +113,20 @@ impl DeepFeatures {
     fn cases(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
         match &self.mask {
             Some(mask) => Ok(vec![(self.input.clone(), mask.clone())]),
-            None if self.input.is_dir() => cases_of_folder(&self.input),
-            None if self.input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) => {
-                cases_of_table(&self.input)
-            }
+            None if self.input.is_dir() => read_folder(&self.input),
+            None if is_list(&self.input) => cases_of_list(&self.input),
             None => bail!("{} is neither a CSV file nor a folder, and no mask is given", self.input.display()),
         }
     }
 }
 
-fn cases_of_table(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let shown = path.display();
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
-    let headers = reader.headers().with_context(|| format!("cannot read {shown}"))?.clone();
-    let column = |name: &str| {
-        headers.iter().position(|header| header == name).with_context(|| format!("{shown} has no column {name}"))
-    };
-    let (image, mask) = (column("Image")?, column("Mask")?);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let cases = reader.records().map(|record| {
-        let record = record.with_context(|| format!("cannot read {shown}"))?;
-        Ok((folder.join(&record[image]), folder.join(&record[mask])))
-    });
-    cases.collect()
-}
-
-fn cases_of_folder(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let mut cases = Vec::new();
-    for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if let Some((stem, extension)) = name.split_once("_image.") {
-            let mask = folder.join(format!("{stem}_mask.{extension}"));
-            ensure!(mask.exists(), "{name} has no mask {}", mask.display());
-            cases.push((folder.join(&name), mask));
-        }
+/// The cases of a CSV file, each of which has to have an image and a mask.
+fn cases_of_list(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let list = read_list(path)?;
+    if let Some(line) = list.incomplete.first() {
+        bail!("{}, line {line}: the case lacks an image or a mask; complete the row or remove it", path.display());
     }
-    cases.sort();
-    Ok(cases)
+    Ok(list.cases.into_iter().map(|case| (case.image, case.mask)).collect())
 }
 
 /// How a map is made.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use alnm_imaging::dicom::{DicomFolder, Series};
-use alnm_imaging::{FileFormat, Image, file_format, read_image};
+use alnm_imaging::{FileFormat, Image, file_format};
 use anyhow::ensure;
 
 /// Which image of a DICOM folder or file is meant.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SeriesChoice {
     /// Phase of a dynamic DICOM series, from 1.
     #[arg(long, value_name = "N")]
@@ -33,7 +33,7 @@ impl SeriesChoice {
                 self.series.is_none() && self.phase.is_none_or(|phase| phase == 1),
                 "--series and --phase need a DICOM folder or file as input"
             );
-            return Ok(read_image(path)?);
+            return Ok(alnm_imaging::read_image(path)?);
         };
         let series = self.of(&folder)?;
         Ok(match self.phase {
@@ -50,4 +50,9 @@ pub(crate) fn scan(path: &Path) -> anyhow::Result<Option<DicomFolder>> {
     }
     let is_dicom = file_format(path)? == FileFormat::Dicom;
     Ok(is_dicom.then(|| DicomFolder::from_files(&[path.to_owned()])).transpose()?)
+}
+
+/// The image of a file of any format, or of a DICOM folder that holds one.
+pub(crate) fn read_image(path: &Path) -> anyhow::Result<Image> {
+    SeriesChoice::default().read_image(path)
 }

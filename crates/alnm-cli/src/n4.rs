@@ -7,11 +7,11 @@ use std::time::Instant;
 use alnm_imaging::mask::MaskReader;
 use alnm_imaging::n4::{ControlGrid, Foreground, N4Iteration, N4Params, N4Result};
 use alnm_imaging::otsu::otsu_threshold;
-use alnm_imaging::{Geometry, Image, Volume, Voxel, read_image, with_volume, write_image};
+use alnm_imaging::{Geometry, Image, Volume, Voxel, with_volume, write_image};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
-use crate::input::SeriesChoice;
+use crate::input::{SeriesChoice, read_image};
 use crate::output::Overwriting;
 
 /// Bins of Otsu's histogram, as in SimpleITK's tutorials on N4.

@@ -104,7 +104,7 @@ impl Predict {
 impl Calculator {
     pub(crate) fn run(self) -> Result<()> {
         self.overwriting.check([self.output.as_path()])?;
-        let page = alnm_cli::calculator::page(&read_model(&self.model)?)?;
+        let page = alnm_models::calculator::page(&read_model(&self.model)?)?;
         std::fs::write(&self.output, page).with_context(|| format!("cannot write {}", self.output.display()))
     }
 }

@@ -29,7 +29,9 @@ impl DataFiles {
                 [first, last] => return Ok(numbered(first, last, 1)),
                 [first, last, step] | [first, last, step, _] => return Ok(numbered(first, last, step)),
                 _ => {
-                    return Err(format!("the data file pattern {value:?} takes the first and last number and the step"));
+                    return Err(format!(
+                        "the data file pattern {value:?} takes the first and last number and the step"
+                    ));
                 }
             }
         }

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::dicom::DicomFolder;
 use crate::error::{FileProblem, Result};
+use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
 use crate::{dicom, metaimage, nifti, nrrd};
 
@@ -194,6 +196,27 @@ impl Content {
             Self::Unknown(start)
         })
     }
+}
+
+/// Reads the grid of an image without its voxels, from the header of a NIfTI, NRRD or MetaImage file, or from the
+/// slices of a DICOM folder or file whose slices form one volume.
+///
+/// # Errors
+/// [`crate::ImagingError::File`] with the path and what is wrong there.
+pub fn read_geometry(path: impl AsRef<Path>) -> Result<Geometry> {
+    let path = path.as_ref();
+    let read = || match Content::of(path)? {
+        Content::Nrrd => nrrd::read_geometry(path),
+        Content::Nifti => nifti::read_geometry(path),
+        Content::MetaImage => metaimage::read_geometry(path),
+        Content::Dicom => {
+            let files =
+                if path.is_dir() { DicomFolder::scan(path)? } else { DicomFolder::from_files(&[path.to_owned()])? };
+            Ok(files.only_series()?.geometry()?.clone())
+        }
+        Content::Unknown(first_bytes) => Err(FileProblem::UnknownFormat { first_bytes }),
+    };
+    read().map_err(|problem: FileProblem| problem.at(path))
 }
 
 /// Reads an image, with the component `channel` where its voxels have several.

@@ -22,7 +22,9 @@ mod voxel_data;
 
 pub use error::{FileProblem, ImagingError, Result};
 pub use extremes::Extremes;
-pub use file::{FileFormat, MAX_VOXEL_BYTES, file_format, read_image, write_image, write_mask, written_files};
+pub use file::{
+    FileFormat, MAX_VOXEL_BYTES, file_format, read_geometry, read_image, write_image, write_mask, written_files,
+};
 pub use geometry::{Geometry, GeometryDifference, GeometryField};
 pub use mask::{read_mask, read_mask_channel};
 pub use volume::{Image, LabelMap, PixelType, Volume, Voxel};

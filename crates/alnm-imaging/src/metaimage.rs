@@ -64,6 +64,11 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
     header.decode_files(&layout, files, channel)
 }
 
+/// Reads the grid from a file's header.
+pub(crate) fn read_geometry(path: &Path) -> Result<Geometry> {
+    Header::read(&mut BufReader::new(File::open(path)?))?.geometry()
+}
+
 /// Reads an image whose header and voxels lie in the same bytes.
 ///
 /// # Errors

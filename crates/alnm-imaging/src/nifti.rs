@@ -17,6 +17,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::error::FileProblem;
 use crate::file::FileFormat;
+use crate::geometry::Geometry;
 use crate::volume::Image;
 use header::{Header, Version};
 pub(crate) use write::write;
@@ -66,6 +67,12 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
     let data_file =
         data_path(&header_file).ok_or_else(|| malformed("the header's image (.img or .img.gz) is not beside it"))?;
     header.decode(open(&data_file)?, channel)
+}
+
+/// Reads the grid from a file's header.
+pub(crate) fn read_geometry(path: &Path) -> Result<Geometry> {
+    let header_file = header_path(path).unwrap_or_else(|| path.to_owned());
+    Ok(Header::read(&mut open(&header_file)?)?.layout()?.geometry)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.

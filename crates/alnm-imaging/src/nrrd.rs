@@ -16,6 +16,7 @@ use flate2::write::GzEncoder;
 
 use crate::error::FileProblem;
 use crate::file::{FileFormat, GZIP_LEVEL};
+use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
 use header::Header;
@@ -44,6 +45,11 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
         return header.decode(&layout, reader, channel);
     };
     header.decode_files(&layout, data, path.parent().unwrap_or(Path::new("")), channel)
+}
+
+/// Reads the grid from a file's header.
+pub(crate) fn read_geometry(path: &Path) -> Result<Geometry> {
+    Ok(Header::read(&mut BufReader::new(File::open(path)?))?.layout()?.geometry)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.

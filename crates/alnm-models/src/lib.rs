@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod calculator;
 pub mod cross_fitting;
 mod error;
 pub mod explanation;

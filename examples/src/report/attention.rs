@@ -30,7 +30,7 @@ const KINDS: [(bool, bool, &str); 4] = [
 /// are absent.
 pub(super) fn examples(findings: &Findings<'_>, network: &Network, stage: &str) -> Result<Vec<Panel>> {
     let Some(evaluation) = findings.results.validation.first() else { return Ok(Vec::new()) };
-    let rows = crate::study::analysis::rows_of(findings.cohort, &[&evaluation.cohort]);
+    let rows = findings.table.of_centre(&evaluation.cohort);
     KINDS
         .iter()
         .filter_map(|&(outcome, class, name)| Some((clearest(evaluation, outcome, class)?, name)))

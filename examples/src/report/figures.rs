@@ -22,8 +22,8 @@ use super::nomogram::nomogram;
 use super::swarm::{Line, swarm};
 use super::{Figure, Findings};
 use crate::study::Study;
-use crate::study::analysis::{Evaluation, INTEGRATED, Results, labels_of, model_table, rows_of};
-use crate::study::scores::{DL_SCORE, RAD_SCORE};
+use crate::study::analysis::{Evaluation, INTEGRATED, Results};
+use crate::study::variables::{DL_SCORE, RAD_SCORE};
 
 pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>> {
     let results = findings.results;
@@ -67,10 +67,8 @@ fn figure(caption: &str, panels: Vec<Panel>) -> Figure {
 
 /// Scores of the training patients in ascending order, by outcome.
 fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
-    let cohort = findings.cohort;
-    let rows = rows_of(cohort, &[&cohort.description.training_centre]);
-    let labels = labels_of(cohort, &rows);
-    let scores = findings.scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?.select_rows(&rows);
+    let labels = findings.table.training_labels();
+    let scores = findings.variables.select_rows(findings.table.training());
     let panel = |score: &str| -> Result<Panel> {
         let mut patients: Vec<(f64, bool)> =
             scores.column(score)?.iter().copied().zip(labels.as_slice().iter().copied()).collect();
@@ -90,7 +88,7 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
 
 /// Correlations between the features of both scores, training centre.
 fn correlations(findings: &Findings<'_>) -> Result<Figure> {
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
+    let rows = findings.table.training();
     let columns = |pipeline: &FittedPipeline, table: &FeatureTable| -> Result<Vec<(String, Vec<f64>)>> {
         let weights = pipeline.signature.iter().flat_map(|signature| &signature.weights);
         weights
@@ -147,8 +145,7 @@ fn forests(results: &Results) -> Result<Figure> {
 /// The integrated model explained: exact Shapley values of the training patients, and the nomogram.
 fn integrated(findings: &Findings<'_>) -> Result<Figure> {
     let model = &findings.results.model;
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
-    let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows);
+    let table = findings.variables.select_rows(findings.table.training());
     let names: Vec<String> = model.variables.iter().map(|v| v.variable.name.clone()).collect();
     let values = table.select(&names)?;
     let mut lines: Vec<Line> = model
@@ -338,9 +335,8 @@ fn roc(evaluation: &Evaluation) -> Result<Chart> {
 /// correction.
 fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let results = findings.results;
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
     let variables = &results.models.model(INTEGRATED)?.specification.variables;
-    let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows).select(variables)?;
+    let table = findings.variables.select_rows(findings.table.training()).select(variables)?;
     let resampling = Resampling { resamples: study.settings.resamples, seed: study.settings.seed };
     // A model of separated outcomes has too few distinct risks for a smooth curve; the groups are then drawn alone.
     let corrected = corrected_curve(&table, &results.training.labels, resampling).ok();

@@ -18,6 +18,7 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
+use alnm_selection::FeatureTable;
 use anyhow::{Context, Result};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context};
@@ -28,10 +29,11 @@ use crate::store::write_atomically;
 use crate::study::Study;
 use crate::study::analysis::Results;
 use crate::study::comparison::{BackboneComparison, HarmonisationComparison};
-use crate::study::deep::DeepFeatures;
-use crate::study::images::{CohortImages, TimeIntensity};
+use crate::study::deep::NetworkFeatures;
+use crate::study::images::{CohortFeatures, TimeIntensity};
 use crate::study::robustness::Robustness;
 use crate::study::scores::{ScoreInputs, Scores};
+use crate::study::table::CohortTable;
 use checklist::Checklist;
 pub use tables::{Table, summary};
 
@@ -39,12 +41,16 @@ pub use tables::{Table, summary};
 pub struct Findings<'a> {
     /// The cohort.
     pub cohort: &'a Cohort,
+    /// The cohort as a table.
+    pub table: &'a CohortTable<'a>,
+    /// Every variable that a model may hold, of all patients.
+    pub variables: &'a FeatureTable,
     /// Features and crops.
-    pub images: &'a CohortImages,
+    pub images: &'a CohortFeatures,
     /// Enhancement over time of one patient, where a dynamic series is there.
     pub time_intensity: Option<&'a TimeIntensity>,
     /// Fine-tuning and vectors.
-    pub deep: &'a DeepFeatures,
+    pub deep: &'a NetworkFeatures,
     /// Features offered to the selections.
     pub inputs: &'a ScoreInputs,
     /// Selections and scores.
@@ -91,7 +97,7 @@ impl Study {
         checklists.iter().try_for_each(|checklist| checklist.table().write(&folder))?;
         let save = |name: &str, text: String| write_atomically(&out.join(name), text.as_bytes());
         save("integrated_model.json", findings.results.model.to_json()?)?;
-        save("calculator.html", alnm_cli::calculator::page(&findings.results.model)?)?;
+        save("calculator.html", alnm_models::calculator::page(&findings.results.model)?)?;
         save("radscore.json", findings.scores.radiomic.to_json()?)?;
         save("dlscore.json", findings.scores.deep.to_json()?)?;
         save("results.json", serde_json::to_string(findings.results)?)?;

@@ -96,7 +96,7 @@ pub(super) fn all(findings: &Findings<'_>, published: bool) -> Result<Vec<Table>
     tables.push(removed("removed_deep", &scores.deep));
     tables.push(feature_values("features_radiomic", cohort, &findings.images.features));
     tables.push(feature_values("features_deep", cohort, &findings.inputs.deep));
-    tables.push(feature_values("scores", cohort, &scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?));
+    tables.push(feature_values("scores", cohort, &scores.of(findings.inputs)?));
     tables.push(risks(cohort, results));
     tables.extend(agreement(findings));
     Ok(tables)

@@ -10,15 +10,12 @@ use alnm_stats::correlation::Correlation;
 use anyhow::{Context, Result, ensure};
 
 use super::Study;
-use super::deep::DeepFeatures;
-use super::images::CohortImages;
-use crate::cohort::Cohort;
+use super::deep::NetworkFeatures;
+use super::images::CohortFeatures;
+use super::table::CohortTable;
+use super::variables::{DL_SCORE, RAD_SCORE};
 use crate::progress::{Step, check_interrupt};
 
-/// Name of the radiomic score.
-pub const RAD_SCORE: &str = "RadScore";
-/// Name of the deep score.
-pub const DL_SCORE: &str = "DLScore";
 /// |r| above which one of two features goes.
 pub const CORRELATION_CUTOFF: f64 = 0.60;
 /// Features that mRMR hands to the LASSO at most.
@@ -57,6 +54,14 @@ impl Scores {
             vec![(RAD_SCORE.to_owned(), self.radiomic.score(radiomic)?), (DL_SCORE.to_owned(), self.deep.score(deep)?)];
         Ok(FeatureTable::from_columns(columns)?)
     }
+
+    /// Both scores of all patients whose features the selections were offered.
+    ///
+    /// # Errors
+    /// When a selected feature is missing.
+    pub fn of(&self, inputs: &ScoreInputs) -> Result<FeatureTable> {
+        self.table(&inputs.radiomic, &inputs.deep)
+    }
 }
 
 /// The study's selection: zero variance, t or Mann-Whitney test, |r| > 0.60, mRMR, LASSO with ten-fold
@@ -85,7 +90,7 @@ impl ScoreInputs {
     ///
     /// # Errors
     /// When no feature is reliable.
-    pub fn new(images: &CohortImages, deep: &DeepFeatures, seed: u64) -> Result<Self> {
+    pub fn new(images: &CohortFeatures, deep: &NetworkFeatures, seed: u64) -> Result<Self> {
         let mut radiomic = images.features.clone();
         let agreement = images.agreement()?;
         if let Some(agreement) = &agreement {
@@ -128,7 +133,7 @@ impl ScoreInputs {
     ///
     /// # Errors
     /// What a selection goes wrong with otherwise.
-    pub fn cross_fitted(&self, rows: &[usize], labels: &Labels) -> Result<FeatureTable> {
+    pub fn fitted_scores(&self, rows: &[usize], labels: &Labels) -> Result<FeatureTable> {
         let score = |pipeline: &Pipeline, table: &FeatureTable| -> Result<(String, Vec<f64>)> {
             let values = match fit_selection(pipeline, table, rows, labels)? {
                 Some(fitted) => fitted.score(table)?,
@@ -160,11 +165,10 @@ impl Study {
     ///
     /// # Errors
     /// When a selection leaves no feature.
-    pub fn scores(&mut self, cohort: &Cohort, inputs: &ScoreInputs) -> Result<Scores> {
+    pub fn scores(&mut self, table: &CohortTable<'_>, inputs: &ScoreInputs) -> Result<Scores> {
         check_interrupt()?;
         let step = Step::begin("selection and scores", 1);
-        let rows = super::analysis::training_rows(cohort);
-        let scores = inputs.fit(&rows, &super::analysis::labels_of(cohort, &rows))?;
+        let scores = inputs.fit(table.training(), &table.training_labels())?;
         step.advance();
         step.finish(&mut self.costs);
         Ok(scores)

@@ -12,7 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use super::table::{Cell, Row, headers};
+use super::table::{Row, RowValue, headers};
 
 /// Writes the rows to a new file, which appears when it is complete. It has the `expected` columns whether or not a row
 /// has them.
@@ -35,9 +35,9 @@ pub(super) fn write(path: &Path, rows: &[(usize, Row)], expected: &[String]) -> 
 
 fn column(name: &str, rows: &[(usize, Row)], is_feature: bool) -> ArrayRef {
     let cells = || rows.iter().map(|(_, row)| row.iter().find(|(other, _)| other == name).map(|(_, cell)| cell));
-    if is_feature || cells().flatten().any(|cell| matches!(cell, Cell::Number(_))) {
-        let number = |cell: Option<&Cell>| if let Some(Cell::Number(value)) = cell { *value } else { f64::NAN };
+    if is_feature || cells().flatten().any(|cell| matches!(cell, RowValue::Number(_))) {
+        let number = |cell: Option<&RowValue>| if let Some(RowValue::Number(value)) = cell { *value } else { f64::NAN };
         return Arc::new(cells().map(number).collect::<Float64Array>());
     }
-    Arc::new(cells().map(|cell| cell.map(Cell::text)).collect::<StringArray>())
+    Arc::new(cells().map(|cell| cell.map(RowValue::text)).collect::<StringArray>())
 }
