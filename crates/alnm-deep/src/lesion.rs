@@ -1,6 +1,6 @@
 //! The image of a lesion as the networks take it.
 
-use alnm_imaging::region::{BoundingBox, crop, largest_cross_section, resize_bilinear};
+use alnm_imaging::region::{VoxelBox, crop, largest_cross_section, resize_bilinear};
 use alnm_imaging::resample::{RoiResampling, resample_roi};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::{Array2, Array3, Axis};
@@ -18,7 +18,7 @@ pub struct LesionCrop {
     /// Grey values, (row, column): those from the 1st to the 99th percentile brought to [0, 1], others to its ends.
     pub pixels: Array2<f32>,
     grid: Geometry,
-    rectangle: BoundingBox,
+    rectangle: VoxelBox,
 }
 
 impl LesionCrop {
@@ -32,7 +32,7 @@ impl LesionCrop {
         let resampled = resample_roi(image, mask, label, &RoiResampling::to_spacing([1.0; 3]))?;
         let volume: Volume<f32> = resampled.image.cast();
         let section = largest_cross_section(&resampled.mask, label)?;
-        let rectangle = section.rectangle.padded_by([MARGIN, MARGIN, 0], volume.geometry().size());
+        let rectangle = section.rectangle.grown_by([MARGIN, MARGIN, 0], volume.geometry().size());
         let grid = volume.geometry().clone();
         let mut pixels = crop(&volume, &rectangle)?.into_data().index_axis_move(Axis(0), 0);
         if let Some((position, value)) = pixels.indexed_iter().find(|(_, value)| !value.is_finite()) {
@@ -64,7 +64,8 @@ impl LesionCrop {
     /// [`DeepError::Imaging`] when the volume cannot be made.
     pub fn map_to_volume(&self, map: &Array2<f32>, geometry: &Geometry) -> Result<Volume<f32>> {
         let [width, height, depth] = geometry.size();
-        let section = self.rectangle.start[2] as f64;
+        let (start, size) = (self.rectangle.start(), self.rectangle.size());
+        let section = start[2] as f64;
         let in_crop = |index: [usize; 3]| self.grid.point_to_index(geometry.index_to_point(index.map(|i| i as f64)));
         let distance = |z: usize| (in_crop([width / 2, height / 2, z])[2] - section).abs();
         let nearest = (0..depth).map(distance).fold(f64::INFINITY, f64::min);
@@ -74,7 +75,7 @@ impl LesionCrop {
             let place = in_crop([x, y, z]);
             // Pixels of the map are centred within equal parts of the rectangle.
             let of_axis = |axis: usize, count: usize| {
-                let share = (place[axis] - self.rectangle.start[axis] as f64 + 0.5) / self.rectangle.size[axis] as f64;
+                let share = (place[axis] - start[axis] as f64 + 0.5) / size[axis] as f64;
                 (0.0..=1.0).contains(&share).then(|| (share * count as f64 - 0.5).clamp(0.0, count as f64 - 1.0))
             };
             match (of_axis(1, rows), of_axis(0, columns)) {

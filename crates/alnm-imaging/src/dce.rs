@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::dicom::DynamicSeries;
 use crate::error::{ImagingError, Result};
-use crate::intensity::{Roi, statistics};
+use crate::intensity::statistics;
+use crate::region::Roi;
 use crate::volume::Image;
 use crate::with_volume;
 

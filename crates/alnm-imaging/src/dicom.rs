@@ -60,7 +60,7 @@ use dicom_object::InMemDicomObject;
 use rayon::prelude::*;
 
 use crate::error::{FileProblem, Result};
-use crate::file::FileFormat;
+use crate::format::FileFormat;
 use crate::mask::MaskRegion;
 use crate::volume::Image;
 

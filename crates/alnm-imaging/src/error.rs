@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::dicom::SeriesProblem;
-use crate::file::FileFormat;
+use crate::format::FileFormat;
 use crate::geometry::GeometryDifference;
 use crate::mask::MaskProblem;
 
@@ -89,6 +89,26 @@ pub enum ImagingError {
         /// The operation.
         operation: &'static str,
     },
+}
+
+/// A voxel that is infinite or not a number, as [`Volume::check_finite`](crate::Volume::check_finite) finds it.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("the voxel {index:?} (x, y, z) is {value}; every voxel must be finite")]
+#[non_exhaustive]
+pub struct NonFiniteVoxel {
+    /// Index (x, y, z) of the voxel.
+    pub index: [usize; 3],
+    /// Its value.
+    pub value: f64,
+}
+
+impl NonFiniteVoxel {
+    /// The error of an operation that needs finite voxels.
+    #[must_use]
+    pub fn during(self, operation: &'static str) -> ImagingError {
+        let Self { index, value } = self;
+        ImagingError::InvalidVoxel { operation, index, value, requirement: "every voxel must be finite" }
+    }
 }
 
 /// What is wrong with a file.

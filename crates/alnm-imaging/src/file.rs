@@ -1,47 +1,18 @@
 //! Reading and writing images, whatever their format, and writing masks.
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::atomic_file::{folder_of, sync_folder};
 use crate::dicom::DicomFolder;
 use crate::error::{FileProblem, Result};
 use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
 use crate::{dicom, metaimage, nifti, nrrd};
 
-/// The most bytes of voxels that are read from one file: 16 GiB. Readers allocate as the data arrive, so that a header
-/// that announces more than the file holds costs no memory.
-pub const MAX_VOXEL_BYTES: u64 = 16 << 30;
-
-/// Compression level of the files written: near the size of zlib's default in half the time.
-pub(crate) const GZIP_LEVEL: u32 = 4;
-
-/// A file format of images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FileFormat {
-    /// DICOM files, a series of which is an image.
-    Dicom,
-    /// NIfTI-1 and NIfTI-2.
-    Nifti,
-    /// NRRD.
-    Nrrd,
-    /// MetaImage.
-    MetaImage,
-}
-
-impl fmt::Display for FileFormat {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Dicom => "DICOM",
-            Self::Nifti => "NIfTI",
-            Self::Nrrd => "NRRD",
-            Self::MetaImage => "MetaImage",
-        })
-    }
-}
+pub use crate::atomic_file::{AtomicFile, write_atomically};
+pub use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 
 /// Reads an image; its format is told from the content, not from the name. A folder is read as a DICOM series; of a
 /// dynamic series, choose a phase with [`crate::dicom::read_phase`].
@@ -72,8 +43,7 @@ pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
 /// `.hdr`, `.img`, `.mha` or `.mhd`.
 ///
 /// The pixel type is kept. NRRD, MetaImage and `.nii.gz` are compressed. NIfTI stores the geometry in single precision.
-/// Files that are there are replaced once the new ones are complete: until then these lie in a hidden folder beside
-/// them.
+/// Files that are there are replaced once the new ones are complete ([`AtomicFile`]), a header after its voxels.
 ///
 /// # Errors
 /// [`crate::ImagingError::File`] when the suffix is unknown or the file cannot be written.
@@ -83,21 +53,15 @@ pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<()> {
 }
 
 fn replace(path: &Path, image: &Image) -> Result<(), FileProblem> {
-    let write = match suffix_format(path).ok_or(FileProblem::UnknownSuffix)? {
-        FileFormat::Nrrd => nrrd::write,
-        FileFormat::MetaImage => metaimage::write,
-        _ => nifti::write,
+    let files = match suffix_format(path).ok_or(FileProblem::UnknownSuffix)? {
+        FileFormat::Nrrd => nrrd::write(path, image)?,
+        FileFormat::MetaImage => metaimage::write(path, image)?,
+        _ => nifti::write(path, image)?,
     };
-    let place = path.with_file_name("");
-    let place = if place.as_os_str().is_empty() { Path::new(".") } else { &place };
-    let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(place)?;
-    let complete = |file: &Path| unfinished.path().join(file.file_name().unwrap_or_default());
-    write(&complete(path), image)?;
-    // The header comes last, so that whoever finds it finds the voxels.
-    for file in files_of(path).iter().rev() {
-        std::fs::rename(complete(file), file)?;
+    for file in files {
+        file.commit_without_folder()?;
     }
-    Ok(())
+    Ok(sync_folder(folder_of(path))?)
 }
 
 /// The files that [`write_image`] makes for a name: one, or a header and the file of its voxels.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
+use crate::voxel_box::VoxelBox;
 
 /// The grid of a volume in physical space, as in DICOM and ITK: millimetres, LPS (x to the patient's left, y to the
 /// back, z to the head).
@@ -99,6 +100,11 @@ impl Geometry {
         self.size.iter().product()
     }
 
+    /// The box of all voxels.
+    pub fn voxel_box(&self) -> VoxelBox {
+        VoxelBox::of_shape(self.shape())
+    }
+
     /// Distance of neighbouring voxel centres along x, y and z in mm.
     pub fn spacing(&self) -> [f64; 3] {
         self.spacing
@@ -159,20 +165,20 @@ impl Geometry {
         [position % self.size[0], position / self.size[0] % self.size[1], position / self.size[0] / self.size[1]]
     }
 
-    /// The same grid cut to `size` voxels from index `start` (x, y, z) on.
+    /// The part of the grid in a box.
     ///
     /// # Errors
-    /// [`ImagingError::InvalidGeometry`] when the part is empty or leaves the grid.
-    pub fn part(&self, start: [usize; 3], size: [usize; 3]) -> Result<Self> {
-        if (0..3).any(|axis| start[axis].checked_add(size[axis]).is_none_or(|end| end > self.size[axis])) {
+    /// [`ImagingError::InvalidGeometry`] when the box is empty or leaves the grid.
+    pub fn part(&self, part: &VoxelBox) -> Result<Self> {
+        if part.end().iter().zip(self.size).any(|(&end, size)| end > size) {
             return Err(ImagingError::InvalidGeometry {
                 field: "part",
-                value: format!("start {start:?}, size {size:?}"),
+                value: format!("start {:?}, size {:?}", part.start(), part.size()),
                 requirement: "the part must lie inside the grid",
             });
         }
-        let origin = self.index_to_point(start.map(|i| i as f64));
-        self.with_grid(size, self.spacing, origin)
+        let origin = self.index_to_point(part.start().map(|i| i as f64));
+        self.with_grid(part.size(), self.spacing, origin)
     }
 
     /// A grid with other voxels in the same orientation and of the same dimension.

@@ -3,17 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
-use crate::region::labels;
-use crate::volume::{LabelMap, Volume, Voxel};
-
-/// The voxels that count: a mask and its label.
-#[derive(Debug, Clone, Copy)]
-pub struct Roi<'a> {
-    /// The mask.
-    pub mask: &'a LabelMap,
-    /// The label of its voxels that count.
-    pub label: u32,
-}
+use crate::region::Roi;
+use crate::volume::{Volume, Voxel};
 
 /// Mean and spread of a set of voxels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -29,23 +20,18 @@ pub struct IntensityStatistics {
 /// The values of a volume, or of a region of it, in raster order.
 ///
 /// # Errors
-/// [`ImagingError::GeometryMismatch`] when the mask lies on another grid, [`ImagingError::EmptyRegion`] when no voxel
-/// has the label, [`ImagingError::InvalidVoxel`] when the volume has a voxel that is not finite.
+/// [`ImagingError::GeometryMismatch`] when the mask lies on another grid, [`ImagingError::InvalidVoxel`] when the volume
+/// has a voxel that is not finite.
 pub fn values<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Vec<f64>> {
     const OPERATION: &str = "intensities of a region";
-    volume.check_finite(OPERATION)?;
-    let Some(Roi { mask, label }) = roi else {
-        return Ok(volume.as_slice().iter().map(|voxel| voxel.to_f64()).collect());
-    };
-    if let Some(difference) = volume.geometry().difference(mask.geometry(), 1e-6) {
-        return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
+    volume.check_finite().map_err(|voxel| voxel.during(OPERATION))?;
+    match roi {
+        None => Ok(volume.as_slice().iter().map(|voxel| voxel.to_f64()).collect()),
+        Some(roi) => {
+            roi.check_grid(volume.geometry(), OPERATION)?;
+            Ok(roi.values(volume)?.into_iter().map(Voxel::to_f64).collect())
+        }
     }
-    let inside = volume.as_slice().iter().zip(mask.as_slice()).filter(|(_, voxel)| **voxel == label);
-    let values: Vec<f64> = inside.map(|(voxel, _)| voxel.to_f64()).collect();
-    if values.is_empty() {
-        return Err(ImagingError::EmptyRegion { operation: OPERATION, label, present: labels(mask, 8) });
-    }
-    Ok(values)
 }
 
 /// Mean and standard deviation of a volume or of a region of it.
@@ -126,11 +112,12 @@ pub fn percentile<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>, percentile
 /// As [`values`] for the tissue; [`ImagingError::InvalidParameter`] when its mean or the target is not above 0.
 ///
 /// ```
-/// use alnm_imaging::intensity::{Roi, reference_tissue};
+/// use alnm_imaging::intensity::reference_tissue;
+/// use alnm_imaging::region::Roi;
 /// use alnm_imaging::{Geometry, Volume};
 /// let image = Volume::new(ndarray::array![[[200_i16, 100, 50]]], Geometry::axis_aligned([3, 1, 1], [1.0; 3])?)?;
 /// let fat = image.map(|&voxel| u32::from(voxel == 200));
-/// assert_eq!(reference_tissue(&image, Roi { mask: &fat, label: 1 }, 1000.0)?.as_slice(), [1000.0, 500.0, 250.0]);
+/// assert_eq!(reference_tissue(&image, Roi::new(&fat, 1)?, 1000.0)?.as_slice(), [1000.0, 500.0, 250.0]);
 /// # Ok::<(), alnm_imaging::ImagingError>(())
 /// ```
 pub fn reference_tissue<T: Voxel>(volume: &Volume<T>, tissue: Roi<'_>, target: f64) -> Result<Volume<f32>> {
@@ -238,7 +225,7 @@ mod tests {
         let mut mask = Volume::filled(ramp().geometry().clone(), 0_u32);
         mask.as_mut_slice()[1..4].fill(1);
         mask.as_mut_slice()[7..10].fill(2);
-        let [muscle, fat] = [1, 2].map(|label| Roi { mask: &mask, label });
+        let [muscle, fat] = [1, 2].map(|label| Roi::new(&mask, label).unwrap());
         let mean = |volume: &Volume<f32>, roi| statistics(volume, Some(roi)).unwrap().mean;
         let by_fat = reference_tissue(&ramp(), fat, 100.0).unwrap();
         assert_abs_diff_eq!(mean(&by_fat, fat), 100.0, epsilon = 1e-4);
@@ -256,7 +243,7 @@ mod tests {
     fn only_the_region_counts() {
         let mut mask = Volume::filled(ramp().geometry().clone(), 0_u32);
         mask.as_mut_slice()[4..7].fill(2);
-        assert_eq!(values(&ramp(), Some(Roi { mask: &mask, label: 2 })).unwrap(), [4.0, 5.0, 6.0]);
-        assert!(matches!(values(&ramp(), Some(Roi { mask: &mask, label: 1 })), Err(ImagingError::EmptyRegion { .. })));
+        assert_eq!(values(&ramp(), Some(Roi::new(&mask, 2).unwrap())).unwrap(), [4.0, 5.0, 6.0]);
+        assert!(matches!(Roi::new(&mask, 1), Err(ImagingError::EmptyRegion { .. })));
     }
 }

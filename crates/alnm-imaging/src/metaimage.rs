@@ -12,9 +12,10 @@ use flate2::Compression;
 use flate2::bufread::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
+use crate::atomic_file::AtomicFile;
 use crate::data_files::{DataFiles, FileSequence, seek_voxels};
 use crate::error::FileProblem;
-use crate::file::{FileFormat, GZIP_LEVEL};
+use crate::format::{FileFormat, GZIP_LEVEL};
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::{ByteOrder, VoxelLayout, write_binary};
@@ -82,23 +83,27 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(&header.layout()?, reader, None)
 }
 
-/// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file beside it.
-pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
+/// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file beside it. The files stand
+/// in the order in which they are to appear.
+pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
     write_binary(&mut encoder, image)?;
     let voxels = encoder.finish()?;
+    let mut file = AtomicFile::create(path)?;
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("mhd")) {
         let data_path = path.with_extension("zraw");
         let name = data_path
             .file_name()
             .and_then(|name| name.to_str())
             .ok_or_else(|| malformed("the file name is not Unicode"))?;
-        std::fs::write(path, header_text(image, voxels.len(), name))?;
-        return Ok(std::fs::write(&data_path, voxels)?);
+        file.write_all(header_text(image, voxels.len(), name).as_bytes())?;
+        let mut data = AtomicFile::create(&data_path)?;
+        data.write_all(&voxels)?;
+        return Ok(vec![data, file]);
     }
-    let mut file = File::create(path)?;
     file.write_all(header_text(image, voxels.len(), "LOCAL").as_bytes())?;
-    Ok(file.write_all(&voxels)?)
+    file.write_all(&voxels)?;
+    Ok(vec![file])
 }
 
 fn header_text(image: &Image, compressed_size: usize, data_file: &str) -> String {

@@ -286,7 +286,7 @@ impl N4 {
         if let Some(difference) = grids.into_iter().flatten().find_map(|grid| image.geometry().difference(grid, 1e-6)) {
             return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
         }
-        image.check_finite(OPERATION)?;
+        image.check_finite().map_err(|voxel| voxel.during(OPERATION))?;
         let factor = self.params.shrink;
         if factor == 1 {
             let region = self.region(image, foreground, weights)?;

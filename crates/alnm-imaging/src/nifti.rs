@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use crate::error::FileProblem;
-use crate::file::FileFormat;
+use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::Image;
 use header::{Header, Version};

@@ -14,8 +14,9 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::atomic_file::AtomicFile;
 use crate::error::FileProblem;
-use crate::file::{FileFormat, GZIP_LEVEL};
+use crate::format::{FileFormat, GZIP_LEVEL};
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
@@ -66,9 +67,11 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(&layout, reader, None)
 }
 
-/// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file beside it.
-pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
+/// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file beside it. The files
+/// stand in the order in which they are to appear.
+pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let mut header = header_text(image);
+    let mut file = AtomicFile::create(path)?;
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("nhdr")) {
         let data_path = path.with_extension("raw.gz");
         let name = data_path
@@ -76,20 +79,18 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
             .and_then(|name| name.to_str())
             .ok_or_else(|| malformed("the file name is not Unicode"))?;
         header.push_str(&format!("data file: {name}\n\n"));
-        std::fs::write(path, header)?;
-        return write_gzip(File::create(&data_path)?, image);
+        file.write_all(header.as_bytes())?;
+        return Ok(vec![write_gzip(AtomicFile::create(&data_path)?, image)?, file]);
     }
     header.push('\n');
-    let mut file = File::create(path)?;
     file.write_all(header.as_bytes())?;
-    write_gzip(file, image)
+    Ok(vec![write_gzip(file, image)?])
 }
 
-fn write_gzip(file: File, image: &Image) -> Result<()> {
+fn write_gzip(file: AtomicFile, image: &Image) -> Result<AtomicFile> {
     let mut encoder = GzEncoder::new(file, Compression::new(GZIP_LEVEL));
     write_binary(&mut encoder, image)?;
-    encoder.finish()?;
-    Ok(())
+    Ok(encoder.finish()?)
 }
 
 fn header_text(image: &Image) -> String {

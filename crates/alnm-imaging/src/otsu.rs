@@ -42,7 +42,7 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
         return Err(invalid("image", "no voxels".to_owned(), "it needs at least two different voxels"));
     };
     if !is_finite {
-        volume.check_finite(OPERATION)?;
+        volume.check_finite().map_err(|voxel| voxel.during(OPERATION))?;
     }
     let (low, high) = (low.to_f64(), high.to_f64());
     if low == high {

@@ -1,5 +1,7 @@
-//! Regions of an image: boxes around a label, its largest axial cross-section, its connected parts; crops, padding and
-//! the resizing of slices.
+//! Regions of an image: boxes, the region of interest that a label of a mask makes, its largest axial cross-section, its
+//! connected parts; crops, padding and the resizing of slices.
+
+mod roi;
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -9,40 +11,14 @@ use crate::error::{ImagingError, Result};
 use crate::volume::{Image, LabelMap, Volume, Voxel};
 use crate::with_volume;
 
-/// A box of voxels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BoundingBox {
-    /// First voxel (x, y, z).
-    pub start: [usize; 3],
-    /// Voxels along x, y and z.
-    pub size: [usize; 3],
-}
-
-impl BoundingBox {
-    /// The box with `margin` voxels more on every side, cut at the ends of a grid of `size` voxels.
-    pub fn padded(&self, margin: usize, size: [usize; 3]) -> Self {
-        self.padded_by([margin; 3], size)
-    }
-
-    /// The box with `margin` (x, y, z) voxels more on either side of each axis, cut at the ends of a grid of `size`
-    /// voxels.
-    pub fn padded_by(&self, margin: [usize; 3], size: [usize; 3]) -> Self {
-        let start: [usize; 3] = std::array::from_fn(|axis| self.start[axis].saturating_sub(margin[axis]));
-        let end: [usize; 3] = std::array::from_fn(|axis| self.end()[axis].saturating_add(margin[axis]).min(size[axis]));
-        Self { start, size: std::array::from_fn(|axis| end[axis] - start[axis]) }
-    }
-
-    /// One past the last voxel (x, y, z).
-    pub fn end(&self) -> [usize; 3] {
-        std::array::from_fn(|axis| self.start[axis] + self.size[axis])
-    }
-}
+pub use crate::voxel_box::VoxelBox;
+pub use roi::Roi;
 
 /// The smallest box that holds every voxel with the label.
 ///
 /// # Errors
 /// [`ImagingError::EmptyRegion`] when no voxel has the label.
-pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<BoundingBox> {
+pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<VoxelBox> {
     let [width, height, _] = mask.geometry().size();
     let boxes = mask.as_slice().par_chunks(width * height).enumerate().filter_map(|(z, slice)| {
         let mut found: Option<[usize; 4]> = None;
@@ -60,10 +36,8 @@ pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<BoundingBox> {
     let whole =
         boxes.reduce_with(|a, b| std::array::from_fn(|axis| [a[axis][0].min(b[axis][0]), a[axis][1].max(b[axis][1])]));
     match whole {
-        Some(limits) => {
-            Ok(BoundingBox { start: limits.map(|[low, _]| low), size: limits.map(|[low, high]| high - low + 1) })
-        }
-        None => Err(ImagingError::EmptyRegion { operation: "bounding box", label, present: labels(mask, 8) }),
+        Some(limits) => Ok(VoxelBox::new(limits.map(|[low, _]| low), limits.map(|[low, high]| high - low + 1))),
+        None => Err(Roi::empty("bounding box", mask, label)),
     }
 }
 
@@ -84,33 +58,32 @@ pub fn labels(mask: &LabelMap, limit: usize) -> Vec<u32> {
 ///
 /// # Errors
 /// [`ImagingError::InvalidGeometry`] when the box is empty or leaves the volume.
-pub fn crop<T: Voxel>(volume: &Volume<T>, part: &BoundingBox) -> Result<Volume<T>> {
-    let geometry = volume.geometry().part(part.start, part.size)?;
-    let ([x, y, z], [dx, dy, dz]) = (part.start, part.size);
-    let data = volume.data().slice(ndarray::s![z..z + dz, y..y + dy, x..x + dx]).to_owned();
-    Volume::new(data, geometry)
+pub fn crop<T: Voxel>(volume: &Volume<T>, part: &VoxelBox) -> Result<Volume<T>> {
+    let geometry = volume.geometry().part(part)?;
+    Volume::new(part.cut(volume.data()), geometry)
 }
 
 /// [`crop`] for an image of any type.
 ///
 /// # Errors
 /// As [`crop`].
-pub fn crop_image(image: &Image, part: &BoundingBox) -> Result<Image> {
-    fn typed<T: Voxel>(volume: &Volume<T>, part: &BoundingBox) -> Result<Image> {
+pub fn crop_image(image: &Image, part: &VoxelBox) -> Result<Image> {
+    fn typed<T: Voxel>(volume: &Volume<T>, part: &VoxelBox) -> Result<Image> {
         crop(volume, part).map(T::into_image)
     }
     with_volume!(image, volume => typed(volume, part))
 }
 
 /// The slice of the array's third axis on which a label has most voxels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct CrossSection {
     /// Index of the slice; the first, where several are as large.
     pub slice: usize,
     /// Voxels with the label on it.
     pub voxels: usize,
     /// The smallest rectangle around them: a box of one slice.
-    pub rectangle: BoundingBox,
+    pub rectangle: VoxelBox,
 }
 
 /// The largest cross-section of a label on the axial slices, which are those of the third axis.
@@ -125,11 +98,12 @@ pub fn largest_cross_section(mask: &LabelMap, label: u32) -> Result<CrossSection
     // Of equal maxima `max_by_key` gives the last, so the slices are gone through from the last to the first.
     let largest = (0..depth).rev().map(|z| (z, count(z))).max_by_key(|(_, voxels)| *voxels);
     let Some((slice, voxels)) = largest.filter(|(_, voxels)| *voxels > 0) else {
-        return Err(ImagingError::EmptyRegion { operation: "largest cross-section", label, present: labels(mask, 8) });
+        return Err(Roi::empty("largest cross-section", mask, label));
     };
-    let plane = crop(mask, &BoundingBox { start: [0, 0, slice], size: [width, height, 1] })?;
+    let plane = crop(mask, &VoxelBox::new([0, 0, slice], [width, height, 1]))?;
     let in_plane = bounding_box(&plane, label)?;
-    let rectangle = BoundingBox { start: [in_plane.start[0], in_plane.start[1], slice], size: in_plane.size };
+    let [x, y, _] = in_plane.start();
+    let rectangle = VoxelBox::new([x, y, slice], in_plane.size());
     Ok(CrossSection { slice, voxels, rectangle })
 }
 
@@ -272,7 +246,7 @@ mod tests {
         let mask = mask(array![[[0, 1, 0], [0, 0, 0]], [[0, 1, 1], [0, 0, 0]], [[1, 0, 0], [0, 1, 0]]]);
         let found = largest_cross_section(&mask, 1).unwrap();
         assert_eq!((found.slice, found.voxels), (1, 2));
-        assert_eq!(found.rectangle, BoundingBox { start: [1, 0, 1], size: [2, 1, 1] });
+        assert_eq!(found.rectangle, VoxelBox::new([1, 0, 1], [2, 1, 1]));
         assert!(matches!(largest_cross_section(&mask, 4), Err(ImagingError::EmptyRegion { label: 4, .. })));
     }
 
@@ -288,7 +262,7 @@ mod tests {
         let volume = mask(array![[[1, 2], [3, 4]]]);
         let padded = pad(&volume, [1, 2, 3], [2, 1, 0], 9).unwrap();
         assert_eq!(padded.geometry().size(), [5, 5, 4]);
-        assert_eq!(crop(&padded, &BoundingBox { start: [1, 2, 3], size: [2, 2, 1] }).unwrap(), volume);
+        assert_eq!(crop(&padded, &VoxelBox::new([1, 2, 3], [2, 2, 1])).unwrap(), volume);
     }
 
     // Worked out by hand: the new centres lie at −¼, ¼, ¾ and 1¼ of the old pixels, and are cut at 0 and 1.

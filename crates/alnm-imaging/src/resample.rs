@@ -27,7 +27,7 @@ mod weighted;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
-use crate::file::MAX_VOXEL_BYTES;
+use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::{Geometry, GeometryDifference, GeometryField};
 use crate::volume::{Image, Volume, Voxel};
 use crate::with_volume;

@@ -3,7 +3,7 @@
 use ndarray::Array3;
 use rayon::prelude::*;
 
-use crate::error::{ImagingError, Result};
+use crate::error::{ImagingError, NonFiniteVoxel, Result};
 use crate::geometry::Geometry;
 
 /// The type of a voxel as it stands in a file.
@@ -104,6 +104,14 @@ macro_rules! voxels {
             /// The voxels converted as [`Voxel::from_f64`] does.
             pub fn cast<U: Voxel>(&self) -> Volume<U> {
                 match self { $(Self::$kind(volume) => volume.cast()),* }
+            }
+
+            /// Checks that every voxel is a finite number.
+            ///
+            /// # Errors
+            /// As [`Volume::check_finite`].
+            pub fn check_finite(&self) -> Result<(), NonFiniteVoxel> {
+                match self { $(Self::$kind(volume) => volume.check_finite()),* }
             }
         }
     };
@@ -217,9 +225,19 @@ impl<T: Voxel> Volume<T> {
         self.map(|&value| U::from_f64(value.to_f64()))
     }
 
+    /// Checks that every voxel is a finite number.
+    ///
     /// # Errors
-    /// [`ImagingError::InvalidVoxel`] with the first voxel that is not finite.
-    pub(crate) fn check_finite(&self, operation: &'static str) -> Result<()> {
+    /// [`NonFiniteVoxel`] with the first voxel in raster order that is infinite or not a number.
+    ///
+    /// ```
+    /// use alnm_imaging::{Geometry, Volume};
+    /// let volume = Volume::new(ndarray::array![[[1.0, f64::NAN]]], Geometry::axis_aligned([2, 1, 1], [1.0; 3])?)?;
+    /// let error = volume.check_finite().unwrap_err();
+    /// assert_eq!(error.to_string(), "the voxel [1, 0, 0] (x, y, z) is NaN; every voxel must be finite");
+    /// # Ok::<(), alnm_imaging::ImagingError>(())
+    /// ```
+    pub fn check_finite(&self) -> Result<(), NonFiniteVoxel> {
         if !T::PIXEL_TYPE.is_float() {
             return Ok(());
         }
@@ -232,11 +250,9 @@ impl<T: Voxel> Volume<T> {
         };
         match self.as_slice().par_chunks(CHUNK).enumerate().find_map_first(bad_in) {
             None => Ok(()),
-            Some(position) => Err(ImagingError::InvalidVoxel {
-                operation,
+            Some(position) => Err(NonFiniteVoxel {
                 index: self.geometry.index_of(position),
                 value: self.as_slice()[position].to_f64(),
-                requirement: "every voxel must be finite",
             }),
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use ndarray::Array3;
 
 use crate::error::FileProblem;
-use crate::file::{FileFormat, MAX_VOXEL_BYTES};
+use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType, Volume, Voxel};
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alnm_imaging::region::{BoundingBox, bounding_box};
+use alnm_imaging::region::{VoxelBox, bounding_box};
 use alnm_imaging::vectorised;
 use alnm_imaging::{Extremes, Image, LabelMap, Voxel, with_volume};
 use pulp::bytemuck::{NoUninit, cast_slice};
@@ -10,7 +10,6 @@ use serde::Serialize;
 use sha1::{Digest, Sha1};
 
 use crate::error::Result;
-use crate::filter::Part;
 use crate::level_map::runs;
 use crate::parameters::{Parameters, Settings};
 use crate::python_text::{float, tuple};
@@ -175,16 +174,17 @@ impl Diagnostics {
         self.push(format_args!("Mask-{stage}_Spacing"), floats(&geometry.spacing()[..dimension]));
         self.push(format_args!("Mask-{stage}_Size"), integers(&geometry.size()[..dimension]));
         let region = bounding_box(mask, label)?;
-        let limits: Vec<usize> = region.start[..dimension].iter().chain(&region.size[..dimension]).copied().collect();
+        let limits: Vec<usize> =
+            region.start()[..dimension].iter().chain(&region.size()[..dimension]).copied().collect();
         self.push(format_args!("Mask-{stage}_BoundingBox"), integers(&limits));
         let inside = inside_box(mask, label, &region);
         let voxels = inside.iter().filter(|inside| **inside).count();
         self.push(format_args!("Mask-{stage}_VoxelNum"), DiagnosticValue::Integer(voxels as i64));
-        let [width, height, depth] = region.size;
-        let components = component_count(&inside, [depth, height, width]);
+        let [_, height, width] = region.shape();
+        let components = component_count(&inside, region.shape());
         self.push(format_args!("Mask-{stage}_VolumeNum"), DiagnosticValue::Integer(components as i64));
-        let mut centre = region.start.map(|start| (start * voxels) as u64);
-        for run in runs(&inside, [depth, height, width]) {
+        let mut centre = region.start().map(|start| (start * voxels) as u64);
+        for run in runs(&inside, region.shape()) {
             let (row, count) = (run.start / width, run.len() as u64);
             // First to last x, in pairs of the same sum.
             centre[0] += (run.start % width + (run.end - 1) % width) as u64 * count / 2;
@@ -280,10 +280,8 @@ fn hash_bytes<T: NoUninit, const N: usize>(voxels: &[T], bytes_of: impl Fn(T) ->
 }
 
 /// Which voxels of a box have the label, in raster order.
-fn inside_box(mask: &LabelMap, label: u32, region: &BoundingBox) -> Vec<bool> {
-    let ([x, y, z], [width, height, depth]) = (region.start, region.size);
-    Part { start: [z, y, x], size: [depth, height, width] }
-        .cut(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
+fn inside_box(mask: &LabelMap, label: u32, region: &VoxelBox) -> Vec<bool> {
+    region.cut_slice(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
 }
 
 /// A run of voxels along x.

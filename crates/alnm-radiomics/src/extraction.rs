@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use alnm_imaging::region::{BoundingBox, crop, crop_image};
+use alnm_imaging::region::{VoxelBox, crop, crop_image};
 use alnm_imaging::resample::{RoiResampling, resample_roi};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::Array3;
@@ -166,7 +166,7 @@ struct Prepared<'a> {
     mask: Cow<'a, LabelMap>,
     /// The mask that shape is computed on, where it is another.
     shape_mask: Option<Cow<'a, LabelMap>>,
-    bounding_box: BoundingBox,
+    bounding_box: VoxelBox,
 }
 
 impl Extractor {
@@ -366,10 +366,10 @@ impl Extractor {
     ) -> Result<Stage<'a>> {
         let prepared = self.prepare(image, mask, label, diagnostics, warnings)?;
         let geometry = prepared.image.geometry();
-        let kept = prepared.bounding_box.padded(margin, geometry.size());
+        let kept = prepared.bounding_box.grown(margin, geometry.size());
         let inside = region_mask(&prepared.mask, label, kept);
         let part = zyx_part(kept);
-        let box_geometry = geometry.part(kept.start, kept.size)?;
+        let box_geometry = geometry.part(&kept)?;
         let runs = runs(&inside, part.size);
         Ok(Stage { prepared, part, inside, runs, box_geometry })
     }
@@ -471,7 +471,7 @@ impl Extractor {
                 mask = Cow::Owned(corrected);
                 warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
             }
-            let kept = checked.bounding_box.padded(settings.pad_distance, mask.geometry().size());
+            let kept = checked.bounding_box.grown(settings.pad_distance, mask.geometry().size());
             image = Cow::Owned(crop_image(&image, &kept)?);
             mask = Cow::Owned(crop(&mask, &kept)?);
         }
@@ -530,7 +530,7 @@ impl Extractor {
                     continue;
                 }
                 // PyRadiomics looks up force2Ddimension, which counts from z, in a size that counts from x.
-                _ if prepared.bounding_box.size[settings.force_2d_dimension] <= 1 => {
+                _ if prepared.bounding_box.size()[settings.force_2d_dimension] <= 1 => {
                     warnings.push(Warning::Shape2DSkipped { dimension: settings.force_2d_dimension });
                     continue;
                 }
@@ -553,13 +553,12 @@ impl Extractor {
 }
 
 /// Which voxels of a box have the label, in raster order.
-fn region_mask(mask: &LabelMap, label: u32, bounding_box: BoundingBox) -> Vec<bool> {
+fn region_mask(mask: &LabelMap, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
     zyx_part(bounding_box).cut(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
 }
 
-fn zyx_part(bounding_box: BoundingBox) -> Part {
-    let ([x, y, z], [width, height, depth]) = (bounding_box.start, bounding_box.size);
-    Part { start: [z, y, x], size: [depth, height, width] }
+fn zyx_part(bounding_box: VoxelBox) -> Part {
+    Part { start: bounding_box.start_zyx(), size: bounding_box.shape() }
 }
 
 #[cfg(test)]

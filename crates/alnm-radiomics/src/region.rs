@@ -1,6 +1,6 @@
 //! The region of interest: checks, correction and resegmentation of the mask.
 
-use alnm_imaging::region::{BoundingBox, bounding_box, labels};
+use alnm_imaging::region::{VoxelBox, bounding_box, labels};
 use alnm_imaging::resample::{Interpolator, resample};
 use alnm_imaging::{Geometry, GeometryDifference, Image, LabelMap, PixelType, with_volume};
 
@@ -28,7 +28,7 @@ pub(crate) struct CheckedMask {
     /// The mask on the image's grid, where it lay on another, and in what that differed.
     pub(crate) corrected: Option<(LabelMap, GeometryDifference)>,
     /// The box around the region.
-    pub(crate) bounding_box: BoundingBox,
+    pub(crate) bounding_box: VoxelBox,
 }
 
 /// Checks that image and mask share a grid, which `correctMask` can bring about, and that the region is large enough.
@@ -43,7 +43,7 @@ pub(crate) fn check_mask(image: &Geometry, mask: &LabelMap, label: u32, settings
     };
     let region = corrected.as_ref().map_or(mask, |(corrected, _)| corrected);
     let bounding_box = bounding_box(region, label)?;
-    let found = bounding_box.size.iter().filter(|&&size| size > 1).count();
+    let found = bounding_box.size().iter().filter(|&&size| size > 1).count();
     if found == 0 || found < settings.minimum_roi_dimensions {
         return Err(RadiomicsError::TooFewDimensions { found, minimum: settings.minimum_roi_dimensions });
     }
@@ -62,7 +62,7 @@ pub(crate) fn check_inside(image: &Geometry, mask: &LabelMap, label: u32) -> Res
     let region = bounding_box(mask, label)?;
     let corner =
         |index: [usize; 3]| image.point_to_index(mask.geometry().index_to_point(index.map(|i| i as f64 - 0.5)));
-    let (first, second) = (corner(region.start), corner(region.end()));
+    let (first, second) = (corner(region.start()), corner(region.end()));
     let lower: [f64; 3] = std::array::from_fn(|axis| first[axis].min(second[axis]));
     let upper: [f64; 3] = std::array::from_fn(|axis| first[axis].max(second[axis]));
     let size = image.size();

@@ -1,7 +1,5 @@
 //! Agreement of two readers: Cohen's kappa, Dice overlap, Bland-Altman limits.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Interval;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -10,7 +8,8 @@ use crate::distribution::{normal_quantile, t_quantile};
 use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
 
 /// Cohen's kappa of two ratings of the same subjects.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Kappa {
     /// (observed − expected)/(1 − expected) agreement; NaN when chance alone gives full agreement.
     pub estimate: f64,
@@ -31,7 +30,7 @@ pub fn cohen_kappa(first: &[usize], second: &[usize], level: f64) -> Result<Kapp
     const OPERATION: &str = "Cohen's kappa";
     require_level(level)?;
     require_same_length(OPERATION, first.len(), second.len())?;
-    require_count(OPERATION, 1, first.len())?;
+    require_count(OPERATION, "observations", 1, first.len())?;
     let n = first.len() as f64;
     let mut categories: Vec<usize> = first.iter().chain(second).copied().collect();
     categories.sort_unstable();
@@ -74,7 +73,8 @@ pub fn dice(first: &[bool], second: &[bool]) -> Result<f64> {
 }
 
 /// Bland and Altman's limits of agreement.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LimitsOfAgreement {
     /// Mean difference, first minus second reader.
     pub bias: f64,
@@ -99,7 +99,7 @@ pub fn bland_altman(first: &[f64], second: &[f64], level: f64) -> Result<LimitsO
     require_same_length(OPERATION, first.len(), second.len())?;
     require_finite(OPERATION, first)?;
     require_finite(OPERATION, second)?;
-    require_count(OPERATION, 2, first.len())?;
+    require_count(OPERATION, "observations", 2, first.len())?;
     let differences: Vec<f64> = first.iter().zip(second).map(|(a, b)| a - b).collect();
     let bias = mean(&differences);
     let standard_deviation = standard_deviation(&differences);

@@ -7,10 +7,10 @@ use crate::error::{Result, require_count, require_finite};
 use crate::rank::{midranks, tie_term};
 
 fn require_groups(operation: &'static str, groups: &[&[f64]], smallest: usize) -> Result<()> {
-    require_count(operation, 2, groups.len())?;
+    require_count(operation, "groups", 2, groups.len())?;
     for g in groups {
         require_finite(operation, g)?;
-        require_count(operation, smallest, g.len())?;
+        require_count(operation, "observations per group", smallest, g.len())?;
     }
     Ok(())
 }
@@ -24,7 +24,7 @@ pub fn one_way(groups: &[&[f64]]) -> Result<TestResult> {
     const OPERATION: &str = "one-way analysis of variance";
     require_groups(OPERATION, groups, 1)?;
     let n: usize = groups.iter().map(|g| g.len()).sum();
-    require_count(OPERATION, groups.len() + 1, n)?;
+    require_count(OPERATION, "observations", groups.len() + 1, n)?;
     let (d1, d2) = (groups.len() as f64 - 1.0, (n - groups.len()) as f64);
     let grand = mean(&groups.concat());
     let means: Vec<f64> = groups.iter().map(|g| mean(g)).collect();

@@ -5,17 +5,19 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::describe::{QuantileType, mean, quantile_of_sorted, sorted, standard_deviation};
 use crate::distribution::{normal_cdf, normal_quantile};
-use crate::error::{Result, StatsError, require_finite, require_level, require_same_length};
+use crate::error::{
+    Result, StatsError, require_count, require_finite, require_level, require_same_length, require_some,
+};
 use crate::rank::{ascending_order, ties};
 use crate::roc::Direction;
 use crate::{Interval, Labels};
 
 /// How often and from which seed to resample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Resampling {
     /// Number of resamples.
     pub resamples: usize,
@@ -30,7 +32,8 @@ impl Default for Resampling {
 }
 
 /// Bootstrap distribution of a statistic.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bootstrap {
     /// The statistic of the data.
     pub estimate: f64,
@@ -69,7 +72,7 @@ impl Bootstrap {
     pub fn bias_corrected_accelerated(&self, jackknife: &[f64], level: f64) -> Result<Interval> {
         const OPERATION: &str = "BCa interval";
         require_level(level)?;
-        crate::error::require_count(OPERATION, 3, jackknife.len())?;
+        require_count(OPERATION, "jackknife values", 3, jackknife.len())?;
         require_finite(OPERATION, jackknife)?;
         let below = self.replicates.partition_point(|v| *v < self.estimate) as f64;
         let through = self.replicates.partition_point(|v| *v <= self.estimate) as f64;
@@ -77,7 +80,7 @@ impl Bootstrap {
         if !bias.is_finite() {
             return Err(StatsError::Undefined {
                 operation: OPERATION,
-                reason: "the estimate lies outside all replicates",
+                requirement: "the estimate must lie within the range of the replicates",
             });
         }
         let center = mean(jackknife);
@@ -161,10 +164,8 @@ pub fn simple(n: usize, resampling: Resampling, statistic: impl Fn(&[usize]) -> 
 }
 
 fn check(n: usize, resampling: Resampling) -> Result<()> {
-    crate::error::require_count("bootstrap", 1, n)?;
-    if resampling.resamples == 0 {
-        return Err(StatsError::Parameter { name: "resamples", range: "1 or more", value: 0.0 });
-    }
+    require_count("bootstrap", "observations", 1, n)?;
+    require_some("number of resamples", resampling.resamples)?;
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! The 2 × 2 table of predicted and true class and the metrics read from it.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Labels;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -9,7 +7,8 @@ use crate::error::{Result, require_finite, require_same_length};
 use crate::proportion::{Proportion, ProportionInterval};
 
 /// Counts of predictions against the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConfusionTable {
     /// Events predicted as events.
     pub true_positives: usize,
@@ -174,7 +173,8 @@ fn ratio(a: usize, b: usize) -> f64 {
 }
 
 /// Classification metrics with intervals.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClassificationMetrics {
     /// The counts.
     pub table: ConfusionTable,
@@ -189,7 +189,7 @@ pub struct ClassificationMetrics {
     /// Negative predictive value.
     pub negative_predictive_value: Proportion,
     /// F1 score.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub f1: f64,
 }
 

@@ -1,7 +1,6 @@
 //! Tables of counts: chi-squared, likelihood ratio and McNemar tests, odds ratios.
 
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -10,13 +9,15 @@ use crate::error::{Result, StatsError, require_count, require_level};
 use crate::{Interval, TestResult};
 
 /// A table of counts, groups in rows and levels in columns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CountTable {
     counts: Array2<u64>,
 }
 
 /// Pearson's chi-squared test and what it is made of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ChiSquared {
     /// Statistic, degrees of freedom and p-value.
     pub test: TestResult,
@@ -32,7 +33,7 @@ impl CountTable {
     /// # Errors
     /// [`StatsError::TooFew`] for fewer than two rows or columns.
     pub fn new(counts: Array2<u64>) -> Result<Self> {
-        require_count("table of counts", 2, counts.nrows().min(counts.ncols()))?;
+        require_count("table of counts", "rows and of columns", 2, counts.nrows().min(counts.ncols()))?;
         Ok(Self { counts })
     }
 
@@ -84,7 +85,7 @@ impl CountTable {
             let c = &self.counts;
             Ok([c[[0, 0]], c[[0, 1]], c[[1, 0]], c[[1, 1]]].map(|v| v as f64))
         } else {
-            Err(StatsError::Undefined { operation, reason: "the table is not 2 x 2" })
+            Err(StatsError::Undefined { operation, requirement: "the table must have two rows and two columns" })
         }
     }
 
@@ -144,7 +145,10 @@ impl CountTable {
     pub fn mcnemar(&self, corrected: bool) -> Result<TestResult> {
         let (rows, columns) = self.counts.dim();
         if rows != columns {
-            return Err(StatsError::Undefined { operation: "McNemar's test", reason: "the table is not square" });
+            return Err(StatsError::Undefined {
+                operation: "McNemar's test",
+                requirement: "the table must have as many rows as columns",
+            });
         }
         let discordant: Vec<(f64, f64)> = (0..rows)
             .flat_map(|i| (0..i).map(move |j| (i, j)))
@@ -177,7 +181,8 @@ impl CountTable {
 }
 
 /// Odds ratio of a 2 × 2 table.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OddsRatio {
     /// ad/bc.
     pub estimate: f64,

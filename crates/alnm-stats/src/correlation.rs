@@ -2,7 +2,6 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::Interval;
 use crate::TestResult;
@@ -14,7 +13,8 @@ use crate::error::{Result, require_count, require_finite, require_level, require
 use crate::rank::{ascending_order, midranks, ties};
 
 /// Which correlation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Correlation {
     /// Pearson's product-moment correlation.
     #[default]
@@ -26,7 +26,8 @@ pub enum Correlation {
 }
 
 /// Which rows a correlation matrix uses when values are missing (NaN).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PairRows {
     /// All rows; a column with a missing value has NaN correlations (R's `use = "everything"`).
     #[default]
@@ -54,7 +55,7 @@ pub fn correlation(x: &[f64], y: &[f64], kind: Correlation) -> Result<f64> {
     require_same_length(OPERATION, x.len(), y.len())?;
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    require_count(OPERATION, 2, x.len())?;
+    require_count(OPERATION, "observations", 2, x.len())?;
     Ok(of_complete(x, y, kind))
 }
 
@@ -106,7 +107,8 @@ fn kendall(x: &[f64], y: &[f64]) -> f64 {
 }
 
 /// A correlation with its interval and test.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CorrelationTest {
     /// The correlation r.
     pub estimate: f64,
@@ -137,7 +139,7 @@ pub struct CorrelationTest {
 pub fn correlation_test(x: &[f64], y: &[f64], kind: Correlation, level: f64) -> Result<CorrelationTest> {
     const OPERATION: &str = "correlation test";
     require_level(level)?;
-    require_count(OPERATION, if kind == Correlation::Kendall { 5 } else { 4 }, x.len())?;
+    require_count(OPERATION, "observations", if kind == Correlation::Kendall { 5 } else { 4 }, x.len())?;
     let r = correlation(x, y, kind)?;
     let n = x.len() as f64;
     let (variance, test) = match kind {
@@ -267,11 +269,11 @@ fn cumulative_concordance(n: usize) -> Vec<f64> {
 /// [`crate::StatsError::TooFew`] below two (complete) rows.
 pub fn correlation_matrix(x: ArrayView2<'_, f64>, kind: Correlation, rows: PairRows) -> Result<Array2<f64>> {
     const OPERATION: &str = "correlation matrix";
-    require_count(OPERATION, 2, x.nrows())?;
+    require_count(OPERATION, "observations", 2, x.nrows())?;
     match rows {
         PairRows::Complete => {
             let complete: Vec<usize> = (0..x.nrows()).filter(|&r| x.row(r).iter().all(|v| !v.is_nan())).collect();
-            require_count(OPERATION, 2, complete.len())?;
+            require_count(OPERATION, "observations", 2, complete.len())?;
             correlation_matrix(x.select(Axis(0), &complete).view(), kind, PairRows::Everything)
         }
         PairRows::Everything if kind != Correlation::Kendall => Ok(products_of_units(x, kind)),

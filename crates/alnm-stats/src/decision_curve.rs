@@ -1,19 +1,21 @@
 //! Decision curve analysis (Vickers and Elkin 2006).
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Resampling, resample_rows, resample_stratified};
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::{QuantileType, quantile_of_sorted, sorted};
-use crate::error::{Result, StatsError, require_finite, require_level, require_same_length};
+use crate::error::{
+    Result, StatsError, require_count, require_finite, require_level, require_same_length, require_some,
+};
 use crate::missing::observed;
 use crate::optimism::Stratification;
 use crate::{Interval, Labels};
 
 /// Net benefit of a model over a range of threshold probabilities.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DecisionCurve {
     /// Share of events.
     pub prevalence: f64,
@@ -22,7 +24,8 @@ pub struct DecisionCurve {
 }
 
 /// One threshold of a decision curve. A patient is treated when the predicted risk is at least the threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DecisionPoint {
     /// Threshold probability t.
     pub threshold: f64,
@@ -33,12 +36,12 @@ pub struct DecisionPoint {
     /// Net benefit TP/n − FP/n · t/(1 − t).
     pub net_benefit: f64,
     /// Net benefit over the prevalence, at most 1.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub standardised_net_benefit: f64,
     /// Net benefit of treating all: prevalence − (1 − prevalence) · t/(1 − t). Treating none has net benefit 0.
     pub treat_all: f64,
     /// Interventions avoided a patient against treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t = 0.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub interventions_avoided: f64,
 }
 
@@ -66,10 +69,10 @@ impl DecisionCurve {
     pub fn new(labels: &Labels, risks: &[f64], thresholds: &[f64]) -> Result<Self> {
         const OPERATION: &str = "decision curve";
         require_same_length(OPERATION, labels.len(), risks.len())?;
-        crate::error::require_count(OPERATION, 1, risks.len())?;
+        require_count(OPERATION, "observations", 1, risks.len())?;
         require_finite(OPERATION, risks)?;
         if let Some(&value) = thresholds.iter().find(|t| !(0.0..1.0).contains(*t)) {
-            return Err(StatsError::Parameter { name: "threshold probability", range: "[0, 1)", value });
+            return Err(StatsError::parameter("threshold probability", value, "at least 0 and below 1"));
         }
         let members = Members::new(labels, risks, thresholds);
         let all: Vec<usize> = (0..risks.len()).collect();
@@ -93,9 +96,7 @@ impl DecisionCurve {
         require_level(level)?;
         Self::new(labels, risks, thresholds)?;
         labels.require_both("intervals of a decision curve")?;
-        if resampling.resamples == 0 {
-            return Err(StatsError::Parameter { name: "resamples", range: "1 or more", value: 0.0 });
-        }
+        require_some("number of resamples", resampling.resamples)?;
         let members = Members::new(labels, risks, thresholds);
         let resampled: Vec<Vec<DecisionPoint>> = (0..resampling.resamples)
             .into_par_iter()
@@ -131,7 +132,8 @@ impl DecisionCurve {
 }
 
 /// Bootstrap intervals at one threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DecisionInterval {
     /// Threshold probability.
     pub threshold: f64,

@@ -1,25 +1,24 @@
 //! DeLong's variance of the area under the ROC curve, its interval and tests (DeLong, DeLong and Clarke-Pearson 1988),
 //! in O(n log n).
 
-use serde::{Deserialize, Serialize};
-
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{
     normal_cdf, normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided, t_upper_tail,
 };
-use crate::error::{Result, require_finite, require_level, require_same_length};
+use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
 use crate::rank::midranks;
 use crate::roc::{Direction, RocCurve};
 use crate::{Alternative, Interval, Labels, TestResult};
 
 /// An area with DeLong's variance.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AucEstimate {
     /// Area under the curve.
     pub auc: f64,
     /// DeLong variance; NaN when a class has a single member.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub variance: f64,
     /// Normal interval, clipped to [0, 1]; NaN when the variance is.
     pub interval: Interval,
@@ -143,7 +142,7 @@ pub fn paired_test(
 ) -> Result<TestResult> {
     const OPERATION: &str = "paired DeLong test";
     require_level(level)?;
-    crate::error::require_count(OPERATION, 2, labels.positives().min(labels.negatives()))?;
+    require_count(OPERATION, "patients per outcome class", 2, labels.positives().min(labels.negatives()))?;
     let a = Placements::of(labels, first.scores, first.direction)?;
     let b = Placements::of(labels, second.scores, second.direction)?;
     let variance = (a.covariance(&a) + b.covariance(&b) - 2.0 * a.covariance(&b)).max(0.0);

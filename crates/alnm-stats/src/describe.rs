@@ -1,7 +1,5 @@
 //! Descriptive statistics and quantiles.
 
-use serde::{Deserialize, Serialize};
-
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError, require_count, require_finite};
@@ -44,7 +42,8 @@ pub fn median_absolute_deviation(values: &[f64]) -> f64 {
 }
 
 /// Definition of a sample quantile, by the numbers of Hyndman and Fan (1996) and R's `quantile(type = )`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum QuantileType {
     /// Inverse of the empirical distribution function.
     Type1,
@@ -80,10 +79,10 @@ pub enum QuantileType {
 /// # Ok::<(), alnm_stats::StatsError>(())
 /// ```
 pub fn quantile(values: &[f64], p: f64, definition: QuantileType) -> Result<f64> {
-    require_count("quantile", 1, values.len())?;
+    require_count("quantile", "observations", 1, values.len())?;
     require_finite("quantile", values)?;
     if !(0.0..=1.0).contains(&p) {
-        return Err(StatsError::Parameter { name: "probability", range: "[0, 1]", value: p });
+        return Err(StatsError::parameter("probability", p, "at least 0 and at most 1"));
     }
     Ok(quantile_of_sorted(&sorted(values), p, definition))
 }
@@ -146,38 +145,39 @@ pub(crate) fn quantile_of_sorted(x: &[f64], p: f64, definition: QuantileType) ->
 }
 
 /// Location, spread and extent of one variable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Description {
     /// Number of observed values.
     pub count: usize,
     /// Number of missing values (NaN).
     pub missing: usize,
     /// Mean.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub mean: f64,
     /// Standard deviation (n − 1).
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub standard_deviation: f64,
     /// Standard error of the mean.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub standard_error: f64,
     /// Median.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub median: f64,
     /// First quartile.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub first_quartile: f64,
     /// Third quartile.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub third_quartile: f64,
     /// Smallest value.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub minimum: f64,
     /// Largest value.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub maximum: f64,
     /// Median absolute deviation times 1.4826.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub median_absolute_deviation: f64,
 }
 

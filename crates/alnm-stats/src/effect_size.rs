@@ -1,6 +1,5 @@
 //! Standardised mean differences. The sign is that of the first group minus the second.
 
-use serde::{Deserialize, Serialize};
 use statrs::function::gamma::ln_gamma;
 
 use crate::cells;
@@ -10,7 +9,8 @@ use crate::error::{Result, require_count, require_finite};
 use crate::linear::solve_symmetric;
 
 /// Standardised differences of two means.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MeanDifference {
     /// Cohen's d: over the pooled standard deviation.
     pub cohen_d: f64,
@@ -35,7 +35,7 @@ impl MeanDifference {
         const OPERATION: &str = "standardised mean difference";
         require_finite(OPERATION, x)?;
         require_finite(OPERATION, y)?;
-        require_count(OPERATION, 1, x.len().min(y.len()))?;
+        require_count(OPERATION, "observations per group", 1, x.len().min(y.len()))?;
         let (m, n) = (x.len() as f64, y.len() as f64);
         let difference = mean(x) - mean(y);
         let (vx, vy) = (variance(x), variance(y));

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use statrs::function::factorial::ln_factorial;
 
 use crate::contingency::CountTable;
-use crate::error::{Result, StatsError, require_level};
+use crate::error::{Result, StatsError, require_count, require_level, require_some};
 use crate::root::brent;
 use crate::{Alternative, TestResult};
 
@@ -17,7 +16,8 @@ use crate::{Alternative, TestResult};
 const RELATIVE_FUZZ: f64 = 1e-7;
 
 /// How the p-value of a table larger than 2 × 2 is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FisherMethod {
     /// Exact, by a network over the columns, as long as no stage holds more than `limit` entries.
     Exact {
@@ -192,7 +192,7 @@ pub fn any_size(table: &CountTable, method: FisherMethod) -> Result<TestResult> 
     let rows: Vec<u64> = table.row_totals();
     let columns: Vec<u64> = table.column_totals();
     let used = |totals: &[u64]| totals.iter().filter(|t| **t > 0).count();
-    crate::error::require_count(OPERATION, 2, used(&rows).min(used(&columns)))?;
+    require_count(OPERATION, "rows or columns with a count", 2, used(&rows).min(used(&columns)))?;
     let log_observed: f64 = table.counts().iter().map(|&c| -ln_factorial(c)).sum();
     let network = || {
         // The shorter side is the state of the network, the longer side its stages.
@@ -209,9 +209,7 @@ pub fn any_size(table: &CountTable, method: FisherMethod) -> Result<TestResult> 
         Network::new(stages).p_value(state, log_observed, limit)
     };
     let monte_carlo = |resamples: usize, seed: u64| {
-        if resamples == 0 {
-            return Err(StatsError::Parameter { name: "resamples", range: "1 or more", value: 0.0 });
-        }
+        require_some("number of resamples", resamples)?;
         Ok(random_tables_p(&rows, &columns, log_observed, resamples, seed))
     };
     let (p, name) = match method {

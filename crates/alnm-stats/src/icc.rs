@@ -5,7 +5,6 @@
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::Interval;
 use crate::cells;
@@ -14,7 +13,8 @@ use crate::distribution::{f_quantile, f_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_level, require_same_length};
 
 /// Which of the six intraclass correlations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IccForm {
     /// ICC(1,1): one-way random effects, single rating.
     Icc1,
@@ -49,7 +49,8 @@ impl IccForm {
 }
 
 /// How variance components are estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IccEstimation {
     /// Mean squares of the analysis of variance; components may come out negative (`psych::ICC(lmer = FALSE)`).
     #[default]
@@ -59,7 +60,8 @@ pub enum IccEstimation {
 }
 
 /// One intraclass correlation with its F test and interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Icc {
     /// The estimate; negative values are reported as they are.
     pub estimate: f64,
@@ -76,7 +78,8 @@ pub struct Icc {
 }
 
 /// All six intraclass correlations of one table of ratings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct IccAnalysis {
     /// Number of subjects n.
     pub subjects: usize,
@@ -113,8 +116,8 @@ impl IccAnalysis {
     pub fn of(ratings: ArrayView2<'_, f64>, estimation: IccEstimation, level: f64) -> Result<Self> {
         const OPERATION: &str = "intraclass correlation";
         require_level(level)?;
-        require_count(OPERATION, 2, ratings.nrows())?;
-        require_count(OPERATION, 2, ratings.ncols())?;
+        require_count(OPERATION, "subjects", 2, ratings.nrows())?;
+        require_count(OPERATION, "raters", 2, ratings.ncols())?;
         if let Some((index, &value)) = ratings.iter().enumerate().find(|(_, v)| !v.is_finite()) {
             return Err(StatsError::NonFinite { operation: OPERATION, index, value });
         }
@@ -198,9 +201,9 @@ pub fn icc_of_features(
 ) -> Result<Vec<IccAnalysis>> {
     const OPERATION: &str = "intraclass correlation of features";
     require_level(level)?;
-    require_count(OPERATION, 2, readers.len())?;
+    require_count(OPERATION, "readers", 2, readers.len())?;
     let (subjects, features) = readers[0].dim();
-    require_count(OPERATION, 2, subjects)?;
+    require_count(OPERATION, "subjects", 2, subjects)?;
     for r in readers {
         require_same_length(OPERATION, subjects, r.nrows())?;
         require_same_length(OPERATION, features, r.ncols())?;

@@ -14,7 +14,7 @@ pub fn two_sample(x: &[f64], y: &[f64]) -> Result<TestResult> {
     const OPERATION: &str = "Kolmogorov-Smirnov test";
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    require_count(OPERATION, 1, x.len().min(y.len()))?;
+    require_count(OPERATION, "observations per group", 1, x.len().min(y.len()))?;
     let statistic = largest_distance(x, y);
     if x.len() * y.len() < 10_000 {
         Ok(TestResult::new("Exact two-sample Kolmogorov-Smirnov test", statistic, &[], exact_p(x, y, statistic)))

@@ -1,7 +1,5 @@
 //! The binary outcome.
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Result, StatsError};
 
 /// A binary outcome, one label a patient: `true` is the event (1, positive), `false` its absence (0, negative).
@@ -12,8 +10,9 @@ use crate::error::{Result, StatsError};
 /// assert_eq!((labels.positives(), labels.negatives()), (2, 1));
 /// # Ok::<(), alnm_stats::StatsError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Labels(Vec<bool>);
 
 impl Labels {

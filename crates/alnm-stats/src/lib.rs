@@ -23,6 +23,7 @@ pub mod loess;
 pub mod lowess;
 pub mod missing;
 pub mod multiplicity;
+#[cfg(feature = "serde")]
 mod nonfinite;
 pub mod normality;
 pub mod optimism;
@@ -41,6 +42,6 @@ pub mod table_one;
 mod test_result;
 pub mod variance;
 
-pub use error::{Result, StatsError};
+pub use error::{ParameterValue, Result, StatsError};
 pub use labels::{ByClass, Labels};
 pub use test_result::{Alternative, Interval, TestResult};

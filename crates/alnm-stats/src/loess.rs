@@ -1,12 +1,11 @@
 //! Local quadratic regression on one variable (Cleveland and Devlin 1988), as R's `loess(family = "gaussian")`.
 
-use serde::{Deserialize, Serialize};
-
 use crate::describe::sorted;
 use crate::error::{Result, StatsError, require_count, require_finite, require_same_length};
 
 /// How the surface is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LoessSurface {
     /// A local fit at every point.
     #[default]
@@ -17,7 +16,8 @@ pub enum LoessSurface {
 }
 
 /// Parameters of the regression.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LoessParams {
     /// Share of the points in a neighbourhood, above 0; above 1 the bandwidth grows; default 0.75.
     pub span: f64,
@@ -62,11 +62,11 @@ impl Loess {
         require_finite(OPERATION, x)?;
         require_finite(OPERATION, y)?;
         if params.span.is_nan() || params.span <= 0.0 {
-            return Err(StatsError::Parameter { name: "span", range: "above 0", value: params.span });
+            return Err(StatsError::parameter("span", params.span, "above 0"));
         }
         let n = x.len();
         let neighbours = n.min((n as f64 * params.span + 1e-5) as usize);
-        require_count(OPERATION, 3, neighbours)?;
+        require_count(OPERATION, "observations per neighbourhood", 3, neighbours)?;
         let mut fit = Self { x: x.to_vec(), y: y.to_vec(), params, neighbours, vertices: Vec::new() };
         if params.surface == LoessSurface::Interpolate {
             let places = vertex_places(&sorted(x), (n as f64 * params.span * 0.2) as usize);
@@ -88,7 +88,7 @@ impl Loess {
                 if right == self.vertices.len() || (right == 0 && self.vertices[0].at != at) {
                     return Err(StatsError::Undefined {
                         operation: "loess",
-                        reason: "an interpolated surface ends with the data",
+                        requirement: "an interpolated surface is evaluated within the range of the data only",
                     });
                 }
                 Ok(blend(self.vertices[right.max(1) - 1], self.vertices[right.max(1)], at))
@@ -111,7 +111,10 @@ impl Loess {
         let (_, &mut furthest, _) = distances.select_nth_unstable_by(self.neighbours - 1, f64::total_cmp);
         let bandwidth = furthest * self.params.span.max(1.0);
         if bandwidth <= 0.0 {
-            return Err(StatsError::Undefined { operation: "loess", reason: "a neighbourhood holds a single value" });
+            return Err(StatsError::Undefined {
+                operation: "loess",
+                requirement: "each neighbourhood must hold at least two different values; raise the span",
+            });
         }
         let mut design: Vec<[f64; 3]> = Vec::with_capacity(self.neighbours);
         let mut response = Vec::with_capacity(self.neighbours);
@@ -126,7 +129,7 @@ impl Loess {
         if design.is_empty() {
             return Err(StatsError::Undefined {
                 operation: "loess",
-                reason: "all data lie on the boundary of a neighbourhood",
+                requirement: "each neighbourhood must hold a value inside its boundary; raise the span",
             });
         }
         let coefficients = least_squares(design, &response);

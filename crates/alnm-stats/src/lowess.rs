@@ -1,13 +1,12 @@
 //! Robust locally linear smoothing of a scatter plot (Cleveland 1979), as R's `lowess`.
 
-use serde::{Deserialize, Serialize};
-
 use crate::describe::sorted;
 use crate::error::{Result, StatsError, require_count, require_finite, require_same_length};
 use crate::rank::ascending_order;
 
 /// Parameters of the smoother.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LowessParams {
     /// Share of the points that influence a smoothed value, in (0, 1]; default 2/3.
     pub span: f64,
@@ -24,7 +23,8 @@ impl Default for LowessParams {
 }
 
 /// A smooth curve through points, `x` ascending.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SmoothCurve {
     /// Abscissae in ascending order, repeated as in the data.
     pub x: Vec<f64>,
@@ -40,11 +40,11 @@ pub struct SmoothCurve {
 pub fn lowess(x: &[f64], y: &[f64], params: LowessParams) -> Result<SmoothCurve> {
     const OPERATION: &str = "lowess";
     require_same_length(OPERATION, x.len(), y.len())?;
-    require_count(OPERATION, 2, x.len())?;
+    require_count(OPERATION, "observations", 2, x.len())?;
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
     if !(params.span > 0.0 && params.span <= 1.0) {
-        return Err(StatsError::Parameter { name: "span", range: "(0, 1]", value: params.span });
+        return Err(StatsError::parameter("span", params.span, "above 0 and at most 1"));
     }
     let order = ascending_order(x);
     let x: Vec<f64> = order.iter().map(|&i| x[i]).collect();

@@ -1,12 +1,11 @@
 //! Missing values are a decision, not an accident: a missing value is NaN, and every test refuses it until one of these
 //! policies is applied.
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Result, require_finite};
 
 /// What to do with missing values (NaN).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Missing {
     /// Refuse them with an error that names the first one.
     #[default]

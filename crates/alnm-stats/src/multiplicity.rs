@@ -1,10 +1,9 @@
 //! Adjustment of p-values for multiple testing (R's `p.adjust`).
 
-use serde::{Deserialize, Serialize};
-
 /// Method of adjustment. Holm, Hochberg, Hommel and Bonferroni control the family-wise error rate, the others the false
 /// discovery rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Adjustment {
     /// p times the number of tests.

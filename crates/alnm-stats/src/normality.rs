@@ -15,7 +15,7 @@ use crate::error::{Result, StatsError, require_count, require_finite};
 pub fn shapiro_wilk(values: &[f64]) -> Result<TestResult> {
     const OPERATION: &str = "Shapiro-Wilk test";
     require_finite(OPERATION, values)?;
-    require_count(OPERATION, 3, values.len())?;
+    require_count(OPERATION, "observations", 3, values.len())?;
     if values.len() > 5000 {
         return Err(StatsError::TooLarge { operation: OPERATION, limit: 5000, unit: "values" });
     }

@@ -1,7 +1,6 @@
 //! Optimism-corrected validation by the bootstrap (Harrell; `rms::validate`).
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::Labels;
 use crate::bootstrap::{Resampling, resample_rows, resample_stratified};
@@ -10,7 +9,8 @@ use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError, require_count};
 
 /// Whether resamples keep the number of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Stratification {
     /// Plain resamples of all rows, as `rms::validate`.
     None,
@@ -20,7 +20,8 @@ pub enum Stratification {
 }
 
 /// A performance measure, apparent and corrected.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OptimismCorrected {
     /// Measure of the model on the data that it was fitted to.
     pub apparent: f64,
@@ -52,11 +53,11 @@ pub fn validate<M>(
 ) -> Result<Vec<OptimismCorrected>> {
     const OPERATION: &str = "optimism-corrected validation";
     let n = labels.len();
-    require_count(OPERATION, 2, n)?;
+    require_count(OPERATION, "observations", 2, n)?;
     let all: Vec<usize> = (0..n).collect();
     let model = fit(&all).ok_or(StatsError::Undefined {
         operation: OPERATION,
-        reason: "the model could not be fitted to the full data",
+        requirement: "the procedure must be able to fit a model to the full data",
     })?;
     let apparent = measure(&model, &all);
     let resampled: Vec<(Vec<f64>, Vec<f64>)> = (0..resampling.resamples)

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::error::{Result, StatsError, require_count};
+use crate::error::{Result, require_count, require_some};
 use crate::{Alternative, TestResult};
 
 /// Monte-Carlo permutation test of a statistic of two groups: the observations are dealt to the groups at random
@@ -21,10 +21,8 @@ pub fn two_sample(
     permutations: usize,
     seed: u64,
 ) -> Result<TestResult> {
-    require_count("permutation test", 1, x.len().min(y.len()))?;
-    if permutations == 0 {
-        return Err(StatsError::Parameter { name: "permutations", range: "1 or more", value: 0.0 });
-    }
+    require_count("permutation test", "observations per group", 1, x.len().min(y.len()))?;
+    require_some("number of permutations", permutations)?;
     let observed = statistic(x, y);
     let extreme = |s: f64| match alternative {
         Alternative::TwoSided => s.abs() >= observed.abs() * (1.0 - 1e-12),

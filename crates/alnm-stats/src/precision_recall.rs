@@ -1,7 +1,5 @@
 //! Precision and recall. Three different areas exist under this name, and each is given its own.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Labels;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -9,7 +7,8 @@ use crate::error::{Result, require_finite, require_same_length};
 
 /// Precision and recall at every distinct score ("positive when score ≥ threshold"), thresholds ascending; a last point
 /// with precision 1 and recall 0 has no threshold (scikit-learn's `precision_recall_curve`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PrecisionRecallCurve {
     /// Distinct scores in ascending order.
     pub thresholds: Vec<f64>,

@@ -1,7 +1,5 @@
 //! Binomial proportions and their confidence intervals.
 
-use serde::{Deserialize, Serialize};
-
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{beta_quantile, chi_squared_upper_tail, normal_quantile};
@@ -9,7 +7,8 @@ use crate::error::{Result, StatsError, require_level};
 use crate::{Interval, TestResult};
 
 /// Method of a confidence interval of a proportion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ProportionInterval {
     /// Exact interval by inversion of the binomial tails (R's `binom.test`).
@@ -26,14 +25,15 @@ pub enum ProportionInterval {
 }
 
 /// A count out of a total, with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Proportion {
     /// Number of successes.
     pub count: usize,
     /// Number of trials.
     pub total: usize,
     /// count / total; NaN for no trial.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub estimate: f64,
     /// Confidence interval; NaN for no trial.
     pub interval: Interval,
@@ -54,7 +54,7 @@ impl Proportion {
     pub fn new(count: usize, total: usize, method: ProportionInterval, level: f64) -> Result<Self> {
         require_level(level)?;
         if count > total {
-            return Err(StatsError::Parameter { name: "count", range: "0 to the total", value: count as f64 });
+            return Err(StatsError::parameter("number of successes", count, "at most the number of trials"));
         }
         let (k, n) = (count as f64, total as f64);
         let (lower, upper) = if total == 0 { (f64::NAN, f64::NAN) } else { bounds(k, n, method, 1.0 - level) };
@@ -110,14 +110,13 @@ pub fn two_proportions(successes: [usize; 2], totals: [usize; 2], corrected: boo
     require_level(level)?;
     for g in 0..2 {
         if totals[g] == 0 {
-            return Err(StatsError::Undefined { operation: OPERATION, reason: "a group has no trials" });
+            return Err(StatsError::Undefined {
+                operation: OPERATION,
+                requirement: "each group must have at least one trial",
+            });
         }
         if successes[g] > totals[g] {
-            return Err(StatsError::Parameter {
-                name: "successes",
-                range: "0 to the total",
-                value: successes[g] as f64,
-            });
+            return Err(StatsError::parameter("number of successes", successes[g], "at most the number of trials"));
         }
     }
     let n = totals.map(|t| t as f64);

@@ -1,7 +1,5 @@
 //! The Wilcoxon-Mann-Whitney rank sum test.
 
-use serde::{Deserialize, Serialize};
-
 use crate::describe::{median, sorted};
 use crate::distribution::{normal_cdf, normal_quantile, normal_two_sided, normal_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_finite, require_level};
@@ -10,7 +8,8 @@ use crate::root::brent;
 use crate::{Alternative, Interval, TestResult};
 
 /// How the p-value of a rank test is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RankMethod {
     /// R's rule: exact when both groups have fewer than 50 values and no value is tied, otherwise
     /// [`RankMethod::NormalCorrected`].
@@ -42,7 +41,7 @@ pub fn mann_whitney(x: &[f64], y: &[f64], method: RankMethod, alternative: Alter
     const OPERATION: &str = "Mann-Whitney test";
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    require_count(OPERATION, 1, x.len().min(y.len()))?;
+    require_count(OPERATION, "observations per group", 1, x.len().min(y.len()))?;
     let pooled = [x, y].concat();
     let ranks = midranks(&pooled);
     let (m, n) = (x.len() as f64, y.len() as f64);
@@ -227,7 +226,8 @@ fn tied_exact_p(ranks: &[f64], m: usize, alternative: Alternative) -> Result<f64
 }
 
 /// Shift of location between two samples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LocationShift {
     /// Hodges and Lehmann's estimate: the median of all differences x − y (exact), or the root of the standardised rank
     /// sum.
@@ -245,7 +245,7 @@ pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift>
     const OPERATION: &str = "Hodges-Lehmann interval";
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    require_count(OPERATION, 1, x.len().min(y.len()))?;
+    require_count(OPERATION, "observations per group", 1, x.len().min(y.len()))?;
     require_level(level)?;
     let alpha = 1.0 - level;
     let ties = tie_term(&[x, y].concat());
@@ -263,7 +263,7 @@ pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift>
     let ((x_low, x_high), (y_low, y_high)) = (extent(x), extent(y));
     let (low, high) = (x_low - y_high, x_high - y_low);
     if low == high {
-        return Err(StatsError::Undefined { operation: OPERATION, reason: "all values are equal" });
+        return Err(StatsError::Undefined { operation: OPERATION, requirement: "the values must not all be equal" });
     }
     let solve = |target: f64, corrected: bool| {
         let standardised_at = |d: f64| {
@@ -278,7 +278,7 @@ pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift>
         if at_low.is_nan() || at_high.is_nan() {
             return Err(StatsError::Undefined {
                 operation: OPERATION,
-                reason: "shifting one group onto the other leaves all values tied",
+                requirement: "shifting one group onto the other must not leave all values tied",
             });
         }
         if at_low <= 0.0 {
@@ -295,7 +295,8 @@ pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift>
 }
 
 /// Probability that a random y exceeds a random x, ties counting one half, and what follows from it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Superiority {
     /// Number of pairs with x > y, ties counting one half.
     pub pairs_x_over_y: f64,

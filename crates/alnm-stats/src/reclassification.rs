@@ -1,7 +1,6 @@
 //! Net reclassification and integrated discrimination improvement of a new model over an old one.
 
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -11,7 +10,8 @@ use crate::error::{Result, StatsError, require_finite, require_level, require_sa
 use crate::{Interval, Labels};
 
 /// An improvement with its standard error and test.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Improvement {
     /// The improvement.
     pub estimate: f64,
@@ -31,7 +31,8 @@ impl Improvement {
 }
 
 /// Categorical net reclassification improvement.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CategoricalNri {
     /// Events by old (row) and new (column) risk category.
     pub events: Array2<u64>,
@@ -67,7 +68,7 @@ pub fn categorical_nri(labels: &Labels, old: &[f64], new: &[f64], cuts: &[f64], 
     check(OPERATION, labels, old, new)?;
     require_level(level)?;
     if let Some(w) = cuts.windows(2).find(|w| w[0].partial_cmp(&w[1]) != Some(std::cmp::Ordering::Less)) {
-        return Err(StatsError::Parameter { name: "risk cuts", range: "ascending order", value: w[1] });
+        return Err(StatsError::parameter("risk cut", w[1], "larger than the cut before it"));
     }
     let category = |risk: f64| cuts.partition_point(|c| *c <= risk);
     let size = cuts.len() + 1;
@@ -103,7 +104,8 @@ pub fn categorical_nri(labels: &Labels, old: &[f64], new: &[f64], cuts: &[f64], 
 }
 
 /// Category-free NRI and IDI (Hmisc's `improveProb`).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ContinuousImprovement {
     /// Number of patients.
     pub patients: usize,

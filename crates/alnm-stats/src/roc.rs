@@ -3,8 +3,6 @@
 //! Conventions are those of pROC: thresholds lie midway between neighbouring distinct scores, with an infinite one at
 //! each end.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Labels;
 use crate::cells;
 use crate::confusion::ConfusionTable;
@@ -13,7 +11,8 @@ use crate::describe::median;
 use crate::error::{Result, StatsError, require_finite, require_same_length};
 
 /// Which scores speak for the event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Direction {
     /// High scores: controls < cases (pROC's "<"). The right choice for predicted risks.
     HigherIsPositive,
@@ -49,7 +48,8 @@ impl Direction {
 ///
 /// Points run from the threshold that calls everything positive to the one that calls nothing positive: sensitivity
 /// falls from 1 to 0 and specificity rises from 0 to 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RocCurve {
     /// Which scores speak for the event.
     pub direction: Direction,
@@ -58,7 +58,7 @@ pub struct RocCurve {
     /// Number of non-events.
     pub controls: usize,
     /// Thresholds; the first and last are infinite.
-    #[serde(with = "crate::nonfinite::list")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite::list"))]
     pub thresholds: Vec<f64>,
     /// Events called positive at each threshold.
     pub true_positives: Vec<usize>,
@@ -67,7 +67,8 @@ pub struct RocCurve {
 }
 
 /// What makes a cutoff best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum CutoffCriterion {
     /// Largest sensitivity + r·specificity (Youden's index for r = 1).
     #[default]
@@ -78,7 +79,8 @@ pub enum CutoffCriterion {
 
 /// Relative cost of a false negative and assumed prevalence, which weigh specificity by r = (1 − prevalence)/(cost ·
 /// prevalence).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CutoffWeights {
     /// Cost of a false negative relative to a false positive.
     pub cost: f64,
@@ -94,17 +96,19 @@ impl Default for CutoffWeights {
 }
 
 /// A point of the curve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OperatingPoint {
     /// Scores beyond this threshold are called positive.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub threshold: f64,
     /// The counts at this threshold.
     pub table: ConfusionTable,
 }
 
 /// Axis along which a partial area is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PartialFocus {
     /// Specificity in the given range.
     Specificity,
@@ -113,7 +117,8 @@ pub enum PartialFocus {
 }
 
 /// A partial area under the curve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PartialArea {
     /// Area of the strip.
     pub area: f64,
@@ -281,12 +286,15 @@ impl RocCurve {
     /// # Errors
     /// [`StatsError::Parameter`] unless 0 ≤ low < high ≤ 1.
     pub fn partial_area(&self, focus: PartialFocus, low: f64, high: f64) -> Result<PartialArea> {
-        if !(0.0 <= low && low < high && high <= 1.0) {
-            return Err(StatsError::Parameter {
-                name: "lower end of the partial area",
-                range: "[0, upper end)",
-                value: low,
-            });
+        if !(0.0..=1.0).contains(&high) {
+            return Err(StatsError::parameter("upper end of the partial area", high, "at least 0 and at most 1"));
+        }
+        if !(0.0 <= low && low < high) {
+            return Err(StatsError::parameter(
+                "lower end of the partial area",
+                low,
+                "at least 0 and below the upper end",
+            ));
         }
         let (along, value) = self.axes(focus);
         let area = integrate(&along, &value, low, high);

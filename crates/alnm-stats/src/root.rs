@@ -30,7 +30,7 @@ pub fn brent(mut f: impl FnMut(f64) -> f64, a: f64, b: f64, tolerance: f64, max_
     if fa.is_nan() || fb.is_nan() || (fa > 0.0 && fb > 0.0) || (fa < 0.0 && fb < 0.0) {
         return Err(StatsError::Undefined {
             operation: "root finding",
-            reason: "the function has no change of sign in the bracket",
+            requirement: "the function must change its sign in the bracket",
         });
     }
     let (mut c, mut fc) = (a, fa);

@@ -1,13 +1,12 @@
 //! Sample size for developing a prediction model of a binary outcome (Riley et al. 2019, 2020).
 
-use serde::{Deserialize, Serialize};
-
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
-use crate::error::{Result, StatsError};
+use crate::error::{Result, StatsError, require_some};
 
 /// What is known before the study.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SampleSizeParams {
     /// Number of candidate predictor parameters, 1 or more.
     pub parameters: usize,
@@ -22,7 +21,8 @@ pub struct SampleSizeParams {
 }
 
 /// Smallest number of patients by each criterion.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SampleSize {
     /// Expected shrinkage of predictor effects no worse than wanted.
     pub for_shrinkage: usize,
@@ -50,22 +50,20 @@ pub struct SampleSize {
 pub fn prediction_model(params: SampleSizeParams) -> Result<SampleSize> {
     let SampleSizeParams { parameters, prevalence, cox_snell_r2, shrinkage, margin } = params;
     let open_unit = |name: &'static str, value: f64| {
-        if value > 0.0 && value < 1.0 { Ok(()) } else { Err(StatsError::Parameter { name, range: "(0, 1)", value }) }
+        if value > 0.0 && value < 1.0 { Ok(()) } else { Err(StatsError::parameter(name, value, "above 0 and below 1")) }
     };
     open_unit("prevalence", prevalence)?;
-    open_unit("shrinkage", shrinkage)?;
-    open_unit("margin", margin)?;
-    if parameters == 0 {
-        return Err(StatsError::Parameter { name: "number of parameters", range: "1 or more", value: 0.0 });
-    }
+    open_unit("shrinkage factor", shrinkage)?;
+    open_unit("margin of the overall risk", margin)?;
+    require_some("number of candidate parameters", parameters)?;
     let null_log_likelihood = prevalence * prevalence.ln() + (1.0 - prevalence) * (1.0 - prevalence).ln();
     let largest_r2 = 1.0 - (2.0 * null_log_likelihood).exp();
     if !(cox_snell_r2 > 0.0 && cox_snell_r2 < largest_r2) {
-        return Err(StatsError::Parameter {
-            name: "Cox-Snell R2",
-            range: "above 0 and below its maximum",
-            value: cox_snell_r2,
-        });
+        return Err(StatsError::parameter(
+            "expected Cox-Snell R2",
+            cox_snell_r2,
+            "above 0 and below the largest value that this prevalence allows",
+        ));
     }
     let for_factor = |s: f64| (parameters as f64 / ((s - 1.0) * (1.0 - cox_snell_r2 / s).ln())).ceil() as usize;
     let for_shrinkage = for_factor(shrinkage);

@@ -19,7 +19,10 @@ pub fn wilcoxon(x: &[f64], y: &[f64], alternative: Alternative) -> Result<TestRe
     require_finite(OPERATION, y)?;
     let differences: Vec<f64> = x.iter().zip(y).map(|(a, b)| a - b).filter(|d| *d != 0.0).collect();
     if differences.is_empty() {
-        return Err(StatsError::Undefined { operation: OPERATION, reason: "every difference is zero" });
+        return Err(StatsError::Undefined {
+            operation: OPERATION,
+            requirement: "at least one difference must not be 0",
+        });
     }
     let sizes: Vec<f64> = differences.iter().map(|d| d.abs()).collect();
     let ranks = midranks(&sizes);

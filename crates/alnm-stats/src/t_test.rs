@@ -1,14 +1,13 @@
 //! Student's t-tests.
 
-use serde::{Deserialize, Serialize};
-
 use crate::describe::{mean, variance};
 use crate::distribution::{t_quantile, t_two_sided, t_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_finite, require_level, require_same_length};
 use crate::{Alternative, TestResult};
 
 /// How a two-sample t-test treats the variances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum GroupVariance {
     /// One variance a group, Satterthwaite's degrees of freedom (Welch's test).
     #[default]
@@ -18,7 +17,8 @@ pub enum GroupVariance {
 }
 
 /// Mean, standard deviation and size of a group, as a table of a paper prints them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Summary {
     /// Mean.
     pub mean: f64,
@@ -62,8 +62,8 @@ pub fn two_sample(
         GroupVariance::Welch => 2,
         GroupVariance::Pooled => 1,
     };
-    require_count(OPERATION, smallest, x.len().min(y.len()))?;
-    require_count(OPERATION, 3, x.len() + y.len())?;
+    require_count(OPERATION, "observations per group", smallest, x.len().min(y.len()))?;
+    require_count(OPERATION, "observations", 3, x.len() + y.len())?;
     two_sample_from_summary(Summary::of(x), Summary::of(y), variances, alternative, level)
 }
 
@@ -117,7 +117,7 @@ pub fn paired(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Res
     require_same_length(OPERATION, x.len(), y.len())?;
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    require_count(OPERATION, 2, x.len())?;
+    require_count(OPERATION, "observations", 2, x.len())?;
     let differences: Vec<f64> = x.iter().zip(y).map(|(a, b)| a - b).collect();
     let center = mean(&differences);
     let standard_error = (variance(&differences) / x.len() as f64).sqrt();

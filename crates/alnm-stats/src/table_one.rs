@@ -1,7 +1,6 @@
 //! The baseline table of a two-group study, with tests chosen by stated rules.
 
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 use crate::contingency::CountTable;
 use crate::data_table::{Cell, Tabulate};
@@ -15,7 +14,8 @@ use crate::t_test::{GroupVariance, two_sample};
 use crate::{Alternative, Labels, missing::observed};
 
 /// A column of the study's data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Variable {
     /// Name as printed.
     pub name: String,
@@ -26,7 +26,8 @@ pub struct Variable {
 }
 
 /// Values of a variable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Values {
     /// Numbers; NaN is missing.
     Continuous(Vec<f64>),
@@ -55,7 +56,8 @@ impl Variable {
 }
 
 /// The rules by which summaries and tests are chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TableRules {
     /// A numeric variable counts as normal when the Shapiro-Wilk p-value of both groups is at least this; default 0.05.
     /// A group of fewer than 3 values or without variation counts as not normal.
@@ -89,7 +91,8 @@ impl Default for TableRules {
 }
 
 /// A baseline table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TableOne {
     /// Number of patients without the event.
     pub negatives: usize,
@@ -100,7 +103,8 @@ pub struct TableOne {
 }
 
 /// A variable of the table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TableRow {
     /// Name of the variable.
     pub variable: String,
@@ -115,12 +119,13 @@ pub struct TableRow {
     /// The test; `None` when no test applies to the data (a constant variable, for instance).
     pub comparison: Option<Comparison>,
     /// Standardised mean difference, negative minus positive; NaN where undefined.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub standardised_difference: f64,
 }
 
 /// Summary of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum GroupSummary {
     /// Normal variable: mean ± standard deviation.
     MeanSd(Description),
@@ -138,7 +143,8 @@ pub enum GroupSummary {
 }
 
 /// Test of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Comparison {
     /// Which test the rules chose.
     pub test: ComparisonTest,
@@ -149,7 +155,8 @@ pub struct Comparison {
 }
 
 /// Tests of a baseline table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ComparisonTest {
     /// Student's or Welch's t-test.
@@ -309,11 +316,7 @@ fn categorical(labels: &Labels, levels: &[String], codes: &[Option<usize>], rule
         match *code {
             Some(c) if c < levels.len() => counts[group][c] += 1,
             Some(c) => {
-                return Err(StatsError::Parameter {
-                    name: "category code",
-                    range: "below the number of levels",
-                    value: c as f64,
-                });
+                return Err(StatsError::parameter("category code", c, "below the number of levels"));
             }
             None => missing[group] += 1,
         }

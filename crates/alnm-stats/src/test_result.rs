@@ -1,12 +1,11 @@
 //! What a hypothesis test returns.
 
-use serde::{Deserialize, Serialize};
-
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 
 /// The alternative hypothesis, about the first sample relative to the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Alternative {
     /// The samples differ.
     #[default]
@@ -19,13 +18,14 @@ pub enum Alternative {
 }
 
 /// An interval with its confidence level. One-sided intervals have an infinite end.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Interval {
     /// Lower end.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub lower: f64,
     /// Upper end.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub upper: f64,
     /// Confidence level, for instance 0.95.
     pub level: f64,
@@ -46,21 +46,22 @@ impl Interval {
 }
 
 /// Outcome of a hypothesis test, the counterpart of R's `htest`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TestResult {
     /// Name of the test, with the correction that was applied.
     pub method: String,
     /// Value of the test statistic.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub statistic: f64,
     /// Degrees of freedom; two for an F test (numerator, denominator), none for a rank or exact test.
-    #[serde(with = "crate::nonfinite::list")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite::list"))]
     pub degrees_of_freedom: Vec<f64>,
     /// p-value.
-    #[serde(with = "crate::nonfinite")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub p_value: f64,
     /// What the test estimates, where it estimates something (two means for a t-test, an odds ratio for Fisher's test).
-    #[serde(with = "crate::nonfinite::list")]
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite::list"))]
     pub estimate: Vec<f64>,
     /// Confidence interval of the estimated effect, where the test gives one.
     pub confidence_interval: Option<Interval>,

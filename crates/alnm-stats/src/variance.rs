@@ -1,7 +1,5 @@
 //! Tests of equal variances.
 
-use serde::{Deserialize, Serialize};
-
 use crate::describe::{mean, median, variance};
 use crate::distribution::{chi_squared_upper_tail, f_cdf, f_quantile, f_upper_tail};
 use crate::error::{Result, require_count, require_finite, require_level};
@@ -16,7 +14,7 @@ pub fn f_test(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Res
     const OPERATION: &str = "F test";
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    require_count(OPERATION, 2, x.len().min(y.len()))?;
+    require_count(OPERATION, "observations per group", 2, x.len().min(y.len()))?;
     require_level(level)?;
     let (d1, d2) = (x.len() as f64 - 1.0, y.len() as f64 - 1.0);
     let ratio = variance(x) / variance(y);
@@ -37,7 +35,8 @@ pub fn f_test(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Res
 }
 
 /// The centre from which Levene's test measures deviations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Center {
     /// The group mean (Levene 1960).
     Mean,
@@ -78,10 +77,10 @@ pub fn levene(groups: &[&[f64]], center: Center) -> Result<TestResult> {
 /// [`crate::StatsError::NonFinite`].
 pub fn bartlett(groups: &[&[f64]]) -> Result<TestResult> {
     const OPERATION: &str = "Bartlett's test";
-    require_count(OPERATION, 2, groups.len())?;
+    require_count(OPERATION, "groups", 2, groups.len())?;
     for g in groups {
         require_finite(OPERATION, g)?;
-        require_count(OPERATION, 2, g.len())?;
+        require_count(OPERATION, "observations per group", 2, g.len())?;
     }
     let k = groups.len() as f64;
     let dfs: Vec<f64> = groups.iter().map(|g| g.len() as f64 - 1.0).collect();

@@ -254,8 +254,7 @@ fn intervals_of_a_decision_curve_hold_it_and_do_not_depend_on_threads() {
             assert!(interval.net_benefit.contains(point.net_benefit), "{interval:?} {point:?}");
         }
         assert!(one[0].interventions_avoided.lower.is_nan());
-        let json = serde_json::to_string(&one).expect("a JSON form");
-        assert_eq!(json, serde_json::to_string(&run(stratification)).expect("a JSON form"));
+        assert_eq!(format!("{one:?}"), format!("{:?}", run(stratification)), "the same at any number of threads");
     }
     // At threshold 0 everybody is treated: with the prevalence kept the net benefit has no spread.
     let kept = run(Stratification::ByOutcome)[0].net_benefit;
@@ -267,11 +266,6 @@ fn assert_table(table: &alnm_stats::data_table::DataTable, rows: usize) {
     assert_eq!(table.rows.len(), rows, "{:?}", table.columns);
     assert!(table.rows.iter().all(|r| r.len() == table.columns.len()), "{table:?}");
     assert_eq!(table.to_csv().lines().count(), rows + 1);
-    let json = serde_json::to_string(table).expect("a JSON form");
-    assert_eq!(
-        serde_json::from_str::<alnm_stats::data_table::DataTable>(&json).expect("the same form").columns,
-        table.columns
-    );
 }
 
 #[test]
@@ -335,17 +329,4 @@ fn empty_input_is_an_error_everywhere() {
     );
     assert!(TableOne::new(&none, &[], &TableRules::default()).is_err());
     assert!(bootstrap::auc(&none, &[], Direction::HigherIsPositive, Resampling::default()).is_err());
-}
-
-#[test]
-fn results_survive_serialisation() {
-    let labels = Labels::new(vec![false, true, false, true, true]);
-    let roc = RocCurve::new(&labels, &[0.1, 0.3, 0.35, 0.8, 0.7], Direction::HigherIsPositive).expect("both classes");
-    // The curve holds infinite thresholds, which JSON has no number for.
-    let json = serde_json::to_string(&roc).expect("a JSON form");
-    assert_eq!(serde_json::from_str::<RocCurve>(&json).expect("the same form"), roc);
-    let table = TableOne::new(&labels, &[Variable::continuous("constant", "", vec![1.0; 5])], &TableRules::default())
-        .expect("both classes");
-    let json = serde_json::to_string(&table).expect("a JSON form");
-    assert_eq!(serde_json::from_str::<TableOne>(&json).expect("the same form").rows[0].variable, "constant");
 }

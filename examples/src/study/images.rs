@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use alnm_deep::LesionCrop;
 use alnm_imaging::dce::{DelayedPhase, Kinetics, KineticsParams, TimeIntensityCurve};
-use alnm_imaging::intensity::Roi;
 use alnm_imaging::n4::N4Params;
 use alnm_imaging::otsu::otsu_mask;
+use alnm_imaging::region::Roi;
 use alnm_imaging::{Image, Volume};
 use alnm_radiomics::{Extractor, Parameters};
 use alnm_selection::FeatureTable;
@@ -268,10 +268,8 @@ impl TimeIntensity {
             let Some(series) = cohort.phases(patient)? else { continue };
             let Some(first) = series.images.first() else { continue };
             let mask = cohort.mask(&patient.mask, first.geometry())?;
-            let Ok(curve) = TimeIntensityCurve::of(&series, Roi { mask: &mask, label: cohort.description.label })
-            else {
-                continue;
-            };
+            let roi = Roi::new(&mask, cohort.description.label);
+            let Ok(curve) = roi.and_then(|roi| TimeIntensityCurve::of(&series, roi)) else { continue };
             let Ok(kinetics) = curve.kinetics(&KineticsParams::default()) else { continue };
             return Ok(Some(Self { patient: patient.id.clone(), curve, kinetics }));
         }

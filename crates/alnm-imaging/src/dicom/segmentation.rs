@@ -12,7 +12,7 @@ use super::pixels::{PixelFormat, decode_frame};
 use super::slice::{self, Sources, axes_of, side};
 use super::{compressed, malformed, unsupported};
 use crate::error::{FileProblem, Result};
-use crate::file::MAX_VOXEL_BYTES;
+use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::{Geometry, dot};
 use crate::mask::{MaskProblem, MaskRegion, RegionChoice};
 use crate::resample::{Interpolator, resample};

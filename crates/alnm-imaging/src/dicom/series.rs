@@ -15,7 +15,7 @@ use super::slice::{ImageFile, Slice, StudyIdentity};
 use super::sorting::Sorted;
 use super::write::{SeriesAttributes, fitting_text, is_code, is_uid};
 use crate::error::{FileProblem, ImagingError, Result};
-use crate::file::MAX_VOXEL_BYTES;
+use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType, Volume, Voxel};
 use crate::voxel_data::{VoxelBytes, with_type};

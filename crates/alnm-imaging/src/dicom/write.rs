@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::attributes::seconds_of_date;
+use crate::atomic_file::{AtomicFile, sync_folder};
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::geometry::Geometry;
 use crate::volume::{PixelType, Volume};
@@ -215,15 +215,19 @@ pub fn write_series<T: DicomVoxel>(
     std::fs::create_dir_all(folder).map_err(|error| FileProblem::from(error).at(folder))?;
     let writer = SeriesWriter::new(geometry, phases, attributes);
     let [width, height, slices] = geometry.size();
+    let write = |path: &Path, bytes: &[u8]| {
+        let mut file = AtomicFile::create(path)?;
+        file.write_all(bytes)?;
+        file.commit_without_folder()
+    };
     (0..phases.len() * slices).into_par_iter().try_for_each_init(Vec::new, |bytes, i| {
         let (phase, slice) = (i / slices, i % slices);
         let voxels = &phases[phase].volume.as_slice()[slice * width * height..][..width * height];
         writer.file(bytes, phase, slice, voxels);
         let path = folder.join(format!("{:02}-{:04}.dcm", phase + 1, slice + 1));
-        File::create(&path)
-            .and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| FileProblem::from(error).at(path))
-    })
+        write(&path, bytes).map_err(|error| FileProblem::from(error).at(path))
+    })?;
+    sync_folder(folder).map_err(|error| FileProblem::from(error).at(folder))
 }
 
 const OPERATION: &str = "writing a DICOM series";

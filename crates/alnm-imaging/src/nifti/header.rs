@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, Result, malformed, unsupported};
-use crate::file::FileFormat;
+use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType, Voxel};
 use crate::voxel_data::{ByteOrder, VoxelBytes, VoxelLayout};

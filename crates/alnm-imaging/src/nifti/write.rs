@@ -1,7 +1,6 @@
 //! Writing NIfTI files and pairs.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use flate2::Compression;
@@ -10,12 +9,14 @@ use flate2::write::GzEncoder;
 use super::header::Version;
 use super::orientation::quaternion;
 use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, Result, malformed, unsupported};
-use crate::file::GZIP_LEVEL;
+use crate::atomic_file::AtomicFile;
+use crate::format::GZIP_LEVEL;
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
 
-/// Writes an image: NIfTI-1, or NIfTI-2 where an axis has more than 32767 voxels.
-pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
+/// Writes an image: NIfTI-1, or NIfTI-2 where an axis has more than 32767 voxels. The files stand in the order in which
+/// they are to appear.
+pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let compressed = name.ends_with(".gz");
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
@@ -28,28 +29,27 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<()> {
     }
     let header = header_bytes(image, is_pair);
     if !is_pair {
-        let mut writer = create(path, compressed)?;
+        let mut writer = Output::create(path, compressed)?;
         writer.write_all(&header)?;
         write_binary(&mut writer, image)?;
-        return writer.finish();
+        return Ok(vec![writer.finish()?]);
     }
     let stem_length = plain.len() - "img".len();
     let original =
         path.file_name().and_then(|name| name.to_str()).ok_or_else(|| malformed("the file name is not Unicode"))?;
     let half = |suffix: &str| {
-        path.with_file_name(format!("{}{suffix}{}", &original[..stem_length], if compressed { ".gz" } else { "" }))
+        let suffix = format!("{}{suffix}{}", &original[..stem_length], if compressed { ".gz" } else { "" });
+        Output::create(&path.with_file_name(suffix), compressed)
     };
-    let mut writer = create(&half("hdr"), compressed)?;
-    writer.write_all(&header)?;
-    writer.finish()?;
-    let mut writer = create(&half("img"), compressed)?;
-    write_binary(&mut writer, image)?;
-    writer.finish()
+    let (mut header_file, mut voxel_file) = (half("hdr")?, half("img")?);
+    header_file.write_all(&header)?;
+    write_binary(&mut voxel_file, image)?;
+    Ok(vec![voxel_file.finish()?, header_file.finish()?])
 }
 
 enum Output {
-    Plain(BufWriter<File>),
-    Gzip(GzEncoder<File>),
+    Plain(AtomicFile),
+    Gzip(GzEncoder<AtomicFile>),
 }
 
 impl Write for Output {
@@ -69,22 +69,17 @@ impl Write for Output {
 }
 
 impl Output {
-    fn finish(self) -> Result<()> {
-        match self {
-            Self::Plain(mut file) => file.flush()?,
-            Self::Gzip(encoder) => drop(encoder.finish()?),
-        }
-        Ok(())
+    fn create(path: &Path, compressed: bool) -> io::Result<Self> {
+        let file = AtomicFile::create(path)?;
+        Ok(if compressed { Self::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL))) } else { Self::Plain(file) })
     }
-}
 
-fn create(path: &Path, compressed: bool) -> Result<Output> {
-    let file = File::create(path)?;
-    Ok(if compressed {
-        Output::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL)))
-    } else {
-        Output::Plain(BufWriter::new(file))
-    })
+    fn finish(self) -> io::Result<AtomicFile> {
+        match self {
+            Self::Plain(file) => Ok(file),
+            Self::Gzip(encoder) => encoder.finish(),
+        }
+    }
 }
 
 /// A header with both orientations in RAS coordinates, then the four bytes of extension flags.

@@ -6,7 +6,7 @@ use std::io::{BufRead, Read};
 use super::data::Encoding;
 use super::{Result, malformed, parse_type, unsupported};
 use crate::data_files::DataFiles;
-use crate::file::FileFormat;
+use crate::format::FileFormat;
 use crate::geometry::{Geometry, IDENTITY, cross};
 use crate::voxel_data::{ByteOrder, VoxelLayout};
 

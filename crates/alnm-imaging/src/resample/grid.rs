@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Interpolator, resample, resample_image};
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
-use crate::region::{BoundingBox, bounding_box, crop, crop_image};
+use crate::region::{VoxelBox, bounding_box, crop, crop_image};
 use crate::volume::{Image, LabelMap};
 
 /// The grid of another spacing that covers the same field of view with the same centre (IBSI: "align grid centres"):
@@ -74,13 +74,13 @@ pub fn roi_grid(mask: &LabelMap, label: u32, spacing: [f64; 3], pad_distance: us
 }
 
 /// The spacing asked for, or the mask's where 0 was asked for or the region is one voxel thick.
-fn kept_spacing(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3]) -> [f64; 3] {
+fn kept_spacing(geometry: &Geometry, region: &VoxelBox, spacing: [f64; 3]) -> [f64; 3] {
     std::array::from_fn(|axis| {
-        if spacing[axis] == 0.0 || region.size[axis] == 1 { geometry.spacing()[axis] } else { spacing[axis] }
+        if spacing[axis] == 0.0 || region.size()[axis] == 1 { geometry.spacing()[axis] } else { spacing[axis] }
     })
 }
 
-fn padded_grid(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
+fn padded_grid(geometry: &Geometry, region: &VoxelBox, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
     if !spacing.iter().all(|s| s.is_finite() && *s > 0.0) {
         return Err(ImagingError::InvalidGeometry {
             field: "spacing",
@@ -92,9 +92,9 @@ fn padded_grid(geometry: &Geometry, region: &BoundingBox, spacing: [f64; 3], pad
     let old = geometry.spacing();
     let ratio: [f64; 3] = std::array::from_fn(|axis| old[axis] / spacing[axis]);
     let lower: [f64; 3] =
-        std::array::from_fn(|axis| ((region.start[axis] as f64 - 0.5) * ratio[axis] - pad).floor().max(0.0));
+        std::array::from_fn(|axis| ((region.start()[axis] as f64 - 0.5) * ratio[axis] - pad).floor().max(0.0));
     let upper: [f64; 3] = std::array::from_fn(|axis| {
-        let end = (region.start[axis] + region.size[axis]) as f64 - 0.5;
+        let end = region.end()[axis] as f64 - 0.5;
         let last = (geometry.size()[axis] as f64 * ratio[axis]).ceil() - 1.0;
         (end * ratio[axis] + pad).ceil().min(last)
     });
@@ -116,7 +116,7 @@ pub fn resample_roi(image: &Image, mask: &LabelMap, label: u32, params: &RoiResa
     let is_close = |a: f64, b: f64| (a - b).abs() <= 1e-8 + 1e-5 * b.abs();
     if (0..image.geometry().dimension()).all(|axis| is_close(image.geometry().spacing()[axis], spacing[axis])) {
         let mask = resample(mask, image.geometry(), Interpolator::Nearest, 0)?;
-        let part = bounding_box(&mask, label)?.padded(params.pad_distance, mask.geometry().size());
+        let part = bounding_box(&mask, label)?.grown(params.pad_distance, mask.geometry().size());
         return Ok(ResampledRoi { image: crop_image(image, &part)?, mask: crop(&mask, &part)?, interpolated: false });
     }
     let grid = padded_grid(mask.geometry(), &region, spacing, params.pad_distance)?;

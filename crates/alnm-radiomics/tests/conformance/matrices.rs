@@ -27,9 +27,7 @@ fn levels(case: &Case, settings: &Settings) -> Levels {
     let images = case.extractor.filtered_images(&case.image, &case.mask, case.label).unwrap();
     let (_, original) = images.filtered.iter().find(|(name, _)| name == "original").unwrap();
     let region = bounding_box(&images.mask, case.label).unwrap();
-    let ([x, y, z], [dx, dy, dz]) = (region.start, region.size);
-    let cut = ndarray::s![z..z + dz, y..y + dy, x..x + dx];
-    let (values, mask) = (original.data().slice(cut), images.mask.data().slice(cut));
+    let (values, mask) = (region.view(original.data()), region.view(images.mask.data()));
     let inside: Vec<f64> =
         values.iter().zip(mask).filter(|(_, voxel)| **voxel == case.label).map(|(value, _)| *value).collect();
     let single = images.image.pixel_type() == alnm_imaging::PixelType::F32;

@@ -1,7 +1,5 @@
 //! The Brier score, its decomposition and the logarithmic loss.
 
-use serde::{Deserialize, Serialize};
-
 use super::check;
 use crate::Labels;
 use crate::cells;
@@ -9,7 +7,8 @@ use crate::data_table::{Cell, Tabulate};
 use crate::error::Result;
 
 /// Brier score and relatives.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BrierScore {
     /// Mean squared difference of risk and outcome.
     pub score: f64,
@@ -44,7 +43,8 @@ pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
 
 /// Murphy's decomposition of the Brier score over groups of equal predicted risk: score = reliability − resolution +
 /// uncertainty.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BrierDecomposition {
     /// Mean squared distance of risk and observed frequency within the groups; 0 is perfect.
     pub reliability: f64,

@@ -1,7 +1,5 @@
 //! Smooth calibration curves and their distance from the diagonal.
 
-use serde::{Deserialize, Serialize};
-
 use super::check;
 use crate::Labels;
 use crate::cells;
@@ -12,7 +10,8 @@ use crate::loess::{Loess, LoessParams};
 use crate::lowess::{LowessParams, SmoothCurve, lowess};
 
 /// Distance of a smooth calibration curve from the diagonal.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CalibrationError {
     /// Mean |observed − predicted|, the integrated calibration index.
     pub ici: f64,
@@ -33,7 +32,8 @@ impl CalibrationError {
 }
 
 /// A smooth calibration curve and its distance from the diagonal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CalibrationCurve {
     /// Predicted risk against smoothed outcome, ascending. Values are not clipped to [0, 1].
     pub curve: SmoothCurve,

@@ -1,17 +1,16 @@
 //! Calibration over groups of patients of similar risk: the Hosmer-Lemeshow test and reliability bins.
 
-use serde::{Deserialize, Serialize};
-
 use super::check;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::{QuantileType, quantile_of_sorted, sorted};
 use crate::distribution::chi_squared_upper_tail;
-use crate::error::{Result, StatsError};
+use crate::error::{Result, StatsError, require_some};
 use crate::{Labels, TestResult};
 
 /// Hosmer and Lemeshow's test with its groups.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HosmerLemeshow {
     /// Statistic, degrees of freedom (occupied groups − 2) and p-value.
     pub test: TestResult,
@@ -22,7 +21,8 @@ pub struct HosmerLemeshow {
 }
 
 /// A group of patients of similar predicted risk.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RiskGroup {
     /// Number of patients.
     pub patients: usize,
@@ -56,7 +56,7 @@ pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<
     const OPERATION: &str = "Hosmer-Lemeshow test";
     check(OPERATION, labels, risks)?;
     if groups < 2 {
-        return Err(StatsError::Parameter { name: "number of groups", range: "2 or more", value: groups as f64 });
+        return Err(StatsError::parameter("number of groups", groups, "at least 2"));
     }
     let ordered = sorted(risks);
     let mut breaks: Vec<f64> = (0..=groups)
@@ -87,7 +87,8 @@ pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<
 }
 
 /// Groups of equal width in predicted risk.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReliabilityBins {
     /// Index of each occupied bin.
     pub bins: Vec<usize>,
@@ -105,9 +106,7 @@ pub struct ReliabilityBins {
 /// As [`brier`](super::brier()), and [`StatsError::Parameter`] without bins.
 pub fn reliability_bins(labels: &Labels, risks: &[f64], bins: usize) -> Result<ReliabilityBins> {
     check("reliability bins", labels, risks)?;
-    if bins == 0 {
-        return Err(StatsError::Parameter { name: "number of bins", range: "1 or more", value: 0.0 });
-    }
+    require_some("number of bins", bins)?;
     let mut all = vec![RiskGroup { patients: 0, events: 0, expected_events: 0.0 }; bins];
     for (&risk, &label) in risks.iter().zip(labels.as_slice()) {
         let group = &mut all[((risk * bins as f64) as usize).min(bins - 1)];

@@ -19,10 +19,10 @@ use crate::error::{Result, StatsError, require_count, require_finite, require_sa
 
 fn check(operation: &'static str, labels: &Labels, risks: &[f64]) -> Result<()> {
     require_same_length(operation, labels.len(), risks.len())?;
-    require_count(operation, 1, risks.len())?;
+    require_count(operation, "observations", 1, risks.len())?;
     require_finite(operation, risks)?;
     match risks.iter().find(|p| !(0.0..=1.0).contains(*p)) {
-        Some(&value) => Err(StatsError::Parameter { name: "predicted risk", range: "[0, 1]", value }),
+        Some(&value) => Err(StatsError::parameter("predicted risk", value, "at least 0 and at most 1")),
         None => Ok(()),
     }
 }

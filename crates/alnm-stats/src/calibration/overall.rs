@@ -1,7 +1,5 @@
 //! Calibration of all patients together: Spiegelhalter's test, expected over observed events.
 
-use serde::{Deserialize, Serialize};
-
 use super::check;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -24,7 +22,8 @@ pub fn spiegelhalter(labels: &Labels, risks: &[f64]) -> Result<TestResult> {
 }
 
 /// Expected and observed numbers of events.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ExpectedObserved {
     /// Sum of the risks.
     pub expected: f64,

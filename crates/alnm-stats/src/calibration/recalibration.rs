@@ -1,7 +1,5 @@
 //! Calibration intercept and slope, and risks corrected by them.
 
-use serde::{Deserialize, Serialize};
-
 use super::check;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -11,7 +9,8 @@ use crate::linear::solve_symmetric;
 use crate::{Interval, Labels, TestResult};
 
 /// An estimate with standard error and Wald interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct WaldEstimate {
     /// Estimate.
     pub estimate: f64,
@@ -30,7 +29,8 @@ impl WaldEstimate {
 }
 
 /// Logistic recalibration of the predicted risks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Recalibration {
     /// Calibration in the large: the intercept with the slope held at 1; 0 is perfect.
     pub in_the_large: WaldEstimate,
@@ -60,12 +60,15 @@ impl Recalibration {
 /// [`StatsError::Undefined`] for a risk of exactly 0 or 1 and when the outcome is separated by the risk,
 /// [`StatsError::Constant`] when all risks are equal, [`StatsError::OneClass`], and as [`brier`](super::brier()).
 pub fn recalibrate(labels: &Labels, risks: &[f64], level: f64) -> Result<Recalibration> {
-    const OPERATION: &str = "calibration intercept and slope";
+    const OPERATION: &str = "logistic recalibration";
     check(OPERATION, labels, risks)?;
     require_level(level)?;
     labels.require_both(OPERATION)?;
     if risks.iter().any(|p| *p == 0.0 || *p == 1.0) {
-        return Err(StatsError::Undefined { operation: OPERATION, reason: "a risk of exactly 0 or 1 has no logit" });
+        return Err(StatsError::Undefined {
+            operation: OPERATION,
+            requirement: "no risk may be exactly 0 or 1, which have no logit",
+        });
     }
     if risks.iter().all(|p| *p == risks[0]) {
         return Err(StatsError::Constant { operation: OPERATION });
@@ -120,7 +123,7 @@ impl Newton {
             }
             let separated = || StatsError::Undefined {
                 operation,
-                reason: "the risk separates the outcome, so no finite estimate exists",
+                requirement: "the risk must not separate the outcome, since no finite estimate exists then",
             };
             let step = solve_symmetric(&information, &gradient).ok_or_else(separated)?;
             let mut scale = 1.0;

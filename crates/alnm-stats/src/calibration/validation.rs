@@ -1,7 +1,5 @@
 //! All of the above at once, as `rms::val.prob` prints it.
 
-use serde::{Deserialize, Serialize};
-
 use super::{CalibrationError, Recalibration, brier, lowess_curve, recalibrate, spiegelhalter};
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
@@ -11,7 +9,8 @@ use crate::roc::{Direction, RocCurve};
 use crate::{Labels, TestResult};
 
 /// Harrell's validation of predicted risks (`rms::val.prob`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Validation {
     /// Somers' Dxy, 2(C − ½).
     pub somers_dxy: f64,

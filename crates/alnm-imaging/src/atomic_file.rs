@@ -1,0 +1,219 @@
+//! Files that are there as a whole or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// What the names of files that are not finished begin with; the rest is drawn by chance.
+const PREFIX: &str = ".unfinished-";
+
+/// A file that appears under its name when it is complete, and not before.
+///
+/// What is written goes to a hidden file in the same folder. [`AtomicFile::commit`] brings it to the disk and gives it
+/// its name, in place of the file that had it; a file dropped without that is removed. So whoever reads the name finds
+/// the old content or the new one, also after the program was killed, the disk was full, or the power went off.
+///
+/// The file has the permissions of the file that it replaces, or those that a new file gets (0666 less the umask).
+/// A symbolic link stays, and the file that it leads to is replaced. What is no regular file (a pipe, a terminal) is
+/// written as it comes.
+///
+/// Writing is buffered.
+///
+/// ```
+/// use alnm_imaging::file::AtomicFile;
+/// use std::io::Write;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("table.csv");
+/// let mut file = AtomicFile::create(&path)?;
+/// writeln!(file, "patient,feature")?;
+/// assert!(!path.exists());
+/// file.commit()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "patient,feature\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct AtomicFile {
+    target: PathBuf,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    /// A file with another name until it is complete.
+    Hidden(BufWriter<NamedTempFile>),
+    /// What cannot be replaced.
+    Direct(BufWriter<File>),
+}
+
+impl AtomicFile {
+    /// A file that will have this name.
+    ///
+    /// # Errors
+    /// When the folder is missing or cannot be written to.
+    pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let existing = std::fs::metadata(path).ok();
+        if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
+            let file = OpenOptions::new().write(true).open(path)?;
+            return Ok(Self { target: path.to_owned(), sink: Sink::Direct(BufWriter::new(file)) });
+        }
+        let target = if path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX);
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder_of(&target))?;
+        if let Some(existing) = existing {
+            file.as_file().set_permissions(existing.permissions())?;
+        }
+        Ok(Self { target, sink: Sink::Hidden(BufWriter::new(file)) })
+    }
+
+    /// Brings what was written to the disk and gives the file its name.
+    ///
+    /// # Errors
+    /// When the disk is full or the file cannot be renamed; then the name still holds what it held.
+    pub fn commit(self) -> io::Result<()> {
+        let folder = folder_of(&self.target).to_owned();
+        self.commit_without_folder()?;
+        sync_folder(&folder)
+    }
+
+    /// [`AtomicFile::commit`] but for the entry in the folder, for which [`sync_folder`] waits: once for many files.
+    pub(crate) fn commit_without_folder(self) -> io::Result<()> {
+        match self.sink {
+            Sink::Hidden(file) => {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+                file.as_file().sync_all()?;
+                file.persist(&self.target)?;
+            }
+            Sink::Direct(mut file) => file.flush()?,
+        }
+        Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Sink::Hidden(file) => file.write(bytes),
+            Sink::Direct(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Hidden(file) => file.flush(),
+            Sink::Direct(file) => file.flush(),
+        }
+    }
+}
+
+impl Seek for AtomicFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match &mut self.sink {
+            Sink::Hidden(file) => file.seek(to),
+            Sink::Direct(file) => file.seek(to),
+        }
+    }
+}
+
+/// Writes a file by a function that is given where to write, so that it is there as a whole or not at all: see
+/// [`AtomicFile`].
+///
+/// # Errors
+/// The function's own, or those of [`AtomicFile`]; in both cases the name holds what it held before.
+///
+/// ```
+/// use alnm_imaging::file::write_atomically;
+/// use std::io::{self, Write};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("notes.txt");
+/// write_atomically(&path, |file| file.write_all(b"first"))?;
+/// let failed = write_atomically(&path, |file| {
+///     file.write_all(b"seco")?;
+///     Err(io::Error::other("the source ended early"))
+/// });
+/// assert!(failed.is_err());
+/// assert_eq!(std::fs::read(&path)?, b"first");
+/// # Ok::<(), io::Error>(())
+/// ```
+pub fn write_atomically<E: From<io::Error>>(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut AtomicFile) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut file = AtomicFile::create(path)?;
+    write(&mut file)?;
+    Ok(file.commit()?)
+}
+
+/// The folder in which a file lies.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Waits until the names in a folder are on the disk. Other systems than Unix open no folders.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_that_was_given_up_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        drop(AtomicFile::create(&path).unwrap());
+        assert!(names(folder.path()).is_empty());
+        write_atomically(&path, |file| file.write_all(b"x")).unwrap();
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(AtomicFile::create(folder.path().join("missing/a")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_those_of_a_new_file_or_of_the_file_replaced() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (plain, atomic) = (folder.path().join("plain"), folder.path().join("atomic"));
+        std::fs::write(&plain, "").unwrap();
+        write_atomically(&atomic, |file| file.write_all(b"x")).unwrap();
+        assert_eq!(mode(&atomic), mode(&plain));
+        std::fs::set_permissions(&atomic, PermissionsExt::from_mode(0o640)).unwrap();
+        write_atomically(&atomic, |file| file.write_all(b"y")).unwrap();
+        assert_eq!(mode(&atomic), 0o640);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_and_what_is_no_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_atomically(&link, |file| file.write_all(b"new")).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        write_atomically("/dev/null", |file| file.write_all(b"x")).unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    }
+}

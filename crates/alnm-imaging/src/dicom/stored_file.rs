@@ -1,0 +1,518 @@
+//! DICOM files, opened once: the header is read and parsed, the pixels are read later in place from the same handle.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::{InMemDicomObject, OpenFileOptions};
+use flate2::bufread::DeflateDecoder;
+
+use super::attributes::integer;
+use super::encoding::{put_meta, put_preamble};
+use super::problem::{first_line, malformed, unsupported};
+use super::walk::{
+    ElementHeader, Encoding, ITEM, ITEM_END, SEQUENCE_END, Walk, check_length, check_whole, number_bytes,
+};
+use crate::error::FileProblem;
+use crate::voxel_data::{ByteOrder, VoxelBytes};
+
+/// Bytes from the start of a file that show how it begins.
+pub(crate) const START: usize = 132;
+
+/// The most bytes to which a deflated file may inflate: 4 GiB, the most that one element can hold.
+const MAX_INFLATED_BYTES: u64 = 4 << 30;
+
+/// The group of the pixels and of the tables before them.
+const PIXEL_GROUP: Tag = Tag(0x7fe0, 0);
+
+/// The elements that hold pixels.
+const PIXELS: [Tag; 3] = [tags::PIXEL_DATA, tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA];
+
+/// Syntaxes whose data set is deflated as a whole.
+const DEFLATED: [&str; 3] =
+    [uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, uids::JPIP_REFERENCED_DEFLATE, uids::JPIPHTJ2K_REFERENCED_DEFLATE];
+
+/// Bytes of an item's tag and length, which offsets count.
+const ITEM_HEADER: u64 = 8;
+
+/// Whether these first bytes of a file are those of a DICOM file.
+pub(crate) fn is_dicom(start: &[u8]) -> bool {
+    has_preamble(start) || missing_start(start).is_some()
+}
+
+fn has_preamble(start: &[u8]) -> bool {
+    start.get(128..132) == Some(b"DICM")
+}
+
+/// What belongs before a file that begins, as those of old exports, with the meta group or with the data set; none for
+/// any other.
+fn missing_start(start: &[u8]) -> Option<Vec<u8>> {
+    let mut missing = Vec::new();
+    put_preamble(&mut missing);
+    match *start {
+        _ if has_preamble(start) => return None,
+        // The length of the meta group, or the version of the group.
+        [2, 0, 0 | 1, 0, ..] => {}
+        // One of the first elements of group 0008 with its representation, or with a length that an element there may
+        // have.
+        [8, 0, 0..=0x18, 0, a, b, ..] if VR::from_binary([a, b]).is_some() => {
+            put_meta(&mut missing, "", "", uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        }
+        [8, 0, 0..=0x18, 0, _, 0..=3, 0, 0, ..] => put_meta(&mut missing, "", "", uids::IMPLICIT_VR_LITTLE_ENDIAN),
+        _ => return None,
+    }
+    Some(missing)
+}
+
+/// A file whose header was parsed.
+pub(super) struct Opened {
+    /// All elements before the pixels.
+    pub(super) header: InMemDicomObject,
+    pub(super) file: StoredFile,
+}
+
+/// Where the pixels of a file are read from.
+#[derive(Debug)]
+pub(super) struct StoredFile {
+    path: PathBuf,
+    /// Bytes of the file.
+    bytes: u64,
+    syntax: String,
+    encoding: Encoding,
+    storage: Storage,
+    pixels: Option<PixelElement>,
+    /// `NumberOfFrames`, at least 1.
+    frames: usize,
+    /// `Rows` and `Columns`.
+    size: [usize; 2],
+}
+
+/// The element that holds the pixels, and where its value begins.
+#[derive(Debug, Clone, Copy)]
+struct PixelElement {
+    header: ElementHeader,
+    start: u64,
+}
+
+#[derive(Debug)]
+enum Storage {
+    /// A file on disk whose bytes lie `missing` bytes before the positions of the walk.
+    Disk { handle: Option<KeptHandle>, missing: u64 },
+    /// A file on disk whose data set, which begins at a place, is deflated.
+    Deflated { data_set: u64 },
+    /// A file in memory, with what was missing at its start.
+    Memory(Vec<u8>),
+}
+
+/// Files that are kept open at the same time, in all threads.
+static KEPT: AtomicUsize = AtomicUsize::new(0);
+
+/// A handle that is kept for the pixels. Of all files that a process may open, at most half are kept open; those beyond
+/// are opened again when their pixels are read.
+#[derive(Debug)]
+struct KeptHandle(Mutex<File>);
+
+impl KeptHandle {
+    fn keep(file: File) -> Option<Self> {
+        if KEPT.fetch_add(1, Ordering::Relaxed) < most_kept() {
+            return Some(Self(Mutex::new(file)));
+        }
+        KEPT.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+}
+
+impl Drop for KeptHandle {
+    fn drop(&mut self) {
+        KEPT.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Half of the files that the system lets this process open.
+fn most_kept() -> usize {
+    #[cfg(unix)]
+    {
+        /// Where the system sets no limit.
+        const UNLIMITED: u64 = 8192;
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(UNLIMITED);
+        (limit.min(UNLIMITED) / 2) as usize
+    }
+    #[cfg(not(unix))]
+    256
+}
+
+/// Opens a file and parses its header; none when it does not begin as a DICOM file does.
+pub(super) fn open(path: &Path) -> Result<Option<Opened>, FileProblem> {
+    let mut file = File::open(path)?;
+    let start = read_start(&mut file)?;
+    if is_dicom(&start) { parse_file(path, file, &start, PIXEL_GROUP).map(Some) } else { Ok(None) }
+}
+
+/// Opens a file that has to be a DICOM file and parses its header.
+pub(super) fn open_dicom(path: &Path) -> Result<Opened, FileProblem> {
+    let mut file = File::open(path)?;
+    let start = read_start(&mut file)?;
+    parse_file(path, file, &start, PIXEL_GROUP)
+}
+
+/// Opens a file as [`open`] does and parses it whole when its first elements, those before `until`, are wanted.
+pub(super) fn open_if(
+    path: &Path,
+    until: Tag,
+    is_wanted: impl Fn(&InMemDicomObject) -> bool,
+) -> Result<Option<Opened>, FileProblem> {
+    let mut file = File::open(path)?;
+    let start = read_start(&mut file)?;
+    if !is_dicom(&start) {
+        return Ok(None);
+    }
+    let begin = parse_file(path, file.try_clone()?, &start, until)?;
+    if !is_wanted(&begin.header) {
+        return Ok(None);
+    }
+    drop(begin);
+    file.seek(SeekFrom::Start(start.len() as u64))?;
+    parse_file(path, file, &start, PIXEL_GROUP).map(Some)
+}
+
+fn read_start(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(START);
+    file.take(START as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Parses the header of an open file of which `start` was read already.
+pub(super) fn parse_opened(path: &Path, file: File, start: &[u8]) -> Result<Opened, FileProblem> {
+    parse_file(path, file, start, PIXEL_GROUP)
+}
+
+fn parse_file(path: &Path, file: File, start: &[u8], until: Tag) -> Result<Opened, FileProblem> {
+    let bytes = file.metadata()?.len();
+    let missing = missing_start(start).unwrap_or_default();
+    let missing_bytes = missing.len() as u64;
+    let source = missing.chain(start).chain(BufReader::new(file));
+    let parsed = Parsed::new(source, missing_bytes + bytes, until)?;
+    let storage = match parsed.source {
+        Source::Plain(source) => {
+            let (_, file) = source.into_inner();
+            Storage::Disk { handle: KeptHandle::keep(file.into_inner()), missing: missing_bytes }
+        }
+        Source::Deflated { .. } => Storage::Deflated { data_set: parsed.data_set - missing_bytes },
+    };
+    Ok(parsed.found.into_opened(path, bytes, storage))
+}
+
+/// Parses the header of a file in memory.
+pub(super) fn parse_bytes(bytes: &[u8]) -> Result<Opened, FileProblem> {
+    let mut whole = missing_start(bytes).unwrap_or_default();
+    whole.extend_from_slice(bytes);
+    let parsed = Parsed::new(whole.as_slice(), whole.len() as u64, PIXEL_GROUP)?;
+    let storage = match parsed.source {
+        Source::Plain(_) => Storage::Memory(whole),
+        Source::Deflated { inflated } => Storage::Memory(inflated),
+    };
+    Ok(parsed.found.into_opened(Path::new(""), bytes.len() as u64, storage))
+}
+
+/// A header and what is left of its source.
+struct Parsed<R> {
+    found: Found,
+    source: Source<R>,
+    /// Where the data set begins in the source.
+    data_set: u64,
+}
+
+enum Source<R> {
+    Plain(R),
+    Deflated { inflated: Vec<u8> },
+}
+
+/// What the walk and the parser found.
+struct Found {
+    header: InMemDicomObject,
+    syntax: String,
+    pixels: Option<PixelElement>,
+}
+
+impl<R: Read> Parsed<R> {
+    fn new(source: R, end: u64, until: Tag) -> Result<Self, FileProblem> {
+        let mut walk = Walk::of_file(source, end);
+        let syntax = walk.meta()?;
+        let data_set = walk.position();
+        if !DEFLATED.contains(&syntax.as_str()) {
+            let (pixels, header_end) = walk_to(&mut walk, until)?;
+            let (mut bytes, source) = walk.into_parts();
+            bytes.truncate(header_end);
+            return Ok(Self {
+                found: Found { header: parse(bytes)?, syntax, pixels },
+                source: Source::Plain(source),
+                data_set,
+            });
+        }
+        let (_, source) = walk.into_parts();
+        let inflated = inflate(source)?;
+        let mut walk = Walk::new(inflated.as_slice(), inflated.len() as u64, Encoding::of(&syntax));
+        let (pixels, header_end) = walk_to(&mut walk, until)?;
+        let mut bytes = Vec::new();
+        put_preamble(&mut bytes);
+        put_meta(&mut bytes, "", "", uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        bytes.extend_from_slice(&inflated[..header_end]);
+        let found = Found { header: parse(bytes)?, syntax, pixels };
+        Ok(Self { found, source: Source::Deflated { inflated }, data_set })
+    }
+}
+
+/// Walks the elements before `until`; the element of the pixels, where it is reached, and where the header ends.
+fn walk_to<R: Read>(walk: &mut Walk<R>, until: Tag) -> Result<(Option<PixelElement>, usize), FileProblem> {
+    let Some((end, header)) = walk.data_set(until)? else { return Ok((None, walk.position() as usize)) };
+    let pixels = if until == PIXEL_GROUP { walk.find(header, |tag| PIXELS.contains(&tag))? } else { None };
+    Ok((pixels.map(|header| PixelElement { header, start: walk.position() }), end as usize))
+}
+
+fn parse(bytes: Vec<u8>) -> Result<InMemDicomObject, FileProblem> {
+    let object = OpenFileOptions::new().from_reader(Cursor::new(bytes));
+    Ok(object.map_err(|error| malformed(first_line(&error)))?.into_inner())
+}
+
+fn inflate(deflated: impl Read) -> Result<Vec<u8>, FileProblem> {
+    let mut data_set = Vec::new();
+    DeflateDecoder::new(BufReader::new(deflated))
+        .take(MAX_INFLATED_BYTES + 1)
+        .read_to_end(&mut data_set)
+        .map_err(|error| malformed(format!("the deflated data set is damaged: {error}")))?;
+    if data_set.len() as u64 > MAX_INFLATED_BYTES {
+        return Err(FileProblem::TooLarge { bytes: data_set.len() as u64, limit: MAX_INFLATED_BYTES });
+    }
+    Ok(data_set)
+}
+
+impl Found {
+    fn into_opened(self, path: &Path, bytes: u64, storage: Storage) -> Opened {
+        let Self { header, syntax, pixels } = self;
+        let count = |tag| integer(&header, tag).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        let file = StoredFile {
+            path: path.to_owned(),
+            bytes,
+            encoding: Encoding::of(&syntax),
+            syntax,
+            storage,
+            pixels,
+            frames: count(tags::NUMBER_OF_FRAMES).max(1),
+            size: [tags::ROWS, tags::COLUMNS].map(count),
+        };
+        Opened { header, file }
+    }
+}
+
+impl StoredFile {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The transfer syntax.
+    pub(super) fn syntax(&self) -> &str {
+        &self.syntax
+    }
+
+    /// `Rows` and `Columns`, which each frame has.
+    pub(super) fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    /// Its frames, ready to be read.
+    pub(super) fn frames(&self) -> Result<Frames<'_>, FileProblem> {
+        let PixelElement { header, start } = self.pixels.ok_or_else(|| malformed("the file has no pixel data"))?;
+        if header.vr == VR::SQ {
+            return Err(malformed("a sequence stands where the pixels belong"));
+        }
+        // A deflated data set is inflated once for all frames.
+        let inflated = match &self.storage {
+            Storage::Deflated { data_set } => {
+                let mut file = File::open(&self.path)?;
+                file.seek(SeekFrom::Start(*data_set))?;
+                Some(inflate(file)?)
+            }
+            _ => None,
+        };
+        let opened = match &self.storage {
+            Storage::Disk { handle: None, .. } => Some(Mutex::new(File::open(&self.path)?)),
+            _ => None,
+        };
+        let mut frames = Frames { file: self, inflated, opened, layout: Layout::Packed(Fragments::default()) };
+        frames.layout = match header.length {
+            Some(length) => {
+                check_length(header.tag, length, frames.end().saturating_sub(start))?;
+                check_whole(header.tag, length, number_bytes(header.vr))?;
+                Layout::Plain { start, length, vr: header.vr }
+            }
+            None if header.tag == tags::PIXEL_DATA => Layout::Packed(frames.fragments(start)?),
+            None => return Err(malformed("pixels of undefined length")),
+        };
+        Ok(frames)
+    }
+}
+
+/// The frames of a file.
+pub(super) struct Frames<'a> {
+    file: &'a StoredFile,
+    /// The data set of a file that is deflated as a whole.
+    inflated: Option<Vec<u8>>,
+    /// A file that was not kept open.
+    opened: Option<Mutex<File>>,
+    layout: Layout,
+}
+
+enum Layout {
+    /// All frames one after the other, `length` bytes from `start` on.
+    Plain { start: u64, length: u64, vr: VR },
+    /// Frames that are packed (encapsulated) one by one.
+    Packed(Fragments),
+}
+
+/// Where the fragments of packed frames lie.
+#[derive(Default)]
+struct Fragments {
+    /// The table of offsets; empty where the file has none.
+    offsets: Vec<u32>,
+    /// First byte and number of bytes of each.
+    places: Vec<(u64, u64)>,
+}
+
+impl Frames<'_> {
+    pub(super) fn file(&self) -> &StoredFile {
+        self.file
+    }
+
+    /// Whether frames are packed one by one.
+    pub(super) fn are_packed(&self) -> bool {
+        matches!(self.layout, Layout::Packed(_))
+    }
+
+    /// At most `length` bytes from byte `offset` of the pixels on, numbers in little endian; fewer where the pixels end
+    /// before.
+    pub(super) fn plain(&self, offset: u64, length: u64) -> Result<Cow<'_, [u8]>, FileProblem> {
+        let Layout::Plain { start, length: all, vr } = self.layout else { return Ok(Cow::default()) };
+        let from = offset.min(all);
+        let mut bytes = self.read(start + from, length.min(all - from))?;
+        let unit = number_bytes(vr) as usize;
+        if self.file.encoding.order == ByteOrder::Big && unit > 1 {
+            bytes.to_mut().chunks_exact_mut(unit).for_each(<[u8]>::reverse);
+        }
+        Ok(bytes)
+    }
+
+    /// Bytes of the pixels of frames that are not packed.
+    pub(super) fn plain_bytes(&self) -> u64 {
+        if let Layout::Plain { length, .. } = self.layout { length } else { 0 }
+    }
+
+    /// The bytes of a packed frame: all fragments where there is one frame, the one fragment where each frame has one,
+    /// else the fragments between two entries of the offset table.
+    pub(super) fn packed(&self, frame: usize) -> Result<Cow<'_, [u8]>, FileProblem> {
+        let Layout::Packed(Fragments { offsets, places }) = &self.layout else { return Ok(Cow::default()) };
+        let frames = self.file.frames;
+        if places.len() == frames {
+            let &(start, length) = places.get(frame).ok_or_else(|| malformed("a frame beyond the last"))?;
+            return self.read(start, length);
+        }
+        if frames > 1 && offsets.len() != frames {
+            return Err(unsupported(format!(
+                "{} fragments and an offset table of {} entries for {frames} frames",
+                places.len(),
+                offsets.len()
+            )));
+        }
+        let offset = |frame: usize| offsets.get(frame).map_or(u64::MAX, |&offset| u64::from(offset));
+        let range = if frames == 1 { 0..u64::MAX } else { offset(frame)..offset(frame + 1) };
+        let (mut position, mut bytes) = (0, Vec::new());
+        for &(start, length) in places {
+            if range.contains(&position) {
+                bytes.extend_from_slice(&self.read(start, length)?);
+            }
+            position += ITEM_HEADER + length;
+        }
+        Ok(Cow::Owned(bytes))
+    }
+
+    /// Finds the fragments of packed frames; the first item is the table of offsets.
+    fn fragments(&self, start: u64) -> Result<Fragments, FileProblem> {
+        let order = self.file.encoding.order;
+        let mut fragments = Fragments::default();
+        let mut position = start;
+        let mut is_table = true;
+        while self.end().saturating_sub(position) >= ITEM_HEADER {
+            let Some(length) = item_length(&self.read(position, ITEM_HEADER)?, order)? else { break };
+            position += ITEM_HEADER;
+            check_length(ITEM, length, self.end() - position)?;
+            if is_table {
+                check_whole(ITEM, length, u32::BYTES as u64)?;
+                let table = self.read(position, length)?;
+                fragments.offsets = table.chunks_exact(u32::BYTES).map(|bytes| u32::from_bytes(bytes, order)).collect();
+            } else {
+                fragments.places.push((position, length));
+            }
+            is_table = false;
+            position += length;
+        }
+        Ok(fragments)
+    }
+
+    /// Bytes of the file by their position; all of them have to be there.
+    fn read(&self, start: u64, length: u64) -> Result<Cow<'_, [u8]>, FileProblem> {
+        let beyond = || malformed("the file ends inside its pixels");
+        if let Some(bytes) = self.inflated.as_ref().or(self.file.storage.memory()) {
+            let range = usize::try_from(start).ok().zip(usize::try_from(start.saturating_add(length)).ok());
+            return range.and_then(|(from, to)| bytes.get(from..to)).map(Cow::Borrowed).ok_or_else(beyond);
+        }
+        let (Storage::Disk { handle, missing }, opened) = (&self.file.storage, &self.opened) else {
+            return Err(beyond());
+        };
+        let Some(file) = handle.as_ref().map(|handle| &handle.0).or(opened.as_ref()) else { return Err(beyond()) };
+        if start.saturating_add(length) > self.end() {
+            return Err(beyond());
+        }
+        let mut bytes = vec![0; length as usize];
+        // A thread that panicked while it read left nothing behind that the next would miss: each goes to its place.
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(start - missing))?;
+        file.read_exact(&mut bytes)?;
+        Ok(Cow::Owned(bytes))
+    }
+
+    /// The position behind the last byte.
+    fn end(&self) -> u64 {
+        match (&self.inflated, &self.file.storage) {
+            (Some(inflated), _) => inflated.len() as u64,
+            (None, Storage::Memory(bytes)) => bytes.len() as u64,
+            (None, Storage::Disk { missing, .. }) => missing + self.file.bytes,
+            (None, Storage::Deflated { .. }) => 0,
+        }
+    }
+}
+
+impl Storage {
+    fn memory(&self) -> Option<&Vec<u8>> {
+        if let Self::Memory(bytes) = self { Some(bytes) } else { None }
+    }
+}
+
+/// The length that the header of a fragment states; none for the end of the sequence.
+fn item_length(header: &[u8], order: ByteOrder) -> Result<Option<u64>, FileProblem> {
+    let tag = Tag(u16::from_bytes(header, order), u16::from_bytes(&header[2..], order));
+    match (tag, u32::from_bytes(&header[4..], order)) {
+        (ITEM, length) if length != u32::MAX => Ok(Some(u64::from(length))),
+        (SEQUENCE_END, _) => Ok(None),
+        (ITEM_END, _) => Err(malformed("the end of an item stands where none is open")),
+        (tag, _) => Err(malformed(format!("{tag} stands where an item of a sequence belongs"))),
+    }
+}

@@ -1,0 +1,307 @@
+//! A way through the elements of a data set whose lengths may lie.
+//!
+//! The parser allocates what an element announces before it reads it. So the lengths of all elements are walked first:
+//! one that leaves the file, or items nested without end, are errors. The bytes walked over are kept, so that the
+//! parser need not read them again.
+
+use std::io::Read;
+
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
+
+use super::problem::malformed;
+use crate::error::FileProblem;
+use crate::voxel_data::{ByteOrder, VoxelBytes};
+
+pub(super) const ITEM: Tag = Tag(0xfffe, 0xe000);
+pub(super) const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
+pub(super) const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
+
+/// How deep sequences may be nested; those of the standard reach about ten.
+const DEEPEST: usize = 64;
+
+/// Bytes of the preamble and of the letters behind it.
+const PREAMBLE: u64 = 132;
+
+/// The header of an element or item.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ElementHeader {
+    pub(super) tag: Tag,
+    pub(super) vr: VR,
+    /// Bytes of the value; none for an undefined length.
+    pub(super) length: Option<u64>,
+}
+
+/// How numbers and elements are written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Encoding {
+    pub(super) order: ByteOrder,
+    explicit: bool,
+}
+
+impl Encoding {
+    const EXPLICIT_LITTLE: Self = Self { order: ByteOrder::Little, explicit: true };
+
+    /// The encoding of a data set in a transfer syntax.
+    pub(super) fn of(syntax: &str) -> Self {
+        #[allow(deprecated, reason = "retired syntaxes are read")]
+        let order = if syntax == uids::EXPLICIT_VR_BIG_ENDIAN { ByteOrder::Big } else { ByteOrder::Little };
+        Self { order, explicit: syntax != uids::IMPLICIT_VR_LITTLE_ENDIAN }
+    }
+}
+
+/// A way through a file or data set from its first byte on.
+pub(super) struct Walk<R> {
+    source: R,
+    /// What was walked over.
+    bytes: Vec<u8>,
+    /// Bytes that there are in all.
+    end: u64,
+    encoding: Encoding,
+}
+
+impl<R: Read> Walk<R> {
+    pub(super) fn new(source: R, end: u64, encoding: Encoding) -> Self {
+        Self { source, bytes: Vec::new(), end, encoding }
+    }
+
+    /// A file, whose meta group is written as explicit little endian.
+    pub(super) fn of_file(source: R, end: u64) -> Self {
+        Self::new(source, end, Encoding::EXPLICIT_LITTLE)
+    }
+
+    /// Bytes walked over.
+    pub(super) fn position(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// What was walked over, and what was not.
+    pub(super) fn into_parts(self) -> (Vec<u8>, R) {
+        (self.bytes, self.source)
+    }
+
+    /// Walks preamble and meta group and returns the transfer syntax, in which what follows is read.
+    pub(super) fn meta(&mut self) -> Result<String, FileProblem> {
+        self.skip(PREAMBLE)?;
+        let mut syntax = None;
+        let length = self
+            .header()?
+            .filter(|header| header.tag == tags::FILE_META_INFORMATION_GROUP_LENGTH && header.length == Some(4));
+        length.ok_or_else(|| malformed("the file does not begin with the length of its meta group"))?;
+        let group_end = u64::from(self.number::<u32>()?) + self.position();
+        while self.position() < group_end {
+            let header = self.header()?.ok_or_else(|| malformed("the file ends inside its meta group"))?;
+            let length = header.length.ok_or_else(|| malformed("an element of undefined length in the meta group"))?;
+            self.check_length(header.tag, length)?;
+            let start = self.bytes.len();
+            self.skip(length)?;
+            if header.tag == tags::TRANSFER_SYNTAX_UID {
+                let text = String::from_utf8_lossy(&self.bytes[start..]);
+                syntax = Some(text.trim_end_matches(['\0', ' ']).to_owned());
+            }
+        }
+        let syntax = syntax.ok_or_else(|| malformed("TransferSyntaxUID is missing"))?;
+        // The parser has rules of its own for what it trims, so nothing that two could read in two ways is let through.
+        let is_uid = syntax.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if !is_uid {
+            return Err(malformed(format!("TransferSyntaxUID is {syntax:?}")));
+        }
+        self.encoding = Encoding::of(&syntax);
+        Ok(syntax)
+    }
+
+    /// Walks elements up to the tag `until`. Returns the position at which its header begins, and the header; none
+    /// where the data set ends before.
+    pub(super) fn data_set(&mut self, until: Tag) -> Result<Option<(u64, ElementHeader)>, FileProblem> {
+        self.elements(None, Some(until), 0)
+    }
+
+    /// Walks past elements to the first that `is_wanted`, whose value lies at the position then.
+    pub(super) fn find(
+        &mut self,
+        mut header: ElementHeader,
+        is_wanted: impl Fn(Tag) -> bool,
+    ) -> Result<Option<ElementHeader>, FileProblem> {
+        while !is_wanted(header.tag) {
+            let Some(length) = header.length.filter(|&length| self.check_length(header.tag, length).is_ok()) else {
+                return Ok(None);
+            };
+            self.skip(length)?;
+            match self.header()? {
+                Some(next) if next.tag > header.tag => header = next,
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(header))
+    }
+
+    /// Elements up to `stop`, to the end of their item where that is none, to the tag `until`, or to the end of the
+    /// file.
+    fn elements(
+        &mut self,
+        stop: Option<u64>,
+        until: Option<Tag>,
+        depth: usize,
+    ) -> Result<Option<(u64, ElementHeader)>, FileProblem> {
+        if depth > DEEPEST {
+            return Err(malformed(format!("sequences are nested more than {DEEPEST} deep")));
+        }
+        while stop.is_none_or(|stop| self.position() < stop) {
+            let start = self.position();
+            let Some(header) = self.header()? else { return Ok(None) };
+            if header.tag == ITEM_END {
+                // Outside of a sequence the parser passes over the end of an item, whatever length it states.
+                if depth == 0 { continue } else { return Ok(None) }
+            }
+            let ends_nothing = header.tag == SEQUENCE_END && header.length == Some(0);
+            if header.tag.group() == ITEM.group() && !ends_nothing {
+                // The parser may take it for an element of another length.
+                return Err(malformed(format!("{} stands where an element belongs", header.tag)));
+            }
+            if until.is_some_and(|until| header.tag >= until) {
+                return Ok(Some((start, header)));
+            }
+            match header.length {
+                Some(length) => {
+                    self.check_length(header.tag, length)?;
+                    check_whole(header.tag, length, number_bytes(header.vr))?;
+                    let end = self.position() + length;
+                    if header.vr == VR::SQ { self.items(Some(end), false, depth)? } else { self.skip(length)? }
+                }
+                None => self.items(None, header.tag == tags::PIXEL_DATA, depth)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Items of a sequence, or fragments of pixel data.
+    fn items(&mut self, stop: Option<u64>, fragments: bool, depth: usize) -> Result<(), FileProblem> {
+        const OFFSET_BYTES: u64 = 4;
+        // The first fragment is a table of offsets.
+        let mut unit = OFFSET_BYTES;
+        while stop.is_none_or(|stop| self.position() < stop) {
+            let Some(header) = self.header()? else { return Ok(()) };
+            match (header.tag, header.length) {
+                (ITEM, Some(length)) => {
+                    self.check_length(header.tag, length)?;
+                    let end = self.position() + length;
+                    if fragments {
+                        check_whole(header.tag, length, unit)?;
+                        unit = 1;
+                        self.skip(length)?;
+                    } else {
+                        self.elements(Some(end), None, depth + 1)?;
+                    }
+                }
+                (ITEM, None) if !fragments => drop(self.elements(None, None, depth + 1)?),
+                (SEQUENCE_END, _) => return Ok(()),
+                // The parser would take it for the end of the sequence.
+                (ITEM_END, _) => return Err(malformed("the end of an item stands where none is open")),
+                (tag, _) => return Err(malformed(format!("{tag} stands where an item of a sequence belongs"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next header; none where the file ends.
+    fn header(&mut self) -> Result<Option<ElementHeader>, FileProblem> {
+        if self.end.saturating_sub(self.position()) < 8 {
+            return Ok(None);
+        }
+        let tag = Tag(self.number()?, self.number()?);
+        let is_delimiter = tag.group() == ITEM.group();
+        let (vr, length) = if is_delimiter {
+            (VR::UN, self.number()?)
+        } else if self.encoding.explicit {
+            self.explicit_length()?
+        } else {
+            let virtual_vr = StandardDataDictionary.by_tag(tag).map(|entry| entry.vr().relaxed());
+            (virtual_vr.unwrap_or(VR::UN), self.number()?)
+        };
+        Ok(Some(ElementHeader { tag, vr, length: (length != u32::MAX).then_some(u64::from(length)) }))
+    }
+
+    fn explicit_length(&mut self) -> Result<(VR, u32), FileProblem> {
+        let code = self.take::<2>()?;
+        let vr = VR::from_binary(code).unwrap_or(VR::UN);
+        let is_long = matches!(
+            vr,
+            VR::OB
+                | VR::OD
+                | VR::OF
+                | VR::OL
+                | VR::OV
+                | VR::OW
+                | VR::SQ
+                | VR::SV
+                | VR::UC
+                | VR::UN
+                | VR::UR
+                | VR::UT
+                | VR::UV
+        );
+        if !is_long {
+            return Ok((vr, u32::from(self.number::<u16>()?)));
+        }
+        self.number::<u16>()?;
+        Ok((vr, self.number()?))
+    }
+
+    /// Whether the file holds as many bytes as a header announces.
+    fn check_length(&self, tag: Tag, length: u64) -> Result<(), FileProblem> {
+        check_length(tag, length, self.end.saturating_sub(self.position()))
+    }
+
+    fn number<T: VoxelBytes>(&mut self) -> Result<T, FileProblem> {
+        let start = self.bytes.len();
+        self.skip(T::BYTES as u64)?;
+        Ok(T::from_bytes(&self.bytes[start..], self.encoding.order))
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], FileProblem> {
+        let start = self.bytes.len();
+        self.skip(N as u64)?;
+        Ok(std::array::from_fn(|i| self.bytes[start + i]))
+    }
+
+    /// Walks over some bytes; memory grows with those that are really there.
+    fn skip(&mut self, length: u64) -> Result<(), FileProblem> {
+        const AT_ONCE: u64 = 1 << 12;
+        let ends = || malformed("the file ends inside an element");
+        if length <= AT_ONCE {
+            let start = self.bytes.len();
+            self.bytes.resize(start + length as usize, 0);
+            return self.source.read_exact(&mut self.bytes[start..]).map_err(|_| ends());
+        }
+        let read = self.source.by_ref().take(length).read_to_end(&mut self.bytes)?;
+        if read as u64 == length { Ok(()) } else { Err(ends()) }
+    }
+}
+
+/// Whether so many bytes are left as an element announces.
+pub(super) fn check_length(tag: Tag, length: u64, left: u64) -> Result<(), FileProblem> {
+    if length <= left {
+        return Ok(());
+    }
+    Err(malformed(format!("the element {tag} announces {length} bytes where {left} are left; the file is truncated")))
+}
+
+/// Bytes of one number of a value representation, 1 for texts and bytes.
+pub(super) fn number_bytes(vr: VR) -> u64 {
+    match vr {
+        VR::US | VR::SS | VR::OW => 2,
+        VR::UL | VR::SL | VR::OL | VR::FL | VR::OF | VR::AT => 4,
+        VR::UV | VR::SV | VR::OV | VR::FD | VR::OD => 8,
+        _ => 1,
+    }
+}
+
+/// Refuses a length that holds no whole number of numbers: the parser reads the whole ones and loses its place.
+pub(super) fn check_whole(tag: Tag, length: u64, unit: u64) -> Result<(), FileProblem> {
+    if length.is_multiple_of(unit) {
+        Ok(())
+    } else {
+        Err(malformed(format!("the element {tag} has {length} bytes, which are no whole numbers of {unit}")))
+    }
+}
