@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use alnm_models::RiskModel;
-use alnm_models::saved_model::Assessment;
+use alnm_models::saved_model::{Assessment, ModelVariable};
+use alnm_models::{Measurement, RiskModel};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -64,10 +64,10 @@ enum Format {
     Json,
 }
 
-/// A patient of the file: further columns, and a value for each variable of the model.
+/// A patient of the file: further columns, and a measurement of each variable of the model.
 struct Patient {
     further: Vec<(String, String)>,
-    values: Vec<f64>,
+    measured: Vec<Measurement>,
 }
 
 #[derive(Serialize)]
@@ -111,12 +111,12 @@ impl Calculator {
 
 fn read_model(path: &Path) -> Result<RiskModel> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    RiskModel::from_json(&text).with_context(|| format!("{} is not a saved model", path.display()))
+    RiskModel::from_json(&text).with_context(|| format!("cannot use the model {}", path.display()))
 }
 
 fn assess(model: &RiskModel, patients: &[Patient], level: f64) -> Result<Vec<Assessment>> {
     let of_patient = |(row, patient): (usize, &Patient)| {
-        model.assess(&patient.values, level).with_context(|| format!("patient {}", row + 1))
+        model.assess(&patient.measured, level).with_context(|| format!("patient {}", row + 1))
     };
     patients.iter().enumerate().map(of_patient).collect()
 }
@@ -128,7 +128,7 @@ fn column_name(name: &str, unit: &str) -> String {
 
 fn template(model: &RiskModel) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(model.variables.iter().map(|v| column_name(&v.variable.name, &v.variable.unit)))?;
+    writer.write_record(model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit)))?;
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
@@ -136,24 +136,26 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
     let text = std::fs::read_to_string(path)?;
     let (columns, rows) = if text.trim_start().starts_with(['{', '[']) { from_json(&text)? } else { from_csv(&text)? };
     let places = model
-        .variables
+        .variables()
         .iter()
         .map(|v| place(&columns, &v.variable.name, &v.variable.unit))
         .collect::<Result<Vec<_>>>()?;
     ensure!(!rows.is_empty(), "it holds no patient");
     let of_row = |(row, cells): (usize, Vec<String>)| -> Result<Patient> {
-        let value = |(&place, v): (&usize, &alnm_models::saved_model::ModelVariable)| {
+        // A column is found under the unit of training, or under its name alone.
+        let value = |(&place, v): (&usize, &ModelVariable)| -> Result<Measurement> {
             let cell = cells[place].trim();
             let wanted = || format!("patient {}: {:?} is {cell:?}; a number is needed", row + 1, v.variable.name);
-            cell.parse::<f64>().ok().filter(|value| value.is_finite()).with_context(wanted)
+            let value = cell.parse::<f64>().ok().filter(|value| value.is_finite()).with_context(wanted)?;
+            Ok(Measurement::new(&v.variable.name, &v.variable.unit, value))
         };
-        let values = places.iter().zip(&model.variables).map(value).collect::<Result<_>>()?;
+        let measured = places.iter().zip(model.variables()).map(value).collect::<Result<_>>()?;
         let is_further = |column: &usize| !places.contains(column);
         let further = (0..columns.len())
             .filter(is_further)
             .map(|column| (columns[column].clone(), cells[column].clone()))
             .collect();
-        Ok(Patient { further, values })
+        Ok(Patient { further, measured })
     };
     rows.into_iter().enumerate().map(of_row).collect()
 }
@@ -230,16 +232,16 @@ fn text(patients: &[Patient], assessments: &[Assessment]) -> String {
 fn csv(model: &RiskModel, patients: &[Patient], assessments: &[Assessment]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let further = patients.first().map_or(&[][..], |patient| &patient.further).iter().map(|(name, _)| name.clone());
-    let variables = || model.variables.iter().map(|v| column_name(&v.variable.name, &v.variable.unit));
+    let variables = || model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit));
     let fixed = ["risk", "interval_lower", "interval_upper"].map(str::to_owned);
-    let decisions = model.cutoffs.iter().map(|cutoff| format!("above {}", cutoff.name));
-    let contributions = model.variables.iter().map(|v| format!("contribution of {}", v.variable.name));
+    let decisions = model.cutoffs().iter().map(|cutoff| format!("above {}", cutoff.name));
+    let contributions = model.variables().iter().map(|v| format!("contribution of {}", v.variable.name));
     let outside = ["outside_training_range".to_owned()];
     writer
         .write_record(further.chain(variables()).chain(fixed).chain(decisions).chain(contributions).chain(outside))?;
     for (patient, found) in patients.iter().zip(assessments) {
         let further = patient.further.iter().map(|(_, cell)| cell.clone());
-        let values = patient.values.iter().map(f64::to_string);
+        let values = patient.measured.iter().map(|m| m.value.to_string());
         let fixed = [found.risk, found.interval.lower, found.interval.upper].map(|value| value.to_string());
         let decisions = found.decisions.iter().map(|decision| u8::from(decision.positive).to_string());
         let contributions = found.contributions.iter().map(|part| part.log_odds.to_string());

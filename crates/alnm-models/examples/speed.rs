@@ -15,8 +15,8 @@ use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
 use alnm_selection::correlation_filter::{CorrelationRule, find_correlation};
 use alnm_selection::cross_validation::{CvMeasure, cross_validate};
-use alnm_selection::elastic_net::{ElasticNetParams, ElasticNetPath, Precision, binomial_path};
-use alnm_selection::mrmr::{Denominator, MrmrVariant, Relevance, mrmr};
+use alnm_selection::elastic_net::{ElasticNetParams, ElasticNetPath, PathPrecision, binomial_path};
+use alnm_selection::mrmr::{Denominator, MrmrParams, MrmrVariant, Relevance, mrmr};
 use alnm_stats::Alternative;
 use alnm_stats::bootstrap::{self, Resampling};
 use alnm_stats::contingency::CountTable;
@@ -67,19 +67,19 @@ fn violations(path: &ElasticNetPath, table: &FeatureTable, labels: &Labels) -> (
         })
         .collect();
     let mut largest: Vec<f64> = path
-        .lambda
+        .lambda()
         .iter()
-        .zip(&path.coefficients)
+        .zip(path.coefficients())
         .map(|(lambda, fitted)| {
             let predictor = |row: usize| -> f64 {
-                fitted.intercept
-                    + fitted.columns.iter().zip(&fitted.values).map(|(&j, b)| b * values[[row, j]]).sum::<f64>()
+                fitted.intercept()
+                    + fitted.columns().iter().zip(fitted.values()).map(|(&j, b)| b * values[[row, j]]).sum::<f64>()
             };
             let residual: Vec<f64> = (0..y.len()).map(|row| y[row] - 1.0 / (1.0 + (-predictor(row)).exp())).collect();
             let violation = |(j, x): (usize, &Vec<f64>)| {
                 let gradient = x.iter().zip(&residual).map(|(x, r)| x * r).sum::<f64>() / n;
-                match fitted.columns.binary_search(&j) {
-                    Ok(place) => (gradient - lambda.copysign(fitted.values[place])).abs(),
+                match fitted.columns().binary_search(&j) {
+                    Ok(place) => (gradient - lambda.copysign(fitted.values()[place])).abs(),
                     Err(_) => (gradient.abs() - lambda).max(0.0),
                 }
             };
@@ -136,9 +136,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     clock.time("average precision n=212", || PrecisionRecallCurve::new(&labels, &a).map(|c| c.average_precision()));
 
     let default = ElasticNetParams::default();
-    let exact = ElasticNetParams { precision: Precision::OptimalityConditions(1e-9), ..ElasticNetParams::default() };
-    let near = ElasticNetParams { precision: Precision::OptimalityConditions(1e-2), ..ElasticNetParams::default() };
-    let close = ElasticNetParams { precision: Precision::OptimalityConditions(3e-2), ..ElasticNetParams::default() };
+    let to = |share| ElasticNetParams::default().with_precision(PathPrecision::OptimalityConditions(share));
+    let (exact, near, close) = (to(1e-9), to(1e-2), to(3e-2));
     for (name, params) in [("to 3e-2", &close), ("to 1e-2", &near)] {
         let (largest, median) = violations(&binomial_path(&table, &labels, params)?, &table, &labels);
         eprintln!(
@@ -174,7 +173,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         groups.par_iter().map(test).collect::<Result<Vec<f64>, _>>()
     });
     let fcq = MrmrVariant::MrmrSelection { relevance: Relevance::F, denominator: Denominator::Mean };
-    clock.time("mRMR FCQ p=926 K=30", || mrmr(&table, &labels, &fcq, 30));
+    let fcq = MrmrParams::new(fcq, 30);
+    clock.time("mRMR FCQ p=926 K=30", || mrmr(&table, &labels, &fcq));
 
     let params = LogisticParams::default();
     let four = leading(4);

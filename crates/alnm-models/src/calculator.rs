@@ -1,8 +1,9 @@
 //! A risk calculator as a web page, made from a saved model.
 
+use alnm_selection::saved::SavedError;
 use alnm_stats::distribution::normal_quantile;
 
-use crate::error::{ModelError, Result};
+use crate::error::Result;
 use crate::nomogram::Nomogram;
 use crate::saved_model::RiskModel;
 
@@ -32,16 +33,15 @@ const LEVEL: f64 = 0.95;
 /// ```
 ///
 /// # Errors
-/// [`ModelError::Parameter`] for a model none of whose variables varied in the training data, [`ModelError::Format`]
-/// when a value of the model has no JSON form.
+/// [`ModelError::Parameter`](crate::ModelError::Parameter) for a model none of whose variables varied in the training
+/// data, [`ModelError::Saved`](crate::ModelError::Saved) when a value of the model has no JSON form.
 pub fn page(model: &RiskModel) -> Result<String> {
     let nomogram = Nomogram::new(model, &RISKS)?;
-    let nomogram =
-        serde_json::to_string(&nomogram).map_err(|error| ModelError::Format { reason: error.to_string() })?;
+    let unwritable = |error: serde_json::Error| SavedError::Unwritable { noun: "model", reason: error.to_string() };
     // Inside a script element only this could end the text early.
     let embedded = |json: String| json.replace('<', "\\u003c");
     Ok(include_str!("calculator.html")
         .replace("@Z@", &normal_quantile(0.5 + LEVEL / 2.0).to_string())
-        .replace("@NOMOGRAM@", &embedded(nomogram))
-        .replace("@MODEL@", &embedded(model.to_json()?)))
+        .replace("@NOMOGRAM@", &embedded(serde_json::to_string(&nomogram).map_err(unwritable)?))
+        .replace("@MODEL@", &embedded(serde_json::to_string_pretty(model).map_err(unwritable)?)))
 }

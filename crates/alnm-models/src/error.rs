@@ -1,50 +1,54 @@
 //! What can go wrong with a model.
 
 use alnm_selection::SelectionError;
-use alnm_stats::StatsError;
+use alnm_stats::{ParameterValue, StatsError};
 use thiserror::Error;
 
 /// Result of a computation of this crate.
 pub type Result<T> = std::result::Result<T, ModelError>;
 
 /// Why a model could not be fitted, read or applied.
+///
+/// Every message names what is wrong, its value, and what it must be or what would fix it:
+///
+/// ```
+/// use alnm_models::gradient_boosting::BoostingParams;
+/// let error = BoostingParams::default().with_num_leaves(1).check().unwrap_err();
+/// assert_eq!(error.to_string(), "num_leaves is 1; it must be at least 2");
+/// ```
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// A statistic could not be computed.
     #[error(transparent)]
     Statistics(#[from] StatsError),
-    /// A table or selection does not fit.
+    /// A table, folds or a selection do not fit.
     #[error(transparent)]
     Selection(#[from] SelectionError),
     /// A parameter lies outside its range.
-    #[error("{name} must be in {range}, got {value}")]
+    #[error("{name} is {value}; it must be {requirement}")]
     Parameter {
         /// The parameter.
         name: &'static str,
-        /// The admissible range.
-        range: &'static str,
-        /// The value.
-        value: f64,
-    },
-    /// No predictor varies independently of the others, so the model has no unique estimate.
-    #[error("{operation} needs predictors of full rank, but {aliased:?} depend on the others; leave them out")]
-    Aliased {
-        /// The operation.
-        operation: &'static str,
-        /// Names of the dependent predictors.
-        aliased: Vec<String>,
+        /// The value, in its own type.
+        value: ParameterValue,
+        /// What the value must be; completes the sentence "it must be".
+        requirement: &'static str,
     },
     /// The outcome is separated, so maximum likelihood has no finite estimate.
     #[error(
-        "{operation} has no finite value: the predictors separate the outcome; use Firth's penalised likelihood or leave predictors out"
+        "{operation}: the estimate is infinite because the predictors separate the outcome; \
+         use Firth's penalised likelihood or leave predictors out"
     )]
     Separated {
         /// The operation.
         operation: &'static str,
     },
     /// An iteration did not reach its tolerance.
-    #[error("{operation} did not converge in {iterations} iterations")]
+    #[error(
+        "{operation}: the number of iterations is {iterations} without convergence; \
+         look for predictors of very different scale or for too few events"
+    )]
     NotConverged {
         /// The operation.
         operation: &'static str,
@@ -52,7 +56,7 @@ pub enum ModelError {
         iterations: usize,
     },
     /// A name occurs nowhere.
-    #[error("there is no {what} named {name:?}; known are {known:?}")]
+    #[error("the {what} {name:?} is unknown; it must be one of {known:?}")]
     Unknown {
         /// What was looked for.
         what: &'static str,
@@ -61,8 +65,18 @@ pub enum ModelError {
         /// The names that exist.
         known: Vec<String>,
     },
+    /// A name that identifies something occurs twice.
+    #[error("the {what} {name:?} is given twice; it must be given once")]
+    Repeated {
+        /// What was named.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// Data carry another unit than the model was trained with.
-    #[error("{variable} is in {given:?} but the model was trained in {trained:?}; convert the data first")]
+    #[error(
+        "the unit of {variable:?} is {given:?}; it must be {trained:?}, the unit of the training data, so convert the values"
+    )]
     Unit {
         /// The variable.
         variable: String,
@@ -71,10 +85,45 @@ pub enum ModelError {
         /// Unit of the model.
         trained: String,
     },
-    /// A saved model cannot be read.
-    #[error("a saved model could not be read: {reason}")]
-    Format {
+    /// A patient lacks a value that the model needs.
+    #[error("the measurement of {variable:?} is missing; it must be given in the unit {unit:?}")]
+    NotMeasured {
+        /// The variable.
+        variable: String,
+        /// Unit of the model, empty without one.
+        unit: String,
+    },
+    /// A table is not the one that a model was fitted to.
+    #[error("the training table does not fit the model: {reason}; it must be the table that the model was fitted to")]
+    Training {
         /// What is wrong with it.
         reason: String,
     },
+    /// A text in LightGBM's format is damaged, was changed by hand, or holds what is not supported; or a model has no
+    /// text in that format.
+    #[error("the text model cannot be used: {reason}")]
+    Format {
+        /// What is wrong with it and, where it is known, what would fix it.
+        reason: String,
+    },
+    /// A saved model cannot be written, or was damaged or edited after it was saved.
+    #[cfg(feature = "serde")]
+    #[error(transparent)]
+    Saved(#[from] alnm_selection::saved::SavedError),
+}
+
+impl ModelError {
+    /// A parameter outside its range; `requirement` completes the sentence "it must be".
+    pub(crate) fn parameter(name: &'static str, value: impl Into<ParameterValue>, requirement: &'static str) -> Self {
+        Self::Parameter { name, value: value.into(), requirement }
+    }
+}
+
+/// Refuses a confidence level outside (0, 1).
+pub(crate) fn require_level(level: f64) -> Result<()> {
+    if level > 0.0 && level < 1.0 {
+        Ok(())
+    } else {
+        Err(ModelError::parameter("confidence level", level, "above 0 and below 1"))
+    }
 }

@@ -6,55 +6,50 @@
 use alnm_stats::Interval;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
-use alnm_stats::distribution::{chi_squared_quantile, chi_squared_upper_tail, normal_two_sided};
-use alnm_stats::linear::solve_symmetric;
-use alnm_stats::root::brent;
-use faer::Mat;
-use faer::linalg::solvers::Qr;
-use serde::{Deserialize, Serialize};
+use alnm_stats::distribution::{chi_squared_upper_tail, normal_two_sided};
 
-use crate::error::{ModelError, Result};
-use crate::irls::{Maximum, expit};
-use crate::logistic::{INTERCEPT, LogisticParams, Prepared};
+use crate::design::{Design, LogisticParams, LogisticRegression, linear_predictor};
+use crate::error::Result;
+use crate::irls::expit;
+use crate::penalised::Penalised;
 use crate::{FeatureTable, Labels};
 
-/// A penalised coefficient.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A coefficient estimated by penalised likelihood.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct FirthTerm {
-    /// Name of the predictor, or [`INTERCEPT`].
+    /// Name of the predictor, or [`INTERCEPT`](crate::logistic::INTERCEPT).
     pub name: String,
-    /// Penalised estimate: log odds ratio per unit.
+    /// Penalised estimate: log odds ratio per unit of the predictor.
     pub estimate: f64,
-    /// Standard error from the Fisher information (X'WX)⁻¹, as brglm2 prints it.
+    /// Standard error from the Fisher information (XᵀWX)⁻¹, as brglm2 prints it.
     pub standard_error: f64,
     /// Standard error from the augmented weights W(1 + h), as logistf prints it.
     pub augmented_standard_error: f64,
-    /// Wald p-value with the first standard error.
+    /// Two-sided Wald p-value with `standard_error`.
     pub wald_p: f64,
-    /// p-value of the penalised likelihood ratio.
+    /// p-value of the penalised likelihood ratio test.
     pub p_value: f64,
-    /// Interval of the profile of the penalised likelihood; an unbounded end is infinite.
+    /// Interval of the profile of the penalised likelihood; an end that the likelihood does not bound is infinite.
     pub interval: Interval,
 }
 
-/// A logistic regression by penalised likelihood.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A logistic regression fitted by penalised likelihood.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FirthModel {
-    /// Coefficients: the intercept first, then the predictors in the order of the columns.
-    pub terms: Vec<FirthTerm>,
-    /// Predictors that depend on earlier ones and were left out.
-    pub aliased: Vec<String>,
-    /// ln L + ½ ln det I at the optimum.
-    pub penalised_log_likelihood: f64,
-    /// Newton steps taken.
-    pub iterations: usize,
+    terms: Vec<FirthTerm>,
+    aliased: Vec<String>,
+    penalised_log_likelihood: f64,
+    iterations: usize,
 }
 
 impl FirthModel {
     /// Fits by penalised likelihood.
     ///
     /// # Errors
-    /// [`ModelError::NotConverged`], and as [`crate::LogisticModel::fit`].
+    /// As [`LogisticRegression::fit_firth`], and [`crate::ModelError::Parameter`] for a parameter outside its range.
     ///
     /// ```
     /// use alnm_models::firth::FirthModel;
@@ -64,11 +59,55 @@ impl FirthModel {
     /// let table = FeatureTable::new(vec!["x".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
     /// let labels = Labels::new(vec![false, false, false, true, true, true]);
     /// let model = FirthModel::fit(&table, &labels, &LogisticParams::default())?;
-    /// assert!(model.terms[1].estimate > 0.0 && model.terms[1].estimate < 5.0);
+    /// assert!(model.terms()[1].estimate > 0.0 && model.terms()[1].estimate < 5.0);
     /// # Ok::<(), alnm_models::ModelError>(())
     /// ```
     pub fn fit(table: &FeatureTable, labels: &Labels, params: &LogisticParams) -> Result<Self> {
-        let data = Prepared::new(table, labels, params)?;
+        params.clone().check()?.fit_firth(table, labels)
+    }
+
+    /// The coefficients: the intercept first, then the predictors in the order of the columns.
+    #[must_use]
+    pub fn terms(&self) -> &[FirthTerm] {
+        &self.terms
+    }
+
+    /// Predictors that depend linearly on earlier ones and were left out.
+    #[must_use]
+    pub fn aliased(&self) -> &[String] {
+        &self.aliased
+    }
+
+    /// ln L + ½ ln det I at the optimum.
+    #[must_use]
+    pub fn penalised_log_likelihood(&self) -> f64 {
+        self.penalised_log_likelihood
+    }
+
+    /// Newton steps taken.
+    #[must_use]
+    pub fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// Risk of every row, between 0 and 1. Columns are found by name; a missing value gives a missing risk.
+    ///
+    /// # Errors
+    /// [`crate::ModelError::Selection`] names the column that the table lacks.
+    pub fn predict(&self, table: &FeatureTable) -> Result<Vec<f64>> {
+        let eta = linear_predictor(self.terms.iter().map(|t| (t.name.as_str(), t.estimate)), table)?;
+        Ok(eta.into_iter().map(expit).collect())
+    }
+}
+
+impl LogisticRegression {
+    /// Fits by Firth's penalised likelihood, with intervals and tests of its profile.
+    ///
+    /// # Errors
+    /// [`crate::ModelError::NotConverged`], [`crate::ModelError::Statistics`] for labels of one class,
+    /// [`crate::ModelError::Selection`] for a missing value that the policy refuses or tables of the wrong size.
+    pub fn fit_firth(&self, table: &FeatureTable, labels: &Labels) -> Result<FirthModel> {
+        let data = Design::new(table, labels, self)?;
         let penalised = Penalised { data: &data };
         let k = data.columns.len();
         let optimum = penalised.maximise(vec![0.0; k], None)?;
@@ -87,182 +126,16 @@ impl FirthModel {
                     augmented_standard_error: augmented[j],
                     wald_p: normal_two_sided(estimate / errors[j]),
                     p_value: chi_squared_upper_tail((2.0 * (optimum.value - null.value)).max(0.0), 1.0),
-                    interval: penalised.interval(&optimum, j, errors[j], params.level)?,
+                    interval: penalised.interval(&optimum, j, errors[j], self.params().level)?,
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self {
+        Ok(FirthModel {
             terms,
             aliased: data.aliased.clone(),
             penalised_log_likelihood: optimum.value,
             iterations: optimum.iterations,
         })
-    }
-
-    /// Risk of every row. Columns are found by name.
-    ///
-    /// # Errors
-    /// [`ModelError::Selection`] names the column that the table lacks.
-    pub fn predict(&self, table: &FeatureTable) -> Result<Vec<f64>> {
-        let mut eta = vec![0.0; table.rows()];
-        for t in &self.terms {
-            if t.name == INTERCEPT {
-                eta.iter_mut().for_each(|e| *e += t.estimate);
-            } else {
-                eta.iter_mut().zip(table.column(&t.name)?).for_each(|(e, x)| *e += t.estimate * x);
-            }
-        }
-        Ok(eta.into_iter().map(expit).collect())
-    }
-}
-
-/// Coefficients of the largest penalised likelihood, with the deviance of the likelihood without its penalty.
-pub(crate) fn penalised_maximum(data: &Prepared) -> Result<Maximum> {
-    let Optimum { beta, iterations, .. } = Penalised { data }.maximise(vec![0.0; data.columns.len()], None)?;
-    Ok(Maximum { deviance: data.likelihood().deviance(&beta), beta, iterations, converged: true, separated: false })
-}
-
-struct Penalised<'a> {
-    data: &'a Prepared,
-}
-
-struct Optimum {
-    beta: Vec<f64>,
-    value: f64,
-    iterations: usize,
-}
-
-/// Penalised log likelihood, risks and leverages at some coefficients.
-struct State {
-    value: f64,
-    risk: Vec<f64>,
-    leverage: Vec<f64>,
-}
-
-impl Penalised<'_> {
-    fn design(&self, root: &[f64]) -> Mat<f64> {
-        Mat::from_fn(root.len(), self.data.columns.len(), |i, j| root[i] * self.data.columns[j][i])
-    }
-
-    fn root_weights(&self, eta: &[f64], extra: Option<&[f64]>) -> Vec<f64> {
-        eta.iter()
-            .enumerate()
-            .map(|(i, e)| (self.data.weights[i] * expit(*e) * expit(-e) * extra.map_or(1.0, |x| x[i])).sqrt())
-            .collect()
-    }
-
-    fn state(&self, beta: &[f64]) -> State {
-        let likelihood = self.data.likelihood();
-        let eta = likelihood.linear_predictor(beta);
-        let factor = Qr::new(self.design(&self.root_weights(&eta, None)).as_ref());
-        let (q, r) = (factor.compute_thin_Q(), factor.thin_R());
-        let leverage = (0..q.nrows()).map(|i| (0..q.ncols()).map(|j| q[(i, j)].powi(2)).sum()).collect();
-        let half_log_determinant: f64 = (0..r.ncols()).map(|j| r[(j, j)].abs().ln()).sum();
-        State {
-            value: -likelihood.deviance(beta) / 2.0 + half_log_determinant,
-            risk: eta.into_iter().map(expit).collect(),
-            leverage,
-        }
-    }
-
-    /// Maximises with coefficient `held`, if any, fixed at its start value. Newton steps with the Fisher information,
-    /// halved until the penalised likelihood rises.
-    fn maximise(&self, start: Vec<f64>, held: Option<usize>) -> Result<Optimum> {
-        const ITERATIONS: usize = 2000;
-        let free: Vec<usize> = (0..start.len()).filter(|j| Some(*j) != held).collect();
-        let mut beta = start;
-        let mut state = self.state(&beta);
-        for iterations in 0..ITERATIONS {
-            let (y, w) = (&self.data.y, &self.data.weights);
-            let pull: Vec<f64> = (0..y.len())
-                .map(|i| w[i] * (y[i] - state.risk[i]) + state.leverage[i] * (0.5 - state.risk[i]))
-                .collect();
-            let x = |j: usize| &self.data.columns[j];
-            let gradient: Vec<f64> = free.iter().map(|&j| x(j).iter().zip(&pull).map(|(x, u)| x * u).sum()).collect();
-            // Columns are scaled by their information, so that badly scaled predictors keep their digits.
-            let information = |a: usize, b: usize| -> f64 {
-                x(a).iter().zip(x(b)).zip(&state.risk).zip(w).map(|(((a, b), p), w)| w * a * b * p * (1.0 - p)).sum()
-            };
-            let scale: Vec<f64> = free.iter().map(|&j| information(j, j).sqrt()).collect();
-            let m = free.len();
-            let matrix: Vec<f64> =
-                (0..m * m).map(|e| information(free[e / m], free[e % m]) / (scale[e / m] * scale[e % m])).collect();
-            let scaled: Vec<f64> = gradient.iter().zip(&scale).map(|(g, s)| g / s).collect();
-            let step = solve_symmetric(&matrix, &scaled)
-                .ok_or(ModelError::NotConverged { operation: "Firth regression", iterations })?;
-            if scaled.iter().zip(&step).map(|(g, s)| g * s).sum::<f64>() < 1e-20 {
-                return Ok(Optimum { beta, value: state.value, iterations });
-            }
-            let mut length = 1.0;
-            loop {
-                let mut next = beta.clone();
-                free.iter().zip(&step).zip(&scale).for_each(|((&j, d), s)| next[j] += length * d / s);
-                let candidate = self.state(&next);
-                if candidate.value >= state.value - 1e-13 * state.value.abs() || length < 1e-9 {
-                    (beta, state) = (next, candidate);
-                    break;
-                }
-                length /= 2.0;
-            }
-        }
-        Err(ModelError::NotConverged { operation: "Firth regression", iterations: ITERATIONS })
-    }
-
-    fn maximise_with(&self, near: &[f64], held: usize, value: f64) -> Result<Optimum> {
-        let mut start = near.to_vec();
-        start[held] = value;
-        // Far from the optimum the neighbours' estimates mislead; a start at 0 is the safe second choice.
-        self.maximise(start, Some(held)).or_else(|_| {
-            let mut start = vec![0.0; near.len()];
-            start[held] = value;
-            self.maximise(start, Some(held))
-        })
-    }
-
-    fn standard_errors(&self, beta: &[f64], extra: Option<&[f64]>) -> Vec<f64> {
-        let eta = self.data.likelihood().linear_predictor(beta);
-        let factor = Qr::new(self.design(&self.root_weights(&eta, extra)).as_ref());
-        let r = factor.thin_R();
-        let k = r.ncols();
-        // Rows of R⁻¹ squared and summed are the diagonal of (X'WX)⁻¹.
-        let mut variance = vec![0.0; k];
-        for c in 0..k {
-            let mut column = vec![0.0; k];
-            for i in (0..=c).rev() {
-                let unit = if i == c { 1.0 } else { 0.0 };
-                let known: f64 = (i + 1..=c).map(|j| r[(i, j)] * column[j]).sum();
-                column[i] = (unit - known) / r[(i, i)];
-                variance[i] += column[i] * column[i];
-            }
-        }
-        variance.into_iter().map(f64::sqrt).collect()
-    }
-
-    fn interval(&self, optimum: &Optimum, j: usize, error: f64, level: f64) -> Result<Interval> {
-        let drop = chi_squared_quantile(level, 1.0) / 2.0;
-        let end = |side: f64| -> Result<f64> {
-            const FURTHEST: f64 = 60.0;
-            let mut near_beta = optimum.beta.clone();
-            let mut excess = |value: f64| match self.maximise_with(&near_beta, j, value) {
-                Ok(fit) => {
-                    near_beta.clone_from(&fit.beta);
-                    optimum.value - fit.value - drop
-                }
-                Err(_) => f64::NAN,
-            };
-            let mut near = optimum.beta[j];
-            let mut distance = 1.0;
-            while distance <= FURTHEST {
-                let far = optimum.beta[j] + side * distance * error;
-                if excess(far) >= 0.0 {
-                    return Ok(brent(&mut excess, near, far, 1e-11 * (error + far.abs()), 200)?.location);
-                }
-                near = far;
-                distance += 1.0;
-            }
-            Ok(side * f64::INFINITY)
-        };
-        Ok(Interval { lower: end(-1.0)?, upper: end(1.0)?, level })
     }
 }
 

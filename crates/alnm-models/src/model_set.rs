@@ -1,4 +1,19 @@
 //! A set of logistic models as data, fitted on one cohort and judged on any.
+//!
+//! ```
+//! use alnm_models::{FeatureTable, Labels, LogisticParams, ModelSet, ModelSpecification};
+//! use ndarray::Array2;
+//! let labels = Labels::new((0..80).map(|i| i % 2 == 1).collect());
+//! let values = Array2::from_shape_fn((80, 2), |(i, j)| ((i * (5 + 6 * j)) % 17) as f64 + 5.0 * (i % 2) as f64);
+//! let training = FeatureTable::new(vec!["size".into(), "score".into()], values)?;
+//! let models = [ModelSpecification::new("Size", ["size"]), ModelSpecification::new("Both", ["size", "score"])];
+//! let set = ModelSet::fit(&models, &training, &labels, &LogisticParams::default())?;
+//! // Usually another cohort than that of training.
+//! let performances = set.evaluate("training", &training, &labels, 0.95)?;
+//! assert_eq!(performances[1].model, "Both");
+//! assert_eq!(performances[1].carried_cutoff.cutoff, set.model("Both")?.training_cutoff());
+//! # Ok::<(), alnm_models::ModelError>(())
+//! ```
 
 use alnm_stats::calibration::brier;
 use alnm_stats::cells;
@@ -9,14 +24,15 @@ use alnm_stats::proportion::ProportionInterval;
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::{Alternative, TestResult};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{ModelError, Result};
 use crate::logistic::{LogisticModel, LogisticParams};
 use crate::{FeatureTable, Labels};
 
-/// A model: its name and its variables.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A model to fit: its name and its variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ModelSpecification {
     /// Name of the model.
     pub name: String,
@@ -27,50 +43,56 @@ pub struct ModelSpecification {
 impl ModelSpecification {
     /// A model of the named columns.
     #[must_use]
-    pub fn new(name: &str, variables: &[&str]) -> Self {
-        Self { name: name.to_owned(), variables: variables.iter().map(|v| (*v).to_owned()).collect() }
+    pub fn new<Name: Into<String>>(name: &str, variables: impl IntoIterator<Item = Name>) -> Self {
+        Self { name: name.to_owned(), variables: variables.into_iter().map(Into::into).collect() }
     }
 }
 
-/// The ten models of a study that combines clinical variables, the index SII, a radiomic and a deep score.
-#[must_use]
-pub fn ten_models(clinical: &[&str], sii: &str, radiomic: &str, deep: &str) -> Vec<ModelSpecification> {
-    let with = |name: &str, parts: &[&[&str]]| ModelSpecification::new(name, &parts.concat());
-    let (sii, radiomic, deep) = (&[sii][..], &[radiomic][..], &[deep][..]);
-    vec![
-        with("Clinical", &[clinical]),
-        with("SII", &[sii]),
-        with("Rad", &[radiomic]),
-        with("DL", &[deep]),
-        with("Clinical+SII", &[clinical, sii]),
-        with("Clinical+Rad", &[clinical, radiomic]),
-        with("Clinical+DL", &[clinical, deep]),
-        with("Rad+SII", &[radiomic, sii]),
-        with("DL+SII", &[deep, sii]),
-        with("Integrated", &[clinical, sii, radiomic, deep]),
-    ]
-}
-
 /// Models fitted on one training cohort, with the cutoffs found there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// A set that is read with serde is checked: names are unique, each model has the terms of its specification, and cutoffs are
+/// finite.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "saved::SetForm"))]
 pub struct ModelSet {
-    /// The fitted models, in the order of the specifications.
-    pub models: Vec<FittedModel>,
+    models: Vec<FittedModel>,
 }
 
 /// A model of the set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "saved::FittedForm"))]
 pub struct FittedModel {
+    specification: ModelSpecification,
+    model: LogisticModel,
+    training_cutoff: f64,
+}
+
+impl FittedModel {
     /// Name and variables.
-    pub specification: ModelSpecification,
-    /// The fit.
-    pub model: LogisticModel,
-    /// Youden cutoff on the training cohort (the first, when several are best).
-    pub training_cutoff: f64,
+    #[must_use]
+    pub fn specification(&self) -> &ModelSpecification {
+        &self.specification
+    }
+
+    /// The fitted regression.
+    #[must_use]
+    pub fn model(&self) -> &LogisticModel {
+        &self.model
+    }
+
+    /// Youden cutoff on the training cohort: a risk above it is positive. Of several best cutoffs it is the first.
+    #[must_use]
+    pub fn training_cutoff(&self) -> f64 {
+        self.training_cutoff
+    }
 }
 
 /// Performance of one model in one cohort.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ModelPerformance {
     /// Name of the model.
     pub model: String,
@@ -80,20 +102,22 @@ pub struct ModelPerformance {
     pub auc: AucEstimate,
     /// Brier score.
     pub brier: f64,
-    /// The cohort's own Youden cutoff, chosen on the data it is judged on and therefore optimistic.
+    /// The cohort's own Youden cutoff, chosen on the data that it is judged on and therefore optimistic.
     pub own_cutoff: ThresholdPerformance,
-    /// The training cutoff carried over, what a clinic could use.
+    /// The cutoff of the training cohort carried over, which is what a clinic could use.
     pub carried_cutoff: ThresholdPerformance,
-    /// Risk of every patient.
+    /// Risk of every patient, in the order of the rows.
     pub risks: Vec<f64>,
     /// The ROC curve.
     pub roc: RocCurve,
 }
 
 /// Performance at a cutoff.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ThresholdPerformance {
-    /// Risks above it are positive.
+    /// Risks above the cutoff are positive.
     pub cutoff: f64,
     /// Counts and metrics with intervals.
     pub metrics: ClassificationMetrics,
@@ -104,19 +128,24 @@ impl ModelSet {
     /// the outcome.
     ///
     /// # Errors
-    /// As [`LogisticModel::fit_finite`].
+    /// As [`LogisticModel::fit_finite`], and [`ModelError::Repeated`] for two specifications of one name.
     pub fn fit(
         specifications: &[ModelSpecification],
         training: &FeatureTable,
         labels: &Labels,
         params: &LogisticParams,
     ) -> Result<Self> {
+        let regression = params.clone().check()?;
+        let names: Vec<&String> = specifications.iter().map(|s| &s.name).collect();
+        if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+            return Err(ModelError::Repeated { what: "model", name: names[i].clone() });
+        }
         let models = specifications
             .par_iter()
             .map(|specification| {
                 let columns = training.select(&specification.variables)?;
-                let model = LogisticModel::fit_finite(&columns, labels, params)?;
-                let roc = RocCurve::new(&model.outcomes, &model.fitted, Direction::HigherIsPositive)?;
+                let model = regression.fit_finite(&columns, labels)?;
+                let roc = RocCurve::new(model.outcomes(), model.fitted(), Direction::HigherIsPositive)?;
                 Ok(FittedModel {
                     specification: specification.clone(),
                     training_cutoff: roc.youden_cutoff().threshold,
@@ -127,10 +156,16 @@ impl ModelSet {
         Ok(Self { models })
     }
 
+    /// The fitted models, in the order of the specifications.
+    #[must_use]
+    pub fn models(&self) -> &[FittedModel] {
+        &self.models
+    }
+
     /// The model of the given name.
     ///
     /// # Errors
-    /// [`ModelError::Unknown`].
+    /// [`ModelError::Unknown`] lists the names that exist.
     pub fn model(&self, name: &str) -> Result<&FittedModel> {
         self.models.iter().find(|m| m.specification.name == name).ok_or_else(|| ModelError::Unknown {
             what: "model",
@@ -139,11 +174,12 @@ impl ModelSet {
         })
     }
 
-    /// Judges every model on a cohort, in the order of the specifications.
+    /// Judges every model on a cohort, in the order of the specifications. `level` is the confidence level of the
+    /// intervals.
     ///
     /// # Errors
-    /// [`ModelError::Selection`] for a missing column or value, [`ModelError::Statistics`] for labels of one class,
-    /// [`ModelError::Parameter`] for the level.
+    /// [`ModelError::Selection`] for a missing column or value, [`ModelError::Statistics`] for labels of one class or a
+    /// level outside (0, 1).
     pub fn evaluate(
         &self,
         cohort: &str,
@@ -155,7 +191,57 @@ impl ModelSet {
     }
 }
 
-/// Performance of given risks, for instance cross-fitted ones, beside a model's carried cutoff.
+/// The forms in which sets are read.
+#[cfg(feature = "serde")]
+mod saved {
+    use super::*;
+    use crate::invariants::{Checked, distinct, finite, require};
+    use crate::logistic::INTERCEPT;
+
+    #[derive(serde::Deserialize)]
+    pub(super) struct SetForm {
+        models: Vec<FittedModel>,
+    }
+
+    #[derive(serde::Deserialize)]
+    pub(super) struct FittedForm {
+        specification: ModelSpecification,
+        model: LogisticModel,
+        training_cutoff: f64,
+    }
+
+    impl TryFrom<FittedForm> for FittedModel {
+        type Error = String;
+
+        fn try_from(form: FittedForm) -> Checked<Self> {
+            let FittedForm { specification, model, training_cutoff } = form;
+            let ModelSpecification { name, variables } = &specification;
+            distinct("variable", variables.iter().map(String::as_str))?;
+            finite(&format!("the cutoff of the model {name:?}"), training_cutoff)?;
+            let mut of_model = model.predictors();
+            of_model.extend(model.aliased().iter().filter(|term| *term != INTERCEPT).cloned());
+            let mut of_specification = variables.clone();
+            of_model.sort_unstable();
+            of_specification.sort_unstable();
+            require(of_model == of_specification, || {
+                format!("the predictors of the model {name:?} are {of_model:?}; they must be {of_specification:?}")
+            })?;
+            Ok(Self { specification, model, training_cutoff })
+        }
+    }
+
+    impl TryFrom<SetForm> for ModelSet {
+        type Error = String;
+
+        fn try_from(form: SetForm) -> Checked<Self> {
+            let models = form.models;
+            distinct("model", models.iter().map(|m| m.specification.name.as_str()))?;
+            Ok(Self { models })
+        }
+    }
+}
+
+/// Performance of given risks, for instance cross-fitted ones, with the carried cutoff of a model.
 ///
 /// # Errors
 /// As [`ModelSet::evaluate`].
@@ -186,10 +272,10 @@ pub fn performance(
     })
 }
 
-/// DeLong's paired test of every performance against one of the same cohort, in the order given.
+/// DeLong's paired test of every performance against a reference of the same cohort, in the order given.
 ///
 /// # Errors
-/// [`ModelError::Statistics`] when the cohorts differ in size.
+/// [`ModelError::Statistics`] when the numbers of risks and labels differ.
 pub fn compare_areas(
     labels: &Labels,
     reference: &ModelPerformance,

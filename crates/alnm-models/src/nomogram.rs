@@ -1,36 +1,49 @@
-//! A nomogram as data: points a value, total points, risk.
+//! A nomogram as data: points of each value, total points, risk.
 
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
-use serde::{Deserialize, Serialize};
 
 use crate::error::{ModelError, Result};
 use crate::irls::expit;
-use crate::saved_model::{RiskModel, Variable};
+use crate::saved_model::{ModelVariable, RiskModel};
+use crate::variable::Variable;
 
 /// A nomogram. The variable that moves the log odds most over its range spans 100 points.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// ```
+/// use alnm_models::nomogram::Nomogram;
+/// use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, RiskModel, Variable};
+/// use ndarray::array;
+/// let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
+/// let labels = Labels::new(vec![false, false, true, false, true, true]);
+/// let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default())?;
+/// let model = RiskModel::new("size only", &fitted, &[Variable::new("size", "cm")], &table, "six patients")?;
+/// let nomogram = Nomogram::new(&model, &[0.1, 0.5, 0.9])?;
+/// assert_eq!(nomogram.largest_total(), 100.0);
+/// let points = nomogram.total_points(&[3.5])?;
+/// assert!((points - 50.0).abs() < 1e-9 && (nomogram.risk(points) - 0.5).abs() < 1e-9);
+/// # Ok::<(), alnm_models::ModelError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Nomogram {
-    /// One axis a variable.
-    pub axes: Vec<NomogramAxis>,
-    /// Log odds at 0 total points.
-    pub intercept: f64,
-    /// Log odds of one point.
-    pub log_odds_per_point: f64,
-    /// Largest total of points.
-    pub largest_total: f64,
-    /// Marks of the risk axis.
-    pub risks: Vec<RiskMark>,
+    axes: Vec<NomogramAxis>,
+    intercept: f64,
+    log_odds_per_point: f64,
+    largest_total: f64,
+    risks: Vec<RiskMark>,
 }
 
 /// Axis of a variable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct NomogramAxis {
     /// The variable with its unit.
     pub variable: Variable,
-    /// Smallest value of the axis.
+    /// Smallest value of the axis, that of the training data.
     pub minimum: f64,
-    /// Largest value of the axis.
+    /// Largest value of the axis, that of the training data.
     pub maximum: f64,
     /// Value that scores no points.
     pub origin: f64,
@@ -39,11 +52,13 @@ pub struct NomogramAxis {
 }
 
 /// A mark of the risk axis.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct RiskMark {
     /// The risk.
     pub risk: f64,
-    /// Total points that give it; marks beyond the axis are left out.
+    /// Total points that give the risk; marks beyond the axis are left out.
     pub total: f64,
 }
 
@@ -59,20 +74,20 @@ impl Nomogram {
     /// Nomogram of a model over the ranges of its training data, with marks at the given risks.
     ///
     /// # Errors
-    /// [`ModelError::Parameter`] for a model without variables that vary, or a risk outside (0, 1).
+    /// [`ModelError::Parameter`] for a model whose variables do not move the risk, or a risk outside (0, 1).
     pub fn new(model: &RiskModel, risks: &[f64]) -> Result<Self> {
-        if let Some(&value) = risks.iter().find(|r| !(**r > 0.0 && **r < 1.0)) {
-            return Err(ModelError::Parameter { name: "risk mark", range: "(0, 1)", value });
+        if let Some(&risk) = risks.iter().find(|r| !(**r > 0.0 && **r < 1.0)) {
+            return Err(ModelError::parameter("risk mark", risk, "above 0 and below 1"));
         }
-        let reach =
-            |v: &crate::saved_model::ModelVariable| (v.coefficient * (v.training_maximum - v.training_minimum)).abs();
-        let largest = model.variables.iter().map(reach).fold(0.0, f64::max);
+        let reach = |v: &ModelVariable| (v.coefficient * (v.training_maximum - v.training_minimum)).abs();
+        let largest = model.variables().iter().map(reach).fold(0.0, f64::max);
         if largest.is_nan() || largest <= 0.0 {
-            return Err(ModelError::Parameter { name: "reach of the variables", range: "above 0", value: largest });
+            let name = "largest change of the log odds over the training range of a variable";
+            return Err(ModelError::parameter(name, largest, "above 0, so give the model a variable that varies"));
         }
         let log_odds_per_point = largest / 100.0;
         let axes: Vec<NomogramAxis> = model
-            .variables
+            .variables()
             .iter()
             .map(|v| NomogramAxis {
                 variable: v.variable.clone(),
@@ -82,8 +97,8 @@ impl Nomogram {
                 points_per_unit: v.coefficient / log_odds_per_point,
             })
             .collect();
-        let intercept =
-            model.intercept + axes.iter().zip(&model.variables).map(|(a, v)| v.coefficient * a.origin).sum::<f64>();
+        let at_origins = axes.iter().zip(model.variables()).map(|(a, v)| v.coefficient * a.origin);
+        let intercept = model.intercept() + at_origins.sum::<f64>();
         let largest_total = axes.iter().map(|a| a.points(a.minimum).max(a.points(a.maximum))).sum();
         let total = |risk: f64| ((risk / (1.0 - risk)).ln() - intercept) / log_odds_per_point;
         let risks = risks
@@ -94,22 +109,52 @@ impl Nomogram {
         Ok(Self { axes, intercept, log_odds_per_point, largest_total, risks })
     }
 
-    /// Total points of the values, one a variable in the order of the axes.
+    /// One axis per variable, in the order of the model's variables.
+    #[must_use]
+    pub fn axes(&self) -> &[NomogramAxis] {
+        &self.axes
+    }
+
+    /// Log odds at 0 total points.
+    #[must_use]
+    pub fn intercept(&self) -> f64 {
+        self.intercept
+    }
+
+    /// Log odds of one point.
+    #[must_use]
+    pub fn log_odds_per_point(&self) -> f64 {
+        self.log_odds_per_point
+    }
+
+    /// Largest total of points within the ranges of the axes.
+    #[must_use]
+    pub fn largest_total(&self) -> f64 {
+        self.largest_total
+    }
+
+    /// Marks of the risk axis that lie on it, in the order given.
+    #[must_use]
+    pub fn risks(&self) -> &[RiskMark] {
+        &self.risks
+    }
+
+    /// Total points of the values, one per variable in the order of the axes.
     ///
     /// # Errors
     /// [`ModelError::Parameter`] for another number of values.
     pub fn total_points(&self, values: &[f64]) -> Result<f64> {
         if values.len() != self.axes.len() {
-            return Err(ModelError::Parameter {
-                name: "number of values",
-                range: "one a variable",
-                value: values.len() as f64,
-            });
+            return Err(ModelError::parameter(
+                "number of values",
+                values.len(),
+                "the number of axes, one per variable",
+            ));
         }
         Ok(self.axes.iter().zip(values).map(|(a, v)| a.points(*v)).sum())
     }
 
-    /// Risk at a total of points.
+    /// Risk at a total of points, between 0 and 1.
     #[must_use]
     pub fn risk(&self, total_points: f64) -> f64 {
         expit(self.intercept + self.log_odds_per_point * total_points)

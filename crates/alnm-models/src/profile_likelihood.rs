@@ -6,73 +6,104 @@ use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::{chi_squared_quantile, normal_quantile};
 use alnm_stats::root::brent;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use crate::design::{Design, LogisticParams, LogisticRegression, STEP_TOLERANCE};
 use crate::error::{ModelError, Result};
 use crate::irls::{Likelihood, Maximum};
-use crate::logistic::{LogisticParams, Prepared, STEP_TOLERANCE};
 use crate::{FeatureTable, Labels};
 
 /// Profile-likelihood interval of one coefficient.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ProfileInterval {
     /// Name of the term.
     pub name: String,
-    /// Maximum likelihood estimate.
+    /// Maximum likelihood estimate: log odds ratio per unit.
     pub estimate: f64,
-    /// Interval: where the deviance, maximised over the other coefficients, rises by the χ²₁ quantile. An end that the
-    /// likelihood does not bound (separation) is infinite.
+    /// Interval of the coefficient: where the deviance, maximised over the other coefficients, rises by the χ²₁
+    /// quantile of the level. An end that the likelihood does not bound (separation) is infinite.
     pub interval: Interval,
 }
 
-/// How the ends of an interval are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// How the ends of a profile-likelihood interval are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum ProfileMethod {
     /// The exact roots of the profile.
     #[default]
     Exact,
-    /// R's `confint`: a spline through the profile at steps of a fifth of its reach, read off at 3 points a step.
-    /// Differs from the roots by up to 0.3 %; an end beyond ten steps is NaN. Where the predictors separate the outcome
+    /// R's `confint`: a spline through the profile at steps of a fifth of its reach, read off at 3 points per step. It
+    /// differs from the roots by up to 0.3 %; an end beyond ten steps is NaN. Where the predictors separate the outcome
     /// there is no curve to put a spline through, and the roots are given.
     Spline,
 }
 
-/// Profile-likelihood intervals of all coefficients at `params.level`.
+/// Profile-likelihood intervals of all coefficients at `params.level`; checks the parameters first.
 ///
 /// # Errors
-/// As [`crate::LogisticModel::fit`]; [`ModelError::NotConverged`] when a constrained fit fails.
+/// As [`LogisticRegression::profile_intervals`], and [`ModelError::Parameter`] for a parameter outside its range.
+///
+/// ```
+/// use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
+/// use alnm_models::{FeatureTable, Labels, LogisticParams};
+/// use ndarray::array;
+/// let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
+/// let labels = Labels::new(vec![false, false, true, false, true, true]);
+/// let intervals = profile_intervals(&table, &labels, ProfileMethod::Exact, &LogisticParams::default())?;
+/// let size = &intervals[1];
+/// assert!(size.name == "size" && size.interval.lower < size.estimate && size.estimate < size.interval.upper);
+/// # Ok::<(), alnm_models::ModelError>(())
+/// ```
 pub fn profile_intervals(
     table: &FeatureTable,
     labels: &Labels,
     method: ProfileMethod,
     params: &LogisticParams,
 ) -> Result<Vec<ProfileInterval>> {
-    let data = Prepared::new(table, labels, params)?;
-    let likelihood = data.likelihood();
-    let maximum = likelihood.maximise(&vec![0.0; data.columns.len()], params.max_iterations, STEP_TOLERANCE);
-    let covariance = likelihood.covariance(&maximum.beta);
-    let rise = chi_squared_quantile(params.level, 1.0);
-    (0..data.names.len())
-        .into_par_iter()
-        .map(|j| {
-            let tangent = covariance[j]
-                .iter()
-                .map(|c| c / covariance[j][j])
-                .map(|c| if c.is_finite() { c } else { 0.0 })
-                .collect();
-            let profile =
-                Profile { data: &data, maximum: &maximum, rise, index: j, step: covariance[j][j].sqrt(), tangent };
-            let interval = match method {
-                ProfileMethod::Spline if !maximum.separated => profile.spline_interval(params.level),
-                _ => Interval { lower: profile.end(-1.0)?, upper: profile.end(1.0)?, level: params.level },
-            };
-            Ok(ProfileInterval { name: data.names[j].clone(), estimate: maximum.beta[j], interval })
-        })
-        .collect()
+    params.clone().check()?.profile_intervals(table, labels, method)
+}
+
+impl LogisticRegression {
+    /// Profile-likelihood intervals of all coefficients.
+    ///
+    /// # Errors
+    /// As [`LogisticRegression::fit`]; [`ModelError::NotConverged`] when a constrained fit fails.
+    pub fn profile_intervals(
+        &self,
+        table: &FeatureTable,
+        labels: &Labels,
+        method: ProfileMethod,
+    ) -> Result<Vec<ProfileInterval>> {
+        let data = Design::new(table, labels, self)?;
+        let LogisticParams { level, max_iterations, .. } = *self.params();
+        let likelihood = data.likelihood();
+        let maximum = likelihood.maximise(&vec![0.0; data.columns.len()], max_iterations, STEP_TOLERANCE);
+        let covariance = likelihood.covariance(&maximum.beta);
+        let rise = chi_squared_quantile(level, 1.0);
+        (0..data.names.len())
+            .into_par_iter()
+            .map(|j| {
+                let tangent = covariance[j]
+                    .iter()
+                    .map(|c| c / covariance[j][j])
+                    .map(|c| if c.is_finite() { c } else { 0.0 })
+                    .collect();
+                let profile =
+                    Profile { data: &data, maximum: &maximum, rise, index: j, step: covariance[j][j].sqrt(), tangent };
+                let interval = match method {
+                    ProfileMethod::Spline if !maximum.separated => profile.spline_interval(level),
+                    _ => Interval { lower: profile.end(-1.0)?, upper: profile.end(1.0)?, level },
+                };
+                Ok(ProfileInterval { name: data.names[j].clone(), estimate: maximum.beta[j], interval })
+            })
+            .collect()
+    }
 }
 
 struct Profile<'a> {
-    data: &'a Prepared,
+    data: &'a Design,
     maximum: &'a Maximum,
     rise: f64,
     index: usize,

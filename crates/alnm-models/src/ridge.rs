@@ -8,22 +8,23 @@
 //! solution meets its optimality conditions to 10⁻¹⁰ λ. Shrunk coefficients are biased, so the model has no standard
 //! errors or p-values.
 
+use alnm_selection::Signature;
 use alnm_selection::cross_validation::{CrossValidatedPath, CvMeasure, LambdaChoice, cross_validate};
-use alnm_selection::elastic_net::{ElasticNetParams, LambdaSequence, Precision, binomial_path};
+use alnm_selection::elastic_net::{ElasticNetParams, LambdaSequence, PathPrecision, binomial_path};
 use alnm_selection::folds::Folds;
-use alnm_selection::signature::Signature;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use faer::Mat;
 use faer::linalg::solvers::{DenseSolveCore, PartialPivLu};
-use serde::{Deserialize, Serialize};
 
 use crate::error::{ModelError, Result};
 use crate::irls::{deviance_of, expit};
 use crate::{FeatureTable, Labels};
 
 /// How the penalty is found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum RidgePenalty {
     /// This λ, above 0.
     Given(f64),
@@ -38,87 +39,155 @@ pub enum RidgePenalty {
     },
 }
 
-/// A ridge logistic regression.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Parameters of a ridge regression, unchecked.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `penalty` | (required) | the penalty λ, given or found by cross-validation | above 0 |
+///
+/// ```
+/// use alnm_models::ridge::RidgeParams;
+/// assert!(RidgeParams::given(0.1).check().is_ok());
+/// let refused = RidgeParams::given(0.0).check().unwrap_err();
+/// assert_eq!(refused.to_string(), "ridge penalty is 0; it must be finite and above 0");
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+#[must_use]
+pub struct RidgeParams {
+    /// The penalty λ, given or found by cross-validation.
+    pub penalty: RidgePenalty,
+}
+
+impl RidgeParams {
+    /// A regression with this penalty λ.
+    pub fn given(lambda: f64) -> Self {
+        Self { penalty: RidgePenalty::Given(lambda) }
+    }
+
+    /// A regression whose penalty has the smallest cross-validated deviance on the folds.
+    pub fn cross_validated(folds: Folds) -> Self {
+        let (measure, choice) = (CvMeasure::Deviance, LambdaChoice::Min);
+        Self { penalty: RidgePenalty::CrossValidated { folds, measure, choice } }
+    }
+
+    /// Sets how the penalty is found.
+    pub fn with_penalty(self, penalty: RidgePenalty) -> Self {
+        Self { penalty }
+    }
+
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`ModelError::Parameter`] for a penalty that is not above 0.
+    pub fn check(self) -> Result<RidgeRegression> {
+        match self.penalty {
+            RidgePenalty::Given(lambda) if !(lambda > 0.0 && lambda.is_finite()) => {
+                Err(ModelError::parameter("ridge penalty", lambda, "finite and above 0"))
+            }
+            penalty => Ok(RidgeRegression { penalty }),
+        }
+    }
+}
+
+/// A ridge regression with checked parameters; made by [`RidgeParams::check`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct RidgeRegression {
+    penalty: RidgePenalty,
+}
+
+/// A fitted ridge logistic regression.
+///
+/// A model that is read with serde is checked: counts agree, numbers are finite, and the penalty is above 0.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "saved::RidgeForm"))]
 pub struct RidgeModel {
-    /// Intercept and coefficients on the original scale of the predictors: log odds ratios per unit. A predictor that
-    /// does not vary has none.
-    pub coefficients: Signature,
-    /// The penalty λ.
-    pub lambda: f64,
-    /// Effective degrees of freedom, tr((XᵀWX + nΛ)⁻¹ XᵀWX), the intercept included; between 1 and the number of
-    /// coefficients.
-    pub effective_degrees_of_freedom: f64,
-    /// Deviance, −2 ln L.
-    pub deviance: f64,
-    /// Deviance of the model with only the intercept.
-    pub null_deviance: f64,
-    /// Number of rows.
-    pub rows: usize,
-    /// Number of events among them.
-    pub events: usize,
-    /// The path and its cross-validated measure, where the penalty was found by it.
-    pub cross_validation: Option<CrossValidatedPath>,
+    coefficients: Signature,
+    lambda: f64,
+    effective_degrees_of_freedom: f64,
+    deviance: f64,
+    null_deviance: f64,
+    rows: usize,
+    events: usize,
+    cross_validation: Option<CrossValidatedPath>,
 }
 
 impl RidgeModel {
     /// Fits to the columns of the table.
     ///
     /// # Errors
-    /// [`ModelError::Parameter`] for a penalty that is not above 0, [`ModelError::Selection`] for a missing value or
-    /// tables and folds of the wrong size, [`ModelError::Statistics`] for labels of one class.
+    /// As [`RidgeRegression::fit`], and [`ModelError::Parameter`] for a penalty that is not above 0.
     ///
     /// ```
-    /// use alnm_models::ridge::{RidgeModel, RidgePenalty};
+    /// use alnm_models::ridge::{RidgeModel, RidgeParams};
     /// use alnm_models::{FeatureTable, Labels};
     /// use ndarray::array;
     /// // Perfectly separated, and one predictor twice: maximum likelihood has no answer.
     /// let values = array![[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, 4.0], [5.0, 5.0], [6.0, 6.0]];
     /// let table = FeatureTable::new(vec!["a".into(), "b".into()], values)?;
     /// let labels = Labels::new(vec![false, false, false, true, true, true]);
-    /// let model = RidgeModel::fit(&table, &labels, &RidgePenalty::Given(0.1))?;
-    /// let [a, b] = [0, 1].map(|j| model.coefficients.weights[j].weight);
-    /// assert!(a > 0.0 && (a - b).abs() < 1e-8);
+    /// let model = RidgeModel::fit(&table, &labels, &RidgeParams::given(0.1))?;
+    /// let risks = model.predict(&table)?;
+    /// assert!(risks[0] < 0.5 && risks[5] > 0.5 && model.effective_degrees_of_freedom() < 2.0);
     /// # Ok::<(), alnm_models::ModelError>(())
     /// ```
-    pub fn fit(table: &FeatureTable, labels: &Labels, penalty: &RidgePenalty) -> Result<Self> {
-        let params = ElasticNetParams {
-            alpha: 0.0,
-            precision: Precision::OptimalityConditions(1e-10),
-            ..ElasticNetParams::default()
-        };
-        let (lambda, cross_validation) = match penalty {
-            RidgePenalty::Given(lambda) if *lambda > 0.0 && lambda.is_finite() => (*lambda, None),
-            RidgePenalty::Given(value) => {
-                return Err(ModelError::Parameter { name: "ridge penalty", range: "above 0", value: *value });
-            }
-            RidgePenalty::CrossValidated { folds, measure, choice } => {
-                let path = cross_validate(table, labels, folds, *measure, &params)?;
-                (path.lambda(*choice), Some(path))
-            }
-        };
-        let path =
-            binomial_path(table, labels, &ElasticNetParams { lambda: LambdaSequence::Given(vec![lambda]), ..params })?;
-        let coefficients = Signature::new("log odds", table.names(), &path.coefficients[0]);
-        let eta = coefficients.apply(table)?;
-        let columns: Vec<Vec<f64>> = coefficients
-            .weights
-            .iter()
-            .map(|w| table.column(&w.feature).map(|c| c.to_vec()))
-            .collect::<std::result::Result<_, _>>()?;
-        Ok(Self {
-            effective_degrees_of_freedom: effective_degrees_of_freedom(&columns, &eta, lambda),
-            deviance: eta.iter().zip(labels.to_values()).map(|(e, y)| deviance_of(y, *e)).sum(),
-            null_deviance: path.null_deviance,
-            rows: labels.len(),
-            events: labels.positives(),
-            coefficients,
-            lambda,
-            cross_validation,
-        })
+    pub fn fit(table: &FeatureTable, labels: &Labels, params: &RidgeParams) -> Result<Self> {
+        params.clone().check()?.fit(table, labels)
     }
 
-    /// Risk of every row. Columns are found by name.
+    /// Intercept and coefficients on the original scale of the predictors: log odds ratios per unit. A predictor that
+    /// does not vary has none.
+    #[must_use]
+    pub fn coefficients(&self) -> &Signature {
+        &self.coefficients
+    }
+
+    /// The penalty λ.
+    #[must_use]
+    pub fn lambda(&self) -> f64 {
+        self.lambda
+    }
+
+    /// Effective degrees of freedom, tr((XᵀWX + nΛ)⁻¹ XᵀWX), the intercept included; between 1 and the number of
+    /// coefficients.
+    #[must_use]
+    pub fn effective_degrees_of_freedom(&self) -> f64 {
+        self.effective_degrees_of_freedom
+    }
+
+    /// Deviance, −2 ln L.
+    #[must_use]
+    pub fn deviance(&self) -> f64 {
+        self.deviance
+    }
+
+    /// Deviance of the model with only the intercept.
+    #[must_use]
+    pub fn null_deviance(&self) -> f64 {
+        self.null_deviance
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of events among the rows.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.events
+    }
+
+    /// The path and its cross-validated measure, where the penalty was found by it.
+    #[must_use]
+    pub fn cross_validation(&self) -> Option<&CrossValidatedPath> {
+        self.cross_validation.as_ref()
+    }
+
+    /// Risk of every row, between 0 and 1. Columns are found by name; a missing value gives a missing risk.
     ///
     /// # Errors
     /// [`ModelError::Selection`] names the column that the table lacks.
@@ -126,10 +195,97 @@ impl RidgeModel {
         Ok(self.coefficients.apply(table)?.into_iter().map(expit).collect())
     }
 
-    /// Akaike's information criterion with the effective degrees of freedom.
+    /// Akaike's information criterion with the effective degrees of freedom, −2 ln L + 2 df.
     #[must_use]
     pub fn aic(&self) -> f64 {
         self.deviance + 2.0 * self.effective_degrees_of_freedom
+    }
+}
+
+impl RidgeRegression {
+    /// Fits to the columns of the table.
+    ///
+    /// # Errors
+    /// [`ModelError::Selection`] for a missing value or tables and folds of the wrong size, [`ModelError::Statistics`]
+    /// for labels of one class.
+    pub fn fit(&self, table: &FeatureTable, labels: &Labels) -> Result<RidgeModel> {
+        let params =
+            ElasticNetParams::default().with_alpha(0.0).with_precision(PathPrecision::OptimalityConditions(1e-10));
+        let (lambda, cross_validation) = match &self.penalty {
+            RidgePenalty::Given(lambda) => (*lambda, None),
+            RidgePenalty::CrossValidated { folds, measure, choice } => {
+                let path = cross_validate(table, labels, folds, *measure, &params)?;
+                (path.lambda(*choice), Some(path))
+            }
+        };
+        let path = binomial_path(table, labels, &params.with_lambda(LambdaSequence::Given(vec![lambda])))?;
+        let coefficients = Signature::of_coefficients("log odds", table.names(), &path.coefficients()[0])?;
+        let eta = coefficients.apply(table)?;
+        let columns: Vec<Vec<f64>> = coefficients
+            .weights()
+            .iter()
+            .map(|w| table.column(&w.feature).map(|c| c.to_vec()))
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(RidgeModel {
+            effective_degrees_of_freedom: effective_degrees_of_freedom(&columns, &eta, lambda),
+            deviance: eta.iter().zip(labels.to_values()).map(|(e, y)| deviance_of(y, *e)).sum(),
+            null_deviance: path.null_deviance(),
+            rows: labels.len(),
+            events: labels.positives(),
+            coefficients,
+            lambda,
+            cross_validation,
+        })
+    }
+}
+
+/// The form in which a model is read.
+#[cfg(feature = "serde")]
+mod saved {
+    use super::*;
+    use crate::invariants::{Checked, finite, require};
+
+    #[derive(serde::Deserialize)]
+    pub(super) struct RidgeForm {
+        coefficients: Signature,
+        lambda: f64,
+        effective_degrees_of_freedom: f64,
+        deviance: f64,
+        null_deviance: f64,
+        rows: usize,
+        events: usize,
+        cross_validation: Option<CrossValidatedPath>,
+    }
+
+    impl TryFrom<RidgeForm> for RidgeModel {
+        type Error = String;
+
+        fn try_from(form: RidgeForm) -> Checked<Self> {
+            for (name, value) in [
+                ("the penalty", form.lambda),
+                ("the effective degrees of freedom", form.effective_degrees_of_freedom),
+                ("the deviance", form.deviance),
+                ("the null deviance", form.null_deviance),
+            ] {
+                finite(name, value)?;
+                require(value >= 0.0, || format!("{name} is {value}; it must be 0 or more"))?;
+            }
+            let (rows, events) = (form.rows, form.events);
+            require((1..rows.max(1)).contains(&events), || {
+                format!("the number of events is {events} of {rows} rows; both classes must be there")
+            })?;
+            require(form.lambda > 0.0, || format!("the penalty is {}; it must be above 0", form.lambda))?;
+            Ok(Self {
+                coefficients: form.coefficients,
+                lambda: form.lambda,
+                effective_degrees_of_freedom: form.effective_degrees_of_freedom,
+                deviance: form.deviance,
+                null_deviance: form.null_deviance,
+                rows,
+                events,
+                cross_validation: form.cross_validation,
+            })
+        }
     }
 }
 
@@ -155,9 +311,9 @@ impl Tabulate for RidgeModel {
     const COLUMNS: &'static [&'static str] = &["term", "log odds ratio"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        let intercept = cells![crate::logistic::INTERCEPT, self.coefficients.intercept];
+        let intercept = cells![crate::logistic::INTERCEPT, self.coefficients.intercept()];
         std::iter::once(intercept)
-            .chain(self.coefficients.weights.iter().map(|w| cells![&w.feature, w.weight]))
+            .chain(self.coefficients.weights().iter().map(|w| cells![&w.feature, w.weight]))
             .collect()
     }
 }
@@ -218,9 +374,9 @@ mod tests {
             ),
         ];
         for (lambda, intercept, coefficients, degrees_of_freedom, deviance) in golden {
-            let model = RidgeModel::fit(&table, &labels, &RidgePenalty::Given(lambda)).expect("both classes");
-            assert_relative_eq!(model.coefficients.intercept, intercept, max_relative = 1e-8);
-            for (w, expected) in model.coefficients.weights.iter().zip(coefficients) {
+            let model = RidgeModel::fit(&table, &labels, &RidgeParams::given(lambda)).expect("both classes");
+            assert_relative_eq!(model.coefficients.intercept(), intercept, max_relative = 1e-8);
+            for (w, expected) in model.coefficients.weights().iter().zip(coefficients) {
                 assert_relative_eq!(w.weight, expected, max_relative = 1e-7);
             }
             assert_relative_eq!(model.effective_degrees_of_freedom, degrees_of_freedom, max_relative = 1e-8);
@@ -235,12 +391,12 @@ mod tests {
         let folds = Folds::given((0..60).map(|i| i % 5).collect()).expect("five folds");
         let fit = |choice| {
             let penalty = RidgePenalty::CrossValidated { folds: folds.clone(), measure: CvMeasure::Deviance, choice };
-            RidgeModel::fit(&table, &labels, &penalty).expect("both classes")
+            RidgeModel::fit(&table, &labels, &RidgeParams { penalty }).expect("both classes")
         };
         let best = fit(LambdaChoice::Min);
         assert_relative_eq!(best.lambda, 0.0274750356553, max_relative = 1e-9);
         assert_relative_eq!(fit(LambdaChoice::OneStandardError).lambda, 0.1466260016590, max_relative = 1e-9);
         let path = best.cross_validation.as_ref().expect("cross-validated");
-        assert_relative_eq!(path.mean[path.index_min], 1.0656736776002, max_relative = 1e-6);
+        assert_relative_eq!(path.mean()[path.index_min()], 1.0656736776002, max_relative = 1e-6);
     }
 }

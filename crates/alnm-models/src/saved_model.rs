@@ -1,36 +1,28 @@
 //! A model that can be handed on: it knows its variables, their units and ranges, what it was trained on, and its
 //! cutoffs.
+//!
+//! The saved form is JSON in the envelope of [`alnm_selection::saved`], with a SHA-256 over its content: a file that was
+//! damaged or edited is refused with a sentence that says so.
 
 use alnm_stats::Interval;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::normal_quantile;
-use serde::{Deserialize, Serialize};
+use alnm_stats::roc::{Direction, RocCurve};
+use ndarray::Array2;
 
-use crate::error::{ModelError, Result};
+use crate::covariance::CovarianceMatrix;
+use crate::error::{ModelError, Result, require_level};
+use crate::invariants::{Checked, distinct, finite, require};
 use crate::irls::expit;
-use crate::logistic::{Estimation, INTERCEPT, LogisticModel};
+use crate::logistic::{Estimation, INTERCEPT, LogisticModel, Term};
+use crate::variable::{Measurement, Variable};
 use crate::{FeatureTable, Labels};
 
-/// A variable with the unit it is measured in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variable {
-    /// Name of the column.
-    pub name: String,
-    /// Unit, empty without one.
-    pub unit: String,
-}
-
-impl Variable {
-    /// A variable with a unit.
-    #[must_use]
-    pub fn new(name: &str, unit: &str) -> Self {
-        Self { name: name.to_owned(), unit: unit.to_owned() }
-    }
-}
-
 /// A variable of a saved model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ModelVariable {
     /// Name and unit.
     pub variable: Variable,
@@ -44,10 +36,21 @@ pub struct ModelVariable {
     pub training_mean: f64,
 }
 
-/// Version of the saved form.
-const FORMAT_VERSION: u32 = 1;
+/// A risk threshold with the reason for it.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct NamedCutoff {
+    /// What the threshold is, for instance "Youden, training".
+    pub name: String,
+    /// Risks above it are positive; between 0 and 1.
+    pub threshold: f64,
+}
 
 /// A logistic model in the form that is saved.
+///
+/// A model that is read is checked like one that is fitted: the covariance has a row and a column for the intercept and
+/// each variable, names are unique, numbers are finite, training ranges hold their means, and cutoffs are risks.
 ///
 /// ```
 /// use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, RiskModel, Variable};
@@ -56,49 +59,33 @@ const FORMAT_VERSION: u32 = 1;
 /// let labels = Labels::new(vec![false, false, true, false, true, true]);
 /// let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default())?;
 /// let model = RiskModel::new("size only", &fitted, &[Variable::new("size", "cm")], &table, "six patients")?;
-/// let read = RiskModel::from_json(&model.to_json()?)?;
-/// assert_eq!(read.predict(&table, &[Variable::new("size", "cm")])?, model.predict(&table, &[Variable::new("size", "cm")])?);
-/// assert!(read.predict(&table, &[Variable::new("size", "mm")]).is_err());
+/// assert_eq!(model.predict(&table, &[Variable::new("size", "cm")])?, fitted.predict(&table)?);
+/// // The model refuses sizes in mm.
+/// assert!(model.predict(&table, &[Variable::new("size", "mm")]).is_err());
 /// # Ok::<(), alnm_models::ModelError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "saved::RiskForm", into = "saved::RiskForm"))]
 pub struct RiskModel {
-    /// Version of the saved form.
-    pub format_version: u32,
-    /// Name of the model.
-    pub name: String,
-    /// Intercept.
-    pub intercept: f64,
-    /// The variables.
-    pub variables: Vec<ModelVariable>,
-    /// Covariance of the estimates: the intercept first, then the variables in their order.
-    pub covariance: Vec<Vec<f64>>,
-    /// Number of training rows.
-    pub training_rows: usize,
-    /// Number of events among them.
-    pub training_events: usize,
-    /// What the model was trained on, in words.
-    pub trained_on: String,
-    /// Named risk thresholds, for instance the Youden cutoff of the training data.
-    pub cutoffs: Vec<NamedCutoff>,
-}
-
-/// A risk threshold with the reason for it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NamedCutoff {
-    /// What the threshold is, for instance "Youden, training".
-    pub name: String,
-    /// Risks above it are positive.
-    pub threshold: f64,
+    name: String,
+    intercept: f64,
+    variables: Vec<ModelVariable>,
+    covariance: CovarianceMatrix,
+    training_rows: usize,
+    training_events: usize,
+    trained_on: String,
+    cutoffs: Vec<NamedCutoff>,
 }
 
 impl RiskModel {
     /// The saved form of a fitted model. `variables` gives the unit of each predictor, `training` the data that it was
-    /// fitted to.
+    /// fitted to, and `trained_on` what these are, in words.
     ///
     /// # Errors
     /// [`ModelError::Unknown`] when a predictor has no variable; [`ModelError::Separated`] for maximum likelihood on
-    /// separated data.
+    /// separated data; [`ModelError::Selection`] when the training table lacks a predictor, and
+    /// [`ModelError::Training`] when its values cannot be those that the model was fitted to.
     pub fn new(
         name: &str,
         model: &LogisticModel,
@@ -106,10 +93,14 @@ impl RiskModel {
         training: &FeatureTable,
         trained_on: &str,
     ) -> Result<Self> {
-        if model.separated && model.estimation == Estimation::MaximumLikelihood {
-            return Err(ModelError::Separated { operation: "saving a model" });
-        }
-        let of_term = |term: &crate::logistic::Term| -> Result<ModelVariable> {
+        let separated = ModelError::Separated { operation: "saving a model" };
+        let of_model = match model.covariance() {
+            Some(covariance) if !(model.separated() && model.estimation() == Estimation::MaximumLikelihood) => {
+                covariance.view()
+            }
+            _ => return Err(separated),
+        };
+        let of_term = |term: &Term| -> Result<ModelVariable> {
             let variable = find(variables, &term.name)?.clone();
             let column = training.column(&term.name)?;
             let present: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
@@ -121,28 +112,116 @@ impl RiskModel {
                 training_mean: present.iter().sum::<f64>() / present.len() as f64,
             })
         };
+        let terms = model.terms();
         // Without an intercept its row and column are zero.
         let (intercept, predictors): (Vec<usize>, Vec<usize>) =
-            (0..model.terms.len()).partition(|&t| model.terms[t].name == INTERCEPT);
+            (0..terms.len()).partition(|&t| terms[t].name == INTERCEPT);
         let places: Vec<Option<usize>> =
             std::iter::once(intercept.first().copied()).chain(predictors.into_iter().map(Some)).collect();
-        let covariance =
-            |a: &Option<usize>, b: &Option<usize>| a.zip(*b).map_or(0.0, |(a, b)| model.covariance[[a, b]]);
-        Ok(Self {
-            format_version: FORMAT_VERSION,
+        let covariance = Array2::from_shape_fn((places.len(), places.len()), |(i, j)| {
+            places[i].zip(places[j]).map_or(0.0, |(a, b)| of_model[[a, b]])
+        });
+        let saved = Self {
             name: name.to_owned(),
-            intercept: model.terms.iter().find(|t| t.name == INTERCEPT).map_or(0.0, |t| t.estimate),
-            variables: model.terms.iter().filter(|t| t.name != INTERCEPT).map(of_term).collect::<Result<_>>()?,
-            covariance: places.iter().map(|a| places.iter().map(|b| covariance(a, b)).collect()).collect(),
-            training_rows: model.rows,
-            training_events: model.events,
+            intercept: terms.iter().find(|t| t.name == INTERCEPT).map_or(0.0, |t| t.estimate),
+            variables: terms.iter().filter(|t| t.name != INTERCEPT).map(of_term).collect::<Result<_>>()?,
+            covariance: CovarianceMatrix::new(covariance).map_err(|_| separated)?,
+            training_rows: model.rows(),
+            training_events: model.events(),
             trained_on: trained_on.to_owned(),
             cutoffs: Vec::new(),
-        })
+        };
+        saved.check().map_err(|reason| ModelError::Training { reason })?;
+        Ok(saved)
     }
 
-    /// Risk of every row. `units` names the unit of each variable of the table; it must be the unit of training. A
-    /// missing value gives a missing risk.
+    /// What holds for every model, fitted or read.
+    fn check(&self) -> Checked {
+        finite("the intercept", self.intercept)?;
+        distinct("variable", self.variables.iter().map(|v| v.variable.name.as_str()))?;
+        for v in &self.variables {
+            let what = |field: &str| format!("the {field} of {:?}", v.variable.name);
+            let (low, high, mean) = (v.training_minimum, v.training_maximum, v.training_mean);
+            for (field, value) in [
+                ("coefficient", v.coefficient),
+                ("training minimum", low),
+                ("training maximum", high),
+                ("training mean", mean),
+            ] {
+                finite(&what(field), value)?;
+            }
+            // A mean of equal values may differ from them by rounding.
+            let slack = 1e-9 * low.abs().max(high.abs());
+            require(low <= high && low - slack <= mean && mean <= high + slack, || {
+                format!("{} is {mean}; it must lie in the training range of {low} to {high}", what("training mean"))
+            })?;
+        }
+        let (size, needed) = (self.covariance.size(), self.variables.len() + 1);
+        require(size == needed, || {
+            format!("the covariance has {size} rows; it must have {needed}, for the intercept and each variable")
+        })?;
+        require((1..self.training_rows.max(1)).contains(&self.training_events), || {
+            format!("the number of training events is {} of {} rows", self.training_events, self.training_rows)
+        })?;
+        distinct("cutoff", self.cutoffs.iter().map(|c| c.name.as_str()))?;
+        for cutoff in &self.cutoffs {
+            require((0.0..=1.0).contains(&cutoff.threshold), || {
+                format!("the cutoff {:?} is {}; it must lie between 0 and 1", cutoff.name, cutoff.threshold)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Name of the model.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The intercept: log odds where every variable is 0.
+    #[must_use]
+    pub fn intercept(&self) -> f64 {
+        self.intercept
+    }
+
+    /// The variables with their coefficients and training ranges.
+    #[must_use]
+    pub fn variables(&self) -> &[ModelVariable] {
+        &self.variables
+    }
+
+    /// Covariance of the estimates: the intercept first, then the variables in their order.
+    #[must_use]
+    pub fn covariance(&self) -> &CovarianceMatrix {
+        &self.covariance
+    }
+
+    /// Number of training rows.
+    #[must_use]
+    pub fn training_rows(&self) -> usize {
+        self.training_rows
+    }
+
+    /// Number of events among the training rows.
+    #[must_use]
+    pub fn training_events(&self) -> usize {
+        self.training_events
+    }
+
+    /// What the model was trained on, in words.
+    #[must_use]
+    pub fn trained_on(&self) -> &str {
+        &self.trained_on
+    }
+
+    /// Named risk thresholds, for instance the Youden cutoff of the training data.
+    #[must_use]
+    pub fn cutoffs(&self) -> &[NamedCutoff] {
+        &self.cutoffs
+    }
+
+    /// Risk of every row, between 0 and 1. `units` names the unit of each variable of the table; it must be the unit of
+    /// training. A missing value gives a missing risk.
     ///
     /// # Errors
     /// [`ModelError::Unknown`] when a variable has no unit, [`ModelError::Unit`] for another unit,
@@ -150,64 +229,52 @@ impl RiskModel {
     pub fn predict(&self, table: &FeatureTable, units: &[Variable]) -> Result<Vec<f64>> {
         let mut eta = vec![self.intercept; table.rows()];
         for v in &self.variables {
-            let given = find(units, &v.variable.name)?;
-            if given.unit != v.variable.unit {
-                return Err(ModelError::Unit {
-                    variable: v.variable.name.clone(),
-                    given: given.unit.clone(),
-                    trained: v.variable.unit.clone(),
-                });
-            }
+            v.variable.require_unit(&find(units, &v.variable.name)?.unit)?;
             eta.iter_mut().zip(table.column(&v.variable.name)?).for_each(|(e, x)| *e += v.coefficient * x);
         }
         Ok(eta.into_iter().map(expit).collect())
     }
 
-    /// What the model says about one patient: `values` holds one value a variable, in the order of
-    /// [`RiskModel::variables`] and in their units.
+    /// What the model says about one patient. Measurements are found by name and must carry the unit of training;
+    /// further ones are ignored.
     ///
     /// The interval is Wald's: η ± z √(xᵀ Σ x) on the scale of log odds, with Σ the covariance of the estimates and x
     /// the values after a leading 1. It holds the uncertainty of the coefficients, not that of the outcome. A
     /// contribution is the exact Shapley value of an additive model, coefficient · (value − training mean).
     ///
     /// # Errors
-    /// [`ModelError::Parameter`] for another number of values, a value that is not finite, or a level outside (0, 1).
+    /// [`ModelError::NotMeasured`] when a variable has no measurement, [`ModelError::Repeated`] when it has two,
+    /// [`ModelError::Unit`] for another unit, [`ModelError::Parameter`] for a value that is not finite or a level
+    /// outside (0, 1).
     ///
     /// ```
-    /// # use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, RiskModel, Variable};
-    /// # use ndarray::array;
-    /// # let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
-    /// # let labels = Labels::new(vec![false, false, true, false, true, true]);
-    /// # let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default())?;
+    /// use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, Measurement, RiskModel, Variable};
+    /// use ndarray::array;
+    /// let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
+    /// let labels = Labels::new(vec![false, false, true, false, true, true]);
+    /// let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default())?;
     /// let model = RiskModel::new("size only", &fitted, &[Variable::new("size", "cm")], &table, "six patients")?;
-    /// let patient = model.assess(&[7.0], 0.95)?;
+    ///
+    /// let patient = model.assess(&[Measurement::new("size", "cm", 7.0)], 0.95)?;
     /// assert!(patient.interval.lower < patient.risk && patient.risk < patient.interval.upper);
+    /// // No training patient had a lesion of 7 cm.
     /// assert_eq!(patient.extrapolations.len(), 1);
+    ///
+    /// let refused = model.assess(&[Measurement::new("size", "mm", 70.0)], 0.95).unwrap_err();
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     "the unit of \"size\" is \"mm\"; it must be \"cm\", the unit of the training data, so convert the values"
+    /// );
     /// # Ok::<(), alnm_models::ModelError>(())
     /// ```
-    pub fn assess(&self, values: &[f64], level: f64) -> Result<Assessment> {
-        if values.len() != self.variables.len() {
-            return Err(ModelError::Parameter {
-                name: "number of values",
-                range: "one a variable",
-                value: values.len() as f64,
-            });
-        }
-        if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(ModelError::Parameter { name: "value", range: "the finite numbers", value });
-        }
-        if !(level > 0.0 && level < 1.0) {
-            return Err(ModelError::Parameter { name: "level", range: "(0, 1)", value: level });
-        }
+    pub fn assess(&self, patient: &[Measurement], level: f64) -> Result<Assessment> {
+        require_level(level)?;
+        let values = self.variables.iter().map(|v| v.value_in(patient)).collect::<Result<Vec<f64>>>()?;
         let with_intercept: Vec<f64> = std::iter::once(1.0).chain(values.iter().copied()).collect();
-        let variance: f64 = self
-            .covariance
-            .iter()
-            .zip(&with_intercept)
-            .map(|(row, a)| a * row.iter().zip(&with_intercept).map(|(covariance, b)| covariance * b).sum::<f64>())
-            .sum();
-        let log_odds = self.variables.iter().zip(values).fold(self.intercept, |eta, (v, x)| eta + v.coefficient * x);
-        let reach = normal_quantile(0.5 + level / 2.0) * variance.max(0.0).sqrt();
+        // The covariance has a row for the intercept and each variable.
+        let variance = self.covariance.variance_of(&with_intercept).unwrap_or(f64::NAN);
+        let log_odds = self.variables.iter().zip(&values).fold(self.intercept, |eta, (v, x)| eta + v.coefficient * x);
+        let reach = normal_quantile(0.5 + level / 2.0) * variance.sqrt();
         let risk = expit(log_odds);
         let contribution = |(v, &value): (&ModelVariable, &f64)| Contribution {
             variable: v.variable.clone(),
@@ -220,8 +287,8 @@ impl RiskModel {
             risk,
             interval: Interval { lower: expit(log_odds - reach), upper: expit(log_odds + reach), level },
             log_odds,
-            contributions: self.variables.iter().zip(values).map(contribution).collect(),
-            extrapolations: self.variables.iter().zip(values).filter(is_outside).map(|(v, _)| v.clone()).collect(),
+            contributions: self.variables.iter().zip(&values).map(contribution).collect(),
+            extrapolations: self.variables.iter().zip(&values).filter(is_outside).map(|(v, _)| v.clone()).collect(),
             decisions: self
                 .cutoffs
                 .iter()
@@ -230,7 +297,7 @@ impl RiskModel {
         })
     }
 
-    /// Values that lie outside the range of the training data, where a risk is an extrapolation.
+    /// Values of the table that lie outside the range of the training data, where a risk is an extrapolation.
     ///
     /// # Errors
     /// [`ModelError::Selection`] for a missing column.
@@ -246,44 +313,150 @@ impl RiskModel {
         Ok(found)
     }
 
-    /// Adds the Youden cutoff of risks that the model gave to labelled rows.
+    /// Adds the Youden cutoff of risks that the model gave to labelled rows, under a name that no other cutoff has.
     ///
     /// # Errors
-    /// [`ModelError::Statistics`] when the ROC curve cannot be built.
+    /// [`ModelError::Statistics`] when the ROC curve cannot be built, [`ModelError::Repeated`] for a name that is
+    /// there, [`ModelError::Parameter`] when no cutoff is better than calling everybody positive.
     pub fn add_youden_cutoff(&mut self, name: &str, labels: &Labels, risks: &[f64]) -> Result<()> {
-        let roc = alnm_stats::roc::RocCurve::new(labels, risks, alnm_stats::roc::Direction::HigherIsPositive)?;
-        self.cutoffs.push(NamedCutoff { name: name.to_owned(), threshold: roc.youden_cutoff().threshold });
+        if self.cutoffs.iter().any(|cutoff| cutoff.name == name) {
+            return Err(ModelError::Repeated { what: "cutoff", name: name.to_owned() });
+        }
+        let threshold = RocCurve::new(labels, risks, Direction::HigherIsPositive)?.youden_cutoff().threshold;
+        if !(0.0..=1.0).contains(&threshold) {
+            let requirement = "between 0 and 1, which takes risks that are higher in some events than in some others";
+            return Err(ModelError::parameter("Youden cutoff", threshold, requirement));
+        }
+        self.cutoffs.push(NamedCutoff { name: name.to_owned(), threshold });
         Ok(())
     }
+}
 
-    /// The saved form as JSON.
+#[cfg(feature = "serde")]
+impl RiskModel {
+    const FORMAT: alnm_selection::saved::SavedFormat =
+        alnm_selection::saved::SavedFormat::new("alnm-risk-model", 1, "risk model");
+
+    /// The saved form as JSON, in an envelope with a SHA-256 of its content.
     ///
     /// # Errors
-    /// [`ModelError::Format`] when a value has no JSON form.
+    /// [`ModelError::Saved`] when a value has no JSON form.
+    ///
+    /// ```
+    /// use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, RiskModel, Variable};
+    /// use ndarray::array;
+    /// let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
+    /// let labels = Labels::new(vec![false, false, true, false, true, true]);
+    /// let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default())?;
+    /// let model = RiskModel::new("size only", &fitted, &[Variable::new("size", "cm")], &table, "six patients")?;
+    /// let text = model.to_json()?;
+    /// assert_eq!(RiskModel::from_json(&text)?, model);
+    /// // A file that was edited is refused.
+    /// assert!(RiskModel::from_json(&text.replace("\"cm\"", "\"mm\"")).is_err());
+    /// # Ok::<(), alnm_models::ModelError>(())
+    /// ```
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map_err(|e| ModelError::Format { reason: e.to_string() })
+        Ok(Self::FORMAT.to_json(self)?)
     }
 
     /// Reads the saved form.
     ///
     /// # Errors
-    /// [`ModelError::Format`] for another version or a malformed text.
+    /// [`ModelError::Saved`] for a text of another kind or version, and for one that was damaged or edited.
     pub fn from_json(text: &str) -> Result<Self> {
-        let model: Self = serde_json::from_str(text).map_err(|e| ModelError::Format { reason: e.to_string() })?;
-        if model.format_version != FORMAT_VERSION {
-            let reason = format!("format version {} where {FORMAT_VERSION} is understood", model.format_version);
-            return Err(ModelError::Format { reason });
+        Ok(Self::FORMAT.from_json(text)?)
+    }
+}
+
+/// The form in which a model is written and read.
+#[cfg(feature = "serde")]
+mod saved {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    const VERSION: u32 = 1;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct RiskForm {
+        format_version: u32,
+        name: String,
+        intercept: f64,
+        variables: Vec<ModelVariable>,
+        covariance: CovarianceMatrix,
+        training_rows: usize,
+        training_events: usize,
+        trained_on: String,
+        cutoffs: Vec<NamedCutoff>,
+    }
+
+    impl From<RiskModel> for RiskForm {
+        fn from(m: RiskModel) -> Self {
+            Self {
+                format_version: VERSION,
+                name: m.name,
+                intercept: m.intercept,
+                variables: m.variables,
+                covariance: m.covariance,
+                training_rows: m.training_rows,
+                training_events: m.training_events,
+                trained_on: m.trained_on,
+                cutoffs: m.cutoffs,
+            }
         }
-        Ok(model)
+    }
+
+    impl TryFrom<RiskForm> for RiskModel {
+        type Error = String;
+
+        fn try_from(form: RiskForm) -> Checked<Self> {
+            require(form.format_version == VERSION, || {
+                format!("the version of the model is {}; it must be {VERSION}", form.format_version)
+            })?;
+            let model = Self {
+                name: form.name,
+                intercept: form.intercept,
+                variables: form.variables,
+                covariance: form.covariance,
+                training_rows: form.training_rows,
+                training_events: form.training_events,
+                trained_on: form.trained_on,
+                cutoffs: form.cutoffs,
+            };
+            model.check()?;
+            Ok(model)
+        }
+    }
+}
+
+impl ModelVariable {
+    /// The patient's value of the variable, in the unit of training.
+    fn value_in(&self, patient: &[Measurement]) -> Result<f64> {
+        let name = &self.variable.name;
+        let mut found = patient.iter().filter(|m| m.variable.name == *name);
+        let Some(measurement) = found.next() else {
+            return Err(ModelError::NotMeasured { variable: name.clone(), unit: self.variable.unit.clone() });
+        };
+        if found.next().is_some() {
+            return Err(ModelError::Repeated { what: "measurement", name: name.clone() });
+        }
+        self.variable.require_unit(&measurement.variable.unit)?;
+        if !measurement.value.is_finite() {
+            return Err(ModelError::parameter("value of a measurement", measurement.value, "finite"));
+        }
+        Ok(measurement.value)
     }
 }
 
 /// What a model says about one patient.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Assessment {
-    /// The risk.
+    /// The risk, between 0 and 1.
     pub risk: f64,
-    /// Its confidence interval.
+    /// Confidence interval of the risk.
     pub interval: Interval,
     /// Logarithm of the odds.
     pub log_odds: f64,
@@ -291,12 +464,14 @@ pub struct Assessment {
     pub contributions: Vec<Contribution>,
     /// Variables whose value lies outside the range of training, where the risk is an extrapolation.
     pub extrapolations: Vec<ModelVariable>,
-    /// One entry a cutoff of the model.
+    /// One entry per cutoff of the model.
     pub decisions: Vec<Decision>,
 }
 
-/// What a variable adds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What a variable adds to the log odds of a patient.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Contribution {
     /// The variable.
     pub variable: Variable,
@@ -307,22 +482,26 @@ pub struct Contribution {
 }
 
 /// On which side of a cutoff a risk lies.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Decision {
     /// The cutoff.
     pub cutoff: NamedCutoff,
-    /// Whether the risk is above it.
+    /// Whether the risk is above the cutoff.
     pub positive: bool,
 }
 
-/// A value outside the range of the training data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A value of a table that lies outside the range of the training data.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Extrapolation {
     /// Row, counted from 0.
     pub row: usize,
     /// The variable.
     pub variable: Variable,
-    /// Its value.
+    /// The value.
     pub value: f64,
 }
 

@@ -1,5 +1,21 @@
 //! Performance within subgroups and the consequences of thresholds.
+//!
+//! ```
+//! use alnm_models::Labels;
+//! use alnm_models::subgroup::{subgroup_performance, threshold_consequences};
+//! let labels = Labels::new(vec![false, true, false, true, false, true]);
+//! let risks = [0.1, 0.6, 0.3, 0.9, 0.7, 0.8];
+//! let age = ["under 50", "under 50", "50 and over", "50 and over", "50 and over", "under 50"].map(str::to_owned);
+//! let groups = subgroup_performance(&labels, &risks, &age, 0.5, 0.95)?;
+//! assert_eq!((groups[0].subgroup.as_str(), groups[0].patients, groups[0].events), ("50 and over", 3, 1));
+//!
+//! let at_half = threshold_consequences(&labels, &risks, &[0.5], 0.95)?[0];
+//! assert_eq!(at_half.missed_per_hundred, 0.0);
+//! assert!((at_half.false_alarms_per_hundred - 100.0 / 6.0).abs() < 1e-12);
+//! # Ok::<(), alnm_models::ModelError>(())
+//! ```
 
+use alnm_selection::SelectionError;
 use alnm_stats::cells;
 use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -7,13 +23,14 @@ use alnm_stats::decision_curve::DecisionCurve;
 use alnm_stats::delong::{AucEstimate, auc_estimate};
 use alnm_stats::proportion::ProportionInterval;
 use alnm_stats::roc::{Direction, RocCurve};
-use serde::{Deserialize, Serialize};
 
 use crate::Labels;
-use crate::error::{ModelError, Result};
+use crate::error::Result;
 
 /// Performance in one subgroup.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct SubgroupPerformance {
     /// Name of the subgroup.
     pub subgroup: String,
@@ -25,14 +42,16 @@ pub struct SubgroupPerformance {
     pub mean_risk: f64,
     /// Area under the ROC curve; `None` in a subgroup of one class.
     pub auc: Option<AucEstimate>,
-    /// Metrics at the common threshold.
+    /// Metrics at the common threshold, with Wilson's intervals.
     pub metrics: ClassificationMetrics,
 }
 
-/// Performance of risks in every subgroup, at one threshold common to all. Subgroups come in the order of their names.
+/// Performance of risks in every subgroup, at one threshold common to all. `subgroup` names the subgroup of each row;
+/// subgroups come in the order of their names. `level` is the confidence level of the intervals.
 ///
 /// # Errors
-/// [`ModelError::Statistics`] when lengths differ, a risk is missing or the level is out of range.
+/// [`crate::ModelError::Selection`] when lengths differ, [`crate::ModelError::Statistics`] when a risk is missing or the
+/// level is out of range.
 pub fn subgroup_performance(
     labels: &Labels,
     risks: &[f64],
@@ -40,12 +59,10 @@ pub fn subgroup_performance(
     threshold: f64,
     level: f64,
 ) -> Result<Vec<SubgroupPerformance>> {
-    if subgroup.len() != labels.len() || risks.len() != labels.len() {
-        return Err(ModelError::Parameter {
-            name: "number of subgroup names and risks",
-            range: "one a label",
-            value: subgroup.len() as f64,
-        });
+    for (what, left) in [("subgroup names and labels", subgroup.len()), ("risks and labels", risks.len())] {
+        if left != labels.len() {
+            return Err(SelectionError::Shape { what, left, right: labels.len() }.into());
+        }
     }
     let mut names: Vec<&String> = subgroup.iter().collect();
     names.sort_unstable();
@@ -76,28 +93,30 @@ pub fn subgroup_performance(
 }
 
 /// What a threshold means for a hundred patients.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ThresholdConsequence {
     /// The risk threshold.
     pub threshold: f64,
-    /// Counts and metrics.
+    /// Counts and metrics with Wilson's intervals.
     pub metrics: ClassificationMetrics,
-    /// Positive calls in a hundred patients.
+    /// Patients called positive, per hundred patients.
     pub positive_per_hundred: f64,
-    /// Missed events in a hundred patients.
+    /// Missed events, per hundred patients.
     pub missed_per_hundred: f64,
-    /// False alarms in a hundred patients.
+    /// False alarms, per hundred patients.
     pub false_alarms_per_hundred: f64,
-    /// False alarms for each true positive.
+    /// False alarms per true positive; infinite without true positives.
     pub false_alarms_per_event: f64,
-    /// Net benefit, with the threshold as the exchange rate.
+    /// Net benefit per patient, with the threshold as the exchange rate of false alarms and true positives.
     pub net_benefit: f64,
 }
 
 /// Consequences of each threshold, in the order given. A risk above the threshold is positive.
 ///
 /// # Errors
-/// [`ModelError::Statistics`] when lengths differ, a risk is missing, or a threshold is outside [0, 1).
+/// [`crate::ModelError::Statistics`] when lengths differ, a risk is missing, or a threshold is outside [0, 1).
 pub fn threshold_consequences(
     labels: &Labels,
     risks: &[f64],

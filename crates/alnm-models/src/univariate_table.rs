@@ -4,16 +4,17 @@ use alnm_stats::Interval;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::logistic::{LogisticModel, LogisticParams};
-use crate::profile_likelihood::{ProfileMethod, profile_intervals};
-use crate::saved_model::Variable;
+use crate::error::{ModelError, Result};
+use crate::logistic::{LogisticParams, LogisticRegression};
+use crate::profile_likelihood::ProfileMethod;
+use crate::variable::Variable;
 use crate::{FeatureTable, Labels};
 
 /// Univariate logistic regression of one variable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct UnivariateOddsRatio {
     /// The variable with its unit.
     pub variable: Variable,
@@ -23,7 +24,7 @@ pub struct UnivariateOddsRatio {
     pub rows: usize,
     /// Coefficient per `per` units.
     pub coefficient: f64,
-    /// Its standard error.
+    /// Standard error of the coefficient.
     pub standard_error: f64,
     /// Odds ratio per `per` units.
     pub odds_ratio: f64,
@@ -42,7 +43,10 @@ pub struct UnivariateOddsRatio {
 }
 
 /// A variable of the table and the step its odds ratio refers to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+#[must_use]
 pub struct UnivariateRequest {
     /// The variable with its unit.
     pub variable: Variable,
@@ -50,11 +54,37 @@ pub struct UnivariateRequest {
     pub per: f64,
 }
 
-/// One univariate logistic regression a variable; `profile` says how the ends of the profile intervals are found. Rows
-/// that lack the variable follow `params.missing`.
+impl UnivariateRequest {
+    /// The odds ratio of a variable per unit.
+    pub fn new(variable: Variable) -> Self {
+        Self { variable, per: 1.0 }
+    }
+
+    /// Sets how many units the odds ratio refers to; finite and not 0.
+    pub fn with_per(self, per: f64) -> Self {
+        Self { per, ..self }
+    }
+}
+
+/// One univariate logistic regression per variable; `profile` says how the ends of the profile intervals are found.
+/// Rows that lack the variable follow `params.missing`.
 ///
 /// # Errors
-/// As [`LogisticModel::fit`], and [`crate::ModelError::Parameter`] for a step of 0.
+/// As [`LogisticModel::fit`](crate::LogisticModel::fit), and [`ModelError::Parameter`] for a step of 0.
+///
+/// ```
+/// use alnm_models::profile_likelihood::ProfileMethod;
+/// use alnm_models::univariate_table::{UnivariateRequest, univariate_odds_ratios};
+/// use alnm_models::{FeatureTable, Labels, LogisticParams, Variable};
+/// use ndarray::array;
+/// let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
+/// let labels = Labels::new(vec![false, false, true, false, true, true]);
+/// // Sizes are in cm, the odds ratio is per mm.
+/// let requests = [UnivariateRequest::new(Variable::new("size", "cm")).with_per(0.1)];
+/// let rows = univariate_odds_ratios(&table, &labels, &requests, ProfileMethod::Exact, &LogisticParams::default())?;
+/// assert!(rows[0].odds_ratio > 1.0 && rows[0].odds_ratio < 1.5);
+/// # Ok::<(), alnm_models::ModelError>(())
+/// ```
 pub fn univariate_odds_ratios(
     table: &FeatureTable,
     labels: &Labels,
@@ -62,7 +92,8 @@ pub fn univariate_odds_ratios(
     profile: ProfileMethod,
     params: &LogisticParams,
 ) -> Result<Vec<UnivariateOddsRatio>> {
-    requests.par_iter().map(|r| univariate_odds_ratio(table, labels, r, profile, params)).collect()
+    let regression = params.clone().check()?;
+    requests.par_iter().map(|request| univariate_odds_ratio(table, labels, request, profile, &regression)).collect()
 }
 
 fn univariate_odds_ratio(
@@ -70,31 +101,27 @@ fn univariate_odds_ratio(
     labels: &Labels,
     request: &UnivariateRequest,
     method: ProfileMethod,
-    params: &LogisticParams,
+    regression: &LogisticRegression,
 ) -> Result<UnivariateOddsRatio> {
     let UnivariateRequest { variable, per } = request;
     if !per.is_finite() || *per == 0.0 {
-        return Err(crate::ModelError::Parameter {
-            name: "step of the odds ratio",
-            range: "finite and not 0",
-            value: *per,
-        });
+        return Err(ModelError::parameter("number of units of an odds ratio", *per, "finite and not 0"));
     }
     let column = table.select(std::slice::from_ref(&variable.name))?;
-    let model = LogisticModel::fit(&column, labels, params)?;
+    let model = regression.fit(&column, labels)?;
     let term = model.term(&variable.name)?;
     let odds = |b: f64| (b * per).exp();
-    let profile = if model.separated {
-        Interval { lower: f64::NAN, upper: f64::NAN, level: params.level }
+    let profile = if model.separated() {
+        Interval { lower: f64::NAN, upper: f64::NAN, level: regression.params().level }
     } else {
-        let intervals = profile_intervals(&column, labels, method, params)?;
+        let intervals = regression.profile_intervals(&column, labels, method)?;
         // The intercept comes first; the variable is the other term.
         intervals.last().map_or(term.interval, |p| p.interval)
     };
     Ok(UnivariateOddsRatio {
         variable: variable.clone(),
         per: *per,
-        rows: model.rows,
+        rows: model.rows(),
         coefficient: term.estimate * per,
         standard_error: term.standard_error * per.abs(),
         odds_ratio: odds(term.estimate),
@@ -103,7 +130,7 @@ fn univariate_odds_ratio(
         wald_p: term.p_value,
         likelihood_ratio_p: model.likelihood_ratio_test().p_value,
         aic: model.aic(),
-        separated: model.separated,
+        separated: model.separated(),
     })
 }
 

@@ -9,7 +9,7 @@ use alnm_models::folds::{FoldOrder, Folds};
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
 use alnm_models::logistic::{INTERCEPT, LogisticModel, LogisticParams};
 use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
-use alnm_models::stepwise::{StepDirection, drop_single_terms, stepwise};
+use alnm_models::stepwise::{StepDirection, StepwiseParams, drop_single_terms, stepwise};
 use alnm_models::univariate_table::{UnivariateRequest, univariate_odds_ratios};
 use alnm_models::variance_inflation::{VarianceInflation, of_coefficients, of_columns};
 use alnm_models::{FeatureTable, Labels, ModelError, Variable};
@@ -28,7 +28,7 @@ use alnm_stats::roc::{CutoffCriterion, CutoffWeights, Direction, RocCurve};
 use alnm_stats::t_test::{GroupVariance, Summary, two_sample, two_sample_from_summary};
 use alnm_stats::variance::{Center, levene};
 use alnm_stats::{Alternative, Interval};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use serde_json::{Map, Value, json};
 
 use reference::{Case, Deviation, Pack, num, nums};
@@ -68,7 +68,7 @@ fn labelled(pack: &Pack, case: &Case) -> Result<(FeatureTable, Labels), String> 
 }
 
 fn params() -> LogisticParams {
-    LogisticParams { missing: Missing::Omit, ..LogisticParams::default() }
+    LogisticParams::default().with_missing(Missing::Omit)
 }
 
 fn interval(i: Interval) -> Value {
@@ -77,14 +77,14 @@ fn interval(i: Interval) -> Value {
 
 /// Terms by name; aliased ones are null, as R prints them.
 fn by_term(model: &LogisticModel, f: impl Fn(&alnm_models::logistic::Term) -> f64, with_aliased: bool) -> Value {
-    let mut m: Map<String, Value> = model.terms.iter().map(|t| (t.name.clone(), num(f(t)))).collect();
+    let mut m: Map<String, Value> = model.terms().iter().map(|t| (t.name.clone(), num(f(t)))).collect();
     if with_aliased {
-        m.extend(model.aliased.iter().map(|a| (a.clone(), Value::Null)));
+        m.extend(model.aliased().iter().map(|a| (a.clone(), Value::Null)));
     }
     m.into()
 }
 
-fn matrix(m: &Array2<f64>) -> Value {
+fn matrix(m: ArrayView2<'_, f64>) -> Value {
     m.rows().into_iter().map(|r| nums(&r.to_vec())).collect()
 }
 
@@ -100,13 +100,13 @@ fn logistic(pack: &Pack, case: &Case) -> Evaluated {
             Ok(
                 json!({"coef": by_term(&m, |t| t.estimate, false), "se": by_term(&m, |t| t.standard_error, false), "z": by_term(&m, |t| t.z, false),
                 "p": by_term(&m, |t| t.p_value, false), "wald_lower": by_term(&m, |t| t.interval.lower, false),
-                "wald_upper": by_term(&m, |t| t.interval.upper, false), "deviance": m.deviance, "vcov": matrix(&m.covariance)}),
+                "wald_upper": by_term(&m, |t| t.interval.upper, false), "deviance": m.deviance(), "vcov": m.covariance().map(|c| matrix(c.view()))}),
             )
         }
         "confint_profile_exact" | "confint_profile_MASS" => {
             let method = if case.kind.ends_with("MASS") { ProfileMethod::Spline } else { ProfileMethod::Exact };
             let all = profile_intervals(&table, &labels, method, &params()).map_err(text)?;
-            if fit(&table, &params())?.separated {
+            if fit(&table, &params())?.separated() {
                 // Separated coefficients are limited by R's iterations; only the terms can be compared.
                 return Ok(json!({"term": all.iter().map(|p| p.name.clone()).collect::<Vec<_>>()}));
             }
@@ -137,17 +137,19 @@ fn logistic(pack: &Pack, case: &Case) -> Evaluated {
         "step_aic_backward" | "step_aic_both_from_null" => {
             let backward = case.kind.ends_with("backward");
             let direction = if backward { StepDirection::Backward } else { StepDirection::BothFromNone };
-            let m = stepwise(&table, &labels, direction, &params()).map_err(text)?.model;
-            let mut v = json!({"kept": m.terms.iter().map(|t| t.name.clone()).collect::<Vec<_>>(), "aic": m.aic()});
+            let search = StepwiseParams::default().with_direction(direction).with_regression(params());
+            let chosen = stepwise(&table, &labels, &search).map_err(text)?;
+            let m = chosen.model();
+            let mut v = json!({"kept": m.terms().iter().map(|t| t.name.clone()).collect::<Vec<_>>(), "aic": m.aic()});
             if backward {
-                v["coef"] = by_term(&m, |t| t.estimate, false);
+                v["coef"] = by_term(m, |t| t.estimate, false);
             }
             Ok(v)
         }
         "firth_brglm2" => {
             let m = FirthModel::fit(&table, &labels, &params()).map_err(text)?;
             let column = |f: &dyn Fn(&alnm_models::firth::FirthTerm) -> f64| {
-                m.terms.iter().map(|t| (t.name.clone(), num(f(t)))).collect::<Map<_, _>>()
+                m.terms().iter().map(|t| (t.name.clone(), num(f(t)))).collect::<Map<_, _>>()
             };
             Ok(
                 json!({"coef": column(&|t| t.estimate), "se": column(&|t| t.standard_error), "p_wald": column(&|t| t.wald_p)}),
@@ -160,21 +162,21 @@ fn logistic(pack: &Pack, case: &Case) -> Evaluated {
             Ok(json!({"stat": test.statistic, "df": test.degrees_of_freedom[0], "p": test.p_value}))
         }
         "weighted" => {
-            let weights = Some(pack.table(case, 0).numbers("w"));
-            let m = fit(&columns(&["a", "b"])?, &LogisticParams { weights, ..params() })?;
+            let weights = pack.table(case, 0).numbers("w");
+            let m = fit(&columns(&["a", "b"])?, &params().with_weights(weights))?;
             Ok(
-                json!({"coef": by_term(&m, |t| t.estimate, false), "se": by_term(&m, |t| t.standard_error, false), "deviance": m.deviance}),
+                json!({"coef": by_term(&m, |t| t.estimate, false), "se": by_term(&m, |t| t.standard_error, false), "deviance": m.deviance()}),
             )
         }
         "offset_fixed" => {
-            let offset = Some(pack.table(case, 0).numbers("a"));
-            let m = fit(&columns(&[])?, &LogisticParams { offset, ..params() })?;
-            Ok(json!({"coef": by_term(&m, |t| t.estimate, false), "deviance": m.deviance}))
+            let offset = pack.table(case, 0).numbers("a");
+            let m = fit(&columns(&[])?, &params().with_offset(offset))?;
+            Ok(json!({"coef": by_term(&m, |t| t.estimate, false), "deviance": m.deviance()}))
         }
         "univariate_table" => {
             let want = pack.expected(case);
             let requests: Vec<UnivariateRequest> =
-                table.names().iter().map(|n| UnivariateRequest { variable: Variable::new(n, ""), per: 1.0 }).collect();
+                table.names().iter().map(|n| UnivariateRequest::new(Variable::new(n, ""))).collect();
             let rows =
                 univariate_odds_ratios(&table, &labels, &requests, ProfileMethod::Spline, &params()).map_err(text)?;
             let row = |r: &alnm_models::univariate_table::UnivariateOddsRatio| {
@@ -193,17 +195,19 @@ fn logistic(pack: &Pack, case: &Case) -> Evaluated {
 }
 
 fn glm(m: &LogisticModel) -> Evaluated {
-    if m.separated {
-        return Ok(json!({"n": m.rows, "deviance": m.deviance, "null_deviance": m.null_deviance}));
+    if m.separated() {
+        return Ok(json!({"n": m.rows(), "deviance": m.deviance(), "null_deviance": m.null_deviance()}));
     }
     let lrt = m.likelihood_ratio_test();
-    let e = m.explained().map_err(text)?;
-    Ok(json!({"n": m.rows, "converged": m.converged, "rank": m.terms.len(), "coef": by_term(m, |t| t.estimate, true),
-        "se": by_term(m, |t| t.standard_error, false), "z": by_term(m, |t| t.z, false), "p": by_term(m, |t| t.p_value, false), "deviance": m.deviance,
-        "null_deviance": m.null_deviance, "df_residual": m.residual_degrees_of_freedom(), "df_null": m.rows - 1, "loglik": m.log_likelihood(),
+    let e = m.explained();
+    Ok(
+        json!({"n": m.rows(), "converged": m.converged(), "rank": m.terms().len(), "coef": by_term(m, |t| t.estimate, true),
+        "se": by_term(m, |t| t.standard_error, false), "z": by_term(m, |t| t.z, false), "p": by_term(m, |t| t.p_value, false), "deviance": m.deviance(),
+        "null_deviance": m.null_deviance(), "df_residual": m.residual_degrees_of_freedom(), "df_null": m.rows() - 1, "loglik": m.log_likelihood(),
         "aic": m.aic(), "bic": m.bic(), "lrt_stat": lrt.statistic, "lrt_df": lrt.degrees_of_freedom[0], "lrt_p": lrt.p_value,
         "r2_mcfadden": e.mcfadden, "r2_coxsnell": e.cox_snell, "r2_nagelkerke": e.nagelkerke, "r2_tjur": e.tjur, "brier": e.brier,
-        "fitted_first5": nums(&m.fitted[..5.min(m.fitted.len())])}))
+        "fitted_first5": nums(&m.fitted()[..5.min(m.fitted().len())])}),
+    )
 }
 
 fn inflation(all: &[VarianceInflation]) -> Value {
@@ -212,14 +216,15 @@ fn inflation(all: &[VarianceInflation]) -> Value {
 
 fn firth(pack: &Pack, case: &Case) -> Evaluated {
     let (table, labels) = labelled(pack, case)?;
-    let mut m = FirthModel::fit(&table, &labels, &params()).map_err(text)?;
+    let m = FirthModel::fit(&table, &labels, &params()).map_err(text)?;
     // The pack lists the intercept last.
-    m.terms.rotate_left(1);
-    let column = |f: &dyn Fn(&alnm_models::firth::FirthTerm) -> f64| nums(&m.terms.iter().map(f).collect::<Vec<_>>());
-    Ok(json!({"term": m.terms.iter().map(|t| t.name.clone()).collect::<Vec<_>>(), "coef": column(&|t| t.estimate),
+    let mut terms = m.terms().to_vec();
+    terms.rotate_left(1);
+    let column = |f: &dyn Fn(&alnm_models::firth::FirthTerm) -> f64| nums(&terms.iter().map(f).collect::<Vec<_>>());
+    Ok(json!({"term": terms.iter().map(|t| t.name.clone()).collect::<Vec<_>>(), "coef": column(&|t| t.estimate),
         "se_fisher": column(&|t| t.standard_error), "se_augmented": column(&|t| t.augmented_standard_error),
         "ci_lower": column(&|t| t.interval.lower), "ci_upper": column(&|t| t.interval.upper), "p_plr": column(&|t| t.p_value),
-        "loglik": m.penalised_log_likelihood}))
+        "loglik": m.penalised_log_likelihood()}))
 }
 
 fn boosting(pack: &Pack, case: &Case) -> Evaluated {
@@ -252,36 +257,32 @@ fn boosting(pack: &Pack, case: &Case) -> Evaluated {
     let a = &case.args;
     let d = BoostingParams::default();
     let number = |key: &str, default: f64| a[key].as_f64().unwrap_or(default);
-    let params = BoostingParams {
-        rounds: case
-            .call
-            .rsplit("num_boost_round=")
-            .next()
-            .and_then(|r| r.trim_end_matches(')').parse().ok())
-            .unwrap_or(d.rounds),
-        num_leaves: number("num_leaves", d.num_leaves as f64) as usize,
-        max_depth: a["max_depth"].as_u64().map(|v| v as usize),
-        learning_rate: number("learning_rate", d.learning_rate),
-        min_data_in_leaf: number("min_data_in_leaf", d.min_data_in_leaf as f64) as usize,
-        min_sum_hessian_in_leaf: number("min_sum_hessian_in_leaf", d.min_sum_hessian_in_leaf),
-        lambda_l1: number("lambda_l1", 0.0),
-        lambda_l2: number("lambda_l2", 0.0),
-        min_gain_to_split: number("min_gain_to_split", 0.0),
-        max_bin: number("max_bin", d.max_bin as f64) as usize,
-        min_data_in_bin: d.min_data_in_bin,
-        boost_from_average: a["boost_from_average"].as_bool().unwrap_or(true),
-        is_unbalance: a["is_unbalance"].as_bool().unwrap_or(false),
-    };
+    let rounds = case.call.rsplit("num_boost_round=").next().and_then(|r| r.trim_end_matches(')').parse().ok());
+    let mut params = BoostingParams::default()
+        .with_rounds(rounds.unwrap_or(d.rounds))
+        .with_num_leaves(number("num_leaves", d.num_leaves as f64) as usize)
+        .with_learning_rate(number("learning_rate", d.learning_rate))
+        .with_min_data_in_leaf(number("min_data_in_leaf", d.min_data_in_leaf as f64) as usize)
+        .with_min_sum_hessian_in_leaf(number("min_sum_hessian_in_leaf", d.min_sum_hessian_in_leaf))
+        .with_lambda_l1(number("lambda_l1", 0.0))
+        .with_lambda_l2(number("lambda_l2", 0.0))
+        .with_min_gain_to_split(number("min_gain_to_split", 0.0))
+        .with_max_bin(number("max_bin", d.max_bin as f64) as usize)
+        .with_boost_from_average(a["boost_from_average"].as_bool().unwrap_or(true))
+        .with_is_unbalance(a["is_unbalance"].as_bool().unwrap_or(false));
+    if let Some(depth) = a["max_depth"].as_u64() {
+        params = params.with_max_depth(depth as usize);
+    }
     let fitted = GradientBoosting::fit(&table, &labels, &params).map_err(text)?;
     // LightGBM's Python package returns a model read back from its text, in which gains have six digits.
-    let model = GradientBoosting::from_lightgbm_text(&fitted.to_lightgbm_text()).map_err(text)?;
+    let model = GradientBoosting::from_lightgbm_text(&fitted.to_lightgbm_text().map_err(text)?).map_err(text)?;
     let importances = model.importances();
     let first = table.select_rows(&[0, 1, 2]);
     Ok(
         json!({"importance_split": importances.iter().map(|f| (f.feature.clone(), f.splits.into())).collect::<Map<_, _>>(),
         "importance_gain": importances.iter().map(|f| (f.feature.clone(), num(f.gain))).collect::<Map<_, _>>(),
         "raw_score": nums(&model.raw_scores(&table).map_err(text)?), "prob": nums(&model.predict(&table).map_err(text)?),
-        "leaf_index_first3rows": model.leaf_indices(&first).map_err(text)?, "n_trees": model.trees.len()}),
+        "leaf_index_first3rows": model.leaf_indices(&first).map_err(text)?, "n_trees": model.trees().len()}),
     )
 }
 
@@ -440,7 +441,7 @@ fn paper_models(pack: &Pack, case: &Case, kind: &str) -> Evaluated {
     let (table, labels) = labelled(pack, case)?;
     let name = subject(case);
     let univariate = |per: f64| -> Result<alnm_models::univariate_table::UnivariateOddsRatio, String> {
-        let request = UnivariateRequest { variable: Variable::new(name, ""), per };
+        let request = UnivariateRequest::new(Variable::new(name, "")).with_per(per);
         univariate_odds_ratios(&table, &labels, &[request], ProfileMethod::Spline, &params())
             .map_err(text)?
             .pop()
@@ -471,11 +472,13 @@ fn paper_models(pack: &Pack, case: &Case, kind: &str) -> Evaluated {
             let names: Vec<String> = table.names().iter().filter(|n| want.contains_key(*n)).cloned().collect();
             let columns = table.select(&names).map_err(text)?;
             let m = LogisticModel::fit(&columns, &labels, &params()).map_err(text)?;
-            let kept = stepwise(&columns, &labels, StepDirection::Backward, &params()).map_err(text)?.model;
+            let search = StepwiseParams::default().with_regression(params());
+            let chosen = stepwise(&columns, &labels, &search).map_err(text)?;
+            let kept = chosen.model();
             Ok(
                 json!({"coef": by_term(&m, |t| t.estimate, false), "se": by_term(&m, |t| t.standard_error, false), "p": by_term(&m, |t| t.p_value, false),
-                "vif": inflation(&of_coefficients(&m).map_err(text)?)["vif"], "aic": m.aic(), "deviance": m.deviance,
-                "step_backward": {"kept": kept.terms.iter().map(|t| t.name.clone()).collect::<Vec<_>>(), "aic": kept.aic()}}),
+                "vif": inflation(&of_coefficients(&m).map_err(text)?)["vif"], "aic": m.aic(), "deviance": m.deviance(),
+                "step_backward": {"kept": kept.terms().iter().map(|t| t.name.clone()).collect::<Vec<_>>(), "aic": kept.aic()}}),
             )
         }
         "table3_fit" => {

@@ -42,7 +42,7 @@ fn corrected_measures_are_those_of_rms_validate() {
             risks.iter().zip(labels.to_values()).map(|(p, y)| (p - y).powi(2)).sum::<f64>() / risks.len() as f64;
         let linear = FeatureTable::from_columns(vec![("linear".to_owned(), linear)]).unwrap();
         let recalibrated = LogisticModel::fit(&linear, &labels, &params).unwrap();
-        vec![2.0 * (auc - 0.5), brier, recalibrated.terms[0].estimate, recalibrated.terms[1].estimate]
+        vec![2.0 * (auc - 0.5), brier, recalibrated.terms()[0].estimate, recalibrated.terms()[1].estimate]
     };
     let found = validate(&labels, Stratification::None, RESAMPLING, fit, measure).unwrap();
     let golden = include_str!("golden/validation.csv").lines().filter(|line| !line.starts_with('#'));

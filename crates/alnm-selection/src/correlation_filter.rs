@@ -1,30 +1,141 @@
 //! Of each pair of features that correlate strongly, one goes.
 
+use alnm_stats::Labels;
+pub use alnm_stats::correlation::Correlation;
+use alnm_stats::correlation::{PairRows, correlation_matrix};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
+use crate::univariate::UnivariateParams;
 
-/// How the filter decides which feature of a pair goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Which correlation is filtered and how; [`CorrelationFilterParams::check`] gives the [`CorrelationFilter`].
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `correlation` | Pearson | which correlation r | |
+/// | `cutoff` | 0.9 | of two features with a larger \|r\| one goes | [0, 1] |
+/// | `rule` | caret's exact rule | which of the two goes | |
+///
+/// ```
+/// use alnm_selection::correlation_filter::CorrelationFilterParams;
+/// use alnm_selection::{FeatureTable, Labels};
+/// use ndarray::array;
+/// // The second feature is nearly twice the first.
+/// let values = array![[1.0, 2.1, 0.0], [2.0, 3.9, 1.0], [3.0, 6.1, 0.5], [4.0, 8.0, 0.2]];
+/// let table = FeatureTable::new(vec!["a".into(), "b".into(), "c".into()], values)?;
+/// let labels = Labels::new(vec![false, true, false, true]);
+/// let redundant = CorrelationFilterParams::default().check()?.redundant(&table, &labels)?;
+/// assert_eq!(redundant.len(), 1);
+/// assert!(redundant[0].removed < 2 && redundant[0].because_of < 2);
+/// # Ok::<(), alnm_selection::SelectionError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+#[must_use]
+pub struct CorrelationFilterParams {
+    /// Which correlation r.
+    pub correlation: Correlation,
+    /// Of two features with a larger |r| one goes.
+    pub cutoff: f64,
+    /// Which of the two goes.
+    pub rule: CorrelationRule,
+}
+
+impl Default for CorrelationFilterParams {
+    fn default() -> Self {
+        Self { correlation: Correlation::Pearson, cutoff: 0.9, rule: CorrelationRule::CaretExact }
+    }
+}
+
+impl CorrelationFilterParams {
+    /// Sets which correlation is computed.
+    pub fn with_correlation(mut self, correlation: Correlation) -> Self {
+        self.correlation = correlation;
+        self
+    }
+
+    /// Sets the cutoff of |r|.
+    pub fn with_cutoff(mut self, cutoff: f64) -> Self {
+        self.cutoff = cutoff;
+        self
+    }
+
+    /// Sets which of two correlated features goes.
+    pub fn with_rule(mut self, rule: CorrelationRule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// The filter with these parameters.
+    ///
+    /// # Errors
+    /// [`SelectionError::Parameter`] for a cutoff outside [0, 1].
+    pub fn check(self) -> Result<CorrelationFilter> {
+        check_cutoff(self.cutoff)?;
+        Ok(CorrelationFilter { params: self })
+    }
+}
+
+/// A correlation filter with checked parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CorrelationFilter {
+    params: CorrelationFilterParams,
+}
+
+impl CorrelationFilter {
+    /// The parameters.
+    pub fn params(&self) -> &CorrelationFilterParams {
+        &self.params
+    }
+
+    /// The features that go, in the order in which they are removed. With [`CorrelationRule::Ranked`] features enter by
+    /// rising p-value of the univariate screen with its default parameters; the other rules do not look at the labels.
+    ///
+    /// # Errors
+    /// [`SelectionError::Statistics`] when the correlations cannot be computed, the errors of [`find_correlation`], and
+    /// with [`CorrelationRule::Ranked`] those of the screen.
+    pub fn redundant(&self, table: &FeatureTable, labels: &Labels) -> Result<Vec<Redundant>> {
+        let CorrelationFilterParams { correlation, cutoff, rule } = self.params;
+        let r = correlation_matrix(table.values(), correlation, PairRows::Everything)?;
+        match rule {
+            CorrelationRule::Ranked => {
+                let screened = UnivariateParams::default().check()?.test(table, labels)?;
+                let strength: Vec<f64> =
+                    screened.iter().map(|f| if f.p_value.is_nan() { -1.0 } else { -f.p_value }).collect();
+                ranked_filter(r.view(), cutoff, &strength)
+            }
+            caret => find_correlation(r.view(), cutoff, caret),
+        }
+    }
+}
+
+/// How the filter decides which feature of a correlated pair goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum CorrelationRule {
-    /// caret's `findCorrelation(exact = TRUE)`: the one with the larger mean |r| to the features still in, recomputed
-    /// after each removal. A feature with missing correlations stays.
+    /// caret's `findCorrelation(exact = TRUE)`: the one with the larger mean |r| to the features not yet removed,
+    /// recomputed after each removal. A feature with missing correlations stays.
     #[default]
     CaretExact,
     /// caret's `findCorrelation(exact = FALSE)`: mean |r| to all features, computed once. Refuses missing correlations.
     CaretFast,
-    /// By a score: features enter from best to worst, and one that correlates with an earlier one goes.
+    /// By a score: features enter from the best to the worst, and one that correlates with an earlier one goes.
     Ranked,
 }
 
-/// A removed feature and the one that stood for it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// A removed feature and the one that stays in its place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Redundant {
-    /// Column that goes.
+    /// Position of the column that goes, counted from 0.
     pub removed: usize,
-    /// Column it correlates with.
+    /// Position of the column that it correlates with and that stays, counted from 0.
     pub because_of: usize,
     /// Their correlation.
     pub correlation: f64,
@@ -43,7 +154,8 @@ pub fn find_correlation(r: ArrayView2<'_, f64>, cutoff: f64, rule: CorrelationRu
         CorrelationRule::CaretExact => Ok(caret_exact(r, cutoff)),
         CorrelationRule::CaretFast => caret_fast(r, cutoff),
         CorrelationRule::Ranked => {
-            Err(SelectionError::Parameter { name: "correlation rule", range: "caret's two rules", value: f64::NAN })
+            let requirement = "one of caret's two rules, since the ranked one needs a score and is `ranked_filter`";
+            Err(SelectionError::parameter("correlation rule", "Ranked", requirement))
         }
     }
 }
@@ -56,14 +168,19 @@ fn check(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<()> {
             right: r.ncols(),
         });
     }
-    if !(0.0..=1.0).contains(&cutoff) {
-        return Err(SelectionError::Parameter { name: "correlation cutoff", range: "[0, 1]", value: cutoff });
-    }
-    Ok(())
+    check_cutoff(cutoff)
 }
 
-/// Sum and number of the values that are not NaN. What rounding takes from the sum is kept beside it, so that equal
-/// columns have equal means wherever they stand.
+fn check_cutoff(cutoff: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&cutoff) {
+        Ok(())
+    } else {
+        Err(SelectionError::parameter("cutoff of the correlation filter", cutoff, "at least 0 and at most 1"))
+    }
+}
+
+/// Sum and number of the values that are not NaN. What rounding takes from the sum is kept as well: equal columns
+/// have equal means wherever they stand.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     sum: f64,
@@ -91,7 +208,7 @@ impl Tally {
 fn caret_exact(r: ArrayView2<'_, f64>, cutoff: f64) -> Vec<Redundant> {
     let p = r.ncols();
     let absolute = |i: usize, j: usize| r[[i, j]].abs();
-    // Sums over the features still in, without the diagonal; updated when one goes.
+    // Sums over the features not yet removed, without the diagonal; updated when one goes.
     let mut columns = vec![Tally::default(); p];
     let mut total = Tally::default();
     let mut pairs_above = 0usize;
@@ -142,11 +259,11 @@ fn caret_fast(r: ArrayView2<'_, f64>, cutoff: f64) -> Result<Vec<Redundant>> {
     let p = r.ncols();
     let (sums, above) = sums_and_pairs(r, cutoff);
     if let Some(&value) = sums.iter().find(|sum| sum.is_nan()) {
-        return Err(SelectionError::Parameter {
-            name: "correlation",
-            range: "[-1, 1]; the fast rule needs complete correlations",
+        return Err(SelectionError::parameter(
+            "sum of the absolute correlations of a column",
             value,
-        });
+            "a number: caret's fast rule needs features that vary and have no missing value",
+        ));
     }
     let mean = |j: usize| sums[j] / p as f64;
     let (later, earlier): (Vec<_>, Vec<_>) =

@@ -1,9 +1,11 @@
-//! Continuous features as a few levels, for mutual information.
+//! Continuous features cut into a few levels, for mutual information.
 
-use serde::{Deserialize, Serialize};
+use crate::error::{Result, SelectionError};
 
 /// How a feature is cut into levels.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Discretisation {
     /// The values are levels already; they are rounded to whole numbers.
     AsGiven,
@@ -26,14 +28,43 @@ pub enum Discretisation {
 }
 
 impl Discretisation {
-    /// Levels of the values.
-    #[must_use]
-    pub fn apply(self, values: &[f64]) -> Vec<i32> {
+    /// Levels of the values, one per value.
+    ///
+    /// ```
+    /// use alnm_selection::discretise::Discretisation;
+    /// assert_eq!(Discretisation::EqualWidth { levels: 2 }.apply(&[0.0, 1.0, 9.0, 10.0])?, [0, 0, 1, 1]);
+    /// # Ok::<(), alnm_selection::SelectionError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SelectionError::Parameter`] for a width below 0 or fewer than two levels.
+    pub fn apply(self, values: &[f64]) -> Result<Vec<i32>> {
+        self.check()?;
+        Ok(self.levels(values))
+    }
+
+    /// Refuses a width or a number of levels outside its range.
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Self::MeanDeviation { width } if !(width.is_finite() && width >= 0.0) => Err(SelectionError::parameter(
+                "half width of the middle level in standard deviations",
+                width,
+                "a finite number that is at least 0",
+            )),
+            Self::Quantiles { levels } | Self::EqualWidth { levels } if levels < 2 => {
+                Err(SelectionError::parameter("number of levels of the discretisation", levels, "at least 2"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Levels of the values, for a checked discretisation.
+    pub(crate) fn levels(self, values: &[f64]) -> Vec<i32> {
         match self {
             Self::AsGiven => values.iter().map(|v| v.round() as i32).collect(),
             Self::MeanDeviation { width } => mean_deviation(values, width),
-            Self::Quantiles { levels } => quantiles(values, levels.max(1)),
-            Self::EqualWidth { levels } => equal_width(values, levels.max(1)),
+            Self::Quantiles { levels } => quantiles(values, levels),
+            Self::EqualWidth { levels } => equal_width(values, levels),
         }
     }
 }
@@ -79,13 +110,22 @@ pub(crate) fn compact(levels: &[i32]) -> (Vec<usize>, usize) {
 
 /// Mutual information in bits of two discrete variables, Σ p(a, b) log₂ p(a, b)/(p(a) p(b)).
 ///
-/// # Panics
-/// When the variables differ in length.
-#[must_use]
-pub fn mutual_information(a: &[i32], b: &[i32]) -> f64 {
-    assert_eq!(a.len(), b.len(), "both variables describe the same observations");
+/// ```
+/// use alnm_selection::discretise::mutual_information;
+/// // One bit: each variable tells the other.
+/// assert_eq!(mutual_information(&[0, 0, 1, 1], &[5, 5, 7, 7])?, 1.0);
+/// # Ok::<(), alnm_selection::SelectionError>(())
+/// ```
+///
+/// # Errors
+/// [`SelectionError::Shape`] when the variables differ in length.
+pub fn mutual_information(a: &[i32], b: &[i32]) -> Result<f64> {
+    if a.len() != b.len() {
+        let what = "values of the two variables";
+        return Err(SelectionError::Shape { what, left: a.len(), right: b.len() });
+    }
     let ((a, ka), (b, kb)) = (compact(a), compact(b));
-    mutual_information_of(&a, ka, &b, kb)
+    Ok(mutual_information_of(&a, ka, &b, kb))
 }
 
 pub(crate) fn mutual_information_of(a: &[usize], ka: usize, b: &[usize], kb: usize) -> f64 {

@@ -4,66 +4,132 @@
 //! y = α + Xβ + γ_batch + δ_batch ε
 //! ```
 //!
-//! The location γ and scale δ of each batch are estimated on training rows, shrunk towards each other by empirical
-//! Bayes if wanted, and taken out of any rows of the same batches. A batch that comes later, for instance the scanner
+//! with the covariates X whose effect β is kept. The location γ and scale δ of each batch are estimated on training
+//! rows, shrunk over the features by empirical Bayes if wanted, and taken out of any rows of the same batches. A batch that comes later, for instance the scanner
 //! of another hospital, is brought onto the batches of the fit by [`Combat::with_batch`], which changes nothing that
 //! was fitted: with one fitted batch ([`Combat::reference`]) this is ComBat with a reference batch (Zhang et al. 2018;
 //! `ref.batch` of R's sva).
 
 use alnm_stats::linear::solve_symmetric;
-use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
+#[cfg(feature = "serde")]
+use crate::saved::SavedFormat;
 
 /// How batch effects are estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum BatchEstimation {
     /// Shrunk over the features by parametric empirical Bayes.
     #[default]
     EmpiricalBayes,
-    /// Of each feature by itself.
+    /// Each feature by itself.
     Unshrunk,
 }
 
-/// Fitted harmonisation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Combat {
-    /// Names of the features.
-    pub features: Vec<String>,
-    /// Names of the batches: those of the fit, sorted, then those added.
-    pub batches: Vec<String>,
-    /// Names of the covariates whose effect is kept.
-    pub covariates: Vec<String>,
-    /// Grand mean of each feature.
-    pub intercept: Vec<f64>,
-    /// Covariate effects, one row a feature.
-    pub effects: Vec<Vec<f64>>,
-    /// Pooled standard deviation of each feature.
-    pub scale: Vec<f64>,
-    /// Location of each batch (rows) for each feature, in pooled standard deviations.
-    pub location: Vec<Vec<f64>>,
-    /// Variance of each batch (rows) for each feature, relative to the pooled one.
-    pub variance: Vec<Vec<f64>>,
+/// A fitted harmonisation. It is saved with [`Combat::to_json`].
+///
+/// ```
+/// use alnm_selection::FeatureTable;
+/// use alnm_selection::harmonisation::{BatchEstimation, Combat};
+/// use ndarray::{Array2, array};
+/// // Two scanners of which the second adds 10 to the feature.
+/// let table = FeatureTable::new(vec!["mean".into()], array![[1.0], [2.0], [3.0], [11.0], [12.0], [13.0]])?;
+/// let scanner: Vec<String> = ["a", "a", "a", "b", "b", "b"].map(String::from).to_vec();
+/// let nothing_kept = FeatureTable::new(Vec::new(), Array2::zeros((6, 0)))?;
+/// let combat = Combat::fit(&table, &scanner, &nothing_kept, BatchEstimation::Unshrunk)?;
+/// let adjusted = combat.apply(&table, &scanner, &nothing_kept)?;
+/// assert!((adjusted.values()[[0, 0]] - adjusted.values()[[3, 0]]).abs() < 1e-12);
+/// # Ok::<(), alnm_selection::SelectionError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Estimates"))]
+pub struct Combat(Estimates);
+
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+struct Estimates {
+    features: Vec<String>,
+    batches: Vec<String>,
+    covariates: Vec<String>,
+    intercept: Vec<f64>,
+    effects: Vec<Vec<f64>>,
+    scale: Vec<f64>,
+    location: Vec<Vec<f64>>,
+    variance: Vec<Vec<f64>>,
 }
 
 impl Combat {
-    /// Fits to the rows of `table`. `covariates` (the outcome or biology to be kept) has the same rows, or no columns.
+    /// Names of the features.
+    #[must_use]
+    pub fn features(&self) -> &[String] {
+        &self.0.features
+    }
+
+    /// Names of the batches: those of the fit in alphabetical order, then those added.
+    #[must_use]
+    pub fn batches(&self) -> &[String] {
+        &self.0.batches
+    }
+
+    /// Names of the covariates whose effect is kept.
+    #[must_use]
+    pub fn covariates(&self) -> &[String] {
+        &self.0.covariates
+    }
+
+    /// Grand mean of each feature.
+    #[must_use]
+    pub fn intercept(&self) -> &[f64] {
+        &self.0.intercept
+    }
+
+    /// Effects of the covariates, one list per feature.
+    #[must_use]
+    pub fn effects(&self) -> &[Vec<f64>] {
+        &self.0.effects
+    }
+
+    /// Pooled standard deviation of each feature.
+    #[must_use]
+    pub fn scale(&self) -> &[f64] {
+        &self.0.scale
+    }
+
+    /// Location of each feature in pooled standard deviations, one list per batch.
+    #[must_use]
+    pub fn location(&self) -> &[Vec<f64>] {
+        &self.0.location
+    }
+
+    /// Variance of each feature relative to the pooled one, one list per batch.
+    #[must_use]
+    pub fn variance(&self) -> &[Vec<f64>] {
+        &self.0.variance
+    }
+
+    /// Fits to the rows of `table`, whose batches are named by `batch`, one name per row. `covariates`, whose effects on
+    /// the features are kept, has the same rows, or no columns.
     ///
     /// # Errors
-    /// [`SelectionError::Shape`], [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for fewer than two
-    /// batches, a batch of fewer than two rows, or covariates that determine the batches.
+    /// [`SelectionError::Shape`] when the rows differ in number, [`SelectionError::NonFinite`] for a missing value,
+    /// [`SelectionError::Parameter`] for fewer than two batches or a batch of fewer than two rows, and
+    /// [`SelectionError::DependentCovariates`] for covariates that the batches determine.
     pub fn fit(
         table: &FeatureTable,
         batch: &[String],
         covariates: &FeatureTable,
         estimation: BatchEstimation,
     ) -> Result<Self> {
-        table.require_rows(batch.len())?;
+        table.require_as_many_rows("batches and rows", batch.len())?;
         table.require_finite()?;
         covariates.require_finite()?;
         if covariates.columns() > 0 {
-            table.require_rows(covariates.rows())?;
+            covariates.require_as_many_rows("batches and rows of covariates", batch.len())?;
         }
         let mut batches: Vec<String> = batch.to_vec();
         batches.sort_unstable();
@@ -71,22 +137,14 @@ impl Combat {
         let members: Vec<Vec<usize>> =
             batches.iter().map(|b| (0..batch.len()).filter(|&r| batch[r] == *b).collect()).collect();
         if batches.len() < 2 {
-            return Err(SelectionError::Parameter {
-                name: "number of batches",
-                range: "2 or more",
-                value: batches.len() as f64,
-            });
+            return Err(SelectionError::parameter("number of batches", batches.len(), "at least 2"));
         }
         if let Some(small) = members.iter().find(|m| m.len() < 2) {
-            return Err(SelectionError::Parameter {
-                name: "rows of a batch",
-                range: "2 or more",
-                value: small.len() as f64,
-            });
+            return Err(SelectionError::parameter("number of rows of a batch", small.len(), "at least 2"));
         }
         let design = Design::new(&members, covariates, batch.len());
         let n = batch.len() as f64;
-        let mut combat = Self {
+        let mut combat = Estimates {
             features: table.names().to_vec(),
             covariates: covariates.names().to_vec(),
             intercept: Vec::new(),
@@ -131,7 +189,7 @@ impl Combat {
                 combat.variance[b] = shrunk.iter().map(|s| s.1).collect();
             }
         }
-        Ok(combat)
+        Ok(Self(combat))
     }
 
     /// A single batch that others are brought onto later and that stays as it is: sva's `ref.batch`, neuroCombat's
@@ -148,7 +206,7 @@ impl Combat {
             let population = (alnm_stats::describe::variance(values) * (n - 1.0) / n).sqrt();
             if population > 0.0 { population } else { 1.0 }
         };
-        Ok(Self {
+        Ok(Self(Estimates {
             features: table.names().to_vec(),
             batches: vec![batch.to_owned()],
             covariates: Vec::new(),
@@ -157,7 +215,7 @@ impl Combat {
             scale: columns.iter().map(scale).collect(),
             location: vec![vec![0.0; columns.len()]],
             variance: vec![vec![1.0; columns.len()]],
-        })
+        }))
     }
 
     /// The harmonisation with one more batch, whose location and scale are estimated from its rows of `table` against
@@ -168,25 +226,29 @@ impl Combat {
     /// the scanner's.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`], [`SelectionError::NonFinite`], and [`SelectionError::Parameter`] for a fit
-    /// with covariates and for fewer than two rows.
+    /// [`SelectionError::MissingColumn`] for a feature that the table lacks, [`SelectionError::NonFinite`] for a missing
+    /// value, and [`SelectionError::Parameter`] for a fit with covariates, for a batch that is known already, and for
+    /// fewer than two rows.
     pub fn with_batch(mut self, table: &FeatureTable, batch: &str, estimation: BatchEstimation) -> Result<Self> {
-        if !self.covariates.is_empty() {
-            let value = self.covariates.len() as f64;
-            return Err(SelectionError::Parameter {
-                name: "covariates of a fit that a batch is added to",
-                range: "0",
-                value,
-            });
+        if !self.0.covariates.is_empty() {
+            return Err(SelectionError::parameter(
+                "number of covariates of the fit that a batch is added to",
+                self.0.covariates.len(),
+                "0, since the covariates of the new batch would have to be known",
+            ));
         }
-        let table = table.select(&self.features)?;
+        if self.0.batches.iter().any(|known| known == batch) {
+            let requirement = "a name that no fitted or added batch has";
+            return Err(SelectionError::parameter("name of the added batch", batch, requirement));
+        }
+        let table = table.select(&self.0.features)?;
         table.require_finite()?;
         require_two_rows(table.rows())?;
         let standardised: Vec<Vec<f64>> = table
             .contiguous_columns()
             .iter()
             .enumerate()
-            .map(|(f, values)| values.iter().map(|value| (value - self.intercept[f]) / self.scale[f]).collect())
+            .map(|(f, values)| values.iter().map(|value| (value - self.0.intercept[f]) / self.0.scale[f]).collect())
             .collect();
         let location: Vec<f64> = standardised.iter().map(|values| alnm_stats::describe::mean(values)).collect();
         let variance: Vec<f64> =
@@ -197,28 +259,33 @@ impl Combat {
             }
             _ => (location, variance),
         };
-        self.batches.push(batch.to_owned());
-        self.location.push(location);
-        self.variance.push(variance);
+        self.0.batches.push(batch.to_owned());
+        self.0.location.push(location);
+        self.0.variance.push(variance);
         Ok(self)
     }
 
     /// The features without batch effects, for rows of batches that were fitted or added.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`] for a feature, covariate or batch that the fit does not know;
-    /// [`SelectionError::Shape`].
+    /// [`SelectionError::MissingColumn`] for a feature or covariate that the tables lack,
+    /// [`SelectionError::UnknownBatch`] for a batch that was neither fitted nor added, [`SelectionError::Shape`] when
+    /// rows, batches and covariates differ in number.
     pub fn apply(&self, table: &FeatureTable, batch: &[String], covariates: &FeatureTable) -> Result<FeatureTable> {
-        let selected = table.select(&self.features)?;
-        selected.require_rows(batch.len())?;
-        let covariates = covariates.select(&self.covariates)?;
+        let selected = table.select(&self.0.features)?;
+        selected.require_as_many_rows("batches and rows", batch.len())?;
+        let covariates = covariates.select(&self.0.covariates)?;
+        if covariates.columns() > 0 {
+            covariates.require_as_many_rows("batches and rows of covariates", batch.len())?;
+        }
         let number = batch
             .iter()
             .map(|b| {
-                self.batches
+                self.0
+                    .batches
                     .iter()
                     .position(|k| k == b)
-                    .ok_or_else(|| SelectionError::MissingColumn { name: format!("batch {b}") })
+                    .ok_or_else(|| SelectionError::UnknownBatch { name: b.clone(), known: self.0.batches.clone() })
             })
             .collect::<Result<Vec<_>>>()?;
         let columns = selected
@@ -230,27 +297,98 @@ impl Combat {
                     .iter()
                     .enumerate()
                     .map(|(r, v)| {
-                        let kept = self.intercept[f]
-                            + self.effects[f]
+                        let kept = self.0.intercept[f]
+                            + self.0.effects[f]
                                 .iter()
                                 .enumerate()
                                 .map(|(c, e)| e * covariates.values()[[r, c]])
                                 .sum::<f64>();
                         let b = number[r];
-                        ((v - kept) / self.scale[f] - self.location[b][f]) / self.variance[b][f].sqrt() * self.scale[f]
+                        ((v - kept) / self.0.scale[f] - self.0.location[b][f]) / self.0.variance[b][f].sqrt()
+                            * self.0.scale[f]
                             + kept
                     })
                     .collect();
-                (self.features[f].clone(), adjusted)
+                (self.0.features[f].clone(), adjusted)
             })
             .collect();
         FeatureTable::from_columns(columns)
     }
 }
 
+#[cfg(feature = "serde")]
+impl Combat {
+    /// The file that a harmonisation is saved in.
+    const SAVED: SavedFormat = SavedFormat::new("alnm-combat", 1, "harmonisation");
+
+    /// The harmonisation as JSON with a hash over its content; see [`crate::saved`].
+    ///
+    /// # Errors
+    /// [`SelectionError::Saved`] when a number has no JSON form.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(Self::SAVED.to_json(self)?)
+    }
+
+    /// Reads what [`Combat::to_json`] wrote.
+    ///
+    /// # Errors
+    /// [`SelectionError::Saved`] for a text that is no saved harmonisation, is one of another version, or was damaged
+    /// or edited.
+    pub fn from_json(text: &str) -> Result<Self> {
+        Ok(Self::SAVED.from_json(text)?)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Estimates> for Combat {
+    type Error = SelectionError;
+
+    /// A harmonisation as a file states it satisfies what a fitted one does.
+    fn try_from(read: Estimates) -> Result<Self> {
+        let refuse = |reason| Err(SelectionError::Inconsistent { what: "harmonisation", reason });
+        let (features, batches) = (read.features.len(), read.batches.len());
+        for names in [&read.features, &read.batches, &read.covariates] {
+            let mut sorted = names.clone();
+            sorted.sort_unstable();
+            if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                return refuse(format!("the name {:?} occurs twice", pair[0]));
+            }
+        }
+        let lengths = [
+            ("grand means", read.intercept.len(), features),
+            ("lists of covariate effects", read.effects.len(), features),
+            ("pooled standard deviations", read.scale.len(), features),
+            ("lists of locations", read.location.len(), batches),
+            ("lists of variances", read.variance.len(), batches),
+        ];
+        if let Some((list, length, expected)) = lengths.into_iter().find(|(_, length, expected)| length != expected) {
+            return refuse(format!("it has {length} {list} where {expected} belong"));
+        }
+        let inner = [
+            ("covariate effects of a feature", &read.effects, read.covariates.len()),
+            ("locations of a batch", &read.location, features),
+            ("variances of a batch", &read.variance, features),
+        ];
+        for (list, values, expected) in inner {
+            if let Some(one) = values.iter().find(|one| one.len() != expected) {
+                return refuse(format!("it has {} {list} where {expected} belong", one.len()));
+            }
+        }
+        let numbers = read.effects.iter().chain(&read.location).flatten().chain(&read.intercept);
+        if let Some(value) = numbers.into_iter().find(|value| !value.is_finite()) {
+            return refuse(format!("one of its numbers is {value}"));
+        }
+        let spreads = read.variance.iter().flatten().chain(&read.scale);
+        if let Some(value) = spreads.into_iter().find(|value| !(value.is_finite() && **value > 0.0)) {
+            return refuse(format!("a standard deviation or variance is {value}"));
+        }
+        Ok(Self(read))
+    }
+}
+
 fn require_two_rows(rows: usize) -> Result<()> {
     if rows < 2 {
-        return Err(SelectionError::Parameter { name: "rows of a batch", range: "2 or more", value: rows as f64 });
+        return Err(SelectionError::parameter("number of rows of a batch", rows, "at least 2"));
     }
     Ok(())
 }
@@ -307,11 +445,7 @@ impl Design {
     fn regress(&self, y: &[f64]) -> Result<Vec<f64>> {
         let k = self.width();
         let moment: Vec<f64> = (0..k).map(|c| y.iter().enumerate().map(|(r, v)| self.cell(r, c) * v).sum()).collect();
-        solve_symmetric(&self.information, &moment).ok_or(SelectionError::Parameter {
-            name: "covariates",
-            range: "independent of the batches and of each other",
-            value: k as f64,
-        })
+        solve_symmetric(&self.information, &moment).ok_or(SelectionError::DependentCovariates)
     }
 
     fn fitted(&self, coefficients: &[f64], row: usize) -> f64 {
@@ -494,12 +628,33 @@ mod tests {
         let of = |combat: &Combat| combat.apply(&table, &batch, &no_covariates(60)).expect("known batches");
         assert_eq!(of(&fitted), of(&added));
         let adjusted = added.apply(&late, &vec!["late".to_owned(); 9], &no_covariates(9)).expect("the added batch");
-        for (j, intercept) in fitted.intercept.iter().enumerate() {
+        for (j, intercept) in fitted.intercept().iter().enumerate() {
             assert!((alnm_stats::describe::mean(&adjusted.values().column(j).to_vec()) - intercept).abs() < 1e-9);
         }
         let with_outcome = Combat::fit(&table, &batch, &outcome, BatchEstimation::EmpiricalBayes).expect("two batches");
         assert!(with_outcome.with_batch(&late, "late", BatchEstimation::Unshrunk).is_err());
         assert!(fitted.with_batch(&late.select_rows(&[0]), "late", BatchEstimation::Unshrunk).is_err());
+    }
+
+    #[test]
+    fn known_batches_and_covariates_of_other_rows_are_refused() {
+        let (table, batch, outcome) = cohort();
+        let plain = Combat::fit(&table, &batch, &no_covariates(60), BatchEstimation::Unshrunk).expect("two batches");
+        let again = plain.with_batch(&table, "b", BatchEstimation::Unshrunk).expect_err("a known batch");
+        assert_eq!(
+            again.to_string(),
+            "name of the added batch is b; it must be a name that no fitted or added batch has"
+        );
+        let combat = Combat::fit(&table, &batch, &outcome, BatchEstimation::Unshrunk).expect("two batches");
+        let short = combat.apply(&table, &batch, &outcome.select_rows(&[0, 1])).expect_err("two rows of covariates");
+        assert_eq!(short.to_string(), "the numbers of batches and rows of covariates are 60 and 2; they must be equal");
+        let dependent = FeatureTable::new(
+            vec!["scanner".into()],
+            Array2::from_shape_fn((60, 1), |(row, _)| f64::from(u8::from(row < 35))),
+        )
+        .expect("one name");
+        let refused = Combat::fit(&table, &batch, &dependent, BatchEstimation::Unshrunk).expect_err("the batch itself");
+        assert_eq!(refused, SelectionError::DependentCovariates);
     }
 
     fn no_covariates(rows: usize) -> FeatureTable {

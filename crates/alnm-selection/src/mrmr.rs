@@ -1,7 +1,9 @@
 //! Minimum redundancy, maximum relevance.
 //!
-//! "mRMR" names a family. The variants differ in how relevance and redundancy are measured and combined, and they
-//! select different features; which one was used belongs into a paper's methods section.
+//! Features are selected one after the other, each with the best balance of relevance for the outcome and redundancy
+//! with the features selected before it. "mRMR" names a family of such rules: the variants differ in how relevance and
+//! redundancy are measured and combined, and they select different features. Which one was used belongs into a paper's
+//! methods section.
 
 use alnm_stats::Labels;
 use alnm_stats::anova;
@@ -10,14 +12,14 @@ use alnm_stats::correlation::{Correlation, correlation};
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::kolmogorov_smirnov::largest_distance;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
 use crate::discretise::{Discretisation, compact, mutual_information_of};
 use crate::error::{Result, SelectionError};
 
-/// Which mRMR.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Which mRMR: how relevance and redundancy are measured and combined.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum MrmrVariant {
     /// Mutual information in bits of discretised features, relevance minus mean redundancy (MID; Peng et al. 2005).
@@ -53,18 +55,22 @@ pub enum MrmrVariant {
 }
 
 /// Relevance of `mrmr-selection`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Relevance {
     /// One-way F statistic.
     F,
     /// Two-sample Kolmogorov-Smirnov distance.
     KolmogorovSmirnov,
-    /// Given, one value a feature, for instance the importances of a random forest.
+    /// Given, one value per feature in the order of the columns, for instance the importances of a random forest.
     Given(Vec<f64>),
 }
 
 /// Denominator of `mrmr-selection`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Denominator {
     /// Mean redundancy.
     Mean,
@@ -73,7 +79,9 @@ pub enum Denominator {
 }
 
 /// Correlation behind the continuous mutual information.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum ContinuousCorrelation {
     /// Pearson's r.
     Pearson,
@@ -81,8 +89,10 @@ pub enum ContinuousCorrelation {
     Spearman,
 }
 
-/// A ranking of features.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A ranking of features by mRMR.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct MrmrRanking {
     /// Relevance of every feature of the table, in the order of the columns.
     pub relevance: Vec<f64>,
@@ -90,31 +100,124 @@ pub struct MrmrRanking {
     pub selected: Vec<MrmrFeature>,
 }
 
-/// A selected feature.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A feature in the ranking.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct MrmrFeature {
     /// Name of the feature.
     pub feature: String,
-    /// Its column.
+    /// Its column, counted from 0.
     pub column: usize,
     /// Score at the step at which it was selected.
     pub score: f64,
-    /// Redundancy with the features selected before.
+    /// Mean or maximal redundancy with the features selected before it; 0 for the first.
     pub redundancy: f64,
 }
 
-/// Ranks up to `count` features. Exact ties go to the earlier column.
+/// Which mRMR and how many features; [`MrmrParams::check`] gives the [`Mrmr`] that ranks.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `variant` | given to [`MrmrParams::new`] | how relevance and redundancy are measured and combined | |
+/// | `count` | given to [`MrmrParams::new`] | number of features to select; fewer when there are not as many | 1 or more |
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
+#[must_use]
+pub struct MrmrParams {
+    /// How relevance and redundancy are measured and combined.
+    pub variant: MrmrVariant,
+    /// Number of features to select.
+    pub count: usize,
+}
+
+impl MrmrParams {
+    /// The given variant with `count` features.
+    pub fn new(variant: MrmrVariant, count: usize) -> Self {
+        Self { variant, count }
+    }
+
+    /// The ranking with these parameters.
+    ///
+    /// # Errors
+    /// [`SelectionError::Parameter`] for a count of 0, a negative epsilon, or a discretisation outside its range.
+    pub fn check(self) -> Result<Mrmr> {
+        if self.count == 0 {
+            return Err(SelectionError::parameter("number of features of mRMR", 0_usize, "at least 1"));
+        }
+        match &self.variant {
+            MrmrVariant::MutualInformationDifference { discretisation } => discretisation.check()?,
+            MrmrVariant::MutualInformationQuotient { discretisation, epsilon } => {
+                discretisation.check()?;
+                if !(epsilon.is_finite() && *epsilon >= 0.0) {
+                    let name = "epsilon of the mutual information quotient";
+                    return Err(SelectionError::parameter(name, *epsilon, "a finite number that is at least 0"));
+                }
+            }
+            MrmrVariant::MrmrSelection { relevance: Relevance::Given(values), .. } => {
+                if let Some(&bad) = values.iter().find(|value| !value.is_finite()) {
+                    return Err(SelectionError::parameter("given relevance", bad, "a finite number"));
+                }
+            }
+            _ => {}
+        }
+        Ok(Mrmr { params: self })
+    }
+}
+
+/// An mRMR ranking with checked parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mrmr {
+    params: MrmrParams,
+}
+
+/// Ranks features by mRMR: [`MrmrParams::check`] and [`Mrmr::rank`].
 ///
 /// # Errors
-/// [`SelectionError::NonFinite`], [`SelectionError::Shape`], [`SelectionError::Statistics`] for labels of one class,
-/// [`SelectionError::Parameter`] for a count of 0.
-pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count: usize) -> Result<MrmrRanking> {
+/// As both.
+///
+/// ```
+/// use alnm_selection::mrmr::{MrmrParams, MrmrVariant, mrmr};
+/// use alnm_selection::{FeatureTable, Labels};
+/// use ndarray::Array2;
+/// let labels = Labels::new((0..40).map(|row| row % 2 == 0).collect());
+/// let values = Array2::from_shape_fn((40, 3), |(row, column)| {
+///     let noise = ((row * (3 * column + 5)) % 13) as f64;
+///     if column == 2 && row % 2 == 0 { noise + 6.0 } else { noise }
+/// });
+/// let table = FeatureTable::new(vec!["a".into(), "b".into(), "c".into()], values)?;
+/// let ranking = mrmr(&table, &labels, &MrmrParams::new(MrmrVariant::FCorrelationQuotient, 2))?;
+/// assert_eq!(ranking.selected.len(), 2);
+/// assert_eq!(ranking.selected[0].feature, "c");
+/// # Ok::<(), alnm_selection::SelectionError>(())
+/// ```
+pub fn mrmr(table: &FeatureTable, labels: &Labels, params: &MrmrParams) -> Result<MrmrRanking> {
+    params.clone().check()?.rank(table, labels)
+}
+
+impl Mrmr {
+    /// The parameters.
+    pub fn params(&self) -> &MrmrParams {
+        &self.params
+    }
+
+    /// Ranks the features, best first, until the wanted number is selected. Of exactly equal scores the earlier column
+    /// is taken.
+    ///
+    /// # Errors
+    /// [`SelectionError::Shape`] when labels and rows, or given relevances and columns, differ in number;
+    /// [`SelectionError::NonFinite`] for a missing value; [`SelectionError::Statistics`] for labels of one class.
+    pub fn rank(&self, table: &FeatureTable, labels: &Labels) -> Result<MrmrRanking> {
+        rank(table, labels, &self.params.variant, self.params.count)
+    }
+}
+
+fn rank(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count: usize) -> Result<MrmrRanking> {
     table.require_rows(labels.len())?;
     table.require_finite()?;
     labels.require_both("mRMR")?;
-    if count == 0 {
-        return Err(SelectionError::Parameter { name: "number of features", range: "1 or more", value: 0.0 });
-    }
     let columns = table.contiguous_columns();
     let y = labels.to_values();
     match variant {
@@ -122,17 +225,8 @@ pub fn mrmr(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count:
             Ok(mutual_information(table, &columns, labels, *discretisation, count, Combination::Difference))
         }
         MrmrVariant::MutualInformationQuotient { discretisation, epsilon } => {
-            if epsilon.is_nan() || *epsilon < 0.0 {
-                return Err(SelectionError::Parameter { name: "epsilon", range: "0 or more", value: *epsilon });
-            }
-            Ok(mutual_information(
-                table,
-                &columns,
-                labels,
-                *discretisation,
-                count,
-                Combination::Quotient { epsilon: *epsilon },
-            ))
+            let combination = Combination::Quotient { epsilon: *epsilon };
+            Ok(mutual_information(table, &columns, labels, *discretisation, count, combination))
         }
         MrmrVariant::FCorrelationDifference | MrmrVariant::FCorrelationQuotient => {
             let combination = if *variant == MrmrVariant::FCorrelationDifference {
@@ -231,7 +325,7 @@ fn mutual_information(
     count: usize,
     combination: Combination,
 ) -> MrmrRanking {
-    let levels: Vec<(Vec<usize>, usize)> = columns.par_iter().map(|c| compact(&discretisation.apply(c))).collect();
+    let levels: Vec<(Vec<usize>, usize)> = columns.par_iter().map(|c| compact(&discretisation.levels(c))).collect();
     let outcome: Vec<usize> = labels.as_slice().iter().map(|&l| usize::from(l)).collect();
     let relevance = levels.par_iter().map(|(l, k)| mutual_information_of(l, *k, &outcome, 2)).collect();
     greedy(table, relevance, count, combination, Pool::Mean, |a, b| {

@@ -1,30 +1,33 @@
 //! A selection as a list of steps that are fitted together, on training rows only, and end in a score.
 
+use std::collections::BTreeSet;
+
 use alnm_stats::Labels;
 use alnm_stats::cells;
-use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use alnm_stats::data_table::{Cell, Tabulate};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
-use crate::correlation_filter::{CorrelationRule, find_correlation, ranked_filter};
-use crate::cross_validation::{CrossValidatedPath, CvMeasure, LambdaChoice, cross_validate};
-use crate::elastic_net::ElasticNetParams;
+use crate::correlation_filter::CorrelationFilterParams;
+use crate::cross_fitting::in_each_fold;
+use crate::cross_validation::CrossValidatedPath;
 use crate::error::{Result, SelectionError};
 use crate::folds::{FoldOrder, Folds};
-use crate::mrmr::{MrmrVariant, mrmr};
+use crate::lasso::LassoParams;
+use crate::mrmr::MrmrParams;
+#[cfg(feature = "serde")]
+use crate::saved::SavedFormat;
 use crate::signature::Signature;
-use crate::univariate::UnivariateScreen;
-use crate::variance_filter::{NearZeroVariance, feature_spreads};
+use crate::univariate::UnivariateParams;
+use crate::variance_filter::{NearZeroVarianceParams, feature_spreads};
 
 /// A step of a selection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Step {
-    /// Keeps these features, for instance those that two readers agree on.
+    /// Keeps the named features, for instance those on which two readers agree.
     Keep {
-        /// Why, as the report prints it.
+        /// Why the other features go, as the report prints it.
         reason: String,
         /// Names of the features.
         features: Vec<String>,
@@ -32,42 +35,19 @@ pub enum Step {
     /// Removes features whose values are all equal.
     ZeroVariance,
     /// Removes features that hardly vary.
-    NearZeroVariance(NearZeroVariance),
+    NearZeroVariance(NearZeroVarianceParams),
     /// Removes features that do not differ between the outcome classes.
-    Univariate(UnivariateScreen),
-    /// Removes one of each pair of features whose |r| exceeds the cutoff.
-    CorrelationFilter {
-        /// Which correlation.
-        correlation: Correlation,
-        /// Cutoff of |r|, exceeded strictly.
-        cutoff: f64,
-        /// Which of a pair goes. [`CorrelationRule::Ranked`] ranks by the univariate p-value.
-        rule: CorrelationRule,
-    },
+    Univariate(UnivariateParams),
+    /// Removes one of each pair of features that correlate strongly.
+    CorrelationFilter(CorrelationFilterParams),
     /// Keeps the best features by mRMR.
-    Mrmr {
-        /// Which mRMR.
-        variant: MrmrVariant,
-        /// Number of features to keep at most.
-        count: usize,
-    },
-    /// LASSO or elastic net with a cross-validated penalty. The last step; its coefficients are the score.
-    Lasso {
-        /// Penalty and precision.
-        params: ElasticNetParams,
-        /// Number of stratified folds.
-        folds: usize,
-        /// How rows are dealt to the folds.
-        order: FoldOrder,
-        /// What is cross-validated.
-        measure: CvMeasure,
-        /// Which penalty is taken.
-        choice: LambdaChoice,
-    },
+    Mrmr(MrmrParams),
+    /// LASSO or elastic net with a cross-validated penalty, whose coefficients are the score. It must be the last step.
+    Lasso(LassoParams),
 }
 
 impl Step {
-    /// Name as the report prints it.
+    /// Name of the step, as the report prints it.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -75,56 +55,74 @@ impl Step {
             Self::ZeroVariance => "zero variance",
             Self::NearZeroVariance(_) => "near-zero variance",
             Self::Univariate(_) => "univariate screen",
-            Self::CorrelationFilter { .. } => "correlation filter",
-            Self::Mrmr { .. } => "mRMR",
-            Self::Lasso { .. } => "LASSO",
+            Self::CorrelationFilter(_) => "correlation filter",
+            Self::Mrmr(_) => "mRMR",
+            Self::Lasso(_) => "LASSO",
         }
     }
 
     /// LASSO with glmnet's defaults, ten stratified folds and `lambda.min`.
     #[must_use]
     pub fn lasso(order: FoldOrder) -> Self {
-        Self::Lasso {
-            params: ElasticNetParams::default(),
-            folds: 10,
-            order,
-            measure: CvMeasure::Deviance,
-            choice: LambdaChoice::Min,
+        Self::Lasso(LassoParams::new(order))
+    }
+
+    /// Refuses parameters outside their range.
+    fn check(&self) -> Result<()> {
+        match self {
+            Self::Keep { .. } | Self::ZeroVariance => Ok(()),
+            Self::NearZeroVariance(params) => params.check().map(drop),
+            Self::Univariate(params) => params.check().map(drop),
+            Self::CorrelationFilter(params) => params.check().map(drop),
+            Self::Mrmr(params) => params.clone().check().map(drop),
+            Self::Lasso(params) => params.clone().check().map(drop),
         }
     }
 }
 
-/// An unfitted selection.
+/// A selection that has not been fitted: the name of the score and the steps, in order.
 ///
 /// ```
 /// use alnm_selection::folds::FoldOrder;
 /// use alnm_selection::{Pipeline, Step};
 /// let pipeline = Pipeline::new("RadScore").then(Step::ZeroVariance).then(Step::lasso(FoldOrder::Shuffled { seed: 1 }));
-/// assert_eq!(pipeline.steps.len(), 2);
+/// assert_eq!(pipeline.steps().len(), 2);
+/// pipeline.check()?;
+/// // A LASSO ends a selection.
+/// let refused = pipeline.then(Step::ZeroVariance).check().unwrap_err();
+/// assert_eq!(refused.to_string(), "place of the LASSO among the steps is 2; it must be the last");
+/// # Ok::<(), alnm_selection::SelectionError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[must_use]
 pub struct Pipeline {
-    /// Name of the score.
-    pub score: String,
-    /// The steps, in order.
-    pub steps: Vec<Step>,
+    score: String,
+    steps: Vec<Step>,
 }
 
 /// What a step did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct StepReport {
     /// Name of the step.
     pub step: String,
-    /// Number of features before it.
+    /// Number of features before the step.
     pub before: usize,
-    /// Number of features after it.
+    /// Number of features after the step.
     pub after: usize,
-    /// The features that it removed, and why.
+    /// The features that the step removed, and why.
     pub removed: Vec<Removal>,
 }
 
 /// A removed feature.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct Removal {
     /// Name of the feature.
     pub feature: String,
@@ -132,63 +130,75 @@ pub struct Removal {
     pub reason: String,
 }
 
-/// Version of the saved form.
-const FORMAT_VERSION: u32 = 1;
+/// A fitted selection: the selected features, the score and how it came about.
+///
+/// A file of a fitted selection is written by [`FittedPipeline::to_json`] and read by [`FittedPipeline::from_json`],
+/// which refuses a file that was damaged or edited.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Fit"))]
+pub struct FittedPipeline(Fit);
 
-/// A fitted selection: the score and how it came about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FittedPipeline {
-    /// Version of the saved form.
-    pub format_version: u32,
-    /// The steps it was fitted with.
-    pub pipeline: Pipeline,
-    /// Number of training rows and of events among them.
-    pub training_rows: usize,
-    /// Number of events among the training rows.
-    pub training_events: usize,
-    /// What each step removed.
-    pub report: Vec<StepReport>,
-    /// Features that are left, in the order of the columns.
-    pub selected: Vec<String>,
-    /// The score, when the last step is a LASSO.
-    pub signature: Option<Signature>,
-    /// Cross-validated path of the LASSO, for its figure.
-    pub lasso: Option<CrossValidatedPath>,
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+struct Fit {
+    pipeline: Pipeline,
+    training_rows: usize,
+    training_events: usize,
+    report: Vec<StepReport>,
+    selected: Vec<String>,
+    signature: Option<Signature>,
+    lasso: Option<CrossValidatedPath>,
 }
 
 impl Pipeline {
-    /// A selection without steps.
-    #[must_use]
+    /// A selection without steps, which keeps every feature. `score` is the name of the score that it will give.
     pub fn new(score: &str) -> Self {
         Self { score: score.to_owned(), steps: Vec::new() }
     }
 
-    /// The selection with one more step.
-    #[must_use]
+    /// The selection with one more step at its end.
     pub fn then(mut self, step: Step) -> Self {
         self.steps.push(step);
         self
     }
 
-    /// Fits all steps to the given rows, which are training rows and nothing else.
+    /// Name of the score.
+    #[must_use]
+    pub fn score(&self) -> &str {
+        &self.score
+    }
+
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Refuses steps that cannot be fitted, whatever the data; [`Pipeline::fit`] does so first.
     ///
     /// # Errors
-    /// [`SelectionError::NothingLeft`] names the step that removes every feature; [`SelectionError::Parameter`] when a
-    /// LASSO is not the last step; and the errors of the steps.
-    pub fn fit(&self, table: &FeatureTable, labels: &Labels) -> Result<FittedPipeline> {
-        table.require_rows(labels.len())?;
-        if let Some(place) =
-            self.steps.iter().position(|s| matches!(s, Step::Lasso { .. })).filter(|p| p + 1 != self.steps.len())
-        {
-            return Err(SelectionError::Parameter {
-                name: "place of the LASSO",
-                range: "the last step",
-                value: place as f64,
-            });
+    /// [`SelectionError::Parameter`] when a parameter of a step is outside its range or a LASSO is not the last step.
+    pub fn check(&self) -> Result<()> {
+        let place = self.steps.iter().position(|step| matches!(step, Step::Lasso(_)));
+        if let Some(place) = place.filter(|place| place + 1 < self.steps.len()) {
+            return Err(SelectionError::parameter("place of the LASSO among the steps", place + 1, "the last"));
         }
+        self.steps.iter().try_for_each(Step::check)
+    }
+
+    /// Fits all steps to the given rows, which are training rows and nothing else. A missing value may stand in a
+    /// feature only until a step needs it.
+    ///
+    /// # Errors
+    /// [`SelectionError::NothingLeft`] names the step that removes every feature; the errors of [`Pipeline::check`] and
+    /// of the steps.
+    pub fn fit(&self, table: &FeatureTable, labels: &Labels) -> Result<FittedPipeline> {
+        self.check()?;
+        table.require_rows(labels.len())?;
         let mut current = table.clone();
-        let mut fitted = FittedPipeline {
-            format_version: FORMAT_VERSION,
+        let mut fit = Fit {
             pipeline: self.clone(),
             training_rows: labels.len(),
             training_events: labels.positives(),
@@ -199,119 +209,238 @@ impl Pipeline {
         };
         for step in &self.steps {
             let removed = match step {
-                Step::Lasso { params, folds, order, measure, choice } => {
-                    let folds = Folds::stratified(labels, *folds, *order)?;
-                    crate::cross_validation::require_folds(&folds, current.rows())?;
-                    let lasso = cross_validate(&current, labels, &folds, *measure, params)?;
-                    let signature = Signature::new(&self.score, current.names(), lasso.coefficients(*choice));
-                    let in_score = |n: &String| signature.weights.iter().any(|w| w.feature == *n);
-                    let removed = current
-                        .names()
-                        .iter()
-                        .filter(|n| !in_score(n))
-                        .map(|n| removal(n, "coefficient 0".to_owned()))
-                        .collect();
-                    fitted.signature = Some(signature);
-                    fitted.lasso = Some(lasso);
+                Step::Lasso(params) => {
+                    let lasso = params.clone().check()?.fit(&self.score, &current, labels)?;
+                    let kept: BTreeSet<&str> = lasso.signature.weights().iter().map(|w| w.feature.as_str()).collect();
+                    let removed = removals(&current, |name| !kept.contains(name), || "coefficient 0".to_owned());
+                    fit.signature = Some(lasso.signature);
+                    fit.lasso = Some(lasso.path);
                     removed
                 }
                 filter => filter.removals(&current, labels)?,
             };
             let before = current.columns();
-            let kept: Vec<String> = current
-                .names()
-                .iter()
-                .filter(|n| !removed.iter().any(|r: &Removal| r.feature == **n))
-                .cloned()
-                .collect();
+            let gone: BTreeSet<&str> = removed.iter().map(|removal| removal.feature.as_str()).collect();
+            let kept: Vec<String> =
+                current.names().iter().filter(|name| !gone.contains(name.as_str())).cloned().collect();
             if kept.is_empty() {
                 return Err(SelectionError::NothingLeft { step: step.name() });
             }
             current = current.select(&kept)?;
-            fitted.report.push(StepReport { step: step.name().to_owned(), before, after: kept.len(), removed });
+            fit.report.push(StepReport { step: step.name().to_owned(), before, after: kept.len(), removed });
         }
-        fitted.selected = current.names().to_vec();
-        Ok(fitted)
+        fit.selected = current.names().to_vec();
+        Ok(FittedPipeline(fit))
     }
 
-    /// Scores of every row from a selection that never saw it: all steps are fitted once a fold, on the other folds.
+    /// Scores of every row from a selection that never saw it: all steps are fitted once per fold, on the other folds.
     ///
     /// # Errors
-    /// As [`Pipeline::fit`], within any fold; [`SelectionError::Parameter`] when the selection does not end in a score.
+    /// As [`Pipeline::fit`], within any fold; [`SelectionError::Shape`] when labels, folds and rows differ in number;
+    /// [`SelectionError::Parameter`] when the selection does not end in a LASSO, which gives the score.
+    ///
+    /// ```
+    /// use alnm_selection::folds::{FoldOrder, Folds};
+    /// use alnm_selection::{FeatureTable, Labels, Pipeline, Step};
+    /// use ndarray::Array2;
+    /// let labels = Labels::new((0..60).map(|row| row % 2 == 0).collect());
+    /// let values = Array2::from_shape_fn((60, 3), |(row, column)| {
+    ///     let noise = ((row * (3 * column + 5)) % 13) as f64;
+    ///     if column == 0 && row % 2 == 0 { noise + 4.0 } else { noise }
+    /// });
+    /// let table = FeatureTable::new(vec!["a".into(), "b".into(), "c".into()], values)?;
+    /// let folds = Folds::stratified(&labels, 3, FoldOrder::Shuffled { seed: 1 })?;
+    /// let selection = Pipeline::new("score").then(Step::ZeroVariance).then(Step::lasso(FoldOrder::AsGiven));
+    /// let honest = selection.cross_fit(&table, &labels, &folds)?;
+    /// assert_eq!((honest.scores.len(), honest.fits.len()), (60, 3));
+    /// # Ok::<(), alnm_selection::SelectionError>(())
+    /// ```
     pub fn cross_fit(&self, table: &FeatureTable, labels: &Labels, folds: &Folds) -> Result<CrossFittedScore> {
-        crate::cross_validation::require_folds(folds, table.rows())?;
+        folds.require_rows(table.rows())?;
         table.require_rows(labels.len())?;
-        let fits = (0..folds.count())
-            .into_par_iter()
-            .map(|fold| {
-                let training = folds.training_rows(fold);
-                self.fit(&table.select_rows(&training), &labels.select(&training))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let mut scores = vec![f64::NAN; table.rows()];
-        for (fold, fit) in fits.iter().enumerate() {
-            let rows = folds.test_rows(fold);
-            for (&row, score) in rows.iter().zip(fit.score(&table.select_rows(&rows))?) {
-                scores[row] = score;
-            }
-        }
+        let fits_and_scores = in_each_fold(folds, |split| {
+            let fit = self.fit(&table.select_rows(&split.training), &labels.select(&split.training))?;
+            let scores = fit.score(&table.select_rows(&split.held_out))?;
+            Ok::<_, SelectionError>((fit, scores))
+        })?;
+        let (fits, of_folds): (Vec<_>, Vec<_>) = fits_and_scores.into_iter().unzip();
+        let scores = folds.in_row_order(of_folds)?;
         Ok(CrossFittedScore { scores, fits })
     }
 }
 
-/// Out-of-fold scores and the selections behind them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Scores of rows that were held out, and the selections behind them.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct CrossFittedScore {
-    /// One score a row, from the selection that was fitted without the row's fold.
+    /// One score per row, from the selection that was fitted without the row's fold.
     pub scores: Vec<f64>,
     /// The selection of each fold.
     pub fits: Vec<FittedPipeline>,
 }
 
 impl FittedPipeline {
+    /// The selection that was fitted.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.0.pipeline
+    }
+
+    /// Number of training rows.
+    #[must_use]
+    pub fn training_rows(&self) -> usize {
+        self.0.training_rows
+    }
+
+    /// Number of events among the training rows.
+    #[must_use]
+    pub fn training_events(&self) -> usize {
+        self.0.training_events
+    }
+
+    /// What each step removed.
+    #[must_use]
+    pub fn report(&self) -> &[StepReport] {
+        &self.0.report
+    }
+
+    /// Names of the features that are left, in the order of the columns.
+    #[must_use]
+    pub fn selected(&self) -> &[String] {
+        &self.0.selected
+    }
+
+    /// The score, when the last step is a LASSO.
+    #[must_use]
+    pub fn signature(&self) -> Option<&Signature> {
+        self.0.signature.as_ref()
+    }
+
+    /// The cross-validated path of the LASSO, when that is the last step.
+    #[must_use]
+    pub fn lasso(&self) -> Option<&CrossValidatedPath> {
+        self.0.lasso.as_ref()
+    }
+
     /// The score of new rows. Columns are found by name.
     ///
     /// # Errors
-    /// [`SelectionError::Parameter`] when the selection does not end in a score, [`SelectionError::MissingColumn`].
+    /// [`SelectionError::Parameter`] when the selection does not end in a LASSO, [`SelectionError::MissingColumn`] when
+    /// the table lacks a feature of the score.
     pub fn score(&self, table: &FeatureTable) -> Result<Vec<f64>> {
-        match &self.signature {
+        let last = || self.0.pipeline.steps.last().map_or("absent", Step::name);
+        match &self.0.signature {
             Some(signature) => signature.apply(table),
-            None => Err(SelectionError::Parameter {
-                name: "last step",
-                range: "a LASSO, which gives a score",
-                value: f64::NAN,
-            }),
+            None => {
+                Err(SelectionError::parameter("last step of the selection", last(), "a LASSO, which gives a score"))
+            }
         }
     }
 
     /// The selected columns of a new table.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`].
+    /// [`SelectionError::MissingColumn`] when the table lacks one of them.
     pub fn transform(&self, table: &FeatureTable) -> Result<FeatureTable> {
-        table.select(&self.selected)
+        table.select(&self.0.selected)
     }
+}
 
-    /// The saved form.
+#[cfg(feature = "serde")]
+impl FittedPipeline {
+    /// The file that a fitted selection is saved in. Version 1 had no hash.
+    const SAVED: SavedFormat = SavedFormat::new("alnm-selection", 2, "selection");
+
+    /// The fitted selection as JSON with a hash over its content; see [`crate::saved`].
     ///
     /// # Errors
-    /// [`SelectionError::Format`] when a value has no JSON form.
+    /// [`SelectionError::Saved`] when a number has no JSON form.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map_err(|e| SelectionError::Format { reason: e.to_string() })
+        Ok(Self::SAVED.to_json(self)?)
     }
 
-    /// Reads the saved form.
+    /// Reads what [`FittedPipeline::to_json`] wrote.
     ///
     /// # Errors
-    /// [`SelectionError::Format`] for another version or a malformed text.
+    /// [`SelectionError::Saved`] for a text that is no saved selection, is one of another version, or was damaged or
+    /// edited.
     pub fn from_json(text: &str) -> Result<Self> {
-        let fitted: Self = serde_json::from_str(text).map_err(|e| SelectionError::Format { reason: e.to_string() })?;
-        if fitted.format_version != FORMAT_VERSION {
-            let reason = format!("format version {} where {FORMAT_VERSION} is understood", fitted.format_version);
-            return Err(SelectionError::Format { reason });
-        }
-        Ok(fitted)
+        Ok(Self::SAVED.from_json(text)?)
     }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Fit> for FittedPipeline {
+    type Error = SelectionError;
+
+    /// A selection as a file states it satisfies what a fitted one does.
+    fn try_from(read: Fit) -> Result<Self> {
+        match read.contradiction() {
+            Some(reason) => Err(SelectionError::Inconsistent { what: "fitted selection", reason }),
+            None => {
+                read.pipeline.check()?;
+                Ok(Self(read))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Fit {
+    /// What no fit would have left behind.
+    fn contradiction(&self) -> Option<String> {
+        let Self { pipeline, training_rows, training_events, report, selected, signature, lasso } = self;
+        if training_events > training_rows {
+            return Some(format!("it has {training_events} events among {training_rows} training rows"));
+        }
+        if report.len() != pipeline.steps.len() {
+            return Some(format!("it has {} steps and reports of {}", pipeline.steps.len(), report.len()));
+        }
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        let removed = report.iter().flat_map(|step| &step.removed).map(|removal| &removal.feature);
+        if let Some(name) = selected.iter().chain(removed).find(|name| !names.insert(name)) {
+            return Some(format!("the feature {name:?} is selected or removed twice"));
+        }
+        let mut left = names.len();
+        for (step, reported) in pipeline.steps.iter().zip(report) {
+            if step.name() != reported.step {
+                return Some(format!("the step {:?} has the report of {:?}", step.name(), reported.step));
+            }
+            let after = left - reported.removed.len();
+            if (reported.before, reported.after) != (left, after) || after == 0 {
+                return Some(format!(
+                    "the step {:?} reports {} features before and {} after it, but there are {left} and {after}",
+                    reported.step, reported.before, reported.after
+                ));
+            }
+            left = after;
+        }
+        match (pipeline.steps.last(), signature, lasso) {
+            (Some(Step::Lasso(params)), Some(signature), Some(lasso)) => {
+                let path = lasso.path();
+                let expected =
+                    Signature::of_coefficients(&pipeline.score, path.names(), lasso.coefficients(params.choice));
+                if expected.as_ref() != Ok(signature) {
+                    return Some("the score is not that of the chosen penalty of the LASSO".to_owned());
+                }
+                let features: Vec<&String> = signature.weights().iter().map(|weight| &weight.feature).collect();
+                if features != selected.iter().collect::<Vec<_>>() {
+                    return Some("the features of the score are not the selected ones".to_owned());
+                }
+                let entered = report.last().map_or(0, |step| step.before);
+                (path.names().len() != entered)
+                    .then(|| format!("the LASSO was fitted to {} features of {entered}", path.names().len()))
+            }
+            (Some(Step::Lasso(_)), ..) => Some("the score or the path of the LASSO is missing".to_owned()),
+            (_, None, None) => None,
+            _ => Some("it has a score but no LASSO".to_owned()),
+        }
+    }
+}
+
+/// The columns of a table that satisfy a condition, with the reason why they go.
+fn removals(table: &FeatureTable, goes: impl Fn(&str) -> bool, reason: impl Fn() -> String) -> Vec<Removal> {
+    table.names().iter().filter(|name| goes(name)).map(|name| removal(name, reason())).collect()
 }
 
 fn removal(feature: &str, reason: String) -> Removal {
@@ -324,59 +453,51 @@ impl Step {
         match self {
             Self::Keep { reason, features } => {
                 table.select(features)?;
-                Ok(table.names().iter().filter(|n| !features.contains(n)).map(|n| removal(n, reason.clone())).collect())
+                let kept: BTreeSet<&str> = features.iter().map(String::as_str).collect();
+                Ok(removals(table, |name| !kept.contains(name), || reason.clone()))
             }
             Self::ZeroVariance => Ok(feature_spreads(table)?
                 .iter()
-                .filter(|s| s.zero_variance)
-                .map(|s| removal(&s.feature, "all values are equal".to_owned()))
+                .filter(|spread| spread.zero_variance)
+                .map(|spread| removal(&spread.feature, "all values are equal".to_owned()))
                 .collect()),
-            Self::NearZeroVariance(limits) => Ok(feature_spreads(table)?
-                .iter()
-                .filter(|s| limits.holds(s))
-                .map(|s| {
-                    removal(
-                        &s.feature,
-                        format!("frequency ratio {:.1}, {:.1} % distinct", s.frequency_ratio, s.percent_unique),
-                    )
-                })
-                .collect()),
-            Self::Univariate(screen) => Ok(screen
+            Self::NearZeroVariance(params) => {
+                let rule = params.check()?;
+                Ok(feature_spreads(table)?
+                    .iter()
+                    .filter(|spread| rule.holds(spread))
+                    .map(|s| {
+                        let reason =
+                            format!("frequency ratio {:.1}, {:.1} % distinct", s.frequency_ratio, s.percent_unique);
+                        removal(&s.feature, reason)
+                    })
+                    .collect())
+            }
+            Self::Univariate(params) => Ok(params
+                .check()?
                 .test(table, labels)?
                 .iter()
-                .filter(|f| f.p_value.is_nan() || f.p_value >= screen.level)
-                .map(|f| removal(&f.feature, format!("p = {:.3}", f.p_value)))
+                .filter(|feature| feature.p_value.is_nan() || feature.p_value >= params.level)
+                .map(|feature| removal(&feature.feature, format!("p = {:.3}", feature.p_value)))
                 .collect()),
-            Self::CorrelationFilter { correlation, cutoff, rule } => {
-                let r = correlation_matrix(table.values(), *correlation, PairRows::Everything)?;
-                let redundant = match rule {
-                    CorrelationRule::Ranked => {
-                        let screened = UnivariateScreen::default().test(table, labels)?;
-                        let strength: Vec<f64> =
-                            screened.iter().map(|f| if f.p_value.is_nan() { -1.0 } else { -f.p_value }).collect();
-                        ranked_filter(r.view(), *cutoff, &strength)?
-                    }
-                    caret => find_correlation(r.view(), *cutoff, *caret)?,
-                };
+            Self::CorrelationFilter(params) => {
                 let names = table.names();
-                Ok(redundant
+                Ok(params
+                    .check()?
+                    .redundant(table, labels)?
                     .iter()
                     .map(|x| {
                         removal(&names[x.removed], format!("r = {:.3} with {}", x.correlation, names[x.because_of]))
                     })
                     .collect())
             }
-            Self::Mrmr { variant, count } => {
-                let ranking = mrmr(table, labels, variant, *count)?;
-                let chosen = |n: &String| ranking.selected.iter().any(|s| s.feature == *n);
-                Ok(table
-                    .names()
-                    .iter()
-                    .filter(|n| !chosen(n))
-                    .map(|n| removal(n, format!("not among the first {count}")))
-                    .collect())
+            Self::Mrmr(params) => {
+                let ranking = params.clone().check()?.rank(table, labels)?;
+                let chosen: BTreeSet<&str> = ranking.selected.iter().map(|s| s.feature.as_str()).collect();
+                let reason = || format!("not among the first {}", params.count);
+                Ok(removals(table, |name| !chosen.contains(name), reason))
             }
-            Self::Lasso { .. } => Ok(Vec::new()),
+            Self::Lasso(_) => Ok(Vec::new()),
         }
     }
 }
@@ -395,6 +516,6 @@ impl Tabulate for FittedPipeline {
                 step.removed.iter().map(|r| row(step, Some(r))).collect()
             }
         };
-        self.report.iter().flat_map(of_step).collect()
+        self.0.report.iter().flat_map(of_step).collect()
     }
 }

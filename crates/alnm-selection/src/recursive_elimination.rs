@@ -7,11 +7,10 @@ use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::{Labels, describe};
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
-use crate::elastic_net::{ElasticNetParams, LambdaSequence, Precision, binomial_path};
+use crate::cross_fitting::in_each_fold;
+use crate::elastic_net::{ElasticNetParams, LambdaSequence, PathPrecision};
 use crate::error::{Result, SelectionError};
 use crate::folds::Folds;
 use crate::signature::Signature;
@@ -29,7 +28,8 @@ pub trait RankingModel {
 }
 
 /// Ridge logistic regression that ranks by |coefficient| times standard deviation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RidgeRanking {
     score: Signature,
     importances: Vec<f64>,
@@ -39,20 +39,20 @@ impl RidgeRanking {
     /// Fits with the given penalty λ, glmnet's with `alpha = 0`.
     ///
     /// # Errors
-    /// As [`binomial_path`].
+    /// As [`binomial_path`](crate::elastic_net::binomial_path).
     pub fn fit(table: &FeatureTable, labels: &Labels, lambda: f64) -> Result<Self> {
-        let params = ElasticNetParams {
-            alpha: 0.0,
-            lambda: LambdaSequence::Given(vec![lambda]),
-            precision: Precision::OptimalityConditions(1e-9),
-            ..ElasticNetParams::default()
-        };
-        let path = binomial_path(table, labels, &params)?;
+        let ridge = ElasticNetParams::default()
+            .with_alpha(0.0)
+            .with_lambda(LambdaSequence::Given(vec![lambda]))
+            .with_precision(PathPrecision::OptimalityConditions(1e-9))
+            .check()?;
+        let path = ridge.binomial_path(table, labels)?;
+        let coefficients = &path.coefficients()[0];
         let mut importances = vec![0.0; table.columns()];
-        for (&j, b) in path.coefficients[0].columns.iter().zip(&path.coefficients[0].values) {
+        for (&j, b) in coefficients.columns().iter().zip(coefficients.values()) {
             importances[j] = b.abs() * describe::standard_deviation(&table.values().column(j).to_vec());
         }
-        Ok(Self { score: Signature::new("ridge", table.names(), &path.coefficients[0]), importances })
+        Ok(Self { score: Signature::of_coefficients("ridge", table.names(), coefficients)?, importances })
     }
 }
 
@@ -66,12 +66,21 @@ impl RankingModel for RidgeRanking {
     }
 }
 
-/// How far and how fast features are eliminated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How far and how fast features are eliminated; [`EliminationParams::check`] gives the [`RecursiveElimination`].
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `keep` | 1 | number of features to keep; in cross-validation the smallest number that is judged | 1 to the number of features |
+/// | `step` | 1 | number of features dropped after each fit | 1 or more |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+#[must_use]
 pub struct EliminationParams {
-    /// Number of features to keep, 1 or more; default 1. The least number in cross-validation.
+    /// Number of features to keep.
     pub keep: usize,
-    /// Features dropped after each fit, 1 or more; default 1.
+    /// Number of features dropped after each fit.
     pub step: usize,
 }
 
@@ -81,54 +90,112 @@ impl Default for EliminationParams {
     }
 }
 
+impl EliminationParams {
+    /// Sets the number of features to keep.
+    pub fn with_keep(mut self, keep: usize) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Sets the number of features dropped after each fit.
+    pub fn with_step(mut self, step: usize) -> Self {
+        self.step = step;
+        self
+    }
+
+    /// The elimination with these parameters.
+    ///
+    /// # Errors
+    /// [`SelectionError::Parameter`] for a number that is 0.
+    pub fn check(self) -> Result<RecursiveElimination> {
+        if self.keep < 1 {
+            return Err(SelectionError::parameter("number of features to keep", self.keep, "at least 1"));
+        }
+        if self.step < 1 {
+            return Err(SelectionError::parameter(
+                "number of features dropped after each fit",
+                self.step,
+                "at least 1",
+            ));
+        }
+        Ok(RecursiveElimination { params: self })
+    }
+}
+
+/// A recursive elimination with checked parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecursiveElimination {
+    params: EliminationParams,
+}
+
 /// Result of an elimination.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Elimination {
     /// The features that are left, in the order of the columns.
     pub selected: Vec<String>,
-    /// Every feature of the table with its rank: 1 for those that are left, then one more for each round from the last
-    /// to the first.
+    /// Every feature of the table with its rank, in the order of the columns.
     pub ranking: Vec<RankedFeature>,
 }
 
 /// A feature and its rank.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct RankedFeature {
     /// Name of the feature.
     pub feature: String,
-    /// 1 is the best.
+    /// 1 for the features that are left, then rising with every round from the last to the first.
     pub rank: usize,
 }
 
-/// Eliminates features until `params.keep` are left, as scikit-learn's `RFE`. Of equal importances the earlier column
-/// goes first.
+/// Eliminates features: [`EliminationParams::check`] and [`RecursiveElimination::eliminate`].
 ///
 /// # Errors
-/// [`SelectionError::Parameter`] for numbers outside their range, [`SelectionError::Shape`] when a model ranks another
-/// number of features, and the errors of `fit`.
-pub fn eliminate<M: RankingModel>(
+/// As both.
+///
+/// ```
+/// use alnm_selection::recursive_elimination::{EliminationParams, RidgeRanking, eliminate};
+/// use alnm_selection::{FeatureTable, Labels};
+/// use ndarray::Array2;
+/// let labels = Labels::new((0..40).map(|row| row % 2 == 0).collect());
+/// let values = Array2::from_shape_fn((40, 3), |(row, column)| {
+///     let noise = ((row * (3 * column + 5)) % 13) as f64;
+///     if column == 1 && row % 2 == 0 { noise + 5.0 } else { noise }
+/// });
+/// let table = FeatureTable::new(vec!["a".into(), "b".into(), "c".into()], values)?;
+/// let ridge = |table: &FeatureTable, labels: &Labels| RidgeRanking::fit(table, labels, 0.1);
+/// let left = eliminate(&table, &labels, EliminationParams::default(), ridge)?;
+/// assert_eq!(left.selected, ["b"]);
+/// # Ok::<(), alnm_selection::SelectionError>(())
+/// ```
+pub fn eliminate<M: RankingModel, E: From<SelectionError>>(
     table: &FeatureTable,
     labels: &Labels,
     params: EliminationParams,
-    fit: impl Fn(&FeatureTable, &Labels) -> Result<M>,
-) -> Result<Elimination> {
-    let rounds = rounds(table, labels, params, &fit, |_, _| Ok(()))?;
-    Ok(ranked(table, &rounds))
+    fit: impl Fn(&FeatureTable, &Labels) -> std::result::Result<M, E>,
+) -> std::result::Result<Elimination, E> {
+    params.check()?.eliminate(table, labels, fit)
 }
 
 /// Mean area under the ROC curve by number of features.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct EliminationCurve {
-    /// One entry a number of features, ascending.
+    /// The cross-validated areas, by ascending number of features.
     pub sizes: Vec<EliminationSize>,
-    /// The number of features with the largest mean area; of equals the smallest.
+    /// The number of features with the largest mean area; of several with equal areas the smallest.
     pub best: usize,
     /// The elimination on all rows down to that number.
     pub elimination: Elimination,
 }
 
 /// Cross-validated area of one number of features.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct EliminationSize {
     /// Number of features.
     pub features: usize,
@@ -138,33 +205,79 @@ pub struct EliminationSize {
     pub mean_auc: f64,
 }
 
-/// Finds the number of features by cross-validation of the whole elimination, as scikit-learn's `RFECV`: each fold
-/// eliminates on its training rows and judges every number of features on the rows it held out.
+/// Finds the number of features by cross-validation: [`EliminationParams::check`] and
+/// [`RecursiveElimination::cross_validate`].
 ///
 /// # Errors
-/// As [`eliminate`] within any fold; [`SelectionError::Statistics`] when a fold holds one class only.
-pub fn cross_validated_elimination<M: RankingModel>(
+/// As both.
+pub fn cross_validated_elimination<M: RankingModel, E: From<SelectionError> + Send>(
     table: &FeatureTable,
     labels: &Labels,
     folds: &Folds,
     params: EliminationParams,
-    fit: impl Fn(&FeatureTable, &Labels) -> Result<M> + Sync,
-) -> Result<EliminationCurve> {
+    fit: impl Fn(&FeatureTable, &Labels) -> std::result::Result<M, E> + Sync,
+) -> std::result::Result<EliminationCurve, E> {
+    params.check()?.cross_validate(table, labels, folds, fit)
+}
+
+impl RecursiveElimination {
+    /// The parameters.
+    pub fn params(&self) -> &EliminationParams {
+        &self.params
+    }
+
+    /// Eliminates features until the wanted number is left, as scikit-learn's `RFE`. Of equal importances the earlier
+    /// column goes first.
+    ///
+    /// # Errors
+    /// [`SelectionError::Parameter`] when more features are to be kept than there are, [`SelectionError::Shape`] when
+    /// labels and rows differ in number or a model ranks another number of features, and the errors of `fit`.
+    pub fn eliminate<M: RankingModel, E: From<SelectionError>>(
+        &self,
+        table: &FeatureTable,
+        labels: &Labels,
+        fit: impl Fn(&FeatureTable, &Labels) -> std::result::Result<M, E>,
+    ) -> std::result::Result<Elimination, E> {
+        let rounds = rounds(table, labels, self.params, &fit, |_, _| Ok(()))?;
+        Ok(ranked(table, &rounds))
+    }
+
+    /// Finds the number of features by cross-validation of the whole elimination, as scikit-learn's `RFECV`: each fold
+    /// eliminates on its training rows and judges every number of features on the rows it held out.
+    ///
+    /// # Errors
+    /// As [`RecursiveElimination::eliminate`] within any fold; [`SelectionError::Statistics`] when a fold holds out rows
+    /// of one class only.
+    pub fn cross_validate<M: RankingModel, E: From<SelectionError> + Send>(
+        &self,
+        table: &FeatureTable,
+        labels: &Labels,
+        folds: &Folds,
+        fit: impl Fn(&FeatureTable, &Labels) -> std::result::Result<M, E> + Sync,
+    ) -> std::result::Result<EliminationCurve, E> {
+        cross_validate(table, labels, folds, self.params, fit)
+    }
+}
+
+fn cross_validate<M: RankingModel, E: From<SelectionError> + Send>(
+    table: &FeatureTable,
+    labels: &Labels,
+    folds: &Folds,
+    params: EliminationParams,
+    fit: impl Fn(&FeatureTable, &Labels) -> std::result::Result<M, E> + Sync,
+) -> std::result::Result<EliminationCurve, E> {
     table.require_rows(labels.len())?;
-    crate::cross_validation::require_folds(folds, table.rows())?;
-    let judged: Vec<Vec<(usize, f64)>> = (0..folds.count())
-        .into_par_iter()
-        .map(|fold| {
-            let (training, test) = (folds.training_rows(fold), folds.test_rows(fold));
-            let (held_out, truth) = (table.select_rows(&test), labels.select(&test));
-            let area = |model: &M, names: &[String]| -> Result<f64> {
-                let scores = model.score(&held_out.select(names)?)?;
-                Ok(RocCurve::new(&truth, &scores, Direction::HigherIsPositive)?.auc())
-            };
-            let rounds = rounds(&table.select_rows(&training), &labels.select(&training), params, &fit, area)?;
-            Ok(rounds.into_iter().map(|r| (r.names.len(), r.judgement)).collect())
-        })
-        .collect::<Result<_>>()?;
+    folds.require_rows(table.rows())?;
+    let judged: Vec<Vec<(usize, f64)>> = in_each_fold(folds, |split| {
+        let (held_out, truth) = (table.select_rows(&split.held_out), labels.select(&split.held_out));
+        let area = |model: &M, names: &[String]| -> std::result::Result<f64, E> {
+            let scores = model.score(&held_out.select(names)?)?;
+            Ok(area_under_curve(&truth, &scores)?)
+        };
+        let training = table.select_rows(&split.training);
+        let rounds = rounds(&training, &labels.select(&split.training), params, &fit, area)?;
+        Ok::<_, E>(rounds.into_iter().map(|r| (r.names.len(), r.judgement)).collect())
+    })?;
     // All folds pass through the same numbers of features, from many to few.
     let sizes: Vec<EliminationSize> = (0..judged[0].len())
         .rev()
@@ -175,8 +288,12 @@ pub fn cross_validated_elimination<M: RankingModel>(
         .collect();
     let largest = sizes.iter().map(|s| s.mean_auc).fold(f64::NEG_INFINITY, f64::max);
     let best = sizes.iter().find(|s| s.mean_auc >= largest).map_or(params.keep, |s| s.features);
-    let elimination = eliminate(table, labels, EliminationParams { keep: best, ..params }, fit)?;
+    let elimination = EliminationParams { keep: best, ..params }.check()?.eliminate(table, labels, fit)?;
     Ok(EliminationCurve { sizes, best, elimination })
+}
+
+fn area_under_curve(truth: &Labels, scores: &[f64]) -> Result<f64> {
+    Ok(RocCurve::new(truth, scores, Direction::HigherIsPositive)?.auc())
 }
 
 /// A fit on some features, what was judged of it, and the features that went after it.
@@ -186,23 +303,17 @@ struct Round<J> {
     dropped: Vec<String>,
 }
 
-fn rounds<M: RankingModel, J>(
+fn rounds<M: RankingModel, J, E: From<SelectionError>>(
     table: &FeatureTable,
     labels: &Labels,
     params: EliminationParams,
-    fit: &impl Fn(&FeatureTable, &Labels) -> Result<M>,
-    judge: impl Fn(&M, &[String]) -> Result<J>,
-) -> Result<Vec<Round<J>>> {
+    fit: &impl Fn(&FeatureTable, &Labels) -> std::result::Result<M, E>,
+    judge: impl Fn(&M, &[String]) -> std::result::Result<J, E>,
+) -> std::result::Result<Vec<Round<J>>, E> {
     table.require_rows(labels.len())?;
-    if params.keep < 1 || params.keep > table.columns() {
-        return Err(SelectionError::Parameter {
-            name: "features to keep",
-            range: "1 to the number of columns",
-            value: params.keep as f64,
-        });
-    }
-    if params.step < 1 {
-        return Err(SelectionError::Parameter { name: "features dropped a round", range: "1 or more", value: 0.0 });
+    if params.keep > table.columns() {
+        let requirement = "at most the number of features in the table";
+        return Err(SelectionError::parameter("number of features to keep", params.keep, requirement).into());
     }
     let mut current = table.clone();
     let mut rounds = Vec::new();
@@ -210,11 +321,8 @@ fn rounds<M: RankingModel, J>(
         let model = fit(&current, labels)?;
         let importances = model.importances();
         if importances.len() != current.columns() {
-            return Err(SelectionError::Shape {
-                what: "importances and columns",
-                left: importances.len(),
-                right: current.columns(),
-            });
+            let what = "importances and columns";
+            return Err(SelectionError::Shape { what, left: importances.len(), right: current.columns() }.into());
         }
         let surplus = current.columns() - params.keep;
         let mut order: Vec<usize> = (0..importances.len()).collect();
@@ -292,7 +400,7 @@ mod tests {
             e.ranking.iter().map(|r| r.rank).collect::<Vec<_>>()
         };
         assert_eq!(ranks(EliminationParams::default()), [1, 2, 3, 5, 4, 6]);
-        assert_eq!(ranks(EliminationParams { keep: 2, step: 2 }), [1, 1, 2, 3, 2, 3]);
+        assert_eq!(ranks(EliminationParams::default().with_keep(2).with_step(2)), [1, 1, 2, 3, 2, 3]);
     }
 
     #[test]
@@ -312,9 +420,9 @@ mod tests {
     fn numbers_out_of_range_are_refused() {
         let (table, labels) = cohort();
         for params in [
-            EliminationParams { keep: 0, step: 1 },
-            EliminationParams { keep: 7, step: 1 },
-            EliminationParams { keep: 1, step: 0 },
+            EliminationParams::default().with_keep(0),
+            EliminationParams::default().with_keep(7),
+            EliminationParams::default().with_step(0),
         ] {
             assert!(eliminate(&table, &labels, params, ridge).is_err());
         }

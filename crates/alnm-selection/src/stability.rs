@@ -8,25 +8,35 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
-use crate::elastic_net::{ElasticNetParams, binomial_path};
+use crate::elastic_net::{ElasticNet, ElasticNetParams};
 use crate::error::{Result, SelectionError};
 
-/// Parameters of the selection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How stability is measured; [`StabilityParams::check`] gives the [`StabilitySelection`] that can be run.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `halves` | 100 | number of random halves of the rows | 1 or more |
+/// | `first` | 20 | number of features picked in each half: those that enter the path first | 1 or more |
+/// | `threshold` | 0.8 | features picked in at least this share of the halves are stable | (0.5, 1] |
+/// | `seed` | 0 | seed of the random halves | |
+/// | `lasso` | glmnet's defaults | the path that is fitted to each half | see [`ElasticNetParams`] |
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+#[must_use]
 pub struct StabilityParams {
-    /// Number of random halves; default 100.
+    /// Number of random halves of the rows.
     pub halves: usize,
-    /// Features considered in each half: the first this many to enter the path; default 20. Bounds the expected false
-    /// selections.
+    /// Number of features picked in each half: those that enter the path first.
     pub first: usize,
-    /// Features picked in at least this share of the halves are stable, in (0.5, 1]; default 0.8.
+    /// Share of the halves from which on a feature is stable.
     pub threshold: f64,
-    /// Seed of the halves.
+    /// Seed of the random halves.
     pub seed: u64,
-    /// The LASSO.
+    /// The path that is fitted to each half.
     pub lasso: ElasticNetParams,
 }
 
@@ -36,17 +46,79 @@ impl Default for StabilityParams {
     }
 }
 
+impl StabilityParams {
+    /// Sets the number of random halves.
+    pub fn with_halves(mut self, halves: usize) -> Self {
+        self.halves = halves;
+        self
+    }
+
+    /// Sets the number of features picked in each half.
+    pub fn with_first(mut self, first: usize) -> Self {
+        self.first = first;
+        self
+    }
+
+    /// Sets the share of the halves from which on a feature is stable.
+    pub fn with_threshold(mut self, threshold: f64) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// Sets the seed of the random halves.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets the path that is fitted to each half.
+    pub fn with_lasso(mut self, lasso: ElasticNetParams) -> Self {
+        self.lasso = lasso;
+        self
+    }
+
+    /// The selection with these parameters.
+    ///
+    /// # Errors
+    /// [`SelectionError::Parameter`] names the first parameter outside its range.
+    pub fn check(self) -> Result<StabilitySelection> {
+        if self.halves == 0 {
+            return Err(SelectionError::parameter("number of random halves", 0_usize, "at least 1"));
+        }
+        if self.first == 0 {
+            return Err(SelectionError::parameter("number of features picked in each half", 0_usize, "at least 1"));
+        }
+        if !(self.threshold > 0.5 && self.threshold <= 1.0) {
+            let requirement = "above 0.5 and at most 1";
+            return Err(SelectionError::parameter("threshold of stability", self.threshold, requirement));
+        }
+        Ok(StabilitySelection { net: self.lasso.clone().check()?, params: self })
+    }
+}
+
+/// A stability selection with checked parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StabilitySelection {
+    params: StabilityParams,
+    net: ElasticNet,
+}
+
 /// How often each feature was picked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Stability {
-    /// Share of halves that picked each feature, in the order of the columns.
+    /// How often each feature was picked, in the order of the columns.
     pub frequency: Vec<StableFeature>,
-    /// Bound on the expected number of falsely stable features, q²/((2π − 1) p).
+    /// Upper bound of the expected number of features that are stable by chance: q²/((2π − 1) p) with q features picked
+    /// in each half, threshold π and p features.
     pub expected_false: f64,
 }
 
-/// Frequency of a feature.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How often one feature was picked.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct StableFeature {
     /// Name of the feature.
     pub feature: String,
@@ -56,41 +128,72 @@ pub struct StableFeature {
     pub stable: bool,
 }
 
-/// Selects on random halves that keep the share of events.
+/// Selects features on random halves: [`StabilityParams::check`] and [`StabilitySelection::select`].
 ///
 /// # Errors
-/// [`SelectionError::Parameter`], and as [`binomial_path`] on a half.
+/// As both.
+///
+/// ```
+/// use alnm_selection::stability::{StabilityParams, stability_selection};
+/// use alnm_selection::{FeatureTable, Labels};
+/// use ndarray::Array2;
+/// let labels = Labels::new((0..60).map(|row| row % 2 == 0).collect());
+/// let values = Array2::from_shape_fn((60, 4), |(row, column)| {
+///     let noise = ((row * (3 * column + 5)) % 13) as f64;
+///     if column == 0 && row % 2 == 0 { noise + 5.0 } else { noise }
+/// });
+/// let table = FeatureTable::new((0..4).map(|column| format!("x{column}")).collect(), values)?;
+/// let found = stability_selection(&table, &labels, &StabilityParams::default().with_halves(20).with_first(1))?;
+/// assert!(found.frequency[0].stable && !found.frequency[1].stable);
+/// # Ok::<(), alnm_selection::SelectionError>(())
+/// ```
 pub fn stability_selection(table: &FeatureTable, labels: &Labels, params: &StabilityParams) -> Result<Stability> {
-    if params.halves == 0 || params.first == 0 {
-        return Err(SelectionError::Parameter { name: "halves and first features", range: "1 or more", value: 0.0 });
+    params.clone().check()?.select(table, labels)
+}
+
+impl StabilitySelection {
+    /// The parameters.
+    pub fn params(&self) -> &StabilityParams {
+        &self.params
     }
-    if !(params.threshold > 0.5 && params.threshold <= 1.0) {
-        return Err(SelectionError::Parameter {
-            name: "stability threshold",
-            range: "(0.5, 1]",
-            value: params.threshold,
-        });
+
+    /// Fits a path to each random half, which keeps the share of events, and counts how often each feature is among the
+    /// first to enter.
+    ///
+    /// # Errors
+    /// [`SelectionError::Shape`] when labels and rows differ in number, and as
+    /// [`binomial_path`](crate::elastic_net::binomial_path) on a half.
+    pub fn select(&self, table: &FeatureTable, labels: &Labels) -> Result<Stability> {
+        table.require_rows(labels.len())?;
+        let StabilityParams { halves, first, threshold, .. } = self.params;
+        let picks = (0..halves)
+            .into_par_iter()
+            .map(|half| pick(table, labels, &self.params, &self.net, half))
+            .collect::<Result<Vec<_>>>()?;
+        let mut counts = vec![0usize; table.columns()];
+        picks.iter().flatten().for_each(|&j| counts[j] += 1);
+        let frequency = table
+            .names()
+            .iter()
+            .zip(counts)
+            .map(|(feature, count)| {
+                let frequency = count as f64 / halves as f64;
+                StableFeature { feature: feature.clone(), frequency, stable: frequency >= threshold }
+            })
+            .collect();
+        let q = first as f64;
+        Ok(Stability { frequency, expected_false: q * q / ((2.0 * threshold - 1.0) * table.columns() as f64) })
     }
-    table.require_rows(labels.len())?;
-    let picks =
-        (0..params.halves).into_par_iter().map(|h| pick(table, labels, params, h)).collect::<Result<Vec<_>>>()?;
-    let mut counts = vec![0usize; table.columns()];
-    picks.iter().flatten().for_each(|&j| counts[j] += 1);
-    let frequency = table
-        .names()
-        .iter()
-        .zip(counts)
-        .map(|(feature, count)| {
-            let frequency = count as f64 / params.halves as f64;
-            StableFeature { feature: feature.clone(), frequency, stable: frequency >= params.threshold }
-        })
-        .collect();
-    let q = params.first as f64;
-    Ok(Stability { frequency, expected_false: q * q / ((2.0 * params.threshold - 1.0) * table.columns() as f64) })
 }
 
 /// The first features to enter the path of one half.
-fn pick(table: &FeatureTable, labels: &Labels, params: &StabilityParams, half: usize) -> Result<Vec<usize>> {
+fn pick(
+    table: &FeatureTable,
+    labels: &Labels,
+    params: &StabilityParams,
+    net: &ElasticNet,
+    half: usize,
+) -> Result<Vec<usize>> {
     let mut generator = ChaCha8Rng::seed_from_u64(params.seed);
     generator.set_stream(half as u64);
     let mut rows = Vec::new();
@@ -101,10 +204,10 @@ fn pick(table: &FeatureTable, labels: &Labels, params: &StabilityParams, half: u
         rows.extend(members);
     }
     rows.sort_unstable();
-    let path = binomial_path(&table.select_rows(&rows), &labels.select(&rows), &params.lasso)?;
+    let path = net.binomial_path(&table.select_rows(&rows), &labels.select(&rows))?;
     let mut entered: Vec<usize> = Vec::new();
-    for coefficients in &path.coefficients {
-        for &j in &coefficients.columns {
+    for coefficients in path.coefficients() {
+        for &j in coefficients.columns() {
             if !entered.contains(&j) && entered.len() < params.first {
                 entered.push(j);
             }

@@ -1,13 +1,12 @@
-//! Named columns of numbers.
+//! Tables of features: named columns of numbers.
 
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, SelectionError};
 
-/// Features of a cohort: one row a patient, one named column a feature. NaN is a missing value.
+/// Features of a cohort: one row per patient and one named column per feature. NaN is a missing value.
 ///
 /// ```
 /// use alnm_selection::FeatureTable;
@@ -16,17 +15,38 @@ use crate::error::{Result, SelectionError};
 /// assert_eq!(table.column("b")?.to_vec(), [2.0, 4.0]);
 /// # Ok::<(), alnm_selection::SelectionError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Columns"))]
 pub struct FeatureTable {
     names: Vec<String>,
     values: Array2<f64>,
 }
 
+/// A table as a file states it.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Columns {
+    names: Vec<String>,
+    values: Array2<f64>,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Columns> for FeatureTable {
+    type Error = SelectionError;
+
+    fn try_from(read: Columns) -> Result<Self> {
+        Self::new(read.names, read.values)
+    }
+}
+
 impl FeatureTable {
-    /// A table from names and a matrix of rows × columns.
+    /// A table from the names of its columns and a matrix of rows × columns.
     ///
     /// # Errors
-    /// [`SelectionError::Shape`] when names and columns differ in number, [`SelectionError::DuplicateName`].
+    /// [`SelectionError::Shape`] when names and columns differ in number, [`SelectionError::DuplicateName`] when two
+    /// columns have the same name.
     pub fn new(names: Vec<String>, values: Array2<f64>) -> Result<Self> {
         if names.len() != values.ncols() {
             return Err(SelectionError::Shape { what: "names and columns", left: names.len(), right: values.ncols() });
@@ -42,7 +62,8 @@ impl FeatureTable {
     /// A table from named columns.
     ///
     /// # Errors
-    /// [`SelectionError::Shape`] when the columns differ in length, [`SelectionError::DuplicateName`].
+    /// [`SelectionError::Shape`] when the columns differ in length, [`SelectionError::DuplicateName`] when two have the
+    /// same name.
     pub fn from_columns(columns: Vec<(String, Vec<f64>)>) -> Result<Self> {
         let rows = columns.first().map_or(0, |c| c.1.len());
         if let Some((_, c)) = columns.iter().find(|c| c.1.len() != rows) {
@@ -79,7 +100,7 @@ impl FeatureTable {
     /// The column of the given name.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`].
+    /// [`SelectionError::MissingColumn`] when there is none.
     pub fn column(&self, name: &str) -> Result<ArrayView1<'_, f64>> {
         let index = self
             .names
@@ -126,7 +147,8 @@ impl FeatureTable {
     /// This table with the columns of another one to its right.
     ///
     /// # Errors
-    /// [`SelectionError::Shape`] when the rows differ in number, [`SelectionError::DuplicateName`].
+    /// [`SelectionError::Shape`] when the rows differ in number, [`SelectionError::DuplicateName`] when a name stands
+    /// in both tables.
     pub fn beside(&self, other: &Self) -> Result<Self> {
         if self.rows() != other.rows() {
             return Err(SelectionError::Shape { what: "rows of the tables", left: self.rows(), right: other.rows() });
@@ -137,7 +159,7 @@ impl FeatureTable {
         Self::new(self.names.iter().chain(&other.names).cloned().collect(), values)
     }
 
-    /// Rows without a missing value.
+    /// Positions of the rows without a missing value, counted from 0.
     #[must_use]
     pub fn complete_rows(&self) -> Vec<usize> {
         (0..self.rows()).filter(|&r| self.values.row(r).iter().all(|v| !v.is_nan())).collect()
@@ -159,16 +181,17 @@ impl FeatureTable {
     /// Refuses a number of labels that is not the number of rows.
     ///
     /// # Errors
-    /// [`SelectionError::Shape`].
+    /// [`SelectionError::Shape`] with both numbers.
     pub fn require_rows(&self, labels: usize) -> Result<()> {
-        if labels == self.rows() {
-            Ok(())
-        } else {
-            Err(SelectionError::Shape { what: "labels and rows", left: labels, right: self.rows() })
-        }
+        self.require_as_many_rows("labels and rows", labels)
     }
 
-    /// The columns, each contiguous.
+    /// As [`FeatureTable::require_rows`], for what else belongs to the rows.
+    pub(crate) fn require_as_many_rows(&self, what: &'static str, count: usize) -> Result<()> {
+        if count == self.rows() { Ok(()) } else { Err(SelectionError::Shape { what, left: count, right: self.rows() }) }
+    }
+
+    /// The columns, each in one piece of memory.
     pub(crate) fn contiguous_columns(&self) -> Vec<Vec<f64>> {
         self.values.columns().into_iter().map(|c| c.to_vec()).collect()
     }

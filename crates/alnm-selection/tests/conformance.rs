@@ -8,10 +8,10 @@ use alnm_selection::correlation_filter::{CorrelationRule, find_correlation};
 use alnm_selection::cross_validation::{CvMeasure, LambdaChoice, cross_validate};
 use alnm_selection::discretise::Discretisation;
 use alnm_selection::elastic_net::{
-    ElasticNetParams, ElasticNetPath, LambdaSequence, Precision, SparseCoefficients, binomial_path,
+    ElasticNetParams, ElasticNetPath, LambdaSequence, PathPrecision, SparseCoefficients, binomial_path,
 };
 use alnm_selection::folds::Folds;
-use alnm_selection::mrmr::{ContinuousCorrelation, Denominator, MrmrRanking, MrmrVariant, Relevance, mrmr};
+use alnm_selection::mrmr::{ContinuousCorrelation, Denominator, MrmrParams, MrmrRanking, MrmrVariant, Relevance, mrmr};
 use alnm_selection::{FeatureTable, Labels, SelectionError};
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use serde_json::{Map, Value, json};
@@ -73,8 +73,8 @@ fn argument(call: &str, key: &str) -> Option<f64> {
 
 fn sparse(c: &SparseCoefficients) -> Map<String, Value> {
     let mut m = Map::new();
-    m.insert("index".into(), c.columns.iter().map(|i| i + 1).collect());
-    m.insert("value".into(), nums(&c.values));
+    m.insert("index".into(), c.columns().iter().map(|i| i + 1).collect());
+    m.insert("value".into(), nums(c.values()));
     m
 }
 
@@ -86,14 +86,14 @@ fn listed(path: &ElasticNetPath, want: &Value) -> Value {
         .flatten()
         .filter_map(|(k, v)| Some((k, k.strip_prefix('k')?.parse::<usize>().ok()?, v)));
     positions
-        .filter(|(_, k, _)| *k <= path.lambda.len())
+        .filter(|(_, k, _)| *k <= path.lambda().len())
         .map(|(name, k, v)| {
-            let c = &path.coefficients[k - 1];
+            let c = &path.coefficients()[k - 1];
             let mut m = sparse(c);
-            m.insert("lambda".into(), num(path.lambda[k - 1]));
-            m.insert("a0".into(), num(c.intercept));
+            m.insert("lambda".into(), num(path.lambda()[k - 1]));
+            m.insert("a0".into(), num(c.intercept()));
             if v.get("df").is_some() {
-                m.insert("df".into(), c.columns.len().into());
+                m.insert("df".into(), c.columns().len().into());
             }
             (name.clone(), Value::Object(m))
         })
@@ -102,8 +102,8 @@ fn listed(path: &ElasticNetPath, want: &Value) -> Value {
 }
 
 fn path_fields(path: &ElasticNetPath) -> Value {
-    json!({"nulldev": path.null_deviance, "n_lambda": path.lambda.len(), "lambda": nums(&path.lambda), "df": path.degrees_of_freedom(),
-        "dev_ratio": nums(&path.deviance_ratio), "a0": path.coefficients.iter().map(|c| num(c.intercept)).collect::<Value>()})
+    json!({"nulldev": path.null_deviance(), "n_lambda": path.lambda().len(), "lambda": nums(path.lambda()), "df": path.degrees_of_freedom(),
+        "dev_ratio": nums(path.deviance_ratio()), "a0": path.coefficients().iter().map(|c| num(c.intercept())).collect::<Value>()})
 }
 
 fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
@@ -111,11 +111,12 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
     let want = pack.expected(case);
     let alpha = argument(&case.call, "alpha").unwrap_or(1.0);
     let standardise = !case.call.contains("standardize=FALSE");
-    let params = ElasticNetParams { alpha, standardise, max_passes: 10_000_000, ..ElasticNetParams::default() };
-    let exact = Precision::OptimalityConditions(1e-10);
+    let params =
+        ElasticNetParams::default().with_alpha(alpha).with_standardise(standardise).with_max_passes(10_000_000);
+    let exact = PathPrecision::OptimalityConditions(1e-10);
     let fit = |params: &ElasticNetParams| binomial_path(&table, &labels, params).map_err(text);
     let given = |lambda: Vec<f64>, precision| {
-        fit(&ElasticNetParams { lambda: LambdaSequence::Given(lambda), precision, ..params.clone() })
+        fit(&params.clone().with_lambda(LambdaSequence::Given(lambda)).with_precision(precision))
     };
     let kind = case.kind.as_str();
     if let Some(rest) = kind.strip_prefix("cv_") {
@@ -130,10 +131,12 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
             .map_err(text)?;
         let cv = cross_validate(&table, &labels, &folds, measure, &params).map_err(text)?;
         let (min, one_se) = (cv.coefficients(LambdaChoice::Min), cv.coefficients(LambdaChoice::OneStandardError));
-        return Ok(json!({"lambda": nums(&cv.path.lambda), "cvm": nums(&cv.mean), "cvsd": nums(&cv.standard_error),
-            "nzero": cv.path.degrees_of_freedom(), "lambda_min": cv.lambda(LambdaChoice::Min), "lambda_1se": cv.lambda(LambdaChoice::OneStandardError),
-            "index_min": cv.index_min + 1, "index_1se": cv.index_1se + 1, "coef_min": sparse(min), "coef_1se": sparse(one_se),
-            "intercept_min": min.intercept, "intercept_1se": one_se.intercept}));
+        return Ok(
+            json!({"lambda": nums(cv.path().lambda()), "cvm": nums(cv.mean()), "cvsd": nums(cv.standard_error()),
+            "nzero": cv.path().degrees_of_freedom(), "lambda_min": cv.lambda(LambdaChoice::Min), "lambda_1se": cv.lambda(LambdaChoice::OneStandardError),
+            "index_min": cv.index_min() + 1, "index_1se": cv.index_1se() + 1, "coef_min": sparse(min), "coef_1se": sparse(one_se),
+            "intercept_min": min.intercept(), "intercept_1se": one_se.intercept()}),
+        );
     }
     if kind.starts_with("path_default") {
         let path = fit(&params)?;
@@ -142,7 +145,7 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
         return Ok(v);
     }
     // The pack's own precision, lower for its widest tables.
-    let tight = Precision::Threshold(if table.columns() > 500 { 1e-12 } else { 1e-14 });
+    let tight = PathPrecision::Threshold(if table.columns() > 500 { 1e-12 } else { 1e-14 });
     if kind.starts_with("path_tight") {
         // The penalties are an argument of the call.
         let path = given(numbers(&want["lambda"]), tight)?;
@@ -151,11 +154,11 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
         return Ok(v);
     }
     if kind.starts_with("path_exact") {
-        return Ok(listed(&given(fit(&params)?.lambda, exact)?, want));
+        return Ok(listed(&given(fit(&params)?.lambda().to_vec(), exact)?, want));
     }
     match kind {
         "objective" => {
-            let path = given(fit(&params)?.lambda, tight)?;
+            let path = given(fit(&params)?.lambda().to_vec(), tight)?;
             let rows: Vec<usize> = (0..table.rows()).collect();
             let mut m = Map::new();
             for (key, _) in want.as_object().into_iter().flatten().filter(|(_, v)| !v.is_null()) {
@@ -165,7 +168,7 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
             Ok(m.into())
         }
         "lambda_max_by_hand" => {
-            let first = |alpha: f64| fit(&ElasticNetParams { alpha, ..params.clone() }).map(|p| num(p.lambda[0]));
+            let first = |alpha: f64| fit(&params.clone().with_alpha(alpha)).map(|p| num(p.lambda()[0]));
             Ok(
                 json!({"by_hand": first(1.0)?, "glmnet": first(1.0)?, "glmnet_alpha_0.5": first(0.5)?, "ridge_first_lambda": first(0.0)?}),
             )
@@ -173,14 +176,12 @@ fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
         "penalty_factor_limits" => {
             let mut factors = vec![1.0; table.columns()];
             factors[..2].fill(0.0);
-            let params = ElasticNetParams {
-                lambda: LambdaSequence::Given(vec![0.1, 0.05, 0.01]),
-                penalty_factors: Some(factors),
-                lower_limit: Some(-0.2),
-                upper_limit: Some(0.3),
-                precision: Precision::Threshold(1e-14),
-                ..ElasticNetParams::default()
-            };
+            let params = ElasticNetParams::default()
+                .with_lambda(LambdaSequence::Given(vec![0.1, 0.05, 0.01]))
+                .with_penalty_factors(factors)
+                .with_lower_limit(-0.2)
+                .with_upper_limit(0.3)
+                .with_precision(PathPrecision::Threshold(1e-14));
             let path = fit(&params)?;
             let mut v = path_fields(&path);
             v["coef"] = listed(&path, &want["coef"]);
@@ -195,10 +196,12 @@ fn numbers(v: &Value) -> Vec<f64> {
 }
 
 fn objective(table: &FeatureTable, labels: &Labels, path: &ElasticNetPath, k: usize, rows: &[usize]) -> Value {
-    let c = &path.coefficients[k];
+    let c = &path.coefficients()[k];
     let eta: Vec<f64> = rows
         .iter()
-        .map(|&r| c.intercept + c.columns.iter().zip(&c.values).map(|(&j, b)| b * table.values()[[r, j]]).sum::<f64>())
+        .map(|&r| {
+            c.intercept() + c.columns().iter().zip(c.values()).map(|(&j, b)| b * table.values()[[r, j]]).sum::<f64>()
+        })
         .collect();
     let n = rows.len() as f64;
     let loss =
@@ -207,8 +210,8 @@ fn objective(table: &FeatureTable, labels: &Labels, path: &ElasticNetPath, k: us
         let column = table.values().column(j).to_vec();
         (alnm_stats::describe::variance(&column) * (n - 1.0) / n).sqrt()
     };
-    let penalty: f64 = c.columns.iter().zip(&c.values).map(|(&j, b)| b.abs() * scale(j)).sum();
-    json!({"lambda": path.lambda[k], "objective": loss + path.lambda[k] * penalty, "neg_loglik_per_n": loss, "link": nums(&eta)})
+    let penalty: f64 = c.columns().iter().zip(c.values()).map(|(&j, b)| b.abs() * scale(j)).sum();
+    json!({"lambda": path.lambda()[k], "objective": loss + path.lambda()[k] * penalty, "neg_loglik_per_n": loss, "link": nums(&eta)})
 }
 
 fn ranking(r: &MrmrRanking) -> Map<String, Value> {
@@ -238,7 +241,7 @@ fn mrmr_case(pack: &Pack, case: &Case) -> Evaluated {
         m.insert("selected".into(), named.collect());
         m
     };
-    let run = |variant: MrmrVariant| mrmr(&table, &labels, &variant, count).map_err(text);
+    let run = |variant: MrmrVariant| mrmr(&table, &labels, &MrmrParams::new(variant, count)).map_err(text);
     if let Some(rest) = kind.strip_prefix("pymrmr_") {
         let discretisation = Discretisation::AsGiven;
         let variant = if rest.starts_with("MID") {

@@ -1,11 +1,11 @@
 //! Properties of paths, folds and pipelines.
 
-use alnm_selection::correlation_filter::{CorrelationRule, find_correlation, ranked_filter};
+use alnm_selection::correlation_filter::{CorrelationFilterParams, CorrelationRule, find_correlation, ranked_filter};
 use alnm_selection::cross_validation::{CvMeasure, cross_validate};
-use alnm_selection::elastic_net::{ElasticNetParams, Precision, binomial_path, gaussian_path};
+use alnm_selection::elastic_net::{ElasticNetParams, PathPrecision, binomial_path, gaussian_path};
 use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_selection::stability::{StabilityParams, stability_selection};
-use alnm_selection::univariate::UnivariateScreen;
+use alnm_selection::univariate::UnivariateParams;
 use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step};
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use alnm_stats::roc::{Direction, RocCurve};
@@ -34,12 +34,12 @@ fn kkt_violation(
     path: &alnm_selection::elastic_net::ElasticNetPath,
     k: usize,
 ) -> f64 {
-    let c = &path.coefficients[k];
+    let c = &path.coefficients()[k];
     let n = y.len() as f64;
     let x = table.values();
     let residual: Vec<f64> = (0..y.len())
         .map(|i| {
-            let eta = c.intercept + c.columns.iter().zip(&c.values).map(|(&j, b)| b * x[[i, j]]).sum::<f64>();
+            let eta = c.intercept() + c.columns().iter().zip(c.values()).map(|(&j, b)| b * x[[i, j]]).sum::<f64>();
             y[i] - mean_response(eta)
         })
         .collect();
@@ -48,15 +48,15 @@ fn kkt_violation(
         let column = x.column(j).to_vec();
         let scale = (alnm_stats::describe::variance(&column) * (n - 1.0) / n).sqrt();
         let gradient = column.iter().zip(&residual).map(|(x, r)| x * r).sum::<f64>() / n / scale;
-        let coefficient = c.columns.iter().position(|&k| k == j).map_or(0.0, |k| c.values[k]);
+        let coefficient = c.columns().iter().position(|&k| k == j).map_or(0.0, |k| c.values()[k]);
         let violation = if coefficient == 0.0 {
-            gradient.abs() - path.lambda[k]
+            gradient.abs() - path.lambda()[k]
         } else {
-            (gradient - path.lambda[k].copysign(coefficient)).abs()
+            (gradient - path.lambda()[k].copysign(coefficient)).abs()
         };
         worst = worst.max(violation);
     }
-    worst / path.lambda[k]
+    worst / path.lambda()[k]
 }
 
 proptest! {
@@ -66,15 +66,15 @@ proptest! {
     fn lasso_paths_meet_their_optimality_conditions(seed in 0u64..1000, rows in 30usize..80, features in 3usize..40) {
         let (table, labels) = cohort(rows, features, 2, seed);
         prop_assume!(labels.positives() > 5 && labels.negatives() > 5);
-        let params = ElasticNetParams { precision: Precision::OptimalityConditions(1e-9), ..ElasticNetParams::default() };
+        let params = ElasticNetParams::default().with_precision(PathPrecision::OptimalityConditions(1e-9));
         let path = binomial_path(&table, &labels, &params).expect("both classes");
-        for k in [1, path.lambda.len() / 3, path.lambda.len() / 2] {
+        for k in [1, path.lambda().len() / 3, path.lambda().len() / 2] {
             let violation = kkt_violation(&table, &labels.to_values(), |eta| 1.0 / (1.0 + (-eta).exp()), &path, k);
             prop_assert!(violation < 1e-7, "{violation} at penalty {k}");
         }
         let outcome: Vec<f64> = (0..rows).map(|i| table.values()[[i, 0]] * 2.0 + table.values()[[i, 1]] + ((i * 7) % 5) as f64).collect();
         let path = gaussian_path(&table, &outcome, &params).expect("an outcome that varies");
-        for k in [1, path.lambda.len() / 3, path.lambda.len() / 2] {
+        for k in [1, path.lambda().len() / 3, path.lambda().len() / 2] {
             let violation = kkt_violation(&table, &outcome, |eta| eta, &path, k);
             prop_assert!(violation < 1e-7, "{violation} at penalty {k}");
         }
@@ -116,12 +116,8 @@ proptest! {
 fn pipeline() -> Pipeline {
     Pipeline::new("Score")
         .then(Step::ZeroVariance)
-        .then(Step::Univariate(UnivariateScreen::default()))
-        .then(Step::CorrelationFilter {
-            correlation: Correlation::Pearson,
-            cutoff: 0.6,
-            rule: CorrelationRule::CaretExact,
-        })
+        .then(Step::Univariate(UnivariateParams::default()))
+        .then(Step::CorrelationFilter(CorrelationFilterParams::default().with_cutoff(0.6)))
         .then(Step::lasso(FoldOrder::Shuffled { seed: 11 }))
 }
 
@@ -150,8 +146,7 @@ fn cross_fitting_exposes_a_selection_on_all_rows() {
     let (table, _) = cohort(80, 400, 1, 9);
     let labels = Labels::new((0..80).map(|i| i % 2 == 0).collect());
     let auc = |scores: &[f64]| RocCurve::new(&labels, scores, Direction::HigherIsPositive).expect("both classes").auc();
-    let screen =
-        Pipeline::new("Noise").then(Step::Univariate(UnivariateScreen { level: 0.02, ..UnivariateScreen::default() }));
+    let screen = Pipeline::new("Noise").then(Step::Univariate(UnivariateParams::default().with_level(0.02)));
     let lasso = |p: Pipeline| p.then(Step::lasso(FoldOrder::AsGiven));
     let leaked =
         screen.fit(&table, &labels).expect("some features pass by chance").transform(&table).expect("the same columns");
@@ -174,7 +169,7 @@ fn a_saved_pipeline_scores_new_data_by_name() {
         read.score(&table.select_columns(&reversed)).expect("all columns"),
     );
     assert_eq!(a, b);
-    let needed = &fitted.signature.as_ref().expect("a LASSO").weights[0].feature;
+    let needed = &fitted.signature().expect("a LASSO").weights()[0].feature;
     let without: Vec<String> = table.names().iter().filter(|n| *n != needed).cloned().collect();
     assert!(matches!(
         fitted.score(&table.select(&without).expect("known names")),
@@ -182,8 +177,8 @@ fn a_saved_pipeline_scores_new_data_by_name() {
     ));
     assert!(FittedPipeline::from_json("{\"format_version\": 99}").is_err());
     assert_eq!(
-        fitted.report.iter().map(|r| r.before - r.after).sum::<usize>(),
-        table.columns() - fitted.selected.len()
+        fitted.report().iter().map(|r| r.before - r.after).sum::<usize>(),
+        table.columns() - fitted.selected().len()
     );
 }
 
@@ -208,9 +203,52 @@ fn degenerate_tables_are_refused_with_a_reason() {
 }
 
 #[test]
+fn an_auc_that_no_fold_defines_is_refused() {
+    let (table, _) = cohort(40, 4, 1, 3);
+    let labels = Labels::new((0..40).map(|row| (row / 10) % 2 == 1).collect());
+    let folds = Folds::given((0..40).map(|row| row / 10).collect()).expect("four folds");
+    let refused = cross_validate(&table, &labels, &folds, CvMeasure::Auc, &ElasticNetParams::default());
+    assert!(refused.expect_err("folds of one class").to_string().starts_with("cross-validated AUC is undefined; "));
+    assert!(cross_validate(&table, &labels, &folds, CvMeasure::Deviance, &ElasticNetParams::default()).is_ok());
+}
+
+#[test]
+fn sentences_name_value_and_requirement() {
+    let (table, labels) = cohort(30, 4, 1, 3);
+    let sentence = |result: Result<(), SelectionError>| result.expect_err("a wrong parameter").to_string();
+    assert_eq!(
+        sentence(Folds::stratified(&labels, 1, FoldOrder::AsGiven).map(drop)),
+        "number of folds is 1; it must be at least 2 and at most the number of rows of the larger class"
+    );
+    assert_eq!(
+        sentence(
+            Pipeline::new("s")
+                .then(Step::ZeroVariance)
+                .fit(&table, &labels)
+                .and_then(|fitted| fitted.score(&table))
+                .map(drop)
+        ),
+        "last step of the selection is zero variance; it must be a LASSO, which gives a score"
+    );
+    assert_eq!(
+        sentence(StabilityParams::default().with_halves(0).check().map(drop)),
+        "number of random halves is 0; it must be at least 1"
+    );
+    assert_eq!(
+        sentence(gaussian_path(&table, &[2.5; 30], &ElasticNetParams::default()).map(drop)),
+        "outcome of every row is 2.5; it must be a number that differs between rows, since a constant cannot be \
+         predicted"
+    );
+    assert_eq!(
+        sentence(gaussian_path(&table, &[2.5; 29], &ElasticNetParams::default()).map(drop)),
+        "the numbers of outcomes and rows are 29 and 30; they must be equal"
+    );
+}
+
+#[test]
 fn stable_features_are_the_informative_ones() {
     let (table, labels) = cohort(120, 30, 2, 8);
-    let params = StabilityParams { halves: 40, first: 4, ..StabilityParams::default() };
+    let params = StabilityParams::default().with_halves(40).with_first(4);
     let found = stability_selection(&table, &labels, &params).expect("both classes");
     let stable: Vec<&str> = found.frequency.iter().filter(|f| f.stable).map(|f| f.feature.as_str()).collect();
     assert_eq!(stable, ["f0", "f1"]);
@@ -224,23 +262,19 @@ fn a_path_whose_passes_run_out_ends_early() {
     let values = Array2::from_shape_fn((40, 6), |(i, j)| ((i * (3 * j + 5)) % 13) as f64 + 2.0 * (i % 2) as f64);
     let table = FeatureTable::new(names, values).unwrap();
     let full = binomial_path(&table, &labels, &ElasticNetParams::default()).unwrap();
-    assert!(full.complete);
-    let short = binomial_path(
-        &table,
-        &labels,
-        &ElasticNetParams { max_passes: full.passes / 2, ..ElasticNetParams::default() },
-    )
-    .unwrap();
-    assert!(!short.complete && !short.lambda.is_empty() && short.lambda.len() < full.lambda.len());
-    assert_eq!(short.coefficients, full.coefficients[..short.coefficients.len()]);
+    assert!(full.complete());
+    let short =
+        binomial_path(&table, &labels, &ElasticNetParams::default().with_max_passes(full.passes() / 2)).unwrap();
+    assert!(!short.complete() && !short.lambda().is_empty() && short.lambda().len() < full.lambda().len());
+    assert_eq!(*short.coefficients(), full.coefficients()[..short.coefficients().len()]);
 }
 
 #[test]
 fn a_cross_validated_path_does_not_depend_on_the_number_of_threads() {
     let (table, labels) = cohort(60, 90, 3, 7);
     let folds = Folds::stratified(&labels, 5, FoldOrder::AsGiven).expect("enough rows");
-    for precision in [Precision::default(), Precision::OptimalityConditions(1e-9)] {
-        let params = ElasticNetParams { precision, ..ElasticNetParams::default() };
+    for precision in [PathPrecision::default(), PathPrecision::OptimalityConditions(1e-9)] {
+        let params = ElasticNetParams::default().with_precision(precision);
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
             pool.install(|| cross_validate(&table, &labels, &folds, CvMeasure::Deviance, &params))
@@ -255,24 +289,22 @@ fn elastic_nets_meet_their_conditions_with_limits_and_unpenalised_features() {
     let (table, labels) = cohort(70, 12, 2, 5);
     let mut factors = vec![1.0; 12];
     factors[3] = 0.0;
-    let params = ElasticNetParams {
-        alpha: 0.5,
-        penalty_factors: Some(factors),
-        lower_limit: Some(-0.1),
-        upper_limit: Some(0.8),
-        precision: Precision::OptimalityConditions(1e-9),
-        ..ElasticNetParams::default()
-    };
+    let params = ElasticNetParams::default()
+        .with_alpha(0.5)
+        .with_penalty_factors(factors)
+        .with_lower_limit(-0.1)
+        .with_upper_limit(0.8)
+        .with_precision(PathPrecision::OptimalityConditions(1e-9));
     let exact = binomial_path(&table, &labels, &params).expect("both classes");
-    let given = alnm_selection::elastic_net::LambdaSequence::Given(exact.lambda.clone());
-    let tight = ElasticNetParams { lambda: given, precision: Precision::Threshold(1e-18), ..params };
+    let given = alnm_selection::elastic_net::LambdaSequence::Given(exact.lambda().to_vec());
+    let tight = params.with_lambda(given).with_precision(PathPrecision::Threshold(1e-18));
     let descended = binomial_path(&table, &labels, &tight).expect("both classes");
-    for (a, b) in exact.coefficients.iter().zip(&descended.coefficients).skip(1) {
-        assert!(a.values.iter().all(|v| (-0.1 - 1e-12..=0.8 + 1e-12).contains(v)), "{a:?}");
-        assert!(a.columns.contains(&3) && (a.intercept - b.intercept).abs() < 1e-6, "{a:?} {b:?}");
+    for (a, b) in exact.coefficients().iter().zip(descended.coefficients()).skip(1) {
+        assert!(a.values().iter().all(|v| (-0.1 - 1e-12..=0.8 + 1e-12).contains(v)), "{a:?}");
+        assert!(a.columns().contains(&3) && (a.intercept() - b.intercept()).abs() < 1e-6, "{a:?} {b:?}");
         let dense = |c: &alnm_selection::elastic_net::SparseCoefficients| {
             let mut all = vec![0.0; 12];
-            c.columns.iter().zip(&c.values).for_each(|(&j, v)| all[j] = *v);
+            c.columns().iter().zip(c.values()).for_each(|(&j, v)| all[j] = *v);
             all
         };
         assert!(dense(a).iter().zip(dense(b)).all(|(x, y)| (x - y).abs() < 1e-6), "{a:?} {b:?}");
@@ -300,34 +332,32 @@ fn paths_with_unpenalised_features_start_at_what_these_leave_over() {
     let close = |found: f64, expected: f64| {
         assert!((found - expected).abs() < 1e-7 * expected.abs().max(1e-2), "{found} for {expected}")
     };
-    for precision in [Precision::Threshold(1e-18), Precision::OptimalityConditions(1e-9)] {
-        let params = ElasticNetParams {
-            penalty_factors: Some(vec![0.0, 1.0, 1.0, 0.0, 2.0, 0.5]),
-            precision,
-            max_passes: 10_000_000,
-            ..ElasticNetParams::default()
-        };
+    for precision in [PathPrecision::Threshold(1e-18), PathPrecision::OptimalityConditions(1e-9)] {
+        let params = ElasticNetParams::default()
+            .with_penalty_factors(vec![0.0, 1.0, 1.0, 0.0, 2.0, 0.5])
+            .with_precision(precision)
+            .with_max_passes(10_000_000);
         let path = gaussian_path(&table, &y, &params).expect("finite values");
-        assert_eq!(path.lambda.len(), 42);
+        assert_eq!(path.lambda().len(), 42);
         [(0, 0.538795626756), (1, 0.490930508258), (9, 0.233231764752)]
             .iter()
-            .for_each(|&(k, lambda)| close(path.lambda[k], lambda));
-        let first = &path.coefficients[0];
-        assert_eq!(first.columns.iter().filter(|j| [0, 3].contains(j)).count(), 2);
-        close(first.intercept, -0.04574777834);
-        let tenth = &path.coefficients[9];
+            .for_each(|&(k, lambda)| close(path.lambda()[k], lambda));
+        let first = &path.coefficients()[0];
+        assert_eq!(first.columns().iter().filter(|j| [0, 3].contains(j)).count(), 2);
+        close(first.intercept(), -0.04574777834);
+        let tenth = &path.coefficients()[9];
         for (j, expected) in [(0, 2.137317234), (1, 0.564303483), (3, -0.6477767372)] {
-            let at = tenth.columns.iter().position(|column| *column == j).expect("the feature has entered");
-            close(tenth.values[at], expected);
+            let at = tenth.columns().iter().position(|column| *column == j).expect("the feature has entered");
+            close(tenth.values()[at], expected);
         }
-        assert_eq!(tenth.columns.len(), 3);
+        assert_eq!(tenth.columns().len(), 3);
 
         let path = binomial_path(&table, &labels, &params).expect("both classes");
-        assert_eq!(path.lambda.len(), 73);
+        assert_eq!(path.lambda().len(), 73);
         [(0, 0.103730278014), (1, 0.094515166008), (9, 0.0449023611143)]
             .iter()
-            .for_each(|&(k, lambda)| close(path.lambda[k], lambda));
-        close(path.coefficients[9].intercept, -0.1267380716);
+            .for_each(|&(k, lambda)| close(path.lambda()[k], lambda));
+        close(path.coefficients()[9].intercept(), -0.1267380716);
     }
 }
 
@@ -337,7 +367,8 @@ fn paths_with_a_limit_of_zero_go_on_where_nothing_happens() {
     let (table, y) = waves();
     let y: Vec<f64> = y.iter().map(|y| -y).collect();
     for (lower_limit, upper_limit, penalties) in [(None, None, 56), (Some(0.0), None, 100), (None, Some(0.0), 100)] {
-        let params = ElasticNetParams { lower_limit, upper_limit, ..ElasticNetParams::default() };
-        assert_eq!(gaussian_path(&table, &y, &params).expect("finite values").lambda.len(), penalties);
+        let mut params = ElasticNetParams::default();
+        (params.lower_limit, params.upper_limit) = (lower_limit, upper_limit);
+        assert_eq!(gaussian_path(&table, &y, &params).expect("finite values").lambda().len(), penalties);
     }
 }

@@ -90,7 +90,7 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
 fn correlations(findings: &Findings<'_>) -> Result<Figure> {
     let rows = findings.table.training();
     let columns = |pipeline: &FittedPipeline, table: &FeatureTable| -> Result<Vec<(String, Vec<f64>)>> {
-        let weights = pipeline.signature.iter().flat_map(|signature| &signature.weights);
+        let weights = pipeline.signature().into_iter().flat_map(|signature| signature.weights());
         weights
             .map(|w| {
                 Ok((
@@ -123,7 +123,7 @@ fn forests(results: &Results) -> Result<Figure> {
             upper: odds.profile.upper,
         })
         .collect();
-    let terms = results.models.model(INTEGRATED)?.model.terms.iter().filter(|term| term.name != INTERCEPT);
+    let terms = results.models.model(INTEGRATED)?.model().terms().iter().filter(|term| term.name != INTERCEPT);
     let joint: Vec<Ratio> = terms
         .map(|term| Ratio {
             name: term.name.clone(),
@@ -146,10 +146,10 @@ fn forests(results: &Results) -> Result<Figure> {
 fn integrated(findings: &Findings<'_>) -> Result<Figure> {
     let model = &findings.results.model;
     let table = findings.variables.select_rows(findings.table.training());
-    let names: Vec<String> = model.variables.iter().map(|v| v.variable.name.clone()).collect();
+    let names: Vec<String> = model.variables().iter().map(|v| v.variable.name.clone()).collect();
     let values = table.select(&names)?;
     let mut lines: Vec<Line> = model
-        .variables
+        .variables()
         .iter()
         .enumerate()
         .map(|(column, v)| {
@@ -238,18 +238,22 @@ fn fine_tuning(findings: &Findings<'_>) -> Figure {
 }
 
 fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
-    let Some(cv) = &pipeline.lasso else { return figure(caption, Vec::new()) };
-    let log_lambda: Vec<f64> = cv.path.lambda.iter().map(|lambda| lambda.ln()).collect();
-    let points: Vec<(f64, f64)> = log_lambda.iter().copied().zip(cv.mean.iter().copied()).collect();
-    let ends = cv.mean.iter().zip(&cv.standard_error).map(|(mean, error)| (mean - error, mean + error)).collect();
+    let Some(cv) = pipeline.lasso() else { return figure(caption, Vec::new()) };
+    let log_lambda: Vec<f64> = cv.path().lambda().iter().map(|lambda| lambda.ln()).collect();
+    let points: Vec<(f64, f64)> = log_lambda.iter().copied().zip(cv.mean().iter().copied()).collect();
+    let ends = cv.mean().iter().zip(cv.standard_error()).map(|(mean, error)| (mean - error, mean + error)).collect();
     let curve = Series::line("", points, COLOURS[0]).with_bars(ends);
     let mut chart = Chart::around("A. Cross-validation", "log λ", "binomial deviance", vec![curve]);
     chart.marks = [LambdaChoice::Min, LambdaChoice::OneStandardError].map(|choice| cv.lambda(choice).ln()).to_vec();
-    let paths = (0..cv.path.names.len())
+    let paths = (0..cv.path().names().len())
         .map(|column| {
             let value = |step: usize| {
-                let coefficients = &cv.path.coefficients[step];
-                coefficients.columns.iter().position(|&c| c == column).map_or(0.0, |place| coefficients.values[place])
+                let coefficients = &cv.path().coefficients()[step];
+                coefficients
+                    .columns()
+                    .iter()
+                    .position(|&c| c == column)
+                    .map_or(0.0, |place| coefficients.values()[place])
             };
             // Coefficients stand on the features' own scales; dividing by the largest makes the paths comparable.
             let largest = (0..log_lambda.len()).map(|step| value(step).abs()).fold(f64::MIN_POSITIVE, f64::max);
@@ -261,7 +265,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
         Chart::around("B. Coefficient paths", "log λ", "coefficient, relative to its largest", paths);
     coefficients.marks = vec![cv.lambda(LambdaChoice::Min).ln()];
     let weights: Vec<(String, f64)> =
-        pipeline.signature.iter().flat_map(|s| &s.weights).map(|w| (w.feature.clone(), w.weight)).collect();
+        pipeline.signature().into_iter().flat_map(|s| s.weights()).map(|w| (w.feature.clone(), w.weight)).collect();
     let mut ordered = weights;
     ordered.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let caption = format!(
@@ -278,7 +282,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
 fn variables(results: &Results) -> Figure {
     let mut importances: Vec<(String, f64)> = results.importances.iter().map(|i| (i.feature.clone(), i.gain)).collect();
     importances.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let subsets = &results.subsets.subsets;
+    let subsets = results.subsets.subsets();
     let points = subsets.iter().map(|s| (s.variables.len() as f64, s.mean_auc)).collect();
     let ends = subsets.iter().map(|s| (s.interval.lower, s.interval.upper)).collect();
     let mut chart = Chart::around(
@@ -335,7 +339,7 @@ fn roc(evaluation: &Evaluation) -> Result<Chart> {
 /// correction.
 fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let results = findings.results;
-    let variables = &results.models.model(INTEGRATED)?.specification.variables;
+    let variables = &results.models.model(INTEGRATED)?.specification().variables;
     let table = findings.variables.select_rows(findings.table.training()).select(variables)?;
     let resampling = Resampling { resamples: study.settings.resamples, seed: study.settings.seed };
     // A model of separated outcomes has too few distinct risks for a smooth curve; the groups are then drawn alone.

@@ -196,7 +196,7 @@ fn deep_features(study: &Study) -> String {
 
 fn selection(study: &Study, findings: &Findings<'_>) -> String {
     let kept = |pipeline: &alnm_selection::FittedPipeline| {
-        pipeline.signature.iter().map(|signature| signature.weights.len()).sum::<usize>()
+        pipeline.signature().map_or(0, |signature| signature.weights().len())
     };
     format!(
         "Radiomic and deep features went apart through the same steps: features without variance out; Student's, Welch's or the Mann-Whitney test by \
@@ -213,12 +213,12 @@ fn models(findings: &Findings<'_>) -> Result<String> {
     let results = findings.results;
     let integrated = results
         .models
-        .models
+        .models()
         .iter()
-        .find(|model| model.specification.name == INTEGRATED)
+        .find(|model| model.specification().name == INTEGRATED)
         .context("no integrated model")?;
     let boosting = BoostingParams::default();
-    let firth = results.models.models.iter().filter(|model| model.model.estimation == Estimation::Firth).count();
+    let firth = results.models.models().iter().filter(|model| model.model().estimation() == Estimation::Firth).count();
     let separated = match firth {
         0 => String::new(),
         models => format!(
@@ -232,7 +232,7 @@ fn models(findings: &Findings<'_>) -> Result<String> {
         boosting.rounds,
         boosting.learning_rate,
         boosting.num_leaves,
-        integrated.specification.variables.join(", "),
+        integrated.specification().variables.join(", "),
     ))
 }
 

@@ -35,15 +35,15 @@ pub(super) fn nomogram(name: &str, title: &str, nomogram: &Nomogram) -> Panel {
 
 fn axes(nomogram: &Nomogram) -> Vec<Axis> {
     let mut axes = vec![Axis::new("Points", 0.0, 100.0, |points| points / 100.0)];
-    for axis in &nomogram.axes {
+    for axis in nomogram.axes() {
         let unit = if axis.variable.unit.is_empty() { String::new() } else { format!(" ({})", axis.variable.unit) };
         let name = format!("{}{unit}", axis.variable.name);
         axes.push(Axis::new(&name, axis.minimum, axis.maximum, |value| axis.points(value) / 100.0));
     }
-    let largest = nomogram.largest_total;
+    let largest = nomogram.largest_total();
     axes.push(Axis::new("Total points", 0.0, largest, |points| points / largest));
     let marks: Vec<(String, f64)> =
-        nomogram.risks.iter().map(|mark| (number(mark.risk), mark.total / largest)).collect();
+        nomogram.risks().iter().map(|mark| (number(mark.risk), mark.total / largest)).collect();
     let ends = [marks.first(), marks.last()].map(|mark| mark.map_or(0.0, |(_, place)| *place));
     axes.push(Axis { name: "Risk".to_owned(), ends, marks });
     axes

@@ -125,9 +125,10 @@ fn excluded(cohort: &Cohort) -> Option<Table> {
 
 /// The models that maximum likelihood has no finite estimate for.
 fn penalised(results: &Results) -> Option<Table> {
-    let models = results.models.models.iter().filter(|model| model.model.estimation == Estimation::Firth);
-    let rows: Vec<_> =
-        models.map(|model| vec![model.specification.name.clone(), model.specification.variables.join(", ")]).collect();
+    let models = results.models.models().iter().filter(|model| model.model().estimation() == Estimation::Firth);
+    let rows: Vec<_> = models
+        .map(|model| vec![model.specification().name.clone(), model.specification().variables.join(", ")])
+        .collect();
     let title = "Models whose variables separate the training outcomes, estimated by Firth's penalised likelihood";
     (!rows.is_empty()).then(|| Table::new("penalised_models", title, &["model", "variables"], rows))
 }
@@ -419,13 +420,13 @@ fn stability(robustness: &Robustness) -> Table {
 }
 
 fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {
-    let weights = pipeline.signature.iter().flat_map(|signature| &signature.weights);
+    let weights = pipeline.signature().into_iter().flat_map(|signature| signature.weights());
     let rows = weights.map(|weight| vec![weight.feature.clone(), weight.weight.to_string()]).collect();
     Table::new(file, title, &["feature", "weight"], rows)
 }
 
 fn removed(file: &str, pipeline: &FittedPipeline) -> Table {
-    let rows = pipeline.report.iter().flat_map(|step| {
+    let rows = pipeline.report().iter().flat_map(|step| {
         step.removed.iter().map(|removal| vec![removal.feature.clone(), step.step.clone(), removal.reason.clone()])
     });
     Table::new(file, "Features removed and why", &["feature", "step", "reason"], rows.collect()).only_file()

@@ -1,13 +1,13 @@
 //! Tables, the ten models and their evaluation.
 
 use alnm_models::gradient_boosting::{BoostingParams, FeatureImportance, GradientBoosting, ImportanceKind};
-use alnm_models::model_set::{ModelPerformance, ModelSet, ModelSpecification, performance, ten_models};
+use alnm_models::model_set::{ModelPerformance, ModelSet, ModelSpecification, performance};
 use alnm_models::profile_likelihood::ProfileMethod;
-use alnm_models::saved_model::{RiskModel, Variable};
-use alnm_models::subset_search::{SubsetSearch, incremental_subsets};
+use alnm_models::subset_search::{SubsetSearch, SubsetSearchParams, incremental_subsets};
 use alnm_models::univariate_table::{UnivariateOddsRatio, UnivariateRequest, univariate_odds_ratios};
-use alnm_models::{LogisticModel, LogisticParams};
-use alnm_selection::folds::Folds;
+use alnm_models::{LogisticModel, LogisticParams, RiskModel, Variable};
+use alnm_selection::cross_fitting::out_of_fold;
+use alnm_selection::folds::{Folds, Split};
 use alnm_selection::{FeatureTable, Labels};
 use alnm_stats::bootstrap::Resampling;
 use alnm_stats::calibration::{
@@ -92,7 +92,8 @@ impl Learned {
         let names: Vec<String> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
         let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
         let ranked = boosting.ranked_features(ImportanceKind::Gain);
-        let subsets = incremental_subsets(&training, &labels, &ranked, &table.folds(seed)?, &params)?;
+        let subsets =
+            incremental_subsets(&training, &labels, &table.folds(seed)?, &SubsetSearchParams::new(ranked))?;
         let models = ModelSet::fit(&specifications(), &training, &labels, &params)?;
         Ok(Self { odds_ratios, importances: boosting.importances(), subsets, models })
     }
@@ -153,14 +154,14 @@ impl Study {
         step.finish(&mut self.costs);
 
         let cross_fitted = self.cross_fitted(table, fold_inputs, &models, &labels)?;
-        let step = Step::begin("bootstrap of the models", models.models.len());
+        let step = Step::begin("bootstrap of the models", models.models().len());
         let resampling = Resampling { resamples: self.settings.resamples, seed: self.settings.seed };
         let corrected_auc = models
-            .models
+            .models()
             .iter()
             .map(|model| {
                 step.advance();
-                corrected_auc(&training.select(&model.specification.variables)?, &labels, resampling, &params)
+                corrected_auc(&training.select(&model.specification().variables)?, &labels, resampling, &params)
             })
             .collect::<Result<_>>()?;
         step.finish(&mut self.costs);
@@ -199,12 +200,12 @@ impl Study {
             fingerprint = fingerprint.numbers(inputs.deep(fold).values().iter().copied());
         }
         let specifications: Vec<ModelSpecification> =
-            models.models.iter().map(|model| model.specification.clone()).collect();
+            models.models().iter().map(|model| model.specification().clone()).collect();
         let risks: Vec<Vec<f64>> = store.item("risks", &fingerprint.finish(), || {
             out_of_fold_risks(table, &specifications, &folds, &|fold, _| Ok(inputs.of_fold(fold)), &|| step.advance())
         })?;
         let of_model = |(model, risks)| Ok(performance(model, CROSS_FITTED, labels, risks, LEVEL)?);
-        let performances = models.models.iter().zip(risks).map(of_model).collect::<Result<_>>()?;
+        let performances = models.models().iter().zip(risks).map(of_model).collect::<Result<_>>()?;
         step.finish(&mut self.costs);
         finish_evaluation(CROSS_FITTED, labels.clone(), performances)
     }
@@ -244,44 +245,50 @@ pub(super) fn out_of_fold_risks(
     inputs: &(dyn Fn(usize, &[usize]) -> Result<ScoreInputs> + Sync),
     advance: &(dyn Fn() + Sync),
 ) -> Result<Vec<Vec<f64>>> {
-    let of_fold = |fold: usize| -> Result<Vec<Vec<f64>>> {
+    // One patient's risks by all models are one prediction.
+    let of_fold = |split: &Split| -> Result<Vec<Vec<f64>>> {
         check_interrupt()?;
-        let training = table.rows_at(&folds.training_rows(fold));
-        let held_out = table.rows_at(&folds.test_rows(fold));
+        let (training, held_out) = (table.rows_at(&split.training), table.rows_at(&split.held_out));
         let labels = table.labels(&training);
-        let variables = table.with_scores(&inputs(fold, &training)?.fitted_scores(&training, &labels)?)?;
+        let variables = table.with_scores(&inputs(split.fold, &training)?.fitted_scores(&training, &labels)?)?;
         advance();
-        let risks = |model: &ModelSpecification| {
+        let risks = |model: &ModelSpecification| -> Result<Vec<f64>> {
             let columns = variables.select(&model.variables)?;
             let fitted =
                 LogisticModel::fit_finite(&columns.select_rows(&training), &labels, &LogisticParams::default())?;
             Ok(fitted.predict(&columns.select_rows(&held_out))?)
         };
-        specifications.iter().map(risks).collect()
+        let by_model = specifications.iter().map(risks).collect::<Result<Vec<_>>>()?;
+        Ok((0..held_out.len()).map(|place| by_model.iter().map(|risks| risks[place]).collect()).collect())
     };
-    let parts: Vec<Vec<Vec<f64>>> = (0..folds.count())
-        .into_par_iter()
-        .map(|fold| of_fold(fold).with_context(|| format!("cross-fitting, fold {}", fold + 1)))
-        .collect::<Result<_>>()?;
-    let of_model = |model: usize| {
-        let mut risks = vec![f64::NAN; folds.rows()];
-        for (fold, part) in parts.iter().enumerate() {
-            folds.test_rows(fold).into_iter().zip(&part[model]).for_each(|(row, &risk)| risks[row] = risk);
-        }
-        risks
-    };
-    Ok((0..specifications.len()).map(of_model).collect())
+    let of_patients = out_of_fold(folds, |split| {
+        of_fold(split).with_context(|| format!("cross-fitting, fold {}", split.fold + 1))
+    })?;
+    Ok((0..specifications.len()).map(|model| of_patients.iter().map(|risks| risks[model]).collect()).collect())
 }
 
-/// The study's ten models.
+/// The study's ten models: of clinical variables, the index SII, RadScore and DLScore, alone and together.
 pub(super) fn specifications() -> Vec<ModelSpecification> {
-    ten_models(&clinical_names(), SII, RAD_SCORE, DL_SCORE)
+    let with = |name: &str, parts: &[&[&str]]| ModelSpecification::new(name, parts.concat());
+    let clinical = &clinical_names()[..];
+    let (sii, radiomic, deep) = (&[SII][..], &[RAD_SCORE][..], &[DL_SCORE][..]);
+    vec![
+        with("Clinical", &[clinical]),
+        with("SII", &[sii]),
+        with("Rad", &[radiomic]),
+        with("DL", &[deep]),
+        with("Clinical+SII", &[clinical, sii]),
+        with("Clinical+Rad", &[clinical, radiomic]),
+        with("Clinical+DL", &[clinical, deep]),
+        with("Rad+SII", &[radiomic, sii]),
+        with("DL+SII", &[deep, sii]),
+        with(INTEGRATED, &[clinical, sii, radiomic, deep]),
+    ]
 }
 
 fn requests() -> Vec<UnivariateRequest> {
-    let request = |variable: &StudyVariable| UnivariateRequest {
-        variable: Variable::new(variable.name, variable.unit),
-        per: variable.per,
+    let request = |variable: &StudyVariable| {
+        UnivariateRequest::new(Variable::new(variable.name, variable.unit)).with_per(variable.per)
     };
     VARIABLES.iter().map(request).collect()
 }
@@ -356,11 +363,11 @@ fn saved_model(models: &ModelSet, training: &FeatureTable, cohort: &Cohort, labe
     let fitted = models.model(INTEGRATED)?;
     let variables: Vec<Variable> = VARIABLES
         .iter()
-        .filter(|variable| fitted.specification.variables.iter().any(|name| name == variable.name))
+        .filter(|variable| fitted.specification().variables.iter().any(|name| name == variable.name))
         .map(|variable| Variable::new(variable.name, variable.unit))
         .collect();
     let trained_on = format!("{}, {}", cohort.description.name, cohort.description.training_centre);
-    let mut model = RiskModel::new(INTEGRATED, &fitted.model, &variables, training, &trained_on)?;
-    model.add_youden_cutoff("Youden, training", labels, &fitted.model.fitted)?;
+    let mut model = RiskModel::new(INTEGRATED, fitted.model(), &variables, training, &trained_on)?;
+    model.add_youden_cutoff("Youden, training", labels, fitted.model().fitted())?;
     Ok(model)
 }

@@ -89,7 +89,7 @@ fn compared_areas(
         Ok(auc_estimate(&roc, LEVEL)?)
     };
     let areas_of = |(index, specification): (usize, &ModelSpecification)| -> Result<ComparedAreas> {
-        let model = &fitted.model(&specification.name)?.model;
+        let model = fitted.model(&specification.name)?.model();
         let fresh = |rows: &[usize]| area(rows, &model.predict(&variables.select_rows(rows))?);
         Ok(ComparedAreas {
             features: preparation.name.to_owned(),
@@ -135,7 +135,7 @@ fn harmonised_table(table: &FeatureTable, scanners: &[String], rows: &[usize]) -
         _ => Combat::fit(&training, &of_rows, &none(rows.len())?, estimation)?,
     };
     for (row, scanner) in scanners.iter().enumerate() {
-        if !combat.batches.contains(scanner) {
+        if !combat.batches().contains(scanner) {
             let patients: Vec<usize> = (row..scanners.len()).filter(|&other| scanners[other] == *scanner).collect();
             combat = combat
                 .with_batch(&table.select_rows(&patients), scanner, estimation)

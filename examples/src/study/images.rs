@@ -10,7 +10,7 @@ use alnm_imaging::region::Roi;
 use alnm_imaging::{Image, Volume};
 use alnm_radiomics::{Extractor, Parameters};
 use alnm_selection::FeatureTable;
-use alnm_selection::agreement_filter::{AgreementFilter, FeatureAgreement};
+use alnm_selection::agreement_filter::{AgreementParams, FeatureAgreement};
 use anyhow::{Context, Result};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -242,7 +242,7 @@ impl CohortFeatures {
         if first.rows() < 2 {
             return Ok(None);
         }
-        Ok(Some(AgreementFilter::default().assess(&[first, second])?))
+        Ok(Some(AgreementParams::default().check()?.assess(&[first, second])?))
     }
 }
 

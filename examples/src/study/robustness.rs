@@ -1,9 +1,8 @@
 //! How much the findings hang on chance, on the subgroup and on the kind of model.
 
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
-use alnm_models::ridge::{RidgeModel, RidgePenalty};
+use alnm_models::ridge::{RidgeModel, RidgeParams};
 use alnm_models::subgroup::{SubgroupPerformance, subgroup_performance};
-use alnm_selection::cross_validation::{CvMeasure, LambdaChoice};
 use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline};
 use alnm_stats::bootstrap::resample_stratified;
 use alnm_stats::delong::{AucEstimate, auc_estimate};
@@ -181,14 +180,9 @@ fn alternatives(
     seed: u64,
 ) -> Result<Vec<Alternative>> {
     let integrated = &results.models.model(INTEGRATED)?;
-    let variables = variables.select(&integrated.specification.variables)?;
+    let variables = variables.select(&integrated.specification().variables)?;
     let (training, labels) = (variables.select_rows(table.training()), table.training_labels());
-    let penalty = RidgePenalty::CrossValidated {
-        folds: table.folds(seed)?,
-        measure: CvMeasure::Deviance,
-        choice: LambdaChoice::Min,
-    };
-    let ridge = RidgeModel::fit(&training, &labels, &penalty)?;
+    let ridge = RidgeModel::fit(&training, &labels, &RidgeParams::cross_validated(table.folds(seed)?))?;
     let boosting = GradientBoosting::fit(&training, &labels, &BoostingParams::default())?;
     let centres: Vec<Vec<usize>> = table.validation().map(|(_, rows)| rows).collect();
     let judge = |name: &str, predict: &dyn Fn(&FeatureTable) -> Result<Vec<f64>>| -> Result<Alternative> {
@@ -204,7 +198,7 @@ fn alternatives(
         Ok(Alternative { model: name.to_owned(), training: area(table.training())?, validation })
     };
     Ok(vec![
-        judge("logistic regression", &|table| Ok(integrated.model.predict(table)?))?,
+        judge("logistic regression", &|table| Ok(integrated.model().predict(table)?))?,
         judge("ridge logistic regression", &|table| Ok(ridge.predict(table)?))?,
         judge("gradient boosting", &|table| Ok(boosting.raw_scores(table)?))?,
     ])
@@ -240,7 +234,7 @@ fn selection_frequencies(
         .names()
         .iter()
         .map(|feature| SelectionFrequency {
-            score: pipeline.score.clone(),
+            score: pipeline.score().to_owned(),
             feature: feature.clone(),
             frequency: kept.iter().filter(|kept| kept.contains(feature)).count() as f64 / resamples as f64,
             in_score: own.contains(feature),
@@ -252,16 +246,21 @@ fn selection_frequencies(
 }
 
 fn features_of(pipeline: &FittedPipeline) -> Vec<String> {
-    pipeline.signature.iter().flat_map(|signature| &signature.weights).map(|weight| weight.feature.clone()).collect()
+    pipeline
+        .signature()
+        .into_iter()
+        .flat_map(|signature| signature.weights())
+        .map(|weight| weight.feature.clone())
+        .collect()
 }
 
 fn sample_size(results: &Results, labels: &Labels) -> Result<SampleSizeRemark> {
     let integrated = results.models.model(INTEGRATED)?;
-    let variables = integrated.specification.variables.len();
+    let variables = integrated.specification().variables.len();
     let params = SampleSizeParams {
         parameters: VARIABLES.len(),
         prevalence: labels.prevalence(),
-        cox_snell_r2: integrated.model.explained()?.cox_snell,
+        cox_snell_r2: integrated.model().explained().cox_snell,
         shrinkage: SHRINKAGE,
         margin: MARGIN,
     };

@@ -1,12 +1,11 @@
 //! Selection of features and the two scores, learned on the training centre.
 
 use alnm_selection::agreement_filter::FeatureAgreement;
-use alnm_selection::correlation_filter::CorrelationRule;
+use alnm_selection::correlation_filter::{CorrelationFilterParams, CorrelationRule};
 use alnm_selection::folds::FoldOrder;
-use alnm_selection::mrmr::{ContinuousCorrelation, MrmrVariant};
-use alnm_selection::univariate::UnivariateScreen;
+use alnm_selection::mrmr::{ContinuousCorrelation, MrmrParams, MrmrVariant};
+use alnm_selection::univariate::UnivariateParams;
 use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step as SelectionStep};
-use alnm_stats::correlation::Correlation;
 use anyhow::{Context, Result, ensure};
 
 use super::Study;
@@ -73,13 +72,11 @@ fn selection(score: &str, seed: u64) -> Pipeline {
     let variant = MrmrVariant::ContinuousMutualInformation { correlation: ContinuousCorrelation::Pearson };
     Pipeline::new(score)
         .then(SelectionStep::ZeroVariance)
-        .then(SelectionStep::Univariate(UnivariateScreen::default()))
-        .then(SelectionStep::CorrelationFilter {
-            correlation: Correlation::Pearson,
-            cutoff: CORRELATION_CUTOFF,
-            rule: CorrelationRule::Ranked,
-        })
-        .then(SelectionStep::Mrmr { variant, count: MRMR_FEATURES })
+        .then(SelectionStep::Univariate(UnivariateParams::default()))
+        .then(SelectionStep::CorrelationFilter(
+            CorrelationFilterParams::default().with_cutoff(CORRELATION_CUTOFF).with_rule(CorrelationRule::Ranked),
+        ))
+        .then(SelectionStep::Mrmr(MrmrParams::new(variant, MRMR_FEATURES)))
         .then(SelectionStep::lasso(FoldOrder::Shuffled { seed }))
 }
 
@@ -117,7 +114,7 @@ impl ScoreInputs {
             fit_selection(pipeline, table, rows, labels)?.with_context(|| {
                 format!(
                     "no feature is left for the {}: the features carry too little in {} patients",
-                    pipeline.score,
+                    pipeline.score(),
                     rows.len()
                 )
             })
@@ -139,7 +136,7 @@ impl ScoreInputs {
                 Some(fitted) => fitted.score(table)?,
                 None => vec![0.0; table.rows()],
             };
-            Ok((pipeline.score.clone(), values))
+            Ok((pipeline.score().to_owned(), values))
         };
         let columns = vec![score(&self.radiomic_pipeline, &self.radiomic)?, score(&self.deep_pipeline, &self.deep)?];
         Ok(FeatureTable::from_columns(columns)?)
@@ -154,9 +151,9 @@ fn fit_selection(
     labels: &Labels,
 ) -> Result<Option<FittedPipeline>> {
     match pipeline.fit(&table.select_rows(rows), labels) {
-        Ok(fitted) if fitted.signature.as_ref().is_none_or(|signature| signature.weights.is_empty()) => Ok(None),
+        Ok(fitted) if fitted.signature().is_none_or(|signature| signature.weights().is_empty()) => Ok(None),
         Err(SelectionError::NothingLeft { .. }) => Ok(None),
-        other => Ok(Some(other.with_context(|| format!("selection for the {}", pipeline.score))?)),
+        other => Ok(Some(other.with_context(|| format!("selection for the {}", pipeline.score()))?)),
     }
 }
 

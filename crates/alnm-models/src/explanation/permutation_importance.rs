@@ -1,4 +1,19 @@
-//! How much a performance measure falls when a column is shuffled.
+//! How much a performance measure falls when a column is shuffled (Breiman 2001).
+//!
+//! ```
+//! use alnm_models::explanation::permutation_importance::{PermutationParams, permutation_importance};
+//! use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
+//! use alnm_stats::roc::{Direction, RocCurve};
+//! use ndarray::array;
+//! let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
+//! let labels = Labels::new(vec![false, false, true, false, true, true]);
+//! let model = LogisticModel::fit(&table, &labels, &LogisticParams::default())?;
+//! let importances = permutation_importance(&table, &PermutationParams::default(), |patients| {
+//!     Ok(RocCurve::new(&labels, &model.predict(patients)?, Direction::HigherIsPositive)?.auc())
+//! })?;
+//! assert!(importances[0].mean > 0.2);
+//! # Ok::<(), alnm_models::ModelError>(())
+//! ```
 
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -8,13 +23,66 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::FeatureTable;
 use crate::error::{ModelError, Result};
 
+/// Parameters of a permutation importance, unchecked.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `repeats` | 20 | how often each column is shuffled | 1 or more |
+/// | `seed` | 0 | seed of the generator | |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+#[non_exhaustive]
+#[must_use]
+pub struct PermutationParams {
+    /// How often each column is shuffled.
+    pub repeats: usize,
+    /// Seed of the generator; each column has a stream of its own.
+    pub seed: u64,
+}
+
+impl Default for PermutationParams {
+    fn default() -> Self {
+        Self { repeats: 20, seed: 0 }
+    }
+}
+
+impl PermutationParams {
+    /// Sets how often each column is shuffled.
+    pub fn with_repeats(self, repeats: usize) -> Self {
+        Self { repeats, ..self }
+    }
+
+    /// Sets the seed of the generator.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`ModelError::Parameter`] without repeats.
+    pub fn check(self) -> Result<Permutation> {
+        if self.repeats == 0 {
+            return Err(ModelError::parameter("repeats", self.repeats, "at least 1"));
+        }
+        Ok(Permutation { params: self })
+    }
+}
+
+/// A permutation importance with checked parameters; made by [`PermutationParams::check`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permutation {
+    params: PermutationParams,
+}
+
 /// Importance of a column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct PermutationImportance {
     /// Name of the column.
     pub feature: String,
@@ -24,46 +92,57 @@ pub struct PermutationImportance {
     pub standard_deviation: f64,
 }
 
-/// Shuffles each column `repeats` times and measures the fall of `measure`, larger being better, against the data as
-/// they are.
+/// Shuffles each column and measures the fall of `measure`, larger being better, against the data as they are; checks
+/// the parameters first.
 ///
 /// # Errors
-/// The errors of `measure`; [`ModelError::Parameter`] without repeats.
+/// The errors of `measure`, and [`ModelError::Parameter`] without repeats.
 pub fn permutation_importance(
     table: &FeatureTable,
-    repeats: usize,
-    seed: u64,
+    params: &PermutationParams,
     measure: impl Fn(&FeatureTable) -> Result<f64> + Sync,
 ) -> Result<Vec<PermutationImportance>> {
-    if repeats == 0 {
-        return Err(ModelError::Parameter { name: "repeats", range: "1 or more", value: 0.0 });
-    }
-    let whole = measure(table)?;
-    table
-        .names()
-        .par_iter()
-        .enumerate()
-        .map(|(column, feature)| {
-            let mut generator = ChaCha8Rng::seed_from_u64(seed);
-            generator.set_stream(column as u64);
-            let mut order: Vec<usize> = (0..table.rows()).collect();
-            let falls = (0..repeats)
-                .map(|_| {
-                    order.shuffle(&mut generator);
-                    let values = table.values();
-                    let shuffled = Array2::from_shape_fn(values.dim(), |(i, j)| {
-                        if j == column { values[[order[i], j]] } else { values[[i, j]] }
-                    });
-                    Ok(whole - measure(&FeatureTable::new(table.names().to_vec(), shuffled)?)?)
+    params.check()?.importances(table, measure)
+}
+
+impl Permutation {
+    /// Importance of every column, as [`permutation_importance`].
+    ///
+    /// # Errors
+    /// The errors of `measure`.
+    pub fn importances(
+        &self,
+        table: &FeatureTable,
+        measure: impl Fn(&FeatureTable) -> Result<f64> + Sync,
+    ) -> Result<Vec<PermutationImportance>> {
+        let PermutationParams { repeats, seed } = self.params;
+        let whole = measure(table)?;
+        table
+            .names()
+            .par_iter()
+            .enumerate()
+            .map(|(column, feature)| {
+                let mut generator = ChaCha8Rng::seed_from_u64(seed);
+                generator.set_stream(column as u64);
+                let mut order: Vec<usize> = (0..table.rows()).collect();
+                let falls = (0..repeats)
+                    .map(|_| {
+                        order.shuffle(&mut generator);
+                        let values = table.values();
+                        let shuffled = Array2::from_shape_fn(values.dim(), |(i, j)| {
+                            if j == column { values[[order[i], j]] } else { values[[i, j]] }
+                        });
+                        Ok(whole - measure(&FeatureTable::new(table.names().to_vec(), shuffled)?)?)
+                    })
+                    .collect::<Result<Vec<f64>>>()?;
+                Ok(PermutationImportance {
+                    feature: feature.clone(),
+                    mean: mean(&falls),
+                    standard_deviation: standard_deviation(&falls),
                 })
-                .collect::<Result<Vec<f64>>>()?;
-            Ok(PermutationImportance {
-                feature: feature.clone(),
-                mean: mean(&falls),
-                standard_deviation: standard_deviation(&falls),
             })
-        })
-        .collect()
+            .collect()
+    }
 }
 
 impl Tabulate for PermutationImportance {

@@ -1,5 +1,19 @@
 //! Shapley values of boosted trees by the path-dependent TreeSHAP (Lundberg et al. 2020): the conditional expectation
 //! of a tree follows the training rows where a feature is not known.
+//!
+//! ```
+//! use alnm_models::explanation::tree_shap::tree_shap;
+//! use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
+//! use alnm_models::{FeatureTable, Labels};
+//! use ndarray::Array2;
+//! let table = FeatureTable::new(vec!["x".into()], Array2::from_shape_fn((60, 1), |(i, _)| i as f64))?;
+//! let labels = Labels::new((0..60).map(|i| i >= 30).collect());
+//! let model = GradientBoosting::fit(&table, &labels, &BoostingParams::default().with_rounds(10))?;
+//! let explained = tree_shap(&model, &table)?;
+//! let raw = model.raw_scores(&table)?;
+//! assert!((explained.base_value() + explained.values()[[59, 0]] - raw[59]).abs() < 1e-12);
+//! # Ok::<(), alnm_models::ModelError>(())
+//! ```
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -25,40 +39,40 @@ struct Element {
 /// # Errors
 /// [`crate::ModelError::Selection`] names the column that the table lacks.
 pub fn tree_shap(model: &GradientBoosting, table: &FeatureTable) -> Result<ShapleyValues> {
-    let columns = table.select(&model.feature_names)?;
-    let p = model.feature_names.len();
+    let columns = table.select(model.feature_names())?;
+    let p = model.feature_names().len();
     let rows: Vec<Vec<f64>> = columns.values().rows().into_iter().map(|r| r.to_vec()).collect();
     let explained: Vec<Vec<f64>> = rows
         .par_iter()
         .map(|row| {
             let mut phi = vec![0.0; p];
             model
-                .trees
+                .trees()
                 .iter()
-                .filter(|t| !t.nodes.is_empty())
+                .filter(|t| !t.nodes().is_empty())
                 .for_each(|tree| descend(tree, row, Child::Node(0), extend(&[], 1.0, 1.0, p), &mut phi));
             phi
         })
         .collect();
-    let base_value = model.trees.iter().map(expectation).sum();
+    let base_value = model.trees().iter().map(expectation).sum();
     let values = Array2::from_shape_fn((rows.len(), p), |(i, j)| explained[i][j]);
-    Ok(ShapleyValues { features: model.feature_names.clone(), base_value, values })
+    Ok(ShapleyValues::new(model.feature_names().to_vec(), base_value, values))
 }
 
 fn rows_of(tree: &Tree, child: Child) -> f64 {
     match child {
-        Child::Node(n) => tree.nodes[n].count as f64,
-        Child::Leaf(l) => tree.leaf_rows[l] as f64,
+        Child::Node(n) => tree.nodes()[n].count as f64,
+        Child::Leaf(l) => tree.leaf_rows()[l] as f64,
     }
 }
 
 /// Mean value of a tree over its training rows.
 fn expectation(tree: &Tree) -> f64 {
-    let total: f64 = tree.leaf_rows.iter().map(|r| *r as f64).sum();
-    if tree.nodes.is_empty() {
-        return tree.leaf_value[0];
+    let total: f64 = tree.leaf_rows().iter().map(|r| *r as f64).sum();
+    if tree.nodes().is_empty() {
+        return tree.leaf_values()[0];
     }
-    tree.leaf_value.iter().zip(&tree.leaf_rows).map(|(v, r)| v * *r as f64).sum::<f64>() / total
+    tree.leaf_values().iter().zip(tree.leaf_rows()).map(|(v, r)| v * *r as f64).sum::<f64>() / total
 }
 
 /// Walks down both branches, carrying the path. Its first element is the root, which splits nothing.
@@ -68,11 +82,11 @@ fn descend(tree: &Tree, row: &[f64], at: Child, mut path: Vec<Element>, phi: &mu
             for i in 1..path.len() {
                 let weight: f64 = unwound_weight(&path, i);
                 let e = path[i];
-                phi[e.feature] += weight * (e.known - e.unknown) * tree.leaf_value[leaf];
+                phi[e.feature] += weight * (e.known - e.unknown) * tree.leaf_values()[leaf];
             }
         }
         Child::Node(n) => {
-            let node = &tree.nodes[n];
+            let node = &tree.nodes()[n];
             let (hot, cold) =
                 if node.goes_left(row[node.feature]) { (node.left, node.right) } else { (node.right, node.left) };
             let (mut unknown, mut known) = (1.0, 1.0);

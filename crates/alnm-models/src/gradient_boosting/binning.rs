@@ -1,6 +1,6 @@
 //! Features as histogram bins, with LightGBM's boundaries.
 
-use super::BoostingParams;
+use super::params::BoostingParams;
 use crate::FeatureTable;
 
 /// Values closer to 0 than this are 0.

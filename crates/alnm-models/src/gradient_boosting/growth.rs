@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 
 use super::binning::{BinnedFeature, BinnedTable};
+use super::objective::KEPSILON;
+use super::params::BoostingParams;
 use super::tree::{Child, MissingSide, Tree, TreeNode};
-use super::{BoostingParams, KEPSILON};
 
 /// Features from which on the work of a leaf is worth sharing out. Features are independent, so threads do not change
 /// the result.
@@ -98,13 +99,12 @@ impl<'a> Grower<'a> {
             leaves[best] = left;
             leaves.push(right);
         }
-        let tree = Tree {
+        let tree = Tree::grown(
             nodes,
-            leaf_value: leaves.iter().map(|l| l.output).collect(),
-            leaf_weight: leaves.iter().map(|l| l.sums.hessian).collect(),
-            leaf_rows: leaves.iter().map(|l| l.rows.len()).collect(),
-            shrinkage: 1.0,
-        };
+            leaves.iter().map(|l| l.output).collect(),
+            leaves.iter().map(|l| l.sums.hessian).collect(),
+            leaves.iter().map(|l| l.rows.len()).collect(),
+        );
         let mut rows_of_leaf = Vec::with_capacity(leaves.len());
         for leaf in leaves {
             rows_of_leaf.push(leaf.rows);
@@ -214,7 +214,7 @@ impl<'a> Grower<'a> {
         let mut left = make(left_rows, split.left, true, split.left_output);
         let mut right = make(right_rows, split.right, false, split.right_output);
         let inherited = std::mem::take(&mut parent.histograms);
-        let too_few = 2 * self.params.min_data_in_leaf;
+        let too_few = self.params.min_data_in_leaf.saturating_mul(2);
         let hopeless = left.rows.len() < too_few && right.rows.len() < too_few;
         if hopeless || !self.may_split(&left) {
             self.spare.push(inherited);

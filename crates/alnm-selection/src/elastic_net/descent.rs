@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use super::kernels::{add_four_scaled, add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square};
-use super::path::Family;
+use super::path::OutcomeFamily;
 use super::problem::{Problem, SMALLEST_PROBABILITY};
 use crate::error::{Result, SelectionError};
 
@@ -62,12 +62,12 @@ impl<S: Simd> Solver<'_, '_, S> {
         let w = 1.0 / self.n as f64;
         let mut residual = vec![0.0; self.padded_rows()];
         let (intercept, v) = match self.family {
-            Family::Binomial => {
+            OutcomeFamily::Binomial => {
                 let q = self.y.iter().sum::<f64>() * w;
                 residual.iter_mut().zip(self.y).for_each(|(r, y)| *r = w * (y - q));
                 ((q / (1.0 - q)).ln(), q * (1.0 - q))
             }
-            Family::Gaussian => {
+            OutcomeFamily::Gaussian => {
                 residual.iter_mut().zip(self.y).for_each(|(r, y)| *r = w * (y - self.y_mean) / self.y_scale);
                 (0.0, 1.0)
             }
@@ -123,9 +123,9 @@ impl<S: Simd> Solver<'_, '_, S> {
         }
         s.beta[j] = new;
         match self.family {
-            Family::Binomial => add_scaled_product(self.simd, &mut s.residual, -change, &s.weight, x),
+            OutcomeFamily::Binomial => add_scaled_product(self.simd, &mut s.residual, -change, &s.weight, x),
             // All weights are equal.
-            Family::Gaussian => add_scaled(self.simd, &mut s.residual, -change * s.weight[0], x),
+            OutcomeFamily::Gaussian => add_scaled(self.simd, &mut s.residual, -change * s.weight[0], x),
         }
         s.enter(j);
         s.curvature[j] * change * change
@@ -300,17 +300,17 @@ impl<S: Simd> Solver<'_, '_, S> {
         let (absolute, square) = (lambda * self.alpha, lambda * (1.0 - self.alpha));
         self.screen(s, lambda, previous);
         let rest = match self.family {
-            Family::Binomial => threshold * self.null_loss,
-            Family::Gaussian => threshold,
+            OutcomeFamily::Binomial => threshold * self.null_loss,
+            OutcomeFamily::Gaussian => threshold,
         };
         loop {
-            if self.family == Family::Binomial {
+            if self.family == OutcomeFamily::Binomial {
                 self.refresh_curvature(s);
             }
             let before: Vec<(usize, f64)> = s.entered.iter().map(|&j| (j, s.beta[j])).collect();
             let intercept_before = s.intercept;
             self.descend(s, absolute, square, rest, max_passes)?;
-            if self.family == Family::Gaussian {
+            if self.family == OutcomeFamily::Gaussian {
                 if self.add_violators(s, absolute) {
                     continue;
                 }

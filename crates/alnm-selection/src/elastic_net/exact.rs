@@ -7,9 +7,9 @@
 use pulp::Simd;
 
 use super::descent::{Solver, State};
-use super::factor::Factor;
+use super::factor::{Factor, Mover};
 use super::kernels::{dot, dot_four, sum};
-use super::path::Family;
+use super::path::OutcomeFamily;
 use super::problem::SMALLEST_PROBABILITY;
 use crate::error::{Result, SelectionError};
 
@@ -21,12 +21,9 @@ const SLOW: f64 = 0.7;
 const FIRST_LOOK: f64 = 1e-2;
 /// Share of its penalty from which on a gradient is near it.
 const NEAR: f64 = 0.9;
-/// Precision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of it
+/// PathPrecision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of it
 /// each time.
 const HELP: f64 = 1e-4;
-
-/// A feature that the next step moves, and the penalised gradient that moves it.
-pub(super) type Mover = (usize, f64);
 
 /// What a step must not make worse.
 enum Merit {
@@ -195,7 +192,7 @@ impl<S: Simd> Solver<'_, '_, S> {
     fn evaluate(&self, s: &mut State, newton: &mut Newton) -> bool {
         self.update_linear_predictor(s);
         newton.loss = match self.family {
-            Family::Binomial => {
+            OutcomeFamily::Binomial => {
                 let furthest = s.eta[..self.n].iter().fold(0.0, |furthest: f64, eta| furthest.max(eta.abs()));
                 newton.is_deviance = furthest < (1.0 / SMALLEST_PROBABILITY - 1.0).ln();
                 match self.reweight_with_loss(s) {
@@ -203,7 +200,7 @@ impl<S: Simd> Solver<'_, '_, S> {
                     None => return false,
                 }
             }
-            Family::Gaussian => {
+            OutcomeFamily::Gaussian => {
                 for i in 0..self.n {
                     s.residual[i] = ((self.y[i] - self.y_mean) / self.y_scale - s.eta[i]) / self.n as f64;
                 }

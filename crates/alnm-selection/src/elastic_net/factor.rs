@@ -4,12 +4,14 @@
 use pulp::Simd;
 
 use super::descent::Solver;
-use super::exact::Mover;
 use super::kernels::{add_scaled, dot, dot_four, dot_two_three, padded, sum};
 
 /// Share of a diagonal element below which a pivot counts as 0: the feature depends on those before it. A trace of
 /// ridge then picks one of the equivalent steps.
 const SMALLEST_PIVOT: f64 = 1e-10;
+
+/// A feature that the next step moves, and the penalised gradient that moves it.
+pub(super) type Mover = (usize, f64);
 
 /// Hessian Xᵀ V X + ridge at the weights V of the iterate at which it was built, and its factor L Lᵀ. Row 0 is the
 /// intercept.
@@ -240,7 +242,7 @@ impl Factor {
 #[cfg(test)]
 mod tests {
     use super::super::params::ElasticNetParams;
-    use super::super::path::Family;
+    use super::super::path::OutcomeFamily;
     use super::super::problem::{Data, Problem};
     use super::*;
 
@@ -255,9 +257,12 @@ mod tests {
         let y: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i.is_multiple_of(3)))).collect();
         let (rows, params) = ((0..n).collect::<Vec<_>>(), ElasticNetParams::default());
         let simd = pulp::Scalar::new();
-        let problem =
-            Problem::new(simd, &Data { columns: &columns, rows: &rows, y: &y, family: Family::Binomial }, &params)
-                .unwrap();
+        let problem = Problem::new(
+            simd,
+            &Data { columns: &columns, rows: &rows, y: &y, family: OutcomeFamily::Binomial },
+            &params,
+        )
+        .unwrap();
         let solver = Solver { problem: &problem, simd };
         let mut weight = vec![0.0; problem.padded_rows()];
         (0..n).for_each(|i| weight[i] = 0.1 + 0.002 * i as f64);

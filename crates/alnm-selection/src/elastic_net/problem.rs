@@ -4,7 +4,7 @@ use pulp::Simd;
 
 use super::kernels::{dot, padded, sum};
 use super::params::ElasticNetParams;
-use super::path::{Family, SparseCoefficients};
+use super::path::{OutcomeFamily, SparseCoefficients};
 use crate::error::{Result, SelectionError};
 
 /// Risks closer to 0 or 1 than this are held there.
@@ -19,14 +19,14 @@ pub(crate) struct Data<'a> {
     pub(crate) rows: &'a [usize],
     /// The outcomes of these rows.
     pub(crate) y: &'a [f64],
-    pub(crate) family: Family,
+    pub(crate) family: OutcomeFamily,
 }
 
 /// Features, outcome, penalties and bounds on the scale on which the problem is solved.
 pub(super) struct Problem<'a> {
     pub(super) n: usize,
     pub(super) p: usize,
-    pub(super) family: Family,
+    pub(super) family: OutcomeFamily,
     pub(super) y: &'a [f64],
     /// Mean and scale of y; 0 and 1 for a binary outcome.
     pub(super) y_mean: f64,
@@ -88,8 +88,8 @@ impl<'a> Problem<'a> {
         let total: f64 = factors.iter().sum();
         let y_mean = y.iter().sum::<f64>() / nf;
         let (shift, y_scale, null_loss) = match family {
-            Family::Binomial => (0.0, 1.0, -(y_mean * y_mean.ln() + (1.0 - y_mean) * (1.0 - y_mean).ln())),
-            Family::Gaussian => {
+            OutcomeFamily::Binomial => (0.0, 1.0, -(y_mean * y_mean.ln() + (1.0 - y_mean) * (1.0 - y_mean).ln())),
+            OutcomeFamily::Gaussian => {
                 let sd = (y.iter().map(|v| (v - y_mean).powi(2)).sum::<f64>() / nf).sqrt();
                 (y_mean, sd, 0.5)
             }
@@ -161,7 +161,7 @@ impl<'a> Problem<'a> {
         let n = self.n as f64;
         let pairs = eta.iter().zip(self.y);
         match self.family {
-            Family::Binomial => {
+            OutcomeFamily::Binomial => {
                 /// Risks whose product is no less than 10⁻²⁸⁸.
                 const TOGETHER: usize = 32;
                 let held = |q: f64| q.clamp(SMALLEST_PROBABILITY, 1.0 - SMALLEST_PROBABILITY);
@@ -171,7 +171,7 @@ impl<'a> Problem<'a> {
                     pairs.map(|(e, y)| held(1.0 / (1.0 + (if *y == 1.0 { -e } else { *e }).exp()))).collect();
                 -risks.chunks(TOGETHER).map(|risks| risks.iter().product::<f64>().ln()).sum::<f64>() / n
             }
-            Family::Gaussian => {
+            OutcomeFamily::Gaussian => {
                 pairs.map(|(e, y)| ((y - self.y_mean) / self.y_scale - e).powi(2)).sum::<f64>() / (2.0 * n)
             }
         }
@@ -183,6 +183,6 @@ impl<'a> Problem<'a> {
         let columns: Vec<usize> = nonzero.iter().map(|(j, _)| *j).collect();
         let values: Vec<f64> = nonzero.iter().map(|&(j, b)| b * self.y_scale / self.scale[j]).collect();
         let shift: f64 = columns.iter().zip(&values).map(|(&j, b)| b * self.mean[j]).sum();
-        SparseCoefficients { intercept: intercept * self.y_scale + self.y_mean - shift, columns, values }
+        SparseCoefficients::new(intercept * self.y_scale + self.y_mean - shift, columns, values)
     }
 }

@@ -4,8 +4,8 @@ use pulp::Simd;
 
 use super::descent::{Solver, State};
 use super::exact::Newton;
-use super::params::{ElasticNetParams, LambdaSequence, Precision};
-use super::path::{ElasticNetPath, Family, SparseCoefficients};
+use super::params::{ElasticNetParams, LambdaSequence, PathPrecision};
+use super::path::{ElasticNetPath, OutcomeFamily, Solutions, SparseCoefficients};
 use super::problem::{Data, Problem};
 use crate::error::{Result, SelectionError};
 
@@ -22,6 +22,8 @@ const FEWEST_PENALTIES: usize = 5;
 
 /// The walk, compiled for the vector instructions that the processor has.
 pub(super) struct Walk<'a> {
+    /// Names of the features, which the path keeps.
+    pub(super) names: &'a [String],
     pub(super) data: Data<'a>,
     pub(super) params: &'a ElasticNetParams,
 }
@@ -32,14 +34,14 @@ impl pulp::WithSimd for Walk<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let problem = Problem::new(simd, &self.data, self.params)?;
-        Solver { problem: &problem, simd }.walk(self.params)
+        Solver { problem: &problem, simd }.walk(self.names, self.params)
     }
 }
 
 impl<S: Simd> Solver<'_, '_, S> {
     /// Fits the penalties one after the other.
     #[inline(always)]
-    fn walk(&self, params: &ElasticNetParams) -> Result<ElasticNetPath> {
+    fn walk(&self, names: &[String], params: &ElasticNetParams) -> Result<ElasticNetPath> {
         let mut state = self.start();
         let mut newton = Newton::new(self.p);
         // An automatic path may end early.
@@ -49,8 +51,8 @@ impl<S: Simd> Solver<'_, '_, S> {
         let mut without_penalised = None;
         if early && self.has_free_features() {
             let threshold = match params.precision {
-                Precision::Threshold(threshold) => threshold,
-                Precision::OptimalityConditions(_) => FREE_FEATURES,
+                PathPrecision::Threshold(threshold) => threshold,
+                PathPrecision::OptimalityConditions(_) => FREE_FEATURES,
             };
             without_penalised =
                 Some(self.solve_at(&mut state, BEYOND_EVERY_GRADIENT, largest, threshold, params.max_passes)?);
@@ -64,9 +66,9 @@ impl<S: Simd> Solver<'_, '_, S> {
                 std::iter::successors(Some(largest), |l| Some(l * factor)).take(*count).collect()
             }
         };
-        let mut path = ElasticNetPath {
+        let mut path = Solutions {
             family: self.family,
-            names: Vec::new(),
+            names: names.to_vec(),
             lambda: Vec::new(),
             coefficients: Vec::new(),
             deviance_ratio: Vec::new(),
@@ -80,14 +82,14 @@ impl<S: Simd> Solver<'_, '_, S> {
         let mut previous = if early { largest } else { 0.0 };
         for (k, &lambda) in given.iter().enumerate() {
             let solved = match (params.precision, without_penalised.take()) {
-                (Precision::Threshold(_), Some(usable)) => Ok(usable),
-                (Precision::Threshold(threshold), None) => {
+                (PathPrecision::Threshold(_), Some(usable)) => Ok(usable),
+                (PathPrecision::Threshold(threshold), None) => {
                     // The first penalty of an automatic path leaves every penalised feature out, whatever the last bit
                     // of a gradient says.
                     let lambda = if early && k == 0 { BEYOND_EVERY_GRADIENT } else { lambda };
                     self.solve_at(&mut state, lambda, previous, threshold, params.max_passes)
                 }
-                (Precision::OptimalityConditions(tolerance), _) => {
+                (PathPrecision::OptimalityConditions(tolerance), _) => {
                     self.solve_exactly(&mut state, &mut newton, lambda, tolerance, params.max_passes)
                 }
             };
@@ -108,7 +110,8 @@ impl<S: Simd> Solver<'_, '_, S> {
             if !usable {
                 break;
             }
-            let smallest_gain = if self.family == Family::Gaussian { SMALLEST_GAIN * ratio } else { SMALLEST_GAIN };
+            let smallest_gain =
+                if self.family == OutcomeFamily::Gaussian { SMALLEST_GAIN * ratio } else { SMALLEST_GAIN };
             let gains_nothing = !may_stand_still && gain < smallest_gain;
             if early && k + 1 >= FEWEST_PENALTIES.min(given.len()) && (ratio > LARGEST_DEVIANCE_RATIO || gains_nothing)
             {
@@ -116,7 +119,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             }
         }
         path.passes = state.passes;
-        Ok(path)
+        Ok(ElasticNetPath::of_walk(path))
     }
 
     fn has_free_features(&self) -> bool {
