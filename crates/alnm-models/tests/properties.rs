@@ -415,8 +415,8 @@ fn boruta_takes_the_gain_of_boosting() {
 
 /// A table of a result: as many cells in a row as columns.
 fn assert_table(table: &alnm_stats::data_table::DataTable, rows: usize) {
-    assert_eq!(table.rows.len(), rows, "{:?}", table.columns);
-    assert!(table.rows.iter().all(|r| r.len() == table.columns.len()), "{table:?}");
+    assert_eq!(table.len(), rows, "{:?}", table.columns());
+    assert!(table.rows().all(|r| r.len() == table.columns().len()), "{table:?}");
 }
 
 #[test]

@@ -48,6 +48,18 @@ impl Default for FisherMethod {
     }
 }
 
+impl FisherMethod {
+    /// Refuses a Monte-Carlo method without resamples.
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Self::Exact { .. } => Ok(()),
+            Self::MonteCarlo { resamples, .. } | Self::ExactOrMonteCarlo { resamples, .. } => {
+                require_some("number of resamples", resamples)
+            }
+        }
+    }
+}
+
 /// Fisher's exact test of a 2 × 2 table (R's `fisher.test`). The estimate is the conditional maximum likelihood odds
 /// ratio, not ad/bc; the interval inverts the conditional tails. Both are solved for with the tolerance of R's
 /// `uniroot`, 1.2e-4.
@@ -189,6 +201,7 @@ fn solve_odds(excess_at_one: f64, f: impl Fn(f64) -> f64) -> Result<f64> {
 /// ```
 pub fn any_size(table: &CountTable, method: FisherMethod) -> Result<TestResult> {
     const OPERATION: &str = "Fisher's exact test";
+    method.check()?;
     let rows: Vec<u64> = table.row_totals();
     let columns: Vec<u64> = table.column_totals();
     let used = |totals: &[u64]| totals.iter().filter(|t| **t > 0).count();
@@ -208,18 +221,15 @@ pub fn any_size(table: &CountTable, method: FisherMethod) -> Result<TestResult> 
         let (state, stages) = network();
         Network::new(stages).p_value(state, log_observed, limit)
     };
-    let monte_carlo = |resamples: usize, seed: u64| {
-        require_some("number of resamples", resamples)?;
-        Ok(random_tables_p(&rows, &columns, log_observed, resamples, seed))
-    };
+    let monte_carlo = |resamples: usize, seed: u64| random_tables_p(&rows, &columns, log_observed, resamples, seed);
     let (p, name) = match method {
         FisherMethod::Exact { limit } => (exact(limit)?, "Fisher-Freeman-Halton exact test"),
         FisherMethod::MonteCarlo { resamples, seed } => {
-            (monte_carlo(resamples, seed)?, "Fisher-Freeman-Halton test by Monte Carlo")
+            (monte_carlo(resamples, seed), "Fisher-Freeman-Halton test by Monte Carlo")
         }
         FisherMethod::ExactOrMonteCarlo { limit, resamples, seed } => match exact(limit) {
             Err(StatsError::TooLarge { .. }) => {
-                (monte_carlo(resamples, seed)?, "Fisher-Freeman-Halton test by Monte Carlo")
+                (monte_carlo(resamples, seed), "Fisher-Freeman-Halton test by Monte Carlo")
             }
             result => (result?, "Fisher-Freeman-Halton exact test"),
         },

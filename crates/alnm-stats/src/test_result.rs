@@ -108,3 +108,11 @@ impl Tabulate for TestResult {
         ]]
     }
 }
+
+impl Tabulate for Interval {
+    const COLUMNS: &'static [&'static str] = &["lower", "upper", "level"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.lower, self.upper, self.level]]
+    }
+}

@@ -6,7 +6,7 @@ use alnm_stats::calibration::{
     brier, brier_decomposition, hosmer_lemeshow, loess_curve, lowess_curve, recalibrate, validate,
 };
 use alnm_stats::correlation::{Correlation, correlation_test};
-use alnm_stats::data_table::Tabulate;
+use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
 use alnm_stats::delong::{Marker, auc_estimate, covariance};
 use alnm_stats::distribution::{beta_cdf, beta_quantile, f_cdf, f_quantile, f_upper_tail};
@@ -21,7 +21,7 @@ use alnm_stats::reclassification::{categorical_nri, continuous_improvement};
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::signed_rank::wilcoxon;
 use alnm_stats::t_test::{GroupVariance, two_sample};
-use alnm_stats::table_one::{TableOne, TableRules, Variable};
+use alnm_stats::table_one::{Characteristic, TableOne, TableOneParams};
 use alnm_stats::{Alternative, Labels, StatsError};
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -171,7 +171,7 @@ proptest! {
         let _ = loess_curve(&labels, &values, LoessParams::default());
         let _ = lowess_curve(&labels, &values);
         let _ = DecisionCurve::new(&labels, &values, &[0.1, 0.5]);
-        let _ = TableOne::new(&labels, &[Variable::continuous("v", "", values.clone())], &TableRules::default());
+        let _ = TableOne::new(&labels, &[Characteristic::continuous("v", "", values.clone())], TableOneParams::default());
         let _ = IccAnalysis::of(Array2::from_shape_fn((half, 2), |(i, j)| values[2 * i + j]).view(), IccEstimation::Reml, 0.95);
     }
 }
@@ -263,8 +263,8 @@ fn intervals_of_a_decision_curve_hold_it_and_do_not_depend_on_threads() {
 
 /// A table of a result: as many cells in a row as columns, and as many rows as expected.
 fn assert_table(table: &alnm_stats::data_table::DataTable, rows: usize) {
-    assert_eq!(table.rows.len(), rows, "{:?}", table.columns);
-    assert!(table.rows.iter().all(|r| r.len() == table.columns.len()), "{table:?}");
+    assert_eq!(table.len(), rows, "{:?}", table.columns());
+    assert!(table.rows().all(|r| r.len() == table.columns().len()), "{table:?}");
     assert_eq!(table.to_csv().lines().count(), rows + 1);
 }
 
@@ -294,7 +294,7 @@ fn results_lay_themselves_out_as_tables() {
     let ratings = Array2::from_shape_fn((20, 2), |(i, j)| risks[i] + 0.01 * (i * j) as f64);
     assert_table(&IccAnalysis::of(ratings.view(), IccEstimation::Anova, 0.95).expect("ratings").to_table(), 6);
     assert_table(&vec![cohen_kappa(&[0, 1, 1], &[0, 1, 0], 0.95).expect("ratings"); 2].to_table(), 2);
-    let table = TableOne::new(&labels, &[Variable::continuous("size", "mm", risks)], &TableRules::default())
+    let table = TableOne::new(&labels, &[Characteristic::continuous("size", "mm", risks)], TableOneParams::default())
         .expect("both classes");
     assert_table(&table.to_table(), 1);
 }
@@ -327,6 +327,45 @@ fn empty_input_is_an_error_everywhere() {
     assert!(
         categorical_nri(&none, &[], &[], &[0.5], 0.95).is_err() && continuous_improvement(&none, &[], &[]).is_err()
     );
-    assert!(TableOne::new(&none, &[], &TableRules::default()).is_err());
+    assert!(TableOne::new(&none, &[], TableOneParams::default()).is_err());
     assert!(bootstrap::auc(&none, &[], Direction::HigherIsPositive, Resampling::default()).is_err());
+}
+
+/// What journals print of a table, and the numbers behind it.
+#[test]
+fn a_baseline_table_prints_as_journals_do_and_holds_numbers() {
+    let labels = Labels::new((0..24).map(|i| i % 2 == 0).collect());
+    let age: Vec<f64> = (0..24).map(|i| 50.0 + f64::from((i * 7) % 24)).collect();
+    let size: Vec<f64> = (0..24).map(|i| if i == 5 { f64::NAN } else { f64::from(i).exp() / 1e6 }).collect();
+    let receptor = (0..24).map(|i| (i != 3).then_some(usize::from(i % 3 == 0))).collect();
+    let table = TableOne::new(
+        &labels,
+        &[
+            Characteristic::continuous("age", "years", age),
+            Characteristic::continuous("size", "", size),
+            Characteristic::categorical("ER", &["-", "+"], receptor).expect("codes"),
+        ],
+        TableOneParams::default(),
+    )
+    .expect("both classes");
+    assert_eq!(
+        table.printed().to_csv(),
+        "variable,overall,negative,positive,test,statistic,p\n\
+         age (years),61.50 ± 7.07,61.50 ± 7.22,61.50 ± 7.22,t,0.000,1.000\n\
+         size,0.060 [0.000; 55.165],0.163 [0.002; 363.283],0.014 [0.000; 29.628],Mann-Whitney,0.677,0.525\n\
+         ER,16 / 7,8 / 3,8 / 4,Fisher,,1.000\n\
+         \u{20} -,16 (69.6 %),8 (72.7 %),8 (66.7 %),,,\n\
+         \u{20} +,7 (30.4 %),3 (27.3 %),4 (33.3 %),,,\n"
+    );
+    let numbers = table.to_table();
+    assert_eq!(numbers.len(), 5);
+    assert_eq!(numbers.column("overall mean").expect("a column")[0], &Cell::Number(61.5));
+    assert_eq!(numbers.column("negative missing").expect("a column")[1], &Cell::Count(1));
+    assert_eq!(numbers.column("positive n").expect("a column")[4], &Cell::Count(4));
+    assert_eq!(numbers.column("positive share").expect("a column")[4], &Cell::Number(4.0 / 12.0));
+    // A group without a value has no test, and the table is made all the same.
+    let absent = (0..24).map(|i| (i % 2 == 0).then_some(i % 4 / 2)).collect();
+    let absent = Characteristic::categorical("HER2", &["-", "+"], absent).expect("codes");
+    let table = TableOne::new(&labels, &[absent], TableOneParams::default()).expect("both classes");
+    assert_eq!(table.rows()[0].comparison, None);
 }

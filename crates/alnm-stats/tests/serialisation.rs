@@ -3,7 +3,7 @@
 
 use alnm_stats::Labels;
 use alnm_stats::roc::{Direction, RocCurve};
-use alnm_stats::table_one::{TableOne, TableRules, Variable};
+use alnm_stats::table_one::{Characteristic, TableOne, TableOneParams};
 
 #[test]
 fn results_survive_serialisation() {
@@ -12,8 +12,9 @@ fn results_survive_serialisation() {
     // The curve holds infinite thresholds, which JSON has no number for.
     let json = serde_json::to_string(&roc).expect("a JSON form");
     assert_eq!(serde_json::from_str::<RocCurve>(&json).expect("the same form"), roc);
-    let table = TableOne::new(&labels, &[Variable::continuous("constant", "", vec![1.0; 5])], &TableRules::default())
-        .expect("both classes");
+    let table =
+        TableOne::new(&labels, &[Characteristic::continuous("constant", "", vec![1.0; 5])], TableOneParams::default())
+            .expect("both classes");
     let json = serde_json::to_string(&table).expect("a JSON form");
-    assert_eq!(serde_json::from_str::<TableOne>(&json).expect("the same form").rows[0].variable, "constant");
+    assert_eq!(serde_json::from_str::<TableOne>(&json).expect("the same form").rows()[0].variable, "constant");
 }

@@ -7,6 +7,7 @@ use alnm_models::model_set::ModelPerformance;
 use alnm_models::model_set::ThresholdPerformance;
 use alnm_selection::{FeatureTable, FittedPipeline};
 use alnm_stats::Interval;
+use alnm_stats::data_table::{Cell, Digits};
 use alnm_stats::table_one::format_p;
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -134,8 +135,10 @@ fn penalised(results: &Results) -> Option<Table> {
 }
 
 fn table_one(results: &Results, beside_published: bool) -> Table {
-    let mut cells = results.table_one.cells();
-    let mut header = cells.remove(0);
+    let printed = results.table_one.printed();
+    let mut header = printed.columns().to_vec();
+    let text = |row: &[Cell]| row.iter().map(|cell| cell.text(Digits::All)).collect();
+    let mut cells: Vec<Vec<String>> = printed.rows().map(text).collect();
     if beside_published {
         header.extend(["published negative", "published positive", "published p"].map(str::to_owned));
         for row in &mut cells {

@@ -18,7 +18,7 @@ use alnm_stats::loess::LoessParams;
 use alnm_stats::optimism::{OptimismCorrected, Stratification, validate};
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::t_test::GroupVariance;
-use alnm_stats::table_one::{TableOne, TableRules, Variable as TableVariable};
+use alnm_stats::table_one::{Characteristic, TableOne, TableOneParams};
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -298,28 +298,28 @@ fn table_one(table: &CohortTable<'_>, training: &FeatureTable, labels: &Labels) 
     let patients = table.patients(table.training());
     let (clinical, others): (Vec<StudyVariable>, Vec<StudyVariable>) =
         VARIABLES.into_iter().partition(StudyVariable::is_clinical);
-    let numeric = |variable: &StudyVariable| -> Result<TableVariable> {
-        Ok(TableVariable::continuous(variable.name, variable.unit, training.column(variable.name)?.to_vec()))
+    let numeric = |variable: &StudyVariable| -> Result<Characteristic> {
+        Ok(Characteristic::continuous(variable.name, variable.unit, training.column(variable.name)?.to_vec()))
     };
     let marker = |name: &str, value: fn(&Patient) -> bool| {
-        TableVariable::categorical(name, &["-", "+"], patients.iter().map(|p| Some(usize::from(value(p)))).collect())
+        Characteristic::categorical(name, &["-", "+"], patients.iter().map(|p| Some(usize::from(value(p)))).collect())
     };
     let code = |subtype: Subtype| Subtype::ALL.iter().position(|other| *other == subtype);
     let mut variables = clinical.iter().map(numeric).collect::<Result<Vec<_>>>()?;
     variables.extend([
-        marker("PR", |p| p.markers.pr),
-        marker("ER", |p| p.markers.er),
-        marker("HER2", |p| p.markers.her2),
-        marker("Ki-67", |p| p.markers.ki67),
-        TableVariable::categorical(
+        marker("PR", |p| p.markers.pr)?,
+        marker("ER", |p| p.markers.er)?,
+        marker("HER2", |p| p.markers.her2)?,
+        marker("Ki-67", |p| p.markers.ki67)?,
+        Characteristic::categorical(
             "subtype",
             &Subtype::ALL.map(Subtype::name),
             patients.iter().map(|p| code(p.subtype)).collect(),
-        ),
+        )?,
     ]);
     variables.extend(others.iter().map(numeric).collect::<Result<Vec<_>>>()?);
-    let rules = TableRules { variances: GroupVariance::Welch, ..TableRules::default() };
-    Ok(TableOne::new(labels, &variables, &rules)?)
+    let params = TableOneParams::default().with_variances(GroupVariance::Welch);
+    Ok(TableOne::new(labels, &variables, params)?)
 }
 
 fn evaluation(cohort: &str, models: &ModelSet, table: &FeatureTable, labels: &Labels) -> Result<Evaluation> {
