@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use alnm_deep::{
-    Backbone, ChannelWeights, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, StateDict, Tensor,
-    Trainer, WeightDecayRule, grad_cam, rotate,
+    Backbone, CrossEntropyLoss, FeatureExtractor, GradCamOptions, Head, Initialisation, Network, Optimiser, Predictor,
+    StateDict, Tensor, Trainer, WeightDecayRule, grad_cam, rotate,
 };
 use ndarray::Array2;
 use serde_json::Value;
@@ -104,7 +104,7 @@ fn draws(name: &str, seed: u64, count: usize) -> impl Iterator<Item = f64> + use
 
 /// Weights as the pack's generator fills them.
 fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
-    let mut network = Network::initialised(backbone, head, Initialisation { seed: 0, zero_residual: false });
+    let mut network = Network::initialised(backbone, head, Initialisation::default());
     let mut state = network.state_dict();
     let norms: Vec<String> =
         state.keys().filter_map(|key| key.strip_suffix(".running_mean").map(str::to_owned)).collect();
@@ -113,9 +113,9 @@ fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
         let (module, leaf) = key.rsplit_once('.').expect("names have a module");
         let is_norm = norms.iter().any(|norm| norm == module);
         let ends_block = module.ends_with("bn3") || (module.ends_with("bn2") && basic);
-        let fan_in: usize = tensor.shape[1..].iter().product();
+        let fan_in: usize = tensor.shape()[1..].iter().product();
         let is_head_bias = module == "head" && leaf == "bias";
-        let values = draws(&format!("{backbone}/{key}"), seed, tensor.values.len()).map(|u| match leaf {
+        let values = draws(&format!("{backbone}/{key}"), seed, tensor.values().len()).map(|u| match leaf {
             "weight" if is_norm && ends_block => 0.2 + 0.2 * u,
             "weight" if is_norm => 0.5 + u,
             "weight" => (2.0 * u - 1.0) * (6.0 / fan_in as f64).sqrt(),
@@ -123,7 +123,8 @@ fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
             _ if is_head_bias => 0.0,
             _ => (2.0 * u - 1.0) * 0.1,
         });
-        tensor.values = values.map(|value| value as f32).collect();
+        let values: Vec<f32> = values.map(|value| value as f32).collect();
+        tensor.values_mut().copy_from_slice(&values);
     }
     network.load_state_dict(state).expect("the state is the network's own");
     network
@@ -179,7 +180,7 @@ fn torchvision(name: &str) -> &str {
 /// Norms within 2e-3 relative and first elements within 2e-3 of the norm.
 fn compare_norms(expected: &Value, got: &StateDict, what: &str, deviation: &mut Deviation) {
     for (name, value) in expected.as_object().expect("a table") {
-        let tensor = &got[torchvision(name)].values;
+        let tensor = got[torchvision(name)].values();
         let (want, first) = match value.as_array() {
             Some(_) => (numbers(value)[0], Some(numbers(value)[1])),
             None => (value.as_f64().expect("a number"), None),
@@ -202,7 +203,7 @@ fn training(case: &Value, seed: u64) -> Deviation {
         let gradients =
             trainer.gradients(input(case, seed), &labels, CrossEntropyLoss::default(), 0).expect("the batch fits");
         let allowed = (1e-3 * exact.abs()).max(10.0 * (single - exact).abs());
-        deviation.see((gradients.loss - exact).abs(), allowed, || format!("loss of step {step}"));
+        deviation.see((gradients.loss() - exact).abs(), allowed, || format!("loss of step {step}"));
         if step == 0 {
             let named = trainer.named_gradients(&gradients);
             compare_norms(&case["step0_grad_norm_and_first"], &named, "gradient", &mut deviation);
@@ -219,8 +220,8 @@ fn class_activation(case: &Value, seed: u64) -> Deviation {
     let backbone = backbone(case);
     let network = filled(backbone, Head::None, seed);
     let index = case["class_index"].as_u64().expect("a class") as usize;
-    let map = grad_cam(&network, &input(case, seed), backbone.last_stage(), "fc", index, ChannelWeights::Gradient)
-        .expect("the case fits");
+    let options = GradCamOptions::default().with_output("fc", index);
+    let map = grad_cam(&network, &input(case, seed), &options).expect("the case fits");
     let mut deviation = Deviation::none();
     for (pixel, (got, want)) in map.iter().zip(numbers(&case["map_f64"])).enumerate() {
         deviation.see((f64::from(*got) - want).abs(), 2e-3, || format!("pixel {pixel}"));
@@ -241,7 +242,7 @@ fn rotation(case: &Value, seed: u64) -> Deviation {
 
 fn generator(case: &Value, seed: u64) -> Deviation {
     let state = filled(backbone(case), Head::None, seed).state_dict();
-    let values = &state[text(case, "key")].values;
+    let values = state[text(case, "key")].values();
     let mut deviation = Deviation::none();
     for (index, (got, want)) in values.iter().zip(numbers(&case["values"])).enumerate() {
         deviation.see((f64::from(*got) - want).abs(), 1e-7, || format!("value {index}"));

@@ -218,18 +218,18 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let history = &findings.deep.history;
     let line =
-        |value: fn(&alnm_deep::EpochRecord) -> f64| history.iter().map(|e| ((e.epoch + 1) as f64, value(e))).collect();
+        |value: fn(&alnm_deep::EpochRecord) -> f64| history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect();
     let loss = Chart::around(
         "Training loss",
         "epoch",
         "binary cross-entropy",
-        vec![Series::line("", line(|e| e.training_loss), COLOURS[0])],
+        vec![Series::line("", line(|e| e.training_loss()), COLOURS[0])],
     );
     let auc = Chart::around(
         "AUC of the batches' logits",
         "epoch",
         "AUC",
-        vec![Series::line("", line(|e| e.training_auc), COLOURS[1])],
+        vec![Series::line("", line(|e| e.training_auc()), COLOURS[1])],
     );
     figure(
         "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",

@@ -179,7 +179,7 @@ fn analyse(
         names: extraction.features.iter().map(|feature| feature.id.to_string()).collect(),
         features: extraction.features.iter().map(|feature| defined(feature.value)).collect(),
         second_reader,
-        crop: LesionCrop::of_largest_section(&corrected, &mask, label, side)?.pixels.iter().copied().collect(),
+        crop: LesionCrop::of_largest_section(&corrected, &mask, label, side)?.pixels().iter().copied().collect(),
         n4_iterations,
         warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
     })
