@@ -7,12 +7,13 @@ use alnm_deep::{
     Views, features, grad_cam, occlusion_map,
 };
 use alnm_imaging::{Image, read_mask, write_image};
+use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
 use crate::cases::{is_list, read_folder, read_list};
 use crate::input::read_image;
-use crate::output::Overwriting;
+use crate::output::{Overwriting, write_file};
 
 /// The network of a command.
 #[derive(Debug, clap::Args)]
@@ -98,16 +99,14 @@ impl DeepFeatureTable {
             let (crop, _) = self.weights.crop(image, mask)?;
             rows.push(features(&predictor, &[crop.into_pixels()], "fc", views)?.remove(0));
         }
-        let mut table =
-            csv::Writer::from_path(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?;
         let names = (0..rows[0].len()).map(|index| format!("deep_{index}"));
-        table.write_record(["Image".to_owned(), "Mask".to_owned()].into_iter().chain(names))?;
+        let mut table = DataTable::new(["Image".to_owned(), "Mask".to_owned()].into_iter().chain(names))?;
         for ((image, mask), row) in cases.iter().zip(&rows) {
             let paths = [image, mask].map(|path| path.to_string_lossy().into_owned());
-            table.write_record(paths.into_iter().chain(row.iter().map(f32::to_string)))?;
+            // As text, a number in single precision has as few digits as it needs.
+            table.push(paths.into_iter().chain(row.iter().map(f32::to_string)).map(Cell::from).collect())?;
         }
-        table.flush()?;
-        Ok(())
+        write_file(&self.out, table.to_csv().as_bytes())
     }
 
     /// Images with their masks.

@@ -10,11 +10,11 @@ mod parquet_table;
 mod regions;
 mod table;
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use alnm_imaging::file::write_atomically;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 
@@ -161,10 +161,8 @@ fn failed(case: &Case, rows: Vec<(usize, Row)>, error: &anyhow::Error, log: &Log
     Outcome { number: case.number, rows, failure: Some(failure) }
 }
 
-/// Writes the rows of a case so that the file is either whole or not there.
+/// Writes the rows of a case to a file that is there as a whole or not at all.
 fn store(file: &Path, rows: &[(usize, Row)]) -> Result<()> {
-    let unfinished = file.with_extension("csv.part");
-    let stream = File::create(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
-    table::write(std::io::BufWriter::new(stream), TableFormat::Csv, rows, &[])?;
-    std::fs::rename(&unfinished, file).with_context(|| format!("cannot write {}", file.display()))
+    write_atomically(file, |stream| table::write(stream, TableFormat::Csv, rows, &[]))
+        .with_context(|| format!("cannot write {}", file.display()))
 }

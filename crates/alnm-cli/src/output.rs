@@ -3,8 +3,9 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use alnm_imaging::file::write_atomically;
 use alnm_imaging::written_files;
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// What happens to files that are already there.
@@ -40,6 +41,11 @@ impl Overwriting {
         }
         self.check(all.iter().map(PathBuf::as_path))
     }
+}
+
+/// Writes a file that is there as a whole or not at all.
+pub(crate) fn write_file(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+    write_atomically(path, |file| file.write_all(contents)).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes text to standard output. A reader that has gone away, as `head` does, is no error.

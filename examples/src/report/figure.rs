@@ -432,7 +432,7 @@ mod tests {
             vec![Series::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])],
         );
         let Panel { svg, data } = chart.panel("points");
-        assert_eq!(data.rows.len(), 3);
+        assert_eq!(data.data().len(), 3);
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"));
         assert!(svg.contains("a &lt; b &amp; c") && svg.contains("R&amp;D") && !svg.contains("NaN"));
     }

@@ -185,6 +185,6 @@ impl Study {
                 out.display()
             );
         }
-        crate::store::write_atomically(&path, settings.as_bytes())
+        crate::store::write_file(&path, settings.as_bytes())
     }
 }

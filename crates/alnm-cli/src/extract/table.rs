@@ -6,6 +6,7 @@ use std::path::Path;
 
 use alnm_radiomics::DiagnosticValue;
 use alnm_radiomics::python_text::float;
+use alnm_stats::data_table::{Cell, DataTable, Digits};
 #[cfg(feature = "parquet")]
 use anyhow::bail;
 use anyhow::{Context, Result};
@@ -50,6 +51,16 @@ impl RowValue {
     }
 }
 
+impl From<&RowValue> for Cell {
+    fn from(value: &RowValue) -> Self {
+        match value {
+            RowValue::Text(text) => Self::from(text),
+            RowValue::Number(value) => Self::Number(*value),
+            RowValue::Diagnostic(value) => Self::Text(value.to_string()),
+        }
+    }
+}
+
 /// Format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TableFormat {
@@ -80,11 +91,25 @@ pub(super) fn headers(rows: &[(usize, Row)], expected: &[String]) -> Vec<String>
         headers.push(name.clone());
     }
     headers.extend_from_slice(&expected[passed..]);
+    // A batch may bring columns that have names of features, as the output of an earlier extraction does.
+    let mut seen = BTreeSet::new();
+    headers.retain(|name| seen.insert(name.clone()));
     let known: BTreeSet<&str> = headers.iter().map(String::as_str).collect();
     let all: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row).map(|(name, _)| name.as_str()).collect();
     let additional: Vec<String> = all.difference(&known).map(|&name| name.to_owned()).collect();
     headers.extend(additional);
     headers
+}
+
+/// The rows as one table, with the columns that [`headers`] names.
+pub(super) fn data_table(rows: &[(usize, Row)], expected: &[String]) -> Result<DataTable> {
+    let headers = headers(rows, expected);
+    let mut table = DataTable::new(&headers)?;
+    for (_, row) in rows {
+        let values: BTreeMap<&str, &RowValue> = row.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        table.push(headers.iter().map(|name| Cell::from(values.get(name.as_str()).copied())).collect())?;
+    }
+    Ok(table)
 }
 
 /// Writes rows with the numbers of their cases. A CSV table has the `expected` columns whether or not a row has them.
@@ -96,16 +121,12 @@ pub(super) fn write(
 ) -> Result<()> {
     match format {
         TableFormat::Csv => {
-            let headers = headers(rows, expected);
-            let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(stream);
-            writer.write_record(&headers)?;
-            for (_, row) in rows {
-                let cells: BTreeMap<&str, &RowValue> = row.iter().map(|(name, cell)| (name.as_str(), cell)).collect();
-                writer.write_record(
-                    headers.iter().map(|name| cells.get(name.as_str()).map_or_else(String::new, |cell| cell.text())),
-                )?;
-            }
-            writer.flush()?;
+            let text = |cell: &Cell| match cell {
+                Cell::Number(value) => float(*value),
+                other => other.text(Digits::All),
+            };
+            stream.write_all(data_table(rows, expected)?.to_csv_with(text).as_bytes())?;
+            stream.flush()?;
         }
         TableFormat::Json => {
             let mut objects = Vec::new();
