@@ -358,7 +358,7 @@ pub fn ranked_filter(r: ArrayView2<'_, f64>, cutoff: f64, score: &[f64]) -> Resu
     for candidate in order {
         match kept.iter().find(|&&k| r[[k, candidate]].abs() > cutoff) {
             Some(&because_of) => {
-                removed.push(Redundant { removed: candidate, because_of, correlation: r[[because_of, candidate]] })
+                removed.push(Redundant { removed: candidate, because_of, correlation: r[[because_of, candidate]] });
             }
             None => kept.push(candidate),
         }

@@ -157,16 +157,25 @@ fn cross_fitting_exposes_a_selection_on_all_rows() {
     assert!(honest < 0.65, "selected within the folds: {honest}");
 }
 
+#[cfg(feature = "serde")]
 #[test]
-fn a_saved_pipeline_scores_new_data_by_name() {
+fn a_saved_pipeline_scores_as_the_fitted_one() {
     let (table, labels) = cohort(70, 12, 2, 1);
     let fitted = pipeline().fit(&table, &labels).expect("informative features");
     let read = FittedPipeline::from_json(&fitted.to_json().expect("finite numbers")).expect("the same version");
     assert_eq!(read, fitted);
+    assert_eq!(read.score(&table), fitted.score(&table));
+    assert!(FittedPipeline::from_json("{\"format_version\": 99}").is_err());
+}
+
+#[test]
+fn a_fitted_pipeline_scores_new_data_by_name() {
+    let (table, labels) = cohort(70, 12, 2, 1);
+    let fitted: FittedPipeline = pipeline().fit(&table, &labels).expect("informative features");
     let reversed: Vec<usize> = (0..table.columns()).rev().collect();
     let (a, b) = (
         fitted.score(&table).expect("all columns"),
-        read.score(&table.select_columns(&reversed)).expect("all columns"),
+        fitted.score(&table.select_columns(&reversed)).expect("all columns"),
     );
     assert_eq!(a, b);
     let needed = &fitted.signature().expect("a LASSO").weights()[0].feature;
@@ -175,7 +184,6 @@ fn a_saved_pipeline_scores_new_data_by_name() {
         fitted.score(&table.select(&without).expect("known names")),
         Err(SelectionError::MissingColumn { .. })
     ));
-    assert!(FittedPipeline::from_json("{\"format_version\": 99}").is_err());
     assert_eq!(
         fitted.report().iter().map(|r| r.before - r.after).sum::<usize>(),
         table.columns() - fitted.selected().len()
