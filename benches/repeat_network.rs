@@ -13,8 +13,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use alnm_deep::{
-    Backbone, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Instructions, Network, Optimiser, Predictor, Tensor, Trainer,
-    WeightDecayRule,
+    Backbone, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Instructions, Network, Optimiser, Predictor,
+    Tensor, Trainer, WeightDecayRule,
 };
 #[cfg(feature = "candle")]
 use alnm_deep::{CandleDevice, CandleNetwork, CandlePrecision, CandleTrainer};

@@ -1,7 +1,8 @@
 //! ResNet50 at 224 × 224: evaluation and a training step.
 
 use alnm_deep::{
-    Backbone, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule,
+    Backbone, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Network, Optimiser, Predictor, Tensor, Trainer,
+    WeightDecayRule,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 

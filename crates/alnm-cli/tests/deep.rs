@@ -33,8 +33,7 @@ fn folder() -> tempfile::TempDir {
         .unwrap();
     write_mask(folder.path().join("a_mask.nrrd"), &Volume::new(mask, geometry).unwrap()).unwrap();
     std::fs::write(folder.path().join("cases.csv"), "Image,Mask\na_image.nrrd,a_mask.nrrd\n").unwrap();
-    let network =
-        Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(3));
+    let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(3));
     network.save(&folder.path().join("network.safetensors")).unwrap();
     folder
 }

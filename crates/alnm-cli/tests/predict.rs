@@ -125,7 +125,10 @@ fn a_damaged_model_is_refused_with_what_is_wrong() {
         (|file| file["value"]["variables"][0]["coefficient"] = 1.0.into(), "damaged or edited after it was saved"),
         (|file| file["value"]["variables"][0]["training_mean"] = 1e6.into(), "must lie in the training range"),
         (|file| file["value"]["variables"][1]["variable"]["name"] = "age".into(), "\"age\""),
-        (|file| file["value"]["variables"][1]["variable"]["unit"] = "mm".into(), "damaged or edited after it was saved"),
+        (
+            |file| file["value"]["variables"][1]["variable"]["unit"] = "mm".into(),
+            "damaged or edited after it was saved",
+        ),
         (|file| file["value"]["cutoffs"][0]["threshold"] = 1.5.into(), "it must lie between 0 and 1"),
         (|file| file["value"]["training_events"] = 0.into(), "the number of training events is 0"),
         (|file| file["version"] = 99.into(), "is 99; this library reads version"),

@@ -7,8 +7,8 @@ use alnm_models::model_set::ModelPerformance;
 use alnm_models::model_set::ThresholdPerformance;
 use alnm_selection::{FeatureTable, FittedPipeline};
 use alnm_stats::data_table::{Cell, DataTable, Digits, escaped_latex};
-use alnm_stats::{Interval, cells};
 use alnm_stats::table_one::format_p;
+use alnm_stats::{Interval, cells};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -72,6 +72,7 @@ impl Table {
     }
 
     /// Columns and rows.
+    #[cfg(test)]
     pub(super) fn data(&self) -> &DataTable {
         &self.data
     }
@@ -107,14 +108,21 @@ impl Table {
 
     /// The table in Markdown below its title.
     fn markdown(&self) -> String {
-        format!("{}\n\n{}", self.title, self.data.to_markdown(Digits::All).replacen(" --- |", "---|", self.data.columns().len()))
+        format!(
+            "{}\n\n{}",
+            self.title,
+            self.data.to_markdown(Digits::All).replacen(" --- |", "---|", self.data.columns().len())
+        )
     }
 
     /// The table as a floating table of LaTeX (package booktabs).
     fn latex(&self) -> String {
         let label = self.file.replace('_', "-");
         let tabular = self.data.to_latex(Digits::All);
-        format!("\\begin{{table}}\n\\caption{{{}}}\n\\label{{tab:{label}}}\n{tabular}\\end{{table}}\n", escaped_latex(&self.title))
+        format!(
+            "\\begin{{table}}\n\\caption{{{}}}\n\\label{{tab:{label}}}\n{tabular}\\end{{table}}\n",
+            escaped_latex(&self.title)
+        )
     }
 }
 

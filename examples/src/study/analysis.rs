@@ -92,8 +92,7 @@ impl Learned {
         let names: Vec<String> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
         let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
         let ranked = boosting.ranked_features(ImportanceKind::Gain);
-        let subsets =
-            incremental_subsets(&training, &labels, &table.folds(seed)?, &SubsetSearchParams::new(ranked))?;
+        let subsets = incremental_subsets(&training, &labels, &table.folds(seed)?, &SubsetSearchParams::new(ranked))?;
         let models = ModelSet::fit(&specifications(), &training, &labels, &params)?;
         Ok(Self { odds_ratios, importances: boosting.importances(), subsets, models })
     }
@@ -261,9 +260,8 @@ pub(super) fn out_of_fold_risks(
         let by_model = specifications.iter().map(risks).collect::<Result<Vec<_>>>()?;
         Ok((0..held_out.len()).map(|place| by_model.iter().map(|risks| risks[place]).collect()).collect())
     };
-    let of_patients = out_of_fold(folds, |split| {
-        of_fold(split).with_context(|| format!("cross-fitting, fold {}", split.fold + 1))
-    })?;
+    let of_patients =
+        out_of_fold(folds, |split| of_fold(split).with_context(|| format!("cross-fitting, fold {}", split.fold + 1)))?;
     Ok((0..specifications.len()).map(|model| of_patients.iter().map(|risks| risks[model]).collect()).collect())
 }
 
