@@ -1,0 +1,6 @@
+//! The logistic function.
+
+/// The probability 1 / (1 + e⁻ˣ) that has the log odds x.
+pub(crate) fn expit(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
