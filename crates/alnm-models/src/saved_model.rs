@@ -15,9 +15,9 @@ use ndarray::Array2;
 use crate::covariance::CovarianceMatrix;
 use crate::error::{ModelError, Result, require_level};
 use crate::invariants::{Checked, distinct, finite, require};
-use crate::logit::expit;
 #[cfg(feature = "regression")]
-use crate::logistic::{Estimation, INTERCEPT, LogisticModel, Term};
+use crate::logistic::{Estimation, LogisticModel, Term};
+use crate::logit::{INTERCEPT, expit};
 use crate::variable::{Measurement, Variable};
 use crate::{FeatureTable, Labels};
 
