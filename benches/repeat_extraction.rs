@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = args().skip(1).collect();
     let [image, mask, parameters, mode, seconds, calls] = arguments.as_slice() else { return Err(USAGE.into()) };
     let (image, mask) = (read_image(image)?, read_mask(mask)?);
-    let extractor = Extractor::new(Parameters::from_file(parameters)?)?;
+    let extractor = Extractor::new(Parameters::from_file(parameters)?);
     let label = extractor.parameters().settings().label;
     let call = || -> Result<BTreeMap<String, f64>, Box<dyn Error>> {
         if mode == "voxel" {

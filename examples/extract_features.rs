@@ -35,7 +35,7 @@ fn main() -> Result<()> {
         }
     };
     let (image, mask) = (read_image(&options.image)?, read_mask(&options.mask)?);
-    let extraction = Extractor::new(parameters)?.execute(&image, &mask, options.label)?;
+    let extraction = Extractor::new(parameters).execute(&image, &mask, options.label)?;
     extraction.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     println!("feature,value");
     extraction.features.iter().for_each(|feature| println!("{},{}", feature.id, feature.value));

@@ -3,8 +3,7 @@
 use alnm_radiomics::glcm::GlcmSettings;
 use alnm_radiomics::gldm::GldmSettings;
 use alnm_radiomics::glrlm::GlrlmSettings;
-use alnm_radiomics::level_map::LevelMap;
-use alnm_radiomics::{Selection, glcm, gldm, glrlm, glszm, ngtdm};
+use alnm_radiomics::{LevelMap, Selection, glcm, gldm, glrlm, glszm, ngtdm};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ndarray::Array3;
 
@@ -23,10 +22,9 @@ fn ball(levels: u32) -> LevelMap {
 
 fn texture(criterion: &mut Criterion) {
     let all = Selection::default();
-    let glcm_settings =
-        GlcmSettings { distances: vec![1], fixed_axis: None, symmetrical: true, weighting: None, spacing: [1.0; 3] };
-    let glrlm_settings = GlrlmSettings { fixed_axis: None, weighting: None, spacing: [1.0; 3] };
-    let gldm_settings = GldmSettings { distances: vec![1], fixed_axis: None, alpha: 0 };
+    let glcm_settings = GlcmSettings::default();
+    let glrlm_settings = GlrlmSettings::default();
+    let gldm_settings = GldmSettings::default();
     let mut group = criterion.benchmark_group("texture");
     group.sample_size(20);
     for levels in [32, 256] {

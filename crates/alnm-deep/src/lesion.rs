@@ -1,7 +1,7 @@
 //! The image of a lesion as the networks take it.
 
 use alnm_imaging::region::{VoxelBox, crop, largest_cross_section, resize_bilinear};
-use alnm_imaging::resample::{RoiResampling, resample_roi};
+use alnm_imaging::resample::{RoiResamplingParams, resample_roi};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::{Array2, Array3, Axis};
 
@@ -48,7 +48,7 @@ impl LesionCrop {
     /// [`DeepError::Parameter`] when the crop has one grey value only; [`DeepError::NotFinite`] when it holds a value
     /// that is not finite.
     pub fn of_largest_section(image: &Image, mask: &LabelMap, label: u32, side: usize) -> Result<Self> {
-        let resampled = resample_roi(image, mask, label, &RoiResampling::to_spacing([1.0; 3]))?;
+        let resampled = resample_roi(image, mask, label, &RoiResamplingParams::new([1.0; 3]))?;
         let volume: Volume<f32> = resampled.image.cast();
         let section = largest_cross_section(&resampled.mask, label)?;
         let rectangle = section.rectangle.grown_by([MARGIN, MARGIN, 0], volume.geometry().size());

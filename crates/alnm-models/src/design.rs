@@ -8,7 +8,6 @@ use crate::irls::{Likelihood, Maximum};
 pub use crate::logit::INTERCEPT;
 use crate::{FeatureTable, Labels};
 
-
 /// Newton's method squares the error with each step: a step of 10⁻⁸ standard errors leaves none.
 pub(crate) const STEP_TOLERANCE: f64 = 1e-16;
 

@@ -1,31 +1,33 @@
 //! The images of an image type, cut to the box that features need.
 
-use alnm_imaging::{Geometry, Image, PixelType, with_volume};
+use alnm_imaging::region::VoxelBox;
+use alnm_imaging::{Geometry, Image, PixelType, Voxel, with_volume};
 
 use crate::error::Result;
-use crate::filter::{Part, gradient, lbp2d, lbp3d, log, pointwise, wavelet};
+use crate::filter::{box_values, gradient, lbp2d, lbp3d, log, pointwise, stored_as, wavelet};
 use crate::image_type::ImageType;
-use crate::parameters::{Number, Settings};
+use crate::parameter_error::ParameterError;
+use crate::parameters::{Settings, Sigma};
 use crate::warning::Warning;
 
 /// Grey values of a derived image in a box.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DerivedImage {
+pub(crate) struct DerivedImage {
     /// Name that the columns start with, such as `wavelet-LLH`.
-    pub name: String,
+    pub(crate) name: String,
     /// The values in raster order.
-    pub values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
     /// Whether the image holds single-precision numbers.
-    pub single_precision: bool,
+    pub(crate) single_precision: bool,
 }
 
 /// Derived images and what there is to say about those that are missing.
 #[derive(Debug, Default)]
-pub struct DerivedImages {
+pub(crate) struct DerivedImages {
     /// The images in the order of the columns.
-    pub images: Vec<DerivedImage>,
+    pub(crate) images: Vec<DerivedImage>,
     /// Why images are missing.
-    pub warnings: Vec<Warning>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl DerivedImages {
@@ -46,17 +48,16 @@ pub(crate) fn fixed_axis(settings: &Settings, dimension: usize) -> Option<usize>
 ///
 /// # Errors
 /// When a filter cannot be applied to the image.
-pub fn derive(
+pub(crate) fn derive(
     image: &Image,
     image_type: ImageType,
     settings: &Settings,
-    part: Part,
+    part: VoxelBox,
     inside: &[bool],
 ) -> Result<DerivedImages> {
-    let shape = image.geometry().shape();
     let single = image.pixel_type() == PixelType::F32;
-    let cut = || with_volume!(image, volume => part.cut(volume.as_slice(), shape, alnm_imaging::Voxel::to_f64));
-    let largest = || with_volume!(image, volume => pointwise::largest_magnitude(volume.as_slice().iter().map(|&v| alnm_imaging::Voxel::to_f64(v))));
+    let cut = || box_values(image, part);
+    let largest = || with_volume!(image, volume => pointwise::largest_magnitude(volume.as_slice().iter().map(|&voxel| Voxel::to_f64(voxel))));
     Ok(match image_type {
         ImageType::Original => DerivedImages::single("original", cut(), single),
         ImageType::Square => DerivedImages::single("square", pointwise::square(&cut(), largest()), false),
@@ -69,7 +70,7 @@ pub fn derive(
         ImageType::LBP2D => patterns_in_slices(image, settings, part),
         ImageType::LBP3D => patterns_on_spheres(image, settings, part, inside),
         ImageType::LoG => laplacians(image, settings, part),
-        ImageType::Wavelet => sub_bands(image, settings, part),
+        ImageType::Wavelet => sub_bands(image, settings, part)?,
     })
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn image_names(
         ImageType::LBP3D if dimension == 2 => Vec::new(),
         ImageType::LBP3D => (1..=settings.lbp_3d_levels).map(sphere_name).chain([SPHERE_KURTOSIS.to_owned()]).collect(),
         ImageType::LoG => {
-            let fits = |sigma: &&Number| geometry.is_none_or(|geometry| laplacian_fits(geometry, sigma.value()));
+            let fits = |sigma: &&Sigma| geometry.is_none_or(|geometry| laplacian_fits(geometry, sigma.value()));
             settings.sigma.iter().filter(fits).map(|&sigma| laplacian_name(sigma)).collect()
         }
         ImageType::Wavelet => {
@@ -100,24 +101,14 @@ pub(crate) fn image_names(
     }
 }
 
-fn spacing_zyx(image: &Image) -> [f64; 3] {
+fn gradient_magnitude(image: &Image, settings: &Settings, part: VoxelBox) -> Vec<f64> {
     let [x, y, z] = image.geometry().spacing();
-    [z, y, x]
+    let spacing = if settings.gradient_use_spacing { [z, y, x] } else { [1.0; 3] };
+    gradient::magnitude(image, spacing, part).into_iter().map(f64::from).collect()
 }
 
-fn gradient_magnitude(image: &Image, settings: &Settings, part: Part) -> Vec<f64> {
+fn laplacians(image: &Image, settings: &Settings, part: VoxelBox) -> DerivedImages {
     let geometry = image.geometry();
-    let spacing = if settings.gradient_use_spacing { spacing_zyx(image) } else { [1.0; 3] };
-    let axes: Vec<usize> = (3 - geometry.dimension()..3).collect();
-    let values =
-        with_volume!(image, volume => gradient::magnitude(volume.as_slice(), geometry.shape(), spacing, &axes, part));
-    values.into_iter().map(f64::from).collect()
-}
-
-fn laplacians(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
-    let geometry = image.geometry();
-    let (shape, spacing) = (geometry.shape(), spacing_zyx(image));
-    let axes: Vec<usize> = (3 - geometry.dimension()..3).collect();
     let mut derived = DerivedImages::default();
     if settings.sigma.is_empty() {
         derived.warnings.push(Warning::NoSigma);
@@ -128,7 +119,7 @@ fn laplacians(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
             derived.warnings.push(Warning::SigmaSkipped { sigma: width, size: geometry.size() });
             continue;
         }
-        let values = with_volume!(image, volume => log::laplacian_of_gaussian(volume.as_slice(), shape, spacing, &axes, width, part));
+        let values = log::laplacian_of_gaussian(image, width, part);
         derived.images.push(DerivedImage {
             name: laplacian_name(sigma),
             values: values.into_iter().map(f64::from).collect(),
@@ -146,31 +137,32 @@ fn laplacian_fits(geometry: &Geometry, sigma: f64) -> bool {
 }
 
 /// `log-sigma-3-0-mm-3D` for 3.0, `log-sigma-3-mm-3D` for 3.
-fn laplacian_name(sigma: Number) -> String {
+fn laplacian_name(sigma: Sigma) -> String {
     format!("log-sigma-{}-mm-3D", sigma.to_string().replace('.', "-"))
 }
 
-fn sub_bands(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
-    let geometry = image.geometry();
-    let shape = geometry.shape();
-    let fixed = fixed_axis(settings, geometry.dimension());
-    let axes: Vec<usize> = (3 - geometry.dimension()..3).rev().filter(|&axis| Some(axis) != fixed).collect();
-    let Some(filters) = wavelet::Filters::named(&settings.wavelet) else {
-        return DerivedImages::default();
-    };
-    let (start, levels) = (settings.start_level, settings.level);
+fn sub_bands(image: &Image, settings: &Settings, part: VoxelBox) -> Result<DerivedImages> {
+    let dimension = image.geometry().dimension();
+    let fixed = fixed_axis(settings, dimension);
+    let axes: Vec<usize> = (3 - dimension..3).rev().filter(|&axis| Some(axis) != fixed).collect();
+    let filters = wavelet::Filters::named(&settings.wavelet).ok_or_else(|| ParameterError::Value {
+        line: None,
+        key: "wavelet".to_owned(),
+        value: settings.wavelet.clone(),
+        expected: "a discrete wavelet of PyWavelets, such as coif1".to_owned(),
+    })?;
+    let transform = wavelet::WaveletTransform::new(filters)
+        .with_axes(axes)
+        .with_start_level(settings.start_level)
+        .with_levels(settings.level);
     let single = image.pixel_type() == PixelType::F32;
-    let bands = match image {
-        Image::F32(volume) => wavelet::transform(volume.as_slice(), shape, &axes, &filters, start, levels, part),
-        Image::F64(volume) => wavelet::transform(volume.as_slice(), shape, &axes, &filters, start, levels, part),
-        other => wavelet::transform(other.cast::<f64>().as_slice(), shape, &axes, &filters, start, levels, part),
-    };
+    let bands = transform.apply(image, part);
     let named = |band: wavelet::SubBand| DerivedImage {
         name: band_name(band.level, &band.letters),
         values: band.values,
         single_precision: single,
     };
-    DerivedImages { images: bands.into_iter().map(named).collect(), warnings: Vec::new() }
+    Ok(DerivedImages { images: bands.into_iter().map(named).collect(), warnings: Vec::new() })
 }
 
 /// `wavelet-LLH` for the first level, `wavelet2-LLH` for the second.
@@ -187,7 +179,7 @@ fn sphere_name(level: usize) -> String {
 
 /// Patterns in the slices across `force2Ddimension`. PyRadiomics writes the codes of a volume into an image of its own
 /// type.
-fn patterns_in_slices(image: &Image, settings: &Settings, part: Part) -> DerivedImages {
+fn patterns_in_slices(image: &Image, settings: &Settings, part: VoxelBox) -> DerivedImages {
     let geometry = image.geometry();
     let shape = geometry.shape();
     let pattern = lbp2d::Pattern::new(settings.lbp_2d_radius, settings.lbp_2d_samples, settings.lbp_2d_method);
@@ -195,29 +187,30 @@ fn patterns_in_slices(image: &Image, settings: &Settings, part: Part) -> Derived
     let across = if planar { 0 } else { settings.force_2d_dimension };
     // Rows and columns of a slice.
     let (rows, columns) = [(1, 2), (0, 2), (1, 0)][across];
-    let strides = [shape[1] * shape[2], shape[2], 1];
-    let [z0, y0, x0] = part.start;
-    let [depth, height, width] = part.size;
-    let values = with_volume!(image, volume => {
-        let voxels = volume.as_slice();
-        let slice = |position: usize| -> Vec<f64> {
-            let pixel = |i: usize, j: usize| voxels[position * strides[across] + i * strides[rows] + j * strides[columns]];
-            (0..shape[rows]).flat_map(|i| (0..shape[columns]).map(move |j| alnm_imaging::Voxel::to_f64(pixel(i, j)))).collect()
-        };
-        let slices: Vec<Vec<f64>> = (part.start[across]..part.start[across] + part.size[across]).map(slice).collect();
-        let mut values = Vec::with_capacity(part.voxel_count());
-        for z in z0..z0 + depth {
-            for y in y0..y0 + height {
-                for x in x0..x0 + width {
-                    let place = [z, y, x];
-                    let slice = &slices[place[across] - part.start[across]];
-                    let code = pattern.code(slice, shape[rows], shape[columns], place[rows], place[columns]);
-                    values.push(if planar { code } else { stored_as(voxels, code) });
-                }
+    // The slices that cross the box, each as a whole.
+    let mut crossing = shape.map(|n| 0..n);
+    crossing[across] = part.ranges_zyx()[across].clone();
+    let slices = VoxelBox::from_ranges_zyx(crossing);
+    let voxels = box_values(image, slices);
+    let [_, height, width] = slices.shape();
+    let strides = [height * width, width, 1];
+    let slice = |position: usize| -> Vec<f64> {
+        let pixel = |i: usize, j: usize| voxels[position * strides[across] + i * strides[rows] + j * strides[columns]];
+        (0..shape[rows]).flat_map(|i| (0..shape[columns]).map(move |j| pixel(i, j))).collect()
+    };
+    let in_order: Vec<Vec<f64>> = (0..slices.shape()[across]).map(slice).collect();
+    let mut values = Vec::with_capacity(part.voxel_count());
+    let [zs, ys, xs] = part.ranges_zyx();
+    for z in zs {
+        for y in ys.clone() {
+            for x in xs.clone() {
+                let place = [z, y, x];
+                let slice = &in_order[place[across] - part.start_zyx()[across]];
+                let code = pattern.code(slice, shape[rows], shape[columns], place[rows], place[columns]);
+                values.push(if planar { code } else { stored_as(image.pixel_type(), code) });
             }
         }
-        values
-    });
+    }
     let single = !planar && image.pixel_type() == PixelType::F32;
     let mut derived = DerivedImages::single("lbp-2D", values, single);
     if !planar && !settings.force_2d {
@@ -226,12 +219,7 @@ fn patterns_in_slices(image: &Image, settings: &Settings, part: Part) -> Derived
     derived
 }
 
-/// A number as a voxel of the image's type holds it.
-fn stored_as<T: alnm_imaging::Voxel>(_image: &[T], value: f64) -> f64 {
-    T::from_f64(value).to_f64()
-}
-
-fn patterns_on_spheres(image: &Image, settings: &Settings, part: Part, inside: &[bool]) -> DerivedImages {
+fn patterns_on_spheres(image: &Image, settings: &Settings, part: VoxelBox, inside: &[bool]) -> DerivedImages {
     if image.geometry().dimension() == 2 {
         return DerivedImages { images: Vec::new(), warnings: vec![Warning::SpheresNeedVolume] };
     }
@@ -240,7 +228,7 @@ fn patterns_on_spheres(image: &Image, settings: &Settings, part: Part, inside: &
         settings.lbp_3d_icosphere_subdivision,
         settings.lbp_3d_levels,
     );
-    let mut images = with_volume!(image, volume => pattern.images(volume, part, inside));
+    let mut images = pattern.images(image, part, inside);
     let kurtosis = images.pop().unwrap_or_default();
     let levels = (1..).map(sphere_name).zip(images).chain([(SPHERE_KURTOSIS.to_owned(), kurtosis)]);
     let images = levels.map(|(name, values)| DerivedImage { name, values, single_precision: false }).collect();

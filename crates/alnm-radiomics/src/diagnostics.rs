@@ -1,4 +1,4 @@
-//! What PyRadiomics reports about image and mask beside the features.
+//! What PyRadiomics reports about image and mask together with the features.
 
 use std::fmt;
 
@@ -18,6 +18,7 @@ use crate::summation::sum;
 
 /// An entry of the diagnostics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// Column name, such as `diagnostics_Mask-original_VoxelNum`.
     pub name: String,

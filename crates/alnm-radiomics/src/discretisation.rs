@@ -12,6 +12,7 @@ use crate::error::{RadiomicsError, Result};
 
 /// How grey values are put into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub enum Binning {
     /// Bins of a fixed width whose edges are multiples of the width counted from zero; the first bin holds the minimum
     /// of the region.
@@ -25,6 +26,7 @@ pub const MAXIMUM_BINS: f64 = 16_777_216.0;
 
 /// Grey levels of a region's voxels, in the order of the values they came from.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Discretised {
     /// Level of each voxel; the lowest bin is level 1.
     pub levels: Vec<u32>,

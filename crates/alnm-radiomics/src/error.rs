@@ -1,8 +1,8 @@
 //! What can go wrong with an extraction.
 
-use alnm_imaging::{GeometryDifference, ImagingError};
+use alnm_imaging::{GeometryDifference, ImagingError, NonFiniteVoxel};
 
-use crate::parameters::ParameterError;
+use crate::parameter_error::ParameterError;
 
 /// The result of a radiomics operation.
 pub type Result<T, E = RadiomicsError> = std::result::Result<T, E>;
@@ -72,14 +72,9 @@ pub enum RadiomicsError {
         /// Voxels that are left.
         voxels: usize,
     },
-    /// A voxel is infinite or not a number.
-    #[error("voxel {voxel:?} (x, y, z) of the image is {value}; every voxel must be finite")]
-    NonFiniteVoxel {
-        /// Its index, (x, y, z).
-        voxel: [usize; 3],
-        /// The value.
-        value: f64,
-    },
+    /// A voxel of the image is infinite or not a number.
+    #[error(transparent)]
+    NonFiniteVoxel(#[from] NonFiniteVoxel),
     /// A value of a derived image is infinite or not a number.
     #[error("a value to be discretised is {value}; features need finite values")]
     NonFinite {

@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alnm_imaging::region::{VoxelBox, crop, crop_image};
-use alnm_imaging::resample::{RoiResampling, resample_roi};
+use alnm_imaging::resample::{RoiResamplingParams, resample_roi};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::Array3;
 use rayon::prelude::*;
@@ -15,11 +15,10 @@ use crate::derived_image::{DerivedImage, DerivedImages, derive, fixed_axis, imag
 use crate::diagnostics::{self, Diagnostic, Diagnostics};
 use crate::error::{RadiomicsError, Result};
 use crate::feature::{FeatureClass, FeatureValue, Selection};
-use crate::filter::Part;
-use crate::image_features::{ImageFeatures, Region, image_features, named};
+use crate::image_features::{BoxedRegion, ImageFeatures, image_features, named};
 use crate::image_type::ImageType;
 use crate::level_map::runs;
-use crate::normalisation::{check_finite, normalise};
+use crate::normalisation::normalise;
 use crate::parameters::{ImageTypeParameters, Parameters, Settings};
 use crate::region::{check_inside, check_label, check_mask, resegment};
 use crate::warning::Warning;
@@ -27,12 +26,13 @@ use crate::{shape, shape2d};
 
 /// The features of one region.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Extraction {
     /// The features in the order of PyRadiomics' columns.
     pub features: Vec<FeatureValue>,
     /// What PyRadiomics reports about image and mask; empty when `additionalInfo` is off.
     pub diagnostics: Vec<Diagnostic>,
-    /// What is worth knowing.
+    /// What is worth knowing about the result but did not stop the extraction.
     pub warnings: Vec<Warning>,
 }
 
@@ -45,6 +45,7 @@ impl Extraction {
 
 /// How far an extraction has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ImageProgress<'a> {
     /// The image whose features are computed, such as `wavelet-LLH`.
     pub image: &'a str,
@@ -56,6 +57,7 @@ pub struct ImageProgress<'a> {
 
 /// The images that features are computed on.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct FilteredImages {
     /// The image after normalisation, resampling and cropping.
     pub image: Image,
@@ -84,7 +86,7 @@ pub struct FilteredImages {
 /// let image = Image::I16(Volume::new(image, geometry.clone())?);
 /// let mask = Volume::new(mask, geometry)?;
 ///
-/// let extraction = Extractor::new(Parameters::default())?.execute(&image, &mask, 1)?;
+/// let extraction = Extractor::new(Parameters::default()).execute(&image, &mask, 1)?;
 /// assert_eq!(extraction.features.len(), 107);
 /// assert_eq!(extraction.value("original_shape_VoxelVolume"), Some(128.0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -92,15 +94,13 @@ pub struct FilteredImages {
 #[derive(Debug, Clone)]
 pub struct Extractor {
     parameters: Parameters,
-    /// Settings of each image type, its own on top of the general ones.
-    image_settings: Vec<Settings>,
 }
 
 /// An extraction up to the preparation of image and mask.
 pub(crate) struct Stage<'a> {
     prepared: Prepared<'a>,
     /// The box around the region.
-    part: Part,
+    part: VoxelBox,
     /// Which voxels of the box belong to the region.
     inside: Vec<bool>,
     /// The same as runs along x.
@@ -146,10 +146,10 @@ impl Stage<'_> {
     }
 
     /// The region in its box.
-    pub(crate) fn region(&self, settings: &Settings) -> Region<'_> {
+    pub(crate) fn region(&self, settings: &Settings) -> BoxedRegion<'_> {
         let [x, y, z] = self.box_geometry.spacing();
         let dimension = self.box_geometry.dimension();
-        Region {
+        BoxedRegion {
             inside: &self.inside,
             runs: &self.runs,
             shape: self.box_geometry.shape(),
@@ -170,17 +170,14 @@ struct Prepared<'a> {
 }
 
 impl Extractor {
-    /// An extractor with these parameters.
-    ///
-    /// # Errors
-    /// [`RadiomicsError::Parameter`] when the settings of an image type are not valid.
-    pub fn new(parameters: Parameters) -> Result<Self> {
-        let image_settings =
-            parameters.image_types().iter().map(|image| parameters.settings_of(image)).collect::<Result<_>>()?;
-        Ok(Self { parameters, image_settings })
+    /// An extractor with these parameters, which are valid whichever way they were made.
+    #[must_use]
+    pub fn new(parameters: Parameters) -> Self {
+        Self { parameters }
     }
 
     /// The parameters.
+    #[must_use]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -216,8 +213,9 @@ impl Extractor {
                 broken_off: AtomicBool::new(false),
             };
             // Each image is dropped when its features are there, so few are in memory at once.
-            let of_type = |(image_type, settings): (&ImageTypeParameters, &Settings)| {
-                let derived = stage.derive(image_type.image_type, settings)?;
+            let of_type = |image_type: &ImageTypeParameters| {
+                let settings = image_type.settings();
+                let derived = stage.derive(image_type.image_type(), settings)?;
                 let of_image = |image: DerivedImage| {
                     progress.check()?;
                     let name = image.name.clone();
@@ -229,7 +227,7 @@ impl Extractor {
                 let computed: Vec<Result<ImageFeatures>> = derived.images.into_par_iter().map(of_image).collect();
                 Ok((derived.warnings, computed.into_iter().collect::<Result<Vec<_>>>()?))
             };
-            let types = self.parameters.image_types().par_iter().zip(&self.image_settings);
+            let types = self.parameters.image_types().par_iter();
             let (shape, computed): (_, Vec<Result<_>>) =
                 rayon::join(|| self.shape_features(&stage.prepared, label, warnings), || types.map(of_type).collect());
             let mut features = shape?;
@@ -290,16 +288,15 @@ impl Extractor {
         let ((stage, images), diagnostics, warnings) =
             self.with_description(image, mask, label, |diagnostics, warnings| {
                 let stage = self.prepare_stage(image, mask, label, margin, diagnostics, warnings)?;
-                let jobs: Vec<_> = self.parameters.image_types().iter().zip(&self.image_settings).collect();
-                let derived: Vec<_> = jobs
-                    .par_iter()
-                    .map(|(image_type, settings)| stage.derive(image_type.image_type, settings))
-                    .collect();
+                let types = self.parameters.image_types();
+                let derive =
+                    |image_type: &ImageTypeParameters| stage.derive(image_type.image_type(), image_type.settings());
+                let derived: Vec<_> = types.par_iter().map(derive).collect();
                 let mut images = Vec::new();
-                for (derived, (_, settings)) in derived.into_iter().zip(jobs) {
+                for (derived, image_type) in derived.into_iter().zip(types) {
                     let derived = derived?;
                     warnings.extend(derived.warnings);
-                    images.extend(derived.images.into_iter().map(|image| (image, settings)));
+                    images.extend(derived.images.into_iter().map(|image| (image, image_type.settings())));
                 }
                 Ok((stage, images))
             })?;
@@ -307,7 +304,7 @@ impl Extractor {
     }
 
     /// What `rest` makes of checked input, with the diagnostics and the warnings of both. The description of what was
-    /// given takes time for its checksums and is needed by nothing else, so it is made beside.
+    /// given takes time for its checksums and is needed by nothing else, so it is made at the same time.
     fn with_description<T: Send>(
         &self,
         image: &Image,
@@ -316,7 +313,7 @@ impl Extractor {
         rest: impl FnOnce(&mut Diagnostics, &mut Vec<Warning>) -> Result<T> + Send,
     ) -> Result<(T, Diagnostics, Vec<Warning>)> {
         check_label(mask, label)?;
-        check_finite(image)?;
+        image.check_finite()?;
         let mut diagnostics = Diagnostics::default();
         let mut warnings = self.withdrawn_features();
         let (mut of_rest, mut warnings_of_rest) = (Diagnostics::default(), Vec::new());
@@ -368,21 +365,19 @@ impl Extractor {
         let geometry = prepared.image.geometry();
         let kept = prepared.bounding_box.grown(margin, geometry.size());
         let inside = region_mask(&prepared.mask, label, kept);
-        let part = zyx_part(kept);
         let box_geometry = geometry.part(&kept)?;
-        let runs = runs(&inside, part.size);
-        Ok(Stage { prepared, part, inside, runs, box_geometry })
+        let runs = runs(&inside, kept.shape());
+        Ok(Stage { prepared, part: kept, inside, runs, box_geometry })
     }
 
     /// How many derived images there are.
     fn image_count(&self, stage: &Stage<'_>) -> usize {
         let geometry = stage.prepared.image.geometry();
-        let types = self.parameters.image_types().iter().zip(&self.image_settings);
-        types
-            .map(|(image_type, settings)| {
-                image_names(image_type.image_type, settings, geometry.dimension(), Some(geometry)).len()
-            })
-            .sum()
+        let count = |image_type: &ImageTypeParameters| {
+            let settings = image_type.settings();
+            image_names(image_type.image_type(), settings, geometry.dimension(), Some(geometry)).len()
+        };
+        self.parameters.image_types().iter().map(count).sum()
     }
 
     /// The names of the diagnostics, in their order, from the parameters alone; those of a corrected mask are not among
@@ -396,11 +391,7 @@ impl Extractor {
     pub fn feature_columns(&self, dimension: usize) -> Vec<String> {
         let classes = self.parameters.feature_classes();
         let of_class = |image: &str, class: FeatureClass, selection: &Selection| -> Vec<String> {
-            selection
-                .described(&class.features())
-                .iter()
-                .map(|feature| format!("{image}_{class}_{}", feature.name))
-                .collect()
+            selection.described(class).iter().map(|feature| format!("{image}_{class}_{}", feature.name)).collect()
         };
         let mut columns = Vec::new();
         for wanted in [FeatureClass::Shape, FeatureClass::Shape2D] {
@@ -413,8 +404,8 @@ impl Extractor {
                 columns.extend(of_class("original", *class, selection));
             }
         }
-        for (image_type, settings) in self.parameters.image_types().iter().zip(&self.image_settings) {
-            for image in image_names(image_type.image_type, settings, dimension, None) {
+        for image_type in self.parameters.image_types() {
+            for image in image_names(image_type.image_type(), image_type.settings(), dimension, None) {
                 for (class, selection) in classes.iter().filter(|(class, _)| !class.is_shape()) {
                     columns.extend(of_class(&image, *class, selection));
                 }
@@ -458,7 +449,9 @@ impl Extractor {
             }
             check_inside(image.geometry(), &mask, label)?;
             let spacing = std::array::from_fn(|axis| spacing.get(axis).copied().unwrap_or(0.0));
-            let resampling = RoiResampling { spacing, interpolator, pad_distance: settings.pad_distance };
+            let resampling = RoiResamplingParams::new(spacing)
+                .with_interpolator(interpolator)
+                .with_pad_distance(settings.pad_distance);
             let resampled = resample_roi(&image, &mask, label, &resampling)?;
             (image, mask) = (Cow::Owned(resampled.image), Cow::Owned(resampled.mask));
             if report {
@@ -507,7 +500,7 @@ impl Extractor {
         let mask = prepared.shape_mask.as_ref().unwrap_or(&prepared.mask);
         let geometry = mask.geometry();
         let inside = region_mask(mask, label, prepared.bounding_box);
-        let Part { size, .. } = zyx_part(prepared.bounding_box);
+        let size = prepared.bounding_box.shape();
         let [x, y, z] = geometry.spacing();
         let spacing = [z, y, x];
         let settings = self.parameters.settings();
@@ -537,13 +530,13 @@ impl Extractor {
                 _ => Some(settings.force_2d_dimension),
             };
             let values = match slice {
-                None => shape::features(&shape::Shape::new(&inside, size, spacing), selection),
+                None => shape::features(&shape::Shape::new(&inside, size, spacing), selection)?,
                 Some(axis) if size[axis] > 1 => return Err(RadiomicsError::NotOneSlice { axis, slices: size[axis] }),
                 Some(axis) => {
                     let (first, second) = [(1, 2), (0, 2), (0, 1)][axis];
                     let slice =
                         shape2d::Shape2D::new(&inside, [size[first], size[second]], [spacing[first], spacing[second]]);
-                    shape2d::features(&slice, selection)
+                    shape2d::features(&slice, selection)?
                 }
             };
             features.extend(named("original", *class, values));
@@ -554,11 +547,7 @@ impl Extractor {
 
 /// Which voxels of a box have the label, in raster order.
 fn region_mask(mask: &LabelMap, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
-    zyx_part(bounding_box).cut(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
-}
-
-fn zyx_part(bounding_box: VoxelBox) -> Part {
-    Part { start: bounding_box.start_zyx(), size: bounding_box.shape() }
+    bounding_box.cut_slice(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
 }
 
 #[cfg(test)]
@@ -571,7 +560,7 @@ mod tests {
 setting: {force2D: true, sigma: [1.0, 2], level: 2, resampledPixelSpacing: [1, 1, 1], resegmentRange: [0, 400]}
 imageType: {Original: {}, LoG: {}, Wavelet: {force2D: false}, Square: {}, SquareRoot: {}, Logarithm: {}, Exponential: {}, Gradient: {}, LBP2D: {}, LBP3D: {}}
 featureClass: {ngtdm: [Strength, Busyness], shape: , firstorder: [Mean, StandardDeviation], glcm: }";
-        let extractor = Extractor::new(Parameters::from_yaml(text).unwrap()).unwrap();
+        let extractor = Extractor::new(Parameters::from_yaml(text).unwrap());
         let geometry = Geometry::axis_aligned([14, 12, 10], [1.0, 1.0, 1.5]).unwrap();
         let image = Array3::from_shape_fn([10, 12, 14], |(z, y, x)| (z * 31 + y * 17 + x * x * 7) as i16 % 97);
         let mask = Array3::from_shape_fn([10, 12, 14], |(z, y, x)| u32::from(z > 2 && y > 3 && (3..11).contains(&x)));

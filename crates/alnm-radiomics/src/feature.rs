@@ -4,7 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::error::Result;
+use crate::parameter_error::ParameterError;
+use crate::summation::mean_of_defined;
+
 /// One formula of a feature class over the class' matrix `M`.
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct Formula<M> {
     /// Name of the feature in PyRadiomics.
     pub name: &'static str,
@@ -28,13 +34,14 @@ impl<M> Formula<M> {
         Self { name, ibsi, by_default: false, value }
     }
 
-    const fn description(&self) -> FeatureDescription {
+    pub(crate) const fn description(&self) -> FeatureDescription {
         FeatureDescription { name: self.name, ibsi: self.ibsi, by_default: self.by_default }
     }
 }
 
 /// A feature of a class without its formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct FeatureDescription {
     /// Name of the feature in PyRadiomics.
     pub name: &'static str,
@@ -109,23 +116,6 @@ impl FeatureClass {
         matches!(self, Self::Shape | Self::Shape2D)
     }
 
-    /// The features of the class, in the order of its columns.
-    pub fn features(self) -> Vec<FeatureDescription> {
-        fn described<M>(formulas: &[Formula<M>]) -> Vec<FeatureDescription> {
-            formulas.iter().map(Formula::description).collect()
-        }
-        match self {
-            Self::FirstOrder => described(crate::first_order::FORMULAS),
-            Self::Glcm => described(crate::glcm::FORMULAS),
-            Self::Gldm => described(crate::gldm::FORMULAS),
-            Self::Glrlm => described(crate::glrlm::FORMULAS),
-            Self::Glszm => described(crate::glszm::FORMULAS),
-            Self::Ngtdm => described(crate::ngtdm::FORMULAS),
-            Self::Shape => described(crate::shape::FORMULAS),
-            Self::Shape2D => described(crate::shape2d::FORMULAS),
-        }
-    }
-
     /// Features that PyRadiomics still knows by name but no longer computes, since another feature of the class has the
     /// same value. Asking for one gives a warning and no column.
     pub const fn withdrawn(self) -> &'static [&'static str] {
@@ -145,6 +135,7 @@ impl fmt::Display for FeatureClass {
 
 /// Which feature a value belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct FeatureId {
     /// The image that the feature was computed on: `original`, `log-sigma-3-0-mm-3D`, `wavelet-LLH` and so on.
     pub image: String,
@@ -171,8 +162,9 @@ impl fmt::Display for FeatureId {
 
 /// A feature with its value. NaN where the feature is not defined for the region.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct FeatureValue {
-    /// Which feature.
+    /// The feature that the value belongs to.
     pub id: FeatureId,
     /// Its value.
     pub value: f64,
@@ -180,6 +172,7 @@ pub struct FeatureValue {
 
 /// The value of one formula.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ClassValue {
     /// Name of the feature in PyRadiomics.
     pub name: &'static str,
@@ -189,8 +182,9 @@ pub struct ClassValue {
     pub value: f64,
 }
 
-/// Which features of a class are wanted.
+/// Which features of a class are computed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub enum Selection {
     /// All that are computed by default.
     #[default]
@@ -200,44 +194,59 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// The selected formulas of a table, in the order of the result.
-    pub(crate) fn of<'a, M>(&self, formulas: &'a [Formula<M>]) -> Vec<&'a Formula<M>> {
-        match self {
-            Self::Default => formulas.iter().filter(|formula| formula.by_default).collect(),
-            Self::Named(names) => {
-                names.iter().filter_map(|name| formulas.iter().find(|formula| formula.name == name)).collect()
+    /// The selected formulas of a class' table, in the order of the result. Withdrawn features have no formula and are
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`ParameterError::Unknown`] for a name that the class does not have.
+    pub(crate) fn of<'a, M>(&self, class: FeatureClass, formulas: &'a [Formula<M>]) -> Result<Vec<&'a Formula<M>>> {
+        let Self::Named(names) = self else {
+            return Ok(formulas.iter().filter(|formula| formula.by_default).collect());
+        };
+        let mut selected = Vec::with_capacity(names.len());
+        for name in names {
+            match formulas.iter().find(|formula| formula.name == name) {
+                Some(formula) => selected.push(formula),
+                None if class.withdrawn().contains(&name.as_str()) => {}
+                None => {
+                    let known = formulas.iter().map(|formula| formula.name);
+                    return Err(ParameterError::unknown(name, None, "feature", class.name(), known).into());
+                }
             }
         }
+        Ok(selected)
     }
 
-    /// The selected features among those of a class, in the order of the result.
-    pub(crate) fn described(&self, features: &[FeatureDescription]) -> Vec<FeatureDescription> {
+    /// Whether the feature of that name is selected; `by_default` says whether it is without a selection.
+    pub(crate) fn wants(&self, name: &str, by_default: bool) -> bool {
         match self {
-            Self::Default => features.iter().filter(|feature| feature.by_default).copied().collect(),
-            Self::Named(names) => {
-                names.iter().filter_map(|name| features.iter().find(|feature| feature.name == name)).copied().collect()
-            }
+            Self::Default => by_default,
+            Self::Named(names) => names.iter().any(|wanted| wanted == name),
         }
-    }
-
-    /// Whether the formula of that name is selected.
-    pub(crate) fn wants<M>(&self, formulas: &[Formula<M>], name: &str) -> bool {
-        self.of(formulas).iter().any(|formula| formula.name == name)
     }
 
     /// The values of the selected formulas for one matrix.
-    pub(crate) fn evaluate<M>(&self, formulas: &'static [Formula<M>], matrix: &M) -> Vec<ClassValue> {
-        self.of(formulas)
-            .into_iter()
-            .map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: (f.value)(matrix) })
-            .collect()
+    pub(crate) fn evaluate<M>(
+        &self,
+        class: FeatureClass,
+        formulas: &'static [Formula<M>],
+        matrix: &M,
+    ) -> Result<Vec<ClassValue>> {
+        let selected = self.of(class, formulas)?;
+        Ok(selected.into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: (f.value)(matrix) }).collect())
     }
 
     /// The values of the selected formulas as means over matrices, one for each direction; values that a direction does
     /// not define are left out of the mean.
-    pub(crate) fn evaluate_mean<M: Sync>(&self, formulas: &'static [Formula<M>], matrices: &[M]) -> Vec<ClassValue> {
-        let mean = |f: &Formula<M>| crate::summation::mean_of_defined(matrices.iter().map(f.value));
-        self.of(formulas).into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: mean(f) }).collect()
+    pub(crate) fn evaluate_mean<M>(
+        &self,
+        class: FeatureClass,
+        formulas: &'static [Formula<M>],
+        matrices: &[M],
+    ) -> Result<Vec<ClassValue>> {
+        let mean = |f: &Formula<M>| mean_of_defined(matrices.iter().map(f.value));
+        let selected = self.of(class, formulas)?;
+        Ok(selected.into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: mean(f) }).collect())
     }
 }
 
@@ -246,22 +255,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_within_a_class_and_codes_across_them() {
-        let mut codes = Vec::new();
-        for class in FeatureClass::ALL {
-            let features = class.features();
-            for (position, feature) in features.iter().enumerate() {
-                assert!(
-                    features[..position].iter().all(|other| other.name != feature.name),
-                    "{class} {}",
-                    feature.name
-                );
-                codes.extend(feature.ibsi.map(|code| (code, class, feature.name)));
-            }
-        }
-        for (position, (code, class, name)) in codes.iter().enumerate() {
-            assert_eq!(code.len(), 4, "{class} {name}");
-            assert!(codes[..position].iter().all(|other| other.0 != *code || other.1 == *class), "{code}");
-        }
+    fn unknown_names_are_refused_and_withdrawn_ones_have_no_value() {
+        let formulas = [Formula::new("Mean", None, |value: &f64| *value)];
+        let named = |name: &str| Selection::Named(vec![name.to_owned()]);
+        assert_eq!(named("Mean").of(FeatureClass::Glcm, &formulas).unwrap().len(), 1);
+        assert_eq!(named("Dissimilarity").of(FeatureClass::Glcm, &formulas).unwrap().len(), 0);
+        let error = named("Maen").of(FeatureClass::Glcm, &formulas).unwrap_err().to_string();
+        assert_eq!(error, "unknown feature `Maen` in `glcm`; did you mean `Mean`?");
     }
 }

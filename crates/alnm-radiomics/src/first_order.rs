@@ -4,8 +4,9 @@
 //! discretisation, ε = 2⁻⁵². IBSI sections "Intensity-based statistics" and "Intensity histogram". Percentiles
 //! interpolate linearly between order statistics, as numpy does.
 
-use crate::feature::{ClassValue, Formula, Selection};
-use crate::glcm::EPSILON;
+use crate::entropy::information;
+use crate::error::Result;
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::summation::{sum, sum_of};
 
 /// Grey values of a region with the summary that the features need.
@@ -158,17 +159,18 @@ fn shares(levels: &[u32]) -> Vec<f64> {
     counts.into_iter().filter(|&count| count > 0).map(|count| count as f64 / levels.len() as f64).collect()
 }
 
-/// The features.
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`FirstOrder`].
 pub const FORMULAS: &[Formula<FirstOrder>] = &[
     Formula::new("10Percentile", Some("QG58"), |f| f.p10),
     Formula::new("90Percentile", Some("8DWT"), |f| f.p90),
     Formula::new("Energy", Some("N8CA"), FirstOrder::energy),
     // -Σ p_i log₂(p_i + ε)
-    Formula::new("Entropy", Some("TLU2"), |f| -f.level_shares.iter().map(|p| p * (p + EPSILON).log2()).sum::<f64>()),
+    Formula::new("Entropy", Some("TLU2"), |f| -f.level_shares.iter().map(|&p| information(p)).sum::<f64>()),
     Formula::new("InterquartileRange", Some("SALO"), |f| f.p75 - f.p25),
     // IBSI (code IPH6) subtracts 3.
     Formula::new("Kurtosis", None, |f| f.moments[2] / f.variance_as_divisor().powi(2)),
-    Formula::new("Maximum", Some("3NCY"), |f| f.maximum),
+    Formula::new("Maximum", Some("84IY"), |f| f.maximum),
     Formula::new("MeanAbsoluteDeviation", Some("4FUA"), |f| sum_of(&f.values, |x| (x - f.mean).abs()) / f.count()),
     Formula::new("Mean", Some("Q4LE"), |f| f.mean),
     Formula::new("Median", Some("Y12H"), |f| f.median),
@@ -183,9 +185,12 @@ pub const FORMULAS: &[Formula<FirstOrder>] = &[
     Formula::new("Variance", Some("ECT3"), |f| f.moments[0].sqrt().powi(2)),
 ];
 
-/// The selected features.
-pub fn features(region: &FirstOrder, selection: &Selection) -> Vec<ClassValue> {
-    selection.evaluate(FORMULAS, region)
+/// The values of the selected features.
+///
+/// # Errors
+/// [`ParameterError::Unknown`](crate::parameters::ParameterError::Unknown) for a feature that the class does not have.
+pub fn features(region: &FirstOrder, selection: &Selection) -> Result<Vec<ClassValue>> {
+    selection.evaluate(FeatureClass::FirstOrder, FORMULAS, region)
 }
 
 #[cfg(test)]

@@ -3,15 +3,45 @@
 //! P(i, j) counts the voxels of level i with j - 1 dependent neighbours, those whose level differs by at most α. Sun
 //! and Wee 1983, doi 10.1016/0734-189X(83)90032-4; with distance 1 the neighbouring grey level dependence matrix of
 //! IBSI. The formulas are those of [`SizeMatrix`].
+//!
+//! The example of PyRadiomics' manual, one slice with α = 0:
+//!
+//! ```
+//! use alnm_radiomics::LevelMap;
+//! use alnm_radiomics::gldm::{GldmSettings, matrix};
+//! use ndarray::array;
+//!
+//! let levels = array![[[5_u32, 2, 5, 4, 4], [3, 3, 3, 1, 3], [2, 1, 1, 1, 3], [4, 2, 2, 2, 3], [3, 5, 3, 3, 2]]];
+//! let map = LevelMap::new(levels.view(), 1)?;
+//! let matrix = matrix(&map, &GldmSettings::default())?;
+//! // Level, dependent neighbours + 1 and number of voxels.
+//! let voxels: Vec<[f64; 3]> = matrix.cells().iter().map(|cell| [cell.level, cell.size, cell.count]).collect();
+//! assert_eq!(voxels, [
+//!     [1.0, 2.0, 1.0], [1.0, 3.0, 2.0], [1.0, 4.0, 1.0],
+//!     [2.0, 1.0, 1.0], [2.0, 2.0, 2.0], [2.0, 3.0, 3.0],
+//!     [3.0, 1.0, 1.0], [3.0, 2.0, 4.0], [3.0, 3.0, 4.0],
+//!     [4.0, 1.0, 1.0], [4.0, 2.0, 2.0],
+//!     [5.0, 1.0, 3.0],
+//! ]);
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use crate::error::Result;
-use crate::feature::{ClassValue, Formula, Selection};
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::level_map::{LevelMap, neighbour_offsets};
-use crate::neighbourhood::{Neighbourhoods, Wanted};
+use crate::neighbourhood::{Counting, Neighbourhoods};
 use crate::size_matrix::{SizeMatrix, dense_cells};
 
-/// What dependence is.
+/// When a neighbour counts as dependent on a voxel.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `distances` | `[1]` | Chebyshev distances between neighbours, in voxels | above 0 |
+/// | `fixed_axis` | none | the axis (0 = z, 1 = y, 2 = x) that neighbours do not step along | 0 to 2 |
+/// | `alpha` | 0 | α: the largest difference of levels of dependent voxels | from 0 |
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
+#[non_exhaustive]
 pub struct GldmSettings {
     /// Chebyshev distances between neighbours, in voxels.
     pub distances: Vec<u32>,
@@ -21,14 +51,38 @@ pub struct GldmSettings {
     pub alpha: u32,
 }
 
-/// The features.
+impl Default for GldmSettings {
+    fn default() -> Self {
+        Self { distances: vec![1], fixed_axis: None, alpha: 0 }
+    }
+}
+
+impl GldmSettings {
+    /// Sets [`GldmSettings::distances`].
+    pub fn with_distances(self, distances: impl Into<Vec<u32>>) -> Self {
+        Self { distances: distances.into(), ..self }
+    }
+
+    /// Sets [`GldmSettings::fixed_axis`].
+    pub fn with_fixed_axis(self, fixed_axis: Option<usize>) -> Self {
+        Self { fixed_axis, ..self }
+    }
+
+    /// Sets [`GldmSettings::alpha`].
+    pub fn with_alpha(self, alpha: u32) -> Self {
+        Self { alpha, ..self }
+    }
+}
+
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`SizeMatrix`].
 pub const FORMULAS: &[Formula<SizeMatrix>] = &[
     Formula::new("DependenceEntropy", Some("FCBV"), SizeMatrix::entropy),
     Formula::new("DependenceNonUniformity", Some("Z87G"), SizeMatrix::size_non_uniformity),
     Formula::new("DependenceNonUniformityNormalized", Some("OKJI"), SizeMatrix::size_non_uniformity_normalised),
     Formula::new("DependenceVariance", Some("DNX2"), SizeMatrix::size_variance),
     Formula::new("GrayLevelNonUniformity", Some("FP8K"), SizeMatrix::level_non_uniformity),
-    Formula::new("GrayLevelVariance", Some("1PR5"), SizeMatrix::level_variance),
+    Formula::new("GrayLevelVariance", Some("1PFV"), SizeMatrix::level_variance),
     Formula::new("HighGrayLevelEmphasis", Some("OAE7"), SizeMatrix::high_level_emphasis),
     Formula::new("LargeDependenceEmphasis", Some("IMOQ"), SizeMatrix::large_emphasis),
     Formula::new("LargeDependenceHighGrayLevelEmphasis", Some("9QMG"), SizeMatrix::large_high_emphasis),
@@ -45,8 +99,8 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
 pub fn matrix(map: &LevelMap, settings: &GldmSettings) -> Result<SizeMatrix> {
     let offsets = neighbour_offsets(map.shape, &settings.distances, settings.fixed_axis)?;
-    let wanted = Wanted::Dependences { alpha: settings.alpha };
-    Ok(of_neighbourhoods(map, &Neighbourhoods::count(map, &offsets, wanted)))
+    let counting = Counting::Dependences { alpha: settings.alpha };
+    Ok(of_neighbourhoods(map, &Neighbourhoods::count(map, &offsets, counting)))
 }
 
 /// The matrix of counts that hold dependences.
@@ -54,10 +108,10 @@ pub(crate) fn of_neighbourhoods(map: &LevelMap, counts: &Neighbourhoods) -> Size
     SizeMatrix::new(dense_cells(&map.gray_levels, &counts.dependences))
 }
 
-/// The selected features of a region.
+/// The values of the selected features of a region, in the order of the selection.
 ///
 /// # Errors
 /// As [`matrix`].
 pub fn features(map: &LevelMap, settings: &GldmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
-    Ok(selection.evaluate(FORMULAS, &matrix(map, settings)?))
+    selection.evaluate(FeatureClass::Gldm, FORMULAS, &matrix(map, settings)?)
 }

@@ -3,28 +3,79 @@
 //! P_δ(i, j) counts the runs of level i and length j along δ. Features are computed for each direction and averaged,
 //! or, with a weighting, on the sum of the weighted matrices. Galloway 1975, doi 10.1016/S0146-664X(75)80008-6; IBSI
 //! section "Grey level run length". The formulas are those of [`SizeMatrix`].
+//!
+//! The example of PyRadiomics' manual, runs along the rows of one slice; columns are lengths:
+//!
+//! ```
+//! use alnm_radiomics::LevelMap;
+//! use alnm_radiomics::glrlm::run_counts;
+//! use ndarray::array;
+//!
+//! let levels = array![[[5_u32, 2, 5, 4, 4], [3, 3, 3, 1, 3], [2, 1, 1, 1, 3], [4, 2, 2, 2, 3], [3, 5, 3, 3, 2]]];
+//! let map = LevelMap::new(levels.view(), 1)?;
+//! assert_eq!(run_counts(&map, [0, 0, 1]), [
+//!     1, 0, 1, 0, 0,
+//!     3, 0, 1, 0, 0,
+//!     4, 1, 1, 0, 0,
+//!     1, 1, 0, 0, 0,
+//!     3, 0, 0, 0, 0,
+//! ]);
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::feature::{ClassValue, Formula, Selection};
-use crate::glcm::WeightingNorm;
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::level_map::{LevelMap, Offset, directions};
 use crate::size_matrix::{SizeMatrix, dense_cells};
+use crate::weighting::WeightingNorm;
 
 /// What runs are counted over.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `fixed_axis` | none | the axis (0 = z, 1 = y, 2 = x) that runs do not go along | 0 to 2 |
+/// | `weighting` | none | weights of the directions; without, features are averaged over directions | |
+/// | `spacing` | 1 mm | distance of voxels (z, y, x) in mm, for the weights | above 0 |
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
+#[non_exhaustive]
 pub struct GlrlmSettings {
     /// The axis (0 = z, 1 = y, 2 = x) that runs do not go along.
     pub fixed_axis: Option<usize>,
     /// Weights of the directions: the length of their step; without, features are averaged over directions.
     pub weighting: Option<WeightingNorm>,
-    /// Voxel distances (z, y, x) in mm, for the weights.
+    /// Distance of voxels (z, y, x) in mm, for the weights.
     pub spacing: [f64; 3],
 }
 
-/// The features.
+impl Default for GlrlmSettings {
+    fn default() -> Self {
+        Self { fixed_axis: None, weighting: None, spacing: [1.0; 3] }
+    }
+}
+
+impl GlrlmSettings {
+    /// Sets [`GlrlmSettings::fixed_axis`].
+    pub fn with_fixed_axis(self, fixed_axis: Option<usize>) -> Self {
+        Self { fixed_axis, ..self }
+    }
+
+    /// Sets [`GlrlmSettings::weighting`].
+    pub fn with_weighting(self, weighting: impl Into<Option<WeightingNorm>>) -> Self {
+        Self { weighting: weighting.into(), ..self }
+    }
+
+    /// Sets [`GlrlmSettings::spacing`].
+    pub fn with_spacing(self, spacing: [f64; 3]) -> Self {
+        Self { spacing, ..self }
+    }
+}
+
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`SizeMatrix`].
 pub const FORMULAS: &[Formula<SizeMatrix>] = &[
     Formula::new("GrayLevelNonUniformity", Some("R5YN"), SizeMatrix::level_non_uniformity),
     Formula::new("GrayLevelNonUniformityNormalized", Some("OVBL"), SizeMatrix::level_non_uniformity_normalised),
@@ -53,7 +104,7 @@ pub fn run_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     count_runs(map, offset, &mut vec![0; map.cells.len()])
 }
 
-/// [`run_counts`] with room for the length of the run behind each voxel; what it holds does not matter.
+/// [`run_counts`] with room for the length of the run behind each voxel, which is overwritten.
 fn count_runs(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<u32> {
     let longest = map.shape.into_iter().max().unwrap_or(1);
     // Runs are the same in both directions; backwards, the voxel before comes earlier in raster order.
@@ -161,10 +212,10 @@ pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatr
     Ok(matrices.into_iter().filter(|matrix| matrix.total() > 0.0).collect())
 }
 
-/// The selected features of a region.
+/// The values of the selected features of a region, in the order of the selection.
 ///
 /// # Errors
 /// As [`matrices`].
 pub fn features(map: &LevelMap, settings: &GlrlmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
-    Ok(selection.evaluate_mean(FORMULAS, &matrices(map, settings)?))
+    selection.evaluate_mean(FeatureClass::Glrlm, FORMULAS, &matrices(map, settings)?)
 }

@@ -2,17 +2,39 @@
 //!
 //! P(i, j) counts the zones of level i with j voxels, voxels being connected with all their 26 neighbours (8 in a
 //! slice). Thibault et al. 2009; IBSI section "Grey level size zone". The formulas are those of [`SizeMatrix`].
+//!
+//! The example of PyRadiomics' manual, one slice:
+//!
+//! ```
+//! use alnm_radiomics::LevelMap;
+//! use alnm_radiomics::glszm::matrix;
+//! use ndarray::array;
+//!
+//! let levels = array![[[5_u32, 2, 5, 4, 4], [3, 3, 3, 1, 3], [2, 1, 1, 1, 3], [4, 2, 2, 2, 3], [3, 5, 3, 3, 2]]];
+//! let map = LevelMap::new(levels.view(), 1)?;
+//! // Level, size and number of zones.
+//! let zones: Vec<[f64; 3]> = matrix(&map, None)?.cells().iter().map(|cell| [cell.level, cell.size, cell.count]).collect();
+//! assert_eq!(zones, [
+//!     [1.0, 4.0, 1.0],
+//!     [2.0, 1.0, 1.0], [2.0, 5.0, 1.0],
+//!     [3.0, 1.0, 1.0], [3.0, 3.0, 1.0], [3.0, 5.0, 1.0],
+//!     [4.0, 1.0, 1.0], [4.0, 2.0, 1.0],
+//!     [5.0, 1.0, 3.0],
+//! ]);
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use std::ops::Range;
 
 use alnm_imaging::vectorised;
 
 use crate::error::Result;
-use crate::feature::{ClassValue, Formula, Selection};
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::level_map::{LevelMap, Offset, neighbour_offsets};
 use crate::size_matrix::{SizeCell, SizeMatrix};
 
-/// The features.
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`SizeMatrix`].
 pub const FORMULAS: &[Formula<SizeMatrix>] = &[
     Formula::new("GrayLevelNonUniformity", Some("JNSA"), SizeMatrix::level_non_uniformity),
     Formula::new("GrayLevelNonUniformityNormalized", Some("Y1RO"), SizeMatrix::level_non_uniformity_normalised),
@@ -149,10 +171,10 @@ fn first_voxel(zones: &mut [u32], mut voxel: u32) -> u32 {
     voxel
 }
 
-/// The selected features of a region.
+/// The values of the selected features of a region, in the order of the selection.
 ///
 /// # Errors
 /// As [`matrix`].
 pub fn features(map: &LevelMap, fixed_axis: Option<usize>, selection: &Selection) -> Result<Vec<ClassValue>> {
-    Ok(selection.evaluate(FORMULAS, &matrix(map, fixed_axis)?))
+    selection.evaluate(FeatureClass::Glszm, FORMULAS, &matrix(map, fixed_axis)?)
 }

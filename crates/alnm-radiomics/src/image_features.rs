@@ -10,7 +10,7 @@ use crate::discretisation::Discretised;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, FeatureId, FeatureValue, Selection};
 use crate::level_map::{LevelMap, neighbour_offsets};
-use crate::neighbourhood::{Neighbourhoods, Wanted};
+use crate::neighbourhood::{Counting, Neighbourhoods};
 use crate::parameters::Settings;
 use crate::warning::{USUAL_BINS, Warning};
 use crate::{first_order, glcm, gldm, glrlm, glszm, ngtdm};
@@ -22,7 +22,7 @@ pub(crate) struct ImageFeatures {
 }
 
 /// The box around a region: which voxels belong to it, and how they lie.
-pub(crate) struct Region<'a> {
+pub(crate) struct BoxedRegion<'a> {
     pub(crate) inside: &'a [bool],
     /// The voxels inside as runs along x.
     pub(crate) runs: &'a [Range<usize>],
@@ -34,7 +34,7 @@ pub(crate) struct Region<'a> {
     pub(crate) fixed_axis: Option<usize>,
 }
 
-impl Region<'_> {
+impl BoxedRegion<'_> {
     pub(crate) fn glcm_settings(&self, settings: &Settings) -> glcm::GlcmSettings {
         glcm::GlcmSettings {
             distances: settings.distances.clone(),
@@ -51,29 +51,63 @@ impl Region<'_> {
     }
 }
 
+/// A class whose features come from grey levels and their neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextureClass {
+    Glcm,
+    Gldm,
+    Glrlm,
+    Glszm,
+    Ngtdm,
+}
+
+/// What the features of a class are computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The grey values of the region.
+    Values,
+    /// A matrix over the region's grey levels.
+    Texture(TextureClass),
+    /// The mask, once for all images.
+    Mask,
+}
+
+impl FeatureClass {
+    pub(crate) const fn source(self) -> Source {
+        match self {
+            Self::FirstOrder => Source::Values,
+            Self::Glcm => Source::Texture(TextureClass::Glcm),
+            Self::Gldm => Source::Texture(TextureClass::Gldm),
+            Self::Glrlm => Source::Texture(TextureClass::Glrlm),
+            Self::Glszm => Source::Texture(TextureClass::Glszm),
+            Self::Ngtdm => Source::Texture(TextureClass::Ngtdm),
+            Self::Shape | Self::Shape2D => Source::Mask,
+        }
+    }
+}
+
 pub(crate) fn texture_features(
-    class: FeatureClass,
+    class: TextureClass,
     map: &LevelMap,
     settings: &Settings,
-    region: &Region<'_>,
+    region: &BoxedRegion<'_>,
     selection: &Selection,
 ) -> Result<Vec<ClassValue>> {
     let fixed_axis = region.fixed_axis;
     match class {
-        FeatureClass::Glcm => glcm::features(map, &region.glcm_settings(settings), selection),
-        FeatureClass::Gldm => {
+        TextureClass::Glcm => glcm::features(map, &region.glcm_settings(settings), selection),
+        TextureClass::Gldm => {
             let settings =
                 gldm::GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a };
             gldm::features(map, &settings, selection)
         }
-        FeatureClass::Glrlm => {
+        TextureClass::Glrlm => {
             let settings =
                 glrlm::GlrlmSettings { fixed_axis, weighting: settings.weighting_norm, spacing: region.spacing };
             glrlm::features(map, &settings, selection)
         }
-        FeatureClass::Glszm => glszm::features(map, fixed_axis, selection),
-        FeatureClass::Ngtdm => ngtdm::features(map, &settings.distances, fixed_axis, selection),
-        FeatureClass::FirstOrder | FeatureClass::Shape | FeatureClass::Shape2D => Ok(Vec::new()),
+        TextureClass::Glszm => glszm::features(map, fixed_axis, selection),
+        TextureClass::Ngtdm => ngtdm::features(map, &settings.distances, fixed_axis, selection),
     }
 }
 
@@ -91,10 +125,44 @@ fn suggested_width(values: &[f64]) -> f64 {
     (high - low) / 64.0
 }
 
-/// Whether dependences and tone differences are wanted, which one pass can count.
-fn has_both_neighbourhood_classes(classes: &[(FeatureClass, Selection)]) -> bool {
-    let wanted = |class| classes.iter().any(|(other, _)| *other == class);
-    wanted(FeatureClass::Gldm) && wanted(FeatureClass::Ngtdm)
+/// Texture of one image: the levels in their grid, and the neighbourhoods that dependences and tone differences can
+/// share.
+struct ImageTexture<'a> {
+    map: LevelMap,
+    settings: &'a Settings,
+    region: &'a BoxedRegion<'a>,
+    /// Whether dependences and tone differences are both asked for, which one pass can count.
+    shares_neighbourhoods: bool,
+    neighbourhoods: OnceLock<Neighbourhoods>,
+}
+
+impl ImageTexture<'_> {
+    fn features(&self, class: TextureClass, selection: &Selection) -> Result<Vec<ClassValue>> {
+        let Self { map, settings, region, .. } = self;
+        match class {
+            TextureClass::Gldm if self.shares_neighbourhoods => {
+                let matrix = gldm::of_neighbourhoods(map, self.neighbourhoods()?);
+                selection.evaluate(FeatureClass::Gldm, gldm::FORMULAS, &matrix)
+            }
+            TextureClass::Ngtdm if self.shares_neighbourhoods => {
+                let matrix = ngtdm::of_neighbourhoods(map, self.neighbourhoods()?);
+                selection.evaluate(FeatureClass::Ngtdm, ngtdm::FORMULAS, &matrix)
+            }
+            class => texture_features(class, map, settings, region, selection),
+        }
+    }
+
+    fn neighbourhoods(&self) -> Result<&Neighbourhoods> {
+        let offsets = neighbour_offsets(self.map.shape, &self.settings.distances, self.region.fixed_axis)?;
+        let counting = Counting::Both { alpha: self.settings.gldm_a };
+        Ok(self.neighbourhoods.get_or_init(|| Neighbourhoods::count(&self.map, &offsets, counting)))
+    }
+}
+
+/// What the features of one class of one image are computed from.
+enum ClassSource<'a> {
+    Values,
+    Texture(TextureClass, &'a ImageTexture<'a>),
 }
 
 /// The features of the classes that are `wanted`, shape left out, in their order.
@@ -102,7 +170,7 @@ pub(crate) fn image_features(
     image: DerivedImage,
     wanted: &[(FeatureClass, Selection)],
     settings: &Settings,
-    region: &Region<'_>,
+    region: &BoxedRegion<'_>,
 ) -> Result<ImageFeatures> {
     let DerivedImage { name, values: in_box, single_precision } = image;
     let mut values = Vec::with_capacity(region.runs.iter().map(ExactSizeIterator::len).sum());
@@ -111,35 +179,44 @@ pub(crate) fn image_features(
     }
     drop(in_box);
     let discretised = settings.binning().discretise(&values, single_precision)?;
-    let classes: Vec<_> = wanted.iter().filter(|(class, _)| !class.is_shape()).collect();
-    let is_textured = classes.iter().any(|(class, _)| *class != FeatureClass::FirstOrder);
-    let map = if is_textured { Some(region.level_map(&discretised, settings)?) } else { None };
-    let neighbourhoods = OnceLock::new();
-    let of_class = |(class, selection): &&(FeatureClass, Selection)| -> Result<Vec<ClassValue>> {
-        match (class, &map) {
-            (FeatureClass::Gldm | FeatureClass::Ngtdm, Some(map)) if has_both_neighbourhood_classes(wanted) => {
-                let offsets = neighbour_offsets(map.shape, &settings.distances, region.fixed_axis)?;
-                let wanted = Wanted::Both { alpha: settings.gldm_a };
-                let counts = neighbourhoods.get_or_init(|| Neighbourhoods::count(map, &offsets, wanted));
-                Ok(match class {
-                    FeatureClass::Gldm => selection.evaluate(gldm::FORMULAS, &gldm::of_neighbourhoods(map, counts)),
-                    _ => selection.evaluate(ngtdm::FORMULAS, &ngtdm::of_neighbourhoods(map, counts)),
-                })
-            }
-            (FeatureClass::FirstOrder, _) | (_, None) => {
-                let shift = settings.voxel_array_shift;
-                let region = first_order::FirstOrder::new(&values, &discretised.levels, shift, region.voxel_volume);
-                Ok(first_order::features(&region, selection))
-            }
-            (class, Some(map)) => texture_features(*class, map, settings, region, selection),
-        }
+    let has = |class| wanted.iter().any(|(other, _)| *other == class);
+    let is_textured = wanted.iter().any(|(class, _)| matches!(class.source(), Source::Texture(_)));
+    let texture = if is_textured {
+        Some(ImageTexture {
+            map: region.level_map(&discretised, settings)?,
+            settings,
+            region,
+            shares_neighbourhoods: has(FeatureClass::Gldm) && has(FeatureClass::Ngtdm),
+            neighbourhoods: OnceLock::new(),
+        })
+    } else {
+        None
     };
-    let of_classes: Vec<Result<Vec<ClassValue>>> = classes.par_iter().map(of_class).collect();
+    let mut jobs: Vec<(FeatureClass, &Selection, ClassSource<'_>)> = Vec::with_capacity(wanted.len());
+    for (class, selection) in wanted {
+        match (class.source(), &texture) {
+            (Source::Values, _) => jobs.push((*class, selection, ClassSource::Values)),
+            (Source::Texture(kind), Some(texture)) => {
+                jobs.push((*class, selection, ClassSource::Texture(kind, texture)));
+            }
+            // Shape is computed once for all images, and a class of texture has made a texture.
+            (Source::Mask, _) | (Source::Texture(_), None) => {}
+        }
+    }
+    let of_class = |(_, selection, source): &(FeatureClass, &Selection, ClassSource<'_>)| match source {
+        ClassSource::Values => {
+            let shift = settings.voxel_array_shift as f64;
+            let region = first_order::FirstOrder::new(&values, &discretised.levels, shift, region.voxel_volume);
+            first_order::features(&region, selection)
+        }
+        ClassSource::Texture(class, texture) => texture.features(*class, selection),
+    };
+    let of_classes: Vec<Result<Vec<ClassValue>>> = jobs.par_iter().map(of_class).collect();
     let mut features = Vec::new();
-    for ((class, _), of_class) in classes.into_iter().zip(of_classes) {
+    for ((class, ..), of_class) in jobs.iter().zip(of_classes) {
         features.extend(named(&name, *class, of_class?));
     }
-    let warning = (map.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
+    let warning = (texture.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
         image: name,
         bins: discretised.bins,
         suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),

@@ -36,11 +36,11 @@ pub struct LevelMap {
 
 /// What a part of a region has to know of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LevelScale {
+pub(crate) struct LevelScale {
     /// The highest level, N_g in the formulas of PyRadiomics.
-    pub highest: u32,
+    pub(crate) highest: u32,
     /// How many levels occur.
-    pub count: usize,
+    pub(crate) count: usize,
 }
 
 impl LevelMap {
@@ -101,13 +101,32 @@ impl LevelMap {
         &self.gray_levels
     }
 
+    /// The directions in which pairs and runs are counted: one of each pair of opposite steps to neighbours at the given
+    /// Chebyshev distances, without steps along `fixed_axis` (0 = z, 1 = y, 2 = x). The order is that of PyRadiomics.
+    ///
+    /// # Errors
+    /// [`RadiomicsError::NoNeighbours`] when no step fits into the region's box.
+    ///
+    /// ```
+    /// use alnm_radiomics::LevelMap;
+    /// use ndarray::Array3;
+    ///
+    /// let map = LevelMap::new(Array3::<u32>::ones((3, 3, 3)).view(), 1)?;
+    /// assert_eq!(map.directions(&[1], None)?.len(), 13);
+    /// assert_eq!(map.directions(&[1], Some(0))?.len(), 4);
+    /// # Ok::<(), alnm_radiomics::RadiomicsError>(())
+    /// ```
+    pub fn directions(&self, distances: &[u32], fixed_axis: Option<usize>) -> Result<Vec<Offset>> {
+        directions(self.shape, distances, fixed_axis)
+    }
+
     /// The map as part of a region with more levels, as the neighbourhood of a voxel is.
-    pub fn within(self, scale: LevelScale) -> Self {
+    pub(crate) fn within(self, scale: LevelScale) -> Self {
         Self { scale, ..self }
     }
 
     /// Levels of the region, or of the whole that it is a part of.
-    pub fn scale(&self) -> LevelScale {
+    pub(crate) fn scale(&self) -> LevelScale {
         self.scale
     }
 
@@ -171,7 +190,11 @@ fn first(voxels: &[bool], wanted: bool) -> Option<usize> {
 ///
 /// # Errors
 /// [`RadiomicsError::NoNeighbours`] when no offset fits.
-pub fn neighbour_offsets(shape: [usize; 3], distances: &[u32], fixed_axis: Option<usize>) -> Result<Vec<Offset>> {
+pub(crate) fn neighbour_offsets(
+    shape: [usize; 3],
+    distances: &[u32],
+    fixed_axis: Option<usize>,
+) -> Result<Vec<Offset>> {
     let farthest = distances.iter().copied().max().unwrap_or(0) as isize;
     let reach: [isize; 3] =
         std::array::from_fn(|axis| if fixed_axis == Some(axis) { 0 } else { farthest.min(shape[axis] as isize - 1) });
@@ -197,7 +220,7 @@ pub fn neighbour_offsets(shape: [usize; 3], distances: &[u32], fixed_axis: Optio
 ///
 /// # Errors
 /// As [`neighbour_offsets`].
-pub fn directions(shape: [usize; 3], distances: &[u32], fixed_axis: Option<usize>) -> Result<Vec<Offset>> {
+pub(crate) fn directions(shape: [usize; 3], distances: &[u32], fixed_axis: Option<usize>) -> Result<Vec<Offset>> {
     let mut offsets = neighbour_offsets(shape, distances, fixed_axis)?;
     offsets.truncate(offsets.len() / 2);
     Ok(offsets)

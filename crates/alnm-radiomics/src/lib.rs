@@ -1,9 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-pub mod derived_image;
+mod derived_image;
 mod diagnostics;
 mod diameter;
 pub mod discretisation;
+mod entropy;
 mod error;
 mod extraction;
 mod feature;
@@ -16,28 +17,36 @@ pub mod glszm;
 pub mod ibsi;
 mod image_features;
 mod image_type;
-pub mod level_map;
+mod level_map;
 mod marching_cubes;
 mod neighbourhood;
 pub mod ngtdm;
 mod normalisation;
+mod parameter_error;
 pub mod parameters;
 mod principal_axes;
-pub mod python_text;
+mod python_text;
 mod region;
+mod registry;
 pub mod shape;
 pub mod shape2d;
 mod singular_value;
-pub mod size_matrix;
+mod size_matrix;
 mod summation;
 mod voxel_maps;
 mod warning;
+mod weighting;
+
+pub use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 
 pub use diagnostics::{Diagnostic, DiagnosticValue};
 pub use error::{RadiomicsError, Result};
 pub use extraction::{Extraction, Extractor, FilteredImages, ImageProgress};
 pub use feature::{ClassValue, FeatureClass, FeatureDescription, FeatureId, FeatureValue, Formula, Selection};
 pub use image_type::ImageType;
+pub use level_map::{LevelMap, Offset};
 pub use parameters::Parameters;
+pub use python_text::float as python_float;
+pub use size_matrix::{SizeCell, SizeMatrix};
 pub use voxel_maps::{FeatureMap, MapExtraction};
 pub use warning::Warning;

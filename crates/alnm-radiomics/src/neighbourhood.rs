@@ -19,9 +19,9 @@ pub(crate) struct Neighbourhoods {
     pub(crate) differences: Vec<f64>,
 }
 
-/// What is wanted of a pass.
+/// What a pass counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum Counting {
     /// Neighbours whose level differs by no more than α.
     Dependences { alpha: u32 },
     /// Differences to the mean of the neighbours.
@@ -31,19 +31,20 @@ pub(crate) enum Wanted {
 }
 
 impl Neighbourhoods {
-    /// Counts what is `wanted` over neighbours at `offsets`; the rest stays empty.
-    pub(crate) fn count(map: &LevelMap, offsets: &[Offset], wanted: Wanted) -> Self {
+    /// Counts over neighbours at `offsets`; what is not counted stays empty.
+    pub(crate) fn count(map: &LevelMap, offsets: &[Offset], counting: Counting) -> Self {
         let steps: Vec<isize> = offsets.iter().map(|&offset| map.step(offset)).collect();
         let highest = u64::from(map.gray_levels()[map.gray_levels().len() - 1]);
         // Sums of levels are whole numbers, whose doubles are exact too.
         let small = u32::try_from(highest * steps.len() as u64).is_ok();
         let arch = pulp::Arch::new();
-        match wanted {
-            Wanted::Dependences { alpha } => vectorised!(arch, pass::<u32, true, false>(map, &steps, alpha)),
-            Wanted::Tones if small => vectorised!(arch, pass::<u32, false, true>(map, &steps, 0)),
-            Wanted::Tones => vectorised!(arch, pass::<f64, false, true>(map, &steps, 0)),
-            Wanted::Both { alpha } if small => vectorised!(arch, pass::<u32, true, true>(map, &steps, alpha)),
-            Wanted::Both { alpha } => vectorised!(arch, pass::<f64, true, true>(map, &steps, alpha)),
+        match counting {
+            Counting::Dependences { alpha } => vectorised!(arch, pass::<u32, true, false>(map, &steps, alpha)),
+            Counting::Tones if small => vectorised!(arch, pass::<u32, false, true>(map, &steps, 0)),
+            // Only more than 10⁷ levels come here, so one copy for all processors will do.
+            Counting::Tones => pass::<f64, false, true>(map, &steps, 0),
+            Counting::Both { alpha } if small => vectorised!(arch, pass::<u32, true, true>(map, &steps, alpha)),
+            Counting::Both { alpha } => pass::<f64, true, true>(map, &steps, alpha),
         }
     }
 }
@@ -126,9 +127,9 @@ mod tests {
             let levels = Array3::from_shape_vec([4, 3, 5], levels).unwrap();
             let map = LevelMap::new(levels.view(), 1).unwrap();
             let offsets = neighbour_offsets(map.shape, &[1], None).unwrap();
-            let both = Neighbourhoods::count(&map, &offsets, Wanted::Both { alpha });
-            prop_assert_eq!(&both.dependences, &Neighbourhoods::count(&map, &offsets, Wanted::Dependences { alpha }).dependences);
-            let tones = Neighbourhoods::count(&map, &offsets, Wanted::Tones);
+            let both = Neighbourhoods::count(&map, &offsets, Counting::Both { alpha });
+            prop_assert_eq!(&both.dependences, &Neighbourhoods::count(&map, &offsets, Counting::Dependences { alpha }).dependences);
+            let tones = Neighbourhoods::count(&map, &offsets, Counting::Tones);
             prop_assert_eq!((&both.voxels, &both.isolated, &both.differences), (&tones.voxels, &tones.isolated, &tones.differences));
             // As the definitions say, voxel by voxel.
             let at = |place: [isize; 3]| {

@@ -3,11 +3,28 @@
 //! For each level i: n_i the number of its voxels, p_i = n_i / N, and s_i the sum of |i - Ā| over them, Ā being the
 //! mean level of a voxel's neighbours in the region. As in PyRadiomics, a voxel without neighbours counts in n_i with
 //! difference 0. Amadasun and King 1989, doi 10.1109/21.44046; IBSI section "Neighbourhood grey tone difference".
+//!
+//! The example of PyRadiomics' manual, one slice:
+//!
+//! ```
+//! use alnm_radiomics::LevelMap;
+//! use alnm_radiomics::ngtdm::matrix;
+//! use ndarray::array;
+//!
+//! let levels = array![[[1_u32, 2, 5, 2], [3, 5, 1, 3], [1, 3, 5, 5], [3, 1, 1, 1]]];
+//! let matrix = matrix(&LevelMap::new(levels.view(), 1)?, &[1], None)?;
+//! let expected = [(1.0, 6.0, 13.35), (2.0, 2.0, 2.0), (3.0, 4.0, 2.63), (5.0, 4.0, 10.075)];
+//! for (row, (level, voxels, difference)) in matrix.rows().iter().zip(expected) {
+//!     assert_eq!((row.level, row.voxels), (level, voxels));
+//!     assert!((row.difference - difference).abs() < 0.01);
+//! }
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use crate::error::Result;
-use crate::feature::{ClassValue, Formula, Selection};
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::level_map::{LevelMap, neighbour_offsets};
-use crate::neighbourhood::{Neighbourhoods, Wanted};
+use crate::neighbourhood::{Counting, Neighbourhoods};
 
 /// The matrix: one row for each level that occurs.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +35,7 @@ pub struct ToneDifferenceMatrix {
 
 /// A row of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct ToneRow {
     /// Grey level i.
     pub level: f64,
@@ -87,7 +105,8 @@ impl ToneDifferenceMatrix {
     }
 }
 
-/// The features.
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`ToneDifferenceMatrix`].
 pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
     Formula::new("Busyness", Some("NQ30"), ToneDifferenceMatrix::busyness),
     Formula::new("Coarseness", Some("QCDE"), ToneDifferenceMatrix::coarseness),
@@ -103,7 +122,7 @@ pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
 pub fn matrix(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>) -> Result<ToneDifferenceMatrix> {
     let offsets = neighbour_offsets(map.shape, distances, fixed_axis)?;
-    Ok(of_neighbourhoods(map, &Neighbourhoods::count(map, &offsets, Wanted::Tones)))
+    Ok(of_neighbourhoods(map, &Neighbourhoods::count(map, &offsets, Counting::Tones)))
 }
 
 /// The matrix of counts that hold tones.
@@ -118,7 +137,7 @@ pub(crate) fn of_neighbourhoods(map: &LevelMap, counts: &Neighbourhoods) -> Tone
     ToneDifferenceMatrix { rows: (0..map.gray_levels.len()).map(row).collect(), voxels: total }
 }
 
-/// The selected features of a region.
+/// The values of the selected features of a region, in the order of the selection.
 ///
 /// # Errors
 /// As [`matrix`].
@@ -128,5 +147,5 @@ pub fn features(
     fixed_axis: Option<usize>,
     selection: &Selection,
 ) -> Result<Vec<ClassValue>> {
-    Ok(selection.evaluate(FORMULAS, &matrix(map, distances, fixed_axis)?))
+    selection.evaluate(FeatureClass::Ngtdm, FORMULAS, &matrix(map, distances, fixed_axis)?)
 }

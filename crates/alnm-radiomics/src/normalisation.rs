@@ -1,6 +1,6 @@
 //! Grey values centred on the image's mean, in units of its standard deviation.
 
-use alnm_imaging::{Image, with_volume};
+use alnm_imaging::Image;
 
 use crate::error::{RadiomicsError, Result};
 use crate::summation::{sum, sum_of};
@@ -22,19 +22,4 @@ pub(crate) fn normalise(image: &Image, scale: f64, outliers: Option<f64>) -> Res
         *value = ((*value - mean) * factor).clamp(-limit, limit) * scale;
     }
     Ok(Image::F64(volume))
-}
-
-/// Refuses an image with a voxel that is infinite or not a number.
-pub(crate) fn check_finite(image: &Image) -> Result<()> {
-    if !image.pixel_type().is_float() {
-        return Ok(());
-    }
-    let found = with_volume!(image, volume => {
-        let place = volume.as_slice().iter().position(|&value| !alnm_imaging::Voxel::to_f64(value).is_finite());
-        place.map(|place| (place, alnm_imaging::Voxel::to_f64(volume.as_slice()[place])))
-    });
-    match found {
-        None => Ok(()),
-        Some((place, value)) => Err(RadiomicsError::NonFiniteVoxel { voxel: image.geometry().index_of(place), value }),
-    }
 }

@@ -4,11 +4,11 @@
 /// `nan`.
 ///
 /// ```
-/// use alnm_radiomics::python_text::float;
-/// assert_eq!(float(3.0), "3.0");
-/// assert_eq!(float(1e-5), "1e-05");
-/// assert_eq!(float(1.2e16), "1.2e+16");
-/// assert_eq!(float(f64::NAN), "nan");
+/// use alnm_radiomics::python_float;
+/// assert_eq!(python_float(3.0), "3.0");
+/// assert_eq!(python_float(1e-5), "1e-05");
+/// assert_eq!(python_float(1.2e16), "1.2e+16");
+/// assert_eq!(python_float(f64::NAN), "nan");
 /// ```
 pub fn float(value: f64) -> String {
     if value.is_nan() {

@@ -6,7 +6,8 @@
 use std::f64::consts::PI;
 
 use crate::diameter::{largest, largest_in_planes, surface_points};
-use crate::feature::{ClassValue, Formula, Selection};
+use crate::error::Result;
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::marching_cubes::{Mesh, mesh};
 use crate::principal_axes::covariance_eigenvalues;
 
@@ -56,7 +57,8 @@ pub(crate) fn axis_length(eigenvalue: f64) -> f64 {
     eigenvalue.sqrt() * 4.0
 }
 
-/// The features.
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`Shape`].
 pub const FORMULAS: &[Formula<Shape>] = &[
     // V / (√π A^(3/2)); IBSI (code SKGS) has the same definition.
     Formula::deprecated("Compactness1", Some("SKGS"), |s| s.mesh.volume / (s.mesh.area.powf(1.5) * PI.sqrt())),
@@ -78,7 +80,10 @@ pub const FORMULAS: &[Formula<Shape>] = &[
     Formula::new("VoxelVolume", Some("YEKZ"), |s| s.voxel_count * s.voxel_volume),
 ];
 
-/// The selected features.
-pub fn features(shape: &Shape, selection: &Selection) -> Vec<ClassValue> {
-    selection.evaluate(FORMULAS, shape)
+/// The values of the selected features.
+///
+/// # Errors
+/// [`ParameterError::Unknown`](crate::parameters::ParameterError::Unknown) for a feature that the class does not have.
+pub fn features(shape: &Shape, selection: &Selection) -> Result<Vec<ClassValue>> {
+    selection.evaluate(FeatureClass::Shape, FORMULAS, shape)
 }

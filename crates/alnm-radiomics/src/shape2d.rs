@@ -6,7 +6,8 @@
 use std::f64::consts::PI;
 
 use crate::diameter::{largest, surface_points};
-use crate::feature::{ClassValue, Formula, Selection};
+use crate::error::Result;
+use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::principal_axes::covariance_eigenvalues;
 use crate::shape::axis_length;
 
@@ -95,7 +96,8 @@ fn polygon(mask: &[bool], shape: [usize; 2], spacing: [f64; 2]) -> (f64, f64) {
     (perimeter, doubled_area / 2.0)
 }
 
-/// The features.
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`Shape2D`].
 pub const FORMULAS: &[Formula<Shape2D>] = &[
     Formula::new("Elongation", None, |s| (s.eigenvalues[0] / s.eigenvalues[1]).sqrt()),
     Formula::new("MajorAxisLength", None, |s| axis_length(s.eigenvalues[1])),
@@ -109,9 +111,12 @@ pub const FORMULAS: &[Formula<Shape2D>] = &[
     Formula::new("Sphericity", None, Shape2D::sphericity),
 ];
 
-/// The selected features.
-pub fn features(shape: &Shape2D, selection: &Selection) -> Vec<ClassValue> {
-    selection.evaluate(FORMULAS, shape)
+/// The values of the selected features.
+///
+/// # Errors
+/// [`ParameterError::Unknown`](crate::parameters::ParameterError::Unknown) for a feature that the class does not have.
+pub fn features(shape: &Shape2D, selection: &Selection) -> Result<Vec<ClassValue>> {
+    selection.evaluate(FeatureClass::Shape2D, FORMULAS, shape)
 }
 
 #[cfg(test)]

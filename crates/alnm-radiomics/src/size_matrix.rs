@@ -3,7 +3,7 @@
 //! Symbols: P(i, j) the count of level i and size j, N = Σ P the number of runs, zones or voxels, p_g(i) and p_s(j) the
 //! sums over sizes and levels.
 
-use crate::glcm::EPSILON;
+use crate::entropy::information;
 
 /// A count matrix of grey level × size, kept as its cells that are not 0.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,7 @@ pub struct SizeMatrix {
 
 /// One cell of a [`SizeMatrix`].
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct SizeCell {
     /// Grey level i.
     pub level: f64,
@@ -34,7 +35,7 @@ struct Marginal {
 
 impl SizeMatrix {
     /// A matrix from its cells in ascending order of level, then size. Cells with count 0 are left out.
-    pub fn new(cells: impl IntoIterator<Item = SizeCell>) -> Self {
+    pub(crate) fn new(cells: impl IntoIterator<Item = SizeCell>) -> Self {
         let cells: Vec<SizeCell> = cells.into_iter().filter(|cell| cell.count > 0.0).collect();
         let by_level = marginal(cells.iter().map(|cell| Marginal { value: cell.level, count: cell.count }));
         let mut sizes: Vec<Marginal> =
@@ -136,7 +137,7 @@ impl SizeMatrix {
     pub(crate) fn entropy(&self) -> f64 {
         let term = |cell: &SizeCell| {
             let p = cell.count / self.total;
-            p * (p + EPSILON).log2()
+            information(p)
         };
         let sum: f64 = self.cells.iter().map(term).sum();
         if self.cells.is_empty() { f64::NAN } else { -sum }

@@ -11,18 +11,19 @@ use crate::derived_image::DerivedImage;
 use crate::diagnostics::Diagnostic;
 use crate::error::{RadiomicsError, Result};
 use crate::extraction::{Derived, Extractor};
-use crate::feature::{FeatureClass, FeatureId};
+use crate::feature::{ClassValue, FeatureClass, FeatureId, Selection};
 use crate::first_order;
 use crate::glcm::{self, SlidingCooccurrences, SlidingWindow, WindowFeatures};
-use crate::image_features::{Region, texture_features};
+use crate::image_features::{BoxedRegion, Source, TextureClass, texture_features};
 use crate::level_map::{LevelMap, LevelScale, Offset};
 use crate::parameters::Settings;
 use crate::warning::Warning;
 
 /// The map of one feature.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct FeatureMap {
-    /// Which feature.
+    /// The feature that the value belongs to.
     pub id: FeatureId,
     /// Its value for the neighbourhood of each voxel of the region; `initValue` elsewhere. The map covers the box
     /// around the region and `kernelRadius` voxels more on each side, where the image has them.
@@ -31,12 +32,13 @@ pub struct FeatureMap {
 
 /// The maps of one region.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct MapExtraction {
     /// The maps in the order of PyRadiomics.
     pub maps: Vec<FeatureMap>,
     /// What PyRadiomics reports about image and mask; empty when `additionalInfo` is off.
     pub diagnostics: Vec<Diagnostic>,
-    /// What is worth knowing.
+    /// What is worth knowing about the result but did not stop the extraction.
     pub warnings: Vec<Warning>,
 }
 
@@ -67,13 +69,13 @@ impl Extractor {
 fn image_maps(
     image: &DerivedImage,
     settings: &Settings,
-    region: &Region<'_>,
-    classes: &[(FeatureClass, crate::Selection)],
+    region: &BoxedRegion<'_>,
+    classes: &[(FeatureClass, Selection)],
 ) -> Result<Vec<(FeatureId, Vec<f64>)>> {
-    let neighbourhoods = Neighbourhoods::new(image, settings, region)?;
+    let neighbourhoods = Kernels::new(image, settings, region)?;
     let mut maps = Vec::new();
     for (class, selection) in classes.iter().filter(|(class, _)| !class.is_shape()) {
-        let described = selection.described(&class.features());
+        let described = selection.described(*class);
         let computed = neighbourhoods.along_runs(*class, selection)?;
         let everywhere: BTreeSet<Option<Offset>> =
             computed.iter().flat_map(|run| run.occurring.iter().copied()).collect();
@@ -99,17 +101,17 @@ fn image_maps(
 }
 
 /// The discretised box that neighbourhoods are cut from.
-struct Neighbourhoods<'a> {
+struct Kernels<'a> {
     image: &'a DerivedImage,
     settings: &'a Settings,
-    region: &'a Region<'a>,
+    region: &'a BoxedRegion<'a>,
     /// 0 where voxels do not count.
     levels: Vec<u32>,
     scale: LevelScale,
 }
 
-impl<'a> Neighbourhoods<'a> {
-    fn new(image: &'a DerivedImage, settings: &'a Settings, region: &'a Region<'a>) -> Result<Self> {
+impl<'a> Kernels<'a> {
+    fn new(image: &'a DerivedImage, settings: &'a Settings, region: &'a BoxedRegion<'a>) -> Result<Self> {
         let counts = |voxel: usize| !settings.masked_kernel || region.inside[voxel];
         let values: Vec<f64> =
             (0..image.values.len()).filter(|&voxel| counts(voxel)).map(|voxel| image.values[voxel]).collect();
@@ -132,7 +134,7 @@ impl<'a> Neighbourhoods<'a> {
     }
 
     /// The features of a class for the neighbourhoods of the voxels of each run.
-    fn along_runs(&self, class: FeatureClass, selection: &crate::Selection) -> Result<Vec<WindowFeatures>> {
+    fn along_runs(&self, class: FeatureClass, selection: &Selection) -> Result<Vec<WindowFeatures>> {
         let settings = self.settings;
         let runs = self.region.runs.par_iter();
         if class == FeatureClass::Glcm && settings.symmetrical_glcm && settings.weighting_norm.is_none() {
@@ -147,8 +149,9 @@ impl<'a> Neighbourhoods<'a> {
                 self.scale,
             );
             if let Some(windows) = windows {
+                let formulas = selection.of(class, glcm::FORMULAS)?;
                 return runs
-                    .map_init(|| SlidingWindow::new(&windows, selection), |window, run| window.along(run.clone()))
+                    .map_init(|| SlidingWindow::new(&windows, &formulas), |window, run| window.along(run.clone()))
                     .collect();
             }
         }
@@ -166,7 +169,7 @@ impl<'a> Neighbourhoods<'a> {
     fn add_features(
         &self,
         class: FeatureClass,
-        selection: &crate::Selection,
+        selection: &Selection,
         voxel: usize,
         features: &mut WindowFeatures,
     ) -> Result<()> {
@@ -176,33 +179,33 @@ impl<'a> Neighbourhoods<'a> {
         let members = || {
             (z0..z1).flat_map(|z| (y0..y1).flat_map(move |y| (x0..x1).map(move |x| (z * shape[1] + y) * shape[2] + x)))
         };
-        let mut direction_count = 0;
-        let values = if class == FeatureClass::FirstOrder {
-            let counted: Vec<usize> = members().filter(|&member| self.levels[member] > 0).collect();
-            let values: Vec<f64> = counted.iter().map(|&member| self.image.values[member]).collect();
-            let levels: Vec<u32> = counted.iter().map(|&member| self.levels[member]).collect();
-            let kernel = first_order::FirstOrder::new(
-                &values,
-                &levels,
-                self.settings.voxel_array_shift,
-                self.region.voxel_volume,
-            );
-            first_order::features(&kernel, selection)
-        } else {
-            let kernel_shape = [z1 - z0, y1 - y0, x1 - x0];
+        let kernel_shape = [z1 - z0, y1 - y0, x1 - x0];
+        let level_map = || -> Result<LevelMap> {
             let levels: Vec<u32> = members().map(|member| self.levels[member]).collect();
             let levels = Array3::from_shape_vec(kernel_shape, levels)
                 .map_err(|_| RadiomicsError::RegionTooLarge { shape: kernel_shape })?;
             let reach = self.settings.distances.iter().copied().max().unwrap_or(1) as usize;
-            let map = LevelMap::new(levels.view(), reach)?.within(self.scale);
-            if class == FeatureClass::Glcm {
-                let matrices = glcm::matrices(&map, &self.region.glcm_settings(self.settings))?;
+            Ok(LevelMap::new(levels.view(), reach)?.within(self.scale))
+        };
+        let mut direction_count = 0;
+        let values: Vec<ClassValue> = match class.source() {
+            Source::Values => {
+                let counted: Vec<usize> = members().filter(|&member| self.levels[member] > 0).collect();
+                let values: Vec<f64> = counted.iter().map(|&member| self.image.values[member]).collect();
+                let levels: Vec<u32> = counted.iter().map(|&member| self.levels[member]).collect();
+                let shift = self.settings.voxel_array_shift as f64;
+                let kernel = first_order::FirstOrder::new(&values, &levels, shift, self.region.voxel_volume);
+                first_order::features(&kernel, selection)?
+            }
+            Source::Texture(TextureClass::Glcm) => {
+                let matrices = glcm::matrices(&level_map()?, &self.region.glcm_settings(self.settings))?;
                 direction_count = matrices.len();
                 features.occurring.extend(matrices.iter().map(glcm::CooccurrenceMatrix::direction));
-                glcm::means(&matrices, selection)
-            } else {
-                texture_features(class, &map, self.settings, self.region, selection)?
+                glcm::means(&matrices, selection)?
             }
+            Source::Texture(class) => texture_features(class, &level_map()?, self.settings, self.region, selection)?,
+            // Shape has no maps.
+            Source::Mask => Vec::new(),
         };
         features.values.extend(values.iter().map(|value| value.value));
         features.direction_counts.push(direction_count);

@@ -20,8 +20,7 @@ fn image_and_mask() -> (Image, LabelMap) {
 
 fn extract(parameters: &str) -> Extraction {
     let (image, mask) = image_and_mask();
-    let extractor =
-        Extractor::new(Parameters::from_yaml(parameters).expect("the parameters are valid")).expect("they fit");
+    let extractor = Extractor::new(Parameters::from_yaml(parameters).expect("the parameters are valid"));
     extractor.execute(&image, &mask, 1).expect("the region is valid")
 }
 

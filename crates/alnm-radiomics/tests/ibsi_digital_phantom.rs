@@ -6,7 +6,7 @@
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
 use alnm_radiomics::ibsi::{
-    Aggregation, Discretisation, Extractor, Family, IbsiError, IbsiExtraction, IbsiFeature, IbsiProfile,
+    Aggregation, IbsiDiscretisation, IbsiError, IbsiExtraction, IbsiFamily, IbsiFeature, IbsiProfile,
     ReferenceConfiguration, Resegmentation,
 };
 use ndarray::{Array3, Axis};
@@ -90,12 +90,12 @@ fn volumes(intensities: Array3<f64>, mask: Array3<u32>, spacing: f64) -> (Volume
 }
 
 fn extract(profile: &IbsiProfile, (image, mask): &(Volume<f64>, LabelMap)) -> IbsiExtraction {
-    Extractor::new(profile.clone()).unwrap().extract(image, mask, 1).unwrap()
+    profile.clone().check().unwrap().extract(image, mask, 1).unwrap()
 }
 
 /// Everything, at every aggregation.
-fn everything(discretisation: Discretisation) -> IbsiProfile {
-    IbsiProfile { discretisation, ..IbsiProfile::reference(ReferenceConfiguration::DigitalPhantom) }
+fn everything(discretisation: IbsiDiscretisation) -> IbsiProfile {
+    IbsiProfile::reference(ReferenceConfiguration::DigitalPhantom).with_discretisation(discretisation)
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn every_feature_has_a_code_and_a_column_of_its_own() {
 
 #[test]
 fn the_same_bits_at_any_number_of_threads() {
-    let (profile, volumes) = (everything(Discretisation::None), phantom());
+    let (profile, volumes) = (everything(IbsiDiscretisation::None), phantom());
     let with_threads = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let features = pool.install(|| extract(&profile, &volumes).features);
@@ -175,7 +175,7 @@ proptest! {
             array.invert_axis(Axis(2));
             array.as_standard_layout().into_owned()
         }
-        let profile = everything(Discretisation::FixedBinNumber(6));
+        let profile = everything(IbsiDiscretisation::FixedBinNumber(6));
         let still = extract(&profile, &volumes(image.clone(), mask.clone(), 1.5));
         let turned = extract(&profile, &volumes(turned(&image), turned(&mask), 1.5));
         assert_same(&still, &turned, is_free_of_the_mesh);
@@ -186,7 +186,7 @@ proptest! {
         fn turned<T: Clone>(array: &Array3<T>) -> Array3<T> {
             array.clone().permuted_axes([2, 0, 1]).as_standard_layout().into_owned()
         }
-        let profile = IbsiProfile { discretisation: Discretisation::FixedBinNumber(6), ..IbsiProfile::default() };
+        let profile = IbsiProfile::default().with_discretisation(IbsiDiscretisation::FixedBinNumber(6));
         let still = extract(&profile, &volumes(image.clone(), mask.clone(), 1.5));
         let turned = extract(&profile, &volumes(turned(&image), turned(&mask), 1.5));
         assert_same(&still, &turned, is_free_of_the_mesh);
@@ -200,7 +200,7 @@ proptest! {
                 if inside { array[[z - 1, y - 2, x - 3]].clone() } else { T::default() }
             })
         }
-        let profile = everything(Discretisation::FixedBinNumber(6));
+        let profile = everything(IbsiDiscretisation::FixedBinNumber(6));
         let tight = extract(&profile, &volumes(image.clone(), mask.clone(), 1.5));
         let wide = extract(&profile, &volumes(padded(&image), padded(&mask), 1.5));
         assert_same(&tight, &wide, |tag| !tag.starts_with("loc_"));
@@ -208,7 +208,7 @@ proptest! {
 
     #[test]
     fn brightness_and_contrast_leave_a_fixed_number_of_bins_alone((image, mask) in region()) {
-        let profile = everything(Discretisation::FixedBinNumber(6));
+        let profile = everything(IbsiDiscretisation::FixedBinNumber(6));
         let plain = extract(&profile, &volumes(image.clone(), mask.clone(), 1.5));
         let brighter = extract(&profile, &volumes(image.map(|value| 4.0 * value - 64.0), mask.clone(), 1.5));
         let is_texture = |tag: &str| ["ih_", "cm_", "rlm_", "szm_", "dzm_", "ngt_", "ngl_"].iter().any(|family| tag.starts_with(family));
@@ -234,7 +234,7 @@ proptest! {
         ];
         let mask = image.map(|_| 1);
         for kernel in kernels {
-            let filter = Filter { dimensions: Dimensions::Three, boundary: BoundaryCondition::Periodic, kernel };
+            let filter = Filter::new(Dimensions::Three, kernel).with_boundary(BoundaryCondition::Periodic);
             let still = filter.response(&volumes(image.clone(), mask.clone(), 1.5).0).unwrap();
             let moved = filter.response(&volumes(shifted(&image, shift), mask.clone(), 1.5).0).unwrap();
             for (a, b) in shifted(still.data(), shift).iter().zip(moved.data()) {
@@ -261,8 +261,10 @@ fn assert_defined(extraction: &IbsiExtraction, undefined: &[&str]) {
 fn a_single_voxel_has_features() {
     let mut mask = Array3::zeros([3, 3, 3]);
     mask[[1, 1, 1]] = 1;
-    let extraction =
-        extract(&everything(Discretisation::FixedBinNumber(8)), &volumes(Array3::from_elem([3, 3, 3], 5.0), mask, 2.0));
+    let extraction = extract(
+        &everything(IbsiDiscretisation::FixedBinNumber(8)),
+        &volumes(Array3::from_elem([3, 3, 3], 5.0), mask, 2.0),
+    );
     let without_extent = ["morph_vol_dens_aee", "morph_area_dens_aee", "morph_moran_i", "morph_geary_c", "cm_", "ngt_"];
     assert_defined(&extraction, &without_extent);
 }
@@ -270,7 +272,7 @@ fn a_single_voxel_has_features() {
 #[test]
 fn a_flat_region_has_features() {
     let extraction = extract(
-        &everything(Discretisation::FixedBinSize(25.0)),
+        &everything(IbsiDiscretisation::FixedBinSize(25.0)),
         &volumes(Array3::from_elem([3, 3, 3], 5.0), Array3::ones([3, 3, 3]), 2.0),
     );
     assert_defined(&extraction, &["morph_moran_i", "morph_geary_c"]);
@@ -282,7 +284,7 @@ fn a_row_and_a_slice_have_features() {
     for shape in [[1, 1, 6], [1, 5, 6]] {
         let image = Array3::from_shape_fn(shape, |(_, y, x)| f64::from(((y * 7 + x * 3) % 5) as u8));
         let extraction =
-            extract(&everything(Discretisation::FixedBinNumber(4)), &volumes(image, Array3::ones(shape), 2.0));
+            extract(&everything(IbsiDiscretisation::FixedBinNumber(4)), &volumes(image, Array3::ones(shape), 2.0));
         let row = ["morph_vol_dens_aee", "morph_area_dens_aee"];
         assert_defined(&extraction, if shape[1] == 1 { &row } else { &flat_ellipsoid });
     }
@@ -292,19 +294,21 @@ fn a_row_and_a_slice_have_features() {
 fn bad_input_is_refused() {
     let (image, mask) = phantom();
     let refused = |profile: IbsiProfile, image: &Volume<f64>, mask: &LabelMap, label| {
-        Extractor::new(profile).unwrap().extract(image, mask, label).unwrap_err()
+        profile.check().unwrap().extract(image, mask, label).unwrap_err()
     };
     let profile = IbsiProfile::default;
     assert!(matches!(refused(profile(), &image, &mask, 7), IbsiError::EmptyMask { .. }));
-    let resegmentation = Resegmentation { range: Some([Some(100.0), None]), outliers: None };
+    let resegmentation = Resegmentation::default().with_range(100.0, None);
     assert!(matches!(
-        refused(IbsiProfile { resegmentation, ..profile() }, &image, &mask, 1),
+        refused(profile().with_resegmentation(resegmentation), &image, &mask, 1),
         IbsiError::EmptyMask { .. }
     ));
     for value in [f64::NAN, f64::INFINITY] {
         let mut image = image.clone();
         image.as_mut_slice()[17] = value;
-        assert!(matches!(refused(profile(), &image, &mask, 1), IbsiError::NonFiniteVoxel { voxel: [2, 3, 0], .. }));
+        assert!(
+            matches!(refused(profile(), &image, &mask, 1), IbsiError::NonFiniteVoxel(found) if found.index == [2, 3, 0])
+        );
     }
     let halves = image.map(|value| value + 0.5);
     assert!(matches!(refused(profile(), &halves, &mask, 1), IbsiError::NotALevel { .. }));
@@ -312,7 +316,7 @@ fn bad_input_is_refused() {
         Volume::new(mask.data().clone(), Geometry::axis_aligned([5, 4, 4], [2.0, 2.0, 2.5]).unwrap()).unwrap();
     assert!(matches!(refused(profile(), &image, &elsewhere, 1), IbsiError::GeometryMismatch(_)));
     // Families without grey levels do not need any.
-    let statistics = IbsiProfile { families: vec![Family::Statistics], ..profile() };
+    let statistics = profile().with_families([IbsiFamily::Statistics]);
     assert_eq!(extract(&statistics, &(halves, mask)).features.len(), 18);
 }
 
@@ -320,20 +324,17 @@ fn bad_input_is_refused() {
 fn more_levels_than_matrices_can_have_are_refused() {
     let image = Array3::from_shape_fn([1, 70, 70], |(_, y, x)| (70 * y + x + 1) as f64);
     let (image, mask) = volumes(image, Array3::ones([1, 70, 70]), 1.0);
-    let refused = Extractor::new(IbsiProfile::default()).unwrap().extract(&image, &mask, 1).unwrap_err();
+    let refused = IbsiProfile::default().check().unwrap().extract(&image, &mask, 1).unwrap_err();
     assert!(matches!(refused, IbsiError::TooManyLevels { limit: 4096, .. }), "{refused}");
 }
 
 #[test]
 fn a_range_may_be_open() {
-    let range = Some([Some(f64::NEG_INFINITY), None]);
-    let open = IbsiProfile {
-        resegmentation: Resegmentation { range, outliers: None },
-        ..everything(Discretisation::FixedBinSize(1.0))
-    };
+    let open = everything(IbsiDiscretisation::FixedBinSize(1.0))
+        .with_resegmentation(Resegmentation::default().with_range(f64::NEG_INFINITY, None));
     assert_same(
         &extract(&open, &phantom()),
-        &extract(&everything(Discretisation::FixedBinSize(1.0)), &phantom()),
+        &extract(&everything(IbsiDiscretisation::FixedBinSize(1.0)), &phantom()),
         |_| true,
     );
 }
@@ -354,15 +355,13 @@ fn a_two_dimensional_image_has_features() {
 
 #[test]
 fn families_and_aggregations_are_what_was_asked_for() {
-    let profile = IbsiProfile {
-        families: vec![Family::Ngtdm, Family::Glcm],
-        aggregations: vec![Aggregation::MergedSlices, Aggregation::VolumeAveraged],
-        ..IbsiProfile::default()
-    };
+    let profile = IbsiProfile::default()
+        .with_families([IbsiFamily::Ngtdm, IbsiFamily::Glcm])
+        .with_aggregations([Aggregation::MergedSlices, Aggregation::VolumeAveraged]);
     let extraction = extract(&profile, &phantom());
-    let found: Vec<(Family, Option<Aggregation>)> =
+    let found: Vec<(IbsiFamily, Option<Aggregation>)> =
         extraction.features.iter().map(|feature| (feature.family, feature.aggregation)).collect();
     assert_eq!(found.len(), 5 + 25);
-    assert!(found[..5].iter().all(|id| *id == (Family::Ngtdm, Some(Aggregation::MergedSlices))));
-    assert!(found[5..].iter().all(|id| *id == (Family::Glcm, Some(Aggregation::VolumeAveraged))));
+    assert!(found[..5].iter().all(|id| *id == (IbsiFamily::Ngtdm, Some(Aggregation::MergedSlices))));
+    assert!(found[5..].iter().all(|id| *id == (IbsiFamily::Glcm, Some(Aggregation::VolumeAveraged))));
 }

@@ -39,7 +39,7 @@ fn bits(threads: usize, work: impl Fn() -> Vec<f64> + Send + Sync) -> Vec<u64> {
 #[test]
 fn features_have_the_same_bits_at_1_2_and_8_threads() {
     let (image, mask) = phantom();
-    let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS).unwrap()).unwrap();
+    let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS).unwrap());
     let features =
         || extractor.execute(&image, &mask, 1).unwrap().features.iter().map(|feature| feature.value).collect();
     let one = bits(1, features);
@@ -52,7 +52,7 @@ fn features_have_the_same_bits_at_1_2_and_8_threads() {
 fn maps_have_the_same_bits_at_1_2_and_8_threads() {
     let (image, mask) = phantom();
     let parameters = "{setting: {binWidth: 10}, featureClass: {firstorder: [Mean], glcm: , glrlm: [RunEntropy]}}";
-    let extractor = Extractor::new(Parameters::from_yaml(parameters).unwrap()).unwrap();
+    let extractor = Extractor::new(Parameters::from_yaml(parameters).unwrap());
     let maps = || {
         let maps = extractor.execute_voxel_based(&image, &mask, 1).unwrap().maps;
         maps.iter().flat_map(|map| map.map.as_slice().to_vec()).collect()
@@ -65,7 +65,7 @@ fn maps_have_the_same_bits_at_1_2_and_8_threads() {
 #[test]
 fn an_observer_is_told_of_every_image_and_can_break_off() {
     let (image, mask) = phantom();
-    let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS).unwrap()).unwrap();
+    let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS).unwrap());
     let told = std::sync::Mutex::new(Vec::new());
     let listen = |progress: &alnm_radiomics::ImageProgress<'_>| {
         told.lock().unwrap().push(progress.image.to_owned());

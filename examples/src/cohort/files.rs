@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use alnm_imaging::dicom::{DicomFolder, DynamicSeries, Series};
-use alnm_imaging::mask::{MaskProblem, MaskReader};
-use alnm_imaging::{
-    FileFormat, FileProblem, Geometry, Image, ImagingError, LabelMap, file_format, read_geometry, read_image, read_mask,
-};
+use alnm_imaging::file::Source;
+use alnm_imaging::mask::{MaskParams, MaskProblem, read_mask_with};
+use alnm_imaging::{FileFormat, FileProblem, Geometry, Image, ImagingError, LabelMap, read_image, read_mask};
 use rayon::prelude::*;
 
 use super::{Cohort, CohortProblems, Patient, Problem};
@@ -91,7 +90,7 @@ impl Cohort {
     fn image_grid(&self, patient: &Patient) -> alnm_imaging::Result<Geometry> {
         let path = self.folder.join(&patient.image);
         if !path.is_dir() {
-            return read_geometry(path);
+            return Source::open(path)?.read_geometry();
         }
         let folder = DicomFolder::scan(path)?;
         let series = folder.only_series()?;
@@ -104,11 +103,8 @@ impl Cohort {
 
     /// The grid of a mask; `None` for the masks of DICOM.
     fn mask_grid(&self, path: &Path) -> alnm_imaging::Result<Option<Geometry>> {
-        let path = self.folder.join(path);
-        if path.is_dir() || file_format(&path)? == FileFormat::Dicom {
-            return Ok(None);
-        }
-        read_geometry(path).map(Some)
+        let source = Source::open(self.folder.join(path))?;
+        if source.format() == FileFormat::Dicom { Ok(None) } else { source.read_geometry().map(Some) }
     }
 
     fn checked_mask(&self, patient: &Patient, path: &Path, image: &Image) -> Result<LabelMap, Problem> {
@@ -165,7 +161,7 @@ impl Cohort {
             Err(ImagingError::File { problem: FileProblem::Mask(problem), .. })
                 if matches!(*problem, MaskProblem::GridNeeded) =>
             {
-                MaskReader::new().grid(image).read(&path)
+                read_mask_with(&path, &MaskParams::default().with_grid(image.clone()))
             }
             other => other,
         }

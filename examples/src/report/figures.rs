@@ -181,7 +181,7 @@ fn lesion(findings: &Findings<'_>) -> Result<Figure> {
     let mut caption =
         "Figure 1. The axial slice on which the lesion is largest, before bias correction, with the first reader's outline".to_owned();
     if let Some(curve) = findings.time_intensity {
-        let points = curve.curve.times.iter().copied().zip(curve.curve.means.iter().copied()).collect();
+        let points = curve.curve.times().iter().copied().zip(curve.curve.means().iter().copied()).collect();
         let title = format!("Time-intensity curve: {}", curve.delayed_phase());
         let chart =
             Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);

@@ -28,7 +28,7 @@ pub const OTSU_BINS: usize = 200;
 
 /// Parameters of the bias field correction: those of ITK, the field estimated on every second voxel.
 pub fn n4_params() -> N4Params {
-    N4Params { shrink: 2, ..N4Params::default() }
+    N4Params::default().with_shrink(2)
 }
 
 /// Everything that is computed from one patient's images.
@@ -89,7 +89,7 @@ impl Study {
             phase: cohort.description.phase,
             label: cohort.description.label,
         };
-        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?)?;
+        let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?);
         let step = Step::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
         // A patient's files are read once, and checked as they are read. Where one patient's problem ends the run, the
         // others are only checked from then on, so that all problems are reported at once without the work between.
@@ -166,7 +166,7 @@ fn analyse(
     let image: Volume<f32> = image.cast();
     let n4 = n4.clone().check()?.correct(&image, Some(&otsu_mask(&image, OTSU_BINS)?))?;
     let n4_iterations = n4.iterations();
-    let corrected = Image::F32(n4.corrected);
+    let corrected = Image::F32(n4.into_corrected());
     let extraction = extractor.execute(&corrected, &mask, label)?;
     let second_reader = match &second_mask {
         None => None,
@@ -266,7 +266,7 @@ impl TimeIntensity {
     pub fn of(cohort: &Cohort) -> Result<Option<Self>> {
         for patient in cohort.training() {
             let Some(series) = cohort.phases(patient)? else { continue };
-            let Some(first) = series.images.first() else { continue };
+            let Some(first) = series.images().first() else { continue };
             let mask = cohort.mask(&patient.mask, first.geometry())?;
             let roi = Roi::new(&mask, cohort.description.label);
             let Ok(curve) = roi.and_then(|roi| TimeIntensityCurve::of(&series, roi)) else { continue };

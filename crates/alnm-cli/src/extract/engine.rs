@@ -1,7 +1,7 @@
 //! What computes the features of a region: PyRadiomics' definitions, or those of the IBSI.
 
 use alnm_imaging::{Image, with_volume, write_image};
-use alnm_radiomics::parameters::Node;
+use alnm_radiomics::parameters::SettingValue;
 use alnm_radiomics::{Extractor, Parameters, Warning, ibsi};
 use anyhow::{Context, Result, anyhow, ensure};
 
@@ -12,19 +12,19 @@ use super::table::{Row, RowValue};
 use crate::reasons;
 
 /// Grey levels of the IBSI profile without a parameter file.
-const DEFAULT_DISCRETISATION: ibsi::Discretisation = ibsi::Discretisation::FixedBinNumber(32);
+const DEFAULT_DISCRETISATION: ibsi::IbsiDiscretisation = ibsi::IbsiDiscretisation::FixedBinNumber(32);
 
 /// A checked set of parameters, ready to extract.
 pub(super) enum Engine {
     PyRadiomics(Box<Extractor>),
-    Ibsi(Box<ibsi::Extractor>),
+    Ibsi(Box<ibsi::IbsiExtractor>),
 }
 
 impl Engine {
     /// The engine that the command line asks for.
     pub(super) fn new(arguments: &ExtractArgs, log: &Log) -> Result<Self> {
         match arguments.profile {
-            Profile::Pyradiomics => Ok(Self::PyRadiomics(Box::new(Extractor::new(parameters(arguments, log)?)?))),
+            Profile::Pyradiomics => Ok(Self::PyRadiomics(Box::new(Extractor::new(parameters(arguments, log)?)))),
             Profile::Ibsi => {
                 ensure!(
                     arguments.setting.is_empty(),
@@ -33,11 +33,9 @@ impl Engine {
                 ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
                 let profile = match &arguments.param {
                     Some(path) => ibsi::IbsiProfile::from_file(path)?,
-                    None => {
-                        ibsi::IbsiProfile { discretisation: DEFAULT_DISCRETISATION, ..ibsi::IbsiProfile::default() }
-                    }
+                    None => ibsi::IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
                 };
-                Ok(Self::Ibsi(Box::new(ibsi::Extractor::new(profile)?)))
+                Ok(Self::Ibsi(Box::new(profile.check()?)))
             }
         }
     }
@@ -142,7 +140,7 @@ fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
         }
     }
     if let Some(label) = arguments.label {
-        parameters.set("label", Node::Integer(i64::from(label)))?;
+        parameters.set("label", SettingValue::Integer(i64::from(label)))?;
     }
     Ok(parameters)
 }
@@ -151,16 +149,17 @@ fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
 fn override_setting(parameters: &mut Parameters, setting: &str) -> Result<()> {
     let (name, value) = setting.split_once(':').context("it has to be NAME:VALUE")?;
     let value = value.trim();
-    let numbers: Option<Vec<Node>> = value.split(',').map(|item| item.trim().parse().ok().map(Node::Float)).collect();
-    let integers: Option<Vec<Node>> =
-        value.split(',').map(|item| item.trim().parse().ok().map(Node::Integer)).collect();
+    let numbers: Option<Vec<SettingValue>> =
+        value.split(',').map(|item| item.trim().parse().ok().map(SettingValue::Float)).collect();
+    let integers: Option<Vec<SettingValue>> =
+        value.split(',').map(|item| item.trim().parse().ok().map(SettingValue::Integer)).collect();
     let readings = [
-        value.parse().ok().map(Node::Integer),
-        value.parse().ok().map(Node::Float),
-        Some(Node::Bool(value == "1" || value.eq_ignore_ascii_case("true"))),
-        numbers.map(Node::List),
-        integers.map(Node::List),
-        Some(Node::Text(value.to_owned())),
+        value.parse().ok().map(SettingValue::Integer),
+        value.parse().ok().map(SettingValue::Float),
+        Some(SettingValue::Bool(value == "1" || value.eq_ignore_ascii_case("true"))),
+        numbers.map(SettingValue::List),
+        integers.map(SettingValue::List),
+        Some(SettingValue::Text(value.to_owned())),
     ];
     let mut refused = anyhow!("it has no value");
     for reading in readings.into_iter().flatten() {

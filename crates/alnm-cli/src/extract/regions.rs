@@ -1,7 +1,8 @@
 //! The image and the mask of a case, and the regions in them.
 
-use alnm_imaging::mask::MaskReader;
-use alnm_imaging::{FileFormat, Image, LabelMap, file_format, region};
+use alnm_imaging::file::Source;
+use alnm_imaging::mask::MaskParams;
+use alnm_imaging::{FileFormat, Image, LabelMap, region};
 use anyhow::Result;
 
 use super::arguments::{ExtractArgs, WantedRegions};
@@ -65,13 +66,13 @@ impl Regions {
 /// The mask of a case. Contours and segments are brought onto the image's grid; a label map keeps its own, which the
 /// extraction checks.
 fn read_mask(arguments: &ExtractArgs, engine: &Engine, case: &Case, image: &Image) -> Result<LabelMap> {
-    let mut reader = MaskReader::new();
-    if let Some(name) = &arguments.roi {
-        reader = reader.region(name.as_str());
-    }
-    Ok(if file_format(&case.mask)? == FileFormat::Dicom {
-        reader.grid(image.geometry()).read(&case.mask)?
+    let mut params = MaskParams::default();
+    params.region = arguments.roi.as_deref().map(Into::into);
+    let source = Source::open(&case.mask)?;
+    if source.format() == FileFormat::Dicom {
+        params.grid = Some(image.geometry().clone());
     } else {
-        reader.channel(case.label_channel.unwrap_or_else(|| engine.label_channel())).read(&case.mask)?
-    })
+        params.channel = Some(case.label_channel.unwrap_or_else(|| engine.label_channel()));
+    }
+    Ok(params.check()?.read_source(source)?)
 }

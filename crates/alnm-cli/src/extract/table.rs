@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use alnm_radiomics::DiagnosticValue;
-use alnm_radiomics::python_text::float;
+use alnm_radiomics::python_float as float;
 use alnm_stats::data_table::{Cell, DataTable, Digits};
 #[cfg(feature = "parquet")]
 use anyhow::bail;

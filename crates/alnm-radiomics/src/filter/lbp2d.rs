@@ -5,11 +5,25 @@
 
 use std::f64::consts::PI;
 
-use crate::parameters::PatternMethod;
+use serde::Serialize;
+
+/// How a pattern of samples becomes a number (`lbp2DMethod`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub enum PatternMethod {
+    /// The pattern as a number.
+    Default,
+    /// The smallest number among the pattern's rotations.
+    RotationInvariant,
+    /// The number of set bits of patterns with at most two changes, one code for all others.
+    Uniform,
+    /// The variance of the samples.
+    Variance,
+}
 
 /// The circle and the code.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     /// Samples (row, column) from the centre.
     samples: Vec<[f64; 2]>,
     method: PatternMethod,
@@ -17,7 +31,7 @@ pub struct Pattern {
 
 impl Pattern {
     /// `samples` points at `radius` pixels.
-    pub fn new(radius: f64, samples: usize, method: PatternMethod) -> Self {
+    pub(crate) fn new(radius: f64, samples: usize, method: PatternMethod) -> Self {
         // scikit-image takes the radius in single precision and rounds positions to five decimals.
         let radius = f64::from(radius as f32);
         let rounded = |x: f64| (x * 1e5).round_ties_even() / 1e5;
@@ -29,7 +43,7 @@ impl Pattern {
     }
 
     /// The code of a pixel of a slice with `rows` × `columns` pixels. NaN where [`PatternMethod::Variance`] finds none.
-    pub fn code(&self, slice: &[f64], rows: usize, columns: usize, row: usize, column: usize) -> f64 {
+    pub(crate) fn code(&self, slice: &[f64], rows: usize, columns: usize, row: usize, column: usize) -> f64 {
         let centre = slice[row * columns + column];
         let texture: Vec<f64> = self
             .samples

@@ -9,14 +9,15 @@
 
 use std::f64::consts::PI;
 
-use alnm_imaging::{PixelType, Volume, Voxel};
+use alnm_imaging::region::VoxelBox;
+use alnm_imaging::{Image, PixelType};
 use rayon::prelude::*;
 
-use super::Part;
+use super::{box_values, stored_as};
 
 /// What is sampled and how it is expanded.
 #[derive(Debug, Clone)]
-pub struct SphericalPattern {
+pub(crate) struct SphericalPattern {
     /// Samples around a voxel, (z, y, x) in voxels.
     samples: Vec<[f64; 3]>,
     /// Y_nm at the samples, for each level n the 2 n + 1 values of m.
@@ -47,7 +48,7 @@ impl Complex {
 
 impl SphericalPattern {
     /// An icosphere of `radius` voxels whose triangles are divided `subdivisions` times, expanded to `levels` levels.
-    pub fn new(radius: f64, subdivisions: usize, levels: usize) -> Self {
+    pub(crate) fn new(radius: f64, subdivisions: usize, levels: usize) -> Self {
         let samples: Vec<[f64; 3]> =
             icosphere(subdivisions).into_iter().map(|vertex| vertex.map(|c| c * radius)).collect();
         let at_samples = |n: usize, m: isize| {
@@ -62,9 +63,11 @@ impl SphericalPattern {
 
     /// The images of the levels and of the kurtosis, in the voxels of the box `part` that are `inside` (in raster
     /// order); 0 in the others.
-    pub fn images<T: Voxel>(&self, volume: &Volume<T>, part: Part, inside: &[bool]) -> Vec<Vec<f64>> {
-        let spline = CubicSpline::new(volume);
-        let [_, height, width] = part.size;
+    pub(crate) fn images(&self, image: &Image, part: VoxelBox, inside: &[bool]) -> Vec<Vec<f64>> {
+        let pixel_type = image.pixel_type();
+        let spline = CubicSpline::new(image);
+        let [_, height, width] = part.shape();
+        let first = part.start_zyx();
         let codes: Vec<Vec<f64>> = (0..inside.len())
             .into_par_iter()
             .map(|place| {
@@ -72,7 +75,7 @@ impl SphericalPattern {
                     return vec![0.0; self.harmonics.len() + 1];
                 }
                 let within = [place / (height * width), place / width % height, place % width];
-                self.codes(&spline, std::array::from_fn(|axis| part.start[axis] + within[axis]), T::PIXEL_TYPE)
+                self.codes(&spline, std::array::from_fn(|axis| first[axis] + within[axis]), pixel_type)
             })
             .collect();
         (0..=self.harmonics.len()).map(|image| codes.iter().map(|codes| codes[image]).collect()).collect()
@@ -139,18 +142,7 @@ fn rounded_sum(values: &[f64], rounded: impl Fn(f64) -> f64) -> f64 {
 /// A sample as the image's type holds it: integers are rounded half away from zero.
 fn stored(value: f64, pixel_type: PixelType) -> f64 {
     let rounded = if value > 0.0 { value + 0.5 } else { value - 0.5 };
-    match pixel_type {
-        PixelType::U8 => f64::from(u8::from_f64(rounded)),
-        PixelType::I8 => f64::from(i8::from_f64(rounded)),
-        PixelType::U16 => f64::from(u16::from_f64(rounded)),
-        PixelType::I16 => f64::from(i16::from_f64(rounded)),
-        PixelType::U32 => f64::from(u32::from_f64(rounded)),
-        PixelType::I32 => f64::from(i32::from_f64(rounded)),
-        PixelType::U64 => u64::from_f64(rounded) as f64,
-        PixelType::I64 => i64::from_f64(rounded) as f64,
-        PixelType::F32 => f64::from(value as f32),
-        _ => value,
-    }
+    stored_as(pixel_type, if pixel_type.is_float() { value } else { rounded })
 }
 
 /// Vertices of an icosahedron whose triangles are divided into four, again and again, and moved onto the unit sphere.
@@ -228,9 +220,9 @@ struct CubicSpline {
 }
 
 impl CubicSpline {
-    fn new<T: Voxel>(volume: &Volume<T>) -> Self {
-        let shape = volume.geometry().shape();
-        let original: Vec<f64> = volume.as_slice().iter().map(|voxel| voxel.to_f64()).collect();
+    fn new(image: &Image) -> Self {
+        let shape = image.geometry().shape();
+        let original = box_values(image, VoxelBox::of_shape(shape));
         let mut coefficients = original.clone();
         let strides = [shape[1] * shape[2], shape[2], 1];
         for axis in (0..3).filter(|&axis| shape[axis] > 1) {
@@ -322,7 +314,7 @@ fn mirrored(index: isize, n: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use alnm_imaging::Geometry;
+    use alnm_imaging::{Geometry, Volume};
 
     use super::*;
 
@@ -362,9 +354,8 @@ mod tests {
     fn the_spline_goes_through_the_voxels() {
         let geometry = Geometry::axis_aligned([5, 4, 3], [1.0; 3]).unwrap();
         let data = ndarray::Array3::from_shape_fn([3, 4, 5], |(z, y, x)| ((z * 31 + y * 17 + x * 7) % 23) as f64);
-        let volume = Volume::new(data, geometry).unwrap();
-        let spline = CubicSpline::new(&volume);
-        for ((z, y, x), value) in volume.data().indexed_iter() {
+        let spline = CubicSpline::new(&Image::F64(Volume::new(data.clone(), geometry).unwrap()));
+        for ((z, y, x), value) in data.indexed_iter() {
             approx::assert_abs_diff_eq!(spline.at([z as f64, y as f64, x as f64]), *value, epsilon = 1e-12);
         }
         assert_eq!(spline.at([-0.1, 0.0, 0.0]), 0.0);

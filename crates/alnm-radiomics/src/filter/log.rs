@@ -5,11 +5,11 @@
 //! a line and stores single precision, which decides the bins of features on this image; so do the order of the passes
 //! and of the additions.
 
-use alnm_imaging::Voxel;
-use alnm_imaging::vectorised;
-use rayon::prelude::*;
+use std::ops::Range;
 
-use super::Part;
+use alnm_imaging::region::VoxelBox;
+use alnm_imaging::{Image, Voxel, vectorised, with_volume};
+use rayon::prelude::*;
 
 /// Fewest voxels along an axis that the recursion can start on.
 pub const MINIMUM_LENGTH: usize = 4;
@@ -169,32 +169,41 @@ fn step(x: &[Lanes; 4], c: [f64; 4], y: &[Lanes; 4], d: [f64; 4]) -> Lanes {
     value
 }
 
-/// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter); `read` gives
-/// the voxel at a place of the image, and `target` receives the result. Other voxels of `target` stay as they are.
+/// Reads the lines that start at `starts` of the voxels, into one lane each.
+fn read_lines<T: Voxel>(voxels: &[T], starts: &[usize], stride: usize, lines: &mut [Lanes]) {
+    for (i, lanes) in lines.iter_mut().enumerate() {
+        for (lane, start) in lanes.iter_mut().zip(starts) {
+            *lane = voxels[start + i * stride].to_f64();
+        }
+    }
+}
+
+/// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter) and stores the
+/// result in `target`. Lines are read from the image or, without one, from `target` itself; a line is read as a whole
+/// before it is written. Other voxels of `target` stay as they are.
 fn filter_lines(
-    read: impl Fn(&[f32], usize) -> f64,
+    source: Option<&Image>,
     target: &mut [f32],
     shape: [usize; 3],
     axis: usize,
     recursion: &Recursion,
-    needed: Part,
+    needed: &[Range<usize>; 3],
 ) {
     let strides = [shape[1] * shape[2], shape[2], 1];
     let (outer, inner) = [(1, 2), (0, 2), (0, 1)][axis];
-    let range = |axis: usize| needed.start[axis]..needed.start[axis] + needed.size[axis];
-    let starts: Vec<usize> =
-        range(outer).flat_map(|i| range(inner).map(move |j| i * strides[outer] + j * strides[inner])).collect();
-    let length = shape[axis];
+    let starts: Vec<usize> = needed[outer]
+        .clone()
+        .flat_map(|i| needed[inner].clone().map(move |j| i * strides[outer] + j * strides[inner]))
+        .collect();
     let stride = strides[axis];
     let arch = pulp::Arch::new();
-    let mut line = vec![[0.0; LANES]; length];
+    let mut line = vec![[0.0; LANES]; shape[axis]];
     let mut result = line.clone();
     let mut scratch = line.clone();
     for starts in starts.chunks(LANES) {
-        for (i, voxels) in line.iter_mut().enumerate() {
-            for (voxel, start) in voxels.iter_mut().zip(starts) {
-                *voxel = read(target, start + i * stride);
-            }
+        match source {
+            Some(image) => with_volume!(image, volume => read_lines(volume.as_slice(), starts, stride, &mut line)),
+            None => read_lines(target, starts, stride, &mut line),
         }
         vectorised!(arch, recursion.filter(&line, &mut result, &mut scratch));
         for (i, voxels) in result.iter().enumerate() {
@@ -205,50 +214,50 @@ fn filter_lines(
     }
 }
 
-/// The Laplacian of Gaussian with `sigma` mm of an image of `shape` (z, y, x) and `spacing` (z, y, x), in the box
-/// `part`. `axes` are the axes of the image: 0 to 2 in three dimensions, 1 and 2 in two; each has at least
-/// [`MINIMUM_LENGTH`] voxels.
+/// The Laplacian of Gaussian of an image in the box `part`, in raster order, with a Gaussian of `sigma` mm. Each axis of
+/// the image must have at least [`MINIMUM_LENGTH`] voxels.
 ///
 /// Axis after axis, only the lines are filtered that decide voxels of the box.
-pub fn laplacian_of_gaussian<T: Voxel>(
-    image: &[T],
-    shape: [usize; 3],
-    spacing: [f64; 3],
-    axes: &[usize],
-    sigma: f64,
-    part: Part,
-) -> Vec<f32> {
+///
+/// ```
+/// use alnm_imaging::region::VoxelBox;
+/// use alnm_imaging::{Geometry, Image, Volume};
+/// use alnm_radiomics::filter::log::laplacian_of_gaussian;
+/// use ndarray::Array3;
+///
+/// // A flat image has no curvature; a bright voxel is a maximum, where the Laplacian is below 0.
+/// let geometry = Geometry::axis_aligned([9, 9, 9], [1.0, 1.0, 2.0])?;
+/// let spot = Array3::from_shape_fn([9, 9, 9], |place| if place == (4, 4, 4) { 100_i16 } else { 0 });
+/// let image = Image::I16(Volume::new(spot, geometry)?);
+/// let filtered = laplacian_of_gaussian(&image, 1.5, VoxelBox::new([4, 4, 4], [1, 1, 1]));
+/// assert!(filtered[0] < 0.0);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
+#[must_use]
+pub fn laplacian_of_gaussian(image: &Image, sigma: f64, part: VoxelBox) -> Vec<f32> {
+    let geometry = image.geometry();
+    let shape = geometry.shape();
+    let [x, y, z] = geometry.spacing();
+    let spacing = [z, y, x];
     // ITK's axis 0 is x.
-    let ascending: Vec<usize> = axes.iter().rev().copied().collect();
+    let ascending: Vec<usize> = (3 - geometry.dimension()..3).rev().collect();
     let second_derivative = |&axis: &usize| -> Vec<f32> {
         let mut order = vec![axis];
         order.extend(ascending.iter().copied().filter(|&other| other != axis));
-        let mut image_of_pass = vec![0f32; image.len()];
+        let mut image_of_pass = vec![0f32; shape.iter().product()];
         for (pass, &along) in order.iter().enumerate() {
             // Later passes gather along their axes, so all lines along those are needed; the others only inside the
             // box.
-            let mut needed = part;
+            let mut needed = part.ranges_zyx();
             for &later in &order[pass..] {
-                needed.start[later] = 0;
-                needed.size[later] = shape[later];
+                needed[later] = 0..shape[later];
             }
             let kind = if pass == 0 { Order::SecondDerivative } else { Order::Smooth };
             let recursion = Recursion::new(kind, sigma, spacing[along]);
-            // A line is read as a whole before it is written, so later passes can work in place.
-            if pass == 0 {
-                filter_lines(|_, place| image[place].to_f64(), &mut image_of_pass, shape, along, &recursion, needed);
-            } else {
-                filter_lines(
-                    |before, place| f64::from(before[place]),
-                    &mut image_of_pass,
-                    shape,
-                    along,
-                    &recursion,
-                    needed,
-                );
-            }
+            let source = if pass == 0 { Some(image) } else { None };
+            filter_lines(source, &mut image_of_pass, shape, along, &recursion, &needed);
         }
-        part.cut(&image_of_pass, shape, |value| value)
+        part.cut_slice(&image_of_pass, shape, |value| value)
     };
     let terms: Vec<Vec<f32>> = ascending.par_iter().map(second_derivative).collect();
     let mut sum = vec![0f32; part.voxel_count()];
@@ -263,26 +272,32 @@ pub fn laplacian_of_gaussian<T: Voxel>(
 
 #[cfg(test)]
 mod tests {
+    use alnm_imaging::{Geometry, Volume};
+    use ndarray::Array3;
+
     use super::*;
 
-    fn ramp(shape: [usize; 3]) -> Vec<f32> {
-        (0..shape.iter().product::<usize>()).map(|i| ((i * 7919) % 131) as f32).collect()
+    fn image(shape: [usize; 3], spacing: [f64; 3], value: impl Fn(usize) -> f32) -> Image {
+        let [depth, height, width] = shape;
+        let geometry = Geometry::axis_aligned([width, height, depth], spacing).unwrap();
+        let values = (0..shape.iter().product::<usize>()).map(value).collect();
+        Image::F32(Volume::new(Array3::from_shape_vec(shape, values).unwrap(), geometry).unwrap())
     }
 
     #[test]
     fn a_part_equals_the_part_of_the_whole() {
         let shape = [9, 11, 13];
-        let image = ramp(shape);
-        let whole = laplacian_of_gaussian(&image, shape, [2.0, 1.0, 0.7], &[0, 1, 2], 1.5, Part::whole(shape));
-        let part = Part { start: [3, 1, 4], size: [4, 5, 6] };
-        let cut = laplacian_of_gaussian(&image, shape, [2.0, 1.0, 0.7], &[0, 1, 2], 1.5, part);
-        assert_eq!(part.cut(&whole, shape, |value| value), cut);
+        let image = image(shape, [0.7, 1.0, 2.0], |i| ((i * 7919) % 131) as f32);
+        let whole = laplacian_of_gaussian(&image, 1.5, VoxelBox::of_shape(shape));
+        let part = VoxelBox::new([4, 1, 3], [6, 5, 4]);
+        let cut = laplacian_of_gaussian(&image, 1.5, part);
+        assert_eq!(part.cut_slice(&whole, shape, |value| value), cut);
     }
 
     #[test]
     fn a_flat_image_has_no_curvature() {
         let shape = [6, 6, 6];
-        let filtered = laplacian_of_gaussian(&[100f32; 216], shape, [1.0; 3], &[0, 1, 2], 2.0, Part::whole(shape));
+        let filtered = laplacian_of_gaussian(&image(shape, [1.0; 3], |_| 100.0), 2.0, VoxelBox::of_shape(shape));
         assert!(filtered.iter().all(|value| value.abs() < 1e-3));
     }
 }

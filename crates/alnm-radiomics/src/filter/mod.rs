@@ -1,48 +1,37 @@
-//! Derived images, computed where the region needs them.
+//! The filters behind the derived images, computed where a region needs them.
 //!
 //! A filter is given the whole image and the box whose values are wanted. What it computes is equal to the last bit to
-//! the same part of the filtered whole image.
+//! the same part of the filtered whole image. [`Extractor::filtered_images`](crate::Extractor::filtered_images) gives
+//! the images of an extraction; single filters are public where they are of use alone: [`log`] and [`wavelet`].
 
-pub mod gradient;
-pub mod lbp2d;
-pub mod lbp3d;
+pub(crate) mod gradient;
+pub(crate) mod lbp2d;
+pub(crate) mod lbp3d;
 pub mod log;
-pub mod pointwise;
+pub(crate) mod pointwise;
 pub mod wavelet;
 
-/// A box of voxels, (z, y, x).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    /// First voxel.
-    pub start: [usize; 3],
-    /// Number of voxels.
-    pub size: [usize; 3],
+use alnm_imaging::region::VoxelBox;
+use alnm_imaging::{Image, PixelType, Voxel, with_volume};
+
+/// The grey values of a box of an image, in raster order.
+pub(crate) fn box_values(image: &Image, part: VoxelBox) -> Vec<f64> {
+    let shape = image.geometry().shape();
+    with_volume!(image, volume => part.cut_slice(volume.as_slice(), shape, Voxel::to_f64))
 }
 
-impl Part {
-    /// All voxels of a grid.
-    pub const fn whole(shape: [usize; 3]) -> Self {
-        Self { start: [0; 3], size: shape }
-    }
-
-    /// Number of voxels.
-    pub fn voxel_count(&self) -> usize {
-        self.size.iter().product()
-    }
-
-    /// Where a row along x of the part starts in an array of `shape`, for every row in raster order.
-    pub(crate) fn row_starts(self, shape: [usize; 3]) -> impl Iterator<Item = usize> {
-        let [z0, y0, x0] = self.start;
-        (z0..z0 + self.size[0])
-            .flat_map(move |z| (y0..y0 + self.size[1]).map(move |y| (z * shape[1] + y) * shape[2] + x0))
-    }
-
-    /// The part's values in an array of `shape`, in raster order.
-    pub(crate) fn cut<T: Copy, U>(self, values: &[T], shape: [usize; 3], convert: impl Fn(T) -> U) -> Vec<U> {
-        let mut cut = Vec::with_capacity(self.voxel_count());
-        for start in self.row_starts(shape) {
-            cut.extend(values[start..start + self.size[2]].iter().map(|&value| convert(value)));
-        }
-        cut
+/// A number as a voxel of an image of that type holds it.
+pub(crate) fn stored_as(pixel_type: PixelType, value: f64) -> f64 {
+    match pixel_type {
+        PixelType::U8 => u8::from_f64(value).to_f64(),
+        PixelType::I8 => i8::from_f64(value).to_f64(),
+        PixelType::U16 => u16::from_f64(value).to_f64(),
+        PixelType::I16 => i16::from_f64(value).to_f64(),
+        PixelType::U32 => u32::from_f64(value).to_f64(),
+        PixelType::I32 => i32::from_f64(value).to_f64(),
+        PixelType::U64 => u64::from_f64(value).to_f64(),
+        PixelType::I64 => i64::from_f64(value).to_f64(),
+        PixelType::F32 => f32::from_f64(value).to_f64(),
+        _ => value,
     }
 }

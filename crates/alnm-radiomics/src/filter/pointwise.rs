@@ -3,13 +3,13 @@
 //! M stands for the largest absolute grey value of the image, so that results have about the original range.
 
 /// (x / √M)².
-pub fn square(values: &[f64], largest: f64) -> Vec<f64> {
+pub(crate) fn square(values: &[f64], largest: f64) -> Vec<f64> {
     let coefficient = 1.0 / largest.sqrt();
     values.iter().map(|x| (coefficient * x) * (coefficient * x)).collect()
 }
 
 /// √(x M), with the sign of x.
-pub fn square_root(values: &[f64], largest: f64) -> Vec<f64> {
+pub(crate) fn square_root(values: &[f64], largest: f64) -> Vec<f64> {
     let root = |x: f64| (x * largest).sqrt();
     values
         .iter()
@@ -26,7 +26,7 @@ pub fn square_root(values: &[f64], largest: f64) -> Vec<f64> {
 }
 
 /// log(|x| + 1), with the sign of x, scaled so that M stays M.
-pub fn logarithm(values: &[f64], largest: f64) -> Vec<f64> {
+pub(crate) fn logarithm(values: &[f64], largest: f64) -> Vec<f64> {
     let log = |x: f64| {
         if x > 0.0 {
             (x + 1.0).ln()
@@ -41,13 +41,13 @@ pub fn logarithm(values: &[f64], largest: f64) -> Vec<f64> {
 }
 
 /// exp(x log(M) / M).
-pub fn exponential(values: &[f64], largest: f64) -> Vec<f64> {
+pub(crate) fn exponential(values: &[f64], largest: f64) -> Vec<f64> {
     let coefficient = largest.ln() / largest;
     values.iter().map(|x| (coefficient * x).exp()).collect()
 }
 
 /// M: the largest absolute value.
-pub fn largest_magnitude(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn largest_magnitude(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(0.0, |largest, value| f64::max(largest, value.abs()))
 }
 

@@ -11,21 +11,16 @@ use std::f64::consts::SQRT_2;
 use std::ops::{AddAssign, Mul};
 use std::sync::OnceLock;
 
-use alnm_imaging::vectorised;
-
-use super::Part;
+use alnm_imaging::region::VoxelBox;
+use alnm_imaging::{Image, vectorised};
 
 /// Decomposition filters of a wavelet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filters {
-    /// Low-pass.
-    pub low: Vec<f64>,
-    /// High-pass.
-    pub high: Vec<f64>,
-    /// Low-pass in single precision.
-    pub low_single: Vec<f32>,
-    /// High-pass in single precision.
-    pub high_single: Vec<f32>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+    low_single: Vec<f32>,
+    high_single: Vec<f32>,
 }
 
 /// The filters that ship with the crate; the file's head says where they come from.
@@ -37,15 +32,30 @@ impl Filters {
     ///
     /// ```
     /// use alnm_radiomics::filter::wavelet::Filters;
-    /// assert_eq!(Filters::named("haar").map(|filters| filters.high), Some(vec![-0.7071067811865476, 0.7071067811865476]));
+    /// let haar = Filters::named("haar").ok_or("no such wavelet")?;
+    /// assert_eq!(haar.high_pass(), [-0.7071067811865476, 0.7071067811865476]);
     /// assert!(Filters::named("morl").is_none());
+    /// # Ok::<(), &str>(())
     /// ```
+    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         static FILTERS: OnceLock<BTreeMap<&'static str, Filters>> = OnceLock::new();
         FILTERS
             .get_or_init(|| TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(Self::from_line).collect())
             .get(name)
             .cloned()
+    }
+
+    /// The coefficients of the low-pass filter.
+    #[must_use]
+    pub fn low_pass(&self) -> &[f64] {
+        &self.low
+    }
+
+    /// The coefficients of the high-pass filter.
+    #[must_use]
+    pub fn high_pass(&self) -> &[f64] {
+        &self.high
     }
 
     fn from_line(line: &'static str) -> Option<(&'static str, Self)> {
@@ -71,15 +81,15 @@ impl Filters {
 /// Values that are convolved at once.
 const PIECE: usize = 1024;
 
-/// The precision of a transform.
-pub trait Precision: Copy + Default + Send + Sync + Mul<Output = Self> + AddAssign + 'static {
+/// A number in the precision of a transform.
+trait WaveletNumber: Copy + Default + Send + Sync + Mul<Output = Self> + AddAssign + 'static {
     /// The low-pass and the high-pass filter in this precision.
     fn filters(filters: &Filters) -> [&[Self]; 2];
     /// The value as a double.
     fn widened(self) -> f64;
 }
 
-impl Precision for f32 {
+impl WaveletNumber for f32 {
     fn filters(filters: &Filters) -> [&[Self]; 2] {
         [&filters.low_single, &filters.high_single]
     }
@@ -88,7 +98,7 @@ impl Precision for f32 {
     }
 }
 
-impl Precision for f64 {
+impl WaveletNumber for f64 {
     fn filters(filters: &Filters) -> [&[Self]; 2] {
         [&filters.low, &filters.high]
     }
@@ -107,6 +117,7 @@ struct Block<T> {
 
 /// A sub-band of the transform.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SubBand {
     /// Level, from 1.
     pub level: usize,
@@ -116,7 +127,7 @@ pub struct SubBand {
     pub values: Vec<f64>,
 }
 
-/// Levels and letters of the sub-bands that [`transform`] gives along `axes` axes, in their order.
+/// Levels and letters of the sub-bands that [`WaveletTransform::apply`] gives along `axes` axes, in their order.
 pub(crate) fn band_names(axes: usize, levels: usize) -> Vec<(usize, String)> {
     let letters =
         |bits: usize| (0..axes).rev().map(|axis| if bits >> axis & 1 > 0 { 'H' } else { 'L' }).collect::<String>();
@@ -124,70 +135,130 @@ pub(crate) fn band_names(axes: usize, levels: usize) -> Vec<(usize, String)> {
     with_details.chain([(levels, "L".repeat(axes))]).collect()
 }
 
-/// The transform of an image of `shape` (z, y, x) along `axes` (in the order of the letters), in the box `part`: of
-/// each level the bands with at least one H, of the last also the approximation, in PyRadiomics' order. `start_level`
-/// levels come before the first that is returned.
-pub fn transform<T: Precision>(
-    image: &[T],
-    shape: [usize; 3],
-    axes: &[usize],
-    filters: &Filters,
-    start_level: usize,
-    levels: usize,
-    part: Part,
-) -> Vec<SubBand> {
-    let [low, high] = T::filters(filters);
-    let taps = low.len();
-    // Odd axes are extended even where they are not transformed, which changes nothing there.
-    let period: [usize; 3] =
-        std::array::from_fn(|axis| if axes.contains(&axis) { shape[axis].next_multiple_of(2) } else { shape[axis] });
-
-    // Each level before the last has to cover what the next one gathers.
-    let mut boxes = vec![(part.start.map(|start| start as isize), part.size)];
-    for _ in 1..start_level + levels {
-        let widest =
-            boxes.last().map(|&(start, size)| gathered(start, size, axes, taps)).expect("there is a first box");
-        boxes.push(widest);
-    }
-    let (start, size) =
-        boxes.last().map(|&(start, size)| gathered(start, size, axes, taps)).expect("there is a first box");
-    let mut approximation = periodic(image, shape, period, start, size);
-
-    let mut bands = Vec::new();
-    for level in 1..=start_level + levels {
-        let (start, size) = boxes[start_level + levels - level];
-        let last = level == start_level + levels;
-        if level <= start_level {
-            approximation = approximation_only(approximation, axes, low, period);
-        } else {
-            let mut parts = vec![(String::new(), approximation)];
-            for &axis in axes {
-                parts = parts
-                    .into_iter()
-                    .flat_map(|(letters, block)| {
-                        let lower = (format!("{letters}L"), convolve(&block, axis, low, period[axis]));
-                        let upper = (format!("{letters}H"), convolve(&block, axis, high, period[axis]));
-                        [lower, upper]
-                    })
-                    .collect();
-            }
-            debug_assert!(parts.iter().all(|(_, block)| block.start == start && block.size == size));
-            approximation = parts.swap_remove(0).1;
-            parts.sort_by(|a, b| b.0.cmp(&a.0));
-            bands.extend(parts.into_iter().map(|(letters, block)| SubBand {
-                level: level - start_level,
-                letters,
-                values: cut(&block, part),
-            }));
-        }
-        if last {
-            bands.push(SubBand { level: levels, letters: "L".repeat(axes.len()), values: cut(&approximation, part) });
-        }
-    }
-    bands
+/// What is transformed, and how far.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+#[non_exhaustive]
+pub struct WaveletTransform {
+    /// The filters of the wavelet.
+    pub filters: Filters,
+    /// The axes that are transformed, in the order of the letters (0 = z, 1 = y, 2 = x). Default: x, y, z.
+    pub axes: Vec<usize>,
+    /// Levels that come before the first that is returned. Default: 0.
+    pub start_level: usize,
+    /// Levels that are returned, at least 1. Default: 1.
+    pub levels: usize,
 }
 
-fn approximation_only<T: Precision>(block: Block<T>, axes: &[usize], low: &[T], period: [usize; 3]) -> Block<T> {
+impl WaveletTransform {
+    /// One level along all axes.
+    pub fn new(filters: Filters) -> Self {
+        Self { filters, axes: vec![2, 1, 0], start_level: 0, levels: 1 }
+    }
+
+    /// Sets [`WaveletTransform::axes`].
+    pub fn with_axes(self, axes: Vec<usize>) -> Self {
+        Self { axes, ..self }
+    }
+
+    /// Sets [`WaveletTransform::start_level`].
+    pub fn with_start_level(self, start_level: usize) -> Self {
+        Self { start_level, ..self }
+    }
+
+    /// Sets [`WaveletTransform::levels`].
+    pub fn with_levels(self, levels: usize) -> Self {
+        Self { levels, ..self }
+    }
+
+    /// The sub-bands of an image in the box `part`: of each level the bands with at least one H, of the last also the
+    /// approximation, in PyRadiomics' order. An image of single precision is transformed in single precision.
+    ///
+    /// ```
+    /// use alnm_imaging::region::VoxelBox;
+    /// use alnm_imaging::{Geometry, Image, Volume};
+    /// use alnm_radiomics::filter::wavelet::{Filters, WaveletTransform};
+    ///
+    /// let flat = Image::I16(Volume::filled(Geometry::axis_aligned([4, 4, 4], [1.0; 3])?, 100));
+    /// let haar = WaveletTransform::new(Filters::named("haar").ok_or("no such wavelet")?);
+    /// let bands = haar.apply(&flat, VoxelBox::of_shape([4, 4, 4]));
+    /// let letters: Vec<&str> = bands.iter().map(|band| band.letters.as_str()).collect();
+    /// assert_eq!(letters, ["HHH", "HHL", "HLH", "HLL", "LHH", "LHL", "LLH", "LLL"]);
+    /// // Each axis multiplies a flat image by √2.
+    /// assert!((bands[7].values[0] - 100.0 * 8f64.sqrt()).abs() < 1e-9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn apply(&self, image: &Image, part: VoxelBox) -> Vec<SubBand> {
+        let shape = image.geometry().shape();
+        match image {
+            Image::F32(volume) => self.transform(volume.as_slice(), shape, part),
+            Image::F64(volume) => self.transform(volume.as_slice(), shape, part),
+            other => self.transform(other.cast::<f64>().as_slice(), shape, part),
+        }
+    }
+
+    fn transform<T: WaveletNumber>(&self, image: &[T], shape: [usize; 3], part: VoxelBox) -> Vec<SubBand> {
+        let Self { filters, axes, start_level, levels } = self;
+        let (start_level, levels) = (*start_level, *levels);
+        let [low, high] = T::filters(filters);
+        let taps = low.len();
+        // Odd axes are extended even where they are not transformed, which changes nothing there.
+        let period: [usize; 3] =
+            std::array::from_fn(
+                |axis| if axes.contains(&axis) { shape[axis].next_multiple_of(2) } else { shape[axis] },
+            );
+
+        // Each level before the last has to cover what the next one gathers.
+        let mut widest = (part.start_zyx().map(|start| start as isize), part.shape());
+        let mut boxes = vec![widest];
+        for _ in 1..start_level + levels {
+            widest = gathered(widest.0, widest.1, axes, taps);
+            boxes.push(widest);
+        }
+        let (start, size) = gathered(widest.0, widest.1, axes, taps);
+        let mut approximation = periodic(image, shape, period, start, size);
+
+        let mut bands = Vec::new();
+        for level in 1..=start_level + levels {
+            let (start, size) = boxes[start_level + levels - level];
+            let last = level == start_level + levels;
+            if level <= start_level {
+                approximation = approximation_only(approximation, axes, low, period);
+            } else {
+                let mut parts = vec![(String::new(), approximation)];
+                for &axis in axes {
+                    parts = parts
+                        .into_iter()
+                        .flat_map(|(letters, block)| {
+                            let lower = (format!("{letters}L"), convolve(&block, axis, low, period[axis]));
+                            let upper = (format!("{letters}H"), convolve(&block, axis, high, period[axis]));
+                            [lower, upper]
+                        })
+                        .collect();
+                }
+                debug_assert!(parts.iter().all(|(_, block)| block.start == start && block.size == size));
+                approximation = parts.swap_remove(0).1;
+                parts.sort_by(|a, b| b.0.cmp(&a.0));
+                bands.extend(parts.into_iter().map(|(letters, block)| SubBand {
+                    level: level - start_level,
+                    letters,
+                    values: cut(&block, part),
+                }));
+            }
+            if last {
+                bands.push(SubBand {
+                    level: levels,
+                    letters: "L".repeat(axes.len()),
+                    values: cut(&approximation, part),
+                });
+            }
+        }
+        bands
+    }
+}
+
+fn approximation_only<T: WaveletNumber>(block: Block<T>, axes: &[usize], low: &[T], period: [usize; 3]) -> Block<T> {
     axes.iter().fold(block, |block, &axis| convolve(&block, axis, low, period[axis]))
 }
 
@@ -201,7 +272,7 @@ fn gathered(mut start: [isize; 3], mut size: [usize; 3], axes: &[usize], taps: u
 }
 
 /// A box of the image on the periodic grid. A voxel that extends an odd axis repeats the first.
-fn periodic<T: Precision>(
+fn periodic<T: WaveletNumber>(
     image: &[T],
     shape: [usize; 3],
     period: [usize; 3],
@@ -225,7 +296,7 @@ fn periodic<T: Precision>(
 
 /// out(p) = Σ_j filter(j) · in(p + L/2 - j) along one axis, added up in PyWavelets' order: ascending j, but terms that
 /// wrap round the upper end of the period first, in descending j.
-fn convolve<T: Precision>(block: &Block<T>, axis: usize, filter: &[T], period: usize) -> Block<T> {
+fn convolve<T: WaveletNumber>(block: &Block<T>, axis: usize, filter: &[T], period: usize) -> Block<T> {
     let taps = filter.len();
     let mut size = block.size;
     size[axis] -= taps - 1;
@@ -262,7 +333,7 @@ fn convolve<T: Precision>(block: &Block<T>, axis: usize, filter: &[T], period: u
 }
 
 #[inline(always)]
-fn add_scaled<T: Precision>(target: &mut [T], factor: T, source: &[T]) {
+fn add_scaled<T: WaveletNumber>(target: &mut [T], factor: T, source: &[T]) {
     for (sum, &value) in target.iter_mut().zip(source) {
         *sum += factor * value;
     }
@@ -287,9 +358,13 @@ fn unwrapped_runs(start: isize, size: usize, taps: usize, period: usize) -> Vec<
 }
 
 /// The box `part` of a block that covers it.
-fn cut<T: Precision>(block: &Block<T>, part: Part) -> Vec<f64> {
-    let start: [usize; 3] = std::array::from_fn(|axis| (part.start[axis] as isize - block.start[axis]) as usize);
-    Part { start, size: part.size }.cut(&block.values, block.size, T::widened)
+fn cut<T: WaveletNumber>(block: &Block<T>, part: VoxelBox) -> Vec<f64> {
+    let start = part.start_zyx();
+    let within = std::array::from_fn(|axis| {
+        let first = (start[axis] as isize - block.start[axis]) as usize;
+        first..first + part.shape()[axis]
+    });
+    VoxelBox::from_ranges_zyx(within).cut_slice(&block.values, block.size, T::widened)
 }
 
 #[cfg(test)]
@@ -319,7 +394,8 @@ mod tests {
         let line: Vec<f64> = (0..14).map(|i| f64::from((i * 37) % 17)).collect();
         for name in ["haar", "coif1", "db7", "bior3.3"] {
             let filters = Filters::named(name).unwrap();
-            let bands = transform(&line, [1, 1, 14], &[2], &filters, 0, 2, Part::whole([1, 1, 14]));
+            let bands = WaveletTransform::new(filters.clone()).with_axes(vec![2]).with_levels(2);
+            let bands = bands.transform(&line, [1, 1, 14], VoxelBox::of_shape([1, 1, 14]));
             let low = slow(&line, &filters.low);
             let expected = [slow(&line, &filters.high), slow(&low, &filters.high), slow(&low, &filters.low)];
             assert_eq!(
@@ -338,11 +414,11 @@ mod tests {
     fn a_part_equals_the_part_of_the_whole() {
         let shape = [7, 8, 9];
         let image: Vec<f64> = (0..504).map(|i| f64::from((i * 7919) % 131)).collect();
-        let filters = Filters::named("coif1").unwrap();
-        let part = Part { start: [4, 0, 3], size: [3, 4, 5] };
-        let whole = transform(&image, shape, &[2, 1, 0], &filters, 0, 2, Part::whole(shape));
-        for (whole, cut) in whole.iter().zip(transform(&image, shape, &[2, 1, 0], &filters, 0, 2, part)) {
-            assert_eq!(part.cut(&whole.values, shape, |value| value), cut.values);
+        let coiflet = WaveletTransform::new(Filters::named("coif1").unwrap()).with_levels(2);
+        let part = VoxelBox::new([3, 0, 4], [5, 4, 3]);
+        let whole = coiflet.transform(&image, shape, VoxelBox::of_shape(shape));
+        for (whole, cut) in whole.iter().zip(coiflet.transform(&image, shape, part)) {
+            assert_eq!(part.cut_slice(&whole.values, shape, |value| value), cut.values);
         }
     }
 }

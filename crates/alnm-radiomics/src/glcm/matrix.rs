@@ -1,7 +1,7 @@
 //! A co-occurrence matrix of a region.
 
-use super::EPSILON;
-use super::statistics::{Distribution, Distributions, Entropies, Statistics, entropy, entropy_if_independent};
+use super::statistics::{Distributions, Entropies, Statistics, WeightedValues, entropy, entropy_if_independent};
+use crate::entropy::information;
 use crate::level_map::{LevelScale, Offset};
 use crate::singular_value::ScaledMatrix;
 
@@ -49,8 +49,8 @@ impl Occurring {
         distribution
     }
 
-    fn view(&self) -> Distribution<'_> {
-        Distribution { values: &self.values, p: &self.p }
+    fn view(&self) -> WeightedValues<'_> {
+        WeightedValues { values: &self.values, p: &self.p }
     }
 }
 
@@ -71,7 +71,7 @@ impl Information {
     }
 
     fn of_probability(p: f64) -> f64 {
-        p * (p + EPSILON).log2()
+        information(p)
     }
 
     fn of(&self, count: f64) -> f64 {
@@ -164,8 +164,8 @@ impl CooccurrenceMatrix {
             difference: entropy(&self.difference.p),
         };
         let distributions = Distributions {
-            x: Distribution { values: &self.levels, p: &self.px },
-            y: Distribution { values: &self.levels, p: &self.py },
+            x: WeightedValues { values: &self.levels, p: &self.px },
+            y: WeightedValues { values: &self.levels, p: &self.py },
             sum: self.sum.view(),
             difference: self.difference.view(),
             entropies,

@@ -6,6 +6,27 @@
 //!
 //! Symbols: `p_x(i)`, `p_y(j)` the row and column sums, μ their means, `p_{x+y}(k)` and `p_{x-y}(k)` the distributions
 //! of i + j and |i - j|, ε = 2⁻⁵², `N_g` the highest level.
+//!
+//! The example of PyRadiomics' manual, pairs along the rows of one slice:
+//!
+//! ```
+//! use alnm_radiomics::LevelMap;
+//! use alnm_radiomics::glcm::pair_counts;
+//! use ndarray::array;
+//!
+//! let levels = array![[[1_u32, 2, 5, 2, 3], [3, 2, 1, 3, 1], [1, 3, 5, 5, 2], [1, 1, 1, 1, 2], [1, 2, 4, 3, 5]]];
+//! let map = LevelMap::new(levels.view(), 1)?;
+//! let counts = pair_counts(&map, [0, 0, 1]);
+//! let symmetric: Vec<u32> = (0..25).map(|cell| counts[cell] + counts[5 * (cell % 5) + cell / 5]).collect();
+//! assert_eq!(symmetric, [
+//!     6, 4, 3, 0, 0,
+//!     4, 0, 2, 1, 3,
+//!     3, 2, 0, 1, 2,
+//!     0, 1, 1, 0, 0,
+//!     0, 3, 2, 0, 2,
+//! ]);
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 mod matrix;
 mod maximal_correlation;
@@ -13,19 +34,16 @@ mod sliding;
 mod statistics;
 
 use rayon::prelude::*;
-use serde::Serialize;
 
 use crate::error::Result;
-use crate::feature::{ClassValue, Selection};
+use crate::feature::{ClassValue, FeatureClass, Selection};
 use crate::level_map::{LevelMap, Offset, directions};
+use crate::weighting::WeightingNorm;
 use matrix::Cell;
 pub use matrix::CooccurrenceMatrix;
 pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
 pub(crate) use statistics::MAXIMAL_CORRELATION;
 pub use statistics::{FORMULAS, Statistics};
-
-/// Added inside logarithms, so that empty cells count 0.
-pub(crate) const EPSILON: f64 = f64::EPSILON;
 
 /// Voxels from which on the directions are shared among threads.
 const WORTH_SHARING: usize = 1024;
@@ -33,35 +51,18 @@ const WORTH_SHARING: usize = 1024;
 /// Levels up to which pairs are counted in a table, which then takes 16 MiB.
 const MAXIMUM_LEVELS: usize = 2048;
 
-/// How the matrices of several directions are weighted by the length of the step in mm before they are added up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WeightingNorm {
-    /// Sum of the components.
-    Manhattan,
-    /// Euclidean length.
-    Euclidean,
-    /// Largest component.
-    Infinity,
-    /// All directions weigh the same.
-    NoWeighting,
-}
-
-impl WeightingNorm {
-    /// Length in mm of a step, `None` for [`WeightingNorm::NoWeighting`]. `spacing` is (z, y, x).
-    pub(crate) fn length(self, offset: Offset, spacing: [f64; 3]) -> Option<f64> {
-        let steps: [f64; 3] = std::array::from_fn(|axis| offset[axis].unsigned_abs() as f64 * spacing[axis]);
-        match self {
-            Self::Manhattan => Some(steps.iter().sum()),
-            Self::Euclidean => Some(steps.iter().map(|step| step * step).sum::<f64>().sqrt()),
-            Self::Infinity => Some(steps.iter().copied().fold(0.0, f64::max)),
-            Self::NoWeighting => None,
-        }
-    }
-}
-
 /// What co-occurrences are counted over.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `distances` | `[1]` | Chebyshev distances between neighbours, in voxels | above 0 |
+/// | `fixed_axis` | none | the axis (0 = z, 1 = y, 2 = x) that neighbours do not step along | 0 to 2 |
+/// | `symmetrical` | `true` | whether each pair is counted in both orders | |
+/// | `weighting` | none | weights of the directions; without, features are averaged over directions | |
+/// | `spacing` | 1 mm | distance of voxels (z, y, x) in mm, for the weights | above 0 |
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
+#[non_exhaustive]
 pub struct GlcmSettings {
     /// Chebyshev distances between neighbours, in voxels.
     pub distances: Vec<u32>,
@@ -71,8 +72,41 @@ pub struct GlcmSettings {
     pub symmetrical: bool,
     /// Weights of the directions; without, features are averaged over directions.
     pub weighting: Option<WeightingNorm>,
-    /// Voxel distances (z, y, x) in mm, for the weights.
+    /// Distance of voxels (z, y, x) in mm, for the weights.
     pub spacing: [f64; 3],
+}
+
+impl Default for GlcmSettings {
+    fn default() -> Self {
+        Self { distances: vec![1], fixed_axis: None, symmetrical: true, weighting: None, spacing: [1.0; 3] }
+    }
+}
+
+impl GlcmSettings {
+    /// Sets [`GlcmSettings::distances`].
+    pub fn with_distances(self, distances: impl Into<Vec<u32>>) -> Self {
+        Self { distances: distances.into(), ..self }
+    }
+
+    /// Sets [`GlcmSettings::fixed_axis`].
+    pub fn with_fixed_axis(self, fixed_axis: Option<usize>) -> Self {
+        Self { fixed_axis, ..self }
+    }
+
+    /// Sets [`GlcmSettings::symmetrical`].
+    pub fn with_symmetrical(self, symmetrical: bool) -> Self {
+        Self { symmetrical, ..self }
+    }
+
+    /// Sets [`GlcmSettings::weighting`].
+    pub fn with_weighting(self, weighting: impl Into<Option<WeightingNorm>>) -> Self {
+        Self { weighting: weighting.into(), ..self }
+    }
+
+    /// Sets [`GlcmSettings::spacing`].
+    pub fn with_spacing(self, spacing: [f64; 3]) -> Self {
+        Self { spacing, ..self }
+    }
 }
 
 /// How often each pair of levels occurs at `offset`, row by row over the levels that occur.
@@ -91,7 +125,7 @@ struct Scratch {
 }
 
 /// [`pair_counts`] with a row and a column more in front: pairs with voxels outside the region are counted there, which
-/// costs less than telling them apart. What `counts` held does not matter.
+/// costs less than leaving them out. `counts` is overwritten.
 fn count_pairs(map: &LevelMap, offset: Offset, counts: &mut Vec<u32>) {
     let columns = map.gray_levels.len() + 1;
     let step = map.step(offset);
@@ -192,19 +226,19 @@ fn of_matrices<T: Send>(
     Ok(CooccurrenceMatrix::new(map.gray_levels(), map.scale(), &summed, None).map(evaluate).into_iter().collect())
 }
 
-/// The selected features of a region.
+/// The values of the selected features of a region, in the order of the selection.
 ///
 /// # Errors
 /// As [`matrices`].
 pub fn features(map: &LevelMap, settings: &GlcmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
-    let with_correlation = selection.wants(FORMULAS, MAXIMAL_CORRELATION);
+    let with_correlation = selection.wants(MAXIMAL_CORRELATION, true);
     let statistics = of_matrices(map, settings, |matrix| matrix.statistics(with_correlation))?;
-    Ok(selection.evaluate_mean(FORMULAS, &statistics))
+    selection.evaluate_mean(FeatureClass::Glcm, FORMULAS, &statistics)
 }
 
 /// The selected features as means over matrices.
-pub(crate) fn means(matrices: &[CooccurrenceMatrix], selection: &Selection) -> Vec<ClassValue> {
-    let with_correlation = selection.wants(FORMULAS, MAXIMAL_CORRELATION);
+pub(crate) fn means(matrices: &[CooccurrenceMatrix], selection: &Selection) -> Result<Vec<ClassValue>> {
+    let with_correlation = selection.wants(MAXIMAL_CORRELATION, true);
     let statistics: Vec<Statistics> = matrices.iter().map(|matrix| matrix.statistics(with_correlation)).collect();
-    selection.evaluate_mean(FORMULAS, &statistics)
+    selection.evaluate_mean(FeatureClass::Glcm, FORMULAS, &statistics)
 }

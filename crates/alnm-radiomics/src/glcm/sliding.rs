@@ -8,14 +8,14 @@ use std::ops::Range;
 
 use alnm_imaging::vectorised;
 
-use super::EPSILON;
 use super::matrix::{Cell, CooccurrenceMatrix};
 use super::maximal_correlation::{LARGEST, SymmetricBatch};
 use super::statistics::{
-    Distribution, Distributions, Entropies, FORMULAS, MAXIMAL_CORRELATION, Statistics, entropy_if_independent,
+    Distributions, Entropies, MAXIMAL_CORRELATION, Statistics, WeightedValues, entropy_if_independent,
 };
+use crate::entropy::information;
 use crate::error::{RadiomicsError, Result};
-use crate::feature::{Formula, Selection};
+use crate::feature::Formula;
 use crate::level_map::{LevelScale, Offset, directions};
 use crate::summation::mean_of_defined;
 
@@ -134,9 +134,8 @@ pub(crate) struct SlidingWindow<'a> {
 }
 
 impl<'a> SlidingWindow<'a> {
-    /// A window for the selected features.
-    pub(crate) fn new(of: &'a SlidingCooccurrences, selection: &Selection) -> Self {
-        let formulas = selection.of(FORMULAS);
+    /// A window for features.
+    pub(crate) fn new(of: &'a SlidingCooccurrences, formulas: &[&'static Formula<Statistics>]) -> Self {
         let width = of.width;
         let counts = |&offset: &Offset| DirectionCounts {
             offset,
@@ -150,7 +149,7 @@ impl<'a> SlidingWindow<'a> {
         Self {
             of,
             correlation: formulas.iter().position(|formula| formula.name == MAXIMAL_CORRELATION),
-            formulas,
+            formulas: formulas.to_vec(),
             counts: of.directions.iter().map(counts).collect(),
             summary: Summary::new(of),
             correlations: Correlations::new(),
@@ -298,10 +297,6 @@ impl Logarithms {
     }
 }
 
-fn information(p: f64) -> f64 {
-    p * (p + EPSILON).log2()
-}
-
 impl Summary {
     fn new(of: &SlidingCooccurrences) -> Self {
         let largest = 2 * (of.lowest as usize + of.width);
@@ -413,12 +408,12 @@ impl Summary {
             }
         }
 
-        let x = Distribution { values: &self.values, p: &self.px };
+        let x = WeightedValues { values: &self.values, p: &self.px };
         let distributions = Distributions {
             x,
             y: x,
-            sum: Distribution { values: &self.numbers[2 * of.lowest as usize..][sums], p: &self.sum },
-            difference: Distribution { values: &self.numbers, p: &self.difference },
+            sum: WeightedValues { values: &self.numbers[2 * of.lowest as usize..][sums], p: &self.sum },
+            difference: WeightedValues { values: &self.numbers, p: &self.difference },
             entropies: Entropies { x: entropy_x, y: entropy_x, joint, sum: entropies[0], difference: entropies[1] },
             energy: squares * of_ends * of_ends,
             maximum: f64::from(largest) * of_ends,

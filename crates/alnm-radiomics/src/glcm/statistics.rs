@@ -2,17 +2,17 @@
 
 use std::f64::consts::LN_2;
 
-use super::EPSILON;
+use crate::entropy::{EPSILON, information};
 use crate::feature::Formula;
 
 /// Numbers with their probabilities, side by side.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Distribution<'a> {
+pub(super) struct WeightedValues<'a> {
     pub(super) values: &'a [f64],
     pub(super) p: &'a [f64],
 }
 
-impl Distribution<'_> {
+impl WeightedValues<'_> {
     /// Σ_k p(k) · term(k).
     #[inline(always)]
     fn mean(self, term: impl Fn(f64) -> f64) -> f64 {
@@ -23,12 +23,12 @@ impl Distribution<'_> {
 /// What all features but the maximal correlation are computed from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Distributions<'a> {
-    pub(super) x: Distribution<'a>,
-    pub(super) y: Distribution<'a>,
+    pub(super) x: WeightedValues<'a>,
+    pub(super) y: WeightedValues<'a>,
     /// p_{x+y}
-    pub(super) sum: Distribution<'a>,
+    pub(super) sum: WeightedValues<'a>,
     /// p_{x-y}
-    pub(super) difference: Distribution<'a>,
+    pub(super) difference: WeightedValues<'a>,
     pub(super) entropies: Entropies,
     /// Σ p(i, j)²
     pub(super) energy: f64,
@@ -56,48 +56,48 @@ pub(super) struct Entropies {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Statistics {
     /// Σ p(i, j) i j = (E(X + Y)² - E(X - Y)²) / 4.
-    pub autocorrelation: f64,
+    pub(crate) autocorrelation: f64,
     /// Σ_k p_{x+y}(k) (k - μ_x - μ_y)^n for n = 2, 3, 4.
-    pub cluster: [f64; 3],
+    pub(crate) cluster: [f64; 3],
     /// Σ_k p_{x-y}(k) k².
-    pub contrast: f64,
+    pub(crate) contrast: f64,
     /// Cov(X, Y) / (σ_x σ_y + ε), 1 where a deviation is 0; 4 Cov(X, Y) = Var(X + Y) - Var(X - Y).
-    pub correlation: f64,
+    pub(crate) correlation: f64,
     /// Σ_k p_{x-y}(k) k.
-    pub difference_average: f64,
+    pub(crate) difference_average: f64,
     /// -Σ_k p_{x-y}(k) log₂(p_{x-y}(k) + ε).
-    pub difference_entropy: f64,
+    pub(crate) difference_entropy: f64,
     /// Variance of p_{x-y}.
-    pub difference_variance: f64,
+    pub(crate) difference_variance: f64,
     /// Σ_k p_{x-y}(k) / (1 + k).
-    pub inverse_difference: f64,
+    pub(crate) inverse_difference: f64,
     /// Σ_k p_{x-y}(k) / (1 + k / N_g).
-    pub inverse_difference_normalised: f64,
+    pub(crate) inverse_difference_normalised: f64,
     /// Σ_k p_{x-y}(k) / (1 + k²).
-    pub inverse_difference_moment: f64,
+    pub(crate) inverse_difference_moment: f64,
     /// Σ_k p_{x-y}(k) / (1 + k² / N_g²).
-    pub inverse_difference_moment_normalised: f64,
+    pub(crate) inverse_difference_moment_normalised: f64,
     /// IMC1 and IMC2.
-    pub information: [f64; 2],
+    pub(crate) information: [f64; 2],
     /// Σ_{k > 0} p_{x-y}(k) / k².
-    pub inverse_variance: f64,
+    pub(crate) inverse_variance: f64,
     /// μ_x.
-    pub joint_average: f64,
+    pub(crate) joint_average: f64,
     /// Σ p(i, j)².
-    pub joint_energy: f64,
+    pub(crate) joint_energy: f64,
     /// -Σ p(i, j) log₂(p(i, j) + ε).
-    pub joint_entropy: f64,
+    pub(crate) joint_entropy: f64,
     /// MCC = √(second largest eigenvalue of Q), Q(i, j) = Σ_k p(i, k) p(j, k) / (p_x(i) p_y(k)); 1 for a flat region.
     /// NaN where it was not asked for.
-    pub maximal_correlation: f64,
+    pub(crate) maximal_correlation: f64,
     /// The largest p(i, j).
-    pub maximum_probability: f64,
+    pub(crate) maximum_probability: f64,
     /// Σ_k p_{x+y}(k) k.
-    pub sum_average: f64,
+    pub(crate) sum_average: f64,
     /// -Σ_k p_{x+y}(k) log₂(p_{x+y}(k) + ε).
-    pub sum_entropy: f64,
+    pub(crate) sum_entropy: f64,
     /// Σ_i p_x(i) (i - μ_x)².
-    pub sum_squares: f64,
+    pub(crate) sum_squares: f64,
 }
 
 impl Statistics {
@@ -106,7 +106,7 @@ impl Statistics {
     #[inline(always)]
     pub(super) fn new(of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
         let (mean_x, mean_y) = (of.x.mean(|level| level), of.y.mean(|level| level));
-        let variance = |marginal: Distribution<'_>, mean: f64| marginal.mean(|level| (level - mean) * (level - mean));
+        let variance = |marginal: WeightedValues<'_>, mean: f64| marginal.mean(|level| (level - mean) * (level - mean));
         let (variance_x, variance_y) = (variance(of.x, mean_x), variance(of.y, mean_y));
         let [difference_average, contrast] = [of.difference.mean(|k| k), of.difference.mean(|k| k * k)];
         let centre = mean_x + mean_y;
@@ -179,7 +179,7 @@ pub(super) fn entropy_if_independent(px: &[f64], py: &[f64]) -> f64 {
     for x in px {
         for y in py {
             let p = x * y;
-            total += p * (p + EPSILON).log2();
+            total += information(p);
         }
     }
     -total
@@ -187,13 +187,14 @@ pub(super) fn entropy_if_independent(px: &[f64], py: &[f64]) -> f64 {
 
 /// -Σ p log₂(p + ε).
 pub(super) fn entropy(p: &[f64]) -> f64 {
-    -p.iter().filter(|p| **p > 0.0).map(|p| p * (p + EPSILON).log2()).sum::<f64>()
+    -p.iter().filter(|p| **p > 0.0).map(|&p| information(p)).sum::<f64>()
 }
 
 /// Name of the feature that takes an eigenvalue, and by far the most time.
 pub(crate) const MAXIMAL_CORRELATION: &str = "MCC";
 
-/// The features.
+/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
+/// the formula over a [`Statistics`].
 pub const FORMULAS: &[Formula<Statistics>] = &[
     Formula::new("Autocorrelation", Some("QWB0"), |m| m.autocorrelation),
     Formula::new("ClusterProminence", Some("AE86"), |m| m.cluster[2]),

@@ -7,6 +7,7 @@ use super::region::Mask;
 
 /// An image in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ImageSummary {
     /// Voxels along x, y and z.
     pub size: [usize; 3],
@@ -36,6 +37,7 @@ impl ImageSummary {
 
 /// A region in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct RegionSummary {
     /// Extent of the box around the intensity mask along x, y and z.
     pub intensity_box: [usize; 3],
@@ -90,6 +92,7 @@ impl Range {
 
 /// The image before and after interpolation, and the region before and after each step that changes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct IbsiDiagnostics {
     /// The image as given.
     pub initial_image: ImageSummary,

@@ -6,12 +6,13 @@ use super::error::{IbsiError, Result};
 
 /// More levels than this are refused: they come from a unit error, and co-occurrence matrices would not fit into
 /// memory.
-pub const MAXIMUM_LEVELS: u32 = 16_384;
+pub(crate) const MAXIMUM_LEVELS: u32 = 16_384;
 
 /// How intensities are put into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Discretisation {
+#[non_exhaustive]
+pub enum IbsiDiscretisation {
     /// Intensities are whole numbers from 1 on and serve as levels.
     #[default]
     None,
@@ -28,19 +29,19 @@ pub enum Discretisation {
 pub struct Levels {
     /// Level of each voxel, from 1, in the order of the intensities.
     pub levels: Vec<u32>,
-    /// N_g: the highest level that occurs, or the number of bins of [`Discretisation::FixedBinNumber`].
+    /// N_g: the highest level that occurs, or the number of bins of [`IbsiDiscretisation::FixedBinNumber`].
     pub count: u32,
 }
 
-impl Discretisation {
+impl IbsiDiscretisation {
     /// The levels of `intensities`; `lower` is the lower limit of resegmentation.
     ///
     /// # Errors
     /// [`IbsiError::NotALevel`], [`IbsiError::TooManyLevels`].
     ///
     /// ```
-    /// use alnm_radiomics::ibsi::Discretisation;
-    /// let levels = Discretisation::FixedBinSize(25.0).levels(&[-490.0, -475.0, 30.0], Some(-500.0))?;
+    /// use alnm_radiomics::ibsi::IbsiDiscretisation;
+    /// let levels = IbsiDiscretisation::FixedBinSize(25.0).levels(&[-490.0, -475.0, 30.0], Some(-500.0))?;
     /// assert_eq!(levels.levels, [1, 2, 22]);
     /// # Ok::<(), alnm_radiomics::ibsi::IbsiError>(())
     /// ```
@@ -91,24 +92,24 @@ mod tests {
 
     #[test]
     fn bins_follow_the_formulas() {
-        let number = Discretisation::FixedBinNumber(4).levels(&[0.0, 2.4, 2.5, 9.9, 10.0], None).unwrap();
+        let number = IbsiDiscretisation::FixedBinNumber(4).levels(&[0.0, 2.4, 2.5, 9.9, 10.0], None).unwrap();
         assert_eq!(number, Levels { levels: vec![1, 1, 2, 4, 4], count: 4 });
-        let size = Discretisation::FixedBinSize(10.0).levels(&[3.0, 12.9, 13.0], None).unwrap();
+        let size = IbsiDiscretisation::FixedBinSize(10.0).levels(&[3.0, 12.9, 13.0], None).unwrap();
         assert_eq!(size, Levels { levels: vec![1, 1, 2], count: 2 });
     }
 
     #[test]
     fn a_flat_region_has_one_level() {
-        assert_eq!(Discretisation::FixedBinNumber(32).levels(&[7.0; 3], None).unwrap().levels, [1, 1, 1]);
-        assert_eq!(Discretisation::FixedBinSize(25.0).levels(&[7.0; 3], None).unwrap().levels, [1, 1, 1]);
+        assert_eq!(IbsiDiscretisation::FixedBinNumber(32).levels(&[7.0; 3], None).unwrap().levels, [1, 1, 1]);
+        assert_eq!(IbsiDiscretisation::FixedBinSize(25.0).levels(&[7.0; 3], None).unwrap().levels, [1, 1, 1]);
     }
 
     #[test]
     fn what_cannot_be_a_level_is_refused() {
-        assert!(matches!(Discretisation::None.levels(&[1.5], None), Err(IbsiError::NotALevel { .. })));
-        assert!(matches!(Discretisation::None.levels(&[0.0], None), Err(IbsiError::NotALevel { .. })));
+        assert!(matches!(IbsiDiscretisation::None.levels(&[1.5], None), Err(IbsiError::NotALevel { .. })));
+        assert!(matches!(IbsiDiscretisation::None.levels(&[0.0], None), Err(IbsiError::NotALevel { .. })));
         assert!(matches!(
-            Discretisation::FixedBinSize(1e-6).levels(&[0.0, 1.0], None),
+            IbsiDiscretisation::FixedBinSize(1e-6).levels(&[0.0, 1.0], None),
             Err(IbsiError::TooManyLevels { .. })
         ));
     }

@@ -1,6 +1,6 @@
 //! What can go wrong with an extraction by the reference manual.
 
-use alnm_imaging::{GeometryDifference, ImagingError};
+use alnm_imaging::{GeometryDifference, ImagingError, NonFiniteVoxel};
 
 /// The result of an operation of the IBSI profile.
 pub type Result<T, E = IbsiError> = std::result::Result<T, E>;
@@ -28,14 +28,9 @@ pub enum IbsiError {
     /// Image and mask lie on different grids.
     #[error("image and mask do not lie on the same grid: {0}; resample one onto the other first")]
     GeometryMismatch(GeometryDifference),
-    /// A voxel is infinite or not a number.
-    #[error("voxel {voxel:?} (x, y, z) of the image is {value}; every voxel must be finite")]
-    NonFiniteVoxel {
-        /// Its index, (x, y, z).
-        voxel: [usize; 3],
-        /// The value.
-        value: f64,
-    },
+    /// A voxel of the image is infinite or not a number.
+    #[error(transparent)]
+    NonFiniteVoxel(#[from] NonFiniteVoxel),
     /// No voxel is left in a mask.
     #[error("the {mask} mask has no voxels after {step}{hint}")]
     EmptyMask {

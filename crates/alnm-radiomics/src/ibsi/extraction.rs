@@ -1,12 +1,13 @@
 //! From an image and a mask to features.
 
+use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{LabelMap, Volume, Voxel};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::diagnostics::{IbsiDiagnostics, ImageSummary, RegionSummary};
 use super::error::{IbsiError, Result};
-use super::feature::{Aggregation, Family, IbsiFeature};
+use super::feature::{Aggregation, IbsiFamily, IbsiFeature};
 use super::intensity_volume_histogram::IntensityVolumeHistogram;
 use super::interpolation::{centred_grid, interpolate_image, interpolate_mask};
 use super::profile::IbsiProfile;
@@ -22,6 +23,7 @@ const GEOMETRY_TOLERANCE: f64 = 1e-3;
 
 /// The features of one region.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct IbsiExtraction {
     /// The features, by family in the order of the profile, then by aggregation.
     pub features: Vec<IbsiFeature>,
@@ -29,10 +31,21 @@ pub struct IbsiExtraction {
     pub diagnostics: IbsiDiagnostics,
 }
 
-/// Extracts features as a checked profile says. It can be shared between threads.
+/// A checked profile, which extracts features: what [`IbsiProfile::check`] gives. It can be shared between threads.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Extractor {
+pub struct IbsiExtractor {
     profile: IbsiProfile,
+}
+
+impl IbsiProfile {
+    /// Checks every setting and gives the extractor for it.
+    ///
+    /// # Errors
+    /// [`IbsiError::Setting`] with the first setting that is out of range.
+    pub fn check(self) -> Result<IbsiExtractor> {
+        self.check_settings()?;
+        Ok(IbsiExtractor { profile: self })
+    }
 }
 
 /// A region that is ready for its features.
@@ -43,16 +56,7 @@ struct Prepared {
     diagnostics: IbsiDiagnostics,
 }
 
-impl Extractor {
-    /// An extractor for a profile.
-    ///
-    /// # Errors
-    /// [`IbsiError::Setting`] as [`IbsiProfile::check`].
-    pub fn new(profile: IbsiProfile) -> Result<Self> {
-        profile.check()?;
-        Ok(Self { profile })
-    }
-
+impl IbsiExtractor {
     /// The profile.
     pub fn profile(&self) -> &IbsiProfile {
         &self.profile
@@ -65,22 +69,20 @@ impl Extractor {
     /// occur or nothing of the region is left, [`IbsiError::NotALevel`] and [`IbsiError::TooManyLevels`] when
     /// intensities and discretisation do not go together, [`IbsiError::Image`] when a grid cannot be held.
     pub fn extract<T: Voxel>(&self, image: &Volume<T>, mask: &LabelMap, label: u32) -> Result<IbsiExtraction> {
+        if let Some(difference) = image.geometry().difference(mask.geometry(), GEOMETRY_TOLERANCE) {
+            return Err(IbsiError::GeometryMismatch(difference));
+        }
+        self.extract_doubles(image.map(|voxel| voxel.to_f64()), mask, label)
+    }
+
+    fn extract_doubles(&self, image: Volume<f64>, mask: &LabelMap, label: u32) -> Result<IbsiExtraction> {
         let prepared = self.prepare(image, mask, label)?;
         let features = self.features(&prepared)?;
         Ok(IbsiExtraction { features, diagnostics: prepared.diagnostics })
     }
 
-    fn prepare<T: Voxel>(&self, image: &Volume<T>, mask: &LabelMap, label: u32) -> Result<Prepared> {
-        if let Some(difference) = image.geometry().difference(mask.geometry(), GEOMETRY_TOLERANCE) {
-            return Err(IbsiError::GeometryMismatch(difference));
-        }
-        let image = image.map(|voxel| voxel.to_f64());
-        if let Some(position) = image.as_slice().iter().position(|value| !value.is_finite()) {
-            return Err(IbsiError::NonFiniteVoxel {
-                voxel: image.geometry().index_of(position),
-                value: image.as_slice()[position],
-            });
-        }
+    fn prepare(&self, image: Volume<f64>, mask: &LabelMap, label: u32) -> Result<Prepared> {
+        image.check_finite()?;
         let initial = Mask {
             shape: mask.geometry().shape(),
             voxels: mask.as_slice().iter().map(|&voxel| voxel == label).collect(),
@@ -141,16 +143,16 @@ impl Extractor {
         let Some(filter) = &self.profile.filter else { return Ok(image) };
         let shape = image.geometry().shape();
         let bounds = match morphological.bounding_box() {
-            Some(bounds) if !self.profile.families.contains(&Family::LocalIntensity) => bounds,
+            Some(bounds) if !self.profile.families.contains(&IbsiFamily::LocalIntensity) => bounds,
             _ => shape.map(|n| 0..n),
         };
         let response = filter.response_in(&image, &bounds)?;
         let mut filtered = Volume::filled(image.geometry().clone(), 0.0);
         let values = filtered.as_mut_slice();
         let width = bounds[2].len();
-        let rows = bounds[0].clone().flat_map(|z| bounds[1].clone().map(move |y| (z * shape[1] + y) * shape[2]));
+        let rows = VoxelBox::from_ranges_zyx(bounds).rows(shape);
         for (row, response) in rows.zip(response.chunks_exact(width)) {
-            values[row + bounds[2].start..row + bounds[2].end].copy_from_slice(response);
+            values[row].copy_from_slice(response);
         }
         Ok(filtered)
     }
@@ -163,7 +165,8 @@ impl Extractor {
         // The range speaks of the image, not of a filter's response.
         let range = self.profile.resegmentation.range.filter(|_| self.profile.filter.is_none());
         let families = &self.profile.families;
-        let needs_levels = families.iter().any(|family| *family == Family::IntensityHistogram || is_texture(*family));
+        let needs_levels =
+            families.iter().any(|family| *family == IbsiFamily::IntensityHistogram || is_texture(*family));
         let levels = match needs_levels {
             true => Some(self.profile.discretisation.levels(&intensities, range.and_then(|[lower, _]| lower))?),
             false => None,
@@ -181,23 +184,25 @@ impl Extractor {
                     self.profile.aggregations.par_iter().filter(|method| method.has_directions() == has_directions);
                 methods.map(|&method| features(texture, method)).collect::<Vec<_>>().concat()
             };
-        let family = |family: &Family| -> Result<Vec<IbsiFeature>> {
+        let family = |family: &IbsiFamily| -> Result<Vec<IbsiFeature>> {
             Ok(match family {
-                Family::Morphology => morphology::features(image.as_slice(), morphological, intensity, spacing),
-                Family::LocalIntensity => local_intensity::features(image.as_slice(), intensity, spacing),
-                Family::Statistics => statistics::features(&intensities),
-                Family::IntensityHistogram => levels.as_ref().map(intensity_histogram::features).unwrap_or_default(),
-                Family::IntensityVolumeHistogram => {
+                IbsiFamily::Morphology => morphology::features(image.as_slice(), morphological, intensity, spacing),
+                IbsiFamily::LocalIntensity => local_intensity::features(image.as_slice(), intensity, spacing),
+                IbsiFamily::Statistics => statistics::features(&intensities),
+                IbsiFamily::IntensityHistogram => {
+                    levels.as_ref().map(intensity_histogram::features).unwrap_or_default()
+                }
+                IbsiFamily::IntensityVolumeHistogram => {
                     let histogram =
                         IntensityVolumeHistogram::new(&intensities, self.profile.ivh_discretisation, range)?;
                     intensity_volume_histogram::features(&histogram)
                 }
-                Family::Glcm => aggregated(glcm::features, true),
-                Family::Glrlm => aggregated(glrlm::features, true),
-                Family::Glszm => aggregated(glszm::features, false),
-                Family::Gldzm => aggregated(gldzm::features, false),
-                Family::Ngtdm => aggregated(ngtdm::features, false),
-                Family::Ngldm => aggregated(ngldm::features, false),
+                IbsiFamily::Glcm => aggregated(glcm::features, true),
+                IbsiFamily::Glrlm => aggregated(glrlm::features, true),
+                IbsiFamily::Glszm => aggregated(glszm::features, false),
+                IbsiFamily::Gldzm => aggregated(gldzm::features, false),
+                IbsiFamily::Ngtdm => aggregated(ngtdm::features, false),
+                IbsiFamily::Ngldm => aggregated(ngldm::features, false),
             })
         };
         let features: Vec<Result<Vec<IbsiFeature>>> = families.par_iter().map(family).collect();
@@ -206,6 +211,14 @@ impl Extractor {
 }
 
 /// Whether a family's features come from grey levels and their neighbours.
-const fn is_texture(family: Family) -> bool {
-    matches!(family, Family::Glcm | Family::Glrlm | Family::Glszm | Family::Gldzm | Family::Ngtdm | Family::Ngldm)
+const fn is_texture(family: IbsiFamily) -> bool {
+    matches!(
+        family,
+        IbsiFamily::Glcm
+            | IbsiFamily::Glrlm
+            | IbsiFamily::Glszm
+            | IbsiFamily::Gldzm
+            | IbsiFamily::Ngtdm
+            | IbsiFamily::Ngldm
+    )
 }

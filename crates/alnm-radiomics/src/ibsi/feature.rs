@@ -6,32 +6,32 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Family {
-    /// Morphological features (HCUG); see [`crate::ibsi::morphology`].
+pub enum IbsiFamily {
+    /// Morphological features (HCUG).
     Morphology,
-    /// Local intensity features (9ST6); see [`crate::ibsi::local_intensity`].
+    /// Local intensity features (9ST6).
     LocalIntensity,
-    /// Intensity-based statistical features (UHIW); see [`crate::ibsi::statistics`].
+    /// Intensity-based statistical features (UHIW).
     Statistics,
-    /// Intensity histogram features (ZVCW); see [`crate::ibsi::intensity_histogram`].
+    /// Intensity histogram features (ZVCW).
     IntensityHistogram,
-    /// Intensity-volume histogram features (P88C); see [`crate::ibsi::intensity_volume_histogram`].
+    /// Intensity-volume histogram features (P88C).
     IntensityVolumeHistogram,
-    /// Grey level co-occurrence based features (LFYI); see [`crate::ibsi::glcm`].
+    /// Grey level co-occurrence based features (LFYI).
     Glcm,
-    /// Grey level run length based features (TP0I); see [`crate::ibsi::glrlm`].
+    /// Grey level run length based features (TP0I).
     Glrlm,
-    /// Grey level size zone based features (9SAK); see [`crate::ibsi::glszm`].
+    /// Grey level size zone based features (9SAK).
     Glszm,
-    /// Grey level distance zone based features (VMDZ); see [`crate::ibsi::gldzm`].
+    /// Grey level distance zone based features (VMDZ).
     Gldzm,
-    /// Neighbourhood grey tone difference based features (IPET); see [`crate::ibsi::ngtdm`].
+    /// Neighbourhood grey tone difference based features (IPET).
     Ngtdm,
-    /// Neighbouring grey level dependence based features (REK0); see [`crate::ibsi::ngldm`].
+    /// Neighbouring grey level dependence based features (REK0).
     Ngldm,
 }
 
-impl Family {
+impl IbsiFamily {
     /// All families in the order of the reference manual.
     pub const ALL: [Self; 11] = [
         Self::Morphology,
@@ -71,6 +71,7 @@ impl Family {
 /// without (zones, neighbourhoods) know [`Aggregation::Slices`], [`Aggregation::MergedSlices`] and
 /// [`Aggregation::Volume`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Aggregation {
     /// 2D: features of each slice and direction, averaged (BTW3).
     #[serde(rename = "2D_avg")]
@@ -151,7 +152,8 @@ impl Aggregation {
 }
 
 /// One feature of a family over the family's data `M`.
-pub struct Definition<M> {
+#[derive(Debug)]
+pub(crate) struct Definition<M> {
     /// The feature's identifier in the reference manual.
     pub code: &'static str,
     /// Its short name in the tables of reference values.
@@ -168,18 +170,19 @@ impl<M> Definition<M> {
         Self { code, tag, name, value }
     }
 
-    fn with_value(&self, family: Family, aggregation: Option<Aggregation>, value: f64) -> IbsiFeature {
+    fn with_value(&self, family: IbsiFamily, aggregation: Option<Aggregation>, value: f64) -> IbsiFeature {
         IbsiFeature { code: self.code, family, aggregation, tag: self.tag, name: self.name, value }
     }
 }
 
 /// A feature with its value; NaN where it is not defined for the region.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct IbsiFeature {
     /// The feature's identifier in the reference manual, four characters.
     pub code: &'static str,
     /// Its family.
-    pub family: Family,
+    pub family: IbsiFamily,
     /// How matrices were combined; `None` for families without matrices.
     pub aggregation: Option<Aggregation>,
     /// Short name in the tables of reference values, without the aggregation.
@@ -204,7 +207,7 @@ impl IbsiFeature {
 /// The features of a table for one set of data.
 pub(crate) fn evaluate<M>(
     definitions: &[Definition<M>],
-    family: Family,
+    family: IbsiFamily,
     aggregation: Option<Aggregation>,
     data: &M,
 ) -> Vec<IbsiFeature> {
@@ -220,7 +223,7 @@ pub(crate) fn values<M>(definitions: &[Definition<M>], data: &M) -> Vec<f64> {
 /// none does.
 pub(crate) fn means<M>(
     definitions: &[Definition<M>],
-    family: Family,
+    family: IbsiFamily,
     aggregation: Aggregation,
     sets: &[Vec<f64>],
 ) -> Vec<IbsiFeature> {

@@ -9,14 +9,14 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
+use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
 use super::texture::Texture;
 use crate::glcm::pair_counts;
 use crate::level_map::{LevelMap, Offset, directions};
 
 /// A co-occurrence matrix with its marginal distributions.
 #[derive(Debug, Clone)]
-pub struct CooccurrenceMatrix {
+pub(crate) struct IbsiCooccurrenceMatrix {
     /// Levels of the rows and columns, ascending.
     levels: Vec<f64>,
     /// p_ij, row by row; symmetric.
@@ -32,7 +32,7 @@ pub struct CooccurrenceMatrix {
     level_count: f64,
 }
 
-impl CooccurrenceMatrix {
+impl IbsiCooccurrenceMatrix {
     /// The matrix of pairs counted in one order, row by row over the ascending `levels`; `None` without pairs.
     fn new(levels: &[u32], counts: &[u64], level_count: u32) -> Option<Self> {
         let n = levels.len();
@@ -128,11 +128,11 @@ fn entropy(p: &[f64]) -> f64 {
     0.0 - p.iter().filter(|p| **p > 0.0).map(|p| p * p.log2()).sum::<f64>()
 }
 
-/// The features.
-pub const DEFINITIONS: &[Definition<CooccurrenceMatrix>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<IbsiCooccurrenceMatrix>] = &[
     Definition::new("GYBY", "cm_joint_max", "Joint maximum", |m| m.p.iter().copied().fold(0.0, f64::max)),
     Definition::new("60VM", "cm_joint_avg", "Joint average", |m| m.mean),
-    Definition::new("UR99", "cm_joint_var", "Joint variance", CooccurrenceMatrix::variance),
+    Definition::new("UR99", "cm_joint_var", "Joint variance", IbsiCooccurrenceMatrix::variance),
     Definition::new("TU9B", "cm_joint_entr", "Joint entropy", |m| entropy(&m.p)),
     Definition::new("TF7R", "cm_diff_avg", "Difference average", |m| m.over_differences(|k| k)),
     Definition::new("D3YU", "cm_diff_var", "Difference variance", |m| {
@@ -160,8 +160,8 @@ pub const DEFINITIONS: &[Definition<CooccurrenceMatrix>] = &[
     Definition::new("E8JP", "cm_inv_var", "Inverse variance", |m| {
         m.over_differences(|k| if k > 0.0 { 1.0 / (k * k) } else { 0.0 })
     }),
-    Definition::new("NI2N", "cm_corr", "Correlation", CooccurrenceMatrix::correlation),
-    Definition::new("QWB0", "cm_auto_corr", "Autocorrelation", CooccurrenceMatrix::autocorrelation),
+    Definition::new("NI2N", "cm_corr", "Correlation", IbsiCooccurrenceMatrix::correlation),
+    Definition::new("QWB0", "cm_auto_corr", "Autocorrelation", IbsiCooccurrenceMatrix::autocorrelation),
     Definition::new("DG8W", "cm_clust_tend", "Cluster tendency", |m| m.cluster(2)),
     Definition::new("7NFM", "cm_clust_shade", "Cluster shade", |m| m.cluster(3)),
     Definition::new("AE86", "cm_clust_prom", "Cluster prominence", |m| m.cluster(4)),
@@ -169,13 +169,13 @@ pub const DEFINITIONS: &[Definition<CooccurrenceMatrix>] = &[
         "R8DG",
         "cm_info_corr1",
         "Information correlation 1",
-        CooccurrenceMatrix::first_information_correlation,
+        IbsiCooccurrenceMatrix::first_information_correlation,
     ),
     Definition::new(
         "JN9H",
         "cm_info_corr2",
         "Information correlation 2",
-        CooccurrenceMatrix::second_information_correlation,
+        IbsiCooccurrenceMatrix::second_information_correlation,
     ),
 ];
 
@@ -194,12 +194,12 @@ fn merged_pairs(map: &LevelMap, offsets: &[Offset]) -> Vec<u64> {
 }
 
 /// The features by an aggregation method that knows directions.
-pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
     let sets = scope.parts.par_iter().map(|part| {
         let offsets = directions(part.map.shape, &[1], scope.fixed_axis).unwrap_or_default();
         let set = |counts: Vec<u64>| {
-            let matrix = CooccurrenceMatrix::new(part.map.gray_levels(), &counts, texture.level_count);
+            let matrix = IbsiCooccurrenceMatrix::new(part.map.gray_levels(), &counts, texture.level_count);
             matrix.map(|matrix| values(DEFINITIONS, &matrix))
         };
         if scope.merges_directions {
@@ -207,5 +207,5 @@ pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature>
         }
         offsets.par_iter().filter_map(|&offset| set(pairs(&part.map, offset))).collect::<Vec<_>>()
     });
-    means(DEFINITIONS, Family::Glcm, aggregation, &sets.collect::<Vec<_>>().concat())
+    means(DEFINITIONS, IbsiFamily::Glcm, aggregation, &sets.collect::<Vec<_>>().concat())
 }

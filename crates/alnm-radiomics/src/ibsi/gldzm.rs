@@ -7,12 +7,12 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
+use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
 use super::texture::Texture;
 use super::zones::{ZoneMatrix, zones};
 
-/// The features.
-pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
     Definition::new("0GBI", "dzm_sde", "Small distance emphasis", |m| m.counts.small_emphasis()),
     Definition::new("MB4I", "dzm_lde", "Large distance emphasis", |m| m.counts.large_emphasis()),
     Definition::new("S1RA", "dzm_lgze", "Low grey level zone emphasis", |m| m.counts.low_level_emphasis()),
@@ -36,9 +36,9 @@ pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
 ];
 
 /// The features by an aggregation method without directions.
-pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
     let matrix = |part| ZoneMatrix::new(&zones(part, scope.fixed_axis), |zone| zone.distance);
     let sets: Vec<Vec<f64>> = scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part))).collect();
-    means(DEFINITIONS, Family::Gldzm, aggregation, &sets)
+    means(DEFINITIONS, IbsiFamily::Gldzm, aggregation, &sets)
 }

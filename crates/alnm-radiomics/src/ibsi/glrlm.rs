@@ -5,13 +5,13 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
+use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
 use super::texture::Texture;
 use crate::level_map::{LevelMap, Offset, directions};
 use crate::size_matrix::{SizeMatrix, dense_cells};
 
-/// The features.
-pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<SizeMatrix>] = &[
     Definition::new("22OV", "rlm_sre", "Short runs emphasis", SizeMatrix::small_emphasis),
     Definition::new("W4KF", "rlm_lre", "Long runs emphasis", SizeMatrix::large_emphasis),
     Definition::new("V3SW", "rlm_lgre", "Low grey level run emphasis", SizeMatrix::low_level_emphasis),
@@ -65,7 +65,7 @@ fn run_counts(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<f64> {
 }
 
 /// The features by an aggregation method that knows directions.
-pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
     let sets = scope.parts.par_iter().map(|part| {
         let map = &part.map;
@@ -86,7 +86,7 @@ pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature>
         });
         total.iter().map(|total| set(total)).collect()
     });
-    means(DEFINITIONS, Family::Glrlm, aggregation, &sets.collect::<Vec<_>>().concat())
+    means(DEFINITIONS, IbsiFamily::Glrlm, aggregation, &sets.collect::<Vec<_>>().concat())
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
+use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
 use super::texture::Texture;
 use super::zones::{ZoneMatrix, zones};
 
-/// The features.
-pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
     Definition::new("5QRC", "szm_sze", "Small zone emphasis", |m| m.counts.small_emphasis()),
     Definition::new("48P8", "szm_lze", "Large zone emphasis", |m| m.counts.large_emphasis()),
     Definition::new("XMSY", "szm_lgze", "Low grey level zone emphasis", |m| m.counts.low_level_emphasis()),
@@ -34,9 +34,9 @@ pub const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
 ];
 
 /// The features by an aggregation method without directions.
-pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
     let matrix = |part| ZoneMatrix::new(&zones(part, scope.fixed_axis), |zone| zone.size);
     let sets: Vec<Vec<f64>> = scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part))).collect();
-    means(DEFINITIONS, Family::Glszm, aggregation, &sets)
+    means(DEFINITIONS, IbsiFamily::Glszm, aggregation, &sets)
 }

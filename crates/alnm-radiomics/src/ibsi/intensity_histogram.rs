@@ -4,13 +4,13 @@
 //! (n_{i+1} - n_{i-1}) / 2 between them.
 
 use super::discretisation::Levels;
-use super::feature::{Definition, Family, IbsiFeature, evaluate};
-use super::statistics::Distribution;
+use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
+use super::statistics::IntensityDistribution;
 
 /// A histogram with the distribution of its levels.
 #[derive(Debug, Clone)]
-pub struct Histogram {
-    distribution: Distribution,
+pub(crate) struct LevelHistogram {
+    distribution: IntensityDistribution,
     /// n_i for levels from 1 to N_g.
     counts: Vec<f64>,
     /// H'.
@@ -18,16 +18,16 @@ pub struct Histogram {
     voxels: f64,
 }
 
-impl Histogram {
+impl LevelHistogram {
     /// The histogram of the levels of at least one voxel.
-    pub fn new(levels: &Levels) -> Self {
+    pub(crate) fn new(levels: &Levels) -> Self {
         let mut counts = vec![0.0; levels.count as usize];
         for &level in &levels.levels {
             counts[level as usize - 1] += 1.0;
         }
         let values: Vec<f64> = levels.levels.iter().map(|&level| f64::from(level)).collect();
         Self {
-            distribution: Distribution::new(&values),
+            distribution: IntensityDistribution::new(&values),
             gradient: gradient(&counts),
             voxels: values.len() as f64,
             counts,
@@ -77,8 +77,8 @@ fn gradient(counts: &[f64]) -> Vec<f64> {
     (0..=last).map(slope).collect()
 }
 
-/// The features.
-pub const DEFINITIONS: &[Definition<Histogram>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<LevelHistogram>] = &[
     Definition::new("X6K6", "ih_mean", "Mean discretised intensity", |h| h.distribution.mean()),
     Definition::new("CH89", "ih_var", "Discretised intensity variance", |h| h.distribution.variance()),
     Definition::new("88K1", "ih_skew", "Discretised intensity skewness", |h| h.distribution.skewness()),
@@ -88,7 +88,7 @@ pub const DEFINITIONS: &[Definition<Histogram>] = &[
     Definition::new("GPMT", "ih_p10", "10th discretised intensity percentile", |h| h.distribution.percentile(0.1)),
     Definition::new("OZ0C", "ih_p90", "90th discretised intensity percentile", |h| h.distribution.percentile(0.9)),
     Definition::new("3NCY", "ih_max", "Maximum discretised intensity", |h| h.distribution.maximum()),
-    Definition::new("AMMC", "ih_mode", "Intensity histogram mode", Histogram::mode),
+    Definition::new("AMMC", "ih_mode", "Intensity histogram mode", LevelHistogram::mode),
     Definition::new("WR0O", "ih_iqr", "Discretised intensity interquartile range", |h| {
         h.distribution.interquartile_range()
     }),
@@ -110,8 +110,8 @@ pub const DEFINITIONS: &[Definition<Histogram>] = &[
     Definition::new("SLWD", "ih_qcod", "Intensity histogram quartile coefficient of dispersion", |h| {
         h.distribution.quartile_coefficient_of_dispersion()
     }),
-    Definition::new("TLU2", "ih_entropy", "Discretised intensity entropy", Histogram::entropy),
-    Definition::new("BJ5W", "ih_uniformity", "Discretised intensity uniformity", Histogram::uniformity),
+    Definition::new("TLU2", "ih_entropy", "Discretised intensity entropy", LevelHistogram::entropy),
+    Definition::new("BJ5W", "ih_uniformity", "Discretised intensity uniformity", LevelHistogram::uniformity),
     Definition::new("12CE", "ih_max_grad", "Maximum histogram gradient", |h| h.extreme(f64::gt).1),
     Definition::new("8E6O", "ih_max_grad_g", "Maximum histogram gradient intensity", |h| h.extreme(f64::gt).0),
     Definition::new("VQB3", "ih_min_grad", "Minimum histogram gradient", |h| h.extreme(f64::lt).1),
@@ -119,16 +119,16 @@ pub const DEFINITIONS: &[Definition<Histogram>] = &[
 ];
 
 /// The features of the levels of at least one voxel.
-pub fn features(levels: &Levels) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, Family::IntensityHistogram, None, &Histogram::new(levels))
+pub(crate) fn features(levels: &Levels) -> Vec<IbsiFeature> {
+    evaluate(DEFINITIONS, IbsiFamily::IntensityHistogram, None, &LevelHistogram::new(levels))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn histogram(levels: &[u32]) -> Histogram {
-        Histogram::new(&Levels { levels: levels.to_vec(), count: levels.iter().copied().max().unwrap() })
+    fn histogram(levels: &[u32]) -> LevelHistogram {
+        LevelHistogram::new(&Levels { levels: levels.to_vec(), count: levels.iter().copied().max().unwrap() })
     }
 
     #[test]

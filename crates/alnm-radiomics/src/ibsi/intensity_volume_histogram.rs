@@ -5,9 +5,9 @@
 //! intensity of the range, ν_i the share of the region's voxels with at least i. The range is that of resegmentation
 //! where it is given, else that of the region; with a fixed bin number it is always that of the region.
 
-use super::discretisation::Discretisation;
+use super::discretisation::IbsiDiscretisation;
 use super::error::{IbsiError, Result};
-use super::feature::{Definition, Family, IbsiFeature, evaluate};
+use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
 
 /// More steps than this are refused.
 const MAXIMUM_STEPS: f64 = 10_000_000.0;
@@ -24,7 +24,7 @@ struct Step {
 
 /// The histogram, ascending by intensity.
 #[derive(Debug, Clone, PartialEq)]
-pub struct IntensityVolumeHistogram {
+pub(crate) struct IntensityVolumeHistogram {
     steps: Vec<Step>,
     /// The intensity after the last step, which no voxel reaches.
     beyond: f64,
@@ -36,16 +36,22 @@ impl IntensityVolumeHistogram {
     ///
     /// # Errors
     /// [`IbsiError::TooManyLevels`] when the range needs more than ten million steps.
-    pub fn new(intensities: &[f64], discretisation: Discretisation, range: Option<[Option<f64>; 2]>) -> Result<Self> {
+    pub(crate) fn new(
+        intensities: &[f64],
+        discretisation: IbsiDiscretisation,
+        range: Option<[Option<f64>; 2]>,
+    ) -> Result<Self> {
         let minimum = intensities.iter().copied().fold(f64::INFINITY, f64::min);
         let maximum = intensities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let [lower, upper] = range.unwrap_or_default();
         let finite = |limit: Option<f64>, otherwise: f64| limit.filter(|limit| limit.is_finite()).unwrap_or(otherwise);
         let (lower, upper) = (finite(lower, minimum), finite(upper, maximum));
         let (first, width, steps) = match discretisation {
-            Discretisation::None => (lower, 1.0, (upper - lower).floor() + 1.0),
-            Discretisation::FixedBinSize(width) => (lower + 0.5 * width, width, ((upper - lower) / width).ceil() + 1.0),
-            Discretisation::FixedBinNumber(bins) => (1.0, 1.0, f64::from(bins)),
+            IbsiDiscretisation::None => (lower, 1.0, (upper - lower).floor() + 1.0),
+            IbsiDiscretisation::FixedBinSize(width) => {
+                (lower + 0.5 * width, width, ((upper - lower) / width).ceil() + 1.0)
+            }
+            IbsiDiscretisation::FixedBinNumber(bins) => (1.0, 1.0, f64::from(bins)),
         };
         if steps > MAXIMUM_STEPS {
             return Err(IbsiError::TooManyLevels {
@@ -56,8 +62,8 @@ impl IntensityVolumeHistogram {
             });
         }
         let place = |value: f64| match discretisation {
-            Discretisation::None | Discretisation::FixedBinSize(_) => (value - lower) / width,
-            Discretisation::FixedBinNumber(bins) => f64::from(bins) * (value - minimum) / (maximum - minimum),
+            IbsiDiscretisation::None | IbsiDiscretisation::FixedBinSize(_) => (value - lower) / width,
+            IbsiDiscretisation::FixedBinNumber(bins) => f64::from(bins) * (value - minimum) / (maximum - minimum),
         };
         // A flat region lies in the first bin: its place is 0 / 0, which becomes 0.
         let mut counts = vec![0.0; steps as usize];
@@ -77,12 +83,12 @@ impl IntensityVolumeHistogram {
     }
 
     /// V_x: the largest ν at an intensity fraction of at least `fraction`; 0 where there is none.
-    pub fn volume_at_intensity(&self, fraction: f64) -> f64 {
+    pub(crate) fn volume_at_intensity(&self, fraction: f64) -> f64 {
         self.steps.iter().find(|step| step.intensity_fraction >= fraction).map_or(0.0, |step| step.volume_fraction)
     }
 
     /// I_x: the lowest intensity with a ν of at most `fraction`; the intensity after the last where there is none.
-    pub fn intensity_at_volume(&self, fraction: f64) -> f64 {
+    pub(crate) fn intensity_at_volume(&self, fraction: f64) -> f64 {
         self.steps.iter().find(|step| step.volume_fraction <= fraction).map_or(self.beyond, |step| step.intensity)
     }
 
@@ -97,8 +103,8 @@ impl IntensityVolumeHistogram {
     }
 }
 
-/// The features.
-pub const DEFINITIONS: &[Definition<IntensityVolumeHistogram>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<IntensityVolumeHistogram>] = &[
     Definition::new("NK6P", "ivh_v10", "Volume fraction at 10% intensity", |h| h.volume_at_intensity(0.1)),
     Definition::new("4279", "ivh_v90", "Volume fraction at 90% intensity", |h| h.volume_at_intensity(0.9)),
     Definition::new("PWN1", "ivh_i10", "Intensity at 10% volume", |h| h.intensity_at_volume(0.1)),
@@ -113,8 +119,8 @@ pub const DEFINITIONS: &[Definition<IntensityVolumeHistogram>] = &[
 ];
 
 /// The features of a histogram.
-pub fn features(histogram: &IntensityVolumeHistogram) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, Family::IntensityVolumeHistogram, None, histogram)
+pub(crate) fn features(histogram: &IntensityVolumeHistogram) -> Vec<IbsiFeature> {
+    evaluate(DEFINITIONS, IbsiFamily::IntensityVolumeHistogram, None, histogram)
 }
 
 #[cfg(test)]
@@ -123,7 +129,7 @@ mod tests {
 
     #[test]
     fn fractions_of_a_small_region() {
-        let histogram = IntensityVolumeHistogram::new(&[1.0, 1.0, 2.0, 4.0], Discretisation::None, None).unwrap();
+        let histogram = IntensityVolumeHistogram::new(&[1.0, 1.0, 2.0, 4.0], IbsiDiscretisation::None, None).unwrap();
         let volumes: Vec<f64> = histogram.steps.iter().map(|step| step.volume_fraction).collect();
         assert_eq!(volumes, [1.0, 0.5, 0.25, 0.25]);
         assert_eq!(histogram.volume_at_intensity(0.5), 0.25);
@@ -134,7 +140,7 @@ mod tests {
     #[test]
     fn a_flat_region_has_every_feature() {
         for discretisation in
-            [Discretisation::None, Discretisation::FixedBinSize(2.5), Discretisation::FixedBinNumber(10)]
+            [IbsiDiscretisation::None, IbsiDiscretisation::FixedBinSize(2.5), IbsiDiscretisation::FixedBinNumber(10)]
         {
             let histogram = IntensityVolumeHistogram::new(&[3.0; 4], discretisation, None).unwrap();
             assert!(features(&histogram).iter().all(|feature| feature.value.is_finite()));

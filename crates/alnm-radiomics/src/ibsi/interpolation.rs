@@ -13,6 +13,7 @@ use super::region::Mask;
 /// How values between voxels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Interpolation {
     /// The nearest voxel.
     Nearest,
@@ -40,7 +41,7 @@ const ROUNDING: f64 = 1e-6;
 ///
 /// # Errors
 /// [`crate::ibsi::IbsiError::Image`] when the new grid cannot be held.
-pub fn centred_grid(geometry: &Geometry, spacing: [Option<f64>; 3]) -> Result<Geometry> {
+pub(crate) fn centred_grid(geometry: &Geometry, spacing: [Option<f64>; 3]) -> Result<Geometry> {
     let (old_size, old_spacing) = (geometry.size(), geometry.spacing());
     let new_spacing: [f64; 3] = std::array::from_fn(|axis| spacing[axis].unwrap_or(old_spacing[axis]));
     let size: [usize; 3] = std::array::from_fn(|axis| {
@@ -57,7 +58,11 @@ pub fn centred_grid(geometry: &Geometry, spacing: [Option<f64>; 3]) -> Result<Ge
 ///
 /// # Errors
 /// [`crate::ibsi::IbsiError::Image`] when the grid cannot be held.
-pub fn interpolate_image(image: &Volume<f64>, grid: &Geometry, interpolation: Interpolation) -> Result<Volume<f64>> {
+pub(crate) fn interpolate_image(
+    image: &Volume<f64>,
+    grid: &Geometry,
+    interpolation: Interpolation,
+) -> Result<Volume<f64>> {
     if image.geometry() == grid {
         return Ok(image.clone());
     }
@@ -69,7 +74,7 @@ pub fn interpolate_image(image: &Volume<f64>, grid: &Geometry, interpolation: In
 ///
 /// # Errors
 /// [`crate::ibsi::IbsiError::Image`] when the grid cannot be held.
-pub fn interpolate_mask(
+pub(crate) fn interpolate_mask(
     parts: &Volume<f64>,
     grid: &Geometry,
     interpolation: Interpolation,

@@ -7,12 +7,12 @@ use std::f64::consts::PI;
 
 use rayon::prelude::*;
 
-use super::feature::{Definition, Family, IbsiFeature, evaluate};
+use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
 use super::region::Mask;
 
 /// The mean intensity around each voxel of an intensity mask.
 #[derive(Debug, Clone)]
-pub struct LocalMeans {
+pub(crate) struct LocalMeans {
     /// Intensity of the voxel and mean of its sphere, in raster order.
     peaks: Vec<(f64, f64)>,
 }
@@ -45,7 +45,7 @@ impl LocalMeans {
     ///
     /// Cumulative sums along x turn each line of the sphere into one difference, so the cost of a voxel is the
     /// cross-section of its sphere.
-    pub fn new(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Self {
+    pub(crate) fn new(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Self {
         let [depth, height, width] = mask.shape;
         let mut cumulative = vec![0.0; depth * height * (width + 1)];
         cumulative.par_chunks_exact_mut(width + 1).zip(image.par_chunks_exact(width)).for_each(|(sums, row)| {
@@ -94,15 +94,15 @@ impl LocalMeans {
     }
 }
 
-/// The features.
-pub const DEFINITIONS: &[Definition<LocalMeans>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<LocalMeans>] = &[
     Definition::new("VJGA", "loc_peak_loc", "Local intensity peak", LocalMeans::local_peak),
     Definition::new("0F91", "loc_peak_glob", "Global intensity peak", LocalMeans::global_peak),
 ];
 
 /// The features of a region; at least one voxel of `mask` must be set. `spacing` is (z, y, x) in mm.
-pub fn features(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, Family::LocalIntensity, None, &LocalMeans::new(image, mask, spacing))
+pub(crate) fn features(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Vec<IbsiFeature> {
+    evaluate(DEFINITIONS, IbsiFamily::LocalIntensity, None, &LocalMeans::new(image, mask, spacing))
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
-use super::texture::{Part, Texture};
+use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
+use super::texture::{Texture, TexturePart};
 use crate::level_map::{LevelMap, neighbour_offsets};
 use crate::size_matrix::{SizeMatrix, dense_cells};
 
 /// The matrix of a part.
-fn matrix(part: &Part, fixed_axis: Option<usize>) -> SizeMatrix {
+fn matrix(part: &TexturePart, fixed_axis: Option<usize>) -> SizeMatrix {
     let map = &part.map;
     let offsets = neighbour_offsets(map.shape, &[1], fixed_axis).unwrap_or_default();
     let steps: Vec<isize> = offsets.into_iter().map(|offset| map.step(offset)).collect();
@@ -41,8 +41,8 @@ fn energy(matrix: &SizeMatrix) -> f64 {
     matrix.cells().iter().map(|cell| (cell.count / matrix.total()).powi(2)).sum()
 }
 
-/// The features.
-pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<SizeMatrix>] = &[
     Definition::new("SODN", "ngl_lde", "Low dependence emphasis", SizeMatrix::small_emphasis),
     Definition::new("IMOQ", "ngl_hde", "High dependence emphasis", SizeMatrix::large_emphasis),
     Definition::new("TL9H", "ngl_lgce", "Low grey level count emphasis", SizeMatrix::low_level_emphasis),
@@ -74,9 +74,9 @@ pub const DEFINITIONS: &[Definition<SizeMatrix>] = &[
 ];
 
 /// The features by an aggregation method without directions.
-pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
     let sets: Vec<Vec<f64>> =
         scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part, scope.fixed_axis))).collect();
-    means(DEFINITIONS, Family::Ngldm, aggregation, &sets)
+    means(DEFINITIONS, IbsiFamily::Ngldm, aggregation, &sets)
 }

@@ -6,14 +6,14 @@
 
 use rayon::prelude::*;
 
-use super::feature::{Aggregation, Definition, Family, IbsiFeature, means, values};
-use super::texture::{Part, Texture};
+use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
+use super::texture::{Texture, TexturePart};
 use crate::level_map::neighbour_offsets;
-use crate::neighbourhood::{Neighbourhoods, Wanted};
+use crate::neighbourhood::{Counting, Neighbourhoods};
 
 /// A row of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct ToneRow {
+struct IbsiToneRow {
     /// i.
     level: f64,
     /// p_i.
@@ -24,24 +24,24 @@ struct ToneRow {
 
 /// The matrix: the rows of the levels with p_i > 0, ascending.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ToneDifferenceMatrix {
-    rows: Vec<ToneRow>,
+pub(crate) struct IbsiToneDifferenceMatrix {
+    rows: Vec<IbsiToneRow>,
     /// N_{v,c}.
     voxels: f64,
 }
 
-impl ToneDifferenceMatrix {
+impl IbsiToneDifferenceMatrix {
     /// The matrix of a part; `None` where no voxel has a neighbour.
-    fn new(part: &Part, fixed_axis: Option<usize>) -> Option<Self> {
+    fn new(part: &TexturePart, fixed_axis: Option<usize>) -> Option<Self> {
         let map = &part.map;
         let offsets = neighbour_offsets(map.shape, &[1], fixed_axis).unwrap_or_default();
-        let counts = Neighbourhoods::count(map, &offsets, Wanted::Tones);
+        let counts = Neighbourhoods::count(map, &offsets, Counting::Tones);
         let voxels: Vec<u32> =
             counts.voxels.iter().zip(&counts.isolated).map(|(voxels, isolated)| voxels - isolated).collect();
         let total = voxels.iter().map(|&voxels| f64::from(voxels)).sum::<f64>();
         let rows = map.gray_levels().iter().zip(voxels).zip(counts.differences).filter(|((_, voxels), _)| *voxels > 0);
-        let rows: Vec<ToneRow> = rows
-            .map(|((&level, voxels), difference)| ToneRow {
+        let rows: Vec<IbsiToneRow> = rows
+            .map(|((&level, voxels), difference)| IbsiToneRow {
                 level: f64::from(level),
                 probability: f64::from(voxels) / total,
                 difference,
@@ -51,7 +51,7 @@ impl ToneDifferenceMatrix {
     }
 
     /// Σ_ij term(i, j) over all pairs of levels.
-    fn over_pairs(&self, term: impl Fn(&ToneRow, &ToneRow) -> f64) -> f64 {
+    fn over_pairs(&self, term: impl Fn(&IbsiToneRow, &IbsiToneRow) -> f64) -> f64 {
         self.rows.iter().map(|i| self.rows.iter().map(|j| term(i, j)).sum::<f64>()).sum()
     }
 
@@ -89,7 +89,7 @@ impl ToneDifferenceMatrix {
 
     /// Σ_ij |i - j| (p_i s_i + p_j s_j) / (p_i + p_j) / N_{v,c}.
     fn complexity(&self) -> f64 {
-        let term = |i: &ToneRow, j: &ToneRow| {
+        let term = |i: &IbsiToneRow, j: &IbsiToneRow| {
             (i.level - j.level).abs() * (i.probability * i.difference + j.probability * j.difference)
                 / (i.probability + j.probability)
         };
@@ -104,19 +104,19 @@ impl ToneDifferenceMatrix {
     }
 }
 
-/// The features.
-pub const DEFINITIONS: &[Definition<ToneDifferenceMatrix>] = &[
-    Definition::new("QCDE", "ngt_coarseness", "Coarseness", ToneDifferenceMatrix::coarseness),
-    Definition::new("65HE", "ngt_contrast", "Contrast", ToneDifferenceMatrix::contrast),
-    Definition::new("NQ30", "ngt_busyness", "Busyness", ToneDifferenceMatrix::busyness),
-    Definition::new("HDEZ", "ngt_complexity", "Complexity", ToneDifferenceMatrix::complexity),
-    Definition::new("1X9X", "ngt_strength", "Strength", ToneDifferenceMatrix::strength),
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<IbsiToneDifferenceMatrix>] = &[
+    Definition::new("QCDE", "ngt_coarseness", "Coarseness", IbsiToneDifferenceMatrix::coarseness),
+    Definition::new("65HE", "ngt_contrast", "Contrast", IbsiToneDifferenceMatrix::contrast),
+    Definition::new("NQ30", "ngt_busyness", "Busyness", IbsiToneDifferenceMatrix::busyness),
+    Definition::new("HDEZ", "ngt_complexity", "Complexity", IbsiToneDifferenceMatrix::complexity),
+    Definition::new("1X9X", "ngt_strength", "Strength", IbsiToneDifferenceMatrix::strength),
 ];
 
 /// The features by an aggregation method without directions.
-pub fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
+pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let matrices = scope.parts.par_iter().filter_map(|part| ToneDifferenceMatrix::new(part, scope.fixed_axis));
+    let matrices = scope.parts.par_iter().filter_map(|part| IbsiToneDifferenceMatrix::new(part, scope.fixed_axis));
     let sets: Vec<Vec<f64>> = matrices.map(|matrix| values(DEFINITIONS, &matrix)).collect();
-    means(DEFINITIONS, Family::Ngtdm, aggregation, &sets)
+    means(DEFINITIONS, IbsiFamily::Ngtdm, aggregation, &sets)
 }

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::discretisation::{Discretisation, MAXIMUM_LEVELS};
+use super::discretisation::{IbsiDiscretisation, MAXIMUM_LEVELS};
 use super::error::{IbsiError, Result};
-use super::feature::{Aggregation, Family};
+use super::feature::{Aggregation, IbsiFamily};
 use super::filter::Filter;
 use super::interpolation::Interpolation;
 
-/// The settings of an extraction, in the order in which they are applied: interpolation, rounding, resegmentation,
+/// The settings of an extraction by the IBSI reference manual; [`IbsiProfile::check`] makes an extractor of them. In the
+/// order in which they are applied: interpolation, rounding, resegmentation,
 /// filter, discretisation, features.
 ///
 /// | key | default | purpose | range |
@@ -19,9 +20,9 @@ use super::interpolation::Interpolation;
 /// | `round_intensities` | `false` | whether intensities are rounded to whole numbers after interpolation | |
 /// | `resegmentation` | none | which voxels belong to the intensity mask | see [`Resegmentation`] |
 /// | `filter` | none | the filter whose response takes the image's place | see [`Filter`] |
-/// | `discretisation` | `none` | grey levels of histogram and texture | see [`Discretisation`] |
-/// | `ivh_discretisation` | `none` | intensities of the intensity-volume histogram | see [`Discretisation`] |
-/// | `families` | all | families of features | see [`Family`] |
+/// | `discretisation` | `none` | grey levels of histogram and texture | see [`IbsiDiscretisation`] |
+/// | `ivh_discretisation` | `none` | intensities of the intensity-volume histogram | see [`IbsiDiscretisation`] |
+/// | `families` | all | families of features | see [`IbsiFamily`] |
 /// | `aggregations` | the three of 3D | aggregation methods of texture | see [`Aggregation`] |
 ///
 /// ```
@@ -40,6 +41,8 @@ use super::interpolation::Interpolation;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[must_use]
+#[non_exhaustive]
 pub struct IbsiProfile {
     /// The grid that image and mask are brought to.
     pub interpolation: Option<InterpolationSettings>,
@@ -51,11 +54,11 @@ pub struct IbsiProfile {
     /// itself, and its range then says nothing about the response, so that bins start at the response's minimum.
     pub filter: Option<Filter>,
     /// Grey levels of histogram and texture.
-    pub discretisation: Discretisation,
+    pub discretisation: IbsiDiscretisation,
     /// Intensities of the intensity-volume histogram.
-    pub ivh_discretisation: Discretisation,
+    pub ivh_discretisation: IbsiDiscretisation,
     /// Families of features, in the order of the result.
-    pub families: Vec<Family>,
+    pub families: Vec<IbsiFamily>,
     /// Aggregation methods of texture; each family takes those that it knows.
     pub aggregations: Vec<Aggregation>,
 }
@@ -67,9 +70,9 @@ impl Default for IbsiProfile {
             round_intensities: false,
             resegmentation: Resegmentation::default(),
             filter: None,
-            discretisation: Discretisation::None,
-            ivh_discretisation: Discretisation::None,
-            families: Family::ALL.to_vec(),
+            discretisation: IbsiDiscretisation::None,
+            ivh_discretisation: IbsiDiscretisation::None,
+            families: IbsiFamily::ALL.to_vec(),
             aggregations: Aggregation::VOLUMETRIC.to_vec(),
         }
     }
@@ -78,6 +81,8 @@ impl Default for IbsiProfile {
 /// How image and mask are brought to another grid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[must_use]
+#[non_exhaustive]
 pub struct InterpolationSettings {
     /// Spacing along x, y and z in mm, above 0; an axis without one stays as it is.
     pub spacing: [Option<f64>; 3],
@@ -90,6 +95,28 @@ pub struct InterpolationSettings {
     /// The part of a voxel that has to belong to the mask, above 0 and at most 1; 0.5 by default.
     #[serde(default = "half")]
     pub mask_threshold: f64,
+}
+
+impl InterpolationSettings {
+    /// A grid of this spacing (x, y, z) in mm, with cubic interpolation of intensities and linear of the mask.
+    pub fn new(spacing: [Option<f64>; 3]) -> Self {
+        Self { spacing, image: cubic(), mask: linear(), mask_threshold: half() }
+    }
+
+    /// Sets [`InterpolationSettings::image`].
+    pub fn with_image(self, image: Interpolation) -> Self {
+        Self { image, ..self }
+    }
+
+    /// Sets [`InterpolationSettings::mask`].
+    pub fn with_mask(self, mask: Interpolation) -> Self {
+        Self { mask, ..self }
+    }
+
+    /// Sets [`InterpolationSettings::mask_threshold`].
+    pub fn with_mask_threshold(self, mask_threshold: f64) -> Self {
+        Self { mask_threshold, ..self }
+    }
 }
 
 const fn cubic() -> Interpolation {
@@ -107,6 +134,8 @@ const fn half() -> f64 {
 /// Which voxels of the region belong to the intensity mask. The morphological mask keeps all.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[must_use]
+#[non_exhaustive]
 pub struct Resegmentation {
     /// Smallest and largest intensity; either may be missing.
     pub range: Option<[Option<f64>; 2]>,
@@ -114,8 +143,21 @@ pub struct Resegmentation {
     pub outliers: Option<f64>,
 }
 
+impl Resegmentation {
+    /// Sets [`Resegmentation::range`].
+    pub fn with_range(self, lower: impl Into<Option<f64>>, upper: impl Into<Option<f64>>) -> Self {
+        Self { range: Some([lower.into(), upper.into()]), ..self }
+    }
+
+    /// Sets [`Resegmentation::outliers`].
+    pub fn with_outliers(self, outliers: impl Into<Option<f64>>) -> Self {
+        Self { outliers: outliers.into(), ..self }
+    }
+}
+
 /// The configurations that the reference values were found with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum ReferenceConfiguration {
     /// The digital phantom, without any processing.
     DigitalPhantom,
@@ -132,6 +174,46 @@ pub enum ReferenceConfiguration {
 }
 
 impl IbsiProfile {
+    /// Sets [`IbsiProfile::interpolation`].
+    pub fn with_interpolation(self, interpolation: impl Into<Option<InterpolationSettings>>) -> Self {
+        Self { interpolation: interpolation.into(), ..self }
+    }
+
+    /// Sets [`IbsiProfile::round_intensities`].
+    pub fn with_round_intensities(self, round_intensities: bool) -> Self {
+        Self { round_intensities, ..self }
+    }
+
+    /// Sets [`IbsiProfile::resegmentation`].
+    pub fn with_resegmentation(self, resegmentation: Resegmentation) -> Self {
+        Self { resegmentation, ..self }
+    }
+
+    /// Sets [`IbsiProfile::filter`].
+    pub fn with_filter(self, filter: impl Into<Option<Filter>>) -> Self {
+        Self { filter: filter.into(), ..self }
+    }
+
+    /// Sets [`IbsiProfile::discretisation`].
+    pub fn with_discretisation(self, discretisation: IbsiDiscretisation) -> Self {
+        Self { discretisation, ..self }
+    }
+
+    /// Sets [`IbsiProfile::ivh_discretisation`].
+    pub fn with_ivh_discretisation(self, ivh_discretisation: IbsiDiscretisation) -> Self {
+        Self { ivh_discretisation, ..self }
+    }
+
+    /// Sets [`IbsiProfile::families`].
+    pub fn with_families(self, families: impl Into<Vec<IbsiFamily>>) -> Self {
+        Self { families: families.into(), ..self }
+    }
+
+    /// Sets [`IbsiProfile::aggregations`].
+    pub fn with_aggregations(self, aggregations: impl Into<Vec<Aggregation>>) -> Self {
+        Self { aggregations: aggregations.into(), ..self }
+    }
+
     /// The settings of one of the configurations that the reference values were found with.
     pub fn reference(configuration: ReferenceConfiguration) -> Self {
         let two_millimetres = |z, image| {
@@ -146,37 +228,37 @@ impl IbsiProfile {
             }
             ReferenceConfiguration::A => Self {
                 resegmentation: Resegmentation { range: range(-500.0, 400.0), outliers: None },
-                discretisation: Discretisation::FixedBinSize(25.0),
+                discretisation: IbsiDiscretisation::FixedBinSize(25.0),
                 ..planar
             },
             ReferenceConfiguration::B => Self {
                 interpolation: two_millimetres(None, Interpolation::Linear),
                 round_intensities: true,
                 resegmentation: Resegmentation { range: range(-500.0, 400.0), outliers: None },
-                discretisation: Discretisation::FixedBinNumber(32),
+                discretisation: IbsiDiscretisation::FixedBinNumber(32),
                 ..planar
             },
             ReferenceConfiguration::C => Self {
                 interpolation: two_millimetres(Some(2.0), Interpolation::Linear),
                 round_intensities: true,
                 resegmentation: Resegmentation { range: range(-1000.0, 400.0), outliers: None },
-                discretisation: Discretisation::FixedBinSize(25.0),
-                ivh_discretisation: Discretisation::FixedBinSize(2.5),
+                discretisation: IbsiDiscretisation::FixedBinSize(25.0),
+                ivh_discretisation: IbsiDiscretisation::FixedBinSize(2.5),
                 ..Self::default()
             },
             ReferenceConfiguration::D => Self {
                 interpolation: two_millimetres(Some(2.0), Interpolation::Linear),
                 round_intensities: true,
                 resegmentation: Resegmentation { range: None, outliers: Some(3.0) },
-                discretisation: Discretisation::FixedBinNumber(32),
+                discretisation: IbsiDiscretisation::FixedBinNumber(32),
                 ..Self::default()
             },
             ReferenceConfiguration::E => Self {
                 interpolation: two_millimetres(Some(2.0), Interpolation::Cubic),
                 round_intensities: true,
                 resegmentation: Resegmentation { range: range(-1000.0, 400.0), outliers: Some(3.0) },
-                discretisation: Discretisation::FixedBinNumber(32),
-                ivh_discretisation: Discretisation::FixedBinNumber(1000),
+                discretisation: IbsiDiscretisation::FixedBinNumber(32),
+                ivh_discretisation: IbsiDiscretisation::FixedBinNumber(1000),
                 ..Self::default()
             },
         }
@@ -202,10 +284,7 @@ impl IbsiProfile {
     }
 
     /// Checks every setting.
-    ///
-    /// # Errors
-    /// [`IbsiError::Setting`] with the first that is out of range.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check_settings(&self) -> Result<()> {
         let positive =
             |setting, value: f64| require(setting, value.is_finite() && value > 0.0, value, "it must be above 0");
         if let Some(interpolation) = &self.interpolation {
@@ -234,9 +313,9 @@ impl IbsiProfile {
             [("discretisation", self.discretisation), ("ivh_discretisation", self.ivh_discretisation)]
         {
             match discretisation {
-                Discretisation::None => {}
-                Discretisation::FixedBinSize(width) => positive(setting, width)?,
-                Discretisation::FixedBinNumber(bins) => {
+                IbsiDiscretisation::None => {}
+                IbsiDiscretisation::FixedBinSize(width) => positive(setting, width)?,
+                IbsiDiscretisation::FixedBinNumber(bins) => {
                     require(
                         setting,
                         (1..=MAXIMUM_LEVELS).contains(&bins),
@@ -271,7 +350,7 @@ mod tests {
     fn profiles_survive_being_written_and_read() {
         for configuration in CONFIGURATIONS {
             let profile = IbsiProfile::reference(configuration);
-            profile.check().unwrap();
+            profile.check_settings().unwrap();
             let text = serde_json::to_string(&profile).unwrap();
             assert_eq!(IbsiProfile::from_yaml(&text).unwrap(), profile, "{configuration:?}");
         }
@@ -279,8 +358,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let refused =
-            |text: &str| IbsiProfile::from_yaml(text).and_then(|profile| profile.check()).unwrap_err().to_string();
+        let refused = |text: &str| IbsiProfile::from_yaml(text).and_then(IbsiProfile::check).unwrap_err().to_string();
         assert!(refused("bin_width: 25").contains("bin_width"));
         assert!(refused("interpolation: {spacing: [2, 2, 2], order: 3}").contains("order"));
         assert!(refused("interpolation: {spacing: [2, -2, 2]}").contains("interpolation.spacing is -2"));

@@ -3,12 +3,14 @@
 
 use std::ops::Range;
 
+use alnm_imaging::region::VoxelBox;
+
 use super::error::{IbsiError, Result};
 use crate::summation::{sum, sum_of};
 
 /// A mask on a grid, (z, y, x).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mask {
+pub(crate) struct Mask {
     /// Extent of the grid, (z, y, x).
     pub shape: [usize; 3],
     /// Whether each voxel belongs to the mask, x fastest.
@@ -17,7 +19,7 @@ pub struct Mask {
 
 impl Mask {
     /// Number of voxels in the mask.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.voxels.iter().filter(|inside| **inside).count()
     }
 
@@ -29,7 +31,7 @@ impl Mask {
     }
 
     /// The smallest box around the mask, a range for each of z, y and x; `None` for an empty mask.
-    pub fn bounding_box(&self) -> Option<[Range<usize>; 3]> {
+    pub(crate) fn bounding_box(&self) -> Option<[Range<usize>; 3]> {
         let mut bounds: Option<[Range<usize>; 3]> = None;
         for (z, y, voxels) in self.rows() {
             let first = voxels.iter().position(|inside| *inside).unwrap_or(0);
@@ -46,33 +48,29 @@ impl Mask {
     }
 
     /// The part of the mask in a box.
-    pub fn cut(&self, bounds: &[Range<usize>; 3]) -> Self {
-        Self { shape: bounds.each_ref().map(ExactSizeIterator::len), voxels: cut(&self.voxels, self.shape, bounds) }
+    pub(crate) fn cut(&self, bounds: &[Range<usize>; 3]) -> Self {
+        Self {
+            shape: bounds.each_ref().map(ExactSizeIterator::len),
+            voxels: box_values(&self.voxels, self.shape, bounds),
+        }
     }
 
     /// Indices (z, y, x) of the mask's voxels, in raster order.
-    pub fn indices(&self) -> impl Iterator<Item = [usize; 3]> + Clone + '_ {
+    pub(crate) fn indices(&self) -> impl Iterator<Item = [usize; 3]> + Clone + '_ {
         let [_, height, width] = self.shape;
         let inside = self.voxels.iter().enumerate().filter(|(_, inside)| **inside);
         inside.map(move |(position, _)| [position / (width * height), position / width % height, position % width])
     }
 
     /// The values of the mask's voxels, in raster order.
-    pub fn select(&self, values: &[f64]) -> Vec<f64> {
+    pub(crate) fn select(&self, values: &[f64]) -> Vec<f64> {
         values.iter().zip(&self.voxels).filter(|(_, inside)| **inside).map(|(value, _)| *value).collect()
     }
 }
 
 /// The values of a box of an array of `shape`, in raster order.
-pub(crate) fn cut<T: Copy>(values: &[T], shape: [usize; 3], bounds: &[Range<usize>; 3]) -> Vec<T> {
-    let mut part = Vec::with_capacity(bounds.iter().map(ExactSizeIterator::len).product());
-    for z in bounds[0].clone() {
-        for y in bounds[1].clone() {
-            let row = (z * shape[1] + y) * shape[2];
-            part.extend_from_slice(&values[row + bounds[2].start..row + bounds[2].end]);
-        }
-    }
-    part
+pub(crate) fn box_values<T: Copy>(values: &[T], shape: [usize; 3], bounds: &[Range<usize>; 3]) -> Vec<T> {
+    VoxelBox::from_ranges_zyx(bounds.clone()).cut_slice(values, shape, |value| value)
 }
 
 /// The intensity mask: the voxels of the region whose intensity lies in `range` and within `outliers` standard

@@ -3,12 +3,12 @@
 //! Symbols: X the intensities of the intensity mask, N_v their number, μ their mean, P_q their percentiles,
 //! interpolated linearly between order statistics.
 
-use super::feature::{Definition, Family, IbsiFeature, evaluate};
+use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
 use crate::summation::{sum, sum_of};
 
 /// Values with the summaries that the features need.
 #[derive(Debug, Clone)]
-pub struct Distribution {
+pub(crate) struct IntensityDistribution {
     /// In ascending order.
     sorted: Vec<f64>,
     mean: f64,
@@ -16,9 +16,9 @@ pub struct Distribution {
     moments: [f64; 3],
 }
 
-impl Distribution {
+impl IntensityDistribution {
     /// The distribution of `values`, in any order; at least one.
-    pub fn new(values: &[f64]) -> Self {
+    pub(crate) fn new(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         let count = sorted.len() as f64;
@@ -37,22 +37,22 @@ impl Distribution {
     }
 
     /// μ.
-    pub fn mean(&self) -> f64 {
+    pub(crate) fn mean(&self) -> f64 {
         self.mean
     }
 
     /// Σ (X - μ)² / N_v.
-    pub fn variance(&self) -> f64 {
+    pub(crate) fn variance(&self) -> f64 {
         self.moments[0]
     }
 
     /// The third moment over the 3/2 power of the variance; 0 for a flat region.
-    pub fn skewness(&self) -> f64 {
+    pub(crate) fn skewness(&self) -> f64 {
         if self.is_flat() { 0.0 } else { self.moments[1] / self.moments[0].powf(1.5) }
     }
 
     /// The fourth moment over the square of the variance, minus 3; 0 for a flat region.
-    pub fn excess_kurtosis(&self) -> f64 {
+    pub(crate) fn excess_kurtosis(&self) -> f64 {
         if self.is_flat() { 0.0 } else { self.moments[2] / (self.moments[0] * self.moments[0]) - 3.0 }
     }
 
@@ -61,17 +61,17 @@ impl Distribution {
     }
 
     /// The smallest value.
-    pub fn minimum(&self) -> f64 {
+    pub(crate) fn minimum(&self) -> f64 {
         self.sorted[0]
     }
 
     /// The largest value.
-    pub fn maximum(&self) -> f64 {
+    pub(crate) fn maximum(&self) -> f64 {
         self.sorted[self.sorted.len() - 1]
     }
 
     /// P_q for q from 0 to 1.
-    pub fn percentile(&self, q: f64) -> f64 {
+    pub(crate) fn percentile(&self, q: f64) -> f64 {
         let rank = q * (self.sorted.len() - 1) as f64;
         let below = self.sorted[rank.floor() as usize];
         let above = self.sorted[rank.ceil() as usize];
@@ -79,22 +79,22 @@ impl Distribution {
     }
 
     /// P_50.
-    pub fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         self.percentile(0.5)
     }
 
     /// P_75 - P_25.
-    pub fn interquartile_range(&self) -> f64 {
+    pub(crate) fn interquartile_range(&self) -> f64 {
         self.percentile(0.75) - self.percentile(0.25)
     }
 
     /// Σ |X - μ| / N_v.
-    pub fn mean_absolute_deviation(&self) -> f64 {
+    pub(crate) fn mean_absolute_deviation(&self) -> f64 {
         sum_of(&self.sorted, |x| (x - self.mean).abs()) / self.count()
     }
 
     /// The mean absolute deviation of the values from P_10 to P_90.
-    pub fn robust_mean_absolute_deviation(&self) -> f64 {
+    pub(crate) fn robust_mean_absolute_deviation(&self) -> f64 {
         let (low, high) = (self.percentile(0.1), self.percentile(0.9));
         let inside =
             &self.sorted[self.sorted.partition_point(|&x| x < low)..self.sorted.partition_point(|&x| x <= high)];
@@ -103,77 +103,77 @@ impl Distribution {
     }
 
     /// Σ |X - P_50| / N_v.
-    pub fn median_absolute_deviation(&self) -> f64 {
+    pub(crate) fn median_absolute_deviation(&self) -> f64 {
         let median = self.median();
         sum_of(&self.sorted, |x| (x - median).abs()) / self.count()
     }
 
     /// √variance / μ.
-    pub fn coefficient_of_variation(&self) -> f64 {
+    pub(crate) fn coefficient_of_variation(&self) -> f64 {
         self.variance().sqrt() / self.mean
     }
 
     /// (P_75 - P_25) / (P_75 + P_25).
-    pub fn quartile_coefficient_of_dispersion(&self) -> f64 {
+    pub(crate) fn quartile_coefficient_of_dispersion(&self) -> f64 {
         self.interquartile_range() / (self.percentile(0.75) + self.percentile(0.25))
     }
 
     /// Σ X².
-    pub fn energy(&self) -> f64 {
+    pub(crate) fn energy(&self) -> f64 {
         sum_of(&self.sorted, |x| x * x)
     }
 }
 
-/// The features.
-pub const DEFINITIONS: &[Definition<Distribution>] = &[
-    Definition::new("Q4LE", "stat_mean", "Mean intensity", Distribution::mean),
-    Definition::new("ECT3", "stat_var", "Intensity variance", Distribution::variance),
-    Definition::new("KE2M", "stat_skew", "Intensity skewness", Distribution::skewness),
-    Definition::new("IPH6", "stat_kurt", "(Excess) intensity kurtosis", Distribution::excess_kurtosis),
-    Definition::new("Y12H", "stat_median", "Median intensity", Distribution::median),
-    Definition::new("1GSF", "stat_min", "Minimum intensity", Distribution::minimum),
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<IntensityDistribution>] = &[
+    Definition::new("Q4LE", "stat_mean", "Mean intensity", IntensityDistribution::mean),
+    Definition::new("ECT3", "stat_var", "Intensity variance", IntensityDistribution::variance),
+    Definition::new("KE2M", "stat_skew", "Intensity skewness", IntensityDistribution::skewness),
+    Definition::new("IPH6", "stat_kurt", "(Excess) intensity kurtosis", IntensityDistribution::excess_kurtosis),
+    Definition::new("Y12H", "stat_median", "Median intensity", IntensityDistribution::median),
+    Definition::new("1GSF", "stat_min", "Minimum intensity", IntensityDistribution::minimum),
     Definition::new("QG58", "stat_p10", "10th intensity percentile", |d| d.percentile(0.1)),
     Definition::new("8DWT", "stat_p90", "90th intensity percentile", |d| d.percentile(0.9)),
-    Definition::new("84IY", "stat_max", "Maximum intensity", Distribution::maximum),
-    Definition::new("SALO", "stat_iqr", "Intensity interquartile range", Distribution::interquartile_range),
+    Definition::new("84IY", "stat_max", "Maximum intensity", IntensityDistribution::maximum),
+    Definition::new("SALO", "stat_iqr", "Intensity interquartile range", IntensityDistribution::interquartile_range),
     Definition::new("2OJQ", "stat_range", "Intensity range", |d| d.maximum() - d.minimum()),
     Definition::new(
         "4FUA",
         "stat_mad",
         "Intensity-based mean absolute deviation",
-        Distribution::mean_absolute_deviation,
+        IntensityDistribution::mean_absolute_deviation,
     ),
     Definition::new(
         "1128",
         "stat_rmad",
         "Intensity-based robust mean absolute deviation",
-        Distribution::robust_mean_absolute_deviation,
+        IntensityDistribution::robust_mean_absolute_deviation,
     ),
     Definition::new(
         "N72L",
         "stat_medad",
         "Intensity-based median absolute deviation",
-        Distribution::median_absolute_deviation,
+        IntensityDistribution::median_absolute_deviation,
     ),
     Definition::new(
         "7TET",
         "stat_cov",
         "Intensity-based coefficient of variation",
-        Distribution::coefficient_of_variation,
+        IntensityDistribution::coefficient_of_variation,
     ),
     Definition::new(
         "9S40",
         "stat_qcod",
         "Intensity-based quartile coefficient of dispersion",
-        Distribution::quartile_coefficient_of_dispersion,
+        IntensityDistribution::quartile_coefficient_of_dispersion,
     ),
-    Definition::new("N8CA", "stat_energy", "Intensity-based energy", Distribution::energy),
+    Definition::new("N8CA", "stat_energy", "Intensity-based energy", IntensityDistribution::energy),
     Definition::new("5ZWQ", "stat_rms", "Root mean square intensity", |d| (d.energy() / d.count()).sqrt()),
 ];
 
 /// The features of the intensities of an intensity mask; at least one.
-pub fn features(intensities: &[f64]) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, Family::Statistics, None, &Distribution::new(intensities))
+pub(crate) fn features(intensities: &[f64]) -> Vec<IbsiFeature> {
+    evaluate(DEFINITIONS, IbsiFamily::Statistics, None, &IntensityDistribution::new(intensities))
 }
 
 #[cfg(test)]
@@ -192,7 +192,7 @@ mod tests {
     fn values_of_a_small_distribution() {
         // numpy 1.26.4: x = [1, 2, 2, 5, 9]; np.percentile(x, 90), x.var(), scipy.stats.kurtosis(x), np.abs(x -
         // 2).mean()
-        let distribution = Distribution::new(&[5.0, 1.0, 2.0, 9.0, 2.0]);
+        let distribution = IntensityDistribution::new(&[5.0, 1.0, 2.0, 9.0, 2.0]);
         approx::assert_relative_eq!(distribution.percentile(0.9), 7.4, max_relative = 1e-14);
         approx::assert_relative_eq!(distribution.variance(), 8.56, max_relative = 1e-14);
         approx::assert_relative_eq!(distribution.skewness(), 0.8682180138565586, max_relative = 1e-12);

@@ -10,14 +10,14 @@ use crate::level_map::LevelMap;
 
 /// Grey levels of a region or of one slice of it, with the distances of its voxels to the region's border.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct TexturePart {
     /// Grey levels, with one voxel of rim in each direction that neighbours are looked for.
     pub(crate) map: LevelMap,
     /// Steps across faces to the nearest voxel outside of the morphological mask, in the order of the map's cells.
     pub(crate) distances: Vec<u32>,
 }
 
-impl Part {
+impl TexturePart {
     /// `None` when no voxel of the part has a level.
     fn new(levels: ArrayView3<'_, u32>, distances: ArrayView3<'_, u32>) -> Result<Option<Self>> {
         let map = match LevelMap::new(levels, RIM) {
@@ -41,7 +41,7 @@ impl Part {
 
 /// The parts of a region that matrices are counted on, one by one.
 pub(crate) struct Scope<'a> {
-    pub(crate) parts: &'a [Part],
+    pub(crate) parts: &'a [TexturePart],
     /// The axis that neighbours do not step along.
     pub(crate) fixed_axis: Option<usize>,
     /// Whether the matrices of all directions are added up.
@@ -50,13 +50,13 @@ pub(crate) struct Scope<'a> {
 
 /// A discretised region.
 #[derive(Debug)]
-pub struct Texture {
+pub(crate) struct Texture {
     /// The whole region, with distances within slices.
-    planar: Vec<Part>,
+    planar: Vec<TexturePart>,
     /// The whole region, with distances in three dimensions.
-    volume: Vec<Part>,
+    volume: Vec<TexturePart>,
     /// The slices that hold a voxel.
-    slices: Vec<Part>,
+    slices: Vec<TexturePart>,
     /// N_g.
     pub(crate) level_count: u32,
 }
@@ -74,7 +74,7 @@ impl Texture {
     /// # Errors
     /// [`super::IbsiError::ImageSize`] when the region's bounding box has 2³² voxels or more,
     /// [`super::IbsiError::TooManyLevels`] when more than 4096 different levels occur.
-    pub fn new(
+    pub(crate) fn new(
         intensity: &Mask,
         levels: &[u32],
         level_count: u32,
@@ -108,8 +108,8 @@ impl Texture {
             inside[place(voxel)] = true;
         }
         let asked = |wanted: &[Aggregation]| methods.iter().any(|method| wanted.contains(method));
-        let whole = |fixed_axis| -> Result<Vec<Part>> {
-            Ok(Part::new(grid.view(), border_distances(&inside, fixed_axis).view())?.into_iter().collect())
+        let whole = |fixed_axis| -> Result<Vec<TexturePart>> {
+            Ok(TexturePart::new(grid.view(), border_distances(&inside, fixed_axis).view())?.into_iter().collect())
         };
         let mut texture = Self { planar: Vec::new(), volume: Vec::new(), slices: Vec::new(), level_count };
         if asked(&Aggregation::VOLUMETRIC) {
@@ -126,7 +126,7 @@ impl Texture {
             let distances = border_distances(&inside, Some(0));
             for z in 0..shape[0] {
                 let part = s![z..z + 1, .., ..];
-                texture.slices.extend(Part::new(grid.slice(part), distances.slice(part))?);
+                texture.slices.extend(TexturePart::new(grid.slice(part), distances.slice(part))?);
             }
         }
         Ok(texture)

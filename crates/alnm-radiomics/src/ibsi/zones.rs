@@ -1,6 +1,6 @@
 //! Zones: connected groups of voxels of one level, which two families of features count.
 
-use super::texture::Part;
+use super::texture::TexturePart;
 use crate::level_map::neighbour_offsets;
 use crate::size_matrix::{SizeCell, SizeMatrix};
 
@@ -19,7 +19,7 @@ pub(crate) struct Zone {
 const VISITED: u32 = 1 << 31;
 
 /// The zones of a part; voxels are connected with all their neighbours, but not along `fixed_axis`.
-pub(crate) fn zones(part: &Part, fixed_axis: Option<usize>) -> Vec<Zone> {
+pub(crate) fn zones(part: &TexturePart, fixed_axis: Option<usize>) -> Vec<Zone> {
     let map = &part.map;
     let offsets = neighbour_offsets(map.shape, &[1], fixed_axis).unwrap_or_default();
     let steps: Vec<isize> = offsets.into_iter().map(|offset| map.step(offset)).collect();
@@ -52,7 +52,7 @@ pub(crate) fn zones(part: &Part, fixed_axis: Option<usize>) -> Vec<Zone> {
 
 /// How often each pair of level and extent occurs, with the number of voxels.
 #[derive(Debug, Clone)]
-pub struct ZoneMatrix {
+pub(crate) struct ZoneMatrix {
     /// Zones by level and extent.
     pub counts: SizeMatrix,
     /// N_v.

@@ -40,7 +40,7 @@ impl Case {
     pub(crate) fn read(folder: &Path, run: &Value) -> Result<Self, Failure> {
         let path = |key: &str| folder.join(run[key].as_str().unwrap());
         let image = read_image(path("image"))?;
-        let extractor = Extractor::new(parameters(run)?)?;
+        let extractor = Extractor::new(parameters(run)?);
         let channel = run.get("label_channel").and_then(Value::as_u64).map(|channel| channel as usize);
         let mask = read_mask_channel(path("mask"), channel.unwrap_or(extractor.parameters().settings().label_channel))?;
         Ok(Self { image, mask, label: u32::try_from(run["label"].as_u64().unwrap())?, extractor })

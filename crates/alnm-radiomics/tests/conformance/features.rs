@@ -82,7 +82,7 @@ fn compare(tally: &mut Tally, run: &Value, place: &str, extraction: &Extraction)
         let tolerance = Tolerance::of(name, features, &run["params"]);
         match got {
             Some(got) => {
-                tally.value(format_args!("{place} {name}"), number(value), got, tolerance.relative, tolerance.absolute)
+                tally.value(format_args!("{place} {name}"), number(value), got, tolerance.relative, tolerance.absolute);
             }
             None => tally.check(false, format_args!("{place} {name}: no column")),
         }
@@ -131,7 +131,7 @@ fn columns_are_those_of_the_parameter_files() {
         tally.case();
         let parameters = columns.to_string_lossy().replace("_columns.txt", ".yaml");
         let extraction =
-            Extractor::new(Parameters::from_file(&parameters).unwrap()).unwrap().execute(&image, &mask, label).unwrap();
+            Extractor::new(Parameters::from_file(&parameters).unwrap()).execute(&image, &mask, label).unwrap();
         let expected = String::from_utf8(pack::bytes(&columns)).unwrap();
         tally.check(
             extraction.features.len() == expected.lines().count(),

@@ -1,30 +1,26 @@
 //! Laplacian of Gaussian and wavelets of the imaging pack.
 
+use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{Image, read_image};
-use alnm_radiomics::filter::wavelet::{Filters, transform};
-use alnm_radiomics::filter::{Part, log};
+use alnm_radiomics::filter::log::laplacian_of_gaussian;
+use alnm_radiomics::filter::wavelet::{Filters, SubBand, WaveletTransform};
 use serde_json::Value;
 
 use crate::pack;
 use crate::tally::Tally;
 
 fn laplacian(image: &Image, sigma: f64) -> Vec<f64> {
-    let shape = image.geometry().shape();
-    let [x, y, z] = image.geometry().spacing();
-    let volume = image.cast::<f64>();
-    let filtered =
-        log::laplacian_of_gaussian(volume.as_slice(), shape, [z, y, x], &[0, 1, 2], sigma, Part::whole(shape));
-    filtered.into_iter().map(f64::from).collect()
+    let whole = VoxelBox::of_shape(image.geometry().shape());
+    laplacian_of_gaussian(image, sigma, whole).into_iter().map(f64::from).collect()
 }
 
 fn sub_band(image: &Image, params: &Value) -> Vec<f64> {
-    let shape = image.geometry().shape();
+    let whole = VoxelBox::of_shape(image.geometry().shape());
     let filters = Filters::named(params["wavelet"].as_str().unwrap()).unwrap();
     let level = params["level"].as_u64().unwrap() as usize;
-    let bands = transform(image.cast::<f64>().as_slice(), shape, &[2, 1, 0], &filters, 0, level, Part::whole(shape));
-    let wanted = |band: &alnm_radiomics::filter::wavelet::SubBand| {
-        band.level == level && params["band"] == band.letters.as_str()
-    };
+    // The pack's transforms were made in double precision.
+    let bands = WaveletTransform::new(filters).with_levels(level).apply(&Image::F64(image.cast()), whole);
+    let wanted = |band: &SubBand| band.level == level && params["band"] == band.letters.as_str();
     bands.into_iter().find(wanted).map(|band| band.values).unwrap_or_default()
 }
 

@@ -5,10 +5,8 @@ use std::path::Path;
 use alnm_imaging::region::bounding_box;
 use alnm_radiomics::glcm::{self, GlcmSettings};
 use alnm_radiomics::gldm::{self, GldmSettings};
-use alnm_radiomics::level_map::{LevelMap, Offset, directions};
 use alnm_radiomics::parameters::Settings;
-use alnm_radiomics::size_matrix::SizeMatrix;
-use alnm_radiomics::{glrlm, glszm, ngtdm};
+use alnm_radiomics::{LevelMap, Offset, SizeMatrix, glrlm, glszm, ngtdm};
 use ndarray::Array3;
 
 use crate::expected::{Case, run_with};
@@ -82,9 +80,9 @@ fn check(tally: &mut Tally, folder: &Path, name: &str, case: &Case) {
     }
     // Where each level stands among those that occur.
     let rows: Vec<Option<usize>> =
-        (0..=map.scale().highest).map(|level| map.gray_levels().binary_search(&level).ok()).collect();
+        (0..=*map.gray_levels().last().unwrap()).map(|level| map.gray_levels().binary_search(&level).ok()).collect();
 
-    let offsets = directions(grid.dim().into(), &settings.distances, fixed_axis).unwrap();
+    let offsets = map.directions(&settings.distances, fixed_axis).unwrap();
     compare_offsets(tally, &place("raw_glcm_angles"), &arrays["raw_glcm_angles"], &offsets);
     let n = map.gray_levels().len();
     for (direction, &offset) in offsets.iter().enumerate() {
@@ -97,13 +95,12 @@ fn check(tally: &mut Tally, folder: &Path, name: &str, case: &Case) {
             }
         }
     }
-    let glcm_settings = GlcmSettings {
-        distances: settings.distances.clone(),
-        fixed_axis,
-        symmetrical: settings.symmetrical_glcm,
-        weighting: settings.weighting_norm,
-        spacing,
-    };
+    let glcm_settings = GlcmSettings::default()
+        .with_distances(settings.distances.clone())
+        .with_fixed_axis(fixed_axis)
+        .with_symmetrical(settings.symmetrical_glcm)
+        .with_weighting(settings.weighting_norm)
+        .with_spacing(spacing);
     let matrices = glcm::matrices(&map, &glcm_settings).unwrap();
     let expected = &arrays["P_glcm"];
     tally
@@ -114,7 +111,7 @@ fn check(tally: &mut Tally, folder: &Path, name: &str, case: &Case) {
         }
     }
 
-    let offsets = directions(grid.dim().into(), &[1], fixed_axis).unwrap();
+    let offsets = map.directions(&[1], fixed_axis).unwrap();
     compare_offsets(tally, &place("raw_glrlm_angles"), &arrays["raw_glrlm_angles"], &offsets);
     for (direction, &offset) in offsets.iter().enumerate() {
         let counts = glrlm::run_counts(&map, offset);
@@ -125,9 +122,11 @@ fn check(tally: &mut Tally, folder: &Path, name: &str, case: &Case) {
     }
     let zones = glszm::matrix(&map, fixed_axis).unwrap();
     compare_sizes(tally, &place("raw_glszm"), &arrays["raw_glszm"], None, |level, size| count_of(&zones, level, size));
-    let dependences =
-        gldm::matrix(&map, &GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a })
-            .unwrap();
+    let gldm_settings = GldmSettings::default()
+        .with_distances(settings.distances.clone())
+        .with_fixed_axis(fixed_axis)
+        .with_alpha(settings.gldm_a);
+    let dependences = gldm::matrix(&map, &gldm_settings).unwrap();
     compare_sizes(tally, &place("raw_gldm"), &arrays["raw_gldm"], None, |level, size| {
         count_of(&dependences, level, size)
     });

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use alnm_imaging::Volume;
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
-use alnm_radiomics::ibsi::{Extractor, Family, IbsiProfile, Interpolation, InterpolationSettings, Resegmentation};
+use alnm_radiomics::ibsi::{IbsiFamily, IbsiProfile, InterpolationSettings, Resegmentation};
 
 use crate::pack::{Row, files, folder, image, mask, table};
 use crate::tally::{Tally, three_digits};
@@ -132,7 +132,7 @@ impl<'a> Words<'a> {
     }
 
     fn filter(&self) -> Option<Filter> {
-        Some(Filter { dimensions: self.dimensions(), kernel: self.kernel()?, boundary: self.boundary() })
+        Some(Filter::new(self.dimensions(), self.kernel()?).with_boundary(self.boundary()))
     }
 }
 
@@ -193,7 +193,7 @@ fn settings_of(pack: &Path, maps: &[(&str, Volume<f64>)]) -> Vec<Vec<String>> {
         ]
     });
     let filters: Vec<Filter> =
-        kernels.map(|(boundary, kernel)| Filter { dimensions: Dimensions::Three, boundary, kernel }).collect();
+        kernels.map(|(boundary, kernel)| Filter::new(Dimensions::Three, kernel).with_boundary(boundary)).collect();
     let mut agreeing = vec![Vec::new(); maps.len()];
     for path in files(&pack.join("ibsi2_phantoms"), ".nii.gz") {
         let phantom = image(&path);
@@ -225,19 +225,12 @@ fn profile(row: &Row) -> IbsiProfile {
     };
     let filter = (words.filter != "none")
         .then(|| words.filter().unwrap_or_else(|| panic!("{}: {}", row.text("filter_id"), row.text("parameters"))));
-    IbsiProfile {
-        interpolation: interpolated.then_some(InterpolationSettings {
-            spacing: [Some(1.0); 3],
-            image: Interpolation::Cubic,
-            mask: Interpolation::Linear,
-            mask_threshold: 0.5,
-        }),
-        round_intensities: interpolated,
-        resegmentation: Resegmentation { range: Some([Some(-1000.0), Some(400.0)]), outliers: None },
-        filter,
-        families: vec![Family::Statistics],
-        ..IbsiProfile::default()
-    }
+    IbsiProfile::default()
+        .with_interpolation(interpolated.then_some(InterpolationSettings::new([Some(1.0); 3])))
+        .with_round_intensities(interpolated)
+        .with_resegmentation(Resegmentation::default().with_range(-1000.0, 400.0))
+        .with_filter(filter)
+        .with_families([IbsiFamily::Statistics])
 }
 
 #[test]
@@ -254,7 +247,7 @@ fn ibsi_2_values() {
     for row in table(&pack.join("ibsi2_phase2_filters.csv"), b',') {
         let id = row.text("filter_id");
         let label = 1;
-        let extraction = Extractor::new(profile(&row)).unwrap().extract(&phantom, &region, label).unwrap();
+        let extraction = profile(&row).check().unwrap().extract(&phantom, &region, label).unwrap();
         let mut tally = Tally::new(format!("IBSI 2, filter {id}"));
         for reference in &references[id] {
             let tag = reference.text("feature_tag");

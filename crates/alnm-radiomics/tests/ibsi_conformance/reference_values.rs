@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alnm_radiomics::ibsi::{
-    Extractor, IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary,
+    IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary,
 };
 
 use crate::pack::{Row, folder, image, mask, table};
@@ -21,7 +21,7 @@ fn configuration(data_set: &str) -> (ReferenceConfiguration, &'static str) {
 fn extract(pack: &Path, data_set: &str) -> IbsiExtraction {
     let (configuration, phantom) = configuration(data_set);
     let folder = pack.join(phantom);
-    let extractor = Extractor::new(IbsiProfile::reference(configuration)).unwrap();
+    let extractor = IbsiProfile::reference(configuration).check().unwrap();
     let label = 1;
     extractor.extract(&image(&folder.join("phantom.nii.gz")), &mask(&folder.join("mask.nii.gz")), label).unwrap()
 }

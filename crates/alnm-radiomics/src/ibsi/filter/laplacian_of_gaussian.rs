@@ -11,7 +11,7 @@ use super::riesz::Riesz;
 use super::separable::{SeparableKernel, Taps, response as separable_response};
 use super::spectrum::multiplied;
 use super::{BoundaryCondition, Dimensions, Field, Filter};
-use crate::ibsi::region::cut;
+use crate::ibsi::region::box_values;
 
 pub(super) fn response(
     filter: &Filter,
@@ -50,7 +50,7 @@ pub(super) fn riesz_response(
             .collect(),
     };
     let part = std::array::from_fn(|axis| part[axis].start + reach[axis]..part[axis].end + reach[axis]);
-    cut(&transformed, shape, &part)
+    box_values(&transformed, shape, &part)
 }
 
 /// The image continued to either side of each axis.

@@ -12,6 +12,7 @@ use super::{Field, Filter, Pooling, mean};
 
 /// A one-dimensional kernel of Laws, before it is divided by its norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum LawsKernel {
     /// Level: 1 2 1.
     L3,

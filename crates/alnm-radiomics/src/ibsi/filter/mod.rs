@@ -8,7 +8,7 @@
 //! use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel};
 //!
 //! let image = Volume::filled(Geometry::axis_aligned([8, 8, 8], [2.0; 3])?, 3.0);
-//! let filter = Filter { dimensions: Dimensions::Three, boundary: BoundaryCondition::Mirror, kernel: Kernel::Mean { support: 5 } };
+//! let filter = Filter::new(Dimensions::Three, Kernel::Mean { support: 5 }).with_boundary(BoundaryCondition::Mirror);
 //! assert!(filter.response(&image)?.as_slice().iter().all(|value| (value - 3.0).abs() < 1e-12));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -37,6 +37,7 @@ use riesz::Riesz;
 /// How an image goes on beyond its edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BoundaryCondition {
     /// With zeros.
     Zero,
@@ -69,6 +70,7 @@ impl BoundaryCondition {
 /// How the responses of several orientations become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Pooling {
     /// Their mean.
     Average,
@@ -246,6 +248,8 @@ const fn default_level() -> usize {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[must_use]
+#[non_exhaustive]
 pub struct Filter {
     /// Slices or space. A Gabor filter in three dimensions averages over the three orthogonal planes.
     pub dimensions: Dimensions,
@@ -271,6 +275,16 @@ const MAXIMUM_REACH: f64 = 1024.0;
 const MAXIMUM_PADDED: f64 = 536_870_912.0;
 
 impl Filter {
+    /// A filter with [`BoundaryCondition::Mirror`].
+    pub fn new(dimensions: Dimensions, kernel: Kernel) -> Self {
+        Self { dimensions, boundary: BoundaryCondition::default(), kernel }
+    }
+
+    /// Sets [`Filter::boundary`].
+    pub fn with_boundary(self, boundary: BoundaryCondition) -> Self {
+        Self { boundary, ..self }
+    }
+
     /// Checks every parameter.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::riesz::Riesz;
 use super::spectrum::{length, multiplied};
 use super::{Dimensions, Field, Filter};
 use crate::ibsi::fourier::Complex;
-use crate::ibsi::region::cut;
+use crate::ibsi::region::box_values;
 
 pub(super) fn response(
     filter: &Filter,
@@ -31,13 +31,16 @@ pub(super) fn response(
         riesz.map_or(Complex::new(1.0, 0.0), |riesz| riesz.factor(frequency)) * gain
     };
     match filter.dimensions {
-        Dimensions::Three => cut(&multiplied(field.values, field.shape, factor), field.shape, part),
+        Dimensions::Three => box_values(&multiplied(field.values, field.shape, factor), field.shape, part),
         Dimensions::Two => {
             let plane = field.shape[1] * field.shape[2];
             let shape = [1, field.shape[1], field.shape[2]];
             let bounds = [0..1, part[1].clone(), part[2].clone()];
             let slices = part[0].clone().into_par_iter().map(|z| &field.values[z * plane..][..plane]);
-            slices.map(|slice| cut(&multiplied(slice, shape, factor), shape, &bounds)).collect::<Vec<_>>().concat()
+            slices
+                .map(|slice| box_values(&multiplied(slice, shape, factor), shape, &bounds))
+                .collect::<Vec<_>>()
+                .concat()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{BoundaryCondition, Dimensions, Field, Pool, Pooling};
-use crate::ibsi::region::cut;
+use crate::ibsi::region::box_values;
 
 /// A box of values, (z, y, x).
 #[derive(Debug, Clone)]
@@ -143,7 +143,7 @@ fn narrowed(block: &Block, axis: usize, range: Range<usize>) -> Block {
     local[axis] = range.start - block.bounds[axis].start..range.end - block.bounds[axis].start;
     let mut bounds = block.bounds.clone();
     bounds[axis] = range;
-    Block { values: cut(&block.values, shape, &local), bounds }
+    Block { values: box_values(&block.values, shape, &local), bounds }
 }
 
 /// out(p) = Σ_j taps(j) · in(p + reach - j) for p in `range` on an axis of `length` voxels.
@@ -216,7 +216,7 @@ pub(super) fn response(
         boxes.push(bounds);
     }
     let bounds = boxes.pop().unwrap_or_else(|| part.clone());
-    let mut block = Block { values: cut(field.values, field.shape, &bounds), bounds };
+    let mut block = Block { values: box_values(field.values, field.shape, &bounds), bounds };
     for stage in stages {
         let bounds = boxes.pop().expect("every stage has a box");
         block = stage.apply(&block, &bounds, field.shape, boundary);

@@ -19,7 +19,7 @@ pub(super) fn response(
     rotation_invariance: Option<Pooling>,
 ) -> Vec<f64> {
     let letters: Vec<char> = band.chars().collect();
-    let (low, high) = (Taps::new(filters.low.clone()), Taps::new(filters.high.clone()));
+    let (low, high) = (Taps::new(filters.low_pass().to_vec()), Taps::new(filters.high_pass().to_vec()));
     // Letters are for x, y, z; axes are z, y, x.
     let band =
         |axis: usize| letters.get(2 - axis).map(|letter| if *letter == 'H' { high.clone() } else { low.clone() });

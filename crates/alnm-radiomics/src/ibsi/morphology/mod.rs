@@ -11,16 +11,16 @@
 mod convex_hull;
 mod ellipsoid;
 mod oriented_box;
-pub mod spatial_autocorrelation;
+pub(crate) mod spatial_autocorrelation;
 
 use std::f64::consts::PI;
 
 use convex_hull::ConvexHull;
 use ellipsoid::Ellipsoid;
 use oriented_box::BoxEdges;
-pub use spatial_autocorrelation::SpatialAutocorrelation;
+pub(crate) use spatial_autocorrelation::SpatialAutocorrelation;
 
-use super::feature::{Definition, Family, IbsiFeature, evaluate};
+use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
 use super::region::Mask;
 use crate::diameter::surface_points;
 use crate::marching_cubes::{Mesh, mesh};
@@ -28,7 +28,7 @@ use crate::principal_axes::covariance_eigenvalues;
 
 /// Everything that the features are made of.
 #[derive(Debug, Clone)]
-pub struct Morphology {
+pub(crate) struct Morphology {
     mesh: Mesh,
     voxel_volume: f64,
     voxels: f64,
@@ -49,7 +49,7 @@ pub struct Morphology {
 impl Morphology {
     /// Shape and intensities of a region. All three lie on one grid with `spacing` (z, y, x) in mm; both masks hold at
     /// least one voxel.
-    pub fn new(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
+    pub(crate) fn new(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
         let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
         let part = morphological.cut(&bounds);
         let intensities = intensity.select(image);
@@ -149,8 +149,8 @@ fn centre_of_mass_shift(image: &[f64], morphological: &Mask, intensity: &Mask, s
     (0..3).map(|axis| (geometric[axis] - weighted[axis]).powi(2)).sum::<f64>().sqrt()
 }
 
-/// The features.
-pub const DEFINITIONS: &[Definition<Morphology>] = &[
+/// The features of the family in the order of the reference manual: code, tag, name and formula.
+pub(crate) const DEFINITIONS: &[Definition<Morphology>] = &[
     Definition::new("RNU0", "morph_volume", "Volume (mesh)", |m| m.mesh.volume),
     Definition::new("YEKZ", "morph_vol_approx", "Volume (voxel counting)", |m| m.voxels * m.voxel_volume),
     Definition::new("C0JK", "morph_area_mesh", "Surface area (mesh)", |m| m.mesh.area),
@@ -208,6 +208,6 @@ pub const DEFINITIONS: &[Definition<Morphology>] = &[
 ];
 
 /// The features of a region; see [`Morphology::new`].
-pub fn features(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, Family::Morphology, None, &Morphology::new(image, morphological, intensity, spacing))
+pub(crate) fn features(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Vec<IbsiFeature> {
+    evaluate(DEFINITIONS, IbsiFamily::Morphology, None, &Morphology::new(image, morphological, intensity, spacing))
 }

@@ -8,7 +8,7 @@ use crate::ibsi::region::Mask;
 
 /// Both measures of one region; NaN for a single voxel or a flat region.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SpatialAutocorrelation {
+pub(crate) struct SpatialAutocorrelation {
     /// N_v / Σ w_ij · Σ_ij w_ij (X_i - μ)(X_j - μ) / Σ_i (X_i - μ)² (code N365).
     pub moran_i: f64,
     /// (N_v - 1) / (2 Σ w_ij) · Σ_ij w_ij (X_i - X_j)² / Σ_i (X_i - μ)² (code NPT7).
@@ -23,7 +23,7 @@ impl SpatialAutocorrelation {
     /// region's size instead of N_v² terms; they are exact but for rounding. With y the deviations, m the mask and *
     /// the convolution with the kernel, Σ w_ij y_i y_j = Σ y (w*y) and Σ w_ij (y_i - y_j)² = 2 Σ y² (w*m) - 2 Σ y
     /// (w*y).
-    pub fn new(mask: &Mask, intensities: &[f64], spacing: [f64; 3]) -> Self {
+    pub(crate) fn new(mask: &Mask, intensities: &[f64], spacing: [f64; 3]) -> Self {
         let undefined = Self { moran_i: f64::NAN, geary_c: f64::NAN };
         let Some(bounds) = mask.bounding_box() else { return undefined };
         let size = bounds.each_ref().map(ExactSizeIterator::len);
