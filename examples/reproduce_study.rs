@@ -56,7 +56,7 @@ struct Options {
     /// Seed of the simulated cohort, of training and of the folds
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Threads; the results do not depend on them [default: one a core]
+    /// Threads; the results do not depend on them [default: one per core]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
     /// Shuffle the outcomes among the patients of each centre, to see what chance alone gives

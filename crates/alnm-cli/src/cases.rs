@@ -47,7 +47,7 @@ pub(crate) fn read_list(path: &Path) -> Result<CaseList> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(reading)?;
     let headers = reader.headers().with_context(reading)?.clone();
     for required in REQUIRED {
-        ensure!(headers.iter().any(|header| header == required), "{shown} has no column {required}");
+        ensure!(headers.iter().any(|header| header == required), "{shown} has no column {required}; a list of cases has the columns Image and Mask");
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let (mut cases, mut incomplete) = (Vec::new(), Vec::new());
@@ -80,7 +80,7 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
         if let Some((stem, extension)) = name.split_once("_image.") {
             let mask = folder.join(format!("{stem}_mask.{extension}"));
             if !mask.exists() {
-                bail!("{name} has no mask {}", mask.display());
+                bail!("{name} has no mask; save it as {}", mask.display());
             }
             cases.push((folder.join(&name), mask));
         }
@@ -111,6 +111,6 @@ mod tests {
         assert_eq!((second.image.as_path(), second.field("Label")), (Path::new("/x/i.nrrd"), None));
 
         std::fs::write(&path, "ID,Image\n").unwrap();
-        assert!(read_list(&path).unwrap_err().to_string().ends_with("cases.csv has no column Mask"));
+        assert!(read_list(&path).unwrap_err().to_string().contains("cases.csv has no column Mask"));
     }
 }

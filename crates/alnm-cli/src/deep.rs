@@ -48,7 +48,7 @@ impl Weights {
         let pixels = read_image(image)?;
         let outline = read_mask(mask)?;
         let crop = LesionCrop::of_largest_section(&pixels, &outline, self.label, self.side.into())
-            .with_context(|| format!("{} with {}", image.display(), mask.display()))?;
+            .with_context(|| format!("cannot crop {} to the lesion of {}", image.display(), mask.display()))?;
         Ok((crop, pixels))
     }
 }
@@ -91,7 +91,7 @@ impl DeepFeatureTable {
         self.overwriting.check([self.out.as_path()])?;
         self.threads.start()?;
         let cases = self.cases()?;
-        ensure!(!cases.is_empty(), "{} holds no case", self.input.display());
+        ensure!(!cases.is_empty(), "{} holds no case; a case has an image and a mask", self.input.display());
         let predictor = Predictor::new(&self.weights.network()?);
         let views = if self.average_flips { Views::Flips } else { Views::One };
         let mut rows = Vec::with_capacity(cases.len());
@@ -115,7 +115,7 @@ impl DeepFeatureTable {
             Some(mask) => Ok(vec![(self.input.clone(), mask.clone())]),
             None if self.input.is_dir() => read_folder(&self.input),
             None if is_list(&self.input) => cases_of_list(&self.input),
-            None => bail!("{} is neither a CSV file nor a folder, and no mask is given", self.input.display()),
+            None => bail!("{} is neither a CSV file nor a folder, and no mask is given; name the mask after the image", self.input.display()),
         }
     }
 }
@@ -198,7 +198,7 @@ impl GradCam {
                 self.activation_map(&network, &crop, (output, index), ChannelWeights::GradientPlusPlus)?
             }
             Method::Occlusion => {
-                ensure!(self.stage.is_none(), "an occlusion map has no --stage");
+                ensure!(self.stage.is_none(), "--stage chooses activations, which an occlusion map does not use; leave it away");
                 let options = OcclusionOptions::default()
                     .with_output(output, index)
                     .with_square(self.square.into(), self.stride.into());

@@ -31,12 +31,12 @@ impl Overwriting {
     }
 
     /// Refuses image files that cannot be written in the end: of an unknown suffix, in a folder that is not there, with
-    /// a file in common, or with one that exists and may not be replaced, that of the voxels beside a header included.
+    /// a file in common, or with one that exists and may not be replaced, that of the voxels next to a header included.
     pub(crate) fn check_images<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> anyhow::Result<()> {
         let mut all: Vec<PathBuf> = Vec::new();
         for path in outputs {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            ensure!(folder.is_dir(), "{}: there is no folder {}", path.display(), folder.display());
+            ensure!(folder.is_dir(), "{} cannot be written: the folder {} does not exist; make it first", path.display(), folder.display());
             for file in written_files(path)? {
                 ensure!(!all.contains(&file), "{} would be written twice; name another file", file.display());
                 all.push(file);

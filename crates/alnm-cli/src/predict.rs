@@ -140,7 +140,7 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
         .iter()
         .map(|v| place(&columns, &v.variable.name, &v.variable.unit))
         .collect::<Result<Vec<_>>>()?;
-    ensure!(!rows.is_empty(), "it holds no patient");
+    ensure!(!rows.is_empty(), "it holds no patient; a row per patient is needed");
     let of_row = |(row, cells): (usize, Vec<String>)| -> Result<Patient> {
         // A column is found under the unit of training, or under its name alone.
         let value = |(&place, v): (&usize, &ModelVariable)| -> Result<Measurement> {
@@ -191,7 +191,7 @@ fn from_json(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
     let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let of_object = |(row, object): (usize, &Object)| -> Result<Vec<String>> {
         let of_column =
-            |name: &String| object.get(name).map(cell).with_context(|| format!("patient {} has no {name:?}", row + 1));
+            |name: &String| object.get(name).map(cell).with_context(|| format!("patient {} has no {name:?}, which the first patient has; give every patient the same values", row + 1));
         columns.iter().map(of_column).collect()
     };
     let rows = objects.iter().enumerate().map(of_object).collect::<Result<_>>()?;

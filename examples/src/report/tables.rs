@@ -126,7 +126,7 @@ impl Table {
     }
 }
 
-/// All tables; `published` puts the figures of the published study beside.
+/// All tables; `published` adds the figures of the published study.
 pub(super) fn all(findings: &Findings<'_>, published: bool) -> Result<Vec<Table>> {
     let Findings { cohort, results, scores, .. } = findings;
     let evaluations = || [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
@@ -545,7 +545,7 @@ fn agreement(findings: &Findings<'_>) -> Option<Table> {
     Some(Table::new("agreement", "Agreement of two readers", &header, rows.collect()).only_file())
 }
 
-/// Table 3 as lines for a terminal, beside the published one where it is that study which was repeated.
+/// Table 3 as lines for a terminal, with the published areas where the published study was repeated.
 pub fn summary(results: &Results, beside_published: bool) -> Vec<String> {
     let Some(external) = results.validation.first() else { return Vec::new() };
     let published = |model: &str, of: fn(&published::PublishedModel) -> f64| {

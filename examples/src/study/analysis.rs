@@ -57,11 +57,11 @@ pub struct Evaluation {
     pub cohort: String,
     /// The outcomes.
     pub labels: Labels,
-    /// One entry a model.
+    /// One entry per model.
     pub performances: Vec<ModelPerformance>,
-    /// One entry a model.
+    /// One entry per model.
     pub calibrations: Vec<Calibration>,
-    /// One entry a model.
+    /// One entry per model.
     pub decision_curves: Vec<DecisionCurve>,
 }
 
@@ -217,7 +217,7 @@ pub struct FoldInputs<'a> {
 }
 
 impl<'a> FoldInputs<'a> {
-    /// `of_folds` holds a table of deep features a fold.
+    /// `of_folds` holds a table of deep features per fold.
     pub fn new(of_all: &'a ScoreInputs, of_folds: Option<&'a [FeatureTable]>) -> Self {
         Self { of_all, of_folds }
     }

@@ -1,4 +1,4 @@
-//! The study beside itself: features harmonised between scanners or not, and other networks in the place of its own.
+//! The study compared with itself: with features harmonised between scanners, and with other networks.
 
 use alnm_deep::Backbone;
 use alnm_models::LogisticParams;

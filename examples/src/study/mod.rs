@@ -98,7 +98,7 @@ impl StudySettings {
 
 impl StudySettings {
     /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand
-    /// beside.
+    /// next to its own.
     pub fn repeats_published(&self, cohort: &Cohort) -> bool {
         cohort.description.simulated && self.cohort.is_none() && self.patients.is_none() && !self.shuffle_outcomes
     }

@@ -37,7 +37,7 @@ pub(crate) struct ExtractArgs {
     /// File to append the output to, instead of writing it to the terminal.
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
-    /// Folder for one CSV file a case (cases whose file is already there are not computed again), and for feature maps.
+    /// Folder for one CSV file per case (cases whose file is already there are not computed again), and for feature maps.
     #[arg(long, visible_alias = "od", value_name = "DIR")]
     pub(super) out_dir: Option<PathBuf>,
     /// Features of the region, or maps with a value for each of its voxels.

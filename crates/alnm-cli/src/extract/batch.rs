@@ -33,7 +33,9 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
     let mut cases = if is_list(&arguments.input) {
         read_batch(&arguments.input, log)?
     } else {
-        let mask = arguments.mask.clone().context("the input is no CSV file, and no mask is given")?;
+        let mask = arguments.mask.clone().with_context(|| {
+            format!("{} is no CSV file of cases, and no mask is given; name the mask after the image", arguments.input.display())
+        })?;
         let text = |path: &Path| RowValue::Text(path.to_string_lossy().into_owned());
         let columns = vec![("Image".to_owned(), text(&arguments.input)), ("Mask".to_owned(), text(&mask))];
         vec![Case { number: 1, image: arguments.input.clone(), mask, label: None, label_channel: None, columns }]
@@ -48,12 +50,12 @@ fn read_batch(path: &Path, log: &Log) -> Result<Vec<Case>> {
     let shown = path.display();
     let list = read_list(path)?;
     for line in &list.incomplete {
-        log.warning(format_args!("{shown}, line {line}: a case without image or mask is left out"));
+        log.warning(format_args!("{shown}, line {line}: the case has no image or no mask and is left out"));
     }
     let of_row = |(index, row): (usize, ListedCase)| -> Result<Case> {
         let number = |name: &str| -> Result<Option<u32>> {
             let parse = |text: &str| {
-                text.parse().with_context(|| format!("{shown}, line {}: {name} {text} is no whole number", row.line))
+                text.parse().with_context(|| format!("{shown}, line {}: {name} {text} is no whole number; correct the cell", row.line))
             };
             row.field(name).map(parse).transpose()
         };

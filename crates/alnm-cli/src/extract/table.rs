@@ -64,19 +64,19 @@ impl From<&RowValue> for Cell {
 /// Format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TableFormat {
-    /// One row of names, one row of values a case.
+    /// One row of names, one row of values per case.
     Csv,
     /// A list with an object for each case.
     Json,
-    /// One line a value: Case-1_name: value.
+    /// One line per value: Case-1_name: value.
     Txt,
-    /// One column a feature; needs --out, whose file is replaced.
+    /// One column per feature; needs --out, whose file is replaced.
     #[cfg(feature = "parquet")]
     Parquet,
 }
 
 /// The columns of all rows: those of the first row and the `expected` ones, each in their order, then what other rows
-/// have beside, sorted.
+/// have besides, sorted.
 pub(super) fn headers(rows: &[(usize, Row)], expected: &[String]) -> Vec<String> {
     let first = rows.first().map_or(&[][..], |(_, row)| row.as_slice());
     let places: BTreeMap<&str, usize> =
@@ -149,7 +149,7 @@ pub(super) fn write(
             stream.flush()?;
         }
         #[cfg(feature = "parquet")]
-        TableFormat::Parquet => bail!("a Parquet file needs --out"),
+        TableFormat::Parquet => bail!("a Parquet file cannot go to the terminal; name a file with --out"),
     }
     Ok(())
 }
