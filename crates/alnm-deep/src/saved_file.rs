@@ -5,7 +5,7 @@
 //! as this crate writes it, so that white space and the order of keys do not matter. A file whose hash is another was
 //! damaged or edited and is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -151,37 +151,40 @@ pub(crate) fn read<D: Serialize + DeserializeOwned>(path: &Path, content: FileCo
     let (tensors, metadata) = read_safetensors(path)?;
     let refuse = |reason: String| DeepError::file(path, format!("{reason}; {}", content.advice()));
     let field = |name: &str| metadata.get(name).map(String::as_str);
-    match (field("format"), field("version")) {
-        (Some(format), Some(VERSION)) if format == content.format() => {}
-        (Some(format), Some(version)) if format == content.format() => {
-            return Err(refuse(format!("the file is of version {version}; this program reads version {VERSION}")));
-        }
-        (Some("alnm-deep/1"), _) if content == FileContent::Network => {
-            return Err(DeepError::file(
-                path,
-                "the file was saved by an earlier version, without the hash that shows damage; load its weights into a \
-                  network of the same backbone (Network::load_weights) and save that",
-            ));
-        }
-        (None, _) if content == FileContent::Checkpoint && field("fingerprint").is_some() => {
-            return Err(refuse("the checkpoint was written by an earlier version".to_owned()));
-        }
-        (Some(format), _) if format.starts_with("alnm-deep") => {
-            return Err(DeepError::file(path, format!("the file is an `{format}`, not an `{}`", content.format())));
-        }
-        _ => {
-            return Err(DeepError::file(
-                path,
-                format!("the file is not an `{}`: its metadata do not say so", content.format()),
-            ));
-        }
-    }
+    check_format(path, content, &metadata)?;
     let text = field("description").ok_or_else(|| refuse("the file has no description".to_owned()))?;
     let description: D =
         serde_json::from_str(text).map_err(|error| refuse(format!("its description is not valid: {error}")))?;
     let canonical = serde_json::to_string(&description).map_err(|error| DeepError::file(path, error))?;
-    if field("sha256") != Some(hash(content, &canonical, &tensors).as_str()) {
+    let Some(sha256) = field("sha256") else {
+        return Err(refuse("the file lacks the SHA-256 of its content".to_owned()));
+    };
+    if sha256 != hash(content, &canonical, &tensors) {
         return Err(refuse("the file was damaged or edited: its SHA-256 is not that of its content".to_owned()));
     }
     Ok((description, tensors))
+}
+
+/// Refuses a file of another format or version, with what would help.
+fn check_format(path: &Path, content: FileContent, metadata: &HashMap<String, String>) -> Result<()> {
+    let field = |name: &str| metadata.get(name).map(String::as_str);
+    let (expected, advice) = (content.format(), content.advice());
+    let reason = match (field("format"), field("version")) {
+        (Some(format), Some(VERSION)) if format == expected => return Ok(()),
+        (Some(format), version) if format == expected => {
+            let version = version.unwrap_or("none");
+            format!("the version of the file is {version}; this program reads version {VERSION}; {advice}")
+        }
+        (Some("alnm-deep/1"), _) if content == FileContent::Network => {
+            "the file was saved by an earlier version, without the hash that shows damage; load its weights into a network \
+             of the same backbone (Network::load_weights) and save that"
+                .to_owned()
+        }
+        (None, _) if content == FileContent::Checkpoint && field("fingerprint").is_some() => {
+            format!("the checkpoint was written by an earlier version; {advice}")
+        }
+        (Some(format), _) => format!("the file is of the format `{format}`; it must be of the format `{expected}`"),
+        (None, _) => format!("the file does not say that it is of the format `{expected}`"),
+    };
+    Err(DeepError::file(path, reason))
 }

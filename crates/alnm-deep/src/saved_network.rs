@@ -161,4 +161,32 @@ mod tests {
         let error = TrainedNetwork::load(&path).unwrap_err().to_string();
         assert!(error.contains("saved without a training"), "{error}");
     }
+
+    /// The hash of these files is right: what is refused is refused by what it says.
+    #[test]
+    fn a_description_that_does_not_fit_its_tensors_is_refused_whatever_its_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.safetensors");
+        let of = |backbone: Backbone, head: Head| NetworkDescription {
+            backbone,
+            head,
+            preparation: Preparation::default(),
+            training: None,
+        };
+        let tensors = network(3).state_dict();
+        let mut undefined = tensors.clone();
+        undefined.get_mut("fc.bias").unwrap().values_mut()[7] = f32::NAN;
+        let good = of(Backbone::ResNet18, Head::Logit);
+        for (description, tensors, words) in [
+            (of(Backbone::ResNet34, Head::Logit), &tensors, "missing (layer1.2.bn1.bias"),
+            (of(Backbone::ResNet18, Head::None), &tensors, "2 unexpected (head.bias, head.weight)"),
+            (good.clone(), &undefined, "value 7 of fc.bias"),
+        ] {
+            saved_file::write(&path, FileContent::Network, &description, tensors).unwrap();
+            let error = Network::load(&path).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        saved_file::write(&path, FileContent::Network, &good, &tensors).unwrap();
+        assert_eq!(Network::load(&path).unwrap().state_dict(), tensors);
+    }
 }
