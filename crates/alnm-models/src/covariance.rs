@@ -27,6 +27,7 @@ pub struct CovarianceMatrix {
 
 impl CovarianceMatrix {
     /// Checks a matrix.
+    #[cfg(any(feature = "regression", feature = "serde", test))]
     pub(crate) fn new(values: Array2<f64>) -> Checked<Self> {
         let (rows, columns) = values.dim();
         require(rows == columns, || format!("the covariance is {rows} × {columns}; it must be square"))?;

@@ -139,6 +139,7 @@ impl RiskModel {
     }
 
     /// What holds for every model, fitted or read.
+    #[cfg(any(feature = "regression", feature = "serde"))]
     fn check(&self) -> Checked {
         finite("the intercept", self.intercept)?;
         distinct("variable", self.variables.iter().map(|v| v.variable.name.as_str()))?;
