@@ -1,6 +1,6 @@
 //! Median times of the calls that `benches/compare_statistics.py` runs beside R and Python, on the data that it writes.
 //!
-//! `speed FOLDER [NAME]` prints `name<TAB>seconds` a call, of the calls whose name contains NAME.
+//! `repeat_statistics FOLDER [NAME]` prints one line `name<TAB>seconds` for each call whose name contains NAME.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -107,7 +107,7 @@ fn read(path: &Path) -> Result<Columns, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or("usage: speed FOLDER [NAME]")?;
+    let folder = arguments.next().ok_or("usage: repeat_statistics FOLDER [NAME]")?;
     let clock = Clock { only: arguments.next().unwrap_or_default() };
     let file = |name: &str| read(&Path::new(&folder).join(name));
 
