@@ -47,7 +47,10 @@ pub(crate) fn read_list(path: &Path) -> Result<CaseList> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(reading)?;
     let headers = reader.headers().with_context(reading)?.clone();
     for required in REQUIRED {
-        ensure!(headers.iter().any(|header| header == required), "{shown} has no column {required}; a list of cases has the columns Image and Mask");
+        ensure!(
+            headers.iter().any(|header| header == required),
+            "{shown} has no column {required}; a list of cases has the columns Image and Mask"
+        );
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let (mut cases, mut incomplete) = (Vec::new(), Vec::new());

@@ -115,7 +115,10 @@ impl DeepFeatureTable {
             Some(mask) => Ok(vec![(self.input.clone(), mask.clone())]),
             None if self.input.is_dir() => read_folder(&self.input),
             None if is_list(&self.input) => cases_of_list(&self.input),
-            None => bail!("{} is neither a CSV file nor a folder, and no mask is given; name the mask after the image", self.input.display()),
+            None => bail!(
+                "{} is neither a CSV file nor a folder, and no mask is given; name the mask after the image",
+                self.input.display()
+            ),
         }
     }
 }
@@ -198,7 +201,10 @@ impl GradCam {
                 self.activation_map(&network, &crop, (output, index), ChannelWeights::GradientPlusPlus)?
             }
             Method::Occlusion => {
-                ensure!(self.stage.is_none(), "--stage chooses activations, which an occlusion map does not use; leave it away");
+                ensure!(
+                    self.stage.is_none(),
+                    "--stage chooses activations, which an occlusion map does not use; leave it away"
+                );
                 let options = OcclusionOptions::default()
                     .with_output(output, index)
                     .with_square(self.square.into(), self.stride.into());

@@ -36,7 +36,12 @@ impl Overwriting {
         let mut all: Vec<PathBuf> = Vec::new();
         for path in outputs {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            ensure!(folder.is_dir(), "{} cannot be written: the folder {} does not exist; make it first", path.display(), folder.display());
+            ensure!(
+                folder.is_dir(),
+                "{} cannot be written: the folder {} does not exist; make it first",
+                path.display(),
+                folder.display()
+            );
             for file in written_files(path)? {
                 ensure!(!all.contains(&file), "{} would be written twice; name another file", file.display());
                 all.push(file);

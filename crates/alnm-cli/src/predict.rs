@@ -190,8 +190,14 @@ fn from_json(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
     let columns: Vec<String> = objects.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
     let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let of_object = |(row, object): (usize, &Object)| -> Result<Vec<String>> {
-        let of_column =
-            |name: &String| object.get(name).map(cell).with_context(|| format!("patient {} has no {name:?}, which the first patient has; give every patient the same values", row + 1));
+        let of_column = |name: &String| {
+            object.get(name).map(cell).with_context(|| {
+                format!(
+                    "patient {} has no {name:?}, which the first patient has; give every patient the same values",
+                    row + 1
+                )
+            })
+        };
         columns.iter().map(of_column).collect()
     };
     let rows = objects.iter().enumerate().map(of_object).collect::<Result<_>>()?;

@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
+#[cfg(any(feature = "regression", feature = "serde", test))]
 use crate::invariants::{Checked, finite, require};
 
 /// A covariance matrix: square, symmetric, with finite entries and no negative variance.

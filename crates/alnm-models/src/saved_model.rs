@@ -14,6 +14,7 @@ use ndarray::Array2;
 
 use crate::covariance::CovarianceMatrix;
 use crate::error::{ModelError, Result, require_level};
+#[cfg(any(feature = "regression", feature = "serde"))]
 use crate::invariants::{Checked, distinct, finite, require};
 #[cfg(feature = "regression")]
 use crate::logistic::{Estimation, LogisticModel, Term};

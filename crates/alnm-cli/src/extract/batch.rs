@@ -34,7 +34,10 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
         read_batch(&arguments.input, log)?
     } else {
         let mask = arguments.mask.clone().with_context(|| {
-            format!("{} is no CSV file of cases, and no mask is given; name the mask after the image", arguments.input.display())
+            format!(
+                "{} is no CSV file of cases, and no mask is given; name the mask after the image",
+                arguments.input.display()
+            )
         })?;
         let text = |path: &Path| RowValue::Text(path.to_string_lossy().into_owned());
         let columns = vec![("Image".to_owned(), text(&arguments.input)), ("Mask".to_owned(), text(&mask))];
@@ -55,7 +58,9 @@ fn read_batch(path: &Path, log: &Log) -> Result<Vec<Case>> {
     let of_row = |(index, row): (usize, ListedCase)| -> Result<Case> {
         let number = |name: &str| -> Result<Option<u32>> {
             let parse = |text: &str| {
-                text.parse().with_context(|| format!("{shown}, line {}: {name} {text} is no whole number; correct the cell", row.line))
+                text.parse().with_context(|| {
+                    format!("{shown}, line {}: {name} {text} is no whole number; correct the cell", row.line)
+                })
             };
             row.field(name).map(parse).transpose()
         };
