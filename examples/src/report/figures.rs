@@ -1,10 +1,11 @@
 //! The figures of the study.
 
+use alnm_deep::EpochRecord;
 use alnm_models::logistic::INTERCEPT;
 use alnm_models::model_set::compare_areas;
 use alnm_models::nomogram::Nomogram;
 use alnm_selection::cross_validation::LambdaChoice;
-use alnm_selection::{FeatureTable, FittedPipeline};
+use alnm_selection::{FeatureTable, FittedPipeline, Signature};
 use alnm_stats::bootstrap::Resampling;
 use alnm_stats::correlation::{Correlation, correlation};
 use alnm_stats::delong::AucEstimate;
@@ -90,7 +91,7 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
 fn correlations(findings: &Findings<'_>) -> Result<Figure> {
     let rows = findings.table.training();
     let columns = |pipeline: &FittedPipeline, table: &FeatureTable| -> Result<Vec<(String, Vec<f64>)>> {
-        let weights = pipeline.signature().into_iter().flat_map(|signature| signature.weights());
+        let weights = pipeline.signature().into_iter().flat_map(Signature::weights);
         weights
             .map(|w| {
                 Ok((
@@ -217,20 +218,20 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let history = &findings.deep.history;
-    let line = |value: fn(&alnm_deep::EpochRecord) -> f64| {
+    let line = |value: fn(&EpochRecord) -> f64| {
         history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect()
     };
     let loss = Chart::around(
         "Training loss",
         "epoch",
         "binary cross-entropy",
-        vec![Series::line("", line(|e| e.training_loss()), COLOURS[0])],
+        vec![Series::line("", line(EpochRecord::training_loss), COLOURS[0])],
     );
     let auc = Chart::around(
         "AUC of the batches' logits",
         "epoch",
         "AUC",
-        vec![Series::line("", line(|e| e.training_auc()), COLOURS[1])],
+        vec![Series::line("", line(EpochRecord::training_auc), COLOURS[1])],
     );
     figure(
         "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",
@@ -266,7 +267,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
         Chart::around("B. Coefficient paths", "log λ", "coefficient, relative to its largest", paths);
     coefficients.marks = vec![cv.lambda(LambdaChoice::Min).ln()];
     let weights: Vec<(String, f64)> =
-        pipeline.signature().into_iter().flat_map(|s| s.weights()).map(|w| (w.feature.clone(), w.weight)).collect();
+        pipeline.signature().into_iter().flat_map(Signature::weights).map(|w| (w.feature.clone(), w.weight)).collect();
     let mut ordered = weights;
     ordered.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let caption = format!(

@@ -5,7 +5,7 @@ use std::path::Path;
 use alnm_models::logistic::Estimation;
 use alnm_models::model_set::ModelPerformance;
 use alnm_models::model_set::ThresholdPerformance;
-use alnm_selection::{FeatureTable, FittedPipeline};
+use alnm_selection::{FeatureTable, FittedPipeline, Signature};
 use alnm_stats::data_table::{Cell, DataTable, Digits, escaped_latex};
 use alnm_stats::table_one::format_p;
 use alnm_stats::{Interval, cells};
@@ -484,7 +484,7 @@ fn stability(robustness: &Robustness) -> Table {
 }
 
 fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {
-    let weights = pipeline.signature().into_iter().flat_map(|signature| signature.weights());
+    let weights = pipeline.signature().into_iter().flat_map(Signature::weights);
     let rows = weights.map(|weight| cells![weight.feature.clone(), weight.weight]).collect();
     Table::new(file, title, &["feature", "weight"], rows)
 }

@@ -3,7 +3,7 @@
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
 use alnm_models::ridge::{RidgeModel, RidgeParams};
 use alnm_models::subgroup::{SubgroupPerformance, subgroup_performance};
-use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline};
+use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, Signature};
 use alnm_stats::bootstrap::resample_stratified;
 use alnm_stats::delong::{AucEstimate, auc_estimate};
 use alnm_stats::roc::{Direction, RocCurve};
@@ -249,7 +249,7 @@ fn features_of(pipeline: &FittedPipeline) -> Vec<String> {
     pipeline
         .signature()
         .into_iter()
-        .flat_map(|signature| signature.weights())
+        .flat_map(Signature::weights)
         .map(|weight| weight.feature.clone())
         .collect()
 }
