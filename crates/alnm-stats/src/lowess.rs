@@ -55,7 +55,9 @@ impl LowessParams {
             return Err(StatsError::parameter("span", self.span, "above 0 and at most 1"));
         }
         match self.delta {
-            Some(delta) if !(delta >= 0.0) => Err(StatsError::parameter("delta", delta, "at least 0")),
+            Some(delta) if !(0.0..=f64::MAX).contains(&delta) => {
+                Err(StatsError::parameter("delta", delta, "at least 0 and finite"))
+            }
             _ => Ok(Lowess(self)),
         }
     }
