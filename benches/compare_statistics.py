@@ -3,8 +3,8 @@
 
     apt-get install r-base-core r-cran-glmnet r-cran-proc r-cran-caret r-cran-psych r-cran-rms
     python3 -m venv venv && venv/bin/pip install numpy pandas scikit-learn lightgbm mrmr-selection
-    cargo build --release -p alnm-models --example speed
-    venv/bin/python benches/compare_statistics.py --alnm target/release/examples/speed
+    cargo build --release -p alnm-benches --bin repeat_statistics
+    venv/bin/python benches/compare_statistics.py --alnm target/release/repeat_statistics
 
 The data are generated from a fixed seed and written as CSV; every side reads the same files. R and alnm take turns, `--rounds` times; each
 measures its calls in-process, after one call to warm up, and reports the median; the figures are medians over the rounds. R and
@@ -100,7 +100,7 @@ def command_side(command, package):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--alnm", type=Path, required=True, help="the built example `speed`")
+    parser.add_argument("--alnm", type=Path, required=True, help="the built program `repeat_statistics`")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="", help="calls whose name contains this")

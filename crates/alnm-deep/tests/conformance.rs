@@ -3,79 +3,38 @@
 //! The generator is defined in the header of the pack's `make_reference.py`; cases are discovered from `manifest.json`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
 
+use alnm_conformance::pack::Pack;
+use alnm_conformance::tally::{self, Tally, Worst};
 use alnm_deep::{
-    Backbone, ChannelWeights, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, StateDict, Tensor,
-    Trainer, WeightDecayRule, grad_cam, rotate,
+    Backbone, CrossEntropyLoss, FeatureExtractor, GradCamOptions, Head, Initialisation, Network, Optimiser, Predictor,
+    StateDict, Tensor, Trainer, WeightDecayRule, grad_cam, rotate,
 };
 use ndarray::Array2;
 use serde_json::Value;
 
-/// The largest deviation of a case in units of what is allowed, and where it stands.
-struct Deviation {
-    share: f64,
-    place: String,
-}
-
-impl Deviation {
-    fn none() -> Self {
-        Self { share: 0.0, place: "-".to_owned() }
-    }
-
-    fn see(&mut self, difference: f64, allowed: f64, place: impl FnOnce() -> String) {
-        let share = if difference.is_nan() { f64::INFINITY } else { difference / allowed };
-        if share > self.share {
-            *self = Self { share, place: place() };
-        }
-    }
-}
-
 #[test]
 fn conformance() {
-    let root = env::var_os("ALNM_REFERENCE")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"), PathBuf::from);
-    let path = root.join("deep/manifest.json");
-    let manifest: Value = match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).expect("the manifest is JSON"),
-        Err(error) if env::var_os("ALNM_REQUIRE_REFERENCE").is_some() => panic!("{}: {error}", path.display()),
-        Err(_) => {
-            println!("deep: skipped, no reference pack");
-            return;
-        }
-    };
+    let Some(pack) = Pack::open("deep") else { return };
+    let manifest: Value = pack.json("manifest.json");
     let seed = manifest["seed"].as_u64().expect("the manifest states its seed");
-    let mut sections: BTreeMap<&str, Vec<(String, Deviation)>> = BTreeMap::new();
-    for case in manifest["cases"].as_array().expect("the manifest lists its cases") {
+    let mut sections: BTreeMap<String, Tally> = BTreeMap::new();
+    for case in &pack.cases() {
         let (kind, name) = (text(case, "kind"), text(case, "name"));
-        let deviation = match kind {
-            "eval" => evaluation(case, seed),
-            "train" => training(case, seed),
-            "gradcam" => class_activation(case, seed),
-            "rotate" => rotation(case, seed),
-            "resize" => resize(case, seed, manifest["tolerances"]["resize"].as_f64().expect("a tolerance")),
-            "generator" => generator(case, seed),
+        let new = || Tally::new(kind).worst(Worst::PartOfTolerance);
+        let tally = sections.entry(kind.to_owned()).or_insert_with(new);
+        tally.case(name);
+        match kind {
+            "eval" => evaluation(case, seed, tally),
+            "train" => training(case, seed, tally),
+            "gradcam" => class_activation(case, seed, tally),
+            "rotate" => rotation(case, seed, tally),
+            "resize" => resize(case, seed, manifest["tolerances"]["resize"].as_f64().expect("a tolerance"), tally),
+            "generator" => generator(case, seed, tally),
             other => panic!("{name}: unknown kind of case {other}"),
-        };
-        sections.entry(kind).or_default().push((name.to_owned(), deviation));
+        }
     }
-    let mut failures = Vec::new();
-    for (kind, cases) in &sections {
-        let failed: Vec<_> = cases.iter().filter(|(_, deviation)| deviation.share > 1.0).collect();
-        let (name, worst) = cases.iter().max_by(|a, b| a.1.share.total_cmp(&b.1.share)).expect("a section has a case");
-        let passed = cases.len() - failed.len();
-        println!(
-            "{kind}: {} cases, {passed} passed, worst {:.3} of the tolerance, {name} {}",
-            cases.len(),
-            worst.share,
-            worst.place
-        );
-        failures.extend(failed.iter().map(|(name, deviation)| {
-            format!("{name}: {:.3} of the tolerance at {}", deviation.share, deviation.place)
-        }));
-    }
-    assert!(failures.is_empty(), "{failures:#?}");
+    tally::finish(sections.into_values());
 }
 
 fn text<'a>(case: &'a Value, key: &str) -> &'a str {
@@ -104,7 +63,7 @@ fn draws(name: &str, seed: u64, count: usize) -> impl Iterator<Item = f64> + use
 
 /// Weights as the pack's generator fills them.
 fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
-    let mut network = Network::initialised(backbone, head, Initialisation { seed: 0, zero_residual: false });
+    let mut network = Network::initialised(backbone, head, Initialisation::default());
     let mut state = network.state_dict();
     let norms: Vec<String> =
         state.keys().filter_map(|key| key.strip_suffix(".running_mean").map(str::to_owned)).collect();
@@ -113,9 +72,9 @@ fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
         let (module, leaf) = key.rsplit_once('.').expect("names have a module");
         let is_norm = norms.iter().any(|norm| norm == module);
         let ends_block = module.ends_with("bn3") || (module.ends_with("bn2") && basic);
-        let fan_in: usize = tensor.shape[1..].iter().product();
+        let fan_in: usize = tensor.shape()[1..].iter().product();
         let is_head_bias = module == "head" && leaf == "bias";
-        let values = draws(&format!("{backbone}/{key}"), seed, tensor.values.len()).map(|u| match leaf {
+        let values = draws(&format!("{backbone}/{key}"), seed, tensor.values().len()).map(|u| match leaf {
             "weight" if is_norm && ends_block => 0.2 + 0.2 * u,
             "weight" if is_norm => 0.5 + u,
             "weight" => (2.0 * u - 1.0) * (6.0 / fan_in as f64).sqrt(),
@@ -123,7 +82,8 @@ fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
             _ if is_head_bias => 0.0,
             _ => (2.0 * u - 1.0) * 0.1,
         });
-        tensor.values = values.map(|value| value as f32).collect();
+        let values: Vec<f32> = values.map(|value| value as f32).collect();
+        tensor.values_mut().copy_from_slice(&values);
     }
     network.load_state_dict(state).expect("the state is the network's own");
     network
@@ -147,16 +107,14 @@ fn input(case: &Value, seed: u64) -> Tensor {
     Tensor::from_nchw(shape, &input_values(case, seed)).expect("as many values as the shape asks for")
 }
 
-fn evaluation(case: &Value, seed: u64) -> Deviation {
+fn evaluation(case: &Value, seed: u64, tally: &mut Tally) {
     let network = filled(backbone(case), Head::None, seed);
     let output = Predictor::new(&network).output(input(case, seed), "fc").expect("the pack's images fit the network");
     let expected: Vec<f64> = case["output_f64"].as_array().expect("a list").iter().flat_map(numbers).collect();
     let largest = expected.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-    let mut deviation = Deviation::none();
     for (index, (got, want)) in output.as_slice().iter().zip(&expected).enumerate() {
-        deviation.see((f64::from(*got) - want).abs(), 2e-4 * largest, || format!("output {index}"));
+        tally.difference(format_args!("output {index}"), (f64::from(*got) - want).abs(), 2e-4 * largest);
     }
-    deviation
 }
 
 fn optimiser(case: &Value) -> (Optimiser, f64) {
@@ -177,89 +135,85 @@ fn torchvision(name: &str) -> &str {
 }
 
 /// Norms within 2e-3 relative and first elements within 2e-3 of the norm.
-fn compare_norms(expected: &Value, got: &StateDict, what: &str, deviation: &mut Deviation) {
+fn compare_norms(expected: &Value, got: &StateDict, what: &str, tally: &mut Tally) {
     for (name, value) in expected.as_object().expect("a table") {
-        let tensor = &got[torchvision(name)].values;
+        let tensor = got[torchvision(name)].values();
         let (want, first) = match value.as_array() {
             Some(_) => (numbers(value)[0], Some(numbers(value)[1])),
             None => (value.as_f64().expect("a number"), None),
         };
-        deviation.see((norm(tensor) - want).abs(), 2e-3 * want, || format!("{what}: norm of {name}"));
+        tally.difference(format_args!("{what}: norm of {name}"), (norm(tensor) - want).abs(), 2e-3 * want);
         if let Some(first) = first {
-            deviation.see((f64::from(tensor[0]) - first).abs(), 2e-3 * want, || format!("{what}: first of {name}"));
+            tally.difference(
+                format_args!("{what}: first of {name}"),
+                (f64::from(tensor[0]) - first).abs(),
+                2e-3 * want,
+            );
         }
     }
 }
 
-fn training(case: &Value, seed: u64) -> Deviation {
+fn training(case: &Value, seed: u64, tally: &mut Tally) {
     let (optimiser, learning_rate) = optimiser(case);
     let network = filled(backbone(case), Head::Logit, seed);
     let mut trainer = Trainer::new(network, optimiser, WeightDecayRule::All).expect("the network has a head");
     let labels: Vec<bool> = numbers(&case["labels"]).iter().map(|label| *label > 0.5).collect();
     let (exact, single) = (numbers(&case["losses_f64"]), numbers(&case["losses_torch_f32"]));
-    let mut deviation = Deviation::none();
     for (step, (exact, single)) in exact.iter().zip(&single).enumerate() {
         let gradients =
             trainer.gradients(input(case, seed), &labels, CrossEntropyLoss::default(), 0).expect("the batch fits");
         let allowed = (1e-3 * exact.abs()).max(10.0 * (single - exact).abs());
-        deviation.see((gradients.loss - exact).abs(), allowed, || format!("loss of step {step}"));
+        tally.difference(format_args!("loss of step {step}"), (gradients.loss() - exact).abs(), allowed);
         if step == 0 {
             let named = trainer.named_gradients(&gradients);
-            compare_norms(&case["step0_grad_norm_and_first"], &named, "gradient", &mut deviation);
+            compare_norms(&case["step0_grad_norm_and_first"], &named, "gradient", tally);
         }
         trainer.update(&gradients, learning_rate);
     }
     let state = trainer.network().state_dict();
-    compare_norms(&case["params_norm_and_first_after"], &state, "parameter", &mut deviation);
-    compare_norms(&case["running_stats_norm_after"], &state, "statistic", &mut deviation);
-    deviation
+    compare_norms(&case["params_norm_and_first_after"], &state, "parameter", tally);
+    compare_norms(&case["running_stats_norm_after"], &state, "statistic", tally);
 }
 
-fn class_activation(case: &Value, seed: u64) -> Deviation {
+fn class_activation(case: &Value, seed: u64, tally: &mut Tally) {
     let backbone = backbone(case);
     let network = filled(backbone, Head::None, seed);
     let index = case["class_index"].as_u64().expect("a class") as usize;
-    let map = grad_cam(&network, &input(case, seed), backbone.last_stage(), "fc", index, ChannelWeights::Gradient)
-        .expect("the case fits");
-    let mut deviation = Deviation::none();
+    let options = GradCamOptions::default().with_output("fc", index);
+    let map = grad_cam(&network, &input(case, seed), &options).expect("the case fits");
     for (pixel, (got, want)) in map.iter().zip(numbers(&case["map_f64"])).enumerate() {
-        deviation.see((f64::from(*got) - want).abs(), 2e-3, || format!("pixel {pixel}"));
+        tally.difference(format_args!("pixel {pixel}"), (f64::from(*got) - want).abs(), 2e-3);
     }
-    deviation
 }
 
-fn rotation(case: &Value, seed: u64) -> Deviation {
+fn rotation(case: &Value, seed: u64, tally: &mut Tally) {
     let shape = shape(case);
     let image = Array2::from_shape_vec((shape[1], shape[2]), input_values(case, seed)).expect("a plane");
     let turned = rotate(&image, case["degrees"].as_f64().expect("an angle"));
-    let mut deviation = Deviation::none();
     for (pixel, (got, want)) in turned.iter().zip(numbers(&case["values"])).enumerate() {
-        deviation.see((f64::from(*got) - want).abs(), 1e-5, || format!("pixel {pixel}"));
+        tally.difference(format_args!("pixel {pixel}"), (f64::from(*got) - want).abs(), 1e-5);
     }
-    deviation
 }
 
-fn generator(case: &Value, seed: u64) -> Deviation {
+fn generator(case: &Value, seed: u64, tally: &mut Tally) {
     let state = filled(backbone(case), Head::None, seed).state_dict();
-    let values = &state[text(case, "key")].values;
-    let mut deviation = Deviation::none();
+    let values = state[text(case, "key")].values();
     for (index, (got, want)) in values.iter().zip(numbers(&case["values"])).enumerate() {
-        deviation.see((f64::from(*got) - want).abs(), 1e-7, || format!("value {index}"));
+        tally.difference(format_args!("value {index}"), (f64::from(*got) - want).abs(), 1e-7);
     }
-    deviation
 }
 
-fn resize(case: &Value, seed: u64, tolerance: f64) -> Deviation {
+fn resize(case: &Value, seed: u64, tolerance: f64, tally: &mut Tally) {
     let shape = shape(case);
     let image = Array2::from_shape_vec((shape[2], shape[3]), input_values(case, seed)).expect("a plane");
     let resized = alnm_imaging::region::resize_bilinear(image.view(), 224, 224).expect("the image is not empty");
-    let mut deviation = Deviation::none();
     for (row, expected) in [0, 111, 223].into_iter().zip(case["rows_0_111_223"].as_array().expect("three rows")) {
         for (column, want) in numbers(expected).iter().enumerate() {
-            deviation.see((f64::from(resized[[row, column]]) - want).abs(), tolerance, || {
-                format!("pixel ({row}, {column})")
-            });
+            tally.difference(
+                format_args!("pixel ({row}, {column})"),
+                (f64::from(resized[[row, column]]) - want).abs(),
+                tolerance,
+            );
         }
     }
-    deviation
 }

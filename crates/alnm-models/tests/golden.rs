@@ -1,6 +1,7 @@
 //! Optimism-corrected validation of a logistic model against rms on the same resamples; the script is beside the data
 //! in tests/golden.
 
+use alnm_conformance::golden::{assert_resamples, fields, number};
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
 use alnm_stats::bootstrap::{Resampling, resample_rows};
 use alnm_stats::optimism::{Stratification, validate};
@@ -10,8 +11,8 @@ const RESAMPLING: Resampling = Resampling::new(50, 23);
 const ROWS: usize = 90;
 
 fn cohort() -> (FeatureTable, Labels) {
-    let mut reader = csv::Reader::from_reader(include_str!("golden/cohort.csv").as_bytes());
-    let rows: Vec<Vec<f64>> = reader.deserialize().map(|row| row.expect("numbers")).collect();
+    let rows: Vec<Vec<f64>> =
+        fields(include_str!("golden/cohort.csv")).skip(1).map(|row| row.into_iter().map(number).collect()).collect();
     let column = |place: usize| rows.iter().map(|row| row[place]).collect::<Vec<f64>>();
     let predictors =
         ["a", "b", "c"].iter().enumerate().map(|(place, name)| ((*name).to_owned(), column(place))).collect();
@@ -21,12 +22,7 @@ fn cohort() -> (FeatureTable, Labels) {
 #[test]
 fn resamples_are_as_written() {
     let drawn: Vec<Vec<usize>> = (0..RESAMPLING.resamples).map(|b| resample_rows(ROWS, RESAMPLING.seed, b)).collect();
-    let text: String =
-        drawn.iter().map(|rows| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",") + "\n").collect();
-    if std::env::var_os("ALNM_PRINT_RESAMPLES").is_some() {
-        println!("{text}");
-    }
-    assert_eq!(text, include_str!("golden/resamples.csv"));
+    assert_resamples(&drawn, include_str!("golden/resamples.csv"));
 }
 
 #[test]
@@ -45,14 +41,11 @@ fn corrected_measures_are_those_of_rms_validate() {
         vec![2.0 * (auc - 0.5), brier, recalibrated.terms()[0].estimate, recalibrated.terms()[1].estimate]
     };
     let found = validate(&labels, Stratification::None, RESAMPLING, fit, measure).unwrap();
-    let golden = include_str!("golden/validation.csv").lines().filter(|line| !line.starts_with('#'));
     let mut compared = 0;
-    for (ours, line) in found.iter().zip(golden) {
-        let (measure, values) = line.split_once(',').unwrap();
+    for (ours, row) in found.iter().zip(fields(include_str!("golden/validation.csv"))) {
         let ours = [ours.apparent, ours.training, ours.test, ours.optimism, ours.corrected];
-        for (ours, expected) in ours.iter().zip(values.split(',')) {
-            let expected: f64 = expected.parse().unwrap();
-            assert!((ours - expected).abs() < 1e-7, "{measure}: {ours}, not {expected}");
+        for (ours, expected) in ours.iter().zip(row[1..].iter().map(|field| number(field))) {
+            assert!((ours - expected).abs() < 1e-7, "{}: {ours}, not {expected}", row[0]);
             compared += 1;
         }
     }

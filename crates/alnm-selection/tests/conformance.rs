@@ -1,12 +1,12 @@
 //! Every case of the statistics pack that this crate owns, against glmnet, caret, mRMRe's definitions, pymrmr and
 //! mrmr-selection.
 
-#[path = "../../alnm-stats/tests/reference/mod.rs"]
-mod reference;
-
+use alnm_conformance::pack::{number as num, numbers as nums};
+use alnm_conformance::statistics::{Case, StatisticsPack};
+use alnm_conformance::tally::Deviation;
 use alnm_selection::correlation_filter::{CorrelationRule, find_correlation};
 use alnm_selection::cross_validation::{CvMeasure, LambdaChoice, cross_validate};
-use alnm_selection::discretise::Discretisation;
+use alnm_selection::discretise::Discretiser;
 use alnm_selection::elastic_net::{
     ElasticNetParams, ElasticNetPath, LambdaSequence, PathPrecision, SparseCoefficients, binomial_path,
 };
@@ -16,14 +16,12 @@ use alnm_selection::{FeatureTable, Labels, SelectionError};
 use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use serde_json::{Map, Value, json};
 
-use reference::{Case, Deviation, Pack, num, nums};
-
 type Evaluated = Result<Value, String>;
 
 #[test]
 fn selection_pack() {
-    let Some(pack) = Pack::open("statistics") else { return };
-    reference::run(&pack, "alnm-selection", DEVIATIONS, |pack, case| match case.section.as_str() {
+    let Some(pack) = StatisticsPack::open() else { return };
+    pack.run("alnm-selection", DEVIATIONS, |pack, case| match case.section.as_str() {
         "G_glmnet" => glmnet(pack, case),
         "H_mrmr" => mrmr_case(pack, case),
         "I_correlation" => correlation(pack, case),
@@ -31,34 +29,26 @@ fn selection_pack() {
     });
 }
 
-/// Numbers of features that differ at the first penalty only.
+const DEVIATIONS: &[Deviation] = &[Deviation {
+    reason: "at the first penalty the gradient equals the penalty, and its last bit decides whether glmnet has a \
+             coefficient of 1e-17; the order of the rows changes it (scripts/first_penalty.R)",
+    explains: |d| {
+        (d.is_in("G_glmnet/path_tight_a1_stdT", "/df") || d.is_in("G_glmnet/path_tight_a0.5_stdT", "/df"))
+            && df_at_first_penalty(d.results.0, d.results.1)
+    },
+}];
+
+/// Whether numbers of features differ at the first penalty only, and by one.
 fn df_at_first_penalty(want: &Value, got: &Value) -> bool {
     let (want, got) = (numbers(&want["df"]), numbers(&got["df"]));
     want.len() == got.len() && want[1..] == got[1..] && (want[0] - got[0]).abs() <= 1.0
 }
 
-const DF: &str = "at the first penalty the gradient equals the penalty, and its last bit decides whether glmnet has a coefficient of 1e-17; the \
-    order of the rows changes it (scripts/first_penalty.R)";
-
-const fn deviation(
-    kind: &'static str,
-    field: &'static str,
-    applies: fn(&Value, &Value) -> bool,
-    reason: &'static str,
-) -> Deviation {
-    Deviation { section: "G_glmnet", kind, field, applies, reason }
-}
-
-const DEVIATIONS: &[Deviation] = &[
-    deviation("path_tight_a1_stdT", "/df", df_at_first_penalty, DF),
-    deviation("path_tight_a0.5_stdT", "/df", df_at_first_penalty, DF),
-];
-
 fn text(e: SelectionError) -> String {
     e.to_string()
 }
 
-fn labelled(pack: &Pack, case: &Case) -> Result<(FeatureTable, Labels), String> {
+fn labelled(pack: &StatisticsPack, case: &Case) -> Result<(FeatureTable, Labels), String> {
     let table = pack.table(case, 0);
     let (names, values) = table.matrix(&["y"]);
     let labels = Labels::from_values(&table.numbers("y")).map_err(|e| e.to_string())?;
@@ -106,7 +96,7 @@ fn path_fields(path: &ElasticNetPath) -> Value {
         "dev_ratio": nums(path.deviance_ratio()), "a0": path.coefficients().iter().map(|c| num(c.intercept())).collect::<Value>()})
 }
 
-fn glmnet(pack: &Pack, case: &Case) -> Evaluated {
+fn glmnet(pack: &StatisticsPack, case: &Case) -> Evaluated {
     let (table, labels) = labelled(pack, case)?;
     let want = pack.expected(case);
     let alpha = argument(&case.call, "alpha").unwrap_or(1.0);
@@ -221,7 +211,7 @@ fn ranking(r: &MrmrRanking) -> Map<String, Value> {
     m
 }
 
-fn mrmr_case(pack: &Pack, case: &Case) -> Evaluated {
+fn mrmr_case(pack: &StatisticsPack, case: &Case) -> Evaluated {
     let (table, labels) = labelled(pack, case)?;
     let want = pack.expected(case);
     let count = want["selected"].as_array().map_or(1, Vec::len);
@@ -243,7 +233,7 @@ fn mrmr_case(pack: &Pack, case: &Case) -> Evaluated {
     };
     let run = |variant: MrmrVariant| mrmr(&table, &labels, &MrmrParams::new(variant, count)).map_err(text);
     if let Some(rest) = kind.strip_prefix("pymrmr_") {
-        let discretisation = Discretisation::AsGiven;
+        let discretisation = Discretiser::AsGiven;
         let variant = if rest.starts_with("MID") {
             MrmrVariant::MutualInformationDifference { discretisation }
         } else {
@@ -296,9 +286,9 @@ fn mrmr_case(pack: &Pack, case: &Case) -> Evaluated {
         _ => {
             let (method, tag) = kind.rsplit_once('_').ok_or("no discretisation")?;
             let discretisation = match tag.split_at(1) {
-                ("t", width) => Discretisation::MeanDeviation { width: width.parse().map_err(|_| "width")? },
-                ("q", levels) => Discretisation::Quantiles { levels: levels.parse().map_err(|_| "levels")? },
-                (_, levels) => Discretisation::EqualWidth { levels: levels.parse().map_err(|_| "levels")? },
+                ("t", width) => Discretiser::MeanDeviation { width: width.parse().map_err(|_| "width")? },
+                ("q", levels) => Discretiser::Quantiles { levels: levels.parse().map_err(|_| "levels")? },
+                (_, levels) => Discretiser::EqualWidth { levels: levels.parse().map_err(|_| "levels")? },
             };
             let variant = match method {
                 "MID" => MrmrVariant::MutualInformationDifference { discretisation },
@@ -316,7 +306,7 @@ fn mrmr_case(pack: &Pack, case: &Case) -> Evaluated {
     }
 }
 
-fn correlation(pack: &Pack, case: &Case) -> Evaluated {
+fn correlation(pack: &StatisticsPack, case: &Case) -> Evaluated {
     let (_, x) = pack.table(case, 0).matrix(&[]);
     let kind_of = |name: &str| match name {
         "spearman" => Correlation::Spearman,

@@ -1,5 +1,7 @@
 //! Bootstrap intervals against scipy and R on the same resamples; the scripts are beside the data in tests/golden.
 
+use alnm_conformance::golden::{assert_resamples, fields, number};
+use alnm_conformance::tally::Tolerance;
 use alnm_stats::Labels;
 use alnm_stats::bootstrap::{Resampling, resample_rows, simple};
 use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
@@ -9,15 +11,6 @@ use alnm_stats::optimism::Stratification;
 const ROWS: usize = 40;
 const RESAMPLING: Resampling = Resampling::new(300, 11);
 
-/// The fields of a golden file without its comments.
-fn fields(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-    text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(',').collect())
-}
-
-fn number(field: &str) -> f64 {
-    field.parse().expect("a number")
-}
-
 /// A column of the sample.
 fn column(place: usize) -> Vec<f64> {
     fields(include_str!("golden/sample.csv")).skip(1).map(|row| number(row[place])).collect()
@@ -26,12 +19,7 @@ fn column(place: usize) -> Vec<f64> {
 #[test]
 fn resamples_are_as_written() {
     let drawn: Vec<Vec<usize>> = (0..RESAMPLING.resamples).map(|b| resample_rows(ROWS, RESAMPLING.seed, b)).collect();
-    let text: String =
-        drawn.iter().map(|rows| rows.iter().map(usize::to_string).collect::<Vec<_>>().join(",") + "\n").collect();
-    if std::env::var_os("ALNM_PRINT_RESAMPLES").is_some() {
-        println!("{text}");
-    }
-    assert_eq!(text, include_str!("golden/resamples.csv"));
+    assert_resamples(&drawn, include_str!("golden/resamples.csv"));
 }
 
 #[test]
@@ -56,7 +44,7 @@ fn percentile_and_bca_intervals_are_those_of_scipy() {
             _ => bootstrap.percentile(number(level)).unwrap(),
         };
         for (found, expected) in [(interval.lower, number(row[3])), (interval.upper, number(row[4]))] {
-            assert!((found - expected).abs() <= 1e-12 * expected.abs(), "{row:?}: {found}");
+            assert!(Tolerance::relative(1e-12).agrees(expected, found), "{row:?}: {found}");
             compared += 1;
         }
     }

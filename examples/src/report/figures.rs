@@ -184,7 +184,7 @@ fn lesion(findings: &Findings<'_>) -> Result<Figure> {
     let mut caption =
         "Figure 1. The axial slice on which the lesion is largest, before bias correction, with the first reader's outline".to_owned();
     if let Some(curve) = findings.time_intensity {
-        let points = curve.curve.times.iter().copied().zip(curve.curve.means.iter().copied()).collect();
+        let points = curve.curve.times().iter().copied().zip(curve.curve.means().iter().copied()).collect();
         let title = format!("Time-intensity curve: {}", curve.delayed_phase());
         let chart =
             Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
@@ -220,19 +220,20 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let history = &findings.deep.history;
-    let line =
-        |value: fn(&alnm_deep::EpochRecord) -> f64| history.iter().map(|e| ((e.epoch + 1) as f64, value(e))).collect();
+    let line = |value: fn(&alnm_deep::EpochRecord) -> f64| {
+        history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect()
+    };
     let loss = Chart::around(
         "Training loss",
         "epoch",
         "binary cross-entropy",
-        vec![Series::line("", line(|e| e.training_loss), COLOURS[0])],
+        vec![Series::line("", line(|e| e.training_loss()), COLOURS[0])],
     );
     let auc = Chart::around(
         "AUC of the batches' logits",
         "epoch",
         "AUC",
-        vec![Series::line("", line(|e| e.training_auc), COLOURS[1])],
+        vec![Series::line("", line(|e| e.training_auc()), COLOURS[1])],
     );
     figure(
         "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",

@@ -37,7 +37,7 @@ pub fn shrink<T: Voxel>(volume: &Volume<T>, factor: usize, offset: [usize; 3]) -
 
 fn shrunk(geometry: &Geometry, factor: usize) -> Result<Geometry> {
     if factor == 0 {
-        return Err(invalid("factor", "0".to_owned(), "at least 1"));
+        return Err(invalid("factor", "0".to_owned(), "it must be at least 1"));
     }
     let size = geometry.size().map(|n| (n / factor).max(1));
     let spacing = geometry.spacing().map(|distance| distance * factor as f64);

@@ -5,31 +5,28 @@ use std::path::PathBuf;
 use alnm_imaging::dicom::read_series;
 use alnm_imaging::read_image;
 
-use crate::pack::{Pack, Section};
+use crate::pack::{ImagingPack, section};
 
 /// The folders of the pack's DICOM part, each a case.
-pub(crate) fn folders(pack: &Pack) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(pack.root.join("dicom")) else { return Vec::new() };
-    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    folders
+pub(crate) fn folders(pack: &ImagingPack) -> Vec<PathBuf> {
+    pack.pack.folders("dicom").into_iter().map(|folder| pack.pack.path(folder)).collect()
 }
 
 #[test]
 fn series() {
-    let Some(pack) = Pack::load() else { return };
-    let mut voxels = Section::new("DICOM voxels");
-    let mut geometry = Section::new("DICOM geometry");
+    let Some(pack) = ImagingPack::open() else { return };
+    let mut voxels = section("DICOM voxels");
+    let mut geometry = section("DICOM geometry");
     for folder in folders(&pack) {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let ours = read_series(folder.join("image")).unwrap();
         let expected = read_image(folder.join("image.nii.gz")).unwrap();
         // NIfTI holds the geometry in single precision.
         let difference = ours.geometry().difference(expected.geometry(), 1e-4);
-        geometry.count(&name, f64::from(u8::from(difference.is_some())), 0.0);
+        geometry.case_of_difference(&name, f64::from(u8::from(difference.is_some())), 0.0);
         let (ours, expected) = (ours.cast::<f64>(), expected.cast::<f64>());
         let differing = ours.as_slice().iter().zip(expected.as_slice()).filter(|(a, b)| a != b).count();
-        voxels.count(&name, differing as f64, 0.0);
+        voxels.case_of_difference(name, differing as f64, 0.0);
     }
     voxels.finish();
     geometry.finish();

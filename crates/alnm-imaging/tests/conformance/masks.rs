@@ -1,28 +1,29 @@
 //! Structure sets on their images against masks made by another rasteriser.
 
 use alnm_imaging::dicom::{ContourKind, DicomFolder, MaskFile};
-use alnm_imaging::mask::MaskReader;
+use alnm_imaging::mask::{MaskParams, read_mask_with};
 use alnm_imaging::{Geometry, LabelMap, read_mask};
 
 use crate::dicom::folders;
-use crate::pack::{Pack, Section};
+use crate::pack::{ImagingPack, section};
 
 #[test]
 fn structure_sets() {
-    let Some(pack) = Pack::load() else { return };
-    let mut overlap = Section::new("RTSTRUCT masks, 1 - Dice");
-    let mut stray = Section::new("RTSTRUCT masks, differing voxels that touch no contour");
+    let Some(pack) = ImagingPack::open() else { return };
+    let mut overlap = section("RTSTRUCT masks, 1 - Dice");
+    let mut stray = section("RTSTRUCT masks, differing voxels that touch no contour");
     for folder in folders(&pack) {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let images = DicomFolder::scan(folder.join("image")).unwrap();
         let series = images.only_series().unwrap();
         let grid = series.geometry().unwrap();
-        let reader = MaskReader::new().grid(grid).frame_of_reference(series.frame_of_reference.as_deref().unwrap());
-        let ours = reader.read(folder.join("mask")).unwrap();
+        let frame_of_reference = series.frame_of_reference().unwrap();
+        let params = MaskParams::default().with_grid(grid.clone()).with_frame_of_reference(frame_of_reference);
+        let ours = read_mask_with(folder.join("mask"), &params).unwrap();
         let expected = read_mask(folder.join("mask.nii.gz")).unwrap();
         let (dice, differing) = compare(&ours, &expected);
         println!("{name}: Dice {dice:.5}, {} differing voxels", differing.len());
-        overlap.count(&name, 1.0 - dice, 0.01);
+        overlap.case_of_difference(&name, 1.0 - dice, 0.01);
         let Some(MaskFile::StructureSet(set)) = MaskFile::find(folder.join("mask")).unwrap() else {
             panic!("{name} has no structure set")
         };
@@ -31,7 +32,7 @@ fn structure_sets() {
         let polygons: Vec<Vec<[f64; 3]>> = closed.map(|contour| indices(grid, &contour.points)).collect();
         let untouched =
             differing.iter().filter(|&&voxel| !polygons.iter().any(|polygon| passes_through(polygon, voxel))).count();
-        stray.count(&name, untouched as f64, 0.0);
+        stray.case_of_difference(name, untouched as f64, 0.0);
     }
     overlap.finish();
     stray.finish();

@@ -1,14 +1,16 @@
-//! The reference pack, and the line that a section prints.
+//! The cases of the imaging pack, and their images.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use alnm_conformance::pack::Pack;
+use alnm_conformance::tally::{Tally, Worst};
 use alnm_imaging::{Image, LabelMap, read_image, read_mask};
 use serde::Deserialize;
 
-/// The pack's manifest and the folder it describes.
-pub(crate) struct Pack {
-    pub(crate) root: PathBuf,
+/// The pack and the cases of its manifest.
+pub(crate) struct ImagingPack {
+    pub(crate) pack: Pack,
     cases: Vec<Case>,
 }
 
@@ -48,22 +50,12 @@ pub(crate) struct Output {
     path: String,
 }
 
-impl Pack {
+impl ImagingPack {
     /// The pack, or nothing when it is missing and need not be there.
-    pub(crate) fn load() -> Option<Self> {
-        let root = match std::env::var_os("ALNM_REFERENCE") {
-            Some(folder) => PathBuf::from(folder),
-            None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"),
-        }
-        .join("imaging");
-        let Ok(manifest) = std::fs::read(root.join("manifest.json")) else {
-            let required = std::env::var_os("ALNM_REQUIRE_REFERENCE").is_some_and(|value| value == "1");
-            assert!(!required, "no reference pack in {}", root.display());
-            println!("skipped: no reference pack in {}", root.display());
-            return None;
-        };
-        let manifest: Manifest = serde_json::from_slice(&manifest).expect("the manifest describes cases");
-        Some(Self { root, cases: manifest.cases })
+    pub(crate) fn open() -> Option<Self> {
+        let pack = Pack::open("imaging")?;
+        let Manifest { cases } = pack.json("manifest.json");
+        Some(Self { pack, cases })
     }
 
     /// The cases of one kind.
@@ -71,12 +63,12 @@ impl Pack {
         self.cases.iter().filter(move |case| case.kind == kind)
     }
 
-    pub(crate) fn image(&self, path: &str) -> Image {
-        read_image(self.root.join(path)).unwrap()
+    pub(crate) fn image(&self, file: impl AsRef<Path>) -> Image {
+        read_image(self.pack.path(file)).unwrap()
     }
 
-    pub(crate) fn mask(&self, path: &str) -> LabelMap {
-        read_mask(self.root.join(path)).unwrap()
+    pub(crate) fn mask(&self, file: impl AsRef<Path>) -> LabelMap {
+        read_mask(self.pack.path(file)).unwrap()
     }
 
     pub(crate) fn output(&self, case: &Case, name: &str) -> Option<Image> {
@@ -84,42 +76,9 @@ impl Pack {
     }
 }
 
-/// What one section found.
-pub(crate) struct Section {
-    name: &'static str,
-    cases: usize,
-    failures: Vec<String>,
-    worst: f64,
-    at: String,
-}
-
-impl Section {
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, cases: 0, failures: Vec::new(), worst: 0.0, at: "-".to_owned() }
-    }
-
-    /// Counts a case whose difference may be at most `limit`.
-    pub(crate) fn count(&mut self, case: &str, difference: f64, limit: f64) {
-        self.cases += 1;
-        if difference > self.worst || difference.is_nan() {
-            self.worst = difference;
-            self.at = case.to_owned();
-        }
-        if difference.is_nan() || difference > limit {
-            self.failures.push(format!("{case}: {difference:e} where {limit:e} is allowed"));
-        }
-    }
-
-    /// Prints the line and fails when a case failed.
-    pub(crate) fn finish(self) {
-        let Self { name, cases, failures, worst, at } = self;
-        if cases == 0 {
-            println!("{name}: absent from the pack");
-            return;
-        }
-        println!("{name}: {cases} cases, {} passed, worst difference {worst:.3e}, {at}", cases - failures.len());
-        assert!(failures.is_empty(), "{name}: {failures:#?}");
-    }
+/// A section whose line says the largest difference, and which a pack may lack.
+pub(crate) fn section(name: &str) -> Tally {
+    Tally::new(name).worst(Worst::Difference).may_be_absent()
 }
 
 impl std::fmt::Display for Case {

@@ -1,18 +1,18 @@
 //! Resampling on PyRadiomics' grid: grid, float images, images of their own type, masks.
 
-use alnm_imaging::resample::{Interpolator, ResampledRoi, RoiResampling, resample_image, resample_roi, roi_grid};
+use alnm_imaging::resample::{Interpolator, ResampledRoi, RoiResamplingParams, resample_image, resample_roi, roi_grid};
 use alnm_imaging::{Geometry, Image, Volume, Voxel};
 
-use crate::pack::{Case, Pack, Section};
+use crate::pack::{Case, ImagingPack, section};
 
-fn params(case: &Case) -> RoiResampling {
+fn params(case: &Case) -> RoiResamplingParams {
     let interpolator: Interpolator = serde_json::from_value(case.params["interpolator"].clone()).unwrap();
     let spacing: [f64; 3] = serde_json::from_value(case.params["spacing"].clone()).unwrap();
     let pad_distance = case.params["padDistance"].as_u64().unwrap() as usize;
-    RoiResampling { spacing, interpolator, pad_distance }
+    RoiResamplingParams::new(spacing).with_interpolator(interpolator).with_pad_distance(pad_distance)
 }
 
-fn resampled(pack: &Pack, case: &Case) -> ResampledRoi {
+fn resampled(pack: &ImagingPack, case: &Case) -> ResampledRoi {
     let mask = pack.mask(case.mask.as_ref().unwrap());
     resample_roi(&pack.image(&case.input), &mask, 1, &params(case)).unwrap()
 }
@@ -37,55 +37,55 @@ fn largest_geometry_difference(a: &Geometry, b: &Geometry) -> f64 {
 
 #[test]
 fn grids() {
-    let Some(pack) = Pack::load() else { return };
-    let mut section = Section::new("resampling grid");
+    let Some(pack) = ImagingPack::open() else { return };
+    let mut tally = section("resampling grid");
     for case in pack.cases("resample") {
         let params = params(case);
         let grid = roi_grid(&pack.mask(case.mask.as_ref().unwrap()), 1, params.spacing, params.pad_distance).unwrap();
         let expected = pack.output(case, "image").unwrap();
-        section.count(&case.to_string(), largest_geometry_difference(&grid, expected.geometry()), 1e-12);
+        tally.case_of_difference(case.to_string(), largest_geometry_difference(&grid, expected.geometry()), 1e-12);
     }
-    section.finish();
+    tally.finish();
 }
 
 #[test]
 fn images_in_single_precision() {
-    let Some(pack) = Pack::load() else { return };
-    let mut section = Section::new("resampling float32");
+    let Some(pack) = ImagingPack::open() else { return };
+    let mut tally = section("resampling float32");
     for case in pack.cases("resample") {
         let expected = pack.output(case, "image").unwrap();
         let input = f32::into_image(pack.image(&case.input).cast());
         let ours = resample_image(&input, expected.geometry(), params(case).interpolator, 0.0).unwrap();
-        section.count(&case.to_string(), relative_difference(&ours.cast(), &expected.cast()), 1e-6);
+        tally.case_of_difference(case.to_string(), relative_difference(&ours.cast(), &expected.cast()), 1e-6);
     }
-    section.finish();
+    tally.finish();
 }
 
 #[test]
 fn images_in_their_own_type() {
-    let Some(pack) = Pack::load() else { return };
-    let mut section = Section::new("resampling native type");
+    let Some(pack) = ImagingPack::open() else { return };
+    let mut tally = section("resampling native type");
     for case in pack.cases("resample") {
         let Some(expected) = pack.output(case, "image_native_type") else { continue };
         let ours = resampled(&pack, case).image;
         let limit = if matches!(expected, Image::F32(_) | Image::F64(_)) { 1e-6 } else { 0.0 };
         assert_eq!(ours.pixel_type(), expected.pixel_type());
-        section.count(&case.to_string(), relative_difference(&ours.cast(), &expected.cast()), limit);
+        tally.case_of_difference(case.to_string(), relative_difference(&ours.cast(), &expected.cast()), limit);
     }
-    section.finish();
+    tally.finish();
 }
 
 #[test]
 fn masks() {
-    let Some(pack) = Pack::load() else { return };
-    let mut section = Section::new("resampling masks");
+    let Some(pack) = ImagingPack::open() else { return };
+    let mut tally = section("resampling masks");
     for case in pack.cases("resample") {
         let Some(expected) = pack.output(case, "mask") else { continue };
-        section.count(
-            &case.to_string(),
+        tally.case_of_difference(
+            case.to_string(),
             relative_difference(&resampled(&pack, case).mask.cast(), &expected.cast()),
             0.0,
         );
     }
-    section.finish();
+    tally.finish();
 }

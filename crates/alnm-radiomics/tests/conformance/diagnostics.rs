@@ -1,11 +1,11 @@
 //! What is reported beside the features.
 
+use alnm_conformance::pack::Pack;
+use alnm_conformance::tally::{Tally, Tolerance};
 use alnm_radiomics::DiagnosticValue;
 use serde_json::Value;
 
 use crate::expected::{Case, number};
-use crate::pack;
-use crate::tally::Tally;
 
 /// The numbers of a value; `None` for text.
 fn numbers(value: &DiagnosticValue) -> Option<Vec<f64>> {
@@ -18,41 +18,41 @@ fn numbers(value: &DiagnosticValue) -> Option<Vec<f64>> {
     }
 }
 
-fn compare(tally: &mut Tally, place: &str, expected: &Value, got: &DiagnosticValue) {
+fn compare(tally: &mut Tally, name: &str, expected: &Value, got: &DiagnosticValue) {
     let listed = |values: &[Value]| values.iter().map(number).collect::<Vec<f64>>();
     let expected = match expected {
         Value::Array(values) => listed(values),
         Value::Number(_) => listed(std::slice::from_ref(expected)),
         other => {
-            return tally.check(other.as_str() == Some(&got.to_string()), format_args!("{place}: {other}, got {got}"));
+            return tally
+                .check(other.as_str() == Some(&got.to_string()), format_args!("{name}: {got} instead of {other}"));
         }
     };
-    let got = numbers(got).unwrap_or_default();
-    tally.check(expected.len() == got.len(), format_args!("{place}: {} values", got.len()));
-    for (expected, got) in expected.into_iter().zip(got) {
-        tally.value(place, expected, got, 1e-9, 1e-9);
-    }
+    let tolerance = Tolerance { relative: 1e-9, absolute: 1e-9 };
+    tally.values(name, &expected, &numbers(got).unwrap_or_default(), tolerance);
 }
 
 #[test]
 fn diagnostics_agree_with_pyradiomics() {
-    let Some(folder) = pack::area("radiomics") else { return };
-    let mut tally = Tally::new("diagnostics", &[]);
-    for file in pack::files(&folder.join("expected"), ".json.gz") {
-        for (setting, run) in pack::json(&file).as_object().unwrap().iter().filter(|(_, run)| run["status"] == "ok") {
+    let Some(pack) = Pack::open("radiomics") else { return };
+    let mut tally = Tally::new("diagnostics");
+    for file in pack.files("expected", ".json.gz") {
+        for (setting, run) in
+            pack.json::<Value>(&file).as_object().unwrap().iter().filter(|(_, run)| run["status"] == "ok")
+        {
             let place = format!("{}/{setting}", run["case"].as_str().unwrap());
-            let extraction = Case::read(&folder, run)
+            let extraction = Case::read(&pack, "", run)
                 .and_then(|case| case.extract())
                 .unwrap_or_else(|error| panic!("{place}: {error}"));
-            tally.case();
+            tally.case(&place);
             let reported = |name: &str| {
                 !name.starts_with("diagnostics_Versions") && !name.starts_with("diagnostics_Configuration")
             };
             let got: Vec<_> = extraction.diagnostics.iter().filter(|entry| reported(&entry.name)).collect();
             let expected = run["diagnostics"].as_object().unwrap();
-            tally.check(expected.keys().eq(got.iter().map(|entry| &entry.name)), format_args!("{place}: names"));
+            tally.check(expected.keys().eq(got.iter().map(|entry| &entry.name)), "names");
             for ((name, expected), got) in expected.iter().zip(got) {
-                compare(&mut tally, &format!("{place} {name}"), expected, &got.value);
+                compare(&mut tally, name, expected, &got.value);
             }
         }
     }

@@ -1,27 +1,13 @@
 //! Runs of the pack and our results for them.
 
-use std::path::Path;
-
+use alnm_conformance::pack::{Pack, as_number};
 use alnm_imaging::{Image, LabelMap, read_image, read_mask_channel};
 use alnm_radiomics::{Extraction, Extractor, Parameters, RadiomicsError};
 use serde_json::Value;
 
-use crate::pack;
-
-/// A number of the pack; what is not finite stands as text.
+/// A number of the pack.
 pub(crate) fn number(value: &Value) -> f64 {
-    match value {
-        Value::String(text) => match text.as_str() {
-            "NaN" => f64::NAN,
-            "Infinity" => f64::INFINITY,
-            "-Infinity" => f64::NEG_INFINITY,
-            other => panic!("{other} is no number of the pack"),
-        },
-        Value::Number(number) => number.as_f64().unwrap(),
-        // A value that numpy made complex; its imaginary part is rounding.
-        Value::Object(parts) => number(&parts["re"]),
-        other => panic!("{other} is no number of the pack"),
-    }
+    as_number(value).unwrap_or_else(|| panic!("{value} is no number of the pack"))
 }
 
 /// A failure of any of our crates.
@@ -36,9 +22,9 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Reads what a run names.
-    pub(crate) fn read(folder: &Path, run: &Value) -> Result<Self, Failure> {
-        let path = |key: &str| folder.join(run[key].as_str().unwrap());
+    /// Reads what a run names, in a folder of the pack.
+    pub(crate) fn read(pack: &Pack, folder: &str, run: &Value) -> Result<Self, Failure> {
+        let path = |key: &str| pack.path(folder).join(run[key].as_str().unwrap());
         let image = read_image(path("image"))?;
         let extractor = Extractor::new(parameters(run)?);
         let channel = run.get("label_channel").and_then(Value::as_u64).map(|channel| channel as usize);
@@ -54,8 +40,8 @@ impl Case {
 
 /// The run of the same case among the pack's runs, with other parameters: where index files name a case, the runs say
 /// which image and mask that is.
-pub(crate) fn run_with(folder: &Path, case: &str, params: &Value) -> Value {
-    let runs = pack::json(&folder.join("expected").join(format!("{case}.json.gz")));
+pub(crate) fn run_with(pack: &Pack, case: &str, params: &Value) -> Value {
+    let runs: Value = pack.json(format!("expected/{case}.json.gz"));
     let mut run = runs.as_object().unwrap().values().next().expect("a case has runs").clone();
     run["params"] = params.clone();
     run

@@ -1,13 +1,12 @@
 //! Laplacian of Gaussian and wavelets of the imaging pack.
 
+use alnm_conformance::pack::Pack;
+use alnm_conformance::tally::{Tally, Tolerance};
 use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{Image, read_image};
 use alnm_radiomics::filter::log::laplacian_of_gaussian;
 use alnm_radiomics::filter::wavelet::{Filters, SubBand, WaveletTransform};
 use serde_json::Value;
-
-use crate::pack;
-use crate::tally::Tally;
 
 fn laplacian(image: &Image, sigma: f64) -> Vec<f64> {
     let whole = VoxelBox::of_shape(image.geometry().shape());
@@ -26,19 +25,16 @@ fn sub_band(image: &Image, params: &Value) -> Vec<f64> {
 
 #[test]
 fn filters_agree_with_itk_and_pywavelets() {
-    let Some(folder) = pack::area("imaging") else { return };
-    let manifest = pack::json(&folder.join("manifest.json"));
-    let mut tally = Tally::new("filters", &[]);
-    for case in manifest["cases"].as_array().unwrap() {
+    let Some(pack) = Pack::open("imaging") else { return };
+    let mut tally = Tally::new("filters");
+    for case in pack.cases() {
         let kind = case["kind"].as_str().unwrap();
         if kind != "log" && kind != "wavelet" {
             continue;
         }
-        tally.case();
-        let place = format!("{kind} {} {}", case["name"].as_str().unwrap(), case["key"].as_str().unwrap());
-        let image = read_image(folder.join(case["input"].as_str().unwrap())).unwrap();
-        let expected =
-            read_image(folder.join(case["outputs"]["image"]["path"].as_str().unwrap())).unwrap().cast::<f64>();
+        tally.case(format!("{kind} {} {}", case["name"].as_str().unwrap(), case["key"].as_str().unwrap()));
+        let image = read_image(pack.path(case["input"].as_str().unwrap())).unwrap();
+        let expected = read_image(pack.path(case["outputs"]["image"]["path"].as_str().unwrap())).unwrap().cast::<f64>();
         let got = if kind == "log" {
             laplacian(&image, case["params"]["sigma"].as_f64().unwrap())
         } else {
@@ -46,10 +42,7 @@ fn filters_agree_with_itk_and_pywavelets() {
         };
         let largest = expected.as_slice().iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let absolute = if kind == "log" { 2e-6 * largest } else { 1e-12 * largest };
-        tally.check(got.len() == expected.as_slice().len(), format_args!("{place}: {} voxels", got.len()));
-        for (&expected, got) in expected.as_slice().iter().zip(got) {
-            tally.value(&place, expected, got, 0.0, absolute);
-        }
+        tally.values("voxel", expected.as_slice(), &got, Tolerance::absolute(absolute));
     }
     tally.finish();
 }

@@ -1,12 +1,10 @@
 //! Prepared and derived images.
 
-use std::path::Path;
-
+use alnm_conformance::pack::Pack;
+use alnm_conformance::tally::{Tally, Tolerance};
 use alnm_imaging::{Image, read_image, with_volume};
 
 use crate::expected::{Case, run_with};
-use crate::pack;
-use crate::tally::Tally;
 
 /// Values of an image as doubles.
 fn values(image: &Image) -> Vec<f64> {
@@ -19,35 +17,32 @@ fn image_name(file: &str) -> &str {
     stem.split_once('_').and_then(|(_, rest)| rest.split_once('_')).map_or(stem, |(_, name)| name)
 }
 
-fn compare(tally: &mut Tally, place: &str, expected: &[f64], got: &[f64], resampled: bool) {
-    tally.check(expected.len() == got.len(), format_args!("{place}: {} voxels", got.len()));
+fn compare(tally: &mut Tally, file: &str, expected: &[f64], got: &[f64], resampled: bool) {
     let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    let single = place.contains("log-sigma") || place.contains("gradient");
-    for (voxel, (&expected, &got)) in expected.iter().zip(got).enumerate() {
-        let (relative, absolute) = if single {
-            (0.0, 2e-6 * largest)
-        } else if resampled {
-            (1e-6, 1e-6 * largest)
-        } else {
-            (1e-9, 1e-10 * largest)
-        };
-        // The last step of a spherical pattern is a comparison; two samples at the threshold would decide a value.
-        tally.value(format_args!("{place} voxel {voxel}"), expected, got, relative, absolute);
-    }
+    let single = file.contains("log-sigma") || file.contains("gradient");
+    let (relative, absolute) = if single {
+        (0.0, 2e-6 * largest)
+    } else if resampled {
+        (1e-6, 1e-6 * largest)
+    } else {
+        (1e-9, 1e-10 * largest)
+    };
+    // The last step of a spherical pattern is a comparison; two samples at the threshold would decide a value.
+    tally.values("voxel", expected, got, Tolerance { relative, absolute });
 }
 
-fn check_entry(tally: &mut Tally, folder: &Path, entry: &serde_json::Value) {
+fn check_entry(tally: &mut Tally, pack: &Pack, entry: &serde_json::Value) {
     let run = {
-        let mut run = run_with(folder, entry["case"].as_str().unwrap(), &entry["params"]);
+        let mut run = run_with(pack, entry["case"].as_str().unwrap(), &entry["params"]);
         run["label"] = entry["label"].clone();
         run
     };
-    let case = Case::read(folder, &run).unwrap();
+    let case = Case::read(pack, "", &run).unwrap();
     let images = case.extractor.filtered_images(&case.image, &case.mask, case.label).unwrap();
     let resampled = entry["params"]["setting"].get("resampledPixelSpacing").is_some();
     for file in entry["files"].as_object().unwrap().keys() {
-        tally.case();
-        let expected = values(&read_image(folder.join("filtered").join(file)).unwrap());
+        tally.case(file);
+        let expected = values(&read_image(pack.path("filtered").join(file)).unwrap());
         let name = image_name(file);
         let got = match name {
             "preprocessed_image" => values(&images.image),
@@ -65,10 +60,10 @@ fn check_entry(tally: &mut Tally, folder: &Path, entry: &serde_json::Value) {
 
 #[test]
 fn derived_images_agree_with_pyradiomics() {
-    let Some(folder) = pack::area("radiomics") else { return };
-    let mut tally = Tally::new("images", &[]);
-    for entry in pack::json(&folder.join("filtered").join("index.json")).as_array().unwrap() {
-        check_entry(&mut tally, &folder, entry);
+    let Some(pack) = Pack::open("radiomics") else { return };
+    let mut tally = Tally::new("images");
+    for entry in &pack.json::<Vec<serde_json::Value>>("filtered/index.json") {
+        check_entry(&mut tally, &pack, entry);
     }
     tally.finish();
 }

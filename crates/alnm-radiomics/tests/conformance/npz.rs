@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
 
 /// An array in C order.
 pub(crate) struct Array {
@@ -18,8 +17,7 @@ impl Array {
 }
 
 /// The arrays of an archive by name.
-pub(crate) fn read(path: &Path) -> BTreeMap<String, Array> {
-    let bytes = crate::pack::bytes(path);
+pub(crate) fn read(bytes: &[u8]) -> BTreeMap<String, Array> {
     let u16_at = |place: usize| usize::from(u16::from_le_bytes([bytes[place], bytes[place + 1]]));
     let u32_at = |place: usize| u16_at(place) | u16_at(place + 2) << 16;
     let end = (0..bytes.len() - 21)
@@ -38,7 +36,7 @@ pub(crate) fn read(path: &Path) -> BTreeMap<String, Array> {
         match method {
             0 => content.extend_from_slice(stored),
             8 => drop(flate2::read::DeflateDecoder::new(stored).read_to_end(&mut content).unwrap()),
-            other => panic!("{}: zip method {other}", path.display()),
+            other => panic!("{name}: zip method {other}"),
         }
         arrays.insert(name.trim_end_matches(".npy").to_owned(), parse(&content));
         entry += 46 + name_length + u16_at(entry + 30) + u16_at(entry + 32);

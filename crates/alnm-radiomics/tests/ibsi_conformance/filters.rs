@@ -1,14 +1,14 @@
 //! IBSI 2: response maps of digital phantoms, and statistics of response maps of the CT phantom.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
+use alnm_conformance::pack::{Pack, Row};
+use alnm_conformance::tally;
 use alnm_imaging::Volume;
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
 use alnm_radiomics::ibsi::{IbsiFamily, IbsiProfile, InterpolationSettings, Resegmentation};
 
-use crate::pack::{Row, files, folder, image, mask, table};
-use crate::tally::{Tally, three_digits};
+use crate::images::{AREA, compare, image, mask, section, three_digits};
 
 /// A response map agrees where it is within this part of the range of the reference.
 const MAP_TOLERANCE: f64 = 0.01;
@@ -22,7 +22,7 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    fn of(row: &'a Row) -> Self {
+    fn of(row: &Row<'a>) -> Self {
         Self {
             filter: row.text("filter"),
             dimensions: row.text("dims"),
@@ -146,13 +146,12 @@ fn largest_difference(map: &Volume<f64>, reference: &Volume<f64>) -> f64 {
 
 #[test]
 fn ibsi_2_response_maps() {
-    let Some(pack) = folder() else { return };
-    let rows = table(&pack.join("ibsi2_phase1_filters.csv"), b',');
-    let mut tally = Tally::new("IBSI 2, response maps");
+    let Some(pack) = Pack::open(AREA) else { return };
+    let mut tally = section("IBSI 2, response maps");
     let mut unstated = Vec::new();
-    for row in &rows {
-        let (id, words) = (row.text("filter_id"), Words::of(row));
-        let reference = image(&pack.join("ibsi2_response_maps").join(row.text("map")));
+    for row in pack.table("ibsi2_phase1_filters.csv").rows() {
+        let (id, words) = (row.text("filter_id").to_owned(), Words::of(&row));
+        let reference = image(&pack, format!("ibsi2_response_maps/{}", row.text("map")));
         if row.text("phantom") == "?" {
             unstated.push((id, reference));
             continue;
@@ -160,9 +159,9 @@ fn ibsi_2_response_maps() {
         let filter = words.filter().unwrap_or_else(|| panic!("{id}: {}", row.text("parameters")));
         let difference =
             largest_difference(&filter.response(&phantom(&pack, row.text("phantom"))).unwrap(), &reference);
-        tally.value(id, 0.0, MAP_TOLERANCE, difference);
+        tally.case_of_difference(id, difference, MAP_TOLERANCE);
     }
-    let mut failures = tally.finish();
+    let mut failures = tally.report();
     for ((id, _), agreeing) in unstated.iter().zip(settings_of(&pack, &unstated)) {
         println!(
             "IBSI 2, response map {id}, without stated parameters: agrees with {agreeing:?} and nothing else that was tried"
@@ -174,13 +173,13 @@ fn ibsi_2_response_maps() {
     assert!(failures.is_empty(), "{failures:?}");
 }
 
-fn phantom(pack: &Path, name: &str) -> Volume<f64> {
-    image(&pack.join("ibsi2_phantoms").join(format!("{name}.nii.gz")))
+fn phantom(pack: &Pack, name: &str) -> Volume<f64> {
+    image(pack, format!("ibsi2_phantoms/{name}.nii.gz"))
 }
 
 /// The settings that agree with each of the maps that the pack knows as Riesz transforms but does not state: looked for
 /// among all phantoms, two filters that other maps use, and all orders of sum 1 and 2.
-fn settings_of(pack: &Path, maps: &[(&str, Volume<f64>)]) -> Vec<Vec<String>> {
+fn settings_of(pack: &Pack, maps: &[(String, Volume<f64>)]) -> Vec<Vec<String>> {
     let orders = (0..3u32).flat_map(|x| (0..3u32).flat_map(move |y| (0..3u32).map(move |z| vec![x, y, z])));
     let kernels = orders.filter(|orders| (1..=2).contains(&orders.iter().sum::<u32>())).flat_map(|orders| {
         let riesz_order = Some(orders);
@@ -195,8 +194,8 @@ fn settings_of(pack: &Path, maps: &[(&str, Volume<f64>)]) -> Vec<Vec<String>> {
     let filters: Vec<Filter> =
         kernels.map(|(boundary, kernel)| Filter::new(Dimensions::Three, kernel).with_boundary(boundary)).collect();
     let mut agreeing = vec![Vec::new(); maps.len()];
-    for path in files(&pack.join("ibsi2_phantoms"), ".nii.gz") {
-        let phantom = image(&path);
+    for path in pack.files("ibsi2_phantoms", ".nii.gz") {
+        let phantom = image(pack, &path);
         let maps =
             maps.iter().zip(&mut agreeing).filter(|((_, map), _)| map.geometry().size() == phantom.geometry().size());
         let mut maps: Vec<_> = maps.collect();
@@ -215,14 +214,9 @@ fn settings_of(pack: &Path, maps: &[(&str, Volume<f64>)]) -> Vec<Vec<String>> {
     agreeing
 }
 
-fn profile(row: &Row) -> IbsiProfile {
+fn profile(row: &Row<'_>) -> IbsiProfile {
     let interpolated = !row.text("preprocessing").contains("no interpolation");
-    let words = Words {
-        filter: row.text("filter"),
-        dimensions: row.text("dims"),
-        boundary: row.text("boundary"),
-        parameters: row.text("parameters"),
-    };
+    let words = Words::of(row);
     let filter = (words.filter != "none")
         .then(|| words.filter().unwrap_or_else(|| panic!("{}: {}", row.text("filter_id"), row.text("parameters"))));
     IbsiProfile::default()
@@ -235,20 +229,20 @@ fn profile(row: &Row) -> IbsiProfile {
 
 #[test]
 fn ibsi_2_values() {
-    let Some(pack) = folder() else { return };
-    let phantom = image(&pack.join("ct_phantom/phantom.nii.gz"));
-    let region = mask(&pack.join("ct_phantom/mask.nii.gz"));
-    let values = table(&pack.join("ibsi2_reference_values.csv"), b';');
-    let mut references: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-    for row in &values {
+    let Some(pack) = Pack::open(AREA) else { return };
+    let phantom = image(&pack, "ct_phantom/phantom.nii.gz");
+    let region = mask(&pack, "ct_phantom/mask.nii.gz");
+    let values = pack.table_separated_by(b';', "ibsi2_reference_values.csv");
+    let mut references: BTreeMap<&str, Vec<Row<'_>>> = BTreeMap::new();
+    for row in values.rows() {
         references.entry(row.text("filter_id")).or_default().push(row);
     }
-    let mut failures = Vec::new();
-    for row in table(&pack.join("ibsi2_phase2_filters.csv"), b',') {
+    let mut sections = Vec::new();
+    for row in pack.table("ibsi2_phase2_filters.csv").rows() {
         let id = row.text("filter_id");
         let label = 1;
         let extraction = profile(&row).check().unwrap().extract(&phantom, &region, label).unwrap();
-        let mut tally = Tally::new(format!("IBSI 2, filter {id}"));
+        let mut tally = section(format!("IBSI 2, filter {id}"));
         for reference in &references[id] {
             let tag = reference.text("feature_tag");
             let feature = extraction
@@ -257,15 +251,11 @@ fn ibsi_2_values() {
                 .find(|feature| feature.tag == tag)
                 .unwrap_or_else(|| panic!("no feature has the tag {tag}"));
             if let Some(value) = reference.number("consensus_value") {
-                tally.value(
-                    &format!("{id} {tag}"),
-                    value,
-                    reference.number("tolerance").unwrap(),
-                    three_digits(feature.value),
-                );
+                let tolerance = reference.number("tolerance").unwrap();
+                compare(&mut tally, &format!("{id} {tag}"), value, tolerance, three_digits(feature.value));
             }
         }
-        failures.extend(tally.finish());
+        sections.push(tally);
     }
-    assert!(failures.is_empty(), "{} values differ", failures.len());
+    tally::finish(sections);
 }

@@ -8,6 +8,5 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod filters;
-mod pack;
+mod images;
 mod reference_values;
-mod tally;

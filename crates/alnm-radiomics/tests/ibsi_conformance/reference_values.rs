@@ -1,13 +1,12 @@
 //! IBSI 1: the digital phantom and the configurations of the CT phantom.
 
-use std::path::Path;
-
+use alnm_conformance::pack::{Pack, Row};
+use alnm_conformance::tally;
 use alnm_radiomics::ibsi::{
     IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary,
 };
 
-use crate::pack::{Row, folder, image, mask, table};
-use crate::tally::{Tally, three_digits};
+use crate::images::{AREA, compare, image, mask, section, three_digits};
 
 /// The configuration and the phantom of a data set of the table.
 fn configuration(data_set: &str) -> (ReferenceConfiguration, &'static str) {
@@ -18,16 +17,17 @@ fn configuration(data_set: &str) -> (ReferenceConfiguration, &'static str) {
     (configuration, phantom)
 }
 
-fn extract(pack: &Path, data_set: &str) -> IbsiExtraction {
+fn extract(pack: &Pack, data_set: &str) -> IbsiExtraction {
     let (configuration, phantom) = configuration(data_set);
-    let folder = pack.join(phantom);
     let extractor = IbsiProfile::reference(configuration).check().unwrap();
     let label = 1;
-    extractor.extract(&image(&folder.join("phantom.nii.gz")), &mask(&folder.join("mask.nii.gz")), label).unwrap()
+    let (image, mask) =
+        (image(pack, format!("{phantom}/phantom.nii.gz")), mask(pack, format!("{phantom}/mask.nii.gz")));
+    extractor.extract(&image, &mask, label).unwrap()
 }
 
 /// The value that a row of the table speaks of.
-fn value(extraction: &IbsiExtraction, row: &Row) -> f64 {
+fn value(extraction: &IbsiExtraction, row: &Row<'_>) -> f64 {
     let tag = row.text("tag");
     if row.text("family").starts_with("Diagnostics") {
         return diagnostic(&extraction.diagnostics, tag);
@@ -86,26 +86,28 @@ fn region_value(region: &RegionSummary, image: &ImageSummary, name: &str) -> f64
 
 #[test]
 fn ibsi_1_values() {
-    let Some(pack) = folder() else { return };
-    let rows = table(&pack.join("ibsi1_reference_values.csv"), b',');
+    let Some(pack) = Pack::open(AREA) else { return };
+    let table = pack.table("ibsi1_reference_values.csv");
+    let rows = table.rows();
     assert!(!rows.is_empty(), "the pack has no values");
-    let mut failures = Vec::new();
+    let mut sections = Vec::new();
     for rows in rows.chunk_by(|a, b| a.text("data_set") == b.text("data_set")) {
         let data_set = rows[0].text("data_set");
         let extraction = extract(&pack, data_set);
-        let mut tally = Tally::new(format!("IBSI 1, {data_set}"));
+        let mut tally = section(format!("IBSI 1, {data_set}"));
         for row in rows {
             let got = value(&extraction, row);
             if let Some(reference) = row.number("value") {
-                tally.value(row.text("tag"), reference, row.number("tolerance").unwrap(), rounded_as(row, got));
+                let tolerance = row.number("tolerance").unwrap();
+                compare(&mut tally, row.text("tag"), reference, tolerance, rounded_as(row, got));
             }
         }
-        failures.extend(tally.finish());
+        sections.push(tally);
     }
-    assert!(failures.is_empty(), "{} values differ", failures.len());
+    tally::finish(sections);
 }
 
 /// Counts of voxels are given in full, everything else with three significant digits.
-fn rounded_as(row: &Row, value: f64) -> f64 {
+fn rounded_as(row: &Row<'_>, value: f64) -> f64 {
     if row.text("family").starts_with("Diagnostics") && value.fract() == 0.0 { value } else { three_digits(value) }
 }
