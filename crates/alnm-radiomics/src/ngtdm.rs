@@ -49,6 +49,7 @@ pub struct ToneRow {
 
 impl ToneDifferenceMatrix {
     /// The rows, ascending by level.
+    #[must_use]
     pub fn rows(&self) -> &[ToneRow] {
         &self.rows
     }

@@ -220,11 +220,13 @@ impl Parameters {
     }
 
     /// The image types in the order of extraction.
+    #[must_use]
     pub fn image_types(&self) -> &[ImageTypeParameters] {
         &self.image_types
     }
 
     /// The feature classes in the order of the columns.
+    #[must_use]
     pub fn feature_classes(&self) -> &[(FeatureClass, Selection)] {
         &self.feature_classes
     }
