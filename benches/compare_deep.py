@@ -3,7 +3,7 @@
 
     python3.11 -m venv venv
     venv/bin/pip install torch torchvision onnx onnxscript onnxruntime openvino numpy
-    cargo build --release -p alnm-benches --bin repeat_network
+    cargo build --release -p alnm-benches --features candle --bin repeat_network
     venv/bin/python benches/compare_deep.py --files DIR                      # all cells of inference
     venv/bin/python benches/compare_deep.py --files DIR --batches 1 --threads 2 --rounds 11
     venv/bin/python benches/compare_deep.py --files DIR --train --batches 8,16 --threads 2

@@ -3,7 +3,7 @@
 //!
 //! `repeat_network WEIGHTS IMAGES BATCH THREADS predict|train INSTRUCTIONS [OUTPUTS]`: WEIGHTS is a safetensors file
 //! with torchvision's names, IMAGES holds 32-bit floats in NCHW order; the first outputs go to the file OUTPUTS.
-//! INSTRUCTIONS is `best`, a set's name, or `candle` for the same network computed by candle. At the end of the input
+//! INSTRUCTIONS is `best`, a set's name, or (feature `candle`) `candle` for the same network computed by candle. At the end of the input
 //! the peak memory is written in MiB.
 #![allow(clippy::print_stdout)]
 
@@ -13,9 +13,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use alnm_deep::{
-    Backbone, CandleDevice, CandleNetwork, CandleTrainer, CrossEntropyLoss, FeatureExtractor, Head, Initialisation,
-    Instructions, Network, Optimiser, Precision, Predictor, Tensor, Trainer, WeightDecayRule,
+    Backbone, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Instructions, Network, Optimiser, Predictor,
+    Tensor, Trainer, WeightDecayRule,
 };
+#[cfg(feature = "candle")]
+use alnm_deep::{CandleDevice, CandleNetwork, CandlePrecision, CandleTrainer};
 
 /// What is timed; it gives the outputs of the network.
 type Task<'a> = Box<dyn FnMut() -> Result<Vec<f32>, Box<dyn Error>> + 'a>;
@@ -25,20 +27,26 @@ fn set(name: &str) -> Result<Instructions, Box<dyn Error>> {
     Ok(set.ok_or("this processor has no such instructions")?)
 }
 
+#[cfg(feature = "candle")]
 fn by_candle<'a>(network: &Network, batch: usize, values: &'a [f32], task: &str) -> Result<Task<'a>, Box<dyn Error>> {
     let images = move || Tensor::from_nchw([batch, 3, 224, 224], values);
     if task != "train" {
-        let network = CandleNetwork::new(network, CandleDevice::Cpu, Precision::Single)?;
+        let network = CandleNetwork::new(network, CandleDevice::Cpu, CandlePrecision::Single)?;
         return Ok(Box::new(move || Ok(network.output(images()?, "fc")?.into_vec())));
     }
     let (optimiser, rule) = (Optimiser::adamw(1e-2), WeightDecayRule::All);
-    let mut trainer = CandleTrainer::new(network, CandleDevice::Cpu, Precision::Single, optimiser, rule)?;
+    let mut trainer = CandleTrainer::new(network, CandleDevice::Cpu, CandlePrecision::Single, optimiser, rule)?;
     let labels: Vec<bool> = (0..batch).map(|index| index % 2 == 1).collect();
     Ok(Box::new(move || {
         let gradients = trainer.gradients(&images()?, &labels, CrossEntropyLoss::default(), 0)?;
         trainer.update(&gradients, 1e-4)?;
-        Ok(vec![gradients.loss as f32])
+        Ok(vec![gradients.loss() as f32])
     }))
+}
+
+#[cfg(not(feature = "candle"))]
+fn by_candle<'a>(_: &Network, _: usize, _: &'a [f32], _: &str) -> Result<Task<'a>, Box<dyn Error>> {
+    Err("this program was built without its feature `candle`".into())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -53,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let count = batch * 3 * 224 * 224;
     let values = values.get(..count).ok_or("too few images")?;
     let head = if task == "train" { Head::Logit } else { Head::None };
-    let mut network = Network::initialised(Backbone::ResNet50, head, Initialisation { seed: 1, zero_residual: false });
+    let mut network = Network::initialised(Backbone::ResNet50, head, Initialisation::new(1));
     network.load_weights(Path::new(weights))?;
     let name = if instructions == "candle" { "candle" } else { set(instructions)?.name() };
     let mut run: Task<'_> = if name == "candle" {
@@ -67,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let images = Tensor::from_nchw([batch, 3, 224, 224], values)?;
             let gradients = trainer.gradients(images, &labels, CrossEntropyLoss::default(), 0)?;
             trainer.update(&gradients, 1e-4);
-            Ok(vec![gradients.loss as f32])
+            Ok(vec![gradients.loss() as f32])
         })
     } else {
         let predictor = Predictor::with_instructions(&network, set(instructions)?);

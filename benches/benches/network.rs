@@ -1,12 +1,13 @@
 //! ResNet50 at 224 × 224: evaluation and a training step.
 
 use alnm_deep::{
-    Backbone, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, Tensor, Trainer, WeightDecayRule,
+    Backbone, CrossEntropyLoss, FeatureExtractor, Head, Initialisation, Network, Optimiser, Predictor, Tensor, Trainer,
+    WeightDecayRule,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 fn network() -> Network {
-    Network::initialised(Backbone::ResNet50, Head::Logit, Initialisation { seed: 1, zero_residual: false })
+    Network::initialised(Backbone::ResNet50, Head::Logit, Initialisation::new(1))
 }
 
 fn images(count: usize) -> Tensor {
@@ -42,7 +43,7 @@ fn training_step(criterion: &mut Criterion) {
             let gradients =
                 trainer.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 0).expect("the batch fits");
             trainer.update(&gradients, 1e-6);
-            gradients.loss
+            gradients.loss()
         });
     });
     group.finish();

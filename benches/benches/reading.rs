@@ -9,7 +9,7 @@ fn reading(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let image = image();
     let voxels = image.as_slice().len() as u64;
-    let phase = |number: u8| Phase { volume: image.map(|voxel| *voxel as u16), time: 60.0 * f64::from(number) };
+    let phase = |number: u8| Phase::new(image.map(|voxel| *voxel as u16), 60.0 * f64::from(number));
     let series = folder.path().join("series");
     write_series(&series, &[phase(0), phase(1), phase(2)], &SeriesAttributes::new("P001", "DCE"))
         .expect("the series is written");

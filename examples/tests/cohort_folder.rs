@@ -37,7 +37,7 @@ fn a_simulated_cohort_is_complete_reused_and_refused_when_damaged() {
     assert!(cohort.description.simulated);
     assert!(cohort.patients.iter().any(|patient| patient.mask_reader2.is_some()));
     let enhancement = TimeIntensity::of(&cohort).unwrap().unwrap();
-    assert_eq!(enhancement.curve.times.len(), 9);
+    assert_eq!(enhancement.curve.times().len(), 9);
     assert!(enhancement.kinetics.peak_enhancement > 0.5);
 
     let table = fs::read(folder.join("patients.csv")).unwrap();

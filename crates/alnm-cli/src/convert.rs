@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{
-    DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, Series, SeriesAttributes, write_series,
-};
-use alnm_imaging::mask::{MaskReader, RegionChoice};
-use alnm_imaging::{FileFormat, Geometry, Image, Volume, file_format, read_image, write_image, write_mask};
+use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, Phase, Series, SeriesAttributes, write_series};
+use alnm_imaging::file::Source;
+use alnm_imaging::mask::{MaskParams, RegionChoice};
+use alnm_imaging::{FileFormat, Geometry, Image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
-use crate::input::{SeriesChoice, scan};
+use crate::input::SeriesChoice;
 use crate::output::{Activity, Overwriting};
 
 /// Most characters of a series' description.
@@ -61,7 +60,7 @@ pub(crate) struct Convert {
 }
 
 /// Images to write, and what is known of them.
-struct Source {
+struct Input {
     images: DynamicSeries,
     /// Of a DICOM series.
     attributes: Option<SeriesAttributes>,
@@ -69,9 +68,9 @@ struct Source {
     start: f64,
 }
 
-impl Source {
-    fn of_file(image: Image) -> Self {
-        Self { images: DynamicSeries { images: vec![image], times: vec![0.0] }, attributes: None, start: 0.0 }
+impl Input {
+    fn of_file(image: Image) -> anyhow::Result<Self> {
+        Ok(Self { images: DynamicSeries::new(vec![image], vec![0.0])?, attributes: None, start: 0.0 })
     }
 
     fn of_series(series: &Series, images: DynamicSeries) -> Self {
@@ -79,21 +78,33 @@ impl Source {
     }
 
     /// One of the phases, counted from 1.
-    fn phase(mut self, number: usize) -> anyhow::Result<Self> {
-        let DynamicSeries { images, times } = &mut self.images;
+    fn phase(self, number: usize) -> anyhow::Result<Self> {
+        let (mut images, times) = self.images.into_parts();
         ensure!(
             (1..=images.len()).contains(&number),
             "phase {number} asked for; there are phases 1 to {}",
             images.len()
         );
-        (*images, *times) = (vec![images.swap_remove(number - 1)], vec![times[number - 1]]);
-        Ok(self)
+        let images = DynamicSeries::new(vec![images.swap_remove(number - 1)], vec![times[number - 1]])?;
+        Ok(Self { images, ..self })
     }
+}
+
+/// What is converted, opened once.
+enum Content {
+    /// A file or folder from which a region was asked for.
+    Regions(Source),
+    /// A structure set or segmentation, whole.
+    Mask(DicomFolder),
+    Series(DicomFolder),
+    /// An image of another format than DICOM.
+    Image(Source),
 }
 
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if self.is_mask()? {
+        let content = self.open()?;
+        if matches!(content, Content::Regions(_) | Content::Mask(_)) {
             let chooses_images =
                 self.choice.phase.is_some() || self.all_phases || self.series_as_phases || self.choice.series.is_some();
             ensure!(
@@ -101,81 +112,94 @@ impl Convert {
                 "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here"
             );
             self.overwriting.check_images([self.output.as_path()])?;
-            let activity = Activity::start("reading");
-            let mask = self.read_mask()?;
-            activity.next("writing");
-            write_mask(&self.output, &mask)?;
-            activity.finish();
-            return Ok(());
         }
         let activity = Activity::start("reading");
-        let source = self.read()?;
-        activity.next("writing");
-        self.write(source)?;
+        match content {
+            Content::Regions(source) => {
+                let mask = self.mask_params()?.check()?.read_source(source)?;
+                activity.next("writing");
+                write_mask(&self.output, &mask)?;
+            }
+            Content::Mask(folder) => {
+                let mask = folder.only_mask()?.context("the file holds no mask")?;
+                let mask = self.mask_params()?.check()?.draw(mask)?;
+                activity.next("writing");
+                write_mask(&self.output, &mask)?;
+            }
+            Content::Series(folder) => {
+                let input = self.read_series(&folder)?;
+                activity.next("writing");
+                self.write(input)?;
+            }
+            Content::Image(source) => {
+                let input = self.read_file(source)?;
+                activity.next("writing");
+                self.write(input)?;
+            }
+        }
         activity.finish();
         Ok(())
     }
 
-    /// Whether a mask is converted: asked for, or the only thing that the input file is.
-    fn is_mask(&self) -> anyhow::Result<bool> {
+    /// Opens the input. A mask is converted where one is asked for, or where it is all that a file holds.
+    fn open(&self) -> anyhow::Result<Content> {
+        let source = Source::open(&self.input)?;
         if self.roi.is_some() || self.roi_number.is_some() || self.like.is_some() {
-            return Ok(true);
+            return Ok(Content::Regions(source));
         }
-        let is_dicom_file = !self.input.is_dir() && file_format(&self.input)? == FileFormat::Dicom;
-        Ok(is_dicom_file && MaskFile::find(&self.input)?.is_some())
+        if source.format() != FileFormat::Dicom {
+            return Ok(Content::Image(source));
+        }
+        let is_file = !source.is_folder();
+        let folder = source.dicom_folder()?;
+        let is_mask = is_file && !folder.masks().is_empty();
+        Ok(if is_mask { Content::Mask(folder) } else { Content::Series(folder) })
     }
 
-    fn read_mask(&self) -> anyhow::Result<Volume<u32>> {
-        let like = self.like.as_deref().map(Reference::read).transpose()?;
-        let mut reader = MaskReader::new();
-        let choice = self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from));
-        if let Some(choice) = choice {
-            reader = reader.region(choice);
+    fn mask_params(&self) -> anyhow::Result<MaskParams> {
+        let mut params = MaskParams::default();
+        params.region = self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from));
+        if let Some(like) = self.like.as_deref().map(Reference::read).transpose()? {
+            params.grid = Some(like.grid);
+            params.frame_of_reference = like.frame_of_reference;
         }
-        if let Some(like) = &like {
-            reader = reader.grid(&like.grid);
-            if let Some(uid) = &like.frame_of_reference {
-                reader = reader.frame_of_reference(uid);
-            }
-        }
-        Ok(reader.read(&self.input)?)
+        Ok(params)
     }
 
-    fn read(&self) -> anyhow::Result<Source> {
-        let Some(folder) = scan(&self.input)? else {
-            ensure!(
-                !(self.all_phases || self.series_as_phases),
-                "--all-phases and --series-as-phases need a DICOM folder or file as input"
-            );
-            return Ok(Source::of_file(self.choice.read_image(&self.input)?));
-        };
+    fn read_file(&self, source: Source) -> anyhow::Result<Input> {
+        ensure!(
+            !(self.all_phases || self.series_as_phases),
+            "--all-phases and --series-as-phases need a DICOM folder or file as input"
+        );
+        Input::of_file(self.choice.read_source(source)?)
+    }
+
+    fn read_series(&self, folder: &DicomFolder) -> anyhow::Result<Input> {
         if self.series_as_phases {
             let first = folder.series().iter().min_by(|a, b| a.time_in_study().total_cmp(&b.time_in_study()));
-            let source = Source::of_series(first.context("the folder holds no series")?, folder.series_as_phases()?);
+            let input = Input::of_series(first.context("the folder holds no series")?, folder.series_as_phases()?);
             return match self.choice.phase {
-                Some(number) => source.phase(number),
-                None => Ok(source),
+                Some(number) => input.phase(number),
+                None => Ok(input),
             };
         }
-        let series = self.choice.of(&folder)?;
+        let series = self.choice.of(folder)?;
         let images = match self.choice.phase {
             _ if self.all_phases => series.phases()?,
-            Some(number) => {
-                DynamicSeries { images: vec![series.phase(number)?], times: vec![series.times()?[number - 1]] }
-            }
-            None => DynamicSeries { images: vec![series.image()?], times: vec![0.0] },
+            Some(number) => DynamicSeries::new(vec![series.phase(number)?], vec![series.times()?[number - 1]])?,
+            None => DynamicSeries::new(vec![series.image()?], vec![0.0])?,
         };
-        Ok(Source::of_series(series, images))
+        Ok(Input::of_series(series, images))
     }
 
-    fn write(&self, source: Source) -> anyhow::Result<()> {
+    fn write(&self, input: Input) -> anyhow::Result<()> {
         if is_folder(&self.output) {
             if !is_empty_folder(&self.output) {
                 self.overwriting.check([self.output.as_path()])?;
             }
-            return self.write_dicom(source);
+            return self.write_dicom(input);
         }
-        let images = &source.images.images;
+        let images = input.images.images();
         let is_numbered = self.choice.phase.is_none() && (self.all_phases || self.series_as_phases);
         let paths = match images.len() {
             1 if !is_numbered => vec![self.output.clone()],
@@ -188,8 +212,9 @@ impl Convert {
         Ok(())
     }
 
-    fn write_dicom(&self, source: Source) -> anyhow::Result<()> {
-        let Source { images: DynamicSeries { images, times }, attributes, start } = source;
+    fn write_dicom(&self, input: Input) -> anyhow::Result<()> {
+        let Input { images, attributes, start } = input;
+        let (images, times) = images.into_parts();
         check_one_type(&images)?;
         let name = self.output.file_name().context("the output names no folder")?.to_string_lossy();
         let mut attributes = attributes
@@ -226,15 +251,16 @@ struct Reference {
 
 impl Reference {
     fn read(path: &Path) -> anyhow::Result<Self> {
-        if path.is_dir() {
-            let folder = DicomFolder::scan(path)?;
+        let source = Source::open(path)?;
+        if source.is_folder() {
+            let folder = source.dicom_folder()?;
             let series = folder.only_series()?;
             return Ok(Self {
                 grid: series.geometry()?.clone(),
-                frame_of_reference: series.frame_of_reference.clone(),
+                frame_of_reference: series.frame_of_reference().map(str::to_owned),
             });
         }
-        Ok(Self { grid: read_image(path)?.geometry().clone(), frame_of_reference: None })
+        Ok(Self { grid: source.read_image()?.geometry().clone(), frame_of_reference: None })
     }
 }
 
@@ -258,8 +284,7 @@ fn write_typed<T: DicomVoxel>(
     times: &[f64],
     attributes: &SeriesAttributes,
 ) -> anyhow::Result<()> {
-    let phases: Vec<Phase<T>> =
-        images.iter().zip(times).map(|(image, &time)| Phase { volume: image.cast(), time }).collect();
+    let phases: Vec<Phase<T>> = images.iter().zip(times).map(|(image, &time)| Phase::new(image.cast(), time)).collect();
     if !folder.exists() || is_empty_folder(folder) {
         return Ok(write_series(folder, &phases, attributes)?);
     }

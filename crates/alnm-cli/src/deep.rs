@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use alnm_deep::{
-    Backbone, ChannelWeights, Head, Initialisation, LesionCrop, Network, Predictor, Views, features, grad_cam,
-    occlusion_map,
+    Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor,
+    Views, features, grad_cam, occlusion_map,
 };
 use alnm_imaging::{Image, read_image, read_mask, write_image};
 use anyhow::{Context, Result, bail, ensure};
+use ndarray::Array2;
 
 use crate::output::Overwriting;
 
@@ -35,7 +36,7 @@ impl Weights {
             return Network::load(&self.weights)
                 .context("without --backbone the weights have to be a network saved by alnm-deep");
         };
-        let mut network = Network::initialised(backbone, Head::None, Initialisation { seed: 0, zero_residual: false });
+        let mut network = Network::initialised(backbone, Head::None, Initialisation::default());
         network.load_weights(&self.weights)?;
         Ok(network)
     }
@@ -61,7 +62,7 @@ impl Weights {
 cases.csv has the columns Image and Mask, relative to its folder. In a folder, NAME_image.EXT goes with NAME_mask.EXT.
 Exit codes: 0 done, 1 the work failed, 2 the command line was wrong."
 )]
-pub(crate) struct DeepFeatures {
+pub(crate) struct DeepFeatureTable {
     /// Image, CSV file of cases, or folder of images and masks.
     #[arg(value_name = "IN")]
     input: PathBuf,
@@ -82,7 +83,7 @@ pub(crate) struct DeepFeatures {
     overwriting: Overwriting,
 }
 
-impl DeepFeatures {
+impl DeepFeatureTable {
     pub(crate) fn run(self) -> Result<()> {
         self.overwriting.check([self.out.as_path()])?;
         self.threads.start()?;
@@ -93,7 +94,7 @@ impl DeepFeatures {
         let mut rows = Vec::with_capacity(cases.len());
         for (image, mask) in &cases {
             let (crop, _) = self.weights.crop(image, mask)?;
-            rows.push(features(&predictor, &[crop.pixels], "fc", views)?.remove(0));
+            rows.push(features(&predictor, &[crop.into_pixels()], "fc", views)?.remove(0));
         }
         let mut table =
             csv::Writer::from_path(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?;
@@ -210,30 +211,37 @@ impl GradCam {
         let (output, index) = match (self.index, network.head()) {
             (Some(index), _) => ("fc", index),
             (None, Head::Logit) => ("head", 0),
-            (None, Head::None) => bail!("the network has no logit; name one of its 1000 outputs with --index"),
+            (None, _) => bail!("the network has no logit; name one of its 1000 outputs with --index"),
         };
         let (crop, image) = self.weights.crop(&self.image, &self.mask)?;
-        let stage = self.stage.as_deref().unwrap_or(network.backbone().last_stage());
-        let input = network.preparation().apply(&crop.pixels)?;
         let map = match self.method {
-            Method::GradCam => grad_cam(&network, &input, stage, output, index, ChannelWeights::Gradient)?,
+            Method::GradCam => self.activation_map(&network, &crop, (output, index), ChannelWeights::Gradient)?,
             Method::GradCamPlusPlus => {
-                grad_cam(&network, &input, stage, output, index, ChannelWeights::GradientPlusPlus)?
+                self.activation_map(&network, &crop, (output, index), ChannelWeights::GradientPlusPlus)?
             }
             Method::Occlusion => {
                 ensure!(self.stage.is_none(), "an occlusion map has no --stage");
-                occlusion_map(
-                    &Predictor::new(&network),
-                    &crop.pixels,
-                    output,
-                    index,
-                    self.square.into(),
-                    self.stride.into(),
-                )?
+                let options = OcclusionOptions::default()
+                    .with_output(output, index)
+                    .with_square(self.square.into(), self.stride.into());
+                occlusion_map(&Predictor::new(&network), crop.pixels(), &options)?
             }
         };
         let volume = crop.map_to_volume(&map, image.geometry())?;
         write_image(&self.output, &Image::F32(volume))?;
         Ok(())
+    }
+
+    fn activation_map(
+        &self,
+        network: &Network,
+        crop: &LesionCrop,
+        (output, index): (&str, usize),
+        weights: ChannelWeights,
+    ) -> Result<Array2<f32>> {
+        let mut options = GradCamOptions::default().with_output(output, index).with_weights(weights);
+        options.stage.clone_from(&self.stage);
+        let input = network.preparation().apply(crop.pixels().view())?;
+        Ok(grad_cam(network, &input, &options)?)
     }
 }

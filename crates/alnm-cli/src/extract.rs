@@ -13,8 +13,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use alnm_imaging::mask::MaskReader;
-use alnm_imaging::{FileFormat, Image, LabelMap, dicom, file_format, read_image, region, write_image};
+use alnm_imaging::file::Source;
+use alnm_imaging::mask::MaskParams;
+use alnm_imaging::{FileFormat, Image, LabelMap, read_image, region, write_image};
 use alnm_radiomics::Parameters;
 use alnm_radiomics::parameters::SettingValue;
 use alnm_radiomics::{Extractor, Warning};
@@ -397,7 +398,7 @@ impl Region {
 
 /// Reads a case and finds its regions.
 fn regions(arguments: &ExtractArgs, engine: &Engine, case: &Case) -> Result<Vec<Region>> {
-    let image = if case.image.is_dir() { dicom::read_series(&case.image)? } else { read_image(&case.image)? };
+    let image = read_image(&case.image)?;
     let mask = read_mask(arguments, engine, case, &image)?;
     let single = |label| vec![Region { image: image.clone(), mask: mask.clone(), label, named: None }];
     Ok(match &arguments.labels {
@@ -421,15 +422,15 @@ fn regions(arguments: &ExtractArgs, engine: &Engine, case: &Case) -> Result<Vec<
 /// The mask of a case. Contours and segments are brought onto the image's grid; a label map keeps its own, which the
 /// extraction checks.
 fn read_mask(arguments: &ExtractArgs, engine: &Engine, case: &Case, image: &Image) -> Result<LabelMap> {
-    let mut reader = MaskReader::new();
-    if let Some(name) = &arguments.roi {
-        reader = reader.region(name.as_str());
-    }
-    Ok(if file_format(&case.mask)? == FileFormat::Dicom {
-        reader.grid(image.geometry()).read(&case.mask)?
+    let mut params = MaskParams::default();
+    params.region = arguments.roi.as_deref().map(Into::into);
+    let source = Source::open(&case.mask)?;
+    if source.format() == FileFormat::Dicom {
+        params.grid = Some(image.geometry().clone());
     } else {
-        reader.channel(case.label_channel.unwrap_or_else(|| engine.label_channel())).read(&case.mask)?
-    })
+        params.channel = Some(case.label_channel.unwrap_or_else(|| engine.label_channel()));
+    }
+    Ok(params.check()?.read_source(source)?)
 }
 
 /// Diagnostics and features, or the files of a region's maps.

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{DicomFolder, MaskFile, Series};
-use alnm_imaging::{FileFormat, Geometry, file_format, read_image};
-use anyhow::bail;
-
 use crate::output::print;
+use alnm_imaging::dicom::{DicomFolder, MaskFile, Series};
+use alnm_imaging::file::Source;
+use alnm_imaging::{FileFormat, Geometry, ImagingError};
 
 /// Print what a file holds: type, grid and place of an image, series and phases of a DICOM folder, regions of a mask.
 #[derive(Debug, clap::Args)]
@@ -24,16 +23,21 @@ impl Info {
 }
 
 fn describe(path: &Path) -> anyhow::Result<String> {
-    if path.is_dir() {
-        return describe_folder(path);
-    }
-    let format = file_format(path)?;
-    if format == FileFormat::Dicom
-        && let Some(mask) = MaskFile::find(path)?
-    {
-        return Ok(describe_mask(path, &mask));
-    }
-    let image = read_image(path)?;
+    let source = Source::open(path)?;
+    let format = source.format();
+    let image = if format == FileFormat::Dicom {
+        let is_folder = source.is_folder();
+        let folder = source.dicom_folder()?;
+        if is_folder {
+            return describe_folder(&folder);
+        }
+        if let Some(mask) = folder.only_mask()? {
+            return Ok(describe_mask(mask));
+        }
+        folder.only_series()?.image()?
+    } else {
+        source.read_image()?
+    };
     Ok(format!("format     {format}\nvoxels     {:?}\n{}", image.pixel_type(), describe_grid(image.geometry(), "")))
 }
 
@@ -48,25 +52,21 @@ fn describe_grid(grid: &Geometry, indent: &str) -> String {
     )
 }
 
-fn describe_folder(path: &Path) -> anyhow::Result<String> {
-    let masks = MaskFile::find_all(path)?;
-    let mut text = match DicomFolder::scan(path) {
-        Ok(folder) => folder.series().iter().map(describe_series).collect::<anyhow::Result<String>>()?,
-        Err(error) if masks.is_empty() => bail!(error),
-        Err(_) => String::new(),
-    };
-    text.extend(masks.iter().map(|(file, mask)| describe_mask(file, mask)));
+fn describe_folder(folder: &DicomFolder) -> anyhow::Result<String> {
+    let mut text = folder.series().iter().map(describe_series).collect::<anyhow::Result<String>>()?;
+    text.extend(folder.masks().iter().map(describe_mask));
+    text.extend(folder.mask_problems().iter().map(|problem: &ImagingError| format!("mask {problem}\n")));
     Ok(text)
 }
 
 fn describe_series(series: &Series) -> anyhow::Result<String> {
-    let number = series.number.map_or(String::new(), |number| format!("number {number}, "));
+    let number = series.number().map_or(String::new(), |number| format!("number {number}, "));
     let mut text = format!(
         "series {}\n  {number}{} {:?}, patient {:?}\n  {} slices, {} phases\n",
-        series.uid,
-        series.modality,
-        series.description,
-        series.patient_id,
+        series.uid(),
+        series.modality(),
+        series.description(),
+        series.patient_id(),
         series.slice_count(),
         series.phase_count()
     );
@@ -82,11 +82,12 @@ fn describe_series(series: &Series) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn describe_mask(path: &Path, mask: &MaskFile) -> String {
+fn describe_mask(mask: &MaskFile) -> String {
     let kind = match mask {
         MaskFile::StructureSet(_) => "structure set",
         MaskFile::Segmentation(_) => "segmentation",
+        _ => "mask",
     };
     let regions = mask.regions().into_iter().map(|region| format!("  region {} {:?}\n", region.number, region.name));
-    format!("{kind} {}\n", path.display()) + &regions.collect::<String>()
+    format!("{kind} {}\n", mask.path().display()) + &regions.collect::<String>()
 }

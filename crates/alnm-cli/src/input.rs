@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use alnm_imaging::dicom::{DicomFolder, Series};
-use alnm_imaging::{FileFormat, Image, file_format, read_image};
+use alnm_imaging::file::Source;
+use alnm_imaging::{FileFormat, Image};
 use anyhow::ensure;
 
 /// Which image of a DICOM folder or file is meant.
@@ -28,26 +29,23 @@ impl SeriesChoice {
 
     /// The image that is meant, from a file of any format or a DICOM folder.
     pub(crate) fn read_image(&self, path: &Path) -> anyhow::Result<Image> {
-        let Some(folder) = scan(path)? else {
+        self.read_source(Source::open(path)?)
+    }
+
+    /// The image that is meant, from a file or folder that is open already.
+    pub(crate) fn read_source(&self, source: Source) -> anyhow::Result<Image> {
+        if source.format() != FileFormat::Dicom {
             ensure!(
                 self.series.is_none() && self.phase.is_none_or(|phase| phase == 1),
                 "--series and --phase need a DICOM folder or file as input"
             );
-            return Ok(read_image(path)?);
-        };
+            return Ok(source.read_image()?);
+        }
+        let folder = source.dicom_folder()?;
         let series = self.of(&folder)?;
         Ok(match self.phase {
             Some(number) => series.phase(number)?,
             None => series.image()?,
         })
     }
-}
-
-/// The series of a folder, or of a DICOM file by itself; none for a file of another format.
-pub(crate) fn scan(path: &Path) -> anyhow::Result<Option<DicomFolder>> {
-    if path.is_dir() {
-        return Ok(Some(DicomFolder::scan(path)?));
-    }
-    let is_dicom = file_format(path)? == FileFormat::Dicom;
-    Ok(is_dicom.then(|| DicomFolder::from_files(&[path.to_owned()])).transpose()?)
 }

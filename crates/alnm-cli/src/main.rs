@@ -33,7 +33,7 @@ enum Command {
     N4(n4::N4),
     Resample(resample::Resample),
     Extract(Box<extract::ExtractArgs>),
-    DeepFeatures(deep::DeepFeatures),
+    DeepFeatures(deep::DeepFeatureTable),
     GradCam(deep::GradCam),
     Predict(predict::Predict),
     Calculator(predict::Calculator),

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alnm_imaging::mask::MaskReader;
+use alnm_imaging::mask::{MaskParams, read_mask_with};
 use alnm_imaging::n4::{ControlGrid, Foreground, N4Iteration, N4Params, N4Result};
 use alnm_imaging::otsu::otsu_threshold;
 use alnm_imaging::{Geometry, Image, Volume, Voxel, read_image, with_volume, write_image};
@@ -97,7 +97,8 @@ impl N4 {
         let n4 = self.params().check()?;
         let confidence = self.confidence.as_deref().map(|path| read_confidence(path, image.geometry())).transpose()?;
         let start = Instant::now();
-        let mask = self.mask.as_deref().map(|path| MaskReader::new().grid(image.geometry()).read(path)).transpose()?;
+        let mask_params = MaskParams::default().with_grid(image.geometry().clone());
+        let mask = self.mask.as_deref().map(|path| read_mask_with(path, &mask_params)).transpose()?;
         let foreground = match &mask {
             Some(mask) => Foreground::Mask(mask),
             None if self.otsu => Foreground::Above(threshold(&image)?),
@@ -111,7 +112,7 @@ impl N4 {
         let field = with_volume!(&image, volume => n4.fit(volume, foreground, confidence.as_ref(), &mut observer))?;
         let result = field.correct(into_float(image));
         bar.finish_and_clear();
-        let levels: Vec<String> = result.levels.iter().map(|level| level.convergence.len().to_string()).collect();
+        let levels: Vec<String> = result.levels().iter().map(|level| level.convergence.len().to_string()).collect();
         eprintln!(
             "{} iterations ({}) in {:.3} s",
             result.iterations(),
@@ -122,27 +123,27 @@ impl N4 {
     }
 
     fn params(&self) -> N4Params {
-        N4Params {
-            iterations: self.iterations.clone(),
-            convergence_threshold: self.convergence,
-            control_grid: match self.knot_spacing {
+        N4Params::default()
+            .with_iterations(self.iterations.clone())
+            .with_convergence_threshold(self.convergence)
+            .with_control_grid(match self.knot_spacing {
                 Some(distance) => ControlGrid::KnotSpacing(distance),
                 None => ControlGrid::Points([self.control_points; 3]),
-            },
-            spline_order: self.spline_order,
-            bias_fwhm: self.fwhm,
-            wiener_noise: self.noise,
-            histogram_bins: self.bins,
-            mask_label: Some(self.label),
-            shrink: self.shrink,
-        }
+            })
+            .with_spline_order(self.spline_order)
+            .with_bias_fwhm(self.fwhm)
+            .with_wiener_noise(self.noise)
+            .with_histogram_bins(self.bins)
+            .with_mask_label(Some(self.label))
+            .with_shrink(self.shrink)
     }
 
     /// Writes the files at the same time: to write them takes as long as the correction of a shrunk image.
     fn write(&self, result: N4Result) -> anyhow::Result<()> {
         let bias_field = self.bias_field.as_ref().map(|path| (path, result.bias_field().into()));
-        let log_bias_field = self.log_bias_field.as_ref().map(|path| (path, result.log_bias_field.into()));
-        let corrected = Some((&self.output, result.corrected.into()));
+        let (corrected, log_bias_field) = result.into_parts();
+        let log_bias_field = self.log_bias_field.as_ref().map(|path| (path, log_bias_field.into()));
+        let corrected = Some((&self.output, corrected.into()));
         let files: Vec<(&PathBuf, Image)> = [corrected, bias_field, log_bias_field].into_iter().flatten().collect();
         Ok(files.par_iter().try_for_each(|(path, image)| write_image(path, image))?)
     }

@@ -50,7 +50,7 @@ fn volume(phase: usize) -> Volume<i16> {
 }
 
 fn write_dynamic(folder: &Path) {
-    let phases: Vec<Phase<i16>> = (0..3).map(|i| Phase { volume: volume(i), time: 45.0 * i as f64 }).collect();
+    let phases: Vec<Phase<i16>> = (0..3).map(|i| Phase::new(volume(i), 45.0 * i as f64)).collect();
     write_series(folder, &phases, &SeriesAttributes::new("P", "DCE")).unwrap();
 }
 
@@ -82,20 +82,18 @@ fn attribute(folder: &Path, tag: dicom_core::Tag) -> String {
 fn a_series_made_from_a_series_stays_with_its_patient_and_study() {
     let folder = tempfile::tempdir().unwrap();
     let (source, made) = (folder.path().join("source"), folder.path().join("made"));
-    let phases: Vec<Phase<i16>> = (0..3).map(|i| Phase { volume: volume(i), time: 40.0 + 45.0 * i as f64 }).collect();
-    let attributes = SeriesAttributes {
-        patient_name: "DOE^JANE".to_owned(),
-        patient_sex: "F".to_owned(),
-        study_description: "Breast".to_owned(),
-        series_number: 7,
-        date: "20240229".to_owned(),
-        start_time: 3723.5,
-        modality: "CT".to_owned(),
-        study_uid: "1.2.3".to_owned(),
-        series_uid: "1.2.3.4".to_owned(),
-        frame_of_reference_uid: "1.2.3.5".to_owned(),
-        ..SeriesAttributes::new("P", "DCE")
-    };
+    let phases: Vec<Phase<i16>> = (0..3).map(|i| Phase::new(volume(i), 40.0 + 45.0 * i as f64)).collect();
+    let attributes = SeriesAttributes::new("P", "DCE")
+        .with_patient_name("DOE^JANE")
+        .with_patient_sex("F")
+        .with_study_description("Breast")
+        .with_series_number(7)
+        .with_date("20240229")
+        .with_start_time(3723.5)
+        .with_modality("CT")
+        .with_study_uid("1.2.3")
+        .with_series_uid("1.2.3.4")
+        .with_frame_of_reference_uid("1.2.3.5");
     write_series(&source, &phases, &attributes).unwrap();
     succeed(folder.path(), &["convert", "source", "made", "--all-phases"]);
     let kept = [
@@ -187,7 +185,7 @@ fn phases_are_chosen_or_written_all() {
         assert_volume(&read_image(folder.path().join(format!("phase-{}.nii.gz", phase + 1))).unwrap(), phase);
     }
     succeed(folder.path(), &["convert", "dce", "copy", "--all-phases"]);
-    assert_eq!(read_phases(folder.path().join("copy")).unwrap().times, [0.0, 45.0, 90.0]);
+    assert_eq!(read_phases(folder.path().join("copy")).unwrap().times(), [0.0, 45.0, 90.0]);
     assert!(fail(folder.path(), 1, &["convert", "dce", "none.nii"]).contains("3 phases"));
     assert!(fail(folder.path(), 1, &["convert", "dce", "none.nii", "--phase", "4"]).contains("1 to 3"));
     fail(folder.path(), 2, &["convert", "dce", "none.nii", "--phase", "1", "--all-phases"]);
@@ -198,9 +196,8 @@ fn phases_are_chosen_or_written_all() {
 fn one_of_several_series_is_chosen() {
     let folder = tempfile::tempdir().unwrap();
     for (name, phase) in [("first", 0), ("second", 1)] {
-        let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
-        let attributes =
-            SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), ..SeriesAttributes::new("P", name) };
+        let phases = [Phase::new(volume(phase), 60.0 * phase as f64)];
+        let attributes = SeriesAttributes::new("P", name).with_series_uid(format!("2.25.{}", phase + 1));
         write_series(folder.path().join("both").join(name), &phases, &attributes).unwrap();
     }
     assert!(fail(folder.path(), 1, &["convert", "both", "a.nii"]).contains("2.25.2"));
@@ -217,12 +214,9 @@ fn one_of_several_series_is_chosen() {
 fn phases_of_different_voxel_types_are_not_clamped_into_one_series() {
     let folder = tempfile::tempdir().unwrap();
     for (phase, slope) in [1.0, 20.0, 0.25].into_iter().enumerate() {
-        let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
-        let attributes = SeriesAttributes {
-            series_uid: format!("2.25.{}", phase + 1),
-            rescale_slope: slope,
-            ..SeriesAttributes::new("P", "DCE")
-        };
+        let phases = [Phase::new(volume(phase), 60.0 * phase as f64)];
+        let attributes =
+            SeriesAttributes::new("P", "DCE").with_series_uid(format!("2.25.{}", phase + 1)).with_rescale_slope(slope);
         for both in ["wide", "fractions"].iter().filter(|name| phase == 0 || (**name == "wide") == (phase == 1)) {
             write_series(folder.path().join(both).join(phase.to_string()), &phases, &attributes).unwrap();
         }
@@ -271,9 +265,8 @@ fn options_that_do_not_fit_the_input_are_refused() {
         assert!(fail(folder.path(), 1, &arguments).contains("a mask is converted"), "{options:?}");
     }
     for (name, phase) in [("first", 0), ("second", 1)] {
-        let phases = [Phase { volume: volume(phase), time: 60.0 * phase as f64 }];
-        let attributes =
-            SeriesAttributes { series_uid: format!("2.25.{}", phase + 1), ..SeriesAttributes::new("P", name) };
+        let phases = [Phase::new(volume(phase), 60.0 * phase as f64)];
+        let attributes = SeriesAttributes::new("P", name).with_series_uid(format!("2.25.{}", phase + 1));
         write_series(folder.path().join("both").join(name), &phases, &attributes).unwrap();
     }
     succeed(folder.path(), &["convert", "both", "one", "--series-as-phases", "--phase", "2"]);

@@ -51,7 +51,7 @@ fn a_phase_of_a_dynamic_series_is_corrected_and_resampled() {
     let path = folder.path();
     let phases: Vec<Phase<i16>> = [1.0, 2.0]
         .iter()
-        .map(|&factor| Phase { volume: image().map(|voxel| (factor * voxel) as i16), time: 60.0 * f64::from(factor) })
+        .map(|&factor| Phase::new(image().map(|voxel| (factor * voxel) as i16), 60.0 * f64::from(factor)))
         .collect();
     write_series(path.join("dynamic"), &phases, &SeriesAttributes::new("P", "DCE")).unwrap();
     write_image(path.join("second.nrrd"), &Image::I16(phases[1].volume.clone())).unwrap();
@@ -74,7 +74,9 @@ fn n4_writes_what_the_library_computes() {
     let path = folder.path();
     let mask = otsu_mask(&image(), 200).unwrap();
     write_mask(path.join("mask.nrrd"), &mask.map(|label| 3 * label)).unwrap();
-    let expected = N4Params { iterations: vec![5, 4], shrink: 2, ..N4Params::default() }
+    let expected = N4Params::default()
+        .with_iterations([5, 4])
+        .with_shrink(2)
         .check()
         .unwrap()
         .correct(&image(), Some(&mask))
@@ -84,8 +86,8 @@ fn n4_writes_what_the_library_computes() {
         path,
         "n4 image.nrrd a.nrrd --otsu --shrink 2 --iterations 5,4 --bias-field b.nrrd --log-bias-field l.nrrd --threads 1",
     );
-    assert_eq!(voxels(path, "a.nrrd"), expected.corrected.as_slice());
-    assert_eq!(voxels(path, "l.nrrd"), expected.log_bias_field.as_slice());
+    assert_eq!(voxels(path, "a.nrrd"), expected.corrected().as_slice());
+    assert_eq!(voxels(path, "l.nrrd"), expected.log_bias_field().as_slice());
     assert_eq!(voxels(path, "b.nrrd"), expected.bias_field().as_slice());
 
     succeeds(path, "n4 image.nrrd c.nrrd --mask mask.nrrd --label 3 --shrink 2 --iterations 5,4 --threads 2");

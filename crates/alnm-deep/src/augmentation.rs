@@ -15,7 +15,7 @@ use crate::error::{DeepError, Result};
 pub enum Transform {
     /// Rotation about the centre by an angle drawn uniformly from ±`degrees`; bilinear, zero outside.
     Rotation {
-        /// Largest angle.
+        /// Largest angle, finite.
         degrees: f64,
     },
     /// Columns in reverse order.
@@ -30,24 +30,61 @@ pub enum Transform {
     },
     /// Independent normal noise added to every pixel.
     GaussianNoise {
-        /// Standard deviation in the units of the image.
+        /// Standard deviation in the units of the image, finite and at least 0.
         sigma: f32,
     },
 }
 
-/// Transforms applied one after another.
+/// Random changes of an image, applied one after another.
+///
+/// ```
+/// use alnm_deep::{Augmentation, Transform};
+/// use ndarray::Array2;
+///
+/// let augmentation = Augmentation::new(vec![Transform::HorizontalFlip { probability: 0.5 }])?;
+/// let image = Array2::from_shape_fn((2, 2), |(y, x)| (2 * y + x) as f32);
+/// // Seed, epoch and sample decide: the same three give the same change.
+/// assert_eq!(augmentation.apply(&image, 7, 0, 3), augmentation.apply(&image, 7, 0, 3));
+/// assert!(Augmentation::new(vec![Transform::HorizontalFlip { probability: 1.5 }]).is_err());
+/// # Ok::<(), alnm_deep::DeepError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Augmentation(pub Vec<Transform>);
+#[serde(try_from = "Vec<Transform>", into = "Vec<Transform>")]
+pub struct Augmentation(Vec<Transform>);
+
+impl TryFrom<Vec<Transform>> for Augmentation {
+    type Error = DeepError;
+
+    fn try_from(transforms: Vec<Transform>) -> Result<Self> {
+        Self::new(transforms)
+    }
+}
+
+impl From<Augmentation> for Vec<Transform> {
+    fn from(augmentation: Augmentation) -> Self {
+        augmentation.0
+    }
+}
 
 impl Augmentation {
+    /// Transforms in the order in which they are applied.
+    ///
+    /// # Errors
+    /// [`DeepError::Parameter`] with the first parameter outside its range; see [`Transform`].
+    pub fn new(transforms: Vec<Transform>) -> Result<Self> {
+        transforms.iter().try_for_each(Transform::check)?;
+        Ok(Self(transforms))
+    }
+
     /// No change.
+    #[must_use]
     pub fn none() -> Self {
         Self(Vec::new())
     }
 
     /// Rotation by up to 15 degrees, both flips with probability one half, Gaussian noise of standard deviation 0.01 on
     /// images in [0, 1].
+    #[must_use]
     pub fn study() -> Self {
         Self(vec![
             Transform::Rotation { degrees: 15.0 },
@@ -57,16 +94,14 @@ impl Augmentation {
         ])
     }
 
-    /// Checks every range.
-    ///
-    /// # Errors
-    /// [`DeepError::Parameter`] with the first parameter outside its range: angles are finite, probabilities in [0, 1],
-    /// standard deviations finite and not negative.
-    pub fn check(&self) -> Result<()> {
-        self.0.iter().try_for_each(Transform::check)
+    /// The transforms in the order in which they are applied.
+    #[must_use]
+    pub fn transforms(&self) -> &[Transform] {
+        &self.0
     }
 
     /// The changed image; the same for the same seed, epoch and sample, whatever else is computed.
+    #[must_use]
     pub fn apply(&self, image: &Array2<f32>, seed: u64, epoch: u64, sample: u64) -> Array2<f32> {
         let mut generator = ChaCha8Rng::seed_from_u64(seed ^ epoch.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         generator.set_stream(sample);
@@ -85,7 +120,7 @@ impl Transform {
                 ("sigma", f64::from(sigma), sigma.is_finite() && sigma >= 0.0, "finite and at least 0")
             }
         };
-        if holds { Ok(()) } else { Err(DeepError::Parameter { name, value: value.to_string(), requirement }) }
+        if holds { Ok(()) } else { Err(DeepError::parameter(name, value, requirement)) }
     }
 
     fn apply(&self, mut image: Array2<f32>, generator: &mut ChaCha8Rng) -> Array2<f32> {
@@ -107,9 +142,8 @@ impl Transform {
                 image
             }
             Self::GaussianNoise { sigma } => {
-                let mut noise = StandardNormal.sample_iter(generator);
                 image.mapv_inplace(|value| {
-                    let draw: f32 = noise.next().expect("the distribution never ends");
+                    let draw: f32 = StandardNormal.sample(generator);
                     value + sigma * draw
                 });
                 image
@@ -119,6 +153,7 @@ impl Transform {
 }
 
 /// The image turned counter-clockwise by `degrees` about its centre: bilinear, zero outside (torchvision's `rotate`).
+#[must_use]
 pub fn rotate(image: &Array2<f32>, degrees: f64) -> Array2<f32> {
     let (height, width) = image.dim();
     let (centre_y, centre_x) = ((height as f64 - 1.0) / 2.0, (width as f64 - 1.0) / 2.0);
@@ -156,6 +191,22 @@ mod tests {
             assert_ne!(first, augmentation.apply(&image(), seed, epoch, sample));
         }
         assert_eq!(Augmentation::none().apply(&image(), 1, 2, 3), image());
+    }
+
+    #[test]
+    fn ranges_are_checked_also_of_what_is_read() {
+        for transform in [
+            Transform::Rotation { degrees: f64::NAN },
+            Transform::HorizontalFlip { probability: 1.5 },
+            Transform::GaussianNoise { sigma: -1.0 },
+        ] {
+            assert!(matches!(Augmentation::new(vec![transform]), Err(DeepError::Parameter { .. })));
+        }
+        let read = |text: &str| serde_json::from_str::<Augmentation>(text).map_err(|error| error.to_string());
+        let text = serde_json::to_string(&Augmentation::study()).unwrap();
+        assert_eq!(read(&text).unwrap(), Augmentation::study());
+        let error = read(&text.replace("0.5", "1.5")).unwrap_err();
+        assert!(error.starts_with("probability is 1.5; it must be in [0, 1]"), "{error}");
     }
 
     #[test]

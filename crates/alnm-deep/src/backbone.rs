@@ -10,7 +10,7 @@ use crate::graph::{Graph, NodeId};
 use crate::kernel::convolution::Convolution;
 use crate::kernel::pooling::{Averaging, Window};
 
-/// Outputs of the last fully connected layer of every backbone: the deep features of an image.
+/// Number of outputs of the last fully connected layer of every backbone: the deep features of an image.
 pub const FEATURES: usize = 1000;
 
 /// A convolutional network as torchvision defines it, ending in a fully connected layer of [`FEATURES`] outputs.
@@ -31,7 +31,17 @@ pub const FEATURES: usize = 1000;
 /// | `DenseNet121` | `features.pool0`, `features.denseblock1` to `4`, `features.transition1` to `3`, `features`, `avgpool`, `fc` |
 ///
 /// `features` of DenseNet121 is the output after its last rectified linear unit; `fc` is the last fully connected layer
-/// of every backbone (torchvision calls it `classifier.6` and `classifier` in the last two).
+/// of every backbone (torchvision calls it `classifier.6` in VGG16 and `classifier` in DenseNet121).
+///
+/// ```
+/// use alnm_deep::Backbone;
+///
+/// let backbone: Backbone = "densenet121".parse()?;
+/// assert_eq!((backbone, backbone.last_stage()), (Backbone::DenseNet121, "features"));
+/// let error = "resnet51".parse::<Backbone>().unwrap_err();
+/// assert!(error.to_string().starts_with("backbone is resnet51; it must be resnet18, resnet34"));
+/// # Ok::<(), alnm_deep::DeepError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -56,6 +66,7 @@ impl Backbone {
         [Self::ResNet18, Self::ResNet34, Self::ResNet50, Self::ResNet101, Self::Vgg16, Self::DenseNet121];
 
     /// torchvision's name of the network.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::ResNet18 => "resnet18",
@@ -68,6 +79,7 @@ impl Backbone {
     }
 
     /// The output of the last convolutional stage, on which Grad-CAM is usually computed.
+    #[must_use]
     pub fn last_stage(self) -> &'static str {
         match self {
             Self::Vgg16 | Self::DenseNet121 => "features",
@@ -97,10 +109,8 @@ impl FromStr for Backbone {
     type Err = DeepError;
 
     fn from_str(name: &str) -> Result<Self, DeepError> {
-        Self::ALL.into_iter().find(|backbone| backbone.name() == name).ok_or_else(|| DeepError::Parameter {
-            name: "backbone",
-            value: name.to_owned(),
-            requirement: "resnet18, resnet34, resnet50, resnet101, vgg16 or densenet121",
+        Self::ALL.into_iter().find(|backbone| backbone.name() == name).ok_or_else(|| {
+            DeepError::parameter("backbone", name, "resnet18, resnet34, resnet50, resnet101, vgg16 or densenet121")
         })
     }
 }
@@ -130,69 +140,67 @@ impl Block {
 }
 
 fn residual_network(block: Block, depths: [usize; 4]) -> Graph {
-    let mut graph = Graph::new();
+    let mut graph = Graph::default();
     let stem = Convolution { kernel: 7, stride: 2, padding: 3, inputs: 3, outputs: 64 };
     let mut node = graph.convolution("conv1", 0, stem, false);
     node = graph.batch_norm("bn1", node, 64, None, true);
     node = graph.max_pool(node, 3, 2, 1);
-    graph.tap("maxpool", node);
+    graph.stage("maxpool", node);
     let mut channels = 64;
     for (stage, depth) in depths.into_iter().enumerate() {
         let width = 64 << stage;
         for index in 0..depth {
             let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-            node = residual_block(
-                &mut graph,
-                &format!("layer{}.{index}", stage + 1),
-                node,
-                block,
-                channels,
-                width,
-                stride,
-            );
+            let place = ResidualBlock { block, channels, width, stride };
+            node = place.add_to(&mut graph, &format!("layer{}.{index}", stage + 1), node);
             channels = width * block.expansion();
         }
-        graph.tap(&format!("layer{}", stage + 1), node);
+        graph.stage(&format!("layer{}", stage + 1), node);
     }
     node = graph.average_pool(node, Averaging::Adaptive(1));
-    graph.tap("avgpool", node);
+    graph.stage("avgpool", node);
     node = graph.linear("fc", node, 1, channels, FEATURES);
-    graph.tap("fc", node);
+    graph.stage("fc", node);
     graph
 }
 
-fn residual_block(
-    graph: &mut Graph,
-    name: &str,
-    input: NodeId,
+/// A residual block: what it reads and how wide it is.
+struct ResidualBlock {
     block: Block,
+    /// Channels of its input.
     channels: usize,
+    /// Channels of its convolutions but for the expansion.
     width: usize,
     stride: usize,
-) -> NodeId {
-    let outputs = width * block.expansion();
-    let shortcut = if stride != 1 || channels != outputs {
-        let layer = Convolution { kernel: 1, stride, padding: 0, inputs: channels, outputs };
-        let node = graph.convolution(&format!("{name}.downsample.0"), input, layer, false);
-        graph.batch_norm(&format!("{name}.downsample.1"), node, outputs, None, false)
-    } else {
-        input
-    };
-    let (mut node, mut inputs) = (input, channels);
-    let convolutions = block.convolutions();
-    for (index, &(kernel, factor, strided)) in convolutions.iter().enumerate() {
-        let stride = if strided { stride } else { 1 };
-        let layer = Convolution { kernel, stride, padding: kernel / 2, inputs, outputs: width * factor };
-        node = graph.convolution(&format!("{name}.conv{}", index + 1), node, layer, false);
-        let residual = (index + 1 == convolutions.len()).then_some(shortcut);
-        node = graph.batch_norm(&format!("{name}.bn{}", index + 1), node, layer.outputs, residual, true);
-        inputs = layer.outputs;
+}
+
+impl ResidualBlock {
+    fn add_to(&self, graph: &mut Graph, name: &str, input: NodeId) -> NodeId {
+        let Self { block, channels, width, stride } = *self;
+        let outputs = width * block.expansion();
+        let shortcut = if stride != 1 || channels != outputs {
+            let layer = Convolution { kernel: 1, stride, padding: 0, inputs: channels, outputs };
+            let node = graph.convolution(&format!("{name}.downsample.0"), input, layer, false);
+            graph.batch_norm(&format!("{name}.downsample.1"), node, outputs, None, false)
+        } else {
+            input
+        };
+        let (mut node, mut inputs) = (input, channels);
+        let convolutions = block.convolutions();
+        for (index, &(kernel, factor, strided)) in convolutions.iter().enumerate() {
+            let stride = if strided { stride } else { 1 };
+            let layer = Convolution { kernel, stride, padding: kernel / 2, inputs, outputs: width * factor };
+            node = graph.convolution(&format!("{name}.conv{}", index + 1), node, layer, false);
+            let residual = (index + 1 == convolutions.len()).then_some(shortcut);
+            node = graph.batch_norm(&format!("{name}.bn{}", index + 1), node, layer.outputs, residual, true);
+            inputs = layer.outputs;
+        }
+        node
     }
-    node
 }
 
 fn vgg16() -> Graph {
-    let mut graph = Graph::new();
+    let mut graph = Graph::default();
     let (mut node, mut inputs, mut place) = (0, 3, 0);
     for (width, depth) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)] {
         for _ in 0..depth {
@@ -203,30 +211,31 @@ fn vgg16() -> Graph {
             place += 2;
         }
         node = graph.max_pool(node, 2, 2, 0);
-        graph.tap(&if width == 512 && place > 24 { "features".to_owned() } else { format!("features.{place}") }, node);
+        graph
+            .stage(&if width == 512 && place > 24 { "features".to_owned() } else { format!("features.{place}") }, node);
         place += 1;
     }
     node = graph.average_pool(node, Averaging::Adaptive(7));
-    graph.tap("avgpool", node);
+    graph.stage("avgpool", node);
     for (place, side, inputs, outputs) in [(0, 7, 512, 4096), (3, 1, 4096, 4096)] {
         node = graph.linear(&format!("classifier.{place}"), node, side, inputs, outputs);
         node = graph.relu(node);
-        graph.tap(&format!("classifier.{}", place + 1), node);
+        graph.stage(&format!("classifier.{}", place + 1), node);
         node = graph.dropout(node, 0.5);
     }
     node = graph.linear("classifier.6", node, 1, 4096, FEATURES);
-    graph.tap("fc", node);
+    graph.stage("fc", node);
     graph
 }
 
 fn densenet121() -> Graph {
     const GROWTH: usize = 32;
-    let mut graph = Graph::new();
+    let mut graph = Graph::default();
     let stem = Convolution { kernel: 7, stride: 2, padding: 3, inputs: 3, outputs: 64 };
     let mut node = graph.convolution("features.conv0", 0, stem, false);
     node = graph.batch_norm("features.norm0", node, 64, None, true);
     node = graph.max_pool(node, 3, 2, 1);
-    graph.tap("features.pool0", node);
+    graph.stage("features.pool0", node);
     let mut channels = 64;
     for (block, depth) in [6, 12, 24, 16].into_iter().enumerate() {
         let mut parts = vec![node];
@@ -242,23 +251,23 @@ fn densenet121() -> Graph {
             channels += GROWTH;
         }
         node = graph.concatenate(parts);
-        graph.tap(&format!("features.denseblock{}", block + 1), node);
+        graph.stage(&format!("features.denseblock{}", block + 1), node);
         if block < 3 {
             let name = format!("features.transition{}", block + 1);
             node = graph.batch_norm(&format!("{name}.norm"), node, channels, None, true);
             let halve = Convolution { kernel: 1, stride: 1, padding: 0, inputs: channels, outputs: channels / 2 };
             node = graph.convolution(&format!("{name}.conv"), node, halve, false);
             node = graph.average_pool(node, Averaging::Windows(Window { kernel: 2, stride: 2, padding: 0 }));
-            graph.tap(&name, node);
+            graph.stage(&name, node);
             channels /= 2;
         }
     }
     node = graph.batch_norm("features.norm5", node, channels, None, true);
-    graph.tap("features", node);
+    graph.stage("features", node);
     node = graph.average_pool(node, Averaging::Adaptive(1));
-    graph.tap("avgpool", node);
+    graph.stage("avgpool", node);
     node = graph.linear("classifier", node, 1, channels, FEATURES);
-    graph.tap("fc", node);
+    graph.stage("fc", node);
     graph
 }
 

@@ -1,4 +1,4 @@
-//! Class activation maps: where in an image a network looks.
+//! Class activation maps (Grad-CAM and Grad-CAM++).
 
 use ndarray::Array2;
 use rand::SeedableRng;
@@ -8,63 +8,110 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
-use crate::network::{Network, Pass, Wanted, tap};
+use crate::network::{ForwardMode, GradientTarget, Network};
 use crate::tensor::Tensor;
 
 /// How the maps of a stage's channels are weighted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ChannelWeights {
     /// Grad-CAM: the spatial mean of the gradient (Selvaraju et al. 2017).
+    #[default]
     Gradient,
     /// Grad-CAM++: positive gradients weighted by `g² / (2·g² + g³·Σ a)` (Chattopadhyay et al. 2018).
     GradientPlusPlus,
 }
 
-/// A class activation map at the resolution of the stage, scaled so that its maximum is 1 (all zero where nothing
-/// speaks for the output).
+/// What a class activation map explains, and how.
 ///
-/// `image` holds one image; the map explains output `index` of the output named `output` (`fc` or `head`) by the
-/// activations of `stage`, with running statistics.
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `stage` | [`Backbone::last_stage`](crate::Backbone::last_stage) | name of the stage whose activations make the map | a name of [`Network::stages`] before the output |
+/// | `output` | [`Network::last_output`] | name of the output that is explained | `fc` or `head` |
+/// | `index` | 0 | place in that output | below its length |
+/// | `weights` | [`ChannelWeights::Gradient`] | how the stage's channels are weighted | |
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+#[must_use]
+pub struct GradCamOptions {
+    /// Name of the stage; the last convolutional one where absent.
+    pub stage: Option<String>,
+    /// Name of the output; the last one of the network where absent.
+    pub output: Option<String>,
+    /// Place in the output.
+    pub index: usize,
+    /// How the stage's channels are weighted.
+    pub weights: ChannelWeights,
+}
+
+impl GradCamOptions {
+    /// The stage whose activations make the map.
+    pub fn with_stage(self, stage: impl Into<String>) -> Self {
+        Self { stage: Some(stage.into()), ..self }
+    }
+
+    /// The output that is explained: its name and the place in it.
+    pub fn with_output(self, output: impl Into<String>, index: usize) -> Self {
+        Self { output: Some(output.into()), index, ..self }
+    }
+
+    /// How the stage's channels are weighted.
+    pub fn with_weights(self, weights: ChannelWeights) -> Self {
+        Self { weights, ..self }
+    }
+}
+
+/// A class activation map of one image: where in it the activations of a stage speak for an output.
+///
+/// With the activations a and their weights w by channel the map is `max(Σ w·a, 0)` in every pixel of the stage, scaled
+/// so that its maximum is 1; it is 0 throughout where nothing speaks for the output. Batch normalisation uses the
+/// running statistics. The map has the rows and columns of the stage, a thirty-second of the image's at the last one;
+/// [`crate::LesionCrop::map_to_volume`] lays it over the image.
 ///
 /// # Errors
-/// Unknown names, more than one image, or an index beyond the output.
-pub fn grad_cam(
-    network: &Network,
-    image: &Tensor,
-    stage: &str,
-    output: &str,
-    index: usize,
-    weights: ChannelWeights,
-) -> Result<Array2<f32>> {
+/// [`DeepError::UnknownStage`] for an unknown name, [`DeepError::Shape`] for more than one image,
+/// [`DeepError::Parameter`] for an index beyond the output or a stage that is not computed before it.
+///
+/// ```
+/// use alnm_deep::{Backbone, GradCamOptions, Head, Initialisation, Network, grad_cam};
+/// use ndarray::Array2;
+///
+/// let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
+/// let image = Array2::from_shape_fn((96, 64), |(y, x)| ((x * y) % 17) as f32 / 16.0);
+/// let input = network.preparation().apply(image.view())?;
+/// let map = grad_cam(&network, &input, &GradCamOptions::default())?;
+/// assert_eq!(map.dim(), (3, 2));
+/// let finer = grad_cam(&network, &input, &GradCamOptions::default().with_stage("layer3").with_output("fc", 17))?;
+/// assert_eq!(finer.dim(), (6, 4));
+/// # Ok::<(), alnm_deep::DeepError>(())
+/// ```
+pub fn grad_cam(network: &Network, image: &Tensor, options: &GradCamOptions) -> Result<Array2<f32>> {
     if image.images() != 1 {
         return Err(DeepError::Shape {
-            operation: "grad_cam",
+            operation: "image of a class activation map",
             got: image.shape().to_vec(),
             expected: "one image".to_owned(),
         });
     }
-    let (stage, output) = (tap(&network.graph, stage)?, tap(&network.graph, output)?);
+    let stage_name = options.stage.as_deref().unwrap_or(network.backbone().last_stage());
+    let output_name = options.output.as_deref().unwrap_or(network.last_output());
+    let (stage, output) = (network.graph.node_of(stage_name)?, network.graph.node_of(output_name)?);
     let mut network = network.clone();
     let mut workspace = Workspace::new(Instructions::best());
     let mut unused_dropout = ChaCha8Rng::seed_from_u64(0);
-    let tape = network.forward(image.clone(), Pass::Evaluation, &mut unused_dropout, &mut workspace)?;
+    let tape = network.forward(image.clone(), ForwardMode::Evaluation, &mut unused_dropout, &mut workspace)?;
     let mut gradient = Tensor::zeros(tape.activation(output).shape());
-    let outputs = gradient.channels();
-    *gradient.as_mut_slice().get_mut(index).ok_or_else(|| DeepError::Parameter {
-        name: "index",
-        value: format!("{index} of {outputs} outputs"),
-        requirement: "below the number of outputs",
+    let outputs = gradient.as_slice().len();
+    *gradient.as_mut_slice().get_mut(options.index).ok_or_else(|| {
+        DeepError::parameter("index", options.index, format!("below {outputs}, the length of the output {output_name}"))
     })? = 1.0;
     let activation = tape.activation(stage).clone();
-    let gradients = network.backward(tape, output, gradient, Wanted::Node(stage), &mut workspace);
-    let gradient = gradients.at_end.ok_or(DeepError::Parameter {
-        name: "stage",
-        value: stage.to_string(),
-        requirement: "computed before the output",
+    let gradients = network.backward(tape, output, gradient, GradientTarget::Node(stage), &mut workspace);
+    let gradient = gradients.at_end.ok_or_else(|| {
+        DeepError::parameter("stage", stage_name, format!("computed before the output {output_name}"))
     })?;
-    Ok(weighted_map(&activation, &gradient, weights))
+    Ok(weighted_map(&activation, &gradient, options.weights))
 }
 
 fn weighted_map(activation: &Tensor, gradient: &Tensor, weights: ChannelWeights) -> Array2<f32> {

@@ -1,16 +1,15 @@
 //! A network as a list of operations, each on the outputs of earlier ones.
 
+use crate::error::{DeepError, Result};
 use crate::kernel::convolution::Convolution;
 use crate::kernel::pooling::{Averaging, Window};
 
-/// The output of an operation, by its place in the list. Node 0 is the image.
+/// The output of an operation: 0 is the image, 1 the output of the first operation.
 pub(crate) type NodeId = usize;
 
 /// What a node computes from its inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Operation {
-    /// The image itself.
-    Input,
     /// A convolution; a fully connected layer is one whose kernel covers the whole image.
     Convolution { layer: Convolution, weight: usize, bias: Option<usize> },
     /// Batch normalisation, then the addition of a residual, then a rectified linear unit.
@@ -27,7 +26,7 @@ pub(crate) enum Operation {
     Dropout(f32),
 }
 
-/// An operation with its inputs and the name of its output.
+/// An operation with its inputs.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) operation: Operation,
@@ -67,23 +66,30 @@ pub(crate) struct Norm {
 /// The list of operations and the parameters they use.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
-    pub(crate) nodes: Vec<Node>,
+    /// Operations in order of computation; see [`Graph::node`].
+    nodes: Vec<Node>,
     pub(crate) parameters: Vec<ParameterSpecification>,
     pub(crate) norms: Vec<Norm>,
-    /// Names of outputs that a user can ask for, in order of computation.
-    pub(crate) taps: Vec<(String, NodeId)>,
+    /// Outputs that a user can ask for by name, in order of computation.
+    stages: Vec<(String, NodeId)>,
     /// The last output.
     pub(crate) output: NodeId,
 }
 
 impl Graph {
-    pub(crate) fn new() -> Self {
-        Self { nodes: vec![Node { operation: Operation::Input, inputs: Vec::new() }], ..Self::default() }
+    /// Number of outputs, the image included.
+    pub(crate) fn outputs(&self) -> usize {
+        self.nodes.len() + 1
+    }
+
+    /// The operation of an output, which is not the image.
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id - 1]
     }
 
     fn push(&mut self, operation: Operation, inputs: Vec<NodeId>) -> NodeId {
         self.nodes.push(Node { operation, inputs });
-        self.output = self.nodes.len() - 1;
+        self.output = self.nodes.len();
         self.output
     }
 
@@ -149,18 +155,32 @@ impl Graph {
     }
 
     /// Names the output of a node.
-    pub(crate) fn tap(&mut self, name: &str, node: NodeId) {
-        self.taps.push((name.to_owned(), node));
+    pub(crate) fn stage(&mut self, name: &str, node: NodeId) {
+        self.stages.push((name.to_owned(), node));
+    }
+
+    /// Names of the outputs that a user can ask for, in order of computation.
+    pub(crate) fn stage_names(&self) -> Vec<&str> {
+        self.stages.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The nodes of the outputs that have names, in order of computation.
+    pub(crate) fn stage_nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.stages.iter().map(|(_, node)| *node)
     }
 
     /// The node whose output has this name.
-    pub(crate) fn node(&self, tap: &str) -> Option<NodeId> {
-        self.taps.iter().find(|(name, _)| name == tap).map(|(_, node)| *node)
+    pub(crate) fn node_of(&self, stage: &str) -> Result<NodeId> {
+        let node = self.stages.iter().find(|(name, _)| name == stage).map(|(_, node)| *node);
+        node.ok_or_else(|| DeepError::UnknownStage {
+            name: stage.to_owned(),
+            known: self.stages.iter().map(|(name, _)| name.clone()).collect(),
+        })
     }
 
     /// The parameters that a node uses.
     pub(crate) fn parameters_of(&self, node: NodeId) -> impl Iterator<Item = usize> {
-        let (first, second) = match self.nodes[node].operation {
+        let (first, second) = match self.node(node).operation {
             Operation::Convolution { weight, bias, .. } => (Some(weight), bias),
             Operation::BatchNorm { norm, .. } => (Some(self.norms[norm].weight), Some(self.norms[norm].bias)),
             _ => (None, None),
@@ -170,10 +190,10 @@ impl Graph {
 
     /// The nodes that a node reads, residuals included.
     pub(crate) fn sources(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let residual = match self.nodes[node].operation {
+        let residual = match self.node(node).operation {
             Operation::BatchNorm { residual, .. } => residual,
             _ => None,
         };
-        self.nodes[node].inputs.iter().copied().chain(residual)
+        self.node(node).inputs.iter().copied().chain(residual)
     }
 }

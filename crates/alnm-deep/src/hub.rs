@@ -5,11 +5,12 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use alnm_imaging::file::AtomicFile;
 use sha2::{Digest, Sha256};
 
 use crate::backbone::Backbone;
 use crate::error::{DeepError, Result};
-use crate::weights::MAXIMUM_FILE_BYTES;
+use crate::state_dict::MAXIMUM_FILE_BYTES;
 
 /// Where PyTorch publishes its weights.
 const SOURCE: &str = "https://download.pytorch.org/models";
@@ -17,20 +18,36 @@ const CONNECTION: Duration = Duration::from_secs(30);
 
 /// A file of weights with its SHA-256.
 ///
-/// The first eight digits stand in the file's name, by which PyTorch's own hub checks it; the whole hashes are those
-/// that independent public repositories record for these files in agreement.
+/// The first eight digits of the hash are part of the file's name, by which PyTorch's own hub checks it; the whole hashes
+/// are those that independent public repositories record for these files in agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedWeights {
-    /// The network that they belong to.
-    pub backbone: Backbone,
-    /// Name of the file.
-    pub file: &'static str,
-    /// SHA-256 of the file in hexadecimal digits.
-    pub sha256: &'static str,
+    backbone: Backbone,
+    file: &'static str,
+    sha256: &'static str,
 }
 
 impl PublishedWeights {
+    /// The network that the weights belong to.
+    #[must_use]
+    pub fn backbone(&self) -> Backbone {
+        self.backbone
+    }
+
+    /// Name of the file on the server.
+    #[must_use]
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// SHA-256 of the file in hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> &'static str {
+        self.sha256
+    }
+
     /// torchvision's `IMAGENET1K_V1` of a backbone.
+    #[must_use]
     pub fn imagenet(backbone: Backbone) -> Self {
         let (file, sha256) = match backbone {
             Backbone::ResNet18 => {
@@ -56,8 +73,19 @@ impl PublishedWeights {
     }
 }
 
-/// A folder of downloaded weights and where they come from.
+/// A folder of downloaded weights and the server that they come from (feature `hub`).
+///
+/// ```no_run
+/// use alnm_deep::{Backbone, Head, Hub, Initialisation, Network, PublishedWeights};
+///
+/// let weights = PublishedWeights::imagenet(Backbone::ResNet50);
+/// let path = Hub::new("weights").fetch(&weights)?;
+/// let mut network = Network::initialised(weights.backbone(), Head::None, Initialisation::default());
+/// network.load_weights(path)?;
+/// # Ok::<(), alnm_deep::DeepError>(())
+/// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Hub {
     cache: PathBuf,
     source: String,
@@ -71,7 +99,6 @@ impl Hub {
 
     /// Weights from another server, under the same names and hashes: `source` is the address of the folder that holds
     /// them.
-    #[must_use]
     pub fn with_source(self, source: impl Into<String>) -> Self {
         Self { source: source.into(), ..self }
     }
@@ -80,49 +107,39 @@ impl Hub {
     /// the cache is replaced; a download of another hash is removed.
     ///
     /// # Errors
-    /// [`DeepError::Download`] when the server does not give the file or what it gives has another hash,
+    /// [`DeepError::Download`] when the server does not give the file, or gives a file with another hash,
     /// [`DeepError::WeightFile`] when the cache cannot be read or written.
     pub fn fetch(&self, weights: &PublishedWeights) -> Result<PathBuf> {
         let path = self.cache.join(weights.file);
-        let failed = |path: &Path, error: &dyn std::fmt::Display| DeepError::WeightFile {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        };
         if path.exists() {
-            let mut file = File::open(&path).map_err(|error| failed(&path, &error))?;
-            let (hash, _) = copy(&mut file, &mut std::io::sink()).map_err(|error| failed(&path, &error))?;
+            let mut file = File::open(&path).map_err(|error| DeepError::file(&path, error))?;
+            let (hash, _) = copy(&mut file, &mut std::io::sink()).map_err(|error| DeepError::file(&path, error))?;
             if hash == weights.sha256 {
                 return Ok(path);
             }
         }
-        fs::create_dir_all(&self.cache).map_err(|error| failed(&self.cache, &error))?;
-        // A name of its own, so that two downloads at once do not write to one file.
-        let partial = self.cache.join(format!("{}.{}.partial", weights.file, std::process::id()));
-        let outcome = self
-            .download(weights, &partial)
-            .and_then(|()| fs::rename(&partial, &path).map_err(|error| failed(&path, &error)));
-        if outcome.is_err() && partial.exists() {
-            fs::remove_file(&partial).map_err(|error| failed(&partial, &error))?;
-        }
-        outcome.map(|()| path)
+        fs::create_dir_all(&self.cache).map_err(|error| DeepError::file(&self.cache, error))?;
+        self.download(weights, &path)?;
+        Ok(path)
     }
 
-    fn download(&self, weights: &PublishedWeights, into: &Path) -> Result<()> {
+    /// The file appears under its name only when it is complete and has the expected hash.
+    fn download(&self, weights: &PublishedWeights, path: &Path) -> Result<()> {
         let url = format!("{}/{}", self.source, weights.file);
         let failed =
             |reason: &dyn std::fmt::Display| DeepError::Download { url: url.clone(), reason: reason.to_string() };
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_connect(Some(CONNECTION)).build().into();
         let response = agent.get(&url).call().map_err(|error| failed(&error))?;
-        let mut file = File::create(into).map_err(|error| failed(&error))?;
         let mut body = response.into_body().into_reader().take(MAXIMUM_FILE_BYTES);
+        let mut file = AtomicFile::create(path).map_err(|error| DeepError::file(path, error))?;
         let (hash, size) = copy(&mut body, &mut file).map_err(|error| failed(&error))?;
-        if hash == weights.sha256 {
-            return Ok(());
+        if hash != weights.sha256 {
+            return Err(failed(&format!(
+                "the {size} bytes received have the SHA-256 {hash} instead of {}; nothing was kept",
+                weights.sha256
+            )));
         }
-        Err(failed(&format!(
-            "the {size} bytes received have the SHA-256 {hash} instead of {}; nothing was kept",
-            weights.sha256
-        )))
+        file.commit().map_err(|error| DeepError::file(path, error))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The image of a lesion as the networks take it.
 
 use alnm_imaging::region::{VoxelBox, crop, largest_cross_section, resize_bilinear};
-use alnm_imaging::resample::{RoiResampling, resample_roi};
+use alnm_imaging::resample::{RoiResamplingParams, resample_roi};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::{Array2, Array3, Axis};
 
@@ -13,10 +13,28 @@ const MARGIN: usize = 3;
 const RANGE: [f64; 2] = [0.01, 0.99];
 
 /// The rectangle around a lesion's largest axial cross-section at 1 mm, in grey values from 0 to 1.
+///
+/// ```
+/// use alnm_deep::LesionCrop;
+/// use alnm_imaging::{Geometry, Image, Volume};
+/// use ndarray::{Array2, Array3};
+///
+/// let geometry = Geometry::axis_aligned([30, 24, 9], [1.0, 1.0, 3.0])?;
+/// let image = Array3::from_shape_fn((9, 24, 30), |(z, y, x)| (x + 2 * y + z) as f32);
+/// let inside = |z: usize, y: usize, x: usize| (3..6).contains(&z) && (6..14).contains(&y) && (8..18).contains(&x);
+/// let mask = Array3::from_shape_fn((9, 24, 30), |(z, y, x)| u32::from(inside(z, y, x)));
+/// let (image, mask) = (Image::F32(Volume::new(image, geometry.clone())?), Volume::new(mask, geometry)?);
+///
+/// let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64)?;
+/// assert_eq!(crop.pixels().dim(), (64, 64));
+/// // A map over the crop, such as that of Grad-CAM, on the grid of the image.
+/// let map = crop.map_to_volume(&Array2::ones((7, 7)), image.geometry())?;
+/// assert_eq!(map.geometry(), image.geometry());
+/// # Ok::<(), alnm_deep::DeepError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct LesionCrop {
-    /// Grey values, (row, column): those from the 1st to the 99th percentile brought to [0, 1], others to its ends.
-    pub pixels: Array2<f32>,
+    pixels: Array2<f32>,
     grid: Geometry,
     rectangle: VoxelBox,
 }
@@ -26,10 +44,11 @@ impl LesionCrop {
     /// of `label` with 3 mm around it, and resizes it to `side` × `side` pixels by linear interpolation.
     ///
     /// # Errors
-    /// [`DeepError::Imaging`] when the mask has no such label or another grid than the image; [`DeepError::Parameter`]
-    /// when the section has one grey value only.
+    /// [`DeepError::Imaging`] when the mask has no such label or another grid than the image, or `side` is 0;
+    /// [`DeepError::Parameter`] when the crop has one grey value only; [`DeepError::NotFinite`] when it holds a value
+    /// that is not finite.
     pub fn of_largest_section(image: &Image, mask: &LabelMap, label: u32, side: usize) -> Result<Self> {
-        let resampled = resample_roi(image, mask, label, &RoiResampling::to_spacing([1.0; 3]))?;
+        let resampled = resample_roi(image, mask, label, &RoiResamplingParams::new([1.0; 3]))?;
         let volume: Volume<f32> = resampled.image.cast();
         let section = largest_cross_section(&resampled.mask, label)?;
         let rectangle = section.rectangle.grown_by([MARGIN, MARGIN, 0], volume.geometry().size());
@@ -37,7 +56,7 @@ impl LesionCrop {
         let mut pixels = crop(&volume, &rectangle)?.into_data().index_axis_move(Axis(0), 0);
         if let Some((position, value)) = pixels.indexed_iter().find(|(_, value)| !value.is_finite()) {
             return Err(DeepError::NotFinite {
-                operation: "crop",
+                operation: "grey value of the crop",
                 position: format!("pixel {position:?}"),
                 value: f64::from(*value),
             });
@@ -46,23 +65,41 @@ impl LesionCrop {
         sorted.sort_by(f32::total_cmp);
         let [low, high] = RANGE.map(|share| sorted[(share * (sorted.len() - 1) as f64).round() as usize]);
         if high <= low {
-            return Err(DeepError::Parameter {
-                name: "crop",
-                value: format!("{low} throughout"),
-                requirement: "of more than one grey value",
-            });
+            return Err(DeepError::parameter(
+                "grey value of the lesion and its margin",
+                format!("{low} throughout"),
+                "of more than one value",
+            ));
         }
         pixels.mapv_inplace(|value| ((value - low) / (high - low)).clamp(0.0, 1.0));
         Ok(Self { pixels: resize_bilinear(pixels.view(), side, side)?, grid, rectangle })
     }
 
-    /// A map over the crop, of any resolution, on the grid of a volume: by linear interpolation within the rectangle on
-    /// voxels whose centres lie within half a millimetre of its section, 0 elsewhere. A grid whose slices lie further
-    /// apart than 1 mm has the map on the slice nearest to the section.
+    /// Grey values (rows, columns): those from the 1st to the 99th percentile are brought to [0, 1], others to its ends.
+    #[must_use]
+    pub fn pixels(&self) -> &Array2<f32> {
+        &self.pixels
+    }
+
+    /// The grey values, without the place of the crop; see [`LesionCrop::pixels`].
+    #[must_use]
+    pub fn into_pixels(self) -> Array2<f32> {
+        self.pixels
+    }
+
+    /// A map over the crop (rows, columns), of any resolution, on the grid of a volume.
+    ///
+    /// Voxels within the rectangle of the crop whose centres lie within half a millimetre of its section have the map's
+    /// value by linear interpolation; all others are 0. A grid whose slices lie further apart than 1 mm has the map on the
+    /// slice nearest to the section.
     ///
     /// # Errors
-    /// [`DeepError::Imaging`] when the volume cannot be made.
+    /// [`DeepError::Shape`] for a map without values, [`DeepError::Imaging`] when the volume cannot be made.
     pub fn map_to_volume(&self, map: &Array2<f32>, geometry: &Geometry) -> Result<Volume<f32>> {
+        if map.is_empty() {
+            let (operation, got) = ("map over a lesion", map.shape().to_vec());
+            return Err(DeepError::Shape { operation, got, expected: "at least one row and one column".to_owned() });
+        }
         let [width, height, depth] = geometry.size();
         let (start, size) = (self.rectangle.start(), self.rectangle.size());
         let section = start[2] as f64;
@@ -111,7 +148,7 @@ mod tests {
     fn a_map_comes_back_to_where_the_crop_was_taken() {
         let (image, mask) = lesion();
         let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64).unwrap();
-        assert!(crop.pixels.iter().all(|value| (0.0..=1.0).contains(value)));
+        assert!(crop.pixels().iter().all(|value| (0.0..=1.0).contains(value)));
         let back = crop.map_to_volume(&Array2::ones((7, 7)), mask.geometry()).unwrap();
         let marked: Vec<[usize; 3]> = back
             .as_slice()
@@ -134,5 +171,8 @@ mod tests {
         let flat = Image::F32(image.cast::<f32>().map(|_| 5.0));
         assert!(matches!(LesionCrop::of_largest_section(&flat, &mask, 1, 64), Err(DeepError::Parameter { .. })));
         assert!(matches!(LesionCrop::of_largest_section(&image, &mask, 7, 64), Err(DeepError::Imaging(_))));
+        let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64).unwrap();
+        let empty = crop.map_to_volume(&Array2::zeros((0, 3)), mask.geometry());
+        assert!(matches!(empty, Err(DeepError::Shape { .. })));
     }
 }

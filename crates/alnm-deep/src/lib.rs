@@ -2,42 +2,58 @@
 
 mod augmentation;
 mod backbone;
-mod candle_network;
+#[cfg(feature = "candle")]
+mod candle;
 mod error;
+mod feature_extractor;
+mod features;
 mod grad_cam;
 mod graph;
 #[cfg(feature = "hub")]
 mod hub;
-mod inference;
 mod kernel;
 mod lesion;
+mod loss;
 mod network;
+mod occlusion;
 mod optimiser;
+mod parameter_group;
+mod predictor;
 mod preparation;
 mod pth;
-mod read_out;
+mod saved_file;
+mod saved_network;
+mod state_dict;
 mod tensor;
 mod trainer;
 mod training;
-mod weights;
+mod weight_file;
+mod weight_report;
 
 pub use augmentation::{Augmentation, Transform, rotate};
 pub use backbone::{Backbone, FEATURES};
-pub use candle_network::{CandleDevice, CandleGradients, CandleNetwork, CandleTrainer, Precision};
+#[cfg(feature = "candle")]
+pub use candle::{CandleDevice, CandleGradients, CandleNetwork, CandlePrecision, CandleTrainer};
 pub use error::{DeepError, Result};
-pub use grad_cam::{ChannelWeights, grad_cam};
+pub use feature_extractor::FeatureExtractor;
+pub use features::{BackboneFeatures, Views, compare_backbones, features};
+pub use grad_cam::{ChannelWeights, GradCamOptions, grad_cam};
 #[cfg(feature = "hub")]
 pub use hub::{Hub, PublishedWeights};
-pub use inference::Predictor;
 pub use kernel::microkernel::Instructions;
 pub use lesion::LesionCrop;
+pub use loss::CrossEntropyLoss;
 pub use network::{Head, Initialisation, Network};
-pub use optimiser::{Optimiser, ParameterGroup, Schedule, WeightDecayRule};
-pub use preparation::{Preparation, network_input};
-pub use read_out::{BackboneFeatures, FeatureExtractor, Views, compare_backbones, features, occlusion_map};
+pub use occlusion::{OcclusionOptions, occlusion_map};
+pub use optimiser::{Optimiser, Schedule, WeightDecayRule};
+pub use parameter_group::ParameterGroup;
+pub use predictor::Predictor;
+pub use preparation::{Preparation, PreparationParams, network_input};
+pub use state_dict::{MAXIMUM_FILE_BYTES, StateDict, StateTensor};
 pub use tensor::Tensor;
-pub use trainer::{BatchGradients, CrossEntropyLoss, NormMoments, Trainer};
+pub use trainer::{BatchGradients, NormMoments, Trainer};
 pub use training::{
-    ClassWeights, EpochRecord, Example, TrainedNetwork, TrainingEvent, TrainingParams, ValidTrainingParams, fine_tune,
+    ClassWeights, EpochRecord, Example, TrainedNetwork, Training, TrainingEvent, TrainingParams, fine_tune,
 };
-pub use weights::{MAXIMUM_FILE_BYTES, StateDict, StateTensor, WeightReport, read_state_dict};
+pub use weight_file::read_state_dict;
+pub use weight_report::{WeightReport, WrongShape};

@@ -10,14 +10,17 @@ use crate::network::Network;
 /// Which parameters weight decay acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum WeightDecayRule {
-    /// All parameters, as PyTorch's optimisers do unless told otherwise.
+    /// All parameters; the default of PyTorch's optimisers.
     All,
     /// Weights of convolutions and fully connected layers; not biases, not batch normalisation.
     WeightsOnly,
 }
 
-/// How parameters follow their gradients. Defaults of the constructors are PyTorch's.
+/// How parameters follow their gradients, with the formulas and defaults of PyTorch.
+///
+/// In the formulas p is a parameter, g its gradient and η the learning rate of the step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -44,6 +47,7 @@ pub enum Optimiser {
 
 impl Optimiser {
     /// AdamW with β = (0.9, 0.999), ε = 1e-8 and the given weight decay.
+    #[must_use]
     pub fn adamw(weight_decay: f32) -> Self {
         Self::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay }
     }
@@ -59,8 +63,7 @@ impl Optimiser {
                 (vec![("beta1", beta1), ("beta2", beta2)], epsilon, weight_decay)
             }
         };
-        let refuse =
-            |name, value: f32, requirement| Err(DeepError::Parameter { name, value: value.to_string(), requirement });
+        let refuse = |name, value: f32, requirement| Err(DeepError::parameter(name, value, requirement));
         if let Some((name, value)) = shares.into_iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
             return refuse(name, value, "in [0, 1)");
         }
@@ -74,59 +77,17 @@ impl Optimiser {
     }
 }
 
-/// Parameters that learn at a rate of their own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ParameterGroup {
-    /// Beginning of torchvision's names up to a dot, such as `layer4` or `layer4.0.conv1`; empty for all parameters.
-    pub prefix: String,
-    /// Factor ≥ 0 on the learning rate; 0 freezes the parameters, which then keep every bit and do not decay.
-    pub factor: f64,
-}
-
-impl ParameterGroup {
-    fn holds(&self, name: &str) -> bool {
-        self.prefix.is_empty()
-            || name.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    }
-}
-
-/// The factor on the learning rate of every parameter: that of the group with the longest prefix, 1 where none holds
-/// it.
-pub(crate) fn learning_rate_factors(groups: &[ParameterGroup], network: &Network) -> Result<Vec<f32>> {
-    let parameters = &network.graph.parameters;
-    for group in groups {
-        if !(group.factor.is_finite() && group.factor >= 0.0) {
-            return Err(DeepError::Parameter {
-                name: "factor of a parameter group",
-                value: group.factor.to_string(),
-                requirement: "finite and at least 0",
-            });
-        }
-        if !parameters.iter().any(|parameter| group.holds(&parameter.name)) {
-            return Err(DeepError::Parameter {
-                name: "prefix of a parameter group",
-                value: group.prefix.clone(),
-                requirement: "the beginning of a parameter's name, up to a dot",
-            });
-        }
-    }
-    let factor = |name: &str| groups.iter().filter(|group| group.holds(name)).max_by_key(|group| group.prefix.len());
-    let factors: Vec<f32> =
-        parameters.iter().map(|parameter| factor(&parameter.name).map_or(1.0, |group| group.factor as f32)).collect();
-    if factors.iter().all(|factor| *factor == 0.0) {
-        return Err(DeepError::Parameter {
-            name: "parameter groups",
-            value: "all parameters frozen".to_owned(),
-            requirement: "at least one parameter that learns",
-        });
-    }
-    Ok(factors)
-}
-
 /// Whether weight decay acts on each parameter.
 pub(crate) fn decays(network: &Network, rule: WeightDecayRule) -> Vec<bool> {
     let parameters = network.graph.parameters.iter();
     parameters.map(|parameter| rule == WeightDecayRule::All || matches!(parameter.role, Role::Weight(_))).collect()
+}
+
+/// The learning rate of a step, and every parameter's factor on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LearningRates<'a> {
+    pub(crate) rate: f32,
+    pub(crate) factors: &'a [f32],
 }
 
 /// What the optimiser remembers between steps.
@@ -158,10 +119,10 @@ impl OptimiserState {
         rule: WeightDecayRule,
         network: &mut Network,
         gradients: &[Vec<f32>],
-        learning_rate: f32,
-        factors: &[f32],
+        rates: LearningRates<'_>,
     ) {
         self.steps += 1;
+        let LearningRates { rate: learning_rate, factors } = rates;
         let decays = decays(network, rule);
         let first_step = self.steps == 1;
         match optimiser {
@@ -225,13 +186,14 @@ impl Schedule {
     pub fn check(self) -> Result<()> {
         match self {
             Self::WarmUpCosine { warm_up } if !(0.0..1.0).contains(&warm_up) => {
-                Err(DeepError::Parameter { name: "warm_up", value: warm_up.to_string(), requirement: "in [0, 1)" })
+                Err(DeepError::parameter("warm_up", warm_up, "in [0, 1)"))
             }
             _ => Ok(()),
         }
     }
 
     /// The factor on the learning rate in step `step` (from 0) of `total`.
+    #[must_use]
     pub fn factor(self, step: usize, total: usize) -> f64 {
         match self {
             Self::Constant => 1.0,

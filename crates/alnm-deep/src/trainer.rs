@@ -1,4 +1,4 @@
-//! Single training steps, for loops of one's own.
+//! Single training steps, for training loops that the caller writes.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -8,58 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
-use crate::network::{Head, Network, Pass, Wanted};
-use crate::optimiser::{Optimiser, OptimiserState, ParameterGroup, WeightDecayRule, learning_rate_factors};
+use crate::loss::{CrossEntropyLoss, LossOfLogits};
+use crate::network::{ForwardMode, GradientTarget, Head, Network};
+use crate::optimiser::{LearningRates, Optimiser, OptimiserState, WeightDecayRule};
+use crate::parameter_group::{ParameterGroup, learning_rate_factors};
+use crate::state_dict::StateDict;
 use crate::tensor::Tensor;
-use crate::weights::StateDict;
-
-/// The binary cross-entropy that is minimised.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CrossEntropyLoss {
-    /// Weights of a negative and of a positive example.
-    pub class_weights: [f64; 2],
-    /// Labels become s/2 and 1 − s/2.
-    pub label_smoothing: f64,
-}
-
-impl Default for CrossEntropyLoss {
-    fn default() -> Self {
-        Self { class_weights: [1.0; 2], label_smoothing: 0.0 }
-    }
-}
-
-/// The loss of a batch, with its gradient with respect to the logits.
-pub(crate) struct LossOfLogits {
-    pub(crate) mean: f64,
-    pub(crate) gradient: Vec<f32>,
-}
-
-impl CrossEntropyLoss {
-    /// The smoothed label.
-    pub(crate) fn target(&self, label: bool) -> f64 {
-        f64::from(u8::from(label)) * (1.0 - self.label_smoothing) + self.label_smoothing / 2.0
-    }
-
-    pub(crate) fn of(&self, logits: &[f64], labels: &[bool]) -> LossOfLogits {
-        let count = logits.len() as f64;
-        let mut mean = 0.0;
-        let gradient = logits
-            .iter()
-            .zip(labels)
-            .map(|(&logit, &label)| {
-                let target = self.target(label);
-                let weight = self.class_weights[usize::from(label)] / count;
-                mean += weight * (logit.max(0.0) - logit * target + (-logit.abs()).exp().ln_1p());
-                (weight * (1.0 / (1.0 + (-logit).exp()) - target)) as f32
-            })
-            .collect();
-        LossOfLogits { mean, gradient }
-    }
-}
 
 /// Where batch normalisations take their moments from in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum NormMoments {
     /// From each batch; the running statistics follow.
     #[default]
@@ -80,7 +39,24 @@ pub(crate) fn frozen_norms(network: &Network, factors: &[f32], moments: NormMome
     network.graph.norms.iter().map(|norm| is_frozen(norm.weight)).collect()
 }
 
-/// A network in training.
+/// A network in training, for callers who write the training loop themselves; [`crate::fine_tune`] is the loop that most
+/// trainings need.
+///
+/// ```
+/// use alnm_deep::{
+///     Backbone, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Tensor, Trainer, WeightDecayRule,
+/// };
+///
+/// let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
+/// let mut trainer = Trainer::new(network, Optimiser::adamw(1e-2), WeightDecayRule::WeightsOnly)?;
+/// let values = (0..2 * 32 * 32 * 3).map(|index| (index as f32 * 0.37).sin()).collect();
+/// let images = Tensor::new([2, 32, 32, 3], values)?;
+/// let mut gradients = trainer.gradients(images, &[true, false], CrossEntropyLoss::default(), 0)?;
+/// gradients.clip(5.0);
+/// trainer.update(&gradients, 1e-4);
+/// assert!(gradients.loss().is_finite() && gradients.norm() <= 5.1);
+/// # Ok::<(), alnm_deep::DeepError>(())
+/// ```
 #[derive(Debug)]
 pub struct Trainer {
     pub(crate) network: Network,
@@ -97,22 +73,34 @@ pub struct Trainer {
 /// Loss, logits and gradients of a batch.
 #[derive(Debug)]
 pub struct BatchGradients {
-    /// Mean loss over the batch.
-    pub loss: f64,
-    /// The logit of every image.
-    pub logits: Vec<f64>,
+    loss: f64,
+    logits: Vec<f64>,
+    /// In the network's order and layout; empty for frozen parameters.
     values: Vec<Vec<f32>>,
 }
 
 impl BatchGradients {
+    /// Mean loss over the batch.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// The logit of every image, in the order of the batch.
+    #[must_use]
+    pub fn logits(&self) -> &[f64] {
+        &self.logits
+    }
+
     /// Euclidean norm of all gradients together, frozen parameters left out.
+    #[must_use]
     pub fn norm(&self) -> f64 {
         let squares: Vec<f64> =
             self.values.par_iter().map(|values| values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()).collect();
         squares.iter().sum::<f64>().sqrt()
     }
 
-    /// Scales all gradients down where their norm exceeds the limit.
+    /// Scales all gradients down so that their Euclidean norm together is at most `limit`.
     pub fn clip(&mut self, limit: f64) {
         let norm = self.norm();
         if norm > limit {
@@ -131,7 +119,7 @@ impl Trainer {
         Self::with_instructions(network, optimiser, rule, Instructions::best())
     }
 
-    /// As [`Trainer::new`], computing with instructions of one's choice.
+    /// As [`Trainer::new`], for the instructions that the caller chooses; their results differ in the last bits.
     ///
     /// # Errors
     /// As [`Trainer::new`].
@@ -142,11 +130,7 @@ impl Trainer {
         instructions: Instructions,
     ) -> Result<Self> {
         if network.head() != Head::Logit {
-            return Err(DeepError::Parameter {
-                name: "head",
-                value: format!("{:?}", network.head()),
-                requirement: "a logit to be trained",
-            });
+            return Err(DeepError::parameter("head of the network", "none", "a logit to be trained"));
         }
         optimiser.check()?;
         let (trained, frozen_norms) = (vec![true; network.parameters.len()], vec![false; network.graph.norms.len()]);
@@ -168,7 +152,7 @@ impl Trainer {
     /// first step.
     ///
     /// A parameter belongs to the group with the longest prefix of its name. Gradients of frozen parameters are not
-    /// computed, nor what would lead to them alone.
+    /// computed, and neither are those of layers before which everything is frozen.
     ///
     /// # Errors
     /// [`DeepError::Parameter`] when a factor is negative or not finite, no parameter's name begins with a prefix, or
@@ -182,11 +166,13 @@ impl Trainer {
     }
 
     /// The network as it stands.
+    #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
     }
 
     /// The network, trained.
+    #[must_use]
     pub fn into_network(self) -> Network {
         self.network
     }
@@ -211,23 +197,23 @@ impl Trainer {
             });
         }
         let mut dropout = ChaCha8Rng::seed_from_u64(dropout_seed);
-        let pass = Pass::Training { frozen_norms: &self.frozen_norms };
-        let tape = self.network.forward(images, pass, &mut dropout, &mut self.workspace)?;
+        let mode = ForwardMode::Training { frozen_norms: &self.frozen_norms };
+        let tape = self.network.forward(images, mode, &mut dropout, &mut self.workspace)?;
         let output = self.network.graph.output;
         let logits: Vec<f64> = tape.activation(output).as_slice().iter().map(|logit| f64::from(*logit)).collect();
         let LossOfLogits { mean, gradient } = loss.of(&logits, labels);
         let gradient = Tensor::new([labels.len(), 1, 1, 1], gradient)?;
         let values = self
             .network
-            .backward(tape, output, gradient, Wanted::Parameters(&self.trained), &mut self.workspace)
+            .backward(tape, output, gradient, GradientTarget::Parameters(&self.trained), &mut self.workspace)
             .parameters;
         Ok(BatchGradients { loss: mean, logits, values })
     }
 
     /// Gradients of the parameters that are not frozen, by torchvision's names, in PyTorch's layout.
+    #[must_use]
     pub fn named_gradients(&self, gradients: &BatchGradients) -> StateDict {
-        let named = self.network.named(&gradients.values).zip(&self.trained);
-        named.filter(|(_, trained)| **trained).map(|(named, _)| named).collect()
+        self.network.named(&gradients.values).collect()
     }
 
     /// One step of the optimiser.
@@ -237,8 +223,7 @@ impl Trainer {
             self.rule,
             &mut self.network,
             &gradients.values,
-            learning_rate as f32,
-            &self.factors,
+            LearningRates { rate: learning_rate as f32, factors: &self.factors },
         );
     }
 }
@@ -247,10 +232,11 @@ impl Trainer {
 mod tests {
     use super::*;
     use crate::backbone::Backbone;
+    use crate::feature_extractor::FeatureExtractor;
     use crate::network::Initialisation;
 
     fn network() -> Network {
-        Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation { seed: 2, zero_residual: false })
+        Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(2))
     }
 
     fn trainer(optimiser: Optimiser, rule: WeightDecayRule) -> Trainer {
@@ -263,7 +249,7 @@ mod tests {
     }
 
     fn group(prefix: &str, factor: f64) -> ParameterGroup {
-        ParameterGroup { prefix: prefix.to_owned(), factor }
+        ParameterGroup::new(prefix, factor)
     }
 
     /// Every group's parameters against those of a training without groups, after steps of gradient descent.
@@ -290,14 +276,19 @@ mod tests {
             (network().state_dict(), grouped.network().state_dict(), plain.network().state_dict());
         for name in start.keys().filter(|name| !name.contains("running")) {
             let expected = if name.starts_with("layer1.0.conv1.") || name.starts_with("head.") {
-                plain[name].values.clone()
+                plain[name].values().to_vec()
             } else if name.starts_with("layer1.") {
-                start[name].values.iter().zip(&plain[name].values).map(|(from, to)| from + 0.5 * (to - from)).collect()
+                start[name]
+                    .values()
+                    .iter()
+                    .zip(plain[name].values())
+                    .map(|(from, to)| from + 0.5 * (to - from))
+                    .collect()
             } else {
-                start[name].values.clone()
+                start[name].values().to_vec()
             };
             let is_exact = !name.starts_with("layer1.");
-            for (got, want) in grouped[name].values.iter().zip(&expected) {
+            for (got, want) in grouped[name].values().iter().zip(&expected) {
                 assert!(if is_exact { got == want } else { (got - want).abs() < 1e-6 }, "{name}: {got} {want}");
             }
         }
@@ -324,7 +315,8 @@ mod tests {
                 assert_eq!(statistics(&trainer, norm) != statistics(&start, norm), moves, "{moments:?} {norm}");
             }
             if moments == NormMoments::Running {
-                let logits = crate::Predictor::new(trainer.network()).output(images, "head").unwrap();
+                let logits =
+                    FeatureExtractor::output(&crate::Predictor::new(trainer.network()), images, "head").unwrap();
                 for (training, evaluation) in gradients.logits.iter().zip(logits.as_slice()) {
                     assert!(
                         (training - f64::from(*evaluation)).abs() < 1e-3 * (1.0 + training.abs()),
@@ -364,7 +356,7 @@ mod tests {
                 let decays = rule == WeightDecayRule::All || ["conv1.weight", "fc.weight"].contains(&name);
                 let keep = if decays { 1.0 - 0.1 * 0.5 } else { 1.0 };
                 assert!(
-                    start[name].values.iter().zip(&end[name].values).all(|(from, to)| keep * from == *to),
+                    start[name].values().iter().zip(end[name].values()).all(|(from, to)| keep * from == *to),
                     "{rule:?} {name}"
                 );
             }
@@ -384,24 +376,10 @@ mod tests {
         let after = trainer.named_gradients(&gradients);
         assert!(
             before["conv1.weight"]
-                .values
+                .values()
                 .iter()
-                .zip(&after["conv1.weight"].values)
+                .zip(after["conv1.weight"].values())
                 .all(|(b, a)| (b / 4.0 - a).abs() < 1e-6 * b.abs())
         );
-    }
-
-    #[test]
-    fn cross_entropy_gradient_agrees_with_finite_differences() {
-        let labels = [true, false, true];
-        let criterion = CrossEntropyLoss { class_weights: [0.7, 1.6], label_smoothing: 0.1 };
-        let logits = [0.3, -1.2, 40.0];
-        for index in 0..3 {
-            let (mut up, mut down) = (logits, logits);
-            up[index] += 1e-5;
-            down[index] -= 1e-5;
-            let numeric = (criterion.of(&up, &labels).mean - criterion.of(&down, &labels).mean) / 2e-5;
-            assert!((f64::from(criterion.of(&logits, &labels).gradient[index]) - numeric).abs() < 1e-6);
-        }
     }
 }

@@ -5,20 +5,22 @@
 #![allow(clippy::unwrap_used)]
 
 use alnm_deep::{
-    Backbone, CandleDevice, CandleNetwork, CandleTrainer, CrossEntropyLoss, FeatureExtractor, Head, Initialisation,
-    Network, NormMoments, Optimiser, ParameterGroup, Precision, Predictor, StateDict, Tensor, Trainer, WeightDecayRule,
+    Backbone, CandleDevice, CandleNetwork, CandlePrecision, CandleTrainer, CrossEntropyLoss, FeatureExtractor, Head,
+    Initialisation, Network, NormMoments, Optimiser, ParameterGroup, Predictor, StateDict, Tensor, Trainer,
+    WeightDecayRule,
 };
 
 const DEVICE: CandleDevice = if cfg!(feature = "cuda") { CandleDevice::Cuda { ordinal: 0 } } else { CandleDevice::Cpu };
 
 /// A network away from its start: statistics and biases that are not 0 and 1.
 fn network(backbone: Backbone, head: Head) -> Network {
-    let mut network = Network::initialised(backbone, head, Initialisation { seed: 11, zero_residual: false });
+    let mut network = Network::initialised(backbone, head, Initialisation::new(11));
     let mut state = network.state_dict();
     for (name, tensor) in &mut state {
-        let is_scale = name.ends_with("running_var") || (tensor.shape.len() == 1 && name.ends_with("weight"));
-        if tensor.shape.len() == 1 {
-            for (index, value) in tensor.values.iter_mut().enumerate() {
+        let is_vector = tensor.shape().len() == 1;
+        let is_scale = name.ends_with("running_var") || (is_vector && name.ends_with("weight"));
+        if is_vector {
+            for (index, value) in tensor.values_mut().iter_mut().enumerate() {
                 let wave = ((index * 7 + name.len() * 13) as f32 * 0.37).sin();
                 *value = if is_scale { 0.7 + 0.3 * wave } else { 0.1 * wave };
             }
@@ -46,11 +48,11 @@ fn distance(got: &[f32], want: &[f32]) -> f64 {
 fn every_stage_of_every_backbone_agrees() {
     for backbone in Backbone::ALL {
         let network = network(backbone, Head::None);
-        let candle = CandleNetwork::new(&network, DEVICE, Precision::Double).unwrap();
+        let candle = CandleNetwork::new(&network, DEVICE, CandlePrecision::Double).unwrap();
         let predictor = Predictor::new(&network);
         let stages = predictor.stages();
         assert_eq!(stages, candle.stages());
-        assert!(stages.len() >= 7 && stages.contains(&backbone.last_stage().to_owned()), "{stages:?}");
+        assert!(stages.len() >= 7 && stages.contains(&backbone.last_stage()), "{stages:?}");
         let input = if backbone == Backbone::Vgg16 { images(2, 64, 32, 0.2) } else { images(2, 45, 38, 0.2) };
         for stage in &stages {
             let got = predictor.output(input.clone(), stage).unwrap();
@@ -65,7 +67,7 @@ fn every_stage_of_every_backbone_agrees() {
 /// The largest distance of a tensor from what candle finds in double precision.
 fn largest_distance(got: &StateDict, want: &StateDict) -> f64 {
     assert!(got.keys().eq(want.keys()));
-    got.iter().map(|(name, tensor)| distance(&tensor.values, &want[name].values)).fold(0.0, f64::max)
+    got.iter().map(|(name, tensor)| distance(tensor.values(), want[name].values())).fold(0.0, f64::max)
 }
 
 /// Steps of both, with batches of different sizes.
@@ -79,9 +81,9 @@ fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup
     let start = network(backbone, Head::Logit);
     let rule = WeightDecayRule::WeightsOnly;
     let mut own = Trainer::new(start.clone(), optimiser, rule).unwrap().with_groups(groups, moments).unwrap();
-    let candle = CandleTrainer::new(&start, DEVICE, Precision::Double, optimiser, rule).unwrap();
+    let candle = CandleTrainer::new(&start, DEVICE, CandlePrecision::Double, optimiser, rule).unwrap();
     let mut candle = candle.with_groups(groups, moments).unwrap();
-    let loss = CrossEntropyLoss { class_weights: [0.7, 1.6], label_smoothing: 0.1 };
+    let loss = CrossEntropyLoss::new([0.7, 1.6], 0.1).unwrap();
     for (step, count) in [4usize, 3].into_iter().enumerate() {
         let labels: Vec<bool> = (0..count).map(|index| index % 2 == 0).collect();
         let mut distances = Vec::new();
@@ -90,10 +92,10 @@ fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup
             let got = own.gradients(input.clone(), &labels, loss, 5).unwrap();
             let want = candle.gradients(&input, &labels, loss, 5).unwrap();
             assert!(
-                (got.loss - want.loss).abs() < 1e-4 * want.loss.abs(),
+                (got.loss() - want.loss()).abs() < 1e-4 * want.loss().abs(),
                 "{backbone} step {step}: {} {}",
-                got.loss,
-                want.loss
+                got.loss(),
+                want.loss()
             );
             distances.push(largest_distance(&own.named_gradients(&got), &candle.named_gradients(&want).unwrap()));
             (distances[distances.len() - 1] < 1e-4).then_some((got, want))
@@ -111,7 +113,7 @@ fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup
 
 #[test]
 fn training_steps_agree() {
-    let group = |prefix: &str, factor: f64| ParameterGroup { prefix: prefix.to_owned(), factor };
+    let group = |prefix: &str, factor: f64| ParameterGroup::new(prefix, factor);
     let sgd = Optimiser::Sgd { momentum: 0.9, weight_decay: 1e-2 };
     train_both(Backbone::ResNet18, Optimiser::adamw(1e-2), &[], NormMoments::Batch);
     train_both(Backbone::DenseNet121, sgd, &[], NormMoments::Running);
@@ -137,24 +139,24 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
             let mut network = start.clone();
             network.load_state_dict(state.clone()).unwrap();
             let mut candle =
-                CandleTrainer::new(&network, DEVICE, Precision::Double, optimiser, WeightDecayRule::All).unwrap();
-            candle.gradients(&input, &labels, loss, 0).unwrap().loss
+                CandleTrainer::new(&network, DEVICE, CandlePrecision::Double, optimiser, WeightDecayRule::All).unwrap();
+            candle.gradients(&input, &labels, loss, 0).unwrap().loss()
         };
         for name in gradients.keys().step_by(gradients.len() / 3) {
-            let gradient = &gradients[name].values;
+            let gradient = gradients[name].values();
             let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
             // The loss moves by about 4e-4 at most, where it is still close to linear.
             let length = f64::min(2e-4, 2e-4 / norm);
             let moved = |sign: f64| {
                 let mut moved = state.clone();
-                for (value, gradient) in moved.get_mut(name).unwrap().values.iter_mut().zip(gradient) {
+                for (value, gradient) in moved.get_mut(name).unwrap().values_mut().iter_mut().zip(gradient) {
                     *value = (f64::from(*value) + sign * length / norm * f64::from(*gradient)) as f32;
                 }
                 moved
             };
             let (up, down) = (moved(1.0), moved(-1.0));
             let steps =
-                up[name].values.iter().zip(&down[name].values).map(|(up, down)| f64::from(*up) - f64::from(*down));
+                up[name].values().iter().zip(down[name].values()).map(|(up, down)| f64::from(*up) - f64::from(*down));
             let expected: f64 = steps.zip(gradient).map(|(step, gradient)| step * f64::from(*gradient)).sum();
             let got = loss_at(&up) - loss_at(&down);
             assert!((got - expected).abs() < 2e-2 * expected.abs(), "{backbone} {name}: {got} {expected}");
@@ -166,13 +168,15 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
 fn mistakes_are_refused_before_anything_is_computed() {
     let headless = network(Backbone::ResNet18, Head::None);
     assert!(
-        CandleTrainer::new(&headless, DEVICE, Precision::Single, Optimiser::adamw(0.0), WeightDecayRule::All).is_err()
+        CandleTrainer::new(&headless, DEVICE, CandlePrecision::Single, Optimiser::adamw(0.0), WeightDecayRule::All)
+            .is_err()
     );
-    let candle = CandleNetwork::new(&headless, DEVICE, Precision::Single).unwrap();
+    let candle = CandleNetwork::new(&headless, DEVICE, CandlePrecision::Single).unwrap();
     assert!(candle.output(images(1, 64, 64, 0.0), "layer9").is_err());
     assert!(candle.output(images(1, 31, 64, 0.0), "fc").is_err());
     if !cfg!(feature = "cuda") {
-        let error = CandleNetwork::new(&headless, CandleDevice::Cuda { ordinal: 0 }, Precision::Single).unwrap_err();
+        let error =
+            CandleNetwork::new(&headless, CandleDevice::Cuda { ordinal: 0 }, CandlePrecision::Single).unwrap_err();
         assert!(error.to_string().contains("cuda"), "{error}");
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use alnm_conformance::pack::Pack;
 use alnm_conformance::tally::{self, Tally, Worst};
 use alnm_deep::{
-    Backbone, ChannelWeights, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Predictor, StateDict, Tensor,
-    Trainer, WeightDecayRule, grad_cam, rotate,
+    Backbone, CrossEntropyLoss, FeatureExtractor, GradCamOptions, Head, Initialisation, Network, Optimiser, Predictor,
+    StateDict, Tensor, Trainer, WeightDecayRule, grad_cam, rotate,
 };
 use ndarray::Array2;
 use serde_json::Value;
@@ -63,7 +63,7 @@ fn draws(name: &str, seed: u64, count: usize) -> impl Iterator<Item = f64> + use
 
 /// Weights as the pack's generator fills them.
 fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
-    let mut network = Network::initialised(backbone, head, Initialisation { seed: 0, zero_residual: false });
+    let mut network = Network::initialised(backbone, head, Initialisation::default());
     let mut state = network.state_dict();
     let norms: Vec<String> =
         state.keys().filter_map(|key| key.strip_suffix(".running_mean").map(str::to_owned)).collect();
@@ -72,9 +72,9 @@ fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
         let (module, leaf) = key.rsplit_once('.').expect("names have a module");
         let is_norm = norms.iter().any(|norm| norm == module);
         let ends_block = module.ends_with("bn3") || (module.ends_with("bn2") && basic);
-        let fan_in: usize = tensor.shape[1..].iter().product();
+        let fan_in: usize = tensor.shape()[1..].iter().product();
         let is_head_bias = module == "head" && leaf == "bias";
-        let values = draws(&format!("{backbone}/{key}"), seed, tensor.values.len()).map(|u| match leaf {
+        let values = draws(&format!("{backbone}/{key}"), seed, tensor.values().len()).map(|u| match leaf {
             "weight" if is_norm && ends_block => 0.2 + 0.2 * u,
             "weight" if is_norm => 0.5 + u,
             "weight" => (2.0 * u - 1.0) * (6.0 / fan_in as f64).sqrt(),
@@ -82,7 +82,8 @@ fn filled(backbone: Backbone, head: Head, seed: u64) -> Network {
             _ if is_head_bias => 0.0,
             _ => (2.0 * u - 1.0) * 0.1,
         });
-        tensor.values = values.map(|value| value as f32).collect();
+        let values: Vec<f32> = values.map(|value| value as f32).collect();
+        tensor.values_mut().copy_from_slice(&values);
     }
     network.load_state_dict(state).expect("the state is the network's own");
     network
@@ -136,7 +137,7 @@ fn torchvision(name: &str) -> &str {
 /// Norms within 2e-3 relative and first elements within 2e-3 of the norm.
 fn compare_norms(expected: &Value, got: &StateDict, what: &str, tally: &mut Tally) {
     for (name, value) in expected.as_object().expect("a table") {
-        let tensor = &got[torchvision(name)].values;
+        let tensor = got[torchvision(name)].values();
         let (want, first) = match value.as_array() {
             Some(_) => (numbers(value)[0], Some(numbers(value)[1])),
             None => (value.as_f64().expect("a number"), None),
@@ -162,7 +163,7 @@ fn training(case: &Value, seed: u64, tally: &mut Tally) {
         let gradients =
             trainer.gradients(input(case, seed), &labels, CrossEntropyLoss::default(), 0).expect("the batch fits");
         let allowed = (1e-3 * exact.abs()).max(10.0 * (single - exact).abs());
-        tally.difference(format_args!("loss of step {step}"), (gradients.loss - exact).abs(), allowed);
+        tally.difference(format_args!("loss of step {step}"), (gradients.loss() - exact).abs(), allowed);
         if step == 0 {
             let named = trainer.named_gradients(&gradients);
             compare_norms(&case["step0_grad_norm_and_first"], &named, "gradient", tally);
@@ -178,8 +179,8 @@ fn class_activation(case: &Value, seed: u64, tally: &mut Tally) {
     let backbone = backbone(case);
     let network = filled(backbone, Head::None, seed);
     let index = case["class_index"].as_u64().expect("a class") as usize;
-    let map = grad_cam(&network, &input(case, seed), backbone.last_stage(), "fc", index, ChannelWeights::Gradient)
-        .expect("the case fits");
+    let options = GradCamOptions::default().with_output("fc", index);
+    let map = grad_cam(&network, &input(case, seed), &options).expect("the case fits");
     for (pixel, (got, want)) in map.iter().zip(numbers(&case["map_f64"])).enumerate() {
         tally.difference(format_args!("pixel {pixel}"), (f64::from(*got) - want).abs(), 2e-3);
     }
@@ -196,7 +197,7 @@ fn rotation(case: &Value, seed: u64, tally: &mut Tally) {
 
 fn generator(case: &Value, seed: u64, tally: &mut Tally) {
     let state = filled(backbone(case), Head::None, seed).state_dict();
-    let values = &state[text(case, "key")].values;
+    let values = state[text(case, "key")].values();
     for (index, (got, want)) in values.iter().zip(numbers(&case["values"])).enumerate() {
         tally.difference(format_args!("value {index}"), (f64::from(*got) - want).abs(), 1e-7);
     }

@@ -7,13 +7,14 @@
 use std::ops::ControlFlow;
 
 use alnm_deep::{
-    Backbone, ChannelWeights, CrossEntropyLoss, DeepError, Example, Head, Initialisation, Network, Optimiser,
-    Predictor, Schedule, Tensor, Trainer, TrainingParams, WeightDecayRule, fine_tune, grad_cam, network_input,
+    Backbone, ChannelWeights, CrossEntropyLoss, DeepError, EpochRecord, Example, FeatureExtractor, GradCamOptions,
+    Head, Initialisation, Network, Optimiser, Predictor, Schedule, StateTensor, Tensor, Trainer, TrainingParams,
+    WeightDecayRule, fine_tune, grad_cam, network_input,
 };
 use ndarray::Array2;
 
 fn network(backbone: Backbone) -> Network {
-    Network::initialised(backbone, Head::Logit, Initialisation { seed: 4, zero_residual: true })
+    Network::initialised(backbone, Head::Logit, Initialisation::new(4).with_zero_residual(true))
 }
 
 /// A noise that depends on the place alone, in [-1, 1).
@@ -35,7 +36,7 @@ fn cohort(count: usize) -> Vec<Example> {
                 if label { (-(distance - 1.0).powi(2) * 12.0).exp() } else { (-distance * distance * 2.0).exp() };
             (0.3 + 0.4 * shape + 0.05 * noise(index * 8192 + y * 64 + x)).clamp(0.0, 1.0)
         });
-        Example { image, label }
+        Example::new(image, label)
     };
     (0..count).map(lesion).collect()
 }
@@ -49,19 +50,16 @@ fn area_under_curve(scores: &[(f32, bool)]) -> f64 {
 #[test]
 fn the_score_of_lesions_that_were_not_seen_tells_the_classes_apart() {
     let examples = cohort(64);
-    let params = TrainingParams { epochs: 5, batch_size: 8, learning_rate: 1e-3, seed: 3, ..TrainingParams::default() };
-    let params = params.check().unwrap();
+    let params = TrainingParams::default().with_epochs(5).with_batch_size(8).with_learning_rate(1e-3).with_seed(3);
     let mut scores = Vec::new();
     for fold in 0..2 {
         let is_out = |index: usize| index / 2 % 2 == fold;
         let training: Vec<Example> =
             (0..64).filter(|&index| !is_out(index)).map(|index| examples[index].clone()).collect();
-        let trained =
-            fine_tune(network(Backbone::ResNet18), &training, &params, None, &mut |_| ControlFlow::Continue(()))
-                .unwrap();
-        let losses: Vec<f64> = trained.history.iter().map(|record| record.training_loss).collect();
+        let trained = fine_tune(network(Backbone::ResNet18), &training, &params).unwrap();
+        let losses: Vec<f64> = trained.history().iter().map(EpochRecord::training_loss).collect();
         assert!(losses[4] < 0.5 * losses[0], "{losses:?}");
-        let predictor = Predictor::new(&trained.network);
+        let predictor = Predictor::new(trained.network());
         for example in (0..64).filter(|&index| is_out(index)).map(|index| &examples[index]) {
             scores.push((predictor.vectors(&[network_input(&example.image)], "head", 1).unwrap()[0][0], example.label));
         }
@@ -86,16 +84,10 @@ fn one_and_two_threads_give_the_same_bits() {
                 let labels = [true, false, false, true];
                 let gradients = trainer.gradients(images.clone(), &labels, CrossEntropyLoss::default(), 1).unwrap();
                 trainer.update(&gradients, 1e-3);
-                results.extend(trainer.network().state_dict().into_values().map(|tensor| tensor.values));
+                results.extend(trainer.network().state_dict().into_values().map(StateTensor::into_values));
                 let image = Tensor::new([1, 70, 66, 3], images.image(0).to_vec()).unwrap();
-                let map = grad_cam(
-                    trainer.network(),
-                    &image,
-                    backbone.last_stage(),
-                    "head",
-                    0,
-                    ChannelWeights::GradientPlusPlus,
-                );
+                let options = GradCamOptions::default().with_weights(ChannelWeights::GradientPlusPlus);
+                let map = grad_cam(trainer.network(), &image, &options);
                 results.push(map.unwrap().into_iter().collect());
             }
             results
@@ -114,7 +106,7 @@ fn images_that_a_network_cannot_take_are_refused_everywhere() {
     let mut refused = |images: &Tensor, is_expected: fn(&DeepError) -> bool| {
         let evaluation = predictor.output(images.clone(), "fc").unwrap_err();
         let training = trainer.gradients(images.clone(), &[true], CrossEntropyLoss::default(), 0).unwrap_err();
-        let map = grad_cam(&start, images, "layer4", "head", 0, ChannelWeights::Gradient).unwrap_err();
+        let map = grad_cam(&start, images, &GradCamOptions::default()).unwrap_err();
         for error in [evaluation, training, map] {
             assert!(is_expected(&error), "{error}");
         }
@@ -135,16 +127,16 @@ fn images_that_a_network_cannot_take_are_refused_everywhere() {
 
 #[test]
 fn a_schedule_moves_the_rate_that_the_observer_hears_of() {
-    let params = TrainingParams {
-        epochs: 3,
-        batch_size: 8,
-        learning_rate: 1e-3,
-        schedule: Schedule::WarmUpCosine { warm_up: 0.3 },
-        validation_fraction: 0.25,
-        ..TrainingParams::default()
-    };
+    let training = TrainingParams::default()
+        .with_epochs(3)
+        .with_batch_size(8)
+        .with_learning_rate(1e-3)
+        .with_schedule(Schedule::WarmUpCosine { warm_up: 0.3 })
+        .with_validation_fraction(0.25)
+        .check()
+        .unwrap();
     let (mut steps, mut records) = (0, Vec::new());
-    let trained = fine_tune(network(Backbone::ResNet18), &cohort(16), &params.check().unwrap(), None, &mut |event| {
+    let trained = training.run(network(Backbone::ResNet18), &cohort(16), None, &mut |event| {
         match event {
             alnm_deep::TrainingEvent::Step { done, total, loss } => {
                 steps += 1;
@@ -154,10 +146,11 @@ fn a_schedule_moves_the_rate_that_the_observer_hears_of() {
             _ => {}
         }
         ControlFlow::Continue(())
-    })
-    .unwrap();
-    assert_eq!(records, trained.history);
-    let rates: Vec<f64> = records.iter().map(|record| record.learning_rate).collect();
+    });
+    assert_eq!(records, trained.unwrap().history());
+    let rates: Vec<f64> = records.iter().map(EpochRecord::learning_rate).collect();
     assert!(rates[0] == 1e-3 && rates[0] > rates[1] && rates[1] > rates[2], "{rates:?}");
-    assert!(records.iter().all(|record| (0.0..=1.0).contains(&record.training_auc) && record.validation_auc.is_some()));
+    assert!(
+        records.iter().all(|record| (0.0..=1.0).contains(&record.training_auc()) && record.validation_auc().is_some())
+    );
 }

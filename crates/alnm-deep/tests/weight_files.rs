@@ -27,7 +27,7 @@ fn refusal(path: &Path) -> String {
 #[test]
 fn a_dictionary_of_every_kind_of_tensor() {
     let state = read_state_dict(&golden("dictionary.pth")).unwrap();
-    let tensor = |shape: &[usize], values: Vec<f32>| StateTensor { shape: shape.to_vec(), values };
+    let tensor = |shape: &[usize], values: Vec<f32>| StateTensor::new(shape.to_vec(), values).unwrap();
     let expected = StateDict::from([
         ("single".to_owned(), tensor(&[2, 3], values(6))),
         ("double".to_owned(), tensor(&[3], values(3))),
@@ -46,7 +46,7 @@ fn a_dictionary_of_every_kind_of_tensor() {
 #[test]
 fn a_dictionary_within_a_checkpoint() {
     let state = read_state_dict(&golden("checkpoint.pth")).unwrap();
-    assert_eq!(state, StateDict::from([("single".to_owned(), StateTensor { shape: vec![2, 3], values: values(6) })]));
+    assert_eq!(state, StateDict::from([("single".to_owned(), StateTensor::new(vec![2, 3], values(6)).unwrap())]));
 }
 
 #[test]
@@ -64,17 +64,20 @@ fn other_numbers_and_other_files_are_refused() {
     assert!(reason.contains("weight") && reason.contains("integers"), "{reason}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.pth");
-    for (content, words) in
-        [(&b"PK\x03\x04 no archive"[..], "zip"), (b"", ""), (b"\x80\x02}q\x00.", ""), (b"#!/bin/sh\n", "")]
-    {
+    for (content, words) in [
+        (&b"PK\x03\x04 no archive"[..], "zip"),
+        (b"", "neither a safetensors file nor a .pth"),
+        (b"\x80\x02}q\x00.", "bare pickle"),
+        (b"#!/bin/sh\n", "neither a safetensors file nor a .pth"),
+        (b"\xff\0\0\0\0\0\0\0{", "cut off"),
+    ] {
         std::fs::write(&path, content).unwrap();
         let reason = refusal(&path);
         assert!(reason.contains(words), "{reason}");
     }
-    let mut network =
-        Network::initialised(Backbone::ResNet18, Head::None, Initialisation { seed: 1, zero_residual: false });
+    let mut network = Network::initialised(Backbone::ResNet18, Head::None, Initialisation::new(1));
     let before = network.state_dict();
-    let error = network.load_weights(&golden("dictionary.pth")).unwrap_err();
+    let error = network.load_weights(golden("dictionary.pth")).unwrap_err();
     let DeepError::WeightMismatch(report) = &error else { panic!("{error}") };
     assert!(
         report.missing.contains(&"conv1.weight".to_owned()) && report.unexpected.contains(&"transposed".to_owned())
@@ -106,7 +109,7 @@ proptest! {
         let path = folder.path().join("weights.pth");
         std::fs::write(&path, &bytes).unwrap();
         if let Ok(state) = read_state_dict(&path) {
-            prop_assert!(state.values().all(|tensor| tensor.values.len() <= bytes.len()));
+            prop_assert!(state.values().all(|tensor| tensor.values().len() <= bytes.len()));
         }
     }
 }

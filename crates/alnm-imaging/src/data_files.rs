@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Where detached voxels lie. Errors are texts, to be told with the format whose header says so.
+/// Where detached voxels lie. Errors are texts, to which the caller adds the format.
 #[derive(Debug, Clone)]
 pub(crate) enum DataFiles {
     Names(Vec<String>),

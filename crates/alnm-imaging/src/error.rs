@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::dicom::SeriesProblem;
+#[cfg(feature = "dicom")]
+use crate::dicom::series_problem::SeriesProblem;
 use crate::format::FileFormat;
-use crate::geometry::GeometryDifference;
-use crate::mask::MaskProblem;
+use crate::geometry_difference::GeometryDifference;
+use crate::mask::region::MaskProblem;
 
 /// The result of an operation on images.
 pub type Result<T, E = ImagingError> = std::result::Result<T, E>;
@@ -126,7 +127,7 @@ pub enum FileProblem {
         /// The first bytes of the file.
         first_bytes: Vec<u8>,
     },
-    /// A name from which the format to write cannot be told.
+    /// A name whose suffix names no format.
     #[error("unknown file name suffix; use .nii, .nii.gz, .hdr, .img, .nrrd, .nhdr, .mha or .mhd")]
     UnknownSuffix,
     /// The header or the data contradict the format's definition.
@@ -154,6 +155,7 @@ pub enum FileProblem {
         limit: u64,
     },
     /// The slices of a DICOM series form no volume, or not the one asked for.
+    #[cfg(feature = "dicom")]
     #[error(transparent)]
     Series(Box<SeriesProblem>),
     /// The regions of a mask file form no mask on the grid, or not the one asked for.
@@ -185,6 +187,19 @@ impl From<ImagingError> for FileProblem {
             ImagingError::File { problem, .. } => problem,
             other => Self::Geometry(Box::new(other)),
         }
+    }
+}
+
+#[cfg(feature = "dicom")]
+impl From<SeriesProblem> for FileProblem {
+    fn from(problem: SeriesProblem) -> Self {
+        Self::Series(Box::new(problem))
+    }
+}
+
+impl From<MaskProblem> for FileProblem {
+    fn from(problem: MaskProblem) -> Self {
+        Self::Mask(Box::new(problem))
     }
 }
 

@@ -10,6 +10,7 @@ const LANES: usize = 16;
 
 /// The lowest and the highest of some numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Extremes<T> {
     /// The lowest.
     pub low: T,

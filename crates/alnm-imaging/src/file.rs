@@ -1,40 +1,214 @@
 //! Reading and writing images, whatever their format, and writing masks.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use crate::atomic_file::{folder_of, sync_folder};
+#[cfg(feature = "dicom")]
+use crate::dicom;
+#[cfg(feature = "dicom")]
+use crate::dicom::stored_file::is_dicom;
 use crate::error::{FileProblem, Result};
 use crate::volume::{Image, LabelMap, Voxel};
-use crate::{dicom, metaimage, nifti, nrrd};
+use crate::{metaimage, nifti, nrrd};
 
 pub use crate::atomic_file::{AtomicFile, write_atomically};
 pub use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 
-/// Reads an image; its format is told from the content, not from the name. A folder is read as a DICOM series; of a
+/// Reads an image; its format is found from the content, not from the name. A folder is read as a DICOM series; of a
 /// dynamic series, choose a phase with [`crate::dicom::read_phase`].
 ///
 /// # Errors
 /// [`crate::ImagingError::File`] with the path and what is wrong there.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, read_image, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.nrrd");
+/// let image = Image::I16(Volume::filled(Geometry::axis_aligned([8, 8, 4], [0.5, 0.5, 2.0])?, 100));
+/// write_image(&path, &image)?;
+/// assert_eq!(read_image(&path)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn read_image(path: impl AsRef<Path>) -> Result<Image> {
-    read_voxels(path.as_ref(), None)
+    Source::open(path)?.read_image()
 }
 
-/// The format of a file, told from its content.
+/// The format of a file, found from its content; a folder is read as DICOM.
 ///
 /// # Errors
 /// [`crate::ImagingError::File`] when the file cannot be read or belongs to none of the formats.
 pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
-    let path = path.as_ref();
-    let format = Content::of(path).and_then(|content| match content {
-        Content::Dicom => Ok(FileFormat::Dicom),
-        Content::Nrrd => Ok(FileFormat::Nrrd),
-        Content::Nifti => Ok(FileFormat::Nifti),
-        Content::MetaImage => Ok(FileFormat::MetaImage),
-        Content::Unknown(first_bytes) => Err(FileProblem::UnknownFormat { first_bytes }),
-    });
-    format.map_err(|problem| problem.at(path))
+    Source::open(path).map(|source| source.format())
+}
+
+/// A file or folder with an image or a mask, opened once, whose format was found once. Who has to know the format before
+/// it can say what to read opens a `Source`, asks it, and reads from it.
+///
+/// ```
+/// use alnm_imaging::file::Source;
+/// use alnm_imaging::{FileFormat, Geometry, Volume, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.nrrd");
+/// write_image(&path, &Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7_u8).into())?;
+///
+/// let source = Source::open(&path)?;
+/// assert_eq!(source.format(), FileFormat::Nrrd);
+/// assert_eq!(source.read_image()?.geometry().size(), [4, 4, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Source {
+    path: PathBuf,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Folder,
+    File {
+        format: FileFormat,
+        file: File,
+        /// The first bytes, which were read already.
+        #[cfg(feature = "dicom")]
+        start: Vec<u8>,
+    },
+}
+
+impl Source {
+    /// Bytes from the start of a file by which its format is found.
+    const START: u64 = 4096;
+
+    /// Opens a file or folder and finds its format.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the file cannot be read or belongs to none of the formats.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let content = if path.is_dir() { Content::Folder } else { Content::of_file(path).map_err(|p| p.at(path))? };
+        Ok(Self { path: path.to_owned(), content })
+    }
+
+    /// The path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is a folder.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        matches!(self.content, Content::Folder)
+    }
+
+    /// The format; a folder is read as DICOM.
+    #[must_use]
+    pub fn format(&self) -> FileFormat {
+        match self.content {
+            Content::Folder => FileFormat::Dicom,
+            Content::File { format, .. } => format,
+        }
+    }
+
+    /// Reads the image. A DICOM folder or file has to hold one series of one phase; see [`Source::dicom_folder`].
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] with the path and what is wrong there.
+    pub fn read_image(self) -> Result<Image> {
+        self.read_channel(None)
+    }
+
+    /// Reads an image, with the component `channel`, from 0, where its voxels have several.
+    ///
+    /// # Errors
+    /// As [`Source::read_image`], and when the file has fewer components.
+    pub fn read_channel(self, channel: Option<usize>) -> Result<Image> {
+        if self.format() == FileFormat::Dicom {
+            return self.read_dicom();
+        }
+        let Self { path, content } = self;
+        let Content::File { format, mut file, .. } = content else { return Err(no_dicom().at(path)) };
+        let read = || {
+            file.rewind()?;
+            match format {
+                FileFormat::Nrrd => nrrd::read(&path, file, channel),
+                FileFormat::Nifti => nifti::read(&path, file, channel),
+                FileFormat::MetaImage => metaimage::read(&path, file, channel),
+                FileFormat::Dicom => Err(no_dicom()),
+            }
+        };
+        read().map_err(|problem: FileProblem| problem.at(&path))
+    }
+
+    #[cfg(not(feature = "dicom"))]
+    fn read_dicom(self) -> Result<Image> {
+        Err(no_dicom().at(self.path))
+    }
+
+    #[cfg(feature = "dicom")]
+    fn read_dicom(self) -> Result<Image> {
+        let (is_file, path) = (!self.is_folder(), self.path.clone());
+        let image = self.dicom_folder().and_then(|folder| folder.only_series()?.image());
+        image.map_err(|error| if is_file { FileProblem::from(error).at(path) } else { error })
+    }
+
+    /// The series and masks of a DICOM folder, or of a single DICOM file.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when a file cannot be read, or none holds an image or a mask.
+    #[cfg(feature = "dicom")]
+    pub fn dicom_folder(self) -> Result<dicom::DicomFolder> {
+        match self.content {
+            Content::Folder => dicom::DicomFolder::scan(self.path),
+            Content::File { file, start, .. } => {
+                let opened = dicom::stored_file::parse_opened(&self.path, file, &start);
+                dicom::DicomFolder::of_opened(&self.path, opened.map_err(|problem| problem.at(&self.path))?)
+            }
+        }
+    }
+}
+
+impl Content {
+    fn of_file(path: &Path) -> Result<Self, FileProblem> {
+        let mut file = File::open(path)?;
+        let mut start = Vec::new();
+        file.by_ref().take(Source::START).read_to_end(&mut start)?;
+        let format = if nrrd::is_nrrd(&start) {
+            FileFormat::Nrrd
+        } else if nifti::is_nifti(path, &start, &mut file)? {
+            FileFormat::Nifti
+        } else if is_dicom(&start) {
+            FileFormat::Dicom
+        } else if metaimage::is_metaimage(&start) {
+            FileFormat::MetaImage
+        } else {
+            start.truncate(16);
+            return Err(FileProblem::UnknownFormat { first_bytes: start });
+        };
+        Ok(Self::File {
+            format,
+            file,
+            #[cfg(feature = "dicom")]
+            start,
+        })
+    }
+}
+
+/// Whether these first bytes are those of a DICOM file with a preamble.
+#[cfg(not(feature = "dicom"))]
+fn is_dicom(start: &[u8]) -> bool {
+    start.get(128..132) == Some(b"DICM")
+}
+
+/// A DICOM file or folder where none can be read.
+fn no_dicom() -> FileProblem {
+    FileProblem::unsupported(
+        FileFormat::Dicom,
+        "this program was built without the feature `dicom` of alnm-imaging; convert the images to NIfTI or NRRD",
+    )
 }
 
 /// Writes an image in the format that the name's suffix names: `.nrrd`, `.nhdr`, `.nii`, `.nii.gz`,
@@ -114,6 +288,18 @@ fn suffix_format(path: &Path) -> Option<FileFormat> {
 ///
 /// # Errors
 /// As [`write_image`].
+///
+/// ```
+/// use alnm_imaging::{Geometry, PixelType, Volume, read_image, read_mask, write_mask};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("mask.nii.gz");
+/// let mask = Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 300_u32);
+/// write_mask(&path, &mask)?;
+/// assert_eq!(read_image(&path)?.pixel_type(), PixelType::U16);
+/// assert_eq!(read_mask(&path)?, mask);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn write_mask(path: impl AsRef<Path>, mask: &LabelMap) -> Result<()> {
     let image = match mask.as_slice().iter().max() {
         Some(0..=0xff) => u8::into_image(mask.cast()),
@@ -121,53 +307,4 @@ pub fn write_mask(path: impl AsRef<Path>, mask: &LabelMap) -> Result<()> {
         _ => u32::into_image(mask.clone()),
     };
     write_image(path, &image)
-}
-
-/// What a path holds, by its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// A DICOM file, or a folder.
-    Dicom,
-    Nrrd,
-    Nifti,
-    MetaImage,
-    /// Neither, with the first bytes.
-    Unknown(Vec<u8>),
-}
-
-impl Content {
-    /// Bytes from the start of a file by which it is told.
-    const START: u64 = 4096;
-
-    pub(crate) fn of(path: &Path) -> Result<Self, FileProblem> {
-        if path.is_dir() {
-            return Ok(Self::Dicom);
-        }
-        let mut start = Vec::new();
-        File::open(path)?.take(Self::START).read_to_end(&mut start)?;
-        Ok(if nrrd::is_nrrd(&start) {
-            Self::Nrrd
-        } else if nifti::is_nifti(path, &start)? {
-            Self::Nifti
-        } else if dicom::is_dicom(&start) {
-            Self::Dicom
-        } else if metaimage::is_metaimage(&start) {
-            Self::MetaImage
-        } else {
-            start.truncate(16);
-            Self::Unknown(start)
-        })
-    }
-}
-
-/// Reads an image, with the component `channel` where its voxels have several.
-pub(crate) fn read_voxels(path: &Path, channel: Option<usize>) -> Result<Image> {
-    let read = || match Content::of(path)? {
-        Content::Nrrd => nrrd::read(path, channel),
-        Content::Nifti => nifti::read(path, channel),
-        Content::MetaImage => metaimage::read(path, channel),
-        Content::Dicom => Ok(dicom::read_series(path)?),
-        Content::Unknown(first_bytes) => Err(FileProblem::UnknownFormat { first_bytes }),
-    };
-    read().map_err(|problem: FileProblem| problem.at(path))
 }

@@ -1,10 +1,9 @@
 //! Where the voxels of a grid lie in the patient.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
+use crate::geometry_difference::{GeometryDifference, GeometryField};
 use crate::voxel_box::VoxelBox;
 
 /// The grid of a volume in physical space, as in DICOM and ITK: millimetres, LPS (x to the patient's left, y to the
@@ -14,13 +13,45 @@ use crate::voxel_box::VoxelBox;
 /// `direction` are the unit vectors of the three index axes.
 ///
 /// A two-dimensional image is a grid of one slice whose [`Geometry::dimension`] is 2.
+///
+/// A geometry that is read (by serde) is checked as [`Geometry::new`] checks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StoredGeometry")]
 pub struct Geometry {
     size: [usize; 3],
     spacing: [f64; 3],
     origin: [f64; 3],
     direction: [[f64; 3]; 3],
     dimension: usize,
+}
+
+/// A geometry as it is written.
+#[derive(Deserialize)]
+#[serde(rename = "Geometry", deny_unknown_fields)]
+struct StoredGeometry {
+    size: [usize; 3],
+    spacing: [f64; 3],
+    origin: [f64; 3],
+    direction: [[f64; 3]; 3],
+    dimension: usize,
+}
+
+impl TryFrom<StoredGeometry> for Geometry {
+    type Error = ImagingError;
+
+    fn try_from(stored: StoredGeometry) -> Result<Self> {
+        let StoredGeometry { size, spacing, origin, direction, dimension } = stored;
+        let geometry = Self::new(size, spacing, origin, direction)?;
+        match dimension {
+            3 => Ok(geometry),
+            2 if size[2] == 1 => Ok(geometry.into_planar()),
+            other => Err(ImagingError::InvalidGeometry {
+                field: "dimension",
+                value: format!("{other} for {} slices", size[2]),
+                requirement: "it must be 3, or 2 for a grid of one slice",
+            }),
+        }
+    }
 }
 
 /// The direction of an image whose index axes are the patient's axes.
@@ -81,46 +112,55 @@ impl Geometry {
     }
 
     /// How many axes the image has: 3, or 2 for an image that was stored as a plane.
+    #[must_use]
     pub fn dimension(&self) -> usize {
         self.dimension
     }
 
     /// Voxels along x, y and z.
+    #[must_use]
     pub fn size(&self) -> [usize; 3] {
         self.size
     }
 
     /// The shape of the array that holds the voxels: (z, y, x).
+    #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         [self.size[2], self.size[1], self.size[0]]
     }
 
     /// Number of voxels.
+    #[must_use]
     pub fn voxel_count(&self) -> usize {
         self.size.iter().product()
     }
 
     /// The box of all voxels.
+    #[must_use]
     pub fn voxel_box(&self) -> VoxelBox {
         VoxelBox::of_shape(self.shape())
     }
 
     /// Distance of neighbouring voxel centres along x, y and z in mm.
+    #[must_use]
     pub fn spacing(&self) -> [f64; 3] {
         self.spacing
     }
 
     /// Volume of one voxel in mm³.
+    #[must_use]
     pub fn voxel_volume(&self) -> f64 {
         self.spacing.iter().product()
     }
 
     /// Centre of the voxel (0, 0, 0) in mm.
+    #[must_use]
     pub fn origin(&self) -> [f64; 3] {
         self.origin
     }
 
     /// Rows of the direction matrix; its columns are the unit vectors of the index axes.
+    #[must_use]
     pub fn direction(&self) -> [[f64; 3]; 3] {
         self.direction
     }
@@ -133,6 +173,7 @@ impl Geometry {
     /// assert_eq!(geometry.index_to_point([2.0, 0.0, 1.0]), [11.0, 0.0, -3.0]);
     /// # Ok::<(), alnm_imaging::ImagingError>(())
     /// ```
+    #[must_use]
     pub fn index_to_point(&self, index: [f64; 3]) -> [f64; 3] {
         std::array::from_fn(|row| {
             self.origin[row]
@@ -141,6 +182,7 @@ impl Geometry {
     }
 
     /// The continuous index (x, y, z) of a point in mm; the inverse of [`Geometry::index_to_point`].
+    #[must_use]
     pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
         let inverse = self.point_to_index_matrix();
         let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
@@ -161,6 +203,7 @@ impl Geometry {
     }
 
     /// Index (x, y, z) of the voxel at a position in raster order, x fastest.
+    #[must_use]
     pub fn index_of(&self, position: usize) -> [usize; 3] {
         [position % self.size[0], position / self.size[0] % self.size[1], position / self.size[0] / self.size[1]]
     }
@@ -192,6 +235,7 @@ impl Geometry {
     /// The first field in which two grids differ by more than `tolerance`: the rule of ITK, where origins and spacings
     /// may differ by `tolerance` times the first spacing in mm and direction cosines by `tolerance` itself
     /// (ITK's default is 1e-6). `None` when the grids agree.
+    #[must_use]
     pub fn difference(&self, other: &Self, tolerance: f64) -> Option<GeometryDifference> {
         let report = |field, left: String, right: String| Some(GeometryDifference { field, left, right, tolerance });
         let apart = |a: &[f64; 3], b: &[f64; 3], limit: f64| a.iter().zip(b).any(|(a, b)| (a - b).abs() > limit);
@@ -215,52 +259,6 @@ impl Geometry {
     }
 }
 
-/// A field of a [`Geometry`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GeometryField {
-    /// Number of axes, 2 or 3.
-    Dimension,
-    /// Voxels along x, y, z.
-    Size,
-    /// Centre of the first voxel.
-    Origin,
-    /// Voxel distance in mm.
-    Spacing,
-    /// Direction cosines.
-    Direction,
-}
-
-/// In what two grids differ.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GeometryDifference {
-    /// The first field that differs.
-    pub field: GeometryField,
-    /// Its value in the first grid.
-    pub left: String,
-    /// Its value in the second grid.
-    pub right: String,
-    /// The tolerance that was exceeded.
-    pub tolerance: f64,
-}
-
-impl fmt::Display for GeometryDifference {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let field = match self.field {
-            GeometryField::Dimension => "dimension",
-            GeometryField::Size => "size",
-            GeometryField::Origin => "origin",
-            GeometryField::Spacing => "spacing",
-            GeometryField::Direction => "direction",
-        };
-        write!(
-            formatter,
-            "{field} is {} in one and {} in the other (tolerance {:e})",
-            self.left, self.right, self.tolerance
-        )
-    }
-}
-
 pub(crate) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
     [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }
@@ -270,6 +268,7 @@ pub(crate) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
 }
 
 /// The unit vector in the direction of a vector; none of one without length.
+#[cfg(feature = "dicom")]
 pub(crate) fn unit(vector: [f64; 3]) -> Option<[f64; 3]> {
     let length = dot(vector, vector).sqrt();
     (length.is_normal()).then(|| vector.map(|x| x / length))
@@ -304,6 +303,17 @@ mod tests {
         assert!(Geometry::axis_aligned([1, 1, 1], [1.0, -1.0, 1.0]).is_err());
         assert!(Geometry::axis_aligned([1, 1, 1], [1.0, f64::NAN, 1.0]).is_err());
         assert!(Geometry::new([1, 1, 1], [1.0; 3], [0.0; 3], [[1.0, 0.0, 0.0]; 3]).is_err());
+    }
+
+    #[test]
+    fn a_geometry_that_is_read_is_checked() {
+        let planar = Geometry::planar([4, 3], [1.0, 2.0], [0.0; 2], [[1.0, 0.0], [0.0, 1.0]]).unwrap();
+        let text = serde_json::to_string(&planar).unwrap();
+        assert_eq!(serde_json::from_str::<Geometry>(&text).unwrap(), planar);
+        for (good, bad) in [("[4,3,1]", "[4,3,2]"), ("[4,3,1]", "[4,0,1]"), ("\"dimension\":2", "\"dimension\":4")] {
+            assert!(text.contains(good), "{text}");
+            assert!(serde_json::from_str::<Geometry>(&text.replace(good, bad)).is_err());
+        }
     }
 
     proptest! {

@@ -1,13 +1,14 @@
 //! Intensities inside a region: statistics and normalisation.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::{ImagingError, Result};
 use crate::region::Roi;
 use crate::volume::{Volume, Voxel};
 
 /// Mean and spread of a set of voxels.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct IntensityStatistics {
     /// Number of voxels.
     pub voxels: usize,
@@ -25,13 +26,14 @@ pub struct IntensityStatistics {
 pub fn values<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Vec<f64>> {
     const OPERATION: &str = "intensities of a region";
     volume.check_finite().map_err(|voxel| voxel.during(OPERATION))?;
-    match roi {
-        None => Ok(volume.as_slice().iter().map(|voxel| voxel.to_f64()).collect()),
-        Some(roi) => {
-            roi.check_grid(volume.geometry(), OPERATION)?;
-            Ok(roi.values(volume)?.into_iter().map(Voxel::to_f64).collect())
-        }
-    }
+    let mut values = Vec::new();
+    let Some(roi) = roi else {
+        T::image_ref(volume).rows().append(0..volume.as_slice().len(), &mut values);
+        return Ok(values);
+    };
+    roi.check_grid(volume.geometry(), OPERATION)?;
+    roi.append_values(T::image_ref(volume).rows(), &mut values);
+    Ok(values)
 }
 
 /// Mean and standard deviation of a volume or of a region of it.
@@ -50,6 +52,17 @@ pub fn statistics<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<
 ///
 /// # Errors
 /// As [`values`]; [`ImagingError::InvalidParameter`] when the intensities do not vary.
+///
+/// ```
+/// use alnm_imaging::intensity::{percentile, statistics, z_score};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let image = Volume::new(ndarray::array![[[1_i16, 2, 3]]], Geometry::axis_aligned([3, 1, 1], [1.0; 3])?)?;
+/// assert_eq!(statistics(&image, None)?.mean, 2.0);
+/// assert_eq!(percentile(&image, None, 25.0)?, 1.5);
+/// assert_eq!(z_score(&image, None)?.as_slice()[1], 0.0);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn z_score<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Volume<f32>> {
     let IntensityStatistics { mean, standard_deviation, .. } = statistics(volume, roi)?;
     if standard_deviation == 0.0 {
@@ -75,7 +88,7 @@ pub fn percentile_range<T: Voxel>(
             operation: "percentile range",
             parameter: "percentiles",
             value: format!("{low} and {high}"),
-            requirement: "0 ≤ low < high ≤ 100",
+            requirement: "they must satisfy 0 ≤ low < high ≤ 100",
         });
     }
     let mut ordered = values(volume, roi)?;
@@ -97,7 +110,7 @@ pub fn percentile<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>, percentile
             operation: "percentile",
             parameter: "percentile",
             value: percentile.to_string(),
-            requirement: "it lies from 0 to 100",
+            requirement: "it must lie from 0 to 100",
         });
     }
     let mut ordered = values(volume, roi)?;
@@ -137,11 +150,20 @@ pub fn reference_tissue<T: Voxel>(volume: &Volume<T>, tissue: Roi<'_>, target: f
 
 /// One tissue of [`two_landmarks`]: where it lies and what its mean becomes.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Landmark<'a> {
     /// The tissue.
     pub tissue: Roi<'a>,
     /// The intensity that its mean becomes.
     pub target: f64,
+}
+
+impl<'a> Landmark<'a> {
+    /// A tissue and the intensity that its mean becomes.
+    #[must_use]
+    pub fn new(tissue: Roi<'a>, target: f64) -> Self {
+        Self { tissue, target }
+    }
 }
 
 /// The volume mapped by the straight line on which the means of two tissues become their targets, such as muscle and
@@ -230,7 +252,7 @@ mod tests {
         let by_fat = reference_tissue(&ramp(), fat, 100.0).unwrap();
         assert_abs_diff_eq!(mean(&by_fat, fat), 100.0, epsilon = 1e-4);
         assert_abs_diff_eq!(mean(&by_fat, muscle), 25.0, epsilon = 1e-4);
-        let landmarks = [Landmark { tissue: muscle, target: 50.0 }, Landmark { tissue: fat, target: 20.0 }];
+        let landmarks = [Landmark::new(muscle, 50.0), Landmark::new(fat, 20.0)];
         let mapped = two_landmarks(&ramp(), landmarks).unwrap();
         assert_abs_diff_eq!(mean(&mapped, muscle), 50.0, epsilon = 1e-4);
         assert_abs_diff_eq!(mean(&mapped, fat), 20.0, epsilon = 1e-4);

@@ -3,12 +3,15 @@
 mod atomic_file;
 mod data_files;
 pub mod dce;
+#[cfg(feature = "dicom")]
 pub mod dicom;
+mod dynamic_series;
 mod error;
 mod extremes;
 pub mod file;
 mod format;
 mod geometry;
+mod geometry_difference;
 pub mod intensity;
 pub mod mask;
 pub mod metaimage;
@@ -18,15 +21,18 @@ pub mod nrrd;
 pub mod otsu;
 pub mod region;
 pub mod resample;
+#[doc(hidden)]
 pub mod vector;
 mod volume;
 mod voxel_box;
 mod voxel_data;
 
 pub use error::{FileProblem, ImagingError, NonFiniteVoxel, Result};
+#[doc(hidden)]
 pub use extremes::Extremes;
 pub use file::{file_format, read_image, write_image, write_mask, written_files};
 pub use format::{FileFormat, MAX_VOXEL_BYTES};
-pub use geometry::{Geometry, GeometryDifference, GeometryField};
-pub use mask::{read_mask, read_mask_channel};
+pub use geometry::Geometry;
+pub use geometry_difference::{GeometryDifference, GeometryField};
+pub use mask::{read_mask, read_mask_channel, read_mask_with};
 pub use volume::{Image, LabelMap, PixelType, Volume, Voxel};

@@ -50,9 +50,9 @@ fn split_field(line: &str) -> Option<(&str, &str)> {
     line.split_once(['=', ':']).map(|(name, value)| (name.trim(), value.trim()))
 }
 
-/// Reads a file, with the component `channel` where its voxels have several.
-pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
-    let mut reader = BufReader::new(File::open(path)?);
+/// Reads an open file, with the component `channel` where its voxels have several.
+pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Image> {
+    let mut reader = BufReader::new(file);
     let header = Header::read(&mut reader)?;
     let layout = header.layout()?;
     if header.is_local() {
@@ -69,6 +69,17 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
 ///
 /// # Errors
 /// [`FileProblem`] when the bytes are no MetaImage, or one with its voxels elsewhere.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, metaimage, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.mha");
+/// let image = Image::U8(Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7));
+/// write_image(&path, &image)?;
+/// assert_eq!(metaimage::decode(&std::fs::read(&path)?)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let mut reader = Cursor::new(bytes);
     let header = Header::read(&mut reader)?;
@@ -78,7 +89,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(&header.layout()?, reader, None)
 }
 
-/// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file beside it. The files stand
+/// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file in the same folder. The files stand
 /// in the order in which they are to appear.
 pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
@@ -292,11 +303,11 @@ impl Header {
             start => seek_voxels(&mut reader, start, layout.byte_count() as u64)?,
         }
         if self.is_text() {
-            layout.read_text(reader, channel)
+            layout.read_text(&mut reader, channel)
         } else if self.is_true("CompressedData") {
-            layout.read_binary(ZlibDecoder::new(reader), channel)
+            layout.read_binary(&mut ZlibDecoder::new(reader), channel)
         } else {
-            layout.read_binary(reader, channel)
+            layout.read_binary(&mut reader, channel)
         }
     }
 
@@ -317,9 +328,9 @@ impl Header {
             Ok(if compressed { Box::new(ZlibDecoder::new(file)) } else { Box::new(file) })
         };
         if self.is_text() {
-            return layout.read_text(FileSequence::new(files, None, open), channel);
+            return layout.read_text(&mut FileSequence::new(files, None, open), channel);
         }
-        layout.read_binary(FileSequence::new(files, Some(part), open), channel)
+        layout.read_binary(&mut FileSequence::new(files, Some(part), open), channel)
     }
 
     fn is_text(&self) -> bool {

@@ -12,7 +12,7 @@
 //! |---|---|---|---|
 //! | [`iterations`](N4Params::iterations) | `[50, 50, 50, 50]` | most iterations on each level | one to ten levels |
 //! | [`convergence_threshold`](N4Params::convergence_threshold) | 0.001 | a level ends when the change of the field is at most this | at least 0 |
-//! | [`control_grid`](N4Params::control_grid) | 4 points an axis | stiffness of the field on the first level | more points than the spline's order |
+//! | [`control_grid`](N4Params::control_grid) | 4 points per axis | stiffness of the field on the first level | more points than the spline's order |
 //! | [`spline_order`](N4Params::spline_order) | 3 | order of the B-spline | 1 to 5 |
 //! | [`bias_fwhm`](N4Params::bias_fwhm) | 0.15 | full width at half maximum of the field's histogram | above 0 |
 //! | [`wiener_noise`](N4Params::wiener_noise) | 0.01 | noise term of the deconvolution (Z² in Sled et al. 1998) | above 0 |
@@ -31,9 +31,9 @@
 //! let image = Volume::new(voxels, Geometry::axis_aligned([32, 32, 8], [1.0, 1.0, 2.0])?)?;
 //! let mask = otsu_mask(&image, 200)?;
 //!
-//! let result = N4Params { iterations: vec![10, 10], ..N4Params::default() }.check()?.correct(&image, Some(&mask))?;
-//! assert!(result.levels[0].convergence.len() <= 10);
-//! assert_eq!(result.corrected.geometry(), image.geometry());
+//! let result = N4Params::default().with_iterations([10, 10]).check()?.correct(&image, Some(&mask))?;
+//! assert!(result.levels()[0].convergence.len() <= 10);
+//! assert_eq!(result.corrected().geometry(), image.geometry());
 //! # Ok::<(), alnm_imaging::ImagingError>(())
 //! ```
 
@@ -42,6 +42,7 @@ mod convergence;
 mod exponential;
 mod lattice;
 mod region;
+mod result;
 mod sharpening;
 mod spline;
 
@@ -52,18 +53,21 @@ use serde::{Deserialize, Serialize};
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
 use crate::resample::{shrink, shrink_offset};
-use crate::volume::{LabelMap, Volume, Voxel};
+use crate::volume::{Image, ImageRef, LabelMap, Volume, Voxel, with_volume_ref};
 pub use bias_field::BiasField;
 use lattice::Lattice;
+pub use region::Foreground;
 use region::Region;
+pub use result::{N4Iteration, N4Level, N4Result};
 use sharpening::Sharpening;
-use spline::Splines;
 
 const OPERATION: &str = "N4 bias field correction";
 
 /// Parameters of N4. The defaults are those of SimpleITK.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+#[must_use]
 pub struct N4Params {
     /// Most iterations on each level; as many levels as there are numbers. Default `[50, 50, 50, 50]`.
     pub iterations: Vec<usize>,
@@ -106,6 +110,7 @@ impl Default for N4Params {
 /// How stiff the field is on the first level.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ControlGrid {
     /// Number of control points along x, y and z.
     Points([usize; 3]),
@@ -114,6 +119,51 @@ pub enum ControlGrid {
 }
 
 impl N4Params {
+    /// Sets [`N4Params::iterations`].
+    pub fn with_iterations(self, iterations: impl Into<Vec<usize>>) -> Self {
+        Self { iterations: iterations.into(), ..self }
+    }
+
+    /// Sets [`N4Params::convergence_threshold`].
+    pub fn with_convergence_threshold(self, convergence_threshold: f64) -> Self {
+        Self { convergence_threshold, ..self }
+    }
+
+    /// Sets [`N4Params::control_grid`].
+    pub fn with_control_grid(self, control_grid: ControlGrid) -> Self {
+        Self { control_grid, ..self }
+    }
+
+    /// Sets [`N4Params::spline_order`].
+    pub fn with_spline_order(self, spline_order: usize) -> Self {
+        Self { spline_order, ..self }
+    }
+
+    /// Sets [`N4Params::bias_fwhm`].
+    pub fn with_bias_fwhm(self, bias_fwhm: f64) -> Self {
+        Self { bias_fwhm, ..self }
+    }
+
+    /// Sets [`N4Params::wiener_noise`].
+    pub fn with_wiener_noise(self, wiener_noise: f64) -> Self {
+        Self { wiener_noise, ..self }
+    }
+
+    /// Sets [`N4Params::histogram_bins`].
+    pub fn with_histogram_bins(self, histogram_bins: usize) -> Self {
+        Self { histogram_bins, ..self }
+    }
+
+    /// Sets [`N4Params::mask_label`].
+    pub fn with_mask_label(self, mask_label: Option<u32>) -> Self {
+        Self { mask_label, ..self }
+    }
+
+    /// Sets [`N4Params::shrink`].
+    pub fn with_shrink(self, shrink: usize) -> Self {
+        Self { shrink, ..self }
+    }
+
     /// The parameters when all are in range.
     ///
     /// # Errors
@@ -124,7 +174,11 @@ impl N4Params {
             Err(ImagingError::InvalidParameter { operation: OPERATION, parameter, value, requirement })
         };
         if self.iterations.is_empty() || self.iterations.len() > MOST_LEVELS {
-            return invalid("iterations", format!("{:?}", self.iterations), "one number for each of 1 to 10 levels");
+            return invalid(
+                "iterations",
+                format!("{:?}", self.iterations),
+                "it must hold one number for each of 1 to 10 levels",
+            );
         }
         if !(self.convergence_threshold.is_finite() && self.convergence_threshold >= 0.0) {
             return invalid(
@@ -134,7 +188,7 @@ impl N4Params {
             );
         }
         if !(1..=spline::HIGHEST_ORDER).contains(&self.spline_order) {
-            return invalid("spline_order", self.spline_order.to_string(), "orders 1 to 5 are supported");
+            return invalid("spline_order", self.spline_order.to_string(), "it must be from 1 to 5");
         }
         match self.control_grid {
             ControlGrid::Points(points) if points.iter().any(|&n| n <= self.spline_order || n > LARGEST_LATTICE) => {
@@ -160,10 +214,10 @@ impl N4Params {
             return invalid("wiener_noise", self.wiener_noise.to_string(), "it must be finite and above 0");
         }
         if !(3..=65_536).contains(&self.histogram_bins) {
-            return invalid("histogram_bins", self.histogram_bins.to_string(), "3 to 65536");
+            return invalid("histogram_bins", self.histogram_bins.to_string(), "it must be from 3 to 65536");
         }
         if self.shrink == 0 {
-            return invalid("shrink", "0".to_owned(), "at least 1");
+            return invalid("shrink", "0".to_owned(), "it must be at least 1");
         }
         Ok(N4 { params: self })
     }
@@ -178,75 +232,6 @@ const MOST_POINTS: usize = 1 << 24;
 #[derive(Debug, Clone, PartialEq)]
 pub struct N4 {
     params: N4Params,
-}
-
-/// The voxels to which the field is fitted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Foreground<'a> {
-    /// All.
-    All,
-    /// Those of a mask with the label [`N4Params::mask_label`].
-    Mask(&'a LabelMap),
-    /// Those above a threshold, such as [`otsu_threshold`](crate::otsu::otsu_threshold)'s.
-    Above(f64),
-}
-
-impl<'a> Foreground<'a> {
-    fn mask(self) -> Option<&'a LabelMap> {
-        match self {
-            Self::Mask(mask) => Some(mask),
-            Self::All | Self::Above(_) => None,
-        }
-    }
-}
-
-/// What one iteration did.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct N4Iteration {
-    /// Level, from 0.
-    pub level: usize,
-    /// Number of levels.
-    pub levels: usize,
-    /// Iteration on this level, from 1.
-    pub iteration: usize,
-    /// The most iterations of this level.
-    pub max_iterations: usize,
-    /// Coefficient of variation of the change of the field.
-    pub convergence: f32,
-}
-
-/// How a level ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct N4Level {
-    /// Control points along x, y and z.
-    pub control_points: [usize; 3],
-    /// The convergence after each iteration.
-    pub convergence: Vec<f32>,
-    /// Whether the last of them was at most the threshold; otherwise the iterations were used up.
-    pub converged: bool,
-}
-
-/// A corrected image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct N4Result {
-    /// The image divided by the bias field, inside and outside the mask.
-    pub corrected: Volume<f32>,
-    /// Natural logarithm of the bias field on the image's grid.
-    pub log_bias_field: Volume<f32>,
-    /// The levels in order.
-    pub levels: Vec<N4Level>,
-}
-
-impl N4Result {
-    /// Iterations on all levels.
-    pub fn iterations(&self) -> usize {
-        self.levels.iter().map(|level| level.convergence.len()).sum()
-    }
-
-    /// The bias field: what the image was divided by.
-    pub fn bias_field(&self) -> Volume<f32> {
-        self.log_bias_field.map(|value| value.exp())
-    }
 }
 
 impl N4 {
@@ -282,31 +267,36 @@ impl N4 {
         weights: Option<&Volume<f32>>,
         observer: &mut dyn FnMut(&N4Iteration) -> ControlFlow<()>,
     ) -> Result<BiasField> {
+        self.fit_image(T::image_ref(image), foreground, weights, observer)
+    }
+
+    fn fit_image(
+        &self,
+        image: ImageRef<'_>,
+        foreground: Foreground<'_>,
+        weights: Option<&Volume<f32>>,
+        observer: &mut dyn FnMut(&N4Iteration) -> ControlFlow<()>,
+    ) -> Result<BiasField> {
         let grids = [foreground.mask().map(Volume::geometry), weights.map(Volume::geometry)];
         if let Some(difference) = grids.into_iter().flatten().find_map(|grid| image.geometry().difference(grid, 1e-6)) {
             return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
         }
-        image.check_finite().map_err(|voxel| voxel.during(OPERATION))?;
+        with_volume_ref!(image, volume => volume.check_finite()).map_err(|voxel| voxel.during(OPERATION))?;
         let factor = self.params.shrink;
         if factor == 1 {
             let region = self.region(image, foreground, weights)?;
             return self.fit_region(region, image.geometry(), observer);
         }
         let offset = shrink_offset(image.geometry(), factor)?;
-        let image = shrink(image, factor, offset)?;
+        let image = with_volume_ref!(image, volume => Image::from(shrink(volume, factor, offset)?));
         let mask = foreground.mask().map(|mask| shrink(mask, factor, offset)).transpose()?;
         let foreground = mask.as_ref().map_or(foreground, Foreground::Mask);
         let weights = weights.map(|weights| shrink(weights, factor, offset)).transpose()?;
-        let region = self.region(&image, foreground, weights.as_ref())?;
+        let region = self.region(image.borrowed(), foreground, weights.as_ref())?;
         self.fit_region(region, image.geometry(), observer)
     }
 
-    fn region<T: Voxel>(
-        &self,
-        image: &Volume<T>,
-        foreground: Foreground<'_>,
-        weights: Option<&Volume<f32>>,
-    ) -> Result<Region> {
+    fn region(&self, image: ImageRef<'_>, foreground: Foreground<'_>, weights: Option<&Volume<f32>>) -> Result<Region> {
         let label = self.params.mask_label;
         let region = Region::new(image, foreground, label, weights);
         if region.is_empty() {
@@ -330,7 +320,7 @@ impl N4 {
             if level > 0 {
                 lattice = lattice.refined();
             }
-            let splines = Splines::new(grid, &lattice);
+            let splines = lattice.splines(grid);
             let mut report = |iteration, convergence| {
                 let progress =
                     N4Iteration { level, levels: params.iterations.len(), iteration, max_iterations, convergence };
@@ -352,7 +342,7 @@ impl N4 {
         &self,
         region: &mut Region,
         lattice: &mut Lattice,
-        splines: &Splines,
+        splines: &spline::Splines,
         sharpening: &Sharpening,
         max_iterations: usize,
         report: &mut dyn FnMut(usize, f32) -> ControlFlow<()>,
@@ -407,7 +397,7 @@ impl N4 {
                 operation: OPERATION,
                 parameter: "control_grid",
                 value: format!("{points:?} points on {} levels", doublings + 1),
-                requirement: "the last level has at most 1024 points an axis and 2^24 in all; use fewer levels or a stiffer grid",
+                requirement: "the last level has at most 1024 points per axis and 2^24 in all; use fewer levels or a stiffer grid",
             });
         }
         Ok(points)

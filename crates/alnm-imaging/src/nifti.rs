@@ -10,10 +10,10 @@ mod orientation;
 mod write;
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileProblem;
 use crate::format::FileFormat;
@@ -24,7 +24,7 @@ pub(crate) use write::write;
 type Result<T> = std::result::Result<T, FileProblem>;
 type Matrix = [[f64; 3]; 3];
 
-/// Bytes from which a NIfTI header of either version can be told.
+/// Bytes of a NIfTI header that show its version.
 const HEADER_START: usize = 352;
 
 const NIFTI_1_BYTES: usize = 348;
@@ -41,8 +41,8 @@ fn unsupported(what: impl Into<String>) -> FileProblem {
     FileProblem::unsupported(FileFormat::Nifti, what)
 }
 
-/// Whether a file that starts with these bytes is a NIfTI image or one half of a pair.
-pub(crate) fn is_nifti(path: &Path, start: &[u8]) -> Result<bool> {
+/// Whether an open file that starts with these bytes, which were read from it, is a NIfTI image or one half of a pair.
+pub(crate) fn is_nifti(path: &Path, start: &[u8], rest: &mut File) -> Result<bool> {
     if header_path(path).is_some_and(|header| header.exists()) {
         return Ok(true);
     }
@@ -51,27 +51,46 @@ pub(crate) fn is_nifti(path: &Path, start: &[u8]) -> Result<bool> {
     }
     let mut inflated = Vec::new();
     // A file that is cut off inside the header is no NIfTI file, not an error of the disk.
-    let complete = MultiGzDecoder::new(File::open(path)?).take(HEADER_START as u64).read_to_end(&mut inflated);
+    let complete =
+        MultiGzDecoder::new(BufReader::new(start.chain(rest))).take(HEADER_START as u64).read_to_end(&mut inflated);
     Ok(complete.is_ok() && Version::of(&inflated).is_some())
 }
 
-/// Reads a file, with the component `channel` where its voxels have several.
-pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
+/// Reads an open file, with the component `channel` where its voxels have several. Of a pair, the other half is opened
+/// here.
+pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Image> {
     let header_file = header_path(path).unwrap_or_else(|| path.to_owned());
-    let mut reader = open(&header_file)?;
+    let is_header = header_file == path;
+    let (first, given) = if is_header { (file, None) } else { (File::open(&header_file)?, Some(file)) };
+    let mut reader = inflated(first)?;
     let header = Header::read(&mut reader)?;
     if !header.is_pair {
         return header.decode(reader, channel);
     }
-    let data_file =
-        data_path(&header_file).ok_or_else(|| malformed("the header's image (.img or .img.gz) is not beside it"))?;
-    header.decode(open(&data_file)?, channel)
+    let data_file = data_path(&header_file)
+        .ok_or_else(|| malformed("the header's image (.img or .img.gz) is missing in its folder"))?;
+    let voxels = match given.filter(|_| data_file == path) {
+        Some(file) => file,
+        None => File::open(&data_file)?,
+    };
+    header.decode(inflated(voxels)?, channel)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.
 ///
 /// # Errors
 /// [`FileProblem`] when the bytes are no NIfTI image.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, nifti, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.nii.gz");
+/// let image = Image::U8(Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7));
+/// write_image(&path, &image)?;
+/// assert_eq!(nifti::decode(&std::fs::read(&path)?)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let mut reader: Box<dyn Read + '_> =
         if bytes.starts_with(&GZIP_MAGIC) { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
@@ -82,11 +101,11 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(reader, None)
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let mut start = Vec::new();
-    File::open(path)?.take(2).read_to_end(&mut start)?;
-    let file = BufReader::new(File::open(path)?);
-    Ok(if start == GZIP_MAGIC { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+/// The content of a file, which may be compressed.
+fn inflated(file: File) -> Result<Box<dyn Read>> {
+    let mut file = BufReader::new(file);
+    let is_compressed = file.fill_buf()?.starts_with(&GZIP_MAGIC);
+    Ok(if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 /// The header that belongs to the `.img` half of a pair.

@@ -36,9 +36,9 @@ pub(crate) fn is_nrrd(start: &[u8]) -> bool {
     start.starts_with(b"NRRD")
 }
 
-/// Reads a file, with the component `channel` where its voxels have several.
-pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
-    let mut reader = BufReader::new(File::open(path)?);
+/// Reads an open file, with the component `channel` where its voxels have several.
+pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Image> {
+    let mut reader = BufReader::new(file);
     let header = Header::read(&mut reader)?;
     let layout = header.layout()?;
     let Some(data) = &header.data_files else {
@@ -51,6 +51,17 @@ pub(crate) fn read(path: &Path, channel: Option<usize>) -> Result<Image> {
 ///
 /// # Errors
 /// [`FileProblem`] when the bytes are no NRRD file, or one with detached data.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Image, Volume, nrrd, write_image};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("image.nrrd");
+/// let image = Image::U8(Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7));
+/// write_image(&path, &image)?;
+/// assert_eq!(nrrd::decode(&std::fs::read(&path)?)?, image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let mut reader = Cursor::new(bytes);
     let header = Header::read(&mut reader)?;
@@ -61,7 +72,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(&layout, reader, None)
 }
 
-/// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file beside it. The files
+/// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file in the same folder. The files
 /// stand in the order in which they are to appear.
 pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let mut header = header_text(image);

@@ -7,7 +7,7 @@ use crate::error::{ImagingError, Result};
 use crate::extremes::Extremes;
 use crate::vector::whole_part;
 use crate::vectorised;
-use crate::volume::{LabelMap, Volume, Voxel};
+use crate::volume::{ImageRef, LabelMap, Volume, Voxel, with_volume_ref};
 
 const OPERATION: &str = "Otsu threshold";
 
@@ -26,7 +26,31 @@ const CHUNK: usize = 1 << 17;
 /// # Errors
 /// [`ImagingError::InvalidParameter`] when there are fewer than 2 or more than 2²⁰ bins, or all voxels are equal;
 /// [`ImagingError::InvalidVoxel`] when a voxel is not finite.
+///
+/// ```
+/// use alnm_imaging::otsu::{otsu_mask, otsu_threshold};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let voxels = ndarray::array![[[10_i16, 12, 11, 200, 210, 205]]];
+/// let image = Volume::new(voxels, Geometry::axis_aligned([6, 1, 1], [1.0; 3])?)?;
+/// assert!((12..200).contains(&otsu_threshold(&image, 128)?));
+/// assert_eq!(otsu_mask(&image, 128)?.as_slice(), [0, 0, 0, 1, 1, 1]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
+    let threshold = match T::image_ref(volume) {
+        ImageRef::U8(volume) => threshold(volume, bins),
+        ImageRef::U16(volume) => threshold(volume, bins),
+        ImageRef::I16(volume) => threshold(volume, bins),
+        ImageRef::F32(volume) => threshold(volume, bins),
+        ImageRef::F64(volume) => threshold(volume, bins),
+        // Voxel types that images seldom have are counted as doubles, which is what is computed with.
+        other => threshold(&with_volume_ref!(other, volume => volume.cast::<f64>()), bins),
+    };
+    threshold.map(T::from_f64)
+}
+
+fn threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<f64> {
     let invalid = |parameter, value: String, requirement| ImagingError::InvalidParameter {
         operation: OPERATION,
         parameter,
@@ -34,19 +58,19 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
         requirement,
     };
     if !(2..=1 << 20).contains(&bins) {
-        return Err(invalid("bins", bins.to_string(), "2 to 1048576"));
+        return Err(invalid("bins", bins.to_string(), "it must be from 2 to 1048576"));
     }
     let voxels = volume.as_slice();
     let extremes = voxels.par_chunks(CHUNK).filter_map(Extremes::of).reduce_with(Extremes::merged);
     let Some(Extremes { low, high, is_finite }) = extremes else {
-        return Err(invalid("image", "no voxels".to_owned(), "it needs at least two different voxels"));
+        return Err(invalid("image", "no voxels".to_owned(), "it must have at least two different voxels"));
     };
     if !is_finite {
         volume.check_finite().map_err(|voxel| voxel.during(OPERATION))?;
     }
     let (low, high) = (low.to_f64(), high.to_f64());
     if low == high {
-        return Err(invalid("image", format!("constant {low}"), "it needs at least two different voxels"));
+        return Err(invalid("image", format!("constant {low}"), "it must have at least two different voxels"));
     }
     let arch = Arch::new();
     let edges = Edges::new(low, high + (high - low) / bins as f64 / 100.0, bins);
@@ -63,7 +87,7 @@ pub fn otsu_threshold<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<T> {
     };
     let sum = |a: Vec<u64>, b: Vec<u64>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
     let histogram: Vec<u64> = voxels.par_chunks(CHUNK.max(bins)).map(count).reduce(|| vec![0; bins], sum);
-    Ok(T::from_f64(edges.lower(best_split(&histogram, &edges) + 1)))
+    Ok(edges.lower(best_split(&histogram, &edges) + 1))
 }
 
 /// The voxels above [`otsu_threshold`]: 1 for foreground, 0 for background.
@@ -75,7 +99,7 @@ pub fn otsu_mask<T: Voxel>(volume: &Volume<T>, bins: usize) -> Result<LabelMap> 
     let mut mask = Volume::filled(volume.geometry().clone(), 0);
     let labels = mask.as_mut_slice().par_chunks_mut(CHUNK).zip(volume.as_slice().par_chunks(CHUNK));
     labels.for_each(|(labels, voxels)| {
-        labels.iter_mut().zip(voxels).for_each(|(label, voxel)| *label = u32::from(*voxel > threshold))
+        labels.iter_mut().zip(voxels).for_each(|(label, voxel)| *label = u32::from(*voxel > threshold));
     });
     Ok(mask)
 }

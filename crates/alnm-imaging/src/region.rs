@@ -3,7 +3,7 @@
 
 mod roi;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, Array3, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,7 @@ pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<VoxelBox> {
 }
 
 /// The labels that occur in a mask, ascending, without 0; at most `limit` of them.
+#[must_use]
 pub fn labels(mask: &LabelMap, limit: usize) -> Vec<u32> {
     let mut found = std::collections::BTreeSet::new();
     let mut previous = 0;
@@ -60,7 +61,9 @@ pub fn labels(mask: &LabelMap, limit: usize) -> Vec<u32> {
 /// [`ImagingError::InvalidGeometry`] when the box is empty or leaves the volume.
 pub fn crop<T: Voxel>(volume: &Volume<T>, part: &VoxelBox) -> Result<Volume<T>> {
     let geometry = volume.geometry().part(part)?;
-    Volume::new(part.cut(volume.data()), geometry)
+    let voxels = part.cut_slice(volume.as_slice(), volume.geometry().shape(), |voxel| voxel);
+    let data = Array3::from_shape_vec(part.shape(), voxels).expect("a box holds as many voxels as it counts");
+    Volume::new(data, geometry)
 }
 
 /// [`crop`] for an image of any type.
@@ -90,6 +93,18 @@ pub struct CrossSection {
 ///
 /// # Errors
 /// [`ImagingError::EmptyRegion`] when no voxel has the label.
+///
+/// ```
+/// use alnm_imaging::region::largest_cross_section;
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let labels = ndarray::array![[[0_u32, 1, 0]], [[0, 1, 1]]];
+/// let mask = Volume::new(labels, Geometry::axis_aligned([3, 1, 2], [1.0; 3])?)?;
+/// let section = largest_cross_section(&mask, 1)?;
+/// assert_eq!((section.slice, section.voxels), (1, 2));
+/// assert_eq!(section.rectangle.start(), [1, 0, 1]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn largest_cross_section(mask: &LabelMap, label: u32) -> Result<CrossSection> {
     let [width, height, depth] = mask.geometry().size();
     let count = |z: usize| {
@@ -111,6 +126,18 @@ pub fn largest_cross_section(mask: &LabelMap, label: u32) -> Result<CrossSection
 ///
 /// # Errors
 /// [`ImagingError::InvalidGeometry`] when the result has more voxels than can be counted.
+///
+/// ```
+/// use alnm_imaging::region::{VoxelBox, crop, pad};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let volume = Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7_i16);
+/// let padded = pad(&volume, [1, 0, 0], [2, 0, 0], 0)?;
+/// assert_eq!(padded.geometry().size(), [7, 4, 2]);
+/// assert_eq!(padded.geometry().origin(), [-1.0, 0.0, 0.0]);
+/// assert_eq!(crop(&padded, &VoxelBox::new([1, 0, 0], [4, 4, 2]))?, volume);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn pad<T: Voxel>(volume: &Volume<T>, before: [usize; 3], after: [usize; 3], value: T) -> Result<Volume<T>> {
     let old = volume.geometry();
     let size = std::array::from_fn(|axis| before[axis].saturating_add(old.size()[axis]).saturating_add(after[axis]));
@@ -140,7 +167,7 @@ pub fn resize_bilinear(plane: ArrayView2<'_, f32>, rows: usize, columns: usize) 
             operation: "bilinear resizing",
             parameter: "size",
             value: format!("{old_rows} × {old_columns} to {rows} × {columns}"),
-            requirement: "both planes need at least one row and column",
+            requirement: "both planes must have at least one row and one column",
         });
     }
     let (vertical, horizontal) = (resize_axis(old_rows, rows), resize_axis(old_columns, columns));
@@ -166,6 +193,7 @@ fn resize_axis(old: usize, new: usize) -> Vec<(usize, usize, f64)> {
 
 /// Which voxels touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Connectivity {
     /// Voxels that share a face (6 neighbours).
     Face,
@@ -175,6 +203,7 @@ pub enum Connectivity {
 
 /// The connected parts of a label.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Components {
     /// Number of the part that each voxel belongs to, from 1 for the largest; 0 elsewhere.
     pub map: LabelMap,
@@ -183,6 +212,18 @@ pub struct Components {
 }
 
 /// The connected parts of the voxels with a label.
+///
+/// ```
+/// use alnm_imaging::region::{Connectivity, connected_components};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let labels = ndarray::array![[[1_u32, 1, 0, 1]]];
+/// let mask = Volume::new(labels, Geometry::axis_aligned([4, 1, 1], [1.0; 3])?)?;
+/// let parts = connected_components(&mask, 1, Connectivity::Face);
+/// assert_eq!(parts.sizes, [2, 1]);
+/// assert_eq!(parts.map.as_slice(), [1, 1, 0, 2]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn connected_components(mask: &LabelMap, label: u32, connectivity: Connectivity) -> Components {
     let geometry = mask.geometry();
     let size = geometry.size();
@@ -231,7 +272,7 @@ fn neighbour_offsets(connectivity: Connectivity) -> Vec<[isize; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array3, array};
+    use ndarray::array;
 
     use super::*;
     use crate::geometry::Geometry;

@@ -28,17 +28,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
 use crate::format::MAX_VOXEL_BYTES;
-use crate::geometry::{Geometry, GeometryDifference, GeometryField};
-use crate::volume::{Image, Volume, Voxel};
-use crate::with_volume;
+use crate::geometry::Geometry;
+use crate::geometry_difference::{GeometryDifference, GeometryField};
+use crate::volume::{Image, ImageRef, Volume, Voxel, with_volume_ref};
 
-pub use grid::{ResampledRoi, RoiResampling, resample_roi, roi_grid, spacing_grid};
+pub use grid::{ResampledRoi, RoiResampling, RoiResamplingParams, resample_roi, roi_grid, spacing_grid};
 use sampling::Sampling;
 pub use shrink::{shrink, shrink_offset};
 
 /// How the value between voxels is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Interpolator {
     /// The nearest voxel; half way between two the one with the larger index. The only one for labels.
     Nearest,
@@ -75,14 +76,8 @@ pub fn resample<T: Voxel>(
     interpolator: Interpolator,
     outside: T,
 ) -> Result<Volume<T>> {
-    check_grid::<T>(volume.geometry(), grid)?;
-    let sampling = Sampling::new(volume.geometry(), grid);
-    match interpolator {
-        Interpolator::Nearest => Ok(nearest::sample(volume, &sampling, grid, outside)),
-        Interpolator::Linear => Ok(linear::sample(volume, &sampling, grid, outside)),
-        Interpolator::BSpline => bspline::sample(volume, &sampling, grid, outside),
-        weighted => Ok(weighted::sample(volume, weighted, &sampling, grid, outside)),
-    }
+    let resampled = resample_ref(T::image_ref(volume), grid, interpolator, outside.to_f64())?;
+    Ok(T::from_image(resampled).expect("resampling keeps the type of the voxels"))
 }
 
 /// [`resample`] for an image of any type; `outside` is cast to it.
@@ -90,23 +85,75 @@ pub fn resample<T: Voxel>(
 /// # Errors
 /// As [`resample`].
 pub fn resample_image(image: &Image, grid: &Geometry, interpolator: Interpolator, outside: f64) -> Result<Image> {
-    fn typed<T: Voxel>(volume: &Volume<T>, grid: &Geometry, interpolator: Interpolator, outside: f64) -> Result<Image> {
-        resample(volume, grid, interpolator, T::from_f64(outside)).map(T::into_image)
-    }
-    with_volume!(image, volume => typed(volume, grid, interpolator, outside))
+    resample_ref(image.borrowed(), grid, interpolator, outside)
 }
 
-fn check_grid<T>(image: &Geometry, grid: &Geometry) -> Result<()> {
-    if image.dimension() != grid.dimension() {
+fn resample_ref(image: ImageRef<'_>, grid: &Geometry, interpolator: Interpolator, outside: f64) -> Result<Image> {
+    check_grid(image, grid)?;
+    let work = Resampling { sampling: Sampling::new(image.geometry(), grid), grid, interpolator, outside };
+    if interpolator == Interpolator::Nearest {
+        return Ok(with_volume_ref!(image, volume => work.nearest(volume)));
+    }
+    match image {
+        ImageRef::U8(volume) => work.interpolated(volume),
+        ImageRef::U16(volume) => work.interpolated(volume),
+        ImageRef::I16(volume) => work.interpolated(volume),
+        ImageRef::F32(volume) => work.interpolated(volume),
+        ImageRef::F64(volume) => work.interpolated(volume),
+        ImageRef::I8(volume) => work.interpolated_as_doubles(volume),
+        ImageRef::U32(volume) => work.interpolated_as_doubles(volume),
+        ImageRef::I32(volume) => work.interpolated_as_doubles(volume),
+        ImageRef::U64(volume) => work.interpolated_as_doubles(volume),
+        ImageRef::I64(volume) => work.interpolated_as_doubles(volume),
+    }
+}
+
+/// A resampling that is about to be done.
+struct Resampling<'a> {
+    sampling: Sampling,
+    grid: &'a Geometry,
+    interpolator: Interpolator,
+    outside: f64,
+}
+
+impl Resampling<'_> {
+    fn nearest<T: Voxel>(&self, volume: &Volume<T>) -> Image {
+        nearest::sample(volume, &self.sampling, self.grid, T::from_f64(self.outside)).into()
+    }
+
+    fn interpolated<T: Voxel>(&self, volume: &Volume<T>) -> Result<Image> {
+        self.sample(volume, T::PIXEL_TYPE.is_float()).map(Image::from)
+    }
+
+    /// Voxel types that images seldom have are interpolated as doubles, which is what is computed with, and stored as
+    /// their own type in the end: the same values by code that is there already.
+    fn interpolated_as_doubles<T: Voxel>(&self, volume: &Volume<T>) -> Result<Image> {
+        let resampled = self.sample(&volume.cast::<f64>(), T::PIXEL_TYPE.is_float())?;
+        Ok(resampled.cast::<T>().into())
+    }
+
+    fn sample<T: Voxel>(&self, volume: &Volume<T>, is_float: bool) -> Result<Volume<T>> {
+        let Self { sampling, grid, interpolator, .. } = self;
+        let outside = T::from_f64(self.outside);
+        match *interpolator {
+            Interpolator::Linear => Ok(linear::sample(volume, sampling, grid, outside)),
+            Interpolator::BSpline => bspline::sample(volume, sampling, grid, outside, is_float),
+            weighted => Ok(weighted::sample(volume, weighted, sampling, grid, outside)),
+        }
+    }
+}
+
+fn check_grid(image: ImageRef<'_>, grid: &Geometry) -> Result<()> {
+    if image.geometry().dimension() != grid.dimension() {
         let difference = GeometryDifference {
             field: GeometryField::Dimension,
-            left: image.dimension().to_string(),
+            left: image.geometry().dimension().to_string(),
             right: grid.dimension().to_string(),
             tolerance: 0.0,
         };
         return Err(ImagingError::GeometryMismatch { operation: "resampling", difference });
     }
-    if (grid.voxel_count() as u64).saturating_mul(size_of::<T>() as u64) > MAX_VOXEL_BYTES {
+    if (grid.voxel_count() as u64).saturating_mul(image.voxel_bytes() as u64) > MAX_VOXEL_BYTES {
         return Err(ImagingError::InvalidParameter {
             operation: "resampling",
             parameter: "grid",

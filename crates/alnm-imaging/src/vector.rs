@@ -1,4 +1,7 @@
 //! Loops compiled for the vector instructions that the processor has.
+//!
+//! This module and its macro serve the crates of this workspace. They are no part of the interface of this crate and may
+//! change with any version.
 
 use pulp::Arch;
 
@@ -17,6 +20,7 @@ use pulp::Arch;
 /// vectorised!(pulp::Arch::new(), values.iter_mut().for_each(|value| *value *= 2.0));
 /// assert_eq!(values, [2.0, 4.0, 6.0]);
 /// ```
+#[doc(hidden)]
 #[macro_export]
 macro_rules! vectorised {
     ($arch:expr, $value:expr) => {

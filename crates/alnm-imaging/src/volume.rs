@@ -1,5 +1,7 @@
 //! Voxels on a grid.
 
+use std::ops::Range;
+
 use ndarray::Array3;
 use rayon::prelude::*;
 
@@ -34,11 +36,13 @@ pub enum PixelType {
 
 impl PixelType {
     /// Whether voxels of this type are floating-point numbers.
+    #[must_use]
     pub fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F64)
     }
 
     /// Bytes of one voxel.
+    #[must_use]
     pub fn bytes(self) -> usize {
         match self {
             Self::U8 | Self::I8 => 1,
@@ -63,6 +67,14 @@ pub trait Voxel: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
 
     /// The volume as a dynamically typed image.
     fn into_image(volume: Volume<Self>) -> Image;
+
+    /// The volume as a dynamically typed image, borrowed.
+    #[doc(hidden)]
+    fn image_ref(volume: &Volume<Self>) -> ImageRef<'_>;
+
+    /// The volume of an image whose voxels have this type.
+    #[doc(hidden)]
+    fn from_image(image: Image) -> Option<Volume<Self>>;
 }
 
 macro_rules! voxels {
@@ -83,7 +95,46 @@ macro_rules! voxels {
             fn into_image(volume: Volume<Self>) -> Image {
                 Image::$kind(volume)
             }
+
+            fn image_ref(volume: &Volume<Self>) -> ImageRef<'_> {
+                ImageRef::$kind(volume)
+            }
+
+            fn from_image(image: Image) -> Option<Volume<Self>> {
+                if let Image::$kind(volume) = image { Some(volume) } else { None }
+            }
         })*
+
+        /// An [`Image`] that is borrowed. Work that is generic on the outside is done on this, so that its code is
+        /// compiled once, in this crate, and not in every crate that calls it.
+        #[doc(hidden)]
+        #[derive(Debug, Clone, Copy)]
+        #[allow(missing_docs)]
+        pub enum ImageRef<'a> { $($kind(&'a Volume<$t>)),* }
+
+        impl<'a> ImageRef<'a> {
+            /// The grid.
+            pub fn geometry(self) -> &'a Geometry {
+                match self { $(Self::$kind(volume) => volume.geometry()),* }
+            }
+
+            /// Bytes of one voxel.
+            pub(crate) fn voxel_bytes(self) -> usize {
+                match self { $(Self::$kind(_) => size_of::<$t>()),* }
+            }
+
+            /// The voxels as doubles, row by row.
+            pub(crate) fn rows(self) -> &'a dyn Rows {
+                match self { $(Self::$kind(volume) => volume),* }
+            }
+        }
+
+        impl Image {
+            /// The image, borrowed.
+            pub(crate) fn borrowed(&self) -> ImageRef<'_> {
+                match self { $(Self::$kind(volume) => ImageRef::$kind(volume)),* }
+            }
+        }
 
         /// A volume whose voxel type was read from a file.
         #[derive(Debug, Clone, PartialEq)]
@@ -152,11 +203,54 @@ macro_rules! with_volume {
     };
 }
 
+/// [`with_volume!`] for an [`ImageRef`].
+macro_rules! with_volume_ref {
+    ($image:expr, $volume:ident => $body:expr) => {
+        match $image {
+            $crate::volume::ImageRef::U8($volume) => $body,
+            $crate::volume::ImageRef::I8($volume) => $body,
+            $crate::volume::ImageRef::U16($volume) => $body,
+            $crate::volume::ImageRef::I16($volume) => $body,
+            $crate::volume::ImageRef::U32($volume) => $body,
+            $crate::volume::ImageRef::I32($volume) => $body,
+            $crate::volume::ImageRef::U64($volume) => $body,
+            $crate::volume::ImageRef::I64($volume) => $body,
+            $crate::volume::ImageRef::F32($volume) => $body,
+            $crate::volume::ImageRef::F64($volume) => $body,
+        }
+    };
+}
+
+pub(crate) use with_volume_ref;
+
+/// Voxels as doubles, whatever their type.
+pub(crate) trait Rows: Sync {
+    /// Appends the voxels of a range of positions in raster order.
+    fn append(&self, positions: Range<usize>, values: &mut Vec<f64>);
+}
+
+impl<T: Voxel> Rows for Volume<T> {
+    fn append(&self, positions: Range<usize>, values: &mut Vec<f64>) {
+        values.extend(self.as_slice()[positions].iter().map(|voxel| voxel.to_f64()));
+    }
+}
+
 /// A mask: every voxel holds the number of the structure it belongs to, 0 for none. A region of interest is a label map
 /// and a label.
 pub type LabelMap = Volume<u32>;
 
 /// Voxels in (z, y, x) order, x fastest, with the grid they lie on.
+///
+/// ```
+/// use alnm_imaging::{Geometry, Volume};
+/// use ndarray::Array3;
+///
+/// let grid = Geometry::axis_aligned([4, 3, 2], [0.7, 0.7, 3.0])?;
+/// let volume = Volume::new(Array3::from_shape_fn(grid.shape(), |(z, y, x)| 100 * z + 10 * y + x), grid)?;
+/// assert_eq!(volume.data()[[1, 2, 3]], 123);
+/// assert_eq!(volume.as_slice()[..5], [0, 1, 2, 3, 10]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Volume<T> {
     data: Array3<T>,
@@ -189,11 +283,13 @@ impl<T> Volume<T> {
     }
 
     /// The voxels, (z, y, x), in standard layout.
+    #[must_use]
     pub fn data(&self) -> &Array3<T> {
         &self.data
     }
 
     /// The voxels in raster order, x fastest.
+    #[must_use]
     pub fn as_slice(&self) -> &[T] {
         self.data.as_slice().expect("a volume is kept in standard layout")
     }
@@ -204,11 +300,13 @@ impl<T> Volume<T> {
     }
 
     /// The voxels without their grid.
+    #[must_use]
     pub fn into_data(self) -> Array3<T> {
         self.data
     }
 
     /// The grid.
+    #[must_use]
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
     }
@@ -221,6 +319,7 @@ impl<T> Volume<T> {
 
 impl<T: Voxel> Volume<T> {
     /// The voxels converted as [`Voxel::from_f64`] does.
+    #[must_use]
     pub fn cast<U: Voxel>(&self) -> Volume<U> {
         self.map(|&value| U::from_f64(value.to_f64()))
     }
@@ -238,22 +337,27 @@ impl<T: Voxel> Volume<T> {
     /// # Ok::<(), alnm_imaging::ImagingError>(())
     /// ```
     pub fn check_finite(&self) -> Result<(), NonFiniteVoxel> {
-        if !T::PIXEL_TYPE.is_float() {
-            return Ok(());
-        }
-        const CHUNK: usize = 1 << 14;
-        let is_bad = |voxel: &T| !voxel.to_f64().is_finite();
-        // All voxels of a chunk are looked at without a branch; only a chunk with a bad one is searched.
-        let bad_in = |(chunk, voxels): (usize, &[T])| {
-            let any = voxels.iter().fold(false, |any, voxel| any | is_bad(voxel));
-            if any { voxels.iter().position(is_bad).map(|position| chunk * CHUNK + position) } else { None }
+        let found = match T::image_ref(self) {
+            ImageRef::F32(volume) => first_not_finite(volume.as_slice()),
+            ImageRef::F64(volume) => first_not_finite(volume.as_slice()),
+            _ => None,
         };
-        match self.as_slice().par_chunks(CHUNK).enumerate().find_map_first(bad_in) {
+        match found {
             None => Ok(()),
-            Some(position) => Err(NonFiniteVoxel {
-                index: self.geometry.index_of(position),
-                value: self.as_slice()[position].to_f64(),
-            }),
+            Some((position, value)) => Err(NonFiniteVoxel { index: self.geometry.index_of(position), value }),
         }
     }
+}
+
+/// Position and value of the first voxel that is not finite.
+fn first_not_finite<T: Voxel>(voxels: &[T]) -> Option<(usize, f64)> {
+    const CHUNK: usize = 1 << 14;
+    let is_bad = |voxel: &T| !voxel.to_f64().is_finite();
+    // All voxels of a chunk are looked at without a branch; only a chunk with a bad one is searched.
+    let bad_in = |(chunk, voxels): (usize, &[T])| {
+        let any = voxels.iter().fold(false, |any, voxel| any | is_bad(voxel));
+        if any { voxels.iter().position(is_bad).map(|position| chunk * CHUNK + position) } else { None }
+    };
+    let position = voxels.par_chunks(CHUNK).enumerate().find_map_first(bad_in)?;
+    Some((position, voxels[position].to_f64()))
 }

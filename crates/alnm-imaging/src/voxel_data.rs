@@ -1,4 +1,4 @@
-//! Voxels as they lie in files: bytes of one type and order, possibly with several components a voxel.
+//! Voxels as they lie in files: bytes of one type and order, possibly with several components per voxel.
 
 use std::io::{self, Read, Write};
 
@@ -103,8 +103,6 @@ macro_rules! with_type {
     };
 }
 
-pub(crate) use with_type;
-
 /// How the numbers of one image follow each other in a file.
 #[derive(Debug, Clone)]
 pub(crate) struct VoxelLayout {
@@ -146,7 +144,7 @@ impl VoxelLayout {
             None if self.components == 1 => Ok(0),
             None => Err(FileProblem::unsupported(
                 self.format,
-                format!("{} components a voxel where one is asked for; name the component to read", self.components),
+                format!("{} components per voxel; name the one to read", self.components),
             )),
             Some(channel) if channel < self.components => Ok(channel),
             Some(channel) => Err(FileProblem::malformed(
@@ -158,11 +156,11 @@ impl VoxelLayout {
 
     /// Reads one component of every voxel from binary data. Memory grows with the data that is really there, so that a
     /// header that lies about its size costs nothing.
-    pub(crate) fn read_binary(&self, reader: impl Read, channel: Option<usize>) -> Result<Image, FileProblem> {
+    pub(crate) fn read_binary(&self, reader: &mut dyn Read, channel: Option<usize>) -> Result<Image, FileProblem> {
         let channel = self.channel(channel)?;
         with_type!(self.pixel_type, T => {
             let mut voxels: Vec<T> = Vec::new();
-            self.for_each_chunk(reader, T::BYTES, |first, chunk| {
+            self.for_each_chunk(reader, T::BYTES, &mut |first, chunk| {
                 let numbers = chunk.chunks_exact(T::BYTES).map(|bytes| T::from_bytes(bytes, self.order));
                 if self.components == 1 {
                     voxels.extend(numbers);
@@ -176,12 +174,12 @@ impl VoxelLayout {
     }
 
     /// Reads one component of every voxel from numbers written as text.
-    pub(crate) fn read_text(&self, mut reader: impl Read, channel: Option<usize>) -> Result<Image, FileProblem> {
+    pub(crate) fn read_text(&self, reader: &mut dyn Read, channel: Option<usize>) -> Result<Image, FileProblem> {
         // The longest number of 64 bits written out has 25 characters.
         const LONGEST_NUMBER: u64 = 32;
         let channel = self.channel(channel)?;
         let mut text = String::new();
-        reader.by_ref().take(self.numbers() as u64 * LONGEST_NUMBER).read_to_string(&mut text)?;
+        reader.take(self.numbers() as u64 * LONGEST_NUMBER).read_to_string(&mut text)?;
         with_type!(self.pixel_type, T => {
             let mut voxels = Vec::new();
             let mut found = 0;
@@ -201,16 +199,16 @@ impl VoxelLayout {
 
     fn for_each_chunk(
         &self,
-        mut reader: impl Read,
+        reader: &mut dyn Read,
         width: usize,
-        mut work: impl FnMut(usize, &[u8]),
+        work: &mut dyn FnMut(usize, &[u8]),
     ) -> Result<(), FileProblem> {
         const CHUNK: usize = 1 << 16;
         let mut buffer = vec![0u8; CHUNK];
         let mut done = 0;
         while done < self.numbers() {
             let wanted = CHUNK.min((self.numbers() - done) * width);
-            let read = read_up_to(&mut reader, &mut buffer[..wanted])?;
+            let read = read_up_to(reader, &mut buffer[..wanted])?;
             work(done, &buffer[..read - read % width]);
             done += read / width;
             if read < wanted {
@@ -239,7 +237,7 @@ impl VoxelLayout {
 }
 
 /// Fills the buffer as far as the reader has bytes.
-fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_up_to(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match reader.read(&mut buffer[filled..]) {
@@ -253,7 +251,7 @@ fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Writes voxels in raster order, little endian.
-pub(crate) fn write_binary(writer: &mut impl Write, image: &Image) -> io::Result<()> {
+pub(crate) fn write_binary(writer: &mut dyn Write, image: &Image) -> io::Result<()> {
     const CHUNK: usize = 1 << 14;
     crate::with_volume!(image, volume => {
         let mut bytes = Vec::with_capacity(CHUNK * 8);

@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
-use alnm_imaging::dicom::{Phase, SeriesAttributes, read_series, write_series};
+#[cfg(feature = "dicom")]
+use alnm_imaging::dicom::{DicomFolder, Phase, SeriesAttributes, read_series, write_series};
+#[cfg(feature = "dicom")]
+use alnm_imaging::file::Source;
 use alnm_imaging::{
     FileProblem, Geometry, Image, ImagingError, Volume, metaimage, nifti, nrrd, read_image, read_mask, write_image,
     write_mask, written_files,
@@ -61,16 +64,17 @@ proptest! {
         }
     }
 
+    #[cfg(feature = "dicom")]
     #[test]
     fn dicom_keeps_voxels_and_geometry(angle in -3.0f64..3.0, z in 1usize..9) {
         let folder = tempfile::tempdir().unwrap();
         let volume = ramp(&oblique([6, 5, z], angle));
-        write_series(folder.path(), &[Phase { volume: volume.clone(), time: 0.0 }], &SeriesAttributes::new("P", "S")).unwrap();
+        write_series(folder.path(), &[Phase::new(volume.clone(), 0.0)], &SeriesAttributes::new("P", "S")).unwrap();
         assert_same(&read_series(folder.path()).unwrap(), &volume.into());
     }
 
     #[test]
-    fn chains_of_formats_keep_voxels_and_geometry(angle in -3.0f64..3.0, chain in prop::collection::vec(0usize..NAMES.len() + 1, 2..5)) {
+    fn chains_of_formats_keep_voxels_and_geometry(angle in -3.0f64..3.0, chain in prop::collection::vec(0usize..NAMES.len() + usize::from(cfg!(feature = "dicom")), 2..5)) {
         let folder = tempfile::tempdir().unwrap();
         let written = Image::from(ramp(&oblique([7, 6, 5], angle)));
         let mut image = written.clone();
@@ -81,9 +85,7 @@ proptest! {
                 write_image(folder.join(name), &image).unwrap();
                 read_image(folder.join(name)).unwrap()
             } else {
-                let phase = Phase { volume: image.cast::<i16>(), time: 0.0 };
-                write_series(&folder, &[phase], &SeriesAttributes::new("P", "S")).unwrap();
-                read_image(&folder).unwrap()
+                through_dicom(&folder, &image)
             };
         }
         assert_same(&image, &written);
@@ -236,13 +238,60 @@ fn masks_hold_labels_only() {
     assert!(matches!(read_mask(&path), Err(ImagingError::InvalidVoxel { index: [1, 0, 1], .. })));
 }
 
+/// The image, written as a series and read again.
+#[cfg(feature = "dicom")]
+fn through_dicom(folder: &Path, image: &Image) -> Image {
+    let phase = Phase::new(image.cast::<i16>(), 0.0);
+    write_series(folder, &[phase], &SeriesAttributes::new("P", "S")).unwrap();
+    read_image(folder).unwrap()
+}
+
+#[cfg(not(feature = "dicom"))]
+fn through_dicom(_: &Path, _: &Image) -> Image {
+    unreachable!("no chain asks for DICOM here")
+}
+
+#[cfg(not(feature = "dicom"))]
+#[test]
+fn without_its_feature_dicom_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.dcm");
+    let mut bytes = vec![0; 128];
+    bytes.extend_from_slice(b"DICM");
+    std::fs::write(&path, bytes).unwrap();
+    for path in [path.as_path(), folder.path()] {
+        assert!(read_image(path).unwrap_err().to_string().contains("the feature `dicom`"));
+    }
+}
+
+/// What was opened is not looked up by its name again.
+#[cfg(all(feature = "dicom", unix))]
+#[test]
+fn pixels_are_read_from_the_files_that_were_scanned() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, elsewhere) = (folder.path().join("here"), folder.path().join("elsewhere"));
+    let volume = ramp(&oblique([6, 5, 4], 0.2));
+    write_series(&here, &[Phase::new(volume.clone(), 0.0)], &SeriesAttributes::new("P", "S")).unwrap();
+    let scanned = DicomFolder::scan(&here).unwrap();
+    let source = Source::open(here.join("01-0002.dcm")).unwrap();
+    std::fs::rename(&here, &elsewhere).unwrap();
+    assert_same(&scanned.only_series().unwrap().image().unwrap(), &volume.into());
+    assert_eq!(source.read_image().unwrap().geometry().size(), [6, 5, 1]);
+
+    let nifti = folder.path().join("a.nii.gz");
+    write_image(&nifti, &read_series(&elsewhere).unwrap()).unwrap();
+    let source = Source::open(&nifti).unwrap();
+    std::fs::remove_file(&nifti).unwrap();
+    assert_same(&source.read_image().unwrap(), &read_series(&elsewhere).unwrap());
+}
+
+#[cfg(feature = "dicom")]
 #[test]
 fn faulty_series_name_the_fault() {
     let folder = tempfile::tempdir().unwrap();
     let volume = ramp(&oblique([6, 5, 6], 0.2));
     let write = |folder: &Path, patient: &str| {
-        write_series(folder, &[Phase { volume: volume.clone(), time: 0.0 }], &SeriesAttributes::new(patient, "S"))
-            .unwrap();
+        write_series(folder, &[Phase::new(volume.clone(), 0.0)], &SeriesAttributes::new(patient, "S")).unwrap();
     };
     let message = || read_series(folder.path()).unwrap_err().to_string();
     write(folder.path(), "P");

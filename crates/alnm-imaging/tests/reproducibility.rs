@@ -44,10 +44,10 @@ fn n4() {
     let image = head();
     let mask = otsu_mask(&image, 200).unwrap();
     for shrink in [1, 2] {
-        let n4 = N4Params { iterations: vec![8; 3], shrink, ..N4Params::default() }.check().unwrap();
+        let n4 = N4Params::default().with_iterations([8; 3]).with_shrink(shrink).check().unwrap();
         assert_same_bits(|| {
             let result = n4.correct(&image, Some(&mask)).unwrap();
-            [bits(&result.corrected), bits(&result.log_bias_field)].concat()
+            [bits(result.corrected()), bits(result.log_bias_field())].concat()
         });
     }
 }
@@ -70,7 +70,7 @@ fn resampling() {
 #[test]
 fn an_observer_sees_every_iteration_and_can_stop_the_work() {
     let image = head();
-    let n4 = N4Params { iterations: vec![3, 2], convergence_threshold: 0.0, ..N4Params::default() }.check().unwrap();
+    let n4 = N4Params::default().with_iterations([3, 2]).with_convergence_threshold(0.0).check().unwrap();
     let mut seen = Vec::new();
     let mut watch = |now: &alnm_imaging::n4::N4Iteration| {
         seen.push((now.level, now.iteration));
@@ -92,11 +92,11 @@ fn an_observer_sees_every_iteration_and_can_stop_the_work() {
 fn a_threshold_is_as_good_as_the_mask_above_it() {
     let image = head();
     for shrink in [1, 2] {
-        let n4 = N4Params { iterations: vec![4, 3], shrink, ..N4Params::default() }.check().unwrap();
+        let n4 = N4Params::default().with_iterations([4, 3]).with_shrink(shrink).check().unwrap();
         let with_mask = n4.correct(&image, Some(&otsu_mask(&image, 200).unwrap())).unwrap();
         let above = Foreground::Above(f64::from(otsu_threshold(&image, 200).unwrap()));
         let field = n4.fit(&image, above, None, &mut |_| ControlFlow::Continue(())).unwrap();
-        assert_eq!(field.log_field(image.geometry()), with_mask.log_bias_field);
+        assert_eq!(field.log_field(image.geometry()), *with_mask.log_bias_field());
         assert_eq!(field.correct(image.clone()), with_mask);
     }
 }

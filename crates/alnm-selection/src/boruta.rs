@@ -87,11 +87,11 @@ pub struct Boruta {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum BorutaDecision {
-    /// It was more often more important than the best shadow than chance explains.
+    /// It beat the best shadow in more rounds than chance explains.
     Confirmed,
-    /// It was still undecided when the rounds ran out.
+    /// Neither had become clear when the rounds ran out.
     Tentative,
-    /// It was less often more important than the best shadow than chance alone would make it.
+    /// It beat the best shadow in fewer rounds than chance alone would give.
     Rejected,
 }
 
@@ -104,9 +104,9 @@ pub struct BorutaFeature {
     pub feature: String,
     /// The decision about it.
     pub decision: BorutaDecision,
-    /// Rounds in which it was more important than the best shadow.
+    /// Number of rounds in which it was more important than the best shadow.
     pub hits: usize,
-    /// Mean importance over the rounds in which it was in.
+    /// Mean importance over the rounds until it was rejected.
     pub mean_importance: f64,
 }
 
@@ -117,7 +117,7 @@ pub struct BorutaFeature {
 pub struct BorutaResult {
     /// The features, in the order of the columns.
     pub features: Vec<BorutaFeature>,
-    /// Rounds that were run.
+    /// Number of rounds that were run.
     pub rounds: usize,
 }
 

@@ -137,7 +137,7 @@ pub struct Redundant {
     pub removed: usize,
     /// Position of the column that it correlates with and that stays, counted from 0.
     pub because_of: usize,
-    /// Their correlation.
+    /// Correlation of the two features.
     pub correlation: f64,
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Result, SelectionError};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub enum Discretisation {
+pub enum Discretiser {
     /// The values are levels already; they are rounded to whole numbers.
     AsGiven,
     /// −1, 0, 1 below, within and above mean ± `width` standard deviations (n − 1); width 0 gives −1 and 1 at the mean
@@ -27,12 +27,12 @@ pub enum Discretisation {
     },
 }
 
-impl Discretisation {
+impl Discretiser {
     /// Levels of the values, one per value.
     ///
     /// ```
-    /// use alnm_selection::discretise::Discretisation;
-    /// assert_eq!(Discretisation::EqualWidth { levels: 2 }.apply(&[0.0, 1.0, 9.0, 10.0])?, [0, 0, 1, 1]);
+    /// use alnm_selection::discretise::Discretiser;
+    /// assert_eq!(Discretiser::EqualWidth { levels: 2 }.apply(&[0.0, 1.0, 9.0, 10.0])?, [0, 0, 1, 1]);
     /// # Ok::<(), alnm_selection::SelectionError>(())
     /// ```
     ///

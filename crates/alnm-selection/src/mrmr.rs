@@ -14,7 +14,7 @@ use alnm_stats::kolmogorov_smirnov::largest_distance;
 use rayon::prelude::*;
 
 use crate::FeatureTable;
-use crate::discretise::{Discretisation, compact, mutual_information_of};
+use crate::discretise::{Discretiser, compact, mutual_information_of};
 use crate::error::{Result, SelectionError};
 
 /// Which mRMR: how relevance and redundancy are measured and combined.
@@ -25,12 +25,12 @@ pub enum MrmrVariant {
     /// Mutual information in bits of discretised features, relevance minus mean redundancy (MID; Peng et al. 2005).
     MutualInformationDifference {
         /// How features are discretised.
-        discretisation: Discretisation,
+        discretisation: Discretiser,
     },
     /// Mutual information, relevance over (mean redundancy + `epsilon`) (MIQ). Peng's program and `pymrmr` use 10⁻⁴.
     MutualInformationQuotient {
         /// How features are discretised.
-        discretisation: Discretisation,
+        discretisation: Discretiser,
         /// Added to the mean redundancy, 0 or more.
         epsilon: f64,
     },
@@ -321,7 +321,7 @@ fn mutual_information(
     table: &FeatureTable,
     columns: &[Vec<f64>],
     labels: &Labels,
-    discretisation: Discretisation,
+    discretisation: Discretiser,
     count: usize,
     combination: Combination,
 ) -> MrmrRanking {

@@ -6,7 +6,7 @@ use alnm_conformance::statistics::{Case, StatisticsPack};
 use alnm_conformance::tally::Deviation;
 use alnm_selection::correlation_filter::{CorrelationRule, find_correlation};
 use alnm_selection::cross_validation::{CvMeasure, LambdaChoice, cross_validate};
-use alnm_selection::discretise::Discretisation;
+use alnm_selection::discretise::Discretiser;
 use alnm_selection::elastic_net::{
     ElasticNetParams, ElasticNetPath, LambdaSequence, PathPrecision, SparseCoefficients, binomial_path,
 };
@@ -233,7 +233,7 @@ fn mrmr_case(pack: &StatisticsPack, case: &Case) -> Evaluated {
     };
     let run = |variant: MrmrVariant| mrmr(&table, &labels, &MrmrParams::new(variant, count)).map_err(text);
     if let Some(rest) = kind.strip_prefix("pymrmr_") {
-        let discretisation = Discretisation::AsGiven;
+        let discretisation = Discretiser::AsGiven;
         let variant = if rest.starts_with("MID") {
             MrmrVariant::MutualInformationDifference { discretisation }
         } else {
@@ -286,9 +286,9 @@ fn mrmr_case(pack: &StatisticsPack, case: &Case) -> Evaluated {
         _ => {
             let (method, tag) = kind.rsplit_once('_').ok_or("no discretisation")?;
             let discretisation = match tag.split_at(1) {
-                ("t", width) => Discretisation::MeanDeviation { width: width.parse().map_err(|_| "width")? },
-                ("q", levels) => Discretisation::Quantiles { levels: levels.parse().map_err(|_| "levels")? },
-                (_, levels) => Discretisation::EqualWidth { levels: levels.parse().map_err(|_| "levels")? },
+                ("t", width) => Discretiser::MeanDeviation { width: width.parse().map_err(|_| "width")? },
+                ("q", levels) => Discretiser::Quantiles { levels: levels.parse().map_err(|_| "levels")? },
+                (_, levels) => Discretiser::EqualWidth { levels: levels.parse().map_err(|_| "levels")? },
             };
             let variant = match method {
                 "MID" => MrmrVariant::MutualInformationDifference { discretisation },

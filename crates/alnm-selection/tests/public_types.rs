@@ -4,7 +4,7 @@ use alnm_selection::agreement_filter::{AgreementFilter, AgreementParams, Feature
 use alnm_selection::boruta::{Boruta, BorutaDecision, BorutaFeature, BorutaParams, BorutaResult};
 use alnm_selection::correlation_filter::{CorrelationFilter, CorrelationFilterParams, CorrelationRule, Redundant};
 use alnm_selection::cross_validation::{CrossValidatedPath, CvMeasure, LambdaChoice};
-use alnm_selection::discretise::Discretisation;
+use alnm_selection::discretise::Discretiser;
 use alnm_selection::elastic_net::{
     ElasticNet, ElasticNetParams, ElasticNetPath, LambdaSequence, OutcomeFamily, PathPrecision, SparseCoefficients,
 };
@@ -49,7 +49,7 @@ fn public_types_are_send_sync_and_unpin() {
         CrossValidatedPath,
         CvMeasure,
         LambdaChoice,
-        Discretisation,
+        Discretiser,
         ElasticNet,
         ElasticNetParams,
         ElasticNetPath,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alnm_imaging::dicom::DicomFolder;
-use alnm_imaging::mask::{MaskProblem, MaskReader};
+use alnm_imaging::mask::{MaskParams, MaskProblem, read_mask_with};
 use alnm_imaging::{FileProblem, Geometry, Image, ImagingError, LabelMap, dicom, read_image, read_mask};
 use rayon::prelude::*;
 
@@ -76,7 +76,7 @@ impl Cohort {
             Err(ImagingError::File { problem: FileProblem::Mask(problem), .. })
                 if matches!(*problem, MaskProblem::GridNeeded) =>
             {
-                MaskReader::new().grid(image).read(&path)
+                read_mask_with(&path, &MaskParams::default().with_grid(image.clone()))
             }
             other => other,
         }

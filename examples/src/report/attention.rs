@@ -1,6 +1,6 @@
 //! Grad-CAM examples: where the network looked in patients whom the deep score classed rightly and wrongly.
 
-use alnm_deep::{ChannelWeights, Network, grad_cam, network_input};
+use alnm_deep::{GradCamOptions, Network, grad_cam, network_input};
 use anyhow::{Context, Result};
 use ndarray::Array2;
 
@@ -37,7 +37,8 @@ pub(super) fn examples(findings: &Findings<'_>, network: &Network, stage: &str) 
         .map(|((place, risk), name)| {
             let row = rows[place];
             let crop = &findings.images.crops[row];
-            let map = grad_cam(network, &network_input(crop), stage, "head", 0, ChannelWeights::Gradient)?;
+            let options = GradCamOptions::default().with_stage(stage).with_output("head", 0);
+            let map = grad_cam(network, &network_input(crop), &options)?;
             panel(name, &findings.cohort.patients[row].id, risk, crop, &map)
         })
         .collect()

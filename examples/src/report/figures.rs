@@ -184,7 +184,7 @@ fn lesion(findings: &Findings<'_>) -> Result<Figure> {
     let mut caption =
         "Figure 1. The axial slice on which the lesion is largest, before bias correction, with the first reader's outline".to_owned();
     if let Some(curve) = findings.time_intensity {
-        let points = curve.curve.times.iter().copied().zip(curve.curve.means.iter().copied()).collect();
+        let points = curve.curve.times().iter().copied().zip(curve.curve.means().iter().copied()).collect();
         let title = format!("Time-intensity curve: {}", curve.delayed_phase());
         let chart =
             Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
@@ -220,19 +220,20 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let history = &findings.deep.history;
-    let line =
-        |value: fn(&alnm_deep::EpochRecord) -> f64| history.iter().map(|e| ((e.epoch + 1) as f64, value(e))).collect();
+    let line = |value: fn(&alnm_deep::EpochRecord) -> f64| {
+        history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect()
+    };
     let loss = Chart::around(
         "Training loss",
         "epoch",
         "binary cross-entropy",
-        vec![Series::line("", line(|e| e.training_loss), COLOURS[0])],
+        vec![Series::line("", line(|e| e.training_loss()), COLOURS[0])],
     );
     let auc = Chart::around(
         "AUC of the batches' logits",
         "epoch",
         "AUC",
-        vec![Series::line("", line(|e| e.training_auc), COLOURS[1])],
+        vec![Series::line("", line(|e| e.training_auc()), COLOURS[1])],
     );
     figure(
         "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",
@@ -345,7 +346,7 @@ fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
     let variables = &results.models.model(INTEGRATED)?.specification().variables;
     let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows).select(variables)?;
-    let resampling = Resampling { resamples: study.settings.resamples, seed: study.settings.seed };
+    let resampling = Resampling::new(study.settings.resamples, study.settings.seed);
     // A model of separated outcomes has too few distinct risks for a smooth curve; the groups are then drawn alone.
     let corrected = corrected_curve(&table, &results.training.labels, resampling).ok();
     let caption = format!(
@@ -369,7 +370,7 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
             series.push(Series::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
             series.push(Series::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed());
         } else if let Some(curve) = &calibration.curve {
-            let points = curve.curve.x.iter().copied().zip(curve.curve.y.iter().copied()).collect();
+            let points = curve.curve().x().iter().copied().zip(curve.curve().y().iter().copied()).collect();
             series.push(Series::line("loess", points, COLOURS[1]));
         }
         if let Some(hl) = &calibration.hosmer_lemeshow {
@@ -394,11 +395,11 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
 fn decision(evaluation: &Evaluation) -> Chart {
     let mut series = Vec::new();
     for ((performance, curve), colour) in evaluation.performances.iter().zip(&evaluation.decision_curves).zip(COLOURS) {
-        let points = curve.points.iter().map(|point| (point.threshold, point.net_benefit)).collect();
+        let points = curve.points().iter().map(|point| (point.threshold, point.net_benefit)).collect();
         series.push(Series::line(&performance.model, points, colour));
     }
     if let Some(curve) = evaluation.decision_curves.first() {
-        let points = curve.points.iter().map(|point| (point.threshold, point.treat_all)).collect();
+        let points = curve.points().iter().map(|point| (point.threshold, point.treat_all)).collect();
         series.push(Series::line("treat all", points, "#555").dashed());
     }
     series.push(Series::line("treat none", vec![(0.0, 0.0), (1.0, 0.0)], "#bbb").dashed());

@@ -59,12 +59,10 @@ pub(super) fn parameters<'a>(study: &Study, findings: &Findings<'a>) -> Paramete
 }
 
 fn training_params(study: &Study) -> TrainingParams {
-    TrainingParams {
-        epochs: study.settings.epochs,
-        learning_rate: LEARNING_RATE[usize::from(study.settings.weights.is_some())],
-        seed: study.settings.seed,
-        ..TrainingParams::default()
-    }
+    TrainingParams::default()
+        .with_epochs(study.settings.epochs)
+        .with_learning_rate(LEARNING_RATE[usize::from(study.settings.weights.is_some())])
+        .with_seed(study.settings.seed)
 }
 
 /// The integrated model in every cohort, at the cutoff of the training centre.
@@ -179,6 +177,7 @@ fn deep_features(study: &Study) -> String {
         ClassWeights::Given([negative, positive]) => {
             format!("outcomes weighing {negative} (without metastasis) and {positive}")
         }
+        other => format!("outcomes weighed by {other:?}"),
     };
     format!(
         "The rectangle around the largest axial section of the tumour, with a margin of 3 mm, was resized to {side} × {side} pixels by linear \

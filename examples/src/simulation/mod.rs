@@ -342,10 +342,8 @@ impl Subject {
     fn write(&self, folder: &Path) -> Result<()> {
         let phantom = Phantom::new(self.traits, self.scanner, self.seed)?;
         let phases: Vec<usize> = if self.all_phases { (0..PHASES).collect() } else { vec![PHASE - 1] };
-        let volumes: Vec<Phase<u16>> = phases
-            .iter()
-            .map(|&phase| Phase { volume: phantom.image(phase), time: phase as f64 * PHASE_SECONDS })
-            .collect();
+        let volumes: Vec<Phase<u16>> =
+            phases.iter().map(|&phase| Phase::new(phantom.image(phase), phase as f64 * PHASE_SECONDS)).collect();
         let images = folder.join(&self.patient.image);
         if images.exists() {
             fs::remove_dir_all(&images)?;

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use alnm_deep::{
-    Backbone, DeepError, EpochRecord, Example, FEATURES, Head, Initialisation, Network, Predictor, Tensor,
-    TrainingEvent, TrainingParams, fine_tune, network_input,
+    Backbone, DeepError, EpochRecord, Example, FEATURES, FeatureExtractor, Head, Initialisation, Network, Predictor,
+    Tensor, TrainingEvent, TrainingParams, network_input,
 };
 use alnm_selection::FeatureTable;
 use anyhow::Result;
@@ -129,13 +129,11 @@ impl Study {
         tuning: &FineTuning<'_>,
     ) -> Result<DeepFeatures> {
         let store = Store::open(&self.settings.out, tuning.folder)?;
-        let params = TrainingParams {
-            epochs: self.settings.epochs,
-            learning_rate: LEARNING_RATE[usize::from(tuning.weights.is_some())],
-            seed: self.settings.seed,
-            ..TrainingParams::default()
-        };
-        let initialisation = Initialisation { seed: self.settings.seed, zero_residual: true };
+        let params = TrainingParams::default()
+            .with_epochs(self.settings.epochs)
+            .with_learning_rate(LEARNING_RATE[usize::from(tuning.weights.is_some())])
+            .with_seed(self.settings.seed);
+        let initialisation = Initialisation::new(self.settings.seed).with_zero_residual(true);
         let patients = || tuning.rows.iter().map(|&row| &cohort.patients[row]);
         let trained_on: Vec<String> = patients().map(|patient| patient.id.clone()).collect();
         let outcomes: Vec<bool> = patients().map(|patient| patient.alnm).collect();
@@ -155,7 +153,7 @@ impl Study {
             if let Some(weights) = tuning.weights {
                 network.load_weights(weights)?;
             }
-            let example = |&row: &usize| Example { image: images.crops[row].clone(), label: cohort.patients[row].alnm };
+            let example = |&row: &usize| Example::new(images.crops[row].clone(), cohort.patients[row].alnm);
             let examples: Vec<Example> = tuning.rows.iter().map(example).collect();
             let mut observer = |event: TrainingEvent<'_>| {
                 if let TrainingEvent::Step { done, total, .. } = event {
@@ -164,16 +162,16 @@ impl Study {
                 }
                 if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let trained = match fine_tune(network, &examples, &params.check()?, Some(&checkpoint), &mut observer) {
+            let trained = match params.check()?.run(network, &examples, Some(&checkpoint), &mut observer) {
                 Err(DeepError::Cancelled { .. }) => return Err(Interrupted.into()),
                 other => other?,
             };
             step.finish(&mut costs);
             if tuning.keep_network {
-                trained.network.save(&store.file("network.safetensors"))?;
+                trained.network().save(store.file("network.safetensors"))?;
             }
             let step = Step::begin("1000-vectors", images.crops.len());
-            let predictor = Predictor::new(&trained.network);
+            let predictor = Predictor::new(trained.network());
             let mut vectors = Vec::with_capacity(images.crops.len());
             for crops in images.crops.chunks(READ_OUT_BATCH) {
                 check_interrupt()?;
@@ -182,7 +180,7 @@ impl Study {
                 step.advance_to(vectors.len());
             }
             step.finish(&mut costs);
-            Ok(DeepFeatures { vectors, history: trained.history, trained_on })
+            Ok(DeepFeatures { vectors, history: trained.history().to_vec(), trained_on })
         });
         self.costs = costs;
         if features.is_ok() && checkpoint.exists() {

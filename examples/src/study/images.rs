@@ -26,7 +26,7 @@ pub const OTSU_BINS: usize = 200;
 
 /// Parameters of the bias field correction: those of ITK, the field estimated on every second voxel.
 pub fn n4_params() -> N4Params {
-    N4Params { shrink: 2, ..N4Params::default() }
+    N4Params::default().with_shrink(2)
 }
 
 /// Everything that is computed from one patient's images.
@@ -141,7 +141,7 @@ fn analyse(
     let image: Volume<f32> = cohort.image(patient)?.cast();
     let n4 = n4.clone().check()?.correct(&image, Some(&otsu_mask(&image, OTSU_BINS)?))?;
     let n4_iterations = n4.iterations();
-    let corrected = Image::F32(n4.corrected);
+    let corrected = Image::F32(n4.into_corrected());
     let mask = cohort.mask(&patient.mask, corrected.geometry())?;
     let extraction = extractor.execute(&corrected, &mask, label)?;
     let second_reader = match &patient.mask_reader2 {
@@ -155,7 +155,7 @@ fn analyse(
         names: extraction.features.iter().map(|feature| feature.id.to_string()).collect(),
         features: extraction.features.iter().map(|feature| defined(feature.value)).collect(),
         second_reader,
-        crop: LesionCrop::of_largest_section(&corrected, &mask, label, side)?.pixels.iter().copied().collect(),
+        crop: LesionCrop::of_largest_section(&corrected, &mask, label, side)?.pixels().iter().copied().collect(),
         n4_iterations,
         warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
     })
@@ -242,7 +242,7 @@ impl TimeIntensity {
     pub fn of(cohort: &Cohort) -> Result<Option<Self>> {
         for patient in cohort.training() {
             let Some(series) = cohort.phases(patient)? else { continue };
-            let Some(first) = series.images.first() else { continue };
+            let Some(first) = series.images().first() else { continue };
             let mask = cohort.mask(&patient.mask, first.geometry())?;
             let roi = Roi::new(&mask, cohort.description.label);
             let Ok(curve) = roi.and_then(|roi| TimeIntensityCurve::of(&series, roi)) else { continue };

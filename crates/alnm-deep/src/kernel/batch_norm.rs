@@ -127,14 +127,20 @@ pub(crate) struct AffineGradient {
     pub(crate) bias: Vec<f32>,
 }
 
+/// The input of a batch normalisation and the moments that it was normalised by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Normalised<'a> {
+    pub(crate) input: &'a Tensor,
+    pub(crate) mean: &'a [f32],
+    pub(crate) inverse_deviation: &'a [f32],
+}
+
 /// Sums over the batch of the gradient and of gradient times normalised input. Where the output went through a
 /// rectified linear unit, the gradient is first set to zero where `rectified` is.
 pub(crate) fn affine_gradient(
     gradient: &mut Tensor,
     rectified: Option<&Tensor>,
-    input: &Tensor,
-    mean: &[f32],
-    inverse_deviation: &[f32],
+    Normalised { input, mean, inverse_deviation }: Normalised<'_>,
 ) -> AffineGradient {
     let channels = input.channels();
     let piece = piece_rows(channels) * channels;
@@ -189,9 +195,7 @@ pub(crate) struct PassedGradient {
 pub(crate) fn data_gradient(
     mut gradient: Tensor,
     into: Option<Tensor>,
-    input: &Tensor,
-    mean: &[f32],
-    inverse_deviation: &[f32],
+    Normalised { input, mean, inverse_deviation }: Normalised<'_>,
     weight: &[f32],
     batch_sums: Option<&AffineGradient>,
 ) -> PassedGradient {
@@ -275,10 +279,10 @@ mod tests {
         let values = example(24, 0.0);
         let (output, m, inverse, input) = normalise(&values);
         let mut gradient = Tensor::new(shape, weights.clone()).unwrap();
-        let sums = affine_gradient(&mut gradient, Some(&output), &input, &m.mean, &inverse);
-        let kept =
-            data_gradient(gradient.clone(), Some(Tensor::zeros(shape)), &input, &m.mean, &inverse, &gamma, Some(&sums));
-        let gradient = data_gradient(gradient, None, &input, &m.mean, &inverse, &gamma, Some(&sums)).of_input;
+        let normalised = Normalised { input: &input, mean: &m.mean, inverse_deviation: &inverse };
+        let sums = affine_gradient(&mut gradient, Some(&output), normalised);
+        let kept = data_gradient(gradient.clone(), Some(Tensor::zeros(shape)), normalised, &gamma, Some(&sums));
+        let gradient = data_gradient(gradient, None, normalised, &gamma, Some(&sums)).of_input;
         assert_eq!(kept.of_input, gradient);
         let loss = |values: &[f32]| -> f64 {
             normalise(values).0.as_slice().iter().zip(&weights).map(|(o, w)| f64::from(*o) * f64::from(*w)).sum()

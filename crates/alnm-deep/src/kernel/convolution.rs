@@ -6,7 +6,8 @@
 
 use rayon::prelude::*;
 
-use super::microkernel::{self, Addend, Instructions, PANEL, Rectangle, Rows};
+use super::epilogue::Epilogue;
+use super::microkernel::{self, Instructions, PANEL, Rectangle, Rows};
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
 use super::winograd::{self, Winograd};
@@ -21,44 +22,6 @@ pub(crate) struct Convolution {
     pub(crate) padding: usize,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-}
-
-/// What is done with a sum before it is stored.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Epilogue<'a> {
-    pub(crate) bias: Option<&'a [f32]>,
-    pub(crate) residual: Residual<'a>,
-    pub(crate) relu: bool,
-}
-
-/// What is added to a convolution's output.
-#[derive(Clone, Copy, Default)]
-pub(crate) enum Residual<'a> {
-    /// Nothing: the output is replaced.
-    #[default]
-    None,
-    /// Other activations of the output's shape.
-    Of(&'a Tensor),
-    /// What the output held before.
-    Output,
-}
-
-impl<'a> Epilogue<'a> {
-    /// What is added to rows of the output from `row` on in the columns of a panel.
-    pub(crate) fn addend(&self, row: usize, outputs: usize, panel: usize) -> Addend<'a> {
-        match self.residual {
-            Residual::None => Addend::None,
-            Residual::Output => Addend::Output,
-            Residual::Of(tensor) => {
-                Addend::Rows { values: &tensor.as_slice()[row * outputs + panel * PANEL..], stride: outputs }
-            }
-        }
-    }
-
-    /// The value to which smaller ones are raised.
-    pub(crate) fn floor(&self) -> f32 {
-        if self.relu { 0.0 } else { f32::NEG_INFINITY }
-    }
 }
 
 /// Values that the patches of a block may hold: a good part of the second-level cache of current cores.
@@ -204,17 +167,9 @@ impl Convolution {
                             run: self.kernel * channels,
                         };
                         let rows = y * out_width..(y + 1) * out_width;
-                        let addend = epilogue.addend(lines.start * out_width + rows.start, outputs, panel);
+                        let finish = epilogue.finish(lines.start * out_width + rows.start, outputs, panel, &bias);
                         let mut target = part.part(rows, columns.clone());
-                        microkernel::product(
-                            instructions,
-                            left,
-                            weight.panel(panel),
-                            &bias,
-                            addend,
-                            epilogue.floor(),
-                            &mut target,
-                        );
+                        microkernel::product(instructions, left, weight.panel(panel), finish, &mut target);
                     }
                 }
             });
@@ -268,19 +223,11 @@ impl Convolution {
                 for panel in panel_cuts[group]..panel_cuts[group + 1] {
                     let first = (panel - panel_cuts[group]) * PANEL;
                     let columns = first..part.columns().min(first + PANEL);
-                    let addend = epilogue.addend(rows.start, outputs, panel);
                     let left = Rows::dense(patches, stride, self.patch());
                     let bias = panel_bias(epilogue.bias, panel);
+                    let finish = epilogue.finish(rows.start, outputs, panel, &bias);
                     let mut target = part.part(0..rows.len(), columns);
-                    microkernel::product(
-                        instructions,
-                        left,
-                        weight.panel(panel),
-                        &bias,
-                        addend,
-                        epilogue.floor(),
-                        &mut target,
-                    );
+                    microkernel::product(instructions, left, weight.panel(panel), finish, &mut target);
                 }
             });
         });
@@ -292,7 +239,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::gradient::Into;
+    use crate::kernel::epilogue::Residual;
+    use crate::kernel::gradient::Accumulation;
     use crate::kernel::microkernel::Buffer;
 
     /// The definition, in double precision.
@@ -372,9 +320,9 @@ mod tests {
                 }
                 let gradient = Tensor::new(output.shape(), numbers(output.as_slice().len(), seed + 13)).unwrap();
                 let mut data = Tensor::zeros(shape);
-                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut data, Into::Replace);
+                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut data, Accumulation::Replace);
                 let mut twice = data.clone();
-                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut twice, Into::Add);
+                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut twice, Accumulation::Add);
                 let expected = inner(output.as_slice(), gradient.as_slice());
                 let scale = 1e-3 * (1.0 + expected.abs());
                 prop_assert!((inner(input.as_slice(), data.as_slice()) - expected).abs() < scale);

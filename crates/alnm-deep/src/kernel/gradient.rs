@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::convolution::{Convolution, Epilogue, Residual};
-use super::microkernel::{self, Addend, Instructions, PANEL, Rectangle, Rows};
+use super::convolution::Convolution;
+use super::epilogue::{Epilogue, Residual};
+use super::microkernel::{self, Finish, Instructions, PANEL, Rectangle, Rows};
 use super::panels::Panels;
 use super::scratch::with_scratch;
 use super::workspace::Workspace;
@@ -20,9 +21,21 @@ const TASKS: usize = 16;
 
 /// Whether a gradient replaces its destination or is added to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Into {
+pub(crate) enum Accumulation {
     Replace,
     Add,
+}
+
+/// The input pixels whose row and column leave the same remainders by the stride.
+struct PixelClass {
+    /// Remainder of the row.
+    row: usize,
+    /// Remainder of the column.
+    column: usize,
+    /// Kernel positions that meet these pixels.
+    taps: Vec<usize>,
+    /// The weights of these positions with the channels exchanged.
+    panels: Panels,
 }
 
 impl Convolution {
@@ -33,7 +46,7 @@ impl Convolution {
         output_gradient: &Tensor,
         weight: &[f32],
         gradient: &mut Tensor,
-        into: Into,
+        into: Accumulation,
     ) {
         if self.stride > 1 {
             return self.backward_data_by_class(workspace, output_gradient, weight, gradient, into);
@@ -44,7 +57,7 @@ impl Convolution {
             Self { padding: self.kernel - 1 - self.padding, inputs: self.outputs, outputs: self.inputs, ..*self };
         let taps: Vec<usize> = (0..self.kernel * self.kernel).rev().collect();
         let panels = self.exchanged(workspace, weight, &taps);
-        let residual = if into == Into::Add { Residual::Output } else { Residual::None };
+        let residual = if into == Accumulation::Add { Residual::Output } else { Residual::None };
         let epilogue = Epilogue { residual, ..Epilogue::default() };
         turned.forward_filtered(workspace, output_gradient, &panels, epilogue, gradient);
         workspace.give_buffer(panels.into_buffer());
@@ -73,7 +86,7 @@ impl Convolution {
         output_gradient: &Tensor,
         weight: &[f32],
         gradient: &mut Tensor,
-        into: Into,
+        into: Accumulation,
     ) {
         let [_, height, width, channels] = gradient.shape();
         let positions = |remainder: usize| {
@@ -81,13 +94,13 @@ impl Convolution {
                 (remainder + self.padding + self.kernel * self.stride - tap).is_multiple_of(self.stride)
             })
         };
-        let classes: Vec<(usize, usize, Vec<usize>, Panels)> = (0..self.stride * self.stride)
+        let classes: Vec<PixelClass> = (0..self.stride * self.stride)
             .map(|class| {
-                let (y, x) = (class / self.stride, class % self.stride);
+                let (row, column) = (class / self.stride, class % self.stride);
                 let taps: Vec<usize> =
-                    positions(y).flat_map(|r| positions(x).map(move |s| r * self.kernel + s)).collect();
+                    positions(row).flat_map(|r| positions(column).map(move |s| r * self.kernel + s)).collect();
                 let panels = self.exchanged(workspace, weight, &taps);
-                (y, x, taps, panels)
+                PixelClass { row, column, taps, panels }
             })
             .collect();
         let instructions = workspace.instructions;
@@ -97,32 +110,24 @@ impl Convolution {
         gradient.as_mut_slice().par_chunks_mut(size).enumerate().for_each(|(image, target)| {
             target.par_chunks_mut(rows * width * channels).enumerate().for_each(|(block, target)| {
                 debug_assert!(block < blocks);
-                for (y, x, taps, panels) in &classes {
+                for class in &classes {
                     let pixels: Vec<(usize, usize)> = (block * rows..height.min((block + 1) * rows))
-                        .filter(|row| row % self.stride == *y)
-                        .flat_map(|row| (*x..width).step_by(self.stride).map(move |column| (row, column)))
+                        .filter(|row| row % self.stride == class.row)
+                        .flat_map(|row| (class.column..width).step_by(self.stride).map(move |column| (row, column)))
                         .collect();
-                    self.class_gradient(
-                        instructions,
-                        output_gradient,
-                        image,
-                        &pixels,
-                        taps,
-                        panels,
-                        |pixel, values| {
-                            let (row, column) = pixels[pixel];
-                            let place = ((row - block * rows) * width + column) * channels;
-                            let target = &mut target[place..place + channels];
-                            match into {
-                                Into::Replace => target.copy_from_slice(values),
-                                Into::Add => target.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
-                            }
-                        },
-                    );
+                    self.class_gradient(instructions, output_gradient, image, &pixels, class, |pixel, values| {
+                        let (row, column) = pixels[pixel];
+                        let place = ((row - block * rows) * width + column) * channels;
+                        let target = &mut target[place..place + channels];
+                        match into {
+                            Accumulation::Replace => target.copy_from_slice(values),
+                            Accumulation::Add => target.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+                        }
+                    });
                 }
             });
         });
-        classes.into_iter().for_each(|(_, _, _, panels)| workspace.give_buffer(panels.into_buffer()));
+        classes.into_iter().for_each(|class| workspace.give_buffer(class.panels.into_buffer()));
     }
 
     /// The gradient at pixels of one class, handed to `store` pixel by pixel.
@@ -132,8 +137,7 @@ impl Convolution {
         output_gradient: &Tensor,
         image: usize,
         pixels: &[(usize, usize)],
-        taps: &[usize],
-        panels: &Panels,
+        PixelClass { taps, panels, .. }: &PixelClass,
         mut store: impl FnMut(usize, &[f32]),
     ) {
         let [_, out_height, out_width, outputs] = output_gradient.shape();
@@ -150,7 +154,7 @@ impl Convolution {
                     };
                     match (place(y, tap / self.kernel, out_height), place(x, tap % self.kernel, out_width)) {
                         (Some(y), Some(x)) => {
-                            values.copy_from_slice(&source[(y * out_width + x) * outputs..][..outputs])
+                            values.copy_from_slice(&source[(y * out_width + x) * outputs..][..outputs]);
                         }
                         _ => values.fill(0.0),
                     }
@@ -160,15 +164,7 @@ impl Convolution {
             let left = Rows::dense(patches, stride, depth);
             for panel in 0..panels.count() {
                 let mut target = target.part(0..pixels.len(), panel * PANEL..(panel + 1) * PANEL);
-                microkernel::product(
-                    instructions,
-                    left,
-                    panels.panel(panel),
-                    &[0.0; PANEL],
-                    Addend::None,
-                    f32::NEG_INFINITY,
-                    &mut target,
-                );
+                microkernel::product(instructions, left, panels.panel(panel), Finish::NONE, &mut target);
             }
             for (pixel, values) in sums.chunks_exact(width).enumerate() {
                 store(pixel, &values[..self.inputs]);

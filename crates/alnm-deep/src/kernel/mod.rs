@@ -5,6 +5,7 @@
 
 pub(crate) mod batch_norm;
 pub(crate) mod convolution;
+pub(crate) mod epilogue;
 pub(crate) mod gradient;
 pub(crate) mod microkernel;
 pub(crate) mod panels;

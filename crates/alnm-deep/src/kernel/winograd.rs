@@ -3,9 +3,9 @@
 
 use rayon::prelude::*;
 
-use super::convolution::Epilogue;
+use super::epilogue::Epilogue;
 use super::microkernel::{
-    self, Addend, Buffer, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, TILE,
+    self, Buffer, Finish, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, TILE, TilePixels,
 };
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
@@ -152,15 +152,7 @@ impl Winograd {
                     let into = &mut sums[position * sum_stride..][..tiles * PANEL];
                     let mut into = Rectangle::whole(into, PANEL);
                     let weights = self.position(panel, position);
-                    microkernel::product(
-                        instructions,
-                        left,
-                        weights,
-                        &[0.0; PANEL],
-                        Addend::None,
-                        f32::NEG_INFINITY,
-                        &mut into,
-                    );
+                    microkernel::product(instructions, left, weights, Finish::NONE, &mut into);
                 }
                 let bias = panel_bias(epilogue.bias, panel);
                 for tile in 0..tiles {
@@ -168,18 +160,10 @@ impl Winograd {
                     let (pixel, size) = (grid.first_pixel(line) + column * TILE, grid.tile_size(line, column));
                     let rows = pixel - first_pixel..pixel - first_pixel + (size.0 - 1) * grid.width + size.1;
                     let mut target = output.part(rows, place * PANEL..(place + 1) * PANEL);
-                    let addend = epilogue.addend(pixel, self.outputs, panel);
+                    let finish = epilogue.finish(pixel, self.outputs, panel, &bias);
+                    let pixels = TilePixels { rows: size.0, columns: size.1, line: grid.width };
                     let from = (&sums[tile * PANEL..], sum_stride);
-                    microkernel::winograd_output(
-                        instructions,
-                        from,
-                        &bias,
-                        addend,
-                        epilogue.floor(),
-                        size,
-                        grid.width,
-                        &mut target,
-                    );
+                    microkernel::winograd_output(instructions, from, finish, pixels, &mut target);
                 }
             }
         });

@@ -1,8 +1,13 @@
-//! Closed contours to voxels.
+//! Contours, and the voxels that closed ones enclose.
 
-use super::structure_set::Contour;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::attributes::{number, numbers, text};
+use super::problem::malformed;
+use crate::error::FileProblem;
 use crate::geometry::Geometry;
-use crate::mask::MaskProblem;
+use crate::mask::region::MaskProblem;
 use crate::volume::LabelMap;
 
 /// How far the points of one contour may lie from one plane, in voxels.
@@ -10,6 +15,46 @@ const FLAT: f64 = 0.25;
 
 /// Planes that lie nearer to each other are one plane, in voxels.
 const SAME_PLANE: f64 = 0.01;
+
+/// What a contour encloses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContourKind {
+    /// `CLOSED_PLANAR` and `CLOSEDPLANAR_XOR`: the area inside; areas of one plane are combined by exclusive or.
+    Closed,
+    /// `POINT`, `OPEN_PLANAR`, `OPEN_NONPLANAR`: no area.
+    Open,
+}
+
+/// One contour of a region.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Contour {
+    /// Whether it encloses an area.
+    pub kind: ContourKind,
+    /// Its points in mm (LPS).
+    pub points: Vec<[f64; 3]>,
+    /// `ContourSlabThickness`: the thickness in mm of the slab that the contour stands for, where the file states it.
+    pub slab_thickness: Option<f64>,
+}
+
+impl Contour {
+    pub(super) fn of(item: &InMemDicomObject) -> Result<Self, FileProblem> {
+        let kind = match text(item, tags::CONTOUR_GEOMETRIC_TYPE).as_deref() {
+            Some("CLOSED_PLANAR" | "CLOSEDPLANAR_XOR") => ContourKind::Closed,
+            Some("POINT" | "OPEN_PLANAR" | "OPEN_NONPLANAR") => ContourKind::Open,
+            other => return Err(malformed(format!("ContourGeometricType is {other:?}"))),
+        };
+        let coordinates = numbers(item, tags::CONTOUR_DATA).unwrap_or_default();
+        let (points, rest) = coordinates.as_chunks::<3>();
+        if !rest.is_empty() {
+            return Err(malformed(format!("a contour of {} coordinates, which are no points", coordinates.len())));
+        }
+        #[allow(deprecated, reason = "retired, but written by planning systems")]
+        let slab_thickness = number(item, tags::CONTOUR_SLAB_THICKNESS).filter(|thickness| *thickness > 0.0);
+        Ok(Self { kind, points: points.to_vec(), slab_thickness })
+    }
+}
 
 /// The contours of one plane as polygons in the indices of the two axes along it.
 struct Plane {

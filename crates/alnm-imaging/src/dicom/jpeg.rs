@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use oxiarc_jpeg::{DecodeOptions, Decoder, JpegError};
 
-use super::{malformed, unsupported};
+use super::problem::{malformed, unsupported};
 use crate::error::FileProblem;
 
 /// A block of 8 × 8 pixels takes a bit at least.
@@ -26,7 +26,7 @@ pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Res
     }
     if usize::from(info.precision) > 8 * width {
         return Err(malformed(format!(
-            "a JPEG frame of {} bits a pixel where {} are allocated",
+            "a JPEG frame of {} bits per pixel where {} are allocated",
             info.precision,
             8 * width
         )));

@@ -2,7 +2,7 @@
 
 use jpeg2k::Image;
 
-use super::{malformed, unsupported};
+use super::problem::{malformed, unsupported};
 use crate::error::FileProblem;
 
 /// Markers of a codestream and of its size segment.

@@ -4,7 +4,7 @@
 //! left, above, above to the left and above to the right.
 
 use super::jpeg::next_segment;
-use super::{malformed, unsupported};
+use super::problem::{malformed, unsupported};
 use crate::error::FileProblem;
 
 const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
@@ -26,7 +26,7 @@ pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Res
     let (coding, scan) = read_header(stream, size)?;
     let bits = i32::BITS - coding.max_value.leading_zeros();
     if bits as usize > 8 * width {
-        return Err(malformed(format!("a JPEG-LS frame of {bits} bits a pixel where {} are allocated", 8 * width)));
+        return Err(malformed(format!("a JPEG-LS frame of {bits} bits per pixel where {} are allocated", 8 * width)));
     }
     let pixels = Scan::new(&coding, scan).decode(size);
     let pixels =

@@ -3,10 +3,10 @@
 use jxl_oxide::image::BitDepth;
 use jxl_oxide::{AllocTracker, JxlImage};
 
-use super::{malformed, unsupported};
+use super::problem::{malformed, unsupported};
 use crate::error::FileProblem;
 
-/// What the decoder may allocate, for each pixel and besides.
+/// What the decoder may allocate: for each pixel, and in addition.
 const BYTES_A_PIXEL: usize = 256;
 const BYTES_BESIDES: usize = 64 << 20;
 
@@ -28,7 +28,7 @@ pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Res
         other => return Err(unsupported(format!("a JPEG XL frame of {other:?}; integers of up to 16 bits are read"))),
     };
     if bits as usize > 8 * width {
-        return Err(malformed(format!("a JPEG XL frame of {bits} bits a pixel where {} are allocated", 8 * width)));
+        return Err(malformed(format!("a JPEG XL frame of {bits} bits per pixel where {} are allocated", 8 * width)));
     }
     // The decoder gives shares of the largest value, as precise as single precision is: 24 bits.
     let most = ((1_u32 << bits) - 1) as f32;

@@ -4,9 +4,9 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::attributes::{integer, text};
-use super::object::DicomFile;
-use super::slice::first_line;
-use super::{compressed, malformed, unsupported};
+use super::compressed;
+use super::problem::{malformed, unsupported};
+use super::stored_file::Frames;
 use crate::error::FileProblem;
 use crate::volume::{PixelType, Voxel};
 use crate::voxel_data::{ByteOrder, VoxelBytes};
@@ -28,7 +28,7 @@ impl PixelFormat {
         let interpretation = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
         if samples != 1 || interpretation == "PALETTE COLOR" {
             return Err(unsupported(format!(
-                "{samples} samples a pixel, {interpretation:?}; images of one grey value a pixel are read"
+                "{samples} samples per pixel, {interpretation:?}; images of one grey value per pixel are read"
             )));
         }
         let allocated = integer(object, tags::BITS_ALLOCATED).unwrap_or(0);
@@ -113,41 +113,33 @@ impl PixelFormat {
                 _ => PixelType::F64,
             };
         }
-        match () {
-            () if holds(-128.0, 127.0) => PixelType::I8,
-            () if holds(-32_768.0, 32_767.0) => PixelType::I16,
-            () if holds(f64::from(i32::MIN), f64::from(i32::MAX)) => PixelType::I32,
-            () => PixelType::F64,
+        if holds(-128.0, 127.0) {
+            PixelType::I8
+        } else if holds(-32_768.0, 32_767.0) {
+            PixelType::I16
+        } else if holds(f64::from(i32::MIN), f64::from(i32::MAX)) {
+            PixelType::I32
+        } else {
+            PixelType::F64
         }
     }
 }
 
 /// Writes the pixels of one frame, rescaled, to `voxels`.
 pub(super) fn decode_frame<T: VoxelBytes>(
-    object: &DicomFile,
+    frames: &Frames<'_>,
     frame: u32,
     format: PixelFormat,
     rescale: [f64; 2],
     voxels: &mut [T],
 ) -> Result<(), FileProblem> {
-    let element = [tags::PIXEL_DATA, tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA]
-        .iter()
-        .find_map(|&tag| object.get(tag));
-    let element = element.ok_or_else(|| malformed("the file has no pixel data"))?;
     let frame_bytes = voxels.len() * format.bytes();
-    if element.fragments().is_some() {
-        let unpacked = compressed::decode_frame(object, element, frame, rows_and_columns(object), 8 * format.bytes())?;
-        return convert(&unpacked, frame_bytes, format, rescale, voxels);
-    }
-    let bytes = element.to_bytes().map_err(|error| malformed(first_line(&error)))?;
-    let start = frame as usize * frame_bytes;
-    let available = bytes.get(start..).unwrap_or_default();
-    convert(available, frame_bytes, format, rescale, voxels)
-}
-
-/// The size that each frame of the file has.
-fn rows_and_columns(object: &DicomFile) -> [usize; 2] {
-    [tags::ROWS, tags::COLUMNS].map(|tag| integer(object, tag).and_then(|size| usize::try_from(size).ok()).unwrap_or(0))
+    let bytes = if frames.are_packed() {
+        compressed::decode_frame(frames, frame, 8 * format.bytes())?.into()
+    } else {
+        frames.plain(u64::from(frame) * frame_bytes as u64, frame_bytes as u64)?
+    };
+    convert(&bytes, frame_bytes, format, rescale, voxels)
 }
 
 fn convert<T: VoxelBytes>(
@@ -171,7 +163,7 @@ fn convert<T: VoxelBytes>(
     let pairs = voxels.iter_mut().zip(bytes.chunks_exact(format.bytes()));
     match format {
         PixelFormat::Float => {
-            pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64()))
+            pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64()));
         }
         PixelFormat::Double => pairs.for_each(|(voxel, bytes)| store(voxel, f64::from_bytes(bytes, ByteOrder::Little))),
         PixelFormat::Integer { allocated, stored, high, signed } => {

@@ -1,7 +1,7 @@
 //! DICOM's run-length encoding (PS3.5 annex G): the bytes of all pixels plane by plane, the highest byte first, each
 //! plane packed by itself.
 
-use super::malformed;
+use super::problem::malformed;
 use crate::error::FileProblem;
 
 /// Bytes of the header: the number of segments and the offsets of at most 15.

@@ -1,20 +1,22 @@
 //! Segmentations (SEG): regions drawn as voxels, a frame for each slice of each segment.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
 
 use super::attributes::{integer, item, items, number, text, vector};
-use super::object::{self, DicomFile};
+use super::compressed;
 use super::pixels::{PixelFormat, decode_frame};
-use super::slice::{self, Sources, axes_of, side};
-use super::{compressed, malformed, unsupported};
+use super::plane::{self, Sources, axes_of, side};
+use super::problem::{malformed, unsupported};
+use super::stored_file::{self, Frames, Opened, StoredFile};
 use crate::error::{FileProblem, Result};
 use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::{Geometry, dot};
-use crate::mask::{MaskProblem, MaskRegion, RegionChoice};
+use crate::mask::params::MaskReader;
+use crate::mask::region::{MaskProblem, MaskRegion};
 use crate::resample::{Interpolator, resample};
 use crate::volume::{LabelMap, Volume};
 
@@ -25,7 +27,7 @@ const OFF_GRID: f64 = 0.05;
 /// What a frame's pixels say.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
-    /// One bit a pixel: inside or not.
+    /// One bit per pixel: inside or not.
     Binary,
     /// The part of the pixel that lies inside, of at most this number.
     Fractional { maximum: f64 },
@@ -46,7 +48,7 @@ struct Frame {
 /// A frame of a BINARY segmentation holds the voxels of one segment, one of a FRACTIONAL segmentation the part of each
 /// voxel that lies inside (from a threshold on, 0.5 by default, it counts as inside), one of a LABELMAP segmentation
 /// the numbers of the segments. Slices without a frame are empty.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Segmentation {
     regions: Vec<MaskRegion>,
     /// `FrameOfReferenceUID`.
@@ -58,22 +60,19 @@ pub struct Segmentation {
     orientation: [f64; 6],
     pixel_spacing: [f64; 2],
     stated_spacing: Vec<f64>,
-    file: DicomFile,
-    path: PathBuf,
+    header: InMemDicomObject,
+    file: StoredFile,
 }
 
 impl Segmentation {
-    /// The part of a voxel from which on it counts as inside a segment, by default.
-    pub const THRESHOLD: f64 = 0.5;
-
-    /// Reads a SEG file.
+    /// Reads the header of a SEG file; frames are read when a mask is drawn.
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] when the file cannot be read, is no segmentation, or the place of a frame is
     /// unknown.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        object::open(path, None).and_then(|file| Self::of(file, path)).map_err(|problem| problem.at(path))
+        stored_file::open_dicom(path).and_then(Self::of).map_err(|problem| problem.at(path))
     }
 
     /// Reads a SEG file from its bytes.
@@ -81,14 +80,14 @@ impl Segmentation {
     /// # Errors
     /// As [`Segmentation::read`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
-        Self::of(object::parse_bytes(bytes, None)?, Path::new(""))
+        Self::of(stored_file::parse_bytes(bytes)?)
     }
 
-    pub(super) fn of(file: DicomFile, path: &Path) -> Result<Self, FileProblem> {
-        let kind = match text(&file, tags::SEGMENTATION_TYPE).as_deref() {
+    pub(super) fn of(Opened { header, file }: Opened) -> Result<Self, FileProblem> {
+        let kind = match text(&header, tags::SEGMENTATION_TYPE).as_deref() {
             Some("BINARY") => Kind::Binary,
             Some("FRACTIONAL") => {
-                let maximum = number(&file, tags::MAXIMUM_FRACTIONAL_VALUE).unwrap_or(255.0);
+                let maximum = number(&header, tags::MAXIMUM_FRACTIONAL_VALUE).unwrap_or(255.0);
                 Kind::Fractional {
                     maximum: if maximum > 0.0 {
                         maximum
@@ -104,15 +103,15 @@ impl Segmentation {
                 )));
             }
         };
-        let groups = items(&file, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        let groups = items(&header, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
         if groups.is_empty() {
             return Err(malformed(
-                "a segmentation without functional groups, so that the places of its frames are unknown",
+                "a segmentation without functional groups; without them the places of its frames are unknown",
             ));
         }
-        let shared = item(&file, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+        let shared = item(&header, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
         let sources: Vec<Sources<'_>> =
-            groups.iter().map(|frame| Sources { frame: Some(frame), shared, object: &file }).collect();
+            groups.iter().map(|frame| Sources { frame: Some(frame), shared, object: &header }).collect();
         let frames = sources.iter().map(|source| Frame::of(source, kind)).collect::<Result<_, _>>()?;
         let first = &sources[0];
         let orientation = orientation(first)?;
@@ -125,12 +124,12 @@ impl Segmentation {
         let measures = first.group(tags::PIXEL_MEASURES_SEQUENCE);
         let stated = [tags::SPACING_BETWEEN_SLICES, tags::SLICE_THICKNESS];
         Ok(Self {
-            regions: regions(&file, kind)?,
-            frame_of_reference: text(&file, tags::FRAME_OF_REFERENCE_UID),
+            regions: regions(&header, kind)?,
+            frame_of_reference: text(&header, tags::FRAME_OF_REFERENCE_UID),
             kind,
             frames,
-            rows: side(&file, tags::ROWS, "Rows")?,
-            columns: side(&file, tags::COLUMNS, "Columns")?,
+            rows: side(&header, tags::ROWS, "Rows")?,
+            columns: side(&header, tags::COLUMNS, "Columns")?,
             orientation,
             pixel_spacing: vector(measures, tags::PIXEL_SPACING)
                 .ok_or_else(|| malformed("PixelSpacing is missing or malformed"))?,
@@ -139,9 +138,14 @@ impl Segmentation {
                 .filter_map(|&tag| number(measures, tag))
                 .filter(|spacing| *spacing > 0.0)
                 .collect(),
+            header,
             file,
-            path: path.to_owned(),
         })
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
     }
 
     /// The segments; the label of each is its number.
@@ -159,47 +163,36 @@ impl Segmentation {
     /// # Errors
     /// [`crate::ImagingError::File`] when the frames lie on no grid.
     pub fn grid(&self) -> Result<Geometry> {
-        self.placed(None).map(|(grid, _)| grid).map_err(|problem| problem.at(&self.path))
+        self.placed(None).map(|(grid, _)| grid).map_err(|problem| problem.at(self.path()))
     }
 
-    /// The segments on a grid, or on that of the frames: a chosen one with the label 1, all with their numbers without
-    /// a choice. A voxel takes the label of the nearest voxel of the segmentation. `threshold` is the part of a voxel
-    /// from which on it counts as inside a fractional segment, above 0 and at most 1.
+    /// The segments on the grid that the reader names, or on that of the frames: a chosen one with the label 1, all with
+    /// their numbers without a choice. A voxel takes the label of the nearest voxel of the segmentation.
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] with a [`MaskProblem`]: there is no such segment, it was drawn in another frame of
     /// reference, or two segments overlap; or when the frames lie on no grid or cannot be decoded.
-    pub fn mask(
-        &self,
-        choice: Option<&RegionChoice>,
-        grid: Option<&Geometry>,
-        frame_of_reference: Option<&str>,
-        threshold: f64,
-    ) -> Result<LabelMap> {
-        let mask =
-            self.labels(choice, grid, frame_of_reference, threshold).map_err(|problem| problem.at(&self.path))?;
-        match grid {
+    pub fn mask(&self, reader: &MaskReader) -> Result<LabelMap> {
+        let mask = self.labels(reader).map_err(|problem| problem.at(self.path()))?;
+        match &reader.params().grid {
             Some(grid) if *grid != *mask.geometry() => resample(&mask, grid, Interpolator::Nearest, 0),
             _ => Ok(mask),
         }
     }
 
-    fn labels(
-        &self,
-        choice: Option<&RegionChoice>,
-        near: Option<&Geometry>,
-        image_frame: Option<&str>,
-        threshold: f64,
-    ) -> Result<LabelMap, FileProblem> {
+    fn labels(&self, reader: &MaskReader) -> Result<LabelMap, FileProblem> {
+        let params = reader.params();
+        let image_frame = params.frame_of_reference.as_deref();
         if let (Some(region), Some(image)) = (self.frame_of_reference(), image_frame)
             && region != image
         {
             return Err(MaskProblem::FrameOfReference { region: region.to_owned(), image: image.to_owned() }.into());
         }
-        let chosen = MaskRegion::choose(&self.regions, choice)?;
+        let chosen = MaskRegion::choose(&self.regions, params.region.as_ref())?;
         let label_of: BTreeMap<u32, u32> =
             chosen.iter().map(|region| (region.label, if chosen.len() == 1 { 1 } else { region.label })).collect();
-        let (grid, slices) = self.placed(near)?;
+        let (grid, slices) = self.placed(params.grid.as_ref())?;
+        let frames = self.file.frames()?;
         let mut mask = Volume::filled(grid, 0_u32);
         let plane = self.rows * self.columns;
         let mut pixels = vec![0_u32; plane];
@@ -207,8 +200,8 @@ impl Segmentation {
             if frame.segment.is_some_and(|segment| !label_of.contains_key(&segment)) {
                 continue;
             }
-            self.decode(index, &mut pixels)?;
-            let least = if let Kind::Fractional { maximum } = self.kind { threshold * maximum } else { 1.0 };
+            self.decode(&frames, index, &mut pixels)?;
+            let least = if let Kind::Fractional { maximum } = self.kind { params.threshold * maximum } else { 1.0 };
             for (voxel, &pixel) in mask.as_mut_slice()[slice * plane..][..plane].iter_mut().zip(&pixels) {
                 let segment = if self.kind == Kind::LabelMap { pixel } else { frame.segment.unwrap_or(0) };
                 let is_inside = self.kind == Kind::LabelMap || f64::from(pixel) >= least;
@@ -230,21 +223,23 @@ impl Segmentation {
     }
 
     /// The pixels of a frame.
-    fn decode(&self, frame: usize, pixels: &mut [u32]) -> Result<(), FileProblem> {
-        if integer(&self.file, tags::BITS_ALLOCATED) != Some(1) {
-            let format = PixelFormat::of(&self.file)?;
-            return decode_frame(&self.file, frame as u32, format, [1.0, 0.0], pixels);
+    fn decode(&self, frames: &Frames<'_>, frame: usize, pixels: &mut [u32]) -> Result<(), FileProblem> {
+        if integer(&self.header, tags::BITS_ALLOCATED) != Some(1) {
+            let format = PixelFormat::of(&self.header)?;
+            return decode_frame(frames, frame as u32, format, [1.0, 0.0], pixels);
         }
-        let element = self.file.get(tags::PIXEL_DATA).ok_or_else(|| malformed("the file has no pixel data"))?;
         // Bits are packed, the lowest of a byte first, without a gap between frames unless these are compressed one by
         // one.
-        let (bytes, start) = if element.fragments().is_some() {
-            (Cow::Owned(compressed::decode_frame(&self.file, element, frame as u32, [self.rows, self.columns], 1)?), 0)
+        let (bytes, start) = if frames.are_packed() {
+            (compressed::decode_frame(frames, frame as u32, 1)?.into(), 0)
         } else {
-            (element.to_bytes().map_err(|error| malformed(error.to_string()))?, frame * pixels.len())
+            let first = frame * pixels.len();
+            let length = (first % 8 + pixels.len()).div_ceil(8);
+            (frames.plain(first as u64 / 8, length as u64)?, first % 8)
         };
-        if (bytes.len() * 8).checked_sub(start).is_none_or(|left| left < pixels.len()) {
-            return Err(malformed(format!("{} bytes of pixels end before frame {}", bytes.len(), frame + 1)));
+        if bytes.len() * 8 < start + pixels.len() {
+            let all = if frames.are_packed() { bytes.len() as u64 } else { frames.plain_bytes() };
+            return Err(malformed(format!("{all} bytes of pixels end before frame {}", frame + 1)));
         }
         for (pixel, bit) in pixels.iter_mut().zip(start..) {
             *pixel = u32::from(bytes[bit / 8] >> (bit % 8) & 1);
@@ -319,11 +314,11 @@ impl Frame {
 }
 
 fn orientation(source: &Sources<'_>) -> Result<[f64; 6], FileProblem> {
-    slice::orientation(source.group(tags::PLANE_ORIENTATION_SEQUENCE))
+    plane::orientation(source.group(tags::PLANE_ORIENTATION_SEQUENCE))
 }
 
 /// The segments that the file describes; segment 0 of a label map is its background.
-fn regions(file: &DicomFile, kind: Kind) -> Result<Vec<MaskRegion>, FileProblem> {
+fn regions(file: &InMemDicomObject, kind: Kind) -> Result<Vec<MaskRegion>, FileProblem> {
     let mut regions = Vec::new();
     for segment in items(file, tags::SEGMENT_SEQUENCE) {
         let number =

@@ -6,19 +6,21 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::attributes::seconds_of_date;
-use super::dynamic::DynamicSeries;
-use super::malformed;
-use super::object::{self, DicomFile};
+use super::image_file::ImageFile;
 use super::pixels::{PixelFormat, decode_frame};
-use super::problem::SeriesProblem;
-use super::slice::{ImageFile, Slice, StudyIdentity};
+use super::problem::malformed;
+use super::series_problem::SeriesProblem;
+use super::slice::{SeriesIdentity, Slice};
 use super::sorting::Sorted;
-use super::write::{SeriesAttributes, fitting_text, is_code, is_uid};
+use super::stored_file::{Frames, Opened};
+use super::uid::is_uid;
+use super::write::{SeriesAttributes, fitting_text, is_code};
+use crate::dynamic_series::DynamicSeries;
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
-use crate::volume::{Image, PixelType, Volume, Voxel};
-use crate::voxel_data::{VoxelBytes, with_type};
+use crate::volume::{Image, PixelType, Volume};
+use crate::voxel_data::VoxelBytes;
 
 /// How many times their compressed size voxels may take up, beyond [`ALWAYS_ALLOWED`]: the most that deflate can reach.
 const MAX_EXPANSION: u64 = 1100;
@@ -29,33 +31,31 @@ const ALWAYS_ALLOWED: u64 = 64 << 20;
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
 
+/// Where a slice is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Instance {
+    /// `SOPInstanceUID` of the file, empty when absent.
+    pub sop_instance_uid: String,
+    /// Number of the frame in the file, from 1.
+    pub frame: u32,
+}
+
 /// A series of slices, as its files' headers describe it. Sorting and checking happen when an image is asked for, so
 /// that a folder with one faulty series still gives the others.
 #[derive(Debug, Clone)]
 pub struct Series {
-    /// `SeriesInstanceUID`.
-    pub uid: String,
-    /// `SeriesNumber`, the first that a file states.
-    pub number: Option<i64>,
-    /// `SeriesDescription`, empty when absent.
-    pub description: String,
-    /// `Modality`.
-    pub modality: String,
-    /// `PatientID`.
-    pub patient_id: String,
-    /// `StudyInstanceUID`.
-    pub study_uid: String,
-    /// `FrameOfReferenceUID`: images that share it share their coordinates.
-    pub frame_of_reference: Option<String>,
-    study: StudyIdentity,
+    identity: SeriesIdentity,
+    /// The first number that a file states.
+    number: Option<i64>,
     /// The first of its files.
     path: PathBuf,
     slices: Vec<Slice>,
     sorted: std::result::Result<Sorted, SeriesProblem>,
 }
 
-/// Slices by the identifier of their series, ordered by series number, then identifier. The number does not tell series
-/// apart: a slice that lacks it or states another still belongs to its series.
+/// Slices by the identifier of their series, ordered by series number, then identifier. The number does not separate
+/// series: a slice that lacks it or states another still belongs to its series.
 pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
     let mut groups: BTreeMap<String, Vec<ImageFile>> = BTreeMap::new();
     for file in files {
@@ -95,29 +95,59 @@ impl Series {
         }
         continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).collect());
         let sorted = fault.map_or_else(|| Sorted::new(&slices), Err);
-        Some(Self {
-            uid: identity.uid,
-            number,
-            description: identity.description,
-            modality: identity.modality,
-            patient_id: identity.patient_id,
-            study_uid: identity.study_uid,
-            frame_of_reference: identity.frame_of_reference,
-            study: identity.study,
-            path,
-            slices,
-            sorted,
-        })
+        Some(Self { identity, number, path, slices, sorted })
+    }
+
+    /// `SeriesInstanceUID`.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.identity.uid
+    }
+
+    /// `SeriesNumber`, the first that a file states.
+    #[must_use]
+    pub fn number(&self) -> Option<i64> {
+        self.number
+    }
+
+    /// `SeriesDescription`, empty when absent.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.identity.description
+    }
+
+    /// `Modality`, empty when absent.
+    #[must_use]
+    pub fn modality(&self) -> &str {
+        &self.identity.modality
+    }
+
+    /// `PatientID`, empty when absent.
+    #[must_use]
+    pub fn patient_id(&self) -> &str {
+        &self.identity.patient_id
+    }
+
+    /// `StudyInstanceUID`, empty when absent.
+    #[must_use]
+    pub fn study_uid(&self) -> &str {
+        &self.identity.study_uid
+    }
+
+    /// `FrameOfReferenceUID`: images that share it share their coordinates.
+    #[must_use]
+    pub fn frame_of_reference(&self) -> Option<&str> {
+        self.identity.frame_of_reference.as_deref()
     }
 
     /// Attributes for writing images that were computed from this series: patient, study, modality, frame of reference
     /// and description are its own, the identifier of the series is left to be derived. Texts that the standard forbids
     /// are mended.
     pub fn attributes(&self) -> SeriesAttributes {
-        let study = &self.study;
+        let study = &self.identity.study;
         let uid = |uid: &str| if is_uid(uid) { uid.to_owned() } else { String::new() };
         let code = |code: &str, default: &str| if is_code(code) { code.to_owned() } else { default.to_owned() };
-        let defaults = SeriesAttributes::new(&fitting_text(&self.patient_id), &fitting_text(&self.description));
+        let defaults = SeriesAttributes::new(&fitting_text(self.patient_id()), &fitting_text(self.description()));
         SeriesAttributes {
             patient_name: fitting_text(&study.patient_name),
             patient_sex: code(&study.patient_sex, ""),
@@ -125,30 +155,34 @@ impl Series {
             series_number: self.number.and_then(|number| number.try_into().ok()).unwrap_or(defaults.series_number),
             date: seconds_of_date(&study.date).map_or(defaults.date, |_| study.date.replace('.', "")),
             start_time: study.time.unwrap_or(defaults.start_time),
-            modality: code(&self.modality, "OT"),
-            study_uid: uid(&self.study_uid),
-            frame_of_reference_uid: self.frame_of_reference.as_deref().map_or_else(String::new, uid),
+            modality: code(self.modality(), "OT"),
+            study_uid: uid(self.study_uid()),
+            frame_of_reference_uid: self.frame_of_reference().map_or_else(String::new, uid),
             ..defaults
         }
     }
 
     /// Seconds from the start of the study to the first phase; 0 where the files do not say both.
+    #[must_use]
     pub fn time_in_study(&self) -> f64 {
-        let times = self.start().zip(self.study.time);
+        let times = self.start().zip(self.identity.study.time);
         times.map_or(0.0, |(start, study)| (start - study).rem_euclid(DAY))
     }
 
     /// Number of planes in all phases.
+    #[must_use]
     pub fn slice_count(&self) -> usize {
         self.slices.len()
     }
 
     /// Number of phases; 1 for a series that is not dynamic, 0 for one that forms no volume.
+    #[must_use]
     pub fn phase_count(&self) -> usize {
         self.sorted.as_ref().map_or(0, |sorted| sorted.phases.len())
     }
 
     /// Why the slices form no volume, if they do not.
+    #[must_use]
     pub fn problem(&self) -> Option<&SeriesProblem> {
         self.sorted.as_ref().err()
     }
@@ -161,13 +195,15 @@ impl Series {
         self.sorted().map(|sorted| &sorted.geometry)
     }
 
-    /// The `SOPInstanceUID` and frame number, from 1, of the slices of a phase (counted from 1), in order of position.
+    /// Where the slices of a phase (counted from 1) are stored, in order of position.
     ///
     /// # Errors
     /// As [`Series::phase`].
-    pub fn instances(&self, phase: usize) -> Result<Vec<(String, u32)>> {
+    pub fn instances(&self, phase: usize) -> Result<Vec<Instance>> {
         let slices = self.phase_slices(phase)?;
-        Ok(slices.iter().map(|&i| (self.slices[i].sop_instance_uid.clone(), self.slices[i].frame + 1)).collect())
+        let instance =
+            |slice: &Slice| Instance { sop_instance_uid: slice.sop_instance_uid.clone(), frame: slice.frame + 1 };
+        Ok(slices.iter().map(|&i| instance(&self.slices[i])).collect())
     }
 
     /// The image of a series of one phase.
@@ -187,25 +223,29 @@ impl Series {
     /// As [`Series::image`], and when the series has fewer phases.
     pub fn phase(&self, number: usize) -> Result<Image> {
         let slices = self.phase_slices(number)?;
-        let pixel_type = self.pixel_type();
-        let files = Files::open(slices.iter().map(|&i| &self.slices[i]))?;
-        with_type!(pixel_type, T => self.read::<T>(slices, &files).map(T::into_image))
+        match self.pixel_type() {
+            PixelType::U8 => self.read::<u8>(slices).map(Image::from),
+            PixelType::I8 => self.read::<i8>(slices).map(Image::from),
+            PixelType::U16 => self.read::<u16>(slices).map(Image::from),
+            PixelType::I16 => self.read::<i16>(slices).map(Image::from),
+            PixelType::U32 => self.read::<u32>(slices).map(Image::from),
+            PixelType::I32 => self.read::<i32>(slices).map(Image::from),
+            PixelType::F32 => self.read::<f32>(slices).map(Image::from),
+            // No pixels of 64 bits are stored, and none come of rescaling.
+            PixelType::F64 | PixelType::U64 | PixelType::I64 => self.read::<f64>(slices).map(Image::from),
+        }
     }
 
-    /// The image of one object in memory.
-    pub(super) fn image_of(object: DicomFile, bytes: u64) -> Result<Image> {
+    /// The image of one file in memory.
+    pub(super) fn image_of(opened: Opened) -> Result<Image> {
         let in_memory = |problem: FileProblem| problem.at("");
-        let file = ImageFile::of(&object, Path::new(""), bytes).map_err(in_memory)?;
-        let file = file.ok_or_else(|| in_memory(malformed("the file holds no image")))?;
+        let no_image = || in_memory(malformed("the file holds no image"));
+        if !ImageFile::is_image(&opened.header) {
+            return Err(no_image());
+        }
+        let file = ImageFile::of(opened).map_err(in_memory)?;
         let slices = file.slices.map_err(in_memory)?;
-        let series = Self::new(vec![ImageFile { slices: Ok(slices), ..file }])
-            .ok_or_else(|| in_memory(malformed("the file holds no image")))?;
-        let slices = &series.sorted()?.phases;
-        let [slices] = slices.as_slice() else {
-            return Err(series.fail(SeriesProblem::SeveralPhases { phases: slices.len() }));
-        };
-        let files = Files::holding(object);
-        with_type!(series.pixel_type(), T => series.read::<T>(slices, &files).map(T::into_image))
+        Self::new(vec![ImageFile { slices: Ok(slices), ..file }]).ok_or_else(no_image)?.image()
     }
 
     /// Seconds at which the series began, since 1970 or midnight: the earliest acquisition time of its slices.
@@ -220,7 +260,7 @@ impl Series {
     pub fn phases(&self) -> Result<DynamicSeries> {
         let phases = &self.sorted()?.phases;
         let images = (1..=phases.len()).map(|number| self.phase(number)).collect::<Result<_>>()?;
-        Ok(DynamicSeries { images, times: self.times()? })
+        DynamicSeries::new(images, self.times()?)
     }
 
     /// Seconds from the first phase to each: from the earliest acquisition time of its slices, else the trigger time;
@@ -255,65 +295,59 @@ impl Series {
         found.map(Vec::as_slice).ok_or_else(|| self.fail(SeriesProblem::NoSuchPhase { number, phases: phases.len() }))
     }
 
+    /// The problem at the file that holds the whole series, or at the folder of its files.
     fn fail(&self, problem: SeriesProblem) -> ImagingError {
-        let folder = self.path.parent().map(PathBuf::from).unwrap_or_default();
-        FileProblem::from(problem).at(folder)
+        let first = self.slices.first().map(Slice::path);
+        let is_one_file = first.is_some() && self.slices.iter().all(|slice| Some(slice.path()) == first);
+        let place = if is_one_file { Some(self.path.as_path()) } else { self.path.parent() };
+        FileProblem::from(problem).at(place.unwrap_or(Path::new("")))
     }
 
     fn pixel_type(&self) -> PixelType {
         PixelFormat::rescaled_type(self.slices.iter().map(|slice| (slice.format, slice.slope, slice.intercept)))
     }
 
-    fn read<T: VoxelBytes + Default>(&self, slices: &[usize], files: &Files) -> Result<Volume<T>> {
+    fn read<T: VoxelBytes + Default>(&self, slices: &[usize]) -> Result<Volume<T>> {
         let geometry = self.geometry()?.clone();
         let bytes = (geometry.voxel_count() as u64).saturating_mul(T::BYTES as u64);
         let stored: u64 = slices.iter().map(|&i| self.slices[i].stored_bytes).sum();
         let limit = MAX_VOXEL_BYTES.min(stored.saturating_mul(MAX_EXPANSION).saturating_add(ALWAYS_ALLOWED));
         if bytes > limit {
-            return Err(FileProblem::TooLarge { bytes, limit }.at(&self.slices[slices[0]].path));
+            return Err(FileProblem::TooLarge { bytes, limit }.at(self.slices[slices[0]].path()));
         }
+        let files = MultiFrameFiles::new(slices.iter().map(|&i| &self.slices[i]))?;
         let plane = geometry.size()[0] * geometry.size()[1];
         let mut volume = Volume::filled(geometry, T::default());
         let planes = volume.as_mut_slice().par_chunks_mut(plane).zip(slices);
         planes.try_for_each(|(voxels, &i)| {
             let slice = &self.slices[i];
-            files.decode(slice, voxels).map_err(|problem| problem.at(&slice.path))
+            files.decode(slice, voxels).map_err(|problem| problem.at(slice.path()))
         })?;
         Ok(volume)
     }
 }
 
-/// Multi-frame files are opened once, classic files when their slice is decoded.
-struct Files {
-    multi_frame: BTreeMap<PathBuf, DicomFile>,
+/// Multi-frame files with the places of their frames, which are found once for all slices.
+struct MultiFrameFiles<'a> {
+    frames: BTreeMap<&'a Path, Frames<'a>>,
 }
 
-impl Files {
-    fn open<'a>(slices: impl Iterator<Item = &'a Slice>) -> Result<Self> {
-        let mut multi_frame = BTreeMap::new();
-        for slice in slices {
-            if slice.frame > 0 && !multi_frame.contains_key(&slice.path) {
-                let object = read_object(slice).map_err(|problem| problem.at(&slice.path))?;
-                multi_frame.insert(slice.path.clone(), object);
+impl<'a> MultiFrameFiles<'a> {
+    fn new(slices: impl Iterator<Item = &'a Slice>) -> Result<Self> {
+        let mut frames = BTreeMap::new();
+        for slice in slices.filter(|slice| slice.frame > 0) {
+            if !frames.contains_key(slice.path()) {
+                frames.insert(slice.path(), slice.file.frames().map_err(|problem| problem.at(slice.path()))?);
             }
         }
-        Ok(Self { multi_frame })
-    }
-
-    /// An object that was read already, in place of the file with its path.
-    fn holding(object: DicomFile) -> Self {
-        Self { multi_frame: BTreeMap::from([(PathBuf::new(), object)]) }
+        Ok(Self { frames })
     }
 
     fn decode<T: VoxelBytes>(&self, slice: &Slice, voxels: &mut [T]) -> Result<(), FileProblem> {
         let rescale = [slice.slope, slice.intercept];
-        match self.multi_frame.get(&slice.path) {
-            Some(object) => decode_frame(object, slice.frame, slice.format, rescale, voxels),
-            None => decode_frame(&read_object(slice)?, slice.frame, slice.format, rescale, voxels),
+        match self.frames.get(slice.path()) {
+            Some(frames) => decode_frame(frames, slice.frame, slice.format, rescale, voxels),
+            None => decode_frame(&slice.file.frames()?, slice.frame, slice.format, rescale, voxels),
         }
     }
-}
-
-fn read_object(slice: &Slice) -> Result<DicomFile, FileProblem> {
-    object::open(&slice.path, None)
 }

@@ -1,6 +1,6 @@
 //! Slices sorted by phase and place, and the grid that they fill.
 
-use super::problem::SeriesProblem;
+use super::series_problem::SeriesProblem;
 use super::slice::Slice;
 use crate::geometry::{Geometry, dot};
 
@@ -42,9 +42,9 @@ fn check_uniform(slices: &[Slice]) -> Result<()> {
             Err(SeriesProblem::Mixed {
                 attribute,
                 left,
-                left_file: first.path.clone(),
+                left_file: first.path().to_owned(),
                 right,
-                right_file: slice.path.clone(),
+                right_file: slice.path().to_owned(),
             })
         };
         let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).any(|(a, b)| (a - b).abs() > SAME_COSINE);
@@ -72,7 +72,7 @@ struct Places {
     slices: Vec<Vec<usize>>,
 }
 
-/// An attribute by which slices at one position are told apart.
+/// An attribute in which slices at one position differ.
 type TimeKey = fn(&Slice) -> Option<f64>;
 
 impl Places {
@@ -160,8 +160,8 @@ impl Places {
             .expect("called where a position has several slices");
         SeriesProblem::DuplicateSlice {
             location: *location,
-            first: slices[here[0]].path.clone(),
-            second: slices[here[1]].path.clone(),
+            first: slices[here[0]].path().to_owned(),
+            second: slices[here[1]].path().to_owned(),
         }
     }
 }
@@ -178,7 +178,7 @@ fn grid(slices: &[Slice], phase: &[usize], locations: &[f64]) -> Result<Geometry
     let size = [first.columns, first.rows, phase.len()];
     let direction = std::array::from_fn(|row| axes.map(|axis| axis[row]));
     let geometry = Geometry::new(size, [column_distance, row_distance, spacing], first.position, direction)
-        .map_err(|error| SeriesProblem::ImpossibleGrid { file: first.path.clone(), reason: error.to_string() })?;
+        .map_err(|error| SeriesProblem::ImpossibleGrid { file: first.path().to_owned(), reason: error.to_string() })?;
     if shift > 0.1 * row_distance.min(column_distance) { Err(SeriesProblem::Sheared { shift }) } else { Ok(geometry) }
 }
 

@@ -22,7 +22,7 @@ use crate::error::FileProblem;
 use crate::voxel_data::{ByteOrder, VoxelBytes};
 
 /// Bytes from the start of a file that show how it begins.
-pub(crate) const START: usize = 132;
+const START: usize = 132;
 
 /// The most bytes to which a deflated file may inflate: 4 GiB, the most that one element can hold.
 const MAX_INFLATED_BYTES: u64 = 4 << 30;
@@ -70,7 +70,7 @@ fn missing_start(start: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A file whose header was parsed.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     /// All elements before the pixels.
     pub(super) header: InMemDicomObject,
     pub(super) file: StoredFile,
@@ -187,7 +187,7 @@ fn read_start(file: &mut File) -> io::Result<Vec<u8>> {
 }
 
 /// Parses the header of an open file of which `start` was read already.
-pub(super) fn parse_opened(path: &Path, file: File, start: &[u8]) -> Result<Opened, FileProblem> {
+pub(crate) fn parse_opened(path: &Path, file: File, start: &[u8]) -> Result<Opened, FileProblem> {
     parse_file(path, file, start, PIXEL_GROUP)
 }
 
@@ -195,80 +195,82 @@ fn parse_file(path: &Path, file: File, start: &[u8], until: Tag) -> Result<Opene
     let bytes = file.metadata()?.len();
     let missing = missing_start(start).unwrap_or_default();
     let missing_bytes = missing.len() as u64;
-    let source = missing.chain(start).chain(BufReader::new(file));
-    let parsed = Parsed::new(source, missing_bytes + bytes, until)?;
-    let storage = match parsed.source {
-        Source::Plain(source) => {
-            let (_, file) = source.into_inner();
-            Storage::Disk { handle: KeptHandle::keep(file.into_inner()), missing: missing_bytes }
-        }
-        Source::Deflated { .. } => Storage::Deflated { data_set: parsed.data_set - missing_bytes },
+    let mut source = missing.as_slice().chain(start).chain(BufReader::new(file));
+    let parsed = Parsed::new(&mut source, missing_bytes + bytes, until)?;
+    let storage = if parsed.inflated.is_some() {
+        Storage::Deflated { data_set: parsed.data_set - missing_bytes }
+    } else {
+        let (_, file) = source.into_inner();
+        Storage::Disk { handle: KeptHandle::keep(file.into_inner()), missing: missing_bytes }
     };
-    Ok(parsed.found.into_opened(path, bytes, storage))
+    Ok(parsed.into_opened(path, bytes, storage).0)
 }
 
 /// Parses the header of a file in memory.
 pub(super) fn parse_bytes(bytes: &[u8]) -> Result<Opened, FileProblem> {
     let mut whole = missing_start(bytes).unwrap_or_default();
     whole.extend_from_slice(bytes);
-    let parsed = Parsed::new(whole.as_slice(), whole.len() as u64, PIXEL_GROUP)?;
-    let storage = match parsed.source {
-        Source::Plain(_) => Storage::Memory(whole),
-        Source::Deflated { inflated } => Storage::Memory(inflated),
-    };
-    Ok(parsed.found.into_opened(Path::new(""), bytes.len() as u64, storage))
+    let parsed = Parsed::new(&mut whole.as_slice(), whole.len() as u64, PIXEL_GROUP)?;
+    let (mut opened, inflated) = parsed.into_opened(Path::new(""), bytes.len() as u64, Storage::Memory(whole));
+    if let Some(inflated) = inflated {
+        opened.file.storage = Storage::Memory(inflated);
+    }
+    Ok(opened)
 }
 
-/// A header and what is left of its source.
-struct Parsed<R> {
-    found: Found,
-    source: Source<R>,
-    /// Where the data set begins in the source.
-    data_set: u64,
-}
-
-enum Source<R> {
-    Plain(R),
-    Deflated { inflated: Vec<u8> },
-}
-
-/// What the walk and the parser found.
-struct Found {
+/// A parsed header.
+struct Parsed {
     header: InMemDicomObject,
     syntax: String,
     pixels: Option<PixelElement>,
+    /// Where the data set begins.
+    data_set: u64,
+    /// The data set of a file that is deflated as a whole.
+    inflated: Option<Vec<u8>>,
 }
 
-impl<R: Read> Parsed<R> {
-    fn new(source: R, end: u64, until: Tag) -> Result<Self, FileProblem> {
+impl Parsed {
+    fn new(source: &mut dyn Read, end: u64, until: Tag) -> Result<Self, FileProblem> {
         let mut walk = Walk::of_file(source, end);
         let syntax = walk.meta()?;
         let data_set = walk.position();
         if !DEFLATED.contains(&syntax.as_str()) {
             let (pixels, header_end) = walk_to(&mut walk, until)?;
-            let (mut bytes, source) = walk.into_parts();
+            let mut bytes = walk.into_bytes();
             bytes.truncate(header_end);
-            return Ok(Self {
-                found: Found { header: parse(bytes)?, syntax, pixels },
-                source: Source::Plain(source),
-                data_set,
-            });
+            return Ok(Self { header: parse(bytes)?, syntax, pixels, data_set, inflated: None });
         }
-        let (_, source) = walk.into_parts();
         let inflated = inflate(source)?;
-        let mut walk = Walk::new(inflated.as_slice(), inflated.len() as u64, Encoding::of(&syntax));
+        let mut data = inflated.as_slice();
+        let mut walk = Walk::new(&mut data, inflated.len() as u64, Encoding::of(&syntax));
         let (pixels, header_end) = walk_to(&mut walk, until)?;
         let mut bytes = Vec::new();
         put_preamble(&mut bytes);
         put_meta(&mut bytes, "", "", uids::EXPLICIT_VR_LITTLE_ENDIAN);
         bytes.extend_from_slice(&inflated[..header_end]);
-        let found = Found { header: parse(bytes)?, syntax, pixels };
-        Ok(Self { found, source: Source::Deflated { inflated }, data_set })
+        Ok(Self { header: parse(bytes)?, syntax, pixels, data_set, inflated: Some(inflated) })
+    }
+
+    /// The file, and its data set where that is deflated as a whole.
+    fn into_opened(self, path: &Path, bytes: u64, storage: Storage) -> (Opened, Option<Vec<u8>>) {
+        let Self { header, syntax, pixels, inflated, .. } = self;
+        let count = |tag| integer(&header, tag).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        let file = StoredFile {
+            path: path.to_owned(),
+            bytes,
+            encoding: Encoding::of(&syntax),
+            syntax,
+            storage,
+            pixels,
+            frames: count(tags::NUMBER_OF_FRAMES).max(1),
+            size: [tags::ROWS, tags::COLUMNS].map(count),
+        };
+        (Opened { header, file }, inflated)
     }
 }
 
 /// Walks the elements before `until`; the element of the pixels, where it is reached, and where the header ends.
-fn walk_to<R: Read>(walk: &mut Walk<R>, until: Tag) -> Result<(Option<PixelElement>, usize), FileProblem> {
+fn walk_to(walk: &mut Walk<'_>, until: Tag) -> Result<(Option<PixelElement>, usize), FileProblem> {
     let Some((end, header)) = walk.data_set(until)? else { return Ok((None, walk.position() as usize)) };
     let pixels = if until == PIXEL_GROUP { walk.find(header, |tag| PIXELS.contains(&tag))? } else { None };
     Ok((pixels.map(|header| PixelElement { header, start: walk.position() }), end as usize))
@@ -289,24 +291,6 @@ fn inflate(deflated: impl Read) -> Result<Vec<u8>, FileProblem> {
         return Err(FileProblem::TooLarge { bytes: data_set.len() as u64, limit: MAX_INFLATED_BYTES });
     }
     Ok(data_set)
-}
-
-impl Found {
-    fn into_opened(self, path: &Path, bytes: u64, storage: Storage) -> Opened {
-        let Self { header, syntax, pixels } = self;
-        let count = |tag| integer(&header, tag).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-        let file = StoredFile {
-            path: path.to_owned(),
-            bytes,
-            encoding: Encoding::of(&syntax),
-            syntax,
-            storage,
-            pixels,
-            frames: count(tags::NUMBER_OF_FRAMES).max(1),
-            size: [tags::ROWS, tags::COLUMNS].map(count),
-        };
-        Opened { header, file }
-    }
 }
 
 impl StoredFile {
@@ -402,13 +386,18 @@ impl Frames<'_> {
     /// before.
     pub(super) fn plain(&self, offset: u64, length: u64) -> Result<Cow<'_, [u8]>, FileProblem> {
         let Layout::Plain { start, length: all, vr } = self.layout else { return Ok(Cow::default()) };
-        let from = offset.min(all);
-        let mut bytes = self.read(start + from, length.min(all - from))?;
-        let unit = number_bytes(vr) as usize;
-        if self.file.encoding.order == ByteOrder::Big && unit > 1 {
-            bytes.to_mut().chunks_exact_mut(unit).for_each(<[u8]>::reverse);
+        let (from, to) = (offset.min(all), offset.saturating_add(length).min(all));
+        let unit = number_bytes(vr);
+        if self.file.encoding.order == ByteOrder::Little || unit == 1 {
+            return self.read(start + from, to - from);
         }
-        Ok(bytes)
+        // Whole numbers are turned, of which the first and last may reach beyond what is asked for.
+        let (first, end) = (from - from % unit, to.next_multiple_of(unit));
+        let mut bytes = self.read(start + first, end - first)?.into_owned();
+        bytes.chunks_exact_mut(unit as usize).for_each(<[u8]>::reverse);
+        bytes.truncate((to - first) as usize);
+        bytes.drain(..(from - first) as usize);
+        Ok(Cow::Owned(bytes))
     }
 
     /// Bytes of the pixels of frames that are not packed.

@@ -5,37 +5,18 @@ use std::path::{Path, PathBuf};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::attributes::{integer, items, number, numbers, text};
-use super::object::{self, DicomFile};
-use super::{contour, malformed};
+use super::attributes::{integer, items, text};
+use super::contour::{self, Contour, ContourKind};
+use super::problem::malformed;
+use super::stored_file::{self, Opened};
 use crate::error::{FileProblem, Result};
-use crate::geometry::Geometry;
-use crate::mask::{MaskProblem, MaskRegion, RegionChoice};
+use crate::mask::params::{MaskParams, MaskReader};
+use crate::mask::region::{MaskProblem, MaskRegion};
 use crate::volume::{LabelMap, Volume};
-
-/// What a contour encloses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ContourKind {
-    /// `CLOSED_PLANAR` and `CLOSEDPLANAR_XOR`: the area inside; areas of one plane are combined by exclusive or.
-    Closed,
-    /// `POINT`, `OPEN_PLANAR`, `OPEN_NONPLANAR`: no area.
-    Open,
-}
-
-/// One contour of a region.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Contour {
-    /// Whether it encloses an area.
-    pub kind: ContourKind,
-    /// Its points in mm (LPS).
-    pub points: Vec<[f64; 3]>,
-    /// `ContourSlabThickness`: the thickness in mm of the slab that the contour stands for, where the file states it.
-    pub slab_thickness: Option<f64>,
-}
 
 /// One region of a structure set.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct StructureSetRoi {
     /// `ROINumber`.
     pub number: i64,
@@ -58,8 +39,7 @@ pub struct StructureSetRoi {
 /// where the file states it, else the smallest distance of planes when at least half of all distances equal it).
 #[derive(Debug, Clone, PartialEq)]
 pub struct StructureSet {
-    /// `StructureSetLabel`, empty when absent.
-    pub label: String,
+    label: String,
     rois: Vec<StructureSetRoi>,
     path: PathBuf,
 }
@@ -71,7 +51,7 @@ impl StructureSet {
     /// [`crate::ImagingError::File`] when the file cannot be read, is no structure set, or a contour is malformed.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        object::open(path, None).and_then(|file| Self::of(&file, path)).map_err(|problem| problem.at(path))
+        stored_file::open_dicom(path).and_then(|opened| Self::of(&opened)).map_err(|problem| problem.at(path))
     }
 
     /// Reads an RTSTRUCT file from its bytes.
@@ -79,10 +59,10 @@ impl StructureSet {
     /// # Errors
     /// As [`StructureSet::read`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
-        Self::of(&object::parse_bytes(bytes, None)?, Path::new(""))
+        Self::of(&stored_file::parse_bytes(bytes)?)
     }
 
-    pub(super) fn of(file: &DicomFile, path: &Path) -> Result<Self, FileProblem> {
+    pub(super) fn of(Opened { header: file, file: stored }: &Opened) -> Result<Self, FileProblem> {
         let definitions = items(file, tags::STRUCTURE_SET_ROI_SEQUENCE);
         if definitions.is_empty() {
             return Err(malformed("no StructureSetROISequence; this is no structure set, or an empty one"));
@@ -90,43 +70,52 @@ impl StructureSet {
         let contours = items(file, tags::ROI_CONTOUR_SEQUENCE);
         let rois =
             definitions.iter().map(|definition| StructureSetRoi::of(definition, contours)).collect::<Result<_, _>>()?;
-        Ok(Self { label: text(file, tags::STRUCTURE_SET_LABEL).unwrap_or_default(), rois, path: path.to_owned() })
+        Ok(Self {
+            label: text(file, tags::STRUCTURE_SET_LABEL).unwrap_or_default(),
+            rois,
+            path: stored.path().to_owned(),
+        })
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `StructureSetLabel`, empty when absent.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// The regions in the order of the file.
+    #[must_use]
     pub fn rois(&self) -> &[StructureSetRoi] {
         &self.rois
     }
 
     /// Names of the regions; the label of each is its place in the file, from 1.
+    #[must_use]
     pub fn regions(&self) -> Vec<MaskRegion> {
         let region =
             |(roi, label): (&StructureSetRoi, u32)| MaskRegion { label, number: roi.number, name: roi.name.clone() };
         self.rois.iter().zip(1..).map(region).collect()
     }
 
-    /// The regions on a grid. One that was chosen has the label 1; without a choice each has its place in the file,
-    /// from 1, and regions without a closed contour are left out. `frame_of_reference` is that of the image whose grid
-    /// is given, where it is known.
+    /// The regions on the grid that the reader names. One that was chosen has the label 1; without a choice each has its
+    /// place in the file, from 1, and regions without a closed contour are left out.
     ///
     /// # Errors
-    /// [`crate::ImagingError::File`] with a [`MaskProblem`]: there is no such region, it was drawn in another frame of
-    /// reference, has no closed contour, lies askew to the grid or outside it, or two regions overlap.
-    pub fn mask(
-        &self,
-        choice: Option<&RegionChoice>,
-        grid: &Geometry,
-        frame_of_reference: Option<&str>,
-    ) -> Result<LabelMap> {
-        self.rasterise(choice, grid, frame_of_reference).map_err(|problem| FileProblem::from(problem).at(&self.path))
+    /// [`crate::ImagingError::File`] with a [`MaskProblem`]: the reader names no grid, there is no such region, it was
+    /// drawn in another frame of reference, has no closed contour, lies askew to the grid or outside it, or two regions
+    /// overlap.
+    pub fn mask(&self, reader: &MaskReader) -> Result<LabelMap> {
+        self.rasterise(reader.params()).map_err(|problem| FileProblem::from(problem).at(&self.path))
     }
 
-    fn rasterise(
-        &self,
-        choice: Option<&RegionChoice>,
-        grid: &Geometry,
-        frame: Option<&str>,
-    ) -> Result<LabelMap, MaskProblem> {
+    fn rasterise(&self, params: &MaskParams) -> Result<LabelMap, MaskProblem> {
+        let (choice, frame) = (params.region.as_ref(), params.frame_of_reference.as_deref());
+        let grid = params.grid.as_ref().ok_or(MaskProblem::GridNeeded)?;
         let regions = self.regions();
         let mut mask = Volume::filled(grid.clone(), 0_u32);
         let chosen = MaskRegion::choose(&regions, choice)?;
@@ -170,23 +159,5 @@ impl StructureSetRoi {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Contour {
-    fn of(item: &InMemDicomObject) -> Result<Self, FileProblem> {
-        let kind = match text(item, tags::CONTOUR_GEOMETRIC_TYPE).as_deref() {
-            Some("CLOSED_PLANAR" | "CLOSEDPLANAR_XOR") => ContourKind::Closed,
-            Some("POINT" | "OPEN_PLANAR" | "OPEN_NONPLANAR") => ContourKind::Open,
-            other => return Err(malformed(format!("ContourGeometricType is {other:?}"))),
-        };
-        let coordinates = numbers(item, tags::CONTOUR_DATA).unwrap_or_default();
-        let (points, rest) = coordinates.as_chunks::<3>();
-        if !rest.is_empty() {
-            return Err(malformed(format!("a contour of {} coordinates, which are no points", coordinates.len())));
-        }
-        #[allow(deprecated, reason = "retired, but written by planning systems")]
-        let slab_thickness = number(item, tags::CONTOUR_SLAB_THICKNESS).filter(|thickness| *thickness > 0.0);
-        Ok(Self { kind, points: points.to_vec(), slab_thickness })
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn is_uid(text: &str) -> bool {
 /// assert_eq!(uid_from(&["P001", "DCE"]), uid_from(&["P001", "DCE"]));
 /// assert_ne!(uid_from(&["P001", "DCE"]), uid_from(&["P001D", "CE"]));
 /// ```
+#[must_use]
 pub fn uid_from(names: &[&str]) -> String {
     let mut hash = Sha256::new();
     for name in names {

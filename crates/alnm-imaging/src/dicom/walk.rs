@@ -52,8 +52,8 @@ impl Encoding {
 }
 
 /// A way through a file or data set from its first byte on.
-pub(super) struct Walk<R> {
-    source: R,
+pub(super) struct Walk<'a> {
+    source: &'a mut dyn Read,
     /// What was walked over.
     bytes: Vec<u8>,
     /// Bytes that there are in all.
@@ -61,13 +61,13 @@ pub(super) struct Walk<R> {
     encoding: Encoding,
 }
 
-impl<R: Read> Walk<R> {
-    pub(super) fn new(source: R, end: u64, encoding: Encoding) -> Self {
+impl<'a> Walk<'a> {
+    pub(super) fn new(source: &'a mut dyn Read, end: u64, encoding: Encoding) -> Self {
         Self { source, bytes: Vec::new(), end, encoding }
     }
 
     /// A file, whose meta group is written as explicit little endian.
-    pub(super) fn of_file(source: R, end: u64) -> Self {
+    pub(super) fn of_file(source: &'a mut dyn Read, end: u64) -> Self {
         Self::new(source, end, Encoding::EXPLICIT_LITTLE)
     }
 
@@ -76,9 +76,9 @@ impl<R: Read> Walk<R> {
         self.bytes.len() as u64
     }
 
-    /// What was walked over, and what was not.
-    pub(super) fn into_parts(self) -> (Vec<u8>, R) {
-        (self.bytes, self.source)
+    /// What was walked over.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Walks preamble and meta group and returns the transfer syntax, in which what follows is read.
@@ -274,7 +274,7 @@ impl<R: Read> Walk<R> {
             self.bytes.resize(start + length as usize, 0);
             return self.source.read_exact(&mut self.bytes[start..]).map_err(|_| ends());
         }
-        let read = self.source.by_ref().take(length).read_to_end(&mut self.bytes)?;
+        let read = (&mut *self.source).take(length).read_to_end(&mut self.bytes)?;
         if read as u64 == length { Ok(()) } else { Err(ends()) }
     }
 }

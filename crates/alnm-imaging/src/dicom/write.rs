@@ -11,14 +11,13 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::attributes::seconds_of_date;
+use super::encoding::{DataSet, decimal_string, decimal_strings, put_meta, put_preamble};
+use super::uid::{is_uid, uid_from};
 use crate::atomic_file::{AtomicFile, sync_folder};
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::geometry::Geometry;
 use crate::volume::{PixelType, Volume};
 use crate::voxel_data::VoxelBytes;
-
-/// Root of identifiers made from a UUID (PS3.5 B.2).
-const UUID_ROOT: &str = "2.25";
 
 /// A voxel type that pixel data can hold.
 #[allow(private_bounds)]
@@ -30,6 +29,7 @@ impl DicomVoxel for i16 {}
 
 /// One phase of a series to write.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Phase<T> {
     /// The volume.
     pub volume: Volume<T>,
@@ -37,9 +37,19 @@ pub struct Phase<T> {
     pub time: f64,
 }
 
+impl<T> Phase<T> {
+    /// A volume and the seconds after the start of the study at which it was taken.
+    #[must_use]
+    pub fn new(volume: Volume<T>, time: f64) -> Self {
+        Self { volume, time }
+    }
+}
+
 /// Who and what a series is. Identifiers that are left out are derived from all that is written, so that the same input
 /// gives the same files and another input others. For images computed from a series see [`super::Series::attributes`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+#[must_use]
 pub struct SeriesAttributes {
     /// `PatientID`; may be empty.
     pub patient_id: String,
@@ -93,6 +103,66 @@ impl SeriesAttributes {
         }
     }
 
+    /// Sets [`SeriesAttributes::patient_name`].
+    pub fn with_patient_name(self, patient_name: impl Into<String>) -> Self {
+        Self { patient_name: patient_name.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::patient_sex`].
+    pub fn with_patient_sex(self, patient_sex: impl Into<String>) -> Self {
+        Self { patient_sex: patient_sex.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::study_description`].
+    pub fn with_study_description(self, study_description: impl Into<String>) -> Self {
+        Self { study_description: study_description.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::series_number`].
+    pub fn with_series_number(self, series_number: u32) -> Self {
+        Self { series_number, ..self }
+    }
+
+    /// Sets [`SeriesAttributes::date`].
+    pub fn with_date(self, date: impl Into<String>) -> Self {
+        Self { date: date.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::start_time`].
+    pub fn with_start_time(self, start_time: f64) -> Self {
+        Self { start_time, ..self }
+    }
+
+    /// Sets [`SeriesAttributes::modality`].
+    pub fn with_modality(self, modality: impl Into<String>) -> Self {
+        Self { modality: modality.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::study_uid`].
+    pub fn with_study_uid(self, study_uid: impl Into<String>) -> Self {
+        Self { study_uid: study_uid.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::series_uid`].
+    pub fn with_series_uid(self, series_uid: impl Into<String>) -> Self {
+        Self { series_uid: series_uid.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::frame_of_reference_uid`].
+    pub fn with_frame_of_reference_uid(self, frame_of_reference_uid: impl Into<String>) -> Self {
+        Self { frame_of_reference_uid: frame_of_reference_uid.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::rescale_slope`].
+    pub fn with_rescale_slope(self, rescale_slope: f64) -> Self {
+        Self { rescale_slope, ..self }
+    }
+
+    /// Sets [`SeriesAttributes::rescale_intercept`].
+    pub fn with_rescale_intercept(self, rescale_intercept: f64) -> Self {
+        Self { rescale_intercept, ..self }
+    }
+
     /// Texts that fit their value representation, and numbers that mean something.
     fn check(&self) -> Result<()> {
         let texts: [(&'static str, &str); 4] = [
@@ -106,7 +176,7 @@ impl SeriesAttributes {
                 return Err(invalid(
                     parameter,
                     format!("{text:?}"),
-                    "it has at most 64 characters, none of them a backslash or a control",
+                    "it must have at most 64 characters, none of them a backslash or a control",
                 ));
             }
         }
@@ -115,7 +185,7 @@ impl SeriesAttributes {
                 return Err(invalid(
                     parameter,
                     format!("{code:?}"),
-                    "it has at most 16 characters: A to Z, 0 to 9, space and _",
+                    "it must have at most 16 characters: A to Z, 0 to 9, space and _",
                 ));
             }
         }
@@ -129,15 +199,19 @@ impl SeriesAttributes {
                 return Err(invalid(
                     parameter,
                     format!("{uid:?}"),
-                    "it has at most 64 characters: numbers joined by dots",
+                    "it must have at most 64 characters: numbers joined by dots",
                 ));
             }
         }
         if seconds_of_date(&self.date).is_none() {
-            return Err(invalid("date", format!("{:?}", self.date), "it is written YYYYMMDD"));
+            return Err(invalid("date", format!("{:?}", self.date), "it must be written YYYYMMDD"));
         }
         if !(self.start_time.is_finite() && self.start_time >= 0.0) {
-            return Err(invalid("start_time", self.start_time.to_string(), "it is a number of seconds since midnight"));
+            return Err(invalid(
+                "start_time",
+                self.start_time.to_string(),
+                "it must be a number of seconds since midnight",
+            ));
         }
         let rescale = [self.rescale_slope, self.rescale_intercept];
         if rescale.iter().any(|x| !x.is_finite()) || self.rescale_slope == 0.0 {
@@ -163,35 +237,6 @@ pub(super) fn fitting_text(text: &str) -> String {
 pub(super) fn is_code(text: &str) -> bool {
     text.len() <= 16
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" _".contains(&byte))
-}
-
-/// Whether a text is a unique identifier; numbers that begin with a zero are let pass, as others do.
-pub(super) fn is_uid(text: &str) -> bool {
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    text.len() <= LONGEST_TEXT && text.split('.').all(is_number)
-}
-
-/// A unique identifier derived from names: the same names give the same identifier, others another.
-///
-/// It is `2.25.` followed by a UUID of version 8 made of the first bits of the names' SHA-256.
-///
-/// ```
-/// use alnm_imaging::dicom::uid_from;
-/// assert_eq!(uid_from(&["P001", "DCE"]), uid_from(&["P001", "DCE"]));
-/// assert_ne!(uid_from(&["P001", "DCE"]), uid_from(&["P001D", "CE"]));
-/// ```
-pub fn uid_from(names: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for name in names {
-        hash.update((name.len() as u64).to_le_bytes());
-        hash.update(name.as_bytes());
-    }
-    let digest = hash.finalize();
-    let mut uuid = [0; 16];
-    uuid.copy_from_slice(&digest[..16]);
-    uuid[6] = uuid[6] & 0x0f | 0x80;
-    uuid[8] = uuid[8] & 0x3f | 0x80;
-    format!("{UUID_ROOT}.{}", u128::from_be_bytes(uuid))
 }
 
 /// Writes phases as a series of single-frame images (Explicit VR Little Endian), one file a slice, named
@@ -238,7 +283,7 @@ fn invalid(parameter: &'static str, value: String, requirement: &'static str) ->
 
 fn check<T>(phases: &[Phase<T>]) -> Result<&Geometry> {
     let Some(first) = phases.first() else {
-        return Err(invalid("phases", "empty".to_owned(), "at least one is needed"));
+        return Err(invalid("phases", "empty".to_owned(), "there must be at least one"));
     };
     let geometry = first.volume.geometry();
     for phase in phases {
@@ -253,7 +298,7 @@ fn check<T>(phases: &[Phase<T>]) -> Result<&Geometry> {
         return Err(invalid(
             "dimension",
             geometry.dimension().to_string(),
-            "a series is made of three-dimensional volumes",
+            "a series must be made of three-dimensional volumes",
         ));
     }
     if !geometry.is_orthonormal() {
@@ -265,7 +310,11 @@ fn check<T>(phases: &[Phase<T>]) -> Result<&Geometry> {
         ));
     }
     if geometry.size()[..2].iter().any(|&side| side > usize::from(u16::MAX)) {
-        return Err(invalid("size", format!("{:?}", geometry.size()), "a slice has at most 65535 rows and columns"));
+        return Err(invalid(
+            "size",
+            format!("{:?}", geometry.size()),
+            "a slice must have at most 65535 rows and columns",
+        ));
     }
     Ok(geometry)
 }
@@ -490,104 +539,6 @@ impl<'a> SeriesWriter<'a> {
     }
 }
 
-/// What a file begins with.
-pub(super) fn put_preamble(bytes: &mut Vec<u8>) {
-    bytes.extend_from_slice(&[0; 128]);
-    bytes.extend_from_slice(b"DICM");
-}
-
-/// The meta group, which says how the data set behind it is written.
-pub(super) fn put_meta(bytes: &mut Vec<u8>, sop_class: &str, instance_uid: &str, syntax: &str) {
-    let mut group = Vec::new();
-    let mut data = DataSet { bytes: &mut group };
-    data.put(tags::FILE_META_INFORMATION_VERSION, VR::OB, &[0, 1]);
-    data.text(tags::MEDIA_STORAGE_SOP_CLASS_UID, VR::UI, sop_class);
-    data.text(tags::MEDIA_STORAGE_SOP_INSTANCE_UID, VR::UI, instance_uid);
-    data.text(tags::TRANSFER_SYNTAX_UID, VR::UI, syntax);
-    data.text(tags::IMPLEMENTATION_CLASS_UID, VR::UI, &implementation_uid());
-    data.text(tags::IMPLEMENTATION_VERSION_NAME, VR::SH, concat!("ALNM_", env!("CARGO_PKG_VERSION")));
-    DataSet { bytes }.put(tags::FILE_META_INFORMATION_GROUP_LENGTH, VR::UL, &(group.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&group);
-}
-
-fn implementation_uid() -> String {
-    uid_from(&["alnm-imaging"])
-}
-
-/// Elements in Explicit VR Little Endian, appended in the order in which they are put.
-struct DataSet<'a> {
-    bytes: &'a mut Vec<u8>,
-}
-
-impl DataSet<'_> {
-    fn header(&mut self, tag: Tag, vr: VR, length: usize) {
-        self.bytes.extend_from_slice(&tag.group().to_le_bytes());
-        self.bytes.extend_from_slice(&tag.element().to_le_bytes());
-        self.bytes.extend_from_slice(&vr.to_bytes());
-        if matches!(vr, VR::OB | VR::OW) {
-            self.bytes.extend_from_slice(&[0, 0]);
-            self.bytes.extend_from_slice(&(length as u32).to_le_bytes());
-        } else {
-            self.bytes.extend_from_slice(&(length as u16).to_le_bytes());
-        }
-    }
-
-    fn put(&mut self, tag: Tag, vr: VR, value: &[u8]) {
-        self.header(tag, vr, value.len());
-        self.bytes.extend_from_slice(value);
-    }
-
-    /// Text padded to even length: identifiers with a zero byte, all else with a space.
-    fn text(&mut self, tag: Tag, vr: VR, value: &str) {
-        self.header(tag, vr, value.len().next_multiple_of(2));
-        self.bytes.extend_from_slice(value.as_bytes());
-        if value.len() % 2 == 1 {
-            self.bytes.push(if vr == VR::UI { 0 } else { b' ' });
-        }
-    }
-
-    /// Texts in ascending order of their tags, as the standard asks.
-    fn texts<'t>(&mut self, elements: impl Iterator<Item = (Tag, VR, &'t str)>) {
-        let mut elements: Vec<_> = elements.collect();
-        elements.sort_by_key(|(tag, ..)| *tag);
-        for (tag, vr, text) in elements {
-            self.text(tag, vr, text);
-        }
-    }
-
-    fn short(&mut self, tag: Tag, value: u16) {
-        self.put(tag, VR::US, &value.to_le_bytes());
-    }
-
-    fn decimals(&mut self, tag: Tag, values: &[f64]) {
-        self.text(tag, VR::DS, &decimal_strings(values));
-    }
-
-    fn pad(&mut self, byte: u8) {
-        if self.bytes.len() % 2 == 1 {
-            self.bytes.push(byte);
-        }
-    }
-}
-
-/// Numbers as one value of decimal strings.
-fn decimal_strings(values: &[f64]) -> String {
-    values.iter().map(|&value| decimal_string(value)).collect::<Vec<_>>().join("\\")
-}
-
-/// A number in at most the 16 characters that a decimal string may have, as exact as they allow.
-pub(super) fn decimal_string(value: f64) -> String {
-    const LONGEST: usize = 16;
-    let shortest = value.to_string();
-    if shortest.len() <= LONGEST {
-        return shortest;
-    }
-    let fixed = (0..LONGEST).rev().map(|digits| format!("{value:.digits$}")).find(|text| text.len() <= LONGEST);
-    let scientific = (0..LONGEST).rev().map(|digits| format!("{value:.digits$e}")).find(|text| text.len() <= LONGEST);
-    let error = |text: &String| text.parse::<f64>().map_or(f64::INFINITY, |parsed| (parsed - value).abs());
-    [fixed, scientific].into_iter().flatten().min_by(|a, b| error(a).total_cmp(&error(b))).unwrap_or_default()
-}
-
 /// Seconds since midnight as a DICOM time; a day later it starts again.
 fn time_string(seconds: f64) -> String {
     let microseconds = (seconds * 1e6).round() as u64 % 86_400_000_000;
@@ -597,8 +548,6 @@ fn time_string(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -624,14 +573,5 @@ mod tests {
         assert!(refused(|a| a.rescale_slope = 0.0).contains("slope"));
         assert_eq!(fitting_text("a\\b\nc"), "abc");
         assert_eq!(fitting_text(&"ä".repeat(70)).chars().count(), 64);
-    }
-
-    proptest! {
-        #[test]
-        fn decimal_strings_are_short_and_exact(value in -1e6f64..1e6) {
-            let text = decimal_string(value);
-            prop_assert!(text.len() <= 16);
-            prop_assert!((text.parse::<f64>().unwrap() - value).abs() <= 1e-8 * value.abs().max(1e-3));
-        }
     }
 }

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::exponential::exponential;
 use super::lattice::Lattice;
+use super::result::{N4Level, N4Result};
 use super::spline::Splines;
-use super::{N4Level, N4Result};
 use crate::geometry::Geometry;
 use crate::vectorised;
 use crate::volume::Volume;
@@ -23,14 +23,16 @@ pub struct BiasField {
 
 impl BiasField {
     /// How each level of the fit ended.
+    #[must_use]
     pub fn levels(&self) -> &[N4Level] {
         &self.levels
     }
 
     /// Natural logarithm of the field on a grid.
+    #[must_use]
     pub fn log_field(&self, grid: &Geometry) -> Volume<f32> {
         let mut log_field = Volume::filled(grid.clone(), 0.0);
-        let splines = Splines::new(grid, &self.lattice);
+        let splines = self.lattice.splines(grid);
         log_field
             .as_mut_slice()
             .par_chunks_mut(plane_length(grid))
@@ -40,10 +42,11 @@ impl BiasField {
     }
 
     /// Divides an image by the field, in its own memory.
+    #[must_use]
     pub fn correct(self, mut image: Volume<f32>) -> N4Result {
         let grid = image.geometry().clone();
         let mut log_bias_field = Volume::filled(grid.clone(), 0.0);
-        let splines = Splines::new(&grid, &self.lattice);
+        let splines = self.lattice.splines(&grid);
         let length = plane_length(&grid);
         let planes =
             image.as_mut_slice().par_chunks_mut(length).zip(log_bias_field.as_mut_slice().par_chunks_mut(length));

@@ -19,7 +19,7 @@ const SETTLED: f32 = 4096.0;
 /// realistic size the mean soon stops to move, the measure differs from the true coefficient of variation by a factor
 /// of two, and the number of iterations depends on it.
 ///
-/// Taken literally this is one long chain of roundings, about 17 cycles a voxel. But where the mean does not move, the
+/// Taken literally this is one long chain of roundings, about 17 cycles per voxel. But where the mean does not move, the
 /// sums no longer depend on each other, and blocks of voxels are added by vector instructions, to the same bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Convergence {
@@ -57,7 +57,7 @@ impl Convergence {
         *self = Self { count, mean, deviation };
     }
 
-    /// What [`Convergence::add_in_turn`] would come to, where that can be told without going through the chain: the
+    /// What [`Convergence::add_in_turn`] would come to, where that is known without going through the chain: the
     /// mean stays, and no rounding of the deviation hangs on those before it.
     ///
     /// *Mean.* The n-th ratio q moves the mean m by (q − m) / n before rounding, and the sum is rounded to m again when

@@ -2,7 +2,8 @@
 
 use ndarray::{Array1, Array2, Array3, Axis};
 
-use super::spline::{AxisWeights, LARGEST_SUPPORT};
+use super::spline::{AxisWeights, LARGEST_SUPPORT, Splines};
+use crate::geometry::Geometry;
 
 /// Control points (z, y, x) of a spline of some order on each axis.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,13 +30,9 @@ impl Lattice {
         [x, y, z]
     }
 
-    pub(super) fn order(&self, axis: usize) -> usize {
-        self.orders[axis]
-    }
-
-    /// Spans between knots.
-    pub(super) fn spans(&self, axis: usize) -> usize {
-        self.size()[axis] - self.orders[axis]
+    /// The splines over a grid.
+    pub(super) fn splines(&self, grid: &Geometry) -> Splines {
+        Splines::new(grid, self.size(), self.orders)
     }
 
     pub(super) fn add(&mut self, update: &Array3<f32>) {
@@ -125,12 +122,10 @@ fn refined_along(points: &Array3<f64>, axis: Axis, order: usize) -> Array3<f64> 
 mod tests {
     use approx::assert_abs_diff_eq;
 
-    use super::super::spline::Splines;
     use super::*;
-    use crate::geometry::Geometry;
 
     fn values(lattice: &Lattice, grid: &Geometry) -> Vec<f32> {
-        let splines = Splines::new(grid, lattice);
+        let splines = lattice.splines(grid);
         let mut row = vec![0.0; grid.size()[0]];
         let mut all = Vec::new();
         for z in 0..grid.size()[2] {

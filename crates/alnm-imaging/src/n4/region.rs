@@ -10,14 +10,34 @@ use ndarray::{Array2, Array3, Axis};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::Foreground;
 use super::convergence::Convergence;
 use super::exponential::exponential;
 use super::lattice::Lattice;
 use super::sharpening::{Bins, Histogram, Sharpening};
 use super::spline::{AxisWeights, LARGEST_SUPPORT, Splines};
 use crate::vectorised;
-use crate::volume::{Volume, Voxel};
+use crate::volume::{ImageRef, LabelMap, Volume};
+
+/// The voxels to which the field is fitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Foreground<'a> {
+    /// All.
+    All,
+    /// Those of a mask with the label [`N4Params::mask_label`](super::N4Params::mask_label).
+    Mask(&'a LabelMap),
+    /// Those above a threshold, such as [`otsu_threshold`](crate::otsu::otsu_threshold)'s.
+    Above(f64),
+}
+
+impl<'a> Foreground<'a> {
+    pub(super) fn mask(self) -> Option<&'a LabelMap> {
+        match self {
+            Self::Mask(mask) => Some(mask),
+            Self::All | Self::Above(_) => None,
+        }
+    }
+}
 
 /// Neighbouring voxels of one row.
 struct Run {
@@ -52,36 +72,38 @@ pub(super) struct Region {
 }
 
 impl Region {
-    pub(super) fn new<T: Voxel>(
-        image: &Volume<T>,
+    pub(super) fn new(
+        image: ImageRef<'_>,
         foreground: Foreground<'_>,
         label: Option<u32>,
         weights: Option<&Volume<f32>>,
     ) -> Self {
         let [width, height, depth] = image.geometry().size();
-        let in_foreground = |position: usize| match (foreground, label) {
+        let voxels = image.rows();
+        let in_foreground = |position: usize, value: f64| match (foreground, label) {
             (Foreground::All, _) => true,
             (Foreground::Mask(mask), Some(label)) => mask.as_slice()[position] == label,
             (Foreground::Mask(mask), None) => mask.as_slice()[position] != 0,
-            (Foreground::Above(threshold), _) => image.as_slice()[position].to_f64() > threshold,
+            (Foreground::Above(threshold), _) => value > threshold,
         };
         let has_weight = |position: usize| weights.is_none_or(|weights| weights.as_slice()[position] > 0.0);
         let slice = |z: usize| {
-            let included = |position: usize| in_foreground(position) && has_weight(position);
             let (mut runs, mut log, mut weight) = (Vec::new(), Vec::new(), weights.map(|_| Vec::new()));
+            let mut values = Vec::with_capacity(width);
             for y in 0..height {
                 let row = (z * height + y) * width;
+                values.clear();
+                voxels.append(row..row + width, &mut values);
+                let included = |x: usize| in_foreground(row + x, values[x]) && has_weight(row + x);
                 let mut x = 0;
                 while x < width {
-                    if !included(row + x) {
+                    if !included(x) {
                         x += 1;
                         continue;
                     }
-                    let length = (x..width).take_while(|&x| included(row + x)).count();
+                    let length = (x..width).take_while(|&x| included(x)).count();
                     runs.push(Run { y, x: x..x + length, first: log.len() });
-                    log.extend(
-                        image.as_slice()[row + x..][..length].iter().map(|voxel| logarithm(voxel.to_f64() as f32)),
-                    );
+                    log.extend(values[x..][..length].iter().map(|&value| logarithm(value as f32)));
                     if let (Some(weight), Some(weights)) = (&mut weight, weights) {
                         weight.extend_from_slice(&weights.as_slice()[row + x..][..length]);
                     }

@@ -1,6 +1,5 @@
 //! The B-splines that a lattice of control points is made of, tabulated for every index of an axis.
 
-use super::lattice::Lattice;
 use crate::geometry::Geometry;
 
 pub(super) const HIGHEST_ORDER: usize = 5;
@@ -82,11 +81,12 @@ pub(super) struct Splines {
 }
 
 impl Splines {
-    /// The splines of a lattice over a grid, from its first to its last voxel; directions do not matter.
-    pub(super) fn new(grid: &Geometry, lattice: &Lattice) -> Self {
+    /// The splines of these orders (x, y, z) with `points` control points (x, y, z) over a grid, from its first to its
+    /// last voxel; directions do not matter.
+    pub(super) fn new(grid: &Geometry, points: [usize; 3], orders: [usize; 3]) -> Self {
         let axis = |axis: usize| {
             let (length, spacing, origin) = (grid.size()[axis], grid.spacing()[axis], grid.origin()[axis]);
-            (length, spacing, origin, lattice.order(axis), lattice.spans(axis))
+            (length, spacing, origin, orders[axis], points[axis] - orders[axis])
         };
         let evaluation = std::array::from_fn(|a| {
             let (length, _, _, order, spans) = axis(a);
@@ -108,7 +108,7 @@ impl Splines {
             evaluation,
             fit: std::array::from_fn(|a| of_fit(a, cubed)),
             squared: std::array::from_fn(|a| of_fit(a, squared)),
-            lattice_size: lattice.size(),
+            lattice_size: points,
         }
     }
 

@@ -145,7 +145,7 @@ impl Header {
     /// The image from what follows the header, or from the other half of a pair.
     pub(super) fn decode(&self, mut reader: impl Read, channel: Option<usize>) -> Result<Image> {
         let layout = self.layout()?;
-        let image = self.skip_to_voxels(&mut reader).and_then(|()| layout.read_binary(reader, channel))?;
+        let image = self.skip_to_voxels(&mut reader).and_then(|()| layout.read_binary(&mut reader, channel))?;
         Ok(self.rescaled(image))
     }
 
@@ -188,7 +188,7 @@ impl Header {
             .checked()
     }
 
-    /// Number of axes in space, voxels along each and components a voxel.
+    /// Number of axes in space, voxels along each and components per voxel.
     fn extent(&self) -> Result<(usize, [usize; 3], usize)> {
         const VECTOR_INTENT: i64 = 1007;
         let dimension = usize::try_from(self.dim[0]).ok().filter(|n| (1..=7).contains(n));

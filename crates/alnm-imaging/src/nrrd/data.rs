@@ -7,34 +7,13 @@ use std::path::Path;
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 
-use super::header::Header;
+use super::header::{Encoding, Header};
 use super::{Result, malformed};
 use crate::data_files::{DataFiles, FileSequence, seek_voxels};
 use crate::volume::Image;
 use crate::voxel_data::VoxelLayout;
 
-/// How the bytes of the voxels are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Raw,
-    Text,
-    Hex,
-    Gzip,
-    Bzip2,
-}
-
 impl Encoding {
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "raw" => Self::Raw,
-            "txt" | "text" | "ascii" => Self::Text,
-            "hex" => Self::Hex,
-            "gz" | "gzip" => Self::Gzip,
-            "bz2" | "bzip2" => Self::Bzip2,
-            _ => return None,
-        })
-    }
-
     /// The bytes of the voxels, or their text, from those of a file.
     fn decoder<'a>(self, reader: impl BufRead + 'a) -> Box<dyn Read + 'a> {
         match self {
@@ -54,11 +33,11 @@ impl Header {
         reader: impl BufRead + Seek,
         channel: Option<usize>,
     ) -> Result<Image> {
-        let voxels =
+        let mut voxels =
             self.place().open(reader, layout.byte_count() as u64).map_err(|error| malformed(error.to_string()))?;
         match self.encoding {
-            Encoding::Text => layout.read_text(voxels, channel),
-            _ => layout.read_binary(voxels, channel),
+            Encoding::Text => layout.read_text(&mut voxels, channel),
+            _ => layout.read_binary(&mut voxels, channel),
         }
     }
 
@@ -78,8 +57,8 @@ impl Header {
         let (part, place) = (total / count, self.place());
         let open = move |path: &Path| place.open(BufReader::new(File::open(path)?), part);
         match self.encoding {
-            Encoding::Text => layout.read_text(FileSequence::new(paths, None, open), channel),
-            _ => layout.read_binary(FileSequence::new(paths, Some(part), open), channel),
+            Encoding::Text => layout.read_text(&mut FileSequence::new(paths, None, open), channel),
+            _ => layout.read_binary(&mut FileSequence::new(paths, Some(part), open), channel),
         }
     }
 

@@ -3,12 +3,34 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
-use super::data::Encoding;
 use super::{Result, malformed, parse_type, unsupported};
 use crate::data_files::DataFiles;
 use crate::format::FileFormat;
 use crate::geometry::{Geometry, IDENTITY, cross};
 use crate::voxel_data::{ByteOrder, VoxelLayout};
+
+/// How the bytes of the voxels are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Raw,
+    Text,
+    Hex,
+    Gzip,
+    Bzip2,
+}
+
+impl Encoding {
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "raw" => Self::Raw,
+            "txt" | "text" | "ascii" => Self::Text,
+            "hex" => Self::Hex,
+            "gz" | "gzip" => Self::Gzip,
+            "bz2" | "bzip2" => Self::Bzip2,
+            _ => return None,
+        })
+    }
+}
 
 /// The longest header that is read.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
@@ -214,7 +236,7 @@ impl Header {
         }))
     }
 
-    /// One number an axis, `None` where the field is missing or NaN.
+    /// One number for each axis, `None` where the field is missing or NaN.
     fn per_axis(&self, name: &str, domain: &[usize]) -> Result<[Option<f64>; 3]> {
         let Some(value) = self.fields.get(name) else { return Ok([None; 3]) };
         let numbers: Vec<f64> = value

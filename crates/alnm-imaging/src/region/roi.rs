@@ -7,7 +7,7 @@ use ndarray::Array3;
 use super::{VoxelBox, bounding_box, labels};
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
-use crate::volume::{LabelMap, Volume, Voxel};
+use crate::volume::{LabelMap, Rows, Volume, Voxel};
 
 /// A region of interest: the voxels of a mask that hold one label, of which there is at least one.
 ///
@@ -98,6 +98,17 @@ impl<'a> Roi<'a> {
             values.extend(pairs.filter(|(_, voxel)| **voxel == self.label).map(|(value, _)| *value));
         }
         Ok(values)
+    }
+
+    /// Appends the values in the region, in raster order, of voxels on the mask's grid.
+    pub(crate) fn append_values(&self, voxels: &dyn Rows, values: &mut Vec<f64>) {
+        let mut row_values = Vec::new();
+        for row in self.bounding_box.rows(self.geometry().shape()) {
+            row_values.clear();
+            voxels.append(row.clone(), &mut row_values);
+            let pairs = row_values.iter().zip(&self.mask.as_slice()[row]);
+            values.extend(pairs.filter(|(_, voxel)| **voxel == self.label).map(|(value, _)| *value));
+        }
     }
 
     /// # Errors

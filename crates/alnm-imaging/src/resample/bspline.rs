@@ -2,7 +2,7 @@
 //! 1993), as ITK's `BSplineInterpolateImageFunction` evaluates it.
 //!
 //! Coefficients are found by a causal and an anticausal recursion along each axis with the pole z = √3 − 2. Only the
-//! part of the image that the grid can see is filtered: the response of the filter falls by |z| a voxel, so that
+//! part of the image that the grid can see is filtered: the response of the filter falls by |z| per voxel, so that
 //! [`MARGIN`] voxels away nothing is left of it in double precision.
 
 use ndarray::{Array3, Axis};
@@ -24,6 +24,7 @@ pub(super) fn sample<T: Voxel>(
     sampling: &Sampling,
     grid: &Geometry,
     outside: T,
+    is_float: bool,
 ) -> Result<Volume<T>> {
     let size = volume.geometry().size();
     match sampling {
@@ -42,7 +43,7 @@ pub(super) fn sample<T: Voxel>(
                 };
                 positions[axis].iter().map(inside).collect()
             });
-            if T::PIXEL_TYPE.is_float() {
+            if is_float {
                 return plane_by_plane(volume, part, &axes, grid, outside);
             }
             Ok(exact(&Coefficients::new(volume, part)?, &axes, grid, outside))

@@ -14,6 +14,15 @@ use crate::volume::{Image, LabelMap};
 ///
 /// # Errors
 /// [`ImagingError::InvalidGeometry`] when a spacing is negative or not finite.
+///
+/// ```
+/// use alnm_imaging::Geometry;
+/// use alnm_imaging::resample::spacing_grid;
+///
+/// let grid = spacing_grid(&Geometry::axis_aligned([100, 80, 20], [0.5, 0.5, 3.0])?, [1.0, 1.0, 0.0])?;
+/// assert_eq!((grid.size(), grid.spacing()), ([50, 40, 20], [1.0, 1.0, 3.0]));
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
 pub fn spacing_grid(geometry: &Geometry, spacing: [f64; 3]) -> Result<Geometry> {
     let (old_size, old_spacing) = (geometry.size(), geometry.spacing());
     let keeps = |axis: usize| spacing[axis] == 0.0 || axis >= geometry.dimension();
@@ -30,25 +39,77 @@ pub fn spacing_grid(geometry: &Geometry, spacing: [f64; 3]) -> Result<Geometry> 
 }
 
 /// How PyRadiomics resamples an image and its mask (its `resampleImage`).
+///
+/// | Field | Default | Meaning | Range |
+/// |---|---|---|---|
+/// | [`spacing`](Self::spacing) | required | the new spacing in mm (`resampledPixelSpacing`) | finite; above 0, or 0 to keep the mask's on an axis |
+/// | [`interpolator`](Self::interpolator) | B-spline | for the image (`interpolator`) | |
+/// | [`pad_distance`](Self::pad_distance) | 5 | new voxels kept around the region (`padDistance`) | from 0 |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RoiResampling {
-    /// The new spacing in mm, 0 to keep the mask's on an axis (`resampledPixelSpacing`).
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+#[must_use]
+pub struct RoiResamplingParams {
+    /// The new spacing in mm, 0 to keep the mask's on an axis.
     pub spacing: [f64; 3],
-    /// For the image; masks are always resampled to the nearest voxel. Default B-spline (`interpolator`).
+    /// For the image; masks are always resampled to the nearest voxel. Default B-spline.
+    #[serde(default)]
     pub interpolator: Interpolator,
-    /// New voxels kept around the region on each side. Default 5 (`padDistance`).
+    /// New voxels kept around the region on each side. Default 5.
+    #[serde(default = "default_pad_distance")]
     pub pad_distance: usize,
 }
 
-impl RoiResampling {
+fn default_pad_distance() -> usize {
+    5
+}
+
+impl RoiResamplingParams {
     /// PyRadiomics' defaults for a spacing.
-    pub fn to_spacing(spacing: [f64; 3]) -> Self {
-        Self { spacing, interpolator: Interpolator::BSpline, pad_distance: 5 }
+    pub fn new(spacing: [f64; 3]) -> Self {
+        Self { spacing, interpolator: Interpolator::BSpline, pad_distance: default_pad_distance() }
     }
+
+    /// Sets [`RoiResamplingParams::interpolator`].
+    pub fn with_interpolator(self, interpolator: Interpolator) -> Self {
+        Self { interpolator, ..self }
+    }
+
+    /// Sets [`RoiResamplingParams::pad_distance`].
+    pub fn with_pad_distance(self, pad_distance: usize) -> Self {
+        Self { pad_distance, ..self }
+    }
+
+    /// The parameters when all are in range.
+    ///
+    /// # Errors
+    /// [`ImagingError::InvalidGeometry`] when a spacing is negative or not finite.
+    pub fn check(self) -> Result<RoiResampling> {
+        check_spacing(self.spacing)?;
+        Ok(RoiResampling { params: self })
+    }
+}
+
+fn check_spacing(spacing: [f64; 3]) -> Result<()> {
+    if spacing.iter().all(|spacing| spacing.is_finite() && *spacing >= 0.0) {
+        return Ok(());
+    }
+    Err(ImagingError::InvalidGeometry {
+        field: "spacing",
+        value: format!("{spacing:?}"),
+        requirement: "a new spacing must be finite and above 0 mm, or 0 to keep the old one",
+    })
+}
+
+/// Checked parameters, by which an image and its mask are resampled: see [`RoiResamplingParams`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoiResampling {
+    params: RoiResamplingParams,
 }
 
 /// An image and its mask on one grid around the region.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ResampledRoi {
     /// The image, of the type it had.
     pub image: Image,
@@ -68,6 +129,7 @@ pub struct ResampledRoi {
 /// [`ImagingError::EmptyRegion`] when no voxel has the label; [`ImagingError::InvalidGeometry`] when a spacing is
 /// negative or not finite.
 pub fn roi_grid(mask: &LabelMap, label: u32, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
+    check_spacing(spacing)?;
     let region = bounding_box(mask, label)?;
     let geometry = mask.geometry();
     padded_grid(geometry, &region, kept_spacing(geometry, &region, spacing), pad_distance)
@@ -81,13 +143,6 @@ fn kept_spacing(geometry: &Geometry, region: &VoxelBox, spacing: [f64; 3]) -> [f
 }
 
 fn padded_grid(geometry: &Geometry, region: &VoxelBox, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
-    if !spacing.iter().all(|s| s.is_finite() && *s > 0.0) {
-        return Err(ImagingError::InvalidGeometry {
-            field: "spacing",
-            value: format!("{spacing:?}"),
-            requirement: "a new spacing must be finite and above 0 mm, or 0 to keep the old one",
-        });
-    }
     let pad = pad_distance as f64;
     let old = geometry.spacing();
     let ratio: [f64; 3] = std::array::from_fn(|axis| old[axis] / spacing[axis]);
@@ -103,26 +158,60 @@ fn padded_grid(geometry: &Geometry, region: &VoxelBox, spacing: [f64; 3], pad_di
     geometry.with_grid(size, spacing, geometry.index_to_point(first))
 }
 
-/// An image and its mask on PyRadiomics' grid around a region ([`roi_grid`]).
-///
-/// Where the image already has the spacing (within numpy's `allclose`), nothing is interpolated: the mask is brought
-/// onto the image's grid by nearest neighbour and both are cropped to the region and `pad_distance` voxels around it.
+impl RoiResampling {
+    /// The parameters.
+    pub fn params(&self) -> &RoiResamplingParams {
+        &self.params
+    }
+
+    /// An image and its mask on PyRadiomics' grid around a region ([`roi_grid`]).
+    ///
+    /// Where the image already has the spacing (within numpy's `allclose`), nothing is interpolated: the mask is brought
+    /// onto the image's grid by nearest neighbour and both are cropped to the region and `pad_distance` voxels around it.
+    ///
+    /// # Errors
+    /// As [`roi_grid`] and [`resample`].
+    pub fn apply(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<ResampledRoi> {
+        let params = &self.params;
+        let region = bounding_box(mask, label)?;
+        let spacing = kept_spacing(mask.geometry(), &region, params.spacing);
+        let is_close = |a: f64, b: f64| (a - b).abs() <= 1e-8 + 1e-5 * b.abs();
+        if (0..image.geometry().dimension()).all(|axis| is_close(image.geometry().spacing()[axis], spacing[axis])) {
+            let mask = resample(mask, image.geometry(), Interpolator::Nearest, 0)?;
+            let part = bounding_box(&mask, label)?.grown(params.pad_distance, mask.geometry().size());
+            return Ok(ResampledRoi {
+                image: crop_image(image, &part)?,
+                mask: crop(&mask, &part)?,
+                interpolated: false,
+            });
+        }
+        let grid = padded_grid(mask.geometry(), &region, spacing, params.pad_distance)?;
+        Ok(ResampledRoi {
+            image: resample_image(image, &grid, params.interpolator, 0.0)?,
+            mask: resample(mask, &grid, Interpolator::Nearest, 0)?,
+            interpolated: true,
+        })
+    }
+}
+
+/// An image and its mask on PyRadiomics' grid around a region: [`RoiResampling::apply`] by parameters that are checked
+/// first.
 ///
 /// # Errors
-/// As [`roi_grid`] and [`resample`].
-pub fn resample_roi(image: &Image, mask: &LabelMap, label: u32, params: &RoiResampling) -> Result<ResampledRoi> {
-    let region = bounding_box(mask, label)?;
-    let spacing = kept_spacing(mask.geometry(), &region, params.spacing);
-    let is_close = |a: f64, b: f64| (a - b).abs() <= 1e-8 + 1e-5 * b.abs();
-    if (0..image.geometry().dimension()).all(|axis| is_close(image.geometry().spacing()[axis], spacing[axis])) {
-        let mask = resample(mask, image.geometry(), Interpolator::Nearest, 0)?;
-        let part = bounding_box(&mask, label)?.grown(params.pad_distance, mask.geometry().size());
-        return Ok(ResampledRoi { image: crop_image(image, &part)?, mask: crop(&mask, &part)?, interpolated: false });
-    }
-    let grid = padded_grid(mask.geometry(), &region, spacing, params.pad_distance)?;
-    Ok(ResampledRoi {
-        image: resample_image(image, &grid, params.interpolator, 0.0)?,
-        mask: resample(mask, &grid, Interpolator::Nearest, 0)?,
-        interpolated: true,
-    })
+/// As [`RoiResamplingParams::check`] and [`RoiResampling::apply`].
+///
+/// ```
+/// use alnm_imaging::resample::{RoiResamplingParams, resample_roi};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let image = Volume::filled(Geometry::axis_aligned([40, 40, 12], [0.5, 0.5, 2.0])?, 100_i16);
+/// let mut mask = image.map(|_| 0_u32);
+/// mask.as_mut_slice()[6 * 1600 + 20 * 40..][..40].fill(1);
+/// let resampled = resample_roi(&image.into(), &mask, 1, &RoiResamplingParams::new([1.0; 3]))?;
+/// assert_eq!(resampled.image.geometry().spacing()[0], 1.0);
+/// assert!(resampled.interpolated);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
+pub fn resample_roi(image: &Image, mask: &LabelMap, label: u32, params: &RoiResamplingParams) -> Result<ResampledRoi> {
+    params.clone().check()?.apply(image, mask, label)
 }

@@ -11,7 +11,9 @@
     reason = "a section reports its figures, and a test fails by panicking"
 )]
 
+#[cfg(feature = "dicom")]
 mod dicom;
+#[cfg(feature = "dicom")]
 mod masks;
 mod n4;
 mod pack;

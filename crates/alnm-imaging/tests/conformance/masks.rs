@@ -1,7 +1,7 @@
 //! Structure sets on their images against masks made by another rasteriser.
 
 use alnm_imaging::dicom::{ContourKind, DicomFolder, MaskFile};
-use alnm_imaging::mask::MaskReader;
+use alnm_imaging::mask::{MaskParams, read_mask_with};
 use alnm_imaging::{Geometry, LabelMap, read_mask};
 
 use crate::dicom::folders;
@@ -17,8 +17,9 @@ fn structure_sets() {
         let images = DicomFolder::scan(folder.join("image")).unwrap();
         let series = images.only_series().unwrap();
         let grid = series.geometry().unwrap();
-        let reader = MaskReader::new().grid(grid).frame_of_reference(series.frame_of_reference.as_deref().unwrap());
-        let ours = reader.read(folder.join("mask")).unwrap();
+        let frame_of_reference = series.frame_of_reference().unwrap();
+        let params = MaskParams::default().with_grid(grid.clone()).with_frame_of_reference(frame_of_reference);
+        let ours = read_mask_with(folder.join("mask"), &params).unwrap();
         let expected = read_mask(folder.join("mask.nii.gz")).unwrap();
         let (dice, differing) = compare(&ours, &expected);
         println!("{name}: Dice {dice:.5}, {} differing voxels", differing.len());

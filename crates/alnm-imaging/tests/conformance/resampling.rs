@@ -1,15 +1,15 @@
 //! Resampling on PyRadiomics' grid: grid, float images, images of their own type, masks.
 
-use alnm_imaging::resample::{Interpolator, ResampledRoi, RoiResampling, resample_image, resample_roi, roi_grid};
+use alnm_imaging::resample::{Interpolator, ResampledRoi, RoiResamplingParams, resample_image, resample_roi, roi_grid};
 use alnm_imaging::{Geometry, Image, Volume, Voxel};
 
 use crate::pack::{Case, ImagingPack, section};
 
-fn params(case: &Case) -> RoiResampling {
+fn params(case: &Case) -> RoiResamplingParams {
     let interpolator: Interpolator = serde_json::from_value(case.params["interpolator"].clone()).unwrap();
     let spacing: [f64; 3] = serde_json::from_value(case.params["spacing"].clone()).unwrap();
     let pad_distance = case.params["padDistance"].as_u64().unwrap() as usize;
-    RoiResampling { spacing, interpolator, pad_distance }
+    RoiResamplingParams::new(spacing).with_interpolator(interpolator).with_pad_distance(pad_distance)
 }
 
 fn resampled(pack: &ImagingPack, case: &Case) -> ResampledRoi {

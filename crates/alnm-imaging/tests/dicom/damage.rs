@@ -1,6 +1,7 @@
 //! DICOM files that are cut off, overwritten or lie.
 
 use alnm_imaging::dicom::{DicomFolder, MaskFile, Segmentation, StructureSet, decode, read_series};
+use alnm_imaging::mask::MaskParams;
 use alnm_imaging::read_image;
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
@@ -45,10 +46,9 @@ fn corpus() -> Vec<(&'static str, Vec<u8>)> {
 
 /// Whether the bytes are read as anything; that they are dealt with is the point.
 fn is_read(bytes: &[u8]) -> bool {
-    let grid = oblique([6, 5, 1]);
-    let structures = StructureSet::from_bytes(bytes).and_then(|set| Ok(set.mask(None, &grid, None)?)).is_ok();
-    let segments =
-        Segmentation::from_bytes(bytes).and_then(|file| Ok(file.mask(None, Some(&grid), None, 0.5)?)).is_ok();
+    let on_grid = MaskParams::default().with_grid(oblique([6, 5, 1])).check().unwrap();
+    let structures = StructureSet::from_bytes(bytes).and_then(|set| Ok(set.mask(&on_grid)?)).is_ok();
+    let segments = Segmentation::from_bytes(bytes).and_then(|file| Ok(file.mask(&on_grid)?)).is_ok();
     decode(bytes).is_ok() || structures || segments
 }
 

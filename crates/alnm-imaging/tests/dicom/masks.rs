@@ -1,8 +1,8 @@
 //! Structure sets and segmentations as masks.
 
 use alnm_imaging::dicom::{MaskFile, Segmentation, StructureSet};
-use alnm_imaging::mask::{MaskProblem, MaskReader};
-use alnm_imaging::{FileProblem, Geometry, ImagingError, LabelMap, Result};
+use alnm_imaging::mask::{MaskParams, MaskProblem, MaskReader};
+use alnm_imaging::{FileProblem, Geometry, ImagingError, LabelMap, Result, read_mask};
 use dicom_dictionary_std::uids;
 use proptest::prelude::*;
 
@@ -29,6 +29,24 @@ fn roi(name: &'static str, number: i64, contours: Vec<(&'static str, Vec<[f64; 3
     DrawnRoi { number, name, contours }
 }
 
+fn reader(params: MaskParams) -> MaskReader {
+    params.check().unwrap()
+}
+
+fn on_params(grid: &Geometry) -> MaskParams {
+    MaskParams::default().with_grid(grid.clone())
+}
+
+/// All regions on a grid.
+fn on(grid: &Geometry) -> MaskReader {
+    reader(on_params(grid))
+}
+
+/// All regions on the grid of the file.
+fn all() -> MaskReader {
+    reader(MaskParams::default())
+}
+
 /// One slice of a mask as text, `#` inside.
 fn picture(mask: &LabelMap, slice: usize) -> Vec<String> {
     let plane = mask.data().index_axis(ndarray::Axis(0), slice);
@@ -46,7 +64,7 @@ fn mask_problem(result: Result<LabelMap>) -> MaskProblem {
 fn inner_contours_are_holes_and_further_ones_islands() {
     let grid = oblique([9, 9, 3]);
     let contours = vec![square(&grid, 1.0, 0.5, 7.5), square(&grid, 1.0, 2.5, 5.5), square(&grid, 1.0, 3.5, 4.5)];
-    let mask = read(&[roi("ring", 4, contours)]).mask(None, &grid, None).unwrap();
+    let mask = read(&[roi("ring", 4, contours)]).mask(&on(&grid)).unwrap();
     let ring = [
         ".........",
         ".#######.",
@@ -79,7 +97,7 @@ fn a_keyhole_is_the_hole_it_leads_to() {
         [7.5, 7.5],
         [0.5, 7.5],
     ];
-    let mask = |contours| read(&[roi("ring", 1, contours)]).mask(None, &grid, None).unwrap();
+    let mask = |contours| read(&[roi("ring", 1, contours)]).mask(&on(&grid)).unwrap();
     let nested = mask(vec![square(&grid, 0.0, 0.5, 7.5), square(&grid, 0.0, 2.5, 5.5)]);
     assert_eq!(mask(vec![(CLOSED, polygon(&grid, 0.0, &keyhole))]), nested);
 }
@@ -87,8 +105,7 @@ fn a_keyhole_is_the_hole_it_leads_to() {
 #[test]
 fn a_contour_that_stands_twice_counts_once() {
     let grid = oblique([9, 9, 1]);
-    let mask =
-        |count| read(&[roi("twice", 1, vec![square(&grid, 0.0, 1.5, 4.5); count])]).mask(None, &grid, None).unwrap();
+    let mask = |count| read(&[roi("twice", 1, vec![square(&grid, 0.0, 1.5, 4.5); count])]).mask(&on(&grid)).unwrap();
     assert_eq!(mask(2), mask(1));
 }
 
@@ -97,7 +114,7 @@ fn sparse_contours_fill_the_slices_between_them() {
     let grid = oblique([6, 6, 12]);
     let filled = |slices: &[f64]| {
         let contours = slices.iter().map(|&slice| square(&grid, slice, 0.5, 4.5)).collect();
-        let mask = read(&[roi("sparse", 1, contours)]).mask(None, &grid, None).unwrap();
+        let mask = read(&[roi("sparse", 1, contours)]).mask(&on(&grid)).unwrap();
         (0..12).filter(|&slice| picture(&mask, slice).concat().contains('#')).collect::<Vec<_>>()
     };
     // A plane every third slice, between slices of the grid.
@@ -113,7 +130,7 @@ fn contours_along_other_axes_are_drawn_there() {
     let grid = oblique([7, 7, 7]);
     let corners = [[1.5, 1.5], [4.5, 1.5], [4.5, 5.5], [1.5, 5.5]];
     let sagittal: Vec<[f64; 3]> = corners.iter().map(|[y, z]| grid.index_to_point([3.0, *y, *z])).collect();
-    let mask = read(&[roi("sagittal", 1, vec![(CLOSED, sagittal)])]).mask(None, &grid, None).unwrap();
+    let mask = read(&[roi("sagittal", 1, vec![(CLOSED, sagittal)])]).mask(&on(&grid)).unwrap();
     let inside: Vec<[usize; 3]> = (0..343).filter(|&i| mask.as_slice()[i] != 0).map(|i| grid.index_of(i)).collect();
     assert_eq!(inside.len(), 12);
     assert!(inside.iter().all(|&[x, y, z]| x == 3 && (2..=4).contains(&y) && (2..=5).contains(&z)));
@@ -136,22 +153,24 @@ fn regions_are_chosen_by_name_or_number_and_faults_are_named() {
             )],
         ),
     ]);
-    let mask = |choice: &str| set.mask(Some(&choice.into()), &grid, Some(FRAME_OF_REFERENCE));
+    let mask = |choice: &str| {
+        set.mask(&reader(on_params(&grid).with_region(choice).with_frame_of_reference(FRAME_OF_REFERENCE)))
+    };
     let count = |mask: LabelMap| mask.as_slice().iter().filter(|voxel| **voxel == 1).count();
     assert_eq!(count(mask("GTV").unwrap()), 9);
-    assert_eq!(count(set.mask(Some(&9.into()), &grid, None).unwrap()), 25);
+    assert_eq!(count(set.mask(&reader(on_params(&grid).with_region(9))).unwrap()), 25);
     assert!(matches!(mask_problem(mask("gtv")), MaskProblem::NoSuchRegion { present, .. } if present.len() == 5));
     assert!(matches!(mask_problem(mask("isocentre")), MaskProblem::NoClosedContour { .. }));
     assert!(matches!(mask_problem(mask("far")), MaskProblem::Outside { .. }));
     assert!(matches!(mask_problem(mask("askew")), MaskProblem::Askew { .. }));
-    let elsewhere = set.mask(Some(&"GTV".into()), &grid, Some("2.25.999"));
+    let elsewhere = set.mask(&reader(on_params(&grid).with_region("GTV").with_frame_of_reference("2.25.999")));
     assert!(matches!(mask_problem(elsewhere), MaskProblem::FrameOfReference { .. }));
     let overlapping =
         read(&[roi("a", 1, vec![square(&grid, 1.0, 0.5, 3.5)]), roi("b", 2, vec![square(&grid, 1.0, 2.5, 5.5)])]);
-    assert!(matches!(mask_problem(overlapping.mask(None, &grid, None)), MaskProblem::Overlap { .. }));
+    assert!(matches!(mask_problem(overlapping.mask(&on(&grid))), MaskProblem::Overlap { .. }));
     let apart =
         read(&[roi("a", 31, vec![square(&grid, 1.0, 0.5, 3.5)]), roi("b", 32, vec![square(&grid, 2.0, 0.5, 3.5)])]);
-    assert_eq!(alnm_imaging::region::labels(&apart.mask(None, &grid, None).unwrap(), 8), [1, 2]);
+    assert_eq!(alnm_imaging::region::labels(&apart.mask(&on(&grid)).unwrap(), 8), [1, 2]);
 }
 
 #[test]
@@ -161,9 +180,9 @@ fn one_reader_tells_masks_by_their_content() {
     let path = folder.path().join("structures");
     let object = structure_set(&[roi("GTV", 1, vec![square(&grid, 1.0, 0.5, 3.5)])]);
     std::fs::write(&path, file(object, uids::IMPLICIT_VR_LITTLE_ENDIAN)).unwrap();
-    let mask = MaskReader::new().grid(&grid).read(&path).unwrap();
-    assert_eq!(mask, MaskReader::new().region("GTV").grid(&grid).read(folder.path()).unwrap());
-    assert!(matches!(mask_problem(MaskReader::new().read(&path)), MaskProblem::GridNeeded));
+    let mask = on(&grid).read(&path).unwrap();
+    assert_eq!(mask, reader(on_params(&grid).with_region("GTV")).read(folder.path()).unwrap());
+    assert!(matches!(mask_problem(read_mask(&path)), MaskProblem::GridNeeded));
     assert_eq!(MaskFile::find(&path).unwrap().unwrap().regions()[0].name, "GTV");
     let image = alnm_imaging::read_image(&path).unwrap_err().to_string();
     assert!(image.contains("read as masks"), "{image}");
@@ -187,7 +206,7 @@ proptest! {
         let corners: Vec<[f64; 2]> = corners.into_iter().map(|(x, y)| [(x * 1e3).round() / 1e3, (y * 1e3).round() / 1e3]).collect();
         let set = read(&[roi("any", 1, vec![(CLOSED, polygon(&grid, 0.0, &corners))])]);
         let expected: Vec<u32> = (0..100).map(|i| u32::from(is_inside(&corners, [(i % 10) as f64 + 1e-9, (i / 10) as f64 + 1e-9]))).collect();
-        match set.mask(None, &grid, None) {
+        match set.mask(&on(&grid)) {
             Ok(mask) => prop_assert_eq!(mask.as_slice(), expected),
             Err(_) => prop_assert!(expected.iter().all(|&voxel| voxel == 0)),
         }
@@ -201,7 +220,7 @@ proptest! {
         let frames: Vec<SegmentFrame> =
             (0..4).rev().map(|slice| SegmentFrame { segment: Some(1), slice: slice as f64, pixels: planes[slice].clone() }).collect();
         let bytes = file(segmentation("BINARY", &grid, &[1], &frames), uids::EXPLICIT_VR_LITTLE_ENDIAN);
-        let mask = Segmentation::from_bytes(&bytes).unwrap().mask(None, None, None, Segmentation::THRESHOLD).unwrap();
+        let mask = Segmentation::from_bytes(&bytes).unwrap().mask(&all()).unwrap();
         prop_assert!(mask.geometry().difference(&grid, 1e-6).is_none());
         prop_assert!(mask.as_slice().iter().zip(&bits).all(|(voxel, bit)| *voxel == u32::from(*bit)));
     }
@@ -224,26 +243,29 @@ fn segments_are_placed_on_the_images_grid() {
     // Slices without a frame are empty; the first frame lies on slice 2.
     let file = segments("BINARY", &grid, &[1, 2], &[frame(1, 2.0, 0, 1), frame(1, 5.0, 3, 1), frame(2, 5.0, 7, 1)]);
     assert_eq!(file.grid().unwrap().size(), [4, 3, 4]);
-    let mask = file.mask(None, Some(&grid), Some(FRAME_OF_REFERENCE), 0.5).unwrap();
+    let mask = file.mask(&reader(on_params(&grid).with_frame_of_reference(FRAME_OF_REFERENCE))).unwrap();
     let inside: Vec<(usize, u32)> =
         mask.as_slice().iter().copied().enumerate().filter(|(_, voxel)| *voxel != 0).collect();
     assert_eq!(inside, [(2 * 12, 1), (5 * 12 + 3, 1), (5 * 12 + 7, 2)]);
-    let second = file.mask(Some(&"segment 2".into()), Some(&grid), None, 0.5).unwrap();
+    let second = file.mask(&reader(on_params(&grid).with_region("segment 2"))).unwrap();
     assert_eq!(second.as_slice().iter().position(|&voxel| voxel == 1), Some(5 * 12 + 7));
-    assert_eq!(second, file.mask(Some(&2.into()), Some(&grid), None, 0.5).unwrap());
+    assert_eq!(second, file.mask(&reader(on_params(&grid).with_region(2))).unwrap());
     assert!(matches!(
-        mask_problem(file.mask(None, Some(&grid), Some("2.25.999"), 0.5)),
+        mask_problem(file.mask(&reader(on_params(&grid).with_frame_of_reference("2.25.999")))),
         MaskProblem::FrameOfReference { .. }
     ));
-    assert!(matches!(mask_problem(file.mask(Some(&3.into()), None, None, 0.5)), MaskProblem::NoSuchRegion { .. }));
+    assert!(matches!(
+        mask_problem(file.mask(&reader(MaskParams::default().with_region(3)))),
+        MaskProblem::NoSuchRegion { .. }
+    ));
 }
 
 #[test]
 fn segments_that_overlap_are_read_one_by_one() {
     let grid = oblique([4, 3, 2]);
     let file = segments("BINARY", &grid, &[1, 2], &[frame(1, 0.0, 5, 1), frame(2, 0.0, 5, 1)]);
-    assert!(matches!(mask_problem(file.mask(None, None, None, 0.5)), MaskProblem::Overlap { .. }));
-    assert_eq!(file.mask(Some(&2.into()), None, None, 0.5).unwrap().as_slice()[5], 1);
+    assert!(matches!(mask_problem(file.mask(&all())), MaskProblem::Overlap { .. }));
+    assert_eq!(file.mask(&reader(MaskParams::default().with_region(2))).unwrap().as_slice()[5], 1);
 }
 
 #[test]
@@ -251,9 +273,10 @@ fn fractions_count_from_the_threshold_on() {
     let grid = oblique([4, 3, 1]);
     // The largest fraction is written as 200.
     let file = segments("FRACTIONAL", &grid, &[1], &[frame(1, 0.0, 5, 100)]);
-    let voxel = |threshold: f64| file.mask(None, None, None, threshold).unwrap().as_slice()[5];
+    let voxel =
+        |threshold: f64| file.mask(&reader(MaskParams::default().with_threshold(threshold))).unwrap().as_slice()[5];
     assert_eq!([voxel(0.5), voxel(0.51)], [1, 0]);
-    assert!(MaskReader::new().threshold(0.0).read("none").is_err());
+    assert!(MaskParams::default().with_threshold(0.0).check().is_err());
 }
 
 #[test]
@@ -262,9 +285,9 @@ fn label_maps_keep_the_numbers_of_segments() {
     let pixels = vec![0, 3, 5, 0, 0, 0, 3, 3, 0, 0, 5, 0];
     let file =
         segments("LABELMAP", &grid, &[3, 5], &[SegmentFrame { segment: None, slice: 0.0, pixels: pixels.clone() }]);
-    let mask = file.mask(None, None, None, 0.5).unwrap();
+    let mask = file.mask(&all()).unwrap();
     assert!(mask.as_slice().iter().zip(&pixels).all(|(voxel, pixel)| *voxel == u32::from(*pixel)));
-    let five = file.mask(Some(&5.into()), None, None, 0.5).unwrap();
+    let five = file.mask(&reader(MaskParams::default().with_region(5))).unwrap();
     assert_eq!(five.as_slice().iter().filter(|voxel| **voxel == 1).count(), 2);
 }
 
@@ -272,15 +295,15 @@ fn label_maps_keep_the_numbers_of_segments() {
 fn segments_may_be_compressed_frame_by_frame() {
     let grid = oblique([4, 3, 2]);
     let frames = [frame(1, 0.0, 10, 1), frame(1, 1.0, 3, 1)];
-    let native = segments("BINARY", &grid, &[1], &frames).mask(None, None, None, 0.5).unwrap();
+    let native = segments("BINARY", &grid, &[1], &frames).mask(&all()).unwrap();
     let mut object = segmentation("BINARY", &grid, &[1], &frames);
     // Twelve bits a frame, each of which begins with a byte.
     object.put(fragments([[0, 0b100], [0b1000, 0]].map(|bits| deflated(&bits)).to_vec()));
     let compressed = Segmentation::from_bytes(&file(object.clone(), uids::DEFLATED_IMAGE_FRAME_COMPRESSION)).unwrap();
-    assert_eq!(compressed.mask(None, None, None, 0.5).unwrap(), native);
+    assert_eq!(compressed.mask(&all()).unwrap(), native);
     object.put(fragments(vec![deflated(&[0]), deflated(&[0b1000, 0])]));
     let truncated = Segmentation::from_bytes(&file(object, uids::DEFLATED_IMAGE_FRAME_COMPRESSION)).unwrap();
-    assert!(truncated.mask(None, None, None, 0.5).unwrap_err().to_string().contains("end before frame 1"));
+    assert!(truncated.mask(&all()).unwrap_err().to_string().contains("end before frame 1"));
 }
 
 #[test]

@@ -37,8 +37,8 @@ fn write(folder: &Path, of_phase: impl Fn(usize, usize) -> Vec<InMemElement>) {
 }
 
 fn assert_phases(series: &DynamicSeries, times: &[f64]) {
-    assert_eq!(series.images.len(), PHASES);
-    for (phase, image) in series.images.iter().enumerate() {
+    assert_eq!(series.images().len(), PHASES);
+    for (phase, image) in series.images().iter().enumerate() {
         assert!(image.geometry().difference(&grid(), 1e-6).is_none());
         assert!(
             image.cast::<f64>().as_slice().iter().all(|&voxel| voxel == 10.0 * (phase + 1) as f64),
@@ -46,12 +46,12 @@ fn assert_phases(series: &DynamicSeries, times: &[f64]) {
         );
     }
     if times.is_empty() {
-        assert!(series.times.iter().all(|time| time.is_nan()));
+        assert!(series.times().iter().all(|time| time.is_nan()));
     } else {
         assert!(
-            series.times.iter().zip(times).all(|(time, expected)| (time - expected).abs() < 1e-6),
+            series.times().iter().zip(times).all(|(time, expected)| (time - expected).abs() < 1e-6),
             "{:?}",
-            series.times
+            series.times()
         );
     }
 }
@@ -114,7 +114,7 @@ fn a_slice_with_another_series_number_belongs_to_its_series() {
     write(folder.path(), of_phase);
     let scanned = DicomFolder::scan(folder.path()).unwrap();
     let series = scanned.only_series().unwrap();
-    assert_eq!(series.number, Some(9), "the number of the first file that states one");
+    assert_eq!(series.number(), Some(9), "the number of the first file that states one");
     assert_phases(&series.phases().unwrap(), &[]);
 }
 
@@ -197,7 +197,7 @@ fn enhanced_files_hold_phases_positions_and_scales() {
     let folder = DicomFolder::scan(folder.path()).unwrap();
     // The upper slice is the first frame of the file.
     assert_eq!(
-        folder.only_series().unwrap().instances(1).unwrap().iter().map(|(_, frame)| *frame).collect::<Vec<_>>(),
+        folder.only_series().unwrap().instances(1).unwrap().iter().map(|instance| instance.frame).collect::<Vec<_>>(),
         [2, 1]
     );
 }

@@ -6,19 +6,20 @@
 #![allow(unsafe_code)]
 
 mod buffer;
+mod instructions;
 mod product;
 mod rectangle;
 mod reduction;
 mod transform;
 mod vector;
 
-use std::fmt;
-
 pub(crate) use buffer::Buffer;
+pub use instructions::Instructions;
 pub(crate) use product::PANEL;
 pub(crate) use rectangle::Rectangle;
 pub(crate) use transform::{PATCH, POINTS, TILE};
 
+use instructions::Set;
 use product::Operands;
 use reduction::Sums;
 use transform::OutputTile;
@@ -26,90 +27,35 @@ use vector::Portable;
 #[cfg(target_arch = "x86_64")]
 use vector::{Avx2, Avx512};
 
-/// The instruction set that the engine's kernels use.
-///
-/// Results of two sets differ in their last bits; with one set they are the same at any number of threads.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Instructions(Set);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Set {
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    Portable,
-}
-
-impl Instructions {
-    /// No special instructions: runs everywhere.
-    pub const PORTABLE: Self = Self(Set::Portable);
-
-    /// The sets that this processor can run, the fastest first.
-    pub fn available() -> Vec<Self> {
-        let mut sets = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if std::arch::is_x86_feature_detected!("avx512f") {
-                sets.push(Self(Set::Avx512));
-            }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-                sets.push(Self(Set::Avx2));
-            }
-        }
-        sets.push(Self::PORTABLE);
-        sets
-    }
-
-    /// The fastest set that this processor can run.
-    pub fn best() -> Self {
-        Self::available()[0]
-    }
-
-    /// `avx512`, `avx2` or `portable`.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "avx512",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "avx2",
-            Set::Portable => "portable",
-        }
-    }
-}
-
-impl fmt::Debug for Instructions {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
 /// Compiles a generic kernel for every instruction set and calls the one asked for.
 macro_rules! dispatched {
     ($(#[$documentation:meta])* unsafe fn $name:ident($($argument:ident: $type:ty),*) = $module:ident::$kernel:ident) => {
         $(#[$documentation])*
         ///
         /// # Safety
-        /// As of the kernel; that the processor has the instruction set follows from how [`Instructions`] are made.
+        /// That of the kernel, but for the instruction set, which the processor has: [`Instructions`] are made of the sets
+        /// that it can run only.
         unsafe fn $name(instructions: Instructions, $($argument: $type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f")]
             unsafe fn avx512($($argument: $type),*) {
-                // SAFETY: as of the caller.
+                // SAFETY: this function is called only where the processor has AVX-512; the rest is the caller's.
                 unsafe { $module::$kernel::<Avx512>($($argument),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2($($argument: $type),*) {
-                // SAFETY: as of the caller.
+                // SAFETY: this function is called only where the processor has AVX2 and FMA; the rest is the caller's.
                 unsafe { $module::$kernel::<Avx2>($($argument),*) }
             }
-            // SAFETY: `Instructions` of a set exist only where the processor has it; the rest is the caller's.
-            match instructions.0 {
+            match instructions.set() {
+                // SAFETY: such `Instructions` exist only where the processor has AVX-512; the rest is the caller's.
                 #[cfg(target_arch = "x86_64")]
                 Set::Avx512 => unsafe { avx512($($argument),*) },
+                // SAFETY: such `Instructions` exist only where the processor has AVX2 and FMA; the rest is the caller's.
                 #[cfg(target_arch = "x86_64")]
                 Set::Avx2 => unsafe { avx2($($argument),*) },
+                // SAFETY: no special instructions are used; the rest is the caller's.
                 Set::Portable => unsafe { $module::$kernel::<Portable>($($argument),*) },
             }
         }
@@ -157,15 +103,26 @@ pub(crate) enum Addend<'a> {
     Rows { values: &'a [f32], stride: usize },
 }
 
+/// What becomes of sums before they are stored: `max(sum + bias + addend, floor)`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    pub(crate) bias: &'a [f32; PANEL],
+    pub(crate) addend: Addend<'a>,
+    pub(crate) floor: f32,
+}
+
+impl Finish<'_> {
+    /// The sums are stored as they are.
+    pub(crate) const NONE: Self = Self { bias: &[0.0; PANEL], addend: Addend::None, floor: f32::NEG_INFINITY };
+}
+
 /// `output = max(left · panel + bias + addend, floor)`; the output has at most [`PANEL`] columns, the panel as many
 /// rows of [`PANEL`] numbers as a left row has numbers.
 pub(crate) fn product(
     instructions: Instructions,
     left: Rows<'_>,
     panel: &[f32],
-    bias: &[f32; PANEL],
-    addend: Addend<'_>,
-    floor: f32,
+    Finish { bias, addend, floor }: Finish<'_>,
     output: &mut Rectangle<'_>,
 ) {
     let (rows, columns) = (output.rows(), output.columns());
@@ -271,27 +228,32 @@ pub(crate) fn winograd_input(
     unsafe { transform_input(instructions, &pointers, channels, into.as_mut_ptr(), stride) };
 }
 
+/// The pixels of a tile that lie in the image.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TilePixels {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Distance of the rows in pixels.
+    pub(crate) line: usize,
+}
+
 /// `max(Aᵀ m A + bias + addend, floor)` of a tile; row i of `m` begins at `i · stride` of `from`. The tile's pixels are
-/// rows `row · line + column` of the output for `row < size.0`, `column < size.1`, and likewise of the addend, whose
-/// pixels lie as far apart as the output's.
+/// rows `row · line + column` of the output, and likewise of the addend, whose pixels lie as far apart as the output's.
 pub(crate) fn winograd_output(
     instructions: Instructions,
     (from, stride): (&[f32], usize),
-    bias: &[f32],
-    addend: Addend<'_>,
-    floor: f32,
-    size: (usize, usize),
-    line: usize,
+    Finish { bias, addend, floor }: Finish<'_>,
+    TilePixels { rows, columns, line }: TilePixels,
     output: &mut Rectangle<'_>,
 ) {
     let channels = output.columns();
-    let last = (size.0.max(1) - 1) * line + size.1;
+    let last = (rows.max(1) - 1) * line + columns;
     assert!(
         channels.is_multiple_of(LANES)
             && bias.len() >= channels
             && (PATCH * PATCH - 1) * stride + channels <= from.len()
     );
-    assert!(size.0 <= TILE && size.1 <= TILE && last <= output.rows());
+    assert!(rows <= TILE && columns <= TILE && last <= output.rows());
     let pixel = output.stride();
     let start = output.start();
     let addend = match addend {
@@ -310,8 +272,8 @@ pub(crate) fn winograd_output(
         output: start,
         pixel,
         line: line * pixel,
-        rows: size.0,
-        columns: size.1,
+        rows,
+        columns,
         channels,
         floor,
     };

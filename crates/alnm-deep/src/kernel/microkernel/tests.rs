@@ -28,7 +28,7 @@ proptest! {
             let mut output = before.clone();
             let addend = [Addend::None, Addend::Output, Addend::Rows { values: &other, stride: wide }][kind];
             let operand = Rows { values: &left, stride, segments, segment_stride, run };
-            product(instructions, operand, &panel, &bias, addend, floor, &mut Rectangle::whole(&mut output, wide).part(0..rows, 0..columns));
+            product(instructions, operand, &panel, Finish { bias: &bias, addend, floor }, &mut Rectangle::whole(&mut output, wide).part(0..rows, 0..columns));
             for row in 0..rows {
                 for column in 0..wide {
                     let place = row * wide + column;
@@ -77,9 +77,7 @@ fn not_a_number_passes_through() {
             instructions,
             left,
             &[1.0; PANEL],
-            &[0.0; PANEL],
-            Addend::None,
-            0.0,
+            Finish { floor: 0.0, ..Finish::NONE },
             &mut Rectangle::whole(&mut output, PANEL),
         );
         assert!(output.iter().all(|value| value.is_nan()), "{instructions:?}");
@@ -95,9 +93,7 @@ fn a_left_factor_that_is_too_short_is_refused() {
         Instructions::best(),
         left,
         &[0.0; 2 * PANEL],
-        &[0.0; PANEL],
-        Addend::None,
-        0.0,
+        Finish { floor: 0.0, ..Finish::NONE },
         &mut Rectangle::whole(&mut output, PANEL),
     );
 }

@@ -46,7 +46,6 @@ impl Portable {
     }
 }
 
-// SAFETY of the methods: no special instructions; `load` and `store` touch eight numbers as the trait says.
 impl Vector for Portable {
     const LANES: usize = 8;
     const TILE: usize = 2;
@@ -62,7 +61,7 @@ impl Vector for Portable {
     }
     #[inline(always)]
     unsafe fn store(self, into: *mut f32) {
-        // SAFETY: as in `load`.
+        // SAFETY: as in `load`, and the caller vouches that the numbers may be written.
         unsafe { into.cast::<[f32; 8]>().write(self.0) }
     }
     #[inline(always)]
@@ -95,41 +94,48 @@ macro_rules! vector {
         #[derive(Clone, Copy)]
         pub(super) struct $name(std::arch::x86_64::$register);
 
-        // SAFETY of the methods: each is one intrinsic under the condition that the trait states.
         impl Vector for $name {
             const LANES: usize = $lanes;
             const TILE: usize = $tile;
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
+                // SAFETY: the caller vouches for the instruction set.
                 Self(unsafe { std::arch::x86_64::$splat(value) })
             }
             #[inline(always)]
             unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: the caller vouches for the numbers at the address and for the instruction set.
                 Self(unsafe { std::arch::x86_64::$load(from) })
             }
             #[inline(always)]
             unsafe fn store(self, into: *mut f32) {
+                // SAFETY: the caller vouches for the numbers at the address and for the instruction set.
                 unsafe { std::arch::x86_64::$store(into, self.0) }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: the caller vouches for the instruction set.
                 Self(unsafe { std::arch::x86_64::$add(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: the caller vouches for the instruction set.
                 Self(unsafe { std::arch::x86_64::$sub(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn mul(self, other: Self) -> Self {
+                // SAFETY: the caller vouches for the instruction set.
                 Self(unsafe { std::arch::x86_64::$mul(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn max(self, other: Self) -> Self {
+                // SAFETY: the caller vouches for the instruction set.
                 Self(unsafe { std::arch::x86_64::$max(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
+                // SAFETY: the caller vouches for the instruction set.
                 Self(unsafe { std::arch::x86_64::$mul_add(self.0, factor.0, term.0) })
             }
         }

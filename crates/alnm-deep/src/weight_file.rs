@@ -1,0 +1,136 @@
+//! Files of weights from elsewhere: safetensors and PyTorch's `.pth`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
+
+use crate::error::{DeepError, Result};
+use crate::pth;
+use crate::state_dict::{MAXIMUM_FILE_BYTES, StateDict, StateTensor};
+
+/// Bytes that tell what a file is: the length of a header, and its first bracket.
+const START: usize = 9;
+
+/// Refuses what does not begin as a safetensors file does, by a sentence that says so.
+fn check_start(path: &Path, start: &[u8]) -> Result<()> {
+    match start {
+        [_, _, _, _, _, _, _, _, b'{'] => Ok(()),
+        [0x80, 2..=5, ..] => Err(DeepError::file(
+            path,
+            "the file is a bare pickle, as PyTorch wrote before version 1.6; load it there and save it again with torch.save",
+        )),
+        _ => Err(DeepError::file(path, "the file is neither a safetensors file nor a .pth (zip) file of PyTorch")),
+    }
+}
+
+fn read_limited(path: &Path) -> Result<Vec<u8>> {
+    let size = fs::metadata(path).map_err(|error| DeepError::file(path, error))?.len();
+    if size > MAXIMUM_FILE_BYTES {
+        return Err(DeepError::file(path, format!("{size} bytes, more than the limit of {MAXIMUM_FILE_BYTES}")));
+    }
+    fs::read(path).map_err(|error| DeepError::file(path, error))
+}
+
+/// The tensors of a safetensors file or a PyTorch `.pth` (zip) file. The content of the file decides which of the two it
+/// is, not its name; the counters `num_batches_tracked` are left out.
+///
+/// A `.pth` file holds a dictionary of tensors, itself or as `state_dict` or `model`. Its pickle is read by a machine
+/// that knows tensors and dictionaries only: a pickle that asks for anything else is an error, and nothing is run.
+///
+/// # Errors
+/// [`DeepError::WeightFile`] when the file is neither of the two, larger than [`MAXIMUM_FILE_BYTES`], cut off, or holds
+/// anything but tensors of 16-, 32- or 64-bit floating-point numbers.
+///
+/// ```
+/// use alnm_deep::read_state_dict;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("weights.pth");
+/// std::fs::write(&path, "no weights")?;
+/// let error = read_state_dict(&path).unwrap_err().to_string();
+/// assert!(error.ends_with("the file is neither a safetensors file nor a .pth (zip) file of PyTorch"), "{error}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn read_state_dict(path: &Path) -> Result<StateDict> {
+    let mut start = Vec::new();
+    let file = fs::File::open(path).map_err(|error| DeepError::file(path, error))?;
+    file.take(START as u64).read_to_end(&mut start).map_err(|error| DeepError::file(path, error))?;
+    if !start.starts_with(b"PK\x03\x04") {
+        check_start(path, &start)?;
+        return tensors_of(path, &read_limited(path)?);
+    }
+    let tensors = pth::read(path).map_err(|reason| DeepError::file(path, reason))?;
+    Ok(tensors.into_iter().map(|(name, tensor)| (modern_name(&name), tensor)).collect())
+}
+
+/// torchvision's DenseNet files still carry the names of its first version: `denselayer1.norm.1` for
+/// `denselayer1.norm1`.
+fn modern_name(name: &str) -> String {
+    if !name.contains("denselayer") {
+        return name.to_owned();
+    }
+    ["norm", "conv"].iter().fold(name.to_owned(), |name, layer| {
+        name.replace(&format!(".{layer}.1."), &format!(".{layer}1."))
+            .replace(&format!(".{layer}.2."), &format!(".{layer}2."))
+    })
+}
+
+fn tensors_of(path: &Path, bytes: &[u8]) -> Result<StateDict> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(path, bytes, &error))?;
+    file.iter()
+        .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
+        .map(|(name, view)| {
+            let values = match view.dtype() {
+                Dtype::F16 => view.data().as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+                Dtype::BF16 => {
+                    view.data().as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
+                }
+                Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                Dtype::F64 => view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+                other => {
+                    return Err(DeepError::file(
+                        path,
+                        format!("{name} holds {other:?}; 16-, 32- and 64-bit floats are read"),
+                    ));
+                }
+            };
+            Ok((modern_name(name), StateTensor::new(view.shape().to_vec(), values)?))
+        })
+        .collect()
+}
+
+/// The reason for which a file that begins as a safetensors file cannot be read as one.
+fn damaged(path: &Path, bytes: &[u8], error: &safetensors::SafeTensorError) -> DeepError {
+    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if header > bytes.len().saturating_sub(8) as u64 {
+        return DeepError::file(path, "the file is cut off within its header, or is no safetensors file");
+    }
+    DeepError::file(path, format!("the file is damaged or cut off, or is no safetensors file: {error}"))
+}
+
+/// The tensors and the metadata of a safetensors file.
+pub(crate) fn read_safetensors(path: &Path) -> Result<(StateDict, HashMap<String, String>)> {
+    let bytes = read_limited(path)?;
+    check_start(path, &bytes[..bytes.len().min(START)])?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(path, &bytes, &error))?;
+    Ok((tensors_of(path, &bytes)?, header.metadata().clone().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_names_of_densenet_are_understood() {
+        assert_eq!(
+            modern_name("features.denseblock1.denselayer2.norm.1.weight"),
+            "features.denseblock1.denselayer2.norm1.weight"
+        );
+        assert_eq!(modern_name("features.norm5.weight"), "features.norm5.weight");
+    }
+}

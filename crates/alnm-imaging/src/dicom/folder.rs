@@ -1,0 +1,214 @@
+//! The series and masks of a folder.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::image_file::ImageFile;
+use super::listing::files_below;
+use super::mask_file::{MaskFile, several_masks};
+use super::phases_of_series::of_series;
+use super::problem::malformed;
+use super::series::{Series, group};
+use super::series_problem::SeriesProblem;
+use super::stored_file::{self, Opened};
+use crate::dynamic_series::DynamicSeries;
+use crate::error::{FileProblem, ImagingError, Result};
+use crate::volume::Image;
+
+/// The image series and the masks of a folder, or of a list of files.
+///
+/// Each file is opened once and its header is parsed once. Up to half of the files that the process may open stay open
+/// until the pixels of their slices are read or the folder and its series are dropped; the pixels of files beyond that
+/// number are read by opening the file again. No pixels are held.
+#[derive(Debug)]
+pub struct DicomFolder {
+    path: PathBuf,
+    series: Vec<Series>,
+    masks: Vec<MaskFile>,
+    mask_problems: Vec<ImagingError>,
+}
+
+/// What a file holds.
+enum Content {
+    Image(Box<ImageFile>),
+    Mask(Result<MaskFile>),
+}
+
+impl Content {
+    fn of(opened: Opened, path: &Path) -> Result<Option<Self>, FileProblem> {
+        if ImageFile::is_image(&opened.header) {
+            return ImageFile::of(opened).map(|image| Some(Self::Image(Box::new(image))));
+        }
+        let mask = MaskFile::of(opened).map_err(|problem| problem.at(path)).transpose();
+        Ok(mask.map(Self::Mask))
+    }
+}
+
+impl DicomFolder {
+    /// Reads the headers of all DICOM files in a folder and below it and sorts the images into series. Other files, and
+    /// DICOM files with neither image nor mask (presentation states, plans), are passed over. An image that is no slice
+    /// (a screenshot, a film) makes its series faulty, not the folder.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] when a file cannot be read, or none holds an image or a mask.
+    pub fn scan(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::of_contents(path, &files_below(path)?, stored_file::open)
+    }
+
+    /// As [`DicomFolder::scan`] for a list of files, which have to be DICOM files.
+    ///
+    /// # Errors
+    /// As [`DicomFolder::scan`].
+    pub fn from_files(files: &[PathBuf]) -> Result<Self> {
+        let folder = files.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
+        Self::of_contents(folder, files, |file| stored_file::open_dicom(file).map(Some))
+    }
+
+    /// One file that is open already. A mask in it that is damaged is an error here.
+    pub(crate) fn of_opened(path: &Path, opened: Opened) -> Result<Self> {
+        let content = Content::of(opened, path).map_err(|problem| problem.at(path))?;
+        let folder = Self::new(path.parent().unwrap_or(Path::new("")), content.into_iter().collect());
+        match folder {
+            Ok(Self { mut mask_problems, .. }) if !mask_problems.is_empty() => Err(mask_problems.remove(0)),
+            Err(_) => Err(nothing().at(path)),
+            folder => folder,
+        }
+    }
+
+    fn of_contents(
+        path: &Path,
+        files: &[PathBuf],
+        open: impl Fn(&Path) -> Result<Option<Opened>, FileProblem> + Sync,
+    ) -> Result<Self> {
+        let content = |file: &PathBuf| {
+            let opened = open(file).and_then(|opened| match opened {
+                Some(opened) => Content::of(opened, file),
+                None => Ok(None),
+            });
+            opened.map_err(|problem| problem.at(file))
+        };
+        let contents: Vec<Option<Content>> = files.par_iter().map(content).collect::<Result<_>>()?;
+        Self::new(path, contents.into_iter().flatten().collect())
+    }
+
+    fn new(path: &Path, contents: Vec<Content>) -> Result<Self> {
+        let (mut images, mut masks, mut mask_problems) = (Vec::new(), Vec::new(), Vec::new());
+        for content in contents {
+            match content {
+                Content::Image(image) => images.push(*image),
+                Content::Mask(Ok(mask)) => masks.push(mask),
+                Content::Mask(Err(problem)) => mask_problems.push(problem),
+            }
+        }
+        let series = group(images.into_iter());
+        if series.is_empty() && masks.is_empty() && mask_problems.is_empty() {
+            return Err(nothing().at(path));
+        }
+        Ok(Self { path: path.to_owned(), series, masks, mask_problems })
+    }
+
+    /// The series, ordered by number, then by unique identifier.
+    #[must_use]
+    pub fn series(&self) -> &[Series] {
+        &self.series
+    }
+
+    /// The structure sets and segmentations, ordered by path.
+    #[must_use]
+    pub fn masks(&self) -> &[MaskFile] {
+        &self.masks
+    }
+
+    /// What is wrong with the structure sets and segmentations that could not be read.
+    #[must_use]
+    pub fn mask_problems(&self) -> &[ImagingError] {
+        &self.mask_problems
+    }
+
+    /// The mask of a folder that holds at most one.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] that names two of them when there are several.
+    pub fn only_mask(&self) -> Result<Option<&MaskFile>> {
+        match self.masks.as_slice() {
+            [] => Ok(None),
+            [mask] => Ok(Some(mask)),
+            [first, second, ..] => Err(several_masks(first.path(), second.path()).at(&self.path)),
+        }
+    }
+
+    /// The series with this `SeriesInstanceUID`.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] when no series has it.
+    pub fn series_with_uid(&self, uid: &str) -> Result<&Series> {
+        let found = self.series.iter().find(|series| series.uid() == uid);
+        found.ok_or_else(|| FileProblem::from(SeriesProblem::NoSuchSeries { uid: uid.to_owned() }).at(&self.path))
+    }
+
+    /// The series of a folder that holds one.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] that lists the series when there are several, or says that there is none.
+    pub fn only_series(&self) -> Result<&Series> {
+        match self.series.as_slice() {
+            [] => Err(no_image().at(&self.path)),
+            [series] => Ok(series),
+            several => {
+                let series = several
+                    .iter()
+                    .map(|series| {
+                        format!("{} ({}, {} slices)", series.uid(), series.description(), series.slice_count())
+                    })
+                    .collect();
+                Err(FileProblem::from(SeriesProblem::SeveralSeries { series }).at(&self.path))
+            }
+        }
+    }
+
+    /// A dynamic series that was stored as a series for each phase: all series of the folder, in order of their
+    /// acquisition times, or of their numbers where no times are stated.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] when a series has several phases, or two of them differ in study, frame of reference or
+    /// grid or began at the same time; and as [`Series::image`].
+    pub fn series_as_phases(&self) -> Result<DynamicSeries> {
+        of_series(&self.series).map_err(|problem| problem.at(&self.path))
+    }
+}
+
+fn nothing() -> FileProblem {
+    malformed("no DICOM file with an image or a mask here")
+}
+
+fn no_image() -> FileProblem {
+    malformed("no DICOM file with an image here; segmentations and structure sets are read as masks")
+}
+
+/// Reads the image of a folder that holds one series of one phase, or of a single file.
+///
+/// # Errors
+/// [`ImagingError::File`] with what is wrong; a dynamic series names the number of its phases.
+pub fn read_series(path: impl AsRef<Path>) -> Result<Image> {
+    let path = path.as_ref();
+    let folder = if path.is_dir() { DicomFolder::scan(path)? } else { DicomFolder::from_files(&[path.to_owned()])? };
+    folder.only_series()?.image()
+}
+
+/// Reads one phase, counted from 1, of a folder that holds one series.
+///
+/// # Errors
+/// As [`read_series`], and when the series has fewer phases.
+pub fn read_phase(path: impl AsRef<Path>, number: usize) -> Result<Image> {
+    DicomFolder::scan(path)?.only_series()?.phase(number)
+}
+
+/// Reads all phases of a folder that holds one dynamic series.
+///
+/// # Errors
+/// As [`read_series`].
+pub fn read_phases(path: impl AsRef<Path>) -> Result<DynamicSeries> {
+    DicomFolder::scan(path)?.only_series()?.phases()
+}

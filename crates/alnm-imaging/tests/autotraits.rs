@@ -1,0 +1,84 @@
+//! What can be sent to another thread.
+
+use alnm_imaging::dce::{DynamicSeries, Kinetics, KineticsParams, KineticsRule, TimeIntensityCurve};
+#[cfg(feature = "dicom")]
+use alnm_imaging::dicom::{
+    Contour, DicomFolder, Instance, MaskFile, Phase, Segmentation, Series, SeriesAttributes, SeriesProblem,
+    StructureSet, StructureSetRoi,
+};
+use alnm_imaging::file::{AtomicFile, Source};
+use alnm_imaging::intensity::{IntensityStatistics, Landmark};
+use alnm_imaging::mask::{MaskParams, MaskProblem, MaskReader, MaskRegion, RegionChoice};
+use alnm_imaging::n4::{BiasField, ControlGrid, Foreground, N4, N4Iteration, N4Level, N4Params, N4Result};
+use alnm_imaging::region::{Components, Connectivity, CrossSection, Roi, VoxelBox};
+use alnm_imaging::resample::{Interpolator, ResampledRoi, RoiResampling, RoiResamplingParams};
+use alnm_imaging::{
+    FileFormat, FileProblem, Geometry, GeometryDifference, GeometryField, Image, ImagingError, LabelMap,
+    NonFiniteVoxel, PixelType, Volume,
+};
+
+#[test]
+fn public_types_are_send_sync_and_unpin() {
+    fn check<T: Send + Sync + Unpin>() {}
+    macro_rules! check_all {
+        ($($t:ty),* $(,)?) => { $(check::<$t>();)* };
+    }
+    check_all!(
+        AtomicFile,
+        BiasField,
+        Components,
+        Connectivity,
+        ControlGrid,
+        CrossSection,
+        DynamicSeries,
+        FileFormat,
+        FileProblem,
+        Foreground<'_>,
+        Geometry,
+        GeometryDifference,
+        GeometryField,
+        Image,
+        ImagingError,
+        IntensityStatistics,
+        Interpolator,
+        Kinetics,
+        KineticsParams,
+        KineticsRule,
+        LabelMap,
+        Landmark<'_>,
+        MaskParams,
+        MaskProblem,
+        MaskReader,
+        MaskRegion,
+        N4,
+        N4Iteration,
+        N4Level,
+        N4Params,
+        N4Result,
+        NonFiniteVoxel,
+        PixelType,
+        RegionChoice,
+        ResampledRoi,
+        Roi<'_>,
+        RoiResampling,
+        RoiResamplingParams,
+        Source,
+        TimeIntensityCurve,
+        Volume<f32>,
+        VoxelBox,
+    );
+    #[cfg(feature = "dicom")]
+    check_all!(
+        Contour,
+        DicomFolder,
+        Instance,
+        MaskFile,
+        Phase<u16>,
+        Segmentation,
+        Series,
+        SeriesAttributes,
+        SeriesProblem,
+        StructureSet,
+        StructureSetRoi,
+    );
+}
