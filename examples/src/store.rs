@@ -80,7 +80,7 @@ pub fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
 }
 
 /// A name for inputs and parameters: SHA-256 over the parts, in hexadecimal.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Fingerprint(Sha256);
 
 impl Fingerprint {

@@ -38,6 +38,7 @@ use tables::ShownTable;
 pub use tables::{Table, summary};
 
 /// Everything that a report is written from.
+#[derive(Debug)]
 pub struct Findings<'a> {
     /// The cohort.
     pub cohort: &'a Cohort,

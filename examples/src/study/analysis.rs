@@ -211,6 +211,7 @@ impl Study {
 }
 
 /// Features for fits within folds: those of all patients, deep ones by the fold's own network where there is one.
+#[derive(Debug)]
 pub struct FoldInputs<'a> {
     of_all: &'a ScoreInputs,
     of_folds: Option<&'a [FeatureTable]>,

@@ -18,7 +18,7 @@ use crate::cohort::Cohort;
 use crate::progress::Step;
 
 /// What is learned from.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Material<'a> {
     /// Outcomes and clinical variables.
     pub cohort: &'a Cohort,

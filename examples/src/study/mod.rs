@@ -108,6 +108,7 @@ impl StudySettings {
 type FileChecker = dyn Fn(&Cohort, &[&Patient], &(dyn Fn() + Sync)) -> Vec<Problem>;
 
 /// A run of the study.
+#[derive(Debug)]
 pub struct Study {
     /// What was asked for.
     pub settings: StudySettings,

@@ -21,7 +21,7 @@ pub const CORRELATION_CUTOFF: f64 = 0.60;
 pub const MRMR_FEATURES: usize = 20;
 
 /// Features of the two kinds with the selections to be fitted to them.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ScoreInputs {
     /// Radiomic features of all patients.
     pub radiomic: FeatureTable,
@@ -36,6 +36,7 @@ pub struct ScoreInputs {
 }
 
 /// The fitted selections.
+#[derive(Debug)]
 pub struct Scores {
     /// Of the radiomic features.
     pub radiomic: FittedPipeline,
