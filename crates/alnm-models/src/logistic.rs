@@ -378,14 +378,7 @@ fn term(name: &str, estimate: f64, standard_error: f64, level: f64) -> Term {
 }
 
 fn likelihood_ratio(statistic: f64, df: f64) -> TestResult {
-    TestResult {
-        method: "Likelihood ratio test".to_owned(),
-        statistic,
-        degrees_of_freedom: vec![df],
-        p_value: chi_squared_upper_tail(statistic, df),
-        estimate: Vec::new(),
-        confidence_interval: None,
-    }
+    TestResult::new("Likelihood ratio test", statistic, &[df], chi_squared_upper_tail(statistic, df))
 }
 
 /// Share of variation that a model explains, with the Brier score. L is the likelihood of the model, L₀ that of the

@@ -66,6 +66,7 @@ impl DiagnosticValue {
     /// let value = DiagnosticValue::from_text("diagnostics_Mask-original_Size", "(24, 24, 10)");
     /// assert_eq!(value, Some(DiagnosticValue::Integers(vec![24, 24, 10])));
     /// ```
+    #[must_use]
     pub fn from_text(name: &str, text: &str) -> Option<Self> {
         let items = || {
             Some(text.strip_prefix('(')?.strip_suffix(')')?.split(',').map(str::trim).filter(|item| !item.is_empty()))

@@ -18,7 +18,7 @@ pub enum RadiomicsError {
     #[error(transparent)]
     Image(#[from] ImagingError),
     /// The mask holds one value only, so nothing is set apart from the rest.
-    #[error("no labels found in the mask: every voxel is {value}")]
+    #[error("every voxel of the mask is {value}; voxels of the region must have a label of their own")]
     NoLabels {
         /// The value.
         value: u32,
@@ -50,7 +50,7 @@ pub enum RadiomicsError {
     },
     /// The region extends along too few axes.
     #[error(
-        "the region extends along {found} axes, at least {minimum} are required (minimumROIDimensions; a single voxel never suffices)"
+        "the region extends along {found} axes; minimumROIDimensions requires {minimum}, and a single voxel never suffices"
     )]
     TooFewDimensions {
         /// Axes along which the region is more than one voxel wide.
@@ -59,7 +59,7 @@ pub enum RadiomicsError {
         minimum: usize,
     },
     /// The region has too few voxels.
-    #[error("the region has {voxels} voxels, more than {minimum} are required (minimumROISize)")]
+    #[error("the region has {voxels} voxels; minimumROISize requires more than {minimum}")]
     TooFewVoxels {
         /// Voxels of the region.
         voxels: usize,
@@ -67,7 +67,7 @@ pub enum RadiomicsError {
         minimum: usize,
     },
     /// Resegmentation left too little of the region.
-    #[error("resegmentation left {voxels} voxels of the region, at least 2 are required; widen resegmentRange")]
+    #[error("the region has {voxels} voxels after resegmentation; at least 2 are required, so widen resegmentRange")]
     Resegmented {
         /// Voxels that are left.
         voxels: usize,
@@ -76,19 +76,21 @@ pub enum RadiomicsError {
     #[error(transparent)]
     NonFiniteVoxel(#[from] NonFiniteVoxel),
     /// A value of a derived image is infinite or not a number.
-    #[error("a value to be discretised is {value}; features need finite values")]
+    #[error("a grey value of the region is {value}; it must be finite")]
     NonFinite {
         /// The value.
         value: f64,
     },
     /// An image without contrast cannot be normalised.
-    #[error("the image cannot be normalised, since every voxel is {value}")]
+    #[error(
+        "every voxel of the image is {value}; an image without contrast cannot be normalised, so switch normalize off"
+    )]
     ConstantImage {
         /// The value.
         value: f64,
     },
     /// `resampledPixelSpacing` does not have one spacing for each axis.
-    #[error("resampledPixelSpacing has {found} values, the image has {expected} axes")]
+    #[error("resampledPixelSpacing has {found} values; it must have {expected}, one for each axis of the image")]
     SpacingLength {
         /// Values given.
         found: usize,
@@ -111,16 +113,18 @@ pub enum RadiomicsError {
     #[error("the extraction was cancelled")]
     Cancelled,
     /// A region without voxels.
-    #[error("the region has no voxels")]
+    #[error("the region has 0 voxels; at least one must have a level above 0")]
     EmptyRegion,
     /// A region whose bounding box cannot be indexed.
-    #[error("a bounding box of (z, y, x) = {shape:?} voxels is too large")]
+    #[error("the bounding box of the region has (z, y, x) = {shape:?} voxels; it must have fewer than 2³²")]
     RegionTooLarge {
         /// Its extent.
         shape: [usize; 3],
     },
     /// No neighbour of any voxel can lie in the region.
-    #[error("no neighbours at distances {distances:?} fit into a region of (z, y, x) = {shape:?} voxels")]
+    #[error(
+        "the region has (z, y, x) = {shape:?} voxels; no neighbours at distances {distances:?} fit into it, so choose smaller ones"
+    )]
     NoNeighbours {
         /// Extent of the region.
         shape: [usize; 3],
@@ -128,11 +132,37 @@ pub enum RadiomicsError {
         distances: Vec<u32>,
     },
     /// Two-dimensional shape of a region that is not one slice.
-    #[error("shape2D needs a region of one slice across axis {axis} (0 = z), it has {slices} slices")]
+    #[error("the region has {slices} slices across axis {axis} (0 = z); shape2D needs a region of one slice")]
     NotOneSlice {
         /// Axis of the slice (0 = z, 1 = y, 2 = x).
         axis: usize,
         /// Slices of the region.
         slices: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_is_wrong_and_what_would_fix_it() {
+        for (error, text) in [
+            (RadiomicsError::LabelAbsent { label: 2, present: vec![1] }, "label 2 is not in the mask; it holds [1]"),
+            (
+                RadiomicsError::TooFewVoxels { voxels: 3, minimum: 10 },
+                "the region has 3 voxels; minimumROISize requires more than 10",
+            ),
+            (
+                RadiomicsError::SpacingLength { found: 2, expected: 3 },
+                "resampledPixelSpacing has 2 values; it must have 3, one for each axis of the image",
+            ),
+            (
+                RadiomicsError::NotOneSlice { axis: 0, slices: 4 },
+                "the region has 4 slices across axis 0 (0 = z); shape2D needs a region of one slice",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+    }
 }

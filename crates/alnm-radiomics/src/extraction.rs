@@ -38,6 +38,7 @@ pub struct Extraction {
 
 impl Extraction {
     /// The value of the feature with PyRadiomics' name.
+    #[must_use]
     pub fn value(&self, name: &str) -> Option<f64> {
         self.features.iter().find(|feature| feature.id.name() == name).map(|feature| feature.value)
     }
@@ -254,6 +255,22 @@ impl Extractor {
     ///
     /// # Errors
     /// As [`Extractor::execute`].
+    ///
+    /// ```
+    /// use alnm_radiomics::parameters::ImageTypeRequest;
+    /// use alnm_radiomics::{Extractor, Geometry, Image, Parameters, Volume};
+    /// # use ndarray::Array3;
+    /// let geometry = Geometry::axis_aligned([8, 8, 8], [1.0, 1.0, 2.0])?;
+    /// let image = Array3::from_shape_fn([8, 8, 8], |(z, y, x)| (40 * z + 15 * y + 7 * x) as i16);
+    /// let mask = Array3::from_shape_fn([8, 8, 8], |(z, y, x)| u32::from((2..6).contains(&z) && (2..6).contains(&y) && x > 3));
+    /// let (image, mask) = (Image::I16(Volume::new(image, geometry.clone())?), Volume::new(mask, geometry)?);
+    ///
+    /// let parameters = Parameters::builder().image_type(ImageTypeRequest::wavelet("haar")).check()?;
+    /// let images = Extractor::new(parameters).filtered_images(&image, &mask, 1)?;
+    /// let names: Vec<&str> = images.filtered.iter().map(|(name, _)| name.as_str()).collect();
+    /// assert_eq!((names[0], names.len()), ("wavelet-LLH", 8));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn filtered_images(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<FilteredImages> {
         // The box is cut at the ends of the image, so this margin takes in all of it.
         let Derived { stage, images, .. } = self.derived_images(image, mask, label, usize::MAX)?;
@@ -382,12 +399,14 @@ impl Extractor {
 
     /// The names of the diagnostics, in their order, from the parameters alone; those of a corrected mask are not among
     /// them.
+    #[must_use]
     pub fn diagnostic_columns(&self) -> Vec<String> {
         diagnostics::columns(self.parameters.settings())
     }
 
     /// The columns that features of an image with `dimension` axes have, in their order, from the parameters alone:
     /// those of a σ that an image is too small for, and of a shape that it does not have, are among them.
+    #[must_use]
     pub fn feature_columns(&self, dimension: usize) -> Vec<String> {
         let classes = self.parameters.feature_classes();
         let of_class = |image: &str, class: FeatureClass, selection: &Selection| -> Vec<String> {

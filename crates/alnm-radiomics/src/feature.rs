@@ -51,7 +51,7 @@ pub struct FeatureDescription {
     pub by_default: bool,
 }
 
-/// A family of features.
+/// A class of features: those that are computed from one matrix, from the grey values or from the mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub enum FeatureClass {
@@ -87,6 +87,7 @@ impl FeatureClass {
         [Self::FirstOrder, Self::Glcm, Self::Gldm, Self::Glrlm, Self::Glszm, Self::Ngtdm, Self::Shape, Self::Shape2D];
 
     /// The class' name in parameter files and column names.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::FirstOrder => "firstorder",
@@ -107,17 +108,20 @@ impl FeatureClass {
     /// assert_eq!(FeatureClass::from_name("glcm"), Some(FeatureClass::Glcm));
     /// assert_eq!(FeatureClass::from_name("glcn"), None);
     /// ```
+    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
 
     /// Whether the class describes the mask alone and is computed once, on the original image.
+    #[must_use]
     pub const fn is_shape(self) -> bool {
         matches!(self, Self::Shape | Self::Shape2D)
     }
 
     /// Features that PyRadiomics still knows by name but no longer computes, since another feature of the class has the
     /// same value. Asking for one gives a warning and no column.
+    #[must_use]
     pub const fn withdrawn(self) -> &'static [&'static str] {
         match self {
             Self::Glcm => &["Dissimilarity", "Homogeneity1", "Homogeneity2", "SumVariance"],
@@ -149,6 +153,7 @@ pub struct FeatureId {
 
 impl FeatureId {
     /// The column name of PyRadiomics, such as `wavelet-LLH_glcm_Idn`.
+    #[must_use]
     pub fn name(&self) -> String {
         format!("{}_{}_{}", self.image, self.class, self.feature)
     }

@@ -3,6 +3,17 @@
 //! Symbols: X the values, N their number, c the shift of [`FirstOrder::new`], p_i the share of level i after
 //! discretisation, ε = 2⁻⁵². IBSI sections "Intensity-based statistics" and "Intensity histogram". Percentiles
 //! interpolate linearly between order statistics, as numpy does.
+//!
+//! ```
+//! use alnm_radiomics::Selection;
+//! use alnm_radiomics::first_order::{FirstOrder, features};
+//!
+//! // Four values with their grey levels, no shift, voxels of 1 mm³.
+//! let region = FirstOrder::new(&[1.0, 2.0, 2.0, 5.0], &[1, 1, 1, 2], 0.0, 1.0);
+//! let features = features(&region, &Selection::Named(vec!["Mean".to_owned(), "Uniformity".to_owned()]))?;
+//! assert_eq!((features[0].value, features[1].value), (2.5, 0.625));
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use crate::entropy::information;
 use crate::error::Result;

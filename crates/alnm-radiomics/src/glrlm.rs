@@ -100,6 +100,7 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 ///
 /// A run of length L passes through the lengths 1 to L, voxel by voxel, so the number of voxels with a run of length l
 /// behind them is the number of runs at least as long.
+#[must_use]
 pub fn run_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     count_runs(map, offset, &mut vec![0; map.cells.len()])
 }

@@ -63,7 +63,7 @@ pub(crate) enum TextureClass {
 
 /// What the features of a class are computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ValueSource {
     /// The grey values of the region.
     Values,
     /// A matrix over the region's grey levels.
@@ -73,15 +73,15 @@ pub(crate) enum Source {
 }
 
 impl FeatureClass {
-    pub(crate) const fn source(self) -> Source {
+    pub(crate) const fn source(self) -> ValueSource {
         match self {
-            Self::FirstOrder => Source::Values,
-            Self::Glcm => Source::Texture(TextureClass::Glcm),
-            Self::Gldm => Source::Texture(TextureClass::Gldm),
-            Self::Glrlm => Source::Texture(TextureClass::Glrlm),
-            Self::Glszm => Source::Texture(TextureClass::Glszm),
-            Self::Ngtdm => Source::Texture(TextureClass::Ngtdm),
-            Self::Shape | Self::Shape2D => Source::Mask,
+            Self::FirstOrder => ValueSource::Values,
+            Self::Glcm => ValueSource::Texture(TextureClass::Glcm),
+            Self::Gldm => ValueSource::Texture(TextureClass::Gldm),
+            Self::Glrlm => ValueSource::Texture(TextureClass::Glrlm),
+            Self::Glszm => ValueSource::Texture(TextureClass::Glszm),
+            Self::Ngtdm => ValueSource::Texture(TextureClass::Ngtdm),
+            Self::Shape | Self::Shape2D => ValueSource::Mask,
         }
     }
 }
@@ -180,7 +180,7 @@ pub(crate) fn image_features(
     drop(in_box);
     let discretised = settings.binning().discretise(&values, single_precision)?;
     let has = |class| wanted.iter().any(|(other, _)| *other == class);
-    let is_textured = wanted.iter().any(|(class, _)| matches!(class.source(), Source::Texture(_)));
+    let is_textured = wanted.iter().any(|(class, _)| matches!(class.source(), ValueSource::Texture(_)));
     let texture = if is_textured {
         Some(ImageTexture {
             map: region.level_map(&discretised, settings)?,
@@ -195,12 +195,12 @@ pub(crate) fn image_features(
     let mut jobs: Vec<(FeatureClass, &Selection, ClassSource<'_>)> = Vec::with_capacity(wanted.len());
     for (class, selection) in wanted {
         match (class.source(), &texture) {
-            (Source::Values, _) => jobs.push((*class, selection, ClassSource::Values)),
-            (Source::Texture(kind), Some(texture)) => {
+            (ValueSource::Values, _) => jobs.push((*class, selection, ClassSource::Values)),
+            (ValueSource::Texture(kind), Some(texture)) => {
                 jobs.push((*class, selection, ClassSource::Texture(kind, texture)));
             }
             // Shape is computed once for all images, and a class of texture has made a texture.
-            (Source::Mask, _) | (Source::Texture(_), None) => {}
+            (ValueSource::Mask, _) | (ValueSource::Texture(_), None) => {}
         }
     }
     let of_class = |(_, selection, source): &(FeatureClass, &Selection, ClassSource<'_>)| match source {

@@ -44,6 +44,7 @@ impl ImageType {
     ];
 
     /// The name in parameter files.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Original => "Original",
@@ -60,6 +61,7 @@ impl ImageType {
     }
 
     /// The image type of that name.
+    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|image_type| image_type.name() == name)
     }

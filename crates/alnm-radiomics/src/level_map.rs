@@ -97,6 +97,7 @@ impl LevelMap {
     }
 
     /// The levels that occur, ascending.
+    #[must_use]
     pub fn gray_levels(&self) -> &[u32] {
         &self.gray_levels
     }
@@ -131,6 +132,7 @@ impl LevelMap {
     }
 
     /// Number of voxels in the region.
+    #[must_use]
     pub fn voxel_count(&self) -> usize {
         self.voxel_count
     }

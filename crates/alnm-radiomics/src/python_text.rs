@@ -10,6 +10,7 @@
 /// assert_eq!(python_float(1.2e16), "1.2e+16");
 /// assert_eq!(python_float(f64::NAN), "nan");
 /// ```
+#[must_use]
 pub fn float(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();

@@ -4,6 +4,7 @@ use crate::feature::{FeatureClass, FeatureDescription, Formula, Selection};
 
 impl FeatureClass {
     /// The features of the class, in the order of its columns.
+    #[must_use]
     pub fn features(self) -> Vec<FeatureDescription> {
         fn described<M>(formulas: &[Formula<M>]) -> Vec<FeatureDescription> {
             formulas.iter().map(Formula::description).collect()

@@ -2,6 +2,17 @@
 //!
 //! Symbols: V and A volume and area of the mesh between the voxels of the region and the others (marching cubes at half
 //! height); λ₁ ≥ λ₂ ≥ λ₃ the eigenvalues of the covariance of the voxel centres. IBSI section "Morphological features".
+//!
+//! ```
+//! use alnm_radiomics::Selection;
+//! use alnm_radiomics::shape::{Shape, features};
+//!
+//! // A cube of 2 x 2 x 2 voxels of 3 x 1 x 1 mm (z, y, x).
+//! let cube = Shape::new(&[true; 8], [2, 2, 2], [3.0, 1.0, 1.0]);
+//! let features = features(&cube, &Selection::default())?;
+//! assert!(features.iter().any(|feature| (feature.name, feature.value) == ("VoxelVolume", 24.0)));
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use std::f64::consts::PI;
 
@@ -26,6 +37,7 @@ pub struct Shape {
 
 impl Shape {
     /// The shape of the voxels that are set in `mask`, an array of `shape` (z, y, x) with `spacing` (z, y, x) in mm.
+    #[must_use]
     pub fn new(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Self {
         let points = surface_points(mask, shape);
         let (mesh, (maximum_diameter, plane_diameters)) = rayon::join(

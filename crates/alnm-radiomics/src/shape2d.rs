@@ -2,6 +2,17 @@
 //!
 //! Symbols: A and P area and perimeter of the polygon between the pixels of the region and the others (marching squares
 //! at half height); λ₁ ≥ λ₂ the eigenvalues of the covariance of the pixel centres.
+//!
+//! ```
+//! use alnm_radiomics::Selection;
+//! use alnm_radiomics::shape2d::{Shape2D, features};
+//!
+//! // A square of 3 x 3 pixels of 2 x 2 mm.
+//! let square = Shape2D::new(&[true; 9], [3, 3], [2.0, 2.0]);
+//! let features = features(&square, &Selection::default())?;
+//! assert!(features.iter().any(|feature| (feature.name, feature.value) == ("PixelSurface", 36.0)));
+//! # Ok::<(), alnm_radiomics::RadiomicsError>(())
+//! ```
 
 use std::f64::consts::PI;
 
@@ -49,6 +60,7 @@ const LINES: [&[[usize; 2]]; 16] = [
 
 impl Shape2D {
     /// The shape of the pixels that are set in `mask`, an array of `shape` (y, x) with `spacing` (y, x) in mm.
+    #[must_use]
     pub fn new(mask: &[bool], shape: [usize; 2], spacing: [f64; 2]) -> Self {
         let (perimeter, area) = polygon(mask, shape, spacing);
         let outline = surface_points(mask, [1, shape[0], shape[1]]);

@@ -47,11 +47,13 @@ impl SizeMatrix {
     }
 
     /// The cells that are not 0, ascending by level, then by size.
+    #[must_use]
     pub fn cells(&self) -> &[SizeCell] {
         &self.cells
     }
 
     /// N: the number of runs, zones or voxels.
+    #[must_use]
     pub fn total(&self) -> f64 {
         self.total
     }

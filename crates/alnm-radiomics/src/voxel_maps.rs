@@ -14,7 +14,7 @@ use crate::extraction::{Derived, Extractor};
 use crate::feature::{ClassValue, FeatureClass, FeatureId, Selection};
 use crate::first_order;
 use crate::glcm::{self, SlidingCooccurrences, SlidingWindow, WindowFeatures};
-use crate::image_features::{BoxedRegion, Source, TextureClass, texture_features};
+use crate::image_features::{BoxedRegion, TextureClass, ValueSource, texture_features};
 use crate::level_map::{LevelMap, LevelScale, Offset};
 use crate::parameters::Settings;
 use crate::warning::Warning;
@@ -49,6 +49,21 @@ impl Extractor {
     ///
     /// # Errors
     /// As [`Extractor::execute`].
+    ///
+    /// ```
+    /// use alnm_radiomics::{Extractor, FeatureClass, Geometry, Image, Parameters, Volume};
+    /// # use ndarray::Array3;
+    /// let geometry = Geometry::axis_aligned([8, 8, 8], [1.0, 1.0, 2.0])?;
+    /// let image = Array3::from_shape_fn([8, 8, 8], |(z, y, x)| (40 * z + 15 * y + 7 * x) as i16);
+    /// let mask = Array3::from_shape_fn([8, 8, 8], |(z, y, x)| u32::from((2..6).contains(&z) && (2..6).contains(&y) && x > 3));
+    /// let (image, mask) = (Image::I16(Volume::new(image, geometry.clone())?), Volume::new(mask, geometry)?);
+    ///
+    /// let parameters = Parameters::builder().feature(FeatureClass::FirstOrder, "Mean").check()?;
+    /// let extraction = Extractor::new(parameters).execute_voxel_based(&image, &mask, 1)?;
+    /// // The box around the region and one voxel (`kernelRadius`) more on each side; x ends with the image.
+    /// assert_eq!(extraction.maps[0].map.geometry().size(), [5, 6, 6]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn execute_voxel_based(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
         let radius = self.parameters().settings().kernel_radius;
         let Derived { stage, images, diagnostics, warnings } = self.derived_images(image, mask, label, radius)?;
@@ -189,7 +204,7 @@ impl<'a> Kernels<'a> {
         };
         let mut direction_count = 0;
         let values: Vec<ClassValue> = match class.source() {
-            Source::Values => {
+            ValueSource::Values => {
                 let counted: Vec<usize> = members().filter(|&member| self.levels[member] > 0).collect();
                 let values: Vec<f64> = counted.iter().map(|&member| self.image.values[member]).collect();
                 let levels: Vec<u32> = counted.iter().map(|&member| self.levels[member]).collect();
@@ -197,15 +212,17 @@ impl<'a> Kernels<'a> {
                 let kernel = first_order::FirstOrder::new(&values, &levels, shift, self.region.voxel_volume);
                 first_order::features(&kernel, selection)?
             }
-            Source::Texture(TextureClass::Glcm) => {
+            ValueSource::Texture(TextureClass::Glcm) => {
                 let matrices = glcm::matrices(&level_map()?, &self.region.glcm_settings(self.settings))?;
                 direction_count = matrices.len();
                 features.occurring.extend(matrices.iter().map(glcm::CooccurrenceMatrix::direction));
                 glcm::means(&matrices, selection)?
             }
-            Source::Texture(class) => texture_features(class, &level_map()?, self.settings, self.region, selection)?,
+            ValueSource::Texture(class) => {
+                texture_features(class, &level_map()?, self.settings, self.region, selection)?
+            }
             // Shape has no maps.
-            Source::Mask => Vec::new(),
+            ValueSource::Mask => Vec::new(),
         };
         features.values.extend(values.iter().map(|value| value.value));
         features.direction_counts.push(direction_count);

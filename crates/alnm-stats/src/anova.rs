@@ -20,6 +20,13 @@ fn require_groups(operation: &'static str, groups: &[&[f64]], smallest: usize) -
 /// # Errors
 /// [`crate::StatsError::TooFew`] with fewer than two groups, an empty group, or no more values than groups;
 /// [`crate::StatsError::NonFinite`] for a missing value.
+///
+/// ```
+/// let test = alnm_stats::anova::one_way(&[&[1.0, 2.0, 3.0], &[2.0, 3.0, 4.0], &[5.0, 6.0, 7.0]])?;
+/// assert!((test.statistic - 13.0).abs() < 1e-12);
+/// assert_eq!(test.degrees_of_freedom, [2.0, 6.0]);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn one_way(groups: &[&[f64]]) -> Result<TestResult> {
     const OPERATION: &str = "one-way analysis of variance";
     require_groups(OPERATION, groups, 1)?;
@@ -38,6 +45,13 @@ pub fn one_way(groups: &[&[f64]]) -> Result<TestResult> {
 ///
 /// # Errors
 /// As [`one_way`], and [`crate::StatsError::TooFew`] for a group of fewer than two values.
+///
+/// ```
+/// // With two groups F is the square of Welch's t.
+/// let test = alnm_stats::anova::welch(&[&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]])?;
+/// assert!((test.statistic - 2.4).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn welch(groups: &[&[f64]]) -> Result<TestResult> {
     require_groups("Welch's one-way analysis", groups, 2)?;
     let k = groups.len() as f64;
@@ -57,7 +71,13 @@ pub fn welch(groups: &[&[f64]]) -> Result<TestResult> {
 /// Kruskal and Wallis' rank test, corrected for ties. All values equal leave statistic and p NaN.
 ///
 /// # Errors
-/// As [`one_way`], a single value a group being enough.
+/// As [`one_way`]; one value per group is enough.
+///
+/// ```
+/// let test = alnm_stats::anova::kruskal_wallis(&[&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]])?;
+/// assert!((test.statistic - 27.0 / 7.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn kruskal_wallis(groups: &[&[f64]]) -> Result<TestResult> {
     require_groups("Kruskal-Wallis test", groups, 1)?;
     let values = groups.concat();

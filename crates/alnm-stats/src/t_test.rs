@@ -9,14 +9,14 @@ use crate::{Alternative, TestResult};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum GroupVariance {
-    /// One variance a group, Satterthwaite's degrees of freedom (Welch's test).
+    /// One variance per group, Satterthwaite's degrees of freedom (Welch's test).
     #[default]
     Welch,
     /// One common variance (Student's test).
     Pooled,
 }
 
-/// Mean, standard deviation and size of a group, as a table of a paper prints them.
+/// Mean, standard deviation and size of a group, as the table of a publication prints them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Summary {
@@ -112,6 +112,13 @@ pub fn two_sample_from_summary(
 /// # Errors
 /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two pairs, [`StatsError::NonFinite`],
 /// [`StatsError::Constant`] when all differences are equal, and [`StatsError::Parameter`] for the level.
+///
+/// ```
+/// use alnm_stats::{Alternative, t_test::paired};
+/// let test = paired(&[2.0, 4.0, 6.0], &[1.0, 2.0, 3.0], Alternative::TwoSided, 0.95)?;
+/// assert!((test.statistic - 12_f64.sqrt()).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn paired(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Result<TestResult> {
     const OPERATION: &str = "paired t-test";
     require_same_length(OPERATION, x.len(), y.len())?;

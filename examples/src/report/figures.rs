@@ -346,7 +346,7 @@ fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
     let variables = &results.models.model(INTEGRATED)?.specification().variables;
     let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows).select(variables)?;
-    let resampling = Resampling { resamples: study.settings.resamples, seed: study.settings.seed };
+    let resampling = Resampling::new(study.settings.resamples, study.settings.seed);
     // A model of separated outcomes has too few distinct risks for a smooth curve; the groups are then drawn alone.
     let corrected = corrected_curve(&table, &results.training.labels, resampling).ok();
     let caption = format!(
@@ -370,7 +370,7 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
             series.push(Series::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
             series.push(Series::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed());
         } else if let Some(curve) = &calibration.curve {
-            let points = curve.curve.x.iter().copied().zip(curve.curve.y.iter().copied()).collect();
+            let points = curve.curve().x().iter().copied().zip(curve.curve().y().iter().copied()).collect();
             series.push(Series::line("loess", points, COLOURS[1]));
         }
         if let Some(hl) = &calibration.hosmer_lemeshow {
@@ -395,11 +395,11 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
 fn decision(evaluation: &Evaluation) -> Chart {
     let mut series = Vec::new();
     for ((performance, curve), colour) in evaluation.performances.iter().zip(&evaluation.decision_curves).zip(COLOURS) {
-        let points = curve.points.iter().map(|point| (point.threshold, point.net_benefit)).collect();
+        let points = curve.points().iter().map(|point| (point.threshold, point.net_benefit)).collect();
         series.push(Series::line(&performance.model, points, colour));
     }
     if let Some(curve) = evaluation.decision_curves.first() {
-        let points = curve.points.iter().map(|point| (point.threshold, point.treat_all)).collect();
+        let points = curve.points().iter().map(|point| (point.threshold, point.treat_all)).collect();
         series.push(Series::line("treat all", points, "#555").dashed());
     }
     series.push(Series::line("treat none", vec![(0.0, 0.0), (1.0, 0.0)], "#bbb").dashed());

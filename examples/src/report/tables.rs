@@ -277,7 +277,7 @@ fn calibration<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
                 or_absent(calibration.hosmer_lemeshow.as_ref().map(|hl| format_p(hl.test.p_value))),
                 or_absent(recalibration.map(|r| three(r.intercept.estimate))),
                 or_absent(recalibration.map(|r| three(r.slope.estimate))),
-                or_absent(calibration.curve.as_ref().map(|curve| three(curve.error.ici))),
+                or_absent(calibration.curve.as_ref().map(|curve| three(curve.error().ici))),
             ]
         })
     });

@@ -225,7 +225,7 @@ impl Study {
 
         let cross_fitted = self.cross_fitted(cohort, fold_inputs, &models, &labels)?;
         let step = Step::begin("bootstrap of the models", models.models().len());
-        let resampling = Resampling { resamples: self.settings.resamples, seed: self.settings.seed };
+        let resampling = Resampling::new(self.settings.resamples, self.settings.seed);
         let corrected_auc = models
             .models()
             .iter()

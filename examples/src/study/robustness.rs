@@ -252,13 +252,10 @@ fn features_of(pipeline: &FittedPipeline) -> Vec<String> {
 fn sample_size(results: &Results, labels: &Labels) -> Result<SampleSizeRemark> {
     let integrated = results.models.model(INTEGRATED)?;
     let variables = integrated.specification().variables.len();
-    let params = SampleSizeParams {
-        parameters: VARIABLES.len(),
-        prevalence: labels.prevalence(),
-        cox_snell_r2: integrated.model().explained().cox_snell,
-        shrinkage: SHRINKAGE,
-        margin: MARGIN,
-    };
+    let cox_snell_r2 = integrated.model().explained().cox_snell;
+    let params = SampleSizeParams::new(VARIABLES.len(), labels.prevalence(), cox_snell_r2)
+        .with_shrinkage(SHRINKAGE)
+        .with_margin(MARGIN);
     Ok(SampleSizeRemark {
         patients: labels.len(),
         events: labels.positives(),

@@ -109,7 +109,7 @@ impl WaveletNumber for f64 {
 
 /// Values of a box on the periodic grid; positions may lie beyond either end.
 #[derive(Debug, Clone)]
-struct Block<T> {
+struct PeriodicBlock<T> {
     start: [isize; 3],
     size: [usize; 3],
     values: Vec<T>,
@@ -183,7 +183,7 @@ impl WaveletTransform {
     /// let haar = WaveletTransform::new(Filters::named("haar").ok_or("no such wavelet")?);
     /// let bands = haar.apply(&flat, VoxelBox::of_shape([4, 4, 4]));
     /// let letters: Vec<&str> = bands.iter().map(|band| band.letters.as_str()).collect();
-    /// assert_eq!(letters, ["HHH", "HHL", "HLH", "HLL", "LHH", "LHL", "LLH", "LLL"]);
+    /// assert_eq!(letters, ["LLH", "LHL", "LHH", "HLL", "HLH", "HHL", "HHH", "LLL"]);
     /// // Each axis multiplies a flat image by √2.
     /// assert!((bands[7].values[0] - 100.0 * 8f64.sqrt()).abs() < 1e-9);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -258,7 +258,12 @@ impl WaveletTransform {
     }
 }
 
-fn approximation_only<T: WaveletNumber>(block: Block<T>, axes: &[usize], low: &[T], period: [usize; 3]) -> Block<T> {
+fn approximation_only<T: WaveletNumber>(
+    block: PeriodicBlock<T>,
+    axes: &[usize],
+    low: &[T],
+    period: [usize; 3],
+) -> PeriodicBlock<T> {
     axes.iter().fold(block, |block, &axis| convolve(&block, axis, low, period[axis]))
 }
 
@@ -278,7 +283,7 @@ fn periodic<T: WaveletNumber>(
     period: [usize; 3],
     start: [isize; 3],
     size: [usize; 3],
-) -> Block<T> {
+) -> PeriodicBlock<T> {
     let index = |axis: usize| -> Vec<usize> {
         let wrapped = (0..size[axis] as isize).map(|i| (start[axis] + i).rem_euclid(period[axis] as isize) as usize);
         wrapped.map(|i| if i < shape[axis] { i } else { 0 }).collect()
@@ -291,12 +296,12 @@ fn periodic<T: WaveletNumber>(
             values.extend(xs.iter().map(|&x| row[x]));
         }
     }
-    Block { start, size, values }
+    PeriodicBlock { start, size, values }
 }
 
 /// out(p) = Σ_j filter(j) · in(p + L/2 - j) along one axis, added up in PyWavelets' order: ascending j, but terms that
 /// wrap round the upper end of the period first, in descending j.
-fn convolve<T: WaveletNumber>(block: &Block<T>, axis: usize, filter: &[T], period: usize) -> Block<T> {
+fn convolve<T: WaveletNumber>(block: &PeriodicBlock<T>, axis: usize, filter: &[T], period: usize) -> PeriodicBlock<T> {
     let taps = filter.len();
     let mut size = block.size;
     size[axis] -= taps - 1;
@@ -329,7 +334,7 @@ fn convolve<T: WaveletNumber>(block: &Block<T>, axis: usize, filter: &[T], perio
             }
         }
     }
-    Block { start, size, values }
+    PeriodicBlock { start, size, values }
 }
 
 #[inline(always)]
@@ -358,7 +363,7 @@ fn unwrapped_runs(start: isize, size: usize, taps: usize, period: usize) -> Vec<
 }
 
 /// The box `part` of a block that covers it.
-fn cut<T: WaveletNumber>(block: &Block<T>, part: VoxelBox) -> Vec<f64> {
+fn cut<T: WaveletNumber>(block: &PeriodicBlock<T>, part: VoxelBox) -> Vec<f64> {
     let start = part.start_zyx();
     let within = std::array::from_fn(|axis| {
         let first = (start[axis] as isize - block.start[axis]) as usize;

@@ -55,7 +55,7 @@ impl Occurring {
 }
 
 /// A cell of a count matrix: row, column and count.
-pub(super) type Cell = (u32, u32, f64);
+pub(super) type CountCell = (u32, u32, f64);
 
 /// p · log₂(p + ε) of the cells of a matrix, looked up where counts are small whole numbers, as most are.
 struct Information {
@@ -64,7 +64,7 @@ struct Information {
 }
 
 impl Information {
-    fn new(cells: &[Cell], pairs: f64) -> Self {
+    fn new(cells: &[CountCell], pairs: f64) -> Self {
         const LONGEST: usize = 1024;
         let of_share = |count: usize| Self::of_probability(count as f64 / pairs);
         Self { pairs, small: (0..cells.len().min(LONGEST)).map(of_share).collect() }
@@ -88,7 +88,7 @@ impl CooccurrenceMatrix {
     pub(super) fn new(
         gray_levels: &[u32],
         scale: LevelScale,
-        cells: &[Cell],
+        cells: &[CountCell],
         direction: Option<Offset>,
     ) -> Option<Self> {
         let n = gray_levels.len();
@@ -140,11 +140,13 @@ impl CooccurrenceMatrix {
     }
 
     /// The direction that pairs were counted in; `None` for a weighted sum.
+    #[must_use]
     pub fn direction(&self) -> Option<Offset> {
         self.direction
     }
 
     /// p(i, j), row by row over the levels that occur.
+    #[must_use]
     pub fn probabilities(&self) -> Vec<f64> {
         let n = self.levels.len();
         let mut dense = vec![0.0; n * n];
@@ -155,6 +157,7 @@ impl CooccurrenceMatrix {
     }
 
     /// The values of the features, with the maximal correlation where it is asked for.
+    #[must_use]
     pub fn statistics(&self, with_correlation: bool) -> Statistics {
         let entropies = Entropies {
             x: entropy(&self.px),

@@ -19,9 +19,9 @@ const LAST_STEP: f64 = 1e-11;
 const NEGLIGIBLE: f64 = 1e-12;
 
 /// One number of each matrix.
-type Lanes = [f64; LANES];
+type MatrixLanes = [f64; LANES];
 
-const ZEROS: Lanes = [0.0; LANES];
+const ZEROS: MatrixLanes = [0.0; LANES];
 
 /// Matrices B side by side; smaller ones are filled up with zeros.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub(super) struct SymmetricBatch {
     /// How many there are.
     count: usize,
     /// Row by row; only the lower triangle counts.
-    entries: Vec<Lanes>,
+    entries: Vec<MatrixLanes>,
 }
 
 impl SymmetricBatch {
@@ -62,10 +62,10 @@ impl SymmetricBatch {
     }
 
     /// The largest magnitude of the eigenvalues of each matrix; leaves the batch empty.
-    pub(super) fn take_spectral_radii(&mut self) -> Lanes {
+    pub(super) fn take_spectral_radii(&mut self) -> MatrixLanes {
         let size = self.size;
         let radii = vectorised!(pulp::Arch::new(), {
-            let tridiagonal = Tridiagonal::of(&mut self.entries, size);
+            let tridiagonal = TridiagonalBatch::of(&mut self.entries, size);
             let upper = tridiagonal.largest_eigenvalues(1.0, ZEROS);
             tridiagonal.largest_eigenvalues(-1.0, upper)
         });
@@ -78,24 +78,24 @@ impl SymmetricBatch {
 }
 
 /// Symmetric tridiagonal matrices T side by side.
-struct Tridiagonal {
+struct TridiagonalBatch {
     size: usize,
-    diagonal: [Lanes; LARGEST],
+    diagonal: [MatrixLanes; LARGEST],
     /// Squares of what lies beside the diagonal; the first is 0.
-    squared: [Lanes; LARGEST],
+    squared: [MatrixLanes; LARGEST],
     /// The eigenvalues lie between -bound and bound.
-    bound: Lanes,
+    bound: MatrixLanes,
 }
 
 #[inline(always)]
-fn lanes(of: impl Fn(usize) -> f64) -> Lanes {
+fn lanes(of: impl Fn(usize) -> f64) -> MatrixLanes {
     std::array::from_fn(of)
 }
 
-impl Tridiagonal {
+impl TridiagonalBatch {
     /// By reflections, column after column, of `size` rows of `a`.
     #[inline(always)]
-    fn of(a: &mut [Lanes], size: usize) -> Self {
+    fn of(a: &mut [MatrixLanes], size: usize) -> Self {
         let mut beside = [ZEROS; LARGEST];
         let (mut v, mut p) = ([ZEROS; LARGEST], [ZEROS; LARGEST]);
         for k in 0..size.saturating_sub(2) {
@@ -155,7 +155,7 @@ impl Tridiagonal {
     /// The largest eigenvalue of `sign` · T, or `floor` where that is larger: by Newton's method on the characteristic
     /// polynomial, which comes down to it from above.
     #[inline(always)]
-    fn largest_eigenvalues(&self, sign: f64, floor: Lanes) -> Lanes {
+    fn largest_eigenvalues(&self, sign: f64, floor: MatrixLanes) -> MatrixLanes {
         let mut value = self.bound;
         let mut found = lanes(|l| if value[l] <= floor[l] + NEGLIGIBLE { 1.0 } else { 0.0 });
         for _ in 0..MOST_STEPS {

@@ -39,8 +39,8 @@ use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Selection};
 use crate::level_map::{LevelMap, Offset, directions};
 use crate::weighting::WeightingNorm;
-use matrix::Cell;
 pub use matrix::CooccurrenceMatrix;
+use matrix::CountCell;
 pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
 pub(crate) use statistics::MAXIMAL_CORRELATION;
 pub use statistics::{FORMULAS, Statistics};
@@ -110,6 +110,7 @@ impl GlcmSettings {
 }
 
 /// How often each pair of levels occurs at `offset`, row by row over the levels that occur.
+#[must_use]
 pub fn pair_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     let columns = map.gray_levels.len() + 1;
     let mut counts = Vec::new();
@@ -121,7 +122,7 @@ pub fn pair_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
 #[derive(Debug, Default)]
 struct Scratch {
     counts: Vec<u32>,
-    cells: Vec<Cell>,
+    cells: Vec<CountCell>,
 }
 
 /// [`pair_counts`] with a row and a column more in front: pairs with voxels outside the region are counted there, which
@@ -140,7 +141,7 @@ fn count_pairs(map: &LevelMap, offset: Offset, counts: &mut Vec<u32>) {
 }
 
 /// The cells that are not 0 of the counts at `offset`, in ascending order, each pair in both orders when `symmetrical`.
-fn pair_cells<'a>(map: &LevelMap, offset: Offset, symmetrical: bool, scratch: &'a mut Scratch) -> &'a [Cell] {
+fn pair_cells<'a>(map: &LevelMap, offset: Offset, symmetrical: bool, scratch: &'a mut Scratch) -> &'a [CountCell] {
     let Scratch { counts, cells } = scratch;
     cells.clear();
     let n = map.gray_levels.len();
@@ -165,7 +166,7 @@ fn pair_cells<'a>(map: &LevelMap, offset: Offset, symmetrical: bool, scratch: &'
 }
 
 /// [`pair_cells`] without a table.
-fn sort_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool, cells: &mut Vec<Cell>) {
+fn sort_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool, cells: &mut Vec<CountCell>) {
     let step = map.step(offset);
     let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(2 * map.voxel_count());
     for row in &map.rows {
@@ -209,7 +210,7 @@ fn of_matrices<T: Send>(
             directions.par_iter().with_min_len(together).map_init(Scratch::default, of_direction).collect();
         return Ok(evaluated.into_iter().flatten().collect());
     };
-    let mut cells: Vec<Cell> = Vec::new();
+    let mut cells: Vec<CountCell> = Vec::new();
     let mut scratch = Scratch::default();
     for offset in directions {
         // W = exp(-length²)
@@ -221,8 +222,8 @@ fn of_matrices<T: Send>(
     }
     // A stable sort keeps the directions in their order, and with it the rounding of the sums.
     cells.sort_by_key(|&(i, j, _)| (i, j));
-    let total = |same: &[Cell]| (same[0].0, same[0].1, same.iter().map(|(_, _, count)| count).sum());
-    let summed: Vec<Cell> = cells.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).map(total).collect();
+    let total = |same: &[CountCell]| (same[0].0, same[0].1, same.iter().map(|(_, _, count)| count).sum());
+    let summed: Vec<CountCell> = cells.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).map(total).collect();
     Ok(CooccurrenceMatrix::new(map.gray_levels(), map.scale(), &summed, None).map(evaluate).into_iter().collect())
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use alnm_imaging::vectorised;
 
-use super::matrix::{Cell, CooccurrenceMatrix};
+use super::matrix::{CooccurrenceMatrix, CountCell};
 use super::maximal_correlation::{LARGEST, SymmetricBatch};
 use super::statistics::{
     Distributions, Entropies, MAXIMAL_CORRELATION, Statistics, WeightedValues, entropy_if_independent,
@@ -129,7 +129,7 @@ pub(crate) struct SlidingWindow<'a> {
     /// Place of the maximal correlation among the formulas.
     correlation: Option<usize>,
     counts: Vec<DirectionCounts>,
-    summary: Summary,
+    summary: WindowSummary,
     correlations: Correlations,
 }
 
@@ -151,7 +151,7 @@ impl<'a> SlidingWindow<'a> {
             correlation: formulas.iter().position(|formula| formula.name == MAXIMAL_CORRELATION),
             formulas: formulas.to_vec(),
             counts: of.directions.iter().map(counts).collect(),
-            summary: Summary::new(of),
+            summary: WindowSummary::new(of),
             correlations: Correlations::new(),
         }
     }
@@ -252,7 +252,7 @@ impl<'a> SlidingWindow<'a> {
 }
 
 /// Room for the distributions of one direction.
-struct Summary {
+struct WindowSummary {
     /// 0, 1, 2 and so on.
     numbers: Vec<f64>,
     /// Lowest and highest level of the window, from 0.
@@ -297,7 +297,7 @@ impl Logarithms {
     }
 }
 
-impl Summary {
+impl WindowSummary {
     fn new(of: &SlidingCooccurrences) -> Self {
         let largest = 2 * (of.lowest as usize + of.width);
         Self {
@@ -426,7 +426,7 @@ impl Summary {
 }
 
 /// The cells of a direction, in ascending order.
-fn cells<'a>(counts: &'a DirectionCounts, width: usize, present: &'a [usize]) -> impl Iterator<Item = Cell> + 'a {
+fn cells<'a>(counts: &'a DirectionCounts, width: usize, present: &'a [usize]) -> impl Iterator<Item = CountCell> + 'a {
     let pairs = move |i: usize, j: usize| counts.table[i.min(j) * width + i.max(j)] * if i == j { 2 } else { 1 };
     let all = present.iter().enumerate().flat_map(move |(row, &i)| {
         present.iter().enumerate().map(move |(column, &j)| (row as u32, column as u32, f64::from(pairs(i, j))))
@@ -449,7 +449,7 @@ fn exact_entropies(counts: &DirectionCounts, width: usize, present: &[usize]) ->
 /// The maximal correlation of a direction with more levels than a batch takes.
 fn correlation_of_many_levels(of: &SlidingCooccurrences, counts: &DirectionCounts, present: &[usize]) -> f64 {
     let gray_levels: Vec<u32> = present.iter().map(|&level| of.lowest + level as u32).collect();
-    let cells: Vec<Cell> = cells(counts, of.width, present).collect();
+    let cells: Vec<CountCell> = cells(counts, of.width, present).collect();
     let matrix = CooccurrenceMatrix::new(&gray_levels, of.scale, &cells, Some(counts.offset));
     matrix.map_or(f64::NAN, |matrix| matrix.maximal_correlation())
 }

@@ -49,7 +49,7 @@ impl IbsiProfile {
 }
 
 /// A region that is ready for its features.
-struct Prepared {
+struct PreparedRegion {
     image: Volume<f64>,
     morphological: Mask,
     intensity: Mask,
@@ -81,7 +81,7 @@ impl IbsiExtractor {
         Ok(IbsiExtraction { features, diagnostics: prepared.diagnostics })
     }
 
-    fn prepare(&self, image: Volume<f64>, mask: &LabelMap, label: u32) -> Result<Prepared> {
+    fn prepare(&self, image: Volume<f64>, mask: &LabelMap, label: u32) -> Result<PreparedRegion> {
         image.check_finite()?;
         let initial = Mask {
             shape: mask.geometry().shape(),
@@ -108,7 +108,7 @@ impl IbsiExtractor {
             resegmented_region: RegionSummary::new(&image, &morphological, &intensity),
         };
         let image = self.filter(image, &morphological)?;
-        Ok(Prepared { image, morphological, intensity, diagnostics })
+        Ok(PreparedRegion { image, morphological, intensity, diagnostics })
     }
 
     /// Image and region on the profile's grid, intensities rounded.
@@ -142,23 +142,23 @@ impl IbsiExtractor {
     fn filter(&self, image: Volume<f64>, morphological: &Mask) -> Result<Volume<f64>> {
         let Some(filter) = &self.profile.filter else { return Ok(image) };
         let shape = image.geometry().shape();
-        let bounds = match morphological.bounding_box() {
-            Some(bounds) if !self.profile.families.contains(&IbsiFamily::LocalIntensity) => bounds,
-            _ => shape.map(|n| 0..n),
+        let part = match morphological.bounding_box() {
+            Some(bounds) if !self.profile.families.contains(&IbsiFamily::LocalIntensity) => {
+                VoxelBox::from_ranges_zyx(bounds)
+            }
+            _ => VoxelBox::of_shape(shape),
         };
-        let response = filter.response_in(&image, &bounds)?;
+        let response = filter.response_in(&image, part)?;
         let mut filtered = Volume::filled(image.geometry().clone(), 0.0);
         let values = filtered.as_mut_slice();
-        let width = bounds[2].len();
-        let rows = VoxelBox::from_ranges_zyx(bounds).rows(shape);
-        for (row, response) in rows.zip(response.chunks_exact(width)) {
+        for (row, response) in part.rows(shape).zip(response.chunks_exact(part.size()[0])) {
             values[row].copy_from_slice(response);
         }
         Ok(filtered)
     }
 
-    fn features(&self, prepared: &Prepared) -> Result<Vec<IbsiFeature>> {
-        let Prepared { image, morphological, intensity, .. } = prepared;
+    fn features(&self, prepared: &PreparedRegion) -> Result<Vec<IbsiFeature>> {
+        let PreparedRegion { image, morphological, intensity, .. } = prepared;
         let [x, y, z] = image.geometry().spacing();
         let spacing = [z, y, x];
         let intensities = intensity.select(image.as_slice());

@@ -48,6 +48,7 @@ impl IbsiFamily {
     ];
 
     /// The family's identifier in the reference manual.
+    #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Morphology => "HCUG",
@@ -116,6 +117,7 @@ impl Aggregation {
     pub const VOLUMETRIC: [Self; 3] = [Self::VolumeAveraged, Self::VolumeMergedDirections, Self::Volume];
 
     /// The method's identifier in the reference manual.
+    #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::SlicesAveraged => "BTW3",
@@ -131,6 +133,7 @@ impl Aggregation {
     }
 
     /// The method's suffix in the tags of the reference values, such as `2_5D_comb`.
+    #[must_use]
     pub const fn tag(self) -> &'static str {
         match self {
             Self::SlicesAveraged => "2D_avg",
@@ -196,6 +199,7 @@ pub struct IbsiFeature {
 impl IbsiFeature {
     /// A name that is unique in an extraction: the tag of the reference tables with its aggregation, such as
     /// `cm_contrast_3D_avg`.
+    #[must_use]
     pub fn column(&self) -> String {
         match self.aggregation {
             Some(aggregation) => format!("{}_{}", self.tag, aggregation.tag()),

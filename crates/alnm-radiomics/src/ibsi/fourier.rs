@@ -23,13 +23,13 @@ pub(crate) fn fast_length(n: usize) -> usize {
 
 /// Transforms of one shape (z, y, x), without scaling: forth and back multiplies by the number of values. Axes of one
 /// value are left alone, so that a slice is transformed in two dimensions.
-pub(crate) struct Transform {
+pub(crate) struct BoxTransform {
     shape: [usize; 3],
     forward: [Arc<dyn Fft<f64>>; 3],
     inverse: [Arc<dyn Fft<f64>>; 3],
 }
 
-impl Transform {
+impl BoxTransform {
     pub(crate) fn new(shape: [usize; 3]) -> Self {
         let mut planner = FftPlanner::new();
         Self {
@@ -114,7 +114,7 @@ mod tests {
         let values: Vec<Complex<f64>> =
             (0..60).map(|i| Complex::new(f64::from((i * 17) % 23), f64::from((i * 5) % 7))).collect();
         let mut spectrum = values.clone();
-        let transform = Transform::new(shape);
+        let transform = BoxTransform::new(shape);
         transform.forward(&mut spectrum);
         let index = |position: usize| [position / 20, position / 5 % 4, position % 5];
         for (k, got) in spectrum.iter().enumerate() {

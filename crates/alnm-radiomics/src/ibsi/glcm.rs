@@ -196,7 +196,7 @@ fn merged_pairs(map: &LevelMap, offsets: &[Offset]) -> Vec<u64> {
 /// The features by an aggregation method that knows directions.
 pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let sets = scope.parts.par_iter().map(|part| {
+    let sets = scope.sets(&|part| {
         let offsets = directions(part.map.shape, &[1], scope.fixed_axis).unwrap_or_default();
         let set = |counts: Vec<u64>| {
             let matrix = IbsiCooccurrenceMatrix::new(part.map.gray_levels(), &counts, texture.level_count);
@@ -207,5 +207,5 @@ pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiF
         }
         offsets.par_iter().filter_map(|&offset| set(pairs(&part.map, offset))).collect::<Vec<_>>()
     });
-    means(DEFINITIONS, IbsiFamily::Glcm, aggregation, &sets.collect::<Vec<_>>().concat())
+    means(DEFINITIONS, IbsiFamily::Glcm, aggregation, &sets)
 }

@@ -67,7 +67,7 @@ fn run_counts(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<f64> {
 /// The features by an aggregation method that knows directions.
 pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let sets = scope.parts.par_iter().map(|part| {
+    let sets = scope.sets(&|part| {
         let map = &part.map;
         let offsets = directions(map.shape, &[1], scope.fixed_axis).unwrap_or_default();
         let room = || vec![0u32; map.cells.len()];
@@ -86,7 +86,7 @@ pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiF
         });
         total.iter().map(|total| set(total)).collect()
     });
-    means(DEFINITIONS, IbsiFamily::Glrlm, aggregation, &sets.collect::<Vec<_>>().concat())
+    means(DEFINITIONS, IbsiFamily::Glrlm, aggregation, &sets)
 }
 
 #[cfg(test)]

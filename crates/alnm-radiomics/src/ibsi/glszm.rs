@@ -3,10 +3,8 @@
 //! s_ij counts the zones of level i with j voxels, connected with all 26 neighbours (8 within a slice); N_s is the
 //! number of zones, N_v the number of voxels. The formulas are those of [`crate::size_matrix::SizeMatrix`].
 
-use rayon::prelude::*;
-
 use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
-use super::texture::Texture;
+use super::texture::{Texture, TexturePart};
 use super::zones::{ZoneMatrix, zones};
 
 /// The features of the family in the order of the reference manual: code, tag, name and formula.
@@ -36,7 +34,7 @@ pub(crate) const DEFINITIONS: &[Definition<ZoneMatrix>] = &[
 /// The features by an aggregation method without directions.
 pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let matrix = |part| ZoneMatrix::new(&zones(part, scope.fixed_axis), |zone| zone.size);
-    let sets: Vec<Vec<f64>> = scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part))).collect();
+    let matrix = |part: &TexturePart| ZoneMatrix::new(&zones(part, scope.fixed_axis), |zone| zone.size);
+    let sets = scope.sets(&|part| vec![values(DEFINITIONS, &matrix(part))]);
     means(DEFINITIONS, IbsiFamily::Glszm, aggregation, &sets)
 }

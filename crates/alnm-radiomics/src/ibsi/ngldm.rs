@@ -3,8 +3,6 @@
 //! s_ij counts the voxels of level i with j - 1 neighbours of the same level (coarseness α = 0) at Chebyshev distance
 //! 1; N_s is their number. The formulas are those of [`crate::size_matrix::SizeMatrix`] with dependences as sizes.
 
-use rayon::prelude::*;
-
 use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
 use super::texture::{Texture, TexturePart};
 use crate::level_map::{LevelMap, neighbour_offsets};
@@ -76,7 +74,6 @@ pub(crate) const DEFINITIONS: &[Definition<SizeMatrix>] = &[
 /// The features by an aggregation method without directions.
 pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let sets: Vec<Vec<f64>> =
-        scope.parts.par_iter().map(|part| values(DEFINITIONS, &matrix(part, scope.fixed_axis))).collect();
+    let sets = scope.sets(&|part| vec![values(DEFINITIONS, &matrix(part, scope.fixed_axis))]);
     means(DEFINITIONS, IbsiFamily::Ngldm, aggregation, &sets)
 }

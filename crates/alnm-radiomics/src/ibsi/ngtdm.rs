@@ -4,8 +4,6 @@
 //! over them, X̄ being the mean level of a voxel's neighbours at Chebyshev distance 1; N_{v,c} = Σ n_i, p_i = n_i /
 //! N_{v,c}, and N_{g,p} the number of levels with p_i > 0.
 
-use rayon::prelude::*;
-
 use super::feature::{Aggregation, Definition, IbsiFamily, IbsiFeature, means, values};
 use super::texture::{Texture, TexturePart};
 use crate::level_map::neighbour_offsets;
@@ -116,7 +114,9 @@ pub(crate) const DEFINITIONS: &[Definition<IbsiToneDifferenceMatrix>] = &[
 /// The features by an aggregation method without directions.
 pub(crate) fn features(texture: &Texture, aggregation: Aggregation) -> Vec<IbsiFeature> {
     let scope = texture.scope(aggregation);
-    let matrices = scope.parts.par_iter().filter_map(|part| IbsiToneDifferenceMatrix::new(part, scope.fixed_axis));
-    let sets: Vec<Vec<f64>> = matrices.map(|matrix| values(DEFINITIONS, &matrix)).collect();
+    let sets = scope.sets(&|part| {
+        let matrix = IbsiToneDifferenceMatrix::new(part, scope.fixed_axis);
+        matrix.iter().map(|matrix| values(DEFINITIONS, matrix)).collect()
+    });
     means(DEFINITIONS, IbsiFamily::Ngtdm, aggregation, &sets)
 }

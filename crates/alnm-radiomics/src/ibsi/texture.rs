@@ -1,6 +1,7 @@
 //! What the matrices of texture are counted on, and which part of it each aggregation method looks at.
 
 use ndarray::{Array3, ArrayView3, s};
+use rayon::prelude::*;
 
 use super::error::Result;
 use super::feature::Aggregation;
@@ -46,6 +47,14 @@ pub(crate) struct Scope<'a> {
     pub(crate) fixed_axis: Option<usize>,
     /// Whether the matrices of all directions are added up.
     pub(crate) merges_directions: bool,
+}
+
+impl Scope<'_> {
+    /// The sets of values that matrices of each part give, in the order of the parts. Not generic, so that all families
+    /// share one copy of the loop over threads.
+    pub(crate) fn sets(&self, of_part: &(dyn Fn(&TexturePart) -> Vec<Vec<f64>> + Sync)) -> Vec<Vec<f64>> {
+        self.parts.par_iter().map(of_part).collect::<Vec<_>>().concat()
+    }
 }
 
 /// A discretised region.

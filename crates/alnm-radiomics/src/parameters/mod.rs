@@ -220,11 +220,13 @@ impl Parameters {
     }
 
     /// The image types in the order of extraction.
+    #[must_use]
     pub fn image_types(&self) -> &[ImageTypeParameters] {
         &self.image_types
     }
 
     /// The feature classes in the order of the columns.
+    #[must_use]
     pub fn feature_classes(&self) -> &[(FeatureClass, Selection)] {
         &self.feature_classes
     }
@@ -419,6 +421,7 @@ mod tests {
             ("setting: {dynamicBinning: true}", "line 1: unknown key `dynamicBinning` in `setting`"),
             ("setting:\n  binWidth: 0", "line 2: `binWidth` is 0; it must be a number above 0"),
             ("setting:\n  label: 1.5", "line 2: `label` is 1.5; it must be a whole number above 0"),
+            ("setting:\n  binWidth: .inf", "line 2: `binWidth` is inf; it must be a number above 0"),
             (
                 "imageType:\n  LoG: {sigma: [1.0, -2.0]}",
                 "line 2: `sigma` is [1.0, -2.0]; it must be a list of numbers above 0",

@@ -11,6 +11,13 @@ use crate::{Interval, Labels, TestResult};
 ///
 /// # Errors
 /// As [`brier`](super::brier()).
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::spiegelhalter};
+/// let test = spiegelhalter(&Labels::new(vec![true, false, true, false]), &[0.9, 0.1, 0.8, 0.3])?;
+/// assert!((test.statistic + 0.4 / 0.2064_f64.sqrt()).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn spiegelhalter(labels: &Labels, risks: &[f64]) -> Result<TestResult> {
     const OPERATION: &str = "Spiegelhalter's test";
     check(OPERATION, labels, risks)?;
@@ -23,7 +30,8 @@ pub fn spiegelhalter(labels: &Labels, risks: &[f64]) -> Result<TestResult> {
 
 /// Expected and observed numbers of events.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ExpectedObserved {
     /// Sum of the risks.
     pub expected: f64,
@@ -43,6 +51,13 @@ pub struct ExpectedObserved {
 ///
 /// # Errors
 /// As [`brier`](super::brier()), and [`crate::StatsError::Parameter`] for the level.
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::expected_observed};
+/// let ratio = expected_observed(&Labels::new(vec![true, false, true, false]), &[0.9, 0.1, 0.8, 0.2], 0.95)?;
+/// assert!((ratio.expected_over_observed - 1.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn expected_observed(labels: &Labels, risks: &[f64], level: f64) -> Result<ExpectedObserved> {
     check("expected over observed", labels, risks)?;
     require_level(level)?;

@@ -9,7 +9,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{BoundaryCondition, Dimensions, Field, Filter, Pool, Pooling};
-use crate::ibsi::fourier::{Complex, Transform, fast_length};
+use crate::ibsi::fourier::{BoxTransform, Complex, fast_length};
 
 /// The filter without its orientation, in mm.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,7 @@ fn planes(
     let reach = [rows, columns].map(|axis| (wave.reach() / field.spacing[axis]).ceil() as usize);
     let size = [part[rows].len(), part[columns].len()];
     let padded = [fast_length(size[0] + 2 * reach[0]), fast_length(size[1] + 2 * reach[1])];
-    let transform = Transform::new([1, padded[0], padded[1]]);
+    let transform = BoxTransform::new([1, padded[0], padded[1]]);
     let spectra: Vec<Vec<Complex<f64>>> = orientations
         .par_iter()
         .map(|&theta| {

@@ -26,6 +26,7 @@ mod spectrum;
 use std::ops::Range;
 
 use alnm_imaging::Volume;
+use alnm_imaging::region::VoxelBox;
 use serde::{Deserialize, Serialize};
 
 pub use laws::LawsKernel;
@@ -274,6 +275,15 @@ const MAXIMUM_REACH: f64 = 1024.0;
 /// Most values of an image that is continued beyond its edges for a Fourier transform, or of kernels of that size.
 const MAXIMUM_PADDED: f64 = 536_870_912.0;
 
+/// The filters of a wavelet by its name in PyWavelets.
+fn named_wavelet(name: &str) -> Result<Filters> {
+    Filters::named(name).ok_or_else(|| IbsiError::Setting {
+        setting: "wavelet",
+        value: name.to_owned(),
+        requirement: "it must be a wavelet of PyWavelets, such as db3 or haar",
+    })
+}
+
 impl Filter {
     /// A filter with [`BoundaryCondition::Mirror`].
     pub fn new(dimensions: Dimensions, kernel: Kernel) -> Self {
@@ -332,12 +342,7 @@ impl Filter {
                 check("theta_step", (0.1..=360.0).contains(&step), step, "it must be from 0.1 to 360 degrees")
             }
             Kernel::SeparableWavelet { wavelet, band, level, .. } => {
-                check(
-                    "wavelet",
-                    Filters::named(wavelet).is_some(),
-                    wavelet,
-                    "it must be a wavelet of PyWavelets, such as db3 or haar",
-                )?;
+                named_wavelet(wavelet)?;
                 check(
                     "band",
                     band.chars().all(|letter| matches!(letter, 'L' | 'H')),
@@ -359,21 +364,21 @@ impl Filter {
     /// # Errors
     /// As [`Filter::check`], and [`IbsiError::Setting`] for a kernel that reaches over more than 1024 voxels.
     pub fn response(&self, image: &Volume<f64>) -> Result<Volume<f64>> {
-        let whole = image.geometry().shape().map(|n| 0..n);
-        let values = self.response_in(image, &whole)?;
+        let values = self.response_in(image, VoxelBox::of_shape(image.geometry().shape()))?;
         let mut map = image.clone();
         map.as_mut_slice().copy_from_slice(&values);
         Ok(map)
     }
 
-    /// The part of the response map in a box, a range for each of z, y and x, in raster order.
+    /// The values of the response map in a box, in raster order.
     ///
     /// # Errors
     /// As [`Filter::response`], and [`IbsiError::Setting`] for a box that is empty or reaches beyond the image.
-    pub fn response_in(&self, image: &Volume<f64>, part: &[Range<usize>; 3]) -> Result<Vec<f64>> {
+    pub fn response_in(&self, image: &Volume<f64>, part: VoxelBox) -> Result<Vec<f64>> {
         self.check()?;
         let shape = image.geometry().shape();
-        let is_inside = (0..3).all(|axis| !part[axis].is_empty() && part[axis].end <= shape[axis]);
+        let is_inside = !part.is_empty() && VoxelBox::of_shape(shape).contains_box(&part);
+        let part = &part.ranges_zyx();
         check("part", is_inside, format!("{part:?}"), "it must be a box of voxels of the image")?;
         let [x, y, z] = image.geometry().spacing();
         let field = Field { values: image.as_slice(), shape, spacing: [z, y, x] };
@@ -407,8 +412,10 @@ impl Filter {
                 Ok(gabor::response(self, field, part, wave, &orientations))
             }
             Kernel::SeparableWavelet { wavelet, band, level, rotation_invariance } => {
-                let filters = Filters::named(wavelet).expect("the name has been checked");
-                Ok(separable_wavelet::response(self, field, part, &filters, band, *level, *rotation_invariance))
+                let filters = named_wavelet(wavelet)?;
+                let (level, rotation_invariance) = (*level, *rotation_invariance);
+                let sub_band = separable_wavelet::WaveletBand { filters, band, level, rotation_invariance };
+                Ok(sub_band.response(self, field, part))
             }
             Kernel::Simoncelli { level, riesz_order } => {
                 Ok(nonseparable_wavelet::response(self, field, part, *level, riesz_order.as_deref().map(Riesz::new)))

@@ -9,37 +9,44 @@ use super::separable::{SeparableKernel, Stages, Taps, pooled, right_angled_rotat
 use super::{Field, Filter, Pooling};
 use crate::filter::wavelet::Filters;
 
-pub(super) fn response(
-    filter: &Filter,
-    field: Field<'_>,
-    part: &[Range<usize>; 3],
-    filters: &Filters,
-    band: &str,
-    level: usize,
-    rotation_invariance: Option<Pooling>,
-) -> Vec<f64> {
-    let letters: Vec<char> = band.chars().collect();
-    let (low, high) = (Taps::new(filters.low_pass().to_vec()), Taps::new(filters.high_pass().to_vec()));
-    // Letters are for x, y, z; axes are z, y, x.
-    let band =
-        |axis: usize| letters.get(2 - axis).map(|letter| if *letter == 'H' { high.clone() } else { low.clone() });
-    let approximation = |axis: usize| letters.get(2 - axis).map(|_| low.clone());
-    let kernels = [SeparableKernel(std::array::from_fn(approximation)), SeparableKernel(std::array::from_fn(band))];
-    let rotations = match rotation_invariance {
-        Some(_) => right_angled_rotations(filter.dimensions),
-        None => right_angled_rotations(filter.dimensions)[..1].to_vec(),
-    };
-    let mut orientations: Vec<Stages> = Vec::new();
-    for rotation in rotations {
-        let [approximation, band] = kernels.each_ref().map(|kernel| kernel.rotated(rotation));
-        let stages: Stages =
-            (1..=level).map(|step| if step < level { &approximation } else { &band }.dilated(step - 1)).collect();
-        // Orientations that agree count as often as others do, so one of each is enough for a mean, too.
-        if !orientations.contains(&stages) {
-            orientations.push(stages);
+/// A sub-band of an undecimated transform.
+pub(super) struct WaveletBand<'a> {
+    pub(super) filters: Filters,
+    /// One letter for each of x, y (and z).
+    pub(super) band: &'a str,
+    /// From 1.
+    pub(super) level: usize,
+    pub(super) rotation_invariance: Option<Pooling>,
+}
+
+impl WaveletBand<'_> {
+    /// The values of the sub-band in the box `part`.
+    pub(super) fn response(&self, filter: &Filter, field: Field<'_>, part: &[Range<usize>; 3]) -> Vec<f64> {
+        let Self { filters, band, level, rotation_invariance } = self;
+        let (level, rotation_invariance) = (*level, *rotation_invariance);
+        let letters: Vec<char> = band.chars().collect();
+        let (low, high) = (Taps::new(filters.low_pass().to_vec()), Taps::new(filters.high_pass().to_vec()));
+        // Letters are for x, y, z; axes are z, y, x.
+        let band =
+            |axis: usize| letters.get(2 - axis).map(|letter| if *letter == 'H' { high.clone() } else { low.clone() });
+        let approximation = |axis: usize| letters.get(2 - axis).map(|_| low.clone());
+        let kernels = [SeparableKernel(std::array::from_fn(approximation)), SeparableKernel(std::array::from_fn(band))];
+        let rotations = match rotation_invariance {
+            Some(_) => right_angled_rotations(filter.dimensions),
+            None => right_angled_rotations(filter.dimensions)[..1].to_vec(),
+        };
+        let mut orientations: Vec<Stages> = Vec::new();
+        for rotation in rotations {
+            let [approximation, band] = kernels.each_ref().map(|kernel| kernel.rotated(rotation));
+            let stages: Stages =
+                (1..=level).map(|step| if step < level { &approximation } else { &band }.dilated(step - 1)).collect();
+            // Orientations that agree count as often as others do, so one of each is enough for a mean, too.
+            if !orientations.contains(&stages) {
+                orientations.push(stages);
+            }
         }
+        pooled(&orientations, rotation_invariance.unwrap_or(Pooling::Average), field, part, filter.boundary)
     }
-    pooled(&orientations, rotation_invariance.unwrap_or(Pooling::Average), field, part, filter.boundary)
 }
 
 #[cfg(test)]
@@ -61,7 +68,8 @@ mod tests {
                 };
                 let filter = Filter { dimensions: Dimensions::Three, boundary: BoundaryCondition::Nearest, kernel };
                 let filters = Filters::named(name).unwrap();
-                let values = response(&filter, field, &[0..4, 0..5, 0..6], &filters, band, level, pooling);
+                let sub_band = WaveletBand { filters, band, level, rotation_invariance: pooling };
+                let values = sub_band.response(&filter, field, &[0..4, 0..5, 0..6]);
                 // Each low-pass filter adds up to √2.
                 let expected = if band == "LLL" { 5.0 * 8f64.powf(level as f64 / 2.0) } else { 0.0 };
                 assert!(values.iter().all(|value| (value - expected).abs() < 1e-9), "{name} {band} {level}");

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::ibsi::fourier::{Complex, Transform};
+use crate::ibsi::fourier::{BoxTransform, Complex};
 
 /// The real part of the values with each frequency multiplied by a factor, a function of the frequency along z, y and
 /// x.
@@ -14,7 +14,7 @@ pub(super) fn multiplied(
     shape: [usize; 3],
     factor: impl Fn([f64; 3]) -> Complex<f64> + Sync,
 ) -> Vec<f64> {
-    let transform = Transform::new(shape);
+    let transform = BoxTransform::new(shape);
     let mut spectrum: Vec<Complex<f64>> = values.iter().map(|&value| Complex::new(value, 0.0)).collect();
     transform.forward(&mut spectrum);
     let [zs, ys, xs] = shape.map(|n| (0..n).map(|k| frequency(k, n)).collect::<Vec<f64>>());

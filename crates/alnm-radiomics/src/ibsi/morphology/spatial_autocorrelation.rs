@@ -3,7 +3,7 @@
 //! Symbols: N_v voxels with intensities X of mean μ; w_ij = 1 / |x_i - x_j| for i ≠ j, the inverse distance of their
 //! centres.
 
-use crate::ibsi::fourier::{Complex, Transform, fast_length};
+use crate::ibsi::fourier::{BoxTransform, Complex, fast_length};
 use crate::ibsi::region::Mask;
 
 /// Both measures of one region; NaN for a single voxel or a flat region.
@@ -40,7 +40,7 @@ impl SpatialAutocorrelation {
             let [z, y, x]: [usize; 3] = std::array::from_fn(|axis| voxel[axis] - bounds[axis].start);
             (z * shape[1] + y) * shape[2] + x
         };
-        let transform = Transform::new(shape);
+        let transform = BoxTransform::new(shape);
         let kernel = kernel_spectrum(&transform, shape, size, spacing);
         // The mask is the real part and the deviations the imaginary part; the kernel is even, so they stay apart.
         let mut field = vec![Complex::default(); shape.iter().product()];
@@ -67,7 +67,7 @@ impl SpatialAutocorrelation {
 }
 
 /// The spectrum of the inverse distance as a function of the step, which is real.
-fn kernel_spectrum(transform: &Transform, shape: [usize; 3], size: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
+fn kernel_spectrum(transform: &BoxTransform, shape: [usize; 3], size: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
     let axis_step = |axis: usize| -> Vec<Option<f64>> {
         let step = |k: usize| k.min(shape[axis] - k);
         (0..shape[axis]).map(|k| (step(k) < size[axis]).then(|| (step(k) as f64 * spacing[axis]).powi(2))).collect()
