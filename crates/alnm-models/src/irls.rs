@@ -3,7 +3,7 @@
 use faer::Mat;
 use faer::linalg::solvers::{Qr, SolveLstsq};
 
-use crate::link::expit;
+use crate::logit::expit;
 
 /// A column that keeps less than this share of its length beside the columns before it depends on them (the tolerance
 /// of R's `glm`, a thousandth of its `epsilon`).

@@ -9,11 +9,10 @@ use ndarray::Array2;
 
 use crate::covariance::CovarianceMatrix;
 use crate::design::{Design, STEP_TOLERANCE, linear_predictor};
-pub use crate::design::{LogisticParams, LogisticRegression};
+pub use crate::design::{INTERCEPT, LogisticParams, LogisticRegression};
 use crate::error::{ModelError, Result};
 use crate::irls::Maximum;
-pub use crate::link::INTERCEPT;
-use crate::link::expit;
+use crate::logit::expit;
 use crate::penalised::penalised_maximum;
 use crate::{FeatureTable, Labels};
 

@@ -19,7 +19,7 @@ use faer::linalg::solvers::{DenseSolveCore, PartialPivLu};
 
 use crate::error::{ModelError, Result};
 use crate::irls::deviance_of;
-use crate::link::expit;
+use crate::logit::expit;
 use crate::{FeatureTable, Labels};
 
 /// How the penalty is found.

@@ -1,8 +1,6 @@
 //! Every case of the statistics pack that this crate owns, against R's glm and its companions, logistf, LightGBM and
 //! scikit-learn.
 
-#![cfg(feature = "fitting")]
-
 use alnm_conformance::pack::{number as num, numbers as nums};
 use alnm_conformance::statistics::{Case, StatisticsPack};
 use alnm_conformance::tally::Deviation;

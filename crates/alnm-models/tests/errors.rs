@@ -1,9 +1,7 @@
 //! The sentences of the errors, and what types promise to threads.
 
-#![cfg(feature = "fitting")]
-
+use alnm_models::explanation::linear_shap::ShapleyValues;
 use alnm_models::explanation::permutation_importance::PermutationParams;
-use alnm_models::explanation::shapley::ShapleyValues;
 use alnm_models::firth::FirthModel;
 use alnm_models::gradient_boosting::{Boosting, BoostingParams, GradientBoosting, Tree};
 use alnm_models::logistic::LogisticRegression;

@@ -1,8 +1,6 @@
 //! Optimism-corrected validation of a logistic model against rms on the same resamples; the script is beside the data
 //! in tests/golden.
 
-#![cfg(feature = "fitting")]
-
 use alnm_conformance::golden::{assert_resamples, fields, number};
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
 use alnm_stats::bootstrap::{Resampling, resample_rows};

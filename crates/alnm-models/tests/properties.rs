@@ -1,7 +1,5 @@
 //! Properties of fits, explanations and saved models.
 
-#![cfg(feature = "fitting")]
-
 use alnm_models::cross_fitting::out_of_fold;
 use alnm_models::explanation::linear_shap::linear_shap;
 use alnm_models::explanation::partial_dependence::partial_dependence;

@@ -1,6 +1,6 @@
 //! Saved models: what was damaged or edited is refused with a sentence, or gives the same answer.
 
-#![cfg(all(feature = "fitting", feature = "serde"))]
+#![cfg(feature = "serde")]
 
 use alnm_conformance::damage::{Damaged, json_variants, refused_or_same, text_variants};
 use alnm_models::folds::{FoldOrder, Folds};

@@ -1,8 +1,6 @@
 //! Why a model gives the risk it gives: Shapley values, permutation importance, partial dependence.
 
-#[cfg(feature = "fitting")]
 pub mod linear_shap;
 pub mod partial_dependence;
 pub mod permutation_importance;
-pub mod shapley;
 pub mod tree_shap;

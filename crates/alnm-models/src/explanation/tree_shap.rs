@@ -18,9 +18,9 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::linear_shap::ShapleyValues;
 use crate::FeatureTable;
 use crate::error::Result;
-use crate::explanation::shapley::ShapleyValues;
 use crate::gradient_boosting::{Child, GradientBoosting, Tree};
 
 /// A feature on the path from the root: the shares of training rows that follow it when it is unknown and when it is
