@@ -498,7 +498,9 @@ mod saved {
                 format!("its number of events is {}; {positives} of its {rows} outcomes are events", form.events)
             })?;
             let outside = form.fitted.iter().find(|risk| !(0.0..=1.0).contains(*risk));
-            require(outside.is_none(), || format!("a fitted risk is {outside:?}; it must lie between 0 and 1"))?;
+            require(outside.is_none(), || {
+                format!("a fitted risk is {}; it must lie between 0 and 1", outside.copied().unwrap_or_default())
+            })?;
             Ok(Self {
                 terms: form.terms,
                 aliased: form.aliased,

@@ -118,7 +118,7 @@ fn the_structure_of_text_models_without_a_hash_is_checked() {
         (of_line("leaf_value", &|v| v[1..].to_vec()), "leaf_value of tree 0 holds "),
         (of_line("left_child", &first("0")), "tree 0: split 0 leads to split 0; it must lead to a later one"),
         (of_line("left_child", &first("-99")), "tree 0: split 0 leads to leaf 98"),
-        (of_line("leaf_count", &first("7")), "below it; both must be the same and at least 1"),
+        (of_line("leaf_count", &first("0")), "below it; both must be the same and at least 1"),
         (of_line("decision_type", &first("1")), "decision_type 1 of tree 0 is not supported"),
         (of_line("num_leaves", &first("1000000000")), "num_leaves of tree 0 is 1000000000"),
     ] {
