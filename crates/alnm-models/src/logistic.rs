@@ -465,9 +465,6 @@ mod saved {
                 let Term { name, estimate, standard_error, z, p_value, interval } = t;
                 let what = |field: &str| format!("the {field} of {name:?}");
                 finite(&what("estimate"), *estimate)?;
-                require(interval.level > 0.0 && interval.level < 1.0, || {
-                    format!("{} is {}; it must be above 0 and below 1", what("confidence level"), interval.level)
-                })?;
                 let right = term(name, *estimate, covariance.view()[[j, j]].sqrt(), interval.level);
                 for (field, value, expected) in [
                     ("standard error", *standard_error, right.standard_error),

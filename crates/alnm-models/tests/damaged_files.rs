@@ -189,7 +189,7 @@ fn fitted_values_that_are_read_satisfy_what_computed_ones_do() {
     let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default()).expect("both classes");
     for (path, value, sentence) in [
         ("/terms/1/estimate", serde_json::json!(9.0), "the z statistic of \"age\" is "),
-        ("/terms/1/interval/level", serde_json::json!(95.0), "the confidence level of \"age\" is 95"),
+        ("/terms/1/interval/level", serde_json::json!(95.0), "level of an interval is 95"),
         ("/terms/2/name", serde_json::json!("age"), "the term \"age\" is given twice"),
         ("/rows", serde_json::json!(80), "it has 90 risks and 90 outcomes; both must be 80"),
         ("/fitted/3", serde_json::json!(1.5), "a fitted risk is "),
