@@ -19,7 +19,7 @@ use crate::{Interval, Labels};
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|
-/// | `resamples` | 2000 | Number of resamples. | at least 1, checked by whoever resamples |
+/// | `resamples` | 2000 | Number of resamples. | at least 1, checked by the function that resamples |
 /// | `seed` | 0 | Seed of the generator. | |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
