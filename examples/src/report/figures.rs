@@ -218,9 +218,7 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let history = &findings.deep.history;
-    let line = |value: fn(&EpochRecord) -> f64| {
-        history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect()
-    };
+    let line = |value: fn(&EpochRecord) -> f64| history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect();
     let loss = Chart::around(
         "Training loss",
         "epoch",

@@ -246,12 +246,7 @@ fn selection_frequencies(
 }
 
 fn features_of(pipeline: &FittedPipeline) -> Vec<String> {
-    pipeline
-        .signature()
-        .into_iter()
-        .flat_map(Signature::weights)
-        .map(|weight| weight.feature.clone())
-        .collect()
+    pipeline.signature().into_iter().flat_map(Signature::weights).map(|weight| weight.feature.clone()).collect()
 }
 
 fn sample_size(results: &Results, labels: &Labels) -> Result<SampleSizeRemark> {
