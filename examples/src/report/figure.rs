@@ -43,17 +43,20 @@ pub struct Series {
 
 impl Series {
     /// A line.
+    #[must_use]
     pub fn line(name: &str, points: Vec<(f64, f64)>, colour: &'static str) -> Self {
         Self { name: name.to_owned(), points, colour, dashed: false, bars: None }
     }
 
     /// The same line in dashes.
+    #[must_use]
     pub fn dashed(mut self) -> Self {
         self.dashed = true;
         self
     }
 
     /// The points as dots with error bars.
+    #[must_use]
     pub fn with_bars(mut self, bars: Vec<(f64, f64)>) -> Self {
         self.bars = Some(bars);
         self
@@ -83,6 +86,7 @@ pub struct Chart {
 
 impl Chart {
     /// A chart whose ranges hold all finite points, error bars included, with a little room.
+    #[must_use]
     pub fn around(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Self {
         let points = || series.iter().flat_map(|s| s.points.iter());
         let bars = series.iter().filter_map(|s| s.bars.as_ref()).flatten().flat_map(|&(low, high)| [low, high]);
@@ -101,6 +105,7 @@ impl Chart {
     }
 
     /// The same chart with these ranges.
+    #[must_use]
     pub fn with_ranges(mut self, x_range: (f64, f64), y_range: (f64, f64)) -> Self {
         (self.x_range, self.y_range) = (x_range, y_range);
         self
@@ -115,6 +120,7 @@ impl Chart {
     }
 
     /// The chart with its data: a row a point, error bars where there are some.
+    #[must_use]
     pub fn panel(&self, name: &str) -> Panel {
         let has_bars = self.series.iter().any(|series| series.bars.is_some());
         let rows = self.series.iter().flat_map(|series| {
@@ -280,6 +286,7 @@ fn within((low, high): (f64, f64), from: (f64, f64), to: (f64, f64)) -> Option<[
 }
 
 /// Horizontal bars, the first on top.
+#[must_use]
 pub fn bars(name: &str, title: &str, x_label: &str, values: &[(String, f64)]) -> Panel {
     let rows = values.iter().map(|(name, value)| vec![name.clone(), value.to_string()]).collect();
     Panel { svg: bars_svg(title, x_label, values), data: Table::new(name, title, &["name", x_label], rows) }

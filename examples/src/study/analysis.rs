@@ -219,11 +219,13 @@ pub struct FoldInputs<'a> {
 
 impl<'a> FoldInputs<'a> {
     /// `of_folds` holds a table of deep features per fold.
+    #[must_use]
     pub fn new(of_all: &'a ScoreInputs, of_folds: Option<&'a [FeatureTable]>) -> Self {
         Self { of_all, of_folds }
     }
 
     /// The features that fits without the fold's patients see.
+    #[must_use]
     pub fn of_fold(&self, fold: usize) -> ScoreInputs {
         ScoreInputs { deep: self.deep(fold).clone(), ..self.of_all.clone() }
     }

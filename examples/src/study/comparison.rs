@@ -104,6 +104,7 @@ fn compared_areas(
 
 impl Patient {
     /// The scanner: the column `scanner` of `patients.csv`, or the centre where there is none.
+    #[must_use]
     pub fn scanner(&self) -> &str {
         self.further.get("scanner").filter(|name| !name.is_empty()).unwrap_or(&self.centre)
     }

@@ -277,6 +277,7 @@ impl TimeIntensity {
     }
 
     /// The class of the late phases in words.
+    #[must_use]
     pub fn delayed_phase(&self) -> &'static str {
         match self.kinetics.delayed_phase {
             DelayedPhase::Persistent => "persistent",
