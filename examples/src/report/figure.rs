@@ -28,7 +28,7 @@ const LEGEND_LINE: f64 = 14.0;
 
 /// A line through points; without a line the points are dots with error bars.
 #[derive(Debug, Clone)]
-pub struct Series {
+pub struct PlottedSeries {
     /// Name in the legend; none where empty.
     pub name: String,
     /// Points.
@@ -41,7 +41,7 @@ pub struct Series {
     pub bars: Option<Vec<(f64, f64)>>,
 }
 
-impl Series {
+impl PlottedSeries {
     /// A line.
     #[must_use]
     pub fn line(name: &str, points: Vec<(f64, f64)>, colour: &'static str) -> Self {
@@ -77,7 +77,7 @@ pub struct Chart {
     /// Range of the vertical axis.
     pub y_range: (f64, f64),
     /// The series.
-    pub series: Vec<Series>,
+    pub series: Vec<PlottedSeries>,
     /// Places on the horizontal axis marked by a vertical line.
     pub marks: Vec<f64>,
     /// Lines of text below the legend.
@@ -87,7 +87,7 @@ pub struct Chart {
 impl Chart {
     /// A chart whose ranges hold all finite points, error bars included, with a little room.
     #[must_use]
-    pub fn around(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Self {
+    pub fn around(title: &str, x_label: &str, y_label: &str, series: Vec<PlottedSeries>) -> Self {
         let points = || series.iter().flat_map(|s| s.points.iter());
         let bars = series.iter().filter_map(|s| s.bars.as_ref()).flatten().flat_map(|&(low, high)| [low, high]);
         let x_range = range(points().map(|p| p.0));
@@ -200,7 +200,7 @@ impl Chart {
         svg
     }
 
-    fn draw(&self, series: &Series, svg: &mut String) {
+    fn draw(&self, series: &PlottedSeries, svg: &mut String) {
         let colour = series.colour;
         if let Some(bars) = &series.bars {
             for (&(x, y), &(low, high)) in series.points.iter().zip(bars) {
@@ -229,7 +229,7 @@ impl Chart {
         push(svg, format_args!("<path d='{path}' fill='none' stroke='{colour}' stroke-width='1.6'{dashes}/>"));
     }
 
-    fn named(&self) -> Vec<&Series> {
+    fn named(&self) -> Vec<&PlottedSeries> {
         self.series.iter().filter(|series| !series.name.is_empty()).collect()
     }
 
@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(within((0.0, 1.0), (0.0, -1.0), (2.0, 1.0)), Some([(1.0, 0.0), (2.0, 1.0)]));
         assert_eq!(within((0.0, 1.0), (0.0, 2.0), (1.0, 3.0)), None);
         let named = (0..5)
-            .map(|k| Series::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize]));
+            .map(|k| PlottedSeries::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize]));
         let chart = Chart::around("five", "x", "y", named.collect()).with_ranges((0.0, 1.0), (0.0, 1.0));
         let svg = chart.panel("five").svg;
         let places: Vec<f64> = svg
@@ -436,7 +436,7 @@ mod tests {
             "a < b & c",
             "x",
             "y",
-            vec![Series::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])],
+            vec![PlottedSeries::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])],
         );
         let Panel { svg, data } = chart.panel("points");
         assert_eq!(data.data().len(), 3);

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::cohort::{self, Cohort, Patient, Problem};
-use crate::progress::{Step, StepCost};
+use crate::progress::{RunningStep, StepCost};
 use crate::simulation::Simulation;
 
 /// How large the network and its images are.
@@ -146,7 +146,7 @@ impl Study {
             None => {
                 let folder = self.settings.out.join("cohort");
                 let (simulation, patients) = self.simulation()?;
-                let step = Step::begin("simulated cohort", patients);
+                let step = RunningStep::begin("simulated cohort", patients);
                 simulation.write(&folder, &|| step.advance())?;
                 step.finish(&mut self.costs);
                 folder
@@ -156,7 +156,7 @@ impl Study {
         // Files that are not there are among the problems of the table.
         let patients: Vec<_> =
             cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
-        let step = Step::begin(title, patients.len());
+        let step = RunningStep::begin(title, patients.len());
         problems.extend(check(&cohort, &patients, &|| step.advance()));
         step.finish(&mut self.costs);
         let cohort = cohort.settle(problems)?;
