@@ -418,8 +418,9 @@ mod tests {
     fn curves_end_where_they_leave_the_range_and_legends_stand_below_the_axis() {
         assert_eq!(within((0.0, 1.0), (0.0, -1.0), (2.0, 1.0)), Some([(1.0, 0.0), (2.0, 1.0)]));
         assert_eq!(within((0.0, 1.0), (0.0, 2.0), (1.0, 3.0)), None);
-        let named = (0..5)
-            .map(|k| PlottedSeries::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize]));
+        let named = (0..5).map(|k| {
+            PlottedSeries::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize])
+        });
         let chart = Chart::around("five", "x", "y", named.collect()).with_ranges((0.0, 1.0), (0.0, 1.0));
         let svg = chart.panel("five").svg;
         let places: Vec<f64> = svg

@@ -184,8 +184,12 @@ fn lesion(findings: &Findings<'_>) -> Result<Figure> {
     if let Some(curve) = findings.time_intensity {
         let points = curve.curve.times().iter().copied().zip(curve.curve.means().iter().copied()).collect();
         let title = format!("Time-intensity curve: {}", curve.delayed_phase());
-        let chart =
-            Chart::around(&title, "seconds", "mean signal in the outline", vec![PlottedSeries::line("", points, COLOURS[0])]);
+        let chart = Chart::around(
+            &title,
+            "seconds",
+            "mean signal in the outline",
+            vec![PlottedSeries::line("", points, COLOURS[0])],
+        );
         panels.push(chart.panel("figure1_time_intensity"));
         push(
             &mut caption,
@@ -363,7 +367,9 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
         if let Some(curve) = corrected {
             let points = |values: &[f64]| curve.risks.iter().copied().zip(values.iter().copied()).collect();
             series.push(PlottedSeries::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
-            series.push(PlottedSeries::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed());
+            series.push(
+                PlottedSeries::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed(),
+            );
         } else if let Some(curve) = &calibration.curve {
             let points = curve.curve().x().iter().copied().zip(curve.curve().y().iter().copied()).collect();
             series.push(PlottedSeries::line("loess", points, COLOURS[1]));
