@@ -172,7 +172,7 @@ fn read_confidence(path: &Path, grid: &Geometry) -> anyhow::Result<Volume<f32>> 
 
 /// How far a level is, as a bar and in numbers.
 fn progress(now: &N4Iteration) -> String {
-    const WIDTH: usize = 40;
+    const WIDTH: usize = 20;
     let filled = WIDTH * now.iteration.min(now.max_iterations) / now.max_iterations.max(1);
     format!(
         "{}{} level {} of {}, iteration {}, convergence {:.5}",
