@@ -160,7 +160,8 @@ impl Study {
             of_files = cohort::check_headers(&cohort, &patients, &|| step.advance());
             step.finish(&mut self.costs);
         }
-        let is_refused = cohort.description.problems == ProblemPolicy::Refuse && !(problems.is_empty() && of_files.is_empty());
+        let is_refused =
+            cohort.description.problems == ProblemPolicy::Refuse && !(problems.is_empty() && of_files.is_empty());
         if reads_voxels || is_refused {
             let step = RunningStep::begin("files of the cohort", patients.len());
             of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
