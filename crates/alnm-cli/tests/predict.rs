@@ -107,6 +107,44 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn a_damaged_model_gives_no_risk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    save_model(path);
+    std::fs::write(path.join("one.csv"), "age,MTD\n44,1.5\n").unwrap();
+    let text = std::fs::read_to_string(path.join("model.json")).unwrap();
+    let good: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let refusal = |name: &str, text: &str| {
+        std::fs::write(path.join(name), text).unwrap();
+        complaint(path, &format!("predict {name} --patient one.csv"))
+    };
+    let edited = |member: &str, value: serde_json::Value| {
+        let mut model = good.clone();
+        *model.pointer_mut(member).unwrap() = value;
+        refusal("edited.json", &model.to_string())
+    };
+    for (message, expected) in [
+        (
+            edited("/value/covariance", serde_json::json!([[0.1]])),
+            "the covariance has 1 rows; it must have 3, for the intercept and each variable",
+        ),
+        (edited("/value/variables/0/coefficient", serde_json::json!(0.5)), "the file was damaged or edited"),
+        (edited("/value/variables/1/variable/unit", serde_json::json!("mm")), "the file was damaged or edited"),
+        (edited("/value/cutoffs/0/threshold", serde_json::json!(7.0)), "is 7; it must lie between 0 and 1"),
+        (edited("/format", serde_json::json!("alnm-signature")), "that of a saved risk model is \"alnm-risk-model\""),
+        (edited("/version", serde_json::json!(2)), "the version of the saved risk model is 2"),
+        (refusal("short.json", &text[..text.len() / 2]), "the file is not valid JSON"),
+        (refusal("bare.json", &good["value"].to_string()), "the file is not a saved risk model"),
+    ] {
+        assert!(message.contains(expected), "{message}");
+    }
+    // White space is no damage.
+    std::fs::write(path.join("dense.json"), good.to_string()).unwrap();
+    let risk = |name: &str| answer(path, &format!("predict {name} --patient one.csv --format csv"));
+    assert_eq!(risk("dense.json"), risk("model.json"));
+}
+
+#[test]
 fn the_calculator_holds_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let model = save_model(folder.path());

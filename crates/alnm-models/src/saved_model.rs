@@ -317,14 +317,15 @@ impl RiskModel {
     ///
     /// # Errors
     /// [`ModelError::Statistics`] when the ROC curve cannot be built, [`ModelError::Repeated`] for a name that is
-    /// there, [`ModelError::Parameter`] when no cutoff is better than calling everybody positive.
+    /// there, [`ModelError::Parameter`] when no cutoff is better than one verdict for everybody.
     pub fn add_youden_cutoff(&mut self, name: &str, labels: &Labels, risks: &[f64]) -> Result<()> {
         if self.cutoffs.iter().any(|cutoff| cutoff.name == name) {
             return Err(ModelError::Repeated { what: "cutoff", name: name.to_owned() });
         }
         let threshold = RocCurve::new(labels, risks, Direction::HigherIsPositive)?.youden_cutoff().threshold;
         if !(0.0..=1.0).contains(&threshold) {
-            let requirement = "between 0 and 1, which takes risks that are higher in some events than in some others";
+            let requirement =
+                "between 0 and 1, but no threshold of these risks is better than one verdict for everybody";
             return Err(ModelError::parameter("Youden cutoff", threshold, requirement));
         }
         self.cutoffs.push(NamedCutoff { name: name.to_owned(), threshold });
