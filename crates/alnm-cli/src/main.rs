@@ -4,6 +4,7 @@
 //! PyRadiomics' codes.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod cases;
 mod convert;
 mod deep;
 mod extract;
@@ -30,7 +31,7 @@ struct Arguments {
 enum Command {
     Info(info::Info),
     Convert(convert::Convert),
-    N4(n4::N4),
+    N4(n4::N4Command),
     Resample(resample::Resample),
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),

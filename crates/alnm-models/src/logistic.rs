@@ -11,7 +11,8 @@ use crate::covariance::CovarianceMatrix;
 use crate::design::{Design, STEP_TOLERANCE, linear_predictor};
 pub use crate::design::{INTERCEPT, LogisticParams, LogisticRegression};
 use crate::error::{ModelError, Result};
-use crate::irls::{Maximum, expit};
+use crate::irls::Maximum;
+use crate::logit::expit;
 use crate::penalised::penalised_maximum;
 use crate::{FeatureTable, Labels};
 

@@ -16,17 +16,18 @@ use crate::error::{Result, StatsError, require_count, require_level, require_sam
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IccForm {
-    /// ICC(1,1): one-way random effects, single rating.
+    /// ICC(1,1): one-way random effects, single rating, (MSB − MSW)/(MSB + (k − 1) MSW).
     Icc1,
-    /// ICC(2,1): two-way random effects, absolute agreement, single rating.
+    /// ICC(2,1): two-way random effects, absolute agreement, single rating,
+    /// (MSB − MSE)/(MSB + (k − 1) MSE + k (MSJ − MSE)/n).
     Icc2,
-    /// ICC(3,1): two-way mixed effects, consistency, single rating.
+    /// ICC(3,1): two-way mixed effects, consistency, single rating, (MSB − MSE)/(MSB + (k − 1) MSE).
     Icc3,
-    /// ICC(1,k): one-way random effects, mean of k ratings.
+    /// ICC(1,k): one-way random effects, mean of k ratings, (MSB − MSW)/MSB.
     Icc1k,
-    /// ICC(2,k): two-way random effects, absolute agreement, mean of k ratings.
+    /// ICC(2,k): two-way random effects, absolute agreement, mean of k ratings, (MSB − MSE)/(MSB + (MSJ − MSE)/n).
     Icc2k,
-    /// ICC(3,k): two-way mixed effects, consistency, mean of k ratings.
+    /// ICC(3,k): two-way mixed effects, consistency, mean of k ratings, (MSB − MSE)/MSB.
     Icc3k,
 }
 

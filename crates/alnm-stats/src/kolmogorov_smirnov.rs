@@ -4,8 +4,8 @@ use crate::TestResult;
 use crate::error::{Result, require_count, require_finite};
 use crate::rank::ascending_order;
 
-/// Two-sided Kolmogorov-Smirnov test (R's `ks.test`): exact, ties included, when the product of the sizes is below 10
-/// 000, otherwise by the limiting distribution. The statistic is the largest distance of the two empirical distribution
+/// Two-sided Kolmogorov-Smirnov test (R's `ks.test`): exact, ties included, when the product of the sizes is below
+/// 10⁴, otherwise by the limiting distribution. The statistic is the largest distance of the two empirical distribution
 /// functions.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::rank::ascending_order;
 /// | field | default | meaning | range |
 /// |---|---|---|---|
 /// | `span` | 2/3 | Share of the points that influence a smoothed value. | above 0, at most 1 |
-/// | `iterations` | 3 | Number of robustifying iterations; binary outcomes want 0. | |
+/// | `iterations` | 3 | Number of robustifying iterations; take 0 for a binary outcome. | |
 /// | `delta` | 1 % of the range of x | Points closer than this to the last fitted one are interpolated. | 0 or more |
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -55,7 +55,9 @@ impl LowessParams {
             return Err(StatsError::parameter("span", self.span, "above 0 and at most 1"));
         }
         match self.delta {
-            Some(delta) if !(delta >= 0.0) => Err(StatsError::parameter("delta", delta, "at least 0")),
+            Some(delta) if !(0.0..=f64::MAX).contains(&delta) => {
+                Err(StatsError::parameter("delta", delta, "at least 0 and finite"))
+            }
             _ => Ok(Lowess(self)),
         }
     }

@@ -29,7 +29,7 @@ pub enum RankMethod {
 ///
 /// # Errors
 /// [`StatsError::TooFew`] for an empty group, [`StatsError::NonFinite`] for a missing value, [`StatsError::TooLarge`]
-/// when the exact distribution of groups that large is asked for.
+/// when the exact distribution is asked for and the groups are too large for it.
 ///
 /// ```
 /// use alnm_stats::{Alternative, rank_sum::{RankMethod, mann_whitney}};

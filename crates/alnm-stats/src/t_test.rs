@@ -58,19 +58,14 @@ pub fn two_sample(
     const OPERATION: &str = "two-sample t-test";
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    let smallest = match variances {
-        GroupVariance::Welch => 2,
-        GroupVariance::Pooled => 1,
-    };
-    require_count(OPERATION, "observations per group", smallest, x.len().min(y.len()))?;
-    require_count(OPERATION, "observations", 3, x.len() + y.len())?;
     two_sample_from_summary(Summary::of(x), Summary::of(y), variances, alternative, level)
 }
 
 /// Two-sample t-test from the means, standard deviations and sizes alone.
 ///
 /// # Errors
-/// [`StatsError::Constant`] when neither group varies and [`StatsError::Parameter`] for the level.
+/// [`StatsError::TooFew`] when a group is too small, [`StatsError::Constant`] when neither group varies and
+/// [`StatsError::Parameter`] for the level, a mean that is not finite or a standard deviation that is negative.
 ///
 /// ```
 /// use alnm_stats::{Alternative, t_test::{GroupVariance, Summary, two_sample_from_summary}};
@@ -87,6 +82,25 @@ pub fn two_sample_from_summary(
     alternative: Alternative,
     level: f64,
 ) -> Result<TestResult> {
+    const OPERATION: &str = "two-sample t-test";
+    let smallest = match variances {
+        GroupVariance::Welch => 2,
+        GroupVariance::Pooled => 1,
+    };
+    require_count(OPERATION, "observations per group", smallest, x.count.min(y.count))?;
+    require_count(OPERATION, "observations", 3, x.count.saturating_add(y.count))?;
+    for Summary { mean, standard_deviation, count } in [x, y] {
+        if !mean.is_finite() {
+            return Err(StatsError::parameter("mean of a group", mean, "finite"));
+        }
+        if count > 1 && !(standard_deviation >= 0.0 && standard_deviation.is_finite()) {
+            return Err(StatsError::parameter(
+                "standard deviation of a group",
+                standard_deviation,
+                "at least 0 and finite",
+            ));
+        }
+    }
     let (nx, ny) = (x.count as f64, y.count as f64);
     // A group of one has no variance; with a pooled variance it contributes none.
     let group_variance = |s: Summary| if s.count < 2 { 0.0 } else { s.standard_deviation * s.standard_deviation };
@@ -103,7 +117,7 @@ pub fn two_sample_from_summary(
             ((pooled * (1.0 / nx + 1.0 / ny)).sqrt(), df, "Student two-sample t-test")
         }
     };
-    require_variation(standard_error, x.mean.abs().max(y.mean.abs()), "two-sample t-test")?;
+    require_variation(standard_error, x.mean.abs().max(y.mean.abs()), OPERATION)?;
     finish(method, x.mean - y.mean, standard_error, df, alternative, level).map(|t| t.with_estimate(&[x.mean, y.mean]))
 }
 

@@ -1,10 +1,11 @@
 //! The figures of the study.
 
+use alnm_deep::EpochRecord;
 use alnm_models::logistic::INTERCEPT;
 use alnm_models::model_set::compare_areas;
 use alnm_models::nomogram::Nomogram;
 use alnm_selection::cross_validation::LambdaChoice;
-use alnm_selection::{FeatureTable, FittedPipeline};
+use alnm_selection::{FeatureTable, FittedPipeline, Signature};
 use alnm_stats::bootstrap::Resampling;
 use alnm_stats::correlation::{Correlation, correlation};
 use alnm_stats::delong::AucEstimate;
@@ -13,7 +14,7 @@ use anyhow::{Context, Result};
 
 use super::attention;
 use super::corrected_calibration::{CorrectedCurve, corrected_curve};
-use super::figure::{COLOURS, Chart, Panel, Series, bars, push};
+use super::figure::{COLOURS, Chart, Panel, PlottedSeries, bars, push};
 use super::flow;
 use super::forest::{Ratio, forest};
 use super::heat_map::heat_map;
@@ -22,8 +23,8 @@ use super::nomogram::nomogram;
 use super::swarm::{Line, swarm};
 use super::{Figure, Findings};
 use crate::study::Study;
-use crate::study::analysis::{Evaluation, INTEGRATED, Results, labels_of, model_table, rows_of};
-use crate::study::scores::{DL_SCORE, RAD_SCORE};
+use crate::study::analysis::{Evaluation, INTEGRATED, Results};
+use crate::study::variables::{DL_SCORE, RAD_SCORE};
 
 pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>> {
     let results = findings.results;
@@ -67,10 +68,8 @@ fn figure(caption: &str, panels: Vec<Panel>) -> Figure {
 
 /// Scores of the training patients in ascending order, by outcome.
 fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
-    let cohort = findings.cohort;
-    let rows = rows_of(cohort, &[&cohort.description.training_centre]);
-    let labels = labels_of(cohort, &rows);
-    let scores = findings.scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?.select_rows(&rows);
+    let labels = findings.table.training_labels();
+    let scores = findings.variables.select_rows(findings.table.training());
     let panel = |score: &str| -> Result<Panel> {
         let mut patients: Vec<(f64, bool)> =
             scores.column(score)?.iter().copied().zip(labels.as_slice().iter().copied()).collect();
@@ -79,7 +78,7 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
             let chosen = patients.iter().enumerate().filter(|(_, patient)| patient.1 == outcome);
             let points: Vec<(f64, f64)> = chosen.map(|(place, patient)| ((place + 1) as f64, patient.0)).collect();
             let ends = points.iter().map(|&(_, y)| (y.min(0.0), y.max(0.0))).collect();
-            Series::line(name, points, colour).with_bars(ends)
+            PlottedSeries::line(name, points, colour).with_bars(ends)
         };
         let series = vec![of(false, "no metastasis", COLOURS[1]), of(true, "metastasis", COLOURS[0])];
         Ok(Chart::around(score, "patients of training in order of the score", "score", series)
@@ -90,9 +89,9 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
 
 /// Correlations between the features of both scores, training centre.
 fn correlations(findings: &Findings<'_>) -> Result<Figure> {
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
+    let rows = findings.table.training();
     let columns = |pipeline: &FittedPipeline, table: &FeatureTable| -> Result<Vec<(String, Vec<f64>)>> {
-        let weights = pipeline.signature().into_iter().flat_map(|signature| signature.weights());
+        let weights = pipeline.signature().into_iter().flat_map(Signature::weights);
         weights
             .map(|w| {
                 Ok((
@@ -147,8 +146,7 @@ fn forests(results: &Results) -> Result<Figure> {
 /// The integrated model explained: exact Shapley values of the training patients, and the nomogram.
 fn integrated(findings: &Findings<'_>) -> Result<Figure> {
     let model = &findings.results.model;
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
-    let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows);
+    let table = findings.variables.select_rows(findings.table.training());
     let names: Vec<String> = model.variables().iter().map(|v| v.variable.name.clone()).collect();
     let values = table.select(&names)?;
     let mut lines: Vec<Line> = model
@@ -186,8 +184,12 @@ fn lesion(findings: &Findings<'_>) -> Result<Figure> {
     if let Some(curve) = findings.time_intensity {
         let points = curve.curve.times().iter().copied().zip(curve.curve.means().iter().copied()).collect();
         let title = format!("Time-intensity curve: {}", curve.delayed_phase());
-        let chart =
-            Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
+        let chart = Chart::around(
+            &title,
+            "seconds",
+            "mean signal in the outline",
+            vec![PlottedSeries::line("", points, COLOURS[0])],
+        );
         panels.push(chart.panel("figure1_time_intensity"));
         push(
             &mut caption,
@@ -220,20 +222,18 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let history = &findings.deep.history;
-    let line = |value: fn(&alnm_deep::EpochRecord) -> f64| {
-        history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect()
-    };
+    let line = |value: fn(&EpochRecord) -> f64| history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect();
     let loss = Chart::around(
         "Training loss",
         "epoch",
         "binary cross-entropy",
-        vec![Series::line("", line(|e| e.training_loss()), COLOURS[0])],
+        vec![PlottedSeries::line("", line(EpochRecord::training_loss), COLOURS[0])],
     );
     let auc = Chart::around(
         "AUC of the batches' logits",
         "epoch",
         "AUC",
-        vec![Series::line("", line(|e| e.training_auc()), COLOURS[1])],
+        vec![PlottedSeries::line("", line(EpochRecord::training_auc), COLOURS[1])],
     );
     figure(
         "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",
@@ -246,7 +246,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
     let log_lambda: Vec<f64> = cv.path().lambda().iter().map(|lambda| lambda.ln()).collect();
     let points: Vec<(f64, f64)> = log_lambda.iter().copied().zip(cv.mean().iter().copied()).collect();
     let ends = cv.mean().iter().zip(cv.standard_error()).map(|(mean, error)| (mean - error, mean + error)).collect();
-    let curve = Series::line("", points, COLOURS[0]).with_bars(ends);
+    let curve = PlottedSeries::line("", points, COLOURS[0]).with_bars(ends);
     let mut chart = Chart::around("A. Cross-validation", "log λ", "binomial deviance", vec![curve]);
     chart.marks = [LambdaChoice::Min, LambdaChoice::OneStandardError].map(|choice| cv.lambda(choice).ln()).to_vec();
     let paths = (0..cv.path().names().len())
@@ -262,14 +262,14 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
             // Coefficients stand on the features' own scales; dividing by the largest makes the paths comparable.
             let largest = (0..log_lambda.len()).map(|step| value(step).abs()).fold(f64::MIN_POSITIVE, f64::max);
             let points = log_lambda.iter().enumerate().map(|(step, &x)| (x, value(step) / largest)).collect();
-            Series::line("", points, COLOURS[column % COLOURS.len()])
+            PlottedSeries::line("", points, COLOURS[column % COLOURS.len()])
         })
         .collect();
     let mut coefficients =
         Chart::around("B. Coefficient paths", "log λ", "coefficient, relative to its largest", paths);
     coefficients.marks = vec![cv.lambda(LambdaChoice::Min).ln()];
     let weights: Vec<(String, f64)> =
-        pipeline.signature().into_iter().flat_map(|s| s.weights()).map(|w| (w.feature.clone(), w.weight)).collect();
+        pipeline.signature().into_iter().flat_map(Signature::weights).map(|w| (w.feature.clone(), w.weight)).collect();
     let mut ordered = weights;
     ordered.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let caption = format!(
@@ -293,7 +293,7 @@ fn variables(results: &Results) -> Figure {
         "B. Incremental subsets",
         "variables",
         "mean AUC of ten folds, 95 % CI",
-        vec![Series::line("", points, COLOURS[1]).with_bars(ends)],
+        vec![PlottedSeries::line("", points, COLOURS[1]).with_bars(ends)],
     );
     chart.marks = vec![results.subsets.best_variables().len() as f64];
     let caption = format!(
@@ -320,7 +320,7 @@ fn of_cohorts(
 }
 
 fn roc(evaluation: &Evaluation) -> Result<Chart> {
-    let mut series = vec![Series::line("", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
+    let mut series = vec![PlottedSeries::line("", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
     let reference = evaluation.performances.iter().find(|performance| performance.model == INTEGRATED);
     for (performance, colour) in evaluation.performances.iter().zip(COLOURS) {
         let roc = &performance.roc;
@@ -331,7 +331,7 @@ fn roc(evaluation: &Evaluation) -> Result<Chart> {
             let test = compare_areas(&evaluation.labels, reference, std::slice::from_ref(performance))?;
             push(&mut name, format_args!(", p {}", format_p(test[0].p_value)));
         }
-        series.push(Series::line(&name, points, colour));
+        series.push(PlottedSeries::line(&name, points, colour));
     }
     let mut chart =
         Chart::around(&evaluation.cohort, "1 - specificity", "sensitivity", series).with_ranges((0.0, 1.0), (0.0, 1.0));
@@ -343,9 +343,8 @@ fn roc(evaluation: &Evaluation) -> Result<Chart> {
 /// correction.
 fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let results = findings.results;
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
     let variables = &results.models.model(INTEGRATED)?.specification().variables;
-    let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows).select(variables)?;
+    let table = findings.variables.select_rows(findings.table.training()).select(variables)?;
     let resampling = Resampling::new(study.settings.resamples, study.settings.seed);
     // A model of separated outcomes has too few distinct risks for a smooth curve; the groups are then drawn alone.
     let corrected = corrected_curve(&table, &results.training.labels, resampling).ok();
@@ -361,22 +360,24 @@ fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
 }
 
 fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> Chart {
-    let mut series = vec![Series::line("ideal", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
+    let mut series = vec![PlottedSeries::line("ideal", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
     let integrated = evaluation.performances.iter().position(|performance| performance.model == INTEGRATED);
     let mut notes = Vec::new();
     if let Some(calibration) = integrated.map(|index| &evaluation.calibrations[index]) {
         if let Some(curve) = corrected {
             let points = |values: &[f64]| curve.risks.iter().copied().zip(values.iter().copied()).collect();
-            series.push(Series::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
-            series.push(Series::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed());
+            series.push(PlottedSeries::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
+            series.push(
+                PlottedSeries::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed(),
+            );
         } else if let Some(curve) = &calibration.curve {
             let points = curve.curve().x().iter().copied().zip(curve.curve().y().iter().copied()).collect();
-            series.push(Series::line("loess", points, COLOURS[1]));
+            series.push(PlottedSeries::line("loess", points, COLOURS[1]));
         }
         if let Some(hl) = &calibration.hosmer_lemeshow {
             let points: Vec<(f64, f64)> = hl.groups.iter().map(|group| (group.mean_risk(), group.observed())).collect();
             let ends = points.iter().map(|&(_, y)| (y, y)).collect();
-            series.push(Series::line("tenths of risk", points, COLOURS[0]).with_bars(ends));
+            series.push(PlottedSeries::line("tenths of risk", points, COLOURS[0]).with_bars(ends));
             notes.push(format!("Hosmer-Lemeshow χ² {:.2}, p {}", hl.test.statistic, format_p(hl.test.p_value)));
         }
         if let Some(recalibration) = &calibration.recalibration {
@@ -396,13 +397,13 @@ fn decision(evaluation: &Evaluation) -> Chart {
     let mut series = Vec::new();
     for ((performance, curve), colour) in evaluation.performances.iter().zip(&evaluation.decision_curves).zip(COLOURS) {
         let points = curve.points().iter().map(|point| (point.threshold, point.net_benefit)).collect();
-        series.push(Series::line(&performance.model, points, colour));
+        series.push(PlottedSeries::line(&performance.model, points, colour));
     }
     if let Some(curve) = evaluation.decision_curves.first() {
         let points = curve.points().iter().map(|point| (point.threshold, point.treat_all)).collect();
-        series.push(Series::line("treat all", points, "#555").dashed());
+        series.push(PlottedSeries::line("treat all", points, "#555").dashed());
     }
-    series.push(Series::line("treat none", vec![(0.0, 0.0), (1.0, 0.0)], "#bbb").dashed());
+    series.push(PlottedSeries::line("treat none", vec![(0.0, 0.0), (1.0, 0.0)], "#bbb").dashed());
     let top = (evaluation.labels.prevalence() * 10.0).ceil() / 10.0;
     Chart::around(&evaluation.cohort, "threshold", "net benefit", series).with_ranges((0.0, 1.0), (-0.1, top))
 }

@@ -11,10 +11,11 @@ use super::Findings;
 use super::tables::with_interval;
 use crate::cohort::Cohort;
 use crate::study::Study;
-use crate::study::analysis::{FOLDS, INTEGRATED, LEVEL, RISK_GROUPS};
+use crate::study::analysis::{INTEGRATED, LEVEL, RISK_GROUPS};
 use crate::study::deep::LEARNING_RATE;
 use crate::study::images::{OTSU_BINS, PARAMETERS_926, n4_params};
 use crate::study::scores::{CORRELATION_CUTOFF, MRMR_FEATURES};
+use crate::study::table::FOLDS;
 
 /// A paragraph with its heading.
 #[derive(Debug, Serialize)]
@@ -37,7 +38,7 @@ pub(super) struct Headline {
 
 /// Every parameter of the run that is not in `settings.json`, step by step.
 #[derive(Serialize)]
-pub(super) struct Parameters<'a> {
+pub(super) struct RunParameters<'a> {
     n4: N4Params,
     otsu_bins: usize,
     radiomics: &'a str,
@@ -47,8 +48,8 @@ pub(super) struct Parameters<'a> {
 }
 
 /// The parameters of the run.
-pub(super) fn parameters<'a>(study: &Study, findings: &Findings<'a>) -> Parameters<'a> {
-    Parameters {
+pub(super) fn parameters<'a>(study: &Study, findings: &Findings<'a>) -> RunParameters<'a> {
+    RunParameters {
         n4: n4_params(),
         otsu_bins: OTSU_BINS,
         radiomics: PARAMETERS_926,

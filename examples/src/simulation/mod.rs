@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cohort::{CohortDescription, Patient, ProblemPolicy, write_patients};
 use crate::progress::check_interrupt;
-use crate::store::{Fingerprint, write_atomically};
+use crate::store::{Fingerprint, write_file};
 use clinical::{Clinical, Separation, draw_group};
 use phantom::{LesionTraits, PHASE_SECONDS, PHASES, Phantom, Reader, Scanner};
 
@@ -51,6 +51,7 @@ const PHASE: usize = 4;
 
 impl Simulation {
     /// The published cohort: 212 patients, 100 with metastasis, and 121, 57 with metastasis.
+    #[must_use]
     pub fn published(seed: u64) -> Self {
         Self { training: [112, 100], validation: [64, 57], second_reader: 30, all_phases: 4, seed, version: VERSION }
     }
@@ -119,7 +120,7 @@ impl Simulation {
             .collect::<Result<_>>()?;
         self.write_tables(folder, &subjects)?;
         let record = Record { simulation: *self, files };
-        write_atomically(&folder.join(RECORD), serde_json::to_string_pretty(&record)?.as_bytes())?;
+        write_file(&folder.join(RECORD), serde_json::to_string_pretty(&record)?.as_bytes())?;
         fs::remove_file(folder.join(UNFINISHED))?;
         Ok(())
     }
@@ -136,7 +137,7 @@ impl Simulation {
             validation_centres: vec![CENTRES[1].name.to_owned()],
             problems: ProblemPolicy::Refuse,
         };
-        write_atomically(&folder.join("cohort.toml"), toml::to_string(&description)?.as_bytes())
+        write_file(&folder.join("cohort.toml"), toml::to_string(&description)?.as_bytes())
     }
 
     /// Patients that an interrupted run has finished.

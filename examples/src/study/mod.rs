@@ -7,6 +7,8 @@ pub mod images;
 pub mod leak_check;
 pub mod robustness;
 pub mod scores;
+pub mod table;
+pub mod variables;
 
 use std::path::PathBuf;
 
@@ -14,8 +16,8 @@ use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::cohort::{self, Cohort};
-use crate::progress::{Step, StepCost};
+use crate::cohort::{self, Cohort, ProblemPolicy};
+use crate::progress::{RunningStep, StepCost};
 use crate::simulation::Simulation;
 
 /// How large the network and its images are.
@@ -96,13 +98,14 @@ impl StudySettings {
 
 impl StudySettings {
     /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand
-    /// beside.
+    /// next to its own.
     pub fn repeats_published(&self, cohort: &Cohort) -> bool {
         cohort.description.simulated && self.cohort.is_none() && self.patients.is_none() && !self.shuffle_outcomes
     }
 }
 
 /// A run of the study.
+#[derive(Debug)]
 pub struct Study {
     /// What was asked for.
     pub settings: StudySettings,
@@ -116,18 +119,32 @@ impl Study {
         Self { settings, costs: Vec::new() }
     }
 
-    /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. All files are
-    /// opened and all problems reported at once, or the patients who have them left out.
+    /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. Its table and the
+    /// headers of all files are checked, and all problems reported at once, or the patients who have them left out.
+    /// Where a problem ends the run, voxels are read and checked too; otherwise [`Study::images`] checks them as it reads
+    /// them.
     ///
     /// # Errors
     /// [`CohortProblems`](cohort::CohortProblems), or when the simulated cohort cannot be written or was changed.
     pub fn cohort(&mut self) -> Result<Cohort> {
+        self.opened_cohort(false)
+    }
+
+    /// The cohort as [`Study::cohort`] gives it, every voxel of every file read and checked.
+    ///
+    /// # Errors
+    /// As [`Study::cohort`].
+    pub fn checked_cohort(&mut self) -> Result<Cohort> {
+        self.opened_cohort(true)
+    }
+
+    fn opened_cohort(&mut self, reads_voxels: bool) -> Result<Cohort> {
         let folder = match &self.settings.cohort {
             Some(folder) => folder.clone(),
             None => {
                 let folder = self.settings.out.join("cohort");
                 let (simulation, patients) = self.simulation()?;
-                let step = Step::begin("simulated cohort", patients);
+                let step = RunningStep::begin("simulated cohort", patients);
                 simulation.write(&folder, &|| step.advance())?;
                 step.finish(&mut self.costs);
                 folder
@@ -137,10 +154,20 @@ impl Study {
         // Files that are not there are among the problems of the table.
         let patients: Vec<_> =
             cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
-        let step = Step::begin("files of the cohort", patients.len());
-        let checks = cohort::check_files(&cohort, &patients, &|| step.advance());
-        step.finish(&mut self.costs);
-        problems.extend(checks.into_iter().flat_map(|check| check.problems));
+        let mut of_files = Vec::new();
+        if !reads_voxels {
+            let step = RunningStep::begin("headers of the files", patients.len());
+            of_files = cohort::check_headers(&cohort, &patients, &|| step.advance());
+            step.finish(&mut self.costs);
+        }
+        let is_refused =
+            cohort.description.problems == ProblemPolicy::Refuse && !(problems.is_empty() && of_files.is_empty());
+        if reads_voxels || is_refused {
+            let step = RunningStep::begin("files of the cohort", patients.len());
+            of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
+            step.finish(&mut self.costs);
+        }
+        problems.extend(of_files);
         let cohort = cohort.settle(problems)?;
         Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
     }
@@ -168,6 +195,6 @@ impl Study {
                 out.display()
             );
         }
-        crate::store::write_atomically(&path, settings.as_bytes())
+        crate::store::write_file(&path, settings.as_bytes())
     }
 }

@@ -6,7 +6,7 @@ use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::Result;
 
-/// Brier score and relatives.
+/// Brier score, scaled Brier score and logarithmic loss of predicted risks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -19,7 +19,7 @@ pub struct BrierScore {
     pub log_loss: f64,
 }
 
-/// Brier score, scaled score and logarithmic loss.
+/// Computes the Brier score (Brier 1950), the scaled score and the logarithmic loss.
 ///
 /// # Errors
 /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients,

@@ -9,18 +9,18 @@ use crate::error::Result;
 use crate::loess::{Loess, LoessParams};
 use crate::lowess::{LowessParams, SmoothCurve, lowess};
 
-/// Distance of a smooth calibration curve from the diagonal.
+/// Distance of a smooth calibration curve from the diagonal, in units of risk; 0 is perfect.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct CalibrationError {
-    /// Mean |observed − predicted|, the integrated calibration index.
+    /// Mean of |observed − predicted| over the patients, the integrated calibration index.
     pub ici: f64,
-    /// Median.
+    /// Median of |observed − predicted|.
     pub e50: f64,
-    /// 90th percentile (type 7).
+    /// 90th percentile of |observed − predicted| (quantile of type 7).
     pub e90: f64,
-    /// Maximum.
+    /// Largest |observed − predicted|.
     pub emax: f64,
 }
 

@@ -48,8 +48,9 @@ impl RiskGroup {
     }
 }
 
-/// Hosmer-Lemeshow test over groups cut at the distinct quantiles (type 7) of the risk, right-closed; degrees of
-/// freedom are occupied groups − 2 (ResourceSelection ≥ 0.3-6). Two groups leave 0 degrees of freedom and p = 0.
+/// Hosmer-Lemeshow test: χ² = Σ (o − e)²/e over events and non-events of the groups, o being observed and e expected
+/// numbers. Groups are cut at the distinct quantiles (type 7) of the risk and closed on the right; degrees of freedom are
+/// occupied groups − 2 (ResourceSelection ≥ 0.3-6). Two groups leave 0 degrees of freedom and p = 0.
 ///
 /// # Errors
 /// [`StatsError::Constant`] when all risks are equal, [`StatsError::Parameter`] for fewer than two groups or a risk

@@ -7,7 +7,8 @@ use crate::distribution::{gamma_quantile, normal_quantile, normal_two_sided};
 use crate::error::{Result, require_level};
 use crate::{Interval, Labels, TestResult};
 
-/// Spiegelhalter's test of calibration.
+/// Spiegelhalter's (1986) test of calibration, z = Σ (y − p)(1 − 2p) / √Σ (1 − 2p)² p (1 − p) over the patients with
+/// outcome y and risk p.
 ///
 /// # Errors
 /// As [`brier`](super::brier()).
@@ -47,7 +48,8 @@ pub struct ExpectedObserved {
     pub poisson_interval: Interval,
 }
 
-/// Calibration in the large as a ratio. No event leaves the ratio infinite and its interval NaN.
+/// Calibration in the large as the ratio of expected to observed events. Without an event the ratio is infinite and its
+/// interval NaN.
 ///
 /// # Errors
 /// As [`brier`](super::brier()), and [`crate::StatsError::Parameter`] for the level.

@@ -13,9 +13,9 @@ use crate::{Interval, Labels, TestResult};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct WaldEstimate {
-    /// Estimate.
+    /// Estimate, on the scale of log-odds.
     pub estimate: f64,
-    /// Standard error.
+    /// Its standard error.
     pub standard_error: f64,
     /// estimate ± z · standard error.
     pub interval: Interval,

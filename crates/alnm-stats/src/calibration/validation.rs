@@ -1,4 +1,4 @@
-//! All of the above at once, as `rms::val.prob` prints it.
+//! The summary of discrimination and calibration that `rms::val.prob` prints.
 
 use super::{CalibrationError, Recalibration, brier, lowess_curve, recalibrate, spiegelhalter};
 use crate::cells;
