@@ -14,9 +14,10 @@ use alnm_examples::cohort::{CohortProblems, write_template};
 use alnm_examples::progress::{Interrupted, stop_on_interrupt};
 use alnm_examples::report::{Findings, summary};
 use alnm_examples::study::analysis::FoldInputs;
-use alnm_examples::study::deep::DeepFeatures;
+use alnm_examples::study::deep::NetworkFeatures;
 use alnm_examples::study::images::TimeIntensity;
 use alnm_examples::study::scores::ScoreInputs;
+use alnm_examples::study::table::CohortTable;
 use alnm_examples::study::{BackboneSize, Study, StudySettings};
 use anyhow::Result;
 use clap::Parser;
@@ -55,7 +56,7 @@ struct Options {
     /// Seed of the simulated cohort, of training and of the folds
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Threads; the results do not depend on them [default: one a core]
+    /// Threads; the results do not depend on them [default: one per core]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
     /// Shuffle the outcomes among the patients of each centre, to see what chance alone gives
@@ -131,7 +132,7 @@ fn run(options: &Options) -> Result<()> {
     }
     let mut study = Study::new(options.settings());
     if options.check {
-        study.cohort()?.flow().iter().for_each(|(group, patients)| println!("{group}: {patients}"));
+        study.checked_cohort()?.flow().iter().for_each(|(group, patients)| println!("{group}: {patients}"));
         return Ok(());
     }
     if study.settings.weights.is_none() {
@@ -144,31 +145,36 @@ fn run(options: &Options) -> Result<()> {
     // The fourth phase is corrected by N4 and resampled to 1 mm; 926 features of each outline and a crop of the largest
     // section are taken.
     let (cohort, images) = study.images(cohort)?;
+    let table = CohortTable::new(&cohort)?;
     // A residual network is fine-tuned on the training centre; the 1000 outputs of its last layer are the deep
     // features.
-    let deep = study.deep_features(&cohort, &images)?;
+    let deep = study.deep_features(&table, &images)?;
     // Features that two readers agree on go through variance, univariate, correlation, mRMR and LASSO steps to RadScore
     // and DLScore.
     let inputs = ScoreInputs::new(&images, &deep, study.settings.seed)?;
-    let scores = study.scores(&cohort, &inputs)?;
+    let scores = study.scores(&table, &inputs)?;
+    // Clinical variables, blood indices and both scores of every patient.
+    let variables = table.with_scores(&scores.of(&inputs)?)?;
     // On request a network for each fold, fine-tuned without the fold's patients.
-    let fold_networks = study.fold_networks(&cohort, &images)?;
-    let fold_tables = fold_networks.as_deref().map(DeepFeatures::tables).transpose()?;
+    let fold_networks = study.fold_networks(&table, &images)?;
+    let fold_tables = fold_networks.as_deref().map(NetworkFeatures::tables).transpose()?;
     let fold_inputs = FoldInputs::new(&inputs, fold_tables.as_deref());
     // Tables 1 and 2, variables by importance, ten logistic models; discrimination, calibration and decision curves in
     // both cohorts.
-    let results = study.analysis(&cohort, &inputs, &fold_inputs, &scores)?;
+    let results = study.analysis(&table, &variables, &fold_inputs)?;
     // With other validation patients the same has to be learned.
     study.check_leaks(&cohort, &images, &deep, fold_networks.as_deref())?;
     // Subtypes and ages, other kinds of models, bootstraps of the selections, the size of the cohort.
-    let robustness = study.robustness(&cohort, &inputs, &scores, &results)?;
+    let robustness = study.robustness(&table, &variables, &inputs, &scores, &results)?;
     // The same with features harmonised between scanners and, on request, with other networks.
-    let harmonisation = study.harmonisation(&cohort, &inputs, &fold_inputs)?;
-    let backbones = study.backbones(&cohort, &images, &inputs, &deep)?;
+    let harmonisation = study.harmonisation(&table, &inputs, &fold_inputs)?;
+    let backbones = study.backbones(&table, &images, &inputs, &deep)?;
     // Tables, figures, models.
     let time_intensity = TimeIntensity::of(&cohort)?;
     let report = study.report(&Findings {
         cohort: &cohort,
+        table: &table,
+        variables: &variables,
         images: &images,
         time_intensity: time_intensity.as_ref(),
         deep: &deep,

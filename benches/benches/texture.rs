@@ -30,17 +30,17 @@ fn texture(criterion: &mut Criterion) {
     for levels in [32, 256] {
         let map = ball(levels);
         group.bench_function(BenchmarkId::new("glcm", levels), |b| {
-            b.iter(|| glcm::features(&map, &glcm_settings, &all))
+            b.iter(|| glcm::features(&map, &glcm_settings, &all));
         });
         group.bench_function(BenchmarkId::new("glcm_matrices", levels), |b| {
-            b.iter(|| glcm::matrices(&map, &glcm_settings))
+            b.iter(|| glcm::matrices(&map, &glcm_settings));
         });
         group.bench_function(BenchmarkId::new("glrlm", levels), |b| {
-            b.iter(|| glrlm::features(&map, &glrlm_settings, &all))
+            b.iter(|| glrlm::features(&map, &glrlm_settings, &all));
         });
         group.bench_function(BenchmarkId::new("glszm", levels), |b| b.iter(|| glszm::features(&map, None, &all)));
         group.bench_function(BenchmarkId::new("gldm", levels), |b| {
-            b.iter(|| gldm::features(&map, &gldm_settings, &all))
+            b.iter(|| gldm::features(&map, &gldm_settings, &all));
         });
         group.bench_function(BenchmarkId::new("ngtdm", levels), |b| b.iter(|| ngtdm::features(&map, &[1], None, &all)));
     }

@@ -52,6 +52,7 @@ pub struct StepCost {
 }
 
 /// A running step with its bar.
+#[derive(Debug)]
 pub struct Step {
     name: String,
     bar: ProgressBar,

@@ -1,4 +1,4 @@
-//! Figures of the published study, printed beside those of a simulated run.
+//! Figures of the published study, printed next to those of a simulated run.
 
 /// A row of the published Table 3.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,10 @@
 //! Finished work in the output folder, found again when its inputs and parameters are unchanged.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use alnm_imaging::file::write_atomically;
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -58,7 +60,7 @@ impl Store {
         }
         let value = compute()?;
         let text = serde_json::to_string(&Storing { fingerprint, value: &value })?;
-        write_atomically(&path, text.as_bytes())?;
+        write_file(&path, text.as_bytes())?;
         Ok(value)
     }
 }
@@ -69,19 +71,16 @@ fn stored<T: DeserializeOwned>(path: &Path, fingerprint: &str) -> Option<T> {
     (stored.fingerprint == fingerprint).then_some(stored.value)
 }
 
-/// Writes a file so that it appears complete or not at all.
+/// Writes a file that is there as a whole or not at all ([`write_atomically`]).
 ///
 /// # Errors
-/// When the file cannot be written.
-pub fn write_atomically(path: &Path, contents: &[u8]) -> Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    fs::write(&partial, contents).with_context(|| format!("cannot write {}", path.display()))?;
-    fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
+/// When the file cannot be written, with its name.
+pub fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
+    write_atomically(path, |file| file.write_all(contents)).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A name for inputs and parameters: SHA-256 over the parts, in hexadecimal.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Fingerprint(Sha256);
 
 impl Fingerprint {

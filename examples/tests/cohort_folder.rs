@@ -20,11 +20,7 @@ fn simulate(folder: &Path) -> anyhow::Result<()> {
 fn problems(folder: &Path) -> Vec<String> {
     let cohort = cohort::load(folder).expect("the table is in order");
     let patients: Vec<_> = cohort.patients.iter().collect();
-    check_files(&cohort, &patients, &|| ())
-        .into_iter()
-        .flat_map(|check| check.problems)
-        .map(|problem| problem.to_string())
-        .collect()
+    check_files(&cohort, &patients, &|| ()).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -109,10 +105,14 @@ fn set(folder: &Path, patient: &str, column: &str, value: &str) {
 
 /// The cohort as a run of the study sees it.
 fn settled(folder: &Path) -> anyhow::Result<cohort::Cohort> {
-    let settings = StudySettings {
+    Study::new(settings(folder, &folder.join("unused"))).checked_cohort()
+}
+
+fn settings(folder: &Path, out: &Path) -> StudySettings {
+    StudySettings {
         cohort: Some(folder.to_owned()),
         patients: None,
-        out: folder.join("unused"),
+        out: out.to_owned(),
         weights: None,
         epochs: 1,
         backbone_size: BackboneSize::Tiny,
@@ -122,8 +122,7 @@ fn settled(folder: &Path) -> anyhow::Result<cohort::Cohort> {
         cross_fit_network: false,
         compare_backbones: false,
         backbone_weights: None,
-    };
-    Study::new(settings).cohort()
+    }
 }
 
 #[test]
@@ -186,4 +185,32 @@ fn fifteen_faults_are_reported_at_once_or_excluded() {
     assert_eq!(excluded, faulty.iter().collect::<Vec<_>>());
     assert_eq!(remaining.patients.len() + faulty.len(), cohort.patients.len());
     assert_eq!(remaining.flow()[1], ("excluded".to_owned(), 15));
+}
+
+#[test]
+fn a_run_reads_each_patient_once_and_reports_faulty_voxels_before_the_work() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("cohort");
+    simulate(&folder).unwrap();
+    let mask = |id: &str| folder.join(format!("masks/{id}_reader1.nii.gz"));
+    // Faults that headers do not tell: another label, and voxels that are cut off.
+    for id in ["A001", "A007"] {
+        let original = read_mask(mask(id)).unwrap();
+        write_mask(mask(id), &original.map(|label| 5 * label)).unwrap();
+    }
+    let whole = fs::read(mask("A002")).unwrap();
+    fs::write(mask("A002"), &whole[..whole.len() / 2]).unwrap();
+    let expected = problems(&folder);
+    assert_eq!(expected.len(), 3, "{expected:#?}");
+
+    let out = root.path().join("out");
+    let mut study = Study::new(settings(&folder, &out));
+    let cohort = study.cohort().unwrap();
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let refused = threads.install(|| study.images(cohort)).unwrap_err();
+    let found = refused.downcast_ref::<cohort::CohortProblems>().unwrap();
+    assert_eq!(found.problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+    // With the first patient refused, only those whom the other thread had begun are analysed.
+    let analysed = fs::read_dir(out.join("steps/images")).unwrap().count();
+    assert!(analysed < 12, "{analysed} patients were analysed");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alnm_examples::cohort::{
-    BloodCounts, Cohort, CohortDescription, Markers, Patient, ProblemPolicy, Subtype, check_files,
+    BloodCounts, Cohort, CohortDescription, Markers, Patient, ProblemPolicy, Subtype, check_files, check_headers,
 };
 
 /// Folders of DICOM cases, `None` without the pack.
@@ -74,11 +74,7 @@ fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -
         let cohort =
             Cohort { folder: folder.clone(), description: description.clone(), patients, excluded: Vec::new() };
         let both: Vec<&Patient> = cohort.patients.iter().collect();
-        let problems: Vec<String> = check_files(&cohort, &both, &|| ())
-            .iter()
-            .flat_map(|check| &check.problems)
-            .map(ToString::to_string)
-            .collect();
+        let problems: Vec<String> = check_files(&cohort, &both, &|| ()).iter().map(ToString::to_string).collect();
         assert_eq!(problems, Vec::<String>::new());
         // Both outline the same lesion; voxels that a contour cuts may differ.
         let voxels = |patient: &Patient| -> anyhow::Result<usize> {
@@ -96,8 +92,10 @@ fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -
     if first != second {
         let stray = patient(first, "image.nii.gz", PathBuf::from(second).join("mask.nii.gz"));
         let cohort = Cohort { folder: folder.clone(), description, patients: vec![stray], excluded: Vec::new() };
-        let checks = check_files(&cohort, &[&cohort.patients[0]], &|| ());
-        assert!(checks[0].problems[0].what.contains("its grid is not the image's"), "{:?}", checks[0].problems);
+        let patients = [&cohort.patients[0]];
+        for problems in [check_files(&cohort, &patients, &|| ()), check_headers(&cohort, &patients, &|| ())] {
+            assert!(problems[0].what.contains("its grid is not the image's"), "{problems:?}");
+        }
     }
     Ok(())
 }

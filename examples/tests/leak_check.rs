@@ -5,17 +5,18 @@
 
 use alnm_examples::cohort::{self, Cohort};
 use alnm_examples::simulation::Simulation;
-use alnm_examples::study::analysis::{FoldInputs, labels_of, training_rows};
-use alnm_examples::study::deep::DeepFeatures;
-use alnm_examples::study::images::CohortImages;
+use alnm_examples::study::analysis::FoldInputs;
+use alnm_examples::study::deep::NetworkFeatures;
+use alnm_examples::study::images::CohortFeatures;
 use alnm_examples::study::leak_check::{Material, check_fold_networks, check_leaks};
 use alnm_examples::study::scores::ScoreInputs;
+use alnm_examples::study::table::CohortTable;
 use alnm_selection::FeatureTable;
 use alnm_selection::folds::{FoldOrder, Folds};
 use ndarray::Array2;
 
 /// A simulated cohort with numbers in the place of features.
-fn material() -> (Cohort, CohortImages, DeepFeatures) {
+fn material() -> (Cohort, CohortFeatures, NetworkFeatures) {
     let folder = tempfile::tempdir().unwrap();
     Simulation::reduced(36, 3).unwrap().write(folder.path(), &|| ()).unwrap();
     let cohort = cohort::load(folder.path()).unwrap();
@@ -24,13 +25,13 @@ fn material() -> (Cohort, CohortImages, DeepFeatures) {
         let values = Array2::from_shape_fn((rows, 3), |(row, column)| ((7 * row + 5 * column) % 11) as f64);
         FeatureTable::new(["a", "b", "c"].map(str::to_owned).to_vec(), values).unwrap()
     };
-    let images = CohortImages {
+    let images = CohortFeatures {
         features: table(count),
         readers: [table(2), table(2)],
         crops: Vec::new(),
         undefined: Vec::new(),
     };
-    let deep = DeepFeatures {
+    let deep = NetworkFeatures {
         vectors: (0..count).map(|row| vec![row as f32; 2]).collect(),
         history: Vec::new(),
         trained_on: cohort.training().into_iter().map(|patient| patient.id.clone()).collect(),
@@ -40,7 +41,7 @@ fn material() -> (Cohort, CohortImages, DeepFeatures) {
 
 /// Sums over rows of everything that could be learned from.
 fn sums(material: Material<'_>, rows: &[usize]) -> Vec<f64> {
-    let labels = labels_of(material.cohort, rows);
+    let labels = CohortTable::new(material.cohort).unwrap().labels(rows);
     let features = material.images.features.select_rows(rows).values().sum();
     let vectors = rows.iter().map(|&row| f64::from(material.deep.vectors[row][0])).sum();
     let ages = rows.iter().map(|&row| material.cohort.patients[row].age_years).sum();
@@ -51,7 +52,7 @@ fn sums(material: Material<'_>, rows: &[usize]) -> Vec<f64> {
 fn learning_from_training_rows_leaks_nothing() {
     let (cohort, images, deep) = material();
     check_leaks(Material { cohort: &cohort, images: &images, deep: &deep }, |material| {
-        Ok(format!("{:?}", sums(material, &training_rows(material.cohort))))
+        Ok(format!("{:?}", sums(material, CohortTable::new(material.cohort)?.training())))
     })
     .unwrap();
 }
@@ -62,7 +63,7 @@ fn each_planted_leak_is_found() {
     let everyone: Vec<usize> = (0..cohort.patients.len()).collect();
     for leaking in 0..4 {
         let found = check_leaks(Material { cohort: &cohort, images: &images, deep: &deep }, |material| {
-            let mut learned = sums(material, &training_rows(material.cohort));
+            let mut learned = sums(material, CohortTable::new(material.cohort)?.training());
             learned[leaking] = sums(material, &everyone)[leaking];
             Ok(format!("{learned:?}"))
         });
@@ -74,24 +75,25 @@ fn each_planted_leak_is_found() {
 #[test]
 fn a_network_of_a_fold_that_saw_the_folds_patients_is_found() {
     let (cohort, _, deep) = material();
-    let rows = training_rows(&cohort);
-    let folds = Folds::stratified(&labels_of(&cohort, &rows), 10, FoldOrder::Shuffled { seed: 5 }).unwrap();
+    let table = CohortTable::new(&cohort).unwrap();
+    let folds = Folds::stratified(&table.training_labels(), 10, FoldOrder::Shuffled { seed: 5 }).unwrap();
     let trained_on = |fold: usize| {
-        folds.training_rows(fold).iter().map(|&position| cohort.patients[rows[position]].id.clone()).collect()
+        let others = table.rows_at(&folds.training_rows(fold));
+        table.patients(&others).into_iter().map(|patient| patient.id.clone()).collect()
     };
-    let mut networks: Vec<DeepFeatures> =
-        (0..10).map(|fold| DeepFeatures { trained_on: trained_on(fold), ..deep.clone() }).collect();
-    check_fold_networks(&cohort, &networks, 5).unwrap();
-    assert!(check_fold_networks(&cohort, &networks, 6).is_err(), "other folds");
+    let mut networks: Vec<NetworkFeatures> =
+        (0..10).map(|fold| NetworkFeatures { trained_on: trained_on(fold), ..deep.clone() }).collect();
+    check_fold_networks(&table, &networks, 5).unwrap();
+    assert!(check_fold_networks(&table, &networks, 6).is_err(), "other folds");
     networks[3] = deep.clone();
-    assert!(check_fold_networks(&cohort, &networks, 5).unwrap_err().to_string().contains("the network of fold 4"));
+    assert!(check_fold_networks(&table, &networks, 5).unwrap_err().to_string().contains("the network of fold 4"));
 }
 
 #[test]
 fn fits_within_a_fold_see_the_deep_features_of_the_folds_network() {
     let (_, images, deep) = material();
     let inputs = ScoreInputs::new(
-        &CohortImages { readers: [images.features.select_rows(&[]), images.features.select_rows(&[])], ..images },
+        &CohortFeatures { readers: [images.features.select_rows(&[]), images.features.select_rows(&[])], ..images },
         &deep_of(&deep),
         5,
     )
@@ -109,6 +111,6 @@ fn fits_within_a_fold_see_the_deep_features_of_the_folds_network() {
 }
 
 /// Vectors of the length that networks give.
-fn deep_of(deep: &DeepFeatures) -> DeepFeatures {
-    DeepFeatures { vectors: vec![vec![0.5; 1000]; deep.vectors.len()], ..deep.clone() }
+fn deep_of(deep: &NetworkFeatures) -> NetworkFeatures {
+    NetworkFeatures { vectors: vec![vec![0.5; 1000]; deep.vectors.len()], ..deep.clone() }
 }

@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 64;
 
 /// Write an image, a DICOM series or a mask in another format; the type of the voxels is kept.
 ///
-/// The format of the output is told from its suffix; a name without one is a folder for a DICOM series. Masks are asked
+/// The suffix of the output says its format; a name without one is a folder for a DICOM series. Masks are asked
 /// for by --roi, --roi-number or --like, or by a structure set or segmentation as input.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  alnm convert dce-folder phase4.nii.gz --phase 4\n  \
@@ -82,7 +82,7 @@ impl Input {
         let (mut images, times) = self.images.into_parts();
         ensure!(
             (1..=images.len()).contains(&number),
-            "phase {number} asked for; there are phases 1 to {}",
+            "phase {number} was asked for; the series has the phases 1 to {}",
             images.len()
         );
         let images = DynamicSeries::new(vec![images.swap_remove(number - 1)], vec![times[number - 1]])?;
@@ -216,7 +216,7 @@ impl Convert {
         let Input { images, attributes, start } = input;
         let (images, times) = images.into_parts();
         check_one_type(&images)?;
-        let name = self.output.file_name().context("the output names no folder")?.to_string_lossy();
+        let name = self.output.file_name().context("the output names no folder; give it a name")?.to_string_lossy();
         let mut attributes = attributes
             .unwrap_or_else(|| SeriesAttributes::new("", &name.chars().take(LONGEST_NAME).collect::<String>()));
         let options = [
@@ -277,7 +277,7 @@ fn check_one_type(images: &[Image]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a series beside its folder and puts it in its place when it is complete.
+/// Writes a series next to its folder and puts it in its place when it is complete.
 fn write_typed<T: DicomVoxel>(
     folder: &Path,
     images: &[Image],
@@ -291,7 +291,7 @@ fn write_typed<T: DicomVoxel>(
     check_is_slices(folder)?;
     // Made absolute, so that "." and ".." have a name and a parent.
     let folder = folder.canonicalize()?;
-    let parent = folder.parent().context("the output names no folder")?;
+    let parent = folder.parent().context("the output names no folder; give it a name")?;
     let waiting = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(parent)?;
     let (new, old) = (waiting.path().join("new"), waiting.path().join("old"));
     write_series(&new, &phases, attributes)?;
@@ -301,7 +301,7 @@ fn write_typed<T: DicomVoxel>(
 }
 
 /// Refuses a folder that holds anything but slices that an earlier conversion wrote: it is replaced as a whole, since
-/// slices of another series beside the new ones would be read with them.
+/// slices of another series among the new ones would be read with them.
 fn check_is_slices(folder: &Path) -> anyhow::Result<()> {
     for entry in folder.read_dir()? {
         let file = entry?.path();

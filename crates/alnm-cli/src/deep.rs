@@ -6,11 +6,14 @@ use alnm_deep::{
     Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor,
     Views, features, grad_cam, occlusion_map,
 };
-use alnm_imaging::{Image, read_image, read_mask, write_image};
+use alnm_imaging::{Image, read_mask, write_image};
+use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
-use crate::output::Overwriting;
+use crate::cases::{is_list, read_folder, read_list};
+use crate::input::read_image;
+use crate::output::{Overwriting, write_file};
 
 /// The network of a command.
 #[derive(Debug, clap::Args)]
@@ -45,7 +48,7 @@ impl Weights {
         let pixels = read_image(image)?;
         let outline = read_mask(mask)?;
         let crop = LesionCrop::of_largest_section(&pixels, &outline, self.label, self.side.into())
-            .with_context(|| format!("{} with {}", image.display(), mask.display()))?;
+            .with_context(|| format!("cannot crop {} to the lesion of {}", image.display(), mask.display()))?;
         Ok((crop, pixels))
     }
 }
@@ -88,7 +91,7 @@ impl DeepFeatureTable {
         self.overwriting.check([self.out.as_path()])?;
         self.threads.start()?;
         let cases = self.cases()?;
-        ensure!(!cases.is_empty(), "{} holds no case", self.input.display());
+        ensure!(!cases.is_empty(), "{} holds no case; a case has an image and a mask", self.input.display());
         let predictor = Predictor::new(&self.weights.network()?);
         let views = if self.average_flips { Views::Flips } else { Views::One };
         let mut rows = Vec::with_capacity(cases.len());
@@ -96,59 +99,37 @@ impl DeepFeatureTable {
             let (crop, _) = self.weights.crop(image, mask)?;
             rows.push(features(&predictor, &[crop.into_pixels()], "fc", views)?.remove(0));
         }
-        let mut table =
-            csv::Writer::from_path(&self.out).with_context(|| format!("cannot write {}", self.out.display()))?;
         let names = (0..rows[0].len()).map(|index| format!("deep_{index}"));
-        table.write_record(["Image".to_owned(), "Mask".to_owned()].into_iter().chain(names))?;
+        let mut table = DataTable::new(["Image".to_owned(), "Mask".to_owned()].into_iter().chain(names))?;
         for ((image, mask), row) in cases.iter().zip(&rows) {
             let paths = [image, mask].map(|path| path.to_string_lossy().into_owned());
-            table.write_record(paths.into_iter().chain(row.iter().map(f32::to_string)))?;
+            // As text, a number in single precision has as few digits as it needs.
+            table.push(paths.into_iter().chain(row.iter().map(f32::to_string)).map(Cell::from).collect())?;
         }
-        table.flush()?;
-        Ok(())
+        write_file(&self.out, table.to_csv().as_bytes())
     }
 
     /// Images with their masks.
     fn cases(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
         match &self.mask {
             Some(mask) => Ok(vec![(self.input.clone(), mask.clone())]),
-            None if self.input.is_dir() => cases_of_folder(&self.input),
-            None if self.input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) => {
-                cases_of_table(&self.input)
-            }
-            None => bail!("{} is neither a CSV file nor a folder, and no mask is given", self.input.display()),
+            None if self.input.is_dir() => read_folder(&self.input),
+            None if is_list(&self.input) => cases_of_list(&self.input),
+            None => bail!(
+                "{} is neither a CSV file nor a folder, and no mask is given; name the mask after the image",
+                self.input.display()
+            ),
         }
     }
 }
 
-fn cases_of_table(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let shown = path.display();
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
-    let headers = reader.headers().with_context(|| format!("cannot read {shown}"))?.clone();
-    let column = |name: &str| {
-        headers.iter().position(|header| header == name).with_context(|| format!("{shown} has no column {name}"))
-    };
-    let (image, mask) = (column("Image")?, column("Mask")?);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let cases = reader.records().map(|record| {
-        let record = record.with_context(|| format!("cannot read {shown}"))?;
-        Ok((folder.join(&record[image]), folder.join(&record[mask])))
-    });
-    cases.collect()
-}
-
-fn cases_of_folder(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let mut cases = Vec::new();
-    for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if let Some((stem, extension)) = name.split_once("_image.") {
-            let mask = folder.join(format!("{stem}_mask.{extension}"));
-            ensure!(mask.exists(), "{name} has no mask {}", mask.display());
-            cases.push((folder.join(&name), mask));
-        }
+/// The cases of a CSV file, each of which has to have an image and a mask.
+fn cases_of_list(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let list = read_list(path)?;
+    if let Some(line) = list.incomplete.first() {
+        bail!("{}, line {line}: the case lacks an image or a mask; complete the row or remove it", path.display());
     }
-    cases.sort();
-    Ok(cases)
+    Ok(list.cases.into_iter().map(|case| (case.image, case.mask)).collect())
 }
 
 /// How a map is made.
@@ -220,7 +201,10 @@ impl GradCam {
                 self.activation_map(&network, &crop, (output, index), ChannelWeights::GradientPlusPlus)?
             }
             Method::Occlusion => {
-                ensure!(self.stage.is_none(), "an occlusion map has no --stage");
+                ensure!(
+                    self.stage.is_none(),
+                    "--stage chooses activations, which an occlusion map does not use; leave it away"
+                );
                 let options = OcclusionOptions::default()
                     .with_output(output, index)
                     .with_square(self.square.into(), self.stride.into());

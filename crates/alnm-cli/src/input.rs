@@ -8,7 +8,7 @@ use alnm_imaging::{FileFormat, Image};
 use anyhow::ensure;
 
 /// Which image of a DICOM folder or file is meant.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SeriesChoice {
     /// Phase of a dynamic DICOM series, from 1.
     #[arg(long, value_name = "N")]
@@ -48,4 +48,9 @@ impl SeriesChoice {
             None => series.image()?,
         })
     }
+}
+
+/// The image of a file of any format, or of a DICOM folder that holds one.
+pub(crate) fn read_image(path: &Path) -> anyhow::Result<Image> {
+    SeriesChoice::default().read_image(path)
 }

@@ -4,6 +4,7 @@
 //! PyRadiomics' codes.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod cases;
 mod convert;
 mod deep;
 mod extract;

@@ -1,15 +1,16 @@
 //! `alnm predict` and `alnm calculator`: a fitted model applied.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alnm_models::saved_model::{Assessment, ModelVariable};
 use alnm_models::{Measurement, RiskModel};
+use alnm_stats::cells;
+use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::output::Overwriting;
+use crate::output::{Overwriting, print, write_file};
 
 /// Risk of patients by a fitted model: with its interval, what each value adds, and a warning where the model never saw
 /// such a value.
@@ -33,8 +34,8 @@ pub(crate) struct Predict {
     #[arg(long, conflicts_with = "patient")]
     template: bool,
     /// Form of the answer.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
+    format: AnswerFormat,
     /// Level of the intervals.
     #[arg(long, value_name = "X", default_value_t = 0.95)]
     level: f64,
@@ -58,7 +59,7 @@ pub(crate) struct Calculator {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum AnswerFormat {
     Text,
     Csv,
     Json,
@@ -88,15 +89,15 @@ impl Predict {
                 let patients = read_patients(path, &model).with_context(|| format!("cannot use {}", path.display()))?;
                 let assessments = assess(&model, &patients, self.level)?;
                 match self.format {
-                    Format::Text => text(&patients, &assessments),
-                    Format::Csv => csv(&model, &patients, &assessments)?,
-                    Format::Json => json(&patients, &assessments)?,
+                    AnswerFormat::Text => text(&patients, &assessments),
+                    AnswerFormat::Csv => table(&model, &patients, &assessments)?.to_csv(),
+                    AnswerFormat::Json => json(&patients, &assessments)?,
                 }
             }
         };
         match &self.out {
-            Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display())),
-            None => Ok(std::io::stdout().write_all(text.as_bytes())?),
+            Some(path) => write_file(path, text.as_bytes()),
+            None => print(&text),
         }
     }
 }
@@ -104,8 +105,8 @@ impl Predict {
 impl Calculator {
     pub(crate) fn run(self) -> Result<()> {
         self.overwriting.check([self.output.as_path()])?;
-        let page = alnm_cli::calculator::page(&read_model(&self.model)?)?;
-        std::fs::write(&self.output, page).with_context(|| format!("cannot write {}", self.output.display()))
+        let page = alnm_models::calculator::page(&read_model(&self.model)?)?;
+        write_file(&self.output, page.as_bytes())
     }
 }
 
@@ -127,9 +128,8 @@ fn column_name(name: &str, unit: &str) -> String {
 }
 
 fn template(model: &RiskModel) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit)))?;
-    Ok(String::from_utf8(writer.into_inner()?)?)
+    let columns = model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit));
+    Ok(DataTable::new(columns)?.to_csv())
 }
 
 fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
@@ -140,7 +140,7 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
         .iter()
         .map(|v| place(&columns, &v.variable.name, &v.variable.unit))
         .collect::<Result<Vec<_>>>()?;
-    ensure!(!rows.is_empty(), "it holds no patient");
+    ensure!(!rows.is_empty(), "it holds no patient; a row per patient is needed");
     let of_row = |(row, cells): (usize, Vec<String>)| -> Result<Patient> {
         // A column is found under the unit of training, or under its name alone.
         let value = |(&place, v): (&usize, &ModelVariable)| -> Result<Measurement> {
@@ -190,8 +190,14 @@ fn from_json(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
     let columns: Vec<String> = objects.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
     let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let of_object = |(row, object): (usize, &Object)| -> Result<Vec<String>> {
-        let of_column =
-            |name: &String| object.get(name).map(cell).with_context(|| format!("patient {} has no {name:?}", row + 1));
+        let of_column = |name: &String| {
+            object.get(name).map(cell).with_context(|| {
+                format!(
+                    "patient {} has no {name:?}, which the first patient has; give every patient the same values",
+                    row + 1
+                )
+            })
+        };
         columns.iter().map(of_column).collect()
     };
     let rows = objects.iter().enumerate().map(of_object).collect::<Result<_>>()?;
@@ -229,28 +235,27 @@ fn text(patients: &[Patient], assessments: &[Assessment]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn csv(model: &RiskModel, patients: &[Patient], assessments: &[Assessment]) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+/// A row per patient: further columns, the variables, and the answer.
+fn table(model: &RiskModel, patients: &[Patient], assessments: &[Assessment]) -> Result<DataTable> {
     let further = patients.first().map_or(&[][..], |patient| &patient.further).iter().map(|(name, _)| name.clone());
-    let variables = || model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit));
+    let variables = model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit));
     let fixed = ["risk", "interval_lower", "interval_upper"].map(str::to_owned);
     let decisions = model.cutoffs().iter().map(|cutoff| format!("above {}", cutoff.name));
     let contributions = model.variables().iter().map(|v| format!("contribution of {}", v.variable.name));
     let outside = ["outside_training_range".to_owned()];
-    writer
-        .write_record(further.chain(variables()).chain(fixed).chain(decisions).chain(contributions).chain(outside))?;
+    let columns = further.chain(variables).chain(fixed).chain(decisions).chain(contributions).chain(outside);
+    let mut table = DataTable::new(columns).context("a column of the patients has a name of the answer; rename it")?;
     for (patient, found) in patients.iter().zip(assessments) {
-        let further = patient.further.iter().map(|(_, cell)| cell.clone());
-        let values = patient.measured.iter().map(|m| m.value.to_string());
-        let fixed = [found.risk, found.interval.lower, found.interval.upper].map(|value| value.to_string());
-        let decisions = found.decisions.iter().map(|decision| u8::from(decision.positive).to_string());
-        let contributions = found.contributions.iter().map(|part| part.log_odds.to_string());
+        let further = patient.further.iter().map(|(_, cell)| Cell::from(cell));
+        let values = patient.measured.iter().map(|measured| Cell::from(measured.value));
+        let fixed = cells![found.risk, found.interval.lower, found.interval.upper];
+        let decisions = found.decisions.iter().map(|decision| Cell::from(usize::from(decision.positive)));
+        let contributions = found.contributions.iter().map(|part| Cell::from(part.log_odds));
         let outside: Vec<&str> = found.extrapolations.iter().map(|v| v.variable.name.as_str()).collect();
-        writer.write_record(
-            further.chain(values).chain(fixed).chain(decisions).chain(contributions).chain([outside.join(" ")]),
-        )?;
+        let answer = fixed.into_iter().chain(decisions).chain(contributions).chain(cells![outside.join(" ")]);
+        table.push(further.chain(values).chain(answer).collect())?;
     }
-    Ok(String::from_utf8(writer.into_inner()?)?)
+    Ok(table)
 }
 
 fn json(patients: &[Patient], assessments: &[Assessment]) -> Result<String> {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use alnm_imaging::resample::{Interpolator, resample_image, spacing_grid};
-use alnm_imaging::{read_image, write_image};
+use alnm_imaging::write_image;
 use anyhow::Context;
 use clap::ValueEnum;
 
-use crate::input::SeriesChoice;
+use crate::input::{SeriesChoice, read_image};
 use crate::output::{Activity, Overwriting};
 
 /// Resample an image to a spacing, or onto the grid of another image, as ITK does.

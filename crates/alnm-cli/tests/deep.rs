@@ -34,7 +34,7 @@ fn folder() -> tempfile::TempDir {
     write_mask(folder.path().join("a_mask.nrrd"), &Volume::new(mask, geometry).unwrap()).unwrap();
     std::fs::write(folder.path().join("cases.csv"), "Image,Mask\na_image.nrrd,a_mask.nrrd\n").unwrap();
     let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(3));
-    network.save(&folder.path().join("network.safetensors")).unwrap();
+    network.save(folder.path().join("network.safetensors")).unwrap();
     folder
 }
 
@@ -55,7 +55,7 @@ fn a_file_a_table_and_a_folder_give_what_the_library_computes() {
     let image = read_image(path.join("a_image.nrrd")).unwrap();
     let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
     let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64).unwrap();
-    let network = Network::load(&path.join("network.safetensors")).unwrap();
+    let network = Network::load(path.join("network.safetensors")).unwrap();
     let expected = Predictor::new(&network).vectors(&[network_input(crop.pixels())], "fc", 1).unwrap();
     for (name, input) in [("one", "a_image.nrrd a_mask.nrrd"), ("many", "cases.csv"), ("folder", ".")] {
         let command =
@@ -90,7 +90,7 @@ fn an_occlusion_map_is_that_of_the_library_on_the_grid_of_the_image() {
     let image = read_image(path.join("a_image.nrrd")).unwrap();
     let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
     let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64).unwrap();
-    let predictor = Predictor::new(&Network::load(&path.join("network.safetensors")).unwrap());
+    let predictor = Predictor::new(&Network::load(path.join("network.safetensors")).unwrap());
     let map = occlusion_map(&predictor, crop.pixels(), &OcclusionOptions::default().with_square(24, 16)).unwrap();
     let expected = crop.map_to_volume(&map, image.geometry()).unwrap();
     assert_eq!(read_image(path.join("c.nrrd")).unwrap().cast::<f32>().as_slice(), expected.as_slice());

@@ -106,6 +106,95 @@ fn mistakes_are_named() {
     assert!(complaint(path, "calculator model.json unit.csv").contains("--force"));
 }
 
+/// A change to the parsed file of a model.
+type Damage = fn(&mut serde_json::Value);
+
+#[test]
+fn a_damaged_model_is_refused_with_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    save_model(path);
+    std::fs::write(path.join("patients.csv"), "age,MTD\n44,1.5\n").unwrap();
+    let saved = std::fs::read_to_string(path.join("model.json")).unwrap();
+    let damages: [(Damage, &str); 13] = [
+        (|file| file["value"]["covariance"] = serde_json::json!([[0.1]]), "the covariance has 1 rows; it must have 3"),
+        (|file| file["value"]["covariance"][1] = serde_json::json!([0.1, 0.2]), "covariance"),
+        (|file| file["value"]["covariance"][0][0] = (-1.0).into(), "column 1 of the covariance is -1"),
+        (|file| file["value"]["covariance"][0][1] = 7.5.into(), "as on the other side of the diagonal"),
+        (|file| file["value"]["intercept"] = 0.25.into(), "damaged or edited after it was saved"),
+        (|file| file["value"]["variables"][0]["coefficient"] = 1.0.into(), "damaged or edited after it was saved"),
+        (|file| file["value"]["variables"][0]["training_mean"] = 1e6.into(), "must lie in the training range"),
+        (|file| file["value"]["variables"][1]["variable"]["name"] = "age".into(), "\"age\""),
+        (
+            |file| file["value"]["variables"][1]["variable"]["unit"] = "mm".into(),
+            "damaged or edited after it was saved",
+        ),
+        (|file| file["value"]["cutoffs"][0]["threshold"] = 1.5.into(), "it must lie between 0 and 1"),
+        (|file| file["value"]["training_events"] = 0.into(), "the number of training events is 0"),
+        (|file| file["version"] = 99.into(), "is 99; this library reads version"),
+        (|file| file["sha256"] = "00".into(), "damaged or edited after it was saved"),
+    ];
+    for (number, (damage, words)) in damages.into_iter().enumerate() {
+        let mut file: serde_json::Value = serde_json::from_str(&saved).unwrap();
+        damage(&mut file);
+        std::fs::write(path.join("damaged.json"), file.to_string()).unwrap();
+        for command in ["predict damaged.json --patient patients.csv", "calculator damaged.json page.html"] {
+            let said = complaint(path, command);
+            assert!(said.contains("damaged.json") && said.contains(words), "damage {number}: {said}");
+        }
+    }
+    assert!(!path.join("page.html").exists());
+    for length in [0, 1, saved.len() / 3, saved.len() - 3] {
+        std::fs::write(path.join("damaged.json"), &saved[..length]).unwrap();
+        let said = complaint(path, "predict damaged.json --patient patients.csv");
+        assert!(said.contains("the file is not valid JSON"), "{length} bytes: {said}");
+    }
+    // White space and the order of members do not matter.
+    let file: serde_json::Value = serde_json::from_str(&saved).unwrap();
+    std::fs::write(path.join("reordered.json"), file.to_string()).unwrap();
+    let answers = ["model.json", "reordered.json"]
+        .map(|model| answer(path, &format!("predict {model} --patient patients.csv --format json")));
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[test]
+fn a_damaged_model_gives_no_risk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    save_model(path);
+    std::fs::write(path.join("one.csv"), "age,MTD\n44,1.5\n").unwrap();
+    let text = std::fs::read_to_string(path.join("model.json")).unwrap();
+    let good: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let refusal = |name: &str, text: &str| {
+        std::fs::write(path.join(name), text).unwrap();
+        complaint(path, &format!("predict {name} --patient one.csv"))
+    };
+    let edited = |member: &str, value: serde_json::Value| {
+        let mut model = good.clone();
+        *model.pointer_mut(member).unwrap() = value;
+        refusal("edited.json", &model.to_string())
+    };
+    for (message, expected) in [
+        (
+            edited("/value/covariance", serde_json::json!([[0.1]])),
+            "the covariance has 1 rows; it must have 3, for the intercept and each variable",
+        ),
+        (edited("/value/variables/0/coefficient", serde_json::json!(0.5)), "the file was damaged or edited"),
+        (edited("/value/variables/1/variable/unit", serde_json::json!("mm")), "the file was damaged or edited"),
+        (edited("/value/cutoffs/0/threshold", serde_json::json!(7.0)), "is 7; it must lie between 0 and 1"),
+        (edited("/format", serde_json::json!("alnm-signature")), "that of a saved risk model is \"alnm-risk-model\""),
+        (edited("/version", serde_json::json!(2)), "the version of the saved risk model is 2"),
+        (refusal("short.json", &text[..text.len() / 2]), "the file is not valid JSON"),
+        (refusal("bare.json", &good["value"].to_string()), "the file is not a saved risk model"),
+    ] {
+        assert!(message.contains(expected), "{message}");
+    }
+    // White space is no damage.
+    std::fs::write(path.join("dense.json"), good.to_string()).unwrap();
+    let risk = |name: &str| answer(path, &format!("predict {name} --patient one.csv --format csv"));
+    assert_eq!(risk("dense.json"), risk("model.json"));
+}
+
 #[test]
 fn the_calculator_holds_the_model() {
     let folder = tempfile::tempdir().unwrap();

@@ -60,7 +60,8 @@ impl AtomicFile {
             let file = OpenOptions::new().write(true).open(path)?;
             return Ok(Self { target: path.to_owned(), sink: Sink::Direct(BufWriter::new(file)) });
         }
-        let target = if path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
+        // A link that leads nowhere is replaced itself.
+        let target = if existing.is_some() && path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
         let mut builder = tempfile::Builder::new();
         builder.prefix(PREFIX);
         #[cfg(unix)]

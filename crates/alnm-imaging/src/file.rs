@@ -10,6 +10,7 @@ use crate::dicom;
 #[cfg(feature = "dicom")]
 use crate::dicom::stored_file::is_dicom;
 use crate::error::{FileProblem, Result};
+use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
 use crate::{metaimage, nifti, nrrd};
 
@@ -141,6 +142,39 @@ impl Source {
             }
         };
         read().map_err(|problem: FileProblem| problem.at(&path))
+    }
+
+    /// Reads the grid of the image without its voxels: from the header of a NIfTI, NRRD or MetaImage file, or from the
+    /// slices of a DICOM folder or file that holds one series.
+    ///
+    /// # Errors
+    /// As [`Source::read_image`], but for what is wrong with the voxels alone.
+    pub fn read_geometry(self) -> Result<Geometry> {
+        if self.format() == FileFormat::Dicom {
+            return self.read_dicom_geometry();
+        }
+        let Self { path, content } = self;
+        let Content::File { format, mut file, .. } = content else { return Err(no_dicom().at(path)) };
+        let read = || {
+            file.rewind()?;
+            match format {
+                FileFormat::Nrrd => nrrd::read_geometry(file),
+                FileFormat::Nifti => nifti::read_geometry(&path, file),
+                FileFormat::MetaImage => metaimage::read_geometry(file),
+                FileFormat::Dicom => Err(no_dicom()),
+            }
+        };
+        read().map_err(|problem: FileProblem| problem.at(&path))
+    }
+
+    #[cfg(not(feature = "dicom"))]
+    fn read_dicom_geometry(self) -> Result<Geometry> {
+        Err(no_dicom().at(self.path))
+    }
+
+    #[cfg(feature = "dicom")]
+    fn read_dicom_geometry(self) -> Result<Geometry> {
+        self.dicom_folder().and_then(|folder| folder.only_series()?.geometry().cloned())
     }
 
     #[cfg(not(feature = "dicom"))]

@@ -65,6 +65,11 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
     header.decode_files(&layout, files, channel)
 }
 
+/// Reads the grid from the header of an open file.
+pub(crate) fn read_geometry(file: File) -> Result<Geometry> {
+    Header::read(&mut BufReader::new(file))?.geometry()
+}
+
 /// Reads an image whose header and voxels lie in the same bytes.
 ///
 /// # Errors

@@ -17,6 +17,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileProblem;
 use crate::format::FileFormat;
+use crate::geometry::Geometry;
 use crate::volume::Image;
 use header::{Header, Version};
 pub(crate) use write::write;
@@ -74,6 +75,13 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
         None => File::open(&data_file)?,
     };
     header.decode(inflated(voxels)?, channel)
+}
+
+/// Reads the grid from the header of an open file. Of a pair whose voxels are open, the header is opened.
+pub(crate) fn read_geometry(path: &Path, file: File) -> Result<Geometry> {
+    let header_file = header_path(path).filter(|header| header != path);
+    let file = header_file.map_or(Ok(file), File::open)?;
+    Ok(Header::read(&mut inflated(file)?)?.layout()?.geometry)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.

@@ -17,6 +17,7 @@ use flate2::write::GzEncoder;
 use crate::atomic_file::AtomicFile;
 use crate::error::FileProblem;
 use crate::format::{FileFormat, GZIP_LEVEL};
+use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
 use header::Header;
@@ -45,6 +46,11 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
         return header.decode(&layout, reader, channel);
     };
     header.decode_files(&layout, data, path.parent().unwrap_or(Path::new("")), channel)
+}
+
+/// Reads the grid from the header of an open file.
+pub(crate) fn read_geometry(file: File) -> Result<Geometry> {
+    Ok(Header::read(&mut BufReader::new(file))?.layout()?.geometry)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.

@@ -79,7 +79,9 @@ pub trait Voxel: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
 
 macro_rules! voxels {
     ($($kind:ident $t:ty),*) => {
-        $(impl Voxel for $t {
+        $(
+        #[allow(trivial_numeric_casts, reason = "f64 is one of the types")]
+        impl Voxel for $t {
             const PIXEL_TYPE: PixelType = PixelType::$kind;
 
             #[inline]

@@ -103,9 +103,6 @@ macro_rules! with_type {
     };
 }
 
-#[cfg(feature = "dicom")]
-pub(crate) use with_type;
-
 /// How the numbers of one image follow each other in a file.
 #[derive(Debug, Clone)]
 pub(crate) struct VoxelLayout {

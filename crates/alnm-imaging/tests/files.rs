@@ -5,7 +5,9 @@
 use std::path::Path;
 
 #[cfg(feature = "dicom")]
-use alnm_imaging::dicom::{Phase, SeriesAttributes, read_series, write_series};
+use alnm_imaging::dicom::{DicomFolder, Phase, SeriesAttributes, read_series, write_series};
+#[cfg(feature = "dicom")]
+use alnm_imaging::file::Source;
 use alnm_imaging::{
     FileProblem, Geometry, Image, ImagingError, Volume, metaimage, nifti, nrrd, read_image, read_mask, write_image,
     write_mask, written_files,
@@ -260,6 +262,27 @@ fn without_its_feature_dicom_is_refused_by_name() {
     for path in [path.as_path(), folder.path()] {
         assert!(read_image(path).unwrap_err().to_string().contains("the feature `dicom`"));
     }
+}
+
+/// What was opened is not looked up by its name again.
+#[cfg(all(feature = "dicom", unix))]
+#[test]
+fn pixels_are_read_from_the_files_that_were_scanned() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, elsewhere) = (folder.path().join("here"), folder.path().join("elsewhere"));
+    let volume = ramp(&oblique([6, 5, 4], 0.2));
+    write_series(&here, &[Phase::new(volume.clone(), 0.0)], &SeriesAttributes::new("P", "S")).unwrap();
+    let scanned = DicomFolder::scan(&here).unwrap();
+    let source = Source::open(here.join("01-0002.dcm")).unwrap();
+    std::fs::rename(&here, &elsewhere).unwrap();
+    assert_same(&scanned.only_series().unwrap().image().unwrap(), &volume.into());
+    assert_eq!(source.read_image().unwrap().geometry().size(), [6, 5, 1]);
+
+    let nifti = folder.path().join("a.nii.gz");
+    write_image(&nifti, &read_series(&elsewhere).unwrap()).unwrap();
+    let source = Source::open(&nifti).unwrap();
+    std::fs::remove_file(&nifti).unwrap();
+    assert_same(&source.read_image().unwrap(), &read_series(&elsewhere).unwrap());
 }
 
 #[cfg(feature = "dicom")]

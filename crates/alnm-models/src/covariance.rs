@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
+#[cfg(any(feature = "regression", feature = "serde", test))]
 use crate::invariants::{Checked, finite, require};
 
 /// A covariance matrix: square, symmetric, with finite entries and no negative variance.
@@ -27,6 +28,7 @@ pub struct CovarianceMatrix {
 
 impl CovarianceMatrix {
     /// Checks a matrix.
+    #[cfg(any(feature = "regression", feature = "serde", test))]
     pub(crate) fn new(values: Array2<f64>) -> Checked<Self> {
         let (rows, columns) = values.dim();
         require(rows == columns, || format!("the covariance is {rows} × {columns}; it must be square"))?;

@@ -5,10 +5,11 @@ use alnm_stats::missing::Missing;
 
 use crate::error::{ModelError, Result, require_level};
 use crate::irls::{Likelihood, Maximum};
+use crate::logit;
 use crate::{FeatureTable, Labels};
 
 /// Name of the intercept among the terms.
-pub const INTERCEPT: &str = "(Intercept)";
+pub const INTERCEPT: &str = logit::INTERCEPT;
 
 /// Newton's method squares the error with each step: a step of 10⁻⁸ standard errors leaves none.
 pub(crate) const STEP_TOLERANCE: f64 = 1e-16;

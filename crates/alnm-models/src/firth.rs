@@ -10,7 +10,7 @@ use alnm_stats::distribution::{chi_squared_upper_tail, normal_two_sided};
 
 use crate::design::{Design, LogisticParams, LogisticRegression, linear_predictor};
 use crate::error::Result;
-use crate::irls::expit;
+use crate::logit::expit;
 use crate::penalised::Penalised;
 use crate::{FeatureTable, Labels};
 

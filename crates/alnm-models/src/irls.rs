@@ -3,6 +3,8 @@
 use faer::Mat;
 use faer::linalg::solvers::{Qr, SolveLstsq};
 
+use crate::logit::expit;
+
 /// A column that keeps less than this share of its length beside the columns before it depends on them (the tolerance
 /// of R's `glm`, a thousandth of its `epsilon`).
 const RANK_TOLERANCE: f64 = 1e-11;
@@ -24,10 +26,6 @@ pub(crate) struct Maximum {
     pub(crate) converged: bool,
     /// Whether the estimate runs off to infinity because the predictors separate the outcome.
     pub(crate) separated: bool,
-}
-
-pub(crate) fn expit(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
 }
 
 /// Contribution −2 ln p of one observation to the deviance.

@@ -11,7 +11,8 @@ use crate::covariance::CovarianceMatrix;
 use crate::design::{Design, STEP_TOLERANCE, linear_predictor};
 pub use crate::design::{INTERCEPT, LogisticParams, LogisticRegression};
 use crate::error::{ModelError, Result};
-use crate::irls::{Maximum, expit};
+use crate::irls::Maximum;
+use crate::logit::expit;
 use crate::penalised::penalised_maximum;
 use crate::{FeatureTable, Labels};
 
@@ -378,14 +379,7 @@ fn term(name: &str, estimate: f64, standard_error: f64, level: f64) -> Term {
 }
 
 fn likelihood_ratio(statistic: f64, df: f64) -> TestResult {
-    TestResult {
-        method: "Likelihood ratio test".to_owned(),
-        statistic,
-        degrees_of_freedom: vec![df],
-        p_value: chi_squared_upper_tail(statistic, df),
-        estimate: Vec::new(),
-        confidence_interval: None,
-    }
+    TestResult::new("Likelihood ratio test", statistic, &[df], chi_squared_upper_tail(statistic, df))
 }
 
 /// Share of variation that a model explains, with the Brier score. L is the likelihood of the model, L₀ that of the

@@ -4,7 +4,7 @@ use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 
 use crate::error::{ModelError, Result};
-use crate::irls::expit;
+use crate::logit::expit;
 use crate::saved_model::{ModelVariable, RiskModel};
 use crate::variable::Variable;
 

@@ -9,7 +9,8 @@ use faer::linalg::solvers::Qr;
 
 use crate::design::Design;
 use crate::error::{ModelError, Result};
-use crate::irls::{Maximum, expit};
+use crate::irls::Maximum;
+use crate::logit::expit;
 
 /// Coefficients of the largest penalised likelihood, with the deviance of the likelihood without its penalty.
 pub(crate) fn penalised_maximum(data: &Design) -> Result<Maximum> {

@@ -18,7 +18,8 @@ use faer::Mat;
 use faer::linalg::solvers::{DenseSolveCore, PartialPivLu};
 
 use crate::error::{ModelError, Result};
-use crate::irls::{deviance_of, expit};
+use crate::irls::deviance_of;
+use crate::logit::expit;
 use crate::{FeatureTable, Labels};
 
 /// How the penalty is found.

@@ -9,13 +9,16 @@ use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::normal_quantile;
 use alnm_stats::roc::{Direction, RocCurve};
+#[cfg(feature = "regression")]
 use ndarray::Array2;
 
 use crate::covariance::CovarianceMatrix;
 use crate::error::{ModelError, Result, require_level};
+#[cfg(any(feature = "regression", feature = "serde"))]
 use crate::invariants::{Checked, distinct, finite, require};
-use crate::irls::expit;
-use crate::logistic::{Estimation, INTERCEPT, LogisticModel, Term};
+#[cfg(feature = "regression")]
+use crate::logistic::{Estimation, LogisticModel, Term};
+use crate::logit::{INTERCEPT, expit};
 use crate::variable::{Measurement, Variable};
 use crate::{FeatureTable, Labels};
 
@@ -86,6 +89,7 @@ impl RiskModel {
     /// [`ModelError::Unknown`] when a predictor has no variable; [`ModelError::Separated`] for maximum likelihood on
     /// separated data; [`ModelError::Selection`] when the training table lacks a predictor, and
     /// [`ModelError::Training`] when its values cannot be those that the model was fitted to.
+    #[cfg(feature = "regression")]
     pub fn new(
         name: &str,
         model: &LogisticModel,
@@ -136,6 +140,7 @@ impl RiskModel {
     }
 
     /// What holds for every model, fitted or read.
+    #[cfg(any(feature = "regression", feature = "serde"))]
     fn check(&self) -> Checked {
         finite("the intercept", self.intercept)?;
         distinct("variable", self.variables.iter().map(|v| v.variable.name.as_str()))?;
@@ -317,14 +322,15 @@ impl RiskModel {
     ///
     /// # Errors
     /// [`ModelError::Statistics`] when the ROC curve cannot be built, [`ModelError::Repeated`] for a name that is
-    /// there, [`ModelError::Parameter`] when no cutoff is better than calling everybody positive.
+    /// there, [`ModelError::Parameter`] when no cutoff is better than one verdict for everybody.
     pub fn add_youden_cutoff(&mut self, name: &str, labels: &Labels, risks: &[f64]) -> Result<()> {
         if self.cutoffs.iter().any(|cutoff| cutoff.name == name) {
             return Err(ModelError::Repeated { what: "cutoff", name: name.to_owned() });
         }
         let threshold = RocCurve::new(labels, risks, Direction::HigherIsPositive)?.youden_cutoff().threshold;
         if !(0.0..=1.0).contains(&threshold) {
-            let requirement = "between 0 and 1, which takes risks that are higher in some events than in some others";
+            let requirement =
+                "between 0 and 1, but no threshold of these risks is better than one verdict for everybody";
             return Err(ModelError::parameter("Youden cutoff", threshold, requirement));
         }
         self.cutoffs.push(NamedCutoff { name: name.to_owned(), threshold });

@@ -127,7 +127,7 @@ pub fn threshold_consequences(
     let per_hundred = 100.0 / labels.len() as f64;
     thresholds
         .iter()
-        .zip(&curve.points)
+        .zip(curve.points())
         .map(|(&threshold, point)| {
             let t = ConfusionTable::at_threshold(labels, risks, threshold)?;
             Ok(ThresholdConsequence {

@@ -112,8 +112,8 @@ fn data_that_do_not_fit_are_named() {
         ),
         (
             sentence(cut.add_youden_cutoff("Youden", &labels, &[0.9, 0.8, 0.2, 0.7, 0.1, 0.0])),
-            "Youden cutoff is inf; it must be between 0 and 1, which takes risks that are higher in some events than in \
-             some others",
+            "Youden cutoff is -inf; it must be between 0 and 1, but no threshold of these risks is better than one verdict \
+             for everybody",
         ),
         (
             sentence(ModelSet::fit(&same_name, &table, &labels, &LogisticParams::default())),

@@ -7,7 +7,7 @@ use alnm_stats::bootstrap::{Resampling, resample_rows};
 use alnm_stats::optimism::{Stratification, validate};
 use alnm_stats::roc::{Direction, RocCurve};
 
-const RESAMPLING: Resampling = Resampling { resamples: 50, seed: 23 };
+const RESAMPLING: Resampling = Resampling::new(50, 23);
 const ROWS: usize = 90;
 
 fn cohort() -> (FeatureTable, Labels) {

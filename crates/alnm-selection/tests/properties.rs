@@ -338,7 +338,7 @@ fn paths_with_unpenalised_features_start_at_what_these_leave_over() {
     let (table, y) = waves();
     let labels = Labels::new(y.iter().map(|y| *y > 0.2).collect());
     let close = |found: f64, expected: f64| {
-        assert!((found - expected).abs() < 1e-7 * expected.abs().max(1e-2), "{found} for {expected}")
+        assert!((found - expected).abs() < 1e-7 * expected.abs().max(1e-2), "{found} for {expected}");
     };
     for precision in [PathPrecision::Threshold(1e-18), PathPrecision::OptimalityConditions(1e-9)] {
         let params = ElasticNetParams::default()

@@ -32,8 +32,11 @@ fn fitted() -> FittedPipeline {
         .expect("informative features")
 }
 
+/// Words of a refusal, and the change that calls for it.
+type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
+
 /// Each change of a good value is refused with a sentence that holds the given words.
-fn refused<T: Serialize + DeserializeOwned>(good: &T, changes: &[(&str, &dyn Fn(&mut Value))]) {
+fn refused<T: Serialize + DeserializeOwned>(good: &T, changes: &[Change<'_>]) {
     let good = serde_json::to_value(good).expect("finite numbers");
     serde_json::from_value::<T>(good.clone()).map(drop).expect("the good value");
     for (words, change) in changes {

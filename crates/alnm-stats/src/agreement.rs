@@ -9,7 +9,8 @@ use crate::error::{Result, require_count, require_finite, require_level, require
 
 /// Cohen's kappa of two ratings of the same subjects.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Kappa {
     /// (observed − expected)/(1 − expected) agreement; NaN when chance alone gives full agreement.
     pub estimate: f64,
@@ -26,6 +27,12 @@ pub struct Kappa {
 /// # Errors
 /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without subjects,
 /// [`crate::StatsError::Parameter`] for the level.
+///
+/// ```
+/// let kappa = alnm_stats::agreement::cohen_kappa(&[0, 0, 1, 1], &[0, 0, 1, 0], 0.95)?;
+/// assert_eq!((kappa.observed_agreement, kappa.expected_agreement, kappa.estimate), (0.75, 0.5, 0.5));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn cohen_kappa(first: &[usize], second: &[usize], level: f64) -> Result<Kappa> {
     const OPERATION: &str = "Cohen's kappa";
     require_level(level)?;
@@ -65,6 +72,12 @@ pub fn cohen_kappa(first: &[usize], second: &[usize], level: f64) -> Result<Kapp
 ///
 /// # Errors
 /// [`crate::StatsError::LengthMismatch`] when the masks differ in size.
+///
+/// ```
+/// let overlap = alnm_stats::agreement::dice(&[true, true, false], &[true, false, false])?;
+/// assert_eq!(overlap, 2.0 / 3.0);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn dice(first: &[bool], second: &[bool]) -> Result<f64> {
     require_same_length("Dice similarity", first.len(), second.len())?;
     let both = first.iter().zip(second).filter(|(a, b)| **a && **b).count();
@@ -74,7 +87,8 @@ pub fn dice(first: &[bool], second: &[bool]) -> Result<f64> {
 
 /// Bland and Altman's limits of agreement.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct LimitsOfAgreement {
     /// Mean difference, first minus second reader.
     pub bias: f64,
@@ -93,6 +107,13 @@ pub struct LimitsOfAgreement {
 /// # Errors
 /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] below two subjects,
 /// [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`].
+///
+/// ```
+/// let limits = alnm_stats::agreement::bland_altman(&[10.0, 12.0, 11.0], &[9.0, 10.0, 11.0], 0.95)?;
+/// assert_eq!((limits.bias, limits.standard_deviation), (1.0, 1.0));
+/// assert!((limits.upper_limit - 2.96).abs() < 1e-3);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn bland_altman(first: &[f64], second: &[f64], level: f64) -> Result<LimitsOfAgreement> {
     const OPERATION: &str = "Bland-Altman analysis";
     require_level(level)?;

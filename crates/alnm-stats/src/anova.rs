@@ -15,11 +15,19 @@ fn require_groups(operation: &'static str, groups: &[&[f64]], smallest: usize) -
     Ok(())
 }
 
-/// One-way analysis of variance with a common variance. F = MS between / MS within.
+/// One-way analysis of variance with a common variance, F = mean square between groups / mean square within groups (R's
+/// `oneway.test(var.equal = TRUE)`). The estimate is the means of the groups.
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] with fewer than two groups, an empty group, or no more values than groups;
 /// [`crate::StatsError::NonFinite`] for a missing value.
+///
+/// ```
+/// let test = alnm_stats::anova::one_way(&[&[1.0, 2.0, 3.0], &[2.0, 3.0, 4.0], &[5.0, 6.0, 7.0]])?;
+/// assert!((test.statistic - 13.0).abs() < 1e-12);
+/// assert_eq!(test.degrees_of_freedom, [2.0, 6.0]);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn one_way(groups: &[&[f64]]) -> Result<TestResult> {
     const OPERATION: &str = "one-way analysis of variance";
     require_groups(OPERATION, groups, 1)?;
@@ -34,10 +42,18 @@ pub fn one_way(groups: &[&[f64]]) -> Result<TestResult> {
     Ok(TestResult::new("One-way analysis of variance", f, &[d1, d2], f_upper_tail(f, d1, d2)).with_estimate(&means))
 }
 
-/// Welch's one-way analysis that does not assume equal variances.
+/// Welch's (1951) one-way analysis, which does not assume equal variances (R's `oneway.test`). The estimate is the means
+/// of the groups.
 ///
 /// # Errors
 /// As [`one_way`], and [`crate::StatsError::TooFew`] for a group of fewer than two values.
+///
+/// ```
+/// // With two groups F is the square of Welch's t.
+/// let test = alnm_stats::anova::welch(&[&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]])?;
+/// assert!((test.statistic - 2.4).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn welch(groups: &[&[f64]]) -> Result<TestResult> {
     require_groups("Welch's one-way analysis", groups, 2)?;
     let k = groups.len() as f64;
@@ -54,10 +70,18 @@ pub fn welch(groups: &[&[f64]]) -> Result<TestResult> {
     Ok(TestResult::new("Welch's one-way analysis", f, &[d1, d2], f_upper_tail(f, d1, d2)).with_estimate(&means))
 }
 
-/// Kruskal and Wallis' rank test, corrected for ties. All values equal leave statistic and p NaN.
+/// Kruskal and Wallis' rank test, corrected for ties (R's `kruskal.test`): H = 12 Σ R²/n / (N (N + 1)) − 3 (N + 1) with
+/// the rank sums R and sizes n of the groups and N values in all, over 1 − Σ (t³ − t)/(N³ − N) for groups of t tied
+/// values. When all values are equal, statistic and p-value are NaN.
 ///
 /// # Errors
-/// As [`one_way`], a single value a group being enough.
+/// As [`one_way`]; one value per group is enough.
+///
+/// ```
+/// let test = alnm_stats::anova::kruskal_wallis(&[&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]])?;
+/// assert!((test.statistic - 27.0 / 7.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn kruskal_wallis(groups: &[&[f64]]) -> Result<TestResult> {
     require_groups("Kruskal-Wallis test", groups, 1)?;
     let values = groups.concat();

@@ -16,13 +16,27 @@ use crate::roc::Direction;
 use crate::{Interval, Labels};
 
 /// How often and from which seed to resample.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `resamples` | 2000 | Number of resamples. | at least 1, checked by the function that resamples |
+/// | `seed` | 0 | Seed of the generator. | |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Resampling {
     /// Number of resamples.
     pub resamples: usize,
     /// Seed of the generator.
     pub seed: u64,
+}
+
+impl Resampling {
+    /// This number of resamples from this seed.
+    #[must_use]
+    pub const fn new(resamples: usize, seed: u64) -> Self {
+        Self { resamples, seed }
+    }
 }
 
 impl Default for Resampling {
@@ -33,14 +47,13 @@ impl Default for Resampling {
 
 /// Bootstrap distribution of a statistic.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Bootstrap {
-    /// The statistic of the data.
-    pub estimate: f64,
-    /// The statistic of each resample, ascending. Resamples on which it was undefined (NaN) are left out.
-    pub replicates: Vec<f64>,
-    /// Number of resamples on which the statistic was undefined.
-    pub undefined: usize,
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
+    estimate: f64,
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite::list"))]
+    replicates: Vec<f64>,
+    undefined: usize,
 }
 
 impl Bootstrap {
@@ -51,6 +64,24 @@ impl Bootstrap {
             return Err(StatsError::NoValidResample { operation: "bootstrap", resamples: total });
         }
         Ok(Self { estimate, undefined: total - replicates.len(), replicates })
+    }
+
+    /// The statistic of the data.
+    #[must_use]
+    pub fn estimate(&self) -> f64 {
+        self.estimate
+    }
+
+    /// The statistic of each resample, ascending. Resamples on which it was undefined (NaN) are left out.
+    #[must_use]
+    pub fn replicates(&self) -> &[f64] {
+        &self.replicates
+    }
+
+    /// Number of resamples on which the statistic was undefined.
+    #[must_use]
+    pub fn undefined(&self) -> usize {
+        self.undefined
     }
 
     /// Percentile interval (type 7 quantiles of the replicates).
@@ -115,6 +146,12 @@ fn draw(generator: &mut impl Rng, n: usize) -> usize {
 }
 
 /// Rows of one resample of `n` rows, drawn with replacement.
+///
+/// ```
+/// use alnm_stats::bootstrap::resample_rows;
+/// assert_eq!(resample_rows(5, 1, 0).len(), 5);
+/// assert_eq!(resample_rows(5, 1, 3), resample_rows(5, 1, 3));
+/// ```
 #[must_use]
 pub fn resample_rows(n: usize, seed: u64, index: usize) -> Vec<usize> {
     let mut generator = stream(seed, index);
@@ -122,6 +159,14 @@ pub fn resample_rows(n: usize, seed: u64, index: usize) -> Vec<usize> {
 }
 
 /// Rows of one resample that keeps the number of events and non-events.
+///
+/// ```
+/// use alnm_stats::Labels;
+/// use alnm_stats::bootstrap::resample_stratified;
+/// let labels = Labels::new(vec![true, false, false, true, false]);
+/// let rows = resample_stratified(&labels, 1, 0);
+/// assert_eq!(labels.select(&rows).positives(), 2);
+/// ```
 #[must_use]
 pub fn resample_stratified(labels: &Labels, seed: u64, index: usize) -> Vec<usize> {
     let mut generator = stream(seed, index);
@@ -137,6 +182,16 @@ pub fn resample_stratified(labels: &Labels, seed: u64, index: usize) -> Vec<usiz
 ///
 /// # Errors
 /// [`StatsError::TooFew`] without rows, [`StatsError::Parameter`] without resamples, [`StatsError::NoValidResample`].
+///
+/// ```
+/// use alnm_stats::Labels;
+/// use alnm_stats::bootstrap::{Resampling, stratified};
+/// let labels = Labels::new(vec![true, false, false, true, false]);
+/// let share = |rows: &[usize]| labels.select(rows).prevalence();
+/// // Stratification keeps the share of events, so that it has no spread.
+/// assert!(stratified(&labels, Resampling::new(100, 1), share)?.standard_error() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn stratified(
     labels: &Labels,
     resampling: Resampling,
@@ -155,6 +210,16 @@ pub fn stratified(
 ///
 /// # Errors
 /// As [`stratified`].
+///
+/// ```
+/// use alnm_stats::bootstrap::{Resampling, simple};
+/// use alnm_stats::describe::mean;
+/// let ages = [47.0, 52.0, 43.0, 61.0, 55.0, 58.0];
+/// let of_rows = |rows: &[usize]| mean(&rows.iter().map(|&row| ages[row]).collect::<Vec<_>>());
+/// let bootstrap = simple(ages.len(), Resampling::new(500, 1), of_rows)?;
+/// assert!(bootstrap.percentile(0.95)?.contains(bootstrap.estimate()));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn simple(n: usize, resampling: Resampling, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Bootstrap> {
     check(n, resampling)?;
     let all: Vec<usize> = (0..n).collect();
@@ -165,8 +230,7 @@ pub fn simple(n: usize, resampling: Resampling, statistic: impl Fn(&[usize]) -> 
 
 fn check(n: usize, resampling: Resampling) -> Result<()> {
     require_count("bootstrap", "observations", 1, n)?;
-    require_some("number of resamples", resampling.resamples)?;
-    Ok(())
+    require_some("number of resamples", resampling.resamples)
 }
 
 /// Stratified bootstrap of the area under the ROC curve. Scores are ranked once; a resample is then a count of ranks.
@@ -174,6 +238,18 @@ fn check(n: usize, resampling: Resampling) -> Result<()> {
 /// # Errors
 /// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`]
 /// without resamples.
+///
+/// ```
+/// use alnm_stats::Labels;
+/// use alnm_stats::bootstrap::{self, Resampling};
+/// use alnm_stats::roc::Direction;
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let scores = [0.1, 0.4, 0.35, 0.2, 0.8];
+/// let bootstrap = bootstrap::auc(&labels, &scores, Direction::HigherIsPositive, Resampling::new(200, 1))?;
+/// assert!((bootstrap.estimate() - 5.0 / 6.0).abs() < 1e-15);
+/// assert!(bootstrap.percentile(0.95)?.contains(bootstrap.estimate()));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn auc(labels: &Labels, scores: &[f64], direction: Direction, resampling: Resampling) -> Result<Bootstrap> {
     const OPERATION: &str = "bootstrap of the AUC";
     require_same_length(OPERATION, labels.len(), scores.len())?;

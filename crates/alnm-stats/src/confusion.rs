@@ -25,6 +25,13 @@ impl ConfusionTable {
     ///
     /// # Errors
     /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::NonFinite`] for a missing score.
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, confusion::ConfusionTable};
+    /// let table = ConfusionTable::at_threshold(&Labels::new(vec![true, false, true]), &[0.9, 0.2, 0.4], 0.5)?;
+    /// assert_eq!((table.sensitivity(), table.specificity()), (0.5, 1.0));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn at_threshold(labels: &Labels, scores: &[f64], threshold: f64) -> Result<Self> {
         require_same_length("confusion table", labels.len(), scores.len())?;
         require_finite("confusion table", scores)?;
@@ -174,7 +181,8 @@ fn ratio(a: usize, b: usize) -> f64 {
 
 /// Classification metrics with intervals.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ClassificationMetrics {
     /// The counts.
     pub table: ConfusionTable,
@@ -191,6 +199,46 @@ pub struct ClassificationMetrics {
     /// F1 score.
     #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub f1: f64,
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    ClassificationMetrics {
+        table: ConfusionTable,
+        sensitivity: Proportion,
+        specificity: Proportion,
+        accuracy: Proportion,
+        positive_predictive_value: Proportion,
+        negative_predictive_value: Proportion,
+        #[serde(with = "crate::nonfinite")] f1: f64,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl ClassificationMetrics {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        let ConfusionTable { true_positives: tp, false_negatives: fn_, true_negatives: tn, false_positives: fp } =
+            self.table;
+        let pairs = [
+            ("sensitivity", &self.sensitivity, tp, tp + fn_),
+            ("specificity", &self.specificity, tn, tn + fp),
+            ("accuracy", &self.accuracy, tp + tn, self.table.total()),
+            ("positive predictive value", &self.positive_predictive_value, tp, tp + fp),
+            ("negative predictive value", &self.negative_predictive_value, tn, tn + fn_),
+        ];
+        match pairs
+            .iter()
+            .find(|(_, proportion, count, total)| (proportion.count, proportion.total) != (*count, *total))
+        {
+            Some((name, proportion, count, total)) => Err(format!(
+                "{name} is {} of {}; it must be {count} of {total} as its table says",
+                proportion.count, proportion.total
+            )),
+            None if crate::reading::near(self.f1, self.table.f1()) => Ok(()),
+            None => Err(format!("F1 score is {}; it must be that of its table", self.f1)),
+        }
+    }
 }
 
 impl Tabulate for ClassificationMetrics {

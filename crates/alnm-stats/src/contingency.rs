@@ -10,14 +10,15 @@ use crate::{Interval, TestResult};
 
 /// A table of counts, groups in rows and levels in columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct CountTable {
     counts: Array2<u64>,
 }
 
 /// Pearson's chi-squared test and what it is made of.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ChiSquared {
     /// Statistic, degrees of freedom and p-value.
     pub test: TestResult,
@@ -182,7 +183,8 @@ impl CountTable {
 
 /// Odds ratio of a 2 × 2 table.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct OddsRatio {
     /// ad/bc.
     pub estimate: f64,

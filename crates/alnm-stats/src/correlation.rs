@@ -15,6 +15,7 @@ use crate::rank::{ascending_order, midranks, ties};
 /// Which correlation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Correlation {
     /// Pearson's product-moment correlation.
     #[default]
@@ -28,6 +29,7 @@ pub enum Correlation {
 /// Which rows a correlation matrix uses when values are missing (NaN).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum PairRows {
     /// All rows; a column with a missing value has NaN correlations (R's `use = "everything"`).
     #[default]
@@ -108,7 +110,8 @@ fn kendall(x: &[f64], y: &[f64]) -> f64 {
 
 /// A correlation with its interval and test.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct CorrelationTest {
     /// The correlation r.
     pub estimate: f64,
@@ -267,6 +270,14 @@ fn cumulative_concordance(n: usize) -> Vec<f64> {
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] below two (complete) rows.
+///
+/// ```
+/// use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
+/// let table = ndarray::array![[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]];
+/// let r = correlation_matrix(table.view(), Correlation::Pearson, PairRows::Everything)?;
+/// assert!((r[[0, 1]] - 1.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn correlation_matrix(x: ArrayView2<'_, f64>, kind: Correlation, rows: PairRows) -> Result<Array2<f64>> {
     const OPERATION: &str = "correlation matrix";
     require_count(OPERATION, "observations", 2, x.nrows())?;

@@ -247,7 +247,7 @@ impl DataTable {
         let mut lines = self.lines(
             |cell| cell.text(digits),
             |fields| {
-                let escaped = fields.iter().map(|field| latex(field));
+                let escaped = fields.iter().map(|field| escaped_latex(field));
                 format!("{} \\\\\n", escaped.collect::<Vec<_>>().join(" & "))
             },
         );
@@ -263,8 +263,10 @@ impl DataTable {
     }
 }
 
-/// Text in which LaTeX reads no command.
-fn latex(text: &str) -> String {
+/// Text in which LaTeX reads no command: its special characters escaped, some signs in mathematics, a line break as a
+/// space.
+#[must_use]
+pub fn escaped_latex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

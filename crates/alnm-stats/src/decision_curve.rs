@@ -15,17 +15,73 @@ use crate::{Interval, Labels};
 
 /// Net benefit of a model over a range of threshold probabilities.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DecisionCurve {
-    /// Share of events.
-    pub prevalence: f64,
-    /// One point a threshold.
-    pub points: Vec<DecisionPoint>,
+    prevalence: f64,
+    points: Vec<DecisionPoint>,
 }
+
+/// How bootstrap intervals of a decision curve are made.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `resampling` | 2000 resamples, seed 0 | Number of resamples of the patients, and the seed. | at least 1 resample |
+/// | `stratification` | by outcome | Whether resamples keep the number of events. Without, the prevalence varies over the resamples as it would in new samples. | |
+/// | `level` | 0.95 | Confidence level. | above 0, below 1 |
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+#[must_use]
+pub struct DecisionIntervalParams {
+    /// Number of resamples and seed.
+    pub resampling: Resampling,
+    /// Whether resamples keep the number of events.
+    pub stratification: Stratification,
+    /// Confidence level.
+    pub level: f64,
+}
+
+impl Default for DecisionIntervalParams {
+    fn default() -> Self {
+        Self { resampling: Resampling::default(), stratification: Stratification::ByOutcome, level: 0.95 }
+    }
+}
+
+impl DecisionIntervalParams {
+    /// Sets the number of resamples and the seed.
+    pub fn with_resampling(self, resampling: Resampling) -> Self {
+        Self { resampling, ..self }
+    }
+
+    /// Sets whether resamples keep the number of events.
+    pub fn with_stratification(self, stratification: Stratification) -> Self {
+        Self { stratification, ..self }
+    }
+
+    /// Sets the confidence level.
+    pub fn with_level(self, level: f64) -> Self {
+        Self { level, ..self }
+    }
+
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`StatsError::Parameter`] names the first that lies outside its range.
+    pub fn check(self) -> Result<DecisionIntervals> {
+        require_level(self.level)?;
+        require_some("number of resamples", self.resampling.resamples)?;
+        Ok(DecisionIntervals(self))
+    }
+}
+
+/// The bootstrap of decision curves, with checked parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DecisionIntervals(DecisionIntervalParams);
 
 /// One threshold of a decision curve. A patient is treated when the predicted risk is at least the threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct DecisionPoint {
     /// Threshold probability t.
     pub threshold: f64,
@@ -40,13 +96,17 @@ pub struct DecisionPoint {
     pub standardised_net_benefit: f64,
     /// Net benefit of treating all: prevalence − (1 − prevalence) · t/(1 − t). Treating none has net benefit 0.
     pub treat_all: f64,
-    /// Interventions avoided a patient against treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t = 0.
+    /// Interventions avoided per patient, compared with treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t = 0.
     #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub interventions_avoided: f64,
 }
 
-/// The thresholds 0, 1/`steps`, 2/`steps`, … below 1. Each is one division, so that ties with rounded risks fall as
-/// they read.
+/// The thresholds 0, 1/`steps`, 2/`steps`, … below 1. Each is computed by one division, so that a risk
+/// rounded to as many digits reaches its threshold.
+///
+/// ```
+/// assert_eq!(alnm_stats::decision_curve::even_thresholds(4), [0.0, 0.25, 0.5, 0.75]);
+/// ```
 #[must_use]
 pub fn even_thresholds(steps: u32) -> Vec<f64> {
     (0..steps).map(|i| f64::from(i) / f64::from(steps)).collect()
@@ -63,7 +123,7 @@ impl DecisionCurve {
     /// use alnm_stats::{Labels, decision_curve::DecisionCurve};
     /// let labels = Labels::new(vec![true, false, true, false]);
     /// let curve = DecisionCurve::new(&labels, &[0.9, 0.2, 0.6, 0.4], &[0.3])?;
-    /// assert!((curve.points[0].net_benefit - (0.5 - 0.25 * 0.3 / 0.7)).abs() < 1e-15);
+    /// assert!((curve.points()[0].net_benefit - (0.5 - 0.25 * 0.3 / 0.7)).abs() < 1e-15);
     /// # Ok::<(), alnm_stats::StatsError>(())
     /// ```
     pub fn new(labels: &Labels, risks: &[f64], thresholds: &[f64]) -> Result<Self> {
@@ -79,24 +139,58 @@ impl DecisionCurve {
         Ok(Self { prevalence: labels.prevalence(), points: members.points(&all) })
     }
 
-    /// Percentile intervals of the curve at its thresholds, by the bootstrap of the patients; with
-    /// [`Stratification::None`] the prevalence varies over the resamples as it would in new samples.
+    /// Share of events.
+    #[must_use]
+    pub fn prevalence(&self) -> f64 {
+        self.prevalence
+    }
+
+    /// One point per threshold, in the order in which the thresholds were given.
+    #[must_use]
+    pub fn points(&self) -> &[DecisionPoint] {
+        &self.points
+    }
+
+    /// Percentile intervals of the curve at its thresholds, under parameters that are checked first.
     ///
     /// # Errors
-    /// As [`DecisionCurve::new`], [`StatsError::OneClass`], and [`StatsError::Parameter`] for the level or without
-    /// resamples.
+    /// As [`DecisionIntervalParams::check`] and [`DecisionIntervals::of`].
+    ///
+    /// ```
+    /// use alnm_stats::Labels;
+    /// use alnm_stats::bootstrap::Resampling;
+    /// use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
+    /// let labels = Labels::new(vec![true, false, true, false]);
+    /// let params = DecisionIntervalParams::default().with_resampling(Resampling::new(200, 1));
+    /// let intervals = DecisionCurve::intervals(&labels, &[0.9, 0.2, 0.6, 0.4], &[0.3], params)?;
+    /// assert!(intervals[0].net_benefit.contains(0.5 - 0.25 * 0.3 / 0.7));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn intervals(
         labels: &Labels,
         risks: &[f64],
         thresholds: &[f64],
-        stratification: Stratification,
-        resampling: Resampling,
-        level: f64,
+        params: DecisionIntervalParams,
     ) -> Result<Vec<DecisionInterval>> {
-        require_level(level)?;
-        Self::new(labels, risks, thresholds)?;
+        params.check()?.of(labels, risks, thresholds)
+    }
+
+    /// Net benefit at the given threshold, when the curve has exactly that threshold.
+    #[must_use]
+    pub fn net_benefit_at(&self, threshold: f64) -> Option<f64> {
+        self.points.iter().find(|p| p.threshold == threshold).map(|p| p.net_benefit)
+    }
+}
+
+impl DecisionIntervals {
+    /// Percentile intervals of a decision curve at the thresholds, by the bootstrap of the patients.
+    ///
+    /// # Errors
+    /// As [`DecisionCurve::new`], and [`StatsError::OneClass`].
+    pub fn of(&self, labels: &Labels, risks: &[f64], thresholds: &[f64]) -> Result<Vec<DecisionInterval>> {
+        let DecisionIntervalParams { resampling, stratification, level } = self.0;
+        DecisionCurve::new(labels, risks, thresholds)?;
         labels.require_both("intervals of a decision curve")?;
-        require_some("number of resamples", resampling.resamples)?;
         let members = Members::new(labels, risks, thresholds);
         let resampled: Vec<Vec<DecisionPoint>> = (0..resampling.resamples)
             .into_par_iter()
@@ -123,17 +217,12 @@ impl DecisionCurve {
             })
             .collect())
     }
-
-    /// Net benefit at the given threshold, when the curve has exactly that threshold.
-    #[must_use]
-    pub fn net_benefit_at(&self, threshold: f64) -> Option<f64> {
-        self.points.iter().find(|p| p.threshold == threshold).map(|p| p.net_benefit)
-    }
 }
 
 /// Bootstrap intervals at one threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct DecisionInterval {
     /// Threshold probability.
     pub threshold: f64,
@@ -141,7 +230,7 @@ pub struct DecisionInterval {
     pub net_benefit: Interval,
     /// Interval of the standardised net benefit, over the resamples with an event.
     pub standardised_net_benefit: Interval,
-    /// Interval of the interventions avoided a patient; NaN at t = 0.
+    /// Interval of the interventions avoided per patient; NaN at t = 0.
     pub interventions_avoided: Interval,
 }
 
@@ -194,6 +283,41 @@ impl DecisionPoint {
             standardised_net_benefit: net_benefit / prevalence,
             treat_all,
             interventions_avoided: (net_benefit - treat_all) / odds,
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    DecisionCurve {
+        prevalence: f64,
+        points: Vec<DecisionPoint>,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl DecisionCurve {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        let in_range = |p: &DecisionPoint| {
+            let expected =
+                DecisionPoint::new(p.threshold, p.true_positive_rate, p.false_positive_rate, self.prevalence);
+            let figures =
+                |p: &DecisionPoint| [p.net_benefit, p.standardised_net_benefit, p.treat_all, p.interventions_avoided];
+            (0.0..1.0).contains(&p.threshold)
+                && (0.0..=self.prevalence + 1e-9).contains(&p.true_positive_rate)
+                && (0.0..=1.0 - self.prevalence + 1e-9).contains(&p.false_positive_rate)
+                && figures(p).into_iter().zip(figures(&expected)).all(|(a, b)| crate::reading::near(a, b))
+        };
+        crate::reading::require_share("prevalence of a decision curve", self.prevalence)?;
+        match self.points.iter().find(|p| !in_range(p)) {
+            Some(p) => {
+                let threshold = p.threshold;
+                Err(format!(
+                    "a threshold of a decision curve is {threshold}; its net benefit must follow from its rates"
+                ))
+            }
+            None => Ok(()),
         }
     }
 }

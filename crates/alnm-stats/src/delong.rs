@@ -13,7 +13,8 @@ use crate::{Alternative, Interval, Labels, TestResult};
 
 /// An area with DeLong's variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct AucEstimate {
     /// Area under the curve.
     pub auc: f64,
@@ -47,22 +48,27 @@ impl AucEstimate {
 /// ```
 pub fn auc_estimate(roc: &RocCurve, level: f64) -> Result<AucEstimate> {
     require_level(level)?;
-    let auc = roc.auc();
-    let (m, n) = (roc.cases as f64, roc.controls as f64);
-    // All observations between two thresholds share a score, and with it their placement value.
-    let (mut of_cases, mut of_controls) = (0.0, 0.0);
-    for i in 1..roc.len() {
-        let cases = (roc.true_positives[i - 1] - roc.true_positives[i]) as f64;
-        let controls = (roc.false_positives[i - 1] - roc.false_positives[i]) as f64;
-        let controls_below = n - (roc.false_positives[i - 1] + roc.false_positives[i]) as f64 / 2.0;
-        let cases_above = (roc.true_positives[i - 1] + roc.true_positives[i]) as f64 / 2.0;
-        of_cases += cases * (controls_below / n - auc).powi(2);
-        of_controls += controls * (cases_above / m - auc).powi(2);
-    }
-    let variance = of_cases / (m - 1.0) / m + of_controls / (n - 1.0) / n;
+    let (auc, variance) = area_and_variance(roc);
     let half = normal_quantile(0.5 + level / 2.0) * variance.sqrt();
     let clip = |v: f64| if v.is_nan() { v } else { v.clamp(0.0, 1.0) };
     Ok(AucEstimate { auc, variance, interval: Interval { lower: clip(auc - half), upper: clip(auc + half), level } })
+}
+
+fn area_and_variance(roc: &RocCurve) -> (f64, f64) {
+    let auc = roc.auc();
+    let (m, n) = (roc.cases() as f64, roc.controls() as f64);
+    let (positives, negatives) = (roc.true_positives(), roc.false_positives());
+    // All observations between two thresholds share a score, and with it their placement value.
+    let (mut of_cases, mut of_controls) = (0.0, 0.0);
+    for i in 1..roc.len() {
+        let cases = (positives[i - 1] - positives[i]) as f64;
+        let controls = (negatives[i - 1] - negatives[i]) as f64;
+        let controls_below = n - (negatives[i - 1] + negatives[i]) as f64 / 2.0;
+        let cases_above = (positives[i - 1] + positives[i]) as f64 / 2.0;
+        of_cases += cases * (controls_below / n - auc).powi(2);
+        of_controls += controls * (cases_above / m - auc).powi(2);
+    }
+    (auc, of_cases / (m - 1.0) / m + of_controls / (n - 1.0) / n)
 }
 
 /// Placement values: for each case the share of controls it exceeds, for each control the share of cases above it.
@@ -111,7 +117,7 @@ impl Placements {
 /// One marker: scores and the direction in which they speak for the event.
 #[derive(Debug, Clone, Copy)]
 pub struct Marker<'a> {
-    /// One score a patient.
+    /// One score per patient.
     pub scores: &'a [f64],
     /// Which scores speak for the event.
     pub direction: Direction,
@@ -122,6 +128,19 @@ pub struct Marker<'a> {
 /// # Errors
 /// [`crate::StatsError::OneClass`], [`crate::StatsError::LengthMismatch`], [`crate::StatsError::NonFinite`] for a
 /// missing score.
+///
+/// ```
+/// use alnm_stats::roc::RocCurve;
+/// use alnm_stats::delong::{Marker, auc_estimate, covariance};
+/// use alnm_stats::roc::Direction;
+/// use alnm_stats::Labels;
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let marker = Marker { scores: &[0.1, 0.4, 0.35, 0.2, 0.8], direction: Direction::HigherIsPositive };
+/// let roc = RocCurve::new(&labels, marker.scores, marker.direction)?;
+/// // The covariance of a marker with itself is the variance of its area.
+/// assert!((covariance(&labels, marker, marker)? - auc_estimate(&roc, 0.95)?.variance).abs() < 1e-15);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn covariance(labels: &Labels, first: Marker<'_>, second: Marker<'_>) -> Result<f64> {
     let a = Placements::of(labels, first.scores, first.direction)?;
     let b = Placements::of(labels, second.scores, second.direction)?;
@@ -133,6 +152,18 @@ pub fn covariance(labels: &Labels, first: Marker<'_>, second: Marker<'_>) -> Res
 ///
 /// # Errors
 /// As [`covariance`]; [`crate::StatsError::TooFew`] when a class has a single member.
+///
+/// ```
+/// use alnm_stats::delong::{Marker, paired_test};
+/// use alnm_stats::roc::Direction;
+/// use alnm_stats::{Alternative, Labels};
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let marker = Marker { scores: &[0.1, 0.4, 0.35, 0.2, 0.8], direction: Direction::HigherIsPositive };
+/// let other = Marker { scores: &[0.3, 0.1, 0.2, 0.5, 0.9], direction: Direction::HigherIsPositive };
+/// let test = paired_test(&labels, marker, other, Alternative::TwoSided, 0.95)?;
+/// assert!((test.estimate[0] - test.estimate[1] - 1.0 / 6.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn paired_test(
     labels: &Labels,
     first: Marker<'_>,
@@ -164,29 +195,66 @@ pub fn paired_test(
 ///
 /// A curve with a class of a single member, or two perfect curves, leave the test NaN.
 ///
-/// # Errors
-/// None for curves built by this crate.
-pub fn unpaired_test(first: &RocCurve, second: &RocCurve, alternative: Alternative) -> Result<TestResult> {
-    let (a, b) = (auc_estimate(first, 0.95)?, auc_estimate(second, 0.95)?);
-    let total = a.variance + b.variance;
-    let d = (a.auc - b.auc) / total.sqrt();
-    let size = |roc: &RocCurve| (roc.cases + roc.controls) as f64;
-    let df = total * total / (a.variance.powi(2) / (size(first) - 1.0) + b.variance.powi(2) / (size(second) - 1.0));
+/// ```
+/// use alnm_stats::delong::unpaired_test;
+/// use alnm_stats::roc::{Direction, RocCurve};
+/// use alnm_stats::{Alternative, Labels};
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let first = RocCurve::new(&labels, &[0.1, 0.4, 0.35, 0.2, 0.8], Direction::HigherIsPositive)?;
+/// let second = RocCurve::new(&labels, &[0.5, 0.2, 0.3, 0.6, 0.4], Direction::HigherIsPositive)?;
+/// assert!(unpaired_test(&first, &second, Alternative::TwoSided).p_value > 0.05);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
+#[must_use]
+pub fn unpaired_test(first: &RocCurve, second: &RocCurve, alternative: Alternative) -> TestResult {
+    let ((first_auc, first_variance), (second_auc, second_variance)) =
+        (area_and_variance(first), area_and_variance(second));
+    let total = first_variance + second_variance;
+    let d = (first_auc - second_auc) / total.sqrt();
+    let size = |roc: &RocCurve| (roc.cases() + roc.controls()) as f64;
+    let df =
+        total * total / (first_variance.powi(2) / (size(first) - 1.0) + second_variance.powi(2) / (size(second) - 1.0));
     let p = match alternative {
         Alternative::TwoSided => t_two_sided(d, df),
         Alternative::Less => t_upper_tail(-d, df),
         Alternative::Greater => t_upper_tail(d, df),
     };
-    Ok(TestResult::new("DeLong's test for two ROC curves", d, &[df], p).with_estimate(&[a.auc, b.auc]))
+    TestResult::new("DeLong's test for two ROC curves", d, &[df], p).with_estimate(&[first_auc, second_auc])
 }
 
 /// Standard error of an area by Hanley and McNeil's (1982) formula, from the area and the sizes alone.
+///
+/// ```
+/// let error = alnm_stats::delong::hanley_mcneil_standard_error(0.5, 10, 10);
+/// assert!((error - 0.0175_f64.sqrt()).abs() < 1e-15);
+/// ```
 #[must_use]
 pub fn hanley_mcneil_standard_error(auc: f64, cases: usize, controls: usize) -> f64 {
     let (m, n) = (cases as f64, controls as f64);
     let q1 = auc / (2.0 - auc);
     let q2 = 2.0 * auc * auc / (1.0 + auc);
     ((auc * (1.0 - auc) + (m - 1.0) * (q1 - auc * auc) + (n - 1.0) * (q2 - auc * auc)) / (m * n)).sqrt()
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    AucEstimate {
+        auc: f64,
+        #[serde(with = "crate::nonfinite")] variance: f64,
+        interval: Interval,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl AucEstimate {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        crate::reading::require_share("area under a curve", self.auc)?;
+        if self.variance < 0.0 {
+            return Err(format!("variance of an area is {}; it must be at least 0", self.variance));
+        }
+        Ok(())
+    }
 }
 
 impl Tabulate for AucEstimate {

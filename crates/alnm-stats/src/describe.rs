@@ -5,6 +5,10 @@ use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError, require_count, require_finite};
 
 /// Arithmetic mean; NaN without values. A second pass removes the rounding error of the first.
+///
+/// ```
+/// assert_eq!(alnm_stats::describe::mean(&[1.0, 2.0, 3.0, 4.0]), 2.5);
+/// ```
 #[must_use]
 pub fn mean(values: &[f64]) -> f64 {
     let n = values.len() as f64;
@@ -13,6 +17,10 @@ pub fn mean(values: &[f64]) -> f64 {
 }
 
 /// Sample variance with denominator n − 1; NaN for fewer than two values.
+///
+/// ```
+/// assert_eq!(alnm_stats::describe::variance(&[1.0, 2.0, 3.0]), 1.0);
+/// ```
 #[must_use]
 pub fn variance(values: &[f64]) -> f64 {
     if values.len() < 2 {
@@ -23,18 +31,30 @@ pub fn variance(values: &[f64]) -> f64 {
 }
 
 /// Sample standard deviation with denominator n − 1; NaN for fewer than two values.
+///
+/// ```
+/// assert_eq!(alnm_stats::describe::standard_deviation(&[1.0, 3.0, 5.0]), 2.0);
+/// ```
 #[must_use]
 pub fn standard_deviation(values: &[f64]) -> f64 {
     variance(values).sqrt()
 }
 
 /// Median; NaN without values.
+///
+/// ```
+/// assert_eq!(alnm_stats::describe::median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+/// ```
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {
     median_of_sorted(&sorted(values))
 }
 
 /// Median absolute deviation from the median, times 1.4826 (consistent for normal data), as R's `mad`.
+///
+/// ```
+/// assert_eq!(alnm_stats::describe::median_absolute_deviation(&[1.0, 2.0, 3.0, 4.0, 100.0]), 1.4826);
+/// ```
 #[must_use]
 pub fn median_absolute_deviation(values: &[f64]) -> f64 {
     let m = median(values);
@@ -147,6 +167,7 @@ pub(crate) fn quantile_of_sorted(x: &[f64], p: f64, definition: QuantileType) ->
 /// Location, spread and extent of one variable.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Description {
     /// Number of observed values.
     pub count: usize,
@@ -184,6 +205,12 @@ pub struct Description {
 impl Description {
     /// Describes the values that are not NaN, with the given definition of quartiles. Without any value all figures are
     /// NaN.
+    ///
+    /// ```
+    /// use alnm_stats::describe::{Description, QuantileType};
+    /// let ages = Description::of(&[47.0, 52.0, f64::NAN, 43.0, 61.0], QuantileType::Type7);
+    /// assert_eq!((ages.count, ages.missing, ages.mean, ages.median), (4, 1, 50.75, 49.5));
+    /// ```
     #[must_use]
     pub fn of(values: &[f64], quartiles: QuantileType) -> Self {
         let observed = sorted(&crate::missing::observed(values));

@@ -1,8 +1,15 @@
 //! Tail probabilities and quantiles of the distributions that the tests refer to.
 //!
 //! Probabilities come from the regularised incomplete beta and gamma functions of `statrs`; upper tails are computed
-//! directly, never as `1 - cdf`, so that small p-values keep their digits. Quantiles solve `cdf(x) = p` by Newton steps
-//! inside a shrinking bracket.
+//! directly, never as `1 - cdf`, so that small p-values keep their digits. Quantiles solve `cdf(x) = p` by Halley's
+//! method inside a shrinking bracket. Arguments outside their range give NaN.
+//!
+//! ```
+//! use alnm_stats::distribution::{chi_squared_upper_tail, normal_quantile, t_quantile};
+//! assert!((normal_quantile(0.975) - 1.959963984540054).abs() < 1e-13);
+//! assert!((t_quantile(0.975, 10.0) - 2.228138851986273).abs() < 1e-12);
+//! assert!((chi_squared_upper_tail(3.841458820694124, 1.0) - 0.05).abs() < 1e-13);
+//! ```
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 

@@ -10,7 +10,8 @@ use crate::linear::solve_symmetric;
 
 /// Standardised differences of two means.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct MeanDifference {
     /// Cohen's d: over the pooled standard deviation.
     pub cohen_d: f64,
@@ -31,6 +32,13 @@ impl MeanDifference {
     ///
     /// # Errors
     /// [`crate::StatsError::TooFew`] for an empty group, [`crate::StatsError::NonFinite`] for a missing value.
+    ///
+    /// ```
+    /// use alnm_stats::effect_size::MeanDifference;
+    /// let difference = MeanDifference::of(&[1.0, 2.0, 3.0], &[2.0, 3.0, 4.0])?;
+    /// assert_eq!((difference.cohen_d, difference.average_variance), (-1.0, -1.0));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn of(x: &[f64], y: &[f64]) -> Result<Self> {
         const OPERATION: &str = "standardised mean difference";
         require_finite(OPERATION, x)?;
@@ -54,6 +62,11 @@ impl MeanDifference {
 }
 
 /// Standardised difference of two proportions, (p₁ − p₂)/√((p₁q₁ + p₂q₂)/2).
+///
+/// ```
+/// let difference = alnm_stats::effect_size::proportion_difference(0.6, 0.4);
+/// assert!((difference - 0.2 / 0.24_f64.sqrt()).abs() < 1e-12);
+/// ```
 #[must_use]
 pub fn proportion_difference(p1: f64, p2: f64) -> f64 {
     (p1 - p2) / ((p1 * (1.0 - p1) + p2 * (1.0 - p2)) / 2.0).sqrt()
@@ -61,6 +74,12 @@ pub fn proportion_difference(p1: f64, p2: f64) -> f64 {
 
 /// Standardised difference of two multinomial distributions (Yang and Dalton 2012): √(dᵀ S⁻¹ d) over all levels but the
 /// first. `None` when the covariance S is singular, for instance when a level is empty in both groups.
+///
+/// ```
+/// use alnm_stats::effect_size::multinomial_difference;
+/// assert_eq!(multinomial_difference(&[50.0, 50.0], &[20.0, 20.0]), Some(0.0));
+/// assert_eq!(multinomial_difference(&[50.0, 0.0], &[20.0, 0.0]), None);
+/// ```
 #[must_use]
 pub fn multinomial_difference(first: &[f64], second: &[f64]) -> Option<f64> {
     let proportions = |counts: &[f64]| {

@@ -18,10 +18,11 @@ const RELATIVE_FUZZ: f64 = 1e-7;
 /// How the p-value of a table larger than 2 × 2 is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum FisherMethod {
-    /// Exact, by a network over the columns, as long as no stage holds more than `limit` entries.
+    /// Exact, by a network over the columns, as long as no stage of it holds more than `limit` entries.
     Exact {
-        /// Largest number of (remaining margins, past probability) entries a stage may hold.
+        /// Largest number of (remaining margins, past probability) entries that one stage may hold.
         limit: usize,
     },
     /// Random tables with the observed margins; p = (1 + extreme)/(1 + resamples).
@@ -66,6 +67,13 @@ impl FisherMethod {
 ///
 /// # Errors
 /// [`StatsError::Undefined`] when the table is not 2 × 2, [`StatsError::Parameter`] for the level.
+///
+/// ```
+/// use alnm_stats::{Alternative, contingency::CountTable, fisher::two_by_two};
+/// let tea = CountTable::from_rows(&[&[3, 1], &[1, 3]])?;
+/// assert!((two_by_two(&tea, Alternative::TwoSided, 0.95)?.p_value - 34.0 / 70.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn two_by_two(table: &CountTable, alternative: Alternative, level: f64) -> Result<TestResult> {
     require_level(level)?;
     table.two_by_two("Fisher's exact test")?;

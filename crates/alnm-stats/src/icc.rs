@@ -16,17 +16,18 @@ use crate::error::{Result, StatsError, require_count, require_level, require_sam
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IccForm {
-    /// ICC(1,1): one-way random effects, single rating.
+    /// ICC(1,1): one-way random effects, single rating, (MSB − MSW)/(MSB + (k − 1) MSW).
     Icc1,
-    /// ICC(2,1): two-way random effects, absolute agreement, single rating.
+    /// ICC(2,1): two-way random effects, absolute agreement, single rating,
+    /// (MSB − MSE)/(MSB + (k − 1) MSE + k (MSJ − MSE)/n).
     Icc2,
-    /// ICC(3,1): two-way mixed effects, consistency, single rating.
+    /// ICC(3,1): two-way mixed effects, consistency, single rating, (MSB − MSE)/(MSB + (k − 1) MSE).
     Icc3,
-    /// ICC(1,k): one-way random effects, mean of k ratings.
+    /// ICC(1,k): one-way random effects, mean of k ratings, (MSB − MSW)/MSB.
     Icc1k,
-    /// ICC(2,k): two-way random effects, absolute agreement, mean of k ratings.
+    /// ICC(2,k): two-way random effects, absolute agreement, mean of k ratings, (MSB − MSE)/(MSB + (MSJ − MSE)/n).
     Icc2k,
-    /// ICC(3,k): two-way mixed effects, consistency, mean of k ratings.
+    /// ICC(3,k): two-way mixed effects, consistency, mean of k ratings, (MSB − MSE)/MSB.
     Icc3k,
 }
 
@@ -51,6 +52,7 @@ impl IccForm {
 /// How variance components are estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum IccEstimation {
     /// Mean squares of the analysis of variance; components may come out negative (`psych::ICC(lmer = FALSE)`).
     #[default]
@@ -62,6 +64,7 @@ pub enum IccEstimation {
 /// One intraclass correlation with its F test and interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Icc {
     /// The estimate; negative values are reported as they are.
     pub estimate: f64,
@@ -79,7 +82,8 @@ pub struct Icc {
 
 /// All six intraclass correlations of one table of ratings.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct IccAnalysis {
     /// Number of subjects n.
     pub subjects: usize,
@@ -190,10 +194,20 @@ impl IccAnalysis {
 }
 
 /// Analyses of many features: `readers[r]` holds the features (columns) of all subjects (rows) as reader `r` measured
-/// them. One analysis a feature, in the order of the columns.
+/// them. The result has one analysis per feature, in the order of the columns.
 ///
 /// # Errors
 /// As [`IccAnalysis::of`], and [`StatsError::LengthMismatch`] when the readers' tables differ in size.
+///
+/// ```
+/// use alnm_stats::icc::{IccEstimation, IccForm, icc_of_features};
+/// use ndarray::array;
+/// let first = array![[1.0, 10.0], [2.0, 30.0], [3.0, 20.0]];
+/// let second = array![[1.1, 12.0], [2.0, 29.0], [2.9, 21.0]];
+/// let analyses = icc_of_features(&[first.view(), second.view()], IccEstimation::Anova, 0.95)?;
+/// assert!(analyses.iter().all(|analysis| analysis.form(IccForm::Icc2).estimate > 0.9));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn icc_of_features(
     readers: &[ArrayView2<'_, f64>],
     estimation: IccEstimation,
@@ -325,8 +339,44 @@ impl MeanSquares {
 ///
 /// # Errors
 /// As [`IccAnalysis::of`].
+///
+/// ```
+/// let ratings = ndarray::array![[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]];
+/// assert!((alnm_stats::icc::cronbach_alpha(&ratings)? - 1.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn cronbach_alpha(ratings: &Array2<f64>) -> Result<f64> {
     Ok(IccAnalysis::of(ratings.view(), IccEstimation::Anova, 0.95)?.form(IccForm::Icc3k).estimate)
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    IccAnalysis {
+        subjects: usize,
+        raters: usize,
+        ms_between: f64,
+        ms_raters: f64,
+        ms_residual: f64,
+        ms_within: f64,
+        forms: [Icc; 6],
+    }
+}
+
+#[cfg(feature = "serde")]
+impl IccAnalysis {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        for (name, number) in [("subjects", self.subjects), ("raters", self.raters)] {
+            if number < 2 {
+                return Err(format!("number of {name} is {number}; it must be at least 2"));
+            }
+        }
+        let squares = [self.ms_between, self.ms_raters, self.ms_residual, self.ms_within];
+        match squares.iter().find(|square| **square < 0.0) {
+            Some(square) => Err(format!("a mean square is {square}; it must be at least 0")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Tabulate for IccAnalysis {

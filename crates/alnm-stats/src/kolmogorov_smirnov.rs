@@ -4,12 +4,19 @@ use crate::TestResult;
 use crate::error::{Result, require_count, require_finite};
 use crate::rank::ascending_order;
 
-/// Two-sided Kolmogorov-Smirnov test (R's `ks.test`): exact, ties included, when the product of the sizes is below 10
-/// 000, otherwise by the limiting distribution. The statistic is the largest distance of the two empirical distribution
+/// Two-sided Kolmogorov-Smirnov test (R's `ks.test`): exact, ties included, when the product of the sizes is below
+/// 10⁴, otherwise by the limiting distribution. The statistic is the largest distance of the two empirical distribution
 /// functions.
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] for an empty group, [`crate::StatsError::NonFinite`] for a missing value.
+///
+/// ```
+/// let test = alnm_stats::kolmogorov_smirnov::two_sample(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0])?;
+/// assert_eq!(test.statistic, 1.0);
+/// assert!((test.p_value - 0.1).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn two_sample(x: &[f64], y: &[f64]) -> Result<TestResult> {
     const OPERATION: &str = "Kolmogorov-Smirnov test";
     require_finite(OPERATION, x)?;
@@ -29,6 +36,11 @@ pub fn two_sample(x: &[f64], y: &[f64]) -> Result<TestResult> {
 ///
 /// It is found in whole numbers and divided once, by the least common multiple of the sizes: equal distances have the
 /// same bits, as in scipy's `ks_2samp`.
+///
+/// ```
+/// use alnm_stats::kolmogorov_smirnov::largest_distance;
+/// assert_eq!(largest_distance(&[1.0, 2.0], &[2.0, 3.0]), 0.5);
+/// ```
 #[must_use]
 pub fn largest_distance(x: &[f64], y: &[f64]) -> f64 {
     let common = greatest_common_divisor(x.len(), y.len());

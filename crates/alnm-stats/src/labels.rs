@@ -2,7 +2,7 @@
 
 use crate::error::{Result, StatsError};
 
-/// A binary outcome, one label a patient: `true` is the event (1, positive), `false` its absence (0, negative).
+/// A binary outcome, one label per patient: `true` is the event (1, positive), `false` its absence (0, negative).
 ///
 /// ```
 /// use alnm_stats::Labels;

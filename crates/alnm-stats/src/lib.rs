@@ -32,6 +32,8 @@ pub mod precision_recall;
 pub mod proportion;
 pub mod rank;
 pub mod rank_sum;
+#[cfg(feature = "serde")]
+mod reading;
 pub mod reclassification;
 pub mod roc;
 pub mod root;

@@ -6,6 +6,7 @@ use crate::error::{Result, StatsError, require_count, require_finite, require_sa
 /// How the surface is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum LoessSurface {
     /// A local fit at every point.
     #[default]
@@ -16,10 +17,17 @@ pub enum LoessSurface {
 }
 
 /// Parameters of the regression.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `span` | 0.75 | Share of the points in a neighbourhood; above 1 the bandwidth grows. | above 0 |
+/// | `surface` | direct | How the surface is computed. | |
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+#[must_use]
 pub struct LoessParams {
-    /// Share of the points in a neighbourhood, above 0; above 1 the bandwidth grows; default 0.75.
+    /// Share of the points in a neighbourhood.
     pub span: f64,
     /// How the surface is computed.
     pub surface: LoessSurface,
@@ -28,6 +36,44 @@ pub struct LoessParams {
 impl Default for LoessParams {
     fn default() -> Self {
         Self { span: 0.75, surface: LoessSurface::Direct }
+    }
+}
+
+impl LoessParams {
+    /// Sets the share of the points in a neighbourhood.
+    pub fn with_span(self, span: f64) -> Self {
+        Self { span, ..self }
+    }
+
+    /// Sets how the surface is computed.
+    pub fn with_surface(self, surface: LoessSurface) -> Self {
+        Self { surface, ..self }
+    }
+
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`StatsError::Parameter`] for the span.
+    pub fn check(self) -> Result<LoessSmoother> {
+        if !(self.span > 0.0 && self.span.is_finite()) {
+            return Err(StatsError::parameter("span", self.span, "above 0 and finite"));
+        }
+        Ok(LoessSmoother(self))
+    }
+}
+
+/// A local regression with checked parameters, ready to be fitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoessSmoother(LoessParams);
+
+impl LoessSmoother {
+    /// Fits `y` over `x`.
+    ///
+    /// # Errors
+    /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below three points in a neighbourhood,
+    /// [`StatsError::NonFinite`], [`StatsError::Undefined`] when a neighbourhood holds a single value of `x`.
+    pub fn fit(&self, x: &[f64], y: &[f64]) -> Result<Loess> {
+        Loess::of(x, y, self.0)
     }
 }
 
@@ -50,20 +96,27 @@ struct Vertex {
 }
 
 impl Loess {
-    /// Fits `y` over `x`.
+    /// Fits `y` over `x`, under parameters that are checked first.
     ///
     /// # Errors
-    /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below three points in a neighbourhood,
-    /// [`StatsError::NonFinite`], [`StatsError::Parameter`] for the span, [`StatsError::Undefined`] when a
-    /// neighbourhood holds a single value of `x`.
+    /// As [`LoessParams::check`] and [`LoessSmoother::fit`].
+    ///
+    /// ```
+    /// use alnm_stats::loess::{Loess, LoessParams};
+    /// let (x, y) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 4.0, 9.0, 16.0, 25.0, 36.0]);
+    /// let fit = Loess::fit(&x, &y, LoessParams::default().with_span(1.0))?;
+    /// assert!((fit.predict(2.5)? - 6.25).abs() < 1e-9);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn fit(x: &[f64], y: &[f64], params: LoessParams) -> Result<Self> {
+        params.check()?.fit(x, y)
+    }
+
+    fn of(x: &[f64], y: &[f64], params: LoessParams) -> Result<Self> {
         const OPERATION: &str = "loess";
         require_same_length(OPERATION, x.len(), y.len())?;
         require_finite(OPERATION, x)?;
         require_finite(OPERATION, y)?;
-        if params.span.is_nan() || params.span <= 0.0 {
-            return Err(StatsError::parameter("span", params.span, "above 0"));
-        }
         let n = x.len();
         let neighbours = n.min((n as f64 * params.span + 1e-5) as usize);
         require_count(OPERATION, "observations per neighbourhood", 3, neighbours)?;

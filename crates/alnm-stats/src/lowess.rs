@@ -5,14 +5,22 @@ use crate::error::{Result, StatsError, require_count, require_finite, require_sa
 use crate::rank::ascending_order;
 
 /// Parameters of the smoother.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `span` | 2/3 | Share of the points that influence a smoothed value. | above 0, at most 1 |
+/// | `iterations` | 3 | Number of robustifying iterations; take 0 for a binary outcome. | |
+/// | `delta` | 1 % of the range of x | Points closer than this to the last fitted one are interpolated. | 0 or more |
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+#[must_use]
 pub struct LowessParams {
-    /// Share of the points that influence a smoothed value, in (0, 1]; default 2/3.
+    /// Share of the points that influence a smoothed value.
     pub span: f64,
-    /// Number of robustifying iterations; default 3. Binary outcomes want 0.
+    /// Number of robustifying iterations.
     pub iterations: usize,
-    /// Points closer than this to the last fitted one are interpolated. `None`, the default, is 1 % of the range.
+    /// Distance below which points are interpolated; `None` is 1 % of the range.
     pub delta: Option<f64>,
 }
 
@@ -22,30 +30,101 @@ impl Default for LowessParams {
     }
 }
 
-/// A smooth curve through points, `x` ascending.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct SmoothCurve {
-    /// Abscissae in ascending order, repeated as in the data.
-    pub x: Vec<f64>,
-    /// Smoothed values.
-    pub y: Vec<f64>,
+impl LowessParams {
+    /// Sets the share of the points that influence a smoothed value.
+    pub fn with_span(self, span: f64) -> Self {
+        Self { span, ..self }
+    }
+
+    /// Sets the number of robustifying iterations.
+    pub fn with_iterations(self, iterations: usize) -> Self {
+        Self { iterations, ..self }
+    }
+
+    /// Sets the distance below which points are interpolated; `None` is 1 % of the range.
+    pub fn with_delta(self, delta: Option<f64>) -> Self {
+        Self { delta, ..self }
+    }
+
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`StatsError::Parameter`] names the first that lies outside its range.
+    pub fn check(self) -> Result<Lowess> {
+        if !(self.span > 0.0 && self.span <= 1.0) {
+            return Err(StatsError::parameter("span", self.span, "above 0 and at most 1"));
+        }
+        match self.delta {
+            Some(delta) if !(0.0..=f64::MAX).contains(&delta) => {
+                Err(StatsError::parameter("delta", delta, "at least 0 and finite"))
+            }
+            _ => Ok(Lowess(self)),
+        }
+    }
 }
 
-/// Smooths `y` over `x`.
+/// A smoother with checked parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lowess(LowessParams);
+
+/// A smooth curve through points, `x` ascending.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct SmoothCurve {
+    x: Vec<f64>,
+    y: Vec<f64>,
+}
+
+impl SmoothCurve {
+    /// A curve through points whose abscissae ascend.
+    pub(crate) fn new(x: Vec<f64>, y: Vec<f64>) -> Self {
+        Self { x, y }
+    }
+
+    /// Abscissae in ascending order, repeated as in the data.
+    #[must_use]
+    pub fn x(&self) -> &[f64] {
+        &self.x
+    }
+
+    /// Smoothed values, one per abscissa.
+    #[must_use]
+    pub fn y(&self) -> &[f64] {
+        &self.y
+    }
+}
+
+/// Smooths `y` over `x`, under parameters that are checked first.
 ///
 /// # Errors
-/// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two points, [`StatsError::NonFinite`],
-/// [`StatsError::Parameter`] for the span.
+/// As [`LowessParams::check`] and [`Lowess::smooth`].
+///
+/// ```
+/// use alnm_stats::lowess::{LowessParams, lowess};
+/// let curve = lowess(&[1.0, 2.0, 3.0, 4.0], &[2.0, 4.0, 6.0, 8.0], LowessParams::default().with_span(1.0))?;
+/// assert!((curve.y()[1] - 4.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn lowess(x: &[f64], y: &[f64], params: LowessParams) -> Result<SmoothCurve> {
+    params.check()?.smooth(x, y)
+}
+
+impl Lowess {
+    /// Smooths `y` over `x`.
+    ///
+    /// # Errors
+    /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two points and [`StatsError::NonFinite`].
+    pub fn smooth(&self, x: &[f64], y: &[f64]) -> Result<SmoothCurve> {
+        smooth(x, y, self.0)
+    }
+}
+
+fn smooth(x: &[f64], y: &[f64], params: LowessParams) -> Result<SmoothCurve> {
     const OPERATION: &str = "lowess";
     require_same_length(OPERATION, x.len(), y.len())?;
     require_count(OPERATION, "observations", 2, x.len())?;
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    if !(params.span > 0.0 && params.span <= 1.0) {
-        return Err(StatsError::parameter("span", params.span, "above 0 and at most 1"));
-    }
     let order = ascending_order(x);
     let x: Vec<f64> = order.iter().map(|&i| x[i]).collect();
     let y: Vec<f64> = order.iter().map(|&i| y[i]).collect();
@@ -174,4 +253,27 @@ fn bisquare_weights(y: &[f64], smooth: &[f64]) -> Option<Vec<f64>> {
         }
     };
     Some(residuals.into_iter().map(weight).collect())
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    SmoothCurve {
+        x: Vec<f64>,
+        y: Vec<f64>,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl SmoothCurve {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        if self.x.len() != self.y.len() {
+            let (x, y) = (self.x.len(), self.y.len());
+            return Err(format!("lengths of a smooth curve are {x} and {y}; they must be equal"));
+        }
+        if self.x.iter().chain(&self.y).any(|v| !v.is_finite()) || self.x.windows(2).any(|pair| pair[0] > pair[1]) {
+            return Err("order of a smooth curve is wrong; its abscissae must ascend and be finite".to_owned());
+        }
+        Ok(())
+    }
 }

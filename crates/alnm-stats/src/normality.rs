@@ -12,6 +12,12 @@ use crate::error::{Result, StatsError, require_count, require_finite};
 /// # Errors
 /// [`StatsError::TooFew`] below 3 values, [`StatsError::TooLarge`] above 5000, [`StatsError::Constant`] when all are
 /// equal, [`StatsError::NonFinite`] for a missing value.
+///
+/// ```
+/// let test = alnm_stats::normality::shapiro_wilk(&[1.0, 2.0, 3.0, 4.0, 5.0])?;
+/// assert!(test.statistic > 0.98 && test.p_value > 0.9);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn shapiro_wilk(values: &[f64]) -> Result<TestResult> {
     const OPERATION: &str = "Shapiro-Wilk test";
     require_finite(OPERATION, values)?;

@@ -11,6 +11,7 @@ use crate::error::{Result, StatsError, require_count};
 /// Whether resamples keep the number of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Stratification {
     /// Plain resamples of all rows, as `rms::validate`.
     None,
@@ -21,7 +22,8 @@ pub enum Stratification {
 
 /// A performance measure, apparent and corrected.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct OptimismCorrected {
     /// Measure of the model on the data that it was fitted to.
     pub apparent: f64,
@@ -38,12 +40,29 @@ pub struct OptimismCorrected {
 }
 
 /// Validates a modelling procedure: every step that looks at the outcome belongs inside `fit`. `fit` builds a model
-/// from rows and returns `None` when it cannot; `measure` judges a model on rows, one number a measure. One result a
-/// measure, in that order.
+/// from rows and returns `None` when it cannot; `measure` judges a model on rows, one number per measure. The result has
+/// one entry per measure, in that order.
 ///
 /// # Errors
 /// [`StatsError::TooFew`] without rows, [`StatsError::Undefined`] when the full data cannot be fitted,
 /// [`StatsError::NoValidResample`] when no resample can.
+///
+/// ```
+/// use alnm_stats::Labels;
+/// use alnm_stats::bootstrap::Resampling;
+/// use alnm_stats::describe::mean;
+/// use alnm_stats::optimism::{Stratification, validate};
+/// let labels = Labels::new((0..30).map(|i| i % 3 == 0).collect());
+/// let size: Vec<f64> = (0..30).map(|i| f64::from((i * 7) % 11)).collect();
+/// // The "model" is the mean of a variable, its measure the mean squared distance from it.
+/// let fit = |rows: &[usize]| Some(mean(&rows.iter().map(|&row| size[row]).collect::<Vec<_>>()));
+/// let distance = |center: &f64, rows: &[usize]| {
+///     vec![mean(&rows.iter().map(|&row| (size[row] - center).powi(2)).collect::<Vec<_>>())]
+/// };
+/// let results = validate(&labels, Stratification::ByOutcome, Resampling::new(200, 1), fit, distance)?;
+/// assert!(results[0].corrected > results[0].apparent);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn validate<M>(
     labels: &Labels,
     stratification: Stratification,
@@ -86,6 +105,35 @@ pub fn validate<M>(
             OptimismCorrected { apparent, training, test, optimism, corrected: apparent - optimism, resamples: count }
         })
         .collect())
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    OptimismCorrected {
+        apparent: f64,
+        training: f64,
+        test: f64,
+        optimism: f64,
+        corrected: f64,
+        resamples: usize,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl OptimismCorrected {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        if self.resamples == 0 {
+            return Err("number of resamples is 0; it must be at least 1".to_owned());
+        }
+        if !crate::reading::near(self.optimism, self.training - self.test) {
+            return Err(format!("optimism is {}; it must be the training figure minus the test figure", self.optimism));
+        }
+        if !crate::reading::near(self.corrected, self.apparent - self.optimism) {
+            return Err(format!("corrected figure is {}; it must be the apparent one minus optimism", self.corrected));
+        }
+        Ok(())
+    }
 }
 
 impl Tabulate for OptimismCorrected {

@@ -8,14 +8,11 @@ use crate::error::{Result, require_finite, require_same_length};
 /// Precision and recall at every distinct score ("positive when score ≥ threshold"), thresholds ascending; a last point
 /// with precision 1 and recall 0 has no threshold (scikit-learn's `precision_recall_curve`).
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PrecisionRecallCurve {
-    /// Distinct scores in ascending order.
-    pub thresholds: Vec<f64>,
-    /// Precision at each threshold, then 1.
-    pub precision: Vec<f64>,
-    /// Recall at each threshold, then 0.
-    pub recall: Vec<f64>,
+    thresholds: Vec<f64>,
+    precision: Vec<f64>,
+    recall: Vec<f64>,
     true_positives: Vec<f64>,
     false_positives: Vec<f64>,
 }
@@ -25,6 +22,14 @@ impl PrecisionRecallCurve {
     ///
     /// # Errors
     /// [`crate::StatsError::OneClass`], [`crate::StatsError::LengthMismatch`], [`crate::StatsError::NonFinite`].
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, precision_recall::PrecisionRecallCurve};
+    /// let labels = Labels::new(vec![false, false, true, true]);
+    /// let curve = PrecisionRecallCurve::new(&labels, &[0.1, 0.4, 0.35, 0.8])?;
+    /// assert!((curve.average_precision() - 5.0 / 6.0).abs() < 1e-15);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn new(labels: &Labels, scores: &[f64]) -> Result<Self> {
         const OPERATION: &str = "precision-recall curve";
         require_same_length(OPERATION, labels.len(), scores.len())?;
@@ -53,6 +58,24 @@ impl PrecisionRecallCurve {
         curve.precision.push(1.0);
         curve.recall.push(0.0);
         Ok(curve)
+    }
+
+    /// Distinct scores in ascending order.
+    #[must_use]
+    pub fn thresholds(&self) -> &[f64] {
+        &self.thresholds
+    }
+
+    /// Precision at each threshold, then 1.
+    #[must_use]
+    pub fn precision(&self) -> &[f64] {
+        &self.precision
+    }
+
+    /// Recall at each threshold, then 0.
+    #[must_use]
+    pub fn recall(&self) -> &[f64] {
+        &self.recall
     }
 
     /// Average precision: Σ (Rᵢ − Rᵢ₊₁) Pᵢ, the step sum.

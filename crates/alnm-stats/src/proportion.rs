@@ -26,7 +26,8 @@ pub enum ProportionInterval {
 
 /// A count out of a total, with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Proportion {
     /// Number of successes.
     pub count: usize,
@@ -105,6 +106,13 @@ fn score_bounds(p: f64, n: f64, z: f64, yates: f64) -> (f64, f64) {
 /// # Errors
 /// [`StatsError::Undefined`] for a group without trials, [`StatsError::Parameter`] for counts above their totals or the
 /// level.
+///
+/// ```
+/// use alnm_stats::proportion::two_proportions;
+/// let test = two_proportions([28, 28], [112, 100], false, 0.95)?;
+/// assert!((test.statistic - 0.245).abs() < 5e-4 && (test.p_value - 0.621).abs() < 5e-4);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn two_proportions(successes: [usize; 2], totals: [usize; 2], corrected: bool, level: f64) -> Result<TestResult> {
     const OPERATION: &str = "test of two proportions";
     require_level(level)?;
@@ -144,6 +152,30 @@ pub fn two_proportions(successes: [usize; 2], totals: [usize; 2], corrected: boo
     )
     .with_estimate(&p)
     .with_interval((difference - half).max(-1.0), (difference + half).min(1.0), level))
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    Proportion {
+        count: usize,
+        total: usize,
+        #[serde(with = "crate::nonfinite")] estimate: f64,
+        interval: Interval,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Proportion {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        if self.count > self.total {
+            return Err(format!("count of a proportion is {}; it must be at most the total", self.count));
+        }
+        if !crate::reading::near(self.estimate, self.count as f64 / self.total as f64) {
+            return Err(format!("estimate of a proportion is {}; it must be the count over the total", self.estimate));
+        }
+        Ok(())
+    }
 }
 
 impl Tabulate for Proportion {

@@ -19,6 +19,10 @@ pub fn midranks(values: &[f64]) -> Vec<f64> {
 }
 
 /// Positions of the values in ascending order; equal values keep their order.
+///
+/// ```
+/// assert_eq!(alnm_stats::rank::ascending_order(&[3.0, 1.0, 2.0]), [1, 2, 0]);
+/// ```
 #[must_use]
 pub fn ascending_order(values: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -45,6 +49,10 @@ pub(crate) fn ties<'a>(values: &'a [f64], order: &'a [usize]) -> impl Iterator<I
 }
 
 /// Σ (t³ − t) over the groups of `t` tied values, the tie term of rank tests.
+///
+/// ```
+/// assert_eq!(alnm_stats::rank::tie_term(&[1.0, 1.0, 2.0]), 6.0);
+/// ```
 #[must_use]
 pub fn tie_term(values: &[f64]) -> f64 {
     let order = ascending_order(values);

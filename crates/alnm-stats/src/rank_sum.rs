@@ -10,6 +10,7 @@ use crate::{Alternative, Interval, TestResult};
 /// How the p-value of a rank test is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum RankMethod {
     /// R's rule: exact when both groups have fewer than 50 values and no value is tied, otherwise
     /// [`RankMethod::NormalCorrected`].
@@ -28,7 +29,7 @@ pub enum RankMethod {
 ///
 /// # Errors
 /// [`StatsError::TooFew`] for an empty group, [`StatsError::NonFinite`] for a missing value, [`StatsError::TooLarge`]
-/// when the exact distribution of groups that large is asked for.
+/// when the exact distribution is asked for and the groups are too large for it.
 ///
 /// ```
 /// use alnm_stats::{Alternative, rank_sum::{RankMethod, mann_whitney}};
@@ -81,6 +82,12 @@ pub fn mann_whitney(x: &[f64], y: &[f64], method: RankMethod, alternative: Alter
 ///
 /// # Errors
 /// As [`mann_whitney`].
+///
+/// ```
+/// let z = alnm_stats::rank_sum::standardised_rank_sum(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0])?;
+/// assert!((z + 4.5 / 5.25_f64.sqrt()).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn standardised_rank_sum(x: &[f64], y: &[f64]) -> Result<f64> {
     let w = mann_whitney(x, y, RankMethod::Normal, Alternative::TwoSided)?.statistic;
     Ok(standardised(w, x.len() as f64, y.len() as f64, tie_term(&[x, y].concat()), None))
@@ -227,7 +234,8 @@ fn tied_exact_p(ranks: &[f64], m: usize, alternative: Alternative) -> Result<f64
 
 /// Shift of location between two samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct LocationShift {
     /// Hodges and Lehmann's estimate: the median of all differences x − y (exact), or the root of the standardised rank
     /// sum.
@@ -241,6 +249,12 @@ pub struct LocationShift {
 ///
 /// # Errors
 /// As [`mann_whitney`]; [`StatsError::Undefined`] when all values are equal.
+///
+/// ```
+/// let shift = alnm_stats::rank_sum::location_shift(&[5.0, 6.0, 7.0], &[1.0, 2.0, 3.5], 0.95)?;
+/// assert_eq!(shift.estimate, 4.0);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift> {
     const OPERATION: &str = "Hodges-Lehmann interval";
     require_finite(OPERATION, x)?;
@@ -296,7 +310,8 @@ pub fn location_shift(x: &[f64], y: &[f64], level: f64) -> Result<LocationShift>
 
 /// Probability that a random y exceeds a random x, ties counting one half, and what follows from it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Superiority {
     /// Number of pairs with x > y, ties counting one half.
     pub pairs_x_over_y: f64,
@@ -312,6 +327,12 @@ pub struct Superiority {
 ///
 /// # Errors
 /// As [`mann_whitney`].
+///
+/// ```
+/// let result = alnm_stats::rank_sum::superiority(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0])?;
+/// assert_eq!((result.probability_y_over_x, result.cliffs_delta), (1.0, 1.0));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn superiority(x: &[f64], y: &[f64]) -> Result<Superiority> {
     let w = mann_whitney(x, y, RankMethod::Normal, Alternative::TwoSided)?.statistic;
     let pairs = (x.len() * y.len()) as f64;

@@ -11,7 +11,8 @@ use crate::{Interval, Labels};
 
 /// An improvement with its standard error and test.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Improvement {
     /// The improvement.
     pub estimate: f64,
@@ -32,7 +33,8 @@ impl Improvement {
 
 /// Categorical net reclassification improvement.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct CategoricalNri {
     /// Events by old (row) and new (column) risk category.
     pub events: Array2<u64>,
@@ -63,6 +65,15 @@ fn check(operation: &'static str, labels: &Labels, old: &[f64], new: &[f64]) -> 
 /// # Errors
 /// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`]
 /// unless the cuts ascend.
+///
+/// ```
+/// use alnm_stats::{Labels, reclassification::categorical_nri};
+/// let labels = Labels::new(vec![true, true, false, false]);
+/// let (old, new) = ([0.4, 0.6, 0.4, 0.6], [0.6, 0.6, 0.4, 0.4]);
+/// let nri = categorical_nri(&labels, &old, &new, &[0.5], 0.95)?;
+/// assert_eq!((nri.event_nri, nri.non_event_nri, nri.total.estimate), (0.5, 0.5, 1.0));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn categorical_nri(labels: &Labels, old: &[f64], new: &[f64], cuts: &[f64], level: f64) -> Result<CategoricalNri> {
     const OPERATION: &str = "categorical NRI";
     check(OPERATION, labels, old, new)?;
@@ -105,7 +116,8 @@ pub fn categorical_nri(labels: &Labels, old: &[f64], new: &[f64], cuts: &[f64], 
 
 /// Category-free NRI and IDI (Hmisc's `improveProb`).
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ContinuousImprovement {
     /// Number of patients.
     pub patients: usize,
@@ -139,6 +151,14 @@ pub struct ContinuousImprovement {
 ///
 /// # Errors
 /// [`StatsError::OneClass`], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`].
+///
+/// ```
+/// use alnm_stats::{Labels, reclassification::continuous_improvement};
+/// let labels = Labels::new(vec![true, true, false, false]);
+/// let (old, new) = ([0.4, 0.6, 0.4, 0.6], [0.6, 0.6, 0.4, 0.4]);
+/// assert!((continuous_improvement(&labels, &old, &new)?.idi.estimate - 0.2).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn continuous_improvement(labels: &Labels, old: &[f64], new: &[f64]) -> Result<ContinuousImprovement> {
     check("category-free NRI and IDI", labels, old, new)?;
     let changes: Vec<f64> = new.iter().zip(old).map(|(n, o)| n - o).collect();

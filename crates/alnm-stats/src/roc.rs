@@ -49,26 +49,21 @@ impl Direction {
 /// Points run from the threshold that calls everything positive to the one that calls nothing positive: sensitivity
 /// falls from 1 to 0 and specificity rises from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RocCurve {
-    /// Which scores speak for the event.
-    pub direction: Direction,
-    /// Number of events.
-    pub cases: usize,
-    /// Number of non-events.
-    pub controls: usize,
-    /// Thresholds; the first and last are infinite.
+    direction: Direction,
+    cases: usize,
+    controls: usize,
     #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite::list"))]
-    pub thresholds: Vec<f64>,
-    /// Events called positive at each threshold.
-    pub true_positives: Vec<usize>,
-    /// Non-events called positive at each threshold.
-    pub false_positives: Vec<usize>,
+    thresholds: Vec<f64>,
+    true_positives: Vec<usize>,
+    false_positives: Vec<usize>,
 }
 
 /// What makes a cutoff best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum CutoffCriterion {
     /// Largest sensitivity + r·specificity (Youden's index for r = 1).
     #[default]
@@ -78,14 +73,29 @@ pub enum CutoffCriterion {
 }
 
 /// Relative cost of a false negative and assumed prevalence, which weigh specificity by r = (1 − prevalence)/(cost ·
-/// prevalence).
+/// prevalence). The default is equal weights, r = 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct CutoffWeights {
-    /// Cost of a false negative relative to a false positive.
-    pub cost: f64,
-    /// Prevalence in the target population.
-    pub prevalence: f64,
+    cost: f64,
+    prevalence: f64,
+}
+
+impl CutoffWeights {
+    /// Weights from the cost of a false negative relative to a false positive, above 0, and the prevalence in the target
+    /// population, above 0 and below 1.
+    ///
+    /// # Errors
+    /// [`StatsError::Parameter`] names the one outside its range.
+    pub fn new(cost: f64, prevalence: f64) -> Result<Self> {
+        if !(cost > 0.0 && cost.is_finite()) {
+            return Err(StatsError::parameter("cost of a false negative", cost, "above 0 and finite"));
+        }
+        if !(prevalence > 0.0 && prevalence < 1.0) {
+            return Err(StatsError::parameter("prevalence", prevalence, "above 0 and below 1"));
+        }
+        Ok(Self { cost, prevalence })
+    }
 }
 
 impl Default for CutoffWeights {
@@ -97,7 +107,8 @@ impl Default for CutoffWeights {
 
 /// A point of the curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct OperatingPoint {
     /// Scores beyond this threshold are called positive.
     #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
@@ -118,7 +129,8 @@ pub enum PartialFocus {
 
 /// A partial area under the curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct PartialArea {
     /// Area of the strip.
     pub area: f64,
@@ -192,25 +204,62 @@ impl RocCurve {
         Ok(curve)
     }
 
-    /// Number of points.
+    /// Which scores speak for the event.
     #[must_use]
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// Number of events.
+    #[must_use]
+    pub fn cases(&self) -> usize {
+        self.cases
+    }
+
+    /// Number of non-events.
+    #[must_use]
+    pub fn controls(&self) -> usize {
+        self.controls
+    }
+
+    /// Thresholds of all points; the first and the last are infinite.
+    #[must_use]
+    pub fn thresholds(&self) -> &[f64] {
+        &self.thresholds
+    }
+
+    /// Number of events called positive at each threshold, from all to none.
+    #[must_use]
+    pub fn true_positives(&self) -> &[usize] {
+        &self.true_positives
+    }
+
+    /// Number of non-events called positive at each threshold, from all to none.
+    #[must_use]
+    pub fn false_positives(&self) -> &[usize] {
+        &self.false_positives
+    }
+
+    /// Number of points, 2 or more.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a curve has two points or more")]
     pub fn len(&self) -> usize {
         self.thresholds.len()
     }
 
-    /// Whether the curve has no points; a curve always has two or more.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.thresholds.is_empty()
-    }
-
     /// Sensitivity at point `i`.
+    ///
+    /// # Panics
+    /// When the curve has no such point.
     #[must_use]
     pub fn sensitivity(&self, i: usize) -> f64 {
         self.true_positives[i] as f64 / self.cases as f64
     }
 
     /// Specificity at point `i`.
+    ///
+    /// # Panics
+    /// When the curve has no such point.
     #[must_use]
     pub fn specificity(&self, i: usize) -> f64 {
         (self.controls - self.false_positives[i]) as f64 / self.controls as f64
@@ -242,6 +291,9 @@ impl RocCurve {
     }
 
     /// The point with index `i`.
+    ///
+    /// # Panics
+    /// When the curve has no such point.
     #[must_use]
     pub fn point(&self, i: usize) -> OperatingPoint {
         OperatingPoint {
@@ -265,10 +317,19 @@ impl RocCurve {
     }
 
     /// The first point with the largest Youden index.
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, roc::{Direction, RocCurve}};
+    /// let labels = Labels::new(vec![false, false, true, false, true]);
+    /// let roc = RocCurve::new(&labels, &[0.1, 0.4, 0.35, 0.2, 0.8], Direction::HigherIsPositive)?;
+    /// let cutoff = roc.youden_cutoff();
+    /// assert_eq!((cutoff.table.sensitivity(), cutoff.table.specificity()), (1.0, 2.0 / 3.0));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     #[must_use]
     pub fn youden_cutoff(&self) -> OperatingPoint {
-        // The curve has points, so one of them is best.
-        self.best_cutoffs(CutoffCriterion::Youden, CutoffWeights::default())[0]
+        let index = |i: usize| self.criterion_at(i, CutoffCriterion::Youden, CutoffWeights::default());
+        self.point((1..self.len()).fold(0, |best, i| if index(i) > index(best) { i } else { best }))
     }
 
     /// The criterion, larger being better.
@@ -318,7 +379,7 @@ impl RocCurve {
         interpolate(&along, &value, sensitivity)
     }
 
-    /// The focus in ascending order and the other axis beside it.
+    /// The focus in ascending order, together with the other axis.
     fn axes(&self, focus: PartialFocus) -> (Vec<f64>, Vec<f64>) {
         match focus {
             PartialFocus::Specificity => (self.specificities(), self.sensitivities()),
@@ -360,6 +421,48 @@ pub(crate) fn sortable(value: f64) -> u64 {
 
 fn unsortable(key: u64) -> f64 {
     f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    RocCurve {
+        direction: Direction,
+        cases: usize,
+        controls: usize,
+        #[serde(with = "crate::nonfinite::list")] thresholds: Vec<f64>,
+        true_positives: Vec<usize>,
+        false_positives: Vec<usize>,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl RocCurve {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        let counts = [&self.true_positives, &self.false_positives];
+        let points = self.thresholds.len();
+        if points < 2 || counts.iter().any(|list| list.len() != points) {
+            return Err(format!(
+                "number of points of an ROC curve is {points}; its lists must be equally long, 2 or more"
+            ));
+        }
+        if self.cases == 0 || self.controls == 0 {
+            let (cases, controls) = (self.cases, self.controls);
+            return Err(format!("numbers of cases and controls are {cases} and {controls}; both must be at least 1"));
+        }
+        for (list, all) in counts.iter().zip([self.cases, self.controls]) {
+            if list[0] != all || list[points - 1] != 0 || list.windows(2).any(|pair| pair[0] < pair[1]) {
+                return Err(format!("order of the counts of an ROC curve is wrong; they must fall from {all} to 0"));
+            }
+        }
+        let sign = self.direction.sign();
+        let ascend = self.thresholds.windows(2).all(|pair| sign * pair[0] < sign * pair[1]);
+        let (first, last) = (sign * self.thresholds[0], sign * self.thresholds[points - 1]);
+        if !ascend || (first, last) != (f64::NEG_INFINITY, f64::INFINITY) {
+            return Err("order of the thresholds of an ROC curve is wrong; they must run between infinities".to_owned());
+        }
+        Ok(())
+    }
 }
 
 impl Tabulate for RocCurve {

@@ -12,6 +12,13 @@ use crate::{Alternative, TestResult};
 /// # Errors
 /// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], and [`StatsError::Undefined`] when every difference is
 /// zero.
+///
+/// ```
+/// use alnm_stats::{Alternative, signed_rank::wilcoxon};
+/// let test = wilcoxon(&[5.0, 6.0, 7.0, 8.0], &[1.0, 3.0, 2.0, 7.0], Alternative::TwoSided)?;
+/// assert_eq!((test.statistic, test.p_value), (10.0, 0.125));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn wilcoxon(x: &[f64], y: &[f64], alternative: Alternative) -> Result<TestResult> {
     const OPERATION: &str = "Wilcoxon signed rank test";
     require_same_length(OPERATION, x.len(), y.len())?;

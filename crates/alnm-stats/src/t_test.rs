@@ -9,14 +9,14 @@ use crate::{Alternative, TestResult};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum GroupVariance {
-    /// One variance a group, Satterthwaite's degrees of freedom (Welch's test).
+    /// One variance per group, Satterthwaite's degrees of freedom (Welch's test).
     #[default]
     Welch,
     /// One common variance (Student's test).
     Pooled,
 }
 
-/// Mean, standard deviation and size of a group, as a table of a paper prints them.
+/// Mean, standard deviation and size of a group, as the table of a publication prints them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Summary {
@@ -58,19 +58,14 @@ pub fn two_sample(
     const OPERATION: &str = "two-sample t-test";
     require_finite(OPERATION, x)?;
     require_finite(OPERATION, y)?;
-    let smallest = match variances {
-        GroupVariance::Welch => 2,
-        GroupVariance::Pooled => 1,
-    };
-    require_count(OPERATION, "observations per group", smallest, x.len().min(y.len()))?;
-    require_count(OPERATION, "observations", 3, x.len() + y.len())?;
     two_sample_from_summary(Summary::of(x), Summary::of(y), variances, alternative, level)
 }
 
 /// Two-sample t-test from the means, standard deviations and sizes alone.
 ///
 /// # Errors
-/// [`StatsError::Constant`] when neither group varies and [`StatsError::Parameter`] for the level.
+/// [`StatsError::TooFew`] when a group is too small, [`StatsError::Constant`] when neither group varies and
+/// [`StatsError::Parameter`] for the level, a mean that is not finite or a standard deviation that is negative.
 ///
 /// ```
 /// use alnm_stats::{Alternative, t_test::{GroupVariance, Summary, two_sample_from_summary}};
@@ -87,6 +82,25 @@ pub fn two_sample_from_summary(
     alternative: Alternative,
     level: f64,
 ) -> Result<TestResult> {
+    const OPERATION: &str = "two-sample t-test";
+    let smallest = match variances {
+        GroupVariance::Welch => 2,
+        GroupVariance::Pooled => 1,
+    };
+    require_count(OPERATION, "observations per group", smallest, x.count.min(y.count))?;
+    require_count(OPERATION, "observations", 3, x.count.saturating_add(y.count))?;
+    for Summary { mean, standard_deviation, count } in [x, y] {
+        if !mean.is_finite() {
+            return Err(StatsError::parameter("mean of a group", mean, "finite"));
+        }
+        if count > 1 && !(standard_deviation >= 0.0 && standard_deviation.is_finite()) {
+            return Err(StatsError::parameter(
+                "standard deviation of a group",
+                standard_deviation,
+                "at least 0 and finite",
+            ));
+        }
+    }
     let (nx, ny) = (x.count as f64, y.count as f64);
     // A group of one has no variance; with a pooled variance it contributes none.
     let group_variance = |s: Summary| if s.count < 2 { 0.0 } else { s.standard_deviation * s.standard_deviation };
@@ -103,7 +117,7 @@ pub fn two_sample_from_summary(
             ((pooled * (1.0 / nx + 1.0 / ny)).sqrt(), df, "Student two-sample t-test")
         }
     };
-    require_variation(standard_error, x.mean.abs().max(y.mean.abs()), "two-sample t-test")?;
+    require_variation(standard_error, x.mean.abs().max(y.mean.abs()), OPERATION)?;
     finish(method, x.mean - y.mean, standard_error, df, alternative, level).map(|t| t.with_estimate(&[x.mean, y.mean]))
 }
 
@@ -112,6 +126,13 @@ pub fn two_sample_from_summary(
 /// # Errors
 /// [`StatsError::LengthMismatch`], [`StatsError::TooFew`] below two pairs, [`StatsError::NonFinite`],
 /// [`StatsError::Constant`] when all differences are equal, and [`StatsError::Parameter`] for the level.
+///
+/// ```
+/// use alnm_stats::{Alternative, t_test::paired};
+/// let test = paired(&[2.0, 4.0, 6.0], &[1.0, 2.0, 3.0], Alternative::TwoSided, 0.95)?;
+/// assert!((test.statistic - 12_f64.sqrt()).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn paired(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Result<TestResult> {
     const OPERATION: &str = "paired t-test";
     require_same_length(OPERATION, x.len(), y.len())?;

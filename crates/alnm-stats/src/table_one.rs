@@ -194,8 +194,7 @@ impl TableOneRules {
 /// # Ok::<(), alnm_stats::StatsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "SavedTable"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TableOne {
     negatives: usize,
     positives: usize,
@@ -567,30 +566,26 @@ impl Tabulate for TableOne {
     }
 }
 
-/// What a file holds of a table, before it is checked.
 #[cfg(feature = "serde")]
-#[derive(serde::Deserialize)]
-struct SavedTable {
-    negatives: usize,
-    positives: usize,
-    rows: Vec<TableRow>,
+crate::reading::checked_on_reading! {
+    TableOne { negatives: usize, positives: usize, rows: Vec<TableRow> }
 }
 
 #[cfg(feature = "serde")]
-impl TryFrom<SavedTable> for TableOne {
-    type Error = String;
-
-    fn try_from(SavedTable { negatives, positives, rows }: SavedTable) -> std::result::Result<Self, String> {
-        if negatives == 0 || positives == 0 {
+impl TableOne {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        let Self { negatives, positives, rows } = self;
+        let all = negatives.checked_add(*positives);
+        let Some(all) = all.filter(|_| *negatives > 0 && *positives > 0) else {
             return Err(format!(
-                "the groups of a baseline table are {negatives} and {positives}; both must have a patient"
+                "groups of a baseline table are {negatives} and {positives}; both must have a patient"
             ));
-        }
-        for row in &rows {
-            row.check([negatives + positives, negatives, positives])
-                .map_err(|problem| format!("the row {:?} of a baseline table {problem}", row.variable))?;
-        }
-        Ok(Self { negatives, positives, rows })
+        };
+        rows.iter().try_for_each(|row| {
+            row.check([all, *negatives, *positives])
+                .map_err(|problem| format!("row {:?} of a baseline table {problem}", row.variable))
+        })
     }
 }
 

@@ -19,7 +19,7 @@ pub enum Alternative {
 
 /// An interval with its confidence level. One-sided intervals have an infinite end.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Interval {
     /// Lower end.
     #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
@@ -47,7 +47,8 @@ impl Interval {
 
 /// Outcome of a hypothesis test, the counterpart of R's `htest`.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct TestResult {
     /// Name of the test, with the correction that was applied.
     pub method: String,
@@ -68,7 +69,17 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    pub(crate) fn new(method: &str, statistic: f64, degrees_of_freedom: &[f64], p_value: f64) -> Self {
+    /// A result without an estimate and an interval, for tests of one's own.
+    ///
+    /// ```
+    /// use alnm_stats::TestResult;
+    /// use alnm_stats::distribution::chi_squared_upper_tail;
+    /// let deviance = 7.1;
+    /// let test = TestResult::new("Likelihood ratio test", deviance, &[2.0], chi_squared_upper_tail(deviance, 2.0));
+    /// assert!((test.p_value - 0.0287).abs() < 1e-4);
+    /// ```
+    #[must_use]
+    pub fn new(method: &str, statistic: f64, degrees_of_freedom: &[f64], p_value: f64) -> Self {
         Self {
             method: method.to_owned(),
             statistic,
@@ -79,14 +90,65 @@ impl TestResult {
         }
     }
 
-    pub(crate) fn with_estimate(mut self, estimate: &[f64]) -> Self {
+    /// Adds what the test estimates.
+    #[must_use]
+    pub fn with_estimate(mut self, estimate: &[f64]) -> Self {
         self.estimate = estimate.to_vec();
         self
     }
 
-    pub(crate) fn with_interval(mut self, lower: f64, upper: f64, level: f64) -> Self {
+    /// Adds the confidence interval of the estimated effect.
+    #[must_use]
+    pub fn with_interval(mut self, lower: f64, upper: f64, level: f64) -> Self {
         self.confidence_interval = Some(Interval { lower, upper, level });
         self
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    Interval {
+        #[serde(with = "crate::nonfinite")] lower: f64,
+        #[serde(with = "crate::nonfinite")] upper: f64,
+        level: f64,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Interval {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        if !(self.level > 0.0 && self.level < 1.0) {
+            return Err(format!("level of an interval is {}; it must be above 0 and below 1", self.level));
+        }
+        if self.lower > self.upper {
+            return Err(format!("lower end of an interval is {}; it must be at most its upper end", self.lower));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    TestResult {
+        method: String,
+        #[serde(with = "crate::nonfinite")] statistic: f64,
+        #[serde(with = "crate::nonfinite::list")] degrees_of_freedom: Vec<f64>,
+        #[serde(with = "crate::nonfinite")] p_value: f64,
+        #[serde(with = "crate::nonfinite::list")] estimate: Vec<f64>,
+        confidence_interval: Option<Interval>,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TestResult {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        crate::reading::require_share("p-value of a test", self.p_value)?;
+        match self.degrees_of_freedom.len() {
+            0..=2 => Ok(()),
+            other => Err(format!("number of degrees of freedom of a test is {other}; it must be at most 2")),
+        }
     }
 }
 

@@ -8,8 +8,15 @@ use crate::{Alternative, TestResult, anova};
 /// F test of the ratio var(x) / var(y), for normal data.
 ///
 /// # Errors
-/// [`crate::StatsError::TooFew`] below two values a group, [`crate::StatsError::NonFinite`],
+/// [`crate::StatsError::TooFew`] below two values per group, [`crate::StatsError::NonFinite`],
 /// [`crate::StatsError::Parameter`] for the level.
+///
+/// ```
+/// use alnm_stats::{Alternative, variance::f_test};
+/// let test = f_test(&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0], Alternative::TwoSided, 0.95)?;
+/// assert!((test.statistic - 0.25).abs() < 1e-12 && (test.p_value - 0.4).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn f_test(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Result<TestResult> {
     const OPERATION: &str = "F test";
     require_finite(OPERATION, x)?;
@@ -37,6 +44,7 @@ pub fn f_test(x: &[f64], y: &[f64], alternative: Alternative, level: f64) -> Res
 /// The centre from which Levene's test measures deviations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Center {
     /// The group mean (Levene 1960).
     Mean,
@@ -49,6 +57,13 @@ pub enum Center {
 ///
 /// # Errors
 /// As [`anova::one_way`].
+///
+/// ```
+/// use alnm_stats::variance::{Center, levene};
+/// let test = levene(&[&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]], Center::Median)?;
+/// assert!((test.statistic - 0.8).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn levene(groups: &[&[f64]], center: Center) -> Result<TestResult> {
     let deviations: Vec<Vec<f64>> = groups
         .iter()
@@ -75,6 +90,12 @@ pub fn levene(groups: &[&[f64]], center: Center) -> Result<TestResult> {
 /// # Errors
 /// [`crate::StatsError::TooFew`] with fewer than two groups or a group of fewer than two values,
 /// [`crate::StatsError::NonFinite`].
+///
+/// ```
+/// let test = alnm_stats::variance::bartlett(&[&[1.0, 2.0, 3.0], &[11.0, 12.0, 13.0]])?;
+/// assert!(test.statistic.abs() < 1e-12 && (test.p_value - 1.0).abs() < 1e-5);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn bartlett(groups: &[&[f64]]) -> Result<TestResult> {
     const OPERATION: &str = "Bartlett's test";
     require_count(OPERATION, "groups", 2, groups.len())?;

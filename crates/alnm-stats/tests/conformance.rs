@@ -351,7 +351,7 @@ fn icc_point_values(pack: &StatisticsPack, case: &Case) -> Evaluated {
 fn scored(table: &Table, columns: &[&str]) -> Result<(Labels, Vec<Vec<f64>>), String> {
     let y = table.numbers("y");
     let scores: Vec<Vec<f64>> = columns.iter().map(|c| table.numbers(c)).collect();
-    let rows = complete_rows(&scores.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let rows = complete_rows(&scores.iter().map(Vec::as_slice).collect::<Vec<_>>()).map_err(text)?;
     let pick = |v: &[f64]| rows.iter().map(|&r| v[r]).collect::<Vec<_>>();
     Ok((Labels::from_values(&pick(&y)).map_err(text)?, scores.iter().map(|s| pick(s)).collect()))
 }
@@ -379,15 +379,15 @@ fn roc(pack: &StatisticsPack, case: &Case) -> Evaluated {
             let middle = if a.variance.is_nan() { f64::NAN } else { a.auc };
             Ok(json!({"auc": a.auc, "direction": if direction == Direction::HigherIsPositive { "<" } else { ">" },
                 "ci_delong": nums(&[a.interval.lower, middle, a.interval.upper]), "var_delong": num(a.variance), "se_delong": num(a.standard_error()),
-                "n_cases": curve.cases, "n_controls": curve.controls}))
+                "n_cases": curve.cases(), "n_controls": curve.controls()}))
         }
         "roc_points" => {
-            Ok(json!({"thresholds": nums(&curve.thresholds), "sensitivities": nums(&curve.sensitivities()),
+            Ok(json!({"thresholds": nums(curve.thresholds()), "sensitivities": nums(&curve.sensitivities()),
             "specificities": nums(&curve.specificities())}))
         }
         "best_youden" => Ok(cutoffs(&curve, CutoffCriterion::Youden, CutoffWeights::default())),
         "best_closest.topleft" => Ok(cutoffs(&curve, CutoffCriterion::ClosestTopLeft, CutoffWeights::default())),
-        "best_weighted" => Ok(cutoffs(&curve, CutoffCriterion::Youden, CutoffWeights { cost: 2.0, prevalence: 0.3 })),
+        "best_weighted" => Ok(cutoffs(&curve, CutoffCriterion::Youden, CutoffWeights::new(2.0, 0.3).map_err(text)?)),
         "pauc_sp" => {
             let specificity = curve.partial_area(PartialFocus::Specificity, 0.9, 1.0).map_err(text)?;
             let sensitivity = curve.partial_area(PartialFocus::Sensitivity, 0.8, 1.0).map_err(text)?;
@@ -402,8 +402,7 @@ fn roc(pack: &StatisticsPack, case: &Case) -> Evaluated {
             )
         }
         "boot_ci_range" => {
-            let b = bootstrap::auc(&labels, &scores[0], direction, Resampling { resamples: 2000, seed: 1 })
-                .map_err(text)?;
+            let b = bootstrap::auc(&labels, &scores[0], direction, Resampling::new(2000, 1)).map_err(text)?;
             let i = b.percentile(LEVEL).map_err(text)?;
             let middle = b.percentile(1e-9).map_err(text)?.lower;
             Ok(json!({"lower": i.lower, "median": middle, "upper": i.upper}))
@@ -433,7 +432,7 @@ fn delong_cases(pack: &StatisticsPack, case: &Case) -> Evaluated {
             let scores: Vec<f64> = rows.iter().map(|&r| v[r]).collect();
             RocCurve::new(&labels, &scores, Direction::detect(&labels, &scores).map_err(text)?).map_err(text)
         };
-        let test = delong::unpaired_test(&curve("a", 0)?, &curve("a", 1)?, Alternative::TwoSided).map_err(text)?;
+        let test = delong::unpaired_test(&curve("a", 0)?, &curve("a", 1)?, Alternative::TwoSided);
         return Ok(
             json!({"statistic": num(test.statistic), "parameter": num(test.degrees_of_freedom[0]), "p_value": num(test.p_value),
             "estimate": nums(&test.estimate)}),
@@ -523,9 +522,9 @@ fn precision_recall(pack: &StatisticsPack, case: &Case) -> Evaluated {
     let mut v = json!({"average_precision": num(curve.average_precision()), "pr_auc_trapezoid": num(curve.trapezoidal_area()),
         "roc_auc": num(roc.auc()), "prevalence": labels.prevalence(), "max_f1": num(curve.largest_f1())});
     if pack.expected(case).get("precision").is_some() {
-        v["precision"] = nums(&curve.precision);
-        v["recall"] = nums(&curve.recall);
-        v["thresholds"] = nums(&curve.thresholds);
+        v["precision"] = nums(curve.precision());
+        v["recall"] = nums(curve.recall());
+        v["thresholds"] = nums(curve.thresholds());
     }
     Ok(v)
 }
@@ -581,11 +580,11 @@ fn calibration(pack: &StatisticsPack, case: &Case) -> Evaluated {
         }
         "loess_ici" => {
             let surface = |surface| -> Evaluated {
-                let c = calibration::loess_curve(&labels, p, LoessParams { surface, ..LoessParams::default() })
-                    .map_err(text)?;
-                let CalibrationError { ici, e50, e90, emax } = c.error;
+                let c =
+                    calibration::loess_curve(&labels, p, LoessParams::default().with_surface(surface)).map_err(text)?;
+                let CalibrationError { ici, e50, e90, emax, .. } = c.error();
                 let first: Vec<f64> =
-                    p.iter().take(5).map(|at| c.curve.y[c.curve.x.partition_point(|x| x < at)]).collect();
+                    p.iter().take(5).map(|at| c.curve().y()[c.curve().x().partition_point(|x| x < at)]).collect();
                 Ok(json!({"ici": ici, "e50": e50, "e90": e90, "emax": emax, "fitted_first5": nums(&first)}))
             };
             Ok(json!({"interpolate": surface(LoessSurface::Interpolate)?, "direct": surface(LoessSurface::Direct)?}))
@@ -593,9 +592,10 @@ fn calibration(pack: &StatisticsPack, case: &Case) -> Evaluated {
         "lowess_iter0" | "lowess_iter3" | "lowess_delta0" => {
             let iterations = if case.kind == "lowess_iter3" { 3 } else { 0 };
             let delta = (case.kind == "lowess_delta0").then_some(0.0);
-            let curve = lowess(p, &labels.to_values(), LowessParams { iterations, delta, ..LowessParams::default() })
-                .map_err(text)?;
-            Ok(json!({"x": nums(&curve.x), "y": nums(&curve.y)}))
+            let curve =
+                lowess(p, &labels.to_values(), LowessParams::default().with_iterations(iterations).with_delta(delta))
+                    .map_err(text)?;
+            Ok(json!({"x": nums(curve.x()), "y": nums(curve.y())}))
         }
         "bins10_equal_width" => {
             let b = calibration::reliability_bins(&labels, p, 10).map_err(text)?;
@@ -615,7 +615,7 @@ fn decisions(pack: &StatisticsPack, case: &Case) -> Evaluated {
         let model = |risks: &[f64]| -> Result<(DecisionCurve, Value), String> {
             let curve = DecisionCurve::new(&labels, risks, &even_thresholds(100)).map_err(text)?;
             let column = |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| {
-                nums(&curve.points.iter().map(f).collect::<Vec<_>>())
+                nums(&curve.points().iter().map(f).collect::<Vec<_>>())
             };
             let columns = json!({"tp_rate": column(&|p| p.true_positive_rate), "fp_rate": column(&|p| p.false_positive_rate),
                 "net_benefit": column(&|p| p.net_benefit), "standardised_net_benefit": column(&|p| p.standardised_net_benefit),
@@ -625,10 +625,10 @@ fn decisions(pack: &StatisticsPack, case: &Case) -> Evaluated {
         let (curve, p1) = model(&scores[0])?;
         let (_, p2) = model(&scores[1])?;
         let column = |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| {
-            nums(&curve.points.iter().map(f).collect::<Vec<_>>())
+            nums(&curve.points().iter().map(f).collect::<Vec<_>>())
         };
         return Ok(
-            json!({"threshold": column(&|p| p.threshold), "prevalence": curve.prevalence, "nb_all": column(&|p| p.treat_all), "nb_none": 0,
+            json!({"threshold": column(&|p| p.threshold), "prevalence": curve.prevalence(), "nb_all": column(&|p| p.treat_all), "nb_none": 0,
             "p1": p1, "p2": p2}),
         );
     }
@@ -667,7 +667,7 @@ fn dcurves(pack: &StatisticsPack, case: &Case) -> Evaluated {
             if name == "none" { -p.treat_all / (p.threshold / (1.0 - p.threshold)) } else { p.interventions_avoided }
         };
         let column = |f: &dyn Fn(&alnm_stats::decision_curve::DecisionPoint) -> f64| {
-            nums(&curve.points.iter().map(f).collect::<Vec<_>>())
+            nums(&curve.points().iter().map(f).collect::<Vec<_>>())
         };
         result.insert(
             name.to_owned(),

@@ -24,10 +24,8 @@ fn sentence<T: std::fmt::Debug>(result: Result<T, StatsError>) -> String {
 fn parameters_are_named_with_their_value_and_their_range() {
     let labels = Labels::new(vec![false, true, false, true]);
     let risks = [0.1, 0.3, 0.2, 0.7];
-    let planned =
-        SampleSizeParams { parameters: 24, prevalence: 0.174, cox_snell_r2: 0.288, shrinkage: 0.9, margin: 0.05 };
     let roc = RocCurve::new(&labels, &risks, Direction::HigherIsPositive).expect("both classes");
-    let none = Resampling { resamples: 0, seed: 1 };
+    let none = Resampling::new(0, 1);
     for (said, expected) in [
         (
             sentence(Proportion::new(3, 10, ProportionInterval::Wilson, 1.5)),
@@ -42,15 +40,15 @@ fn parameters_are_named_with_their_value_and_their_range() {
             "number of resamples is 0; it must be at least 1",
         ),
         (
-            sentence(prediction_model(SampleSizeParams { prevalence: 1.0, ..planned })),
+            sentence(prediction_model(SampleSizeParams::new(24, 1.0, 0.288))),
             "prevalence is 1; it must be above 0 and below 1",
         ),
         (
-            sentence(prediction_model(SampleSizeParams { parameters: 0, ..planned })),
+            sentence(prediction_model(SampleSizeParams::new(0, 0.174, 0.288))),
             "number of candidate parameters is 0; it must be at least 1",
         ),
         (
-            sentence(prediction_model(SampleSizeParams { cox_snell_r2: 0.9, ..planned })),
+            sentence(prediction_model(SampleSizeParams::new(24, 0.174, 0.9))),
             "expected Cox-Snell R2 is 0.9; it must be above 0 and below the largest value that this prevalence allows",
         ),
         (
@@ -76,8 +74,8 @@ fn parameters_are_named_with_their_value_and_their_range() {
             "lower end of the partial area is 0.9; it must be at least 0 and below the upper end",
         ),
         (
-            sentence(Loess::fit(&[1.0, 2.0], &[1.0, 2.0], LoessParams { span: -1e-9, ..LoessParams::default() })),
-            "span is -1e-9; it must be above 0",
+            sentence(Loess::fit(&[1.0, 2.0], &[1.0, 2.0], LoessParams::default().with_span(-1e-9))),
+            "span is -1e-9; it must be above 0 and finite",
         ),
     ] {
         assert_eq!(said, expected);
@@ -138,7 +136,7 @@ fn data_are_named_with_what_they_must_satisfy() {
 fn values_keep_their_type() {
     let error = DecisionCurve::new(&Labels::new(vec![true, false]), &[0.5, 0.5], &[1.5]).expect_err("refused");
     assert!(matches!(error, StatsError::Parameter { value: ParameterValue::Number(1.5), .. }));
-    let none = Resampling { resamples: 0, seed: 1 };
+    let none = Resampling::new(0, 1);
     let error = bootstrap::simple(2, none, |rows| rows.len() as f64).expect_err("refused");
     assert!(matches!(error, StatsError::Parameter { value: ParameterValue::Count(0), .. }));
 }

@@ -4,12 +4,12 @@ use alnm_conformance::golden::{assert_resamples, fields, number};
 use alnm_conformance::tally::Tolerance;
 use alnm_stats::Labels;
 use alnm_stats::bootstrap::{Resampling, resample_rows, simple};
-use alnm_stats::decision_curve::DecisionCurve;
+use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
 use alnm_stats::describe::{mean, standard_deviation};
 use alnm_stats::optimism::Stratification;
 
 const ROWS: usize = 40;
-const RESAMPLING: Resampling = Resampling { resamples: 300, seed: 11 };
+const RESAMPLING: Resampling = Resampling::new(300, 11);
 
 /// A column of the sample.
 fn column(place: usize) -> Vec<f64> {
@@ -58,8 +58,9 @@ fn decision_curve_intervals_are_those_of_r() {
         .map(|row| row.into_iter().map(number).collect())
         .collect();
     let thresholds: Vec<f64> = golden.iter().map(|row| row[0]).collect();
-    let found =
-        DecisionCurve::intervals(&labels, &column(1), &thresholds, Stratification::None, RESAMPLING, 0.95).unwrap();
+    let params =
+        DecisionIntervalParams::default().with_stratification(Stratification::None).with_resampling(RESAMPLING);
+    let found = DecisionCurve::intervals(&labels, &column(1), &thresholds, params).unwrap();
     for (interval, row) in found.iter().zip(&golden) {
         let ours = [interval.net_benefit, interval.standardised_net_benefit, interval.interventions_avoided];
         for (ours, expected) in ours.iter().flat_map(|interval| [interval.lower, interval.upper]).zip(&row[1..]) {

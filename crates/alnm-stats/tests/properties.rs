@@ -7,7 +7,7 @@ use alnm_stats::calibration::{
 };
 use alnm_stats::correlation::{Correlation, correlation_test};
 use alnm_stats::data_table::{Cell, Tabulate};
-use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
+use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams, even_thresholds};
 use alnm_stats::delong::{Marker, auc_estimate, covariance};
 use alnm_stats::distribution::{beta_cdf, beta_quantile, f_cdf, f_quantile, f_upper_tail};
 use alnm_stats::icc::{IccAnalysis, IccEstimation};
@@ -106,7 +106,7 @@ proptest! {
     #[test]
     fn treating_all_is_the_model_that_calls_everyone_positive((labels, _) in scored()) {
         let curve = DecisionCurve::new(&labels, &vec![1.0; labels.len()], &even_thresholds(20)).expect("thresholds");
-        for p in curve.points {
+        for p in curve.points() {
             prop_assert!((p.net_benefit - p.treat_all).abs() < 1e-12);
         }
     }
@@ -117,7 +117,7 @@ proptest! {
         // Not in order, one of them a risk that patients have.
         let thresholds = [0.5, 0.05, risks[0].min(0.99), 0.3];
         let n = risks.len() as f64;
-        for point in DecisionCurve::new(&labels, &risks, &thresholds).expect("thresholds").points {
+        for point in DecisionCurve::new(&labels, &risks, &thresholds).expect("thresholds").points() {
             let treated = |class: bool| risks.iter().zip(labels.as_slice()).filter(|(r, l)| **r >= point.threshold && **l == class).count() as f64 / n;
             let odds = point.threshold / (1.0 - point.threshold);
             prop_assert!((point.net_benefit - (treated(true) - treated(false) * odds)).abs() < 1e-12);
@@ -181,13 +181,12 @@ fn bootstrap_does_not_depend_on_the_number_of_threads() {
     let labels = Labels::new((0..90).map(|i| i % 3 == 0).collect());
     let scores: Vec<f64> = (0..90).map(|i| f64::from((i * 31 + 7) % 23)).collect();
     let run = || {
-        bootstrap::auc(&labels, &scores, Direction::HigherIsPositive, Resampling { resamples: 300, seed: 5 })
-            .expect("both classes")
+        bootstrap::auc(&labels, &scores, Direction::HigherIsPositive, Resampling::new(300, 5)).expect("both classes")
     };
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool").install(run);
     let four = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool").install(run);
     assert_eq!(one, four);
-    assert!(one.percentile(0.95).expect("a level").contains(one.estimate));
+    assert!(one.percentile(0.95).expect("a level").contains(one.estimate()));
     let jackknife: Vec<f64> = (0..90)
         .map(|out| {
             let rows: Vec<usize> = (0..90).filter(|&i| i != out).collect();
@@ -195,7 +194,7 @@ fn bootstrap_does_not_depend_on_the_number_of_threads() {
             RocCurve::new(&labels.select(&rows), &part, Direction::HigherIsPositive).expect("both classes").auc()
         })
         .collect();
-    assert!(one.bias_corrected_accelerated(&jackknife, 0.95).expect("an interval").contains(one.estimate));
+    assert!(one.bias_corrected_accelerated(&jackknife, 0.95).expect("an interval").contains(one.estimate()));
 }
 
 #[test]
@@ -205,7 +204,7 @@ fn optimism_of_a_memorising_model_is_found() {
     let measured = validate_optimism(
         &labels,
         Stratification::ByOutcome,
-        Resampling { resamples: 50, seed: 3 },
+        Resampling::new(50, 3),
         |rows| Some(rows.to_vec()),
         |known, rows| vec![rows.iter().filter(|r| known.contains(r)).count() as f64 / rows.len() as f64],
     )
@@ -240,9 +239,10 @@ fn intervals_of_a_decision_curve_hold_it_and_do_not_depend_on_threads() {
             &labels,
             &risks,
             &thresholds,
-            stratification,
-            Resampling { resamples: 300, seed: 2 },
-            0.9,
+            DecisionIntervalParams::default()
+                .with_stratification(stratification)
+                .with_resampling(Resampling::new(300, 2))
+                .with_level(0.9),
         )
         .expect("both classes")
     };
@@ -250,7 +250,7 @@ fn intervals_of_a_decision_curve_hold_it_and_do_not_depend_on_threads() {
     for stratification in [Stratification::None, Stratification::ByOutcome] {
         let one =
             rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool").install(|| run(stratification));
-        for (interval, point) in one.iter().zip(&curve.points) {
+        for (interval, point) in one.iter().zip(curve.points()) {
             assert!(interval.net_benefit.contains(point.net_benefit), "{interval:?} {point:?}");
         }
         assert!(one[0].interventions_avoided.lower.is_nan());
@@ -312,7 +312,7 @@ fn empty_input_is_an_error_everywhere() {
     assert!(RocCurve::new(&none, &[], Direction::HigherIsPositive).is_err());
     assert!(PrecisionRecallCurve::new(&none, &[]).is_err());
     assert!(DecisionCurve::new(&none, &[], &[0.1]).is_err());
-    assert!(DecisionCurve::intervals(&none, &[], &[0.1], Stratification::None, Resampling::default(), 0.95).is_err());
+    assert!(DecisionCurve::intervals(&none, &[], &[0.1], DecisionIntervalParams::default()).is_err());
     assert!(
         brier(&none, &[]).is_err()
             && recalibrate(&none, &[], 0.95).is_err()

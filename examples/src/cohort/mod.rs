@@ -1,6 +1,6 @@
 //! The cohort folder: `cohort.toml`, `patients.csv`, images and masks.
 
-mod check;
+mod files;
 mod table;
 mod template;
 
@@ -13,7 +13,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-pub use check::{FileCheck, check_files};
+pub use files::{PatientVoxels, check_files, check_headers};
 pub use table::{COLUMNS, read_patients, write_patients};
 pub use template::write_template;
 
@@ -245,6 +245,7 @@ impl Cohort {
             }
             self.patients.retain(|patient| !reasons.contains_key(&patient.id));
             self.excluded.extend(reasons.into_iter().map(|(patient, reasons)| Exclusion { patient, reasons }));
+            self.excluded.sort_by(|a, b| a.patient.cmp(&b.patient));
             problems = of_cohort;
         }
         check_sizes(&self.description, &self.patients, &mut problems);

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::table::{COLUMNS, describe};
-use crate::store::write_atomically;
+use crate::store::write_file;
 
 const DESCRIPTION: &str = r#"# What the cohort is called in the report.
 name = "name of the cohort"
@@ -49,7 +49,7 @@ pub fn write_template(folder: &Path) -> Result<()> {
         ("columns.txt", format!("Columns of patients.csv; further columns are kept.\n\n{columns}{SCANNER}")),
     ];
     for (name, text) in files {
-        write_atomically(&folder.join(name), text.as_bytes())?;
+        write_file(&folder.join(name), text.as_bytes())?;
     }
     Ok(())
 }

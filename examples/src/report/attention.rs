@@ -26,11 +26,11 @@ const KINDS: [(bool, bool, &str); 4] = [
     (true, false, "false negative"),
 ];
 
-/// The clearest patient of each kind in the first validation centre, crop beside crop with map; kinds without patients
+/// The clearest patient of each kind in the first validation centre, the crop next to the crop with the map; kinds without patients
 /// are absent.
 pub(super) fn examples(findings: &Findings<'_>, network: &Network, stage: &str) -> Result<Vec<Panel>> {
     let Some(evaluation) = findings.results.validation.first() else { return Ok(Vec::new()) };
-    let rows = crate::study::analysis::rows_of(findings.cohort, &[&evaluation.cohort]);
+    let rows = findings.table.of_centre(&evaluation.cohort);
     KINDS
         .iter()
         .filter_map(|&(outcome, class, name)| Some((clearest(evaluation, outcome, class)?, name)))

@@ -85,6 +85,8 @@ impl Checklist {
 
 #[cfg(test)]
 mod tests {
+    use alnm_stats::data_table::Cell;
+
     use super::*;
 
     #[test]
@@ -108,7 +110,7 @@ mod tests {
         for list in &lists {
             assert!(list.answered > 0 && list.answered < list.items.len(), "some answers are for the authors");
             assert_eq!(
-                list.table().rows.iter().filter(|row| row[2] == FOR_THE_AUTHORS).count(),
+                list.table().data().rows().filter(|row| row[2] == Cell::from(FOR_THE_AUTHORS)).count(),
                 list.items.len() - list.answered
             );
         }

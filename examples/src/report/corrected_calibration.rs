@@ -71,7 +71,7 @@ mod tests {
             (0..10).map(|k| (format!("x{k}"), (0..120).map(|_| next()).collect())).collect();
         let labels = Labels::new((0..120).map(|row| row % 2 == 0).collect());
         let table = FeatureTable::from_columns(columns).unwrap();
-        let curve = corrected_curve(&table, &labels, Resampling { resamples: 40, seed: 3 }).unwrap();
+        let curve = corrected_curve(&table, &labels, Resampling::new(40, 3)).unwrap();
         assert!(curve.resamples > 30);
         let rise = |values: &[f64]| values[POINTS - 1] - values[0];
         assert!(

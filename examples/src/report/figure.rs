@@ -37,7 +37,7 @@ pub struct Series {
     pub colour: &'static str,
     /// Dashes.
     pub dashed: bool,
-    /// Lower and upper ends of error bars, one pair a point; the points are then drawn as dots.
+    /// Lower and upper ends of error bars, one pair per point; the points are then drawn as dots.
     pub bars: Option<Vec<(f64, f64)>>,
 }
 
@@ -232,7 +232,7 @@ impl Chart {
         LEGEND_LINE * (self.named().len().div_ceil(2) + self.notes.len()) as f64
     }
 
-    /// Names in two columns, each beside a piece of its line, then the notes.
+    /// Names in two columns, each next to a piece of its line, then the notes.
     fn legend(&self, svg: &mut String) {
         let named = self.named();
         let rows = named.len().div_ceil(2);
@@ -432,7 +432,7 @@ mod tests {
             vec![Series::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])],
         );
         let Panel { svg, data } = chart.panel("points");
-        assert_eq!(data.rows.len(), 3);
+        assert_eq!(data.data().len(), 3);
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"));
         assert!(svg.contains("a &lt; b &amp; c") && svg.contains("R&amp;D") && !svg.contains("NaN"));
     }

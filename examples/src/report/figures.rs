@@ -1,10 +1,11 @@
 //! The figures of the study.
 
+use alnm_deep::EpochRecord;
 use alnm_models::logistic::INTERCEPT;
 use alnm_models::model_set::compare_areas;
 use alnm_models::nomogram::Nomogram;
 use alnm_selection::cross_validation::LambdaChoice;
-use alnm_selection::{FeatureTable, FittedPipeline};
+use alnm_selection::{FeatureTable, FittedPipeline, Signature};
 use alnm_stats::bootstrap::Resampling;
 use alnm_stats::correlation::{Correlation, correlation};
 use alnm_stats::delong::AucEstimate;
@@ -22,8 +23,8 @@ use super::nomogram::nomogram;
 use super::swarm::{Line, swarm};
 use super::{Figure, Findings};
 use crate::study::Study;
-use crate::study::analysis::{Evaluation, INTEGRATED, Results, labels_of, model_table, rows_of};
-use crate::study::scores::{DL_SCORE, RAD_SCORE};
+use crate::study::analysis::{Evaluation, INTEGRATED, Results};
+use crate::study::variables::{DL_SCORE, RAD_SCORE};
 
 pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>> {
     let results = findings.results;
@@ -67,10 +68,8 @@ fn figure(caption: &str, panels: Vec<Panel>) -> Figure {
 
 /// Scores of the training patients in ascending order, by outcome.
 fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
-    let cohort = findings.cohort;
-    let rows = rows_of(cohort, &[&cohort.description.training_centre]);
-    let labels = labels_of(cohort, &rows);
-    let scores = findings.scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?.select_rows(&rows);
+    let labels = findings.table.training_labels();
+    let scores = findings.variables.select_rows(findings.table.training());
     let panel = |score: &str| -> Result<Panel> {
         let mut patients: Vec<(f64, bool)> =
             scores.column(score)?.iter().copied().zip(labels.as_slice().iter().copied()).collect();
@@ -90,9 +89,9 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
 
 /// Correlations between the features of both scores, training centre.
 fn correlations(findings: &Findings<'_>) -> Result<Figure> {
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
+    let rows = findings.table.training();
     let columns = |pipeline: &FittedPipeline, table: &FeatureTable| -> Result<Vec<(String, Vec<f64>)>> {
-        let weights = pipeline.signature().into_iter().flat_map(|signature| signature.weights());
+        let weights = pipeline.signature().into_iter().flat_map(Signature::weights);
         weights
             .map(|w| {
                 Ok((
@@ -147,8 +146,7 @@ fn forests(results: &Results) -> Result<Figure> {
 /// The integrated model explained: exact Shapley values of the training patients, and the nomogram.
 fn integrated(findings: &Findings<'_>) -> Result<Figure> {
     let model = &findings.results.model;
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
-    let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows);
+    let table = findings.variables.select_rows(findings.table.training());
     let names: Vec<String> = model.variables().iter().map(|v| v.variable.name.clone()).collect();
     let values = table.select(&names)?;
     let mut lines: Vec<Line> = model
@@ -220,20 +218,18 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
 
 fn fine_tuning(findings: &Findings<'_>) -> Figure {
     let history = &findings.deep.history;
-    let line = |value: fn(&alnm_deep::EpochRecord) -> f64| {
-        history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect()
-    };
+    let line = |value: fn(&EpochRecord) -> f64| history.iter().map(|e| ((e.epoch() + 1) as f64, value(e))).collect();
     let loss = Chart::around(
         "Training loss",
         "epoch",
         "binary cross-entropy",
-        vec![Series::line("", line(|e| e.training_loss()), COLOURS[0])],
+        vec![Series::line("", line(EpochRecord::training_loss), COLOURS[0])],
     );
     let auc = Chart::around(
         "AUC of the batches' logits",
         "epoch",
         "AUC",
-        vec![Series::line("", line(|e| e.training_auc()), COLOURS[1])],
+        vec![Series::line("", line(EpochRecord::training_auc), COLOURS[1])],
     );
     figure(
         "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",
@@ -269,7 +265,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
         Chart::around("B. Coefficient paths", "log λ", "coefficient, relative to its largest", paths);
     coefficients.marks = vec![cv.lambda(LambdaChoice::Min).ln()];
     let weights: Vec<(String, f64)> =
-        pipeline.signature().into_iter().flat_map(|s| s.weights()).map(|w| (w.feature.clone(), w.weight)).collect();
+        pipeline.signature().into_iter().flat_map(Signature::weights).map(|w| (w.feature.clone(), w.weight)).collect();
     let mut ordered = weights;
     ordered.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let caption = format!(
@@ -343,10 +339,9 @@ fn roc(evaluation: &Evaluation) -> Result<Chart> {
 /// correction.
 fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let results = findings.results;
-    let rows = rows_of(findings.cohort, &[&findings.cohort.description.training_centre]);
     let variables = &results.models.model(INTEGRATED)?.specification().variables;
-    let table = model_table(findings.cohort, findings.inputs, findings.scores)?.select_rows(&rows).select(variables)?;
-    let resampling = Resampling { resamples: study.settings.resamples, seed: study.settings.seed };
+    let table = findings.variables.select_rows(findings.table.training()).select(variables)?;
+    let resampling = Resampling::new(study.settings.resamples, study.settings.seed);
     // A model of separated outcomes has too few distinct risks for a smooth curve; the groups are then drawn alone.
     let corrected = corrected_curve(&table, &results.training.labels, resampling).ok();
     let caption = format!(
@@ -370,7 +365,7 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
             series.push(Series::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
             series.push(Series::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed());
         } else if let Some(curve) = &calibration.curve {
-            let points = curve.curve.x.iter().copied().zip(curve.curve.y.iter().copied()).collect();
+            let points = curve.curve().x().iter().copied().zip(curve.curve().y().iter().copied()).collect();
             series.push(Series::line("loess", points, COLOURS[1]));
         }
         if let Some(hl) = &calibration.hosmer_lemeshow {
@@ -395,11 +390,11 @@ fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> C
 fn decision(evaluation: &Evaluation) -> Chart {
     let mut series = Vec::new();
     for ((performance, curve), colour) in evaluation.performances.iter().zip(&evaluation.decision_curves).zip(COLOURS) {
-        let points = curve.points.iter().map(|point| (point.threshold, point.net_benefit)).collect();
+        let points = curve.points().iter().map(|point| (point.threshold, point.net_benefit)).collect();
         series.push(Series::line(&performance.model, points, colour));
     }
     if let Some(curve) = evaluation.decision_curves.first() {
-        let points = curve.points.iter().map(|point| (point.threshold, point.treat_all)).collect();
+        let points = curve.points().iter().map(|point| (point.threshold, point.treat_all)).collect();
         series.push(Series::line("treat all", points, "#555").dashed());
     }
     series.push(Series::line("treat none", vec![(0.0, 0.0), (1.0, 0.0)], "#bbb").dashed());

@@ -9,7 +9,6 @@ mod flow;
 mod forest;
 mod heat_map;
 mod lesion;
-mod markup;
 mod methods;
 mod nomogram;
 mod raster;
@@ -18,33 +17,41 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
+use alnm_selection::FeatureTable;
 use anyhow::{Context, Result};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context};
 use rayon::prelude::*;
 
 use crate::cohort::Cohort;
-use crate::store::write_atomically;
+use crate::store::write_file;
 use crate::study::Study;
 use crate::study::analysis::Results;
 use crate::study::comparison::{BackboneComparison, HarmonisationComparison};
-use crate::study::deep::DeepFeatures;
-use crate::study::images::{CohortImages, TimeIntensity};
+use crate::study::deep::NetworkFeatures;
+use crate::study::images::{CohortFeatures, TimeIntensity};
 use crate::study::robustness::Robustness;
 use crate::study::scores::{ScoreInputs, Scores};
+use crate::study::table::CohortTable;
 use checklist::Checklist;
+use tables::ShownTable;
 pub use tables::{Table, summary};
 
 /// Everything that a report is written from.
+#[derive(Debug)]
 pub struct Findings<'a> {
     /// The cohort.
     pub cohort: &'a Cohort,
+    /// The cohort as a table.
+    pub table: &'a CohortTable<'a>,
+    /// Every variable that a model may hold, of all patients.
+    pub variables: &'a FeatureTable,
     /// Features and crops.
-    pub images: &'a CohortImages,
+    pub images: &'a CohortFeatures,
     /// Enhancement over time of one patient, where a dynamic series is there.
     pub time_intensity: Option<&'a TimeIntensity>,
     /// Fine-tuning and vectors.
-    pub deep: &'a DeepFeatures,
+    pub deep: &'a NetworkFeatures,
     /// Features offered to the selections.
     pub inputs: &'a ScoreInputs,
     /// Selections and scores.
@@ -89,9 +96,9 @@ impl Study {
         let folder = out.join("checklists");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         checklists.iter().try_for_each(|checklist| checklist.table().write(&folder))?;
-        let save = |name: &str, text: String| write_atomically(&out.join(name), text.as_bytes());
+        let save = |name: &str, text: String| write_file(&out.join(name), text.as_bytes());
         save("integrated_model.json", findings.results.model.to_json()?)?;
-        save("calculator.html", alnm_cli::calculator::page(&findings.results.model)?)?;
+        save("calculator.html", alnm_models::calculator::page(&findings.results.model)?)?;
         save("radscore.json", findings.scores.radiomic.to_json()?)?;
         save("dlscore.json", findings.scores.deep.to_json()?)?;
         save("results.json", serde_json::to_string(findings.results)?)?;
@@ -102,7 +109,7 @@ impl Study {
         save("costs.json", serde_json::to_string_pretty(&self.costs)?)?;
         let page = self.page(findings, &tables, figures, &checklists)?;
         let path = out.join("report.html");
-        write_atomically(&path, page.as_bytes())?;
+        write_file(&path, page.as_bytes())?;
         Ok(path)
     }
 
@@ -119,13 +126,13 @@ impl Study {
         let figures: Vec<Value> = figures
             .into_iter()
             .map(|figure| {
-                let files: Vec<String> = figure.panels.iter().map(|panel| panel.data.file.clone()).collect();
+                let files: Vec<String> = figure.panels.iter().map(|panel| panel.data.file().to_owned()).collect();
                 let panels: Vec<Value> =
                     figure.panels.into_iter().map(|panel| Value::from_safe_string(panel.svg)).collect();
                 context! { caption => figure.caption, files => files, panels => panels }
             })
             .collect();
-        let shown: Vec<&Table> = tables.iter().filter(|table| table.on_page).collect();
+        let shown: Vec<ShownTable<'_>> = tables.iter().filter_map(Table::shown).collect();
         let page = environment.get_template("report")?.render(context! {
             description => Value::from(Serde(&findings.cohort.description)),
             settings => Value::from(Serde(&self.settings)),
@@ -145,8 +152,8 @@ impl Study {
 /// A panel as SVG, PNG and CSV.
 fn write_panel(panel: &figure::Panel, folder: &Path) -> Result<()> {
     panel.data.write_values(folder)?;
-    let name = &panel.data.file;
-    write_atomically(&folder.join(format!("{name}.svg")), panel.svg.as_bytes())?;
+    let name = panel.data.file();
+    write_file(&folder.join(format!("{name}.svg")), panel.svg.as_bytes())?;
     let picture = raster::png(&panel.svg).with_context(|| format!("figure {name} as PNG"))?;
-    write_atomically(&folder.join(format!("{name}.png")), &picture)
+    write_file(&folder.join(format!("{name}.png")), &picture)
 }

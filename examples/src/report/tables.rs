@@ -5,40 +5,60 @@ use std::path::Path;
 use alnm_models::logistic::Estimation;
 use alnm_models::model_set::ModelPerformance;
 use alnm_models::model_set::ThresholdPerformance;
-use alnm_selection::{FeatureTable, FittedPipeline};
-use alnm_stats::Interval;
-use alnm_stats::data_table::{Cell, Digits};
+use alnm_selection::{FeatureTable, FittedPipeline, Signature};
+use alnm_stats::data_table::{Cell, DataTable, Digits, escaped_latex};
 use alnm_stats::table_one::format_p;
-use anyhow::{Context, Result};
+use alnm_stats::{Interval, cells};
+use anyhow::Result;
 use serde::Serialize;
 
-use super::{Findings, markup};
+use super::Findings;
 use crate::cohort::Cohort;
 use crate::published;
-use crate::store::write_atomically;
+use crate::store::write_file;
 use crate::study::analysis::{Evaluation, Results};
 use crate::study::comparison::{BackboneComparison, ComparedAreas, HarmonisationComparison};
 use crate::study::robustness::Robustness;
 
-/// A table of text cells.
-#[derive(Debug, Clone, Serialize)]
+/// A table of the report.
+#[derive(Debug, Clone)]
 pub struct Table {
-    /// Name of its CSV file.
-    pub file: String,
+    /// Name of its files without the suffix.
+    file: String,
     /// Title on the page.
-    pub title: String,
-    /// Names of the columns.
-    pub header: Vec<String>,
-    /// The rows.
-    pub rows: Vec<Vec<String>>,
+    title: String,
+    /// Columns and rows.
+    data: DataTable,
     /// Whether the page shows it.
-    pub on_page: bool,
+    on_page: bool,
+}
+
+/// A table as the page shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownTable<'a> {
+    file: &'a str,
+    title: &'a str,
+    header: &'a [String],
+    rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(file: &str, title: &str, header: &[&str], rows: Vec<Vec<String>>) -> Self {
-        let header = header.iter().map(|name| (*name).to_owned()).collect();
-        Self { file: file.to_owned(), title: title.to_owned(), header, rows, on_page: true }
+    /// A table that the page shows. A column whose name stands to the left of it already, as that of a centre can,
+    /// is numbered.
+    ///
+    /// # Panics
+    /// When a row has not as many cells as there are columns.
+    pub(super) fn new<C: Into<Cell>>(file: &str, title: &str, header: &[&str], rows: Vec<Vec<C>>) -> Self {
+        let mut columns: Vec<String> = Vec::with_capacity(header.len());
+        for name in header {
+            let numbered = (2..).map(|number| format!("{name} ({number})"));
+            columns.extend(std::iter::once((*name).to_owned()).chain(numbered).find(|name| !columns.contains(name)));
+        }
+        let mut data = DataTable::new(columns).expect("the names of the columns differ");
+        for row in rows {
+            data.push(row.into_iter().map(Into::into).collect()).expect("a row has a cell for each column");
+        }
+        Self { file: file.to_owned(), title: title.to_owned(), data, on_page: true }
     }
 
     fn only_file(mut self) -> Self {
@@ -46,31 +66,67 @@ impl Table {
         self
     }
 
+    /// Name of its files without the suffix.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Columns and rows.
+    #[cfg(test)]
+    pub(super) fn data(&self) -> &DataTable {
+        &self.data
+    }
+
+    /// The table as the page shows it; `None` where it does not.
+    pub(super) fn shown(&self) -> Option<ShownTable<'_>> {
+        let text = |row: &[Cell]| row.iter().map(|cell| cell.text(Digits::All)).collect();
+        self.on_page.then(|| ShownTable {
+            file: &self.file,
+            title: &self.title,
+            header: self.data.columns(),
+            rows: self.data.rows().map(text).collect(),
+        })
+    }
+
     /// Writes the table as CSV and, when the page shows it, as Markdown and LaTeX.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
         self.write_values(folder)?;
         if self.on_page {
-            write_atomically(&folder.join(format!("{}.md", self.file)), markup::markdown(self).as_bytes())?;
-            write_atomically(&folder.join(format!("{}.tex", self.file)), markup::latex(self).as_bytes())?;
+            write_file(&folder.join(format!("{}.md", self.file)), self.markdown().as_bytes())?;
+            write_file(&folder.join(format!("{}.tex", self.file)), self.latex().as_bytes())?;
         }
         Ok(())
     }
 
     /// Writes the table as CSV.
     pub(super) fn write_values(&self, folder: &Path) -> Result<()> {
-        let path = folder.join(format!("{}.csv", self.file));
-        let mut writer = csv::Writer::from_path(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        writer.write_record(&self.header)?;
-        self.rows.iter().try_for_each(|row| writer.write_record(row))?;
-        writer.flush()?;
-        Ok(())
+        write_file(&folder.join(format!("{}.csv", self.file)), self.data.to_csv().as_bytes())
+    }
+
+    /// The table in Markdown below its title.
+    fn markdown(&self) -> String {
+        format!(
+            "{}\n\n{}",
+            self.title,
+            self.data.to_markdown(Digits::All).replacen(" --- |", "---|", self.data.columns().len())
+        )
+    }
+
+    /// The table as a floating table of LaTeX (package booktabs).
+    fn latex(&self) -> String {
+        let label = self.file.replace('_', "-");
+        let tabular = self.data.to_latex(Digits::All);
+        format!(
+            "\\begin{{table}}\n\\caption{{{}}}\n\\label{{tab:{label}}}\n{tabular}\\end{{table}}\n",
+            escaped_latex(&self.title)
+        )
     }
 }
 
-/// All tables; `published` puts the figures of the published study beside.
+/// All tables; `published` adds the figures of the published study.
 pub(super) fn all(findings: &Findings<'_>, published: bool) -> Result<Vec<Table>> {
     let Findings { cohort, results, scores, .. } = findings;
     let evaluations = || [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
@@ -97,7 +153,7 @@ pub(super) fn all(findings: &Findings<'_>, published: bool) -> Result<Vec<Table>
     tables.push(removed("removed_deep", &scores.deep));
     tables.push(feature_values("features_radiomic", cohort, &findings.images.features));
     tables.push(feature_values("features_deep", cohort, &findings.inputs.deep));
-    tables.push(feature_values("scores", cohort, &scores.table(&findings.inputs.radiomic, &findings.inputs.deep)?));
+    tables.push(feature_values("scores", cohort, &scores.of(findings.inputs)?));
     tables.push(risks(cohort, results));
     tables.extend(agreement(findings));
     Ok(tables)
@@ -115,7 +171,7 @@ pub(super) fn with_interval(value: f64, interval: Interval) -> String {
 }
 
 fn patient_flow(cohort: &Cohort) -> Table {
-    let rows = cohort.flow().into_iter().map(|(group, patients)| vec![group, patients.to_string()]).collect();
+    let rows = cohort.flow().into_iter().map(|(group, patients)| cells![group, patients]).collect();
     Table::new("patient_flow", "Patient flow", &["group", "patients"], rows)
 }
 
@@ -136,24 +192,18 @@ fn penalised(results: &Results) -> Option<Table> {
 
 fn table_one(results: &Results, beside_published: bool) -> Table {
     let printed = results.table_one.printed();
-    let mut header = printed.columns().to_vec();
-    let text = |row: &[Cell]| row.iter().map(|cell| cell.text(Digits::All)).collect();
-    let mut cells: Vec<Vec<String>> = printed.rows().map(text).collect();
+    let mut header: Vec<&str> = printed.columns().iter().map(String::as_str).collect();
+    let mut rows: Vec<Vec<Cell>> = printed.rows().map(<[Cell]>::to_vec).collect();
     if beside_published {
-        header.extend(["published negative", "published positive", "published p"].map(str::to_owned));
-        for row in &mut cells {
-            let name = row[0].split(" (").next().unwrap_or_default();
+        header.extend(["published negative", "published positive", "published p"]);
+        for row in &mut rows {
+            let variable = row[0].text(Digits::All);
+            let name = variable.split(" (").next().unwrap_or_default();
             let published = published::TABLE_ONE.iter().find(|published| published.0 == name);
-            row.extend(published.map_or(["", "", ""], |p| [p.1, p.2, p.3]).map(str::to_owned));
+            row.extend(published.map_or(["", "", ""], |p| [p.1, p.2, p.3]).map(Cell::from));
         }
     }
-    Table {
-        file: "table1".to_owned(),
-        title: "Table 1. Training cohort".to_owned(),
-        header,
-        rows: cells,
-        on_page: true,
-    }
+    Table::new("table1", "Table 1. Training cohort", &header, rows)
 }
 
 fn table_two(results: &Results) -> Table {
@@ -187,6 +237,16 @@ fn ranked(evaluation: &Evaluation) -> Vec<&ModelPerformance> {
     performances
 }
 
+/// Columns of Table 3 at the cutoff that was carried over from training.
+const CARRIED: [&str; 6] = [
+    "sensitivity (carried)",
+    "specificity (carried)",
+    "accuracy (carried)",
+    "PPV (carried)",
+    "NPV (carried)",
+    "F1 (carried)",
+];
+
 fn table_three(index: usize, evaluation: &Evaluation, beside_published: bool) -> Table {
     let published = |model: &str| -> Vec<String> {
         let row = published::TABLE_THREE.iter().find(|row| row.model == model);
@@ -210,7 +270,8 @@ fn table_three(index: usize, evaluation: &Evaluation, beside_published: bool) ->
     }
     header.push("Brier");
     header.extend(["own cutoff", "sensitivity", "specificity", "accuracy", "PPV", "NPV", "F1"]);
-    header.extend(["carried cutoff", "sensitivity", "specificity", "accuracy", "PPV", "NPV", "F1"]);
+    header.push("carried cutoff");
+    header.extend(CARRIED);
     let title = format!("Table 3. Ten models: {}", evaluation.cohort);
     Table::new(&format!("table3_{}", evaluation.cohort.replace([' ', ','], "_")), &title, &header, rows.collect())
 }
@@ -277,7 +338,7 @@ fn calibration<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
                 or_absent(calibration.hosmer_lemeshow.as_ref().map(|hl| format_p(hl.test.p_value))),
                 or_absent(recalibration.map(|r| three(r.intercept.estimate))),
                 or_absent(recalibration.map(|r| three(r.slope.estimate))),
-                or_absent(calibration.curve.as_ref().map(|curve| three(curve.error.ici))),
+                or_absent(calibration.curve.as_ref().map(|curve| three(curve.error().ici))),
             ]
         })
     });
@@ -301,12 +362,12 @@ fn subgroups(robustness: &Robustness) -> Table {
     let rows = robustness.subgroups.iter().flat_map(|part| {
         part.subgroups.iter().map(|group| {
             let proportion = |p: alnm_stats::proportion::Proportion| with_interval(p.estimate, p.interval);
-            vec![
+            cells![
                 part.cohort.clone(),
                 part.by.clone(),
                 group.subgroup.clone(),
-                group.patients.to_string(),
-                group.events.to_string(),
+                group.patients,
+                group.events,
                 three(group.mean_risk),
                 group
                     .auc
@@ -423,8 +484,8 @@ fn stability(robustness: &Robustness) -> Table {
 }
 
 fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {
-    let weights = pipeline.signature().into_iter().flat_map(|signature| signature.weights());
-    let rows = weights.map(|weight| vec![weight.feature.clone(), weight.weight.to_string()]).collect();
+    let weights = pipeline.signature().into_iter().flat_map(Signature::weights);
+    let rows = weights.map(|weight| cells![weight.feature.clone(), weight.weight]).collect();
     Table::new(file, title, &["feature", "weight"], rows)
 }
 
@@ -440,8 +501,8 @@ fn feature_values(file: &str, cohort: &Cohort, table: &FeatureTable) -> Table {
         ["patient", "centre", "alnm"].into_iter().chain(table.names().iter().map(String::as_str)).collect();
     let all = table.values();
     let rows = cohort.patients.iter().zip(all.outer_iter()).map(|(patient, values)| {
-        let own = [patient.id.clone(), patient.centre.clone(), u8::from(patient.alnm).to_string()];
-        own.into_iter().chain(values.iter().map(f64::to_string)).collect()
+        let own = cells![patient.id.clone(), patient.centre.clone(), usize::from(patient.alnm)];
+        own.into_iter().chain(values.iter().copied().map(Cell::from)).collect()
     });
     Table::new(file, file, &header, rows.collect()).only_file()
 }
@@ -452,10 +513,9 @@ fn risks(cohort: &Cohort, results: &Results) -> Table {
     let training = cohort.training();
     let mut add = |evaluation: &Evaluation, patients: &[&crate::cohort::Patient]| {
         for (index, patient) in patients.iter().enumerate() {
-            let own = [evaluation.cohort.clone(), patient.id.clone(), u8::from(patient.alnm).to_string()];
-            rows.push(
-                own.into_iter().chain(evaluation.performances.iter().map(|p| p.risks[index].to_string())).collect(),
-            );
+            let own = cells![evaluation.cohort.clone(), patient.id.clone(), usize::from(patient.alnm)];
+            let risks = evaluation.performances.iter().map(|performance| Cell::from(performance.risks[index]));
+            rows.push(own.into_iter().chain(risks).collect::<Vec<Cell>>());
         }
     };
     add(&results.training, &training);
@@ -473,14 +533,19 @@ fn agreement(findings: &Findings<'_>) -> Option<Table> {
     let agreement = findings.inputs.agreement.as_ref()?;
     let rows = agreement.iter().map(|feature| {
         let icc = feature.analysis.form(alnm_stats::icc::IccForm::Icc2);
-        let cells = [icc.estimate, icc.interval.lower, icc.interval.upper].map(|value| value.to_string());
-        [feature.feature.clone()].into_iter().chain(cells).chain([feature.reliable.to_string()]).collect()
+        cells![
+            feature.feature.clone(),
+            icc.estimate,
+            icc.interval.lower,
+            icc.interval.upper,
+            feature.reliable.to_string()
+        ]
     });
     let header = ["feature", "ICC(2,1)", "lower", "upper", "reliable"];
     Some(Table::new("agreement", "Agreement of two readers", &header, rows.collect()).only_file())
 }
 
-/// Table 3 as lines for a terminal, beside the published one where it is that study which was repeated.
+/// Table 3 as lines for a terminal, with the published areas where the published study was repeated.
 pub fn summary(results: &Results, beside_published: bool) -> Vec<String> {
     let Some(external) = results.validation.first() else { return Vec::new() };
     let published = |model: &str, of: fn(&published::PublishedModel) -> f64| {
@@ -511,4 +576,31 @@ pub fn summary(results: &Results, beside_published: bool) -> Vec<String> {
         ));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table::new("table_x", "A & B", &["a|b", "p"], vec![vec!["50 % ± 1", "<0.001"]])
+    }
+
+    #[test]
+    fn markdown_keeps_bars_in_their_cells() {
+        assert_eq!(table().markdown(), "A & B\n\n| a\\|b | p |\n|---|---|\n| 50 % ± 1 | <0.001 |\n");
+    }
+
+    #[test]
+    fn latex_escapes_what_it_would_read_otherwise() {
+        let text = table().latex();
+        assert!(text.contains("\\caption{A \\& B}\n\\label{tab:table-x}\n\\begin{tabular}{ll}"), "{text}");
+        assert!(text.contains("50 \\% $\\pm$ 1 & $<$0.001 \\\\\n\\bottomrule"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_stands_to_the_left_already_is_numbered() {
+        let table = Table::new("t", "t", &["b", "b", "b (2)"], vec![vec![1.0, 2.0, 0.1 + 0.2]]);
+        assert_eq!(table.data().to_csv(), "b,b (2),b (2) (2)\n1,2,0.30000000000000004\n");
+    }
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cohort::{CohortDescription, Patient, ProblemPolicy, write_patients};
 use crate::progress::check_interrupt;
-use crate::store::{Fingerprint, write_atomically};
+use crate::store::{Fingerprint, write_file};
 use clinical::{Clinical, Separation, draw_group};
 use phantom::{LesionTraits, PHASE_SECONDS, PHASES, Phantom, Reader, Scanner};
 
@@ -119,7 +119,7 @@ impl Simulation {
             .collect::<Result<_>>()?;
         self.write_tables(folder, &subjects)?;
         let record = Record { simulation: *self, files };
-        write_atomically(&folder.join(RECORD), serde_json::to_string_pretty(&record)?.as_bytes())?;
+        write_file(&folder.join(RECORD), serde_json::to_string_pretty(&record)?.as_bytes())?;
         fs::remove_file(folder.join(UNFINISHED))?;
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Simulation {
             validation_centres: vec![CENTRES[1].name.to_owned()],
             problems: ProblemPolicy::Refuse,
         };
-        write_atomically(&folder.join("cohort.toml"), toml::to_string(&description)?.as_bytes())
+        write_file(&folder.join("cohort.toml"), toml::to_string(&description)?.as_bytes())
     }
 
     /// Patients that an interrupted run has finished.

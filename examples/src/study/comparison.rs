@@ -1,4 +1,4 @@
-//! The study beside itself: features harmonised between scanners or not, and other networks in the place of its own.
+//! The study compared with itself: with features harmonised between scanners, and with other networks.
 
 use alnm_deep::Backbone;
 use alnm_models::LogisticParams;
@@ -12,13 +12,11 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use super::analysis::{
-    FOLDS, FoldInputs, INTEGRATED, LEVEL, clinical_table, folds, labels_of, out_of_fold_risks, rows_of, specifications,
-    training_rows,
-};
-use super::deep::{DeepFeatures, FineTuning};
-use super::images::CohortImages;
+use super::analysis::{FoldInputs, INTEGRATED, LEVEL, out_of_fold_risks, specifications};
+use super::deep::{FineTuning, NetworkFeatures};
+use super::images::CohortFeatures;
 use super::scores::ScoreInputs;
+use super::table::{CohortTable, FOLDS};
 use crate::cohort::{Cohort, Patient};
 use crate::progress::{Step, check_interrupt};
 use crate::store::{Fingerprint, Store};
@@ -75,32 +73,30 @@ struct Preparation<'a> {
 }
 
 fn compared_areas(
-    cohort: &Cohort,
+    table: &CohortTable<'_>,
     preparation: &Preparation<'_>,
     models: &[&str],
     seed: u64,
 ) -> Result<Vec<ComparedAreas>> {
     let specifications: Vec<ModelSpecification> =
         specifications().into_iter().filter(|specification| models.contains(&specification.name.as_str())).collect();
-    let rows = training_rows(cohort);
-    let labels = labels_of(cohort, &rows);
-    let table = clinical_table(cohort)?.beside(&preparation.of_all.cross_fitted(&rows, &labels)?)?;
-    let fitted = ModelSet::fit(&specifications, &table.select_rows(&rows), &labels, &LogisticParams::default())?;
-    let out_of_fold = out_of_fold_risks(cohort, &specifications, &folds(&labels, seed)?, preparation.of_fold, &|| ())?;
+    let (rows, labels) = (table.training(), table.training_labels());
+    let variables = table.with_scores(&preparation.of_all.fitted_scores(rows, &labels)?)?;
+    let fitted = ModelSet::fit(&specifications, &variables.select_rows(rows), &labels, &LogisticParams::default())?;
+    let out_of_fold = out_of_fold_risks(table, &specifications, &table.folds(seed)?, preparation.of_fold, &|| ())?;
     let area = |rows: &[usize], risks: &[f64]| -> Result<AucEstimate> {
-        let roc = RocCurve::new(&labels_of(cohort, rows), risks, Direction::HigherIsPositive)?;
+        let roc = RocCurve::new(&table.labels(rows), risks, Direction::HigherIsPositive)?;
         Ok(auc_estimate(&roc, LEVEL)?)
     };
     let areas_of = |(index, specification): (usize, &ModelSpecification)| -> Result<ComparedAreas> {
         let model = fitted.model(&specification.name)?.model();
-        let fresh = |rows: &[usize]| area(rows, &model.predict(&table.select_rows(rows))?);
-        let centres = &cohort.description.validation_centres;
+        let fresh = |rows: &[usize]| area(rows, &model.predict(&variables.select_rows(rows))?);
         Ok(ComparedAreas {
             features: preparation.name.to_owned(),
             model: specification.name.clone(),
-            training: fresh(&rows)?,
-            cross_fitted: area(&rows, &out_of_fold[index])?,
-            validation: centres.iter().map(|centre| fresh(&rows_of(cohort, &[centre]))).collect::<Result<_>>()?,
+            training: fresh(rows)?,
+            cross_fitted: area(rows, &out_of_fold[index])?,
+            validation: table.validation().map(|(_, rows)| fresh(&rows)).collect::<Result<_>>()?,
         })
     };
     specifications.iter().enumerate().map(areas_of).collect()
@@ -210,10 +206,11 @@ impl Study {
     /// What a model or a statistic goes wrong with.
     pub fn harmonisation(
         &mut self,
-        cohort: &Cohort,
+        table: &CohortTable<'_>,
         inputs: &ScoreInputs,
         folds: &FoldInputs<'_>,
     ) -> Result<HarmonisationComparison> {
+        let cohort = table.cohort();
         let scanners = count_scanners(cohort);
         let remark = match plan(&scanners) {
             Err(remark) => return Ok(HarmonisationComparison { scanners, remark, areas: Vec::new() }),
@@ -222,15 +219,14 @@ impl Study {
         let step = Step::begin("ComBat between scanners", 2);
         let of_patients: Vec<String> = cohort.patients.iter().map(|patient| patient.scanner().to_owned()).collect();
         let seed = self.settings.seed;
-        let rows = training_rows(cohort);
-        let mut fingerprint = comparison_inputs(cohort, inputs, seed)?.parameters(&of_patients)?;
+        let mut fingerprint = comparison_inputs(table, inputs, seed)?.parameters(&of_patients)?;
         for fold in 0..FOLDS {
             fingerprint = fingerprint.numbers(folds.deep(fold).values().iter().copied());
         }
         let fingerprint = fingerprint.finish();
         let areas = Store::open(&self.settings.out, "comparisons")?.item("harmonisation", &fingerprint, || {
             let mut areas = compared_areas(
-                cohort,
+                table,
                 &Preparation {
                     name: "as they are",
                     of_all: inputs.clone(),
@@ -241,10 +237,10 @@ impl Study {
             )?;
             step.advance();
             areas.extend(compared_areas(
-                cohort,
+                table,
                 &Preparation {
                     name: "ComBat",
-                    of_all: harmonised(inputs, &of_patients, &rows)?,
+                    of_all: harmonised(inputs, &of_patients, table.training())?,
                     of_fold: &|fold, rows| harmonised(&folds.of_fold(fold), &of_patients, rows),
                 },
                 &COMPARED,
@@ -264,17 +260,16 @@ impl Study {
     /// As [`Study::deep_features`].
     pub fn backbones(
         &mut self,
-        cohort: &Cohort,
-        images: &CohortImages,
+        table: &CohortTable<'_>,
+        images: &CohortFeatures,
         inputs: &ScoreInputs,
-        own: &DeepFeatures,
+        own: &NetworkFeatures,
     ) -> Result<Vec<BackboneComparison>> {
         const BACKBONES: [Backbone; 4] = [Backbone::ResNet18, Backbone::ResNet50, Backbone::ResNet101, Backbone::Vgg16];
         if !self.settings.compare_backbones {
             return Ok(Vec::new());
         }
         let seed = self.settings.seed;
-        let rows = training_rows(cohort);
         let mut compared = Vec::new();
         for backbone in BACKBONES {
             check_interrupt()?;
@@ -284,21 +279,21 @@ impl Study {
             let tuning = FineTuning {
                 backbone,
                 weights: weights.as_deref(),
-                rows: &rows,
+                rows: table.training(),
                 folder: "backbones",
                 key: backbone.name(),
                 title: &title,
                 keep_network: false,
             };
-            let features = if is_own { own.clone() } else { self.fine_tuned(cohort, images, &tuning)? };
+            let features = if is_own { own.clone() } else { self.fine_tuned(table.cohort(), images, &tuning)? };
             let with_backbone = ScoreInputs { deep: features.table()?, ..inputs.clone() };
-            let fingerprint = comparison_inputs(cohort, &with_backbone, seed)?.finish();
+            let fingerprint = comparison_inputs(table, &with_backbone, seed)?.finish();
             let key = format!("{backbone}_areas");
             let areas = Store::open(&self.settings.out, "comparisons")?.item(&key, &fingerprint, || {
                 let of_fold = |_: usize, _: &[usize]| Ok(with_backbone.clone());
                 let preparation =
                     Preparation { name: backbone.name(), of_all: with_backbone.clone(), of_fold: &of_fold };
-                compared_areas(cohort, &preparation, &["DL", INTEGRATED], seed)
+                compared_areas(table, &preparation, &["DL", INTEGRATED], seed)
             })?;
             let weights =
                 weights.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
@@ -309,14 +304,15 @@ impl Study {
 }
 
 /// A name for everything that areas depend on.
-fn comparison_inputs(cohort: &Cohort, inputs: &ScoreInputs, seed: u64) -> Result<Fingerprint> {
+fn comparison_inputs(table: &CohortTable<'_>, inputs: &ScoreInputs, seed: u64) -> Result<Fingerprint> {
+    let cohort = table.cohort();
     let everyone: Vec<usize> = (0..cohort.patients.len()).collect();
     let centres: Vec<&String> = cohort.patients.iter().map(|patient| &patient.centre).collect();
     let names = (inputs.radiomic.names(), inputs.deep.names());
     Ok(Fingerprint::default()
-        .parameters(&(&cohort.description, centres, labels_of(cohort, &everyone), seed, names))?
+        .parameters(&(&cohort.description, centres, table.labels(&everyone), seed, names))?
         .parameters(&(&inputs.radiomic_pipeline, &inputs.deep_pipeline))?
-        .numbers(clinical_table(cohort)?.values().iter().copied())
+        .numbers(table.clinical().values().iter().copied())
         .numbers(inputs.radiomic.values().iter().copied())
         .numbers(inputs.deep.values().iter().copied()))
 }

@@ -13,8 +13,8 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use super::analysis::{folds, labels_of, training_rows};
-use super::images::CohortImages;
+use super::images::CohortFeatures;
+use super::table::CohortTable;
 use crate::cohort::Cohort;
 use crate::progress::{Interrupted, Step, check_interrupt, is_interrupted};
 use crate::store::{Fingerprint, Store};
@@ -26,7 +26,7 @@ const READ_OUT_BATCH: usize = 8;
 
 /// What the network gives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct DeepFeatures {
+pub struct NetworkFeatures {
     /// The 1000-vector of every patient, in the cohort's order.
     pub vectors: Vec<Vec<f32>>,
     /// Every epoch of fine-tuning.
@@ -35,11 +35,11 @@ pub struct DeepFeatures {
     pub trained_on: Vec<String>,
 }
 
-impl DeepFeatures {
+impl NetworkFeatures {
     /// The vectors as a table of columns `deep_0` to `deep_999`.
     ///
     /// # Errors
-    /// Never for vectors of one length.
+    /// When a vector has fewer than 1000 numbers.
     pub fn table(&self) -> Result<FeatureTable> {
         let names = (0..FEATURES).map(|index| format!("deep_{index}")).collect();
         let values =
@@ -50,7 +50,7 @@ impl DeepFeatures {
     /// The tables of several networks.
     ///
     /// # Errors
-    /// As [`DeepFeatures::table`].
+    /// As [`NetworkFeatures::table`].
     pub fn tables(networks: &[Self]) -> Result<Vec<FeatureTable>> {
         networks.iter().map(Self::table).collect()
     }
@@ -80,18 +80,18 @@ impl Study {
     ///
     /// # Errors
     /// When weights do not fit, training diverges, or Ctrl-C was pressed; finished epochs are kept.
-    pub fn deep_features(&mut self, cohort: &Cohort, images: &CohortImages) -> Result<DeepFeatures> {
+    pub fn deep_features(&mut self, table: &CohortTable<'_>, images: &CohortFeatures) -> Result<NetworkFeatures> {
         let weights = self.settings.weights.clone();
         let tuning = FineTuning {
             backbone: self.settings.backbone_size.backbone(),
             weights: weights.as_deref(),
-            rows: &training_rows(cohort),
+            rows: table.training(),
             folder: "deep",
             key: "features",
             title: "fine-tuning of all parameters",
             keep_network: true,
         };
-        self.fine_tuned(cohort, images, &tuning)
+        self.fine_tuned(table.cohort(), images, &tuning)
     }
 
     /// With `--cross-fit-network`, the vectors of a network for each outer fold that was fine-tuned without the fold's
@@ -99,15 +99,18 @@ impl Study {
     ///
     /// # Errors
     /// As [`Study::deep_features`].
-    pub fn fold_networks(&mut self, cohort: &Cohort, images: &CohortImages) -> Result<Option<Vec<DeepFeatures>>> {
+    pub fn fold_networks(
+        &mut self,
+        table: &CohortTable<'_>,
+        images: &CohortFeatures,
+    ) -> Result<Option<Vec<NetworkFeatures>>> {
         if !self.settings.cross_fit_network {
             return Ok(None);
         }
-        let rows = training_rows(cohort);
-        let folds = folds(&labels_of(cohort, &rows), self.settings.seed)?;
+        let folds = table.folds(self.settings.seed)?;
         let weights = self.settings.weights.clone();
         let networks = (0..folds.count()).map(|fold| {
-            let rows: Vec<usize> = folds.training_rows(fold).into_iter().map(|position| rows[position]).collect();
+            let rows = table.rows_at(&folds.training_rows(fold));
             let tuning = FineTuning {
                 backbone: self.settings.backbone_size.backbone(),
                 weights: weights.as_deref(),
@@ -117,7 +120,7 @@ impl Study {
                 title: &format!("fine-tuning without fold {}", fold + 1),
                 keep_network: false,
             };
-            self.fine_tuned(cohort, images, &tuning)
+            self.fine_tuned(table.cohort(), images, &tuning)
         });
         networks.collect::<Result<_>>().map(Some)
     }
@@ -125,9 +128,9 @@ impl Study {
     pub(super) fn fine_tuned(
         &mut self,
         cohort: &Cohort,
-        images: &CohortImages,
+        images: &CohortFeatures,
         tuning: &FineTuning<'_>,
-    ) -> Result<DeepFeatures> {
+    ) -> Result<NetworkFeatures> {
         let store = Store::open(&self.settings.out, tuning.folder)?;
         let params = TrainingParams::default()
             .with_epochs(self.settings.epochs)
@@ -180,7 +183,7 @@ impl Study {
                 step.advance_to(vectors.len());
             }
             step.finish(&mut costs);
-            Ok(DeepFeatures { vectors, history: trained.history().to_vec(), trained_on })
+            Ok(NetworkFeatures { vectors, history: trained.history().to_vec(), trained_on })
         });
         self.costs = costs;
         if features.is_ok() && checkpoint.exists() {

@@ -1,5 +1,7 @@
 //! From images to numbers: N4, 1 mm, 926 features of each outline, and the crop for the network.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use alnm_deep::LesionCrop;
 use alnm_imaging::dce::{DelayedPhase, Kinetics, KineticsParams, TimeIntensityCurve};
 use alnm_imaging::n4::N4Params;
@@ -15,7 +17,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::cohort::{Cohort, Patient, Problem};
+use crate::cohort::{Cohort, CohortProblems, Patient, PatientVoxels, Problem, ProblemPolicy};
 use crate::progress::{Step, check_interrupt};
 use crate::store::{Fingerprint, Store};
 
@@ -46,9 +48,9 @@ pub struct PatientImages {
     pub warnings: Vec<String>,
 }
 
-/// The images of a cohort as numbers.
+/// What was computed from the images of a cohort: the radiomic features, and the crops for the network.
 #[derive(Debug, Clone)]
-pub struct CohortImages {
+pub struct CohortFeatures {
     /// 926 features of the first reader, in the order of the patients.
     pub features: FeatureTable,
     /// The training patients with two readers: the features of both.
@@ -70,13 +72,13 @@ struct ImageParameters<'a> {
 
 impl Study {
     /// N4 bias field correction, resampling to 1 mm, 926 features of every outline and the crop of the largest section,
-    /// patient by patient; finished patients are kept. A patient whose images cannot be analysed has a problem like one
-    /// whose files cannot be read: all are reported at once or, where `cohort.toml` says so, left out with the reason;
-    /// the cohort without them is returned.
+    /// patient by patient; finished patients are kept. Each patient's files are read once here. A patient whose files
+    /// cannot be read or whose images cannot be analysed has a problem: all are reported at once or, where `cohort.toml`
+    /// says so, left out with the reason; the cohort without them is returned.
     ///
     /// # Errors
     /// [`CohortProblems`](crate::cohort::CohortProblems), and after Ctrl-C.
-    pub fn images(&mut self, cohort: Cohort) -> Result<(Cohort, CohortImages)> {
+    pub fn images(&mut self, cohort: Cohort) -> Result<(Cohort, CohortFeatures)> {
         let store = Store::open(&self.settings.out, "images")?;
         let side = self.settings.backbone_size.side();
         let n4 = n4_params();
@@ -89,6 +91,9 @@ impl Study {
         };
         let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?);
         let step = Step::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
+        // A patient's files are read once, and checked as they are read. Where one patient's problem ends the run, the
+        // others are only checked from then on, so that all problems are reported at once without the work between.
+        let is_refused = AtomicBool::new(false);
         let analysed: Vec<Result<PatientImages>> = cohort
             .patients
             .par_iter()
@@ -98,8 +103,16 @@ impl Study {
                 for path in patient.files() {
                     fingerprint = fingerprint.files(&cohort.folder.join(path))?;
                 }
-                let images =
-                    store.item(&patient.id, &fingerprint.finish(), || analyse(&cohort, patient, &n4, &extractor, side));
+                let images = store.item(&patient.id, &fingerprint.finish(), || {
+                    let voxels = cohort.read_voxels(patient)?;
+                    if is_refused.load(Ordering::Relaxed) {
+                        return Err(OnlyChecked.into());
+                    }
+                    analyse(voxels, cohort.description.label, &n4, &extractor, side)
+                });
+                if images.is_err() && cohort.description.problems == ProblemPolicy::Refuse {
+                    is_refused.store(true, Ordering::Relaxed);
+                }
                 step.advance();
                 images
             })
@@ -111,43 +124,54 @@ impl Study {
         for (patient, images) in cohort.patients.iter().zip(analysed) {
             match images {
                 Ok(images) => patients.push(images),
-                Err(error) => {
-                    let place = format!("image {}", patient.image.display());
-                    problems.push(Problem::of_patient(
-                        &patient.id,
-                        place,
-                        format!("{error:#}"),
-                        "correct the outline or the image",
-                    ));
-                }
+                Err(error) => problems.extend(problems_of(patient, error)),
             }
         }
         let cohort = cohort.settle(problems)?;
         let is_training: Vec<bool> =
             cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
-        let images = CohortImages::collect(&patients, &is_training, side)?;
+        let images = CohortFeatures::collect(&patients, &is_training, side)?;
         Ok((cohort, images))
     }
 }
 
+/// A patient whose files are in order, but who was not analysed, since another's problem ends the run.
+#[derive(Debug, thiserror::Error)]
+#[error("not analysed: another patient has a problem")]
+struct OnlyChecked;
+
+/// What an error says about a patient: the problems of the files, or one of the analysis.
+fn problems_of(patient: &Patient, error: anyhow::Error) -> Vec<Problem> {
+    if error.is::<OnlyChecked>() {
+        return Vec::new();
+    }
+    error.downcast::<CohortProblems>().map_or_else(
+        |error| {
+            let place = format!("image {}", patient.image.display());
+            let fix = "correct the outline or the image";
+            vec![Problem::of_patient(&patient.id, place, format!("{error:#}"), fix)]
+        },
+        |found| found.problems,
+    )
+}
+
 fn analyse(
-    cohort: &Cohort,
-    patient: &Patient,
+    voxels: PatientVoxels,
+    label: u32,
     n4: &N4Params,
     extractor: &Extractor,
     side: usize,
 ) -> Result<PatientImages> {
-    let label = cohort.description.label;
-    let image: Volume<f32> = cohort.image(patient)?.cast();
+    let PatientVoxels { image, mask, second_mask } = voxels;
+    let image: Volume<f32> = image.cast();
     let n4 = n4.clone().check()?.correct(&image, Some(&otsu_mask(&image, OTSU_BINS)?))?;
     let n4_iterations = n4.iterations();
     let corrected = Image::F32(n4.into_corrected());
-    let mask = cohort.mask(&patient.mask, corrected.geometry())?;
     let extraction = extractor.execute(&corrected, &mask, label)?;
-    let second_reader = match &patient.mask_reader2 {
+    let second_reader = match &second_mask {
         None => None,
-        Some(path) => {
-            let second = extractor.execute(&corrected, &cohort.mask(path, corrected.geometry())?, label)?;
+        Some(mask) => {
+            let second = extractor.execute(&corrected, mask, label)?;
             Some(second.features.iter().map(|feature| defined(feature.value)).collect())
         }
     };
@@ -165,7 +189,7 @@ fn defined(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-impl CohortImages {
+impl CohortFeatures {
     fn collect(patients: &[PatientImages], is_training: &[bool], side: usize) -> Result<Self> {
         let names = &patients.first().context("the cohort has no patients")?.names;
         let defined: Vec<usize> = (0..names.len())

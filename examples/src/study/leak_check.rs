@@ -10,21 +10,22 @@ use ndarray::Array2;
 
 use super::Study;
 use super::analysis::Learned;
-use super::deep::DeepFeatures;
-use super::images::CohortImages;
+use super::deep::NetworkFeatures;
+use super::images::CohortFeatures;
 use super::scores::ScoreInputs;
+use super::table::CohortTable;
 use crate::cohort::Cohort;
 use crate::progress::Step;
 
 /// What is learned from.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Material<'a> {
     /// Outcomes and clinical variables.
     pub cohort: &'a Cohort,
     /// Radiomic features of one or two readers.
-    pub images: &'a CohortImages,
+    pub images: &'a CohortFeatures,
     /// Deep features.
-    pub deep: &'a DeepFeatures,
+    pub deep: &'a NetworkFeatures,
 }
 
 /// Learns twice, the second time with disguised validation patients.
@@ -69,17 +70,17 @@ fn disguised_cohort(cohort: &Cohort, is_training: &[bool]) -> Cohort {
     disguised
 }
 
-fn disguised_images(images: &CohortImages, is_training: &[bool]) -> Result<CohortImages> {
+fn disguised_images(images: &CohortFeatures, is_training: &[bool]) -> Result<CohortFeatures> {
     let values = images.features.values();
     let value = |(row, column)| if is_training[row] { values[[row, column]] } else { disguise(values[[row, column]]) };
     let features = alnm_selection::FeatureTable::new(
         images.features.names().to_vec(),
         Array2::from_shape_fn(values.dim(), value),
     )?;
-    Ok(CohortImages { features, ..images.clone() })
+    Ok(CohortFeatures { features, ..images.clone() })
 }
 
-fn disguised_vectors(deep: &DeepFeatures, is_training: &[bool]) -> DeepFeatures {
+fn disguised_vectors(deep: &NetworkFeatures, is_training: &[bool]) -> NetworkFeatures {
     let mut disguised = deep.clone();
     for (vector, _) in disguised.vectors.iter_mut().zip(is_training).filter(|(_, is_training)| !**is_training) {
         vector.iter_mut().for_each(|value| *value = disguise(f64::from(*value)) as f32);
@@ -91,12 +92,11 @@ fn disguised_vectors(deep: &DeepFeatures, is_training: &[bool]) -> DeepFeatures 
 ///
 /// # Errors
 /// Which fold's.
-pub fn check_fold_networks(cohort: &Cohort, networks: &[DeepFeatures], seed: u64) -> Result<()> {
-    let rows = super::analysis::training_rows(cohort);
-    let folds = super::analysis::folds(&super::analysis::labels_of(cohort, &rows), seed)?;
+pub fn check_fold_networks(table: &CohortTable<'_>, networks: &[NetworkFeatures], seed: u64) -> Result<()> {
+    let folds = table.folds(seed)?;
     for (fold, network) in networks.iter().enumerate() {
-        let allowed: Vec<&String> =
-            folds.training_rows(fold).into_iter().map(|position| &cohort.patients[rows[position]].id).collect();
+        let others = table.patients(&table.rows_at(&folds.training_rows(fold)));
+        let allowed: Vec<&String> = others.into_iter().map(|patient| &patient.id).collect();
         ensure!(
             network.trained_on.iter().collect::<Vec<_>>() == allowed,
             "a leak: the network of fold {} was not trained on the patients of the other folds alone",
@@ -116,9 +116,9 @@ impl Study {
     pub fn check_leaks(
         &mut self,
         cohort: &Cohort,
-        images: &CohortImages,
-        deep: &DeepFeatures,
-        of_folds: Option<&[DeepFeatures]>,
+        images: &CohortFeatures,
+        deep: &NetworkFeatures,
+        of_folds: Option<&[NetworkFeatures]>,
     ) -> Result<()> {
         let step = Step::begin("leak check", 1);
         let training: Vec<&String> = cohort.training().into_iter().map(|patient| &patient.id).collect();
@@ -128,12 +128,12 @@ impl Study {
             cohort.description.training_centre
         );
         let seed = self.settings.seed;
-        check_fold_networks(cohort, of_folds.unwrap_or_default(), seed)?;
+        check_fold_networks(&CohortTable::new(cohort)?, of_folds.unwrap_or_default(), seed)?;
         check_leaks(Material { cohort, images, deep }, |material| {
             let inputs = ScoreInputs::new(material.images, material.deep, seed)?;
-            let rows = super::analysis::training_rows(material.cohort);
-            let scores = inputs.fit(&rows, &super::analysis::labels_of(material.cohort, &rows))?;
-            let learned = Learned::fit(material.cohort, &inputs, &scores, seed)?;
+            let table = CohortTable::new(material.cohort)?;
+            let scores = inputs.fit(table.training(), &table.training_labels())?;
+            let learned = Learned::fit(&table, &table.with_scores(&scores.of(&inputs)?)?, seed)?;
             Ok(serde_json::to_string(&(&inputs.agreement, &scores.radiomic, &scores.deep, &learned))?)
         })?;
         step.advance();

@@ -7,6 +7,8 @@ pub mod images;
 pub mod leak_check;
 pub mod robustness;
 pub mod scores;
+pub mod table;
+pub mod variables;
 
 use std::path::PathBuf;
 
@@ -14,7 +16,7 @@ use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::cohort::{self, Cohort};
+use crate::cohort::{self, Cohort, Patient, Problem};
 use crate::progress::{Step, StepCost};
 use crate::simulation::Simulation;
 
@@ -96,13 +98,17 @@ impl StudySettings {
 
 impl StudySettings {
     /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand
-    /// beside.
+    /// next to its own.
     pub fn repeats_published(&self, cohort: &Cohort) -> bool {
         cohort.description.simulated && self.cohort.is_none() && self.patients.is_none() && !self.shuffle_outcomes
     }
 }
 
+/// Looks at the files of some patients and says what is wrong with them; the last argument is called after each patient.
+type FileChecker = dyn Fn(&Cohort, &[&Patient], &(dyn Fn() + Sync)) -> Vec<Problem>;
+
 /// A run of the study.
+#[derive(Debug)]
 pub struct Study {
     /// What was asked for.
     pub settings: StudySettings,
@@ -116,12 +122,25 @@ impl Study {
         Self { settings, costs: Vec::new() }
     }
 
-    /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. All files are
-    /// opened and all problems reported at once, or the patients who have them left out.
+    /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. Its table and the
+    /// headers of all files are checked, and all problems reported at once, or the patients who have them left out.
+    /// Voxels are checked when they are read ([`Study::images`]).
     ///
     /// # Errors
     /// [`CohortProblems`](cohort::CohortProblems), or when the simulated cohort cannot be written or was changed.
     pub fn cohort(&mut self) -> Result<Cohort> {
+        self.opened_cohort("headers of the files", &cohort::check_headers)
+    }
+
+    /// The cohort as [`Study::cohort`] gives it, every voxel of every file read and checked.
+    ///
+    /// # Errors
+    /// As [`Study::cohort`].
+    pub fn checked_cohort(&mut self) -> Result<Cohort> {
+        self.opened_cohort("files of the cohort", &cohort::check_files)
+    }
+
+    fn opened_cohort(&mut self, title: &str, check: &FileChecker) -> Result<Cohort> {
         let folder = match &self.settings.cohort {
             Some(folder) => folder.clone(),
             None => {
@@ -137,10 +156,9 @@ impl Study {
         // Files that are not there are among the problems of the table.
         let patients: Vec<_> =
             cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
-        let step = Step::begin("files of the cohort", patients.len());
-        let checks = cohort::check_files(&cohort, &patients, &|| step.advance());
+        let step = Step::begin(title, patients.len());
+        problems.extend(check(&cohort, &patients, &|| step.advance()));
         step.finish(&mut self.costs);
-        problems.extend(checks.into_iter().flat_map(|check| check.problems));
         let cohort = cohort.settle(problems)?;
         Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
     }
@@ -168,6 +186,6 @@ impl Study {
                 out.display()
             );
         }
-        crate::store::write_atomically(&path, settings.as_bytes())
+        crate::store::write_file(&path, settings.as_bytes())
     }
 }

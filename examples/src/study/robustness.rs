@@ -3,7 +3,7 @@
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
 use alnm_models::ridge::{RidgeModel, RidgeParams};
 use alnm_models::subgroup::{SubgroupPerformance, subgroup_performance};
-use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline};
+use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, Signature};
 use alnm_stats::bootstrap::resample_stratified;
 use alnm_stats::delong::{AucEstimate, auc_estimate};
 use alnm_stats::roc::{Direction, RocCurve};
@@ -13,8 +13,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use super::analysis::{INTEGRATED, LEVEL, Results, VARIABLES, folds, labels_of, model_table, rows_of, training_rows};
+use super::analysis::{INTEGRATED, LEVEL, Results};
 use super::scores::{ScoreInputs, Scores};
+use super::table::CohortTable;
+use super::variables::VARIABLES;
 use crate::cohort::{Cohort, Patient};
 use crate::progress::{Step, check_interrupt};
 use crate::store::{Fingerprint, Store};
@@ -98,24 +100,24 @@ impl Study {
     /// What a model or a statistic goes wrong with.
     pub fn robustness(
         &mut self,
-        cohort: &Cohort,
+        table: &CohortTable<'_>,
+        variables: &FeatureTable,
         inputs: &ScoreInputs,
         scores: &Scores,
         results: &Results,
     ) -> Result<Robustness> {
         let resamples = self.settings.resamples.div_ceil(RESAMPLES_PER_SELECTION);
         let step = Step::begin("subgroups, other models, stability", resamples);
-        let rows = training_rows(cohort);
-        let labels = labels_of(cohort, &rows);
-        let stability = |pipeline, table, fitted| {
+        let (rows, labels) = (table.training(), table.training_labels());
+        let stability = |pipeline, features, fitted| {
             let advance = || step.advance();
-            selection_frequencies(pipeline, table, &rows, &labels, fitted, resamples, self.settings.seed, &advance)
+            selection_frequencies(pipeline, features, rows, &labels, fitted, resamples, self.settings.seed, &advance)
         };
         let fingerprint = Fingerprint::default()
             .parameters(&(&inputs.radiomic_pipeline, &inputs.deep_pipeline, &labels, resamples, self.settings.seed))?
             .parameters(&(inputs.radiomic.names(), &scores.radiomic, &scores.deep))?
-            .numbers(inputs.radiomic.select_rows(&rows).values().iter().copied())
-            .numbers(inputs.deep.select_rows(&rows).values().iter().copied())
+            .numbers(inputs.radiomic.select_rows(rows).values().iter().copied())
+            .numbers(inputs.deep.select_rows(rows).values().iter().copied())
             .finish();
         let selection = Store::open(&self.settings.out, "stability")?.item("frequencies", &fingerprint, || {
             let mut selection = stability(&inputs.radiomic_pipeline, &inputs.radiomic, &scores.radiomic)?;
@@ -123,8 +125,8 @@ impl Study {
             Ok(selection)
         })?;
         let robustness = Robustness {
-            subgroups: subgroups(cohort, results)?,
-            alternatives: alternatives(cohort, &model_table(cohort, inputs, scores)?, results, self.settings.seed)?,
+            subgroups: subgroups(table.cohort(), results)?,
+            alternatives: alternatives(table, variables, results, self.settings.seed)?,
             selection,
             selection_resamples: resamples,
             sample_size: sample_size(results, &labels)?,
@@ -171,26 +173,29 @@ fn subgroups(cohort: &Cohort, results: &Results) -> Result<Vec<CohortSubgroups>>
     Ok(found)
 }
 
-fn alternatives(cohort: &Cohort, table: &FeatureTable, results: &Results, seed: u64) -> Result<Vec<Alternative>> {
+fn alternatives(
+    table: &CohortTable<'_>,
+    variables: &FeatureTable,
+    results: &Results,
+    seed: u64,
+) -> Result<Vec<Alternative>> {
     let integrated = &results.models.model(INTEGRATED)?;
-    let table = table.select(&integrated.specification().variables)?;
-    let rows = training_rows(cohort);
-    let (training, labels) = (table.select_rows(&rows), labels_of(cohort, &rows));
-    let ridge = RidgeModel::fit(&training, &labels, &RidgeParams::cross_validated(folds(&labels, seed)?))?;
+    let variables = variables.select(&integrated.specification().variables)?;
+    let (training, labels) = (variables.select_rows(table.training()), table.training_labels());
+    let ridge = RidgeModel::fit(&training, &labels, &RidgeParams::cross_validated(table.folds(seed)?))?;
     let boosting = GradientBoosting::fit(&training, &labels, &BoostingParams::default())?;
-    let centres: Vec<Vec<usize>> =
-        cohort.description.validation_centres.iter().map(|centre| rows_of(cohort, &[centre])).collect();
+    let centres: Vec<Vec<usize>> = table.validation().map(|(_, rows)| rows).collect();
     let judge = |name: &str, predict: &dyn Fn(&FeatureTable) -> Result<Vec<f64>>| -> Result<Alternative> {
         let area = |rows: &[usize]| -> Result<AucEstimate> {
             let roc = RocCurve::new(
-                &labels_of(cohort, rows),
-                &predict(&table.select_rows(rows))?,
+                &table.labels(rows),
+                &predict(&variables.select_rows(rows))?,
                 Direction::HigherIsPositive,
             )?;
             Ok(auc_estimate(&roc, LEVEL)?)
         };
         let validation = centres.iter().map(|rows| area(rows)).collect::<Result<_>>()?;
-        Ok(Alternative { model: name.to_owned(), training: area(&rows)?, validation })
+        Ok(Alternative { model: name.to_owned(), training: area(table.training())?, validation })
     };
     Ok(vec![
         judge("logistic regression", &|table| Ok(integrated.model().predict(table)?))?,
@@ -241,24 +246,16 @@ fn selection_frequencies(
 }
 
 fn features_of(pipeline: &FittedPipeline) -> Vec<String> {
-    pipeline
-        .signature()
-        .into_iter()
-        .flat_map(|signature| signature.weights())
-        .map(|weight| weight.feature.clone())
-        .collect()
+    pipeline.signature().into_iter().flat_map(Signature::weights).map(|weight| weight.feature.clone()).collect()
 }
 
 fn sample_size(results: &Results, labels: &Labels) -> Result<SampleSizeRemark> {
     let integrated = results.models.model(INTEGRATED)?;
     let variables = integrated.specification().variables.len();
-    let params = SampleSizeParams {
-        parameters: VARIABLES.len(),
-        prevalence: labels.prevalence(),
-        cox_snell_r2: integrated.model().explained().cox_snell,
-        shrinkage: SHRINKAGE,
-        margin: MARGIN,
-    };
+    let cox_snell_r2 = integrated.model().explained().cox_snell;
+    let params = SampleSizeParams::new(VARIABLES.len(), labels.prevalence(), cox_snell_r2)
+        .with_shrinkage(SHRINKAGE)
+        .with_margin(MARGIN);
     Ok(SampleSizeRemark {
         patients: labels.len(),
         events: labels.positives(),

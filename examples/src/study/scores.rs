@@ -9,22 +9,19 @@ use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionEr
 use anyhow::{Context, Result, ensure};
 
 use super::Study;
-use super::deep::DeepFeatures;
-use super::images::CohortImages;
-use crate::cohort::Cohort;
+use super::deep::NetworkFeatures;
+use super::images::CohortFeatures;
+use super::table::CohortTable;
+use super::variables::{DL_SCORE, RAD_SCORE};
 use crate::progress::{Step, check_interrupt};
 
-/// Name of the radiomic score.
-pub const RAD_SCORE: &str = "RadScore";
-/// Name of the deep score.
-pub const DL_SCORE: &str = "DLScore";
 /// |r| above which one of two features goes.
 pub const CORRELATION_CUTOFF: f64 = 0.60;
 /// Features that mRMR hands to the LASSO at most.
 pub const MRMR_FEATURES: usize = 20;
 
 /// Features of the two kinds with the selections to be fitted to them.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ScoreInputs {
     /// Radiomic features of all patients.
     pub radiomic: FeatureTable,
@@ -39,6 +36,7 @@ pub struct ScoreInputs {
 }
 
 /// The fitted selections.
+#[derive(Debug)]
 pub struct Scores {
     /// Of the radiomic features.
     pub radiomic: FittedPipeline,
@@ -55,6 +53,14 @@ impl Scores {
         let columns =
             vec![(RAD_SCORE.to_owned(), self.radiomic.score(radiomic)?), (DL_SCORE.to_owned(), self.deep.score(deep)?)];
         Ok(FeatureTable::from_columns(columns)?)
+    }
+
+    /// Both scores of all patients whose features the selections were offered.
+    ///
+    /// # Errors
+    /// When a selected feature is missing.
+    pub fn of(&self, inputs: &ScoreInputs) -> Result<FeatureTable> {
+        self.table(&inputs.radiomic, &inputs.deep)
     }
 }
 
@@ -82,7 +88,7 @@ impl ScoreInputs {
     ///
     /// # Errors
     /// When no feature is reliable.
-    pub fn new(images: &CohortImages, deep: &DeepFeatures, seed: u64) -> Result<Self> {
+    pub fn new(images: &CohortFeatures, deep: &NetworkFeatures, seed: u64) -> Result<Self> {
         let mut radiomic = images.features.clone();
         let agreement = images.agreement()?;
         if let Some(agreement) = &agreement {
@@ -125,7 +131,7 @@ impl ScoreInputs {
     ///
     /// # Errors
     /// What a selection goes wrong with otherwise.
-    pub fn cross_fitted(&self, rows: &[usize], labels: &Labels) -> Result<FeatureTable> {
+    pub fn fitted_scores(&self, rows: &[usize], labels: &Labels) -> Result<FeatureTable> {
         let score = |pipeline: &Pipeline, table: &FeatureTable| -> Result<(String, Vec<f64>)> {
             let values = match fit_selection(pipeline, table, rows, labels)? {
                 Some(fitted) => fitted.score(table)?,
@@ -157,11 +163,10 @@ impl Study {
     ///
     /// # Errors
     /// When a selection leaves no feature.
-    pub fn scores(&mut self, cohort: &Cohort, inputs: &ScoreInputs) -> Result<Scores> {
+    pub fn scores(&mut self, table: &CohortTable<'_>, inputs: &ScoreInputs) -> Result<Scores> {
         check_interrupt()?;
         let step = Step::begin("selection and scores", 1);
-        let rows = super::analysis::training_rows(cohort);
-        let scores = inputs.fit(&rows, &super::analysis::labels_of(cohort, &rows))?;
+        let scores = inputs.fit(table.training(), &table.training_labels())?;
         step.advance();
         step.finish(&mut self.costs);
         Ok(scores)

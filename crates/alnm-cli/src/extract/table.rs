@@ -6,23 +6,24 @@ use std::path::Path;
 
 use alnm_radiomics::DiagnosticValue;
 use alnm_radiomics::python_float as float;
+use alnm_stats::data_table::{Cell, DataTable, Digits};
 #[cfg(feature = "parquet")]
 use anyhow::bail;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 /// A row: columns with their values, in order.
-pub(super) type Row = Vec<(String, Cell)>;
+pub(super) type Row = Vec<(String, RowValue)>;
 
-/// A value of the table.
+/// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Cell {
+pub(super) enum RowValue {
     Text(String),
     Number(f64),
     Diagnostic(DiagnosticValue),
 }
 
-impl Cell {
+impl RowValue {
     pub(super) fn is_nan(&self) -> bool {
         matches!(self, Self::Number(value) if value.is_nan())
     }
@@ -50,22 +51,32 @@ impl Cell {
     }
 }
 
+impl From<&RowValue> for Cell {
+    fn from(value: &RowValue) -> Self {
+        match value {
+            RowValue::Text(text) => Self::from(text),
+            RowValue::Number(value) => Self::Number(*value),
+            RowValue::Diagnostic(value) => Self::Text(value.to_string()),
+        }
+    }
+}
+
 /// Format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// One row of names, one row of values a case.
+pub(super) enum TableFormat {
+    /// One row of names, one row of values per case.
     Csv,
     /// A list with an object for each case.
     Json,
-    /// One line a value: Case-1_name: value.
+    /// One line per value: Case-1_name: value.
     Txt,
-    /// One column a feature; needs --out, whose file is replaced.
+    /// One column per feature; needs --out, whose file is replaced.
     #[cfg(feature = "parquet")]
     Parquet,
 }
 
 /// The columns of all rows: those of the first row and the `expected` ones, each in their order, then what other rows
-/// have beside, sorted.
+/// have besides, sorted.
 pub(super) fn headers(rows: &[(usize, Row)], expected: &[String]) -> Vec<String> {
     let first = rows.first().map_or(&[][..], |(_, row)| row.as_slice());
     let places: BTreeMap<&str, usize> =
@@ -80,6 +91,9 @@ pub(super) fn headers(rows: &[(usize, Row)], expected: &[String]) -> Vec<String>
         headers.push(name.clone());
     }
     headers.extend_from_slice(&expected[passed..]);
+    // A batch may bring columns that have names of features, as the output of an earlier extraction does.
+    let mut seen = BTreeSet::new();
+    headers.retain(|name| seen.insert(name.clone()));
     let known: BTreeSet<&str> = headers.iter().map(String::as_str).collect();
     let all: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row).map(|(name, _)| name.as_str()).collect();
     let additional: Vec<String> = all.difference(&known).map(|&name| name.to_owned()).collect();
@@ -87,22 +101,34 @@ pub(super) fn headers(rows: &[(usize, Row)], expected: &[String]) -> Vec<String>
     headers
 }
 
+/// The rows as one table, with the columns that [`headers`] names.
+pub(super) fn data_table(rows: &[(usize, Row)], expected: &[String]) -> Result<DataTable> {
+    let headers = headers(rows, expected);
+    let mut table = DataTable::new(&headers)?;
+    for (_, row) in rows {
+        let values: BTreeMap<&str, &RowValue> = row.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        table.push(headers.iter().map(|name| Cell::from(values.get(name.as_str()).copied())).collect())?;
+    }
+    Ok(table)
+}
+
 /// Writes rows with the numbers of their cases. A CSV table has the `expected` columns whether or not a row has them.
-pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)], expected: &[String]) -> Result<()> {
+pub(super) fn write(
+    mut stream: impl Write,
+    format: TableFormat,
+    rows: &[(usize, Row)],
+    expected: &[String],
+) -> Result<()> {
     match format {
-        Format::Csv => {
-            let headers = headers(rows, expected);
-            let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(stream);
-            writer.write_record(&headers)?;
-            for (_, row) in rows {
-                let cells: BTreeMap<&str, &Cell> = row.iter().map(|(name, cell)| (name.as_str(), cell)).collect();
-                writer.write_record(
-                    headers.iter().map(|name| cells.get(name.as_str()).map_or_else(String::new, |cell| cell.text())),
-                )?;
-            }
-            writer.flush()?;
+        TableFormat::Csv => {
+            let text = |cell: &Cell| match cell {
+                Cell::Number(value) => float(*value),
+                other => other.text(Digits::All),
+            };
+            stream.write_all(data_table(rows, expected)?.to_csv_with(text).as_bytes())?;
+            stream.flush()?;
         }
-        Format::Json => {
+        TableFormat::Json => {
             let mut objects = Vec::new();
             for (_, row) in rows {
                 let entries: Vec<String> = row
@@ -114,7 +140,7 @@ pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)
             writeln!(stream, "[\n{}\n]", objects.join(",\n"))?;
             stream.flush()?;
         }
-        Format::Txt => {
+        TableFormat::Txt => {
             for (number, row) in rows {
                 for (name, cell) in row {
                     writeln!(stream, "Case-{number}_{name}: {}", cell.text())?;
@@ -123,7 +149,7 @@ pub(super) fn write(mut stream: impl Write, format: Format, rows: &[(usize, Row)
             stream.flush()?;
         }
         #[cfg(feature = "parquet")]
-        Format::Parquet => bail!("a Parquet file needs --out"),
+        TableFormat::Parquet => bail!("a Parquet file cannot go to the terminal; name a file with --out"),
     }
     Ok(())
 }
@@ -134,14 +160,14 @@ pub(super) fn read(path: &Path, input: &Row) -> Result<Vec<Row>> {
     let is_input = |name: &str| name == "Label" || input.iter().any(|(column, _)| column == name);
     let cell = |name: &str, text: &str| {
         if is_input(name) {
-            return Cell::Text(text.to_owned());
+            return RowValue::Text(text.to_owned());
         }
         let value = if name.starts_with("diagnostics_") {
-            DiagnosticValue::from_text(name, text).map(Cell::Diagnostic)
+            DiagnosticValue::from_text(name, text).map(RowValue::Diagnostic)
         } else {
-            text.parse().ok().map(Cell::Number)
+            text.parse().ok().map(RowValue::Number)
         };
-        value.unwrap_or_else(|| Cell::Text(text.to_owned()))
+        value.unwrap_or_else(|| RowValue::Text(text.to_owned()))
     };
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
     let headers = reader.headers()?.clone();
@@ -158,7 +184,7 @@ pub(super) fn read(path: &Path, input: &Row) -> Result<Vec<Row>> {
 mod tests {
     use super::*;
 
-    fn written(format: Format, rows: &[(usize, Row)]) -> String {
+    fn written(format: TableFormat, rows: &[(usize, Row)]) -> String {
         let mut bytes = Vec::new();
         write(&mut bytes, format, rows, &[]).unwrap();
         String::from_utf8(bytes).unwrap()
@@ -167,13 +193,13 @@ mod tests {
     #[test]
     fn numbers_are_read_back() {
         let folder = tempfile::tempdir().unwrap();
-        let input = vec![("ID".to_owned(), Cell::Text("007".to_owned()))];
+        let input = vec![("ID".to_owned(), RowValue::Text("007".to_owned()))];
         let mut row = input.clone();
-        row.push(("diagnostics_Mask-original_VoxelNum".to_owned(), Cell::Diagnostic(DiagnosticValue::Integer(12))));
-        row.push(("original_glcm_Imc1".to_owned(), Cell::Number(-0.1 - 0.2)));
-        row.push(("original_glcm_Idn".to_owned(), Cell::Number(1e-5)));
+        row.push(("diagnostics_Mask-original_VoxelNum".to_owned(), RowValue::Diagnostic(DiagnosticValue::Integer(12))));
+        row.push(("original_glcm_Imc1".to_owned(), RowValue::Number(-0.1 - 0.2)));
+        row.push(("original_glcm_Idn".to_owned(), RowValue::Number(1e-5)));
         let file = folder.path().join("features_1.csv");
-        std::fs::write(&file, written(Format::Csv, &[(1, row.clone())])).unwrap();
+        std::fs::write(&file, written(TableFormat::Csv, &[(1, row.clone())])).unwrap();
         assert_eq!(read(&file, &input).unwrap(), [row]);
     }
 
@@ -181,7 +207,7 @@ mod tests {
     fn columns_do_not_depend_on_what_succeeds() {
         let expected = ["z", "skipped", "a"].map(str::to_owned);
         let names =
-            |cells: &[&str]| -> Row { cells.iter().map(|name| ((*name).to_owned(), Cell::Number(1.0))).collect() };
+            |cells: &[&str]| -> Row { cells.iter().map(|name| ((*name).to_owned(), RowValue::Number(1.0))).collect() };
         let of = |rows: &[&[&str]]| headers(&rows.iter().map(|cells| (1, names(cells))).collect::<Vec<_>>(), &expected);
         assert_eq!(of(&[&["Image"], &["Image", "z", "a"]]), ["Image", "z", "skipped", "a"]);
         assert_eq!(of(&[&["Image", "z", "a"], &["Image"]]), ["Image", "z", "skipped", "a"]);
@@ -193,19 +219,21 @@ mod tests {
 
     #[test]
     fn formats_are_those_of_pyradiomics() {
-        let first =
-            vec![("Image".to_owned(), Cell::Text("a.nrrd".to_owned())), ("mean".to_owned(), Cell::Number(1e-5))];
+        let first = vec![
+            ("Image".to_owned(), RowValue::Text("a.nrrd".to_owned())),
+            ("mean".to_owned(), RowValue::Number(1e-5)),
+        ];
         let second = vec![
-            ("Image".to_owned(), Cell::Text("b.nrrd".to_owned())),
-            ("size".to_owned(), Cell::Diagnostic(DiagnosticValue::Integers(vec![3, 4]))),
+            ("Image".to_owned(), RowValue::Text("b.nrrd".to_owned())),
+            ("size".to_owned(), RowValue::Diagnostic(DiagnosticValue::Integers(vec![3, 4]))),
         ];
         let rows = [(1, first), (2, second)];
         assert_eq!(
-            written(Format::Txt, &rows),
+            written(TableFormat::Txt, &rows),
             "Case-1_Image: a.nrrd\nCase-1_mean: 1e-05\nCase-2_Image: b.nrrd\nCase-2_size: (3, 4)\n"
         );
-        assert_eq!(written(Format::Csv, &rows), "Image,mean,size\na.nrrd,1e-05,\nb.nrrd,,\"(3, 4)\"\n");
-        let json = written(Format::Json, &rows);
+        assert_eq!(written(TableFormat::Csv, &rows), "Image,mean,size\na.nrrd,1e-05,\nb.nrrd,,\"(3, 4)\"\n");
+        let json = written(TableFormat::Json, &rows);
         assert!(json.starts_with("[\n  {\n    \"Image\": \"a.nrrd\",\n    \"mean\": 1e-05\n  },\n"), "{json}");
         assert!(json.contains("\"size\": [3,4]"), "{json}");
     }

@@ -19,8 +19,8 @@ use crate::dynamic_series::DynamicSeries;
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
-use crate::volume::{Image, PixelType, Volume, Voxel};
-use crate::voxel_data::{VoxelBytes, with_type};
+use crate::volume::{Image, PixelType, Volume};
+use crate::voxel_data::VoxelBytes;
 
 /// How many times their compressed size voxels may take up, beyond [`ALWAYS_ALLOWED`]: the most that deflate can reach.
 const MAX_EXPANSION: u64 = 1100;
@@ -223,7 +223,17 @@ impl Series {
     /// As [`Series::image`], and when the series has fewer phases.
     pub fn phase(&self, number: usize) -> Result<Image> {
         let slices = self.phase_slices(number)?;
-        with_type!(self.pixel_type(), T => self.read::<T>(slices).map(T::into_image))
+        match self.pixel_type() {
+            PixelType::U8 => self.read::<u8>(slices).map(Image::from),
+            PixelType::I8 => self.read::<i8>(slices).map(Image::from),
+            PixelType::U16 => self.read::<u16>(slices).map(Image::from),
+            PixelType::I16 => self.read::<i16>(slices).map(Image::from),
+            PixelType::U32 => self.read::<u32>(slices).map(Image::from),
+            PixelType::I32 => self.read::<i32>(slices).map(Image::from),
+            PixelType::F32 => self.read::<f32>(slices).map(Image::from),
+            // No pixels of 64 bits are stored, and none come of rescaling.
+            PixelType::F64 | PixelType::U64 | PixelType::I64 => self.read::<f64>(slices).map(Image::from),
+        }
     }
 
     /// The image of one file in memory.

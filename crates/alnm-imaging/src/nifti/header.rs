@@ -165,7 +165,7 @@ impl Header {
         Ok(())
     }
 
-    fn layout(&self) -> Result<VoxelLayout> {
+    pub(super) fn layout(&self) -> Result<VoxelLayout> {
         let pixel_type = match self.datatype {
             2 => PixelType::U8,
             256 => PixelType::I8,

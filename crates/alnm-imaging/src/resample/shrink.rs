@@ -1,6 +1,6 @@
 //! Taking every n-th voxel, as ITK's `ShrinkImageFilter`.
 
-use ndarray::s;
+use ndarray::Array3;
 
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
@@ -30,8 +30,14 @@ pub fn shrink<T: Voxel>(volume: &Volume<T>, factor: usize, offset: [usize; 3]) -
     if (0..3).any(|axis| last[axis] >= old[axis]) {
         return Err(invalid("offset", format!("{offset:?}"), "the voxels taken must lie inside the image"));
     }
-    let range = |axis: usize| offset[axis]..last[axis] + 1;
-    let data = volume.data().slice(s![range(2);factor, range(1);factor, range(0);factor]).to_owned();
+    let mut voxels = Vec::with_capacity(grid.voxel_count());
+    for z in (offset[2]..=last[2]).step_by(factor) {
+        for y in (offset[1]..=last[1]).step_by(factor) {
+            let row = &volume.as_slice()[(z * old[1] + y) * old[0]..][..old[0]];
+            voxels.extend(row[offset[0]..=last[0]].iter().step_by(factor));
+        }
+    }
+    let data = Array3::from_shape_vec(grid.shape(), voxels).expect("as many voxels are taken as the grid has");
     Volume::new(data, grid)
 }
 

@@ -18,8 +18,11 @@ use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use ndarray::{Array2, ArrayView2};
 
+#[cfg(feature = "regression")]
 use crate::FeatureTable;
+#[cfg(feature = "regression")]
 use crate::error::Result;
+#[cfg(feature = "regression")]
 use crate::logistic::{INTERCEPT, LogisticModel};
 
 /// Shapley values on the log odds scale. In every row they sum to the linear predictor less the base value.
@@ -68,6 +71,7 @@ impl ShapleyValues {
 ///
 /// # Errors
 /// [`crate::ModelError::Selection`] names the column that a table lacks.
+#[cfg(feature = "regression")]
 pub fn linear_shap(model: &LogisticModel, table: &FeatureTable, background: &FeatureTable) -> Result<ShapleyValues> {
     let features = model.predictors();
     let mut base_value = model.terms().iter().find(|t| t.name == INTERCEPT).map_or(0.0, |t| t.estimate);

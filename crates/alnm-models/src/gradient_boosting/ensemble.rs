@@ -8,7 +8,7 @@ use super::tree::Tree;
 use crate::FeatureTable;
 use crate::error::Result;
 use crate::invariants::{Checked, distinct, require};
-use crate::irls::expit;
+use crate::logit::expit;
 
 /// A fitted ensemble of trees.
 ///

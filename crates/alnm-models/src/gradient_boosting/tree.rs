@@ -69,8 +69,7 @@ pub struct Tree {
 
 impl Tree {
     /// A tree of one leaf.
-    #[must_use]
-    pub fn constant(value: f64) -> Self {
+    pub(super) fn constant(value: f64) -> Self {
         Self::grown(Vec::new(), vec![value], vec![0.0], vec![0])
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
+use serde_saphyr::options::NonFiniteFloatPolicy;
 
 use crate::parameter_error::ParameterError;
 
@@ -51,7 +52,9 @@ pub(super) fn parse(text: &str) -> Result<Located, ParameterError> {
     if text.trim().is_empty() {
         return Ok(Located { node: SettingValue::Null, line: None });
     }
-    serde_saphyr::from_str(text).map_err(|error| ParameterError::Syntax(error.to_string()))
+    // The keys that take numbers say themselves which ones.
+    let options = serde_saphyr::options! { non_finite_float_policy: NonFiniteFloatPolicy::PassThrough };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| ParameterError::Syntax(error.to_string()))
 }
 
 impl Located {

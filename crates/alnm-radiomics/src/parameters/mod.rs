@@ -421,6 +421,7 @@ mod tests {
             ("setting: {dynamicBinning: true}", "line 1: unknown key `dynamicBinning` in `setting`"),
             ("setting:\n  binWidth: 0", "line 2: `binWidth` is 0; it must be a number above 0"),
             ("setting:\n  label: 1.5", "line 2: `label` is 1.5; it must be a whole number above 0"),
+            ("setting:\n  binWidth: .inf", "line 2: `binWidth` is inf; it must be a number above 0"),
             (
                 "imageType:\n  LoG: {sigma: [1.0, -2.0]}",
                 "line 2: `sigma` is [1.0, -2.0]; it must be a list of numbers above 0",

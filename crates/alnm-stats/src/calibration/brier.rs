@@ -6,9 +6,10 @@ use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::Result;
 
-/// Brier score and relatives.
+/// Brier score, scaled Brier score and logarithmic loss of predicted risks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct BrierScore {
     /// Mean squared difference of risk and outcome.
     pub score: f64,
@@ -18,11 +19,18 @@ pub struct BrierScore {
     pub log_loss: f64,
 }
 
-/// Brier score, scaled score and logarithmic loss.
+/// Computes the Brier score (Brier 1950), the scaled score and the logarithmic loss.
 ///
 /// # Errors
 /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients,
 /// [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`] for a risk outside [0, 1].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::brier};
+/// let brier = brier(&Labels::new(vec![true, false]), &[0.8, 0.3])?;
+/// assert!((brier.score - 0.065).abs() < 1e-15);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
     check("Brier score", labels, risks)?;
     let n = risks.len() as f64;
@@ -44,7 +52,8 @@ pub fn brier(labels: &Labels, risks: &[f64]) -> Result<BrierScore> {
 /// Murphy's decomposition of the Brier score over groups of equal predicted risk: score = reliability − resolution +
 /// uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct BrierDecomposition {
     /// Mean squared distance of risk and observed frequency within the groups; 0 is perfect.
     pub reliability: f64,
@@ -58,6 +67,13 @@ pub struct BrierDecomposition {
 ///
 /// # Errors
 /// As [`brier`].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::brier_decomposition};
+/// let parts = brier_decomposition(&Labels::new(vec![true, false, true, false]), &[0.5; 4])?;
+/// assert_eq!((parts.reliability, parts.resolution, parts.uncertainty), (0.0, 0.0, 0.25));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn brier_decomposition(labels: &Labels, risks: &[f64]) -> Result<BrierDecomposition> {
     check("Brier decomposition", labels, risks)?;
     let n = risks.len() as f64;

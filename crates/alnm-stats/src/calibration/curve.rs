@@ -9,17 +9,18 @@ use crate::error::Result;
 use crate::loess::{Loess, LoessParams};
 use crate::lowess::{LowessParams, SmoothCurve, lowess};
 
-/// Distance of a smooth calibration curve from the diagonal.
+/// Distance of a smooth calibration curve from the diagonal, in units of risk; 0 is perfect.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct CalibrationError {
-    /// Mean |observed − predicted|, the integrated calibration index.
+    /// Mean of |observed − predicted| over the patients, the integrated calibration index.
     pub ici: f64,
-    /// Median.
+    /// Median of |observed − predicted|.
     pub e50: f64,
-    /// 90th percentile (type 7).
+    /// 90th percentile of |observed − predicted| (quantile of type 7).
     pub e90: f64,
-    /// Maximum.
+    /// Largest |observed − predicted|.
     pub emax: f64,
 }
 
@@ -35,23 +36,46 @@ impl CalibrationError {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CalibrationCurve {
-    /// Predicted risk against smoothed outcome, ascending. Values are not clipped to [0, 1].
-    pub curve: SmoothCurve,
+    curve: SmoothCurve,
+    error: CalibrationError,
+}
+
+impl CalibrationCurve {
+    /// Smoothed outcome over the predicted risk, which ascends. Values are not clipped to [0, 1].
+    #[must_use]
+    pub fn curve(&self) -> &SmoothCurve {
+        &self.curve
+    }
+
     /// Distance from the diagonal.
-    pub error: CalibrationError,
+    #[must_use]
+    pub fn error(&self) -> CalibrationError {
+        self.error
+    }
 }
 
 /// Calibration curve by local quadratic regression (the usual basis of the ICI; Austin and Steyerberg 2019).
 ///
 /// # Errors
 /// As [`brier`](super::brier()) and [`Loess::fit`].
+///
+/// ```
+/// use alnm_stats::loess::LoessParams;
+/// use alnm_stats::{Labels, calibration::loess_curve};
+/// let labels = Labels::new((0..20).map(|i| i % 3 == 0 || i > 14).collect());
+/// let risks: Vec<f64> = (0..20).map(|i| (f64::from(i) + 0.5) / 20.0).collect();
+/// let calibration = loess_curve(&labels, &risks, LoessParams::default())?;
+/// assert_eq!(calibration.curve().x(), risks);
+/// assert!(calibration.error().ici < calibration.error().emax);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Result<CalibrationCurve> {
     check("loess calibration curve", labels, risks)?;
     let smooth = Loess::fit(risks, &labels.to_values(), params)?.fitted()?;
     let error = CalibrationError::of(&smooth, risks);
     let order = crate::rank::ascending_order(risks);
-    let curve =
-        SmoothCurve { x: order.iter().map(|&i| risks[i]).collect(), y: order.iter().map(|&i| smooth[i]).collect() };
+    let pick = |values: &[f64]| order.iter().map(|&i| values[i]).collect();
+    let curve = SmoothCurve::new(pick(risks), pick(&smooth));
     Ok(CalibrationCurve { curve, error })
 }
 
@@ -59,10 +83,18 @@ pub fn loess_curve(labels: &Labels, risks: &[f64], params: LoessParams) -> Resul
 ///
 /// # Errors
 /// As [`brier`](super::brier()) and [`lowess`].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::lowess_curve};
+/// let labels = Labels::new((0..20).map(|i| i % 3 == 0 || i > 14).collect());
+/// let risks: Vec<f64> = (0..20).map(|i| (f64::from(i) + 0.5) / 20.0).collect();
+/// assert_eq!(lowess_curve(&labels, &risks)?.curve().y().len(), 20);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn lowess_curve(labels: &Labels, risks: &[f64]) -> Result<CalibrationCurve> {
     check("lowess calibration curve", labels, risks)?;
-    let curve = lowess(risks, &labels.to_values(), LowessParams { iterations: 0, ..LowessParams::default() })?;
-    let error = CalibrationError::of(&curve.y, &curve.x);
+    let curve = lowess(risks, &labels.to_values(), LowessParams::default().with_iterations(0))?;
+    let error = CalibrationError::of(curve.y(), curve.x());
     Ok(CalibrationCurve { curve, error })
 }
 
@@ -78,6 +110,6 @@ impl Tabulate for CalibrationCurve {
     const COLUMNS: &'static [&'static str] = &["predicted", "observed"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        self.curve.x.iter().zip(&self.curve.y).map(|(x, y)| cells![*x, *y]).collect()
+        self.curve.x().iter().zip(self.curve.y()).map(|(x, y)| cells![*x, *y]).collect()
     }
 }

@@ -10,7 +10,8 @@ use crate::{Labels, TestResult};
 
 /// Hosmer and Lemeshow's test with its groups.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct HosmerLemeshow {
     /// Statistic, degrees of freedom (occupied groups − 2) and p-value.
     pub test: TestResult,
@@ -23,6 +24,7 @@ pub struct HosmerLemeshow {
 /// A group of patients of similar predicted risk.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct RiskGroup {
     /// Number of patients.
     pub patients: usize,
@@ -46,12 +48,22 @@ impl RiskGroup {
     }
 }
 
-/// Hosmer-Lemeshow test over groups cut at the distinct quantiles (type 7) of the risk, right-closed; degrees of
-/// freedom are occupied groups − 2 (ResourceSelection ≥ 0.3-6). Two groups leave 0 degrees of freedom and p = 0.
+/// Hosmer-Lemeshow test: χ² = Σ (o − e)²/e over events and non-events of the groups, o being observed and e expected
+/// numbers. Groups are cut at the distinct quantiles (type 7) of the risk and closed on the right; degrees of freedom are
+/// occupied groups − 2 (ResourceSelection ≥ 0.3-6). Two groups leave 0 degrees of freedom and p = 0.
 ///
 /// # Errors
 /// [`StatsError::Constant`] when all risks are equal, [`StatsError::Parameter`] for fewer than two groups or a risk
 /// outside [0, 1], [`StatsError::LengthMismatch`], [`StatsError::NonFinite`].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::hosmer_lemeshow};
+/// let labels = Labels::new((0..20).map(|i| i % 3 == 0 || i > 14).collect());
+/// let risks: Vec<f64> = (0..20).map(|i| (f64::from(i) + 0.5) / 20.0).collect();
+/// let result = hosmer_lemeshow(&labels, &risks, 10)?;
+/// assert_eq!((result.groups.len(), result.test.degrees_of_freedom[0]), (10, 8.0));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<HosmerLemeshow> {
     const OPERATION: &str = "Hosmer-Lemeshow test";
     check(OPERATION, labels, risks)?;
@@ -88,7 +100,8 @@ pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<
 
 /// Groups of equal width in predicted risk.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ReliabilityBins {
     /// Index of each occupied bin.
     pub bins: Vec<usize>,
@@ -104,6 +117,16 @@ pub struct ReliabilityBins {
 ///
 /// # Errors
 /// As [`brier`](super::brier()), and [`StatsError::Parameter`] without bins.
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::reliability_bins};
+/// let labels = Labels::new((0..20).map(|i| i % 3 == 0 || i > 14).collect());
+/// let risks: Vec<f64> = (0..20).map(|i| (f64::from(i) + 0.5) / 20.0).collect();
+/// let bins = reliability_bins(&labels, &risks, 5)?;
+/// assert_eq!((bins.groups.len(), bins.groups[0].patients), (5, 4));
+/// assert!(bins.expected_error <= bins.largest_error);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn reliability_bins(labels: &Labels, risks: &[f64], bins: usize) -> Result<ReliabilityBins> {
     check("reliability bins", labels, risks)?;
     require_some("number of bins", bins)?;
@@ -124,6 +147,37 @@ pub fn reliability_bins(labels: &Labels, risks: &[f64], bins: usize) -> Result<R
         bins: occupied,
         groups,
     })
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    HosmerLemeshow {
+        test: TestResult,
+        breaks: Vec<f64>,
+        groups: Vec<RiskGroup>,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl HosmerLemeshow {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        if self.groups.is_empty() || self.breaks.len() != self.groups.len() + 1 {
+            let (breaks, groups) = (self.breaks.len(), self.groups.len());
+            return Err(format!(
+                "number of edges of {groups} risk groups is {breaks}; it must be one more than groups"
+            ));
+        }
+        if self.breaks.windows(2).any(|edges| edges[0] >= edges[1]) {
+            return Err("order of the edges of risk groups is wrong; they must ascend".to_owned());
+        }
+        match self.groups.iter().find(|group| group.events > group.patients) {
+            Some(group) => {
+                Err(format!("number of events in a risk group is {}; it must be at most its patients", group.events))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Tabulate for RiskGroup {

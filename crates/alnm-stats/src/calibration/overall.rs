@@ -7,10 +7,18 @@ use crate::distribution::{gamma_quantile, normal_quantile, normal_two_sided};
 use crate::error::{Result, require_level};
 use crate::{Interval, Labels, TestResult};
 
-/// Spiegelhalter's test of calibration.
+/// Spiegelhalter's (1986) test of calibration, z = Σ (y − p)(1 − 2p) / √Σ (1 − 2p)² p (1 − p) over the patients with
+/// outcome y and risk p.
 ///
 /// # Errors
 /// As [`brier`](super::brier()).
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::spiegelhalter};
+/// let test = spiegelhalter(&Labels::new(vec![true, false, true, false]), &[0.9, 0.1, 0.8, 0.3])?;
+/// assert!((test.statistic + 0.4 / 0.2064_f64.sqrt()).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn spiegelhalter(labels: &Labels, risks: &[f64]) -> Result<TestResult> {
     const OPERATION: &str = "Spiegelhalter's test";
     check(OPERATION, labels, risks)?;
@@ -23,7 +31,8 @@ pub fn spiegelhalter(labels: &Labels, risks: &[f64]) -> Result<TestResult> {
 
 /// Expected and observed numbers of events.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ExpectedObserved {
     /// Sum of the risks.
     pub expected: f64,
@@ -39,10 +48,18 @@ pub struct ExpectedObserved {
     pub poisson_interval: Interval,
 }
 
-/// Calibration in the large as a ratio. No event leaves the ratio infinite and its interval NaN.
+/// Calibration in the large as the ratio of expected to observed events. Without an event the ratio is infinite and its
+/// interval NaN.
 ///
 /// # Errors
 /// As [`brier`](super::brier()), and [`crate::StatsError::Parameter`] for the level.
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::expected_observed};
+/// let ratio = expected_observed(&Labels::new(vec![true, false, true, false]), &[0.9, 0.1, 0.8, 0.2], 0.95)?;
+/// assert!((ratio.expected_over_observed - 1.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn expected_observed(labels: &Labels, risks: &[f64], level: f64) -> Result<ExpectedObserved> {
     check("expected over observed", labels, risks)?;
     require_level(level)?;

@@ -11,10 +11,11 @@ use crate::{Interval, Labels, TestResult};
 /// An estimate with standard error and Wald interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct WaldEstimate {
-    /// Estimate.
+    /// Estimate, on the scale of log-odds.
     pub estimate: f64,
-    /// Standard error.
+    /// Its standard error.
     pub standard_error: f64,
     /// estimate ± z · standard error.
     pub interval: Interval,
@@ -31,6 +32,7 @@ impl WaldEstimate {
 /// Logistic recalibration of the predicted risks.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Recalibration {
     /// Calibration in the large: the intercept with the slope held at 1; 0 is perfect.
     pub in_the_large: WaldEstimate,
@@ -59,6 +61,16 @@ impl Recalibration {
 /// # Errors
 /// [`StatsError::Undefined`] for a risk of exactly 0 or 1 and when the outcome is separated by the risk,
 /// [`StatsError::Constant`] when all risks are equal, [`StatsError::OneClass`], and as [`brier`](super::brier()).
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::recalibrate};
+/// let labels = Labels::new(vec![false, true, false, false, true, true]);
+/// let risks = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
+/// let recalibration = recalibrate(&labels, &risks, 0.95)?;
+/// assert!(recalibration.slope.estimate > 0.0);
+/// assert!(recalibration.apply(0.2) < recalibration.apply(0.7));
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn recalibrate(labels: &Labels, risks: &[f64], level: f64) -> Result<Recalibration> {
     const OPERATION: &str = "logistic recalibration";
     check(OPERATION, labels, risks)?;

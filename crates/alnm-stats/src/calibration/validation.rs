@@ -1,4 +1,4 @@
-//! All of the above at once, as `rms::val.prob` prints it.
+//! The summary of discrimination and calibration that `rms::val.prob` prints.
 
 use super::{CalibrationError, Recalibration, brier, lowess_curve, recalibrate, spiegelhalter};
 use crate::cells;
@@ -10,7 +10,8 @@ use crate::{Labels, TestResult};
 
 /// Harrell's validation of predicted risks (`rms::val.prob`).
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Validation {
     /// Somers' Dxy, 2(C − ½).
     pub somers_dxy: f64,
@@ -40,6 +41,15 @@ pub struct Validation {
 ///
 /// # Errors
 /// As [`recalibrate`].
+///
+/// ```
+/// use alnm_stats::{Labels, calibration::validate};
+/// let labels = Labels::new(vec![false, true, false, false, true, true]);
+/// let risks = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
+/// let validation = validate(&labels, &risks, 0.95)?;
+/// assert!((validation.c - 7.0 / 9.0).abs() < 1e-12);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
 pub fn validate(labels: &Labels, risks: &[f64], level: f64) -> Result<Validation> {
     let recalibration = recalibrate(labels, risks, level)?;
     let n = risks.len() as f64;
@@ -63,7 +73,7 @@ pub fn validate(labels: &Labels, risks: &[f64], level: f64) -> Result<Validation
         quality: discrimination - unreliability,
         brier: brier(labels, risks)?.score,
         recalibration,
-        error: lowess_curve(labels, risks)?.error,
+        error: lowess_curve(labels, risks)?.error(),
         spiegelhalter: spiegelhalter(labels, risks)?,
     })
 }

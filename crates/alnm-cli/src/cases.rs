@@ -1,0 +1,119 @@
+//! Lists of cases: images with their masks, in a CSV file or in a folder.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// The columns that every list has.
+const REQUIRED: [&str; 2] = ["Image", "Mask"];
+
+/// An image with its mask, and what else the row of the list holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListedCase {
+    pub(crate) image: PathBuf,
+    pub(crate) mask: PathBuf,
+    /// All columns of the row in their order, the paths of image and mask as they are opened.
+    pub(crate) columns: Vec<(String, String)>,
+    /// Line of the row in its file, from 1.
+    pub(crate) line: u64,
+}
+
+/// The cases of a CSV file.
+#[derive(Debug)]
+pub(crate) struct CaseList {
+    pub(crate) cases: Vec<ListedCase>,
+    /// Lines of rows without an image or without a mask.
+    pub(crate) incomplete: Vec<u64>,
+}
+
+impl ListedCase {
+    /// The text of a column; none where the list lacks the column or the row leaves it empty.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let (_, text) = self.columns.iter().find(|(column, _)| column == name)?;
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// Whether a path names a list of cases: by its suffix `.csv`.
+pub(crate) fn is_list(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+}
+
+/// Reads a CSV file with the columns Image and Mask, whose paths are relative to the folder of the file; further
+/// columns are kept.
+pub(crate) fn read_list(path: &Path) -> Result<CaseList> {
+    let shown = path.display();
+    let reading = || format!("cannot read {shown}");
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(reading)?;
+    let headers = reader.headers().with_context(reading)?.clone();
+    for required in REQUIRED {
+        ensure!(
+            headers.iter().any(|header| header == required),
+            "{shown} has no column {required}; a list of cases has the columns Image and Mask"
+        );
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let (mut cases, mut incomplete) = (Vec::new(), Vec::new());
+    for record in reader.records() {
+        let record = record.with_context(reading)?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let column = |(name, text): (&str, &str)| {
+            let is_path = REQUIRED.contains(&name) && !text.is_empty();
+            let text = if is_path { folder.join(text).to_string_lossy().into_owned() } else { text.to_owned() };
+            (name.to_owned(), text)
+        };
+        let columns: Vec<(String, String)> = headers.iter().zip(record.iter()).map(column).collect();
+        let path = |name: &str| {
+            let column = headers.iter().position(|header| header == name)?;
+            record.get(column).filter(|text| !text.is_empty()).map(|text| folder.join(text))
+        };
+        match (path("Image"), path("Mask")) {
+            (Some(image), Some(mask)) => cases.push(ListedCase { image, mask, columns, line }),
+            _ => incomplete.push(line),
+        }
+    }
+    Ok(CaseList { cases, incomplete })
+}
+
+/// Images with their masks from a folder, in the order of their names: `NAME_image.EXT` with `NAME_mask.EXT`.
+pub(crate) fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let mut cases = Vec::new();
+    for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if let Some((stem, extension)) = name.split_once("_image.") {
+            let mask = folder.join(format!("{stem}_mask.{extension}"));
+            if !mask.exists() {
+                bail!("{name} has no mask; save it as {}", mask.display());
+            }
+            cases.push((folder.join(&name), mask));
+        }
+    }
+    cases.sort();
+    Ok(cases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_keeps_further_columns_and_names_incomplete_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cases.csv");
+        std::fs::write(&path, "ID,Image,Mask,Label\na,i.nrrd,m.nrrd,2\nb,,m.nrrd,1\nc,i.nrrd\nd,/x/i.nrrd,m.nrrd,\n")
+            .unwrap();
+        let list = read_list(&path).unwrap();
+        assert_eq!(list.incomplete, [3, 4]);
+        let [first, second] = list.cases.as_slice() else { panic!("{:?}", list.cases) };
+        assert_eq!((first.image.clone(), first.line), (folder.path().join("i.nrrd"), 2));
+        assert_eq!(
+            (first.field("ID"), first.field("Label"), first.field("Label_channel")),
+            (Some("a"), Some("2"), None)
+        );
+        assert_eq!(first.field("Mask"), Some(folder.path().join("m.nrrd").to_string_lossy().as_ref()));
+        assert_eq!((second.image.as_path(), second.field("Label")), (Path::new("/x/i.nrrd"), None));
+
+        std::fs::write(&path, "ID,Image\n").unwrap();
+        assert!(read_list(&path).unwrap_err().to_string().contains("cases.csv has no column Mask"));
+    }
+}

@@ -1,0 +1,192 @@
+//! The options of `alnm extract`, which are PyRadiomics' and some more.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+
+use super::log::Level;
+use super::table::TableFormat;
+
+/// Extract radiomic features from an image and a mask, or from all cases of a CSV file.
+#[derive(Debug, Args)]
+pub(crate) struct ExtractArgs {
+    /// Image file or folder of a DICOM series, or a CSV file with columns Image and Mask (and, where needed, Label and
+    /// Label_channel; other columns are copied to the output). Paths in it are relative to its folder.
+    #[arg(value_name = "IMAGE|BATCH.csv")]
+    pub(super) input: PathBuf,
+    /// Mask file; needed unless the input is a CSV file.
+    pub(super) mask: Option<PathBuf>,
+    /// Parameter file of PyRadiomics, or with `--profile ibsi` of the IBSI profile; YAML or JSON.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) param: Option<PathBuf>,
+    /// Whose definitions are followed: PyRadiomics' or those of the Image Biomarker Standardisation Initiative (without
+    /// a parameter file: 32 grey levels on the image's own grid).
+    #[arg(long, value_enum, default_value_t = Profile::Pyradiomics)]
+    pub(super) profile: Profile,
+    /// A setting that overrides the parameter file, such as binWidth:10; lists are separated by commas.
+    #[arg(short, long, value_name = "NAME:VALUE")]
+    pub(super) setting: Vec<String>,
+    /// Threads to use; all by default.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+    /// Only check the parameter file and that the files of all cases exist.
+    #[arg(long)]
+    pub(super) validate: bool,
+    /// File to append the output to, instead of writing it to the terminal.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Folder for one CSV file per case (cases whose file is already there are not computed again), and for feature maps.
+    #[arg(long, visible_alias = "od", value_name = "DIR")]
+    pub(super) out_dir: Option<PathBuf>,
+    /// Features of the region, or maps with a value for each of its voxels.
+    #[arg(short, long, value_enum, default_value_t = Mode::Segment)]
+    pub(super) mode: Mode,
+    /// Leave out features that are not defined (NaN).
+    #[arg(long)]
+    pub(super) skip_nans: bool,
+    /// Format of the output.
+    #[arg(short, long, value_enum, default_value_t = TableFormat::Txt)]
+    pub(super) format: TableFormat,
+    /// How the paths of image and mask are written.
+    #[arg(long, value_enum, default_value_t = PathFormat::Absolute)]
+    pub(super) format_path: PathFormat,
+    /// Write paths with forward slashes.
+    #[arg(long, visible_alias = "up")]
+    pub(super) unix_path: bool,
+    /// Least severe messages that go into the log file.
+    #[arg(long, value_enum, default_value_t = Level::Warning, ignore_case = true)]
+    pub(super) logging_level: Level,
+    /// File to append messages to.
+    #[arg(long, value_name = "FILE")]
+    pub(super) log_file: Option<PathBuf>,
+    /// How much is reported on the terminal: 1 critical errors, 2 errors, 3 warnings, 4 progress, 5 everything.
+    #[arg(short, long, value_name = "1-5", default_value_t = 3, num_args = 0..=1, default_missing_value = "4", value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub(super) verbosity: u8,
+    /// Label of the region in the mask, where the CSV file has no column for it.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) label: Option<u32>,
+    /// Name of the region in DICOM structure sets and segmentations; where they have only one it need not be named.
+    #[arg(long, value_name = "NAME", conflicts_with = "labels")]
+    pub(super) roi: Option<String>,
+    /// Regions to extract from each mask: all labels, some of them (1,2), or the union of all. Each gives a row of its
+    /// own.
+    #[arg(long, value_name = "all|N,N|union", conflicts_with = "label")]
+    pub(super) labels: Option<WantedRegions>,
+    /// Only this part of the cases, for arrays of jobs: 1/8 to 8/8. The parts' numbers of cases stay those of the
+    /// whole.
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<Shard>,
+}
+
+/// What is extracted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    Segment,
+    Voxel,
+}
+
+/// Whose definitions are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Profile {
+    Pyradiomics,
+    Ibsi,
+}
+
+/// How paths are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PathFormat {
+    Absolute,
+    Relative,
+    Basename,
+}
+
+/// The regions wanted of each mask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WantedRegions {
+    /// Every label of the mask by itself.
+    EachLabel,
+    /// Some labels by themselves.
+    Listed(Vec<u32>),
+    /// All labels together.
+    Union,
+}
+
+impl FromStr for WantedRegions {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::EachLabel),
+            "union" => Ok(Self::Union),
+            _ => {
+                let labels = text.split(',').map(|label| label.trim().parse().ok().filter(|&label| label > 0));
+                labels
+                    .collect::<Option<_>>()
+                    .map(Self::Listed)
+                    .ok_or_else(|| "it has to be all, union or whole numbers above 0".to_owned())
+            }
+        }
+    }
+}
+
+/// One of several equal parts of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shard {
+    /// From 1.
+    index: usize,
+    count: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text
+            .split_once('/')
+            .and_then(|(index, count)| Some(Self { index: index.parse().ok()?, count: count.parse().ok()? }));
+        parts
+            .filter(|shard| (1..=shard.count).contains(&shard.index))
+            .ok_or_else(|| "it has to be I/N with I from 1 to N, such as 3/8".to_owned())
+    }
+}
+
+impl Shard {
+    /// Whether the part holds the case with this number.
+    pub(super) fn holds(self, number: usize) -> bool {
+        (number - 1) % self.count == self.index - 1
+    }
+}
+
+/// PyRadiomics has options of two letters after one dash, which stand for these.
+pub(crate) fn with_long_names(arguments: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    arguments.map(|argument| match argument.to_str() {
+        Some("-od") => "--out-dir".into(),
+        Some("-up") => "--unix-path".into(),
+        _ => argument,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_cover_every_case_once() {
+        let shards: Vec<Shard> = ["1/3", "2/3", "3/3"].iter().map(|text| text.parse().unwrap()).collect();
+        for number in 1..20 {
+            assert_eq!(shards.iter().filter(|shard| shard.holds(number)).count(), 1);
+        }
+        for wrong in ["0/3", "4/3", "1", "a/b", "1/0"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn labels_are_read() {
+        assert_eq!("all".parse(), Ok(WantedRegions::EachLabel));
+        assert_eq!("2, 5".parse(), Ok(WantedRegions::Listed(vec![2, 5])));
+        assert!("0".parse::<WantedRegions>().is_err());
+    }
+}

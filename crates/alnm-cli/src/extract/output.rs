@@ -1,0 +1,85 @@
+//! Where the table of results goes, and in which form its paths are written.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::arguments::{ExtractArgs, Mode, PathFormat};
+use super::batch::base_folder;
+use super::engine::Engine;
+#[cfg(feature = "parquet")]
+use super::parquet_table;
+#[cfg(feature = "parquet")]
+use super::table::TableFormat;
+use super::table::{self, Row, RowValue};
+
+/// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their
+/// columns.
+fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)]) -> Vec<String> {
+    if arguments.mode == Mode::Voxel || arguments.skip_nans {
+        return Vec::new();
+    }
+    let planar =
+        |(name, cell): &(String, RowValue)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
+    let dimension = if rows.iter().any(|(_, row)| row.iter().any(planar)) { 2 } else { 3 };
+    engine.columns(dimension).unwrap_or_else(|| {
+        let with_features =
+            rows.iter().find(|(_, row)| row.iter().any(|(_, cell)| matches!(cell, RowValue::Number(_))));
+        with_features.map(|(_, row)| row.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default()
+    })
+}
+
+/// Writes the rows with the numbers of their cases to the file that `--out` names, or to the terminal.
+pub(super) fn write_table(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)]) -> Result<()> {
+    let expected = expected_columns(arguments, engine, rows);
+    let formatted: Vec<(usize, Row)> =
+        rows.iter().map(|(number, row)| (*number, formatted_row(arguments, row))).collect();
+    match &arguments.out {
+        #[cfg(feature = "parquet")]
+        Some(path) if arguments.format == TableFormat::Parquet => parquet_table::write(path, &formatted, &expected),
+        Some(path) => {
+            let file = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .with_context(|| format!("cannot open {}", path.display()))?;
+            table::write(std::io::BufWriter::new(file), arguments.format, &formatted, &expected)
+        }
+        None => table::write(std::io::stdout().lock(), arguments.format, &formatted, &expected),
+    }
+}
+
+/// The row as it is written: with paths in the form asked for, and without undefined features where they are not
+/// wanted.
+fn formatted_row(arguments: &ExtractArgs, row: &Row) -> Row {
+    let kept = row.iter().filter(|(_, cell)| !(arguments.skip_nans && cell.is_nan()));
+    let formatted = kept.map(|(name, cell)| match cell {
+        RowValue::Text(path) if name == "Image" || name == "Mask" => {
+            (name.clone(), RowValue::Text(formatted_path(arguments, path)))
+        }
+        _ => (name.clone(), cell.clone()),
+    });
+    formatted.collect()
+}
+
+fn formatted_path(arguments: &ExtractArgs, path: &str) -> String {
+    let path = Path::new(path);
+    let formatted = match arguments.format_path {
+        PathFormat::Absolute => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+        PathFormat::Relative => relative_to(path, &base_folder(arguments)),
+        PathFormat::Basename => path.file_name().map_or_else(|| path.to_owned(), PathBuf::from),
+    };
+    let text = formatted.to_string_lossy().into_owned();
+    if arguments.unix_path { text.replace('\\', "/") } else { text }
+}
+
+/// The way from a folder to a path; the path itself where there is none.
+fn relative_to(path: &Path, folder: &Path) -> PathBuf {
+    let (Ok(path), Ok(folder)) = (std::path::absolute(path), std::path::absolute(folder)) else {
+        return path.to_owned();
+    };
+    let shared = path.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(shared).map(|_| PathBuf::from(".."));
+    up.chain(path.components().skip(shared).map(|part| PathBuf::from(part.as_os_str()))).collect()
+}

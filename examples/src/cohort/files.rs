@@ -1,0 +1,188 @@
+//! The images and masks of patients: whether they can be read and lie on the same grid.
+
+use std::path::Path;
+
+use alnm_imaging::dicom::{DicomFolder, DynamicSeries, Series};
+use alnm_imaging::file::Source;
+use alnm_imaging::mask::{MaskParams, MaskProblem, read_mask_with};
+use alnm_imaging::{FileFormat, FileProblem, Geometry, Image, ImagingError, LabelMap, read_image, read_mask};
+use rayon::prelude::*;
+
+use super::{Cohort, CohortProblems, Patient, Problem};
+
+/// Tolerance of origins, spacings and directions, relative to the spacing (a thousandth of a voxel).
+const GEOMETRY_TOLERANCE: f64 = 1e-3;
+
+/// The voxels of one patient, which lie on one grid.
+#[derive(Debug, Clone)]
+pub struct PatientVoxels {
+    /// The analysed phase of the image.
+    pub image: Image,
+    /// The first reader's mask; it holds the label of the tumour.
+    pub mask: LabelMap,
+    /// The second reader's mask, where there is one.
+    pub second_mask: Option<LabelMap>,
+}
+
+/// What is wrong with the files of patients, of whom every image and mask is read; in the order of the patients.
+/// `observe` is called after each patient.
+pub fn check_files(cohort: &Cohort, patients: &[&Patient], observe: &(dyn Fn() + Sync)) -> Vec<Problem> {
+    of_each(patients, observe, |patient| {
+        cohort.read_voxels(patient).map_or_else(|found| found.problems, |_| Vec::new())
+    })
+}
+
+/// What the headers of the patients' files tell is wrong, without a voxel being read; in the order of the patients.
+/// `observe` is called after each patient.
+pub fn check_headers(cohort: &Cohort, patients: &[&Patient], observe: &(dyn Fn() + Sync)) -> Vec<Problem> {
+    of_each(patients, observe, |patient| cohort.header_problems(patient))
+}
+
+fn of_each(
+    patients: &[&Patient],
+    observe: &(dyn Fn() + Sync),
+    check: impl Fn(&Patient) -> Vec<Problem> + Sync,
+) -> Vec<Problem> {
+    let of_patient = |patient: &&Patient| {
+        let problems = check(patient);
+        observe();
+        problems
+    };
+    patients.par_iter().flat_map_iter(of_patient).collect()
+}
+
+impl Cohort {
+    /// The image and the masks of a patient.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them: files that cannot be read, masks on another grid than the image, masks
+    /// without a voxel of the tumour's label.
+    pub fn read_voxels(&self, patient: &Patient) -> Result<PatientVoxels, CohortProblems> {
+        let refused = |problems| CohortProblems { folder: self.folder.clone(), problems };
+        let image = match self.image(patient) {
+            Ok(image) => image,
+            Err(error) => return Err(refused(vec![image_problem(patient, &error)])),
+        };
+        let mask = self.checked_mask(patient, &patient.mask, &image);
+        let second_mask = patient.mask_reader2.as_ref().map(|path| self.checked_mask(patient, path, &image));
+        match (mask, second_mask.transpose()) {
+            (Ok(mask), Ok(second_mask)) => Ok(PatientVoxels { image, mask, second_mask }),
+            (mask, second_mask) => Err(refused([mask.err(), second_mask.err()].into_iter().flatten().collect())),
+        }
+    }
+
+    /// What the headers of a patient's files tell is wrong. Contours and segments of DICOM masks have no header apart.
+    fn header_problems(&self, patient: &Patient) -> Vec<Problem> {
+        let image = match self.image_grid(patient) {
+            Ok(grid) => grid,
+            Err(error) => return vec![image_problem(patient, &error)],
+        };
+        let masks = std::iter::once(&patient.mask).chain(&patient.mask_reader2);
+        masks
+            .filter_map(|path| match self.mask_grid(path) {
+                Ok(grid) => grid.and_then(|grid| grid_problem(patient, path, &image, &grid)),
+                Err(error) => Some(unreadable_mask(patient, path, &error)),
+            })
+            .collect()
+    }
+
+    /// The grid of a patient's image, whose slices are all there.
+    fn image_grid(&self, patient: &Patient) -> alnm_imaging::Result<Geometry> {
+        let path = self.folder.join(&patient.image);
+        if !path.is_dir() {
+            return Source::open(path)?.read_geometry();
+        }
+        let folder = DicomFolder::scan(path)?;
+        let series = folder.only_series()?;
+        if series.phase_count() > 1 {
+            // The phase that is analysed has to be there.
+            series.instances(self.description.phase)?;
+        }
+        series.geometry().cloned()
+    }
+
+    /// The grid of a mask; `None` for the masks of DICOM.
+    fn mask_grid(&self, path: &Path) -> alnm_imaging::Result<Option<Geometry>> {
+        let source = Source::open(self.folder.join(path))?;
+        if source.format() == FileFormat::Dicom { Ok(None) } else { source.read_geometry().map(Some) }
+    }
+
+    fn checked_mask(&self, patient: &Patient, path: &Path, image: &Image) -> Result<LabelMap, Problem> {
+        let mask = self.mask(path, image.geometry()).map_err(|error| unreadable_mask(patient, path, &error))?;
+        if let Some(problem) = grid_problem(patient, path, image.geometry(), mask.geometry()) {
+            return Err(problem);
+        }
+        let label = self.description.label;
+        if !mask.as_slice().contains(&label) {
+            let fix = "outline the lesion, or name its label in cohort.toml";
+            return Err(mask_problem(patient, path, format!("no voxel has label {label}"), fix));
+        }
+        Ok(mask)
+    }
+
+    /// The analysed phase of a patient's image: a DICOM folder's series (its only phase where it has one), or a file.
+    ///
+    /// # Errors
+    /// What the reader found wrong.
+    pub fn image(&self, patient: &Patient) -> alnm_imaging::Result<Image> {
+        let path = self.folder.join(&patient.image);
+        if !path.is_dir() {
+            return read_image(path);
+        }
+        let folder = DicomFolder::scan(path)?;
+        self.analysed_phase(folder.only_series()?)
+    }
+
+    fn analysed_phase(&self, series: &Series) -> alnm_imaging::Result<Image> {
+        if series.phase_count() == 1 { series.image() } else { series.phase(self.description.phase) }
+    }
+
+    /// All phases of a patient's image with their times, where the image is a dynamic series.
+    ///
+    /// # Errors
+    /// What the reader found wrong.
+    pub fn phases(&self, patient: &Patient) -> alnm_imaging::Result<Option<DynamicSeries>> {
+        let path = self.folder.join(&patient.image);
+        if !path.is_dir() {
+            return Ok(None);
+        }
+        let folder = DicomFolder::scan(path)?;
+        let series = folder.only_series()?;
+        if series.phase_count() < 2 { Ok(None) } else { series.phases().map(Some) }
+    }
+
+    /// A mask of the cohort on its own grid; contours, which have none, on that of the image on which they were drawn.
+    ///
+    /// # Errors
+    /// What the reader found wrong.
+    pub fn mask(&self, path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap> {
+        let path = self.folder.join(path);
+        match read_mask(&path) {
+            Err(ImagingError::File { problem: FileProblem::Mask(problem), .. })
+                if matches!(*problem, MaskProblem::GridNeeded) =>
+            {
+                read_mask_with(&path, &MaskParams::default().with_grid(image.clone()))
+            }
+            other => other,
+        }
+    }
+}
+
+fn image_problem(patient: &Patient, error: &ImagingError) -> Problem {
+    let place = format!("image {}", patient.image.display());
+    Problem::of_patient(&patient.id, place, error.to_string(), "export the series again")
+}
+
+fn mask_problem(patient: &Patient, path: &Path, what: String, fix: &str) -> Problem {
+    Problem::of_patient(&patient.id, format!("mask {}", path.display()), what, fix)
+}
+
+fn unreadable_mask(patient: &Patient, path: &Path, error: &ImagingError) -> Problem {
+    mask_problem(patient, path, error.to_string(), "save the mask again as .nii.gz, .nrrd or .mha")
+}
+
+fn grid_problem(patient: &Patient, path: &Path, image: &Geometry, mask: &Geometry) -> Option<Problem> {
+    let difference = image.difference(mask, GEOMETRY_TOLERANCE)?;
+    let what = format!("its grid is not the image's: {difference}");
+    Some(mask_problem(patient, path, what, "outline the lesion on the exported series"))
+}
