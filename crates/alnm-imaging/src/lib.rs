@@ -10,6 +10,7 @@ mod error;
 mod extremes;
 pub mod file;
 mod format;
+pub mod fourier;
 mod geometry;
 mod geometry_difference;
 pub mod intensity;

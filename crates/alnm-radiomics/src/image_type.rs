@@ -8,23 +8,26 @@ use serde::Serialize;
 pub enum ImageType {
     /// The image as it is.
     Original,
-    /// Exponential of the grey value; see [`crate::filter::pointwise`].
+    /// exp(x log(M) / M) of the grey value x, M being the largest absolute grey value of the image.
     Exponential,
-    /// Magnitude of the gradient; see [`crate::filter::gradient`].
+    /// Magnitude of the gradient, as ITK's `GradientMagnitudeImageFilter` computes it (`gradientUseSpacing`).
     Gradient,
-    /// Local binary patterns in slices; see [`crate::filter::lbp2d`].
+    /// Local binary patterns in slices, as scikit-image's `local_binary_pattern` codes them (`lbp2DRadius`,
+    /// `lbp2DSamples`, `lbp2DMethod`).
     LBP2D,
-    /// Local binary patterns on spheres; see [`crate::filter::lbp3d`].
+    /// Local binary patterns on spheres in spherical harmonics, one image for each level and one for the kurtosis
+    /// (`lbp3DLevels`, `lbp3DIcosphereRadius`, `lbp3DIcosphereSubdivision`).
     LBP3D,
-    /// Laplacian of Gaussian; see [`crate::filter::log`].
+    /// Laplacian of Gaussian, one image for each σ (`sigma`); see [`crate::filter::log`].
     LoG,
-    /// Logarithm of the grey value; see [`crate::filter::pointwise`].
+    /// log(|x| + 1) of the grey value x with the sign of x, scaled so that the largest absolute grey value stays.
     Logarithm,
-    /// Square of the grey value; see [`crate::filter::pointwise`].
+    /// (x / √M)² of the grey value x, M being the largest absolute grey value of the image.
     Square,
-    /// Square root of the grey value; see [`crate::filter::pointwise`].
+    /// √(|x| M) of the grey value x with the sign of x, M being the largest absolute grey value of the image.
     SquareRoot,
-    /// Stationary wavelet transform; see [`crate::filter::wavelet`].
+    /// Stationary wavelet transform, one image for each sub-band (`wavelet`, `level`, `start_level`); see
+    /// [`crate::filter::wavelet`].
     Wavelet,
 }
 

@@ -26,11 +26,11 @@ pub enum IbsiDiscretisation {
 
 /// Grey levels of a region's voxels.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Levels {
+pub(crate) struct Levels {
     /// Level of each voxel, from 1, in the order of the intensities.
-    pub levels: Vec<u32>,
+    pub(crate) levels: Vec<u32>,
     /// N_g: the highest level that occurs, or the number of bins of [`IbsiDiscretisation::FixedBinNumber`].
-    pub count: u32,
+    pub(crate) count: u32,
 }
 
 impl IbsiDiscretisation {
@@ -38,14 +38,7 @@ impl IbsiDiscretisation {
     ///
     /// # Errors
     /// [`IbsiError::NotALevel`], [`IbsiError::TooManyLevels`].
-    ///
-    /// ```
-    /// use alnm_radiomics::ibsi::IbsiDiscretisation;
-    /// let levels = IbsiDiscretisation::FixedBinSize(25.0).levels(&[-490.0, -475.0, 30.0], Some(-500.0))?;
-    /// assert_eq!(levels.levels, [1, 2, 22]);
-    /// # Ok::<(), alnm_radiomics::ibsi::IbsiError>(())
-    /// ```
-    pub fn levels(self, intensities: &[f64], lower: Option<f64>) -> Result<Levels> {
+    pub(crate) fn levels(self, intensities: &[f64], lower: Option<f64>) -> Result<Levels> {
         let minimum = intensities.iter().copied().fold(f64::INFINITY, f64::min);
         let maximum = intensities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         match self {
@@ -94,6 +87,8 @@ mod tests {
     fn bins_follow_the_formulas() {
         let number = IbsiDiscretisation::FixedBinNumber(4).levels(&[0.0, 2.4, 2.5, 9.9, 10.0], None).unwrap();
         assert_eq!(number, Levels { levels: vec![1, 1, 2, 4, 4], count: 4 });
+        let lower = IbsiDiscretisation::FixedBinSize(25.0).levels(&[-490.0, -475.0, 30.0], Some(-500.0)).unwrap();
+        assert_eq!(lower.levels, [1, 2, 22]);
         let size = IbsiDiscretisation::FixedBinSize(10.0).levels(&[3.0, 12.9, 13.0], None).unwrap();
         assert_eq!(size, Levels { levels: vec![1, 1, 2], count: 2 });
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use alnm_imaging::fourier::line_transforms;
 use ndarray::{ArrayViewMut3, Axis};
 use rayon::prelude::*;
+use rustfft::Fft;
 pub(crate) use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
 
 /// The smallest number of at least `n` whose prime factors are 2, 3 and 5, for which transforms are fast.
 pub(crate) fn fast_length(n: usize) -> usize {
@@ -31,11 +32,11 @@ pub(crate) struct BoxTransform {
 
 impl BoxTransform {
     pub(crate) fn new(shape: [usize; 3]) -> Self {
-        let mut planner = FftPlanner::new();
+        let lines = line_transforms(&shape);
         Self {
             shape,
-            forward: shape.map(|length| planner.plan_fft_forward(length)),
-            inverse: shape.map(|length| planner.plan_fft_inverse(length)),
+            forward: std::array::from_fn(|axis| Arc::clone(&lines[axis].forward)),
+            inverse: std::array::from_fn(|axis| Arc::clone(&lines[axis].inverse)),
         }
     }
 

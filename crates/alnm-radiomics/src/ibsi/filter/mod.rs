@@ -299,7 +299,7 @@ impl Filter {
     ///
     /// # Errors
     /// [`IbsiError::Setting`] with the first that is out of range.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let positive =
             |setting, value: f64| check(setting, value.is_finite() && value > 0.0, value, "it must be above 0");
         let letters = |setting, found: usize| {
@@ -362,7 +362,8 @@ impl Filter {
     /// The response map of an image.
     ///
     /// # Errors
-    /// As [`Filter::check`], and [`IbsiError::Setting`] for a kernel that reaches over more than 1024 voxels.
+    /// [`IbsiError::Setting`] for a parameter that is out of its range, and for a kernel that reaches over more than 1024
+    /// voxels.
     pub fn response(&self, image: &Volume<f64>) -> Result<Volume<f64>> {
         let values = self.response_in(image, VoxelBox::of_shape(image.geometry().shape()))?;
         let mut map = image.clone();
