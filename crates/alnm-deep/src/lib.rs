@@ -9,6 +9,7 @@ mod feature_extractor;
 mod features;
 mod grad_cam;
 mod graph;
+mod half_precision;
 #[cfg(feature = "hub")]
 mod hub;
 mod kernel;

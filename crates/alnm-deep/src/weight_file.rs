@@ -5,11 +5,11 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use half::{bf16, f16};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
 use crate::error::{DeepError, Result};
+use crate::half_precision::{from_bfloat16, from_binary16};
 use crate::pth;
 use crate::state_dict::{MAXIMUM_FILE_BYTES, StateDict, StateTensor};
 
@@ -86,10 +86,8 @@ fn tensors_of(path: &Path, bytes: &[u8]) -> Result<StateDict> {
         .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
         .map(|(name, view)| {
             let values = match view.dtype() {
-                Dtype::F16 => view.data().as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-                Dtype::BF16 => {
-                    view.data().as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
-                }
+                Dtype::F16 => from_binary16(view.data()),
+                Dtype::BF16 => from_bfloat16(view.data()),
                 Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
                 Dtype::F64 => view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
                 other => {

@@ -3,16 +3,15 @@
 //! A pickle is a program for a stack machine that may call any function. The machine here knows what a dictionary of
 //! tensors is made of and nothing else: another name or operation is an error, and nothing is ever called.
 
+mod archive;
 mod pickle;
 
 use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
-use half::{bf16, f16};
-use zip::ZipArchive;
-
+use self::archive::Archive;
 use self::pickle::{Number, Place, Reason, Storage};
+use crate::half_precision::{from_bfloat16, from_binary16};
 use crate::state_dict::{MAXIMUM_FILE_BYTES, StateDict, StateTensor};
 
 /// Larger pickles are refused: that of a network has a few hundred bytes a tensor.
@@ -21,15 +20,13 @@ const MAXIMUM_PICKLE_BYTES: u64 = 16 << 20;
 /// The tensors of a file, counters of batches left out.
 pub(crate) fn read(path: &Path) -> Result<StateDict, Reason> {
     let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| format!("not a zip archive: {error}"))?;
+    let archive = Archive::open(file)?;
     let root = root(&archive)?;
-    if archive.index_for_name(&format!("{root}byteorder")).is_some() {
-        let order = entry(&mut archive, &format!("{root}byteorder"), 16)?;
-        if order != b"little" {
-            return Err("written on a machine of another byte order".to_owned());
-        }
+    let order = format!("{root}byteorder");
+    if archive.names().any(|name| name == order) && archive.read(&order, 16)? != b"little" {
+        return Err("written on a machine of another byte order".to_owned());
     }
-    let pickle = entry(&mut archive, &format!("{root}data.pkl"), MAXIMUM_PICKLE_BYTES)?;
+    let pickle = archive.read(&format!("{root}data.pkl"), MAXIMUM_PICKLE_BYTES)?;
     let mut places = pickle::places(&pickle)?;
     places.sort_by(|a, b| a.1.storage.key.cmp(&b.1.storage.key));
     let total = places.iter().try_fold(0u64, |total, (_, place)| total.checked_add(place.count()? as u64));
@@ -41,7 +38,7 @@ pub(crate) fn read(path: &Path) -> Result<StateDict, Reason> {
     for (name, place) in places {
         if place.storage.key != key || numbers.is_empty() {
             key.clone_from(&place.storage.key);
-            numbers = place.storage.read(&mut archive, &root).map_err(|reason| format!("{name}: {reason}"))?;
+            numbers = place.storage.read(&archive, &root).map_err(|reason| format!("{name}: {reason}"))?;
         }
         let values = place.gather(&numbers).map_err(|reason| format!("{name}: {reason}"))?;
         let tensor = StateTensor::new(place.shape, values).map_err(|error| format!("{name}: {error}"))?;
@@ -51,9 +48,8 @@ pub(crate) fn read(path: &Path) -> Result<StateDict, Reason> {
 }
 
 /// The folder within the archive, with its slash.
-fn root(archive: &ZipArchive<BufReader<File>>) -> Result<String, Reason> {
-    let names = (0..archive.len()).filter_map(|index| archive.name_for_index(index)?.ok());
-    let mut pickles = names.filter_map(|name| name.strip_suffix("data.pkl").map(str::to_owned));
+fn root(archive: &Archive) -> Result<String, Reason> {
+    let mut pickles = archive.names().filter_map(|name| name.strip_suffix("data.pkl").map(str::to_owned));
     match (pickles.next(), pickles.next()) {
         (Some(root), None) => Ok(root),
         (None, _) => Err("a zip archive without `data.pkl`, so no file of PyTorch".to_owned()),
@@ -61,19 +57,9 @@ fn root(archive: &ZipArchive<BufReader<File>>) -> Result<String, Reason> {
     }
 }
 
-fn entry(archive: &mut ZipArchive<BufReader<File>>, name: &str, limit: u64) -> Result<Vec<u8>, Reason> {
-    let file = archive.by_name(name).map_err(|error| format!("`{name}`: {error}"))?;
-    if file.size() > limit {
-        return Err(format!("`{name}` has {} bytes, more than the limit of {limit}", file.size()));
-    }
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| format!("`{name}`: {error}"))?;
-    Ok(bytes)
-}
-
 impl Storage {
-    fn read(&self, archive: &mut ZipArchive<BufReader<File>>, root: &str) -> Result<Vec<f32>, Reason> {
-        let bytes = entry(archive, &format!("{root}data/{}", self.key), MAXIMUM_FILE_BYTES)?;
+    fn read(&self, archive: &Archive, root: &str) -> Result<Vec<f32>, Reason> {
+        let bytes = archive.read(&format!("{root}data/{}", self.key), MAXIMUM_FILE_BYTES)?;
         let size = match self.number {
             Number::Half | Number::BFloat16 => 2,
             Number::Single => 4,
@@ -88,8 +74,8 @@ impl Storage {
             ));
         }
         Ok(match self.number {
-            Number::Half => bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-            Number::BFloat16 => bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+            Number::Half => from_binary16(&bytes),
+            Number::BFloat16 => from_bfloat16(&bytes),
             Number::Double => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
             Number::Single | Number::Other => bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         })
