@@ -67,7 +67,7 @@ fn quantiles(c: &mut Criterion) {
     for n in [101, 10_000, 1_000_000] {
         let data = values(n, 1);
         group.bench_with_input(BenchmarkId::new("alnm-stats", n), &data, |b, data| {
-            b.iter(|| ours(black_box(data), 0.25))
+            b.iter(|| ours(black_box(data), 0.25));
         });
         group.bench_with_input(BenchmarkId::new("ndarray-stats", n), &data, |b, data| {
             b.iter(|| theirs(black_box(data), 0.25));

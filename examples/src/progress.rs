@@ -53,13 +53,13 @@ pub struct StepCost {
 
 /// A running step with its bar.
 #[derive(Debug)]
-pub struct Step {
+pub struct RunningStep {
     name: String,
     bar: ProgressBar,
     start: Instant,
 }
 
-impl Step {
+impl RunningStep {
     /// Begins a step of `count` pieces.
     pub fn begin(name: &str, count: usize) -> Self {
         let bar = ProgressBar::new(count as u64);

@@ -40,6 +40,7 @@ impl Store {
     }
 
     /// The path of a file of the step that is not an item.
+    #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -117,6 +118,7 @@ impl Fingerprint {
     }
 
     /// The fingerprint.
+    #[must_use]
     pub fn finish(self) -> String {
         self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }

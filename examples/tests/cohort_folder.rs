@@ -177,6 +177,9 @@ fn fifteen_faults_are_reported_at_once_or_excluded() {
     }
     assert_eq!(report.matches("\n  - ").count(), faulty.len(), "{report}");
     assert!(!folder.join("unused").exists());
+    // A run that ends there says the same, although it reads headers first.
+    let mut run = Study::new(settings(&folder, &folder.join("unused")));
+    assert_eq!(run.cohort().unwrap_err().to_string(), report);
 
     let description = fs::read_to_string(folder.join("cohort.toml")).unwrap();
     fs::write(folder.join("cohort.toml"), description.replace("\"refuse\"", "\"exclude\"")).unwrap();

@@ -31,7 +31,7 @@ struct Arguments {
 enum Command {
     Info(info::Info),
     Convert(convert::Convert),
-    N4(n4::N4),
+    N4(n4::N4Command),
     Resample(resample::Resample),
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),

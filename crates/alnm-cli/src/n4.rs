@@ -21,7 +21,7 @@ const OTSU_BINS: usize = 200;
 #[command(after_help = "Example: alnm n4 image.nii.gz corrected.nii.gz --otsu --shrink 4 --log-bias-field field.nii.gz
 
 Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
-pub(crate) struct N4 {
+pub(crate) struct N4Command {
     /// Image file or DICOM folder.
     #[arg(value_name = "IN")]
     input: PathBuf,
@@ -82,7 +82,7 @@ pub(crate) struct N4 {
     overwriting: Overwriting,
 }
 
-impl N4 {
+impl N4Command {
     #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.overwriting.check_images(
@@ -172,7 +172,7 @@ fn read_confidence(path: &Path, grid: &Geometry) -> anyhow::Result<Volume<f32>> 
 
 /// How far a level is, as a bar and in numbers.
 fn progress(now: &N4Iteration) -> String {
-    const WIDTH: usize = 40;
+    const WIDTH: usize = 20;
     let filled = WIDTH * now.iteration.min(now.max_iterations) / now.max_iterations.max(1);
     format!(
         "{}{} level {} of {}, iteration {}, convergence {:.5}",

@@ -92,8 +92,10 @@ impl Line {
                 break;
             }
             let step = self.step.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            // What cannot be written to the terminal is nothing that a command should end for.
-            let _ = write!(io::stderr(), "{}{turn} {step} [{}s]", Self::CLEAR, self.start.elapsed().as_secs());
+            let seconds = self.start.elapsed().as_secs();
+            // What does not fit the terminal is cut off: a second line would stay when the first is written over. A
+            // terminal that cannot be written to must not end a command.
+            let _ = write!(io::stderr(), "{}\x1b[?7l{turn} {step} [{seconds}s]\x1b[?7h", Self::CLEAR);
             std::thread::park_timeout(Self::TICK);
         }
         let _ = write!(io::stderr(), "{}", Self::CLEAR);

@@ -66,7 +66,7 @@ enum AnswerFormat {
 }
 
 /// A patient of the file: further columns, and a measurement of each variable of the model.
-struct Patient {
+struct PatientRow {
     further: Vec<(String, String)>,
     measured: Vec<Measurement>,
 }
@@ -115,8 +115,8 @@ fn read_model(path: &Path) -> Result<RiskModel> {
     RiskModel::from_json(&text).with_context(|| format!("cannot use the model {}", path.display()))
 }
 
-fn assess(model: &RiskModel, patients: &[Patient], level: f64) -> Result<Vec<Assessment>> {
-    let of_patient = |(row, patient): (usize, &Patient)| {
+fn assess(model: &RiskModel, patients: &[PatientRow], level: f64) -> Result<Vec<Assessment>> {
+    let of_patient = |(row, patient): (usize, &PatientRow)| {
         model.assess(&patient.measured, level).with_context(|| format!("patient {}", row + 1))
     };
     patients.iter().enumerate().map(of_patient).collect()
@@ -132,7 +132,7 @@ fn template(model: &RiskModel) -> Result<String> {
     Ok(DataTable::new(columns)?.to_csv())
 }
 
-fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
+fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<PatientRow>> {
     let text = std::fs::read_to_string(path)?;
     let (columns, rows) = if text.trim_start().starts_with(['{', '[']) { from_json(&text)? } else { from_csv(&text)? };
     let places = model
@@ -141,7 +141,7 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
         .map(|v| place(&columns, &v.variable.name, &v.variable.unit))
         .collect::<Result<Vec<_>>>()?;
     ensure!(!rows.is_empty(), "it holds no patient; a row per patient is needed");
-    let of_row = |(row, cells): (usize, Vec<String>)| -> Result<Patient> {
+    let of_row = |(row, cells): (usize, Vec<String>)| -> Result<PatientRow> {
         // A column is found under the unit of training, or under its name alone.
         let value = |(&place, v): (&usize, &ModelVariable)| -> Result<Measurement> {
             let cell = cells[place].trim();
@@ -155,7 +155,7 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<Patient>> {
             .filter(is_further)
             .map(|column| (columns[column].clone(), cells[column].clone()))
             .collect();
-        Ok(Patient { further, measured })
+        Ok(PatientRow { further, measured })
     };
     rows.into_iter().enumerate().map(of_row).collect()
 }
@@ -204,7 +204,7 @@ fn from_json(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
     Ok((columns, rows))
 }
 
-fn text(patients: &[Patient], assessments: &[Assessment]) -> String {
+fn text(patients: &[PatientRow], assessments: &[Assessment]) -> String {
     let mut lines = Vec::new();
     for (row, (patient, found)) in patients.iter().zip(assessments).enumerate() {
         let name = patient.further.first().map_or_else(|| (row + 1).to_string(), |(_, name)| name.clone());
@@ -236,7 +236,7 @@ fn text(patients: &[Patient], assessments: &[Assessment]) -> String {
 }
 
 /// A row per patient: further columns, the variables, and the answer.
-fn table(model: &RiskModel, patients: &[Patient], assessments: &[Assessment]) -> Result<DataTable> {
+fn table(model: &RiskModel, patients: &[PatientRow], assessments: &[Assessment]) -> Result<DataTable> {
     let further = patients.first().map_or(&[][..], |patient| &patient.further).iter().map(|(name, _)| name.clone());
     let variables = model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit));
     let fixed = ["risk", "interval_lower", "interval_upper"].map(str::to_owned);
@@ -258,7 +258,7 @@ fn table(model: &RiskModel, patients: &[Patient], assessments: &[Assessment]) ->
     Ok(table)
 }
 
-fn json(patients: &[Patient], assessments: &[Assessment]) -> Result<String> {
+fn json(patients: &[PatientRow], assessments: &[Assessment]) -> Result<String> {
     let answers: Vec<Answer<'_>> = patients
         .iter()
         .zip(assessments)

@@ -160,8 +160,8 @@ impl KineticsRule {
     /// What a curve does.
     ///
     /// # Errors
-    /// [`ImagingError::InvalidParameter`] when the signal before contrast is not above 0, or no phase after the first is
-    /// early, or none is late.
+    /// [`ImagingError::InvalidParameter`] when the signal before contrast is not above 0, or no phase after the first
+    /// is early, or none is late.
     pub fn kinetics(&self, curve: &TimeIntensityCurve) -> Result<Kinetics> {
         let TimeIntensityCurve { times, means, .. } = curve;
         let params = &self.params;
@@ -206,8 +206,8 @@ impl TimeIntensityCurve {
     /// A curve from its phases: seconds from the first, means and standard deviations (divisor n).
     ///
     /// # Errors
-    /// [`ImagingError::InvalidParameter`] when there is no phase, the three have different lengths, or the times are not
-    /// known and ascending.
+    /// [`ImagingError::InvalidParameter`] when there is no phase, the three have different lengths, or the times are
+    /// not known and ascending.
     pub fn new(times: Vec<f64>, means: Vec<f64>, standard_deviations: Vec<f64>) -> Result<Self> {
         let counts = [times.len(), means.len(), standard_deviations.len()];
         let ascending = times.iter().all(|time| time.is_finite()) && times.windows(2).all(|pair| pair[0] < pair[1]);

@@ -31,7 +31,8 @@ impl DynamicSeries {
     ///
     /// # Errors
     /// [`ImagingError::InvalidParameter`] when there is no phase or another number of times than of phases;
-    /// [`ImagingError::GeometryMismatch`] when the phases lie on different grids (tolerance a thousandth of the spacing).
+    /// [`ImagingError::GeometryMismatch`] when the phases lie on different grids (tolerance a thousandth of the
+    /// spacing).
     pub fn new(images: Vec<Image>, times: Vec<f64>) -> Result<Self> {
         const OPERATION: &str = "dynamic series";
         let Some(first) = images.first().filter(|_| images.len() == times.len()) else {

@@ -45,8 +45,8 @@ pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
     Source::open(path).map(|source| source.format())
 }
 
-/// A file or folder with an image or a mask, opened once, whose format was found once. Who has to know the format before
-/// it can say what to read opens a `Source`, asks it, and reads from it.
+/// A file or folder with an image or a mask, opened once, whose format was found once. Who has to know the format
+/// before it can say what to read opens a `Source`, asks it, and reads from it.
 ///
 /// ```
 /// use alnm_imaging::file::Source;

@@ -3,6 +3,7 @@
 //! The one place where transforms are planned: the planner knows every kind of processor and is by far the largest
 //! piece of code behind a transform, so that it is compiled once for all crates.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustfft::{Fft, FftPlanner};
@@ -16,6 +17,12 @@ pub struct LineTransforms {
     pub forward: Arc<dyn Fft<f64>>,
     /// A spectrum to its values.
     pub inverse: Arc<dyn Fft<f64>>,
+}
+
+impl fmt::Debug for LineTransforms {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LineTransforms").field("length", &self.forward.len()).finish_non_exhaustive()
+    }
 }
 
 /// The transforms for lines of each of the lengths, in their order.

@@ -21,8 +21,8 @@ pub struct IntensityStatistics {
 /// The values of a volume, or of a region of it, in raster order.
 ///
 /// # Errors
-/// [`ImagingError::GeometryMismatch`] when the mask lies on another grid, [`ImagingError::InvalidVoxel`] when the volume
-/// has a voxel that is not finite.
+/// [`ImagingError::GeometryMismatch`] when the mask lies on another grid, [`ImagingError::InvalidVoxel`] when the
+/// volume has a voxel that is not finite.
 pub fn values<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>) -> Result<Vec<f64>> {
     const OPERATION: &str = "intensities of a region";
     volume.check_finite().map_err(|voxel| voxel.during(OPERATION))?;

@@ -94,8 +94,8 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(&header.layout()?, reader, None)
 }
 
-/// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file in the same folder. The files stand
-/// in the order in which they are to appear.
+/// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file in the same folder. The
+/// files stand in the order in which they are to appear.
 pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
     write_binary(&mut encoder, image)?;

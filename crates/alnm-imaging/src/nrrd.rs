@@ -78,8 +78,8 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(&layout, reader, None)
 }
 
-/// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file in the same folder. The files
-/// stand in the order in which they are to appear.
+/// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file in the same folder.
+/// The files stand in the order in which they are to appear.
 pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let mut header = header_text(image);
     let mut file = AtomicFile::create(path)?;

@@ -1,5 +1,5 @@
-//! Regions of an image: boxes, the region of interest that a label of a mask makes, its largest axial cross-section, its
-//! connected parts; crops, padding and the resizing of slices.
+//! Regions of an image: boxes, the region of interest that a label of a mask makes, its largest axial cross-section,
+//! its connected parts; crops, padding and the resizing of slices.
 
 mod roi;
 

@@ -1,7 +1,7 @@
 //! Loops compiled for the vector instructions that the processor has.
 //!
-//! This module and its macro serve the crates of this workspace. They are no part of the interface of this crate and may
-//! change with any version.
+//! This module and its macro serve the crates of this workspace. They are no part of the interface of this crate and
+//! may change with any version.
 
 use pulp::Arch;
 

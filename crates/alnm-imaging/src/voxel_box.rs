@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// A box of voxels: a range of indices on each axis of a grid.
 ///
 /// Inside, the ranges stand in the order of the array that holds the voxels, (z, y, x). The names of the methods say
-/// which order they take and give: `start`, `end` and `size` are (x, y, z) as in [`Geometry`](crate::Geometry); whatever ends in `_zyx`,
-/// and [`VoxelBox::shape`], is (z, y, x) as in [`ndarray`].
+/// which order they take and give: `start`, `end` and `size` are (x, y, z) as in [`Geometry`](crate::Geometry);
+/// whatever ends in `_zyx`, and [`VoxelBox::shape`], is (z, y, x) as in [`ndarray`].
 ///
 /// As JSON a box is `{"start": [x, y, z], "size": [x, y, z]}`.
 ///

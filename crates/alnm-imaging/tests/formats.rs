@@ -399,7 +399,7 @@ fn nifti_pairs_and_versions() {
     }
     std::fs::remove_file(folder.path().join("pair.img")).unwrap();
     let error = read_image(folder.path().join("pair.hdr")).unwrap_err().to_string();
-    assert!(error.contains("not beside it"), "{error}");
+    assert!(error.contains("is missing in its folder"), "{error}");
     // More voxels along an axis than the first version can count.
     let long = Volume::filled(Geometry::axis_aligned([40_000, 1, 1], [1.0; 3]).unwrap(), 3_u8);
     let path = folder.path().join("long.nii");

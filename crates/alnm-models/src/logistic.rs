@@ -466,9 +466,6 @@ mod saved {
                 let Term { name, estimate, standard_error, z, p_value, interval } = t;
                 let what = |field: &str| format!("the {field} of {name:?}");
                 finite(&what("estimate"), *estimate)?;
-                require(interval.level > 0.0 && interval.level < 1.0, || {
-                    format!("{} is {}; it must be above 0 and below 1", what("confidence level"), interval.level)
-                })?;
                 let right = term(name, *estimate, covariance.view()[[j, j]].sqrt(), interval.level);
                 for (field, value, expected) in [
                     ("standard error", *standard_error, right.standard_error),
@@ -499,7 +496,9 @@ mod saved {
                 format!("its number of events is {}; {positives} of its {rows} outcomes are events", form.events)
             })?;
             let outside = form.fitted.iter().find(|risk| !(0.0..=1.0).contains(*risk));
-            require(outside.is_none(), || format!("a fitted risk is {outside:?}; it must lie between 0 and 1"))?;
+            require(outside.is_none(), || {
+                format!("a fitted risk is {}; it must lie between 0 and 1", outside.copied().unwrap_or_default())
+            })?;
             Ok(Self {
                 terms: form.terms,
                 aliased: form.aliased,

@@ -276,6 +276,10 @@ mod saved {
                 format!("the number of events is {events} of {rows} rows; both classes must be there")
             })?;
             require(form.lambda > 0.0, || format!("the penalty is {}; it must be above 0", form.lambda))?;
+            let penalties = form.cross_validation.as_ref().map(|found| found.path().lambda());
+            require(penalties.is_none_or(|penalties| penalties.contains(&form.lambda)), || {
+                format!("the penalty is {}; it must be one of those that were cross-validated", form.lambda)
+            })?;
             Ok(Self {
                 coefficients: form.coefficients,
                 lambda: form.lambda,

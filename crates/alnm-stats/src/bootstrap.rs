@@ -100,6 +100,18 @@ impl Bootstrap {
     /// # Errors
     /// [`StatsError::Parameter`] for the level, [`StatsError::TooFew`] below three jackknife values,
     /// [`StatsError::Undefined`] when the estimate lies outside all replicates.
+    ///
+    /// ```
+    /// use alnm_stats::bootstrap::{Resampling, simple};
+    /// use alnm_stats::describe::mean;
+    /// let ages = [47.0, 52.0, 43.0, 61.0, 55.0, 58.0];
+    /// let of_rows = |rows: &[usize]| mean(&rows.iter().map(|&row| ages[row]).collect::<Vec<_>>());
+    /// let without = |left_out: usize| of_rows(&(0..6).filter(|&row| row != left_out).collect::<Vec<_>>());
+    /// let jackknife: Vec<f64> = (0..6).map(without).collect();
+    /// let interval = simple(6, Resampling::new(500, 1), of_rows)?.bias_corrected_accelerated(&jackknife, 0.95)?;
+    /// assert!(interval.contains(mean(&ages)));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn bias_corrected_accelerated(&self, jackknife: &[f64], level: f64) -> Result<Interval> {
         const OPERATION: &str = "BCa interval";
         require_level(level)?;

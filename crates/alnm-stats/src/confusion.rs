@@ -156,6 +156,14 @@ impl ConfusionTable {
     ///
     /// # Errors
     /// [`crate::StatsError::Parameter`] for the level.
+    ///
+    /// ```
+    /// use alnm_stats::{confusion::ConfusionTable, proportion::ProportionInterval};
+    /// let table = ConfusionTable { true_positives: 90, false_negatives: 10, true_negatives: 110, false_positives: 2 };
+    /// let metrics = table.metrics(ProportionInterval::ClopperPearson, 0.95)?;
+    /// assert!(metrics.sensitivity.estimate == 0.9 && metrics.sensitivity.interval.contains(0.9));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn metrics(&self, method: ProportionInterval, level: f64) -> Result<ClassificationMetrics> {
         let Self { true_positives: tp, false_negatives: fn_, true_negatives: tn, false_positives: fp } = *self;
         let proportion = |count, total| Proportion::new(count, total, method, level);

@@ -126,6 +126,13 @@ impl CountTable {
     }
 
     /// Likelihood ratio (G) test of independence, 2 Σ O ln(O/E).
+    ///
+    /// ```
+    /// use alnm_stats::contingency::CountTable;
+    /// let test = CountTable::from_rows(&[&[10, 10], &[10, 10]])?.likelihood_ratio();
+    /// assert_eq!((test.statistic, test.p_value), (0.0, 1.0));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     #[must_use]
     pub fn likelihood_ratio(&self) -> TestResult {
         let expected = self.expected();
@@ -143,6 +150,13 @@ impl CountTable {
     ///
     /// # Errors
     /// [`StatsError::Undefined`] when the table is not square.
+    ///
+    /// ```
+    /// use alnm_stats::contingency::CountTable;
+    /// let before_and_after = CountTable::from_rows(&[&[10, 5], &[15, 20]])?;
+    /// assert!((before_and_after.mcnemar(false)?.statistic - 5.0).abs() < 1e-12);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn mcnemar(&self, corrected: bool) -> Result<TestResult> {
         let (rows, columns) = self.counts.dim();
         if rows != columns {
@@ -168,6 +182,13 @@ impl CountTable {
     ///
     /// # Errors
     /// [`StatsError::Undefined`] for another size, [`StatsError::Parameter`] for the level.
+    ///
+    /// ```
+    /// use alnm_stats::contingency::CountTable;
+    /// let ratio = CountTable::from_rows(&[&[10, 5], &[15, 20]])?.odds_ratio(0.95)?;
+    /// assert!((ratio.estimate - 8.0 / 3.0).abs() < 1e-12 && ratio.interval.contains(1.0));
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn odds_ratio(&self, level: f64) -> Result<OddsRatio> {
         require_level(level)?;
         let [a, b, c, d] = self.two_by_two("odds ratio")?;

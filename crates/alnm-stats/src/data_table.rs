@@ -22,7 +22,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::{Result, StatsError, require_same_length};
+use crate::error::{Result, StatsError};
 
 /// A value of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,9 +139,11 @@ impl DataTable {
     /// Adds a row below the others.
     ///
     /// # Errors
-    /// [`StatsError::LengthMismatch`] unless the row has a cell for each column.
+    /// [`StatsError::Parameter`] unless the row has a cell for each column.
     pub fn push(&mut self, row: Vec<Cell>) -> Result<()> {
-        require_same_length("row of a table", self.columns.len(), row.len())?;
+        if row.len() != self.columns.len() {
+            return Err(StatsError::parameter("number of cells in a row", row.len(), "the number of columns"));
+        }
         self.rows.push(row);
         Ok(())
     }
@@ -154,10 +156,11 @@ impl DataTable {
     /// The same table with one more column on the right.
     ///
     /// # Errors
-    /// [`StatsError::Parameter`] when a column has that name already, [`StatsError::LengthMismatch`] unless there is a
-    /// cell for each row.
+    /// [`StatsError::Parameter`] when a column has that name already, or unless there is a cell for each row.
     pub fn with_column(mut self, name: impl Into<String>, cells: Vec<Cell>) -> Result<Self> {
-        require_same_length("column of a table", self.rows.len(), cells.len())?;
+        if cells.len() != self.rows.len() {
+            return Err(StatsError::parameter("number of cells in a column", cells.len(), "the number of rows"));
+        }
         self.columns.push(name.into());
         let widened = Self::new(self.columns)?;
         let rows = self.rows.into_iter().zip(cells);
@@ -426,7 +429,10 @@ mod tests {
     fn a_table_has_a_cell_for_each_column_and_each_name_once() {
         assert!(matches!(DataTable::new(["a", "b", "a"]), Err(StatsError::Parameter { .. })));
         let mut table = table(&["a", "b"], vec![cells![1usize, 2usize]]);
-        assert!(matches!(table.push(cells![1usize]), Err(StatsError::LengthMismatch { left: 2, right: 1, .. })));
+        assert!(matches!(
+            table.push(cells![1usize]),
+            Err(StatsError::Parameter { name: "number of cells in a row", .. })
+        ));
         assert!(table.clone().with_column("a", cells![3usize]).is_err());
         assert!(table.clone().with_column("c", cells![]).is_err());
         let wider = table.with_column("c", cells![3usize]).expect("a new name");

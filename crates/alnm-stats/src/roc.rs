@@ -26,6 +26,13 @@ impl Direction {
     ///
     /// # Errors
     /// [`StatsError::LengthMismatch`], [`StatsError::OneClass`].
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, roc::Direction};
+    /// let labels = Labels::new(vec![false, false, true, true]);
+    /// assert_eq!(Direction::detect(&labels, &[0.8, 0.9, 0.1, 0.3])?, Direction::LowerIsPositive);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn detect(labels: &Labels, scores: &[f64]) -> Result<Self> {
         labels.require_both("direction of an ROC curve")?;
         let groups = labels.split(scores)?;
@@ -309,6 +316,16 @@ impl RocCurve {
 
     /// Every point at which the criterion is best, in the order of the curve; ties are common, and pROC returns them
     /// all too.
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, roc::{CutoffCriterion, CutoffWeights, Direction, RocCurve}};
+    /// let labels = Labels::new(vec![false, false, true, false, true]);
+    /// let roc = RocCurve::new(&labels, &[0.1, 0.4, 0.35, 0.2, 0.8], Direction::HigherIsPositive)?;
+    /// // A missed event costs five times as much as a false alarm.
+    /// let best = roc.best_cutoffs(CutoffCriterion::Youden, CutoffWeights::new(5.0, 0.5)?);
+    /// assert_eq!(best[0].table.sensitivity(), 1.0);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     #[must_use]
     pub fn best_cutoffs(&self, criterion: CutoffCriterion, weights: CutoffWeights) -> Vec<OperatingPoint> {
         let scores: Vec<f64> = (0..self.len()).map(|i| self.criterion_at(i, criterion, weights)).collect();
@@ -346,6 +363,15 @@ impl RocCurve {
     ///
     /// # Errors
     /// [`StatsError::Parameter`] unless 0 ≤ low < high ≤ 1.
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, roc::{Direction, PartialFocus, RocCurve}};
+    /// let labels = Labels::new(vec![false, false, true, true]);
+    /// let roc = RocCurve::new(&labels, &[0.1, 0.2, 0.3, 0.4], Direction::HigherIsPositive)?;
+    /// // Of a perfect curve, the whole strip of specificities from 0.8 to 1.
+    /// assert!((roc.partial_area(PartialFocus::Specificity, 0.8, 1.0)?.area - 0.2).abs() < 1e-12);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
     pub fn partial_area(&self, focus: PartialFocus, low: f64, high: f64) -> Result<PartialArea> {
         if !(0.0..=1.0).contains(&high) {
             return Err(StatsError::parameter("upper end of the partial area", high, "at least 0 and at most 1"));

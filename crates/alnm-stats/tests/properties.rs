@@ -351,8 +351,8 @@ fn a_baseline_table_prints_as_journals_do_and_holds_numbers() {
     assert_eq!(
         table.printed().to_csv(),
         "variable,overall,negative,positive,test,statistic,p\n\
-         age (years),61.50 ± 7.07,61.50 ± 7.22,61.50 ± 7.22,t,0.000,1.000\n\
-         size,0.060 [0.000; 55.165],0.163 [0.002; 363.283],0.014 [0.000; 29.628],Mann-Whitney,0.677,0.525\n\
+         age (years),61.50 ± 7.07,62.00 ± 7.21,61.00 ± 7.21,t,0.340,0.737\n\
+         size,0.163 [0.001; 44.907],0.442 [0.005; 101.319],0.092 [0.000; 23.080],Mann-Whitney,0.554,0.608\n\
          ER,16 / 7,8 / 3,8 / 4,Fisher,,1.000\n\
          \u{20} -,16 (69.6 %),8 (72.7 %),8 (66.7 %),,,\n\
          \u{20} +,7 (30.4 %),3 (27.3 %),4 (33.3 %),,,\n"

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use alnm_imaging::dicom::{DicomFolder, DynamicSeries, Series};
+use alnm_imaging::dicom::{DicomFolder, DynamicSeries, MaskFile, Series};
 use alnm_imaging::file::Source;
-use alnm_imaging::mask::{MaskParams, MaskProblem, read_mask_with};
-use alnm_imaging::{FileFormat, FileProblem, Geometry, Image, ImagingError, LabelMap, read_image, read_mask};
+use alnm_imaging::mask::MaskParams;
+use alnm_imaging::{FileFormat, Geometry, Image, ImagingError, LabelMap, read_image, read_mask};
 use rayon::prelude::*;
 
 use super::{Cohort, CohortProblems, Patient, Problem};
@@ -157,13 +157,18 @@ impl Cohort {
     /// What the reader found wrong.
     pub fn mask(&self, path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap> {
         let path = self.folder.join(path);
-        match read_mask(&path) {
-            Err(ImagingError::File { problem: FileProblem::Mask(problem), .. })
-                if matches!(*problem, MaskProblem::GridNeeded) =>
-            {
-                read_mask_with(&path, &MaskParams::default().with_grid(image.clone()))
+        let source = Source::open(&path)?;
+        let params = MaskParams::default();
+        if source.format() != FileFormat::Dicom {
+            return params.check()?.read_source(source);
+        }
+        match source.dicom_folder()?.only_mask()? {
+            Some(mask) if matches!(mask, MaskFile::StructureSet(_)) => {
+                params.with_grid(image.clone()).check()?.draw(mask)
             }
-            other => other,
+            Some(mask) => params.check()?.draw(mask),
+            // A DICOM image whose voxels are labels.
+            None => read_mask(path),
         }
     }
 }

@@ -91,6 +91,7 @@ impl Subtype {
     pub const ALL: [Self; 4] = [Self::Her2Positive, Self::LuminalA, Self::LuminalB, Self::TripleNegative];
 
     /// The name used in `patients.csv`.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Her2Positive => "HER2+",
@@ -118,26 +119,31 @@ pub struct BloodCounts {
 
 impl BloodCounts {
     /// Systemic immune-inflammation index N·P/L.
+    #[must_use]
     pub fn sii(&self) -> f64 {
         self.neutrophils * self.platelets / self.lymphocytes
     }
 
     /// Neutrophil-to-lymphocyte ratio N/L.
+    #[must_use]
     pub fn nlr(&self) -> f64 {
         self.neutrophils / self.lymphocytes
     }
 
     /// Platelet-to-lymphocyte ratio P/L.
+    #[must_use]
     pub fn plr(&self) -> f64 {
         self.platelets / self.lymphocytes
     }
 
     /// Monocyte-to-lymphocyte ratio M/L.
+    #[must_use]
     pub fn mlr(&self) -> f64 {
         self.monocytes / self.lymphocytes
     }
 
     /// White-cell-to-lymphocyte ratio WBC/L.
+    #[must_use]
     pub fn wlr(&self) -> f64 {
         self.wbc / self.lymphocytes
     }
@@ -205,16 +211,19 @@ pub struct Exclusion {
 
 impl Cohort {
     /// Patients of the training centre.
+    #[must_use]
     pub fn training(&self) -> Vec<&Patient> {
         self.of_centre(&self.description.training_centre)
     }
 
     /// Patients of all validation centres.
+    #[must_use]
     pub fn validation(&self) -> Vec<&Patient> {
         self.description.validation_centres.iter().flat_map(|centre| self.of_centre(centre)).collect()
     }
 
     /// How many patients each group of the patient flow has.
+    #[must_use]
     pub fn flow(&self) -> Vec<(String, usize)> {
         let mut groups = vec![
             ("patients in the table".to_owned(), self.patients.len() + self.excluded.len()),

@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use alnm_stats::cells;
+use alnm_stats::data_table::DataTable;
+use anyhow::Result;
+
 use super::{BloodCounts, Markers, Patient, Problem, Subtype};
+use crate::store::write_file;
 
 /// Columns of `patients.csv`; `mask_reader2` may be missing, further columns are kept.
 pub const COLUMNS: [&str; 19] = [
@@ -223,37 +228,35 @@ impl Row<'_> {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_patients(path: &Path, patients: &[Patient]) -> Result<(), csv::Error> {
-    let mut writer = csv::Writer::from_path(path)?;
-    writer.write_record(COLUMNS)?;
+pub fn write_patients(path: &Path, patients: &[Patient]) -> Result<()> {
+    let mut table = DataTable::new(COLUMNS)?;
     for patient in patients {
-        let flag = |value: bool| u8::from(value).to_string();
+        let flag = |value: bool| usize::from(value);
         let file = |path: &Path| path.display().to_string();
         let blood = &patient.blood;
-        writer.write_record([
+        table.push(cells![
             patient.id.clone(),
             patient.centre.clone(),
             flag(patient.alnm),
-            patient.age_years.to_string(),
-            patient.mtd_cm.to_string(),
-            patient.sad_aln_cm.to_string(),
+            patient.age_years,
+            patient.mtd_cm,
+            patient.sad_aln_cm,
             flag(patient.markers.pr),
             flag(patient.markers.er),
             flag(patient.markers.her2),
             flag(patient.markers.ki67),
-            patient.subtype.name().to_owned(),
-            blood.neutrophils.to_string(),
-            blood.lymphocytes.to_string(),
-            blood.monocytes.to_string(),
-            blood.wbc.to_string(),
-            blood.platelets.to_string(),
+            patient.subtype.name(),
+            blood.neutrophils,
+            blood.lymphocytes,
+            blood.monocytes,
+            blood.wbc,
+            blood.platelets,
             file(&patient.image),
             file(&patient.mask),
-            patient.mask_reader2.as_deref().map(file).unwrap_or_default(),
+            patient.mask_reader2.as_deref().map(file),
         ])?;
     }
-    writer.flush()?;
-    Ok(())
+    write_file(path, table.to_csv().as_bytes())
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const LEGEND_LINE: f64 = 14.0;
 
 /// A line through points; without a line the points are dots with error bars.
 #[derive(Debug, Clone)]
-pub struct Series {
+pub struct PlottedSeries {
     /// Name in the legend; none where empty.
     pub name: String,
     /// Points.
@@ -41,19 +41,22 @@ pub struct Series {
     pub bars: Option<Vec<(f64, f64)>>,
 }
 
-impl Series {
+impl PlottedSeries {
     /// A line.
+    #[must_use]
     pub fn line(name: &str, points: Vec<(f64, f64)>, colour: &'static str) -> Self {
         Self { name: name.to_owned(), points, colour, dashed: false, bars: None }
     }
 
     /// The same line in dashes.
+    #[must_use]
     pub fn dashed(mut self) -> Self {
         self.dashed = true;
         self
     }
 
     /// The points as dots with error bars.
+    #[must_use]
     pub fn with_bars(mut self, bars: Vec<(f64, f64)>) -> Self {
         self.bars = Some(bars);
         self
@@ -74,7 +77,7 @@ pub struct Chart {
     /// Range of the vertical axis.
     pub y_range: (f64, f64),
     /// The series.
-    pub series: Vec<Series>,
+    pub series: Vec<PlottedSeries>,
     /// Places on the horizontal axis marked by a vertical line.
     pub marks: Vec<f64>,
     /// Lines of text below the legend.
@@ -83,7 +86,8 @@ pub struct Chart {
 
 impl Chart {
     /// A chart whose ranges hold all finite points, error bars included, with a little room.
-    pub fn around(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Self {
+    #[must_use]
+    pub fn around(title: &str, x_label: &str, y_label: &str, series: Vec<PlottedSeries>) -> Self {
         let points = || series.iter().flat_map(|s| s.points.iter());
         let bars = series.iter().filter_map(|s| s.bars.as_ref()).flatten().flat_map(|&(low, high)| [low, high]);
         let x_range = range(points().map(|p| p.0));
@@ -101,6 +105,7 @@ impl Chart {
     }
 
     /// The same chart with these ranges.
+    #[must_use]
     pub fn with_ranges(mut self, x_range: (f64, f64), y_range: (f64, f64)) -> Self {
         (self.x_range, self.y_range) = (x_range, y_range);
         self
@@ -115,6 +120,7 @@ impl Chart {
     }
 
     /// The chart with its data: a row a point, error bars where there are some.
+    #[must_use]
     pub fn panel(&self, name: &str) -> Panel {
         let has_bars = self.series.iter().any(|series| series.bars.is_some());
         let rows = self.series.iter().flat_map(|series| {
@@ -194,7 +200,7 @@ impl Chart {
         svg
     }
 
-    fn draw(&self, series: &Series, svg: &mut String) {
+    fn draw(&self, series: &PlottedSeries, svg: &mut String) {
         let colour = series.colour;
         if let Some(bars) = &series.bars {
             for (&(x, y), &(low, high)) in series.points.iter().zip(bars) {
@@ -223,7 +229,7 @@ impl Chart {
         push(svg, format_args!("<path d='{path}' fill='none' stroke='{colour}' stroke-width='1.6'{dashes}/>"));
     }
 
-    fn named(&self) -> Vec<&Series> {
+    fn named(&self) -> Vec<&PlottedSeries> {
         self.series.iter().filter(|series| !series.name.is_empty()).collect()
     }
 
@@ -280,6 +286,7 @@ fn within((low, high): (f64, f64), from: (f64, f64), to: (f64, f64)) -> Option<[
 }
 
 /// Horizontal bars, the first on top.
+#[must_use]
 pub fn bars(name: &str, title: &str, x_label: &str, values: &[(String, f64)]) -> Panel {
     let rows = values.iter().map(|(name, value)| vec![name.clone(), value.to_string()]).collect();
     Panel { svg: bars_svg(title, x_label, values), data: Table::new(name, title, &["name", x_label], rows) }
@@ -411,8 +418,9 @@ mod tests {
     fn curves_end_where_they_leave_the_range_and_legends_stand_below_the_axis() {
         assert_eq!(within((0.0, 1.0), (0.0, -1.0), (2.0, 1.0)), Some([(1.0, 0.0), (2.0, 1.0)]));
         assert_eq!(within((0.0, 1.0), (0.0, 2.0), (1.0, 3.0)), None);
-        let named = (0..5)
-            .map(|k| Series::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize]));
+        let named = (0..5).map(|k| {
+            PlottedSeries::line(&format!("curve {k}"), vec![(0.0, 0.0), (1.0, f64::from(k))], COLOURS[k as usize])
+        });
         let chart = Chart::around("five", "x", "y", named.collect()).with_ranges((0.0, 1.0), (0.0, 1.0));
         let svg = chart.panel("five").svg;
         let places: Vec<f64> = svg
@@ -429,7 +437,7 @@ mod tests {
             "a < b & c",
             "x",
             "y",
-            vec![Series::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])],
+            vec![PlottedSeries::line("R&D", vec![(0.0, 1.0), (f64::NAN, 2.0), (2.0, 3.0)], COLOURS[0])],
         );
         let Panel { svg, data } = chart.panel("points");
         assert_eq!(data.data().len(), 3);

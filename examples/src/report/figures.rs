@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 
 use super::attention;
 use super::corrected_calibration::{CorrectedCurve, corrected_curve};
-use super::figure::{COLOURS, Chart, Panel, Series, bars, push};
+use super::figure::{COLOURS, Chart, Panel, PlottedSeries, bars, push};
 use super::flow;
 use super::forest::{Ratio, forest};
 use super::heat_map::heat_map;
@@ -78,7 +78,7 @@ fn waterfalls(findings: &Findings<'_>) -> Result<Figure> {
             let chosen = patients.iter().enumerate().filter(|(_, patient)| patient.1 == outcome);
             let points: Vec<(f64, f64)> = chosen.map(|(place, patient)| ((place + 1) as f64, patient.0)).collect();
             let ends = points.iter().map(|&(_, y)| (y.min(0.0), y.max(0.0))).collect();
-            Series::line(name, points, colour).with_bars(ends)
+            PlottedSeries::line(name, points, colour).with_bars(ends)
         };
         let series = vec![of(false, "no metastasis", COLOURS[1]), of(true, "metastasis", COLOURS[0])];
         Ok(Chart::around(score, "patients of training in order of the score", "score", series)
@@ -184,8 +184,12 @@ fn lesion(findings: &Findings<'_>) -> Result<Figure> {
     if let Some(curve) = findings.time_intensity {
         let points = curve.curve.times().iter().copied().zip(curve.curve.means().iter().copied()).collect();
         let title = format!("Time-intensity curve: {}", curve.delayed_phase());
-        let chart =
-            Chart::around(&title, "seconds", "mean signal in the outline", vec![Series::line("", points, COLOURS[0])]);
+        let chart = Chart::around(
+            &title,
+            "seconds",
+            "mean signal in the outline",
+            vec![PlottedSeries::line("", points, COLOURS[0])],
+        );
         panels.push(chart.panel("figure1_time_intensity"));
         push(
             &mut caption,
@@ -223,13 +227,13 @@ fn fine_tuning(findings: &Findings<'_>) -> Figure {
         "Training loss",
         "epoch",
         "binary cross-entropy",
-        vec![Series::line("", line(EpochRecord::training_loss), COLOURS[0])],
+        vec![PlottedSeries::line("", line(EpochRecord::training_loss), COLOURS[0])],
     );
     let auc = Chart::around(
         "AUC of the batches' logits",
         "epoch",
         "AUC",
-        vec![Series::line("", line(EpochRecord::training_auc), COLOURS[1])],
+        vec![PlottedSeries::line("", line(EpochRecord::training_auc), COLOURS[1])],
     );
     figure(
         "Fine-tuning: loss and AUC over augmented training images while the parameters moved.",
@@ -242,7 +246,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
     let log_lambda: Vec<f64> = cv.path().lambda().iter().map(|lambda| lambda.ln()).collect();
     let points: Vec<(f64, f64)> = log_lambda.iter().copied().zip(cv.mean().iter().copied()).collect();
     let ends = cv.mean().iter().zip(cv.standard_error()).map(|(mean, error)| (mean - error, mean + error)).collect();
-    let curve = Series::line("", points, COLOURS[0]).with_bars(ends);
+    let curve = PlottedSeries::line("", points, COLOURS[0]).with_bars(ends);
     let mut chart = Chart::around("A. Cross-validation", "log λ", "binomial deviance", vec![curve]);
     chart.marks = [LambdaChoice::Min, LambdaChoice::OneStandardError].map(|choice| cv.lambda(choice).ln()).to_vec();
     let paths = (0..cv.path().names().len())
@@ -258,7 +262,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
             // Coefficients stand on the features' own scales; dividing by the largest makes the paths comparable.
             let largest = (0..log_lambda.len()).map(|step| value(step).abs()).fold(f64::MIN_POSITIVE, f64::max);
             let points = log_lambda.iter().enumerate().map(|(step, &x)| (x, value(step) / largest)).collect();
-            Series::line("", points, COLOURS[column % COLOURS.len()])
+            PlottedSeries::line("", points, COLOURS[column % COLOURS.len()])
         })
         .collect();
     let mut coefficients =
@@ -289,7 +293,7 @@ fn variables(results: &Results) -> Figure {
         "B. Incremental subsets",
         "variables",
         "mean AUC of ten folds, 95 % CI",
-        vec![Series::line("", points, COLOURS[1]).with_bars(ends)],
+        vec![PlottedSeries::line("", points, COLOURS[1]).with_bars(ends)],
     );
     chart.marks = vec![results.subsets.best_variables().len() as f64];
     let caption = format!(
@@ -316,7 +320,7 @@ fn of_cohorts(
 }
 
 fn roc(evaluation: &Evaluation) -> Result<Chart> {
-    let mut series = vec![Series::line("", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
+    let mut series = vec![PlottedSeries::line("", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
     let reference = evaluation.performances.iter().find(|performance| performance.model == INTEGRATED);
     for (performance, colour) in evaluation.performances.iter().zip(COLOURS) {
         let roc = &performance.roc;
@@ -327,7 +331,7 @@ fn roc(evaluation: &Evaluation) -> Result<Chart> {
             let test = compare_areas(&evaluation.labels, reference, std::slice::from_ref(performance))?;
             push(&mut name, format_args!(", p {}", format_p(test[0].p_value)));
         }
-        series.push(Series::line(&name, points, colour));
+        series.push(PlottedSeries::line(&name, points, colour));
     }
     let mut chart =
         Chart::around(&evaluation.cohort, "1 - specificity", "sensitivity", series).with_ranges((0.0, 1.0), (0.0, 1.0));
@@ -356,22 +360,24 @@ fn calibrations(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
 }
 
 fn calibration(evaluation: &Evaluation, corrected: Option<&CorrectedCurve>) -> Chart {
-    let mut series = vec![Series::line("ideal", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
+    let mut series = vec![PlottedSeries::line("ideal", vec![(0.0, 0.0), (1.0, 1.0)], "#999").dashed()];
     let integrated = evaluation.performances.iter().position(|performance| performance.model == INTEGRATED);
     let mut notes = Vec::new();
     if let Some(calibration) = integrated.map(|index| &evaluation.calibrations[index]) {
         if let Some(curve) = corrected {
             let points = |values: &[f64]| curve.risks.iter().copied().zip(values.iter().copied()).collect();
-            series.push(Series::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
-            series.push(Series::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed());
+            series.push(PlottedSeries::line("loess, apparent", points(&curve.apparent), COLOURS[1]));
+            series.push(
+                PlottedSeries::line("loess, corrected for optimism", points(&curve.corrected), COLOURS[9]).dashed(),
+            );
         } else if let Some(curve) = &calibration.curve {
             let points = curve.curve().x().iter().copied().zip(curve.curve().y().iter().copied()).collect();
-            series.push(Series::line("loess", points, COLOURS[1]));
+            series.push(PlottedSeries::line("loess", points, COLOURS[1]));
         }
         if let Some(hl) = &calibration.hosmer_lemeshow {
             let points: Vec<(f64, f64)> = hl.groups.iter().map(|group| (group.mean_risk(), group.observed())).collect();
             let ends = points.iter().map(|&(_, y)| (y, y)).collect();
-            series.push(Series::line("tenths of risk", points, COLOURS[0]).with_bars(ends));
+            series.push(PlottedSeries::line("tenths of risk", points, COLOURS[0]).with_bars(ends));
             notes.push(format!("Hosmer-Lemeshow χ² {:.2}, p {}", hl.test.statistic, format_p(hl.test.p_value)));
         }
         if let Some(recalibration) = &calibration.recalibration {
@@ -391,13 +397,13 @@ fn decision(evaluation: &Evaluation) -> Chart {
     let mut series = Vec::new();
     for ((performance, curve), colour) in evaluation.performances.iter().zip(&evaluation.decision_curves).zip(COLOURS) {
         let points = curve.points().iter().map(|point| (point.threshold, point.net_benefit)).collect();
-        series.push(Series::line(&performance.model, points, colour));
+        series.push(PlottedSeries::line(&performance.model, points, colour));
     }
     if let Some(curve) = evaluation.decision_curves.first() {
         let points = curve.points().iter().map(|point| (point.threshold, point.treat_all)).collect();
-        series.push(Series::line("treat all", points, "#555").dashed());
+        series.push(PlottedSeries::line("treat all", points, "#555").dashed());
     }
-    series.push(Series::line("treat none", vec![(0.0, 0.0), (1.0, 0.0)], "#bbb").dashed());
+    series.push(PlottedSeries::line("treat none", vec![(0.0, 0.0), (1.0, 0.0)], "#bbb").dashed());
     let top = (evaluation.labels.prevalence() * 10.0).ceil() / 10.0;
     Chart::around(&evaluation.cohort, "threshold", "net benefit", series).with_ranges((0.0, 1.0), (-0.1, top))
 }

@@ -38,7 +38,7 @@ pub(super) struct Headline {
 
 /// Every parameter of the run that is not in `settings.json`, step by step.
 #[derive(Serialize)]
-pub(super) struct Parameters<'a> {
+pub(super) struct RunParameters<'a> {
     n4: N4Params,
     otsu_bins: usize,
     radiomics: &'a str,
@@ -48,8 +48,8 @@ pub(super) struct Parameters<'a> {
 }
 
 /// The parameters of the run.
-pub(super) fn parameters<'a>(study: &Study, findings: &Findings<'a>) -> Parameters<'a> {
-    Parameters {
+pub(super) fn parameters<'a>(study: &Study, findings: &Findings<'a>) -> RunParameters<'a> {
+    RunParameters {
         n4: n4_params(),
         otsu_bins: OTSU_BINS,
         radiomics: PARAMETERS_926,

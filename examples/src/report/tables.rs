@@ -546,6 +546,7 @@ fn agreement(findings: &Findings<'_>) -> Option<Table> {
 }
 
 /// Table 3 as lines for a terminal, with the published areas where the published study was repeated.
+#[must_use]
 pub fn summary(results: &Results, beside_published: bool) -> Vec<String> {
     let Some(external) = results.validation.first() else { return Vec::new() };
     let published = |model: &str, of: fn(&published::PublishedModel) -> f64| {

@@ -51,6 +51,7 @@ const PHASE: usize = 4;
 
 impl Simulation {
     /// The published cohort: 212 patients, 100 with metastasis, and 121, 57 with metastasis.
+    #[must_use]
     pub fn published(seed: u64) -> Self {
         Self { training: [112, 100], validation: [64, 57], second_reader: 30, all_phases: 4, seed, version: VERSION }
     }

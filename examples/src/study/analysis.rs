@@ -28,7 +28,7 @@ use super::scores::ScoreInputs;
 use super::table::CohortTable;
 use super::variables::{DL_SCORE, RAD_SCORE, SII, StudyVariable, VARIABLES, clinical_names};
 use crate::cohort::{Cohort, Patient, Subtype};
-use crate::progress::{Step, check_interrupt};
+use crate::progress::{RunningStep, check_interrupt};
 use crate::store::{Fingerprint, Store};
 
 /// Confidence level of every interval.
@@ -139,7 +139,7 @@ impl Study {
         let training = variables.select_rows(table.training());
         let params = LogisticParams::default();
 
-        let step = Step::begin("tables, importance, ten models", 3);
+        let step = RunningStep::begin("tables, importance, ten models", 3);
         let table_one = table_one(table, &training, &labels)?;
         step.advance();
         let Learned { odds_ratios, importances, subsets, models } = Learned::fit(table, variables, self.settings.seed)?;
@@ -153,7 +153,7 @@ impl Study {
         step.finish(&mut self.costs);
 
         let cross_fitted = self.cross_fitted(table, fold_inputs, &models, &labels)?;
-        let step = Step::begin("bootstrap of the models", models.models().len());
+        let step = RunningStep::begin("bootstrap of the models", models.models().len());
         let resampling = Resampling::new(self.settings.resamples, self.settings.seed);
         let corrected_auc = models
             .models()
@@ -188,7 +188,7 @@ impl Study {
         labels: &Labels,
     ) -> Result<Evaluation> {
         let folds = table.folds(self.settings.seed)?;
-        let step = Step::begin("cross-fitting", folds.count());
+        let step = RunningStep::begin("cross-fitting", folds.count());
         let store = Store::open(&self.settings.out, "cross_fitting")?;
         let ScoreInputs { radiomic, radiomic_pipeline, deep_pipeline, .. } = inputs.of_all;
         let mut fingerprint = Fingerprint::default()
@@ -219,11 +219,13 @@ pub struct FoldInputs<'a> {
 
 impl<'a> FoldInputs<'a> {
     /// `of_folds` holds a table of deep features per fold.
+    #[must_use]
     pub fn new(of_all: &'a ScoreInputs, of_folds: Option<&'a [FeatureTable]>) -> Self {
         Self { of_all, of_folds }
     }
 
     /// The features that fits without the fold's patients see.
+    #[must_use]
     pub fn of_fold(&self, fold: usize) -> ScoreInputs {
         ScoreInputs { deep: self.deep(fold).clone(), ..self.of_all.clone() }
     }

@@ -18,7 +18,7 @@ use super::images::CohortFeatures;
 use super::scores::ScoreInputs;
 use super::table::{CohortTable, FOLDS};
 use crate::cohort::{Cohort, Patient};
-use crate::progress::{Step, check_interrupt};
+use crate::progress::{RunningStep, check_interrupt};
 use crate::store::{Fingerprint, Store};
 
 /// The models that are compared: of the scores alone, and of everything.
@@ -66,7 +66,7 @@ pub struct BackboneComparison {
 
 /// Features by which a comparison fits: for all training patients, and for each fold with the rows that may be learned
 /// from.
-struct Preparation<'a> {
+struct FeaturePreparation<'a> {
     name: &'a str,
     of_all: ScoreInputs,
     of_fold: &'a (dyn Fn(usize, &[usize]) -> Result<ScoreInputs> + Sync),
@@ -74,7 +74,7 @@ struct Preparation<'a> {
 
 fn compared_areas(
     table: &CohortTable<'_>,
-    preparation: &Preparation<'_>,
+    preparation: &FeaturePreparation<'_>,
     models: &[&str],
     seed: u64,
 ) -> Result<Vec<ComparedAreas>> {
@@ -104,6 +104,7 @@ fn compared_areas(
 
 impl Patient {
     /// The scanner: the column `scanner` of `patients.csv`, or the centre where there is none.
+    #[must_use]
     pub fn scanner(&self) -> &str {
         self.further.get("scanner").filter(|name| !name.is_empty()).unwrap_or(&self.centre)
     }
@@ -216,7 +217,7 @@ impl Study {
             Err(remark) => return Ok(HarmonisationComparison { scanners, remark, areas: Vec::new() }),
             Ok(remark) => remark,
         };
-        let step = Step::begin("ComBat between scanners", 2);
+        let step = RunningStep::begin("ComBat between scanners", 2);
         let of_patients: Vec<String> = cohort.patients.iter().map(|patient| patient.scanner().to_owned()).collect();
         let seed = self.settings.seed;
         let mut fingerprint = comparison_inputs(table, inputs, seed)?.parameters(&of_patients)?;
@@ -227,7 +228,7 @@ impl Study {
         let areas = Store::open(&self.settings.out, "comparisons")?.item("harmonisation", &fingerprint, || {
             let mut areas = compared_areas(
                 table,
-                &Preparation {
+                &FeaturePreparation {
                     name: "as they are",
                     of_all: inputs.clone(),
                     of_fold: &|fold, _| Ok(folds.of_fold(fold)),
@@ -238,7 +239,7 @@ impl Study {
             step.advance();
             areas.extend(compared_areas(
                 table,
-                &Preparation {
+                &FeaturePreparation {
                     name: "ComBat",
                     of_all: harmonised(inputs, &of_patients, table.training())?,
                     of_fold: &|fold, rows| harmonised(&folds.of_fold(fold), &of_patients, rows),
@@ -292,7 +293,7 @@ impl Study {
             let areas = Store::open(&self.settings.out, "comparisons")?.item(&key, &fingerprint, || {
                 let of_fold = |_: usize, _: &[usize]| Ok(with_backbone.clone());
                 let preparation =
-                    Preparation { name: backbone.name(), of_all: with_backbone.clone(), of_fold: &of_fold };
+                    FeaturePreparation { name: backbone.name(), of_all: with_backbone.clone(), of_fold: &of_fold };
                 compared_areas(table, &preparation, &["DL", INTEGRATED], seed)
             })?;
             let weights =

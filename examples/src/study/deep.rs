@@ -16,7 +16,7 @@ use super::Study;
 use super::images::CohortFeatures;
 use super::table::CohortTable;
 use crate::cohort::Cohort;
-use crate::progress::{Interrupted, Step, check_interrupt, is_interrupted};
+use crate::progress::{Interrupted, RunningStep, check_interrupt, is_interrupted};
 use crate::store::{Fingerprint, Store};
 
 /// Learning rate from a seeded start, and from weights that already know images.
@@ -151,7 +151,7 @@ impl Study {
         let checkpoint = store.file(&format!("{}.checkpoint.safetensors", tuning.key));
         let mut costs = std::mem::take(&mut self.costs);
         let features = store.item(tuning.key, &fingerprint.finish(), || {
-            let step = Step::begin(tuning.title, 0);
+            let step = RunningStep::begin(tuning.title, 0);
             let mut network = Network::initialised(tuning.backbone, Head::Logit, initialisation);
             if let Some(weights) = tuning.weights {
                 network.load_weights(weights)?;
@@ -173,7 +173,7 @@ impl Study {
             if tuning.keep_network {
                 trained.network().save(store.file("network.safetensors"))?;
             }
-            let step = Step::begin("1000-vectors", images.crops.len());
+            let step = RunningStep::begin("1000-vectors", images.crops.len());
             let predictor = Predictor::new(trained.network());
             let mut vectors = Vec::with_capacity(images.crops.len());
             for crops in images.crops.chunks(READ_OUT_BATCH) {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Study;
 use crate::cohort::{Cohort, CohortProblems, Patient, PatientVoxels, Problem, ProblemPolicy};
-use crate::progress::{Step, check_interrupt};
+use crate::progress::{RunningStep, check_interrupt};
 use crate::store::{Fingerprint, Store};
 
 /// The parameter file of the 926 features, in PyRadiomics' format.
@@ -90,7 +90,7 @@ impl Study {
             label: cohort.description.label,
         };
         let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?);
-        let step = Step::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
+        let step = RunningStep::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
         // A patient's files are read once, and checked as they are read. Where one patient's problem ends the run, the
         // others are only checked from then on, so that all problems are reported at once without the work between.
         let is_refused = AtomicBool::new(false);
@@ -277,6 +277,7 @@ impl TimeIntensity {
     }
 
     /// The class of the late phases in words.
+    #[must_use]
     pub fn delayed_phase(&self) -> &'static str {
         match self.kinetics.delayed_phase {
             DelayedPhase::Persistent => "persistent",

@@ -15,7 +15,7 @@ use super::images::CohortFeatures;
 use super::scores::ScoreInputs;
 use super::table::CohortTable;
 use crate::cohort::Cohort;
-use crate::progress::Step;
+use crate::progress::RunningStep;
 
 /// What is learned from.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +120,7 @@ impl Study {
         deep: &NetworkFeatures,
         of_folds: Option<&[NetworkFeatures]>,
     ) -> Result<()> {
-        let step = Step::begin("leak check", 1);
+        let step = RunningStep::begin("leak check", 1);
         let training: Vec<&String> = cohort.training().into_iter().map(|patient| &patient.id).collect();
         ensure!(
             deep.trained_on.iter().collect::<Vec<_>>() == training,

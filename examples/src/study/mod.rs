@@ -16,8 +16,8 @@ use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::cohort::{self, Cohort, Patient, Problem};
-use crate::progress::{Step, StepCost};
+use crate::cohort::{self, Cohort, ProblemPolicy};
+use crate::progress::{RunningStep, StepCost};
 use crate::simulation::Simulation;
 
 /// How large the network and its images are.
@@ -104,9 +104,6 @@ impl StudySettings {
     }
 }
 
-/// Looks at the files of some patients and says what is wrong with them; the last argument is called after each patient.
-type FileChecker = dyn Fn(&Cohort, &[&Patient], &(dyn Fn() + Sync)) -> Vec<Problem>;
-
 /// A run of the study.
 #[derive(Debug)]
 pub struct Study {
@@ -124,12 +121,13 @@ impl Study {
 
     /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. Its table and the
     /// headers of all files are checked, and all problems reported at once, or the patients who have them left out.
-    /// Voxels are checked when they are read ([`Study::images`]).
+    /// Where a problem ends the run, voxels are read and checked too; otherwise [`Study::images`] checks them as it reads
+    /// them.
     ///
     /// # Errors
     /// [`CohortProblems`](cohort::CohortProblems), or when the simulated cohort cannot be written or was changed.
     pub fn cohort(&mut self) -> Result<Cohort> {
-        self.opened_cohort("headers of the files", &cohort::check_headers)
+        self.opened_cohort(false)
     }
 
     /// The cohort as [`Study::cohort`] gives it, every voxel of every file read and checked.
@@ -137,16 +135,16 @@ impl Study {
     /// # Errors
     /// As [`Study::cohort`].
     pub fn checked_cohort(&mut self) -> Result<Cohort> {
-        self.opened_cohort("files of the cohort", &cohort::check_files)
+        self.opened_cohort(true)
     }
 
-    fn opened_cohort(&mut self, title: &str, check: &FileChecker) -> Result<Cohort> {
+    fn opened_cohort(&mut self, reads_voxels: bool) -> Result<Cohort> {
         let folder = match &self.settings.cohort {
             Some(folder) => folder.clone(),
             None => {
                 let folder = self.settings.out.join("cohort");
                 let (simulation, patients) = self.simulation()?;
-                let step = Step::begin("simulated cohort", patients);
+                let step = RunningStep::begin("simulated cohort", patients);
                 simulation.write(&folder, &|| step.advance())?;
                 step.finish(&mut self.costs);
                 folder
@@ -156,9 +154,20 @@ impl Study {
         // Files that are not there are among the problems of the table.
         let patients: Vec<_> =
             cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
-        let step = Step::begin(title, patients.len());
-        problems.extend(check(&cohort, &patients, &|| step.advance()));
-        step.finish(&mut self.costs);
+        let mut of_files = Vec::new();
+        if !reads_voxels {
+            let step = RunningStep::begin("headers of the files", patients.len());
+            of_files = cohort::check_headers(&cohort, &patients, &|| step.advance());
+            step.finish(&mut self.costs);
+        }
+        let is_refused =
+            cohort.description.problems == ProblemPolicy::Refuse && !(problems.is_empty() && of_files.is_empty());
+        if reads_voxels || is_refused {
+            let step = RunningStep::begin("files of the cohort", patients.len());
+            of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
+            step.finish(&mut self.costs);
+        }
+        problems.extend(of_files);
         let cohort = cohort.settle(problems)?;
         Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
     }

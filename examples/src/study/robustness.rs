@@ -18,7 +18,7 @@ use super::scores::{ScoreInputs, Scores};
 use super::table::CohortTable;
 use super::variables::VARIABLES;
 use crate::cohort::{Cohort, Patient};
-use crate::progress::{Step, check_interrupt};
+use crate::progress::{RunningStep, check_interrupt};
 use crate::store::{Fingerprint, Store};
 
 /// Shrinkage and margin of Riley's criteria, by convention.
@@ -40,7 +40,7 @@ pub struct CohortSubgroups {
 
 /// Another kind of model on the variables of the integrated one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Alternative {
+pub struct AlternativeModel {
     /// Kind of model.
     pub model: String,
     /// Area in the training centre, on the patients it was fitted to.
@@ -84,7 +84,7 @@ pub struct Robustness {
     /// By molecular subtype and by age.
     pub subgroups: Vec<CohortSubgroups>,
     /// Logistic, ridge and boosted models on the same variables.
-    pub alternatives: Vec<Alternative>,
+    pub alternatives: Vec<AlternativeModel>,
     /// Features of the scores, and others that bootstraps keep often.
     pub selection: Vec<SelectionFrequency>,
     /// Resamples of the selection.
@@ -107,7 +107,7 @@ impl Study {
         results: &Results,
     ) -> Result<Robustness> {
         let resamples = self.settings.resamples.div_ceil(RESAMPLES_PER_SELECTION);
-        let step = Step::begin("subgroups, other models, stability", resamples);
+        let step = RunningStep::begin("subgroups, other models, stability", resamples);
         let (rows, labels) = (table.training(), table.training_labels());
         let stability = |pipeline, features, fitted| {
             let advance = || step.advance();
@@ -178,14 +178,14 @@ fn alternatives(
     variables: &FeatureTable,
     results: &Results,
     seed: u64,
-) -> Result<Vec<Alternative>> {
+) -> Result<Vec<AlternativeModel>> {
     let integrated = &results.models.model(INTEGRATED)?;
     let variables = variables.select(&integrated.specification().variables)?;
     let (training, labels) = (variables.select_rows(table.training()), table.training_labels());
     let ridge = RidgeModel::fit(&training, &labels, &RidgeParams::cross_validated(table.folds(seed)?))?;
     let boosting = GradientBoosting::fit(&training, &labels, &BoostingParams::default())?;
     let centres: Vec<Vec<usize>> = table.validation().map(|(_, rows)| rows).collect();
-    let judge = |name: &str, predict: &dyn Fn(&FeatureTable) -> Result<Vec<f64>>| -> Result<Alternative> {
+    let judge = |name: &str, predict: &dyn Fn(&FeatureTable) -> Result<Vec<f64>>| -> Result<AlternativeModel> {
         let area = |rows: &[usize]| -> Result<AucEstimate> {
             let roc = RocCurve::new(
                 &table.labels(rows),
@@ -195,7 +195,7 @@ fn alternatives(
             Ok(auc_estimate(&roc, LEVEL)?)
         };
         let validation = centres.iter().map(|rows| area(rows)).collect::<Result<_>>()?;
-        Ok(Alternative { model: name.to_owned(), training: area(table.training())?, validation })
+        Ok(AlternativeModel { model: name.to_owned(), training: area(table.training())?, validation })
     };
     Ok(vec![
         judge("logistic regression", &|table| Ok(integrated.model().predict(table)?))?,

@@ -5,7 +5,7 @@ use alnm_selection::correlation_filter::{CorrelationFilterParams, CorrelationRul
 use alnm_selection::folds::FoldOrder;
 use alnm_selection::mrmr::{ContinuousCorrelation, MrmrParams, MrmrVariant};
 use alnm_selection::univariate::UnivariateParams;
-use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step as SelectionStep};
+use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step};
 use anyhow::{Context, Result, ensure};
 
 use super::Study;
@@ -13,7 +13,7 @@ use super::deep::NetworkFeatures;
 use super::images::CohortFeatures;
 use super::table::CohortTable;
 use super::variables::{DL_SCORE, RAD_SCORE};
-use crate::progress::{Step, check_interrupt};
+use crate::progress::{RunningStep, check_interrupt};
 
 /// |r| above which one of two features goes.
 pub const CORRELATION_CUTOFF: f64 = 0.60;
@@ -72,13 +72,13 @@ impl Scores {
 fn selection(score: &str, seed: u64) -> Pipeline {
     let variant = MrmrVariant::ContinuousMutualInformation { correlation: ContinuousCorrelation::Pearson };
     Pipeline::new(score)
-        .then(SelectionStep::ZeroVariance)
-        .then(SelectionStep::Univariate(UnivariateParams::default()))
-        .then(SelectionStep::CorrelationFilter(
+        .then(Step::ZeroVariance)
+        .then(Step::Univariate(UnivariateParams::default()))
+        .then(Step::CorrelationFilter(
             CorrelationFilterParams::default().with_cutoff(CORRELATION_CUTOFF).with_rule(CorrelationRule::Ranked),
         ))
-        .then(SelectionStep::Mrmr(MrmrParams::new(variant, MRMR_FEATURES)))
-        .then(SelectionStep::lasso(FoldOrder::Shuffled { seed }))
+        .then(Step::Mrmr(MrmrParams::new(variant, MRMR_FEATURES)))
+        .then(Step::lasso(FoldOrder::Shuffled { seed }))
 }
 
 impl ScoreInputs {
@@ -165,7 +165,7 @@ impl Study {
     /// When a selection leaves no feature.
     pub fn scores(&mut self, table: &CohortTable<'_>, inputs: &ScoreInputs) -> Result<Scores> {
         check_interrupt()?;
-        let step = Step::begin("selection and scores", 1);
+        let step = RunningStep::begin("selection and scores", 1);
         let scores = inputs.fit(table.training(), &table.training_labels())?;
         step.advance();
         step.finish(&mut self.costs);

@@ -166,8 +166,8 @@ impl Segmentation {
         self.placed(None).map(|(grid, _)| grid).map_err(|problem| problem.at(self.path()))
     }
 
-    /// The segments on the grid that the reader names, or on that of the frames: a chosen one with the label 1, all with
-    /// their numbers without a choice. A voxel takes the label of the nearest voxel of the segmentation.
+    /// The segments on the grid that the reader names, or on that of the frames: a chosen one with the label 1, all
+    /// with their numbers without a choice. A voxel takes the label of the nearest voxel of the segmentation.
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] with a [`MaskProblem`]: there is no such segment, it was drawn in another frame of

@@ -102,8 +102,8 @@ impl StructureSet {
         self.rois.iter().zip(1..).map(region).collect()
     }
 
-    /// The regions on the grid that the reader names. One that was chosen has the label 1; without a choice each has its
-    /// place in the file, from 1, and regions without a closed contour are left out.
+    /// The regions on the grid that the reader names. One that was chosen has the label 1; without a choice each has
+    /// its place in the file, from 1, and regions without a closed contour are left out.
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] with a [`MaskProblem`]: the reader names no grid, there is no such region, it was

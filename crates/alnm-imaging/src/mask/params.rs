@@ -37,7 +37,8 @@ use crate::geometry::Geometry;
 #[must_use]
 pub struct MaskParams {
     /// One region, whose voxels become 1. Without a choice the only region of a DICOM file becomes 1, too; several keep
-    /// their labels ([`MaskRegion::label`]), and those of a label map are kept as they are.
+    /// their labels ([`MaskRegion::label`](super::region::MaskRegion::label)), and those of a label map are kept as
+    /// they are.
     pub region: Option<RegionChoice>,
     /// The grid of the image to which the mask belongs. Structure sets need it; masks on another grid are brought onto
     /// it by the nearest voxel.

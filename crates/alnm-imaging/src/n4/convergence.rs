@@ -19,8 +19,8 @@ const SETTLED: f32 = 4096.0;
 /// realistic size the mean soon stops to move, the measure differs from the true coefficient of variation by a factor
 /// of two, and the number of iterations depends on it.
 ///
-/// Taken literally this is one long chain of roundings, about 17 cycles per voxel. But where the mean does not move, the
-/// sums no longer depend on each other, and blocks of voxels are added by vector instructions, to the same bits.
+/// Taken literally this is one long chain of roundings, about 17 cycles per voxel. But where the mean does not move,
+/// the sums no longer depend on each other, and blocks of voxels are added by vector instructions, to the same bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Convergence {
     count: f32,

@@ -96,6 +96,7 @@ impl Support {
     }
 
     /// The value on a line of coefficients.
+    #[inline]
     fn value(&self, line: &[f64]) -> f64 {
         self.indices.iter().zip(&self.weights).map(|(&index, weight)| weight * line[index]).sum()
     }
@@ -263,6 +264,7 @@ fn not_finite<T: Voxel>(volume: &Volume<T>, position: usize) -> ImagingError {
     }
 }
 
+#[inline]
 fn combine(target: &mut [f64], sources: [&[f64]; SUPPORT], weights: [f64; SUPPORT]) {
     let [a, b, c, d] = sources;
     for ((((target, a), b), c), d) in target.iter_mut().zip(a).zip(b).zip(c).zip(d) {

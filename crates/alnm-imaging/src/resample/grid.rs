@@ -166,8 +166,9 @@ impl RoiResampling {
 
     /// An image and its mask on PyRadiomics' grid around a region ([`roi_grid`]).
     ///
-    /// Where the image already has the spacing (within numpy's `allclose`), nothing is interpolated: the mask is brought
-    /// onto the image's grid by nearest neighbour and both are cropped to the region and `pad_distance` voxels around it.
+    /// Where the image already has the spacing (within numpy's `allclose`), nothing is interpolated: the mask is
+    /// brought onto the image's grid by nearest neighbour and both are cropped to the region and `pad_distance` voxels
+    /// around it.
     ///
     /// # Errors
     /// As [`roi_grid`] and [`resample`].

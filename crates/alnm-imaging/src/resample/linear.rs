@@ -16,6 +16,7 @@ struct Between {
 
 impl Between {
     /// The neighbours of a position inside an axis; in the outer half voxel both are the edge.
+    #[inline]
     fn new(position: f64, size: usize) -> Self {
         let base = position.floor();
         if base < 0.0 {
@@ -25,6 +26,7 @@ impl Between {
         Self { low, high: (low + 1).min(size - 1), distance: position - base }
     }
 
+    #[inline]
     fn mix(&self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.distance
     }

@@ -8,6 +8,7 @@ use crate::volume::{Volume, Voxel};
 
 /// ITK rounds half an index up. The last position inside an axis of `size` voxels rounds to one behind them: its half
 /// is lost in the sum.
+#[inline]
 fn nearest(position: f64, size: usize) -> usize {
     ((position + 0.5).floor() as usize).min(size - 1)
 }

@@ -59,6 +59,7 @@ impl Sampling {
 }
 
 /// Whether ITK counts a continuous index as inside an axis of `size` voxels.
+#[inline]
 pub(super) fn is_inside(position: f64, size: usize) -> bool {
     position >= -0.5 && position < size as f64 - 0.5
 }

@@ -170,7 +170,7 @@ fn impossible_attributes_are_named() {
         (short(tags::ROWS, 0), "Rows"),
         (short(tags::BITS_STORED, 17), "BitsStored"),
         (short(tags::BITS_ALLOCATED, 12), "BitsAllocated"),
-        (short(tags::SAMPLES_PER_PIXEL, 3), "samples a pixel"),
+        (short(tags::SAMPLES_PER_PIXEL, 3), "samples per pixel"),
     ];
     for (fault, name) in faults {
         let mut object = dataset(classic(&grid, 0, 16));

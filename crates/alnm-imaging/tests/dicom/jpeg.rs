@@ -99,7 +99,7 @@ fn streams_of_libjxl() {
     assert!(
         read_as(uids::JPEGXL, &stream("lossless_12.jxl"), 8, usize::MAX)
             .unwrap_err()
-            .contains("12 bits a pixel where 8")
+            .contains("12 bits per pixel where 8")
     );
 }
 
@@ -117,7 +117,7 @@ fn a_scan_header_that_forgets_the_coefficients() {
 fn damaged_jpeg_is_named() {
     let whole = stream("jpeg_extended_12.jpg");
     let read = |stream: &[u8], bits| read_as(uids::JPEG_EXTENDED12_BIT, stream, bits, usize::MAX).unwrap_err();
-    assert!(read(&whole, 8).contains("12 bits a pixel where 8 are allocated"), "{}", read(&whole, 8));
+    assert!(read(&whole, 8).contains("12 bits per pixel where 8 are allocated"), "{}", read(&whole, 8));
     for length in (0..whole.len() - 2).step_by(7) {
         assert!(read(&whole[..length], 12).contains("JPEG"), "{length} of {}", whole.len());
     }
@@ -200,7 +200,7 @@ fn damaged_headers_are_named() {
         assert!(error.contains(message), "byte {at} as {byte}: {error}");
     }
     let wide = read(&whole, 8, usize::MAX).unwrap_err();
-    assert!(wide.contains("12 bits a pixel where 8 are allocated"), "{wide}");
+    assert!(wide.contains("12 bits per pixel where 8 are allocated"), "{wide}");
 }
 
 #[test]

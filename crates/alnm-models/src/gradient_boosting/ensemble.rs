@@ -77,7 +77,7 @@ impl GradientBoosting {
     /// Sum of the trees, the log odds, of every row. Columns are found by name.
     ///
     /// # Errors
-    /// [`ModelError::Selection`] for a missing column.
+    /// [`crate::ModelError::Selection`] for a missing column.
     pub fn raw_scores(&self, table: &FeatureTable) -> Result<Vec<f64>> {
         let columns = table.select(&self.feature_names)?;
         let rows: Vec<_> = columns.values().rows().into_iter().map(|r| r.to_vec()).collect();

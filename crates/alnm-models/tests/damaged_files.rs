@@ -118,7 +118,7 @@ fn the_structure_of_text_models_without_a_hash_is_checked() {
         (of_line("leaf_value", &|v| v[1..].to_vec()), "leaf_value of tree 0 holds "),
         (of_line("left_child", &first("0")), "tree 0: split 0 leads to split 0; it must lead to a later one"),
         (of_line("left_child", &first("-99")), "tree 0: split 0 leads to leaf 98"),
-        (of_line("leaf_count", &first("7")), "below it; both must be the same and at least 1"),
+        (of_line("leaf_count", &first("0")), "below it; both must be the same and at least 1"),
         (of_line("decision_type", &first("1")), "decision_type 1 of tree 0 is not supported"),
         (of_line("num_leaves", &first("1000000000")), "num_leaves of tree 0 is 1000000000"),
     ] {
@@ -189,7 +189,7 @@ fn fitted_values_that_are_read_satisfy_what_computed_ones_do() {
     let fitted = LogisticModel::fit(&table, &labels, &LogisticParams::default()).expect("both classes");
     for (path, value, sentence) in [
         ("/terms/1/estimate", serde_json::json!(9.0), "the z statistic of \"age\" is "),
-        ("/terms/1/interval/level", serde_json::json!(95.0), "the confidence level of \"age\" is 95"),
+        ("/terms/1/interval/level", serde_json::json!(95.0), "level of an interval is 95"),
         ("/terms/2/name", serde_json::json!("age"), "the term \"age\" is given twice"),
         ("/rows", serde_json::json!(80), "it has 90 risks and 90 outcomes; both must be 80"),
         ("/fitted/3", serde_json::json!(1.5), "a fitted risk is "),
