@@ -8,10 +8,11 @@ use alnm_imaging::mask::{MaskParams, read_mask_with};
 use alnm_imaging::n4::{ControlGrid, Foreground, N4Iteration, N4Params, N4Result};
 use alnm_imaging::otsu::otsu_threshold;
 use alnm_imaging::{Geometry, Image, Volume, Voxel, with_volume, write_image};
+use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
 use crate::input::{SeriesChoice, read_image};
-use crate::output::{Activity, Overwriting};
+use crate::output::Overwriting;
 
 /// Bins of Otsu's histogram, as in SimpleITK's tutorials on N4.
 const OTSU_BINS: usize = 200;
@@ -103,14 +104,14 @@ impl N4Command {
             None if self.otsu => Foreground::Above(threshold(&image)?),
             None => Foreground::All,
         };
-        let activity = Activity::start("correcting the bias field");
+        let bar = progress_bar();
         let mut observer = |iteration: &N4Iteration| {
-            activity.next(&progress(iteration));
+            show(&bar, iteration);
             ControlFlow::Continue(())
         };
         let field = with_volume!(&image, volume => n4.fit(volume, foreground, confidence.as_ref(), &mut observer))?;
         let result = field.correct(into_float(image));
-        activity.finish();
+        bar.finish_and_clear();
         let levels: Vec<String> = result.levels().iter().map(|level| level.convergence.len().to_string()).collect();
         eprintln!(
             "{} iterations ({}) in {:.3} s",
@@ -170,17 +171,21 @@ fn read_confidence(path: &Path, grid: &Geometry) -> anyhow::Result<Volume<f32>> 
     }
 }
 
-/// How far a level is, as a bar and in numbers.
-fn progress(now: &N4Iteration) -> String {
-    const WIDTH: usize = 20;
-    let filled = WIDTH * now.iteration.min(now.max_iterations) / now.max_iterations.max(1);
-    format!(
-        "{}{} level {} of {}, iteration {}, convergence {:.5}",
-        "█".repeat(filled),
-        "░".repeat(WIDTH - filled),
+/// A bar on the terminal; nothing where standard error is none.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {msg} [{elapsed}]")
+        .expect("the template is a constant that indicatif accepts");
+    ProgressBar::new(0).with_style(style)
+}
+
+fn show(bar: &ProgressBar, now: &N4Iteration) {
+    bar.set_length(now.max_iterations as u64);
+    bar.set_position(now.iteration as u64);
+    bar.set_message(format!(
+        "level {} of {}, iteration {}, convergence {:.5}",
         now.level + 1,
         now.levels,
         now.iteration,
         now.convergence
-    )
+    ));
 }

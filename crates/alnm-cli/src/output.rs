@@ -1,15 +1,12 @@
 //! What a command writes: files, and text on standard output.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use alnm_imaging::file::write_atomically;
 use alnm_imaging::written_files;
 use anyhow::{Context, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// What happens to files that are already there.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -64,77 +61,28 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// What a command is doing, as one line of the terminal that is written over and removed in the end; nothing where
-/// standard error is no terminal.
-pub(crate) struct Activity(Option<Terminal>);
-
-/// The line, and the thread that draws it.
-struct Terminal {
-    line: Arc<Line>,
-    drawing: Option<JoinHandle<()>>,
-}
-
-struct Line {
-    step: Mutex<String>,
-    start: Instant,
-    is_finished: AtomicBool,
-}
-
-impl Line {
-    const TICK: Duration = Duration::from_millis(100);
-    const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-    /// Back to the start of the line, which is cleared.
-    const CLEAR: &'static str = "\r\x1b[2K";
-
-    fn draw(&self) {
-        for turn in Self::SPINNER.iter().cycle() {
-            if self.is_finished.load(Ordering::Acquire) {
-                break;
-            }
-            let step = self.step.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let seconds = self.start.elapsed().as_secs();
-            // What does not fit the terminal is cut off: a second line would stay when the first is written over. A
-            // terminal that cannot be written to must not end a command.
-            let _ = write!(io::stderr(), "{}\x1b[?7l{turn} {step} [{seconds}s]\x1b[?7h", Self::CLEAR);
-            std::thread::park_timeout(Self::TICK);
-        }
-        let _ = write!(io::stderr(), "{}", Self::CLEAR);
-    }
-}
+/// What a command is doing, on the terminal; nothing where standard error is none.
+pub(crate) struct Activity(ProgressBar);
 
 impl Activity {
+    const TICK: std::time::Duration = std::time::Duration::from_millis(100);
+
     /// Begins with a first step.
     pub(crate) fn start(step: &str) -> Self {
-        if !io::stderr().is_terminal() {
-            return Self(None);
-        }
-        let line = Arc::new(Line {
-            step: Mutex::new(step.to_owned()),
-            start: Instant::now(),
-            is_finished: AtomicBool::new(false),
-        });
-        let drawn = Arc::clone(&line);
-        Self(Some(Terminal { line, drawing: Some(std::thread::spawn(move || drawn.draw())) }))
+        let style = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")
+            .expect("the template is a constant that indicatif accepts");
+        let bar = ProgressBar::new_spinner().with_style(style).with_message(step.to_owned());
+        bar.enable_steady_tick(Self::TICK);
+        Self(bar)
     }
 
     /// Goes on to the next step.
     pub(crate) fn next(&self, step: &str) {
-        if let Some(Terminal { line, .. }) = &self.0 {
-            step.clone_into(&mut line.step.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+        self.0.set_message(step.to_owned());
     }
 
-    /// Ends, and leaves no trace on the terminal; so does dropping it.
-    pub(crate) fn finish(self) {}
-}
-
-impl Drop for Activity {
-    fn drop(&mut self) {
-        let Some(Terminal { line, drawing }) = &mut self.0 else { return };
-        line.is_finished.store(true, Ordering::Release);
-        if let Some(drawing) = drawing.take() {
-            drawing.thread().unpark();
-            let _ = drawing.join();
-        }
+    /// Ends, and leaves no trace on the terminal.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
     }
 }
