@@ -178,7 +178,7 @@ mod tests {
         undefined.get_mut("fc.bias").unwrap().values_mut()[7] = f32::NAN;
         let good = of(Backbone::ResNet18, Head::Logit);
         for (description, tensors, words) in [
-            (of(Backbone::ResNet34, Head::Logit), &tensors, "missing (layer1.2.bn1.bias"),
+            (of(Backbone::ResNet34, Head::Logit), &tensors, "80 missing (layer1.2.conv1.weight"),
             (of(Backbone::ResNet18, Head::None), &tensors, "2 unexpected (head.bias, head.weight)"),
             (good.clone(), &undefined, "value 7 of fc.bias"),
         ] {

@@ -25,7 +25,8 @@ impl<T: Voxel> Extremes<T> {
     ///
     /// ```
     /// use alnm_imaging::Extremes;
-    /// assert_eq!(Extremes::of(&[3_i16, -7, 5]), Some(Extremes { low: -7, high: 5, is_finite: true }));
+    /// let extremes = Extremes::of(&[3_i16, -7, 5]).unwrap();
+    /// assert_eq!((extremes.low, extremes.high, extremes.is_finite), (-7, 5, true));
     /// assert!(!Extremes::of(&[1.0, f64::NAN]).unwrap().is_finite);
     /// assert_eq!(Extremes::<u8>::of(&[]), None);
     /// ```

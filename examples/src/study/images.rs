@@ -77,7 +77,7 @@ impl Study {
     /// says so, left out with the reason; the cohort without them is returned.
     ///
     /// # Errors
-    /// [`CohortProblems`](crate::cohort::CohortProblems), and after Ctrl-C.
+    /// [`CohortProblems`], and after Ctrl-C.
     pub fn images(&mut self, cohort: Cohort) -> Result<(Cohort, CohortFeatures)> {
         let store = Store::open(&self.settings.out, "images")?;
         let side = self.settings.backbone_size.side();
