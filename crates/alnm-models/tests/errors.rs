@@ -1,7 +1,7 @@
 //! The sentences of the errors, and what types promise to threads.
 
 use alnm_models::explanation::linear_shap::ShapleyValues;
-use alnm_models::explanation::permutation_importance::PermutationParams;
+use alnm_models::explanation::permutation_importance::PermutationImportanceParams;
 use alnm_models::firth::FirthModel;
 use alnm_models::gradient_boosting::{Boosting, BoostingParams, GradientBoosting, Tree};
 use alnm_models::logistic::LogisticRegression;
@@ -66,7 +66,10 @@ fn parameters_outside_their_range_are_named_with_value_and_requirement() {
             sentence(NestedValidationParams::default().with_outer_folds(1).check()),
             "outer_folds is 1; it must be at least 2",
         ),
-        (sentence(PermutationParams::default().with_repeats(0).check()), "repeats is 0; it must be at least 1"),
+        (
+            sentence(PermutationImportanceParams::default().with_repeats(0).check()),
+            "repeats is 0; it must be at least 1",
+        ),
         (
             sentence(Nomogram::new(&constant, &[0.5])),
             "largest change of the log odds over the training range of a variable is 0; it must be above 0, so give the \

@@ -3,7 +3,7 @@
 use alnm_models::cross_fitting::out_of_fold;
 use alnm_models::explanation::linear_shap::linear_shap;
 use alnm_models::explanation::partial_dependence::partial_dependence;
-use alnm_models::explanation::permutation_importance::{PermutationParams, permutation_importance};
+use alnm_models::explanation::permutation_importance::{PermutationImportanceParams, permutation_importance};
 use alnm_models::explanation::tree_shap::tree_shap;
 use alnm_models::firth::FirthModel;
 use alnm_models::folds::{FoldOrder, Folds};
@@ -334,7 +334,7 @@ fn explanations_agree_on_what_matters() {
     assert!((0..150).all(|i| (shap.base_value() + shap.values().row(i).sum() - eta[i]).abs() < 1e-10));
     let auc = |t: &FeatureTable| Ok(RocCurve::new(&labels, &model.predict(t)?, Direction::HigherIsPositive)?.auc());
     let shuffled =
-        permutation_importance(&table, &PermutationParams::default().with_seed(1), auc).expect("all columns");
+        permutation_importance(&table, &PermutationImportanceParams::default().with_seed(1), auc).expect("all columns");
     assert!(shuffled[0].mean > shuffled[2].mean && shuffled[1].mean > shuffled[3].mean);
     let curve = partial_dependence(&table, "v0", &[-0.5, 0.0, 0.5], |t| model.predict(t)).expect("all columns");
     assert!(curve.mean[0] < curve.mean[1] && curve.mean[1] < curve.mean[2]);

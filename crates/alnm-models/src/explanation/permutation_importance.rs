@@ -1,14 +1,14 @@
 //! How much a performance measure falls when a column is shuffled (Breiman 2001).
 //!
 //! ```
-//! use alnm_models::explanation::permutation_importance::{PermutationParams, permutation_importance};
+//! use alnm_models::explanation::permutation_importance::{PermutationImportanceParams, permutation_importance};
 //! use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
 //! use alnm_stats::roc::{Direction, RocCurve};
 //! use ndarray::array;
 //! let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])?;
 //! let labels = Labels::new(vec![false, false, true, false, true, true]);
 //! let model = LogisticModel::fit(&table, &labels, &LogisticParams::default())?;
-//! let importances = permutation_importance(&table, &PermutationParams::default(), |patients| {
+//! let importances = permutation_importance(&table, &PermutationImportanceParams::default(), |patients| {
 //!     Ok(RocCurve::new(&labels, &model.predict(patients)?, Direction::HigherIsPositive)?.auc())
 //! })?;
 //! assert!(importances[0].mean > 0.2);
@@ -37,20 +37,20 @@ use crate::error::{ModelError, Result};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 #[must_use]
-pub struct PermutationParams {
+pub struct PermutationImportanceParams {
     /// How often each column is shuffled.
     pub repeats: usize,
     /// Seed of the generator; each column has a stream of its own.
     pub seed: u64,
 }
 
-impl Default for PermutationParams {
+impl Default for PermutationImportanceParams {
     fn default() -> Self {
         Self { repeats: 20, seed: 0 }
     }
 }
 
-impl PermutationParams {
+impl PermutationImportanceParams {
     /// Sets how often each column is shuffled.
     pub fn with_repeats(self, repeats: usize) -> Self {
         Self { repeats, ..self }
@@ -73,10 +73,10 @@ impl PermutationParams {
     }
 }
 
-/// A permutation importance with checked parameters; made by [`PermutationParams::check`].
+/// A permutation importance with checked parameters; made by [`PermutationImportanceParams::check`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permutation {
-    params: PermutationParams,
+    params: PermutationImportanceParams,
 }
 
 /// Importance of a column.
@@ -99,7 +99,7 @@ pub struct PermutationImportance {
 /// The errors of `measure`, and [`ModelError::Parameter`] without repeats.
 pub fn permutation_importance(
     table: &FeatureTable,
-    params: &PermutationParams,
+    params: &PermutationImportanceParams,
     measure: impl Fn(&FeatureTable) -> Result<f64> + Sync,
 ) -> Result<Vec<PermutationImportance>> {
     params.check()?.importances(table, measure)
@@ -115,7 +115,7 @@ impl Permutation {
         table: &FeatureTable,
         measure: impl Fn(&FeatureTable) -> Result<f64> + Sync,
     ) -> Result<Vec<PermutationImportance>> {
-        let PermutationParams { repeats, seed } = self.params;
+        let PermutationImportanceParams { repeats, seed } = self.params;
         let whole = measure(table)?;
         table
             .names()
