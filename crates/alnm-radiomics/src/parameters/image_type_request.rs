@@ -5,7 +5,7 @@ use crate::image_type::ImageType;
 
 /// An image type to extract from, with settings of its own.
 ///
-/// Any setting of [`Settings`] may be set for one image type only; it then holds in place of the general one.
+/// Any setting of [`Settings`](crate::parameters::Settings) may be set for one image type only; it then holds in place of the general one.
 ///
 /// ```
 /// use alnm_radiomics::ImageType;
@@ -34,7 +34,8 @@ impl ImageTypeRequest {
         image_type.into()
     }
 
-    /// Sets any setting by PyRadiomics' key. Key and value are checked by [`ParametersBuilder::check`].
+    /// Sets any setting by PyRadiomics' key. Key and value are checked by
+    /// [`ParametersBuilder::check`](crate::parameters::ParametersBuilder::check).
     pub fn with(mut self, key: &str, value: impl Into<SettingValue>) -> Self {
         self.overrides.retain(|(name, _)| name != key);
         self.overrides.push((key.to_owned(), value.into()));
