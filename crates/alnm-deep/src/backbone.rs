@@ -31,7 +31,9 @@ pub const FEATURES: usize = 1000;
 /// | `DenseNet121` | `features.pool0`, `features.denseblock1` to `4`, `features.transition1` to `3`, `features`, `avgpool`, `fc` |
 ///
 /// `features` of DenseNet121 is the output after its last rectified linear unit; `fc` is the last fully connected layer
-/// of every backbone (torchvision calls it `classifier.6` in VGG16 and `classifier` in DenseNet121).
+/// of every backbone (torchvision calls it `classifier.6` in VGG16 and `classifier` in DenseNet121). `avgpool` is one
+/// value for each channel of the last stage: 512 for ResNet18 and 34, 2048 for ResNet50 and 101, 1024 for DenseNet121;
+/// in VGG16 it is 7 × 7 averages for each of 512 channels.
 ///
 /// ```
 /// use alnm_deep::Backbone;

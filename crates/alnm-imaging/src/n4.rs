@@ -36,6 +36,32 @@
 //! assert_eq!(result.corrected().geometry(), image.geometry());
 //! # Ok::<(), alnm_imaging::ImagingError>(())
 //! ```
+//!
+//! [`N4::correct`] runs to its end. To show progress or to stop, fit with an observer and correct by the field found:
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//!
+//! use alnm_imaging::n4::{Foreground, N4Iteration, N4Params};
+//! use alnm_imaging::{Geometry, ImagingError, Volume};
+//! # use ndarray::Array3;
+//! # let voxels = Array3::from_shape_fn((8, 16, 16), |(_, y, x)| if y < 8 { 100.0 } else { 200.0 } * (1.0 + 0.02 * x as f32));
+//! # let image = Volume::new(voxels, Geometry::axis_aligned([16, 16, 8], [1.0, 1.0, 2.0])?)?;
+//!
+//! let n4 = N4Params::default().with_iterations([5]).check()?;
+//! let mut told = 0;
+//! let field = n4.fit(&image, Foreground::All, None, &mut |step: &N4Iteration| {
+//!     told = step.iteration;
+//!     ControlFlow::Continue(())
+//! })?;
+//! let corrected = field.correct(image.clone()).into_corrected();
+//! assert!((1..=5).contains(&told));
+//! assert_eq!(corrected.geometry(), image.geometry());
+//!
+//! let stopped = n4.fit(&image, Foreground::All, None, &mut |_| ControlFlow::Break(()));
+//! assert!(matches!(stopped, Err(ImagingError::Cancelled { .. })));
+//! # Ok::<(), ImagingError>(())
+//! ```
 
 mod bias_field;
 mod convergence;
@@ -240,7 +266,8 @@ impl N4 {
         &self.params
     }
 
-    /// Corrects an image. Without a mask every voxel is used.
+    /// Corrects an image. Without a mask every voxel is used. With an observer, weights or a threshold instead of a
+    /// mask: [`N4::fit`], then [`BiasField::correct`].
     ///
     /// # Errors
     /// As [`N4::fit`].
