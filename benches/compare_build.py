@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What it costs to build the command `alnm` and each library crate, in one or more checkouts, one after the other.
 
-    python3 benches/compare_build.py CHECKOUT [CHECKOUT ...]
+    python3 benches/compare_build.py [--command-only] CHECKOUT [CHECKOUT ...]
 
 In each checkout the command is built from nothing (`cargo build --release --locked -p alnm-cli --timings` in an empty
 target folder), and then the library crates with their default features. Printed are, for the command, the wall time,
@@ -50,7 +50,7 @@ def build(checkout, target, packages):
     return wall, {name: duration for name, duration in seconds.items() if duration > 0}
 
 
-def measure(checkout):
+def measure(checkout, libraries):
     target = Path(tempfile.mkdtemp(prefix="alnm-build-"))
     try:
         wall, units = build(checkout, target, [COMMAND])
@@ -61,7 +61,7 @@ def measure(checkout):
             (COMMAND, "binary (MB)"): (target / "release" / "alnm").stat().st_size / 1e6,
         }
         # Each library as a user builds it, with its default features; what the command has built already stays.
-        for library in LIBRARIES:
+        for library in libraries:
             # A crate that is built again, with other features, counts as it was built last.
             units.update(build(checkout, target, [library])[1])
             built_from = crates(checkout, library, "normal,build")
@@ -75,7 +75,10 @@ def measure(checkout):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs="+", type=Path)
-    results = [measure(checkout) for checkout in parser.parse_args().checkouts]
+    parser.add_argument("--command-only", action="store_true", help="leave the library crates out")
+    arguments = parser.parse_args()
+    libraries = [] if arguments.command_only else LIBRARIES
+    results = [measure(checkout, libraries) for checkout in arguments.checkouts]
     for package, figure in results[0]:
         values = [result[package, figure] for result in results]
         shown = "  ".join(f"{value:10.1f}" if isinstance(value, float) else f"{value:10d}" for value in values)
