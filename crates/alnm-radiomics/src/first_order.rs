@@ -15,17 +15,19 @@
 //! # Ok::<(), alnm_radiomics::RadiomicsError>(())
 //! ```
 
+use alnm_imaging::vector::whole_part;
+use alnm_imaging::{Extremes, vectorised};
+
 use crate::entropy::information;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::summation::{sum, sum_of};
+use crate::tally::Tally;
 
 /// Grey values of a region with the summary that the features need.
 #[derive(Debug, Clone)]
 pub struct FirstOrder {
     values: Vec<f64>,
-    /// p_i of the levels that occur.
-    level_shares: Vec<f64>,
     shift: f64,
     voxel_volume: f64,
     mean: f64,
@@ -33,50 +35,92 @@ pub struct FirstOrder {
     maximum: f64,
     /// Second, third and fourth moment about the mean.
     moments: [f64; 3],
+    /// Σ (X + c)².
+    energy: f64,
     p10: f64,
     p25: f64,
     median: f64,
     p75: f64,
     p90: f64,
+    /// -Σ p_i log₂(p_i + ε).
+    entropy: f64,
+    /// Σ p_i².
+    uniformity: f64,
 }
 
 impl FirstOrder {
     /// The values of a region, their grey `levels`, the `shift` added to values in energies (`voxelArrayShift`) and the
     /// volume of a voxel in mm³.
     pub fn new(values: &[f64], levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
-        let ranks = Ranks::of(values);
-        let count = values.len() as f64;
-        let mean = sum(values) / count;
-        let squared = |x: f64| (x - mean) * (x - mean);
+        let mut region = Self::empty(shift, voxel_volume);
+        let mut information = |count: usize| information(count as f64 / levels.len() as f64);
+        region.refill(values.iter().copied(), Ranks::of(values), level_counts(levels), &mut information);
+        region
+    }
+
+    /// A region without values.
+    pub(crate) fn empty(shift: f64, voxel_volume: f64) -> Self {
         Self {
-            mean,
-            moments: [
-                sum_of(values, squared) / count,
-                sum_of(values, |x| squared(x) * (x - mean)) / count,
-                sum_of(values, |x| squared(x) * squared(x)) / count,
-            ],
-            minimum: values.iter().copied().fold(f64::INFINITY, f64::min),
-            maximum: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            p10: ranks[0],
-            p25: ranks[1],
-            median: ranks[2],
-            p75: ranks[3],
-            p90: ranks[4],
-            values: values.to_vec(),
-            level_shares: shares(levels),
+            values: Vec::new(),
             shift,
             voxel_volume,
+            mean: f64::NAN,
+            minimum: f64::NAN,
+            maximum: f64::NAN,
+            moments: [f64::NAN; 3],
+            energy: f64::NAN,
+            p10: f64::NAN,
+            p25: f64::NAN,
+            median: f64::NAN,
+            p75: f64::NAN,
+            p90: f64::NAN,
+            entropy: f64::NAN,
+            uniformity: f64::NAN,
         }
+    }
+
+    /// Makes this the region of other values, whose percentiles and numbers of voxels by level, ascending, are known, in
+    /// the memory that it has. `information` gives p log₂(p + ε) of the share p of a number of voxels.
+    pub(crate) fn refill(
+        &mut self,
+        values: impl Iterator<Item = f64>,
+        percentiles: [f64; 5],
+        level_counts: impl Iterator<Item = usize>,
+        information: &mut dyn FnMut(usize) -> f64,
+    ) {
+        self.values.clear();
+        self.values.extend(values);
+        [self.p10, self.p25, self.median, self.p75, self.p90] = percentiles;
+        let count = self.values.len() as f64;
+        let (mut entropy, mut uniformity) = (0.0, 0.0);
+        for voxels in level_counts {
+            let share = voxels as f64 / count;
+            entropy += information(voxels);
+            uniformity += share * share;
+        }
+        (self.entropy, self.uniformity) = (-entropy, uniformity);
+        self.summarise();
+    }
+
+    /// Extremes and sums of the values.
+    fn summarise(&mut self) {
+        let values = self.values.as_slice();
+        let extremes = Extremes::of(values).map(|extremes| [extremes.low, extremes.high]);
+        [self.minimum, self.maximum] = extremes.unwrap_or([f64::INFINITY, f64::NEG_INFINITY]);
+        let count = values.len() as f64;
+        let (mean, shift) = (sum(values) / count, self.shift);
+        let squared = |x: f64| (x - mean) * (x - mean);
+        self.mean = mean;
+        self.moments = [
+            sum_of(values, squared) / count,
+            sum_of(values, |x| squared(x) * (x - mean)) / count,
+            sum_of(values, |x| squared(x) * squared(x)) / count,
+        ];
+        self.energy = sum_of(values, |x| (x + shift) * (x + shift));
     }
 
     fn count(&self) -> f64 {
         self.values.len() as f64
-    }
-
-    /// Σ (X + c)².
-    fn energy(&self) -> f64 {
-        let shift = self.shift;
-        sum_of(&self.values, |x| (x + shift) * (x + shift))
     }
 
     /// The second moment, 1 where it is 0, as a divisor.
@@ -94,6 +138,20 @@ impl FirstOrder {
     }
 }
 
+/// Percentiles of values in ascending order, of which `at` gives the one at a place and `count` is the number: at 10,
+/// 25, 50, 75 and 90 percent.
+pub(crate) fn percentiles_of_sorted(count: usize, at: impl Fn(usize) -> f64) -> [f64; 5] {
+    Ranks::FRACTIONS.map(|fraction| {
+        let rank = fraction * (count - 1) as f64;
+        let below = rank.floor() as usize;
+        let low = at(below);
+        if below + 1 == count { low } else { interpolate(low, at(below + 1), rank - below as f64) }
+    })
+}
+
+/// Values that are looked at together.
+const BLOCK: usize = 512;
+
 /// Order statistics at 10, 25, 50, 75 and 90 percent.
 struct Ranks;
 
@@ -103,39 +161,47 @@ impl Ranks {
     /// Percentiles of the values, of which there is at least one. Values are put into intervals first, so that only
     /// those in the interval of a rank have to be ordered.
     fn of(values: &[f64]) -> [f64; 5] {
-        let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
-            (if value < low { value } else { low }, if value > high { value } else { high })
-        });
+        let (low, high) = Extremes::of(values).map_or((0.0, 0.0), |extremes| (extremes.low, extremes.high));
         let intervals = (values.len() / 64).clamp(1, 4096);
         let scale = if high > low { intervals as f64 / (high - low) } else { 0.0 };
-        let interval = |value: f64| (((value - low) * scale) as usize).min(intervals - 1);
-        let intervals_of: Vec<u16> = values.iter().map(|&value| interval(value) as u16).collect();
-        let mut counts = vec![0usize; intervals];
-        for &interval in &intervals_of {
-            counts[usize::from(interval)] += 1;
-        }
+        let interval = |value: f64| whole_part((value - low) * scale).min(intervals as i32 - 1) as u32;
+        let mut tally = Tally::new(intervals);
+        let mut of_block = [0; BLOCK];
+        vectorised!(pulp::Arch::new(), {
+            for block in values.chunks(BLOCK) {
+                for (to, &value) in of_block.iter_mut().zip(block) {
+                    *to = interval(value);
+                }
+                tally.count(&of_block[..block.len()]);
+            }
+        });
+        let counts: Vec<usize> = tally.counts().map(|count| count as usize).collect();
         let ranks = Self::FRACTIONS.map(|fraction| fraction * (values.len() - 1) as f64);
         let mut wanted = vec![false; intervals];
-        let mut interval = 0;
+        let mut place = 0;
         let mut before = 0;
         for below in ranks.map(|rank| rank.floor() as usize) {
-            while before + counts[interval] <= below {
-                before += counts[interval];
-                interval += 1;
+            while before + counts[place] <= below {
+                before += counts[place];
+                place += 1;
             }
-            wanted[interval] = true;
+            wanted[place] = true;
             // The next value up may lie in a later interval.
-            let next = (interval + 1..intervals).find(|&later| counts[later] > 0);
-            if let Some(next) = next.filter(|_| before + counts[interval] <= below + 1) {
+            let next = (place + 1..intervals).find(|&later| counts[later] > 0);
+            if let Some(next) = next.filter(|_| before + counts[place] <= below + 1) {
                 wanted[next] = true;
             }
         }
-        let mut near: Vec<f64> = values
-            .iter()
-            .zip(&intervals_of)
-            .filter(|(_, interval)| wanted[usize::from(**interval)])
-            .map(|(value, _)| *value)
-            .collect();
+        let near = (0..intervals).filter(|&interval| wanted[interval]).map(|interval| counts[interval]).sum();
+        let mut near = Vec::with_capacity(near);
+        vectorised!(pulp::Arch::new(), {
+            for block in values.chunks(BLOCK) {
+                for (to, &value) in of_block.iter_mut().zip(block) {
+                    *to = interval(value);
+                }
+                near.extend(block.iter().zip(&of_block).filter(|(_, of)| wanted[**of as usize]).map(|(&value, _)| value));
+            }
+        });
         let mut start = 0;
         let (mut interval, mut left_out) = (0, 0);
         let mut before = 0;
@@ -161,13 +227,12 @@ fn interpolate(low: f64, high: f64, part: f64) -> f64 {
     if part >= 0.5 { high - (high - low) * (1.0 - part) } else { low + (high - low) * part }
 }
 
-/// The share of each level that occurs, ascending by level.
-fn shares(levels: &[u32]) -> Vec<f64> {
-    let mut counts = vec![0u64; levels.iter().max().map_or(0, |&highest| highest as usize + 1)];
-    for &level in levels {
-        counts[level as usize] += 1;
-    }
-    counts.into_iter().filter(|&count| count > 0).map(|count| count as f64 / levels.len() as f64).collect()
+/// The number of voxels of each level that occurs, ascending by level.
+fn level_counts(levels: &[u32]) -> impl Iterator<Item = usize> {
+    let mut tally = Tally::new(levels.iter().max().map_or(0, |&highest| highest as usize + 1));
+    tally.count(levels);
+    let counts: Vec<u32> = tally.counts().filter(|&count| count > 0).collect();
+    counts.into_iter().map(|count| count as usize)
 }
 
 /// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
@@ -175,9 +240,8 @@ fn shares(levels: &[u32]) -> Vec<f64> {
 pub const FORMULAS: &[Formula<FirstOrder>] = &[
     Formula::new("10Percentile", Some("QG58"), |f| f.p10),
     Formula::new("90Percentile", Some("8DWT"), |f| f.p90),
-    Formula::new("Energy", Some("N8CA"), FirstOrder::energy),
-    // -Σ p_i log₂(p_i + ε)
-    Formula::new("Entropy", Some("TLU2"), |f| -f.level_shares.iter().map(|&p| information(p)).sum::<f64>()),
+    Formula::new("Energy", Some("N8CA"), |f| f.energy),
+    Formula::new("Entropy", Some("TLU2"), |f| f.entropy),
     Formula::new("InterquartileRange", Some("SALO"), |f| f.p75 - f.p25),
     // IBSI (code IPH6) subtracts 3.
     Formula::new("Kurtosis", None, |f| f.moments[2] / f.variance_as_divisor().powi(2)),
@@ -188,11 +252,11 @@ pub const FORMULAS: &[Formula<FirstOrder>] = &[
     Formula::new("Minimum", Some("1GSF"), |f| f.minimum),
     Formula::new("Range", Some("2OJQ"), |f| f.maximum - f.minimum),
     Formula::new("RobustMeanAbsoluteDeviation", Some("1128"), FirstOrder::robust_mean_absolute_deviation),
-    Formula::new("RootMeanSquared", Some("5ZWQ"), |f| (f.energy() / f.count()).sqrt()),
+    Formula::new("RootMeanSquared", Some("5ZWQ"), |f| (f.energy / f.count()).sqrt()),
     Formula::new("Skewness", Some("KE2M"), |f| f.moments[1] / f.variance_as_divisor().powf(1.5)),
     Formula::deprecated("StandardDeviation", None, |f| f.moments[0].sqrt()),
-    Formula::new("TotalEnergy", None, |f| f.energy() * f.voxel_volume),
-    Formula::new("Uniformity", Some("BJ5W"), |f| f.level_shares.iter().map(|p| p * p).sum()),
+    Formula::new("TotalEnergy", None, |f| f.energy * f.voxel_volume),
+    Formula::new("Uniformity", Some("BJ5W"), |f| f.uniformity),
     Formula::new("Variance", Some("ECT3"), |f| f.moments[0].sqrt().powi(2)),
 ];
 

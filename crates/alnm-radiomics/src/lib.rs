@@ -33,9 +33,11 @@ pub mod shape2d;
 mod singular_value;
 mod size_matrix;
 mod summation;
+mod tally;
 mod voxel_maps;
 mod warning;
 mod weighting;
+mod windows;
 
 pub use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 
