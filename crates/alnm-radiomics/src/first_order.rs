@@ -21,7 +21,7 @@ use alnm_imaging::{Extremes, vectorised};
 use crate::entropy::information;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
-use crate::summation::{sum, sum_of};
+use crate::summation::{sum, sum_of, sums_of};
 use crate::tally::Tally;
 
 /// Grey values of a region with the summary that the features need.
@@ -35,6 +35,8 @@ pub struct FirstOrder {
     maximum: f64,
     /// Second, third and fourth moment about the mean.
     moments: [f64; 3],
+    /// Σ |X - μ| / N.
+    mean_absolute_deviation: f64,
     /// Σ (X + c)².
     energy: f64,
     p10: f64,
@@ -68,6 +70,7 @@ impl FirstOrder {
             minimum: f64::NAN,
             maximum: f64::NAN,
             moments: [f64::NAN; 3],
+            mean_absolute_deviation: f64::NAN,
             energy: f64::NAN,
             p10: f64::NAN,
             p25: f64::NAN,
@@ -108,15 +111,17 @@ impl FirstOrder {
         let extremes = Extremes::of(values).map(|extremes| [extremes.low, extremes.high]);
         [self.minimum, self.maximum] = extremes.unwrap_or([f64::INFINITY, f64::NEG_INFINITY]);
         let count = values.len() as f64;
-        let (mean, shift) = (sum(values) / count, self.shift);
+        let shift = self.shift;
+        let [total, energy] = sums_of(values, |x| [x, (x + shift) * (x + shift)]);
+        let mean = total / count;
         let squared = |x: f64| (x - mean) * (x - mean);
+        let about_mean =
+            |x: f64| [squared(x), squared(x) * (x - mean), squared(x) * squared(x), (x - mean).abs()];
+        let [second, third, fourth, absolute] = sums_of(values, about_mean).map(|sum| sum / count);
         self.mean = mean;
-        self.moments = [
-            sum_of(values, squared) / count,
-            sum_of(values, |x| squared(x) * (x - mean)) / count,
-            sum_of(values, |x| squared(x) * squared(x)) / count,
-        ];
-        self.energy = sum_of(values, |x| (x + shift) * (x + shift));
+        self.energy = energy;
+        self.moments = [second, third, fourth];
+        self.mean_absolute_deviation = absolute;
     }
 
     fn count(&self) -> f64 {
@@ -246,7 +251,7 @@ pub const FORMULAS: &[Formula<FirstOrder>] = &[
     // IBSI (code IPH6) subtracts 3.
     Formula::new("Kurtosis", None, |f| f.moments[2] / f.variance_as_divisor().powi(2)),
     Formula::new("Maximum", Some("84IY"), |f| f.maximum),
-    Formula::new("MeanAbsoluteDeviation", Some("4FUA"), |f| sum_of(&f.values, |x| (x - f.mean).abs()) / f.count()),
+    Formula::new("MeanAbsoluteDeviation", Some("4FUA"), |f| f.mean_absolute_deviation),
     Formula::new("Mean", Some("Q4LE"), |f| f.mean),
     Formula::new("Median", Some("Y12H"), |f| f.median),
     Formula::new("Minimum", Some("1GSF"), |f| f.minimum),

@@ -24,7 +24,9 @@
 //! # Ok::<(), alnm_radiomics::RadiomicsError>(())
 //! ```
 
+use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use alnm_imaging::vectorised;
 
@@ -62,7 +64,7 @@ const SMALL: usize = 64;
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every other axis.
 pub fn matrix(map: &LevelMap, fixed_axis: Option<usize>) -> Result<SizeMatrix> {
-    let zones = zones(map, &Predecessor::all(map, fixed_axis)?);
+    let zones = zones(map, &Predecessors::new(map, fixed_axis)?);
     let mut sizes = vec![0u32; map.cells.len()];
     for voxel in map.rows.iter().cloned().flatten() {
         sizes[zones[voxel] as usize] += 1;
@@ -93,51 +95,83 @@ pub fn matrix(map: &LevelMap, fixed_axis: Option<usize>) -> Result<SizeMatrix> {
     Ok(SizeMatrix::new(cells))
 }
 
-/// A neighbour that comes before a voxel in raster order.
-struct Predecessor {
-    step: isize,
-    /// Which later ones are not neighbours of it, as bits: the others of its level belong to its zone already.
-    apart: u32,
+/// The neighbours that come before a voxel in raster order.
+struct Predecessors {
+    /// How far before the voxel they are.
+    steps: Vec<isize>,
+    /// By the predecessors that have the voxel's level, as bits: one of each group of them that are connected with each
+    /// other, since the others of the group are in its zone already.
+    apart: Cow<'static, [u16]>,
 }
 
-impl Predecessor {
-    /// All of them, those first that have most of the others as neighbours.
-    fn all(map: &LevelMap, fixed_axis: Option<usize>) -> Result<Vec<Self>> {
+impl Predecessors {
+    fn new(map: &LevelMap, fixed_axis: Option<usize>) -> Result<Self> {
         let mut offsets: Vec<Offset> = neighbour_offsets(map.shape, &[1], fixed_axis)?;
         offsets.retain(|&offset| map.step(offset) < 0);
-        offsets.sort_by_key(|offset| offset.iter().map(|step| step.abs()).sum::<isize>());
-        let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
-        let predecessor = |(place, offset): (usize, &Offset)| Self {
-            step: map.step(*offset),
-            apart: (place + 1..offsets.len())
-                .filter(|&later| !adjacent(offset, &offsets[later]))
-                .fold(0, |bits, later| bits | 1 << later),
-        };
-        Ok(offsets.iter().enumerate().map(predecessor).collect())
+        let steps = offsets.iter().map(|&offset| map.step(offset)).collect();
+        Ok(Self { steps, apart: groups(&offsets) })
     }
 }
 
+/// By the neighbours at `offsets` that are set, as bits: the first of each group of them that are neighbours of each
+/// other.
+fn groups(offsets: &[Offset]) -> Cow<'static, [u16]> {
+    // All neighbours before a voxel in three dimensions, which is what most regions have.
+    const ALL: usize = 13;
+    static OF_ALL: OnceLock<Vec<u16>> = OnceLock::new();
+    let table = || -> Vec<u16> {
+        let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
+        let beside = |a: &Offset| {
+            offsets.iter().enumerate().filter(|(_, b)| adjacent(a, b)).fold(0u16, |bits, (place, _)| bits | 1 << place)
+        };
+        let beside: Vec<u16> = offsets.iter().map(beside).collect();
+        (0..1u16 << offsets.len()).map(|set| firsts_of_groups(set, &beside)).collect()
+    };
+    if offsets.len() == ALL { Cow::Borrowed(OF_ALL.get_or_init(table)) } else { Cow::Owned(table()) }
+}
+
+/// The lowest of each group of bits of `set` that are connected; `beside` holds for each bit itself and those next to it.
+fn firsts_of_groups(set: u16, beside: &[u16]) -> u16 {
+    let (mut remaining, mut firsts) = (set, 0);
+    while remaining != 0 {
+        let first = remaining & remaining.wrapping_neg();
+        firsts |= first;
+        let mut group = first;
+        loop {
+            let reached = (0..beside.len()).filter(|place| group >> place & 1 > 0).fold(0, |all, place| all | beside[place]);
+            if reached & remaining == group {
+                break;
+            }
+            group = reached & remaining;
+        }
+        remaining &= !group;
+    }
+    firsts
+}
+
 /// The first voxel of the zone that each voxel belongs to, for the voxels of the region.
-fn zones(map: &LevelMap, predecessors: &[Predecessor]) -> Vec<u32> {
+fn zones(map: &LevelMap, predecessors: &Predecessors) -> Vec<u32> {
     let mut zones = vec![0u32; map.cells.len()];
-    let mut same: Vec<u32> = Vec::new();
+    let mut same: Vec<u16> = Vec::new();
     let arch = pulp::Arch::new();
     for row in &map.rows {
-        vectorised!(arch, compare_levels(map, row, predecessors, &mut same));
+        vectorised!(arch, compare_levels(map, row, &predecessors.steps, &mut same));
         for (voxel, &same) in row.clone().zip(&same) {
-            let zone_of = |place: u32| (voxel as isize + predecessors[place as usize].step) as u32;
-            if same == 0 {
+            let mut apart = predecessors.apart[usize::from(same)];
+            let mut next = || {
+                let step = predecessors.steps.get(apart.trailing_zeros() as usize)?;
+                apart &= apart - 1;
+                Some((voxel as isize + step) as u32)
+            };
+            let Some(first) = next() else {
                 zones[voxel] = voxel as u32;
                 continue;
-            }
-            let first = same.trailing_zeros();
-            let mut zone = first_voxel(&mut zones, zone_of(first));
-            let mut apart = same & predecessors[first as usize].apart;
-            while apart != 0 {
-                let other = first_voxel(&mut zones, zone_of(apart.trailing_zeros()));
+            };
+            let mut zone = first_voxel(&mut zones, first);
+            while let Some(other) = next() {
+                let other = first_voxel(&mut zones, other);
                 zones[zone.max(other) as usize] = zone.min(other);
                 zone = zone.min(other);
-                apart &= apart - 1;
             }
             zones[voxel] = zone;
         }
@@ -151,13 +185,13 @@ fn zones(map: &LevelMap, predecessors: &[Predecessor]) -> Vec<u32> {
 
 /// Finds for each voxel of a row which of its predecessors have its level, as bits.
 #[inline(always)]
-fn compare_levels(map: &LevelMap, row: &Range<usize>, predecessors: &[Predecessor], same: &mut Vec<u32>) {
+fn compare_levels(map: &LevelMap, row: &Range<usize>, steps: &[isize], same: &mut Vec<u16>) {
     same.clear();
     same.resize(row.len(), 0);
-    for (place, predecessor) in predecessors.iter().enumerate() {
-        let neighbours = LevelMap::neighbours(&map.cells, row, predecessor.step);
+    for (place, &step) in steps.iter().enumerate() {
+        let neighbours = LevelMap::neighbours(&map.cells, row, step);
         for ((same, &level), &neighbour) in same.iter_mut().zip(&map.cells[row.clone()]).zip(neighbours) {
-            *same |= u32::from(level == neighbour) << place;
+            *same |= u16::from(level == neighbour) << place;
         }
     }
 }
