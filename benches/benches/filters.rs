@@ -34,7 +34,9 @@ fn filters(criterion: &mut Criterion) {
     // The filters themselves, in the box of the lesion and on the whole image.
     let shape = image.geometry().shape();
     let coiflet = WaveletTransform::new(Filters::named("coif1").expect("the wavelet is known"));
-    for (name, part) in [("box", bounding_box(&mask, 1).expect("the lesion is not empty")), ("image", VoxelBox::of_shape(shape))] {
+    for (name, part) in
+        [("box", bounding_box(&mask, 1).expect("the lesion is not empty")), ("image", VoxelBox::of_shape(shape))]
+    {
         group.bench_function(BenchmarkId::new("laplacian_of_gaussian", name), |bencher| {
             bencher.iter(|| laplacian_of_gaussian(&image, 3.0, part));
         });

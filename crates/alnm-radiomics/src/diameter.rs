@@ -108,9 +108,7 @@ impl Outline {
             }
             along_y.push((at_voxels, between));
         }
-        let on_row = |z: usize, y: usize| {
-            along_x.of(z * rows + y).map(move |x| [z as i32 - 1, y as i32 - 1, x])
-        };
+        let on_row = |z: usize, y: usize| along_x.of(z * rows + y).map(move |x| [z as i32 - 1, y as i32 - 1, x]);
         let on_column = |z: usize, x: usize| {
             let (at_voxels, between) = &along_y[z];
             let lines = if x % 2 == 0 { between } else { at_voxels };
@@ -238,9 +236,8 @@ pub(crate) fn monotone_chain<P: Copy>(points: &[P], is_no_corner: impl Fn(&P, &P
 const LANES: usize = 8;
 
 fn largest_squared_distance(points: &[HalfPoint], spacing: [f64; 3]) -> f64 {
-    let along = |axis: usize| -> Vec<f64> {
-        points.iter().map(|point| f64::from(point[axis]) * 0.5 * spacing[axis]).collect()
-    };
+    let along =
+        |axis: usize| -> Vec<f64> { points.iter().map(|point| f64::from(point[axis]) * 0.5 * spacing[axis]).collect() };
     let positions = [along(0), along(1), along(2)];
     vectorised!(pulp::Arch::new(), largest_squared(&positions))
 }

@@ -138,8 +138,7 @@ fn look_around<S: Copy + Default + From<u32> + AddAssign, const DEPENDENT: u8, c
     steps: &[isize],
     alpha: u32,
 ) -> Found<S> {
-    let mut found =
-        Found { dependent: [0; TOGETHER], neighbours: [0; TOGETHER], sums: [S::default(); TOGETHER] };
+    let mut found = Found { dependent: [0; TOGETHER], neighbours: [0; TOGETHER], sums: [S::default(); TOGETHER] };
     for &step in steps {
         let others = together(levels, start, step);
         for place in 0..TOGETHER {

@@ -220,6 +220,11 @@ impl SizeMatrix {
     pub(crate) fn entropy(&self) -> f64 {
         self.entropy
     }
+
+    /// Σ (P / N)².
+    pub(crate) fn energy(&self) -> f64 {
+        self.cells.iter().map(|cell| (cell.count / self.total).powi(2)).sum()
+    }
 }
 
 /// Σ p(k) (k - μ)² / N with μ = Σ p(k) k / N.

@@ -1,8 +1,9 @@
 //! What computes the features of a region: PyRadiomics' definitions, or those of the IBSI.
 
-use alnm_imaging::{Image, with_volume, write_image};
+use alnm_imaging::{Image, write_image};
+use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
 use alnm_radiomics::parameters::SettingValue;
-use alnm_radiomics::{Extractor, Parameters, Warning, ibsi};
+use alnm_radiomics::{Extractor, Parameters, Warning};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
@@ -12,58 +13,39 @@ use super::table::{Row, RowValue};
 use crate::reasons;
 
 /// Grey levels of the IBSI profile without a parameter file.
-const DEFAULT_DISCRETISATION: ibsi::IbsiDiscretisation = ibsi::IbsiDiscretisation::FixedBinNumber(32);
+const DEFAULT_DISCRETISATION: IbsiDiscretisation = IbsiDiscretisation::FixedBinNumber(32);
 
-/// A checked set of parameters, ready to extract.
-pub(super) enum Engine {
-    PyRadiomics(Box<Extractor>),
-    Ibsi(Box<ibsi::IbsiExtractor>),
+/// An extractor with the parameters of the command line.
+pub(super) struct Engine {
+    extractor: Extractor,
 }
 
 impl Engine {
     /// The engine that the command line asks for.
     pub(super) fn new(arguments: &ExtractArgs, log: &Log) -> Result<Self> {
-        match arguments.profile {
-            Profile::Pyradiomics => Ok(Self::PyRadiomics(Box::new(Extractor::new(parameters(arguments, log)?)))),
-            Profile::Ibsi => {
-                ensure!(
-                    arguments.setting.is_empty(),
-                    "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
-                );
-                ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
-                let profile = match &arguments.param {
-                    Some(path) => ibsi::IbsiProfile::from_file(path)?,
-                    None => ibsi::IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
-                };
-                Ok(Self::Ibsi(Box::new(profile.check()?)))
-            }
+        let mut parameters = match arguments.profile {
+            Profile::Pyradiomics => pyradiomics_parameters(arguments, log)?,
+            Profile::Ibsi => ibsi_parameters(arguments)?,
+        };
+        if let Some(label) = arguments.label {
+            parameters.set("label", SettingValue::Integer(i64::from(label)))?;
         }
+        Ok(Self { extractor: Extractor::new(parameters) })
     }
 
     /// The label of the region where a case names none.
-    pub(super) fn label(&self, arguments: &ExtractArgs) -> u32 {
-        match self {
-            Self::PyRadiomics(extractor) => extractor.parameters().settings().label,
-            Self::Ibsi(_) => arguments.label.unwrap_or(1),
-        }
+    pub(super) fn label(&self) -> u32 {
+        self.extractor.parameters().settings().label
     }
 
     /// The channel of the mask where a case names none.
     pub(super) fn label_channel(&self) -> usize {
-        match self {
-            Self::PyRadiomics(extractor) => extractor.parameters().settings().label_channel,
-            Self::Ibsi(_) => 0,
-        }
+        self.extractor.parameters().settings().label_channel
     }
 
-    /// The columns after the input columns, for images with `dimension` axes, where the parameters tell them.
-    pub(super) fn columns(&self, dimension: usize) -> Option<Vec<String>> {
-        match self {
-            Self::PyRadiomics(extractor) => {
-                Some([extractor.diagnostic_columns(), extractor.feature_columns(dimension)].concat())
-            }
-            Self::Ibsi(_) => None,
-        }
+    /// The columns after the input columns, for images with `dimension` axes.
+    pub(super) fn columns(&self, dimension: usize) -> Vec<String> {
+        [self.extractor.diagnostic_columns(), self.extractor.feature_columns(dimension)].concat()
     }
 
     /// What the row of a region of case `number` has after the input columns.
@@ -75,26 +57,16 @@ impl Engine {
         region: &CaseRegion,
         log: &Log,
     ) -> Result<Row> {
-        match self {
-            Self::PyRadiomics(extractor) if arguments.mode == Mode::Voxel => {
-                feature_maps(arguments, extractor, number, case, region, log)
-            }
-            Self::PyRadiomics(extractor) => {
-                let extraction = extractor.execute(&case.image, &case.mask, region.label)?;
-                warn(number, &extraction.warnings, log);
-                let diagnostics =
-                    extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
-                let features =
-                    extraction.features.into_iter().map(|feature| (feature.id.name(), RowValue::Number(feature.value)));
-                Ok(diagnostics.chain(features).collect())
-            }
-            Self::Ibsi(extractor) => {
-                let extraction =
-                    with_volume!(&case.image, image => extractor.extract(image, &case.mask, region.label))?;
-                let features = extraction.features.iter();
-                Ok(features.map(|feature| (feature.column(), RowValue::Number(feature.value))).collect())
-            }
+        if arguments.mode == Mode::Voxel {
+            return feature_maps(arguments, &self.extractor, number, case, region, log);
         }
+        let extraction = self.extractor.execute(&case.image, &case.mask, region.label)?;
+        warn(number, &extraction.warnings, log);
+        let diagnostics =
+            extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
+        let features =
+            extraction.features.into_iter().map(|feature| (feature.id.name(), RowValue::Number(feature.value)));
+        Ok(diagnostics.chain(features).collect())
     }
 }
 
@@ -129,7 +101,7 @@ fn warn(number: usize, warnings: &[Warning], log: &Log) {
 }
 
 /// The parameter file with the overrides of the command line.
-fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
+fn pyradiomics_parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
     let mut parameters = match &arguments.param {
         Some(path) => Parameters::from_file(path)?,
         None => Parameters::default(),
@@ -139,10 +111,21 @@ fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
             log.warning(format_args!("--setting {setting} is left out: {}", reasons(&reason)));
         }
     }
-    if let Some(label) = arguments.label {
-        parameters.set("label", SettingValue::Integer(i64::from(label)))?;
-    }
     Ok(parameters)
+}
+
+/// The profile in the parameter file.
+fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
+    ensure!(
+        arguments.setting.is_empty(),
+        "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
+    );
+    ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
+    let profile = match &arguments.param {
+        Some(path) => IbsiProfile::from_file(path)?,
+        None => IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
+    };
+    Ok(profile.check()?)
 }
 
 /// Sets `NAME:VALUE`, the value being taken for whatever the setting wants.

@@ -49,7 +49,8 @@ pub(crate) struct WindowGrid<'a> {
 impl<'a> WindowGrid<'a> {
     /// `None` where windows are too large or levels too high to be counted side by side.
     pub(crate) fn new(levels: &'a [u32], values: &'a [f64], shape: [usize; 3], radius: [usize; 3]) -> Option<Self> {
-        let largest = radius.iter().try_fold(1usize, |product, r| product.checked_mul(r.checked_mul(2)?.checked_add(1)?));
+        let largest =
+            radius.iter().try_fold(1usize, |product, r| product.checked_mul(r.checked_mul(2)?.checked_add(1)?));
         let largest = largest.filter(|&voxels| voxels <= MOST_VOXELS)?;
         // A level and a place or size have room in one number.
         let highest = levels.iter().copied().max().unwrap_or(0) as usize;
@@ -136,7 +137,8 @@ impl Windows {
                 *levels = [0; WINDOWS];
                 // Where in the row the place of the first window lies, and which lanes lie in the row.
                 let from = (first + dx) as isize - grid.radius[2] as isize;
-                let lanes = (-from).clamp(0, count as isize) as usize..(width as isize - from).clamp(0, count as isize) as usize;
+                let lanes = (-from).clamp(0, count as isize) as usize
+                    ..(width as isize - from).clamp(0, count as isize) as usize;
                 if lanes.is_empty() {
                     continue;
                 }

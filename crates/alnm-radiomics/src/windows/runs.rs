@@ -62,7 +62,13 @@ impl WindowDirection {
     /// Writes level × `sizes` + length of each run into `numbers`, at its last place. Returns by window whether two
     /// voxels that count are neighbours along the direction.
     #[inline(always)]
-    fn count(&self, levels: &[Lanes<u32>], sizes: u32, lengths: &mut [Lanes<u32>], numbers: &mut [Lanes<u32>]) -> Lanes<u32> {
+    fn count(
+        &self,
+        levels: &[Lanes<u32>],
+        sizes: u32,
+        lengths: &mut [Lanes<u32>],
+        numbers: &mut [Lanes<u32>],
+    ) -> Lanes<u32> {
         for &place in &self.first {
             for window in 0..WINDOWS {
                 let level = levels[place][window];

@@ -56,11 +56,7 @@ fn find_zones(levels: &[Lanes<u32>], pairs: &[(usize, usize)], zones: &mut [Lane
 
 /// Returns 0 when nothing changes.
 #[inline(always)]
-fn join<'a>(
-    levels: &[Lanes<u32>],
-    pairs: impl Iterator<Item = &'a (usize, usize)>,
-    zones: &mut [Lanes<u32>],
-) -> u32 {
+fn join<'a>(levels: &[Lanes<u32>], pairs: impl Iterator<Item = &'a (usize, usize)>, zones: &mut [Lanes<u32>]) -> u32 {
     let mut changed = [0; WINDOWS];
     for &(place, before) in pairs {
         let (own, others) = (&levels[place], &levels[before]);

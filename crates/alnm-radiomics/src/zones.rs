@@ -1,0 +1,245 @@
+//! Zones: connected groups of voxels of one level, which the size zone and the distance zone matrix count.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use alnm_imaging::vectorised;
+
+use crate::level_map::{LevelMap, Offset};
+use crate::size_matrix::{SizeCell, SizeMatrix};
+
+/// The zones of a region: for each of its voxels the first voxel of its zone, in the order of the map's cells.
+#[derive(Debug, Clone)]
+pub(crate) struct Zones {
+    first: Vec<u32>,
+}
+
+impl Zones {
+    /// The zones of voxels that are connected with their neighbours at `offsets`, which come in opposite pairs.
+    pub(crate) fn new(map: &LevelMap, offsets: Vec<Offset>) -> Self {
+        Self { first: first_voxels(map, &Predecessors::new(map, offsets)) }
+    }
+
+    /// How many zones of each level have each number of voxels.
+    pub(crate) fn by_size(&self, map: &LevelMap) -> SizeMatrix {
+        let mut sizes = vec![0u32; map.cells.len()];
+        for voxel in map.rows.iter().cloned().flatten() {
+            sizes[self.first[voxel] as usize] += 1;
+        }
+        self.by_extent(map, &sizes)
+    }
+
+    /// How many zones of each level have each distance: the least of the `distances` of their voxels, which are above 0
+    /// in the region and given for the map's grid without its rim.
+    pub(crate) fn by_distance(&self, map: &LevelMap, distances: &[u32]) -> SizeMatrix {
+        let mut least = vec![u32::MAX; map.cells.len()];
+        for row in &map.rows {
+            let [z, y, x] = map.place(row.start);
+            let in_grid = &distances[(z * map.shape[1] + y) * map.shape[2] + x..][..row.len()];
+            for (&first, &distance) in self.first[row.clone()].iter().zip(in_grid) {
+                let least = &mut least[first as usize];
+                *least = (*least).min(distance);
+            }
+        }
+        self.by_extent(map, &least)
+    }
+
+    /// The matrix of an extent that is given at the first voxel of each zone.
+    fn by_extent(&self, map: &LevelMap, extents: &[u32]) -> SizeMatrix {
+        let mut small = vec![0u32; map.gray_levels.len() * SMALL];
+        let mut large: Vec<(u32, u32)> = Vec::new();
+        let zones = map.rows.iter().cloned().flatten().filter(|&voxel| self.first[voxel] as usize == voxel);
+        for first in zones {
+            let (level, extent) = (map.cells[first] - 1, extents[first]);
+            if extent as usize <= SMALL {
+                small[level as usize * SMALL + extent as usize - 1] += 1;
+            } else {
+                large.push((level, extent));
+            }
+        }
+        large.sort_unstable();
+        let mut cells = Vec::new();
+        for (level, small) in small.chunks_exact(SMALL).enumerate() {
+            let cell = |size: usize, count: usize| SizeCell {
+                level: f64::from(map.gray_levels[level]),
+                size: size as f64,
+                count: count as f64,
+            };
+            cells.extend(small.iter().enumerate().map(|(size, &count)| cell(size + 1, count as usize)));
+            let of_level = large.partition_point(|zone| (zone.0 as usize) < level)
+                ..large.partition_point(|zone| zone.0 as usize <= level);
+            cells.extend(large[of_level].chunk_by(|a, b| a == b).map(|same| cell(same[0].1 as usize, same.len())));
+        }
+        SizeMatrix::new(cells)
+    }
+}
+
+/// Extents up to this are counted in a table.
+const SMALL: usize = 64;
+
+/// The neighbours that come before a voxel in raster order.
+struct Predecessors {
+    /// How far before the voxel they are.
+    steps: Vec<isize>,
+    /// By the predecessors that have the voxel's level, as bits: one of each group of them that are connected with each
+    /// other, since the others of the group are in its zone already.
+    apart: Cow<'static, [u16]>,
+}
+
+impl Predecessors {
+    fn new(map: &LevelMap, mut offsets: Vec<Offset>) -> Self {
+        offsets.retain(|&offset| map.step(offset) < 0);
+        let steps = offsets.iter().map(|&offset| map.step(offset)).collect();
+        Self { steps, apart: groups(&offsets) }
+    }
+}
+
+/// By the neighbours at `offsets` that are set, as bits: the first of each group of them that are neighbours of each
+/// other.
+fn groups(offsets: &[Offset]) -> Cow<'static, [u16]> {
+    // All neighbours before a voxel in three dimensions, which is what most regions have.
+    const ALL: usize = 13;
+    static OF_ALL: OnceLock<Vec<u16>> = OnceLock::new();
+    let table = || -> Vec<u16> {
+        let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
+        let beside = |a: &Offset| {
+            offsets.iter().enumerate().filter(|(_, b)| adjacent(a, b)).fold(0u16, |bits, (place, _)| bits | 1 << place)
+        };
+        let beside: Vec<u16> = offsets.iter().map(beside).collect();
+        (0..1u16 << offsets.len()).map(|set| firsts_of_groups(set, &beside)).collect()
+    };
+    if offsets.len() == ALL { Cow::Borrowed(OF_ALL.get_or_init(table)) } else { Cow::Owned(table()) }
+}
+
+/// The lowest of each group of bits of `set` that are connected; `beside` holds for each bit itself and those next to it.
+fn firsts_of_groups(set: u16, beside: &[u16]) -> u16 {
+    let (mut remaining, mut firsts) = (set, 0);
+    while remaining != 0 {
+        let first = remaining & remaining.wrapping_neg();
+        firsts |= first;
+        let mut group = first;
+        loop {
+            let reached =
+                (0..beside.len()).filter(|place| group >> place & 1 > 0).fold(0, |all, place| all | beside[place]);
+            if reached & remaining == group {
+                break;
+            }
+            group = reached & remaining;
+        }
+        remaining &= !group;
+    }
+    firsts
+}
+
+/// The first voxel of the zone that each voxel belongs to, for the voxels of the region.
+fn first_voxels(map: &LevelMap, predecessors: &Predecessors) -> Vec<u32> {
+    let mut zones = vec![0u32; map.cells.len()];
+    let mut same: Vec<u16> = Vec::new();
+    let arch = pulp::Arch::new();
+    for row in &map.rows {
+        vectorised!(arch, compare_levels(map, row, &predecessors.steps, &mut same));
+        for (voxel, &same) in row.clone().zip(&same) {
+            let mut apart = predecessors.apart[usize::from(same)];
+            let mut next = || {
+                let step = predecessors.steps.get(apart.trailing_zeros() as usize)?;
+                apart &= apart - 1;
+                Some((voxel as isize + step) as u32)
+            };
+            let Some(first) = next() else {
+                zones[voxel] = voxel as u32;
+                continue;
+            };
+            let mut zone = first_voxel(&mut zones, first);
+            while let Some(other) = next() {
+                let other = first_voxel(&mut zones, other);
+                zones[zone.max(other) as usize] = zone.min(other);
+                zone = zone.min(other);
+            }
+            zones[voxel] = zone;
+        }
+    }
+    // A voxel's zone comes before it in raster order, so one pass leads to the first voxels.
+    for voxel in map.rows.iter().cloned().flatten() {
+        zones[voxel] = zones[zones[voxel] as usize];
+    }
+    zones
+}
+
+/// Finds for each voxel of a row which of its predecessors have its level, as bits.
+#[inline(always)]
+fn compare_levels(map: &LevelMap, row: &Range<usize>, steps: &[isize], same: &mut Vec<u16>) {
+    same.clear();
+    same.resize(row.len(), 0);
+    for (place, &step) in steps.iter().enumerate() {
+        let neighbours = LevelMap::neighbours(&map.cells, row, step);
+        for ((same, &level), &neighbour) in same.iter_mut().zip(&map.cells[row.clone()]).zip(neighbours) {
+            *same |= u16::from(level == neighbour) << place;
+        }
+    }
+}
+
+/// The first voxel of a voxel's zone, so far.
+fn first_voxel(zones: &mut [u32], mut voxel: u32) -> u32 {
+    while zones[voxel as usize] != voxel {
+        zones[voxel as usize] = zones[zones[voxel as usize] as usize];
+        voxel = zones[voxel as usize];
+    }
+    voxel
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::level_map::adjacent_offsets;
+
+    /// Level, extent and count of each cell.
+    fn cells(matrix: &SizeMatrix) -> Vec<(u32, u32, u32)> {
+        matrix.cells().iter().map(|cell| (cell.level as u32, cell.size as u32, cell.count as u32)).collect()
+    }
+
+    /// Level, extent and count of the zones of each level and extent.
+    fn counted(mut zones: Vec<(u32, u32)>) -> Vec<(u32, u32, u32)> {
+        zones.sort_unstable();
+        zones.chunk_by(|a, b| a == b).map(|same| (same[0].0, same[0].1, same.len() as u32)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn zones_agree_with_spreading_labels(
+            levels in prop::collection::vec(0u32..4, 3 * 4 * 5),
+            distances in prop::collection::vec(1u32..90, 60),
+            planar in any::<bool>(),
+        ) {
+            prop_assume!(levels.iter().any(|level| *level > 0));
+            let grid = Array3::from_shape_vec([3, 4, 5], levels.clone()).unwrap();
+            let map = LevelMap::new(grid.view(), 1).unwrap();
+            let zones = Zones::new(&map, adjacent_offsets(planar.then_some(0)));
+
+            // Every voxel takes the smallest label among its neighbours of the same level, until nothing changes.
+            let place = |index: usize| [index / 20, index / 5 % 4, index % 5];
+            let connected = |a: usize, b: usize| {
+                let near = (0..3).all(|axis| place(a)[axis].abs_diff(place(b)[axis]) <= 1);
+                near && levels[a] == levels[b] && (!planar || place(a)[0] == place(b)[0])
+            };
+            let mut labels: Vec<usize> = (0..60).collect();
+            loop {
+                let spread: Vec<usize> = (0..60).map(|a| (0..60).filter(|b| connected(a, *b)).map(|b| labels[b]).min().unwrap()).collect();
+                if spread == labels {
+                    break;
+                }
+                labels = spread;
+            }
+            let firsts = || (0..60).filter(|label| labels[*label] == *label && levels[*label] > 0);
+            let members = |label: usize| (0..60).filter(|index| labels[*index] == label).collect::<Vec<usize>>();
+            let sizes = firsts().map(|label| (levels[label], members(label).len() as u32)).collect();
+            prop_assert_eq!(cells(&zones.by_size(&map)), counted(sizes));
+            let least = |label: usize| members(label).into_iter().map(|index| distances[index]).min().unwrap();
+            let nearest = firsts().map(|label| (levels[label], least(label))).collect();
+            prop_assert_eq!(cells(&zones.by_distance(&map, &distances)), counted(nearest));
+        }
+    }
+}
