@@ -23,7 +23,7 @@ pub(crate) use spatial_autocorrelation::SpatialAutocorrelation;
 use super::definition::{IbsiFamily, morphology};
 use super::evaluation::evaluate;
 use super::region::Mask;
-use crate::diameter::surface_points;
+use crate::diameter::{plane_corners, surface_points};
 use crate::feature::{FeatureValue, Formula};
 use crate::marching_cubes::{Mesh, mesh};
 use crate::principal_axes::covariance_eigenvalues;
@@ -105,7 +105,7 @@ struct Enclosures {
 
 impl Enclosures {
     fn new(part: &Mask, spacing: [f64; 3]) -> Self {
-        let Some(hull) = ConvexHull::new(surface_points(&part.voxels, part.shape)) else {
+        let Some(hull) = ConvexHull::new(plane_corners(&surface_points(&part.voxels, part.shape))) else {
             let nowhere = Ellipsoid { semi_axes: [f64::NAN; 3] };
             let oriented_box = BoxEdges([f64::NAN; 3]);
             return Self {
