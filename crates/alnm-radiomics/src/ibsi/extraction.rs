@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use alnm_imaging::region::{VoxelBox, bounding_box, labels};
-use alnm_imaging::{Image, LabelMap};
+use alnm_imaging::{Image, LabelMap, Volume};
 
 use super::definition::{Aggregation, IbsiDefinition, IbsiFamily};
 use super::diagnostics::{ImageSummary, RegionSummary, StageSummaries};
@@ -119,7 +119,10 @@ impl IbsiProfile {
             return Ok((image, Cow::Borrowed(mask)));
         };
         let grid = centred_grid(image.geometry(), settings.spacing)?;
-        let interpolated_mask = interpolate_mask(mask, label, &grid, settings.mask, settings.mask_threshold)?;
+        // The mask lies on the image's grid, within the tolerance.
+        let parts = mask.data().map(|&voxel| f64::from(u8::from(voxel == label)));
+        let parts = Volume::new(parts, image.geometry().clone())?;
+        let interpolated_mask = interpolate_mask(&parts, label, &grid, settings.mask, settings.mask_threshold)?;
         if !interpolated_mask.as_slice().contains(&label) {
             return Err(RadiomicsError::EmptyMask {
                 mask: "morphological",
