@@ -237,7 +237,8 @@ mod saved {
             })?;
             for (name, at) in [("own", &own_cutoff), ("carried", &carried_cutoff)] {
                 let table = &at.metrics.table;
-                let counted = [table.true_positives + table.false_negatives, table.true_negatives + table.false_positives];
+                let counted =
+                    [table.true_positives + table.false_negatives, table.true_negatives + table.false_positives];
                 require(counted == [cases, controls], || {
                     format!(
                         "events and non-events at the {name} cutoff are {counted:?}; they must be {:?}",
