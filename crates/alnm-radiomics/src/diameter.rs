@@ -174,7 +174,13 @@ fn mark_changes(row: &[bool], differs: &mut [bool], lines: &mut LineEnds, at: i3
 
 /// The largest distance in mm between two points. `spacing` is (z, y, x).
 pub(crate) fn largest(points: &[HalfPoint], spacing: [f64; 3]) -> f64 {
-    largest_squared_distance(&corners_in_planes(points.to_vec(), &[0, 1, 2, 0]), spacing).sqrt()
+    largest_squared_distance(&plane_corners(points), spacing).sqrt()
+}
+
+/// The points that are corners of the convex hulls of those in a plane, in the planes across each of the axes: every
+/// corner of the convex hull of all is among them.
+pub(crate) fn plane_corners(points: &[HalfPoint]) -> Vec<HalfPoint> {
+    corners_in_planes(points.to_vec(), &[0, 1, 2, 0])
 }
 
 /// The points that are corners of the convex hulls in the planes across each of the axes in turn.

@@ -145,7 +145,7 @@ pub(crate) struct Derived<'a> {
 
 /// Image and mask as they were given, described.
 #[derive(Default)]
-struct Description {
+struct InputDescription {
     diagnostics: Vec<Diagnostic>,
     warnings: Vec<Warning>,
 }
@@ -158,7 +158,7 @@ struct TypeFeatures {
 
 /// The features of one profile, evaluated.
 #[derive(Default)]
-struct Evaluated {
+struct ProfileFeatures {
     features: Vec<FeatureValue>,
     diagnostics: Vec<Diagnostic>,
     warnings: Vec<Warning>,
@@ -300,7 +300,7 @@ impl Extractor {
             Ok((stage, derived.into_iter().collect::<Result<Vec<_>>>()?))
         };
         let (described, derived) = rayon::join(|| self.describe(image, mask, label), derive_images);
-        let (Description { mut diagnostics, mut warnings }, (mut stage, derived)) = (described?, derived?);
+        let (InputDescription { mut diagnostics, mut warnings }, (mut stage, derived)) = (described?, derived?);
         diagnostics.append(&mut stage.prepared.diagnostics);
         warnings.append(&mut stage.prepared.warnings);
         let mut images = Vec::new();
@@ -319,13 +319,13 @@ impl Extractor {
     }
 
     /// Describes image and mask as they were given, as PyRadiomics does.
-    fn describe(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Description> {
+    fn describe(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<InputDescription> {
         if !self.parameters.asks_for_pyradiomics() {
-            return Ok(Description::default());
+            return Ok(InputDescription::default());
         }
         let mut warnings = self.withdrawn_features();
         if !self.parameters.settings().additional_info {
-            return Ok(Description { diagnostics: Vec::new(), warnings });
+            return Ok(InputDescription { diagnostics: Vec::new(), warnings });
         }
         let (of_mask, of_image) = rayon::join(
             || diagnostics::of_mask(None, mask, label, "original"),
@@ -336,7 +336,7 @@ impl Extractor {
             warnings.push(Warning::SeveralComponents { count: of_mask.components });
         }
         let diagnostics = [diagnostics::of_configuration(&self.parameters), of_image, of_mask.entries].concat();
-        Ok(Description { diagnostics, warnings })
+        Ok(InputDescription { diagnostics, warnings })
     }
 
     /// The features of each profile that is asked for: PyRadiomics, IBSI.
@@ -346,7 +346,7 @@ impl Extractor {
         mask: &LabelMap,
         label: u32,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
-    ) -> Result<[Evaluated; 2]> {
+    ) -> Result<[ProfileFeatures; 2]> {
         let stage = if self.parameters.asks_for_pyradiomics() {
             let prepared = Prepared::new(image, mask, label, self.parameters.settings())?;
             Some(Stage::new(prepared, label, 0)?)
@@ -363,20 +363,20 @@ impl Extractor {
         let (pyradiomics, ibsi) = rayon::join(
             || {
                 stage.map_or_else(
-                    || Ok(Evaluated::default()),
+                    || Ok(ProfileFeatures::default()),
                     |stage| self.pyradiomics_features(stage, label, &progress),
                 )
             },
             || {
                 let features = |profile| self.ibsi_features(profile, image, mask, label, &progress);
-                self.parameters.ibsi().map_or_else(|| Ok(Evaluated::default()), features)
+                self.parameters.ibsi().map_or_else(|| Ok(ProfileFeatures::default()), features)
             },
         );
         Ok([pyradiomics?, ibsi?])
     }
 
     /// The features of the shape and of all images, by the definitions of PyRadiomics.
-    fn pyradiomics_features(&self, stage: Stage<'_>, label: u32, progress: &Progress<'_>) -> Result<Evaluated> {
+    fn pyradiomics_features(&self, stage: Stage<'_>, label: u32, progress: &Progress<'_>) -> Result<ProfileFeatures> {
         let (classes, types) = (self.parameters.feature_classes(), self.parameters.image_types());
         // Each image is dropped when its features are there, so few are in memory at once.
         let of_type = |image_type: &ImageTypeParameters| -> Result<TypeFeatures> {
@@ -409,7 +409,7 @@ impl Extractor {
             features.extend(of_image.features);
             warnings.extend(of_image.warning);
         }
-        Ok(Evaluated { features, diagnostics, warnings })
+        Ok(ProfileFeatures { features, diagnostics, warnings })
     }
 
     /// The features of a profile of the IBSI.
@@ -420,14 +420,14 @@ impl Extractor {
         mask: &LabelMap,
         label: u32,
         progress: &Progress<'_>,
-    ) -> Result<Evaluated> {
+    ) -> Result<ProfileFeatures> {
         progress.check()?;
         let prepared = profile.prepare(image, mask, label)?;
         let report = self.parameters.settings().additional_info;
         let diagnostics = if report { prepared.summaries.entries() } else { Vec::new() };
         let features = profile.features(prepared)?;
         progress.tell(IBSI_IMAGE)?;
-        Ok(Evaluated { features, diagnostics, warnings: Vec::new() })
+        Ok(ProfileFeatures { features, diagnostics, warnings: Vec::new() })
     }
 
     /// How many derived images there are.

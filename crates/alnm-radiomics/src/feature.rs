@@ -184,7 +184,7 @@ impl fmt::Display for FeatureClass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Profile {
+pub enum FeatureProfile {
     /// PyRadiomics 3.0.1, quirk for quirk.
     PyRadiomics,
     /// The reference manuals of the Image Biomarker Standardisation Initiative.
@@ -225,10 +225,10 @@ impl FeatureId {
 
     /// Whose definitions the value follows.
     #[must_use]
-    pub const fn profile(&self) -> Profile {
+    pub const fn profile(&self) -> FeatureProfile {
         match self {
-            Self::PyRadiomics { .. } => Profile::PyRadiomics,
-            Self::Ibsi { .. } => Profile::Ibsi,
+            Self::PyRadiomics { .. } => FeatureProfile::PyRadiomics,
+            Self::Ibsi { .. } => FeatureProfile::Ibsi,
         }
     }
 

@@ -208,14 +208,15 @@ pub(crate) struct WantedDirections {
     pub(crate) merged: bool,
 }
 
-/// What `count` makes of groups of directions, a group for each thread, in their order.
+/// What `count` makes of groups of a few directions, in their order: a group shares its memory.
 pub(crate) fn in_groups<T: Send>(
     map: &LevelMap,
     directions: &[Offset],
     count: impl Fn(&[Offset]) -> T + Sync + Send,
 ) -> Vec<T> {
-    let threads = if map.is_small() { 1 } else { rayon::current_num_threads() };
-    directions.par_chunks(directions.len().div_ceil(threads).max(1)).map(count).collect()
+    const TOGETHER: usize = 3;
+    let together = if map.is_small() { directions.len().max(1) } else { TOGETHER };
+    directions.par_chunks(together).map(count).collect()
 }
 
 /// The voxels that are `inside` a box of `shape` (z, y, x) as runs along x, in raster order.

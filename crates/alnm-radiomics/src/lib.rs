@@ -50,7 +50,8 @@ pub use diagnostics::{Diagnostic, DiagnosticValue};
 pub use error::{RadiomicsError, Result};
 pub use extraction::{Extraction, Extractor, FilteredImages, ImageProgress};
 pub use feature::{
-    ClassValue, Compliance, FeatureClass, FeatureDescription, FeatureId, FeatureValue, Formula, Profile, Selection,
+    ClassValue, Compliance, FeatureClass, FeatureDescription, FeatureId, FeatureProfile, FeatureValue, Formula,
+    Selection,
 };
 pub use image_type::ImageType;
 pub use level_map::{LevelMap, Offset};

@@ -9,49 +9,60 @@ use alnm_imaging::vectorised;
 use crate::level_map::{LevelMap, Offset};
 use crate::size_matrix::{SizeCell, SizeMatrix};
 
-/// The zones of a region: for each of its voxels the first voxel of its zone, in the order of the map's cells.
+/// The zones of a region. A zone is found in pieces, each of which has a number; the zone's own is the lowest of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Zones {
-    first: Vec<u32>,
+    /// The number of the piece that each voxel of the region belongs to, in the order of the map's cells.
+    pieces: Vec<u32>,
+    /// By piece, the number of its zone.
+    zone_of: Vec<u32>,
+    /// By piece, the position of its level.
+    levels: Vec<u32>,
+    /// By piece, its voxels; at the number of a zone, those of the zone.
+    sizes: Vec<u32>,
 }
 
 impl Zones {
     /// The zones of voxels that are connected with their neighbours at `offsets`, which come in opposite pairs.
     pub(crate) fn new(map: &LevelMap, offsets: Vec<Offset>) -> Self {
-        Self { first: first_voxels(map, &Predecessors::new(map, offsets)) }
+        let mut zones = Self::pieces(map, &Predecessors::new(map, offsets));
+        // A piece goes on from one with a lower number, so one pass leads to the lowest.
+        for piece in 0..zones.zone_of.len() {
+            let zone = zones.zone_of[zones.zone_of[piece] as usize] as usize;
+            zones.zone_of[piece] = zone as u32;
+            if zone != piece {
+                zones.sizes[zone] += zones.sizes[piece];
+            }
+        }
+        zones
     }
 
     /// How many zones of each level have each number of voxels.
     pub(crate) fn by_size(&self, map: &LevelMap) -> SizeMatrix {
-        let mut sizes = vec![0u32; map.cells.len()];
-        for voxel in map.rows.iter().cloned().flatten() {
-            sizes[self.first[voxel] as usize] += 1;
-        }
-        self.by_extent(map, &sizes)
+        self.by_extent(map, &self.sizes)
     }
 
     /// How many zones of each level have each distance: the least of the `distances` of their voxels, which are above 0
     /// in the region and given for the map's grid without its rim.
     pub(crate) fn by_distance(&self, map: &LevelMap, distances: &[u32]) -> SizeMatrix {
-        let mut least = vec![u32::MAX; map.cells.len()];
+        let mut least = vec![u32::MAX; self.zone_of.len()];
         for row in &map.rows {
             let [z, y, x] = map.place(row.start);
             let in_grid = &distances[(z * map.shape[1] + y) * map.shape[2] + x..][..row.len()];
-            for (&first, &distance) in self.first[row.clone()].iter().zip(in_grid) {
-                let least = &mut least[first as usize];
+            for (&piece, &distance) in self.pieces[row.clone()].iter().zip(in_grid) {
+                let least = &mut least[self.zone_of[piece as usize] as usize];
                 *least = (*least).min(distance);
             }
         }
         self.by_extent(map, &least)
     }
 
-    /// The matrix of an extent that is given at the first voxel of each zone.
+    /// The matrix of an extent that is given by the number of the zone.
     fn by_extent(&self, map: &LevelMap, extents: &[u32]) -> SizeMatrix {
         let mut small = vec![0u32; map.gray_levels.len() * SMALL];
         let mut large: Vec<(u32, u32)> = Vec::new();
-        let zones = map.rows.iter().cloned().flatten().filter(|&voxel| self.first[voxel] as usize == voxel);
-        for first in zones {
-            let (level, extent) = (map.cells[first] - 1, extents[first]);
+        for zone in (0..self.zone_of.len()).filter(|&piece| self.zone_of[piece] as usize == piece) {
+            let (level, extent) = (self.levels[zone], extents[zone]);
             if extent as usize <= SMALL {
                 small[level as usize * SMALL + extent as usize - 1] += 1;
             } else {
@@ -72,6 +83,42 @@ impl Zones {
             cells.extend(large[of_level].chunk_by(|a, b| a == b).map(|same| cell(same[0].1 as usize, same.len())));
         }
         SizeMatrix::new(cells)
+    }
+
+    /// The pieces that a pass over the voxels in raster order finds, each with the one that it goes on from: a voxel
+    /// belongs to the piece of a predecessor with its level, and joins those of others.
+    fn pieces(map: &LevelMap, predecessors: &Predecessors) -> Self {
+        let mut pieces = vec![0u32; map.cells.len()];
+        let (mut zone_of, mut levels, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut same: Vec<u16> = Vec::new();
+        let arch = pulp::Arch::new();
+        for row in &map.rows {
+            vectorised!(arch, compare_levels(map, row, &predecessors.steps, &mut same));
+            for (voxel, &same) in row.clone().zip(&same) {
+                let mut apart = predecessors.apart[usize::from(same)];
+                let mut next = |pieces: &[u32]| {
+                    let step = predecessors.steps.get(apart.trailing_zeros() as usize)?;
+                    apart &= apart - 1;
+                    Some(pieces[(voxel as isize + step) as usize])
+                };
+                let Some(first) = next(&pieces) else {
+                    pieces[voxel] = zone_of.len() as u32;
+                    zone_of.push(zone_of.len() as u32);
+                    levels.push(map.cells[voxel] - 1);
+                    sizes.push(1);
+                    continue;
+                };
+                let mut piece = lowest(&mut zone_of, first);
+                while let Some(other) = next(&pieces) {
+                    let other = lowest(&mut zone_of, other);
+                    zone_of[piece.max(other) as usize] = piece.min(other);
+                    piece = piece.min(other);
+                }
+                pieces[voxel] = piece;
+                sizes[piece as usize] += 1;
+            }
+        }
+        Self { pieces, zone_of, levels, sizes }
     }
 }
 
@@ -132,40 +179,6 @@ fn firsts_of_groups(set: u16, beside: &[u16]) -> u16 {
     firsts
 }
 
-/// The first voxel of the zone that each voxel belongs to, for the voxels of the region.
-fn first_voxels(map: &LevelMap, predecessors: &Predecessors) -> Vec<u32> {
-    let mut zones = vec![0u32; map.cells.len()];
-    let mut same: Vec<u16> = Vec::new();
-    let arch = pulp::Arch::new();
-    for row in &map.rows {
-        vectorised!(arch, compare_levels(map, row, &predecessors.steps, &mut same));
-        for (voxel, &same) in row.clone().zip(&same) {
-            let mut apart = predecessors.apart[usize::from(same)];
-            let mut next = || {
-                let step = predecessors.steps.get(apart.trailing_zeros() as usize)?;
-                apart &= apart - 1;
-                Some((voxel as isize + step) as u32)
-            };
-            let Some(first) = next() else {
-                zones[voxel] = voxel as u32;
-                continue;
-            };
-            let mut zone = first_voxel(&mut zones, first);
-            while let Some(other) = next() {
-                let other = first_voxel(&mut zones, other);
-                zones[zone.max(other) as usize] = zone.min(other);
-                zone = zone.min(other);
-            }
-            zones[voxel] = zone;
-        }
-    }
-    // A voxel's zone comes before it in raster order, so one pass leads to the first voxels.
-    for voxel in map.rows.iter().cloned().flatten() {
-        zones[voxel] = zones[zones[voxel] as usize];
-    }
-    zones
-}
-
 /// Finds for each voxel of a row which of its predecessors have its level, as bits.
 #[inline(always)]
 fn compare_levels(map: &LevelMap, row: &Range<usize>, steps: &[isize], same: &mut Vec<u16>) {
@@ -179,13 +192,13 @@ fn compare_levels(map: &LevelMap, row: &Range<usize>, steps: &[isize], same: &mu
     }
 }
 
-/// The first voxel of a voxel's zone, so far.
-fn first_voxel(zones: &mut [u32], mut voxel: u32) -> u32 {
-    while zones[voxel as usize] != voxel {
-        zones[voxel as usize] = zones[zones[voxel as usize] as usize];
-        voxel = zones[voxel as usize];
+/// The lowest of the pieces that a piece is known to be joined with.
+fn lowest(zone_of: &mut [u32], mut piece: u32) -> u32 {
+    while zone_of[piece as usize] != piece {
+        zone_of[piece as usize] = zone_of[zone_of[piece as usize] as usize];
+        piece = zone_of[piece as usize];
     }
-    voxel
+    piece
 }
 
 #[cfg(test)]

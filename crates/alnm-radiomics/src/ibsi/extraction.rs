@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use alnm_imaging::region::{VoxelBox, bounding_box, labels};
-use alnm_imaging::{Image, LabelMap};
-use rayon::prelude::*;
+use alnm_imaging::{Image, LabelMap, Volume};
 
 use super::definition::{Aggregation, IbsiDefinition, IbsiFamily};
 use super::diagnostics::{ImageSummary, RegionSummary, StageSummaries};
@@ -42,6 +41,13 @@ struct DiscretisedRegion {
     intensities: Vec<f64>,
     /// `None` where no family needs them.
     levels: Option<Levels>,
+}
+
+/// The features of one family.
+#[derive(Debug)]
+pub(crate) struct FamilyFeatures {
+    pub(crate) family: IbsiFamily,
+    pub(crate) features: Vec<FeatureValue>,
 }
 
 impl IbsiProfile {
@@ -113,7 +119,10 @@ impl IbsiProfile {
             return Ok((image, Cow::Borrowed(mask)));
         };
         let grid = centred_grid(image.geometry(), settings.spacing)?;
-        let interpolated_mask = interpolate_mask(mask, label, &grid, settings.mask, settings.mask_threshold)?;
+        // The mask lies on the image's grid, within the tolerance.
+        let parts = mask.data().map(|&voxel| f64::from(u8::from(voxel == label)));
+        let parts = Volume::new(parts, image.geometry().clone())?;
+        let interpolated_mask = interpolate_mask(&parts, label, &grid, settings.mask, settings.mask_threshold)?;
         if !interpolated_mask.as_slice().contains(&label) {
             return Err(RadiomicsError::EmptyMask {
                 mask: "morphological",
@@ -164,41 +173,67 @@ impl IbsiProfile {
     pub(crate) fn features(&self, prepared: PreparedRegion) -> Result<Vec<FeatureValue>> {
         let DiscretisedRegion { intensities, levels } = self.discretise(&prepared)?;
         let PreparedRegion { image, morphological, intensity, spacing, .. } = prepared;
-        let texture = match &levels {
-            Some(levels) if self.families.iter().any(|family| family.is_texture()) => {
-                Some(Texture::new(&intensity, levels, &morphological, &self.aggregations)?)
-            }
-            _ => None,
-        };
-        let of_family = |family: &IbsiFamily| -> Result<Vec<FeatureValue>> {
-            Ok(match family {
-                IbsiFamily::Morphology => morphology::features(&image, &morphological, &intensity, spacing),
-                IbsiFamily::LocalIntensity => local_intensity::features(&image, &intensity, spacing),
-                IbsiFamily::Statistics => {
-                    let distribution = FirstOrder::without_rounded_spread(intensities.clone());
-                    evaluate(IbsiFamily::Statistics, first_order::FORMULAS, &distribution)
-                }
-                IbsiFamily::IntensityHistogram => {
-                    levels.as_ref().map(intensity_histogram::features).unwrap_or_default()
-                }
-                IbsiFamily::IntensityVolumeHistogram => {
-                    let (range, discretisation) = (self.intensity_range(), self.ivh_discretisation);
-                    let histogram = IntensityVolumeHistogram::new(&intensities, discretisation, range)?;
-                    intensity_volume_histogram::features(&histogram)
-                }
-                // Families of texture are counted together.
-                _ => Vec::new(),
-            })
-        };
-        let (textures, others) = rayon::join(
-            || texture.map(|texture| texture.features(&self.families, &self.aggregations)).unwrap_or_default(),
-            || self.families.par_iter().map(of_family).collect::<Vec<Result<Vec<FeatureValue>>>>(),
+        // Families that look at levels or at the image come first, so that neither is in memory when shape is computed.
+        let (of_levels, of_image) = rayon::join(
+            || self.level_features(levels, &intensity, &morphological),
+            || self.of_family(IbsiFamily::LocalIntensity, || local_intensity::features(&image, &intensity, spacing)),
         );
+        drop(image);
+        let (of_shape, of_intensities) = rayon::join(
+            || {
+                self.of_family(IbsiFamily::Morphology, || {
+                    morphology::features(&intensities, &morphological, &intensity, spacing)
+                })
+            },
+            || self.intensity_features(&intensities),
+        );
+        let computed: Vec<FamilyFeatures> =
+            of_image.into_iter().chain(of_shape).chain(of_levels?).chain(of_intensities?).collect();
+        let of_family = |wanted: &IbsiFamily| {
+            let found = computed.iter().find(|of| of.family == *wanted);
+            found.map(|of| of.features.clone()).unwrap_or_default()
+        };
+        Ok(self.families.iter().flat_map(of_family).collect())
+    }
+
+    /// What `features` gives for a family, where it is asked for.
+    fn of_family(&self, family: IbsiFamily, features: impl FnOnce() -> Vec<FeatureValue>) -> Option<FamilyFeatures> {
+        self.families.contains(&family).then(|| FamilyFeatures { family, features: features() })
+    }
+
+    /// The features of the families that come from grey levels.
+    fn level_features(
+        &self,
+        levels: Option<Levels>,
+        intensity: &Mask,
+        morphological: &Mask,
+    ) -> Result<Vec<FamilyFeatures>> {
+        let Some(levels) = levels else { return Ok(Vec::new()) };
+        let histogram = self.of_family(IbsiFamily::IntensityHistogram, || intensity_histogram::features(&levels));
+        let mut features: Vec<FamilyFeatures> = histogram.into_iter().collect();
+        if self.families.iter().any(|family| family.is_texture()) {
+            let texture = Texture::new(intensity, &levels, morphological, &self.aggregations)?;
+            drop(levels);
+            features.extend(texture.features(&self.families, &self.aggregations));
+        }
+        Ok(features)
+    }
+
+    /// The features of the families that come from the distribution of the intensities.
+    fn intensity_features(&self, intensities: &[f64]) -> Result<Vec<FamilyFeatures>> {
         let mut features = Vec::new();
-        for (family, others) in self.families.iter().zip(others) {
-            features.extend(others?);
-            let of_texture = textures.iter().filter(|texture| texture.family == *family).take(1);
-            features.extend(of_texture.flat_map(|texture| texture.features.iter().cloned()));
+        features.extend(self.of_family(IbsiFamily::Statistics, || {
+            let distribution = FirstOrder::without_rounded_spread(intensities.to_vec());
+            evaluate(IbsiFamily::Statistics, first_order::FORMULAS, &distribution)
+        }));
+        if self.families.contains(&IbsiFamily::IntensityVolumeHistogram) {
+            let histogram =
+                IntensityVolumeHistogram::new(intensities, self.ivh_discretisation, self.intensity_range())?;
+            features.extend(
+                self.of_family(IbsiFamily::IntensityVolumeHistogram, || {
+                    intensity_volume_histogram::features(&histogram)
+                }),
+            );
         }
         Ok(features)
     }

@@ -68,20 +68,19 @@ pub(crate) fn interpolate_image(
     Ok(resample(image, grid, interpolation.interpolator(), 0.0)?)
 }
 
-/// The region that `label` marks on another grid: the voxels of which at least `threshold` belongs to it. Parts of voxels
-/// are rounded to six decimals first, so that exactly half is half.
+/// A region on another grid, given by the part of each voxel that belongs to it: `label` where at least `threshold` of a
+/// voxel does. Parts are rounded to six decimals first, so that exactly half is half.
 ///
 /// # Errors
 /// [`crate::RadiomicsError::Image`] when the grid cannot be held.
 pub(crate) fn interpolate_mask(
-    mask: &LabelMap,
+    parts: &Volume<f64>,
     label: u32,
     grid: &Geometry,
     interpolation: Interpolation,
     threshold: f64,
 ) -> Result<LabelMap> {
-    let parts = mask.map(|&voxel| f64::from(u8::from(voxel == label)));
-    let interpolated = interpolate_image(&parts, grid, interpolation)?;
+    let interpolated = interpolate_image(parts, grid, interpolation)?;
     let round = |value: f64| (value * 1e6).round();
     Ok(interpolated.map(|&part| if round(part) >= round(threshold) { label } else { 0 }))
 }

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use super::definition::{Aggregation, Directions, Extent, IbsiFamily};
 use super::discretisation::Levels;
 use super::evaluation::{means, values};
+use super::extraction::FamilyFeatures;
 use super::region::Mask;
 use crate::border_distance::border_distances;
 use crate::error::{RadiomicsError, Result};
-use crate::feature::FeatureValue;
 use crate::gldzm::{self, DistanceZones};
 use crate::level_map::{LevelMap, LevelScale, Offset, WantedDirections, adjacent_offsets, runs};
 use crate::neighbourhood::{Counting, Neighbourhoods};
@@ -125,8 +125,8 @@ impl Texture {
         }
     }
 
-    /// The features of the texture families among `families`, in their order, each by the methods that it knows.
-    pub(crate) fn features(&self, families: &[IbsiFamily], methods: &[Aggregation]) -> Vec<TextureFamily> {
+    /// The features of the texture families among `families`, each by the methods that it knows.
+    pub(crate) fn features(&self, families: &[IbsiFamily], methods: &[Aggregation]) -> Vec<FamilyFeatures> {
         let wanted = |family: &IbsiFamily| families.contains(family);
         let kinds: Vec<MatrixKind> =
             MatrixKind::ALL.into_iter().filter(|kind| kind.families().iter().any(wanted)).collect();
@@ -145,7 +145,7 @@ impl Texture {
                     },
                     without_directions: merging(None),
                 };
-                kind.value_sets(self.parts(extent), extent, wanted)
+                kind.value_sets(self.parts(extent), extent, families, wanted)
             })
             .collect();
         let counted: Vec<ValueSets> = counted.concat();
@@ -156,17 +156,10 @@ impl Texture {
                 })?;
                 Some(means(family, *method, &sets.sets))
             };
-            TextureFamily { family, features: methods.iter().filter_map(of_method).flatten().collect() }
+            FamilyFeatures { family, features: methods.iter().filter_map(of_method).flatten().collect() }
         };
         families.iter().filter(|family| family.is_texture()).map(of_family).collect()
     }
-}
-
-/// The features of one family of texture.
-#[derive(Debug)]
-pub(crate) struct TextureFamily {
-    pub(crate) family: IbsiFamily,
-    pub(crate) features: Vec<FeatureValue>,
 }
 
 fn level_map(shape: [usize; 3], runs: &[Range<usize>], levels: &[u32], level_count: u32) -> Result<Arc<LevelMap>> {
@@ -218,7 +211,14 @@ impl MatrixKind {
     }
 
     /// The sets of values that the matrices of each part give, in the order of the parts.
-    fn value_sets(self, parts: &[TexturePart], extent: Extent, wanted: Wanted) -> Vec<ValueSets> {
+    fn value_sets(
+        self,
+        parts: &[TexturePart],
+        extent: Extent,
+        families: &[IbsiFamily],
+        wanted: Wanted,
+    ) -> Vec<ValueSets> {
+        let is_asked = |family: IbsiFamily| families.contains(&family);
         let of_parts = |of_part: &(dyn Fn(&TexturePart) -> [Vec<Vec<f64>>; 2] + Sync)| {
             let of_parts: Vec<[Vec<Vec<f64>>; 2]> = parts.par_iter().map(of_part).collect();
             let (first, second): (Vec<_>, Vec<_>) = of_parts.into_iter().map(|[first, second]| (first, second)).unzip();
@@ -248,14 +248,14 @@ impl MatrixKind {
             Self::Zones | Self::Neighbourhoods if !wanted.without_directions => Vec::new(),
             Self::Zones => undirected([IbsiFamily::Glszm, IbsiFamily::Gldzm], &|part| {
                 let zones = Zones::new(&part.map, part.offsets());
-                let by_size = zones.by_size(&part.map);
-                let by_distance = DistanceZones {
+                let by_size = is_asked(IbsiFamily::Glszm).then(|| zones.by_size(&part.map));
+                let by_distance = is_asked(IbsiFamily::Gldzm).then(|| DistanceZones {
                     counts: zones.by_distance(&part.map, &part.distances()),
                     voxels: part.map.voxel_count(),
-                };
+                });
                 [
-                    vec![values(IbsiFamily::Glszm, glszm::FORMULAS, &by_size)],
-                    vec![values(IbsiFamily::Gldzm, gldzm::FORMULAS, &by_distance)],
+                    by_size.iter().map(|zones| values(IbsiFamily::Glszm, glszm::FORMULAS, zones)).collect(),
+                    by_distance.iter().map(|zones| values(IbsiFamily::Gldzm, gldzm::FORMULAS, zones)).collect(),
                 ]
             }),
             Self::Neighbourhoods => undirected([IbsiFamily::Ngtdm, IbsiFamily::Ngldm], &|part| {

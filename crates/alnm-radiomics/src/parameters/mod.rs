@@ -48,7 +48,7 @@ mod settings;
 use std::path::Path;
 
 use crate::error::Result;
-use crate::feature::{FeatureClass, Profile, Selection};
+use crate::feature::{FeatureClass, FeatureProfile, Selection};
 use crate::ibsi::IbsiProfile;
 use crate::image_type::ImageType;
 
@@ -140,11 +140,11 @@ impl Parameters {
     ///
     /// ```
     /// use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
-    /// use alnm_radiomics::{Parameters, Profile};
+    /// use alnm_radiomics::{Parameters, FeatureProfile};
     ///
     /// let profile = IbsiProfile::default().with_discretisation(IbsiDiscretisation::FixedBinNumber(32));
     /// let parameters = Parameters::default().with_ibsi(profile)?;
-    /// assert_eq!(parameters.profiles(), [Profile::PyRadiomics, Profile::Ibsi]);
+    /// assert_eq!(parameters.profiles(), [FeatureProfile::PyRadiomics, FeatureProfile::Ibsi]);
     /// # Ok::<(), alnm_radiomics::RadiomicsError>(())
     /// ```
     ///
@@ -157,9 +157,9 @@ impl Parameters {
 
     /// Whose features are asked for, in the order of the result.
     #[must_use]
-    pub fn profiles(&self) -> Vec<Profile> {
-        let pyradiomics = self.pyradiomics.then_some(Profile::PyRadiomics);
-        pyradiomics.into_iter().chain(self.ibsi.as_ref().map(|_| Profile::Ibsi)).collect()
+    pub fn profiles(&self) -> Vec<FeatureProfile> {
+        let pyradiomics = self.pyradiomics.then_some(FeatureProfile::PyRadiomics);
+        pyradiomics.into_iter().chain(self.ibsi.as_ref().map(|_| FeatureProfile::Ibsi)).collect()
     }
 
     /// The profile of the IBSI, where its features are asked for.

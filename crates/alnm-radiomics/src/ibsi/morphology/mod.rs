@@ -23,7 +23,7 @@ pub(crate) use spatial_autocorrelation::SpatialAutocorrelation;
 use super::definition::{IbsiFamily, morphology};
 use super::evaluation::evaluate;
 use super::region::Mask;
-use crate::diameter::surface_points;
+use crate::diameter::{plane_corners, surface_points};
 use crate::feature::{FeatureValue, Formula};
 use crate::marching_cubes::{Mesh, mesh};
 use crate::principal_axes::covariance_eigenvalues;
@@ -49,15 +49,14 @@ pub(crate) struct Morphology {
 }
 
 impl Morphology {
-    /// Shape and intensities of a region. All three lie on one grid with `spacing` (z, y, x) in mm; both masks hold at
-    /// least one voxel.
-    pub(crate) fn new(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
+    /// Shape and intensities of a region: `intensities` are those of the intensity mask, in raster order. Both masks lie
+    /// on one grid with `spacing` (z, y, x) in mm and hold at least one voxel.
+    pub(crate) fn new(intensities: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
         let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
         let part = morphological.cut(&bounds);
-        let intensities = intensity.select(image);
         let (shape, autocorrelation) = rayon::join(
             || Enclosures::new(&part, spacing),
-            || SpatialAutocorrelation::new(intensity, &intensities, spacing),
+            || SpatialAutocorrelation::new(intensity, intensities, spacing),
         );
         let eigenvalues = covariance_eigenvalues(part.indices().map(|voxel| voxel.map(|index| index as u32)), spacing);
         let voxels = part.count() as f64;
@@ -69,7 +68,7 @@ impl Morphology {
             mesh: mesh(&part.voxels, part.shape, spacing),
             voxel_volume: spacing.iter().product(),
             voxels,
-            centre_of_mass_shift: centre_of_mass_shift(image, morphological, intensity, spacing),
+            centre_of_mass_shift: centre_of_mass_shift(intensities, morphological, intensity, spacing),
             maximum_diameter: shape.maximum_diameter,
             axis_lengths,
             aligned_box: BoxEdges(std::array::from_fn(|axis| part.shape[axis] as f64 * spacing[axis])),
@@ -78,7 +77,7 @@ impl Morphology {
             least_ellipsoid: shape.least_ellipsoid,
             hull_volume: shape.hull_volume,
             hull_area: shape.hull_area,
-            mean_intensity: crate::summation::sum(&intensities) / intensities.len() as f64,
+            mean_intensity: crate::summation::sum(intensities) / intensities.len() as f64,
             autocorrelation,
         }
     }
@@ -105,7 +104,7 @@ struct Enclosures {
 
 impl Enclosures {
     fn new(part: &Mask, spacing: [f64; 3]) -> Self {
-        let Some(hull) = ConvexHull::new(surface_points(&part.voxels, part.shape)) else {
+        let Some(hull) = ConvexHull::new(plane_corners(&surface_points(&part.voxels, part.shape))) else {
             let nowhere = Ellipsoid { semi_axes: [f64::NAN; 3] };
             let oriented_box = BoxEdges([f64::NAN; 3]);
             return Self {
@@ -135,19 +134,19 @@ fn largest_distance(points: &[[f64; 3]]) -> f64 {
 
 /// Distance between the centre of the morphological mask's voxels and that of the intensity mask's, weighted by
 /// intensity.
-fn centre_of_mass_shift(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> f64 {
-    let centre = |mask: &Mask, weights: &[f64]| -> [f64; 3] {
-        let total: f64 = weights.iter().sum();
-        let mut sums = [0.0; 3];
+fn centre_of_mass_shift(intensities: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> f64 {
+    let centre = |mask: &Mask, weights: &mut dyn Iterator<Item = f64>| -> [f64; 3] {
+        let (mut total, mut sums) = (0.0, [0.0; 3]);
         for (voxel, weight) in mask.indices().zip(weights) {
+            total += weight;
             for axis in 0..3 {
                 sums[axis] += weight * voxel[axis] as f64;
             }
         }
         std::array::from_fn(|axis| sums[axis] / total * spacing[axis])
     };
-    let geometric = centre(morphological, &vec![1.0; morphological.count()]);
-    let weighted = centre(intensity, &intensity.select(image));
+    let geometric = centre(morphological, &mut std::iter::repeat(1.0));
+    let weighted = centre(intensity, &mut intensities.iter().copied());
     (0..3).map(|axis| (geometric[axis] - weighted[axis]).powi(2)).sum::<f64>().sqrt()
 }
 
@@ -202,6 +201,11 @@ pub(crate) const FORMULAS: &[Formula<Morphology>] = &[
 ];
 
 /// The features of a region; see [`Morphology::new`].
-pub(crate) fn features(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Vec<FeatureValue> {
-    evaluate(IbsiFamily::Morphology, FORMULAS, &Morphology::new(image, morphological, intensity, spacing))
+pub(crate) fn features(
+    intensities: &[f64],
+    morphological: &Mask,
+    intensity: &Mask,
+    spacing: [f64; 3],
+) -> Vec<FeatureValue> {
+    evaluate(IbsiFamily::Morphology, FORMULAS, &Morphology::new(intensities, morphological, intensity, spacing))
 }
