@@ -202,16 +202,19 @@ impl FirstOrder {
     /// Mean absolute deviation of the values between the 10th and the 90th percentile; NaN when there is none.
     pub(crate) fn robust_mean_absolute_deviation(&self) -> f64 {
         let inside = |x: f64| !(x - self.p10 < 0.0 || x - self.p90 > 0.0);
+        // Few values have room without memory being asked for.
+        let mut few = [0.0; BLOCK];
+        let mut many = vec![0.0; if self.values.len() > BLOCK { self.values.len() } else { 0 }];
+        let room = if self.values.len() > BLOCK { many.as_mut_slice() } else { few.as_mut_slice() };
         // Without a branch, which would be guessed wrongly at every tenth value.
-        let mut kept = vec![0.0; self.values.len()];
         let mut count = 0;
         for &x in &self.values {
-            kept[count] = x;
+            room[count] = x;
             count += usize::from(inside(x));
         }
-        kept.truncate(count);
-        let mean = sum(&kept) / kept.len() as f64;
-        sum_of(&kept, |x| (x - mean).abs()) / kept.len() as f64
+        let kept = &room[..count];
+        let mean = sum(kept) / kept.len() as f64;
+        sum_of(kept, |x| (x - mean).abs()) / kept.len() as f64
     }
 }
 

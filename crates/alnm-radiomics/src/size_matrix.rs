@@ -100,10 +100,14 @@ impl SizeMatrix {
         mut information: impl FnMut(f64, f64) -> f64,
     ) {
         self.cells.clear();
-        self.cells.extend(cells.into_iter().filter(|cell| cell.count > 0.0));
         self.by_level.clear();
         let mut joint_sums = [0.0; 4];
-        for &SizeCell { level, size, count } in &self.cells {
+        for cell in cells {
+            let SizeCell { level, size, count } = cell;
+            if count == 0.0 {
+                continue;
+            }
+            self.cells.push(cell);
             match self.by_level.last_mut() {
                 Some(last) if last.value == level => last.count += count,
                 _ => self.by_level.push(Marginal { value: level, count }),
@@ -236,7 +240,7 @@ fn variance(marginal: &[Marginal], sums: &MarginalSums, total: f64) -> f64 {
 /// Counts by size, added up in the order in which they come.
 #[derive(Debug, Default)]
 pub(crate) struct SizeTable {
-    /// Counts of the sizes below [`TABLE_SIZES`], as far as they have come.
+    /// Counts of the sizes below [`TABLE_SIZES`], as far as any has come so far.
     small: Vec<f64>,
     large: Vec<Marginal>,
 }
@@ -244,21 +248,21 @@ pub(crate) struct SizeTable {
 impl SizeTable {
     fn add(&mut self, size: f64, count: f64) {
         let place = size as usize;
-        if place >= TABLE_SIZES {
-            self.large.push(Marginal { value: size, count });
-            return;
-        }
-        if place >= self.small.len() {
+        if let Some(sum) = self.small.get_mut(place) {
+            *sum += count;
+        } else if place < TABLE_SIZES {
             self.small.resize(place + 1, 0.0);
+            self.small[place] = count;
+        } else {
+            self.large.push(Marginal { value: size, count });
         }
-        self.small[place] += count;
     }
 
     /// Puts the sums in ascending order of size in place of what `by_size` holds, and leaves the table empty.
     fn take(&mut self, by_size: &mut Vec<Marginal>) {
         by_size.clear();
-        for (size, count) in self.small.drain(..).enumerate().filter(|(_, count)| *count > 0.0) {
-            by_size.push(Marginal { value: size as f64, count });
+        for (size, count) in self.small.iter_mut().enumerate().filter(|(_, count)| **count > 0.0) {
+            by_size.push(Marginal { value: size as f64, count: std::mem::take(count) });
         }
         self.large.sort_by(|a, b| a.value.total_cmp(&b.value));
         for same in self.large.chunk_by(|a, b| a.value == b.value) {

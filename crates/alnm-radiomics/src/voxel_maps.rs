@@ -134,8 +134,12 @@ impl<'a> Kernels<'a> {
         let values: Vec<f64> =
             (0..image.values.len()).filter(|&voxel| counts(voxel)).map(|voxel| image.values[voxel]).collect();
         let discretised = settings.binning().discretise(&values, image.single_precision)?;
-        let occurring: BTreeSet<u32> = discretised.levels.iter().copied().collect();
-        let scale = LevelScale { highest: occurring.last().copied().unwrap_or(0), count: occurring.len() };
+        let highest = discretised.levels.iter().copied().max().unwrap_or(0);
+        let mut occurs = vec![false; highest as usize + 1];
+        for &level in &discretised.levels {
+            occurs[level as usize] = true;
+        }
+        let scale = LevelScale { highest, count: occurs.into_iter().filter(|occurs| *occurs).count() };
         let mut remaining = discretised.levels.into_iter();
         let level = |voxel: usize| if counts(voxel) { remaining.next().unwrap_or(0) } else { 0 };
         let levels = (0..image.values.len()).map(level).collect();

@@ -53,6 +53,10 @@ impl WindowClass for FirstOrderWindows {
         Ok(())
     }
 
+    fn value_count(&self) -> usize {
+        self.formulas.len()
+    }
+
     fn resize(&mut self, windows: &Windows) {
         self.values.resize(windows.levels.len(), [0; WINDOWS]);
         self.levels.resize(windows.levels.len(), [0; WINDOWS]);

@@ -24,8 +24,8 @@ pub(crate) use runs::RunWindows;
 use sorting::SortingNetwork;
 pub(crate) use zones::ZoneWindows;
 
-/// Windows side by side.
-const WINDOWS: usize = 32;
+/// Windows side by side: rows of a region are seldom much longer.
+const WINDOWS: usize = 16;
 /// One number of each window.
 type Lanes<T> = [T; WINDOWS];
 /// Stands in lists of numbers where there is nothing; comes last in order.
@@ -73,6 +73,7 @@ impl<'a> WindowGrid<'a> {
         run: &Range<usize>,
     ) -> Result<WindowFeatures> {
         let mut features = WindowFeatures::default();
+        features.values.reserve_exact(run.len() * class.value_count());
         for start in run.clone().step_by(WINDOWS) {
             let count = WINDOWS.min(run.end - start);
             if windows.look_at(self, start, count) {
@@ -92,6 +93,9 @@ impl<'a> WindowGrid<'a> {
 pub(crate) trait WindowClass {
     /// Whether the class has values for a window of this shape.
     fn check(&self, shape: [usize; 3]) -> Result<()>;
+
+    /// How many values a window has.
+    fn value_count(&self) -> usize;
 
     /// Makes ready for windows of another size.
     fn resize(&mut self, windows: &Windows);

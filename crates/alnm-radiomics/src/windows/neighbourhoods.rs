@@ -100,6 +100,10 @@ impl WindowClass for DependenceWindows {
         self.neighbours.check(shape)
     }
 
+    fn value_count(&self) -> usize {
+        self.formulas.len()
+    }
+
     fn resize(&mut self, windows: &Windows) {
         self.neighbours.resize(windows);
         self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
@@ -187,6 +191,10 @@ impl ToneWindows {
 impl WindowClass for ToneWindows {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
         self.neighbours.check(shape)
+    }
+
+    fn value_count(&self) -> usize {
+        self.formulas.len()
     }
 
     fn resize(&mut self, windows: &Windows) {

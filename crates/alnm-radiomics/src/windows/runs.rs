@@ -102,6 +102,10 @@ impl WindowClass for RunWindows {
         directions(shape, &[1], self.fixed_axis).map(drop)
     }
 
+    fn value_count(&self) -> usize {
+        self.formulas.len()
+    }
+
     fn resize(&mut self, windows: &Windows) {
         let offsets = directions(windows.size, &[1], self.fixed_axis).unwrap_or_default();
         self.directions = offsets.into_iter().map(|offset| WindowDirection::new(windows, offset)).collect();

@@ -62,7 +62,7 @@ mod tests {
         #[test]
         fn every_lane_is_put_in_order(count in 1usize..130, seed in any::<u32>()) {
             let mut numbers: Vec<Lanes<u32>> = (0..count as u32)
-                .map(|place| std::array::from_fn(|lane| (place * 32 + lane as u32).wrapping_mul(seed | 1) >> 22))
+                .map(|place| std::array::from_fn(|lane| (place * WINDOWS as u32 + lane as u32).wrapping_mul(seed | 1) >> 22))
                 .collect();
             let mut expected: Vec<Vec<u32>> = (0..WINDOWS).map(|lane| numbers.iter().map(|row| row[lane]).collect()).collect();
             SortingNetwork::new(count).sort(&mut numbers);

@@ -80,6 +80,10 @@ impl WindowClass for ZoneWindows {
         neighbour_offsets(shape, &[1], self.fixed_axis).map(drop)
     }
 
+    fn value_count(&self) -> usize {
+        self.formulas.len()
+    }
+
     fn resize(&mut self, windows: &Windows) {
         self.pairs = windows.neighbours(&[1], self.fixed_axis);
         self.zones.resize(windows.levels.len(), [0; WINDOWS]);
