@@ -61,9 +61,11 @@ impl FirstOrder {
     /// [`FirstOrder::new`] with values that it may keep.
     pub(crate) fn of(values: Vec<f64>, levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
         let mut information = |count: usize| information(count as f64 / levels.len() as f64);
-        let percentiles = Ranks::of(&values);
+        let extremes = Extremes::of(&values);
+        let extremes = extremes.map_or([f64::INFINITY, f64::NEG_INFINITY], |extremes| [extremes.low, extremes.high]);
+        let percentiles = Ranks::of(&values, extremes);
         let mut region = Self { values, ..Self::empty(shift, voxel_volume) };
-        region.summarise(percentiles, level_counts(levels), &mut information);
+        region.summarise(extremes, percentiles, level_counts(levels), &mut information);
         region
     }
 
@@ -89,23 +91,25 @@ impl FirstOrder {
         }
     }
 
-    /// Makes this the region of other values, whose percentiles and numbers of voxels by level, ascending, are known, in
-    /// the memory that it has. `information` gives p log₂(p + ε) of the share p of a number of voxels.
+    /// Makes this the region of other values, whose extremes, percentiles and numbers of voxels by level, ascending, are
+    /// known, in the memory that it has. `information` gives p log₂(p + ε) of the share p of a number of voxels.
     pub(crate) fn refill(
         &mut self,
         values: impl Iterator<Item = f64>,
+        extremes: [f64; 2],
         percentiles: [f64; 5],
         level_counts: impl Iterator<Item = usize>,
         information: &mut dyn FnMut(usize) -> f64,
     ) {
         self.values.clear();
         self.values.extend(values);
-        self.summarise(percentiles, level_counts, information);
+        self.summarise(extremes, percentiles, level_counts, information);
     }
 
-    /// Sums and extremes of the values that are there; the rest as [`FirstOrder::refill`].
+    /// Sums of the values that are there; the rest as [`FirstOrder::refill`].
     fn summarise(
         &mut self,
+        extremes: [f64; 2],
         percentiles: [f64; 5],
         level_counts: impl Iterator<Item = usize>,
         information: &mut dyn FnMut(usize) -> f64,
@@ -119,9 +123,8 @@ impl FirstOrder {
             uniformity += share * share;
         }
         (self.entropy, self.uniformity) = (-entropy, uniformity);
+        [self.minimum, self.maximum] = extremes;
         let values = self.values.as_slice();
-        let extremes = Extremes::of(values).map(|extremes| [extremes.low, extremes.high]);
-        [self.minimum, self.maximum] = extremes.unwrap_or([f64::INFINITY, f64::NEG_INFINITY]);
         let count = values.len() as f64;
         let shift = self.shift;
         let [total, energy] = sums_of(values, |x| [x, (x + shift) * (x + shift)]);
@@ -238,10 +241,9 @@ struct Ranks;
 impl Ranks {
     const FRACTIONS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 
-    /// Percentiles of the values, of which there is at least one. Values are put into intervals first, so that only
+    /// Percentiles of the values, of which there is at least one, between their extremes. Values are put into intervals first, so that only
     /// those in the interval of a rank have to be ordered.
-    fn of(values: &[f64]) -> [f64; 5] {
-        let (low, high) = Extremes::of(values).map_or((0.0, 0.0), |extremes| (extremes.low, extremes.high));
+    fn of(values: &[f64], [low, high]: [f64; 2]) -> [f64; 5] {
         let intervals = (values.len() / 64).clamp(1, 4096);
         let scale = if high > low { intervals as f64 / (high - low) } else { 0.0 };
         let interval = |value: f64| whole_part((value - low) * scale).min(intervals as i32 - 1) as u32;
@@ -387,7 +389,7 @@ mod tests {
                 let below = rank.floor() as usize;
                 interpolate(sorted[below], sorted[(below + 1).min(sorted.len() - 1)], rank - below as f64)
             });
-            prop_assert_eq!(Ranks::of(&values), expected);
+            prop_assert_eq!(Ranks::of(&values, [sorted[0], sorted[sorted.len() - 1]]), expected);
         }
     }
 

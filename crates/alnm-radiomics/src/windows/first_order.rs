@@ -73,6 +73,7 @@ impl WindowClass for FirstOrderWindows {
             let of_count = information.of(count);
             region.refill(
                 counted,
+                [at(0), at(count - 1)],
                 percentiles_of_sorted(count, at),
                 cells(levels, window, 1).map(|cell| cell.count as usize),
                 &mut |voxels| of_count[voxels],
