@@ -105,11 +105,11 @@ impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let content = self.open()?;
         if matches!(content, Content::Regions(_) | Content::Mask(_)) {
-            let chooses_images =
-                self.choice.phase.is_some() || self.all_phases || self.series_as_phases || self.choice.series.is_some();
+            let chooses_images = self.choice.is_any() || self.all_phases || self.series_as_phases;
             ensure!(
                 !chooses_images,
-                "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here"
+                "--phase, --all-phases, --series, --series-as-phases, --volume and the like choose images; a mask is \
+                 converted here"
             );
             self.overwriting.check_images([self.output.as_path()])?;
         }

@@ -1,13 +1,17 @@
 //! Images that a command reads.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use alnm_imaging::dicom::{DicomFolder, Series};
+use alnm_imaging::dicom::{DicomFolder, PhaseKey, Series, SeriesValues, UptakeNorm, VolumeChoice};
 use alnm_imaging::file::Source;
 use alnm_imaging::{FileFormat, Image};
 use anyhow::ensure;
+use clap::ValueEnum;
 
-/// Which image of a DICOM folder or file is meant.
+use crate::output::warn;
+
+/// Which image of a DICOM folder or file is meant, or of a file that holds several.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SeriesChoice {
     /// Phase of a dynamic DICOM series, from 1.
@@ -16,15 +20,85 @@ pub(crate) struct SeriesChoice {
     /// SeriesInstanceUID, where a folder holds several.
     #[arg(long, value_name = "UID")]
     pub(crate) series: Option<String>,
+    /// Volume of a DICOM series, as `info` numbers them, or of a file of four dimensions, from 1.
+    #[arg(long, value_name = "N", conflicts_with = "phase")]
+    pub(crate) volume: Option<usize>,
+    /// Images of this echo time in ms.
+    #[arg(long, value_name = "MS")]
+    echo: Option<f64>,
+    /// Images of this weighting by diffusion in s/mm².
+    #[arg(long, value_name = "B")]
+    b_value: Option<f64>,
+    /// Part of complex or Dixon images: magnitude, phase, real, imaginary, water, fat, "in phase", "opposed phase", or a
+    /// word of ImageType.
+    #[arg(long, value_name = "NAME")]
+    part: Option<String>,
+    /// What tells phases apart: temporal-position, trigger-time, acquisition-time, content-time, acquisition-number,
+    /// dimension-index or instance-number; by default the first of them in which slices of one place differ.
+    #[arg(long, value_name = "KEY")]
+    phases_by: Option<PhaseKey>,
+    /// Standardised uptake values of a PET series, by this norm.
+    #[arg(long, value_enum, value_name = "NORM", conflicts_with = "philips_precise")]
+    suv: Option<Norm>,
+    /// Philips' precise values, by the private scale slope.
+    #[arg(long)]
+    philips_precise: bool,
+}
+
+/// By what uptake values are normalised.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Norm {
+    /// Body weight.
+    Bw,
+    /// Lean body mass after James.
+    Lbm,
+    /// Lean body mass after Janmahasatian.
+    LbmJanmahasatian,
+    /// Body surface after Du Bois.
+    Bsa,
 }
 
 impl SeriesChoice {
-    /// The series that is meant.
-    pub(crate) fn of<'a>(&self, folder: &'a DicomFolder) -> anyhow::Result<&'a Series> {
-        Ok(match &self.series {
+    /// Whether something is chosen that only DICOM has.
+    fn needs_dicom(&self) -> bool {
+        let without_volume = Self { volume: None, ..self.clone() };
+        self.series.is_some() || self.phase.is_some_and(|phase| phase != 1) || !without_volume.volumes().is_all()
+    }
+
+    /// Whether an image is chosen.
+    pub(crate) fn is_any(&self) -> bool {
+        self.series.is_some() || self.phase.is_some() || !self.volumes().is_all()
+    }
+
+    fn volumes(&self) -> VolumeChoice {
+        let mut choice = VolumeChoice::default();
+        choice.part.clone_from(&self.part);
+        choice.echo_time = self.echo;
+        choice.b_value = self.b_value;
+        choice.phases_by = self.phases_by;
+        choice.volume = self.volume;
+        choice.values = match self.suv {
+            Some(Norm::Bw) => SeriesValues::Uptake(UptakeNorm::BodyWeight),
+            Some(Norm::Lbm) => SeriesValues::Uptake(UptakeNorm::LeanBodyMass),
+            Some(Norm::LbmJanmahasatian) => SeriesValues::Uptake(UptakeNorm::LeanBodyMassJanmahasatian),
+            Some(Norm::Bsa) => SeriesValues::Uptake(UptakeNorm::BodySurface),
+            None if self.philips_precise => SeriesValues::PhilipsPrecise,
+            None => SeriesValues::Rescaled,
+        };
+        choice
+    }
+
+    /// The volumes that are meant, of the series that is meant. What was odd is said.
+    pub(crate) fn of<'a>(&self, folder: &'a DicomFolder) -> anyhow::Result<Cow<'a, Series>> {
+        folder.file_problems().iter().for_each(|problem| warn(&format!("{problem}; the file is left out")));
+        let series = match &self.series {
             Some(uid) => folder.series_with_uid(uid)?,
             None => folder.only_series()?,
-        })
+        };
+        let choice = self.volumes();
+        let chosen = if choice.is_all() { Cow::Borrowed(series) } else { Cow::Owned(series.choose(&choice)?) };
+        chosen.warnings().iter().for_each(|warning| warn(&warning.to_string()));
+        Ok(chosen)
     }
 
     /// The image that is meant, from a file of any format or a DICOM folder.
@@ -36,10 +110,14 @@ impl SeriesChoice {
     pub(crate) fn read_source(&self, source: Source) -> anyhow::Result<Image> {
         if source.format() != FileFormat::Dicom {
             ensure!(
-                self.series.is_none() && self.phase.is_none_or(|phase| phase == 1),
-                "--series and --phase need a DICOM folder or file as input"
+                !self.needs_dicom(),
+                "--series, --phase, --echo, --b-value, --part, --phases-by, --suv and --philips-precise need a DICOM \
+                 folder or file as input; a volume of another file is chosen by --volume"
             );
-            return Ok(source.read_image()?);
+            return Ok(match self.volume {
+                Some(number) => source.read_volume(number)?,
+                None => source.read_image()?,
+            });
         }
         let folder = source.dicom_folder()?;
         let series = self.of(&folder)?;

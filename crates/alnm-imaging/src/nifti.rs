@@ -17,8 +17,8 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileProblem;
 use crate::format::FileFormat;
-use crate::geometry::Geometry;
 use crate::volume::Image;
+use crate::voxel_data::{ImageHeader, Part};
 use header::{Header, Version};
 pub(crate) use write::write;
 
@@ -57,16 +57,16 @@ pub(crate) fn is_nifti(path: &Path, start: &[u8], rest: &mut File) -> Result<boo
     Ok(complete.is_ok() && Version::of(&inflated).is_some())
 }
 
-/// Reads an open file, with the component `channel` where its voxels have several. Of a pair, the other half is opened
+/// Reads an open file, with the component or volume asked for where there are several. Of a pair, the other half is opened
 /// here.
-pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Image> {
+pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     let header_file = header_path(path).unwrap_or_else(|| path.to_owned());
     let is_header = header_file == path;
     let (first, given) = if is_header { (file, None) } else { (File::open(&header_file)?, Some(file)) };
     let mut reader = inflated(first)?;
     let header = Header::read(&mut reader)?;
     if !header.is_pair {
-        return header.decode(reader, channel);
+        return header.decode(reader, part);
     }
     let data_file = data_path(&header_file)
         .ok_or_else(|| malformed("the header's image (.img or .img.gz) is missing in its folder"))?;
@@ -74,14 +74,15 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
         Some(file) => file,
         None => File::open(&data_file)?,
     };
-    header.decode(inflated(voxels)?, channel)
+    header.decode(inflated(voxels)?, part)
 }
 
-/// Reads the grid from the header of an open file. Of a pair whose voxels are open, the header is opened.
-pub(crate) fn read_geometry(path: &Path, file: File) -> Result<Geometry> {
+/// Reads what the header of an open file says. Of a pair whose voxels are open, the header is opened.
+pub(crate) fn read_header(path: &Path, file: File) -> Result<ImageHeader> {
     let header_file = header_path(path).filter(|header| header != path);
     let file = header_file.map_or(Ok(file), File::open)?;
-    Ok(Header::read(&mut inflated(file)?)?.layout()?.geometry)
+    let header = Header::read(&mut inflated(file)?)?;
+    Ok(ImageHeader { pixel_type: header.rescaled_type()?, ..header.layout()?.header() })
 }
 
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.
@@ -106,7 +107,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     if header.is_pair {
         return Err(unsupported("the voxels lie in another file; read it by its path"));
     }
-    header.decode(reader, None)
+    header.decode(reader, Part::default())
 }
 
 /// The content of a file, which may be compressed.

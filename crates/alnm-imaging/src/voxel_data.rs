@@ -103,6 +103,36 @@ macro_rules! with_type {
     };
 }
 
+/// What the header of an image file says.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ImageHeader {
+    /// Type of the voxels, as they are read.
+    pub pixel_type: PixelType,
+    /// Volumes, or components of each voxel, of which one is read at a time.
+    pub volumes: usize,
+    /// The grid of each volume.
+    pub geometry: Geometry,
+}
+
+/// Which of several numbers of each voxel, or of several volumes, is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Part {
+    /// A component, from 0.
+    pub(crate) channel: Option<usize>,
+    /// A volume, from 1; a component where the voxels have several.
+    pub(crate) volume: Option<usize>,
+}
+
+/// What a file with several numbers for each place holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Several {
+    /// Voxels of several components.
+    Components,
+    /// Volumes, as of a time series.
+    Volumes,
+}
+
 /// How the numbers of one image follow each other in a file.
 #[derive(Debug, Clone)]
 pub(crate) struct VoxelLayout {
@@ -112,6 +142,8 @@ pub(crate) struct VoxelLayout {
     pub(crate) geometry: Geometry,
     /// Numbers for each voxel.
     pub(crate) components: usize,
+    /// What several numbers for each voxel are.
+    pub(crate) several: Several,
     /// Distance between two components of a voxel, in numbers: 1 when they are interleaved.
     pub(crate) component_stride: usize,
 }
@@ -138,26 +170,49 @@ impl VoxelLayout {
         self.numbers() * self.pixel_type.bytes()
     }
 
-    /// The component to read: the only one, or the one that was asked for.
-    fn channel(&self, asked: Option<usize>) -> Result<usize, FileProblem> {
-        match asked {
-            None if self.components == 1 => Ok(0),
-            None => Err(FileProblem::unsupported(
+    /// What is known without the voxels.
+    pub(crate) fn header(&self) -> ImageHeader {
+        ImageHeader { pixel_type: self.pixel_type, volumes: self.components, geometry: self.geometry.clone() }
+    }
+
+    /// The component or volume to read, from 0: the only one, or the one that was asked for.
+    fn component(&self, part: Part) -> Result<usize, FileProblem> {
+        let of_volume = |number: usize| number.checked_sub(1);
+        let asked = match (self.several, part) {
+            (_, Part { volume: Some(number), .. }) => Some(of_volume(number)),
+            (Several::Components, Part { channel: Some(channel), .. }) => Some(Some(channel)),
+            _ => None,
+        };
+        match (asked, self.several) {
+            (Some(Some(index)), _) if index < self.components => Ok(index),
+            (None, _) if self.components == 1 => Ok(0),
+            (None, Several::Volumes) => Err(FileProblem::unsupported(
+                self.format,
+                format!("{} volumes where one is asked for; choose one by its number", self.components),
+            )),
+            (None, Several::Components) => Err(FileProblem::unsupported(
                 self.format,
                 format!("{} components per voxel; name the one to read", self.components),
             )),
-            Some(channel) if channel < self.components => Ok(channel),
-            Some(channel) => Err(FileProblem::malformed(
+            (Some(_), Several::Components) if part.volume.is_none() => Err(FileProblem::malformed(
                 self.format,
-                format!("component {channel} asked for, the file has {}", self.components),
+                format!("component {} asked for, the file has {}", part.channel.unwrap_or(0), self.components),
+            )),
+            (Some(_), _) => Err(FileProblem::malformed(
+                self.format,
+                format!(
+                    "volume {} asked for; the file has volumes 1 to {}",
+                    part.volume.unwrap_or(0),
+                    self.components
+                ),
             )),
         }
     }
 
     /// Reads one component of every voxel from binary data. Memory grows with the data that is really there, so that a
     /// header that lies about its size costs nothing.
-    pub(crate) fn read_binary(&self, reader: &mut dyn Read, channel: Option<usize>) -> Result<Image, FileProblem> {
-        let channel = self.channel(channel)?;
+    pub(crate) fn read_binary(&self, reader: &mut dyn Read, part: Part) -> Result<Image, FileProblem> {
+        let channel = self.component(part)?;
         with_type!(self.pixel_type, T => {
             let mut voxels: Vec<T> = Vec::new();
             self.for_each_chunk(reader, T::BYTES, &mut |first, chunk| {
@@ -174,10 +229,10 @@ impl VoxelLayout {
     }
 
     /// Reads one component of every voxel from numbers written as text.
-    pub(crate) fn read_text(&self, reader: &mut dyn Read, channel: Option<usize>) -> Result<Image, FileProblem> {
+    pub(crate) fn read_text(&self, reader: &mut dyn Read, part: Part) -> Result<Image, FileProblem> {
         // The longest number of 64 bits written out has 25 characters.
         const LONGEST_NUMBER: u64 = 32;
-        let channel = self.channel(channel)?;
+        let channel = self.component(part)?;
         let mut text = String::new();
         reader.take(self.numbers() as u64 * LONGEST_NUMBER).read_to_string(&mut text)?;
         with_type!(self.pixel_type, T => {

@@ -7,7 +7,7 @@ use super::{Result, malformed, parse_type, unsupported};
 use crate::data_files::DataFiles;
 use crate::format::FileFormat;
 use crate::geometry::{Geometry, IDENTITY, cross};
-use crate::voxel_data::{ByteOrder, VoxelLayout};
+use crate::voxel_data::{ByteOrder, Several, VoxelLayout};
 
 /// How the bytes of the voxels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,8 +100,8 @@ impl Header {
         let encoding = Encoding::parse(encoding).ok_or_else(|| unsupported(format!("encoding {encoding:?}")))?;
         let line_skip = usize::try_from(number("line skip")?).map_err(|_| malformed("line skip is negative"))?;
         let byte_skip = number("byte skip")?;
-        if byte_skip < 0 && encoding != Encoding::Raw {
-            return Err(unsupported(format!("byte skip {byte_skip} with another encoding than raw; it is at least 0")));
+        if byte_skip < 0 && matches!(encoding, Encoding::Text | Encoding::Hex) {
+            return Err(unsupported(format!("byte skip {byte_skip} with voxels written as text; it is at least 0")));
         }
         let data_files = fields
             .get("data file")
@@ -127,7 +127,11 @@ impl Header {
             }
         };
         let component_axis = self.component_axis()?;
-        let domain: Vec<usize> = (0..self.sizes.len()).filter(|&axis| Some(axis) != component_axis).collect();
+        let mut domain: Vec<usize> = (0..self.sizes.len()).filter(|&axis| Some(axis) != component_axis).collect();
+        // Axes of one voxel behind those of space say nothing.
+        while domain.len() > 3 && domain.last().is_some_and(|&axis| self.sizes[axis] == 1) {
+            domain.pop();
+        }
         if !matches!(domain.len(), 2 | 3) {
             return Err(unsupported(format!(
                 "{} axes in space, sizes {:?}; 2 or 3 are read",
@@ -141,26 +145,42 @@ impl Header {
             return Err(malformed("a component axis of size 0"));
         }
         let component_stride = self.sizes[..component_axis.unwrap_or(0)].iter().product();
-        VoxelLayout { format: FileFormat::Nrrd, pixel_type, order, geometry, components, component_stride }.checked()
+        let are_volumes = component_axis.is_some_and(|axis| axis + 1 == self.sizes.len() && self.is_series(axis));
+        let several = if are_volumes { Several::Volumes } else { Several::Components };
+        VoxelLayout { format: FileFormat::Nrrd, pixel_type, order, geometry, components, several, component_stride }
+            .checked()
     }
 
     /// The axis that holds the components of a voxel, by its kind or by having no direction in space.
     fn component_axis(&self) -> Result<Option<usize>> {
-        let kinds = self.fields.get("kinds").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
-        let kinds: Vec<&str> = kinds.split_whitespace().collect();
+        let kinds = self.kinds();
         let directions = self.directions()?;
         let is_component = |axis: usize| {
-            let kind = kinds.get(axis).copied().unwrap_or("domain");
+            let kind = kinds.get(axis).map_or("domain", String::as_str);
             let has_no_direction =
                 directions.as_ref().is_some_and(|vectors| vectors.get(axis).is_some_and(Option::is_none));
             has_no_direction || !matches!(kind, "domain" | "space" | "time" | "???" | "none")
         };
         let axes: Vec<usize> = (0..self.sizes.len()).filter(|&axis| is_component(axis)).collect();
         match axes[..] {
+            // Volumes follow each other along the fourth axis, if nothing else is said.
+            [] if self.sizes.len() == 4 && self.sizes[3] > 1 => Ok(Some(3)),
             [] => Ok(None),
             [axis] => Ok(Some(axis)),
             _ => Err(unsupported(format!("{} component axes; at most one is read", axes.len()))),
         }
+    }
+
+    /// The kinds of the axes, as far as they are stated.
+    fn kinds(&self) -> Vec<String> {
+        let kinds = self.fields.get("kinds").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
+        kinds.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Whether an axis is one along which volumes follow each other, and not one of the components of a voxel.
+    fn is_series(&self, axis: usize) -> bool {
+        const SERIES: [&str; 6] = ["time", "list", "none", "???", "domain", "space"];
+        self.kinds().get(axis).is_none_or(|kind| SERIES.contains(&kind.as_str()))
     }
 
     /// The vectors of the field `space directions`, `None` for an axis outside space.

@@ -9,6 +9,8 @@ mod jpeg;
 mod masks;
 mod phases;
 mod pixels;
+mod tolerance;
+mod volumes;
 
 use alnm_imaging::Geometry;
 
