@@ -8,7 +8,7 @@ use alnm_imaging::mask::{MaskParams, RegionChoice};
 use alnm_imaging::{FileFormat, Geometry, Image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
-use crate::input::SeriesChoice;
+use crate::input::{MaskDrawing, SeriesChoice, noted};
 use crate::output::{Activity, Overwriting};
 
 /// Most characters of a series' description.
@@ -43,6 +43,8 @@ pub(crate) struct Convert {
     /// Region of a mask by number: ROI number, segment number, or label.
     #[arg(long, value_name = "N")]
     roi_number: Option<u32>,
+    #[command(flatten)]
+    drawing: MaskDrawing,
     /// Image on whose grid a mask is drawn.
     #[arg(long, value_name = "IMAGE")]
     like: Option<PathBuf>,
@@ -116,15 +118,15 @@ impl Convert {
         let activity = Activity::start("reading");
         match content {
             Content::Regions(source) => {
-                let mask = self.mask_params()?.check()?.read_source(source)?;
+                let read = self.mask_params()?.check()?.read_with_notes(source)?;
                 activity.next("writing");
-                write_mask(&self.output, &mask)?;
+                write_mask(&self.output, &noted(read))?;
             }
             Content::Mask(folder) => {
                 let mask = folder.only_mask()?.context("the file holds no mask")?;
-                let mask = self.mask_params()?.check()?.draw(mask)?;
+                let read = self.mask_params()?.check()?.draw(mask)?;
                 activity.next("writing");
-                write_mask(&self.output, &mask)?;
+                write_mask(&self.output, &noted(read))?;
             }
             Content::Series(folder) => {
                 let input = self.read_series(&folder)?;
@@ -157,7 +159,7 @@ impl Convert {
     }
 
     fn mask_params(&self) -> anyhow::Result<MaskParams> {
-        let mut params = MaskParams::default();
+        let mut params = self.drawing.apply(MaskParams::default());
         params.region = self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from));
         if let Some(like) = self.like.as_deref().map(Reference::read).transpose()? {
             params.grid = Some(like.grid);
@@ -189,7 +191,7 @@ impl Convert {
             Some(number) => DynamicSeries::new(vec![series.phase(number)?], vec![series.times()?[number - 1]])?,
             None => DynamicSeries::new(vec![series.image()?], vec![0.0])?,
         };
-        Ok(Input::of_series(series, images))
+        Ok(Input::of_series(&series, images))
     }
 
     fn write(&self, input: Input) -> anyhow::Result<()> {
@@ -252,7 +254,7 @@ struct Reference {
 impl Reference {
     fn read(path: &Path) -> anyhow::Result<Self> {
         let source = Source::open(path)?;
-        if source.is_folder() {
+        if source.format() == FileFormat::Dicom {
             let folder = source.dicom_folder()?;
             let series = folder.only_series()?;
             return Ok(Self {
@@ -260,7 +262,7 @@ impl Reference {
                 frame_of_reference: series.frame_of_reference().map(str::to_owned),
             });
         }
-        Ok(Self { grid: source.read_image()?.geometry().clone(), frame_of_reference: None })
+        Ok(Self { grid: source.read_geometry()?, frame_of_reference: None })
     }
 }
 

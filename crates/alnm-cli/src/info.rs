@@ -26,10 +26,11 @@ fn describe(path: &Path) -> anyhow::Result<String> {
     let source = Source::open(path)?;
     let format = source.format();
     if format != FileFormat::Dicom {
+        let conflict = source.form_conflict()?.map_or_else(String::new, |conflict| format!("warning    {conflict}\n"));
         let image = source.read_header()?;
         let volumes = if image.volumes > 1 { format!("volumes    {}\n", image.volumes) } else { String::new() };
         return Ok(format!(
-            "format     {format}\nvoxels     {:?}\n{volumes}{}",
+            "format     {format}\nvoxels     {:?}\n{volumes}{}{conflict}",
             image.pixel_type,
             describe_grid(&image.geometry, "")
         ));

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use alnm_imaging::dicom::{DicomFolder, PhaseKey, Series, SeriesValues, UptakeNorm, VolumeChoice};
-use alnm_imaging::file::Source;
-use alnm_imaging::{FileFormat, Image};
+use alnm_imaging::file::{NiftiForm, Source};
+use alnm_imaging::mask::{ContourEdge, CrossingContours, MaskParams, ReadMask};
+use alnm_imaging::{FileFormat, Image, LabelMap};
 use anyhow::ensure;
 use clap::ValueEnum;
 
@@ -43,6 +44,19 @@ pub(crate) struct SeriesChoice {
     /// Philips' precise values, by the private scale slope.
     #[arg(long)]
     philips_precise: bool,
+    /// The luminance of colours.
+    #[arg(long, conflicts_with_all = ["suv", "philips_precise"])]
+    luminance: bool,
+    /// Which orientation of a NIfTI header is taken where the two disagree; by default the one that ITK takes.
+    #[arg(long, value_enum)]
+    form: Option<Form>,
+}
+
+/// The orientations of a NIfTI header.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    Qform,
+    Sform,
 }
 
 /// By what uptake values are normalised.
@@ -83,6 +97,7 @@ impl SeriesChoice {
             Some(Norm::LbmJanmahasatian) => SeriesValues::Uptake(UptakeNorm::LeanBodyMassJanmahasatian),
             Some(Norm::Bsa) => SeriesValues::Uptake(UptakeNorm::BodySurface),
             None if self.philips_precise => SeriesValues::PhilipsPrecise,
+            None if self.luminance => SeriesValues::Luminance,
             None => SeriesValues::Rescaled,
         };
         choice
@@ -111,9 +126,17 @@ impl SeriesChoice {
         if source.format() != FileFormat::Dicom {
             ensure!(
                 !self.needs_dicom(),
-                "--series, --phase, --echo, --b-value, --part, --phases-by, --suv and --philips-precise need a DICOM \
+                "--series, --phase, --echo, --b-value, --part, --phases-by, --suv, --luminance and --philips-precise need a DICOM \
                  folder or file as input; a volume of another file is chosen by --volume"
             );
+            let source = source.with_form(match self.form {
+                Some(Form::Qform) => NiftiForm::Qform,
+                Some(Form::Sform) => NiftiForm::Sform,
+                None => NiftiForm::Itk,
+            });
+            if let Some(conflict) = source.form_conflict()? {
+                warn(&format!("{}: {conflict}; --form chooses", source.path().display()));
+            }
             return Ok(match self.volume {
                 Some(number) => source.read_volume(number)?,
                 None => source.read_image()?,
@@ -126,6 +149,54 @@ impl SeriesChoice {
             None => series.image()?,
         })
     }
+}
+
+/// How contours of structure sets are filled.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct MaskDrawing {
+    /// Whether voxels whose centres lie on a contour are inside: those on its left and upper edge alone (half-open), or
+    /// all of them (inside), as suits files of rt-utils.
+    #[arg(long, value_enum, default_value_t = Edge::HalfOpen)]
+    edge: Edge,
+    /// What contours of one plane enclose that cross each other.
+    #[arg(long, value_enum, default_value_t = Crossing::Xor)]
+    crossing: Crossing,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Edge {
+    #[default]
+    HalfOpen,
+    Inside,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Crossing {
+    /// What an odd number of them encloses.
+    #[default]
+    Xor,
+    /// What any of them encloses.
+    Union,
+}
+
+impl MaskDrawing {
+    pub(crate) fn apply(self, params: MaskParams) -> MaskParams {
+        let edge = match self.edge {
+            Edge::HalfOpen => ContourEdge::HalfOpen,
+            Edge::Inside => ContourEdge::Inside,
+        };
+        let crossing = match self.crossing {
+            Crossing::Xor => CrossingContours::ExclusiveOr,
+            Crossing::Union => CrossingContours::Union,
+        };
+        params.with_edge(edge).with_crossing(crossing)
+    }
+}
+
+/// A mask, after what was odd about it was said.
+pub(crate) fn noted(read: ReadMask) -> LabelMap {
+    read.notes.iter().for_each(|note| warn(&note.to_string()));
+    read.mask
 }
 
 /// The image of a file of any format, or of a DICOM folder that holds one.

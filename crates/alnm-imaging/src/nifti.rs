@@ -18,7 +18,7 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::volume::Image;
-use crate::voxel_data::{ImageHeader, Part};
+use crate::voxel_data::{FormConflict, ImageHeader, NiftiForm, Part};
 use header::{Header, Version};
 pub(crate) use write::write;
 
@@ -64,7 +64,7 @@ pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     let is_header = header_file == path;
     let (first, given) = if is_header { (file, None) } else { (File::open(&header_file)?, Some(file)) };
     let mut reader = inflated(first)?;
-    let header = Header::read(&mut reader)?;
+    let header = Header { form: part.form, ..Header::read(&mut reader)? };
     if !header.is_pair {
         return header.decode(reader, part);
     }
@@ -77,12 +77,22 @@ pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     header.decode(inflated(voxels)?, part)
 }
 
-/// Reads what the header of an open file says. Of a pair whose voxels are open, the header is opened.
-pub(crate) fn read_header(path: &Path, file: File) -> Result<ImageHeader> {
+/// Reads what the header of an open file says.
+pub(crate) fn read_header(path: &Path, file: File, form: NiftiForm) -> Result<ImageHeader> {
+    let header = Header { form, ..open_header(path, file)? };
+    Ok(ImageHeader { pixel_type: header.rescaled_type()?, ..header.layout()?.header() })
+}
+
+/// Whether the two orientations of the header of an open file disagree.
+pub(crate) fn form_conflict(path: &Path, file: File, form: NiftiForm) -> Result<Option<FormConflict>> {
+    Header { form, ..open_header(path, file)? }.form_conflict()
+}
+
+/// The header of an open file. Of a pair whose voxels are open, the header is opened.
+fn open_header(path: &Path, file: File) -> Result<Header> {
     let header_file = header_path(path).filter(|header| header != path);
     let file = header_file.map_or(Ok(file), File::open)?;
-    let header = Header::read(&mut inflated(file)?)?;
-    Ok(ImageHeader { pixel_type: header.rescaled_type()?, ..header.layout()?.header() })
+    Header::read(&mut inflated(file)?)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.

@@ -18,7 +18,7 @@ use crate::atomic_file::AtomicFile;
 use crate::error::FileProblem;
 use crate::format::{FileFormat, GZIP_LEVEL};
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::{ImageHeader, Part, write_binary};
+use crate::voxel_data::{ImageHeader, NamedSegment, Part, write_binary};
 use header::Header;
 
 type Result<T> = std::result::Result<T, FileProblem>;
@@ -45,6 +45,11 @@ pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
         return header.decode(&layout, reader, part);
     };
     header.decode_files(&layout, data, path.parent().unwrap_or(Path::new("")), part)
+}
+
+/// The segments that the header of an open file names.
+pub(crate) fn segments(file: &File) -> Result<Vec<NamedSegment>> {
+    Ok(Header::read(&mut BufReader::new(file))?.segments())
 }
 
 /// Reads what the header of an open file says.

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use ndarray::Array3;
+use serde::{Deserialize, Serialize};
 
 use crate::error::FileProblem;
 use crate::format::{FileFormat, MAX_VOXEL_BYTES};
@@ -115,9 +116,52 @@ pub struct ImageHeader {
     pub geometry: Geometry,
 }
 
+/// A segment that the header of a file names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedSegment {
+    pub(crate) name: String,
+    /// The label, or the place in the file from 1 where labels stand in several layers.
+    pub(crate) number: i64,
+    /// The label of its voxels in its layer.
+    pub(crate) label: u32,
+    /// The component that holds it, from 0.
+    pub(crate) layer: usize,
+}
+
+/// Which of the two orientations of a NIfTI header is taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NiftiForm {
+    /// As ITK 5.4: the sform when it has no shear and either its code is 1 (scanner) or there is no qform, else the
+    /// qform. The default.
+    #[default]
+    Itk,
+    /// The quaternion.
+    Qform,
+    /// The matrix.
+    Sform,
+}
+
+/// Two orientations of a NIfTI header that disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, thiserror::Error)]
+#[non_exhaustive]
+#[error(
+    "qform and sform disagree: they place a corner of the image {millimetres:.3} mm apart; the {} is taken",
+    if *.is_sform_taken { "sform" } else { "qform" }
+)]
+pub struct FormConflict {
+    /// How far apart the two place the corner of the image where they differ most, in mm.
+    pub millimetres: f64,
+    /// Whether the sform is taken.
+    pub is_sform_taken: bool,
+}
+
 /// Which of several numbers of each voxel, or of several volumes, is read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Part {
+    /// Which orientation of a NIfTI header is taken.
+    pub(crate) form: NiftiForm,
     /// A component, from 0.
     pub(crate) channel: Option<usize>,
     /// A volume, from 1; a component where the voxels have several.

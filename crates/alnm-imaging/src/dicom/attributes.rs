@@ -46,6 +46,24 @@ pub(super) fn texts(object: &InMemDicomObject, tag: Tag) -> Vec<String> {
     whole.split('\\').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
+/// The private elements that are read anywhere here: group, and element in its block.
+const PRIVATE: [(u16, &[u8]); 7] = [
+    (0x0019, &[0x0c, 0x0e, 0xbb, 0xbc, 0xbd]),
+    (0x0029, &[0x10]),
+    (0x0043, &[0x2f, 0x39]),
+    (0x0065, &[0x09, 0x37, 0x51]),
+    (0x2001, &[0x03]),
+    (0x2005, &[0x0e, 0x0f, 0xb0, 0xb1, 0xb2]),
+    (0x7053, &[0x00]),
+];
+
+/// Whether an element of a data set is read anywhere here: all of the standard, and few private ones of many.
+pub(super) fn is_read(tag: Tag) -> bool {
+    let is_creator = tag.element() < 0x100;
+    let of_group = || PRIVATE.iter().find(|(group, _)| *group == tag.group());
+    tag.group() % 2 == 0 || of_group().is_some_and(|(_, read)| is_creator || read.contains(&(tag.element() as u8)))
+}
+
 /// An element of a private block, which the vendor's name stands for, whatever block the file gives to it (PS3.5 7.8).
 pub(super) fn private<'a>(
     object: &'a InMemDicomObject,
@@ -59,6 +77,7 @@ pub(super) fn private<'a>(
         let name = object.get(Tag(group, *block)).and_then(|element| element.to_str().ok());
         name.is_some_and(|name| name.trim_matches([' ', '\0']) == creator)
     };
+    debug_assert!(is_read(Tag(group, BLOCKS.start << 8 | element)), "({group:04x},xx{element:02x}) is not parsed");
     let block = BLOCKS.into_iter().find(is_of_vendor)?;
     object.get(Tag(group, block << 8 | element))
 }

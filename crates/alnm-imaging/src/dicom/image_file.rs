@@ -152,6 +152,7 @@ impl<'a> Frames<'a> {
             slope,
             intercept,
             format: PixelFormat::of(object)?,
+            as_luminance: false,
             stored_bytes: self.file.bytes() / self.count as u64,
         })
     }

@@ -11,7 +11,7 @@ use super::attributes::seconds_of_date;
 use super::image_file::ImageFile;
 use super::mosaic::Tile;
 use super::phase_key::PhaseKey;
-use super::pixels::{PixelFormat, decode_frame};
+use super::pixels::{PixelFormat, colours, decode_frame};
 use super::problem::malformed;
 use super::series_problem::SeriesProblem;
 use super::series_warning::SeriesWarning;
@@ -169,6 +169,12 @@ impl Series {
             sorted.warnings.extend(said);
         }
         Ok(self)
+    }
+
+    /// The same series with the luminance of colours.
+    pub(super) fn as_luminance(mut self) -> Self {
+        self.slices.iter_mut().for_each(|slice| slice.as_luminance = true);
+        self
     }
 
     /// The slices of one volume.
@@ -486,6 +492,9 @@ impl Series {
         let limit = MAX_VOXEL_BYTES.min(stored.saturating_mul(MAX_EXPANSION).saturating_add(ALWAYS_ALLOWED));
         if bytes > limit {
             return Err(FileProblem::TooLarge { bytes, limit }.at(self.slices[slices[0]].path()));
+        }
+        if let Some(colour) = slices.iter().map(|&i| &self.slices[i]).find(|s| s.format.is_colour() && !s.as_luminance) {
+            return Err(colours(3, "colours").at(colour.path()));
         }
         let files = MultiFrameFiles::new(slices.iter().map(|&i| &self.slices[i]))?;
         let plane = geometry.size()[0] * geometry.size()[1];

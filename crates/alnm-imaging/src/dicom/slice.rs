@@ -89,6 +89,8 @@ pub(super) struct Slice {
     pub(super) slope: f64,
     pub(super) intercept: f64,
     pub(super) format: PixelFormat,
+    /// Whether the luminance of colours was asked for.
+    pub(super) as_luminance: bool,
     /// Bytes of the file, shared out among its frames.
     pub(super) stored_bytes: u64,
 }

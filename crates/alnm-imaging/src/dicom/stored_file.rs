@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -140,8 +140,12 @@ fn most_kept() -> usize {
     {
         /// Where the system sets no limit.
         const UNLIMITED: u64 = 8192;
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(UNLIMITED);
-        (limit.min(UNLIMITED) / 2) as usize
+        static MOST: OnceLock<usize> = OnceLock::new();
+        let ask = || {
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(UNLIMITED);
+            (limit.min(UNLIMITED) / 2) as usize
+        };
+        *MOST.get_or_init(ask)
     }
     #[cfg(not(unix))]
     256
@@ -236,16 +240,16 @@ impl Parsed {
         let syntax = walk.meta()?;
         let data_set = walk.position();
         if !DEFLATED.contains(&syntax.as_str()) {
-            let (pixels, header_end) = walk_to(&mut walk, until)?;
-            let bytes = walk.into_bytes();
-            let header = parse(&bytes[data_set as usize..header_end], Encoding::of(&syntax))?;
+            let pixels = walk_to(&mut walk, until)?;
+            let header = parse(&walk.wanted_elements(), Encoding::of(&syntax))?;
             return Ok(Self { header, syntax, pixels, data_set, inflated: None });
         }
-        let inflated = inflate(source)?;
+        let ahead = walk.bytes_ahead();
+        let inflated = inflate(ahead.as_ref().map_or(&[][..], |ahead| ahead).chain(source))?;
         let mut data = inflated.as_slice();
         let mut walk = Walk::new(&mut data, inflated.len() as u64, Encoding::of(&syntax));
-        let (pixels, header_end) = walk_to(&mut walk, until)?;
-        let header = parse(&inflated[..header_end], Encoding::of(&syntax))?;
+        let pixels = walk_to(&mut walk, until)?;
+        let header = parse(&walk.wanted_elements(), Encoding::of(&syntax))?;
         Ok(Self { header, syntax, pixels, data_set, inflated: Some(inflated) })
     }
 
@@ -267,11 +271,11 @@ impl Parsed {
     }
 }
 
-/// Walks the elements before `until`; the element of the pixels, where it is reached, and where the header ends.
-fn walk_to(walk: &mut Walk<'_>, until: Tag) -> Result<(Option<PixelElement>, usize), FileProblem> {
-    let Some((end, header)) = walk.data_set(until)? else { return Ok((None, walk.position() as usize)) };
+/// Walks the elements before `until`; the element of the pixels, where it is reached.
+fn walk_to(walk: &mut Walk<'_>, until: Tag) -> Result<Option<PixelElement>, FileProblem> {
+    let Some(header) = walk.data_set(until)? else { return Ok(None) };
     let pixels = if until == PIXEL_GROUP { walk.find(header, |tag| PIXELS.contains(&tag))? } else { None };
-    Ok((pixels.map(|header| PixelElement { header, start: walk.position() }), end as usize))
+    Ok(pixels.map(|header| PixelElement { header, start: walk.position() }))
 }
 
 /// Parses a data set. The parser is given a meta group of ours, since it refuses many that files have.

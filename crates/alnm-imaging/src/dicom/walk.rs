@@ -2,14 +2,16 @@
 //!
 //! The parser allocates what an element announces before it reads it. So the lengths of all elements are walked first:
 //! one that leaves the file, or items nested without end, are errors. The bytes walked over are kept, so that the
-//! parser need not read them again. The meta group is read here alone: of its values only the transfer syntax counts.
+//! parser need not read them again, and the private elements that nothing here reads are not parsed at all. The meta group is read here alone: of its values only the transfer syntax counts.
 
 use std::io::Read;
+use std::ops::Range;
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 
+use super::attributes::is_read;
 use super::problem::malformed;
 use crate::error::FileProblem;
 use crate::voxel_data::{ByteOrder, VoxelBytes};
@@ -68,6 +70,8 @@ pub(super) struct Walk<'a> {
     bytes: Vec<u8>,
     /// Bytes that were read and not walked over yet.
     ahead: Option<[u8; 2]>,
+    /// Where elements of the data set begin and end that are wanted.
+    wanted: Vec<Range<usize>>,
     /// Bytes that there are in all.
     end: u64,
     encoding: Encoding,
@@ -75,7 +79,10 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(source: &'a mut dyn Read, end: u64, encoding: Encoding) -> Self {
-        Self { source, bytes: Vec::new(), ahead: None, end, encoding }
+        /// Bytes of most headers.
+        const USUAL_BYTES: usize = 1 << 14;
+        let bytes = Vec::with_capacity(USUAL_BYTES.min(usize::try_from(end).unwrap_or(USUAL_BYTES)));
+        Self { source, bytes, ahead: None, wanted: Vec::new(), end, encoding }
     }
 
     /// A file, whose meta group is written as explicit little endian.
@@ -88,9 +95,17 @@ impl<'a> Walk<'a> {
         self.bytes.len() as u64
     }
 
-    /// What was walked over.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// Bytes that were read and not walked over.
+    pub(super) fn bytes_ahead(&self) -> Option<[u8; 2]> {
+        self.ahead
+    }
+
+    /// The elements of the data set that were walked over, those left out that nothing here reads.
+    pub(super) fn wanted_elements(&self) -> Vec<u8> {
+        let bytes = self.wanted.iter().map(Range::len).sum();
+        let mut elements = Vec::with_capacity(bytes);
+        self.wanted.iter().for_each(|range| elements.extend_from_slice(&self.bytes[range.clone()]));
+        elements
     }
 
     /// Walks preamble and meta group and returns the transfer syntax, in which what follows is read. The group ends where
@@ -131,9 +146,8 @@ impl<'a> Walk<'a> {
         Ok(Some(u16::from_le_bytes(group)))
     }
 
-    /// Walks elements up to the tag `until`. Returns the position at which its header begins, and the header; none
-    /// where the data set ends before.
-    pub(super) fn data_set(&mut self, until: Tag) -> Result<Option<(u64, ElementHeader)>, FileProblem> {
+    /// Walks elements up to the tag `until`, whose header it returns; none where the data set ends before.
+    pub(super) fn data_set(&mut self, until: Tag) -> Result<Option<ElementHeader>, FileProblem> {
         self.elements(None, Some(until), 0)
     }
 
@@ -163,7 +177,7 @@ impl<'a> Walk<'a> {
         stop: Option<u64>,
         until: Option<Tag>,
         depth: usize,
-    ) -> Result<Option<(u64, ElementHeader)>, FileProblem> {
+    ) -> Result<Option<ElementHeader>, FileProblem> {
         if depth > DEEPEST {
             return Err(malformed(format!("sequences are nested more than {DEEPEST} deep")));
         }
@@ -180,7 +194,7 @@ impl<'a> Walk<'a> {
                 return Err(malformed(format!("{} stands where an element belongs", header.tag)));
             }
             if until.is_some_and(|until| header.tag >= until) {
-                return Ok(Some((start, header)));
+                return Ok(Some(header));
             }
             match header.length {
                 Some(length) => {
@@ -190,6 +204,13 @@ impl<'a> Walk<'a> {
                     if header.vr == VR::SQ { self.items(Some(end), false, depth)? } else { self.skip(length)? }
                 }
                 None => self.items(None, header.tag == tags::PIXEL_DATA, depth)?,
+            }
+            if depth == 0 && is_read(header.tag) {
+                let (start, end) = (start as usize, self.bytes.len());
+                match self.wanted.last_mut() {
+                    Some(last) if last.end == start => last.end = end,
+                    _ => self.wanted.push(start..end),
+                }
             }
         }
         Ok(None)

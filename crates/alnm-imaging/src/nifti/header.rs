@@ -6,7 +6,7 @@ use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, 
 use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType, Voxel};
-use crate::voxel_data::{ByteOrder, Part, Several, VoxelBytes, VoxelLayout};
+use crate::voxel_data::{ByteOrder, NiftiForm, Part, Several, VoxelBytes, VoxelLayout};
 use crate::with_volume;
 
 /// A version of the format.
@@ -78,6 +78,8 @@ pub(super) struct Header {
     pub(super) qoffset: [f64; 3],
     pub(super) srow: [f64; 12],
     pub(super) bytes_read: u64,
+    /// Which orientation is taken.
+    pub(super) form: NiftiForm,
 }
 
 impl Header {
@@ -123,6 +125,7 @@ impl Header {
             qoffset: fields.floats::<f32, 3>(268),
             srow: fields.floats::<f32, 12>(280),
             bytes_read: NIFTI_1_BYTES as u64,
+            form: NiftiForm::Itk,
         })
     }
 
@@ -150,6 +153,7 @@ impl Header {
             xyzt_units: fields.integer::<i32>(500),
             intent_code: fields.integer::<i32>(504),
             bytes_read: NIFTI_2_BYTES as u64,
+            form: NiftiForm::Itk,
         })
     }
 

@@ -1,13 +1,13 @@
 //! The fields of a header: what the voxels are and where they lie in space.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 
 use super::{Result, malformed, parse_type, unsupported};
 use crate::data_files::DataFiles;
 use crate::format::FileFormat;
 use crate::geometry::{Geometry, IDENTITY, cross};
-use crate::voxel_data::{ByteOrder, Several, VoxelLayout};
+use crate::voxel_data::{ByteOrder, NamedSegment, Several, VoxelLayout};
 
 /// How the bytes of the voxels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ const MAX_HEADER_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Header {
     fields: BTreeMap<String, String>,
+    /// Keys and values of programs.
+    pairs: BTreeMap<String, String>,
     sizes: Vec<usize>,
     pub(super) encoding: Encoding,
     pub(super) data_files: Option<DataFiles>,
@@ -56,12 +58,17 @@ impl Header {
             return Err(malformed(format!("the first line is {magic:?} where NRRD0001 to NRRD0005 belongs")));
         }
         let mut fields = BTreeMap::new();
+        let mut pairs = BTreeMap::new();
         let mut data_file_list = Vec::new();
         while let Some(line) = lines.next_line()? {
             if line.is_empty() {
                 break;
             }
-            if line.starts_with('#') || line.contains(":=") {
+            if let Some((key, value)) = line.split_once(":=") {
+                pairs.insert(key.trim().to_owned(), value.trim().to_owned());
+                continue;
+            }
+            if line.starts_with('#') {
                 continue;
             }
             let (name, value) =
@@ -78,7 +85,7 @@ impl Header {
                 break;
             }
         }
-        Self::from_fields(fields, &data_file_list)
+        Ok(Self { pairs, ..Self::from_fields(fields, &data_file_list)? })
     }
 
     fn from_fields(fields: BTreeMap<String, String>, data_file_list: &[String]) -> Result<Self> {
@@ -108,7 +115,26 @@ impl Header {
             .map(|value| DataFiles::parse(value, data_file_list))
             .transpose()
             .map_err(malformed)?;
-        Ok(Self { sizes, encoding, data_files, line_skip, byte_skip, fields })
+        Ok(Self { sizes, encoding, data_files, line_skip, byte_skip, fields, pairs: BTreeMap::new() })
+    }
+
+    /// The segments that 3D Slicer names in a `.seg.nrrd` file.
+    pub(super) fn segments(&self) -> Vec<NamedSegment> {
+        let value = |index: usize, name: &str| self.pairs.get(&format!("Segment{index}_{name}"));
+        let number = |index: usize, name: &str| value(index, name).and_then(|text| text.parse().ok());
+        let segment = |index: usize| {
+            let name = value(index, "Name").or_else(|| value(index, "ID"))?.clone();
+            let layer = number(index, "Layer").unwrap_or(0) as usize;
+            Some(NamedSegment { name, number: 0, label: number(index, "LabelValue").unwrap_or(1), layer })
+        };
+        let mut segments: Vec<NamedSegment> = (0..).map_while(segment).collect();
+        // Labels of several layers may be the same; then segments are counted.
+        let labels: BTreeSet<u32> = segments.iter().map(|segment| segment.label).collect();
+        let are_labels = labels.len() == segments.len();
+        for (count, segment) in (1..).zip(&mut segments) {
+            segment.number = if are_labels { i64::from(segment.label) } else { count };
+        }
+        segments
     }
 
     /// Type, order and grid of the voxels.

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use alnm_imaging::dicom::{DicomFolder, SeriesWarning, decode, read_phases, read_series};
+use alnm_imaging::dicom::{DicomFolder, SeriesValues, SeriesWarning, VolumeChoice, decode, read_phases, read_series};
 use alnm_imaging::read_image;
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 
-use crate::builder::{classic, dataset, decimals, file, fragments, identity, integer, pixel_format, pixels, text};
+use crate::builder::{classic, dataset, decimals, file, fragments, identity, integer, pixel_format, pixels, short, text};
 use crate::codec::jpeg_baseline;
 use crate::oblique;
 
@@ -166,6 +166,32 @@ fn projections_are_two_dimensional() {
     let detector = read(vec![decimals(tags::IMAGER_PIXEL_SPACING, &[0.1, 0.2])]);
     assert_eq!(detector, ([0.2, 0.1, 1.0], vec![SeriesWarning::DetectorSpacing]));
     assert_eq!(read(vec![]), ([1.0, 1.0, 1.0], vec![SeriesWarning::UnknownSpacing]));
+}
+
+#[test]
+fn the_luminance_of_colours_is_read_on_request() {
+    let read = |interpretation: &str, planar: u16, pixels_of_six: &[u8]| {
+        let grid = oblique([3, 2, 1]);
+        let mut object = dataset(classic(&grid, 0, 8));
+        object.put(short(tags::SAMPLES_PER_PIXEL, 3));
+        object.put(short(tags::PLANAR_CONFIGURATION, planar));
+        object.put(text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, interpretation));
+        object.put(pixels(pixels_of_six));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+        let series = DicomFolder::scan(folder.path()).unwrap().only_series().unwrap().clone();
+        let refused = series.image().unwrap_err().to_string();
+        assert!(refused.contains("samples per pixel"), "{refused}");
+        let choice = VolumeChoice::default().with_values(SeriesValues::Luminance);
+        series.choose(&choice).unwrap().image().unwrap().cast::<f64>().as_slice().to_vec()
+    };
+    let colours: [[u8; 3]; 6] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255; 3], [10, 20, 30], [200, 100, 50]];
+    // As Pillow 13.0 converts to "L".
+    let expected = [76.0, 150.0, 29.0, 255.0, 18.0, 124.0];
+    assert_eq!(read("RGB", 0, colours.as_flattened()), expected);
+    let planes: Vec<u8> = (0..3).flat_map(|sample| colours.map(|colour| colour[sample])).collect();
+    assert_eq!(read("RGB", 1, &planes), expected);
+    assert_eq!(read("YBR_FULL", 0, colours.as_flattened()), [255.0, 0.0, 0.0, 255.0, 10.0, 200.0]);
 }
 
 #[test]
