@@ -244,11 +244,7 @@ impl VoxelLayout {
             )),
             (Some(_), _) => Err(FileProblem::malformed(
                 self.format,
-                format!(
-                    "volume {} asked for; the file has volumes 1 to {}",
-                    part.volume.unwrap_or(0),
-                    self.components
-                ),
+                format!("volume {} asked for; the file has volumes 1 to {}", part.volume.unwrap_or(0), self.components),
             )),
         }
     }

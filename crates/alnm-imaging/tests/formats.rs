@@ -521,9 +521,11 @@ fn volumes_of_four_dimensions_are_read_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
     let voxels: Vec<u8> = (0..24).collect();
     let nrrd = |rest: &str| {
-        [format!("NRRD0004\ntype: uchar\ndimension: 4\nsizes: 2 2 3 2\n{rest}encoding: raw\n\n").as_bytes(), &voxels].concat()
+        [format!("NRRD0004\ntype: uchar\ndimension: 4\nsizes: 2 2 3 2\n{rest}encoding: raw\n\n").as_bytes(), &voxels]
+            .concat()
     };
-    let mha = b"NDims = 4\nDimSize = 2 2 3 2\nElementType = MET_UCHAR\nElementSpacing = 1 1 2 60\nElementDataFile = LOCAL\n";
+    let mha =
+        b"NDims = 4\nDimSize = 2 2 3 2\nElementType = MET_UCHAR\nElementSpacing = 1 1 2 60\nElementDataFile = LOCAL\n";
     let mut four = vec![0; 352];
     four[..4].copy_from_slice(&348_i32.to_le_bytes());
     for (index, size) in [4_i16, 2, 2, 3, 2, 1, 1, 1].into_iter().enumerate() {
@@ -570,7 +572,10 @@ fn segments_of_slicer_are_read_by_name_in_all_layers() {
     let path = folder.path().join("layers.seg.nrrd");
     let segments = |labels: [u8; 2], layers: [u8; 2]| {
         let named = |index: usize, name: &str| {
-            format!("Segment{index}_Name:={name}\nSegment{index}_LabelValue:={}\nSegment{index}_Layer:={}\n", labels[index], layers[index])
+            format!(
+                "Segment{index}_Name:={name}\nSegment{index}_LabelValue:={}\nSegment{index}_Layer:={}\n",
+                labels[index], layers[index]
+            )
         };
         named(0, "GTV") + &named(1, "edema")
     };
@@ -604,8 +609,8 @@ fn the_orientations_of_a_nifti_header_may_disagree() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.nii");
-    let image = alnm_imaging::Volume::filled(Geometry::axis_aligned([4, 3, 2], [1.0, 1.0, 2.0]).unwrap(), 7_u8);
-    alnm_imaging::write_image(&path, &image.into()).unwrap();
+    let image = Volume::filled(Geometry::axis_aligned([4, 3, 2], [1.0, 1.0, 2.0]).unwrap(), 7_u8);
+    write_image(&path, &image.into()).unwrap();
     assert_eq!(Source::open(&path).unwrap().form_conflict().unwrap(), None);
     let mut bytes = std::fs::read(&path).unwrap();
     // The offset of the quaternion along z.

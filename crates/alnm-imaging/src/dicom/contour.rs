@@ -366,7 +366,9 @@ fn clusters(areas: &[Vec<Run>]) -> Vec<Vec<usize>> {
     let mut clusters: Vec<Vec<usize>> = Vec::new();
     for index in 0..areas.len() {
         let crosses = |cluster: &Vec<usize>| {
-            cluster.iter().any(|&other| may_meet(bounds[index], bounds[other]) && do_cross(&areas[index], &areas[other]))
+            cluster
+                .iter()
+                .any(|&other| may_meet(bounds[index], bounds[other]) && do_cross(&areas[index], &areas[other]))
         };
         let (joined, apart): (Vec<_>, Vec<_>) = clusters.into_iter().partition(crosses);
         clusters = apart;
@@ -404,7 +406,8 @@ fn centres_on(polygon: &[[f64; 2]], rows: i64) -> Vec<Run> {
         for v in rows_within(upper[1] - ON_EDGE, lower[1] + ON_EDGE, rows) {
             let is_flat = lower[1] - upper[1] <= ON_EDGE;
             let at = |row: f64| upper[0] + (row - upper[1]) * (lower[0] - upper[0]) / (lower[1] - upper[1]);
-            let near = if is_flat { [a[0].min(b[0]), a[0].max(b[0])] } else { [at((v as f64).clamp(upper[1], lower[1])); 2] };
+            let near =
+                if is_flat { [a[0].min(b[0]), a[0].max(b[0])] } else { [at((v as f64).clamp(upper[1], lower[1])); 2] };
             let (start, end) = (column(near[0] - ON_EDGE), column(near[1] + ON_EDGE));
             // The end is the first column behind the edge.
             if start < end {

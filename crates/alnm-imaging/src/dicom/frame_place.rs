@@ -22,11 +22,8 @@ pub(super) struct Placed {
 impl Placed {
     /// The place by `ImagePositionPatient` and `ImageOrientationPatient`; none where the first is absent, as in
     /// projections.
-    pub(super) fn of(
-        position: &InMemDicomObject,
-        orienting: &InMemDicomObject,
-    ) -> Result<Option<Self>, FileProblem> {
-        if position.get(tags::IMAGE_POSITION_PATIENT).is_none_or(|element| element.is_empty()) {
+    pub(super) fn of(position: &InMemDicomObject, orienting: &InMemDicomObject) -> Result<Option<Self>, FileProblem> {
+        if position.get(tags::IMAGE_POSITION_PATIENT).is_none_or(HasLength::is_empty) {
             return Ok(None);
         }
         let position = vector(position, tags::IMAGE_POSITION_PATIENT)

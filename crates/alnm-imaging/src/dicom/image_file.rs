@@ -139,7 +139,11 @@ impl<'a> Frames<'a> {
                 .filter(positive)
                 .or_else(|| number(measures, tags::SLICE_THICKNESS).filter(positive)),
             temporal_position: sources.temporal_position(),
-            trigger_time: self.film.as_ref().and_then(|times| times.get(frame).copied()).or_else(|| sources.trigger_time()),
+            trigger_time: self
+                .film
+                .as_ref()
+                .and_then(|times| times.get(frame).copied())
+                .or_else(|| sources.trigger_time()),
             acquisition_time: sources.acquisition_time(),
             content_time: sources.content_time(),
             dimension_indices: self.dimension_indices(content, frame),
@@ -171,7 +175,11 @@ impl<'a> Frames<'a> {
         /// More frames than a file has.
         const FRAMES: i64 = 1 << 32;
         let instance = integer(self.object, tags::INSTANCE_NUMBER).filter(|number| number.abs() < FRAMES / 4);
-        if self.count == 1 { instance.map(|instance| instance * FRAMES) } else { Some(instance.unwrap_or(0) * FRAMES + frame as i64) }
+        if self.count == 1 {
+            instance.map(|instance| instance * FRAMES)
+        } else {
+            Some(instance.unwrap_or(0) * FRAMES + frame as i64)
+        }
     }
 }
 
@@ -188,7 +196,9 @@ fn pixel_spacing(
         return Err(malformed("PixelSpacing is missing or malformed"));
     }
     let is_possible = |spacing: &[f64; 2]| spacing.iter().all(|distance| *distance > 0.0);
-    if let Some(spacing) = vector(object, tags::NOMINAL_SCANNED_PIXEL_SPACING).or_else(|| ultrasound_spacing(object)).filter(is_possible) {
+    if let Some(spacing) =
+        vector(object, tags::NOMINAL_SCANNED_PIXEL_SPACING).or_else(|| ultrasound_spacing(object)).filter(is_possible)
+    {
         return Ok((spacing, PixelSpacing::Patient));
     }
     let detector = vector(object, tags::IMAGER_PIXEL_SPACING).filter(is_possible);

@@ -12,12 +12,7 @@ const PIXELS_A_BYTE: usize = 512;
 
 /// Unpacks one frame of rows and columns into pixels of so many samples, one after the other, of `width` bytes each,
 /// little endian. Colours are not transformed.
-pub(super) fn decode_frame(
-    stream: &[u8],
-    size: [usize; 2],
-    samples: u8,
-    width: usize,
-) -> Result<Vec<u8>, FileProblem> {
+pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], samples: u8, width: usize) -> Result<Vec<u8>, FileProblem> {
     let stream = with_whole_spectrum(stream);
     // Grey values have no colour to be transformed.
     let mut decoder = Decoder::with_options(&*stream, DecodeOptions::raw());
@@ -28,10 +23,7 @@ pub(super) fn decode_frame(
         return Err(malformed(format!("a compressed frame of {found:?} pixels where {size:?} (rows, columns) belong")));
     }
     if info.num_components != samples {
-        return Err(unsupported(format!(
-            "a JPEG frame of {} components where {samples} belong",
-            info.num_components
-        )));
+        return Err(unsupported(format!("a JPEG frame of {} components where {samples} belong", info.num_components)));
     }
     if usize::from(info.precision) > 8 * width {
         return Err(malformed(format!(

@@ -51,7 +51,7 @@ pub(super) fn unpacked(object: &InMemDicomObject, frame: &Slice) -> Result<Vec<S
     })?;
     let Mosaic { slices, normal } = Mosaic::of(&header)?;
     let side = (1..).find(|side| side * side >= slices).unwrap_or(1);
-    if frame.rows % side != 0 || frame.columns % side != 0 {
+    if !frame.rows.is_multiple_of(side) || !frame.columns.is_multiple_of(side) {
         return Err(malformed(format!(
             "a Siemens mosaic of {slices} slices in {} × {} pixels, which are no {side} × {side} tiles",
             frame.rows, frame.columns
@@ -64,7 +64,8 @@ pub(super) fn unpacked(object: &InMemDicomObject, frame: &Slice) -> Result<Vec<S
         .stated_spacing
         .ok_or_else(|| malformed("a Siemens mosaic without SpacingBetweenSlices and SliceThickness"))?;
     // The position is that of the first pixel of the whole frame, were it centred where each slice is.
-    let shift = [(frame.columns - columns) as f64 * column_distance / 2.0, (frame.rows - rows) as f64 * row_distance / 2.0];
+    let shift =
+        [(frame.columns - columns) as f64 * column_distance / 2.0, (frame.rows - rows) as f64 * row_distance / 2.0];
     let position = |slice: usize| {
         std::array::from_fn(|axis| {
             frame.position[axis]

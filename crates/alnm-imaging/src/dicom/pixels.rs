@@ -30,7 +30,10 @@ impl PixelFormat {
         let interpretation = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
         let allocated = integer(object, tags::BITS_ALLOCATED).unwrap_or(0);
         let is_red_green_blue = interpretation == "RGB";
-        if samples == 3 && allocated == 8 && (is_red_green_blue || matches!(&*interpretation, "YBR_FULL" | "YBR_FULL_422")) {
+        if samples == 3
+            && allocated == 8
+            && (is_red_green_blue || matches!(&*interpretation, "YBR_FULL" | "YBR_FULL_422"))
+        {
             let is_planar = integer(object, tags::PLANAR_CONFIGURATION) == Some(1);
             return Ok(Self::Colour { is_planar, is_red_green_blue });
         }
@@ -151,7 +154,8 @@ pub(super) fn colours(samples: i64, interpretation: &str) -> FileProblem {
 fn luminances(bytes: &[u8], pixels: usize, is_planar: bool, is_red_green_blue: bool) -> Vec<u8> {
     const WEIGHTS: [u32; 3] = [19_595, 38_470, 7_471];
     const HALF: u32 = 0x8000;
-    let sample = |pixel: usize, sample: usize| bytes[if is_planar { sample * pixels + pixel } else { 3 * pixel + sample }];
+    let sample =
+        |pixel: usize, sample: usize| bytes[if is_planar { sample * pixels + pixel } else { 3 * pixel + sample }];
     let luminance = |pixel: usize| {
         if !is_red_green_blue {
             return sample(pixel, 0);

@@ -72,7 +72,12 @@ impl fmt::Display for SeriesVolume {
         let phase = (self.phases > 1).then(|| format!("phase {} of {}", self.phase, self.phases));
         let time = (self.phases > 1 && !self.time.is_nan()).then(|| format!("{} s", self.time));
         let told: Vec<String> = [kind, phase, time].into_iter().flatten().collect();
-        write!(formatter, "{} {}", self.number, if told.is_empty() { "the only one".to_owned() } else { told.join(", ") })
+        write!(
+            formatter,
+            "{} {}",
+            self.number,
+            if told.is_empty() { "the only one".to_owned() } else { told.join(", ") }
+        )
     }
 }
 
@@ -172,7 +177,7 @@ impl Series {
     }
 
     /// The same series with the luminance of colours.
-    pub(super) fn as_luminance(mut self) -> Self {
+    pub(super) fn into_luminance(mut self) -> Self {
         self.slices.iter_mut().for_each(|slice| slice.as_luminance = true);
         self
     }
@@ -493,7 +498,8 @@ impl Series {
         if bytes > limit {
             return Err(FileProblem::TooLarge { bytes, limit }.at(self.slices[slices[0]].path()));
         }
-        if let Some(colour) = slices.iter().map(|&i| &self.slices[i]).find(|s| s.format.is_colour() && !s.as_luminance) {
+        if let Some(colour) = slices.iter().map(|&i| &self.slices[i]).find(|s| s.format.is_colour() && !s.as_luminance)
+        {
             return Err(colours(3, "colours").at(colour.path()));
         }
         let files = MultiFrameFiles::new(slices.iter().map(|&i| &self.slices[i]))?;

@@ -138,11 +138,8 @@ impl Sorted {
     }
 
     fn name(&mut self, slices: &[Slice]) {
-        let mut kinds: Vec<_> = self
-            .kinds
-            .iter()
-            .map(|sorted| (sorted.kind.clone(), &slices[sorted.phases[0][0]].making))
-            .collect();
+        let mut kinds: Vec<_> =
+            self.kinds.iter().map(|sorted| (sorted.kind.clone(), &slices[sorted.phases[0][0]].making)).collect();
         name_parts(&mut kinds);
         let named: Vec<VolumeKind> = kinds.into_iter().map(|(kind, _)| kind).collect();
         for (sorted, kind) in self.kinds.iter_mut().zip(named) {
@@ -378,9 +375,7 @@ impl Places {
         if fewest < most {
             let last_whole = ordered.iter().map(|here| value(here[fewest - 1])).fold(f64::NEG_INFINITY, f64::max);
             let left_over = || ordered.iter().filter_map(|here| here.get(fewest));
-            let stopped_early = fewest > 1
-                && most == fewest + 1
-                && left_over().all(|&slice| value(slice) > last_whole);
+            let stopped_early = fewest > 1 && most == fewest + 1 && left_over().all(|&slice| value(slice) > last_whole);
             if !stopped_early {
                 let missing = ordered.iter().position(|here| here.len() < most).unwrap_or(0);
                 let phase = ordered[missing].len() + 1;
@@ -462,7 +457,12 @@ fn slice_spacing(locations: &[f64]) -> Result<(Option<f64>, Option<SeriesWarning
     let place = gaps.iter().position(|&gap| is_hole(gap)).unwrap_or(uneven);
     let (gap, after, before) = (gaps[place], locations[place], locations[place + 1]);
     if is_hole(gap) {
-        return Err(SeriesProblem::MissingSlices { count: slices_in(gap) as usize - 1, after, before, spacing: median });
+        return Err(SeriesProblem::MissingSlices {
+            count: slices_in(gap) as usize - 1,
+            after,
+            before,
+            spacing: median,
+        });
     }
     Err(SeriesProblem::UnevenSpacing { distance: gap, after, before, spacing: median })
 }

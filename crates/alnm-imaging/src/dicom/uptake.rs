@@ -149,8 +149,10 @@ impl UptakeNorm {
         let scan = slices.first().and_then(|slice| slice.pet.as_deref());
         let scan = scan.ok_or_else(|| missing("Modality PT"))?;
         let by_weight = |decay: DecayCorrection, factor: f64| -> Result<UptakeScale, SeriesProblem> {
-            let weight = if self == Self::BodyWeight { 1.0 } else { scan.weight.ok_or_else(|| missing("PatientWeight"))? };
-            let norm = if self == Self::BodyWeight { 1.0 } else { self.norm(scan, weight, missing)? / (weight * 1000.0) };
+            let weight =
+                if self == Self::BodyWeight { 1.0 } else { scan.weight.ok_or_else(|| missing("PatientWeight"))? };
+            let norm =
+                if self == Self::BodyWeight { 1.0 } else { self.norm(scan, weight, missing)? / (weight * 1000.0) };
             Ok(UptakeScale { factor: factor * norm, decay })
         };
         match scan.units.as_deref() {

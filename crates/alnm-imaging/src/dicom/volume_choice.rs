@@ -146,7 +146,7 @@ impl SeriesValues {
     fn apply(self, series: Series) -> Result<Series, SeriesProblem> {
         match self {
             Self::Rescaled => Ok(series),
-            Self::Luminance => Ok(series.as_luminance()),
+            Self::Luminance => Ok(series.into_luminance()),
             Self::PhilipsPrecise => series.rescaled(Vec::new(), |slice| {
                 let scale = slice.philips_scale.ok_or_else(|| SeriesProblem::MissingAttribute {
                     file: slice.path().to_owned(),

@@ -183,19 +183,18 @@ impl Making {
 }
 
 fn image_type(sources: &Sources<'_>) -> Vec<String> {
-    let frame_types = [
-        tags::MR_IMAGE_FRAME_TYPE_SEQUENCE,
-        tags::CT_IMAGE_FRAME_TYPE_SEQUENCE,
-        tags::PET_FRAME_TYPE_SEQUENCE,
-    ];
+    let frame_types =
+        [tags::MR_IMAGE_FRAME_TYPE_SEQUENCE, tags::CT_IMAGE_FRAME_TYPE_SEQUENCE, tags::PET_FRAME_TYPE_SEQUENCE];
     let of_frame = frame_types.iter().map(|&sequence| sources.group(sequence));
     let frame = of_frame.clone().find(|group| group.get(tags::FRAME_TYPE).is_some());
     let mut words = match frame {
         Some(group) => texts(group, tags::FRAME_TYPE),
         None => texts(sources.object, tags::IMAGE_TYPE),
     };
-    let component =
-        of_frame.into_iter().find_map(|group| text(group, tags::COMPLEX_IMAGE_COMPONENT)).or_else(|| ge_component(sources.object));
+    let component = of_frame
+        .into_iter()
+        .find_map(|group| text(group, tags::COMPLEX_IMAGE_COMPONENT))
+        .or_else(|| ge_component(sources.object));
     words.extend(component.filter(|component| component != "MIXED" && !words.contains(component)));
     words
 }
@@ -254,8 +253,10 @@ fn vendor_b_value(object: &InMemDicomObject) -> Option<f64> {
 
 fn vendor_direction(object: &InMemDicomObject) -> Option<[f64; 3]> {
     let three = |tags: [PrivateTag; 3]| {
-        let numbers: Option<Vec<f64>> =
-            tags.iter().map(|&tag| private_vector(object, tag, singles).and_then(|values| values.first().copied())).collect();
+        let numbers: Option<Vec<f64>> = tags
+            .iter()
+            .map(|&tag| private_vector(object, tag, singles).and_then(|values| values.first().copied()))
+            .collect();
         numbers.and_then(|numbers| numbers.try_into().ok())
     };
     let whole = |tag| private_vector(object, tag, doubles).and_then(|values| values.try_into().ok());
@@ -277,10 +278,9 @@ pub(super) fn name_parts(kinds: &mut [(VolumeKind, &Making)]) {
     let parts: Vec<Option<&str>> = kinds.iter().map(|(_, making)| making.part()).collect();
     let all: Vec<Vec<String>> = kinds.iter().map(|(_, making)| making.image_type.clone()).collect();
     let is_common = |word: &String| all.iter().all(|words| words.contains(word));
-    let differs_in_words =
-        |a: usize, b: usize| all[a] != all[b] && parts[a].is_some() && parts[a] == parts[b];
-    let are_enough = parts.iter().all(Option::is_some)
-        && !(0..all.len()).any(|a| (0..a).any(|b| differs_in_words(a, b)));
+    let differs_in_words = |a: usize, b: usize| all[a] != all[b] && parts[a].is_some() && parts[a] == parts[b];
+    let are_enough =
+        parts.iter().all(Option::is_some) && !(0..all.len()).any(|a| (0..a).any(|b| differs_in_words(a, b)));
     for (index, (kind, making)) in kinds.iter_mut().enumerate().filter(|(_, (kind, _))| kind.part.is_some()) {
         let own = || {
             let words: Vec<&str> =

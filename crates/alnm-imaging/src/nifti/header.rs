@@ -208,7 +208,7 @@ impl Header {
             several,
             component_stride,
         }
-            .checked()
+        .checked()
     }
 
     fn extent(&self) -> Result<Extent> {

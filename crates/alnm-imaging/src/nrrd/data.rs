@@ -27,12 +27,7 @@ impl Encoding {
 
 impl Header {
     /// The voxels that follow the header.
-    pub(super) fn decode(
-        &self,
-        layout: &VoxelLayout,
-        reader: impl BufRead + Seek,
-        part: Part,
-    ) -> Result<Image> {
+    pub(super) fn decode(&self, layout: &VoxelLayout, reader: impl BufRead + Seek, part: Part) -> Result<Image> {
         let mut voxels =
             self.place().open(reader, layout.byte_count() as u64).map_err(|error| malformed(error.to_string()))?;
         match self.encoding {

@@ -9,7 +9,9 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 
-use crate::builder::{classic, dataset, decimals, file, fragments, identity, integer, pixel_format, pixels, short, text};
+use crate::builder::{
+    classic, dataset, decimals, file, fragments, identity, integer, pixel_format, pixels, short, text,
+};
 use crate::codec::jpeg_baseline;
 use crate::oblique;
 
@@ -247,7 +249,8 @@ fn slices_of_nuclear_medicine_follow_their_vector() {
     detector.retain(|element| {
         [tags::IMAGE_POSITION_PATIENT, tags::IMAGE_ORIENTATION_PATIENT].contains(&element.header().tag)
     });
-    let vector = |tag, values: &[u16]| DataElement::new(tag, VR::US, PrimitiveValue::U16(values.iter().copied().collect()));
+    let vector =
+        |tag, values: &[u16]| DataElement::new(tag, VR::US, PrimitiveValue::U16(values.iter().copied().collect()));
     let mut elements = crate::builder::measures(&grid);
     elements.extend([
         crate::builder::sequence(tags::DETECTOR_INFORMATION_SEQUENCE, vec![dataset(detector)]),

@@ -3,13 +3,18 @@
 use std::path::Path;
 
 use alnm_imaging::Geometry;
-use alnm_imaging::dicom::{DicomFolder, PhaseKey, Series, SeriesProblem, SeriesValues, SeriesWarning, UptakeNorm, VolumeChoice};
+use alnm_imaging::dicom::{
+    DicomFolder, PhaseKey, Series, SeriesProblem, SeriesValues, SeriesWarning, UptakeNorm, VolumeChoice,
+};
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::mem::InMemElement;
 use tempfile::TempDir;
 
-use crate::builder::{classic, dataset, decimals, file, integer, multi_frame, pixel_format, pixels, plane_position, position, sequence, text};
+use crate::builder::{
+    classic, dataset, decimals, file, integer, multi_frame, pixel_format, pixels, plane_position, position, sequence,
+    text,
+};
 use crate::oblique;
 
 const SLICES: usize = 4;
@@ -61,10 +66,7 @@ impl Folder {
 /// The value that all voxels of each volume have, and what tells it apart.
 fn volumes(series: &Series) -> Vec<(f64, String)> {
     let told = series.volumes().unwrap();
-    (1..)
-        .zip(&told)
-        .map(|(number, volume)| (value(&series.volume(number).unwrap()), volume.kind.to_string()))
-        .collect()
+    (1..).zip(&told).map(|(number, volume)| (value(&series.volume(number).unwrap()), volume.kind.to_string())).collect()
 }
 
 fn value(image: &alnm_imaging::Image) -> f64 {
@@ -82,10 +84,7 @@ fn problem(series: &Series) -> SeriesProblem {
 }
 
 fn private(group: u16, creator: &str, element: u16, vr: VR, value: PrimitiveValue) -> Vec<InMemElement> {
-    vec![
-        text(Tag(group, 0x10), VR::LO, creator),
-        DataElement::new(Tag(group, 0x1000 | element), vr, value),
-    ]
+    vec![text(Tag(group, 0x10), VR::LO, creator), DataElement::new(Tag(group, 0x1000 | element), vr, value)]
 }
 
 #[test]
@@ -215,7 +214,13 @@ fn vendors_state_the_weighting_in_elements_of_their_own() {
         [
             private(0x0019, "SIEMENS MR HEADER", 0x0c, VR::IS, PrimitiveValue::from(number.to_string())),
             private(0x2001, "Philips Imaging DD 001", 0x03, VR::FL, PrimitiveValue::from(number as f32)),
-            private(0x0043, "GEMS_PARM_01", 0x39, VR::IS, PrimitiveValue::from(format!("{}\\8\\0\\0", 1_000_000_000 + number as i64))),
+            private(
+                0x0043,
+                "GEMS_PARM_01",
+                0x39,
+                VR::IS,
+                PrimitiveValue::from(format!("{}\\8\\0\\0", 1_000_000_000 + number as i64)),
+            ),
             // Implicit data sets leave the representation open.
             private(0x0065, "Image Private Header", 0x09, VR::UN, PrimitiveValue::from(number.to_le_bytes().to_vec())),
         ]
@@ -225,7 +230,8 @@ fn vendors_state_the_weighting_in_elements_of_their_own() {
         for (value, number) in [(1, 50.0), (2, 1000.0)] {
             folder.add_volume(value, |_| b_value(number)[vendor].clone());
         }
-        let told: Vec<Option<f64>> = folder.series().volumes().unwrap().iter().map(|volume| volume.kind.b_value).collect();
+        let told: Vec<Option<f64>> =
+            folder.series().volumes().unwrap().iter().map(|volume| volume.kind.b_value).collect();
         assert_eq!(told, [Some(50.0), Some(1000.0)], "vendor {vendor}");
     }
 }
@@ -234,9 +240,7 @@ fn vendors_state_the_weighting_in_elements_of_their_own() {
 fn echoes_with_phases_keep_both() {
     let mut folder = Folder::new();
     for (value, echo, time) in [(1, 10, "100000"), (2, 20, "100001"), (3, 10, "100100"), (4, 20, "100101")] {
-        folder.add_volume(value, |_| {
-            vec![integer(tags::ECHO_TIME, echo), text(tags::ACQUISITION_TIME, VR::TM, time)]
-        });
+        folder.add_volume(value, |_| vec![integer(tags::ECHO_TIME, echo), text(tags::ACQUISITION_TIME, VR::TM, time)]);
     }
     let series = folder.series();
     let told: Vec<String> = series.volumes().unwrap().iter().map(ToString::to_string).collect();
@@ -278,9 +282,8 @@ fn a_scout_in_the_series_is_a_volume_of_its_own() {
 #[test]
 fn a_scan_that_stopped_early_gives_its_whole_phases() {
     let by_number = |phase: u8, _: usize| vec![integer(tags::TEMPORAL_POSITION_IDENTIFIER, i64::from(phase))];
-    let by_time = |phase: u8, slice: usize| {
-        vec![text(tags::ACQUISITION_TIME, VR::TM, &format!("10{phase:02}{:02}", 10 * slice))]
-    };
+    let by_time =
+        |phase: u8, slice: usize| vec![text(tags::ACQUISITION_TIME, VR::TM, &format!("10{phase:02}{:02}", 10 * slice))];
     let keys: [&dyn Fn(u8, usize) -> Vec<InMemElement>; 2] = [&by_number, &by_time];
     for key in keys {
         let mut folder = Folder::new();
@@ -501,7 +504,10 @@ fn uptake_values_are_standardised() {
     };
     let suv = |folder: &Folder, norm: UptakeNorm| {
         let choice = VolumeChoice::default().with_values(SeriesValues::Uptake(norm));
-        folder.series().choose(&choice).map(|series| (value(&series.image().unwrap()), series.warnings()[0].to_string()))
+        folder
+            .series()
+            .choose(&choice)
+            .map(|series| (value(&series.image().unwrap()), series.warnings()[0].to_string()))
     };
     let near = |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 1e-12, "{found} {expected}");
     let folder = scan(None, "START");
@@ -510,7 +516,10 @@ fn uptake_values_are_standardised() {
     near(found, 15_000.0 * 70_000.0 / activity);
     assert!(said.contains("DecayCorrection START") && said.contains("3600 s"), "{said}");
     // W = 70 kg, H = 165 cm, a woman: 1.07 W − 148 (W/H)² = 48.2632 kg.
-    near(suv(&folder, UptakeNorm::LeanBodyMass).unwrap().0, 15_000.0 * 1000.0 * (1.07 * 70.0 - 148.0 * (70.0_f64 / 165.0).powi(2)) / activity);
+    near(
+        suv(&folder, UptakeNorm::LeanBodyMass).unwrap().0,
+        15_000.0 * 1000.0 * (1.07 * 70.0 - 148.0 * (70.0_f64 / 165.0).powi(2)) / activity,
+    );
     let index = 70.0 / (1.65 * 1.65);
     near(
         suv(&folder, UptakeNorm::LeanBodyMassJanmahasatian).unwrap().0,
