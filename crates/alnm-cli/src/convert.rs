@@ -61,6 +61,11 @@ pub(crate) struct Convert {
     /// Modality of a DICOM series to write, such as MR or CT; else that of a DICOM input, or MR.
     #[arg(long, value_name = "CODE")]
     modality: Option<String>,
+    /// Remove what identifies the patient from a DICOM series to write, by the basic profile of the standard (PS3.15).
+    /// The key makes the new identifiers: the same key keeps the series of a patient together. Voxels are not looked
+    /// at: a name that is burnt into them, or a face, stays.
+    #[arg(long, value_name = "KEY")]
+    deidentify: Option<String>,
     #[command(flatten)]
     overwriting: Overwriting,
 }
@@ -109,7 +114,12 @@ enum Content {
 
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if let Some(kind) = self.object.kind(&self.output)? {
+        let object = self.object.kind(&self.output)?;
+        ensure!(
+            self.deidentify.is_none() || (object.is_none() && is_folder(&self.output)),
+            "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series"
+        );
+        if let Some(kind) = object {
             return self.write_object(kind);
         }
         let content = self.open()?;
@@ -257,6 +267,9 @@ impl Convert {
         let name = self.output.file_name().context("the output names no folder; give it a name")?.to_string_lossy();
         let mut attributes = attributes
             .unwrap_or_else(|| SeriesAttributes::new("", &name.chars().take(LONGEST_NAME).collect::<String>()));
+        if let Some(key) = &self.deidentify {
+            attributes = attributes.deidentified(key);
+        }
         let options = [
             (&self.patient_id, &mut attributes.patient_id),
             (&self.description, &mut attributes.series_description),

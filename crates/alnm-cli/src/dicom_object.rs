@@ -103,9 +103,8 @@ impl ObjectOptions {
 
     /// Reads the input and writes the object.
     pub(crate) fn write(&self, kind: ObjectKind, input: &ObjectInput<'_>, output: &Path) -> anyhow::Result<()> {
-        let like = input.like.context(
-            "a DICOM object belongs to the images of a series; name their folder with --like",
-        )?;
+        let like =
+            input.like.context("a DICOM object belongs to the images of a series; name their folder with --like")?;
         let source = source_images(like, input.choice)?;
         let mut series = DerivedSeries::default();
         if let Some(description) = input.description {

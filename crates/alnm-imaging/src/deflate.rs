@@ -8,25 +8,27 @@
 //! A stream that begins so is inflated in parallel from the empty blocks that are found in it; whatever turns out not to
 //! be one, and every other stream, is inflated from front to back.
 
+mod encoder;
+
 use std::io::{self, BufRead, Cursor, Read, Write};
 
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
 use rayon::prelude::*;
 use zlib_rs::adler32::{adler32, adler32_combine};
 use zlib_rs::crc32::{crc32, crc32_combine};
 
 use crate::volume::Image;
 use crate::voxel_data::VoxelBytes;
+use encoder::Encoder;
+
+pub(crate) use encoder::Effort;
 
 /// Bytes of a block before it is deflated.
 const BLOCK: usize = 1 << 19;
 
 /// Blocks that are deflated before they are written.
 const BLOCKS_AT_ONCE: usize = 64;
-
-/// Level of compression: smaller files than zlib's default makes, in a fraction of the time.
-const LEVEL: u32 = 4;
 
 /// How an empty stored block that begins at a whole byte ends.
 const EMPTY_BLOCK_END: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -116,14 +118,15 @@ impl Checksum {
 pub(crate) fn write_compressed(
     sink: &mut dyn Write,
     wrapper: Wrapper,
+    effort: Effort,
     before: &[u8],
     image: Option<&Image>,
 ) -> io::Result<()> {
     sink.write_all(wrapper.header())?;
     sink.write_all(&EMPTY_BLOCK)?;
-    let checksum = write_blocks(sink, Checksum::new(wrapper), before)?;
+    let checksum = write_blocks(sink, effort, Checksum::new(wrapper), before)?;
     let checksum = match image {
-        Some(image) => crate::with_volume!(image, volume => write_blocks(sink, checksum, volume.as_slice()))?,
+        Some(image) => crate::with_volume!(image, volume => write_blocks(sink, effort, checksum, volume.as_slice()))?,
         None => checksum,
     };
     sink.write_all(&LAST_BLOCK)?;
@@ -131,42 +134,34 @@ pub(crate) fn write_compressed(
 }
 
 /// Deflates numbers block by block; returns the checksum of all data so far.
-fn write_blocks<T: VoxelBytes>(sink: &mut dyn Write, mut checksum: Checksum, numbers: &[T]) -> io::Result<Checksum> {
+fn write_blocks<T: VoxelBytes>(
+    sink: &mut dyn Write,
+    effort: Effort,
+    mut checksum: Checksum,
+    numbers: &[T],
+) -> io::Result<Checksum> {
     struct Block {
         deflated: Vec<u8>,
         checksum: Checksum,
     }
     let wrapper = checksum.wrapper;
-    let deflate = |(compressor, bytes): &mut (Compress, Vec<u8>), numbers: &[T]| {
+    // Larger numbers repeat as wholes, or not at all.
+    let effort = if T::BYTES > 2 { Effort::Least } else { effort };
+    let deflate = |(encoder, bytes): &mut (Encoder, Vec<u8>), numbers: &[T]| {
         bytes.clear();
         numbers.iter().for_each(|number| number.extend_little_endian(bytes));
-        compressor.reset();
-        deflate_block(compressor, bytes).map(|deflated| Block { deflated, checksum: wrapper.checksum_of(bytes) })
+        Block { deflated: encoder.deflate(bytes), checksum: wrapper.checksum_of(bytes) }
     };
     let numbers_of_block = BLOCK / T::BYTES;
     for batch in numbers.chunks(numbers_of_block * BLOCKS_AT_ONCE) {
-        let new = || (Compress::new(Compression::new(LEVEL), false), Vec::with_capacity(BLOCK));
-        let blocks: Vec<Block> =
-            batch.par_chunks(numbers_of_block).map_init(new, deflate).collect::<io::Result<_>>()?;
+        let new = || (Encoder::new(effort, T::BYTES), Vec::with_capacity(BLOCK));
+        let blocks: Vec<Block> = batch.par_chunks(numbers_of_block).map_init(new, deflate).collect();
         for block in blocks {
             sink.write_all(&block.deflated)?;
             checksum = checksum.followed_by(block.checksum);
         }
     }
     Ok(checksum)
-}
-
-/// Bytes deflated by themselves, ended at a whole byte.
-fn deflate_block(compressor: &mut Compress, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut deflated = Vec::with_capacity(bytes.len() + bytes.len() / 16 + 1024);
-    loop {
-        let done = compressor.total_in() as usize;
-        compressor.compress_vec(&bytes[done..], &mut deflated, FlushCompress::Sync)?;
-        if compressor.total_in() as usize == bytes.len() && deflated.len() < deflated.capacity() {
-            return Ok(deflated);
-        }
-        deflated.reserve(1024 + bytes.len() / 16);
-    }
 }
 
 /// Inflates a stream as it is read, from front to back.
@@ -381,7 +376,7 @@ mod tests {
         let mut volume = Volume::filled(grid, 0_u8);
         volume.as_mut_slice().copy_from_slice(voxels);
         let mut bytes = Vec::new();
-        write_compressed(&mut bytes, wrapper, before, Some(&volume.into())).unwrap();
+        write_compressed(&mut bytes, wrapper, Effort::Least, before, Some(&volume.into())).unwrap();
         bytes
     }
 
@@ -418,7 +413,8 @@ mod tests {
     #[test]
     fn what_looks_like_an_empty_block_is_no_end() {
         // Voxels that do not compress are stored, and those that read 00 00 FF FF end no block.
-        let mut voxels: Vec<u8> = noise(6 * PART).iter().zip(noise(7 * PART).iter().rev()).map(|(a, b)| a << 1 ^ b).collect();
+        let mut voxels: Vec<u8> =
+            noise(6 * PART).iter().zip(noise(7 * PART).iter().rev()).map(|(a, b)| a << 1 ^ b).collect();
         for place in (1000..voxels.len()).step_by(3001) {
             voxels[place..place + 4].copy_from_slice(&EMPTY_BLOCK_END);
         }

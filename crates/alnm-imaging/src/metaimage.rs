@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::atomic_file::AtomicFile;
 use crate::data_files::{DataFiles, FileSequence, seek_voxels};
-use crate::deflate::{Wrapper, inflate, write_compressed};
+use crate::deflate::{Effort, Wrapper, inflate, write_compressed};
 use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::geometry::Geometry;
@@ -95,7 +95,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
 /// files stand in the order in which they are to appear.
 pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let mut voxels = Vec::new();
-    write_compressed(&mut voxels, Wrapper::Zlib, &[], Some(image))?;
+    write_compressed(&mut voxels, Wrapper::Zlib, Effort::Least, &[], Some(image))?;
     let mut file = AtomicFile::create(path)?;
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("mhd")) {
         let data_path = path.with_extension("zraw");

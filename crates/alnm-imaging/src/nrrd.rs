@@ -12,7 +12,7 @@ use std::io::{BufReader, Cursor, Write};
 use std::path::Path;
 
 use crate::atomic_file::AtomicFile;
-use crate::deflate::{Wrapper, write_compressed};
+use crate::deflate::{Effort, Wrapper, write_compressed};
 use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::geometry::Geometry;
@@ -96,7 +96,7 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
 }
 
 fn write_gzip(mut file: AtomicFile, image: &Image) -> Result<AtomicFile> {
-    write_compressed(&mut file, Wrapper::Gzip, &[], Some(image))?;
+    write_compressed(&mut file, Wrapper::Gzip, Effort::Least, &[], Some(image))?;
     Ok(file)
 }
 

@@ -86,7 +86,10 @@ impl Engine {
                 let diagnostics =
                     extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
                 let features: Vec<ComputedFeature> = extraction.features.iter().map(ComputedFeature::of).collect();
-                Ok(RegionFeatures { row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(), features })
+                Ok(RegionFeatures {
+                    row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(),
+                    features,
+                })
             }
             Self::Ibsi(extractor) => {
                 let extraction =

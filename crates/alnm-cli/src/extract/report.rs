@@ -109,7 +109,8 @@ fn stored_segments(
     };
     let reference = |region: &ReportedRegion<'_>| {
         let number = number(region.region.label).and_then(|number| u32::try_from(number).ok());
-        let number = number.context("--sr refers to segments; a union of several has none, so extract them by themselves")?;
+        let number =
+            number.context("--sr refers to segments; a union of several has none, so extract them by themselves")?;
         Ok(SegmentReference::of(&segmentation, number)?)
     };
     reported.iter().map(reference).collect::<Result<_>>().map(Some)
@@ -155,7 +156,9 @@ fn parameter_texts(arguments: &ExtractArgs) -> Result<Vec<String>> {
         None => Vec::new(),
     };
     let mut hash = Sha256::new();
-    for part in [algorithm(arguments).as_bytes(), &file].into_iter().chain(arguments.setting.iter().map(String::as_bytes)) {
+    for part in
+        [algorithm(arguments).as_bytes(), &file].into_iter().chain(arguments.setting.iter().map(String::as_bytes))
+    {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }

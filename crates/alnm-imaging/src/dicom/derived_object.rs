@@ -140,7 +140,8 @@ pub(super) fn in_frame_of_reference(object: Item, source: &SourceImages) -> Item
 
 /// Writes the bytes of an object to a file that is there as a whole or not at all.
 pub(super) fn write_object(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_atomically(path, |file| file.write_all(bytes)).map_err(|error: std::io::Error| FileProblem::from(error).at(path))
+    write_atomically(path, |file| file.write_all(bytes))
+        .map_err(|error: std::io::Error| FileProblem::from(error).at(path))
 }
 
 /// A grid that a multi-frame image can have.

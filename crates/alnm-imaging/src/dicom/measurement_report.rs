@@ -358,8 +358,9 @@ fn observer() -> [Item; 4] {
 /// The images (TID 1600).
 fn image_library(source: &SourceImages) -> Item {
     let concept = CodedConcept::new("260753009", "SCT", "Source");
-    let images =
-        source.file_references().map(|file| item(CONTAINS, "IMAGE", &concept).item(tags::REFERENCED_SOP_SEQUENCE, file));
+    let images = source
+        .file_references()
+        .map(|file| item(CONTAINS, "IMAGE", &concept).item(tags::REFERENCED_SOP_SEQUENCE, file));
     let group = container(related(CONTAINS), &CodedConcept::dcm("126200", "Image Library Group"))
         .items(tags::CONTENT_SEQUENCE, images);
     container(related(CONTAINS), &CodedConcept::dcm("111028", "Image Library")).item(tags::CONTENT_SEQUENCE, group)
@@ -403,9 +404,7 @@ fn evidence(regions: &[MeasuredRegion], source: &SourceImages) -> Item {
         let reference = Item::new()
             .text(tags::REFERENCED_SOP_CLASS_UID, &segment.sop_class_uid)
             .text(tags::REFERENCED_SOP_INSTANCE_UID, &segment.sop_instance_uid);
-        Item::new()
-            .item(tags::REFERENCED_SOP_SEQUENCE, reference)
-            .text(tags::SERIES_INSTANCE_UID, &segment.series_uid)
+        Item::new().item(tags::REFERENCED_SOP_SEQUENCE, reference).text(tags::SERIES_INSTANCE_UID, &segment.series_uid)
     });
     Item::new()
         .items(tags::REFERENCED_SERIES_SEQUENCE, [images].into_iter().chain(masks))

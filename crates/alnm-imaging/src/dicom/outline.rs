@@ -97,7 +97,10 @@ impl Outlines {
 
     /// A polygon for each border, outer and inner ones alike.
     pub(super) fn polygons(&self) -> Vec<Vec<[f64; 2]>> {
-        self.loops.iter().map(|sides| without_straight_points(sides.iter().map(|side| side.point()).collect())).collect()
+        self.loops
+            .iter()
+            .map(|sides| without_straight_points(sides.iter().map(|side| side.point()).collect()))
+            .collect()
     }
 
     /// A polygon for each outer border; it goes to each hole and back along a row of pixels that lie inside (a keyhole).

@@ -214,10 +214,7 @@ impl ParametricMapWriter {
 
 /// Stored values are the values.
 fn identity() -> Item {
-    Item::new()
-        .text(tags::RESCALE_INTERCEPT, "0")
-        .text(tags::RESCALE_SLOPE, "1")
-        .text(tags::RESCALE_TYPE, "US")
+    Item::new().text(tags::RESCALE_INTERCEPT, "0").text(tags::RESCALE_SLOPE, "1").text(tags::RESCALE_TYPE, "US")
 }
 
 /// A window that shows all values.

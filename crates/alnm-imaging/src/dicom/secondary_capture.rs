@@ -31,7 +31,12 @@ impl ColourPage {
         let expected = 3 * usize::from(columns) * usize::from(rows);
         if expected == 0 || pixels.len() != expected {
             let sizes = format!("{} bytes for {columns} x {rows} pixels", pixels.len());
-            return Err(invalid(OPERATION, "pixels", sizes, "there must be three bytes for each of at least one pixel"));
+            return Err(invalid(
+                OPERATION,
+                "pixels",
+                sizes,
+                "there must be three bytes for each of at least one pixel",
+            ));
         }
         Ok(Self { columns, rows, pixels })
     }
@@ -135,7 +140,9 @@ mod tests {
     fn pixmaps_are_read_and_damaged_ones_refused() {
         let page = ColourPage::from_pixmap(b"P6\n# by hand\n2 1\n255\n123456").unwrap();
         assert_eq!((page.size(), page.pixels.as_slice()), ([2, 1], b"123456".as_slice()));
-        for damaged in [&b"P5 2 1 255\n123456"[..], b"P6 2 1 255\n12345", b"P6 2 1 65535\n123456", b"P6 0 1 255\n", b"P6 #"] {
+        for damaged in
+            [&b"P5 2 1 255\n123456"[..], b"P6 2 1 255\n12345", b"P6 2 1 65535\n123456", b"P6 0 1 255\n", b"P6 #"]
+        {
             assert!(ColourPage::from_pixmap(damaged).is_err());
         }
     }

@@ -186,11 +186,8 @@ impl StructureSetWriter {
         }
         let present = crate::region::labels(mask, usize::MAX);
         let regions = if self.params.regions.is_empty() {
-            let of_label = |&label: &u32| MaskRegion {
-                label,
-                number: i64::from(label),
-                name: format!("Region {label}"),
-            };
+            let of_label =
+                |&label: &u32| MaskRegion { label, number: i64::from(label), name: format!("Region {label}") };
             present.iter().map(of_label).collect()
         } else {
             self.params.regions.clone()

@@ -531,8 +531,7 @@ const IDENTITY_REMOVED: &[(Tag, VR, &str)] = &[
 ];
 
 /// Codes of the ways by which identities are removed (CID 7050).
-const BASIC_PROFILE: [(Tag, VR, &str); 3] =
-    code("113100", "Basic Application Confidentiality Profile");
+const BASIC_PROFILE: [(Tag, VR, &str); 3] = code("113100", "Basic Application Confidentiality Profile");
 const MODIFIED_DATES: [(Tag, VR, &str); 3] =
     code("113107", "Retain Longitudinal Temporal Information Modified Dates Option");
 

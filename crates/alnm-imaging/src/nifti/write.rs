@@ -7,7 +7,7 @@ use super::header::Version;
 use super::orientation::quaternion;
 use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, Result, malformed, unsupported};
 use crate::atomic_file::AtomicFile;
-use crate::deflate::{Wrapper, write_compressed};
+use crate::deflate::{Effort, Wrapper, write_compressed};
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
 
@@ -42,7 +42,7 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
 fn write_file(path: &Path, compressed: bool, header: &[u8], image: Option<&Image>) -> io::Result<AtomicFile> {
     let mut file = AtomicFile::create(path)?;
     if compressed {
-        write_compressed(&mut file, Wrapper::Gzip, header, image)?;
+        write_compressed(&mut file, Wrapper::Gzip, Effort::More, header, image)?;
         return Ok(file);
     }
     file.write_all(header)?;

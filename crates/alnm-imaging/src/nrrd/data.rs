@@ -8,8 +8,8 @@ use bzip2::bufread::MultiBzDecoder;
 
 use super::header::{Encoding, Header};
 use super::{Result, malformed};
-use crate::deflate::{Wrapper, inflate};
 use crate::data_files::{DataFiles, FileSequence, seek_voxels};
+use crate::deflate::{Wrapper, inflate};
 use crate::volume::Image;
 use crate::voxel_data::VoxelLayout;
 

@@ -84,7 +84,8 @@ fn the_source_keeps_what_is_known_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let source = series(folder.path(), &oblique([16, 16, 6]));
     let read = source.attributes();
-    let expected = attributes().with_study_uid(&*read.study_uid).with_frame_of_reference_uid(&*read.frame_of_reference_uid);
+    let expected =
+        attributes().with_study_uid(&*read.study_uid).with_frame_of_reference_uid(&*read.frame_of_reference_uid);
     assert_eq!(*read, expected);
     assert!(source.instances().iter().all(|instance| instance.sop_class_uid == uids::MR_IMAGE_STORAGE));
 }
@@ -105,7 +106,8 @@ fn every_kind_of_segmentation_gives_its_mask_back() {
     }
     // Numbers of a label map are its labels, be there gaps between them; those of other kinds are counted.
     let sparse = mask(&grid, &[4, 700]);
-    let encode = |kind| SegmentationParams::default().with_kind(kind).check().unwrap().encode(&sparse, &source).unwrap();
+    let encode =
+        |kind| SegmentationParams::default().with_kind(kind).check().unwrap().encode(&sparse, &source).unwrap();
     assert_eq!(segmentation(&encode(SegmentationKind::LabelMap), &grid), sparse);
     let counted = sparse.map(|&label| match label {
         4 => 1,
@@ -162,7 +164,8 @@ fn fractions_are_kept_in_steps() {
     let grid = oblique([17, 15, 6]);
     let source = series(folder.path(), &grid);
     let share = |scale: f32| {
-        let voxels = ndarray::Array3::from_shape_fn(grid.shape(), |(z, y, x)| scale * ((z * y * x) % 100) as f32 / 100.0);
+        let voxels =
+            ndarray::Array3::from_shape_fn(grid.shape(), |(z, y, x)| scale * ((z * y * x) % 100) as f32 / 100.0);
         Volume::new(voxels, grid.clone()).unwrap()
     };
     let writer = SegmentationParams::default()
@@ -180,10 +183,7 @@ fn fractions_are_kept_in_steps() {
         assert_eq!(mask, expected, "{name}");
     }
     let wrong = share(1.0).map(|&share| share * 1.2);
-    assert!(matches!(
-        writer.encode_fractions(&[share(1.0), wrong], &source),
-        Err(ImagingError::InvalidVoxel { .. })
-    ));
+    assert!(matches!(writer.encode_fractions(&[share(1.0), wrong], &source), Err(ImagingError::InvalidVoxel { .. })));
 }
 
 #[test]
@@ -268,10 +268,8 @@ fn a_report_holds_every_bit_of_a_value() {
     let object = parsed(&writer.encode(&[region], &source).unwrap());
     let content = items(&object, tags::CONTENT_SEQUENCE);
     let group = item(content.last().unwrap(), tags::CONTENT_SEQUENCE);
-    let numbers: Vec<&InMemDicomObject> = items(group, tags::CONTENT_SEQUENCE)
-        .iter()
-        .filter(|item| text(item, tags::VALUE_TYPE) == "NUM")
-        .collect();
+    let numbers: Vec<&InMemDicomObject> =
+        items(group, tags::CONTENT_SEQUENCE).iter().filter(|item| text(item, tags::VALUE_TYPE) == "NUM").collect();
     for (number, value) in numbers.iter().zip(values) {
         let measured = items(number, tags::MEASURED_VALUE_SEQUENCE);
         if value.is_nan() {
@@ -300,7 +298,9 @@ fn maps_give_their_voxels_back() {
     let voxels = ndarray::Array3::from_shape_fn(grid.shape(), |(z, y, x)| (z * 31 + y * 7 + x) as f32 / 3.0 - 20.0);
     let map = Volume::new(voxels, grid.clone()).unwrap();
     let writer = ParametricMapParams::new("Entropy").check().unwrap();
-    let Image::F32(read) = decode(&writer.encode(&map, &source).unwrap()).unwrap() else { panic!("no single precision") };
+    let Image::F32(read) = decode(&writer.encode(&map, &source).unwrap()).unwrap() else {
+        panic!("no single precision")
+    };
     assert_eq!(read.as_slice(), map.as_slice());
     assert!(grid.difference(read.geometry(), 1e-6).is_none());
     let infinite = map.map(|_| f32::INFINITY);
