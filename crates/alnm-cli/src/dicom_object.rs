@@ -126,7 +126,7 @@ impl ObjectOptions {
                     Holes::Keyhole => ContourHoles::Keyhole,
                     Holes::Xor => ContourHoles::ExclusiveOr,
                 };
-                let named = regions.into_iter().map(|region| MaskRegion { name: name_of(&region), ..region });
+                let named = regions.iter().map(|region| MaskRegion::new(region.label, region.number, name_of(region)));
                 let params = StructureSetParams::default().with_regions(named).with_holes(holes).with_series(series);
                 params.check()?.write(output, &labels, &source)?;
             }
@@ -187,7 +187,7 @@ impl Mask {
         let named: Vec<MaskRegion> = named.iter().filter(chosen).cloned().collect();
         // One region alone has the label 1, whatever its place in the file.
         let region_of = |&label: &u32| match named.as_slice() {
-            [only] => MaskRegion { label, ..only.clone() },
+            [only] => MaskRegion::new(label, only.number, &*only.name),
             several => several
                 .iter()
                 .find(|region| region.label == label)
