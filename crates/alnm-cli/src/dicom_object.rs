@@ -182,7 +182,8 @@ impl Mask {
         let chosen = |region: &&MaskRegion| match &input.region {
             Some(RegionChoice::Name(name)) => region.name == *name,
             Some(RegionChoice::Number(number)) => region.number == *number,
-            None => true,
+            // A choice of another kind is one that this program does not offer.
+            None | Some(_) => true,
         };
         let named: Vec<MaskRegion> = named.iter().filter(chosen).cloned().collect();
         // One region alone has the label 1, whatever its place in the file.

@@ -371,8 +371,8 @@ fn errors_name_the_file_and_end_with_1_or_2() {
 /// A mask of two labels on the grid of the dynamic series.
 fn write_labels(path: &Path) -> Volume<u8> {
     let data = Array3::from_shape_fn([3, 6, 8], |(z, y, x)| match (z, y, x) {
-        (1, 1..5, 1..4) => 1,
-        (1 | 2, 2..4, 5..7) => 2,
+        (1, 1..=4, 1..=3) => 1,
+        (1 | 2, 2..=3, 5..=6) => 2,
         _ => 0,
     });
     let labels = Volume::new(data, grid()).unwrap();
