@@ -9,7 +9,9 @@ An oblique MR series and a CT series are written from noise, and for each a mask
 slices. From these come segmentations (binary, fractional, label map), structure sets (keyhole and exclusive or), a parametric map, a
 page and a report. Prints a line for each object and reader, and exits with 1 when one finds a fault:
 
-    dciodvfy     lines that begin with Error, by the tables of the standard
+    dciodvfy     lines that begin with Error, by the tables of the standard; the version of 2022, which Debian 12 has, does not know
+                 label maps (in the standard since 2024, segment 0 being the background) and contours combined by exclusive or
+                 (CLOSEDPLANAR_XOR), and what it says of them is left aside
     highdicom    segmentations voxel by voxel, reports value by value against the table in CSV
     dcmqi        segimage2itkimage and tid1500reader
     pydicom      bits, shares and numbers of frames, put in their slices
@@ -38,7 +40,7 @@ FAULTS = []
 
 
 def report(what, reader, fault, note=""):
-    print(f"{what:28} {reader:10} {'ok' if not fault else 'FAULT'}  {note}{fault or ''}")
+    print(f"{what:24} {reader:10} {'FAULT' if fault else 'ok':6} {note}{fault or ''}".rstrip())
     if fault:
         FAULTS.append(what)
 
@@ -79,10 +81,15 @@ def labels():
     return mask
 
 
+UNKNOWN = ["SegmentNumber of 0", "Information Object Not found", "Unrecognized enumerated value <CLOSEDPLANAR_XOR>"]
+
+
 def verify(what, path):
     done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True)
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
-    report(what, "dciodvfy", "; ".join(lines[:4]))
+    faults = [line for line in lines if not any(unknown in line for unknown in UNKNOWN)]
+    unknown = f"{len(lines) - len(faults)} lines about what it does not know " if len(lines) > len(faults) else ""
+    report(what, "dciodvfy", "; ".join(faults[:4]), unknown)
 
 
 def source_uids(folder):

@@ -116,6 +116,7 @@ impl ColourPage {
             .text(tags::IMAGE_TYPE, "DERIVED\\SECONDARY")
             .text(tags::IMAGE_COMMENTS, INTENDED_USE)
             .text(tags::PATIENT_ORIENTATION, "")
+            .text(tags::LATERALITY, &source.attributes().laterality)
             .text(tags::BURNED_IN_ANNOTATION, "YES")
             .text(tags::LOSSY_IMAGE_COMPRESSION, "00")
             .short(tags::SAMPLES_PER_PIXEL, 3)

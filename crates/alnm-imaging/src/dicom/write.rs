@@ -681,12 +681,13 @@ impl<'a> SeriesWriter<'a> {
             tags::ECHO_TIME => (tag, vr, echo_time.as_str()),
             _ => (tag, vr, text),
         });
+        // Position and laterality have to stand there, known or not.
         let known = [
             (tags::BODY_PART_EXAMINED, VR::CS, self.attributes.body_part.as_str()),
             (tags::PATIENT_POSITION, VR::CS, &self.attributes.patient_position),
             (tags::LATERALITY, VR::CS, &self.attributes.laterality),
         ];
-        let known = known.into_iter().filter(|(.., text)| !text.is_empty());
+        let known = known.into_iter().filter(|(tag, _, text)| *tag != tags::BODY_PART_EXAMINED || !text.is_empty());
         data.texts(common.into_iter().chain(acquisition).chain(known).chain(dynamic));
     }
 
