@@ -28,10 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         let bytes = std::fs::metadata(&file)?.len();
-        writeln!(
-            std::io::stdout(),
-            r#"{{"suffix": "{suffix}", "write": {write}, "read": {read}, "bytes": {bytes}}}"#
-        )?;
+        writeln!(std::io::stdout(), r#"{{"suffix": "{suffix}", "write": {write}, "read": {read}, "bytes": {bytes}}}"#)?;
     }
     Ok(())
 }
