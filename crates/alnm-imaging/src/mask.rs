@@ -64,7 +64,16 @@ impl MaskReader {
     /// # Errors
     /// As [`MaskReader::read`].
     #[cfg(feature = "dicom")]
-    pub fn draw(&self, mask: &MaskFile) -> Result<ReadMask> {
+    pub fn draw(&self, mask: &MaskFile) -> Result<LabelMap> {
+        self.draw_with_notes(mask).map(|read| read.mask)
+    }
+
+    /// As [`MaskReader::draw`], with what was odd.
+    ///
+    /// # Errors
+    /// As [`MaskReader::read`].
+    #[cfg(feature = "dicom")]
+    pub fn draw_with_notes(&self, mask: &MaskFile) -> Result<ReadMask> {
         match mask {
             MaskFile::StructureSet(file) => file.draw(self),
             MaskFile::Segmentation(file) => file.mask(self).map(ReadMask::from),
@@ -93,11 +102,12 @@ impl MaskReader {
         if source.is_folder() {
             // Of most files of a folder the first elements show that they are no masks.
             let mask = MaskFile::find(source.path())?;
-            return mask.map_or(Ok(DicomContent::Other(source)), |mask| self.draw(&mask).map(DicomContent::Mask));
+            return mask
+                .map_or(Ok(DicomContent::Other(source)), |mask| self.draw_with_notes(&mask).map(DicomContent::Mask));
         }
         let folder = source.dicom_folder()?;
         match folder.only_mask()? {
-            Some(mask) => self.draw(mask).map(DicomContent::Mask),
+            Some(mask) => self.draw_with_notes(mask).map(DicomContent::Mask),
             None => folder.only_series()?.image().map(DicomContent::Image),
         }
     }

@@ -61,7 +61,8 @@ const PRIVATE: [(u16, &[u8]); 7] = [
 pub(super) fn is_read(tag: Tag) -> bool {
     let is_creator = tag.element() < 0x100;
     let of_group = || PRIVATE.iter().find(|(group, _)| *group == tag.group());
-    tag.group().is_multiple_of(2) || of_group().is_some_and(|(_, read)| is_creator || read.contains(&(tag.element() as u8)))
+    tag.group().is_multiple_of(2)
+        || of_group().is_some_and(|(_, read)| is_creator || read.contains(&(tag.element() as u8)))
 }
 
 /// An element of a private block, which the vendor's name stands for, whatever block the file gives to it (PS3.5 7.8).
