@@ -96,7 +96,8 @@ impl Place {
         }
         let Ok(skip) = u64::try_from(self.byte_skip) else {
             if matches!(self.encoding, Encoding::Gzip | Encoding::Bzip2) {
-                let end = last_bytes(&mut self.encoding.decoder(reader), bytes.saturating_add(!self.byte_skip as u64))?;
+                let end =
+                    last_bytes(&mut *self.encoding.decoder(reader)?, bytes.saturating_add(!self.byte_skip as u64))?;
                 return Ok(Box::new(io::Cursor::new(end)));
             }
             seek_voxels(&mut reader, None, bytes.saturating_add(!self.byte_skip as u64))?;

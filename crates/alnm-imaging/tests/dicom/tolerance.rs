@@ -84,7 +84,7 @@ fn a_preamble_may_look_like_another_format() {
 fn frames_in_several_fragments_begin_with_their_mark() {
     let frames: Vec<Vec<u8>> = [40, 90].map(|value| jpeg_baseline(&[value; 30], 6)).to_vec();
     let cut = |frame: &Vec<u8>| {
-        let (a, b) = frame.split_at(frame.len() / 2 & !1);
+        let (a, b) = frame.split_at((frame.len() / 2) & !1);
         vec![a.to_vec(), b.to_vec()]
     };
     let grid = oblique([6, 5, 2]);
