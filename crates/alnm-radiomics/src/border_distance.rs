@@ -44,7 +44,9 @@ pub(crate) fn border_distances(inside: &[bool], shape: [usize; 3], fixed_axis: O
 fn lower_to(row: &mut [u32], beside: Option<&[u32]>) {
     match beside {
         Some(beside) => {
-            row.iter_mut().zip(beside).for_each(|(distance, beside)| *distance = (*distance).min(beside + 1))
+            for (distance, beside) in row.iter_mut().zip(beside) {
+                *distance = (*distance).min(beside + 1);
+            }
         }
         None => row.iter_mut().for_each(|distance| *distance = (*distance).min(1)),
     }

@@ -3,7 +3,7 @@
 use alnm_imaging::{Image, write_image};
 use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
 use alnm_radiomics::parameters::SettingValue;
-use alnm_radiomics::{Extractor, Parameters, Warning};
+use alnm_radiomics::{Compliance, Extractor, FeatureId, FeatureValue, Parameters, Warning};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
@@ -48,7 +48,7 @@ impl Engine {
         [self.extractor.diagnostic_columns(), self.extractor.feature_columns(dimension)].concat()
     }
 
-    /// What the row of a region of case `number` has after the input columns.
+    /// The features of a region of case `number`.
     pub(super) fn features(
         &self,
         arguments: &ExtractArgs,
@@ -56,17 +56,62 @@ impl Engine {
         case: &Regions,
         region: &CaseRegion,
         log: &Log,
-    ) -> Result<Row> {
+    ) -> Result<RegionFeatures> {
         if arguments.mode == Mode::Voxel {
-            return feature_maps(arguments, &self.extractor, number, case, region, log);
+            let row = feature_maps(arguments, &self.extractor, number, case, region, log)?;
+            return Ok(RegionFeatures { row, features: Vec::new() });
         }
         let extraction = self.extractor.execute(&case.image, &case.mask, region.label)?;
         warn(number, &extraction.warnings, log);
         let diagnostics =
             extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
-        let features =
-            extraction.features.into_iter().map(|feature| (feature.id.name(), RowValue::Number(feature.value)));
-        Ok(diagnostics.chain(features).collect())
+        let features: Vec<ComputedFeature> = extraction.features.iter().map(ComputedFeature::of).collect();
+        Ok(RegionFeatures { row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(), features })
+    }
+}
+
+/// What a region gives.
+pub(super) struct RegionFeatures {
+    /// What its row has after the input columns.
+    pub(super) row: Row,
+    /// The features in the row.
+    pub(super) features: Vec<ComputedFeature>,
+}
+
+/// A feature with its value.
+pub(super) struct ComputedFeature {
+    pub(super) column: String,
+    pub(super) value: f64,
+    /// Its code of the IBSI, where the value follows its definition.
+    pub(super) ibsi: Option<&'static str>,
+    /// Its name without that of the image.
+    pub(super) name: String,
+    /// Whether it was computed from the image itself, not from a filtered one.
+    pub(super) is_of_image: bool,
+}
+
+impl ComputedFeature {
+    fn of(feature: &FeatureValue) -> Self {
+        let id = &feature.id;
+        let defined = id.ibsi().filter(|_| id.compliance() == Compliance::Compliant);
+        let (name, is_of_image) = match id {
+            FeatureId::PyRadiomics { image, class, feature } => {
+                (format!("{class}_{}", feature.name), image == "original")
+            }
+            FeatureId::Ibsi { feature, .. } => (feature.name.to_owned(), true),
+            other => (other.name(), false),
+        };
+        Self {
+            column: id.name(),
+            value: feature.value,
+            ibsi: defined.map(|definition| definition.code),
+            name,
+            is_of_image,
+        }
+    }
+
+    fn cell(&self) -> (String, RowValue) {
+        (self.column.clone(), RowValue::Number(self.value))
     }
 }
 

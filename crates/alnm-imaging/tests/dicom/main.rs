@@ -7,8 +7,11 @@ mod codec;
 mod damage;
 mod jpeg;
 mod masks;
+mod objects;
 mod phases;
 mod pixels;
+mod tolerance;
+mod volumes;
 
 use alnm_imaging::Geometry;
 

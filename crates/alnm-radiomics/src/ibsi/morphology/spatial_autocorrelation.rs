@@ -122,6 +122,9 @@ fn separated_even(value: Complex<f64>, _opposite: Complex<f64>) -> [f64; 2] {
     [value.re, value.im]
 }
 
+/// Writes a row of a box, counted over z and y, into a part of a line.
+type FillLine<'a> = dyn Fn(usize, Part, &mut [Complex<f64>]) + Sync + 'a;
+
 /// Transforms of real boxes with as much room behind each axis as a convolution needs.
 ///
 /// Half of the frequencies along x are enough for real values. Boxes are kept transformed along x alone, as one plane
@@ -155,7 +158,7 @@ impl PlaneTransform {
     /// spectra of two rows apart.
     fn planes<T: Copy + Default + Send + Sync>(
         &self,
-        fill: &(dyn Fn(usize, Part, &mut [Complex<f64>]) + Sync),
+        fill: &FillLine<'_>,
         separate: fn(Complex<f64>, Complex<f64>) -> [T; 2],
     ) -> Vec<Vec<T>> {
         /// Slices that are transformed before they are distributed to the planes.
