@@ -111,7 +111,7 @@ impl Outline {
         let on_row = |z: usize, y: usize| along_x.of(z * rows + y).map(move |x| [z as i32 - 1, y as i32 - 1, x]);
         let on_column = |z: usize, x: usize| {
             let (at_voxels, between) = &along_y[z];
-            let lines = if x % 2 == 0 { between } else { at_voxels };
+            let lines = if x.is_multiple_of(2) { between } else { at_voxels };
             lines.of(x / 2).map(move |y| [z as i32 - 1, y, x as i32 - 1])
         };
         let (on_row, on_column) = (&on_row, &on_column);
