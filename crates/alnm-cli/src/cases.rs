@@ -52,6 +52,10 @@ pub(crate) fn read_list(path: &Path) -> Result<CaseList> {
             "{shown} has no column {required}; a list of cases has the columns Image and Mask"
         );
     }
+    let twice = headers.iter().enumerate().find(|&(place, header)| headers.iter().take(place).any(|h| h == header));
+    if let Some((_, header)) = twice.filter(|(_, header)| !header.is_empty()) {
+        bail!("{shown} has the column {header} twice; give each column a name of its own");
+    }
     let folder = path.parent().unwrap_or(Path::new(""));
     let (mut cases, mut incomplete) = (Vec::new(), Vec::new());
     for record in reader.records() {
@@ -115,5 +119,7 @@ mod tests {
 
         std::fs::write(&path, "ID,Image\n").unwrap();
         assert!(read_list(&path).unwrap_err().to_string().contains("cases.csv has no column Mask"));
+        std::fs::write(&path, "ID,Image,Mask,ID\n").unwrap();
+        assert!(read_list(&path).unwrap_err().to_string().contains("cases.csv has the column ID twice"));
     }
 }
