@@ -250,7 +250,7 @@ fn decimal_strings_of_unknown_representation_are_read() {
     let image = decode(&file(object.clone(), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
     for tag in [tags::IMAGE_POSITION_PATIENT, tags::IMAGE_ORIENTATION_PATIENT, tags::PIXEL_SPACING] {
         let written = object.element(tag).unwrap().to_str().unwrap().into_owned();
-        let padded = if written.len() % 2 == 0 { written } else { written + " " };
+        let padded = if written.len().is_multiple_of(2) { written } else { written + " " };
         object.put(DataElement::new(tag, VR::UN, PrimitiveValue::from(padded.into_bytes())));
     }
     assert_eq!(decode(&file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap(), image);
