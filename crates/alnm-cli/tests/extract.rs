@@ -3,37 +3,13 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod small_batch;
+
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
-use ndarray::Array3;
-
-/// Writes four cases with images of their own, the third with a mask that does not hold its label, and a batch of them.
-fn write_batch(folder: &Path) {
-    let mut batch = "ID,Image,Mask,Label\n".to_owned();
-    for case in 1..=4u32 {
-        let geometry = Geometry::axis_aligned([12, 10, 8], [0.8, 0.8, 2.0]).unwrap();
-        let image =
-            Array3::from_shape_fn([8, 10, 12], |(z, y, x)| ((z * 31 + y * 17 * case as usize + x * 7) % 97) as i16 * 5);
-        let inside = |z: usize, y: usize, x: usize| (2..6).contains(&z) && (2..8).contains(&y) && (3..10).contains(&x);
-        let mask =
-            Array3::from_shape_fn([8, 10, 12], |(z, y, x)| if inside(z, y, x) { 1 + u32::from(x > 6) } else { 0 });
-        write_image(
-            folder.join(format!("image{case}.nrrd")),
-            &Image::I16(Volume::new(image, geometry.clone()).unwrap()),
-        )
-        .unwrap();
-        write_mask(folder.join(format!("mask{case}.nrrd")), &Volume::new(mask, geometry).unwrap()).unwrap();
-        batch += &format!("p{case},image{case}.nrrd,mask{case}.nrrd,{}\n", if case == 3 { 7 } else { 1 });
-    }
-    std::fs::write(folder.join("batch.csv"), batch).unwrap();
-}
-
-fn alnm(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).arg("extract").args(arguments).output().unwrap()
-}
+use small_batch::{alnm, write_batch};
 
 fn table(folder: &Path, arguments: &[&str]) -> Vec<csv::StringRecord> {
     let output = alnm(folder, arguments);
@@ -62,11 +38,10 @@ fn an_interrupted_batch_ends_like_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
     write_batch(folder.path());
     let undisturbed = alnm(folder.path(), &["batch.csv", "-f", "csv", "-j", "2"]).stdout;
-    // What an interruption leaves: some cases done, one half written.
+    // What an interruption leaves: some cases done, one half written. Of the first and the third the third fails.
     alnm(folder.path(), &["batch.csv", "-f", "csv", "--out-dir", "parts", "--shard", "1/2"]);
-    std::fs::write(folder.path().join("parts/features_2.csv.part"), "ID,Ima").unwrap();
-    assert!(folder.path().join("parts/features_1.csv").exists());
-    assert!(!folder.path().join("parts/features_2.csv").exists());
+    std::fs::write(folder.path().join("parts/.unfinished-x1y2"), "ID,Ima").unwrap();
+    assert_eq!(std::fs::read_dir(folder.path().join("parts")).unwrap().count(), 2);
     let resumed = alnm(folder.path(), &["batch.csv", "-f", "csv", "--out-dir", "parts", "-j", "2"]).stdout;
     assert_eq!(undisturbed, resumed);
 }
@@ -144,7 +119,9 @@ fn every_shard_has_the_same_columns() {
         "{imageType: {Original: {}, LoG: {sigma: [1.0, 50.0]}}, featureClass: {glcm: }}",
     )
     .unwrap();
-    let shard = |shard: &str| table(folder.path(), &["batch.csv", "-p", "p.yaml", "-f", "csv", "--shard", shard]);
+    let shard = |shard: &str| {
+        table(folder.path(), &["batch.csv", "-p", "p.yaml", "-f", "csv", "--fail-on", "never", "--shard", shard])
+    };
     // The third case, alone in its shard, fails; a sigma of 50 mm is skipped.
     let (first, failing) = (shard("1/4"), shard("3/4"));
     assert_eq!(first[0], failing[0]);
@@ -249,6 +226,7 @@ fn exit_codes_are_those_of_pyradiomics() {
     let code = |arguments: &[&str]| alnm(folder.path(), arguments).status.code();
     assert_eq!(code(&["image1.nrrd", "mask1.nrrd"]), Some(0));
     assert_eq!(code(&["image1.nrrd"]), Some(1));
+    assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "--label", "7", "--fail-on", "never"]), Some(0));
     assert_eq!(code(&["--no-such-option"]), Some(2));
     std::fs::write(folder.path().join("bad.yaml"), "setting: {binWidht: 3}").unwrap();
     assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "-p", "bad.yaml"]), Some(3));

@@ -42,7 +42,7 @@ mod jpeg_2000;
 mod jpeg_ls;
 #[cfg(feature = "jpegxl")]
 mod jpeg_xl;
-mod listing;
+pub(crate) mod listing;
 mod mask_file;
 mod phases_of_series;
 mod pixels;

@@ -14,7 +14,7 @@ use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
 use crate::{metaimage, nifti, nrrd};
 
-pub use crate::atomic_file::{AtomicFile, write_atomically};
+pub use crate::atomic_file::{AtomicFile, remove_unfinished, write_atomically};
 pub use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 
 /// Reads an image; its format is found from the content, not from the name. A folder is read as a DICOM series; of a
@@ -112,6 +112,42 @@ impl Source {
             Content::Folder => FileFormat::Dicom,
             Content::File { format, .. } => format,
         }
+    }
+
+    /// The files that the image is read from: the file itself and, where its header names others for the voxels, those;
+    /// of a folder all files below it, in order of their names. Whoever keeps what was computed from an image can tell
+    /// by them whether it is still the same.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when a header is malformed or a folder cannot be read.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let (format, file) = match &self.content {
+            Content::Folder => return self.files_of_folder(),
+            Content::File { format, file, .. } => (*format, file),
+        };
+        let from_start = || -> Result<&File, FileProblem> {
+            let mut start = file;
+            start.rewind()?;
+            Ok(file)
+        };
+        let named = match format {
+            FileFormat::Nrrd => from_start().and_then(|file| nrrd::data_files(&self.path, file)),
+            FileFormat::MetaImage => from_start().and_then(|file| metaimage::data_files(&self.path, file)),
+            FileFormat::Nifti => Ok(nifti::data_files(&self.path)),
+            FileFormat::Dicom => Ok(Vec::new()),
+        };
+        let named = named.map_err(|problem| problem.at(&self.path))?;
+        Ok(std::iter::once(self.path.clone()).chain(named).collect())
+    }
+
+    #[cfg(feature = "dicom")]
+    fn files_of_folder(&self) -> Result<Vec<PathBuf>> {
+        dicom::listing::files_below(&self.path)
+    }
+
+    #[cfg(not(feature = "dicom"))]
+    fn files_of_folder(&self) -> Result<Vec<PathBuf>> {
+        Err(no_dicom().at(&self.path))
     }
 
     /// Reads the image. A DICOM folder or file has to hold one series of one phase; see [`Source::dicom_folder`].

@@ -84,6 +84,11 @@ pub(crate) fn read_geometry(path: &Path, file: File) -> Result<Geometry> {
     Ok(Header::read(&mut inflated(file)?)?.layout()?.geometry)
 }
 
+/// The other half of a pair, where there is one.
+pub(crate) fn data_files(path: &Path) -> Vec<PathBuf> {
+    header_path(path).or_else(|| data_path(path)).into_iter().collect()
+}
+
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ mod header;
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -51,6 +51,13 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
 /// Reads the grid from the header of an open file.
 pub(crate) fn read_geometry(file: File) -> Result<Geometry> {
     Ok(Header::read(&mut BufReader::new(file))?.layout()?.geometry)
+}
+
+/// The files of the voxels, where the header of an open file names others.
+pub(crate) fn data_files(path: &Path, file: &File) -> Result<Vec<PathBuf>> {
+    let header = Header::read(&mut BufReader::new(file))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    header.data_files.map_or(Ok(Vec::new()), |files| files.paths(folder).map_err(malformed))
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.

@@ -9,6 +9,13 @@ use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType, Volume, Voxel};
 
+/// Bytes that are reserved for voxels before any of them is read.
+const RESERVED_BYTES: usize = 64 << 20;
+
+fn out_of_memory() -> FileProblem {
+    io::Error::from(io::ErrorKind::OutOfMemory).into()
+}
+
 /// Which byte of a number comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ByteOrder {
@@ -160,7 +167,11 @@ impl VoxelLayout {
         let channel = self.channel(channel)?;
         with_type!(self.pixel_type, T => {
             let mut voxels: Vec<T> = Vec::new();
+            // Room for most images at once; what is reserved and not used costs no memory.
+            let expected = self.geometry.voxel_count().min(RESERVED_BYTES / T::BYTES);
+            voxels.try_reserve_exact(expected).map_err(|_| out_of_memory())?;
             self.for_each_chunk(reader, T::BYTES, &mut |first, chunk| {
+                voxels.try_reserve(chunk.len() / T::BYTES).map_err(|_| out_of_memory())?;
                 let numbers = chunk.chunks_exact(T::BYTES).map(|bytes| T::from_bytes(bytes, self.order));
                 if self.components == 1 {
                     voxels.extend(numbers);
@@ -168,6 +179,7 @@ impl VoxelLayout {
                     let kept = numbers.enumerate().filter(|(i, _)| (first + i) / self.component_stride % self.components == channel);
                     voxels.extend(kept.map(|(_, number)| number));
                 }
+                Ok(())
             })?;
             self.assemble(voxels)
         })
@@ -201,7 +213,7 @@ impl VoxelLayout {
         &self,
         reader: &mut dyn Read,
         width: usize,
-        work: &mut dyn FnMut(usize, &[u8]),
+        work: &mut dyn FnMut(usize, &[u8]) -> Result<(), FileProblem>,
     ) -> Result<(), FileProblem> {
         const CHUNK: usize = 1 << 16;
         let mut buffer = vec![0u8; CHUNK];
@@ -209,7 +221,7 @@ impl VoxelLayout {
         while done < self.numbers() {
             let wanted = CHUNK.min((self.numbers() - done) * width);
             let read = read_up_to(reader, &mut buffer[..wanted])?;
-            work(done, &buffer[..read - read % width]);
+            work(done, &buffer[..read - read % width])?;
             done += read / width;
             if read < wanted {
                 break;

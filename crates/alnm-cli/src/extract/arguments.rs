@@ -11,6 +11,10 @@ use super::table::TableFormat;
 
 /// Extract radiomic features from an image and a mask, or from all cases of a CSV file.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alnm extract image.nii.gz mask.nii.gz -f csv -o features.csv\n  \
+alnm extract cases.csv -p params.yaml -f csv -o features.csv --out-dir parts\n\n\
+Exit codes: 0 done, 1 the input makes no sense, 2 the command line is wrong, 3 the extraction as a whole failed or \
+results could not be written, 4 all cases failed (see --fail-on), 255 interrupted; finished cases stay in --out-dir")]
 pub(crate) struct ExtractArgs {
     /// Image file or folder of a DICOM series, or a CSV file with columns Image and Mask (and, where needed, Label and
     /// Label_channel; other columns are copied to the output). Paths in it are relative to its folder.
@@ -34,12 +38,16 @@ pub(crate) struct ExtractArgs {
     /// Only check the parameter file and that the files of all cases exist.
     #[arg(long)]
     pub(super) validate: bool,
-    /// File to append the output to, instead of writing it to the terminal.
+    /// File to append the output to, instead of writing it to the terminal. Several programs may append to one file.
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
-    /// Folder for one CSV file per case (cases whose file is already there are not computed again), and for feature maps.
+    /// Folder for one CSV file per finished case, and for feature maps. A case is not computed again as long as its
+    /// files, the parameters and the version of this program are those of its file there.
     #[arg(long, visible_alias = "od", value_name = "DIR")]
     pub(super) out_dir: Option<PathBuf>,
+    /// Which failures of cases give exit code 4; by default that of all cases. PyRadiomics gives 0 in any case (never).
+    #[arg(long, value_name = "all|any|never", value_enum, default_value_t = FailOn::All)]
+    pub(super) fail_on: FailOn,
     /// Features of the region, or maps with a value for each of its voxels.
     #[arg(short, long, value_enum, default_value_t = Mode::Segment)]
     pub(super) mode: Mode,
@@ -78,6 +86,17 @@ pub(crate) struct ExtractArgs {
     /// whole.
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,
+}
+
+/// Which failures of cases a script learns of by the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Every case failed.
+    All,
+    /// A case failed.
+    Any,
+    /// None, as with PyRadiomics.
+    Never,
 }
 
 /// What is extracted.

@@ -40,6 +40,14 @@ impl Engine {
         }
     }
 
+    /// The parameters with whose definitions they follow, as text: equal texts give equal values.
+    pub(super) fn description(&self) -> Result<String> {
+        Ok(match self {
+            Self::PyRadiomics(extractor) => format!("PyRadiomics\n{}", extractor.parameters().to_yaml()),
+            Self::Ibsi(extractor) => format!("IBSI\n{}", serde_json::to_string(extractor.profile())?),
+        })
+    }
+
     /// The label of the region where a case names none.
     pub(super) fn label(&self, arguments: &ExtractArgs) -> u32 {
         match self {
@@ -112,7 +120,7 @@ fn feature_maps(
     let diagnostics = extraction.diagnostics.into_iter();
     let mut row: Row = diagnostics.map(|entry| (entry.name, RowValue::Diagnostic(entry.value))).collect();
     let folder = arguments.out_dir.clone().unwrap_or_default();
-    let label = region.named.as_ref().map_or_else(String::new, |label| format!("_{label}"));
+    let label: String = region.columns.iter().map(|(_, value)| format!("_{}", value.text())).collect();
     for feature in extraction.maps {
         let name = feature.id.name();
         let file = folder.join(format!("Case-{number}{label}_{name}.nrrd"));

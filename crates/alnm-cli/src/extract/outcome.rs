@@ -1,0 +1,113 @@
+//! What becomes of a case.
+
+use anyhow::{Error, Result};
+
+use super::arguments::{ExtractArgs, Mode};
+use super::batch::Case;
+use super::engine::Engine;
+use super::log::Log;
+use super::memory;
+use super::panics::caught;
+use super::regions::{self, CaseFiles, Regions};
+use super::store::{CaseKey, CaseStore};
+use super::table::Row;
+use crate::reasons;
+
+/// What became of a case.
+pub(super) struct Outcome {
+    pub(super) number: usize,
+    /// The rows of the table; one, or one for each region. A region that failed has its input columns.
+    pub(super) rows: Vec<Row>,
+    /// Whether a region of it failed. The log says why.
+    pub(super) failed: bool,
+    /// Whether it was computed but could not be stored. The log says why.
+    pub(super) unsaved: bool,
+    /// Its key in the folder of finished cases.
+    pub(super) key: Option<CaseKey>,
+}
+
+impl Outcome {
+    /// The rows with the number of their case.
+    pub(super) fn take_rows(&mut self) -> Vec<(usize, Row)> {
+        std::mem::take(&mut self.rows).into_iter().map(|row| (self.number, row)).collect()
+    }
+}
+
+/// Extracts cases.
+pub(super) struct CaseExtraction<'a> {
+    pub(super) arguments: &'a ExtractArgs,
+    pub(super) engine: &'a Engine,
+    pub(super) store: Option<&'a CaseStore>,
+    pub(super) log: &'a Log,
+}
+
+impl CaseExtraction<'_> {
+    /// Takes a case from the folder of finished ones, or computes and stores it. Whatever goes wrong, a fault of this
+    /// program included, ends this case alone; each failure is reported once.
+    pub(super) fn of(&self, case: &Case) -> Outcome {
+        let inputs = regions::inputs(self.arguments, case);
+        let unread = Outcome { number: case.number, rows: vec![inputs], failed: false, unsaved: false, key: None };
+        caught(|| self.found_or_computed(case)).unwrap_or_else(|error| {
+            self.failure(case.number, "", &error);
+            Outcome { failed: true, ..unread }
+        })
+    }
+
+    fn found_or_computed(&self, case: &Case) -> Result<Outcome> {
+        let number = case.number;
+        let files = CaseFiles::open(case)?;
+        // Maps are files of their own.
+        let store = self.store.filter(|_| self.arguments.mode == Mode::Segment);
+        let key = store.map(|store| store.key(case, &files.image, &files.mask)).transpose()?;
+        let stored = store.zip(key.as_ref());
+        if let Some((store, key)) = stored {
+            match store.find(key, self.arguments, case) {
+                Ok(Some(rows)) => {
+                    self.log.info(format_args!("case {number}: already computed"));
+                    return Ok(Outcome { number, rows, failed: false, unsaved: false, key: Some(key.clone()) });
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.log.warning(format_args!("case {number}: {}; it is computed again", reasons(&error)));
+                }
+            }
+        }
+        let mut outcome = self.computed(case, files)?;
+        if let Some((store, key)) = stored.filter(|_| !outcome.failed)
+            && let Err(error) = store.save(key, self.arguments, case, &outcome.rows)
+        {
+            self.log.error(format_args!("case {number} is computed, but not stored: {}", reasons(&error)));
+            outcome.unsaved = true;
+        }
+        outcome.key = key;
+        Ok(outcome)
+    }
+
+    fn computed(&self, case: &Case, files: CaseFiles) -> Result<Outcome> {
+        let number = case.number;
+        let read = Regions::read(self.arguments, self.engine, case, files)?;
+        let mut outcome = Outcome { number, rows: Vec::new(), failed: false, unsaved: false, key: None };
+        let inputs = regions::inputs(self.arguments, case);
+        for region in &read.regions {
+            let computed = caught(|| {
+                memory::check(self.engine, &read.image, &read.mask, region.label)?;
+                self.engine.features(self.arguments, number, &read, region, self.log)
+            });
+            let computed = computed.unwrap_or_else(|error| {
+                self.failure(number, &region.name(), &error);
+                outcome.failed = true;
+                Row::new()
+            });
+            outcome.rows.push(inputs.iter().chain(&region.columns).cloned().chain(computed).collect());
+        }
+        if !outcome.failed {
+            self.log.info(format_args!("case {number}: done"));
+        }
+        Ok(outcome)
+    }
+
+    fn failure(&self, number: usize, region: &str, error: &Error) {
+        let region = if region.is_empty() { String::new() } else { format!(", {region}") };
+        self.log.error(format_args!("case {number}{region}: {}", reasons(error)));
+    }
+}
