@@ -11,6 +11,7 @@ use crate::dicom;
 use crate::dicom::stored_file::is_dicom;
 use crate::error::{FileProblem, Result};
 use crate::geometry::Geometry;
+use crate::mask::region::SlicerSegment;
 use crate::volume::{Image, LabelMap, Voxel};
 use crate::{metaimage, nifti, nrrd};
 
@@ -138,6 +139,21 @@ impl Source {
         };
         let named = named.map_err(|problem| problem.at(&self.path))?;
         Ok(std::iter::once(self.path.clone()).chain(named).collect())
+    }
+
+    /// The segments of a segmentation that 3D Slicer stored as NRRD (`.seg.nrrd`), in their order; none of any other
+    /// file. [`crate::mask::MaskParams::region`] chooses one of them by its name.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the header is malformed.
+    pub fn segments(&self) -> Result<Vec<SlicerSegment>> {
+        let Content::File { format: FileFormat::Nrrd, file, .. } = &self.content else { return Ok(Vec::new()) };
+        let read = || {
+            let mut start = file;
+            start.rewind()?;
+            nrrd::segments(file)
+        };
+        read().map_err(|problem: FileProblem| problem.at(&self.path))
     }
 
     #[cfg(feature = "dicom")]

@@ -16,7 +16,7 @@ use crate::volume::{Image, LabelMap, Volume, Voxel};
 use crate::with_volume;
 
 pub use params::{MaskParams, MaskReader};
-pub use region::{MaskProblem, MaskRegion, RegionChoice};
+pub use region::{MaskProblem, MaskRegion, RegionChoice, SlicerSegment};
 
 impl MaskReader {
     /// Reads a mask; its format is found from the content: a label map in an image format, or a DICOM segmentation or
@@ -41,6 +41,14 @@ impl MaskReader {
             DicomContent::Image(image) => return self.label_map(&path, &image),
             DicomContent::Other(source) => source,
         };
+        if let Some(RegionChoice::Name(name)) = &self.params().region {
+            let segments = source.segments()?;
+            if !segments.is_empty() {
+                let segment = segment_named(&segments, name).map_err(|problem| FileProblem::from(problem).at(&path))?;
+                let mask = labels(&source.read_channel(Some(segment.layer))?)?;
+                return self.on_grid(mask.map(|&voxel| u32::from(voxel == segment.label)));
+            }
+        }
         self.label_map(&path, &source.read_channel(self.params().channel)?)
     }
 
@@ -85,6 +93,11 @@ impl MaskReader {
             let wanted = chosen[0].label;
             mask = mask.map(|&voxel| u32::from(voxel == wanted));
         }
+        self.on_grid(mask)
+    }
+
+    /// The mask on the grid asked for.
+    fn on_grid(&self, mask: LabelMap) -> Result<LabelMap> {
         match &self.params().grid {
             Some(grid) if grid.difference(mask.geometry(), 1e-6).is_some() => {
                 resample(&mask, grid, Interpolator::Nearest, 0)
@@ -92,6 +105,18 @@ impl MaskReader {
             _ => Ok(mask),
         }
     }
+}
+
+/// The segment with this name.
+fn segment_named<'a>(segments: &'a [SlicerSegment], name: &str) -> Result<&'a SlicerSegment, MaskProblem> {
+    let region = |(label, segment): (u32, &SlicerSegment)| MaskRegion {
+        label,
+        number: i64::from(segment.label),
+        name: segment.name.clone(),
+    };
+    let regions: Vec<MaskRegion> = (0..).zip(segments).map(region).collect();
+    let chosen = MaskRegion::choose(&regions, Some(&name.into()))?;
+    Ok(&segments[chosen[0].label as usize])
 }
 
 /// What a file or folder turned out to hold.

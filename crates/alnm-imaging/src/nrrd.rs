@@ -18,6 +18,7 @@ use crate::atomic_file::AtomicFile;
 use crate::error::FileProblem;
 use crate::format::{FileFormat, GZIP_LEVEL};
 use crate::geometry::Geometry;
+use crate::mask::region::SlicerSegment;
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
 use header::Header;
@@ -58,6 +59,11 @@ pub(crate) fn data_files(path: &Path, file: &File) -> Result<Vec<PathBuf>> {
     let header = Header::read(&mut BufReader::new(file))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     header.data_files.map_or(Ok(Vec::new()), |files| files.paths(folder).map_err(malformed))
+}
+
+/// The segments that the header of an open file names.
+pub(crate) fn segments(file: &File) -> Result<Vec<SlicerSegment>> {
+    Header::read(&mut BufReader::new(file))?.segments()
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::log::Level;
 use super::table::TableFormat;
+use crate::input::SeriesChoice;
 
 /// Extract radiomic features from an image and a mask, or from all cases of a CSV file.
 #[derive(Debug, Args)]
@@ -17,7 +18,8 @@ Exit codes: 0 done, 1 the input makes no sense, 2 the command line is wrong, 3 t
 results could not be written, 4 all cases failed (see --fail-on), 255 interrupted; finished cases stay in --out-dir")]
 pub(crate) struct ExtractArgs {
     /// Image file or folder of a DICOM series, or a CSV file with columns Image and Mask (and, where needed, Label and
-    /// Label_channel; other columns are copied to the output). Paths in it are relative to its folder.
+    /// Label_channel, and for DICOM Series, Phase and Roi; other columns are copied to the output). Paths in it are
+    /// relative to its folder.
     #[arg(value_name = "IMAGE|BATCH.csv")]
     pub(super) input: PathBuf,
     /// Mask file; needed unless the input is a CSV file.
@@ -82,6 +84,19 @@ pub(crate) struct ExtractArgs {
     /// own.
     #[arg(long, value_name = "all|N,N|union", conflicts_with = "label")]
     pub(super) labels: Option<WantedRegions>,
+    /// A row for each connected part of a region (26 neighbours), largest first, with its number in the column
+    /// Component; with a number, parts of fewer voxels are left out.
+    #[arg(long, value_name = "VOXELS", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub(super) components: Option<usize>,
+    #[command(flatten)]
+    pub(super) choice: SeriesChoice,
+    /// A row for each phase of a dynamic DICOM series, with its number in the column Phase.
+    #[arg(long, conflicts_with = "phase")]
+    pub(super) all_phases: bool,
+    /// Columns that identify the DICOM series: PatientID, StudyInstanceUID, StudyDate, SeriesInstanceUID, SeriesNumber,
+    /// SeriesDescription and Modality; empty for other images.
+    #[arg(long)]
+    pub(super) dicom_columns: bool,
     /// Only this part of the cases, for arrays of jobs: 1/8 to 8/8. The parts' numbers of cases stay those of the
     /// whole.
     #[arg(long, value_name = "I/N")]

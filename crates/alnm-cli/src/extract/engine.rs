@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::log::Log;
-use super::regions::{CaseRegion, Regions};
+use super::regions::{Subject, file_part};
 use super::table::{Row, RowValue};
 use crate::reasons;
 
@@ -74,21 +74,15 @@ impl Engine {
         }
     }
 
-    /// What the row of a region of case `number` has after the input columns.
-    pub(super) fn features(
-        &self,
-        arguments: &ExtractArgs,
-        number: usize,
-        case: &Regions,
-        region: &CaseRegion,
-        log: &Log,
-    ) -> Result<Row> {
+    /// What a row has after the input columns and its own.
+    pub(super) fn features(&self, arguments: &ExtractArgs, subject: &Subject<'_>, log: &Log) -> Result<Row> {
+        let Subject { number, image, mask, label, .. } = *subject;
         match self {
             Self::PyRadiomics(extractor) if arguments.mode == Mode::Voxel => {
-                feature_maps(arguments, extractor, number, case, region, log)
+                feature_maps(arguments, extractor, subject, log)
             }
             Self::PyRadiomics(extractor) => {
-                let extraction = extractor.execute(&case.image, &case.mask, region.label)?;
+                let extraction = extractor.execute(image, mask, label)?;
                 warn(number, &extraction.warnings, log);
                 let diagnostics =
                     extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
@@ -97,8 +91,7 @@ impl Engine {
                 Ok(diagnostics.chain(features).collect())
             }
             Self::Ibsi(extractor) => {
-                let extraction =
-                    with_volume!(&case.image, image => extractor.extract(image, &case.mask, region.label))?;
+                let extraction = with_volume!(image, image => extractor.extract(image, mask, label))?;
                 let features = extraction.features.iter();
                 Ok(features.map(|feature| (feature.column(), RowValue::Number(feature.value))).collect())
             }
@@ -107,23 +100,17 @@ impl Engine {
 }
 
 /// Diagnostics, and the files into which the maps of a region are written.
-fn feature_maps(
-    arguments: &ExtractArgs,
-    extractor: &Extractor,
-    number: usize,
-    case: &Regions,
-    region: &CaseRegion,
-    log: &Log,
-) -> Result<Row> {
-    let extraction = extractor.execute_voxel_based(&case.image, &case.mask, region.label)?;
+fn feature_maps(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subject<'_>, log: &Log) -> Result<Row> {
+    let Subject { number, image, mask, label, columns } = *subject;
+    let extraction = extractor.execute_voxel_based(image, mask, label)?;
     warn(number, &extraction.warnings, log);
     let diagnostics = extraction.diagnostics.into_iter();
     let mut row: Row = diagnostics.map(|entry| (entry.name, RowValue::Diagnostic(entry.value))).collect();
     let folder = arguments.out_dir.clone().unwrap_or_default();
-    let label: String = region.columns.iter().map(|(_, value)| format!("_{}", value.text())).collect();
+    let part = file_part(columns);
     for feature in extraction.maps {
         let name = feature.id.name();
-        let file = folder.join(format!("Case-{number}{label}_{name}.nrrd"));
+        let file = folder.join(format!("Case-{number}{part}_{name}.nrrd"));
         write_image(&file, &Image::F64(feature.map))?;
         row.push((name, RowValue::Text(file.to_string_lossy().into_owned())));
     }

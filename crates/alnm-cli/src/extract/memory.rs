@@ -2,18 +2,20 @@
 //! that this is asked before.
 
 use alnm_imaging::resample::{roi_grid, spacing_grid};
-use alnm_imaging::{Geometry, Image, LabelMap};
+use alnm_imaging::{Geometry, Image};
 use anyhow::{Result, ensure};
 
 use super::engine::Engine;
+use super::regions::Subject;
 
 /// Bytes of a label.
 const LABEL_BYTES: u64 = 4;
 
 /// Refuses a region whose resampled image and mask alone take more memory than is free.
-pub(super) fn check(engine: &Engine, image: &Image, mask: &LabelMap, label: u32) -> Result<()> {
-    let (Some(grid), Some(free)) = (resampled_grid(engine, image, mask, label), free_memory()) else { return Ok(()) };
-    let needed = needed_bytes(image, &grid);
+pub(super) fn check(engine: &Engine, subject: &Subject<'_>) -> Result<()> {
+    let Some(grid) = resampled_grid(engine, subject) else { return Ok(()) };
+    let Some(free) = free_memory() else { return Ok(()) };
+    let needed = needed_bytes(subject.image, &grid);
     ensure!(
         needed <= free,
         "the resampled grid has {:?} voxels (x, y, z), which take {:.1} GiB of memory or more, and {:.1} GiB are free; \
@@ -32,7 +34,8 @@ fn needed_bytes(image: &Image, grid: &Geometry) -> u64 {
 
 /// The grid that a region is brought to; none where it stays on its own, or where the extraction itself says what is
 /// wrong.
-fn resampled_grid(engine: &Engine, image: &Image, mask: &LabelMap, label: u32) -> Option<Geometry> {
+fn resampled_grid(engine: &Engine, subject: &Subject<'_>) -> Option<Geometry> {
+    let Subject { image, mask, label, .. } = *subject;
     match engine {
         Engine::PyRadiomics(extractor) => {
             let settings = extractor.parameters().settings();

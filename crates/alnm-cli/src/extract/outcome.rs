@@ -1,5 +1,6 @@
 //! What becomes of a case.
 
+use alnm_imaging::Image;
 use anyhow::{Error, Result};
 
 use super::arguments::{ExtractArgs, Mode};
@@ -8,7 +9,7 @@ use super::engine::Engine;
 use super::log::Log;
 use super::memory;
 use super::panics::caught;
-use super::regions::{self, CaseFiles, Regions};
+use super::regions::{self, CaseContent, CaseFiles, CaseMasks, Subject};
 use super::store::{CaseKey, CaseStore};
 use super::table::Row;
 use crate::reasons;
@@ -85,25 +86,56 @@ impl CaseExtraction<'_> {
 
     fn computed(&self, case: &Case, files: CaseFiles) -> Result<Outcome> {
         let number = case.number;
-        let read = Regions::read(self.arguments, self.engine, case, files)?;
+        let content = CaseContent::read(self.arguments, self.engine, case, files)?;
         let mut outcome = Outcome { number, rows: Vec::new(), failed: false, unsaved: false, key: None };
         let inputs = regions::inputs(self.arguments, case);
-        for region in &read.regions {
-            let computed = caught(|| {
-                memory::check(self.engine, &read.image, &read.mask, region.label)?;
-                self.engine.features(self.arguments, number, &read, region, self.log)
-            });
-            let computed = computed.unwrap_or_else(|error| {
-                self.failure(number, &region.name(), &error);
-                outcome.failed = true;
-                Row::new()
-            });
-            outcome.rows.push(inputs.iter().chain(&region.columns).cloned().chain(computed).collect());
+        for place in 0..content.images.count() {
+            let image = content.images.image(place)?;
+            let of_image = content.images.columns(place);
+            for (own, computed) in self.rows_of_image(number, &image, &of_image, &content.masks) {
+                let computed = computed.unwrap_or_else(|error| {
+                    self.failure(number, &regions::row_name(&own), &error);
+                    outcome.failed = true;
+                    Row::new()
+                });
+                outcome.rows.push(inputs.iter().cloned().chain(own).chain(computed).collect());
+            }
         }
         if !outcome.failed {
             self.log.info(format_args!("case {number}: done"));
         }
         Ok(outcome)
+    }
+
+    /// For each region what tells it from the others, and what was computed.
+    fn rows_of_image(
+        &self,
+        number: usize,
+        image: &Image,
+        of_image: &Row,
+        masks: &CaseMasks,
+    ) -> Vec<(Row, Result<Row>)> {
+        let with_image = |columns: &Row| -> Row { of_image.iter().chain(columns).cloned().collect() };
+        let mut rows = Vec::new();
+        for place in 0..masks.count() {
+            let masked = match caught(|| masks.mask(place)) {
+                Ok(masked) => masked,
+                Err(error) => {
+                    rows.push((with_image(&masks.columns(place)), Err(error)));
+                    continue;
+                }
+            };
+            for region in &masked.regions {
+                let own = with_image(&region.columns);
+                let subject = Subject { number, image, mask: &masked.mask, label: region.label, columns: &own };
+                let computed = caught(|| {
+                    memory::check(self.engine, &subject)?;
+                    self.engine.features(self.arguments, &subject, self.log)
+                });
+                rows.push((own, computed));
+            }
+        }
+        rows
     }
 
     fn failure(&self, number: usize, region: &str, error: &Error) {

@@ -1,9 +1,14 @@
-//! The image and the mask of a case, and the regions in them.
+//! The images and the masks of a case, and the regions in them.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use alnm_imaging::dicom::{MaskFile, Series};
 use alnm_imaging::file::Source;
-use alnm_imaging::mask::MaskParams;
-use alnm_imaging::{FileFormat, Image, LabelMap, region};
-use anyhow::Result;
+use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
+use alnm_imaging::region::{Connectivity, connected_components};
+use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, region};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::arguments::{ExtractArgs, WantedRegions};
 use super::batch::Case;
@@ -11,8 +16,28 @@ use super::engine::Engine;
 use super::table::{Row, RowValue};
 use crate::input::SeriesChoice;
 
-/// The columns that say which region a row is of, where a case has several rows.
-pub(super) const REGION_COLUMNS: [&str; 1] = ["Label"];
+/// The columns that say which image and region a row is of, where the command line asks for them.
+pub(super) const REGION_COLUMNS: [&str; 11] = [
+    "PatientID",
+    "StudyInstanceUID",
+    "StudyDate",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SeriesDescription",
+    "Modality",
+    PHASE,
+    LABEL,
+    SEGMENT,
+    COMPONENT,
+];
+
+/// How many of them describe a DICOM series.
+const SERIES_COLUMNS: usize = 7;
+const PHASE: &str = "Phase";
+const LABEL: &str = "Label";
+/// The name of a region, where the mask names its regions.
+const SEGMENT: &str = "Segment";
+const COMPONENT: &str = "Component";
 
 /// The files of a case, opened.
 pub(super) struct CaseFiles {
@@ -20,39 +45,96 @@ pub(super) struct CaseFiles {
     pub(super) mask: Source,
 }
 
-/// An image and a mask with the regions that are extracted from them.
-pub(super) struct Regions {
-    pub(super) image: Image,
+/// The images and the masks of a case.
+pub(super) struct CaseContent {
+    pub(super) images: CaseImages,
+    pub(super) masks: CaseMasks,
+}
+
+/// The images of a case.
+pub(super) enum CaseImages {
+    /// The only one, and what is told of its series.
+    Single { image: Box<Image>, columns: Row },
+    /// The phases of a dynamic series, which are read one after the other.
+    Phases { series: Box<Series>, columns: Row },
+}
+
+/// The masks of a case, which are taken one after the other.
+pub(super) enum CaseMasks {
+    /// Label maps: one, or the layers of a segmentation.
+    Labelled(Vec<LabelledMask>),
+    /// Regions of a structure set or segmentation, which may overlap and are drawn when their turn comes.
+    Drawn { file: Box<MaskFile>, regions: Vec<MaskRegion>, params: MaskParams, smallest_part: Option<usize> },
+}
+
+/// A mask with regions of which each has a label of its own.
+#[derive(Clone)]
+pub(super) struct LabelledMask {
     pub(super) mask: LabelMap,
     pub(super) regions: Vec<CaseRegion>,
 }
 
 /// A region of a case: the voxels of one label.
+#[derive(Clone)]
 pub(super) struct CaseRegion {
     pub(super) label: u32,
     /// What tells the region from the others of its case, by the names of [`REGION_COLUMNS`].
     pub(super) columns: Row,
 }
 
-/// Everything on the command line that decides which regions a case has, as text.
+/// What one row is computed from.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// The number of the case.
+    pub(super) number: usize,
+    pub(super) image: &'a Image,
+    pub(super) mask: &'a LabelMap,
+    pub(super) label: u32,
+    /// What tells the row from the others of its case, by the names of [`REGION_COLUMNS`].
+    pub(super) columns: &'a Row,
+}
+
+/// Everything on the command line that decides which images and regions a case has, as text.
 pub(super) fn description(arguments: &ExtractArgs) -> String {
-    let ExtractArgs { roi, labels, label, .. } = arguments;
-    format!("{:?}", (roi, labels, label))
+    let ExtractArgs { roi, labels, label, components, choice, all_phases, dicom_columns, .. } = arguments;
+    format!("{:?}", (roi, labels, label, components, choice, all_phases, dicom_columns))
 }
 
-/// The columns of the batch that stand in front of each row of a case.
+/// The columns of the batch that stand in front of each row of a case: those that the rows do not bring themselves.
 pub(super) fn inputs(arguments: &ExtractArgs, case: &Case) -> Row {
-    let is_kept = |name: &str| arguments.labels.is_none() || !REGION_COLUMNS.contains(&name);
-    case.columns.iter().filter(|(name, _)| is_kept(name)).cloned().collect()
+    let is_brought = |name: &str| match name {
+        PHASE => arguments.all_phases,
+        LABEL => arguments.labels.is_some(),
+        COMPONENT => arguments.components.is_some(),
+        _ => arguments.dicom_columns && REGION_COLUMNS[..SERIES_COLUMNS].contains(&name),
+    };
+    case.columns.iter().filter(|(name, _)| !is_brought(name)).cloned().collect()
 }
 
-impl CaseRegion {
-    /// How messages name the region; empty where a case has only one.
-    pub(super) fn name(&self) -> String {
-        let parts: Vec<String> =
-            self.columns.iter().map(|(column, value)| format!("{} {}", column.to_lowercase(), value.text())).collect();
-        parts.join(", ")
-    }
+fn text(name: &str, value: impl Into<String>) -> (String, RowValue) {
+    (name.to_owned(), RowValue::Text(value.into()))
+}
+
+/// The phase, the label and the part of a row, where it has them.
+fn telling(columns: &Row) -> impl Iterator<Item = &(String, RowValue)> {
+    columns.iter().filter(|(column, _)| [PHASE, LABEL, COMPONENT].contains(&column.as_str()))
+}
+
+/// How names of files tell a row from others of its case; empty where a case has only one.
+pub(super) fn file_part(columns: &Row) -> String {
+    let part = |(column, value): &(String, RowValue)| {
+        let kind = if column == LABEL { String::new() } else { column.to_lowercase() };
+        format!("_{kind}{}", value.text())
+    };
+    telling(columns).map(part).collect()
+}
+
+/// How messages name a row of a case by its own columns; empty where a case has only one.
+pub(super) fn row_name(columns: &Row) -> String {
+    let telling = telling(columns);
+    let parts: Vec<String> =
+        telling.map(|(column, value)| format!("{} {}", column.to_lowercase(), value.text())).collect();
+    parts.join(", ")
 }
 
 impl CaseFiles {
@@ -62,45 +144,285 @@ impl CaseFiles {
     }
 }
 
-impl Regions {
-    /// Reads a case and finds its regions.
-    pub(super) fn read(arguments: &ExtractArgs, engine: &Engine, case: &Case, files: CaseFiles) -> Result<Self> {
-        let image = SeriesChoice::default().read_source(files.image)?;
-        let mask = read_mask(arguments, engine, case, files.mask, &image)?;
-        let named = |label: u32, name: String| CaseRegion {
-            label,
-            columns: vec![(REGION_COLUMNS[0].to_owned(), RowValue::Text(name))],
+impl CaseImages {
+    /// The image of a file, or the image or the phases of a DICOM series. Returns also the coordinates that the series
+    /// states.
+    fn read(arguments: &ExtractArgs, case: &Case, source: Source) -> Result<(Self, Option<String>)> {
+        if source.format() != FileFormat::Dicom {
+            ensure!(!arguments.all_phases, "--all-phases needs a DICOM folder or file as image");
+            let image = Box::new(arguments.choice.read_source(source)?);
+            return Ok((Self::Single { image, columns: Row::new() }, None));
+        }
+        // Where a list has columns of these names for images of other formats, they say nothing to this program.
+        let choice = SeriesChoice {
+            phase: case.phase()?.or(arguments.choice.phase),
+            series: case.series.clone().or_else(|| arguments.choice.series.clone()),
         };
-        let by_number = |label: u32| named(label, label.to_string());
-        Ok(match &arguments.labels {
-            None => {
-                let label = case.label.unwrap_or_else(|| engine.label(arguments));
-                Self { image, mask, regions: vec![CaseRegion { label, columns: Row::new() }] }
+        let folder = source.dicom_folder()?;
+        let series = choice.of(&folder)?;
+        let frame_of_reference = series.frame_of_reference().map(str::to_owned);
+        let columns = if arguments.dicom_columns { series_columns(series) } else { Row::new() };
+        if arguments.all_phases {
+            return Ok((Self::Phases { series: Box::new(series.clone()), columns }, frame_of_reference));
+        }
+        let image = Box::new(match choice.phase {
+            Some(number) => series.phase(number)?,
+            None => series.image()?,
+        });
+        Ok((Self::Single { image, columns }, frame_of_reference))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Single { .. } => 1,
+            Self::Phases { series, .. } => series.phase_count(),
+        }
+    }
+
+    /// The grid that all share.
+    fn geometry(&self) -> Result<&Geometry> {
+        match self {
+            Self::Single { image, .. } => Ok(image.geometry()),
+            Self::Phases { series, .. } => Ok(series.geometry()?),
+        }
+    }
+
+    /// An image, by its place from 0.
+    pub(super) fn image(&self, place: usize) -> Result<Cow<'_, Image>> {
+        match self {
+            Self::Single { image, .. } => Ok(Cow::Borrowed(image)),
+            Self::Phases { series, .. } => Ok(Cow::Owned(series.phase(place + 1)?)),
+        }
+    }
+
+    /// What is told of an image, by the names of [`REGION_COLUMNS`].
+    pub(super) fn columns(&self, place: usize) -> Row {
+        match self {
+            Self::Single { columns, .. } => columns.clone(),
+            Self::Phases { columns, .. } => {
+                columns.iter().cloned().chain([text(PHASE, (place + 1).to_string())]).collect()
             }
-            Some(WantedRegions::Union) => {
-                let union = mask.map(|&voxel| u32::from(voxel != 0));
-                Self { image, mask: union, regions: vec![named(1, "union".to_owned())] }
-            }
-            Some(WantedRegions::Listed(labels)) => {
-                Self { image, mask, regions: labels.iter().copied().map(by_number).collect() }
-            }
-            Some(WantedRegions::EachLabel) => {
-                let regions = region::labels(&mask, usize::MAX).into_iter().map(by_number).collect();
-                Self { image, mask, regions }
-            }
-        })
+        }
     }
 }
 
-/// The mask of a case. Contours and segments are brought onto the image's grid; a label map keeps its own, which the
-/// extraction checks.
-fn read_mask(arguments: &ExtractArgs, engine: &Engine, case: &Case, source: Source, image: &Image) -> Result<LabelMap> {
-    let mut params = MaskParams::default();
-    params.region = arguments.roi.as_deref().map(Into::into);
-    if source.format() == FileFormat::Dicom {
-        params.grid = Some(image.geometry().clone());
-    } else {
-        params.channel = Some(case.label_channel.unwrap_or_else(|| engine.label_channel()));
+/// What identifies a series, by DICOM's keywords.
+fn series_columns(series: &Series) -> Row {
+    let values = [
+        series.patient_id().to_owned(),
+        series.study_uid().to_owned(),
+        series.study_date().to_owned(),
+        series.uid().to_owned(),
+        series.number().map_or_else(String::new, |number| number.to_string()),
+        series.description().to_owned(),
+        series.modality().to_owned(),
+    ];
+    REGION_COLUMNS.iter().zip(values).map(|(name, value)| text(name, value)).collect()
+}
+
+impl CaseContent {
+    /// Reads a case and finds its regions.
+    pub(super) fn read(arguments: &ExtractArgs, engine: &Engine, case: &Case, files: CaseFiles) -> Result<Self> {
+        let CaseFiles { image, mask } = files;
+        if mask.format() == FileFormat::Dicom {
+            let (images, frame_of_reference) = CaseImages::read(arguments, case, image)?;
+            let mut params = MaskParams::default();
+            params.grid = Some(images.geometry()?.clone());
+            params.frame_of_reference = frame_of_reference;
+            let masks = CaseMasks::of_dicom(arguments, engine, case, mask, params)?;
+            return Ok(Self { images, masks });
+        }
+        let (images, masks) = rayon::join(
+            || CaseImages::read(arguments, case, image),
+            || CaseMasks::of_label_map(arguments, engine, case, mask),
+        );
+        Ok(Self { images: images?.0, masks: masks? })
     }
-    Ok(params.check()?.read_source(source)?)
+}
+
+impl CaseMasks {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Labelled(masks) => masks.len(),
+            Self::Drawn { regions, .. } => regions.len(),
+        }
+    }
+
+    /// A mask, by its place from 0, with its regions.
+    pub(super) fn mask(&self, place: usize) -> Result<Cow<'_, LabelledMask>> {
+        match self {
+            Self::Labelled(masks) => Ok(Cow::Borrowed(&masks[place])),
+            Self::Drawn { file, regions, params, smallest_part } => {
+                let region = CaseRegion { label: 1, columns: region_columns(&regions[place]) };
+                let reader = params.clone().with_region(RegionChoice::Number(regions[place].number)).check()?;
+                LabelledMask::new(reader.draw(file)?, vec![region], *smallest_part).map(Cow::Owned)
+            }
+        }
+    }
+
+    /// What is told of a mask that cannot be had.
+    pub(super) fn columns(&self, place: usize) -> Row {
+        match self {
+            Self::Labelled(_) => Row::new(),
+            Self::Drawn { regions, .. } => region_columns(&regions[place]),
+        }
+    }
+
+    /// The regions of a structure set or segmentation on the image's grid. Where several are asked for, each is drawn
+    /// by itself, since they may overlap.
+    fn of_dicom(
+        arguments: &ExtractArgs,
+        engine: &Engine,
+        case: &Case,
+        source: Source,
+        mut params: MaskParams,
+    ) -> Result<Self> {
+        params.region = case.roi.as_deref().or(arguments.roi.as_deref()).map(Into::into);
+        let single = |params: MaskParams, source: Source| {
+            let mask = params.check()?.read_source(source)?;
+            LabelledMask::of_labels(arguments, engine, case, mask).map(|mask| Self::Labelled(vec![mask]))
+        };
+        if params.region.is_some() || arguments.labels == Some(WantedRegions::Union) {
+            return single(params, source);
+        }
+        let path = source.path().to_owned();
+        let file = if source.is_folder() {
+            MaskFile::find(&path)?
+        } else {
+            source.dicom_folder()?.into_masks().into_iter().next()
+        };
+        // A DICOM image whose voxels are labels.
+        let Some(file) = file else { return single(params, Source::open(&path)?) };
+        let all = file.regions();
+        let label = case.label.unwrap_or_else(|| engine.label(arguments));
+        let regions = match &arguments.labels {
+            Some(WantedRegions::Listed(labels)) => wanted(&all, labels)?,
+            // The only region has the label 1, whatever its number.
+            None if all.len() == 1 && label == 1 => all,
+            None => wanted(&all, &[label])?,
+            Some(_) => all,
+        };
+        if arguments.labels.is_some() {
+            return Ok(Self::Drawn { file: Box::new(file), regions, params, smallest_part: arguments.components });
+        }
+        params.region = Some(RegionChoice::Number(regions[0].number));
+        let region = CaseRegion { label: 1, columns: Row::new() };
+        let mask = LabelledMask::new(params.check()?.draw(&file)?, vec![region], arguments.components)?;
+        Ok(Self::Labelled(vec![mask]))
+    }
+
+    /// The label map of a file. Of a segmentation of Slicer that is stored in layers, `--labels` takes all of them.
+    fn of_label_map(arguments: &ExtractArgs, engine: &Engine, case: &Case, source: Source) -> Result<Self> {
+        let mut params = MaskParams::default();
+        let segments = source.segments()?;
+        let by_name = arguments.roi.as_deref().or(case.roi.as_deref().filter(|_| !segments.is_empty()));
+        params.region = by_name.map(Into::into);
+        params.channel = case.label_channel.or(Some(engine.label_channel()));
+        let layers: BTreeSet<usize> = segments.iter().map(|segment| segment.layer).collect();
+        let is_whole = matches!(arguments.labels, Some(WantedRegions::EachLabel | WantedRegions::Union));
+        if params.region.is_some() || !is_whole || segments.is_empty() || case.label_channel.is_some() {
+            let mask = params.check()?.read_source(source)?;
+            return Ok(Self::Labelled(vec![LabelledMask::of_labels(arguments, engine, case, mask)?]));
+        }
+        let path = source.path().to_owned();
+        let mut source = Some(source);
+        let mut masks = Vec::new();
+        for layer in layers {
+            let opened = source.take().map_or_else(|| Source::open(&path), Ok)?;
+            let mask = MaskParams::default().with_channel(layer).check()?.read_source(opened)?;
+            let of_layer = segments.iter().filter(|segment| segment.layer == layer);
+            let regions = of_layer.map(|segment| CaseRegion {
+                label: segment.label,
+                columns: vec![text(LABEL, segment.label.to_string()), text(SEGMENT, &segment.name)],
+            });
+            masks.push((mask, regions.collect()));
+        }
+        if arguments.labels == Some(WantedRegions::Union) {
+            let mut layers = masks.into_iter().map(|(mask, _)| mask.map(|&voxel| u32::from(voxel != 0)));
+            let Some(mut union) = layers.next() else { bail!("the segmentation has no layer") };
+            for layer in layers {
+                union.as_mut_slice().iter_mut().zip(layer.as_slice()).for_each(|(voxel, &other)| *voxel |= other);
+            }
+            let region = CaseRegion { label: 1, columns: vec![text(LABEL, "union")] };
+            return Ok(Self::Labelled(vec![LabelledMask::new(union, vec![region], arguments.components)?]));
+        }
+        let labelled = masks.into_iter().map(|(mask, regions)| LabelledMask::new(mask, regions, arguments.components));
+        Ok(Self::Labelled(labelled.collect::<Result<_>>()?))
+    }
+}
+
+fn region_columns(region: &MaskRegion) -> Row {
+    vec![text(LABEL, region.label.to_string()), text(SEGMENT, &region.name)]
+}
+
+/// The regions with these labels.
+fn wanted(regions: &[MaskRegion], labels: &[u32]) -> Result<Vec<MaskRegion>> {
+    let find = |label: &u32| {
+        let found = regions.iter().find(|region| region.label == *label).cloned();
+        let present = || regions.iter().map(|region| format!("{} {:?}", region.label, region.name)).collect::<Vec<_>>();
+        found.with_context(|| format!("label {label} is not in the mask; it holds {}", present().join(", ")))
+    };
+    labels.iter().map(find).collect()
+}
+
+impl LabelledMask {
+    /// A mask with these regions, or with `smallest_part` with their connected parts of so many voxels or more.
+    fn new(mask: LabelMap, regions: Vec<CaseRegion>, smallest_part: Option<usize>) -> Result<Self> {
+        match smallest_part {
+            Some(smallest) => parts_of(&mask, regions, smallest),
+            None => Ok(Self { mask, regions }),
+        }
+    }
+
+    /// The regions that are asked for, of a mask whose labels tell them apart.
+    fn of_labels(arguments: &ExtractArgs, engine: &Engine, case: &Case, mask: LabelMap) -> Result<Self> {
+        let named = |label: u32| CaseRegion { label, columns: vec![text(LABEL, label.to_string())] };
+        let (mask, regions) = match &arguments.labels {
+            None => {
+                let label = case.label.unwrap_or_else(|| engine.label(arguments));
+                (mask, vec![CaseRegion { label, columns: Row::new() }])
+            }
+            Some(WantedRegions::Union) => {
+                let union = mask.map(|&voxel| u32::from(voxel != 0));
+                (union, vec![CaseRegion { label: 1, columns: vec![text(LABEL, "union")] }])
+            }
+            Some(WantedRegions::Listed(labels)) => (mask, labels.iter().copied().map(named).collect()),
+            Some(WantedRegions::EachLabel) => {
+                let regions = region::labels(&mask, usize::MAX).into_iter().map(named).collect();
+                (mask, regions)
+            }
+        };
+        Self::new(mask, regions, arguments.components)
+    }
+}
+
+/// The connected parts of regions, largest first, with the numbers of all of them in one mask. Parts of fewer than
+/// `smallest` voxels are left out.
+fn parts_of(mask: &LabelMap, regions: Vec<CaseRegion>, smallest: usize) -> Result<LabelledMask> {
+    let mut numbered = mask.map(|_| 0u32);
+    let mut parts = Vec::new();
+    for CaseRegion { label, columns } in regions {
+        region::bounding_box(mask, label)?;
+        let components = connected_components(mask, label, Connectivity::Corner);
+        let kept = components.sizes.iter().take_while(|&&size| size >= smallest).count();
+        ensure!(
+            kept > 0,
+            "label {label} has {} connected parts, the largest of {} voxels; --components={smallest} asks for more",
+            components.sizes.len(),
+            components.sizes.first().copied().unwrap_or_default()
+        );
+        let before = u32::try_from(parts.len())?;
+        for (to, &part) in numbered.as_mut_slice().iter_mut().zip(components.map.as_slice()) {
+            if (1..=kept).contains(&(part as usize)) {
+                *to = before + part;
+            }
+        }
+        parts.extend((1..=u32::try_from(kept)?).map(|part| CaseRegion {
+            label: before + part,
+            columns: columns.iter().cloned().chain([text(COMPONENT, part.to_string())]).collect(),
+        }));
+    }
+    Ok(LabelledMask { mask: numbered, regions: parts })
 }

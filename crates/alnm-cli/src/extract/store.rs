@@ -112,6 +112,10 @@ impl CaseStore {
         key.text(&self.settings);
         key.optional(case.label.map(u64::from));
         key.optional(case.label_channel.map(|channel| channel as u64));
+        for choice in [&case.roi, &case.series, &case.phase()?.map(|phase| phase.to_string())] {
+            key.number(choice.is_some().into());
+            key.text(choice.as_deref().unwrap_or_default());
+        }
         for source in [image, mask] {
             let files = source.files()?;
             key.number(files.len() as u64);

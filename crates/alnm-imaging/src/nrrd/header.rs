@@ -7,6 +7,7 @@ use super::{Result, malformed, parse_type, unsupported};
 use crate::data_files::DataFiles;
 use crate::format::FileFormat;
 use crate::geometry::{Geometry, IDENTITY, cross};
+use crate::mask::region::SlicerSegment;
 use crate::voxel_data::{ByteOrder, VoxelLayout};
 
 /// How the bytes of the voxels are written.
@@ -32,6 +33,9 @@ impl Encoding {
     }
 }
 
+/// What the keys of segments begin with.
+const SEGMENT_KEY: &str = "Segment";
+
 /// The longest header that is read.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
 
@@ -42,6 +46,8 @@ pub(super) struct Header {
     sizes: Vec<usize>,
     pub(super) encoding: Encoding,
     pub(super) data_files: Option<DataFiles>,
+    /// What 3D Slicer writes of the segments of a segmentation: lines such as `Segment0_Name:=tumour`.
+    segment_keys: BTreeMap<String, String>,
     pub(super) line_skip: usize,
     /// Bytes to skip; a negative number −1 − n goes to where the voxels begin that end n bytes before the end.
     pub(super) byte_skip: i64,
@@ -57,11 +63,18 @@ impl Header {
         }
         let mut fields = BTreeMap::new();
         let mut data_file_list = Vec::new();
+        let mut segment_keys = BTreeMap::new();
         while let Some(line) = lines.next_line()? {
             if line.is_empty() {
                 break;
             }
-            if line.starts_with('#') || line.contains(":=") {
+            if line.starts_with('#') {
+                continue;
+            }
+            if let Some((key, value)) = line.split_once(":=") {
+                if key.starts_with(SEGMENT_KEY) {
+                    segment_keys.insert(key.to_owned(), value.to_owned());
+                }
                 continue;
             }
             let (name, value) =
@@ -78,7 +91,24 @@ impl Header {
                 break;
             }
         }
-        Self::from_fields(fields, &data_file_list)
+        Ok(Self { segment_keys, ..Self::from_fields(fields, &data_file_list)? })
+    }
+
+    /// The segments of a segmentation of 3D Slicer, in their order; none of any other file. A segment without a label or
+    /// a layer has the label 1 and lies in the first layer, as Slicer reads it.
+    pub(super) fn segments(&self) -> Result<Vec<SlicerSegment>> {
+        let mut segments = Vec::new();
+        while let Some(name) = self.segment_keys.get(&format!("{SEGMENT_KEY}{}_Name", segments.len())) {
+            let number = |key: &str, default: u32| -> Result<u32> {
+                let key = format!("{SEGMENT_KEY}{}_{key}", segments.len());
+                self.segment_keys.get(&key).map_or(Ok(default), |value| {
+                    value.trim().parse().map_err(|_| malformed(format!("{key} is {value:?}, no whole number")))
+                })
+            };
+            let (label, layer) = (number("LabelValue", 1)?, number("Layer", 0)? as usize);
+            segments.push(SlicerSegment { name: name.trim().to_owned(), label, layer });
+        }
+        Ok(segments)
     }
 
     fn from_fields(fields: BTreeMap<String, String>, data_file_list: &[String]) -> Result<Self> {
@@ -108,7 +138,8 @@ impl Header {
             .map(|value| DataFiles::parse(value, data_file_list))
             .transpose()
             .map_err(malformed)?;
-        Ok(Self { sizes, encoding, data_files, line_skip, byte_skip, fields })
+        let segment_keys = BTreeMap::new();
+        Ok(Self { sizes, encoding, data_files, segment_keys, line_skip, byte_skip, fields })
     }
 
     /// Type, order and grid of the voxels.
