@@ -85,7 +85,8 @@ fn voxels_beside_their_header_count_too() {
             )
             .unwrap();
         }
-        assert_eq!(read_image(folder.path().join(&image)).unwrap(), image_and_mask(2).0);
+        let read = read_image(folder.path().join(&image)).unwrap();
+        assert_eq!(read.cast::<i16>().as_slice(), image_and_mask(2).0.cast::<i16>().as_slice());
         assert_eq!(taken(folder.path(), &[&image, "mask1.nrrd"]), 0, "{format}");
     }
 }
@@ -190,7 +191,7 @@ fn a_full_disk_is_named_leaves_nothing_and_resumes() {
     assert!(stored_files(folder.path()).is_empty());
     assert!(!folder.path().join("table.csv").exists());
     // Room for the cases, but not for the table.
-    let half = with_little_room(folder.path(), 12, &arguments);
+    let half = with_little_room(folder.path(), (undisturbed.len() - 1) / 1024, &arguments);
     assert_eq!(half.status.code(), Some(3));
     assert_eq!(stored_files(folder.path()).len(), 3);
     assert!(!folder.path().join("table.csv").exists());

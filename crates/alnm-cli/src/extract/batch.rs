@@ -23,14 +23,14 @@ pub(super) struct Case {
     /// Identifier of the series in a DICOM folder.
     pub(super) series: Option<String>,
     /// Number of the phase of a dynamic DICOM series, as it is written.
-    phase: Option<String>,
+    pub(super) phase: Option<String>,
     /// The columns of the batch, copied to the output.
     pub(super) columns: Row,
 }
 
 impl Case {
     /// The number of the phase of a dynamic DICOM series.
-    pub(super) fn phase(&self) -> Result<Option<usize>> {
+    pub(super) fn phase_number(&self) -> Result<Option<usize>> {
         let parse = |text: &String| {
             text.parse().with_context(|| format!("the column Phase is {text:?}; it has to be a whole number from 1"))
         };

@@ -155,7 +155,7 @@ impl CaseImages {
         }
         // Where a list has columns of these names for images of other formats, they say nothing to this program.
         let choice = SeriesChoice {
-            phase: case.phase()?.or(arguments.choice.phase),
+            phase: case.phase_number()?.or(arguments.choice.phase),
             series: case.series.clone().or_else(|| arguments.choice.series.clone()),
         };
         let folder = source.dicom_folder()?;

@@ -112,7 +112,7 @@ impl CaseStore {
         key.text(&self.settings);
         key.optional(case.label.map(u64::from));
         key.optional(case.label_channel.map(|channel| channel as u64));
-        for choice in [&case.roi, &case.series, &case.phase()?.map(|phase| phase.to_string())] {
+        for choice in [&case.roi, &case.series, &case.phase] {
             key.number(choice.is_some().into());
             key.text(choice.as_deref().unwrap_or_default());
         }
@@ -208,12 +208,7 @@ fn content(rows: &[Row], given: usize, key: &CaseKey) -> Result<Vec<u8>> {
 
 /// The header and the rows as text, but for the last column.
 fn lines(rows: &[Row], given: usize, key: &CaseKey) -> Vec<Vec<String>> {
-    let mut computed: Vec<&str> = Vec::new();
-    for (name, _) in rows.iter().flat_map(|row| &row[given..]) {
-        if !computed.contains(&name.as_str()) {
-            computed.push(name);
-        }
-    }
+    let computed = merged_names(rows.iter().map(|row| &row[given..]));
     let inputs = rows.first().map_or(&[][..], |row| &row[..given]).iter().map(|(name, _)| name.as_str());
     let names = inputs.chain(computed.iter().copied()).chain([LAST_COLUMNS[0], LAST_COLUMNS[1]]);
     let header = names.map(str::to_owned).collect();
@@ -224,6 +219,26 @@ fn lines(rows: &[Row], given: usize, key: &CaseKey) -> Vec<Vec<String>> {
         inputs.chain(cells).chain([given.to_string(), key.0.clone()]).collect()
     };
     std::iter::once(header).chain(rows.iter().map(line)).collect()
+}
+
+/// The names of all rows, in an order that is that of each row where the rows agree about it.
+fn merged_names<'a>(rows: impl Iterator<Item = &'a [(String, RowValue)]>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for row in rows {
+        let mut next = 0;
+        for (name, _) in row {
+            let place = match names.get(next) {
+                Some(expected) if expected == name => Some(next),
+                _ => names.iter().position(|known| known == name),
+            };
+            let place = place.unwrap_or_else(|| {
+                names.insert(next, name);
+                next
+            });
+            next = place + 1;
+        }
+    }
+    names
 }
 
 fn hash(lines: &[Vec<&str>]) -> String {
