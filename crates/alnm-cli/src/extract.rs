@@ -12,6 +12,8 @@ mod panics;
 #[cfg(feature = "parquet")]
 mod parquet_table;
 mod regions;
+mod report;
+mod slice_means;
 mod store;
 mod table;
 
@@ -80,6 +82,10 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
             return ExitCode::from(BAD_INPUT);
         }
     };
+    if let Err(error) = report::check(arguments) {
+        log.error(crate::reasons(&error));
+        return ExitCode::from(BAD_INPUT);
+    }
     let outcome = if arguments.validate { validate(arguments, &cases, &log) } else { extract(arguments, &cases, &log) };
     match outcome {
         Ok(tally) if tally.counts_as_failure(arguments.fail_on) => ExitCode::from(CASES_FAILED),

@@ -222,6 +222,38 @@ fn maps_are_written_as_images() {
 }
 
 #[test]
+fn the_images_that_features_are_computed_on_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let parameters = "{setting: {resampledPixelSpacing: [1.6, 1.6, 2.0]}, imageType: {Original: {}, Wavelet: {}}}";
+    std::fs::write(folder.path().join("p.yaml"), parameters).unwrap();
+    let arguments = ["image1.nrrd", "mask1.nrrd", "-p", "p.yaml", "-m", "images", "-od", "images", "--labels", "2"];
+    let rows = table(folder.path(), &[&arguments[..], &["-f", "csv"]].concat());
+    let file = |name: &str| {
+        let column = rows[0].iter().position(|column| column == name).unwrap();
+        assert_eq!(&rows[1][column], format!("images/Case-1_2_{name}.nrrd"));
+        folder.path().join(&rows[1][column])
+    };
+    let (image, mask) = (file("image"), alnm_imaging::read_mask(file("mask")).unwrap());
+    let image = alnm_imaging::read_image(image).unwrap();
+    assert_eq!(image.geometry().spacing(), [1.6, 1.6, 2.0]);
+    assert!(mask.as_slice().contains(&2));
+    for name in ["original", "wavelet-LLH", "wavelet-LLL"] {
+        let filtered = alnm_imaging::read_image(file(name)).unwrap();
+        assert!(filtered.geometry().difference(image.geometry(), 1e-6).is_none());
+        assert_eq!(filtered.geometry(), mask.geometry());
+    }
+    // What stands in the files is what the features are computed on.
+    let values = alnm_imaging::read_image(file("wavelet-LLH")).unwrap().cast::<f64>();
+    let inside = values.as_slice().iter().zip(mask.as_slice()).filter(|(_, label)| **label == 2);
+    let (sum, count) = inside.fold((0.0, 0.0), |(sum, count), (value, _)| (sum + value, count + 1.0));
+    let features = table(folder.path(), &["image1.nrrd", "mask1.nrrd", "-p", "p.yaml", "-l", "2", "-f", "csv"]);
+    let column = features[0].iter().position(|name| name == "wavelet-LLH_firstorder_Mean").unwrap();
+    let mean: f64 = features[1][column].parse().unwrap();
+    assert!((sum / count - mean).abs() < 1e-9 * mean.abs().max(1.0), "{} and {mean}", sum / count);
+}
+
+#[test]
 fn exit_codes_are_those_of_pyradiomics() {
     let folder = tempfile::tempdir().unwrap();
     write_batch(folder.path());
@@ -251,4 +283,65 @@ fn the_ibsi_profile_has_features_of_its_own() {
     let refused = alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-s", "binWidth:5"]);
     assert_eq!(refused.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--setting"));
+}
+
+/// Columns and exact values of the measurements in a report, region by region.
+fn reported(path: &Path) -> Vec<Vec<(String, f64)>> {
+    use dicom_dictionary_std::tags;
+    use dicom_object::InMemDicomObject;
+
+    fn content(item: &InMemDicomObject) -> &[InMemDicomObject] {
+        item.element(tags::CONTENT_SEQUENCE).unwrap().items().unwrap()
+    }
+    let text = |item: &InMemDicomObject, tag| item.element(tag).unwrap().to_str().unwrap().trim().to_owned();
+    let report = dicom_object::open_file(path).unwrap();
+    let groups = content(content(&report).last().unwrap());
+    let value = |number: &InMemDicomObject| {
+        let measured = number.element(tags::MEASURED_VALUE_SEQUENCE).unwrap().items().unwrap().first();
+        measured.map_or(f64::NAN, |item| item.element(tags::FLOATING_POINT_VALUE).unwrap().to_float64().unwrap())
+    };
+    let numbers = |group: &InMemDicomObject| {
+        let numbers = content(group).iter().filter(|item| text(item, tags::VALUE_TYPE) == "NUM");
+        numbers.map(|number| (text(&content(number)[0], tags::TEXT_VALUE), value(number))).collect()
+    };
+    groups.iter().map(numbers).collect()
+}
+
+#[test]
+fn a_report_holds_the_numbers_of_the_table() {
+    use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_batch(path);
+    let Image::I16(image) = alnm_imaging::read_image(path.join("image1.nrrd")).unwrap() else { panic!("no i16") };
+    write_series(path.join("ct"), &[Phase::new(image, 0.0)], &SeriesAttributes::new("P", "CT").with_modality("CT"))
+        .unwrap();
+    let shared = ["ct", "mask1.nrrd", "--labels", "all", "-f", "csv"];
+    for (profile, report) in [("pyradiomics", "a.sr.dcm"), ("ibsi", "b.sr.dcm")] {
+        let rows = table(path, &[&shared[..], &["--profile", profile, "--sr", report]].concat());
+        let regions = reported(&path.join(report));
+        assert_eq!(regions.len(), 2);
+        for (region, row) in regions.iter().zip(&rows[1..]) {
+            assert!(region.len() > 100, "{profile}: {}", region.len());
+            for (column, value) in region {
+                let place = rows[0].iter().position(|name| name == column).unwrap();
+                let written: f64 = row[place].parse().unwrap();
+                assert!(written.to_bits() == value.to_bits() || (written.is_nan() && value.is_nan()), "{column}");
+            }
+        }
+    }
+    // The report refers to the segmentation that was written beside it, and to one that is given.
+    table(path, &["ct", "a.seg.dcm", "--labels", "1", "-f", "csv", "--sr", "c.sr.dcm"]);
+    assert!(!path.join("c.seg.dcm").exists());
+    assert_eq!(reported(&path.join("c.sr.dcm"))[0], reported(&path.join("a.sr.dcm"))[0]);
+    for wrong in [
+        &["ct", "mask1.nrrd", "--sr", "a.sr.dcm"][..],
+        &["batch.csv", "--sr", "d.sr.dcm"],
+        &["ct", "mask1.nrrd", "--mode", "voxel", "--sr", "d.sr.dcm"],
+    ] {
+        assert_eq!(alnm(path, wrong).status.code(), Some(1), "{wrong:?}");
+    }
+    assert_eq!(alnm(path, &["image1.nrrd", "mask1.nrrd", "--sr", "d.sr.dcm"]).status.code(), Some(0));
+    assert!(!path.join("d.sr.dcm").exists());
 }

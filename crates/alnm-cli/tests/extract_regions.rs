@@ -99,6 +99,32 @@ fn each_connected_part_gets_a_row() {
     assert!(refusal(path, &["image.nrrd", "mask.nrrd", "--components", "-l", "5"]).contains("label 5"));
 }
 
+#[test]
+fn slices_are_averaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_image(path.join("image.nrrd"), &image_and_mask(1).0).unwrap();
+    let slices = [(2, 2..8, 2..9), (3, 1..9, 3..10), (4, 4..6, 4..8)];
+    let region =
+        |label, (z, ys, xs): (usize, std::ops::Range<usize>, std::ops::Range<usize>)| (label, [z..z + 1, ys, xs]);
+    // The last slice holds one voxel, which is too little.
+    let mut all: Vec<_> = slices.iter().cloned().map(|slice| region(1, slice)).collect();
+    all.push(region(1, (5, 3..4, 3..4)));
+    write_mask(path.join("mask.nrrd"), &Volume::new(boxes(&all), grid()).unwrap()).unwrap();
+    let each: Vec<_> = slices.iter().cloned().zip(1..).map(|(slice, label)| region(label, slice)).collect();
+    write_mask(path.join("slices.nrrd"), &Volume::new(boxes(&each), grid()).unwrap()).unwrap();
+    let means = table(path, &["image.nrrd", "mask.nrrd", "--slice-means"]);
+    let single = table(path, &["image.nrrd", "slices.nrrd", "--labels", "all"]);
+    assert_eq!(means.column("Slices"), ["3.0"]);
+    for name in ["original_firstorder_Mean", "original_glcm_Contrast", "original_glszm_ZoneEntropy"] {
+        let values: Vec<f64> = single.column(name).iter().map(|text| text.parse().unwrap()).collect();
+        let mean: f64 = means.column(name)[0].parse().unwrap();
+        assert!((values.iter().sum::<f64>() / 3.0 - mean).abs() < 1e-12 * mean.abs(), "{name}: {values:?}, {mean}");
+    }
+    let message = String::from_utf8(alnm(path, &["image.nrrd", "mask.nrrd", "--slice-means"]).stderr).unwrap();
+    assert!(message.contains("too small for an extraction in 1 of 4 slices"), "{message}");
+}
+
 fn phase(number: usize) -> Volume<i16> {
     let Image::I16(volume) = image_and_mask(number).0 else { panic!("the images are of 16 bits") };
     volume
@@ -212,19 +238,29 @@ fn structures_that_overlap_are_drawn_one_by_one() {
         let corners = [[0.5, 0.5], [right, 0.5], [right, 3.5], [0.5, 3.5]];
         vec![("CLOSED_PLANAR", corners.map(|[x, y]| grid().index_to_point([x, y, 1.0])).to_vec())]
     };
+    let corners = [[0.5, -5.0], [5.5, -5.0], [5.5, 3.5], [0.5, 3.5]];
+    let mut cut = rectangle(5.5);
+    cut.push(("CLOSED_PLANAR", corners.map(|[x, y]| grid().index_to_point([x, y, 2.0])).to_vec()));
     let rois = [
         DrawnRoi { number: 3, name: "GTV", contours: rectangle(2.5) },
         DrawnRoi { number: 5, name: "CTV", contours: rectangle(5.5) },
+        // Its upper edge lies 3.6 mm beyond the first row of voxels.
+        DrawnRoi { number: 4, name: "cut", contours: cut },
         DrawnRoi { number: 6, name: "marks", contours: vec![("POINT", vec![grid().index_to_point([2.0, 2.0, 1.0])])] },
     ];
     let bytes = builder::file(builder::structure_set(&rois), uids::EXPLICIT_VR_LITTLE_ENDIAN);
     std::fs::write(path.join("rs.dcm"), bytes).unwrap();
     let output = alnm(path, &["image.nrrd", "rs.dcm", "--labels", "all", "-f", "csv", "-s", "minimumROIDimensions:2"]);
     let messages = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(messages.matches("error: case 1, label 3").count(), 1, "{messages}");
+    assert_eq!(messages.matches("error: case 1, label 4").count(), 1, "{messages}");
+    let remark = "1 of 2 contours of \"cut\" reach beyond the image, by up to 3.6 mm; what lies outside is left out";
+    assert_eq!(messages.matches(remark).count(), 1, "{messages}");
     let listed = table(path, &["image.nrrd", "rs.dcm", "--labels", "2,1"]);
     assert_eq!((listed.column("Segment"), listed.voxels()), (vec!["CTV", "GTV"], vec![15, 6]));
     assert_eq!(table(path, &["image.nrrd", "rs.dcm", "-l", "2"]).voxels(), [15]);
+    assert_eq!(table(path, &["image.nrrd", "rs.dcm", "-l", "3"]).voxels(), [15 + 20]);
+    let message = String::from_utf8(alnm(path, &["image.nrrd", "rs.dcm", "--roi", "cut"]).stderr).unwrap();
+    assert_eq!(message.matches(remark).count(), 1, "{message}");
     assert_eq!(table(path, &["image.nrrd", "rs.dcm", "--roi", "GTV"]).voxels(), [6]);
     assert!(
         refusal(path, &["image.nrrd", "rs.dcm", "-l", "9"]).contains("label 9 is not in the mask; it holds 1 \"GTV\"")

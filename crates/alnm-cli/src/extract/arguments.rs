@@ -50,7 +50,9 @@ pub(crate) struct ExtractArgs {
     /// Which failures of cases give exit code 4; by default that of all cases. PyRadiomics gives 0 in any case (never).
     #[arg(long, value_name = "all|any|never", value_enum, default_value_t = FailOn::All)]
     pub(super) fail_on: FailOn,
-    /// Features of the region, or maps with a value for each of its voxels.
+    /// Features of the region, maps with a value for each of its voxels, or the images that features are computed on:
+    /// image and mask after normalisation, resampling, cropping and resegmentation, and the filtered images. Maps and
+    /// images go to --out-dir, as NRRD.
     #[arg(short, long, value_enum, default_value_t = Mode::Segment)]
     pub(super) mode: Mode,
     /// Leave out features that are not defined (NaN).
@@ -88,6 +90,10 @@ pub(crate) struct ExtractArgs {
     /// Component; with a number, parts of fewer voxels are left out.
     #[arg(long, value_name = "VOXELS", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     pub(super) components: Option<usize>,
+    /// Extract each axial slice of the region by itself and write the means over the slices, with their number in the
+    /// column Slices. Slices in which the region is too small are left out.
+    #[arg(long, conflicts_with = "mode")]
+    pub(super) slice_means: bool,
     #[command(flatten)]
     pub(super) choice: SeriesChoice,
     /// A row for each phase of a dynamic DICOM series, with its number in the column Phase.
@@ -97,6 +103,10 @@ pub(crate) struct ExtractArgs {
     /// SeriesDescription and Modality; empty for other images.
     #[arg(long)]
     pub(super) dicom_columns: bool,
+    /// File for the features as a DICOM structured report (TID 1500). The image has to be a DICOM series. The report
+    /// refers to the mask where that is a DICOM segmentation, else to one that is written beside it (.seg.dcm).
+    #[arg(long, value_name = "FILE", conflicts_with = "out_dir")]
+    pub(super) sr: Option<PathBuf>,
     /// Only this part of the cases, for arrays of jobs: 1/8 to 8/8. The parts' numbers of cases stay those of the
     /// whole.
     #[arg(long, value_name = "I/N")]
@@ -119,6 +129,7 @@ pub(super) enum FailOn {
 pub(super) enum Mode {
     Segment,
     Voxel,
+    Images,
 }
 
 /// Whose definitions are followed.

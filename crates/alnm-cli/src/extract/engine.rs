@@ -1,13 +1,16 @@
 //! What computes the features of a region: PyRadiomics' definitions, or those of the IBSI.
 
-use alnm_imaging::{Image, with_volume, write_image};
+use std::path::Path;
+
+use alnm_imaging::{Image, with_volume, write_image, write_mask};
 use alnm_radiomics::parameters::SettingValue;
-use alnm_radiomics::{Extractor, Parameters, Warning, ibsi};
+use alnm_radiomics::{Extractor, FeatureValue, Parameters, Warning, ibsi};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::log::Log;
 use super::regions::{Subject, file_part};
+use super::slice_means::{SLICES, slice_means};
 use super::table::{Row, RowValue};
 use crate::reasons;
 
@@ -30,7 +33,14 @@ impl Engine {
                     arguments.setting.is_empty(),
                     "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
                 );
-                ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
+                ensure!(
+                    arguments.mode == Mode::Segment,
+                    "the IBSI profile has neither voxel-based maps nor images; leave --mode away"
+                );
+                ensure!(
+                    !arguments.slice_means,
+                    "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param"
+                );
                 let profile = match &arguments.param {
                     Some(path) => ibsi::IbsiProfile::from_file(path)?,
                     None => ibsi::IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
@@ -74,29 +84,120 @@ impl Engine {
         }
     }
 
-    /// What a row has after the input columns and its own.
-    pub(super) fn features(&self, arguments: &ExtractArgs, subject: &Subject<'_>, log: &Log) -> Result<Row> {
+    /// The columns of means over slices, in which shape in three dimensions is that of each slice.
+    pub(super) fn columns_of_means(&self, dimension: usize) -> Vec<String> {
+        match self {
+            Self::PyRadiomics(extractor) => {
+                std::iter::once(SLICES.to_owned()).chain(extractor.feature_columns(dimension)).collect()
+            }
+            Self::Ibsi(_) => Vec::new(),
+        }
+    }
+
+    /// What a row has after the input columns and its own, and the features in it.
+    pub(super) fn features(&self, arguments: &ExtractArgs, subject: &Subject<'_>, log: &Log) -> Result<RegionFeatures> {
         let Subject { number, image, mask, label, .. } = *subject;
         match self {
             Self::PyRadiomics(extractor) if arguments.mode == Mode::Voxel => {
-                feature_maps(arguments, extractor, subject, log)
+                feature_maps(arguments, extractor, subject, log).map(RegionFeatures::of_row)
+            }
+            Self::PyRadiomics(extractor) if arguments.mode == Mode::Images => {
+                derived_images(arguments, extractor, subject).map(RegionFeatures::of_row)
+            }
+            Self::PyRadiomics(extractor) if arguments.slice_means => {
+                slice_means(extractor, subject, log).map(RegionFeatures::of_row)
             }
             Self::PyRadiomics(extractor) => {
                 let extraction = extractor.execute(image, mask, label)?;
                 warn(number, &extraction.warnings, log);
                 let diagnostics =
                     extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
-                let features =
-                    extraction.features.into_iter().map(|feature| (feature.id.name(), RowValue::Number(feature.value)));
-                Ok(diagnostics.chain(features).collect())
+                let features: Vec<ComputedFeature> = extraction.features.iter().map(ComputedFeature::of).collect();
+                Ok(RegionFeatures {
+                    row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(),
+                    features,
+                })
             }
             Self::Ibsi(extractor) => {
                 let extraction = with_volume!(image, image => extractor.extract(image, mask, label))?;
-                let features = extraction.features.iter();
-                Ok(features.map(|feature| (feature.column(), RowValue::Number(feature.value))).collect())
+                let features: Vec<ComputedFeature> = extraction
+                    .features
+                    .iter()
+                    .map(|feature| ComputedFeature {
+                        column: feature.column(),
+                        value: feature.value,
+                        ibsi: Some(feature.code),
+                        name: feature.name.to_owned(),
+                        is_of_image: true,
+                    })
+                    .collect();
+                Ok(RegionFeatures { row: features.iter().map(ComputedFeature::cell).collect(), features })
             }
         }
     }
+}
+
+/// What a region gives.
+pub(super) struct RegionFeatures {
+    /// What its row has after the input columns.
+    pub(super) row: Row,
+    /// The features in the row.
+    pub(super) features: Vec<ComputedFeature>,
+}
+
+impl RegionFeatures {
+    /// A row that holds no features of a region as a whole.
+    fn of_row(row: Row) -> Self {
+        Self { row, features: Vec::new() }
+    }
+}
+
+/// A feature with its value.
+pub(super) struct ComputedFeature {
+    pub(super) column: String,
+    pub(super) value: f64,
+    /// Its code of the IBSI, where that defines it.
+    pub(super) ibsi: Option<&'static str>,
+    /// Its name without that of the image.
+    pub(super) name: String,
+    /// Whether it was computed from the image itself, not from a filtered one.
+    pub(super) is_of_image: bool,
+}
+
+impl ComputedFeature {
+    fn of(feature: &FeatureValue) -> Self {
+        let id = &feature.id;
+        Self {
+            column: id.name(),
+            value: feature.value,
+            ibsi: id.ibsi,
+            name: format!("{}_{}", id.class, id.feature),
+            is_of_image: id.image == "original",
+        }
+    }
+
+    fn cell(&self) -> (String, RowValue) {
+        (self.column.clone(), RowValue::Number(self.value))
+    }
+}
+
+/// The files into which the images that features are computed on are written.
+fn derived_images(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subject<'_>) -> Result<Row> {
+    let Subject { number, image, mask, label, columns } = *subject;
+    let images = extractor.filtered_images(image, mask, label)?;
+    let folder = arguments.out_dir.clone().unwrap_or_default();
+    let file = |name: &str| folder.join(format!("Case-{number}{}_{name}.nrrd", file_part(columns)));
+    let written = |name: &str, path: &Path| (name.to_owned(), RowValue::Text(path.to_string_lossy().into_owned()));
+    let (prepared, region) = (file("image"), file("mask"));
+    write_image(&prepared, &images.image)?;
+    write_mask(&region, &images.mask)?;
+    let mut row = vec![written("image", &prepared), written("mask", &region)];
+    for (name, values) in images.filtered {
+        let path = file(&name);
+        write_image(&path, &Image::F64(values))?;
+        row.push(written(&name, &path));
+    }
+    Ok(row)
 }
 
 /// Diagnostics, and the files into which the maps of a region are written.

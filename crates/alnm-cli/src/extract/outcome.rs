@@ -5,11 +5,12 @@ use anyhow::{Error, Result};
 
 use super::arguments::{ExtractArgs, Mode};
 use super::batch::Case;
-use super::engine::Engine;
+use super::engine::{Engine, RegionFeatures};
 use super::log::Log;
 use super::memory;
 use super::panics::caught;
 use super::regions::{self, CaseContent, CaseFiles, CaseMasks, Subject};
+use super::report::{self, ReportedRegion};
 use super::store::{CaseKey, CaseStore};
 use super::table::Row;
 use crate::reasons;
@@ -92,13 +93,20 @@ impl CaseExtraction<'_> {
         for place in 0..content.images.count() {
             let image = content.images.image(place)?;
             let of_image = content.images.columns(place);
-            for (own, computed) in self.rows_of_image(number, &image, &of_image, &content.masks) {
+            let (rows, reported) = self.rows_of_image(number, &image, &of_image, &content.masks);
+            for (own, computed) in rows {
                 let computed = computed.unwrap_or_else(|error| {
                     self.failure(number, &regions::row_name(&own), &error);
                     outcome.failed = true;
                     Row::new()
                 });
                 outcome.rows.push(inputs.iter().cloned().chain(own).chain(computed).collect());
+            }
+            if let Some(path) = self.arguments.sr.as_deref().filter(|_| !outcome.failed)
+                && let Err(error) = report::write(self.arguments, path, case, &reported)
+            {
+                self.failure(number, "", &error);
+                outcome.failed = true;
             }
         }
         if !outcome.failed {
@@ -107,16 +115,17 @@ impl CaseExtraction<'_> {
         Ok(outcome)
     }
 
-    /// For each region what tells it from the others, and what was computed.
+    /// For each region what tells it from the others, and what was computed; and the regions with their features, where
+    /// a report of them is written.
     fn rows_of_image(
         &self,
         number: usize,
         image: &Image,
         of_image: &Row,
         masks: &CaseMasks,
-    ) -> Vec<(Row, Result<Row>)> {
+    ) -> (Vec<(Row, Result<Row>)>, Vec<ReportedRegion>) {
         let with_image = |columns: &Row| -> Row { of_image.iter().chain(columns).cloned().collect() };
-        let mut rows = Vec::new();
+        let (mut rows, mut reported) = (Vec::new(), Vec::new());
         for place in 0..masks.count() {
             let masked = match caught(|| masks.mask(place)) {
                 Ok(masked) => masked,
@@ -125,6 +134,9 @@ impl CaseExtraction<'_> {
                     continue;
                 }
             };
+            for remark in &masked.remarks {
+                self.log.warning(format_args!("case {number}: {remark}"));
+            }
             for region in &masked.regions {
                 let own = with_image(&region.columns);
                 let subject = Subject { number, image, mask: &masked.mask, label: region.label, columns: &own };
@@ -132,10 +144,17 @@ impl CaseExtraction<'_> {
                     memory::check(self.engine, &subject)?;
                     self.engine.features(self.arguments, &subject, self.log)
                 });
+                let computed = computed.map(|RegionFeatures { row, features }| {
+                    if self.arguments.sr.is_some() {
+                        let (region, mask) = (region.clone(), masked.mask.clone());
+                        reported.push(ReportedRegion { region, mask, features });
+                    }
+                    row
+                });
                 rows.push((own, computed));
             }
         }
-        rows
+        (rows, reported)
     }
 
     fn failure(&self, number: usize, region: &str, error: &Error) {

@@ -17,12 +17,15 @@ use super::table::{self, Row, RowValue, TableFormat};
 /// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their
 /// columns.
 fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)]) -> Vec<String> {
-    if arguments.mode == Mode::Voxel || arguments.skip_nans {
+    if arguments.mode != Mode::Segment || arguments.skip_nans {
         return Vec::new();
     }
     let planar =
         |(name, cell): &(String, RowValue)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
     let dimension = if rows.iter().any(|(_, row)| row.iter().any(planar)) { 2 } else { 3 };
+    if arguments.slice_means {
+        return engine.columns_of_means(dimension);
+    }
     engine.columns(dimension).unwrap_or_else(|| {
         let with_features =
             rows.iter().find(|(_, row)| row.iter().any(|(_, cell)| matches!(cell, RowValue::Number(_))));

@@ -72,14 +72,27 @@ pub(super) enum CaseMasks {
 pub(super) struct LabelledMask {
     pub(super) mask: LabelMap,
     pub(super) regions: Vec<CaseRegion>,
+    /// What is worth knowing about how they were drawn.
+    pub(super) remarks: Vec<String>,
 }
 
 /// A region of a case: the voxels of one label.
 #[derive(Clone)]
 pub(super) struct CaseRegion {
     pub(super) label: u32,
+    /// The label that it has in the file; none of a union.
+    pub(super) origin: Option<u32>,
     /// What tells the region from the others of its case, by the names of [`REGION_COLUMNS`].
     pub(super) columns: Row,
+}
+
+impl CaseRegion {
+    /// The name by which the mask or the command line calls it; none where it has but a number.
+    pub(super) fn name(&self) -> Option<String> {
+        let named =
+            |wanted: &str| self.columns.iter().find(|(column, _)| column == wanted).map(|(_, name)| name.text());
+        named(SEGMENT).or_else(|| named(LABEL).filter(|label| label.parse::<u32>().is_err()))
+    }
 }
 
 /// What one row is computed from.
@@ -96,8 +109,8 @@ pub(super) struct Subject<'a> {
 
 /// Everything on the command line that decides which images and regions a case has, as text.
 pub(super) fn description(arguments: &ExtractArgs) -> String {
-    let ExtractArgs { roi, labels, label, components, choice, all_phases, dicom_columns, .. } = arguments;
-    format!("{:?}", (roi, labels, label, components, choice, all_phases, dicom_columns))
+    let ExtractArgs { roi, labels, label, components, slice_means, choice, all_phases, dicom_columns, .. } = arguments;
+    format!("{:?}", (roi, labels, label, components, slice_means, choice, all_phases, dicom_columns))
 }
 
 /// The columns of the batch that stand in front of each row of a case: those that the rows do not bring themselves.
@@ -255,9 +268,15 @@ impl CaseMasks {
         match self {
             Self::Labelled(masks) => Ok(Cow::Borrowed(&masks[place])),
             Self::Drawn { file, regions, params, smallest_part } => {
-                let region = CaseRegion { label: 1, columns: region_columns(&regions[place]) };
+                let region = CaseRegion {
+                    label: 1,
+                    origin: Some(regions[place].label),
+                    columns: region_columns(&regions[place]),
+                };
                 let reader = params.clone().with_region(RegionChoice::Number(regions[place].number)).check()?;
-                LabelledMask::new(reader.draw(file)?, vec![region], *smallest_part).map(Cow::Owned)
+                let masked = LabelledMask::new(reader.draw(file)?, vec![region], *smallest_part)?;
+                let remarks = cut_contours(file, &regions[place], params).into_iter().collect();
+                Ok(Cow::Owned(LabelledMask { remarks, ..masked }))
             }
         }
     }
@@ -279,22 +298,29 @@ impl CaseMasks {
         source: Source,
         mut params: MaskParams,
     ) -> Result<Self> {
-        params.region = case.roi.as_deref().or(arguments.roi.as_deref()).map(Into::into);
-        let single = |params: MaskParams, source: Source| {
-            let mask = params.check()?.read_source(source)?;
-            LabelledMask::of_labels(arguments, engine, case, mask).map(|mask| Self::Labelled(vec![mask]))
-        };
-        if params.region.is_some() || arguments.labels == Some(WantedRegions::Union) {
-            return single(params, source);
-        }
         let path = source.path().to_owned();
         let file = if source.is_folder() {
             MaskFile::find(&path)?
         } else {
             source.dicom_folder()?.into_masks().into_iter().next()
         };
-        // A DICOM image whose voxels are labels.
-        let Some(file) = file else { return single(params, Source::open(&path)?) };
+        let name = case.roi.as_deref().or(arguments.roi.as_deref());
+        let Some(file) = file else {
+            // A DICOM image whose voxels are labels.
+            params.region = name.map(Into::into);
+            let mask = params.check()?.read_source(Source::open(&path)?)?;
+            return Ok(Self::Labelled(vec![LabelledMask::of_labels(arguments, engine, case, mask)?]));
+        };
+        let smallest_part = arguments.components;
+        if let Some(name) = name {
+            params.region = Some(name.into());
+            let mask = params.clone().check()?.draw(&file)?;
+            let drawn = file.regions().into_iter().filter(|region| region.name == name);
+            let remarks = drawn.filter_map(|region| cut_contours(&file, &region, &params)).collect();
+            let region = CaseRegion { label: 1, origin: None, columns: Row::new() };
+            let masked = LabelledMask::new(mask, vec![region], smallest_part)?;
+            return Ok(Self::Labelled(vec![LabelledMask { remarks, ..masked }]));
+        }
         let all = file.regions();
         let label = case.label.unwrap_or_else(|| engine.label(arguments));
         let regions = match &arguments.labels {
@@ -304,13 +330,42 @@ impl CaseMasks {
             None => wanted(&all, &[label])?,
             Some(_) => all,
         };
-        if arguments.labels.is_some() {
-            return Ok(Self::Drawn { file: Box::new(file), regions, params, smallest_part: arguments.components });
+        // The parts of a union are not the union of parts.
+        let of_each = smallest_part.filter(|_| arguments.labels != Some(WantedRegions::Union));
+        let drawn = Self::Drawn { file: Box::new(file), regions, params, smallest_part: of_each };
+        match &arguments.labels {
+            Some(WantedRegions::Union) => {
+                let LabelledMask { mask, regions, remarks } = drawn.united()?;
+                let masked = LabelledMask::new(mask, regions, smallest_part)?;
+                Ok(Self::Labelled(vec![LabelledMask { remarks, ..masked }]))
+            }
+            Some(_) => Ok(drawn),
+            None => {
+                let mut masked = drawn.mask(0)?.into_owned();
+                masked.regions.iter_mut().for_each(|region| region.columns.retain(|(name, _)| name == COMPONENT));
+                Ok(Self::Labelled(vec![masked]))
+            }
         }
-        params.region = Some(RegionChoice::Number(regions[0].number));
-        let region = CaseRegion { label: 1, columns: Row::new() };
-        let mask = LabelledMask::new(params.check()?.draw(&file)?, vec![region], arguments.components)?;
-        Ok(Self::Labelled(vec![mask]))
+    }
+
+    /// All regions as one.
+    fn united(&self) -> Result<LabelledMask> {
+        let mut union: Option<LabelMap> = None;
+        let mut remarks = Vec::new();
+        for place in 0..self.count() {
+            let masked = self.mask(place)?.into_owned();
+            remarks.extend(masked.remarks);
+            match &mut union {
+                None => union = Some(masked.mask.map(|&voxel| u32::from(voxel != 0))),
+                Some(union) => {
+                    let voxels = union.as_mut_slice().iter_mut().zip(masked.mask.as_slice());
+                    voxels.for_each(|(voxel, &other)| *voxel |= u32::from(other != 0));
+                }
+            }
+        }
+        let Some(mask) = union else { bail!("the mask holds no region") };
+        let region = CaseRegion { label: 1, origin: None, columns: vec![text(LABEL, "union")] };
+        Ok(LabelledMask { mask, regions: vec![region], remarks })
     }
 
     /// The label map of a file. Of a segmentation of Slicer that is stored in layers, `--labels` takes all of them.
@@ -335,22 +390,31 @@ impl CaseMasks {
             let of_layer = segments.iter().filter(|segment| segment.layer == layer);
             let regions = of_layer.map(|segment| CaseRegion {
                 label: segment.label,
+                origin: Some(segment.label),
                 columns: vec![text(LABEL, segment.label.to_string()), text(SEGMENT, &segment.name)],
             });
             masks.push((mask, regions.collect()));
         }
         if arguments.labels == Some(WantedRegions::Union) {
-            let mut layers = masks.into_iter().map(|(mask, _)| mask.map(|&voxel| u32::from(voxel != 0)));
-            let Some(mut union) = layers.next() else { bail!("the segmentation has no layer") };
-            for layer in layers {
-                union.as_mut_slice().iter_mut().zip(layer.as_slice()).for_each(|(voxel, &other)| *voxel |= other);
-            }
-            let region = CaseRegion { label: 1, columns: vec![text(LABEL, "union")] };
-            return Ok(Self::Labelled(vec![LabelledMask::new(union, vec![region], arguments.components)?]));
+            let layer = |(mask, regions)| LabelledMask { mask, regions, remarks: Vec::new() };
+            let union = Self::Labelled(masks.into_iter().map(layer).collect()).united()?;
+            return Ok(Self::Labelled(vec![LabelledMask::new(union.mask, union.regions, arguments.components)?]));
         }
         let labelled = masks.into_iter().map(|(mask, regions)| LabelledMask::new(mask, regions, arguments.components));
         Ok(Self::Labelled(labelled.collect::<Result<_>>()?))
     }
+}
+
+/// What to say of contours that reach beyond the image, whose part outside is lost.
+fn cut_contours(file: &MaskFile, region: &MaskRegion, params: &MaskParams) -> Option<String> {
+    let MaskFile::StructureSet(set) = file else { return None };
+    let grid = params.grid.as_ref()?;
+    let roi = set.rois().iter().find(|roi| roi.number == region.number)?;
+    let cut = roi.beyond(grid)?;
+    Some(format!(
+        "{} of {} contours of {:?} reach beyond the image, by up to {:.1} mm; what lies outside is left out",
+        cut.contours, cut.closed, region.name, cut.farthest
+    ))
 }
 
 fn region_columns(region: &MaskRegion) -> Row {
@@ -372,21 +436,22 @@ impl LabelledMask {
     fn new(mask: LabelMap, regions: Vec<CaseRegion>, smallest_part: Option<usize>) -> Result<Self> {
         match smallest_part {
             Some(smallest) => parts_of(&mask, regions, smallest),
-            None => Ok(Self { mask, regions }),
+            None => Ok(Self { mask, regions, remarks: Vec::new() }),
         }
     }
 
     /// The regions that are asked for, of a mask whose labels tell them apart.
     fn of_labels(arguments: &ExtractArgs, engine: &Engine, case: &Case, mask: LabelMap) -> Result<Self> {
-        let named = |label: u32| CaseRegion { label, columns: vec![text(LABEL, label.to_string())] };
+        let named =
+            |label: u32| CaseRegion { label, origin: Some(label), columns: vec![text(LABEL, label.to_string())] };
         let (mask, regions) = match &arguments.labels {
             None => {
                 let label = case.label.unwrap_or_else(|| engine.label(arguments));
-                (mask, vec![CaseRegion { label, columns: Row::new() }])
+                (mask, vec![CaseRegion { label, origin: Some(label), columns: Row::new() }])
             }
             Some(WantedRegions::Union) => {
                 let union = mask.map(|&voxel| u32::from(voxel != 0));
-                (union, vec![CaseRegion { label: 1, columns: vec![text(LABEL, "union")] }])
+                (union, vec![CaseRegion { label: 1, origin: None, columns: vec![text(LABEL, "union")] }])
             }
             Some(WantedRegions::Listed(labels)) => (mask, labels.iter().copied().map(named).collect()),
             Some(WantedRegions::EachLabel) => {
@@ -403,7 +468,7 @@ impl LabelledMask {
 fn parts_of(mask: &LabelMap, regions: Vec<CaseRegion>, smallest: usize) -> Result<LabelledMask> {
     let mut numbered = mask.map(|_| 0u32);
     let mut parts = Vec::new();
-    for CaseRegion { label, columns } in regions {
+    for CaseRegion { label, origin, columns } in regions {
         region::bounding_box(mask, label)?;
         let components = connected_components(mask, label, Connectivity::Corner);
         let kept = components.sizes.iter().take_while(|&&size| size >= smallest).count();
@@ -421,8 +486,9 @@ fn parts_of(mask: &LabelMap, regions: Vec<CaseRegion>, smallest: usize) -> Resul
         }
         parts.extend((1..=u32::try_from(kept)?).map(|part| CaseRegion {
             label: before + part,
+            origin,
             columns: columns.iter().cloned().chain([text(COMPONENT, part.to_string())]).collect(),
         }));
     }
-    Ok(LabelledMask { mask: numbered, regions: parts })
+    Ok(LabelledMask { mask: numbered, regions: parts, remarks: Vec::new() })
 }

@@ -122,7 +122,7 @@ impl CaseStore {
             for file in files {
                 let unreadable = || format!("cannot read {}", file.display());
                 let found = std::fs::metadata(&file).with_context(unreadable)?;
-                key.file(&std::path::absolute(&file).with_context(unreadable)?, &found);
+                key.file(&file.canonicalize().with_context(unreadable)?, &found);
             }
         }
         Ok(CaseKey(key.digits()))

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use serde::Serialize;
 
 use super::attributes::{integer, items, text};
 use super::contour::{self, Contour, ContourKind};
 use super::problem::malformed;
 use super::stored_file::{self, Opened};
 use crate::error::{FileProblem, Result};
+use crate::geometry::Geometry;
 use crate::mask::params::{MaskParams, MaskReader};
 use crate::mask::region::{MaskProblem, MaskRegion};
 use crate::volume::{LabelMap, Volume};
@@ -26,6 +28,18 @@ pub struct StructureSetRoi {
     pub frame_of_reference: Option<String>,
     /// The contours, as they stand in the file.
     pub contours: Vec<Contour>,
+}
+
+/// Contours of a region that reach beyond a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ContoursBeyond {
+    /// How many do.
+    pub contours: usize,
+    /// How many closed contours the region has.
+    pub closed: usize,
+    /// How far the farthest point lies outside, along an axis of the grid, in mm.
+    pub farthest: f64,
 }
 
 /// The regions of an RTSTRUCT file.
@@ -150,6 +164,45 @@ impl StructureSetRoi {
             frame_of_reference: text(definition, tags::REFERENCED_FRAME_OF_REFERENCE_UID),
             contours,
         })
+    }
+
+    /// Which closed contours reach beyond the voxels of a grid; none where all lie inside. A mask on the grid lacks what
+    /// lies outside.
+    ///
+    /// ```no_run
+    /// use alnm_imaging::dicom::StructureSet;
+    /// use alnm_imaging::read_image;
+    ///
+    /// let (image, set) = (read_image("image.nii.gz")?, StructureSet::read("rs.dcm")?);
+    /// for roi in set.rois() {
+    ///     if let Some(cut) = roi.beyond(image.geometry()) {
+    ///         println!("{}: {} of {} contours are cut", roi.name, cut.contours, cut.closed);
+    ///     }
+    /// }
+    /// # Ok::<(), alnm_imaging::ImagingError>(())
+    /// ```
+    #[must_use]
+    pub fn beyond(&self, grid: &Geometry) -> Option<ContoursBeyond> {
+        // Contours along the outer faces of voxels are rounded to some digits.
+        const ROUNDING: f64 = 1e-3;
+        let (size, spacing) = (grid.size(), grid.spacing());
+        let overshoot = |point: &[f64; 3]| {
+            let index = grid.point_to_index(*point);
+            let along = |axis: usize| {
+                let voxels = (-0.5 - index[axis]).max(index[axis] - (size[axis] as f64 - 0.5));
+                if voxels > ROUNDING { voxels * spacing[axis] } else { 0.0 }
+            };
+            (0..3).map(along).fold(0.0, f64::max)
+        };
+        let closed = self.contours.iter().filter(|contour| contour.kind == ContourKind::Closed);
+        let farthest: Vec<f64> =
+            closed.map(|contour| contour.points.iter().map(overshoot).fold(0.0, f64::max)).collect();
+        let beyond = ContoursBeyond {
+            contours: farthest.iter().filter(|distance| **distance > 0.0).count(),
+            closed: farthest.len(),
+            farthest: farthest.iter().copied().fold(0.0, f64::max),
+        };
+        (beyond.contours > 0).then_some(beyond)
     }
 
     fn check_frame(&self, image: Option<&str>) -> Result<(), MaskProblem> {
