@@ -254,6 +254,43 @@ fn the_images_that_features_are_computed_on_are_written() {
 }
 
 #[test]
+fn extreme_settings_end_in_values_or_in_a_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let most = i64::MAX;
+    let (values, refused) = (0, 4);
+    for (parameters, code) in [
+        (format!("setting: {{padDistance: {most}, resampledPixelSpacing: [1, 1, 1]}}"), values),
+        (format!("setting: {{padDistance: {most}, preCrop: true}}"), values),
+        (format!("setting: {{minimumROISize: {most}}}"), refused),
+        ("setting: {geometryTolerance: 1e300}".to_owned(), values),
+        ("setting: {normalize: true, normalizeScale: 1e308}".to_owned(), refused),
+        ("setting: {normalize: true, removeOutliers: 1e-300}".to_owned(), values),
+        ("setting: {binWidth: 1e-320}".to_owned(), refused),
+        ("setting: {binWidth: 1e308}".to_owned(), refused),
+        ("setting: {binCount: 65536}".to_owned(), values),
+        ("setting: {distances: [32]}".to_owned(), refused),
+        (format!("setting: {{voxelArrayShift: {}}}", i64::MIN), values),
+        ("setting: {gldm_a: 4294967295}".to_owned(), values),
+        ("setting: {resegmentRange: [-1e308, 1e308]}".to_owned(), values),
+        ("setting: {resampledPixelSpacing: [1e300, 1e300, 1e300]}".to_owned(), refused),
+        ("imageType: {LoG: {sigma: [1e-300]}}".to_owned(), refused),
+        ("imageType: {LoG: {sigma: [1e300]}}".to_owned(), values),
+        ("imageType: {Wavelet: {level: 16, start_level: 16, wavelet: db38}}".to_owned(), refused),
+        ("imageType: {LBP2D: {lbp2DRadius: 1024, lbp2DSamples: 52, lbp2DMethod: default}}".to_owned(), values),
+        ("imageType: {LBP3D: {lbp3DIcosphereRadius: 1e-300}}".to_owned(), refused),
+        (format!("setting: {{label_channel: {most}}}"), refused),
+        ("setting: {label: 4294967295}".to_owned(), refused),
+    ] {
+        std::fs::write(folder.path().join("p.yaml"), &parameters).unwrap();
+        let output = alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "-p", "p.yaml"]);
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{parameters}: {messages}");
+        assert!(!messages.contains("the program has a fault"), "{parameters}: {messages}");
+    }
+}
+
+#[test]
 fn exit_codes_are_those_of_pyradiomics() {
     let folder = tempfile::tempdir().unwrap();
     write_batch(folder.path());
