@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::log::Level;
 use super::table::TableFormat;
-use crate::input::SeriesChoice;
+use crate::input::{MaskDrawing, SeriesChoice};
 
 /// Extract radiomic features from an image and a mask, or from all cases of a CSV file.
 #[derive(Debug, Args)]
@@ -96,6 +96,8 @@ pub(crate) struct ExtractArgs {
     pub(super) slice_means: bool,
     #[command(flatten)]
     pub(super) choice: SeriesChoice,
+    #[command(flatten)]
+    pub(super) drawing: MaskDrawing,
     /// A row for each phase of a dynamic DICOM series, with its number in the column Phase.
     #[arg(long, conflicts_with = "phase")]
     pub(super) all_phases: bool,

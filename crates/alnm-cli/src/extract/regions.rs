@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use alnm_imaging::dicom::{MaskFile, Series};
 use alnm_imaging::file::Source;
-use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
+use alnm_imaging::mask::{MaskNote, MaskParams, MaskRegion, RegionChoice};
 use alnm_imaging::region::{Connectivity, connected_components};
 use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, region};
 use anyhow::{Context, Result, bail, ensure};
@@ -109,8 +109,9 @@ pub(super) struct Subject<'a> {
 
 /// Everything on the command line that decides which images and regions a case has, as text.
 pub(super) fn description(arguments: &ExtractArgs) -> String {
-    let ExtractArgs { roi, labels, label, components, slice_means, choice, all_phases, dicom_columns, .. } = arguments;
-    format!("{:?}", (roi, labels, label, components, slice_means, choice, all_phases, dicom_columns))
+    let ExtractArgs { roi, labels, label, components, slice_means, .. } = arguments;
+    let ExtractArgs { choice, drawing, all_phases, dicom_columns, .. } = arguments;
+    format!("{:?}", (roi, labels, label, components, slice_means, choice, drawing, all_phases, dicom_columns))
 }
 
 /// The columns of the batch that stand in front of each row of a case: those that the rows do not bring themselves.
@@ -170,13 +171,18 @@ impl CaseImages {
         let choice = SeriesChoice {
             phase: case.phase_number()?.or(arguments.choice.phase),
             series: case.series.clone().or_else(|| arguments.choice.series.clone()),
+            ..arguments.choice.clone()
         };
         let folder = source.dicom_folder()?;
         let series = choice.of(&folder)?;
         let frame_of_reference = series.frame_of_reference().map(str::to_owned);
-        let columns = if arguments.dicom_columns { series_columns(series) } else { Row::new() };
+        let columns = if arguments.dicom_columns { series_columns(&series) } else { Row::new() };
         if arguments.all_phases {
-            return Ok((Self::Phases { series: Box::new(series.clone()), columns }, frame_of_reference));
+            ensure!(
+                series.phase_count() > 0,
+                "the series has volumes that are no phases; --phases-by says what tells phases apart"
+            );
+            return Ok((Self::Phases { series: Box::new(series.into_owned()), columns }, frame_of_reference));
         }
         let image = Box::new(match choice.phase {
             Some(number) => series.phase(number)?,
@@ -240,7 +246,7 @@ impl CaseContent {
         let CaseFiles { image, mask } = files;
         if mask.format() == FileFormat::Dicom {
             let (images, frame_of_reference) = CaseImages::read(arguments, case, image)?;
-            let mut params = MaskParams::default();
+            let mut params = arguments.drawing.apply(MaskParams::default());
             params.grid = Some(images.geometry()?.clone());
             params.frame_of_reference = frame_of_reference;
             let masks = CaseMasks::of_dicom(arguments, engine, case, mask, params)?;
@@ -274,9 +280,9 @@ impl CaseMasks {
                     columns: region_columns(&regions[place]),
                 };
                 let reader = params.clone().with_region(RegionChoice::Number(regions[place].number)).check()?;
-                let masked = LabelledMask::new(reader.draw(file)?, vec![region], *smallest_part)?;
-                let remarks = cut_contours(file, &regions[place], params).into_iter().collect();
-                Ok(Cow::Owned(LabelledMask { remarks, ..masked }))
+                let drawn = reader.draw_with_notes(file)?;
+                let masked = LabelledMask::new(drawn.mask, vec![region], *smallest_part)?;
+                Ok(Cow::Owned(LabelledMask { remarks: texts(&drawn.notes), ..masked }))
             }
         }
     }
@@ -314,12 +320,10 @@ impl CaseMasks {
         let smallest_part = arguments.components;
         if let Some(name) = name {
             params.region = Some(name.into());
-            let mask = params.clone().check()?.draw(&file)?;
-            let drawn = file.regions().into_iter().filter(|region| region.name == name);
-            let remarks = drawn.filter_map(|region| cut_contours(&file, &region, &params)).collect();
+            let drawn = params.check()?.draw_with_notes(&file)?;
             let region = CaseRegion { label: 1, origin: None, columns: Row::new() };
-            let masked = LabelledMask::new(mask, vec![region], smallest_part)?;
-            return Ok(Self::Labelled(vec![LabelledMask { remarks, ..masked }]));
+            let masked = LabelledMask::new(drawn.mask, vec![region], smallest_part)?;
+            return Ok(Self::Labelled(vec![LabelledMask { remarks: texts(&drawn.notes), ..masked }]));
         }
         let all = file.regions();
         let label = case.label.unwrap_or_else(|| engine.label(arguments));
@@ -405,16 +409,8 @@ impl CaseMasks {
     }
 }
 
-/// What to say of contours that reach beyond the image, whose part outside is lost.
-fn cut_contours(file: &MaskFile, region: &MaskRegion, params: &MaskParams) -> Option<String> {
-    let MaskFile::StructureSet(set) = file else { return None };
-    let grid = params.grid.as_ref()?;
-    let roi = set.rois().iter().find(|roi| roi.number == region.number)?;
-    let cut = roi.beyond(grid)?;
-    Some(format!(
-        "{} of {} contours of {:?} reach beyond the image, by up to {:.1} mm; what lies outside is left out",
-        cut.contours, cut.closed, region.name, cut.farthest
-    ))
+fn texts(notes: &[MaskNote]) -> Vec<String> {
+    notes.iter().map(MaskNote::to_string).collect()
 }
 
 fn region_columns(region: &MaskRegion) -> Row {

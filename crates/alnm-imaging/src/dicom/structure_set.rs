@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
-use serde::Serialize;
 
 use super::attributes::{integer, items, text};
-use super::contour::{self, Contour, ContourKind};
+use super::contour::{self, Contour, ContourKind, Filling};
 use super::problem::malformed;
 use super::stored_file::{self, Opened};
 use crate::error::{FileProblem, Result};
-use crate::geometry::Geometry;
+use crate::mask::note::ReadMask;
 use crate::mask::params::{MaskParams, MaskReader};
 use crate::mask::region::{MaskProblem, MaskRegion};
 use crate::volume::{LabelMap, Volume};
@@ -30,27 +29,21 @@ pub struct StructureSetRoi {
     pub contours: Vec<Contour>,
 }
 
-/// Contours of a region that reach beyond a grid.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct ContoursBeyond {
-    /// How many do.
-    pub contours: usize,
-    /// How many closed contours the region has.
-    pub closed: usize,
-    /// How far the farthest point lies outside, along an axis of the grid, in mm.
-    pub farthest: f64,
-}
-
 /// The regions of an RTSTRUCT file.
 ///
 /// The mask of a region on a grid holds the voxels whose centres its closed contours enclose by the even-odd rule,
 /// which makes holes of inner contours and of keyholes alike; a contour that stands twice counts once. The contours
 /// must be parallel to two axes of the grid, oblique in space or not.
 ///
-/// A slice of the grid takes the contours of the plane nearest to it, at most half a slice away. Where contours lie
-/// farther apart than slices, each fills the slices up to half the distance of contours (the thickness of their slabs
-/// where the file states it, else the smallest distance of planes when at least half of all distances equal it).
+/// Of voxels whose centres lie on a contour [`MaskParams::edge`] decides, of contours of one plane that cross each other
+/// [`MaskParams::crossing`].
+///
+/// A slice of the grid takes the contours of the plane nearest to it, up to half a slice away: one exactly half a slice
+/// before the first plane belongs to it, one exactly half a slice behind the last does not. Where contours lie farther
+/// apart than slices, the slices between two planes are filled from the nearer one, when the planes lie at the regular
+/// distance of contours (the thickness of their slabs where the file states it, else the smallest distance of planes when
+/// at least half of all distances equal it); nothing is filled before the first plane and behind the last. Contours that
+/// leave the image are cut off, and a [`MaskNote`](crate::mask::MaskNote) says which share was lost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StructureSet {
     label: String,
@@ -124,10 +117,20 @@ impl StructureSet {
     /// drawn in another frame of reference, has no closed contour, lies askew to the grid or outside it, or two regions
     /// overlap.
     pub fn mask(&self, reader: &MaskReader) -> Result<LabelMap> {
+        self.draw(reader).map(|drawn| drawn.mask)
+    }
+
+    /// As [`StructureSet::mask`], with what was odd.
+    ///
+    /// # Errors
+    /// As [`StructureSet::mask`].
+    pub fn draw(&self, reader: &MaskReader) -> Result<ReadMask> {
         self.rasterise(reader.params()).map_err(|problem| FileProblem::from(problem).at(&self.path))
     }
 
-    fn rasterise(&self, params: &MaskParams) -> Result<LabelMap, MaskProblem> {
+    fn rasterise(&self, params: &MaskParams) -> Result<ReadMask, MaskProblem> {
+        let filling = Filling { edge: params.edge, crossing: params.crossing };
+        let mut notes = Vec::new();
         let (choice, frame) = (params.region.as_ref(), params.frame_of_reference.as_deref());
         let grid = params.grid.as_ref().ok_or(MaskProblem::GridNeeded)?;
         let regions = self.regions();
@@ -142,13 +145,14 @@ impl StructureSet {
                 continue;
             }
             let label = if chosen.len() == 1 { 1 } else { region.label };
-            let overlapped = contour::fill(&roi.name, &closed, &mut mask, label)?;
-            if let Some(other) = overlapped {
+            let filled = contour::fill(&roi.name, &closed, &mut mask, label, filling)?;
+            notes.extend(filled.notes);
+            if let Some(other) = filled.overlapped {
                 let first = regions[other as usize - 1].name.clone();
                 return Err(MaskProblem::Overlap { first, second: region.name.clone() });
             }
         }
-        Ok(mask)
+        Ok(ReadMask { mask, notes })
     }
 }
 
@@ -164,45 +168,6 @@ impl StructureSetRoi {
             frame_of_reference: text(definition, tags::REFERENCED_FRAME_OF_REFERENCE_UID),
             contours,
         })
-    }
-
-    /// Which closed contours reach beyond the voxels of a grid; none where all lie inside. A mask on the grid lacks what
-    /// lies outside.
-    ///
-    /// ```no_run
-    /// use alnm_imaging::dicom::StructureSet;
-    /// use alnm_imaging::read_image;
-    ///
-    /// let (image, set) = (read_image("image.nii.gz")?, StructureSet::read("rs.dcm")?);
-    /// for roi in set.rois() {
-    ///     if let Some(cut) = roi.beyond(image.geometry()) {
-    ///         println!("{}: {} of {} contours are cut", roi.name, cut.contours, cut.closed);
-    ///     }
-    /// }
-    /// # Ok::<(), alnm_imaging::ImagingError>(())
-    /// ```
-    #[must_use]
-    pub fn beyond(&self, grid: &Geometry) -> Option<ContoursBeyond> {
-        // Contours along the outer faces of voxels are rounded to some digits.
-        const ROUNDING: f64 = 1e-3;
-        let (size, spacing) = (grid.size(), grid.spacing());
-        let overshoot = |point: &[f64; 3]| {
-            let index = grid.point_to_index(*point);
-            let along = |axis: usize| {
-                let voxels = (-0.5 - index[axis]).max(index[axis] - (size[axis] as f64 - 0.5));
-                if voxels > ROUNDING { voxels * spacing[axis] } else { 0.0 }
-            };
-            (0..3).map(along).fold(0.0, f64::max)
-        };
-        let closed = self.contours.iter().filter(|contour| contour.kind == ContourKind::Closed);
-        let farthest: Vec<f64> =
-            closed.map(|contour| contour.points.iter().map(overshoot).fold(0.0, f64::max)).collect();
-        let beyond = ContoursBeyond {
-            contours: farthest.iter().filter(|distance| **distance > 0.0).count(),
-            closed: farthest.len(),
-            farthest: farthest.iter().copied().fold(0.0, f64::max),
-        };
-        (beyond.contours > 0).then_some(beyond)
     }
 
     fn check_frame(&self, image: Option<&str>) -> Result<(), MaskProblem> {

@@ -78,19 +78,6 @@ pub struct MaskRegion {
     pub name: String,
 }
 
-/// A segment of a segmentation that 3D Slicer stored as NRRD (`.seg.nrrd`): the voxels with a label in one of the
-/// layers. Segments that overlap lie in different layers, where they may have equal labels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SlicerSegment {
-    /// `SegmentN_Name`.
-    pub name: String,
-    /// `SegmentN_LabelValue`: the label of its voxels.
-    pub label: u32,
-    /// `SegmentN_Layer`: the component of the voxels that holds the label, from 0.
-    pub layer: usize,
-}
-
 /// One region of a mask file: by its name, or by its number (`SegmentNumber`, `ROINumber`, or the label in a label
 /// map).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
