@@ -21,7 +21,7 @@ pub(super) fn slice_means(extractor: &Extractor, subject: &Subject<'_>, log: &Lo
     let Subject { number, image, mask, label, .. } = *subject;
     let region = bounding_box(mask, label)?;
     let (mut names, mut means) = (Vec::new(), BTreeMap::<String, Mean>::new());
-    let (mut slices, mut left_out) = (0, 0);
+    let (mut slices, mut left_out) = (0u32, 0u32);
     for z in region.ranges_zyx()[0].clone() {
         let extraction = match extractor.execute(image, &slice_of(mask, label, z), label) {
             Ok(extraction) => extraction,
