@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use alnm_imaging::{Image, with_volume, write_image, write_mask};
+use alnm_imaging::{Image, write_image, write_mask};
+use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
 use alnm_radiomics::parameters::SettingValue;
-use alnm_radiomics::{Extractor, FeatureValue, Parameters, Warning, ibsi};
+use alnm_radiomics::{Compliance, Extractor, FeatureId, FeatureValue, Parameters, Warning};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
@@ -15,100 +16,68 @@ use super::table::{Row, RowValue};
 use crate::reasons;
 
 /// Grey levels of the IBSI profile without a parameter file.
-const DEFAULT_DISCRETISATION: ibsi::IbsiDiscretisation = ibsi::IbsiDiscretisation::FixedBinNumber(32);
+const DEFAULT_DISCRETISATION: IbsiDiscretisation = IbsiDiscretisation::FixedBinNumber(32);
 
-/// A checked set of parameters, ready to extract.
-pub(super) enum Engine {
-    PyRadiomics(Box<Extractor>),
-    Ibsi(Box<ibsi::IbsiExtractor>),
+/// An extractor with the parameters of the command line.
+pub(super) struct Engine {
+    extractor: Extractor,
 }
 
 impl Engine {
     /// The engine that the command line asks for.
     pub(super) fn new(arguments: &ExtractArgs, log: &Log) -> Result<Self> {
-        match arguments.profile {
-            Profile::Pyradiomics => Ok(Self::PyRadiomics(Box::new(Extractor::new(parameters(arguments, log)?)))),
-            Profile::Ibsi => {
-                ensure!(
-                    arguments.setting.is_empty(),
-                    "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
-                );
-                ensure!(
-                    arguments.mode == Mode::Segment,
-                    "the IBSI profile has neither voxel-based maps nor images; leave --mode away"
-                );
-                ensure!(
-                    !arguments.slice_means,
-                    "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param"
-                );
-                let profile = match &arguments.param {
-                    Some(path) => ibsi::IbsiProfile::from_file(path)?,
-                    None => ibsi::IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
-                };
-                Ok(Self::Ibsi(Box::new(profile.check()?)))
-            }
+        let mut parameters = match arguments.profile {
+            Profile::Pyradiomics => pyradiomics_parameters(arguments, log)?,
+            Profile::Ibsi => ibsi_parameters(arguments)?,
+        };
+        if let Some(label) = arguments.label {
+            parameters.set("label", SettingValue::Integer(i64::from(label)))?;
         }
+        Ok(Self { extractor: Extractor::new(parameters) })
+    }
+
+    /// The parameters.
+    pub(super) fn parameters(&self) -> &Parameters {
+        self.extractor.parameters()
     }
 
     /// The parameters with whose definitions they follow, as text: equal texts give equal values.
     pub(super) fn description(&self) -> Result<String> {
-        Ok(match self {
-            Self::PyRadiomics(extractor) => format!("PyRadiomics\n{}", extractor.parameters().to_yaml()),
-            Self::Ibsi(extractor) => format!("IBSI\n{}", serde_json::to_string(extractor.profile())?),
+        Ok(match self.parameters().ibsi() {
+            None => format!("PyRadiomics\n{}", self.parameters().to_yaml()),
+            Some(profile) => format!("IBSI\n{}", serde_json::to_string(profile)?),
         })
     }
 
     /// The label of the region where a case names none.
-    pub(super) fn label(&self, arguments: &ExtractArgs) -> u32 {
-        match self {
-            Self::PyRadiomics(extractor) => extractor.parameters().settings().label,
-            Self::Ibsi(_) => arguments.label.unwrap_or(1),
-        }
+    pub(super) fn label(&self) -> u32 {
+        self.parameters().settings().label
     }
 
     /// The channel of the mask where a case names none.
     pub(super) fn label_channel(&self) -> usize {
-        match self {
-            Self::PyRadiomics(extractor) => extractor.parameters().settings().label_channel,
-            Self::Ibsi(_) => 0,
-        }
+        self.parameters().settings().label_channel
     }
 
-    /// The columns after the input columns, for images with `dimension` axes, where the parameters tell them.
-    pub(super) fn columns(&self, dimension: usize) -> Option<Vec<String>> {
-        match self {
-            Self::PyRadiomics(extractor) => {
-                Some([extractor.diagnostic_columns(), extractor.feature_columns(dimension)].concat())
-            }
-            Self::Ibsi(_) => None,
-        }
+    /// The columns after the input columns, for images with `dimension` axes.
+    pub(super) fn columns(&self, dimension: usize) -> Vec<String> {
+        [self.extractor.diagnostic_columns(), self.extractor.feature_columns(dimension)].concat()
     }
 
     /// The columns of means over slices, in which shape in three dimensions is that of each slice.
     pub(super) fn columns_of_means(&self, dimension: usize) -> Vec<String> {
-        match self {
-            Self::PyRadiomics(extractor) => {
-                std::iter::once(SLICES.to_owned()).chain(extractor.feature_columns(dimension)).collect()
-            }
-            Self::Ibsi(_) => Vec::new(),
-        }
+        std::iter::once(SLICES.to_owned()).chain(self.extractor.feature_columns(dimension)).collect()
     }
 
     /// What a row has after the input columns and its own, and the features in it.
     pub(super) fn features(&self, arguments: &ExtractArgs, subject: &Subject<'_>, log: &Log) -> Result<RegionFeatures> {
         let Subject { number, image, mask, label, .. } = *subject;
-        match self {
-            Self::PyRadiomics(extractor) if arguments.mode == Mode::Voxel => {
-                feature_maps(arguments, extractor, subject, log).map(RegionFeatures::of_row)
-            }
-            Self::PyRadiomics(extractor) if arguments.mode == Mode::Images => {
-                derived_images(arguments, extractor, subject).map(RegionFeatures::of_row)
-            }
-            Self::PyRadiomics(extractor) if arguments.slice_means => {
-                slice_means(extractor, subject, log).map(RegionFeatures::of_row)
-            }
-            Self::PyRadiomics(extractor) => {
-                let extraction = extractor.execute(image, mask, label)?;
+        match arguments.mode {
+            Mode::Voxel => feature_maps(arguments, &self.extractor, subject, log).map(RegionFeatures::of_row),
+            Mode::Images => derived_images(arguments, &self.extractor, subject).map(RegionFeatures::of_row),
+            _ if arguments.slice_means => slice_means(&self.extractor, subject, log).map(RegionFeatures::of_row),
+            _ => {
+                let extraction = self.extractor.execute(image, mask, label)?;
                 warn(number, &extraction.warnings, log);
                 let diagnostics =
                     extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
@@ -117,21 +86,6 @@ impl Engine {
                     row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(),
                     features,
                 })
-            }
-            Self::Ibsi(extractor) => {
-                let extraction = with_volume!(image, image => extractor.extract(image, mask, label))?;
-                let features: Vec<ComputedFeature> = extraction
-                    .features
-                    .iter()
-                    .map(|feature| ComputedFeature {
-                        column: feature.column(),
-                        value: feature.value,
-                        ibsi: Some(feature.code),
-                        name: feature.name.to_owned(),
-                        is_of_image: true,
-                    })
-                    .collect();
-                Ok(RegionFeatures { row: features.iter().map(ComputedFeature::cell).collect(), features })
             }
         }
     }
@@ -156,7 +110,7 @@ impl RegionFeatures {
 pub(super) struct ComputedFeature {
     pub(super) column: String,
     pub(super) value: f64,
-    /// Its code of the IBSI, where that defines it.
+    /// Its code of the IBSI, where the value follows its definition.
     pub(super) ibsi: Option<&'static str>,
     /// Its name without that of the image.
     pub(super) name: String,
@@ -167,12 +121,20 @@ pub(super) struct ComputedFeature {
 impl ComputedFeature {
     fn of(feature: &FeatureValue) -> Self {
         let id = &feature.id;
+        let defined = id.ibsi().filter(|_| id.compliance() == Compliance::Compliant);
+        let (name, is_of_image) = match id {
+            FeatureId::PyRadiomics { image, class, feature } => {
+                (format!("{class}_{}", feature.name), image == "original")
+            }
+            FeatureId::Ibsi { feature, .. } => (feature.name.to_owned(), true),
+            other => (other.name(), false),
+        };
         Self {
             column: id.name(),
             value: feature.value,
-            ibsi: id.ibsi,
-            name: format!("{}_{}", id.class, id.feature),
-            is_of_image: id.image == "original",
+            ibsi: defined.map(|definition| definition.code),
+            name,
+            is_of_image,
         }
     }
 
@@ -225,7 +187,7 @@ fn warn(number: usize, warnings: &[Warning], log: &Log) {
 }
 
 /// The parameter file with the overrides of the command line.
-fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
+fn pyradiomics_parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
     let mut parameters = match &arguments.param {
         Some(path) => Parameters::from_file(path)?,
         None => Parameters::default(),
@@ -235,10 +197,28 @@ fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
             log.warning(format_args!("--setting {setting} is left out: {}", reasons(&reason)));
         }
     }
-    if let Some(label) = arguments.label {
-        parameters.set("label", SettingValue::Integer(i64::from(label)))?;
-    }
     Ok(parameters)
+}
+
+/// The profile in the parameter file.
+fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
+    ensure!(
+        arguments.setting.is_empty(),
+        "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
+    );
+    ensure!(
+        arguments.mode == Mode::Segment,
+        "the IBSI profile has neither voxel-based maps nor images; leave --mode away"
+    );
+    ensure!(
+        !arguments.slice_means,
+        "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param"
+    );
+    let profile = match &arguments.param {
+        Some(path) => IbsiProfile::from_file(path)?,
+        None => IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
+    };
+    Ok(profile.check()?)
 }
 
 /// Sets `NAME:VALUE`, the value being taken for whatever the setting wants.

@@ -36,18 +36,15 @@ fn needed_bytes(image: &Image, grid: &Geometry) -> u64 {
 /// wrong.
 fn resampled_grid(engine: &Engine, subject: &Subject<'_>) -> Option<Geometry> {
     let Subject { image, mask, label, .. } = *subject;
-    match engine {
-        Engine::PyRadiomics(extractor) => {
-            let settings = extractor.parameters().settings();
-            let spacing = settings.resampled_pixel_spacing.as_ref().filter(|_| settings.interpolator.is_some())?;
-            let spacing = std::array::from_fn(|axis| spacing.get(axis).copied().unwrap_or(0.0));
-            roi_grid(mask, label, spacing, settings.pad_distance).ok()
-        }
-        Engine::Ibsi(extractor) => {
-            let interpolation = extractor.profile().interpolation.as_ref()?;
-            spacing_grid(image.geometry(), interpolation.spacing.map(|spacing| spacing.unwrap_or(0.0))).ok()
-        }
+    let parameters = engine.parameters();
+    if let Some(profile) = parameters.ibsi() {
+        let interpolation = profile.interpolation.as_ref()?;
+        return spacing_grid(image.geometry(), interpolation.spacing.map(|spacing| spacing.unwrap_or(0.0))).ok();
     }
+    let settings = parameters.settings();
+    let spacing = settings.resampled_pixel_spacing.as_ref().filter(|_| settings.interpolator.is_some())?;
+    let spacing = std::array::from_fn(|axis| spacing.get(axis).copied().unwrap_or(0.0));
+    roi_grid(mask, label, spacing, settings.pad_distance).ok()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

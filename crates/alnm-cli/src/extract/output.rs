@@ -26,11 +26,7 @@ fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Ro
     if arguments.slice_means {
         return engine.columns_of_means(dimension);
     }
-    engine.columns(dimension).unwrap_or_else(|| {
-        let with_features =
-            rows.iter().find(|(_, row)| row.iter().any(|(_, cell)| matches!(cell, RowValue::Number(_))));
-        with_features.map(|(_, row)| row.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default()
-    })
+    engine.columns(dimension)
 }
 
 /// Refuses, before any work is done, a file for the output that no table can be added to.

@@ -326,7 +326,7 @@ impl CaseMasks {
             return Ok(Self::Labelled(vec![LabelledMask { remarks: texts(&drawn.notes), ..masked }]));
         }
         let all = file.regions();
-        let label = case.label.unwrap_or_else(|| engine.label(arguments));
+        let label = case.label.unwrap_or_else(|| engine.label());
         let regions = match &arguments.labels {
             Some(WantedRegions::Listed(labels)) => wanted(&all, labels)?,
             // The only region has the label 1, whatever its number.
@@ -442,7 +442,7 @@ impl LabelledMask {
             |label: u32| CaseRegion { label, origin: Some(label), columns: vec![text(LABEL, label.to_string())] };
         let (mask, regions) = match &arguments.labels {
             None => {
-                let label = case.label.unwrap_or_else(|| engine.label(arguments));
+                let label = case.label.unwrap_or_else(|| engine.label());
                 (mask, vec![CaseRegion { label, origin: Some(label), columns: Row::new() }])
             }
             Some(WantedRegions::Union) => {
