@@ -2,7 +2,13 @@
 
 use alnm_imaging::dce::{DynamicSeries, Kinetics, KineticsParams, KineticsRule, TimeIntensityCurve};
 #[cfg(feature = "dicom")]
-use alnm_imaging::dicom::{CodedConcept, ColourPage, Contour, ContourHoles, DerivedSeries, DicomFolder, FractionMeaning, Instance, MaskFile, MeasuredRegion, Measurement, MeasurementReportParams, MeasurementReportWriter, ParametricMapParams, ParametricMapWriter, Phase, Segment, SegmentAlgorithm, SegmentReference, Segmentation, SegmentationKind, SegmentationParams, SegmentationWriter, Series, SeriesAttributes, SeriesProblem, SourceImages, StructureSet, StructureSetParams, StructureSetRoi, StructureSetWriter};
+use alnm_imaging::dicom::{
+    CodedConcept, ColourPage, Contour, ContourHoles, DerivedSeries, DicomFolder, FractionMeaning, Instance, MaskFile,
+    MeasuredRegion, Measurement, MeasurementReportParams, MeasurementReportWriter, ParametricMapParams,
+    ParametricMapWriter, Phase, Segment, SegmentAlgorithm, SegmentReference, Segmentation, SegmentationKind,
+    SegmentationParams, SegmentationWriter, Series, SeriesAttributes, SeriesProblem, SourceImages, StructureSet,
+    StructureSetParams, StructureSetRoi, StructureSetWriter,
+};
 use alnm_imaging::file::{AtomicFile, Source};
 use alnm_imaging::intensity::{IntensityStatistics, Landmark};
 use alnm_imaging::mask::{MaskParams, MaskProblem, MaskReader, MaskRegion, RegionChoice};
