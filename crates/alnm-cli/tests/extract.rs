@@ -317,6 +317,12 @@ fn the_ibsi_profile_has_features_of_its_own() {
     // 4 x 6 x 7 voxels of 0.8 x 0.8 x 2 mm, of which 4 x 6 x 4 have label 1.
     assert!((value(&rows, "morph_vol_approx") - 96.0 * 1.28).abs() < 1e-9);
     assert!(value(&rows, "cm_contrast_3D_comb") > 0.0);
+    assert_eq!(value(&rows, "diagnostics_IBSI-IntensityMask-resegmented_VoxelNum"), 96.0);
+    // The columns are the same when no case has a value.
+    let absent = ["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-f", "csv", "-p", "ibsi.yaml", "--label", "77"];
+    let without_value = table(folder.path(), &absent);
+    assert_eq!(without_value[0], rows[0]);
+    assert_eq!(without_value.len(), 2);
     let refused = alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-s", "binWidth:5"]);
     assert_eq!(refused.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--setting"));

@@ -222,7 +222,8 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The parameters as the text of a parameter file. Read again, it gives equal parameters.
+    /// The parameters of PyRadiomics as the text of a parameter file. Read again, it gives equal parameters. A profile of
+    /// the IBSI ([`Parameters::ibsi`]) has a file of its own and is not in the text.
     ///
     /// ```
     /// use alnm_radiomics::{FeatureClass, Parameters};
