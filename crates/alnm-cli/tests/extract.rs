@@ -357,7 +357,9 @@ fn a_report_holds_the_numbers_of_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_batch(path);
-    let Image::I16(image) = alnm_imaging::read_image(path.join("image1.nrrd")).unwrap() else { panic!("no i16") };
+    let alnm_imaging::Image::I16(image) = alnm_imaging::read_image(path.join("image1.nrrd")).unwrap() else {
+        panic!("no i16")
+    };
     write_series(path.join("ct"), &[Phase::new(image, 0.0)], &SeriesAttributes::new("P", "CT").with_modality("CT"))
         .unwrap();
     let shared = ["ct", "mask1.nrrd", "--labels", "all", "-f", "csv"];

@@ -14,7 +14,6 @@ use super::arguments::{ExtractArgs, WantedRegions};
 use super::batch::Case;
 use super::engine::Engine;
 use super::table::{Row, RowValue};
-use crate::input::SeriesChoice;
 
 /// The columns that say which image and region a row is of, where the command line asks for them.
 pub(super) const REGION_COLUMNS: [&str; 11] = [
@@ -168,11 +167,9 @@ impl CaseImages {
             return Ok((Self::Single { image, columns: Row::new() }, None));
         }
         // Where a list has columns of these names for images of other formats, they say nothing to this program.
-        let choice = SeriesChoice {
-            phase: case.phase_number()?.or(arguments.choice.phase),
-            series: case.series.clone().or_else(|| arguments.choice.series.clone()),
-            ..arguments.choice.clone()
-        };
+        let mut choice = arguments.choice.clone();
+        choice.phase = case.phase_number()?.or(choice.phase);
+        choice.series = case.series.clone().or(choice.series);
         let folder = source.dicom_folder()?;
         let series = choice.of(&folder)?;
         let frame_of_reference = series.frame_of_reference().map(str::to_owned);
