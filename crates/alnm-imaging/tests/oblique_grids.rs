@@ -67,6 +67,11 @@ fn grid(number: u64) -> (Volume<u32>, Geometry) {
     (Volume::new(voxels, geometry).expect("the shapes agree"), new)
 }
 
+/// In whole thousandths.
+fn thousandths(value: f64) -> [u8; 4] {
+    ((value * 1000.0).round_ties_even() as i32).to_le_bytes()
+}
+
 fn add<T: Voxel, const BYTES: usize>(
     sum: &mut Crc,
     image: &Volume<T>,
@@ -88,9 +93,10 @@ fn voxels_are_those_of_simpleitk() {
         for (image, grid) in numbers.by_ref().take(IN_A_LINE as usize).map(grid) {
             let short = image.cast::<i16>();
             add(&mut sums[0], &image, &grid, Interpolator::Nearest, u32::to_le_bytes);
-            add(&mut sums[1], &image.cast::<f64>(), &grid, Interpolator::Linear, f64::to_le_bytes);
+            let double = image.cast::<f64>();
+            add(&mut sums[1], &double, &grid, Interpolator::Linear, f64::to_le_bytes);
             add(&mut sums[2], &short, &grid, Interpolator::Linear, i16::to_le_bytes);
-            add(&mut sums[3], &short, &grid, Interpolator::BSpline, i16::to_le_bytes);
+            add(&mut sums[3], &double, &grid, Interpolator::BSpline, thousandths);
         }
         let sums = sums.map(|sum| format!("{:08x}", sum.sum())).join(" ");
         assert_eq!(sums, line, "grids {first} to {}: labels, linear, linear, B-spline", first + IN_A_LINE - 1);

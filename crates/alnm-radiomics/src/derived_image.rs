@@ -4,7 +4,7 @@ use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{Geometry, Image, PixelType, Voxel, with_volume};
 
 use crate::error::Result;
-use crate::filter::{box_values, gradient, lbp2d, lbp3d, log, pointwise, stored_as, wavelet};
+use crate::filter::{box_values, gradient, lbp2d, lbp3d, log, pointwise, wavelet};
 use crate::image_type::ImageType;
 use crate::parameter_error::ParameterError;
 use crate::parameters::{Settings, Sigma};
@@ -208,7 +208,7 @@ fn patterns_in_slices(image: &Image, settings: &Settings, part: VoxelBox) -> Der
                 let slice = &in_order[place[across] - part.start_zyx()[across]];
                 let (size, pixel) = ([shape[rows], shape[columns]], [place[rows], place[columns]]);
                 let code = pattern.code(&mut texture, slice, size, pixel);
-                values.push(if planar { code } else { stored_as(image.pixel_type(), code) });
+                values.push(if planar { code } else { lbp2d::cast_by_numpy(image.pixel_type(), code) });
             }
         }
     }

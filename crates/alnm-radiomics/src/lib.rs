@@ -24,6 +24,7 @@ pub mod ngtdm;
 mod normalisation;
 mod parameter_error;
 pub mod parameters;
+pub mod perturbation;
 mod principal_axes;
 mod python_text;
 mod region;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use alnm_imaging::{Geometry, Image, LabelMap, Volume, read_mask_channel};
-use alnm_radiomics::{Extractor, Parameters};
+use alnm_radiomics::{Diagnostic, Extractor, Parameters};
 use ndarray::Array3;
 use serde::Deserialize;
 use serde_json::Value;
@@ -53,7 +53,7 @@ struct Run {
     columns: Option<usize>,
     /// Numbers, or for each map its size, the sum of its finite voxels, the number of others, and its middle voxel.
     values: Option<Vec<Value>>,
-    /// How many diagnostics there are.
+    /// How many diagnostics there are but for versions.
     diagnostics: Option<usize>,
 }
 
@@ -161,6 +161,10 @@ fn in_second_channel(mask: &LabelMap, channel: usize) -> LabelMap {
 /// Names and values, the latter as [`Run::values`] has them, and the number of diagnostics.
 type Outcome = (Vec<String>, Vec<Vec<f64>>, usize);
 
+fn without_versions(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics.iter().filter(|diagnostic| !diagnostic.name.contains("Versions")).count()
+}
+
 fn extract(case: &Case, run: &Run) -> Result<Outcome, String> {
     let mut parameters = case.parameters.clone();
     if let Some(setting) = &run.setting {
@@ -178,12 +182,12 @@ fn extract(case: &Case, run: &Run) -> Result<Outcome, String> {
             extractor.execute_voxel_based(&image, &mask, label).map_err(|error| error.to_string())?;
         let names = extraction.maps.iter().map(|map| map.id.name()).collect();
         let summaries = extraction.maps.iter().map(|map| summary(&map.map)).collect();
-        return Ok((names, summaries, extraction.diagnostics.len()));
+        return Ok((names, summaries, without_versions(&extraction.diagnostics)));
     }
     let extraction = extractor.execute(&image, &mask, label).map_err(|error| error.to_string())?;
     let names = extraction.features.iter().map(|feature| feature.id.name()).collect();
     let values = extraction.features.iter().map(|feature| vec![feature.value]).collect();
-    Ok((names, values, extraction.diagnostics.len()))
+    Ok((names, values, without_versions(&extraction.diagnostics)))
 }
 
 fn summary(map: &Volume<f64>) -> Vec<f64> {

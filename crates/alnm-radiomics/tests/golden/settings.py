@@ -197,7 +197,8 @@ def run(kind, setting, types, classes, how, voxels):
     found = {name: value for name, value in found.items()}
     features = {name: value for name, value in found.items() if not name.startswith("diagnostics_")}
     values = [summary(value) if voxels is not None else float(value) for value in features.values()]
-    return parameters, {"columns": list(features), "values": values, "diagnostics": len(found) - len(features)}
+    diagnostics = [name for name in found if name.startswith("diagnostics_") and not name.startswith("diagnostics_Versions")]
+    return parameters, {"columns": list(features), "values": values, "diagnostics": len(diagnostics)}
 
 
 def plain(value):
