@@ -24,6 +24,9 @@ pub struct Geometry {
     origin: [f64; 3],
     direction: [[f64; 3]; 3],
     dimension: usize,
+    /// Turns an offset from the origin in mm into a continuous index.
+    #[serde(skip)]
+    offset_to_index: [[f64; 3]; 3],
 }
 
 /// A geometry as it is written.
@@ -85,7 +88,8 @@ impl Geometry {
         if !determinant.is_finite() || determinant.abs() < 1e-6 {
             return invalid("direction", format!("{direction:?}"), "the matrix must be finite and invertible");
         }
-        Ok(Self { size, spacing, origin, direction, dimension: 3 })
+        let offset_to_index = offset_to_index(&direction, spacing, 3);
+        Ok(Self { size, spacing, origin, direction, dimension: 3, offset_to_index })
     }
 
     /// A two-dimensional grid of `size` pixels (x, y): one slice, 1 mm thick at z = 0, that remembers its dimension.
@@ -101,7 +105,8 @@ impl Geometry {
 
     /// The same grid as a two-dimensional one; it has to have one slice.
     pub(crate) fn into_planar(self) -> Self {
-        Self { dimension: 2, ..self }
+        let offset_to_index = offset_to_index(&self.direction, self.spacing, 2);
+        Self { dimension: 2, offset_to_index, ..self }
     }
 
     /// A grid aligned with the patient's axes whose first voxel lies at the origin.
@@ -196,21 +201,8 @@ impl Geometry {
     /// ITK's `TransformPhysicalPointToContinuousIndex` gives.
     #[must_use]
     pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
-        self.points_to_indices().index(point)
-    }
-
-    /// [`Geometry::point_to_index`] for many points.
-    pub(crate) fn points_to_indices(&self) -> PointsToIndices {
-        let [a, b, c]: [[f64; 3]; 3] =
-            std::array::from_fn(|row| std::array::from_fn(|axis| self.direction[row][axis] * self.spacing[axis]));
-        let matrix = if self.dimension == 2 && [a[2], b[2], c[0], c[1]] == [0.0; 4] {
-            // ITK's image has two axes and a matrix of two rows here.
-            let [[xx, xy], [yx, yy]] = inverse(&[[a[0], a[1]], [b[0], b[1]]]);
-            [[xx, xy, 0.0], [yx, yy, 0.0], [0.0, 0.0, 1.0 / c[2]]]
-        } else {
-            inverse(&[a, b, c])
-        };
-        PointsToIndices { matrix, origin: self.origin }
+        let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
+        self.offset_to_index.map(|row| row[0] * offset[0] + row[1] * offset[1] + row[2] * offset[2])
     }
 
     /// Whether the axes are perpendicular unit vectors but for rounding.
@@ -266,7 +258,8 @@ impl Geometry {
     /// # Errors
     /// As [`Geometry::new`].
     pub fn with_grid(&self, size: [usize; 3], spacing: [f64; 3], origin: [f64; 3]) -> Result<Self> {
-        Ok(Self { dimension: self.dimension, ..Self::new(size, spacing, origin, self.direction)? })
+        let grid = Self::new(size, spacing, origin, self.direction)?;
+        Ok(if self.dimension == 2 { grid.into_planar() } else { grid })
     }
 
     /// The first field in which two grids differ by more than `tolerance`: the rule of ITK, where origins and spacings
@@ -316,19 +309,15 @@ fn determinant(m: &[[f64; 3]; 3]) -> f64 {
         + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
 }
 
-/// Turns points in mm into continuous indices of a grid.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PointsToIndices {
-    matrix: [[f64; 3]; 3],
-    origin: [f64; 3],
-}
-
-impl PointsToIndices {
-    /// The continuous index (x, y, z) of a point.
-    pub(crate) fn index(&self, point: [f64; 3]) -> [f64; 3] {
-        let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
-        self.matrix.map(|row| row[0] * offset[0] + row[1] * offset[1] + row[2] * offset[2])
+/// The inverse of the matrix that turns an index into an offset from the origin in mm.
+fn offset_to_index(direction: &[[f64; 3]; 3], spacing: [f64; 3], dimension: usize) -> [[f64; 3]; 3] {
+    let [a, b, c]: [[f64; 3]; 3] = direction.map(|row| std::array::from_fn(|axis| row[axis] * spacing[axis]));
+    if dimension == 2 && [a[2], b[2], c[0], c[1]] == [0.0; 4] {
+        // ITK's image has two axes and a matrix of two rows here.
+        let [[xx, xy], [yx, yy]] = inverse(&[[a[0], a[1]], [b[0], b[1]]]);
+        return [[xx, xy, 0.0], [yx, yy, 0.0], [0.0, 0.0, 1.0 / c[2]]];
     }
+    inverse(&[a, b, c])
 }
 
 #[cfg(test)]

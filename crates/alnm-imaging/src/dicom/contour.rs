@@ -87,10 +87,9 @@ pub(super) fn fill(
     if contours.is_empty() {
         return Err(MaskProblem::NoClosedContour { name: name.to_owned() });
     }
-    let to_indices = grid.points_to_indices();
     let indices: Vec<Vec<[f64; 3]>> = contours
         .iter()
-        .map(|contour| contour.points.iter().map(|&point| to_indices.index(point)).collect())
+        .map(|contour| contour.points.iter().map(|&point| grid.point_to_index(point)).collect())
         .collect();
     let axis = normal_axis(&indices).ok_or_else(|| MaskProblem::Askew { name: name.to_owned() })?;
     let planes = planes(&indices, axis);

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::geometry::{Geometry, PointsToIndices};
+use crate::geometry::Geometry;
 use crate::volume::{Volume, Voxel};
 
 /// Continuous indices into an image for every voxel of a grid, with the bits that ITK gives them.
@@ -20,14 +20,14 @@ pub(super) struct Sampling {
 
 /// Positions are linear along a line of x: ITK finds those of its first and one-past-last voxel and goes in even steps.
 pub(super) struct LineSampling {
-    to_indices: PointsToIndices,
+    image: Geometry,
     grid: Geometry,
 }
 
 impl LineSampling {
     /// Continuous index into the image of a voxel of the grid.
     fn at(&self, voxel: [usize; 3]) -> [f64; 3] {
-        self.to_indices.index(self.grid.voxel_to_point(voxel))
+        self.image.point_to_index(self.grid.voxel_to_point(voxel))
     }
 
     /// The positions of a line of x.
@@ -65,7 +65,7 @@ impl Sampling {
     pub(super) fn new(image: &Geometry, grid: &Geometry) -> Self {
         /// In voxels over the whole grid; far above rounding, far below what can be seen.
         const ROUNDING: f64 = 1e-9;
-        let lines = LineSampling { to_indices: image.points_to_indices(), grid: grid.clone() };
+        let lines = LineSampling { image: image.clone(), grid: grid.clone() };
         let size = grid.size();
         let origin = lines.at([0; 3]);
         // How far the position on one axis moves when the index runs along another.
