@@ -16,16 +16,24 @@ pub struct Store {
     folder: PathBuf,
 }
 
-#[derive(Deserialize)]
+/// An item with what it was made from and the hash of its own text, so that a file changed by hand is computed again.
+#[derive(Serialize, Deserialize)]
 struct Stored<T> {
     fingerprint: String,
+    sha256: String,
     value: T,
 }
 
-#[derive(Serialize)]
-struct Storing<'a, T> {
-    fingerprint: &'a str,
-    value: &'a T,
+impl<T: Serialize> Stored<T> {
+    fn new(fingerprint: &str, value: T) -> Result<Self> {
+        let sha256 = hash(&value)?;
+        Ok(Self { fingerprint: fingerprint.to_owned(), sha256, value })
+    }
+}
+
+/// SHA-256 of the JSON form, in hexadecimal.
+fn hash(value: &impl Serialize) -> Result<String> {
+    Ok(Fingerprint::default().parameters(value)?.finish())
 }
 
 impl Store {
@@ -59,17 +67,16 @@ impl Store {
         if let Some(value) = stored(&path, fingerprint) {
             return Ok(value);
         }
-        let value = compute()?;
-        let text = serde_json::to_string(&Storing { fingerprint, value: &value })?;
-        write_file(&path, text.as_bytes())?;
-        Ok(value)
+        let item = Stored::new(fingerprint, compute()?)?;
+        write_file(&path, serde_json::to_string(&item)?.as_bytes())?;
+        Ok(item.value)
     }
 }
 
 /// The stored value; `None` where there is none, it is damaged, or it was made from something else.
-fn stored<T: DeserializeOwned>(path: &Path, fingerprint: &str) -> Option<T> {
+fn stored<T: Serialize + DeserializeOwned>(path: &Path, fingerprint: &str) -> Option<T> {
     let stored: Stored<T> = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-    (stored.fingerprint == fingerprint).then_some(stored.value)
+    (stored.fingerprint == fingerprint && hash(&stored.value).ok()? == stored.sha256).then_some(stored.value)
 }
 
 /// Writes a file that is there as a whole or not at all ([`write_atomically`]).
@@ -144,5 +151,8 @@ mod tests {
         assert_eq!(get("b").unwrap(), [0.1, 2.0]);
         fs::write(store.file("one.json"), "{\"fingerprint\":\"b\",\"val").unwrap();
         assert_eq!(get("b").unwrap(), [0.1, 3.0]);
+        let text = fs::read_to_string(store.file("one.json")).unwrap();
+        fs::write(store.file("one.json"), text.replace("[0.1,3.0]", "[0.2,3.0]")).unwrap();
+        assert_eq!(get("b").unwrap(), [0.1, 4.0], "changed by hand");
     }
 }

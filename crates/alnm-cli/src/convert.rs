@@ -8,6 +8,7 @@ use alnm_imaging::mask::{MaskParams, RegionChoice};
 use alnm_imaging::{FileFormat, Geometry, Image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
+use crate::dicom_object::{ObjectInput, ObjectKind, ObjectOptions};
 use crate::input::SeriesChoice;
 use crate::output::{Activity, Overwriting};
 
@@ -17,7 +18,9 @@ const LONGEST_NAME: usize = 64;
 /// Write an image, a DICOM series or a mask in another format; the type of the voxels is kept.
 ///
 /// The suffix of the output says its format; a name without one is a folder for a DICOM series. Masks are asked
-/// for by --roi, --roi-number or --like, or by a structure set or segmentation as input.
+/// for by --roi, --roi-number or --like, or by a structure set or segmentation as input. A DICOM segmentation,
+/// structure set, parametric map or page belongs to the series of --like: it has its patient, study and frame of
+/// reference, refers to its images, and says that it is for research.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  alnm convert dce-folder phase4.nii.gz --phase 4\n  \
 alnm convert dce-folder phases.nii.gz --all-phases\n  \
@@ -27,7 +30,8 @@ Exit codes: 0 done, 1 a file cannot be read or written, or exists, 2 the command
 pub(crate) struct Convert {
     /// Image file, DICOM mask (RTSTRUCT, SEG) or DICOM folder.
     input: PathBuf,
-    /// File to write (.nii, .nii.gz, .hdr, .nrrd, .nhdr, .mha or .mhd), or folder for a DICOM series.
+    /// File to write (.nii, .nii.gz, .hdr, .nrrd, .nhdr, .mha or .mhd; .seg.dcm, .rtstruct.dcm, .map.dcm or .page.dcm
+    /// for the series of --like), or folder for a DICOM series.
     output: PathBuf,
     #[command(flatten)]
     choice: SeriesChoice,
@@ -43,9 +47,11 @@ pub(crate) struct Convert {
     /// Region of a mask by number: ROI number, segment number, or label.
     #[arg(long, value_name = "N")]
     roi_number: Option<u32>,
-    /// Image on whose grid a mask is drawn.
+    /// Image on whose grid a mask is drawn; for a DICOM object, the folder of the series to which it belongs.
     #[arg(long, value_name = "IMAGE")]
     like: Option<PathBuf>,
+    #[command(flatten)]
+    object: ObjectOptions,
     /// PatientID of a DICOM series to write; else that of a DICOM input, or none.
     #[arg(long, value_name = "ID")]
     patient_id: Option<String>,
@@ -55,6 +61,11 @@ pub(crate) struct Convert {
     /// Modality of a DICOM series to write, such as MR or CT; else that of a DICOM input, or MR.
     #[arg(long, value_name = "CODE")]
     modality: Option<String>,
+    /// Remove what identifies the patient from a DICOM series to write, by the basic profile of the standard (PS3.15).
+    /// The key makes the new identifiers: the same key keeps the series of a patient together. Voxels are not looked
+    /// at: a name that is burnt into them, or a face, stays.
+    #[arg(long, value_name = "KEY")]
+    deidentify: Option<String>,
     #[command(flatten)]
     overwriting: Overwriting,
 }
@@ -103,6 +114,14 @@ enum Content {
 
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        let object = self.object.kind(&self.output)?;
+        ensure!(
+            self.deidentify.is_none() || (object.is_none() && is_folder(&self.output)),
+            "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series"
+        );
+        if let Some(kind) = object {
+            return self.write_object(kind);
+        }
         let content = self.open()?;
         if matches!(content, Content::Regions(_) | Content::Mask(_)) {
             let chooses_images =
@@ -141,6 +160,35 @@ impl Convert {
         Ok(())
     }
 
+    /// Writes a DICOM object for the series that --like names.
+    fn write_object(&self, kind: ObjectKind) -> anyhow::Result<()> {
+        ensure!(
+            !(self.all_phases || self.series_as_phases),
+            "--all-phases and --series-as-phases choose images; a DICOM object belongs to one phase of --like, which \
+             --phase chooses"
+        );
+        ensure!(
+            self.patient_id.is_none() && self.modality.is_none(),
+            "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away"
+        );
+        self.overwriting.check([self.output.as_path()])?;
+        let activity = Activity::start("writing");
+        let input = ObjectInput {
+            input: &self.input,
+            like: self.like.as_deref(),
+            choice: &self.choice,
+            region: self.region_choice(),
+            description: self.description.as_deref(),
+        };
+        self.object.write(kind, &input, &self.output)?;
+        activity.finish();
+        Ok(())
+    }
+
+    fn region_choice(&self) -> Option<RegionChoice> {
+        self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from))
+    }
+
     /// Opens the input. A mask is converted where one is asked for, or where it is all that a file holds.
     fn open(&self) -> anyhow::Result<Content> {
         let source = Source::open(&self.input)?;
@@ -158,7 +206,7 @@ impl Convert {
 
     fn mask_params(&self) -> anyhow::Result<MaskParams> {
         let mut params = MaskParams::default();
-        params.region = self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from));
+        params.region = self.region_choice();
         if let Some(like) = self.like.as_deref().map(Reference::read).transpose()? {
             params.grid = Some(like.grid);
             params.frame_of_reference = like.frame_of_reference;
@@ -219,6 +267,9 @@ impl Convert {
         let name = self.output.file_name().context("the output names no folder; give it a name")?.to_string_lossy();
         let mut attributes = attributes
             .unwrap_or_else(|| SeriesAttributes::new("", &name.chars().take(LONGEST_NAME).collect::<String>()));
+        if let Some(key) = &self.deidentify {
+            attributes = attributes.deidentified(key);
+        }
         let options = [
             (&self.patient_id, &mut attributes.patient_id),
             (&self.description, &mut attributes.series_description),

@@ -8,6 +8,7 @@ mod output;
 #[cfg(feature = "parquet")]
 mod parquet_table;
 mod regions;
+mod report;
 mod table;
 
 use std::io::Write;
@@ -22,9 +23,10 @@ pub(crate) use arguments::{ExtractArgs, with_long_names};
 
 use arguments::Mode;
 use batch::Case;
-use engine::Engine;
+use engine::{Engine, RegionFeatures};
 use log::Log;
 use regions::Regions;
+use report::ReportedRegion;
 use table::{Row, TableFormat};
 
 /// The input could not be made sense of.
@@ -55,6 +57,10 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
             return ExitCode::from(BAD_INPUT);
         }
     };
+    if let Err(error) = report::check(arguments) {
+        log.error(crate::reasons(&error));
+        return ExitCode::from(BAD_INPUT);
+    }
     let outcome = if arguments.validate { validate(arguments, &cases, &log) } else { extract(arguments, &cases, &log) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -131,14 +137,24 @@ fn extract_case(arguments: &ExtractArgs, engine: &Engine, case: &Case, log: &Log
         Err(error) => return failed(case, vec![(number, case.columns.clone())], &error, log),
     };
     let mut rows = Vec::new();
+    let mut reported = Vec::new();
     let mut failure = None;
     for region in &case_regions.regions {
         let columns = region.columns(case);
-        let computed = engine.features(arguments, number, &case_regions, region, log).unwrap_or_else(|error| {
-            failure.get_or_insert(error);
-            Vec::new()
-        });
+        let computed = match engine.features(arguments, number, &case_regions, region, log) {
+            Ok(RegionFeatures { row, features }) => {
+                reported.push(ReportedRegion { region, features });
+                row
+            }
+            Err(error) => {
+                failure.get_or_insert(error);
+                Vec::new()
+            }
+        };
         rows.push((number, columns.into_iter().chain(computed).collect()));
+    }
+    if let (Some(path), None) = (&arguments.sr, &failure) {
+        failure = report::write(arguments, path, case, &case_regions, &reported).err();
     }
     // A case that failed is not stored, so that it is tried again.
     let stored = match (&stored, &failure) {

@@ -7,6 +7,7 @@
 mod cases;
 mod convert;
 mod deep;
+mod dicom_object;
 mod extract;
 mod info;
 mod input;

@@ -367,3 +367,112 @@ fn errors_name_the_file_and_end_with_1_or_2() {
         assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
     }
 }
+
+/// A mask of two labels on the grid of the dynamic series.
+fn write_labels(path: &Path) -> Volume<u8> {
+    let data = Array3::from_shape_fn([3, 6, 8], |(z, y, x)| match (z, y, x) {
+        (1, 1..=4, 1..=3) => 1,
+        (1 | 2, 2..=3, 5..=6) => 2,
+        _ => 0,
+    });
+    let labels = Volume::new(data, grid()).unwrap();
+    write_image(path, &labels.clone().into()).unwrap();
+    labels
+}
+
+#[test]
+fn masks_become_dicom_objects_of_a_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_dynamic(&path.join("dce"));
+    let labels = write_labels(&path.join("mask.nrrd"));
+    std::fs::write(
+        path.join("names.json"),
+        r#"{"segmentAttributes": [[
+            {"labelID": 1, "SegmentLabel": "Tumour", "SegmentAlgorithmType": "MANUAL", "recommendedDisplayRGBValue": [1, 2, 3],
+             "SegmentedPropertyTypeCodeSequence":
+                {"CodeValue": "4147007", "CodingSchemeDesignator": "SCT", "CodeMeaning": "Mass"}},
+            {"labelID": 2, "SegmentLabel": "Node"}]]}"#,
+    )
+    .unwrap();
+    for (name, more) in [
+        ("binary.seg.dcm", &[][..]),
+        ("named.seg.dcm", &["--segments", "names.json", "--phase", "2"]),
+        ("fractional.dcm", &["--object", "fractional-seg"]),
+        ("labels.dcm", &["--object", "labelmap-seg"]),
+        ("keyhole.rtstruct.dcm", &[]),
+        ("xor.rtstruct.dcm", &["--holes", "xor"]),
+    ] {
+        succeed(path, &[&["convert", "mask.nrrd", name, "--like", "dce"], more].concat());
+        succeed(path, &["convert", name, "back.nrrd", "--like", "dce", "--force"]);
+        assert_eq!(
+            read_mask(path.join("back.nrrd")).unwrap().map(|&label| label as u8).as_slice(),
+            labels.as_slice(),
+            "{name}"
+        );
+    }
+    succeed(path, &["convert", "named.seg.dcm", "node.rtstruct.dcm", "--like", "dce", "--roi", "Node"]);
+    succeed(path, &["convert", "node.rtstruct.dcm", "node.nrrd", "--like", "dce", "--roi", "Node"]);
+    let node = labels.map(|&label| u32::from(label == 2));
+    assert_eq!(read_mask(path.join("node.nrrd")).unwrap().as_slice(), node.as_slice());
+
+    assert!(fail(path, 1, &["convert", "mask.nrrd", "binary.seg.dcm", "--like", "dce"]).contains("--force"));
+    assert!(fail(path, 1, &["convert", "mask.nrrd", "other.dcm", "--like", "dce"]).contains("--object"));
+    assert!(fail(path, 1, &["convert", "mask.nrrd", "other.seg.dcm"]).contains("--like"));
+    assert!(
+        fail(path, 1, &["convert", "mask.nrrd", "other.seg.dcm", "--like", "mask.nrrd"]).contains("no DICOM series")
+    );
+}
+
+#[test]
+fn maps_and_pages_become_dicom_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_dynamic(&path.join("dce"));
+    let map = volume(0).map(|&voxel| f32::from(voxel) / 3.0);
+    write_image(path.join("map.nrrd"), &map.clone().into()).unwrap();
+    succeed(path, &["convert", "map.nrrd", "entropy.map.dcm", "--like", "dce", "--description", "Entropy"]);
+    succeed(path, &["convert", "entropy.map.dcm", "back.nrrd"]);
+    assert_eq!(read_image(path.join("back.nrrd")).unwrap().cast::<f32>().as_slice(), map.as_slice());
+    std::fs::write(path.join("page.ppm"), b"P6 2 1 255 abcdef").unwrap();
+    succeed(path, &["convert", "page.ppm", "report.page.dcm", "--like", "dce"]);
+    let page = dicom_object::open_file(path.join("report.page.dcm")).unwrap();
+    assert_eq!(page.element(tags::PIXEL_DATA).unwrap().to_bytes().unwrap().as_ref(), b"abcdef");
+}
+
+#[test]
+fn a_series_loses_the_identity_of_its_patient() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let attributes = SeriesAttributes::new("P-7", "DCE of Jane")
+        .with_patient_name("Doe^Jane")
+        .with_patient_birth_date("19700102")
+        .with_patient_sex("F")
+        .with_accession_number("A-77")
+        .with_study_id("S-77")
+        .with_study_description("Jane")
+        .with_date("20240305")
+        .with_start_time(40_000.0)
+        .with_study_uid("1.2.840.77")
+        .with_frame_of_reference_uid("1.2.840.78");
+    let phases: Vec<Phase<i16>> = (0..3).map(|i| Phase::new(volume(i), 45.0 * i as f64)).collect();
+    write_series(path.join("dce"), &phases, &attributes).unwrap();
+    succeed(path, &["convert", "dce", "anonymous", "--all-phases", "--deidentify", "a secret"]);
+    for file in path.join("anonymous").read_dir().unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for trace in ["P-7", "Jane", "19700102", "A-77", "S-77", "2024", "1.2.840.77", "1.2.840.78"] {
+            assert!(!bytes.windows(trace.len()).any(|window| window == trace.as_bytes()), "{trace} is left");
+        }
+    }
+    let anonymous = path.join("anonymous");
+    assert_eq!(attribute(&anonymous, tags::PATIENT_IDENTITY_REMOVED), "YES");
+    assert_eq!(read_phases(&anonymous).unwrap().times(), [0.0, 45.0, 90.0]);
+    for (number, image) in read_phases(&anonymous).unwrap().images().iter().enumerate() {
+        assert_volume(image, number);
+    }
+    succeed(path, &["convert", "dce", "named", "--all-phases", "--deidentify", "a secret", "--patient-id", "X1"]);
+    assert_eq!(attribute(&path.join("named"), tags::PATIENT_ID), "X1");
+    let study = |folder: &str| attribute(&path.join(folder), tags::STUDY_INSTANCE_UID);
+    assert_eq!(study("anonymous"), study("named"));
+    assert!(fail(path, 1, &["convert", "dce", "phases.nii.gz", "--all-phases", "--deidentify", "k"]).contains("DICOM"));
+}

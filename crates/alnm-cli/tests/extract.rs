@@ -272,3 +272,64 @@ fn the_ibsi_profile_has_features_of_its_own() {
     assert_eq!(refused.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--setting"));
 }
+
+/// Columns and exact values of the measurements in a report, region by region.
+fn reported(path: &Path) -> Vec<Vec<(String, f64)>> {
+    use dicom_dictionary_std::tags;
+    use dicom_object::InMemDicomObject;
+
+    fn content(item: &InMemDicomObject) -> &[InMemDicomObject] {
+        item.element(tags::CONTENT_SEQUENCE).unwrap().items().unwrap()
+    }
+    let text = |item: &InMemDicomObject, tag| item.element(tag).unwrap().to_str().unwrap().trim().to_owned();
+    let report = dicom_object::open_file(path).unwrap();
+    let groups = content(content(&report).last().unwrap());
+    let value = |number: &InMemDicomObject| {
+        let measured = number.element(tags::MEASURED_VALUE_SEQUENCE).unwrap().items().unwrap().first();
+        measured.map_or(f64::NAN, |item| item.element(tags::FLOATING_POINT_VALUE).unwrap().to_float64().unwrap())
+    };
+    let numbers = |group: &InMemDicomObject| {
+        let numbers = content(group).iter().filter(|item| text(item, tags::VALUE_TYPE) == "NUM");
+        numbers.map(|number| (text(&content(number)[0], tags::TEXT_VALUE), value(number))).collect()
+    };
+    groups.iter().map(numbers).collect()
+}
+
+#[test]
+fn a_report_holds_the_numbers_of_the_table() {
+    use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_batch(path);
+    let Image::I16(image) = alnm_imaging::read_image(path.join("image1.nrrd")).unwrap() else { panic!("no i16") };
+    write_series(path.join("ct"), &[Phase::new(image, 0.0)], &SeriesAttributes::new("P", "CT").with_modality("CT"))
+        .unwrap();
+    let shared = ["ct", "mask1.nrrd", "--labels", "all", "-f", "csv"];
+    for (profile, report) in [("pyradiomics", "a.sr.dcm"), ("ibsi", "b.sr.dcm")] {
+        let rows = table(path, &[&shared[..], &["--profile", profile, "--sr", report]].concat());
+        let regions = reported(&path.join(report));
+        assert_eq!(regions.len(), 2);
+        for (region, row) in regions.iter().zip(&rows[1..]) {
+            assert!(region.len() > 100, "{profile}: {}", region.len());
+            for (column, value) in region {
+                let place = rows[0].iter().position(|name| name == column).unwrap();
+                let written: f64 = row[place].parse().unwrap();
+                assert!(written.to_bits() == value.to_bits() || (written.is_nan() && value.is_nan()), "{column}");
+            }
+        }
+    }
+    // The report refers to the segmentation that was written beside it, and to one that is given.
+    table(path, &["ct", "a.seg.dcm", "--labels", "1", "-f", "csv", "--sr", "c.sr.dcm"]);
+    assert!(!path.join("c.seg.dcm").exists());
+    assert_eq!(reported(&path.join("c.sr.dcm"))[0], reported(&path.join("a.sr.dcm"))[0]);
+    for wrong in [
+        &["ct", "mask1.nrrd", "--sr", "a.sr.dcm"][..],
+        &["batch.csv", "--sr", "d.sr.dcm"],
+        &["ct", "mask1.nrrd", "--mode", "voxel", "--sr", "d.sr.dcm"],
+    ] {
+        assert_eq!(alnm(path, wrong).status.code(), Some(1), "{wrong:?}");
+    }
+    assert_eq!(alnm(path, &["image1.nrrd", "mask1.nrrd", "--sr", "d.sr.dcm"]).status.code(), Some(0));
+    assert!(!path.join("d.sr.dcm").exists());
+}

@@ -31,11 +31,14 @@
 //! ```
 
 mod attributes;
+mod coded_concept;
 mod compressed;
 mod contour;
+mod derived_object;
 mod encoding;
 mod folder;
 mod image_file;
+mod item;
 mod jpeg;
 #[cfg(feature = "jpeg2000")]
 mod jpeg_2000;
@@ -44,18 +47,27 @@ mod jpeg_ls;
 mod jpeg_xl;
 mod listing;
 mod mask_file;
+mod measurement_report;
+mod multi_frame;
+mod outline;
+mod parametric_map;
 mod phases_of_series;
 mod pixels;
 mod plane;
 mod problem;
 mod rle;
+mod secondary_capture;
+mod segment;
 mod segmentation;
+mod segmentation_writer;
 mod series;
 pub(crate) mod series_problem;
 mod slice;
 mod sorting;
+mod source_images;
 pub(crate) mod stored_file;
 mod structure_set;
+mod structure_set_writer;
 mod uid;
 mod walk;
 mod write;
@@ -64,13 +76,24 @@ use crate::error::FileProblem;
 use crate::volume::Image;
 
 pub use crate::dynamic_series::DynamicSeries;
+pub use coded_concept::CodedConcept;
 pub use contour::{Contour, ContourKind};
+pub use derived_object::DerivedSeries;
 pub use folder::{DicomFolder, read_phase, read_phases, read_series};
 pub use mask_file::MaskFile;
+pub use measurement_report::{
+    MeasuredRegion, Measurement, MeasurementReportParams, MeasurementReportWriter, SegmentReference,
+};
+pub use parametric_map::{ParametricMapParams, ParametricMapWriter};
+pub use secondary_capture::ColourPage;
+pub use segment::{Segment, SegmentAlgorithm};
 pub use segmentation::Segmentation;
+pub use segmentation_writer::{FractionMeaning, SegmentationKind, SegmentationParams, SegmentationWriter};
 pub use series::{Instance, Series};
 pub use series_problem::SeriesProblem;
+pub use source_images::SourceImages;
 pub use structure_set::{StructureSet, StructureSetRoi};
+pub use structure_set_writer::{ContourHoles, StructureSetParams, StructureSetWriter};
 pub use uid::uid_from;
 pub use write::{DicomVoxel, Phase, SeriesAttributes, write_series};
 

@@ -6,9 +6,6 @@ use std::fmt;
 /// that announces more than the file holds costs no memory.
 pub const MAX_VOXEL_BYTES: u64 = 16 << 30;
 
-/// Compression level of the files written: near the size of zlib's default in half the time.
-pub(crate) const GZIP_LEVEL: u32 = 4;
-
 /// A file format of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -3,6 +3,7 @@
 mod atomic_file;
 mod data_files;
 pub mod dce;
+mod deflate;
 #[cfg(feature = "dicom")]
 pub mod dicom;
 mod dynamic_series;

@@ -8,17 +8,14 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::bufread::ZlibDecoder;
-use flate2::write::ZlibEncoder;
-
 use crate::atomic_file::AtomicFile;
 use crate::data_files::{DataFiles, FileSequence, seek_voxels};
+use crate::deflate::{Effort, Wrapper, inflate, write_compressed};
 use crate::error::FileProblem;
-use crate::format::{FileFormat, GZIP_LEVEL};
+use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::{ByteOrder, VoxelLayout, write_binary};
+use crate::voxel_data::{ByteOrder, VoxelLayout};
 
 type Result<T> = std::result::Result<T, FileProblem>;
 
@@ -97,9 +94,8 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
 /// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file in the same folder. The
 /// files stand in the order in which they are to appear.
 pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
-    write_binary(&mut encoder, image)?;
-    let voxels = encoder.finish()?;
+    let mut voxels = Vec::new();
+    write_compressed(&mut voxels, Wrapper::Zlib, Effort::Least, &[], Some(image))?;
     let mut file = AtomicFile::create(path)?;
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("mhd")) {
         let data_path = path.with_extension("zraw");
@@ -310,7 +306,7 @@ impl Header {
         if self.is_text() {
             layout.read_text(&mut reader, channel)
         } else if self.is_true("CompressedData") {
-            layout.read_binary(&mut ZlibDecoder::new(reader), channel)
+            layout.read_binary(&mut inflate(reader, Wrapper::Zlib)?, channel)
         } else {
             layout.read_binary(&mut reader, channel)
         }
@@ -330,7 +326,7 @@ impl Header {
         let open = move |path: &Path| -> io::Result<Box<dyn Read>> {
             let mut file = BufReader::new(File::open(path)?);
             seek_voxels(&mut file, start, part)?;
-            Ok(if compressed { Box::new(ZlibDecoder::new(file)) } else { Box::new(file) })
+            if compressed { inflate(file, Wrapper::Zlib) } else { Ok(Box::new(file)) }
         };
         if self.is_text() {
             return layout.read_text(&mut FileSequence::new(files, None, open), channel);

@@ -10,11 +10,12 @@ mod orientation;
 mod write;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
+use crate::deflate::{Wrapper, inflate, inflate_as_read};
 use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::geometry::Geometry;
@@ -63,7 +64,7 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
     let header_file = header_path(path).unwrap_or_else(|| path.to_owned());
     let is_header = header_file == path;
     let (first, given) = if is_header { (file, None) } else { (File::open(&header_file)?, Some(file)) };
-    let mut reader = inflated(first)?;
+    let mut reader = content(first, inflate)?;
     let header = Header::read(&mut reader)?;
     if !header.is_pair {
         return header.decode(reader, channel);
@@ -74,14 +75,14 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
         Some(file) => file,
         None => File::open(&data_file)?,
     };
-    header.decode(inflated(voxels)?, channel)
+    header.decode(content(voxels, inflate)?, channel)
 }
 
 /// Reads the grid from the header of an open file. Of a pair whose voxels are open, the header is opened.
 pub(crate) fn read_geometry(path: &Path, file: File) -> Result<Geometry> {
     let header_file = header_path(path).filter(|header| header != path);
     let file = header_file.map_or(Ok(file), File::open)?;
-    Ok(Header::read(&mut inflated(file)?)?.layout()?.geometry)
+    Ok(Header::read(&mut content(file, |file, wrapper| Ok(inflate_as_read(file, wrapper)))?)?.layout()?.geometry)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.
@@ -101,7 +102,7 @@ pub(crate) fn read_geometry(path: &Path, file: File) -> Result<Geometry> {
 /// ```
 pub fn decode(bytes: &[u8]) -> Result<Image> {
     let mut reader: Box<dyn Read + '_> =
-        if bytes.starts_with(&GZIP_MAGIC) { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
+        if bytes.starts_with(&GZIP_MAGIC) { inflate(bytes, Wrapper::Gzip)? } else { Box::new(bytes) };
     let header = Header::read(&mut reader)?;
     if header.is_pair {
         return Err(unsupported("the voxels lie in another file; read it by its path"));
@@ -109,11 +110,14 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     header.decode(reader, None)
 }
 
-/// The content of a file, which may be compressed.
-fn inflated(file: File) -> Result<Box<dyn Read>> {
+/// The content of a file, inflated where it is compressed.
+fn content(
+    file: File,
+    inflate: impl FnOnce(BufReader<File>, Wrapper) -> io::Result<Box<dyn Read>>,
+) -> Result<Box<dyn Read>> {
     let mut file = BufReader::new(file);
     let is_compressed = file.fill_buf()?.starts_with(&GZIP_MAGIC);
-    Ok(if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    Ok(if is_compressed { inflate(file, Wrapper::Gzip)? } else { Box::new(file) })
 }
 
 /// The header that belongs to the `.img` half of a pair.

@@ -11,15 +11,12 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Write};
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
 use crate::atomic_file::AtomicFile;
+use crate::deflate::{Effort, Wrapper, write_compressed};
 use crate::error::FileProblem;
-use crate::format::{FileFormat, GZIP_LEVEL};
+use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::write_binary;
 use header::Header;
 
 type Result<T> = std::result::Result<T, FileProblem>;
@@ -98,10 +95,9 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     Ok(vec![write_gzip(file, image)?])
 }
 
-fn write_gzip(file: AtomicFile, image: &Image) -> Result<AtomicFile> {
-    let mut encoder = GzEncoder::new(file, Compression::new(GZIP_LEVEL));
-    write_binary(&mut encoder, image)?;
-    Ok(encoder.finish()?)
+fn write_gzip(mut file: AtomicFile, image: &Image) -> Result<AtomicFile> {
+    write_compressed(&mut file, Wrapper::Gzip, Effort::Least, &[], Some(image))?;
+    Ok(file)
 }
 
 fn header_text(image: &Image) -> String {

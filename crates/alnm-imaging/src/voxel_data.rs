@@ -16,8 +16,13 @@ pub(crate) enum ByteOrder {
     Big,
 }
 
+impl ByteOrder {
+    /// That of this machine.
+    const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
+}
+
 /// A voxel type that can be decoded from and encoded to bytes.
-pub(crate) trait VoxelBytes: Voxel {
+pub(crate) trait VoxelBytes: Voxel + bytemuck::Pod {
     const BYTES: usize;
 
     /// The number in the first [`Self::BYTES`] bytes.
@@ -159,18 +164,41 @@ impl VoxelLayout {
     pub(crate) fn read_binary(&self, reader: &mut dyn Read, channel: Option<usize>) -> Result<Image, FileProblem> {
         let channel = self.channel(channel)?;
         with_type!(self.pixel_type, T => {
+            if self.components == 1 {
+                return self.assemble(self.read_numbers::<T>(reader)?);
+            }
             let mut voxels: Vec<T> = Vec::new();
             self.for_each_chunk(reader, T::BYTES, &mut |first, chunk| {
                 let numbers = chunk.chunks_exact(T::BYTES).map(|bytes| T::from_bytes(bytes, self.order));
-                if self.components == 1 {
-                    voxels.extend(numbers);
-                } else {
-                    let kept = numbers.enumerate().filter(|(i, _)| (first + i) / self.component_stride % self.components == channel);
-                    voxels.extend(kept.map(|(_, number)| number));
-                }
+                let kept = numbers.enumerate().filter(|(i, _)| (first + i) / self.component_stride % self.components == channel);
+                voxels.extend(kept.map(|(_, number)| number));
             })?;
             self.assemble(voxels)
         })
+    }
+
+    /// Reads all numbers into their place. What is reserved beforehand takes up no memory until numbers arrive.
+    fn read_numbers<T: VoxelBytes + Default>(&self, reader: &mut dyn Read) -> Result<Vec<T>, FileProblem> {
+        const RESERVED_BYTES: usize = 1 << 30;
+        const STEP_BYTES: usize = 1 << 22;
+        let mut numbers: Vec<T> = Vec::new();
+        // Where so much cannot be had at once, it is asked for as the numbers arrive.
+        let _ = numbers.try_reserve_exact(self.numbers().min(RESERVED_BYTES / T::BYTES));
+        while numbers.len() < self.numbers() {
+            let done = numbers.len();
+            numbers.resize(self.numbers().min(done + STEP_BYTES / T::BYTES), T::default());
+            let place: &mut [u8] = bytemuck::cast_slice_mut(&mut numbers[done..]);
+            let read = read_up_to(reader, place)?;
+            if read < place.len() {
+                self.expect_numbers(done + read / T::BYTES)?;
+            }
+        }
+        if self.order != ByteOrder::NATIVE {
+            for number in &mut numbers {
+                *number = T::from_bytes(bytemuck::bytes_of(number), self.order);
+            }
+        }
+        Ok(numbers)
     }
 
     /// Reads one component of every voxel from numbers written as text.

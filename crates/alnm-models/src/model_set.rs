@@ -90,8 +90,12 @@ impl FittedModel {
 }
 
 /// Performance of one model in one cohort.
+///
+/// A performance that is read with serde is checked: there is one risk from 0 to 1 per patient of the curve, the area is
+/// that of the curve, and the tables of both cutoffs count the patients of the curve.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "saved::PerformanceForm"))]
 #[non_exhaustive]
 pub struct ModelPerformance {
     /// Name of the model.
@@ -201,6 +205,49 @@ mod saved {
     #[derive(serde::Deserialize)]
     pub(super) struct SetForm {
         models: Vec<FittedModel>,
+    }
+
+    #[derive(serde::Deserialize)]
+    pub(super) struct PerformanceForm {
+        model: String,
+        cohort: String,
+        auc: AucEstimate,
+        brier: f64,
+        own_cutoff: ThresholdPerformance,
+        carried_cutoff: ThresholdPerformance,
+        risks: Vec<f64>,
+        roc: RocCurve,
+    }
+
+    impl TryFrom<PerformanceForm> for ModelPerformance {
+        type Error = String;
+
+        fn try_from(form: PerformanceForm) -> Checked<Self> {
+            let PerformanceForm { model, cohort, auc, brier, own_cutoff, carried_cutoff, risks, roc } = form;
+            let (cases, controls) = (roc.cases(), roc.controls());
+            require(risks.len() == cases + controls, || {
+                format!("the number of risks is {}; it must be that of the curve, {}", risks.len(), cases + controls)
+            })?;
+            let outside = risks.iter().chain([&brier]).find(|share| !(0.0..=1.0).contains(*share));
+            require(outside.is_none(), || {
+                format!("a risk or Brier score is {}; it must be from 0 to 1", outside.copied().unwrap_or_default())
+            })?;
+            require((auc.auc - roc.auc()).abs() <= 1e-9, || {
+                format!("the area is {}; it must be that of the curve, {}", auc.auc, roc.auc())
+            })?;
+            for (name, at) in [("own", &own_cutoff), ("carried", &carried_cutoff)] {
+                let table = &at.metrics.table;
+                let counted =
+                    [table.true_positives + table.false_negatives, table.true_negatives + table.false_positives];
+                require(counted == [cases, controls], || {
+                    format!(
+                        "events and non-events at the {name} cutoff are {counted:?}; they must be {:?}",
+                        [cases, controls]
+                    )
+                })?;
+            }
+            Ok(Self { model, cohort, auc, brier, own_cutoff, carried_cutoff, risks, roc })
+        }
     }
 
     #[derive(serde::Deserialize)]

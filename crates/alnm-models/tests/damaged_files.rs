@@ -216,6 +216,15 @@ fn fitted_values_that_are_read_satisfy_what_computed_ones_do() {
     let performances = set.evaluate("training", &table, &labels, 0.95).expect("the same columns");
     let json = serde_json::to_string(&performances).expect("a JSON form");
     assert_eq!(serde_json::from_str::<Vec<ModelPerformance>>(&json).expect("its own form"), performances);
+    for (path, value, sentence) in [
+        ("/risks", serde_json::json!([0.5]), "the number of risks is 1; it must be that of the curve, "),
+        ("/risks/0", serde_json::json!(1.5), "a risk or Brier score is 1.5"),
+        ("/auc/auc", serde_json::json!(0.5), "the area is 0.5; it must be that of the curve, "),
+        ("/carried_cutoff/metrics/table/true_positives", serde_json::json!(1), ""),
+    ] {
+        let refused = refusal(&performances[0], path, value);
+        assert!(refused.starts_with(sentence), "{path}: {refused}");
+    }
 
     let folds = Folds::stratified(&labels, 5, FoldOrder::AsGiven).expect("enough rows");
     let order = SubsetSearchParams::new(["age", "MTD"]);

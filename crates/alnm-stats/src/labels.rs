@@ -120,6 +120,7 @@ impl Labels {
 
 /// Values of one variable, separated by the outcome.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ByClass {
     /// Values of the observations without the event.
     pub negative: Vec<f64>,

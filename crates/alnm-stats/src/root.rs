@@ -4,6 +4,7 @@ use crate::error::{Result, StatsError};
 
 /// A root found in a bracket.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Root {
     /// Where the function changes its sign.
     pub location: f64,

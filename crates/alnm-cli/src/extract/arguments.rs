@@ -74,6 +74,10 @@ pub(crate) struct ExtractArgs {
     /// own.
     #[arg(long, value_name = "all|N,N|union", conflicts_with = "label")]
     pub(super) labels: Option<WantedRegions>,
+    /// File for the features as a DICOM structured report (TID 1500). The image has to be a DICOM series. The report
+    /// refers to the mask where that is a DICOM segmentation, else to one that is written beside it (.seg.dcm).
+    #[arg(long, value_name = "FILE", conflicts_with = "out_dir")]
+    pub(super) sr: Option<PathBuf>,
     /// Only this part of the cases, for arrays of jobs: 1/8 to 8/8. The parts' numbers of cases stay those of the
     /// whole.
     #[arg(long, value_name = "I/N")]

@@ -2,7 +2,7 @@
 
 use alnm_imaging::{Image, with_volume, write_image};
 use alnm_radiomics::parameters::SettingValue;
-use alnm_radiomics::{Extractor, Parameters, Warning, ibsi};
+use alnm_radiomics::{Extractor, FeatureValue, Parameters, Warning, ibsi};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
@@ -66,7 +66,7 @@ impl Engine {
         }
     }
 
-    /// What the row of a region of case `number` has after the input columns.
+    /// The features of a region of case `number`.
     pub(super) fn features(
         &self,
         arguments: &ExtractArgs,
@@ -74,27 +74,77 @@ impl Engine {
         case: &Regions,
         region: &CaseRegion,
         log: &Log,
-    ) -> Result<Row> {
+    ) -> Result<RegionFeatures> {
         match self {
             Self::PyRadiomics(extractor) if arguments.mode == Mode::Voxel => {
-                feature_maps(arguments, extractor, number, case, region, log)
+                let row = feature_maps(arguments, extractor, number, case, region, log)?;
+                Ok(RegionFeatures { row, features: Vec::new() })
             }
             Self::PyRadiomics(extractor) => {
                 let extraction = extractor.execute(&case.image, &case.mask, region.label)?;
                 warn(number, &extraction.warnings, log);
                 let diagnostics =
                     extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
-                let features =
-                    extraction.features.into_iter().map(|feature| (feature.id.name(), RowValue::Number(feature.value)));
-                Ok(diagnostics.chain(features).collect())
+                let features: Vec<ComputedFeature> = extraction.features.iter().map(ComputedFeature::of).collect();
+                Ok(RegionFeatures {
+                    row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(),
+                    features,
+                })
             }
             Self::Ibsi(extractor) => {
                 let extraction =
                     with_volume!(&case.image, image => extractor.extract(image, &case.mask, region.label))?;
-                let features = extraction.features.iter();
-                Ok(features.map(|feature| (feature.column(), RowValue::Number(feature.value))).collect())
+                let features: Vec<ComputedFeature> = extraction
+                    .features
+                    .iter()
+                    .map(|feature| ComputedFeature {
+                        column: feature.column(),
+                        value: feature.value,
+                        ibsi: Some(feature.code),
+                        name: feature.name.to_owned(),
+                        is_of_image: true,
+                    })
+                    .collect();
+                Ok(RegionFeatures { row: features.iter().map(ComputedFeature::cell).collect(), features })
             }
         }
+    }
+}
+
+/// What a region gives.
+pub(super) struct RegionFeatures {
+    /// What its row has after the input columns.
+    pub(super) row: Row,
+    /// The features in the row.
+    pub(super) features: Vec<ComputedFeature>,
+}
+
+/// A feature with its value.
+pub(super) struct ComputedFeature {
+    pub(super) column: String,
+    pub(super) value: f64,
+    /// Its code of the IBSI, where that defines it.
+    pub(super) ibsi: Option<&'static str>,
+    /// Its name without that of the image.
+    pub(super) name: String,
+    /// Whether it was computed from the image itself, not from a filtered one.
+    pub(super) is_of_image: bool,
+}
+
+impl ComputedFeature {
+    fn of(feature: &FeatureValue) -> Self {
+        let id = &feature.id;
+        Self {
+            column: id.name(),
+            value: feature.value,
+            ibsi: id.ibsi,
+            name: format!("{}_{}", id.class, id.feature),
+            is_of_image: id.image == "original",
+        }
+    }
+
+    fn cell(&self) -> (String, RowValue) {
+        (self.column.clone(), RowValue::Number(self.value))
     }
 }
 

@@ -4,6 +4,7 @@ use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
 use super::uid::uid_from;
+use super::walk::ITEM;
 
 /// What a file begins with.
 pub(super) fn put_preamble(bytes: &mut Vec<u8>) {
@@ -25,7 +26,7 @@ pub(super) fn put_meta(bytes: &mut Vec<u8>, sop_class: &str, instance_uid: &str,
     bytes.extend_from_slice(&group);
 }
 
-fn implementation_uid() -> String {
+pub(super) fn implementation_uid() -> String {
     uid_from(&["alnm-imaging"])
 }
 
@@ -39,7 +40,7 @@ impl DataSet<'_> {
         self.bytes.extend_from_slice(&tag.group().to_le_bytes());
         self.bytes.extend_from_slice(&tag.element().to_le_bytes());
         self.bytes.extend_from_slice(&vr.to_bytes());
-        if matches!(vr, VR::OB | VR::OW) {
+        if matches!(vr, VR::OB | VR::OW | VR::SQ) {
             self.bytes.extend_from_slice(&[0, 0]);
             self.bytes.extend_from_slice(&(length as u32).to_le_bytes());
         } else {
@@ -68,6 +69,20 @@ impl DataSet<'_> {
         for (tag, vr, text) in elements {
             self.text(tag, vr, text);
         }
+    }
+
+    /// A sequence whose items hold texts in the order of their tags.
+    pub(super) fn sequence<const N: usize>(&mut self, tag: Tag, items: &[[(Tag, VR, &str); N]]) {
+        let mut value = Vec::new();
+        for item in items {
+            let mut content = Vec::new();
+            item.iter().for_each(|(tag, vr, text)| DataSet { bytes: &mut content }.text(*tag, *vr, text));
+            value.extend_from_slice(&ITEM.group().to_le_bytes());
+            value.extend_from_slice(&ITEM.element().to_le_bytes());
+            value.extend_from_slice(&(content.len() as u32).to_le_bytes());
+            value.extend_from_slice(&content);
+        }
+        self.put(tag, VR::SQ, &value);
     }
 
     pub(super) fn short(&mut self, tag: Tag, value: u16) {

@@ -68,6 +68,9 @@ fn slice(file: &Arc<StoredFile>, frame: usize, sources: &Sources<'_>) -> Result<
         file: Arc::clone(file),
         frame: frame as u32,
         sop_instance_uid: text(object, tags::SOP_INSTANCE_UID).unwrap_or_default(),
+        sop_class_uid: text(object, tags::SOP_CLASS_UID).unwrap_or_default(),
+        thickness: number(measures, tags::SLICE_THICKNESS).filter(positive),
+        echo_time: sources.echo_time(),
         rows: side(object, tags::ROWS, "Rows")?,
         columns: side(object, tags::COLUMNS, "Columns")?,
         position: vector(sources.group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
@@ -101,10 +104,16 @@ impl SeriesIdentity {
             study: StudyIdentity {
                 patient_name: or_empty(tags::PATIENT_NAME),
                 patient_sex: or_empty(tags::PATIENT_SEX),
+                patient_birth_date: or_empty(tags::PATIENT_BIRTH_DATE),
+                id: or_empty(tags::STUDY_ID),
+                accession_number: or_empty(tags::ACCESSION_NUMBER),
                 description: or_empty(tags::STUDY_DESCRIPTION),
                 date: or_empty(tags::STUDY_DATE),
                 time: text(object, tags::STUDY_TIME).and_then(|time| seconds_of_time(&time)),
             },
+            patient_position: or_empty(tags::PATIENT_POSITION),
+            laterality: or_empty(tags::LATERALITY),
+            body_part: or_empty(tags::BODY_PART_EXAMINED),
         })
     }
 }

@@ -67,6 +67,13 @@ impl<'a> Sources<'a> {
             .or_else(|| integer(self.object, tags::TEMPORAL_POSITION_IDENTIFIER))
     }
 
+    /// Milliseconds from the excitation to the echo.
+    pub(super) fn echo_time(&self) -> Option<f64> {
+        number(self.group(tags::MR_ECHO_SEQUENCE), tags::EFFECTIVE_ECHO_TIME)
+            .or_else(|| number(self.object, tags::ECHO_TIME))
+            .filter(|time| *time > 0.0)
+    }
+
     pub(super) fn trigger_time(&self) -> Option<f64> {
         let delay =
             number(self.group(tags::CARDIAC_SYNCHRONIZATION_SEQUENCE), tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
@@ -146,6 +147,11 @@ impl Segmentation {
     /// The file.
     pub(super) fn path(&self) -> &Path {
         self.file.path()
+    }
+
+    /// The text of an attribute of the file.
+    pub(super) fn attribute(&self, tag: Tag) -> Option<String> {
+        text(&self.header, tag)
     }
 
     /// The segments; the label of each is its number.

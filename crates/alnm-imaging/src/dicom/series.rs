@@ -14,7 +14,7 @@ use super::slice::{SeriesIdentity, Slice};
 use super::sorting::Sorted;
 use super::stored_file::{Frames, Opened};
 use super::uid::is_uid;
-use super::write::{SeriesAttributes, fitting_text, is_code};
+use super::write::{SeriesAttributes, fitting_short_text, fitting_text, is_code};
 use crate::dynamic_series::DynamicSeries;
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::format::MAX_VOXEL_BYTES;
@@ -37,6 +37,8 @@ const DAY: f64 = 86_400.0;
 pub struct Instance {
     /// `SOPInstanceUID` of the file, empty when absent.
     pub sop_instance_uid: String,
+    /// `SOPClassUID` of the file, empty when absent.
+    pub sop_class_uid: String,
     /// Number of the frame in the file, from 1.
     pub frame: u32,
 }
@@ -140,9 +142,10 @@ impl Series {
         self.identity.frame_of_reference.as_deref()
     }
 
-    /// Attributes for writing images that were computed from this series: patient, study, modality, frame of reference
-    /// and description are its own, the identifier of the series is left to be derived. Texts that the standard forbids
-    /// are mended.
+    /// Attributes for writing images that were computed from this series: patient, study, modality, frame of reference,
+    /// description, the patient's position and the body part are its own, and so are slice thickness and echo time where
+    /// all its slices state the same. The identifier of the series is left to be derived. Texts that the standard
+    /// forbids are mended.
     pub fn attributes(&self) -> SeriesAttributes {
         let study = &self.identity.study;
         let uid = |uid: &str| if is_uid(uid) { uid.to_owned() } else { String::new() };
@@ -151,6 +154,15 @@ impl Series {
         SeriesAttributes {
             patient_name: fitting_text(&study.patient_name),
             patient_sex: code(&study.patient_sex, ""),
+            patient_birth_date: seconds_of_date(&study.patient_birth_date)
+                .map_or_else(String::new, |_| study.patient_birth_date.replace('.', "")),
+            study_id: fitting_short_text(&study.id),
+            accession_number: fitting_short_text(&study.accession_number),
+            patient_position: code(&self.identity.patient_position, ""),
+            laterality: code(&self.identity.laterality, ""),
+            body_part: code(&self.identity.body_part, ""),
+            slice_thickness: self.common(|slice| slice.thickness),
+            echo_time: self.common(|slice| slice.echo_time),
             study_description: fitting_text(&study.description),
             series_number: self.number.and_then(|number| number.try_into().ok()).unwrap_or(defaults.series_number),
             date: seconds_of_date(&study.date).map_or(defaults.date, |_| study.date.replace('.', "")),
@@ -160,6 +172,12 @@ impl Series {
             frame_of_reference_uid: self.frame_of_reference().map_or_else(String::new, uid),
             ..defaults
         }
+    }
+
+    /// A number that all slices state alike.
+    fn common(&self, number: fn(&Slice) -> Option<f64>) -> Option<f64> {
+        let first = self.slices.first().and_then(number);
+        first.filter(|_| self.slices.iter().all(|slice| number(slice) == first))
     }
 
     /// Seconds from the start of the study to the first phase; 0 where the files do not say both.
@@ -201,8 +219,11 @@ impl Series {
     /// As [`Series::phase`].
     pub fn instances(&self, phase: usize) -> Result<Vec<Instance>> {
         let slices = self.phase_slices(phase)?;
-        let instance =
-            |slice: &Slice| Instance { sop_instance_uid: slice.sop_instance_uid.clone(), frame: slice.frame + 1 };
+        let instance = |slice: &Slice| Instance {
+            sop_instance_uid: slice.sop_instance_uid.clone(),
+            sop_class_uid: slice.sop_class_uid.clone(),
+            frame: slice.frame + 1,
+        };
         Ok(slices.iter().map(|&i| instance(&self.slices[i])).collect())
     }
 

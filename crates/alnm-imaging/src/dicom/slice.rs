@@ -18,6 +18,9 @@ pub(super) struct SeriesIdentity {
     pub(super) study_uid: String,
     pub(super) frame_of_reference: Option<String>,
     pub(super) study: StudyIdentity,
+    pub(super) patient_position: String,
+    pub(super) laterality: String,
+    pub(super) body_part: String,
 }
 
 /// What all series of a study share, identifiers apart.
@@ -25,6 +28,9 @@ pub(super) struct SeriesIdentity {
 pub(super) struct StudyIdentity {
     pub(super) patient_name: String,
     pub(super) patient_sex: String,
+    pub(super) patient_birth_date: String,
+    pub(super) id: String,
+    pub(super) accession_number: String,
     pub(super) description: String,
     pub(super) date: String,
     /// Seconds since midnight.
@@ -39,6 +45,11 @@ pub(super) struct Slice {
     /// Number of the frame in its file, from 0.
     pub(super) frame: u32,
     pub(super) sop_instance_uid: String,
+    pub(super) sop_class_uid: String,
+    /// `SliceThickness` in mm.
+    pub(super) thickness: Option<f64>,
+    /// `EchoTime` in ms.
+    pub(super) echo_time: Option<f64>,
     pub(super) rows: usize,
     pub(super) columns: usize,
     /// Centre of the first pixel in mm.

@@ -57,6 +57,12 @@ pub struct SeriesAttributes {
     pub patient_name: String,
     /// `PatientSex`: M, F, O or empty.
     pub patient_sex: String,
+    /// `PatientBirthDate`, YYYYMMDD or empty. Default empty.
+    pub patient_birth_date: String,
+    /// `StudyID`, at most 16 characters. Default empty.
+    pub study_id: String,
+    /// `AccessionNumber`, at most 16 characters. Default empty.
+    pub accession_number: String,
     /// `StudyDescription`.
     pub study_description: String,
     /// `SeriesDescription`.
@@ -69,6 +75,16 @@ pub struct SeriesAttributes {
     pub start_time: f64,
     /// `Modality`: MR and CT give MR and CT images, anything else secondary captures. Default MR.
     pub modality: String,
+    /// `PatientPosition` in the scanner, such as HFS or FFP; empty where it is not known. Default empty.
+    pub patient_position: String,
+    /// `Laterality` of a paired body part, R or L; empty where there is none. Default empty.
+    pub laterality: String,
+    /// `BodyPartExamined`. Default empty.
+    pub body_part: String,
+    /// `SliceThickness` in mm; default the distance of slices.
+    pub slice_thickness: Option<f64>,
+    /// `EchoTime` in ms, of MR images. Default unknown.
+    pub echo_time: Option<f64>,
     /// `StudyInstanceUID`; when empty, derived from the patient's identifier, the date and the study's description, or
     /// from the voxels where the patient has no identifier.
     pub study_uid: String,
@@ -80,6 +96,8 @@ pub struct SeriesAttributes {
     pub rescale_slope: f64,
     /// `RescaleIntercept`. Default 0.
     pub rescale_intercept: f64,
+    /// Whether the files say that the patient's identity was removed: see [`SeriesAttributes::deidentified`].
+    pub is_deidentified: bool,
 }
 
 impl SeriesAttributes {
@@ -89,17 +107,73 @@ impl SeriesAttributes {
             patient_id: patient_id.to_owned(),
             patient_name: patient_id.to_owned(),
             patient_sex: String::new(),
+            patient_birth_date: String::new(),
+            study_id: String::new(),
+            accession_number: String::new(),
             study_description: String::new(),
             series_description: series_description.to_owned(),
             series_number: 1,
             date: "20000101".to_owned(),
             start_time: 12.0 * 3600.0,
             modality: "MR".to_owned(),
+            patient_position: String::new(),
+            laterality: String::new(),
+            body_part: String::new(),
+            slice_thickness: None,
+            echo_time: None,
             study_uid: String::new(),
             series_uid: String::new(),
             frame_of_reference_uid: String::new(),
             rescale_slope: 1.0,
             rescale_intercept: 0.0,
+            is_deidentified: false,
+        }
+    }
+
+    /// The same series without what identifies the patient, by the Basic Application Level Confidentiality Profile
+    /// (PS3.15, table E.1-1), as far as it concerns what is written here: name, birth date, sex, accession number,
+    /// study identifier and descriptions are emptied, the dates and times become those of a dummy (noon of 1 January
+    /// 2000, from which the phases of a dynamic series count on), and all identifiers become others. The patient's new
+    /// identifier and those of study and frame of reference are derived from the old ones and from a key, so that the
+    /// series of a patient stay together and nobody can find out the old ones without the key.
+    ///
+    /// Files then say `PatientIdentityRemoved` and how. Nothing looks at the voxels: a face or a name that is burnt
+    /// into them stays.
+    ///
+    /// ```
+    /// use alnm_imaging::dicom::SeriesAttributes;
+    ///
+    /// let attributes = SeriesAttributes::new("P001", "T1").with_patient_name("Doe^Jane").with_date("20240305");
+    /// let removed = attributes.deidentified("a secret");
+    /// assert!(removed.patient_name.is_empty() && removed.patient_id != "P001" && removed.date == "20000101");
+    /// assert_eq!(removed.patient_id, attributes.deidentified("a secret").patient_id);
+    /// assert_ne!(removed.patient_id, attributes.deidentified("another").patient_id);
+    /// ```
+    pub fn deidentified(&self, key: &str) -> Self {
+        let other_uid = |uid: &str| if uid.is_empty() { String::new() } else { uid_from(&["deidentified", key, uid]) };
+        let pseudonym = uid_from(&["deidentified", key, "patient", &self.patient_id]);
+        let Self { modality, patient_position, laterality, body_part, .. } = self;
+        Self {
+            series_number: self.series_number,
+            modality: modality.clone(),
+            patient_position: patient_position.clone(),
+            laterality: laterality.clone(),
+            body_part: body_part.clone(),
+            slice_thickness: self.slice_thickness,
+            echo_time: self.echo_time,
+            // Without a study identifier it would be derived from the patient's pseudonym and the dummy date.
+            study_uid: if self.study_uid.is_empty() {
+                uid_from(&["deidentified", key, "study", &self.patient_id, &self.date, &self.study_description])
+            } else {
+                other_uid(&self.study_uid)
+            },
+            series_uid: other_uid(&self.series_uid),
+            frame_of_reference_uid: other_uid(&self.frame_of_reference_uid),
+            rescale_slope: self.rescale_slope,
+            rescale_intercept: self.rescale_intercept,
+            is_deidentified: true,
+            patient_name: String::new(),
+            ..Self::new(&pseudonym, "")
         }
     }
 
@@ -111,6 +185,21 @@ impl SeriesAttributes {
     /// Sets [`SeriesAttributes::patient_sex`].
     pub fn with_patient_sex(self, patient_sex: impl Into<String>) -> Self {
         Self { patient_sex: patient_sex.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::patient_birth_date`].
+    pub fn with_patient_birth_date(self, patient_birth_date: impl Into<String>) -> Self {
+        Self { patient_birth_date: patient_birth_date.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::study_id`].
+    pub fn with_study_id(self, study_id: impl Into<String>) -> Self {
+        Self { study_id: study_id.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::accession_number`].
+    pub fn with_accession_number(self, accession_number: impl Into<String>) -> Self {
+        Self { accession_number: accession_number.into(), ..self }
     }
 
     /// Sets [`SeriesAttributes::study_description`].
@@ -136,6 +225,31 @@ impl SeriesAttributes {
     /// Sets [`SeriesAttributes::modality`].
     pub fn with_modality(self, modality: impl Into<String>) -> Self {
         Self { modality: modality.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::patient_position`].
+    pub fn with_patient_position(self, patient_position: impl Into<String>) -> Self {
+        Self { patient_position: patient_position.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::laterality`].
+    pub fn with_laterality(self, laterality: impl Into<String>) -> Self {
+        Self { laterality: laterality.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::body_part`].
+    pub fn with_body_part(self, body_part: impl Into<String>) -> Self {
+        Self { body_part: body_part.into(), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::slice_thickness`].
+    pub fn with_slice_thickness(self, slice_thickness: f64) -> Self {
+        Self { slice_thickness: Some(slice_thickness), ..self }
+    }
+
+    /// Sets [`SeriesAttributes::echo_time`].
+    pub fn with_echo_time(self, echo_time: f64) -> Self {
+        Self { echo_time: Some(echo_time), ..self }
     }
 
     /// Sets [`SeriesAttributes::study_uid`].
@@ -164,7 +278,7 @@ impl SeriesAttributes {
     }
 
     /// Texts that fit their value representation, and numbers that mean something.
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let texts: [(&'static str, &str); 4] = [
             ("patient_id", &self.patient_id),
             ("patient_name", &self.patient_name),
@@ -180,7 +294,23 @@ impl SeriesAttributes {
                 ));
             }
         }
-        for (parameter, code) in [("modality", &self.modality), ("patient_sex", &self.patient_sex)] {
+        for (parameter, text) in [("study_id", &self.study_id), ("accession_number", &self.accession_number)] {
+            if fitting_short_text(text) != *text {
+                return Err(invalid(
+                    parameter,
+                    format!("{text:?}"),
+                    "it must have at most 16 characters, none of them a backslash or a control",
+                ));
+            }
+        }
+        let codes = [
+            ("modality", &self.modality),
+            ("patient_sex", &self.patient_sex),
+            ("patient_position", &self.patient_position),
+            ("laterality", &self.laterality),
+            ("body_part", &self.body_part),
+        ];
+        for (parameter, code) in codes {
             if !is_code(code) {
                 return Err(invalid(
                     parameter,
@@ -206,6 +336,18 @@ impl SeriesAttributes {
         if seconds_of_date(&self.date).is_none() {
             return Err(invalid("date", format!("{:?}", self.date), "it must be written YYYYMMDD"));
         }
+        if !(self.patient_birth_date.is_empty() || seconds_of_date(&self.patient_birth_date).is_some()) {
+            return Err(invalid(
+                "patient_birth_date",
+                format!("{:?}", self.patient_birth_date),
+                "it must be written YYYYMMDD, or be empty",
+            ));
+        }
+        for (parameter, number) in [("slice_thickness", self.slice_thickness), ("echo_time", self.echo_time)] {
+            if number.is_some_and(|number| !(number.is_finite() && number > 0.0)) {
+                return Err(invalid(parameter, format!("{number:?}"), "it must be finite and above 0"));
+            }
+        }
         if !(self.start_time.is_finite() && self.start_time >= 0.0) {
             return Err(invalid(
                 "start_time",
@@ -228,9 +370,21 @@ impl SeriesAttributes {
 /// Most characters of a long string and of a group of a person's name (PS3.5 6.2).
 const LONGEST_TEXT: usize = 64;
 
+/// Most characters of a short string.
+const LONGEST_SHORT_TEXT: usize = 16;
+
 /// A text without what its value representation forbids.
 pub(super) fn fitting_text(text: &str) -> String {
-    text.chars().filter(|c| *c != '\\' && !c.is_control()).take(LONGEST_TEXT).collect()
+    fitting(text, LONGEST_TEXT)
+}
+
+/// A short text without what its value representation forbids.
+pub(super) fn fitting_short_text(text: &str) -> String {
+    fitting(text, LONGEST_SHORT_TEXT)
+}
+
+fn fitting(text: &str, longest: usize) -> String {
+    text.chars().filter(|c| *c != '\\' && !c.is_control()).take(longest).collect()
 }
 
 /// Whether a text may be a code string (PS3.5 6.2).
@@ -370,6 +524,26 @@ impl ObjectClass {
     }
 }
 
+/// What files say from which the patient's identity was removed.
+const IDENTITY_REMOVED: &[(Tag, VR, &str)] = &[
+    (tags::PATIENT_IDENTITY_REMOVED, VR::CS, "YES"),
+    (tags::DEIDENTIFICATION_METHOD, VR::LO, "alnm (research software), PS3.15 basic profile"),
+];
+
+/// Codes of the ways by which identities are removed (CID 7050).
+const BASIC_PROFILE: [(Tag, VR, &str); 3] = code("113100", "Basic Application Confidentiality Profile");
+const MODIFIED_DATES: [(Tag, VR, &str); 3] =
+    code("113107", "Retain Longitudinal Temporal Information Modified Dates Option");
+
+/// A code of DICOM's own scheme.
+const fn code(value: &'static str, meaning: &'static str) -> [(Tag, VR, &'static str); 3] {
+    [
+        (tags::CODE_VALUE, VR::SH, value),
+        (tags::CODING_SCHEME_DESIGNATOR, VR::SH, "DCM"),
+        (tags::CODE_MEANING, VR::LO, meaning),
+    ]
+}
+
 /// SHA-256 of the grid, the times and the voxels, as text.
 fn fingerprint<T: VoxelBytes>(phases: &[Phase<T>]) -> String {
     let of_phase = |phase: &Phase<T>| {
@@ -459,7 +633,7 @@ impl<'a> SeriesWriter<'a> {
             (tags::SERIES_TIME, VR::TM, &start),
             (tags::ACQUISITION_TIME, VR::TM, &time),
             (tags::CONTENT_TIME, VR::TM, &time),
-            (tags::ACCESSION_NUMBER, VR::SH, ""),
+            (tags::ACCESSION_NUMBER, VR::SH, &attributes.accession_number),
             (tags::MODALITY, VR::CS, &attributes.modality),
             (tags::MANUFACTURER, VR::LO, ""),
             (tags::REFERRING_PHYSICIAN_NAME, VR::PN, ""),
@@ -467,10 +641,14 @@ impl<'a> SeriesWriter<'a> {
             (tags::SERIES_DESCRIPTION, VR::LO, &attributes.series_description),
             (tags::PATIENT_NAME, VR::PN, &attributes.patient_name),
             (tags::PATIENT_ID, VR::LO, &attributes.patient_id),
-            (tags::PATIENT_BIRTH_DATE, VR::DA, ""),
+            (tags::PATIENT_BIRTH_DATE, VR::DA, &attributes.patient_birth_date),
             (tags::PATIENT_SEX, VR::CS, &attributes.patient_sex),
         ];
-        data.texts(common.into_iter().chain(self.class.equipment.iter().copied()));
+        let removed: &[(Tag, VR, &str)] = if attributes.is_deidentified { IDENTITY_REMOVED } else { &[] };
+        data.texts(common.into_iter().chain(self.class.equipment.iter().copied()).chain(removed.iter().copied()));
+        if attributes.is_deidentified {
+            data.sequence(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE, &[BASIC_PROFILE, MODIFIED_DATES]);
+        }
     }
 
     /// Elements of the groups 0018 and 0020.
@@ -480,14 +658,16 @@ impl<'a> SeriesWriter<'a> {
         let cosines: Vec<f64> = (0..2).flat_map(|axis| direction.map(|row| row[axis])).collect();
         let cosines = decimal_strings(&cosines);
         let distance = decimal_string(spacing[2]);
+        let thickness = self.attributes.slice_thickness.map_or_else(|| distance.clone(), decimal_string);
+        let echo_time = self.attributes.echo_time.map_or_else(String::new, decimal_string);
         let series_number = self.attributes.series_number.to_string();
         let instance_number = (phase * self.geometry.size()[2] + slice + 1).to_string();
         let common = [
-            (tags::SLICE_THICKNESS, VR::DS, distance.as_str()),
+            (tags::SLICE_THICKNESS, VR::DS, thickness.as_str()),
             (tags::SPACING_BETWEEN_SLICES, VR::DS, &distance),
             (tags::STUDY_INSTANCE_UID, VR::UI, &self.study_uid),
             (tags::SERIES_INSTANCE_UID, VR::UI, &self.series_uid),
-            (tags::STUDY_ID, VR::SH, ""),
+            (tags::STUDY_ID, VR::SH, &self.attributes.study_id),
             (tags::SERIES_NUMBER, VR::IS, &series_number),
             (tags::INSTANCE_NUMBER, VR::IS, &instance_number),
             (tags::IMAGE_POSITION_PATIENT, VR::DS, &position),
@@ -497,7 +677,18 @@ impl<'a> SeriesWriter<'a> {
         ];
         let dynamic = self.temporal_position(phase);
         let dynamic = dynamic.iter().flatten().map(|(tag, vr, text)| (*tag, *vr, text.as_str()));
-        data.texts(common.into_iter().chain(self.class.acquisition.iter().copied()).chain(dynamic));
+        let acquisition = self.class.acquisition.iter().map(|&(tag, vr, text)| match tag {
+            tags::ECHO_TIME => (tag, vr, echo_time.as_str()),
+            _ => (tag, vr, text),
+        });
+        // Position and laterality have to stand there, known or not.
+        let known = [
+            (tags::BODY_PART_EXAMINED, VR::CS, self.attributes.body_part.as_str()),
+            (tags::PATIENT_POSITION, VR::CS, &self.attributes.patient_position),
+            (tags::LATERALITY, VR::CS, &self.attributes.laterality),
+        ];
+        let known = known.into_iter().filter(|(tag, _, text)| *tag != tags::BODY_PART_EXAMINED || !text.is_empty());
+        data.texts(common.into_iter().chain(acquisition).chain(known).chain(dynamic));
     }
 
     /// The place of a phase in a dynamic series; none in a series of one phase.
@@ -540,7 +731,7 @@ impl<'a> SeriesWriter<'a> {
 }
 
 /// Seconds since midnight as a DICOM time; a day later it starts again.
-fn time_string(seconds: f64) -> String {
+pub(super) fn time_string(seconds: f64) -> String {
     let microseconds = (seconds * 1e6).round() as u64 % 86_400_000_000;
     let (whole, fraction) = (microseconds / 1_000_000, microseconds % 1_000_000);
     format!("{:02}{:02}{:02}.{fraction:06}", whole / 3600, whole / 60 % 60, whole % 60)

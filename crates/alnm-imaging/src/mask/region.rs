@@ -66,7 +66,7 @@ pub enum MaskProblem {
 }
 
 /// A region that a DICOM mask file names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MaskRegion {
     /// The label of its voxels when all regions are read: the segment's number, or the place in a structure set, from
@@ -124,6 +124,12 @@ impl fmt::Display for MaskRegion {
 }
 
 impl MaskRegion {
+    /// A region with the label of its voxels, its number in a file and its name.
+    #[must_use]
+    pub fn new(label: u32, number: i64, name: impl Into<String>) -> Self {
+        Self { label, number, name: name.into() }
+    }
+
     /// The regions that a choice names; all without one.
     pub(crate) fn choose<'a>(regions: &'a [Self], choice: Option<&RegionChoice>) -> Result<Vec<&'a Self>, MaskProblem> {
         let Some(choice) = choice else { return Ok(regions.iter().collect()) };

@@ -3,14 +3,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
 use super::header::Version;
 use super::orientation::quaternion;
 use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, Result, malformed, unsupported};
 use crate::atomic_file::AtomicFile;
-use crate::format::GZIP_LEVEL;
+use crate::deflate::{Effort, Wrapper, write_compressed};
 use crate::volume::{Image, PixelType};
 use crate::voxel_data::write_binary;
 
@@ -29,57 +26,28 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     }
     let header = header_bytes(image, is_pair);
     if !is_pair {
-        let mut writer = Output::create(path, compressed)?;
-        writer.write_all(&header)?;
-        write_binary(&mut writer, image)?;
-        return Ok(vec![writer.finish()?]);
+        return Ok(vec![write_file(path, compressed, &header, Some(image))?]);
     }
     let stem_length = plain.len() - "img".len();
     let original =
         path.file_name().and_then(|name| name.to_str()).ok_or_else(|| malformed("the file name is not Unicode"))?;
     let half = |suffix: &str| {
-        let suffix = format!("{}{suffix}{}", &original[..stem_length], if compressed { ".gz" } else { "" });
-        Output::create(&path.with_file_name(suffix), compressed)
+        path.with_file_name(format!("{}{suffix}{}", &original[..stem_length], if compressed { ".gz" } else { "" }))
     };
-    let (mut header_file, mut voxel_file) = (half("hdr")?, half("img")?);
-    header_file.write_all(&header)?;
-    write_binary(&mut voxel_file, image)?;
-    Ok(vec![voxel_file.finish()?, header_file.finish()?])
+    let voxel_file = write_file(&half("img"), compressed, &[], Some(image))?;
+    Ok(vec![voxel_file, write_file(&half("hdr"), compressed, &header, None)?])
 }
 
-enum Output {
-    Plain(AtomicFile),
-    Gzip(GzEncoder<AtomicFile>),
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(file) => file.write(bytes),
-            Self::Gzip(encoder) => encoder.write(bytes),
-        }
+/// Writes a header, voxels or both.
+fn write_file(path: &Path, compressed: bool, header: &[u8], image: Option<&Image>) -> io::Result<AtomicFile> {
+    let mut file = AtomicFile::create(path)?;
+    if compressed {
+        write_compressed(&mut file, Wrapper::Gzip, Effort::More, header, image)?;
+        return Ok(file);
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(file) => file.flush(),
-            Self::Gzip(encoder) => encoder.flush(),
-        }
-    }
-}
-
-impl Output {
-    fn create(path: &Path, compressed: bool) -> io::Result<Self> {
-        let file = AtomicFile::create(path)?;
-        Ok(if compressed { Self::Gzip(GzEncoder::new(file, Compression::new(GZIP_LEVEL))) } else { Self::Plain(file) })
-    }
-
-    fn finish(self) -> io::Result<AtomicFile> {
-        match self {
-            Self::Plain(file) => Ok(file),
-            Self::Gzip(encoder) => encoder.finish(),
-        }
-    }
+    file.write_all(header)?;
+    image.map_or(Ok(()), |image| write_binary(&mut file, image))?;
+    Ok(file)
 }
 
 /// A header with both orientations in RAS coordinates, then the four bytes of extension flags.

@@ -5,23 +5,23 @@ use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
 
 use super::header::{Encoding, Header};
 use super::{Result, malformed};
 use crate::data_files::{DataFiles, FileSequence, seek_voxels};
+use crate::deflate::{Wrapper, inflate};
 use crate::volume::Image;
 use crate::voxel_data::VoxelLayout;
 
 impl Encoding {
     /// The bytes of the voxels, or their text, from those of a file.
-    fn decoder<'a>(self, reader: impl BufRead + 'a) -> Box<dyn Read + 'a> {
-        match self {
+    fn decoder<'a>(self, reader: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+        Ok(match self {
             Self::Raw | Self::Text => Box::new(reader),
             Self::Hex => Box::new(HexReader { reader }),
-            Self::Gzip => Box::new(MultiGzDecoder::new(reader)),
+            Self::Gzip => inflate(reader, Wrapper::Gzip)?,
             Self::Bzip2 => Box::new(MultiBzDecoder::new(reader)),
-        }
+        })
     }
 }
 
@@ -85,16 +85,16 @@ impl Place {
         }
         let Ok(skip) = u64::try_from(self.byte_skip) else {
             seek_voxels(&mut reader, None, bytes.saturating_add(!self.byte_skip as u64))?;
-            return Ok(self.encoding.decoder(reader));
+            return self.encoding.decoder(reader);
         };
         // Lines are those of the file; of compressed voxels, the bytes are those of what they decompress to.
         if matches!(self.encoding, Encoding::Gzip | Encoding::Bzip2) {
-            let mut voxels = self.encoding.decoder(reader);
+            let mut voxels = self.encoding.decoder(reader)?;
             skip_bytes(&mut voxels, skip)?;
             return Ok(voxels);
         }
         skip_bytes(&mut reader, skip)?;
-        Ok(self.encoding.decoder(reader))
+        self.encoding.decoder(reader)
     }
 }
 

@@ -7,6 +7,7 @@ mod codec;
 mod damage;
 mod jpeg;
 mod masks;
+mod objects;
 mod phases;
 mod pixels;
 

@@ -1,0 +1,218 @@
+//! DICOM objects that `alnm convert` writes for the images of a series.
+
+use std::path::{Path, PathBuf};
+
+use alnm_imaging::dicom::{
+    ColourPage, ContourHoles, DerivedSeries, MaskFile, ParametricMapParams, Segment, SegmentationKind,
+    SegmentationParams, SourceImages, StructureSetParams,
+};
+use alnm_imaging::file::Source;
+use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
+use alnm_imaging::{FileFormat, LabelMap, region};
+use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
+use serde::Deserialize;
+
+use crate::input::SeriesChoice;
+
+/// What kind of object a file becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ObjectKind {
+    /// Segmentation of one bit for each voxel and segment.
+    Seg,
+    /// Segmentation of shares of voxels.
+    FractionalSeg,
+    /// Segmentation that holds segment numbers.
+    LabelmapSeg,
+    /// Structure set (RTSTRUCT) of contours.
+    Rtstruct,
+    /// Parametric map of real numbers.
+    Map,
+    /// Secondary capture of a page, from a portable pixmap (.ppm).
+    Page,
+}
+
+impl ObjectKind {
+    /// The kind that a file name says: `.seg.dcm`, `.rtstruct.dcm`, `.map.dcm` or `.page.dcm`; none for a name that
+    /// does not end in `.dcm`.
+    fn of_name(path: &Path) -> anyhow::Result<Option<Self>> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let Some(stem) = name.strip_suffix(".dcm") else { return Ok(None) };
+        Ok(Some(match stem.rsplit_once('.').map_or("", |(_, kind)| kind) {
+            "seg" => Self::Seg,
+            "rtstruct" | "rtss" => Self::Rtstruct,
+            "map" => Self::Map,
+            "page" => Self::Page,
+            _ => bail!(
+                "{} does not say what DICOM object it is; name it .seg.dcm, .rtstruct.dcm, .map.dcm or .page.dcm, or say \
+                 --object",
+                path.display()
+            ),
+        }))
+    }
+
+    fn segmentation_kind(self) -> SegmentationKind {
+        match self {
+            Self::FractionalSeg => SegmentationKind::Fractional,
+            Self::LabelmapSeg => SegmentationKind::LabelMap,
+            _ => SegmentationKind::Binary,
+        }
+    }
+}
+
+/// How contours leave out holes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Holes {
+    Keyhole,
+    Xor,
+}
+
+/// The options of DICOM objects.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ObjectOptions {
+    /// Kind of DICOM object to write; else what the name of the output says (.seg.dcm, .rtstruct.dcm, .map.dcm,
+    /// .page.dcm).
+    #[arg(long, value_enum, value_name = "KIND")]
+    object: Option<ObjectKind>,
+    /// Names and codes of the segments of a segmentation: a JSON file as dcmqi takes it.
+    #[arg(long, value_name = "FILE")]
+    segments: Option<PathBuf>,
+    /// How the contours of a structure set leave out holes.
+    #[arg(long, value_enum, default_value_t = Holes::Keyhole)]
+    holes: Holes,
+}
+
+/// What an object is made from.
+pub(crate) struct ObjectInput<'a> {
+    pub(crate) input: &'a Path,
+    /// The series for which the object is written.
+    pub(crate) like: Option<&'a Path>,
+    pub(crate) choice: &'a SeriesChoice,
+    pub(crate) region: Option<RegionChoice>,
+    pub(crate) description: Option<&'a str>,
+}
+
+impl ObjectOptions {
+    /// The kind of object that is asked for; none when the output is no DICOM object.
+    pub(crate) fn kind(&self, output: &Path) -> anyhow::Result<Option<ObjectKind>> {
+        if self.object.is_some() {
+            return Ok(self.object);
+        }
+        ObjectKind::of_name(output)
+    }
+
+    /// Reads the input and writes the object.
+    pub(crate) fn write(&self, kind: ObjectKind, input: &ObjectInput<'_>, output: &Path) -> anyhow::Result<()> {
+        let like =
+            input.like.context("a DICOM object belongs to the images of a series; name their folder with --like")?;
+        let source = source_images(like, input.choice)?;
+        let mut series = DerivedSeries::default();
+        if let Some(description) = input.description {
+            series = series.with_description(description);
+        }
+        match kind {
+            ObjectKind::Seg | ObjectKind::FractionalSeg | ObjectKind::LabelmapSeg => {
+                let Mask { labels, regions } = Mask::read(input, &source)?;
+                let segments = match &self.segments {
+                    Some(path) => segment_descriptions(path)?,
+                    None => regions.iter().map(|region| Segment::new(region.label, name_of(region))).collect(),
+                };
+                let params = SegmentationParams::default().with_kind(kind.segmentation_kind()).with_series(series);
+                params.with_segments(segments).check()?.write(output, &labels, &source)?;
+            }
+            ObjectKind::Rtstruct => {
+                let Mask { labels, regions } = Mask::read(input, &source)?;
+                let holes = match self.holes {
+                    Holes::Keyhole => ContourHoles::Keyhole,
+                    Holes::Xor => ContourHoles::ExclusiveOr,
+                };
+                let named = regions.iter().map(|region| MaskRegion::new(region.label, region.number, name_of(region)));
+                let params = StructureSetParams::default().with_regions(named).with_holes(holes).with_series(series);
+                params.check()?.write(output, &labels, &source)?;
+            }
+            ObjectKind::Map => {
+                let map = Source::open(input.input)?.read_image()?.cast::<f32>();
+                let explanation = input.description.unwrap_or("Value");
+                ParametricMapParams::new(explanation).with_series(series).check()?.write(output, &map, &source)?;
+            }
+            ObjectKind::Page => {
+                let bytes =
+                    std::fs::read(input.input).with_context(|| format!("cannot read {}", input.input.display()))?;
+                let page = ColourPage::from_pixmap(&bytes).with_context(|| input.input.display().to_string())?;
+                page.write(output, &source, &series)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The images of the series in a folder, or in a file; of a dynamic series the phase that is chosen, or the first.
+pub(crate) fn source_images(path: &Path, choice: &SeriesChoice) -> anyhow::Result<SourceImages> {
+    let source = Source::open(path)?;
+    ensure!(
+        source.format() == FileFormat::Dicom,
+        "{} is no DICOM series; objects refer to the images of one",
+        path.display()
+    );
+    let folder = source.dicom_folder()?;
+    Ok(SourceImages::of(choice.of(&folder)?, choice.phase.unwrap_or(1))?)
+}
+
+/// A mask on the grid of the source, and the regions whose labels it holds.
+struct Mask {
+    labels: LabelMap,
+    regions: Vec<MaskRegion>,
+}
+
+impl Mask {
+    fn read(input: &ObjectInput<'_>, source: &SourceImages) -> anyhow::Result<Self> {
+        let mut params = MaskParams::default().with_grid(source.geometry().clone());
+        params.region.clone_from(&input.region);
+        let stated = &source.attributes().frame_of_reference_uid;
+        params.frame_of_reference = Some(stated.clone()).filter(|uid| !uid.is_empty());
+        let reader = params.check()?;
+        let file = Source::open(input.input)?;
+        let dicom_mask = if file.format() == FileFormat::Dicom { MaskFile::find(input.input)? } else { None };
+        let labels = match &dicom_mask {
+            Some(mask) => reader.draw(mask)?,
+            None => reader.read_source(file)?,
+        };
+        let present = region::labels(&labels, usize::MAX);
+        let named = dicom_mask.map_or_else(Vec::new, |mask| mask.regions());
+        let chosen = |region: &&MaskRegion| match &input.region {
+            Some(RegionChoice::Name(name)) => region.name == *name,
+            Some(RegionChoice::Number(number)) => region.number == *number,
+            // A choice of another kind is one that this program does not offer.
+            None | Some(_) => true,
+        };
+        let named: Vec<MaskRegion> = named.iter().filter(chosen).cloned().collect();
+        // One region alone has the label 1, whatever its place in the file.
+        let region_of = |&label: &u32| match named.as_slice() {
+            [only] => MaskRegion::new(label, only.number, &*only.name),
+            several => several
+                .iter()
+                .find(|region| region.label == label)
+                .cloned()
+                .unwrap_or_else(|| MaskRegion::new(label, i64::from(label), "")),
+        };
+        Ok(Self { regions: present.iter().map(region_of).collect(), labels })
+    }
+}
+
+/// The region's name, or one made of its label.
+fn name_of(region: &MaskRegion) -> String {
+    if region.name.trim().is_empty() { format!("Region {}", region.label) } else { region.name.clone() }
+}
+
+/// The segments of a description as dcmqi takes it: lists of segments, one list for each file of labels.
+fn segment_descriptions(path: &Path) -> anyhow::Result<Vec<Segment>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Description {
+        segment_attributes: Vec<Vec<Segment>>,
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let description: Description = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no description of segments as dcmqi takes it", path.display()))?;
+    Ok(description.segment_attributes.into_iter().flatten().collect())
+}

@@ -1,0 +1,278 @@
+//! The features of a case as a DICOM structured report.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use alnm_imaging::FileFormat;
+use alnm_imaging::dicom::{
+    CodedConcept, DerivedSeries, MaskFile, MeasuredRegion, Measurement, MeasurementReportParams, Segment,
+    SegmentReference, Segmentation, SegmentationParams, SourceImages,
+};
+use alnm_imaging::file::{AtomicFile, Source};
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
+
+use super::arguments::{ExtractArgs, Mode, Profile};
+use super::batch::Case;
+use super::engine::ComputedFeature;
+use super::regions::{CaseRegion, Regions};
+use crate::cases::is_list;
+use crate::dicom_object::source_images;
+use crate::input::SeriesChoice;
+
+/// The features of a region.
+pub(super) struct ReportedRegion<'a> {
+    pub(super) region: &'a CaseRegion,
+    pub(super) features: Vec<ComputedFeature>,
+}
+
+/// Refuses, before any work is done, what gives no report.
+pub(super) fn check(arguments: &ExtractArgs) -> Result<()> {
+    let Some(path) = &arguments.sr else { return Ok(()) };
+    ensure!(
+        !is_list(&arguments.input),
+        "--sr writes the report of one image; name the image and its mask instead of a list of cases"
+    );
+    ensure!(arguments.mode == Mode::Segment, "--sr reports features of regions, not maps; leave --mode away");
+    for file in [path.clone(), segmentation_path(path)] {
+        ensure!(!file.exists(), "{} is already there; name another file for --sr", file.display());
+    }
+    Ok(())
+}
+
+/// The segmentation that is written beside a report whose mask is none: `lesion.seg.dcm` beside `lesion.sr.dcm`.
+fn segmentation_path(report: &Path) -> PathBuf {
+    let name = report.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_suffix(".dcm").unwrap_or(&name);
+    let stem = stem.strip_suffix(".sr").unwrap_or(stem);
+    report.with_file_name(format!("{stem}.seg.dcm"))
+}
+
+/// Writes the report of a case, and a segmentation where its mask is none.
+pub(super) fn write(
+    arguments: &ExtractArgs,
+    path: &Path,
+    case: &Case,
+    case_regions: &Regions,
+    reported: &[ReportedRegion<'_>],
+) -> Result<()> {
+    let source = source_images(&case.image, &SeriesChoice::default())?;
+    let names: Vec<String> = reported.iter().map(|region| name_of(arguments, region.region)).collect();
+    let segments = match stored_segments(arguments, case, reported)? {
+        Some(segments) => segments,
+        None => write_segmentation(&segmentation_path(path), case_regions, &source, reported, &names)?,
+    };
+    let has_hounsfield_units = source.attributes().modality == "CT";
+    let regions: Vec<MeasuredRegion> = reported
+        .iter()
+        .zip(names)
+        .zip(segments)
+        .map(|((region, name), segment)| {
+            let measurements =
+                region.features.iter().map(|feature| measurement(feature, has_hounsfield_units)).collect();
+            MeasuredRegion::new(name, segment, measurements)
+        })
+        .collect();
+    let params = MeasurementReportParams::default()
+        .with_algorithm(algorithm(arguments))
+        .with_algorithm_version(env!("CARGO_PKG_VERSION"))
+        .with_parameters(parameter_texts(arguments)?)
+        .with_series(DerivedSeries::new("Radiomic features"));
+    params.check()?.write(path, &regions, &source)?;
+    Ok(())
+}
+
+fn name_of(arguments: &ExtractArgs, region: &CaseRegion) -> String {
+    match (&region.named, &arguments.roi) {
+        (None, Some(roi)) => roi.clone(),
+        (Some(named), _) if named.parse::<u32>().is_err() => named.clone(),
+        _ => format!("Region {}", region.label),
+    }
+}
+
+/// The segments of a mask that is a DICOM segmentation; none for another mask.
+fn stored_segments(
+    arguments: &ExtractArgs,
+    case: &Case,
+    reported: &[ReportedRegion<'_>],
+) -> Result<Option<Vec<SegmentReference>>> {
+    if Source::open(&case.mask)?.format() != FileFormat::Dicom {
+        return Ok(None);
+    }
+    let Some(MaskFile::Segmentation(segmentation)) = MaskFile::find(&case.mask)? else { return Ok(None) };
+    let regions = segmentation.regions();
+    let number = |label: u32| match (&arguments.roi, regions) {
+        (Some(name), _) => regions.iter().find(|region| region.name == *name).map(|region| region.number),
+        // The only region of a file has the label 1.
+        (None, [only]) => Some(only.number),
+        (None, _) => regions.iter().find(|region| region.label == label).map(|region| region.number),
+    };
+    let reference = |region: &ReportedRegion<'_>| {
+        let number = number(region.region.label).and_then(|number| u32::try_from(number).ok());
+        let number =
+            number.context("--sr refers to segments; a union of several has none, so extract them by themselves")?;
+        Ok(SegmentReference::of(&segmentation, number)?)
+    };
+    reported.iter().map(reference).collect::<Result<_>>().map(Some)
+}
+
+/// Writes the regions of a mask as a segmentation, to which the report can refer.
+fn write_segmentation(
+    path: &Path,
+    case_regions: &Regions,
+    source: &SourceImages,
+    reported: &[ReportedRegion<'_>],
+    names: &[String],
+) -> Result<Vec<SegmentReference>> {
+    let mut labels: Vec<u32> = reported.iter().map(|region| region.region.label).collect();
+    let segments = labels.iter().zip(names).map(|(&label, name)| Segment::new(label, name)).collect::<Vec<_>>();
+    let mask = case_regions.mask.map(|&voxel| if labels.contains(&voxel) { voxel } else { 0 });
+    let params = SegmentationParams::default().with_segments(segments).with_series(DerivedSeries::new("Regions"));
+    let bytes = params.check()?.encode(&mask, source)?;
+    let mut file = AtomicFile::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(&bytes)?;
+    file.commit()?;
+    let segmentation = Segmentation::from_bytes(&bytes)?;
+    // Segments are numbered in the order of their labels.
+    labels.sort_unstable();
+    let reference = |region: &ReportedRegion<'_>| {
+        let place = labels.partition_point(|&label| label < region.region.label);
+        Ok(SegmentReference::of(&segmentation, place as u32 + 1)?)
+    };
+    reported.iter().map(reference).collect()
+}
+
+fn algorithm(arguments: &ExtractArgs) -> &'static str {
+    match arguments.profile {
+        Profile::Pyradiomics => "alnm extract, profile pyradiomics",
+        Profile::Ibsi => "alnm extract, profile ibsi",
+    }
+}
+
+/// The settings, and a hash of all that decides about the values.
+fn parameter_texts(arguments: &ExtractArgs) -> Result<Vec<String>> {
+    let file = match &arguments.param {
+        Some(path) => std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+        None => Vec::new(),
+    };
+    let mut hash = Sha256::new();
+    for part in
+        [algorithm(arguments).as_bytes(), &file].into_iter().chain(arguments.setting.iter().map(String::as_bytes))
+    {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = format!("sha256 of profile, parameter file and settings: {digest}");
+    Ok(arguments.setting.iter().map(|setting| format!("setting {setting}")).chain([hash]).collect())
+}
+
+/// A feature under its code of the IBSI, or where that defines none under the name of PyRadiomics, as
+/// pyradiomics-dcm names it.
+fn measurement(feature: &ComputedFeature, has_hounsfield_units: bool) -> Measurement {
+    let concept = match feature.ibsi {
+        Some(code) => CodedConcept::new(code, "IBSI", feature.name.as_str()),
+        None => CodedConcept::new(feature.name.as_str(), "99PYRADIOMICS", feature.name.as_str()),
+    };
+    Measurement::new(concept, feature.value, unit(feature, has_hounsfield_units), feature.column.as_str())
+}
+
+/// What a feature is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dimension {
+    Length,
+    Area,
+    Volume,
+    PerLength,
+    Intensity,
+    IntensitySquared,
+}
+
+/// Features that have a unit, by their code of the IBSI.
+const DIMENSIONS_BY_CODE: &[(&str, Dimension)] = &[
+    ("RNU0", Dimension::Volume),
+    ("YEKZ", Dimension::Volume),
+    ("C0JK", Dimension::Area),
+    ("2PR5", Dimension::PerLength),
+    ("KLMA", Dimension::Length),
+    ("L0JK", Dimension::Length),
+    ("TDIC", Dimension::Length),
+    ("P9VJ", Dimension::Length),
+    ("7J51", Dimension::Length),
+    ("VJGA", Dimension::Intensity),
+    ("0F91", Dimension::Intensity),
+    ("Q4LE", Dimension::Intensity),
+    ("ECT3", Dimension::IntensitySquared),
+    ("Y12H", Dimension::Intensity),
+    ("1GSF", Dimension::Intensity),
+    ("QG58", Dimension::Intensity),
+    ("8DWT", Dimension::Intensity),
+    ("84IY", Dimension::Intensity),
+    ("SALO", Dimension::Intensity),
+    ("2OJQ", Dimension::Intensity),
+    ("4FUA", Dimension::Intensity),
+    ("1128", Dimension::Intensity),
+    ("N72L", Dimension::Intensity),
+    ("N8CA", Dimension::IntensitySquared),
+    ("5ZWQ", Dimension::Intensity),
+];
+
+/// Features of PyRadiomics alone that have a unit, by the end of their column.
+const DIMENSIONS_BY_NAME: &[(&str, Dimension)] = &[
+    ("_shape_Maximum2DDiameterSlice", Dimension::Length),
+    ("_shape_Maximum2DDiameterColumn", Dimension::Length),
+    ("_shape_Maximum2DDiameterRow", Dimension::Length),
+    ("_shape2D_MeshSurface", Dimension::Area),
+    ("_shape2D_PixelSurface", Dimension::Area),
+    ("_shape2D_Perimeter", Dimension::Length),
+    ("_shape2D_PerimeterSurfaceRatio", Dimension::PerLength),
+    ("_shape2D_MaximumDiameter", Dimension::Length),
+    ("_shape2D_MajorAxisLength", Dimension::Length),
+    ("_shape2D_MinorAxisLength", Dimension::Length),
+    ("_firstorder_StandardDeviation", Dimension::Intensity),
+];
+
+/// The unit of a feature in UCUM. Intensities of a CT image have Hounsfield units, those of other or filtered images
+/// none that is known.
+fn unit(feature: &ComputedFeature, has_hounsfield_units: bool) -> CodedConcept {
+    let by_code = DIMENSIONS_BY_CODE.iter().find(|(code, _)| feature.ibsi == Some(code));
+    let by_name = || DIMENSIONS_BY_NAME.iter().find(|(name, _)| feature.column.ends_with(name));
+    let dimension = by_code.or_else(by_name).map(|(_, dimension)| *dimension);
+    let is_hounsfield = has_hounsfield_units && feature.is_of_image;
+    let (code, meaning) = match dimension {
+        Some(Dimension::Length) => ("mm", "millimeter"),
+        Some(Dimension::Area) => ("mm2", "square millimeter"),
+        Some(Dimension::Volume) => ("mm3", "cubic millimeter"),
+        Some(Dimension::PerLength) => ("/mm", "per millimeter"),
+        Some(Dimension::Intensity) if is_hounsfield => ("[hnsf'U]", "Hounsfield unit"),
+        Some(Dimension::IntensitySquared) if is_hounsfield => ("[hnsf'U]2", "square Hounsfield unit"),
+        _ => ("1", "no units"),
+    };
+    CodedConcept::new(code, "UCUM", meaning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feature(column: &str, ibsi: Option<&'static str>, is_of_image: bool) -> ComputedFeature {
+        ComputedFeature { column: column.to_owned(), value: 1.0, ibsi, name: column.to_owned(), is_of_image }
+    }
+
+    #[test]
+    fn features_have_their_units() {
+        let unit = |column, ibsi, is_of_image| unit(&feature(column, ibsi, is_of_image), true).value;
+        assert_eq!(unit("original_shape_VoxelVolume", Some("YEKZ"), true), "mm3");
+        assert_eq!(unit("original_shape_Maximum2DDiameterRow", None, true), "mm");
+        assert_eq!(unit("original_firstorder_Mean", Some("Q4LE"), true), "[hnsf'U]");
+        assert_eq!(unit("wavelet-LLH_firstorder_Mean", Some("Q4LE"), false), "1");
+        assert_eq!(unit("original_glcm_Contrast", Some("ACUI"), true), "1");
+    }
+
+    #[test]
+    fn the_segmentation_stands_beside_the_report() {
+        assert_eq!(segmentation_path(Path::new("a/b.sr.dcm")), Path::new("a/b.seg.dcm"));
+        assert_eq!(segmentation_path(Path::new("b.dcm")), Path::new("b.seg.dcm"));
+        assert_eq!(segmentation_path(Path::new("b")), Path::new("b.seg.dcm"));
+    }
+}

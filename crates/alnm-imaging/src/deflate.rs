@@ -1,0 +1,467 @@
+//! Compressed files: gzip and zlib streams whose parts are deflated and inflated in parallel.
+//!
+//! A stream that is written here is one ordinary gzip member or zlib stream. Behind its header stands an empty stored
+//! block, and then data in blocks of [`BLOCK`] bytes that are deflated each by itself and end with another empty stored
+//! block (the "sync flush" of zlib), so that each begins at a whole byte and needs nothing of what stands before it.
+//! Where blocks are cut depends on the data alone: the same data give the same bytes at any number of threads.
+//!
+//! A stream that begins so is inflated in parallel from the empty blocks that are found in it; whatever turns out not to
+//! be one, and every other stream, is inflated from front to back.
+
+mod encoder;
+
+use std::io::{self, BufRead, Cursor, Read, Write};
+
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use flate2::{Decompress, FlushDecompress, Status};
+use rayon::prelude::*;
+use zlib_rs::adler32::{adler32, adler32_combine};
+use zlib_rs::crc32::{crc32, crc32_combine};
+
+use crate::volume::Image;
+use crate::voxel_data::VoxelBytes;
+use encoder::Encoder;
+
+pub(crate) use encoder::Effort;
+
+/// Bytes of a block before it is deflated.
+const BLOCK: usize = 1 << 19;
+
+/// Blocks that are deflated before they are written.
+const BLOCKS_AT_ONCE: usize = 64;
+
+/// How an empty stored block that begins at a whole byte ends.
+const EMPTY_BLOCK_END: [u8; 4] = [0, 0, 0xff, 0xff];
+
+/// An empty stored block at the start of a stream.
+const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+
+/// A last block without data.
+const LAST_BLOCK: [u8; 2] = [3, 0];
+
+/// Compressed bytes that one thread inflates at a time.
+const PART: usize = 1 << 20;
+
+/// Parts that are inflated before they are read.
+const PARTS_AT_ONCE: usize = 32;
+
+/// The most bytes to which a part may inflate, or it is inflated as it is read.
+const LARGEST_PART: usize = 64 << 20;
+
+/// What stands around deflated data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrapper {
+    /// RFC 1952, with a CRC-32.
+    Gzip,
+    /// RFC 1950, with an Adler-32.
+    Zlib,
+}
+
+impl Wrapper {
+    /// Without a time or name, made by a fast algorithm on an unknown system.
+    fn header(self) -> &'static [u8] {
+        match self {
+            Self::Gzip => &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff],
+            Self::Zlib => &[0x78, 0x5e],
+        }
+    }
+
+    fn trailer_length(self) -> usize {
+        match self {
+            Self::Gzip => 8,
+            Self::Zlib => 4,
+        }
+    }
+
+    fn checksum_of(self, bytes: &[u8]) -> Checksum {
+        let start = Checksum::new(self);
+        let value = match self {
+            Self::Gzip => crc32(start.value, bytes),
+            Self::Zlib => adler32(start.value, bytes),
+        };
+        Checksum { value, length: bytes.len() as u64, ..start }
+    }
+}
+
+/// The checksum of data, and their length.
+#[derive(Debug, Clone, Copy)]
+struct Checksum {
+    wrapper: Wrapper,
+    value: u32,
+    length: u64,
+}
+
+impl Checksum {
+    /// That of no data.
+    fn new(wrapper: Wrapper) -> Self {
+        Self { wrapper, value: if wrapper == Wrapper::Gzip { 0 } else { 1 }, length: 0 }
+    }
+
+    /// That of these data and of others behind them.
+    fn followed_by(self, next: Self) -> Self {
+        let value = match self.wrapper {
+            Wrapper::Gzip => crc32_combine(self.value, next.value, next.length),
+            Wrapper::Zlib => adler32_combine(self.value, next.value, next.length),
+        };
+        Self { value, length: self.length + next.length, ..self }
+    }
+
+    fn trailer(self) -> Vec<u8> {
+        match self.wrapper {
+            Wrapper::Gzip => [self.value, self.length as u32].iter().flat_map(|number| number.to_le_bytes()).collect(),
+            Wrapper::Zlib => self.value.to_be_bytes().to_vec(),
+        }
+    }
+}
+
+/// Writes bytes, and behind them the voxels of an image in raster order and little endian, as one compressed stream.
+pub(crate) fn write_compressed(
+    sink: &mut dyn Write,
+    wrapper: Wrapper,
+    effort: Effort,
+    before: &[u8],
+    image: Option<&Image>,
+) -> io::Result<()> {
+    sink.write_all(wrapper.header())?;
+    sink.write_all(&EMPTY_BLOCK)?;
+    let checksum = write_blocks(sink, effort, Checksum::new(wrapper), before)?;
+    let checksum = match image {
+        Some(image) => crate::with_volume!(image, volume => write_blocks(sink, effort, checksum, volume.as_slice()))?,
+        None => checksum,
+    };
+    sink.write_all(&LAST_BLOCK)?;
+    sink.write_all(&checksum.trailer())
+}
+
+/// Deflates numbers block by block; returns the checksum of all data so far.
+fn write_blocks<T: VoxelBytes>(
+    sink: &mut dyn Write,
+    effort: Effort,
+    mut checksum: Checksum,
+    numbers: &[T],
+) -> io::Result<Checksum> {
+    struct Block {
+        deflated: Vec<u8>,
+        checksum: Checksum,
+    }
+    let wrapper = checksum.wrapper;
+    // Larger numbers repeat as wholes, or not at all.
+    let effort = if T::BYTES > 2 { Effort::Least } else { effort };
+    let deflate = |(encoder, bytes): &mut (Encoder, Vec<u8>), numbers: &[T]| {
+        bytes.clear();
+        numbers.iter().for_each(|number| number.extend_little_endian(bytes));
+        Block { deflated: encoder.deflate(bytes), checksum: wrapper.checksum_of(bytes) }
+    };
+    let numbers_of_block = BLOCK / T::BYTES;
+    for batch in numbers.chunks(numbers_of_block * BLOCKS_AT_ONCE) {
+        let new = || (Encoder::new(effort, T::BYTES), Vec::with_capacity(BLOCK));
+        let blocks: Vec<Block> = batch.par_chunks(numbers_of_block).map_init(new, deflate).collect();
+        for block in blocks {
+            sink.write_all(&block.deflated)?;
+            checksum = checksum.followed_by(block.checksum);
+        }
+    }
+    Ok(checksum)
+}
+
+/// Inflates a stream as it is read, from front to back.
+pub(crate) fn inflate_as_read<'a>(reader: impl BufRead + 'a, wrapper: Wrapper) -> Box<dyn Read + 'a> {
+    match wrapper {
+        Wrapper::Gzip => Box::new(MultiGzDecoder::new(reader)),
+        Wrapper::Zlib => Box::new(ZlibDecoder::new(reader)),
+    }
+}
+
+/// Inflates a stream that will be read whole, in parallel where it was written here.
+pub(crate) fn inflate<'a>(mut reader: impl BufRead + 'a, wrapper: Wrapper) -> io::Result<Box<dyn Read + 'a>> {
+    let expected = [wrapper.header(), &EMPTY_BLOCK].concat();
+    let mut start = Vec::with_capacity(expected.len());
+    reader.by_ref().take(expected.len() as u64).read_to_end(&mut start)?;
+    if start != expected {
+        return Ok(inflate_as_read(Cursor::new(start).chain(reader), wrapper));
+    }
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes)?;
+    Ok(Box::new(PartReader {
+        bytes,
+        next: 0,
+        parts: Vec::new().into_iter(),
+        current: Cursor::new(Vec::new()),
+        checksum: Checksum::new(wrapper),
+        stage: Stage::Parts,
+    }))
+}
+
+/// Where the inflating of a stream stands.
+enum Stage {
+    /// Parts follow that begin at empty blocks.
+    Parts,
+    /// What follows is inflated as it is read.
+    FrontToBack(Box<Decompress>),
+    /// The data have ended, and their checksum follows.
+    Trailer,
+    /// What stands behind: the further members of a gzip file, or nothing.
+    Behind(Box<dyn Read>),
+}
+
+/// The data of a stream that was written here.
+struct PartReader {
+    /// Deflated data and what stands behind them.
+    bytes: Vec<u8>,
+    /// Where the part begins that is inflated next.
+    next: usize,
+    /// Inflated parts that are still to be read.
+    parts: std::vec::IntoIter<Vec<u8>>,
+    current: Cursor<Vec<u8>>,
+    /// Of all data that were inflated.
+    checksum: Checksum,
+    stage: Stage,
+}
+
+/// A part of a stream, inflated.
+struct Part {
+    data: Vec<u8>,
+    /// Deflated bytes of the part that were read; all but at the end of the data.
+    consumed: usize,
+    is_last: bool,
+    checksum: Checksum,
+}
+
+/// Inflates deflated bytes by themselves; none where that is not possible, or where the data are more than a part may
+/// hold.
+fn inflate_part(bytes: &[u8], wrapper: Wrapper) -> Option<Part> {
+    let mut inflater = Decompress::new(false);
+    let mut data = Vec::with_capacity((2 * bytes.len()).min(LARGEST_PART));
+    loop {
+        let (read, written) = (inflater.total_in(), data.len());
+        let rest = &bytes[read as usize..];
+        let status = inflater.decompress_vec(rest, &mut data, FlushDecompress::None).ok()?;
+        let consumed = inflater.total_in() as usize;
+        let is_last = status == Status::StreamEnd;
+        if is_last || (consumed == bytes.len() && data.len() < data.capacity()) {
+            // Between blocks, and nowhere else, a last block can stand. Elsewhere the part ended at what only looked
+            // like an empty block.
+            let is_whole = is_last || {
+                let length = data.len();
+                let status = inflater.decompress_vec(&LAST_BLOCK, &mut data, FlushDecompress::None).ok()?;
+                status == Status::StreamEnd && data.len() == length
+            };
+            let checksum = wrapper.checksum_of(&data);
+            return is_whole.then_some(Part { data, consumed, is_last, checksum });
+        }
+        let is_stuck = inflater.total_in() == read && data.len() == written && data.len() < data.capacity();
+        if is_stuck || data.len() > LARGEST_PART {
+            return None;
+        }
+        data.reserve(data.len().max(BLOCK));
+    }
+}
+
+/// The place behind the first empty block that ends at least [`EMPTY_BLOCK_END`] behind `from`; the end where there is
+/// none.
+fn behind_empty_block(bytes: &[u8], from: usize) -> usize {
+    let length = EMPTY_BLOCK_END.len();
+    let mut at = from;
+    while let Some(window) = bytes.get(at..at + length) {
+        // Where the last byte is none of the block's, no block ends within reach.
+        at += match window[length - 1] {
+            0xff if *window == EMPTY_BLOCK_END => return at + length,
+            0 | 0xff => 1,
+            _ => length,
+        };
+    }
+    bytes.len()
+}
+
+impl PartReader {
+    /// Inflates the next parts.
+    fn inflate_parts(&mut self) {
+        let count = PARTS_AT_ONCE.min((self.bytes.len() - self.next).div_ceil(PART));
+        // Where parts begin: at the first empty block behind each step of a part's length.
+        let mut starts: Vec<usize> = (1..=count)
+            .into_par_iter()
+            .map(|i| behind_empty_block(&self.bytes, (self.next + i * PART).min(self.bytes.len())))
+            .collect();
+        starts.insert(0, self.next);
+        starts.dedup();
+        let wrapper = self.checksum.wrapper;
+        let parts: Vec<Option<Part>> =
+            starts.par_windows(2).map(|ends| inflate_part(&self.bytes[ends[0]..ends[1]], wrapper)).collect();
+        let mut inflated = Vec::new();
+        for (part, ends) in parts.into_iter().zip(starts.windows(2)) {
+            // The last part has to end the data.
+            let Some(part) = part.filter(|part| part.is_last || ends[1] < self.bytes.len()) else {
+                self.stage = Stage::FrontToBack(Box::new(Decompress::new(false)));
+                break;
+            };
+            self.checksum = self.checksum.followed_by(part.checksum);
+            self.next = ends[0] + part.consumed;
+            inflated.push(part.data);
+            if part.is_last {
+                self.stage = Stage::Trailer;
+                break;
+            }
+        }
+        self.parts = inflated.into_iter();
+    }
+
+    /// Checks the data against what stands behind them.
+    fn end(&mut self) -> io::Result<()> {
+        let wrapper = self.checksum.wrapper;
+        let behind = self.next + wrapper.trailer_length();
+        let stored = self.bytes.get(self.next..behind).ok_or(io::ErrorKind::UnexpectedEof)?;
+        if stored != self.checksum.trailer() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum of the compressed data is wrong"));
+        }
+        let further = self.bytes.split_off(behind);
+        self.stage = Stage::Behind(match wrapper {
+            Wrapper::Gzip if !further.is_empty() => Box::new(MultiGzDecoder::new(Cursor::new(further))),
+            _ => Box::new(io::empty()),
+        });
+        Ok(())
+    }
+}
+
+impl Read for PartReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let read = self.current.read(buffer)?;
+            if read > 0 {
+                return Ok(read);
+            }
+            if let Some(part) = self.parts.next() {
+                self.current = Cursor::new(part);
+                continue;
+            }
+            match &mut self.stage {
+                Stage::Parts if self.next < self.bytes.len() => self.inflate_parts(),
+                Stage::Parts => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Stage::FrontToBack(inflater) => {
+                    let (consumed, written) = (inflater.total_in(), inflater.total_out());
+                    let rest = &self.bytes[self.next..];
+                    let status = inflater.decompress(rest, buffer, FlushDecompress::None)?;
+                    let consumed = (inflater.total_in() - consumed) as usize;
+                    let written = (inflater.total_out() - written) as usize;
+                    self.next += consumed;
+                    self.checksum = self.checksum.followed_by(self.checksum.wrapper.checksum_of(&buffer[..written]));
+                    match status {
+                        Status::StreamEnd => self.stage = Stage::Trailer,
+                        _ if consumed == 0 && written == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        _ => {}
+                    }
+                    if written > 0 {
+                        return Ok(written);
+                    }
+                }
+                Stage::Trailer => self.end()?,
+                Stage::Behind(further) => return further.read(buffer),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::Geometry;
+    use crate::volume::Volume;
+
+    fn written(wrapper: Wrapper, before: &[u8], voxels: &[u8]) -> Vec<u8> {
+        let grid = Geometry::axis_aligned([voxels.len(), 1, 1], [1.0; 3]).unwrap();
+        let mut volume = Volume::filled(grid, 0_u8);
+        volume.as_mut_slice().copy_from_slice(voxels);
+        let mut bytes = Vec::new();
+        write_compressed(&mut bytes, wrapper, Effort::Least, before, Some(&volume.into())).unwrap();
+        bytes
+    }
+
+    fn read(reader: io::Result<Box<dyn Read + '_>>) -> io::Result<Vec<u8>> {
+        let mut data = Vec::new();
+        reader?.read_to_end(&mut data)?;
+        Ok(data)
+    }
+
+    /// Bytes that compress a little, so that several parts come of them.
+    fn noise(length: usize) -> Vec<u8> {
+        let step = |state: &mut u64| {
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            Some((*state >> 57) as u8)
+        };
+        std::iter::successors(Some(7_u64), |state| Some(*state))
+            .scan(7_u64, |state, _| step(state))
+            .take(length)
+            .collect()
+    }
+
+    #[test]
+    fn streams_are_ordinary_and_are_read_in_parts() {
+        let voxels = noise(5 * PART);
+        let data = [b"header".as_slice(), &voxels].concat();
+        for wrapper in [Wrapper::Gzip, Wrapper::Zlib] {
+            let bytes = written(wrapper, b"header", &voxels);
+            assert_eq!(read(Ok(inflate_as_read(bytes.as_slice(), wrapper))).unwrap(), data);
+            assert_eq!(read(inflate(bytes.as_slice(), wrapper)).unwrap(), data);
+            assert!(bytes.len() > 2 * PART, "{}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn what_looks_like_an_empty_block_is_no_end() {
+        // Voxels that do not compress are stored, and those that read 00 00 FF FF end no block.
+        let mut voxels: Vec<u8> =
+            noise(6 * PART).iter().zip(noise(7 * PART).iter().rev()).map(|(a, b)| a << 1 ^ b).collect();
+        for place in (1000..voxels.len()).step_by(3001) {
+            voxels[place..place + 4].copy_from_slice(&EMPTY_BLOCK_END);
+        }
+        let mut stored = [Wrapper::Gzip.header(), &EMPTY_BLOCK].concat();
+        let chunks: Vec<&[u8]> = voxels.chunks(0xffff).collect();
+        for (number, chunk) in chunks.iter().enumerate() {
+            let length = chunk.len() as u16;
+            stored.push(u8::from(number + 1 == chunks.len()));
+            stored.extend(length.to_le_bytes());
+            stored.extend((!length).to_le_bytes());
+            stored.extend_from_slice(chunk);
+        }
+        stored.extend(Wrapper::Gzip.checksum_of(&voxels).trailer());
+        assert_eq!(read(inflate(stored.as_slice(), Wrapper::Gzip)).unwrap(), voxels);
+    }
+
+    #[test]
+    fn members_behind_are_read() {
+        let bytes = [written(Wrapper::Gzip, b"one", &[1; 40]), written(Wrapper::Gzip, b"two", &[2; 40])].concat();
+        let data = [b"one".as_slice(), &[1; 40], b"two", &[2; 40]].concat();
+        assert_eq!(read(inflate(bytes.as_slice(), Wrapper::Gzip)).unwrap(), data);
+    }
+
+    #[test]
+    fn the_threads_do_not_show() {
+        let voxels = noise(3 * BLOCK + 17);
+        let by = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| written(Wrapper::Gzip, b"header", &voxels))
+        };
+        assert_eq!(by(1), by(3));
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_an_error_or_no_change(place in 0_usize..4000, bit in 0_u32..8, cut in 1_usize..2000) {
+            let voxels = noise(4000);
+            for wrapper in [Wrapper::Gzip, Wrapper::Zlib] {
+                let bytes = written(wrapper, b"", &voxels);
+                prop_assert!(read(inflate(&bytes[..bytes.len() - cut], wrapper)).is_err());
+                let mut damaged = bytes.clone();
+                let place = wrapper.header().len() + place % (bytes.len() - wrapper.header().len());
+                damaged[place] ^= 1 << bit;
+                if let Ok(data) = read(inflate(damaged.as_slice(), wrapper)) {
+                    prop_assert_eq!(&data, &voxels);
+                }
+            }
+        }
+    }
+}
