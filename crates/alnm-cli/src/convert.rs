@@ -9,7 +9,7 @@ use alnm_imaging::{FileFormat, Geometry, Image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectInput, ObjectKind, ObjectOptions};
-use crate::input::SeriesChoice;
+use crate::input::{MaskDrawing, SeriesChoice, noted};
 use crate::output::{Activity, Overwriting};
 
 /// Most characters of a series' description.
@@ -47,6 +47,8 @@ pub(crate) struct Convert {
     /// Region of a mask by number: ROI number, segment number, or label.
     #[arg(long, value_name = "N")]
     roi_number: Option<u32>,
+    #[command(flatten)]
+    drawing: MaskDrawing,
     /// Image on whose grid a mask is drawn; for a DICOM object, the folder of the series to which it belongs.
     #[arg(long, value_name = "IMAGE")]
     like: Option<PathBuf>,
@@ -124,26 +126,26 @@ impl Convert {
         }
         let content = self.open()?;
         if matches!(content, Content::Regions(_) | Content::Mask(_)) {
-            let chooses_images =
-                self.choice.phase.is_some() || self.all_phases || self.series_as_phases || self.choice.series.is_some();
+            let chooses_images = self.choice.is_any() || self.all_phases || self.series_as_phases;
             ensure!(
                 !chooses_images,
-                "--phase, --all-phases, --series and --series-as-phases choose images; a mask is converted here"
+                "--phase, --all-phases, --series, --series-as-phases, --volume and the like choose images; a mask is \
+                 converted here"
             );
             self.overwriting.check_images([self.output.as_path()])?;
         }
         let activity = Activity::start("reading");
         match content {
             Content::Regions(source) => {
-                let mask = self.mask_params()?.check()?.read_source(source)?;
+                let read = self.mask_params()?.check()?.read_with_notes(source)?;
                 activity.next("writing");
-                write_mask(&self.output, &mask)?;
+                write_mask(&self.output, &noted(read))?;
             }
             Content::Mask(folder) => {
                 let mask = folder.only_mask()?.context("the file holds no mask")?;
-                let mask = self.mask_params()?.check()?.draw(mask)?;
+                let read = self.mask_params()?.check()?.draw_with_notes(mask)?;
                 activity.next("writing");
-                write_mask(&self.output, &mask)?;
+                write_mask(&self.output, &noted(read))?;
             }
             Content::Series(folder) => {
                 let input = self.read_series(&folder)?;
@@ -205,7 +207,7 @@ impl Convert {
     }
 
     fn mask_params(&self) -> anyhow::Result<MaskParams> {
-        let mut params = MaskParams::default();
+        let mut params = self.drawing.apply(MaskParams::default());
         params.region = self.region_choice();
         if let Some(like) = self.like.as_deref().map(Reference::read).transpose()? {
             params.grid = Some(like.grid);
@@ -237,7 +239,7 @@ impl Convert {
             Some(number) => DynamicSeries::new(vec![series.phase(number)?], vec![series.times()?[number - 1]])?,
             None => DynamicSeries::new(vec![series.image()?], vec![0.0])?,
         };
-        Ok(Input::of_series(series, images))
+        Ok(Input::of_series(&series, images))
     }
 
     fn write(&self, input: Input) -> anyhow::Result<()> {
@@ -303,7 +305,7 @@ struct Reference {
 impl Reference {
     fn read(path: &Path) -> anyhow::Result<Self> {
         let source = Source::open(path)?;
-        if source.is_folder() {
+        if source.format() == FileFormat::Dicom {
             let folder = source.dicom_folder()?;
             let series = folder.only_series()?;
             return Ok(Self {
@@ -311,7 +313,7 @@ impl Reference {
                 frame_of_reference: series.frame_of_reference().map(str::to_owned),
             });
         }
-        Ok(Self { grid: source.read_image()?.geometry().clone(), frame_of_reference: None })
+        Ok(Self { grid: source.read_geometry()?, frame_of_reference: None })
     }
 }
 

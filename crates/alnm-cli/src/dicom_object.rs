@@ -155,7 +155,7 @@ pub(crate) fn source_images(path: &Path, choice: &SeriesChoice) -> anyhow::Resul
         path.display()
     );
     let folder = source.dicom_folder()?;
-    Ok(SourceImages::of(choice.of(&folder)?, choice.phase.unwrap_or(1))?)
+    Ok(SourceImages::of(choice.of(&folder)?.as_ref(), choice.phase.unwrap_or(1))?)
 }
 
 /// A mask on the grid of the source, and the regions whose labels it holds.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::output::print;
-use alnm_imaging::dicom::{DicomFolder, MaskFile, Series};
+use alnm_imaging::dicom::{DicomFolder, MaskFile, Series, SeriesVolume};
 use alnm_imaging::file::Source;
 use alnm_imaging::{FileFormat, Geometry, ImagingError};
 
@@ -25,20 +25,25 @@ impl Info {
 fn describe(path: &Path) -> anyhow::Result<String> {
     let source = Source::open(path)?;
     let format = source.format();
-    let image = if format == FileFormat::Dicom {
-        let is_folder = source.is_folder();
-        let folder = source.dicom_folder()?;
-        if is_folder {
-            return describe_folder(&folder);
-        }
-        if let Some(mask) = folder.only_mask()? {
-            return Ok(describe_mask(mask));
-        }
-        folder.only_series()?.image()?
-    } else {
-        source.read_image()?
-    };
-    Ok(format!("format     {format}\nvoxels     {:?}\n{}", image.pixel_type(), describe_grid(image.geometry(), "")))
+    if format != FileFormat::Dicom {
+        let conflict = source.form_conflict()?.map_or_else(String::new, |conflict| format!("warning    {conflict}\n"));
+        let image = source.read_header()?;
+        let volumes = if image.volumes > 1 { format!("volumes    {}\n", image.volumes) } else { String::new() };
+        return Ok(format!(
+            "format     {format}\nvoxels     {:?}\n{volumes}{}{conflict}",
+            image.pixel_type,
+            describe_grid(&image.geometry, "")
+        ));
+    }
+    let is_folder = source.is_folder();
+    let folder = source.dicom_folder()?;
+    if is_folder {
+        return describe_folder(&folder);
+    }
+    match folder.only_mask()? {
+        Some(mask) => Ok(describe_mask(mask)),
+        None => Ok(format!("format     {format}\n{}", describe_series(folder.only_series()?)?)),
+    }
 }
 
 fn describe_grid(grid: &Geometry, indent: &str) -> String {
@@ -56,30 +61,59 @@ fn describe_folder(folder: &DicomFolder) -> anyhow::Result<String> {
     let mut text = folder.series().iter().map(describe_series).collect::<anyhow::Result<String>>()?;
     text.extend(folder.masks().iter().map(describe_mask));
     text.extend(folder.mask_problems().iter().map(|problem: &ImagingError| format!("mask {problem}\n")));
+    text.extend(folder.file_problems().iter().map(|problem: &ImagingError| format!("left out {problem}\n")));
     Ok(text)
 }
 
 fn describe_series(series: &Series) -> anyhow::Result<String> {
     let number = series.number().map_or(String::new(), |number| format!("number {number}, "));
     let mut text = format!(
-        "series {}\n  {number}{} {:?}, patient {:?}\n  {} slices, {} phases\n",
+        "series {}\n  {number}{} {:?}, patient {:?}\n  {} slices, ",
         series.uid(),
         series.modality(),
         series.description(),
         series.patient_id(),
-        series.slice_count(),
-        series.phase_count()
+        series.slice_count()
     );
     if let Some(problem) = series.problem() {
-        return Ok(text + &format!("  no volume: {problem}\n"));
+        return Ok(text + &format!("no volume: {problem}\n"));
     }
-    text.push_str(&describe_grid(series.geometry()?, "  "));
-    if series.phase_count() > 1 {
-        let time = |time: &f64| if time.is_nan() { "unknown".to_owned() } else { time.to_string() };
-        let times: Vec<String> = series.times()?.iter().map(time).collect();
-        text.push_str(&format!("  times      {} s\n", times.join(", ")));
+    match series.phase_count() {
+        0 => text.push_str(&describe_volumes(&series.volumes()?)),
+        count => {
+            text.push_str(&format!("{count} phases\n  voxels     {:?}\n", series.pixel_type()?));
+            text.push_str(&describe_grid(series.geometry()?, "  "));
+            if count > 1 {
+                let times: Vec<String> = series.times()?.iter().map(|time| seconds(*time)).collect();
+                text.push_str(&format!("  times      {} s\n", times.join(", ")));
+            }
+        }
     }
+    if let Some(by) = series.phases_by() {
+        text.push_str(&format!("  phases by  {by}\n"));
+    }
+    text.extend(series.warnings().iter().map(|warning| format!("  warning    {warning}\n")));
     Ok(text)
+}
+
+fn seconds(time: f64) -> String {
+    if time.is_nan() { "unknown".to_owned() } else { time.to_string() }
+}
+
+/// A line for each of several volumes, and their grid: once where all share it.
+fn describe_volumes(volumes: &[SeriesVolume]) -> String {
+    let mut text = format!("{} volumes\n", volumes.len());
+    let is_shared = volumes.iter().all(|volume| volume.geometry == volumes[0].geometry);
+    for volume in volumes {
+        text.push_str(&format!("  volume {volume}\n"));
+        if !is_shared {
+            text.push_str(&describe_grid(&volume.geometry, "    "));
+        }
+    }
+    if is_shared {
+        text.push_str(&describe_grid(&volumes[0].geometry, "  "));
+    }
+    text
 }
 
 fn describe_mask(mask: &MaskFile) -> String {

@@ -1,13 +1,18 @@
 //! Images that a command reads.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use alnm_imaging::dicom::{DicomFolder, Series};
-use alnm_imaging::file::Source;
-use alnm_imaging::{FileFormat, Image};
+use alnm_imaging::dicom::{DicomFolder, PhaseKey, Series, SeriesValues, UptakeNorm, VolumeChoice};
+use alnm_imaging::file::{NiftiForm, Source};
+use alnm_imaging::mask::{ContourEdge, CrossingContours, MaskParams, ReadMask};
+use alnm_imaging::{FileFormat, Image, LabelMap};
 use anyhow::ensure;
+use clap::ValueEnum;
 
-/// Which image of a DICOM folder or file is meant.
+use crate::output::warn;
+
+/// Which image of a DICOM folder or file is meant, or of a file that holds several.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SeriesChoice {
     /// Phase of a dynamic DICOM series, from 1.
@@ -16,15 +21,99 @@ pub(crate) struct SeriesChoice {
     /// SeriesInstanceUID, where a folder holds several.
     #[arg(long, value_name = "UID")]
     pub(crate) series: Option<String>,
+    /// Volume of a DICOM series, as `info` numbers them, or of a file of four dimensions, from 1.
+    #[arg(long, value_name = "N", conflicts_with = "phase")]
+    pub(crate) volume: Option<usize>,
+    /// Images of this echo time in ms.
+    #[arg(long, value_name = "MS")]
+    echo: Option<f64>,
+    /// Images of this weighting by diffusion in s/mm².
+    #[arg(long, value_name = "B")]
+    b_value: Option<f64>,
+    /// Part of complex or Dixon images: magnitude, phase, real, imaginary, water, fat, "in phase", "opposed phase", or a
+    /// word of ImageType.
+    #[arg(long, value_name = "NAME")]
+    part: Option<String>,
+    /// What tells phases apart: temporal-position, trigger-time, acquisition-time, content-time, acquisition-number,
+    /// dimension-index or instance-number; by default the first of them in which slices of one place differ.
+    #[arg(long, value_name = "KEY")]
+    phases_by: Option<PhaseKey>,
+    /// Standardised uptake values of a PET series, by this norm.
+    #[arg(long, value_enum, value_name = "NORM", conflicts_with = "philips_precise")]
+    suv: Option<Norm>,
+    /// Philips' precise values, by the private scale slope.
+    #[arg(long)]
+    philips_precise: bool,
+    /// The luminance of colours.
+    #[arg(long, conflicts_with_all = ["suv", "philips_precise"])]
+    luminance: bool,
+    /// Which orientation of a NIfTI header is taken where the two disagree; by default the one that ITK takes.
+    #[arg(long, value_enum)]
+    form: Option<Form>,
+}
+
+/// The orientations of a NIfTI header.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    Qform,
+    Sform,
+}
+
+/// By what uptake values are normalised.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Norm {
+    /// Body weight.
+    Bw,
+    /// Lean body mass after James.
+    Lbm,
+    /// Lean body mass after Janmahasatian.
+    LbmJanmahasatian,
+    /// Body surface after Du Bois.
+    Bsa,
 }
 
 impl SeriesChoice {
-    /// The series that is meant.
-    pub(crate) fn of<'a>(&self, folder: &'a DicomFolder) -> anyhow::Result<&'a Series> {
-        Ok(match &self.series {
+    /// Whether something is chosen that only DICOM has.
+    fn needs_dicom(&self) -> bool {
+        let without_volume = Self { volume: None, ..self.clone() };
+        self.series.is_some() || self.phase.is_some_and(|phase| phase != 1) || !without_volume.volumes().is_all()
+    }
+
+    /// Whether an image is chosen.
+    pub(crate) fn is_any(&self) -> bool {
+        self.series.is_some() || self.phase.is_some() || !self.volumes().is_all()
+    }
+
+    fn volumes(&self) -> VolumeChoice {
+        let mut choice = VolumeChoice::default();
+        choice.part.clone_from(&self.part);
+        choice.echo_time = self.echo;
+        choice.b_value = self.b_value;
+        choice.phases_by = self.phases_by;
+        choice.volume = self.volume;
+        choice.values = match self.suv {
+            Some(Norm::Bw) => SeriesValues::Uptake(UptakeNorm::BodyWeight),
+            Some(Norm::Lbm) => SeriesValues::Uptake(UptakeNorm::LeanBodyMass),
+            Some(Norm::LbmJanmahasatian) => SeriesValues::Uptake(UptakeNorm::LeanBodyMassJanmahasatian),
+            Some(Norm::Bsa) => SeriesValues::Uptake(UptakeNorm::BodySurface),
+            None if self.philips_precise => SeriesValues::PhilipsPrecise,
+            None if self.luminance => SeriesValues::Luminance,
+            None => SeriesValues::Rescaled,
+        };
+        choice
+    }
+
+    /// The volumes that are meant, of the series that is meant. What was odd is said.
+    pub(crate) fn of<'a>(&self, folder: &'a DicomFolder) -> anyhow::Result<Cow<'a, Series>> {
+        folder.file_problems().iter().for_each(|problem| warn(&format!("{problem}; the file is left out")));
+        let series = match &self.series {
             Some(uid) => folder.series_with_uid(uid)?,
             None => folder.only_series()?,
-        })
+        };
+        let choice = self.volumes();
+        let chosen = if choice.is_all() { Cow::Borrowed(series) } else { Cow::Owned(series.choose(&choice)?) };
+        chosen.warnings().iter().for_each(|warning| warn(&warning.to_string()));
+        Ok(chosen)
     }
 
     /// The image that is meant, from a file of any format or a DICOM folder.
@@ -36,10 +125,22 @@ impl SeriesChoice {
     pub(crate) fn read_source(&self, source: Source) -> anyhow::Result<Image> {
         if source.format() != FileFormat::Dicom {
             ensure!(
-                self.series.is_none() && self.phase.is_none_or(|phase| phase == 1),
-                "--series and --phase need a DICOM folder or file as input"
+                !self.needs_dicom(),
+                "--series, --phase, --echo, --b-value, --part, --phases-by, --suv, --luminance and --philips-precise need a DICOM \
+                 folder or file as input; a volume of another file is chosen by --volume"
             );
-            return Ok(source.read_image()?);
+            let source = source.with_form(match self.form {
+                Some(Form::Qform) => NiftiForm::Qform,
+                Some(Form::Sform) => NiftiForm::Sform,
+                None => NiftiForm::Itk,
+            });
+            if let Some(conflict) = source.form_conflict()? {
+                warn(&format!("{}: {conflict}; --form chooses", source.path().display()));
+            }
+            return Ok(match self.volume {
+                Some(number) => source.read_volume(number)?,
+                None => source.read_image()?,
+            });
         }
         let folder = source.dicom_folder()?;
         let series = self.of(&folder)?;
@@ -48,6 +149,54 @@ impl SeriesChoice {
             None => series.image()?,
         })
     }
+}
+
+/// How contours of structure sets are filled.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct MaskDrawing {
+    /// Whether voxels whose centres lie on a contour are inside: those on its left and upper edge alone (half-open), or
+    /// all of them (inside), as suits files of rt-utils.
+    #[arg(long, value_enum, default_value_t = Edge::HalfOpen)]
+    edge: Edge,
+    /// What contours of one plane enclose that cross each other.
+    #[arg(long, value_enum, default_value_t = Crossing::Xor)]
+    crossing: Crossing,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Edge {
+    #[default]
+    HalfOpen,
+    Inside,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Crossing {
+    /// What an odd number of them encloses.
+    #[default]
+    Xor,
+    /// What any of them encloses.
+    Union,
+}
+
+impl MaskDrawing {
+    pub(crate) fn apply(self, params: MaskParams) -> MaskParams {
+        let edge = match self.edge {
+            Edge::HalfOpen => ContourEdge::HalfOpen,
+            Edge::Inside => ContourEdge::Inside,
+        };
+        let crossing = match self.crossing {
+            Crossing::Xor => CrossingContours::ExclusiveOr,
+            Crossing::Union => CrossingContours::Union,
+        };
+        params.with_edge(edge).with_crossing(crossing)
+    }
+}
+
+/// A mask, after what was odd about it was said.
+pub(crate) fn noted(read: ReadMask) -> LabelMap {
+    read.notes.iter().for_each(|note| warn(&note.to_string()));
+    read.mask
 }
 
 /// The image of a file of any format, or of a DICOM folder that holds one.

@@ -61,6 +61,12 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Says on standard error what was odd, and what was done all the same.
+#[allow(clippy::print_stderr, reason = "the command says what was odd")]
+pub(crate) fn warn(text: &str) {
+    eprintln!("warning: {text}");
+}
+
 /// What a command is doing, on the terminal; nothing where standard error is none.
 pub(crate) struct Activity(ProgressBar);
 

@@ -368,6 +368,55 @@ fn errors_name_the_file_and_end_with_1_or_2() {
     }
 }
 
+#[test]
+fn volumes_are_listed_and_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let series = folder.path().join("echoes");
+    std::fs::create_dir(&series).unwrap();
+    for (echo, slice) in (0..2_u8).flat_map(|echo| (0..3).map(move |slice| (echo, slice))) {
+        let mut elements = builder::classic(&grid(), slice, 8);
+        elements.push(builder::decimals(tags::ECHO_TIME, &[20.0 + 70.0 * f64::from(echo)]));
+        elements.push(builder::pixels(&[10 + echo; 48]));
+        let bytes = builder::file(builder::dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        std::fs::write(series.join(format!("{echo}-{slice}")), bytes).unwrap();
+    }
+    std::fs::write(series.join("cut"), &std::fs::read(series.join("0-0")).unwrap()[..300]).unwrap();
+    let listed = succeed(folder.path(), &["info", "echoes"]);
+    for part in ["6 slices, 2 volumes", "volume 1 echo time 20 ms", "volume 2 echo time 90 ms", "left out", "cut"] {
+        assert!(listed.contains(part), "{part}: {listed}");
+    }
+    assert!(fail(folder.path(), 1, &["convert", "echoes", "a.nii"]).contains("2 volumes where one is asked for"));
+    for (name, option) in [("a.nii", ["--echo", "90"]), ("b.nii", ["--volume", "2"])] {
+        let output = alnm(folder.path(), &["convert", "echoes", name, option[0], option[1]]);
+        assert_eq!(output.status.code(), Some(0));
+        let warned = String::from_utf8(output.stderr).unwrap();
+        assert!(warned.contains("warning: ") && warned.contains("cut") && warned.contains("left out"), "{warned}");
+        assert_eq!(read_image(folder.path().join(name)).unwrap().cast::<u8>().as_slice()[0], 11);
+    }
+    // A single file is described without being read.
+    let one = succeed(folder.path(), &["info", "echoes/0-0"]);
+    assert!(one.contains("1 slices, 1 phases") && one.contains("[8, 6, 1]"), "{one}");
+    let wrong = fail(folder.path(), 1, &["convert", "a.nii", "c.nii", "--echo", "20"]);
+    assert!(wrong.contains("need a DICOM"), "{wrong}");
+}
+
+#[test]
+fn contours_that_leave_the_image_are_cut_with_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    write_image(folder.path().join("image.nii.gz"), &volume(0).into()).unwrap();
+    let corners = [[4.5, 0.5], [11.5, 0.5], [11.5, 2.5], [4.5, 2.5]];
+    let contour = corners.iter().map(|[x, y]| grid().index_to_point([*x, *y, 1.0])).collect();
+    let roi = DrawnRoi { number: 1, name: "GTV", contours: vec![("CLOSED_PLANAR", contour)] };
+    let bytes = builder::file(builder::structure_set(&[roi]), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    std::fs::write(folder.path().join("rs.dcm"), bytes).unwrap();
+    let output = alnm(folder.path(), &["convert", "rs.dcm", "m.nii", "--like", "image.nii.gz", "--edge", "inside"]);
+    assert_eq!(output.status.code(), Some(0));
+    let warned = String::from_utf8(output.stderr).unwrap();
+    assert!(warned.contains("\"GTV\" leave the image: 57.1 %"), "{warned}");
+    let mask = read_mask(folder.path().join("m.nii")).unwrap();
+    assert_eq!(mask.as_slice().iter().filter(|voxel| **voxel == 1).count(), 6);
+}
+
 /// A mask of two labels on the grid of the dynamic series.
 fn write_labels(path: &Path) -> Volume<u8> {
     let data = Array3::from_shape_fn([3, 6, 8], |(z, y, x)| match (z, y, x) {

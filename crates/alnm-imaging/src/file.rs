@@ -12,10 +12,12 @@ use crate::dicom::stored_file::is_dicom;
 use crate::error::{FileProblem, Result};
 use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
+use crate::voxel_data::{NamedSegment, Part};
 use crate::{metaimage, nifti, nrrd};
 
 pub use crate::atomic_file::{AtomicFile, write_atomically};
 pub use crate::format::{FileFormat, MAX_VOXEL_BYTES};
+pub use crate::voxel_data::{FormConflict, ImageHeader, NiftiForm};
 
 /// Reads an image; its format is found from the content, not from the name. A folder is read as a DICOM series; of a
 /// dynamic series, choose a phase with [`crate::dicom::read_phase`].
@@ -65,6 +67,7 @@ pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
 pub struct Source {
     path: PathBuf,
     content: Content,
+    form: NiftiForm,
 }
 
 #[derive(Debug)]
@@ -90,7 +93,7 @@ impl Source {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let content = if path.is_dir() { Content::Folder } else { Content::of_file(path).map_err(|p| p.at(path))? };
-        Ok(Self { path: path.to_owned(), content })
+        Ok(Self { path: path.to_owned(), content, form: NiftiForm::default() })
     }
 
     /// The path.
@@ -114,12 +117,39 @@ impl Source {
         }
     }
 
+    /// Takes another orientation of a NIfTI header than the one that ITK takes.
+    #[must_use]
+    pub fn with_form(self, form: NiftiForm) -> Self {
+        Self { form, ..self }
+    }
+
+    /// Whether the two orientations of a NIfTI header disagree; none for other formats.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the header is malformed.
+    pub fn form_conflict(&self) -> Result<Option<FormConflict>> {
+        let Content::File { format: FileFormat::Nifti, file, .. } = &self.content else { return Ok(None) };
+        let read = || nifti::form_conflict(&self.path, from_start(file)?, self.form);
+        read().map_err(|problem| problem.at(&self.path))
+    }
+
+    /// The segments that the header of an NRRD file names; none of other files.
+    pub(crate) fn segments(&self) -> Result<Vec<NamedSegment>> {
+        let Content::File { format: FileFormat::Nrrd, file, .. } = &self.content else { return Ok(Vec::new()) };
+        from_start(file).and_then(|file| nrrd::segments(&file)).map_err(|problem| problem.at(&self.path))
+    }
+
+    /// Reads a layer of a segmentation: a component, where there are several.
+    pub(crate) fn read_layer(self, layer: usize) -> Result<Image> {
+        self.read_part(Part { volume: Some(layer + 1), ..Part::default() })
+    }
+
     /// Reads the image. A DICOM folder or file has to hold one series of one phase; see [`Source::dicom_folder`].
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] with the path and what is wrong there.
     pub fn read_image(self) -> Result<Image> {
-        self.read_channel(None)
+        self.read_part(Part::default())
     }
 
     /// Reads an image, with the component `channel`, from 0, where its voxels have several.
@@ -127,17 +157,29 @@ impl Source {
     /// # Errors
     /// As [`Source::read_image`], and when the file has fewer components.
     pub fn read_channel(self, channel: Option<usize>) -> Result<Image> {
+        self.read_part(Part { channel, ..Part::default() })
+    }
+
+    /// Reads one volume, counted from 1, of a file of four dimensions; of a DICOM series, the volume of that number.
+    ///
+    /// # Errors
+    /// As [`Source::read_image`], and when the file has fewer volumes.
+    pub fn read_volume(self, number: usize) -> Result<Image> {
+        self.read_part(Part { volume: Some(number), ..Part::default() })
+    }
+
+    fn read_part(self, part: Part) -> Result<Image> {
         if self.format() == FileFormat::Dicom {
-            return self.read_dicom();
+            return self.read_dicom(part.volume);
         }
-        let Self { path, content } = self;
+        let Self { path, content, form } = self;
         let Content::File { format, mut file, .. } = content else { return Err(no_dicom().at(path)) };
         let read = || {
             file.rewind()?;
             match format {
-                FileFormat::Nrrd => nrrd::read(&path, file, channel),
-                FileFormat::Nifti => nifti::read(&path, file, channel),
-                FileFormat::MetaImage => metaimage::read(&path, file, channel),
+                FileFormat::Nrrd => nrrd::read(&path, file, part),
+                FileFormat::Nifti => nifti::read(&path, file, Part { form, ..part }),
+                FileFormat::MetaImage => metaimage::read(&path, file, part),
                 FileFormat::Dicom => Err(no_dicom()),
             }
         };
@@ -153,15 +195,24 @@ impl Source {
         if self.format() == FileFormat::Dicom {
             return self.read_dicom_geometry();
         }
-        let Self { path, content } = self;
-        let Content::File { format, mut file, .. } = content else { return Err(no_dicom().at(path)) };
+        self.read_header().map(|header| header.geometry)
+    }
+
+    /// Reads what the header of a NIfTI, NRRD or MetaImage file says, without its voxels. A DICOM folder or file has its
+    /// own description: [`Source::dicom_folder`].
+    ///
+    /// # Errors
+    /// As [`Source::read_image`], but for what is wrong with the voxels alone; and for DICOM.
+    pub fn read_header(self) -> Result<ImageHeader> {
+        let Self { path, content, form } = self;
+        let Content::File { format, mut file, .. } = content else { return Err(no_single_header().at(path)) };
         let read = || {
             file.rewind()?;
             match format {
-                FileFormat::Nrrd => nrrd::read_geometry(file),
-                FileFormat::Nifti => nifti::read_geometry(&path, file),
-                FileFormat::MetaImage => metaimage::read_geometry(file),
-                FileFormat::Dicom => Err(no_dicom()),
+                FileFormat::Nrrd => nrrd::read_header(file),
+                FileFormat::Nifti => nifti::read_header(&path, file, form),
+                FileFormat::MetaImage => metaimage::read_header(file),
+                FileFormat::Dicom => Err(no_single_header()),
             }
         };
         read().map_err(|problem: FileProblem| problem.at(&path))
@@ -178,14 +229,17 @@ impl Source {
     }
 
     #[cfg(not(feature = "dicom"))]
-    fn read_dicom(self) -> Result<Image> {
+    fn read_dicom(self, _: Option<usize>) -> Result<Image> {
         Err(no_dicom().at(self.path))
     }
 
     #[cfg(feature = "dicom")]
-    fn read_dicom(self) -> Result<Image> {
+    fn read_dicom(self, volume: Option<usize>) -> Result<Image> {
         let (is_file, path) = (!self.is_folder(), self.path.clone());
-        let image = self.dicom_folder().and_then(|folder| folder.only_series()?.image());
+        let image = self.dicom_folder().and_then(|folder| {
+            let series = folder.only_series()?;
+            volume.map_or_else(|| series.image(), |number| series.volume(number))
+        });
         image.map_err(|error| if is_file { FileProblem::from(error).at(path) } else { error })
     }
 
@@ -205,12 +259,22 @@ impl Source {
     }
 }
 
+/// An open file from its start, without a second opening.
+fn from_start(file: &File) -> Result<File, FileProblem> {
+    let mut again = file.try_clone()?;
+    again.rewind()?;
+    Ok(again)
+}
+
 impl Content {
     fn of_file(path: &Path) -> Result<Self, FileProblem> {
         let mut file = File::open(path)?;
         let mut start = Vec::new();
         file.by_ref().take(Source::START).read_to_end(&mut start)?;
-        let format = if nrrd::is_nrrd(&start) {
+        let format = if has_preamble(&start) {
+            // Before all others: the preamble of a DICOM file is free for the signature of another format.
+            FileFormat::Dicom
+        } else if nrrd::is_nrrd(&start) {
             FileFormat::Nrrd
         } else if nifti::is_nifti(path, &start, &mut file)? {
             FileFormat::Nifti
@@ -232,9 +296,18 @@ impl Content {
 }
 
 /// Whether these first bytes are those of a DICOM file with a preamble.
+fn has_preamble(start: &[u8]) -> bool {
+    start.get(128..132) == Some(b"DICM")
+}
+
 #[cfg(not(feature = "dicom"))]
 fn is_dicom(start: &[u8]) -> bool {
-    start.get(128..132) == Some(b"DICM")
+    has_preamble(start)
+}
+
+/// DICOM where one header is asked for.
+fn no_single_header() -> FileProblem {
+    FileProblem::unsupported(FileFormat::Dicom, "each DICOM slice has a header of its own; read the series")
 }
 
 /// A DICOM file or folder where none can be read.

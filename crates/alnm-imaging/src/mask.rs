@@ -1,5 +1,6 @@
 //! Reading masks: label maps of every image format, and the regions of DICOM segmentations and structure sets.
 
+pub(crate) mod note;
 pub(crate) mod params;
 pub(crate) mod region;
 
@@ -13,9 +14,11 @@ use crate::file::Source;
 use crate::format::FileFormat;
 use crate::resample::{Interpolator, resample};
 use crate::volume::{Image, LabelMap, Volume, Voxel};
+use crate::voxel_data::NamedSegment;
 use crate::with_volume;
 
-pub use params::{MaskParams, MaskReader};
+pub use note::{MaskNote, ReadMask};
+pub use params::{ContourEdge, CrossingContours, MaskParams, MaskReader};
 pub use region::{MaskProblem, MaskRegion, RegionChoice};
 
 impl MaskReader {
@@ -34,14 +37,26 @@ impl MaskReader {
     /// # Errors
     /// As [`MaskReader::read`].
     pub fn read_source(&self, source: Source) -> Result<LabelMap> {
+        self.read_with_notes(source).map(|read| read.mask)
+    }
+
+    /// As [`MaskReader::read_source`], with what was odd: contours that leave the image, slices that were filled.
+    ///
+    /// # Errors
+    /// As [`MaskReader::read`].
+    pub fn read_with_notes(&self, source: Source) -> Result<ReadMask> {
         let path = source.path().to_owned();
         #[cfg(feature = "dicom")]
         let source = match self.read_dicom(source)? {
             DicomContent::Mask(mask) => return Ok(mask),
-            DicomContent::Image(image) => return self.label_map(&path, &image),
+            DicomContent::Image(image) => return self.label_map(&path, &image).map(ReadMask::from),
             DicomContent::Other(source) => source,
         };
-        self.label_map(&path, &source.read_channel(self.params().channel)?)
+        let segments = source.segments()?;
+        if self.params().region.is_some() && !segments.is_empty() {
+            return self.segment(source, &segments).map(ReadMask::from);
+        }
+        self.label_map(&path, &source.read_channel(self.params().channel)?).map(ReadMask::from)
     }
 
     /// The regions of a DICOM mask that was opened already.
@@ -50,10 +65,33 @@ impl MaskReader {
     /// As [`MaskReader::read`].
     #[cfg(feature = "dicom")]
     pub fn draw(&self, mask: &MaskFile) -> Result<LabelMap> {
+        self.draw_with_notes(mask).map(|read| read.mask)
+    }
+
+    /// As [`MaskReader::draw`], with what was odd.
+    ///
+    /// # Errors
+    /// As [`MaskReader::read`].
+    #[cfg(feature = "dicom")]
+    pub fn draw_with_notes(&self, mask: &MaskFile) -> Result<ReadMask> {
         match mask {
-            MaskFile::StructureSet(file) => file.mask(self),
-            MaskFile::Segmentation(file) => file.mask(self),
+            MaskFile::StructureSet(file) => file.draw(self),
+            MaskFile::Segmentation(file) => file.mask(self).map(ReadMask::from),
         }
+    }
+
+    /// One segment of a file that names its segments, in whatever layer it lies.
+    fn segment(&self, source: Source, segments: &[NamedSegment]) -> Result<LabelMap> {
+        let path = source.path().to_owned();
+        let regions: Vec<MaskRegion> = (1..)
+            .zip(segments)
+            .map(|(label, segment)| MaskRegion { label, number: segment.number, name: segment.name.clone() })
+            .collect();
+        let chosen = MaskRegion::choose(&regions, self.params().region.as_ref());
+        let chosen = chosen.map_err(|problem| FileProblem::from(problem).at(&path))?[0].label as usize - 1;
+        let NamedSegment { label, layer, .. } = segments[chosen];
+        let voxels = labels(&source.read_layer(layer)?)?;
+        self.on_grid(voxels.map(|&voxel| u32::from(voxel == label)))
     }
 
     #[cfg(feature = "dicom")]
@@ -64,11 +102,12 @@ impl MaskReader {
         if source.is_folder() {
             // Of most files of a folder the first elements show that they are no masks.
             let mask = MaskFile::find(source.path())?;
-            return mask.map_or(Ok(DicomContent::Other(source)), |mask| self.draw(&mask).map(DicomContent::Mask));
+            return mask
+                .map_or(Ok(DicomContent::Other(source)), |mask| self.draw_with_notes(&mask).map(DicomContent::Mask));
         }
         let folder = source.dicom_folder()?;
         match folder.only_mask()? {
-            Some(mask) => self.draw(mask).map(DicomContent::Mask),
+            Some(mask) => self.draw_with_notes(mask).map(DicomContent::Mask),
             None => folder.only_series()?.image().map(DicomContent::Image),
         }
     }
@@ -85,6 +124,11 @@ impl MaskReader {
             let wanted = chosen[0].label;
             mask = mask.map(|&voxel| u32::from(voxel == wanted));
         }
+        self.on_grid(mask)
+    }
+
+    /// A mask on the grid asked for.
+    fn on_grid(&self, mask: LabelMap) -> Result<LabelMap> {
         match &self.params().grid {
             Some(grid) if grid.difference(mask.geometry(), 1e-6).is_some() => {
                 resample(&mask, grid, Interpolator::Nearest, 0)
@@ -98,7 +142,7 @@ impl MaskReader {
 #[cfg(feature = "dicom")]
 enum DicomContent {
     /// The mask that a structure set or segmentation draws.
-    Mask(LabelMap),
+    Mask(ReadMask),
     /// A DICOM image whose voxels are labels.
     Image(Image),
     /// Whatever is read as an image by its format.

@@ -15,7 +15,7 @@ use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::{ByteOrder, VoxelLayout};
+use crate::voxel_data::{ByteOrder, ImageHeader, Part, Several, VoxelLayout};
 
 type Result<T> = std::result::Result<T, FileProblem>;
 
@@ -47,24 +47,24 @@ fn split_field(line: &str) -> Option<(&str, &str)> {
     line.split_once(['=', ':']).map(|(name, value)| (name.trim(), value.trim()))
 }
 
-/// Reads an open file, with the component `channel` where its voxels have several.
-pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Image> {
+/// Reads an open file, with the component or volume asked for where there are several.
+pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     let mut reader = BufReader::new(file);
     let header = Header::read(&mut reader)?;
     let layout = header.layout()?;
     if header.is_local() {
-        return header.decode(&layout, reader, channel);
+        return header.decode(&layout, reader, part);
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let files = DataFiles::parse(&header.data_file, &header.data_file_list)
         .and_then(|files| files.paths(folder))
         .map_err(malformed)?;
-    header.decode_files(&layout, files, channel)
+    header.decode_files(&layout, files, part)
 }
 
-/// Reads the grid from the header of an open file.
-pub(crate) fn read_geometry(file: File) -> Result<Geometry> {
-    Header::read(&mut BufReader::new(file))?.geometry()
+/// Reads what the header of an open file says.
+pub(crate) fn read_header(file: File) -> Result<ImageHeader> {
+    Ok(Header::read(&mut BufReader::new(file))?.layout()?.header())
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.
@@ -88,7 +88,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     if !header.is_local() {
         return Err(unsupported("the voxels lie in another file; read it by its path"));
     }
-    header.decode(&header.layout()?, reader, None)
+    header.decode(&header.layout()?, reader, Part::default())
 }
 
 /// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file in the same folder. The
@@ -254,18 +254,26 @@ impl Header {
             .ok()
             .filter(|&n| n > 0)
             .ok_or_else(|| malformed(format!("{components} channels")))?;
+        let geometry = self.geometry()?;
+        let volumes = self.volumes()?;
+        if volumes > 1 && components > 1 {
+            return Err(unsupported(format!("{volumes} volumes of {components} channels; split them into volumes")));
+        }
+        let voxels = geometry.voxel_count();
         VoxelLayout {
             format: FileFormat::MetaImage,
             pixel_type,
             order: if is_big { ByteOrder::Big } else { ByteOrder::Little },
-            geometry: self.geometry()?,
-            components,
-            component_stride: 1,
+            geometry,
+            components: components * volumes,
+            several: if volumes > 1 { Several::Volumes } else { Several::Components },
+            component_stride: if volumes > 1 { voxels } else { 1 },
         }
         .checked()
     }
 
-    fn geometry(&self) -> Result<Geometry> {
+    /// The voxels along each axis.
+    fn sizes(&self) -> Result<Vec<usize>> {
         let axes = self.integer("NDims")?.ok_or_else(|| malformed("NDims is missing"))?;
         let axes = usize::try_from(axes).ok().filter(|axes| (2..=MOST_AXES).contains(axes));
         let axes = axes.ok_or_else(|| unsupported("an image that has not 2 or 3 dimensions"))?;
@@ -273,11 +281,23 @@ impl Header {
         let size: std::result::Result<Vec<usize>, _> = sizes.split_whitespace().map(str::parse).collect();
         let size =
             size.ok().filter(|size| size.len() == axes).ok_or_else(|| malformed(format!("DimSize is {sizes:?}")))?;
-        if size.iter().skip(3).any(|&size| size != 1) {
+        if size.iter().skip(3).filter(|&&size| size != 1).count() > 1 {
             return Err(unsupported(format!(
-                "an image of more than three dimensions, DimSize {sizes:?}; split it into volumes"
+                "an image of more than four dimensions, DimSize {sizes:?}; split it into volumes"
             )));
         }
+        Ok(size)
+    }
+
+    /// Volumes along the axes beyond space.
+    fn volumes(&self) -> Result<usize> {
+        let volumes: usize = self.sizes()?.iter().skip(3).product();
+        if volumes > 0 { Ok(volumes) } else { Err(malformed("an axis of size 0")) }
+    }
+
+    fn geometry(&self) -> Result<Geometry> {
+        let size = self.sizes()?;
+        let axes = size.len();
         let spacing = self.numbers(&["ElementSpacing", "ElementSize"], axes)?.unwrap_or_else(|| vec![1.0; axes]);
         let origin = self.numbers(&["Offset", "Position", "Origin"], axes)?.unwrap_or_else(|| vec![0.0; axes]);
         let identity = || (0..axes * axes).map(|i| f64::from(u8::from(i % (axes + 1) == 0))).collect();
@@ -298,22 +318,22 @@ impl Header {
     }
 
     /// The voxels that lie in the same file as the header: behind it, or where a header size says.
-    fn decode(&self, layout: &VoxelLayout, mut reader: impl BufRead + Seek, channel: Option<usize>) -> Result<Image> {
+    fn decode(&self, layout: &VoxelLayout, mut reader: impl BufRead + Seek, part: Part) -> Result<Image> {
         match self.header_size()? {
             Some(0) => {}
             start => seek_voxels(&mut reader, start, layout.byte_count() as u64)?,
         }
         if self.is_text() {
-            layout.read_text(&mut reader, channel)
+            layout.read_text(&mut reader, part)
         } else if self.is_true("CompressedData") {
-            layout.read_binary(&mut inflate(reader, Wrapper::Zlib)?, channel)
+            layout.read_binary(&mut inflate(reader, Wrapper::Zlib)?, part)
         } else {
-            layout.read_binary(&mut reader, channel)
+            layout.read_binary(&mut reader, part)
         }
     }
 
     /// The voxels of detached files, each an even part of them in order.
-    fn decode_files(&self, layout: &VoxelLayout, files: Vec<PathBuf>, channel: Option<usize>) -> Result<Image> {
+    fn decode_files(&self, layout: &VoxelLayout, files: Vec<PathBuf>, part: Part) -> Result<Image> {
         let (total, count) = (layout.byte_count() as u64, files.len() as u64);
         let compressed = self.is_true("CompressedData");
         if total % count != 0 || (compressed && count > 1) {
@@ -321,17 +341,17 @@ impl Header {
                 "{count} data files for {total} bytes of voxels, compressed: {compressed}"
             )));
         }
-        let part = total / count;
+        let share = total / count;
         let start = self.header_size()?;
         let open = move |path: &Path| -> io::Result<Box<dyn Read>> {
             let mut file = BufReader::new(File::open(path)?);
-            seek_voxels(&mut file, start, part)?;
+            seek_voxels(&mut file, start, share)?;
             if compressed { inflate(file, Wrapper::Zlib) } else { Ok(Box::new(file)) }
         };
         if self.is_text() {
-            return layout.read_text(&mut FileSequence::new(files, None, open), channel);
+            return layout.read_text(&mut FileSequence::new(files, None, open), part);
         }
-        layout.read_binary(&mut FileSequence::new(files, Some(part), open), channel)
+        layout.read_binary(&mut FileSequence::new(files, Some(share), open), part)
     }
 
     fn is_text(&self) -> bool {

@@ -18,8 +18,8 @@ use flate2::bufread::MultiGzDecoder;
 use crate::deflate::{Wrapper, inflate, inflate_as_read};
 use crate::error::FileProblem;
 use crate::format::FileFormat;
-use crate::geometry::Geometry;
 use crate::volume::Image;
+use crate::voxel_data::{FormConflict, ImageHeader, NiftiForm, Part};
 use header::{Header, Version};
 pub(crate) use write::write;
 
@@ -58,16 +58,16 @@ pub(crate) fn is_nifti(path: &Path, start: &[u8], rest: &mut File) -> Result<boo
     Ok(complete.is_ok() && Version::of(&inflated).is_some())
 }
 
-/// Reads an open file, with the component `channel` where its voxels have several. Of a pair, the other half is opened
+/// Reads an open file, with the component or volume asked for where there are several. Of a pair, the other half is opened
 /// here.
-pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Image> {
+pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     let header_file = header_path(path).unwrap_or_else(|| path.to_owned());
     let is_header = header_file == path;
     let (first, given) = if is_header { (file, None) } else { (File::open(&header_file)?, Some(file)) };
     let mut reader = content(first, inflate)?;
-    let header = Header::read(&mut reader)?;
+    let header = Header { form: part.form, ..Header::read(&mut reader)? };
     if !header.is_pair {
-        return header.decode(reader, channel);
+        return header.decode(reader, part);
     }
     let data_file = data_path(&header_file)
         .ok_or_else(|| malformed("the header's image (.img or .img.gz) is missing in its folder"))?;
@@ -75,14 +75,25 @@ pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Im
         Some(file) => file,
         None => File::open(&data_file)?,
     };
-    header.decode(content(voxels, inflate)?, channel)
+    header.decode(content(voxels, inflate)?, part)
 }
 
-/// Reads the grid from the header of an open file. Of a pair whose voxels are open, the header is opened.
-pub(crate) fn read_geometry(path: &Path, file: File) -> Result<Geometry> {
+/// Reads what the header of an open file says.
+pub(crate) fn read_header(path: &Path, file: File, form: NiftiForm) -> Result<ImageHeader> {
+    let header = Header { form, ..open_header(path, file)? };
+    Ok(ImageHeader { pixel_type: header.rescaled_type()?, ..header.layout()?.header() })
+}
+
+/// Whether the two orientations of the header of an open file disagree.
+pub(crate) fn form_conflict(path: &Path, file: File, form: NiftiForm) -> Result<Option<FormConflict>> {
+    Header { form, ..open_header(path, file)? }.form_conflict()
+}
+
+/// The header of an open file. Of a pair whose voxels are open, the header is opened.
+fn open_header(path: &Path, file: File) -> Result<Header> {
     let header_file = header_path(path).filter(|header| header != path);
     let file = header_file.map_or(Ok(file), File::open)?;
-    Ok(Header::read(&mut content(file, |file, wrapper| Ok(inflate_as_read(file, wrapper)))?)?.layout()?.geometry)
+    Header::read(&mut content(file, |file, wrapper| Ok(inflate_as_read(file, wrapper)))?)
 }
 
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.
@@ -107,7 +118,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
     if header.is_pair {
         return Err(unsupported("the voxels lie in another file; read it by its path"));
     }
-    header.decode(reader, None)
+    header.decode(reader, Part::default())
 }
 
 /// The content of a file, inflated where it is compressed.

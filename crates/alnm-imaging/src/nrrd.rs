@@ -15,8 +15,8 @@ use crate::atomic_file::AtomicFile;
 use crate::deflate::{Effort, Wrapper, write_compressed};
 use crate::error::FileProblem;
 use crate::format::FileFormat;
-use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
+use crate::voxel_data::{ImageHeader, NamedSegment, Part};
 use header::Header;
 
 type Result<T> = std::result::Result<T, FileProblem>;
@@ -34,20 +34,25 @@ pub(crate) fn is_nrrd(start: &[u8]) -> bool {
     start.starts_with(b"NRRD")
 }
 
-/// Reads an open file, with the component `channel` where its voxels have several.
-pub(crate) fn read(path: &Path, file: File, channel: Option<usize>) -> Result<Image> {
+/// Reads an open file, with the component or volume asked for where there are several.
+pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     let mut reader = BufReader::new(file);
     let header = Header::read(&mut reader)?;
     let layout = header.layout()?;
     let Some(data) = &header.data_files else {
-        return header.decode(&layout, reader, channel);
+        return header.decode(&layout, reader, part);
     };
-    header.decode_files(&layout, data, path.parent().unwrap_or(Path::new("")), channel)
+    header.decode_files(&layout, data, path.parent().unwrap_or(Path::new("")), part)
 }
 
-/// Reads the grid from the header of an open file.
-pub(crate) fn read_geometry(file: File) -> Result<Geometry> {
-    Ok(Header::read(&mut BufReader::new(file))?.layout()?.geometry)
+/// The segments that the header of an open file names.
+pub(crate) fn segments(file: &File) -> Result<Vec<NamedSegment>> {
+    Ok(Header::read(&mut BufReader::new(file))?.segments())
+}
+
+/// Reads what the header of an open file says.
+pub(crate) fn read_header(file: File) -> Result<ImageHeader> {
+    Ok(Header::read(&mut BufReader::new(file))?.layout()?.header())
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.
@@ -72,7 +77,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
         return Err(unsupported("the voxels lie in another file; read it by its path"));
     }
     let layout = header.layout()?;
-    header.decode(&layout, reader, None)
+    header.decode(&layout, reader, Part::default())
 }
 
 /// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file in the same folder.

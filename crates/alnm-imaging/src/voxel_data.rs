@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use ndarray::Array3;
+use serde::{Deserialize, Serialize};
 
 use crate::error::FileProblem;
 use crate::format::{FileFormat, MAX_VOXEL_BYTES};
@@ -108,6 +109,79 @@ macro_rules! with_type {
     };
 }
 
+/// What the header of an image file says.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ImageHeader {
+    /// Type of the voxels, as they are read.
+    pub pixel_type: PixelType,
+    /// Volumes, or components of each voxel, of which one is read at a time.
+    pub volumes: usize,
+    /// The grid of each volume.
+    pub geometry: Geometry,
+}
+
+/// A segment that the header of a file names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedSegment {
+    pub(crate) name: String,
+    /// The label, or the place in the file from 1 where labels stand in several layers.
+    pub(crate) number: i64,
+    /// The label of its voxels in its layer.
+    pub(crate) label: u32,
+    /// The component that holds it, from 0.
+    pub(crate) layer: usize,
+}
+
+/// Which of the two orientations of a NIfTI header is taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NiftiForm {
+    /// As ITK 5.4: the sform when it has no shear and either its code is 1 (scanner) or there is no qform, else the
+    /// qform. The default.
+    #[default]
+    Itk,
+    /// The quaternion.
+    Qform,
+    /// The matrix.
+    Sform,
+}
+
+/// Two orientations of a NIfTI header that disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, thiserror::Error)]
+#[non_exhaustive]
+#[error(
+    "qform and sform disagree: they place a corner of the image {millimetres:.3} mm apart; the {} is taken",
+    if *.is_sform_taken { "sform" } else { "qform" }
+)]
+pub struct FormConflict {
+    /// How far apart the two place the corner of the image where they differ most, in mm.
+    pub millimetres: f64,
+    /// Whether the sform is taken.
+    pub is_sform_taken: bool,
+}
+
+/// Which of several numbers of each voxel, or of several volumes, is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Part {
+    /// Which orientation of a NIfTI header is taken.
+    pub(crate) form: NiftiForm,
+    /// A component, from 0.
+    pub(crate) channel: Option<usize>,
+    /// A volume, from 1; a component where the voxels have several.
+    pub(crate) volume: Option<usize>,
+}
+
+/// What a file with several numbers for each place holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Several {
+    /// Voxels of several components.
+    Components,
+    /// Volumes, as of a time series.
+    Volumes,
+}
+
 /// How the numbers of one image follow each other in a file.
 #[derive(Debug, Clone)]
 pub(crate) struct VoxelLayout {
@@ -117,6 +191,8 @@ pub(crate) struct VoxelLayout {
     pub(crate) geometry: Geometry,
     /// Numbers for each voxel.
     pub(crate) components: usize,
+    /// What several numbers for each voxel are.
+    pub(crate) several: Several,
     /// Distance between two components of a voxel, in numbers: 1 when they are interleaved.
     pub(crate) component_stride: usize,
 }
@@ -143,26 +219,45 @@ impl VoxelLayout {
         self.numbers() * self.pixel_type.bytes()
     }
 
-    /// The component to read: the only one, or the one that was asked for.
-    fn channel(&self, asked: Option<usize>) -> Result<usize, FileProblem> {
-        match asked {
-            None if self.components == 1 => Ok(0),
-            None => Err(FileProblem::unsupported(
+    /// What is known without the voxels.
+    pub(crate) fn header(&self) -> ImageHeader {
+        ImageHeader { pixel_type: self.pixel_type, volumes: self.components, geometry: self.geometry.clone() }
+    }
+
+    /// The component or volume to read, from 0: the only one, or the one that was asked for.
+    fn component(&self, part: Part) -> Result<usize, FileProblem> {
+        let of_volume = |number: usize| number.checked_sub(1);
+        let asked = match (self.several, part) {
+            (_, Part { volume: Some(number), .. }) => Some(of_volume(number)),
+            (Several::Components, Part { channel: Some(channel), .. }) => Some(Some(channel)),
+            _ => None,
+        };
+        match (asked, self.several) {
+            (Some(Some(index)), _) if index < self.components => Ok(index),
+            (None, _) if self.components == 1 => Ok(0),
+            (None, Several::Volumes) => Err(FileProblem::unsupported(
+                self.format,
+                format!("{} volumes where one is asked for; choose one by its number", self.components),
+            )),
+            (None, Several::Components) => Err(FileProblem::unsupported(
                 self.format,
                 format!("{} components per voxel; name the one to read", self.components),
             )),
-            Some(channel) if channel < self.components => Ok(channel),
-            Some(channel) => Err(FileProblem::malformed(
+            (Some(_), Several::Components) if part.volume.is_none() => Err(FileProblem::malformed(
                 self.format,
-                format!("component {channel} asked for, the file has {}", self.components),
+                format!("component {} asked for, the file has {}", part.channel.unwrap_or(0), self.components),
+            )),
+            (Some(_), _) => Err(FileProblem::malformed(
+                self.format,
+                format!("volume {} asked for; the file has volumes 1 to {}", part.volume.unwrap_or(0), self.components),
             )),
         }
     }
 
     /// Reads one component of every voxel from binary data. Memory grows with the data that is really there, so that a
     /// header that lies about its size costs nothing.
-    pub(crate) fn read_binary(&self, reader: &mut dyn Read, channel: Option<usize>) -> Result<Image, FileProblem> {
-        let channel = self.channel(channel)?;
+    pub(crate) fn read_binary(&self, reader: &mut dyn Read, part: Part) -> Result<Image, FileProblem> {
+        let channel = self.component(part)?;
         with_type!(self.pixel_type, T => {
             if self.components == 1 {
                 return self.assemble(self.read_numbers::<T>(reader)?);
@@ -202,10 +297,10 @@ impl VoxelLayout {
     }
 
     /// Reads one component of every voxel from numbers written as text.
-    pub(crate) fn read_text(&self, reader: &mut dyn Read, channel: Option<usize>) -> Result<Image, FileProblem> {
+    pub(crate) fn read_text(&self, reader: &mut dyn Read, part: Part) -> Result<Image, FileProblem> {
         // The longest number of 64 bits written out has 25 characters.
         const LONGEST_NUMBER: u64 = 32;
-        let channel = self.channel(channel)?;
+        let channel = self.component(part)?;
         let mut text = String::new();
         reader.take(self.numbers() as u64 * LONGEST_NUMBER).read_to_string(&mut text)?;
         with_type!(self.pixel_type, T => {

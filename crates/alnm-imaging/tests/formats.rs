@@ -121,7 +121,10 @@ fn nrrd_bytes_are_skipped_in_what_is_decompressed() {
         assert_words(&read(&[("a.nhdr", &detached), ("voxels", &data)]).unwrap());
         assert!(nrrd::decode(&attached[..attached.len() - 4]).is_err(), "voxels must not begin inside the header");
     }
-    assert!(nrrd::decode(&[nrrd_header("gzip", "little", "byte skip: -1\n\n"), gzip(&raw)].concat()).is_err());
+    // From the end of what is decompressed, as from that of a compressed NIfTI file.
+    assert_words(&nrrd::decode(&[nrrd_header("gzip", "little", "byte skip: -1\n\n"), gzip(&raw)].concat()).unwrap());
+    assert!(nrrd::decode(&[nrrd_header("gzip", "little", "byte skip: -1\n\n"), gzip(&raw[9..])].concat()).is_err());
+    assert!(nrrd::decode(&[nrrd_header("text", "little", "byte skip: -1\n\n"), text()].concat()).is_err());
 }
 
 #[test]
@@ -527,4 +530,115 @@ fn names_without_a_format_are_refused() {
         write_image(Path::new("image.bmp"), &volume().into()),
         Err(ImagingError::File { problem: FileProblem::UnknownSuffix, .. })
     ));
+}
+
+#[test]
+fn volumes_of_four_dimensions_are_read_one_by_one() {
+    use alnm_imaging::file::Source;
+
+    let folder = tempfile::tempdir().unwrap();
+    let voxels: Vec<u8> = (0..24).collect();
+    let nrrd = |rest: &str| {
+        [format!("NRRD0004\ntype: uchar\ndimension: 4\nsizes: 2 2 3 2\n{rest}encoding: raw\n\n").as_bytes(), &voxels]
+            .concat()
+    };
+    let mha =
+        b"NDims = 4\nDimSize = 2 2 3 2\nElementType = MET_UCHAR\nElementSpacing = 1 1 2 60\nElementDataFile = LOCAL\n";
+    let mut four = vec![0; 352];
+    four[..4].copy_from_slice(&348_i32.to_le_bytes());
+    for (index, size) in [4_i16, 2, 2, 3, 2, 1, 1, 1].into_iter().enumerate() {
+        four[40 + 2 * index..][..2].copy_from_slice(&size.to_le_bytes());
+    }
+    four[70] = 2;
+    for index in 0..8 {
+        four[76 + 4 * index..][..4].copy_from_slice(&1.0_f32.to_le_bytes());
+    }
+    four[108..112].copy_from_slice(&352.0_f32.to_le_bytes());
+    four[344..348].copy_from_slice(b"n+1\0");
+    let directions = "space directions: (1,0,0) (0,1,0) (0,0,1) none\nspace: LPS\n";
+    for (name, bytes) in [
+        ("a.nrrd", nrrd("")),
+        ("b.nrrd", nrrd("kinds: domain domain domain time\n")),
+        ("c.nrrd", nrrd(directions)),
+        ("a.mha", [&mha[..], &voxels].concat()),
+        ("a.nii", [four, voxels.clone()].concat()),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let open = || Source::open(&path).unwrap();
+        let second = open().read_volume(2).unwrap();
+        assert_eq!(second.geometry().size(), [2, 2, 3], "{name}");
+        assert_eq!(second.cast::<u8>().as_slice(), &voxels[12..], "{name}");
+        assert_eq!(open().read_header().unwrap().volumes, 2, "{name}");
+        let error = open().read_image().unwrap_err().to_string();
+        assert!(error.contains("2 volumes where one is asked for"), "{name}: {error}");
+        // A component of a voxel is another thing than a volume.
+        assert!(open().read_channel(Some(0)).is_err(), "{name}");
+        let error = open().read_volume(3).unwrap_err().to_string();
+        assert!(error.contains("volume 3 asked for; the file has volumes 1 to 2"), "{name}: {error}");
+    }
+    // A fourth axis of size 1 says nothing.
+    let one = b"NRRD0004\ntype: uchar\ndimension: 4\nsizes: 2 2 3 1\nencoding: raw\n\n";
+    assert_eq!(nrrd::decode(&[one, &voxels[..12]].concat()).unwrap().geometry().size(), [2, 2, 3]);
+}
+
+#[test]
+fn segments_of_slicer_are_read_by_name_in_all_layers() {
+    use alnm_imaging::mask::{MaskParams, read_mask_with};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("layers.seg.nrrd");
+    let segments = |labels: [u8; 2], layers: [u8; 2]| {
+        let named = |index: usize, name: &str| {
+            format!(
+                "Segment{index}_Name:={name}\nSegment{index}_LabelValue:={}\nSegment{index}_Layer:={}\n",
+                labels[index], layers[index]
+            )
+        };
+        named(0, "GTV") + &named(1, "edema")
+    };
+    let count = |region: &str| {
+        let mask = read_mask_with(&path, &MaskParams::default().with_region(region)).unwrap();
+        mask.as_slice().iter().filter(|voxel| **voxel == 1).count()
+    };
+    // Two layers that overlap: components of each voxel.
+    let header = "NRRD0004\ntype: uchar\ndimension: 4\nspace: left-posterior-superior\nsizes: 2 2 2 1\n\
+                  space directions: none (1,0,0) (0,1,0) (0,0,1)\nkinds: list domain domain domain\nencoding: raw\n";
+    let layers = [header, &segments([1, 1], [0, 1]), "\n"].concat();
+    std::fs::write(&path, [layers.as_bytes(), &[1, 1, 1, 0, 0, 1, 0, 1]].concat()).unwrap();
+    assert_eq!([count("GTV"), count("edema")], [2, 3]);
+    let second = read_mask_with(&path, &MaskParams::default().with_region(2)).unwrap();
+    assert_eq!(second.as_slice().iter().filter(|voxel| **voxel == 1).count(), 3);
+    let unknown = read_mask_with(&path, &MaskParams::default().with_region("CTV")).unwrap_err().to_string();
+    assert!(unknown.contains("1 \"GTV\", 2 \"edema\""), "{unknown}");
+    // One layer: labels.
+    let header = "NRRD0004\ntype: uchar\ndimension: 3\nspace: left-posterior-superior\nsizes: 2 2 1\n\
+                  space directions: (1,0,0) (0,1,0) (0,0,1)\nencoding: raw\n";
+    let layer = [header, &segments([4, 7], [0, 0]), "\n"].concat();
+    std::fs::write(&path, [layer.as_bytes(), &[4, 7, 7, 0]].concat()).unwrap();
+    assert_eq!([count("GTV"), count("edema")], [1, 2]);
+    let seven = read_mask_with(&path, &MaskParams::default().with_region(7)).unwrap();
+    assert_eq!(seven.as_slice(), [0, 1, 1, 0]);
+}
+
+#[test]
+fn the_orientations_of_a_nifti_header_may_disagree() {
+    use alnm_imaging::file::{NiftiForm, Source};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nii");
+    let image = Volume::filled(Geometry::axis_aligned([4, 3, 2], [1.0, 1.0, 2.0]).unwrap(), 7_u8);
+    write_image(&path, &image.into()).unwrap();
+    assert_eq!(Source::open(&path).unwrap().form_conflict().unwrap(), None);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The offset of the quaternion along z.
+    bytes[276..280].copy_from_slice(&5.0_f32.to_le_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+    let open = |form: NiftiForm| Source::open(&path).unwrap().with_form(form);
+    let conflict = open(NiftiForm::Itk).form_conflict().unwrap().unwrap();
+    assert_eq!((conflict.millimetres, conflict.is_sform_taken), (5.0, true));
+    assert!(conflict.to_string().contains("5.000 mm apart; the sform is taken"), "{conflict}");
+    assert!(!open(NiftiForm::Qform).form_conflict().unwrap().unwrap().is_sform_taken);
+    let z = |form: NiftiForm| open(form).read_image().unwrap().geometry().origin()[2];
+    assert_eq!([z(NiftiForm::Itk), z(NiftiForm::Sform), z(NiftiForm::Qform)], [0.0, 0.0, 5.0]);
 }

@@ -1,7 +1,8 @@
 //! Values of attributes, leniently read: an attribute that is absent, empty or of another form is none.
 
-use dicom_core::Tag;
+use dicom_core::{Tag, VR};
 use dicom_object::InMemDicomObject;
+use dicom_object::mem::InMemElement;
 
 /// The text of an attribute without the padding around it.
 pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
@@ -37,6 +38,73 @@ pub(super) fn items(object: &InMemDicomObject, tag: Tag) -> &[InMemDicomObject] 
 /// The first item of a sequence.
 pub(super) fn item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> {
     items(object, tag).first()
+}
+
+/// The value of an attribute that has several texts, without the padding around each.
+pub(super) fn texts(object: &InMemDicomObject, tag: Tag) -> Vec<String> {
+    let whole = text(object, tag).unwrap_or_default();
+    whole.split('\\').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+/// The private elements that are read anywhere here: group, and element in its block.
+const PRIVATE: [(u16, &[u8]); 7] = [
+    (0x0019, &[0x0c, 0x0e, 0xbb, 0xbc, 0xbd]),
+    (0x0029, &[0x10]),
+    (0x0043, &[0x2f, 0x39]),
+    (0x0065, &[0x09, 0x37, 0x51]),
+    (0x2001, &[0x03]),
+    (0x2005, &[0x0e, 0x0f, 0xb0, 0xb1, 0xb2]),
+    (0x7053, &[0x00]),
+];
+
+/// Whether an element of a data set is read anywhere here: all of the standard, and few private ones of many.
+pub(super) fn is_read(tag: Tag) -> bool {
+    let is_creator = tag.element() < 0x100;
+    let of_group = || PRIVATE.iter().find(|(group, _)| *group == tag.group());
+    tag.group().is_multiple_of(2)
+        || of_group().is_some_and(|(_, read)| is_creator || read.contains(&(tag.element() as u8)))
+}
+
+/// An element of a private block, which the vendor's name stands for, whatever block the file gives to it (PS3.5 7.8).
+pub(super) fn private<'a>(
+    object: &'a InMemDicomObject,
+    group: u16,
+    creator: &str,
+    element: u16,
+) -> Option<&'a InMemElement> {
+    /// Blocks that files use: the first few of those that there may be.
+    const BLOCKS: std::ops::Range<u16> = 0x10..0x20;
+    let is_of_vendor = |block: &u16| {
+        let name = object.get(Tag(group, *block)).and_then(|element| element.to_str().ok());
+        name.is_some_and(|name| name.trim_matches([' ', '\0']) == creator)
+    };
+    debug_assert!(is_read(Tag(group, BLOCKS.start << 8 | element)), "({group:04x},xx{element:02x}) is not parsed");
+    let block = BLOCKS.into_iter().find(is_of_vendor)?;
+    object.get(Tag(group, block << 8 | element))
+}
+
+/// The finite numbers of a private element. Its representation may be unknown, as it is in implicit data sets: then its
+/// bytes are texts or, failing that, numbers that `of_bytes` reads.
+pub(super) fn private_numbers(element: &InMemElement, of_bytes: fn(&[u8]) -> Vec<f64>) -> Option<Vec<f64>> {
+    let numbers = if matches!(element.vr(), VR::UN | VR::OB) {
+        let bytes = element.to_bytes().ok()?;
+        let text = std::str::from_utf8(&bytes).ok().map(|text| text.trim_matches([' ', '\0']));
+        let of_text: Option<Vec<f64>> = text.and_then(|text| text.split('\\').map(|n| n.trim().parse().ok()).collect());
+        of_text.unwrap_or_else(|| of_bytes(&bytes))
+    } else {
+        element.to_multi_float64().ok()?
+    };
+    (!numbers.is_empty() && numbers.iter().all(|number| number.is_finite())).then_some(numbers)
+}
+
+/// Numbers of single precision, little endian.
+pub(super) fn singles(bytes: &[u8]) -> Vec<f64> {
+    bytes.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect()
+}
+
+/// Numbers of double precision, little endian.
+pub(super) fn doubles(bytes: &[u8]) -> Vec<f64> {
+    bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
 }
 
 /// Seconds since midnight of a DICOM time, `HHMMSS.FFFFFF` with parts left out at the end.

@@ -26,7 +26,7 @@ pub(super) fn decode_frame(frames: &Frames<'_>, frame: u32, bits: usize) -> Resu
         _ => {}
     }
     match syntax.strip_prefix(JPEG_FAMILY).and_then(|number| number.parse().ok()) {
-        Some(50..=70) => jpeg::decode_frame(&packed, size, width),
+        Some(50..=70) => jpeg::decode_frame(&packed, size, 1, width),
         Some(80 | 81) => jpeg_ls::decode_frame(&packed, size, width),
         #[cfg(feature = "jpeg2000")]
         Some(90 | 91 | 201..=203) => super::jpeg_2000::decode_frame(&packed, size, width),
@@ -35,6 +35,17 @@ pub(super) fn decode_frame(frames: &Frames<'_>, frame: u32, bits: usize) -> Resu
         _ => Err(unsupported(format!(
             "transfer syntax {syntax}; JPEG 2000 and JPEG XL are read with the features jpeg2000 and jpegxl"
         ))),
+    }
+}
+
+/// Unpacks a frame of three samples of a byte per pixel, one after the other.
+pub(super) fn decode_colour_frame(frames: &Frames<'_>, frame: u32) -> Result<Vec<u8>, FileProblem> {
+    const SAMPLES: u8 = 3;
+    let packed = frames.packed(frame as usize)?;
+    let syntax = frames.file().syntax();
+    match syntax.strip_prefix(JPEG_FAMILY).and_then(|number| number.parse().ok()) {
+        Some(50..=70) => jpeg::decode_frame(&packed, frames.file().size(), SAMPLES, 1),
+        _ => Err(unsupported(format!("colours in transfer syntax {syntax}; they are read native or as JPEG"))),
     }
 }
 

@@ -27,6 +27,7 @@ pub struct DicomFolder {
     series: Vec<Series>,
     masks: Vec<MaskFile>,
     mask_problems: Vec<ImagingError>,
+    file_problems: Vec<ImagingError>,
 }
 
 /// What a file holds.
@@ -36,61 +37,72 @@ enum Content {
 }
 
 impl Content {
-    fn of(opened: Opened, path: &Path) -> Result<Option<Self>, FileProblem> {
+    fn of(opened: Opened, path: &Path) -> Option<Self> {
         if ImageFile::is_image(&opened.header) {
-            return ImageFile::of(opened).map(|image| Some(Self::Image(Box::new(image))));
+            return Some(Self::Image(Box::new(ImageFile::of(opened))));
         }
         let mask = MaskFile::of(opened).map_err(|problem| problem.at(path)).transpose();
-        Ok(mask.map(Self::Mask))
+        mask.map(Self::Mask)
     }
 }
 
 impl DicomFolder {
     /// Reads the headers of all DICOM files in a folder and below it and sorts the images into series. Other files, and
     /// DICOM files with neither image nor mask (presentation states, plans), are passed over. An image that is no slice
-    /// (a screenshot, a film) makes its series faulty, not the folder.
+    /// (a screenshot, a film) makes its series faulty, not the folder. A file that cannot be read at all (damaged, cut
+    /// off, a link to nowhere) is left out and named by [`DicomFolder::file_problems`].
     ///
     /// # Errors
-    /// [`ImagingError::File`] when a file cannot be read, or none holds an image or a mask.
+    /// [`ImagingError::File`] when the folder cannot be read, or no file holds an image or a mask: with the problem of a
+    /// file, where one could not be read.
     pub fn scan(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::of_contents(path, &files_below(path)?, stored_file::open)
+        let mut problems = Vec::new();
+        let mut contents = Vec::new();
+        for content in contents_of(&files_below(path)?, stored_file::open) {
+            match content {
+                Ok(content) => contents.extend(content),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let is_lone = |image: &ImageFile| image.series.uid.is_empty();
+        let lone = contents.iter().filter(|content| matches!(content, Content::Image(image) if is_lone(image))).count();
+        if lone > 0 && contents.len() > 1 {
+            // Several images without the identifier of their series could belong to one or to many.
+            contents.retain(|content| match content {
+                Content::Image(image) if is_lone(image) => {
+                    problems.push(malformed("SeriesInstanceUID is missing").at(image.path.clone()));
+                    false
+                }
+                _ => true,
+            });
+        }
+        match Self::new(path, contents) {
+            Ok(folder) => Ok(Self { file_problems: problems, ..folder }),
+            Err(nothing) => Err(if problems.is_empty() { nothing } else { problems.swap_remove(0) }),
+        }
     }
 
     /// As [`DicomFolder::scan`] for a list of files, which have to be DICOM files.
     ///
     /// # Errors
-    /// As [`DicomFolder::scan`].
+    /// [`ImagingError::File`] when a file cannot be read, or none holds an image or a mask.
     pub fn from_files(files: &[PathBuf]) -> Result<Self> {
         let folder = files.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
-        Self::of_contents(folder, files, |file| stored_file::open_dicom(file).map(Some))
+        let contents = contents_of(files, |file| stored_file::open_dicom(file).map(Some));
+        let contents: Vec<Option<Content>> = contents.into_iter().collect::<Result<_>>()?;
+        Self::new(folder, contents.into_iter().flatten().collect())
     }
 
     /// One file that is open already. A mask in it that is damaged is an error here.
     pub(crate) fn of_opened(path: &Path, opened: Opened) -> Result<Self> {
-        let content = Content::of(opened, path).map_err(|problem| problem.at(path))?;
+        let content = Content::of(opened, path);
         let folder = Self::new(path.parent().unwrap_or(Path::new("")), content.into_iter().collect());
         match folder {
             Ok(Self { mut mask_problems, .. }) if !mask_problems.is_empty() => Err(mask_problems.remove(0)),
             Err(_) => Err(nothing().at(path)),
             folder => folder,
         }
-    }
-
-    fn of_contents(
-        path: &Path,
-        files: &[PathBuf],
-        open: impl Fn(&Path) -> Result<Option<Opened>, FileProblem> + Sync,
-    ) -> Result<Self> {
-        let content = |file: &PathBuf| {
-            let opened = open(file).and_then(|opened| match opened {
-                Some(opened) => Content::of(opened, file),
-                None => Ok(None),
-            });
-            opened.map_err(|problem| problem.at(file))
-        };
-        let contents: Vec<Option<Content>> = files.par_iter().map(content).collect::<Result<_>>()?;
-        Self::new(path, contents.into_iter().flatten().collect())
     }
 
     fn new(path: &Path, contents: Vec<Content>) -> Result<Self> {
@@ -106,7 +118,7 @@ impl DicomFolder {
         if series.is_empty() && masks.is_empty() && mask_problems.is_empty() {
             return Err(nothing().at(path));
         }
-        Ok(Self { path: path.to_owned(), series, masks, mask_problems })
+        Ok(Self { path: path.to_owned(), series, masks, mask_problems, file_problems: Vec::new() })
     }
 
     /// The series, ordered by number, then by unique identifier.
@@ -125,6 +137,12 @@ impl DicomFolder {
     #[must_use]
     pub fn mask_problems(&self) -> &[ImagingError] {
         &self.mask_problems
+    }
+
+    /// What is wrong with the files that could not be read and were left out.
+    #[must_use]
+    pub fn file_problems(&self) -> &[ImagingError] {
+        &self.file_problems
     }
 
     /// The mask of a folder that holds at most one.
@@ -177,6 +195,18 @@ impl DicomFolder {
     pub fn series_as_phases(&self) -> Result<DynamicSeries> {
         of_series(&self.series).map_err(|problem| problem.at(&self.path))
     }
+}
+
+/// What each file holds, in the order of the files.
+fn contents_of(
+    files: &[PathBuf],
+    open: impl Fn(&Path) -> Result<Option<Opened>, FileProblem> + Sync,
+) -> Vec<Result<Option<Content>>> {
+    let content = |file: &PathBuf| {
+        let opened = open(file).map_err(|problem| problem.at(file))?;
+        Ok(opened.and_then(|opened| Content::of(opened, file)))
+    };
+    files.par_iter().map(content).collect()
 }
 
 fn nothing() -> FileProblem {

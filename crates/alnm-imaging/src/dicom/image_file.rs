@@ -4,15 +4,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dicom_core::Tag;
+use dicom_core::header::HasLength;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::attributes::{integer, item, items, number, seconds_of_time, text, vector};
+use super::attributes::{
+    integer, item, items, number, numbers, private, private_numbers, seconds_of_time, singles, text, vector,
+};
+use super::frame_place::{self, Placed};
+use super::mosaic;
 use super::pixels::PixelFormat;
-use super::plane::{Sources, orientation, side};
+use super::plane::{Sources, side};
 use super::problem::{malformed, unsupported};
-use super::slice::{SeriesIdentity, Slice, StudyIdentity};
+use super::slice::{PixelSpacing, SeriesIdentity, Slice, StudyIdentity};
 use super::stored_file::{Opened, StoredFile};
+use super::uptake::PetScan;
+use super::volume_kind::Making;
 use crate::error::FileProblem;
 
 /// A file with an image: its planes, or why it has none that can be read.
@@ -31,70 +38,213 @@ impl ImageFile {
     }
 
     /// The image of a file.
-    pub(super) fn of(opened: Opened) -> Result<Self, FileProblem> {
+    pub(super) fn of(opened: Opened) -> Self {
         let Opened { header, file } = opened;
-        let series = SeriesIdentity::of(&header)?;
         let path = file.path().to_owned();
-        Ok(Self { path, series, slices: slices(&header, &Arc::new(file)) })
+        Self { path, series: SeriesIdentity::of(&header), slices: slices(&header, &Arc::new(file)) }
     }
 }
 
 /// The planes of a file.
 fn slices(object: &InMemDicomObject, file: &Arc<StoredFile>) -> Result<Vec<Slice>, FileProblem> {
-    let frames = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+    let groups = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
     let count = integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
-    if frames.is_empty() && count > 1 {
-        return Err(unsupported(format!(
-            "{count} frames without functional groups; without them the places of the frames are unknown"
-        )));
+    if !groups.is_empty() && groups.len() as i64 != count {
+        return Err(malformed(format!("{count} frames, but functional groups for {}", groups.len())));
     }
-    if !frames.is_empty() && frames.len() as i64 != count {
-        return Err(malformed(format!("{count} frames, but functional groups for {}", frames.len())));
+    if mosaic::is_grid_of_united_imaging(object) {
+        return Err(unsupported(
+            "a grid of United Imaging, whose slices lie side by side in one frame; convert the series with dcm2niix",
+        ));
     }
-    let shared = item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
-    let sources = |frame: usize| Sources { frame: frames.get(frame), shared, object };
-    let count = count.max(1) as usize;
-    let bytes = file.bytes() / count as u64;
-    (0..count).map(|frame| Ok(Slice { stored_bytes: bytes, ..slice(file, frame, &sources(frame))? })).collect()
+    let frames = Frames::of(object, file, groups, usize::try_from(count.max(1)).unwrap_or(1))?;
+    let slices: Vec<Slice> = (0..frames.count).map(|frame| frames.slice(frame)).collect::<Result<_, _>>()?;
+    match slices.as_slice() {
+        [frame] if mosaic::is_mosaic(&frame.making) && frame.has_place => mosaic::unpacked(object, frame),
+        _ => Ok(slices),
+    }
 }
 
-fn slice(file: &Arc<StoredFile>, frame: usize, sources: &Sources<'_>) -> Result<Slice, FileProblem> {
-    let object = sources.object;
-    let missing = |name: &'static str| move || malformed(format!("{name} is missing or malformed"));
-    let measures = sources.group(tags::PIXEL_MEASURES_SEQUENCE);
+/// What the planes of a file are made from.
+struct Frames<'a> {
+    object: &'a InMemDicomObject,
+    file: &'a Arc<StoredFile>,
+    /// Functional groups of each frame; none in classic files.
+    groups: &'a [InMemDicomObject],
+    shared: Option<&'a InMemDicomObject>,
+    count: usize,
+    /// Places of the frames of a classic file.
+    places: Vec<Option<Placed>>,
+    /// Which of the indices of a frame are not those of its place.
+    is_dimension_of_content: Vec<bool>,
+    /// Indices of the frames of objects of nuclear medicine, those of their place left aside.
+    vectors: Vec<Vec<i64>>,
+    /// Seconds from the first frame to each, where the frames of a film state them.
+    film: Option<Vec<f64>>,
+    pet: Option<Arc<PetScan>>,
+}
+
+impl<'a> Frames<'a> {
+    fn of(
+        object: &'a InMemDicomObject,
+        file: &'a Arc<StoredFile>,
+        groups: &'a [InMemDicomObject],
+        count: usize,
+    ) -> Result<Self, FileProblem> {
+        let is_classic = groups.is_empty();
+        let places = if is_classic { frame_place::of_classic(object, count)? } else { Vec::new() };
+        let vectors = if is_classic { frame_place::content_vectors(object, count) } else { Vec::new() };
+        Ok(Self {
+            object,
+            file,
+            groups,
+            shared: item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE),
+            count,
+            places,
+            is_dimension_of_content: frame_place::dimensions_of_content(object),
+            vectors,
+            film: if is_classic && count > 1 { frame_place::film_times(object, count) } else { None },
+            pet: PetScan::of(object).map(Arc::new),
+        })
+    }
+
+    fn slice(&self, frame: usize) -> Result<Slice, FileProblem> {
+        let object = self.object;
+        let sources = Sources { frame: self.groups.get(frame), shared: self.shared, object };
+        let measures = sources.group(tags::PIXEL_MEASURES_SEQUENCE);
+        let positive = |spacing: &f64| *spacing > 0.0;
+        let place = match self.places.get(frame) {
+            Some(place) => *place,
+            None => Placed::of(
+                sources.group(tags::PLANE_POSITION_SEQUENCE),
+                sources.group(tags::PLANE_ORIENTATION_SEQUENCE),
+            )?,
+        };
+        let (pixel_spacing, spacing_source) = pixel_spacing(measures, object, place.is_some())?;
+        let [slope, intercept] = scale(&sources);
+        let Placed { position, orientation } = place.unwrap_or_default();
+        let content = sources.group(tags::FRAME_CONTENT_SEQUENCE);
+        Ok(Slice {
+            file: Arc::clone(self.file),
+            frame: frame as u32,
+            sop_instance_uid: text(object, tags::SOP_INSTANCE_UID).unwrap_or_default(),
+            sop_class_uid: text(object, tags::SOP_CLASS_UID).unwrap_or_default(),
+            thickness: number(measures, tags::SLICE_THICKNESS).filter(positive),
+            echo_time: sources.echo_time(),
+            rows: side(object, tags::ROWS, "Rows")?,
+            columns: side(object, tags::COLUMNS, "Columns")?,
+            has_place: place.is_some(),
+            position,
+            orientation,
+            pixel_spacing,
+            spacing_source,
+            stated_spacing: number(measures, tags::SPACING_BETWEEN_SLICES)
+                .filter(positive)
+                .or_else(|| number(measures, tags::SLICE_THICKNESS).filter(positive)),
+            temporal_position: sources.temporal_position(),
+            trigger_time: self
+                .film
+                .as_ref()
+                .and_then(|times| times.get(frame).copied())
+                .or_else(|| sources.trigger_time()),
+            acquisition_time: sources.acquisition_time(),
+            content_time: sources.content_time(),
+            dimension_indices: self.dimension_indices(content, frame),
+            instance_number: self.instance_number(frame),
+            stated_phases: integer(object, tags::NUMBER_OF_TEMPORAL_POSITIONS),
+            making: Making::of(&sources),
+            tile: None,
+            philips_scale: philips_scale(&sources),
+            pet: self.pet.clone(),
+            slope,
+            intercept,
+            format: PixelFormat::of(object)?,
+            as_luminance: false,
+            stored_bytes: self.file.bytes() / self.count as u64,
+        })
+    }
+
+    fn dimension_indices(&self, content: &InMemDicomObject, frame: usize) -> Vec<i64> {
+        if let Some(indices) = self.vectors.get(frame) {
+            return indices.clone();
+        }
+        let indices = numbers(content, tags::DIMENSION_INDEX_VALUES).unwrap_or_default();
+        let of_content = indices.iter().zip(&self.is_dimension_of_content).filter(|(_, is_content)| **is_content);
+        of_content.map(|(index, _)| *index as i64).collect()
+    }
+
+    /// `InstanceNumber`, and behind it the number of the frame.
+    fn instance_number(&self, frame: usize) -> Option<i64> {
+        /// More frames than a file has.
+        const FRAMES: i64 = 1 << 32;
+        let instance = integer(self.object, tags::INSTANCE_NUMBER).filter(|number| number.abs() < FRAMES / 4);
+        if self.count == 1 {
+            instance.map(|instance| instance * FRAMES)
+        } else {
+            Some(instance.unwrap_or(0) * FRAMES + frame as i64)
+        }
+    }
+}
+
+/// Distance of rows and of columns in mm. Planes in space have to state it.
+fn pixel_spacing(
+    measures: &InMemDicomObject,
+    object: &InMemDicomObject,
+    has_place: bool,
+) -> Result<([f64; 2], PixelSpacing), FileProblem> {
+    if let Some(spacing) = vector(measures, tags::PIXEL_SPACING) {
+        return Ok((spacing, PixelSpacing::Patient));
+    }
+    if has_place || measures.get(tags::PIXEL_SPACING).is_some_and(|element| !element.is_empty()) {
+        return Err(malformed("PixelSpacing is missing or malformed"));
+    }
+    let is_possible = |spacing: &[f64; 2]| spacing.iter().all(|distance| *distance > 0.0);
+    if let Some(spacing) =
+        vector(object, tags::NOMINAL_SCANNED_PIXEL_SPACING).or_else(|| ultrasound_spacing(object)).filter(is_possible)
+    {
+        return Ok((spacing, PixelSpacing::Patient));
+    }
+    let detector = vector(object, tags::IMAGER_PIXEL_SPACING).filter(is_possible);
+    Ok(detector.map_or(([1.0; 2], PixelSpacing::Unknown), |spacing| (spacing, PixelSpacing::Detector)))
+}
+
+/// The calibration of an ultrasound image of one region, which is in cm.
+fn ultrasound_spacing(object: &InMemDicomObject) -> Option<[f64; 2]> {
+    const CENTIMETRES: i64 = 3;
+    let [region] = items(object, tags::SEQUENCE_OF_ULTRASOUND_REGIONS) else { return None };
+    let units = [tags::PHYSICAL_UNITS_Y_DIRECTION, tags::PHYSICAL_UNITS_X_DIRECTION];
+    let is_length = units.iter().all(|&unit| integer(region, unit) == Some(CENTIMETRES));
+    let [y, x] = [tags::PHYSICAL_DELTA_Y, tags::PHYSICAL_DELTA_X].map(|tag| number(region, tag));
+    is_length.then_some([10.0 * y?.abs(), 10.0 * x?.abs()])
+}
+
+/// The scale slope of Philips, which stands in the data set or, in enhanced files, in a private item of the frame.
+fn philips_scale(sources: &Sources<'_>) -> Option<f64> {
+    const CREATORS: [&str; 2] = ["Philips MR Imaging DD 001", "Philips MR Imaging DD 005"];
+    let scale_in = |object: &InMemDicomObject| {
+        let element = private(object, 0x2005, CREATORS[0], 0x0e)?;
+        private_numbers(element, singles)?.first().copied().filter(|scale| *scale > 0.0)
+    };
+    let of_frame = || {
+        let groups = [sources.frame, sources.shared].into_iter().flatten();
+        groups.filter_map(|group| private(group, 0x2005, CREATORS[1], 0x0f)?.items()?.first()).find_map(scale_in)
+    };
+    scale_in(sources.object).or_else(of_frame)
+}
+
+/// Slope and intercept of the stored values. Those of a dose are scaled by the grid's own factor.
+fn scale(sources: &Sources<'_>) -> [f64; 2] {
     let transformation = sources.group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
-    let positive = |spacing: &f64| *spacing > 0.0;
-    Ok(Slice {
-        file: Arc::clone(file),
-        frame: frame as u32,
-        sop_instance_uid: text(object, tags::SOP_INSTANCE_UID).unwrap_or_default(),
-        sop_class_uid: text(object, tags::SOP_CLASS_UID).unwrap_or_default(),
-        thickness: number(measures, tags::SLICE_THICKNESS).filter(positive),
-        echo_time: sources.echo_time(),
-        rows: side(object, tags::ROWS, "Rows")?,
-        columns: side(object, tags::COLUMNS, "Columns")?,
-        position: vector(sources.group(tags::PLANE_POSITION_SEQUENCE), tags::IMAGE_POSITION_PATIENT)
-            .ok_or_else(missing("ImagePositionPatient"))?,
-        orientation: orientation(sources.group(tags::PLANE_ORIENTATION_SEQUENCE))?,
-        pixel_spacing: vector(measures, tags::PIXEL_SPACING).ok_or_else(missing("PixelSpacing"))?,
-        stated_spacing: number(measures, tags::SPACING_BETWEEN_SLICES)
-            .filter(positive)
-            .or_else(|| number(measures, tags::SLICE_THICKNESS).filter(positive)),
-        temporal_position: sources.temporal_position(),
-        trigger_time: sources.trigger_time(),
-        acquisition_time: sources.acquisition_time(),
-        slope: number(transformation, tags::RESCALE_SLOPE).filter(|slope| *slope != 0.0).unwrap_or(1.0),
-        intercept: number(transformation, tags::RESCALE_INTERCEPT).unwrap_or(0.0),
-        format: PixelFormat::of(object)?,
-        stored_bytes: 0,
-    })
+    let slope = number(transformation, tags::RESCALE_SLOPE).filter(|slope| *slope != 0.0);
+    let dose = number(sources.object, tags::DOSE_GRID_SCALING).filter(|scaling| *scaling > 0.0);
+    [slope.or(dose).unwrap_or(1.0), number(transformation, tags::RESCALE_INTERCEPT).unwrap_or(0.0)]
 }
 
 impl SeriesIdentity {
-    fn of(object: &InMemDicomObject) -> Result<Self, FileProblem> {
+    fn of(object: &InMemDicomObject) -> Self {
         let or_empty = |tag: Tag| text(object, tag).unwrap_or_default();
-        Ok(Self {
-            uid: text(object, tags::SERIES_INSTANCE_UID).ok_or_else(|| malformed("SeriesInstanceUID is missing"))?,
+        Self {
+            uid: or_empty(tags::SERIES_INSTANCE_UID),
             number: integer(object, tags::SERIES_NUMBER),
             description: or_empty(tags::SERIES_DESCRIPTION),
             modality: or_empty(tags::MODALITY),
@@ -114,6 +264,6 @@ impl SeriesIdentity {
             patient_position: or_empty(tags::PATIENT_POSITION),
             laterality: or_empty(tags::LATERALITY),
             body_part: or_empty(tags::BODY_PART_EXAMINED),
-        })
+        }
     }
 }

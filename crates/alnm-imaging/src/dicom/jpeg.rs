@@ -10,8 +10,9 @@ use crate::error::FileProblem;
 /// A block of 8 × 8 pixels takes a bit at least.
 const PIXELS_A_BYTE: usize = 512;
 
-/// Unpacks one frame of rows and columns into pixels of `width` bytes, little endian.
-pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Result<Vec<u8>, FileProblem> {
+/// Unpacks one frame of rows and columns into pixels of so many samples, one after the other, of `width` bytes each,
+/// little endian. Colours are not transformed.
+pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], samples: u8, width: usize) -> Result<Vec<u8>, FileProblem> {
     let stream = with_whole_spectrum(stream);
     // Grey values have no colour to be transformed.
     let mut decoder = Decoder::with_options(&*stream, DecodeOptions::raw());
@@ -21,8 +22,8 @@ pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Res
     if found != size {
         return Err(malformed(format!("a compressed frame of {found:?} pixels where {size:?} (rows, columns) belong")));
     }
-    if info.num_components != 1 {
-        return Err(unsupported(format!("a JPEG frame of {} components; one is read", info.num_components)));
+    if info.num_components != samples {
+        return Err(unsupported(format!("a JPEG frame of {} components where {samples} belong", info.num_components)));
     }
     if usize::from(info.precision) > 8 * width {
         return Err(malformed(format!(

@@ -1,5 +1,6 @@
 //! The files of a folder.
 
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use crate::error::{FileProblem, Result};
@@ -8,11 +9,18 @@ use crate::error::{FileProblem, Result};
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), FileProblem> {
         const DEEPEST: usize = 16;
-        let mut entries: Vec<PathBuf> =
-            std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
+        let entry = |entry: std::io::Result<DirEntry>| {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            // What a link leads to has to be asked for.
+            let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
+            Ok((path, is_folder))
+        };
+        let mut entries: Vec<(PathBuf, bool)> =
+            std::fs::read_dir(folder)?.map(entry).collect::<std::io::Result<_>>()?;
         entries.sort();
-        for entry in entries {
-            if !entry.is_dir() {
+        for (entry, is_folder) in entries {
+            if !is_folder {
                 files.push(entry);
             } else if depth < DEEPEST {
                 collect(&entry, files, depth + 1)?;

@@ -44,10 +44,11 @@ impl MaskModality {
 
 impl MaskFile {
     /// Opens a structure set or segmentation, or the only one below a folder; none when there is none. Of other files
-    /// only the first elements are read.
+    /// only the first elements are read, and those that cannot be read are passed over where there is a mask.
     ///
     /// # Errors
-    /// [`crate::ImagingError::File`] when the file is damaged, or a folder holds several.
+    /// [`crate::ImagingError::File`] when the file is damaged, or a folder holds several masks, or none and a file that
+    /// cannot be read.
     pub fn find(path: impl AsRef<Path>) -> Result<Option<Self>> {
         let path = path.as_ref();
         let files = if path.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
@@ -56,12 +57,15 @@ impl MaskFile {
             let opened = stored_file::open_if(file, tags::PATIENT_NAME, is_mask)?;
             opened.map_or(Ok(None), Self::of)
         };
-        let masks: Vec<Option<Self>> =
-            files.par_iter().map(|file| open(file).map_err(|problem| problem.at(file))).collect::<Result<_>>()?;
-        let mut masks = masks.into_iter().flatten();
+        let opened: Vec<Result<Option<Self>>> =
+            files.par_iter().map(|file| open(file).map_err(|problem| problem.at(file))).collect();
+        let (masks, mut problems): (Vec<_>, Vec<_>) = opened.into_iter().partition(std::result::Result::is_ok);
+        let mut masks = masks.into_iter().flatten().flatten();
         match (masks.next(), masks.next()) {
             (Some(first), Some(second)) => Err(several_masks(first.path(), second.path()).at(path)),
-            (mask, _) => Ok(mask),
+            (Some(mask), None) => Ok(Some(mask)),
+            // A file that cannot be read may have been the mask.
+            (None, _) => problems.pop().unwrap_or(Ok(None)),
         }
     }
 

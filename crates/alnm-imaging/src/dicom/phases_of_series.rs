@@ -19,7 +19,9 @@ pub(super) fn of_series(series: &[Series]) -> Result<DynamicSeries, FileProblem>
     let images = order.iter().map(|&index| series[index].image()).collect::<Result<_, ImagingError>>()?;
     let times = order
         .iter()
-        .map(|&index| starts.as_ref().map_or(f64::NAN, |starts| starts[index] - starts[order[0]]))
+        .map(|&index| {
+            starts.as_ref().map_or(f64::NAN, |starts| ((starts[index] - starts[order[0]]) * 1e6).round() / 1e6)
+        })
         .collect();
     Ok(DynamicSeries::new(images, times)?)
 }

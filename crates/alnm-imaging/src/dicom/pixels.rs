@@ -20,18 +20,26 @@ pub(super) enum PixelFormat {
     Float,
     /// Double precision (`DoubleFloatPixelData`).
     Double,
+    /// Three samples of a byte, of which the luminance is taken.
+    Colour { is_planar: bool, is_red_green_blue: bool },
 }
 
 impl PixelFormat {
     pub(super) fn of(object: &InMemDicomObject) -> Result<Self, FileProblem> {
         let samples = integer(object, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
         let interpretation = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
-        if samples != 1 || interpretation == "PALETTE COLOR" {
-            return Err(unsupported(format!(
-                "{samples} samples per pixel, {interpretation:?}; images of one grey value per pixel are read"
-            )));
-        }
         let allocated = integer(object, tags::BITS_ALLOCATED).unwrap_or(0);
+        let is_red_green_blue = interpretation == "RGB";
+        if samples == 3
+            && allocated == 8
+            && (is_red_green_blue || matches!(&*interpretation, "YBR_FULL" | "YBR_FULL_422"))
+        {
+            let is_planar = integer(object, tags::PLANAR_CONFIGURATION) == Some(1);
+            return Ok(Self::Colour { is_planar, is_red_green_blue });
+        }
+        if samples != 1 || interpretation == "PALETTE COLOR" {
+            return Err(colours(samples, &interpretation));
+        }
         if integer(object, tags::BITS_STORED).is_none() {
             return match allocated {
                 32 => Ok(Self::Float),
@@ -56,7 +64,13 @@ impl PixelFormat {
             Self::Integer { allocated, .. } => allocated as usize / 8,
             Self::Float => 4,
             Self::Double => 8,
+            Self::Colour { .. } => 3,
         }
+    }
+
+    /// Whether pixels have a colour, of which only the luminance can be read.
+    pub(super) fn is_colour(self) -> bool {
+        matches!(self, Self::Colour { .. })
     }
 
     /// The type of the numbers as they are stored.
@@ -70,6 +84,7 @@ impl PixelFormat {
             Self::Integer { signed: true, .. } => PixelType::I32,
             Self::Float => PixelType::F32,
             Self::Double => PixelType::F64,
+            Self::Colour { .. } => PixelType::U8,
         }
     }
 
@@ -81,6 +96,7 @@ impl PixelFormat {
             }
             Self::Integer { stored, signed: false, .. } => [0.0, 2.0_f64.powi(stored as i32) - 1.0],
             Self::Float | Self::Double => [f64::NEG_INFINITY, f64::INFINITY],
+            Self::Colour { .. } => [0.0, 255.0],
         }
     }
 
@@ -125,6 +141,31 @@ impl PixelFormat {
     }
 }
 
+/// The problem of an image of several samples per pixel.
+pub(super) fn colours(samples: i64, interpretation: &str) -> FileProblem {
+    unsupported(format!(
+        "{samples} samples per pixel, {interpretation:?}; images of one grey value per pixel are read, and the luminance of \
+         RGB, YBR_FULL and YBR_FULL_422 with a byte for each sample where it is asked for"
+    ))
+}
+
+/// The luminances of the pixels of a frame (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B rounded as Pillow does, or the
+/// first sample of YBR.
+fn luminances(bytes: &[u8], pixels: usize, is_planar: bool, is_red_green_blue: bool) -> Vec<u8> {
+    const WEIGHTS: [u32; 3] = [19_595, 38_470, 7_471];
+    const HALF: u32 = 0x8000;
+    let sample =
+        |pixel: usize, sample: usize| bytes[if is_planar { sample * pixels + pixel } else { 3 * pixel + sample }];
+    let luminance = |pixel: usize| {
+        if !is_red_green_blue {
+            return sample(pixel, 0);
+        }
+        let weighted: u32 = (0..3).map(|index| WEIGHTS[index] * u32::from(sample(pixel, index))).sum();
+        ((weighted + HALF) >> 16) as u8
+    };
+    (0..pixels).map(luminance).collect()
+}
+
 /// Writes the pixels of one frame, rescaled, to `voxels`.
 pub(super) fn decode_frame<T: VoxelBytes>(
     frames: &Frames<'_>,
@@ -134,6 +175,20 @@ pub(super) fn decode_frame<T: VoxelBytes>(
     voxels: &mut [T],
 ) -> Result<(), FileProblem> {
     let frame_bytes = voxels.len() * format.bytes();
+    if let PixelFormat::Colour { is_planar, is_red_green_blue } = format {
+        let is_packed = frames.are_packed();
+        let bytes = if is_packed {
+            compressed::decode_colour_frame(frames, frame)?.into()
+        } else {
+            frames.plain(u64::from(frame) * frame_bytes as u64, frame_bytes as u64)?
+        };
+        if bytes.len() < frame_bytes {
+            return Err(malformed(format!("{} bytes of pixels where {frame_bytes} belong", bytes.len())));
+        }
+        let luminances = luminances(&bytes, voxels.len(), is_planar && !is_packed, is_red_green_blue);
+        let grey = PixelFormat::Integer { allocated: 8, stored: 8, high: 7, signed: false };
+        return convert(&luminances, voxels.len(), grey, rescale, voxels);
+    }
     let bytes = if frames.are_packed() {
         compressed::decode_frame(frames, frame, 8 * format.bytes())?.into()
     } else {
@@ -166,6 +221,7 @@ fn convert<T: VoxelBytes>(
             pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64()));
         }
         PixelFormat::Double => pairs.for_each(|(voxel, bytes)| store(voxel, f64::from_bytes(bytes, ByteOrder::Little))),
+        PixelFormat::Colour { .. } => return Err(malformed("colours where grey values belong")),
         PixelFormat::Integer { allocated, stored, high, signed } => {
             // The stored bits are moved to the top of 64, and back down with or without their sign.
             let (up, down) = (63 - high, 64 - stored);
@@ -187,7 +243,7 @@ impl PixelFormat {
     fn fills_its_word(self) -> bool {
         match self {
             Self::Integer { allocated, stored, .. } => allocated == stored,
-            Self::Float | Self::Double => true,
+            Self::Float | Self::Double | Self::Colour { .. } => true,
         }
     }
 }

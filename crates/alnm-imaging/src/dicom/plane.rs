@@ -77,18 +77,26 @@ impl<'a> Sources<'a> {
     pub(super) fn trigger_time(&self) -> Option<f64> {
         let delay =
             number(self.group(tags::CARDIAC_SYNCHRONIZATION_SEQUENCE), tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME);
-        delay.or_else(|| number(self.object, tags::TRIGGER_TIME)).map(|milliseconds| milliseconds / 1000.0)
+        let offset = number(self.group(tags::TEMPORAL_POSITION_SEQUENCE), tags::TEMPORAL_POSITION_TIME_OFFSET);
+        let milliseconds = delay.or_else(|| number(self.object, tags::TRIGGER_TIME));
+        milliseconds.map(|milliseconds| milliseconds / 1000.0).or(offset)
     }
 
+    /// Seconds since 1970, or since midnight where no date is given.
     pub(super) fn acquisition_time(&self) -> Option<f64> {
         let of_frame = text(self.group(tags::FRAME_CONTENT_SEQUENCE), tags::FRAME_ACQUISITION_DATE_TIME);
         let date_time = of_frame.or_else(|| text(self.object, tags::ACQUISITION_DATE_TIME));
-        if let Some(seconds) = date_time.and_then(|text| seconds_of_date_time(&text)) {
-            return Some(seconds);
-        }
-        let midnight = text(self.object, tags::ACQUISITION_DATE).and_then(|date| seconds_of_date(&date)).unwrap_or(0.0);
-        text(self.object, tags::ACQUISITION_TIME)
-            .and_then(|time| seconds_of_time(&time))
-            .map(|seconds| midnight + seconds)
+        let whole = date_time.and_then(|text| seconds_of_date_time(&text));
+        whole.or_else(|| self.date_and_time(tags::ACQUISITION_DATE, tags::ACQUISITION_TIME))
+    }
+
+    /// Seconds since 1970, or since midnight where no date is given.
+    pub(super) fn content_time(&self) -> Option<f64> {
+        self.date_and_time(tags::CONTENT_DATE, tags::CONTENT_TIME)
+    }
+
+    fn date_and_time(&self, date: Tag, time: Tag) -> Option<f64> {
+        let midnight = text(self.object, date).and_then(|date| seconds_of_date(&date)).unwrap_or(0.0);
+        text(self.object, time).and_then(|time| seconds_of_time(&time)).map(|seconds| midnight + seconds)
     }
 }

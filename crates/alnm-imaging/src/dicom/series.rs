@@ -1,21 +1,28 @@
 //! Series of slices and their images.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::attributes::seconds_of_date;
 use super::image_file::ImageFile;
-use super::pixels::{PixelFormat, decode_frame};
+use super::mosaic::Tile;
+use super::phase_key::PhaseKey;
+use super::pixels::{PixelFormat, colours, decode_frame};
 use super::problem::malformed;
 use super::series_problem::SeriesProblem;
+use super::series_warning::SeriesWarning;
 use super::slice::{SeriesIdentity, Slice};
-use super::sorting::Sorted;
+use super::sorting::{Sorted, SortedKind, Sorting};
 use super::stored_file::{Frames, Opened};
 use super::uid::is_uid;
+use super::volume_choice::VolumeChoice;
+use super::volume_kind::VolumeKind;
 use super::write::{SeriesAttributes, fitting_short_text, fitting_text, is_code};
-use crate::dynamic_series::DynamicSeries;
+use crate::dynamic_series::{DynamicSeries, SAME_GRID};
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
@@ -41,6 +48,39 @@ pub struct Instance {
     pub sop_class_uid: String,
     /// Number of the frame in the file, from 1.
     pub frame: u32,
+}
+
+/// One volume of a series: what tells it apart from the others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SeriesVolume {
+    /// Its number in the series, from 1.
+    pub number: usize,
+    /// In what it differs from volumes that are no other phases of it.
+    pub kind: VolumeKind,
+    /// Which phase it is, from 1, of those of its kind.
+    pub phase: usize,
+    /// How many phases there are of its kind.
+    pub phases: usize,
+    /// Seconds from the first phase of its kind, to microseconds; NaN where the files state no time.
+    pub time: f64,
+    /// Its grid.
+    pub geometry: Geometry,
+}
+
+impl fmt::Display for SeriesVolume {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = Some(self.kind.to_string()).filter(|kind| !kind.is_empty());
+        let phase = (self.phases > 1).then(|| format!("phase {} of {}", self.phase, self.phases));
+        let time = (self.phases > 1 && !self.time.is_nan()).then(|| format!("{} s", self.time));
+        let told: Vec<String> = [kind, phase, time].into_iter().flatten().collect();
+        write!(
+            formatter,
+            "{} {}",
+            self.number,
+            if told.is_empty() { "the only one".to_owned() } else { told.join(", ") }
+        )
+    }
 }
 
 /// A series of slices, as its files' headers describe it. Sorting and checking happen when an image is asked for, so
@@ -96,8 +136,65 @@ impl Series {
             }
         }
         continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).collect());
-        let sorted = fault.map_or_else(|| Sorted::new(&slices), Err);
+        continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.content_time.as_mut()).collect());
+        let sorting = Sorting { modality: &identity.modality, phases_by: None };
+        let sorted = fault.map_or_else(|| Sorted::new(&slices, sorting), Err);
         Some(Self { identity, number, path, slices, sorted })
+    }
+
+    /// The series without the slices that a choice leaves out: see [`VolumeChoice`]. What remains may hold several
+    /// volumes still.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] with a [`SeriesProblem`] when no slice is of the kind asked for, what remains forms no
+    /// volume, or a scale that was asked for is not stated.
+    pub fn choose(&self, choice: &VolumeChoice) -> Result<Self> {
+        choice.apply(self).map_err(|problem| self.fail(problem))
+    }
+
+    /// The same series with other slices, sorted anew.
+    pub(super) fn with_slices(
+        &self,
+        slices: Vec<Slice>,
+        phases_by: Option<PhaseKey>,
+    ) -> std::result::Result<Self, SeriesProblem> {
+        let sorting = Sorting { modality: &self.identity.modality, phases_by };
+        let sorted = Ok(Sorted::new(&slices, sorting)?);
+        Ok(Self { identity: self.identity.clone(), number: self.number, path: self.path.clone(), slices, sorted })
+    }
+
+    /// The same series with another slope and intercept of each slice, and what is to be said of them.
+    pub(super) fn rescaled(
+        mut self,
+        said: Vec<SeriesWarning>,
+        scale: impl Fn(&Slice) -> std::result::Result<[f64; 2], SeriesProblem>,
+    ) -> std::result::Result<Self, SeriesProblem> {
+        for slice in &mut self.slices {
+            [slice.slope, slice.intercept] = scale(slice)?;
+        }
+        if let Ok(sorted) = &mut self.sorted {
+            sorted.warnings.extend(said);
+        }
+        Ok(self)
+    }
+
+    /// The same series with the luminance of colours.
+    pub(super) fn into_luminance(mut self) -> Self {
+        self.slices.iter_mut().for_each(|slice| slice.as_luminance = true);
+        self
+    }
+
+    /// The slices of one volume.
+    pub(super) fn slices_of_volume(&self, number: usize) -> std::result::Result<Vec<Slice>, SeriesProblem> {
+        let sorted = self.sorted.as_ref().map_err(Clone::clone)?;
+        let volumes = sorted.volumes(&self.slices);
+        let found = number.checked_sub(1).and_then(|index| volumes.get(index));
+        let &(kind, phase) = found.ok_or(SeriesProblem::NoSuchVolume { number, volumes: volumes.len() })?;
+        Ok(sorted.kinds[kind].phases[phase].iter().map(|&slice| self.slices[slice].clone()).collect())
+    }
+
+    pub(super) fn slices(&self) -> &[Slice] {
+        &self.slices
     }
 
     /// `SeriesInstanceUID`.
@@ -193,10 +290,44 @@ impl Series {
         self.slices.len()
     }
 
-    /// Number of phases; 1 for a series that is not dynamic, 0 for one that forms no volume.
+    /// Number of phases; 1 for a series that is not dynamic, 0 for one that forms no volume, or whose volumes differ in
+    /// more than time.
     #[must_use]
     pub fn phase_count(&self) -> usize {
-        self.sorted.as_ref().map_or(0, |sorted| sorted.phases.len())
+        self.only_kind().map_or(0, |kind| kind.phases.len())
+    }
+
+    /// All volumes, in the order in which they are numbered.
+    ///
+    /// # Errors
+    /// [`ImagingError::File`] with a [`SeriesProblem`] when the slices form no volume.
+    pub fn volumes(&self) -> Result<Vec<SeriesVolume>> {
+        let sorted = self.sorted()?;
+        let times: Vec<Vec<f64>> = sorted.kinds.iter().map(|kind| self.times_of(kind)).collect();
+        let volume = |(number, (kind, phase)): (usize, (usize, usize))| {
+            let SortedKind { kind: told, phases, geometry, .. } = &sorted.kinds[kind];
+            SeriesVolume {
+                number,
+                kind: told.clone(),
+                phase: phase + 1,
+                phases: phases.len(),
+                time: times[kind][phase],
+                geometry: geometry.clone(),
+            }
+        };
+        Ok((1..).zip(sorted.volumes(&self.slices)).map(volume).collect())
+    }
+
+    /// What tells the phases apart, where there are several of one kind.
+    #[must_use]
+    pub fn phases_by(&self) -> Option<PhaseKey> {
+        self.sorted.as_ref().ok().and_then(|sorted| sorted.kinds.iter().find_map(|kind| kind.phases_by))
+    }
+
+    /// What was found odd, and read all the same.
+    #[must_use]
+    pub fn warnings(&self) -> &[SeriesWarning] {
+        self.sorted.as_ref().map_or(&[], |sorted| &sorted.warnings)
     }
 
     /// Why the slices form no volume, if they do not.
@@ -205,12 +336,15 @@ impl Series {
         self.sorted.as_ref().err()
     }
 
-    /// The grid of each phase.
+    /// The grid that all volumes share.
     ///
     /// # Errors
-    /// [`ImagingError::File`] with a [`SeriesProblem`] when the slices form no volume.
+    /// [`ImagingError::File`] with a [`SeriesProblem`] when the slices form no volume, or volumes on several grids.
     pub fn geometry(&self) -> Result<&Geometry> {
-        self.sorted().map(|sorted| &sorted.geometry)
+        let kinds = &self.sorted()?.kinds;
+        let first = &kinds[0].geometry;
+        let is_shared = kinds.iter().all(|kind| first.difference(&kind.geometry, SAME_GRID).is_none());
+        if is_shared { Ok(first) } else { self.only_kind().map(|kind| &kind.geometry) }
     }
 
     /// Where the slices of a phase (counted from 1) are stored, in order of position.
@@ -218,7 +352,8 @@ impl Series {
     /// # Errors
     /// As [`Series::phase`].
     pub fn instances(&self, phase: usize) -> Result<Vec<Instance>> {
-        let slices = self.phase_slices(phase)?;
+        let kind = self.only_kind()?;
+        let slices = self.phase_slices(kind, phase)?;
         let instance = |slice: &Slice| Instance {
             sop_instance_uid: slice.sop_instance_uid.clone(),
             sop_class_uid: slice.sop_class_uid.clone(),
@@ -227,15 +362,28 @@ impl Series {
         Ok(slices.iter().map(|&i| instance(&self.slices[i])).collect())
     }
 
-    /// The image of a series of one phase.
+    /// The image of a series of one volume.
     ///
     /// # Errors
-    /// [`ImagingError::File`] when the slices form no volume, there are several phases, or pixels cannot be decoded.
+    /// [`ImagingError::File`] when the slices form no volume, there are several, or pixels cannot be decoded.
     pub fn image(&self) -> Result<Image> {
-        match self.sorted()?.phases.len() {
+        match self.only_kind()?.phases.len() {
             1 => self.phase(1),
             phases => Err(self.fail(SeriesProblem::SeveralPhases { phases })),
         }
+    }
+
+    /// One volume, by its number in [`Series::volumes`].
+    ///
+    /// # Errors
+    /// As [`Series::image`], and when the series has fewer volumes.
+    pub fn volume(&self, number: usize) -> Result<Image> {
+        let sorted = self.sorted()?;
+        let volumes = sorted.volumes(&self.slices);
+        let found = number.checked_sub(1).and_then(|index| volumes.get(index));
+        let &(kind, phase) =
+            found.ok_or_else(|| self.fail(SeriesProblem::NoSuchVolume { number, volumes: volumes.len() }))?;
+        self.read_phase(&sorted.kinds[kind], phase + 1)
     }
 
     /// One phase, counted from 1.
@@ -243,17 +391,22 @@ impl Series {
     /// # Errors
     /// As [`Series::image`], and when the series has fewer phases.
     pub fn phase(&self, number: usize) -> Result<Image> {
-        let slices = self.phase_slices(number)?;
-        match self.pixel_type() {
-            PixelType::U8 => self.read::<u8>(slices).map(Image::from),
-            PixelType::I8 => self.read::<i8>(slices).map(Image::from),
-            PixelType::U16 => self.read::<u16>(slices).map(Image::from),
-            PixelType::I16 => self.read::<i16>(slices).map(Image::from),
-            PixelType::U32 => self.read::<u32>(slices).map(Image::from),
-            PixelType::I32 => self.read::<i32>(slices).map(Image::from),
-            PixelType::F32 => self.read::<f32>(slices).map(Image::from),
+        self.read_phase(self.only_kind()?, number)
+    }
+
+    fn read_phase(&self, kind: &SortedKind, number: usize) -> Result<Image> {
+        let slices = self.phase_slices(kind, number)?;
+        let grid = &kind.geometry;
+        match self.type_of(kind) {
+            PixelType::U8 => self.read::<u8>(slices, grid).map(Image::from),
+            PixelType::I8 => self.read::<i8>(slices, grid).map(Image::from),
+            PixelType::U16 => self.read::<u16>(slices, grid).map(Image::from),
+            PixelType::I16 => self.read::<i16>(slices, grid).map(Image::from),
+            PixelType::U32 => self.read::<u32>(slices, grid).map(Image::from),
+            PixelType::I32 => self.read::<i32>(slices, grid).map(Image::from),
+            PixelType::F32 => self.read::<f32>(slices, grid).map(Image::from),
             // No pixels of 64 bits are stored, and none come of rescaling.
-            PixelType::F64 | PixelType::U64 | PixelType::I64 => self.read::<f64>(slices).map(Image::from),
+            PixelType::F64 | PixelType::U64 | PixelType::I64 => self.read::<f64>(slices, grid).map(Image::from),
         }
     }
 
@@ -264,7 +417,7 @@ impl Series {
         if !ImageFile::is_image(&opened.header) {
             return Err(no_image());
         }
-        let file = ImageFile::of(opened).map_err(in_memory)?;
+        let file = ImageFile::of(opened);
         let slices = file.slices.map_err(in_memory)?;
         Self::new(vec![ImageFile { slices: Ok(slices), ..file }]).ok_or_else(no_image)?.image()
     }
@@ -279,39 +432,59 @@ impl Series {
     /// # Errors
     /// As [`Series::phase`].
     pub fn phases(&self) -> Result<DynamicSeries> {
-        let phases = &self.sorted()?.phases;
-        let images = (1..=phases.len()).map(|number| self.phase(number)).collect::<Result<_>>()?;
-        DynamicSeries::new(images, self.times()?)
+        let kind = self.only_kind()?;
+        let images = (1..=kind.phases.len()).map(|number| self.read_phase(kind, number)).collect::<Result<_>>()?;
+        DynamicSeries::new(images, self.times_of(kind))
     }
 
-    /// Seconds from the first phase to each: from the earliest acquisition time of its slices, else the trigger time;
-    /// NaN where the files state neither.
+    /// Seconds from the first phase to each, to microseconds: from the earliest acquisition time of its slices, else the
+    /// trigger time, else the time of the content; NaN where the files state none of them.
     ///
     /// # Errors
-    /// As [`Series::geometry`].
+    /// As [`Series::phase`].
     pub fn times(&self) -> Result<Vec<f64>> {
+        self.only_kind().map(|kind| self.times_of(kind))
+    }
+
+    fn times_of(&self, kind: &SortedKind) -> Vec<f64> {
         let earliest = |phase: &Vec<usize>, time: fn(&Slice) -> Option<f64>| {
             phase
                 .iter()
                 .map(|&i| time(&self.slices[i]))
                 .try_fold(f64::INFINITY, |least, time| time.map(|time| least.min(time)))
         };
-        let phases = &self.sorted()?.phases;
+        let phases = &kind.phases;
         let by = |time: fn(&Slice) -> Option<f64>| {
             phases.iter().map(|phase| earliest(phase, time)).collect::<Option<Vec<f64>>>()
         };
         let distinct = |times: &Vec<f64>| times.len() < 2 || times.windows(2).any(|pair| pair[0] != pair[1]);
-        let times = by(|slice| slice.acquisition_time).filter(distinct).or_else(|| by(|slice| slice.trigger_time));
-        let Some(times) = times else { return Ok(vec![f64::NAN; phases.len()]) };
-        Ok(times.iter().map(|time| time - times[0]).collect())
+        let times = by(|slice| slice.acquisition_time)
+            .filter(distinct)
+            .or_else(|| by(|slice| slice.trigger_time))
+            .or_else(|| by(|slice| slice.content_time).filter(distinct));
+        let Some(times) = times else { return vec![f64::NAN; phases.len()] };
+        // Seconds since 1970 hold no more than microseconds, the unit of DICOM times.
+        let microseconds = |time: f64| (time * 1e6).round() / 1e6;
+        times.iter().map(|time| microseconds(time - times[0])).collect()
     }
 
     fn sorted(&self) -> Result<&Sorted> {
         self.sorted.as_ref().map_err(|problem| self.fail(problem.clone()))
     }
 
-    fn phase_slices(&self, number: usize) -> Result<&[usize]> {
-        let phases = &self.sorted()?.phases;
+    /// The volumes of a series that differ in time alone.
+    fn only_kind(&self) -> Result<&SortedKind> {
+        match self.sorted()?.kinds.as_slice() {
+            [kind] => Ok(kind),
+            _ => {
+                let volumes = self.volumes()?.iter().map(SeriesVolume::to_string).collect();
+                Err(self.fail(SeriesProblem::SeveralVolumes { volumes }))
+            }
+        }
+    }
+
+    fn phase_slices<'a>(&self, kind: &'a SortedKind, number: usize) -> Result<&'a [usize]> {
+        let phases = &kind.phases;
         let found = number.checked_sub(1).and_then(|index| phases.get(index));
         found.map(Vec::as_slice).ok_or_else(|| self.fail(SeriesProblem::NoSuchPhase { number, phases: phases.len() }))
     }
@@ -324,27 +497,74 @@ impl Series {
         FileProblem::from(problem).at(place.unwrap_or(Path::new("")))
     }
 
-    fn pixel_type(&self) -> PixelType {
-        PixelFormat::rescaled_type(self.slices.iter().map(|slice| (slice.format, slice.slope, slice.intercept)))
+    /// The type of the voxels, which all phases share.
+    ///
+    /// # Errors
+    /// As [`Series::phase`].
+    pub fn pixel_type(&self) -> Result<PixelType> {
+        self.only_kind().map(|kind| self.type_of(kind))
     }
 
-    fn read<T: VoxelBytes + Default>(&self, slices: &[usize]) -> Result<Volume<T>> {
-        let geometry = self.geometry()?.clone();
+    /// The type that holds the values of all phases of a kind.
+    fn type_of(&self, kind: &SortedKind) -> PixelType {
+        let slices: Vec<&Slice> = kind.phases.iter().flatten().map(|&slice| &self.slices[slice]).collect();
+        PixelFormat::rescaled_type(slices.iter().map(|slice| (slice.format, slice.slope, slice.intercept)))
+    }
+
+    fn read<T: VoxelBytes + Default>(&self, slices: &[usize], grid: &Geometry) -> Result<Volume<T>> {
+        let geometry = grid.clone();
         let bytes = (geometry.voxel_count() as u64).saturating_mul(T::BYTES as u64);
         let stored: u64 = slices.iter().map(|&i| self.slices[i].stored_bytes).sum();
         let limit = MAX_VOXEL_BYTES.min(stored.saturating_mul(MAX_EXPANSION).saturating_add(ALWAYS_ALLOWED));
         if bytes > limit {
             return Err(FileProblem::TooLarge { bytes, limit }.at(self.slices[slices[0]].path()));
         }
+        if let Some(colour) = slices.iter().map(|&i| &self.slices[i]).find(|s| s.format.is_colour() && !s.as_luminance)
+        {
+            return Err(colours(3, "colours").at(colour.path()));
+        }
         let files = MultiFrameFiles::new(slices.iter().map(|&i| &self.slices[i]))?;
         let plane = geometry.size()[0] * geometry.size()[1];
         let mut volume = Volume::filled(geometry, T::default());
         let planes = volume.as_mut_slice().par_chunks_mut(plane).zip(slices);
+        let mosaics = Mosaics::new(slices.iter().map(|&i| &self.slices[i]), &files)?;
         planes.try_for_each(|(voxels, &i)| {
             let slice = &self.slices[i];
-            files.decode(slice, voxels).map_err(|problem| problem.at(slice.path()))
+            match &slice.tile {
+                Some(tile) => mosaics.copy(slice, *tile, voxels),
+                None => files.decode(slice, voxels).map_err(|problem| problem.at(slice.path()))?,
+            }
+            Ok(())
         })?;
         Ok(volume)
+    }
+}
+
+/// Mosaics that were decoded once for all their slices.
+struct Mosaics<T> {
+    frames: BTreeMap<PathBuf, Vec<T>>,
+}
+
+impl<T: VoxelBytes + Default> Mosaics<T> {
+    fn new<'a>(slices: impl Iterator<Item = &'a Slice>, files: &MultiFrameFiles<'_>) -> Result<Self> {
+        let mut frames = BTreeMap::new();
+        for (slice, tile) in slices.filter_map(|slice| slice.tile.map(|tile| (slice, tile))) {
+            if !frames.contains_key(slice.path()) {
+                let mut voxels = vec![T::default(); tile.frame_rows * tile.frame_columns];
+                files.decode(slice, &mut voxels).map_err(|problem| problem.at(slice.path()))?;
+                frames.insert(slice.path().to_owned(), voxels);
+            }
+        }
+        Ok(Self { frames })
+    }
+
+    fn copy(&self, slice: &Slice, tile: Tile, voxels: &mut [T]) {
+        let Some(frame) = self.frames.get(slice.path()) else { return };
+        let [first_row, first_column] = tile.start;
+        for (row, voxels) in voxels.chunks_exact_mut(slice.columns).enumerate() {
+            let start = (first_row + row) * tile.frame_columns + first_column;
+            voxels.copy_from_slice(&frame[start..start + slice.columns]);
+        }
     }
 }
 

@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::mosaic::Tile;
 use super::pixels::PixelFormat;
 use super::plane::axes_of;
 use super::stored_file::StoredFile;
+use super::uptake::PetScan;
+use super::volume_kind::Making;
 
 /// What identifies a series, the same for all its slices.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +40,17 @@ pub(super) struct StudyIdentity {
     pub(super) time: Option<f64>,
 }
 
+/// What the distances of pixels are taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PixelSpacing {
+    /// `PixelSpacing` and its like: distances in the patient.
+    Patient,
+    /// `ImagerPixelSpacing`: distances on the detector.
+    Detector,
+    /// Nothing.
+    Unknown,
+}
+
 /// One plane: where it lies, when it was taken and how its pixels are stored.
 #[derive(Debug, Clone)]
 pub(super) struct Slice {
@@ -52,12 +66,15 @@ pub(super) struct Slice {
     pub(super) echo_time: Option<f64>,
     pub(super) rows: usize,
     pub(super) columns: usize,
+    /// Whether the file says where the plane lies; position and orientation mean nothing where it does not.
+    pub(super) has_place: bool,
     /// Centre of the first pixel in mm.
     pub(super) position: [f64; 3],
     /// Direction cosines along a row, then along a column.
     pub(super) orientation: [f64; 6],
     /// Distance of rows, then of columns, in mm.
     pub(super) pixel_spacing: [f64; 2],
+    pub(super) spacing_source: PixelSpacing,
     /// Distance to the next slice as the file states it, or else the slice's thickness.
     pub(super) stated_spacing: Option<f64>,
     pub(super) temporal_position: Option<i64>,
@@ -65,9 +82,26 @@ pub(super) struct Slice {
     pub(super) trigger_time: Option<f64>,
     /// Seconds since 1970, or since midnight where no date is given.
     pub(super) acquisition_time: Option<f64>,
+    /// Seconds since 1970, or since midnight where no date is given.
+    pub(super) content_time: Option<f64>,
+    /// `DimensionIndexValues` of a frame without those of its place, or the like of older objects.
+    pub(super) dimension_indices: Vec<i64>,
+    /// `InstanceNumber`, and the number of the frame behind it.
+    pub(super) instance_number: Option<i64>,
+    /// `NumberOfTemporalPositions`.
+    pub(super) stated_phases: Option<i64>,
+    pub(super) making: Making,
+    /// The part of the frame that the slice takes, where the frame is a mosaic.
+    pub(super) tile: Option<Tile>,
+    /// The private scale slope of Philips.
+    pub(super) philips_scale: Option<f64>,
+    /// What standardised uptake values are computed from; none of other modalities.
+    pub(super) pet: Option<Arc<PetScan>>,
     pub(super) slope: f64,
     pub(super) intercept: f64,
     pub(super) format: PixelFormat,
+    /// Whether the luminance of colours was asked for.
+    pub(super) as_luminance: bool,
     /// Bytes of the file, shared out among its frames.
     pub(super) stored_bytes: u64,
 }

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -56,8 +56,9 @@ fn missing_start(start: &[u8]) -> Option<Vec<u8>> {
     put_preamble(&mut missing);
     match *start {
         _ if has_preamble(start) => return None,
-        // The length of the meta group, or the version of the group.
+        // The length of the meta group, the version of the group, or another of its elements with its representation.
         [2, 0, 0 | 1, 0, ..] => {}
+        [2, 0, _, 0, a, b, ..] if VR::from_binary([a, b]).is_some() => {}
         // One of the first elements of group 0008 with its representation, or with a length that an element there may
         // have.
         [8, 0, 0..=0x18, 0, a, b, ..] if VR::from_binary([a, b]).is_some() => {
@@ -139,8 +140,12 @@ fn most_kept() -> usize {
     {
         /// Where the system sets no limit.
         const UNLIMITED: u64 = 8192;
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(UNLIMITED);
-        (limit.min(UNLIMITED) / 2) as usize
+        static MOST: OnceLock<usize> = OnceLock::new();
+        let ask = || {
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(UNLIMITED);
+            (limit.min(UNLIMITED) / 2) as usize
+        };
+        *MOST.get_or_init(ask)
     }
     #[cfg(not(unix))]
     256
@@ -235,20 +240,17 @@ impl Parsed {
         let syntax = walk.meta()?;
         let data_set = walk.position();
         if !DEFLATED.contains(&syntax.as_str()) {
-            let (pixels, header_end) = walk_to(&mut walk, until)?;
-            let mut bytes = walk.into_bytes();
-            bytes.truncate(header_end);
-            return Ok(Self { header: parse(bytes)?, syntax, pixels, data_set, inflated: None });
+            let pixels = walk_to(&mut walk, until)?;
+            let header = parse(&walk.wanted_elements(), Encoding::of(&syntax))?;
+            return Ok(Self { header, syntax, pixels, data_set, inflated: None });
         }
-        let inflated = inflate(source)?;
+        let ahead = walk.bytes_ahead();
+        let inflated = inflate(ahead.as_ref().map_or(&[][..], |ahead| ahead).chain(source))?;
         let mut data = inflated.as_slice();
         let mut walk = Walk::new(&mut data, inflated.len() as u64, Encoding::of(&syntax));
-        let (pixels, header_end) = walk_to(&mut walk, until)?;
-        let mut bytes = Vec::new();
-        put_preamble(&mut bytes);
-        put_meta(&mut bytes, "", "", uids::EXPLICIT_VR_LITTLE_ENDIAN);
-        bytes.extend_from_slice(&inflated[..header_end]);
-        Ok(Self { header: parse(bytes)?, syntax, pixels, data_set, inflated: Some(inflated) })
+        let pixels = walk_to(&mut walk, until)?;
+        let header = parse(&walk.wanted_elements(), Encoding::of(&syntax))?;
+        Ok(Self { header, syntax, pixels, data_set, inflated: Some(inflated) })
     }
 
     /// The file, and its data set where that is deflated as a whole.
@@ -269,15 +271,19 @@ impl Parsed {
     }
 }
 
-/// Walks the elements before `until`; the element of the pixels, where it is reached, and where the header ends.
-fn walk_to(walk: &mut Walk<'_>, until: Tag) -> Result<(Option<PixelElement>, usize), FileProblem> {
-    let Some((end, header)) = walk.data_set(until)? else { return Ok((None, walk.position() as usize)) };
+/// Walks the elements before `until`; the element of the pixels, where it is reached.
+fn walk_to(walk: &mut Walk<'_>, until: Tag) -> Result<Option<PixelElement>, FileProblem> {
+    let Some(header) = walk.data_set(until)? else { return Ok(None) };
     let pixels = if until == PIXEL_GROUP { walk.find(header, |tag| PIXELS.contains(&tag))? } else { None };
-    Ok((pixels.map(|header| PixelElement { header, start: walk.position() }), end as usize))
+    Ok(pixels.map(|header| PixelElement { header, start: walk.position() }))
 }
 
-fn parse(bytes: Vec<u8>) -> Result<InMemDicomObject, FileProblem> {
-    let object = OpenFileOptions::new().from_reader(Cursor::new(bytes));
+/// Parses a data set. The parser is given a meta group of ours, since it refuses many that files have.
+fn parse(data_set: &[u8], encoding: Encoding) -> Result<InMemDicomObject, FileProblem> {
+    let mut start = Vec::new();
+    put_preamble(&mut start);
+    put_meta(&mut start, "", "", encoding.syntax());
+    let object = OpenFileOptions::new().from_reader(start.as_slice().chain(data_set));
     Ok(object.map_err(|error| malformed(first_line(&error)))?.into_inner())
 }
 
@@ -370,6 +376,8 @@ struct Fragments {
     offsets: Vec<u32>,
     /// First byte and number of bytes of each.
     places: Vec<(u64, u64)>,
+    /// Numbers of the fragments that begin as a frame does, where the table leaves that open.
+    starts: Vec<usize>,
 }
 
 impl Frames<'_> {
@@ -408,18 +416,27 @@ impl Frames<'_> {
     /// The bytes of a packed frame: all fragments where there is one frame, the one fragment where each frame has one,
     /// else the fragments between two entries of the offset table.
     pub(super) fn packed(&self, frame: usize) -> Result<Cow<'_, [u8]>, FileProblem> {
-        let Layout::Packed(Fragments { offsets, places }) = &self.layout else { return Ok(Cow::default()) };
+        let Layout::Packed(Fragments { offsets, places, starts }) = &self.layout else { return Ok(Cow::default()) };
         let frames = self.file.frames;
         if places.len() == frames {
             let &(start, length) = places.get(frame).ok_or_else(|| malformed("a frame beyond the last"))?;
             return self.read(start, length);
         }
         if frames > 1 && offsets.len() != frames {
-            return Err(unsupported(format!(
-                "{} fragments and an offset table of {} entries for {frames} frames",
-                places.len(),
-                offsets.len()
-            )));
+            if starts.len() != frames || starts.first() != Some(&0) {
+                return Err(unsupported(format!(
+                    "{} fragments and an offset table of {} entries for {frames} frames, of which {} begin as a frame \
+                     does",
+                    places.len(),
+                    offsets.len(),
+                    starts.len()
+                )));
+            }
+            let &start = starts.get(frame).ok_or_else(|| malformed("a frame beyond the last"))?;
+            let end = starts.get(frame + 1).copied().unwrap_or(places.len());
+            let fragments = places[start..end].iter().map(|&(start, length)| self.read(start, length));
+            let fragments: Vec<Cow<'_, [u8]>> = fragments.collect::<Result<_, _>>()?;
+            return Ok(Cow::Owned(fragments.concat()));
         }
         let offset = |frame: usize| offsets.get(frame).map_or(u64::MAX, |&offset| u64::from(offset));
         let range = if frames == 1 { 0..u64::MAX } else { offset(frame)..offset(frame + 1) };
@@ -431,6 +448,21 @@ impl Frames<'_> {
             position += ITEM_HEADER + length;
         }
         Ok(Cow::Owned(bytes))
+    }
+
+    /// Numbers of the fragments that begin as a frame does, with the mark of the start of a JPEG image: the offset table
+    /// may be empty (PS3.5 A.4), and then the marks alone tell frames apart.
+    fn frame_starts(&self, places: &[(u64, u64)]) -> Result<Vec<usize>, FileProblem> {
+        /// Start of image of JPEG and JPEG-LS; start of a code stream of JPEG 2000.
+        const MARKS: [[u8; 2]; 2] = [[0xff, 0xd8], [0xff, 0x4f]];
+        let mut starts = Vec::new();
+        for (number, &(start, length)) in places.iter().enumerate() {
+            let mark = self.read(start, length.min(2))?;
+            if MARKS.iter().any(|known| mark.as_ref() == known) {
+                starts.push(number);
+            }
+        }
+        Ok(starts)
     }
 
     /// Finds the fragments of packed frames; the first item is the table of offsets.
@@ -452,6 +484,10 @@ impl Frames<'_> {
             }
             is_table = false;
             position += length;
+        }
+        let frames = self.file.frames;
+        if frames > 1 && fragments.places.len() != frames && fragments.offsets.len() != frames {
+            fragments.starts = self.frame_starts(&fragments.places)?;
         }
         Ok(fragments)
     }

@@ -6,10 +6,11 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::attributes::{integer, items, text};
-use super::contour::{self, Contour, ContourKind};
+use super::contour::{self, Contour, ContourKind, Filling};
 use super::problem::malformed;
 use super::stored_file::{self, Opened};
 use crate::error::{FileProblem, Result};
+use crate::mask::note::ReadMask;
 use crate::mask::params::{MaskParams, MaskReader};
 use crate::mask::region::{MaskProblem, MaskRegion};
 use crate::volume::{LabelMap, Volume};
@@ -34,9 +35,15 @@ pub struct StructureSetRoi {
 /// which makes holes of inner contours and of keyholes alike; a contour that stands twice counts once. The contours
 /// must be parallel to two axes of the grid, oblique in space or not.
 ///
-/// A slice of the grid takes the contours of the plane nearest to it, at most half a slice away. Where contours lie
-/// farther apart than slices, each fills the slices up to half the distance of contours (the thickness of their slabs
-/// where the file states it, else the smallest distance of planes when at least half of all distances equal it).
+/// Of voxels whose centres lie on a contour [`MaskParams::edge`] decides, of contours of one plane that cross each other
+/// [`MaskParams::crossing`].
+///
+/// A slice of the grid takes the contours of the plane nearest to it, up to half a slice away: one exactly half a slice
+/// before the first plane belongs to it, one exactly half a slice behind the last does not. Where contours lie farther
+/// apart than slices, the slices between two planes are filled from the nearer one, when the planes lie at the regular
+/// distance of contours (the thickness of their slabs where the file states it, else the smallest distance of planes when
+/// at least half of all distances equal it); nothing is filled before the first plane and behind the last. Contours that
+/// leave the image are cut off, and a [`MaskNote`](crate::mask::MaskNote) says which share was lost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StructureSet {
     label: String,
@@ -110,10 +117,20 @@ impl StructureSet {
     /// drawn in another frame of reference, has no closed contour, lies askew to the grid or outside it, or two regions
     /// overlap.
     pub fn mask(&self, reader: &MaskReader) -> Result<LabelMap> {
+        self.draw(reader).map(|drawn| drawn.mask)
+    }
+
+    /// As [`StructureSet::mask`], with what was odd.
+    ///
+    /// # Errors
+    /// As [`StructureSet::mask`].
+    pub fn draw(&self, reader: &MaskReader) -> Result<ReadMask> {
         self.rasterise(reader.params()).map_err(|problem| FileProblem::from(problem).at(&self.path))
     }
 
-    fn rasterise(&self, params: &MaskParams) -> Result<LabelMap, MaskProblem> {
+    fn rasterise(&self, params: &MaskParams) -> Result<ReadMask, MaskProblem> {
+        let filling = Filling { edge: params.edge, crossing: params.crossing };
+        let mut notes = Vec::new();
         let (choice, frame) = (params.region.as_ref(), params.frame_of_reference.as_deref());
         let grid = params.grid.as_ref().ok_or(MaskProblem::GridNeeded)?;
         let regions = self.regions();
@@ -128,13 +145,14 @@ impl StructureSet {
                 continue;
             }
             let label = if chosen.len() == 1 { 1 } else { region.label };
-            let overlapped = contour::fill(&roi.name, &closed, &mut mask, label)?;
-            if let Some(other) = overlapped {
+            let filled = contour::fill(&roi.name, &closed, &mut mask, label, filling)?;
+            notes.extend(filled.notes);
+            if let Some(other) = filled.overlapped {
                 let first = regions[other as usize - 1].name.clone();
                 return Err(MaskProblem::Overlap { first, second: region.name.clone() });
             }
         }
-        Ok(mask)
+        Ok(ReadMask { mask, notes })
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! The parser allocates what an element announces before it reads it. So the lengths of all elements are walked first:
 //! one that leaves the file, or items nested without end, are errors. The bytes walked over are kept, so that the
-//! parser need not read them again.
+//! parser need not read them again, and the private elements that nothing here reads are not parsed at all. The meta group is read here alone: of its values only the transfer syntax counts.
 
 use std::io::Read;
+use std::ops::Range;
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 
+use super::attributes::is_read;
 use super::problem::malformed;
 use crate::error::FileProblem;
 use crate::voxel_data::{ByteOrder, VoxelBytes};
@@ -43,6 +45,16 @@ pub(super) struct Encoding {
 impl Encoding {
     const EXPLICIT_LITTLE: Self = Self { order: ByteOrder::Little, explicit: true };
 
+    /// A transfer syntax that is encoded so.
+    pub(super) fn syntax(self) -> &'static str {
+        #[allow(deprecated, reason = "retired syntaxes are read")]
+        match (self.order, self.explicit) {
+            (ByteOrder::Big, _) => uids::EXPLICIT_VR_BIG_ENDIAN,
+            (ByteOrder::Little, true) => uids::EXPLICIT_VR_LITTLE_ENDIAN,
+            (ByteOrder::Little, false) => uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        }
+    }
+
     /// The encoding of a data set in a transfer syntax.
     pub(super) fn of(syntax: &str) -> Self {
         #[allow(deprecated, reason = "retired syntaxes are read")]
@@ -56,6 +68,10 @@ pub(super) struct Walk<'a> {
     source: &'a mut dyn Read,
     /// What was walked over.
     bytes: Vec<u8>,
+    /// Bytes that were read and not walked over yet.
+    ahead: Option<[u8; 2]>,
+    /// Where elements of the data set begin and end that are wanted.
+    wanted: Vec<Range<usize>>,
     /// Bytes that there are in all.
     end: u64,
     encoding: Encoding,
@@ -63,7 +79,10 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(source: &'a mut dyn Read, end: u64, encoding: Encoding) -> Self {
-        Self { source, bytes: Vec::new(), end, encoding }
+        /// Bytes of most headers.
+        const USUAL_BYTES: usize = 1 << 14;
+        let bytes = Vec::with_capacity(USUAL_BYTES.min(usize::try_from(end).unwrap_or(USUAL_BYTES)));
+        Self { source, bytes, ahead: None, wanted: Vec::new(), end, encoding }
     }
 
     /// A file, whose meta group is written as explicit little endian.
@@ -76,21 +95,26 @@ impl<'a> Walk<'a> {
         self.bytes.len() as u64
     }
 
-    /// What was walked over.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// Bytes that were read and not walked over.
+    pub(super) fn bytes_ahead(&self) -> Option<[u8; 2]> {
+        self.ahead
     }
 
-    /// Walks preamble and meta group and returns the transfer syntax, in which what follows is read.
+    /// The elements of the data set that were walked over, those left out that nothing here reads.
+    pub(super) fn wanted_elements(&self) -> Vec<u8> {
+        let bytes = self.wanted.iter().map(Range::len).sum();
+        let mut elements = Vec::with_capacity(bytes);
+        self.wanted.iter().for_each(|range| elements.extend_from_slice(&self.bytes[range.clone()]));
+        elements
+    }
+
+    /// Walks preamble and meta group and returns the transfer syntax, in which what follows is read. The group ends where
+    /// another begins: its length is often absent or wrong, and none of its other values matters to an image.
     pub(super) fn meta(&mut self) -> Result<String, FileProblem> {
+        const META_GROUP: u16 = 2;
         self.skip(PREAMBLE)?;
         let mut syntax = None;
-        let length = self
-            .header()?
-            .filter(|header| header.tag == tags::FILE_META_INFORMATION_GROUP_LENGTH && header.length == Some(4));
-        length.ok_or_else(|| malformed("the file does not begin with the length of its meta group"))?;
-        let group_end = u64::from(self.number::<u32>()?) + self.position();
-        while self.position() < group_end {
+        while self.next_group()? == Some(META_GROUP) {
             let header = self.header()?.ok_or_else(|| malformed("the file ends inside its meta group"))?;
             let length = header.length.ok_or_else(|| malformed("an element of undefined length in the meta group"))?;
             self.check_length(header.tag, length)?;
@@ -102,7 +126,7 @@ impl<'a> Walk<'a> {
             }
         }
         let syntax = syntax.ok_or_else(|| malformed("TransferSyntaxUID is missing"))?;
-        // The parser has rules of its own for what it trims, so nothing that two could read in two ways is let through.
+        // What is no identifier is not guessed at.
         let is_uid = syntax.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         if !is_uid {
             return Err(malformed(format!("TransferSyntaxUID is {syntax:?}")));
@@ -111,9 +135,19 @@ impl<'a> Walk<'a> {
         Ok(syntax)
     }
 
-    /// Walks elements up to the tag `until`. Returns the position at which its header begins, and the header; none
-    /// where the data set ends before.
-    pub(super) fn data_set(&mut self, until: Tag) -> Result<Option<(u64, ElementHeader)>, FileProblem> {
+    /// The group of the next element, which is not walked over; none where the file ends.
+    fn next_group(&mut self) -> Result<Option<u16>, FileProblem> {
+        if self.end.saturating_sub(self.position()) < 2 {
+            return Ok(None);
+        }
+        let mut group = [0; 2];
+        self.source.read_exact(&mut group).map_err(|_| malformed("the file ends inside an element"))?;
+        self.ahead = Some(group);
+        Ok(Some(u16::from_le_bytes(group)))
+    }
+
+    /// Walks elements up to the tag `until`, whose header it returns; none where the data set ends before.
+    pub(super) fn data_set(&mut self, until: Tag) -> Result<Option<ElementHeader>, FileProblem> {
         self.elements(None, Some(until), 0)
     }
 
@@ -143,7 +177,7 @@ impl<'a> Walk<'a> {
         stop: Option<u64>,
         until: Option<Tag>,
         depth: usize,
-    ) -> Result<Option<(u64, ElementHeader)>, FileProblem> {
+    ) -> Result<Option<ElementHeader>, FileProblem> {
         if depth > DEEPEST {
             return Err(malformed(format!("sequences are nested more than {DEEPEST} deep")));
         }
@@ -160,7 +194,7 @@ impl<'a> Walk<'a> {
                 return Err(malformed(format!("{} stands where an element belongs", header.tag)));
             }
             if until.is_some_and(|until| header.tag >= until) {
-                return Ok(Some((start, header)));
+                return Ok(Some(header));
             }
             match header.length {
                 Some(length) => {
@@ -170,6 +204,13 @@ impl<'a> Walk<'a> {
                     if header.vr == VR::SQ { self.items(Some(end), false, depth)? } else { self.skip(length)? }
                 }
                 None => self.items(None, header.tag == tags::PIXEL_DATA, depth)?,
+            }
+            if depth == 0 && is_read(header.tag) {
+                let (start, end) = (start as usize, self.bytes.len());
+                match self.wanted.last_mut() {
+                    Some(last) if last.end == start => last.end = end,
+                    _ => self.wanted.push(start..end),
+                }
             }
         }
         Ok(None)
@@ -269,6 +310,12 @@ impl<'a> Walk<'a> {
     fn skip(&mut self, length: u64) -> Result<(), FileProblem> {
         const AT_ONCE: u64 = 1 << 12;
         let ends = || malformed("the file ends inside an element");
+        let mut length = length;
+        if let Some(ahead) = self.ahead.take() {
+            // Each element has a tag, so that what is walked over next is no shorter.
+            self.bytes.extend_from_slice(&ahead);
+            length = length.saturating_sub(ahead.len() as u64);
+        }
         if length <= AT_ONCE {
             let start = self.bytes.len();
             self.bytes.resize(start + length as usize, 0);

@@ -1,10 +1,49 @@
 //! Which region of a mask is read, and onto which grid.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::region::RegionChoice;
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
+
+/// Whether a voxel is inside a region whose contour passes through its centre.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ContourEdge {
+    /// A centre on the left or upper edge is inside, one on the right or lower edge is not, so that regions that share
+    /// an edge share no voxel, and a region has the volume of its contours. The default.
+    #[default]
+    HalfOpen,
+    /// Centres on an edge are inside. Right for programs that draw contours from centre to centre of the outermost
+    /// voxels, as rt-utils does: of a small ball the other rule loses some per cent.
+    Inside,
+}
+
+/// What contours of one plane enclose that cross each other. Contours that lie in each other are holes and islands, and
+/// those apart are parts of the region, whatever is chosen here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CrossingContours {
+    /// What an odd number of them enclose, as `CLOSEDPLANAR_XOR` asks and most programs do for `CLOSED_PLANAR` too. The
+    /// default.
+    #[default]
+    ExclusiveOr,
+    /// What any of them encloses.
+    Union,
+}
+
+impl fmt::Display for CrossingContours {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::ExclusiveOr => "exclusive or",
+            Self::Union => "union",
+        })
+    }
+}
 
 /// How a mask is read: which region, and onto which grid.
 ///
@@ -14,6 +53,8 @@ use crate::geometry::Geometry;
 /// | [`grid`](Self::grid) | none | the grid of the image to which the mask belongs | |
 /// | [`frame_of_reference`](Self::frame_of_reference) | none | `FrameOfReferenceUID` of that image | |
 /// | [`channel`](Self::channel) | none | component of a label map whose voxels have several | from 0 |
+/// | [`edge`](Self::edge) | [`ContourEdge::HalfOpen`] | whether a voxel whose centre lies on a contour is inside | |
+/// | [`crossing`](Self::crossing) | [`CrossingContours::ExclusiveOr`] | what contours enclose that cross each other | |
 /// | [`threshold`](Self::threshold) | 0.5 | share from which on a voxel belongs to a fractional segment | above 0, at most 1 |
 ///
 /// ```
@@ -48,13 +89,25 @@ pub struct MaskParams {
     /// The component to read, from 0, of a label map whose voxels have several: segmentations that overlap are stored
     /// so.
     pub channel: Option<usize>,
+    /// Whether a voxel whose centre lies on a contour is inside.
+    pub edge: ContourEdge,
+    /// What contours of one plane enclose that cross each other.
+    pub crossing: CrossingContours,
     /// The share of a voxel from which on it belongs to a fractional segment. Default 0.5; above 0, at most 1.
     pub threshold: f64,
 }
 
 impl Default for MaskParams {
     fn default() -> Self {
-        Self { region: None, grid: None, frame_of_reference: None, channel: None, threshold: 0.5 }
+        Self {
+            region: None,
+            grid: None,
+            frame_of_reference: None,
+            channel: None,
+            edge: ContourEdge::default(),
+            crossing: CrossingContours::default(),
+            threshold: 0.5,
+        }
     }
 }
 
@@ -77,6 +130,16 @@ impl MaskParams {
     /// Sets [`MaskParams::channel`].
     pub fn with_channel(self, channel: usize) -> Self {
         Self { channel: Some(channel), ..self }
+    }
+
+    /// Sets [`MaskParams::edge`].
+    pub fn with_edge(self, edge: ContourEdge) -> Self {
+        Self { edge, ..self }
+    }
+
+    /// Sets [`MaskParams::crossing`].
+    pub fn with_crossing(self, crossing: CrossingContours) -> Self {
+        Self { crossing, ..self }
     }
 
     /// Sets [`MaskParams::threshold`].

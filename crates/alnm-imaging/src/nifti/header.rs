@@ -6,7 +6,7 @@ use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, 
 use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType, Voxel};
-use crate::voxel_data::{ByteOrder, VoxelBytes, VoxelLayout};
+use crate::voxel_data::{ByteOrder, NiftiForm, Part, Several, VoxelBytes, VoxelLayout};
 use crate::with_volume;
 
 /// A version of the format.
@@ -47,6 +47,17 @@ impl Fields<'_> {
     }
 }
 
+/// How many voxels there are.
+struct Extent {
+    /// Number of axes in space.
+    axes: usize,
+    /// Voxels along each.
+    size: [usize; 3],
+    /// Components of each voxel, or volumes.
+    components: usize,
+    several: Several,
+}
+
 /// What a header says, in the terms of NIfTI.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
@@ -67,6 +78,8 @@ pub(super) struct Header {
     pub(super) qoffset: [f64; 3],
     pub(super) srow: [f64; 12],
     pub(super) bytes_read: u64,
+    /// Which orientation is taken.
+    pub(super) form: NiftiForm,
 }
 
 impl Header {
@@ -112,6 +125,7 @@ impl Header {
             qoffset: fields.floats::<f32, 3>(268),
             srow: fields.floats::<f32, 12>(280),
             bytes_read: NIFTI_1_BYTES as u64,
+            form: NiftiForm::Itk,
         })
     }
 
@@ -139,13 +153,14 @@ impl Header {
             xyzt_units: fields.integer::<i32>(500),
             intent_code: fields.integer::<i32>(504),
             bytes_read: NIFTI_2_BYTES as u64,
+            form: NiftiForm::Itk,
         })
     }
 
     /// The image from what follows the header, or from the other half of a pair.
-    pub(super) fn decode(&self, mut reader: impl Read, channel: Option<usize>) -> Result<Image> {
+    pub(super) fn decode(&self, mut reader: impl Read, part: Part) -> Result<Image> {
         let layout = self.layout()?;
-        let image = self.skip_to_voxels(&mut reader).and_then(|()| layout.read_binary(&mut reader, channel))?;
+        let image = self.skip_to_voxels(&mut reader).and_then(|()| layout.read_binary(&mut reader, part))?;
         Ok(self.rescaled(image))
     }
 
@@ -181,15 +196,22 @@ impl Header {
                 return Err(unsupported(format!("voxels of datatype {other}; real numbers of 8 to 64 bits are read")));
             }
         };
-        let (axes, size, components) = self.extent()?;
+        let Extent { axes, size, components, several } = self.extent()?;
         let geometry = self.geometry(axes, size)?;
         let component_stride = geometry.voxel_count();
-        VoxelLayout { format: FileFormat::Nifti, pixel_type, order: self.order, geometry, components, component_stride }
-            .checked()
+        VoxelLayout {
+            format: FileFormat::Nifti,
+            pixel_type,
+            order: self.order,
+            geometry,
+            components,
+            several,
+            component_stride,
+        }
+        .checked()
     }
 
-    /// Number of axes in space, voxels along each and components per voxel.
-    fn extent(&self) -> Result<(usize, [usize; 3], usize)> {
+    fn extent(&self) -> Result<Extent> {
         const VECTOR_INTENT: i64 = 1007;
         let dimension = usize::try_from(self.dim[0]).ok().filter(|n| (1..=7).contains(n));
         let dimension = dimension
@@ -199,20 +221,25 @@ impl Header {
             usize::try_from(voxels).ok().filter(|&n| n > 0).ok_or_else(|| malformed(format!("dim[{axis}] is {voxels}")))
         };
         let extents: Vec<usize> = (1..=7).map(size).collect::<Result<_>>()?;
-        let components = if self.intent_code == VECTOR_INTENT && dimension >= 5 { extents[4] } else { 1 };
         let beyond_space: Vec<usize> = extents[3..].iter().copied().filter(|&n| n > 1).collect();
-        if !beyond_space.is_empty() && beyond_space != [components] {
-            return Err(unsupported(format!(
-                "an image of more than three dimensions, dim = {:?}; split it into volumes",
-                &self.dim[1..=dimension]
-            )));
-        }
+        let components = match beyond_space[..] {
+            [] => 1,
+            [count] => count,
+            _ => {
+                return Err(unsupported(format!(
+                    "an image of more than four dimensions, dim = {:?}; split it into volumes",
+                    &self.dim[1..=dimension]
+                )));
+            }
+        };
+        let is_vector = self.intent_code == VECTOR_INTENT && extents[4] > 1;
         if dimension == 1 {
             return Err(unsupported("an image of one dimension"));
         }
-        let is_vector_of_planes = components > 1 && extents[2] == 1;
+        let is_vector_of_planes = is_vector && extents[2] == 1;
         let axes = if dimension == 2 || is_vector_of_planes { 2 } else { 3 };
-        Ok((axes, [extents[0], extents[1], extents[2]], components))
+        let several = if is_vector { Several::Components } else { Several::Volumes };
+        Ok(Extent { axes, size: [extents[0], extents[1], extents[2]], components, several })
     }
 
     fn geometry(&self, axes: usize, size: [usize; 3]) -> Result<Geometry> {
@@ -251,10 +278,23 @@ impl Header {
         Ok(Geometry::new(size, spacing, clean(origin), direction)?)
     }
 
-    /// Voxels times `scl_slope` plus `scl_inter`, in single precision unless they are stored in double precision.
-    fn rescaled(&self, image: Image) -> Image {
+    /// The type of the voxels as they are read, with their scale.
+    pub(super) fn rescaled_type(&self) -> Result<PixelType> {
+        let stored = self.layout()?.pixel_type;
+        let [slope, intercept] = self.scale();
+        Ok(if (slope == 1.0 && intercept == 0.0) || stored == PixelType::F64 { stored } else { PixelType::F32 })
+    }
+
+    /// Slope and intercept of the stored values.
+    fn scale(&self) -> [f64; 2] {
         let slope = if self.scl_slope.is_finite() && self.scl_slope != 0.0 { self.scl_slope } else { 1.0 };
         let intercept = if self.scl_inter.is_finite() && self.scl_slope != 0.0 { self.scl_inter } else { 0.0 };
+        [slope, intercept]
+    }
+
+    /// Voxels times `scl_slope` plus `scl_inter`, in single precision unless they are stored in double precision.
+    fn rescaled(&self, image: Image) -> Image {
+        let [slope, intercept] = self.scale();
         if slope == 1.0 && intercept == 0.0 {
             return image;
         }

@@ -1,12 +1,26 @@
 //! Where the axes point: the two orientations that a header has.
 
 use super::header::{Header, Version};
-use super::{Matrix, Result, unsupported};
+use super::{Matrix, Result, malformed, unsupported};
 use crate::geometry::dot;
+use crate::voxel_data::{FormConflict, NiftiForm};
+
+/// Columns of the matrix from index to coordinates, and the first voxel's coordinates.
+type Placement = ([[f64; 3]; 3], [f64; 3]);
 
 impl Header {
     /// Columns of the matrix from index to RAS coordinates, and the first voxel's coordinates.
-    pub(super) fn orientation(&self) -> Result<([[f64; 3]; 3], [f64; 3])> {
+    pub(super) fn orientation(&self) -> Result<Placement> {
+        match self.form {
+            NiftiForm::Qform if self.qform_code > 0 => return Ok(self.qform()),
+            NiftiForm::Sform if self.sform_code > 0 && self.is_unsheared(&self.sform().0) => return Ok(self.sform()),
+            NiftiForm::Sform if self.sform_code > 0 => {
+                return Err(unsupported("the sform is sheared or contradicts pixdim; take the qform"));
+            }
+            NiftiForm::Qform => return Err(malformed("qform_code is 0: the header has no qform; take the sform")),
+            NiftiForm::Sform => return Err(malformed("sform_code is 0: the header has no sform; take the qform")),
+            NiftiForm::Itk => {}
+        }
         if self.qform_code <= 0 && self.sform_code <= 0 {
             // Without an orientation ITK takes index axes and LPS axes as the same.
             return Ok(([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]], [0.0; 3]));
@@ -24,7 +38,35 @@ impl Header {
         ))
     }
 
-    fn sform(&self) -> ([[f64; 3]; 3], [f64; 3]) {
+    /// Whether both orientations are there and place the image elsewhere.
+    pub(super) fn form_conflict(&self) -> Result<Option<FormConflict>> {
+        /// How far apart in voxels the two may place a corner: single precision rounds.
+        const SAME_PLACE: f64 = 0.01;
+        if self.qform_code <= 0 || self.sform_code <= 0 {
+            return Ok(None);
+        }
+        let (sform, qform) = (self.sform(), self.qform());
+        let extent: [f64; 3] = std::array::from_fn(|axis| (self.dim[axis + 1].max(1) - 1) as f64);
+        let at = |(columns, offset): &Placement, corner: usize| -> [f64; 3] {
+            std::array::from_fn(|row| {
+                let along = (0..3).filter(|axis| corner >> axis & 1 == 1).map(|axis| columns[axis][row] * extent[axis]);
+                offset[row] + along.sum::<f64>()
+            })
+        };
+        let distance = |corner: usize| {
+            let (a, b) = (at(&sform, corner), at(&qform, corner));
+            (0..3).map(|axis| (a[axis] - b[axis]).powi(2)).sum::<f64>().sqrt()
+        };
+        let millimetres = (0..8).map(distance).fold(0.0, f64::max);
+        let smallest = self.pixdim[1..4].iter().copied().filter(|spacing| *spacing > 0.0).fold(f64::INFINITY, f64::min);
+        if millimetres.is_nan() || millimetres <= SAME_PLACE * smallest {
+            return Ok(None);
+        }
+        let is_sform_taken = self.orientation()? == sform;
+        Ok(Some(FormConflict { millimetres, is_sform_taken }))
+    }
+
+    fn sform(&self) -> Placement {
         let columns = std::array::from_fn(|column| std::array::from_fn(|row| self.srow[row * 4 + column]));
         (columns, std::array::from_fn(|row| self.srow[row * 4 + 3]))
     }
@@ -41,7 +83,7 @@ impl Header {
 
     /// Rotation from the quaternion (a, b, c, d) with a ≥ 0 left out of the file; the third axis turned round when
     /// `pixdim[0]` is negative.
-    fn qform(&self) -> ([[f64; 3]; 3], [f64; 3]) {
+    fn qform(&self) -> Placement {
         let [mut b, mut c, mut d] = self.quatern;
         let rest = 1.0 - (b * b + c * c + d * d);
         let mut a = 0.0;

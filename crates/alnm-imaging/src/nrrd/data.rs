@@ -11,7 +11,7 @@ use super::{Result, malformed};
 use crate::data_files::{DataFiles, FileSequence, seek_voxels};
 use crate::deflate::{Wrapper, inflate};
 use crate::volume::Image;
-use crate::voxel_data::VoxelLayout;
+use crate::voxel_data::{Part, VoxelLayout};
 
 impl Encoding {
     /// The bytes of the voxels, or their text, from those of a file.
@@ -27,17 +27,12 @@ impl Encoding {
 
 impl Header {
     /// The voxels that follow the header.
-    pub(super) fn decode(
-        &self,
-        layout: &VoxelLayout,
-        reader: impl BufRead + Seek,
-        channel: Option<usize>,
-    ) -> Result<Image> {
+    pub(super) fn decode(&self, layout: &VoxelLayout, reader: impl BufRead + Seek, part: Part) -> Result<Image> {
         let mut voxels =
             self.place().open(reader, layout.byte_count() as u64).map_err(|error| malformed(error.to_string()))?;
         match self.encoding {
-            Encoding::Text => layout.read_text(&mut voxels, channel),
-            _ => layout.read_binary(&mut voxels, channel),
+            Encoding::Text => layout.read_text(&mut voxels, part),
+            _ => layout.read_binary(&mut voxels, part),
         }
     }
 
@@ -47,24 +42,40 @@ impl Header {
         layout: &VoxelLayout,
         files: &DataFiles,
         folder: &Path,
-        channel: Option<usize>,
+        part: Part,
     ) -> Result<Image> {
         let paths = files.paths(folder).map_err(malformed)?;
         let (total, count) = (layout.byte_count() as u64, paths.len() as u64);
         if total % count != 0 {
             return Err(malformed(format!("{count} data files for {total} bytes of voxels, which are no even parts")));
         }
-        let (part, place) = (total / count, self.place());
-        let open = move |path: &Path| place.open(BufReader::new(File::open(path)?), part);
+        let (share, place) = (total / count, self.place());
+        let open = move |path: &Path| place.open(BufReader::new(File::open(path)?), share);
         match self.encoding {
-            Encoding::Text => layout.read_text(&mut FileSequence::new(paths, None, open), channel),
-            _ => layout.read_binary(&mut FileSequence::new(paths, Some(part), open), channel),
+            Encoding::Text => layout.read_text(&mut FileSequence::new(paths, None, open), part),
+            _ => layout.read_binary(&mut FileSequence::new(paths, Some(share), open), part),
         }
     }
 
     fn place(&self) -> Place {
         Place { encoding: self.encoding, line_skip: self.line_skip, byte_skip: self.byte_skip }
     }
+}
+
+/// The last so many bytes of what a reader gives. Memory grows with what is really there, to twice of what is kept.
+fn last_bytes(reader: &mut dyn Read, count: u64) -> io::Result<Vec<u8>> {
+    const AT_ONCE: u64 = 1 << 20;
+    let kept = usize::try_from(count).map_err(|_| io::Error::other(format!("{count} bytes of voxels")))?;
+    let mut bytes = Vec::new();
+    while reader.take(AT_ONCE).read_to_end(&mut bytes)? > 0 {
+        if bytes.len() / 2 > kept {
+            bytes.drain(..bytes.len() - kept);
+        }
+    }
+    let start = bytes.len().checked_sub(kept);
+    let start = start.ok_or_else(|| io::Error::other(format!("{} bytes where {count} belong", bytes.len())))?;
+    bytes.drain(..start);
+    Ok(bytes)
 }
 
 /// Where the voxels begin in each file.
@@ -84,6 +95,11 @@ impl Place {
             }
         }
         let Ok(skip) = u64::try_from(self.byte_skip) else {
+            if matches!(self.encoding, Encoding::Gzip | Encoding::Bzip2) {
+                let end =
+                    last_bytes(&mut *self.encoding.decoder(reader)?, bytes.saturating_add(!self.byte_skip as u64))?;
+                return Ok(Box::new(io::Cursor::new(end)));
+            }
             seek_voxels(&mut reader, None, bytes.saturating_add(!self.byte_skip as u64))?;
             return self.encoding.decoder(reader);
         };

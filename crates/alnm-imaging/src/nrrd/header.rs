@@ -1,13 +1,13 @@
 //! The fields of a header: what the voxels are and where they lie in space.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 
 use super::{Result, malformed, parse_type, unsupported};
 use crate::data_files::DataFiles;
 use crate::format::FileFormat;
 use crate::geometry::{Geometry, IDENTITY, cross};
-use crate::voxel_data::{ByteOrder, VoxelLayout};
+use crate::voxel_data::{ByteOrder, NamedSegment, Several, VoxelLayout};
 
 /// How the bytes of the voxels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ const MAX_HEADER_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Header {
     fields: BTreeMap<String, String>,
+    /// Keys and values of programs.
+    pairs: BTreeMap<String, String>,
     sizes: Vec<usize>,
     pub(super) encoding: Encoding,
     pub(super) data_files: Option<DataFiles>,
@@ -56,12 +58,17 @@ impl Header {
             return Err(malformed(format!("the first line is {magic:?} where NRRD0001 to NRRD0005 belongs")));
         }
         let mut fields = BTreeMap::new();
+        let mut pairs = BTreeMap::new();
         let mut data_file_list = Vec::new();
         while let Some(line) = lines.next_line()? {
             if line.is_empty() {
                 break;
             }
-            if line.starts_with('#') || line.contains(":=") {
+            if let Some((key, value)) = line.split_once(":=") {
+                pairs.insert(key.trim().to_owned(), value.trim().to_owned());
+                continue;
+            }
+            if line.starts_with('#') {
                 continue;
             }
             let (name, value) =
@@ -78,7 +85,7 @@ impl Header {
                 break;
             }
         }
-        Self::from_fields(fields, &data_file_list)
+        Ok(Self { pairs, ..Self::from_fields(fields, &data_file_list)? })
     }
 
     fn from_fields(fields: BTreeMap<String, String>, data_file_list: &[String]) -> Result<Self> {
@@ -100,15 +107,34 @@ impl Header {
         let encoding = Encoding::parse(encoding).ok_or_else(|| unsupported(format!("encoding {encoding:?}")))?;
         let line_skip = usize::try_from(number("line skip")?).map_err(|_| malformed("line skip is negative"))?;
         let byte_skip = number("byte skip")?;
-        if byte_skip < 0 && encoding != Encoding::Raw {
-            return Err(unsupported(format!("byte skip {byte_skip} with another encoding than raw; it is at least 0")));
+        if byte_skip < 0 && matches!(encoding, Encoding::Text | Encoding::Hex) {
+            return Err(unsupported(format!("byte skip {byte_skip} with voxels written as text; it is at least 0")));
         }
         let data_files = fields
             .get("data file")
             .map(|value| DataFiles::parse(value, data_file_list))
             .transpose()
             .map_err(malformed)?;
-        Ok(Self { sizes, encoding, data_files, line_skip, byte_skip, fields })
+        Ok(Self { sizes, encoding, data_files, line_skip, byte_skip, fields, pairs: BTreeMap::new() })
+    }
+
+    /// The segments that 3D Slicer names in a `.seg.nrrd` file.
+    pub(super) fn segments(&self) -> Vec<NamedSegment> {
+        let value = |index: usize, name: &str| self.pairs.get(&format!("Segment{index}_{name}"));
+        let number = |index: usize, name: &str| value(index, name).and_then(|text| text.parse().ok());
+        let segment = |index: usize| {
+            let name = value(index, "Name").or_else(|| value(index, "ID"))?.clone();
+            let layer = number(index, "Layer").unwrap_or(0) as usize;
+            Some(NamedSegment { name, number: 0, label: number(index, "LabelValue").unwrap_or(1), layer })
+        };
+        let mut segments: Vec<NamedSegment> = (0..).map_while(segment).collect();
+        // Labels of several layers may be the same; then segments are counted.
+        let labels: BTreeSet<u32> = segments.iter().map(|segment| segment.label).collect();
+        let are_labels = labels.len() == segments.len();
+        for (count, segment) in (1..).zip(&mut segments) {
+            segment.number = if are_labels { i64::from(segment.label) } else { count };
+        }
+        segments
     }
 
     /// Type, order and grid of the voxels.
@@ -127,7 +153,11 @@ impl Header {
             }
         };
         let component_axis = self.component_axis()?;
-        let domain: Vec<usize> = (0..self.sizes.len()).filter(|&axis| Some(axis) != component_axis).collect();
+        let mut domain: Vec<usize> = (0..self.sizes.len()).filter(|&axis| Some(axis) != component_axis).collect();
+        // Axes of one voxel behind those of space say nothing.
+        while domain.len() > 3 && domain.last().is_some_and(|&axis| self.sizes[axis] == 1) {
+            domain.pop();
+        }
         if !matches!(domain.len(), 2 | 3) {
             return Err(unsupported(format!(
                 "{} axes in space, sizes {:?}; 2 or 3 are read",
@@ -141,26 +171,42 @@ impl Header {
             return Err(malformed("a component axis of size 0"));
         }
         let component_stride = self.sizes[..component_axis.unwrap_or(0)].iter().product();
-        VoxelLayout { format: FileFormat::Nrrd, pixel_type, order, geometry, components, component_stride }.checked()
+        let are_volumes = component_axis.is_some_and(|axis| axis + 1 == self.sizes.len() && self.is_series(axis));
+        let several = if are_volumes { Several::Volumes } else { Several::Components };
+        VoxelLayout { format: FileFormat::Nrrd, pixel_type, order, geometry, components, several, component_stride }
+            .checked()
     }
 
     /// The axis that holds the components of a voxel, by its kind or by having no direction in space.
     fn component_axis(&self) -> Result<Option<usize>> {
-        let kinds = self.fields.get("kinds").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
-        let kinds: Vec<&str> = kinds.split_whitespace().collect();
+        let kinds = self.kinds();
         let directions = self.directions()?;
         let is_component = |axis: usize| {
-            let kind = kinds.get(axis).copied().unwrap_or("domain");
+            let kind = kinds.get(axis).map_or("domain", String::as_str);
             let has_no_direction =
                 directions.as_ref().is_some_and(|vectors| vectors.get(axis).is_some_and(Option::is_none));
             has_no_direction || !matches!(kind, "domain" | "space" | "time" | "???" | "none")
         };
         let axes: Vec<usize> = (0..self.sizes.len()).filter(|&axis| is_component(axis)).collect();
         match axes[..] {
+            // Volumes follow each other along the fourth axis, if nothing else is said.
+            [] if self.sizes.len() == 4 && self.sizes[3] > 1 => Ok(Some(3)),
             [] => Ok(None),
             [axis] => Ok(Some(axis)),
             _ => Err(unsupported(format!("{} component axes; at most one is read", axes.len()))),
         }
+    }
+
+    /// The kinds of the axes, as far as they are stated.
+    fn kinds(&self) -> Vec<String> {
+        let kinds = self.fields.get("kinds").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
+        kinds.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Whether an axis is one along which volumes follow each other, and not one of the components of a voxel.
+    fn is_series(&self, axis: usize) -> bool {
+        const SERIES: [&str; 6] = ["time", "list", "none", "???", "domain", "space"];
+        self.kinds().get(axis).is_none_or(|kind| SERIES.contains(&kind.as_str()))
     }
 
     /// The vectors of the field `space directions`, `None` for an axis outside space.

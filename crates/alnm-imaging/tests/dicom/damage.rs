@@ -260,8 +260,10 @@ fn faulty_series_name_the_fault() {
     assert!(write(&[0.0, 1.0, 2.0, 3.0], 6).is_ok());
     assert!(write(&[0.0, 1.0, 3.0, 4.0], 6).unwrap_err().contains("1 slices are missing between"));
     assert!(write(&[0.0, 1.0, 2.0, 2.0], 6).unwrap_err().contains("two slices at"));
-    assert!(write(&[0.0, 1.0, 2.3, 3.3], 6).unwrap_err().contains("uneven distances"));
-    assert!(write(&[0.0, 1.0, 2.0, 3.0], 8).unwrap_err().contains("differs within the series"));
+    assert!(write(&[0.0, 1.0, 2.5, 3.5], 6).unwrap_err().contains("uneven distances"));
+    assert!(write(&[0.0, 1.0, 2.0, 3.0], 8).unwrap_err().contains("2 volumes where one is asked for"));
+    // A slice of another size in the middle leaves a gap: the size is what is wrong, not the gap.
+    assert!(write(&[1.0, 0.0, 2.0, 3.0], 8).unwrap_err().contains("Rows × Columns differs within the series"));
 }
 
 #[test]

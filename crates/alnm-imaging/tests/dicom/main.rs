@@ -10,6 +10,8 @@ mod masks;
 mod objects;
 mod phases;
 mod pixels;
+mod tolerance;
+mod volumes;
 
 use alnm_imaging::Geometry;
 

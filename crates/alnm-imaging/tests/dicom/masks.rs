@@ -1,7 +1,7 @@
 //! Structure sets and segmentations as masks.
 
 use alnm_imaging::dicom::{MaskFile, Segmentation, StructureSet};
-use alnm_imaging::mask::{MaskParams, MaskProblem, MaskReader};
+use alnm_imaging::mask::{ContourEdge, CrossingContours, MaskNote, MaskParams, MaskProblem, MaskReader};
 use alnm_imaging::{FileProblem, Geometry, ImagingError, LabelMap, Result, read_mask};
 use dicom_dictionary_std::uids;
 use proptest::prelude::*;
@@ -117,12 +117,108 @@ fn sparse_contours_fill_the_slices_between_them() {
         let mask = read(&[roi("sparse", 1, contours)]).mask(&on(&grid)).unwrap();
         (0..12).filter(|&slice| picture(&mask, slice).concat().contains('#')).collect::<Vec<_>>()
     };
-    // A plane every third slice, between slices of the grid.
-    assert_eq!(filled(&[1.4, 4.4, 7.4]), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    // A plane every third slice, between slices of the grid: nothing is filled beyond half a slice around them.
+    assert_eq!(filled(&[1.4, 4.4, 7.4]), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(filled(&[1.0, 3.0, 5.0]), [1, 2, 3, 4, 5]);
+    // Planes midway between slices: as many slices as planes.
+    assert_eq!(filled(&[2.5, 3.5, 4.5]), [2, 3, 4]);
+    assert_eq!(filled(&[2.5]), [2]);
+    // Where a plane is missing in between, each side reaches half a slice.
+    assert_eq!(filled(&[0.0, 2.0, 4.0, 8.0, 10.0]), [0, 1, 2, 3, 4, 8, 9, 10]);
     // Planes closer than slices: the nearest one counts.
     assert_eq!(filled(&[3.7, 4.1, 4.5, 4.9]), [4, 5]);
     // Two lesions far apart say nothing about the distance of contours.
     assert_eq!(filled(&[2.0, 9.0]), [2, 9]);
+}
+
+#[test]
+fn what_is_filled_between_contours_is_said() {
+    let grid = oblique([6, 6, 12]);
+    let notes = |slices: &[f64]| {
+        let contours = slices.iter().map(|&slice| square(&grid, slice, 0.5, 4.5)).collect();
+        read(&[roi("sparse", 1, contours)]).draw(&on(&grid)).unwrap().notes
+    };
+    assert_eq!(notes(&[1.0, 2.0, 3.0]), []);
+    let [MaskNote::FilledBetween { contours, slices, .. }] = &notes(&[1.0, 3.0, 5.0])[..] else { panic!() };
+    assert!((contours - 4.2).abs() < 1e-6 && (slices - 2.1).abs() < 1e-12, "{contours} {slices}");
+}
+
+#[test]
+fn contours_that_leave_the_image_lose_a_share_that_is_said() {
+    let grid = oblique([9, 9, 4]);
+    let share = |contours: Vec<(&'static str, Vec<[f64; 3]>)>| {
+        let drawn = read(&[roi("GTV", 1, contours)]).draw(&on(&grid)).unwrap();
+        let inside = drawn.mask.as_slice().iter().filter(|voxel| **voxel == 1).count();
+        match &drawn.notes[..] {
+            [] => (inside, 0.0),
+            [MaskNote::CutOff { share, name }] if name == "GTV" => (inside, *share),
+            other => panic!("{other:?}"),
+        }
+    };
+    let corners = [[5.5, 1.5], [13.5, 1.5], [13.5, 3.5], [5.5, 3.5]];
+    // Columns 6 to 8 of 6 to 13.
+    assert_eq!(share(vec![(CLOSED, polygon(&grid, 1.0, &corners))]), (6, 10.0 / 16.0));
+    let upwards: Vec<[f64; 2]> = corners.iter().map(|[x, y]| [*y, 1.0 - x]).collect();
+    assert!(share_of_none(&grid, &upwards));
+    // Slices 2 and 3 of 2 to 5.
+    let slices = (2..6).map(|slice| square(&grid, f64::from(slice), 0.5, 3.5)).collect();
+    assert_eq!(share(slices), (18, 0.5));
+    assert_eq!(share(vec![square(&grid, 1.0, -0.5, 8.5)]), (81, 0.0));
+}
+
+/// Whether a contour that lies wholly outside is an error.
+fn share_of_none(grid: &Geometry, corners: &[[f64; 2]]) -> bool {
+    let set = read(&[roi("GTV", 1, vec![(CLOSED, polygon(grid, 1.0, corners))])]);
+    matches!(mask_problem(set.mask(&on(grid))), MaskProblem::Outside { .. })
+}
+
+#[test]
+fn crossing_contours_are_combined_as_asked_for() {
+    let grid = oblique([12, 6, 1]);
+    let rectangle =
+        |left: f64, right: f64| (CLOSED, polygon(&grid, 0.0, &[[left, 0.5], [right, 0.5], [right, 3.5], [left, 3.5]]));
+    let hole = (CLOSED, polygon(&grid, 0.0, &[[1.5, 1.5], [2.5, 1.5], [2.5, 2.5], [1.5, 2.5]]));
+    let set = read(&[roi("two", 1, vec![rectangle(0.5, 6.5), rectangle(4.5, 9.5), hole.clone()])]);
+    let drawn = |crossing: CrossingContours| {
+        let drawn = set.draw(&reader(on_params(&grid).with_crossing(crossing))).unwrap();
+        let [MaskNote::Crossing { planes: 1, combined, .. }] = &drawn.notes[..] else { panic!("{:?}", drawn.notes) };
+        assert_eq!(*combined, crossing);
+        picture(&drawn.mask, 0)[1..4].to_vec()
+    };
+    assert_eq!(drawn(CrossingContours::ExclusiveOr), [".####..###..", ".#.##..###..", ".####..###.."]);
+    // The hole stays one.
+    assert_eq!(drawn(CrossingContours::Union), [".#########..", ".#.#######..", ".#########.."]);
+    let apart = read(&[roi("two", 1, vec![rectangle(0.5, 4.5), rectangle(4.5, 9.5), hole])]);
+    assert_eq!(apart.draw(&on(&grid)).unwrap().notes, []);
+}
+
+#[test]
+fn centres_on_an_edge_are_inside_on_request() {
+    // On an oblique grid rounding decides on which side of an edge a centre lies.
+    let grid = Geometry::axis_aligned([9, 9, 1], [1.0; 3]).unwrap();
+    let inside = |contours: Vec<(&'static str, Vec<[f64; 3]>)>, edge: ContourEdge| {
+        let set = read(&[roi("ring", 1, contours)]);
+        picture(&set.mask(&reader(on_params(&grid).with_edge(edge))).unwrap(), 0)
+    };
+    // From centre to centre of the outermost voxels, with a hole drawn on the voxels around it, as rt-utils draws.
+    let ring = || vec![square(&grid, 0.0, 1.0, 7.0), square(&grid, 0.0, 3.0, 5.0)];
+    let whole = [
+        ".........",
+        ".#######.",
+        ".#######.",
+        ".#######.",
+        ".###.###.",
+        ".#######.",
+        ".#######.",
+        ".#######.",
+        ".........",
+    ];
+    assert_eq!(inside(ring(), ContourEdge::Inside), whole);
+    assert_eq!(inside(ring(), ContourEdge::HalfOpen)[7], ".........");
+    // A slanted edge: centres (2, 2), (4, 3) and (6, 4) lie on it.
+    let triangle = vec![(CLOSED, polygon(&grid, 0.0, &[[2.0, 2.0], [6.0, 4.0], [2.0, 4.0]]))];
+    let drawn = inside(triangle, ContourEdge::Inside);
+    assert_eq!(drawn[2..5], ["..#......", "..###....", "..#####.."]);
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn a_slice_with_another_series_number_belongs_to_its_series() {
 #[test]
 fn phases_that_nothing_tells_apart_are_duplicates() {
     let error = read(|_, _| Vec::new()).unwrap_err().to_string();
-    assert!(error.contains("two slices at"), "{error}");
+    assert!(error.contains("2 of 2 places") && error.contains("remove the copies"), "{error}");
 }
 
 #[test]

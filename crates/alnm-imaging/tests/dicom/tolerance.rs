@@ -1,0 +1,281 @@
+//! Files that bend the standard, or use what it allows and few do.
+
+use std::path::Path;
+
+use alnm_imaging::dicom::{DicomFolder, SeriesValues, SeriesWarning, VolumeChoice, decode, read_phases, read_series};
+use alnm_imaging::read_image;
+use dicom_core::{DataElement, PrimitiveValue, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::InMemDicomObject;
+use dicom_object::mem::InMemElement;
+
+use crate::builder::{
+    classic, dataset, decimals, file, fragments, identity, integer, pixel_format, pixels, short, text,
+};
+use crate::codec::jpeg_baseline;
+use crate::oblique;
+
+const PREAMBLE: usize = 132;
+
+fn slice() -> Vec<u8> {
+    let mut elements = classic(&oblique([6, 5, 1]), 0, 16);
+    elements.push(pixels(&[7; 60]));
+    file(dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN)
+}
+
+/// The meta group of a file, element by element.
+fn elements_of_meta(complete: &[u8]) -> (Vec<Vec<u8>>, &[u8]) {
+    let mut rest = &complete[PREAMBLE..];
+    let mut elements = Vec::new();
+    while rest[..2] == [2, 0] {
+        let is_long = &rest[4..6] == b"OB";
+        let length = if is_long {
+            12 + u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize
+        } else {
+            8 + usize::from(u16::from_le_bytes(rest[6..8].try_into().unwrap()))
+        };
+        let (element, after) = rest.split_at(length);
+        elements.push(element.to_vec());
+        rest = after;
+    }
+    (elements, rest)
+}
+
+#[test]
+fn only_the_transfer_syntax_of_the_meta_group_counts() {
+    let complete = slice();
+    let image = decode(&complete).unwrap();
+    let (elements, data) = elements_of_meta(&complete);
+    let preamble = &complete[..PREAMBLE];
+    let joined = |elements: Vec<Vec<u8>>| [preamble, &elements.concat(), data].concat();
+    // Without the length of the group, and with a wrong one.
+    assert_eq!(decode(&joined(elements[1..].to_vec())).unwrap(), image);
+    let mut wrong = elements.clone();
+    wrong[0][8] ^= 0x3f;
+    assert_eq!(decode(&joined(wrong)).unwrap(), image);
+    // A title of an application entity of 18 characters, a version name of 26, and an identifier with a letter.
+    let mut long = elements.clone();
+    long.push([&[2, 0, 0x16, 0][..], b"AE", &18_u16.to_le_bytes(), &[b' '; 18]].concat());
+    long.push([&[2, 0, 0x13, 0][..], b"SH", &26_u16.to_le_bytes(), &[b'v'; 26]].concat());
+    long.push([&[2, 0, 0x12, 0][..], b"UI", &4_u16.to_le_bytes(), b"1.x\0"].concat());
+    assert_eq!(decode(&joined(long)).unwrap(), image);
+    // Neither preamble nor length: the file begins with the transfer syntax.
+    let syntax = elements.iter().find(|element| element[2..4] == [0x10, 0]).unwrap();
+    let bare = [syntax.as_slice(), data].concat();
+    assert_eq!(decode(&bare).unwrap(), image);
+    let without = elements.iter().filter(|element| element[2..4] != [0x10, 0]).cloned().collect();
+    assert!(decode(&joined(without)).unwrap_err().to_string().contains("TransferSyntaxUID is missing"));
+}
+
+#[test]
+fn a_preamble_may_look_like_another_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("0.dcm");
+    let mut bytes = slice();
+    let image = decode(&bytes).unwrap();
+    for signature in [&348_i32.to_le_bytes()[..], b"NRRD0004"] {
+        bytes[..signature.len()].copy_from_slice(signature);
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read_image(&path).unwrap(), image);
+    }
+}
+
+#[test]
+fn frames_in_several_fragments_begin_with_their_mark() {
+    let frames: Vec<Vec<u8>> = [40, 90].map(|value| jpeg_baseline(&[value; 30], 6)).to_vec();
+    let cut = |frame: &Vec<u8>| {
+        let (a, b) = frame.split_at((frame.len() / 2) & !1);
+        vec![a.to_vec(), b.to_vec()]
+    };
+    let grid = oblique([6, 5, 2]);
+    let groups = (0..2).map(|slice| vec![crate::builder::plane_position(&grid, f64::from(slice))]).collect();
+    let mut elements = identity("MR", "2.25.3");
+    elements.extend(pixel_format(&grid, 8));
+    let mut elements = crate::builder::multi_frame(elements, &grid, groups);
+    let one_each = {
+        let mut elements = elements.clone();
+        elements.push(fragments(frames.clone()));
+        decode(&file(dataset(elements), uids::JPEG_BASELINE8_BIT)).unwrap()
+    };
+    elements.push(fragments(frames.iter().flat_map(cut).collect()));
+    assert_eq!(decode(&file(dataset(elements), uids::JPEG_BASELINE8_BIT)).unwrap(), one_each);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for slice in 0..3 {
+        let mut elements = classic(&oblique([6, 5, 3]), slice, 8);
+        elements.push(pixels(&[1; 30]));
+        write(folder.path(), &format!("{slice}.dcm"), elements);
+    }
+    let cut = slice();
+    std::fs::write(folder.path().join("cut.dcm"), &cut[..cut.len() / 2]).unwrap();
+    let mut lone = dataset(classic(&oblique([6, 5, 1]), 0, 8));
+    lone.remove_element(tags::SERIES_INSTANCE_UID);
+    lone.put(pixels(&[1; 30]));
+    std::fs::write(folder.path().join("lone.dcm"), file(lone.clone(), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    let mut expected = vec!["cut.dcm", "lone.dcm"];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", folder.path().join("link.dcm")).unwrap();
+        expected.insert(1, "link.dcm");
+    }
+    let scanned = DicomFolder::scan(folder.path()).unwrap();
+    assert_eq!(scanned.only_series().unwrap().slice_count(), 3);
+    let mut named: Vec<String> = scanned.file_problems().iter().map(ToString::to_string).collect();
+    named.sort();
+    assert_eq!(named.len(), expected.len());
+    for name in expected {
+        assert!(named.iter().any(|problem| problem.contains(name)), "{name}: {named:?}");
+    }
+    // By itself the file without the identifier of a series is read.
+    assert_eq!(read_image(folder.path().join("lone.dcm")).unwrap().geometry().size(), [6, 5, 1]);
+    let alone = tempfile::tempdir().unwrap();
+    std::fs::write(alone.path().join("cut.dcm"), &cut[..cut.len() / 2]).unwrap();
+    let error = DicomFolder::scan(alone.path()).unwrap_err().to_string();
+    assert!(error.contains("cut.dcm"), "{error}");
+}
+
+fn write(folder: &Path, name: &str, elements: Vec<InMemElement>) {
+    std::fs::write(folder.join(name), file(dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+}
+
+/// An image of a modality whose images have no place in space.
+fn projection(modality: &str, frames: usize, elements: Vec<InMemElement>) -> InMemDicomObject {
+    let mut object = dataset(identity(modality, "2.25.3"));
+    pixel_format(&oblique([6, 5, 1]), 8).into_iter().chain(elements).for_each(|element| drop(object.put(element)));
+    if frames > 1 {
+        object.put(integer(tags::NUMBER_OF_FRAMES, frames as i64));
+    }
+    object.put(pixels(&(0..frames).flat_map(|frame| [frame as u8; 30]).collect::<Vec<u8>>()));
+    object
+}
+
+#[test]
+fn projections_are_two_dimensional() {
+    let read = |elements: Vec<InMemElement>| {
+        let folder = tempfile::tempdir().unwrap();
+        let object = projection("MG", 1, elements);
+        std::fs::write(folder.path().join("a.dcm"), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+        let scanned = DicomFolder::scan(folder.path()).unwrap();
+        let series = scanned.only_series().unwrap();
+        let geometry = series.image().unwrap().geometry().clone();
+        assert_eq!((geometry.dimension(), geometry.size()), (2, [6, 5, 1]));
+        (geometry.spacing(), series.warnings().to_vec())
+    };
+    assert_eq!(read(vec![decimals(tags::PIXEL_SPACING, &[0.1, 0.2])]), ([0.2, 0.1, 1.0], vec![]));
+    let detector = read(vec![decimals(tags::IMAGER_PIXEL_SPACING, &[0.1, 0.2])]);
+    assert_eq!(detector, ([0.2, 0.1, 1.0], vec![SeriesWarning::DetectorSpacing]));
+    assert_eq!(read(vec![]), ([1.0, 1.0, 1.0], vec![SeriesWarning::UnknownSpacing]));
+}
+
+#[test]
+fn the_luminance_of_colours_is_read_on_request() {
+    let read = |interpretation: &str, planar: u16, pixels_of_six: &[u8]| {
+        let grid = oblique([3, 2, 1]);
+        let mut object = dataset(classic(&grid, 0, 8));
+        object.put(short(tags::SAMPLES_PER_PIXEL, 3));
+        object.put(short(tags::PLANAR_CONFIGURATION, planar));
+        object.put(text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, interpretation));
+        object.put(pixels(pixels_of_six));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+        let series = DicomFolder::scan(folder.path()).unwrap().only_series().unwrap().clone();
+        let refused = series.image().unwrap_err().to_string();
+        assert!(refused.contains("samples per pixel"), "{refused}");
+        let choice = VolumeChoice::default().with_values(SeriesValues::Luminance);
+        series.choose(&choice).unwrap().image().unwrap().cast::<f64>().as_slice().to_vec()
+    };
+    let colours: [[u8; 3]; 6] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255; 3], [10, 20, 30], [200, 100, 50]];
+    // As Pillow 13.0 converts to "L".
+    let expected = [76.0, 150.0, 29.0, 255.0, 18.0, 124.0];
+    assert_eq!(read("RGB", 0, colours.as_flattened()), expected);
+    let planes: Vec<u8> = (0..3).flat_map(|sample| colours.map(|colour| colour[sample])).collect();
+    assert_eq!(read("RGB", 1, &planes), expected);
+    assert_eq!(read("YBR_FULL", 0, colours.as_flattened()), [255.0, 0.0, 0.0, 255.0, 10.0, 200.0]);
+}
+
+#[test]
+fn several_projections_of_a_series_are_numbered() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, instance) in [("a", 2), ("b", 1)] {
+        let spacing = decimals(tags::PIXEL_SPACING, &[f64::from(instance), 1.0]);
+        let object = projection("DX", 1, vec![spacing, integer(tags::INSTANCE_NUMBER, i64::from(instance))]);
+        std::fs::write(folder.path().join(name), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    }
+    let scanned = DicomFolder::scan(folder.path()).unwrap();
+    let volumes = scanned.only_series().unwrap().volumes().unwrap();
+    assert_eq!(volumes.iter().map(|volume| volume.geometry.spacing()[1]).collect::<Vec<_>>(), [1.0, 2.0]);
+    assert_eq!(volumes[1].to_string(), "2 image 2");
+}
+
+#[test]
+fn the_frames_of_a_film_are_phases() {
+    let folder = tempfile::tempdir().unwrap();
+    let spacing = decimals(tags::IMAGER_PIXEL_SPACING, &[0.3, 0.3]);
+    let object = projection("XA", 3, vec![spacing, decimals(tags::FRAME_TIME, &[66.5])]);
+    std::fs::write(folder.path().join("film"), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    let film = read_phases(folder.path()).unwrap();
+    assert_eq!(film.times(), [0.0, 0.0665, 0.133]);
+    assert_eq!(film.images()[2].cast::<f64>().as_slice()[0], 2.0);
+    assert_eq!(film.images()[0].geometry().dimension(), 2);
+}
+
+#[test]
+fn doses_lie_by_their_offsets_and_are_scaled() {
+    let grid = oblique([6, 5, 3]);
+    let dose = |offsets: &[f64]| {
+        let mut elements = classic(&grid, 0, 8);
+        elements.extend([
+            text(tags::MODALITY, VR::CS, "RTDOSE"),
+            integer(tags::NUMBER_OF_FRAMES, 3),
+            decimals(tags::GRID_FRAME_OFFSET_VECTOR, offsets),
+            decimals(tags::DOSE_GRID_SCALING, &[0.25]),
+            pixels(&(0..3_u8).flat_map(|frame| [10 * frame; 30]).collect::<Vec<u8>>()),
+        ]);
+        decode(&file(dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN))
+    };
+    let image = dose(&[0.0, 2.1, 4.2]).unwrap();
+    assert!(image.geometry().difference(&grid, 1e-6).is_none(), "{:?}", image.geometry());
+    assert_eq!(image.cast::<f64>().as_slice()[60..], [5.0; 30]);
+    assert!(dose(&[0.0, 2.1]).unwrap_err().to_string().contains("GridFrameOffsetVector"));
+}
+
+#[test]
+fn slices_of_nuclear_medicine_follow_their_vector() {
+    let grid = oblique([6, 5, 3]);
+    let mut detector = classic(&grid, 0, 8);
+    detector.retain(|element| {
+        [tags::IMAGE_POSITION_PATIENT, tags::IMAGE_ORIENTATION_PATIENT].contains(&element.header().tag)
+    });
+    let vector =
+        |tag, values: &[u16]| DataElement::new(tag, VR::US, PrimitiveValue::U16(values.iter().copied().collect()));
+    let mut elements = crate::builder::measures(&grid);
+    elements.extend([
+        crate::builder::sequence(tags::DETECTOR_INFORMATION_SEQUENCE, vec![dataset(detector)]),
+        vector(tags::SLICE_VECTOR, &[1, 2, 3, 1, 2, 3]),
+        vector(tags::TIME_SLOT_VECTOR, &[1, 1, 1, 2, 2, 2]),
+    ]);
+    let object = projection("NM", 6, elements);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    let phases = read_phases(folder.path()).unwrap();
+    assert_eq!(phases.phase_count(), 2);
+    let second = &phases.images()[1];
+    assert!(second.geometry().difference(&grid, 1e-6).is_none(), "{:?}", second.geometry());
+    assert_eq!(second.cast::<f64>().as_slice()[30], 4.0);
+}
+
+#[test]
+fn a_slice_without_a_place_among_others_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for slice in 0..3 {
+        let mut elements = classic(&oblique([6, 5, 3]), slice, 8);
+        elements.retain(|element| slice != 1 || element.header().tag != tags::IMAGE_POSITION_PATIENT);
+        elements.push(pixels(&[1; 30]));
+        write(folder.path(), &format!("{slice}.dcm"), elements);
+    }
+    let error = read_series(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("1.dcm") && error.contains("ImagePositionPatient"), "{error}");
+}
