@@ -184,6 +184,9 @@ def summary(image):
 
 
 def run(kind, setting, types, classes, how, voxels):
+    # PyRadiomics sets ITK's tolerances for the whole process and never back.
+    sitk.ProcessObject.SetGlobalDefaultCoordinateTolerance(1e-6)
+    sitk.ProcessObject.SetGlobalDefaultDirectionTolerance(1e-6)
     image, mask = made(kind)
     parameters = {"setting": setting, "imageType": types, "featureClass": classes}
     if voxels is not None:
