@@ -1,7 +1,7 @@
 """Prints check sums of images that SimpleITK resamples between oblique grids with exact halves: python3 oblique_grids.py > oblique_grids.txt
 
 Each line holds the check sums (CRC-32) of 16 grids: of labels by nearest neighbour, of doubles and of 16-bit integers by
-linear interpolation, of doubles by B-spline in whole thousandths. Every number of a grid is a quotient of small whole numbers, so that
+linear interpolation, of doubles by B-spline, rounded as in `SCALE`. Every number of a grid is a quotient of small whole numbers, so that
 the test makes the same grids to the last bit."""
 import math
 import sys
@@ -11,6 +11,7 @@ import numpy
 import SimpleITK
 
 GRIDS, IN_A_LINE = 4096, 16
+SCALE = 1414.2135623730951  # Splines are rounded to whole numbers of 1 / SCALE; few values lie half way between two.
 OLD = (0.5, 0.7, 1.1, 1.6, 3.5, 2.0, 0.9765625, 3.0, 1.25)
 NEW = (0.5, 1.0, 1.5, 2.0, 3.0)
 
@@ -83,7 +84,7 @@ for number in range(GRIDS):
         image.SetOrigin(origin)
         values = resampled(image, spacing, new_spacing, interpolator)
         if interpolator == SimpleITK.sitkBSpline:
-            values = numpy.rint(values * 1000).astype(numpy.int32)
+            values = numpy.rint(values * SCALE).astype(numpy.int32)
         sums[kind] = zlib.crc32(values.astype(values.dtype.newbyteorder("<")).tobytes(), sums[kind])
     if number % IN_A_LINE == IN_A_LINE - 1:
         print(*(f"{value:08x}" for value in sums))
