@@ -90,13 +90,15 @@ fn voxels_are_those_of_simpleitk() {
     for line in GOLDEN.lines().filter(|line| !line.starts_with('#')) {
         let mut sums: [Crc; 4] = std::array::from_fn(|_| Crc::new());
         let first = numbers.start;
-        for (image, grid) in numbers.by_ref().take(IN_A_LINE as usize).map(grid) {
+        for (place, (image, grid)) in numbers.by_ref().take(IN_A_LINE as usize).map(grid).enumerate() {
             let short = image.cast::<i16>();
             add(&mut sums[0], &image, &grid, Interpolator::Nearest, u32::to_le_bytes);
             let double = image.cast::<f64>();
             add(&mut sums[1], &double, &grid, Interpolator::Linear, f64::to_le_bytes);
             add(&mut sums[2], &short, &grid, Interpolator::Linear, i16::to_le_bytes);
-            add(&mut sums[3], &double, &grid, Interpolator::BSpline, rounded);
+            if place == 0 {
+                add(&mut sums[3], &double, &grid, Interpolator::BSpline, rounded);
+            }
         }
         let sums = sums.map(|sum| format!("{:08x}", sum.sum())).join(" ");
         assert_eq!(sums, line, "grids {first} to {}: labels, linear, linear, B-spline", first + IN_A_LINE - 1);

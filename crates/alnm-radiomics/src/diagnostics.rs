@@ -118,107 +118,93 @@ pub(crate) fn columns(settings: &Settings) -> Vec<String> {
 const CONFIGURATION: [&str; 3] =
     ["Versions_alnm-radiomics", "Configuration_Settings", "Configuration_EnabledImageTypes"];
 
-/// The entries in the order in which they came about.
-#[derive(Debug, Default)]
-pub(crate) struct Diagnostics {
-    entries: Vec<Diagnostic>,
+fn entry(name: impl fmt::Display, value: DiagnosticValue) -> Diagnostic {
+    Diagnostic { name: format!("diagnostics_{name}"), value }
 }
 
-impl Diagnostics {
-    pub(crate) fn into_entries(self) -> Vec<Diagnostic> {
-        self.entries
-    }
-
-    pub(crate) fn append(&mut self, later: Self) {
-        self.entries.extend(later.entries);
-    }
-
-    pub(crate) fn push(&mut self, name: impl fmt::Display, value: DiagnosticValue) {
-        self.entries.push(Diagnostic { name: format!("diagnostics_{name}"), value });
-    }
-
-    /// The version and the parameters that the values were computed with.
-    pub(crate) fn add_configuration(&mut self, parameters: &Parameters) {
-        let values = [env!("CARGO_PKG_VERSION").to_owned(), parameters.settings_text(), parameters.image_types_text()];
-        for (name, value) in CONFIGURATION.into_iter().zip(values) {
-            self.push(name, DiagnosticValue::Text(value));
-        }
-    }
-
-    /// Describes an image at a stage of the extraction: `original` or `interpolated`.
-    pub(crate) fn add_image(&mut self, image: &Image, stage: &str) {
-        let geometry = image.geometry();
-        let dimension = geometry.dimension();
-        if stage == "original" {
-            self.push("Image-original_Hash", DiagnosticValue::Text(hash(image)));
-            self.push("Image-original_Dimensionality", DiagnosticValue::Text(format!("{dimension}D")));
-        }
-        self.push(format_args!("Image-{stage}_Spacing"), floats(&geometry.spacing()[..dimension]));
-        self.push(format_args!("Image-{stage}_Size"), integers(&geometry.size()[..dimension]));
-        let summary = with_volume!(image, volume => Summary::of(volume.as_slice()));
-        self.add_summary(&format!("Image-{stage}"), &summary);
-    }
-
-    /// Describes a mask's region at a stage of the extraction, with the grey values of `image` in it. Returns the
-    /// number of its separate parts.
-    pub(crate) fn add_mask(
-        &mut self,
-        image: Option<&Image>,
-        mask: &LabelMap,
-        label: u32,
-        stage: &str,
-    ) -> Result<usize> {
-        let geometry = mask.geometry();
-        let dimension = geometry.dimension();
-        if stage == "original" {
-            self.push("Mask-original_Hash", DiagnosticValue::Text(hash_bytes(mask.as_slice(), u32::to_le_bytes)));
-        }
-        self.push(format_args!("Mask-{stage}_Spacing"), floats(&geometry.spacing()[..dimension]));
-        self.push(format_args!("Mask-{stage}_Size"), integers(&geometry.size()[..dimension]));
-        let region = bounding_box(mask, label)?;
-        let limits: Vec<usize> =
-            region.start()[..dimension].iter().chain(&region.size()[..dimension]).copied().collect();
-        self.push(format_args!("Mask-{stage}_BoundingBox"), integers(&limits));
-        let inside = inside_box(mask, label, &region);
-        let voxels = inside.iter().filter(|inside| **inside).count();
-        self.push(format_args!("Mask-{stage}_VoxelNum"), DiagnosticValue::Integer(voxels as i64));
-        let [_, height, width] = region.shape();
-        let components = component_count(&inside, region.shape());
-        self.push(format_args!("Mask-{stage}_VolumeNum"), DiagnosticValue::Integer(components as i64));
-        let mut centre = region.start().map(|start| (start * voxels) as u64);
-        for run in runs(&inside, region.shape()) {
-            let (row, count) = (run.start / width, run.len() as u64);
-            // First to last x, in pairs of the same sum.
-            centre[0] += (run.start % width + (run.end - 1) % width) as u64 * count / 2;
-            centre[1] += (row % height) as u64 * count;
-            centre[2] += (row / height) as u64 * count;
-        }
-        let centre = centre.map(|sum| sum as f64 / voxels as f64);
-        self.push(format_args!("Mask-{stage}_CenterOfMassIndex"), floats(&centre[..dimension]));
-        self.push(format_args!("Mask-{stage}_CenterOfMass"), floats(&geometry.index_to_point(centre)[..dimension]));
-        if let Some(image) = image {
-            let values = with_volume!(image, volume => region_values(volume, mask, label));
-            self.add_summary(&format!("Mask-{stage}"), &Summary::of(&values));
-        }
-        Ok(components)
-    }
-
-    fn add_summary(&mut self, subject: &str, summary: &Summary) {
-        self.push(format_args!("{subject}_Mean"), DiagnosticValue::Float(summary.mean));
-        self.push(format_args!("{subject}_Minimum"), DiagnosticValue::Float(summary.minimum));
-        self.push(format_args!("{subject}_Maximum"), DiagnosticValue::Float(summary.maximum));
-    }
+/// The version and the parameters that the values were computed with.
+pub(crate) fn of_configuration(parameters: &Parameters) -> Vec<Diagnostic> {
+    let values = [env!("CARGO_PKG_VERSION").to_owned(), parameters.settings_text(), parameters.image_types_text()];
+    CONFIGURATION.into_iter().zip(values).map(|(name, value)| entry(name, DiagnosticValue::Text(value))).collect()
 }
 
-struct Summary {
-    mean: f64,
-    minimum: f64,
-    maximum: f64,
+/// Describes an image at a stage of the extraction: `original` or `interpolated`.
+pub(crate) fn of_image(image: &Image, stage: &str) -> Vec<Diagnostic> {
+    let geometry = image.geometry();
+    let dimension = geometry.dimension();
+    let mut entries = Vec::new();
+    if stage == "original" {
+        entries.push(entry("Image-original_Hash", DiagnosticValue::Text(hash(image))));
+        entries.push(entry("Image-original_Dimensionality", DiagnosticValue::Text(format!("{dimension}D"))));
+    }
+    entries.push(entry(format_args!("Image-{stage}_Spacing"), floats(&geometry.spacing()[..dimension])));
+    entries.push(entry(format_args!("Image-{stage}_Size"), integers(&geometry.size()[..dimension])));
+    let summary = with_volume!(image, volume => Summary::of(volume.as_slice()));
+    entries.extend(summary.entries(&format!("Image-{stage}")));
+    entries
+}
+
+/// A mask's region, described.
+pub(crate) struct DescribedMask {
+    pub(crate) entries: Vec<Diagnostic>,
+    /// Number of its separate parts.
+    pub(crate) components: usize,
+}
+
+/// Describes a mask's region at a stage of the extraction, with the grey values of `image` in it.
+pub(crate) fn of_mask(image: Option<&Image>, mask: &LabelMap, label: u32, stage: &str) -> Result<DescribedMask> {
+    let geometry = mask.geometry();
+    let dimension = geometry.dimension();
+    let mut entries = Vec::new();
+    let mut push = |name: &str, value| entries.push(entry(format_args!("Mask-{stage}_{name}"), value));
+    if stage == "original" {
+        push("Hash", DiagnosticValue::Text(hash_bytes(mask.as_slice(), u32::to_le_bytes)));
+    }
+    push("Spacing", floats(&geometry.spacing()[..dimension]));
+    push("Size", integers(&geometry.size()[..dimension]));
+    let region = bounding_box(mask, label)?;
+    let limits: Vec<usize> = region.start()[..dimension].iter().chain(&region.size()[..dimension]).copied().collect();
+    push("BoundingBox", integers(&limits));
+    let inside = inside_box(mask, label, &region);
+    let voxels = inside.iter().filter(|inside| **inside).count();
+    push("VoxelNum", DiagnosticValue::Integer(voxels as i64));
+    let [_, height, width] = region.shape();
+    let components = component_count(&inside, region.shape());
+    push("VolumeNum", DiagnosticValue::Integer(components as i64));
+    let mut centre = region.start().map(|start| (start * voxels) as u64);
+    for run in runs(&inside, region.shape()) {
+        let (row, count) = (run.start / width, run.len() as u64);
+        // First to last x, in pairs of the same sum.
+        centre[0] += (run.start % width + (run.end - 1) % width) as u64 * count / 2;
+        centre[1] += (row % height) as u64 * count;
+        centre[2] += (row / height) as u64 * count;
+    }
+    let centre = centre.map(|sum| sum as f64 / voxels as f64);
+    push("CenterOfMassIndex", floats(&centre[..dimension]));
+    push("CenterOfMass", floats(&geometry.index_to_point(centre)[..dimension]));
+    if let Some(image) = image {
+        let values = with_volume!(image, volume => region_values(volume, mask, label));
+        entries.extend(Summary::of(&values).entries(&format!("Mask-{stage}")));
+    }
+    Ok(DescribedMask { entries, components })
+}
+
+/// Voxels in numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Summary {
+    pub(crate) mean: f64,
+    pub(crate) minimum: f64,
+    pub(crate) maximum: f64,
 }
 
 impl Summary {
+    fn entries(&self, subject: &str) -> [Diagnostic; 3] {
+        [("Mean", self.mean), ("Minimum", self.minimum), ("Maximum", self.maximum)]
+            .map(|(name, value)| entry(format_args!("{subject}_{name}"), DiagnosticValue::Float(value)))
+    }
+
     /// Of an image without voxels the mean is not a number.
-    fn of<T: Voxel>(voxels: &[T]) -> Self {
+    pub(crate) fn of<T: Voxel>(voxels: &[T]) -> Self {
         let [minimum, maximum] =
             Extremes::of(voxels).map_or([f64::INFINITY, f64::NEG_INFINITY], |e| [e.low.to_f64(), e.high.to_f64()]);
         Self { mean: vectorised!(pulp::Arch::new(), total(voxels)) / voxels.len() as f64, minimum, maximum }

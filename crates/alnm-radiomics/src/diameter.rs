@@ -44,13 +44,19 @@ pub(crate) fn largest_in_planes(points: &[HalfPoint], axis: usize, spacing: [f64
 /// Only a corner of a plane's convex hull can be an end of the longest line, in the planes across each of the axes;
 /// scaling the axes does not change which points are corners, so hulls are found in whole numbers.
 pub(crate) fn largest(points: &[HalfPoint], spacing: [f64; 3]) -> f64 {
+    largest_squared_distance(&plane_corners(points), spacing).sqrt()
+}
+
+/// The points that are corners of the convex hulls of those in a plane, in the planes across each of the axes: every
+/// corner of the convex hull of all is among them.
+pub(crate) fn plane_corners(points: &[HalfPoint]) -> Vec<HalfPoint> {
     let mut corners = points.to_vec();
     for axis in [0, 1, 2, 0] {
         let mut kept = Vec::new();
         for_each_plane(&corners, axis, |plane| kept.extend_from_slice(plane));
         corners = kept;
     }
-    largest_squared_distance(&corners, spacing).sqrt()
+    corners
 }
 
 /// Calls `visit` with the corners of the convex hull of the points in each plane across `axis`.

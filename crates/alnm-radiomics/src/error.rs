@@ -109,6 +109,45 @@ pub enum RadiomicsError {
         /// The bin width.
         width: f64,
     },
+    /// Without discretisation, the intensities of the IBSI profile serve as grey levels.
+    #[error(
+        "intensity {value} cannot serve as a grey level; levels are whole numbers from 1 to {maximum}, so choose a discretisation"
+    )]
+    NotALevel {
+        /// The intensity.
+        value: f64,
+        /// The highest level that can be held.
+        maximum: u32,
+    },
+    /// The range of intensities needs more grey levels than the matrices of the IBSI profile can hold.
+    #[error(
+        "intensities from {minimum} to {maximum} need {levels} grey levels, at most {limit} can be held; choose wider bins"
+    )]
+    TooManyLevels {
+        /// Lower end of the range.
+        minimum: f64,
+        /// Upper end of the range.
+        maximum: f64,
+        /// Levels that the range needs.
+        levels: f64,
+        /// The limit.
+        limit: u32,
+    },
+    /// A step of the IBSI profile left no voxel of a mask.
+    #[error("the {mask} mask has no voxels after {step}; {hint}")]
+    EmptyMask {
+        /// Which mask.
+        mask: &'static str,
+        /// The step that left none.
+        step: &'static str,
+        /// What would help.
+        hint: &'static str,
+    },
+    /// The IBSI profile has no feature maps.
+    #[error(
+        "the parameters ask for features of the IBSI profile alone, which has no feature maps; ask for those of PyRadiomics"
+    )]
+    NoFeatureMaps,
     /// The observer broke off.
     #[error("the extraction was cancelled")]
     Cancelled,

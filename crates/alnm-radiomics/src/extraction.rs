@@ -1,43 +1,42 @@
 //! From an image, a mask and parameters to features.
 
-use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use alnm_imaging::region::{VoxelBox, crop, crop_image};
-use alnm_imaging::resample::{RoiResamplingParams, resample_roi};
+use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::Array3;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::derived_image::{DerivedImage, DerivedImages, derive, fixed_axis, image_names};
-use crate::diagnostics::{self, Diagnostic, Diagnostics};
+use crate::diagnostics::{self, Diagnostic};
 use crate::error::{RadiomicsError, Result};
-use crate::feature::{FeatureClass, FeatureValue, Selection};
-use crate::image_features::{BoxedRegion, ImageFeatures, image_features, named};
-use crate::image_type::ImageType;
+use crate::feature::{FeatureClass, FeatureId, FeatureValue, Selection};
+use crate::ibsi::{self, IbsiProfile};
+use crate::image_features::{BoxedRegion, ImageFeatures, image_features};
 use crate::level_map::runs;
-use crate::normalisation::normalise;
 use crate::parameters::{ImageTypeParameters, Parameters, Settings};
-use crate::region::{check_inside, check_label, check_mask, resegment};
+use crate::preparation::Prepared;
+use crate::region::check_label;
+use crate::shape_features::ShapeFeatures;
 use crate::warning::Warning;
-use crate::{shape, shape2d};
 
 /// The features of one region.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Extraction {
-    /// The features in the order of PyRadiomics' columns.
+    /// The features: those of PyRadiomics in the order of its columns, then those of the IBSI by family and aggregation
+    /// in the order of the profile.
     pub features: Vec<FeatureValue>,
-    /// What PyRadiomics reports about image and mask; empty when `additionalInfo` is off.
+    /// What each profile reports about image and mask; empty when `additionalInfo` is off.
     pub diagnostics: Vec<Diagnostic>,
     /// What is worth knowing about the result but did not stop the extraction.
     pub warnings: Vec<Warning>,
 }
 
 impl Extraction {
-    /// The value of the feature with PyRadiomics' name.
+    /// The value of the feature of that name; see [`FeatureId::name`](crate::FeatureId::name).
     #[must_use]
     pub fn value(&self, name: &str) -> Option<f64> {
         self.features.iter().find(|feature| feature.id.name() == name).map(|feature| feature.value)
@@ -48,7 +47,7 @@ impl Extraction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageProgress<'a> {
-    /// The image whose features are computed, such as `wavelet-LLH`.
+    /// The image whose features are computed, such as `wavelet-LLH`; `ibsi` for all of the IBSI profile.
     pub image: &'a str,
     /// How many images are done.
     pub done: usize,
@@ -68,9 +67,10 @@ pub struct FilteredImages {
     pub filtered: Vec<(String, Volume<f64>)>,
 }
 
-/// Extracts features as PyRadiomics does with the same parameters.
+/// Extracts features as PyRadiomics does with the same parameters, or as the reference manual of the IBSI defines them
+/// ([`IbsiProfile`]), or both: each profile from the image and the mask as they are given.
 ///
-/// The steps, in this order: the label is checked, the image normalised, image and mask resampled or cropped
+/// The steps of the profile of PyRadiomics, in this order: the label is checked, the image normalised, image and mask resampled or cropped
 /// (`resampledPixelSpacing`, `preCrop`), the mask checked (`correctMask`) and resegmented; shape is computed; the image
 /// types are derived, each cut to the box around the region, discretised, and its features computed.
 ///
@@ -97,7 +97,7 @@ pub struct Extractor {
     parameters: Parameters,
 }
 
-/// An extraction up to the preparation of image and mask.
+/// The region in the box that derived images are cut to.
 pub(crate) struct Stage<'a> {
     prepared: Prepared<'a>,
     /// The box around the region.
@@ -109,13 +109,63 @@ pub(crate) struct Stage<'a> {
     pub(crate) box_geometry: Geometry,
 }
 
+impl<'a> Stage<'a> {
+    /// The box around a prepared region with `margin` voxels more on each side.
+    fn new(prepared: Prepared<'a>, label: u32, margin: usize) -> Result<Self> {
+        let geometry = prepared.image.geometry();
+        let part = prepared.bounding_box.grown(margin, geometry.size());
+        let inside = region_mask(&prepared.mask, label, part);
+        let box_geometry = geometry.part(&part)?;
+        let runs = runs(&inside, part.shape());
+        Ok(Self { prepared, part, inside, runs, box_geometry })
+    }
+
+    /// The region in its box.
+    pub(crate) fn region(&self, settings: &Settings) -> BoxedRegion<'_> {
+        let [x, y, z] = self.box_geometry.spacing();
+        let dimension = self.box_geometry.dimension();
+        BoxedRegion {
+            inside: &self.inside,
+            runs: &self.runs,
+            shape: self.box_geometry.shape(),
+            spacing: [z, y, x],
+            voxel_volume: self.box_geometry.spacing()[..dimension].iter().product(),
+            fixed_axis: fixed_axis(settings, dimension),
+        }
+    }
+}
+
 /// An extraction up to the derived images.
 pub(crate) struct Derived<'a> {
     pub(crate) stage: Stage<'a>,
     pub(crate) images: Vec<(DerivedImage, &'a Settings)>,
-    pub(crate) diagnostics: Diagnostics,
+    pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) warnings: Vec<Warning>,
 }
+
+/// Image and mask as they were given, described.
+#[derive(Default)]
+struct InputDescription {
+    diagnostics: Vec<Diagnostic>,
+    warnings: Vec<Warning>,
+}
+
+/// The features of one image type, with the images that are missing.
+struct TypeFeatures {
+    images: Vec<ImageFeatures>,
+    warnings: Vec<Warning>,
+}
+
+/// The features of one profile, evaluated.
+#[derive(Default)]
+struct ProfileFeatures {
+    features: Vec<FeatureValue>,
+    diagnostics: Vec<Diagnostic>,
+    warnings: Vec<Warning>,
+}
+
+/// What the observer is told of the IBSI profile.
+const IBSI_IMAGE: &str = "ibsi";
 
 /// Counts images for an observer.
 struct Progress<'a> {
@@ -140,36 +190,6 @@ impl Progress<'_> {
     }
 }
 
-impl Stage<'_> {
-    /// The images of an image type.
-    fn derive(&self, image_type: ImageType, settings: &Settings) -> Result<DerivedImages> {
-        derive(&self.prepared.image, image_type, settings, self.part, &self.inside)
-    }
-
-    /// The region in its box.
-    pub(crate) fn region(&self, settings: &Settings) -> BoxedRegion<'_> {
-        let [x, y, z] = self.box_geometry.spacing();
-        let dimension = self.box_geometry.dimension();
-        BoxedRegion {
-            inside: &self.inside,
-            runs: &self.runs,
-            shape: self.box_geometry.shape(),
-            spacing: [z, y, x],
-            voxel_volume: self.box_geometry.spacing()[..dimension].iter().product(),
-            fixed_axis: fixed_axis(settings, dimension),
-        }
-    }
-}
-
-/// Image and mask after all preparation.
-struct Prepared<'a> {
-    image: Cow<'a, Image>,
-    mask: Cow<'a, LabelMap>,
-    /// The mask that shape is computed on, where it is another.
-    shape_mask: Option<Cow<'a, LabelMap>>,
-    bounding_box: VoxelBox,
-}
-
 impl Extractor {
     /// An extractor with these parameters, which are valid whichever way they were made.
     #[must_use]
@@ -188,7 +208,7 @@ impl Extractor {
     /// # Errors
     /// [`RadiomicsError`] for a label that is absent, an image and a mask on different grids, a region that is too
     /// small or has no neighbours at the distances asked for, voxels that are not finite, and values that cannot be
-    /// discretised.
+    /// discretised. Where both profiles are asked for, what one refuses ends the extraction.
     pub fn execute(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Extraction> {
         self.execute_observed(image, mask, label, &|_| ControlFlow::Continue(()))
     }
@@ -205,49 +225,15 @@ impl Extractor {
         label: u32,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Extraction> {
-        self.with_description(image, mask, label, |diagnostics, warnings| {
-            let stage = self.prepare_stage(image, mask, label, 0, diagnostics, warnings)?;
-            let progress = Progress {
-                observer,
-                done: AtomicUsize::new(0),
-                total: self.image_count(&stage),
-                broken_off: AtomicBool::new(false),
-            };
-            // Each image is dropped when its features are there, so few are in memory at once.
-            let of_type = |image_type: &ImageTypeParameters| {
-                let settings = image_type.settings();
-                let derived = stage.derive(image_type.image_type(), settings)?;
-                let of_image = |image: DerivedImage| {
-                    progress.check()?;
-                    let name = image.name.clone();
-                    let computed =
-                        image_features(image, self.parameters.feature_classes(), settings, &stage.region(settings))?;
-                    progress.tell(&name)?;
-                    Ok(computed)
-                };
-                let computed: Vec<Result<ImageFeatures>> = derived.images.into_par_iter().map(of_image).collect();
-                Ok((derived.warnings, computed.into_iter().collect::<Result<Vec<_>>>()?))
-            };
-            let types = self.parameters.image_types().par_iter();
-            let (shape, computed): (_, Vec<Result<_>>) =
-                rayon::join(|| self.shape_features(&stage.prepared, label, warnings), || types.map(of_type).collect());
-            let mut features = shape?;
-            let mut of_images = Vec::new();
-            for computed in computed {
-                let (of_filter, computed) = computed?;
-                warnings.extend(of_filter);
-                of_images.extend(computed);
-            }
-            for computed in of_images {
-                features.extend(computed.features);
-                warnings.extend(computed.warning);
-            }
-            Ok(features)
-        })
-        .map(|(features, diagnostics, warnings)| Extraction {
-            features,
-            diagnostics: diagnostics.into_entries(),
-            warnings,
+        self.check_input(image, mask, label)?;
+        // The description takes time for its checksums and is needed by nothing else.
+        let (described, evaluated) =
+            rayon::join(|| self.describe(image, mask, label), || self.evaluate(image, mask, label, observer));
+        let (description, [pyradiomics, ibsi]) = (described?, evaluated?);
+        Ok(Extraction {
+            features: [pyradiomics.features, ibsi.features].concat(),
+            diagnostics: [description.diagnostics, pyradiomics.diagnostics, ibsi.diagnostics].concat(),
+            warnings: [description.warnings, pyradiomics.warnings, ibsi.warnings].concat(),
         })
     }
 
@@ -293,8 +279,8 @@ impl Extractor {
         self.parameters.feature_classes()
     }
 
-    /// Image and mask prepared, and the derived images in the box around the region with `margin` voxels more on each
-    /// side.
+    /// Image and mask prepared by the settings of PyRadiomics, and the derived images in the box around the region with
+    /// `margin` voxels more on each side.
     pub(crate) fn derived_images<'a>(
         &'a self,
         image: &'a Image,
@@ -302,89 +288,146 @@ impl Extractor {
         label: u32,
         margin: usize,
     ) -> Result<Derived<'a>> {
-        let ((stage, images), diagnostics, warnings) =
-            self.with_description(image, mask, label, |diagnostics, warnings| {
-                let stage = self.prepare_stage(image, mask, label, margin, diagnostics, warnings)?;
-                let types = self.parameters.image_types();
-                let derive =
-                    |image_type: &ImageTypeParameters| stage.derive(image_type.image_type(), image_type.settings());
-                let derived: Vec<_> = types.par_iter().map(derive).collect();
-                let mut images = Vec::new();
-                for (derived, image_type) in derived.into_iter().zip(types) {
-                    let derived = derived?;
-                    warnings.extend(derived.warnings);
-                    images.extend(derived.images.into_iter().map(|image| (image, image_type.settings())));
-                }
-                Ok((stage, images))
-            })?;
+        if !self.parameters.asks_for_pyradiomics() {
+            return Err(RadiomicsError::NoFeatureMaps);
+        }
+        self.check_input(image, mask, label)?;
+        let derive_images = || -> Result<_> {
+            let prepared = Prepared::new(image, mask, label, self.parameters.settings())?;
+            let stage = Stage::new(prepared, label, margin)?;
+            let types = self.parameters.image_types();
+            let derived: Vec<_> = types.par_iter().map(|image_type| derive_type(&stage, image_type)).collect();
+            Ok((stage, derived.into_iter().collect::<Result<Vec<_>>>()?))
+        };
+        let (described, derived) = rayon::join(|| self.describe(image, mask, label), derive_images);
+        let (InputDescription { mut diagnostics, mut warnings }, (mut stage, derived)) = (described?, derived?);
+        diagnostics.append(&mut stage.prepared.diagnostics);
+        warnings.append(&mut stage.prepared.warnings);
+        let mut images = Vec::new();
+        for (derived, image_type) in derived.into_iter().zip(self.parameters.image_types()) {
+            warnings.extend(derived.warnings);
+            images.extend(derived.images.into_iter().map(|image| (image, image_type.settings())));
+        }
         Ok(Derived { stage, images, diagnostics, warnings })
     }
 
-    /// What `rest` makes of checked input, with the diagnostics and the warnings of both. The description of what was
-    /// given takes time for its checksums and is needed by nothing else, so it is made at the same time.
-    fn with_description<T: Send>(
-        &self,
-        image: &Image,
-        mask: &LabelMap,
-        label: u32,
-        rest: impl FnOnce(&mut Diagnostics, &mut Vec<Warning>) -> Result<T> + Send,
-    ) -> Result<(T, Diagnostics, Vec<Warning>)> {
-        check_label(mask, label)?;
-        image.check_finite()?;
-        let mut diagnostics = Diagnostics::default();
+    fn check_input(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<()> {
+        if self.parameters.asks_for_pyradiomics() {
+            check_label(mask, label)?;
+        }
+        Ok(image.check_finite()?)
+    }
+
+    /// Describes image and mask as they were given, as PyRadiomics does.
+    fn describe(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<InputDescription> {
+        if !self.parameters.asks_for_pyradiomics() {
+            return Ok(InputDescription::default());
+        }
         let mut warnings = self.withdrawn_features();
-        let (mut of_rest, mut warnings_of_rest) = (Diagnostics::default(), Vec::new());
-        let (described, result) = rayon::join(
-            || self.describe_original(image, mask, label, &mut diagnostics),
-            || rest(&mut of_rest, &mut warnings_of_rest),
-        );
-        let (components, result) = (described?, result?);
-        if components > 1 {
-            warnings.push(Warning::SeveralComponents { count: components });
+        if !self.parameters.settings().additional_info {
+            return Ok(InputDescription { diagnostics: Vec::new(), warnings });
         }
-        warnings.append(&mut warnings_of_rest);
-        diagnostics.append(of_rest);
-        Ok((result, diagnostics, warnings))
+        let (of_mask, of_image) = rayon::join(
+            || diagnostics::of_mask(None, mask, label, "original"),
+            || diagnostics::of_image(image, "original"),
+        );
+        let of_mask = of_mask?;
+        if of_mask.components > 1 {
+            warnings.push(Warning::SeveralComponents { count: of_mask.components });
+        }
+        let diagnostics = [diagnostics::of_configuration(&self.parameters), of_image, of_mask.entries].concat();
+        Ok(InputDescription { diagnostics, warnings })
     }
 
-    /// Describes image and mask as they were given. Returns the number of separate parts of the region, 0 when it is
-    /// not reported.
-    fn describe_original(
+    /// The features of each profile that is asked for: PyRadiomics, IBSI.
+    fn evaluate(
         &self,
         image: &Image,
         mask: &LabelMap,
         label: u32,
-        diagnostics: &mut Diagnostics,
-    ) -> Result<usize> {
-        if !self.parameters.settings().additional_info {
-            return Ok(0);
-        }
-        diagnostics.add_configuration(&self.parameters);
-        let mut of_mask = Diagnostics::default();
-        let (components, ()) = rayon::join(
-            || of_mask.add_mask(None, mask, label, "original"),
-            || diagnostics.add_image(image, "original"),
+        observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<[ProfileFeatures; 2]> {
+        let stage = if self.parameters.asks_for_pyradiomics() {
+            let prepared = Prepared::new(image, mask, label, self.parameters.settings())?;
+            Some(Stage::new(prepared, label, 0)?)
+        } else {
+            None
+        };
+        let images = stage.as_ref().map_or(0, |stage| self.image_count(stage));
+        let progress = Progress {
+            observer,
+            done: AtomicUsize::new(0),
+            total: images + usize::from(self.parameters.ibsi().is_some()),
+            broken_off: AtomicBool::new(false),
+        };
+        let (pyradiomics, ibsi) = rayon::join(
+            || {
+                stage.map_or_else(
+                    || Ok(ProfileFeatures::default()),
+                    |stage| self.pyradiomics_features(stage, label, &progress),
+                )
+            },
+            || {
+                let features = |profile| self.ibsi_features(profile, image, mask, label, &progress);
+                self.parameters.ibsi().map_or_else(|| Ok(ProfileFeatures::default()), features)
+            },
         );
-        diagnostics.append(of_mask);
-        components
+        Ok([pyradiomics?, ibsi?])
     }
 
-    fn prepare_stage<'a>(
+    /// The features of the shape and of all images, by the definitions of PyRadiomics.
+    fn pyradiomics_features(&self, stage: Stage<'_>, label: u32, progress: &Progress<'_>) -> Result<ProfileFeatures> {
+        let (classes, types) = (self.parameters.feature_classes(), self.parameters.image_types());
+        // Each image is dropped when its features are there, so few are in memory at once.
+        let of_type = |image_type: &ImageTypeParameters| -> Result<TypeFeatures> {
+            let settings = image_type.settings();
+            let derived = derive_type(&stage, image_type)?;
+            let of_image = |image: DerivedImage| {
+                progress.check()?;
+                let name = image.name.clone();
+                let computed = image_features(image, classes, settings, &stage.region(settings))?;
+                progress.tell(&name)?;
+                Ok(computed)
+            };
+            let images: Vec<Result<ImageFeatures>> = derived.images.into_par_iter().map(of_image).collect();
+            Ok(TypeFeatures { images: images.into_iter().collect::<Result<_>>()?, warnings: derived.warnings })
+        };
+        let (shape, of_types) = rayon::join(
+            || ShapeFeatures::new(&stage.prepared, label, self.parameters.settings(), classes),
+            || types.par_iter().map(of_type).collect::<Vec<Result<TypeFeatures>>>(),
+        );
+        let Prepared { diagnostics, mut warnings, .. } = stage.prepared;
+        let ShapeFeatures { mut features, warnings: of_shape } = shape?;
+        warnings.extend(of_shape);
+        let mut of_images = Vec::new();
+        for of_type in of_types {
+            let TypeFeatures { images, warnings: of_type } = of_type?;
+            warnings.extend(of_type);
+            of_images.extend(images);
+        }
+        for of_image in of_images {
+            features.extend(of_image.features);
+            warnings.extend(of_image.warning);
+        }
+        Ok(ProfileFeatures { features, diagnostics, warnings })
+    }
+
+    /// The features of a profile of the IBSI.
+    fn ibsi_features(
         &self,
-        image: &'a Image,
-        mask: &'a LabelMap,
+        profile: &IbsiProfile,
+        image: &Image,
+        mask: &LabelMap,
         label: u32,
-        margin: usize,
-        diagnostics: &mut Diagnostics,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Stage<'a>> {
-        let prepared = self.prepare(image, mask, label, diagnostics, warnings)?;
-        let geometry = prepared.image.geometry();
-        let kept = prepared.bounding_box.grown(margin, geometry.size());
-        let inside = region_mask(&prepared.mask, label, kept);
-        let box_geometry = geometry.part(&kept)?;
-        let runs = runs(&inside, kept.shape());
-        Ok(Stage { prepared, part: kept, inside, runs, box_geometry })
+        progress: &Progress<'_>,
+    ) -> Result<ProfileFeatures> {
+        progress.check()?;
+        let prepared = profile.prepare(image, mask, label)?;
+        let report = self.parameters.settings().additional_info;
+        let diagnostics = if report { prepared.summaries.entries() } else { Vec::new() };
+        let features = profile.features(prepared)?;
+        progress.tell(IBSI_IMAGE)?;
+        Ok(ProfileFeatures { features, diagnostics, warnings: Vec::new() })
     }
 
     /// How many derived images there are.
@@ -401,13 +444,29 @@ impl Extractor {
     /// them.
     #[must_use]
     pub fn diagnostic_columns(&self) -> Vec<String> {
-        diagnostics::columns(self.parameters.settings())
+        let settings = self.parameters.settings();
+        let mut columns = Vec::new();
+        if self.parameters.asks_for_pyradiomics() {
+            columns.extend(diagnostics::columns(settings));
+        }
+        if self.parameters.ibsi().is_some() && settings.additional_info {
+            columns.extend(ibsi::diagnostics::columns());
+        }
+        columns
     }
 
     /// The columns that features of an image with `dimension` axes have, in their order, from the parameters alone:
     /// those of a σ that an image is too small for, and of a shape that it does not have, are among them.
     #[must_use]
     pub fn feature_columns(&self, dimension: usize) -> Vec<String> {
+        let of_ibsi = self.parameters.ibsi().map(IbsiProfile::feature_ids).unwrap_or_default();
+        let mut columns =
+            if self.parameters.asks_for_pyradiomics() { self.pyradiomics_columns(dimension) } else { Vec::new() };
+        columns.extend(of_ibsi.iter().map(FeatureId::name));
+        columns
+    }
+
+    fn pyradiomics_columns(&self, dimension: usize) -> Vec<String> {
         let classes = self.parameters.feature_classes();
         let of_class = |image: &str, class: FeatureClass, selection: &Selection| -> Vec<String> {
             selection.described(class).iter().map(|feature| format!("{image}_{class}_{}", feature.name)).collect()
@@ -444,128 +503,15 @@ impl Extractor {
         });
         withdrawn.collect()
     }
+}
 
-    fn prepare<'a>(
-        &self,
-        image: &'a Image,
-        mask: &'a LabelMap,
-        label: u32,
-        diagnostics: &mut Diagnostics,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Prepared<'a>> {
-        let settings = self.parameters.settings();
-        let report = settings.additional_info;
-        let mut image = if settings.normalize {
-            Cow::Owned(normalise(image, settings.normalize_scale, settings.remove_outliers)?)
-        } else {
-            Cow::Borrowed(image)
-        };
-        let mut mask = Cow::Borrowed(mask);
-        if let (Some(interpolator), Some(spacing)) = (settings.interpolator, &settings.resampled_pixel_spacing) {
-            let dimension = mask.geometry().dimension();
-            if spacing.len() != dimension {
-                return Err(RadiomicsError::SpacingLength { found: spacing.len(), expected: dimension });
-            }
-            check_inside(image.geometry(), &mask, label)?;
-            let spacing = std::array::from_fn(|axis| spacing.get(axis).copied().unwrap_or(0.0));
-            let resampling = RoiResamplingParams::new(spacing)
-                .with_interpolator(interpolator)
-                .with_pad_distance(settings.pad_distance);
-            let resampled = resample_roi(&image, &mask, label, &resampling)?;
-            (image, mask) = (Cow::Owned(resampled.image), Cow::Owned(resampled.mask));
-            if report {
-                diagnostics.add_image(&image, "interpolated");
-                diagnostics.add_mask(Some(&image), &mask, label, "interpolated")?;
-            }
-        } else if settings.pre_crop {
-            let checked = check_mask(image.geometry(), &mask, label, settings)?;
-            if let Some((corrected, difference)) = checked.corrected {
-                mask = Cow::Owned(corrected);
-                warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
-            }
-            let kept = checked.bounding_box.grown(settings.pad_distance, mask.geometry().size());
-            image = Cow::Owned(crop_image(&image, &kept)?);
-            mask = Cow::Owned(crop(&mask, &kept)?);
-        }
-        let checked = check_mask(image.geometry(), &mask, label, settings)?;
-        let mut bounding_box = checked.bounding_box;
-        if let Some((corrected, difference)) = checked.corrected {
-            mask = Cow::Owned(corrected);
-            warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
-            if report {
-                diagnostics.add_mask(Some(&image), &mask, label, "corrected")?;
-            }
-        }
-        let mut shape_mask = None;
-        if let Some(range) = &settings.resegment_range {
-            let resegmented = resegment(&image, &mask, label, range, settings.resegment_mode)?;
-            bounding_box = check_mask(image.geometry(), &resegmented, label, settings)?.bounding_box;
-            if report {
-                diagnostics.add_mask(Some(&image), &resegmented, label, "resegmented")?;
-            }
-            let before = std::mem::replace(&mut mask, Cow::Owned(resegmented));
-            shape_mask = (!settings.resegment_shape).then_some(before);
-        }
-        Ok(Prepared { image, mask, shape_mask, bounding_box })
-    }
-
-    /// Shape of the region. PyRadiomics cuts the mask before resegmentation to the box after it.
-    fn shape_features(
-        &self,
-        prepared: &Prepared<'_>,
-        label: u32,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<FeatureValue>> {
-        let mask = prepared.shape_mask.as_ref().unwrap_or(&prepared.mask);
-        let geometry = mask.geometry();
-        let inside = region_mask(mask, label, prepared.bounding_box);
-        let size = prepared.bounding_box.shape();
-        let [x, y, z] = geometry.spacing();
-        let spacing = [z, y, x];
-        let settings = self.parameters.settings();
-        let mut features = Vec::new();
-        // PyRadiomics lists three-dimensional shape first, wherever the parameters name it.
-        for wanted in [FeatureClass::Shape, FeatureClass::Shape2D] {
-            let Some((class, selection)) = self.parameters.feature_classes().iter().find(|(class, _)| *class == wanted)
-            else {
-                continue;
-            };
-            let slice = match (class, geometry.dimension()) {
-                (FeatureClass::Shape, 2) => {
-                    warnings.push(Warning::ShapeNeedsVolume);
-                    continue;
-                }
-                (FeatureClass::Shape, _) => None,
-                (_, 2) => Some(0),
-                _ if !settings.force_2d => {
-                    warnings.push(Warning::Shape2DNeedsForce2D);
-                    continue;
-                }
-                // PyRadiomics looks up force2Ddimension, which counts from z, in a size that counts from x.
-                _ if prepared.bounding_box.size()[settings.force_2d_dimension] <= 1 => {
-                    warnings.push(Warning::Shape2DSkipped { dimension: settings.force_2d_dimension });
-                    continue;
-                }
-                _ => Some(settings.force_2d_dimension),
-            };
-            let values = match slice {
-                None => shape::features(&shape::Shape::new(&inside, size, spacing), selection)?,
-                Some(axis) if size[axis] > 1 => return Err(RadiomicsError::NotOneSlice { axis, slices: size[axis] }),
-                Some(axis) => {
-                    let (first, second) = [(1, 2), (0, 2), (0, 1)][axis];
-                    let slice =
-                        shape2d::Shape2D::new(&inside, [size[first], size[second]], [spacing[first], spacing[second]]);
-                    shape2d::features(&slice, selection)?
-                }
-            };
-            features.extend(named("original", *class, values));
-        }
-        Ok(features)
-    }
+/// The images of an image type in the box around a region.
+fn derive_type(stage: &Stage<'_>, image_type: &ImageTypeParameters) -> Result<DerivedImages> {
+    derive(&stage.prepared.image, image_type.image_type(), image_type.settings(), stage.part, &stage.inside)
 }
 
 /// Which voxels of a box have the label, in raster order.
-fn region_mask(mask: &LabelMap, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
+pub(crate) fn region_mask(mask: &LabelMap, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
     bounding_box.cut_slice(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
 }
 

@@ -2,51 +2,94 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::ibsi::definition::{Aggregation, IbsiDefinition};
 use crate::parameter_error::ParameterError;
 use crate::summation::mean_of_defined;
 
-/// One formula of a feature class over the class' matrix `M`.
+/// One entry of the registry: what a feature is called by PyRadiomics and by the IBSI, and its formula over the matrix
+/// `M` of its class.
+///
+/// One formula serves both profiles where their definitions are the same; where they differ in how `M` comes about, such
+/// as in the bins, `M` is made by the definitions of one profile.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Formula<M> {
-    /// Name of the feature in PyRadiomics.
-    pub name: &'static str,
-    /// Identifier in the reference manual of the Image Biomarker Standardisation Initiative, where the definition is
-    /// the same.
-    pub ibsi: Option<&'static str>,
-    /// Whether the feature is computed when no feature of the class is named.
+    /// Name of the feature in PyRadiomics; `None` for a feature that PyRadiomics does not have.
+    pub name: Option<&'static str>,
+    /// The feature in the reference manual of the IBSI; `None` for a feature that the manual does not have.
+    pub ibsi: Option<IbsiDefinition>,
+    /// Whether the formula is that of the reference manual.
+    pub compliance: Compliance,
+    /// Whether PyRadiomics computes the feature when no feature of the class is named.
     pub by_default: bool,
     /// The value.
     pub value: fn(&M) -> f64,
 }
 
+/// How a formula stands to the reference manual of the IBSI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Compliance {
+    /// It is the formula of the manual.
+    Compliant,
+    /// It is another formula for the same quantity, as PyRadiomics has it.
+    Deviating,
+    /// The manual does not have the feature.
+    Undefined,
+}
+
 impl<M> Formula<M> {
-    /// A formula that is computed by default.
-    pub(crate) const fn new(name: &'static str, ibsi: Option<&'static str>, value: fn(&M) -> f64) -> Self {
-        Self { name, ibsi, by_default: true, value }
+    /// A feature that both have, with one formula.
+    pub(crate) const fn compliant(name: &'static str, ibsi: IbsiDefinition, value: fn(&M) -> f64) -> Self {
+        Self { name: Some(name), ibsi: Some(ibsi), compliance: Compliance::Compliant, by_default: true, value }
     }
 
-    /// A formula that is computed only when it is asked for by name.
-    pub(crate) const fn deprecated(name: &'static str, ibsi: Option<&'static str>, value: fn(&M) -> f64) -> Self {
-        Self { name, ibsi, by_default: false, value }
+    /// A feature that both have, with PyRadiomics' formula, which is not that of the reference manual.
+    pub(crate) const fn deviating(name: &'static str, ibsi: IbsiDefinition, value: fn(&M) -> f64) -> Self {
+        Self { name: Some(name), ibsi: Some(ibsi), compliance: Compliance::Deviating, by_default: true, value }
     }
 
-    pub(crate) const fn description(&self) -> FeatureDescription {
-        FeatureDescription { name: self.name, ibsi: self.ibsi, by_default: self.by_default }
+    /// A feature that the reference manual does not have.
+    pub(crate) const fn pyradiomics_only(name: &'static str, value: fn(&M) -> f64) -> Self {
+        Self { name: Some(name), ibsi: None, compliance: Compliance::Undefined, by_default: true, value }
+    }
+
+    /// The reference manual's formula for a feature that PyRadiomics does not have, or computes otherwise.
+    pub(crate) const fn ibsi_only(ibsi: IbsiDefinition, value: fn(&M) -> f64) -> Self {
+        Self { name: None, ibsi: Some(ibsi), compliance: Compliance::Compliant, by_default: false, value }
+    }
+
+    /// The same, computed by PyRadiomics only when it is asked for by name.
+    pub(crate) const fn only_by_name(self) -> Self {
+        Self { by_default: false, ..self }
+    }
+
+    /// The feature in PyRadiomics; `None` where it has none.
+    pub(crate) fn description(&self) -> Option<FeatureDescription> {
+        let Self { name, ibsi, compliance, by_default, .. } = *self;
+        name.map(|name| FeatureDescription { name, ibsi, compliance, by_default })
+    }
+
+    /// Whether this is the reference manual's formula for a feature.
+    pub(crate) fn defines(&self, definition: &IbsiDefinition) -> bool {
+        self.compliance == Compliance::Compliant && self.ibsi.as_ref() == Some(definition)
     }
 }
 
-/// A feature of a class without its formula.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// A feature of a class of PyRadiomics, without its formula.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct FeatureDescription {
     /// Name of the feature in PyRadiomics.
     pub name: &'static str,
-    /// IBSI identifier, where the definition is the same.
-    pub ibsi: Option<&'static str>,
+    /// The feature in the reference manual of the IBSI; `None` for a feature that the manual does not have.
+    pub ibsi: Option<IbsiDefinition>,
+    /// Whether PyRadiomics' formula is that of the reference manual.
+    pub compliance: Compliance,
     /// Whether the feature is computed when no feature of the class is named.
     pub by_default: bool,
 }
@@ -137,31 +180,86 @@ impl fmt::Display for FeatureClass {
     }
 }
 
+/// Whose definitions a value follows; a value never follows both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FeatureProfile {
+    /// PyRadiomics 3.0.1, quirk for quirk.
+    PyRadiomics,
+    /// The reference manuals of the Image Biomarker Standardisation Initiative.
+    Ibsi,
+}
+
 /// Which feature a value belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "profile", rename_all = "snake_case")]
 #[non_exhaustive]
-pub struct FeatureId {
-    /// The image that the feature was computed on: `original`, `log-sigma-3-0-mm-3D`, `wavelet-LLH` and so on.
-    pub image: String,
-    /// The feature class.
-    pub class: FeatureClass,
-    /// The feature.
-    pub feature: &'static str,
-    /// IBSI identifier, where the definition is the same.
-    pub ibsi: Option<&'static str>,
+pub enum FeatureId {
+    /// A feature by the definitions of PyRadiomics.
+    PyRadiomics {
+        /// The image that the feature was computed on: `original`, `log-sigma-3-0-mm-3D`, `wavelet-LLH` and so on.
+        image: String,
+        /// The feature class.
+        class: FeatureClass,
+        /// The feature.
+        feature: FeatureDescription,
+    },
+    /// A feature by the definitions of the IBSI.
+    Ibsi {
+        /// The feature.
+        feature: IbsiDefinition,
+        /// How matrices were combined; `None` for families without matrices.
+        aggregation: Option<Aggregation>,
+    },
 }
 
 impl FeatureId {
-    /// The column name of PyRadiomics, such as `wavelet-LLH_glcm_Idn`.
+    /// A name that is unique in an extraction. In the profile of PyRadiomics its column name, such as
+    /// `wavelet-LLH_glcm_Idn`; in that of the IBSI the tag of the reference tables with the aggregation, such as
+    /// `cm_contrast_3D_avg`.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}_{}_{}", self.image, self.class, self.feature)
+        self.to_string()
+    }
+
+    /// Whose definitions the value follows.
+    #[must_use]
+    pub const fn profile(&self) -> FeatureProfile {
+        match self {
+            Self::PyRadiomics { .. } => FeatureProfile::PyRadiomics,
+            Self::Ibsi { .. } => FeatureProfile::Ibsi,
+        }
+    }
+
+    /// The feature in the reference manual of the IBSI; `None` for a feature that the manual does not have.
+    #[must_use]
+    pub const fn ibsi(&self) -> Option<IbsiDefinition> {
+        match self {
+            Self::PyRadiomics { feature, .. } => feature.ibsi,
+            Self::Ibsi { feature, .. } => Some(*feature),
+        }
+    }
+
+    /// Whether the value follows the formula of the reference manual.
+    #[must_use]
+    pub const fn compliance(&self) -> Compliance {
+        match self {
+            Self::PyRadiomics { feature, .. } => feature.compliance,
+            Self::Ibsi { .. } => Compliance::Compliant,
+        }
     }
 }
 
 impl fmt::Display for FeatureId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}_{}_{}", self.image, self.class, self.feature)
+        match self {
+            Self::PyRadiomics { image, class, feature } => write!(formatter, "{image}_{class}_{}", feature.name),
+            Self::Ibsi { feature, aggregation: Some(aggregation) } => {
+                write!(formatter, "{}_{}", feature.tag, aggregation.tag())
+            }
+            Self::Ibsi { feature, aggregation: None } => formatter.write_str(feature.tag),
+        }
     }
 }
 
@@ -175,14 +273,12 @@ pub struct FeatureValue {
     pub value: f64,
 }
 
-/// The value of one formula.
+/// The value of one feature of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ClassValue {
-    /// Name of the feature in PyRadiomics.
-    pub name: &'static str,
-    /// IBSI identifier, where the definition is the same.
-    pub ibsi: Option<&'static str>,
+    /// The feature.
+    pub feature: FeatureDescription,
     /// The value.
     pub value: f64,
 }
@@ -209,12 +305,12 @@ impl Selection {
             return Ok(formulas.iter().filter(|formula| formula.by_default).collect());
         };
         let mut selected = Vec::with_capacity(names.len());
-        for name in names {
-            match formulas.iter().find(|formula| formula.name == name) {
+        for name in names.iter().map(String::as_str) {
+            match formulas.iter().find(|formula| formula.name == Some(name)) {
                 Some(formula) => selected.push(formula),
-                None if class.withdrawn().contains(&name.as_str()) => {}
+                None if class.withdrawn().contains(&name) => {}
                 None => {
-                    let known = formulas.iter().map(|formula| formula.name);
+                    let known = formulas.iter().filter_map(|formula| formula.name);
                     return Err(ParameterError::unknown(name, None, "feature", class.name(), known).into());
                 }
             }
@@ -237,8 +333,8 @@ impl Selection {
         formulas: &'static [Formula<M>],
         matrix: &M,
     ) -> Result<Vec<ClassValue>> {
-        let selected = self.of(class, formulas)?;
-        Ok(selected.into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: (f.value)(matrix) }).collect())
+        let value = |f: &Formula<M>| Some(ClassValue { feature: f.description()?, value: (f.value)(matrix) });
+        Ok(self.of(class, formulas)?.into_iter().filter_map(value).collect())
     }
 
     /// The values of the selected formulas as means over matrices, one for each direction; values that a direction does
@@ -249,9 +345,10 @@ impl Selection {
         formulas: &'static [Formula<M>],
         matrices: &[M],
     ) -> Result<Vec<ClassValue>> {
-        let mean = |f: &Formula<M>| mean_of_defined(matrices.iter().map(f.value));
-        let selected = self.of(class, formulas)?;
-        Ok(selected.into_iter().map(|f| ClassValue { name: f.name, ibsi: f.ibsi, value: mean(f) }).collect())
+        let mean = |f: &Formula<M>| {
+            Some(ClassValue { feature: f.description()?, value: mean_of_defined(matrices.iter().map(f.value)) })
+        };
+        Ok(self.of(class, formulas)?.into_iter().filter_map(mean).collect())
     }
 }
 
@@ -261,7 +358,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_and_withdrawn_ones_have_no_value() {
-        let formulas = [Formula::new("Mean", None, |value: &f64| *value)];
+        let formulas = [Formula::pyradiomics_only("Mean", |value: &f64| *value)];
         let named = |name: &str| Selection::Named(vec![name.to_owned()]);
         assert_eq!(named("Mean").of(FeatureClass::Glcm, &formulas).unwrap().len(), 1);
         assert_eq!(named("Dissimilarity").of(FeatureClass::Glcm, &formulas).unwrap().len(), 0);

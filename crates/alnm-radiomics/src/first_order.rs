@@ -18,6 +18,7 @@
 use crate::entropy::information;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
+use crate::ibsi::definition::{intensity_histogram, statistics};
 use crate::summation::{sum, sum_of};
 
 /// Grey values of a region with the summary that the features need.
@@ -28,32 +29,36 @@ pub struct FirstOrder {
     level_shares: Vec<f64>,
     shift: f64,
     voxel_volume: f64,
-    mean: f64,
-    minimum: f64,
-    maximum: f64,
+    pub(crate) mean: f64,
+    pub(crate) minimum: f64,
+    pub(crate) maximum: f64,
     /// Second, third and fourth moment about the mean.
-    moments: [f64; 3],
-    p10: f64,
+    pub(crate) moments: [f64; 3],
+    pub(crate) p10: f64,
     p25: f64,
-    median: f64,
+    pub(crate) median: f64,
     p75: f64,
-    p90: f64,
+    pub(crate) p90: f64,
 }
 
 impl FirstOrder {
     /// The values of a region, their grey `levels`, the `shift` added to values in energies (`voxelArrayShift`) and the
     /// volume of a voxel in mm³.
     pub fn new(values: &[f64], levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
-        let ranks = Ranks::of(values);
+        Self::of(values.to_vec(), levels, shift, voxel_volume)
+    }
+
+    fn of(values: Vec<f64>, levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
+        let ranks = Ranks::of(&values);
         let count = values.len() as f64;
-        let mean = sum(values) / count;
+        let mean = sum(&values) / count;
         let squared = |x: f64| (x - mean) * (x - mean);
         Self {
             mean,
             moments: [
-                sum_of(values, squared) / count,
-                sum_of(values, |x| squared(x) * (x - mean)) / count,
-                sum_of(values, |x| squared(x) * squared(x)) / count,
+                sum_of(&values, squared) / count,
+                sum_of(&values, |x| squared(x) * (x - mean)) / count,
+                sum_of(&values, |x| squared(x) * squared(x)) / count,
             ],
             minimum: values.iter().copied().fold(f64::INFINITY, f64::min),
             maximum: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -62,11 +67,21 @@ impl FirstOrder {
             median: ranks[2],
             p75: ranks[3],
             p90: ranks[4],
-            values: values.to_vec(),
             level_shares: shares(levels),
             shift,
             voxel_volume,
+            values,
         }
+    }
+
+    /// The values of a region as the reference manual of the IBSI takes them: without shift, and a flat region has no
+    /// spread. PyRadiomics leaves what rounding makes of it.
+    pub(crate) fn without_rounded_spread(values: Vec<f64>) -> Self {
+        let distribution = Self::of(values, &[], 0.0, 1.0);
+        if distribution.is_flat() {
+            return Self { mean: distribution.minimum, moments: [0.0; 3], ..distribution };
+        }
+        distribution
     }
 
     fn count(&self) -> f64 {
@@ -85,8 +100,47 @@ impl FirstOrder {
         if variance == 0.0 { 1.0 } else { variance }
     }
 
+    /// The third moment over the 3/2 power of the second; 0 where the second is.
+    pub(crate) fn skewness(&self) -> f64 {
+        self.moments[1] / self.variance_as_divisor().powf(1.5)
+    }
+
+    /// P_75 - P_25.
+    pub(crate) fn interquartile_range(&self) -> f64 {
+        self.p75 - self.p25
+    }
+
+    /// Σ |X - μ| / N.
+    pub(crate) fn mean_absolute_deviation(&self) -> f64 {
+        sum_of(&self.values, |x| (x - self.mean).abs()) / self.count()
+    }
+
+    fn is_flat(&self) -> bool {
+        self.minimum == self.maximum
+    }
+
+    /// The fourth moment over the square of the second, minus 3; 0 for a flat region.
+    pub(crate) fn excess_kurtosis(&self) -> f64 {
+        if self.is_flat() { 0.0 } else { self.moments[2] / (self.moments[0] * self.moments[0]) - 3.0 }
+    }
+
+    /// Σ |X - P_50| / N.
+    pub(crate) fn median_absolute_deviation(&self) -> f64 {
+        sum_of(&self.values, |x| (x - self.median).abs()) / self.count()
+    }
+
+    /// √variance / μ.
+    pub(crate) fn coefficient_of_variation(&self) -> f64 {
+        self.moments[0].sqrt() / self.mean
+    }
+
+    /// (P_75 - P_25) / (P_75 + P_25).
+    pub(crate) fn quartile_coefficient_of_dispersion(&self) -> f64 {
+        (self.p75 - self.p25) / (self.p75 + self.p25)
+    }
+
     /// Mean absolute deviation of the values between the 10th and the 90th percentile; NaN when there is none.
-    fn robust_mean_absolute_deviation(&self) -> f64 {
+    pub(crate) fn robust_mean_absolute_deviation(&self) -> f64 {
         let inside = |x: f64| !(x - self.p10 < 0.0 || x - self.p90 > 0.0);
         let kept: Vec<f64> = self.values.iter().copied().filter(|&x| inside(x)).collect();
         let mean = sum(&kept) / kept.len() as f64;
@@ -170,30 +224,55 @@ fn shares(levels: &[u32]) -> Vec<f64> {
     counts.into_iter().filter(|&count| count > 0).map(|count| count as f64 / levels.len() as f64).collect()
 }
 
-/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
-/// the formula over a [`FirstOrder`].
+/// The features of the class in the order of PyRadiomics' columns: the
+/// feature of the IBSI with the same definition, and the formula over a [`FirstOrder`].
 pub const FORMULAS: &[Formula<FirstOrder>] = &[
-    Formula::new("10Percentile", Some("QG58"), |f| f.p10),
-    Formula::new("90Percentile", Some("8DWT"), |f| f.p90),
-    Formula::new("Energy", Some("N8CA"), FirstOrder::energy),
+    Formula::compliant("10Percentile", statistics::INTENSITY_PERCENTILE_10, |f| f.p10),
+    Formula::compliant("90Percentile", statistics::INTENSITY_PERCENTILE_90, |f| f.p90),
+    Formula::compliant("Energy", statistics::INTENSITY_BASED_ENERGY, FirstOrder::energy),
     // -Σ p_i log₂(p_i + ε)
-    Formula::new("Entropy", Some("TLU2"), |f| -f.level_shares.iter().map(|&p| information(p)).sum::<f64>()),
-    Formula::new("InterquartileRange", Some("SALO"), |f| f.p75 - f.p25),
-    // IBSI (code IPH6) subtracts 3.
-    Formula::new("Kurtosis", None, |f| f.moments[2] / f.variance_as_divisor().powi(2)),
-    Formula::new("Maximum", Some("84IY"), |f| f.maximum),
-    Formula::new("MeanAbsoluteDeviation", Some("4FUA"), |f| sum_of(&f.values, |x| (x - f.mean).abs()) / f.count()),
-    Formula::new("Mean", Some("Q4LE"), |f| f.mean),
-    Formula::new("Median", Some("Y12H"), |f| f.median),
-    Formula::new("Minimum", Some("1GSF"), |f| f.minimum),
-    Formula::new("Range", Some("2OJQ"), |f| f.maximum - f.minimum),
-    Formula::new("RobustMeanAbsoluteDeviation", Some("1128"), FirstOrder::robust_mean_absolute_deviation),
-    Formula::new("RootMeanSquared", Some("5ZWQ"), |f| (f.energy() / f.count()).sqrt()),
-    Formula::new("Skewness", Some("KE2M"), |f| f.moments[1] / f.variance_as_divisor().powf(1.5)),
-    Formula::deprecated("StandardDeviation", None, |f| f.moments[0].sqrt()),
-    Formula::new("TotalEnergy", None, |f| f.energy() * f.voxel_volume),
-    Formula::new("Uniformity", Some("BJ5W"), |f| f.level_shares.iter().map(|p| p * p).sum()),
-    Formula::new("Variance", Some("ECT3"), |f| f.moments[0].sqrt().powi(2)),
+    Formula::compliant("Entropy", intensity_histogram::DISCRETISED_INTENSITY_ENTROPY, |f| {
+        -f.level_shares.iter().map(|&p| information(p)).sum::<f64>()
+    }),
+    Formula::compliant(
+        "InterquartileRange",
+        statistics::INTENSITY_INTERQUARTILE_RANGE,
+        FirstOrder::interquartile_range,
+    ),
+    // The reference manual of the IBSI subtracts 3.
+    Formula::deviating("Kurtosis", statistics::EXCESS_INTENSITY_KURTOSIS, |f| {
+        f.moments[2] / f.variance_as_divisor().powi(2)
+    }),
+    Formula::compliant("Maximum", statistics::MAXIMUM_INTENSITY, |f| f.maximum),
+    Formula::compliant(
+        "MeanAbsoluteDeviation",
+        statistics::INTENSITY_BASED_MEAN_ABSOLUTE_DEVIATION,
+        FirstOrder::mean_absolute_deviation,
+    ),
+    Formula::compliant("Mean", statistics::MEAN_INTENSITY, |f| f.mean),
+    Formula::compliant("Median", statistics::MEDIAN_INTENSITY, |f| f.median),
+    Formula::compliant("Minimum", statistics::MINIMUM_INTENSITY, |f| f.minimum),
+    Formula::compliant("Range", statistics::INTENSITY_RANGE, |f| f.maximum - f.minimum),
+    Formula::compliant(
+        "RobustMeanAbsoluteDeviation",
+        statistics::INTENSITY_BASED_ROBUST_MEAN_ABSOLUTE_DEVIATION,
+        FirstOrder::robust_mean_absolute_deviation,
+    ),
+    Formula::compliant("RootMeanSquared", statistics::ROOT_MEAN_SQUARE_INTENSITY, |f| (f.energy() / f.count()).sqrt()),
+    Formula::compliant("Skewness", statistics::INTENSITY_SKEWNESS, FirstOrder::skewness),
+    Formula::pyradiomics_only("StandardDeviation", |f: &FirstOrder| f.moments[0].sqrt()).only_by_name(),
+    Formula::pyradiomics_only("TotalEnergy", |f| f.energy() * f.voxel_volume),
+    Formula::compliant("Uniformity", intensity_histogram::DISCRETISED_INTENSITY_UNIFORMITY, |f| {
+        f.level_shares.iter().map(|p| p * p).sum()
+    }),
+    Formula::compliant("Variance", statistics::INTENSITY_VARIANCE, |f| f.moments[0].sqrt().powi(2)),
+    Formula::ibsi_only(statistics::EXCESS_INTENSITY_KURTOSIS, FirstOrder::excess_kurtosis),
+    Formula::ibsi_only(statistics::INTENSITY_BASED_MEDIAN_ABSOLUTE_DEVIATION, FirstOrder::median_absolute_deviation),
+    Formula::ibsi_only(statistics::INTENSITY_BASED_COEFFICIENT_OF_VARIATION, FirstOrder::coefficient_of_variation),
+    Formula::ibsi_only(
+        statistics::INTENSITY_BASED_QUARTILE_COEFFICIENT_OF_DISPERSION,
+        FirstOrder::quartile_coefficient_of_dispersion,
+    ),
 ];
 
 /// The values of the selected features.
@@ -229,7 +308,7 @@ mod tests {
         // numpy 1.26.4: x = [1, 2, 2, 5, 9]; x.mean(), x.var(), np.percentile(x, 90),
         // ((x-x.mean())**3).mean()/x.var()**1.5
         let region = FirstOrder::new(&[5.0, 1.0, 2.0, 9.0, 2.0], &[1, 1, 1, 1, 2], 0.0, 2.0);
-        let value = |name: &str| FORMULAS.iter().find(|f| f.name == name).map(|f| (f.value)(&region)).unwrap();
+        let value = |name: &str| FORMULAS.iter().find(|f| f.name == Some(name)).map(|f| (f.value)(&region)).unwrap();
         approx::assert_relative_eq!(value("Mean"), 3.8);
         approx::assert_relative_eq!(value("Variance"), 8.56, max_relative = 1e-14);
         approx::assert_relative_eq!(value("90Percentile"), 7.4, max_relative = 1e-14);

@@ -28,6 +28,7 @@
 
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
+use crate::ibsi::definition::ngldm;
 use crate::level_map::{LevelMap, neighbour_offsets};
 use crate::neighbourhood::{Counting, Neighbourhoods};
 use crate::size_matrix::{SizeMatrix, dense_cells};
@@ -74,23 +75,51 @@ impl GldmSettings {
     }
 }
 
-/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
-/// the formula over a [`SizeMatrix`].
+/// The features of the class in the order of PyRadiomics' columns: the
+/// feature of the IBSI with the same definition, and the formula over a [`SizeMatrix`].
 pub const FORMULAS: &[Formula<SizeMatrix>] = &[
-    Formula::new("DependenceEntropy", Some("FCBV"), SizeMatrix::entropy),
-    Formula::new("DependenceNonUniformity", Some("Z87G"), SizeMatrix::size_non_uniformity),
-    Formula::new("DependenceNonUniformityNormalized", Some("OKJI"), SizeMatrix::size_non_uniformity_normalised),
-    Formula::new("DependenceVariance", Some("DNX2"), SizeMatrix::size_variance),
-    Formula::new("GrayLevelNonUniformity", Some("FP8K"), SizeMatrix::level_non_uniformity),
-    Formula::new("GrayLevelVariance", Some("1PFV"), SizeMatrix::level_variance),
-    Formula::new("HighGrayLevelEmphasis", Some("OAE7"), SizeMatrix::high_level_emphasis),
-    Formula::new("LargeDependenceEmphasis", Some("IMOQ"), SizeMatrix::large_emphasis),
-    Formula::new("LargeDependenceHighGrayLevelEmphasis", Some("9QMG"), SizeMatrix::large_high_emphasis),
-    Formula::new("LargeDependenceLowGrayLevelEmphasis", Some("NBZI"), SizeMatrix::large_low_emphasis),
-    Formula::new("LowGrayLevelEmphasis", Some("TL9H"), SizeMatrix::low_level_emphasis),
-    Formula::new("SmallDependenceEmphasis", Some("SODN"), SizeMatrix::small_emphasis),
-    Formula::new("SmallDependenceHighGrayLevelEmphasis", Some("JA6D"), SizeMatrix::small_high_emphasis),
-    Formula::new("SmallDependenceLowGrayLevelEmphasis", Some("EQ3F"), SizeMatrix::small_low_emphasis),
+    Formula::compliant("DependenceEntropy", ngldm::DEPENDENCE_COUNT_ENTROPY, SizeMatrix::entropy),
+    Formula::compliant(
+        "DependenceNonUniformity",
+        ngldm::DEPENDENCE_COUNT_NON_UNIFORMITY,
+        SizeMatrix::size_non_uniformity,
+    ),
+    Formula::compliant(
+        "DependenceNonUniformityNormalized",
+        ngldm::NORMALISED_DEPENDENCE_COUNT_NON_UNIFORMITY,
+        SizeMatrix::size_non_uniformity_normalised,
+    ),
+    Formula::compliant("DependenceVariance", ngldm::DEPENDENCE_COUNT_VARIANCE, SizeMatrix::size_variance),
+    Formula::compliant("GrayLevelNonUniformity", ngldm::GREY_LEVEL_NON_UNIFORMITY, SizeMatrix::level_non_uniformity),
+    Formula::compliant("GrayLevelVariance", ngldm::GREY_LEVEL_VARIANCE, SizeMatrix::level_variance),
+    Formula::compliant("HighGrayLevelEmphasis", ngldm::HIGH_GREY_LEVEL_COUNT_EMPHASIS, SizeMatrix::high_level_emphasis),
+    Formula::compliant("LargeDependenceEmphasis", ngldm::HIGH_DEPENDENCE_EMPHASIS, SizeMatrix::large_emphasis),
+    Formula::compliant(
+        "LargeDependenceHighGrayLevelEmphasis",
+        ngldm::HIGH_DEPENDENCE_HIGH_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::large_high_emphasis,
+    ),
+    Formula::compliant(
+        "LargeDependenceLowGrayLevelEmphasis",
+        ngldm::HIGH_DEPENDENCE_LOW_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::large_low_emphasis,
+    ),
+    Formula::compliant("LowGrayLevelEmphasis", ngldm::LOW_GREY_LEVEL_COUNT_EMPHASIS, SizeMatrix::low_level_emphasis),
+    Formula::compliant("SmallDependenceEmphasis", ngldm::LOW_DEPENDENCE_EMPHASIS, SizeMatrix::small_emphasis),
+    Formula::compliant(
+        "SmallDependenceHighGrayLevelEmphasis",
+        ngldm::LOW_DEPENDENCE_HIGH_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::small_high_emphasis,
+    ),
+    Formula::compliant(
+        "SmallDependenceLowGrayLevelEmphasis",
+        ngldm::LOW_DEPENDENCE_LOW_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::small_low_emphasis,
+    ),
+    Formula::ibsi_only(ngldm::NORMALISED_GREY_LEVEL_NON_UNIFORMITY, SizeMatrix::level_non_uniformity_normalised),
+    // N_s / N_v: every voxel has a dependence, if only on itself.
+    Formula::ibsi_only(ngldm::DEPENDENCE_COUNT_PERCENTAGE, |_| 1.0),
+    Formula::ibsi_only(ngldm::DEPENDENCE_COUNT_ENERGY, SizeMatrix::energy),
 ];
 
 /// Dependences of a region's voxels.

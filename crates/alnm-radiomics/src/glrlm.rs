@@ -28,7 +28,8 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
-use crate::level_map::{LevelMap, Offset, directions};
+use crate::ibsi::definition::glrlm;
+use crate::level_map::{LevelMap, Offset, WantedDirections, directions, in_groups};
 use crate::size_matrix::{SizeMatrix, dense_cells};
 use crate::weighting::WeightingNorm;
 
@@ -74,25 +75,53 @@ impl GlrlmSettings {
     }
 }
 
-/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
-/// the formula over a [`SizeMatrix`].
+/// The features of the class in the order of PyRadiomics' columns: the
+/// feature of the IBSI with the same definition, and the formula over a [`SizeMatrix`].
 pub const FORMULAS: &[Formula<SizeMatrix>] = &[
-    Formula::new("GrayLevelNonUniformity", Some("R5YN"), SizeMatrix::level_non_uniformity),
-    Formula::new("GrayLevelNonUniformityNormalized", Some("OVBL"), SizeMatrix::level_non_uniformity_normalised),
-    Formula::new("GrayLevelVariance", Some("8CE5"), SizeMatrix::level_variance),
-    Formula::new("HighGrayLevelRunEmphasis", Some("G3QZ"), SizeMatrix::high_level_emphasis),
-    Formula::new("LongRunEmphasis", Some("W4KF"), SizeMatrix::large_emphasis),
-    Formula::new("LongRunHighGrayLevelEmphasis", Some("3KUM"), SizeMatrix::large_high_emphasis),
-    Formula::new("LongRunLowGrayLevelEmphasis", Some("IVPO"), SizeMatrix::large_low_emphasis),
-    Formula::new("LowGrayLevelRunEmphasis", Some("V3SW"), SizeMatrix::low_level_emphasis),
-    Formula::new("RunEntropy", Some("HJ9O"), SizeMatrix::entropy),
-    Formula::new("RunLengthNonUniformity", Some("W92Y"), SizeMatrix::size_non_uniformity),
-    Formula::new("RunLengthNonUniformityNormalized", Some("IC23"), SizeMatrix::size_non_uniformity_normalised),
-    Formula::new("RunPercentage", Some("9ZK5"), SizeMatrix::percentage),
-    Formula::new("RunVariance", Some("SXLW"), SizeMatrix::size_variance),
-    Formula::new("ShortRunEmphasis", Some("22OV"), SizeMatrix::small_emphasis),
-    Formula::new("ShortRunHighGrayLevelEmphasis", Some("GD3A"), SizeMatrix::small_high_emphasis),
-    Formula::new("ShortRunLowGrayLevelEmphasis", Some("HTZT"), SizeMatrix::small_low_emphasis),
+    Formula::compliant("GrayLevelNonUniformity", glrlm::GREY_LEVEL_NON_UNIFORMITY, SizeMatrix::level_non_uniformity),
+    Formula::compliant(
+        "GrayLevelNonUniformityNormalized",
+        glrlm::NORMALISED_GREY_LEVEL_NON_UNIFORMITY,
+        SizeMatrix::level_non_uniformity_normalised,
+    ),
+    Formula::compliant("GrayLevelVariance", glrlm::GREY_LEVEL_VARIANCE, SizeMatrix::level_variance),
+    Formula::compliant(
+        "HighGrayLevelRunEmphasis",
+        glrlm::HIGH_GREY_LEVEL_RUN_EMPHASIS,
+        SizeMatrix::high_level_emphasis,
+    ),
+    Formula::compliant("LongRunEmphasis", glrlm::LONG_RUNS_EMPHASIS, SizeMatrix::large_emphasis),
+    Formula::compliant(
+        "LongRunHighGrayLevelEmphasis",
+        glrlm::LONG_RUN_HIGH_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::large_high_emphasis,
+    ),
+    Formula::compliant(
+        "LongRunLowGrayLevelEmphasis",
+        glrlm::LONG_RUN_LOW_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::large_low_emphasis,
+    ),
+    Formula::compliant("LowGrayLevelRunEmphasis", glrlm::LOW_GREY_LEVEL_RUN_EMPHASIS, SizeMatrix::low_level_emphasis),
+    Formula::compliant("RunEntropy", glrlm::RUN_ENTROPY, SizeMatrix::entropy),
+    Formula::compliant("RunLengthNonUniformity", glrlm::RUN_LENGTH_NON_UNIFORMITY, SizeMatrix::size_non_uniformity),
+    Formula::compliant(
+        "RunLengthNonUniformityNormalized",
+        glrlm::NORMALISED_RUN_LENGTH_NON_UNIFORMITY,
+        SizeMatrix::size_non_uniformity_normalised,
+    ),
+    Formula::compliant("RunPercentage", glrlm::RUN_PERCENTAGE, SizeMatrix::percentage),
+    Formula::compliant("RunVariance", glrlm::RUN_LENGTH_VARIANCE, SizeMatrix::size_variance),
+    Formula::compliant("ShortRunEmphasis", glrlm::SHORT_RUNS_EMPHASIS, SizeMatrix::small_emphasis),
+    Formula::compliant(
+        "ShortRunHighGrayLevelEmphasis",
+        glrlm::SHORT_RUN_HIGH_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::small_high_emphasis,
+    ),
+    Formula::compliant(
+        "ShortRunLowGrayLevelEmphasis",
+        glrlm::SHORT_RUN_LOW_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::small_low_emphasis,
+    ),
 ];
 
 /// Runs along `offset`: one row for each level that occurs, column j for length j + 1. All 0 when no line along the
@@ -102,17 +131,26 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 /// behind them is the number of runs at least as long.
 #[must_use]
 pub fn run_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
-    count_runs(map, offset, &mut vec![0; map.cells.len()])
+    count_runs(map, offset, LoneVoxels::LeftOut, &mut vec![0; map.cells.len()])
+}
+
+/// What becomes of the voxels in a direction along which no line holds two of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoneVoxels {
+    /// They are left out, and the direction with them, as in PyRadiomics.
+    LeftOut,
+    /// Each is a run of one voxel, as in the reference manual of the IBSI.
+    Runs,
 }
 
 /// [`run_counts`] with room for the length of the run behind each voxel, which is overwritten.
-fn count_runs(map: &LevelMap, offset: Offset, length: &mut [u32]) -> Vec<u32> {
+pub(crate) fn count_runs(map: &LevelMap, offset: Offset, lone: LoneVoxels, length: &mut [u32]) -> Vec<u32> {
     let longest = map.shape.into_iter().max().unwrap_or(1);
     // Runs are the same in both directions; backwards, the voxel before comes earlier in raster order.
     let step = map.step(offset).unsigned_abs();
     let mut counts = vec![0u32; map.gray_levels.len() * longest];
     let touching = vectorised!(pulp::Arch::new(), count_at_least(map, step, longest, length, &mut counts));
-    if !touching && !any_line_with_two_voxels(map, offset) {
+    if lone == LoneVoxels::LeftOut && !touching && !any_line_with_two_voxels(map, offset) {
         counts.fill(0);
         return counts;
     }
@@ -189,7 +227,7 @@ pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatr
     let directions = directions(map.shape, &[1], settings.fixed_axis)?;
     let room = || vec![0u32; map.cells.len()];
     let counts = |length: &mut Vec<u32>, &offset: &Offset| -> Vec<f64> {
-        count_runs(map, offset, length).into_iter().map(f64::from).collect()
+        count_runs(map, offset, LoneVoxels::LeftOut, length).into_iter().map(f64::from).collect()
     };
     let matrix = |length: &mut Vec<u32>, offset: &Offset| {
         SizeMatrix::new(dense_cells(&map.gray_levels, &counts(length, offset)))
@@ -213,10 +251,91 @@ pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatr
     Ok(matrices.into_iter().filter(|matrix| matrix.total() > 0.0).collect())
 }
 
+/// The matrices of several directions.
+#[derive(Debug, Default)]
+pub(crate) struct DirectionalRuns {
+    /// Of each direction; empty where they are not wanted.
+    pub(crate) each: Vec<SizeMatrix>,
+    /// Their sum, where it is wanted.
+    pub(crate) merged: Option<SizeMatrix>,
+}
+
+/// The runs along `directions`, as the reference manual of the IBSI counts them: of each and in all, as `wanted`. Each
+/// direction is counted once.
+pub(crate) fn directional_runs(map: &LevelMap, directions: &[Offset], wanted: WantedDirections) -> DirectionalRuns {
+    let matrix = |counts: &[f64]| SizeMatrix::new(dense_cells(&map.gray_levels, counts));
+    let add = |total: &mut Vec<f64>, counts: &[f64]| {
+        total.resize(counts.len(), 0.0);
+        total.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
+    };
+    let of_group = |group: &[Offset]| {
+        let mut length = vec![0u32; map.cells.len()];
+        let (mut each, mut total) = (Vec::new(), Vec::new());
+        for &offset in group {
+            let counts = count_runs(map, offset, LoneVoxels::Runs, &mut length);
+            let counts: Vec<f64> = counts.into_iter().map(f64::from).collect();
+            if wanted.each {
+                each.push(matrix(&counts));
+            }
+            if wanted.merged {
+                add(&mut total, &counts);
+            }
+        }
+        (each, total)
+    };
+    let (mut each, mut total) = (Vec::new(), Vec::new());
+    for (of_group, counts) in in_groups(map, directions, of_group) {
+        each.extend(of_group);
+        add(&mut total, &counts);
+    }
+    DirectionalRuns { each, merged: wanted.merged.then(|| matrix(&total)) }
+}
+
 /// The values of the selected features of a region, in the order of the selection.
 ///
 /// # Errors
 /// As [`matrices`].
 pub fn features(map: &LevelMap, settings: &GlrlmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
     selection.evaluate_mean(FeatureClass::Glrlm, FORMULAS, &matrices(map, settings)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::level_map::{adjacent_offsets, runs};
+
+    proptest! {
+        #[test]
+        fn runs_agree_with_walking_along_them(levels in prop::collection::vec(0u32..4, 3 * 4 * 5), depth in 1usize..4) {
+            let levels = &levels[..depth * 20];
+            prop_assume!(levels.iter().any(|level| *level > 0));
+            let shape = [depth, 4, 5];
+            let grid = Array3::from_shape_vec(shape, levels.to_vec()).unwrap();
+            let inside: Vec<bool> = levels.iter().map(|level| *level > 0).collect();
+            let of_region: Vec<u32> = levels.iter().copied().filter(|level| *level > 0).collect();
+            let map = LevelMap::with_rim(shape, &runs(&inside, shape), &of_region, [1; 3]).unwrap();
+            let at = |voxel: [isize; 3]| grid.get(voxel.map(|index| index as usize)).copied().unwrap_or(0);
+            for offset in adjacent_offsets(None) {
+                let moved = |voxel: [isize; 3], steps: isize| -> [isize; 3] { std::array::from_fn(|axis| voxel[axis] + steps * offset[axis]) };
+                let mut expected = vec![0; map.gray_levels().len() * 5];
+                let mut two_on_a_line = false;
+                for ((z, y, x), &level) in grid.indexed_iter().filter(|(_, level)| **level > 0) {
+                    let voxel = [z, y, x].map(|index| index as isize);
+                    two_on_a_line |= (1..5).any(|steps| at(moved(voxel, steps)) > 0);
+                    if at(moved(voxel, -1)) != level {
+                        let length = (1..).find(|&steps| at(moved(voxel, steps)) != level).unwrap();
+                        let row = map.gray_levels().iter().position(|other| *other == level).unwrap();
+                        expected[row * 5 + length as usize - 1] += 1;
+                    }
+                }
+                let counted = |lone| count_runs(&map, offset, lone, &mut vec![9; map.cells.len()]);
+                prop_assert_eq!(counted(LoneVoxels::Runs), expected.clone());
+                let without_lone = if two_on_a_line { expected } else { vec![0; expected.len()] };
+                prop_assert_eq!(counted(LoneVoxels::LeftOut), without_lone);
+            }
+        }
+    }
 }

@@ -24,151 +24,68 @@
 //! # Ok::<(), alnm_radiomics::RadiomicsError>(())
 //! ```
 
-use std::ops::Range;
-
-use alnm_imaging::vectorised;
-
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
-use crate::level_map::{LevelMap, Offset, neighbour_offsets};
-use crate::size_matrix::{SizeCell, SizeMatrix};
+use crate::ibsi::definition::glszm;
+use crate::level_map::{LevelMap, neighbour_offsets};
+use crate::size_matrix::SizeMatrix;
+use crate::zones::Zones;
 
-/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
-/// the formula over a [`SizeMatrix`].
+/// The features of the class in the order of PyRadiomics' columns: the
+/// feature of the IBSI with the same definition, and the formula over a [`SizeMatrix`].
 pub const FORMULAS: &[Formula<SizeMatrix>] = &[
-    Formula::new("GrayLevelNonUniformity", Some("JNSA"), SizeMatrix::level_non_uniformity),
-    Formula::new("GrayLevelNonUniformityNormalized", Some("Y1RO"), SizeMatrix::level_non_uniformity_normalised),
-    Formula::new("GrayLevelVariance", Some("BYLV"), SizeMatrix::level_variance),
-    Formula::new("HighGrayLevelZoneEmphasis", Some("5GN9"), SizeMatrix::high_level_emphasis),
-    Formula::new("LargeAreaEmphasis", Some("48P8"), SizeMatrix::large_emphasis),
-    Formula::new("LargeAreaHighGrayLevelEmphasis", Some("J17V"), SizeMatrix::large_high_emphasis),
-    Formula::new("LargeAreaLowGrayLevelEmphasis", Some("YH51"), SizeMatrix::large_low_emphasis),
-    Formula::new("LowGrayLevelZoneEmphasis", Some("XMSY"), SizeMatrix::low_level_emphasis),
-    Formula::new("SizeZoneNonUniformity", Some("4JP3"), SizeMatrix::size_non_uniformity),
-    Formula::new("SizeZoneNonUniformityNormalized", Some("VB3A"), SizeMatrix::size_non_uniformity_normalised),
-    Formula::new("SmallAreaEmphasis", Some("5QRC"), SizeMatrix::small_emphasis),
-    Formula::new("SmallAreaHighGrayLevelEmphasis", Some("HW1V"), SizeMatrix::small_high_emphasis),
-    Formula::new("SmallAreaLowGrayLevelEmphasis", Some("5RAI"), SizeMatrix::small_low_emphasis),
-    Formula::new("ZoneEntropy", Some("GU8N"), SizeMatrix::entropy),
-    Formula::new("ZonePercentage", Some("P30P"), SizeMatrix::percentage),
-    Formula::new("ZoneVariance", Some("3NSA"), SizeMatrix::size_variance),
+    Formula::compliant("GrayLevelNonUniformity", glszm::GREY_LEVEL_NON_UNIFORMITY, SizeMatrix::level_non_uniformity),
+    Formula::compliant(
+        "GrayLevelNonUniformityNormalized",
+        glszm::NORMALISED_GREY_LEVEL_NON_UNIFORMITY,
+        SizeMatrix::level_non_uniformity_normalised,
+    ),
+    Formula::compliant("GrayLevelVariance", glszm::GREY_LEVEL_VARIANCE, SizeMatrix::level_variance),
+    Formula::compliant(
+        "HighGrayLevelZoneEmphasis",
+        glszm::HIGH_GREY_LEVEL_ZONE_EMPHASIS,
+        SizeMatrix::high_level_emphasis,
+    ),
+    Formula::compliant("LargeAreaEmphasis", glszm::LARGE_ZONE_EMPHASIS, SizeMatrix::large_emphasis),
+    Formula::compliant(
+        "LargeAreaHighGrayLevelEmphasis",
+        glszm::LARGE_ZONE_HIGH_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::large_high_emphasis,
+    ),
+    Formula::compliant(
+        "LargeAreaLowGrayLevelEmphasis",
+        glszm::LARGE_ZONE_LOW_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::large_low_emphasis,
+    ),
+    Formula::compliant("LowGrayLevelZoneEmphasis", glszm::LOW_GREY_LEVEL_ZONE_EMPHASIS, SizeMatrix::low_level_emphasis),
+    Formula::compliant("SizeZoneNonUniformity", glszm::ZONE_SIZE_NON_UNIFORMITY, SizeMatrix::size_non_uniformity),
+    Formula::compliant(
+        "SizeZoneNonUniformityNormalized",
+        glszm::NORMALISED_ZONE_SIZE_NON_UNIFORMITY,
+        SizeMatrix::size_non_uniformity_normalised,
+    ),
+    Formula::compliant("SmallAreaEmphasis", glszm::SMALL_ZONE_EMPHASIS, SizeMatrix::small_emphasis),
+    Formula::compliant(
+        "SmallAreaHighGrayLevelEmphasis",
+        glszm::SMALL_ZONE_HIGH_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::small_high_emphasis,
+    ),
+    Formula::compliant(
+        "SmallAreaLowGrayLevelEmphasis",
+        glszm::SMALL_ZONE_LOW_GREY_LEVEL_EMPHASIS,
+        SizeMatrix::small_low_emphasis,
+    ),
+    Formula::compliant("ZoneEntropy", glszm::ZONE_SIZE_ENTROPY, SizeMatrix::entropy),
+    Formula::compliant("ZonePercentage", glszm::ZONE_PERCENTAGE, SizeMatrix::percentage),
+    Formula::compliant("ZoneVariance", glszm::ZONE_SIZE_VARIANCE, SizeMatrix::size_variance),
 ];
-
-/// Zones up to this size are counted in a table.
-const SMALL: usize = 64;
 
 /// The zones of a region; without steps along `fixed_axis` (0 = z, 1 = y, 2 = x).
 ///
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every other axis.
 pub fn matrix(map: &LevelMap, fixed_axis: Option<usize>) -> Result<SizeMatrix> {
-    let zones = zones(map, &Predecessor::all(map, fixed_axis)?);
-    let mut sizes = vec![0u32; map.cells.len()];
-    for voxel in map.rows.iter().cloned().flatten() {
-        sizes[zones[voxel] as usize] += 1;
-    }
-    let mut small = vec![0u32; map.gray_levels.len() * SMALL];
-    let mut large: Vec<(u32, u32)> = Vec::new();
-    for first in map.rows.iter().cloned().flatten().filter(|&voxel| sizes[voxel] > 0) {
-        let (level, size) = (map.cells[first] - 1, sizes[first]);
-        if size as usize <= SMALL {
-            small[level as usize * SMALL + size as usize - 1] += 1;
-        } else {
-            large.push((level, size));
-        }
-    }
-    large.sort_unstable();
-    let mut cells = Vec::new();
-    for (level, small) in small.chunks_exact(SMALL).enumerate() {
-        let cell = |size: usize, count: usize| SizeCell {
-            level: f64::from(map.gray_levels[level]),
-            size: size as f64,
-            count: count as f64,
-        };
-        cells.extend(small.iter().enumerate().map(|(size, &count)| cell(size + 1, count as usize)));
-        let of_level = large.partition_point(|zone| (zone.0 as usize) < level)
-            ..large.partition_point(|zone| zone.0 as usize <= level);
-        cells.extend(large[of_level].chunk_by(|a, b| a == b).map(|same| cell(same[0].1 as usize, same.len())));
-    }
-    Ok(SizeMatrix::new(cells))
-}
-
-/// A neighbour that comes before a voxel in raster order.
-struct Predecessor {
-    step: isize,
-    /// Which later ones are not neighbours of it, as bits: the others of its level belong to its zone already.
-    apart: u32,
-}
-
-impl Predecessor {
-    /// All of them, those first that have most of the others as neighbours.
-    fn all(map: &LevelMap, fixed_axis: Option<usize>) -> Result<Vec<Self>> {
-        let mut offsets: Vec<Offset> = neighbour_offsets(map.shape, &[1], fixed_axis)?;
-        offsets.retain(|&offset| map.step(offset) < 0);
-        offsets.sort_by_key(|offset| offset.iter().map(|step| step.abs()).sum::<isize>());
-        let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
-        let predecessor = |(place, offset): (usize, &Offset)| Self {
-            step: map.step(*offset),
-            apart: (place + 1..offsets.len())
-                .filter(|&later| !adjacent(offset, &offsets[later]))
-                .fold(0, |bits, later| bits | 1 << later),
-        };
-        Ok(offsets.iter().enumerate().map(predecessor).collect())
-    }
-}
-
-/// The first voxel of the zone that each voxel belongs to, for the voxels of the region.
-fn zones(map: &LevelMap, predecessors: &[Predecessor]) -> Vec<u32> {
-    let mut zones = vec![0u32; map.cells.len()];
-    let mut same: Vec<u32> = Vec::new();
-    let arch = pulp::Arch::new();
-    for row in &map.rows {
-        vectorised!(arch, compare_levels(map, row, predecessors, &mut same));
-        for (voxel, &same) in row.clone().zip(&same) {
-            let zone_of = |place: u32| (voxel as isize + predecessors[place as usize].step) as u32;
-            if same == 0 {
-                zones[voxel] = voxel as u32;
-                continue;
-            }
-            let first = same.trailing_zeros();
-            let mut zone = first_voxel(&mut zones, zone_of(first));
-            let mut apart = same & predecessors[first as usize].apart;
-            while apart != 0 {
-                let other = first_voxel(&mut zones, zone_of(apart.trailing_zeros()));
-                zones[zone.max(other) as usize] = zone.min(other);
-                zone = zone.min(other);
-                apart &= apart - 1;
-            }
-            zones[voxel] = zone;
-        }
-    }
-    // A voxel's zone comes before it in raster order, so one pass leads to the first voxels.
-    for voxel in map.rows.iter().cloned().flatten() {
-        zones[voxel] = zones[zones[voxel] as usize];
-    }
-    zones
-}
-
-/// Finds for each voxel of a row which of its predecessors have its level, as bits.
-#[inline(always)]
-fn compare_levels(map: &LevelMap, row: &Range<usize>, predecessors: &[Predecessor], same: &mut Vec<u32>) {
-    same.clear();
-    same.resize(row.len(), 0);
-    for (place, predecessor) in predecessors.iter().enumerate() {
-        let neighbours = LevelMap::neighbours(&map.cells, row, predecessor.step);
-        for ((same, &level), &neighbour) in same.iter_mut().zip(&map.cells[row.clone()]).zip(neighbours) {
-            *same |= u32::from(level == neighbour) << place;
-        }
-    }
-}
-
-/// The first voxel of a voxel's zone, so far.
-fn first_voxel(zones: &mut [u32], mut voxel: u32) -> u32 {
-    while zones[voxel as usize] != voxel {
-        zones[voxel as usize] = zones[zones[voxel as usize] as usize];
-        voxel = zones[voxel as usize];
-    }
-    voxel
+    Ok(Zones::new(map, neighbour_offsets(map.shape, &[1], fixed_axis)?).by_size(map))
 }
 
 /// The values of the selected features of a region, in the order of the selection.

@@ -113,7 +113,7 @@ pub(crate) fn texture_features(
 
 pub(crate) fn named(image: &str, class: FeatureClass, values: Vec<ClassValue>) -> impl Iterator<Item = FeatureValue> {
     values.into_iter().map(move |value| FeatureValue {
-        id: FeatureId { image: image.to_owned(), class, feature: value.name, ibsi: value.ibsi },
+        id: FeatureId::PyRadiomics { image: image.to_owned(), class, feature: value.feature },
         value: value.value,
     })
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use ndarray::ArrayView3;
+use rayon::prelude::*;
 
 use crate::error::{RadiomicsError, Result};
 
@@ -60,7 +61,12 @@ impl LevelMap {
     /// The region whose voxels make up `runs` along x on a grid of `shape`, with their `levels`.
     pub(crate) fn from_runs(shape: [usize; 3], runs: &[Range<usize>], levels: &[u32], reach: usize) -> Result<Self> {
         // A neighbour farther away than the grid is wide is never asked for.
-        let rim: [usize; 3] = shape.map(|n| reach.min(n.saturating_sub(1)));
+        Self::with_rim(shape, runs, levels, shape.map(|n| reach.min(n.saturating_sub(1))))
+    }
+
+    /// [`LevelMap::from_runs`] with a rim that is given, (z, y, x): where it is as wide as the farthest neighbour,
+    /// steps in every direction stay among the cells, also in those that the grid has no extent in.
+    pub(crate) fn with_rim(shape: [usize; 3], runs: &[Range<usize>], levels: &[u32], rim: [usize; 3]) -> Result<Self> {
         let padded: [usize; 3] = std::array::from_fn(|axis| shape[axis] + 2 * rim[axis]);
         let count = padded.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
         let count = count.filter(|&n| u32::try_from(n).is_ok()).ok_or(RadiomicsError::RegionTooLarge { shape })?;
@@ -137,6 +143,12 @@ impl LevelMap {
         self.voxel_count
     }
 
+    /// Whether the region has so few voxels that sharing its directions among threads costs more than it saves.
+    pub(crate) fn is_small(&self) -> bool {
+        const WORTH_SHARING: usize = 1024;
+        self.voxel_count < WORTH_SHARING
+    }
+
     /// Where in the grid without rim a voxel of `cells` lies, (z, y, x).
     pub(crate) fn place(&self, voxel: usize) -> [usize; 3] {
         let [z, y, x] = [voxel / self.strides[0], voxel % self.strides[0] / self.strides[1], voxel % self.strides[1]];
@@ -163,6 +175,34 @@ impl LevelMap {
     pub(crate) fn step(&self, offset: Offset) -> isize {
         (0..3).map(|axis| offset[axis] * self.strides[axis] as isize).sum()
     }
+}
+
+/// All steps to neighbours at Chebyshev distance 1, whatever the extent of the region; 26, or 8 without steps along
+/// `fixed_axis`. The order is that of [`neighbour_offsets`].
+pub(crate) fn adjacent_offsets(fixed_axis: Option<usize>) -> Vec<Offset> {
+    const STEPS: [isize; 3] = [1, 0, -1];
+    let steps = STEPS.iter().flat_map(|&z| STEPS.iter().flat_map(move |&y| STEPS.iter().map(move |&x| [z, y, x])));
+    steps.filter(|offset| *offset != [0; 3] && fixed_axis.is_none_or(|axis| offset[axis] == 0)).collect()
+}
+
+/// Which matrices of several directions are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct WantedDirections {
+    /// That of each direction.
+    pub(crate) each: bool,
+    /// The sum of all.
+    pub(crate) merged: bool,
+}
+
+/// What `count` makes of groups of a few directions, in their order: a group shares its memory.
+pub(crate) fn in_groups<T: Send>(
+    map: &LevelMap,
+    directions: &[Offset],
+    count: impl Fn(&[Offset]) -> T + Sync + Send,
+) -> Vec<T> {
+    const TOGETHER: usize = 3;
+    let together = if map.is_small() { directions.len().max(1) } else { TOGETHER };
+    directions.par_chunks(together).map(count).collect()
 }
 
 /// The voxels that are `inside` a box of `shape` (z, y, x) as runs along x, in raster order.
@@ -239,6 +279,14 @@ mod tests {
         assert_eq!(directions([3, 3, 3], &[1], Some(1)).unwrap().len(), 4);
         assert_eq!(directions([9, 9, 9], &[1, 2], None).unwrap().len(), 62);
         assert!(directions([2, 2, 2], &[2], None).is_err());
+    }
+
+    #[test]
+    fn adjacent_offsets_are_those_of_a_large_grid() {
+        assert_eq!(adjacent_offsets(None), neighbour_offsets([3; 3], &[1], None).unwrap());
+        for axis in 0..3 {
+            assert_eq!(adjacent_offsets(Some(axis)), neighbour_offsets([3; 3], &[1], Some(axis)).unwrap());
+        }
     }
 
     #[test]

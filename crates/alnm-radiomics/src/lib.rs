@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod border_distance;
 mod derived_image;
 mod diagnostics;
 mod diameter;
@@ -12,6 +13,7 @@ pub mod filter;
 pub mod first_order;
 pub mod glcm;
 pub mod gldm;
+mod gldzm;
 pub mod glrlm;
 pub mod glszm;
 pub mod ibsi;
@@ -25,25 +27,31 @@ mod normalisation;
 mod parameter_error;
 pub mod parameters;
 pub mod perturbation;
+mod preparation;
 mod principal_axes;
 mod python_text;
 mod region;
 mod registry;
 pub mod shape;
 pub mod shape2d;
+mod shape_features;
 mod singular_value;
 mod size_matrix;
 mod summation;
 mod voxel_maps;
 mod warning;
 mod weighting;
+mod zones;
 
 pub use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 
 pub use diagnostics::{Diagnostic, DiagnosticValue};
 pub use error::{RadiomicsError, Result};
 pub use extraction::{Extraction, Extractor, FilteredImages, ImageProgress};
-pub use feature::{ClassValue, FeatureClass, FeatureDescription, FeatureId, FeatureValue, Formula, Selection};
+pub use feature::{
+    ClassValue, Compliance, FeatureClass, FeatureDescription, FeatureId, FeatureProfile, FeatureValue, Formula,
+    Selection,
+};
 pub use image_type::ImageType;
 pub use level_map::{LevelMap, Offset};
 pub use parameters::Parameters;

@@ -23,6 +23,7 @@
 
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
+use crate::ibsi::definition::ngtdm;
 use crate::level_map::{LevelMap, neighbour_offsets};
 use crate::neighbourhood::{Counting, Neighbourhoods};
 
@@ -106,14 +107,14 @@ impl ToneDifferenceMatrix {
     }
 }
 
-/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
-/// the formula over a [`ToneDifferenceMatrix`].
+/// The features of the class in the order of PyRadiomics' columns: the
+/// feature of the IBSI with the same definition, and the formula over a [`ToneDifferenceMatrix`].
 pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
-    Formula::new("Busyness", Some("NQ30"), ToneDifferenceMatrix::busyness),
-    Formula::new("Coarseness", Some("QCDE"), ToneDifferenceMatrix::coarseness),
-    Formula::new("Complexity", Some("HDEZ"), ToneDifferenceMatrix::complexity),
-    Formula::new("Contrast", Some("65HE"), ToneDifferenceMatrix::contrast),
-    Formula::new("Strength", Some("1X9X"), ToneDifferenceMatrix::strength),
+    Formula::compliant("Busyness", ngtdm::BUSYNESS, ToneDifferenceMatrix::busyness),
+    Formula::compliant("Coarseness", ngtdm::COARSENESS, ToneDifferenceMatrix::coarseness),
+    Formula::compliant("Complexity", ngtdm::COMPLEXITY, ToneDifferenceMatrix::complexity),
+    Formula::compliant("Contrast", ngtdm::CONTRAST, ToneDifferenceMatrix::contrast),
+    Formula::compliant("Strength", ngtdm::STRENGTH, ToneDifferenceMatrix::strength),
 ];
 
 /// Differences of a region's voxels to their neighbours at the given Chebyshev distances, without steps along
@@ -128,12 +129,27 @@ pub fn matrix(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>) -> R
 
 /// The matrix of counts that hold tones.
 pub(crate) fn of_neighbourhoods(map: &LevelMap, counts: &Neighbourhoods) -> ToneDifferenceMatrix {
-    let total = map.voxel_count() as f64;
+    of_levels(map, &counts.voxels, &counts.differences)
+}
+
+/// The matrix of counts that hold tones, as the reference manual of the IBSI defines it: voxels without neighbours are
+/// left out, and levels without other voxels with them. `None` where no voxel has a neighbour.
+pub(crate) fn without_isolated(map: &LevelMap, counts: &Neighbourhoods) -> Option<ToneDifferenceMatrix> {
+    let voxels: Vec<u32> =
+        counts.voxels.iter().zip(&counts.isolated).map(|(voxels, isolated)| voxels - isolated).collect();
+    let mut matrix = of_levels(map, &voxels, &counts.differences);
+    matrix.rows.retain(|row| row.voxels > 0.0);
+    (!matrix.rows.is_empty()).then_some(matrix)
+}
+
+/// The matrix of the voxels and the summed differences of each level.
+fn of_levels(map: &LevelMap, voxels: &[u32], differences: &[f64]) -> ToneDifferenceMatrix {
+    let total = voxels.iter().copied().map(f64::from).sum();
     let row = |level: usize| ToneRow {
         level: f64::from(map.gray_levels[level]),
-        voxels: f64::from(counts.voxels[level]),
-        difference: counts.differences[level],
-        probability: f64::from(counts.voxels[level]) / total,
+        voxels: f64::from(voxels[level]),
+        difference: differences[level],
+        probability: f64::from(voxels[level]) / total,
     };
     ToneDifferenceMatrix { rows: (0..map.gray_levels.len()).map(row).collect(), voxels: total }
 }

@@ -41,6 +41,19 @@ pub enum ParameterError {
         /// What is allowed.
         expected: String,
     },
+    /// A setting of the IBSI profile that is out of its range.
+    #[error("{setting} is {value}; {requirement}")]
+    Setting {
+        /// The setting, as a path into the profile.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        requirement: &'static str,
+    },
+    /// Text that is not an IBSI profile.
+    #[error("the IBSI profile cannot be read: {0}")]
+    Profile(String),
 }
 
 fn line_prefix(line: Option<u64>) -> String {

@@ -10,7 +10,7 @@
 //! // A cube of 2 x 2 x 2 voxels of 3 x 1 x 1 mm (z, y, x).
 //! let cube = Shape::new(&[true; 8], [2, 2, 2], [3.0, 1.0, 1.0]);
 //! let features = features(&cube, &Selection::default())?;
-//! assert!(features.iter().any(|feature| (feature.name, feature.value) == ("VoxelVolume", 24.0)));
+//! assert!(features.iter().any(|feature| (feature.feature.name, feature.value) == ("VoxelVolume", 24.0)));
 //! # Ok::<(), alnm_radiomics::RadiomicsError>(())
 //! ```
 
@@ -19,6 +19,7 @@ use std::f64::consts::PI;
 use crate::diameter::{largest, largest_in_planes, surface_points};
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
+use crate::ibsi::definition::morphology;
 use crate::marching_cubes::{Mesh, mesh};
 use crate::principal_axes::covariance_eigenvalues;
 
@@ -69,27 +70,36 @@ pub(crate) fn axis_length(eigenvalue: f64) -> f64 {
     eigenvalue.sqrt() * 4.0
 }
 
-/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
-/// the formula over a [`Shape`].
+/// The features of the class in the order of PyRadiomics' columns: the
+/// feature of the IBSI with the same definition, and the formula over a [`Shape`].
 pub const FORMULAS: &[Formula<Shape>] = &[
     // V / (√π A^(3/2)); IBSI (code SKGS) has the same definition.
-    Formula::deprecated("Compactness1", Some("SKGS"), |s| s.mesh.volume / (s.mesh.area.powf(1.5) * PI.sqrt())),
-    Formula::deprecated("Compactness2", Some("BQWJ"), |s| 36.0 * PI * s.mesh.volume.powi(2) / s.mesh.area.powi(3)),
-    Formula::new("Elongation", Some("Q3CK"), |s| (s.eigenvalues[1] / s.eigenvalues[2]).sqrt()),
-    Formula::new("Flatness", Some("N17B"), |s| (s.eigenvalues[0] / s.eigenvalues[2]).sqrt()),
-    Formula::new("LeastAxisLength", Some("7J51"), |s| axis_length(s.eigenvalues[0])),
-    Formula::new("MajorAxisLength", Some("TDIC"), |s| axis_length(s.eigenvalues[2])),
-    Formula::new("Maximum2DDiameterColumn", None, |s| s.plane_diameters[1]),
-    Formula::new("Maximum2DDiameterRow", None, |s| s.plane_diameters[2]),
-    Formula::new("Maximum2DDiameterSlice", None, |s| s.plane_diameters[0]),
-    Formula::new("Maximum3DDiameter", Some("L0JK"), |s| s.maximum_diameter),
-    Formula::new("MeshVolume", Some("RNU0"), |s| s.mesh.volume),
-    Formula::new("MinorAxisLength", Some("P9VJ"), |s| axis_length(s.eigenvalues[1])),
-    Formula::deprecated("SphericalDisproportion", Some("KRCK"), |s| s.mesh.area / s.sphere_area()),
-    Formula::new("Sphericity", Some("QCFX"), |s| s.sphere_area() / s.mesh.area),
-    Formula::new("SurfaceArea", Some("C0JK"), |s| s.mesh.area),
-    Formula::new("SurfaceVolumeRatio", Some("2PR5"), |s| s.mesh.area / s.mesh.volume),
-    Formula::new("VoxelVolume", Some("YEKZ"), |s| s.voxel_count * s.voxel_volume),
+    Formula::compliant("Compactness1", morphology::COMPACTNESS_1, |s: &Shape| {
+        s.mesh.volume / (s.mesh.area.powf(1.5) * PI.sqrt())
+    })
+    .only_by_name(),
+    Formula::compliant("Compactness2", morphology::COMPACTNESS_2, |s: &Shape| {
+        36.0 * PI * s.mesh.volume.powi(2) / s.mesh.area.powi(3)
+    })
+    .only_by_name(),
+    Formula::compliant("Elongation", morphology::ELONGATION, |s| (s.eigenvalues[1] / s.eigenvalues[2]).sqrt()),
+    Formula::compliant("Flatness", morphology::FLATNESS, |s| (s.eigenvalues[0] / s.eigenvalues[2]).sqrt()),
+    Formula::deviating("LeastAxisLength", morphology::LEAST_AXIS_LENGTH, |s| axis_length(s.eigenvalues[0])),
+    Formula::deviating("MajorAxisLength", morphology::MAJOR_AXIS_LENGTH, |s| axis_length(s.eigenvalues[2])),
+    Formula::pyradiomics_only("Maximum2DDiameterColumn", |s| s.plane_diameters[1]),
+    Formula::pyradiomics_only("Maximum2DDiameterRow", |s| s.plane_diameters[2]),
+    Formula::pyradiomics_only("Maximum2DDiameterSlice", |s| s.plane_diameters[0]),
+    Formula::compliant("Maximum3DDiameter", morphology::MAXIMUM_3D_DIAMETER, |s| s.maximum_diameter),
+    Formula::compliant("MeshVolume", morphology::VOLUME_MESH, |s| s.mesh.volume),
+    Formula::deviating("MinorAxisLength", morphology::MINOR_AXIS_LENGTH, |s| axis_length(s.eigenvalues[1])),
+    Formula::compliant("SphericalDisproportion", morphology::SPHERICAL_DISPROPORTION, |s: &Shape| {
+        s.mesh.area / s.sphere_area()
+    })
+    .only_by_name(),
+    Formula::compliant("Sphericity", morphology::SPHERICITY, |s| s.sphere_area() / s.mesh.area),
+    Formula::compliant("SurfaceArea", morphology::SURFACE_AREA_MESH, |s| s.mesh.area),
+    Formula::compliant("SurfaceVolumeRatio", morphology::SURFACE_TO_VOLUME_RATIO, |s| s.mesh.area / s.mesh.volume),
+    Formula::compliant("VoxelVolume", morphology::VOLUME_VOXEL_COUNTING, |s| s.voxel_count * s.voxel_volume),
 ];
 
 /// The values of the selected features.

@@ -108,19 +108,19 @@ fn polygon(mask: &[bool], shape: [usize; 2], spacing: [f64; 2]) -> (f64, f64) {
     (perimeter, doubled_area / 2.0)
 }
 
-/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
-/// the formula over a [`Shape2D`].
+/// The features of the class in the order of PyRadiomics' columns: the
+/// feature of the IBSI with the same definition, and the formula over a [`Shape2D`].
 pub const FORMULAS: &[Formula<Shape2D>] = &[
-    Formula::new("Elongation", None, |s| (s.eigenvalues[0] / s.eigenvalues[1]).sqrt()),
-    Formula::new("MajorAxisLength", None, |s| axis_length(s.eigenvalues[1])),
-    Formula::new("MaximumDiameter", None, |s| s.diameter),
-    Formula::new("MeshSurface", None, |s| s.area),
-    Formula::new("MinorAxisLength", None, |s| axis_length(s.eigenvalues[0])),
-    Formula::new("Perimeter", None, |s| s.perimeter),
-    Formula::new("PerimeterSurfaceRatio", None, |s| s.perimeter / s.area),
-    Formula::new("PixelSurface", None, |s| s.pixel_count * s.pixel_area),
-    Formula::deprecated("SphericalDisproportion", None, |s| 1.0 / s.sphericity()),
-    Formula::new("Sphericity", None, Shape2D::sphericity),
+    Formula::pyradiomics_only("Elongation", |s| (s.eigenvalues[0] / s.eigenvalues[1]).sqrt()),
+    Formula::pyradiomics_only("MajorAxisLength", |s| axis_length(s.eigenvalues[1])),
+    Formula::pyradiomics_only("MaximumDiameter", |s| s.diameter),
+    Formula::pyradiomics_only("MeshSurface", |s| s.area),
+    Formula::pyradiomics_only("MinorAxisLength", |s| axis_length(s.eigenvalues[0])),
+    Formula::pyradiomics_only("Perimeter", |s| s.perimeter),
+    Formula::pyradiomics_only("PerimeterSurfaceRatio", |s| s.perimeter / s.area),
+    Formula::pyradiomics_only("PixelSurface", |s| s.pixel_count * s.pixel_area),
+    Formula::pyradiomics_only("SphericalDisproportion", |s: &Shape2D| 1.0 / s.sphericity()).only_by_name(),
+    Formula::pyradiomics_only("Sphericity", Shape2D::sphericity),
 ];
 
 /// The values of the selected features.

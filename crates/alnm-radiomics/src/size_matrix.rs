@@ -145,6 +145,11 @@ impl SizeMatrix {
         if self.cells.is_empty() { f64::NAN } else { -sum }
     }
 
+    /// Σ (P / N)².
+    pub(crate) fn energy(&self) -> f64 {
+        self.cells.iter().map(|cell| (cell.count / self.total).powi(2)).sum()
+    }
+
     fn mean_by_size(&self, term: impl Fn(f64) -> f64) -> f64 {
         self.by_size.iter().map(|size| size.count * term(size.value)).sum::<f64>() / self.total
     }

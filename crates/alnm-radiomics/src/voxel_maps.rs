@@ -76,7 +76,7 @@ impl Extractor {
                 maps.push(FeatureMap { id, map: Volume::new(values, stage.box_geometry.clone())? });
             }
         }
-        Ok(MapExtraction { maps, diagnostics: diagnostics.into_entries(), warnings })
+        Ok(MapExtraction { maps, diagnostics, warnings })
     }
 }
 
@@ -108,7 +108,7 @@ fn image_maps(
                     *value = if undefined { f64::NAN } else { of_voxel[place] };
                 }
             }
-            let id = FeatureId { image: image.name.clone(), class: *class, feature: feature.name, ibsi: feature.ibsi };
+            let id = FeatureId::PyRadiomics { image: image.name.clone(), class: *class, feature: *feature };
             maps.push((id, values));
         }
     }

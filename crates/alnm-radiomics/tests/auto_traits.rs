@@ -1,7 +1,7 @@
 //! Every public type may be sent to and shared between threads.
 
 use alnm_radiomics::filter::wavelet::{Filters, SubBand, WaveletTransform};
-use alnm_radiomics::ibsi::{IbsiError, IbsiExtraction, IbsiExtractor, IbsiFeature, IbsiProfile};
+use alnm_radiomics::ibsi::{IbsiDefinition, IbsiProfile};
 use alnm_radiomics::parameters::{ImageTypeRequest, ParameterError, ParametersBuilder, Settings};
 use alnm_radiomics::{
     Diagnostic, Extraction, Extractor, FeatureId, FeatureMap, FilteredImages, LevelMap, MapExtraction, Parameters,
@@ -38,8 +38,5 @@ fn public_types_are_send_sync_and_unpin() {
     is_shareable::<SubBand>();
     is_shareable::<WaveletTransform>();
     is_shareable::<IbsiProfile>();
-    is_shareable::<IbsiExtractor>();
-    is_shareable::<IbsiExtraction>();
-    is_shareable::<IbsiFeature>();
-    is_shareable::<IbsiError>();
+    is_shareable::<IbsiDefinition>();
 }

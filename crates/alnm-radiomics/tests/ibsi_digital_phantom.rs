@@ -6,8 +6,10 @@
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
 use alnm_radiomics::ibsi::{
-    Aggregation, IbsiDiscretisation, IbsiError, IbsiExtraction, IbsiFamily, IbsiFeature, IbsiProfile,
-    ReferenceConfiguration, Resegmentation,
+    Aggregation, IbsiDefinition, IbsiDiscretisation, IbsiFamily, IbsiProfile, ReferenceConfiguration, Resegmentation,
+};
+use alnm_radiomics::{
+    DiagnosticValue, Extraction, Extractor, FeatureId, FeatureValue, Image, Parameters, RadiomicsError, Warning,
 };
 use ndarray::{Array3, Axis};
 use proptest::prelude::*;
@@ -89,8 +91,24 @@ fn volumes(intensities: Array3<f64>, mask: Array3<u32>, spacing: f64) -> (Volume
     (Volume::new(intensities, geometry.clone()).unwrap(), Volume::new(mask, geometry).unwrap())
 }
 
-fn extract(profile: &IbsiProfile, (image, mask): &(Volume<f64>, LabelMap)) -> IbsiExtraction {
-    profile.clone().check().unwrap().extract(image, mask, 1).unwrap()
+fn extract(profile: &IbsiProfile, (image, mask): &(Volume<f64>, LabelMap)) -> Extraction {
+    execute(profile.clone(), image, mask, 1).unwrap()
+}
+
+fn execute(
+    profile: IbsiProfile,
+    image: &Volume<f64>,
+    mask: &LabelMap,
+    label: u32,
+) -> Result<Extraction, RadiomicsError> {
+    Extractor::new(profile.check()?).execute(&Image::F64(image.clone()), mask, label)
+}
+
+fn definition(feature: &FeatureValue) -> (IbsiDefinition, Option<Aggregation>) {
+    match &feature.id {
+        FeatureId::Ibsi { feature, aggregation } => (*feature, *aggregation),
+        other => panic!("{other} is no feature of the IBSI"),
+    }
 }
 
 /// Everything, at every aggregation.
@@ -102,7 +120,7 @@ fn everything(discretisation: IbsiDiscretisation) -> IbsiProfile {
 fn the_phantom_has_the_values_of_the_reference_manual() {
     let extraction = extract(&IbsiProfile::reference(ReferenceConfiguration::DigitalPhantom), &phantom());
     for (column, reference, tolerance) in REFERENCE {
-        let value = extraction.features.iter().find(|feature| feature.column() == column).unwrap().value;
+        let value = extraction.value(column).unwrap();
         let rounded: f64 = format!("{value:.2e}").parse().unwrap();
         assert!((rounded - reference).abs() <= tolerance + 1e-12, "{column}: {value} instead of {reference}");
     }
@@ -111,12 +129,13 @@ fn the_phantom_has_the_values_of_the_reference_manual() {
 #[test]
 fn every_feature_has_a_code_and_a_column_of_its_own() {
     let extraction = extract(&IbsiProfile::reference(ReferenceConfiguration::DigitalPhantom), &phantom());
-    let mut columns: Vec<String> = extraction.features.iter().map(IbsiFeature::column).collect();
+    let mut columns: Vec<String> = extraction.features.iter().map(|feature| feature.id.name()).collect();
     assert_eq!(columns.len(), 29 + 2 + 18 + 23 + 7 + 6 * (25 + 16) + 3 * (16 + 16 + 5 + 17));
     columns.sort();
     columns.dedup();
     assert_eq!(columns.len(), extraction.features.len());
-    let mut codes: Vec<(&str, &str)> = extraction.features.iter().map(|feature| (feature.code, feature.tag)).collect();
+    let codes = extraction.features.iter().map(definition).map(|(feature, _)| (feature.code, feature.tag));
+    let mut codes: Vec<(&str, &str)> = codes.collect();
     codes.sort_unstable();
     codes.dedup();
     assert!(codes.iter().all(|(code, _)| code.len() == 4));
@@ -129,7 +148,7 @@ fn the_same_bits_at_any_number_of_threads() {
     let with_threads = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let features = pool.install(|| extract(&profile, &volumes).features);
-        features.into_iter().map(|feature| (feature.column(), feature.value.to_bits())).collect::<Vec<_>>()
+        features.into_iter().map(|feature| (feature.id.name(), feature.value.to_bits())).collect::<Vec<_>>()
     };
     let alone = with_threads(1);
     assert_eq!(alone, with_threads(2));
@@ -137,13 +156,14 @@ fn the_same_bits_at_any_number_of_threads() {
 }
 
 /// Features agree within what the order of sums changes; the least ellipsoid is found by approximation.
-fn assert_same(left: &IbsiExtraction, right: &IbsiExtraction, is_compared: impl Fn(&str) -> bool) {
+fn assert_same(left: &Extraction, right: &Extraction, is_compared: impl Fn(&str) -> bool) {
     for (a, b) in left.features.iter().zip(&right.features) {
-        assert_eq!(a.column(), b.column());
-        let tolerance = if a.tag.ends_with("mvee") { 1e-5 } else { 1e-8 };
+        assert_eq!(a.id, b.id);
+        let tag = definition(a).0.tag;
+        let tolerance = if tag.ends_with("mvee") { 1e-5 } else { 1e-8 };
         let agrees =
             (a.value.is_nan() && b.value.is_nan()) || (a.value - b.value).abs() <= tolerance * a.value.abs().max(1.0);
-        assert!(agrees || !is_compared(a.tag), "{}: {} and {}", a.column(), a.value, b.value);
+        assert!(agrees || !is_compared(tag), "{}: {} and {}", a.id, a.value, b.value);
     }
 }
 
@@ -245,9 +265,9 @@ proptest! {
 }
 
 /// Features without a value are those that the documentation names.
-fn assert_defined(extraction: &IbsiExtraction, undefined: &[&str]) {
+fn assert_defined(extraction: &Extraction, undefined: &[&str]) {
     for feature in &extraction.features {
-        let column = feature.column();
+        let column = feature.id.name();
         assert_eq!(
             feature.value.is_finite(),
             !undefined.iter().any(|name| column.starts_with(name)),
@@ -294,27 +314,27 @@ fn a_row_and_a_slice_have_features() {
 fn bad_input_is_refused() {
     let (image, mask) = phantom();
     let refused = |profile: IbsiProfile, image: &Volume<f64>, mask: &LabelMap, label| {
-        profile.check().unwrap().extract(image, mask, label).unwrap_err()
+        execute(profile, image, mask, label).unwrap_err()
     };
     let profile = IbsiProfile::default;
-    assert!(matches!(refused(profile(), &image, &mask, 7), IbsiError::EmptyMask { .. }));
+    assert!(matches!(refused(profile(), &image, &mask, 7), RadiomicsError::LabelAbsent { label: 7, .. }));
     let resegmentation = Resegmentation::default().with_range(100.0, None);
     assert!(matches!(
         refused(profile().with_resegmentation(resegmentation), &image, &mask, 1),
-        IbsiError::EmptyMask { .. }
+        RadiomicsError::EmptyMask { .. }
     ));
     for value in [f64::NAN, f64::INFINITY] {
         let mut image = image.clone();
         image.as_mut_slice()[17] = value;
         assert!(
-            matches!(refused(profile(), &image, &mask, 1), IbsiError::NonFiniteVoxel(found) if found.index == [2, 3, 0])
+            matches!(refused(profile(), &image, &mask, 1), RadiomicsError::NonFiniteVoxel(found) if found.index == [2, 3, 0])
         );
     }
     let halves = image.map(|value| value + 0.5);
-    assert!(matches!(refused(profile(), &halves, &mask, 1), IbsiError::NotALevel { .. }));
+    assert!(matches!(refused(profile(), &halves, &mask, 1), RadiomicsError::NotALevel { .. }));
     let elsewhere =
         Volume::new(mask.data().clone(), Geometry::axis_aligned([5, 4, 4], [2.0, 2.0, 2.5]).unwrap()).unwrap();
-    assert!(matches!(refused(profile(), &image, &elsewhere, 1), IbsiError::GeometryMismatch(_)));
+    assert!(matches!(refused(profile(), &image, &elsewhere, 1), RadiomicsError::GeometryMismatch(_)));
     // Families without grey levels do not need any.
     let statistics = profile().with_families([IbsiFamily::Statistics]);
     assert_eq!(extract(&statistics, &(halves, mask)).features.len(), 18);
@@ -324,8 +344,8 @@ fn bad_input_is_refused() {
 fn more_levels_than_matrices_can_have_are_refused() {
     let image = Array3::from_shape_fn([1, 70, 70], |(_, y, x)| (70 * y + x + 1) as f64);
     let (image, mask) = volumes(image, Array3::ones([1, 70, 70]), 1.0);
-    let refused = IbsiProfile::default().check().unwrap().extract(&image, &mask, 1).unwrap_err();
-    assert!(matches!(refused, IbsiError::TooManyLevels { limit: 4096, .. }), "{refused}");
+    let refused = execute(IbsiProfile::default(), &image, &mask, 1).unwrap_err();
+    assert!(matches!(refused, RadiomicsError::TooManyLevels { limit: 4096, .. }), "{refused}");
 }
 
 #[test]
@@ -349,7 +369,8 @@ fn a_two_dimensional_image_has_features() {
         "interpolation: {spacing: [1.2, 1.2, null], image: linear}\ndiscretisation: {fixed_bin_number: 5}\naggregations: [2D, 2D_avg]",
     );
     let extraction = extract(&profile.unwrap(), &volumes);
-    assert_eq!(extraction.diagnostics.interpolated_image.size, [10, 12, 1]);
+    let size = extraction.diagnostics.iter().find(|entry| entry.name == "diagnostics_IBSI-Image-interpolated_Size");
+    assert_eq!(size.map(|entry| &entry.value), Some(&DiagnosticValue::Integers(vec![10, 12, 1])));
     assert_defined(&extraction, &["morph_vol_dens_aee"]);
 }
 
@@ -360,8 +381,60 @@ fn families_and_aggregations_are_what_was_asked_for() {
         .with_aggregations([Aggregation::MergedSlices, Aggregation::VolumeAveraged]);
     let extraction = extract(&profile, &phantom());
     let found: Vec<(IbsiFamily, Option<Aggregation>)> =
-        extraction.features.iter().map(|feature| (feature.family, feature.aggregation)).collect();
+        extraction.features.iter().map(definition).map(|(feature, method)| (feature.family, method)).collect();
     assert_eq!(found.len(), 5 + 25);
     assert!(found[..5].iter().all(|id| *id == (IbsiFamily::Ngtdm, Some(Aggregation::MergedSlices))));
     assert!(found[5..].iter().all(|id| *id == (IbsiFamily::Glcm, Some(Aggregation::VolumeAveraged))));
+}
+
+#[test]
+fn columns_are_known_before_an_image_is() {
+    for profile in [
+        everything(IbsiDiscretisation::None),
+        IbsiProfile::default()
+            .with_families([IbsiFamily::Ngldm, IbsiFamily::Statistics, IbsiFamily::Glrlm])
+            .with_aggregations([Aggregation::VolumeMergedDirections, Aggregation::Slices]),
+    ] {
+        let extractor = Extractor::new(profile.check().unwrap());
+        let (image, mask) = phantom();
+        let extraction = extractor.execute(&Image::F64(image), &mask, 1).unwrap();
+        let names: Vec<String> = extraction.features.iter().map(|feature| feature.id.name()).collect();
+        assert_eq!(names, extractor.feature_columns(3));
+        let diagnostics: Vec<&String> = extraction.diagnostics.iter().map(|entry| &entry.name).collect();
+        assert_eq!(diagnostics, extractor.diagnostic_columns().iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn both_profiles_in_one_call_are_each_alone() {
+    let (image, mask) = phantom();
+    let image = Image::F64(image);
+    let execute = |parameters: Parameters| {
+        let extractor = Extractor::new(parameters);
+        let extraction = extractor.execute(&image, &mask, 1).unwrap();
+        let names: Vec<String> = extraction.features.iter().map(|feature| feature.id.name()).collect();
+        assert_eq!(names, extractor.feature_columns(3));
+        extraction
+    };
+    let both = execute(Parameters::default().with_ibsi(IbsiProfile::default()).unwrap());
+    let (pyradiomics, ibsi) = (execute(Parameters::default()), execute(IbsiProfile::default().check().unwrap()));
+    let bits = |features: &[FeatureValue]| -> Vec<(FeatureId, u64)> {
+        features.iter().map(|feature| (feature.id.clone(), feature.value.to_bits())).collect()
+    };
+    assert_eq!(bits(&both.features), bits(&[pyradiomics.features, ibsi.features].concat()));
+    let texts = |entries: &[alnm_radiomics::Diagnostic]| {
+        entries.iter().map(|entry| (entry.name.clone(), entry.value.to_string())).collect::<Vec<_>>()
+    };
+    let expected = [pyradiomics.diagnostics, ibsi.diagnostics].concat();
+    assert_eq!(texts(&both.diagnostics), texts(&expected));
+    assert_eq!(both.warnings, pyradiomics.warnings);
+    assert!(matches!(both.warnings[..], [Warning::UnusualBinNumber { .. }]), "{:?}", both.warnings);
+}
+
+#[test]
+fn maps_of_the_ibsi_alone_are_refused() {
+    let (image, mask) = phantom();
+    let extractor = Extractor::new(IbsiProfile::default().check().unwrap());
+    let refused = extractor.execute_voxel_based(&Image::F64(image), &mask, 1).unwrap_err();
+    assert!(matches!(refused, RadiomicsError::NoFeatureMaps));
 }

@@ -1,8 +1,9 @@
 //! What computes the features of a region: PyRadiomics' definitions, or those of the IBSI.
 
-use alnm_imaging::{Image, with_volume, write_image};
+use alnm_imaging::{Image, write_image};
+use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
 use alnm_radiomics::parameters::SettingValue;
-use alnm_radiomics::{Extractor, FeatureValue, Parameters, Warning, ibsi};
+use alnm_radiomics::{Compliance, Extractor, FeatureId, FeatureValue, Parameters, Warning};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
@@ -12,58 +13,39 @@ use super::table::{Row, RowValue};
 use crate::reasons;
 
 /// Grey levels of the IBSI profile without a parameter file.
-const DEFAULT_DISCRETISATION: ibsi::IbsiDiscretisation = ibsi::IbsiDiscretisation::FixedBinNumber(32);
+const DEFAULT_DISCRETISATION: IbsiDiscretisation = IbsiDiscretisation::FixedBinNumber(32);
 
-/// A checked set of parameters, ready to extract.
-pub(super) enum Engine {
-    PyRadiomics(Box<Extractor>),
-    Ibsi(Box<ibsi::IbsiExtractor>),
+/// An extractor with the parameters of the command line.
+pub(super) struct Engine {
+    extractor: Extractor,
 }
 
 impl Engine {
     /// The engine that the command line asks for.
     pub(super) fn new(arguments: &ExtractArgs, log: &Log) -> Result<Self> {
-        match arguments.profile {
-            Profile::Pyradiomics => Ok(Self::PyRadiomics(Box::new(Extractor::new(parameters(arguments, log)?)))),
-            Profile::Ibsi => {
-                ensure!(
-                    arguments.setting.is_empty(),
-                    "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
-                );
-                ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
-                let profile = match &arguments.param {
-                    Some(path) => ibsi::IbsiProfile::from_file(path)?,
-                    None => ibsi::IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
-                };
-                Ok(Self::Ibsi(Box::new(profile.check()?)))
-            }
+        let mut parameters = match arguments.profile {
+            Profile::Pyradiomics => pyradiomics_parameters(arguments, log)?,
+            Profile::Ibsi => ibsi_parameters(arguments)?,
+        };
+        if let Some(label) = arguments.label {
+            parameters.set("label", SettingValue::Integer(i64::from(label)))?;
         }
+        Ok(Self { extractor: Extractor::new(parameters) })
     }
 
     /// The label of the region where a case names none.
-    pub(super) fn label(&self, arguments: &ExtractArgs) -> u32 {
-        match self {
-            Self::PyRadiomics(extractor) => extractor.parameters().settings().label,
-            Self::Ibsi(_) => arguments.label.unwrap_or(1),
-        }
+    pub(super) fn label(&self) -> u32 {
+        self.extractor.parameters().settings().label
     }
 
     /// The channel of the mask where a case names none.
     pub(super) fn label_channel(&self) -> usize {
-        match self {
-            Self::PyRadiomics(extractor) => extractor.parameters().settings().label_channel,
-            Self::Ibsi(_) => 0,
-        }
+        self.extractor.parameters().settings().label_channel
     }
 
-    /// The columns after the input columns, for images with `dimension` axes, where the parameters tell them.
-    pub(super) fn columns(&self, dimension: usize) -> Option<Vec<String>> {
-        match self {
-            Self::PyRadiomics(extractor) => {
-                Some([extractor.diagnostic_columns(), extractor.feature_columns(dimension)].concat())
-            }
-            Self::Ibsi(_) => None,
-        }
+    /// The columns after the input columns, for images with `dimension` axes.
+    pub(super) fn columns(&self, dimension: usize) -> Vec<String> {
+        [self.extractor.diagnostic_columns(), self.extractor.feature_columns(dimension)].concat()
     }
 
     /// The features of a region of case `number`.
@@ -75,39 +57,16 @@ impl Engine {
         region: &CaseRegion,
         log: &Log,
     ) -> Result<RegionFeatures> {
-        match self {
-            Self::PyRadiomics(extractor) if arguments.mode == Mode::Voxel => {
-                let row = feature_maps(arguments, extractor, number, case, region, log)?;
-                Ok(RegionFeatures { row, features: Vec::new() })
-            }
-            Self::PyRadiomics(extractor) => {
-                let extraction = extractor.execute(&case.image, &case.mask, region.label)?;
-                warn(number, &extraction.warnings, log);
-                let diagnostics =
-                    extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
-                let features: Vec<ComputedFeature> = extraction.features.iter().map(ComputedFeature::of).collect();
-                Ok(RegionFeatures {
-                    row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(),
-                    features,
-                })
-            }
-            Self::Ibsi(extractor) => {
-                let extraction =
-                    with_volume!(&case.image, image => extractor.extract(image, &case.mask, region.label))?;
-                let features: Vec<ComputedFeature> = extraction
-                    .features
-                    .iter()
-                    .map(|feature| ComputedFeature {
-                        column: feature.column(),
-                        value: feature.value,
-                        ibsi: Some(feature.code),
-                        name: feature.name.to_owned(),
-                        is_of_image: true,
-                    })
-                    .collect();
-                Ok(RegionFeatures { row: features.iter().map(ComputedFeature::cell).collect(), features })
-            }
+        if arguments.mode == Mode::Voxel {
+            let row = feature_maps(arguments, &self.extractor, number, case, region, log)?;
+            return Ok(RegionFeatures { row, features: Vec::new() });
         }
+        let extraction = self.extractor.execute(&case.image, &case.mask, region.label)?;
+        warn(number, &extraction.warnings, log);
+        let diagnostics =
+            extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
+        let features: Vec<ComputedFeature> = extraction.features.iter().map(ComputedFeature::of).collect();
+        Ok(RegionFeatures { row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(), features })
     }
 }
 
@@ -123,7 +82,7 @@ pub(super) struct RegionFeatures {
 pub(super) struct ComputedFeature {
     pub(super) column: String,
     pub(super) value: f64,
-    /// Its code of the IBSI, where that defines it.
+    /// Its code of the IBSI, where the value follows its definition.
     pub(super) ibsi: Option<&'static str>,
     /// Its name without that of the image.
     pub(super) name: String,
@@ -134,12 +93,20 @@ pub(super) struct ComputedFeature {
 impl ComputedFeature {
     fn of(feature: &FeatureValue) -> Self {
         let id = &feature.id;
+        let defined = id.ibsi().filter(|_| id.compliance() == Compliance::Compliant);
+        let (name, is_of_image) = match id {
+            FeatureId::PyRadiomics { image, class, feature } => {
+                (format!("{class}_{}", feature.name), image == "original")
+            }
+            FeatureId::Ibsi { feature, .. } => (feature.name.to_owned(), true),
+            other => (other.name(), false),
+        };
         Self {
             column: id.name(),
             value: feature.value,
-            ibsi: id.ibsi,
-            name: format!("{}_{}", id.class, id.feature),
-            is_of_image: id.image == "original",
+            ibsi: defined.map(|definition| definition.code),
+            name,
+            is_of_image,
         }
     }
 
@@ -179,7 +146,7 @@ fn warn(number: usize, warnings: &[Warning], log: &Log) {
 }
 
 /// The parameter file with the overrides of the command line.
-fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
+fn pyradiomics_parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
     let mut parameters = match &arguments.param {
         Some(path) => Parameters::from_file(path)?,
         None => Parameters::default(),
@@ -189,10 +156,21 @@ fn parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
             log.warning(format_args!("--setting {setting} is left out: {}", reasons(&reason)));
         }
     }
-    if let Some(label) = arguments.label {
-        parameters.set("label", SettingValue::Integer(i64::from(label)))?;
-    }
     Ok(parameters)
+}
+
+/// The profile in the parameter file.
+fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
+    ensure!(
+        arguments.setting.is_empty(),
+        "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
+    );
+    ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
+    let profile = match &arguments.param {
+        Some(path) => IbsiProfile::from_file(path)?,
+        None => IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
+    };
+    Ok(profile.check()?)
 }
 
 /// Sets `NAME:VALUE`, the value being taken for whatever the setting wants.

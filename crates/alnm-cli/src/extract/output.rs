@@ -23,11 +23,7 @@ fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Ro
     let planar =
         |(name, cell): &(String, RowValue)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
     let dimension = if rows.iter().any(|(_, row)| row.iter().any(planar)) { 2 } else { 3 };
-    engine.columns(dimension).unwrap_or_else(|| {
-        let with_features =
-            rows.iter().find(|(_, row)| row.iter().any(|(_, cell)| matches!(cell, RowValue::Number(_))));
-        with_features.map(|(_, row)| row.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default()
-    })
+    engine.columns(dimension)
 }
 
 /// Writes the rows with the numbers of their cases to the file that `--out` names, or to the terminal.

@@ -45,7 +45,7 @@ impl Regions {
         let named = |label: u32| CaseRegion { label, named: Some(label.to_string()) };
         Ok(match &arguments.labels {
             None => {
-                let label = case.label.unwrap_or_else(|| engine.label(arguments));
+                let label = case.label.unwrap_or_else(|| engine.label());
                 Self { image, mask, regions: vec![CaseRegion { label, named: None }] }
             }
             Some(WantedRegions::Union) => {

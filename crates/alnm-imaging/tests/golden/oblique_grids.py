@@ -1,7 +1,7 @@
 """Prints check sums of images that SimpleITK resamples between oblique grids with exact halves: python3 oblique_grids.py > oblique_grids.txt
 
 Each line holds the check sums (CRC-32) of 16 grids: of labels by nearest neighbour, of doubles and of 16-bit integers by
-linear interpolation, of doubles by B-spline, rounded as in `SCALE`. Every number of a grid is a quotient of small whole numbers, so that
+linear interpolation, and of doubles by B-spline on the first grid of the line, rounded as in `SCALE`. Every number of a grid is a quotient of small whole numbers, so that
 the test makes the same grids to the last bit."""
 import math
 import sys
@@ -78,6 +78,8 @@ sums = [0] * len(kinds)
 for number in range(GRIDS):
     direction, size, spacing, origin, new_spacing, voxels = grid(number)
     for kind, (interpolator, voxel_type) in enumerate(kinds):
+        if interpolator == SimpleITK.sitkBSpline and number % IN_A_LINE:
+            continue
         image = SimpleITK.GetImageFromArray(voxels.astype(voxel_type))
         image.SetDirection(sum(direction, []))
         image.SetSpacing(spacing)

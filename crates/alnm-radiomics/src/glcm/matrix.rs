@@ -1,7 +1,9 @@
 //! A co-occurrence matrix of a region.
 
-use super::statistics::{Distributions, Entropies, Statistics, WeightedValues, entropy, entropy_if_independent};
-use crate::entropy::information;
+use super::statistics::{
+    Definitions, Distributions, Entropies, Statistics, WeightedValues, entropy, entropy_if_independent,
+};
+use crate::entropy::offset_information;
 use crate::level_map::{LevelScale, Offset};
 use crate::singular_value::ScaledMatrix;
 
@@ -9,6 +11,8 @@ use crate::singular_value::ScaledMatrix;
 /// grey levels they are few.
 #[derive(Debug, Clone)]
 pub struct CooccurrenceMatrix {
+    /// Whose definitions its features follow.
+    definitions: Definitions,
     direction: Option<Offset>,
     levels: Vec<f64>,
     scale: LevelScale,
@@ -60,32 +64,41 @@ pub(super) type CountCell = (u32, u32, f64);
 /// p · log₂(p + ε) of the cells of a matrix, looked up where counts are small whole numbers, as most are.
 struct Information {
     pairs: f64,
+    epsilon: f64,
     small: Vec<f64>,
 }
 
 impl Information {
-    fn new(cells: &[CountCell], pairs: f64) -> Self {
+    fn new(cells: &[CountCell], pairs: f64, epsilon: f64) -> Self {
         const LONGEST: usize = 1024;
-        let of_share = |count: usize| Self::of_probability(count as f64 / pairs);
-        Self { pairs, small: (0..cells.len().min(LONGEST)).map(of_share).collect() }
-    }
-
-    fn of_probability(p: f64) -> f64 {
-        information(p)
+        let of_share = |count: usize| offset_information(count as f64 / pairs, epsilon);
+        Self { pairs, epsilon, small: (0..cells.len().min(LONGEST)).map(of_share).collect() }
     }
 
     fn of(&self, count: f64) -> f64 {
         let place = count as usize;
         match self.small.get(place) {
             Some(&known) if place as f64 == count => known,
-            _ => Self::of_probability(count / self.pairs),
+            _ => offset_information(count / self.pairs, self.epsilon),
         }
     }
 }
 
 impl CooccurrenceMatrix {
-    /// A matrix over `gray_levels` (ascending) from its cells in ascending order; `None` when there are none.
+    /// A matrix over `gray_levels` (ascending) from its cells in ascending order, with PyRadiomics' definitions of the
+    /// features; `None` when there are no cells.
     pub(super) fn new(
+        gray_levels: &[u32],
+        scale: LevelScale,
+        cells: &[CountCell],
+        direction: Option<Offset>,
+    ) -> Option<Self> {
+        Self::by(Definitions::PyRadiomics, gray_levels, scale, cells, direction)
+    }
+
+    /// [`CooccurrenceMatrix::new`] with either definitions.
+    pub(super) fn by(
+        definitions: Definitions,
         gray_levels: &[u32],
         scale: LevelScale,
         cells: &[CountCell],
@@ -97,7 +110,7 @@ impl CooccurrenceMatrix {
             return None;
         }
         let (lowest, highest) = (gray_levels[0], gray_levels[n - 1]);
-        let information = Information::new(cells, pairs);
+        let information = Information::new(cells, pairs, definitions.epsilon());
         let mut rows = vec![0; n + 1];
         let mut columns = Vec::with_capacity(cells.len());
         let mut probabilities = Vec::with_capacity(cells.len());
@@ -123,6 +136,7 @@ impl CooccurrenceMatrix {
             rows[row + 1] += rows[row];
         }
         Some(Self {
+            definitions,
             direction,
             scale,
             rows,
@@ -159,12 +173,13 @@ impl CooccurrenceMatrix {
     /// The values of the features, with the maximal correlation where it is asked for.
     #[must_use]
     pub fn statistics(&self, with_correlation: bool) -> Statistics {
+        let epsilon = self.definitions.epsilon();
         let entropies = Entropies {
-            x: entropy(&self.px),
-            y: entropy(&self.py),
+            x: entropy(&self.px, epsilon),
+            y: entropy(&self.py, epsilon),
             joint: self.joint_entropy,
-            sum: entropy(&self.sum.p),
-            difference: entropy(&self.difference.p),
+            sum: entropy(&self.sum.p, epsilon),
+            difference: entropy(&self.difference.p, epsilon),
         };
         let distributions = Distributions {
             x: WeightedValues { values: &self.levels, p: &self.px },
@@ -177,8 +192,9 @@ impl CooccurrenceMatrix {
             inverse_shares: self.inverse_shares(),
             highest_level: f64::from(self.scale.highest),
         };
-        let mut statistics =
-            Statistics::new(&distributions, || (entropy_if_independent(&self.px, &self.py), self.joint_entropy));
+        let mut statistics = Statistics::by(self.definitions, &distributions, || {
+            (entropy_if_independent(&self.px, &self.py), self.joint_entropy)
+        });
         if with_correlation {
             statistics.maximal_correlation = self.maximal_correlation();
         }

@@ -37,16 +37,14 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Selection};
-use crate::level_map::{LevelMap, Offset, directions};
+use crate::level_map::{LevelMap, Offset, WantedDirections, directions, in_groups};
 use crate::weighting::WeightingNorm;
 pub use matrix::CooccurrenceMatrix;
 use matrix::CountCell;
 pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
+use statistics::Definitions;
 pub(crate) use statistics::MAXIMAL_CORRELATION;
 pub use statistics::{FORMULAS, Statistics};
-
-/// Voxels from which on the directions are shared among threads.
-const WORTH_SHARING: usize = 1024;
 
 /// Levels up to which pairs are counted in a table, which then takes 16 MiB.
 const MAXIMUM_LEVELS: usize = 2048;
@@ -205,7 +203,7 @@ fn of_matrices<T: Send>(
             let cells = pair_cells(map, offset, settings.symmetrical, scratch);
             CooccurrenceMatrix::new(map.gray_levels(), map.scale(), cells, Some(offset)).map(&evaluate)
         };
-        let together = if map.voxel_count() < WORTH_SHARING { directions.len() } else { 1 };
+        let together = if map.is_small() { directions.len() } else { 1 };
         let evaluated: Vec<Option<T>> =
             directions.par_iter().with_min_len(together).map_init(Scratch::default, of_direction).collect();
         return Ok(evaluated.into_iter().flatten().collect());
@@ -225,6 +223,59 @@ fn of_matrices<T: Send>(
     let total = |same: &[CountCell]| (same[0].0, same[0].1, same.iter().map(|(_, _, count)| count).sum());
     let summed: Vec<CountCell> = cells.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).map(total).collect();
     Ok(CooccurrenceMatrix::new(map.gray_levels(), map.scale(), &summed, None).map(evaluate).into_iter().collect())
+}
+
+/// The features of the matrices of several directions.
+#[derive(Debug, Default)]
+pub(crate) struct DirectionalStatistics {
+    /// Of each direction in which the region has neighbours; empty where they are not wanted.
+    pub(crate) each: Vec<Statistics>,
+    /// Of the sum of the matrices; `None` where it is not wanted and where there are no neighbours.
+    pub(crate) merged: Option<Statistics>,
+}
+
+/// The features of the symmetric matrices of `directions`, without the maximal correlation, by the definitions of the
+/// IBSI: of each and of their sum, as `wanted`. Each direction is counted once.
+pub(crate) fn directional_statistics(
+    map: &LevelMap,
+    directions: &[Offset],
+    wanted: WantedDirections,
+) -> DirectionalStatistics {
+    let (levels, scale) = (map.gray_levels(), map.scale());
+    let statistics = |cells: &[CountCell], direction| {
+        let matrix = CooccurrenceMatrix::by(Definitions::Ibsi, levels, scale, cells, direction);
+        matrix.map(|matrix| matrix.statistics(false))
+    };
+    let n = levels.len();
+    let of_group = |group: &[Offset]| {
+        let (mut scratch, mut each) = (Scratch::default(), Vec::new());
+        // Sums of counts are exact, so that it does not matter how directions are put into groups.
+        let mut total = vec![0.0; if wanted.merged { n * n } else { 0 }];
+        for &offset in group {
+            let cells = pair_cells(map, offset, true, &mut scratch);
+            if wanted.each {
+                each.extend(statistics(cells, Some(offset)));
+            }
+            if wanted.merged {
+                for &(i, j, count) in cells {
+                    total[i as usize * n + j as usize] += count;
+                }
+            }
+        }
+        (each, total)
+    };
+    let groups = in_groups(map, directions, of_group);
+    let mut total = vec![0.0; if wanted.merged { n * n } else { 0 }];
+    let mut each = Vec::new();
+    for (of_group, counts) in groups {
+        each.extend(of_group);
+        total.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
+    }
+    let summed: Vec<CountCell> = (0..total.len())
+        .filter(|&cell| total[cell] > 0.0)
+        .map(|cell| ((cell / n) as u32, (cell % n) as u32, total[cell]))
+        .collect();
+    DirectionalStatistics { each, merged: statistics(&summed, None).filter(|_| wanted.merged) }
 }
 
 /// The values of the selected features of a region, in the order of the selection.

@@ -148,7 +148,7 @@ impl<'a> SlidingWindow<'a> {
         };
         Self {
             of,
-            correlation: formulas.iter().position(|formula| formula.name == MAXIMAL_CORRELATION),
+            correlation: formulas.iter().position(|formula| formula.name == Some(MAXIMAL_CORRELATION)),
             formulas: formulas.to_vec(),
             counts: of.directions.iter().map(counts).collect(),
             summary: WindowSummary::new(of),

@@ -2,8 +2,40 @@
 
 use std::f64::consts::LN_2;
 
-use crate::entropy::{EPSILON, information};
+use crate::entropy::{EPSILON, information, offset_information};
 use crate::feature::Formula;
+use crate::ibsi::definition::glcm;
+
+/// Whose definitions hold where PyRadiomics and the reference manual of the IBSI differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Definitions {
+    /// Logarithms of p + ε; the correlation of a matrix whose pairs are all of one level is 1; the second information
+    /// correlation is undefined where rounding makes the difference of the entropies negative.
+    PyRadiomics,
+    /// Logarithms of p; such a matrix has no correlation, unless the region has one level only, for which it is 1; the
+    /// difference of the entropies is at least 0.
+    Ibsi,
+}
+
+impl Definitions {
+    /// ε, which is added inside logarithms.
+    #[inline(always)]
+    pub(super) const fn epsilon(self) -> f64 {
+        match self {
+            Self::PyRadiomics => EPSILON,
+            Self::Ibsi => 0.0,
+        }
+    }
+
+    /// The correlation of a matrix whose pairs are all of one level, in a region with `levels` of them.
+    #[inline(always)]
+    fn correlation_without_spread(self, levels: usize) -> f64 {
+        match self {
+            Self::Ibsi if levels > 1 => f64::NAN,
+            Self::PyRadiomics | Self::Ibsi => 1.0,
+        }
+    }
+}
 
 /// Numbers with their probabilities, side by side.
 #[derive(Debug, Clone, Copy)]
@@ -101,10 +133,17 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The values but for the maximal correlation. `exact` gives the entropies HXY2 and HXY added up cell by cell,
-    /// which is asked for where their order hangs on rounding.
+    /// The values but for the maximal correlation, as PyRadiomics defines them. `exact` gives the entropies HXY2 and HXY
+    /// added up cell by cell, which is asked for where their order hangs on rounding.
     #[inline(always)]
     pub(super) fn new(of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
+        Self::by(Definitions::PyRadiomics, of, exact)
+    }
+
+    /// [`Statistics::new`] by either of the definitions; the entropies `of` the matrix are by the same.
+    #[inline(always)]
+    pub(super) fn by(definitions: Definitions, of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
+        let epsilon = definitions.epsilon();
         let (mean_x, mean_y) = (of.x.mean(|level| level), of.y.mean(|level| level));
         let variance = |marginal: WeightedValues<'_>, mean: f64| marginal.mean(|level| (level - mean) * (level - mean));
         let (variance_x, variance_y) = (variance(of.x, mean_x), variance(of.y, mean_y));
@@ -123,7 +162,11 @@ impl Statistics {
             autocorrelation: (of.sum.mean(|k| k * k) - contrast) / 4.0,
             cluster,
             contrast,
-            correlation: if deviations == 0.0 { 1.0 } else { covariance / (deviations + EPSILON) },
+            correlation: if deviations == 0.0 {
+                definitions.correlation_without_spread(of.x.values.len())
+            } else {
+                covariance / (deviations + epsilon)
+            },
             difference_average,
             difference_entropy: of.entropies.difference,
             difference_variance: of.difference.mean(|k| (k - difference_average) * (k - difference_average)),
@@ -131,7 +174,10 @@ impl Statistics {
             inverse_difference_normalised: of.difference.mean(|k| 1.0 / (1.0 + k / levels)),
             inverse_difference_moment: of.difference.mean(|k| 1.0 / (1.0 + k * k)),
             inverse_difference_moment_normalised: of.difference.mean(|k| 1.0 / (1.0 + k * k / (levels * levels))),
-            information: [first_information_measure(of), second_information_measure(of.entropies, exact)],
+            information: [
+                first_information_measure(of, epsilon),
+                second_information_measure(definitions, of.entropies, exact),
+            ],
             inverse_variance: of.difference.mean(|k| if k > 0.0 { 1.0 / (k * k) } else { 0.0 }),
             joint_average: mean_x,
             joint_energy: of.energy,
@@ -147,7 +193,7 @@ impl Statistics {
 
 /// IMC1 = (HXY - HXY1) / max(HX, HY), 0 where both marginals are certain; HXY1 = -Σ p(i, j) log₂(p_x(i) p_y(j) + ε).
 #[inline(always)]
-fn first_information_measure(of: &Distributions<'_>) -> f64 {
+fn first_information_measure(of: &Distributions<'_>, epsilon: f64) -> f64 {
     let Entropies { x, y, joint, .. } = of.entropies;
     let larger = x.max(y);
     let levels = of.x.p.iter().chain(of.y.p).filter(|p| **p > 0.0).count() as f64;
@@ -157,21 +203,29 @@ fn first_information_measure(of: &Distributions<'_>) -> f64 {
     }
     // The logarithm of the product is a sum over each marginal. ε adds ε / (p_x p_y ln 2), which matters for rare
     // levels, and each of the two entropies holds ε / ln 2 for each level.
-    let hxy1 = x + y - (of.inverse_shares - levels) * EPSILON / LN_2;
+    let hxy1 = x + y - (of.inverse_shares - levels) * epsilon / LN_2;
     (joint - hxy1) / larger
 }
 
-/// IMC2 = √(1 - exp(-2 (HXY2 - HXY))), 0 where both are the same; undefined where rounding makes HXY2 smaller.
-/// HXY2 = -Σ_ij p_x(i) p_y(j) log₂(p_x(i) p_y(j) + ε) is HX + HY but for ε.
+/// IMC2 = √(1 - exp(-2 (HXY2 - HXY))), 0 where both are the same; where rounding makes HXY2 smaller, see
+/// [`Definitions`]. HXY2 = -Σ_ij p_x(i) p_y(j) log₂(p_x(i) p_y(j) + ε) is HX + HY but for ε.
 #[inline(always)]
-fn second_information_measure(entropies: Entropies, exact: impl FnOnce() -> (f64, f64)) -> f64 {
-    // Where it comes close to HXY, their order hangs on the rounding of the long sum.
+fn second_information_measure(
+    definitions: Definitions,
+    entropies: Entropies,
+    exact: impl FnOnce() -> (f64, f64),
+) -> f64 {
+    // Where it comes close to HXY, their order hangs on the rounding of PyRadiomics' long sum.
     const CLOSE: f64 = 1e-5;
     let (mut hxy2, mut joint) = (entropies.x + entropies.y, entropies.joint);
-    if hxy2 - joint < CLOSE {
+    if definitions == Definitions::PyRadiomics && hxy2 - joint < CLOSE {
         (hxy2, joint) = exact();
     }
-    if hxy2 == joint { 0.0 } else { (1.0 - (-2.0 * (hxy2 - joint)).exp()).sqrt() }
+    match definitions {
+        _ if hxy2 == joint => 0.0,
+        Definitions::Ibsi if hxy2 < joint => 0.0,
+        Definitions::PyRadiomics | Definitions::Ibsi => (1.0 - (-2.0 * (hxy2 - joint)).exp()).sqrt(),
+    }
 }
 
 /// -Σ_ij p_x(i) p_y(j) log₂(p_x(i) p_y(j) + ε), added up row by row.
@@ -187,38 +241,41 @@ pub(super) fn entropy_if_independent(px: &[f64], py: &[f64]) -> f64 {
 }
 
 /// -Σ p log₂(p + ε).
-pub(super) fn entropy(p: &[f64]) -> f64 {
-    -p.iter().filter(|p| **p > 0.0).map(|&p| information(p)).sum::<f64>()
+pub(super) fn entropy(p: &[f64], epsilon: f64) -> f64 {
+    0.0 - p.iter().filter(|p| **p > 0.0).map(|&p| offset_information(p, epsilon)).sum::<f64>()
 }
 
 /// Name of the feature that takes an eigenvalue, and by far the most time.
 pub(crate) const MAXIMAL_CORRELATION: &str = "MCC";
 
-/// The features of the class in the order of PyRadiomics' columns: name, IBSI code where the definition is the same, and
-/// the formula over a [`Statistics`].
+/// The features of the class in the order of PyRadiomics' columns: the
+/// feature of the IBSI with the same definition, and the formula over a [`Statistics`].
 pub const FORMULAS: &[Formula<Statistics>] = &[
-    Formula::new("Autocorrelation", Some("QWB0"), |m| m.autocorrelation),
-    Formula::new("ClusterProminence", Some("AE86"), |m| m.cluster[2]),
-    Formula::new("ClusterShade", Some("7NFM"), |m| m.cluster[1]),
-    Formula::new("ClusterTendency", Some("DG8W"), |m| m.cluster[0]),
-    Formula::new("Contrast", Some("ACUI"), |m| m.contrast),
-    Formula::new("Correlation", Some("NI2N"), |m| m.correlation),
-    Formula::new("DifferenceAverage", Some("TF7R"), |m| m.difference_average),
-    Formula::new("DifferenceEntropy", Some("NTRS"), |m| m.difference_entropy),
-    Formula::new("DifferenceVariance", Some("D3YU"), |m| m.difference_variance),
-    Formula::new("Id", Some("IB1Z"), |m| m.inverse_difference),
-    Formula::new("Idm", Some("WF0Z"), |m| m.inverse_difference_moment),
-    Formula::new("Idmn", Some("1QCO"), |m| m.inverse_difference_moment_normalised),
-    Formula::new("Idn", Some("NDRX"), |m| m.inverse_difference_normalised),
-    Formula::new("Imc1", Some("R8DG"), |m| m.information[0]),
-    Formula::new("Imc2", Some("JN9H"), |m| m.information[1]),
-    Formula::new("InverseVariance", Some("E8JP"), |m| m.inverse_variance),
-    Formula::new("JointAverage", Some("60VM"), |m| m.joint_average),
-    Formula::new("JointEnergy", Some("8ZQL"), |m| m.joint_energy),
-    Formula::new("JointEntropy", Some("TU9B"), |m| m.joint_entropy),
-    Formula::new(MAXIMAL_CORRELATION, None, |m| m.maximal_correlation),
-    Formula::new("MaximumProbability", Some("GYBY"), |m| m.maximum_probability),
-    Formula::new("SumAverage", Some("ZGXS"), |m| m.sum_average),
-    Formula::new("SumEntropy", Some("P6QZ"), |m| m.sum_entropy),
-    Formula::new("SumSquares", Some("UR99"), |m| m.sum_squares),
+    Formula::compliant("Autocorrelation", glcm::AUTOCORRELATION, |m| m.autocorrelation),
+    Formula::compliant("ClusterProminence", glcm::CLUSTER_PROMINENCE, |m| m.cluster[2]),
+    Formula::compliant("ClusterShade", glcm::CLUSTER_SHADE, |m| m.cluster[1]),
+    Formula::compliant("ClusterTendency", glcm::CLUSTER_TENDENCY, |m| m.cluster[0]),
+    Formula::compliant("Contrast", glcm::CONTRAST, |m| m.contrast),
+    Formula::compliant("Correlation", glcm::CORRELATION, |m| m.correlation),
+    Formula::compliant("DifferenceAverage", glcm::DIFFERENCE_AVERAGE, |m| m.difference_average),
+    Formula::compliant("DifferenceEntropy", glcm::DIFFERENCE_ENTROPY, |m| m.difference_entropy),
+    Formula::compliant("DifferenceVariance", glcm::DIFFERENCE_VARIANCE, |m| m.difference_variance),
+    Formula::compliant("Id", glcm::INVERSE_DIFFERENCE, |m| m.inverse_difference),
+    Formula::compliant("Idm", glcm::INVERSE_DIFFERENCE_MOMENT, |m| m.inverse_difference_moment),
+    Formula::compliant("Idmn", glcm::NORMALISED_INVERSE_DIFFERENCE_MOMENT, |m| m.inverse_difference_moment_normalised),
+    Formula::compliant("Idn", glcm::NORMALISED_INVERSE_DIFFERENCE, |m| m.inverse_difference_normalised),
+    Formula::compliant("Imc1", glcm::INFORMATION_CORRELATION_1, |m| m.information[0]),
+    Formula::compliant("Imc2", glcm::INFORMATION_CORRELATION_2, |m| m.information[1]),
+    Formula::compliant("InverseVariance", glcm::INVERSE_VARIANCE, |m| m.inverse_variance),
+    Formula::compliant("JointAverage", glcm::JOINT_AVERAGE, |m| m.joint_average),
+    Formula::compliant("JointEnergy", glcm::ANGULAR_SECOND_MOMENT, |m| m.joint_energy),
+    Formula::compliant("JointEntropy", glcm::JOINT_ENTROPY, |m| m.joint_entropy),
+    Formula::pyradiomics_only(MAXIMAL_CORRELATION, |m| m.maximal_correlation),
+    Formula::compliant("MaximumProbability", glcm::JOINT_MAXIMUM, |m| m.maximum_probability),
+    Formula::compliant("SumAverage", glcm::SUM_AVERAGE, |m| m.sum_average),
+    Formula::compliant("SumEntropy", glcm::SUM_ENTROPY, |m| m.sum_entropy),
+    Formula::compliant("SumSquares", glcm::JOINT_VARIANCE, |m| m.sum_squares),
+    // Σ p_{x+y}(k) (k - 2 μ)², since the mean of the sums is 2 μ.
+    Formula::ibsi_only(glcm::SUM_VARIANCE, |m| m.cluster[0]),
+    Formula::ibsi_only(glcm::DISSIMILARITY, |m| m.difference_average),
 ];

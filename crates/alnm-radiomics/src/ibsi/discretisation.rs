@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{IbsiError, Result};
+use crate::error::{RadiomicsError, Result};
 
 /// More levels than this are refused: they come from a unit error, and co-occurrence matrices would not fit into
 /// memory.
@@ -33,11 +33,22 @@ pub(crate) struct Levels {
     pub(crate) count: u32,
 }
 
+impl Levels {
+    /// The levels that occur, ascending.
+    pub(crate) fn occurring(&self) -> Vec<u32> {
+        let mut occurs = vec![false; self.count as usize + 1];
+        for &level in &self.levels {
+            occurs[level as usize] = true;
+        }
+        (1..=self.count).filter(|&level| occurs[level as usize]).collect()
+    }
+}
+
 impl IbsiDiscretisation {
     /// The levels of `intensities`; `lower` is the lower limit of resegmentation.
     ///
     /// # Errors
-    /// [`IbsiError::NotALevel`], [`IbsiError::TooManyLevels`].
+    /// [`RadiomicsError::NotALevel`], [`RadiomicsError::TooManyLevels`].
     pub(crate) fn levels(self, intensities: &[f64], lower: Option<f64>) -> Result<Levels> {
         let minimum = intensities.iter().copied().fold(f64::INFINITY, f64::min);
         let maximum = intensities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -45,7 +56,11 @@ impl IbsiDiscretisation {
             Self::None => {
                 let level = |&value: &f64| {
                     let valid = value >= 1.0 && value <= f64::from(MAXIMUM_LEVELS) && value.fract() == 0.0;
-                    if valid { Ok(value as u32) } else { Err(IbsiError::NotALevel { value, maximum: MAXIMUM_LEVELS }) }
+                    if valid {
+                        Ok(value as u32)
+                    } else {
+                        Err(RadiomicsError::NotALevel { value, maximum: MAXIMUM_LEVELS })
+                    }
                 };
                 let levels: Vec<u32> = intensities.iter().map(level).collect::<Result<_>>()?;
                 let count = levels.iter().copied().max().unwrap_or(0);
@@ -56,7 +71,7 @@ impl IbsiDiscretisation {
                 let bin = |value: f64| ((value - origin) / width).floor() + 1.0;
                 let needed = bin(maximum);
                 if needed > f64::from(MAXIMUM_LEVELS) {
-                    return Err(IbsiError::TooManyLevels {
+                    return Err(RadiomicsError::TooManyLevels {
                         minimum: origin,
                         maximum,
                         levels: needed,
@@ -101,11 +116,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_level_is_refused() {
-        assert!(matches!(IbsiDiscretisation::None.levels(&[1.5], None), Err(IbsiError::NotALevel { .. })));
-        assert!(matches!(IbsiDiscretisation::None.levels(&[0.0], None), Err(IbsiError::NotALevel { .. })));
+        assert!(matches!(IbsiDiscretisation::None.levels(&[1.5], None), Err(RadiomicsError::NotALevel { .. })));
+        assert!(matches!(IbsiDiscretisation::None.levels(&[0.0], None), Err(RadiomicsError::NotALevel { .. })));
         assert!(matches!(
             IbsiDiscretisation::FixedBinSize(1e-6).levels(&[0.0, 1.0], None),
-            Err(IbsiError::TooManyLevels { .. })
+            Err(RadiomicsError::TooManyLevels { .. })
         ));
     }
 }

@@ -62,9 +62,9 @@ impl BoxTransform {
             values.par_chunks_exact_mut(width * height).for_each_init(
                 || (vec![Complex::default(); width * height], room(along_y)),
                 |(lines, scratch), plane| {
-                    transpose(plane, lines, width);
+                    transpose(plane, width, lines, height);
                     along_y.process_with_scratch(lines, scratch);
-                    transpose(lines, plane, height);
+                    transpose(lines, height, plane, width);
                 },
             );
         }
@@ -75,9 +75,9 @@ impl BoxTransform {
                 || (vec![Complex::default(); width * depth], vec![Complex::default(); width * depth], room(along_z)),
                 |(rows, lines, scratch), mut plane| {
                     rows.iter_mut().zip(&plane).for_each(|(to, from)| *to = *from);
-                    transpose(rows, lines, width);
+                    transpose(rows, width, lines, depth);
                     along_z.process_with_scratch(lines, scratch);
-                    transpose(lines, rows, depth);
+                    transpose(lines, depth, rows, width);
                     plane.iter_mut().zip(rows.iter()).for_each(|(to, from)| *to = *from);
                 },
             );
@@ -85,15 +85,16 @@ impl BoxTransform {
     }
 }
 
-/// Turns rows of `width` values into columns, in tiles that stay in the cache.
-fn transpose(from: &[Complex<f64>], to: &mut [Complex<f64>], width: usize) {
+/// Turns rows of `width` values into the first columns of rows of `to_width` values, as far as there are such rows, in
+/// tiles that stay in the cache.
+pub(crate) fn transpose<T: Copy>(from: &[T], width: usize, to: &mut [T], to_width: usize) {
     const TILE: usize = 16;
-    let height = from.len() / width;
+    let (height, kept) = (from.len() / width, width.min(to.len() / to_width));
     for top in (0..height).step_by(TILE) {
-        for left in (0..width).step_by(TILE) {
+        for left in (0..kept).step_by(TILE) {
             for y in top..(top + TILE).min(height) {
-                for x in left..(left + TILE).min(width) {
-                    to[x * height + y] = from[y * width + x];
+                for x in left..(left + TILE).min(kept) {
+                    to[x * to_width + y] = from[y * width + x];
                 }
             }
         }

@@ -3,14 +3,16 @@
 //! Symbols: H the histogram with n_i voxels in bin i of N_g, p_i = n_i / N_v, H' its gradient: one-sided at the ends,
 //! (n_{i+1} - n_{i-1}) / 2 between them.
 
+use super::definition::{IbsiFamily, intensity_histogram};
 use super::discretisation::Levels;
-use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
-use super::statistics::IntensityDistribution;
+use super::evaluation::evaluate;
+use crate::feature::{FeatureValue, Formula};
+use crate::first_order::FirstOrder;
 
 /// A histogram with the distribution of its levels.
 #[derive(Debug, Clone)]
 pub(crate) struct LevelHistogram {
-    distribution: IntensityDistribution,
+    distribution: FirstOrder,
     /// n_i for levels from 1 to N_g.
     counts: Vec<f64>,
     /// H'.
@@ -27,9 +29,9 @@ impl LevelHistogram {
         }
         let values: Vec<f64> = levels.levels.iter().map(|&level| f64::from(level)).collect();
         Self {
-            distribution: IntensityDistribution::new(&values),
-            gradient: gradient(&counts),
             voxels: values.len() as f64,
+            distribution: FirstOrder::without_rounded_spread(values),
+            gradient: gradient(&counts),
             counts,
         }
     }
@@ -39,7 +41,7 @@ impl LevelHistogram {
         let fullest = self.counts.iter().copied().fold(0.0, f64::max);
         let levels =
             self.counts.iter().zip(1u32..).filter(|(count, _)| **count == fullest).map(|(_, level)| f64::from(level));
-        let distance = |level: f64| (level - self.distribution.mean()).abs();
+        let distance = |level: f64| (level - self.distribution.mean).abs();
         levels.reduce(|best, level| if distance(level) < distance(best) { level } else { best }).unwrap_or(f64::NAN)
     }
 
@@ -77,50 +79,52 @@ fn gradient(counts: &[f64]) -> Vec<f64> {
     (0..=last).map(slope).collect()
 }
 
-/// The features of the family in the order of the reference manual: code, tag, name and formula.
-pub(crate) const DEFINITIONS: &[Definition<LevelHistogram>] = &[
-    Definition::new("X6K6", "ih_mean", "Mean discretised intensity", |h| h.distribution.mean()),
-    Definition::new("CH89", "ih_var", "Discretised intensity variance", |h| h.distribution.variance()),
-    Definition::new("88K1", "ih_skew", "Discretised intensity skewness", |h| h.distribution.skewness()),
-    Definition::new("C3I7", "ih_kurt", "(Excess) discretised intensity kurtosis", |h| h.distribution.excess_kurtosis()),
-    Definition::new("WIFQ", "ih_median", "Median discretised intensity", |h| h.distribution.median()),
-    Definition::new("1PR8", "ih_min", "Minimum discretised intensity", |h| h.distribution.minimum()),
-    Definition::new("GPMT", "ih_p10", "10th discretised intensity percentile", |h| h.distribution.percentile(0.1)),
-    Definition::new("OZ0C", "ih_p90", "90th discretised intensity percentile", |h| h.distribution.percentile(0.9)),
-    Definition::new("3NCY", "ih_max", "Maximum discretised intensity", |h| h.distribution.maximum()),
-    Definition::new("AMMC", "ih_mode", "Intensity histogram mode", LevelHistogram::mode),
-    Definition::new("WR0O", "ih_iqr", "Discretised intensity interquartile range", |h| {
+/// The features of the family in the order of the reference manual, with their formulas.
+pub(crate) const FORMULAS: &[Formula<LevelHistogram>] = &[
+    Formula::ibsi_only(intensity_histogram::MEAN_DISCRETISED_INTENSITY, |h| h.distribution.mean),
+    Formula::ibsi_only(intensity_histogram::DISCRETISED_INTENSITY_VARIANCE, |h| h.distribution.moments[0]),
+    Formula::ibsi_only(intensity_histogram::DISCRETISED_INTENSITY_SKEWNESS, |h| h.distribution.skewness()),
+    Formula::ibsi_only(intensity_histogram::EXCESS_DISCRETISED_INTENSITY_KURTOSIS, |h| {
+        h.distribution.excess_kurtosis()
+    }),
+    Formula::ibsi_only(intensity_histogram::MEDIAN_DISCRETISED_INTENSITY, |h| h.distribution.median),
+    Formula::ibsi_only(intensity_histogram::MINIMUM_DISCRETISED_INTENSITY, |h| h.distribution.minimum),
+    Formula::ibsi_only(intensity_histogram::DISCRETISED_INTENSITY_PERCENTILE_10, |h| h.distribution.p10),
+    Formula::ibsi_only(intensity_histogram::DISCRETISED_INTENSITY_PERCENTILE_90, |h| h.distribution.p90),
+    Formula::ibsi_only(intensity_histogram::MAXIMUM_DISCRETISED_INTENSITY, |h| h.distribution.maximum),
+    Formula::ibsi_only(intensity_histogram::INTENSITY_HISTOGRAM_MODE, LevelHistogram::mode),
+    Formula::ibsi_only(intensity_histogram::DISCRETISED_INTENSITY_INTERQUARTILE_RANGE, |h| {
         h.distribution.interquartile_range()
     }),
-    Definition::new("5Z3W", "ih_range", "Discretised intensity range", |h| {
-        h.distribution.maximum() - h.distribution.minimum()
+    Formula::ibsi_only(intensity_histogram::DISCRETISED_INTENSITY_RANGE, |h| {
+        h.distribution.maximum - h.distribution.minimum
     }),
-    Definition::new("D2ZX", "ih_mad", "Intensity histogram mean absolute deviation", |h| {
+    Formula::ibsi_only(intensity_histogram::INTENSITY_HISTOGRAM_MEAN_ABSOLUTE_DEVIATION, |h| {
         h.distribution.mean_absolute_deviation()
     }),
-    Definition::new("WRZB", "ih_rmad", "Intensity histogram robust mean absolute deviation", |h| {
+    Formula::ibsi_only(intensity_histogram::INTENSITY_HISTOGRAM_ROBUST_MEAN_ABSOLUTE_DEVIATION, |h| {
         h.distribution.robust_mean_absolute_deviation()
     }),
-    Definition::new("4RNL", "ih_medad", "Intensity histogram median absolute deviation", |h| {
+    Formula::ibsi_only(intensity_histogram::INTENSITY_HISTOGRAM_MEDIAN_ABSOLUTE_DEVIATION, |h| {
         h.distribution.median_absolute_deviation()
     }),
-    Definition::new("CWYJ", "ih_cov", "Intensity histogram coefficient of variation", |h| {
+    Formula::ibsi_only(intensity_histogram::INTENSITY_HISTOGRAM_COEFFICIENT_OF_VARIATION, |h| {
         h.distribution.coefficient_of_variation()
     }),
-    Definition::new("SLWD", "ih_qcod", "Intensity histogram quartile coefficient of dispersion", |h| {
+    Formula::ibsi_only(intensity_histogram::INTENSITY_HISTOGRAM_QUARTILE_COEFFICIENT_OF_DISPERSION, |h| {
         h.distribution.quartile_coefficient_of_dispersion()
     }),
-    Definition::new("TLU2", "ih_entropy", "Discretised intensity entropy", LevelHistogram::entropy),
-    Definition::new("BJ5W", "ih_uniformity", "Discretised intensity uniformity", LevelHistogram::uniformity),
-    Definition::new("12CE", "ih_max_grad", "Maximum histogram gradient", |h| h.extreme(f64::gt).1),
-    Definition::new("8E6O", "ih_max_grad_g", "Maximum histogram gradient intensity", |h| h.extreme(f64::gt).0),
-    Definition::new("VQB3", "ih_min_grad", "Minimum histogram gradient", |h| h.extreme(f64::lt).1),
-    Definition::new("RHQZ", "ih_min_grad_g", "Minimum histogram gradient intensity", |h| h.extreme(f64::lt).0),
+    Formula::ibsi_only(intensity_histogram::DISCRETISED_INTENSITY_ENTROPY, LevelHistogram::entropy),
+    Formula::ibsi_only(intensity_histogram::DISCRETISED_INTENSITY_UNIFORMITY, LevelHistogram::uniformity),
+    Formula::ibsi_only(intensity_histogram::MAXIMUM_HISTOGRAM_GRADIENT, |h| h.extreme(f64::gt).1),
+    Formula::ibsi_only(intensity_histogram::MAXIMUM_HISTOGRAM_GRADIENT_INTENSITY, |h| h.extreme(f64::gt).0),
+    Formula::ibsi_only(intensity_histogram::MINIMUM_HISTOGRAM_GRADIENT, |h| h.extreme(f64::lt).1),
+    Formula::ibsi_only(intensity_histogram::MINIMUM_HISTOGRAM_GRADIENT_INTENSITY, |h| h.extreme(f64::lt).0),
 ];
 
 /// The features of the levels of at least one voxel.
-pub(crate) fn features(levels: &Levels) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, IbsiFamily::IntensityHistogram, None, &LevelHistogram::new(levels))
+pub(crate) fn features(levels: &Levels) -> Vec<FeatureValue> {
+    evaluate(IbsiFamily::IntensityHistogram, FORMULAS, &LevelHistogram::new(levels))
 }
 
 #[cfg(test)]

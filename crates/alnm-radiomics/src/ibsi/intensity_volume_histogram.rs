@@ -5,9 +5,11 @@
 //! intensity of the range, ν_i the share of the region's voxels with at least i. The range is that of resegmentation
 //! where it is given, else that of the region; with a fixed bin number it is always that of the region.
 
+use super::definition::{IbsiFamily, intensity_volume_histogram};
 use super::discretisation::IbsiDiscretisation;
-use super::error::{IbsiError, Result};
-use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
+use super::evaluation::evaluate;
+use crate::error::{RadiomicsError, Result};
+use crate::feature::{FeatureValue, Formula};
 
 /// More steps than this are refused.
 const MAXIMUM_STEPS: f64 = 10_000_000.0;
@@ -35,7 +37,7 @@ impl IntensityVolumeHistogram {
     /// discretisation, intensities count in steps of 1 from the lower end of the range.
     ///
     /// # Errors
-    /// [`IbsiError::TooManyLevels`] when the range needs more than ten million steps.
+    /// [`RadiomicsError::TooManyLevels`] when the range needs more than ten million steps.
     pub(crate) fn new(
         intensities: &[f64],
         discretisation: IbsiDiscretisation,
@@ -54,7 +56,7 @@ impl IntensityVolumeHistogram {
             IbsiDiscretisation::FixedBinNumber(bins) => (1.0, 1.0, f64::from(bins)),
         };
         if steps > MAXIMUM_STEPS {
-            return Err(IbsiError::TooManyLevels {
+            return Err(RadiomicsError::TooManyLevels {
                 minimum: lower,
                 maximum: upper,
                 levels: steps,
@@ -103,24 +105,30 @@ impl IntensityVolumeHistogram {
     }
 }
 
-/// The features of the family in the order of the reference manual: code, tag, name and formula.
-pub(crate) const DEFINITIONS: &[Definition<IntensityVolumeHistogram>] = &[
-    Definition::new("NK6P", "ivh_v10", "Volume fraction at 10% intensity", |h| h.volume_at_intensity(0.1)),
-    Definition::new("4279", "ivh_v90", "Volume fraction at 90% intensity", |h| h.volume_at_intensity(0.9)),
-    Definition::new("PWN1", "ivh_i10", "Intensity at 10% volume", |h| h.intensity_at_volume(0.1)),
-    Definition::new("BOHI", "ivh_i90", "Intensity at 90% volume", |h| h.intensity_at_volume(0.9)),
-    Definition::new("WITY", "ivh_diff_v10_v90", "Volume fraction difference between 10% and 90% intensity", |h| {
-        h.volume_at_intensity(0.1) - h.volume_at_intensity(0.9)
+/// The features of the family in the order of the reference manual, with their formulas.
+pub(crate) const FORMULAS: &[Formula<IntensityVolumeHistogram>] = &[
+    Formula::ibsi_only(intensity_volume_histogram::VOLUME_FRACTION_AT_10_PERCENT_INTENSITY, |h| {
+        h.volume_at_intensity(0.1)
     }),
-    Definition::new("JXJA", "ivh_diff_i10_i90", "Intensity difference between 10% and 90% volume", |h| {
-        h.intensity_at_volume(0.1) - h.intensity_at_volume(0.9)
+    Formula::ibsi_only(intensity_volume_histogram::VOLUME_FRACTION_AT_90_PERCENT_INTENSITY, |h| {
+        h.volume_at_intensity(0.9)
     }),
-    Definition::new("9CMM", "ivh_auc", "Area under the IVH curve", IntensityVolumeHistogram::area),
+    Formula::ibsi_only(intensity_volume_histogram::INTENSITY_AT_10_PERCENT_VOLUME, |h| h.intensity_at_volume(0.1)),
+    Formula::ibsi_only(intensity_volume_histogram::INTENSITY_AT_90_PERCENT_VOLUME, |h| h.intensity_at_volume(0.9)),
+    Formula::ibsi_only(
+        intensity_volume_histogram::VOLUME_FRACTION_DIFFERENCE_BETWEEN_10_PERCENT_AND_90_PERCENT_INTENSITY,
+        |h| h.volume_at_intensity(0.1) - h.volume_at_intensity(0.9),
+    ),
+    Formula::ibsi_only(
+        intensity_volume_histogram::INTENSITY_DIFFERENCE_BETWEEN_10_PERCENT_AND_90_PERCENT_VOLUME,
+        |h| h.intensity_at_volume(0.1) - h.intensity_at_volume(0.9),
+    ),
+    Formula::ibsi_only(intensity_volume_histogram::AREA_UNDER_THE_IVH_CURVE, IntensityVolumeHistogram::area),
 ];
 
 /// The features of a histogram.
-pub(crate) fn features(histogram: &IntensityVolumeHistogram) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, IbsiFamily::IntensityVolumeHistogram, None, histogram)
+pub(crate) fn features(histogram: &IntensityVolumeHistogram) -> Vec<FeatureValue> {
+    evaluate(IbsiFamily::IntensityVolumeHistogram, FORMULAS, histogram)
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@
 //! at (n_a - 1) / 2 - s_b (n_b - 1) / (2 s_a) voxels of the original.
 
 use alnm_imaging::resample::{Interpolator, resample};
-use alnm_imaging::{Geometry, Volume};
+use alnm_imaging::{Geometry, LabelMap, Volume};
 use serde::{Deserialize, Serialize};
 
-use super::error::Result;
-use super::region::Mask;
+use crate::error::Result;
 
 /// How values between voxels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +39,7 @@ const ROUNDING: f64 = 1e-6;
 /// it is.
 ///
 /// # Errors
-/// [`crate::ibsi::IbsiError::Image`] when the new grid cannot be held.
+/// [`RadiomicsError::Image`] when the new grid cannot be held.
 pub(crate) fn centred_grid(geometry: &Geometry, spacing: [Option<f64>; 3]) -> Result<Geometry> {
     let (old_size, old_spacing) = (geometry.size(), geometry.spacing());
     let new_spacing: [f64; 3] = std::array::from_fn(|axis| spacing[axis].unwrap_or(old_spacing[axis]));
@@ -57,7 +56,7 @@ pub(crate) fn centred_grid(geometry: &Geometry, spacing: [Option<f64>; 3]) -> Re
 /// The image on another grid.
 ///
 /// # Errors
-/// [`crate::ibsi::IbsiError::Image`] when the grid cannot be held.
+/// [`RadiomicsError::Image`] when the grid cannot be held.
 pub(crate) fn interpolate_image(
     image: &Volume<f64>,
     grid: &Geometry,
@@ -69,21 +68,21 @@ pub(crate) fn interpolate_image(
     Ok(resample(image, grid, interpolation.interpolator(), 0.0)?)
 }
 
-/// A region on another grid, given by the part of each voxel that belongs to it: the voxels of which at least
-/// `threshold` does . Parts are rounded to six decimals first, so that exactly half is half.
+/// A region on another grid, given by the part of each voxel that belongs to it: `label` where at least `threshold` of a
+/// voxel does. Parts are rounded to six decimals first, so that exactly half is half.
 ///
 /// # Errors
-/// [`crate::ibsi::IbsiError::Image`] when the grid cannot be held.
+/// [`crate::RadiomicsError::Image`] when the grid cannot be held.
 pub(crate) fn interpolate_mask(
     parts: &Volume<f64>,
+    label: u32,
     grid: &Geometry,
     interpolation: Interpolation,
     threshold: f64,
-) -> Result<Mask> {
+) -> Result<LabelMap> {
     let interpolated = interpolate_image(parts, grid, interpolation)?;
     let round = |value: f64| (value * 1e6).round();
-    let voxels = interpolated.as_slice().iter().map(|&part| round(part) >= round(threshold)).collect();
-    Ok(Mask { shape: grid.shape(), voxels })
+    Ok(interpolated.map(|&part| if round(part) >= round(threshold) { label } else { 0 }))
 }
 
 #[cfg(test)]

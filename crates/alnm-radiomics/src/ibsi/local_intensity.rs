@@ -4,17 +4,75 @@
 //! at most (3 / 4π)^(1/3) cm ≈ 6.2 mm away.
 
 use std::f64::consts::PI;
+use std::ops::Range;
 
+use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
-use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
+use super::definition::{IbsiFamily, local_intensity};
+use super::evaluation::evaluate;
 use super::region::Mask;
+use crate::feature::{FeatureValue, Formula};
 
-/// The mean intensity around each voxel of an intensity mask.
-#[derive(Debug, Clone)]
-pub(crate) struct LocalMeans {
-    /// Intensity of the voxel and mean of its sphere, in raster order.
-    peaks: Vec<(f64, f64)>,
+/// Radius of the sphere in mm.
+fn radius() -> f64 {
+    10.0 * (3.0 / (4.0 * PI)).cbrt()
+}
+
+/// How many voxels the sphere reaches along each axis; `spacing` is (z, y, x) in mm.
+pub(crate) fn reach(spacing: [f64; 3]) -> [usize; 3] {
+    spacing.map(|step| (radius() / step).floor() as usize)
+}
+
+/// The largest means of the spheres around the voxels of an intensity mask.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct IntensityPeaks {
+    /// The highest intensity of a voxel.
+    highest: f64,
+    /// The largest mean around a voxel of the highest intensity.
+    local: f64,
+    /// The largest mean around any voxel.
+    global: f64,
+}
+
+impl IntensityPeaks {
+    const NONE: Self = Self { highest: f64::NEG_INFINITY, local: f64::NEG_INFINITY, global: f64::NEG_INFINITY };
+
+    /// The peaks around the voxels of `mask`, at least one, in an image on the same grid; `spacing` is (z, y, x) in mm.
+    fn new(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Self {
+        let [_, height, width] = mask.shape;
+        let sums = RowSums::new(image, mask.shape);
+        let chords = chords(spacing);
+        let rows = mask.voxels.par_chunks_exact(width).zip(image.par_chunks_exact(width)).enumerate();
+        let of_rows = rows.map_init(Vec::new, |means, (row, (inside, values))| {
+            let Some(columns) = extent(inside) else { return Self::NONE };
+            sums.means(&chords, row / height, row % height, columns.clone(), means);
+            let voxels = inside[columns.clone()].iter().zip(&values[columns]).zip(means.iter());
+            let inside = voxels.filter(|((inside, _), _)| **inside);
+            inside.fold(Self::NONE, |peaks, ((_, &value), &mean)| {
+                peaks.with(Self { highest: value, local: mean, global: mean })
+            })
+        });
+        of_rows.collect::<Vec<_>>().into_iter().fold(Self::NONE, Self::with)
+    }
+
+    /// The peaks of both.
+    fn with(self, other: Self) -> Self {
+        let local = if self.highest == other.highest {
+            self.local.max(other.local)
+        } else if self.highest > other.highest {
+            self.local
+        } else {
+            other.local
+        };
+        Self { highest: self.highest.max(other.highest), local, global: self.global.max(other.global) }
+    }
+}
+
+/// The columns from the first to the last voxel of a row; `None` for a row without one.
+fn extent(inside: &[bool]) -> Option<Range<usize>> {
+    let first = inside.iter().position(|inside| *inside)?;
+    Some(first..inside.iter().rposition(|inside| *inside)? + 1)
 }
 
 /// A line of the sphere along x: its offset across, and how far it reaches to either side.
@@ -26,8 +84,8 @@ struct Chord {
 
 /// The sphere as lines along x; `spacing` is (z, y, x) in mm.
 fn chords(spacing: [f64; 3]) -> Vec<Chord> {
-    let radius = 10.0 * (3.0 / (4.0 * PI)).cbrt();
-    let [far_z, far_y, _] = spacing.map(|step| (radius / step).floor() as isize);
+    let radius = radius();
+    let [far_z, far_y, _] = reach(spacing).map(|steps| steps as isize);
     let mut chords = Vec::new();
     for z in -far_z..=far_z {
         for y in -far_y..=far_y {
@@ -40,69 +98,79 @@ fn chords(spacing: [f64; 3]) -> Vec<Chord> {
     chords
 }
 
-impl LocalMeans {
-    /// The means around the voxels of `mask` in an image on the same grid; `spacing` is (z, y, x) in mm.
-    ///
-    /// Cumulative sums along x turn each line of the sphere into one difference, so the cost of a voxel is the
-    /// cross-section of its sphere.
-    pub(crate) fn new(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Self {
-        let [depth, height, width] = mask.shape;
-        let mut cumulative = vec![0.0; depth * height * (width + 1)];
-        cumulative.par_chunks_exact_mut(width + 1).zip(image.par_chunks_exact(width)).for_each(|(sums, row)| {
+/// The sums of the values of each row up to each column: they turn a chord of the sphere into one difference, so that the
+/// cost of a voxel is the cross-section of its sphere.
+struct RowSums {
+    shape: [usize; 3],
+    /// One more for each row than it has columns.
+    sums: Vec<f64>,
+}
+
+impl RowSums {
+    fn new(image: &[f64], shape: [usize; 3]) -> Self {
+        let [depth, height, width] = shape;
+        let mut sums = vec![0.0; depth * height * (width + 1)];
+        sums.par_chunks_exact_mut(width + 1).zip(image.par_chunks_exact(width)).for_each(|(sums, row)| {
             for (x, value) in row.iter().enumerate() {
                 sums[x + 1] = sums[x] + value;
             }
         });
-        let chords = chords(spacing);
-        let mean = |z: usize, y: usize, x: usize| {
-            let (mut sum, mut count) = (0.0, 0usize);
-            for chord in &chords {
-                let (Some(z), Some(y)) = (z.checked_add_signed(chord.z), y.checked_add_signed(chord.y)) else {
-                    continue;
-                };
-                if z < depth && y < height {
-                    let row = (z * height + y) * (width + 1);
-                    let (start, end) = (x.saturating_sub(chord.reach), (x + chord.reach + 1).min(width));
-                    sum += cumulative[row + end] - cumulative[row + start];
-                    count += end - start;
-                }
+        Self { shape, sums }
+    }
+
+    /// The means of the spheres around the voxels of some columns of a row.
+    fn means(&self, chords: &[Chord], z: usize, y: usize, columns: Range<usize>, means: &mut Vec<f64>) {
+        let [depth, height, width] = self.shape;
+        means.clear();
+        means.resize(columns.len(), 0.0);
+        let mut counts = vec![0.0; columns.len()];
+        let arch = pulp::Arch::new();
+        for chord in chords {
+            let (Some(z), Some(y)) = (z.checked_add_signed(chord.z), y.checked_add_signed(chord.y)) else { continue };
+            if z < depth && y < height {
+                let sums = &self.sums[(z * height + y) * (width + 1)..][..width + 1];
+                vectorised!(arch, add_chord(sums, chord.reach, &columns, means, &mut counts));
             }
-            sum / count as f64
-        };
-        let rows = mask.voxels.par_chunks_exact(width).zip(image.par_chunks_exact(width)).enumerate();
-        let peaks = rows.map(|(row, (inside, values))| {
-            let (z, y) = (row / height, row % height);
-            let voxels = inside.iter().zip(values).enumerate().filter(|(_, (inside, _))| **inside);
-            voxels.map(|(x, (_, &value))| (value, mean(z, y, x))).collect::<Vec<_>>()
-        });
-        Self { peaks: peaks.collect::<Vec<_>>().concat() }
-    }
-
-    /// The largest mean around a voxel of the highest intensity.
-    fn local_peak(&self) -> f64 {
-        let highest = self.peaks.iter().map(|(value, _)| *value).fold(f64::NEG_INFINITY, f64::max);
-        self.peaks
-            .iter()
-            .filter(|(value, _)| *value == highest)
-            .map(|(_, mean)| *mean)
-            .fold(f64::NEG_INFINITY, f64::max)
-    }
-
-    /// The largest mean around any voxel.
-    fn global_peak(&self) -> f64 {
-        self.peaks.iter().map(|(_, mean)| *mean).fold(f64::NEG_INFINITY, f64::max)
+        }
+        means.iter_mut().zip(&counts).for_each(|(mean, count)| *mean /= count);
     }
 }
 
-/// The features of the family in the order of the reference manual: code, tag, name and formula.
-pub(crate) const DEFINITIONS: &[Definition<LocalMeans>] = &[
-    Definition::new("VJGA", "loc_peak_loc", "Local intensity peak", LocalMeans::local_peak),
-    Definition::new("0F91", "loc_peak_glob", "Global intensity peak", LocalMeans::global_peak),
+/// Adds the sum and the number of the values within `reach` of each column.
+#[inline(always)]
+fn add_chord(sums: &[f64], reach: usize, columns: &Range<usize>, totals: &mut [f64], counts: &mut [f64]) {
+    let width = sums.len() - 1;
+    // Columns from here to there have the chord as a whole in the image.
+    let whole =
+        reach.clamp(columns.start, columns.end)..(width.saturating_sub(reach)).clamp(columns.start, columns.end);
+    let whole = whole.start..whole.end.max(whole.start);
+    for x in (columns.start..whole.start).chain(whole.end..columns.end) {
+        let (start, end) = (x.saturating_sub(reach), (x + reach + 1).min(width));
+        totals[x - columns.start] += sums[end] - sums[start];
+        counts[x - columns.start] += (end - start) as f64;
+    }
+    let place = whole.start - columns.start..whole.end - columns.start;
+    if whole.is_empty() {
+        return;
+    }
+    let (ends, starts) = (&sums[whole.start + reach + 1..], &sums[whole.start - reach..]);
+    for ((total, end), start) in totals[place.clone()].iter_mut().zip(ends).zip(starts) {
+        *total += end - start;
+    }
+    for count in &mut counts[place] {
+        *count += (2 * reach + 1) as f64;
+    }
+}
+
+/// The features of the family in the order of the reference manual, with their formulas.
+pub(crate) const FORMULAS: &[Formula<IntensityPeaks>] = &[
+    Formula::ibsi_only(local_intensity::LOCAL_INTENSITY_PEAK, |peaks| peaks.local),
+    Formula::ibsi_only(local_intensity::GLOBAL_INTENSITY_PEAK, |peaks| peaks.global),
 ];
 
 /// The features of a region; at least one voxel of `mask` must be set. `spacing` is (z, y, x) in mm.
-pub(crate) fn features(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, IbsiFamily::LocalIntensity, None, &LocalMeans::new(image, mask, spacing))
+pub(crate) fn features(image: &[f64], mask: &Mask, spacing: [f64; 3]) -> Vec<FeatureValue> {
+    evaluate(IbsiFamily::LocalIntensity, FORMULAS, &IntensityPeaks::new(image, mask, spacing))
 }
 
 #[cfg(test)]
@@ -114,10 +182,17 @@ mod tests {
         let (shape, spacing) = ([5, 7, 9], [3.0, 2.0, 1.5]);
         let image: Vec<f64> = (0..315).map(|i| f64::from((i * 37) % 101)).collect();
         let mask = Mask { shape, voxels: (0..315).map(|i| i % 3 == 0).collect() };
-        let means = LocalMeans::new(&image, &mask, spacing);
-        let radius = 10.0 * (3.0 / (4.0 * PI)).cbrt();
         let all = Mask { shape, voxels: vec![true; 315] };
-        for (centre, (_, mean)) in mask.indices().zip(&means.peaks) {
+        let (sums, chords) = (RowSums::new(&image, shape), chords(spacing));
+        let mut found = [f64::NEG_INFINITY; 3];
+        for centre in mask.indices() {
+            let [z, y, x] = centre;
+            let mut of_row = Vec::new();
+            sums.means(&chords, z, y, 0..9, &mut of_row);
+            let mean = of_row[x];
+            let mut of_part = Vec::new();
+            sums.means(&chords, z, y, x..x + 1, &mut of_part);
+            assert_eq!(of_part, [mean]);
             let distance = |voxel: [usize; 3]| {
                 (0..3)
                     .map(|axis| ((voxel[axis] as f64 - centre[axis] as f64) * spacing[axis]).powi(2))
@@ -125,8 +200,16 @@ mod tests {
                     .sqrt()
             };
             let sphere: Vec<f64> =
-                all.indices().zip(&image).filter(|(voxel, _)| distance(*voxel) <= radius).map(|(_, v)| *v).collect();
-            approx::assert_relative_eq!(*mean, sphere.iter().sum::<f64>() / sphere.len() as f64, max_relative = 1e-12);
+                all.indices().zip(&image).filter(|(voxel, _)| distance(*voxel) <= radius()).map(|(_, v)| *v).collect();
+            approx::assert_relative_eq!(mean, sphere.iter().sum::<f64>() / sphere.len() as f64, max_relative = 1e-12);
+            let value = image[(z * 7 + y) * 9 + x];
+            if value >= found[0] {
+                let before = if value == found[0] { found[1] } else { f64::NEG_INFINITY };
+                (found[0], found[1]) = (value, mean.max(before));
+            }
+            found[2] = found[2].max(mean);
         }
+        let peaks = IntensityPeaks::new(&image, &mask, spacing);
+        assert_eq!([peaks.highest, peaks.local, peaks.global], found);
     }
 }

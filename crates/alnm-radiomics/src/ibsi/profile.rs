@@ -4,15 +4,16 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::definition::{Aggregation, IbsiFamily};
 use super::discretisation::{IbsiDiscretisation, MAXIMUM_LEVELS};
-use super::error::{IbsiError, Result};
-use super::feature::{Aggregation, IbsiFamily};
 use super::filter::Filter;
 use super::interpolation::Interpolation;
+use crate::error::Result;
+use crate::parameter_error::ParameterError;
+use crate::parameters::Parameters;
 
-/// The settings of an extraction by the IBSI reference manual; [`IbsiProfile::check`] makes an extractor of them. In the
-/// order in which they are applied: interpolation, rounding, resegmentation,
-/// filter, discretisation, features.
+/// The settings of an extraction by the IBSI reference manual; [`IbsiProfile::check`] makes parameters of them. In the
+/// order in which they are applied: interpolation, rounding, resegmentation, filter, discretisation, features.
 ///
 /// | key | default | purpose | range |
 /// |---|---|---|---|
@@ -37,7 +38,7 @@ use super::interpolation::Interpolation;
 /// ")?;
 /// assert_eq!(profile.families.len(), 2);
 /// assert!(IbsiProfile::from_yaml("discretization: none").is_err());
-/// # Ok::<(), alnm_radiomics::ibsi::IbsiError>(())
+/// # Ok::<(), alnm_radiomics::RadiomicsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -267,20 +268,29 @@ impl IbsiProfile {
     /// A profile from YAML or JSON, of which YAML is a superset. Unknown keys are refused.
     ///
     /// # Errors
-    /// [`IbsiError::Profile`] with the place and what is wrong there.
+    /// [`ParameterError::Profile`] with the place and what is wrong there.
     pub fn from_yaml(text: &str) -> Result<Self> {
-        serde_saphyr::from_str(text).map_err(|error| IbsiError::Profile(error.to_string()))
+        serde_saphyr::from_str(text).map_err(|error| ParameterError::Profile(error.to_string()).into())
     }
 
     /// A profile from a file; see [`IbsiProfile::from_yaml`].
     ///
     /// # Errors
-    /// [`IbsiError::Profile`] when the file cannot be read or is not a profile.
+    /// [`ParameterError::Profile`] when the file cannot be read or is not a profile.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path)
-            .map_err(|error| IbsiError::Profile(format!("{}: {error}", path.display())))?;
+            .map_err(|error| ParameterError::Profile(format!("{}: {error}", path.display())))?;
         Self::from_yaml(&text)
+    }
+
+    /// Parameters of an extraction of this profile's features alone, with every setting checked;
+    /// [`Parameters::with_ibsi`] asks for them beside those of PyRadiomics.
+    ///
+    /// # Errors
+    /// [`ParameterError::Setting`] with the first setting that is out of range.
+    pub fn check(self) -> Result<Parameters> {
+        Parameters::ibsi_alone(self)
     }
 
     /// Checks every setting.
@@ -330,7 +340,7 @@ impl IbsiProfile {
 }
 
 fn require(setting: &'static str, holds: bool, value: impl std::fmt::Display, requirement: &'static str) -> Result<()> {
-    if holds { Ok(()) } else { Err(IbsiError::Setting { setting, value: value.to_string(), requirement }) }
+    if holds { Ok(()) } else { Err(ParameterError::Setting { setting, value: value.to_string(), requirement }.into()) }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use alnm_imaging::region::VoxelBox;
 
-use super::error::{IbsiError, Result};
+use crate::error::{RadiomicsError, Result};
 use crate::summation::{sum, sum_of};
 
 /// A mask on a grid, (z, y, x).
@@ -78,7 +78,7 @@ pub(crate) fn box_values<T: Copy>(values: &[T], shape: [usize; 3], bounds: &[Ran
 /// mask.
 ///
 /// # Errors
-/// [`IbsiError::EmptyMask`] when no voxel is left.
+/// [`RadiomicsError::EmptyMask`] when no voxel is left.
 pub(crate) fn resegment(
     image: &[f64],
     region: &Mask,
@@ -97,7 +97,7 @@ pub(crate) fn resegment(
     let inside = |(value, inside): (&f64, &bool)| *inside && (lower..=upper).contains(value);
     let mask = Mask { shape: region.shape, voxels: image.iter().zip(&region.voxels).map(inside).collect() };
     if mask.count() == 0 {
-        return Err(IbsiError::EmptyMask { mask: "intensity", step: "resegmentation", hint: "; widen the range" });
+        return Err(RadiomicsError::EmptyMask { mask: "intensity", step: "resegmentation", hint: "widen the range" });
     }
     Ok(mask)
 }

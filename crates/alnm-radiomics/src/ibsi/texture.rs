@@ -1,215 +1,272 @@
-//! What the matrices of texture are counted on, and which part of it each aggregation method looks at.
+//! What the matrices of texture are counted on, and which of them each aggregation method takes.
 
-use ndarray::{Array3, ArrayView3, s};
+use std::ops::Range;
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
-use super::error::Result;
-use super::feature::Aggregation;
+use super::definition::{Aggregation, Directions, Extent, IbsiFamily};
+use super::discretisation::Levels;
+use super::evaluation::{means, values};
+use super::extraction::FamilyFeatures;
 use super::region::Mask;
-use crate::error::RadiomicsError;
-use crate::level_map::LevelMap;
+use crate::border_distance::border_distances;
+use crate::error::{RadiomicsError, Result};
+use crate::gldzm::{self, DistanceZones};
+use crate::level_map::{LevelMap, LevelScale, Offset, WantedDirections, adjacent_offsets, runs};
+use crate::neighbourhood::{Counting, Neighbourhoods};
+use crate::zones::Zones;
+use crate::{glcm, gldm, glrlm, glszm, ngtdm};
 
-/// Grey levels of a region or of one slice of it, with the distances of its voxels to the region's border.
-#[derive(Debug)]
+/// Grey levels of a region or of one slice of it.
+#[derive(Debug, Clone)]
 pub(crate) struct TexturePart {
     /// Grey levels, with one voxel of rim in each direction that neighbours are looked for.
-    pub(crate) map: LevelMap,
-    /// Steps across faces to the nearest voxel outside of the morphological mask, in the order of the map's cells.
-    pub(crate) distances: Vec<u32>,
+    map: Arc<LevelMap>,
+    /// Which voxels of the map's grid belong to the morphological mask.
+    inside: Arc<[bool]>,
+    /// The axis that neighbours do not step along.
+    fixed_axis: Option<usize>,
 }
 
 impl TexturePart {
-    /// `None` when no voxel of the part has a level.
-    fn new(levels: ArrayView3<'_, u32>, distances: ArrayView3<'_, u32>) -> Result<Option<Self>> {
-        let map = match LevelMap::new(levels, RIM) {
-            Ok(map) => map,
-            Err(RadiomicsError::EmptyRegion) => return Ok(None),
-            Err(_) => {
-                let [z, y, x]: [usize; 3] = levels.dim().into();
-                let requirement = "a bounding box of fewer than 2³² voxels around the region";
-                return Err(super::IbsiError::ImageSize { operation: "texture", size: [x, y, z], requirement });
-            }
-        };
-        // Both go through the region's voxels in raster order.
-        let mut in_cells = vec![0; map.cells.len()];
-        let inside = levels.iter().zip(distances).filter(|(level, _)| **level > 0);
-        for (voxel, (_, &distance)) in map.rows.iter().cloned().flatten().zip(inside) {
-            in_cells[voxel] = distance;
-        }
-        Ok(Some(Self { map, distances: in_cells }))
+    /// Steps to all neighbours.
+    fn offsets(&self) -> Vec<Offset> {
+        adjacent_offsets(self.fixed_axis)
     }
-}
 
-/// The parts of a region that matrices are counted on, one by one.
-pub(crate) struct Scope<'a> {
-    pub(crate) parts: &'a [TexturePart],
-    /// The axis that neighbours do not step along.
-    pub(crate) fixed_axis: Option<usize>,
-    /// Whether the matrices of all directions are added up.
-    pub(crate) merges_directions: bool,
-}
+    /// One of each pair of opposite steps.
+    fn directions(&self) -> Vec<Offset> {
+        let mut offsets = self.offsets();
+        offsets.truncate(offsets.len() / 2);
+        offsets
+    }
 
-impl Scope<'_> {
-    /// The sets of values that matrices of each part give, in the order of the parts. Not generic, so that all families
-    /// share one copy of the loop over threads.
-    pub(crate) fn sets(&self, of_part: &(dyn Fn(&TexturePart) -> Vec<Vec<f64>> + Sync)) -> Vec<Vec<f64>> {
-        self.parts.par_iter().map(of_part).collect::<Vec<_>>().concat()
+    /// Steps across faces from each voxel of the map's grid to the nearest one outside of the morphological mask.
+    fn distances(&self) -> Vec<u32> {
+        border_distances(&self.inside, self.map.shape, self.fixed_axis)
     }
 }
 
 /// A discretised region.
 #[derive(Debug)]
 pub(crate) struct Texture {
-    /// The whole region, with distances within slices.
+    /// The region within its slices.
     planar: Vec<TexturePart>,
-    /// The whole region, with distances in three dimensions.
+    /// The region in three dimensions.
     volume: Vec<TexturePart>,
     /// The slices that hold a voxel.
     slices: Vec<TexturePart>,
-    /// N_g.
-    pub(crate) level_count: u32,
 }
 
 /// Regions with more levels than this are refused: a co-occurrence matrix of more would take over 128 MiB.
 const MAXIMUM_DISTINCT_LEVELS: usize = 4096;
 
-/// Voxels of rim, so that the step to a neighbour always stays on the grid.
-const RIM: usize = 1;
-
 impl Texture {
-    /// A region whose voxels have the given levels (in raster order, each from 1 to `level_count`), with what the
-    /// methods need.
+    /// A region whose voxels have the given levels, in raster order, with what the methods need.
     ///
     /// # Errors
-    /// [`super::IbsiError::ImageSize`] when the region's bounding box has 2³² voxels or more,
-    /// [`super::IbsiError::TooManyLevels`] when more than 4096 different levels occur.
+    /// [`RadiomicsError::RegionTooLarge`] when the region's bounding box has 2³² voxels or more,
+    /// [`RadiomicsError::TooManyLevels`] when more than 4096 different levels occur.
     pub(crate) fn new(
         intensity: &Mask,
-        levels: &[u32],
-        level_count: u32,
+        levels: &Levels,
         morphological: &Mask,
         methods: &[Aggregation],
     ) -> Result<Self> {
-        let mut distinct = levels.to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
+        let distinct = levels.occurring();
         if let [lowest, .., highest] = distinct[..]
             && distinct.len() > MAXIMUM_DISTINCT_LEVELS
         {
-            let (minimum, maximum, levels) = (f64::from(lowest), f64::from(highest), distinct.len() as f64);
-            return Err(super::IbsiError::TooManyLevels {
-                minimum,
-                maximum,
-                levels,
+            return Err(RadiomicsError::TooManyLevels {
+                minimum: f64::from(lowest),
+                maximum: f64::from(highest),
+                levels: distinct.len() as f64,
                 limit: MAXIMUM_DISTINCT_LEVELS as u32,
             });
         }
         let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
-        let shape = bounds.each_ref().map(|range| range.len() + 2 * RIM);
-        let place =
-            |voxel: [usize; 3]| -> [usize; 3] { std::array::from_fn(|axis| voxel[axis] - bounds[axis].start + RIM) };
-        let mut grid = Array3::<u32>::zeros(shape);
-        for (voxel, &level) in intensity.indices().zip(levels) {
-            grid[place(voxel)] = level;
+        let (inside, with_level) = (morphological.cut(&bounds), intensity.cut(&bounds));
+        let asked = |extent| methods.iter().any(|method| method.extent() == extent);
+        let mut texture = Self { planar: Vec::new(), volume: Vec::new(), slices: Vec::new() };
+        if asked(Extent::Slices) {
+            let mut remaining = &levels.levels[..];
+            let area = inside.shape[1] * inside.shape[2];
+            let slices = inside.voxels.chunks_exact(area.max(1)).zip(with_level.voxels.chunks_exact(area.max(1)));
+            for (inside_slice, with_level) in slices {
+                let shape = [1, inside.shape[1], inside.shape[2]];
+                let runs = runs(with_level, shape);
+                let (own, later) = remaining.split_at(runs.iter().map(ExactSizeIterator::len).sum());
+                remaining = later;
+                if !own.is_empty() {
+                    let map = level_map(shape, &runs, own, levels.count)?;
+                    texture.slices.push(TexturePart { map, inside: inside_slice.into(), fixed_axis: Some(0) });
+                }
+            }
         }
-        let mut inside = Array3::from_elem(shape, false);
-        for voxel in morphological.indices() {
-            inside[place(voxel)] = true;
-        }
-        let asked = |wanted: &[Aggregation]| methods.iter().any(|method| wanted.contains(method));
-        let whole = |fixed_axis| -> Result<Vec<TexturePart>> {
-            Ok(TexturePart::new(grid.view(), border_distances(&inside, fixed_axis).view())?.into_iter().collect())
-        };
-        let mut texture = Self { planar: Vec::new(), volume: Vec::new(), slices: Vec::new(), level_count };
-        if asked(&Aggregation::VOLUMETRIC) {
-            texture.volume = whole(None)?;
-        }
-        if asked(&[
-            Aggregation::MergedSlices,
-            Aggregation::MergedSlicesAveraged,
-            Aggregation::MergedSlicesMergedDirections,
-        ]) {
-            texture.planar = whole(Some(0))?;
-        }
-        if asked(&[Aggregation::Slices, Aggregation::SlicesAveraged, Aggregation::SlicesMergedDirections]) {
-            let distances = border_distances(&inside, Some(0));
-            for z in 0..shape[0] {
-                let part = s![z..z + 1, .., ..];
-                texture.slices.extend(TexturePart::new(grid.slice(part), distances.slice(part))?);
+        if asked(Extent::MergedSlices) || asked(Extent::Volume) {
+            let map = level_map(inside.shape, &runs(&with_level.voxels, inside.shape), &levels.levels, levels.count)?;
+            let whole = TexturePart { map, inside: inside.voxels.into(), fixed_axis: None };
+            if asked(Extent::MergedSlices) {
+                texture.planar.push(TexturePart { fixed_axis: Some(0), ..whole.clone() });
+            }
+            if asked(Extent::Volume) {
+                texture.volume.push(whole);
             }
         }
         Ok(texture)
     }
 
-    /// What an aggregation method looks at.
-    pub(crate) fn scope(&self, aggregation: Aggregation) -> Scope<'_> {
-        let (parts, fixed_axis) = match aggregation {
-            Aggregation::Slices | Aggregation::SlicesAveraged | Aggregation::SlicesMergedDirections => {
-                (&self.slices, Some(0))
-            }
-            Aggregation::MergedSlices
-            | Aggregation::MergedSlicesAveraged
-            | Aggregation::MergedSlicesMergedDirections => (&self.planar, Some(0)),
-            Aggregation::Volume | Aggregation::VolumeAveraged | Aggregation::VolumeMergedDirections => {
-                (&self.volume, None)
-            }
-        };
-        let merges_directions = matches!(
-            aggregation,
-            Aggregation::SlicesMergedDirections
-                | Aggregation::MergedSlicesMergedDirections
-                | Aggregation::VolumeMergedDirections
-        );
-        Scope { parts, fixed_axis, merges_directions }
-    }
-}
-
-/// Steps across faces from each voxel to the nearest one outside; without steps along `fixed_axis`. The outermost layer
-/// of the grid is outside. One pass forward and one backward find city-block distances.
-fn border_distances(inside: &Array3<bool>, fixed_axis: Option<usize>) -> Array3<u32> {
-    let shape: [usize; 3] = inside.dim().into();
-    let mut distances = inside.map(|&inside| if inside { u32::MAX - 1 } else { 0 });
-    let axes: Vec<usize> = (0..3).filter(|axis| Some(*axis) != fixed_axis).collect();
-    let visit = |distances: &mut Array3<u32>, voxel: [usize; 3], towards: isize| {
-        for &axis in &axes {
-            let mut neighbour = voxel;
-            if let Some(index) = voxel[axis].checked_add_signed(towards).filter(|index| *index < shape[axis]) {
-                neighbour[axis] = index;
-                distances[voxel] = distances[voxel].min(distances[neighbour] + 1);
-            }
+    fn parts(&self, extent: Extent) -> &[TexturePart] {
+        match extent {
+            Extent::Slices => &self.slices,
+            Extent::MergedSlices => &self.planar,
+            Extent::Volume => &self.volume,
         }
-    };
-    let [depth, height, width] = shape;
-    let voxels = (0..depth).flat_map(|z| (0..height).flat_map(move |y| (0..width).map(move |x| [z, y, x])));
-    for voxel in voxels.clone() {
-        visit(&mut distances, voxel, -1);
     }
-    for voxel in voxels.rev() {
-        visit(&mut distances, voxel, 1);
+
+    /// The features of the texture families among `families`, each by the methods that it knows.
+    pub(crate) fn features(&self, families: &[IbsiFamily], methods: &[Aggregation]) -> Vec<FamilyFeatures> {
+        let wanted = |family: &IbsiFamily| families.contains(family);
+        let kinds: Vec<MatrixKind> =
+            MatrixKind::ALL.into_iter().filter(|kind| kind.families().iter().any(wanted)).collect();
+        let jobs: Vec<(MatrixKind, Extent)> =
+            kinds.iter().flat_map(|&kind| Extent::ALL.map(|extent| (kind, extent))).collect();
+        let counted: Vec<Vec<ValueSets>> = jobs
+            .par_iter()
+            .map(|&(kind, extent)| {
+                let merging = |directions| {
+                    methods.iter().any(|method| method.extent() == extent && method.directions() == directions)
+                };
+                let wanted = Wanted {
+                    directions: WantedDirections {
+                        each: merging(Some(Directions::Averaged)),
+                        merged: merging(Some(Directions::Merged)),
+                    },
+                    without_directions: merging(None),
+                };
+                kind.value_sets(self.parts(extent), extent, families, wanted)
+            })
+            .collect();
+        let counted: Vec<ValueSets> = counted.concat();
+        let of_family = |&family: &IbsiFamily| {
+            let of_method = |method: &Aggregation| {
+                let sets = counted.iter().find(|sets| {
+                    (sets.family, sets.extent, sets.directions) == (family, method.extent(), method.directions())
+                })?;
+                Some(means(family, *method, &sets.sets))
+            };
+            FamilyFeatures { family, features: methods.iter().filter_map(of_method).flatten().collect() }
+        };
+        families.iter().filter(|family| family.is_texture()).map(of_family).collect()
     }
-    distances
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+fn level_map(shape: [usize; 3], runs: &[Range<usize>], levels: &[u32], level_count: u32) -> Result<Arc<LevelMap>> {
+    // Steps go in every direction, also in those that a slice or a row has no extent in.
+    const RIM: [usize; 3] = [1; 3];
+    let map = LevelMap::with_rim(shape, runs, levels, RIM)?;
+    let count = map.gray_levels().len();
+    // N_g of the whole region.
+    Ok(Arc::new(map.within(LevelScale { highest: level_count, count })))
+}
 
-    use super::*;
+/// What the methods asked for take from the parts of one extent.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    directions: WantedDirections,
+    without_directions: bool,
+}
 
-    proptest! {
-        #[test]
-        fn distances_agree_with_looking_at_every_voxel(voxels in prop::collection::vec(any::<bool>(), 3 * 4 * 5), planar in any::<bool>()) {
-            let mut inside = Array3::from_elem([5, 6, 7], false);
-            inside.slice_mut(s![1..4, 1..5, 1..6]).iter_mut().zip(voxels).for_each(|(to, from)| *to = from);
-            let distances = border_distances(&inside, planar.then_some(0));
-            for (voxel, _) in inside.indexed_iter() {
-                let steps = |other: (usize, usize, usize)| {
-                    (voxel.0.abs_diff(other.0) + voxel.1.abs_diff(other.1) + voxel.2.abs_diff(other.2)) as u32
-                };
-                let reachable = |other: (usize, usize, usize)| !planar || other.0 == voxel.0;
-                let outside = inside.indexed_iter().filter(|(other, inside)| !**inside && reachable(*other));
-                prop_assert_eq!(distances[voxel], outside.map(|(other, _)| steps(other)).min().unwrap());
-            }
+/// The values of a family's features for several matrices, which a method averages.
+#[derive(Debug, Clone)]
+struct ValueSets {
+    family: IbsiFamily,
+    extent: Extent,
+    directions: Option<Directions>,
+    sets: Vec<Vec<f64>>,
+}
+
+/// Matrices that are counted together.
+#[derive(Debug, Clone, Copy)]
+enum MatrixKind {
+    Cooccurrences,
+    Runs,
+    /// By size and by distance.
+    Zones,
+    /// Tone differences and dependences.
+    Neighbourhoods,
+}
+
+impl MatrixKind {
+    const ALL: [Self; 4] = [Self::Cooccurrences, Self::Runs, Self::Zones, Self::Neighbourhoods];
+
+    const fn families(self) -> &'static [IbsiFamily] {
+        match self {
+            Self::Cooccurrences => &[IbsiFamily::Glcm],
+            Self::Runs => &[IbsiFamily::Glrlm],
+            Self::Zones => &[IbsiFamily::Glszm, IbsiFamily::Gldzm],
+            Self::Neighbourhoods => &[IbsiFamily::Ngtdm, IbsiFamily::Ngldm],
+        }
+    }
+
+    /// The sets of values that the matrices of each part give, in the order of the parts.
+    fn value_sets(
+        self,
+        parts: &[TexturePart],
+        extent: Extent,
+        families: &[IbsiFamily],
+        wanted: Wanted,
+    ) -> Vec<ValueSets> {
+        let is_asked = |family: IbsiFamily| families.contains(&family);
+        let of_parts = |of_part: &(dyn Fn(&TexturePart) -> [Vec<Vec<f64>>; 2] + Sync)| {
+            let of_parts: Vec<[Vec<Vec<f64>>; 2]> = parts.par_iter().map(of_part).collect();
+            let (first, second): (Vec<_>, Vec<_>) = of_parts.into_iter().map(|[first, second]| (first, second)).unzip();
+            [first.concat(), second.concat()]
+        };
+        let directional = |family, of_part: &(dyn Fn(&TexturePart) -> [Vec<Vec<f64>>; 2] + Sync)| {
+            let kinds = [Some(Directions::Averaged), Some(Directions::Merged)];
+            let both = kinds.into_iter().zip(of_parts(of_part));
+            both.map(|(directions, sets)| ValueSets { family, extent, directions, sets }).collect()
+        };
+        let undirected = |families: [IbsiFamily; 2], of_part: &(dyn Fn(&TexturePart) -> [Vec<Vec<f64>>; 2] + Sync)| {
+            let both = families.into_iter().zip(of_parts(of_part));
+            both.map(|(family, sets)| ValueSets { family, extent, directions: None, sets }).collect()
+        };
+        match self {
+            Self::Cooccurrences | Self::Runs if wanted.directions == WantedDirections::default() => Vec::new(),
+            Self::Cooccurrences => directional(IbsiFamily::Glcm, &|part| {
+                let counted = glcm::directional_statistics(&part.map, &part.directions(), wanted.directions);
+                let of = |statistics| values(IbsiFamily::Glcm, glcm::FORMULAS, statistics);
+                [counted.each.iter().map(of).collect(), counted.merged.iter().map(of).collect()]
+            }),
+            Self::Runs => directional(IbsiFamily::Glrlm, &|part| {
+                let counted = glrlm::directional_runs(&part.map, &part.directions(), wanted.directions);
+                let of = |runs| values(IbsiFamily::Glrlm, glrlm::FORMULAS, runs);
+                [counted.each.iter().map(of).collect(), counted.merged.iter().map(of).collect()]
+            }),
+            Self::Zones | Self::Neighbourhoods if !wanted.without_directions => Vec::new(),
+            Self::Zones => undirected([IbsiFamily::Glszm, IbsiFamily::Gldzm], &|part| {
+                let zones = Zones::new(&part.map, part.offsets());
+                let by_size = is_asked(IbsiFamily::Glszm).then(|| zones.by_size(&part.map));
+                let by_distance = is_asked(IbsiFamily::Gldzm).then(|| DistanceZones {
+                    counts: zones.by_distance(&part.map, &part.distances()),
+                    voxels: part.map.voxel_count(),
+                });
+                [
+                    by_size.iter().map(|zones| values(IbsiFamily::Glszm, glszm::FORMULAS, zones)).collect(),
+                    by_distance.iter().map(|zones| values(IbsiFamily::Gldzm, gldzm::FORMULAS, zones)).collect(),
+                ]
+            }),
+            Self::Neighbourhoods => undirected([IbsiFamily::Ngtdm, IbsiFamily::Ngldm], &|part| {
+                let counts = Neighbourhoods::count(&part.map, &part.offsets(), Counting::Both { alpha: 0 });
+                let tones = ngtdm::without_isolated(&part.map, &counts);
+                let dependences = gldm::of_neighbourhoods(&part.map, &counts);
+                [
+                    tones.iter().map(|tones| values(IbsiFamily::Ngtdm, ngtdm::FORMULAS, tones)).collect(),
+                    vec![values(IbsiFamily::Ngldm, gldm::FORMULAS, &dependences)],
+                ]
+            }),
         }
     }
 }

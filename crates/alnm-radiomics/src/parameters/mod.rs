@@ -48,7 +48,8 @@ mod settings;
 use std::path::Path;
 
 use crate::error::Result;
-use crate::feature::{FeatureClass, Selection};
+use crate::feature::{FeatureClass, FeatureProfile, Selection};
+use crate::ibsi::IbsiProfile;
 use crate::image_type::ImageType;
 
 pub use crate::filter::lbp2d::PatternMethod;
@@ -103,6 +104,10 @@ pub struct Parameters {
     given: Vec<(String, SettingValue)>,
     image_types: Vec<ImageTypeParameters>,
     feature_classes: Vec<(FeatureClass, Selection)>,
+    /// The profile of the IBSI, where its features are asked for; its settings are valid.
+    ibsi: Option<Box<IbsiProfile>>,
+    /// Whether features of PyRadiomics are asked for.
+    pyradiomics: bool,
 }
 
 impl Default for Parameters {
@@ -118,11 +123,56 @@ impl Default for Parameters {
                 settings: Settings::default(),
             }],
             feature_classes: classes.map(|class| (class, Selection::Default)).collect(),
+            ibsi: None,
+            pyradiomics: true,
         }
     }
 }
 
 impl Parameters {
+    /// Parameters that ask for the features of the IBSI alone.
+    pub(crate) fn ibsi_alone(profile: IbsiProfile) -> Result<Self> {
+        Ok(Self { pyradiomics: false, ..Self::default().with_ibsi(profile)? })
+    }
+
+    /// The same parameters, which also ask for the features of a profile of the IBSI: from the image as it is given,
+    /// with the profile's own settings alone.
+    ///
+    /// ```
+    /// use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
+    /// use alnm_radiomics::{Parameters, FeatureProfile};
+    ///
+    /// let profile = IbsiProfile::default().with_discretisation(IbsiDiscretisation::FixedBinNumber(32));
+    /// let parameters = Parameters::default().with_ibsi(profile)?;
+    /// assert_eq!(parameters.profiles(), [FeatureProfile::PyRadiomics, FeatureProfile::Ibsi]);
+    /// # Ok::<(), alnm_radiomics::RadiomicsError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ParameterError::Setting`] with the first setting that is out of range.
+    pub fn with_ibsi(self, profile: IbsiProfile) -> Result<Self> {
+        profile.check_settings()?;
+        Ok(Self { ibsi: Some(Box::new(profile)), ..self })
+    }
+
+    /// Whose features are asked for, in the order of the result.
+    #[must_use]
+    pub fn profiles(&self) -> Vec<FeatureProfile> {
+        let pyradiomics = self.pyradiomics.then_some(FeatureProfile::PyRadiomics);
+        pyradiomics.into_iter().chain(self.ibsi.as_ref().map(|_| FeatureProfile::Ibsi)).collect()
+    }
+
+    /// The profile of the IBSI, where its features are asked for.
+    #[must_use]
+    pub fn ibsi(&self) -> Option<&IbsiProfile> {
+        self.ibsi.as_deref()
+    }
+
+    /// Whether features of PyRadiomics are asked for.
+    pub(crate) fn asks_for_pyradiomics(&self) -> bool {
+        self.pyradiomics
+    }
+
     /// Parameters put together in types; see [`ParametersBuilder`].
     pub fn builder() -> ParametersBuilder {
         ParametersBuilder::default()

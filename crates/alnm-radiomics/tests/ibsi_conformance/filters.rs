@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use alnm_conformance::pack::{Pack, Row};
 use alnm_conformance::tally;
-use alnm_imaging::Volume;
+use alnm_imaging::{Image, Volume};
+use alnm_radiomics::Extractor;
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
 use alnm_radiomics::ibsi::{IbsiFamily, IbsiProfile, InterpolationSettings, Resegmentation};
 
@@ -230,7 +231,7 @@ fn profile(row: &Row<'_>) -> IbsiProfile {
 #[test]
 fn ibsi_2_values() {
     let Some(pack) = Pack::open(AREA) else { return };
-    let phantom = image(&pack, "ct_phantom/phantom.nii.gz");
+    let phantom = Image::F64(image(&pack, "ct_phantom/phantom.nii.gz"));
     let region = mask(&pack, "ct_phantom/mask.nii.gz");
     let values = pack.table_separated_by(b';', "ibsi2_reference_values.csv");
     let mut references: BTreeMap<&str, Vec<Row<'_>>> = BTreeMap::new();
@@ -241,18 +242,15 @@ fn ibsi_2_values() {
     for row in pack.table("ibsi2_phase2_filters.csv").rows() {
         let id = row.text("filter_id");
         let label = 1;
-        let extraction = profile(&row).check().unwrap().extract(&phantom, &region, label).unwrap();
+        let extractor = Extractor::new(profile(&row).check().unwrap());
+        let extraction = extractor.execute(&phantom, &region, label).unwrap();
         let mut tally = section(format!("IBSI 2, filter {id}"));
         for reference in &references[id] {
             let tag = reference.text("feature_tag");
-            let feature = extraction
-                .features
-                .iter()
-                .find(|feature| feature.tag == tag)
-                .unwrap_or_else(|| panic!("no feature has the tag {tag}"));
+            let got = extraction.value(tag).unwrap_or_else(|| panic!("no feature has the tag {tag}"));
             if let Some(value) = reference.number("consensus_value") {
                 let tolerance = reference.number("tolerance").unwrap();
-                compare(&mut tally, &format!("{id} {tag}"), value, tolerance, three_digits(feature.value));
+                compare(&mut tally, &format!("{id} {tag}"), value, tolerance, three_digits(got));
             }
         }
         sections.push(tally);

@@ -2,9 +2,9 @@
 
 use alnm_conformance::pack::{Pack, Row};
 use alnm_conformance::tally;
-use alnm_radiomics::ibsi::{
-    IbsiDiagnostics, IbsiExtraction, IbsiProfile, ImageSummary, ReferenceConfiguration, RegionSummary,
-};
+use alnm_imaging::Image;
+use alnm_radiomics::ibsi::{IbsiProfile, ReferenceConfiguration};
+use alnm_radiomics::{DiagnosticValue, Extraction, Extractor, FeatureId};
 
 use crate::images::{AREA, compare, image, mask, section, three_digits};
 
@@ -17,70 +17,68 @@ fn configuration(data_set: &str) -> (ReferenceConfiguration, &'static str) {
     (configuration, phantom)
 }
 
-fn extract(pack: &Pack, data_set: &str) -> IbsiExtraction {
+fn extract(pack: &Pack, data_set: &str) -> Extraction {
     let (configuration, phantom) = configuration(data_set);
-    let extractor = IbsiProfile::reference(configuration).check().unwrap();
+    let extractor = Extractor::new(IbsiProfile::reference(configuration).check().unwrap());
     let label = 1;
     let (image, mask) =
         (image(pack, format!("{phantom}/phantom.nii.gz")), mask(pack, format!("{phantom}/mask.nii.gz")));
-    extractor.extract(&image, &mask, label).unwrap()
+    extractor.execute(&Image::F64(image), &mask, label).unwrap()
 }
 
 /// The value that a row of the table speaks of.
-fn value(extraction: &IbsiExtraction, row: &Row<'_>) -> f64 {
+fn value(extraction: &Extraction, row: &Row<'_>) -> f64 {
     let tag = row.text("tag");
     if row.text("family").starts_with("Diagnostics") {
-        return diagnostic(&extraction.diagnostics, tag);
+        return diagnostic(extraction, tag);
     }
-    let feature = extraction.features.iter().find(|feature| feature.column() == tag);
+    let feature = extraction.features.iter().find(|feature| feature.id.name() == tag);
     let feature = feature.unwrap_or_else(|| panic!("no feature has the tag {tag}"));
-    let aggregation = feature.aggregation.map_or("", |aggregation| aggregation.code());
+    let FeatureId::Ibsi { feature: definition, aggregation } = &feature.id else {
+        panic!("{tag} is no feature of the IBSI")
+    };
+    let aggregation = aggregation.map_or("", |aggregation| aggregation.code());
     assert_eq!(aggregation, row.text("aggregation_ibsi_id"), "{tag}");
+    assert_eq!(definition.tag, row.text("feature_tag"));
     feature.value
 }
 
-fn diagnostic(diagnostics: &IbsiDiagnostics, tag: &str) -> f64 {
+/// The value of an entry of the diagnostics, by its tag in the table.
+fn diagnostic(extraction: &Extraction, tag: &str) -> f64 {
     let (name, stage) = tag
         .rsplit_once('_')
         .and_then(|(rest, kind)| rest.rsplit_once('_').map(|(name, stage)| (name, (stage, kind))))
         .unwrap();
-    let interpolated = &diagnostics.interpolated_image;
-    match stage {
-        ("init", "img") => image_value(&diagnostics.initial_image, name),
-        ("interp", "img") => image_value(interpolated, name),
-        ("init", "roi") => region_value(&diagnostics.initial_region, &diagnostics.initial_image, name),
-        ("interp", "roi") => region_value(&diagnostics.interpolated_region, interpolated, name),
-        ("reseg", "roi") => region_value(&diagnostics.resegmented_region, interpolated, name),
+    let (stage, is_image) = match stage {
+        ("init", kind) => ("original", kind == "img"),
+        ("interp", kind) => ("interpolated", kind == "img"),
+        ("reseg", "roi") => ("resegmented", false),
         _ => panic!("no diagnostic has the tag {tag}"),
-    }
-}
-
-fn axis(name: &str) -> usize {
-    ["_x", "_y", "_z"].iter().position(|axis| name.ends_with(axis)).unwrap_or_else(|| panic!("{name} names no axis"))
-}
-
-fn image_value(image: &ImageSummary, name: &str) -> f64 {
-    match name {
-        "mean_int" => image.mean,
-        "min_int" => image.minimum,
-        "max_int" => image.maximum,
-        name if name.starts_with("img_dim") => image.size[axis(name)] as f64,
-        name if name.starts_with("vox_dim") => image.spacing[axis(name)],
-        _ => panic!("no summary of an image has {name}"),
-    }
-}
-
-fn region_value(region: &RegionSummary, image: &ImageSummary, name: &str) -> f64 {
-    match name {
-        "int_mask_vox_count" => region.intensity_voxels as f64,
-        "morph_mask_vox_count" => region.morphological_voxels as f64,
-        "int_mask_mean_int" => region.mean,
-        "int_mask_min_int" => region.minimum,
-        "int_mask_max_int" => region.maximum,
-        name if name.starts_with("int_mask_bb_dim") => region.intensity_box[axis(name)] as f64,
-        name if name.starts_with("morph_mask_bb_dim") => region.morphological_box[axis(name)] as f64,
-        name if name.starts_with("int_mask_dim") => image.size[axis(name)] as f64,
-        _ => panic!("no summary of a region has {name}"),
+    };
+    // Images are interpolated once; masks lie on the grid of the image.
+    let image = format!("Image-{}", if stage == "original" { "original" } else { "interpolated" });
+    let mask = format!("{}Mask-{stage}", if name.starts_with("morph") { "Morphological" } else { "Intensity" });
+    let (subject, entry) = match name {
+        name if name.starts_with("img_dim") || name.starts_with("int_mask_dim") => (image, "Size"),
+        name if name.starts_with("vox_dim") => (image, "Spacing"),
+        name if name.contains("mask_bb_dim") => (mask, "Size"),
+        name if name.ends_with("vox_count") => (mask, "VoxelNum"),
+        name => {
+            let entries = [("mean_int", "Mean"), ("min_int", "Minimum"), ("max_int", "Maximum")];
+            let entry = entries.into_iter().find(|(end, _)| name.ends_with(end));
+            let (_, entry) = entry.unwrap_or_else(|| panic!("no diagnostic has the tag {tag}"));
+            (if is_image { image } else { mask }, entry)
+        }
+    };
+    let wanted = format!("diagnostics_IBSI-{subject}_{entry}");
+    let found = extraction.diagnostics.iter().find(|diagnostic| diagnostic.name == wanted);
+    let axis = || ["_x", "_y", "_z"].iter().position(|axis| name.ends_with(axis)).unwrap();
+    match &found.unwrap_or_else(|| panic!("there is no {wanted}")).value {
+        DiagnosticValue::Float(value) => *value,
+        DiagnosticValue::Integer(value) => *value as f64,
+        DiagnosticValue::Floats(values) => values[axis()],
+        DiagnosticValue::Integers(values) => values[axis()] as f64,
+        other => panic!("{wanted} is {other}"),
     }
 }
 

@@ -31,8 +31,9 @@ use serde::{Deserialize, Serialize};
 
 pub use laws::LawsKernel;
 
-use super::error::{IbsiError, Result};
+use crate::error::Result;
 use crate::filter::wavelet::Filters;
+use crate::parameter_error::ParameterError;
 use riesz::Riesz;
 
 /// How an image goes on beyond its edges.
@@ -245,7 +246,7 @@ const fn default_level() -> usize {
 /// families: [statistics]
 /// ")?;
 /// assert!(profile.filter.is_some());
-/// # Ok::<(), alnm_radiomics::ibsi::IbsiError>(())
+/// # Ok::<(), alnm_radiomics::RadiomicsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -277,11 +278,12 @@ const MAXIMUM_PADDED: f64 = 536_870_912.0;
 
 /// The filters of a wavelet by its name in PyWavelets.
 fn named_wavelet(name: &str) -> Result<Filters> {
-    Filters::named(name).ok_or_else(|| IbsiError::Setting {
+    let unknown = || ParameterError::Setting {
         setting: "wavelet",
         value: name.to_owned(),
         requirement: "it must be a wavelet of PyWavelets, such as db3 or haar",
-    })
+    };
+    Ok(Filters::named(name).ok_or_else(unknown)?)
 }
 
 impl Filter {
@@ -298,7 +300,7 @@ impl Filter {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// [`IbsiError::Setting`] with the first that is out of range.
+    /// [`ParameterError::Setting`] with the first that is out of range.
     pub(crate) fn check(&self) -> Result<()> {
         let positive =
             |setting, value: f64| check(setting, value.is_finite() && value > 0.0, value, "it must be above 0");
@@ -362,7 +364,7 @@ impl Filter {
     /// The response map of an image.
     ///
     /// # Errors
-    /// [`IbsiError::Setting`] for a parameter that is out of its range, and for a kernel that reaches over more than 1024
+    /// [`ParameterError::Setting`] for a parameter that is out of its range, and for a kernel that reaches over more than 1024
     /// voxels.
     pub fn response(&self, image: &Volume<f64>) -> Result<Volume<f64>> {
         let values = self.response_in(image, VoxelBox::of_shape(image.geometry().shape()))?;
@@ -374,7 +376,7 @@ impl Filter {
     /// The values of the response map in a box, in raster order.
     ///
     /// # Errors
-    /// As [`Filter::response`], and [`IbsiError::Setting`] for a box that is empty or reaches beyond the image.
+    /// As [`Filter::response`], and [`ParameterError::Setting`] for a box that is empty or reaches beyond the image.
     pub fn response_in(&self, image: &Volume<f64>, part: VoxelBox) -> Result<Vec<f64>> {
         self.check()?;
         let shape = image.geometry().shape();
@@ -463,7 +465,7 @@ fn check_spectra(field: Field<'_>, reach: f64, orientations: usize) -> Result<()
 }
 
 fn check(setting: &'static str, holds: bool, value: impl std::fmt::Display, requirement: &'static str) -> Result<()> {
-    if holds { Ok(()) } else { Err(IbsiError::Setting { setting, value: value.to_string(), requirement }) }
+    if holds { Ok(()) } else { Err(ParameterError::Setting { setting, value: value.to_string(), requirement }.into()) }
 }
 
 #[cfg(test)]

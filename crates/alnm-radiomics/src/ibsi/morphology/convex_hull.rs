@@ -11,10 +11,40 @@ pub(crate) struct ConvexHull {
     faces: Vec<[usize; 3]>,
 }
 
-/// A face with the points that lie outside of it and are still to be added.
+/// The planes of a hull's faces, and the edges between them.
+#[derive(Debug, Clone)]
+pub(crate) struct HullPlanes {
+    /// Whole-number normals in half voxels, outwards, each once.
+    pub(crate) normals: Vec<[i64; 3]>,
+    pub(crate) edges: Vec<HullEdge>,
+}
+
+/// An edge where two planes meet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HullEdge {
+    /// Its ends, as indices of points.
+    pub(crate) corners: [usize; 2],
+    /// Its planes, as indices of normals.
+    pub(crate) planes: [usize; 2],
+}
+
+/// A face of a hull that grows.
 struct Face {
     corners: [usize; 3],
+    /// The faces across the edges from each corner to the next.
+    neighbours: [usize; 3],
+    /// The points that lie outside of it and are still to be added.
     outside: Vec<usize>,
+    /// Whether it is a face of the hull still.
+    is_kept: bool,
+}
+
+/// An edge between a face that a point sees and one that it does not see.
+struct HorizonEdge {
+    from: usize,
+    to: usize,
+    /// The face that is not seen.
+    beyond: usize,
 }
 
 impl ConvexHull {
@@ -22,39 +52,50 @@ impl ConvexHull {
     ///
     /// Quickhull (Barber, Dobkin, Huhdanpaa 1996, doi 10.1145/235815.235821): the farthest point outside a face is
     /// added, the faces that it sees make way for those between it and the edges around them. A point in the plane of a
-    /// face does not see it, so the hull may have several faces in one plane.
+    /// face does not see it, so the hull may have several faces in one plane. Faces that a point sees lie together, so
+    /// they are found from one to the next.
     pub(crate) fn new(points: Vec<LatticePoint>) -> Option<Self> {
         let simplex = simplex(&points)?;
         let [a, b, c, d] = simplex;
-        let mut done: Vec<Face> = Vec::new();
-        let mut open: Vec<Face> =
-            [[a, b, c], [a, d, b], [b, d, c], [c, d, a]].map(|corners| Face { corners, outside: Vec::new() }).into();
+        let face = |corners, neighbours| Face { corners, neighbours, outside: Vec::new(), is_kept: true };
+        let mut faces = vec![
+            face([a, b, c], [1, 2, 3]),
+            face([a, d, b], [3, 2, 0]),
+            face([b, d, c], [1, 3, 0]),
+            face([c, d, a], [2, 1, 0]),
+        ];
         let others: Vec<usize> = (0..points.len()).filter(|index| !simplex.contains(index)).collect();
-        distribute(&points, &mut open, others);
-        while let Some(face) = open.pop() {
-            let height = |index: &usize| above(&points, face.corners, *index);
+        distribute(&points, &mut faces, others);
+        // For each point the face that was added from its edge on the horizon.
+        let mut face_from = vec![0; points.len()];
+        let mut open: Vec<usize> = (0..faces.len()).collect();
+        while let Some(id) = open.pop() {
+            let height = |index: &usize| above(&points, faces[id].corners, *index);
             // The last of equally far points, so that the hull does not depend on how points were handed down.
-            let Some(farthest) = face.outside.iter().copied().max_by_key(|index| (height(index), *index)) else {
-                done.push(face);
-                continue;
-            };
-            let mut visible = vec![face];
-            for faces in [&mut open, &mut done] {
-                let (seen, hidden) =
-                    std::mem::take(faces).into_iter().partition(|face| above(&points, face.corners, farthest) > 0);
-                *faces = hidden;
-                visible.extend::<Vec<Face>>(seen);
+            let farthest = faces[id].outside.iter().copied().max_by_key(|index| (height(index), *index));
+            let Some(farthest) = farthest.filter(|_| faces[id].is_kept) else { continue };
+            let (visible, horizon) = seen_from(&points, &mut faces, id, farthest);
+            let first = faces.len();
+            for (place, edge) in horizon.iter().enumerate() {
+                face_from[edge.from] = first + place;
+                faces.push(face([edge.from, edge.to, farthest], [edge.beyond, 0, 0]));
             }
-            let edges: Vec<[usize; 2]> = visible.iter().flat_map(|face| edges(face.corners)).collect();
-            let horizon = edges.iter().filter(|[from, to]| !edges.contains(&[*to, *from]));
-            let mut added: Vec<Face> =
-                horizon.map(|&[from, to]| Face { corners: [from, to, farthest], outside: Vec::new() }).collect();
-            let orphans =
-                visible.into_iter().flat_map(|face| face.outside).filter(|index| *index != farthest).collect();
-            distribute(&points, &mut added, orphans);
-            open.extend(added);
+            for (place, edge) in horizon.iter().enumerate() {
+                let (own, next) = (first + place, face_from[edge.to]);
+                faces[own].neighbours[1] = next;
+                faces[next].neighbours[2] = own;
+                let across = edges(faces[edge.beyond].corners).iter().position(|other| *other == [edge.to, edge.from]);
+                if let Some(across) = across {
+                    faces[edge.beyond].neighbours[across] = own;
+                }
+            }
+            let orphans: Vec<usize> = visible.iter().flat_map(|&id| std::mem::take(&mut faces[id].outside)).collect();
+            let orphans = orphans.into_iter().filter(|index| *index != farthest).collect();
+            distribute(&points, &mut faces[first..], orphans);
+            open.extend(first..faces.len());
         }
-        Some(Self { points, faces: done.into_iter().map(|face| face.corners).collect() })
+        let faces = faces.into_iter().filter(|face| face.is_kept).map(|face| face.corners).collect();
+        Some(Self { points, faces })
     }
 
     /// The corners, each once, in mm; `spacing` is (z, y, x).
@@ -70,22 +111,37 @@ impl ConvexHull {
         self.faces.iter().map(move |corners| corners.map(|index| position(self.points[index], spacing)))
     }
 
-    /// Whole-number normals of the faces in half voxels, each direction once.
-    pub(crate) fn normals(&self) -> Vec<[i64; 3]> {
-        let mut normals: Vec<[i64; 3]> = self
-            .faces
-            .iter()
-            .map(|&[a, b, c]| {
-                let normal = cross(minus(self.points[b], self.points[a]), minus(self.points[c], self.points[a]));
-                let divisor = normal.into_iter().fold(0, |divisor, n| greatest_common_divisor(divisor, n.abs())).max(1);
-                // Opposite faces make the same box.
-                let sign = normal.into_iter().find(|n| *n != 0).map_or(1, i64::signum);
-                normal.map(|n| n / divisor * sign)
-            })
-            .collect();
+    /// The faces as planes, with the edges where two of them meet.
+    pub(crate) fn planes(&self) -> HullPlanes {
+        let of_faces: Vec<[i64; 3]> = self.faces.iter().map(|face| self.normal(*face)).collect();
+        let mut normals = of_faces.clone();
         normals.sort_unstable();
         normals.dedup();
-        normals
+        let plane = |face: usize| normals.partition_point(|normal| *normal < of_faces[face]);
+        let of_face = |(face, corners): (usize, &[usize; 3])| {
+            edges(*corners).map(|[from, to]| ([from.min(to), from.max(to)], plane(face)))
+        };
+        let mut edges: Vec<([usize; 2], usize)> = self.faces.iter().enumerate().flat_map(of_face).collect();
+        edges.sort_unstable();
+        let between = edges.chunk_by(|a, b| a.0 == b.0).filter_map(|sides| match sides {
+            [(corners, first), (_, second)] if first != second => {
+                Some(HullEdge { corners: *corners, planes: [*first, *second] })
+            }
+            _ => None,
+        });
+        HullPlanes { edges: between.collect(), normals }
+    }
+
+    /// The positions of all points in mm, to which the corners of edges refer; `spacing` is (z, y, x).
+    pub(crate) fn positions(&self, spacing: [f64; 3]) -> Vec<[f64; 3]> {
+        self.points.iter().map(|point| position(*point, spacing)).collect()
+    }
+
+    /// The whole-number normal of a face in half voxels, outwards and without a common divisor.
+    fn normal(&self, [a, b, c]: [usize; 3]) -> [i64; 3] {
+        let normal = cross(minus(self.points[b], self.points[a]), minus(self.points[c], self.points[a]));
+        let divisor = normal.into_iter().fold(0, |divisor, n| greatest_common_divisor(divisor, n.abs())).max(1);
+        normal.map(|n| n / divisor)
     }
 
     /// Volume in mm³.
@@ -101,6 +157,29 @@ impl ConvexHull {
         };
         self.triangles(spacing).map(area).sum()
     }
+}
+
+/// Takes away the faces that a point outside of the face `id` sees; gives them and the edges around them.
+fn seen_from(points: &[LatticePoint], faces: &mut [Face], id: usize, point: usize) -> (Vec<usize>, Vec<HorizonEdge>) {
+    faces[id].is_kept = false;
+    let (mut visible, mut horizon) = (vec![id], Vec::new());
+    let mut next = 0;
+    while let Some(&id) = visible.get(next) {
+        next += 1;
+        let (corners, neighbours) = (faces[id].corners, faces[id].neighbours);
+        for ([from, to], neighbour) in edges(corners).into_iter().zip(neighbours) {
+            if !faces[neighbour].is_kept {
+                continue;
+            }
+            if above(points, faces[neighbour].corners, point) > 0 {
+                faces[neighbour].is_kept = false;
+                visible.push(neighbour);
+            } else {
+                horizon.push(HorizonEdge { from, to, beyond: neighbour });
+            }
+        }
+    }
+    (visible, horizon)
 }
 
 /// Puts each point into the list of the first face that it lies outside of; points inside all faces are dropped.
@@ -170,7 +249,9 @@ mod tests {
         let hull = ConvexHull::new(points).unwrap();
         approx::assert_relative_eq!(hull.volume([2.0; 3]), 60.0, max_relative = 1e-14);
         approx::assert_relative_eq!(hull.area([2.0; 3]), 2.0 * (12.0 + 15.0 + 20.0), max_relative = 1e-14);
-        assert_eq!(hull.normals(), [[0, 0, 1], [0, 1, 0], [1, 0, 0]]);
+        let planes = hull.planes();
+        assert_eq!(planes.normals, [[-1, 0, 0], [0, -1, 0], [0, 0, -1], [0, 0, 1], [0, 1, 0], [1, 0, 0]]);
+        assert!(planes.edges.len() >= 12);
     }
 
     #[test]

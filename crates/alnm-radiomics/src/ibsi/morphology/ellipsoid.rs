@@ -56,36 +56,46 @@ impl Ellipsoid {
         let lifted: Vec<[f64; 4]> =
             points.iter().map(|p| [p[0] - centre[0], p[1] - centre[1], p[2] - centre[2], 1.0]).collect();
         let mut weights = vec![1.0 / points.len() as f64; points.len()];
-        let mut distances = vec![0.0; points.len()];
+        // Every step changes the moments by one point's, and the distances with them; what rounding adds up to is
+        // cleared now and then, and before the last step.
+        const FRESH: usize = 32;
+        let Some(mut state) = Ascent::new(&lifted, &weights) else { return Self::of_moments(&lifted, &weights) };
+        let mut age = 0;
         for _step in 0..MAXIMUM_STEPS {
-            let Some(inverse) = inverse(moments(&lifted, &weights)) else { break };
             let (mut farthest, mut nearest) = (0, None::<usize>);
-            for (index, point) in lifted.iter().enumerate() {
-                distances[index] = quadratic(&inverse, point);
-                if distances[index] > distances[farthest] {
+            for (index, distance) in state.distances.iter().enumerate() {
+                if *distance > state.distances[farthest] {
                     farthest = index;
                 }
-                if weights[index] > 0.0 && nearest.is_none_or(|nearest| distances[index] < distances[nearest]) {
+                if weights[index] > 0.0 && nearest.is_none_or(|nearest| *distance < state.distances[nearest]) {
                     nearest = Some(index);
                 }
             }
             let Some(nearest) = nearest else { break };
-            let outward = distances[farthest] / dimension - 1.0;
-            let inward = 1.0 - distances[nearest] / dimension;
-            if outward <= TOLERANCE && inward <= TOLERANCE {
+            let (far, near) = (state.distances[farthest], state.distances[nearest]);
+            let (outward, inward) = (far / dimension - 1.0, 1.0 - near / dimension);
+            let is_reached = outward <= TOLERANCE && inward <= TOLERANCE;
+            if is_reached && age == 0 {
                 break;
             }
+            if is_reached || age == FRESH {
+                let Some(fresh) = Ascent::new(&lifted, &weights) else { break };
+                (state, age) = (fresh, 0);
+                continue;
+            }
             let (index, step) = if outward > inward {
-                (farthest, (distances[farthest] - dimension) / (dimension * (distances[farthest] - 1.0)))
+                (farthest, (far - dimension) / (dimension * (far - 1.0)))
             } else {
                 let largest = weights[nearest] / (1.0 - weights[nearest]);
-                let best = (dimension - distances[nearest]) / (dimension * (distances[nearest] - 1.0));
-                (nearest, if distances[nearest] > 1.0 { -best.min(largest) } else { -largest })
+                let best = (dimension - near) / (dimension * (near - 1.0));
+                (nearest, if near > 1.0 { -best.min(largest) } else { -largest })
             };
             for weight in &mut weights {
                 *weight *= 1.0 - step;
             }
             weights[index] = (weights[index] + step).max(0.0);
+            state.shift(&lifted, index, step);
+            age += 1;
         }
         Self::of_moments(&lifted, &weights)
     }
@@ -103,6 +113,39 @@ impl Ellipsoid {
             .fold(0.0, f64::max);
         let [c, b, a] = symmetric_eigenvalues(covariance).map(|value| (value.max(0.0) * reach).sqrt());
         Self { semi_axes: [a, b, c] }
+    }
+}
+
+/// The inverse of the weighted points' moments, and the distances q_iᵀ M⁻¹ q_i of the points by it.
+struct Ascent {
+    inverse: [[f64; 4]; 4],
+    distances: Vec<f64>,
+}
+
+impl Ascent {
+    /// `None` where the moments have no inverse.
+    fn new(points: &[[f64; 4]], weights: &[f64]) -> Option<Self> {
+        let inverse = inverse(moments(points, weights))?;
+        Some(Self { inverse, distances: points.iter().map(|point| quadratic(&inverse, point)).collect() })
+    }
+
+    /// Follows the weights when those of all points shrink by 1 - `step` and one grows by `step` (Sherman and Morrison
+    /// 1950).
+    fn shift(&mut self, points: &[[f64; 4]], index: usize, step: f64) {
+        let kept = 1.0 - step;
+        let point = &points[index];
+        let turned: [f64; 4] =
+            std::array::from_fn(|row| (0..4).map(|column| self.inverse[row][column] * point[column]).sum());
+        let factor = step / (kept + step * self.distances[index]);
+        for (row, values) in self.inverse.iter_mut().enumerate() {
+            for (column, value) in values.iter_mut().enumerate() {
+                *value = (*value - factor * turned[row] * turned[column]) / kept;
+            }
+        }
+        for (distance, point) in self.distances.iter_mut().zip(points) {
+            let along = turned[0] * point[0] + turned[1] * point[1] + turned[2] * point[2] + turned[3] * point[3];
+            *distance = (*distance - factor * along * along) / kept;
+        }
     }
 }
 

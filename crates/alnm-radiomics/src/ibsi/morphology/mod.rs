@@ -20,9 +20,11 @@ use ellipsoid::Ellipsoid;
 use oriented_box::BoxEdges;
 pub(crate) use spatial_autocorrelation::SpatialAutocorrelation;
 
-use super::feature::{Definition, IbsiFamily, IbsiFeature, evaluate};
+use super::definition::{IbsiFamily, morphology};
+use super::evaluation::evaluate;
 use super::region::Mask;
-use crate::diameter::surface_points;
+use crate::diameter::{plane_corners, surface_points};
+use crate::feature::{FeatureValue, Formula};
 use crate::marching_cubes::{Mesh, mesh};
 use crate::principal_axes::covariance_eigenvalues;
 
@@ -47,15 +49,14 @@ pub(crate) struct Morphology {
 }
 
 impl Morphology {
-    /// Shape and intensities of a region. All three lie on one grid with `spacing` (z, y, x) in mm; both masks hold at
-    /// least one voxel.
-    pub(crate) fn new(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
+    /// Shape and intensities of a region: `intensities` are those of the intensity mask, in raster order. Both masks lie
+    /// on one grid with `spacing` (z, y, x) in mm and hold at least one voxel.
+    pub(crate) fn new(intensities: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
         let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
         let part = morphological.cut(&bounds);
-        let intensities = intensity.select(image);
         let (shape, autocorrelation) = rayon::join(
             || Enclosures::new(&part, spacing),
-            || SpatialAutocorrelation::new(intensity, &intensities, spacing),
+            || SpatialAutocorrelation::new(intensity, intensities, spacing),
         );
         let eigenvalues = covariance_eigenvalues(part.indices().map(|voxel| voxel.map(|index| index as u32)), spacing);
         let voxels = part.count() as f64;
@@ -67,7 +68,7 @@ impl Morphology {
             mesh: mesh(&part.voxels, part.shape, spacing),
             voxel_volume: spacing.iter().product(),
             voxels,
-            centre_of_mass_shift: centre_of_mass_shift(image, morphological, intensity, spacing),
+            centre_of_mass_shift: centre_of_mass_shift(intensities, morphological, intensity, spacing),
             maximum_diameter: shape.maximum_diameter,
             axis_lengths,
             aligned_box: BoxEdges(std::array::from_fn(|axis| part.shape[axis] as f64 * spacing[axis])),
@@ -76,7 +77,7 @@ impl Morphology {
             least_ellipsoid: shape.least_ellipsoid,
             hull_volume: shape.hull_volume,
             hull_area: shape.hull_area,
-            mean_intensity: crate::summation::sum(&intensities) / intensities.len() as f64,
+            mean_intensity: crate::summation::sum(intensities) / intensities.len() as f64,
             autocorrelation,
         }
     }
@@ -103,7 +104,7 @@ struct Enclosures {
 
 impl Enclosures {
     fn new(part: &Mask, spacing: [f64; 3]) -> Self {
-        let Some(hull) = ConvexHull::new(surface_points(&part.voxels, part.shape)) else {
+        let Some(hull) = ConvexHull::new(plane_corners(&surface_points(&part.voxels, part.shape))) else {
             let nowhere = Ellipsoid { semi_axes: [f64::NAN; 3] };
             let oriented_box = BoxEdges([f64::NAN; 3]);
             return Self {
@@ -133,81 +134,78 @@ fn largest_distance(points: &[[f64; 3]]) -> f64 {
 
 /// Distance between the centre of the morphological mask's voxels and that of the intensity mask's, weighted by
 /// intensity.
-fn centre_of_mass_shift(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> f64 {
-    let centre = |mask: &Mask, weights: &[f64]| -> [f64; 3] {
-        let total: f64 = weights.iter().sum();
-        let mut sums = [0.0; 3];
+fn centre_of_mass_shift(intensities: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> f64 {
+    let centre = |mask: &Mask, weights: &mut dyn Iterator<Item = f64>| -> [f64; 3] {
+        let (mut total, mut sums) = (0.0, [0.0; 3]);
         for (voxel, weight) in mask.indices().zip(weights) {
+            total += weight;
             for axis in 0..3 {
                 sums[axis] += weight * voxel[axis] as f64;
             }
         }
         std::array::from_fn(|axis| sums[axis] / total * spacing[axis])
     };
-    let geometric = centre(morphological, &vec![1.0; morphological.count()]);
-    let weighted = centre(intensity, &intensity.select(image));
+    let geometric = centre(morphological, &mut std::iter::repeat(1.0));
+    let weighted = centre(intensity, &mut intensities.iter().copied());
     (0..3).map(|axis| (geometric[axis] - weighted[axis]).powi(2)).sum::<f64>().sqrt()
 }
 
-/// The features of the family in the order of the reference manual: code, tag, name and formula.
-pub(crate) const DEFINITIONS: &[Definition<Morphology>] = &[
-    Definition::new("RNU0", "morph_volume", "Volume (mesh)", |m| m.mesh.volume),
-    Definition::new("YEKZ", "morph_vol_approx", "Volume (voxel counting)", |m| m.voxels * m.voxel_volume),
-    Definition::new("C0JK", "morph_area_mesh", "Surface area (mesh)", |m| m.mesh.area),
-    Definition::new("2PR5", "morph_av", "Surface to volume ratio", |m| m.mesh.area / m.mesh.volume),
+/// The features of the family in the order of the reference manual, with their formulas.
+pub(crate) const FORMULAS: &[Formula<Morphology>] = &[
+    Formula::ibsi_only(morphology::VOLUME_MESH, |m| m.mesh.volume),
+    Formula::ibsi_only(morphology::VOLUME_VOXEL_COUNTING, |m| m.voxels * m.voxel_volume),
+    Formula::ibsi_only(morphology::SURFACE_AREA_MESH, |m| m.mesh.area),
+    Formula::ibsi_only(morphology::SURFACE_TO_VOLUME_RATIO, |m| m.mesh.area / m.mesh.volume),
     // V / (√π A^(3/2))
-    Definition::new("SKGS", "morph_comp_1", "Compactness 1", |m| m.mesh.volume / (PI.sqrt() * m.mesh.area.powf(1.5))),
+    Formula::ibsi_only(morphology::COMPACTNESS_1, |m| m.mesh.volume / (PI.sqrt() * m.mesh.area.powf(1.5))),
     // 36 π V² / A³
-    Definition::new("BQWJ", "morph_comp_2", "Compactness 2", |m| {
-        36.0 * PI * m.mesh.volume.powi(2) / m.mesh.area.powi(3)
-    }),
-    Definition::new("KRCK", "morph_sph_dispr", "Spherical disproportion", |m| m.mesh.area / m.ball_area()),
-    Definition::new("QCFX", "morph_sphericity", "Sphericity", |m| m.ball_area() / m.mesh.area),
+    Formula::ibsi_only(morphology::COMPACTNESS_2, |m| 36.0 * PI * m.mesh.volume.powi(2) / m.mesh.area.powi(3)),
+    Formula::ibsi_only(morphology::SPHERICAL_DISPROPORTION, |m| m.mesh.area / m.ball_area()),
+    Formula::ibsi_only(morphology::SPHERICITY, |m| m.ball_area() / m.mesh.area),
     // (A³ / (36 π V²))^(1/3) - 1
-    Definition::new("25C7", "morph_asphericity", "Asphericity", |m| m.mesh.area / m.ball_area() - 1.0),
-    Definition::new("KLMA", "morph_com", "Centre of mass shift", |m| m.centre_of_mass_shift),
-    Definition::new("L0JK", "morph_diam", "Maximum 3D diameter", |m| m.maximum_diameter),
+    Formula::ibsi_only(morphology::ASPHERICITY, |m| m.mesh.area / m.ball_area() - 1.0),
+    Formula::ibsi_only(morphology::CENTRE_OF_MASS_SHIFT, |m| m.centre_of_mass_shift),
+    Formula::ibsi_only(morphology::MAXIMUM_3D_DIAMETER, |m| m.maximum_diameter),
     // 4 √λ
-    Definition::new("TDIC", "morph_pca_maj_axis", "Major axis length", |m| m.axis_lengths[0]),
-    Definition::new("P9VJ", "morph_pca_min_axis", "Minor axis length", |m| m.axis_lengths[1]),
-    Definition::new("7J51", "morph_pca_least_axis", "Least axis length", |m| m.axis_lengths[2]),
-    Definition::new("Q3CK", "morph_pca_elongation", "Elongation", |m| m.axis_ratio(1)),
-    Definition::new("N17B", "morph_pca_flatness", "Flatness", |m| m.axis_ratio(2)),
-    Definition::new("PBX1", "morph_vol_dens_aabb", "Volume density (axis-aligned bounding box)", |m| {
+    Formula::ibsi_only(morphology::MAJOR_AXIS_LENGTH, |m| m.axis_lengths[0]),
+    Formula::ibsi_only(morphology::MINOR_AXIS_LENGTH, |m| m.axis_lengths[1]),
+    Formula::ibsi_only(morphology::LEAST_AXIS_LENGTH, |m| m.axis_lengths[2]),
+    Formula::ibsi_only(morphology::ELONGATION, |m| m.axis_ratio(1)),
+    Formula::ibsi_only(morphology::FLATNESS, |m| m.axis_ratio(2)),
+    Formula::ibsi_only(morphology::VOLUME_DENSITY_AXIS_ALIGNED_BOUNDING_BOX, |m| {
         m.mesh.volume / m.aligned_box.volume()
     }),
-    Definition::new("R59B", "morph_area_dens_aabb", "Area density (axis-aligned bounding box)", |m| {
-        m.mesh.area / m.aligned_box.area()
-    }),
-    Definition::new("ZH1A", "morph_vol_dens_ombb", "Volume density (oriented minimum bounding box)", |m| {
+    Formula::ibsi_only(morphology::AREA_DENSITY_AXIS_ALIGNED_BOUNDING_BOX, |m| m.mesh.area / m.aligned_box.area()),
+    Formula::ibsi_only(morphology::VOLUME_DENSITY_ORIENTED_MINIMUM_BOUNDING_BOX, |m| {
         m.mesh.volume / m.oriented_box.volume()
     }),
-    Definition::new("IQYR", "morph_area_dens_ombb", "Area density (oriented minimum bounding box)", |m| {
-        m.mesh.area / m.oriented_box.area()
-    }),
-    Definition::new("6BDE", "morph_vol_dens_aee", "Volume density (approximate enclosing ellipsoid)", |m| {
+    Formula::ibsi_only(morphology::AREA_DENSITY_ORIENTED_MINIMUM_BOUNDING_BOX, |m| m.mesh.area / m.oriented_box.area()),
+    Formula::ibsi_only(morphology::VOLUME_DENSITY_APPROXIMATE_ENCLOSING_ELLIPSOID, |m| {
         m.mesh.volume / m.approximate_ellipsoid.volume()
     }),
-    Definition::new("RDD2", "morph_area_dens_aee", "Area density (approximate enclosing ellipsoid)", |m| {
+    Formula::ibsi_only(morphology::AREA_DENSITY_APPROXIMATE_ENCLOSING_ELLIPSOID, |m| {
         m.mesh.area / m.approximate_ellipsoid.area()
     }),
-    Definition::new("SWZ1", "morph_vol_dens_mvee", "Volume density (minimum volume enclosing ellipsoid)", |m| {
+    Formula::ibsi_only(morphology::VOLUME_DENSITY_MINIMUM_VOLUME_ENCLOSING_ELLIPSOID, |m| {
         m.mesh.volume / m.least_ellipsoid.volume()
     }),
-    Definition::new("BRI8", "morph_area_dens_mvee", "Area density (minimum volume enclosing ellipsoid)", |m| {
+    Formula::ibsi_only(morphology::AREA_DENSITY_MINIMUM_VOLUME_ENCLOSING_ELLIPSOID, |m| {
         m.mesh.area / m.least_ellipsoid.area()
     }),
-    Definition::new("R3ER", "morph_vol_dens_conv_hull", "Volume density (convex hull)", |m| {
-        m.mesh.volume / m.hull_volume
-    }),
-    Definition::new("7T7F", "morph_area_dens_conv_hull", "Area density (convex hull)", |m| m.mesh.area / m.hull_area),
+    Formula::ibsi_only(morphology::VOLUME_DENSITY_CONVEX_HULL, |m| m.mesh.volume / m.hull_volume),
+    Formula::ibsi_only(morphology::AREA_DENSITY_CONVEX_HULL, |m| m.mesh.area / m.hull_area),
     // V times the mean of X
-    Definition::new("99N0", "morph_integ_int", "Integrated intensity", |m| m.mesh.volume * m.mean_intensity),
-    Definition::new("N365", "morph_moran_i", "Moran's I index", |m| m.autocorrelation.moran_i),
-    Definition::new("NPT7", "morph_geary_c", "Geary's C measure", |m| m.autocorrelation.geary_c),
+    Formula::ibsi_only(morphology::INTEGRATED_INTENSITY, |m| m.mesh.volume * m.mean_intensity),
+    Formula::ibsi_only(morphology::MORANS_I_INDEX, |m| m.autocorrelation.moran_i),
+    Formula::ibsi_only(morphology::GEARYS_C_MEASURE, |m| m.autocorrelation.geary_c),
 ];
 
 /// The features of a region; see [`Morphology::new`].
-pub(crate) fn features(image: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Vec<IbsiFeature> {
-    evaluate(DEFINITIONS, IbsiFamily::Morphology, None, &Morphology::new(image, morphological, intensity, spacing))
+pub(crate) fn features(
+    intensities: &[f64],
+    morphological: &Mask,
+    intensity: &Mask,
+    spacing: [f64; 3],
+) -> Vec<FeatureValue> {
+    evaluate(IbsiFamily::Morphology, FORMULAS, &Morphology::new(intensities, morphological, intensity, spacing))
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::convex_hull::ConvexHull;
+use super::convex_hull::{ConvexHull, HullEdge};
 use crate::diameter::monotone_chain;
 
 /// Lengths of a box's edges in mm.
@@ -24,25 +24,52 @@ impl BoxEdges {
     /// The box of least volume that has a face in the plane of a face of the hull. The least of all boxes may have only
     /// edges of the hull in its faces (O'Rourke 1985) and be a little smaller.
     pub(crate) fn of_least_volume_around(hull: &ConvexHull, spacing: [f64; 3]) -> Self {
-        let vertices = hull.vertices(spacing);
-        let boxes: Vec<Self> =
-            hull.normals().into_par_iter().map(|normal| Self::with_face_across(&vertices, normal, spacing)).collect();
+        let planes = hull.planes();
+        // Planes turn with their spacing inverted.
+        let turned = |normal: &[i64; 3]| normalised(std::array::from_fn(|axis| normal[axis] as f64 / spacing[axis]));
+        let shape = HullShape {
+            positions: hull.positions(spacing),
+            corners: hull.vertices(spacing),
+            normals: planes.normals.iter().map(turned).collect(),
+            edges: planes.edges,
+        };
+        // Opposite faces make the same box.
+        let is_first = |normal: &&[i64; 3]| normal.iter().find(|n| **n != 0).is_none_or(|n| *n > 0);
+        let opposite = |normal: &[i64; 3]| normal.map(|n| -n);
+        let across: Vec<[f64; 3]> = planes
+            .normals
+            .iter()
+            .filter(|normal| is_first(normal) || planes.normals.binary_search(&opposite(normal)).is_err())
+            .map(turned)
+            .collect();
+        let boxes: Vec<Self> = across.into_par_iter().map(|normal| shape.box_across(normal)).collect();
         boxes
             .into_iter()
             .reduce(|best, other| if other.volume() < best.volume() { other } else { best })
             .unwrap_or(Self([f64::NAN; 3]))
     }
+}
 
-    /// The box of least volume with a face across `normal`, given in half voxels: the least rectangle around the
-    /// projection has an edge along an edge of the projection's hull.
-    fn with_face_across(vertices: &[[f64; 3]], normal: [i64; 3], spacing: [f64; 3]) -> Self {
-        // Planes turn with their spacing inverted.
-        let normal = normalised(std::array::from_fn(|axis| normal[axis] as f64 / spacing[axis]));
+/// A hull in mm.
+struct HullShape {
+    /// Of all points that edges refer to.
+    positions: Vec<[f64; 3]>,
+    corners: Vec<[f64; 3]>,
+    /// Of unit length, outwards.
+    normals: Vec<[f64; 3]>,
+    edges: Vec<HullEdge>,
+}
+
+impl HullShape {
+    /// The box of least volume with a face across `normal`: the least rectangle around the projection has an edge along
+    /// an edge of the projection's outline.
+    fn box_across(&self, normal: [f64; 3]) -> BoxEdges {
         let across = if normal[0].abs() < 0.6 { [1.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0] };
         let u = normalised(cross(normal, across));
         let v = cross(normal, u);
-        let height = extent(vertices.iter().map(|vertex| dot(*vertex, normal)));
-        let outline = outline(vertices.iter().map(|vertex| [dot(*vertex, u), dot(*vertex, v)]).collect());
+        let height = extent(self.corners.iter().map(|corner| dot(*corner, normal)));
+        let silhouette = self.silhouette(normal).flat_map(|edge| edge.corners.map(|corner| self.positions[corner]));
+        let outline = outline(silhouette.map(|point| [dot(point, u), dot(point, v)]).collect());
         let rectangles = (0..outline.len()).map(|corner| {
             let (from, to) = (outline[corner], outline[(corner + 1) % outline.len()]);
             let [along_u, along_v] = [to[0] - from[0], to[1] - from[1]];
@@ -53,7 +80,19 @@ impl BoxEdges {
             [along, across]
         });
         let least = rectangles.min_by(|a, b| (a[0] * a[1]).total_cmp(&(b[0] * b[1]))).unwrap_or([f64::NAN; 2]);
-        Self([height, least[0], least[1]])
+        BoxEdges([height, least[0], least[1]])
+    }
+
+    /// The edges between planes that face a direction and planes that face away from it: only their projections can be
+    /// edges of the projection's outline.
+    fn silhouette(&self, direction: [f64; 3]) -> impl Iterator<Item = &HullEdge> {
+        // Planes along the direction count as facing both ways.
+        const ROUNDING: f64 = 1e-9;
+        let facing: Vec<f64> = self.normals.iter().map(|normal| dot(*normal, direction)).collect();
+        self.edges.iter().filter(move |edge| {
+            let [a, b] = edge.planes.map(|plane| facing[plane]);
+            a.min(b) <= ROUNDING && a.max(b) >= -ROUNDING
+        })
     }
 }
 
