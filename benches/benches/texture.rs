@@ -1,9 +1,12 @@
-//! Texture classes on a ball of voxels at 32 and 256 grey levels.
+//! Texture classes on a ball of voxels at 32 and 256 grey levels, and shape, first-order statistics and all classes
+//! together on a larger ball.
 
 use alnm_radiomics::glcm::GlcmSettings;
 use alnm_radiomics::gldm::GldmSettings;
 use alnm_radiomics::glrlm::GlrlmSettings;
-use alnm_radiomics::{LevelMap, Selection, glcm, gldm, glrlm, glszm, ngtdm};
+use alnm_radiomics::{
+    Extractor, Geometry, Image, LevelMap, Parameters, Selection, Volume, glcm, gldm, glrlm, glszm, ngtdm,
+};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ndarray::Array3;
 
@@ -47,5 +50,35 @@ fn texture(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, texture);
+/// All default features, and those of the published study, of a ball of 100,000 voxels, with integer grey values as
+/// scanners have them.
+fn whole_extraction(criterion: &mut Criterion) {
+    let geometry = Geometry::axis_aligned([64, 64, 64], [1.0; 3]).expect("the grid is valid");
+    let from_centre = |(z, y, x): (usize, usize, usize)| [z, y, x].map(|index| index as f64 - 31.5);
+    let image = Array3::from_shape_fn(geometry.shape(), |place| {
+        let [z, y, x] = from_centre(place);
+        (400.0 + 150.0 * ((0.2 * z).sin() + (0.3 * y + 0.1 * x).cos() + 0.4 * (1.9 * x + 2.3 * z).sin())) as i16
+    });
+    let ball = Array3::from_shape_fn(geometry.shape(), |place| {
+        u32::from(from_centre(place).iter().map(|d| d * d).sum::<f64>() < 28.8 * 28.8)
+    });
+    let image = Image::I16(Volume::new(image, geometry.clone()).expect("the shapes agree"));
+    let mask = Volume::new(ball, geometry).expect("the shapes agree");
+    let mut group = criterion.benchmark_group("extraction");
+    group.sample_size(10);
+    for (name, text) in [
+        ("shape", "featureClass: {shape: }"),
+        ("firstorder", "featureClass: {firstorder: }"),
+        ("default", "featureClass: {shape: , firstorder: , glcm: , glrlm: , glszm: , gldm: , ngtdm: }"),
+        ("study", include_str!("../../examples/params_926.yaml")),
+    ] {
+        let extractor = Extractor::new(Parameters::from_yaml(text).expect("the parameters are valid"));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| extractor.execute(&image, &mask, 1).expect("the region is valid"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, texture, whole_extraction);
 criterion_main!(benches);

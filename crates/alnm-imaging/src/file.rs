@@ -12,12 +12,12 @@ use crate::dicom::stored_file::is_dicom;
 use crate::error::{FileProblem, Result};
 use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
-use crate::voxel_data::{NamedSegment, Part};
+use crate::voxel_data::Part;
 use crate::{metaimage, nifti, nrrd};
 
-pub use crate::atomic_file::{AtomicFile, write_atomically};
+pub use crate::atomic_file::{AtomicFile, remove_unfinished, write_atomically};
 pub use crate::format::{FileFormat, MAX_VOXEL_BYTES};
-pub use crate::voxel_data::{FormConflict, ImageHeader, NiftiForm};
+pub use crate::voxel_data::{FormConflict, ImageHeader, NamedSegment, NiftiForm};
 
 /// Reads an image; its format is found from the content, not from the name. A folder is read as a DICOM series; of a
 /// dynamic series, choose a phase with [`crate::dicom::read_phase`].
@@ -117,6 +117,37 @@ impl Source {
         }
     }
 
+    /// The files that the image is read from: the file itself and, where its header names others for the voxels, those;
+    /// of a folder all files below it, in order of their names. Whoever keeps what was computed from an image can tell
+    /// by them whether it is still the same.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when a header is malformed or a folder cannot be read.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let (format, file) = match &self.content {
+            Content::Folder => return self.files_of_folder(),
+            Content::File { format, file, .. } => (*format, file),
+        };
+        let named = match format {
+            FileFormat::Nrrd => from_start(file).and_then(|file| nrrd::data_files(&self.path, &file)),
+            FileFormat::MetaImage => from_start(file).and_then(|file| metaimage::data_files(&self.path, &file)),
+            FileFormat::Nifti => Ok(nifti::data_files(&self.path)),
+            FileFormat::Dicom => Ok(Vec::new()),
+        };
+        let named = named.map_err(|problem| problem.at(&self.path))?;
+        Ok(std::iter::once(self.path.clone()).chain(named).collect())
+    }
+
+    #[cfg(feature = "dicom")]
+    fn files_of_folder(&self) -> Result<Vec<PathBuf>> {
+        dicom::listing::files_below(&self.path)
+    }
+
+    #[cfg(not(feature = "dicom"))]
+    fn files_of_folder(&self) -> Result<Vec<PathBuf>> {
+        Err(no_dicom().at(&self.path))
+    }
+
     /// Takes another orientation of a NIfTI header than the one that ITK takes.
     #[must_use]
     pub fn with_form(self, form: NiftiForm) -> Self {
@@ -133,8 +164,12 @@ impl Source {
         read().map_err(|problem| problem.at(&self.path))
     }
 
-    /// The segments that the header of an NRRD file names; none of other files.
-    pub(crate) fn segments(&self) -> Result<Vec<NamedSegment>> {
+    /// The segments that the header of an NRRD file names, as 3D Slicer writes it (`.seg.nrrd`); none of other files.
+    /// [`crate::mask::MaskParams::region`] chooses one of them.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the header is malformed.
+    pub fn segments(&self) -> Result<Vec<NamedSegment>> {
         let Content::File { format: FileFormat::Nrrd, file, .. } = &self.content else { return Ok(Vec::new()) };
         from_start(file).and_then(|file| nrrd::segments(&file)).map_err(|problem| problem.at(&self.path))
     }

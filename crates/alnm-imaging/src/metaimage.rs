@@ -55,11 +55,13 @@ pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     if header.is_local() {
         return header.decode(&layout, reader, part);
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let files = DataFiles::parse(&header.data_file, &header.data_file_list)
-        .and_then(|files| files.paths(folder))
-        .map_err(malformed)?;
-    header.decode_files(&layout, files, part)
+    header.decode_files(&layout, header.data_files(path)?, part)
+}
+
+/// The files of the voxels, where the header of an open file names others.
+pub(crate) fn data_files(path: &Path, file: &File) -> Result<Vec<PathBuf>> {
+    let header = Header::read(&mut BufReader::new(file))?;
+    if header.is_local() { Ok(Vec::new()) } else { header.data_files(path) }
 }
 
 /// Reads what the header of an open file says.
@@ -208,6 +210,13 @@ impl Header {
     /// Whether the voxels follow the header.
     fn is_local(&self) -> bool {
         self.data_file.eq_ignore_ascii_case("LOCAL")
+    }
+
+    /// The files of the voxels, in the folder of the header where their names are relative.
+    fn data_files(&self, path: &Path) -> Result<Vec<PathBuf>> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let files = DataFiles::parse(&self.data_file, &self.data_file_list);
+        files.and_then(|files| files.paths(folder)).map_err(malformed)
     }
 
     /// A field that is true or false, by its first letter.

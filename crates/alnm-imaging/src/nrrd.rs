@@ -9,7 +9,7 @@ mod header;
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::atomic_file::AtomicFile;
 use crate::deflate::{Effort, Wrapper, write_compressed};
@@ -53,6 +53,13 @@ pub(crate) fn segments(file: &File) -> Result<Vec<NamedSegment>> {
 /// Reads what the header of an open file says.
 pub(crate) fn read_header(file: File) -> Result<ImageHeader> {
     Ok(Header::read(&mut BufReader::new(file))?.layout()?.header())
+}
+
+/// The files of the voxels, where the header of an open file names others.
+pub(crate) fn data_files(path: &Path, file: &File) -> Result<Vec<PathBuf>> {
+    let header = Header::read(&mut BufReader::new(file))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    header.data_files.map_or(Ok(Vec::new()), |files| files.paths(folder).map_err(malformed))
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.

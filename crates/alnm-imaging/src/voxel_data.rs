@@ -122,15 +122,17 @@ pub struct ImageHeader {
 }
 
 /// A segment that the header of a file names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedSegment {
-    pub(crate) name: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NamedSegment {
+    /// Its name.
+    pub name: String,
     /// The label, or the place in the file from 1 where labels stand in several layers.
-    pub(crate) number: i64,
+    pub number: i64,
     /// The label of its voxels in its layer.
-    pub(crate) label: u32,
+    pub label: u32,
     /// The component that holds it, from 0.
-    pub(crate) layer: usize,
+    pub layer: usize,
 }
 
 /// Which of the two orientations of a NIfTI header is taken.

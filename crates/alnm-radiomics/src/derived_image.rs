@@ -3,12 +3,15 @@
 use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{Geometry, Image, PixelType, Voxel, with_volume};
 
-use crate::error::Result;
+use crate::error::{RadiomicsError, Result};
 use crate::filter::{box_values, gradient, lbp2d, lbp3d, log, pointwise, wavelet};
 use crate::image_type::ImageType;
 use crate::parameter_error::ParameterError;
 use crate::parameters::{Settings, Sigma};
 use crate::warning::Warning;
+
+/// Voxels that a wavelet transform may gather: 8 GiB in double precision.
+const MOST_GATHERED: usize = 1 << 30;
 
 /// Grey values of a derived image in a box.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +158,11 @@ fn sub_bands(image: &Image, settings: &Settings, part: VoxelBox) -> Result<Deriv
         .with_axes(axes)
         .with_start_level(settings.start_level)
         .with_levels(settings.level);
+    let shape = transform.gathered_shape(part.shape());
+    if shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n)).is_none_or(|n| n > MOST_GATHERED) {
+        let (wavelet, levels) = (settings.wavelet.clone(), settings.start_level + settings.level);
+        return Err(RadiomicsError::WaveletTooWide { wavelet, levels, shape });
+    }
     let single = image.pixel_type() == PixelType::F32;
     let bands = transform.apply(image, part);
     let named = |band: wavelet::SubBand| DerivedImage {

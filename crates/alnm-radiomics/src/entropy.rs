@@ -14,3 +14,34 @@ pub(crate) fn information(p: f64) -> f64 {
 pub(crate) fn offset_information(p: f64, epsilon: f64) -> f64 {
     p * (p + epsilon).log2()
 }
+
+/// p log₂(p + ε) for p = count / total, kept by total: the same small counts come again and again where features of many
+/// windows are computed.
+#[derive(Debug, Default)]
+pub(crate) struct InformationTables {
+    tables: Vec<Vec<f64>>,
+    beyond: Vec<f64>,
+}
+
+/// Totals up to which a table is kept for each.
+const MOST_TABLES: usize = 2048;
+
+impl InformationTables {
+    /// The table of a total, by count.
+    pub(crate) fn of(&mut self, total: usize) -> &[f64] {
+        let table = || (0..=total).map(|count| information(count as f64 / total as f64)).collect();
+        if total > MOST_TABLES {
+            if self.beyond.len() != total + 1 {
+                self.beyond = table();
+            }
+            return &self.beyond;
+        }
+        if self.tables.len() <= total {
+            self.tables.resize(total + 1, Vec::new());
+        }
+        if self.tables[total].is_empty() {
+            self.tables[total] = table();
+        }
+        &self.tables[total]
+    }
+}

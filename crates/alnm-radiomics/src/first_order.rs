@@ -15,18 +15,20 @@
 //! # Ok::<(), alnm_radiomics::RadiomicsError>(())
 //! ```
 
+use alnm_imaging::vector::whole_part;
+use alnm_imaging::{Extremes, vectorised};
+
 use crate::entropy::information;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::ibsi::definition::{intensity_histogram, statistics};
-use crate::summation::{sum, sum_of};
+use crate::summation::{sum, sum_of, sums_of};
+use crate::tally::Tally;
 
 /// Grey values of a region with the summary that the features need.
 #[derive(Debug, Clone)]
 pub struct FirstOrder {
     values: Vec<f64>,
-    /// p_i of the levels that occur.
-    level_shares: Vec<f64>,
     shift: f64,
     voxel_volume: f64,
     pub(crate) mean: f64,
@@ -34,11 +36,19 @@ pub struct FirstOrder {
     pub(crate) maximum: f64,
     /// Second, third and fourth moment about the mean.
     pub(crate) moments: [f64; 3],
+    /// Σ |X - μ| / N.
+    mean_absolute_deviation: f64,
+    /// Σ (X + c)².
+    energy: f64,
     pub(crate) p10: f64,
     p25: f64,
     pub(crate) median: f64,
     p75: f64,
     pub(crate) p90: f64,
+    /// -Σ p_i log₂(p_i + ε).
+    entropy: f64,
+    /// Σ p_i².
+    uniformity: f64,
 }
 
 impl FirstOrder {
@@ -48,30 +58,84 @@ impl FirstOrder {
         Self::of(values.to_vec(), levels, shift, voxel_volume)
     }
 
-    fn of(values: Vec<f64>, levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
-        let ranks = Ranks::of(&values);
-        let count = values.len() as f64;
-        let mean = sum(&values) / count;
-        let squared = |x: f64| (x - mean) * (x - mean);
+    /// [`FirstOrder::new`] with values that it may keep.
+    pub(crate) fn of(values: Vec<f64>, levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
+        let mut information = |count: usize| information(count as f64 / levels.len() as f64);
+        let extremes = Extremes::of(&values);
+        let extremes = extremes.map_or([f64::INFINITY, f64::NEG_INFINITY], |extremes| [extremes.low, extremes.high]);
+        let percentiles = Ranks::of(&values, extremes);
+        let mut region = Self { values, ..Self::empty(shift, voxel_volume) };
+        region.summarise(extremes, percentiles, level_counts(levels), &mut information);
+        region
+    }
+
+    /// A region without values.
+    pub(crate) fn empty(shift: f64, voxel_volume: f64) -> Self {
         Self {
-            mean,
-            moments: [
-                sum_of(&values, squared) / count,
-                sum_of(&values, |x| squared(x) * (x - mean)) / count,
-                sum_of(&values, |x| squared(x) * squared(x)) / count,
-            ],
-            minimum: values.iter().copied().fold(f64::INFINITY, f64::min),
-            maximum: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            p10: ranks[0],
-            p25: ranks[1],
-            median: ranks[2],
-            p75: ranks[3],
-            p90: ranks[4],
-            level_shares: shares(levels),
+            values: Vec::new(),
             shift,
             voxel_volume,
-            values,
+            mean: f64::NAN,
+            minimum: f64::NAN,
+            maximum: f64::NAN,
+            moments: [f64::NAN; 3],
+            mean_absolute_deviation: f64::NAN,
+            energy: f64::NAN,
+            p10: f64::NAN,
+            p25: f64::NAN,
+            median: f64::NAN,
+            p75: f64::NAN,
+            p90: f64::NAN,
+            entropy: f64::NAN,
+            uniformity: f64::NAN,
         }
+    }
+
+    /// Makes this the region of other values, whose extremes, percentiles and numbers of voxels by level, ascending, are
+    /// known, in the memory that it has. `information` gives p log₂(p + ε) of the share p of a number of voxels.
+    pub(crate) fn refill(
+        &mut self,
+        values: impl Iterator<Item = f64>,
+        extremes: [f64; 2],
+        percentiles: [f64; 5],
+        level_counts: impl Iterator<Item = usize>,
+        information: &mut dyn FnMut(usize) -> f64,
+    ) {
+        self.values.clear();
+        self.values.extend(values);
+        self.summarise(extremes, percentiles, level_counts, information);
+    }
+
+    /// Sums of the values that are there; the rest as [`FirstOrder::refill`].
+    fn summarise(
+        &mut self,
+        extremes: [f64; 2],
+        percentiles: [f64; 5],
+        level_counts: impl Iterator<Item = usize>,
+        information: &mut dyn FnMut(usize) -> f64,
+    ) {
+        [self.p10, self.p25, self.median, self.p75, self.p90] = percentiles;
+        let count = self.values.len() as f64;
+        let (mut entropy, mut uniformity) = (0.0, 0.0);
+        for voxels in level_counts {
+            let share = voxels as f64 / count;
+            entropy += information(voxels);
+            uniformity += share * share;
+        }
+        (self.entropy, self.uniformity) = (-entropy, uniformity);
+        [self.minimum, self.maximum] = extremes;
+        let values = self.values.as_slice();
+        let count = values.len() as f64;
+        let shift = self.shift;
+        let [total, energy] = sums_of(values, |x| [x, (x + shift) * (x + shift)]);
+        let mean = total / count;
+        let squared = |x: f64| (x - mean) * (x - mean);
+        let about_mean = |x: f64| [squared(x), squared(x) * (x - mean), squared(x) * squared(x), (x - mean).abs()];
+        let [second, third, fourth, absolute] = sums_of(values, about_mean).map(|sum| sum / count);
+        self.mean = mean;
+        self.energy = energy;
+        self.moments = [second, third, fourth];
+        self.mean_absolute_deviation = absolute;
     }
 
     /// The values of a region as the reference manual of the IBSI takes them: without shift, and a flat region has no
@@ -79,19 +143,18 @@ impl FirstOrder {
     pub(crate) fn without_rounded_spread(values: Vec<f64>) -> Self {
         let distribution = Self::of(values, &[], 0.0, 1.0);
         if distribution.is_flat() {
-            return Self { mean: distribution.minimum, moments: [0.0; 3], ..distribution };
+            return Self {
+                mean: distribution.minimum,
+                moments: [0.0; 3],
+                mean_absolute_deviation: 0.0,
+                ..distribution
+            };
         }
         distribution
     }
 
     fn count(&self) -> f64 {
         self.values.len() as f64
-    }
-
-    /// Σ (X + c)².
-    fn energy(&self) -> f64 {
-        let shift = self.shift;
-        sum_of(&self.values, |x| (x + shift) * (x + shift))
     }
 
     /// The second moment, 1 where it is 0, as a divisor.
@@ -112,7 +175,7 @@ impl FirstOrder {
 
     /// Σ |X - μ| / N.
     pub(crate) fn mean_absolute_deviation(&self) -> f64 {
-        sum_of(&self.values, |x| (x - self.mean).abs()) / self.count()
+        self.mean_absolute_deviation
     }
 
     fn is_flat(&self) -> bool {
@@ -142,11 +205,35 @@ impl FirstOrder {
     /// Mean absolute deviation of the values between the 10th and the 90th percentile; NaN when there is none.
     pub(crate) fn robust_mean_absolute_deviation(&self) -> f64 {
         let inside = |x: f64| !(x - self.p10 < 0.0 || x - self.p90 > 0.0);
-        let kept: Vec<f64> = self.values.iter().copied().filter(|&x| inside(x)).collect();
-        let mean = sum(&kept) / kept.len() as f64;
-        sum_of(&kept, |x| (x - mean).abs()) / kept.len() as f64
+        // Few values have room without memory being asked for.
+        let mut few = [0.0; BLOCK];
+        let mut many = vec![0.0; if self.values.len() > BLOCK { self.values.len() } else { 0 }];
+        let room = if self.values.len() > BLOCK { many.as_mut_slice() } else { few.as_mut_slice() };
+        // Without a branch, which would be guessed wrongly at every tenth value.
+        let mut count = 0;
+        for &x in &self.values {
+            room[count] = x;
+            count += usize::from(inside(x));
+        }
+        let kept = &room[..count];
+        let mean = sum(kept) / kept.len() as f64;
+        sum_of(kept, |x| (x - mean).abs()) / kept.len() as f64
     }
 }
+
+/// Percentiles of values in ascending order, of which `at` gives the one at a place and `count` is the number: at 10,
+/// 25, 50, 75 and 90 percent.
+pub(crate) fn percentiles_of_sorted(count: usize, at: impl Fn(usize) -> f64) -> [f64; 5] {
+    Ranks::FRACTIONS.map(|fraction| {
+        let rank = fraction * (count - 1) as f64;
+        let below = rank.floor() as usize;
+        let low = at(below);
+        if below + 1 == count { low } else { interpolate(low, at(below + 1), rank - below as f64) }
+    })
+}
+
+/// Values that are looked at together.
+const BLOCK: usize = 512;
 
 /// Order statistics at 10, 25, 50, 75 and 90 percent.
 struct Ranks;
@@ -154,42 +241,51 @@ struct Ranks;
 impl Ranks {
     const FRACTIONS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 
-    /// Percentiles of the values, of which there is at least one. Values are put into intervals first, so that only
+    /// Percentiles of the values, of which there is at least one, between their extremes. Values are put into intervals first, so that only
     /// those in the interval of a rank have to be ordered.
-    fn of(values: &[f64]) -> [f64; 5] {
-        let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
-            (if value < low { value } else { low }, if value > high { value } else { high })
-        });
+    fn of(values: &[f64], [low, high]: [f64; 2]) -> [f64; 5] {
         let intervals = (values.len() / 64).clamp(1, 4096);
         let scale = if high > low { intervals as f64 / (high - low) } else { 0.0 };
-        let interval = |value: f64| (((value - low) * scale) as usize).min(intervals - 1);
-        let intervals_of: Vec<u16> = values.iter().map(|&value| interval(value) as u16).collect();
-        let mut counts = vec![0usize; intervals];
-        for &interval in &intervals_of {
-            counts[usize::from(interval)] += 1;
-        }
+        let interval = |value: f64| whole_part((value - low) * scale).min(intervals as i32 - 1) as u32;
+        let mut tally = Tally::new(intervals);
+        let mut of_block = [0; BLOCK];
+        vectorised!(pulp::Arch::new(), {
+            for block in values.chunks(BLOCK) {
+                for (to, &value) in of_block.iter_mut().zip(block) {
+                    *to = interval(value);
+                }
+                tally.count(&of_block[..block.len()]);
+            }
+        });
+        let counts: Vec<usize> = tally.counts().map(|count| count as usize).collect();
         let ranks = Self::FRACTIONS.map(|fraction| fraction * (values.len() - 1) as f64);
         let mut wanted = vec![false; intervals];
-        let mut interval = 0;
+        let mut place = 0;
         let mut before = 0;
         for below in ranks.map(|rank| rank.floor() as usize) {
-            while before + counts[interval] <= below {
-                before += counts[interval];
-                interval += 1;
+            while before + counts[place] <= below {
+                before += counts[place];
+                place += 1;
             }
-            wanted[interval] = true;
+            wanted[place] = true;
             // The next value up may lie in a later interval.
-            let next = (interval + 1..intervals).find(|&later| counts[later] > 0);
-            if let Some(next) = next.filter(|_| before + counts[interval] <= below + 1) {
+            let next = (place + 1..intervals).find(|&later| counts[later] > 0);
+            if let Some(next) = next.filter(|_| before + counts[place] <= below + 1) {
                 wanted[next] = true;
             }
         }
-        let mut near: Vec<f64> = values
-            .iter()
-            .zip(&intervals_of)
-            .filter(|(_, interval)| wanted[usize::from(**interval)])
-            .map(|(value, _)| *value)
-            .collect();
+        let near = (0..intervals).filter(|&interval| wanted[interval]).map(|interval| counts[interval]).sum();
+        let mut near = Vec::with_capacity(near);
+        vectorised!(pulp::Arch::new(), {
+            for block in values.chunks(BLOCK) {
+                for (to, &value) in of_block.iter_mut().zip(block) {
+                    *to = interval(value);
+                }
+                near.extend(
+                    block.iter().zip(&of_block).filter(|(_, of)| wanted[**of as usize]).map(|(&value, _)| value),
+                );
+            }
+        });
         let mut start = 0;
         let (mut interval, mut left_out) = (0, 0);
         let mut before = 0;
@@ -215,13 +311,12 @@ fn interpolate(low: f64, high: f64, part: f64) -> f64 {
     if part >= 0.5 { high - (high - low) * (1.0 - part) } else { low + (high - low) * part }
 }
 
-/// The share of each level that occurs, ascending by level.
-fn shares(levels: &[u32]) -> Vec<f64> {
-    let mut counts = vec![0u64; levels.iter().max().map_or(0, |&highest| highest as usize + 1)];
-    for &level in levels {
-        counts[level as usize] += 1;
-    }
-    counts.into_iter().filter(|&count| count > 0).map(|count| count as f64 / levels.len() as f64).collect()
+/// The number of voxels of each level that occurs, ascending by level.
+fn level_counts(levels: &[u32]) -> impl Iterator<Item = usize> {
+    let mut tally = Tally::new(levels.iter().max().map_or(0, |&highest| highest as usize + 1));
+    tally.count(levels);
+    let counts: Vec<u32> = tally.counts().filter(|&count| count > 0).collect();
+    counts.into_iter().map(|count| count as usize)
 }
 
 /// The features of the class in the order of PyRadiomics' columns: the
@@ -229,11 +324,8 @@ fn shares(levels: &[u32]) -> Vec<f64> {
 pub const FORMULAS: &[Formula<FirstOrder>] = &[
     Formula::compliant("10Percentile", statistics::INTENSITY_PERCENTILE_10, |f| f.p10),
     Formula::compliant("90Percentile", statistics::INTENSITY_PERCENTILE_90, |f| f.p90),
-    Formula::compliant("Energy", statistics::INTENSITY_BASED_ENERGY, FirstOrder::energy),
-    // -Σ p_i log₂(p_i + ε)
-    Formula::compliant("Entropy", intensity_histogram::DISCRETISED_INTENSITY_ENTROPY, |f| {
-        -f.level_shares.iter().map(|&p| information(p)).sum::<f64>()
-    }),
+    Formula::compliant("Energy", statistics::INTENSITY_BASED_ENERGY, |f| f.energy),
+    Formula::compliant("Entropy", intensity_histogram::DISCRETISED_INTENSITY_ENTROPY, |f| f.entropy),
     Formula::compliant(
         "InterquartileRange",
         statistics::INTENSITY_INTERQUARTILE_RANGE,
@@ -258,13 +350,11 @@ pub const FORMULAS: &[Formula<FirstOrder>] = &[
         statistics::INTENSITY_BASED_ROBUST_MEAN_ABSOLUTE_DEVIATION,
         FirstOrder::robust_mean_absolute_deviation,
     ),
-    Formula::compliant("RootMeanSquared", statistics::ROOT_MEAN_SQUARE_INTENSITY, |f| (f.energy() / f.count()).sqrt()),
+    Formula::compliant("RootMeanSquared", statistics::ROOT_MEAN_SQUARE_INTENSITY, |f| (f.energy / f.count()).sqrt()),
     Formula::compliant("Skewness", statistics::INTENSITY_SKEWNESS, FirstOrder::skewness),
     Formula::pyradiomics_only("StandardDeviation", |f: &FirstOrder| f.moments[0].sqrt()).only_by_name(),
-    Formula::pyradiomics_only("TotalEnergy", |f| f.energy() * f.voxel_volume),
-    Formula::compliant("Uniformity", intensity_histogram::DISCRETISED_INTENSITY_UNIFORMITY, |f| {
-        f.level_shares.iter().map(|p| p * p).sum()
-    }),
+    Formula::pyradiomics_only("TotalEnergy", |f| f.energy * f.voxel_volume),
+    Formula::compliant("Uniformity", intensity_histogram::DISCRETISED_INTENSITY_UNIFORMITY, |f| f.uniformity),
     Formula::compliant("Variance", statistics::INTENSITY_VARIANCE, |f| f.moments[0].sqrt().powi(2)),
     Formula::ibsi_only(statistics::EXCESS_INTENSITY_KURTOSIS, FirstOrder::excess_kurtosis),
     Formula::ibsi_only(statistics::INTENSITY_BASED_MEDIAN_ABSOLUTE_DEVIATION, FirstOrder::median_absolute_deviation),
@@ -299,7 +389,7 @@ mod tests {
                 let below = rank.floor() as usize;
                 interpolate(sorted[below], sorted[(below + 1).min(sorted.len() - 1)], rank - below as f64)
             });
-            prop_assert_eq!(Ranks::of(&values), expected);
+            prop_assert_eq!(Ranks::of(&values, [sorted[0], sorted[sorted.len() - 1]]), expected);
         }
     }
 

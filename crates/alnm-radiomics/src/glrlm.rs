@@ -31,6 +31,7 @@ use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::ibsi::definition::glrlm;
 use crate::level_map::{LevelMap, Offset, WantedDirections, directions, in_groups};
 use crate::size_matrix::{SizeMatrix, dense_cells};
+use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 
 /// What runs are counted over.
@@ -131,7 +132,7 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 /// behind them is the number of runs at least as long.
 #[must_use]
 pub fn run_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
-    count_runs(map, offset, LoneVoxels::LeftOut, &mut vec![0; map.cells.len()])
+    count_runs(map, offset, LoneVoxels::LeftOut, &mut vec![0; map.two_planes()])
 }
 
 /// What becomes of the voxels in a direction along which no line holds two of them.
@@ -148,8 +149,9 @@ pub(crate) fn count_runs(map: &LevelMap, offset: Offset, lone: LoneVoxels, lengt
     let longest = map.shape.into_iter().max().unwrap_or(1);
     // Runs are the same in both directions; backwards, the voxel before comes earlier in raster order.
     let step = map.step(offset).unsigned_abs();
-    let mut counts = vec![0u32; map.gray_levels.len() * longest];
-    let touching = vectorised!(pulp::Arch::new(), count_at_least(map, step, longest, length, &mut counts));
+    let mut tally = Tally::new(map.gray_levels.len() * longest);
+    let touching = vectorised!(pulp::Arch::new(), count_at_least(map, step, longest, length, &mut tally));
+    let mut counts: Vec<u32> = tally.counts().collect();
     if lone == LoneVoxels::LeftOut && !touching && !any_line_with_two_voxels(map, offset) {
         counts.fill(0);
         return counts;
@@ -162,41 +164,46 @@ pub(crate) fn count_runs(map: &LevelMap, offset: Offset, lone: LoneVoxels, lengt
     counts
 }
 
-/// Counts the voxels of each level by the number of voxels behind them in their run, and leaves the length of the run
-/// behind each voxel in `length`. Returns whether any voxel has one of the region behind it.
+/// Counts the voxels of each level by the number of voxels behind them in their run. `length` is room for the length of
+/// the run behind each voxel of two planes, [`LevelMap::two_planes`]: a run goes on from the same plane or the one before.
+/// Returns whether any voxel has one of the region behind it.
 #[inline(always)]
-fn count_at_least(map: &LevelMap, step: usize, longest: usize, length: &mut [u32], counts: &mut [u32]) -> bool {
+fn count_at_least(map: &LevelMap, step: usize, longest: usize, length: &mut [u32], tally: &mut Tally) -> bool {
+    let plane = map.plane();
+    let (even, odd) = length.split_at_mut(plane);
+    let longest = longest as u32;
     let mut touching = 0;
     let mut cells: Vec<u32> = Vec::new();
     for row in &map.rows {
         let levels = &map.cells[row.clone()];
         let before = LevelMap::neighbours(&map.cells, row, -(step as isize));
         touching |= before.iter().fold(0, |any, &level| any | level);
-        let (earlier, own) = length.split_at_mut(row.start);
+        let (z, behind) = (row.start / plane, row.start - step);
+        let (this_plane, last_plane) = if z % 2 == 0 { (&mut *even, &mut *odd) } else { (&mut *odd, &mut *even) };
+        let (earlier, own) = this_plane.split_at_mut(row.start % plane);
         let own = &mut own[..row.len()];
         cells.clear();
+        cells.resize(row.len(), 0);
         if row.len() <= step {
-            let passed = &earlier[row.start - step..][..row.len()];
-            cells.extend(levels.iter().zip(before).zip(passed).map(|((&level, &before), &passed)| {
+            let passed: &[u32] = if behind / plane == z { earlier } else { last_plane };
+            let passed = &passed[behind % plane..][..row.len()];
+            let to = cells.iter_mut().zip(own);
+            for ((cell, length), ((&level, &before), &passed)) in to.zip(levels.iter().zip(before).zip(passed)) {
                 // A product, since a branch on the levels of neighbours would be guessed wrongly half of the time.
-                (level - 1) * longest as u32 + passed * u32::from(before == level)
-            }));
-            for ((length, &before), (&level, &passed)) in own.iter_mut().zip(before).zip(levels.iter().zip(passed)) {
-                *length = passed * u32::from(before == level) + 1;
+                let passed = passed * u32::from(before == level);
+                *cell = (level - 1) * longest + passed;
+                *length = passed + 1;
             }
         } else {
-            // Along x, the voxel before is one of the same row.
-            let mut passed = earlier.last().copied().unwrap_or(0);
-            for ((length, &before), &level) in own.iter_mut().zip(before).zip(levels) {
+            // Along x, the voxel before is one of the same row, and the one before the row is outside the region.
+            let mut passed = 0;
+            for (cell, (&before, &level)) in cells.iter_mut().zip(before.iter().zip(levels)) {
                 passed *= u32::from(before == level);
-                cells.push((level - 1) * longest as u32 + passed);
+                *cell = (level - 1) * longest + passed;
                 passed += 1;
-                *length = passed;
             }
         }
-        for &cell in &cells {
-            counts[cell as usize] += 1;
-        }
+        tally.count(&cells);
     }
     touching > 0
 }
@@ -225,7 +232,7 @@ fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
 /// along.
 pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatrix>> {
     let directions = directions(map.shape, &[1], settings.fixed_axis)?;
-    let room = || vec![0u32; map.cells.len()];
+    let room = || vec![0u32; map.two_planes()];
     let counts = |length: &mut Vec<u32>, &offset: &Offset| -> Vec<f64> {
         count_runs(map, offset, LoneVoxels::LeftOut, length).into_iter().map(f64::from).collect()
     };
@@ -269,7 +276,7 @@ pub(crate) fn directional_runs(map: &LevelMap, directions: &[Offset], wanted: Wa
         total.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
     };
     let of_group = |group: &[Offset]| {
-        let mut length = vec![0u32; map.cells.len()];
+        let mut length = vec![0u32; map.two_planes()];
         let (mut each, mut total) = (Vec::new(), Vec::new());
         for &offset in group {
             let counts = count_runs(map, offset, LoneVoxels::Runs, &mut length);
@@ -331,7 +338,7 @@ mod tests {
                         expected[row * 5 + length as usize - 1] += 1;
                     }
                 }
-                let counted = |lone| count_runs(&map, offset, lone, &mut vec![9; map.cells.len()]);
+                let counted = |lone| count_runs(&map, offset, lone, &mut vec![9; map.two_planes()]);
                 prop_assert_eq!(counted(LoneVoxels::Runs), expected.clone());
                 let without_lone = if two_on_a_line { expected } else { vec![0; expected.len()] };
                 prop_assert_eq!(counted(LoneVoxels::LeftOut), without_lone);

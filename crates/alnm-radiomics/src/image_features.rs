@@ -161,7 +161,8 @@ impl ImageTexture<'_> {
 
 /// What the features of one class of one image are computed from.
 enum ClassSource<'a> {
-    Values,
+    /// The grey values, of which there is one copy for the class that is computed from them.
+    Values(Vec<f64>),
     Texture(TextureClass, &'a ImageTexture<'a>),
 }
 
@@ -192,10 +193,17 @@ pub(crate) fn image_features(
     } else {
         None
     };
+    let warning = (texture.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
+        image: name.clone(),
+        bins: discretised.bins,
+        suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),
+    });
     let mut jobs: Vec<(FeatureClass, &Selection, ClassSource<'_>)> = Vec::with_capacity(wanted.len());
     for (class, selection) in wanted {
         match (class.source(), &texture) {
-            (ValueSource::Values, _) => jobs.push((*class, selection, ClassSource::Values)),
+            (ValueSource::Values, _) => {
+                jobs.push((*class, selection, ClassSource::Values(std::mem::take(&mut values))));
+            }
             (ValueSource::Texture(kind), Some(texture)) => {
                 jobs.push((*class, selection, ClassSource::Texture(kind, texture)));
             }
@@ -203,23 +211,22 @@ pub(crate) fn image_features(
             (ValueSource::Mask, _) | (ValueSource::Texture(_), None) => {}
         }
     }
-    let of_class = |(_, selection, source): &(FeatureClass, &Selection, ClassSource<'_>)| match source {
-        ClassSource::Values => {
-            let shift = settings.voxel_array_shift as f64;
-            let region = first_order::FirstOrder::new(&values, &discretised.levels, shift, region.voxel_volume);
-            first_order::features(&region, selection)
-        }
-        ClassSource::Texture(class, texture) => texture.features(*class, selection),
+    let of_class = |(class, selection, source): (FeatureClass, &Selection, ClassSource<'_>)| {
+        let values = match source {
+            ClassSource::Values(values) => {
+                let shift = settings.voxel_array_shift as f64;
+                let region = first_order::FirstOrder::of(values, &discretised.levels, shift, region.voxel_volume);
+                first_order::features(&region, selection)
+            }
+            ClassSource::Texture(class, texture) => texture.features(class, selection),
+        };
+        values.map(|values| (class, values))
     };
-    let of_classes: Vec<Result<Vec<ClassValue>>> = jobs.par_iter().map(of_class).collect();
+    let of_classes: Vec<Result<(FeatureClass, Vec<ClassValue>)>> = jobs.into_par_iter().map(of_class).collect();
     let mut features = Vec::new();
-    for ((class, ..), of_class) in jobs.iter().zip(of_classes) {
-        features.extend(named(&name, *class, of_class?));
+    for of_class in of_classes {
+        let (class, values) = of_class?;
+        features.extend(named(&name, class, values));
     }
-    let warning = (texture.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
-        image: name,
-        bins: discretised.bins,
-        suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),
-    });
     Ok(ImageFeatures { features, warning })
 }

@@ -23,7 +23,8 @@ pub struct LevelMap {
     rim: [usize; 3],
     /// Steps between neighbours in `cells`, (z, y, x).
     strides: [usize; 3],
-    /// Position of the level + 1, 0 outside the region.
+    /// Position of the level + 1, 0 outside the region; behind the grid with its rim follow [`BEHIND`] more zeros, so that
+    /// loops may look at several cells at once.
     pub(crate) cells: Vec<u32>,
     voxel_count: usize,
     /// Where the region's voxels lie in `cells`, as rows along x without gaps: neighbours of a row are rows too, which
@@ -34,6 +35,9 @@ pub struct LevelMap {
     /// Levels of the whole that this is a part of.
     scale: LevelScale,
 }
+
+/// Cells behind the last one of the grid.
+const BEHIND: usize = 32;
 
 /// What a part of a region has to know of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +89,7 @@ impl LevelMap {
             position[level as usize] = place as u32 + 1;
         }
 
-        let mut cells = vec![0u32; count];
+        let mut cells = vec![0u32; count + BEHIND];
         let mut rows: Vec<Range<usize>> = Vec::with_capacity(runs.len());
         let mut remaining = levels;
         for run in runs {
@@ -141,6 +145,16 @@ impl LevelMap {
     #[must_use]
     pub fn voxel_count(&self) -> usize {
         self.voxel_count
+    }
+
+    /// How many cells a plane across z has.
+    pub(crate) fn plane(&self) -> usize {
+        self.strides[0]
+    }
+
+    /// How many cells two planes across z have.
+    pub(crate) fn two_planes(&self) -> usize {
+        2 * self.strides[0]
     }
 
     /// Whether the region has so few voxels that sharing its directions among threads costs more than it saves.

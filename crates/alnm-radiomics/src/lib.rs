@@ -38,9 +38,11 @@ mod shape_features;
 mod singular_value;
 mod size_matrix;
 mod summation;
+mod tally;
 mod voxel_maps;
 mod warning;
 mod weighting;
+mod windows;
 mod zones;
 
 pub use alnm_imaging::{Geometry, Image, LabelMap, Volume};

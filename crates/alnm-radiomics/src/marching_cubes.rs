@@ -1,5 +1,7 @@
 //! The surface between the voxels of a mask and the others.
 
+use alnm_imaging::vectorised;
+
 /// Corners of a cube, (z, y, x); bit i of a cube's configuration says whether corner i is inside.
 #[cfg(test)]
 const CORNERS: [[usize; 3]; 8] =
@@ -68,28 +70,30 @@ struct Occurrences {
 /// integers.
 pub(crate) fn mesh(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Mesh {
     let mut occurrences = [Occurrences::default(); 256];
-    let inside = |z: usize, y: usize, x: usize| -> usize {
-        let within = (1..=shape[0]).contains(&z) && (1..=shape[1]).contains(&y) && (1..=shape[2]).contains(&x);
-        usize::from(within && mask[((z - 1) * shape[1] + y - 1) * shape[2] + x - 1])
+    let outside = vec![false; shape[2]];
+    // Rows are counted from 1, the outside being 0 and the one after the last.
+    let row = |z: usize, y: usize| -> &[bool] {
+        let within = (1..=shape[0]).contains(&z) && (1..=shape[1]).contains(&y);
+        if within { &mask[((z - 1) * shape[1] + y - 1) * shape[2]..][..shape[2]] } else { &outside }
     };
+    let mut configurations = vec![0u8; (shape[2] + 1).next_multiple_of(TOGETHER)];
+    let arch = pulp::Arch::new();
     for z in 0..=shape[0] {
         for y in 0..=shape[1] {
-            // The four corners with the smaller x are the four with the larger x of the cube before.
-            let mut before = 0usize;
-            for x in 0..=shape[2] {
-                let after = inside(z, y, x + 1) << 1
-                    | inside(z, y + 1, x + 1) << 2
-                    | inside(z + 1, y, x + 1) << 5
-                    | inside(z + 1, y + 1, x + 1) << 6;
-                let configuration = before | after;
-                if configuration != 0 && configuration != 0xff {
-                    let entry = &mut occurrences[configuration];
+            let rows = [row(z, y), row(z, y + 1), row(z + 1, y), row(z + 1, y + 1)];
+            vectorised!(arch, configure(rows, &mut configurations));
+            for (group, together) in configurations.as_chunks::<TOGETHER>().0.iter().enumerate() {
+                // Far from the surface, all cubes are outside or all are inside.
+                if together.iter().all(|&c| c == 0) || together.iter().all(|&c| c == 0xff) {
+                    continue;
+                }
+                for (place, &configuration) in together.iter().enumerate().filter(|(_, c)| ![0, 0xff].contains(*c)) {
+                    let entry = &mut occurrences[usize::from(configuration)];
                     entry.count += 1;
                     entry.position[0] += z as i64;
                     entry.position[1] += y as i64;
-                    entry.position[2] += x as i64;
+                    entry.position[2] += (group * TOGETHER + place) as i64;
                 }
-                before = (after >> 1 & 1) | (after >> 2 & 1) << 3 | (after >> 5 & 1) << 4 | (after >> 6 & 1) << 7;
             }
         }
     }
@@ -100,6 +104,23 @@ pub(crate) fn mesh(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Mesh 
             Mesh { area: mesh.area + part.area, volume: mesh.volume + part.volume }
         },
     )
+}
+
+/// Cubes whose configurations are looked at together.
+const TOGETHER: usize = 16;
+
+/// The configurations of the cubes along x between four rows of the mask: cube x lies between the voxels x - 1 and x.
+#[inline(always)]
+fn configure([a, b, c, d]: [&[bool]; 4], configurations: &mut [u8]) {
+    let width = a.len();
+    let (b, c, d) = (&b[..width], &c[..width], &d[..width]);
+    let after = |x: usize| u8::from(a[x]) << 1 | u8::from(b[x]) << 2 | u8::from(c[x]) << 5 | u8::from(d[x]) << 6;
+    let before = |x: usize| u8::from(a[x]) | u8::from(b[x]) << 3 | u8::from(c[x]) << 4 | u8::from(d[x]) << 7;
+    configurations[0] = after(0);
+    for x in 1..width {
+        configurations[x] = before(x - 1) | after(x);
+    }
+    configurations[width] = before(width - 1);
 }
 
 /// What all cubes of one configuration add to area and volume.

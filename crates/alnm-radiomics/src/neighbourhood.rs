@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 use alnm_imaging::vectorised;
 
 use crate::level_map::{LevelMap, Offset};
+use crate::tally::Tally;
 
 /// What the pass counts, by level in the order of [`LevelMap::gray_levels`].
 #[derive(Debug, Clone, PartialEq)]
@@ -39,19 +40,36 @@ impl Neighbourhoods {
         let small = u32::try_from(highest * steps.len() as u64).is_ok();
         let arch = pulp::Arch::new();
         match counting {
-            Counting::Dependences { alpha } => vectorised!(arch, pass::<u32, true, false>(map, &steps, alpha)),
-            Counting::Tones if small => vectorised!(arch, pass::<u32, false, true>(map, &steps, 0)),
+            Counting::Dependences { alpha: 0 } => vectorised!(arch, pass::<u32, EQUAL, false>(map, &steps, 0)),
+            Counting::Dependences { alpha } => vectorised!(arch, pass::<u32, NEAR, false>(map, &steps, alpha)),
+            Counting::Tones if small => vectorised!(arch, pass::<u32, NO, true>(map, &steps, 0)),
             // Only more than 10⁷ levels come here, so one copy for all processors will do.
-            Counting::Tones => pass::<f64, false, true>(map, &steps, 0),
-            Counting::Both { alpha } if small => vectorised!(arch, pass::<u32, true, true>(map, &steps, alpha)),
-            Counting::Both { alpha } => pass::<f64, true, true>(map, &steps, alpha),
+            Counting::Tones => pass::<f64, NO, true>(map, &steps, 0),
+            Counting::Both { alpha: 0 } if small => vectorised!(arch, pass::<u32, EQUAL, true>(map, &steps, 0)),
+            Counting::Both { alpha } if small => vectorised!(arch, pass::<u32, NEAR, true>(map, &steps, alpha)),
+            Counting::Both { alpha } => pass::<f64, NEAR, true>(map, &steps, alpha),
         }
     }
 }
 
+/// Which neighbours are dependent: none, those of the same level, those whose level differs by α at most.
+const NO: u8 = 0;
+const EQUAL: u8 = 1;
+const NEAR: u8 = 2;
+
+/// Voxels whose neighbours are looked at together.
+const TOGETHER: usize = 16;
+
+/// What is found of voxels that are looked at together.
+struct Found<S> {
+    dependent: [u32; TOGETHER],
+    neighbours: [u32; TOGETHER],
+    sums: [S; TOGETHER],
+}
+
 /// Neighbours are at `steps`; sums of levels are taken as `S`.
 #[inline(always)]
-fn pass<S: Copy + Default + From<u32> + AddAssign + Into<f64>, const DEPENDENCES: bool, const TONES: bool>(
+fn pass<S: Copy + Default + From<u32> + AddAssign + Into<f64>, const DEPENDENT: u8, const TONES: bool>(
     map: &LevelMap,
     steps: &[isize],
     alpha: u32,
@@ -59,57 +77,84 @@ fn pass<S: Copy + Default + From<u32> + AddAssign + Into<f64>, const DEPENDENCES
     let levels = map.level_cells();
     let count = map.gray_levels().len();
     let columns = steps.len() + 1;
-    let of_tones = if TONES { count } else { 0 };
-    let mut counted = Neighbourhoods {
-        dependences: vec![0.0; if DEPENDENCES { count * columns } else { 0 }],
-        voxels: vec![0; of_tones],
-        isolated: vec![0; of_tones],
-        differences: vec![0.0; of_tones],
-    };
-    let longest = map.rows.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-    let (mut dependent, mut neighbours, mut sums) =
-        (vec![0u32; longest], vec![0u32; longest], vec![S::default(); longest]);
+    let mut dependences = Tally::new(if DEPENDENT == NO { 0 } else { count * columns });
+    let mut voxels = Tally::new(if TONES { count } else { 0 });
+    let mut isolated = vec![0; if TONES { count } else { 0 }];
+    let mut differences = vec![0.0; if TONES { count } else { 0 }];
+    let mut cells = [0; TOGETHER];
+    let mut of_levels = [0; TOGETHER];
     for row in &map.rows {
-        let own = &levels[row.clone()];
-        let (dependent, neighbours, sums) =
-            (&mut dependent[..row.len()], &mut neighbours[..row.len()], &mut sums[..row.len()]);
-        dependent.fill(0);
-        neighbours.fill(0);
-        sums.fill(S::default());
-        for &step in steps {
-            let others = LevelMap::neighbours(&levels, row, step);
-            let counters = dependent.iter_mut().zip(neighbours.iter_mut()).zip(sums.iter_mut());
-            for (((dependent, neighbours), sum), (&level, &other)) in counters.zip(own.iter().zip(others)) {
-                if DEPENDENCES {
-                    *dependent += u32::from((other > 0) & (level.abs_diff(other) <= alpha));
+        for start in row.clone().step_by(TOGETHER) {
+            let length = TOGETHER.min(row.end - start);
+            let own: &[u32; TOGETHER] = together(&levels, start, 0);
+            let found: Found<S> = look_around::<S, DEPENDENT, TONES>(&levels, start, own, steps, alpha);
+            let positions: &[u32; TOGETHER] = together(&map.cells, start, 0);
+            if DEPENDENT != NO {
+                for place in 0..TOGETHER {
+                    let position = positions[place].wrapping_sub(1);
+                    cells[place] = position.wrapping_mul(columns as u32).wrapping_add(found.dependent[place]);
                 }
-                if TONES {
-                    *neighbours += u32::from(other > 0);
-                    *sum += S::from(other);
+                dependences.count(&cells[..length]);
+            }
+            if TONES {
+                let mut of_voxels = [0.0; TOGETHER];
+                for place in 0..TOGETHER {
+                    let neighbours = found.neighbours[place];
+                    let difference = (f64::from(own[place]) - found.sums[place].into() / f64::from(neighbours)).abs();
+                    of_voxels[place] = if neighbours > 0 { difference } else { 0.0 };
+                    of_levels[place] = positions[place].wrapping_sub(1);
                 }
-            }
-        }
-        let positions = &map.cells[row.clone()];
-        if DEPENDENCES {
-            for (&position, &dependent) in positions.iter().zip(dependent.iter()) {
-                counted.dependences[(position as usize - 1) * columns + dependent as usize] += 1.0;
-            }
-        }
-        if TONES {
-            for ((&position, &level), (&neighbours, &sum)) in
-                positions.iter().zip(own).zip(neighbours.iter().zip(sums.iter()))
-            {
-                let position = position as usize - 1;
-                counted.voxels[position] += 1;
-                if neighbours > 0 {
-                    counted.differences[position] += (f64::from(level) - sum.into() / f64::from(neighbours)).abs();
-                } else {
-                    counted.isolated[position] += 1;
+                voxels.count(&of_levels[..length]);
+                for place in 0..length {
+                    differences[of_levels[place] as usize] += of_voxels[place];
+                }
+                for place in (0..length).filter(|&place| found.neighbours[place] == 0) {
+                    isolated[of_levels[place] as usize] += 1;
                 }
             }
         }
     }
-    counted
+    Neighbourhoods {
+        dependences: dependences.counts().map(f64::from).collect(),
+        voxels: voxels.counts().collect(),
+        isolated,
+        differences,
+    }
+}
+
+/// The cells `step` from those from `start` on; [`LevelMap::cells`] goes on far enough behind the last voxel.
+#[inline(always)]
+fn together(cells: &[u32], start: usize, step: isize) -> &[u32; TOGETHER] {
+    let first = (start as isize + step) as usize;
+    cells[first..first + TOGETHER].as_array().unwrap_or(&[0; TOGETHER])
+}
+
+/// Looks at the neighbours of the voxels with levels `own` from `start` on.
+#[inline(always)]
+fn look_around<S: Copy + Default + From<u32> + AddAssign, const DEPENDENT: u8, const TONES: bool>(
+    levels: &[u32],
+    start: usize,
+    own: &[u32; TOGETHER],
+    steps: &[isize],
+    alpha: u32,
+) -> Found<S> {
+    let mut found = Found { dependent: [0; TOGETHER], neighbours: [0; TOGETHER], sums: [S::default(); TOGETHER] };
+    for &step in steps {
+        let others = together(levels, start, step);
+        for place in 0..TOGETHER {
+            let (level, other) = (own[place], others[place]);
+            found.dependent[place] += match DEPENDENT {
+                NO => 0,
+                EQUAL => u32::from(level == other),
+                _ => u32::from((other > 0) & (level.abs_diff(other) <= alpha)),
+            };
+            if TONES {
+                found.neighbours[place] += u32::from(other > 0);
+                found.sums[place] += S::from(other);
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]

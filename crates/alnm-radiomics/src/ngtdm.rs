@@ -21,6 +21,8 @@
 //! # Ok::<(), alnm_radiomics::RadiomicsError>(())
 //! ```
 
+use alnm_imaging::vectorised;
+
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::ibsi::definition::ngtdm;
@@ -55,9 +57,26 @@ impl ToneDifferenceMatrix {
         &self.rows
     }
 
+    /// A matrix without rows.
+    pub(crate) fn empty() -> Self {
+        Self { rows: Vec::new(), voxels: 0.0 }
+    }
+
+    /// Makes this the matrix of other sums, ascending by level, in the memory that it has.
+    pub(crate) fn refill(&mut self, sums: &[ToneSums]) {
+        self.voxels = f64::from(sums.iter().map(|sums| sums.voxels).sum::<u32>());
+        self.rows.clear();
+        self.rows.extend(sums.iter().map(|sums| ToneRow {
+            level: f64::from(sums.level),
+            voxels: f64::from(sums.voxels),
+            difference: sums.difference,
+            probability: f64::from(sums.voxels) / self.voxels,
+        }));
+    }
+
     /// Σ_ij term(i, j) over all pairs of levels that occur.
     fn over_pairs(&self, term: impl Fn(&ToneRow, &ToneRow) -> f64) -> f64 {
-        self.rows.iter().map(|i| self.rows.iter().map(|j| term(i, j)).sum::<f64>()).sum()
+        vectorised!(pulp::Arch::new(), sum_over_pairs(&self.rows, term))
     }
 
     fn summed_difference(&self) -> f64 {
@@ -107,6 +126,48 @@ impl ToneDifferenceMatrix {
     }
 }
 
+/// What is added up by level.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ToneSums {
+    pub(crate) level: u32,
+    /// n_i
+    pub(crate) voxels: u32,
+    /// s_i
+    pub(crate) difference: f64,
+}
+
+/// Rows i whose sums over j are added up side by side.
+const LANES: usize = 8;
+
+/// Σ_i (Σ_j term(i, j)), each sum in the order of the rows.
+#[inline(always)]
+fn sum_over_pairs(rows: &[ToneRow], term: impl Fn(&ToneRow, &ToneRow) -> f64) -> f64 {
+    let mut total = 0.0;
+    for block in rows.chunks(LANES) {
+        let of_block = |field: fn(&ToneRow) -> f64| -> [f64; LANES] {
+            std::array::from_fn(|lane| block.get(lane).map_or(1.0, field))
+        };
+        let (levels, voxels) = (of_block(|row| row.level), of_block(|row| row.voxels));
+        let (differences, probabilities) = (of_block(|row| row.difference), of_block(|row| row.probability));
+        let mut sums = [0.0; LANES];
+        for j in rows {
+            for lane in 0..LANES {
+                let i = ToneRow {
+                    level: levels[lane],
+                    voxels: voxels[lane],
+                    difference: differences[lane],
+                    probability: probabilities[lane],
+                };
+                sums[lane] += term(&i, j);
+            }
+        }
+        for sum in &sums[..block.len()] {
+            total += sum;
+        }
+    }
+    total
+}
+
 /// The features of the class in the order of PyRadiomics' columns: the
 /// feature of the IBSI with the same definition, and the formula over a [`ToneDifferenceMatrix`].
 pub const FORMULAS: &[Formula<ToneDifferenceMatrix>] = &[
@@ -144,14 +205,11 @@ pub(crate) fn without_isolated(map: &LevelMap, counts: &Neighbourhoods) -> Optio
 
 /// The matrix of the voxels and the summed differences of each level.
 fn of_levels(map: &LevelMap, voxels: &[u32], differences: &[f64]) -> ToneDifferenceMatrix {
-    let total = voxels.iter().copied().map(f64::from).sum();
-    let row = |level: usize| ToneRow {
-        level: f64::from(map.gray_levels[level]),
-        voxels: f64::from(voxels[level]),
-        difference: differences[level],
-        probability: f64::from(voxels[level]) / total,
-    };
-    ToneDifferenceMatrix { rows: (0..map.gray_levels.len()).map(row).collect(), voxels: total }
+    let of_level = |((&level, &voxels), &difference): ((&u32, &u32), &f64)| ToneSums { level, voxels, difference };
+    let sums: Vec<ToneSums> = map.gray_levels.iter().zip(voxels).zip(differences).map(of_level).collect();
+    let mut matrix = ToneDifferenceMatrix::empty();
+    matrix.refill(&sums);
+    matrix
 }
 
 /// The values of the selected features of a region, in the order of the selection.

@@ -1,5 +1,7 @@
 //! Principal axes of the voxels of a mask.
 
+use std::ops::Range;
+
 /// Eigenvalues of the covariance matrix of voxel centres, ascending, each ≥ 0 but for rounding: values between -1e-10
 /// and 0 are 0, as in PyRadiomics. Voxels are indices on a grid with `spacing` mm between neighbours; their sums are
 /// exact.
@@ -7,33 +9,79 @@ pub(crate) fn covariance_eigenvalues<const D: usize>(
     voxels: impl Iterator<Item = [u32; D]>,
     spacing: [f64; D],
 ) -> [f64; D] {
-    let mut count = 0i128;
-    let mut sums = [0u64; D];
-    let mut products = [[0u64; D]; D];
+    let mut moments = Moments::default();
     for voxel in voxels {
-        count += 1;
+        moments.count += 1;
         for row in 0..D {
-            sums[row] += u64::from(voxel[row]);
+            moments.sums[row] += u64::from(voxel[row]);
             for column in 0..=row {
-                products[row][column] += u64::from(voxel[row]) * u64::from(voxel[column]);
+                moments.products[row][column] += u64::from(voxel[row]) * u64::from(voxel[column]);
             }
         }
     }
-    let mut covariance = [[0.0; D]; D];
-    for row in 0..D {
-        for column in 0..=row {
-            let scatter = count * i128::from(products[row][column]) - i128::from(sums[row]) * i128::from(sums[column]);
-            covariance[row][column] = scatter as f64 / (count * count) as f64 * spacing[row] * spacing[column];
-            covariance[column][row] = covariance[row][column];
+    moments.covariance_eigenvalues(spacing)
+}
+
+/// [`covariance_eigenvalues`] of the voxels of runs along the last of three axes.
+pub(crate) fn covariance_eigenvalues_of_runs(
+    runs: impl Iterator<Item = ([u32; 2], Range<u32>)>,
+    spacing: [f64; 3],
+) -> [f64; 3] {
+    let mut moments = Moments::<3>::default();
+    for ([z, y], run) in runs {
+        let [z, y, start, end] = [z, y, run.start, run.end].map(u64::from);
+        let count = end - start;
+        // Sums of the numbers below n and of their squares are n (n - 1) / 2 and n (n - 1) (2 n - 1) / 6.
+        let below = |n: u64| n * n.saturating_sub(1) / 2;
+        let squares_below = |n: u64| n * n.saturating_sub(1) * (2 * n).saturating_sub(1) / 6;
+        let sum = below(end) - below(start);
+        let squares = squares_below(end) - squares_below(start);
+        moments.count += i128::from(count);
+        for (total, part) in moments.sums.iter_mut().zip([z * count, y * count, sum]) {
+            *total += part;
+        }
+        let products = [[z * z * count, 0, 0], [y * z * count, y * y * count, 0], [sum * z, sum * y, squares]];
+        for (total, part) in moments.products.as_flattened_mut().iter_mut().zip(products.as_flattened()) {
+            *total += part;
         }
     }
-    let mut eigenvalues = symmetric_eigenvalues(covariance);
-    for value in &mut eigenvalues {
-        if *value < 0.0 && *value > -1e-10 {
-            *value = 0.0;
-        }
+    moments.covariance_eigenvalues(spacing)
+}
+
+/// Sums over voxels of their indices and of the products of these.
+struct Moments<const D: usize> {
+    count: i128,
+    sums: [u64; D],
+    /// The lower triangle.
+    products: [[u64; D]; D],
+}
+
+impl<const D: usize> Default for Moments<D> {
+    fn default() -> Self {
+        Self { count: 0, sums: [0; D], products: [[0; D]; D] }
     }
-    eigenvalues
+}
+
+impl<const D: usize> Moments<D> {
+    fn covariance_eigenvalues(&self, spacing: [f64; D]) -> [f64; D] {
+        let Self { count, sums, products } = self;
+        let mut covariance = [[0.0; D]; D];
+        for row in 0..D {
+            for column in 0..=row {
+                let scatter =
+                    count * i128::from(products[row][column]) - i128::from(sums[row]) * i128::from(sums[column]);
+                covariance[row][column] = scatter as f64 / (count * count) as f64 * spacing[row] * spacing[column];
+                covariance[column][row] = covariance[row][column];
+            }
+        }
+        let mut eigenvalues = symmetric_eigenvalues(covariance);
+        for value in &mut eigenvalues {
+            if *value < 0.0 && *value > -1e-10 {
+                *value = 0.0;
+            }
+        }
+        eigenvalues
+    }
 }
 
 /// Eigenvalues of a small symmetric matrix, ascending, by cyclic Jacobi rotations.
@@ -74,6 +122,15 @@ pub(crate) fn symmetric_eigenvalues<const D: usize>(mut matrix: [[f64; D]; D]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_are_their_voxels() {
+        let runs = [([0, 3], 0..1), ([0, 4], 2..7), ([2, 1], 5..9)];
+        let voxels = runs.iter().flat_map(|([z, y], run)| run.clone().map(|x| [*z, *y, x]));
+        let spacing = [2.0, 1.0, 0.5];
+        let of_voxels = covariance_eigenvalues(voxels, spacing);
+        assert_eq!(covariance_eigenvalues_of_runs(runs.iter().cloned(), spacing), of_voxels);
+    }
 
     #[test]
     fn eigenvalues_of_a_known_matrix() {

@@ -16,12 +16,13 @@
 
 use std::f64::consts::PI;
 
-use crate::diameter::{largest, largest_in_planes, surface_points};
+use crate::diameter::Outline;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::ibsi::definition::morphology;
+use crate::level_map::runs;
 use crate::marching_cubes::{Mesh, mesh};
-use crate::principal_axes::covariance_eigenvalues;
+use crate::principal_axes::covariance_eigenvalues_of_runs;
 
 /// A region's mesh, diameters and axes.
 #[derive(Debug, Clone)]
@@ -40,22 +41,25 @@ impl Shape {
     /// The shape of the voxels that are set in `mask`, an array of `shape` (z, y, x) with `spacing` (z, y, x) in mm.
     #[must_use]
     pub fn new(mask: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Self {
-        let points = surface_points(mask, shape);
         let (mesh, (maximum_diameter, plane_diameters)) = rayon::join(
             || mesh(mask, shape, spacing),
-            || (largest(&points, spacing), std::array::from_fn(|axis| largest_in_planes(&points, axis, spacing))),
+            || {
+                let outline = Outline::new(mask, shape);
+                (outline.largest(spacing), std::array::from_fn(|axis| outline.largest_in_planes(axis, spacing)))
+            },
         );
-        let voxels = mask.chunks_exact(shape[2]).enumerate().flat_map(|(row, voxels)| {
-            let (z, y) = ((row / shape[1]) as u32, (row % shape[1]) as u32);
-            voxels.iter().enumerate().filter(|(_, inside)| **inside).map(move |(x, _)| [z, y, x as u32])
+        let runs = runs(mask, shape);
+        let in_space = runs.iter().map(|run| {
+            let (row, first) = (run.start / shape[2], (run.start % shape[2]) as u32);
+            ([(row / shape[1]) as u32, (row % shape[1]) as u32], first..first + run.len() as u32)
         });
         Self {
             mesh,
             voxel_volume: spacing.iter().product(),
-            voxel_count: mask.iter().filter(|inside| **inside).count() as f64,
+            voxel_count: runs.iter().map(ExactSizeIterator::len).sum::<usize>() as f64,
             maximum_diameter,
             plane_diameters,
-            eigenvalues: covariance_eigenvalues(voxels, spacing),
+            eigenvalues: covariance_eigenvalues_of_runs(in_space, spacing),
         }
     }
 

@@ -5,14 +5,21 @@
 
 use crate::entropy::information;
 
-/// A count matrix of grey level × size, kept as its cells that are not 0.
+/// A count matrix of grey level × size, kept as its cells that are not 0, with the sums that the features are made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SizeMatrix {
     /// Level, size and count, ascending by level, then by size.
     cells: Vec<SizeCell>,
+    /// p_g(i) of the levels that occur, ascending.
     by_level: Vec<Marginal>,
+    /// p_s(j) of the sizes that occur, ascending.
     by_size: Vec<Marginal>,
     total: f64,
+    level_sums: MarginalSums,
+    size_sums: MarginalSums,
+    /// Σ P(i, j) times 1 / (i² j²), i² / j², j² / i² and i² j².
+    joint_sums: [f64; 4],
+    entropy: f64,
 }
 
 /// One cell of a [`SizeMatrix`].
@@ -21,7 +28,7 @@ pub struct SizeMatrix {
 pub struct SizeCell {
     /// Grey level i.
     pub level: f64,
-    /// Size j: length of a run, voxels of a zone, dependent neighbours + 1.
+    /// Size j, a whole number: length of a run, voxels of a zone, dependent neighbours + 1.
     pub size: f64,
     /// P(i, j).
     pub count: f64,
@@ -33,17 +40,97 @@ struct Marginal {
     count: f64,
 }
 
+/// Sums over a marginal distribution p(k) of values k.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct MarginalSums {
+    /// Σ p(k) times 1 / k², k², k and p(k).
+    inverse_square: f64,
+    square: f64,
+    value: f64,
+    count: f64,
+}
+
+impl MarginalSums {
+    /// Four sums side by side, each in the order of the values.
+    fn of(marginal: &[Marginal]) -> Self {
+        let mut sums = [0.0; 4];
+        for &Marginal { value, count } in marginal {
+            let square = value * value;
+            let factors = [1.0 / square, square, value, count];
+            for (sum, factor) in sums.iter_mut().zip(factors) {
+                *sum += count * factor;
+            }
+        }
+        let [inverse_square, square, value, count] = sums;
+        Self { inverse_square, square, value, count }
+    }
+}
+
+/// Sizes below are added up in a table, others are put in order.
+const TABLE_SIZES: usize = 1024;
+
 impl SizeMatrix {
     /// A matrix from its cells in ascending order of level, then size. Cells with count 0 are left out.
     pub(crate) fn new(cells: impl IntoIterator<Item = SizeCell>) -> Self {
-        let cells: Vec<SizeCell> = cells.into_iter().filter(|cell| cell.count > 0.0).collect();
-        let by_level = marginal(cells.iter().map(|cell| Marginal { value: cell.level, count: cell.count }));
-        let mut sizes: Vec<Marginal> =
-            cells.iter().map(|cell| Marginal { value: cell.size, count: cell.count }).collect();
-        sizes.sort_by(|a, b| a.value.total_cmp(&b.value));
-        let by_size = marginal(sizes.into_iter());
-        let total = by_level.iter().map(|level| level.count).sum();
-        Self { cells, by_level, by_size, total }
+        let mut matrix = Self::empty();
+        matrix.refill(cells, &mut SizeTable::default(), |count, total| information(count / total));
+        matrix
+    }
+
+    /// A matrix without cells.
+    pub(crate) fn empty() -> Self {
+        Self {
+            cells: Vec::new(),
+            by_level: Vec::new(),
+            by_size: Vec::new(),
+            total: 0.0,
+            level_sums: MarginalSums::default(),
+            size_sums: MarginalSums::default(),
+            joint_sums: [0.0; 4],
+            entropy: f64::NAN,
+        }
+    }
+
+    /// Makes this the matrix of other cells, as [`SizeMatrix::new`], in the memory that it has. `information` gives
+    /// p log₂(p + ε) of a share p from a count and the total.
+    pub(crate) fn refill(
+        &mut self,
+        cells: impl IntoIterator<Item = SizeCell>,
+        table: &mut SizeTable,
+        mut information: impl FnMut(f64, f64) -> f64,
+    ) {
+        self.cells.clear();
+        self.by_level.clear();
+        let mut joint_sums = [0.0; 4];
+        for cell in cells {
+            let SizeCell { level, size, count } = cell;
+            if count == 0.0 {
+                continue;
+            }
+            self.cells.push(cell);
+            match self.by_level.last_mut() {
+                Some(last) if last.value == level => last.count += count,
+                _ => self.by_level.push(Marginal { value: level, count }),
+            }
+            let factors = [
+                1.0 / (level * level * size * size),
+                level * level / (size * size),
+                size * size / (level * level),
+                level * level * size * size,
+            ];
+            for (sum, factor) in joint_sums.iter_mut().zip(factors) {
+                *sum += count * factor;
+            }
+            table.add(size, count);
+        }
+        self.joint_sums = joint_sums;
+        table.take(&mut self.by_size);
+        self.total = self.by_level.iter().map(|level| level.count).sum();
+        self.level_sums = MarginalSums::of(&self.by_level);
+        self.size_sums = MarginalSums::of(&self.by_size);
+        let total = self.total;
+        let sum: f64 = self.cells.iter().map(|cell| information(cell.count, total)).sum();
+        self.entropy = if self.cells.is_empty() { f64::NAN } else { -sum };
     }
 
     /// The cells that are not 0, ascending by level, then by size.
@@ -60,123 +147,129 @@ impl SizeMatrix {
 
     /// Σ_j p_s(j) / j² / N.
     pub(crate) fn small_emphasis(&self) -> f64 {
-        self.mean_by_size(|j| 1.0 / (j * j))
+        self.size_sums.inverse_square / self.total
     }
 
     /// Σ_j p_s(j) j² / N.
     pub(crate) fn large_emphasis(&self) -> f64 {
-        self.mean_by_size(|j| j * j)
+        self.size_sums.square / self.total
     }
 
     /// Σ_i p_g(i) / i² / N.
     pub(crate) fn low_level_emphasis(&self) -> f64 {
-        self.mean_by_level(|i| 1.0 / (i * i))
+        self.level_sums.inverse_square / self.total
     }
 
     /// Σ_i p_g(i) i² / N.
     pub(crate) fn high_level_emphasis(&self) -> f64 {
-        self.mean_by_level(|i| i * i)
+        self.level_sums.square / self.total
     }
 
     /// Σ P(i, j) / (i² j²) / N.
     pub(crate) fn small_low_emphasis(&self) -> f64 {
-        self.mean_by_cell(|i, j| 1.0 / (i * i * j * j))
+        self.joint_sums[0] / self.total
     }
 
     /// Σ P(i, j) i² / j² / N.
     pub(crate) fn small_high_emphasis(&self) -> f64 {
-        self.mean_by_cell(|i, j| i * i / (j * j))
+        self.joint_sums[1] / self.total
     }
 
     /// Σ P(i, j) j² / i² / N.
     pub(crate) fn large_low_emphasis(&self) -> f64 {
-        self.mean_by_cell(|i, j| j * j / (i * i))
+        self.joint_sums[2] / self.total
     }
 
     /// Σ P(i, j) i² j² / N.
     pub(crate) fn large_high_emphasis(&self) -> f64 {
-        self.mean_by_cell(|i, j| i * i * j * j)
+        self.joint_sums[3] / self.total
     }
 
     /// Σ_i p_g(i)² / N.
     pub(crate) fn level_non_uniformity(&self) -> f64 {
-        squares(&self.by_level) / self.total
+        self.level_sums.count / self.total
     }
 
     /// Σ_i p_g(i)² / N².
     pub(crate) fn level_non_uniformity_normalised(&self) -> f64 {
-        squares(&self.by_level) / (self.total * self.total)
+        self.level_sums.count / (self.total * self.total)
     }
 
     /// Σ_j p_s(j)² / N.
     pub(crate) fn size_non_uniformity(&self) -> f64 {
-        squares(&self.by_size) / self.total
+        self.size_sums.count / self.total
     }
 
     /// Σ_j p_s(j)² / N².
     pub(crate) fn size_non_uniformity_normalised(&self) -> f64 {
-        squares(&self.by_size) / (self.total * self.total)
+        self.size_sums.count / (self.total * self.total)
     }
 
     /// N / Σ_j p_s(j) j: runs or zones for each voxel.
     pub(crate) fn percentage(&self) -> f64 {
-        self.total / self.by_size.iter().map(|size| size.count * size.value).sum::<f64>()
+        self.total / self.size_sums.value
     }
 
     /// Variance of the level.
     pub(crate) fn level_variance(&self) -> f64 {
-        let mean = self.mean_by_level(|i| i);
-        self.mean_by_level(|i| (i - mean) * (i - mean))
+        variance(&self.by_level, &self.level_sums, self.total)
     }
 
     /// Variance of the size.
     pub(crate) fn size_variance(&self) -> f64 {
-        let mean = self.mean_by_size(|j| j);
-        self.mean_by_size(|j| (j - mean) * (j - mean))
+        variance(&self.by_size, &self.size_sums, self.total)
     }
 
     /// -Σ (P / N) log₂(P / N + ε).
     pub(crate) fn entropy(&self) -> f64 {
-        let term = |cell: &SizeCell| {
-            let p = cell.count / self.total;
-            information(p)
-        };
-        let sum: f64 = self.cells.iter().map(term).sum();
-        if self.cells.is_empty() { f64::NAN } else { -sum }
+        self.entropy
     }
 
     /// Σ (P / N)².
     pub(crate) fn energy(&self) -> f64 {
         self.cells.iter().map(|cell| (cell.count / self.total).powi(2)).sum()
     }
-
-    fn mean_by_size(&self, term: impl Fn(f64) -> f64) -> f64 {
-        self.by_size.iter().map(|size| size.count * term(size.value)).sum::<f64>() / self.total
-    }
-
-    fn mean_by_level(&self, term: impl Fn(f64) -> f64) -> f64 {
-        self.by_level.iter().map(|level| level.count * term(level.value)).sum::<f64>() / self.total
-    }
-
-    fn mean_by_cell(&self, term: impl Fn(f64, f64) -> f64) -> f64 {
-        self.cells.iter().map(|cell| cell.count * term(cell.level, cell.size)).sum::<f64>() / self.total
-    }
 }
 
-/// Sums the counts of equal neighbouring values.
-fn marginal(sorted: impl Iterator<Item = Marginal>) -> Vec<Marginal> {
-    let mut sums: Vec<Marginal> = Vec::new();
-    for entry in sorted {
-        match sums.last_mut() {
-            Some(last) if last.value == entry.value => last.count += entry.count,
-            _ => sums.push(entry),
+/// Σ p(k) (k - μ)² / N with μ = Σ p(k) k / N.
+fn variance(marginal: &[Marginal], sums: &MarginalSums, total: f64) -> f64 {
+    let mean = sums.value / total;
+    marginal.iter().map(|entry| entry.count * ((entry.value - mean) * (entry.value - mean))).sum::<f64>() / total
+}
+
+/// Counts by size, added up in the order in which they come.
+#[derive(Debug, Default)]
+pub(crate) struct SizeTable {
+    /// Counts of the sizes below [`TABLE_SIZES`], as far as any has come so far.
+    small: Vec<f64>,
+    large: Vec<Marginal>,
+}
+
+impl SizeTable {
+    fn add(&mut self, size: f64, count: f64) {
+        let place = size as usize;
+        if let Some(sum) = self.small.get_mut(place) {
+            *sum += count;
+        } else if place < TABLE_SIZES {
+            self.small.resize(place + 1, 0.0);
+            self.small[place] = count;
+        } else {
+            self.large.push(Marginal { value: size, count });
         }
     }
-    sums
-}
 
-fn squares(marginal: &[Marginal]) -> f64 {
-    marginal.iter().map(|entry| entry.count * entry.count).sum()
+    /// Puts the sums in ascending order of size in place of what `by_size` holds, and leaves the table empty.
+    fn take(&mut self, by_size: &mut Vec<Marginal>) {
+        by_size.clear();
+        for (size, count) in self.small.iter_mut().enumerate().filter(|(_, count)| **count > 0.0) {
+            by_size.push(Marginal { value: size as f64, count: std::mem::take(count) });
+        }
+        self.large.sort_by(|a, b| a.value.total_cmp(&b.value));
+        for same in self.large.chunk_by(|a, b| a.value == b.value) {
+            by_size.push(Marginal { value: same[0].value, count: same.iter().map(|entry| entry.count).sum() });
+        }
+        self.large.clear();
+    }
 }
 
 /// Cells of a dense matrix: one row for each level, the size of column j being j + 1.
@@ -189,4 +282,72 @@ pub(crate) fn dense_cells(gray_levels: &[u32], counts: &[f64]) -> impl Iterator<
             count,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_the_definitions(cells in prop::collection::btree_map((1u32..40, 1u32..2000), 1u32..9, 0..60)) {
+            let cells: Vec<SizeCell> = cells
+                .into_iter()
+                .map(|((level, size), count)| SizeCell { level: f64::from(level), size: f64::from(size), count: f64::from(count) })
+                .collect();
+            let matrix = SizeMatrix::new(cells.clone());
+            let total: f64 = cells.iter().map(|cell| cell.count).sum();
+            // Sums over levels and over cells are in the order of the cells; those over sizes are compared through
+            // marginals that are made the obvious way.
+            let by = |value: fn(&SizeCell) -> f64| {
+                let mut values: Vec<f64> = cells.iter().map(value).collect();
+                values.sort_by(f64::total_cmp);
+                values.dedup();
+                let count = |v: f64| cells.iter().filter(|cell| value(cell) == v).map(|cell| cell.count).sum::<f64>();
+                values.into_iter().map(|v| (v, count(v))).collect::<Vec<(f64, f64)>>()
+            };
+            let mean = |marginal: &[(f64, f64)], term: &dyn Fn(f64) -> f64| marginal.iter().fold(0.0, |sum, &(v, count)| sum + count * term(v)) / total;
+            let joint = |term: fn(f64, f64) -> f64| cells.iter().fold(0.0, |sum, cell| sum + cell.count * term(cell.level, cell.size)) / total;
+            let (levels, sizes) = (by(|cell| cell.level), by(|cell| cell.size));
+            let variance = |marginal: &[(f64, f64)]| {
+                let middle = mean(marginal, &|v| v);
+                mean(marginal, &|v| (v - middle) * (v - middle))
+            };
+            let expected = [
+                mean(&sizes, &|j| 1.0 / (j * j)),
+                mean(&sizes, &|j| j * j),
+                mean(&levels, &|i| 1.0 / (i * i)),
+                mean(&levels, &|i| i * i),
+                joint(|i, j| 1.0 / (i * i * j * j)),
+                joint(|i, j| i * i / (j * j)),
+                joint(|i, j| j * j / (i * i)),
+                joint(|i, j| i * i * j * j),
+                levels.iter().fold(0.0, |sum, (_, count)| sum + count * count) / total,
+                sizes.iter().fold(0.0, |sum, (_, count)| sum + count * count) / (total * total),
+                total / sizes.iter().fold(0.0, |sum, (j, count)| sum + count * j),
+                variance(&levels),
+                variance(&sizes),
+            ];
+            let found = [
+                matrix.small_emphasis(),
+                matrix.large_emphasis(),
+                matrix.low_level_emphasis(),
+                matrix.high_level_emphasis(),
+                matrix.small_low_emphasis(),
+                matrix.small_high_emphasis(),
+                matrix.large_low_emphasis(),
+                matrix.large_high_emphasis(),
+                matrix.level_non_uniformity(),
+                matrix.size_non_uniformity_normalised(),
+                matrix.percentage(),
+                matrix.level_variance(),
+                matrix.size_variance(),
+            ];
+            for (place, (found, expected)) in found.into_iter().zip(expected).enumerate() {
+                prop_assert!(found == expected || (found.is_nan() && expected.is_nan()), "{place}: {found} {expected}");
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Sums that are accurate, fast and the same on every machine.
 
+use alnm_imaging::vectorised;
+
 /// Values up to which running sums are used instead of halves.
 const BLOCK: usize = 128;
 /// Independent running sums inside a block.
@@ -8,24 +10,39 @@ const LANES: usize = 8;
 /// The sum of `term(v)` over all values, with the additions in the order of numpy's pairwise summation: the values of a
 /// flat region differ from their mean by rounding alone, and skewness and kurtosis show it.
 pub(crate) fn sum_of(values: &[f64], term: impl Fn(f64) -> f64 + Copy) -> f64 {
-    if values.len() < LANES {
-        return values.iter().map(|&v| term(v)).fold(0.0, |sum, v| sum + v);
-    }
+    let [sum] = sums_of(values, |value| [term(value)]);
+    sum
+}
+
+/// [`sum_of`] for several terms in one pass.
+pub(crate) fn sums_of<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f64; N] + Copy) -> [f64; N] {
     if values.len() > BLOCK {
         let half = values.len() / 2;
         let (left, right) = values.split_at(half - half % LANES);
-        return sum_of(left, term) + sum_of(right, term);
+        let (left, right) = (sums_of(left, terms), sums_of(right, terms));
+        return std::array::from_fn(|k| left[k] + right[k]);
     }
-    let chunks = values.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    let mut lanes = [0.0; LANES];
+    vectorised!(pulp::Arch::new(), sums_of_block(values, terms))
+}
+
+/// [`sums_of`] for at most [`BLOCK`] values.
+#[inline(always)]
+fn sums_of_block<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f64; N] + Copy) -> [f64; N] {
+    if values.len() < LANES {
+        return values.iter().map(|&v| terms(v)).fold([0.0; N], |sums, v| std::array::from_fn(|k| sums[k] + v[k]));
+    }
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [[0.0; LANES]; N];
     for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane += term(value);
+        for lane in 0..LANES {
+            let terms = terms(chunk[lane]);
+            for k in 0..N {
+                lanes[k][lane] += terms[k];
+            }
         }
     }
-    let sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
-    rest.iter().fold(sum, |sum, &v| sum + term(v))
+    let sums = lanes.map(|l| ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7])));
+    rest.iter().map(|&v| terms(v)).fold(sums, |sums, v| std::array::from_fn(|k| sums[k] + v[k]))
 }
 
 /// The sum of all values; see [`sum_of`].

@@ -12,12 +12,15 @@ use crate::diagnostics::Diagnostic;
 use crate::error::{RadiomicsError, Result};
 use crate::extraction::{Derived, Extractor};
 use crate::feature::{ClassValue, FeatureClass, FeatureId, Selection};
-use crate::first_order;
 use crate::glcm::{self, SlidingCooccurrences, SlidingWindow, WindowFeatures};
 use crate::image_features::{BoxedRegion, TextureClass, ValueSource, texture_features};
 use crate::level_map::{LevelMap, LevelScale, Offset};
 use crate::parameters::Settings;
 use crate::warning::Warning;
+use crate::windows::{
+    DependenceWindows, FirstOrderWindows, RunWindows, ToneWindows, WindowClass, WindowGrid, Windows, ZoneWindows,
+};
+use crate::{first_order, gldm, glrlm, glszm, ngtdm};
 
 /// The map of one feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,8 +134,12 @@ impl<'a> Kernels<'a> {
         let values: Vec<f64> =
             (0..image.values.len()).filter(|&voxel| counts(voxel)).map(|voxel| image.values[voxel]).collect();
         let discretised = settings.binning().discretise(&values, image.single_precision)?;
-        let occurring: BTreeSet<u32> = discretised.levels.iter().copied().collect();
-        let scale = LevelScale { highest: occurring.last().copied().unwrap_or(0), count: occurring.len() };
+        let highest = discretised.levels.iter().copied().max().unwrap_or(0);
+        let mut occurs = vec![false; highest as usize + 1];
+        for &level in &discretised.levels {
+            occurs[level as usize] = true;
+        }
+        let scale = LevelScale { highest, count: occurs.into_iter().filter(|occurs| *occurs).count() };
         let mut remaining = discretised.levels.into_iter();
         let level = |voxel: usize| if counts(voxel) { remaining.next().unwrap_or(0) } else { 0 };
         let levels = (0..image.values.len()).map(level).collect();
@@ -154,11 +161,10 @@ impl<'a> Kernels<'a> {
         let runs = self.region.runs.par_iter();
         if class == FeatureClass::Glcm && settings.symmetrical_glcm && settings.weighting_norm.is_none() {
             let fixed_axis = self.region.fixed_axis;
-            let radius = std::array::from_fn(|axis| if fixed_axis == Some(axis) { 0 } else { settings.kernel_radius });
             let windows = SlidingCooccurrences::new(
                 &self.levels,
                 self.region.shape,
-                radius,
+                self.radius(),
                 &settings.distances,
                 fixed_axis,
                 self.scale,
@@ -170,14 +176,76 @@ impl<'a> Kernels<'a> {
                     .collect();
             }
         }
-        let one_by_one = |run: &Range<usize>| {
+        if let Some(grid) = self.window_grid()
+            && let Some(features) = self.side_by_side(&grid, class, selection)
+        {
+            return features;
+        }
+        self.one_by_one(class, selection)
+    }
+
+    /// The grid for windows that are worked on side by side, where they can be.
+    fn window_grid(&self) -> Option<WindowGrid<'_>> {
+        WindowGrid::new(&self.levels, &self.image.values, self.region.shape, self.radius())
+    }
+
+    /// Voxels of a neighbourhood to each side, (z, y, x).
+    fn radius(&self) -> [usize; 3] {
+        let radius = self.settings.kernel_radius;
+        std::array::from_fn(|axis| if self.region.fixed_axis == Some(axis) { 0 } else { radius })
+    }
+
+    /// The features of a class for the neighbourhoods of the voxels of each run, many neighbourhoods at once; `None` for
+    /// a class or settings that are not counted so.
+    fn side_by_side(
+        &self,
+        grid: &WindowGrid<'_>,
+        class: FeatureClass,
+        selection: &Selection,
+    ) -> Option<Result<Vec<WindowFeatures>>> {
+        let Settings { distances, gldm_a, weighting_norm, .. } = self.settings;
+        let fixed_axis = self.region.fixed_axis;
+        Some(match class {
+            FeatureClass::FirstOrder => selection.of(class, first_order::FORMULAS).and_then(|formulas| {
+                let shift = self.settings.voxel_array_shift as f64;
+                self.windows(grid, || FirstOrderWindows::new(&formulas, shift, self.region.voxel_volume))
+            }),
+            FeatureClass::Gldm => selection.of(class, gldm::FORMULAS).and_then(|formulas| {
+                self.windows(grid, || DependenceWindows::new(&formulas, distances, fixed_axis, *gldm_a))
+            }),
+            FeatureClass::Glrlm if weighting_norm.is_none() => selection
+                .of(class, glrlm::FORMULAS)
+                .and_then(|formulas| self.windows(grid, || RunWindows::new(&formulas, fixed_axis))),
+            FeatureClass::Glszm => selection
+                .of(class, glszm::FORMULAS)
+                .and_then(|formulas| self.windows(grid, || ZoneWindows::new(&formulas, fixed_axis))),
+            FeatureClass::Ngtdm => selection
+                .of(class, ngtdm::FORMULAS)
+                .and_then(|formulas| self.windows(grid, || ToneWindows::new(&formulas, distances, fixed_axis))),
+            _ => return None,
+        })
+    }
+
+    /// The features of the windows around the voxels of each run.
+    fn windows<C: WindowClass>(
+        &self,
+        grid: &WindowGrid<'_>,
+        class: impl Fn() -> C + Sync + Send,
+    ) -> Result<Vec<WindowFeatures>> {
+        let room = || (class(), Windows::default());
+        self.region.runs.par_iter().map_init(room, |(class, windows), run| grid.along(class, windows, run)).collect()
+    }
+
+    /// The features of a class for the neighbourhoods of the voxels of each run, one neighbourhood after the other.
+    fn one_by_one(&self, class: FeatureClass, selection: &Selection) -> Result<Vec<WindowFeatures>> {
+        let of_run = |run: &Range<usize>| {
             let mut features = WindowFeatures::default();
             for voxel in run.clone() {
                 self.add_features(class, selection, voxel, &mut features)?;
             }
             Ok(features)
         };
-        runs.map(one_by_one).collect()
+        self.region.runs.par_iter().map(of_run).collect()
     }
 
     /// Adds the features of a class for the neighbourhood of one voxel.
@@ -227,5 +295,78 @@ impl<'a> Kernels<'a> {
         features.values.extend(values.iter().map(|value| value.value));
         features.direction_counts.push(direction_count);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::derived_image::fixed_axis;
+    use crate::level_map::runs;
+
+    /// The maps of a class both ways, and whether the values side by side have the bits of those computed from each
+    /// neighbourhood alone.
+    fn agree(class: FeatureClass, image: &DerivedImage, settings: &Settings, region: &BoxedRegion<'_>) -> bool {
+        let kernels = Kernels::new(image, settings, region).unwrap();
+        let selection = Selection::default();
+        let grid = kernels.window_grid().unwrap();
+        let fast = kernels.side_by_side(&grid, class, &selection).unwrap();
+        let slow = kernels.one_by_one(class, &selection);
+        let bits = |features: Vec<WindowFeatures>| -> Vec<u64> {
+            // The sign of what is no number says nothing.
+            let canonical = |value: f64| if value.is_nan() { f64::NAN } else { value };
+            features.into_iter().flat_map(|run| run.values).map(|value| canonical(value).to_bits()).collect()
+        };
+        match (fast, slow) {
+            (Ok(fast), Ok(slow)) => bits(fast) == bits(slow),
+            (Err(fast), Err(slow)) => std::mem::discriminant(&fast) == std::mem::discriminant(&slow),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn windows_side_by_side_are_each_what_it_is_alone(
+            shape in [1usize..5, 1usize..6, 1usize..40],
+            seed in any::<u32>(),
+            levels in 1u32..40,
+            holes in 0u32..4,
+            radius in 1usize..3,
+            masked in any::<bool>(),
+            flat in any::<bool>(),
+            dimension in 0usize..3,
+            alpha in 0u32..3,
+            far in any::<bool>(),
+        ) {
+            let hash = |voxel: usize| (voxel as u32 ^ seed).wrapping_mul(0x9E37_79B9).rotate_left(13).wrapping_mul(0x85EB_CA6B) >> 16;
+            let voxels: usize = shape.iter().product();
+            // Values in steps of 0.5, so that bins of width 1 hold different ones.
+            let values = (0..voxels).map(|voxel| f64::from(hash(voxel) % (2 * levels)) / 2.0 - 3.0).collect();
+            let mut inside: Vec<bool> = (0..voxels).map(|voxel| hash(voxel + voxels) % 4 >= holes).collect();
+            inside[voxels / 2] = true;
+            let image = DerivedImage { name: "original".to_owned(), values, single_precision: false };
+            let settings = Settings::default()
+                .with_bin_width(1.0)
+                .with_kernel_radius(radius)
+                .with_masked_kernel(masked)
+                .with_force_2d(flat)
+                .with_force_2d_dimension(dimension)
+                .with_gldm_a(alpha)
+                .with_distances(if far { vec![1, 2] } else { vec![1] });
+            let region = BoxedRegion {
+                inside: &inside,
+                runs: &runs(&inside, shape),
+                shape,
+                spacing: [1.0; 3],
+                voxel_volume: 1.5,
+                fixed_axis: fixed_axis(&settings, 3),
+            };
+            for class in [FeatureClass::FirstOrder, FeatureClass::Gldm, FeatureClass::Glrlm, FeatureClass::Glszm, FeatureClass::Ngtdm] {
+                prop_assert!(agree(class, &image, &settings, &region), "{class}");
+            }
+        }
     }
 }

@@ -1,55 +1,68 @@
 //! Zones: connected groups of voxels of one level, which the size zone and the distance zone matrix count.
 
+use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use alnm_imaging::vectorised;
 
 use crate::level_map::{LevelMap, Offset};
 use crate::size_matrix::{SizeCell, SizeMatrix};
 
-/// The zones of a region: for each of its voxels the first voxel of its zone, in the order of the map's cells.
+/// The zones of a region. A zone is found in pieces, each of which has a number; the zone's own is the lowest of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Zones {
-    first: Vec<u32>,
+    /// The number of the piece that each voxel of the region belongs to, in the order of the map's cells.
+    pieces: Vec<u32>,
+    /// By piece, the number of its zone.
+    zone_of: Vec<u32>,
+    /// By piece, the position of its level.
+    levels: Vec<u32>,
+    /// By piece, its voxels; at the number of a zone, those of the zone.
+    sizes: Vec<u32>,
 }
 
 impl Zones {
     /// The zones of voxels that are connected with their neighbours at `offsets`, which come in opposite pairs.
     pub(crate) fn new(map: &LevelMap, offsets: Vec<Offset>) -> Self {
-        Self { first: first_voxels(map, &Predecessor::all(map, offsets)) }
+        let mut zones = Self::pieces(map, &Predecessors::new(map, offsets));
+        // A piece goes on from one with a lower number, so one pass leads to the lowest.
+        for piece in 0..zones.zone_of.len() {
+            let zone = zones.zone_of[zones.zone_of[piece] as usize] as usize;
+            zones.zone_of[piece] = zone as u32;
+            if zone != piece {
+                zones.sizes[zone] += zones.sizes[piece];
+            }
+        }
+        zones
     }
 
     /// How many zones of each level have each number of voxels.
     pub(crate) fn by_size(&self, map: &LevelMap) -> SizeMatrix {
-        let mut sizes = vec![0u32; map.cells.len()];
-        for voxel in map.rows.iter().cloned().flatten() {
-            sizes[self.first[voxel] as usize] += 1;
-        }
-        self.by_extent(map, &sizes)
+        self.by_extent(map, &self.sizes)
     }
 
     /// How many zones of each level have each distance: the least of the `distances` of their voxels, which are above 0
     /// in the region and given for the map's grid without its rim.
     pub(crate) fn by_distance(&self, map: &LevelMap, distances: &[u32]) -> SizeMatrix {
-        let mut least = vec![u32::MAX; map.cells.len()];
+        let mut least = vec![u32::MAX; self.zone_of.len()];
         for row in &map.rows {
             let [z, y, x] = map.place(row.start);
             let in_grid = &distances[(z * map.shape[1] + y) * map.shape[2] + x..][..row.len()];
-            for (&first, &distance) in self.first[row.clone()].iter().zip(in_grid) {
-                let least = &mut least[first as usize];
+            for (&piece, &distance) in self.pieces[row.clone()].iter().zip(in_grid) {
+                let least = &mut least[self.zone_of[piece as usize] as usize];
                 *least = (*least).min(distance);
             }
         }
         self.by_extent(map, &least)
     }
 
-    /// The matrix of an extent that is given at the first voxel of each zone.
+    /// The matrix of an extent that is given by the number of the zone.
     fn by_extent(&self, map: &LevelMap, extents: &[u32]) -> SizeMatrix {
         let mut small = vec![0u32; map.gray_levels.len() * SMALL];
         let mut large: Vec<(u32, u32)> = Vec::new();
-        let zones = map.rows.iter().cloned().flatten().filter(|&voxel| self.first[voxel] as usize == voxel);
-        for first in zones {
-            let (level, extent) = (map.cells[first] - 1, extents[first]);
+        for zone in (0..self.zone_of.len()).filter(|&piece| self.zone_of[piece] as usize == piece) {
+            let (level, extent) = (self.levels[zone], extents[zone]);
             if extent as usize <= SMALL {
                 small[level as usize * SMALL + extent as usize - 1] += 1;
             } else {
@@ -71,86 +84,121 @@ impl Zones {
         }
         SizeMatrix::new(cells)
     }
+
+    /// The pieces that a pass over the voxels in raster order finds, each with the one that it goes on from: a voxel
+    /// belongs to the piece of a predecessor with its level, and joins those of others.
+    fn pieces(map: &LevelMap, predecessors: &Predecessors) -> Self {
+        let mut pieces = vec![0u32; map.cells.len()];
+        let (mut zone_of, mut levels, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut same: Vec<u16> = Vec::new();
+        let arch = pulp::Arch::new();
+        for row in &map.rows {
+            vectorised!(arch, compare_levels(map, row, &predecessors.steps, &mut same));
+            for (voxel, &same) in row.clone().zip(&same) {
+                let mut apart = predecessors.apart[usize::from(same)];
+                let mut next = |pieces: &[u32]| {
+                    let step = predecessors.steps.get(apart.trailing_zeros() as usize)?;
+                    apart &= apart - 1;
+                    Some(pieces[(voxel as isize + step) as usize])
+                };
+                let Some(first) = next(&pieces) else {
+                    pieces[voxel] = zone_of.len() as u32;
+                    zone_of.push(zone_of.len() as u32);
+                    levels.push(map.cells[voxel] - 1);
+                    sizes.push(1);
+                    continue;
+                };
+                let mut piece = lowest(&mut zone_of, first);
+                while let Some(other) = next(&pieces) {
+                    let other = lowest(&mut zone_of, other);
+                    zone_of[piece.max(other) as usize] = piece.min(other);
+                    piece = piece.min(other);
+                }
+                pieces[voxel] = piece;
+                sizes[piece as usize] += 1;
+            }
+        }
+        Self { pieces, zone_of, levels, sizes }
+    }
 }
 
 /// Extents up to this are counted in a table.
 const SMALL: usize = 64;
 
-/// A neighbour that comes before a voxel in raster order.
-struct Predecessor {
-    step: isize,
-    /// Which later ones are not neighbours of it, as bits: the others of its level belong to its zone already.
-    apart: u32,
+/// The neighbours that come before a voxel in raster order.
+struct Predecessors {
+    /// How far before the voxel they are.
+    steps: Vec<isize>,
+    /// By the predecessors that have the voxel's level, as bits: one of each group of them that are connected with each
+    /// other, since the others of the group are in its zone already.
+    apart: Cow<'static, [u16]>,
 }
 
-impl Predecessor {
-    /// All of them, those first that have most of the others as neighbours.
-    fn all(map: &LevelMap, mut offsets: Vec<Offset>) -> Vec<Self> {
+impl Predecessors {
+    fn new(map: &LevelMap, mut offsets: Vec<Offset>) -> Self {
         offsets.retain(|&offset| map.step(offset) < 0);
-        offsets.sort_by_key(|offset| offset.iter().map(|step| step.abs()).sum::<isize>());
-        let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
-        let predecessor = |(place, offset): (usize, &Offset)| Self {
-            step: map.step(*offset),
-            apart: (place + 1..offsets.len())
-                .filter(|&later| !adjacent(offset, &offsets[later]))
-                .fold(0, |bits, later| bits | 1 << later),
-        };
-        offsets.iter().enumerate().map(predecessor).collect()
+        let steps = offsets.iter().map(|&offset| map.step(offset)).collect();
+        Self { steps, apart: groups(&offsets) }
     }
 }
 
-/// The first voxel of the zone that each voxel belongs to, for the voxels of the region.
-fn first_voxels(map: &LevelMap, predecessors: &[Predecessor]) -> Vec<u32> {
-    let mut zones = vec![0u32; map.cells.len()];
-    let mut same: Vec<u32> = Vec::new();
-    let arch = pulp::Arch::new();
-    for row in &map.rows {
-        vectorised!(arch, compare_levels(map, row, predecessors, &mut same));
-        for (voxel, &same) in row.clone().zip(&same) {
-            let zone_of = |place: u32| (voxel as isize + predecessors[place as usize].step) as u32;
-            if same == 0 {
-                zones[voxel] = voxel as u32;
-                continue;
+/// By the neighbours at `offsets` that are set, as bits: the first of each group of them that are neighbours of each
+/// other.
+fn groups(offsets: &[Offset]) -> Cow<'static, [u16]> {
+    // All neighbours before a voxel in three dimensions, which is what most regions have.
+    const ALL: usize = 13;
+    static OF_ALL: OnceLock<Vec<u16>> = OnceLock::new();
+    let table = || -> Vec<u16> {
+        let adjacent = |a: &Offset, b: &Offset| (0..3).all(|axis| (a[axis] - b[axis]).abs() <= 1);
+        let beside = |a: &Offset| {
+            offsets.iter().enumerate().filter(|(_, b)| adjacent(a, b)).fold(0u16, |bits, (place, _)| bits | 1 << place)
+        };
+        let beside: Vec<u16> = offsets.iter().map(beside).collect();
+        (0..1u16 << offsets.len()).map(|set| firsts_of_groups(set, &beside)).collect()
+    };
+    if offsets.len() == ALL { Cow::Borrowed(OF_ALL.get_or_init(table)) } else { Cow::Owned(table()) }
+}
+
+/// The lowest of each group of bits of `set` that are connected; `beside` holds for each bit itself and those next to it.
+fn firsts_of_groups(set: u16, beside: &[u16]) -> u16 {
+    let (mut remaining, mut firsts) = (set, 0);
+    while remaining != 0 {
+        let first = remaining & remaining.wrapping_neg();
+        firsts |= first;
+        let mut group = first;
+        loop {
+            let reached =
+                (0..beside.len()).filter(|place| group >> place & 1 > 0).fold(0, |all, place| all | beside[place]);
+            if reached & remaining == group {
+                break;
             }
-            let first = same.trailing_zeros();
-            let mut zone = first_voxel(&mut zones, zone_of(first));
-            let mut apart = same & predecessors[first as usize].apart;
-            while apart != 0 {
-                let other = first_voxel(&mut zones, zone_of(apart.trailing_zeros()));
-                zones[zone.max(other) as usize] = zone.min(other);
-                zone = zone.min(other);
-                apart &= apart - 1;
-            }
-            zones[voxel] = zone;
+            group = reached & remaining;
         }
+        remaining &= !group;
     }
-    // A voxel's zone comes before it in raster order, so one pass leads to the first voxels.
-    for voxel in map.rows.iter().cloned().flatten() {
-        zones[voxel] = zones[zones[voxel] as usize];
-    }
-    zones
+    firsts
 }
 
 /// Finds for each voxel of a row which of its predecessors have its level, as bits.
 #[inline(always)]
-fn compare_levels(map: &LevelMap, row: &Range<usize>, predecessors: &[Predecessor], same: &mut Vec<u32>) {
+fn compare_levels(map: &LevelMap, row: &Range<usize>, steps: &[isize], same: &mut Vec<u16>) {
     same.clear();
     same.resize(row.len(), 0);
-    for (place, predecessor) in predecessors.iter().enumerate() {
-        let neighbours = LevelMap::neighbours(&map.cells, row, predecessor.step);
+    for (place, &step) in steps.iter().enumerate() {
+        let neighbours = LevelMap::neighbours(&map.cells, row, step);
         for ((same, &level), &neighbour) in same.iter_mut().zip(&map.cells[row.clone()]).zip(neighbours) {
-            *same |= u32::from(level == neighbour) << place;
+            *same |= u16::from(level == neighbour) << place;
         }
     }
 }
 
-/// The first voxel of a voxel's zone, so far.
-fn first_voxel(zones: &mut [u32], mut voxel: u32) -> u32 {
-    while zones[voxel as usize] != voxel {
-        zones[voxel as usize] = zones[zones[voxel as usize] as usize];
-        voxel = zones[voxel as usize];
+/// The lowest of the pieces that a piece is known to be joined with.
+fn lowest(zone_of: &mut [u32], mut piece: u32) -> u32 {
+    while zone_of[piece as usize] != piece {
+        zone_of[piece as usize] = zone_of[zone_of[piece as usize] as usize];
+        piece = zone_of[piece as usize];
     }
-    voxel
+    piece
 }
 
 #[cfg(test)]

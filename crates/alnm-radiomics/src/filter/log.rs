@@ -14,8 +14,8 @@ use rayon::prelude::*;
 /// Fewest voxels along an axis that the recursion can start on.
 pub const MINIMUM_LENGTH: usize = 4;
 
-/// Lines that are filtered side by side.
-const LANES: usize = 8;
+/// Lines that are filtered side by side: as many as it takes for a step not to wait for the one before.
+const LANES: usize = 16;
 
 /// What a pass does along its axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,10 +119,10 @@ impl Recursion {
         Self { n, d, m, left_history: d.map(|d| d * sn / sd), right_history: d.map(|d| d * sm / sd) }
     }
 
-    /// Filters `LANES` lines side by side: `line[i]` holds their voxels i. `result` and `scratch` are as long as
-    /// `line`, at least [`MINIMUM_LENGTH`].
+    /// Filters `LANES` lines side by side: `line[i]` holds their voxels i. Of `result`, which is as long as `line`, at
+    /// least [`MINIMUM_LENGTH`], the part `wanted` is computed. `scratch` has that length too.
     #[inline(always)]
-    fn filter(&self, line: &[Lanes], result: &mut [Lanes], scratch: &mut [Lanes]) {
+    fn filter(&self, line: &[Lanes], wanted: &Range<usize>, result: &mut [Lanes], scratch: &mut [Lanes]) {
         let last = line.len() - 1;
         for i in 0..MINIMUM_LENGTH {
             let x = [0, 1, 2, 3].map(|back| line[i.saturating_sub(back)]);
@@ -130,7 +130,8 @@ impl Recursion {
             let d = [1, 2, 3, 4].map(|back| if i >= back { self.d[back - 1] } else { self.left_history[back - 1] });
             result[i] = step(&x, self.n, &y, d);
         }
-        for i in MINIMUM_LENGTH..line.len() {
+        // Each way goes as far as results are wanted.
+        for i in MINIMUM_LENGTH..wanted.end {
             let x = [line[i], line[i - 1], line[i - 2], line[i - 3]];
             let y = [result[i - 1], result[i - 2], result[i - 3], result[i - 4]];
             result[i] = step(&x, self.n, &y, self.d);
@@ -142,12 +143,12 @@ impl Recursion {
                 .map(|ahead| if i + ahead <= last { self.d[ahead - 1] } else { self.right_history[ahead - 1] });
             scratch[i] = step(&x, self.m, &y, d);
         }
-        for i in (0..line.len() - MINIMUM_LENGTH).rev() {
+        for i in (wanted.start..line.len() - MINIMUM_LENGTH).rev() {
             let x = [line[i + 1], line[i + 2], line[i + 3], line[i + 4]];
             let y = [scratch[i + 1], scratch[i + 2], scratch[i + 3], scratch[i + 4]];
             scratch[i] = step(&x, self.m, &y, self.d);
         }
-        for (result, scratch) in result.iter_mut().zip(scratch.iter()) {
+        for (result, scratch) in result[wanted.clone()].iter_mut().zip(&scratch[wanted.clone()]) {
             for lane in 0..LANES {
                 result[lane] += scratch[lane];
             }
@@ -169,18 +170,55 @@ fn step(x: &[Lanes; 4], c: [f64; 4], y: &[Lanes; 4], d: [f64; 4]) -> Lanes {
     value
 }
 
-/// Reads the lines that start at `starts` of the voxels, into one lane each.
-fn read_lines<T: Voxel>(voxels: &[T], starts: &[usize], stride: usize, lines: &mut [Lanes]) {
-    for (i, lanes) in lines.iter_mut().enumerate() {
-        for (lane, start) in lanes.iter_mut().zip(starts) {
-            *lane = voxels[start + i * stride].to_f64();
+/// Lines that are filtered side by side: `count` of them, `apart` voxels from each other, the first of which begins at
+/// `first`; the voxels of a line lie `stride` apart.
+#[derive(Debug, Clone, Copy)]
+struct Bundle {
+    first: usize,
+    count: usize,
+    apart: usize,
+    stride: usize,
+}
+
+impl Bundle {
+    /// Reads the voxels of the lines, each line into one lane.
+    #[inline(always)]
+    fn read<T: Voxel>(&self, voxels: &[T], lines: &mut [Lanes]) {
+        for (i, lanes) in lines.iter_mut().enumerate() {
+            let start = self.first + i * self.stride;
+            if self.apart == 1 {
+                for (lane, voxel) in lanes.iter_mut().zip(&voxels[start..start + self.count]) {
+                    *lane = voxel.to_f64();
+                }
+            } else {
+                for (lane, value) in lanes.iter_mut().enumerate().take(self.count) {
+                    *value = voxels[start + lane * self.apart].to_f64();
+                }
+            }
+        }
+    }
+
+    /// Writes the places `wanted` of the lines in single precision.
+    #[inline(always)]
+    fn write(&self, lines: &[Lanes], wanted: &Range<usize>, voxels: &mut [f32]) {
+        for i in wanted.clone() {
+            let start = self.first + i * self.stride;
+            if self.apart == 1 {
+                for (voxel, value) in voxels[start..start + self.count].iter_mut().zip(&lines[i]) {
+                    *voxel = *value as f32;
+                }
+            } else {
+                for (lane, value) in lines[i].iter().enumerate().take(self.count) {
+                    voxels[start + lane * self.apart] = *value as f32;
+                }
+            }
         }
     }
 }
 
 /// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter) and stores the
-/// result in `target`. Lines are read from the image or, without one, from `target` itself; a line is read as a whole
-/// before it is written. Other voxels of `target` stay as they are.
+/// places `wanted` of the result in `target`. Lines are read from the image or, without one, from `target` itself; a line
+/// is read as a whole before it is written. Other voxels of `target` stay as they are.
 fn filter_lines(
     source: Option<&Image>,
     target: &mut [f32],
@@ -188,28 +226,32 @@ fn filter_lines(
     axis: usize,
     recursion: &Recursion,
     needed: &[Range<usize>; 3],
+    wanted: &Range<usize>,
 ) {
     let strides = [shape[1] * shape[2], shape[2], 1];
     let (outer, inner) = [(1, 2), (0, 2), (0, 1)][axis];
-    let starts: Vec<usize> = needed[outer]
-        .clone()
-        .flat_map(|i| needed[inner].clone().map(move |j| i * strides[outer] + j * strides[inner]))
-        .collect();
-    let stride = strides[axis];
     let arch = pulp::Arch::new();
     let mut line = vec![[0.0; LANES]; shape[axis]];
     let mut result = line.clone();
     let mut scratch = line.clone();
-    for starts in starts.chunks(LANES) {
-        match source {
-            Some(image) => with_volume!(image, volume => read_lines(volume.as_slice(), starts, stride, &mut line)),
-            None => read_lines(target, starts, stride, &mut line),
-        }
-        vectorised!(arch, recursion.filter(&line, &mut result, &mut scratch));
-        for (i, voxels) in result.iter().enumerate() {
-            for (voxel, start) in voxels.iter().zip(starts) {
-                target[start + i * stride] = *voxel as f32;
+    for i in needed[outer].clone() {
+        for j in needed[inner].clone().step_by(LANES) {
+            let bundle = Bundle {
+                first: i * strides[outer] + j * strides[inner],
+                count: LANES.min(needed[inner].end - j),
+                apart: strides[inner],
+                stride: strides[axis],
+            };
+            match source {
+                Some(image) => {
+                    with_volume!(image, volume => vectorised!(arch, bundle.read(volume.as_slice(), &mut line)));
+                }
+                None => vectorised!(arch, bundle.read(target, &mut line)),
             }
+            vectorised!(arch, {
+                recursion.filter(&line, wanted, &mut result, &mut scratch);
+                bundle.write(&result, wanted, target);
+            });
         }
     }
 }
@@ -255,7 +297,8 @@ pub fn laplacian_of_gaussian(image: &Image, sigma: f64, part: VoxelBox) -> Vec<f
             let kind = if pass == 0 { Order::SecondDerivative } else { Order::Smooth };
             let recursion = Recursion::new(kind, sigma, spacing[along]);
             let source = if pass == 0 { Some(image) } else { None };
-            filter_lines(source, &mut image_of_pass, shape, along, &recursion, &needed);
+            let wanted = part.ranges_zyx()[along].clone();
+            filter_lines(source, &mut image_of_pass, shape, along, &recursion, &needed, &wanted);
         }
         part.cut_slice(&image_of_pass, shape, |value| value)
     };

@@ -78,15 +78,14 @@ impl Filters {
     }
 }
 
-/// Values that are convolved at once.
-const PIECE: usize = 1024;
-
 /// A number in the precision of a transform.
 trait WaveletNumber: Copy + Default + Send + Sync + Mul<Output = Self> + AddAssign + 'static {
     /// The low-pass and the high-pass filter in this precision.
     fn filters(filters: &Filters) -> [&[Self]; 2];
     /// The value as a double.
     fn widened(self) -> f64;
+    /// Values as doubles.
+    fn all_widened(values: Vec<Self>) -> Vec<f64>;
 }
 
 impl WaveletNumber for f32 {
@@ -96,6 +95,9 @@ impl WaveletNumber for f32 {
     fn widened(self) -> f64 {
         f64::from(self)
     }
+    fn all_widened(values: Vec<Self>) -> Vec<f64> {
+        values.into_iter().map(f64::from).collect()
+    }
 }
 
 impl WaveletNumber for f64 {
@@ -104,6 +106,9 @@ impl WaveletNumber for f64 {
     }
     fn widened(self) -> f64 {
         self
+    }
+    fn all_widened(values: Vec<Self>) -> Vec<f64> {
+        values
     }
 }
 
@@ -171,6 +176,15 @@ impl WaveletTransform {
         Self { levels, ..self }
     }
 
+    /// The shape (z, y, x) of the box of voxels that the sub-bands in a box of this shape are computed from: each level
+    /// reaches as many voxels farther as the filter has coefficients less one.
+    pub(crate) fn gathered_shape(&self, shape: [usize; 3]) -> [usize; 3] {
+        let reach = (self.filters.low.len() - 1).saturating_mul(self.start_level.saturating_add(self.levels));
+        std::array::from_fn(
+            |axis| if self.axes.contains(&axis) { shape[axis].saturating_add(reach) } else { shape[axis] },
+        )
+    }
+
     /// The sub-bands of an image in the box `part`: of each level the bands with at least one H, of the last also the
     /// approximation, in PyRadiomics' order. An image of single precision is transformed in single precision.
     ///
@@ -222,7 +236,6 @@ impl WaveletTransform {
         let mut bands = Vec::new();
         for level in 1..=start_level + levels {
             let (start, size) = boxes[start_level + levels - level];
-            let last = level == start_level + levels;
             if level <= start_level {
                 approximation = approximation_only(approximation, axes, low, period);
             } else {
@@ -231,9 +244,8 @@ impl WaveletTransform {
                     parts = parts
                         .into_iter()
                         .flat_map(|(letters, block)| {
-                            let lower = (format!("{letters}L"), convolve(&block, axis, low, period[axis]));
-                            let upper = (format!("{letters}H"), convolve(&block, axis, high, period[axis]));
-                            [lower, upper]
+                            let [lower, upper] = convolve(&block, axis, [low, high], period[axis]);
+                            [(format!("{letters}L"), lower), (format!("{letters}H"), upper)]
                         })
                         .collect();
                 }
@@ -243,17 +255,11 @@ impl WaveletTransform {
                 bands.extend(parts.into_iter().map(|(letters, block)| SubBand {
                     level: level - start_level,
                     letters,
-                    values: cut(&block, part),
+                    values: cut(block, part),
                 }));
             }
-            if last {
-                bands.push(SubBand {
-                    level: levels,
-                    letters: "L".repeat(axes.len()),
-                    values: cut(&approximation, part),
-                });
-            }
         }
+        bands.push(SubBand { level: levels, letters: "L".repeat(axes.len()), values: cut(approximation, part) });
         bands
     }
 }
@@ -264,7 +270,10 @@ fn approximation_only<T: WaveletNumber>(
     low: &[T],
     period: [usize; 3],
 ) -> PeriodicBlock<T> {
-    axes.iter().fold(block, |block, &axis| convolve(&block, axis, low, period[axis]))
+    axes.iter().fold(block, |block, &axis| {
+        let [lower] = convolve(&block, axis, [low], period[axis]);
+        lower
+    })
 }
 
 /// The box that a box's convolution reads from.
@@ -299,10 +308,15 @@ fn periodic<T: WaveletNumber>(
     PeriodicBlock { start, size, values }
 }
 
-/// out(p) = Σ_j filter(j) · in(p + L/2 - j) along one axis, added up in PyWavelets' order: ascending j, but terms that
-/// wrap round the upper end of the period first, in descending j.
-fn convolve<T: WaveletNumber>(block: &PeriodicBlock<T>, axis: usize, filter: &[T], period: usize) -> PeriodicBlock<T> {
-    let taps = filter.len();
+/// out(p) = Σ_j filter(j) · in(p + L/2 - j) along one axis for each of the filters, added up in PyWavelets' order:
+/// ascending j, but terms that wrap round the upper end of the period first, in descending j.
+fn convolve<T: WaveletNumber, const FILTERS: usize>(
+    block: &PeriodicBlock<T>,
+    axis: usize,
+    filters: [&[T]; FILTERS],
+    period: usize,
+) -> [PeriodicBlock<T>; FILTERS] {
+    let taps = filters[0].len();
     let mut size = block.size;
     size[axis] -= taps - 1;
     let mut start = block.start;
@@ -310,31 +324,67 @@ fn convolve<T: WaveletNumber>(block: &PeriodicBlock<T>, axis: usize, filter: &[T
 
     let inner: usize = block.size[axis + 1..].iter().product();
     let outer: usize = block.size[..axis].iter().product();
-    let mut values = vec![T::default(); size.iter().product()];
+    let mut values: [Vec<T>; FILTERS] = std::array::from_fn(|_| vec![T::default(); size.iter().product()]);
+    // Positions in these runs do not wrap and are added up with j ascending, all at once.
+    let unwrapped = unwrapped_runs(start[axis], size[axis], taps, period);
+    let wrapped = |p: usize| wrapped_taps(start[axis] + p as isize, taps, period);
     let arch = pulp::Arch::new();
     for o in 0..outer {
         let source = &block.values[o * block.size[axis] * inner..][..block.size[axis] * inner];
-        let target = &mut values[o * size[axis] * inner..][..size[axis] * inner];
-        // Positions up to here do not wrap and are added up with j ascending, all at once.
-        for (first, count) in unwrapped_runs(start[axis], size[axis], taps, period) {
-            let target = &mut target[first * inner..][..count * inner];
-            // Pieces that stay in the cache while the taps go over them.
-            for (piece, target) in target.chunks_mut(PIECE).enumerate() {
-                for (j, &coefficient) in filter.iter().enumerate() {
-                    let source = &source[(first + taps - 1 - j) * inner + piece * PIECE..][..target.len()];
-                    vectorised!(arch, add_scaled(target, coefficient, source));
+        let mut targets = values.each_mut().map(|values| &mut values[o * size[axis] * inner..][..size[axis] * inner]);
+        for &(first, count) in &unwrapped {
+            let targets = targets.each_mut().map(|target| &mut target[first * inner..][..count * inner]);
+            vectorised!(arch, add_taps(targets, filters, &source[first * inner..], inner));
+        }
+        for p in (0..size[axis]).filter(|&p| wrapped(p) > 0) {
+            for j in (0..wrapped(p)).rev().chain(wrapped(p)..taps) {
+                let source = &source[(p + taps - 1 - j) * inner..][..inner];
+                for (target, filter) in targets.iter_mut().zip(filters) {
+                    add_scaled(&mut target[p * inner..][..inner], filter[j], source);
                 }
             }
         }
-        for p in 0..size[axis] {
-            let wrapped = wrapped_taps(start[axis] + p as isize, taps, period);
-            for j in (0..wrapped).rev().chain(wrapped..taps).filter(|_| wrapped > 0) {
-                let source = &source[(p + taps - 1 - j) * inner..][..inner];
-                add_scaled(&mut target[p * inner..][..inner], filter[j], source);
+    }
+    values.map(|values| PeriodicBlock { start, size, values })
+}
+
+/// Sums that are kept while the taps go over them.
+const TOGETHER: usize = 16;
+
+/// Adds filter(j) · source(i + (L - 1 - j) · inner) to target(i) of each filter, j ascending.
+#[inline(always)]
+fn add_taps<T: WaveletNumber, const FILTERS: usize>(
+    targets: [&mut [T]; FILTERS],
+    filters: [&[T]; FILTERS],
+    source: &[T],
+    inner: usize,
+) {
+    let taps = filters[0].len();
+    let length = targets[0].len();
+    let whole = length - length % TOGETHER;
+    for first in (0..whole).step_by(TOGETHER) {
+        let mut sums = [[T::default(); TOGETHER]; FILTERS];
+        for j in 0..taps {
+            let source = &source[first + (taps - 1 - j) * inner..][..TOGETHER];
+            for (sums, filter) in sums.iter_mut().zip(filters) {
+                for place in 0..TOGETHER {
+                    sums[place] += filter[j] * source[place];
+                }
             }
         }
+        for filter in 0..FILTERS {
+            targets[filter][first..first + TOGETHER].copy_from_slice(&sums[filter]);
+        }
     }
-    PeriodicBlock { start, size, values }
+    for i in whole..length {
+        for filter in 0..FILTERS {
+            let mut sum = T::default();
+            for j in 0..taps {
+                sum += filters[filter][j] * source[i + (taps - 1 - j) * inner];
+            }
+            targets[filter][i] = sum;
+        }
+    }
 }
 
 #[inline(always)]
@@ -363,12 +413,15 @@ fn unwrapped_runs(start: isize, size: usize, taps: usize, period: usize) -> Vec<
 }
 
 /// The box `part` of a block that covers it.
-fn cut<T: WaveletNumber>(block: &PeriodicBlock<T>, part: VoxelBox) -> Vec<f64> {
+fn cut<T: WaveletNumber>(block: PeriodicBlock<T>, part: VoxelBox) -> Vec<f64> {
     let start = part.start_zyx();
     let within = std::array::from_fn(|axis| {
         let first = (start[axis] as isize - block.start[axis]) as usize;
         first..first + part.shape()[axis]
     });
+    if block.size == part.shape() {
+        return T::all_widened(block.values);
+    }
     VoxelBox::from_ranges_zyx(within).cut_slice(&block.values, block.size, T::widened)
 }
 

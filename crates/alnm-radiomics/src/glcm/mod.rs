@@ -33,11 +33,13 @@ mod maximal_correlation;
 mod sliding;
 mod statistics;
 
+use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Selection};
 use crate::level_map::{LevelMap, Offset, WantedDirections, directions, in_groups};
+use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 pub use matrix::CooccurrenceMatrix;
 use matrix::CountCell;
@@ -111,45 +113,57 @@ impl GlcmSettings {
 #[must_use]
 pub fn pair_counts(map: &LevelMap, offset: Offset) -> Vec<u32> {
     let columns = map.gray_levels.len() + 1;
-    let mut counts = Vec::new();
-    count_pairs(map, offset, &mut counts);
-    counts.chunks_exact(columns).skip(1).flat_map(|row| row[1..].iter().copied()).collect()
+    let mut scratch = Scratch::default();
+    count_pairs(map, offset, &mut scratch);
+    scratch.counts.chunks_exact(columns).skip(1).flat_map(|row| row[1..].iter().copied()).collect()
 }
 
 /// Memory that one direction after the other is worked on in.
 #[derive(Debug, Default)]
 struct Scratch {
+    tally: Tally,
+    /// Cells of the table that the pairs of a row are counted in.
+    in_row: Vec<u32>,
     counts: Vec<u32>,
     cells: Vec<CountCell>,
 }
 
 /// [`pair_counts`] with a row and a column more in front: pairs with voxels outside the region are counted there, which
-/// costs less than leaving them out. `counts` is overwritten.
-fn count_pairs(map: &LevelMap, offset: Offset, counts: &mut Vec<u32>) {
+/// costs less than leaving them out. The counts are left in `scratch`.
+fn count_pairs(map: &LevelMap, offset: Offset, scratch: &mut Scratch) {
     let columns = map.gray_levels.len() + 1;
-    let step = map.step(offset);
+    let Scratch { tally, in_row, counts, .. } = scratch;
+    tally.clear(columns * columns);
+    vectorised!(pulp::Arch::new(), tally_pairs(map, map.step(offset), columns as u32, in_row, tally));
     counts.clear();
-    counts.resize(columns * columns, 0);
+    counts.extend(tally.counts());
+}
+
+#[inline(always)]
+fn tally_pairs(map: &LevelMap, step: isize, columns: u32, in_row: &mut Vec<u32>, tally: &mut Tally) {
     for row in &map.rows {
-        let neighbours = LevelMap::neighbours(&map.cells, row, step);
-        for (&level, &neighbour) in map.cells[row.clone()].iter().zip(neighbours) {
-            counts[level as usize * columns + neighbour as usize] += 1;
+        let (levels, neighbours) = (&map.cells[row.clone()], LevelMap::neighbours(&map.cells, row, step));
+        in_row.clear();
+        in_row.resize(row.len(), 0);
+        for ((cell, &level), &neighbour) in in_row.iter_mut().zip(levels).zip(neighbours) {
+            *cell = level * columns + neighbour;
         }
+        tally.count(in_row);
     }
 }
 
 /// The cells that are not 0 of the counts at `offset`, in ascending order, each pair in both orders when `symmetrical`.
 fn pair_cells<'a>(map: &LevelMap, offset: Offset, symmetrical: bool, scratch: &'a mut Scratch) -> &'a [CountCell] {
-    let Scratch { counts, cells } = scratch;
-    cells.clear();
     let n = map.gray_levels.len();
+    scratch.cells.clear();
     // A table with few entries takes longer to read than its entries take to sort.
     const SPARSE: usize = 16;
     if n > MAXIMUM_LEVELS || map.voxel_count() * SPARSE < n * n {
-        sort_pair_cells(map, offset, symmetrical, cells);
-        return cells;
+        sort_pair_cells(map, offset, symmetrical, &mut scratch.cells);
+        return &scratch.cells;
     }
-    count_pairs(map, offset, counts);
+    count_pairs(map, offset, scratch);
+    let Scratch { counts, cells, .. } = scratch;
     let columns = n + 1;
     for i in 1..=n {
         let row = &counts[i * columns..][..columns];

@@ -13,7 +13,7 @@ use super::maximal_correlation::{LARGEST, SymmetricBatch};
 use super::statistics::{
     Distributions, Entropies, MAXIMAL_CORRELATION, Statistics, WeightedValues, entropy_if_independent,
 };
-use crate::entropy::information;
+use crate::entropy::{InformationTables, information};
 use crate::error::{RadiomicsError, Result};
 use crate::feature::Formula;
 use crate::level_map::{LevelScale, Offset, directions};
@@ -21,8 +21,6 @@ use crate::summation::mean_of_defined;
 
 /// Difference of the highest and the lowest level up to which pairs are counted in tables, one for each direction.
 const WIDEST: usize = 256;
-/// Cells of one direction up to which logarithms are kept.
-const MOST_LOGARITHMS: usize = 2048;
 
 /// The levels that windows look at.
 #[derive(Debug, Clone)]
@@ -268,33 +266,7 @@ struct WindowSummary {
     difference: Vec<f64>,
     /// Lower triangle of the matrix whose spectral radius is the maximal correlation.
     lower: Vec<f64>,
-    logarithms: Logarithms,
-}
-
-/// p log₂(p + ε) for p = count / total, by total.
-#[derive(Default)]
-struct Logarithms {
-    tables: Vec<Vec<f64>>,
-    beyond: Vec<f64>,
-}
-
-impl Logarithms {
-    fn of(&mut self, total: usize) -> &[f64] {
-        let table = || (0..=total).map(|count| information(count as f64 / total as f64)).collect();
-        if total > MOST_LOGARITHMS {
-            if self.beyond.len() != total + 1 {
-                self.beyond = table();
-            }
-            return &self.beyond;
-        }
-        if self.tables.len() <= total {
-            self.tables.resize(total + 1, Vec::new());
-        }
-        if self.tables[total].is_empty() {
-            self.tables[total] = table();
-        }
-        &self.tables[total]
-    }
+    logarithms: InformationTables,
 }
 
 impl WindowSummary {
@@ -311,7 +283,7 @@ impl WindowSummary {
             sum: Vec::new(),
             difference: Vec::new(),
             lower: Vec::new(),
-            logarithms: Logarithms::default(),
+            logarithms: InformationTables::default(),
         }
     }
 

@@ -1,0 +1,205 @@
+//! Features of the windows around the voxels of a region, many windows at once.
+//!
+//! The windows around neighbouring voxels of a row lie side by side, one in each lane: the voxels at one place of all
+//! windows are a piece of a row of the grid, and the next window is the last one without the column that it leaves and
+//! with the one that it enters. What a window is made of is counted in all lanes at once, as whole numbers that stand for
+//! a level and a size; put in order, equal numbers are a cell of the matrix, from which the formulas of the class give
+//! the values. So a value has the bits that the class gives for the window alone.
+
+mod first_order;
+mod neighbourhoods;
+mod runs;
+mod sorting;
+mod zones;
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::glcm::WindowFeatures;
+use crate::level_map::{Offset, neighbour_offsets};
+use crate::size_matrix::SizeCell;
+pub(crate) use first_order::FirstOrderWindows;
+pub(crate) use neighbourhoods::{DependenceWindows, ToneWindows};
+pub(crate) use runs::RunWindows;
+use sorting::SortingNetwork;
+pub(crate) use zones::ZoneWindows;
+
+/// Windows side by side: rows of a region are seldom much longer.
+const WINDOWS: usize = 16;
+/// One number of each window.
+type Lanes<T> = [T; WINDOWS];
+/// Stands in lists of numbers where there is nothing; comes last in order.
+const NOTHING: u32 = u32::MAX;
+/// Voxels of the largest window; beyond, one window after the other is as fast.
+const MOST_VOXELS: usize = 1000;
+
+/// The grid that windows look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WindowGrid<'a> {
+    /// Grey levels, 0 where a voxel does not count.
+    levels: &'a [u32],
+    /// Grey values.
+    values: &'a [f64],
+    /// (z, y, x).
+    shape: [usize; 3],
+    /// Voxels of the window to each side, (z, y, x).
+    radius: [usize; 3],
+}
+
+impl<'a> WindowGrid<'a> {
+    /// `None` where windows are too large or levels too high to be counted side by side.
+    pub(crate) fn new(levels: &'a [u32], values: &'a [f64], shape: [usize; 3], radius: [usize; 3]) -> Option<Self> {
+        let largest =
+            radius.iter().try_fold(1usize, |product, r| product.checked_mul(r.checked_mul(2)?.checked_add(1)?));
+        let largest = largest.filter(|&voxels| voxels <= MOST_VOXELS)?;
+        // A level and a place or size have room in one number.
+        let highest = levels.iter().copied().max().unwrap_or(0) as usize;
+        ((highest + 1) * (largest + 1) < NOTHING as usize).then_some(Self { levels, values, shape, radius })
+    }
+
+    /// First and one past the last place of the window along an axis.
+    fn extent(&self, place: usize, axis: usize) -> Range<usize> {
+        place.saturating_sub(self.radius[axis])..(place + self.radius[axis] + 1).min(self.shape[axis])
+    }
+
+    /// The features of the windows around the voxels of a run along x.
+    ///
+    /// # Errors
+    /// [`RadiomicsError::NoNeighbours`](crate::RadiomicsError::NoNeighbours) where a window is too small for the class.
+    pub(crate) fn along<C: WindowClass>(
+        &self,
+        class: &mut C,
+        windows: &mut Windows,
+        run: &Range<usize>,
+    ) -> Result<WindowFeatures> {
+        let mut features = WindowFeatures::default();
+        features.values.reserve_exact(run.len() * class.value_count());
+        for start in run.clone().step_by(WINDOWS) {
+            let count = WINDOWS.min(run.end - start);
+            if windows.look_at(self, start, count) {
+                class.resize(windows);
+            }
+            for window_shape in windows.shapes(self, start) {
+                class.check(window_shape)?;
+            }
+            class.add_values(windows, &mut features.values);
+            features.direction_counts.resize(features.direction_counts.len() + count, 0);
+        }
+        Ok(features)
+    }
+}
+
+/// A feature class on windows side by side.
+pub(crate) trait WindowClass {
+    /// Whether the class has values for a window of this shape.
+    fn check(&self, shape: [usize; 3]) -> Result<()>;
+
+    /// How many values a window has.
+    fn value_count(&self) -> usize;
+
+    /// Makes ready for windows of another size.
+    fn resize(&mut self, windows: &Windows);
+
+    /// Adds the values of each window, one window after the other.
+    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>);
+}
+
+/// The voxels of windows side by side.
+#[derive(Debug, Default)]
+pub(crate) struct Windows {
+    /// How many lanes are windows.
+    count: usize,
+    /// Extent of a window, (z, y, x). Along x it goes on beyond the ends of the grid.
+    size: [usize; 3],
+    /// The levels of each place, 0 where a voxel does not count.
+    levels: Vec<Lanes<u32>>,
+    /// The grey values of each place.
+    values: Vec<Lanes<f64>>,
+    network: SortingNetwork,
+}
+
+impl Windows {
+    /// Takes the windows around `count` voxels of a row from `start` on. Returns whether their size is another.
+    fn look_at(&mut self, grid: &WindowGrid<'_>, start: usize, count: usize) -> bool {
+        let [_, height, width] = grid.shape;
+        let (row, first) = (start / width, start % width);
+        let (zs, ys) = (grid.extent(row / height, 0), grid.extent(row % height, 1));
+        let size = [zs.len(), ys.len(), 2 * grid.radius[2] + 1];
+        let is_new = size != self.size;
+        let voxels = size.iter().product();
+        if is_new {
+            self.size = size;
+            self.network = SortingNetwork::new(voxels);
+            self.levels.resize(voxels, [0; WINDOWS]);
+            self.values.resize(voxels, [0.0; WINDOWS]);
+        }
+        self.count = count;
+        let rows = zs.flat_map(|z| ys.clone().map(move |y| (z * height + y) * width));
+        let mut places = self.levels.iter_mut().zip(&mut self.values);
+        for row in rows {
+            for (dx, (levels, values)) in places.by_ref().take(size[2]).enumerate() {
+                *levels = [0; WINDOWS];
+                // Where in the row the place of the first window lies, and which lanes lie in the row.
+                let from = (first + dx) as isize - grid.radius[2] as isize;
+                let lanes = (-from).clamp(0, count as isize) as usize
+                    ..(width as isize - from).clamp(0, count as isize) as usize;
+                if lanes.is_empty() {
+                    continue;
+                }
+                let source = row + (from + lanes.start as isize) as usize;
+                levels[lanes.clone()].copy_from_slice(&grid.levels[source..source + lanes.len()]);
+                values[lanes.clone()].copy_from_slice(&grid.values[source..source + lanes.len()]);
+            }
+        }
+        is_new
+    }
+
+    /// The shapes of the windows as far as they lie in the grid: those cut along x, and that of the others.
+    fn shapes(&self, grid: &WindowGrid<'_>, start: usize) -> Vec<[usize; 3]> {
+        let first = start % grid.shape[2];
+        let mut lengths: Vec<usize> = (first..first + self.count).map(|x| grid.extent(x, 2).len()).collect();
+        lengths.dedup();
+        lengths.into_iter().map(|length| [self.size[0], self.size[1], length]).collect()
+    }
+
+    /// Places of a window that are `offset` apart, by the place that comes later in raster order, ascending.
+    fn pairs(&self, offset: Offset) -> Vec<(usize, usize)> {
+        let [depth, height, width] = self.size.map(|n| n as isize);
+        let mut pairs = Vec::new();
+        for z in 0..depth {
+            for y in 0..height {
+                for x in 0..width {
+                    let other = [z - offset[0], y - offset[1], x - offset[2]];
+                    if (0..3).all(|axis| (0..self.size[axis] as isize).contains(&other[axis])) {
+                        let place = |[z, y, x]: [isize; 3]| ((z * height + y) * width + x) as usize;
+                        pairs.push((place([z, y, x]), place(other)));
+                    }
+                }
+            }
+        }
+        pairs
+    }
+
+    /// The pairs of neighbours of a window at the given Chebyshev distances, each once, without steps along
+    /// `fixed_axis`: the later place comes first, and the pairs ascend by it.
+    fn neighbours(&self, distances: &[u32], fixed_axis: Option<usize>) -> Vec<(usize, usize)> {
+        // Where no neighbour has room, a check has ended the work before.
+        let offsets = neighbour_offsets(self.size, distances, fixed_axis).unwrap_or_default();
+        let mut pairs: Vec<(usize, usize)> =
+            offsets[..offsets.len() / 2].iter().flat_map(|&offset| self.pairs(offset)).collect();
+        pairs.sort_unstable();
+        pairs
+    }
+}
+
+/// The cells of a window's matrix, from its numbers in order: a number is level × `sizes` + size, and as often as it
+/// comes is its count.
+fn cells(numbers: &[Lanes<u32>], window: usize, sizes: u32) -> impl Iterator<Item = SizeCell> {
+    let mut remaining = numbers;
+    std::iter::from_fn(move || {
+        let number = remaining.first().map(|lanes| lanes[window]).filter(|&number| number != NOTHING)?;
+        let count = remaining.iter().take_while(|lanes| lanes[window] == number).count();
+        remaining = &remaining[count..];
+        Some(SizeCell { level: f64::from(number / sizes), size: f64::from(number % sizes), count: count as f64 })
+    })
+}

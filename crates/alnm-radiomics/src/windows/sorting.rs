@@ -1,0 +1,82 @@
+//! Numbers of many windows put in order side by side.
+
+use super::{Lanes, WINDOWS};
+
+/// The exchanges that put a fixed number of numbers in ascending order, whatever they are, so that many sets of numbers
+/// go through them side by side: the merge exchange of Batcher, in the form of Knuth, The Art of Computer Programming,
+/// 5.2.2, algorithm M.
+#[derive(Debug, Default)]
+pub(super) struct SortingNetwork {
+    /// Places of two numbers, of which the smaller one goes to the first.
+    exchanges: Vec<(u32, u32)>,
+}
+
+impl SortingNetwork {
+    pub(super) fn new(count: usize) -> Self {
+        let mut exchanges = Vec::new();
+        let largest = count.next_power_of_two() / 2;
+        let mut p = largest;
+        while p > 0 {
+            let (mut q, mut r, mut d) = (largest, 0, p);
+            loop {
+                let pairs = (0..count.saturating_sub(d)).filter(|i| i & p == r);
+                exchanges.extend(pairs.map(|i| (i as u32, (i + d) as u32)));
+                if q == p {
+                    break;
+                }
+                (d, q, r) = (q - p, q / 2, p);
+            }
+            p /= 2;
+        }
+        Self { exchanges }
+    }
+
+    /// Puts the numbers of each lane in order; there are as many as the network was made for.
+    #[inline(always)]
+    pub(super) fn sort<T: Copy + Ord>(&self, numbers: &mut [Lanes<T>]) {
+        for &(first, second) in &self.exchanges {
+            let (before, after) = numbers.split_at_mut(second as usize);
+            let (first, second) = (&mut before[first as usize], &mut after[0]);
+            for lane in 0..WINDOWS {
+                let (a, b) = (first[lane], second[lane]);
+                first[lane] = if b < a { b } else { a };
+                second[lane] = if b < a { a } else { b };
+            }
+        }
+    }
+}
+
+/// Whole numbers in the order of [`f64::total_cmp`]; twice gives the number back.
+#[inline(always)]
+pub(super) fn in_total_order(bits: i64) -> i64 {
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_lane_is_put_in_order(count in 1usize..130, seed in any::<u32>()) {
+            let mut numbers: Vec<Lanes<u32>> = (0..count as u32)
+                .map(|place| std::array::from_fn(|lane| (place * WINDOWS as u32 + lane as u32).wrapping_mul(seed | 1) >> 22))
+                .collect();
+            let mut expected: Vec<Vec<u32>> = (0..WINDOWS).map(|lane| numbers.iter().map(|row| row[lane]).collect()).collect();
+            SortingNetwork::new(count).sort(&mut numbers);
+            for (lane, expected) in expected.iter_mut().enumerate() {
+                expected.sort_unstable();
+                prop_assert_eq!(&numbers.iter().map(|row| row[lane]).collect::<Vec<u32>>(), expected);
+            }
+        }
+
+        #[test]
+        fn whole_numbers_have_the_order_of_fractions(a in any::<f64>(), b in any::<f64>()) {
+            let [x, y] = [a, b].map(|value| in_total_order(value.to_bits() as i64));
+            prop_assert_eq!(x.cmp(&y), a.total_cmp(&b));
+            prop_assert_eq!(in_total_order(x), a.to_bits() as i64);
+        }
+    }
+}
