@@ -12,7 +12,7 @@ use crate::dicom::stored_file::is_dicom;
 use crate::error::{FileProblem, Result};
 use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
-use crate::voxel_data::Part;
+use crate::voxel_data::{Part, Written, WrittenSeries, stacked};
 use crate::{metaimage, nifti, nrrd};
 
 pub use crate::atomic_file::{AtomicFile, remove_unfinished, write_atomically};
@@ -363,10 +363,40 @@ fn no_dicom() -> FileProblem {
 /// [`crate::ImagingError::File`] when the suffix is unknown or the file cannot be written.
 pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<()> {
     let path = path.as_ref();
-    replace(path, image).map_err(|problem| problem.at(path))
+    replace(path, image.into()).map_err(|problem| problem.at(path))
 }
 
-fn replace(path: &Path, image: &Image) -> Result<(), FileProblem> {
+/// Writes volumes of one type and grid into one file of four dimensions, `step` seconds apart, in the formats of
+/// [`write_image`]. A step that is not above 0 is not known and written as 1.
+///
+/// # Errors
+/// As [`write_image`], and when the volumes differ in type or grid (tolerance a thousandth of the spacing), are
+/// two-dimensional, or there is none.
+///
+/// ```
+/// use alnm_imaging::file::{Source, write_volumes};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("dynamic.nii.gz");
+/// let grid = Geometry::axis_aligned([4, 4, 2], [1.0; 3])?;
+/// let phases = [100_i16, 180, 240].map(|signal| Volume::filled(grid.clone(), signal).into());
+/// write_volumes(&path, &phases, 60.0)?;
+/// assert_eq!(Source::open(&path)?.read_volume(2)?, phases[1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_volumes(path: impl AsRef<Path>, images: &[Image], step: f64) -> Result<()> {
+    let path = path.as_ref();
+    let write = || {
+        let voxels = stacked(images)?;
+        let step = if step.is_finite() && step > 0.0 { step } else { 1.0 };
+        let series = Some(WrittenSeries { volumes: images.len(), step });
+        replace(path, Written { voxels: &voxels, geometry: images[0].geometry(), series })
+    };
+    write().map_err(|problem: FileProblem| problem.at(path))
+}
+
+fn replace(path: &Path, image: Written<'_>) -> Result<(), FileProblem> {
     let files = match suffix_format(path).ok_or(FileProblem::UnknownSuffix)? {
         FileFormat::Nrrd => nrrd::write(path, image)?,
         FileFormat::MetaImage => metaimage::write(path, image)?,

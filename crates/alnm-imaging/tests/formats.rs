@@ -583,6 +583,37 @@ fn volumes_of_four_dimensions_are_read_one_by_one() {
 }
 
 #[test]
+fn volumes_are_written_into_one_file() {
+    use alnm_imaging::file::{Source, write_volumes};
+
+    let folder = tempfile::tempdir().unwrap();
+    let turned = [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]];
+    let grid = Geometry::new([4, 3, 2], [0.5, 0.75, 2.0], [-10.0, 20.0, 30.0], turned).unwrap();
+    let phase = |first: usize| {
+        let data = Array3::from_shape_fn([2, 3, 4], |(z, y, x)| (1000 * first + 100 * z + 10 * y + x) as i16);
+        Image::from(Volume::new(data, grid.clone()).unwrap())
+    };
+    let phases: Vec<Image> = (0..3).map(phase).collect();
+    for name in ["a.nii", "a.nii.gz", "a.hdr", "a.nrrd", "a.nhdr", "a.mha", "a.mhd"] {
+        let path = folder.path().join(name);
+        write_volumes(&path, &phases, 62.5).unwrap();
+        for (number, expected) in (1..).zip(&phases) {
+            let read = Source::open(&path).unwrap().read_volume(number).unwrap();
+            assert_eq!(read.cast::<f64>().as_slice(), expected.cast::<f64>().as_slice(), "{name} {number}");
+            assert!(read.geometry().difference(&grid, 1e-5).is_none(), "{name}: {:?}", read.geometry());
+        }
+        assert_eq!(Source::open(&path).unwrap().read_header().unwrap().volumes, 3, "{name}");
+    }
+    let nifti = std::fs::read(folder.path().join("a.nii")).unwrap();
+    assert_eq!(f32::from_le_bytes(nifti[92..96].try_into().unwrap()), 62.5);
+    let mha = std::fs::read(folder.path().join("a.mha")).unwrap();
+    assert!(String::from_utf8_lossy(&mha).contains("ElementSpacing = 0.5 0.75 2 62.5"));
+    let mixed = [phases[0].clone(), phases[1].cast::<f32>().into()];
+    assert!(write_volumes(folder.path().join("b.nii"), &mixed, 1.0).unwrap_err().to_string().contains("one type"));
+    assert!(write_volumes(folder.path().join("b.nii"), &[], 1.0).is_err());
+}
+
+#[test]
 fn segments_of_slicer_are_read_by_name_in_all_layers() {
     use alnm_imaging::mask::{MaskParams, read_mask_with};
 

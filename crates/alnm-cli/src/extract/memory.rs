@@ -47,7 +47,6 @@ fn resampled_grid(engine: &Engine, subject: &Subject<'_>) -> Option<Geometry> {
     roi_grid(mask, label, spacing, settings.pad_distance).ok()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 fn gibibytes(bytes: u64) -> f64 {
     bytes as f64 / (1u64 << 30) as f64
 }

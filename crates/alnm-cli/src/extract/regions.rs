@@ -63,7 +63,7 @@ pub(super) enum CaseMasks {
     /// Label maps: one, or the layers of a segmentation.
     Labelled(Vec<LabelledMask>),
     /// Regions of a structure set or segmentation, which may overlap and are drawn when their turn comes.
-    Drawn { file: Box<MaskFile>, regions: Vec<MaskRegion>, params: MaskParams, smallest_part: Option<usize> },
+    Drawn { file: Box<MaskFile>, regions: Vec<MaskRegion>, params: Box<MaskParams>, smallest_part: Option<usize> },
 }
 
 /// A mask with regions of which each has a label of its own.
@@ -276,7 +276,8 @@ impl CaseMasks {
                     origin: Some(regions[place].label),
                     columns: region_columns(&regions[place]),
                 };
-                let reader = params.clone().with_region(RegionChoice::Number(regions[place].number)).check()?;
+                let reader =
+                    MaskParams::clone(params).with_region(RegionChoice::Number(regions[place].number)).check()?;
                 let drawn = reader.draw_with_notes(file)?;
                 let masked = LabelledMask::new(drawn.mask, vec![region], *smallest_part)?;
                 Ok(Cow::Owned(LabelledMask { remarks: texts(&drawn.notes), ..masked }))
@@ -333,7 +334,7 @@ impl CaseMasks {
         };
         // The parts of a union are not the union of parts.
         let of_each = smallest_part.filter(|_| arguments.labels != Some(WantedRegions::Union));
-        let drawn = Self::Drawn { file: Box::new(file), regions, params, smallest_part: of_each };
+        let drawn = Self::Drawn { file: Box::new(file), regions, params: Box::new(params), smallest_part: of_each };
         match &arguments.labels {
             Some(WantedRegions::Union) => {
                 let LabelledMask { mask, regions, remarks } = drawn.united()?;
