@@ -69,9 +69,8 @@ fn lesion(seed: u64) -> Result<(Image, LabelMap)> {
     let radii = [5.0, 5.0, 4.0].map(|radius| radius + 4.0 * uniform());
     let (coarse, fine, frequency) = (60.0 * uniform(), 30.0 * uniform(), 0.3 + 0.5 * uniform());
     let geometry = Geometry::axis_aligned([28, 28, 24], [1.0; 3])?;
-    let wave = |z: usize, y: usize, x: usize| {
-        ((x + z) as f64 * frequency).sin() + ((y + 2 * z) as f64 * frequency).cos()
-    };
+    let wave =
+        |z: usize, y: usize, x: usize| ((x + z) as f64 * frequency).sin() + ((y + 2 * z) as f64 * frequency).cos();
     let image = Array3::from_shape_fn([24, 28, 28], |(z, y, x)| 300.0 + coarse * wave(z, y, x) + fine * uniform());
     let mask = Array3::from_shape_fn([24, 28, 28], |(z, y, x)| {
         let squared = |index: usize, middle: f64, radius: f64| ((index as f64 - middle) / radius).powi(2);

@@ -190,8 +190,7 @@ fn features_of_all_perturbations_are_the_same_at_any_number_of_threads() {
         .with_contours(2)
         .check()
         .unwrap();
-    let parameters =
-        Parameters::from_yaml("featureClass: {firstorder: [Mean, Entropy], shape: [MeshVolume]}").unwrap();
+    let parameters = Parameters::from_yaml("featureClass: {firstorder: [Mean, Entropy], shape: [MeshVolume]}").unwrap();
     let extractor = Extractor::new(parameters);
     let bits = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -208,9 +207,8 @@ fn features_of_all_perturbations_are_the_same_at_any_number_of_threads() {
 #[test]
 fn a_region_that_cannot_change_says_so() {
     let (image, mask) = made([2.0; 3], false);
-    let warnings = |change| {
-        perturbed(PerturbationParams::default().with_size_changes(vec![change]), &image, &mask).warnings
-    };
+    let warnings =
+        |change| perturbed(PerturbationParams::default().with_size_changes(vec![change]), &image, &mask).warnings;
     assert!(warnings(SizeChange::Distance(1.0))[0].to_string().contains("too small"));
     assert!(warnings(SizeChange::Distance(-4.0))[0].to_string().contains("lose more"));
     assert!(warnings(SizeChange::Fraction(1e6))[0].to_string().contains("fills the image"));

@@ -16,7 +16,10 @@ const GOLDEN: &str = include_str!("golden/settings.json");
 
 /// Cases in which PyRadiomics fails and this crate does not, and the reason.
 const ANSWERED: [(&str, &str); 6] = [
-    ("interpolator 3", "the number is that of SimpleITK 1, for which PyRadiomics' schema was written; it means B-spline"),
+    (
+        "interpolator 3",
+        "the number is that of SimpleITK 1, for which PyRadiomics' schema was written; it means B-spline",
+    ),
     ("kernelRadius", PLANAR_MAPS),
     ("maskedKernel", PLANAR_MAPS),
     ("initValue", PLANAR_MAPS),
@@ -77,8 +80,7 @@ fn made(kind: &str) -> (Image, LabelMap) {
     let upright = Geometry::axis_aligned([13, 11, 9], [0.8, 1.1, 2.5]).unwrap();
     let (image, labels, geometry): (Image, _, _) = match kind {
         "planar" => {
-            let geometry =
-                Geometry::planar([21, 17], [0.8, 1.1], [0.0; 2], [[1.0, 0.0], [0.0, 1.0]]).unwrap();
+            let geometry = Geometry::planar([21, 17], [0.8, 1.1], [0.0; 2], [[1.0, 0.0], [0.0, 1.0]]).unwrap();
             let image = Array3::from_shape_fn([1, 17, 21], |(_, y, x)| {
                 ((y * y * 31 + y * x * 17 + x * x * 7) % 211) as i16 - 60
             });
@@ -178,8 +180,7 @@ fn extract(case: &Case, run: &Run) -> Result<Outcome, String> {
     let (label, mask) = (settings.label, with_mask(mask, &case.mask, settings.label_channel));
     let extractor = Extractor::new(parameters);
     if case.parameters.get("voxelSetting").is_some() {
-        let extraction =
-            extractor.execute_voxel_based(&image, &mask, label).map_err(|error| error.to_string())?;
+        let extraction = extractor.execute_voxel_based(&image, &mask, label).map_err(|error| error.to_string())?;
         let names = extraction.maps.iter().map(|map| map.id.name()).collect();
         let summaries = extraction.maps.iter().map(|map| summary(&map.map)).collect();
         return Ok((names, summaries, without_versions(&extraction.diagnostics)));
@@ -237,7 +238,8 @@ fn differences(golden: &Golden, case: &Case, run: &Run) -> Vec<String> {
     }
     for ((name, got), expected) in names.iter().zip(&values).zip(run.values.as_ref().unwrap()) {
         let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-        let expected: Vec<f64> = expected.as_array().map_or_else(|| vec![number(expected)], |all| all.iter().map(number).collect());
+        let expected: Vec<f64> =
+            expected.as_array().map_or_else(|| vec![number(expected)], |all| all.iter().map(number).collect());
         let is_close = |(a, b): (&f64, &f64)| {
             (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance(name, run, case) * b.abs().max(1e-3)
         };

@@ -105,8 +105,7 @@ fn continued(image: &Volume<f64>, before: [usize; 3], after: [usize; 3]) -> Resu
     let grid = geometry.with_grid(size, geometry.spacing(), origin)?;
     let inside = |index: usize, axis: usize| index.saturating_sub(before[axis]).min(old[axis] - 1);
     let values = image.data();
-    let extended =
-        Array3::from_shape_fn(grid.shape(), |(z, y, x)| values[[inside(z, 2), inside(y, 1), inside(x, 0)]]);
+    let extended = Array3::from_shape_fn(grid.shape(), |(z, y, x)| values[[inside(z, 2), inside(y, 1), inside(x, 0)]]);
     Ok(Volume::new(extended, grid)?)
 }
 
@@ -123,9 +122,8 @@ pub(super) fn registered(mask: &LabelMap, grid: &Geometry, label: u32) -> Result
     let voxels = mask.as_slice();
     let positions = Positions::new(grid, geometry);
     let belongs = |position: [f64; 3]| {
-        let is_outside = |axis: usize| {
-            position[axis] < -ROUNDING || position[axis] > (size[axis] - 1) as f64 + ROUNDING
-        };
+        let is_outside =
+            |axis: usize| position[axis] < -ROUNDING || position[axis] > (size[axis] - 1) as f64 + ROUNDING;
         if (0..3).any(is_outside) {
             return false;
         }

@@ -20,7 +20,9 @@ pub fn noise_level(image: &Volume<f64>) -> Result<f64> {
     let mut details = Vec::with_capacity(image.as_slice().len());
     for plane in image.as_slice().chunks(width * height) {
         let of_columns: Vec<f64> = (0..width * height)
-            .map(|position| filtered(&high_pass, |step| plane[mirrored(position / width, step, height) * width + position % width]))
+            .map(|position| {
+                filtered(&high_pass, |step| plane[mirrored(position / width, step, height) * width + position % width])
+            })
             .collect();
         for row in of_columns.chunks(width) {
             details.extend((0..width).map(|x| filtered(&high_pass, |step| row[mirrored(x, step, width)]).abs()));

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use alnm_imaging::LabelMap;
-use rand::seq::index::sample;
 use rand::SeedableRng;
+use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -125,8 +125,8 @@ impl Region {
     fn grow(&mut self, reach: usize, spacing: [f64; 3], distance: f64) {
         let reach = reach as isize;
         let depth = if self.axes == 3 { reach } else { 0 };
-        let steps = (-depth..=depth)
-            .flat_map(|z| (-reach..=reach).flat_map(move |y| (-reach..=reach).map(move |x| [x, y, z])));
+        let steps =
+            (-depth..=depth).flat_map(|z| (-reach..=reach).flat_map(move |y| (-reach..=reach).map(move |x| [x, y, z])));
         let length = |step: &[isize; 3]| {
             // The order of the sum is that of MIRP's axes.
             let squared = |axis: usize| (step[axis] as f64 * spacing[axis]).powi(2);
@@ -199,7 +199,8 @@ impl Region {
 
     /// Steps to the neighbours that share a face with a voxel.
     fn faces(&self) -> impl Iterator<Item = [isize; 3]> + use<> {
-        (0..self.axes).flat_map(|axis| [-1, 1].map(|step| std::array::from_fn(|other| if other == axis { step } else { 0 })))
+        (0..self.axes)
+            .flat_map(|axis| [-1, 1].map(|step| std::array::from_fn(|other| if other == axis { step } else { 0 })))
     }
 
     fn neighbour(&self, position: usize, step: [isize; 3]) -> Option<usize> {

@@ -71,7 +71,8 @@ fn chosen(supervoxels: &[usize], mask: &LabelMap, label: u32, seed: u64, draw: u
         voxels[supervoxel] += 1;
         shared[supervoxel] += usize::from(voxel == label);
     }
-    let overlaps: Vec<f64> = shared.iter().zip(&voxels).map(|(&shared, &voxels)| shared as f64 / voxels as f64).collect();
+    let overlaps: Vec<f64> =
+        shared.iter().zip(&voxels).map(|(&shared, &voxels)| shared as f64 / voxels as f64).collect();
     let largest = overlaps.iter().copied().fold(0.0, f64::max);
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream((1 << 32) + draw as u64);
@@ -119,7 +120,8 @@ fn supervoxels(image: &Volume<f64>, mask: &LabelMap, label: u32) -> Vec<usize> {
 /// each side, which becomes 0 to 1.
 fn prepared(image: &Volume<f64>, mask: &LabelMap, label: u32) -> Vec<f64> {
     let inside = image.as_slice().iter().zip(mask.as_slice()).filter(|(_, voxel)| **voxel == label);
-    let (low, high) = inside.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (&value, _)| (low.min(value), high.max(value)));
+    let (low, high) =
+        inside.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (&value, _)| (low.min(value), high.max(value)));
     let (low, width) = (low - 0.1 * (high - low), 1.2 * (high - low));
     let scaled = |&value: &f64| if width > 0.0 { ((value - low) / width).clamp(0.0, 1.0) } else { 0.0 };
     let mut values: Vec<f64> = image.as_slice().iter().map(scaled).collect();
@@ -148,7 +150,8 @@ fn smooth(values: &mut [f64], size: [usize; 3], axis: usize, sigma: f64) {
                 let place = (index as isize + step).rem_euclid(2 * n);
                 line[(if place < n { place } else { 2 * n - 1 - place }) as usize]
             };
-            values[start + index * stride] = (-radius..=radius).zip(&weights).map(|(step, weight)| weight * at(step)).sum();
+            values[start + index * stride] =
+                (-radius..=radius).zip(&weights).map(|(step, weight)| weight * at(step)).sum();
         }
     }
 }
@@ -195,7 +198,8 @@ fn assign(
             let first = (centre.position[axis] - reach).max(0.0) as usize;
             first..((centre.position[axis] + reach + 1.0) as usize).min(size[axis])
         });
-        let squared = |axis: usize, index: usize| ((index as f64 - centre.position[axis]) * spacing[axis] / step).powi(2);
+        let squared =
+            |axis: usize, index: usize| ((index as f64 - centre.position[axis]) * spacing[axis] / step).powi(2);
         for z in zs {
             for y in ys.clone() {
                 let beside = squared(2, z) + squared(1, y);
@@ -286,7 +290,8 @@ mod tests {
         let distance = |z: usize, y: usize, x: usize, middle: f64| {
             ((z as f64 - 12.5) * 1.2).powi(2) + (y as f64 - 13.5).powi(2) + (x as f64 - middle).powi(2)
         };
-        let image = Array3::from_shape_fn([26, 28, 30], |(z, y, x)| if distance(z, y, x, 15.0) < 81.0 { 100.0 } else { 0.0 });
+        let image =
+            Array3::from_shape_fn([26, 28, 30], |(z, y, x)| if distance(z, y, x, 15.0) < 81.0 { 100.0 } else { 0.0 });
         let mask = Array3::from_shape_fn([26, 28, 30], |(z, y, x)| u32::from(distance(z, y, x, 16.0) < 81.0));
         (Volume::new(image, geometry.clone()).unwrap(), Volume::new(mask, geometry).unwrap())
     }
@@ -307,7 +312,8 @@ mod tests {
         let overlap = |drawn: &LabelMap| {
             let pairs = || drawn.as_slice().iter().zip(image.as_slice());
             let both = pairs().filter(|(voxel, value)| **voxel == 1 && **value > 50.0).count();
-            let either = pairs().map(|(voxel, value)| usize::from(*voxel == 1) + usize::from(*value > 50.0)).sum::<usize>();
+            let either =
+                pairs().map(|(voxel, value)| usize::from(*voxel == 1) + usize::from(*value > 50.0)).sum::<usize>();
             2.0 * both as f64 / either as f64
         };
         let drawn: Vec<LabelMap> = (0..4).map(|draw| redrawn(&image, &mask, 1, 7, draw).unwrap()).collect();
