@@ -325,16 +325,16 @@ impl Header {
             self.numbers(&["TransformMatrix", "Rotation", "Orientation"], axes * axes)?.unwrap_or_else(identity);
         if axes == 2 {
             let direction = [[columns[0], columns[2]], [columns[1], columns[3]]];
-            return Ok(Geometry::planar(
-                [size[0], size[1]],
-                [spacing[0], spacing[1]],
-                [origin[0], origin[1]],
-                direction,
-            )?);
+            let (size, spacing) = ([size[0], size[1]], [spacing[0], spacing[1]]);
+            let geometry = Geometry::planar(size, spacing, [origin[0], origin[1]], direction)?;
+            geometry.check_axes().map_err(unsupported)?;
+            return Ok(geometry);
         }
         let direction = std::array::from_fn(|row| std::array::from_fn(|column| columns[axes * column + row]));
         let triple = |values: &[f64]| std::array::from_fn(|axis| values[axis]);
-        Ok(Geometry::new([size[0], size[1], size[2]], triple(&spacing), triple(&origin), direction)?)
+        let geometry = Geometry::new([size[0], size[1], size[2]], triple(&spacing), triple(&origin), direction)?;
+        geometry.check_axes().map_err(unsupported)?;
+        Ok(geometry)
     }
 
     /// The voxels that lie in the same file as the header: behind it, or where a header size says.
