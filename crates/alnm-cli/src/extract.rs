@@ -1,47 +1,72 @@
 //! `alnm extract`: radiomic features on files, with PyRadiomics' command line.
 
+mod appending;
 mod arguments;
 mod batch;
 mod engine;
 mod log;
+mod memory;
+mod outcome;
 mod output;
+mod panics;
 #[cfg(feature = "parquet")]
 mod parquet_table;
 mod regions;
 mod report;
+mod slice_means;
+mod store;
 mod table;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use alnm_imaging::file::write_atomically;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rayon::prelude::*;
 
 pub(crate) use arguments::{ExtractArgs, with_long_names};
 
-use arguments::Mode;
+use arguments::FailOn;
 use batch::Case;
-use engine::{Engine, RegionFeatures};
+use engine::Engine;
 use log::Log;
-use regions::Regions;
-use report::ReportedRegion;
-use table::{Row, TableFormat};
+use outcome::{CaseExtraction, Outcome};
+use store::{CaseKey, CaseStore};
+use table::Row;
 
 /// The input could not be made sense of.
 const BAD_INPUT: u8 = 1;
 /// The extraction as a whole failed.
 const FAILED: u8 = 3;
+/// Cases failed: all of them, or with `--fail-on any` one.
+const CASES_FAILED: u8 = 4;
 /// Ctrl-C. PyRadiomics exits with -1, of which the shell sees the lowest byte.
 const INTERRUPTED: i32 = 255;
 
-/// Runs the command and returns PyRadiomics' exit code: 0 also when single cases failed, 1 for input that makes no
-/// sense, 3 when the extraction as a whole failed, 255 when it was interrupted.
+/// How many cases there were and how many of them failed.
+struct Tally {
+    cases: usize,
+    failed: usize,
+}
+
+impl Tally {
+    /// Whether a script has to learn of the failures.
+    fn counts_as_failure(&self, fail_on: FailOn) -> bool {
+        match fail_on {
+            FailOn::Never => false,
+            FailOn::Any => self.failed > 0,
+            FailOn::All => self.failed > 0 && self.failed == self.cases,
+        }
+    }
+}
+
+/// Runs the command and returns the exit code: 0 done, 1 for input that makes no sense, 3 when the extraction as a whole
+/// failed, 4 when cases failed (`--fail-on` says how many), 255 when it was interrupted.
 pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
     // Cases that are done lie complete in --out-dir. Without a handler Ctrl-C ends the process too, with the system's
     // code.
     let _ = ctrlc::set_handler(|| std::process::exit(INTERRUPTED));
+    panics::keep_quiet();
     let log = match Log::new(arguments.verbosity, arguments.log_file.as_deref(), arguments.logging_level) {
         Ok(log) => log,
         Err(error) => {
@@ -63,7 +88,8 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
     }
     let outcome = if arguments.validate { validate(arguments, &cases, &log) } else { extract(arguments, &cases, &log) };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(tally) if tally.counts_as_failure(arguments.fail_on) => ExitCode::from(CASES_FAILED),
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             log.error(crate::reasons(&error));
             ExitCode::from(FAILED)
@@ -72,10 +98,7 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
 }
 
 /// Checks the parameters and that the files of all cases exist.
-fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
-    if let Err(error) = Engine::new(arguments, log) {
-        log.error(crate::reasons(&error));
-    }
+fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> {
     let mut failed = 0;
     for case in cases {
         let missing: Vec<&Path> =
@@ -86,99 +109,41 @@ fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
         failed += usize::from(!missing.is_empty());
     }
     log.info(format_args!("{} cases checked, {failed} with errors", cases.len()));
-    Ok(())
+    Engine::new(arguments, log)?;
+    Ok(Tally { cases: cases.len(), failed })
 }
 
 /// Extracts all cases and writes the table.
-fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<()> {
+fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> {
     let engine = Engine::new(arguments, log)?;
-    if let Some(folder) = &arguments.out_dir {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
-    }
+    output::check(arguments)?;
+    let store = arguments.out_dir.as_deref().map(|folder| CaseStore::open(folder, arguments, &engine)).transpose()?;
+    let extraction = CaseExtraction { arguments, engine: &engine, store: store.as_ref(), log };
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, usize::from)).build()?;
-    let outcomes: Vec<Outcome> =
-        threads.install(|| cases.par_iter().map(|case| extract_case(arguments, &engine, case, log)).collect());
-    let rows: Vec<(usize, Row)> = outcomes.iter().flat_map(|outcome| outcome.rows.iter().cloned()).collect();
-    output::write_table(arguments, &engine, &rows)?;
-    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
-    if !failed.is_empty() {
-        log.warning(format_args!("{} of {} cases failed:", failed.len(), cases.len()));
-        for outcome in failed {
-            log.warning(format_args!("  case {}: {}", outcome.number, outcome.failure.as_deref().unwrap_or_default()));
-        }
+    let mut outcomes: Vec<Outcome> = threads.install(|| cases.par_iter().map(|case| extraction.of(case)).collect());
+    let rows: Vec<(usize, Row)> = outcomes.iter_mut().flat_map(Outcome::take_rows).collect();
+    output::write_table(arguments, &engine, &rows, log)?;
+    if let Some(store) = store.filter(|_| arguments.shard.is_none()) {
+        tell_strangers(&store, &outcomes, log)?;
+    }
+    let count = |what: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| what(outcome)).count();
+    let (failed, unsaved) = (count(|outcome| outcome.failed), count(|outcome| outcome.unsaved));
+    if failed > 0 && cases.len() > 1 {
+        log.warning(format_args!("{failed} of {} cases failed", cases.len()));
+    }
+    anyhow::ensure!(unsaved == 0, "{unsaved} of {} cases could not be stored in --out-dir", cases.len());
+    Ok(Tally { cases: cases.len(), failed })
+}
+
+/// Files of cases that are not in the batch, or not like this, would be mixed in by whoever reads the whole folder.
+fn tell_strangers(store: &CaseStore, outcomes: &[Outcome], log: &Log) -> Result<()> {
+    // A case that could not be opened has no key, and its file of an earlier run would be taken for a stranger.
+    let keys: Option<Vec<CaseKey>> = outcomes.iter().map(|outcome| outcome.key.clone()).collect();
+    let strangers = keys.map_or(Ok(0), |keys| store.strangers(&keys))?;
+    if strangers > 0 {
+        log.info(format_args!(
+            "--out-dir holds {strangers} files of other cases or other settings, which the table leaves out"
+        ));
     }
     Ok(())
-}
-
-/// What became of a case.
-struct Outcome {
-    number: usize,
-    /// Rows with the number of their case; one, or with `--labels` one for each region.
-    rows: Vec<(usize, Row)>,
-    failure: Option<String>,
-}
-
-/// Extracts a case. One that fails keeps its input columns.
-fn extract_case(arguments: &ExtractArgs, engine: &Engine, case: &Case, log: &Log) -> Outcome {
-    let number = case.number;
-    let stored = arguments.out_dir.as_ref().filter(|_| arguments.mode == Mode::Segment);
-    let stored = stored.map(|folder| folder.join(format!("features_{number}.csv")));
-    if let Some(file) = stored.as_deref().filter(|file| file.is_file()) {
-        match table::read(file, &case.columns) {
-            Ok(rows) => {
-                log.info(format_args!("case {number}: already computed"));
-                return Outcome { number, rows: rows.into_iter().map(|row| (number, row)).collect(), failure: None };
-            }
-            Err(error) => log.warning(format_args!("case {number}: {}; it is computed again", crate::reasons(&error))),
-        }
-    }
-    let case_regions = match Regions::read(arguments, engine, case) {
-        Ok(regions) => regions,
-        Err(error) => return failed(case, vec![(number, case.columns.clone())], &error, log),
-    };
-    let mut rows = Vec::new();
-    let mut reported = Vec::new();
-    let mut failure = None;
-    for region in &case_regions.regions {
-        let columns = region.columns(case);
-        let computed = match engine.features(arguments, number, &case_regions, region, log) {
-            Ok(RegionFeatures { row, features }) => {
-                reported.push(ReportedRegion { region, features });
-                row
-            }
-            Err(error) => {
-                failure.get_or_insert(error);
-                Vec::new()
-            }
-        };
-        rows.push((number, columns.into_iter().chain(computed).collect()));
-    }
-    if let (Some(path), None) = (&arguments.sr, &failure) {
-        failure = report::write(arguments, path, case, &case_regions, &reported).err();
-    }
-    // A case that failed is not stored, so that it is tried again.
-    let stored = match (&stored, &failure) {
-        (Some(file), None) => store(file, &rows),
-        _ => Ok(()),
-    };
-    match failure.map_or(stored, Err) {
-        Ok(()) => {
-            log.info(format_args!("case {number}: done"));
-            Outcome { number, rows, failure: None }
-        }
-        Err(error) => failed(case, rows, &error, log),
-    }
-}
-
-/// The outcome of a case that failed; what there is of its rows is kept.
-fn failed(case: &Case, rows: Vec<(usize, Row)>, error: &anyhow::Error, log: &Log) -> Outcome {
-    let failure = crate::reasons(error);
-    log.error(format_args!("case {}: {failure}", case.number));
-    Outcome { number: case.number, rows, failure: Some(failure) }
-}
-
-/// Writes the rows of a case to a file that is there as a whole or not at all.
-fn store(file: &Path, rows: &[(usize, Row)]) -> Result<()> {
-    write_atomically(file, |stream| table::write(stream, TableFormat::Csv, rows, &[]))
-        .with_context(|| format!("cannot write {}", file.display()))
 }

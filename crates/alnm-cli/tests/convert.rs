@@ -401,6 +401,23 @@ fn volumes_are_listed_and_chosen() {
 }
 
 #[test]
+fn phases_are_written_into_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    write_dynamic(&folder.path().join("dce"));
+    succeed(folder.path(), &["convert", "dce", "all.nii.gz", "--all-phases", "--one-file"]);
+    for phase in 0..3 {
+        let number = (phase + 1).to_string();
+        succeed(folder.path(), &["convert", "all.nii.gz", "one.nrrd", "--volume", &number, "--force"]);
+        assert_volume(&read_image(folder.path().join("one.nrrd")).unwrap(), phase);
+    }
+    assert!(succeed(folder.path(), &["info", "all.nii.gz"]).contains("volumes    3"));
+    assert!(fail(folder.path(), 1, &["convert", "all.nii.gz", "x.nii"]).contains("3 volumes where one is asked for"));
+    assert!(
+        fail(folder.path(), 1, &["convert", "dce", "x.nii", "--phase", "1", "--one-file"]).contains("--all-phases")
+    );
+}
+
+#[test]
 fn contours_that_leave_the_image_are_cut_with_a_word() {
     let folder = tempfile::tempdir().unwrap();
     write_image(folder.path().join("image.nii.gz"), &volume(0).into()).unwrap();

@@ -3,37 +3,13 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod small_batch;
+
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
-use ndarray::Array3;
-
-/// Writes four cases with images of their own, the third with a mask that does not hold its label, and a batch of them.
-fn write_batch(folder: &Path) {
-    let mut batch = "ID,Image,Mask,Label\n".to_owned();
-    for case in 1..=4u32 {
-        let geometry = Geometry::axis_aligned([12, 10, 8], [0.8, 0.8, 2.0]).unwrap();
-        let image =
-            Array3::from_shape_fn([8, 10, 12], |(z, y, x)| ((z * 31 + y * 17 * case as usize + x * 7) % 97) as i16 * 5);
-        let inside = |z: usize, y: usize, x: usize| (2..6).contains(&z) && (2..8).contains(&y) && (3..10).contains(&x);
-        let mask =
-            Array3::from_shape_fn([8, 10, 12], |(z, y, x)| if inside(z, y, x) { 1 + u32::from(x > 6) } else { 0 });
-        write_image(
-            folder.join(format!("image{case}.nrrd")),
-            &Image::I16(Volume::new(image, geometry.clone()).unwrap()),
-        )
-        .unwrap();
-        write_mask(folder.join(format!("mask{case}.nrrd")), &Volume::new(mask, geometry).unwrap()).unwrap();
-        batch += &format!("p{case},image{case}.nrrd,mask{case}.nrrd,{}\n", if case == 3 { 7 } else { 1 });
-    }
-    std::fs::write(folder.join("batch.csv"), batch).unwrap();
-}
-
-fn alnm(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).arg("extract").args(arguments).output().unwrap()
-}
+use small_batch::{alnm, write_batch};
 
 fn table(folder: &Path, arguments: &[&str]) -> Vec<csv::StringRecord> {
     let output = alnm(folder, arguments);
@@ -62,11 +38,10 @@ fn an_interrupted_batch_ends_like_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
     write_batch(folder.path());
     let undisturbed = alnm(folder.path(), &["batch.csv", "-f", "csv", "-j", "2"]).stdout;
-    // What an interruption leaves: some cases done, one half written.
+    // What an interruption leaves: some cases done, one half written. Of the first and the third the third fails.
     alnm(folder.path(), &["batch.csv", "-f", "csv", "--out-dir", "parts", "--shard", "1/2"]);
-    std::fs::write(folder.path().join("parts/features_2.csv.part"), "ID,Ima").unwrap();
-    assert!(folder.path().join("parts/features_1.csv").exists());
-    assert!(!folder.path().join("parts/features_2.csv").exists());
+    std::fs::write(folder.path().join("parts/.unfinished-x1y2"), "ID,Ima").unwrap();
+    assert_eq!(std::fs::read_dir(folder.path().join("parts")).unwrap().count(), 2);
     let resumed = alnm(folder.path(), &["batch.csv", "-f", "csv", "--out-dir", "parts", "-j", "2"]).stdout;
     assert_eq!(undisturbed, resumed);
 }
@@ -144,7 +119,9 @@ fn every_shard_has_the_same_columns() {
         "{imageType: {Original: {}, LoG: {sigma: [1.0, 50.0]}}, featureClass: {glcm: }}",
     )
     .unwrap();
-    let shard = |shard: &str| table(folder.path(), &["batch.csv", "-p", "p.yaml", "-f", "csv", "--shard", shard]);
+    let shard = |shard: &str| {
+        table(folder.path(), &["batch.csv", "-p", "p.yaml", "-f", "csv", "--fail-on", "never", "--shard", shard])
+    };
     // The third case, alone in its shard, fails; a sigma of 50 mm is skipped.
     let (first, failing) = (shard("1/4"), shard("3/4"));
     assert_eq!(first[0], failing[0]);
@@ -200,6 +177,8 @@ fn shards_of_several_processes_merge_to_the_whole() {
             "csv",
             "-od",
             "parts",
+            "--fail-on",
+            "never",
             "--shard",
             &shard,
             "-o",
@@ -243,12 +222,82 @@ fn maps_are_written_as_images() {
 }
 
 #[test]
+fn the_images_that_features_are_computed_on_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let parameters = "{setting: {resampledPixelSpacing: [1.6, 1.6, 2.0]}, imageType: {Original: {}, Wavelet: {}}}";
+    std::fs::write(folder.path().join("p.yaml"), parameters).unwrap();
+    let arguments = ["image1.nrrd", "mask1.nrrd", "-p", "p.yaml", "-m", "images", "-od", "images", "--labels", "2"];
+    let rows = table(folder.path(), &[&arguments[..], &["-f", "csv"]].concat());
+    let file = |name: &str| {
+        let column = rows[0].iter().position(|column| column == name).unwrap();
+        assert_eq!(&rows[1][column], format!("images/Case-1_2_{name}.nrrd"));
+        folder.path().join(&rows[1][column])
+    };
+    let (image, mask) = (file("image"), alnm_imaging::read_mask(file("mask")).unwrap());
+    let image = alnm_imaging::read_image(image).unwrap();
+    assert_eq!(image.geometry().spacing(), [1.6, 1.6, 2.0]);
+    assert!(mask.as_slice().contains(&2));
+    for name in ["original", "wavelet-LLH", "wavelet-LLL"] {
+        let filtered = alnm_imaging::read_image(file(name)).unwrap();
+        assert!(filtered.geometry().difference(image.geometry(), 1e-6).is_none());
+        assert_eq!(filtered.geometry(), mask.geometry());
+    }
+    // What stands in the files is what the features are computed on.
+    let values = alnm_imaging::read_image(file("wavelet-LLH")).unwrap().cast::<f64>();
+    let inside = values.as_slice().iter().zip(mask.as_slice()).filter(|(_, label)| **label == 2);
+    let (sum, count) = inside.fold((0.0, 0.0), |(sum, count), (value, _)| (sum + value, count + 1.0));
+    let features = table(folder.path(), &["image1.nrrd", "mask1.nrrd", "-p", "p.yaml", "-l", "2", "-f", "csv"]);
+    let column = features[0].iter().position(|name| name == "wavelet-LLH_firstorder_Mean").unwrap();
+    let mean: f64 = features[1][column].parse().unwrap();
+    assert!((sum / count - mean).abs() < 1e-9 * mean.abs().max(1.0), "{} and {mean}", sum / count);
+}
+
+#[test]
+fn extreme_settings_end_in_values_or_in_a_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let most = i64::MAX;
+    let (values, refused) = (0, 4);
+    for (parameters, code) in [
+        (format!("setting: {{padDistance: {most}, resampledPixelSpacing: [1, 1, 1]}}"), values),
+        (format!("setting: {{padDistance: {most}, preCrop: true}}"), values),
+        (format!("setting: {{minimumROISize: {most}}}"), refused),
+        ("setting: {geometryTolerance: 1e300}".to_owned(), values),
+        ("setting: {normalize: true, normalizeScale: 1e308}".to_owned(), refused),
+        ("setting: {normalize: true, removeOutliers: 1e-300}".to_owned(), values),
+        ("setting: {binWidth: 1e-320}".to_owned(), refused),
+        ("setting: {binWidth: 1e308}".to_owned(), refused),
+        ("setting: {binCount: 65536}".to_owned(), values),
+        ("setting: {distances: [32]}".to_owned(), refused),
+        (format!("setting: {{voxelArrayShift: {}}}", i64::MIN), values),
+        ("setting: {gldm_a: 4294967295}".to_owned(), values),
+        ("setting: {resegmentRange: [-1e308, 1e308]}".to_owned(), values),
+        ("setting: {resampledPixelSpacing: [1e300, 1e300, 1e300]}".to_owned(), refused),
+        ("imageType: {LoG: {sigma: [1e-300]}}".to_owned(), refused),
+        ("imageType: {LoG: {sigma: [1e300]}}".to_owned(), values),
+        ("imageType: {Wavelet: {level: 16, start_level: 16, wavelet: db38}}".to_owned(), refused),
+        ("imageType: {LBP2D: {lbp2DRadius: 1024, lbp2DSamples: 52, lbp2DMethod: default}}".to_owned(), values),
+        ("imageType: {LBP3D: {lbp3DIcosphereRadius: 1e-300}}".to_owned(), refused),
+        (format!("setting: {{label_channel: {most}}}"), refused),
+        ("setting: {label: 4294967295}".to_owned(), refused),
+    ] {
+        std::fs::write(folder.path().join("p.yaml"), &parameters).unwrap();
+        let output = alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "-p", "p.yaml"]);
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{parameters}: {messages}");
+        assert!(!messages.contains("the program has a fault"), "{parameters}: {messages}");
+    }
+}
+
+#[test]
 fn exit_codes_are_those_of_pyradiomics() {
     let folder = tempfile::tempdir().unwrap();
     write_batch(folder.path());
     let code = |arguments: &[&str]| alnm(folder.path(), arguments).status.code();
     assert_eq!(code(&["image1.nrrd", "mask1.nrrd"]), Some(0));
     assert_eq!(code(&["image1.nrrd"]), Some(1));
+    assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "--label", "7", "--fail-on", "never"]), Some(0));
     assert_eq!(code(&["--no-such-option"]), Some(2));
     std::fs::write(folder.path().join("bad.yaml"), "setting: {binWidht: 3}").unwrap();
     assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "-p", "bad.yaml"]), Some(3));
@@ -268,6 +317,12 @@ fn the_ibsi_profile_has_features_of_its_own() {
     // 4 x 6 x 7 voxels of 0.8 x 0.8 x 2 mm, of which 4 x 6 x 4 have label 1.
     assert!((value(&rows, "morph_vol_approx") - 96.0 * 1.28).abs() < 1e-9);
     assert!(value(&rows, "cm_contrast_3D_comb") > 0.0);
+    assert_eq!(value(&rows, "diagnostics_IBSI-IntensityMask-resegmented_VoxelNum"), 96.0);
+    // The columns are the same when no case has a value.
+    let absent = ["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-f", "csv", "-p", "ibsi.yaml", "--label", "77"];
+    let without_value = table(folder.path(), &[&absent[..], &["--fail-on", "never"]].concat());
+    assert_eq!(without_value[0], rows[0]);
+    assert_eq!(without_value.len(), 2);
     let refused = alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-s", "binWidth:5"]);
     assert_eq!(refused.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--setting"));
@@ -302,7 +357,9 @@ fn a_report_holds_the_numbers_of_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write_batch(path);
-    let Image::I16(image) = alnm_imaging::read_image(path.join("image1.nrrd")).unwrap() else { panic!("no i16") };
+    let alnm_imaging::Image::I16(image) = alnm_imaging::read_image(path.join("image1.nrrd")).unwrap() else {
+        panic!("no i16")
+    };
     write_series(path.join("ct"), &[Phase::new(image, 0.0)], &SeriesAttributes::new("P", "CT").with_modality("CT"))
         .unwrap();
     let shared = ["ct", "mask1.nrrd", "--labels", "all", "-f", "csv"];
@@ -330,6 +387,6 @@ fn a_report_holds_the_numbers_of_the_table() {
     ] {
         assert_eq!(alnm(path, wrong).status.code(), Some(1), "{wrong:?}");
     }
-    assert_eq!(alnm(path, &["image1.nrrd", "mask1.nrrd", "--sr", "d.sr.dcm"]).status.code(), Some(0));
+    assert_eq!(alnm(path, &["image1.nrrd", "mask1.nrrd", "--sr", "d.sr.dcm"]).status.code(), Some(4));
     assert!(!path.join("d.sr.dcm").exists());
 }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
@@ -83,6 +84,23 @@ impl AtomicFile {
         sync_folder(&folder)
     }
 
+    /// [`AtomicFile::commit`] for a name that no file has yet. Of several programs that do so at the same time one makes
+    /// the file, and the others learn that it is there.
+    ///
+    /// # Errors
+    /// As [`AtomicFile::commit`], and [`io::ErrorKind::AlreadyExists`] when a file has the name.
+    pub fn commit_new(self) -> io::Result<()> {
+        match self.sink {
+            Sink::Hidden(file) => {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+                file.as_file().sync_all()?;
+                file.persist_noclobber(&self.target)?;
+                sync_folder(folder_of(&self.target))
+            }
+            Sink::Direct(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        }
+    }
+
     /// [`AtomicFile::commit`] but for the entry in the folder, for which [`sync_folder`] waits: once for many files.
     pub(crate) fn commit_without_folder(self) -> io::Result<()> {
         match self.sink {
@@ -152,6 +170,24 @@ pub fn write_atomically<E: From<io::Error>>(
     Ok(file.commit()?)
 }
 
+/// Removes from a folder the unfinished files that [`AtomicFile`]s of programs that were killed left there, those that
+/// were last written to at least `age` ago: younger ones may be in the making. Returns how many there were.
+///
+/// # Errors
+/// When the folder cannot be read. A file that cannot be removed stays.
+pub fn remove_unfinished(folder: impl AsRef<Path>, age: Duration) -> io::Result<usize> {
+    let mut removed = 0;
+    for entry in folder.as_ref().read_dir()? {
+        let entry = entry?;
+        // A file may vanish meanwhile: another program finishes it or tidies too.
+        let written = || entry.metadata().and_then(|found| found.modified()).ok()?.elapsed().ok();
+        let is_left =
+            entry.file_name().to_string_lossy().starts_with(PREFIX) && written().is_some_and(|elapsed| elapsed >= age);
+        removed += usize::from(is_left && std::fs::remove_file(entry.path()).is_ok());
+    }
+    Ok(removed)
+}
+
 /// The folder in which a file lies.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -181,6 +217,31 @@ mod tests {
         assert!(names(folder.path()).is_empty());
         write_atomically(&path, |file| file.write_all(b"x")).unwrap();
         assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_new_file_replaces_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let make = |content: &[u8]| {
+            let mut file = AtomicFile::create(&path).unwrap();
+            file.write_all(content).unwrap();
+            file.commit_new()
+        };
+        make(b"first").unwrap();
+        assert_eq!(make(b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!((names(folder.path()), std::fs::read(&path).unwrap()), (vec!["a".to_owned()], b"first".to_vec()));
+    }
+
+    #[test]
+    fn what_killed_programs_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".unfinished-a1", ".unfinished-b2", "table.csv"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        assert_eq!(remove_unfinished(folder.path(), Duration::from_secs(3600)).unwrap(), 0);
+        assert_eq!(remove_unfinished(folder.path(), Duration::ZERO).unwrap(), 2);
+        assert_eq!(names(folder.path()), ["table.csv"]);
     }
 
     #[test]

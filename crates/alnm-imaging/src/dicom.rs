@@ -46,7 +46,7 @@ mod jpeg_2000;
 mod jpeg_ls;
 #[cfg(feature = "jpegxl")]
 mod jpeg_xl;
-mod listing;
+pub(crate) mod listing;
 mod mask_file;
 mod measurement_report;
 mod mosaic;

@@ -12,12 +12,12 @@ use crate::dicom::stored_file::is_dicom;
 use crate::error::{FileProblem, Result};
 use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
-use crate::voxel_data::{NamedSegment, Part};
+use crate::voxel_data::{Part, Written, WrittenSeries, stacked};
 use crate::{metaimage, nifti, nrrd};
 
-pub use crate::atomic_file::{AtomicFile, write_atomically};
+pub use crate::atomic_file::{AtomicFile, remove_unfinished, write_atomically};
 pub use crate::format::{FileFormat, MAX_VOXEL_BYTES};
-pub use crate::voxel_data::{FormConflict, ImageHeader, NiftiForm};
+pub use crate::voxel_data::{FormConflict, ImageHeader, NamedSegment, NiftiForm};
 
 /// Reads an image; its format is found from the content, not from the name. A folder is read as a DICOM series; of a
 /// dynamic series, choose a phase with [`crate::dicom::read_phase`].
@@ -117,6 +117,37 @@ impl Source {
         }
     }
 
+    /// The files that the image is read from: the file itself and, where its header names others for the voxels, those;
+    /// of a folder all files below it, in order of their names. Whoever keeps what was computed from an image can tell
+    /// by them whether it is still the same.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when a header is malformed or a folder cannot be read.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let (format, file) = match &self.content {
+            Content::Folder => return self.files_of_folder(),
+            Content::File { format, file, .. } => (*format, file),
+        };
+        let named = match format {
+            FileFormat::Nrrd => from_start(file).and_then(|file| nrrd::data_files(&self.path, &file)),
+            FileFormat::MetaImage => from_start(file).and_then(|file| metaimage::data_files(&self.path, &file)),
+            FileFormat::Nifti => Ok(nifti::data_files(&self.path)),
+            FileFormat::Dicom => Ok(Vec::new()),
+        };
+        let named = named.map_err(|problem| problem.at(&self.path))?;
+        Ok(std::iter::once(self.path.clone()).chain(named).collect())
+    }
+
+    #[cfg(feature = "dicom")]
+    fn files_of_folder(&self) -> Result<Vec<PathBuf>> {
+        dicom::listing::files_below(&self.path)
+    }
+
+    #[cfg(not(feature = "dicom"))]
+    fn files_of_folder(&self) -> Result<Vec<PathBuf>> {
+        Err(no_dicom().at(&self.path))
+    }
+
     /// Takes another orientation of a NIfTI header than the one that ITK takes.
     #[must_use]
     pub fn with_form(self, form: NiftiForm) -> Self {
@@ -133,8 +164,12 @@ impl Source {
         read().map_err(|problem| problem.at(&self.path))
     }
 
-    /// The segments that the header of an NRRD file names; none of other files.
-    pub(crate) fn segments(&self) -> Result<Vec<NamedSegment>> {
+    /// The segments that the header of an NRRD file names, as 3D Slicer writes it (`.seg.nrrd`); none of other files.
+    /// [`crate::mask::MaskParams::region`] chooses one of them.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the header is malformed.
+    pub fn segments(&self) -> Result<Vec<NamedSegment>> {
         let Content::File { format: FileFormat::Nrrd, file, .. } = &self.content else { return Ok(Vec::new()) };
         from_start(file).and_then(|file| nrrd::segments(&file)).map_err(|problem| problem.at(&self.path))
     }
@@ -328,10 +363,40 @@ fn no_dicom() -> FileProblem {
 /// [`crate::ImagingError::File`] when the suffix is unknown or the file cannot be written.
 pub fn write_image(path: impl AsRef<Path>, image: &Image) -> Result<()> {
     let path = path.as_ref();
-    replace(path, image).map_err(|problem| problem.at(path))
+    replace(path, image.into()).map_err(|problem| problem.at(path))
 }
 
-fn replace(path: &Path, image: &Image) -> Result<(), FileProblem> {
+/// Writes volumes of one type and grid into one file of four dimensions, `step` seconds apart, in the formats of
+/// [`write_image`]. A step that is not above 0 is not known and written as 1.
+///
+/// # Errors
+/// As [`write_image`], and when the volumes differ in type or grid (tolerance a thousandth of the spacing), are
+/// two-dimensional, or there is none.
+///
+/// ```
+/// use alnm_imaging::file::{Source, write_volumes};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("dynamic.nii.gz");
+/// let grid = Geometry::axis_aligned([4, 4, 2], [1.0; 3])?;
+/// let phases = [100_i16, 180, 240].map(|signal| Volume::filled(grid.clone(), signal).into());
+/// write_volumes(&path, &phases, 60.0)?;
+/// assert_eq!(Source::open(&path)?.read_volume(2)?, phases[1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_volumes(path: impl AsRef<Path>, images: &[Image], step: f64) -> Result<()> {
+    let path = path.as_ref();
+    let write = || {
+        let voxels = stacked(images)?;
+        let step = if step.is_finite() && step > 0.0 { step } else { 1.0 };
+        let series = Some(WrittenSeries { volumes: images.len(), step });
+        replace(path, Written { voxels: &voxels, geometry: images[0].geometry(), series })
+    };
+    write().map_err(|problem: FileProblem| problem.at(path))
+}
+
+fn replace(path: &Path, image: Written<'_>) -> Result<(), FileProblem> {
     let files = match suffix_format(path).ok_or(FileProblem::UnknownSuffix)? {
         FileFormat::Nrrd => nrrd::write(path, image)?,
         FileFormat::MetaImage => metaimage::write(path, image)?,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
 use crate::geometry_difference::{GeometryDifference, GeometryField};
+use crate::matrix_inverse::inverse;
 use crate::voxel_box::VoxelBox;
 
 /// The grid of a volume in physical space, as in DICOM and ITK: millimetres, LPS (x to the patient's left, y to the
@@ -23,6 +24,9 @@ pub struct Geometry {
     origin: [f64; 3],
     direction: [[f64; 3]; 3],
     dimension: usize,
+    /// Turns an offset from the origin in mm into a continuous index.
+    #[serde(skip)]
+    offset_to_index: [[f64; 3]; 3],
 }
 
 /// A geometry as it is written.
@@ -84,7 +88,8 @@ impl Geometry {
         if !determinant.is_finite() || determinant.abs() < 1e-6 {
             return invalid("direction", format!("{direction:?}"), "the matrix must be finite and invertible");
         }
-        Ok(Self { size, spacing, origin, direction, dimension: 3 })
+        let offset_to_index = offset_to_index(&direction, spacing, 3);
+        Ok(Self { size, spacing, origin, direction, dimension: 3, offset_to_index })
     }
 
     /// A two-dimensional grid of `size` pixels (x, y): one slice, 1 mm thick at z = 0, that remembers its dimension.
@@ -100,7 +105,8 @@ impl Geometry {
 
     /// The same grid as a two-dimensional one; it has to have one slice.
     pub(crate) fn into_planar(self) -> Self {
-        Self { dimension: 2, ..self }
+        let offset_to_index = offset_to_index(&self.direction, self.spacing, 2);
+        Self { dimension: 2, offset_to_index, ..self }
     }
 
     /// A grid aligned with the patient's axes whose first voxel lies at the origin.
@@ -181,25 +187,48 @@ impl Geometry {
         })
     }
 
-    /// The continuous index (x, y, z) of a point in mm; the inverse of [`Geometry::index_to_point`].
-    #[must_use]
-    pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
-        let inverse = self.point_to_index_matrix();
-        let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
-        inverse.map(|row| row[0] * offset[0] + row[1] * offset[1] + row[2] * offset[2])
+    /// The point in mm at the centre of the voxel (x, y, z), added up as ITK does it for whole indices: from the origin on,
+    /// where [`Geometry::index_to_point`] adds the origin last. The two differ by rounding.
+    pub(crate) fn voxel_to_point(&self, voxel: [usize; 3]) -> [f64; 3] {
+        std::array::from_fn(|row| {
+            (0..3).fold(self.origin[row], |sum, axis| {
+                sum + self.direction[row][axis] * self.spacing[axis] * voxel[axis] as f64
+            })
+        })
     }
 
-    /// The matrix that turns an offset from the origin in mm into a continuous index.
-    fn point_to_index_matrix(&self) -> [[f64; 3]; 3] {
-        let inverse = inverse(&self.direction);
-        std::array::from_fn(|axis| inverse[axis].map(|element| element / self.spacing[axis]))
+    /// The continuous index (x, y, z) of a point in mm; the inverse of [`Geometry::index_to_point`], with the bits that
+    /// ITK's `TransformPhysicalPointToContinuousIndex` gives.
+    #[must_use]
+    pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
+        let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
+        self.offset_to_index.map(|row| row[0] * offset[0] + row[1] * offset[1] + row[2] * offset[2])
     }
 
     /// Whether the axes are perpendicular unit vectors but for rounding.
     pub(crate) fn is_orthonormal(&self) -> bool {
         const ROUNDING: f64 = 1e-4;
+        self.skewness() < ROUNDING
+    }
+
+    /// Says what is wrong with a grid from a file whose axes are not perpendicular unit vectors: distances and the volume of
+    /// a voxel would not be those of [`Geometry::spacing`]. Directions written with three decimals pass.
+    pub(crate) fn check_axes(&self) -> std::result::Result<(), String> {
+        const THREE_DECIMALS: f64 = 2e-3;
+        if self.skewness() < THREE_DECIMALS {
+            return Ok(());
+        }
+        Err(format!(
+            "axes that are not perpendicular unit vectors, direction {:?}; resample the image to orthogonal axes",
+            self.direction
+        ))
+    }
+
+    /// The largest difference of the axes' scalar products from those of perpendicular unit vectors.
+    fn skewness(&self) -> f64 {
         let column = |axis: usize| self.direction.map(|row| row[axis]);
-        (0..3).all(|a| (0..3).all(|b| (dot(column(a), column(b)) - IDENTITY[a][b]).abs() < ROUNDING))
+        let pairs = (0..3).flat_map(|a| (0..3).map(move |b| (a, b)));
+        pairs.map(|(a, b)| (dot(column(a), column(b)) - IDENTITY[a][b]).abs()).fold(0.0, f64::max)
     }
 
     /// Index (x, y, z) of the voxel at a position in raster order, x fastest.
@@ -229,7 +258,8 @@ impl Geometry {
     /// # Errors
     /// As [`Geometry::new`].
     pub fn with_grid(&self, size: [usize; 3], spacing: [f64; 3], origin: [f64; 3]) -> Result<Self> {
-        Ok(Self { dimension: self.dimension, ..Self::new(size, spacing, origin, self.direction)? })
+        let grid = Self::new(size, spacing, origin, self.direction)?;
+        Ok(if self.dimension == 2 { grid.into_planar() } else { grid })
     }
 
     /// The first field in which two grids differ by more than `tolerance`: the rule of ITK, where origins and spacings
@@ -279,14 +309,15 @@ fn determinant(m: &[[f64; 3]; 3]) -> f64 {
         + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
 }
 
-fn inverse(m: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
-    let scale = 1.0 / determinant(m);
-    let cofactor = |row: usize, column: usize| {
-        let (a, b) = ((row + 1) % 3, (row + 2) % 3);
-        let (c, d) = ((column + 1) % 3, (column + 2) % 3);
-        m[a][c] * m[b][d] - m[a][d] * m[b][c]
-    };
-    std::array::from_fn(|row| std::array::from_fn(|column| cofactor(column, row) * scale))
+/// The inverse of the matrix that turns an index into an offset from the origin in mm.
+fn offset_to_index(direction: &[[f64; 3]; 3], spacing: [f64; 3], dimension: usize) -> [[f64; 3]; 3] {
+    let [a, b, c]: [[f64; 3]; 3] = direction.map(|row| std::array::from_fn(|axis| row[axis] * spacing[axis]));
+    if dimension == 2 && [a[2], b[2], c[0], c[1]] == [0.0; 4] {
+        // ITK's image has two axes and a matrix of two rows here.
+        let [[xx, xy], [yx, yy]] = inverse(&[[a[0], a[1]], [b[0], b[1]]]);
+        return [[xx, xy, 0.0], [yx, yy, 0.0], [0.0, 0.0, 1.0 / c[2]]];
+    }
+    inverse(&[a, b, c])
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod geometry;
 mod geometry_difference;
 pub mod intensity;
 pub mod mask;
+mod matrix_inverse;
 pub mod metaimage;
 pub mod n4;
 pub mod nifti;

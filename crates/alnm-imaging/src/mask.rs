@@ -174,7 +174,13 @@ pub fn read_mask_with(path: impl AsRef<Path>, params: &MaskParams) -> Result<Lab
 }
 
 fn labels(image: &Image) -> Result<LabelMap> {
-    with_volume!(image, volume => label_map(volume))
+    match image {
+        // Every number of these types is a label.
+        Image::U8(volume) => Ok(volume.map(|&label| label.into())),
+        Image::U16(volume) => Ok(volume.map(|&label| label.into())),
+        Image::U32(volume) => Ok(volume.clone()),
+        other => with_volume!(other, volume => label_map(volume)),
+    }
 }
 
 fn label_map<T: Voxel>(volume: &Volume<T>) -> Result<LabelMap> {

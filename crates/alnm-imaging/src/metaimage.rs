@@ -15,7 +15,7 @@ use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::{ByteOrder, ImageHeader, Part, Several, VoxelLayout};
+use crate::voxel_data::{ByteOrder, ImageHeader, Part, Several, VoxelLayout, Written};
 
 type Result<T> = std::result::Result<T, FileProblem>;
 
@@ -55,11 +55,13 @@ pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     if header.is_local() {
         return header.decode(&layout, reader, part);
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let files = DataFiles::parse(&header.data_file, &header.data_file_list)
-        .and_then(|files| files.paths(folder))
-        .map_err(malformed)?;
-    header.decode_files(&layout, files, part)
+    header.decode_files(&layout, header.data_files(path)?, part)
+}
+
+/// The files of the voxels, where the header of an open file names others.
+pub(crate) fn data_files(path: &Path, file: &File) -> Result<Vec<PathBuf>> {
+    let header = Header::read(&mut BufReader::new(file))?;
+    if header.is_local() { Ok(Vec::new()) } else { header.data_files(path) }
 }
 
 /// Reads what the header of an open file says.
@@ -93,9 +95,9 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
 
 /// Writes an image, compressed; a name that ends in `.mhd` gets its voxels in a `.zraw` file in the same folder. The
 /// files stand in the order in which they are to appear.
-pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
+pub(crate) fn write(path: &Path, image: Written<'_>) -> Result<Vec<AtomicFile>> {
     let mut voxels = Vec::new();
-    write_compressed(&mut voxels, Wrapper::Zlib, Effort::Least, &[], Some(image))?;
+    write_compressed(&mut voxels, Wrapper::Zlib, Effort::Least, &[], Some(image.voxels))?;
     let mut file = AtomicFile::create(path)?;
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("mhd")) {
         let data_path = path.with_extension("zraw");
@@ -113,23 +115,34 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     Ok(vec![file])
 }
 
-fn header_text(image: &Image, compressed_size: usize, data_file: &str) -> String {
-    let geometry = image.geometry();
+fn header_text(image: Written<'_>, compressed_size: usize, data_file: &str) -> String {
+    let Written { voxels, geometry, series } = image;
     let axes = geometry.dimension();
     let numbers = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
     let direction = geometry.direction();
-    let columns: Vec<f64> = (0..axes).flat_map(|axis| (0..axes).map(move |row| direction[row][axis])).collect();
-    let sizes: Vec<String> = geometry.size()[..axes].iter().map(usize::to_string).collect();
+    let dimension = if series.is_some() { axes + 1 } else { axes };
+    // The axis of volumes is perpendicular to those of space.
+    let cosine = |row: usize, axis: usize| match (row < axes, axis < axes) {
+        (true, true) => direction[row][axis],
+        _ => f64::from(u8::from(row == axis)),
+    };
+    let columns: Vec<f64> = (0..dimension).flat_map(|axis| (0..dimension).map(move |row| cosine(row, axis))).collect();
+    let with_series = |mut values: Vec<f64>, of_series: f64| {
+        values.extend(series.map(|_| of_series));
+        values
+    };
+    let mut sizes: Vec<String> = geometry.size()[..axes].iter().map(usize::to_string).collect();
+    sizes.extend(series.map(|series| series.volumes.to_string()));
     format!(
-        "ObjectType = Image\nNDims = {axes}\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = True\n\
+        "ObjectType = Image\nNDims = {dimension}\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = True\n\
          CompressedDataSize = {compressed_size}\nTransformMatrix = {}\nOffset = {}\nCenterOfRotation = {}\nElementSpacing = {}\n\
          DimSize = {}\nElementType = {}\nElementDataFile = {data_file}\n",
         numbers(&columns),
-        numbers(&geometry.origin()[..axes]),
-        numbers(&vec![0.0; axes]),
-        numbers(&geometry.spacing()[..axes]),
+        numbers(&with_series(geometry.origin()[..axes].to_vec(), 0.0)),
+        numbers(&vec![0.0; dimension]),
+        numbers(&with_series(geometry.spacing()[..axes].to_vec(), series.map_or(1.0, |series| series.step))),
         sizes.join(" "),
-        type_name(image.pixel_type()),
+        type_name(voxels.pixel_type()),
     )
 }
 
@@ -208,6 +221,13 @@ impl Header {
     /// Whether the voxels follow the header.
     fn is_local(&self) -> bool {
         self.data_file.eq_ignore_ascii_case("LOCAL")
+    }
+
+    /// The files of the voxels, in the folder of the header where their names are relative.
+    fn data_files(&self, path: &Path) -> Result<Vec<PathBuf>> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let files = DataFiles::parse(&self.data_file, &self.data_file_list);
+        files.and_then(|files| files.paths(folder)).map_err(malformed)
     }
 
     /// A field that is true or false, by its first letter.
@@ -305,16 +325,16 @@ impl Header {
             self.numbers(&["TransformMatrix", "Rotation", "Orientation"], axes * axes)?.unwrap_or_else(identity);
         if axes == 2 {
             let direction = [[columns[0], columns[2]], [columns[1], columns[3]]];
-            return Ok(Geometry::planar(
-                [size[0], size[1]],
-                [spacing[0], spacing[1]],
-                [origin[0], origin[1]],
-                direction,
-            )?);
+            let (size, spacing) = ([size[0], size[1]], [spacing[0], spacing[1]]);
+            let geometry = Geometry::planar(size, spacing, [origin[0], origin[1]], direction)?;
+            geometry.check_axes().map_err(unsupported)?;
+            return Ok(geometry);
         }
         let direction = std::array::from_fn(|row| std::array::from_fn(|column| columns[axes * column + row]));
         let triple = |values: &[f64]| std::array::from_fn(|axis| values[axis]);
-        Ok(Geometry::new([size[0], size[1], size[2]], triple(&spacing), triple(&origin), direction)?)
+        let geometry = Geometry::new([size[0], size[1], size[2]], triple(&spacing), triple(&origin), direction)?;
+        geometry.check_axes().map_err(unsupported)?;
+        Ok(geometry)
     }
 
     /// The voxels that lie in the same file as the header: behind it, or where a header size says.

@@ -96,6 +96,11 @@ fn open_header(path: &Path, file: File) -> Result<Header> {
     Header::read(&mut content(file, |file, wrapper| Ok(inflate_as_read(file, wrapper)))?)
 }
 
+/// The other half of a pair, where there is one.
+pub(crate) fn data_files(path: &Path) -> Vec<PathBuf> {
+    header_path(path).or_else(|| data_path(path)).into_iter().collect()
+}
+
 /// Reads an image whose header and voxels lie in the same bytes, compressed or not.
 ///
 /// # Errors

@@ -9,14 +9,14 @@ mod header;
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::atomic_file::AtomicFile;
 use crate::deflate::{Effort, Wrapper, write_compressed};
 use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::{ImageHeader, NamedSegment, Part};
+use crate::voxel_data::{ImageHeader, NamedSegment, Part, Written};
 use header::Header;
 
 type Result<T> = std::result::Result<T, FileProblem>;
@@ -55,6 +55,13 @@ pub(crate) fn read_header(file: File) -> Result<ImageHeader> {
     Ok(Header::read(&mut BufReader::new(file))?.layout()?.header())
 }
 
+/// The files of the voxels, where the header of an open file names others.
+pub(crate) fn data_files(path: &Path, file: &File) -> Result<Vec<PathBuf>> {
+    let header = Header::read(&mut BufReader::new(file))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    header.data_files.map_or(Ok(Vec::new()), |files| files.paths(folder).map_err(malformed))
+}
+
 /// Reads an image whose header and voxels lie in the same bytes.
 ///
 /// # Errors
@@ -82,7 +89,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image> {
 
 /// Writes an image, gzip-encoded; a name that ends in `.nhdr` gets its voxels in a `.raw.gz` file in the same folder.
 /// The files stand in the order in which they are to appear.
-pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
+pub(crate) fn write(path: &Path, image: Written<'_>) -> Result<Vec<AtomicFile>> {
     let mut header = header_text(image);
     let mut file = AtomicFile::create(path)?;
     if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("nhdr")) {
@@ -93,11 +100,11 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
             .ok_or_else(|| malformed("the file name is not Unicode"))?;
         header.push_str(&format!("data file: {name}\n\n"));
         file.write_all(header.as_bytes())?;
-        return Ok(vec![write_gzip(AtomicFile::create(&data_path)?, image)?, file]);
+        return Ok(vec![write_gzip(AtomicFile::create(&data_path)?, image.voxels)?, file]);
     }
     header.push('\n');
     file.write_all(header.as_bytes())?;
-    Ok(vec![write_gzip(file, image)?])
+    Ok(vec![write_gzip(file, image.voxels)?])
 }
 
 fn write_gzip(mut file: AtomicFile, image: &Image) -> Result<AtomicFile> {
@@ -105,22 +112,32 @@ fn write_gzip(mut file: AtomicFile, image: &Image) -> Result<AtomicFile> {
     Ok(file)
 }
 
-fn header_text(image: &Image) -> String {
-    let geometry = image.geometry();
+fn header_text(image: Written<'_>) -> String {
+    let Written { voxels, geometry, series } = image;
     let axes = geometry.dimension();
     let vector =
         |values: [f64; 3]| format!("({})", values[..axes].iter().map(f64::to_string).collect::<Vec<_>>().join(","));
     let (spacing, direction) = (geometry.spacing(), geometry.direction());
-    let directions: Vec<String> =
+    let mut directions: Vec<String> =
         (0..axes).map(|axis| vector(direction.map(|row| row[axis] * spacing[axis]))).collect();
-    let sizes: Vec<String> = geometry.size()[..axes].iter().map(usize::to_string).collect();
+    let mut sizes: Vec<String> = geometry.size()[..axes].iter().map(usize::to_string).collect();
+    let mut kinds = vec!["domain"; axes];
+    let mut step = String::new();
+    if let Some(series) = series {
+        directions.push("none".to_owned());
+        sizes.push(series.volumes.to_string());
+        // ITK reads a list as components, and refuses an axis of time that has no direction.
+        kinds.push("list");
+        step = format!("spacings: NaN NaN NaN {}\n", series.step);
+    }
+    let dimension = sizes.len();
     let space = if axes == 3 { "space: left-posterior-superior" } else { "space dimension: 2" };
     format!(
-        "NRRD0004\ntype: {}\ndimension: {axes}\n{space}\nsizes: {}\nspace directions: {}\nkinds: {}\nendian: little\nencoding: gzip\nspace origin: {}\n",
-        type_name(image.pixel_type()),
+        "NRRD0004\ntype: {}\ndimension: {dimension}\n{space}\nsizes: {}\nspace directions: {}\nkinds: {}\nendian: little\nencoding: gzip\n{step}space origin: {}\n",
+        type_name(voxels.pixel_type()),
         sizes.join(" "),
         directions.join(" "),
-        vec!["domain"; axes].join(" "),
+        kinds.join(" "),
         vector(geometry.origin()),
     )
 }

@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
-use crate::error::FileProblem;
+use crate::dynamic_series::SAME_GRID;
+use crate::error::{FileProblem, ImagingError};
 use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType, Volume, Voxel};
@@ -121,16 +122,77 @@ pub struct ImageHeader {
     pub geometry: Geometry,
 }
 
+/// What is written into a file: one volume, or several on one grid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a> {
+    /// The voxels, those of several volumes one behind the other along z.
+    pub(crate) voxels: &'a Image,
+    /// The grid of one volume.
+    pub(crate) geometry: &'a Geometry,
+    /// Several volumes.
+    pub(crate) series: Option<WrittenSeries>,
+}
+
+/// Several volumes of one file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WrittenSeries {
+    pub(crate) volumes: usize,
+    /// Seconds from one to the next.
+    pub(crate) step: f64,
+}
+
+impl<'a> From<&'a Image> for Written<'a> {
+    fn from(image: &'a Image) -> Self {
+        Self { voxels: image, geometry: image.geometry(), series: None }
+    }
+}
+
+/// Images of one type on one grid, as one whose slices follow each other.
+pub(crate) fn stacked(images: &[Image]) -> Result<Image, FileProblem> {
+    const OPERATION: &str = "writing volumes into one file";
+    let invalid = |parameter: &'static str, value: String, requirement: &'static str| {
+        FileProblem::from(ImagingError::InvalidParameter { operation: OPERATION, parameter, value, requirement })
+    };
+    let first = images.first().ok_or_else(|| invalid("images", "none".to_owned(), "there must be at least one"))?;
+    let grid = first.geometry();
+    if grid.dimension() != 3 {
+        return Err(invalid("dimension", grid.dimension().to_string(), "volumes of three dimensions are written so"));
+    }
+    for image in images {
+        if let Some(difference) = grid.difference(image.geometry(), SAME_GRID) {
+            return Err(FileProblem::from(ImagingError::GeometryMismatch { operation: OPERATION, difference }));
+        }
+        if image.pixel_type() != first.pixel_type() {
+            let value = format!("{:?} and {:?}", first.pixel_type(), image.pixel_type());
+            return Err(invalid("voxel type", value, "all volumes of a file have one type"));
+        }
+    }
+    let [x, y, z] = grid.size();
+    let geometry = Geometry::new([x, y, z * images.len()], grid.spacing(), grid.origin(), grid.direction())?;
+    with_type!(first.pixel_type(), T => {
+        let mut voxels: Vec<T> = Vec::with_capacity(geometry.voxel_count());
+        for image in images {
+            let volume = T::from_image(image.clone());
+            voxels.extend_from_slice(volume.as_ref().map_or(&[][..], Volume::as_slice));
+        }
+        let data = Array3::from_shape_vec(geometry.shape(), voxels)
+            .map_err(|error| invalid("voxels", error.to_string(), "they fill the grid"))?;
+        Ok(T::into_image(Volume::new(data, geometry)?))
+    })
+}
+
 /// A segment that the header of a file names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedSegment {
-    pub(crate) name: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NamedSegment {
+    /// Its name.
+    pub name: String,
     /// The label, or the place in the file from 1 where labels stand in several layers.
-    pub(crate) number: i64,
+    pub number: i64,
     /// The label of its voxels in its layer.
-    pub(crate) label: u32,
+    pub label: u32,
     /// The component that holds it, from 0.
-    pub(crate) layer: usize,
+    pub layer: usize,
 }
 
 /// Which of the two orientations of a NIfTI header is taken.

@@ -3,8 +3,11 @@
 use alnm_imaging::dce::{DynamicSeries, Kinetics, KineticsParams, KineticsRule, TimeIntensityCurve};
 #[cfg(feature = "dicom")]
 use alnm_imaging::dicom::{
-    Contour, DicomFolder, Instance, MaskFile, Phase, Segmentation, Series, SeriesAttributes, SeriesProblem,
-    StructureSet, StructureSetRoi,
+    CodedConcept, ColourPage, Contour, ContourHoles, DerivedSeries, DicomFolder, FractionMeaning, Instance, MaskFile,
+    MeasuredRegion, Measurement, MeasurementReportParams, MeasurementReportWriter, ParametricMapParams,
+    ParametricMapWriter, Phase, Segment, SegmentAlgorithm, SegmentReference, Segmentation, SegmentationKind,
+    SegmentationParams, SegmentationWriter, Series, SeriesAttributes, SeriesProblem, SourceImages, StructureSet,
+    StructureSetParams, StructureSetRoi, StructureSetWriter,
 };
 use alnm_imaging::file::{AtomicFile, Source};
 use alnm_imaging::intensity::{IntensityStatistics, Landmark};
@@ -69,16 +72,36 @@ fn public_types_are_send_sync_and_unpin() {
     );
     #[cfg(feature = "dicom")]
     check_all!(
+        CodedConcept,
+        ColourPage,
         Contour,
+        ContourHoles,
+        DerivedSeries,
         DicomFolder,
+        FractionMeaning,
         Instance,
         MaskFile,
+        MeasuredRegion,
+        Measurement,
+        MeasurementReportParams,
+        MeasurementReportWriter,
+        ParametricMapParams,
+        ParametricMapWriter,
         Phase<u16>,
+        Segment,
+        SegmentAlgorithm,
+        SegmentReference,
         Segmentation,
+        SegmentationKind,
+        SegmentationParams,
+        SegmentationWriter,
         Series,
         SeriesAttributes,
         SeriesProblem,
+        SourceImages,
         StructureSet,
+        StructureSetParams,
         StructureSetRoi,
+        StructureSetWriter,
     );
 }

@@ -348,7 +348,7 @@ fn nifti_lengths_in_metres_and_micrometres() {
 }
 
 #[test]
-fn sheared_axes_are_written_only_where_they_are_kept() {
+fn sheared_axes_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for direction in
         [[[1.0, 0.3, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]]
@@ -367,13 +367,31 @@ fn sheared_axes_are_written_only_where_they_are_kept() {
             let error = written.unwrap_err().to_string();
             assert!(error.contains("perpendicular"), "{error}");
         }
-        // NRRD has one vector an axis: its length becomes the spacing, and the voxels stay where they are.
-        for name in ["a.nrrd", "a.mha"] {
+        // NRRD and MetaImage hold such axes for other tools. NRRD has one vector an axis, whose length becomes the spacing.
+        for name in ["a.nrrd", "a.nhdr", "a.mha", "a.mhd"] {
             write_image(folder.path().join(name), &image).unwrap();
-            let point = read_image(folder.path().join(name)).unwrap().geometry().index_to_point([3.0, 2.0, 1.0]);
-            let expected = image.geometry().index_to_point([3.0, 2.0, 1.0]);
-            assert!(point.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{name}: {point:?}");
+            let read = read_image(folder.path().join(name));
+            if direction[0][0] == 2.0 && name.starts_with("a.n") {
+                assert_eq!(read.unwrap().geometry().spacing(), [2.0, 1.0, 1.0]);
+                continue;
+            }
+            let error = read.unwrap_err().to_string();
+            assert!(error.contains("perpendicular") && error.contains("resample"), "{error}");
         }
+    }
+}
+
+/// A direction that another tool has written with three decimals.
+#[test]
+fn rounded_directions_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (c, s) = (0.955, 0.296);
+    let direction = [[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]];
+    let rounded = Geometry::new(SIZE, [1.0; 3], [0.0; 3], direction).unwrap();
+    let image = Image::from(Volume::new(volume().into_data(), rounded).unwrap());
+    for name in ["a.nrrd", "a.mha"] {
+        write_image(folder.path().join(name), &image).unwrap();
+        read_image(folder.path().join(name)).unwrap();
     }
 }
 
@@ -562,6 +580,37 @@ fn volumes_of_four_dimensions_are_read_one_by_one() {
     // A fourth axis of size 1 says nothing.
     let one = b"NRRD0004\ntype: uchar\ndimension: 4\nsizes: 2 2 3 1\nencoding: raw\n\n";
     assert_eq!(nrrd::decode(&[one, &voxels[..12]].concat()).unwrap().geometry().size(), [2, 2, 3]);
+}
+
+#[test]
+fn volumes_are_written_into_one_file() {
+    use alnm_imaging::file::{Source, write_volumes};
+
+    let folder = tempfile::tempdir().unwrap();
+    let turned = [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]];
+    let grid = Geometry::new([4, 3, 2], [0.5, 0.75, 2.0], [-10.0, 20.0, 30.0], turned).unwrap();
+    let phase = |first: usize| {
+        let data = Array3::from_shape_fn([2, 3, 4], |(z, y, x)| (1000 * first + 100 * z + 10 * y + x) as i16);
+        Image::from(Volume::new(data, grid.clone()).unwrap())
+    };
+    let phases: Vec<Image> = (0..3).map(phase).collect();
+    for name in ["a.nii", "a.nii.gz", "a.hdr", "a.nrrd", "a.nhdr", "a.mha", "a.mhd"] {
+        let path = folder.path().join(name);
+        write_volumes(&path, &phases, 62.5).unwrap();
+        for (number, expected) in (1..).zip(&phases) {
+            let read = Source::open(&path).unwrap().read_volume(number).unwrap();
+            assert_eq!(read.cast::<f64>().as_slice(), expected.cast::<f64>().as_slice(), "{name} {number}");
+            assert!(read.geometry().difference(&grid, 1e-5).is_none(), "{name}: {:?}", read.geometry());
+        }
+        assert_eq!(Source::open(&path).unwrap().read_header().unwrap().volumes, 3, "{name}");
+    }
+    let nifti = std::fs::read(folder.path().join("a.nii")).unwrap();
+    assert_eq!(f32::from_le_bytes(nifti[92..96].try_into().unwrap()), 62.5);
+    let mha = std::fs::read(folder.path().join("a.mha")).unwrap();
+    assert!(String::from_utf8_lossy(&mha).contains("ElementSpacing = 0.5 0.75 2 62.5"));
+    let mixed = [phases[0].clone(), phases[1].cast::<f32>().into()];
+    assert!(write_volumes(folder.path().join("b.nii"), &mixed, 1.0).unwrap_err().to_string().contains("one type"));
+    assert!(write_volumes(folder.path().join("b.nii"), &[], 1.0).is_err());
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{Geometry, Image, PixelType, Voxel, with_volume};
 
-use crate::error::Result;
-use crate::filter::{box_values, gradient, lbp2d, lbp3d, log, pointwise, stored_as, wavelet};
+use crate::error::{RadiomicsError, Result};
+use crate::filter::{box_values, gradient, lbp2d, lbp3d, log, pointwise, wavelet};
 use crate::image_type::ImageType;
 use crate::parameter_error::ParameterError;
 use crate::parameters::{Settings, Sigma};
 use crate::warning::Warning;
+
+/// Voxels that a wavelet transform may gather: 8 GiB in double precision.
+const MOST_GATHERED: usize = 1 << 30;
 
 /// Grey values of a derived image in a box.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +158,11 @@ fn sub_bands(image: &Image, settings: &Settings, part: VoxelBox) -> Result<Deriv
         .with_axes(axes)
         .with_start_level(settings.start_level)
         .with_levels(settings.level);
+    let shape = transform.gathered_shape(part.shape());
+    if shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n)).is_none_or(|n| n > MOST_GATHERED) {
+        let (wavelet, levels) = (settings.wavelet.clone(), settings.start_level + settings.level);
+        return Err(RadiomicsError::WaveletTooWide { wavelet, levels, shape });
+    }
     let single = image.pixel_type() == PixelType::F32;
     let bands = transform.apply(image, part);
     let named = |band: wavelet::SubBand| DerivedImage {
@@ -199,15 +207,16 @@ fn patterns_in_slices(image: &Image, settings: &Settings, part: VoxelBox) -> Der
         (0..shape[rows]).flat_map(|i| (0..shape[columns]).map(move |j| pixel(i, j))).collect()
     };
     let in_order: Vec<Vec<f64>> = (0..slices.shape()[across]).map(slice).collect();
-    let mut values = Vec::with_capacity(part.voxel_count());
+    let (mut values, mut texture) = (Vec::with_capacity(part.voxel_count()), Vec::new());
     let [zs, ys, xs] = part.ranges_zyx();
     for z in zs {
         for y in ys.clone() {
             for x in xs.clone() {
                 let place = [z, y, x];
                 let slice = &in_order[place[across] - part.start_zyx()[across]];
-                let code = pattern.code(slice, shape[rows], shape[columns], place[rows], place[columns]);
-                values.push(if planar { code } else { stored_as(image.pixel_type(), code) });
+                let (size, pixel) = ([shape[rows], shape[columns]], [place[rows], place[columns]]);
+                let code = pattern.code(&mut texture, slice, size, pixel);
+                values.push(if planar { code } else { lbp2d::cast_by_numpy(image.pixel_type(), code) });
             }
         }
     }

@@ -160,6 +160,18 @@ pub enum RadiomicsError {
         /// Its extent.
         shape: [usize; 3],
     },
+    /// A wavelet transform that gathers more voxels than can be held.
+    #[error(
+        "{wavelet} over {levels} levels gathers (z, y, x) = {shape:?} voxels; at most 2³⁰ are held, so choose fewer levels or a shorter wavelet"
+    )]
+    WaveletTooWide {
+        /// The wavelet.
+        wavelet: String,
+        /// Levels, those before `start_level` included.
+        levels: usize,
+        /// Voxels along the axes.
+        shape: [usize; 3],
+    },
     /// No neighbour of any voxel can lie in the region.
     #[error(
         "the region has (z, y, x) = {shape:?} voxels; no neighbours at distances {distances:?} fit into it, so choose smaller ones"

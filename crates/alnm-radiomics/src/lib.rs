@@ -26,6 +26,7 @@ pub mod ngtdm;
 mod normalisation;
 mod parameter_error;
 pub mod parameters;
+pub mod perturbation;
 mod preparation;
 mod principal_axes;
 mod python_text;

@@ -10,7 +10,7 @@
 //! // A square of 3 x 3 pixels of 2 x 2 mm.
 //! let square = Shape2D::new(&[true; 9], [3, 3], [2.0, 2.0]);
 //! let features = features(&square, &Selection::default())?;
-//! assert!(features.iter().any(|feature| (feature.name, feature.value) == ("PixelSurface", 36.0)));
+//! assert!(features.iter().any(|feature| (feature.feature.name, feature.value) == ("PixelSurface", 36.0)));
 //! # Ok::<(), alnm_radiomics::RadiomicsError>(())
 //! ```
 

@@ -76,7 +76,8 @@ impl fmt::Display for Warning {
             Self::UnusualBinNumber { image, bins, suggested_width: Some(width) } => {
                 write!(
                     formatter,
-                    "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a binWidth of {width:.3} would give 64"
+                    "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a binWidth of {} would give 64",
+                    three_digits(*width)
                 )
             }
             Self::UnusualBinNumber { image, bins, suggested_width: None } => {
@@ -106,6 +107,26 @@ impl fmt::Display for Warning {
             Self::MaskCorrected { difference } => {
                 write!(formatter, "the mask was resampled to the image's grid: {difference}")
             }
+        }
+    }
+}
+
+/// A number in three digits that count, however small or large it is.
+fn three_digits(number: f64) -> String {
+    let digits = format!("{number:.2e}");
+    digits.parse().map_or(digits, |rounded: f64| rounded.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_has_the_digits_that_it_needs() {
+        for (number, text) in
+            [(0.000_012_345, "0.0000123"), (0.5, "0.5"), (24.96, "25"), (1234.5, "1230"), (0.031_26, "0.0313")]
+        {
+            assert_eq!(three_digits(number), text);
         }
     }
 }

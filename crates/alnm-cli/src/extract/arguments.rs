@@ -8,12 +8,18 @@ use clap::{Args, ValueEnum};
 
 use super::log::Level;
 use super::table::TableFormat;
+use crate::input::{MaskDrawing, SeriesChoice};
 
 /// Extract radiomic features from an image and a mask, or from all cases of a CSV file.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alnm extract image.nii.gz mask.nii.gz -f csv -o features.csv\n  \
+alnm extract cases.csv -p params.yaml -f csv -o features.csv --out-dir parts\n\n\
+Exit codes: 0 done, 1 the input makes no sense, 2 the command line is wrong, 3 the extraction as a whole failed or \
+results could not be written, 4 all cases failed (see --fail-on), 255 interrupted; finished cases stay in --out-dir")]
 pub(crate) struct ExtractArgs {
     /// Image file or folder of a DICOM series, or a CSV file with columns Image and Mask (and, where needed, Label and
-    /// Label_channel; other columns are copied to the output). Paths in it are relative to its folder.
+    /// Label_channel, and for DICOM Series, Phase and Roi; other columns are copied to the output). Paths in it are
+    /// relative to its folder.
     #[arg(value_name = "IMAGE|BATCH.csv")]
     pub(super) input: PathBuf,
     /// Mask file; needed unless the input is a CSV file.
@@ -34,13 +40,19 @@ pub(crate) struct ExtractArgs {
     /// Only check the parameter file and that the files of all cases exist.
     #[arg(long)]
     pub(super) validate: bool,
-    /// File to append the output to, instead of writing it to the terminal.
+    /// File to append the output to, instead of writing it to the terminal. Several programs may append to one file.
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
-    /// Folder for one CSV file per case (cases whose file is already there are not computed again), and for feature maps.
+    /// Folder for one CSV file per finished case, and for feature maps. A case is not computed again as long as its
+    /// files, the parameters and the version of this program are those of its file there.
     #[arg(long, visible_alias = "od", value_name = "DIR")]
     pub(super) out_dir: Option<PathBuf>,
-    /// Features of the region, or maps with a value for each of its voxels.
+    /// Which failures of cases give exit code 4; by default that of all cases. PyRadiomics gives 0 in any case (never).
+    #[arg(long, value_name = "all|any|never", value_enum, default_value_t = FailOn::All)]
+    pub(super) fail_on: FailOn,
+    /// Features of the region, maps with a value for each of its voxels, or the images that features are computed on:
+    /// image and mask after normalisation, resampling, cropping and resegmentation, and the filtered images. Maps and
+    /// images go to --out-dir, as NRRD.
     #[arg(short, long, value_enum, default_value_t = Mode::Segment)]
     pub(super) mode: Mode,
     /// Leave out features that are not defined (NaN).
@@ -74,6 +86,25 @@ pub(crate) struct ExtractArgs {
     /// own.
     #[arg(long, value_name = "all|N,N|union", conflicts_with = "label")]
     pub(super) labels: Option<WantedRegions>,
+    /// A row for each connected part of a region (26 neighbours), largest first, with its number in the column
+    /// Component; with a number, parts of fewer voxels are left out.
+    #[arg(long, value_name = "VOXELS", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub(super) components: Option<usize>,
+    /// Extract each axial slice of the region by itself and write the means over the slices, with their number in the
+    /// column Slices. Slices in which the region is too small are left out.
+    #[arg(long, conflicts_with = "mode")]
+    pub(super) slice_means: bool,
+    #[command(flatten)]
+    pub(super) choice: SeriesChoice,
+    #[command(flatten)]
+    pub(super) drawing: MaskDrawing,
+    /// A row for each phase of a dynamic DICOM series, with its number in the column Phase.
+    #[arg(long, conflicts_with = "phase")]
+    pub(super) all_phases: bool,
+    /// Columns that identify the DICOM series: PatientID, StudyInstanceUID, StudyDate, SeriesInstanceUID, SeriesNumber,
+    /// SeriesDescription and Modality; empty for other images.
+    #[arg(long)]
+    pub(super) dicom_columns: bool,
     /// File for the features as a DICOM structured report (TID 1500). The image has to be a DICOM series. The report
     /// refers to the mask where that is a DICOM segmentation, else to one that is written beside it (.seg.dcm).
     #[arg(long, value_name = "FILE", conflicts_with = "out_dir")]
@@ -84,11 +115,23 @@ pub(crate) struct ExtractArgs {
     pub(super) shard: Option<Shard>,
 }
 
+/// Which failures of cases a script learns of by the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Every case failed.
+    All,
+    /// A case failed.
+    Any,
+    /// None, as with PyRadiomics.
+    Never,
+}
+
 /// What is extracted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Mode {
     Segment,
     Voxel,
+    Images,
 }
 
 /// Whose definitions are followed.

@@ -18,8 +18,24 @@ pub(super) struct Case {
     pub(super) mask: PathBuf,
     pub(super) label: Option<u32>,
     pub(super) label_channel: Option<usize>,
+    /// Name of the region in a DICOM mask.
+    pub(super) roi: Option<String>,
+    /// Identifier of the series in a DICOM folder.
+    pub(super) series: Option<String>,
+    /// Number of the phase of a dynamic DICOM series, as it is written.
+    pub(super) phase: Option<String>,
     /// The columns of the batch, copied to the output.
     pub(super) columns: Row,
+}
+
+impl Case {
+    /// The number of the phase of a dynamic DICOM series.
+    pub(super) fn phase_number(&self) -> Result<Option<usize>> {
+        let parse = |text: &String| {
+            text.parse().with_context(|| format!("the column Phase is {text:?}; it has to be a whole number from 1"))
+        };
+        self.phase.as_ref().map(parse).transpose()
+    }
 }
 
 /// The folder that paths in the output are relative to: that of the batch, or the current one.
@@ -41,7 +57,17 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
         })?;
         let text = |path: &Path| RowValue::Text(path.to_string_lossy().into_owned());
         let columns = vec![("Image".to_owned(), text(&arguments.input)), ("Mask".to_owned(), text(&mask))];
-        vec![Case { number: 1, image: arguments.input.clone(), mask, label: None, label_channel: None, columns }]
+        vec![Case {
+            number: 1,
+            image: arguments.input.clone(),
+            mask,
+            label: None,
+            label_channel: None,
+            roi: None,
+            series: None,
+            phase: None,
+            columns,
+        }]
     };
     if let Some(shard) = arguments.shard {
         cases.retain(|case| shard.holds(case.number));
@@ -68,6 +94,9 @@ fn read_batch(path: &Path, log: &Log) -> Result<Vec<Case>> {
             number: index + 1,
             label: number("Label")?,
             label_channel: number("Label_channel")?.map(|channel| channel as usize),
+            roi: row.field("Roi").map(str::to_owned),
+            series: row.field("Series").map(str::to_owned),
+            phase: row.field("Phase").map(str::to_owned),
             columns: row.columns.iter().map(|(name, text)| (name.clone(), RowValue::Text(text.clone()))).collect(),
             image: row.image,
             mask: row.mask,

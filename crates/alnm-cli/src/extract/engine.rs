@@ -1,6 +1,8 @@
 //! What computes the features of a region: PyRadiomics' definitions, or those of the IBSI.
 
-use alnm_imaging::{Image, write_image};
+use std::path::Path;
+
+use alnm_imaging::{Image, write_image, write_mask};
 use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
 use alnm_radiomics::parameters::SettingValue;
 use alnm_radiomics::{Compliance, Extractor, FeatureId, FeatureValue, Parameters, Warning};
@@ -8,7 +10,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::log::Log;
-use super::regions::{CaseRegion, Regions};
+use super::regions::{Subject, file_part};
+use super::slice_means::{SLICES, slice_means};
 use super::table::{Row, RowValue};
 use crate::reasons;
 
@@ -33,14 +36,27 @@ impl Engine {
         Ok(Self { extractor: Extractor::new(parameters) })
     }
 
+    /// The parameters.
+    pub(super) fn parameters(&self) -> &Parameters {
+        self.extractor.parameters()
+    }
+
+    /// The parameters with whose definitions they follow, as text: equal texts give equal values.
+    pub(super) fn description(&self) -> Result<String> {
+        Ok(match self.parameters().ibsi() {
+            None => format!("PyRadiomics\n{}", self.parameters().to_yaml()),
+            Some(profile) => format!("IBSI\n{}", serde_json::to_string(profile)?),
+        })
+    }
+
     /// The label of the region where a case names none.
     pub(super) fn label(&self) -> u32 {
-        self.extractor.parameters().settings().label
+        self.parameters().settings().label
     }
 
     /// The channel of the mask where a case names none.
     pub(super) fn label_channel(&self) -> usize {
-        self.extractor.parameters().settings().label_channel
+        self.parameters().settings().label_channel
     }
 
     /// The columns after the input columns, for images with `dimension` axes.
@@ -48,25 +64,30 @@ impl Engine {
         [self.extractor.diagnostic_columns(), self.extractor.feature_columns(dimension)].concat()
     }
 
-    /// The features of a region of case `number`.
-    pub(super) fn features(
-        &self,
-        arguments: &ExtractArgs,
-        number: usize,
-        case: &Regions,
-        region: &CaseRegion,
-        log: &Log,
-    ) -> Result<RegionFeatures> {
-        if arguments.mode == Mode::Voxel {
-            let row = feature_maps(arguments, &self.extractor, number, case, region, log)?;
-            return Ok(RegionFeatures { row, features: Vec::new() });
+    /// The columns of means over slices, in which shape in three dimensions is that of each slice.
+    pub(super) fn columns_of_means(&self, dimension: usize) -> Vec<String> {
+        std::iter::once(SLICES.to_owned()).chain(self.extractor.feature_columns(dimension)).collect()
+    }
+
+    /// What a row has after the input columns and its own, and the features in it.
+    pub(super) fn features(&self, arguments: &ExtractArgs, subject: &Subject<'_>, log: &Log) -> Result<RegionFeatures> {
+        let Subject { number, image, mask, label, .. } = *subject;
+        match arguments.mode {
+            Mode::Voxel => feature_maps(arguments, &self.extractor, subject, log).map(RegionFeatures::of_row),
+            Mode::Images => derived_images(arguments, &self.extractor, subject).map(RegionFeatures::of_row),
+            _ if arguments.slice_means => slice_means(&self.extractor, subject, log).map(RegionFeatures::of_row),
+            _ => {
+                let extraction = self.extractor.execute(image, mask, label)?;
+                warn(number, &extraction.warnings, log);
+                let diagnostics =
+                    extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
+                let features: Vec<ComputedFeature> = extraction.features.iter().map(ComputedFeature::of).collect();
+                Ok(RegionFeatures {
+                    row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(),
+                    features,
+                })
+            }
         }
-        let extraction = self.extractor.execute(&case.image, &case.mask, region.label)?;
-        warn(number, &extraction.warnings, log);
-        let diagnostics =
-            extraction.diagnostics.into_iter().map(|entry| (entry.name, RowValue::Diagnostic(entry.value)));
-        let features: Vec<ComputedFeature> = extraction.features.iter().map(ComputedFeature::of).collect();
-        Ok(RegionFeatures { row: diagnostics.chain(features.iter().map(ComputedFeature::cell)).collect(), features })
     }
 }
 
@@ -76,6 +97,13 @@ pub(super) struct RegionFeatures {
     pub(super) row: Row,
     /// The features in the row.
     pub(super) features: Vec<ComputedFeature>,
+}
+
+impl RegionFeatures {
+    /// A row that holds no features of a region as a whole.
+    fn of_row(row: Row) -> Self {
+        Self { row, features: Vec::new() }
+    }
 }
 
 /// A feature with its value.
@@ -115,24 +143,37 @@ impl ComputedFeature {
     }
 }
 
+/// The files into which the images that features are computed on are written.
+fn derived_images(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subject<'_>) -> Result<Row> {
+    let Subject { number, image, mask, label, columns } = *subject;
+    let images = extractor.filtered_images(image, mask, label)?;
+    let folder = arguments.out_dir.clone().unwrap_or_default();
+    let file = |name: &str| folder.join(format!("Case-{number}{}_{name}.nrrd", file_part(columns)));
+    let written = |name: &str, path: &Path| (name.to_owned(), RowValue::Text(path.to_string_lossy().into_owned()));
+    let (prepared, region) = (file("image"), file("mask"));
+    write_image(&prepared, &images.image)?;
+    write_mask(&region, &images.mask)?;
+    let mut row = vec![written("image", &prepared), written("mask", &region)];
+    for (name, values) in images.filtered {
+        let path = file(&name);
+        write_image(&path, &Image::F64(values))?;
+        row.push(written(&name, &path));
+    }
+    Ok(row)
+}
+
 /// Diagnostics, and the files into which the maps of a region are written.
-fn feature_maps(
-    arguments: &ExtractArgs,
-    extractor: &Extractor,
-    number: usize,
-    case: &Regions,
-    region: &CaseRegion,
-    log: &Log,
-) -> Result<Row> {
-    let extraction = extractor.execute_voxel_based(&case.image, &case.mask, region.label)?;
+fn feature_maps(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subject<'_>, log: &Log) -> Result<Row> {
+    let Subject { number, image, mask, label, columns } = *subject;
+    let extraction = extractor.execute_voxel_based(image, mask, label)?;
     warn(number, &extraction.warnings, log);
     let diagnostics = extraction.diagnostics.into_iter();
     let mut row: Row = diagnostics.map(|entry| (entry.name, RowValue::Diagnostic(entry.value))).collect();
     let folder = arguments.out_dir.clone().unwrap_or_default();
-    let label = region.named.as_ref().map_or_else(String::new, |label| format!("_{label}"));
+    let part = file_part(columns);
     for feature in extraction.maps {
         let name = feature.id.name();
-        let file = folder.join(format!("Case-{number}{label}_{name}.nrrd"));
+        let file = folder.join(format!("Case-{number}{part}_{name}.nrrd"));
         write_image(&file, &Image::F64(feature.map))?;
         row.push((name, RowValue::Text(file.to_string_lossy().into_owned())));
     }
@@ -165,7 +206,14 @@ fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
         arguments.setting.is_empty(),
         "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
     );
-    ensure!(arguments.mode == Mode::Segment, "the IBSI profile has no voxel-based maps; leave --mode away");
+    ensure!(
+        arguments.mode == Mode::Segment,
+        "the IBSI profile has neither voxel-based maps nor images; leave --mode away"
+    );
+    ensure!(
+        !arguments.slice_means,
+        "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param"
+    );
     let profile = match &arguments.param {
         Some(path) => IbsiProfile::from_file(path)?,
         None => IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),

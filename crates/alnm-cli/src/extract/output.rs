@@ -1,49 +1,76 @@
 //! Where the table of results goes, and in which form its paths are written.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::appending::{self, Appended};
 use super::arguments::{ExtractArgs, Mode, PathFormat};
 use super::batch::base_folder;
 use super::engine::Engine;
+use super::log::Log;
 #[cfg(feature = "parquet")]
 use super::parquet_table;
-#[cfg(feature = "parquet")]
-use super::table::TableFormat;
-use super::table::{self, Row, RowValue};
+use super::table::{self, Row, RowValue, TableFormat};
 
 /// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their
 /// columns.
 fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)]) -> Vec<String> {
-    if arguments.mode == Mode::Voxel || arguments.skip_nans {
+    if arguments.mode != Mode::Segment || arguments.skip_nans {
         return Vec::new();
     }
     let planar =
         |(name, cell): &(String, RowValue)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
     let dimension = if rows.iter().any(|(_, row)| row.iter().any(planar)) { 2 } else { 3 };
+    if arguments.slice_means {
+        return engine.columns_of_means(dimension);
+    }
     engine.columns(dimension)
 }
 
+/// Refuses, before any work is done, a file for the output that no table can be added to.
+pub(super) fn check(arguments: &ExtractArgs) -> Result<()> {
+    match &arguments.out {
+        Some(path) if path.is_file() && is_appended(arguments.format) => {
+            let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+            appending::end_of(&mut file, arguments.format).map(drop).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether tables of this format are added to a file that is there.
+fn is_appended(format: TableFormat) -> bool {
+    match format {
+        TableFormat::Csv | TableFormat::Json | TableFormat::Txt => true,
+        #[cfg(feature = "parquet")]
+        TableFormat::Parquet => false,
+    }
+}
+
 /// Writes the rows with the numbers of their cases to the file that `--out` names, or to the terminal.
-pub(super) fn write_table(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)]) -> Result<()> {
+pub(super) fn write_table(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)], log: &Log) -> Result<()> {
     let expected = expected_columns(arguments, engine, rows);
     let formatted: Vec<(usize, Row)> =
         rows.iter().map(|(number, row)| (*number, formatted_row(arguments, row))).collect();
-    match &arguments.out {
-        #[cfg(feature = "parquet")]
-        Some(path) if arguments.format == TableFormat::Parquet => parquet_table::write(path, &formatted, &expected),
-        Some(path) => {
-            let file = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)
-                .with_context(|| format!("cannot open {}", path.display()))?;
-            table::write(std::io::BufWriter::new(file), arguments.format, &formatted, &expected)
-        }
-        None => table::write(std::io::stdout().lock(), arguments.format, &formatted, &expected),
+    let Some(path) = &arguments.out else {
+        return table::write(std::io::stdout().lock(), arguments.format, &formatted, &expected);
+    };
+    #[cfg(feature = "parquet")]
+    if arguments.format == TableFormat::Parquet {
+        return parquet_table::write(path, &formatted, &expected);
     }
+    let mut table = Vec::new();
+    table::write(&mut table, arguments.format, &formatted, &expected)?;
+    let appended = appending::append(path, arguments.format, &table);
+    if appended.with_context(|| format!("cannot write {}", path.display()))? == Appended::AfterOtherColumns {
+        log.warning(format_args!(
+            "{} held a table with other columns; this one follows it, with a line of its own for their names",
+            path.display()
+        ));
+    }
+    Ok(())
 }
 
 /// The row as it is written: with paths in the form asked for, and without undefined features where they are not

@@ -1,78 +1,488 @@
-//! The image and the mask of a case, and the regions in them.
+//! The images and the masks of a case, and the regions in them.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use alnm_imaging::dicom::{MaskFile, Series};
 use alnm_imaging::file::Source;
-use alnm_imaging::mask::MaskParams;
-use alnm_imaging::{FileFormat, Image, LabelMap, region};
-use anyhow::Result;
+use alnm_imaging::mask::{MaskNote, MaskParams, MaskRegion, RegionChoice};
+use alnm_imaging::region::{Connectivity, connected_components};
+use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, region};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::arguments::{ExtractArgs, WantedRegions};
 use super::batch::Case;
 use super::engine::Engine;
 use super::table::{Row, RowValue};
-use crate::input::read_image;
 
-/// An image and a mask with the regions that are extracted from them.
-pub(super) struct Regions {
-    pub(super) image: Image,
+/// The columns that say which image and region a row is of, where the command line asks for them.
+pub(super) const REGION_COLUMNS: [&str; 11] = [
+    "PatientID",
+    "StudyInstanceUID",
+    "StudyDate",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SeriesDescription",
+    "Modality",
+    PHASE,
+    LABEL,
+    SEGMENT,
+    COMPONENT,
+];
+
+/// How many of them describe a DICOM series.
+const SERIES_COLUMNS: usize = 7;
+const PHASE: &str = "Phase";
+const LABEL: &str = "Label";
+/// The name of a region, where the mask names its regions.
+const SEGMENT: &str = "Segment";
+const COMPONENT: &str = "Component";
+
+/// The files of a case, opened.
+pub(super) struct CaseFiles {
+    pub(super) image: Source,
+    pub(super) mask: Source,
+}
+
+/// The images and the masks of a case.
+pub(super) struct CaseContent {
+    pub(super) images: CaseImages,
+    pub(super) masks: CaseMasks,
+}
+
+/// The images of a case.
+pub(super) enum CaseImages {
+    /// The only one, and what is told of its series.
+    Single { image: Box<Image>, columns: Row },
+    /// The phases of a dynamic series, which are read one after the other.
+    Phases { series: Box<Series>, columns: Row },
+}
+
+/// The masks of a case, which are taken one after the other.
+pub(super) enum CaseMasks {
+    /// Label maps: one, or the layers of a segmentation.
+    Labelled(Vec<LabelledMask>),
+    /// Regions of a structure set or segmentation, which may overlap and are drawn when their turn comes.
+    Drawn { file: Box<MaskFile>, regions: Vec<MaskRegion>, params: Box<MaskParams>, smallest_part: Option<usize> },
+}
+
+/// A mask with regions of which each has a label of its own.
+#[derive(Clone)]
+pub(super) struct LabelledMask {
     pub(super) mask: LabelMap,
     pub(super) regions: Vec<CaseRegion>,
+    /// What is worth knowing about how they were drawn.
+    pub(super) remarks: Vec<String>,
 }
 
 /// A region of a case: the voxels of one label.
+#[derive(Clone)]
 pub(super) struct CaseRegion {
     pub(super) label: u32,
-    /// What stands in the column Label, where `--labels` makes several rows of a case.
-    pub(super) named: Option<String>,
+    /// The label that it has in the file; none of a union.
+    pub(super) origin: Option<u32>,
+    /// What tells the region from the others of its case, by the names of [`REGION_COLUMNS`].
+    pub(super) columns: Row,
 }
 
 impl CaseRegion {
-    /// The input columns of the region's row.
-    pub(super) fn columns(&self, case: &Case) -> Row {
-        let mut columns = case.columns.clone();
-        if let Some(label) = &self.named {
-            columns.retain(|(name, _)| name != "Label");
-            columns.push(("Label".to_owned(), RowValue::Text(label.clone())));
-        }
-        columns
+    /// The name by which the mask or the command line calls it; none where it has but a number.
+    pub(super) fn name(&self) -> Option<String> {
+        let named =
+            |wanted: &str| self.columns.iter().find(|(column, _)| column == wanted).map(|(_, name)| name.text());
+        named(SEGMENT).or_else(|| named(LABEL).filter(|label| label.parse::<u32>().is_err()))
     }
 }
 
-impl Regions {
+/// What one row is computed from.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// The number of the case.
+    pub(super) number: usize,
+    pub(super) image: &'a Image,
+    pub(super) mask: &'a LabelMap,
+    pub(super) label: u32,
+    /// What tells the row from the others of its case, by the names of [`REGION_COLUMNS`].
+    pub(super) columns: &'a Row,
+}
+
+/// Everything on the command line that decides which images and regions a case has, as text.
+pub(super) fn description(arguments: &ExtractArgs) -> String {
+    let ExtractArgs { roi, labels, label, components, slice_means, .. } = arguments;
+    let ExtractArgs { choice, drawing, all_phases, dicom_columns, .. } = arguments;
+    format!("{:?}", (roi, labels, label, components, slice_means, choice, drawing, all_phases, dicom_columns))
+}
+
+/// The columns of the batch that stand in front of each row of a case: those that the rows do not bring themselves.
+pub(super) fn inputs(arguments: &ExtractArgs, case: &Case) -> Row {
+    let is_brought = |name: &str| match name {
+        PHASE => arguments.all_phases,
+        LABEL => arguments.labels.is_some(),
+        COMPONENT => arguments.components.is_some(),
+        _ => arguments.dicom_columns && REGION_COLUMNS[..SERIES_COLUMNS].contains(&name),
+    };
+    case.columns.iter().filter(|(name, _)| !is_brought(name)).cloned().collect()
+}
+
+fn text(name: &str, value: impl Into<String>) -> (String, RowValue) {
+    (name.to_owned(), RowValue::Text(value.into()))
+}
+
+/// The phase, the label and the part of a row, where it has them.
+fn telling(columns: &Row) -> impl Iterator<Item = &(String, RowValue)> {
+    columns.iter().filter(|(column, _)| [PHASE, LABEL, COMPONENT].contains(&column.as_str()))
+}
+
+/// How names of files tell a row from others of its case; empty where a case has only one.
+pub(super) fn file_part(columns: &Row) -> String {
+    let part = |(column, value): &(String, RowValue)| {
+        let kind = if column == LABEL { String::new() } else { column.to_lowercase() };
+        format!("_{kind}{}", value.text())
+    };
+    telling(columns).map(part).collect()
+}
+
+/// How messages name a row of a case by its own columns; empty where a case has only one.
+pub(super) fn row_name(columns: &Row) -> String {
+    let telling = telling(columns);
+    let parts: Vec<String> =
+        telling.map(|(column, value)| format!("{} {}", column.to_lowercase(), value.text())).collect();
+    parts.join(", ")
+}
+
+impl CaseFiles {
+    /// Opens image and mask, each once.
+    pub(super) fn open(case: &Case) -> Result<Self> {
+        Ok(Self { image: Source::open(&case.image)?, mask: Source::open(&case.mask)? })
+    }
+}
+
+impl CaseImages {
+    /// The image of a file, or the image or the phases of a DICOM series. Returns also the coordinates that the series
+    /// states.
+    fn read(arguments: &ExtractArgs, case: &Case, source: Source) -> Result<(Self, Option<String>)> {
+        if source.format() != FileFormat::Dicom {
+            ensure!(!arguments.all_phases, "--all-phases needs a DICOM folder or file as image");
+            let image = Box::new(arguments.choice.read_source(source)?);
+            return Ok((Self::Single { image, columns: Row::new() }, None));
+        }
+        // Where a list has columns of these names for images of other formats, they say nothing to this program.
+        let mut choice = arguments.choice.clone();
+        choice.phase = case.phase_number()?.or(choice.phase);
+        choice.series = case.series.clone().or(choice.series);
+        let folder = source.dicom_folder()?;
+        let series = choice.of(&folder)?;
+        let frame_of_reference = series.frame_of_reference().map(str::to_owned);
+        let columns = if arguments.dicom_columns { series_columns(&series) } else { Row::new() };
+        if arguments.all_phases {
+            ensure!(
+                series.phase_count() > 0,
+                "the series has volumes that are no phases; --phases-by says what tells phases apart"
+            );
+            return Ok((Self::Phases { series: Box::new(series.into_owned()), columns }, frame_of_reference));
+        }
+        let image = Box::new(match choice.phase {
+            Some(number) => series.phase(number)?,
+            None => series.image()?,
+        });
+        Ok((Self::Single { image, columns }, frame_of_reference))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Single { .. } => 1,
+            Self::Phases { series, .. } => series.phase_count(),
+        }
+    }
+
+    /// The grid that all share.
+    fn geometry(&self) -> Result<&Geometry> {
+        match self {
+            Self::Single { image, .. } => Ok(image.geometry()),
+            Self::Phases { series, .. } => Ok(series.geometry()?),
+        }
+    }
+
+    /// An image, by its place from 0.
+    pub(super) fn image(&self, place: usize) -> Result<Cow<'_, Image>> {
+        match self {
+            Self::Single { image, .. } => Ok(Cow::Borrowed(image)),
+            Self::Phases { series, .. } => Ok(Cow::Owned(series.phase(place + 1)?)),
+        }
+    }
+
+    /// What is told of an image, by the names of [`REGION_COLUMNS`].
+    pub(super) fn columns(&self, place: usize) -> Row {
+        match self {
+            Self::Single { columns, .. } => columns.clone(),
+            Self::Phases { columns, .. } => {
+                columns.iter().cloned().chain([text(PHASE, (place + 1).to_string())]).collect()
+            }
+        }
+    }
+}
+
+/// What identifies a series, by DICOM's keywords.
+fn series_columns(series: &Series) -> Row {
+    let values = [
+        series.patient_id().to_owned(),
+        series.study_uid().to_owned(),
+        series.study_date().to_owned(),
+        series.uid().to_owned(),
+        series.number().map_or_else(String::new, |number| number.to_string()),
+        series.description().to_owned(),
+        series.modality().to_owned(),
+    ];
+    REGION_COLUMNS.iter().zip(values).map(|(name, value)| text(name, value)).collect()
+}
+
+impl CaseContent {
     /// Reads a case and finds its regions.
-    pub(super) fn read(arguments: &ExtractArgs, engine: &Engine, case: &Case) -> Result<Self> {
-        let image = read_image(&case.image)?;
-        let mask = read_mask(arguments, engine, case, &image)?;
-        let named = |label: u32| CaseRegion { label, named: Some(label.to_string()) };
-        Ok(match &arguments.labels {
+    pub(super) fn read(arguments: &ExtractArgs, engine: &Engine, case: &Case, files: CaseFiles) -> Result<Self> {
+        let CaseFiles { image, mask } = files;
+        if mask.format() == FileFormat::Dicom {
+            let (images, frame_of_reference) = CaseImages::read(arguments, case, image)?;
+            let mut params = arguments.drawing.apply(MaskParams::default());
+            params.grid = Some(images.geometry()?.clone());
+            params.frame_of_reference = frame_of_reference;
+            let masks = CaseMasks::of_dicom(arguments, engine, case, mask, params)?;
+            return Ok(Self { images, masks });
+        }
+        let (images, masks) = rayon::join(
+            || CaseImages::read(arguments, case, image),
+            || CaseMasks::of_label_map(arguments, engine, case, mask),
+        );
+        Ok(Self { images: images?.0, masks: masks? })
+    }
+}
+
+impl CaseMasks {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Labelled(masks) => masks.len(),
+            Self::Drawn { regions, .. } => regions.len(),
+        }
+    }
+
+    /// A mask, by its place from 0, with its regions.
+    pub(super) fn mask(&self, place: usize) -> Result<Cow<'_, LabelledMask>> {
+        match self {
+            Self::Labelled(masks) => Ok(Cow::Borrowed(&masks[place])),
+            Self::Drawn { file, regions, params, smallest_part } => {
+                let region = CaseRegion {
+                    label: 1,
+                    origin: Some(regions[place].label),
+                    columns: region_columns(&regions[place]),
+                };
+                let reader =
+                    MaskParams::clone(params).with_region(RegionChoice::Number(regions[place].number)).check()?;
+                let drawn = reader.draw_with_notes(file)?;
+                let masked = LabelledMask::new(drawn.mask, vec![region], *smallest_part)?;
+                Ok(Cow::Owned(LabelledMask { remarks: texts(&drawn.notes), ..masked }))
+            }
+        }
+    }
+
+    /// What is told of a mask that cannot be had.
+    pub(super) fn columns(&self, place: usize) -> Row {
+        match self {
+            Self::Labelled(_) => Row::new(),
+            Self::Drawn { regions, .. } => region_columns(&regions[place]),
+        }
+    }
+
+    /// The regions of a structure set or segmentation on the image's grid. Where several are asked for, each is drawn
+    /// by itself, since they may overlap.
+    fn of_dicom(
+        arguments: &ExtractArgs,
+        engine: &Engine,
+        case: &Case,
+        source: Source,
+        mut params: MaskParams,
+    ) -> Result<Self> {
+        let path = source.path().to_owned();
+        let file = if source.is_folder() {
+            MaskFile::find(&path)?
+        } else {
+            source.dicom_folder()?.into_masks().into_iter().next()
+        };
+        let name = case.roi.as_deref().or(arguments.roi.as_deref());
+        let Some(file) = file else {
+            // A DICOM image whose voxels are labels.
+            params.region = name.map(Into::into);
+            let mask = params.check()?.read_source(Source::open(&path)?)?;
+            return Ok(Self::Labelled(vec![LabelledMask::of_labels(arguments, engine, case, mask)?]));
+        };
+        let smallest_part = arguments.components;
+        if let Some(name) = name {
+            params.region = Some(name.into());
+            let drawn = params.check()?.draw_with_notes(&file)?;
+            let region = CaseRegion { label: 1, origin: None, columns: Row::new() };
+            let masked = LabelledMask::new(drawn.mask, vec![region], smallest_part)?;
+            return Ok(Self::Labelled(vec![LabelledMask { remarks: texts(&drawn.notes), ..masked }]));
+        }
+        let all = file.regions();
+        let label = case.label.unwrap_or_else(|| engine.label());
+        let regions = match &arguments.labels {
+            Some(WantedRegions::Listed(labels)) => wanted(&all, labels)?,
+            // The only region has the label 1, whatever its number.
+            None if all.len() == 1 && label == 1 => all,
+            None => wanted(&all, &[label])?,
+            Some(_) => all,
+        };
+        // The parts of a union are not the union of parts.
+        let of_each = smallest_part.filter(|_| arguments.labels != Some(WantedRegions::Union));
+        let drawn = Self::Drawn { file: Box::new(file), regions, params: Box::new(params), smallest_part: of_each };
+        match &arguments.labels {
+            Some(WantedRegions::Union) => {
+                let LabelledMask { mask, regions, remarks } = drawn.united()?;
+                let masked = LabelledMask::new(mask, regions, smallest_part)?;
+                Ok(Self::Labelled(vec![LabelledMask { remarks, ..masked }]))
+            }
+            Some(_) => Ok(drawn),
+            None => {
+                let mut masked = drawn.mask(0)?.into_owned();
+                masked.regions.iter_mut().for_each(|region| region.columns.retain(|(name, _)| name == COMPONENT));
+                Ok(Self::Labelled(vec![masked]))
+            }
+        }
+    }
+
+    /// All regions as one.
+    fn united(&self) -> Result<LabelledMask> {
+        let mut union: Option<LabelMap> = None;
+        let mut remarks = Vec::new();
+        for place in 0..self.count() {
+            let masked = self.mask(place)?.into_owned();
+            remarks.extend(masked.remarks);
+            match &mut union {
+                None => union = Some(masked.mask.map(|&voxel| u32::from(voxel != 0))),
+                Some(union) => {
+                    let voxels = union.as_mut_slice().iter_mut().zip(masked.mask.as_slice());
+                    voxels.for_each(|(voxel, &other)| *voxel |= u32::from(other != 0));
+                }
+            }
+        }
+        let Some(mask) = union else { bail!("the mask holds no region") };
+        let region = CaseRegion { label: 1, origin: None, columns: vec![text(LABEL, "union")] };
+        Ok(LabelledMask { mask, regions: vec![region], remarks })
+    }
+
+    /// The label map of a file. Of a segmentation of Slicer that is stored in layers, `--labels` takes all of them.
+    fn of_label_map(arguments: &ExtractArgs, engine: &Engine, case: &Case, source: Source) -> Result<Self> {
+        let mut params = MaskParams::default();
+        let segments = source.segments()?;
+        let by_name = arguments.roi.as_deref().or(case.roi.as_deref().filter(|_| !segments.is_empty()));
+        params.region = by_name.map(Into::into);
+        params.channel = case.label_channel.or(Some(engine.label_channel()));
+        let layers: BTreeSet<usize> = segments.iter().map(|segment| segment.layer).collect();
+        let is_whole = matches!(arguments.labels, Some(WantedRegions::EachLabel | WantedRegions::Union));
+        if params.region.is_some() || !is_whole || segments.is_empty() || case.label_channel.is_some() {
+            let mask = params.check()?.read_source(source)?;
+            return Ok(Self::Labelled(vec![LabelledMask::of_labels(arguments, engine, case, mask)?]));
+        }
+        let path = source.path().to_owned();
+        let mut source = Some(source);
+        let mut masks = Vec::new();
+        for layer in layers {
+            let opened = source.take().map_or_else(|| Source::open(&path), Ok)?;
+            let mask = MaskParams::default().with_channel(layer).check()?.read_source(opened)?;
+            let of_layer = segments.iter().filter(|segment| segment.layer == layer);
+            let regions = of_layer.map(|segment| CaseRegion {
+                label: segment.label,
+                origin: Some(segment.label),
+                columns: vec![text(LABEL, segment.label.to_string()), text(SEGMENT, &segment.name)],
+            });
+            masks.push((mask, regions.collect()));
+        }
+        if arguments.labels == Some(WantedRegions::Union) {
+            let layer = |(mask, regions)| LabelledMask { mask, regions, remarks: Vec::new() };
+            let union = Self::Labelled(masks.into_iter().map(layer).collect()).united()?;
+            return Ok(Self::Labelled(vec![LabelledMask::new(union.mask, union.regions, arguments.components)?]));
+        }
+        let labelled = masks.into_iter().map(|(mask, regions)| LabelledMask::new(mask, regions, arguments.components));
+        Ok(Self::Labelled(labelled.collect::<Result<_>>()?))
+    }
+}
+
+fn texts(notes: &[MaskNote]) -> Vec<String> {
+    notes.iter().map(MaskNote::to_string).collect()
+}
+
+fn region_columns(region: &MaskRegion) -> Row {
+    vec![text(LABEL, region.label.to_string()), text(SEGMENT, &region.name)]
+}
+
+/// The regions with these labels.
+fn wanted(regions: &[MaskRegion], labels: &[u32]) -> Result<Vec<MaskRegion>> {
+    let find = |label: &u32| {
+        let found = regions.iter().find(|region| region.label == *label).cloned();
+        let present = || regions.iter().map(|region| format!("{} {:?}", region.label, region.name)).collect::<Vec<_>>();
+        found.with_context(|| format!("label {label} is not in the mask; it holds {}", present().join(", ")))
+    };
+    labels.iter().map(find).collect()
+}
+
+impl LabelledMask {
+    /// A mask with these regions, or with `smallest_part` with their connected parts of so many voxels or more.
+    fn new(mask: LabelMap, regions: Vec<CaseRegion>, smallest_part: Option<usize>) -> Result<Self> {
+        match smallest_part {
+            Some(smallest) => parts_of(&mask, regions, smallest),
+            None => Ok(Self { mask, regions, remarks: Vec::new() }),
+        }
+    }
+
+    /// The regions that are asked for, of a mask whose labels tell them apart.
+    fn of_labels(arguments: &ExtractArgs, engine: &Engine, case: &Case, mask: LabelMap) -> Result<Self> {
+        let named =
+            |label: u32| CaseRegion { label, origin: Some(label), columns: vec![text(LABEL, label.to_string())] };
+        let (mask, regions) = match &arguments.labels {
             None => {
                 let label = case.label.unwrap_or_else(|| engine.label());
-                Self { image, mask, regions: vec![CaseRegion { label, named: None }] }
+                (mask, vec![CaseRegion { label, origin: Some(label), columns: Row::new() }])
             }
             Some(WantedRegions::Union) => {
                 let union = mask.map(|&voxel| u32::from(voxel != 0));
-                Self { image, mask: union, regions: vec![CaseRegion { label: 1, named: Some("union".to_owned()) }] }
+                (union, vec![CaseRegion { label: 1, origin: None, columns: vec![text(LABEL, "union")] }])
             }
-            Some(WantedRegions::Listed(labels)) => {
-                Self { image, mask, regions: labels.iter().copied().map(named).collect() }
-            }
+            Some(WantedRegions::Listed(labels)) => (mask, labels.iter().copied().map(named).collect()),
             Some(WantedRegions::EachLabel) => {
                 let regions = region::labels(&mask, usize::MAX).into_iter().map(named).collect();
-                Self { image, mask, regions }
+                (mask, regions)
             }
-        })
+        };
+        Self::new(mask, regions, arguments.components)
     }
 }
 
-/// The mask of a case. Contours and segments are brought onto the image's grid; a label map keeps its own, which the
-/// extraction checks.
-fn read_mask(arguments: &ExtractArgs, engine: &Engine, case: &Case, image: &Image) -> Result<LabelMap> {
-    let mut params = MaskParams::default();
-    params.region = arguments.roi.as_deref().map(Into::into);
-    let source = Source::open(&case.mask)?;
-    if source.format() == FileFormat::Dicom {
-        params.grid = Some(image.geometry().clone());
-    } else {
-        params.channel = Some(case.label_channel.unwrap_or_else(|| engine.label_channel()));
+/// The connected parts of regions, largest first, with the numbers of all of them in one mask. Parts of fewer than
+/// `smallest` voxels are left out.
+fn parts_of(mask: &LabelMap, regions: Vec<CaseRegion>, smallest: usize) -> Result<LabelledMask> {
+    let mut numbered = mask.map(|_| 0u32);
+    let mut parts = Vec::new();
+    for CaseRegion { label, origin, columns } in regions {
+        region::bounding_box(mask, label)?;
+        let components = connected_components(mask, label, Connectivity::Corner);
+        let kept = components.sizes.iter().take_while(|&&size| size >= smallest).count();
+        ensure!(
+            kept > 0,
+            "label {label} has {} connected parts, the largest of {} voxels; --components={smallest} asks for more",
+            components.sizes.len(),
+            components.sizes.first().copied().unwrap_or_default()
+        );
+        let before = u32::try_from(parts.len())?;
+        for (to, &part) in numbered.as_mut_slice().iter_mut().zip(components.map.as_slice()) {
+            if (1..=kept).contains(&(part as usize)) {
+                *to = before + part;
+            }
+        }
+        parts.extend((1..=u32::try_from(kept)?).map(|part| CaseRegion {
+            label: before + part,
+            origin,
+            columns: columns.iter().cloned().chain([text(COMPONENT, part.to_string())]).collect(),
+        }));
     }
-    Ok(params.check()?.read_source(source)?)
+    Ok(LabelledMask { mask: numbered, regions: parts, remarks: Vec::new() })
 }

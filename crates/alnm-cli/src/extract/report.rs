@@ -3,26 +3,27 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::FileFormat;
 use alnm_imaging::dicom::{
     CodedConcept, DerivedSeries, MaskFile, MeasuredRegion, Measurement, MeasurementReportParams, Segment,
     SegmentReference, Segmentation, SegmentationParams, SourceImages,
 };
 use alnm_imaging::file::{AtomicFile, Source};
+use alnm_imaging::{FileFormat, LabelMap};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::batch::Case;
 use super::engine::ComputedFeature;
-use super::regions::{CaseRegion, Regions};
+use super::regions::CaseRegion;
 use crate::cases::is_list;
 use crate::dicom_object::source_images;
-use crate::input::SeriesChoice;
 
-/// The features of a region.
-pub(super) struct ReportedRegion<'a> {
-    pub(super) region: &'a CaseRegion,
+/// A region with its features.
+pub(super) struct ReportedRegion {
+    pub(super) region: CaseRegion,
+    /// A mask in which the region has its label.
+    pub(super) mask: LabelMap,
     pub(super) features: Vec<ComputedFeature>,
 }
 
@@ -33,7 +34,14 @@ pub(super) fn check(arguments: &ExtractArgs) -> Result<()> {
         !is_list(&arguments.input),
         "--sr writes the report of one image; name the image and its mask instead of a list of cases"
     );
-    ensure!(arguments.mode == Mode::Segment, "--sr reports features of regions, not maps; leave --mode away");
+    ensure!(
+        arguments.mode == Mode::Segment && !arguments.slice_means,
+        "--sr reports features of regions, not maps, images or means over slices; leave --mode and --slice-means away"
+    );
+    ensure!(
+        !arguments.all_phases && arguments.components.is_none(),
+        "--sr reports regions of one image; leave --all-phases and --components away"
+    );
     for file in [path.clone(), segmentation_path(path)] {
         ensure!(!file.exists(), "{} is already there; name another file for --sr", file.display());
     }
@@ -49,18 +57,12 @@ fn segmentation_path(report: &Path) -> PathBuf {
 }
 
 /// Writes the report of a case, and a segmentation where its mask is none.
-pub(super) fn write(
-    arguments: &ExtractArgs,
-    path: &Path,
-    case: &Case,
-    case_regions: &Regions,
-    reported: &[ReportedRegion<'_>],
-) -> Result<()> {
-    let source = source_images(&case.image, &SeriesChoice::default())?;
-    let names: Vec<String> = reported.iter().map(|region| name_of(arguments, region.region)).collect();
+pub(super) fn write(arguments: &ExtractArgs, path: &Path, case: &Case, reported: &[ReportedRegion]) -> Result<()> {
+    let source = source_images(&case.image, &arguments.choice)?;
+    let names: Vec<String> = reported.iter().map(|region| name_of(arguments, &region.region)).collect();
     let segments = match stored_segments(arguments, case, reported)? {
         Some(segments) => segments,
-        None => write_segmentation(&segmentation_path(path), case_regions, &source, reported, &names)?,
+        None => write_segmentation(&segmentation_path(path), &source, reported, &names)?,
     };
     let has_hounsfield_units = source.attributes().modality == "CT";
     let regions: Vec<MeasuredRegion> = reported
@@ -83,10 +85,10 @@ pub(super) fn write(
 }
 
 fn name_of(arguments: &ExtractArgs, region: &CaseRegion) -> String {
-    match (&region.named, &arguments.roi) {
+    match (region.name(), &arguments.roi) {
         (None, Some(roi)) => roi.clone(),
-        (Some(named), _) if named.parse::<u32>().is_err() => named.clone(),
-        _ => format!("Region {}", region.label),
+        (Some(name), _) => name,
+        _ => format!("Region {}", region.origin.unwrap_or(region.label)),
     }
 }
 
@@ -94,21 +96,21 @@ fn name_of(arguments: &ExtractArgs, region: &CaseRegion) -> String {
 fn stored_segments(
     arguments: &ExtractArgs,
     case: &Case,
-    reported: &[ReportedRegion<'_>],
+    reported: &[ReportedRegion],
 ) -> Result<Option<Vec<SegmentReference>>> {
     if Source::open(&case.mask)?.format() != FileFormat::Dicom {
         return Ok(None);
     }
     let Some(MaskFile::Segmentation(segmentation)) = MaskFile::find(&case.mask)? else { return Ok(None) };
     let regions = segmentation.regions();
-    let number = |label: u32| match (&arguments.roi, regions) {
+    let number = |origin: Option<u32>| match (&arguments.roi, regions) {
         (Some(name), _) => regions.iter().find(|region| region.name == *name).map(|region| region.number),
         // The only region of a file has the label 1.
         (None, [only]) => Some(only.number),
-        (None, _) => regions.iter().find(|region| region.label == label).map(|region| region.number),
+        (None, _) => regions.iter().find(|region| origin == Some(region.label)).map(|region| region.number),
     };
-    let reference = |region: &ReportedRegion<'_>| {
-        let number = number(region.region.label).and_then(|number| u32::try_from(number).ok());
+    let reference = |region: &ReportedRegion| {
+        let number = number(region.region.origin).and_then(|number| u32::try_from(number).ok());
         let number =
             number.context("--sr refers to segments; a union of several has none, so extract them by themselves")?;
         Ok(SegmentReference::of(&segmentation, number)?)
@@ -119,27 +121,34 @@ fn stored_segments(
 /// Writes the regions of a mask as a segmentation, to which the report can refer.
 fn write_segmentation(
     path: &Path,
-    case_regions: &Regions,
     source: &SourceImages,
-    reported: &[ReportedRegion<'_>],
+    reported: &[ReportedRegion],
     names: &[String],
 ) -> Result<Vec<SegmentReference>> {
-    let mut labels: Vec<u32> = reported.iter().map(|region| region.region.label).collect();
-    let segments = labels.iter().zip(names).map(|(&label, name)| Segment::new(label, name)).collect::<Vec<_>>();
-    let mask = case_regions.mask.map(|&voxel| if labels.contains(&voxel) { voxel } else { 0 });
+    let segments: Vec<Segment> = (1..).zip(names).map(|(label, name)| Segment::new(label, name)).collect();
+    let mask = numbered(reported, names)?;
     let params = SegmentationParams::default().with_segments(segments).with_series(DerivedSeries::new("Regions"));
     let bytes = params.check()?.encode(&mask, source)?;
     let mut file = AtomicFile::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     file.write_all(&bytes)?;
     file.commit()?;
     let segmentation = Segmentation::from_bytes(&bytes)?;
-    // Segments are numbered in the order of their labels.
-    labels.sort_unstable();
-    let reference = |region: &ReportedRegion<'_>| {
-        let place = labels.partition_point(|&label| label < region.region.label);
-        Ok(SegmentReference::of(&segmentation, place as u32 + 1)?)
-    };
-    reported.iter().map(reference).collect()
+    (1..).zip(reported).map(|(number, _)| Ok(SegmentReference::of(&segmentation, number)?)).collect()
+}
+
+/// The regions in one mask, each with its place from 1.
+fn numbered(reported: &[ReportedRegion], names: &[String]) -> Result<LabelMap> {
+    let first = reported.first().context("--sr needs a region")?;
+    let mut numbered = first.mask.map(|_| 0u32);
+    for ((place, region), name) in (1u32..).zip(reported).zip(names) {
+        for (to, &voxel) in numbered.as_mut_slice().iter_mut().zip(region.mask.as_slice()) {
+            if voxel == region.region.label {
+                ensure!(*to == 0, "the region {name:?} overlaps with another; report them one by one, by --roi");
+                *to = place;
+            }
+        }
+    }
+    Ok(numbered)
 }
 
 fn algorithm(arguments: &ExtractArgs) -> &'static str {

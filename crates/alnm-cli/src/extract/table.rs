@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::Path;
 
 use alnm_radiomics::DiagnosticValue;
 use alnm_radiomics::python_float as float;
 use alnm_stats::data_table::{Cell, DataTable, Digits};
+use anyhow::Result;
 #[cfg(feature = "parquet")]
 use anyhow::bail;
-use anyhow::{Context, Result};
 use clap::ValueEnum;
+
+use super::regions::REGION_COLUMNS;
 
 /// A row: columns with their values, in order.
 pub(super) type Row = Vec<(String, RowValue)>;
@@ -154,30 +155,17 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The rows of a CSV file that [`write()`] made, as they were: what is no input column and no diagnostic is a feature,
-/// whose number comes back with the same bits, and what is empty was not there.
-pub(super) fn read(path: &Path, input: &Row) -> Result<Vec<Row>> {
-    let is_input = |name: &str| name == "Label" || input.iter().any(|(column, _)| column == name);
-    let cell = |name: &str, text: &str| {
-        if is_input(name) {
-            return RowValue::Text(text.to_owned());
-        }
-        let value = if name.starts_with("diagnostics_") {
-            DiagnosticValue::from_text(name, text).map(RowValue::Diagnostic)
-        } else {
-            text.parse().ok().map(RowValue::Number)
-        };
-        value.unwrap_or_else(|| RowValue::Text(text.to_owned()))
+/// A computed value from its text: what tells regions apart is text, and what is no diagnostic is a feature, whose number
+/// comes back with the same bits.
+pub(super) fn value_of(name: &str, text: &str) -> RowValue {
+    let value = if REGION_COLUMNS.contains(&name) {
+        None
+    } else if name.starts_with("diagnostics_") {
+        DiagnosticValue::from_text(name, text).map(RowValue::Diagnostic)
+    } else {
+        text.parse().ok().map(RowValue::Number)
     };
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let headers = reader.headers()?.clone();
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-        let cells = headers.iter().zip(record.iter()).filter(|(name, text)| !text.is_empty() || is_input(name));
-        rows.push(cells.map(|(name, text)| (name.to_owned(), cell(name, text))).collect());
-    }
-    Ok(rows)
+    value.unwrap_or_else(|| RowValue::Text(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -188,19 +176,6 @@ mod tests {
         let mut bytes = Vec::new();
         write(&mut bytes, format, rows, &[]).unwrap();
         String::from_utf8(bytes).unwrap()
-    }
-
-    #[test]
-    fn numbers_are_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = vec![("ID".to_owned(), RowValue::Text("007".to_owned()))];
-        let mut row = input.clone();
-        row.push(("diagnostics_Mask-original_VoxelNum".to_owned(), RowValue::Diagnostic(DiagnosticValue::Integer(12))));
-        row.push(("original_glcm_Imc1".to_owned(), RowValue::Number(-0.1 - 0.2)));
-        row.push(("original_glcm_Idn".to_owned(), RowValue::Number(1e-5)));
-        let file = folder.path().join("features_1.csv");
-        std::fs::write(&file, written(TableFormat::Csv, &[(1, row.clone())])).unwrap();
-        assert_eq!(read(&file, &input).unwrap(), [row]);
     }
 
     #[test]

@@ -6,7 +6,12 @@ use dicom_object::mem::InMemElement;
 
 /// The text of an attribute without the padding around it.
 pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
-    let value = object.get(tag)?.to_str().ok()?.trim_matches([' ', '\0']).to_owned();
+    let element = object.get(tag)?;
+    let value = match of_unknown(element) {
+        Some(text) => text,
+        None => element.to_str().ok()?.into_owned(),
+    };
+    let value = value.trim_matches([' ', '\0']).to_owned();
     (!value.is_empty()).then_some(value)
 }
 
@@ -16,12 +21,22 @@ pub(super) fn integer(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
 
 /// A finite number.
 pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
-    object.get(tag)?.to_float64().ok().filter(|value| value.is_finite())
+    let element = object.get(tag)?;
+    if element.vr() == VR::UN {
+        return numbers(object, tag)?.first().copied();
+    }
+    element.to_float64().ok().filter(|value| value.is_finite())
 }
 
 /// All the finite numbers of an attribute.
 pub(super) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
-    let values = object.get(tag)?.to_multi_float64().ok()?;
+    let element = object.get(tag)?;
+    let values: Vec<f64> = match of_unknown(element) {
+        Some(text) => {
+            text.split('\\').map(|number| number.trim_matches([' ', '\0']).parse().ok()).collect::<Option<_>>()?
+        }
+        None => element.to_multi_float64().ok()?,
+    };
     values.iter().all(|value| value.is_finite()).then_some(values)
 }
 
@@ -38,6 +53,12 @@ pub(super) fn items(object: &InMemDicomObject, tag: Tag) -> &[InMemDicomObject] 
 /// The first item of a sequence.
 pub(super) fn item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> {
     items(object, tag).first()
+}
+
+/// The bytes of an element of unknown representation as text: some programs write decimal strings so.
+fn of_unknown(element: &InMemElement) -> Option<String> {
+    let bytes = (element.vr() == VR::UN).then(|| element.to_bytes().ok()).flatten()?;
+    std::str::from_utf8(&bytes).ok().map(str::to_owned)
 }
 
 /// The value of an attribute that has several texts, without the padding around each.

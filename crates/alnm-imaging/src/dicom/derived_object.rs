@@ -126,7 +126,7 @@ impl ObjectKind {
             .text(tags::CONTENT_TIME, time_string(attributes.start_time))
             .text_if_any(tags::BODY_PART_EXAMINED, &attributes.body_part)
             .text_if_any(tags::PATIENT_POSITION, &attributes.patient_position)
-            .text(tags::LATERALITY, &attributes.laterality);
+            .text_if_any(tags::LATERALITY, &attributes.laterality);
         in_frame_of_reference(image, source)
     }
 }

@@ -133,6 +133,12 @@ impl DicomFolder {
         &self.masks
     }
 
+    /// The structure sets and segmentations, ordered by path, without the series.
+    #[must_use]
+    pub fn into_masks(self) -> Vec<MaskFile> {
+        self.masks
+    }
+
     /// What is wrong with the structure sets and segmentations that could not be read.
     #[must_use]
     pub fn mask_problems(&self) -> &[ImagingError] {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{FileProblem, Result};
 
 /// All files below a folder, those of each folder sorted by name.
-pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), FileProblem> {
         const DEEPEST: usize = 16;
         let entry = |entry: std::io::Result<DirEntry>| {

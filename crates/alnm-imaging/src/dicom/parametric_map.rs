@@ -163,6 +163,7 @@ impl ParametricMapWriter {
         let groups = (0..slices).map(|slice| frames.frame_groups(slice, &[slice as u32 + 1]));
         let object = PARAMETRIC_MAP
             .image(source, &self.params.series)
+            .text(tags::LATERALITY, &source.attributes().laterality)
             .text(tags::IMAGE_TYPE, IMAGE_TYPE)
             .text(tags::CONTENT_QUALIFICATION, "RESEARCH")
             .text(tags::CONTENT_LABEL, CONTENT_LABEL)

@@ -233,6 +233,12 @@ impl Series {
         &self.identity.study_uid
     }
 
+    /// `StudyDate` as it is written (YYYYMMDD), empty when absent.
+    #[must_use]
+    pub fn study_date(&self) -> &str {
+        &self.identity.study.date
+    }
+
     /// `FrameOfReferenceUID`: images that share it share their coordinates.
     #[must_use]
     pub fn frame_of_reference(&self) -> Option<&str> {

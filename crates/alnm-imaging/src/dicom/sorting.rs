@@ -241,6 +241,7 @@ impl Stacks<'_> {
         let places = Places::new(self.slices, group);
         let Phases { phases, by, incomplete } = places.phases(self.slices, self.sorting.phases_by)?;
         let (geometry, uneven) = grid(self.slices, &phases[0], &places.locations)?;
+        let is_whole = incomplete.is_none();
         sorted.warnings.extend(incomplete);
         sorted.warnings.extend(uneven);
         if by == Some(PhaseKey::AcquisitionNumber) && self.sorting.modality == "CT" {
@@ -252,7 +253,8 @@ impl Stacks<'_> {
             return Ok(());
         }
         let stated = group.iter().find_map(|&slice| self.slices[slice].stated_phases);
-        if let (Some(stated), Some(by)) = (stated.filter(|&stated| stated > 1 && stated != phases.len() as i64), by) {
+        let is_other = |stated: &i64| is_whole && *stated > 1 && *stated != phases.len() as i64;
+        if let (Some(stated), Some(by)) = (stated.filter(is_other), by) {
             sorted.warnings.push(SeriesWarning::OtherNumberOfPhases { stated, found: phases.len(), by });
         }
         sorted.kinds.push(SortedKind { kind, phases, phases_by: by, geometry });

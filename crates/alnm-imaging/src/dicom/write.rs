@@ -719,6 +719,9 @@ impl<'a> SeriesWriter<'a> {
         data.short(tags::BITS_STORED, bits);
         data.short(tags::HIGH_BIT, bits - 1);
         data.short(tags::PIXEL_REPRESENTATION, u16::from(is_signed));
+        if self.attributes.is_deidentified {
+            data.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, VR::CS, "MODIFIED");
+        }
         data.decimals(tags::RESCALE_INTERCEPT, &[self.attributes.rescale_intercept]);
         data.decimals(tags::RESCALE_SLOPE, &[self.attributes.rescale_slope]);
         data.text(tags::RESCALE_TYPE, VR::LO, self.class.rescale_type);

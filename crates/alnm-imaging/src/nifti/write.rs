@@ -9,24 +9,24 @@ use super::{Matrix, NIFTI_1_BYTES, NIFTI_2_BYTES, NIFTI_2_PAIR, NIFTI_2_SINGLE, 
 use crate::atomic_file::AtomicFile;
 use crate::deflate::{Effort, Wrapper, write_compressed};
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::write_binary;
+use crate::voxel_data::{Written, write_binary};
 
 /// Writes an image: NIfTI-1, or NIfTI-2 where an axis has more than 32767 voxels. The files stand in the order in which
 /// they are to appear.
-pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
+pub(crate) fn write(path: &Path, image: Written<'_>) -> Result<Vec<AtomicFile>> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let compressed = name.ends_with(".gz");
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     let is_pair = plain.ends_with(".hdr") || plain.ends_with(".img");
-    if !image.geometry().is_orthonormal() {
+    if !image.geometry.is_orthonormal() {
         return Err(unsupported(format!(
             "axes that are not perpendicular unit vectors, direction {:?}; NRRD and MetaImage hold them",
-            image.geometry().direction()
+            image.geometry.direction()
         )));
     }
     let header = header_bytes(image, is_pair);
     if !is_pair {
-        return Ok(vec![write_file(path, compressed, &header, Some(image))?]);
+        return Ok(vec![write_file(path, compressed, &header, Some(image.voxels))?]);
     }
     let stem_length = plain.len() - "img".len();
     let original =
@@ -34,7 +34,7 @@ pub(crate) fn write(path: &Path, image: &Image) -> Result<Vec<AtomicFile>> {
     let half = |suffix: &str| {
         path.with_file_name(format!("{}{suffix}{}", &original[..stem_length], if compressed { ".gz" } else { "" }))
     };
-    let voxel_file = write_file(&half("img"), compressed, &[], Some(image))?;
+    let voxel_file = write_file(&half("img"), compressed, &[], Some(image.voxels))?;
     Ok(vec![voxel_file, write_file(&half("hdr"), compressed, &header, None)?])
 }
 
@@ -51,8 +51,8 @@ fn write_file(path: &Path, compressed: bool, header: &[u8], image: Option<&Image
 }
 
 /// A header with both orientations in RAS coordinates, then the four bytes of extension flags.
-fn header_bytes(image: &Image, is_pair: bool) -> Vec<u8> {
-    let geometry = image.geometry();
+fn header_bytes(image: Written<'_>, is_pair: bool) -> Vec<u8> {
+    let Written { voxels, geometry, series } = image;
     let (size, spacing) = (geometry.size(), geometry.spacing());
     let to_ras = [-1.0, -1.0, 1.0];
     let direction = geometry.direction();
@@ -60,15 +60,21 @@ fn header_bytes(image: &Image, is_pair: bool) -> Vec<u8> {
     let origin: [f64; 3] = std::array::from_fn(|row| geometry.origin()[row] * to_ras[row]);
     let (quaternion, handedness) = quaternion(&rotation);
 
-    let version = if size.iter().any(|&n| n > i16::MAX as usize) { Version::Two } else { Version::One };
+    let version = if size.iter().chain(&series.map(|series| series.volumes)).any(|&n| n > i16::MAX as usize) {
+        Version::Two
+    } else {
+        Version::One
+    };
     let header_size = match version {
         Version::One => NIFTI_1_BYTES,
         Version::Two => NIFTI_2_BYTES,
     };
     let data_offset = if is_pair { 0 } else { header_size + 4 };
-    let (datatype, bits) = (datatype(image.pixel_type()), 8 * image.pixel_type().bytes() as i64);
-    let dim: [i64; 8] = [geometry.dimension() as i64, size[0] as i64, size[1] as i64, size[2] as i64, 1, 1, 1, 1];
-    let pixdim = [handedness, spacing[0], spacing[1], spacing[2], 1.0, 1.0, 1.0, 1.0];
+    let (datatype, bits) = (datatype(voxels.pixel_type()), 8 * voxels.pixel_type().bytes() as i64);
+    let axes = if series.is_some() { 4 } else { geometry.dimension() as i64 };
+    let (volumes, step) = series.map_or((1, 1.0), |series| (series.volumes as i64, series.step));
+    let dim: [i64; 8] = [axes, size[0] as i64, size[1] as i64, size[2] as i64, volumes, 1, 1, 1];
+    let pixdim = [handedness, spacing[0], spacing[1], spacing[2], step, 1.0, 1.0, 1.0];
     let srow: [f64; 12] =
         std::array::from_fn(|i| if i % 4 == 3 { origin[i / 4] } else { rotation[i / 4][i % 4] * spacing[i % 4] });
     let mut header = HeaderWriter { version, bytes: vec![0; header_size + 4] };

@@ -248,6 +248,7 @@ impl Header {
             direction[row] = direction[row].map(|cosine| cosine * flips[row]);
         }
         let geometry = Geometry::new(size, spacing, origin, direction)?;
+        geometry.check_axes().map_err(unsupported)?;
         Ok(if axes == 2 { geometry.into_planar() } else { geometry })
     }
 

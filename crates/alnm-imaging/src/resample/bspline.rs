@@ -27,43 +27,53 @@ pub(super) fn sample<T: Voxel>(
     is_float: bool,
 ) -> Result<Volume<T>> {
     let size = volume.geometry().size();
-    match sampling {
-        Sampling::General(lines) => {
-            let coefficients = Coefficients::new(volume, size.map(|n| (0, n)))?;
-            Ok(sample_lines(size, lines, grid, outside, |position| {
-                let axes = std::array::from_fn(|axis| Support::new(position[axis], size[axis], 0));
-                T::from_f64(coefficients.evaluate(&axes))
-            }))
-        }
-        Sampling::Separable(positions) => {
-            let Some(part) = visible_part(positions, size) else { return Ok(Volume::filled(grid.clone(), outside)) };
-            let axes = std::array::from_fn(|axis| {
-                let inside = |&position: &f64| {
-                    is_inside(position, size[axis]).then(|| Support::new(position, size[axis], part[axis].0))
-                };
-                positions[axis].iter().map(inside).collect()
-            });
-            if is_float {
-                return plane_by_plane(volume, part, &axes, grid, outside);
-            }
-            Ok(exact(&Coefficients::new(volume, part)?, &axes, grid, outside))
-        }
+    let Some(positions) = sampling.rounded_axes(size) else {
+        let Some(part) = visible_part(sampling.lines().range(), size) else {
+            return Ok(Volume::filled(grid.clone(), outside));
+        };
+        let coefficients = Coefficients::new(volume, part)?;
+        return Ok(sample_lines(size, sampling.lines(), grid, outside, |position| {
+            T::from_f64(coefficients.evaluate(&supports(position, size, part)))
+        }));
+    };
+    let range = std::array::from_fn(|axis| {
+        let inside = positions[axis].iter().copied().filter(|&position| is_inside(position, size[axis]));
+        inside.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), p| (low.min(p), high.max(p)))
+    });
+    let Some(part) = visible_part(range, size) else { return Ok(Volume::filled(grid.clone(), outside)) };
+    let axes = std::array::from_fn(|axis| {
+        let inside =
+            |&position: &f64| is_inside(position, size[axis]).then(|| Support::new(position, size[axis], part[axis].0));
+        positions[axis].iter().map(inside).collect()
+    });
+    if is_float {
+        return plane_by_plane(volume, part, &axes, grid, outside);
     }
+    let coefficients = Coefficients::new(volume, part)?;
+    let exact = |voxel: [usize; 3]| coefficients.evaluate(&supports(sampling.lines().position(voxel), size, part));
+    // A spline moves by less than four times its largest coefficient a voxel.
+    let doubt = (1e-12 + 4.0 * sampling.drift()) * coefficients.largest();
+    Ok(truncated(&coefficients, &axes, grid, outside, doubt, exact))
 }
 
-/// First and one-past-last voxel on each axis that can change a value of the grid; `None` when the grid lies outside.
-fn visible_part(positions: &[Vec<f64>; 3], size: [usize; 3]) -> Option<[(usize, usize); 3]> {
+/// First and one-past-last voxel on each axis that can change a value at positions in a range; `None` when the range
+/// lies outside.
+fn visible_part(range: [(f64, f64); 3], size: [usize; 3]) -> Option<[(usize, usize); 3]> {
     let mut part = [(0, 0); 3];
     for axis in 0..3 {
-        let inside = positions[axis].iter().copied().filter(|&position| is_inside(position, size[axis]));
-        let (low, high) = inside.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), p| (low.min(p), high.max(p)));
-        if low > high {
+        let (low, high) = range[axis];
+        if low > high || low > size[axis] as f64 - 0.5 || high < -0.5 {
             return None;
         }
         let reach = MARGIN + SUPPORT;
         part[axis] = ((low.max(0.0) as usize).saturating_sub(reach), (high.max(0.0) as usize + reach).min(size[axis]));
     }
     Some(part)
+}
+
+/// The supports of a position in a part of an image.
+fn supports(position: [f64; 3], size: [usize; 3], part: [(usize, usize); 3]) -> [Support; 3] {
+    std::array::from_fn(|axis| Support::new(position[axis], size[axis], part[axis].0))
 }
 
 /// The four coefficients on one axis that a position depends on, with their weights.
@@ -145,12 +155,14 @@ impl Coefficients {
     /// The value as ITK sums it: 64 products, x fastest.
     fn evaluate(&self, axes: &[Support; 3]) -> f64 {
         let [x, y, z] = axes;
+        let (_, rows, columns) = self.values.dim();
+        let values = self.values.as_slice().expect("a new array has standard layout");
         let mut value = 0.0;
         for k in 0..SUPPORT {
             for j in 0..SUPPORT {
+                let row = &values[(z.indices[k] * rows + y.indices[j]) * columns..][..columns];
                 for i in 0..SUPPORT {
-                    let weight = x.weights[i] * y.weights[j] * z.weights[k];
-                    value += weight * self.values[[z.indices[k], y.indices[j], x.indices[i]]];
+                    value += x.weights[i] * y.weights[j] * z.weights[k] * row[x.indices[i]];
                 }
             }
         }
@@ -160,32 +172,33 @@ impl Coefficients {
 
 /// Values of integer images: planes along z, rows along y, then single values along x.
 ///
-/// Truncation turns a difference in the last bit into a whole unit where the value is an integer. Values that close are
-/// summed again in ITK's order.
-fn exact<T: Voxel>(
+/// Truncation turns a difference in the last bit into a whole unit where the value is an integer. Values within `doubt` of
+/// an integer are taken from `exact`, ITK's own sum at ITK's own position.
+fn truncated<T: Voxel>(
     coefficients: &Coefficients,
     axes: &[Vec<Option<Support>>; 3],
     grid: &Geometry,
     outside: T,
+    doubt: f64,
+    exact: impl Fn([usize; 3]) -> f64 + Sync,
 ) -> Volume<T> {
     let [width, height, _] = grid.size();
     let (_, rows, columns) = coefficients.values.dim();
     let source = coefficients.values.as_slice().expect("a new array has standard layout");
-    let doubt = 1e-12 * coefficients.largest();
     let mut result = Volume::filled(grid.clone(), outside);
-    result.as_mut_slice().par_chunks_mut(width * height).zip(&axes[2]).for_each_init(
+    result.as_mut_slice().par_chunks_mut(width * height).zip(&axes[2]).enumerate().for_each_init(
         || (vec![0.0; rows * columns], vec![0.0; columns]),
-        |(plane, line), (slice, z)| {
+        |(plane, line), (k, (slice, z))| {
             let Some(z) = z else { return };
             combine(plane, z.indices.map(|index| &source[index * rows * columns..][..rows * columns]), z.weights);
-            for (row, y) in slice.chunks_mut(width).zip(&axes[1]) {
+            for (j, (row, y)) in slice.chunks_mut(width).zip(&axes[1]).enumerate() {
                 let Some(y) = y else { continue };
                 combine(line, y.indices.map(|index| &plane[index * columns..][..columns]), y.weights);
-                for (voxel, x) in row.iter_mut().zip(&axes[0]) {
+                for (i, (voxel, x)) in row.iter_mut().zip(&axes[0]).enumerate() {
                     let Some(x) = x else { continue };
                     let mut value = x.value(line);
                     if (value - value.round()).abs() <= doubt {
-                        value = coefficients.evaluate(&[*x, *y, *z]);
+                        value = exact([i, j, k]);
                     }
                     *voxel = T::from_f64(value);
                 }

@@ -34,18 +34,18 @@ impl Between {
 
 pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &Geometry, outside: T) -> Volume<T> {
     let size = volume.geometry().size();
-    match sampling {
-        Sampling::General(lines) => {
+    match sampling.axes() {
+        None => {
             let voxels = volume.as_slice();
             let at = |x: usize, y: usize, z: usize| voxels[(z * size[1] + y) * size[0] + x].to_f64();
-            sample_lines(size, lines, grid, outside, |position| {
+            sample_lines(size, sampling.lines(), grid, outside, |position| {
                 let [x, y, z]: [Between; 3] = std::array::from_fn(|axis| Between::new(position[axis], size[axis]));
                 let row = |y: usize, z: usize| x.mix(at(x.low, y, z), at(x.high, y, z));
                 let plane = |z: usize| y.mix(row(y.low, z), row(y.high, z));
                 T::from_f64(z.mix(plane(z.low), plane(z.high)))
             })
         }
-        Sampling::Separable(positions) => separable(volume, positions, grid, outside),
+        Some(positions) => separable(volume, positions, grid, outside),
     }
 }
 

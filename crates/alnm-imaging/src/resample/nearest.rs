@@ -16,12 +16,12 @@ fn nearest(position: f64, size: usize) -> usize {
 pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &Geometry, outside: T) -> Volume<T> {
     let size = volume.geometry().size();
     let voxels = volume.as_slice();
-    match sampling {
-        Sampling::General(lines) => sample_lines(size, lines, grid, outside, |position| {
+    match sampling.axes() {
+        None => sample_lines(size, sampling.lines(), grid, outside, |position| {
             let [x, y, z] = [0, 1, 2].map(|axis| nearest(position[axis], size[axis]));
             voxels[(z * size[1] + y) * size[0] + x]
         }),
-        Sampling::Separable(positions) => {
+        Some(positions) => {
             let indices: [Vec<Option<usize>>; 3] = std::array::from_fn(|axis| {
                 positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| nearest(p, size[axis]))).collect()
             });

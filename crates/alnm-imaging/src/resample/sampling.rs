@@ -5,12 +5,17 @@ use rayon::prelude::*;
 use crate::geometry::Geometry;
 use crate::volume::{Volume, Voxel};
 
-/// Continuous indices into an image for every voxel of a grid.
-pub(super) enum Sampling {
-    /// The axes of both grids agree: one list of positions for each axis.
-    Separable([Vec<f64>; 3]),
-    /// Any other pair of grids.
-    General(Box<LineSampling>),
+/// Continuous indices into an image for every voxel of a grid, with the bits that ITK gives them.
+///
+/// Where both grids have the same axes, a position on one axis depends on one index alone. On oblique grids that holds
+/// but for rounding, and rounding decides which of two voxels is the nearest, or whether a position at the border lies
+/// inside.
+pub(super) struct Sampling {
+    lines: LineSampling,
+    /// The positions on each axis, where they depend on its own index alone but for rounding.
+    axes: Option<[Vec<f64>; 3]>,
+    /// How far they move, in voxels, with the other indices.
+    drift: f64,
 }
 
 /// Positions are linear along a line of x: ITK finds those of its first and one-past-last voxel and goes in even steps.
@@ -21,40 +26,90 @@ pub(super) struct LineSampling {
 
 impl LineSampling {
     /// Continuous index into the image of a voxel of the grid.
-    fn at(&self, index: [f64; 3]) -> [f64; 3] {
-        self.image.point_to_index(self.grid.index_to_point(index))
+    fn at(&self, voxel: [usize; 3]) -> [f64; 3] {
+        self.image.point_to_index(self.grid.voxel_to_point(voxel))
     }
 
     /// The positions of a line of x.
     pub(super) fn line(&self, y: usize, z: usize) -> impl Iterator<Item = [f64; 3]> + use<> {
         let length = self.grid.size()[0];
-        let start = self.at([0.0, y as f64, z as f64]);
-        let end = self.at([length as f64, y as f64, z as f64]);
-        (0..length).map(move |x| {
-            let alpha = x as f64 / length as f64;
-            std::array::from_fn(|axis| start[axis] + alpha * (end[axis] - start[axis]))
+        let [start, end] = [0, length].map(|x| self.at([x, y, z]));
+        (0..length).map(move |x| between(start, end, x, length))
+    }
+
+    /// The position of one voxel, the same as in its line.
+    pub(super) fn position(&self, [x, y, z]: [usize; 3]) -> [f64; 3] {
+        let length = self.grid.size()[0];
+        let [start, end] = [0, length].map(|x| self.at([x, y, z]));
+        between(start, end, x, length)
+    }
+
+    /// Lowest and highest position on each axis, among the corners of the grid and one voxel beyond them.
+    pub(super) fn range(&self) -> [(f64, f64); 3] {
+        let size = self.grid.size();
+        let corner = |corner: usize| self.at(std::array::from_fn(|axis| size[axis] * (corner >> axis & 1)));
+        let corners: [[f64; 3]; 8] = std::array::from_fn(corner);
+        std::array::from_fn(|axis| {
+            let places = corners.iter().map(|corner| corner[axis]);
+            places.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), place| (low.min(place), high.max(place)))
         })
     }
 }
 
+fn between(start: [f64; 3], end: [f64; 3], x: usize, length: usize) -> [f64; 3] {
+    let alpha = x as f64 / length as f64;
+    std::array::from_fn(|axis| start[axis] + alpha * (end[axis] - start[axis]))
+}
+
 impl Sampling {
     pub(super) fn new(image: &Geometry, grid: &Geometry) -> Self {
+        /// In voxels over the whole grid; far above rounding, far below what can be seen.
+        const ROUNDING: f64 = 1e-9;
         let lines = LineSampling { image: image.clone(), grid: grid.clone() };
         let size = grid.size();
-        let origin = lines.at([0.0; 3]);
+        let origin = lines.at([0; 3]);
         // How far the position on one axis moves when the index runs along another.
-        let drifts = (0..3).any(|along| {
-            let end = lines.at(std::array::from_fn(|axis| if axis == along { size[axis] as f64 } else { 0.0 }));
-            (0..3).any(|axis| axis != along && (end[axis] - origin[axis]).abs() > 1e-9)
+        let drift = (0..3).fold(0.0_f64, |largest, along| {
+            let end = lines.at(std::array::from_fn(|axis| if axis == along { size[axis] } else { 0 }));
+            let others = (0..3).filter(|&axis| axis != along);
+            others.fold(largest, |largest, axis| largest.max((end[axis] - origin[axis]).abs()))
         });
-        if drifts {
-            return Self::General(Box::new(lines));
-        }
-        Self::Separable([
-            lines.line(0, 0).map(|position| position[0]).collect(),
-            (0..size[1]).map(|y| lines.at([0.0, y as f64, 0.0])[1]).collect(),
-            (0..size[2]).map(|z| lines.at([0.0, 0.0, z as f64])[2]).collect(),
-        ])
+        let axes = (drift <= ROUNDING).then(|| {
+            [
+                lines.line(0, 0).map(|position| position[0]).collect(),
+                (0..size[1]).map(|y| lines.at([0, y, 0])[1]).collect(),
+                (0..size[2]).map(|z| lines.at([0, 0, z])[2]).collect(),
+            ]
+        });
+        Self { lines, axes, drift }
+    }
+
+    /// Every position, line by line.
+    pub(super) fn lines(&self) -> &LineSampling {
+        &self.lines
+    }
+
+    /// How far the lists of [`Sampling::rounded_axes`] may be from the positions of the lines, in voxels.
+    pub(super) fn drift(&self) -> f64 {
+        self.drift
+    }
+
+    /// The positions on each axis, where they are those of the lines to the last bit.
+    pub(super) fn axes(&self) -> Option<&[Vec<f64>; 3]> {
+        self.axes.as_ref().filter(|_| self.drift == 0.0)
+    }
+
+    /// The positions on each axis, where they are those of the lines but for rounding and rounding does not decide
+    /// whether one lies inside an image of `size` voxels.
+    pub(super) fn rounded_axes(&self, size: [usize; 3]) -> Option<&[Vec<f64>; 3]> {
+        const DOUBT: f64 = 1e-6;
+        let is_doubtful = |position: f64, size: usize| {
+            (position + 0.5).abs() < DOUBT || (position - (size as f64 - 0.5)).abs() < DOUBT
+        };
+        let is_certain = |axes: &[Vec<f64>; 3]| {
+            axes.iter().zip(size).all(|(axis, size)| axis.iter().all(|&position| !is_doubtful(position, size)))
+        };
+        self.axes.as_ref().filter(|axes| self.drift == 0.0 || is_certain(axes))
     }
 }
 

@@ -88,12 +88,12 @@ pub(super) fn sample<T: Voxel>(
         Interpolator::Gaussian => mean(volume, taps),
         _ => sum(volume, taps),
     };
-    match sampling {
-        Sampling::General(lines) => sample_lines(size, lines, grid, outside, |position| {
+    match sampling.axes() {
+        None => sample_lines(size, sampling.lines(), grid, outside, |position| {
             let [x, y, z]: [Taps; 3] = std::array::from_fn(|axis| taps(position[axis], axis));
             value([&x, &y, &z])
         }),
-        Sampling::Separable(positions) => {
+        Some(positions) => {
             let axes: [Vec<Option<Taps>>; 3] = std::array::from_fn(|axis| {
                 positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| taps(p, axis))).collect()
             });

@@ -243,6 +243,20 @@ fn doses_lie_by_their_offsets_and_are_scaled() {
 }
 
 #[test]
+fn decimal_strings_of_unknown_representation_are_read() {
+    let grid = oblique([6, 5, 1]);
+    let mut object = dataset(classic(&grid, 0, 8));
+    object.put(pixels(&[1; 30]));
+    let image = decode(&file(object.clone(), uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    for tag in [tags::IMAGE_POSITION_PATIENT, tags::IMAGE_ORIENTATION_PATIENT, tags::PIXEL_SPACING] {
+        let written = object.element(tag).unwrap().to_str().unwrap().into_owned();
+        let padded = if written.len().is_multiple_of(2) { written } else { written + " " };
+        object.put(DataElement::new(tag, VR::UN, PrimitiveValue::from(padded.into_bytes())));
+    }
+    assert_eq!(decode(&file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap(), image);
+}
+
+#[test]
 fn slices_of_nuclear_medicine_follow_their_vector() {
     let grid = oblique([6, 5, 3]);
     let mut detector = classic(&grid, 0, 8);

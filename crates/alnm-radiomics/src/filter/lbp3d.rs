@@ -49,8 +49,7 @@ impl Complex {
 impl SphericalPattern {
     /// An icosphere of `radius` voxels whose triangles are divided `subdivisions` times, expanded to `levels` levels.
     pub(crate) fn new(radius: f64, subdivisions: usize, levels: usize) -> Self {
-        let samples: Vec<[f64; 3]> =
-            icosphere(subdivisions).into_iter().map(|vertex| vertex.map(|c| c * radius)).collect();
+        let samples = icosphere(subdivisions, radius);
         let at_samples = |n: usize, m: isize| {
             let harmonic = |sample: &[f64; 3]| {
                 spherical_harmonic(n, m, (sample[2] / radius).clamp(-1.0, 1.0).acos(), sample[1].atan2(sample[0]))
@@ -145,25 +144,31 @@ fn stored(value: f64, pixel_type: PixelType) -> f64 {
     stored_as(pixel_type, if pixel_type.is_float() { value } else { rounded })
 }
 
-/// Vertices of an icosahedron whose triangles are divided into four, again and again, and moved onto the unit sphere.
-fn icosphere(subdivisions: usize) -> Vec<[f64; 3]> {
-    let golden = (1.0 + 5.0f64.sqrt()) / 2.0;
+/// Vertices of an icosahedron whose triangles are divided into four, again and again, and moved onto a sphere. The
+/// arithmetic is trimesh's: where a sample falls on a voxel, its last bits decide whether it is below the centre.
+fn icosphere(subdivisions: usize, radius: f64) -> Vec<[f64; 3]> {
+    /// The coordinates of an icosahedron in the unit sphere, but for 0.
+    const SHORT: f64 = 0.525_731_112_119_133_6;
+    const LONG: f64 = 0.850_650_808_352_04;
     let mut vertices = Vec::new();
-    for sign in [1.0, -1.0] {
-        for golden in [golden, -golden] {
-            vertices.extend([[sign, golden, 0.0], [0.0, sign, golden], [golden, 0.0, sign]]);
+    for short in [SHORT, -SHORT] {
+        for long in [LONG, -LONG] {
+            vertices.extend([[short, long, 0.0], [0.0, short, long], [long, 0.0, short]]);
         }
     }
-    // Edges have length 2 before the vertices move onto the sphere; the next shortest distance is 2 golden.
-    let joined =
-        |a: usize, b: usize| (0..3).map(|axis| (vertices[a][axis] - vertices[b][axis]).powi(2)).sum::<f64>() < 5.0;
+    // Edges have twice the short coordinate's length; the next shortest distance is twice the long one.
+    let joined = |a: usize, b: usize| {
+        (0..3).map(|axis| (vertices[a][axis] - vertices[b][axis]).powi(2)).sum::<f64>() < 4.0 * SHORT * LONG
+    };
     let mut triangles = Vec::new();
     for a in 0..12 {
         for b in a + 1..12 {
             triangles.extend((b + 1..12).filter(|&c| joined(a, b) && joined(b, c) && joined(a, c)).map(|c| [a, b, c]));
         }
     }
-    vertices.iter_mut().for_each(to_unit_length);
+    if subdivisions == 0 {
+        vertices.iter_mut().for_each(|vertex| move_onto_sphere(vertex, radius));
+    }
     for _ in 0..subdivisions {
         let mut middles = std::collections::BTreeMap::new();
         let mut divided = Vec::with_capacity(4 * triangles.len());
@@ -177,14 +182,14 @@ fn icosphere(subdivisions: usize) -> Vec<[f64; 3]> {
             divided.extend([[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]]);
         }
         triangles = divided;
-        vertices.iter_mut().for_each(to_unit_length);
+        vertices.iter_mut().for_each(|vertex| move_onto_sphere(vertex, radius));
     }
     vertices
 }
 
-fn to_unit_length(vector: &mut [f64; 3]) {
+fn move_onto_sphere(vector: &mut [f64; 3], radius: f64) {
     let length = vector.iter().map(|c| c * c).sum::<f64>().sqrt();
-    *vector = vector.map(|c| c / length);
+    *vector = vector.map(|c| c + c / length * (radius - length));
 }
 
 /// Y_nm at an azimuth and a polar angle, with the Condon-Shortley phase.
@@ -271,26 +276,27 @@ impl CubicSpline {
 
 /// B-spline coefficients in place of a line's values: the recursion of Unser 1999 (doi 10.1109/79.799930).
 fn to_coefficients(line: &mut [f64]) {
-    let pole = 3.0f64.sqrt() - 2.0;
-    let gain = (1.0 - pole) * (1.0 - 1.0 / pole);
+    /// √3 − 2, rounded from its exact value as in scipy.
+    const POLE: f64 = -0.267_949_192_431_122_7;
+    let gain = (1.0 - POLE) * (1.0 - 1.0 / POLE);
     let n = line.len();
     for value in line.iter_mut() {
         *value *= gain;
     }
-    let far = pole.powi(n as i32 - 1);
-    let mut power = pole;
+    let far = POLE.powf((n - 1) as f64);
+    let mut power = POLE;
     let mut first = line[0] + far * line[n - 1];
     for i in 1..n - 1 {
         first += power * (line[i] + far * line[n - 1 - i]);
-        power *= pole;
+        power *= POLE;
     }
     line[0] = first / (1.0 - far * far);
     for i in 1..n {
-        line[i] += pole * line[i - 1];
+        line[i] += POLE * line[i - 1];
     }
-    line[n - 1] = (pole * line[n - 2] + line[n - 1]) * pole / (pole * pole - 1.0);
+    line[n - 1] = (POLE * line[n - 2] + line[n - 1]) * POLE / (POLE * POLE - 1.0);
     for i in (0..n - 1).rev() {
-        line[i] = pole * (line[i + 1] - line[i]);
+        line[i] = POLE * (line[i + 1] - line[i]);
     }
 }
 
@@ -320,8 +326,8 @@ mod tests {
 
     #[test]
     fn an_icosphere_has_42_vertices_on_the_sphere() {
-        assert_eq!(icosphere(0).len(), 12);
-        let vertices = icosphere(1);
+        assert_eq!(icosphere(0, 1.0).len(), 12);
+        let vertices = icosphere(1, 1.0);
         assert_eq!(vertices.len(), 42);
         for vertex in vertices {
             approx::assert_relative_eq!(vertex.iter().map(|c| c * c).sum::<f64>(), 1.0, max_relative = 1e-14);

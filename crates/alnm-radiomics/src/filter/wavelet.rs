@@ -176,6 +176,15 @@ impl WaveletTransform {
         Self { levels, ..self }
     }
 
+    /// The shape (z, y, x) of the box of voxels that the sub-bands in a box of this shape are computed from: each level
+    /// reaches as many voxels farther as the filter has coefficients less one.
+    pub(crate) fn gathered_shape(&self, shape: [usize; 3]) -> [usize; 3] {
+        let reach = (self.filters.low.len() - 1).saturating_mul(self.start_level.saturating_add(self.levels));
+        std::array::from_fn(
+            |axis| if self.axes.contains(&axis) { shape[axis].saturating_add(reach) } else { shape[axis] },
+        )
+    }
+
     /// The sub-bands of an image in the box `part`: of each level the bands with at least one H, of the last also the
     /// approximation, in PyRadiomics' order. An image of single precision is transformed in single precision.
     ///

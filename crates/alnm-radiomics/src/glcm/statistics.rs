@@ -196,12 +196,13 @@ impl Statistics {
 fn first_information_measure(of: &Distributions<'_>, epsilon: f64) -> f64 {
     let Entropies { x, y, joint, .. } = of.entropies;
     let larger = x.max(y);
-    if larger == 0.0 {
+    let levels = of.x.p.iter().chain(of.y.p).filter(|p| **p > 0.0).count() as f64;
+    // With one level in each marginal all entropies are those of one cell, which ε keeps from 0.
+    if larger == 0.0 || levels == 2.0 {
         return 0.0;
     }
     // The logarithm of the product is a sum over each marginal. ε adds ε / (p_x p_y ln 2), which matters for rare
     // levels, and each of the two entropies holds ε / ln 2 for each level.
-    let levels = of.x.p.iter().chain(of.y.p).filter(|p| **p > 0.0).count() as f64;
     let hxy1 = x + y - (of.inverse_shares - levels) * epsilon / LN_2;
     (joint - hxy1) / larger
 }

@@ -222,7 +222,8 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The parameters as the text of a parameter file. Read again, it gives equal parameters.
+    /// The parameters of PyRadiomics as the text of a parameter file. Read again, it gives equal parameters. A profile of
+    /// the IBSI ([`Parameters::ibsi`]) has a file of its own and is not in the text.
     ///
     /// ```
     /// use alnm_radiomics::{FeatureClass, Parameters};
@@ -518,7 +519,7 @@ mod tests {
         for (builder, message) in [
             (with(settings().with_bin_width(0.0)), "`binWidth` is 0.0; it must be a number above 0"),
             (with(settings().with_bin_width(f64::NAN)), "`binWidth` is nan; it must be a number above 0"),
-            (with(settings().with_distances([])), "`distances` is []; it must be a list of whole numbers above 0"),
+            (with(settings().with_distances([])), "`distances` is []; it must be a list of whole numbers from 1 to 32"),
             (
                 with(settings().with_wavelet("coif99")),
                 "`wavelet` is 'coif99'; it must be a discrete wavelet of PyWavelets, such as coif1",
@@ -538,6 +539,34 @@ mod tests {
         ] {
             assert_eq!(refused(builder), message);
         }
+    }
+
+    #[test]
+    fn what_would_take_all_memory_is_refused_with_its_limit() {
+        for (key, value, range) in [
+            ("binCount", "2000000000", "a whole number from 1 to 65536"),
+            ("level", "1000000", "a whole number from 1 to 16"),
+            ("start_level", "17", "a whole number from 0 to 16"),
+            ("distances", "[1, 33]", "a list of whole numbers from 1 to 32"),
+            ("lbp2DRadius", "1e300", "a number above 0, at most 1024"),
+            ("lbp2DSamples", "1000000000000", "a whole number from 1 to 52"),
+            ("lbp3DLevels", "100000", "a whole number from 1 to 32"),
+            ("lbp3DIcosphereRadius", "1025", "a number above 0, at most 1024"),
+            ("lbp3DIcosphereSubdivision", "30", "a whole number from 0 to 5"),
+        ] {
+            let of = |text: String| Parameters::from_yaml(&text).unwrap_err().to_string();
+            for text in [format!("setting: {{{key}: {value}}}"), format!("imageType: {{Original: {{{key}: {value}}}}}")]
+            {
+                let refused = of(text);
+                assert!(refused.starts_with(&format!("line 1: `{key}` is ")), "{refused}");
+                assert!(refused.ends_with(&format!("it must be {range}")), "{refused}");
+            }
+        }
+        assert!(Parameters::from_yaml("voxelSetting: {kernelRadius: 9223372036854775807}").is_err());
+        assert!(Parameters::builder().settings(Settings::default().with_bin_count(Some(65_537))).check().is_err());
+        let mut parameters = Parameters::default();
+        assert!(parameters.set("binCount", SettingValue::Integer(2_000_000_000)).is_err());
+        parameters.set("binCount", SettingValue::Integer(65_536)).unwrap();
     }
 
     #[test]

@@ -292,7 +292,7 @@ settings! {
         "distances" in Setting,
         distances: Vec<u32> = vec![1], with_distances(impl Into<Vec<u32>>);
         default "[1]", unit "voxels";
-        range "a list of whole numbers above 0" by distances;
+        range "a list of whole numbers from 1 to 32" by distances;
         moves "glcm, gldm and ngtdm";
         "The distances between voxels that count as neighbours, as the largest step along any axis (Chebyshev distance).";
 
@@ -365,7 +365,7 @@ settings! {
         "binCount" in Setting,
         bin_count: Option<u32> = None, with_bin_count(Option<u32>);
         default "null", unit "bins";
-        range "a whole number above 0" by |value| optional(value, |value| whole(value, 1).and_then(|n| u32::try_from(n).ok()));
+        range "a whole number from 1 to 65536" by |value| optional(value, |value| whole_to(value, 1, 65_536).and_then(|n| u32::try_from(n).ok()));
         moves "the same as `binWidth`, which it replaces";
         "The number of equal bins between the smallest and the largest grey value of the region.";
     }
@@ -411,14 +411,14 @@ settings! {
         "start_level" in Setting,
         start_level: usize = 0, with_start_level(usize);
         default "0", unit "levels";
-        range "a whole number from 0 up" by |value| whole(value, 0);
+        range "a whole number from 0 to 16" by |value| whole_to(value, 0, 16);
         moves "Wavelet images";
         "The number of levels that are transformed before the first whose sub-bands are used.";
 
         "level" in Setting,
         level: usize = 1, with_level(usize);
         default "1", unit "levels";
-        range "a whole number above 0" by |value| whole(value, 1);
+        range "a whole number from 1 to 16" by |value| whole_to(value, 1, 16);
         moves "Wavelet images, eight sub-bands for the last level of a volume and seven for each before it";
         "The number of levels of the wavelet transform.";
 
@@ -441,14 +441,14 @@ settings! {
         "lbp2DRadius" in Setting,
         lbp_2d_radius: f64 = 1.0, with_lbp_2d_radius(impl Into<f64>);
         default "1", unit "pixels";
-        range "a number above 0" by positive;
+        range "a number above 0, at most 1024" by |value| positive_to(value, 1024.0);
         moves "LBP2D images";
         "The radius of the circle that samples lie on.";
 
         "lbp2DSamples" in Setting,
         lbp_2d_samples: usize = 8, with_lbp_2d_samples(usize);
         default "8", unit "samples";
-        range "a whole number above 0" by |value| whole(value, 1);
+        range "a whole number from 1 to 52" by |value| whole_to(value, 1, 52);
         moves "LBP2D images";
         "The number of samples on the circle.";
 
@@ -463,21 +463,21 @@ settings! {
         "lbp3DLevels" in Setting,
         lbp_3d_levels: usize = 2, with_lbp_3d_levels(usize);
         default "2", unit "levels";
-        range "a whole number above 0" by |value| whole(value, 1);
+        range "a whole number from 1 to 32" by |value| whole_to(value, 1, 32);
         moves "LBP3D images, one for each level and one for the kurtosis";
         "The number of levels of spherical harmonics.";
 
         "lbp3DIcosphereRadius" in Setting,
         lbp_3d_icosphere_radius: f64 = 1.0, with_lbp_3d_icosphere_radius(impl Into<f64>);
         default "1", unit "voxels";
-        range "a number above 0" by positive;
+        range "a number above 0, at most 1024" by |value| positive_to(value, 1024.0);
         moves "LBP3D images";
         "The radius of the sphere that samples lie on.";
 
         "lbp3DIcosphereSubdivision" in Setting,
         lbp_3d_icosphere_subdivision: usize = 1, with_lbp_3d_icosphere_subdivision(usize);
         default "1", unit "subdivisions";
-        range "a whole number from 0 up" by |value| whole(value, 0);
+        range "a whole number from 0 to 5" by |value| whole_to(value, 0, 5);
         moves "LBP3D images";
         "How many times the triangles of the icosahedron are divided into four: 12 samples, then 42, 162 and so on.";
     }
@@ -485,7 +485,7 @@ settings! {
         "kernelRadius" in VoxelSetting,
         kernel_radius: usize = 1, with_kernel_radius(usize);
         default "1", unit "voxels";
-        range "a whole number above 0" by |value| whole(value, 1);
+        range "a whole number from 1 to 64" by |value| whole_to(value, 1, 64);
         moves "feature maps";
         "How far the neighbourhood of a voxel reaches to each side.";
 
@@ -759,6 +759,11 @@ fn whole(value: &SettingValue, minimum: i64) -> Option<usize> {
     integer(value).filter(|&value| value >= minimum).and_then(|value| usize::try_from(value).ok())
 }
 
+/// A whole number of a range whose end bounds the memory and the time that it can take.
+fn whole_to(value: &SettingValue, minimum: i64, maximum: usize) -> Option<usize> {
+    whole(value, minimum).filter(|&value| value <= maximum)
+}
+
 /// A finite number.
 fn number(value: &SettingValue) -> Option<f64> {
     any_number(value).filter(|value| value.is_finite())
@@ -775,6 +780,10 @@ fn any_number(value: &SettingValue) -> Option<f64> {
 
 fn positive(value: &SettingValue) -> Option<f64> {
     number(value).filter(|&value| value > 0.0)
+}
+
+fn positive_to(value: &SettingValue, maximum: f64) -> Option<f64> {
+    positive(value).filter(|&value| value <= maximum)
 }
 
 fn optional<T>(value: &SettingValue, read: impl Fn(&SettingValue) -> Option<T>) -> Option<Option<T>> {
@@ -796,7 +805,8 @@ fn sigma(value: &SettingValue) -> Option<Sigma> {
 }
 
 fn distances(value: &SettingValue) -> Option<Vec<u32>> {
-    list(value, |item| whole(item, 1).and_then(|n| u32::try_from(n).ok())).filter(|distances| !distances.is_empty())
+    list(value, |item| whole_to(item, 1, 32).and_then(|n| u32::try_from(n).ok()))
+        .filter(|distances| !distances.is_empty())
 }
 
 fn resegment_range(value: &SettingValue) -> Option<Vec<f64>> {
