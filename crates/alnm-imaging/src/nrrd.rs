@@ -126,7 +126,8 @@ fn header_text(image: Written<'_>) -> String {
     if let Some(series) = series {
         directions.push("none".to_owned());
         sizes.push(series.volumes.to_string());
-        kinds.push("time");
+        // ITK reads a list as components, and refuses an axis of time that has no direction.
+        kinds.push("list");
         step = format!("spacings: NaN NaN NaN {}\n", series.step);
     }
     let dimension = sizes.len();

@@ -229,12 +229,12 @@ fn distance_of(planes: &[Plane]) -> f64 {
 /// other it is the nearest one; beyond them a plane reaches half a slice, to a slice exactly so far before it and not to
 /// one exactly so far behind it.
 fn nearest_planes(planes: &[Plane], slices: usize, distance: f64) -> Vec<Vec<i64>> {
-    /// Slices beyond the grid that are looked at.
-    const BEYOND: i64 = 1 << 16;
+    // As many slices beyond the grid are looked at as it has: work and memory stay in proportion to it.
+    let beyond = slices as i64;
     let mut taken = vec![Vec::new(); planes.len()];
     let (Some(first), Some(last)) = (planes.first(), planes.last()) else { return taken };
-    let start = (first.position.floor() as i64).saturating_sub(1).max(-BEYOND);
-    let end = (last.position.ceil() as i64).saturating_add(1).min(slices as i64 + BEYOND);
+    let start = (first.position.floor() as i64).saturating_sub(1).max(-beyond);
+    let end = (last.position.ceil() as i64).saturating_add(1).min(slices as i64 + beyond);
     for slice in start..=end {
         let position = slice as f64;
         let after = planes.partition_point(|plane| plane.position < position);
@@ -294,10 +294,10 @@ impl Plane {
     }
 }
 
-/// Rows of a plane that are looked at: those of the grid and as many beyond it as a contour may leave it by.
+/// Rows of a plane that are looked at: those of the grid and as many beyond it on either side, so that work and memory
+/// stay in proportion to the grid. What lies farther away is not counted among what is lost.
 fn rows_within(first: f64, last: f64, rows: i64) -> std::ops::RangeInclusive<i64> {
-    const BEYOND: i64 = 1 << 16;
-    (first.ceil().max(-BEYOND as f64) as i64)..=(last.floor().min((rows + BEYOND) as f64) as i64)
+    (first.ceil().max(-rows as f64) as i64)..=(last.floor().min((2 * rows) as f64) as i64)
 }
 
 /// The voxels whose centres lie inside a polygon by the even-odd rule, row by row.
