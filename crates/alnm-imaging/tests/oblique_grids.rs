@@ -69,7 +69,7 @@ fn grid(number: u64) -> (Volume<u32>, Geometry) {
 
 /// In whole numbers of 1 / 1414.2…, since splines differ in the last bits; few values lie half way between two.
 fn rounded(value: f64) -> [u8; 4] {
-    ((value * 1_414.213_562_373_095_1).round_ties_even() as i32).to_le_bytes()
+    ((value * 1_414.213_562_373_095).round_ties_even() as i32).to_le_bytes()
 }
 
 fn add<T: Voxel, const BYTES: usize>(

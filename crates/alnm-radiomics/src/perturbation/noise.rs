@@ -31,7 +31,7 @@ pub fn noise_level(image: &Volume<f64>) -> Result<f64> {
     let middle = details.len() / 2;
     let (below, upper, _) = details.select_nth_unstable_by(middle, f64::total_cmp);
     let upper = *upper;
-    let median = if below.len() == middle && image.as_slice().len() % 2 == 0 {
+    let median = if image.as_slice().len().is_multiple_of(2) {
         let lower = below.iter().copied().fold(0.0, f64::max);
         (lower + upper) / 2.0
     } else {

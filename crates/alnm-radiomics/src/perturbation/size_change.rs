@@ -87,9 +87,8 @@ impl SizeChange {
                 }
             }
             Self::Fraction(fraction) if fraction != 0.0 => {
-                if !region.change_by_fraction(fraction, seed) {
-                    warnings.push(PerturbationWarning::FillsImage);
-                }
+                let is_large_enough = region.change_by_fraction(fraction, seed);
+                warnings.extend((!is_large_enough).then_some(PerturbationWarning::FillsImage));
             }
             _ => {}
         }

@@ -143,7 +143,7 @@ fn smooth(values: &mut [f64], size: [usize; 3], axis: usize, sigma: f64) {
     let stride: usize = size[..axis].iter().product();
     let n = size[axis] as isize;
     let mut line = vec![0.0; size[axis]];
-    for start in (0..values.len()).filter(|position| position / stride % size[axis] == 0) {
+    for start in (0..values.len()).filter(|position| (position / stride).is_multiple_of(size[axis])) {
         line.iter_mut().enumerate().for_each(|(index, value)| *value = values[start + index * stride]);
         for index in 0..size[axis] {
             let at = |step: isize| {
