@@ -196,7 +196,8 @@ def run(kind, setting, types, classes, how, voxels):
         extractor = featureextractor.RadiomicsFeatureExtractor(json.loads(text))
         found = extractor.execute(image, with_mask(mask, how), voxelBased=voxels is not None)
     except Exception as error:
-        return parameters, {"error": f"{type(error).__name__}: {error}".splitlines()[0][:120]}
+        # What follows ": /" is where SimpleITK was built.
+        return parameters, {"error": f"{type(error).__name__}: {error}".splitlines()[0].split(": /")[0][:120]}
     found = {name: value for name, value in found.items()}
     features = {name: value for name, value in found.items() if not name.startswith("diagnostics_")}
     values = [summary(value) if voxels is not None else float(value) for value in features.values()]
