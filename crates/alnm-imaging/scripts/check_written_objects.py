@@ -38,6 +38,9 @@ SIZE = (40, 40, 12)
 ALNM = None
 FAULTS = []
 
+# Columns of a table that name the case and hold no value.
+DESCRIPTIVE = ("Image", "Mask", "Label", "Segment")
+
 
 def report(what, reader, fault, note=""):
     print(f"{what:24} {reader:10} {'FAULT' if fault else 'ok':6} {note}{fault or ''}".rstrip())
@@ -231,7 +234,7 @@ def check_report(folder, what, series):
                 column = item.ContentSequence[0].TextValue
                 measured = item.MeasuredValueSequence
                 values[column] = measured[0].FloatingPointValue if measured else float("nan")
-        columns = [name for name in row if name not in ("Image", "Mask", "Label") and not name.startswith("diagnostics_")]
+        columns = [name for name in row if name not in DESCRIPTIVE and not name.startswith("diagnostics_")]
         for name in columns:
             same = name in values and (float(row[name]) == values[name] or (np.isnan(values[name]) and row[name] == "nan"))
             fault = fault or ("" if same else f"{name} is {values.get(name)}, not {row[name]}")
