@@ -309,15 +309,7 @@ impl Encoder {
     /// Tokens of the data from a place on, with [`Effort::Least`]; returns where they end.
     fn find_fast(&mut self, data: &[u8], mut at: usize) -> usize {
         let (end, width) = (data.len().saturating_sub(SHORTEST + 4), self.width);
-        while self.tokens.len() < TOKENS_OF_A_BLOCK {
-            if at >= end {
-                if at == data.len() {
-                    break;
-                }
-                self.tokens.push(Token::literal(data[at]));
-                at += 1;
-                continue;
-            }
+        while at < end && self.tokens.len() < TOKENS_OF_A_BLOCK {
             let four = four_bytes(data, at);
             let head = &mut self.heads[hash(four)];
             let place = *head as usize;
@@ -339,21 +331,13 @@ impl Encoder {
                 at = next;
             }
         }
-        at
+        self.literals_from(data, at, end)
     }
 
     /// The same with [`Effort::More`].
     fn find_more(&mut self, data: &[u8], mut at: usize) -> usize {
         let end = data.len().saturating_sub(SHORTEST + 4);
-        while self.tokens.len() < TOKENS_OF_A_BLOCK {
-            if at >= end {
-                if at == data.len() {
-                    break;
-                }
-                self.tokens.push(Token::literal(data[at]));
-                at += 1;
-                continue;
-            }
+        while at < end && self.tokens.len() < TOKENS_OF_A_BLOCK {
             let (length, distance) = self.longest(data, at);
             if length < SHORTEST {
                 self.tokens.push(Token::literal(data[at]));
@@ -377,7 +361,18 @@ impl Encoder {
             self.tokens.push(Token::repetition(length, distance));
             at += length;
         }
-        at
+        self.literals_from(data, at, end)
+    }
+
+    /// The last bytes, behind `end`, in which no repetition is looked for; returns where the tokens end.
+    fn literals_from(&mut self, data: &[u8], at: usize, end: usize) -> usize {
+        if at < end {
+            return at;
+        }
+        let room = TOKENS_OF_A_BLOCK.saturating_sub(self.tokens.len());
+        let next = data.len().min(at + room);
+        self.tokens.extend(data[at..next].iter().map(|&byte| Token::literal(byte)));
+        next
     }
 
     /// Enters places that lie inside a repetition.
