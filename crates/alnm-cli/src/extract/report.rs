@@ -10,12 +10,12 @@ use alnm_imaging::dicom::{
 use alnm_imaging::file::{AtomicFile, Source};
 use alnm_imaging::{FileFormat, LabelMap};
 use anyhow::{Context, Result, ensure};
-use sha2::{Digest, Sha256};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::batch::Case;
 use super::engine::ComputedFeature;
 use super::regions::CaseRegion;
+use super::store::Fingerprint;
 use crate::cases::is_list;
 use crate::dicom_object::source_images;
 
@@ -164,14 +164,11 @@ fn parameter_texts(arguments: &ExtractArgs) -> Result<Vec<String>> {
         Some(path) => std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
         None => Vec::new(),
     };
-    let mut hash = Sha256::new();
-    for part in
-        [algorithm(arguments).as_bytes(), &file].into_iter().chain(arguments.setting.iter().map(String::as_bytes))
-    {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = Fingerprint::default();
+    hash.bytes(algorithm(arguments).as_bytes());
+    hash.bytes(&file);
+    arguments.setting.iter().for_each(|setting| hash.bytes(setting.as_bytes()));
+    let digest = hash.digits();
     let hash = format!("sha256 of profile, parameter file and settings: {digest}");
     Ok(arguments.setting.iter().map(|setting| format!("setting {setting}")).chain([hash]).collect())
 }

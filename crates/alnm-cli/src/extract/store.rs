@@ -52,16 +52,20 @@ pub(super) struct CaseStore {
 
 /// A hash over texts and numbers of which each ends where it ends.
 #[derive(Default)]
-struct Fingerprint(Sha256);
+pub(super) struct Fingerprint(Sha256);
 
 impl Fingerprint {
     fn number(&mut self, number: u64) {
         self.0.update(number.to_le_bytes());
     }
 
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.update(bytes);
+    }
+
     fn text(&mut self, text: &str) {
-        self.number(text.len() as u64);
-        self.0.update(text.as_bytes());
+        self.bytes(text.as_bytes());
     }
 
     fn optional(&mut self, number: Option<u64>) {
@@ -83,7 +87,7 @@ impl Fingerprint {
         }
     }
 
-    fn digits(self) -> String {
+    pub(super) fn digits(self) -> String {
         self.0.finalize().iter().fold(String::new(), |mut digits, byte| {
             // Writing to a text cannot fail.
             let _ = write!(digits, "{byte:02x}");
