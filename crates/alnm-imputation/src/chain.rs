@@ -356,7 +356,7 @@ impl<'a> Training<'a> {
                     state.compute(follower, &self.columns[follower].missing)?;
                 }
             }
-            let of_variable = |v| Moments::of(&state.values[v], &self.columns[v].missing);
+            let of_variable = |v: usize| Moments::of(&state.values[v], &self.columns[v].missing);
             traced.push((0..self.params.variables.len()).filter(|&v| self.is_traced(v)).map(of_variable).collect());
         }
         Ok(Chain { values: state.values, traced, events })

@@ -261,8 +261,6 @@ impl LinearFit {
         }
     }
 
-    /// Draws σ² from the residual sum of squares over a chi-squared number, and then the coefficients around their
-    /// estimates (Rubin 1987, p. 167).
     fn draw(
         &self,
         columns: &[UnitColumn],
@@ -271,10 +269,24 @@ impl LinearFit {
         kept: &[usize],
         draws: &mut Draws,
     ) -> LinearDraw {
-        let deviation = (self.residual_sum / draws.chi_squared(self.degrees_of_freedom)).sqrt();
-        let constant = y.mean + deviation * draws.normal() / (y.values.len() as f64).sqrt();
-        let normals = draws.normals(kept.len());
-        let noise = found.factor.as_ref().map_or_else(Vec::new, |factor| factor.solve_transposed(&normals));
+        let chi_squared = draws.chi_squared(self.degrees_of_freedom);
+        self.drawn(columns, y, found, kept, chi_squared, &draws.normals(1 + kept.len()))
+    }
+
+    /// σ² is the residual sum of squares over a chi-squared number, and the coefficients lie around their estimates by
+    /// normal numbers, that of the intercept first (Rubin 1987, p. 167).
+    fn drawn(
+        &self,
+        columns: &[UnitColumn],
+        y: &UnitColumn,
+        found: &Independent,
+        kept: &[usize],
+        chi_squared: f64,
+        normals: &[f64],
+    ) -> LinearDraw {
+        let deviation = (self.residual_sum / chi_squared).sqrt();
+        let constant = y.mean + deviation * normals[0] / (y.values.len() as f64).sqrt();
+        let noise = found.factor.as_ref().map_or_else(Vec::new, |factor| factor.solve_transposed(&normals[1..]));
         let of_column = |place: usize| &columns[found.kept[place]];
         LinearDraw {
             mean: LinearPart {
@@ -302,7 +314,8 @@ struct Sample {
 impl Sample {
     fn draw_multinomial(&self, levels: &[f64], kept: &[usize], draws: &mut Draws) -> ConditionalModel {
         let fit = MultinomialFit::new(&self.columns, &self.classes, &self.weights, levels.len());
-        ConditionalModel::Multinomial { levels: levels.to_vec(), log_odds: fit.draw(kept, draws) }
+        let normals = draws.normals(fit.estimate.len());
+        ConditionalModel::Multinomial { levels: levels.to_vec(), log_odds: fit.drawn(kept, &normals) }
     }
 
     /// `None` where the likelihood has no finite optimum.
@@ -396,10 +409,9 @@ impl MultinomialFit {
         Self { columns, estimate, factor }
     }
 
-    /// Draws the coefficients from the normal approximation of their posterior.
-    fn draw(&self, kept: &[usize], draws: &mut Draws) -> Vec<LinearPart> {
-        let normals = draws.normals(self.estimate.len());
-        let noise = self.factor.as_ref().map_or_else(|| vec![0.0; normals.len()], |f| f.solve_transposed(&normals));
+    /// The coefficients, drawn by normal numbers from the normal approximation of their posterior.
+    fn drawn(&self, kept: &[usize], normals: &[f64]) -> Vec<LinearPart> {
+        let noise = self.factor.as_ref().map_or_else(|| vec![0.0; normals.len()], |f| f.solve_transposed(normals));
         let drawn: Vec<f64> = self.estimate.iter().zip(noise).map(|(b, noise)| b + noise).collect();
         let of_class = |class: &[f64]| LinearPart {
             constant: class[0],
@@ -484,5 +496,126 @@ impl MultinomialProblem<'_> {
             }
         }
         (gradient, information)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of a line of the golden file, whose script stands beside it.
+    fn line(name: &str) -> Vec<f64> {
+        let golden = include_str!("../tests/golden/draws.csv");
+        let found = golden.lines().find_map(|line| line.strip_prefix(&format!("{name},")));
+        found.expect("a line of that name").split(',').map(|field| field.parse().expect("a number")).collect()
+    }
+
+    /// A column of the lines that are numbered from 1.
+    fn column(name: &str, place: usize) -> Vec<f64> {
+        (1..=60).map(|row| line(&format!("{name},{row}"))[place]).collect()
+    }
+
+    struct Example {
+        design: Vec<Vec<f64>>,
+        observed: Vec<usize>,
+        y: Vec<f64>,
+    }
+
+    fn example(target: &str) -> Example {
+        let observed: Vec<usize> = (0..60).filter(|&row| line(&format!("y,{}", row + 1))[1] == 1.0).collect();
+        let target = column(target, 0);
+        Example {
+            design: (0..3).map(|place| column("x", place)).collect(),
+            y: observed.iter().map(|&row| target[row]).collect(),
+            observed,
+        }
+    }
+
+    /// Intercept and coefficients of a part without its centres.
+    fn plain(part: &LinearPart) -> Vec<f64> {
+        let shift: f64 = part.centres.iter().zip(&part.weights).map(|(centre, weight)| centre * weight).sum();
+        std::iter::once(part.constant - shift).chain(part.weights.iter().copied()).collect()
+    }
+
+    fn assert_near(ours: &[f64], expected: &[f64], tolerance: f64) {
+        assert_eq!(ours.len(), expected.len());
+        for (a, b) in ours.iter().zip(expected) {
+            assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{ours:?} are not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn the_linear_model_is_drawn_as_by_mice() {
+        let Example { design, observed, y } = example("y");
+        let gather = |column: &Vec<f64>| UnitColumn::new(observed.iter().map(|&row| column[row]).collect());
+        let columns: Vec<UnitColumn> = design.iter().map(gather).collect();
+        let y = UnitColumn::new(y);
+        let found = independent(&columns, &y);
+        let fit = LinearFit::new(&columns, &y, &found);
+        let of = |chi, normals: &[f64]| fit.drawn(&columns, &y, &found, &[0, 1, 2], chi, normals);
+        assert_near(&plain(&of(1.0, &[0.0; 4]).mean), &line("norm coefficients"), 1e-10);
+        let drawn = of(line("norm chi")[0], &line("norm z"));
+        assert_near(&plain(&drawn.mean), &line("norm drawn"), 1e-10);
+        assert_near(&[drawn.deviation], &line("norm sigma"), 1e-10);
+    }
+
+    fn augmented(target: &str, levels: &[f64]) -> (Sample, MultinomialFit) {
+        let Example { design, observed, y } = example(target);
+        let target = Target {
+            method: &ImputationMethod::Polytomous,
+            levels,
+            observed_values: &y,
+            observed_rows: &observed,
+            design: &design,
+            predictors: &[0, 1, 2],
+        };
+        let sample = target.augmented(&[0, 1, 2]);
+        let fit = MultinomialFit::new(&sample.columns, &sample.classes, &sample.weights, levels.len());
+        (sample, fit)
+    }
+
+    #[test]
+    fn the_logistic_model_is_drawn_as_by_mice() {
+        let (sample, fit) = augmented("event", &[0.0, 1.0]);
+        assert_eq!(sample.classes.len(), 45 + 12);
+        assert_near(&plain(&fit.drawn(&[0, 1, 2], &[0.0; 4])[0]), &line("logreg coefficients"), 1e-8);
+        assert_near(&plain(&fit.drawn(&[0, 1, 2], &line("logreg z"))[0]), &line("logreg drawn"), 1e-8);
+    }
+
+    #[test]
+    fn the_multinomial_fit_is_that_of_nnet() {
+        let (_, fit) = augmented("level", &[1.0, 2.0, 3.0]);
+        for (part, class) in fit.drawn(&[0, 1, 2], &[0.0; 8]).iter().zip(1..) {
+            assert_near(&plain(part), &line(&format!("polyreg coefficients,{class}")), 1e-5);
+        }
+    }
+
+    #[test]
+    fn the_nearest_are_found_in_order() {
+        let predictions = [1.0, 2.0, 4.0, 7.0];
+        let order: Vec<usize> = (1..=4).map(|rank| nearest(&predictions, 3.6, rank)).collect();
+        assert_eq!(order, [2, 1, 0, 3]);
+        assert_eq!((1..=4).map(|rank| nearest(&predictions, -5.0, rank)).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!((1..=4).map(|rank| nearest(&predictions, 50.0, rank)).collect::<Vec<_>>(), [3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn categories_are_drawn_with_their_probabilities() {
+        let part = |constant: f64| LinearPart { constant, ..LinearPart::default() };
+        let levels = vec![3.0, 5.0, 9.0];
+        let shares = [0.2, 0.5, 0.3];
+        let log_odds = vec![part((shares[1] / shares[0] as f64).ln()), part((shares[2] / shares[0] as f64).ln())];
+        let thresholds = vec![(0.2_f64 / 0.8).ln(), (0.7_f64 / 0.3).ln()];
+        for model in [
+            ConditionalModel::Multinomial { levels: levels.clone(), log_odds },
+            ConditionalModel::Cumulative { levels: levels.clone(), shift: part(0.0), thresholds },
+        ] {
+            let mut draws = Draws::new(3, 0);
+            let drawn: Vec<f64> = (0..40_000).map(|_| model.draw(|_| 0.0, &mut draws)).collect();
+            for (level, share) in levels.iter().zip(shares) {
+                let found = drawn.iter().filter(|value| *value == level).count() as f64 / 40_000.0;
+                assert!((found - share).abs() < 0.01, "{level}: {found}");
+            }
+        }
     }
 }
