@@ -39,7 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|seed| analysed(seed, imputations).map_err(|error| error.to_string()))
         .collect::<Result<_, _>>()?;
     println!("{cohorts} cohorts of {PATIENTS}, {imputations} imputations, 10 iterations");
-    println!("| analysis | term | truth | mean estimate | bias in SE of the simulation | coverage of 95 % intervals | mean width |");
+    println!(
+        "| analysis | term | truth | mean estimate | bias in SE of the simulation | coverage of 95 % intervals | mean width |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for (place, way) in WAYS.iter().enumerate() {
         for (t, (term, truth)) in TERMS.iter().enumerate() {

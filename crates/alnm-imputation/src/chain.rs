@@ -292,7 +292,8 @@ impl<'a> Training<'a> {
             .collect();
         let followers = (0..coded.len())
             .map(|v| {
-                let takes = |other: &Coded| other.formula.as_ref().is_some_and(|f| f.variables().contains(&coded[v].name));
+                let takes =
+                    |other: &Coded| other.formula.as_ref().is_some_and(|f| f.variables().contains(&coded[v].name));
                 (0..coded.len()).filter(|&other| takes(&coded[other])).collect()
             })
             .collect();

@@ -44,12 +44,16 @@ impl Coded {
     /// Refuses a value that is infinite or no level.
     pub(crate) fn require_known(&self, value: f64) -> Result<()> {
         if value.is_infinite() {
-            return Err(ImputationError::column(&self.name, format!("a value is {value}; it must be finite or missing")));
+            return Err(ImputationError::column(
+                &self.name,
+                format!("a value is {value}; it must be finite or missing"),
+            ));
         }
         if value.is_nan() || self.levels.is_empty() || self.levels.contains(&value) {
             return Ok(());
         }
-        let reason = format!("a value is {value}; it must be missing or one of the levels of training, {:?}", self.levels);
+        let reason =
+            format!("a value is {value}; it must be missing or one of the levels of training, {:?}", self.levels);
         Err(ImputationError::column(&self.name, reason))
     }
 

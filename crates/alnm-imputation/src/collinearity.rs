@@ -62,9 +62,8 @@ pub(crate) struct Independent {
 /// Chooses among the columns. A constant target leaves none.
 pub(crate) fn independent(columns: &[UnitColumn], target: &UnitColumn) -> Independent {
     let with_target: Vec<f64> = columns.iter().map(|column| dot(&column.values, &target.values)).collect();
-    let may_stay = |&j: &usize| {
-        !target.is_constant() && !columns[j].is_constant() && with_target[j].abs() < LARGEST_CORRELATION
-    };
+    let may_stay =
+        |&j: &usize| !target.is_constant() && !columns[j].is_constant() && with_target[j].abs() < LARGEST_CORRELATION;
     let kept: Vec<usize> = (0..columns.len()).filter(may_stay).collect();
     let mut correlations = vec![1.0; kept.len() * kept.len()];
     for (a, &i) in kept.iter().enumerate() {

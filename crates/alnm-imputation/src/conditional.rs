@@ -59,8 +59,7 @@ impl ConditionalModel {
             Self::Multinomial { levels, log_odds } => {
                 let eta: Vec<f64> = log_odds.iter().map(|part| part.at(&value)).collect();
                 let largest = eta.iter().copied().fold(0.0, f64::max);
-                let weights: Vec<f64> =
-                    std::iter::once(0.0).chain(eta).map(|eta: f64| (eta - largest).exp()).collect();
+                let weights: Vec<f64> = std::iter::once(0.0).chain(eta).map(|eta: f64| (eta - largest).exp()).collect();
                 let total: f64 = weights.iter().sum();
                 let mut below = draws.uniform() * total;
                 let level = weights.iter().position(|weight| {
@@ -83,8 +82,8 @@ fn nearest(predictions: &[f64], target: f64, rank: usize) -> usize {
     let (mut right, mut found) = (predictions.partition_point(|prediction| *prediction < target), 0);
     let mut left = right;
     for _ in 0..rank {
-        let take_left = left > 0
-            && (right == predictions.len() || target - predictions[left - 1] < predictions[right] - target);
+        let take_left =
+            left > 0 && (right == predictions.len() || target - predictions[left - 1] < predictions[right] - target);
         if take_left {
             left -= 1;
             found = left;
@@ -484,8 +483,7 @@ impl MultinomialProblem<'_> {
             }
             for (d, q) in state.probabilities.iter().enumerate().take(c + 1) {
                 let own = f64::from(u8::from(c == d));
-                let curvature: Vec<f64> =
-                    (0..p.len()).map(|row| self.weights[row] * p[row] * (own - q[row])).collect();
+                let curvature: Vec<f64> = (0..p.len()).map(|row| self.weights[row] * p[row] * (own - q[row])).collect();
                 let block = weighted_products(&self.design, &curvature);
                 for i in 0..k {
                     for j in 0..k {
@@ -603,8 +601,8 @@ mod tests {
     fn categories_are_drawn_with_their_probabilities() {
         let part = |constant: f64| LinearPart { constant, ..LinearPart::default() };
         let levels = vec![3.0, 5.0, 9.0];
-        let shares = [0.2, 0.5, 0.3];
-        let log_odds = vec![part((shares[1] / shares[0] as f64).ln()), part((shares[2] / shares[0] as f64).ln())];
+        let shares: [f64; 3] = [0.2, 0.5, 0.3];
+        let log_odds = vec![part((shares[1] / shares[0]).ln()), part((shares[2] / shares[0]).ln())];
         let thresholds = vec![(0.2_f64 / 0.8).ln(), (0.7_f64 / 0.3).ln()];
         for model in [
             ConditionalModel::Multinomial { levels: levels.clone(), log_odds },

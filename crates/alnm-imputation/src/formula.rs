@@ -208,9 +208,7 @@ impl<'a> Reader<'a> {
             Some('`') => self.quoted(),
             Some(first) if first.is_ascii_digit() || first == '.' => self.number(),
             Some(first) if first.is_alphabetic() || first == '_' => self.word(depth),
-            Some(other) => {
-                Err(format!("{other:?} at byte {} is no number, name or bracket", self.at))
-            }
+            Some(other) => Err(format!("{other:?} at byte {} is no number, name or bracket", self.at)),
         }
     }
 

@@ -329,21 +329,25 @@ mod saved {
             require((1..=MOST_ITERATIONS).contains(&iterations), || {
                 format!("its number of iterations is {iterations}; it must be 1 to {MOST_ITERATIONS}")
             })?;
-            require(imputations.len() >= 2, || format!("it has {} imputations; it must have at least 2", imputations.len()))?;
+            require(imputations.len() >= 2, || {
+                format!("it has {} imputations; it must have at least 2", imputations.len())
+            })?;
             require(training_rows > 0, || "its number of training rows is 0".to_owned())?;
             let mut names = BTreeSet::new();
             for v in &variables {
                 require(!v.name.is_empty() && names.insert(v.name.as_str()), || {
                     format!("the variable {:?} has no name of its own", v.name)
                 })?;
-                require(v.start.is_finite(), || format!("the start of {:?} is {}; it must be finite", v.name, v.start))?;
+                require(v.start.is_finite(), || {
+                    format!("the start of {:?} is {}; it must be finite", v.name, v.start)
+                })?;
                 require(ascend(&v.levels), || format!("the levels of {:?} do not ascend", v.name))?;
                 require(v.levels.is_empty() || v.levels.contains(&v.start), || {
                     format!("the start of {:?} is {}; it must be one of its levels", v.name, v.start)
                 })?;
             }
             for v in &variables {
-                for part in v.formula.iter().flat_map(|formula| formula.variables()) {
+                for part in v.formula.iter().flat_map(Formula::variables) {
                     let found = variables.iter().find(|other| other.name == *part);
                     require(found.is_some_and(|other| other.formula.is_none()), || {
                         format!("the formula of {:?} takes {part:?}, which is no variable with a model", v.name)
@@ -360,9 +364,9 @@ mod saved {
                     format!("an imputation has {} models for {} variables", models.len(), active.len())
                 })?;
                 for (&v, of_variable) in active.iter().zip(models) {
-                    model.check(v, of_variable).map_err(|reason| {
-                        format!("a model of {:?} cannot be used: {reason}", model.coded[v].name)
-                    })?;
+                    model
+                        .check(v, of_variable)
+                        .map_err(|reason| format!("a model of {:?} cannot be used: {reason}", model.coded[v].name))?;
                 }
             }
             Ok(model)
@@ -387,7 +391,9 @@ mod saved {
             let own = &self.coded[v].levels;
             let numeric = || require(own.is_empty(), || "it gives numbers for levels".to_owned());
             let of_levels = |levels: &[f64]| {
-                require(levels == own.as_slice() && levels.len() > 1, || "its levels are not those of the variable".to_owned())
+                require(levels == own.as_slice() && levels.len() > 1, || {
+                    "its levels are not those of the variable".to_owned()
+                })
             };
             match model {
                 ConditionalModel::Constant { value } => {

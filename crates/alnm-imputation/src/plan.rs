@@ -307,7 +307,10 @@ impl ChainedEquationsParams {
                     self.require_active(name, &format!("stands in the formula of {:?}", plan.name))?;
                 }
                 if plan.predictors.is_some() {
-                    return Err(ImputationError::plan(&plan.name, "a passive variable has a formula and no predictors"));
+                    return Err(ImputationError::plan(
+                        &plan.name,
+                        "a passive variable has a formula and no predictors",
+                    ));
                 }
             }
             _ => {}
@@ -383,7 +386,10 @@ mod tests {
         let passive = |name: &str, formula: &str| VariablePlan::passive(name, formula).expect("a formula");
         for (params, sentence) in [
             (of(vec![]), "number of variables is 0; it must be at least 1"),
-            (of(vec![a.clone()]).with_iterations(0), "number of iterations is 0; it must be at least 1 and at most 100000"),
+            (
+                of(vec![a.clone()]).with_iterations(0),
+                "number of iterations is 0; it must be at least 1 and at most 100000",
+            ),
             (
                 of(vec![a.clone(), a.clone()]),
                 "the plan of the variable \"a\" cannot be used: the name is given twice; it must be given once",

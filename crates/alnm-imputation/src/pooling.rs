@@ -207,10 +207,7 @@ impl EstimatedCoefficients {
         Self::of_terms(terms.map(|t| (t.name.as_str(), t.estimate)), model.covariance().map(|c| c.view().to_owned()))
     }
 
-    fn of_terms<'a>(
-        terms: impl Iterator<Item = (&'a str, f64)>,
-        covariance: Option<Array2<f64>>,
-    ) -> Result<Self> {
+    fn of_terms<'a>(terms: impl Iterator<Item = (&'a str, f64)>, covariance: Option<Array2<f64>>) -> Result<Self> {
         let separated = alnm_models::ModelError::Separated { operation: "pooling" };
         let (names, estimates) = terms.map(|(name, estimate)| (name.to_owned(), estimate)).unzip();
         Self::new(names, estimates, covariance.ok_or(separated)?)

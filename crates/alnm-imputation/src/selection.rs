@@ -7,9 +7,9 @@
 
 use alnm_models::logistic::{LogisticModel, LogisticParams};
 use alnm_models::{FeatureTable, Labels};
+use alnm_selection::SelectionError;
 use alnm_selection::folds::Folds;
 use alnm_selection::lasso::{FittedLasso, Lasso};
-use alnm_selection::SelectionError;
 use ndarray::{Axis, concatenate};
 use rayon::prelude::*;
 
@@ -75,7 +75,8 @@ fn require_alike(tables: &[FeatureTable]) -> Result<()> {
     require_imputations(tables.len())?;
     let first = &tables[0];
     if let Some(other) = tables.iter().find(|t| t.names() != first.names()) {
-        let reason = format!("a completed table has the columns {:?}; all must have {:?}", other.names(), first.names());
+        let reason =
+            format!("a completed table has the columns {:?}; all must have {:?}", other.names(), first.names());
         return Err(ImputationError::plan("columns", reason));
     }
     match tables.iter().find(|t| t.rows() != first.rows()) {
@@ -122,8 +123,11 @@ pub fn stacked_lasso(name: &str, tables: &[FeatureTable], labels: &Labels, lasso
     tables[0].require_rows(labels.len())?;
     let m = tables.len();
     let views: Vec<_> = tables.iter().map(FeatureTable::values).collect();
-    let stacked = concatenate(Axis(0), &views)
-        .map_err(|_| SelectionError::Shape { what: "columns of the tables", left: tables[0].columns(), right: 0 })?;
+    let stacked = concatenate(Axis(0), &views).map_err(|_| SelectionError::Shape {
+        what: "columns of the tables",
+        left: tables[0].columns(),
+        right: 0,
+    })?;
     let stacked = FeatureTable::new(tables[0].names().to_vec(), stacked)?;
     let params = lasso.params();
     let folds = Folds::stratified(labels, params.folds, params.order)?;

@@ -373,7 +373,9 @@ impl ProportionalOddsRegression {
         if let Some(weights) = &self.params.weights
             && weights.len() != table.rows()
         {
-            return Err(SelectionError::Shape { what: "weights and rows", left: weights.len(), right: table.rows() }.into());
+            return Err(
+                SelectionError::Shape { what: "weights and rows", left: weights.len(), right: table.rows() }.into()
+            );
         }
         let used = match self.params.missing {
             Missing::Omit => table.complete_rows(),
@@ -397,12 +399,7 @@ impl ProportionalOddsRegression {
         let columns: Vec<Vec<f64>> = std::iter::once(vec![1.0; used.len()])
             .chain(table.values().columns().into_iter().map(|column| column.to_vec()))
             .collect();
-        let zeros = vec![0.0; used.len()];
-        let kept: Vec<usize> = Likelihood { columns: &columns, y: &zeros, weights: &weights, offset: &zeros }
-            .independent_columns()
-            .into_iter()
-            .filter(|&column| column > 0)
-            .collect();
+        let kept = independent_predictors(&columns, &weights);
         let data = OrdinalData {
             columns: kept.iter().map(|&column| Standardised::new(&columns[column])).collect(),
             categories: outcome.categories.len(),
@@ -442,9 +439,8 @@ impl ProportionalOddsRegression {
             let half = Array2::from_shape_fn((size, size), |(i, b)| {
                 (0..size).map(|a| map(i, a) * inverse[a * size + b]).sum::<f64>()
             });
-            let mut full = Array2::from_shape_fn((size, size), |(i, j)| {
-                (0..size).map(|b| half[[i, b]] * map(j, b)).sum::<f64>()
-            });
+            let mut full =
+                Array2::from_shape_fn((size, size), |(i, j)| (0..size).map(|b| half[[i, b]] * map(j, b)).sum::<f64>());
             for i in 0..size {
                 for j in 0..i {
                     full[[i, j]] = full[[j, i]];
@@ -479,6 +475,23 @@ impl ProportionalOddsRegression {
             separated: maximum.separated,
         }
     }
+}
+
+/// Places of the predictors that depend neither on those before them nor on the intercept, which stands first.
+fn independent_predictors(columns: &[Vec<f64>], weights: &[f64]) -> Vec<usize> {
+    let products = weighted_products(columns, weights);
+    let k = columns.len();
+    let scaled: Vec<f64> = (0..k * k)
+        .map(|entry| products[entry] / (products[entry / k * (k + 1)] * products[entry % k * (k + 1)]).sqrt())
+        .collect();
+    // Columns far from dependence are told by the eigenvalues of their products; what is near is looked at one by one.
+    const FAR: f64 = 1e8;
+    if Cholesky::new(&scaled, k).is_some_and(|factor| factor.inverse_trace() < FAR) {
+        return (1..k).collect();
+    }
+    let zeros = vec![0.0; weights.len()];
+    let likelihood = Likelihood { columns, y: &zeros, weights, offset: &zeros };
+    likelihood.independent_columns().into_iter().filter(|&column| column > 0).collect()
 }
 
 /// A column with mean 0 and standard deviation 1.
@@ -600,8 +613,7 @@ impl OrdinalData<'_> {
         let mut cross = vec![vec![0.0; n]; k];
         for (row, &value) in self.values.iter().enumerate() {
             let weight = self.weights[row];
-            let [u, l, uu, ll, ul] =
-                Cut::of(value, zeta, eta[row]).derivatives().map(|derivative| weight * derivative);
+            let [u, l, uu, ll, ul] = Cut::of(value, zeta, eta[row]).derivatives().map(|derivative| weight * derivative);
             pull[row] = -(u + l);
             curvature[row] = -(uu + ll + 2.0 * ul);
             if value < k {
@@ -671,7 +683,14 @@ impl OrdinalData<'_> {
             separated = iterations >= 6 && self.is_recession(&step);
             if decrement <= TOLERANCE || (separated && gain <= 1e-10 * (deviance.abs() + 0.1)) {
                 let (_, information) = self.slope(&estimate);
-                return OrdinalMaximum { estimate, information, deviance, iterations, converged: !separated, separated };
+                return OrdinalMaximum {
+                    estimate,
+                    information,
+                    deviance,
+                    iterations,
+                    converged: !separated,
+                    separated,
+                };
             }
         }
         let (_, information) = self.slope(&estimate);
@@ -715,8 +734,7 @@ impl Tabulate for ProportionalOdds {
             ]
         };
         let none: Option<f64> = None;
-        let of_threshold =
-            |t: &Term| cells![&t.name, t.estimate, t.standard_error, t.z, t.p_value, none, none, none];
+        let of_threshold = |t: &Term| cells![&t.name, t.estimate, t.standard_error, t.z, t.p_value, none, none, none];
         self.coefficients.iter().map(of_coefficient).chain(self.thresholds.iter().map(of_threshold)).collect()
     }
 }

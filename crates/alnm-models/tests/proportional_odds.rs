@@ -53,8 +53,11 @@ fn estimates_errors_and_deviance_are_those_of_polr() {
                 [term.estimate, term.standard_error]
             }
         };
-        for (ours, expected) in found.iter().zip(row[2..].iter().map(|field| number(field))) {
-            assert!((ours - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{row:?}: {ours}");
+        // polr takes its errors from a numerical Hessian.
+        for ((ours, expected), tolerance) in
+            found.iter().zip(row[2..].iter().map(|field| number(field))).zip([1e-6, 1e-5])
+        {
+            assert!((ours - expected).abs() <= tolerance * expected.abs().max(1.0), "{row:?}: {ours}");
             compared += 1;
         }
     }

@@ -43,16 +43,25 @@ impl Cholesky {
         let n = size;
         assert_eq!(a.len(), n * n, "the matrix must be square and match the right-hand side");
         let mut l = a.to_vec();
+        // For each row j and each row i behind it the sum of l_ik l_jk over the columns k that are finished. A column adds
+        // to all of them at once, which a processor does several at a time, and each sum keeps its order.
+        let mut sums = vec![0.0; n * n];
+        let mut column = vec![0.0; n];
         for j in 0..n {
-            let pivot = l[j * n + j] - (0..j).map(|k| l[j * n + k] * l[j * n + k]).sum::<f64>();
+            let pivot = l[j * n + j] - sums[j * n + j];
             if pivot.is_nan() || pivot <= 1e-14 * a[j * n + j].abs() {
                 return None;
             }
             let root = pivot.sqrt();
             l[j * n + j] = root;
             for i in j + 1..n {
-                let s = l[i * n + j] - (0..j).map(|k| l[i * n + k] * l[j * n + k]).sum::<f64>();
-                l[i * n + j] = s / root;
+                column[i] = (l[i * n + j] - sums[j * n + i]) / root;
+                l[i * n + j] = column[i];
+            }
+            for row in j + 1..n {
+                let factor = column[row];
+                let (sums, column) = (&mut sums[row * n + row..(row + 1) * n], &column[row..]);
+                sums.iter_mut().zip(column).for_each(|(sum, x)| *sum += x * factor);
             }
         }
         Some(Self { factor: l, size })
@@ -216,7 +225,8 @@ mod tests {
         // The squared length of Lᵀ x is xᵀ A x.
         let b = [1.0, -2.0, 0.5, 3.0];
         let x = factor.solve_transposed(&b);
-        let quadratic: f64 = (0..4).flat_map(|i| (0..4).map(move |j| (i, j))).map(|(i, j)| x[i] * a[i * 4 + j] * x[j]).sum();
+        let quadratic: f64 =
+            (0..4).flat_map(|i| (0..4).map(move |j| (i, j))).map(|(i, j)| x[i] * a[i * 4 + j] * x[j]).sum();
         assert!((quadratic - b.iter().map(|v| v * v).sum::<f64>()).abs() < 1e-10);
         assert!(factor.solve_lower(&factor.times_lower(&b)).iter().zip(b).all(|(x, b)| (x - b).abs() < 1e-12));
     }
