@@ -13,11 +13,13 @@ use super::attributes::{
 };
 use super::frame_place::{self, Placed};
 use super::mosaic;
+use super::palette::Palette;
 use super::pixels::PixelFormat;
 use super::plane::{Sources, side};
-use super::problem::{malformed, unsupported};
+use super::problem::malformed;
 use super::slice::{PixelSpacing, SeriesIdentity, Slice, StudyIdentity};
 use super::stored_file::{Opened, StoredFile};
+use super::united_imaging;
 use super::uptake::PetScan;
 use super::volume_kind::Making;
 use crate::error::FileProblem;
@@ -52,15 +54,11 @@ fn slices(object: &InMemDicomObject, file: &Arc<StoredFile>) -> Result<Vec<Slice
     if !groups.is_empty() && groups.len() as i64 != count {
         return Err(malformed(format!("{count} frames, but functional groups for {}", groups.len())));
     }
-    if mosaic::is_grid_of_united_imaging(object) {
-        return Err(unsupported(
-            "a grid of United Imaging, whose slices lie side by side in one frame; convert the series with dcm2niix",
-        ));
-    }
     let frames = Frames::of(object, file, groups, usize::try_from(count.max(1)).unwrap_or(1))?;
     let slices: Vec<Slice> = (0..frames.count).map(|frame| frames.slice(frame)).collect::<Result<_, _>>()?;
-    match slices.as_slice() {
-        [frame] if mosaic::is_mosaic(&frame.making) && frame.has_place => mosaic::unpacked(object, frame),
+    match (slices.as_slice(), united_imaging::grid(object)) {
+        ([frame], Some(grid)) => united_imaging::unpacked(object, grid, frame),
+        ([frame], None) if mosaic::is_mosaic(&frame.making) && frame.has_place => mosaic::unpacked(object, frame),
         _ => Ok(slices),
     }
 }
@@ -82,6 +80,7 @@ struct Frames<'a> {
     /// Seconds from the first frame to each, where the frames of a film state them.
     film: Option<Vec<f64>>,
     pet: Option<Arc<PetScan>>,
+    palette: Option<Arc<Palette>>,
 }
 
 impl<'a> Frames<'a> {
@@ -105,6 +104,7 @@ impl<'a> Frames<'a> {
             vectors,
             film: if is_classic && count > 1 { frame_place::film_times(object, count) } else { None },
             pet: PetScan::of(object).map(Arc::new),
+            palette: Palette::of(object)?.map(Arc::new),
         })
     }
 
@@ -159,6 +159,7 @@ impl<'a> Frames<'a> {
             slope,
             intercept,
             format: PixelFormat::of(object)?,
+            palette: self.palette.clone(),
             as_luminance: false,
             stored_bytes: self.file.bytes() / self.count as u64,
         })

@@ -9,15 +9,15 @@ use serde::Serialize;
 
 use super::attributes::seconds_of_date;
 use super::image_file::ImageFile;
-use super::mosaic::Tile;
 use super::phase_key::PhaseKey;
-use super::pixels::{PixelFormat, colours, decode_frame};
+use super::pixels::{PixelFormat, colours_unasked, decode_frame};
 use super::problem::malformed;
 use super::series_problem::SeriesProblem;
 use super::series_warning::SeriesWarning;
 use super::slice::{SeriesIdentity, Slice};
 use super::sorting::{Sorted, SortedKind, Sorting};
 use super::stored_file::{Frames, Opened};
+use super::tiling::Tile;
 use super::uid::is_uid;
 use super::volume_choice::VolumeChoice;
 use super::volume_kind::VolumeKind;
@@ -527,7 +527,7 @@ impl Series {
         }
         if let Some(colour) = slices.iter().map(|&i| &self.slices[i]).find(|s| s.format.is_colour() && !s.as_luminance)
         {
-            return Err(colours(3, "colours").at(colour.path()));
+            return Err(colours_unasked().at(colour.path()));
         }
         let files = MultiFrameFiles::new(slices.iter().map(|&i| &self.slices[i]))?;
         let plane = geometry.size()[0] * geometry.size()[1];
@@ -591,10 +591,17 @@ impl<'a> MultiFrameFiles<'a> {
     }
 
     fn decode<T: VoxelBytes>(&self, slice: &Slice, voxels: &mut [T]) -> Result<(), FileProblem> {
-        let rescale = [slice.slope, slice.intercept];
-        match self.frames.get(slice.path()) {
-            Some(frames) => decode_frame(frames, slice.frame, slice.format, rescale, voxels),
-            None => decode_frame(&slice.file.frames()?, slice.frame, slice.format, rescale, voxels),
+        let of_one_frame;
+        let frames = match self.frames.get(slice.path()) {
+            Some(frames) => frames,
+            None => {
+                of_one_frame = slice.file.frames()?;
+                &of_one_frame
+            }
+        };
+        match &slice.palette {
+            Some(palette) => palette.decode(frames, slice.frame, voxels),
+            None => decode_frame(frames, slice.frame, slice.format, [slice.slope, slice.intercept], voxels),
         }
     }
 }
