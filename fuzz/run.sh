@@ -11,11 +11,11 @@ seconds=${1:?"how many seconds each target runs"} at_a_time=${2:-2}
 shift $(($# < 2 ? $# : 2))
 all=$(sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | tail -n +2)
 targets=${*:-$all}
+cargo run --example seed_corpus
 export RUSTC_BOOTSTRAP=1 seconds
 export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing"
 host=$(rustc -vV | sed -n 's/^host: //p')
-cargo run --release --example seed_corpus
 cargo build --release --bins --features jpeg2000 --target "$host"
 export binaries=${CARGO_TARGET_DIR:-target}/$host/release
 
