@@ -34,6 +34,7 @@ mod attributes;
 mod coded_concept;
 mod compressed;
 mod contour;
+mod copies;
 mod derived_object;
 mod encoding;
 mod folder;

@@ -193,13 +193,16 @@ fn pixel_spacing(
     object: &InMemDicomObject,
     has_place: bool,
 ) -> Result<([f64; 2], PixelSpacing), FileProblem> {
-    if let Some(spacing) = vector(measures, tags::PIXEL_SPACING) {
+    let is_possible = |spacing: &[f64; 2]| spacing.iter().all(|distance| *distance > 0.0);
+    let stated: Option<[f64; 2]> = vector(measures, tags::PIXEL_SPACING);
+    if let Some(spacing) = stated.filter(|spacing| has_place || is_possible(spacing)) {
         return Ok((spacing, PixelSpacing::Patient));
     }
-    if has_place || measures.get(tags::PIXEL_SPACING).is_some_and(|element| !element.is_empty()) {
+    // Some projections state a distance of 0, which is none.
+    let is_malformed = measures.get(tags::PIXEL_SPACING).is_some_and(|element| !element.is_empty()) && stated.is_none();
+    if has_place || is_malformed {
         return Err(malformed("PixelSpacing is missing or malformed"));
     }
-    let is_possible = |spacing: &[f64; 2]| spacing.iter().all(|distance| *distance > 0.0);
     if let Some(spacing) =
         vector(object, tags::NOMINAL_SCANNED_PIXEL_SPACING).or_else(|| ultrasound_spacing(object)).filter(is_possible)
     {

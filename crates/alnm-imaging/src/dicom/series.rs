@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::attributes::seconds_of_date;
+use super::copies::Distinct;
 use super::image_file::ImageFile;
 use super::phase_key::PhaseKey;
 use super::pixels::{PixelFormat, colours_unasked, decode_frame};
@@ -124,6 +125,7 @@ impl Series {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let first = files.first()?;
         let (identity, path) = (first.series.clone(), first.path.clone());
+        let Distinct { files, warning } = Distinct::of(files);
         let number = files.iter().find_map(|file| file.series.number);
         let mut slices = Vec::new();
         let mut fault = None;
@@ -138,7 +140,10 @@ impl Series {
         continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).collect());
         continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.content_time.as_mut()).collect());
         let sorting = Sorting { modality: &identity.modality, phases_by: None };
-        let sorted = fault.map_or_else(|| Sorted::new(&slices, sorting), Err);
+        let mut sorted = fault.map_or_else(|| Sorted::new(&slices, sorting), Err);
+        if let Ok(sorted) = &mut sorted {
+            sorted.warnings.extend(warning);
+        }
         Some(Self { identity, number, path, slices, sorted })
     }
 

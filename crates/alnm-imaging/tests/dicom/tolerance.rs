@@ -168,6 +168,8 @@ fn projections_are_two_dimensional() {
     let detector = read(vec![decimals(tags::IMAGER_PIXEL_SPACING, &[0.1, 0.2])]);
     assert_eq!(detector, ([0.2, 0.1, 1.0], vec![SeriesWarning::DetectorSpacing]));
     assert_eq!(read(vec![]), ([1.0, 1.0, 1.0], vec![SeriesWarning::UnknownSpacing]));
+    let of_none = read(vec![decimals(tags::PIXEL_SPACING, &[0.0, 0.0])]);
+    assert_eq!(of_none, ([1.0, 1.0, 1.0], vec![SeriesWarning::UnknownSpacing]));
 }
 
 /// The luminances of an image of 3 × 2 pixels, which is refused where they are not asked for.

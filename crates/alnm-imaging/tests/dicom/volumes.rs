@@ -314,8 +314,8 @@ fn advice_fits_what_is_wrong() {
     assert!(matches!(problem(&folder.series()), SeriesProblem::DuplicateSlice { .. }));
 
     let mut folder = Folder::new();
-    for _ in 0..2 {
-        folder.add_volume(1, |slice| vec![text(tags::SOP_INSTANCE_UID, VR::UI, &format!("2.25.{slice}"))]);
+    for value in 1..3 {
+        folder.add_volume(value, |slice| vec![text(tags::SOP_INSTANCE_UID, VR::UI, &format!("2.25.{slice}"))]);
     }
     let copies = problem(&folder.series()).to_string();
     assert!(copies.contains("remove the copies") && copies.contains("4 of 4 places"), "{copies}");
@@ -325,6 +325,18 @@ fn advice_fits_what_is_wrong() {
     (0..2).for_each(|slice| folder.add(slice as f64, 2, vec![integer(tags::INSTANCE_NUMBER, 10 + slice)]));
     let mixed = problem(&folder.series()).to_string();
     assert!(mixed.contains("2 of 4 places") && !mixed.contains("remove"), "{mixed}");
+}
+
+#[test]
+fn copies_of_files_are_read_once() {
+    let mut folder = Folder::new();
+    for _ in 0..3 {
+        folder.add_volume(7, |slice| vec![text(tags::SOP_INSTANCE_UID, VR::UI, &format!("2.25.{slice}"))]);
+    }
+    let series = folder.series();
+    assert_eq!((value(&series.image().unwrap()), series.slice_count()), (7.0, SLICES));
+    let said = series.warnings()[0].to_string();
+    assert!(said.starts_with("8 files are copies") && said.contains("004.dcm"), "{said}");
 }
 
 #[test]
@@ -581,7 +593,7 @@ fn grids_of_united_imaging_are_unpacked() {
     let of_unknown = |_| DataElement::new(Tag(0x0065, 0x1051), VR::UN, PrimitiveValue::from(vec![0_u8; 4]));
     let refused = problem(&make(of_unknown).series()).to_string();
     assert!(refused.contains("grid of United Imaging"), "{refused}");
-    let too_many = |items: Vec<InMemDicomObject>| sequence(Tag(0x0065, 0x1051), [items.clone(), items].concat());
+    let too_many = |items: Vec<InMemDicomObject>| sequence(Tag(0x0065, 0x1051), [items.clone(), items.clone(), items].concat());
     let refused = problem(&make(too_many).series()).to_string();
-    assert!(refused.contains("no 3 × 4 tiles"), "{refused}");
+    assert!(refused.contains("no 4 × 4 tiles"), "{refused}");
 }
