@@ -28,10 +28,10 @@ def write_series(folder, number, slices, side):
         meta = pydicom.dataset.FileMetaDataset()
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-        meta.MediaStorageSOPInstanceUID = f"2.25.{number}{index:04}"
+        meta.MediaStorageSOPInstanceUID = f"2.25.{number + 1}{index:04}"
         data = pydicom.dataset.FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
         data.SOPClassUID, data.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-        data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = "2.25.1", f"2.25.2{number}", "2.25.3"
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = "2.25.7", f"2.25.8{number}", "2.25.9"
         data.Modality, data.PatientID, data.SeriesNumber, data.InstanceNumber = "MR", "P", number, index + 1
         data.StudyDate = data.SeriesDate = data.AcquisitionDate = "20250301"
         data.AcquisitionTime, data.SeriesDescription, data.ImageType = "101010.5", "T1", ["ORIGINAL", "PRIMARY", "M", "ND"]

@@ -13,8 +13,10 @@ use crate::output::print;
 ///
 /// Headers alone are read, no voxels.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  alnm info image.nii.gz\n  alnm info dicom-folder\n  alnm info structures.dcm\n  alnm info dicom-folder --json\n\n\
-Exit codes: 0 done, 1 the file cannot be read, 2 the command line is wrong")]
+#[command(
+    after_help = "Examples:\n  alnm info image.nii.gz\n  alnm info dicom-folder\n  alnm info structures.dcm\n  alnm info dicom-folder --json\n\n\
+Exit codes: 0 done, 1 the file cannot be read, 2 the command line is wrong"
+)]
 pub(crate) struct Info {
     /// Image file, DICOM mask (RTSTRUCT, SEG) or DICOM folder.
     path: PathBuf,

@@ -60,6 +60,7 @@ mod phases_of_series;
 mod pixels;
 mod plane;
 mod problem;
+mod read_elements;
 mod rle;
 mod secondary_capture;
 mod segment;

@@ -9,7 +9,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::attributes::{
-    integer, item, items, number, numbers, private, private_numbers, seconds_of_time, singles, text, vector,
+    get, integer, item, items, number, numbers, private, private_numbers, seconds_of_time, singles, text, vector,
 };
 use super::frame_place::{self, Placed};
 use super::mosaic;
@@ -35,7 +35,7 @@ impl ImageFile {
     /// Whether a header is that of a file with an image. Structure sets and the like have no rows, and files whose
     /// frames are labels are read as masks.
     pub(super) fn is_image(header: &InMemDicomObject) -> bool {
-        let has_image = header.get(tags::ROWS).is_some() && header.get(tags::COLUMNS).is_some();
+        let has_image = get(header, tags::ROWS).is_some() && get(header, tags::COLUMNS).is_some();
         has_image && text(header, tags::MODALITY).as_deref() != Some("SEG")
     }
 
@@ -199,7 +199,8 @@ fn pixel_spacing(
         return Ok((spacing, PixelSpacing::Patient));
     }
     // Some projections state a distance of 0, which is none.
-    let is_malformed = measures.get(tags::PIXEL_SPACING).is_some_and(|element| !element.is_empty()) && stated.is_none();
+    let is_malformed =
+        get(measures, tags::PIXEL_SPACING).is_some_and(|element| !element.is_empty()) && stated.is_none();
     if has_place || is_malformed {
         return Err(malformed("PixelSpacing is missing or malformed"));
     }

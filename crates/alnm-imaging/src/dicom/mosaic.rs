@@ -59,8 +59,11 @@ pub(super) fn unpacked(object: &InMemDicomObject, frame: &Slice) -> Result<Vec<S
                 + slice as f64 * spacing * normal[axis]
         })
     };
-    let slice =
-        |number: usize| Slice { position: position(number), stored_bytes: frame.stored_bytes / slices as u64, ..tiling.slice(frame, number) };
+    let slice = |number: usize| Slice {
+        position: position(number),
+        stored_bytes: frame.stored_bytes / slices as u64,
+        ..tiling.slice(frame, number)
+    };
     Ok((0..slices).map(slice).collect())
 }
 

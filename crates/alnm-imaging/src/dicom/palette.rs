@@ -4,7 +4,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::attributes::{integer, text};
+use super::attributes::{get, integer, text};
 use super::pixels::{PixelFormat, decode_frame, luminance};
 use super::problem::{malformed, unsupported};
 use super::stored_file::Frames;
@@ -41,7 +41,8 @@ impl Palette {
         let first = if is_signed { i64::from(first.cast_signed()) } else { i64::from(first) };
         let is_wide = Self::is_wide(object);
         let table = |data, segmented| table(object, data, segmented, entries, is_wide);
-        let red = table(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA, tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA)?;
+        let red =
+            table(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA, tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA)?;
         let green =
             table(tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA, tags::SEGMENTED_GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA)?;
         let blue =
@@ -77,7 +78,7 @@ impl Palette {
 /// Number of entries, first index and bits of each sample. The first is signed where indices are, and some files write
 /// all three so.
 fn descriptor(object: &InMemDicomObject) -> Option<[u16; 3]> {
-    let numbers = object.get(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR)?.to_multi_int::<i64>().ok()?;
+    let numbers = get(object, tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR)?.to_multi_int::<i64>().ok()?;
     let numbers: Vec<u16> = numbers.iter().map(|number| *number as u16).collect();
     numbers.try_into().ok()
 }
@@ -90,10 +91,10 @@ fn table(
     entries: usize,
     is_wide: bool,
 ) -> Result<Vec<u16>, FileProblem> {
-    if object.get(segmented).is_some() {
+    if get(object, segmented).is_some() {
         return Err(unsupported("a palette in segments; palettes of whole tables are read"));
     }
-    let bytes = object.get(data).and_then(|element| element.to_bytes().ok()).unwrap_or_default();
+    let bytes = get(object, data).and_then(|element| element.to_bytes().ok()).unwrap_or_default();
     if bytes.len() >= 2 * entries {
         let words = bytes.as_chunks().0.iter().take(entries).map(|word| u16::from_le_bytes(*word));
         let words: Vec<u16> = words.collect();

@@ -180,7 +180,9 @@ impl ColourSpace {
 
 /// The problem of colours whose luminance was not asked for.
 pub(super) fn colours_unasked() -> FileProblem {
-    unsupported("pixels that are colours; images of grey values are read, and the luminance of colours where it is asked for")
+    unsupported(
+        "pixels that are colours; images of grey values are read, and the luminance of colours where it is asked for",
+    )
 }
 
 /// The problem of an image of several samples per pixel.
@@ -213,9 +215,10 @@ impl ColourFrame<'_> {
             ColourSpace::LuminancePairs => 4 * pixels.div_ceil(2),
             _ => 3 * pixels,
         };
-        let samples = self.samples.get(..needed).ok_or_else(|| {
-            malformed(format!("{} bytes of pixels where {needed} belong", self.samples.len()))
-        })?;
+        let samples = self
+            .samples
+            .get(..needed)
+            .ok_or_else(|| malformed(format!("{} bytes of pixels where {needed} belong", self.samples.len())))?;
         let sample = |pixel: usize, sample: usize| {
             samples[if self.is_planar { sample * pixels + pixel } else { 3 * pixel + sample }]
         };
@@ -241,7 +244,8 @@ pub(super) fn decode_frame<T: VoxelBytes>(
         let colours = if frames.are_packed() {
             compressed::decode_colour_frame(frames, frame, is_planar, space)?
         } else {
-            let frame_bytes = if space == ColourSpace::LuminancePairs { voxels.len().div_ceil(2) * 4 } else { frame_bytes };
+            let frame_bytes =
+                if space == ColourSpace::LuminancePairs { voxels.len().div_ceil(2) * 4 } else { frame_bytes };
             let samples = frames.plain(u64::from(frame) * frame_bytes as u64, frame_bytes as u64)?;
             ColourFrame { samples, is_planar, space }
         };

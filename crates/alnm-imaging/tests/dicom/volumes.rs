@@ -593,7 +593,8 @@ fn grids_of_united_imaging_are_unpacked() {
     let of_unknown = |_| DataElement::new(Tag(0x0065, 0x1051), VR::UN, PrimitiveValue::from(vec![0_u8; 4]));
     let refused = problem(&make(of_unknown).series()).to_string();
     assert!(refused.contains("grid of United Imaging"), "{refused}");
-    let too_many = |items: Vec<InMemDicomObject>| sequence(Tag(0x0065, 0x1051), [items.clone(), items.clone(), items].concat());
+    let too_many =
+        |items: Vec<InMemDicomObject>| sequence(Tag(0x0065, 0x1051), [items.clone(), items.clone(), items].concat());
     let refused = problem(&make(too_many).series()).to_string();
     assert!(refused.contains("no 4 × 4 tiles"), "{refused}");
 }
