@@ -18,12 +18,13 @@ const JPEG_FAMILY: &str = "1.2.840.10008.1.2.4.";
 pub(super) fn decode_frame(frames: &Frames<'_>, frame: u32, bits: usize) -> Result<Vec<u8>, FileProblem> {
     let packed = frames.packed(frame as usize)?;
     let size = frames.file().size();
-    let (pixels, width) = (size[0] * size[1], bits / 8);
+    let pixels = size[0] * size[1];
+    let width = (bits / 8).max(1);
     let syntax = frames.file().syntax();
     match syntax {
         uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN => return Ok(packed.into_owned()),
         uids::DEFLATED_IMAGE_FRAME_COMPRESSION => return inflate(&packed, (pixels * bits).div_ceil(8)),
-        uids::RLE_LOSSLESS => return rle::decode_frame(&packed, pixels, width),
+        uids::RLE_LOSSLESS => return rle::decode_frame(&packed, (pixels * bits).div_ceil(8 * width), width),
         _ => {}
     }
     match syntax.strip_prefix(JPEG_FAMILY).and_then(|number| number.parse().ok()) {

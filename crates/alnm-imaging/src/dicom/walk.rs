@@ -45,12 +45,11 @@ pub(super) struct Encoding {
 impl Encoding {
     const EXPLICIT_LITTLE: Self = Self { order: ByteOrder::Little, explicit: true };
 
+    const IMPLICIT_LITTLE: Self = Self { order: ByteOrder::Little, explicit: false };
+
     /// All encodings that a transfer syntax may have.
-    pub(super) const ALL: [Self; 3] = [
-        Self::EXPLICIT_LITTLE,
-        Self { order: ByteOrder::Little, explicit: false },
-        Self { order: ByteOrder::Big, explicit: true },
-    ];
+    pub(super) const ALL: [Self; 3] =
+        [Self::EXPLICIT_LITTLE, Self::IMPLICIT_LITTLE, Self { order: ByteOrder::Big, explicit: true }];
 
     /// A transfer syntax that is encoded so.
     pub(super) fn syntax(self) -> &'static str {
@@ -209,6 +208,12 @@ impl<'a> Walk<'a> {
                     check_whole(header.tag, length, number_bytes(header.vr))?;
                     let end = self.position() + length;
                     if header.vr == VR::SQ { self.items(Some(end), false, depth)? } else { self.skip(length)? }
+                }
+                None if header.vr == VR::UN && header.tag != tags::PIXEL_DATA => {
+                    // A sequence of unknown representation is written implicitly, whatever the file is (PS3.5 6.2.2).
+                    let outer = std::mem::replace(&mut self.encoding, Encoding::IMPLICIT_LITTLE);
+                    self.items(None, false, depth)?;
+                    self.encoding = outer;
                 }
                 None => self.items(None, header.tag == tags::PIXEL_DATA, depth)?,
             }

@@ -81,6 +81,23 @@ fn a_preamble_may_look_like_another_format() {
 }
 
 #[test]
+fn sequences_of_unknown_representation_are_implicit() {
+    let complete = slice();
+    let image = decode(&complete).unwrap();
+    // Before the patient's identifier: a private sequence of undefined length, whose elements have no representation.
+    let place = complete.windows(6).position(|window| window == b"\x10\0\x20\0LO").unwrap();
+    let sequence = [
+        &b"\x09\0\x10\x10UN\0\0\xff\xff\xff\xff"[..],
+        b"\xfe\xff\0\xe0\xff\xff\xff\xff",
+        b"\x08\0\x50\x11\x04\0\0\x001.2\0",
+        b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0",
+    ]
+    .concat();
+    let (before, after) = complete.split_at(place);
+    assert_eq!(decode(&[before, &sequence, after].concat()).unwrap(), image);
+}
+
+#[test]
 fn frames_in_several_fragments_begin_with_their_mark() {
     let frames: Vec<Vec<u8>> = [40, 90].map(|value| jpeg_baseline(&[value; 30], 6)).to_vec();
     let cut = |frame: &Vec<u8>| {
