@@ -160,6 +160,7 @@ impl<'a> Frames<'a> {
             intercept,
             format: PixelFormat::of(object)?,
             palette: self.palette.clone(),
+            is_high_dark: text(object, tags::PHOTOMETRIC_INTERPRETATION).as_deref() == Some("MONOCHROME1"),
             as_luminance: false,
             stored_bytes: self.file.bytes() / self.count as u64,
         })

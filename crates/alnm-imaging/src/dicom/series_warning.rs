@@ -59,6 +59,9 @@ pub enum SeriesWarning {
         /// How the decay of the tracer enters.
         decay: DecayCorrection,
     },
+    /// Values that are shown dark where they are high.
+    #[error("MONOCHROME1: high values are shown dark; voxels are the values as stored, which ITK turns over")]
+    HighIsDark,
     /// Files that are equal to others, byte for byte.
     #[error("{count} files are copies of others, such as {}; each image is read once", file.display())]
     Copies {

@@ -103,6 +103,8 @@ pub(super) struct Slice {
     pub(super) format: PixelFormat,
     /// The colours of which the pixels are indices.
     pub(super) palette: Option<Arc<Palette>>,
+    /// Whether high values are shown dark (`MONOCHROME1`).
+    pub(super) is_high_dark: bool,
     /// Whether the luminance of colours was asked for.
     pub(super) as_luminance: bool,
     /// Bytes of the file, shared out among its frames.

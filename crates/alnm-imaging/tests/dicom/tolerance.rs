@@ -185,6 +185,9 @@ fn projections_are_two_dimensional() {
     let detector = read(vec![decimals(tags::IMAGER_PIXEL_SPACING, &[0.1, 0.2])]);
     assert_eq!(detector, ([0.2, 0.1, 1.0], vec![SeriesWarning::DetectorSpacing]));
     assert_eq!(read(vec![]), ([1.0, 1.0, 1.0], vec![SeriesWarning::UnknownSpacing]));
+    let negative = text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+    let said = read(vec![decimals(tags::PIXEL_SPACING, &[0.1, 0.2]), negative]).1;
+    assert_eq!(said, [SeriesWarning::HighIsDark]);
     let of_none = read(vec![decimals(tags::PIXEL_SPACING, &[0.0, 0.0])]);
     assert_eq!(of_none, ([1.0, 1.0, 1.0], vec![SeriesWarning::UnknownSpacing]));
 }
