@@ -25,6 +25,7 @@ pub(super) fn is_read(tag: Tag) -> bool {
     of_group.is_some_and(|(_, read)| is_creator || read.contains(&(tag.element() as u8)))
 }
 
+#[allow(deprecated, reason = "retired attributes are read")]
 fn is_read_of_standard(tag: Tag) -> bool {
     matches!(
         tag,
