@@ -5,7 +5,7 @@
         highdicom==0.28.2 pillow pyjpegls
     apt-get install dcm2niix
     cargo build --release
-    venv/bin/python crates/alnm-imaging/scripts/read_beside_peers.py target/release/alnm FOLDER... [--details details.csv]
+    venv/bin/python crates/alnm-imaging/scripts/read_beside_peers.py target/release/alnm FOLDER... [--details details.jsonl]
 
 Nothing is fetched: the folders hold what the reader has, such as the public test collections of pydicom, dcm2niix (dcm_qa), dicom2nifti,
 mirp, highdicom, dcmqi, rt-utils, nibabel, pynrrd and ITK.
@@ -25,7 +25,6 @@ Exits with 1 when a voxel or a place differs without a word. Files and series th
 
 import argparse
 import collections
-import csv
 import hashlib
 import json
 import os
@@ -469,7 +468,7 @@ def main():
     parser.add_argument("alnm", type=Path)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--dcm2niix", default="dcm2niix")
-    parser.add_argument("--details", type=Path, help="a row for each file and series")
+    parser.add_argument("--details", type=Path, help="a line of JSON for each file and series")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", choices=["files", "series"])
     parser.add_argument("--least-files", type=int, default=2, help="files from which on a series is compared (one where it has several frames)")
@@ -480,27 +479,29 @@ def main():
     alnm = options.alnm.resolve()
     files = [f.resolve() for folder in options.folders for f in sorted(folder.rglob("*")) if f.is_file()]
     files = [f for f in files if format_of(f)]
-    rows, failed = [], 0
+    failed = 0
+    details = open(options.details, "w") if options.details else None
+
+    def finished(rows):
+        """The rows as they come; each is written down at once, since a large collection takes long."""
+        for row in rows:
+            if details:
+                print(json.dumps(row), file=details, flush=True)
+            yield row
+
     with ThreadPoolExecutor(options.threads) as pool:
         if options.only != "series":
             series = series_of(f for f in files if format_of(f) == "DICOM")
             # Of a series of many slices some stand for all: the series is compared as a whole below.
             left_out = {f for of_series in series.values() for f in of_series[3:]}
             singles = [f for f in files if f not in left_out]
-            rows += (of_files := list(pool.map(read_file, ((alnm, f) for f in singles))))
-            failed += report_files(of_files)
+            failed += report_files(list(finished(pool.map(read_file, ((alnm, f) for f in singles)))))
         if options.only != "files":
             series = series_of(f for f in files if format_of(f) == "DICOM")
             wanted = {uid: of for uid, of in series.items() if len(of) >= options.least_files or frames(of[0]) > 1}
-            of_series = list(pool.map(read_series, ((alnm, options.dcm2niix, uid, of) for uid, of in sorted(wanted.items()))))
-            rows += of_series
-            failed += report_series(of_series)
-    if options.details:
-        keys = sorted({key for row in rows for key in row})
-        with open(options.details, "w", newline="") as file:
-            writer = csv.DictWriter(file, keys)
-            writer.writeheader()
-            writer.writerows(rows)
+            ordered = sorted(wanted.items(), key=lambda item: len(item[1]))
+            of_series = pool.map(read_series, ((alnm, options.dcm2niix, uid, of) for uid, of in ordered))
+            failed += report_series(list(finished(of_series)))
     sys.exit(1 if failed else 0)
 
 
