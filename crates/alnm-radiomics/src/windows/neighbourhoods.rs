@@ -78,15 +78,17 @@ fn count_dependences(
         }
     }
     for &(place, before) in pairs {
-        let (own, others) = (&levels[place], &levels[before]);
-        let (earlier, later) = numbers.split_at_mut(place);
-        let (number_before, number) = (&mut earlier[before], &mut later[0]);
+        // Copies, of which the compiler knows that they are apart.
+        let (own, others) = (levels[place], levels[before]);
+        let (mut number, mut number_before) = (numbers[place], numbers[before]);
         for window in 0..WINDOWS {
             let (level, other) = (own[window], others[window]);
             let depends = u32::from((level > 0) & (other > 0) & (level.abs_diff(other) <= alpha));
             number[window] += depends;
             number_before[window] += depends;
         }
+        numbers[place] = number;
+        numbers[before] = number_before;
     }
     for (numbers, levels) in numbers.iter_mut().zip(levels) {
         for window in 0..WINDOWS {
@@ -166,14 +168,18 @@ impl ToneWindows {
         counts.fill([0; WINDOWS]);
         sums.fill([0; WINDOWS]);
         for &(place, before) in &neighbours.pairs {
-            let (own, others) = (&levels[place], &levels[before]);
+            let (own, others) = (levels[place], levels[before]);
+            let (mut count, mut count_before) = (counts[place], counts[before]);
+            let (mut sum, mut sum_before) = (sums[place], sums[before]);
             for window in 0..WINDOWS {
                 let (level, other) = (own[window], others[window]);
-                counts[place][window] += u32::from(other > 0);
-                counts[before][window] += u32::from(level > 0);
-                sums[place][window] += other;
-                sums[before][window] += level;
+                count[window] += u32::from(other > 0);
+                count_before[window] += u32::from(level > 0);
+                sum[window] += other;
+                sum_before[window] += level;
             }
+            (counts[place], counts[before]) = (count, count_before);
+            (sums[place], sums[before]) = (sum, sum_before);
         }
         let places = levels.len() as u32;
         for (place, own) in levels.iter().enumerate() {

@@ -78,11 +78,9 @@ impl WindowDirection {
         }
         let mut touching = [0; WINDOWS];
         for &(place, before) in &self.pairs {
-            let (own, others) = (&levels[place], &levels[before]);
-            let (earlier, later) = lengths.split_at_mut(place);
-            let (passed, length) = (&earlier[before], &mut later[0]);
-            let (earlier, later) = numbers.split_at_mut(place);
-            let (number_before, number) = (&mut earlier[before], &mut later[0]);
+            // Copies, of which the compiler knows that they are apart.
+            let (own, others, passed) = (levels[place], levels[before], lengths[before]);
+            let (mut length, mut number, mut number_before) = (lengths[place], numbers[place], numbers[before]);
             for window in 0..WINDOWS {
                 let (level, other) = (own[window], others[window]);
                 let same = level == other;
@@ -92,6 +90,9 @@ impl WindowDirection {
                 number[window] = if level > 0 { level * sizes + run } else { NOTHING };
                 number_before[window] = if same { NOTHING } else { number_before[window] };
             }
+            lengths[place] = length;
+            numbers[place] = number;
+            numbers[before] = number_before;
         }
         touching
     }

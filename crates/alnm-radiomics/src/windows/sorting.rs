@@ -35,13 +35,15 @@ impl SortingNetwork {
     #[inline(always)]
     pub(super) fn sort<T: Copy + Ord>(&self, numbers: &mut [Lanes<T>]) {
         for &(first, second) in &self.exchanges {
-            let (before, after) = numbers.split_at_mut(second as usize);
-            let (first, second) = (&mut before[first as usize], &mut after[0]);
+            // Copies, of which the compiler knows that they are apart.
+            let (a, b) = (numbers[first as usize], numbers[second as usize]);
+            let (mut lower, mut higher) = (a, b);
             for lane in 0..WINDOWS {
-                let (a, b) = (first[lane], second[lane]);
-                first[lane] = if b < a { b } else { a };
-                second[lane] = if b < a { a } else { b };
+                lower[lane] = if b[lane] < a[lane] { b[lane] } else { a[lane] };
+                higher[lane] = if b[lane] < a[lane] { a[lane] } else { b[lane] };
             }
+            numbers[first as usize] = lower;
+            numbers[second as usize] = higher;
         }
     }
 }

@@ -59,9 +59,9 @@ fn find_zones(levels: &[Lanes<u32>], pairs: &[(usize, usize)], zones: &mut [Lane
 fn join<'a>(levels: &[Lanes<u32>], pairs: impl Iterator<Item = &'a (usize, usize)>, zones: &mut [Lanes<u32>]) -> u32 {
     let mut changed = [0; WINDOWS];
     for &(place, before) in pairs {
-        let (own, others) = (&levels[place], &levels[before]);
-        let (earlier, later) = zones.split_at_mut(place);
-        let (zone_before, zone) = (&mut earlier[before], &mut later[0]);
+        // Copies, of which the compiler knows that they are apart.
+        let (own, others) = (levels[place], levels[before]);
+        let (mut zone, mut zone_before) = (zones[place], zones[before]);
         for window in 0..WINDOWS {
             let (a, b) = (zone[window], zone_before[window]);
             // Voxels that do not count have one level too; what becomes of their zones does not matter.
@@ -71,6 +71,8 @@ fn join<'a>(levels: &[Lanes<u32>], pairs: impl Iterator<Item = &'a (usize, usize
             zone[window] = joined;
             zone_before[window] = joined_before;
         }
+        zones[place] = zone;
+        zones[before] = zone_before;
     }
     changed.iter().fold(0, |any, &lane| any | lane)
 }
