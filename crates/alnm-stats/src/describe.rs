@@ -119,7 +119,8 @@ pub(crate) fn quantile_of_sorted(x: &[f64], p: f64, definition: QuantileType) ->
         let h = index - low;
         let h = if h.abs() < fuzz { 0.0 } else { h };
         let (a, b) = (x[low as usize], x[((low + 1.0) as usize).min(x.len() - 1)]);
-        return if h == 0.0 { a } else { (1.0 - h) * a + h * b };
+        // Between equal values there is nothing to interpolate, and the weights would not quite add to 1.
+        return if h == 0.0 || a == b { a } else { (1.0 - h) * a + h * b };
     }
     let (position, h) = match definition {
         Q::Type1 | Q::Type2 | Q::Type3 => {
@@ -155,7 +156,7 @@ pub(crate) fn quantile_of_sorted(x: &[f64], p: f64, definition: QuantileType) ->
     };
     let at = |k: f64| x[(k.max(1.0).min(n) as usize) - 1];
     let (low, high) = (at(position), at(position + 1.0));
-    if h == 0.0 {
+    if h == 0.0 || low == high {
         low
     } else if h == 1.0 {
         high
