@@ -33,13 +33,13 @@ fn main() -> Result<(), ModelError> {
     println!("Log-rank test of affected nodes: p = {:.2e}", log_rank(&follow_up, &affected)?.test.p_value);
 
     let model = CoxModel::fit(&table, &follow_up, &CoxParams::default())?;
-    println!("\nHazard ratios\n{}", model.to_table().to_markdown(Digits::default()));
+    println!("\nHazard ratios\n{}", model.to_table().to_markdown(Digits::Significant(3)));
 
     // Judged in patients that the model has not seen.
     let (others, their_follow_up) = patients(300, 90_000)?;
     let risks = model.risk_at(&others, 5.0)?;
     let performance = time_to_event_performance(&their_follow_up, &risks, 5.0, 0.95)?;
-    println!("Risk by five years in other patients\n{}", performance.to_table().to_markdown(Digits::default()));
+    println!("Risk by five years in other patients\n{}", performance.to_table().to_markdown(Digits::Significant(3)));
     let calibration = survival_calibration_curve(&their_follow_up, &risks, 5.0, 3, 0.95)?;
     let slope = &calibration.slope;
     println!("Calibration slope {:.2} ({:.2} to {:.2})", slope.estimate, slope.interval.lower, slope.interval.upper);

@@ -17,7 +17,7 @@ fn main() -> Result<(), StatsError> {
     // How many patients: 40 % events, an expected area of 0.8, and log odds as the development cohort had them.
     let predictor = PredictorDistribution::Normal { mean: -0.5, standard_deviation: 1.4 };
     let size = external_validation(ExternalValidationParams::new(0.4, 0.8, predictor))?;
-    println!("Patients needed\n{}", size.to_table().to_markdown(Digits::default()));
+    println!("Patients needed\n{}", size.to_table().to_markdown(Digits::Significant(3)));
 
     // A third hospital, whose risks are too extreme: the log odds are half as far apart as the model says.
     let uniform = |k: usize| ((k * 7919 + 104_729) % 10_007) as f64 / 10_007.0;
@@ -28,11 +28,11 @@ fn main() -> Result<(), StatsError> {
     let centres: Vec<String> = (0..400).map(|i| if i % 3 == 0 { "North" } else { "South" }.to_owned()).collect();
 
     let recalibration = recalibrate(&labels, &risks, 0.95)?;
-    println!("Calibration\n{}", recalibration.to_table().to_markdown(Digits::default()));
+    println!("Calibration\n{}", recalibration.to_table().to_markdown(Digits::Significant(3)));
     let curve = smooth_calibration(&labels, &risks, SmoothCalibrationParams::default().with_points(6))?;
-    println!("Smooth curve with its 95 % band\n{}", curve.to_table().to_markdown(Digits::default()));
+    println!("Smooth curve with its 95 % band\n{}", curve.to_table().to_markdown(Digits::Significant(3)));
     let by_centre = calibration_by_centre(&labels, &risks, &centres, 0.95)?;
-    println!("By centre\n{}", by_centre.to_table().to_markdown(Digits::default()));
+    println!("By centre\n{}", by_centre.to_table().to_markdown(Digits::Significant(3)));
 
     // Two corrections, and what they gain at the thresholds at which a clinic decides. Judged on the patients that they
     // were fitted to, they look better than they are.
@@ -43,10 +43,10 @@ fn main() -> Result<(), StatsError> {
     let thresholds = [0.2, 0.4, 0.6];
     let intervals = DecisionIntervalParams::default().check()?;
     let gain = intervals.difference(&labels, &platt, &risks, &thresholds)?;
-    println!("Net benefit gained by recalibration\n{}", gain.to_table().to_markdown(Digits::default()));
+    println!("Net benefit gained by recalibration\n{}", gain.to_table().to_markdown(Digits::Significant(3)));
     let gain = intervals.difference(&labels, &stepwise, &platt, &thresholds)?;
-    println!("Net benefit gained by steps over a straight line\n{}", gain.to_table().to_markdown(Digits::default()));
+    println!("Net benefit gained by steps over a straight line\n{}", gain.to_table().to_markdown(Digits::Significant(3)));
     let elsewhere = DecisionCurve::with_prevalence(&labels, &platt, &thresholds, 0.2)?;
-    println!("Where one patient in five has the event\n{}", elsewhere.to_table().to_markdown(Digits::default()));
+    println!("Where one patient in five has the event\n{}", elsewhere.to_table().to_markdown(Digits::Significant(3)));
     Ok(())
 }
