@@ -328,7 +328,11 @@ fn mutual_information(
     count: usize,
     combination: Combination,
 ) -> MrmrRanking {
-    let levels: Vec<(Vec<usize>, usize)> = columns.par_iter().map(|c| compact(&discretisation.levels(c))).collect();
+    // Levels by rank would cut a constant by the order of the rows.
+    let level_of = |(column, varies): (&Vec<f64>, &bool)| {
+        if *varies { compact(&discretisation.levels(column)) } else { (vec![0; column.len()], 1) }
+    };
+    let levels: Vec<(Vec<usize>, usize)> = columns.par_iter().zip(&varying(columns)).map(level_of).collect();
     let outcome: Vec<usize> = labels.as_slice().iter().map(|&l| usize::from(l)).collect();
     let relevance = levels.par_iter().map(|(l, k)| mutual_information_of(l, *k, &outcome, 2)).collect();
     let varies = levels.iter().map(|(_, count)| *count > 1).collect();

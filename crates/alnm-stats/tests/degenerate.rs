@@ -2,7 +2,6 @@
 //! that means nothing.
 
 use alnm_stats::agreement::{bland_altman, cohen_kappa};
-use alnm_stats::anova;
 use alnm_stats::calibration::{
     IsotonicCalibration, PlattScaling, PooledEstimate, SmoothCalibrationParams, brier, brier_decomposition,
     calibration_by_centre, expected_observed, hosmer_lemeshow, recalibrate, reliability_bins, smooth_calibration,
@@ -11,7 +10,7 @@ use alnm_stats::calibration::{
 use alnm_stats::correlation::{Correlation, correlation, correlation_test};
 use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
 use alnm_stats::delong::{AucPairs, Marker, auc_estimate, paired_test, paired_tests, unpaired_test};
-use alnm_stats::describe::{QuantileType, quantile};
+use alnm_stats::describe::{QuantileType, mean, quantile, variance};
 use alnm_stats::icc::{IccAnalysis, IccEstimation};
 use alnm_stats::multiplicity::Adjustment;
 use alnm_stats::ordinal::{ordinal_c, ordinal_performance};
@@ -24,7 +23,8 @@ use alnm_stats::survival::{
     log_rank, prediction_error, stratified_log_rank, time_dependent_auc, uno_c,
 };
 use alnm_stats::t_test::{GroupVariance, paired, two_sample};
-use alnm_stats::{Alternative, Labels, StatsError};
+use alnm_stats::variance::Center;
+use alnm_stats::{Alternative, Labels, StatsError, anova, variance as variances};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -137,7 +137,8 @@ proptest! {
             prop_assert!((-1e-12..=1.0 + 1e-12).contains(&area.auc) && area.standard_error >= 0.0);
         }
         if let Ok(error) = prediction_error(&follow_up, &risks, time, 0.95) {
-            prop_assert!(error.brier >= 0.0 && error.brier.is_finite() && error.standard_error >= 0.0);
+            prop_assert!(error.brier >= 0.0 && error.brier.is_finite());
+            prop_assert!(error.standard_error >= 0.0 || patients.len() == 1);
         }
         if let Ok(calibration) = calibration_at(&follow_up, &risks, time, 4, 0.95) {
             prop_assert_eq!(calibration.groups.iter().map(|g| g.patients).sum::<usize>(), patients.len());
@@ -282,9 +283,32 @@ fn tests_of_constant_data_say_so() {
     }
     assert_eq!(bland_altman(&same, &same, 0.95).expect("six subjects").standard_deviation, 0.0);
     // Readers who always say the same thing agree by chance alone.
-    assert!(cohen_kappa(&[1; 6], &[1; 6], 0.95).expect("six subjects").estimate.is_nan());
+    for count in 1..40 {
+        let kappa = cohen_kappa(&vec![1; count], &vec![1; count], 0.95).expect("subjects");
+        assert!(kappa.estimate.is_nan(), "{count} subjects: {}", kappa.estimate);
+    }
     let analysis = IccAnalysis::of(Array2::from_elem((4, 2), 0.1).view(), IccEstimation::Anova, 0.95);
     assert!(analysis.is_err() || analysis.is_ok_and(|a| a.ms_between.abs() < 1e-20));
+}
+
+#[test]
+fn groups_without_variation_have_documented_answers() {
+    let (low, high, varied) = ([0.1; 7], [0.3; 5], [0.1, 0.4, 0.2]);
+    for n in 1..60 {
+        assert!(n < 2 || variance(&vec![0.1; n]) == 0.0, "{n} equal values");
+        assert_eq!(mean(&vec![0.1; n]), 0.1);
+    }
+    let between = anova::one_way(&[&low, &high]).expect("two groups");
+    assert!(between.statistic.is_infinite() && between.p_value == 0.0);
+    assert!(anova::one_way(&[&low, &low]).expect("two groups").p_value.is_nan());
+    assert!(anova::welch(&[&low, &varied]).expect("two groups").p_value.is_nan());
+    assert!(anova::kruskal_wallis(&[&low, &low]).expect("two groups").p_value.is_nan());
+    let bartlett = |groups: &[&[f64]]| variances::bartlett(groups).expect("two groups");
+    assert!(bartlett(&[&low, &varied]).statistic.is_infinite() && bartlett(&[&low, &varied]).p_value == 0.0);
+    assert!(bartlett(&[&low, &high]).p_value.is_nan());
+    let f = |x: &[f64], y: &[f64]| variances::f_test(x, y, Alternative::TwoSided, 0.95).expect("two groups");
+    assert!(f(&varied, &low).statistic.is_infinite() && f(&low, &high).p_value.is_nan());
+    assert!(variances::levene(&[&low, &high], Center::Median).expect("two groups").p_value.is_nan());
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub struct PredictionError {
     pub time: f64,
     /// Mean squared difference of risk and event by this time, weighted for censoring; 0 is perfect.
     pub brier: f64,
-    /// Standard error from the influence function, the estimation of the weights included.
+    /// Standard error from the influence function, the estimation of the weights included; NaN for one patient.
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub standard_error: f64,
     /// Normal interval.
     pub interval: Interval,
@@ -70,7 +71,7 @@ pub fn prediction_error(follow_up: &FollowUp, risks: &[f64], time: f64, level: f
     let through_weights = censoring.influence(follow_up, &of_model, time);
     let variance =
         of_model.iter().zip(&through_weights).map(|(loss, through)| (loss - brier + through).powi(2)).sum::<f64>();
-    let standard_error = variance.sqrt() / n;
+    let standard_error = (variance / (n * (n - 1.0))).sqrt();
     let half = normal_quantile(0.5 + level / 2.0) * standard_error;
     let overall = 1.0 - KaplanMeier::fit(follow_up, KaplanMeierParams::default())?.survival_at(time);
     let null_brier = losses(&|_| overall).iter().sum::<f64>() / n;

@@ -109,7 +109,7 @@ fn at_time(
     // The weight 1/Ĝ(t) is common to all controls, so its estimation cancels; that of the cases stays.
     let of_cases: Vec<f64> = (0..risks.len()).map(|row| if is_case(row) { own[row] } else { 0.0 }).collect();
     let through_weights = censoring.influence(follow_up, &of_cases, time);
-    let variance = own.iter().zip(&through_weights).map(|(a, b)| (a + b).powi(2)).sum::<f64>() / (n * n);
+    let variance = own.iter().zip(&through_weights).map(|(a, b)| (a + b).powi(2)).sum::<f64>() / (n * (n - 1.0));
     let standard_error = variance.sqrt();
     let half = normal_quantile(0.5 + level / 2.0) * standard_error;
     let clip = |v: f64| v.clamp(0.0, 1.0);
