@@ -310,10 +310,8 @@ impl CountRegression {
             .enumerate()
             .map(|(j, name)| wald_term(name, estimates[j], covariance[[j, j]].sqrt(), self.params.level))
             .collect();
-        let covariance = CovarianceMatrix::new(covariance).map_err(|_| ModelError::NotConverged {
-            operation: OPERATION,
-            iterations: fit.iterations,
-        })?;
+        let covariance = CovarianceMatrix::new(covariance)
+            .map_err(|_| ModelError::NotConverged { operation: OPERATION, iterations: fit.iterations })?;
         Ok(CountModel {
             terms,
             aliased: data.aliased.clone(),
@@ -420,10 +418,12 @@ impl Data {
         }
         let names: Vec<String> = std::iter::once(INTERCEPT.to_owned()).chain(table.names().iter().cloned()).collect();
         let weights = vec![1.0; rows.len()];
-        let likelihood = crate::irls::Likelihood { columns: &columns, y: &weights, weights: &weights, offset: &weights };
+        let likelihood =
+            crate::irls::Likelihood { columns: &columns, y: &weights, weights: &weights, offset: &weights };
         let kept = likelihood.independent_columns();
         let aliased = (0..names.len()).filter(|j| !kept.contains(j)).map(|j| names[j].clone()).collect();
-        let offset = params.offset.as_ref().map_or_else(|| vec![0.0; rows.len()], |o| rows.iter().map(|&r| o[r]).collect());
+        let offset =
+            params.offset.as_ref().map_or_else(|| vec![0.0; rows.len()], |o| rows.iter().map(|&r| o[r]).collect());
         Ok(Self {
             names: kept.iter().map(|&j| names[j].clone()).collect(),
             aliased,
@@ -500,8 +500,7 @@ impl Data {
         let k = self.columns.len();
         // (y − μ)/(1 + μ/θ) and μ/(1 + μ/θ), θ infinite for Poisson counts.
         let shrunk: Vec<f64> = means.iter().map(|mu| 1.0 + mu / theta).collect();
-        let residual: Vec<f64> =
-            means.iter().zip(&self.counts).zip(&shrunk).map(|((mu, y), s)| (y - mu) / s).collect();
+        let residual: Vec<f64> = means.iter().zip(&self.counts).zip(&shrunk).map(|((mu, y), s)| (y - mu) / s).collect();
         let weight: Vec<f64> = means.iter().zip(&shrunk).map(|(mu, s)| mu / s).collect();
         let gradient = self.columns.iter().map(|c| c.iter().zip(&residual).map(|(x, r)| x * r).sum()).collect();
         let mut information = vec![0.0; k * k];

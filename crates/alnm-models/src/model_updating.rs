@@ -165,8 +165,7 @@ impl Updating {
             fitted(UpdateMethod::Refit, table, labels, &params)?,
         ];
         let refit = &candidates[3];
-        let tests: Vec<TestResult> =
-            candidates[..3].iter().map(|smaller| ratio_test(smaller, refit)).collect();
+        let tests: Vec<TestResult> = candidates[..3].iter().map(|smaller| ratio_test(smaller, refit)).collect();
         let chosen = candidates[..3]
             .iter()
             .zip(&tests)

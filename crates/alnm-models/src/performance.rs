@@ -132,7 +132,14 @@ impl OutcomePerformance {
         Self { outcome, patients, events, measures: Vec::new() }
     }
 
-    fn add(&mut self, name: impl Into<String>, aspect: Aspect, estimate: f64, interval: Option<Interval>, perfect: f64) {
+    fn add(
+        &mut self,
+        name: impl Into<String>,
+        aspect: Aspect,
+        estimate: f64,
+        interval: Option<Interval>,
+        perfect: f64,
+    ) {
         self.measures.push(PerformanceMeasure { name: name.into(), aspect, estimate, interval, perfect });
     }
 

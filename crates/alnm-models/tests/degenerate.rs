@@ -221,8 +221,5 @@ fn updates_of_one_variable_and_of_constant_predictors() {
     // One variable refitted is the recalibrated model, so there is nothing to test between them.
     assert!(update.tests[2].p_value.is_nan() && update.chosen != UpdateMethod::Refit);
     let constant = updating.closed_test(&single(&x), &labels, &[0.3; 40]);
-    assert_eq!(
-        sentence(constant),
-        "log odds of all patients is 0.3; it must be different between patients"
-    );
+    assert_eq!(sentence(constant), "log odds of all patients is 0.3; it must be different between patients");
 }

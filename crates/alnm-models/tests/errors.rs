@@ -2,16 +2,16 @@
 
 use alnm_models::count::{CountModel, CountRegression};
 use alnm_models::cox::{CoxModel, CoxRegression, SmoothSurvivalCalibration};
-use alnm_models::model_updating::{ModelUpdate, Updating};
-use alnm_models::performance::OutcomePerformance;
 use alnm_models::explanation::linear_shap::ShapleyValues;
 use alnm_models::explanation::permutation_importance::PermutationImportanceParams;
 use alnm_models::firth::FirthModel;
 use alnm_models::gradient_boosting::{Boosting, BoostingParams, GradientBoosting, Tree};
 use alnm_models::logistic::LogisticRegression;
 use alnm_models::model_set::ModelPerformance;
+use alnm_models::model_updating::{ModelUpdate, Updating};
 use alnm_models::nested_validation::{NestedCrossValidation, NestedValidation, NestedValidationParams};
 use alnm_models::nomogram::Nomogram;
+use alnm_models::performance::OutcomePerformance;
 use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
 use alnm_models::ridge::{RidgeModel, RidgeParams, RidgeRegression};
 use alnm_models::saved_model::Assessment;

@@ -240,7 +240,13 @@ impl Combat {
             scale: columns.iter().map(scale).collect(),
             location: vec![vec![0.0; columns.len()]],
             variance: vec![vec![1.0; columns.len()]],
-            constant: table.names().iter().zip(&columns).filter(|(_, c)| is_constant(c)).map(|(n, _)| n.clone()).collect(),
+            constant: table
+                .names()
+                .iter()
+                .zip(&columns)
+                .filter(|(_, c)| is_constant(c))
+                .map(|(n, _)| n.clone())
+                .collect(),
         }))
     }
 

@@ -45,7 +45,10 @@ fn main() -> Result<(), StatsError> {
     let gain = intervals.difference(&labels, &platt, &risks, &thresholds)?;
     println!("Net benefit gained by recalibration\n{}", gain.to_table().to_markdown(Digits::Significant(3)));
     let gain = intervals.difference(&labels, &stepwise, &platt, &thresholds)?;
-    println!("Net benefit gained by steps over a straight line\n{}", gain.to_table().to_markdown(Digits::Significant(3)));
+    println!(
+        "Net benefit gained by steps over a straight line\n{}",
+        gain.to_table().to_markdown(Digits::Significant(3))
+    );
     let elsewhere = DecisionCurve::with_prevalence(&labels, &platt, &thresholds, 0.2)?;
     println!("Where one patient in five has the event\n{}", elsewhere.to_table().to_markdown(Digits::Significant(3)));
     Ok(())

@@ -274,10 +274,8 @@ impl DecisionIntervals {
         DecisionCurve::new(labels, risks, thresholds)?;
         labels.require_both("intervals of a decision curve")?;
         let members = Members::new(labels, risks, thresholds);
-        let resampled: Vec<Vec<DecisionPoint>> = (0..self.0.resampling.resamples)
-            .into_par_iter()
-            .map(|b| members.points(&self.rows(labels, b)))
-            .collect();
+        let resampled: Vec<Vec<DecisionPoint>> =
+            (0..self.0.resampling.resamples).into_par_iter().map(|b| members.points(&self.rows(labels, b))).collect();
         let interval = |t: usize, value: fn(&DecisionPoint) -> f64| {
             let replicates: Vec<f64> = resampled.iter().map(|points| value(&points[t])).collect();
             percentile_interval(&replicates, self.0.level)
@@ -296,8 +294,7 @@ impl DecisionIntervals {
 /// Percentile interval of the replicates that have a value; NaN where none has.
 fn percentile_interval(replicates: &[f64], level: f64) -> Interval {
     let replicates = sorted(&observed(replicates));
-    let at =
-        |p| if replicates.is_empty() { f64::NAN } else { quantile_of_sorted(&replicates, p, QuantileType::Type7) };
+    let at = |p| if replicates.is_empty() { f64::NAN } else { quantile_of_sorted(&replicates, p, QuantileType::Type7) };
     Interval { lower: at((1.0 - level) / 2.0), upper: at((1.0 + level) / 2.0), level }
 }
 

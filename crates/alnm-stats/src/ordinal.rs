@@ -156,11 +156,8 @@ impl Tabulate for OrdinalPerformance {
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let row = |cut: &OrdinalCut| {
-            let area = cells![
-                cut.auc.map(|a| a.auc),
-                cut.auc.map(|a| a.interval.lower),
-                cut.auc.map(|a| a.interval.upper)
-            ];
+            let area =
+                cells![cut.auc.map(|a| a.auc), cut.auc.map(|a| a.interval.lower), cut.auc.map(|a| a.interval.upper)];
             let calibration = cells![
                 cut.recalibration.as_ref().map(|r| r.in_the_large.estimate),
                 cut.recalibration.as_ref().map(|r| r.slope.estimate)

@@ -19,8 +19,8 @@ use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::sample_size::{ExternalValidationParams, PredictorDistribution, external_validation};
 use alnm_stats::signed_rank::wilcoxon;
 use alnm_stats::survival::{
-    ConcordanceParams, FollowUp, KaplanMeier, KaplanMeierParams, calibration_at, harrell_c, integrated_brier,
-    log_rank, prediction_error, stratified_log_rank, time_dependent_auc, uno_c,
+    ConcordanceParams, FollowUp, KaplanMeier, KaplanMeierParams, calibration_at, harrell_c, integrated_brier, log_rank,
+    prediction_error, stratified_log_rank, time_dependent_auc, uno_c,
 };
 use alnm_stats::t_test::{GroupVariance, paired, two_sample};
 use alnm_stats::variance::Center;

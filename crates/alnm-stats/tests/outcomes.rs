@@ -16,8 +16,8 @@ use alnm_stats::sample_size::{
     ExternalValidationParams, ExternalValidationSize, NetBenefitTarget, PredictorDistribution, external_validation,
 };
 use alnm_stats::survival::{
-    ConcordanceParams, FollowUp, KaplanMeier, KaplanMeierParams, SurvivalInterval, calibration_at, harrell_c,
-    log_rank, prediction_error, stratified_log_rank, time_dependent_auc, uno_c,
+    ConcordanceParams, FollowUp, KaplanMeier, KaplanMeierParams, SurvivalInterval, calibration_at, harrell_c, log_rank,
+    prediction_error, stratified_log_rank, time_dependent_auc, uno_c,
 };
 
 /// Golden values by case and name.
@@ -73,11 +73,9 @@ fn kaplan_meier_curves_equal_survfit() {
     let golden = Golden::read(include_str!("golden/survival_expected.csv"));
     let mut compared = 0;
     for times in ["exact", "tied"] {
-        for (name, scale) in [
-            ("log", SurvivalInterval::Log),
-            ("log-log", SurvivalInterval::LogLog),
-            ("plain", SurvivalInterval::Plain),
-        ] {
+        for (name, scale) in
+            [("log", SurvivalInterval::Log), ("log-log", SurvivalInterval::LogLog), ("plain", SurvivalInterval::Plain)]
+        {
             let params = KaplanMeierParams::default().with_interval(scale);
             let curve = KaplanMeier::fit(&follow_up(times), params).expect("patients");
             let case = format!("km:{times}:{name}");
@@ -140,11 +138,9 @@ fn concordances_equal_survival() {
         let harrell = harrell_c(&follow_up, &risks, ConcordanceParams::default()).expect("events");
         assert_close(&case, harrell.c, golden.get(&case, "c"), 1e-12);
         assert_close(&case, harrell.standard_error, golden.get(&case, "se"), 1e-10);
-        for (name, ours) in [
-            ("concordant", harrell.concordant),
-            ("discordant", harrell.discordant),
-            ("tied.x", harrell.tied_risk),
-        ] {
+        for (name, ours) in
+            [("concordant", harrell.concordant), ("discordant", harrell.discordant), ("tied.x", harrell.tied_risk)]
+        {
             assert_eq!(ours, golden.get(&case, name), "{case} {name}");
         }
         assert_eq!(harrell.tied_time, golden.get(&case, "tied.y") + golden.get(&case, "tied.xy"));
@@ -201,7 +197,8 @@ fn calibration_bands_equal_r() {
     let golden = Golden::read(include_str!("golden/calibration_expected.csv"));
     let (labels, risks) = calibration_data();
     let smoothers = [3, 4, 5].map(|knots| (format!("rcs{knots}"), CalibrationSmoother::RestrictedSpline { knots }));
-    for (case, smoother) in smoothers.into_iter().chain([("loess".to_owned(), CalibrationSmoother::Loess { span: 0.75 })])
+    for (case, smoother) in
+        smoothers.into_iter().chain([("loess".to_owned(), CalibrationSmoother::Loess { span: 0.75 })])
     {
         let params = SmoothCalibrationParams::default().with_smoother(smoother).with_points(11);
         let curve = smooth_calibration(&labels, &risks, params).expect("risks that vary");
@@ -241,8 +238,7 @@ fn centres_are_pooled_as_by_dersimonian_and_laird() {
     let (labels, risks) = calibration_data();
     let by_centre = calibration_by_centre(&labels, &risks, &column(CALIBRATION, "centre"), 0.95).expect("four centres");
     assert_eq!(by_centre.centres.len(), 4);
-    for (case, pooled) in
-        [("slope", by_centre.slope), ("large", by_centre.in_the_large), ("auc", by_centre.logit_auc)]
+    for (case, pooled) in [("slope", by_centre.slope), ("large", by_centre.in_the_large), ("auc", by_centre.logit_auc)]
     {
         let pooled = pooled.expect("every centre has both outcomes");
         for (name, ours) in [
@@ -262,13 +258,11 @@ fn comparisons_of_areas_are_adjusted_as_by_p_adjust() {
     let golden = Golden::read(include_str!("golden/calibration_expected.csv"));
     let (labels, risks) = calibration_data();
     let others = [numbers(CALIBRATION, "other"), numbers(CALIBRATION, "third")];
-    let markers = [&risks, &others[0], &others[1]]
-        .map(|scores| Marker { scores, direction: Direction::HigherIsPositive });
-    for (name, adjustment) in [
-        ("holm", Adjustment::Holm),
-        ("bonferroni", Adjustment::Bonferroni),
-        ("BH", Adjustment::BenjaminiHochberg),
-    ] {
+    let markers =
+        [&risks, &others[0], &others[1]].map(|scores| Marker { scores, direction: Direction::HigherIsPositive });
+    for (name, adjustment) in
+        [("holm", Adjustment::Holm), ("bonferroni", Adjustment::Bonferroni), ("BH", Adjustment::BenjaminiHochberg)]
+    {
         let tests = paired_tests(&labels, &markers, AucPairs::All, adjustment, 0.95).expect("three markers");
         assert_eq!(tests.iter().map(|t| (t.first, t.second)).collect::<Vec<_>>(), [(0, 1), (0, 2), (1, 2)]);
         for (k, test) in tests.iter().enumerate() {
@@ -283,8 +277,7 @@ fn sample_sizes_of_external_validations_are_those_of_pmvalsampsize() {
     let golden = Golden::read(include_str!("golden/calibration_expected.csv"));
     let drawn: Vec<f64> = fields(include_str!("golden/linear_predictors.csv")).map(|row| number(row[0])).collect();
     let normal = PredictorDistribution::Normal { mean: -5.0, standard_deviation: 2.5 };
-    let heart =
-        |predictor| ExternalValidationParams::new(0.018, 0.8, predictor).with_observed_expected_width(1.0);
+    let heart = |predictor| ExternalValidationParams::new(0.018, 0.8, predictor).with_observed_expected_width(1.0);
     let with_threshold =
         ExternalValidationParams::new(0.43, 0.82, PredictorDistribution::BetaRisk { alpha: 1.33, beta: 1.75 });
     // Sizes for the slope from a million draws vary about the integral; a thousand given draws leave no room.

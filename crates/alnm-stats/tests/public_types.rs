@@ -39,9 +39,9 @@ use alnm_stats::sample_size::{
     PredictorDistribution, SampleSize, SampleSizeCriteria, SampleSizeParams, ThresholdAccuracy,
 };
 use alnm_stats::survival::{
-    AucAtTime, Concordance, ConcordanceParams, Concordances, FollowUp, IntegratedBrier, KaplanMeier,
-    KaplanMeierParams, KaplanMeierRules, LogRank, LogRankGroup, PredictionError, SurvivalCalibration,
-    SurvivalInterval, SurvivalPoint, SurvivalRiskGroup, SurvivalTime,
+    AucAtTime, Concordance, ConcordanceParams, Concordances, FollowUp, IntegratedBrier, KaplanMeier, KaplanMeierParams,
+    KaplanMeierRules, LogRank, LogRankGroup, PredictionError, SurvivalCalibration, SurvivalInterval, SurvivalPoint,
+    SurvivalRiskGroup, SurvivalTime,
 };
 use alnm_stats::t_test::{GroupVariance, Summary};
 use alnm_stats::table_one::{

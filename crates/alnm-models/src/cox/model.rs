@@ -98,8 +98,11 @@ impl CoxRegression {
 /// gᵀ I⁻¹ g of the score test, without effects.
 fn score_statistic(null: &Evaluation, kept: &[usize], columns: usize) -> f64 {
     let gradient: Vec<f64> = kept.iter().map(|&j| null.gradient[j]).collect();
-    let information: Vec<f64> =
-        kept.iter().flat_map(|&a| kept.iter().map(move |&b| (a, b))).map(|(a, b)| null.information[a * columns + b]).collect();
+    let information: Vec<f64> = kept
+        .iter()
+        .flat_map(|&a| kept.iter().map(move |&b| (a, b)))
+        .map(|(a, b)| null.information[a * columns + b])
+        .collect();
     solve_symmetric(&information, &gradient)
         .map_or(f64::NAN, |step| step.iter().zip(&gradient).map(|(s, g)| s * g).sum())
 }
@@ -300,7 +303,9 @@ impl CoxModel {
     pub fn risk_at(&self, table: &FeatureTable, time: f64) -> Result<Vec<f64>> {
         match self.centred.as_slice() {
             [single] => Ok(self.risks(table, |_| at(&single.points, time))?),
-            several => Err(ModelError::parameter("number of strata of the model", several.len(), "1, or strata be given")),
+            several => {
+                Err(ModelError::parameter("number of strata of the model", several.len(), "1, or strata be given"))
+            }
         }
     }
 

@@ -232,11 +232,7 @@ impl Tabulate for CalibrationByCentre {
             let slope = c.recalibration.as_ref().map(|r| r.slope);
             let large = c.recalibration.as_ref().map(|r| r.in_the_large.estimate);
             let head = cells![&c.centre, c.patients, c.events, c.expected_observed.observed_over_expected];
-            let area = cells![
-                c.auc.map(|a| a.auc),
-                c.auc.map(|a| a.interval.lower),
-                c.auc.map(|a| a.interval.upper)
-            ];
+            let area = cells![c.auc.map(|a| a.auc), c.auc.map(|a| a.interval.lower), c.auc.map(|a| a.interval.upper)];
             let calibration = cells![
                 large,
                 slope.map(|s| s.estimate),

@@ -103,7 +103,6 @@ impl IsotonicCalibration {
             (None, None) => f64::NAN,
         }
     }
-
 }
 
 #[cfg(feature = "serde")]

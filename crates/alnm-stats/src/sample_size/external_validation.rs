@@ -284,9 +284,8 @@ impl ExternalValidationCriteria {
     fn for_observed_expected(&self) -> usize {
         const STEP: f64 = 1e-4;
         let ExternalValidationParams { prevalence, observed_expected, observed_expected_width, .. } = self.0;
-        let width = |error: f64| {
-            (observed_expected.ln() + Z * error).exp() - (observed_expected.ln() - Z * error).exp()
-        };
+        let width =
+            |error: f64| (observed_expected.ln() + Z * error).exp() - (observed_expected.ln() - Z * error).exp();
         let mut error = 0.0;
         while width(error) < observed_expected_width {
             error += STEP;
@@ -343,9 +342,7 @@ impl ExternalValidationCriteria {
     fn nodes(&self) -> Result<Vec<Node>> {
         let params = &self.0;
         Ok(match &params.predictor {
-            PredictorDistribution::Normal { mean, standard_deviation } => {
-                normal_nodes(*mean, *standard_deviation, 1.0)
-            }
+            PredictorDistribution::Normal { mean, standard_deviation } => normal_nodes(*mean, *standard_deviation, 1.0),
             PredictorDistribution::BetaRisk { alpha, beta } => beta_nodes(*alpha, *beta),
             PredictorDistribution::FromCStatistic => {
                 let variance = 2.0 * normal_quantile(params.c_statistic).powi(2);

@@ -92,13 +92,15 @@ impl Censoring {
         }
         let mut compensated = vec![0.0; end + 1];
         for k in 0..end {
-            let step = if self.censored[k] > 0.0 { self.censored[k] / (n * self.share_at_risk[k].powi(2)) } else { 0.0 };
+            let step =
+                if self.censored[k] > 0.0 { self.censored[k] / (n * self.share_at_risk[k].powi(2)) } else { 0.0 };
             compensated[k + 1] = compensated[k] + step * beyond[k + 1];
         }
         (0..follow_up.len())
             .map(|row| {
                 let own = self.place[row];
-                let jump = if self.is_censored[row] && own < end { beyond[own + 1] / self.share_at_risk[own] } else { 0.0 };
+                let jump =
+                    if self.is_censored[row] && own < end { beyond[own + 1] / self.share_at_risk[own] } else { 0.0 };
                 // An event is not at risk of being censored at its own time.
                 let last = own + usize::from(self.is_censored[row]);
                 (jump - compensated[last.min(end)]) / n

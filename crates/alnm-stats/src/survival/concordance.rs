@@ -170,7 +170,8 @@ impl Concordances {
             .sum();
         let standard_error = variance.sqrt();
         let half = normal_quantile(0.5 + self.0.level / 2.0) * standard_error;
-        let tied_time = follow_up.time_points().iter().map(|p| (p.events * p.events.saturating_sub(1)) as f64 / 2.0).sum();
+        let tied_time =
+            follow_up.time_points().iter().map(|p| (p.events * p.events.saturating_sub(1)) as f64 / 2.0).sum();
         Ok(Concordance {
             c,
             standard_error,
@@ -202,8 +203,7 @@ fn pairs_of(follow_up: &FollowUp, weights: &[f64], risks: &[f64]) -> Vec<[f64; 3
     // From the last time to the first: the tree holds the patients who are observed longer than an event.
     let mut longer = SumTree::new(levels);
     for point in points.iter().rev() {
-        let (events, censored): (Vec<usize>, Vec<usize>) =
-            point.rows.iter().partition(|&&row| follow_up.events()[row]);
+        let (events, censored): (Vec<usize>, Vec<usize>) = point.rows.iter().partition(|&&row| follow_up.events()[row]);
         censored.iter().for_each(|&row| longer.add(level[row], 1.0));
         for &row in events.iter().filter(|&&row| weights[row] > 0.0) {
             let (below, same, above) = longer.around(level[row]);
@@ -214,8 +214,7 @@ fn pairs_of(follow_up: &FollowUp, weights: &[f64], risks: &[f64]) -> Vec<[f64; 3
     // From the first time to the last: the tree holds the events before a patient's time.
     let mut earlier = SumTree::new(levels);
     for point in &points {
-        let (events, censored): (Vec<usize>, Vec<usize>) =
-            point.rows.iter().partition(|&&row| follow_up.events()[row]);
+        let (events, censored): (Vec<usize>, Vec<usize>) = point.rows.iter().partition(|&&row| follow_up.events()[row]);
         for &row in &events {
             let (below, same, above) = earlier.around(level[row]);
             add(&mut pairs[row], 1.0, [above, below, same]);

@@ -81,8 +81,11 @@ pub fn stratified_log_rank(follow_up: &FollowUp, groups: &[usize], strata: &[usi
         return Err(undefined());
     }
     let difference: Vec<f64> = tested[..k].iter().map(|&g| sums.observed[g] as f64 - sums.expected[g]).collect();
-    let variance: Vec<f64> =
-        tested[..k].iter().flat_map(|&a| tested[..k].iter().map(move |&b| (a, b))).map(|(a, b)| sums.variance[a * codes.len() + b]).collect();
+    let variance: Vec<f64> = tested[..k]
+        .iter()
+        .flat_map(|&a| tested[..k].iter().map(move |&b| (a, b)))
+        .map(|(a, b)| sums.variance[a * codes.len() + b])
+        .collect();
     let solution = solve_symmetric(&variance, &difference).ok_or_else(undefined)?;
     let statistic: f64 = difference.iter().zip(&solution).map(|(d, s)| d * s).sum();
     let groups = (0..codes.len())
