@@ -1,7 +1,7 @@
 //! The Rust side of `benches/compare_cox.py`.
 //!
-//! `repeat_cox write FILE ROWS COLUMNS` writes a cohort with censoring and tied times; `repeat_cox fit FILE REPEATS` prints
-//! the median seconds of a fit and the peak memory in MiB, then the coefficients.
+//! `repeat_cox write FILE ROWS COLUMNS` writes a cohort with censoring and tied times; `repeat_cox fit FILE REPEATS`
+//! prints the median seconds of a fit and the peak memory in MiB, then the coefficients.
 
 #![allow(clippy::print_stdout)]
 

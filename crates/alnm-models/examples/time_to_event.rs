@@ -1,4 +1,5 @@
-//! A Cox regression of the time to recurrence: hazard ratios, risks by five years, and how good they are in other patients.
+//! A Cox regression of the time to recurrence: hazard ratios, risks by five years, and how good they are in other
+//! patients.
 //!
 //! `cargo run -p alnm-models --example time_to_event`
 

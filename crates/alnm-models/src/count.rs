@@ -1,7 +1,8 @@
 //! Regression of counts, such as the number of nodes with metastasis: Poisson and negative binomial, with a log link.
 //!
 //! The mean is μ = exp(offset + xᵀβ). A Poisson count has the variance μ; a negative binomial one μ + μ²/θ, where θ is
-//! estimated beside the coefficients. Results are those of R's `glm(family = poisson)` and `MASS::glm.nb` at the optimum.
+//! estimated beside the coefficients. Results are those of R's `glm(family = poisson)` and `MASS::glm.nb` at the
+//! optimum.
 //!
 //! ```
 //! use alnm_models::FeatureTable;
@@ -157,8 +158,8 @@ impl CountModel {
         params.clone().check()?.fit(table, counts)
     }
 
-    /// The coefficients: the intercept first, then log ratios of the mean per unit of the predictors, in the order of the
-    /// columns.
+    /// The coefficients: the intercept first, then log ratios of the mean per unit of the predictors, in the order of
+    /// the columns.
     #[must_use]
     pub fn terms(&self) -> &[Term] {
         &self.terms
@@ -194,8 +195,8 @@ impl CountModel {
         self.family
     }
 
-    /// The size θ of the negative binomial distribution. `None` for a Poisson model, and where the counts vary no more than
-    /// Poisson counts: the likelihood then rises without end in θ, and the model is the Poisson model.
+    /// The size θ of the negative binomial distribution. `None` for a Poisson model, and where the counts vary no more
+    /// than Poisson counts: the likelihood then rises without end in θ, and the model is the Poisson model.
     #[must_use]
     pub fn dispersion(&self) -> Option<Dispersion> {
         self.dispersion
@@ -219,7 +220,8 @@ impl CountModel {
         self.null_deviance
     }
 
-    /// Akaike's information criterion, −2 ln L + 2k, θ being counted among the k estimates of a negative binomial model.
+    /// Akaike's information criterion, −2 ln L + 2k, θ being counted among the k estimates of a negative binomial
+    /// model.
     #[must_use]
     pub fn aic(&self) -> f64 {
         let theta = usize::from(self.family == CountFamily::NegativeBinomial);
@@ -238,8 +240,9 @@ impl CountModel {
         &self.fitted
     }
 
-    /// Likelihood ratio test against a smaller model of the same rows and family that is nested in it; a Poisson model is
-    /// nested in a negative binomial one of the same predictors, with half the p-value since θ lies at an end of its range.
+    /// Likelihood ratio test against a smaller model of the same rows and family that is nested in it; a Poisson model
+    /// is nested in a negative binomial one of the same predictors, with half the p-value since θ lies at an end of its
+    /// range.
     ///
     /// # Errors
     /// [`ModelError::Parameter`] when the other model was fitted to another number of rows or does not estimate less.
@@ -260,8 +263,8 @@ impl CountModel {
         Ok(TestResult::new("Likelihood ratio test", statistic, &[df], p_value))
     }
 
-    /// Mean count of every row. Columns are found by name; `offset` holds the fixed part of the log mean of each row, if the
-    /// model has one. A missing value gives NaN.
+    /// Mean count of every row. Columns are found by name; `offset` holds the fixed part of the log mean of each row,
+    /// if the model has one. A missing value gives NaN.
     ///
     /// # Errors
     /// [`ModelError::Selection`] names the column that the table lacks, or for offsets of another number of rows.
@@ -290,9 +293,9 @@ impl CountRegression {
     ///
     /// # Errors
     /// [`ModelError::Selection`] for a missing value that the policy refuses or for numbers of rows that do not agree,
-    /// [`ModelError::Repeated`] for a column named [`INTERCEPT`], [`ModelError::Parameter`] for a count above ten million,
-    /// [`ModelError::Statistics`] when all counts are 0 or without rows, [`ModelError::Separated`] when a coefficient runs off
-    /// to infinity because some group of rows has counts of 0 only, [`ModelError::NotConverged`].
+    /// [`ModelError::Repeated`] for a column named [`INTERCEPT`], [`ModelError::Parameter`] for a count above ten
+    /// million, [`ModelError::Statistics`] when all counts are 0 or without rows, [`ModelError::Separated`] when a
+    /// coefficient runs off to infinity because some group of rows has counts of 0 only, [`ModelError::NotConverged`].
     pub fn fit(&self, table: &FeatureTable, counts: &[u64]) -> Result<CountModel> {
         let data = Data::new(table, counts, &self.params)?;
         let poisson = data.fit(f64::INFINITY, None, self.params.max_iterations)?;
@@ -515,7 +518,8 @@ impl Data {
         (gradient, information)
     }
 
-    /// Whether the likelihood never falls along `direction`: rows with a count above 0 stay, others only get smaller means.
+    /// Whether the likelihood never falls along `direction`: rows with a count above 0 stay, others only get smaller
+    /// means.
     fn is_recession(&self, direction: &[f64]) -> bool {
         let moved = self.linear_predictor(direction);
         let fall = moved.iter().fold(0.0, |fall: f64, v| fall.max(-v));

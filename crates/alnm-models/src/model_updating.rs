@@ -126,16 +126,16 @@ pub struct UpdatedModel {
 }
 
 impl Updating {
-    /// Vergouwe's (2017) closed testing procedure. `log_odds` are the linear predictors of the model as it came, and `table`
-    /// holds its variables. With p variables, the refitted model is tested against the unchanged one (p + 1 degrees of
-    /// freedom); unless the test is significant the model stays unchanged. Else it is tested against that with a new
-    /// intercept (p degrees), then against the recalibrated one (p − 1), and the first that is not significantly worse
-    /// is chosen. The chance of changing a model that is right is at most the level of the tests.
+    /// Vergouwe's (2017) closed testing procedure. `log_odds` are the linear predictors of the model as it came, and
+    /// `table` holds its variables. With p variables, the refitted model is tested against the unchanged one (p + 1
+    /// degrees of freedom); unless the test is significant the model stays unchanged. Else it is tested against that
+    /// with a new intercept (p degrees), then against the recalibrated one (p − 1), and the first that is not
+    /// significantly worse is chosen. The chance of changing a model that is right is at most the level of the tests.
     ///
     /// # Errors
-    /// [`ModelError::Selection`] when numbers of rows do not agree or a value is missing, [`ModelError::Statistics`] for labels
-    /// of one class, [`ModelError::Separated`] when the variables or the linear predictor separate the outcome,
-    /// [`ModelError::Parameter`] for log odds that are not finite or do not vary.
+    /// [`ModelError::Selection`] when numbers of rows do not agree or a value is missing, [`ModelError::Statistics`]
+    /// for labels of one class, [`ModelError::Separated`] when the variables or the linear predictor separate the
+    /// outcome, [`ModelError::Parameter`] for log odds that are not finite or do not vary.
     pub fn closed_test(&self, table: &FeatureTable, labels: &Labels, log_odds: &[f64]) -> Result<ModelUpdate> {
         table.require_rows(labels.len())?;
         if log_odds.len() != labels.len() {
@@ -207,8 +207,8 @@ fn fitted(
     })
 }
 
-/// Likelihood ratio test of the refitted model against one that estimates less. With as many estimates there is nothing to
-/// test, and p is NaN.
+/// Likelihood ratio test of the refitted model against one that estimates less. With as many estimates there is nothing
+/// to test, and p is NaN.
 fn ratio_test(smaller: &UpdatedModel, refit: &UpdatedModel) -> TestResult {
     let statistic = (2.0 * (refit.log_likelihood - smaller.log_likelihood)).max(0.0);
     let df = refit.terms.len().saturating_sub(smaller.terms.len()) as f64;

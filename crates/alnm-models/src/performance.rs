@@ -1,8 +1,8 @@
 //! Performance of predictions in one form for every kind of outcome: a binary outcome, ordered categories, counts, and
 //! times to an event.
 //!
-//! Each function gives an [`OutcomePerformance`]: measures of discrimination, calibration and overall distance with their
-//! intervals and the value that a perfect model has, so that one table of a report serves all outcomes.
+//! Each function gives an [`OutcomePerformance`]: measures of discrimination, calibration and overall distance with
+//! their intervals and the value that a perfect model has, so that one table of a report serves all outcomes.
 //!
 //! ```
 //! use alnm_models::Labels;
@@ -105,8 +105,8 @@ pub struct PerformanceMeasure {
     pub perfect: f64,
 }
 
-/// Performance of predictions of an outcome of any kind. A measure that the patients do not determine (calibration of risks
-/// that are all equal, for instance) is left out.
+/// Performance of predictions of an outcome of any kind. A measure that the patients do not determine (calibration of
+/// risks that are all equal, for instance) is left out.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -153,12 +153,12 @@ impl OutcomePerformance {
     }
 }
 
-/// Performance of the risks of a binary outcome: AUC, observed over expected, calibration in the large and slope, Brier score and
-/// its scaled form.
+/// Performance of the risks of a binary outcome: AUC, observed over expected, calibration in the large and slope, Brier
+/// score and its scaled form.
 ///
 /// # Errors
-/// [`crate::ModelError::Statistics`] for labels of one class, for risks outside [0, 1] or of another number, and for a level outside
-/// (0, 1).
+/// [`crate::ModelError::Statistics`] for labels of one class, for risks outside [0, 1] or of another number, and for a
+/// level outside (0, 1).
 pub fn binary_performance(labels: &Labels, risks: &[f64], level: f64) -> Result<OutcomePerformance> {
     let mut performance = OutcomePerformance::new(OutcomeKind::Binary, labels.len(), labels.positives());
     let area = auc_estimate(&RocCurve::new(labels, risks, Direction::HigherIsPositive)?, level)?;
@@ -175,8 +175,9 @@ pub fn binary_performance(labels: &Labels, risks: &[f64], level: f64) -> Result<
     Ok(performance)
 }
 
-/// Performance of the probabilities, patients × categories, of an outcome with the ordered categories 0, 1, …: concordance, and for
-/// each cut (category k or above) calibration in the large and slope; ranked probability score and its skill.
+/// Performance of the probabilities, patients × categories, of an outcome with the ordered categories 0, 1, …:
+/// concordance, and for each cut (category k or above) calibration in the large and slope; ranked probability score and
+/// its skill.
 ///
 /// # Errors
 /// [`crate::ModelError::Statistics`] as [`alnm_stats::ordinal::ordinal_performance`].
@@ -203,13 +204,13 @@ pub fn ordinal_outcome_performance(
     Ok(performance)
 }
 
-/// Performance of the predicted means of counts: concordance, observed over expected sum, calibration slope (the coefficient of
-/// the log mean in a Poisson regression, without an interval since counts vary more than Poisson counts), mean absolute and root mean
-/// squared error.
+/// Performance of the predicted means of counts: concordance, observed over expected sum, calibration slope (the
+/// coefficient of the log mean in a Poisson regression, without an interval since counts vary more than Poisson
+/// counts), mean absolute and root mean squared error.
 ///
 /// # Errors
-/// [`crate::ModelError::Parameter`] for a mean that is not finite and above 0, [`ModelError::Statistics`] for another number of means, for counts
-/// that are all equal, and for a level outside (0, 1).
+/// [`crate::ModelError::Parameter`] for a mean that is not finite and above 0, [`ModelError::Statistics`] for another
+/// number of means, for counts that are all equal, and for a level outside (0, 1).
 #[cfg(feature = "regression")]
 pub fn count_performance(counts: &[u64], means: &[f64], level: f64) -> Result<OutcomePerformance> {
     use crate::FeatureTable;
@@ -239,12 +240,12 @@ pub fn count_performance(counts: &[u64], means: &[f64], level: f64) -> Result<Ou
     Ok(performance)
 }
 
-/// Performance of the risks of an event by `time` under censoring: Harrell's and Uno's C up to the time, the area at the
-/// time, observed over expected, Brier score and its scaled form.
+/// Performance of the risks of an event by `time` under censoring: Harrell's and Uno's C up to the time, the area at
+/// the time, observed over expected, Brier score and its scaled form.
 ///
 /// # Errors
-/// [`crate::ModelError::Statistics`] for risks outside [0, 1] or of another number, a time beyond the follow-up, no event by the
-/// time, and a level outside (0, 1).
+/// [`crate::ModelError::Statistics`] for risks outside [0, 1] or of another number, a time beyond the follow-up, no
+/// event by the time, and a level outside (0, 1).
 pub fn time_to_event_performance(
     follow_up: &FollowUp,
     risks: &[f64],

@@ -1,4 +1,5 @@
-//! Models of times, counts and updates on ties, constants, separation and empty groups: the documented answer, never a panic.
+//! Models of times, counts and updates on ties, constants, separation and empty groups: the documented answer, never a
+//! panic.
 
 use alnm_models::count::{CountFamily, CountModel, CountParams};
 use alnm_models::cox::{CoxModel, CoxParams, CoxTies, survival_calibration_curve};

@@ -1,5 +1,5 @@
-//! Cox regression, regression of counts and updating against R, and published results; the scripts are beside the data in
-//! tests/golden.
+//! Cox regression, regression of counts and updating against R, and published results; the scripts are beside the data
+//! in tests/golden.
 
 use std::collections::BTreeMap;
 
@@ -145,8 +145,8 @@ fn the_closed_test_has_the_likelihoods_of_glm() {
     assert_eq!(update.chosen, first);
 }
 
-/// Hosmer and Lemeshow, Applied Logistic Regression, table 2.2: low birth weight on age, weight, race and visits (data of
-/// R's MASS): log likelihood −111.286, G = 12.099.
+/// Hosmer and Lemeshow, Applied Logistic Regression, table 2.2: low birth weight on age, weight, race and visits (data
+/// of R's MASS): log likelihood −111.286, G = 12.099.
 #[test]
 fn the_birth_weights_of_hosmer_and_lemeshow() {
     let mut data = columns(include_str!("golden/birthwt.csv"));

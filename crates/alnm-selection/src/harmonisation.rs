@@ -14,9 +14,9 @@
 //! that of the other features, is taken out, and the constant becomes a label of the batch; and the locations and
 //! variances of all other features are shrunk towards it.
 //!
-//! A batch that comes later, for instance the scanner of another hospital, is brought onto the batches of the fit by [`Combat::with_batch`], which changes nothing that
-//! was fitted: with one fitted batch ([`Combat::reference`]) this is ComBat with a reference batch (Zhang et al. 2018;
-//! `ref.batch` of R's sva).
+//! A batch that comes later, for instance the scanner of another hospital, is brought onto the batches of the fit by
+//! [`Combat::with_batch`], which changes nothing that was fitted: with one fitted batch ([`Combat::reference`]) this is
+//! ComBat with a reference batch (Zhang et al. 2018; `ref.batch` of R's sva).
 
 use alnm_stats::linear::solve_symmetric;
 
@@ -130,8 +130,8 @@ impl Combat {
         &self.0.variance
     }
 
-    /// Fits to the rows of `table`, whose batches are named by `batch`, one name per row. `covariates`, whose effects on
-    /// the features are kept, has the same rows, or no columns.
+    /// Fits to the rows of `table`, whose batches are named by `batch`, one name per row. `covariates`, whose effects
+    /// on the features are kept, has the same rows, or no columns.
     ///
     /// # Errors
     /// [`SelectionError::Shape`] when the rows differ in number, [`SelectionError::NonFinite`] for a missing value,
@@ -258,9 +258,9 @@ impl Combat {
     /// the scanner's.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`] for a feature that the table lacks, [`SelectionError::NonFinite`] for a missing
-    /// value, and [`SelectionError::Parameter`] for a fit with covariates, for a batch that is known already, and for
-    /// fewer than two rows.
+    /// [`SelectionError::MissingColumn`] for a feature that the table lacks, [`SelectionError::NonFinite`] for a
+    /// missing value, and [`SelectionError::Parameter`] for a fit with covariates, for a batch that is known already,
+    /// and for fewer than two rows.
     pub fn with_batch(mut self, table: &FeatureTable, batch: &str, estimation: BatchEstimation) -> Result<Self> {
         if !self.0.covariates.is_empty() {
             return Err(SelectionError::parameter(
@@ -528,8 +528,8 @@ impl Design {
     }
 }
 
-/// Posterior location and variance of the features in one batch, with a normal and an inverse gamma prior by the moments
-/// of those in `varying`. The others keep their estimates, and so do all where the priors have no spread.
+/// Posterior location and variance of the features in one batch, with a normal and an inverse gamma prior by the
+/// moments of those in `varying`. The others keep their estimates, and so do all where the priors have no spread.
 fn shrink(
     varying: &[usize],
     location: &[f64],

@@ -1,5 +1,5 @@
-//! An external validation from its sample size to the choice of a correction: patients needed, discrimination and calibration
-//! with bands and by centre, net benefit, and recalibrated risks.
+//! An external validation from its sample size to the choice of a correction: patients needed, discrimination and
+//! calibration with bands and by centre, net benefit, and recalibrated risks.
 //!
 //! `cargo run -p alnm-stats --example external_validation`
 

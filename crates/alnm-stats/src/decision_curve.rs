@@ -96,7 +96,8 @@ pub struct DecisionPoint {
     pub standardised_net_benefit: f64,
     /// Net benefit of treating all: prevalence − (1 − prevalence) · t/(1 − t). Treating none has net benefit 0.
     pub treat_all: f64,
-    /// Interventions avoided per patient, compared with treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t = 0.
+    /// Interventions avoided per patient, compared with treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t =
+    /// 0.
     #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub interventions_avoided: f64,
 }
@@ -139,9 +140,9 @@ impl DecisionCurve {
         Ok(Self { prevalence: labels.prevalence(), points: members.points(&all) })
     }
 
-    /// Decision curve in a population of the given prevalence, from the sensitivity and specificity of these patients. This is
-    /// the curve of a case-control sample, whose own share of events means nothing: net benefit =
-    /// sensitivity · π − (1 − specificity)(1 − π) t/(1 − t) (`dcurves`, argument `prevalence`).
+    /// Decision curve in a population of the given prevalence, from the sensitivity and specificity of these patients.
+    /// This is the curve of a case-control sample, whose own share of events means nothing: net benefit = sensitivity ·
+    /// π − (1 − specificity)(1 − π) t/(1 − t) (`dcurves`, argument `prevalence`).
     ///
     /// # Errors
     /// As [`DecisionCurve::new`]; [`StatsError::OneClass`], [`StatsError::Parameter`] for a prevalence outside (0, 1).
@@ -211,8 +212,8 @@ impl DecisionCurve {
 }
 
 impl DecisionIntervals {
-    /// Difference of the net benefits of two models of the same patients, first less second, with percentile intervals: each
-    /// resample of the patients gives both curves, so that what they share cancels.
+    /// Difference of the net benefits of two models of the same patients, first less second, with percentile intervals:
+    /// each resample of the patients gives both curves, so that what they share cancels.
     ///
     /// # Errors
     /// As [`DecisionCurve::new`], and [`StatsError::OneClass`].

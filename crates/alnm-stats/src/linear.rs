@@ -32,8 +32,8 @@ pub fn solve_symmetric(a: &[f64], b: &[f64]) -> Option<Vec<f64>> {
     Some(x)
 }
 
-/// The inverse of the symmetric positive definite matrix `a` (row-major), by Cholesky's factorisation; `None` when `a` is
-/// not positive definite.
+/// The inverse of the symmetric positive definite matrix `a` (row-major), by Cholesky's factorisation; `None` when `a`
+/// is not positive definite.
 ///
 /// ```
 /// let inverse = alnm_stats::linear::invert_symmetric(&[4.0, 2.0, 2.0, 3.0], 2).unwrap();

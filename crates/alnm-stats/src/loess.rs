@@ -166,9 +166,9 @@ impl Loess {
         Ok(LoessEstimate { value, relative_error: operator.iter().map(|l| l * l).sum::<f64>().sqrt() })
     }
 
-    /// Residual scale and degrees of freedom of the direct surface from its operator L, with δ₁ = tr R and δ₂ = tr R² of
-    /// R = (I − L)(I − L)ᵀ: the scale is √(Σ residual²/δ₁), the degrees of freedom δ₁²/δ₂. Beyond 1500 points δ₂, which takes
-    /// a time with the cube of their number, is left out and the degrees of freedom are infinite.
+    /// Residual scale and degrees of freedom of the direct surface from its operator L, with δ₁ = tr R and δ₂ = tr R²
+    /// of R = (I − L)(I − L)ᵀ: the scale is √(Σ residual²/δ₁), the degrees of freedom δ₁²/δ₂. Beyond 1500 points δ₂,
+    /// which takes a time with the cube of their number, is left out and the degrees of freedom are infinite.
     pub(crate) fn inference(&self) -> Result<LoessInference> {
         const LARGEST: usize = 1500;
         let n = self.x.len();
@@ -257,7 +257,8 @@ pub(crate) struct LoessInference {
     pub(crate) degrees_of_freedom: f64,
 }
 
-/// A design with columns of length 1, rotated until they are orthogonal: U Σ of its singular value decomposition U Σ Vᵀ.
+/// A design with columns of length 1, rotated until they are orthogonal: U Σ of its singular value decomposition U Σ
+/// Vᵀ.
 struct Rotated {
     design: Vec<[f64; 3]>,
     v: [[f64; 3]; 3],

@@ -10,9 +10,9 @@ use crate::roc::{Direction, RocCurve};
 use crate::survival::{Concordance, ConcordanceParams, FollowUp, harrell_c};
 use crate::{Labels, calibration};
 
-/// Concordance of a score with an ordered outcome or a count: the probability that of two patients with different outcomes
-/// the one with the higher outcome has the higher score (Harrell's C, which for two categories is the area under the ROC
-/// curve). Pairs of equal outcomes count for nothing; they are `tied_time` of the result.
+/// Concordance of a score with an ordered outcome or a count: the probability that of two patients with different
+/// outcomes the one with the higher outcome has the higher score (Harrell's C, which for two categories is the area
+/// under the ROC curve). Pairs of equal outcomes count for nothing; they are `tied_time` of the result.
 ///
 /// # Errors
 /// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Undefined`] when all outcomes are equal,
@@ -47,8 +47,8 @@ pub fn ordinal_c(outcomes: &[f64], scores: &[f64], level: f64) -> Result<Concord
 pub struct OrdinalPerformance {
     /// Concordance of the expected category Σ k pₖ with the outcome.
     pub concordance: Concordance,
-    /// Ranked probability score: mean of Σ (P(Y ≤ k) − 1[y ≤ k])² over the cuts, divided by their number; 0 is perfect, and
-    /// for two categories it is the Brier score.
+    /// Ranked probability score: mean of Σ (P(Y ≤ k) − 1[y ≤ k])² over the cuts, divided by their number; 0 is perfect,
+    /// and for two categories it is the Brier score.
     pub ranked_probability_score: f64,
     /// The same when every patient is given the shares of the categories.
     pub null_score: f64,
@@ -79,8 +79,9 @@ pub struct OrdinalCut {
 ///
 /// # Errors
 /// [`StatsError::TooFew`] for fewer than two categories or without patients, [`StatsError::LengthMismatch`],
-/// [`StatsError::NonFinite`], [`StatsError::Parameter`] for a category that has no column, for probabilities outside [0, 1] or that do
-/// not add to 1 within 10⁻⁶, and for the level, [`StatsError::Undefined`] when all outcomes are equal.
+/// [`StatsError::NonFinite`], [`StatsError::Parameter`] for a category that has no column, for probabilities outside
+/// [0, 1] or that do not add to 1 within 10⁻⁶, and for the level, [`StatsError::Undefined`] when all outcomes are
+/// equal.
 ///
 /// ```
 /// use alnm_stats::ordinal::ordinal_performance;

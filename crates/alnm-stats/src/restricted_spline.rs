@@ -49,8 +49,8 @@ impl RestrictedSpline {
     /// values the outer knots are the fifth smallest and largest.
     ///
     /// # Errors
-    /// [`StatsError::TooFew`] below three knots or ten values, [`StatsError::NonFinite`], [`StatsError::Parameter`] when
-    /// tied values leave two knots equal: take fewer knots.
+    /// [`StatsError::TooFew`] below three knots or ten values, [`StatsError::NonFinite`], [`StatsError::Parameter`]
+    /// when tied values leave two knots equal: take fewer knots.
     pub fn at_quantiles(values: &[f64], count: usize) -> Result<Self> {
         const OPERATION: &str = "restricted cubic spline";
         const FEW: usize = 100;

@@ -5,8 +5,8 @@ use crate::distribution::{chi_squared_upper_tail, f_cdf, f_quantile, f_upper_tai
 use crate::error::{Result, require_count, require_finite, require_level};
 use crate::{Alternative, TestResult, anova};
 
-/// F test of the ratio var(x) / var(y), for normal data. When y does not vary the ratio is infinite; when neither does, it
-/// and the p-value are NaN.
+/// F test of the ratio var(x) / var(y), for normal data. When y does not vary the ratio is infinite; when neither does,
+/// it and the p-value are NaN.
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] below two values per group, [`crate::StatsError::NonFinite`],

@@ -1,5 +1,5 @@
-//! Every statistic on ties, constants, one value and empty groups: the documented answer, never a panic and never a number
-//! that means nothing.
+//! Every statistic on ties, constants, one value and empty groups: the documented answer, never a panic and never a
+//! number that means nothing.
 
 use alnm_stats::agreement::{bland_altman, cohen_kappa};
 use alnm_stats::calibration::{
@@ -61,8 +61,8 @@ proptest! {
         }
     }
 
-    /// However risks tie, the edges of Hosmer and Lemeshow's groups ascend, no group is lost, and the test is a number unless
-    /// its degrees of freedom are 0.
+    /// However risks tie, the edges of Hosmer and Lemeshow's groups ascend, no group is lost, and the test is a number
+    /// unless its degrees of freedom are 0.
     #[test]
     fn hosmer_lemeshow_survives_ties_and_empty_groups(
         patients in prop::collection::vec((0u8..6, any::<bool>()), 2..40),
@@ -169,7 +169,8 @@ fn alternating(n: usize) -> Labels {
     Labels::new((0..n).map(|i| i % 2 == 0).collect())
 }
 
-/// The case that was found: three levels of risk in ten groups, whose interpolated quantiles differed in their last bit.
+/// The case that was found: three levels of risk in ten groups, whose interpolated quantiles differed in their last
+/// bit.
 #[test]
 fn tied_risks_make_fewer_groups() {
     let risks: Vec<f64> = (0..60).map(|i| [0.1, 0.3, 0.7][i % 3]).collect();

@@ -1,5 +1,5 @@
-//! Survival statistics, calibration with bands and by centre, and sample sizes of validations against R; the scripts are
-//! beside the data in tests/golden.
+//! Survival statistics, calibration with bands and by centre, and sample sizes of validations against R; the scripts
+//! are beside the data in tests/golden.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Published results that nobody tuned to: the statistics that a two-centre study printed, from the counts and summaries
-//! that it printed beside them, and the worked examples of well-known papers.
+//! Published results that nobody tuned to: the statistics that a two-centre study printed, from the counts and
+//! summaries that it printed beside them, and the worked examples of well-known papers.
 
 use alnm_conformance::golden::{fields, number};
 use alnm_stats::agreement::bland_altman;

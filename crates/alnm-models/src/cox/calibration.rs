@@ -45,8 +45,8 @@ pub struct SurvivalCurveCalibration {
 /// restricted cubic spline of ln(−ln(1 − risk)) with `knots` knots, and the risk by `time` that it gives.
 ///
 /// # Errors
-/// [`ModelError::Statistics`] without an event, for a risk that is not above 0 and below 1, for knots that tied risks make equal,
-/// and for a level outside (0, 1); [`ModelError::Selection`] when risks and patients differ in number;
+/// [`ModelError::Statistics`] without an event, for a risk that is not above 0 and below 1, for knots that tied risks
+/// make equal, and for a level outside (0, 1); [`ModelError::Selection`] when risks and patients differ in number;
 /// [`ModelError::Separated`] when the risks order the events perfectly.
 ///
 /// ```

@@ -45,8 +45,8 @@ impl CoxRegression {
     /// [`CoxModel::monotone`].
     ///
     /// # Errors
-    /// [`ModelError::Statistics`] without an event, [`ModelError::Selection`] for a missing value that the policy refuses
-    /// or for numbers of rows that do not agree, [`ModelError::NotConverged`].
+    /// [`ModelError::Statistics`] without an event, [`ModelError::Selection`] for a missing value that the policy
+    /// refuses or for numbers of rows that do not agree, [`ModelError::NotConverged`].
     pub fn fit(&self, table: &FeatureTable, follow_up: &FollowUp) -> Result<CoxModel> {
         const OPERATION: &str = "Cox regression";
         let used = self.rows(table, follow_up)?;
@@ -206,8 +206,8 @@ impl CoxModel {
         self.converged
     }
 
-    /// Whether the likelihood rises without end in some direction, as when all events precede the other patients' times in
-    /// the order of a predictor. Coefficients then grow with every iteration and mean nothing; the log likelihood is
+    /// Whether the likelihood rises without end in some direction, as when all events precede the other patients' times
+    /// in the order of a predictor. Coefficients then grow with every iteration and mean nothing; the log likelihood is
     /// that of the limit.
     #[must_use]
     pub fn monotone(&self) -> bool {
@@ -256,8 +256,8 @@ impl CoxModel {
         Ok(TestResult::new("Likelihood ratio test", statistic, &[df], chi_squared_upper_tail(statistic, df)))
     }
 
-    /// Log hazard ratio of every row against a patient with the mean predictors of the rows that the model was fitted to.
-    /// Columns are found by name; a missing value gives NaN.
+    /// Log hazard ratio of every row against a patient with the mean predictors of the rows that the model was fitted
+    /// to. Columns are found by name; a missing value gives NaN.
     ///
     /// # Errors
     /// [`ModelError::Selection`] names the column that the table lacks.
@@ -298,8 +298,8 @@ impl CoxModel {
     /// hazard is that of the last event, which says nothing of that time.
     ///
     /// # Errors
-    /// [`ModelError::Selection`] names the column that the table lacks; [`ModelError::Parameter`] for a model with several
-    /// strata, whose rows need [`CoxModel::risk_in_strata`].
+    /// [`ModelError::Selection`] names the column that the table lacks; [`ModelError::Parameter`] for a model with
+    /// several strata, whose rows need [`CoxModel::risk_in_strata`].
     pub fn risk_at(&self, table: &FeatureTable, time: f64) -> Result<Vec<f64>> {
         match self.centred.as_slice() {
             [single] => Ok(self.risks(table, |_| at(&single.points, time))?),

@@ -283,8 +283,8 @@ impl RiskSets {
         Maximum { beta, at, iterations: max_iterations, converged: false, monotone }
     }
 
-    /// Whether the likelihood never falls along `direction`: no one at risk at an event moves up faster than the patient
-    /// with the event, and some move slower.
+    /// Whether the likelihood never falls along `direction`: no one at risk at an event moves up faster than the
+    /// patient with the event, and some move slower.
     fn is_recession(&self, direction: &[f64]) -> bool {
         let moved = self.linear_predictor(direction);
         let (mut highest, mut lowest) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -314,8 +314,8 @@ fn add_scaled(to: &mut [f64], factor: f64, what: &[f64]) {
     to.iter_mut().zip(what).for_each(|(to, what)| *to += factor * what);
 }
 
-/// Σ w x xᵀ over the rows of a matrix, w being 1 without weights. Rows are cut into blocks by their number alone, and the
-/// blocks are added in order, so that the sum has the same bits on any number of threads.
+/// Σ w x xᵀ over the rows of a matrix, w being 1 without weights. Rows are cut into blocks by their number alone, and
+/// the blocks are added in order, so that the sum has the same bits on any number of threads.
 fn gram(rows: &[f64], columns: usize, weights: Option<&[f64]>) -> Vec<f64> {
     const BLOCKS: usize = 16;
     const SMALLEST_BLOCK: usize = 2048;

@@ -133,9 +133,9 @@ impl PooledEstimate {
     }
 }
 
-/// Validates predicted risks in every centre and pools discrimination and calibration over the centres. `centres` names the
-/// centre of each patient. A centre that does not determine a measure (one class of outcomes, equal risks) is reported
-/// without it and has no part in its mean.
+/// Validates predicted risks in every centre and pools discrimination and calibration over the centres. `centres` names
+/// the centre of each patient. A centre that does not determine a measure (one class of outcomes, equal risks) is
+/// reported without it and has no part in its mean.
 ///
 /// # Errors
 /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients,

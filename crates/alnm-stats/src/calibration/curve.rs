@@ -25,8 +25,8 @@ pub struct CalibrationError {
 }
 
 impl CalibrationError {
-    /// Distance of the smoothed outcomes of the patients from their predicted risks. The shorter of the two lists counts; all is NaN without
-    /// patients.
+    /// Distance of the smoothed outcomes of the patients from their predicted risks. The shorter of the two lists
+    /// counts; all is NaN without patients.
     ///
     /// ```
     /// use alnm_stats::calibration::CalibrationError;

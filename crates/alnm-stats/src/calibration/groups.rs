@@ -49,8 +49,8 @@ impl RiskGroup {
 }
 
 /// Hosmer-Lemeshow test: χ² = Σ (o − e)²/e over events and non-events of the groups, o being observed and e expected
-/// numbers. Groups are cut at the distinct quantiles (type 7) of the risk and closed on the right; degrees of freedom are
-/// occupied groups − 2 (ResourceSelection ≥ 0.3-6).
+/// numbers. Groups are cut at the distinct quantiles (type 7) of the risk and closed on the right; degrees of freedom
+/// are occupied groups − 2 (ResourceSelection ≥ 0.3-6).
 ///
 /// Where the test has no ordinary answer:
 /// - Tied risks make fewer groups, since equal quantiles are one edge.

@@ -34,12 +34,12 @@ struct Block {
 }
 
 impl IsotonicCalibration {
-    /// Fits to the outcomes of the scores, which may be any numbers of which higher ones speak for the event. Patients of
-    /// equal scores have one risk.
+    /// Fits to the outcomes of the scores, which may be any numbers of which higher ones speak for the event. Patients
+    /// of equal scores have one risk.
     ///
     /// # Errors
-    /// [`crate::StatsError::LengthMismatch`], [`StatsError::TooFew`] without patients, [`StatsError::NonFinite`] for a missing
-    /// score.
+    /// [`crate::StatsError::LengthMismatch`], [`StatsError::TooFew`] without patients, [`StatsError::NonFinite`] for a
+    /// missing score.
     ///
     /// ```
     /// use alnm_stats::{Labels, calibration::IsotonicCalibration};

@@ -8,8 +8,8 @@ use crate::error::{Result, StatsError, require_finite, require_same_length};
 use crate::linear::solve_symmetric;
 
 /// Risks from the scores of a classifier, 1/(1 + exp(−(intercept + slope · score))), by Platt (1999): a logistic
-/// regression whose outcomes are drawn in, (n₁ + 1)/(n₁ + 2) for the n₁ events and 1/(n₀ + 2) for the n₀ others, so that
-/// it exists where the score separates the outcome.
+/// regression whose outcomes are drawn in, (n₁ + 1)/(n₁ + 2) for the n₁ events and 1/(n₀ + 2) for the n₀ others, so
+/// that it exists where the score separates the outcome.
 ///
 /// For predicted risks, [`recalibrate`](super::recalibrate()) on their log odds is the usual correction.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,8 +23,8 @@ impl PlattScaling {
     /// Fits to the outcomes of the scores, which may be any numbers.
     ///
     /// # Errors
-    /// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::OneClass`], [`StatsError::Constant`] when
-    /// all scores are equal.
+    /// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::OneClass`], [`StatsError::Constant`]
+    /// when all scores are equal.
     ///
     /// ```
     /// use alnm_stats::{Labels, calibration::PlattScaling};

@@ -232,10 +232,10 @@ pub struct ExternalValidationSize {
 
 /// The criteria for a binary outcome (R's and Stata's `pmvalsampsize`), under parameters that are checked first.
 ///
-/// The standard error that a width asks for is found in steps of 10⁻⁴ upwards for observed over expected, and rounded to
-/// three digits for the net benefit, as `pmvalsampsize` does. The information of the linear predictor is integrated, where
-/// `pmvalsampsize` draws a million values: its size for the slope varies about ours by some tenths of a per cent with the
-/// seed.
+/// The standard error that a width asks for is found in steps of 10⁻⁴ upwards for observed over expected, and rounded
+/// to three digits for the net benefit, as `pmvalsampsize` does. The information of the linear predictor is integrated,
+/// where `pmvalsampsize` draws a million values: its size for the slope varies about ours by some tenths of a per cent
+/// with the seed.
 ///
 /// # Errors
 /// As [`ExternalValidationParams::check`] and [`ExternalValidationCriteria::size`].
@@ -378,8 +378,8 @@ impl Node {
     }
 }
 
-/// Shares of a normal distribution in narrow cells out to 9 standard deviations, which the trapezoidal rule integrates to
-/// rounding.
+/// Shares of a normal distribution in narrow cells out to 9 standard deviations, which the trapezoidal rule integrates
+/// to rounding.
 fn normal_nodes(mean: f64, standard_deviation: f64, total: f64) -> Vec<Node> {
     const CELLS: i32 = 4000;
     const REACH: f64 = 9.0;
@@ -393,8 +393,8 @@ fn normal_nodes(mean: f64, standard_deviation: f64, total: f64) -> Vec<Node> {
         .collect()
 }
 
-/// Shares of the log odds of a beta distribution, whose density in the log odds x is p^α (1 − p)^β/B(α, β), on a grid that
-/// reaches where the risk has no share left.
+/// Shares of the log odds of a beta distribution, whose density in the log odds x is p^α (1 − p)^β/B(α, β), on a grid
+/// that reaches where the risk has no share left.
 fn beta_nodes(alpha: f64, beta: f64) -> Vec<Node> {
     const CELLS: i32 = 40_000;
     let reach = |shape: f64| (60.0 / shape).clamp(40.0, 2000.0);

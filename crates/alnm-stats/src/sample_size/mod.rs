@@ -1,5 +1,5 @@
-//! Sample size for developing a prediction model of a binary outcome (Riley et al. 2019, 2020), and for validating one in
-//! other patients (Riley et al. 2021).
+//! Sample size for developing a prediction model of a binary outcome (Riley et al. 2019, 2020), and for validating one
+//! in other patients (Riley et al. 2021).
 
 mod external_validation;
 

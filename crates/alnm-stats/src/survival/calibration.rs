@@ -38,15 +38,15 @@ pub struct SurvivalRiskGroup {
     pub patients: usize,
     /// Mean predicted risk.
     pub mean_risk: f64,
-    /// Observed risk, 1 less the Kaplan-Meier survival of the group. Where all of the group are censored before the time
-    /// it is the last known value.
+    /// Observed risk, 1 less the Kaplan-Meier survival of the group. Where all of the group are censored before the
+    /// time it is the last known value.
     pub observed: f64,
     /// Interval of the observed risk; NaN where the survival is 0.
     pub interval: Interval,
 }
 
-/// Calibration of the risks of an event by `time`: overall, and in `groups` groups cut at the distinct quantiles (type 7)
-/// of the predicted risk and closed on the right. Tied risks make fewer groups; equal risks make one.
+/// Calibration of the risks of an event by `time`: overall, and in `groups` groups cut at the distinct quantiles (type
+/// 7) of the predicted risk and closed on the right. Tied risks make fewer groups; equal risks make one.
 ///
 /// # Errors
 /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::NonFinite`], [`crate::StatsError::Parameter`] for a risk

@@ -74,9 +74,9 @@ impl Censoring {
             .collect()
     }
 
-    /// How each patient influences a mean Σ hᵢ/n through the estimate of Ĝ, where hᵢ has the factor 1/Ĝ(T−) for an event
-    /// by `time` and 1/Ĝ(time) for a longer observation: the martingale part Σᵢ hᵢ ∫ dMᶜ(u)/π(u) / n of the influence
-    /// function, u running to Tᵢ− and to `time`, with π the share at risk.
+    /// How each patient influences a mean Σ hᵢ/n through the estimate of Ĝ, where hᵢ has the factor 1/Ĝ(T−) for an
+    /// event by `time` and 1/Ĝ(time) for a longer observation: the martingale part Σᵢ hᵢ ∫ dMᶜ(u)/π(u) / n of the
+    /// influence function, u running to Tᵢ− and to `time`, with π the share at risk.
     pub(super) fn influence(&self, follow_up: &FollowUp, values: &[f64], time: f64) -> Vec<f64> {
         let n = follow_up.len() as f64;
         let end = self.times.partition_point(|t| *t <= time);

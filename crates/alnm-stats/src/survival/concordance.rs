@@ -84,9 +84,9 @@ impl ConcordanceParams {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Concordances(ConcordanceParams);
 
-/// Harrell's C (Harrell et al. 1982; R's `concordance` with `reverse = TRUE`) of risks, of which higher ones speak for an
-/// earlier event. A pair is comparable when the shorter of its times is an event; of equal times, an event comes before
-/// a censoring.
+/// Harrell's C (Harrell et al. 1982; R's `concordance` with `reverse = TRUE`) of risks, of which higher ones speak for
+/// an earlier event. A pair is comparable when the shorter of its times is an event; of equal times, an event comes
+/// before a censoring.
 ///
 /// # Errors
 /// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`] for a missing risk, [`StatsError::Undefined`] when no pair
@@ -103,8 +103,8 @@ pub fn harrell_c(follow_up: &FollowUp, risks: &[f64], params: ConcordanceParams)
     params.check()?.harrell(follow_up, risks)
 }
 
-/// Uno's C (Uno et al. 2011): as Harrell's, each pair weighted by 1/Ĝ(T−)² of its event at T, so that the limit does not
-/// depend on the censoring (R's `concordance` with `timewt = "n/G2"`). Give a horizon well before the end of the
+/// Uno's C (Uno et al. 2011): as Harrell's, each pair weighted by 1/Ĝ(T−)² of its event at T, so that the limit does
+/// not depend on the censoring (R's `concordance` with `timewt = "n/G2"`). Give a horizon well before the end of the
 /// follow-up, where few patients carry large weights.
 ///
 /// # Errors

@@ -21,8 +21,8 @@ impl FollowUp {
     /// Follow-up from one time and one flag per patient: `true` for the event, `false` for a censored time.
     ///
     /// # Errors
-    /// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`] for a missing time, and [`StatsError::Parameter`] for a
-    /// time below 0.
+    /// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`] for a missing time, and [`StatsError::Parameter`] for
+    /// a time below 0.
     pub fn new(times: Vec<f64>, events: Vec<bool>) -> Result<Self> {
         const OPERATION: &str = "follow-up";
         require_same_length(OPERATION, times.len(), events.len())?;

@@ -144,8 +144,8 @@ impl KaplanMeier {
         self.points[..self.points.partition_point(|p| p.time <= time)].last()
     }
 
-    /// Survival S(t) just after `time`: 1 before the first observation ends. Beyond the longest follow-up it is the last
-    /// value, which says nothing of that time.
+    /// Survival S(t) just after `time`: 1 before the first observation ends. Beyond the longest follow-up it is the
+    /// last value, which says nothing of that time.
     #[must_use]
     pub fn survival_at(&self, time: f64) -> f64 {
         self.point_at(time).map_or(1.0, |p| p.survival)

@@ -34,8 +34,8 @@ pub struct LogRankGroup {
     pub expected: f64,
 }
 
-/// Log-rank test (Mantel 1966) of equal hazards in two or more groups, `groups` holding the code of each patient's group,
-/// as R's `survdiff`.
+/// Log-rank test (Mantel 1966) of equal hazards in two or more groups, `groups` holding the code of each patient's
+/// group, as R's `survdiff`.
 ///
 /// # Errors
 /// As [`stratified_log_rank`].

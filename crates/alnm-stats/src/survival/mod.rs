@@ -4,8 +4,8 @@
 //! censoring fall on one time, the event is taken to come first, as R's `survival` does. Times are compared as they
 //! are; `survival` joins times that differ by rounding (`timefix`), so round measured times before.
 //!
-//! The weights of the inverse probability of censoring (IPCW) come from the Kaplan-Meier curve Ĝ of the censoring, whose
-//! risk set at a time leaves out the events of that time. An event at T has the weight 1/Ĝ(T−), a patient who is
+//! The weights of the inverse probability of censoring (IPCW) come from the Kaplan-Meier curve Ĝ of the censoring,
+//! whose risk set at a time leaves out the events of that time. An event at T has the weight 1/Ĝ(T−), a patient who is
 //! observed beyond the horizon t the weight 1/Ĝ(t).
 
 mod calibration;

@@ -36,8 +36,8 @@ pub struct PredictionError {
 /// observation and 0 for a patient censored before. `risks` are the predicted risks of an event by `time`.
 ///
 /// # Errors
-/// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`] for a risk outside [0, 1], a level
-/// outside (0, 1), or a time that is not above 0 or lies beyond the follow-up, [`StatsError::Undefined`] when all
+/// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`], [`StatsError::Parameter`] for a risk outside [0, 1], a
+/// level outside (0, 1), or a time that is not above 0 or lies beyond the follow-up, [`StatsError::Undefined`] when all
 /// patients who would be observed longer are censored at this time.
 ///
 /// ```
@@ -99,11 +99,12 @@ pub struct IntegratedBrier {
     pub at_times: Vec<PredictionError>,
 }
 
-/// Brier score integrated over `times`, which ascend. `risks` holds the risk of an event by each time, patients × times.
+/// Brier score integrated over `times`, which ascend. `risks` holds the risk of an event by each time, patients ×
+/// times.
 ///
 /// # Errors
-/// As [`prediction_error`]; [`StatsError::TooFew`] for fewer than two times, [`StatsError::Parameter`] for times that do
-/// not ascend.
+/// As [`prediction_error`]; [`StatsError::TooFew`] for fewer than two times, [`StatsError::Parameter`] for times that
+/// do not ascend.
 ///
 /// ```
 /// use alnm_stats::survival::{FollowUp, integrated_brier};

@@ -27,14 +27,14 @@ pub struct AucAtTime {
     pub controls: usize,
 }
 
-/// Area under the ROC curve at each of `times` (cumulative cases, dynamic controls; Uno et al. 2007, Blanche et al. 2013).
-/// Cases had the event by the time t and weigh 1/Ĝ(T−), controls are observed beyond t; patients who were censored before t
-/// are accounted for by the weights. Higher risks speak for an earlier event.
+/// Area under the ROC curve at each of `times` (cumulative cases, dynamic controls; Uno et al. 2007, Blanche et al.
+/// 2013). Cases had the event by the time t and weigh 1/Ĝ(T−), controls are observed beyond t; patients who were
+/// censored before t are accounted for by the weights. Higher risks speak for an earlier event.
 ///
 /// # Errors
 /// [`StatsError::LengthMismatch`], [`StatsError::NonFinite`] for a missing risk, [`StatsError::Parameter`] for a level
-/// outside (0, 1) or a time that is not above 0 or lies beyond the follow-up, [`StatsError::Undefined`] for a time without
-/// cases or without controls.
+/// outside (0, 1) or a time that is not above 0 or lies beyond the follow-up, [`StatsError::Undefined`] for a time
+/// without cases or without controls.
 ///
 /// ```
 /// use alnm_stats::survival::{FollowUp, time_dependent_auc};
