@@ -287,7 +287,7 @@ fn sample_sizes_of_external_validations_are_those_of_pmvalsampsize() {
         ("heart_valve_beta", heart(PredictorDistribution::BetaRisk { alpha: 0.5, beta: 0.5 }), 0.004),
         ("net_benefit", heart(normal).with_net_benefit(NetBenefitTarget::new(0.08).with_accuracy(0.5, 0.5)), 0.004),
         ("net_benefit_threshold", with_threshold.with_net_benefit(NetBenefitTarget::new(0.3)), 0.004),
-        ("cstat", heart(PredictorDistribution::FromCStatistic), 0.03),
+        ("cstat", heart(PredictorDistribution::FromCStatistic), 0.01),
     ];
     for (case, params, tolerance) in cases {
         let size: ExternalValidationSize = external_validation(params).expect("parameters within their range");
