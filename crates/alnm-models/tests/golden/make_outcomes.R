@@ -48,8 +48,10 @@ cox("breslow_strata", Surv(time, event) ~ size + score + strata(centre), "breslo
 
 glm_tight <- glm.control(epsilon = 1e-14, maxit = 200)
 count <- function(case, fit) {
-  co <- summary(fit)$coefficients
-  for (k in rownames(co)) { put(case, paste0("beta:", k), co[k, 1]); put(case, paste0("se:", k), co[k, 2]) }
+  # Standard errors at the optimum; summary uses the weights of the last iteration but one.
+  mu <- fitted(fit); w <- if (is.null(fit$theta)) mu else mu / (1 + mu / fit$theta)
+  x <- model.matrix(fit); se <- sqrt(diag(solve(crossprod(x * sqrt(w)))))
+  for (k in names(coef(fit))) { put(case, paste0("beta:", k), coef(fit)[[k]]); put(case, paste0("se:", k), se[[k]]) }
   put(case, "loglik", as.numeric(logLik(fit))); put(case, "aic", AIC(fit))
   put(case, "deviance", fit$deviance); put(case, "null_deviance", fit$null.deviance)
   if (!is.null(fit$theta)) { put(case, "theta", fit$theta); put(case, "theta_se", fit$SE.theta) }

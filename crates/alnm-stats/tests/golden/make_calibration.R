@@ -15,6 +15,8 @@ third <- round(plogis(rnorm(n)), 4)
 write.csv(data.frame(risk, y, centre, other, third), "calibration_cohort.csv", row.names = FALSE, quote = FALSE)
 out <- list()
 put <- function(case, name, value) out[[length(out) + 1]] <<- data.frame(case, name, value = sprintf("%.17g", value))
+# Covariance at the optimum; vcov uses the weights of the last iteration but one.
+covariance <- function(f) { x <- model.matrix(f); p <- fitted(f); solve(crossprod(x * sqrt(p * (1 - p)))) }
 grid <- seq(min(risk), max(risk), length.out = 11)
 l <- qlogis(risk)
 for (nk in 3:5) {
@@ -22,7 +24,7 @@ for (nk in 3:5) {
   for (k in seq_len(nk)) put(paste0("rcs", nk), paste0("knot:", k - 1), knots[k])
   f <- glm(y ~ rcspline.eval(l, knots, inclx = TRUE), binomial, control = glm.control(epsilon = 1e-14, maxit = 100))
   b <- cbind(1, rcspline.eval(qlogis(grid), knots, inclx = TRUE))
-  eta <- drop(b %*% coef(f)); se <- sqrt(rowSums((b %*% vcov(f)) * b))
+  eta <- drop(b %*% coef(f)); se <- sqrt(rowSums((b %*% covariance(f)) * b))
   for (i in 1:11) { put(paste0("rcs", nk), paste0("observed:", i - 1), plogis(eta[i]))
     put(paste0("rcs", nk), paste0("lower:", i - 1), plogis(eta[i] - qnorm(0.975) * se[i]))
     put(paste0("rcs", nk), paste0("upper:", i - 1), plogis(eta[i] + qnorm(0.975) * se[i])) }
@@ -40,7 +42,7 @@ est <- lapply(split(data.frame(y, l, risk), centre), function(d) {
   g <- glm(y ~ 1 + offset(l), binomial, d, control = glm.control(epsilon = 1e-14, maxit = 100))
   r <- roc(d$y, d$risk, quiet = TRUE, direction = "<")
   a <- as.numeric(auc(r)); v <- var(r)
-  c(coef(f)[[2]], sqrt(vcov(f)[2, 2]), coef(g)[[1]], sqrt(vcov(g)[1, 1]), qlogis(a), sqrt(v) / (a * (1 - a)))
+  c(coef(f)[[2]], sqrt(covariance(f)[2, 2]), coef(g)[[1]], sqrt(covariance(g)[1, 1]), qlogis(a), sqrt(v) / (a * (1 - a)))
 })
 est <- do.call(rbind, est)
 pool <- function(name, e, s) {
