@@ -28,8 +28,9 @@ cox <- function(case, formula, ties, weights = NULL) {
     coxph(formula, cohort, ties = ties, control = tight, weights = weight)
   for (k in names(coef(fit))) {
     put(case, paste0("beta:", k), coef(fit)[[k]])
-    # With weights R reports robust errors where asked only; naive.var is absent then.
-    put(case, paste0("se:", k), sqrt(diag(fit$var))[[match(k, names(coef(fit)))]])
+    # With weights that are no whole numbers, var is robust; naive.var is the inverse information.
+    v <- if (is.null(fit$naive.var)) fit$var else fit$naive.var
+    put(case, paste0("se:", k), sqrt(diag(v))[[match(k, names(coef(fit)))]])
   }
   put(case, "loglik0", fit$loglik[1]); put(case, "loglik", fit$loglik[2]); put(case, "score", fit$score)
   base <- basehaz(fit, centered = FALSE)
@@ -54,7 +55,13 @@ count <- function(case, fit) {
   for (k in names(coef(fit))) { put(case, paste0("beta:", k), coef(fit)[[k]]); put(case, paste0("se:", k), se[[k]]) }
   put(case, "loglik", as.numeric(logLik(fit))); put(case, "aic", AIC(fit))
   put(case, "deviance", fit$deviance); put(case, "null_deviance", fit$null.deviance)
-  if (!is.null(fit$theta)) { put(case, "theta", fit$theta); put(case, "theta_se", fit$SE.theta) }
+  if (!is.null(fit$theta)) {
+    # theta.ml stops before its optimum, and its error is of the step before.
+    theta <- as.numeric(theta.ml(fit$y, mu, limit = 100, eps = 1e-15)); y <- fit$y
+    put(case, "theta", theta)
+    put(case, "theta_se", 1 / sqrt(sum(-trigamma(theta + y) + trigamma(theta) - 1 / theta + 2 / (mu + theta) -
+      (y + theta) / (mu + theta)^2)))
+  }
 }
 count("poisson", glm(nodes ~ size + receptor, poisson, cohort, control = glm_tight))
 count("poisson_offset", glm(nodes ~ size + receptor + offset(log(examined)), poisson, cohort, control = glm_tight))
