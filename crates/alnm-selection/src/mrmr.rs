@@ -204,9 +204,13 @@ impl Mrmr {
     }
 
     /// Ranks the features, best first, until the wanted number is selected. Of exactly equal scores the earlier column
-    /// is taken. A feature that does not vary, as given or after its discretisation, has relevance and redundancy 0 and
-    /// comes after all that vary, whatever its score: a difference of 0 would else stand before useful features whose
-    /// redundancy exceeds their relevance, and a quotient of 0/0 before all.
+    /// is taken.
+    ///
+    /// A feature that does not vary has relevance and redundancy 0. Its quotient is 0, so that it comes after all
+    /// features with some relevance. Its difference is 0 too, which by definition stands before features whose
+    /// redundancy exceeds their relevance (so do Peng's program, `pymrmr` and `mRMRe` rank it, unless they drop it
+    /// first): leave constants out before, by [`crate::variance_filter`]. [`Discretiser::Quantiles`] cuts ties, and so a
+    /// constant, by the order of the rows.
     ///
     /// # Errors
     /// [`SelectionError::Shape`] when labels and rows, or given relevances and columns, differ in number;
@@ -238,8 +242,7 @@ fn rank(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count: usi
             };
             let relevance = f_statistics(&columns, labels)?;
             let units = unit_columns(&columns);
-            let search = Search { table, varies: varying(&columns), count, combination, pool: Pool::Mean };
-            Ok(search.run(relevance, |a, b| absolute_correlation(&units, a, b)))
+            Ok(greedy(table, relevance, count, combination, Pool::Mean, |a, b| absolute_correlation(&units, a, b)))
         }
         MrmrVariant::MrmrSelection { relevance, denominator } => {
             let relevance = match relevance {
@@ -259,9 +262,9 @@ fn rank(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count: usi
             };
             let units = unit_columns(&columns);
             let pool = if *denominator == Denominator::Mean { Pool::Mean } else { Pool::Maximum };
-            let combination = Combination::MrmrSelection;
-            let search = Search { table, varies: varying(&columns), count, combination, pool };
-            Ok(search.run(relevance, |a, b| absolute_correlation(&units, a, b).max(0.001)))
+            Ok(greedy(table, relevance, count, Combination::MrmrSelection, pool, |a, b| {
+                absolute_correlation(&units, a, b).max(0.001)
+            }))
         }
         MrmrVariant::ContinuousMutualInformation { correlation: kind } => {
             let ranked = |v: &[f64]| match kind {
@@ -276,9 +279,9 @@ fn rank(table: &FeatureTable, labels: &Labels, variant: &MrmrVariant, count: usi
                 .map(|c| Ok(information(nan_as_zero(correlation(c, &y, Correlation::Pearson)?))))
                 .collect::<Result<Vec<_>>>()?;
             let units = unit_columns(&columns);
-            let combination = Combination::Difference;
-            let search = Search { table, varies: varying(&columns), count, combination, pool: Pool::Mean };
-            Ok(search.run(relevance, |a, b| information(absolute_correlation(&units, a, b))))
+            Ok(greedy(table, relevance, count, Combination::Difference, Pool::Mean, |a, b| {
+                information(absolute_correlation(&units, a, b))
+            }))
         }
     }
 }
@@ -328,16 +331,12 @@ fn mutual_information(
     count: usize,
     combination: Combination,
 ) -> MrmrRanking {
-    // Levels by rank would cut a constant by the order of the rows.
-    let level_of = |(column, varies): (&Vec<f64>, &bool)| {
-        if *varies { compact(&discretisation.levels(column)) } else { (vec![0; column.len()], 1) }
-    };
-    let levels: Vec<(Vec<usize>, usize)> = columns.par_iter().zip(&varying(columns)).map(level_of).collect();
+    let levels: Vec<(Vec<usize>, usize)> = columns.par_iter().map(|c| compact(&discretisation.levels(c))).collect();
     let outcome: Vec<usize> = labels.as_slice().iter().map(|&l| usize::from(l)).collect();
     let relevance = levels.par_iter().map(|(l, k)| mutual_information_of(l, *k, &outcome, 2)).collect();
-    let varies = levels.iter().map(|(_, count)| *count > 1).collect();
-    let search = Search { table, varies, count, combination, pool: Pool::Mean };
-    search.run(relevance, |a, b| mutual_information_of(&levels[a].0, levels[a].1, &levels[b].0, levels[b].1))
+    greedy(table, relevance, count, combination, Pool::Mean, |a, b| {
+        mutual_information_of(&levels[a].0, levels[a].1, &levels[b].0, levels[b].1)
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -354,7 +353,7 @@ impl Combination {
     fn score(self, relevance: f64, redundancy: f64) -> f64 {
         match self {
             Self::Difference => relevance - redundancy,
-            // What says nothing of the outcome is worth nothing, also where nothing is redundant with it.
+            // What says nothing of the outcome is worth nothing, also where it is redundant with nothing.
             Self::Quotient { .. } if relevance == 0.0 => 0.0,
             Self::Quotient { epsilon } if redundancy + epsilon == 0.0 => f64::INFINITY,
             Self::Quotient { epsilon } => relevance / (redundancy + epsilon),
@@ -370,59 +369,48 @@ enum Pool {
     Maximum,
 }
 
-/// Whether each column holds more than one value.
-fn varying(columns: &[Vec<f64>]) -> Vec<bool> {
-    columns.iter().map(|c| c.iter().any(|v| *v != c[0])).collect()
-}
-
-/// Forward selection.
-struct Search<'a> {
-    table: &'a FeatureTable,
-    /// Whether each feature, after its discretisation, holds more than one value. Those that do not come last.
-    varies: Vec<bool>,
+/// Forward selection. Redundancies are computed once per selected feature and accumulated.
+fn greedy(
+    table: &FeatureTable,
+    relevance: Vec<f64>,
     count: usize,
     combination: Combination,
     pool: Pool,
-}
-
-impl Search<'_> {
-    /// Selects one feature after the other. Redundancies are computed once per selected feature and accumulated.
-    fn run(&self, relevance: Vec<f64>, redundancy: impl Fn(usize, usize) -> f64 + Sync) -> MrmrRanking {
-        let mut candidates: Vec<usize> = match self.combination {
-            Combination::MrmrSelection => (0..relevance.len()).filter(|&j| relevance[j] > 0.0).collect(),
-            _ => (0..relevance.len()).collect(),
+    redundancy: impl Fn(usize, usize) -> f64 + Sync,
+) -> MrmrRanking {
+    let mut candidates: Vec<usize> = match combination {
+        Combination::MrmrSelection => (0..relevance.len()).filter(|&j| relevance[j] > 0.0).collect(),
+        _ => (0..relevance.len()).collect(),
+    };
+    let mut pooled = vec![0.0f64; relevance.len()];
+    let mut selected: Vec<MrmrFeature> = Vec::new();
+    while selected.len() < count && !candidates.is_empty() {
+        let steps = selected.len() as f64;
+        let value = |j: usize| match (selected.is_empty(), pool) {
+            (true, _) => (relevance[j], 0.0),
+            (false, Pool::Mean) => (combination.score(relevance[j], pooled[j] / steps), pooled[j] / steps),
+            (false, Pool::Maximum) => (combination.score(relevance[j], pooled[j]), pooled[j]),
         };
-        let mut pooled = vec![0.0f64; relevance.len()];
-        let mut selected: Vec<MrmrFeature> = Vec::new();
-        while selected.len() < self.count && !candidates.is_empty() {
-            let steps = selected.len() as f64;
-            let value = |j: usize| match (selected.is_empty(), self.pool) {
-                (true, _) => (relevance[j], 0.0),
-                (false, Pool::Mean) => (self.combination.score(relevance[j], pooled[j] / steps), pooled[j] / steps),
-                (false, Pool::Maximum) => (self.combination.score(relevance[j], pooled[j]), pooled[j]),
-            };
-            let mut best: Option<(usize, f64, f64)> = None;
-            for (place, &j) in candidates.iter().enumerate() {
-                let (score, redundant) = value(j);
-                let better = best.is_none_or(|(of, highest, _)| {
-                    let (one, other) = (self.varies[j], self.varies[candidates[of]]);
-                    if one == other { score > highest } else { one }
-                });
-                if better {
-                    best = Some((place, score, redundant));
-                }
-            }
-            let Some((place, score, redundant)) = best else { break };
-            let column = candidates.remove(place);
-            let feature = self.table.names()[column].clone();
-            selected.push(MrmrFeature { feature, column, score, redundancy: redundant });
-            let added: Vec<f64> = candidates.par_iter().with_min_len(64).map(|&j| redundancy(j, column)).collect();
-            for (&j, r) in candidates.iter().zip(added) {
-                pooled[j] = if self.pool == Pool::Maximum { pooled[j].max(r) } else { pooled[j] + r };
+        let mut best = (0, f64::NEG_INFINITY, 0.0);
+        for (place, &j) in candidates.iter().enumerate() {
+            let (score, redundant) = value(j);
+            if score > best.1 || place == 0 {
+                best = (place, score, redundant);
             }
         }
-        MrmrRanking { relevance, selected }
+        let column = candidates.remove(best.0);
+        selected.push(MrmrFeature {
+            feature: table.names()[column].clone(),
+            column,
+            score: best.1,
+            redundancy: best.2,
+        });
+        let added: Vec<f64> = candidates.par_iter().with_min_len(64).map(|&j| redundancy(j, column)).collect();
+        for (&j, r) in candidates.iter().zip(added) {
+            pooled[j] = if pool == Pool::Maximum { pooled[j].max(r) } else { pooled[j] + r };
+        }
     }
+    MrmrRanking { relevance, selected }
 }
 
 impl Tabulate for MrmrRanking {
