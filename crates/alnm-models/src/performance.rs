@@ -21,8 +21,11 @@ use alnm_stats::calibration::{ExpectedObserved, Recalibration, WaldEstimate, bri
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::delong::auc_estimate;
+#[cfg(feature = "regression")]
 use alnm_stats::describe::mean;
-use alnm_stats::ordinal::{ordinal_c, ordinal_performance};
+#[cfg(feature = "regression")]
+use alnm_stats::ordinal::ordinal_c;
+use alnm_stats::ordinal::ordinal_performance;
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::survival::{
     ConcordanceParams, FollowUp, calibration_at, harrell_c, prediction_error, time_dependent_auc, uno_c,
