@@ -21,7 +21,7 @@ use alnm_selection::SelectionError;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::chi_squared_upper_tail;
-use alnm_stats::linear::{invert_symmetric, solve_symmetric};
+use alnm_stats::linear::{Cholesky, solve_symmetric};
 use alnm_stats::missing::Missing;
 use alnm_stats::{StatsError, TestResult};
 use ndarray::Array2;
@@ -29,7 +29,7 @@ use ndarray::Array2;
 use crate::FeatureTable;
 use crate::covariance::CovarianceMatrix;
 use crate::error::{ModelError, Result, require_level};
-use crate::logistic::{INTERCEPT, Term, wald_term};
+use crate::logistic::{INTERCEPT, Term, term};
 
 const OPERATION: &str = "regression of counts";
 
@@ -311,7 +311,7 @@ impl CountRegression {
             .names
             .iter()
             .enumerate()
-            .map(|(j, name)| wald_term(name, estimates[j], covariance[[j, j]].sqrt(), self.params.level))
+            .map(|(j, name)| term(name, estimates[j], covariance[[j, j]].sqrt(), self.params.level))
             .collect();
         let covariance = CovarianceMatrix::new(covariance)
             .map_err(|_| ModelError::NotConverged { operation: OPERATION, iterations: fit.iterations })?;
@@ -595,7 +595,8 @@ impl Data {
     /// Coefficients and covariance on the scale of the predictors as given.
     fn unscaled(&self, fit: &CountFit) -> Result<(Vec<f64>, Array2<f64>)> {
         let k = fit.beta.len();
-        let inverse = invert_symmetric(&fit.information, k)
+        let inverse = Cholesky::new(&fit.information, k)
+            .map(|factor| factor.inverse())
             .ok_or(ModelError::NotConverged { operation: OPERATION, iterations: fit.iterations })?;
         let mut estimates: Vec<f64> = fit.beta.iter().zip(&self.scales).map(|(b, s)| b / s).collect();
         estimates[0] -= (1..k).map(|j| estimates[j] * self.means[j]).sum::<f64>();

@@ -121,7 +121,7 @@ impl LogisticModel {
             .iter()
             .zip(&maximum.beta)
             .enumerate()
-            .map(|(j, (name, &estimate))| wald_term(name, estimate, covariance[j][j].sqrt(), params.level))
+            .map(|(j, (name, &estimate))| term(name, estimate, covariance[j][j].sqrt(), params.level))
             .collect();
         let fitted = likelihood.linear_predictor(&maximum.beta).into_iter().map(expit).collect();
         let k = data.names.len();
@@ -366,7 +366,7 @@ impl LogisticRegression {
 }
 
 /// Wald inference of an estimate.
-pub(crate) fn wald_term(name: &str, estimate: f64, standard_error: f64, level: f64) -> Term {
+pub(crate) fn term(name: &str, estimate: f64, standard_error: f64, level: f64) -> Term {
     let z = normal_quantile(0.5 + level / 2.0);
     Term {
         name: name.to_owned(),
@@ -413,7 +413,7 @@ pub(crate) fn require_wald(terms: &[Term], covariance: &CovarianceMatrix) -> cra
         let Term { name, estimate, standard_error, z, p_value, interval } = t;
         let what = |field: &str| format!("the {field} of {name:?}");
         finite(&what("estimate"), *estimate)?;
-        let right = wald_term(name, *estimate, covariance.view()[[j, j]].sqrt(), interval.level);
+        let right = term(name, *estimate, covariance.view()[[j, j]].sqrt(), interval.level);
         for (field, value, expected) in [
             ("standard error", *standard_error, right.standard_error),
             ("z statistic", *z, right.z),

@@ -4,7 +4,7 @@ use alnm_stats::TestResult;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::chi_squared_upper_tail;
-use alnm_stats::linear::{invert_symmetric, solve_symmetric};
+use alnm_stats::linear::{Cholesky, solve_symmetric};
 use ndarray::Array2;
 
 use super::baseline::{BaselineHazard, HazardPoint, at};
@@ -12,7 +12,7 @@ use super::partial_likelihood::{Evaluation, RiskSets};
 use super::{CoxParams, CoxRegression};
 use crate::covariance::CovarianceMatrix;
 use crate::error::{ModelError, Result};
-use crate::logistic::{Term, wald_term};
+use crate::logistic::{Term, term};
 use crate::{FeatureTable, FollowUp};
 
 /// A fitted Cox regression.
@@ -68,14 +68,15 @@ impl CoxRegression {
         }
         let k = kept.len();
         let scales = &risk_sets.scales;
-        let covariance = invert_symmetric(&maximum.at.information, k)
+        let covariance = Cholesky::new(&maximum.at.information, k)
+            .map(|factor| factor.inverse())
             .map(|inverse| Array2::from_shape_fn((k, k), |(i, j)| inverse[i * k + j] / (scales[i] * scales[j])))
             .filter(|_| !maximum.monotone);
         let error = |j: usize| covariance.as_ref().map_or(f64::INFINITY, |c| c[[j, j]].sqrt());
         let terms = kept
             .iter()
             .enumerate()
-            .map(|(j, &column)| wald_term(&names[column], maximum.beta[j] / scales[j], error(j), self.params.level))
+            .map(|(j, &column)| term(&names[column], maximum.beta[j] / scales[j], error(j), self.params.level))
             .collect();
         Ok(CoxModel {
             terms,
