@@ -24,19 +24,21 @@ use alnm_stats::delong::auc_estimate;
 #[cfg(feature = "regression")]
 use alnm_stats::describe::mean;
 #[cfg(feature = "regression")]
-use alnm_stats::ordinal::ordinal_c;
-use alnm_stats::ordinal::ordinal_performance;
+use alnm_stats::ordinal::{ordinal_c, ordinal_performance};
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::survival::{
     ConcordanceParams, FollowUp, calibration_at, harrell_c, prediction_error, time_dependent_auc, uno_c,
 };
 use alnm_stats::{Interval, StatsError};
+#[cfg(feature = "regression")]
 use ndarray::ArrayView2;
 
 use crate::Labels;
 #[cfg(feature = "regression")]
 use crate::error::ModelError;
 use crate::error::Result;
+#[cfg(feature = "regression")]
+use crate::proportional_odds::OrderedOutcome;
 
 /// Kind of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,24 +180,47 @@ pub fn binary_performance(labels: &Labels, risks: &[f64], level: f64) -> Result<
     Ok(performance)
 }
 
-/// Performance of the probabilities, patients × categories, of an outcome with the ordered categories 0, 1, …:
-/// concordance, and for each cut (category k or above) calibration in the large and slope; ranked probability score and
-/// its skill.
+/// Performance of the probabilities, patients × categories, of an ordered outcome, for instance those of
+/// [`ProportionalOdds::predict`](crate::proportional_odds::ProportionalOdds::predict): concordance, and for each cut (a
+/// category or above) observed over expected, calibration in the large and slope; ranked probability score and its skill.
 ///
 /// # Errors
-/// [`crate::ModelError::Statistics`] as [`alnm_stats::ordinal::ordinal_performance`].
+/// [`crate::ModelError::Parameter`] when the probabilities have another number of columns than the outcome has
+/// categories, [`crate::ModelError::Statistics`] as [`alnm_stats::ordinal::ordinal_performance`].
+///
+/// ```
+/// use alnm_models::FeatureTable;
+/// use alnm_models::performance::ordinal_outcome_performance;
+/// use alnm_models::proportional_odds::{OrderedOutcome, ProportionalOdds, ProportionalOddsParams};
+/// use ndarray::Array2;
+/// let stages: Vec<usize> = (0..60).map(|i| (i % 10 + i % 7) / 6).collect();
+/// let nodes = OrderedOutcome::new(&["N0", "N1", "N2"], stages)?;
+/// let size = Array2::from_shape_fn((60, 1), |(i, _)| (i % 10) as f64);
+/// let table = FeatureTable::new(vec!["size".into()], size)?;
+/// let model = ProportionalOdds::fit(&table, &nodes, &ProportionalOddsParams::default())?;
+/// let performance = ordinal_outcome_performance(&nodes, model.predict(&table)?.view(), 0.95)?;
+/// assert!(performance.measure("C").is_some_and(|c| c.estimate > 0.6));
+/// assert!(performance.measure("calibration slope at N1 or above").is_some());
+/// # Ok::<(), alnm_models::ModelError>(())
+/// ```
+#[cfg(feature = "regression")]
 pub fn ordinal_outcome_performance(
-    outcomes: &[usize],
+    outcome: &OrderedOutcome,
     probabilities: ArrayView2<'_, f64>,
     level: f64,
 ) -> Result<OutcomePerformance> {
+    if probabilities.ncols() != outcome.categories().len() {
+        let name = "number of columns of the probabilities";
+        return Err(ModelError::parameter(name, probabilities.ncols(), "the number of categories of the outcome"));
+    }
+    let outcomes = outcome.values();
     let judged = ordinal_performance(outcomes, probabilities, level)?;
     let events = outcomes.iter().filter(|outcome| **outcome > 0).count();
     let mut performance = OutcomePerformance::new(OutcomeKind::Ordinal, outcomes.len(), events);
     let concordance = judged.concordance;
     performance.add("C", Aspect::Discrimination, concordance.c, Some(concordance.interval), 1.0);
     for cut in &judged.cuts {
-        let suffix = format!(" at {} or above", cut.from);
+        let suffix = format!(" at {} or above", outcome.categories()[cut.from]);
         let ratio = cut.events as f64 / cut.expected;
         performance.add(format!("observed over expected{suffix}"), Aspect::Calibration, ratio, None, 1.0);
         if let Some(recalibration) = &cut.recalibration {
