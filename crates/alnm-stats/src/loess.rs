@@ -160,9 +160,9 @@ impl Loess {
     /// Value of the direct surface at `at` with the length of its operator row: the standard error over the residual
     /// scale.
     pub(crate) fn estimate(&self, at: f64) -> Result<LoessEstimate> {
-        let (neighbourhood, design) = self.neighbourhood(at)?;
-        let operator = operator_row(design, &roots(&neighbourhood));
-        let value = neighbourhood.iter().zip(&operator).map(|((i, _), l)| l * self.y[*i]).sum();
+        let Neighbourhood { points, design } = self.neighbourhood(at)?;
+        let operator = operator_row(design, &roots(&points));
+        let value = points.iter().zip(&operator).map(|((i, _), l)| l * self.y[*i]).sum();
         Ok(LoessEstimate { value, relative_error: operator.iter().map(|l| l * l).sum::<f64>().sqrt() })
     }
 
@@ -176,11 +176,11 @@ impl Loess {
         let mut residual_rows = Vec::new();
         let (mut delta1, mut squares) = (0.0, 0.0);
         for i in 0..n {
-            let (neighbourhood, design) = self.neighbourhood(self.x[i])?;
-            let operator = operator_row(design, &roots(&neighbourhood));
+            let Neighbourhood { points, design } = self.neighbourhood(self.x[i])?;
+            let operator = operator_row(design, &roots(&points));
             let mut row = vec![0.0; n];
             row[i] = 1.0;
-            neighbourhood.iter().zip(&operator).for_each(|((j, _), l)| row[*j] -= l);
+            points.iter().zip(&operator).for_each(|((j, _), l)| row[*j] -= l);
             delta1 += row.iter().map(|v| v * v).sum::<f64>();
             squares += row.iter().zip(&self.y).map(|(v, y)| v * y).sum::<f64>().powi(2);
             if whole {
@@ -203,14 +203,14 @@ impl Loess {
     /// Local quadratic fit with tricube weights. Columns are scaled to length 1; directions that the neighbourhood does
     /// not determine are left out by the pseudo-inverse.
     fn local(&self, at: f64) -> Result<Vertex> {
-        let (neighbourhood, design) = self.neighbourhood(at)?;
-        let response: Vec<f64> = neighbourhood.iter().map(|(i, w)| w * self.y[*i]).collect();
+        let Neighbourhood { points, design } = self.neighbourhood(at)?;
+        let response: Vec<f64> = points.iter().map(|(i, w)| w * self.y[*i]).collect();
         let coefficients = least_squares(design, &response);
         Ok(Vertex { at, value: coefficients[0], slope: coefficients[1] })
     }
 
     /// The points around `at`, each with the root of its weight, and their weighted design.
-    fn neighbourhood(&self, at: f64) -> Result<(Vec<(usize, f64)>, Vec<[f64; 3]>)> {
+    fn neighbourhood(&self, at: f64) -> Result<Neighbourhood> {
         let mut distances: Vec<f64> = self.x.iter().map(|v| (v - at).powi(2)).collect();
         let (_, &mut furthest, _) = distances.select_nth_unstable_by(self.neighbours - 1, f64::total_cmp);
         let bandwidth = furthest * self.params.span.max(1.0);
@@ -221,13 +221,13 @@ impl Loess {
             });
         }
         let mut design: Vec<[f64; 3]> = Vec::with_capacity(self.neighbours);
-        let mut neighbourhood = Vec::with_capacity(self.neighbours);
+        let mut points = Vec::with_capacity(self.neighbours);
         for (i, &x) in self.x.iter().enumerate() {
             let squared = (x - at).powi(2);
             if squared < bandwidth && squared <= furthest {
                 let w = (1.0 - (squared / bandwidth).sqrt().powi(3)).powi(3).sqrt();
                 design.push([w, w * (x - at), w * squared]);
-                neighbourhood.push((i, w));
+                points.push((i, w));
             }
         }
         if design.is_empty() {
@@ -236,12 +236,20 @@ impl Loess {
                 requirement: "each neighbourhood must hold a value inside its boundary; raise the span",
             });
         }
-        Ok((neighbourhood, design))
+        Ok(Neighbourhood { points, design })
     }
 }
 
-fn roots(neighbourhood: &[(usize, f64)]) -> Vec<f64> {
-    neighbourhood.iter().map(|(_, root)| *root).collect()
+fn roots(points: &[(usize, f64)]) -> Vec<f64> {
+    points.iter().map(|(_, root)| *root).collect()
+}
+
+/// The points around a place.
+struct Neighbourhood {
+    /// Position of each point and the root of its weight.
+    points: Vec<(usize, f64)>,
+    /// The weighted design of the points.
+    design: Vec<[f64; 3]>,
 }
 
 /// Value of a direct surface.

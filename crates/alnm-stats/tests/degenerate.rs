@@ -173,6 +173,15 @@ fn alternating(n: usize) -> Labels {
     Labels::new((0..n).map(|i| i % 2 == 0).collect())
 }
 
+/// A position that rounding puts below a whole number gave a median of type 8 below the smallest value.
+#[test]
+fn a_quantile_lies_between_its_neighbours() {
+    let values = [0.05, 0.15, 0.05, 0.05, 0.15, 0.05, 0.15, 0.05, 0.15];
+    for definition in TYPES {
+        assert!(quantile(&values, 0.5, definition).expect("nine values") >= 0.05, "{definition:?}");
+    }
+}
+
 /// The case that was found: three levels of risk in ten groups, whose interpolated quantiles differed in their last
 /// bit.
 #[test]
