@@ -182,6 +182,7 @@ impl Convert {
             input: &self.input,
             like: self.like.as_deref(),
             choice: &self.choice,
+            drawing: self.drawing,
             region: self.region_choice(),
             description: self.description.as_deref(),
         };
@@ -224,7 +225,7 @@ impl Convert {
             !(self.all_phases || self.series_as_phases),
             "--all-phases and --series-as-phases need a DICOM folder or file as input"
         );
-        Input::of_file(self.choice.read_source(source)?)
+        Input::of_file(self.choice.read_source(source, &warn)?)
     }
 
     fn read_series(&self, folder: &DicomFolder) -> anyhow::Result<Input> {
@@ -236,7 +237,7 @@ impl Convert {
                 None => Ok(input),
             };
         }
-        let series = self.choice.of(folder)?;
+        let series = self.choice.of(folder, &warn)?;
         let images = match self.choice.phase {
             _ if self.all_phases => series.phases()?,
             Some(number) => DynamicSeries::new(vec![series.phase(number)?], vec![series.times()?[number - 1]])?,

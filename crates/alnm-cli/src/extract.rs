@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
             return ExitCode::from(BAD_INPUT);
         }
     };
-    if let Err(error) = report::check(arguments) {
+    if let Err(error) = report::check(arguments, &cases) {
         log.error(crate::reasons(&error));
         return ExitCode::from(BAD_INPUT);
     }
@@ -101,8 +101,11 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
 fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> {
     let mut failed = 0;
     for case in cases {
-        let missing: Vec<&Path> =
-            [&case.image, &case.mask].into_iter().filter(|path| !path.exists()).map(PathBuf::as_path).collect();
+        let missing: Vec<&Path> = std::iter::once(&case.image)
+            .chain(&case.mask)
+            .filter(|path| !path.exists())
+            .map(PathBuf::as_path)
+            .collect();
         for path in &missing {
             log.error(format_args!("case {}: {} does not exist", case.number, path.display()));
         }

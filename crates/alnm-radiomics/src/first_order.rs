@@ -141,16 +141,18 @@ impl FirstOrder {
     /// The values of a region as the reference manual of the IBSI takes them: without shift, and a flat region has no
     /// spread. PyRadiomics leaves what rounding makes of it.
     pub(crate) fn without_rounded_spread(values: Vec<f64>) -> Self {
-        let distribution = Self::of(values, &[], 0.0, 1.0);
-        if distribution.is_flat() {
-            return Self {
-                mean: distribution.minimum,
-                moments: [0.0; 3],
-                mean_absolute_deviation: 0.0,
-                ..distribution
-            };
-        }
+        let mut distribution = Self::of(values, &[], 0.0, 1.0);
+        distribution.leave_out_rounded_spread();
         distribution
+    }
+
+    /// Takes the spread that rounding makes out of a flat region.
+    pub(crate) fn leave_out_rounded_spread(&mut self) {
+        if self.is_flat() {
+            self.mean = self.minimum;
+            self.moments = [0.0; 3];
+            self.mean_absolute_deviation = 0.0;
+        }
     }
 
     fn count(&self) -> f64 {

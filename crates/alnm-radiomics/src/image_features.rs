@@ -119,7 +119,7 @@ pub(crate) fn named(image: &str, class: FeatureClass, values: Vec<ClassValue>) -
 }
 
 /// The width that cuts the range of the values into 64 bins.
-fn suggested_width(values: &[f64]) -> f64 {
+pub(crate) fn suggested_width(values: &[f64]) -> f64 {
     let (low, high) =
         values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
     (high - low) / 64.0
@@ -196,6 +196,7 @@ pub(crate) fn image_features(
     let warning = (texture.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
         image: name.clone(),
         bins: discretised.bins,
+        setting: "binWidth",
         suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),
     });
     let mut jobs: Vec<(FeatureClass, &Selection, ClassSource<'_>)> = Vec::with_capacity(wanted.len());

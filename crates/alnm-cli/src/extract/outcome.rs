@@ -60,7 +60,7 @@ impl CaseExtraction<'_> {
         let files = CaseFiles::open(case)?;
         // Maps are files of their own.
         let store = self.store.filter(|_| self.arguments.mode == Mode::Segment);
-        let key = store.map(|store| store.key(case, &files.image, &files.mask)).transpose()?;
+        let key = store.map(|store| store.key(case, &files)).transpose()?;
         let stored = store.zip(key.as_ref());
         if let Some((store, key)) = stored {
             match store.find(key, self.arguments, case) {
@@ -87,7 +87,7 @@ impl CaseExtraction<'_> {
 
     fn computed(&self, case: &Case, files: CaseFiles) -> Result<Outcome> {
         let number = case.number;
-        let content = CaseContent::read(self.arguments, self.engine, case, files)?;
+        let content = CaseContent::read(self.arguments, self.engine, case, files, self.log)?;
         let mut outcome = Outcome { number, rows: Vec::new(), failed: false, unsaved: false, key: None };
         let inputs = regions::inputs(self.arguments, case);
         for place in 0..content.images.count() {
@@ -102,8 +102,8 @@ impl CaseExtraction<'_> {
                 });
                 outcome.rows.push(inputs.iter().cloned().chain(own).chain(computed).collect());
             }
-            if let Some(path) = self.arguments.sr.as_deref().filter(|_| !outcome.failed)
-                && let Err(error) = report::write(self.arguments, path, case, &reported)
+            if let Some(path) = report::path(self.arguments, case).filter(|_| !outcome.failed)
+                && let Err(error) = report::write(self.arguments, &path, case, &reported)
             {
                 self.failure(number, "", &error);
                 outcome.failed = true;

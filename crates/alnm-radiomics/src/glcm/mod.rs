@@ -44,8 +44,7 @@ use crate::weighting::WeightingNorm;
 pub use matrix::CooccurrenceMatrix;
 use matrix::CountCell;
 pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
-use statistics::Definitions;
-pub(crate) use statistics::MAXIMAL_CORRELATION;
+pub(crate) use statistics::{Definitions, MAXIMAL_CORRELATION};
 pub use statistics::{FORMULAS, Statistics};
 
 /// Levels up to which pairs are counted in a table, which then takes 16 MiB.

@@ -8,10 +8,12 @@ use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::first_order::{FirstOrder, percentiles_of_sorted};
+use crate::glcm::Definitions;
 
 /// First-order features; see [`crate::first_order`].
 pub(crate) struct FirstOrderWindows {
     formulas: Vec<&'static Formula<FirstOrder>>,
+    definitions: Definitions,
     region: FirstOrder,
     /// Grey values in order.
     values: Vec<Lanes<i64>>,
@@ -22,9 +24,15 @@ pub(crate) struct FirstOrderWindows {
 
 impl FirstOrderWindows {
     /// `shift` and `voxel_volume` are those of [`FirstOrder::new`].
-    pub(crate) fn new(formulas: &[&'static Formula<FirstOrder>], shift: f64, voxel_volume: f64) -> Self {
+    pub(crate) fn new(
+        formulas: &[&'static Formula<FirstOrder>],
+        definitions: Definitions,
+        shift: f64,
+        voxel_volume: f64,
+    ) -> Self {
         Self {
             formulas: formulas.to_vec(),
+            definitions,
             region: FirstOrder::empty(shift, voxel_volume),
             values: Vec::new(),
             levels: Vec::new(),
@@ -63,7 +71,7 @@ impl WindowClass for FirstOrderWindows {
     }
 
     fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, region, values: sorted, levels, information } = self;
+        let Self { formulas, definitions, region, values: sorted, levels, information } = self;
         vectorised!(pulp::Arch::new(), put_in_order(windows, sorted, levels));
         for window in 0..windows.count {
             let own = windows.values.iter().zip(&windows.levels);
@@ -78,6 +86,9 @@ impl WindowClass for FirstOrderWindows {
                 cells(levels, window, 1).map(|cell| cell.count as usize),
                 &mut |voxels| of_count[voxels],
             );
+            if *definitions == Definitions::Ibsi {
+                region.leave_out_rounded_spread();
+            }
             values.extend(formulas.iter().map(|formula| (formula.value)(region)));
         }
     }

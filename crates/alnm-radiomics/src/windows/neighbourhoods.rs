@@ -2,16 +2,17 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells};
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells, check_reach};
 use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::feature::Formula;
-use crate::level_map::neighbour_offsets;
+use crate::glcm::Definitions;
 use crate::ngtdm::{ToneDifferenceMatrix, ToneSums};
 use crate::size_matrix::{SizeMatrix, SizeTable};
 
 /// Which voxels of a window are neighbours.
 struct WindowNeighbours {
+    definitions: Definitions,
     distances: Vec<u32>,
     fixed_axis: Option<usize>,
     /// Neighbouring places.
@@ -19,12 +20,12 @@ struct WindowNeighbours {
 }
 
 impl WindowNeighbours {
-    fn new(distances: &[u32], fixed_axis: Option<usize>) -> Self {
-        Self { distances: distances.to_vec(), fixed_axis, pairs: Vec::new() }
+    fn new(definitions: Definitions, distances: &[u32], fixed_axis: Option<usize>) -> Self {
+        Self { definitions, distances: distances.to_vec(), fixed_axis, pairs: Vec::new() }
     }
 
     fn check(&self, shape: [usize; 3]) -> Result<()> {
-        neighbour_offsets(shape, &self.distances, self.fixed_axis).map(drop)
+        check_reach(self.definitions, shape, &self.distances, self.fixed_axis)
     }
 
     fn resize(&mut self, windows: &Windows) {
@@ -47,13 +48,14 @@ pub(crate) struct DependenceWindows {
 impl DependenceWindows {
     pub(crate) fn new(
         formulas: &[&'static Formula<SizeMatrix>],
+        definitions: Definitions,
         distances: &[u32],
         fixed_axis: Option<usize>,
         alpha: u32,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
-            neighbours: WindowNeighbours::new(distances, fixed_axis),
+            neighbours: WindowNeighbours::new(definitions, distances, fixed_axis),
             alpha,
             numbers: Vec::new(),
             matrix: SizeMatrix::empty(),
@@ -143,12 +145,13 @@ pub(crate) struct ToneWindows {
 impl ToneWindows {
     pub(crate) fn new(
         formulas: &[&'static Formula<ToneDifferenceMatrix>],
+        definitions: Definitions,
         distances: &[u32],
         fixed_axis: Option<usize>,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
-            neighbours: WindowNeighbours::new(distances, fixed_axis),
+            neighbours: WindowNeighbours::new(definitions, distances, fixed_axis),
             counts: Vec::new(),
             sums: Vec::new(),
             differences: Vec::new(),
@@ -176,12 +179,15 @@ impl ToneWindows {
             }
         }
         let places = levels.len() as u32;
+        // The reference manual of the IBSI leaves voxels without neighbours out.
+        let fewest = u32::from(neighbours.definitions == Definitions::Ibsi);
         for (place, own) in levels.iter().enumerate() {
             for window in 0..WINDOWS {
                 let (level, count) = (own[window], counts[place][window]);
                 let difference = (f64::from(level) - f64::from(sums[place][window]) / f64::from(count)).abs();
                 differences[place][window] = if count > 0 { difference } else { 0.0 };
-                numbers[place][window] = if level > 0 { level * places + place as u32 } else { NOTHING };
+                let is_counted = (level > 0) & (count >= fewest);
+                numbers[place][window] = if is_counted { level * places + place as u32 } else { NOTHING };
             }
         }
         windows.network.sort(numbers);
@@ -223,6 +229,10 @@ impl WindowClass for ToneWindows {
                     // The sum begins with 0.
                     _ => rows.push(ToneSums { level, voxels: 1, difference }),
                 }
+            }
+            if rows.is_empty() {
+                values.extend(formulas.iter().map(|_| f64::NAN));
+                continue;
             }
             matrix.refill(rows);
             values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));

@@ -2,20 +2,28 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells};
+use super::sorting::SortingNetwork;
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells, check_reach};
 use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::feature::Formula;
-use crate::level_map::{Offset, directions};
+use crate::glcm::Definitions;
+use crate::level_map::{Offset, WantedDirections, adjacent_offsets, directions};
 use crate::size_matrix::{SizeMatrix, SizeTable};
 
-/// Features of run lengths, averaged over directions; see [`crate::glrlm`].
+/// Features of run lengths, averaged over directions, of all directions together, or both in this order; see
+/// [`crate::glrlm`].
 pub(crate) struct RunWindows {
     formulas: Vec<&'static Formula<SizeMatrix>>,
+    definitions: Definitions,
     fixed_axis: Option<usize>,
+    wanted: WantedDirections,
     directions: Vec<WindowDirection>,
     lengths: Vec<Lanes<u32>>,
     numbers: Vec<Lanes<u32>>,
+    /// The numbers of all directions, where they are wanted together, and what puts them in order.
+    merged: Vec<Lanes<u32>>,
+    merging: SortingNetwork,
     /// By window and formula, the sum over directions of the values that are defined, and their number.
     sums: Vec<(f64, usize)>,
     matrix: SizeMatrix,
@@ -34,13 +42,22 @@ struct WindowDirection {
 }
 
 impl RunWindows {
-    pub(crate) fn new(formulas: &[&'static Formula<SizeMatrix>], fixed_axis: Option<usize>) -> Self {
+    pub(crate) fn new(
+        formulas: &[&'static Formula<SizeMatrix>],
+        definitions: Definitions,
+        fixed_axis: Option<usize>,
+        wanted: WantedDirections,
+    ) -> Self {
         Self {
             formulas: formulas.to_vec(),
+            definitions,
             fixed_axis,
+            wanted,
             directions: Vec::new(),
             lengths: Vec::new(),
             numbers: Vec::new(),
+            merged: Vec::new(),
+            merging: SortingNetwork::default(),
             sums: Vec::new(),
             matrix: SizeMatrix::empty(),
             table: SizeTable::default(),
@@ -99,36 +116,71 @@ impl WindowDirection {
 
 impl WindowClass for RunWindows {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
-        directions(shape, &[1], self.fixed_axis).map(drop)
+        check_reach(self.definitions, shape, &[1], self.fixed_axis)
     }
 
     fn value_count(&self) -> usize {
-        self.formulas.len()
+        self.formulas.len() * (usize::from(self.wanted.each) + usize::from(self.wanted.merged))
     }
 
     fn resize(&mut self, windows: &Windows) {
-        let offsets = directions(windows.size, &[1], self.fixed_axis).unwrap_or_default();
+        let offsets = match self.definitions {
+            Definitions::PyRadiomics => directions(windows.size, &[1], self.fixed_axis).unwrap_or_default(),
+            // Where a direction has no room, each voxel is a run.
+            Definitions::Ibsi => {
+                let offsets = adjacent_offsets(self.fixed_axis);
+                offsets[..offsets.len() / 2].to_vec()
+            }
+        };
         self.directions = offsets.into_iter().map(|offset| WindowDirection::new(windows, offset)).collect();
-        self.lengths.resize(windows.levels.len(), [0; WINDOWS]);
-        self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
+        let voxels = windows.levels.len();
+        self.lengths.resize(voxels, [0; WINDOWS]);
+        self.numbers.resize(voxels, [0; WINDOWS]);
+        if self.wanted.merged {
+            self.merged.resize(voxels * self.directions.len(), [0; WINDOWS]);
+            self.merging = SortingNetwork::new(self.merged.len());
+        }
     }
 
     fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, directions, lengths, numbers, sums, matrix, table, information, .. } = self;
+        let Self {
+            formulas,
+            definitions,
+            wanted,
+            directions,
+            lengths,
+            numbers,
+            merged,
+            merging,
+            sums,
+            matrix,
+            table,
+            information,
+            ..
+        } = self;
         let levels = windows.levels.as_slice();
         let sizes = windows.size.into_iter().max().unwrap_or(1) as u32 + 1;
         sums.clear();
         sums.resize(windows.count * formulas.len(), (0.0, 0));
-        for direction in directions.iter() {
+        for (place, direction) in directions.iter().enumerate() {
             let touching = vectorised!(pulp::Arch::new(), {
                 let touching = direction.count(levels, sizes, lengths, numbers);
-                windows.network.sort(numbers);
+                if wanted.merged {
+                    merged[place * numbers.len()..][..numbers.len()].copy_from_slice(numbers);
+                }
+                if wanted.each {
+                    windows.network.sort(numbers);
+                }
                 touching
             });
+            if !wanted.each {
+                continue;
+            }
             for (window, sums) in sums.chunks_exact_mut(formulas.len().max(1)).enumerate() {
-                // A window without two voxels on a line has no extent in the direction.
+                // A window without two voxels on a line has no extent in the direction; PyRadiomics leaves it out.
                 let both = |&(a, b): &(usize, usize)| levels[a][window] > 0 && levels[b][window] > 0;
-                if touching[window] == 0 && !direction.far.iter().any(both) {
+                let is_extended = || touching[window] > 0 || direction.far.iter().any(both);
+                if *definitions == Definitions::PyRadiomics && !is_extended() {
                     continue;
                 }
                 matrix.refill(cells(numbers, window, sizes), table, |count, total| {
@@ -143,6 +195,20 @@ impl WindowClass for RunWindows {
                 }
             }
         }
-        values.extend(sums.iter().map(|&(sum, count)| if count == 0 { f64::NAN } else { sum / count as f64 }));
+        if wanted.merged {
+            vectorised!(pulp::Arch::new(), merging.sort(merged));
+        }
+        for window in 0..windows.count {
+            if wanted.each {
+                let sums = &sums[window * formulas.len()..][..formulas.len()];
+                values.extend(sums.iter().map(|&(sum, count)| if count == 0 { f64::NAN } else { sum / count as f64 }));
+            }
+            if wanted.merged {
+                matrix.refill(cells(merged, window, sizes), table, |count, total| {
+                    information.of(total as usize)[count as usize]
+                });
+                values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
+            }
+        }
     }
 }

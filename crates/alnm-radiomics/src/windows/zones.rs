@@ -2,16 +2,17 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells};
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells, check_reach};
 use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::feature::Formula;
-use crate::level_map::neighbour_offsets;
+use crate::glcm::Definitions;
 use crate::size_matrix::{SizeMatrix, SizeTable};
 
 /// Features of zones; see [`crate::glszm`].
 pub(crate) struct ZoneWindows {
     formulas: Vec<&'static Formula<SizeMatrix>>,
+    definitions: Definitions,
     fixed_axis: Option<usize>,
     /// Neighbouring places of a window.
     pairs: Vec<(usize, usize)>,
@@ -25,9 +26,14 @@ pub(crate) struct ZoneWindows {
 }
 
 impl ZoneWindows {
-    pub(crate) fn new(formulas: &[&'static Formula<SizeMatrix>], fixed_axis: Option<usize>) -> Self {
+    pub(crate) fn new(
+        formulas: &[&'static Formula<SizeMatrix>],
+        definitions: Definitions,
+        fixed_axis: Option<usize>,
+    ) -> Self {
         Self {
             formulas: formulas.to_vec(),
+            definitions,
             fixed_axis,
             pairs: Vec::new(),
             zones: Vec::new(),
@@ -77,7 +83,7 @@ fn join<'a>(levels: &[Lanes<u32>], pairs: impl Iterator<Item = &'a (usize, usize
 
 impl WindowClass for ZoneWindows {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
-        neighbour_offsets(shape, &[1], self.fixed_axis).map(drop)
+        check_reach(self.definitions, shape, &[1], self.fixed_axis)
     }
 
     fn value_count(&self) -> usize {
