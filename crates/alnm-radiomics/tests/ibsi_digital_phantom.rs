@@ -9,9 +9,10 @@ use alnm_radiomics::ibsi::{
     Aggregation, FeatureMapSettings, IbsiDefinition, IbsiDiscretisation, IbsiFamily, IbsiProfile,
     ReferenceConfiguration, Resegmentation,
 };
+use alnm_radiomics::parameters::Settings;
 use alnm_radiomics::{
-    DiagnosticValue, Extraction, Extractor, FeatureClass, FeatureId, FeatureMap, FeatureValue, Image, Parameters,
-    RadiomicsError, Warning,
+    Compliance, DiagnosticValue, Extraction, Extractor, FeatureClass, FeatureId, FeatureMap, FeatureValue, Image,
+    Parameters, RadiomicsError, Warning,
 };
 use ndarray::{Array3, Axis};
 use proptest::prelude::*;
@@ -483,6 +484,41 @@ fn maps_are_extractions_of_each_neighbourhood() {
             assert!(close || (found.is_nan() && expected.is_nan()), "{} at {x} {y} {z}: {found} {expected}", map.id);
         }
     }
+}
+
+/// Where the formulas are the same, so are the maps, and those of the profile of PyRadiomics are compared with PyRadiomics.
+#[test]
+fn maps_agree_with_those_of_the_other_profile() {
+    // Of directions with pairs of one level, and of entropies that differ by rounding, the profiles have their own opinion.
+    const OTHERWISE: [&str; 3] = ["cm_corr", "cm_info_corr1", "cm_info_corr2"];
+    let levels =
+        Array3::from_shape_fn([5, 6, 7], |(z, y, x)| f64::from(1 + ((x * 31 + y * 17 + z * 7) * (x + y)) as u32 % 6));
+    let (image, mut mask) = volumes(levels, Array3::zeros([5, 6, 7]), 1.0);
+    mask.as_mut_slice()[1..].fill(1);
+    let profile = IbsiProfile::default().with_families(&IbsiFamily::ALL[2..]);
+    let settings = Settings::default().with_bin_width(1.0);
+    let parameters = Parameters::builder().settings(settings).check().unwrap().with_ibsi(profile).unwrap();
+    let maps = Extractor::new(parameters).execute_voxel_based(&Image::F64(image), &mask, 1).unwrap().maps;
+    let (pyradiomics, ibsi): (Vec<_>, Vec<_>) =
+        maps.iter().partition(|map| matches!(map.id, FeatureId::PyRadiomics { .. }));
+    let mut compared = 0;
+    for map in pyradiomics.iter().filter(|map| map.id.compliance() == Compliance::Compliant) {
+        let of_same = |other: &&&FeatureMap| match &other.id {
+            FeatureId::Ibsi { aggregation, .. } => {
+                map.id.ibsi() == other.id.ibsi() && *aggregation != Some(Aggregation::VolumeMergedDirections)
+            }
+            _ => false,
+        };
+        let Some(other) = ibsi.iter().find(of_same) else { continue };
+        if OTHERWISE.iter().any(|name| other.id.name().starts_with(name)) {
+            continue;
+        }
+        compared += 1;
+        for (a, b) in map.map.as_slice().iter().zip(other.map.as_slice()) {
+            assert!((a - b).abs() <= 1e-9 * b.abs().max(1e-3), "{} {a} and {} {b}", map.id, other.id);
+        }
+    }
+    assert_eq!(compared, 14 + 2 + 20 + 16 + 16 + 14 + 5);
 }
 
 #[test]

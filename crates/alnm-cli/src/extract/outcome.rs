@@ -8,11 +8,12 @@ use super::batch::Case;
 use super::engine::{Engine, RegionFeatures};
 use super::log::Log;
 use super::memory;
+use super::output::formatted_row;
 use super::panics::caught;
 use super::regions::{self, CaseContent, CaseFiles, CaseMasks, Subject};
 use super::report::{self, ReportedRegion};
 use super::store::{CaseKey, CaseStore};
-use super::table::Row;
+use super::table::{ColumnLists, Row, SharedRow};
 use crate::reasons;
 
 /// What became of a case.
@@ -29,9 +30,10 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// The rows with the number of their case.
-    pub(super) fn take_rows(&mut self) -> Vec<(usize, Row)> {
-        std::mem::take(&mut self.rows).into_iter().map(|row| (self.number, row)).collect()
+    /// The rows as they are written, which the outcome then has no more.
+    pub(super) fn take_rows(&mut self, arguments: &ExtractArgs, lists: &ColumnLists) -> Vec<SharedRow> {
+        let rows = std::mem::take(&mut self.rows).into_iter();
+        rows.map(|row| lists.share(formatted_row(arguments, row))).collect()
     }
 }
 

@@ -43,7 +43,7 @@ use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 pub use matrix::CooccurrenceMatrix;
 use matrix::CountCell;
-pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
+pub(crate) use sliding::{SlidingCooccurrences, WindowFeatures};
 pub(crate) use statistics::{Definitions, MAXIMAL_CORRELATION};
 pub use statistics::{FORMULAS, Statistics};
 
