@@ -133,7 +133,11 @@ def main():
         for team, patient, modality, tag, value in team_values(table):
             if tag.split("_")[0] in FAMILIES and "_mask_" not in tag:
                 published[modality, patient, tag][team] = value
-    patients = sorted({patient for _, patient, _ in published if patient.startswith("STS_")})
+    # One team counts its files from 1 to 102, of which the rest have no patient.
+    teams = collections.defaultdict(set)
+    for (_, patient, _), values in published.items():
+        teams[patient].update(values)
+    patients = sorted(patient for patient, of in teams.items() if len(of) >= TEAMS)
     absent, compared = collections.Counter(), []
     with tempfile.TemporaryDirectory() as folder:
         for modality, settings in MODALITIES.items():

@@ -267,7 +267,7 @@ fn the_images_that_features_are_computed_on_are_written() {
 fn the_ibsi_profile_has_maps_and_images() {
     let folder = tempfile::tempdir().unwrap();
     write_batch(folder.path());
-    let profile = "{interpolation: {spacing: [1.6, 1.6, null]}, filter: {kernel: {mean: {support: 3}}}, \
+    let profile = "{interpolation: {spacing: [1.6, 1.6, null]}, filter: {kernel: {mean: {support: 3}}, dimensions: 2, boundary: nearest}, \
          discretisation: {fixed_bin_number: 16}, families: [statistics, ngtdm], aggregations: [2_5D], \
          maps: {radius: [1, 1, 0], outside: -1}}";
     std::fs::write(folder.path().join("p.yaml"), profile).unwrap();

@@ -334,12 +334,12 @@ fn volumes_of_four_dimensions_are_chosen_by_their_numbers() {
     write_image(path.join("inside.nrrd"), &masks[1]).unwrap();
     let energy = "original_firstorder_Energy";
     let expected = table(path, &["second.nrrd", "inside.nrrd"]);
-    let channel = ["-s", "label_channel:1"];
-    let chosen = table(path, &[&["image.nii.gz", "mask.nii.gz", "--volume", "2"][..], &channel].concat());
+    let chosen = table(path, &["image.nii.gz", "mask.nii.gz", "--volume", "2", "--mask-volume", "2"]);
     assert_eq!((chosen.column(energy), chosen.voxels()), (expected.column(energy), expected.voxels()));
     assert!(refusal(path, &["image.nii.gz", "inside.nrrd"]).contains("3 volumes"));
+    assert!(refusal(path, &["second.nrrd", "mask.nii.gz"]).contains("2 volumes"));
     assert!(refusal(path, &["image.nii.gz", "inside.nrrd", "--volume", "4"]).contains("volumes 1 to 3"));
-    let list = "Image,Mask,Image_volume,Label_channel\nimage.nii.gz,mask.nii.gz,2,1\nimage.nii.gz,mask.nii.gz,3,0\n";
+    let list = "Image,Mask,Image_volume,Mask_volume\nimage.nii.gz,mask.nii.gz,2,2\nimage.nii.gz,mask.nii.gz,3,1\n";
     std::fs::write(path.join("list.csv"), list).unwrap();
     for _ in 0..2 {
         let listed = table(path, &["list.csv", "-od", "parts"]);

@@ -551,7 +551,7 @@ fn warnings_are_those_of_the_other_profile() {
     let text = "ibsi: the grey values fill 3 bins, 16..=256 are usual; a fixed_bin_size of 3.36 would give 64";
     assert_eq!(warnings[1].to_string(), text);
     let usual = profile.with_discretisation(IbsiDiscretisation::FixedBinNumber(32));
-    assert_eq!(extract(&usual, &both).warnings, [parts.clone()]);
+    assert_eq!(extract(&usual, &both).warnings, std::slice::from_ref(&parts));
     let parameters = Parameters::default().with_ibsi(usual.clone()).unwrap();
     let together = Extractor::new(parameters).execute(&Image::F64(both.0.clone()), &both.1, 1).unwrap().warnings;
     assert_eq!(together.iter().filter(|warning| **warning == parts).count(), 1);

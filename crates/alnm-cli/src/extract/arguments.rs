@@ -18,14 +18,14 @@ Exit codes: 0 done, 1 the input makes no sense, 2 the command line is wrong, 3 t
 results could not be written, 4 all cases failed (see --fail-on), 255 interrupted; finished cases stay in --out-dir")]
 pub(crate) struct ExtractArgs {
     /// Image file or folder of a DICOM series, or a CSV file with columns Image and Mask (and, where needed, Label,
-    /// Label_channel and Image_volume, and for DICOM Series, Phase and Roi; other columns are copied to the output).
+    /// Label_channel, Image_volume and Mask_volume, and for DICOM Series, Phase and Roi; other columns are copied to the output).
     /// Paths in it are relative to its folder.
     #[arg(value_name = "IMAGE|BATCH.csv")]
     pub(super) input: PathBuf,
     /// Mask file; needed unless the input is a CSV file or --whole-image is set.
     pub(super) mask: Option<PathBuf>,
     /// The region is the whole image, and no mask is read. Settings that look at its border find none.
-    #[arg(long, conflicts_with_all = ["mask", "label", "roi", "labels", "components"])]
+    #[arg(long, conflicts_with_all = ["mask", "label", "roi", "labels", "components", "mask_volume"])]
     pub(super) whole_image: bool,
     /// Parameter file of PyRadiomics, or with `--profile ibsi` of the IBSI profile; YAML or JSON.
     #[arg(short, long, value_name = "FILE")]
@@ -97,6 +97,9 @@ pub(crate) struct ExtractArgs {
     /// column Slices. Slices in which the region is too small are left out.
     #[arg(long, conflicts_with = "mode")]
     pub(super) slice_means: bool,
+    /// Volume of a mask of four dimensions, from 1.
+    #[arg(long, value_name = "N")]
+    pub(super) mask_volume: Option<usize>,
     #[command(flatten)]
     pub(super) choice: SeriesChoice,
     #[command(flatten)]

@@ -27,6 +27,8 @@ pub(super) struct Case {
     pub(super) phase: Option<String>,
     /// Number of the volume of an image of four dimensions, as it is written.
     pub(super) volume: Option<String>,
+    /// Number of the volume of a mask of four dimensions, as it is written.
+    pub(super) mask_volume: Option<String>,
     /// The columns of the batch, copied to the output.
     pub(super) columns: Row,
 }
@@ -40,6 +42,11 @@ impl Case {
     /// The number of the volume of an image of four dimensions.
     pub(super) fn volume_number(&self) -> Result<Option<usize>> {
         number_in("Image_volume", self.volume.as_deref())
+    }
+
+    /// The number of the volume of a mask of four dimensions.
+    pub(super) fn mask_volume_number(&self) -> Result<Option<usize>> {
+        number_in("Mask_volume", self.mask_volume.as_deref())
     }
 }
 
@@ -80,6 +87,7 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
             series: None,
             phase: None,
             volume: None,
+            mask_volume: None,
             columns,
         }]
     };
@@ -114,6 +122,7 @@ fn read_batch(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
             series: row.field("Series").map(str::to_owned),
             phase: row.field("Phase").map(str::to_owned),
             volume: row.field("Image_volume").map(str::to_owned),
+            mask_volume: row.field("Mask_volume").map(str::to_owned),
             columns: row.columns.iter().map(|(name, text)| (name.clone(), RowValue::Text(text.clone()))).collect(),
             image: row.image,
             mask: row.mask,

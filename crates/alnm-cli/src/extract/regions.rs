@@ -113,7 +113,7 @@ pub(super) struct Subject<'a> {
 pub(super) fn description(arguments: &ExtractArgs) -> String {
     let ExtractArgs { roi, labels, label, components, slice_means, whole_image, .. } = arguments;
     let ExtractArgs { choice, drawing, all_phases, dicom_columns, .. } = arguments;
-    let regions = (roi, labels, label, components, slice_means, whole_image);
+    let regions = (roi, labels, label, components, slice_means, whole_image, &arguments.mask_volume);
     format!("{:?}", (regions, choice, drawing, all_phases, dicom_columns))
 }
 
@@ -166,16 +166,15 @@ impl CaseImages {
     /// states.
     fn read(arguments: &ExtractArgs, case: &Case, source: Source, log: &Log) -> Result<(Self, Option<String>)> {
         let tell = |odd: &str| log.warning(format_args!("case {}: {odd}", case.number));
-        let choice = series_choice(arguments, case)?;
         if source.format() != FileFormat::Dicom {
             ensure!(!arguments.all_phases, "--all-phases needs a DICOM folder or file as image");
-            // Where a list has columns of these names for images of other formats, they say nothing to this program.
-            let mut choice = choice;
-            choice.phase = arguments.choice.phase;
-            choice.series.clone_from(&arguments.choice.series);
+            // Where a list has columns Series and Phase for images of other formats, they say nothing to this program.
+            let mut choice = arguments.choice.clone();
+            choice.volume = case.volume_number()?.or(choice.volume);
             let image = Box::new(choice.read_source(source, &tell)?);
             return Ok((Self::Single { image, columns: Row::new() }, None));
         }
+        let choice = series_choice(arguments, case)?;
         let folder = source.dicom_folder()?;
         let series = choice.of(&folder, &tell)?;
         let frame_of_reference = series.frame_of_reference().map(str::to_owned);
@@ -229,7 +228,7 @@ impl CaseImages {
     }
 }
 
-/// Which image of a file or series is meant: by the columns of a list where it has them, else by the command line.
+/// Which image of a DICOM series is meant: by the columns of a list where it has them, else by the command line.
 pub(super) fn series_choice(arguments: &ExtractArgs, case: &Case) -> Result<SeriesChoice> {
     let mut choice = arguments.choice.clone();
     choice.phase = case.phase_number()?.or(choice.phase);
@@ -410,6 +409,7 @@ impl CaseMasks {
         let by_name = arguments.roi.as_deref().or(case.roi.as_deref().filter(|_| !segments.is_empty()));
         params.region = by_name.map(Into::into);
         params.channel = case.label_channel.or(Some(engine.label_channel()));
+        params.volume = case.mask_volume_number()?.or(arguments.mask_volume);
         let layers: BTreeSet<usize> = segments.iter().map(|segment| segment.layer).collect();
         let is_whole = matches!(arguments.labels, Some(WantedRegions::EachLabel | WantedRegions::Union));
         if params.region.is_some() || !is_whole || segments.is_empty() || case.label_channel.is_some() {

@@ -116,7 +116,7 @@ impl CaseStore {
         key.text(&self.settings);
         key.optional(case.label.map(u64::from));
         key.optional(case.label_channel.map(|channel| channel as u64));
-        for choice in [&case.roi, &case.series, &case.phase, &case.volume] {
+        for choice in [&case.roi, &case.series, &case.phase, &case.volume, &case.mask_volume] {
             key.number(choice.is_some().into());
             key.text(choice.as_deref().unwrap_or_default());
         }
