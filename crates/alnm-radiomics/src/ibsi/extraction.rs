@@ -282,7 +282,8 @@ impl IbsiProfile {
                     image: IBSI_IMAGE.to_owned(),
                     bins,
                     setting: "fixed_bin_size",
-                    suggested_width: has_width.then(|| suggested_width(&discretised.intensities)),
+                    suggested_width: has_width
+                        .then(|| suggested_width(first_order::extremes(&discretised.intensities))),
                 });
             }
         }

@@ -20,7 +20,9 @@ use crate::error::Result;
 use crate::feature::{FeatureId, Formula};
 use crate::glcm::{self, Definitions, SlidingCooccurrences, WindowFeatures};
 use crate::level_map::{LevelScale, WantedDirections, runs};
-use crate::windows::{DependenceWindows, FirstOrderWindows, RunWindows, ToneWindows, WindowGrid, ZoneWindows};
+use crate::windows::{
+    DependenceWindows, FirstOrderWindows, RankedValues, RunWindows, ToneWindows, WindowGrid, ZoneWindows,
+};
 use crate::{first_order, gldm, glrlm, glszm, ngtdm};
 
 const DEFINITIONS: Definitions = Definitions::Ibsi;
@@ -100,7 +102,7 @@ impl<'a> MappedRegion<'a> {
     /// All features of the profile.
     fn features(&self) -> Result<Vec<MappedFeatures>> {
         let shape = self.prepared.intensity.shape;
-        let grid = WindowGrid::new(&self.levels, &self.prepared.image, shape, self.radius);
+        let grid = WindowGrid::new(&self.levels, shape, self.radius);
         let mut features = Vec::new();
         for &family in &self.profile.families {
             let of_family = self.profile.aggregations.iter().copied().filter(|method| family.knows(*method));
@@ -128,7 +130,9 @@ impl<'a> MappedRegion<'a> {
             return None;
         }
         let formulas = reference_formulas(family, first_order::FORMULAS);
-        let of_runs = grid.along_runs(&self.runs, || FirstOrderWindows::new(&formulas, DEFINITIONS, 0.0, 1.0));
+        let ranked = RankedValues::new(&self.prepared.image, &self.levels);
+        let class = || FirstOrderWindows::new(&formulas, DEFINITIONS, &ranked, 0.0, 1.0);
+        let of_runs = grid.along_runs(&self.runs, class);
         Some(of_runs.map(|of_runs| MappedFeatures { ids: ids(family, None), of_runs }))
     }
 
@@ -151,6 +155,7 @@ impl<'a> MappedRegion<'a> {
             |directions: Option<Directions>| methods.iter().copied().find(|method| method.directions() == directions);
         let (averaged, merged) = (method_of(Some(Directions::Averaged)), method_of(Some(Directions::Merged)));
         let wanted = WantedDirections { each: averaged.is_some(), merged: merged.is_some() };
+        let (voxels, longest) = grid.largest_window();
         let runs = &self.runs;
         let of_runs = match family {
             IbsiFamily::Glcm => {
@@ -164,11 +169,13 @@ impl<'a> MappedRegion<'a> {
             }
             IbsiFamily::Glrlm => {
                 let formulas = reference_formulas(family, glrlm::FORMULAS);
-                grid.along_runs(runs, || RunWindows::new(&formulas, DEFINITIONS, fixed_axis, wanted))
+                let factors = grid.joint_factors(longest);
+                grid.along_runs(runs, || RunWindows::new(&formulas, DEFINITIONS, fixed_axis, wanted, &factors))
             }
             IbsiFamily::Glszm => {
                 let formulas = reference_formulas(family, glszm::FORMULAS);
-                grid.along_runs(runs, || ZoneWindows::new(&formulas, DEFINITIONS, fixed_axis))
+                let factors = grid.joint_factors(voxels);
+                grid.along_runs(runs, || ZoneWindows::new(&formulas, DEFINITIONS, fixed_axis, &factors))
             }
             IbsiFamily::Ngtdm => {
                 let formulas = reference_formulas(family, ngtdm::FORMULAS);
@@ -176,7 +183,10 @@ impl<'a> MappedRegion<'a> {
             }
             IbsiFamily::Ngldm => {
                 let formulas = reference_formulas(family, gldm::FORMULAS);
-                grid.along_runs(runs, || DependenceWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis, 0))
+                let factors = grid.joint_factors(voxels);
+                grid.along_runs(runs, || {
+                    DependenceWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis, 0, &factors)
+                })
             }
             _ => return None,
         };

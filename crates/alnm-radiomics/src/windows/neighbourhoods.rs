@@ -2,13 +2,12 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells, check_reach};
-use crate::entropy::InformationTables;
+use super::{Lanes, NumberCounts, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::glcm::Definitions;
 use crate::ngtdm::{ToneDifferenceMatrix, ToneSums};
-use crate::size_matrix::{SizeMatrix, SizeTable};
+use crate::size_matrix::{JointFactors, SizeMatrix};
 
 /// Which voxels of a window are neighbours.
 struct WindowNeighbours {
@@ -34,33 +33,30 @@ impl WindowNeighbours {
 }
 
 /// Features of dependences; see [`crate::gldm`].
-pub(crate) struct DependenceWindows {
+pub(crate) struct DependenceWindows<'a> {
     formulas: Vec<&'static Formula<SizeMatrix>>,
     neighbours: WindowNeighbours,
     alpha: u32,
     /// By place, level × sizes + dependent neighbours + 1.
     numbers: Vec<Lanes<u32>>,
-    matrix: SizeMatrix,
-    table: SizeTable,
-    information: InformationTables,
+    matrix: WindowMatrix<'a>,
 }
 
-impl DependenceWindows {
+impl<'a> DependenceWindows<'a> {
     pub(crate) fn new(
         formulas: &[&'static Formula<SizeMatrix>],
         definitions: Definitions,
         distances: &[u32],
         fixed_axis: Option<usize>,
         alpha: u32,
+        factors: &'a JointFactors,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
             neighbours: WindowNeighbours::new(definitions, distances, fixed_axis),
             alpha,
             numbers: Vec::new(),
-            matrix: SizeMatrix::empty(),
-            table: SizeTable::default(),
-            information: InformationTables::default(),
+            matrix: WindowMatrix::new(factors),
         }
     }
 }
@@ -80,24 +76,21 @@ fn count_dependences(
         }
     }
     for &(place, before) in pairs {
-        let (own, others) = (&levels[place], &levels[before]);
-        let (earlier, later) = numbers.split_at_mut(place);
-        let (number_before, number) = (&mut earlier[before], &mut later[0]);
+        // Copies, of which the compiler knows that they are apart.
+        let (own, others) = (levels[place], levels[before]);
+        let (mut number, mut number_before) = (numbers[place], numbers[before]);
         for window in 0..WINDOWS {
             let (level, other) = (own[window], others[window]);
             let depends = u32::from((level > 0) & (other > 0) & (level.abs_diff(other) <= alpha));
             number[window] += depends;
             number_before[window] += depends;
         }
-    }
-    for (numbers, levels) in numbers.iter_mut().zip(levels) {
-        for window in 0..WINDOWS {
-            numbers[window] = if levels[window] > 0 { numbers[window] } else { NOTHING };
-        }
+        numbers[place] = number;
+        numbers[before] = number_before;
     }
 }
 
-impl WindowClass for DependenceWindows {
+impl WindowClass for DependenceWindows<'_> {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
         self.neighbours.check(shape)
     }
@@ -106,22 +99,20 @@ impl WindowClass for DependenceWindows {
         self.formulas.len()
     }
 
-    fn resize(&mut self, windows: &Windows) {
+    fn resize(&mut self, windows: &Windows, highest: u32) {
+        self.matrix.counts.resize((highest as usize + 1) * (windows.levels.len() + 1));
         self.neighbours.resize(windows);
         self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
     }
 
-    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, neighbours, alpha, numbers, matrix, table, information } = self;
+    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+        let Self { formulas, neighbours, alpha, numbers, matrix } = self;
         let sizes = windows.levels.len() as u32 + 1;
         vectorised!(pulp::Arch::new(), {
             count_dependences(&windows.levels, &neighbours.pairs, *alpha, sizes, numbers);
-            windows.network.sort(numbers);
         });
         for window in 0..windows.count {
-            matrix.refill(cells(numbers, window, sizes), table, |count, total| {
-                information.of(total as usize)[count as usize]
-            });
+            let matrix = matrix.of(numbers, window, sizes);
             values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
         }
     }
@@ -136,8 +127,11 @@ pub(crate) struct ToneWindows {
     sums: Vec<Lanes<u32>>,
     /// By place, |i - Ā|.
     differences: Vec<Lanes<f64>>,
-    /// Level × places + place.
-    numbers: Vec<Lanes<u32>>,
+    /// The levels of voxels that have neighbours, where the others are left out.
+    not_isolated: Vec<Lanes<u32>>,
+    /// How often each level comes up in a window, and its summed differences.
+    level_counts: NumberCounts,
+    level_differences: Vec<f64>,
     rows: Vec<ToneSums>,
     matrix: ToneDifferenceMatrix,
 }
@@ -155,42 +149,49 @@ impl ToneWindows {
             counts: Vec::new(),
             sums: Vec::new(),
             differences: Vec::new(),
-            numbers: Vec::new(),
+            not_isolated: Vec::new(),
+            level_counts: NumberCounts::default(),
+            level_differences: Vec::new(),
             rows: Vec::new(),
             matrix: ToneDifferenceMatrix::empty(),
         }
     }
 
-    /// Finds the difference of each voxel to its neighbours, and puts the voxels in order of level and place.
+    /// Finds the difference of each voxel to its neighbours.
     #[inline(always)]
     fn count(&mut self, windows: &Windows) {
-        let Self { neighbours, counts, sums, differences, numbers, .. } = self;
+        let Self { neighbours, counts, sums, differences, not_isolated, .. } = self;
         let levels = windows.levels.as_slice();
         counts.fill([0; WINDOWS]);
         sums.fill([0; WINDOWS]);
         for &(place, before) in &neighbours.pairs {
-            let (own, others) = (&levels[place], &levels[before]);
+            let (own, others) = (levels[place], levels[before]);
+            let (mut count, mut count_before) = (counts[place], counts[before]);
+            let (mut sum, mut sum_before) = (sums[place], sums[before]);
             for window in 0..WINDOWS {
                 let (level, other) = (own[window], others[window]);
-                counts[place][window] += u32::from(other > 0);
-                counts[before][window] += u32::from(level > 0);
-                sums[place][window] += other;
-                sums[before][window] += level;
+                count[window] += u32::from(other > 0);
+                count_before[window] += u32::from(level > 0);
+                sum[window] += other;
+                sum_before[window] += level;
             }
+            (counts[place], counts[before]) = (count, count_before);
+            (sums[place], sums[before]) = (sum, sum_before);
         }
-        let places = levels.len() as u32;
-        // The reference manual of the IBSI leaves voxels without neighbours out.
-        let fewest = u32::from(neighbours.definitions == Definitions::Ibsi);
         for (place, own) in levels.iter().enumerate() {
             for window in 0..WINDOWS {
                 let (level, count) = (own[window], counts[place][window]);
                 let difference = (f64::from(level) - f64::from(sums[place][window]) / f64::from(count)).abs();
                 differences[place][window] = if count > 0 { difference } else { 0.0 };
-                let is_counted = (level > 0) & (count >= fewest);
-                numbers[place][window] = if is_counted { level * places + place as u32 } else { NOTHING };
             }
         }
-        windows.network.sort(numbers);
+        if neighbours.definitions == Definitions::Ibsi {
+            for ((kept, levels), counts) in not_isolated.iter_mut().zip(levels).zip(&*counts) {
+                for window in 0..WINDOWS {
+                    kept[window] = if counts[window] > 0 { levels[window] } else { 0 };
+                }
+            }
+        }
     }
 }
 
@@ -203,33 +204,39 @@ impl WindowClass for ToneWindows {
         self.formulas.len()
     }
 
-    fn resize(&mut self, windows: &Windows) {
+    fn resize(&mut self, windows: &Windows, highest: u32) {
         self.neighbours.resize(windows);
         let voxels = windows.levels.len();
         self.counts.resize(voxels, [0; WINDOWS]);
         self.sums.resize(voxels, [0; WINDOWS]);
         self.differences.resize(voxels, [0.0; WINDOWS]);
-        self.numbers.resize(voxels, [0; WINDOWS]);
+        self.not_isolated.resize(voxels, [0; WINDOWS]);
+        self.level_counts.resize(highest as usize + 1);
+        self.level_differences.resize(highest as usize + 1, 0.0);
     }
 
-    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
+    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
         vectorised!(pulp::Arch::new(), self.count(windows));
-        let Self { formulas, differences, numbers, rows, matrix, .. } = self;
-        let places = windows.levels.len() as u32;
+        let Self {
+            formulas, neighbours, differences, not_isolated, level_counts, level_differences, rows, matrix, ..
+        } = self;
+        let levels = match neighbours.definitions {
+            Definitions::PyRadiomics => windows.levels.as_slice(),
+            Definitions::Ibsi => not_isolated.as_slice(),
+        };
         for window in 0..windows.count {
-            rows.clear();
-            for number in numbers.iter().map(|lanes| lanes[window]).take_while(|&number| number != NOTHING) {
-                let (level, place) = (number / places, number % places);
-                let difference = differences[place as usize][window];
-                match rows.last_mut() {
-                    Some(row) if row.level == level => {
-                        row.voxels += 1;
-                        row.difference += difference;
-                    }
-                    // The sum begins with 0.
-                    _ => rows.push(ToneSums { level, voxels: 1, difference }),
-                }
+            level_counts.count(levels, window);
+            // In raster order, as sums over a region are.
+            for (levels, differences) in levels.iter().zip(&*differences) {
+                level_differences[levels[window] as usize] += differences[window];
             }
+            level_counts.leave_out_below(1, levels.len());
+            level_differences[0] = 0.0;
+            rows.clear();
+            rows.extend(level_counts.take().map(|(level, voxels)| {
+                let difference = std::mem::take(&mut level_differences[level as usize]);
+                ToneSums { level, voxels, difference }
+            }));
             if rows.is_empty() {
                 values.extend(formulas.iter().map(|_| f64::NAN));
                 continue;

@@ -2,18 +2,16 @@
 
 use alnm_imaging::vectorised;
 
-use super::sorting::SortingNetwork;
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells, check_reach};
-use crate::entropy::InformationTables;
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::glcm::Definitions;
 use crate::level_map::{Offset, WantedDirections, adjacent_offsets, directions};
-use crate::size_matrix::{SizeMatrix, SizeTable};
+use crate::size_matrix::{JointFactors, SizeMatrix};
 
 /// Features of run lengths, averaged over directions, of all directions together, or both in this order; see
 /// [`crate::glrlm`].
-pub(crate) struct RunWindows {
+pub(crate) struct RunWindows<'a> {
     formulas: Vec<&'static Formula<SizeMatrix>>,
     definitions: Definitions,
     fixed_axis: Option<usize>,
@@ -21,14 +19,11 @@ pub(crate) struct RunWindows {
     directions: Vec<WindowDirection>,
     lengths: Vec<Lanes<u32>>,
     numbers: Vec<Lanes<u32>>,
-    /// The numbers of all directions, where they are wanted together, and what puts them in order.
+    /// The numbers of all directions, where they are wanted together.
     merged: Vec<Lanes<u32>>,
-    merging: SortingNetwork,
     /// By window and formula, the sum over directions of the values that are defined, and their number.
     sums: Vec<(f64, usize)>,
-    matrix: SizeMatrix,
-    table: SizeTable,
-    information: InformationTables,
+    matrix: WindowMatrix<'a>,
 }
 
 /// A direction in a window.
@@ -41,12 +36,13 @@ struct WindowDirection {
     far: Vec<(usize, usize)>,
 }
 
-impl RunWindows {
+impl<'a> RunWindows<'a> {
     pub(crate) fn new(
         formulas: &[&'static Formula<SizeMatrix>],
         definitions: Definitions,
         fixed_axis: Option<usize>,
         wanted: WantedDirections,
+        factors: &'a JointFactors,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
@@ -57,11 +53,8 @@ impl RunWindows {
             lengths: Vec::new(),
             numbers: Vec::new(),
             merged: Vec::new(),
-            merging: SortingNetwork::default(),
             sums: Vec::new(),
-            matrix: SizeMatrix::empty(),
-            table: SizeTable::default(),
-            information: InformationTables::default(),
+            matrix: WindowMatrix::new(factors),
         }
     }
 }
@@ -90,31 +83,37 @@ impl WindowDirection {
             for window in 0..WINDOWS {
                 let level = levels[place][window];
                 lengths[place][window] = 1;
-                numbers[place][window] = if level > 0 { level * sizes + 1 } else { NOTHING };
+                numbers[place][window] = level * sizes + 1;
             }
         }
         let mut touching = [0; WINDOWS];
         for &(place, before) in &self.pairs {
-            let (own, others) = (&levels[place], &levels[before]);
-            let (earlier, later) = lengths.split_at_mut(place);
-            let (passed, length) = (&earlier[before], &mut later[0]);
-            let (earlier, later) = numbers.split_at_mut(place);
-            let (number_before, number) = (&mut earlier[before], &mut later[0]);
+            // Copies, of which the compiler knows that they are apart.
+            let (own, others, passed) = (levels[place], levels[before], lengths[before]);
+            let (mut length, mut number, mut number_before) = (lengths[place], numbers[place], numbers[before]);
             for window in 0..WINDOWS {
                 let (level, other) = (own[window], others[window]);
                 let same = level == other;
                 touching[window] |= u32::from((level > 0) & (other > 0));
                 let run = if same { passed[window] + 1 } else { 1 };
                 length[window] = run;
-                number[window] = if level > 0 { level * sizes + run } else { NOTHING };
+                number[window] = level * sizes + run;
                 number_before[window] = if same { NOTHING } else { number_before[window] };
             }
+            lengths[place] = length;
+            numbers[place] = number;
+            numbers[before] = number_before;
         }
         touching
     }
 }
 
-impl WindowClass for RunWindows {
+/// Lengths that a run may have, from 0.
+fn sizes(windows: &Windows) -> u32 {
+    windows.size.into_iter().max().unwrap_or(1) as u32 + 1
+}
+
+impl WindowClass for RunWindows<'_> {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
         check_reach(self.definitions, shape, &[1], self.fixed_axis)
     }
@@ -123,7 +122,8 @@ impl WindowClass for RunWindows {
         self.formulas.len() * (usize::from(self.wanted.each) + usize::from(self.wanted.merged))
     }
 
-    fn resize(&mut self, windows: &Windows) {
+    fn resize(&mut self, windows: &Windows, highest: u32) {
+        self.matrix.counts.resize((highest as usize + 1) * sizes(windows) as usize);
         let offsets = match self.definitions {
             Definitions::PyRadiomics => directions(windows.size, &[1], self.fixed_axis).unwrap_or_default(),
             // Where a direction has no room, each voxel is a run.
@@ -133,46 +133,24 @@ impl WindowClass for RunWindows {
             }
         };
         self.directions = offsets.into_iter().map(|offset| WindowDirection::new(windows, offset)).collect();
-        let voxels = windows.levels.len();
-        self.lengths.resize(voxels, [0; WINDOWS]);
-        self.numbers.resize(voxels, [0; WINDOWS]);
+        self.lengths.resize(windows.levels.len(), [0; WINDOWS]);
+        self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
         if self.wanted.merged {
-            self.merged.resize(voxels * self.directions.len(), [0; WINDOWS]);
-            self.merging = SortingNetwork::new(self.merged.len());
+            self.merged.resize(windows.levels.len() * self.directions.len(), [0; WINDOWS]);
         }
     }
 
-    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
-        let Self {
-            formulas,
-            definitions,
-            wanted,
-            directions,
-            lengths,
-            numbers,
-            merged,
-            merging,
-            sums,
-            matrix,
-            table,
-            information,
-            ..
-        } = self;
+    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+        let Self { formulas, definitions, wanted, directions, lengths, numbers, merged, sums, matrix, .. } = self;
         let levels = windows.levels.as_slice();
-        let sizes = windows.size.into_iter().max().unwrap_or(1) as u32 + 1;
+        let sizes = sizes(windows);
         sums.clear();
         sums.resize(windows.count * formulas.len(), (0.0, 0));
         for (place, direction) in directions.iter().enumerate() {
-            let touching = vectorised!(pulp::Arch::new(), {
-                let touching = direction.count(levels, sizes, lengths, numbers);
-                if wanted.merged {
-                    merged[place * numbers.len()..][..numbers.len()].copy_from_slice(numbers);
-                }
-                if wanted.each {
-                    windows.network.sort(numbers);
-                }
-                touching
-            });
+            let touching = vectorised!(pulp::Arch::new(), direction.count(levels, sizes, lengths, numbers));
+            if wanted.merged {
+                merged[place * numbers.len()..][..numbers.len()].copy_from_slice(numbers);
+            }
             if !wanted.each {
                 continue;
             }
@@ -183,9 +161,7 @@ impl WindowClass for RunWindows {
                 if *definitions == Definitions::PyRadiomics && !is_extended() {
                     continue;
                 }
-                matrix.refill(cells(numbers, window, sizes), table, |count, total| {
-                    information.of(total as usize)[count as usize]
-                });
+                let matrix = matrix.of(numbers, window, sizes);
                 for ((sum, count), formula) in sums.iter_mut().zip(formulas.iter()) {
                     let value = (formula.value)(matrix);
                     if !value.is_nan() {
@@ -195,18 +171,13 @@ impl WindowClass for RunWindows {
                 }
             }
         }
-        if wanted.merged {
-            vectorised!(pulp::Arch::new(), merging.sort(merged));
-        }
         for window in 0..windows.count {
             if wanted.each {
                 let sums = &sums[window * formulas.len()..][..formulas.len()];
                 values.extend(sums.iter().map(|&(sum, count)| if count == 0 { f64::NAN } else { sum / count as f64 }));
             }
             if wanted.merged {
-                matrix.refill(cells(merged, window, sizes), table, |count, total| {
-                    information.of(total as usize)[count as usize]
-                });
+                let matrix = matrix.of(merged, window, sizes);
                 values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
             }
         }
