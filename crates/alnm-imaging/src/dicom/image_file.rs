@@ -32,10 +32,10 @@ pub(super) struct ImageFile {
 }
 
 impl ImageFile {
-    /// Whether a header is that of a file with an image. Structure sets and the like have no rows, and files whose
-    /// frames are labels are read as masks.
+    /// Whether a header is that of a file with an image. Structure sets and the like have no rows, private objects of
+    /// vendors have no pixels, and files whose frames are labels are read as masks.
     pub(super) fn is_image(header: &InMemDicomObject) -> bool {
-        let has_image = get(header, tags::ROWS).is_some() && get(header, tags::COLUMNS).is_some();
+        let has_image = [tags::ROWS, tags::COLUMNS, tags::BITS_ALLOCATED].iter().all(|tag| get(header, *tag).is_some());
         has_image && text(header, tags::MODALITY).as_deref() != Some("SEG")
     }
 
