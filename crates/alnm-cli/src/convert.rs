@@ -255,7 +255,7 @@ impl Convert {
     /// Writes each volume of a series, whatever tells it apart, before the next is read.
     fn write_volumes(&self, folder: &DicomFolder, activity: &Activity) -> anyhow::Result<()> {
         ensure!(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz");
-        let series = self.choice.of(folder)?;
+        let series = self.choice.of(folder, &warn)?;
         let volumes = 1..=series.volumes()?.len();
         let paths: Vec<PathBuf> = volumes.clone().map(|number| numbered(&self.output, number)).collect();
         self.overwriting.check_images(paths.iter().map(PathBuf::as_path))?;
