@@ -30,6 +30,7 @@ fn main() {
     write_text_headers();
     write_dicom_images(&grid);
     write_dicom_masks(&grid);
+    write_answers();
 }
 
 fn folder(target: &str) -> PathBuf {
@@ -101,4 +102,18 @@ fn write_dicom_masks(grid: &Geometry) {
     object.put(builder::fragments(vec![codec::deflated(&[0xff; 4]); 2]));
     let bytes = builder::file(object, uids::DEFLATED_IMAGE_FRAME_COMPRESSION);
     std::fs::write(folder("dicom_mask").join("compressed"), bytes).unwrap();
+}
+
+/// Answers of DICOMweb servers.
+fn write_answers() {
+    let body = "--b\r\nContent-Type: application/dicom\r\nContent-Length: 5\r\n\r\n\r\n--c\r\n--b \r\n\r\nsecond\r\n--b--";
+    for (name, step) in [("whole", 255), ("dripping", 3)] {
+        let bytes = [b"multipart/related; type=\"application/dicom\"; boundary=b\n", &[step][..], body.as_bytes()].concat();
+        std::fs::write(folder("multipart").join(name), bytes).unwrap();
+    }
+    let found = r#"[{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]},"0020000D":{"vr":"UI","Value":["1.2"]},
+        "00201208":{"vr":"IS","Value":[504,"4",null]}}]"#;
+    let stored = r#"{"00081199":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":["1.5"]}}]},"00081198":{"vr":"SQ"}}"#;
+    std::fs::write(folder("dicom_json").join("found"), found).unwrap();
+    std::fs::write(folder("dicom_json").join("stored"), stored).unwrap();
 }
