@@ -36,7 +36,9 @@ fn server(answers: Vec<String>) -> (String, JoinHandle<Vec<Vec<String>>>) {
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             let head: Vec<String> =
                 reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
-            let length = head.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+            let length = head
+                .iter()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
             reader.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
             stream.write_all(answer.as_bytes()).unwrap();
             head
@@ -59,7 +61,8 @@ fn studies_are_listed_as_csv() {
     let study = r#"[{"0020000D":{"vr":"UI","Value":["1.2"]},"00100020":{"vr":"LO","Value":["P, 1"]},
         "00080061":{"vr":"CS","Value":["MR","SEG"]},"00201208":{"vr":"IS","Value":[12]}}]"#;
     let (address, handle) = server(vec![answer("200 OK", study), answer("204 No Content", "")]);
-    let arguments = ["fetch", &address, "--list", "--patient-id", "P*", "--user", "anna", "--password-env", "PACS_PASSWORD"];
+    let arguments =
+        ["fetch", &address, "--list", "--patient-id", "P*", "--user", "anna", "--password-env", "PACS_PASSWORD"];
     let output = alnm(folder.path(), &arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let table = String::from_utf8(output.stdout).unwrap();

@@ -85,7 +85,8 @@ impl Request<'_> {
             let value = value.and_then(|value| value.first_chunk().copied()).map(u16::from_le_bytes);
             value.ok_or_else(|| format!("answers without {name}"))
         };
-        let (field, responded) = (number(COMMAND_FIELD, "CommandField")?, number(MESSAGE_ID_RESPONDED_TO, "a message")?);
+        let (field, responded) =
+            (number(COMMAND_FIELD, "CommandField")?, number(MESSAGE_ID_RESPONDED_TO, "a message")?);
         if field != self.field() | RESPONSE || responded != message {
             return Err(format!(
                 "answers with the command {field:04X} to message {responded}; {:04X} to message {message} was due",
@@ -163,7 +164,7 @@ mod tests {
         .concat();
         assert_eq!(echo, expected);
         let store = Request::Store { sop_class_uid: "1.2", sop_instance_uid: "1.3.4" }.encode(1);
-        assert!(store.ends_with(b"\0\0\0\x10\x06\0\0\0001.3.4\0"));
+        assert!(store.ends_with(b"\0\0\0\x10\x06\0\0\01.3.4\0"));
         assert_eq!(elements_of(&store).unwrap().len(), 7);
     }
 

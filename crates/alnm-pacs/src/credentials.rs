@@ -56,6 +56,11 @@ impl Secret {
         Self::checked(&value).ok_or_else(|| failed("is empty; set the variable"))
     }
 
+    /// The secret itself, for the one place that sends it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
     fn checked(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
@@ -90,7 +95,7 @@ impl Credentials {
     }
 
     /// The value of the header `Authorization`; none without credentials.
-    pub(crate) fn header(&self) -> Result<Option<String>> {
+    pub(crate) fn header(&self) -> Result<Option<Secret>> {
         let value = match self {
             Self::None => return Ok(None),
             Self::Basic { user, password } => {
@@ -104,7 +109,7 @@ impl Credentials {
         if value.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
             return Err(PacsError::parameter("token", "(not shown)", "a token has visible ASCII characters only"));
         }
-        Ok(Some(value))
+        Ok(Some(Secret(value)))
     }
 }
 
@@ -121,7 +126,9 @@ mod tests {
         assert_eq!(secret, Secret::new("geheim: 1"));
         let shown = format!("{:?}", Credentials::basic("anna", secret));
         assert!(shown.contains("anna") && !shown.contains("geheim"), "{shown}");
-        for (content, words) in [(String::new(), "is empty"), ("\nx".to_owned(), "is empty"), ("x".repeat(70_000), "70000 bytes")] {
+        for (content, words) in
+            [(String::new(), "is empty"), ("\nx".to_owned(), "is empty"), ("x".repeat(70_000), "70000 bytes")]
+        {
             std::fs::write(&path, content).unwrap();
             assert!(Secret::from_file(&path).unwrap_err().to_string().contains(words));
         }
@@ -134,8 +141,8 @@ mod tests {
     fn headers_are_those_of_the_standards() {
         // RFC 7617, section 2.
         let basic = Credentials::basic("Aladdin", Secret::new("open sesame"));
-        assert_eq!(basic.header().unwrap().unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        assert_eq!(Credentials::Bearer(Secret::new("abc")).header().unwrap().unwrap(), "Bearer abc");
+        assert_eq!(basic.header().unwrap().unwrap().reveal(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(Credentials::Bearer(Secret::new("abc")).header().unwrap().unwrap().reveal(), "Bearer abc");
         assert_eq!(Credentials::None.header().unwrap(), None);
         assert!(Credentials::basic("a:b", Secret::new("c")).header().is_err());
         let injected = Credentials::Bearer(Secret::new("abc\r\nX: y")).header().unwrap_err().to_string();

@@ -132,7 +132,10 @@ mod tests {
         assert_eq!(study.text(0x0020_1208).unwrap(), "504");
         let items = study.items(0x0008_1199);
         assert_eq!((items.len(), items[0].text(0x0008_1155).unwrap()), (2, "1.5".to_owned()));
-        assert_eq!((study.text(0x0009_1002), study.text(0x0010_0020), study.whole_number(0x0008_0061)), (None, None, None));
+        assert_eq!(
+            (study.text(0x0009_1002), study.text(0x0010_0020), study.whole_number(0x0008_0061)),
+            (None, None, None)
+        );
         assert_eq!(JsonDataSet::one(ANSWER.as_bytes()).unwrap(), list[0]);
         assert_eq!(JsonDataSet::list(b" \r\n").unwrap(), []);
     }

@@ -29,7 +29,9 @@ pub enum PacsError {
         problem: String,
     },
     /// No connection to the server, or one that broke, as often as it was tried.
-    #[error("{server} cannot be reached (attempt {attempts}): {reason}; check address, network and server, then run again")]
+    #[error(
+        "{server} cannot be reached (attempt {attempts}): {reason}; check address, network and server, then run again"
+    )]
     Connection {
         /// Address of the server.
         server: String,
@@ -47,7 +49,7 @@ pub enum PacsError {
         reason: String,
     },
     /// The server refuses these credentials.
-    #[error("{server} answers {status} ({}); {}", meaning_of_refusal(*.status), fix_of_refusal(*.with_credentials))]
+    #[error("{server} answers {status} ({}); {}", meaning_of_refusal(*status), fix_of_refusal(*with_credentials))]
     Refused {
         /// Address of the server.
         server: String,
@@ -57,7 +59,7 @@ pub enum PacsError {
         with_credentials: bool,
     },
     /// The server answers that it cannot do what it was asked.
-    #[error("{url} answers {status} (attempt {attempts}){}", told_by_server(.told))]
+    #[error("{url} answers {status} (attempt {attempts}){}", told_by_server(told))]
     Status {
         /// What was asked for.
         url: String,

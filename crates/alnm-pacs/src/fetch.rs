@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use alnm_imaging::file::AtomicFile;
 use serde::{Deserialize, Serialize};
-use ureq::http::Response;
 use ureq::Body;
+use ureq::http::Response;
 
 use crate::content_hash::ContentHash;
 use crate::dicomweb::DicomWeb;
@@ -68,8 +68,7 @@ pub struct FetchChoice(FetchParams);
 impl FetchChoice {
     fn holds(&self, series: &FoundSeries) -> bool {
         let holds = |wanted: &[String], found: &String| wanted.is_empty() || wanted.contains(found);
-        holds(&self.0.modalities, &series.modality)
-            && holds(&self.0.series_instance_uids, &series.series_instance_uid)
+        holds(&self.0.modalities, &series.modality) && holds(&self.0.series_instance_uids, &series.series_instance_uid)
     }
 }
 

@@ -64,13 +64,8 @@ impl FetchFolder {
         fs::create_dir_all(&path).map_err(|error| PacsError::file(&path, &error))?;
         let list_path = path.join(LIST);
         let failed = |error: io::Error| PacsError::file(&list_path, &error);
-        let mut list = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&list_path)
-            .map_err(failed)?;
+        let mut list =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&list_path).map_err(failed)?;
         if list.try_lock().is_err() {
             let problem = "another program is filling this folder; wait for it, or name another folder".to_owned();
             return Err(PacsError::File { path, problem });

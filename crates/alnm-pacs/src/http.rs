@@ -9,6 +9,7 @@ use ureq::http::{Response, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, SendBody};
 
+use crate::credentials::Secret;
 use crate::dicom_json::JsonDataSet;
 use crate::error::{PacsError, Result};
 use crate::media_type::MediaType;
@@ -34,21 +35,15 @@ pub(crate) struct HttpClient {
     agent: Agent,
     /// Address without a slash at its end.
     base: String,
-    authorization: Option<String>,
+    authorization: Option<Secret>,
     retry: Retry,
-}
-
-/// An answer to a request that sent something.
-pub(crate) struct PostAnswer {
-    pub(crate) status: u16,
-    pub(crate) content: Vec<u8>,
 }
 
 impl HttpClient {
     /// Requests that trust the authorities of a file, or the public ones where none is named.
     pub(crate) fn new(
         base: String,
-        authorization: Option<String>,
+        authorization: Option<Secret>,
         authorities: Option<&Path>,
         timeout: Duration,
         retry: Retry,
@@ -98,14 +93,14 @@ impl HttpClient {
     pub(crate) fn get(&self, url: &str, accept: &str, attempt: u32) -> Result<Response<Body>, Failure> {
         let mut request = self.agent.get(url).header(header::ACCEPT, accept);
         if let Some(authorization) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
+            request = request.header(header::AUTHORIZATION, authorization.reveal());
         }
         let response = request.call().map_err(|error| self.failure(&error, attempt))?;
         if response.status().is_success() { Ok(response) } else { Err(self.failed(url, response, attempt)) }
     }
 
-    /// Sends a body of a known length once. Answers that may tell of single objects are given back whatever their
-    /// status: 200, 202 and 409.
+    /// Sends a body of a known length once. Answers that tell of single objects are given back, whether they were stored
+    /// or not: 200, 202 and 409.
     pub(crate) fn post(
         &self,
         path: &str,
@@ -113,7 +108,7 @@ impl HttpClient {
         length: u64,
         body: &mut dyn Read,
         attempt: u32,
-    ) -> Result<PostAnswer, Failure> {
+    ) -> Result<Vec<u8>, Failure> {
         let url = self.url(path);
         let mut request = self
             .agent
@@ -122,7 +117,7 @@ impl HttpClient {
             .header(header::CONTENT_TYPE, content_type)
             .header(header::CONTENT_LENGTH, length);
         if let Some(authorization) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
+            request = request.header(header::AUTHORIZATION, authorization.reveal());
         }
         let response = request.send(SendBody::from_reader(body)).map_err(|error| self.failure(&error, attempt))?;
         let status = response.status().as_u16();
@@ -130,7 +125,7 @@ impl HttpClient {
         if !tells_of_objects {
             return Err(self.failed(&url, response, attempt));
         }
-        Ok(PostAnswer { status, content: self.content(response, attempt)? })
+        self.content(response, attempt)
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -228,9 +223,9 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>> {
     let problem = |problem: String| PacsError::File { path: path.to_owned(), problem };
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
-        match item.map_err(|error| problem(format!("a certificate is malformed: {error}")))? {
-            PemItem::Certificate(certificate) => certificates.push(certificate),
-            _ => {}
+        let item = item.map_err(|error| problem(format!("a certificate is malformed: {error}")))?;
+        if let PemItem::Certificate(certificate) = item {
+            certificates.push(certificate);
         }
     }
     if certificates.is_empty() {

@@ -80,7 +80,8 @@ impl<R: Read> Multipart<R> {
     pub fn new(source: R, content_type: &str) -> io::Result<Self> {
         let media_type = MediaType::of(content_type);
         let boundary = media_type.parameter("boundary").filter(|_| media_type.name().starts_with("multipart/"));
-        let boundary = boundary.ok_or_else(|| damaged(format!("is {content_type:?}, and no multipart with a boundary")))?;
+        let boundary =
+            boundary.ok_or_else(|| damaged(format!("is {content_type:?}, and no multipart with a boundary")))?;
         let is_printable = boundary.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         if boundary.is_empty() || boundary.len() > LONGEST_BOUNDARY || !is_printable {
             return Err(damaged(format!("has a boundary of {} characters; 1 to 70 printable ones", boundary.len())));
@@ -342,7 +343,10 @@ mod tests {
             (b"--b 1x\r\n\r\n", "behind a boundary"),
             (b"--b 1\r\nContent-Length: -3\r\n\r\n", "of the length"),
             (b"--b 1\r\nContent-Length: 99999999999999999999\r\n\r\n", "of the length"),
-            (b"--b 1\r\nContent-Length: 18446744073709551615\r\n\r\nx\r\n--b 1--", "announces 18446744073709551615 bytes and has 1"),
+            (
+                b"--b 1\r\nContent-Length: 18446744073709551615\r\n\r\nx\r\n--b 1--",
+                "announces 18446744073709551615 bytes and has 1",
+            ),
             (b"--b 1\r\nContent-Length: 2\r\n\r\nabc\r\n--b 1--", "announces 2 bytes and has more than 2"),
         ] {
             let error = parts_of(body, usize::MAX).unwrap_err();
@@ -354,7 +358,8 @@ mod tests {
         let endless = io::repeat(b'x');
         let mut headers = Multipart::new((&b"--b 1\r\n"[..]).chain(endless), TYPE).unwrap();
         assert!(headers.next_part().unwrap_err().to_string().contains("16 KiB"));
-        for content_type in ["application/json", "multipart/related", "multipart/related; boundary=\"\"", "multipart/x; boundary=é"]
+        for content_type in
+            ["application/json", "multipart/related", "multipart/related; boundary=\"\"", "multipart/x; boundary=é"]
         {
             assert!(Multipart::new(&b""[..], content_type).is_err(), "{content_type}");
         }

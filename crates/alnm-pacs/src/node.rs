@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use dicom_ul::association::{Association, Error, SyncAssociation};
+use dicom_ul::association::Error;
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
 use dicom_ul::{ClientAssociation, ClientAssociationOptions};
 
@@ -262,11 +262,7 @@ struct Storing<'a> {
 }
 
 impl<'a> Storing<'a> {
-    fn new(
-        node: &'a DicomNode,
-        objects: &'a [LocalObject],
-        journal: Option<&'a mut StoreJournal>,
-    ) -> Result<Self> {
+    fn new(node: &'a DicomNode, objects: &'a [LocalObject], journal: Option<&'a mut StoreJournal>) -> Result<Self> {
         let mut storing = Self { node, pending: VecDeque::new(), journal, report: StoreReport::default() };
         let name = node.name();
         for object in objects {
@@ -391,21 +387,29 @@ impl Talk<'_> {
             sop_instance_uid: &object.identity.sop_instance_uid,
         };
         let message = self.send(request, context)?;
+        let (node, attempt) = (&self.node, self.attempt);
         let mut data = self.association.send_pdata(context);
         let mut buffer = vec![0; 1 << 16];
-        while left > 0 {
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            let count = file.read(&mut buffer[..most]).map_err(unreadable)?;
-            if count == 0 {
-                let problem = "became shorter while it was sent".to_owned();
-                return Err(PacsError::File { path: object.path.clone(), problem }.into());
+        let mut pass_on = || -> Result<(), Failure> {
+            while left > 0 {
+                let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+                let count = file.read(&mut buffer[..most]).map_err(unreadable)?;
+                if count == 0 {
+                    let problem = "became shorter while it was sent".to_owned();
+                    return Err(PacsError::File { path: object.path.clone(), problem }.into());
+                }
+                left -= count as u64;
+                data.write_all(&buffer[..count]).map_err(|error| node.broken(error.to_string(), attempt))?;
+                tell(observer, TransferEvent::Bytes(count as u64))?;
             }
-            left -= count as u64;
-            let sent = data.write_all(&buffer[..count]);
-            sent.map_err(|error| self.node.broken(error.to_string(), self.attempt))?;
-            tell(observer, TransferEvent::Bytes(count as u64))?;
+            Ok(())
+        };
+        if let Err(failure) = pass_on() {
+            // Dropped, the writer would send what it has as the end of the object, and the node would keep a part of it.
+            data.abandon();
+            return Err(failure);
         }
-        data.finish().map_err(|error| self.node.broken(error.to_string(), self.attempt))?;
+        data.finish().map_err(|error| node.broken(error.to_string(), attempt))?;
         self.answer(request, message)
     }
 
@@ -463,7 +467,9 @@ mod tests {
     fn addresses_and_titles_are_checked() {
         assert_eq!(DicomNodeParams::new("h:104", "PACS").check().unwrap().name(), "PACS@h:104");
         assert!(DicomNodeParams::new("[::1]:104", "A B").check().is_ok());
-        for (address, title) in [("h", "A"), (":104", "A"), ("h:0", "A"), ("h:99999", "A"), ("h:1", ""), ("h:1", "A\\B")] {
+        for (address, title) in
+            [("h", "A"), (":104", "A"), ("h:0", "A"), ("h:99999", "A"), ("h:1", ""), ("h:1", "A\\B")]
+        {
             assert!(DicomNodeParams::new(address, title).check().is_err(), "{address} {title}");
         }
         let long = DicomNodeParams::new("h:1", "A").with_calling_title("SEVENTEENLETTERS1");

@@ -8,12 +8,9 @@ pub(crate) fn part10(study: &str, series: &str, instance: &str, data: usize) -> 
         let padded = format!("{value}{}", if value.len() % 2 == 1 { "\0" } else { "" });
         [&tag[..], b"UI", &(padded.len() as u16).to_le_bytes(), padded.as_bytes()].concat()
     };
-    let meta = [
-        uid([2, 0, 2, 0], SECONDARY_CAPTURE),
-        uid([2, 0, 3, 0], instance),
-        uid([2, 0, 16, 0], "1.2.840.10008.1.2.1"),
-    ]
-    .concat();
+    let meta =
+        [uid([2, 0, 2, 0], SECONDARY_CAPTURE), uid([2, 0, 3, 0], instance), uid([2, 0, 16, 0], "1.2.840.10008.1.2.1")]
+            .concat();
     let mut file = vec![0; 128];
     file.extend_from_slice(b"DICM\x02\0\0\0UL\x04\0");
     file.extend_from_slice(&(meta.len() as u32).to_le_bytes());

@@ -65,7 +65,9 @@ fn element(mut group: &[u8], wanted: u32) -> Option<&[u8]> {
     while let [g0, g1, e0, e1, vr0, vr1, rest @ ..] = group {
         let tag = u32::from(u16::from_le_bytes([*g0, *g1])) << 16 | u32::from(u16::from_le_bytes([*e0, *e1]));
         let (length, value) = match (&[*vr0, *vr1], rest) {
-            (b"OB" | b"OW" | b"UN" | b"SQ" | b"UT", [_, _, length @ ..]) => (number(length.get(..4)?), length.get(4..)?),
+            (b"OB" | b"OW" | b"UN" | b"SQ" | b"UT", [_, _, length @ ..]) => {
+                (number(length.get(..4)?), length.get(4..)?)
+            }
             (_, [low, high, value @ ..]) => (usize::from(u16::from_le_bytes([*low, *high])), value),
             _ => return None,
         };
@@ -104,7 +106,10 @@ mod tests {
         let file = part10("1.2.5", "1.2.6", "1.2.7", 50);
         let mut source = file.as_slice();
         let meta = FileMeta::read(&mut source).unwrap();
-        assert_eq!((meta.sop_instance_uid.as_str(), meta.transfer_syntax_uid.as_str()), ("1.2.7", "1.2.840.10008.1.2.1"));
+        assert_eq!(
+            (meta.sop_instance_uid.as_str(), meta.transfer_syntax_uid.as_str()),
+            ("1.2.7", "1.2.840.10008.1.2.1")
+        );
         assert_eq!([&meta.bytes, source].concat(), file);
         for length in 0..meta.bytes.len() {
             assert_eq!(FileMeta::read(&mut &file[..length]).unwrap_err().kind(), ErrorKind::InvalidData);

@@ -113,7 +113,9 @@ mod tests {
         assert_eq!(count, 1);
         let slow = Retry { attempts: 3, first_pause: Duration::from_secs(3600) };
         let stopped = slow.run::<()>(
-            &mut |event| if event == TransferEvent::Waiting { ControlFlow::Break(()) } else { ControlFlow::Continue(()) },
+            &mut |event| {
+                if event == TransferEvent::Waiting { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
             |_, _| Err(passing()),
         );
         assert!(matches!(stopped, Err(PacsError::Cancelled)));

@@ -321,10 +321,11 @@ impl DicomWeb {
         most: usize,
     ) -> Result<Vec<JsonDataSet>> {
         let (mut found, mut known) = (Vec::new(), BTreeSet::new());
+        let and = if path.ends_with('?') { "" } else { "&" };
         let mut offset = 0;
         while found.len() < most {
             let limit = PAGE.min(most - found.len());
-            let page = match self.http.search(observer, &format!("{path}&limit={limit}&offset={offset}")) {
+            let page = match self.http.search(observer, &format!("{path}{and}limit={limit}&offset={offset}")) {
                 Err(PacsError::Status { status: 400, .. }) if offset == 0 => self.http.search(observer, path)?,
                 page => page?,
             };
@@ -395,7 +396,9 @@ mod tests {
             .unwrap();
         assert_eq!(
             query.paths(),
-            ["/studies?includefield=00081030&PatientID=P%201&StudyDate=20240101-20241231&ReferringPhysicianName=%C3%84%2A"]
+            [
+                "/studies?includefield=00081030&PatientID=P%201&StudyDate=20240101-20241231&ReferringPhysicianName=%C3%84%2A"
+            ]
         );
         let two = StudyQueryParams::default().with_study_instance_uids(["1.2", "1.3"]).check().unwrap();
         assert!(two.paths()[1].ends_with("&StudyInstanceUID=1.3"));

@@ -8,10 +8,9 @@ use crate::content_hash::hash_of;
 use crate::dicom_json::JsonDataSet;
 use crate::dicomweb::DicomWeb;
 use crate::error::{PacsError, Result};
-use crate::http::PostAnswer;
 use crate::progress::{TransferEvent, TransferObserver, tell};
 use crate::retry::Failure;
-use crate::store_report::{StoreReport, is_stored, meaning_of_status};
+use crate::store_report::{StoreReport, meaning_of_status};
 use crate::stored_objects::LocalObject;
 
 const REFERENCED_SOP_INSTANCE_UID: u32 = 0x0008_1155;
@@ -98,8 +97,9 @@ impl DicomWeb {
         let sent = self.http.retry().run(observer, |observer, attempt| self.send(batch, observer, attempt));
         match (sent, batch) {
             (Ok(answer), _) => {
-                let outcomes = Outcomes::of(&answer)
-                    .map_err(|error| PacsError::answer(self.http.url("/studies"), format!("is no data set: {error}")))?;
+                let outcomes = Outcomes::of(&answer).map_err(|error| {
+                    PacsError::answer(self.http.url("/studies"), format!("is no data set: {error}"))
+                })?;
                 batch.iter().try_for_each(|object| outcomes.enter(object, report, observer))
             }
             (Err(error @ PacsError::Status { .. }), [object]) => {
@@ -107,7 +107,7 @@ impl DicomWeb {
                 Ok(())
             }
             (Err(PacsError::Status { .. }), objects) => {
-                objects.iter().try_for_each(|object| self.store_batch(&[object], report, observer))
+                objects.iter().try_for_each(|&object| self.store_batch(&[object], report, observer))
             }
             (Err(error), _) => Err(error),
         }
@@ -118,7 +118,7 @@ impl DicomWeb {
         batch: &[&LocalObject],
         observer: &mut TransferObserver<'_>,
         attempt: u32,
-    ) -> Result<PostAnswer, Failure> {
+    ) -> Result<Vec<u8>, Failure> {
         let mut body = StoreBody::new(batch, observer);
         let content_type = body.content_type();
         let answer = self.http.post("/studies", &content_type, body.length, &mut body, attempt);
@@ -139,8 +139,8 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    fn of(answer: &PostAnswer) -> serde_json::Result<Self> {
-        let data_set = JsonDataSet::one(&answer.content)?;
+    fn of(answer: &[u8]) -> serde_json::Result<Self> {
+        let data_set = JsonDataSet::one(answer)?;
         let by_instance = |sequence, reason| {
             let of_item = |item: &JsonDataSet| {
                 let code = item.whole_number(reason).and_then(|code| u16::try_from(code).ok());
@@ -155,12 +155,7 @@ impl Outcomes {
     }
 
     /// Enters what became of an object.
-    fn enter(
-        &self,
-        object: &LocalObject,
-        report: &mut StoreReport,
-        observer: &mut TransferObserver<'_>,
-    ) -> Result<()> {
+    fn enter(&self, object: &LocalObject, report: &mut StoreReport, observer: &mut TransferObserver<'_>) -> Result<()> {
         let uid = &object.identity.sop_instance_uid;
         match (self.failed.get(uid), self.stored.get(uid)) {
             (Some(Some(code)), _) => report.fail(object, meaning_of_status(*code)),
@@ -205,8 +200,7 @@ impl<'a, 'o> StoreBody<'a, 'o> {
     fn new(batch: &'a [&'a LocalObject], observer: &'a mut TransferObserver<'o>) -> Self {
         let uids: String = batch.iter().map(|object| object.identity.sop_instance_uid.as_str()).collect();
         let boundary = format!("alnm-{}", &hash_of(uids.as_bytes())[..40]);
-        let mut body =
-            Self { batch, boundary, length: 0, begun: 0, piece: Piece::Nothing, observer, problem: None };
+        let mut body = Self { batch, boundary, length: 0, begun: 0, piece: Piece::Nothing, observer, problem: None };
         let objects = batch.iter().enumerate();
         let length = objects.map(|(number, object)| body.before(number).len() as u64 + object.bytes).sum::<u64>();
         body.length = length + body.end().len() as u64;

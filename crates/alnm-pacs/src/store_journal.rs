@@ -98,7 +98,9 @@ mod tests {
         std::fs::write(&path, &text).unwrap();
         let mut journal = StoreJournal::open(&path).unwrap();
         assert!(journal.holds("PACS@h:104", "1.2", &hash));
-        for (node, uid, hash) in [("X@h:104", "1.2", &hash), ("PACS@h:104", "1.3", &hash), ("PACS@h:104", "1.2", &other)] {
+        for (node, uid, hash) in
+            [("X@h:104", "1.2", &hash), ("PACS@h:104", "1.3", &hash), ("PACS@h:104", "1.2", &other)]
+        {
             assert!(!journal.holds(node, uid, hash));
         }
         journal.record("PACS@h:104", "1.3", &other).unwrap();

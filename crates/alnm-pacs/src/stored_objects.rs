@@ -166,7 +166,7 @@ mod tests {
         let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
         write("a.dcm", &part10("1.5", "1.6", "1.7", 9));
         write("b-copy.dcm", &part10("1.5", "1.6", "1.7", 9));
-        write("c-other.dcm", &part10("1.5", "1.6", "1.7", 10));
+        write("c-other.dcm", &part10("1.5", "1.6", "1.7", 12));
         write("d.dcm", &part10("1.5", "1.6", "1.8", 9));
         let mut contradicting = part10("1.5", "1.6", "1.9", 9);
         let at = contradicting.windows(3).position(|bytes| bytes == b"1.9").unwrap();
@@ -176,7 +176,8 @@ mod tests {
         write("notes.txt", b"text");
         let mut directory = part10("1.5", "", "1.7", 0);
         let class = directory.windows(4).position(|bytes| bytes == b"1.2.").unwrap();
-        directory[class..class + MEDIA_STORAGE_DIRECTORY.len()].copy_from_slice(MEDIA_STORAGE_DIRECTORY.as_bytes());
+        let value = format!("{MEDIA_STORAGE_DIRECTORY}\0\0\0\0\0\0");
+        directory[class..class + value.len()].copy_from_slice(value.as_bytes());
         write("DICOMDIR", &directory);
         let found = LocalObjects::find(&[folder.path()]).unwrap();
         let names = |paths: &[&PathBuf]| -> Vec<String> {

@@ -20,7 +20,8 @@ use objects_of_tests::part10;
 use server::{Fault, Server, State};
 
 /// Objects of a study with two series, the first of three objects and the second of one.
-const UIDS: [[&str; 3]; 4] = [["1.5", "1.6", "1.71"], ["1.5", "1.6", "1.72"], ["1.5", "1.6", "1.73"], ["1.5", "1.8", "1.9"]];
+const UIDS: [[&str; 3]; 4] =
+    [["1.5", "1.6", "1.71"], ["1.5", "1.6", "1.72"], ["1.5", "1.6", "1.73"], ["1.5", "1.8", "1.9"]];
 
 fn file_of([study, series, instance]: [&str; 3]) -> Vec<u8> {
     part10(study, series, instance, 150_000)
@@ -199,7 +200,11 @@ fn damaged_answers_lose_one_object_and_no_other() {
     const MULTIPART: &str = "multipart/related; boundary=sep";
     for (content_type, body, words) in [
         (MULTIPART, headers, "16 KiB"),
-        (MULTIPART, b"--sep\r\nContent-Length: 99999999999\r\n\r\nDICM\r\n--sep--".to_vec(), "99999999999 bytes or more"),
+        (
+            MULTIPART,
+            b"--sep\r\nContent-Length: 99999999999\r\n\r\nDICM\r\n--sep--".to_vec(),
+            "99999999999 bytes or more",
+        ),
         (MULTIPART, sent(b"no DICOM file"), "ends inside its meta group"),
         (MULTIPART, sent(&[0; 500]), "is no DICOM file"),
         (MULTIPART, sent(&foreign), "does not send it"),

@@ -93,7 +93,8 @@ impl Fetch {
 
     fn query(&self) -> Result<StudyQuery> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let texts = [&self.patient_id, &self.patient_name, &self.accession, &self.date, &self.description, &self.modality];
+        let texts =
+            [&self.patient_id, &self.patient_name, &self.accession, &self.date, &self.description, &self.modality];
         let asks = texts.iter().any(|text| text.is_some()) || !self.study.is_empty() || !self.matches.is_empty();
         ensure!(
             asks || self.all,

@@ -88,7 +88,10 @@ impl Store {
             warn(&format!("{} files are no DICOM objects and are left out", found.foreign.len()));
         }
         for path in &found.duplicates {
-            warn(&format!("{} has an object that another file has too, byte for byte; it is sent once", path.display()));
+            warn(&format!(
+                "{} has an object that another file has too, byte for byte; it is sent once",
+                path.display()
+            ));
         }
         ensure!(
             !found.objects.is_empty() || !found.unusable.is_empty(),

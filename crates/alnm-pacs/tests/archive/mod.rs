@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What the node does.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Closes the connection when this many bytes of the data of an object have come.
     CloseAfter(usize),
     /// Takes the object and closes the connection before it answers.
@@ -24,27 +24,27 @@ pub enum Fault {
 }
 
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     /// Data sets by identifier.
-    pub objects: BTreeMap<String, Vec<u8>>,
+    pub(crate) objects: BTreeMap<String, Vec<u8>>,
     /// What goes wrong, once each, with associations and objects in this order.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// Classes that are not accepted.
-    pub unknown_classes: Vec<&'static str>,
+    pub(crate) unknown_classes: Vec<&'static str>,
     /// Statuses of objects.
-    pub statuses: BTreeMap<&'static str, u16>,
-    pub associations: usize,
-    pub releases: usize,
-    pub titles: Vec<(String, String)>,
+    pub(crate) statuses: BTreeMap<&'static str, u16>,
+    pub(crate) associations: usize,
+    pub(crate) releases: usize,
+    pub(crate) titles: Vec<(String, String)>,
 }
 
-pub struct Archive {
-    pub address: String,
+pub(crate) struct Archive {
+    pub(crate) address: String,
     state: Arc<Mutex<State>>,
 }
 
 impl Archive {
-    pub fn start(state: State) -> Self {
+    pub(crate) fn start(state: State) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let state = Arc::new(Mutex::new(state));
@@ -58,7 +58,7 @@ impl Archive {
         Self { address, state }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 }

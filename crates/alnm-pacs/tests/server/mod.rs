@@ -9,7 +9,7 @@ use alnm_imaging::dicom::ObjectIdentity;
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The connection is closed at once.
     Close,
     /// The connection is closed after so many bytes of the body of the answer.
@@ -23,32 +23,32 @@ pub enum Fault {
 }
 
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     /// Files by study, series and instance.
-    pub objects: BTreeMap<[String; 3], Vec<u8>>,
+    pub(crate) objects: BTreeMap<[String; 3], Vec<u8>>,
     /// First lines of all requests.
-    pub requests: Vec<String>,
+    pub(crate) requests: Vec<String>,
     /// What goes wrong, once each, with requests whose first line holds a text.
-    pub faults: Vec<(&'static str, Fault)>,
+    pub(crate) faults: Vec<(&'static str, Fault)>,
     /// The header `Authorization` that each request has to have.
-    pub authorization: Option<String>,
+    pub(crate) authorization: Option<String>,
     /// The most matches in an answer, and of all pages of a search.
-    pub page: Option<usize>,
+    pub(crate) page: Option<usize>,
     /// Objects that are refused, with a code.
-    pub refused: BTreeMap<String, u16>,
+    pub(crate) refused: BTreeMap<String, u16>,
     /// Objects that are taken and not mentioned.
-    pub unmentioned: Vec<String>,
+    pub(crate) unmentioned: Vec<String>,
     /// The most objects in one request.
-    pub most_objects: Option<usize>,
+    pub(crate) most_objects: Option<usize>,
 }
 
-pub struct Server {
-    pub url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     state: Arc<Mutex<State>>,
 }
 
 impl Server {
-    pub fn start(state: State) -> Self {
+    pub(crate) fn start(state: State) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/dicom-web", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(state));
@@ -65,12 +65,12 @@ impl Server {
         Self { url, state }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
     /// First lines of the requests that hold a text.
-    pub fn requests(&self, text: &str) -> Vec<String> {
+    pub(crate) fn requests(&self, text: &str) -> Vec<String> {
         self.state().requests.iter().filter(|line| line.contains(text)).cloned().collect()
     }
 }
@@ -165,8 +165,7 @@ fn answer(state: &mut State, request: &str, content_type: &str, body: &[u8]) -> 
             found(state, query, |[s, _, i]| if s == study { i.clone() } else { String::new() }, "00080018")
         }
         ("GET", ["studies", study, "series", series, "instances"]) => {
-            let of_series =
-                |[s, e, i]: &[String; 3]| if s == study && e == series { i.clone() } else { String::new() };
+            let of_series = |[s, e, i]: &[String; 3]| if s == study && e == series { i.clone() } else { String::new() };
             found(state, query, of_series, "00080018")
         }
         ("GET", ["studies", study, "series", series]) => retrieved(state, &[study, series]),
