@@ -69,7 +69,7 @@ fn studies_are_listed_as_csv() {
     assert_eq!(table.lines().nth(1).unwrap(), "1.2,\"P, 1\",,,,MR SEG,,,12");
     let requests = handle.join().unwrap();
     assert!(requests[0][0].starts_with("GET /dicom-web/studies?"), "{:?}", requests[0]);
-    assert!(requests[0][0].contains("&PatientID=P%2A&"));
+    assert!(requests[0][0].contains("&PatientID=P*&"));
     assert!(requests[0].iter().any(|line| line.eq_ignore_ascii_case("authorization: Basic YW5uYTpnZWhlaW0=")));
 }
 

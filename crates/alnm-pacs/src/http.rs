@@ -188,12 +188,19 @@ impl HttpClient {
     }
 }
 
-/// The words of an answer that says no, on one line.
+/// The words of an answer that says no, on one line: of JSON the words that servers put there for people.
 fn told_by(body: Body) -> String {
     let mut bytes = Vec::new();
     // What cannot be read is not shown.
     let _ = body.into_reader().take(MOST_ERROR_BYTES).read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes);
+    let text = match serde_json::from_slice::<serde_json::Value>(&bytes) {
+        Ok(json) => {
+            let keys = ["Details", "Message", "message", "errorMessage", "error"];
+            let words = keys.iter().find_map(|key| json.get(*key)?.as_str().filter(|words| !words.is_empty()));
+            words.unwrap_or_default().to_owned()
+        }
+        Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
+    };
     let words: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).collect();
     let words = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     words.chars().take(SHOWN_CHARACTERS).collect()
@@ -234,11 +241,13 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>> {
     Ok(certificates)
 }
 
-/// A text as part of an address: all but letters, digits, and `-._~` is escaped (RFC 3986, section 2.3).
+/// A value in the query of an address: what may stand there as it is does (RFC 3986, section 3.4), the rest is escaped.
+/// As little as possible is, since Orthanc's plugin 1.7 compares escaped values as they are written, and finds nothing.
 pub(crate) fn escaped(text: &str) -> String {
-    let escape = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
+    const PLAIN: &[u8] = b"-._~*?!$'(),:@/";
+    let escape = |byte: u8| {
+        let is_plain = byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
+        if is_plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     text.bytes().map(escape).collect()
 }
@@ -249,7 +258,7 @@ mod tests {
 
     #[test]
     fn texts_are_escaped() {
-        assert_eq!(escaped("A b*?&/é-1.~_"), "A%20b%2A%3F%26%2F%C3%A9-1.~_");
+        assert_eq!(escaped("A b*?&/é-1.~_=+%;"), "A%20b*?%26/%C3%A9-1.~_%3D%2B%25%3B");
     }
 
     #[test]

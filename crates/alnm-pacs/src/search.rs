@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(
             query.paths(),
             [
-                "/studies?includefield=00081030&PatientID=P%201&StudyDate=20240101-20241231&ReferringPhysicianName=%C3%84%2A"
+                "/studies?includefield=00081030&PatientID=P%201&StudyDate=20240101-20241231&ReferringPhysicianName=%C3%84*"
             ]
         );
         let two = StudyQueryParams::default().with_study_instance_uids(["1.2", "1.3"]).check().unwrap();

@@ -91,6 +91,10 @@ impl Fetch {
         done
     }
 
+    fn takes_all_series(&self) -> bool {
+        self.modality.is_none() && self.series.is_empty()
+    }
+
     fn query(&self) -> Result<StudyQuery> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let texts =
@@ -131,7 +135,12 @@ impl Fetch {
             let uid = &study.study_instance_uid;
             let place = format!("study {} of {}, {uid}", number + 1, studies.len());
             match server.fetch(uid, choice, &mut folder, &mut |event| transfer.show(event)) {
-                Ok(report) => total.add(&place, report, transfer),
+                Ok(report) => {
+                    if self.takes_all_series() {
+                        tell_unlisted(study, &report, transfer);
+                    }
+                    total.add(&place, report, transfer);
+                }
                 // Other studies may go well.
                 Err(error @ (PacsError::Status { .. } | PacsError::Answer { .. })) => {
                     transfer.say(&format!("{place}: {error}"));
@@ -141,6 +150,18 @@ impl Fetch {
             }
         }
         total.tell(transfer)
+    }
+}
+
+/// Says when the server counts more objects in a study than it lists: some servers list no more than a limit.
+fn tell_unlisted(study: &FoundStudy, report: &FetchReport, transfer: &Transfer) {
+    let listed = report.fetched + report.already_there + report.failed.len();
+    if let Some(count) = study.instances.filter(|&count| count > listed as u64) {
+        transfer.say(&format!(
+            "warning: the server counts {count} objects in the study {} and lists {listed}; what it does not list is not \
+             fetched",
+            study.study_instance_uid
+        ));
     }
 }
 
