@@ -242,7 +242,7 @@ class Check:
             name = series.parent.name
             segmentation = results / f"{name}.seg.dcm"
             self.works("convert", self.mask, segmentation, "--like", series)
-            self.works("extract", series, segmentation, "--sr", results / f"{name}.sr.dcm", "-f", "csv")
+            self.works("extract", series, segmentation, "--sr", results / f"{name}.report.dcm", "-f", "csv")
         return results
 
     def until_done(self, server, *arguments, client_kills=12, server_kills=3):

@@ -79,7 +79,8 @@ impl LocalObjects {
         let mut found = Self::default();
         let mut by_uid = BTreeMap::new();
         for path in paths.iter().map(AsRef::as_ref) {
-            if path.is_dir() {
+            let kind = std::fs::metadata(path).map_err(|error| PacsError::file(path, &error))?;
+            if kind.is_dir() {
                 for file in Source::open(path)?.files()? {
                     if !found.take(&file, &mut by_uid) {
                         found.foreign.push(file);

@@ -322,14 +322,12 @@ fn objects_are_stored_once_unless_asked() {
 #[test]
 fn what_breaks_while_storing_is_sent_again() {
     for fault in [Fault::Close, Fault::CutRequest(200_000), Fault::CutAnswer(10), Fault::Status(503, "")] {
-        let mut state = State::default();
-        state.faults = vec![("POST", fault.clone()), ("POST", fault)];
+        let state = State { faults: vec![("POST", fault.clone()), ("POST", fault)], ..State::default() };
         let server = Server::start(state);
         assert_eq!(store(&client(&server), Resend::Never).unwrap().stored, 4);
         assert_stored(&server);
     }
-    let mut state = State::default();
-    state.faults = vec![("POST", Fault::Close)];
+    let state = State { faults: vec![("POST", Fault::Close)], ..State::default() };
     let server = Server::start(state);
     let once = params(&server).with_attempts(1).check().unwrap();
     assert!(matches!(store(&once, Resend::Never), Err(PacsError::Connection { .. })));
@@ -338,9 +336,11 @@ fn what_breaks_while_storing_is_sent_again() {
 
 #[test]
 fn objects_that_the_server_refuses_are_told_one_by_one() {
-    let mut state = State::default();
-    state.refused = [("1.72".to_owned(), 0xa700), ("1.9".to_owned(), 0x0122)].into();
-    state.unmentioned = vec!["1.73".to_owned()];
+    let state = State {
+        refused: [("1.72".to_owned(), 0xa700), ("1.9".to_owned(), 0x0122)].into(),
+        unmentioned: vec!["1.73".to_owned()],
+        ..State::default()
+    };
     let server = Server::start(state);
     let report = store(&client(&server), Resend::Never).unwrap();
     assert_eq!((report.stored, report.failed.len()), (1, 3));
@@ -349,8 +349,7 @@ fn objects_that_the_server_refuses_are_told_one_by_one() {
     assert!(reasons[1].contains("does not mention it") && reasons[2].contains("not supported"), "{reasons:?}");
     assert!(!report.is_complete());
     // All refused: the server answers 409 and tells each of them.
-    let mut state = State::default();
-    state.refused = UIDS.map(|[_, _, uid]| (uid.to_owned(), 0xc000)).into();
+    let state = State { refused: UIDS.map(|[_, _, uid]| (uid.to_owned(), 0xc000)).into(), ..State::default() };
     let server = Server::start(state);
     assert_eq!(store(&client(&server), Resend::Never).unwrap().failed.len(), 4);
     assert_eq!(server.requests("POST").len(), 1);
@@ -358,9 +357,11 @@ fn objects_that_the_server_refuses_are_told_one_by_one() {
 
 #[test]
 fn a_batch_that_is_refused_as_a_whole_is_sent_one_by_one() {
-    let mut state = State::default();
-    state.most_objects = Some(1);
-    state.faults = vec![("POST", Fault::Status(400, "{\"Details\": \"bad request\", \"HttpStatus\": 400}")); 2];
+    let state = State {
+        most_objects: Some(1),
+        faults: vec![("POST", Fault::Status(400, "{\"Details\": \"bad request\", \"HttpStatus\": 400}")); 2],
+        ..State::default()
+    };
     let server = Server::start(state);
     let report = store(&client(&server), Resend::Never).unwrap();
     // The first object had the second fault.

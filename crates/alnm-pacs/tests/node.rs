@@ -78,19 +78,22 @@ fn an_echo_and_objects_arrive() {
 fn connections_that_break_are_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let objects = objects_in(folder.path());
-    for fault in
-        [Fault::CloseAfter(0), Fault::CloseAfter(100_000), Fault::CloseBeforeAnswer, Fault::Abort, Fault::HugeMessage, Fault::Command(vec![0; 1 << 16])]
-    {
-        let mut state = State::default();
-        state.faults = vec![fault.clone(), fault.clone()];
+    for fault in [
+        Fault::CloseAfter(0),
+        Fault::CloseAfter(100_000),
+        Fault::CloseBeforeAnswer,
+        Fault::Abort,
+        Fault::HugeMessage,
+        Fault::Command(vec![0; 1 << 16]),
+    ] {
+        let state = State { faults: vec![fault.clone(), fault.clone()], ..State::default() };
         let archive = Archive::start(state);
         let report = node(&archive).store(&objects, None, &mut go_on).unwrap();
         assert_eq!((report.stored, report.failed.len()), (3, 0), "{fault:?}");
         assert_stored(&archive);
         assert_eq!(archive.state().associations, 3);
     }
-    let mut state = State::default();
-    state.faults = vec![Fault::CloseBeforeAnswer; 9];
+    let state = State { faults: vec![Fault::CloseBeforeAnswer; 9], ..State::default() };
     let archive = Archive::start(state);
     let error = node(&archive).store(&objects, None, &mut go_on).unwrap_err();
     assert!(matches!(error, PacsError::Connection { attempts: 5, .. }), "{error}");
@@ -146,8 +149,7 @@ fn a_journal_remembers_what_was_confirmed() {
 fn what_the_node_refuses_is_told_object_by_object() {
     let folder = tempfile::tempdir().unwrap();
     let objects = objects_in(folder.path());
-    let mut state = State::default();
-    state.statuses = [("1.71", 0xa700), ("1.72", 0xb000)].into();
+    let state = State { statuses: [("1.71", 0xa700), ("1.72", 0xb000)].into(), ..State::default() };
     let archive = Archive::start(state);
     let report = node(&archive).store(&objects, None, &mut go_on).unwrap();
     assert_eq!((report.stored, report.failed.len(), report.warnings.len()), (2, 1, 1));

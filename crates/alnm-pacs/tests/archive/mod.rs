@@ -190,17 +190,17 @@ fn serve(stream: &mut TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             } else {
                 data.extend_from_slice(value);
             }
-            if let Some(Fault::CloseAfter(bytes)) = fault {
-                if data.len() >= bytes {
-                    return Ok(());
-                }
+            if let Some(Fault::CloseAfter(bytes)) = fault
+                && data.len() >= bytes
+            {
+                return Ok(());
             }
             let has_data = element(&command, 0x0800).is_some_and(|kind| kind != [1, 1]);
             if is_last && is_command != has_data {
                 let uid = String::from_utf8_lossy(element(&command, 0x1000).unwrap_or_default());
                 let uid = uid.trim_end_matches('\0').to_owned();
                 let status = state.lock().unwrap().statuses.get(uid.as_str()).copied().unwrap_or(0);
-                if has_data && (status == 0 || status >= 0xb000 && status < 0xc000) {
+                if has_data && (status == 0 || (0xb000..0xc000).contains(&status)) {
                     state.lock().unwrap().objects.insert(uid, std::mem::take(&mut data));
                 }
                 data.clear();
