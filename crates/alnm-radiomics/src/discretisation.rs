@@ -32,6 +32,8 @@ pub struct Discretised {
     pub levels: Vec<u32>,
     /// Number of bins between the lowest and the highest edge.
     pub bins: usize,
+    /// The smallest and the largest value.
+    pub(crate) extremes: [f64; 2],
 }
 
 impl Binning {
@@ -50,15 +52,16 @@ impl Binning {
     /// ```
     pub fn discretise(self, values: &[f64], single_precision: bool) -> Result<Discretised> {
         let (minimum, maximum) = range(values)?;
+        let extremes = [minimum, maximum];
         match self {
             Self::Width(width) => {
                 let edges = WidthEdges::new(minimum, maximum, width)?;
                 let levels = vectorised!(pulp::Arch::new(), edges.levels(values));
-                Ok(Discretised { levels, bins: edges.count - 1 })
+                Ok(Discretised { levels, bins: edges.count - 1, extremes })
             }
             Self::Count(count) => {
                 let edges = CountEdges::new(minimum, maximum, count as usize, single_precision);
-                Ok(Discretised { levels: edges.levels(values), bins: count as usize })
+                Ok(Discretised { levels: edges.levels(values), bins: count as usize, extremes })
             }
         }
     }

@@ -15,6 +15,41 @@ pub(crate) fn offset_information(p: f64, epsilon: f64) -> f64 {
     p * (p + epsilon).log2()
 }
 
+/// p log₂(p + ε) for p = count / total of one total, kept for the counts that have come up: most counts of a matrix are
+/// small whole numbers that come again and again.
+#[derive(Debug)]
+pub(crate) struct KnownInformation {
+    total: f64,
+    epsilon: f64,
+    /// By count; NaN for one that has not come up.
+    known: Vec<f64>,
+}
+
+/// Counts whose information is kept.
+const MOST_KNOWN: usize = 1024;
+
+impl KnownInformation {
+    /// For a matrix of `cells` cells.
+    pub(crate) fn new(cells: usize, total: f64, epsilon: f64) -> Self {
+        Self { total, epsilon, known: vec![f64::NAN; cells.min(MOST_KNOWN)] }
+    }
+
+    /// Of a count.
+    pub(crate) fn of(&mut self, count: f64) -> f64 {
+        let information = || offset_information(count / self.total, self.epsilon);
+        let place = count as usize;
+        match self.known.get_mut(place) {
+            Some(known) if place as f64 == count => {
+                if known.is_nan() {
+                    *known = information();
+                }
+                *known
+            }
+            _ => information(),
+        }
+    }
+}
+
 /// p log₂(p + ε) for p = count / total, kept by total: the same small counts come again and again where features of many
 /// windows are computed.
 #[derive(Debug, Default)]

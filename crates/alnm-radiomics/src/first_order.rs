@@ -55,17 +55,23 @@ impl FirstOrder {
     /// The values of a region, their grey `levels`, the `shift` added to values in energies (`voxelArrayShift`) and the
     /// volume of a voxel in mm³.
     pub fn new(values: &[f64], levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
-        Self::of(values.to_vec(), levels, shift, voxel_volume)
+        Self::of(values.to_vec(), extremes(values), &level_counts(levels), shift, voxel_volume)
     }
 
-    /// [`FirstOrder::new`] with values that it may keep.
-    pub(crate) fn of(values: Vec<f64>, levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
-        let mut information = |count: usize| information(count as f64 / levels.len() as f64);
-        let extremes = Extremes::of(&values);
-        let extremes = extremes.map_or([f64::INFINITY, f64::NEG_INFINITY], |extremes| [extremes.low, extremes.high]);
+    /// [`FirstOrder::new`] with values that it may keep, their smallest and largest, and the number of voxels of each
+    /// level that occurs, ascending by level.
+    pub(crate) fn of(
+        values: Vec<f64>,
+        extremes: [f64; 2],
+        level_counts: &[u32],
+        shift: f64,
+        voxel_volume: f64,
+    ) -> Self {
+        let total = level_counts.iter().map(|&voxels| voxels as usize).sum::<usize>() as f64;
         let percentiles = Ranks::of(&values, extremes);
         let mut region = Self { values, ..Self::empty(shift, voxel_volume) };
-        region.summarise(extremes, percentiles, level_counts(levels), &mut information);
+        let level_counts = level_counts.iter().map(|&voxels| voxels as usize);
+        region.summarise(extremes, percentiles, level_counts, |count| information(count as f64 / total));
         region
     }
 
@@ -91,18 +97,18 @@ impl FirstOrder {
         }
     }
 
-    /// Makes this the region of other values, whose extremes, percentiles and numbers of voxels by level, ascending, are
-    /// known, in the memory that it has. `information` gives p log₂(p + ε) of the share p of a number of voxels.
+    /// Makes this the region of the values that `fill` leaves, whose extremes, percentiles and numbers of voxels by level,
+    /// ascending, are known, in the memory that it has. `information` gives p log₂(p + ε) of the share p of a number of
+    /// voxels.
     pub(crate) fn refill(
         &mut self,
-        values: impl Iterator<Item = f64>,
+        fill: impl FnOnce(&mut Vec<f64>),
         extremes: [f64; 2],
         percentiles: [f64; 5],
         level_counts: impl Iterator<Item = usize>,
-        information: &mut dyn FnMut(usize) -> f64,
+        information: impl Fn(usize) -> f64,
     ) {
-        self.values.clear();
-        self.values.extend(values);
+        fill(&mut self.values);
         self.summarise(extremes, percentiles, level_counts, information);
     }
 
@@ -112,7 +118,7 @@ impl FirstOrder {
         extremes: [f64; 2],
         percentiles: [f64; 5],
         level_counts: impl Iterator<Item = usize>,
-        information: &mut dyn FnMut(usize) -> f64,
+        information: impl Fn(usize) -> f64,
     ) {
         [self.p10, self.p25, self.median, self.p75, self.p90] = percentiles;
         let count = self.values.len() as f64;
@@ -141,7 +147,8 @@ impl FirstOrder {
     /// The values of a region as the reference manual of the IBSI takes them: without shift, and a flat region has no
     /// spread. PyRadiomics leaves what rounding makes of it.
     pub(crate) fn without_rounded_spread(values: Vec<f64>) -> Self {
-        let distribution = Self::of(values, &[], 0.0, 1.0);
+        let extremes = extremes(&values);
+        let distribution = Self::of(values, extremes, &[], 0.0, 1.0);
         if distribution.is_flat() {
             return Self {
                 mean: distribution.minimum,
@@ -204,11 +211,17 @@ impl FirstOrder {
 
     /// Mean absolute deviation of the values between the 10th and the 90th percentile; NaN when there is none.
     pub(crate) fn robust_mean_absolute_deviation(&self) -> f64 {
-        let inside = |x: f64| !(x - self.p10 < 0.0 || x - self.p90 > 0.0);
         // Few values have room without memory being asked for.
-        let mut few = [0.0; BLOCK];
-        let mut many = vec![0.0; if self.values.len() > BLOCK { self.values.len() } else { 0 }];
-        let room = if self.values.len() > BLOCK { many.as_mut_slice() } else { few.as_mut_slice() };
+        match self.values.len() {
+            0..=128 => self.robust_deviation_in(&mut [0.0; 128]),
+            129..=BLOCK => self.robust_deviation_in(&mut [0.0; BLOCK]),
+            many => self.robust_deviation_in(&mut vec![0.0; many]),
+        }
+    }
+
+    /// [`FirstOrder::robust_mean_absolute_deviation`] with room for the values.
+    fn robust_deviation_in(&self, room: &mut [f64]) -> f64 {
+        let inside = |x: f64| !(x - self.p10 < 0.0 || x - self.p90 > 0.0);
         // Without a branch, which would be guessed wrongly at every tenth value.
         let mut count = 0;
         for &x in &self.values {
@@ -311,12 +324,16 @@ fn interpolate(low: f64, high: f64, part: f64) -> f64 {
     if part >= 0.5 { high - (high - low) * (1.0 - part) } else { low + (high - low) * part }
 }
 
+/// The smallest and the largest value.
+fn extremes(values: &[f64]) -> [f64; 2] {
+    Extremes::of(values).map_or([f64::INFINITY, f64::NEG_INFINITY], |extremes| [extremes.low, extremes.high])
+}
+
 /// The number of voxels of each level that occurs, ascending by level.
-fn level_counts(levels: &[u32]) -> impl Iterator<Item = usize> {
+pub(crate) fn level_counts(levels: &[u32]) -> Vec<u32> {
     let mut tally = Tally::new(levels.iter().max().map_or(0, |&highest| highest as usize + 1));
     tally.count(levels);
-    let counts: Vec<u32> = tally.counts().filter(|&count| count > 0).collect();
-    counts.into_iter().map(|count| count as usize)
+    tally.counts().filter(|&count| count > 0).collect()
 }
 
 /// The features of the class in the order of PyRadiomics' columns: the

@@ -29,7 +29,7 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::ibsi::definition::glrlm;
-use crate::level_map::{LevelMap, Offset, WantedDirections, directions, in_groups};
+use crate::level_map::{Cell, LevelMap, Offset, WantedDirections, directions, in_groups, with_cells};
 use crate::size_matrix::{SizeMatrix, dense_cells};
 use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
@@ -150,34 +150,48 @@ pub(crate) fn count_runs(map: &LevelMap, offset: Offset, lone: LoneVoxels, lengt
     // Runs are the same in both directions; backwards, the voxel before comes earlier in raster order.
     let step = map.step(offset).unsigned_abs();
     let mut tally = Tally::new(map.gray_levels.len() * longest);
-    let touching = vectorised!(pulp::Arch::new(), count_at_least(map, step, longest, length, &mut tally));
+    let touching = with_cells!(&map.cells, cells => {
+        vectorised!(pulp::Arch::new(), count_at_least(map, cells, step, longest, length, &mut tally))
+    });
     let mut counts: Vec<u32> = tally.counts().collect();
     if lone == LoneVoxels::LeftOut && !touching && !any_line_with_two_voxels(map, offset) {
         counts.fill(0);
         return counts;
     }
+    of_each_length(&mut counts, longest);
+    counts
+}
+
+/// Turns numbers of runs that are at least as long, level by level, into numbers of runs of each length.
+pub(crate) fn of_each_length(counts: &mut [u32], longest: usize) {
     for at_least in counts.chunks_exact_mut(longest) {
         for l in 0..longest - 1 {
             at_least[l] -= at_least[l + 1];
         }
     }
-    counts
 }
 
 /// Counts the voxels of each level by the number of voxels behind them in their run. `length` is room for the length of
 /// the run behind each voxel of two planes, [`LevelMap::two_planes`]: a run goes on from the same plane or the one before.
 /// Returns whether any voxel has one of the region behind it.
 #[inline(always)]
-fn count_at_least(map: &LevelMap, step: usize, longest: usize, length: &mut [u32], tally: &mut Tally) -> bool {
+fn count_at_least<C: Cell>(
+    map: &LevelMap,
+    level_cells: &[C],
+    step: usize,
+    longest: usize,
+    length: &mut [u32],
+    tally: &mut Tally,
+) -> bool {
     let plane = map.plane();
     let (even, odd) = length.split_at_mut(plane);
     let longest = longest as u32;
-    let mut touching = 0;
+    let mut touching = false;
     let mut cells: Vec<u32> = Vec::new();
     for row in &map.rows {
-        let levels = &map.cells[row.clone()];
-        let before = LevelMap::neighbours(&map.cells, row, -(step as isize));
-        touching |= before.iter().fold(0, |any, &level| any | level);
+        let levels = &level_cells[row.clone()];
+        let before = LevelMap::neighbours(level_cells, row, -(step as isize));
+        touching |= before.iter().fold(false, |any, &level| any | (level > C::default()));
         let (z, behind) = (row.start / plane, row.start - step);
         let (this_plane, last_plane) = if z % 2 == 0 { (&mut *even, &mut *odd) } else { (&mut *odd, &mut *even) };
         let (earlier, own) = this_plane.split_at_mut(row.start % plane);
@@ -191,7 +205,7 @@ fn count_at_least(map: &LevelMap, step: usize, longest: usize, length: &mut [u32
             for ((cell, length), ((&level, &before), &passed)) in to.zip(levels.iter().zip(before).zip(passed)) {
                 // A product, since a branch on the levels of neighbours would be guessed wrongly half of the time.
                 let passed = passed * u32::from(before == level);
-                *cell = (level - 1) * longest + passed;
+                *cell = (level.into() - 1) * longest + passed;
                 *length = passed + 1;
             }
         } else {
@@ -199,17 +213,17 @@ fn count_at_least(map: &LevelMap, step: usize, longest: usize, length: &mut [u32
             let mut passed = 0;
             for (cell, (&before, &level)) in cells.iter_mut().zip(before.iter().zip(levels)) {
                 passed *= u32::from(before == level);
-                *cell = (level - 1) * longest + passed;
+                *cell = (level.into() - 1) * longest + passed;
                 passed += 1;
             }
         }
         tally.count(&cells);
     }
-    touching > 0
+    touching
 }
 
 /// Whether any line along `offset` crosses two voxels of the region, adjacent or not.
-fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
+pub(crate) fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
     let farthest = (0..3).filter(|&axis| offset[axis] != 0).map(|axis| map.shape[axis]).min().unwrap_or(1);
     let step = map.step(offset);
     let inside = |voxel: usize, steps: usize| {
@@ -220,7 +234,7 @@ fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
     map.rows.iter().cloned().flatten().any(|voxel| {
         (2..farthest)
             .take_while(|&steps| inside(voxel, steps))
-            .any(|steps| map.cells[(voxel as isize + steps as isize * step) as usize] > 0)
+            .any(|steps| map.cells.at((voxel as isize + steps as isize * step) as usize) > 0)
     })
 }
 
@@ -233,12 +247,8 @@ fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
 pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatrix>> {
     let directions = directions(map.shape, &[1], settings.fixed_axis)?;
     let room = || vec![0u32; map.two_planes()];
-    let counts = |length: &mut Vec<u32>, &offset: &Offset| -> Vec<f64> {
-        count_runs(map, offset, LoneVoxels::LeftOut, length).into_iter().map(f64::from).collect()
-    };
-    let matrix = |length: &mut Vec<u32>, offset: &Offset| {
-        SizeMatrix::new(dense_cells(&map.gray_levels, &counts(length, offset)))
-    };
+    let counts = |length: &mut Vec<u32>, &offset: &Offset| count_runs(map, offset, LoneVoxels::LeftOut, length);
+    let matrix = |length: &mut Vec<u32>, offset: &Offset| matrix_of_runs(map, &counts(length, offset));
     let matrices: Vec<SizeMatrix> = match settings.weighting {
         None => directions.par_iter().map_init(room, matrix).collect(),
         Some(weighting) => {
@@ -249,13 +259,18 @@ pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatr
                 let counts = counts(&mut length, offset);
                 total.resize(counts.len(), 0.0);
                 for (cell, count) in total.iter_mut().zip(counts) {
-                    *cell += weight * count;
+                    *cell += weight * f64::from(count);
                 }
             }
             vec![SizeMatrix::new(dense_cells(&map.gray_levels, &total))]
         }
     };
     Ok(matrices.into_iter().filter(|matrix| matrix.total() > 0.0).collect())
+}
+
+/// The matrix of runs by level and length, as [`run_counts`] gives them.
+pub(crate) fn matrix_of_runs(map: &LevelMap, counts: &[u32]) -> SizeMatrix {
+    SizeMatrix::new(dense_cells(&map.gray_levels, counts))
 }
 
 /// The matrices of several directions.

@@ -1,7 +1,6 @@
 //! The features of one derived image.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
@@ -9,9 +8,12 @@ use crate::derived_image::DerivedImage;
 use crate::discretisation::Discretised;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, FeatureId, FeatureValue, Selection};
-use crate::level_map::{LevelMap, neighbour_offsets};
+use crate::glcm::{CountCell, Statistics};
+use crate::level_map::{LevelMap, Offset, directions, neighbour_offsets};
 use crate::neighbourhood::{Counting, Neighbourhoods};
+use crate::pairs_and_runs::PairsAndRuns;
 use crate::parameters::Settings;
+use crate::size_matrix::SizeMatrix;
 use crate::warning::{USUAL_BINS, Warning};
 use crate::{first_order, glcm, gldm, glrlm, glszm, ngtdm};
 
@@ -119,51 +121,99 @@ pub(crate) fn named(image: &str, class: FeatureClass, values: Vec<ClassValue>) -
 }
 
 /// The width that cuts the range of the values into 64 bins.
-fn suggested_width(values: &[f64]) -> f64 {
-    let (low, high) =
-        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
+fn suggested_width([low, high]: [f64; 2]) -> f64 {
     (high - low) / 64.0
 }
 
-/// Texture of one image: the levels in their grid, and the neighbourhoods that dependences and tone differences can
-/// share.
+/// Texture of one image: the levels in their grid.
 struct ImageTexture<'a> {
     map: LevelMap,
     settings: &'a Settings,
     region: &'a BoxedRegion<'a>,
-    /// Whether dependences and tone differences are both asked for, which one pass can count.
-    shares_neighbourhoods: bool,
-    neighbourhoods: OnceLock<Neighbourhoods>,
+}
+
+/// A class with its values.
+type ClassValues = (FeatureClass, Vec<ClassValue>);
+
+/// The texture classes whose features one pass over the voxels gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TexturePass<'a> {
+    /// Of one class.
+    Class(TextureClass, FeatureClass, &'a Selection),
+    /// Pairs and runs of each direction.
+    Directions { cooccurrences: &'a Selection, runs: &'a Selection },
+    /// Dependences and tone differences.
+    Neighbourhoods { dependences: &'a Selection, tones: &'a Selection },
 }
 
 impl ImageTexture<'_> {
-    fn features(&self, class: TextureClass, selection: &Selection) -> Result<Vec<ClassValue>> {
-        let Self { map, settings, region, .. } = self;
-        match class {
-            TextureClass::Gldm if self.shares_neighbourhoods => {
-                let matrix = gldm::of_neighbourhoods(map, self.neighbourhoods()?);
-                selection.evaluate(FeatureClass::Gldm, gldm::FORMULAS, &matrix)
+    /// The passes that the classes `wanted` take.
+    fn passes<'a>(&self, wanted: &'a [(FeatureClass, Selection)]) -> Vec<TexturePass<'a>> {
+        let of_class = |class| wanted.iter().find(|(other, _)| *other == class).map(|(_, selection)| selection);
+        let directions = of_class(FeatureClass::Glcm).zip(of_class(FeatureClass::Glrlm)).filter(|_| {
+            let unweighted = self.settings.weighting_norm.is_none() && self.settings.distances == [1];
+            unweighted && PairsAndRuns::fits(&self.map) && glcm::fits_table(&self.map)
+        });
+        let neighbourhoods = of_class(FeatureClass::Gldm).zip(of_class(FeatureClass::Ngtdm));
+        let shared = |class| match class {
+            TextureClass::Glcm | TextureClass::Glrlm => directions.is_some(),
+            TextureClass::Gldm | TextureClass::Ngtdm => neighbourhoods.is_some(),
+            TextureClass::Glszm => false,
+        };
+        let shared_passes = directions
+            .map(|(cooccurrences, runs)| TexturePass::Directions { cooccurrences, runs })
+            .into_iter()
+            .chain(neighbourhoods.map(|(dependences, tones)| TexturePass::Neighbourhoods { dependences, tones }));
+        let others = wanted.iter().filter_map(|(class, selection)| match class.source() {
+            ValueSource::Texture(kind) if !shared(kind) => Some(TexturePass::Class(kind, *class, selection)),
+            _ => None,
+        });
+        shared_passes.chain(others).collect()
+    }
+
+    fn features(&self, pass: TexturePass<'_>) -> Result<Vec<ClassValues>> {
+        let Self { map, settings, region } = self;
+        match pass {
+            TexturePass::Class(kind, class, selection) => {
+                Ok(vec![(class, texture_features(kind, map, settings, region, selection)?)])
             }
-            TextureClass::Ngtdm if self.shares_neighbourhoods => {
-                let matrix = ngtdm::of_neighbourhoods(map, self.neighbourhoods()?);
-                selection.evaluate(FeatureClass::Ngtdm, ngtdm::FORMULAS, &matrix)
+            TexturePass::Directions { cooccurrences, runs } => self.along_directions(cooccurrences, runs),
+            TexturePass::Neighbourhoods { dependences, tones } => {
+                let offsets = neighbour_offsets(map.shape, &settings.distances, region.fixed_axis)?;
+                let counts = Neighbourhoods::count(map, &offsets, Counting::Both { alpha: settings.gldm_a });
+                let of_dependences = gldm::of_neighbourhoods(map, &counts);
+                let of_tones = ngtdm::of_neighbourhoods(map, &counts);
+                Ok(vec![
+                    (FeatureClass::Gldm, dependences.evaluate(FeatureClass::Gldm, gldm::FORMULAS, &of_dependences)?),
+                    (FeatureClass::Ngtdm, tones.evaluate(FeatureClass::Ngtdm, ngtdm::FORMULAS, &of_tones)?),
+                ])
             }
-            class => texture_features(class, map, settings, region, selection),
         }
     }
 
-    fn neighbourhoods(&self) -> Result<&Neighbourhoods> {
-        let offsets = neighbour_offsets(self.map.shape, &self.settings.distances, self.region.fixed_axis)?;
-        let counting = Counting::Both { alpha: self.settings.gldm_a };
-        Ok(self.neighbourhoods.get_or_init(|| Neighbourhoods::count(&self.map, &offsets, counting)))
+    /// Co-occurrences and runs, each direction counted once for both.
+    fn along_directions(&self, cooccurrences: &Selection, runs: &Selection) -> Result<Vec<ClassValues>> {
+        let Self { map, settings, region } = self;
+        let offsets = directions(map.shape, &settings.distances, region.fixed_axis)?;
+        let with_correlation = cooccurrences.wants(glcm::MAXIMAL_CORRELATION, true);
+        let of_direction = |(counted, cells): &mut (PairsAndRuns, Vec<CountCell>), &offset: &Offset| {
+            counted.count(map, offset);
+            let matrix = glcm::matrix_of_pairs(map, offset, &counted.pairs, settings.symmetrical_glcm, cells);
+            let runs = glrlm::matrix_of_runs(map, &counted.runs);
+            (matrix.map(|matrix| matrix.statistics(with_correlation)), (runs.total() > 0.0).then_some(runs))
+        };
+        let together = if map.is_small() { offsets.len() } else { 1 };
+        let of_directions: Vec<(Option<Statistics>, Option<SizeMatrix>)> =
+            offsets.par_iter().with_min_len(together).map_init(Default::default, of_direction).collect();
+        let (statistics, matrices): (Vec<Option<Statistics>>, Vec<Option<SizeMatrix>>) =
+            of_directions.into_iter().unzip();
+        let statistics: Vec<Statistics> = statistics.into_iter().flatten().collect();
+        let matrices: Vec<SizeMatrix> = matrices.into_iter().flatten().collect();
+        Ok(vec![
+            (FeatureClass::Glcm, cooccurrences.evaluate_mean(FeatureClass::Glcm, glcm::FORMULAS, &statistics)?),
+            (FeatureClass::Glrlm, runs.evaluate_mean(FeatureClass::Glrlm, glrlm::FORMULAS, &matrices)?),
+        ])
     }
-}
-
-/// What the features of one class of one image are computed from.
-enum ClassSource<'a> {
-    /// The grey values, of which there is one copy for the class that is computed from them.
-    Values(Vec<f64>),
-    Texture(TextureClass, &'a ImageTexture<'a>),
 }
 
 /// The features of the classes that are `wanted`, shape left out, in their order.
@@ -180,53 +230,49 @@ pub(crate) fn image_features(
     }
     drop(in_box);
     let discretised = settings.binning().discretise(&values, single_precision)?;
-    let has = |class| wanted.iter().any(|(other, _)| *other == class);
+    let (bins, extremes) = (discretised.bins, discretised.extremes);
     let is_textured = wanted.iter().any(|(class, _)| matches!(class.source(), ValueSource::Texture(_)));
     let texture = if is_textured {
-        Some(ImageTexture {
-            map: region.level_map(&discretised, settings)?,
-            settings,
-            region,
-            shares_neighbourhoods: has(FeatureClass::Gldm) && has(FeatureClass::Ngtdm),
-            neighbourhoods: OnceLock::new(),
-        })
+        Some(ImageTexture { map: region.level_map(&discretised, settings)?, settings, region })
     } else {
         None
     };
-    let warning = (texture.is_some() && !USUAL_BINS.contains(&discretised.bins)).then(|| Warning::UnusualBinNumber {
+    let warning = (texture.is_some() && !USUAL_BINS.contains(&bins)).then(|| Warning::UnusualBinNumber {
         image: name.clone(),
-        bins: discretised.bins,
-        suggested_width: settings.bin_count.is_none().then(|| suggested_width(&values)),
+        bins,
+        suggested_width: settings.bin_count.is_none().then(|| suggested_width(extremes)),
     });
-    let mut jobs: Vec<(FeatureClass, &Selection, ClassSource<'_>)> = Vec::with_capacity(wanted.len());
-    for (class, selection) in wanted {
-        match (class.source(), &texture) {
-            (ValueSource::Values, _) => {
-                jobs.push((*class, selection, ClassSource::Values(std::mem::take(&mut values))));
-            }
-            (ValueSource::Texture(kind), Some(texture)) => {
-                jobs.push((*class, selection, ClassSource::Texture(kind, texture)));
-            }
-            // Shape is computed once for all images, and a class of texture has made a texture.
-            (ValueSource::Mask, _) | (ValueSource::Texture(_), None) => {}
-        }
+    let of_values = wanted.iter().find(|(class, _)| class.source() == ValueSource::Values);
+    let passes = texture.as_ref().map(|texture| texture.passes(wanted)).unwrap_or_default();
+    let (first_order, textures) = rayon::join(
+        || -> Result<Vec<ClassValues>> {
+            let Some((class, selection)) = of_values else { return Ok(Vec::new()) };
+            let counted;
+            let level_counts = match &texture {
+                Some(texture) => &texture.map.level_voxels,
+                None => {
+                    counted = first_order::level_counts(&discretised.levels);
+                    &counted
+                }
+            };
+            let shift = settings.voxel_array_shift as f64;
+            let region = first_order::FirstOrder::of(values, extremes, level_counts, shift, region.voxel_volume);
+            Ok(vec![(*class, first_order::features(&region, selection)?)])
+        },
+        || {
+            let of_pass = |pass| texture.as_ref().map_or_else(|| Ok(Vec::new()), |texture| texture.features(pass));
+            passes.into_par_iter().map(of_pass).collect::<Vec<Result<Vec<ClassValues>>>>()
+        },
+    );
+    let mut computed = first_order?;
+    for of_pass in textures {
+        computed.extend(of_pass?);
     }
-    let of_class = |(class, selection, source): (FeatureClass, &Selection, ClassSource<'_>)| {
-        let values = match source {
-            ClassSource::Values(values) => {
-                let shift = settings.voxel_array_shift as f64;
-                let region = first_order::FirstOrder::of(values, &discretised.levels, shift, region.voxel_volume);
-                first_order::features(&region, selection)
-            }
-            ClassSource::Texture(class, texture) => texture.features(class, selection),
-        };
-        values.map(|values| (class, values))
-    };
-    let of_classes: Vec<Result<(FeatureClass, Vec<ClassValue>)>> = jobs.into_par_iter().map(of_class).collect();
     let mut features = Vec::new();
-    for of_class in of_classes {
-        let (class, values) = of_class?;
-        features.extend(named(&name, class, values));
+    for (class, _) in wanted {
+        if let Some(place) = computed.iter().position(|(other, _)| other == class) {
+            features.extend(named(&name, *class, computed.swap_remove(place).1));
+        }
     }
     Ok(ImageFeatures { features, warning })
 }

@@ -7,6 +7,7 @@ use ndarray::ArrayView3;
 use rayon::prelude::*;
 
 use crate::error::{RadiomicsError, Result};
+use crate::tally::Tally;
 
 /// A step from a voxel to a neighbour, (z, y, x).
 pub type Offset = [isize; 3];
@@ -25,19 +26,59 @@ pub struct LevelMap {
     strides: [usize; 3],
     /// Position of the level + 1, 0 outside the region; behind the grid with its rim follow [`BEHIND`] more zeros, so that
     /// loops may look at several cells at once.
-    pub(crate) cells: Vec<u32>,
+    pub(crate) cells: Cells,
     voxel_count: usize,
     /// Where the region's voxels lie in `cells`, as rows along x without gaps: neighbours of a row are rows too, which
     /// counting loops go along.
     pub(crate) rows: Vec<Range<usize>>,
     /// The levels that occur, ascending.
     pub(crate) gray_levels: Vec<u32>,
+    /// The voxels of each of them.
+    pub(crate) level_voxels: Vec<u32>,
     /// Levels of the whole that this is a part of.
     scale: LevelScale,
 }
 
 /// Cells behind the last one of the grid.
-const BEHIND: usize = 32;
+pub(crate) const BEHIND: usize = 32;
+
+/// Numbers by voxel, in bytes where they have room: four times as many are then read and compared at once.
+#[derive(Debug, Clone)]
+pub(crate) enum Cells {
+    Narrow(Vec<u8>),
+    Wide(Vec<u32>),
+}
+
+/// Evaluates an expression with the numbers of [`Cells`], of either width.
+macro_rules! with_cells {
+    ($of:expr, $cells:ident => $value:expr) => {
+        match $of {
+            $crate::level_map::Cells::Narrow($cells) => $value,
+            $crate::level_map::Cells::Wide($cells) => $value,
+        }
+    };
+}
+pub(crate) use with_cells;
+
+/// A number of [`Cells`].
+pub(crate) trait Cell: Copy + Ord + Default + Into<u32> + Send + Sync {}
+impl Cell for u8 {}
+impl Cell for u32 {}
+
+impl Cells {
+    /// The number of a voxel.
+    pub(crate) fn at(&self, voxel: usize) -> u32 {
+        with_cells!(self, cells => cells[voxel].into())
+    }
+
+    /// All of them, wide.
+    pub(crate) fn widened(&self) -> Cow<'_, [u32]> {
+        match self {
+            Self::Narrow(cells) => Cow::Owned(cells.iter().map(|&cell| u32::from(cell)).collect()),
+            Self::Wide(cells) => Cow::Borrowed(cells),
+        }
+    }
+}
 
 /// What a part of a region has to know of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,33 +118,35 @@ impl LevelMap {
         let strides = [padded[1] * padded[2], padded[2], 1];
 
         let highest = levels.iter().copied().max().unwrap_or(0);
+        let mut tally = Tally::new(highest as usize + 1);
+        tally.count(levels);
         let mut position = vec![0u32; highest as usize + 1];
-        for &level in levels {
-            position[level as usize] = 1;
+        let (mut gray_levels, mut level_voxels) = (Vec::new(), Vec::new());
+        for (level, voxels) in tally.counts().enumerate().skip(1).filter(|(_, voxels)| *voxels > 0) {
+            gray_levels.push(level as u32);
+            level_voxels.push(voxels);
+            position[level] = gray_levels.len() as u32;
         }
-        let gray_levels: Vec<u32> = (1..=highest).filter(|&level| position[level as usize] > 0).collect();
         if gray_levels.is_empty() {
             return Err(RadiomicsError::EmptyRegion);
         }
-        for (place, &level) in gray_levels.iter().enumerate() {
-            position[level as usize] = place as u32 + 1;
-        }
 
-        let mut cells = vec![0u32; count + BEHIND];
-        let mut rows: Vec<Range<usize>> = Vec::with_capacity(runs.len());
-        let mut remaining = levels;
-        for run in runs {
+        let place = |run: &Range<usize>| {
             let (z, y, x) = (run.start / (shape[1] * shape[2]), run.start / shape[2] % shape[1], run.start % shape[2]);
             let start = (z + rim[0]) * strides[0] + (y + rim[1]) * strides[1] + rim[2] + x;
-            let (levels, later) = remaining.split_at(run.len());
-            for (cell, &level) in cells[start..].iter_mut().zip(levels) {
-                *cell = position[level as usize];
-            }
-            rows.push(start..start + run.len());
-            remaining = later;
-        }
+            start..start + run.len()
+        };
+        let rows: Vec<Range<usize>> = runs.iter().map(place).collect();
+        let cells = if gray_levels.len() > usize::from(u8::MAX) {
+            Cells::Wide(placed(&rows, levels, count, |level| position[level as usize]))
+        } else if gray_levels.len() == highest as usize {
+            // Where no level is missing, a level is its position.
+            Cells::Narrow(placed(&rows, levels, count, |level| level as u8))
+        } else {
+            Cells::Narrow(placed(&rows, levels, count, |level| position[level as usize] as u8))
+        };
         let scale = LevelScale { highest: gray_levels[gray_levels.len() - 1], count: gray_levels.len() };
-        Ok(Self { shape, rim, strides, cells, voxel_count: levels.len(), rows, gray_levels, scale })
+        Ok(Self { shape, rim, strides, cells, voxel_count: levels.len(), rows, gray_levels, level_voxels, scale })
     }
 
     /// The levels that occur, ascending.
@@ -170,13 +213,18 @@ impl LevelMap {
     }
 
     /// The levels themselves in the order of `cells`, 0 outside the region.
-    pub(crate) fn level_cells(&self) -> Cow<'_, [u32]> {
+    pub(crate) fn level_cells(&self) -> Cow<'_, Cells> {
+        let highest = self.gray_levels[self.gray_levels.len() - 1];
         // Where no level is missing, a level is its position.
-        if self.gray_levels.len() == self.gray_levels[self.gray_levels.len() - 1] as usize {
+        if self.gray_levels.len() == highest as usize {
             return Cow::Borrowed(&self.cells);
         }
-        let level = |&position: &u32| if position == 0 { 0 } else { self.gray_levels[position as usize - 1] };
-        Cow::Owned(self.cells.iter().map(level).collect())
+        let level = |position: u32| if position == 0 { 0 } else { self.gray_levels[position as usize - 1] };
+        Cow::Owned(with_cells!(&self.cells, cells => if highest <= u32::from(u8::MAX) {
+            Cells::Narrow(cells.iter().map(|&position| level(position.into()) as u8).collect())
+        } else {
+            Cells::Wide(cells.iter().map(|&position| level(position.into())).collect())
+        }))
     }
 
     /// The row of neighbours at `step` from a row of voxels, in `cells` or an array like it.
@@ -185,10 +233,32 @@ impl LevelMap {
         &cells[start..start + row.len()]
     }
 
+    /// The cells `step` from the `N` cells from `start` on, in `cells` or an array like it; `N` is [`BEHIND`] at most.
+    #[inline(always)]
+    pub(crate) fn together<T, const N: usize>(cells: &[T], start: usize, step: isize) -> &[T; N] {
+        const { assert!(N <= BEHIND, "rows end this far before the cells do") };
+        let first = (start as isize + step) as usize;
+        cells[first..first + N].as_array().unwrap_or_else(|| unreachable!("a slice of N cells is an array of N cells"))
+    }
+
     /// Distance in `cells` between a voxel and its neighbour at `offset`.
     pub(crate) fn step(&self, offset: Offset) -> isize {
         (0..3).map(|axis| offset[axis] * self.strides[axis] as isize).sum()
     }
+}
+
+/// The cells of a grid whose rows hold, one after the other, what `cell` makes of the levels.
+fn placed<T: Copy + Default>(rows: &[Range<usize>], levels: &[u32], count: usize, cell: impl Fn(u32) -> T) -> Vec<T> {
+    let mut cells = vec![T::default(); count + BEHIND];
+    let mut remaining = levels;
+    for row in rows {
+        let (levels, later) = remaining.split_at(row.len());
+        for (to, &level) in cells[row.clone()].iter_mut().zip(levels) {
+            *to = cell(level);
+        }
+        remaining = later;
+    }
+    cells
 }
 
 /// All steps to neighbours at Chebyshev distance 1, whatever the extent of the region; 26, or 8 without steps along
@@ -284,7 +354,34 @@ pub(crate) fn directions(shape: [usize; 3], distances: &[u32], fixed_axis: Optio
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array3;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::glcm::pair_counts;
+    use crate::glrlm::run_counts;
+    use crate::neighbourhood::{Counting, Neighbourhoods};
+    use crate::zones::Zones;
+
+    proptest! {
+        #[test]
+        fn narrow_and_wide_numbers_are_counted_alike(levels in prop::collection::vec(0u32..5, 3 * 4 * 7), factor in 1u32..100, alpha in 0u32..2) {
+            prop_assume!(levels.iter().any(|&level| level > 0));
+            let levels = Array3::from_shape_vec([3, 4, 7], levels).unwrap().mapv(|level| level * factor);
+            let map = LevelMap::new(levels.view(), 1).unwrap();
+            let wide = LevelMap { cells: Cells::Wide(map.cells.widened().into_owned()), ..map.clone() };
+            for offset in adjacent_offsets(None) {
+                prop_assert_eq!(pair_counts(&map, offset), pair_counts(&wide, offset));
+                prop_assert_eq!(run_counts(&map, offset), run_counts(&wide, offset));
+            }
+            let [narrow, wide] = [&map, &wide].map(|map| {
+                let offsets = adjacent_offsets(None);
+                let neighbourhoods = Neighbourhoods::count(map, &offsets, Counting::Both { alpha });
+                (neighbourhoods, Zones::new(map, offsets).by_size(map))
+            });
+            prop_assert_eq!(narrow, wide);
+        }
+    }
 
     #[test]
     fn a_volume_has_13_directions_and_a_slice_4() {

@@ -24,6 +24,7 @@ mod marching_cubes;
 mod neighbourhood;
 pub mod ngtdm;
 mod normalisation;
+mod pairs_and_runs;
 mod parameter_error;
 pub mod parameters;
 pub mod perturbation;

@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use alnm_imaging::vectorised;
 
-use crate::level_map::{LevelMap, Offset};
+use crate::level_map::{Cell, Cells, LevelMap, Offset};
 use crate::tally::Tally;
 
 /// What the pass counts, by level in the order of [`LevelMap::gray_levels`].
@@ -12,8 +12,6 @@ use crate::tally::Tally;
 pub(crate) struct Neighbourhoods {
     /// Voxels by level and number of dependent neighbours: one row for each level.
     pub(crate) dependences: Vec<f64>,
-    /// Voxels.
-    pub(crate) voxels: Vec<u32>,
     /// Voxels without a neighbour in the region.
     pub(crate) isolated: Vec<u32>,
     /// Σ |i - Ā| over the voxels, Ā being the mean level of a voxel's neighbours in the region; 0 for a voxel without.
@@ -36,21 +34,44 @@ impl Neighbourhoods {
     pub(crate) fn count(map: &LevelMap, offsets: &[Offset], counting: Counting) -> Self {
         let steps: Vec<isize> = offsets.iter().map(|&offset| map.step(offset)).collect();
         let highest = u64::from(map.gray_levels()[map.gray_levels().len() - 1]);
-        // Sums of levels are whole numbers, whose doubles are exact too.
-        let small = u32::try_from(highest * steps.len() as u64).is_ok();
-        let arch = pulp::Arch::new();
-        match counting {
-            Counting::Dependences { alpha: 0 } => vectorised!(arch, pass::<u32, EQUAL, false>(map, &steps, 0)),
-            Counting::Dependences { alpha } => vectorised!(arch, pass::<u32, NEAR, false>(map, &steps, alpha)),
-            Counting::Tones if small => vectorised!(arch, pass::<u32, NO, true>(map, &steps, 0)),
-            // Only more than 10⁷ levels come here, so one copy for all processors will do.
-            Counting::Tones => pass::<f64, NO, true>(map, &steps, 0),
-            Counting::Both { alpha: 0 } if small => vectorised!(arch, pass::<u32, EQUAL, true>(map, &steps, 0)),
-            Counting::Both { alpha } if small => vectorised!(arch, pass::<u32, NEAR, true>(map, &steps, alpha)),
-            Counting::Both { alpha } => pass::<f64, NEAR, true>(map, &steps, alpha),
+        let largest_sum = highest * steps.len() as u64;
+        let levels = map.level_cells();
+        if let (Cells::Narrow(positions), Cells::Narrow(levels)) = (&map.cells, &*levels)
+            && steps.len() < usize::from(u8::MAX)
+            && u16::try_from(largest_sum).is_ok()
+        {
+            let grid = Grid { map, positions, levels, steps: &steps };
+            return count_on::<u8, u8, u16, BYTES>(&grid, counting);
+        }
+        let (positions, levels) = (map.cells.widened(), levels.widened());
+        let grid = Grid { map, positions: &*positions, levels: &*levels, steps: &steps };
+        // Sums of levels are whole numbers, whose doubles are exact too. Only more than 10⁷ levels come so far.
+        if u32::try_from(largest_sum).is_ok() {
+            count_on::<u32, u32, u32, WORDS>(&grid, counting)
+        } else {
+            count_on::<u32, u32, f64, WORDS>(&grid, counting)
         }
     }
 }
+
+/// A region with the positions of its levels and the levels themselves, and the steps to neighbours.
+struct Grid<'a, C> {
+    map: &'a LevelMap,
+    positions: &'a [C],
+    levels: &'a [C],
+    steps: &'a [isize],
+}
+
+/// A number of neighbours.
+trait NeighbourCount: Copy + Default + From<bool> + AddAssign + Into<u32> {}
+impl NeighbourCount for u8 {}
+impl NeighbourCount for u32 {}
+
+/// A sum of levels of type `C`.
+trait LevelSum<C>: Copy + Default + From<C> + AddAssign + Into<f64> {}
+impl LevelSum<u8> for u16 {}
+impl LevelSum<u32> for u32 {}
+impl LevelSum<u32> for f64 {}
 
 /// Which neighbours are dependent: none, those of the same level, those whose level differs by α at most.
 const NO: u8 = 0;
@@ -58,98 +79,111 @@ const EQUAL: u8 = 1;
 const NEAR: u8 = 2;
 
 /// Voxels whose neighbours are looked at together.
-const TOGETHER: usize = 16;
+const BYTES: usize = 32;
+const WORDS: usize = 16;
+
+/// Numbers of neighbours are counted as `N`, sums of levels as `S`, for `TOGETHER` voxels at once.
+fn count_on<C: Cell, N: NeighbourCount, S: LevelSum<C>, const TOGETHER: usize>(
+    grid: &Grid<'_, C>,
+    counting: Counting,
+) -> Neighbourhoods {
+    let arch = pulp::Arch::new();
+    match counting {
+        Counting::Dependences { alpha: 0 } => vectorised!(arch, pass::<C, N, S, TOGETHER, EQUAL, false>(grid, 0)),
+        Counting::Dependences { alpha } => vectorised!(arch, pass::<C, N, S, TOGETHER, NEAR, false>(grid, alpha)),
+        Counting::Tones => vectorised!(arch, pass::<C, N, S, TOGETHER, NO, true>(grid, 0)),
+        Counting::Both { alpha: 0 } => vectorised!(arch, pass::<C, N, S, TOGETHER, EQUAL, true>(grid, 0)),
+        Counting::Both { alpha } => vectorised!(arch, pass::<C, N, S, TOGETHER, NEAR, true>(grid, alpha)),
+    }
+}
 
 /// What is found of voxels that are looked at together.
-struct Found<S> {
-    dependent: [u32; TOGETHER],
-    neighbours: [u32; TOGETHER],
+struct Found<N, S, const TOGETHER: usize> {
+    dependent: [N; TOGETHER],
+    neighbours: [N; TOGETHER],
     sums: [S; TOGETHER],
 }
 
-/// Neighbours are at `steps`; sums of levels are taken as `S`.
 #[inline(always)]
-fn pass<S: Copy + Default + From<u32> + AddAssign + Into<f64>, const DEPENDENT: u8, const TONES: bool>(
-    map: &LevelMap,
-    steps: &[isize],
+fn pass<C: Cell, N: NeighbourCount, S: LevelSum<C>, const TOGETHER: usize, const DEPENDENT: u8, const TONES: bool>(
+    grid: &Grid<'_, C>,
     alpha: u32,
 ) -> Neighbourhoods {
-    let levels = map.level_cells();
-    let count = map.gray_levels().len();
-    let columns = steps.len() + 1;
+    let count = grid.map.gray_levels().len();
+    let columns = grid.steps.len() + 1;
     let mut dependences = Tally::new(if DEPENDENT == NO { 0 } else { count * columns });
-    let mut voxels = Tally::new(if TONES { count } else { 0 });
     let mut isolated = vec![0; if TONES { count } else { 0 }];
     let mut differences = vec![0.0; if TONES { count } else { 0 }];
     let mut cells = [0; TOGETHER];
-    let mut of_levels = [0; TOGETHER];
-    for row in &map.rows {
+    for row in &grid.map.rows {
         for start in row.clone().step_by(TOGETHER) {
             let length = TOGETHER.min(row.end - start);
-            let own: &[u32; TOGETHER] = together(&levels, start, 0);
-            let found: Found<S> = look_around::<S, DEPENDENT, TONES>(&levels, start, own, steps, alpha);
-            let positions: &[u32; TOGETHER] = together(&map.cells, start, 0);
+            let own: &[C; TOGETHER] = LevelMap::together(grid.levels, start, 0);
+            let found: Found<N, S, TOGETHER> =
+                look_around::<C, N, S, TOGETHER, DEPENDENT, TONES>(grid, start, own, alpha);
+            let positions: &[C; TOGETHER] = LevelMap::together(grid.positions, start, 0);
             if DEPENDENT != NO {
                 for place in 0..TOGETHER {
-                    let position = positions[place].wrapping_sub(1);
-                    cells[place] = position.wrapping_mul(columns as u32).wrapping_add(found.dependent[place]);
+                    let position = positions[place].into().wrapping_sub(1);
+                    cells[place] = position.wrapping_mul(columns as u32).wrapping_add(found.dependent[place].into());
                 }
                 dependences.count(&cells[..length]);
             }
             if TONES {
                 let mut of_voxels = [0.0; TOGETHER];
+                let mut alone = false;
                 for place in 0..TOGETHER {
-                    let neighbours = found.neighbours[place];
-                    let difference = (f64::from(own[place]) - found.sums[place].into() / f64::from(neighbours)).abs();
+                    let neighbours: u32 = found.neighbours[place].into();
+                    let mean = found.sums[place].into() / f64::from(neighbours);
+                    let difference = (f64::from(own[place].into()) - mean).abs();
                     of_voxels[place] = if neighbours > 0 { difference } else { 0.0 };
-                    of_levels[place] = positions[place].wrapping_sub(1);
+                    alone |= neighbours == 0;
                 }
-                voxels.count(&of_levels[..length]);
                 for place in 0..length {
-                    differences[of_levels[place] as usize] += of_voxels[place];
+                    differences[positions[place].into() as usize - 1] += of_voxels[place];
                 }
-                for place in (0..length).filter(|&place| found.neighbours[place] == 0) {
-                    isolated[of_levels[place] as usize] += 1;
+                if alone {
+                    for place in (0..length).filter(|&place| found.neighbours[place].into() == 0) {
+                        isolated[positions[place].into() as usize - 1] += 1;
+                    }
                 }
             }
         }
     }
-    Neighbourhoods {
-        dependences: dependences.counts().map(f64::from).collect(),
-        voxels: voxels.counts().collect(),
-        isolated,
-        differences,
-    }
-}
-
-/// The cells `step` from those from `start` on; [`LevelMap::cells`] goes on far enough behind the last voxel.
-#[inline(always)]
-fn together(cells: &[u32], start: usize, step: isize) -> &[u32; TOGETHER] {
-    let first = (start as isize + step) as usize;
-    cells[first..first + TOGETHER].as_array().unwrap_or(&[0; TOGETHER])
+    Neighbourhoods { dependences: dependences.counts().map(f64::from).collect(), isolated, differences }
 }
 
 /// Looks at the neighbours of the voxels with levels `own` from `start` on.
 #[inline(always)]
-fn look_around<S: Copy + Default + From<u32> + AddAssign, const DEPENDENT: u8, const TONES: bool>(
-    levels: &[u32],
+fn look_around<
+    C: Cell,
+    N: NeighbourCount,
+    S: LevelSum<C>,
+    const TOGETHER: usize,
+    const DEPENDENT: u8,
+    const TONES: bool,
+>(
+    grid: &Grid<'_, C>,
     start: usize,
-    own: &[u32; TOGETHER],
-    steps: &[isize],
+    own: &[C; TOGETHER],
     alpha: u32,
-) -> Found<S> {
-    let mut found = Found { dependent: [0; TOGETHER], neighbours: [0; TOGETHER], sums: [S::default(); TOGETHER] };
-    for &step in steps {
-        let others = together(levels, start, step);
+) -> Found<N, S, TOGETHER> {
+    let mut found = Found {
+        dependent: [N::default(); TOGETHER],
+        neighbours: [N::default(); TOGETHER],
+        sums: [S::default(); TOGETHER],
+    };
+    for &step in grid.steps {
+        let others: &[C; TOGETHER] = LevelMap::together(grid.levels, start, step);
         for place in 0..TOGETHER {
             let (level, other) = (own[place], others[place]);
             found.dependent[place] += match DEPENDENT {
-                NO => 0,
-                EQUAL => u32::from(level == other),
-                _ => u32::from((other > 0) & (level.abs_diff(other) <= alpha)),
+                NO => N::default(),
+                EQUAL => N::from(level == other),
+                _ => N::from((other > C::default()) & (level.into().abs_diff(other.into()) <= alpha)),
             };
             if TONES {
-                found.neighbours[place] += u32::from(other > 0);
+                found.neighbours[place] += N::from(other > C::default());
                 found.sums[place] += S::from(other);
             }
         }
@@ -175,7 +209,7 @@ mod tests {
             let both = Neighbourhoods::count(&map, &offsets, Counting::Both { alpha });
             prop_assert_eq!(&both.dependences, &Neighbourhoods::count(&map, &offsets, Counting::Dependences { alpha }).dependences);
             let tones = Neighbourhoods::count(&map, &offsets, Counting::Tones);
-            prop_assert_eq!((&both.voxels, &both.isolated, &both.differences), (&tones.voxels, &tones.isolated, &tones.differences));
+            prop_assert_eq!((&both.isolated, &both.differences), (&tones.isolated, &tones.differences));
             // As the definitions say, voxel by voxel.
             let at = |place: [isize; 3]| {
                 let inside = (0..3).all(|axis| (0..map.shape[axis] as isize).contains(&place[axis]));

@@ -190,14 +190,14 @@ pub fn matrix(map: &LevelMap, distances: &[u32], fixed_axis: Option<usize>) -> R
 
 /// The matrix of counts that hold tones.
 pub(crate) fn of_neighbourhoods(map: &LevelMap, counts: &Neighbourhoods) -> ToneDifferenceMatrix {
-    of_levels(map, &counts.voxels, &counts.differences)
+    of_levels(map, &map.level_voxels, &counts.differences)
 }
 
 /// The matrix of counts that hold tones, as the reference manual of the IBSI defines it: voxels without neighbours are
 /// left out, and levels without other voxels with them. `None` where no voxel has a neighbour.
 pub(crate) fn without_isolated(map: &LevelMap, counts: &Neighbourhoods) -> Option<ToneDifferenceMatrix> {
     let voxels: Vec<u32> =
-        counts.voxels.iter().zip(&counts.isolated).map(|(voxels, isolated)| voxels - isolated).collect();
+        map.level_voxels.iter().zip(&counts.isolated).map(|(voxels, isolated)| voxels - isolated).collect();
     let mut matrix = of_levels(map, &voxels, &counts.differences);
     matrix.rows.retain(|row| row.voxels > 0.0);
     (!matrix.rows.is_empty()).then_some(matrix)

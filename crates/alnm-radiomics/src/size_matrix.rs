@@ -3,7 +3,7 @@
 //! Symbols: P(i, j) the count of level i and size j, N = Σ P the number of runs, zones or voxels, p_g(i) and p_s(j) the
 //! sums over sizes and levels.
 
-use crate::entropy::information;
+use crate::entropy::{EPSILON, KnownInformation};
 
 /// A count matrix of grey level × size, kept as its cells that are not 0, with the sums that the features are made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,14 @@ pub struct SizeCell {
     pub size: f64,
     /// P(i, j).
     pub count: f64,
+}
+
+/// A cell of the matrix of a window.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WindowCell {
+    pub(crate) level: u32,
+    pub(crate) size: u32,
+    pub(crate) count: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,11 +77,55 @@ impl MarginalSums {
 /// Sizes below are added up in a table, others are put in order.
 const TABLE_SIZES: usize = 1024;
 
+/// What a count of a level and a size is multiplied by in the sums over cells: 1 / (i² j²), i² / j², j² / i² and i² j².
+#[inline(always)]
+fn joint_factors(level: f64, size: f64) -> [f64; 4] {
+    [
+        1.0 / (level * level * size * size),
+        level * level / (size * size),
+        size * size / (level * level),
+        level * level * size * size,
+    ]
+}
+
+/// The factors of the sums over cells, kept by level and size: where features of many windows are computed, the same come
+/// again and again, and divisions take most of the time.
+#[derive(Debug)]
+pub(crate) struct JointFactors {
+    /// Sizes of a level that are kept, from 0.
+    sizes: usize,
+    kept: Vec<[f64; 4]>,
+}
+
+impl JointFactors {
+    /// Sizes that are kept at most; larger ones are few in a window.
+    const MOST_SIZES: usize = 32;
+
+    /// Factors of levels up to `highest` and of sizes up to `largest`.
+    pub(crate) fn new(highest: u32, largest: usize) -> Self {
+        let sizes = largest.min(Self::MOST_SIZES) + 1;
+        let of_level = |level: u32| (0..sizes).map(move |size| joint_factors(f64::from(level), size as f64));
+        Self { sizes, kept: (0..=highest).flat_map(of_level).collect() }
+    }
+
+    /// The factors of a cell, whose level and size are whole numbers.
+    #[inline(always)]
+    fn of(&self, level: u32, size: u32) -> [f64; 4] {
+        if (size as usize) < self.sizes {
+            return self.kept[level as usize * self.sizes + size as usize];
+        }
+        joint_factors(f64::from(level), f64::from(size))
+    }
+}
+
 impl SizeMatrix {
     /// A matrix from its cells in ascending order of level, then size. Cells with count 0 are left out.
     pub(crate) fn new(cells: impl IntoIterator<Item = SizeCell>) -> Self {
         let mut matrix = Self::empty();
-        matrix.refill(cells, &mut SizeTable::default(), |count, total| information(count / total));
+        let mut table = SizeTable::default();
+        let joint_sums = matrix.take_cells(cells, &mut table, |cell| joint_factors(cell.level, cell.size));
+        let mut known = KnownInformation::new(matrix.cells.len(), matrix.counted(), EPSILON);
+        matrix.summarise(joint_sums, &mut table, |count| known.of(count));
         matrix
     }
 
@@ -91,14 +143,32 @@ impl SizeMatrix {
         }
     }
 
-    /// Makes this the matrix of other cells, as [`SizeMatrix::new`], in the memory that it has. `information` gives
-    /// p log₂(p + ε) of a share p from a count and the total.
+    /// Makes this the matrix of the counts of a window, in the memory that it has. `information` is p log₂(p + ε) by count,
+    /// for the total of the counts.
     pub(crate) fn refill(
+        &mut self,
+        counted: impl Iterator<Item = WindowCell>,
+        table: &mut SizeTable,
+        factors: &JointFactors,
+        information: &[f64],
+    ) {
+        let cells = counted.map(|WindowCell { level, size, count }| SizeCell {
+            level: f64::from(level),
+            size: f64::from(size),
+            count: f64::from(count),
+        });
+        let joint_sums = self.take_cells(cells, table, |cell| factors.of(cell.level as u32, cell.size as u32));
+        self.summarise(joint_sums, table, |count| information[count as usize]);
+    }
+
+    /// Takes cells in ascending order of level, then size, in place of those that are there, and returns their joint sums.
+    #[inline(always)]
+    fn take_cells(
         &mut self,
         cells: impl IntoIterator<Item = SizeCell>,
         table: &mut SizeTable,
-        mut information: impl FnMut(f64, f64) -> f64,
-    ) {
+        factors: impl Fn(&SizeCell) -> [f64; 4],
+    ) -> [f64; 4] {
         self.cells.clear();
         self.by_level.clear();
         let mut joint_sums = [0.0; 4];
@@ -112,24 +182,28 @@ impl SizeMatrix {
                 Some(last) if last.value == level => last.count += count,
                 _ => self.by_level.push(Marginal { value: level, count }),
             }
-            let factors = [
-                1.0 / (level * level * size * size),
-                level * level / (size * size),
-                size * size / (level * level),
-                level * level * size * size,
-            ];
-            for (sum, factor) in joint_sums.iter_mut().zip(factors) {
+            for (sum, factor) in joint_sums.iter_mut().zip(factors(&cell)) {
                 *sum += count * factor;
             }
             table.add(size, count);
         }
+        joint_sums
+    }
+
+    /// N of the cells that are there.
+    fn counted(&self) -> f64 {
+        self.by_level.iter().map(|level| level.count).sum()
+    }
+
+    /// The other sums over the cells that are there. `information` gives p log₂(p + ε) of the share p of a count.
+    #[inline(always)]
+    fn summarise(&mut self, joint_sums: [f64; 4], table: &mut SizeTable, information: impl FnMut(f64) -> f64) {
         self.joint_sums = joint_sums;
         table.take(&mut self.by_size);
-        self.total = self.by_level.iter().map(|level| level.count).sum();
+        self.total = self.counted();
         self.level_sums = MarginalSums::of(&self.by_level);
         self.size_sums = MarginalSums::of(&self.by_size);
-        let total = self.total;
-        let sum: f64 = self.cells.iter().map(|cell| information(cell.count, total)).sum();
+        let sum: f64 = self.cells.iter().map(|cell| cell.count).map(information).sum();
         self.entropy = if self.cells.is_empty() { f64::NAN } else { -sum };
     }
 
@@ -273,13 +347,13 @@ impl SizeTable {
 }
 
 /// Cells of a dense matrix: one row for each level, the size of column j being j + 1.
-pub(crate) fn dense_cells(gray_levels: &[u32], counts: &[f64]) -> impl Iterator<Item = SizeCell> {
+pub(crate) fn dense_cells<T: Copy + Into<f64>>(gray_levels: &[u32], counts: &[T]) -> impl Iterator<Item = SizeCell> {
     let columns = counts.len() / gray_levels.len();
     gray_levels.iter().zip(counts.chunks_exact(columns)).flat_map(|(&level, row)| {
         row.iter().enumerate().map(move |(column, &count)| SizeCell {
             level: f64::from(level),
             size: (column + 1) as f64,
-            count,
+            count: count.into(),
         })
     })
 }

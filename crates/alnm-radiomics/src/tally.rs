@@ -14,6 +14,26 @@ pub(crate) struct Tally {
     counts: Vec<u32>,
 }
 
+/// The number of a cell.
+pub(crate) trait TallyCell: Copy {
+    /// The number as a place in the table.
+    fn place(self) -> usize;
+}
+
+impl TallyCell for u16 {
+    #[inline(always)]
+    fn place(self) -> usize {
+        usize::from(self)
+    }
+}
+
+impl TallyCell for u32 {
+    #[inline(always)]
+    fn place(self) -> usize {
+        self as usize
+    }
+}
+
 impl Tally {
     /// A table of `cells` cells, all of them 0.
     pub(crate) fn new(cells: usize) -> Self {
@@ -31,10 +51,10 @@ impl Tally {
 
     /// Counts each of the cells once more.
     #[inline(always)]
-    pub(crate) fn count(&mut self, cells: &[u32]) {
+    pub(crate) fn count<T: TallyCell>(&mut self, cells: &[T]) {
         if self.cells > MOST_COPIED {
             for &cell in cells {
-                self.counts[cell as usize] += 1;
+                self.counts[cell.place()] += 1;
             }
             return;
         }
@@ -42,11 +62,11 @@ impl Tally {
         let counts = self.counts.as_chunks_mut::<COPIES>().0;
         for group in groups {
             for (copy, &cell) in group.iter().enumerate() {
-                counts[cell as usize][copy] += 1;
+                counts[cell.place()][copy] += 1;
             }
         }
         for &cell in rest {
-            counts[cell as usize][0] += 1;
+            counts[cell.place()][0] += 1;
         }
     }
 
@@ -65,8 +85,8 @@ mod tests {
     fn small_and_large_tables_count_alike() {
         for size in [10, MOST_COPIED + 1] {
             let mut tally = Tally::new(size);
-            tally.count(&[3, 3, 3, 7, 3, 0, 9]);
-            tally.count(&[3, 9]);
+            tally.count(&[3u32, 3, 3, 7, 3, 0, 9]);
+            tally.count(&[3u16, 9]);
             let counts: Vec<u32> = tally.counts().take(10).collect();
             assert_eq!(counts, [1, 0, 0, 5, 0, 0, 0, 1, 0, 2]);
             assert_eq!(tally.counts().count(), size);

@@ -18,7 +18,8 @@ use crate::level_map::{LevelMap, LevelScale, Offset};
 use crate::parameters::Settings;
 use crate::warning::Warning;
 use crate::windows::{
-    DependenceWindows, FirstOrderWindows, RunWindows, ToneWindows, WindowClass, WindowGrid, Windows, ZoneWindows,
+    DependenceWindows, FirstOrderWindows, RankedValues, RunWindows, ToneWindows, WindowClass, WindowGrid, Windows,
+    ZoneWindows,
 };
 use crate::{first_order, gldm, glrlm, glszm, ngtdm};
 
@@ -186,7 +187,7 @@ impl<'a> Kernels<'a> {
 
     /// The grid for windows that are worked on side by side, where they can be.
     fn window_grid(&self) -> Option<WindowGrid<'_>> {
-        WindowGrid::new(&self.levels, &self.image.values, self.region.shape, self.radius())
+        WindowGrid::new(&self.levels, self.region.shape, self.radius())
     }
 
     /// Voxels of a neighbourhood to each side, (z, y, x).
@@ -205,20 +206,27 @@ impl<'a> Kernels<'a> {
     ) -> Option<Result<Vec<WindowFeatures>>> {
         let Settings { distances, gldm_a, weighting_norm, .. } = self.settings;
         let fixed_axis = self.region.fixed_axis;
+        let (voxels, longest) = grid.largest_window();
         Some(match class {
             FeatureClass::FirstOrder => selection.of(class, first_order::FORMULAS).and_then(|formulas| {
                 let shift = self.settings.voxel_array_shift as f64;
-                self.windows(grid, || FirstOrderWindows::new(&formulas, shift, self.region.voxel_volume))
+                let ranked = RankedValues::new(&self.image.values, &self.levels);
+                self.windows(grid, || FirstOrderWindows::new(&formulas, &ranked, shift, self.region.voxel_volume))
             }),
             FeatureClass::Gldm => selection.of(class, gldm::FORMULAS).and_then(|formulas| {
-                self.windows(grid, || DependenceWindows::new(&formulas, distances, fixed_axis, *gldm_a))
+                let factors = grid.joint_factors(voxels);
+                self.windows(grid, || DependenceWindows::new(&formulas, distances, fixed_axis, *gldm_a, &factors))
             }),
-            FeatureClass::Glrlm if weighting_norm.is_none() => selection
-                .of(class, glrlm::FORMULAS)
-                .and_then(|formulas| self.windows(grid, || RunWindows::new(&formulas, fixed_axis))),
-            FeatureClass::Glszm => selection
-                .of(class, glszm::FORMULAS)
-                .and_then(|formulas| self.windows(grid, || ZoneWindows::new(&formulas, fixed_axis))),
+            FeatureClass::Glrlm if weighting_norm.is_none() => {
+                selection.of(class, glrlm::FORMULAS).and_then(|formulas| {
+                    let factors = grid.joint_factors(longest);
+                    self.windows(grid, || RunWindows::new(&formulas, fixed_axis, &factors))
+                })
+            }
+            FeatureClass::Glszm => selection.of(class, glszm::FORMULAS).and_then(|formulas| {
+                let factors = grid.joint_factors(voxels);
+                self.windows(grid, || ZoneWindows::new(&formulas, fixed_axis, &factors))
+            }),
             FeatureClass::Ngtdm => selection
                 .of(class, ngtdm::FORMULAS)
                 .and_then(|formulas| self.windows(grid, || ToneWindows::new(&formulas, distances, fixed_axis))),

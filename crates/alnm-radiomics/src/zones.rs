@@ -1,12 +1,11 @@
 //! Zones: connected groups of voxels of one level, which the size zone and the distance zone matrix count.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use alnm_imaging::vectorised;
 
-use crate::level_map::{LevelMap, Offset};
+use crate::level_map::{Cell, LevelMap, Offset, with_cells};
 use crate::size_matrix::{SizeCell, SizeMatrix};
 
 /// The zones of a region. A zone is found in pieces, each of which has a number; the zone's own is the lowest of them.
@@ -25,7 +24,8 @@ pub(crate) struct Zones {
 impl Zones {
     /// The zones of voxels that are connected with their neighbours at `offsets`, which come in opposite pairs.
     pub(crate) fn new(map: &LevelMap, offsets: Vec<Offset>) -> Self {
-        let mut zones = Self::pieces(map, &Predecessors::new(map, offsets));
+        let predecessors = Predecessors::new(map, offsets);
+        let mut zones = with_cells!(&map.cells, cells => Self::pieces(map, cells, &predecessors));
         // A piece goes on from one with a lower number, so one pass leads to the lowest.
         for piece in 0..zones.zone_of.len() {
             let zone = zones.zone_of[zones.zone_of[piece] as usize] as usize;
@@ -87,37 +87,46 @@ impl Zones {
 
     /// The pieces that a pass over the voxels in raster order finds, each with the one that it goes on from: a voxel
     /// belongs to the piece of a predecessor with its level, and joins those of others.
-    fn pieces(map: &LevelMap, predecessors: &Predecessors) -> Self {
-        let mut pieces = vec![0u32; map.cells.len()];
+    fn pieces<C: Cell>(map: &LevelMap, cells: &[C], predecessors: &Predecessors) -> Self {
+        let mut pieces = vec![0u32; cells.len()];
         let (mut zone_of, mut levels, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut same: Vec<u16> = Vec::new();
+        let mut count = 0u32;
         let arch = pulp::Arch::new();
         for row in &map.rows {
-            vectorised!(arch, compare_levels(map, row, &predecessors.steps, &mut same));
-            for (voxel, &same) in row.clone().zip(&same) {
-                let mut apart = predecessors.apart[usize::from(same)];
-                let mut next = |pieces: &[u32]| {
-                    let step = predecessors.steps.get(apart.trailing_zeros() as usize)?;
-                    apart &= apart - 1;
-                    Some(pieces[(voxel as isize + step) as usize])
-                };
-                let Some(first) = next(&pieces) else {
-                    pieces[voxel] = zone_of.len() as u32;
-                    zone_of.push(zone_of.len() as u32);
-                    levels.push(map.cells[voxel] - 1);
-                    sizes.push(1);
-                    continue;
-                };
-                let mut piece = lowest(&mut zone_of, first);
-                while let Some(other) = next(&pieces) {
-                    let other = lowest(&mut zone_of, other);
-                    zone_of[piece.max(other) as usize] = piece.min(other);
-                    piece = piece.min(other);
+            for start in row.clone().step_by(TOGETHER) {
+                let same = vectorised!(arch, compare_levels(cells, start, &predecessors.steps));
+                // Room for as many pieces as may begin here.
+                zone_of.extend(zone_of.len() as u32..count + TOGETHER as u32);
+                levels.resize(zone_of.len(), 0);
+                sizes.resize(zone_of.len(), 0);
+                for (voxel, &same) in (start..row.end).zip(&same) {
+                    let apart = predecessors.apart[usize::from(same)];
+                    let piece_of = |pieces: &[u32], apart: u16| {
+                        pieces[(voxel as isize + predecessors.step_of_first[apart.trailing_zeros() as usize]) as usize]
+                    };
+                    // Whether a piece begins is guessed wrongly too often for a branch, so the next is always written.
+                    let begins = 0u32.wrapping_sub(u32::from(apart == 0));
+                    let mut piece = (piece_of(&pieces, apart) & !begins) | (count & begins);
+                    levels[count as usize] = cells[voxel].into() - 1;
+                    count += begins & 1;
+                    let mut others = apart & apart.wrapping_sub(1);
+                    if others > 0 {
+                        piece = lowest(&mut zone_of, piece);
+                        while others > 0 {
+                            let other = lowest(&mut zone_of, piece_of(&pieces, others));
+                            zone_of[piece.max(other) as usize] = piece.min(other);
+                            piece = piece.min(other);
+                            others &= others - 1;
+                        }
+                    }
+                    pieces[voxel] = piece;
+                    sizes[piece as usize] += 1;
                 }
-                pieces[voxel] = piece;
-                sizes[piece as usize] += 1;
             }
         }
+        zone_of.truncate(count as usize);
+        levels.truncate(count as usize);
+        sizes.truncate(count as usize);
         Self { pieces, zone_of, levels, sizes }
     }
 }
@@ -129,6 +138,9 @@ const SMALL: usize = 64;
 struct Predecessors {
     /// How far before the voxel they are.
     steps: Vec<isize>,
+    /// The same, with steps of 0 after them: that of the first of a set of bits is at the number of zeros below it, of which
+    /// an empty set has 16.
+    step_of_first: [isize; 17],
     /// By the predecessors that have the voxel's level, as bits: one of each group of them that are connected with each
     /// other, since the others of the group are in its zone already.
     apart: Cow<'static, [u16]>,
@@ -137,8 +149,9 @@ struct Predecessors {
 impl Predecessors {
     fn new(map: &LevelMap, mut offsets: Vec<Offset>) -> Self {
         offsets.retain(|&offset| map.step(offset) < 0);
-        let steps = offsets.iter().map(|&offset| map.step(offset)).collect();
-        Self { steps, apart: groups(&offsets) }
+        let steps: Vec<isize> = offsets.iter().map(|&offset| map.step(offset)).collect();
+        let step_of_first = std::array::from_fn(|place| steps.get(place).copied().unwrap_or(0));
+        Self { steps, step_of_first, apart: groups(&offsets) }
     }
 }
 
@@ -179,17 +192,21 @@ fn firsts_of_groups(set: u16, beside: &[u16]) -> u16 {
     firsts
 }
 
-/// Finds for each voxel of a row which of its predecessors have its level, as bits.
+/// Voxels whose levels are compared together.
+const TOGETHER: usize = 16;
+
+/// Finds for each of the voxels from `start` on which of its predecessors have its level, as bits.
 #[inline(always)]
-fn compare_levels(map: &LevelMap, row: &Range<usize>, steps: &[isize], same: &mut Vec<u16>) {
-    same.clear();
-    same.resize(row.len(), 0);
+fn compare_levels<C: Cell>(cells: &[C], start: usize, steps: &[isize]) -> [u16; TOGETHER] {
+    let own: &[C; TOGETHER] = LevelMap::together(cells, start, 0);
+    let mut same = [0; TOGETHER];
     for (place, &step) in steps.iter().enumerate() {
-        let neighbours = LevelMap::neighbours(&map.cells, row, step);
-        for ((same, &level), &neighbour) in same.iter_mut().zip(&map.cells[row.clone()]).zip(neighbours) {
-            *same |= u16::from(level == neighbour) << place;
+        let neighbours: &[C; TOGETHER] = LevelMap::together(cells, start, step);
+        for voxel in 0..TOGETHER {
+            same[voxel] |= u16::from(own[voxel] == neighbours[voxel]) << place;
         }
     }
+    same
 }
 
 /// The lowest of the pieces that a piece is known to be joined with.

@@ -130,12 +130,6 @@ impl Recursion {
             let d = [1, 2, 3, 4].map(|back| if i >= back { self.d[back - 1] } else { self.left_history[back - 1] });
             result[i] = step(&x, self.n, &y, d);
         }
-        // Each way goes as far as results are wanted.
-        for i in MINIMUM_LENGTH..wanted.end {
-            let x = [line[i], line[i - 1], line[i - 2], line[i - 3]];
-            let y = [result[i - 1], result[i - 2], result[i - 3], result[i - 4]];
-            result[i] = step(&x, self.n, &y, self.d);
-        }
         for i in (line.len() - MINIMUM_LENGTH..line.len()).rev() {
             let x = [1, 2, 3, 4].map(|ahead| line[(i + ahead).min(last)]);
             let y = [1, 2, 3, 4].map(|ahead| if i + ahead <= last { scratch[i + ahead] } else { line[last] });
@@ -143,16 +137,41 @@ impl Recursion {
                 .map(|ahead| if i + ahead <= last { self.d[ahead - 1] } else { self.right_history[ahead - 1] });
             scratch[i] = step(&x, self.m, &y, d);
         }
-        for i in (wanted.start..line.len() - MINIMUM_LENGTH).rev() {
-            let x = [line[i + 1], line[i + 2], line[i + 3], line[i + 4]];
-            let y = [scratch[i + 1], scratch[i + 2], scratch[i + 3], scratch[i + 4]];
-            scratch[i] = step(&x, self.m, &y, self.d);
+        // Each way goes as far as results are wanted; both go together, since a step waits for the one before.
+        let from_left = MINIMUM_LENGTH..wanted.end.max(MINIMUM_LENGTH);
+        let from_right = wanted.start.min(line.len() - MINIMUM_LENGTH)..line.len() - MINIMUM_LENGTH;
+        let together = from_left.len().min(from_right.len());
+        for step in 0..together {
+            self.step_right(line, result, from_left.start + step);
+            self.step_left(line, scratch, from_right.end - 1 - step);
+        }
+        for i in from_left.skip(together) {
+            self.step_right(line, result, i);
+        }
+        for i in from_right.rev().skip(together) {
+            self.step_left(line, scratch, i);
         }
         for (result, scratch) in result[wanted.clone()].iter_mut().zip(&scratch[wanted.clone()]) {
             for lane in 0..LANES {
                 result[lane] += scratch[lane];
             }
         }
+    }
+
+    /// Voxel `i` of the recursion that comes from the left, past the first voxels.
+    #[inline(always)]
+    fn step_right(&self, line: &[Lanes], result: &mut [Lanes], i: usize) {
+        let x = [line[i], line[i - 1], line[i - 2], line[i - 3]];
+        let y = [result[i - 1], result[i - 2], result[i - 3], result[i - 4]];
+        result[i] = step(&x, self.n, &y, self.d);
+    }
+
+    /// Voxel `i` of the recursion that comes from the right, before the last voxels.
+    #[inline(always)]
+    fn step_left(&self, line: &[Lanes], result: &mut [Lanes], i: usize) {
+        let x = [line[i + 1], line[i + 2], line[i + 3], line[i + 4]];
+        let y = [result[i + 1], result[i + 2], result[i + 3], result[i + 4]];
+        result[i] = step(&x, self.m, &y, self.d);
     }
 }
 
@@ -170,90 +189,131 @@ fn step(x: &[Lanes; 4], c: [f64; 4], y: &[Lanes; 4], d: [f64; 4]) -> Lanes {
     value
 }
 
-/// Lines that are filtered side by side: `count` of them, `apart` voxels from each other, the first of which begins at
+/// Bundles of [`LANES`] lines that are read and written together, so that what lies side by side in memory is taken at
+/// once.
+const BUNDLES: usize = 4;
+
+/// Lines that are read or written together: `count` of them, `apart` voxels from each other, the first of which begins at
 /// `first`; the voxels of a line lie `stride` apart.
 #[derive(Debug, Clone, Copy)]
-struct Bundle {
+struct Lines {
     first: usize,
     count: usize,
     apart: usize,
     stride: usize,
 }
 
-impl Bundle {
-    /// Reads the voxels of the lines, each line into one lane.
+impl Lines {
+    /// Reads the voxels of the lines, each line into one lane of a bundle.
     #[inline(always)]
-    fn read<T: Voxel>(&self, voxels: &[T], lines: &mut [Lanes]) {
-        for (i, lanes) in lines.iter_mut().enumerate() {
-            let start = self.first + i * self.stride;
-            if self.apart == 1 {
-                for (lane, voxel) in lanes.iter_mut().zip(&voxels[start..start + self.count]) {
-                    *lane = voxel.to_f64();
+    fn read<T: Voxel>(&self, voxels: &[T], bundles: &mut [Vec<Lanes>]) {
+        let length = bundles[0].len();
+        if self.apart > 1 {
+            for (bundle, lines) in bundles.iter_mut().zip((0..self.count).step_by(LANES)) {
+                let count = LANES.min(self.count - lines);
+                for (i, lanes) in bundle.iter_mut().enumerate() {
+                    let start = self.first + lines * self.apart + i * self.stride;
+                    for (lane, value) in lanes.iter_mut().enumerate().take(count) {
+                        *value = voxels[start + lane * self.apart].to_f64();
+                    }
                 }
-            } else {
-                for (lane, value) in lanes.iter_mut().enumerate().take(self.count) {
-                    *value = voxels[start + lane * self.apart].to_f64();
+            }
+            return;
+        }
+        for i in 0..length {
+            let row = &voxels[self.first + i * self.stride..][..self.count];
+            let (whole, rest) = row.as_chunks::<LANES>();
+            for (bundle, part) in bundles.iter_mut().zip(whole) {
+                for lane in 0..LANES {
+                    bundle[i][lane] = part[lane].to_f64();
                 }
+            }
+            for (lane, voxel) in rest.iter().enumerate() {
+                bundles[whole.len()][i][lane] = voxel.to_f64();
             }
         }
     }
 
-    /// Writes the places `wanted` of the lines in single precision.
+    /// Writes the places `wanted` of the lines in single precision, the first of them at the beginning of its line.
     #[inline(always)]
-    fn write(&self, lines: &[Lanes], wanted: &Range<usize>, voxels: &mut [f32]) {
-        for i in wanted.clone() {
-            let start = self.first + i * self.stride;
-            if self.apart == 1 {
-                for (voxel, value) in voxels[start..start + self.count].iter_mut().zip(&lines[i]) {
-                    *voxel = *value as f32;
+    fn write(&self, bundles: &[Vec<Lanes>], wanted: &Range<usize>, voxels: &mut [f32]) {
+        if self.apart > 1 {
+            for (bundle, lines) in bundles.iter().zip((0..self.count).step_by(LANES)) {
+                let count = LANES.min(self.count - lines);
+                for (i, lanes) in bundle[wanted.clone()].iter().enumerate() {
+                    let start = self.first + lines * self.apart + i * self.stride;
+                    for (lane, value) in lanes.iter().enumerate().take(count) {
+                        voxels[start + lane * self.apart] = *value as f32;
+                    }
                 }
-            } else {
-                for (lane, value) in lines[i].iter().enumerate().take(self.count) {
-                    voxels[start + lane * self.apart] = *value as f32;
+            }
+            return;
+        }
+        for i in 0..wanted.len() {
+            let row = &mut voxels[self.first + i * self.stride..][..self.count];
+            for (part, bundle) in row.chunks_mut(LANES).zip(bundles) {
+                for (voxel, value) in part.iter_mut().zip(&bundle[wanted.start + i]) {
+                    *voxel = *value as f32;
                 }
             }
         }
     }
 }
 
-/// Filters the lines along `axis` that cross the box `needed` (its extent along `axis` does not matter) and stores the
-/// places `wanted` of the result in `target`. Lines are read from the image or, without one, from `target` itself; a line
-/// is read as a whole before it is written. Other voxels of `target` stay as they are.
+/// What lines are filtered of.
+enum Source<'a> {
+    Image(&'a Image),
+    /// What an earlier pass left.
+    Filtered(&'a [f32]),
+}
+
+/// Steps along the axes of an array of `shape`.
+fn strides(shape: [usize; 3]) -> [usize; 3] {
+    [shape[1] * shape[2], shape[2], 1]
+}
+
+/// Filters the lines along `axis` of an array of `shape` and returns the places `wanted` of each: an array that is as long as
+/// these along `axis`.
 fn filter_lines(
-    source: Option<&Image>,
-    target: &mut [f32],
+    source: &Source<'_>,
     shape: [usize; 3],
     axis: usize,
     recursion: &Recursion,
-    needed: &[Range<usize>; 3],
     wanted: &Range<usize>,
-) {
-    let strides = [shape[1] * shape[2], shape[2], 1];
+) -> Vec<f32> {
+    let mut filtered_shape = shape;
+    filtered_shape[axis] = wanted.len();
+    let (from, to) = (strides(shape), strides(filtered_shape));
     let (outer, inner) = [(1, 2), (0, 2), (0, 1)][axis];
+    let mut filtered = vec![0f32; filtered_shape.iter().product()];
+    let room = || vec![[0.0; LANES]; shape[axis]];
+    let mut lines: [Vec<Lanes>; BUNDLES] = std::array::from_fn(|_| room());
+    let (mut results, mut scratch) = (lines.clone(), room());
     let arch = pulp::Arch::new();
-    let mut line = vec![[0.0; LANES]; shape[axis]];
-    let mut result = line.clone();
-    let mut scratch = line.clone();
-    for i in needed[outer].clone() {
-        for j in needed[inner].clone().step_by(LANES) {
-            let bundle = Bundle {
+    for i in 0..shape[outer] {
+        for j in (0..shape[inner]).step_by(BUNDLES * LANES) {
+            let count = (BUNDLES * LANES).min(shape[inner] - j);
+            let in_array = |strides: [usize; 3]| Lines {
                 first: i * strides[outer] + j * strides[inner],
-                count: LANES.min(needed[inner].end - j),
+                count,
                 apart: strides[inner],
                 stride: strides[axis],
             };
             match source {
-                Some(image) => {
-                    with_volume!(image, volume => vectorised!(arch, bundle.read(volume.as_slice(), &mut line)));
+                Source::Image(image) => {
+                    with_volume!(image, volume => vectorised!(arch, in_array(from).read(volume.as_slice(), &mut lines)));
                 }
-                None => vectorised!(arch, bundle.read(target, &mut line)),
+                Source::Filtered(voxels) => vectorised!(arch, in_array(from).read(voxels, &mut lines)),
             }
             vectorised!(arch, {
-                recursion.filter(&line, wanted, &mut result, &mut scratch);
-                bundle.write(&result, wanted, target);
+                for (line, result) in lines.iter().zip(&mut results).take(count.div_ceil(LANES)) {
+                    recursion.filter(line, wanted, result, &mut scratch);
+                }
+                in_array(to).write(&results, wanted, &mut filtered);
             });
         }
     }
+    filtered
 }
 
 /// The Laplacian of Gaussian of an image in the box `part`, in raster order, with a Gaussian of `sigma` mm. Each axis of
@@ -286,21 +346,18 @@ pub fn laplacian_of_gaussian(image: &Image, sigma: f64, part: VoxelBox) -> Vec<f
     let second_derivative = |&axis: &usize| -> Vec<f32> {
         let mut order = vec![axis];
         order.extend(ascending.iter().copied().filter(|&other| other != axis));
-        let mut image_of_pass = vec![0f32; shape.iter().product()];
+        let mut shape = shape;
+        let mut filtered: Option<Vec<f32>> = None;
         for (pass, &along) in order.iter().enumerate() {
-            // Later passes gather along their axes, so all lines along those are needed; the others only inside the
-            // box.
-            let mut needed = part.ranges_zyx();
-            for &later in &order[pass..] {
-                needed[later] = 0..shape[later];
-            }
             let kind = if pass == 0 { Order::SecondDerivative } else { Order::Smooth };
             let recursion = Recursion::new(kind, sigma, spacing[along]);
-            let source = if pass == 0 { Some(image) } else { None };
-            let wanted = part.ranges_zyx()[along].clone();
-            filter_lines(source, &mut image_of_pass, shape, along, &recursion, &needed, &wanted);
+            let source = filtered.as_deref().map_or(Source::Image(image), Source::Filtered);
+            // Later passes gather along their axes, so all lines along those are needed.
+            let wanted = &part.ranges_zyx()[along];
+            filtered = Some(filter_lines(&source, shape, along, &recursion, wanted));
+            shape[along] = wanted.len();
         }
-        part.cut_slice(&image_of_pass, shape, |value| value)
+        filtered.unwrap_or_default()
     };
     let terms: Vec<Vec<f32>> = ascending.par_iter().map(second_derivative).collect();
     let mut sum = vec![0f32; part.voxel_count()];

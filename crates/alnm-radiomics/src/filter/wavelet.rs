@@ -12,7 +12,7 @@ use std::ops::{AddAssign, Mul};
 use std::sync::OnceLock;
 
 use alnm_imaging::region::VoxelBox;
-use alnm_imaging::{Image, vectorised};
+use alnm_imaging::{Image, Voxel, vectorised, with_volume};
 
 /// Decomposition filters of a wavelet.
 #[derive(Debug, Clone, PartialEq)]
@@ -206,13 +206,24 @@ impl WaveletTransform {
     pub fn apply(&self, image: &Image, part: VoxelBox) -> Vec<SubBand> {
         let shape = image.geometry().shape();
         match image {
-            Image::F32(volume) => self.transform(volume.as_slice(), shape, part),
-            Image::F64(volume) => self.transform(volume.as_slice(), shape, part),
-            other => self.transform(other.cast::<f64>().as_slice(), shape, part),
+            Image::F32(volume) => {
+                self.transform(shape, part, |grid| grid.gather(volume.as_slice(), |voxel: f32| voxel))
+            }
+            other => self.transform(
+                shape,
+                part,
+                |grid| with_volume!(other, volume => grid.gather(volume.as_slice(), |voxel| Voxel::to_f64(voxel))),
+            ),
         }
     }
 
-    fn transform<T: WaveletNumber>(&self, image: &[T], shape: [usize; 3], part: VoxelBox) -> Vec<SubBand> {
+    /// The sub-bands of an image of which `gather` gives a box on the periodic grid.
+    fn transform<T: WaveletNumber>(
+        &self,
+        shape: [usize; 3],
+        part: VoxelBox,
+        gather: impl FnOnce(&PeriodicGrid) -> PeriodicBlock<T>,
+    ) -> Vec<SubBand> {
         let Self { filters, axes, start_level, levels } = self;
         let (start_level, levels) = (*start_level, *levels);
         let [low, high] = T::filters(filters);
@@ -231,7 +242,7 @@ impl WaveletTransform {
             boxes.push(widest);
         }
         let (start, size) = gathered(widest.0, widest.1, axes, taps);
-        let mut approximation = periodic(image, shape, period, start, size);
+        let mut approximation = gather(&PeriodicGrid { shape, period, start, size });
 
         let mut bands = Vec::new();
         for level in 1..=start_level + levels {
@@ -285,27 +296,35 @@ fn gathered(mut start: [isize; 3], mut size: [usize; 3], axes: &[usize], taps: u
     (start, size)
 }
 
-/// A box of the image on the periodic grid. A voxel that extends an odd axis repeats the first.
-fn periodic<T: WaveletNumber>(
-    image: &[T],
+/// A box on the periodic grid of an image.
+struct PeriodicGrid {
+    /// Of the image.
     shape: [usize; 3],
     period: [usize; 3],
+    /// Of the box.
     start: [isize; 3],
     size: [usize; 3],
-) -> PeriodicBlock<T> {
-    let index = |axis: usize| -> Vec<usize> {
-        let wrapped = (0..size[axis] as isize).map(|i| (start[axis] + i).rem_euclid(period[axis] as isize) as usize);
-        wrapped.map(|i| if i < shape[axis] { i } else { 0 }).collect()
-    };
-    let (zs, ys, xs) = (index(0), index(1), index(2));
-    let mut values = Vec::with_capacity(size.iter().product());
-    for &z in &zs {
-        for &y in &ys {
-            let row = &image[(z * shape[1] + y) * shape[2]..][..shape[2]];
-            values.extend(xs.iter().map(|&x| row[x]));
+}
+
+impl PeriodicGrid {
+    /// The box with what `number` makes of the voxels. A voxel that extends an odd axis repeats the first.
+    fn gather<V: Copy, T>(&self, voxels: &[V], number: impl Fn(V) -> T) -> PeriodicBlock<T> {
+        let Self { shape, period, start, size } = *self;
+        let index = |axis: usize| -> Vec<usize> {
+            let wrapped =
+                (0..size[axis] as isize).map(|i| (start[axis] + i).rem_euclid(period[axis] as isize) as usize);
+            wrapped.map(|i| if i < shape[axis] { i } else { 0 }).collect()
+        };
+        let (zs, ys, xs) = (index(0), index(1), index(2));
+        let mut values = Vec::with_capacity(size.iter().product());
+        for &z in &zs {
+            for &y in &ys {
+                let row = &voxels[(z * shape[1] + y) * shape[2]..][..shape[2]];
+                values.extend(xs.iter().map(|&x| number(row[x])));
+            }
         }
+        PeriodicBlock { start, size, values }
     }
-    PeriodicBlock { start, size, values }
 }
 
 /// out(p) = Σ_j filter(j) · in(p + L/2 - j) along one axis for each of the filters, added up in PyWavelets' order:
@@ -429,6 +448,11 @@ fn cut<T: WaveletNumber>(block: PeriodicBlock<T>, part: VoxelBox) -> Vec<f64> {
 mod tests {
     use super::*;
 
+    /// The sub-bands of an image of these values.
+    fn of_values(transform: &WaveletTransform, values: &[f64], shape: [usize; 3], part: VoxelBox) -> Vec<SubBand> {
+        transform.transform(shape, part, |grid| grid.gather(values, |value: f64| value))
+    }
+
     #[test]
     fn every_filter_is_even_and_has_a_partner() {
         assert_eq!(TABLE.lines().filter(|line| !line.starts_with('#')).count(), 106);
@@ -453,7 +477,7 @@ mod tests {
         for name in ["haar", "coif1", "db7", "bior3.3"] {
             let filters = Filters::named(name).unwrap();
             let bands = WaveletTransform::new(filters.clone()).with_axes(vec![2]).with_levels(2);
-            let bands = bands.transform(&line, [1, 1, 14], VoxelBox::of_shape([1, 1, 14]));
+            let bands = of_values(&bands, &line, [1, 1, 14], VoxelBox::of_shape([1, 1, 14]));
             let low = slow(&line, &filters.low);
             let expected = [slow(&line, &filters.high), slow(&low, &filters.high), slow(&low, &filters.low)];
             assert_eq!(
@@ -474,8 +498,8 @@ mod tests {
         let image: Vec<f64> = (0..504).map(|i| f64::from((i * 7919) % 131)).collect();
         let coiflet = WaveletTransform::new(Filters::named("coif1").unwrap()).with_levels(2);
         let part = VoxelBox::new([3, 0, 4], [5, 4, 3]);
-        let whole = coiflet.transform(&image, shape, VoxelBox::of_shape(shape));
-        for (whole, cut) in whole.iter().zip(coiflet.transform(&image, shape, part)) {
+        let whole = of_values(&coiflet, &image, shape, VoxelBox::of_shape(shape));
+        for (whole, cut) in whole.iter().zip(of_values(&coiflet, &image, shape, part)) {
             assert_eq!(part.cut_slice(&whole.values, shape, |value| value), cut.values);
         }
     }

@@ -3,7 +3,7 @@
 use super::statistics::{
     Definitions, Distributions, Entropies, Statistics, WeightedValues, entropy, entropy_if_independent,
 };
-use crate::entropy::offset_information;
+use crate::entropy::KnownInformation;
 use crate::level_map::{LevelScale, Offset};
 use crate::singular_value::ScaledMatrix;
 
@@ -59,30 +59,7 @@ impl Occurring {
 }
 
 /// A cell of a count matrix: row, column and count.
-pub(super) type CountCell = (u32, u32, f64);
-
-/// p · log₂(p + ε) of the cells of a matrix, looked up where counts are small whole numbers, as most are.
-struct Information {
-    pairs: f64,
-    epsilon: f64,
-    small: Vec<f64>,
-}
-
-impl Information {
-    fn new(cells: &[CountCell], pairs: f64, epsilon: f64) -> Self {
-        const LONGEST: usize = 1024;
-        let of_share = |count: usize| offset_information(count as f64 / pairs, epsilon);
-        Self { pairs, epsilon, small: (0..cells.len().min(LONGEST)).map(of_share).collect() }
-    }
-
-    fn of(&self, count: f64) -> f64 {
-        let place = count as usize;
-        match self.small.get(place) {
-            Some(&known) if place as f64 == count => known,
-            _ => offset_information(count / self.pairs, self.epsilon),
-        }
-    }
-}
+pub(crate) type CountCell = (u32, u32, f64);
 
 impl CooccurrenceMatrix {
     /// A matrix over `gray_levels` (ascending) from its cells in ascending order, with PyRadiomics' definitions of the
@@ -110,7 +87,7 @@ impl CooccurrenceMatrix {
             return None;
         }
         let (lowest, highest) = (gray_levels[0], gray_levels[n - 1]);
-        let information = Information::new(cells, pairs, definitions.epsilon());
+        let mut information = KnownInformation::new(cells.len(), pairs, definitions.epsilon());
         let mut rows = vec![0; n + 1];
         let mut columns = Vec::with_capacity(cells.len());
         let mut probabilities = Vec::with_capacity(cells.len());

@@ -33,16 +33,18 @@ mod maximal_correlation;
 mod sliding;
 mod statistics;
 
+use std::ops::Range;
+
 use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Selection};
-use crate::level_map::{LevelMap, Offset, WantedDirections, directions, in_groups};
+use crate::level_map::{Cell, LevelMap, Offset, WantedDirections, directions, in_groups, with_cells};
 use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 pub use matrix::CooccurrenceMatrix;
-use matrix::CountCell;
+pub(crate) use matrix::CountCell;
 pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
 use statistics::Definitions;
 pub(crate) use statistics::MAXIMAL_CORRELATION;
@@ -134,19 +136,31 @@ fn count_pairs(map: &LevelMap, offset: Offset, scratch: &mut Scratch) {
     let columns = map.gray_levels.len() + 1;
     let Scratch { tally, in_row, counts, .. } = scratch;
     tally.clear(columns * columns);
-    vectorised!(pulp::Arch::new(), tally_pairs(map, map.step(offset), columns as u32, in_row, tally));
+    let step = map.step(offset);
+    with_cells!(&map.cells, cells => {
+        vectorised!(pulp::Arch::new(), tally_pairs(cells, &map.rows, step, columns as u32, in_row, tally));
+    });
     counts.clear();
     counts.extend(tally.counts());
 }
 
 #[inline(always)]
-fn tally_pairs(map: &LevelMap, step: isize, columns: u32, in_row: &mut Vec<u32>, tally: &mut Tally) {
-    for row in &map.rows {
-        let (levels, neighbours) = (&map.cells[row.clone()], LevelMap::neighbours(&map.cells, row, step));
-        in_row.clear();
-        in_row.resize(row.len(), 0);
+fn tally_pairs<C: Cell>(
+    cells: &[C],
+    rows: &[Range<usize>],
+    step: isize,
+    columns: u32,
+    in_row: &mut Vec<u32>,
+    tally: &mut Tally,
+) {
+    for row in rows {
+        let (levels, neighbours) = (&cells[row.clone()], LevelMap::neighbours(cells, row, step));
+        if in_row.len() < row.len() {
+            in_row.resize(row.len(), 0);
+        }
+        let in_row = &mut in_row[..row.len()];
         for ((cell, &level), &neighbour) in in_row.iter_mut().zip(levels).zip(neighbours) {
-            *cell = level * columns + neighbour;
+            *cell = level.into() * columns + neighbour.into();
         }
         tally.count(in_row);
     }
@@ -154,16 +168,27 @@ fn tally_pairs(map: &LevelMap, step: isize, columns: u32, in_row: &mut Vec<u32>,
 
 /// The cells that are not 0 of the counts at `offset`, in ascending order, each pair in both orders when `symmetrical`.
 fn pair_cells<'a>(map: &LevelMap, offset: Offset, symmetrical: bool, scratch: &'a mut Scratch) -> &'a [CountCell] {
-    let n = map.gray_levels.len();
-    scratch.cells.clear();
-    // A table with few entries takes longer to read than its entries take to sort.
-    const SPARSE: usize = 16;
-    if n > MAXIMUM_LEVELS || map.voxel_count() * SPARSE < n * n {
+    if !fits_table(map) {
+        scratch.cells.clear();
         sort_pair_cells(map, offset, symmetrical, &mut scratch.cells);
         return &scratch.cells;
     }
     count_pairs(map, offset, scratch);
     let Scratch { counts, cells, .. } = scratch;
+    cells_of_table(counts, map.gray_levels.len(), symmetrical, cells);
+    cells
+}
+
+/// Whether pairs are counted in a table. One with few entries takes longer to read than its entries take to sort.
+pub(crate) fn fits_table(map: &LevelMap) -> bool {
+    const SPARSE: usize = 16;
+    let n = map.gray_levels.len();
+    n <= MAXIMUM_LEVELS && map.voxel_count() * SPARSE >= n * n
+}
+
+/// The cells that are not 0 of a table of pairs of `n` levels, which has a row and a column more in front.
+fn cells_of_table(counts: &[u32], n: usize, symmetrical: bool, cells: &mut Vec<CountCell>) {
+    cells.clear();
     let columns = n + 1;
     for i in 1..=n {
         let row = &counts[i * columns..][..columns];
@@ -174,26 +199,37 @@ fn pair_cells<'a>(map: &LevelMap, offset: Offset, symmetrical: bool, scratch: &'
             }
         }
     }
-    cells
 }
 
 /// [`pair_cells`] without a table.
 fn sort_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool, cells: &mut Vec<CountCell>) {
     let step = map.step(offset);
     let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(2 * map.voxel_count());
-    for row in &map.rows {
-        let neighbours = LevelMap::neighbours(&map.cells, row, step);
-        for (&level, &neighbour) in
-            map.cells[row.clone()].iter().zip(neighbours).filter(|(_, neighbour)| **neighbour > 0)
-        {
+    with_cells!(&map.cells, cells => for row in &map.rows {
+        let neighbours = LevelMap::neighbours(cells, row, step);
+        let both = cells[row.clone()].iter().zip(neighbours).map(|(&level, &neighbour)| (level.into(), neighbour.into()));
+        for (level, neighbour) in both.filter(|(_, neighbour): &(u32, u32)| *neighbour > 0) {
             pairs.push((level - 1, neighbour - 1));
             if symmetrical {
                 pairs.push((neighbour - 1, level - 1));
             }
         }
-    }
+    });
     pairs.sort_unstable();
     cells.extend(pairs.chunk_by(|a, b| a == b).map(|same| (same[0].0, same[0].1, same.len() as f64)));
+}
+
+/// The matrix of the pairs of a direction, counted in a table with a row and a column more in front; `None` where the
+/// region has no neighbours in it. `cells` is room that is overwritten.
+pub(crate) fn matrix_of_pairs(
+    map: &LevelMap,
+    offset: Offset,
+    pairs: &[u32],
+    symmetrical: bool,
+    cells: &mut Vec<CountCell>,
+) -> Option<CooccurrenceMatrix> {
+    cells_of_table(pairs, map.gray_levels.len(), symmetrical, cells);
+    CooccurrenceMatrix::new(map.gray_levels(), map.scale(), cells, Some(offset))
 }
 
 /// The matrices that the features are averaged over: one for each direction in which the region has neighbours, or,

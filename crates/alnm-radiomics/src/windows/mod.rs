@@ -2,44 +2,47 @@
 //!
 //! The windows around neighbouring voxels of a row lie side by side, one in each lane: the voxels at one place of all
 //! windows are a piece of a row of the grid, and the next window is the last one without the column that it leaves and
-//! with the one that it enters. What a window is made of is counted in all lanes at once, as whole numbers that stand for
-//! a level and a size; put in order, equal numbers are a cell of the matrix, from which the formulas of the class give
+//! with the one that it enters. What a window is made of is found in all lanes at once, as whole numbers that stand for
+//! a level and a size; how often each number comes up is a cell of the matrix, from which the formulas of the class give
 //! the values. So a value has the bits that the class gives for the window alone.
 
 mod first_order;
 mod neighbourhoods;
+mod number_counts;
 mod runs;
 mod sorting;
 mod zones;
 
 use std::ops::Range;
 
+use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::glcm::WindowFeatures;
 use crate::level_map::{Offset, neighbour_offsets};
-use crate::size_matrix::SizeCell;
-pub(crate) use first_order::FirstOrderWindows;
+use crate::size_matrix::{JointFactors, SizeMatrix, SizeTable, WindowCell};
+pub(crate) use first_order::{FirstOrderWindows, RankedValues};
 pub(crate) use neighbourhoods::{DependenceWindows, ToneWindows};
+use number_counts::NumberCounts;
 pub(crate) use runs::RunWindows;
-use sorting::SortingNetwork;
 pub(crate) use zones::ZoneWindows;
 
 /// Windows side by side: rows of a region are seldom much longer.
 const WINDOWS: usize = 16;
 /// One number of each window.
 type Lanes<T> = [T; WINDOWS];
-/// Stands in lists of numbers where there is nothing; comes last in order.
-const NOTHING: u32 = u32::MAX;
+/// Stands among the numbers of a level and a size where there is nothing, as all numbers of level 0 do.
+const NOTHING: u32 = 0;
 /// Voxels of the largest window; beyond, one window after the other is as fast.
 const MOST_VOXELS: usize = 1000;
+/// Numbers of a level and a size that there is a table for.
+const MOST_NUMBERS: usize = 1 << 18;
 
 /// The grid that windows look at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WindowGrid<'a> {
     /// Grey levels, 0 where a voxel does not count.
     levels: &'a [u32],
-    /// Grey values.
-    values: &'a [f64],
+    highest: u32,
     /// (z, y, x).
     shape: [usize; 3],
     /// Voxels of the window to each side, (z, y, x).
@@ -48,18 +51,63 @@ pub(crate) struct WindowGrid<'a> {
 
 impl<'a> WindowGrid<'a> {
     /// `None` where windows are too large or levels too high to be counted side by side.
-    pub(crate) fn new(levels: &'a [u32], values: &'a [f64], shape: [usize; 3], radius: [usize; 3]) -> Option<Self> {
+    pub(crate) fn new(levels: &'a [u32], shape: [usize; 3], radius: [usize; 3]) -> Option<Self> {
         let largest =
             radius.iter().try_fold(1usize, |product, r| product.checked_mul(r.checked_mul(2)?.checked_add(1)?));
         let largest = largest.filter(|&voxels| voxels <= MOST_VOXELS)?;
-        // A level and a place or size have room in one number.
-        let highest = levels.iter().copied().max().unwrap_or(0) as usize;
-        ((highest + 1) * (largest + 1) < NOTHING as usize).then_some(Self { levels, values, shape, radius })
+        let highest = levels.iter().copied().max().unwrap_or(0);
+        ((highest as usize + 1) * (largest + 1) <= MOST_NUMBERS).then_some(Self { levels, highest, shape, radius })
+    }
+
+    /// The factors of sums over levels of the grid and sizes up to `largest`.
+    pub(crate) fn joint_factors(&self, largest: usize) -> JointFactors {
+        JointFactors::new(self.highest, largest)
+    }
+
+    /// Voxels of the largest window, and the extent of its longest side.
+    pub(crate) fn largest_window(&self) -> (usize, usize) {
+        let size = self.radius.map(|radius| 2 * radius + 1);
+        (size.iter().product(), size.into_iter().max().unwrap_or(1))
     }
 
     /// First and one past the last place of the window along an axis.
     fn extent(&self, place: usize, axis: usize) -> Range<usize> {
         place.saturating_sub(self.radius[axis])..(place + self.radius[axis] + 1).min(self.shape[axis])
+    }
+
+    /// Planes and rows of the window around a voxel.
+    fn planes_and_rows(&self, voxel: usize) -> (Range<usize>, Range<usize>) {
+        let [_, height, width] = self.shape;
+        let row = voxel / width;
+        (self.extent(row / height, 0), self.extent(row % height, 1))
+    }
+
+    /// Where the rows begin that the window around a voxel looks at, in raster order.
+    fn rows(&self, voxel: usize) -> impl Iterator<Item = usize> {
+        let [_, height, width] = self.shape;
+        let (zs, ys) = self.planes_and_rows(voxel);
+        zs.flat_map(move |z| ys.clone().map(move |y| (z * height + y) * width))
+    }
+
+    /// Puts numbers of voxels into the places of the windows around `count` voxels of a row from `start` on, one window in
+    /// each lane; `outside` where there is no voxel.
+    fn gather(&self, numbers: &[u32], outside: u32, start: usize, count: usize, places: &mut [Lanes<u32>]) {
+        let (width, radius) = (self.shape[2], self.radius[2]);
+        let first = start % width;
+        for (row, places) in self.rows(start).zip(places.chunks_exact_mut(2 * radius + 1)) {
+            for (dx, lanes) in places.iter_mut().enumerate() {
+                *lanes = [outside; WINDOWS];
+                // Where in the row the place of the first window lies, and which lanes lie in the row.
+                let from = (first + dx) as isize - radius as isize;
+                let inside = (-from).clamp(0, count as isize) as usize
+                    ..(width as isize - from).clamp(0, count as isize) as usize;
+                if inside.is_empty() {
+                    continue;
+                }
+                let source = row + (from + inside.start as isize) as usize;
+                lanes[inside.clone()].copy_from_slice(&numbers[source..source + inside.len()]);
+            }
+        }
     }
 
     /// The features of the windows around the voxels of a run along x.
@@ -77,12 +125,12 @@ impl<'a> WindowGrid<'a> {
         for start in run.clone().step_by(WINDOWS) {
             let count = WINDOWS.min(run.end - start);
             if windows.look_at(self, start, count) {
-                class.resize(windows);
+                class.resize(windows, self.highest);
             }
             for window_shape in windows.shapes(self, start) {
                 class.check(window_shape)?;
             }
-            class.add_values(windows, &mut features.values);
+            class.add_values(self, windows, &mut features.values);
             features.direction_counts.resize(features.direction_counts.len() + count, 0);
         }
         Ok(features)
@@ -97,11 +145,11 @@ pub(crate) trait WindowClass {
     /// How many values a window has.
     fn value_count(&self) -> usize;
 
-    /// Makes ready for windows of another size.
-    fn resize(&mut self, windows: &Windows);
+    /// Makes ready for windows of another size over levels up to `highest`.
+    fn resize(&mut self, windows: &Windows, highest: u32);
 
     /// Adds the values of each window, one window after the other.
-    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>);
+    fn add_values(&mut self, grid: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>);
 }
 
 /// The voxels of windows side by side.
@@ -111,49 +159,26 @@ pub(crate) struct Windows {
     count: usize,
     /// Extent of a window, (z, y, x). Along x it goes on beyond the ends of the grid.
     size: [usize; 3],
+    /// The voxel that the first window is around.
+    start: usize,
     /// The levels of each place, 0 where a voxel does not count.
     levels: Vec<Lanes<u32>>,
-    /// The grey values of each place.
-    values: Vec<Lanes<f64>>,
-    network: SortingNetwork,
 }
 
 impl Windows {
     /// Takes the windows around `count` voxels of a row from `start` on. Returns whether their size is another.
     fn look_at(&mut self, grid: &WindowGrid<'_>, start: usize, count: usize) -> bool {
-        let [_, height, width] = grid.shape;
-        let (row, first) = (start / width, start % width);
-        let (zs, ys) = (grid.extent(row / height, 0), grid.extent(row % height, 1));
+        let (zs, ys) = grid.planes_and_rows(start);
         let size = [zs.len(), ys.len(), 2 * grid.radius[2] + 1];
         let is_new = size != self.size;
-        let voxels = size.iter().product();
         if is_new {
             self.size = size;
-            self.network = SortingNetwork::new(voxels);
-            self.levels.resize(voxels, [0; WINDOWS]);
-            self.values.resize(voxels, [0.0; WINDOWS]);
+            self.levels.resize(size.iter().product(), [0; WINDOWS]);
         }
-        self.count = count;
-        let rows = zs.flat_map(|z| ys.clone().map(move |y| (z * height + y) * width));
-        let mut places = self.levels.iter_mut().zip(&mut self.values);
-        for row in rows {
-            for (dx, (levels, values)) in places.by_ref().take(size[2]).enumerate() {
-                *levels = [0; WINDOWS];
-                // Where in the row the place of the first window lies, and which lanes lie in the row.
-                let from = (first + dx) as isize - grid.radius[2] as isize;
-                let lanes = (-from).clamp(0, count as isize) as usize
-                    ..(width as isize - from).clamp(0, count as isize) as usize;
-                if lanes.is_empty() {
-                    continue;
-                }
-                let source = row + (from + lanes.start as isize) as usize;
-                levels[lanes.clone()].copy_from_slice(&grid.levels[source..source + lanes.len()]);
-                values[lanes.clone()].copy_from_slice(&grid.values[source..source + lanes.len()]);
-            }
-        }
+        (self.start, self.count) = (start, count);
+        grid.gather(grid.levels, NOTHING, start, count, &mut self.levels);
         is_new
     }
-
     /// The shapes of the windows as far as they lie in the grid: those cut along x, and that of the others.
     fn shapes(&self, grid: &WindowGrid<'_>, start: usize) -> Vec<[usize; 3]> {
         let first = start % grid.shape[2];
@@ -192,14 +217,34 @@ impl Windows {
     }
 }
 
-/// The cells of a window's matrix, from its numbers in order: a number is level × `sizes` + size, and as often as it
-/// comes is its count.
-fn cells(numbers: &[Lanes<u32>], window: usize, sizes: u32) -> impl Iterator<Item = SizeCell> {
-    let mut remaining = numbers;
-    std::iter::from_fn(move || {
-        let number = remaining.first().map(|lanes| lanes[window]).filter(|&number| number != NOTHING)?;
-        let count = remaining.iter().take_while(|lanes| lanes[window] == number).count();
-        remaining = &remaining[count..];
-        Some(SizeCell { level: f64::from(number / sizes), size: f64::from(number % sizes), count: count as f64 })
-    })
+/// The matrices of level and size of windows, one after the other in the same memory.
+struct WindowMatrix<'a> {
+    factors: &'a JointFactors,
+    counts: NumberCounts,
+    matrix: SizeMatrix,
+    table: SizeTable,
+    information: InformationTables,
+}
+
+impl<'a> WindowMatrix<'a> {
+    fn new(factors: &'a JointFactors) -> Self {
+        Self {
+            factors,
+            counts: NumberCounts::default(),
+            matrix: SizeMatrix::empty(),
+            table: SizeTable::default(),
+            information: InformationTables::default(),
+        }
+    }
+
+    /// The matrix of the numbers of a window, each of which is level × `sizes` + size.
+    fn of(&mut self, numbers: &[Lanes<u32>], window: usize, sizes: u32) -> &SizeMatrix {
+        let Self { factors, counts, matrix, table, information } = self;
+        counts.count(numbers, window);
+        let total = counts.leave_out_below(sizes as usize, numbers.len());
+        let cells =
+            counts.take().map(|(number, count)| WindowCell { level: number / sizes, size: number % sizes, count });
+        matrix.refill(cells, table, factors, information.of(total));
+        matrix
+    }
 }

@@ -2,13 +2,12 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells};
-use crate::entropy::InformationTables;
+use super::{Lanes, NumberCounts, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::level_map::neighbour_offsets;
 use crate::ngtdm::{ToneDifferenceMatrix, ToneSums};
-use crate::size_matrix::{SizeMatrix, SizeTable};
+use crate::size_matrix::{JointFactors, SizeMatrix};
 
 /// Which voxels of a window are neighbours.
 struct WindowNeighbours {
@@ -33,32 +32,29 @@ impl WindowNeighbours {
 }
 
 /// Features of dependences; see [`crate::gldm`].
-pub(crate) struct DependenceWindows {
+pub(crate) struct DependenceWindows<'a> {
     formulas: Vec<&'static Formula<SizeMatrix>>,
     neighbours: WindowNeighbours,
     alpha: u32,
     /// By place, level × sizes + dependent neighbours + 1.
     numbers: Vec<Lanes<u32>>,
-    matrix: SizeMatrix,
-    table: SizeTable,
-    information: InformationTables,
+    matrix: WindowMatrix<'a>,
 }
 
-impl DependenceWindows {
+impl<'a> DependenceWindows<'a> {
     pub(crate) fn new(
         formulas: &[&'static Formula<SizeMatrix>],
         distances: &[u32],
         fixed_axis: Option<usize>,
         alpha: u32,
+        factors: &'a JointFactors,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
             neighbours: WindowNeighbours::new(distances, fixed_axis),
             alpha,
             numbers: Vec::new(),
-            matrix: SizeMatrix::empty(),
-            table: SizeTable::default(),
-            information: InformationTables::default(),
+            matrix: WindowMatrix::new(factors),
         }
     }
 }
@@ -78,24 +74,21 @@ fn count_dependences(
         }
     }
     for &(place, before) in pairs {
-        let (own, others) = (&levels[place], &levels[before]);
-        let (earlier, later) = numbers.split_at_mut(place);
-        let (number_before, number) = (&mut earlier[before], &mut later[0]);
+        // Copies, of which the compiler knows that they are apart.
+        let (own, others) = (levels[place], levels[before]);
+        let (mut number, mut number_before) = (numbers[place], numbers[before]);
         for window in 0..WINDOWS {
             let (level, other) = (own[window], others[window]);
             let depends = u32::from((level > 0) & (other > 0) & (level.abs_diff(other) <= alpha));
             number[window] += depends;
             number_before[window] += depends;
         }
-    }
-    for (numbers, levels) in numbers.iter_mut().zip(levels) {
-        for window in 0..WINDOWS {
-            numbers[window] = if levels[window] > 0 { numbers[window] } else { NOTHING };
-        }
+        numbers[place] = number;
+        numbers[before] = number_before;
     }
 }
 
-impl WindowClass for DependenceWindows {
+impl WindowClass for DependenceWindows<'_> {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
         self.neighbours.check(shape)
     }
@@ -104,22 +97,20 @@ impl WindowClass for DependenceWindows {
         self.formulas.len()
     }
 
-    fn resize(&mut self, windows: &Windows) {
+    fn resize(&mut self, windows: &Windows, highest: u32) {
+        self.matrix.counts.resize((highest as usize + 1) * (windows.levels.len() + 1));
         self.neighbours.resize(windows);
         self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
     }
 
-    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, neighbours, alpha, numbers, matrix, table, information } = self;
+    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+        let Self { formulas, neighbours, alpha, numbers, matrix } = self;
         let sizes = windows.levels.len() as u32 + 1;
         vectorised!(pulp::Arch::new(), {
             count_dependences(&windows.levels, &neighbours.pairs, *alpha, sizes, numbers);
-            windows.network.sort(numbers);
         });
         for window in 0..windows.count {
-            matrix.refill(cells(numbers, window, sizes), table, |count, total| {
-                information.of(total as usize)[count as usize]
-            });
+            let matrix = matrix.of(numbers, window, sizes);
             values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
         }
     }
@@ -134,8 +125,9 @@ pub(crate) struct ToneWindows {
     sums: Vec<Lanes<u32>>,
     /// By place, |i - Ā|.
     differences: Vec<Lanes<f64>>,
-    /// Level × places + place.
-    numbers: Vec<Lanes<u32>>,
+    /// How often each level comes up in a window, and its summed differences.
+    level_counts: NumberCounts,
+    level_differences: Vec<f64>,
     rows: Vec<ToneSums>,
     matrix: ToneDifferenceMatrix,
 }
@@ -152,39 +144,41 @@ impl ToneWindows {
             counts: Vec::new(),
             sums: Vec::new(),
             differences: Vec::new(),
-            numbers: Vec::new(),
+            level_counts: NumberCounts::default(),
+            level_differences: Vec::new(),
             rows: Vec::new(),
             matrix: ToneDifferenceMatrix::empty(),
         }
     }
 
-    /// Finds the difference of each voxel to its neighbours, and puts the voxels in order of level and place.
+    /// Finds the difference of each voxel to its neighbours.
     #[inline(always)]
     fn count(&mut self, windows: &Windows) {
-        let Self { neighbours, counts, sums, differences, numbers, .. } = self;
+        let Self { neighbours, counts, sums, differences, .. } = self;
         let levels = windows.levels.as_slice();
         counts.fill([0; WINDOWS]);
         sums.fill([0; WINDOWS]);
         for &(place, before) in &neighbours.pairs {
-            let (own, others) = (&levels[place], &levels[before]);
+            let (own, others) = (levels[place], levels[before]);
+            let (mut count, mut count_before) = (counts[place], counts[before]);
+            let (mut sum, mut sum_before) = (sums[place], sums[before]);
             for window in 0..WINDOWS {
                 let (level, other) = (own[window], others[window]);
-                counts[place][window] += u32::from(other > 0);
-                counts[before][window] += u32::from(level > 0);
-                sums[place][window] += other;
-                sums[before][window] += level;
+                count[window] += u32::from(other > 0);
+                count_before[window] += u32::from(level > 0);
+                sum[window] += other;
+                sum_before[window] += level;
             }
+            (counts[place], counts[before]) = (count, count_before);
+            (sums[place], sums[before]) = (sum, sum_before);
         }
-        let places = levels.len() as u32;
         for (place, own) in levels.iter().enumerate() {
             for window in 0..WINDOWS {
                 let (level, count) = (own[window], counts[place][window]);
                 let difference = (f64::from(level) - f64::from(sums[place][window]) / f64::from(count)).abs();
                 differences[place][window] = if count > 0 { difference } else { 0.0 };
-                numbers[place][window] = if level > 0 { level * places + place as u32 } else { NOTHING };
             }
         }
-        windows.network.sort(numbers);
     }
 }
 
@@ -197,33 +191,33 @@ impl WindowClass for ToneWindows {
         self.formulas.len()
     }
 
-    fn resize(&mut self, windows: &Windows) {
+    fn resize(&mut self, windows: &Windows, highest: u32) {
         self.neighbours.resize(windows);
         let voxels = windows.levels.len();
         self.counts.resize(voxels, [0; WINDOWS]);
         self.sums.resize(voxels, [0; WINDOWS]);
         self.differences.resize(voxels, [0.0; WINDOWS]);
-        self.numbers.resize(voxels, [0; WINDOWS]);
+        self.level_counts.resize(highest as usize + 1);
+        self.level_differences.resize(highest as usize + 1, 0.0);
     }
 
-    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
+    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
         vectorised!(pulp::Arch::new(), self.count(windows));
-        let Self { formulas, differences, numbers, rows, matrix, .. } = self;
-        let places = windows.levels.len() as u32;
+        let Self { formulas, differences, level_counts, level_differences, rows, matrix, .. } = self;
+        let levels = windows.levels.as_slice();
         for window in 0..windows.count {
-            rows.clear();
-            for number in numbers.iter().map(|lanes| lanes[window]).take_while(|&number| number != NOTHING) {
-                let (level, place) = (number / places, number % places);
-                let difference = differences[place as usize][window];
-                match rows.last_mut() {
-                    Some(row) if row.level == level => {
-                        row.voxels += 1;
-                        row.difference += difference;
-                    }
-                    // The sum begins with 0.
-                    _ => rows.push(ToneSums { level, voxels: 1, difference }),
-                }
+            level_counts.count(levels, window);
+            // In raster order, as sums over a region are.
+            for (levels, differences) in levels.iter().zip(&*differences) {
+                level_differences[levels[window] as usize] += differences[window];
             }
+            level_counts.leave_out_below(1, levels.len());
+            level_differences[0] = 0.0;
+            rows.clear();
+            rows.extend(level_counts.take().map(|(level, voxels)| {
+                let difference = std::mem::take(&mut level_differences[level as usize]);
+                ToneSums { level, voxels, difference }
+            }));
             matrix.refill(rows);
             values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
         }

@@ -2,15 +2,14 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells};
-use crate::entropy::InformationTables;
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::level_map::{Offset, directions};
-use crate::size_matrix::{SizeMatrix, SizeTable};
+use crate::size_matrix::{JointFactors, SizeMatrix};
 
 /// Features of run lengths, averaged over directions; see [`crate::glrlm`].
-pub(crate) struct RunWindows {
+pub(crate) struct RunWindows<'a> {
     formulas: Vec<&'static Formula<SizeMatrix>>,
     fixed_axis: Option<usize>,
     directions: Vec<WindowDirection>,
@@ -18,9 +17,7 @@ pub(crate) struct RunWindows {
     numbers: Vec<Lanes<u32>>,
     /// By window and formula, the sum over directions of the values that are defined, and their number.
     sums: Vec<(f64, usize)>,
-    matrix: SizeMatrix,
-    table: SizeTable,
-    information: InformationTables,
+    matrix: WindowMatrix<'a>,
 }
 
 /// A direction in a window.
@@ -33,8 +30,12 @@ struct WindowDirection {
     far: Vec<(usize, usize)>,
 }
 
-impl RunWindows {
-    pub(crate) fn new(formulas: &[&'static Formula<SizeMatrix>], fixed_axis: Option<usize>) -> Self {
+impl<'a> RunWindows<'a> {
+    pub(crate) fn new(
+        formulas: &[&'static Formula<SizeMatrix>],
+        fixed_axis: Option<usize>,
+        factors: &'a JointFactors,
+    ) -> Self {
         Self {
             formulas: formulas.to_vec(),
             fixed_axis,
@@ -42,9 +43,7 @@ impl RunWindows {
             lengths: Vec::new(),
             numbers: Vec::new(),
             sums: Vec::new(),
-            matrix: SizeMatrix::empty(),
-            table: SizeTable::default(),
-            information: InformationTables::default(),
+            matrix: WindowMatrix::new(factors),
         }
     }
 }
@@ -73,31 +72,37 @@ impl WindowDirection {
             for window in 0..WINDOWS {
                 let level = levels[place][window];
                 lengths[place][window] = 1;
-                numbers[place][window] = if level > 0 { level * sizes + 1 } else { NOTHING };
+                numbers[place][window] = level * sizes + 1;
             }
         }
         let mut touching = [0; WINDOWS];
         for &(place, before) in &self.pairs {
-            let (own, others) = (&levels[place], &levels[before]);
-            let (earlier, later) = lengths.split_at_mut(place);
-            let (passed, length) = (&earlier[before], &mut later[0]);
-            let (earlier, later) = numbers.split_at_mut(place);
-            let (number_before, number) = (&mut earlier[before], &mut later[0]);
+            // Copies, of which the compiler knows that they are apart.
+            let (own, others, passed) = (levels[place], levels[before], lengths[before]);
+            let (mut length, mut number, mut number_before) = (lengths[place], numbers[place], numbers[before]);
             for window in 0..WINDOWS {
                 let (level, other) = (own[window], others[window]);
                 let same = level == other;
                 touching[window] |= u32::from((level > 0) & (other > 0));
                 let run = if same { passed[window] + 1 } else { 1 };
                 length[window] = run;
-                number[window] = if level > 0 { level * sizes + run } else { NOTHING };
+                number[window] = level * sizes + run;
                 number_before[window] = if same { NOTHING } else { number_before[window] };
             }
+            lengths[place] = length;
+            numbers[place] = number;
+            numbers[before] = number_before;
         }
         touching
     }
 }
 
-impl WindowClass for RunWindows {
+/// Lengths that a run may have, from 0.
+fn sizes(windows: &Windows) -> u32 {
+    windows.size.into_iter().max().unwrap_or(1) as u32 + 1
+}
+
+impl WindowClass for RunWindows<'_> {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
         directions(shape, &[1], self.fixed_axis).map(drop)
     }
@@ -106,34 +111,29 @@ impl WindowClass for RunWindows {
         self.formulas.len()
     }
 
-    fn resize(&mut self, windows: &Windows) {
+    fn resize(&mut self, windows: &Windows, highest: u32) {
+        self.matrix.counts.resize((highest as usize + 1) * sizes(windows) as usize);
         let offsets = directions(windows.size, &[1], self.fixed_axis).unwrap_or_default();
         self.directions = offsets.into_iter().map(|offset| WindowDirection::new(windows, offset)).collect();
         self.lengths.resize(windows.levels.len(), [0; WINDOWS]);
         self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
     }
 
-    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, directions, lengths, numbers, sums, matrix, table, information, .. } = self;
+    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+        let Self { formulas, directions, lengths, numbers, sums, matrix, .. } = self;
         let levels = windows.levels.as_slice();
-        let sizes = windows.size.into_iter().max().unwrap_or(1) as u32 + 1;
+        let sizes = sizes(windows);
         sums.clear();
         sums.resize(windows.count * formulas.len(), (0.0, 0));
         for direction in directions.iter() {
-            let touching = vectorised!(pulp::Arch::new(), {
-                let touching = direction.count(levels, sizes, lengths, numbers);
-                windows.network.sort(numbers);
-                touching
-            });
+            let touching = vectorised!(pulp::Arch::new(), direction.count(levels, sizes, lengths, numbers));
             for (window, sums) in sums.chunks_exact_mut(formulas.len().max(1)).enumerate() {
                 // A window without two voxels on a line has no extent in the direction.
                 let both = |&(a, b): &(usize, usize)| levels[a][window] > 0 && levels[b][window] > 0;
                 if touching[window] == 0 && !direction.far.iter().any(both) {
                     continue;
                 }
-                matrix.refill(cells(numbers, window, sizes), table, |count, total| {
-                    information.of(total as usize)[count as usize]
-                });
+                let matrix = matrix.of(numbers, window, sizes);
                 for ((sum, count), formula) in sums.iter_mut().zip(formulas.iter()) {
                     let value = (formula.value)(matrix);
                     if !value.is_nan() {

@@ -2,15 +2,14 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, Windows, cells};
-use crate::entropy::InformationTables;
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::level_map::neighbour_offsets;
-use crate::size_matrix::{SizeMatrix, SizeTable};
+use crate::size_matrix::{JointFactors, SizeMatrix};
 
 /// Features of zones; see [`crate::glszm`].
-pub(crate) struct ZoneWindows {
+pub(crate) struct ZoneWindows<'a> {
     formulas: Vec<&'static Formula<SizeMatrix>>,
     fixed_axis: Option<usize>,
     /// Neighbouring places of a window.
@@ -19,22 +18,22 @@ pub(crate) struct ZoneWindows {
     zones: Vec<Lanes<u32>>,
     /// By place, the voxels of the zone that begins there.
     sizes: Vec<Lanes<u32>>,
-    matrix: SizeMatrix,
-    table: SizeTable,
-    information: InformationTables,
+    matrix: WindowMatrix<'a>,
 }
 
-impl ZoneWindows {
-    pub(crate) fn new(formulas: &[&'static Formula<SizeMatrix>], fixed_axis: Option<usize>) -> Self {
+impl<'a> ZoneWindows<'a> {
+    pub(crate) fn new(
+        formulas: &[&'static Formula<SizeMatrix>],
+        fixed_axis: Option<usize>,
+        factors: &'a JointFactors,
+    ) -> Self {
         Self {
             formulas: formulas.to_vec(),
             fixed_axis,
             pairs: Vec::new(),
             zones: Vec::new(),
             sizes: Vec::new(),
-            matrix: SizeMatrix::empty(),
-            table: SizeTable::default(),
-            information: InformationTables::default(),
+            matrix: WindowMatrix::new(factors),
         }
     }
 }
@@ -59,9 +58,9 @@ fn find_zones(levels: &[Lanes<u32>], pairs: &[(usize, usize)], zones: &mut [Lane
 fn join<'a>(levels: &[Lanes<u32>], pairs: impl Iterator<Item = &'a (usize, usize)>, zones: &mut [Lanes<u32>]) -> u32 {
     let mut changed = [0; WINDOWS];
     for &(place, before) in pairs {
-        let (own, others) = (&levels[place], &levels[before]);
-        let (earlier, later) = zones.split_at_mut(place);
-        let (zone_before, zone) = (&mut earlier[before], &mut later[0]);
+        // Copies, of which the compiler knows that they are apart.
+        let (own, others) = (levels[place], levels[before]);
+        let (mut zone, mut zone_before) = (zones[place], zones[before]);
         for window in 0..WINDOWS {
             let (a, b) = (zone[window], zone_before[window]);
             // Voxels that do not count have one level too; what becomes of their zones does not matter.
@@ -71,11 +70,13 @@ fn join<'a>(levels: &[Lanes<u32>], pairs: impl Iterator<Item = &'a (usize, usize
             zone[window] = joined;
             zone_before[window] = joined_before;
         }
+        zones[place] = zone;
+        zones[before] = zone_before;
     }
     changed.iter().fold(0, |any, &lane| any | lane)
 }
 
-impl WindowClass for ZoneWindows {
+impl WindowClass for ZoneWindows<'_> {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
         neighbour_offsets(shape, &[1], self.fixed_axis).map(drop)
     }
@@ -84,14 +85,15 @@ impl WindowClass for ZoneWindows {
         self.formulas.len()
     }
 
-    fn resize(&mut self, windows: &Windows) {
+    fn resize(&mut self, windows: &Windows, highest: u32) {
+        self.matrix.counts.resize((highest as usize + 1) * (windows.levels.len() + 1));
         self.pairs = windows.neighbours(&[1], self.fixed_axis);
         self.zones.resize(windows.levels.len(), [0; WINDOWS]);
         self.sizes.resize(windows.levels.len(), [0; WINDOWS]);
     }
 
-    fn add_values(&mut self, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, pairs, zones, sizes, matrix, table, information, .. } = self;
+    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+        let Self { formulas, pairs, zones, sizes, matrix, .. } = self;
         let levels = windows.levels.as_slice();
         vectorised!(pulp::Arch::new(), find_zones(levels, pairs, zones));
         sizes.fill([0; WINDOWS]);
@@ -101,20 +103,16 @@ impl WindowClass for ZoneWindows {
             }
         }
         let columns = levels.len() as u32 + 1;
-        let network = &windows.network;
         vectorised!(pulp::Arch::new(), {
             for (numbers, levels) in sizes.iter_mut().zip(levels) {
                 for window in 0..WINDOWS {
                     let (size, level) = (numbers[window], levels[window]);
-                    numbers[window] = if (size > 0) & (level > 0) { level * columns + size } else { NOTHING };
+                    numbers[window] = if size > 0 { level * columns + size } else { NOTHING };
                 }
             }
-            network.sort(sizes);
         });
         for window in 0..windows.count {
-            matrix.refill(cells(sizes, window, columns), table, |count, total| {
-                information.of(total as usize)[count as usize]
-            });
+            let matrix = matrix.of(sizes, window, columns);
             values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
         }
     }
