@@ -24,6 +24,7 @@ const LONGEST_NAME: usize = 64;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  alnm convert dce-folder phase4.nii.gz --phase 4\n  \
 alnm convert dce-folder phases.nii.gz --all-phases\n  \
+alnm convert echoes-folder echo.nii.gz --all-volumes\n  \
 alnm convert structures.dcm gtv.nrrd --roi GTV-1 --like ct-folder\n  \
 alnm convert image.nrrd dicom-folder\n\n\
 Exit codes: 0 done, 1 a file cannot be read or written, or exists, 2 the command line is wrong")]
@@ -38,6 +39,9 @@ pub(crate) struct Convert {
     /// Write every phase: into one DICOM series, or into a file each, numbered from 1 before the suffix.
     #[arg(long, conflicts_with = "phase")]
     all_phases: bool,
+    /// Write every volume of a series into a file each, numbered before the suffix as `info` numbers them.
+    #[arg(long, conflicts_with_all = ["phase", "volume", "all_phases", "one_file", "series_as_phases"])]
+    all_volumes: bool,
     /// With --all-phases or --series-as-phases, write one file of four dimensions instead of a file for each phase.
     #[arg(long)]
     one_file: bool,
@@ -129,10 +133,10 @@ impl Convert {
         }
         let content = self.open()?;
         if matches!(content, Content::Regions(_) | Content::Mask(_)) {
-            let chooses_images = self.choice.is_any() || self.all_phases || self.series_as_phases;
+            let chooses_images = self.choice.is_any() || self.all_phases || self.all_volumes || self.series_as_phases;
             ensure!(
                 !chooses_images,
-                "--phase, --all-phases, --series, --series-as-phases, --volume and the like choose images; a mask is \
+                "--phase, --all-phases, --all-volumes, --series, --series-as-phases, --volume and the like choose images; a mask is \
                  converted here"
             );
             self.overwriting.check_images([self.output.as_path()])?;
@@ -150,6 +154,7 @@ impl Convert {
                 activity.next("writing");
                 write_mask(&self.output, &noted(read))?;
             }
+            Content::Series(folder) if self.all_volumes => self.write_volumes(&folder, &activity)?,
             Content::Series(folder) => {
                 let input = self.read_series(&folder)?;
                 activity.next("writing");
@@ -168,8 +173,8 @@ impl Convert {
     /// Writes a DICOM object for the series that --like names.
     fn write_object(&self, kind: ObjectKind) -> anyhow::Result<()> {
         ensure!(
-            !(self.all_phases || self.series_as_phases),
-            "--all-phases and --series-as-phases choose images; a DICOM object belongs to one phase of --like, which \
+            !(self.all_phases || self.all_volumes || self.series_as_phases),
+            "--all-phases, --all-volumes and --series-as-phases choose images; a DICOM object belongs to one phase of --like, which \
              --phase chooses"
         );
         ensure!(
@@ -182,6 +187,7 @@ impl Convert {
             input: &self.input,
             like: self.like.as_deref(),
             choice: &self.choice,
+            drawing: self.drawing,
             region: self.region_choice(),
             description: self.description.as_deref(),
         };
@@ -221,10 +227,11 @@ impl Convert {
 
     fn read_file(&self, source: Source) -> anyhow::Result<Input> {
         ensure!(
-            !(self.all_phases || self.series_as_phases),
-            "--all-phases and --series-as-phases need a DICOM folder or file as input"
+            !(self.all_phases || self.all_volumes || self.series_as_phases),
+            "--all-phases, --all-volumes and --series-as-phases need a DICOM folder or file as input; a volume of another \
+             file is chosen by --volume"
         );
-        Input::of_file(self.choice.read_source(source)?)
+        Input::of_file(self.choice.read_source(source, &warn)?)
     }
 
     fn read_series(&self, folder: &DicomFolder) -> anyhow::Result<Input> {
@@ -236,13 +243,29 @@ impl Convert {
                 None => Ok(input),
             };
         }
-        let series = self.choice.of(folder)?;
+        let series = self.choice.of(folder, &warn)?;
         let images = match self.choice.phase {
             _ if self.all_phases => series.phases()?,
             Some(number) => DynamicSeries::new(vec![series.phase(number)?], vec![series.times()?[number - 1]])?,
             None => DynamicSeries::new(vec![series.image()?], vec![0.0])?,
         };
         Ok(Input::of_series(&series, images))
+    }
+
+    /// Writes each volume of a series, whatever tells it apart, before the next is read.
+    fn write_volumes(&self, folder: &DicomFolder, activity: &Activity) -> anyhow::Result<()> {
+        ensure!(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz");
+        let series = self.choice.of(folder, &warn)?;
+        let volumes = 1..=series.volumes()?.len();
+        let paths: Vec<PathBuf> = volumes.clone().map(|number| numbered(&self.output, number)).collect();
+        self.overwriting.check_images(paths.iter().map(PathBuf::as_path))?;
+        for (number, path) in volumes.zip(&paths) {
+            let image = series.volume(number)?;
+            activity.next("writing");
+            write_image(path, &image)?;
+            activity.next("reading");
+        }
+        Ok(())
     }
 
     fn write(&self, input: Input) -> anyhow::Result<()> {

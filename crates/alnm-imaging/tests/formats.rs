@@ -556,10 +556,13 @@ fn volumes_of_four_dimensions_are_read_one_by_one() {
     four[108..112].copy_from_slice(&352.0_f32.to_le_bytes());
     four[344..348].copy_from_slice(b"n+1\0");
     let directions = "space directions: (1,0,0) (0,1,0) (0,0,1) none\nspace: LPS\n";
+    let in_time = "space: left-posterior-superior-time\nspace origin: (1,2,3,0)\n\
+                   space directions: (1,0,0,0) (0,1,0,0) (0,0,1,0) (0,0,0,60)\n";
     for (name, bytes) in [
         ("a.nrrd", nrrd("")),
         ("b.nrrd", nrrd("kinds: domain domain domain time\n")),
         ("c.nrrd", nrrd(directions)),
+        ("d.nrrd", nrrd(in_time)),
         ("a.mha", [&mha[..], &voxels].concat()),
         ("a.nii", [four, voxels.clone()].concat()),
     ] {
@@ -580,6 +583,17 @@ fn volumes_of_four_dimensions_are_read_one_by_one() {
     // A fourth axis of size 1 says nothing.
     let one = b"NRRD0004\ntype: uchar\ndimension: 4\nsizes: 2 2 3 1\nencoding: raw\n\n";
     assert_eq!(nrrd::decode(&[one, &voxels[..12]].concat()).unwrap().geometry().size(), [2, 2, 3]);
+    // A space of four dimensions, as 3D Slicer wrote segmentations.
+    let four = |fourth: f64| {
+        let header = format!(
+            "NRRD0004\ntype: uchar\ndimension: 4\nspace dimension: 4\nsizes: 2 2 3 1\nencoding: raw\nspace origin: (5,6,7,0)\n\
+             space directions: (-0.5,0,0,{fourth}) (0,-0.5,0,0) (0,0,2.5,0) (0,0,0,1)\n\n"
+        );
+        nrrd::decode(&[header.as_bytes(), &voxels[..12]].concat())
+    };
+    let image = four(0.0).unwrap();
+    assert_eq!((image.geometry().spacing(), image.geometry().origin()), ([0.5, 0.5, 2.5], [5.0, 6.0, 7.0]));
+    assert!(four(1.0).unwrap_err().to_string().contains("leaves the three dimensions of space"));
 }
 
 #[test]

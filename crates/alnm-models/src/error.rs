@@ -73,6 +73,12 @@ pub enum ModelError {
         /// Its name.
         name: String,
     },
+    /// The categories of an outcome cannot be used.
+    #[error("the categories of the outcome cannot be used: {reason}")]
+    Categories {
+        /// What is wrong with them and what would fix it.
+        reason: String,
+    },
     /// Data carry another unit than the model was trained with.
     #[error(
         "the unit of {variable:?} is {given:?}; it must be {trained:?}, the unit of the training data, so convert the values"

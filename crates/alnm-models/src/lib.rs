@@ -25,6 +25,8 @@ mod penalised;
 #[cfg(feature = "regression")]
 pub mod profile_likelihood;
 #[cfg(feature = "regression")]
+pub mod proportional_odds;
+#[cfg(feature = "regression")]
 pub mod ridge;
 pub mod saved_model;
 #[cfg(feature = "regression")]
@@ -45,5 +47,7 @@ pub use error::{ModelError, Result};
 pub use logistic::{LogisticModel, LogisticParams};
 #[cfg(feature = "regression")]
 pub use model_set::{ModelSet, ModelSpecification};
+#[cfg(feature = "regression")]
+pub use proportional_odds::ProportionalOdds;
 pub use saved_model::RiskModel;
 pub use variable::{Measurement, Variable};

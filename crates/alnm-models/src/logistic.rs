@@ -366,7 +366,7 @@ impl LogisticRegression {
 }
 
 /// Wald inference of an estimate.
-fn term(name: &str, estimate: f64, standard_error: f64, level: f64) -> Term {
+pub(crate) fn term(name: &str, estimate: f64, standard_error: f64, level: f64) -> Term {
     let z = normal_quantile(0.5 + level / 2.0);
     Term {
         name: name.to_owned(),

@@ -134,6 +134,7 @@ impl Folds {
     }
 
     /// Refuses a number of rows that is not that of the folds.
+    #[cfg(feature = "methods")]
     pub(crate) fn require_rows(&self, rows: usize) -> Result<()> {
         if self.rows() == rows {
             Ok(())

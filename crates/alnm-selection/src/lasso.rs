@@ -130,7 +130,22 @@ impl Lasso {
         table.require_rows(labels.len())?;
         labels.require_both("cross-validated LASSO")?;
         let folds = Folds::stratified(labels, self.params.folds, self.params.order)?;
-        let path = self.net.cross_validate(table, labels, &folds, self.params.measure)?;
+        self.fit_with_folds(name, table, labels, &folds)
+    }
+
+    /// As [`Lasso::fit`], with folds of one's own in place of stratified ones, for instance such that keep the rows of
+    /// a patient together.
+    ///
+    /// # Errors
+    /// As [`ElasticNet::cross_validate`].
+    pub fn fit_with_folds(
+        &self,
+        name: &str,
+        table: &FeatureTable,
+        labels: &Labels,
+        folds: &Folds,
+    ) -> Result<FittedLasso> {
+        let path = self.net.cross_validate(table, labels, folds, self.params.measure)?;
         let signature = Signature::of_coefficients(name, table.names(), path.coefficients(self.params.choice))?;
         Ok(FittedLasso { signature, path })
     }

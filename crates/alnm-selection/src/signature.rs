@@ -4,6 +4,7 @@ use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 
 use crate::FeatureTable;
+#[cfg(feature = "methods")]
 use crate::elastic_net::SparseCoefficients;
 use crate::error::{Result, SelectionError};
 #[cfg(feature = "serde")]
@@ -67,6 +68,7 @@ impl Signature {
     /// # Errors
     /// [`SelectionError::Shape`] when there are fewer names than the coefficients refer to, and the errors of
     /// [`Signature::new`].
+    #[cfg(feature = "methods")]
     pub fn of_coefficients(name: &str, names: &[String], coefficients: &SparseCoefficients) -> Result<Self> {
         let needed = coefficients.columns().last().map_or(0, |last| last + 1);
         if needed > names.len() {

@@ -192,6 +192,7 @@ impl FeatureTable {
     }
 
     /// The columns, each in one piece of memory.
+    #[cfg(feature = "methods")]
     pub(crate) fn contiguous_columns(&self) -> Vec<Vec<f64>> {
         self.values.columns().into_iter().map(|c| c.to_vec()).collect()
     }

@@ -4,9 +4,17 @@ use dicom_core::{Tag, VR};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 
+use super::read_elements::is_read;
+
+/// An element. That it is parsed at all is checked where assertions are.
+pub(super) fn get(object: &InMemDicomObject, tag: Tag) -> Option<&InMemElement> {
+    debug_assert!(is_read(tag), "{tag} is not parsed");
+    object.get(tag)
+}
+
 /// The text of an attribute without the padding around it.
 pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
-    let element = object.get(tag)?;
+    let element = get(object, tag)?;
     let value = match of_unknown(element) {
         Some(text) => text,
         None => element.to_str().ok()?.into_owned(),
@@ -16,12 +24,12 @@ pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
 }
 
 pub(super) fn integer(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
-    object.get(tag)?.to_int().ok()
+    get(object, tag)?.to_int().ok()
 }
 
 /// A finite number.
 pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
-    let element = object.get(tag)?;
+    let element = get(object, tag)?;
     if element.vr() == VR::UN {
         return numbers(object, tag)?.first().copied();
     }
@@ -30,7 +38,7 @@ pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<f64> {
 
 /// All the finite numbers of an attribute.
 pub(super) fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
-    let element = object.get(tag)?;
+    let element = get(object, tag)?;
     let values: Vec<f64> = match of_unknown(element) {
         Some(text) => {
             text.split('\\').map(|number| number.trim_matches([' ', '\0']).parse().ok()).collect::<Option<_>>()?
@@ -47,7 +55,7 @@ pub(super) fn vector<const N: usize>(object: &InMemDicomObject, tag: Tag) -> Opt
 
 /// The items of a sequence, none when it is absent.
 pub(super) fn items(object: &InMemDicomObject, tag: Tag) -> &[InMemDicomObject] {
-    object.get(tag).and_then(|element| element.items()).unwrap_or_default()
+    get(object, tag).and_then(|element| element.items()).unwrap_or_default()
 }
 
 /// The first item of a sequence.
@@ -65,25 +73,6 @@ fn of_unknown(element: &InMemElement) -> Option<String> {
 pub(super) fn texts(object: &InMemDicomObject, tag: Tag) -> Vec<String> {
     let whole = text(object, tag).unwrap_or_default();
     whole.split('\\').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
-}
-
-/// The private elements that are read anywhere here: group, and element in its block.
-const PRIVATE: [(u16, &[u8]); 7] = [
-    (0x0019, &[0x0c, 0x0e, 0xbb, 0xbc, 0xbd]),
-    (0x0029, &[0x10]),
-    (0x0043, &[0x2f, 0x39]),
-    (0x0065, &[0x09, 0x37, 0x51]),
-    (0x2001, &[0x03]),
-    (0x2005, &[0x0e, 0x0f, 0xb0, 0xb1, 0xb2]),
-    (0x7053, &[0x00]),
-];
-
-/// Whether an element of a data set is read anywhere here: all of the standard, and few private ones of many.
-pub(super) fn is_read(tag: Tag) -> bool {
-    let is_creator = tag.element() < 0x100;
-    let of_group = || PRIVATE.iter().find(|(group, _)| *group == tag.group());
-    tag.group().is_multiple_of(2)
-        || of_group().is_some_and(|(_, read)| is_creator || read.contains(&(tag.element() as u8)))
 }
 
 /// An element of a private block, which the vendor's name stands for, whatever block the file gives to it (PS3.5 7.8).

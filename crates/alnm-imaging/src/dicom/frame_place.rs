@@ -5,7 +5,7 @@ use dicom_core::header::HasLength;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::attributes::{integer, item, items, number, numbers, vector};
+use super::attributes::{get, integer, item, items, number, numbers, vector};
 use super::plane::{axes_of, orientation};
 use super::problem::{malformed, unsupported};
 use crate::error::FileProblem;
@@ -23,7 +23,7 @@ impl Placed {
     /// The place by `ImagePositionPatient` and `ImageOrientationPatient`; none where the first is absent, as in
     /// projections.
     pub(super) fn of(position: &InMemDicomObject, orienting: &InMemDicomObject) -> Result<Option<Self>, FileProblem> {
-        if position.get(tags::IMAGE_POSITION_PATIENT).is_none_or(HasLength::is_empty) {
+        if get(position, tags::IMAGE_POSITION_PATIENT).is_none_or(HasLength::is_empty) {
             return Ok(None);
         }
         let position = vector(position, tags::IMAGE_POSITION_PATIENT)
@@ -88,7 +88,7 @@ fn by_slices(object: &InMemDicomObject, slices: &[f64], count: usize) -> Result<
         return Err(malformed(format!("SliceVector has {} values for {count} frames", slices.len())));
     }
     let detector = item(object, tags::DETECTOR_INFORMATION_SEQUENCE).unwrap_or(object);
-    let holder = if detector.get(tags::IMAGE_POSITION_PATIENT).is_some() { detector } else { object };
+    let holder = if get(detector, tags::IMAGE_POSITION_PATIENT).is_some() { detector } else { object };
     let Some(first) = Placed::of(holder, holder)? else { return Ok(vec![None; count]) };
     let spacing = [tags::SPACING_BETWEEN_SLICES, tags::SLICE_THICKNESS]
         .into_iter()
@@ -126,7 +126,7 @@ pub(super) fn content_vectors(object: &InMemDicomObject, count: usize) -> Vec<Ve
 pub(super) fn dimensions_of_content(object: &InMemDicomObject) -> Vec<bool> {
     const PLACES: [Tag; 3] = [tags::STACK_ID, tags::IN_STACK_POSITION_NUMBER, tags::IMAGE_POSITION_PATIENT];
     let pointer = |dimension: &InMemDicomObject| {
-        let element = dimension.get(tags::DIMENSION_INDEX_POINTER)?;
+        let element = get(dimension, tags::DIMENSION_INDEX_POINTER)?;
         element.value().to_tag().ok()
     };
     items(object, tags::DIMENSION_INDEX_SEQUENCE)

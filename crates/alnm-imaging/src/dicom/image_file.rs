@@ -9,15 +9,17 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::attributes::{
-    integer, item, items, number, numbers, private, private_numbers, seconds_of_time, singles, text, vector,
+    get, integer, item, items, number, numbers, private, private_numbers, seconds_of_time, singles, text, vector,
 };
 use super::frame_place::{self, Placed};
 use super::mosaic;
+use super::palette::Palette;
 use super::pixels::PixelFormat;
 use super::plane::{Sources, side};
-use super::problem::{malformed, unsupported};
+use super::problem::malformed;
 use super::slice::{PixelSpacing, SeriesIdentity, Slice, StudyIdentity};
 use super::stored_file::{Opened, StoredFile};
+use super::united_imaging;
 use super::uptake::PetScan;
 use super::volume_kind::Making;
 use crate::error::FileProblem;
@@ -30,10 +32,10 @@ pub(super) struct ImageFile {
 }
 
 impl ImageFile {
-    /// Whether a header is that of a file with an image. Structure sets and the like have no rows, and files whose
-    /// frames are labels are read as masks.
+    /// Whether a header is that of a file with an image. Structure sets and the like have no rows, private objects of
+    /// vendors have no pixels, and files whose frames are labels are read as masks.
     pub(super) fn is_image(header: &InMemDicomObject) -> bool {
-        let has_image = header.get(tags::ROWS).is_some() && header.get(tags::COLUMNS).is_some();
+        let has_image = [tags::ROWS, tags::COLUMNS, tags::BITS_ALLOCATED].iter().all(|tag| get(header, *tag).is_some());
         has_image && text(header, tags::MODALITY).as_deref() != Some("SEG")
     }
 
@@ -52,15 +54,11 @@ fn slices(object: &InMemDicomObject, file: &Arc<StoredFile>) -> Result<Vec<Slice
     if !groups.is_empty() && groups.len() as i64 != count {
         return Err(malformed(format!("{count} frames, but functional groups for {}", groups.len())));
     }
-    if mosaic::is_grid_of_united_imaging(object) {
-        return Err(unsupported(
-            "a grid of United Imaging, whose slices lie side by side in one frame; convert the series with dcm2niix",
-        ));
-    }
     let frames = Frames::of(object, file, groups, usize::try_from(count.max(1)).unwrap_or(1))?;
     let slices: Vec<Slice> = (0..frames.count).map(|frame| frames.slice(frame)).collect::<Result<_, _>>()?;
-    match slices.as_slice() {
-        [frame] if mosaic::is_mosaic(&frame.making) && frame.has_place => mosaic::unpacked(object, frame),
+    match (slices.as_slice(), united_imaging::grid(object)) {
+        ([frame], Some(grid)) => united_imaging::unpacked(object, grid, frame),
+        ([frame], None) if mosaic::is_mosaic(&frame.making) && frame.has_place => mosaic::unpacked(object, frame),
         _ => Ok(slices),
     }
 }
@@ -82,6 +80,7 @@ struct Frames<'a> {
     /// Seconds from the first frame to each, where the frames of a film state them.
     film: Option<Vec<f64>>,
     pet: Option<Arc<PetScan>>,
+    palette: Option<Arc<Palette>>,
 }
 
 impl<'a> Frames<'a> {
@@ -105,6 +104,7 @@ impl<'a> Frames<'a> {
             vectors,
             film: if is_classic && count > 1 { frame_place::film_times(object, count) } else { None },
             pet: PetScan::of(object).map(Arc::new),
+            palette: Palette::of(object)?.map(Arc::new),
         })
     }
 
@@ -159,6 +159,8 @@ impl<'a> Frames<'a> {
             slope,
             intercept,
             format: PixelFormat::of(object)?,
+            palette: self.palette.clone(),
+            is_high_dark: text(object, tags::PHOTOMETRIC_INTERPRETATION).as_deref() == Some("MONOCHROME1"),
             as_luminance: false,
             stored_bytes: self.file.bytes() / self.count as u64,
         })
@@ -192,13 +194,17 @@ fn pixel_spacing(
     object: &InMemDicomObject,
     has_place: bool,
 ) -> Result<([f64; 2], PixelSpacing), FileProblem> {
-    if let Some(spacing) = vector(measures, tags::PIXEL_SPACING) {
+    let is_possible = |spacing: &[f64; 2]| spacing.iter().all(|distance| *distance > 0.0);
+    let stated: Option<[f64; 2]> = vector(measures, tags::PIXEL_SPACING);
+    if let Some(spacing) = stated.filter(|spacing| has_place || is_possible(spacing)) {
         return Ok((spacing, PixelSpacing::Patient));
     }
-    if has_place || measures.get(tags::PIXEL_SPACING).is_some_and(|element| !element.is_empty()) {
+    // Some projections state a distance of 0, which is none.
+    let is_malformed =
+        get(measures, tags::PIXEL_SPACING).is_some_and(|element| !element.is_empty()) && stated.is_none();
+    if has_place || is_malformed {
         return Err(malformed("PixelSpacing is missing or malformed"));
     }
-    let is_possible = |spacing: &[f64; 2]| spacing.iter().all(|distance| *distance > 0.0);
     if let Some(spacing) =
         vector(object, tags::NOMINAL_SCANNED_PIXEL_SPACING).or_else(|| ultrasound_spacing(object)).filter(is_possible)
     {

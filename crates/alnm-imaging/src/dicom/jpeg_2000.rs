@@ -1,4 +1,4 @@
-//! JPEG 2000 and HTJ2K (ITU-T T.800 and T.814): frames of one component.
+//! JPEG 2000 and HTJ2K (ITU-T T.800 and T.814): frames of one component, or of three colours.
 
 use jpeg2k::Image;
 
@@ -8,35 +8,83 @@ use crate::error::FileProblem;
 /// Markers of a codestream and of its size segment.
 const START_AND_SIZE: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
 
+/// The most tiles of a frame: the decoder keeps some kilobytes for each. Images that are tiled at all have some hundred.
+const MOST_TILES: usize = 8192;
+
+/// Bytes that each tile takes at least: the segment that begins it, and the marker before its data.
+const TILE_HEADER: usize = 14;
+
 /// Unpacks one frame of rows and columns into pixels of `width` bytes, little endian.
 pub(super) fn decode_frame(stream: &[u8], size: [usize; 2], width: usize) -> Result<Vec<u8>, FileProblem> {
+    let [pixels] = components(stream, size)?;
+    Ok(pixels.iter().flat_map(|pixel| pixel.to_le_bytes().into_iter().take(width)).collect())
+}
+
+/// Unpacks one frame of rows and columns of red, green and blue into a byte for each sample, colour by colour.
+pub(super) fn decode_colour_frame(stream: &[u8], size: [usize; 2]) -> Result<Vec<u8>, FileProblem> {
+    let colours: [Vec<i32>; 3] = components(stream, size)?;
+    Ok(colours.iter().flatten().map(|sample| (*sample).clamp(0, 255) as u8).collect())
+}
+
+/// The samples of so many components, transforms of colours undone.
+fn components<const N: usize>(stream: &[u8], size: [usize; 2]) -> Result<[Vec<i32>; N], FileProblem> {
     // Some writers leave the file format's boxes around the codestream.
     let start = stream.windows(START_AND_SIZE.len()).position(|window| window == START_AND_SIZE);
     let codestream = &stream[start.unwrap_or(0)..];
     // The decoder allocates what the size segment announces.
-    let found = size_of(codestream).ok_or_else(|| malformed("a JPEG 2000 frame without codestream"))?;
+    let announced = Announced::of(codestream).ok_or_else(|| malformed("a JPEG 2000 frame without codestream"))?;
+    let found = announced.size;
     if found.map(usize::try_from) != size.map(Ok) {
         return Err(malformed(format!("a compressed frame of {found:?} pixels where {size:?} (rows, columns) belong")));
     }
-    let image = Image::from_bytes(codestream).map_err(|error| malformed(format!("a JPEG 2000 frame: {error}")))?;
-    let [component] = image.components() else {
-        return Err(unsupported(format!("a JPEG 2000 frame of {} components; one is read", image.components().len())));
-    };
-    if component.data().len() != size[0] * size[1] {
+    if announced.components != N {
+        return Err(unsupported(format!("a JPEG 2000 frame of {} components where {N} belong", announced.components)));
+    }
+    let most = MOST_TILES.min(codestream.len() / TILE_HEADER);
+    if announced.tiles > most as u64 {
         return Err(malformed(format!(
-            "a JPEG 2000 frame of {} pixels where {size:?} (rows, columns) belong",
-            component.data().len()
+            "a JPEG 2000 frame of {} tiles in {} bytes; at most {most} are read",
+            announced.tiles,
+            codestream.len()
         )));
     }
-    Ok(component.data().iter().flat_map(|pixel| pixel.to_le_bytes().into_iter().take(width)).collect())
+    let image = Image::from_bytes(codestream).map_err(|error| malformed(format!("a JPEG 2000 frame: {error}")))?;
+    let components = image.components();
+    if components.len() != N {
+        return Err(malformed(format!("a JPEG 2000 frame of {} components where {N} belong", components.len())));
+    }
+    if let Some(other) = components.iter().find(|component| component.data().len() != size[0] * size[1]) {
+        return Err(malformed(format!(
+            "a JPEG 2000 frame of {} pixels where {size:?} (rows, columns) belong",
+            other.data().len()
+        )));
+    }
+    Ok(std::array::from_fn(|component| components[component].data().to_vec()))
 }
 
-/// Rows and columns of a codestream: those of its size segment, which comes first.
-fn size_of(stream: &[u8]) -> Option<[i64; 2]> {
-    let segment = stream.strip_prefix(&START_AND_SIZE)?;
-    let number = |at: usize| segment.get(at..)?.first_chunk().map(|bytes| i64::from(u32::from_be_bytes(*bytes)));
-    let [columns, rows, left, top] = [4, 8, 12, 16].map(number);
-    Some([rows? - top?, columns? - left?])
+/// What the size segment of a codestream, which comes first, announces.
+#[derive(Debug, PartialEq)]
+struct Announced {
+    /// Rows and columns.
+    size: [i64; 2],
+    tiles: u64,
+    components: usize,
+}
+
+impl Announced {
+    fn of(stream: &[u8]) -> Option<Self> {
+        let segment = stream.strip_prefix(&START_AND_SIZE)?;
+        let number = |at: usize| segment.get(at..)?.first_chunk().map(|bytes| i64::from(u32::from_be_bytes(*bytes)));
+        let [columns, rows, left, top] = [4, 8, 12, 16].map(number);
+        let [tile_columns, tile_rows, tiles_left, tiles_top] = [20, 24, 28, 32].map(number);
+        let tiles_of = |end: Option<i64>, start: Option<i64>, tile: Option<i64>| {
+            let tile = tile?.unsigned_abs();
+            Some(u64::try_from(end? - start?).ok()?.div_ceil(tile.max(1)))
+        };
+        let tiles = tiles_of(columns, tiles_left, tile_columns)?.checked_mul(tiles_of(rows, tiles_top, tile_rows)?)?;
+        let components = usize::from(u16::from_be_bytes(*segment.get(36..)?.first_chunk()?));
+        Some(Self { size: [rows? - top?, columns? - left?], tiles, components })
+    }
 }
 
 #[cfg(test)]
@@ -46,10 +94,11 @@ mod tests {
     #[test]
     fn sizes_are_those_without_the_offset() {
         let mut codestream = vec![0xff, 0x4f, 0xff, 0x51, 0, 47, 0, 0];
-        for number in [20_u32, 12, 4, 2] {
+        for number in [20_u32, 12, 4, 2, 8, 4, 0, 0] {
             codestream.extend(number.to_be_bytes());
         }
-        assert_eq!(size_of(&codestream), Some([10, 16]));
-        assert_eq!(size_of(&codestream[..20]), None);
+        codestream.extend([0, 3]);
+        assert_eq!(Announced::of(&codestream), Some(Announced { size: [10, 16], tiles: 9, components: 3 }));
+        assert_eq!(Announced::of(&codestream[..40]), None);
     }
 }

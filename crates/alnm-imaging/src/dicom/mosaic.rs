@@ -8,23 +8,13 @@ use dicom_object::InMemDicomObject;
 use super::attributes::private;
 use super::problem::{malformed, unsupported};
 use super::slice::Slice;
+use super::tiling::Tiling;
 use super::volume_kind::Making;
 use crate::error::FileProblem;
 use crate::geometry::unit;
 
 /// The most slices of a mosaic; those of scanners have up to some hundred.
 const MOST_SLICES: usize = 4096;
-
-/// A rectangle of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tile {
-    /// First row and column.
-    pub(super) start: [usize; 2],
-    /// Columns of the whole frame.
-    pub(super) frame_columns: usize,
-    /// Rows of the whole frame.
-    pub(super) frame_rows: usize,
-}
 
 /// The layout of a mosaic.
 struct Mosaic {
@@ -38,11 +28,6 @@ pub(super) fn is_mosaic(making: &Making) -> bool {
     making.image_type.iter().any(|word| word == "MOSAIC")
 }
 
-/// Whether a frame holds many slices in the manner of United Imaging.
-pub(super) fn is_grid_of_united_imaging(object: &InMemDicomObject) -> bool {
-    private(object, 0x0065, "Image Private Header", 0x51).is_some()
-}
-
 /// The slices of a mosaic from the frame that holds them all.
 pub(super) fn unpacked(object: &InMemDicomObject, frame: &Slice) -> Result<Vec<Slice>, FileProblem> {
     let header = private(object, 0x0029, "SIEMENS CSA HEADER", 0x10).and_then(|element| element.to_bytes().ok());
@@ -51,13 +36,13 @@ pub(super) fn unpacked(object: &InMemDicomObject, frame: &Slice) -> Result<Vec<S
     })?;
     let Mosaic { slices, normal } = Mosaic::of(&header)?;
     let side = (1..).find(|side| side * side >= slices).unwrap_or(1);
-    if !frame.rows.is_multiple_of(side) || !frame.columns.is_multiple_of(side) {
-        return Err(malformed(format!(
+    let tiling = Tiling::of(frame, side, side).ok_or_else(|| {
+        malformed(format!(
             "a Siemens mosaic of {slices} slices in {} × {} pixels, which are no {side} × {side} tiles",
             frame.rows, frame.columns
-        )));
-    }
-    let (rows, columns) = (frame.rows / side, frame.columns / side);
+        ))
+    })?;
+    let [rows, columns] = tiling.size();
     let [along_row, along_column, _] = frame.axes();
     let [row_distance, column_distance] = frame.pixel_spacing;
     let spacing = frame
@@ -75,16 +60,9 @@ pub(super) fn unpacked(object: &InMemDicomObject, frame: &Slice) -> Result<Vec<S
         })
     };
     let slice = |number: usize| Slice {
-        rows,
-        columns,
         position: position(number),
-        tile: Some(Tile {
-            start: [number / side * rows, number % side * columns],
-            frame_columns: frame.columns,
-            frame_rows: frame.rows,
-        }),
         stored_bytes: frame.stored_bytes / slices as u64,
-        ..frame.clone()
+        ..tiling.slice(frame, number)
     };
     Ok((0..slices).map(slice).collect())
 }

@@ -1,10 +1,13 @@
 //! Stored pixels as numbers.
 
+use std::borrow::Cow;
+
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::attributes::{integer, text};
 use super::compressed;
+use super::palette::{PALETTE_COLOUR, Palette};
 use super::problem::{malformed, unsupported};
 use super::stored_file::Frames;
 use crate::error::FileProblem;
@@ -21,7 +24,21 @@ pub(super) enum PixelFormat {
     /// Double precision (`DoubleFloatPixelData`).
     Double,
     /// Three samples of a byte, of which the luminance is taken.
-    Colour { is_planar: bool, is_red_green_blue: bool },
+    Colour { is_planar: bool, space: ColourSpace },
+    /// Indices into a table of colours, of which the luminance is taken: two bytes of it or one.
+    Palette { is_wide: bool },
+}
+
+/// What the samples of a coloured pixel are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColourSpace {
+    /// Red, green and blue.
+    RedGreenBlue,
+    /// The luminance, then two differences.
+    Luminance,
+    /// The luminances of two neighbours, then two differences that they share. Compressed frames have differences for
+    /// each pixel.
+    LuminancePairs,
 }
 
 impl PixelFormat {
@@ -29,17 +46,22 @@ impl PixelFormat {
         let samples = integer(object, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
         let interpretation = text(object, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
         let allocated = integer(object, tags::BITS_ALLOCATED).unwrap_or(0);
-        let is_red_green_blue = interpretation == "RGB";
-        if samples == 3
-            && allocated == 8
-            && (is_red_green_blue || matches!(&*interpretation, "YBR_FULL" | "YBR_FULL_422"))
-        {
+        if let Some(space) = ColourSpace::of(&interpretation).filter(|_| samples == 3 && allocated == 8) {
             let is_planar = integer(object, tags::PLANAR_CONFIGURATION) == Some(1);
-            return Ok(Self::Colour { is_planar, is_red_green_blue });
+            return Ok(Self::Colour { is_planar, space });
         }
-        if samples != 1 || interpretation == "PALETTE COLOR" {
+        if samples != 1 {
             return Err(colours(samples, &interpretation));
         }
+        let indices = Self::of_grey(object, allocated)?;
+        if interpretation == PALETTE_COLOUR {
+            return Ok(Self::Palette { is_wide: Palette::is_wide(object) });
+        }
+        Ok(indices)
+    }
+
+    /// The format of grey values, or of indices into a palette.
+    pub(super) fn of_grey(object: &InMemDicomObject, allocated: i64) -> Result<Self, FileProblem> {
         if integer(object, tags::BITS_STORED).is_none() {
             return match allocated {
                 32 => Ok(Self::Float),
@@ -65,12 +87,13 @@ impl PixelFormat {
             Self::Float => 4,
             Self::Double => 8,
             Self::Colour { .. } => 3,
+            Self::Palette { is_wide } => 1 + usize::from(is_wide),
         }
     }
 
     /// Whether pixels have a colour, of which only the luminance can be read.
     pub(super) fn is_colour(self) -> bool {
-        matches!(self, Self::Colour { .. })
+        matches!(self, Self::Colour { .. } | Self::Palette { .. })
     }
 
     /// The type of the numbers as they are stored.
@@ -84,7 +107,8 @@ impl PixelFormat {
             Self::Integer { signed: true, .. } => PixelType::I32,
             Self::Float => PixelType::F32,
             Self::Double => PixelType::F64,
-            Self::Colour { .. } => PixelType::U8,
+            Self::Colour { .. } | Self::Palette { is_wide: false } => PixelType::U8,
+            Self::Palette { is_wide: true } => PixelType::U16,
         }
     }
 
@@ -96,7 +120,8 @@ impl PixelFormat {
             }
             Self::Integer { stored, signed: false, .. } => [0.0, 2.0_f64.powi(stored as i32) - 1.0],
             Self::Float | Self::Double => [f64::NEG_INFINITY, f64::INFINITY],
-            Self::Colour { .. } => [0.0, 255.0],
+            Self::Colour { .. } | Self::Palette { is_wide: false } => [0.0, 255.0],
+            Self::Palette { is_wide: true } => [0.0, 65_535.0],
         }
     }
 
@@ -141,29 +166,69 @@ impl PixelFormat {
     }
 }
 
+impl ColourSpace {
+    /// What a `PhotometricInterpretation` says. Decoders of JPEG 2000 undo the transforms of their own standard.
+    fn of(interpretation: &str) -> Option<Self> {
+        match interpretation {
+            "RGB" | "YBR_RCT" | "YBR_ICT" => Some(Self::RedGreenBlue),
+            "YBR_FULL" => Some(Self::Luminance),
+            "YBR_FULL_422" => Some(Self::LuminancePairs),
+            _ => None,
+        }
+    }
+}
+
+/// The problem of colours whose luminance was not asked for.
+pub(super) fn colours_unasked() -> FileProblem {
+    unsupported(
+        "pixels that are colours; images of grey values are read, and the luminance of colours where it is asked for",
+    )
+}
+
 /// The problem of an image of several samples per pixel.
-pub(super) fn colours(samples: i64, interpretation: &str) -> FileProblem {
+fn colours(samples: i64, interpretation: &str) -> FileProblem {
     unsupported(format!(
-        "{samples} samples per pixel, {interpretation:?}; images of one grey value per pixel are read, and the luminance of \
-         RGB, YBR_FULL and YBR_FULL_422 with a byte for each sample where it is asked for"
+        "{samples} samples per pixel, {interpretation:?}; images of one grey value per pixel are read, and where it is asked for the \
+         luminance of palettes and of RGB, YBR_FULL, YBR_FULL_422, YBR_RCT and YBR_ICT with a byte for each sample"
     ))
 }
 
-/// The luminances of the pixels of a frame (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B rounded as Pillow does, or the
-/// first sample of YBR.
-fn luminances(bytes: &[u8], pixels: usize, is_planar: bool, is_red_green_blue: bool) -> Vec<u8> {
-    const WEIGHTS: [u32; 3] = [19_595, 38_470, 7_471];
-    const HALF: u32 = 0x8000;
-    let sample =
-        |pixel: usize, sample: usize| bytes[if is_planar { sample * pixels + pixel } else { 3 * pixel + sample }];
-    let luminance = |pixel: usize| {
-        if !is_red_green_blue {
-            return sample(pixel, 0);
-        }
-        let weighted: u32 = (0..3).map(|index| WEIGHTS[index] * u32::from(sample(pixel, index))).sum();
-        ((weighted + HALF) >> 16) as u8
-    };
-    (0..pixels).map(luminance).collect()
+/// The luminance of a colour of red, green and blue (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B, rounded as Pillow does.
+pub(super) fn luminance(colour: [u16; 3]) -> u16 {
+    const WEIGHTS: [u64; 3] = [19_595, 38_470, 7_471];
+    const HALF: u64 = 0x8000;
+    let weighted: u64 = WEIGHTS.iter().zip(colour).map(|(weight, sample)| weight * u64::from(sample)).sum();
+    ((weighted + HALF) >> 16) as u16
+}
+
+/// Samples of a frame of coloured pixels.
+pub(super) struct ColourFrame<'a> {
+    pub(super) samples: Cow<'a, [u8]>,
+    pub(super) is_planar: bool,
+    pub(super) space: ColourSpace,
+}
+
+impl ColourFrame<'_> {
+    /// The luminances of so many pixels.
+    fn luminances(&self, pixels: usize) -> Result<Vec<u8>, FileProblem> {
+        let needed = match self.space {
+            ColourSpace::LuminancePairs => 4 * pixels.div_ceil(2),
+            _ => 3 * pixels,
+        };
+        let samples = self
+            .samples
+            .get(..needed)
+            .ok_or_else(|| malformed(format!("{} bytes of pixels where {needed} belong", self.samples.len())))?;
+        let sample = |pixel: usize, sample: usize| {
+            samples[if self.is_planar { sample * pixels + pixel } else { 3 * pixel + sample }]
+        };
+        let of_pixel = |pixel: usize| match self.space {
+            ColourSpace::RedGreenBlue => luminance([0, 1, 2].map(|index| sample(pixel, index).into())) as u8,
+            ColourSpace::Luminance => sample(pixel, 0),
+            ColourSpace::LuminancePairs => samples[pixel / 2 * 4 + pixel % 2],
+        };
+        Ok((0..pixels).map(of_pixel).collect())
+    }
 }
 
 /// Writes the pixels of one frame, rescaled, to `voxels`.
@@ -175,17 +240,16 @@ pub(super) fn decode_frame<T: VoxelBytes>(
     voxels: &mut [T],
 ) -> Result<(), FileProblem> {
     let frame_bytes = voxels.len() * format.bytes();
-    if let PixelFormat::Colour { is_planar, is_red_green_blue } = format {
-        let is_packed = frames.are_packed();
-        let bytes = if is_packed {
-            compressed::decode_colour_frame(frames, frame)?.into()
+    if let PixelFormat::Colour { is_planar, space } = format {
+        let colours = if frames.are_packed() {
+            compressed::decode_colour_frame(frames, frame, is_planar, space)?
         } else {
-            frames.plain(u64::from(frame) * frame_bytes as u64, frame_bytes as u64)?
+            let frame_bytes =
+                if space == ColourSpace::LuminancePairs { voxels.len().div_ceil(2) * 4 } else { frame_bytes };
+            let samples = frames.plain(u64::from(frame) * frame_bytes as u64, frame_bytes as u64)?;
+            ColourFrame { samples, is_planar, space }
         };
-        if bytes.len() < frame_bytes {
-            return Err(malformed(format!("{} bytes of pixels where {frame_bytes} belong", bytes.len())));
-        }
-        let luminances = luminances(&bytes, voxels.len(), is_planar && !is_packed, is_red_green_blue);
+        let luminances = colours.luminances(voxels.len())?;
         let grey = PixelFormat::Integer { allocated: 8, stored: 8, high: 7, signed: false };
         return convert(&luminances, voxels.len(), grey, rescale, voxels);
     }
@@ -221,7 +285,9 @@ fn convert<T: VoxelBytes>(
             pairs.for_each(|(voxel, bytes)| store(voxel, f32::from_bytes(bytes, ByteOrder::Little).to_f64()));
         }
         PixelFormat::Double => pairs.for_each(|(voxel, bytes)| store(voxel, f64::from_bytes(bytes, ByteOrder::Little))),
-        PixelFormat::Colour { .. } => return Err(malformed("colours where grey values belong")),
+        PixelFormat::Colour { .. } | PixelFormat::Palette { .. } => {
+            return Err(malformed("colours where grey values belong"));
+        }
         PixelFormat::Integer { allocated, stored, high, signed } => {
             // The stored bits are moved to the top of 64, and back down with or without their sign.
             let (up, down) = (63 - high, 64 - stored);
@@ -243,7 +309,7 @@ impl PixelFormat {
     fn fills_its_word(self) -> bool {
         match self {
             Self::Integer { allocated, stored, .. } => allocated == stored,
-            Self::Float | Self::Double | Self::Colour { .. } => true,
+            Self::Float | Self::Double | Self::Colour { .. } | Self::Palette { .. } => true,
         }
     }
 }

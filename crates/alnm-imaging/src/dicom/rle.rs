@@ -9,6 +9,20 @@ const HEADER: usize = 64;
 
 /// Unpacks one frame into pixels of `width` bytes, little endian.
 pub(super) fn decode_frame(frame: &[u8], pixels: usize, width: usize) -> Result<Vec<u8>, FileProblem> {
+    let planes = decode_planes(frame, pixels, width)?;
+    if width == 1 {
+        return Ok(planes);
+    }
+    let mut unpacked = vec![0; pixels * width];
+    for (plane, bytes) in planes.chunks_exact(pixels.max(1)).enumerate() {
+        let of_plane = unpacked.iter_mut().skip(width - 1 - plane).step_by(width);
+        of_plane.zip(bytes).for_each(|(byte, unpacked)| *byte = *unpacked);
+    }
+    Ok(unpacked)
+}
+
+/// Unpacks the planes of bytes of one frame, one behind the other.
+pub(super) fn decode_planes(frame: &[u8], pixels: usize, planes: usize) -> Result<Vec<u8>, FileProblem> {
     let truncated = || malformed("a run-length encoded frame ends early");
     let word = |index: usize| {
         let bytes = frame.get(4 * index..)?.first_chunk()?;
@@ -16,15 +30,14 @@ pub(super) fn decode_frame(frame: &[u8], pixels: usize, width: usize) -> Result<
     };
     let header = frame.get(..HEADER).ok_or_else(truncated)?;
     let segments = word(0).ok_or_else(truncated)?;
-    if segments != width || 4 * (width + 1) > header.len() {
-        return Err(malformed(format!("a run-length encoded frame of {segments} segments where {width} belong")));
+    if segments != planes || 4 * (planes + 1) > header.len() {
+        return Err(malformed(format!("a run-length encoded frame of {segments} segments where {planes} belong")));
     }
-    let mut unpacked = vec![0; pixels * width];
-    for plane in 0..width {
+    let mut unpacked = vec![0; pixels * planes];
+    for (plane, bytes) in unpacked.chunks_exact_mut(pixels.max(1)).enumerate() {
         let start = word(1 + plane).ok_or_else(truncated)?;
         let segment = frame.get(start..).ok_or_else(truncated)?;
-        let of_plane = unpacked.iter_mut().skip(width - 1 - plane).step_by(width);
-        unpack(segment, of_plane).ok_or_else(truncated)?;
+        unpack(segment, bytes.iter_mut()).ok_or_else(truncated)?;
     }
     Ok(unpacked)
 }

@@ -8,16 +8,17 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::attributes::seconds_of_date;
+use super::copies::Distinct;
 use super::image_file::ImageFile;
-use super::mosaic::Tile;
 use super::phase_key::PhaseKey;
-use super::pixels::{PixelFormat, colours, decode_frame};
+use super::pixels::{PixelFormat, colours_unasked, decode_frame};
 use super::problem::malformed;
 use super::series_problem::SeriesProblem;
 use super::series_warning::SeriesWarning;
 use super::slice::{SeriesIdentity, Slice};
 use super::sorting::{Sorted, SortedKind, Sorting};
 use super::stored_file::{Frames, Opened};
+use super::tiling::Tile;
 use super::uid::is_uid;
 use super::volume_choice::VolumeChoice;
 use super::volume_kind::VolumeKind;
@@ -124,6 +125,7 @@ impl Series {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let first = files.first()?;
         let (identity, path) = (first.series.clone(), first.path.clone());
+        let Distinct { files, warning } = Distinct::of(files);
         let number = files.iter().find_map(|file| file.series.number);
         let mut slices = Vec::new();
         let mut fault = None;
@@ -138,7 +140,10 @@ impl Series {
         continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.acquisition_time.as_mut()).collect());
         continue_after_midnight(slices.iter_mut().filter_map(|slice| slice.content_time.as_mut()).collect());
         let sorting = Sorting { modality: &identity.modality, phases_by: None };
-        let sorted = fault.map_or_else(|| Sorted::new(&slices, sorting), Err);
+        let mut sorted = fault.map_or_else(|| Sorted::new(&slices, sorting), Err);
+        if let Ok(sorted) = &mut sorted {
+            sorted.warnings.extend(warning);
+        }
         Some(Self { identity, number, path, slices, sorted })
     }
 
@@ -527,7 +532,7 @@ impl Series {
         }
         if let Some(colour) = slices.iter().map(|&i| &self.slices[i]).find(|s| s.format.is_colour() && !s.as_luminance)
         {
-            return Err(colours(3, "colours").at(colour.path()));
+            return Err(colours_unasked().at(colour.path()));
         }
         let files = MultiFrameFiles::new(slices.iter().map(|&i| &self.slices[i]))?;
         let plane = geometry.size()[0] * geometry.size()[1];
@@ -591,10 +596,17 @@ impl<'a> MultiFrameFiles<'a> {
     }
 
     fn decode<T: VoxelBytes>(&self, slice: &Slice, voxels: &mut [T]) -> Result<(), FileProblem> {
-        let rescale = [slice.slope, slice.intercept];
-        match self.frames.get(slice.path()) {
-            Some(frames) => decode_frame(frames, slice.frame, slice.format, rescale, voxels),
-            None => decode_frame(&slice.file.frames()?, slice.frame, slice.format, rescale, voxels),
+        let of_one_frame;
+        let frames = match self.frames.get(slice.path()) {
+            Some(frames) => frames,
+            None => {
+                of_one_frame = slice.file.frames()?;
+                &of_one_frame
+            }
+        };
+        match &slice.palette {
+            Some(palette) => palette.decode(frames, slice.frame, voxels),
+            None => decode_frame(frames, slice.frame, slice.format, [slice.slope, slice.intercept], voxels),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What was found odd in a series, and read all the same.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::phase_key::PhaseKey;
@@ -56,6 +58,17 @@ pub enum SeriesWarning {
         norm: UptakeNorm,
         /// How the decay of the tracer enters.
         decay: DecayCorrection,
+    },
+    /// Values that are shown dark where they are high.
+    #[error("MONOCHROME1: high values are shown dark; voxels are the values as stored, which ITK turns over")]
+    HighIsDark,
+    /// Files that are equal to others, byte for byte.
+    #[error("{count} files are copies of others, such as {}; each image is read once", file.display())]
+    Copies {
+        /// How many were left out.
+        count: usize,
+        /// One of them.
+        file: PathBuf,
     },
     /// An image of a modality whose images lie in space, without a place.
     #[error("no ImagePositionPatient; each image is read as a two-dimensional one without a place in space")]

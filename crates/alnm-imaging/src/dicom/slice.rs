@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::mosaic::Tile;
+use super::palette::Palette;
 use super::pixels::PixelFormat;
 use super::plane::axes_of;
 use super::stored_file::StoredFile;
+use super::tiling::Tile;
 use super::uptake::PetScan;
 use super::volume_kind::Making;
 
@@ -100,6 +101,10 @@ pub(super) struct Slice {
     pub(super) slope: f64,
     pub(super) intercept: f64,
     pub(super) format: PixelFormat,
+    /// The colours of which the pixels are indices.
+    pub(super) palette: Option<Arc<Palette>>,
+    /// Whether high values are shown dark (`MONOCHROME1`).
+    pub(super) is_high_dark: bool,
     /// Whether the luminance of colours was asked for.
     pub(super) as_luminance: bool,
     /// Bytes of the file, shared out among its frames.

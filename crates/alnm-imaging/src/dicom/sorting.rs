@@ -70,7 +70,7 @@ impl Sorted {
             None => sorted.add_grids(slices, sorting)?,
         }
         sorted.name(slices);
-        sorted.warn_of_spacing(slices, sorting.modality);
+        sorted.warn_of_values(slices, sorting.modality);
         Ok(sorted)
     }
 
@@ -147,12 +147,14 @@ impl Sorted {
         }
     }
 
-    fn warn_of_spacing(&mut self, slices: &[Slice], modality: &str) {
+    fn warn_of_values(&mut self, slices: &[Slice], modality: &str) {
         let any = |source: PixelSpacing| slices.iter().any(|slice| slice.spacing_source == source);
         self.warnings.extend(any(PixelSpacing::Detector).then_some(SeriesWarning::DetectorSpacing));
         self.warnings.extend(any(PixelSpacing::Unknown).then_some(SeriesWarning::UnknownSpacing));
         let is_placed_elsewhere = matches!(modality, "CT" | "MR" | "PT") && slices.iter().any(|slice| !slice.has_place);
         self.warnings.extend(is_placed_elsewhere.then_some(SeriesWarning::NoPlace));
+        let is_high_dark = slices.iter().any(|slice| slice.is_high_dark);
+        self.warnings.extend(is_high_dark.then_some(SeriesWarning::HighIsDark));
         self.warnings.dedup();
     }
 }

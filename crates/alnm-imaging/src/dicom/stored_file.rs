@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -158,6 +158,13 @@ pub(super) fn open(path: &Path) -> Result<Option<Opened>, FileProblem> {
     if is_dicom(&start) { parse_file(path, file, &start, PIXEL_GROUP).map(Some) } else { Ok(None) }
 }
 
+/// The elements of a file before the tag `until`; none when it does not begin as a DICOM file does.
+pub(super) fn open_until(path: &Path, until: Tag) -> Result<Option<InMemDicomObject>, FileProblem> {
+    let mut file = File::open(path)?;
+    let start = read_start(&mut file)?;
+    if is_dicom(&start) { parse_file(path, file, &start, until).map(|opened| Some(opened.header)) } else { Ok(None) }
+}
+
 /// Opens a file that has to be a DICOM file and parses its header.
 pub(super) fn open_dicom(path: &Path) -> Result<Opened, FileProblem> {
     let mut file = File::open(path)?;
@@ -280,10 +287,18 @@ fn walk_to(walk: &mut Walk<'_>, until: Tag) -> Result<Option<PixelElement>, File
 
 /// Parses a data set. The parser is given a meta group of ours, since it refuses many that files have.
 fn parse(data_set: &[u8], encoding: Encoding) -> Result<InMemDicomObject, FileProblem> {
-    let mut start = Vec::new();
-    put_preamble(&mut start);
-    put_meta(&mut start, "", "", encoding.syntax());
-    let object = OpenFileOptions::new().from_reader(start.as_slice().chain(data_set));
+    /// The start of a file in each encoding, which is the same for all.
+    static STARTS: LazyLock<Vec<(Encoding, Vec<u8>)>> = LazyLock::new(|| {
+        let start = |encoding: Encoding| {
+            let mut start = Vec::new();
+            put_preamble(&mut start);
+            put_meta(&mut start, "", "", encoding.syntax());
+            (encoding, start)
+        };
+        Encoding::ALL.map(start).to_vec()
+    });
+    let start = STARTS.iter().find(|(of, _)| *of == encoding).map_or(&[][..], |(_, start)| start);
+    let object = OpenFileOptions::new().from_reader(start.chain(data_set));
     Ok(object.map_err(|error| malformed(first_line(&error)))?.into_inner())
 }
 

@@ -6,7 +6,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use serde::Serialize;
 
-use super::attributes::{doubles, integer, item, number, private, private_numbers, singles, text, texts, vector};
+use super::attributes::{doubles, get, integer, item, number, private, private_numbers, singles, text, texts, vector};
 use super::plane::Sources;
 
 /// What tells one volume of a series from those that are no other phases of it: the contrast, the part of a complex
@@ -186,7 +186,7 @@ fn image_type(sources: &Sources<'_>) -> Vec<String> {
     let frame_types =
         [tags::MR_IMAGE_FRAME_TYPE_SEQUENCE, tags::CT_IMAGE_FRAME_TYPE_SEQUENCE, tags::PET_FRAME_TYPE_SEQUENCE];
     let of_frame = frame_types.iter().map(|&sequence| sources.group(sequence));
-    let frame = of_frame.clone().find(|group| group.get(tags::FRAME_TYPE).is_some());
+    let frame = of_frame.clone().find(|group| get(group, tags::FRAME_TYPE).is_some());
     let mut words = match frame {
         Some(group) => texts(group, tags::FRAME_TYPE),
         None => texts(sources.object, tags::IMAGE_TYPE),

@@ -2,7 +2,7 @@
 //!
 //! The parser allocates what an element announces before it reads it. So the lengths of all elements are walked first:
 //! one that leaves the file, or items nested without end, are errors. The bytes walked over are kept, so that the
-//! parser need not read them again, and the private elements that nothing here reads are not parsed at all. The meta group is read here alone: of its values only the transfer syntax counts.
+//! parser need not read them again, and elements that nothing here reads are not parsed at all. The meta group is read here alone: of its values only the transfer syntax counts.
 
 use std::io::Read;
 use std::ops::Range;
@@ -11,8 +11,8 @@ use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 
-use super::attributes::is_read;
 use super::problem::malformed;
+use super::read_elements::is_read;
 use crate::error::FileProblem;
 use crate::voxel_data::{ByteOrder, VoxelBytes};
 
@@ -44,6 +44,12 @@ pub(super) struct Encoding {
 
 impl Encoding {
     const EXPLICIT_LITTLE: Self = Self { order: ByteOrder::Little, explicit: true };
+
+    const IMPLICIT_LITTLE: Self = Self { order: ByteOrder::Little, explicit: false };
+
+    /// All encodings that a transfer syntax may have.
+    pub(super) const ALL: [Self; 3] =
+        [Self::EXPLICIT_LITTLE, Self::IMPLICIT_LITTLE, Self { order: ByteOrder::Big, explicit: true }];
 
     /// A transfer syntax that is encoded so.
     pub(super) fn syntax(self) -> &'static str {
@@ -202,6 +208,12 @@ impl<'a> Walk<'a> {
                     check_whole(header.tag, length, number_bytes(header.vr))?;
                     let end = self.position() + length;
                     if header.vr == VR::SQ { self.items(Some(end), false, depth)? } else { self.skip(length)? }
+                }
+                None if header.vr == VR::UN && header.tag != tags::PIXEL_DATA => {
+                    // A sequence of unknown representation is written implicitly, whatever the file is (PS3.5 6.2.2).
+                    let outer = std::mem::replace(&mut self.encoding, Encoding::IMPLICIT_LITTLE);
+                    self.items(None, false, depth)?;
+                    self.encoding = outer;
                 }
                 None => self.items(None, header.tag == tags::PIXEL_DATA, depth)?,
             }

@@ -259,6 +259,13 @@ impl Header {
         for (axis, &position) in domain.iter().enumerate() {
             let vector =
                 vectors[position].as_ref().ok_or_else(|| malformed(format!("axis {position} has no direction")))?;
+            // A space may have more dimensions than three, such as time, of which axes of space have no part.
+            let (vector, beyond) = vector.split_at(vector.len().min(3));
+            if beyond.iter().any(|coordinate| *coordinate != 0.0) {
+                return Err(unsupported(format!(
+                    "axis {position}, whose direction leaves the three dimensions of space"
+                )));
+            }
             if !(domain.len()..=3).contains(&vector.len()) {
                 return Err(malformed(format!("a space direction with {} coordinates", vector.len())));
             }
@@ -302,8 +309,8 @@ impl Header {
     /// Signs that bring the coordinates of the file's space into LPS.
     fn flips_to_lps(&self) -> [f64; 3] {
         match self.fields.get("space").map(|space| space.to_ascii_lowercase()).as_deref() {
-            Some("right-anterior-superior" | "ras") => [-1.0, -1.0, 1.0],
-            Some("left-anterior-superior" | "las") => [1.0, -1.0, 1.0],
+            Some("right-anterior-superior" | "ras" | "right-anterior-superior-time" | "rast") => [-1.0, -1.0, 1.0],
+            Some("left-anterior-superior" | "las" | "left-anterior-superior-time" | "last") => [1.0, -1.0, 1.0],
             _ => [1.0, 1.0, 1.0],
         }
     }

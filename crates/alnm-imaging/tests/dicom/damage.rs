@@ -252,7 +252,8 @@ fn faulty_series_name_the_fault() {
             let size = if i == 0 { columns } else { 6 };
             let mut object = dataset(classic(&oblique([size, 5, 8]), 0, 8));
             object.put(crate::builder::position(&grid, slice));
-            object.put(pixels(&vec![1; size * 5 + size * 5 % 2]));
+            // Copies of a file would be read once.
+            object.put(pixels(&vec![i as u8; size * 5 + size * 5 % 2]));
             std::fs::write(folder.path().join(i.to_string()), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
         }
         read_series(folder.path()).map_err(|error| error.to_string())

@@ -7,7 +7,7 @@ use dicom_dictionary_std::uids;
 use proptest::prelude::*;
 
 use crate::builder::{DrawnRoi, FRAME_OF_REFERENCE, SegmentFrame, file, fragments, segmentation, structure_set};
-use crate::codec::deflated;
+use crate::codec::{deflated, rle};
 use crate::oblique;
 
 const CLOSED: &str = "CLOSED_PLANAR";
@@ -396,6 +396,9 @@ fn segments_may_be_compressed_frame_by_frame() {
     // Twelve bits a frame, each of which begins with a byte.
     object.put(fragments([[0, 0b100], [0b1000, 0]].map(|bits| deflated(&bits)).to_vec()));
     let compressed = Segmentation::from_bytes(&file(object.clone(), uids::DEFLATED_IMAGE_FRAME_COMPRESSION)).unwrap();
+    assert_eq!(compressed.mask(&all()).unwrap(), native);
+    object.put(fragments([[0, 0b100], [0b1000, 0]].map(|bits| rle(&[bits.to_vec()])).to_vec()));
+    let compressed = Segmentation::from_bytes(&file(object.clone(), uids::RLE_LOSSLESS)).unwrap();
     assert_eq!(compressed.mask(&all()).unwrap(), native);
     object.put(fragments(vec![deflated(&[0]), deflated(&[0b1000, 0])]));
     let truncated = Segmentation::from_bytes(&file(object, uids::DEFLATED_IMAGE_FRAME_COMPRESSION)).unwrap();

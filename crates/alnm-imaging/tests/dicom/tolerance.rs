@@ -12,7 +12,7 @@ use dicom_object::mem::InMemElement;
 use crate::builder::{
     classic, dataset, decimals, file, fragments, identity, integer, pixel_format, pixels, short, text,
 };
-use crate::codec::jpeg_baseline;
+use crate::codec::{deflated, jpeg_baseline, rle};
 use crate::oblique;
 
 const PREAMBLE: usize = 132;
@@ -78,6 +78,23 @@ fn a_preamble_may_look_like_another_format() {
         std::fs::write(&path, &bytes).unwrap();
         assert_eq!(read_image(&path).unwrap(), image);
     }
+}
+
+#[test]
+fn sequences_of_unknown_representation_are_implicit() {
+    let complete = slice();
+    let image = decode(&complete).unwrap();
+    // Before the patient's identifier: a private sequence of undefined length, whose elements have no representation.
+    let place = complete.windows(6).position(|window| window == b"\x10\0\x20\0LO").unwrap();
+    let sequence = [
+        &b"\x09\0\x10\x10UN\0\0\xff\xff\xff\xff"[..],
+        b"\xfe\xff\0\xe0\xff\xff\xff\xff",
+        b"\x08\0\x50\x11\x04\0\0\x001.2\0",
+        b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0",
+    ]
+    .concat();
+    let (before, after) = complete.split_at(place);
+    assert_eq!(decode(&[before, &sequence, after].concat()).unwrap(), image);
 }
 
 #[test]
@@ -153,6 +170,20 @@ fn projection(modality: &str, frames: usize, elements: Vec<InMemElement>) -> InM
 }
 
 #[test]
+fn objects_without_pixels_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut elements = classic(&oblique([6, 5, 1]), 0, 8);
+    elements.push(pixels(&[1; 30]));
+    write(folder.path(), "image", elements);
+    // Philips stores settings of its scanner beside the images, in their series.
+    let mut private = dataset(classic(&oblique([6, 5, 1]), 0, 8));
+    private.remove_element(tags::BITS_ALLOCATED);
+    private.remove_element(tags::BITS_STORED);
+    std::fs::write(folder.path().join("private"), file(private, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    assert_eq!(read_series(folder.path()).unwrap().geometry().size(), [6, 5, 1]);
+}
+
+#[test]
 fn projections_are_two_dimensional() {
     let read = |elements: Vec<InMemElement>| {
         let folder = tempfile::tempdir().unwrap();
@@ -168,32 +199,85 @@ fn projections_are_two_dimensional() {
     let detector = read(vec![decimals(tags::IMAGER_PIXEL_SPACING, &[0.1, 0.2])]);
     assert_eq!(detector, ([0.2, 0.1, 1.0], vec![SeriesWarning::DetectorSpacing]));
     assert_eq!(read(vec![]), ([1.0, 1.0, 1.0], vec![SeriesWarning::UnknownSpacing]));
+    let negative = text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+    let said = read(vec![decimals(tags::PIXEL_SPACING, &[0.1, 0.2]), negative]).1;
+    assert_eq!(said, [SeriesWarning::HighIsDark]);
+    let of_none = read(vec![decimals(tags::PIXEL_SPACING, &[0.0, 0.0])]);
+    assert_eq!(of_none, ([1.0, 1.0, 1.0], vec![SeriesWarning::UnknownSpacing]));
+}
+
+/// The luminances of an image of 3 × 2 pixels, which is refused where they are not asked for.
+fn luminances(syntax: &str, elements: Vec<InMemElement>) -> Vec<f64> {
+    let mut object = dataset(classic(&oblique([3, 2, 1]), 0, 8));
+    elements.into_iter().for_each(|element| drop(object.put(element)));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), file(object, syntax)).unwrap();
+    let series = DicomFolder::scan(folder.path()).unwrap().only_series().unwrap().clone();
+    let refused = series.image().unwrap_err().to_string();
+    assert!(refused.contains("colours"), "{refused}");
+    let choice = VolumeChoice::default().with_values(SeriesValues::Luminance);
+    series.choose(&choice).unwrap().image().unwrap().cast::<f64>().as_slice().to_vec()
 }
 
 #[test]
 fn the_luminance_of_colours_is_read_on_request() {
-    let read = |interpretation: &str, planar: u16, pixels_of_six: &[u8]| {
-        let grid = oblique([3, 2, 1]);
-        let mut object = dataset(classic(&grid, 0, 8));
-        object.put(short(tags::SAMPLES_PER_PIXEL, 3));
-        object.put(short(tags::PLANAR_CONFIGURATION, planar));
-        object.put(text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, interpretation));
-        object.put(pixels(pixels_of_six));
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a"), file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
-        let series = DicomFolder::scan(folder.path()).unwrap().only_series().unwrap().clone();
-        let refused = series.image().unwrap_err().to_string();
-        assert!(refused.contains("samples per pixel"), "{refused}");
-        let choice = VolumeChoice::default().with_values(SeriesValues::Luminance);
-        series.choose(&choice).unwrap().image().unwrap().cast::<f64>().as_slice().to_vec()
+    let read = |syntax: &str, interpretation: &str, planar: u16, pixels| {
+        let elements = vec![
+            short(tags::SAMPLES_PER_PIXEL, 3),
+            short(tags::PLANAR_CONFIGURATION, planar),
+            text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, interpretation),
+            pixels,
+        ];
+        luminances(syntax, elements)
     };
+    const NATIVE: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
     let colours: [[u8; 3]; 6] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255; 3], [10, 20, 30], [200, 100, 50]];
     // As Pillow 13.0 converts to "L".
     let expected = [76.0, 150.0, 29.0, 255.0, 18.0, 124.0];
-    assert_eq!(read("RGB", 0, colours.as_flattened()), expected);
+    assert_eq!(read(NATIVE, "RGB", 0, pixels(colours.as_flattened())), expected);
     let planes: Vec<u8> = (0..3).flat_map(|sample| colours.map(|colour| colour[sample])).collect();
-    assert_eq!(read("RGB", 1, &planes), expected);
-    assert_eq!(read("YBR_FULL", 0, colours.as_flattened()), [255.0, 0.0, 0.0, 255.0, 10.0, 200.0]);
+    assert_eq!(read(NATIVE, "RGB", 1, pixels(&planes)), expected);
+    let first = [255.0, 0.0, 0.0, 255.0, 10.0, 200.0];
+    assert_eq!(read(NATIVE, "YBR_FULL", 0, pixels(colours.as_flattened())), first);
+    // Two luminances, then the differences that they share.
+    assert_eq!(
+        read(NATIVE, "YBR_FULL_422", 0, pixels(&[1, 2, 90, 91, 3, 4, 92, 93, 5, 6, 94, 95])),
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    );
+    let planes: Vec<Vec<u8>> = planes.chunks(6).map(<[u8]>::to_vec).collect();
+    assert_eq!(read(uids::RLE_LOSSLESS, "RGB", 0, fragments(vec![rle(&planes)])), expected);
+    assert_eq!(read(uids::RLE_LOSSLESS, "YBR_FULL", 0, fragments(vec![rle(&planes)])), first);
+    let frame = fragments(vec![deflated(colours.as_flattened())]);
+    assert_eq!(read(uids::DEFLATED_IMAGE_FRAME_COMPRESSION, "RGB", 0, frame), expected);
+}
+
+#[test]
+fn the_luminance_of_palettes_is_read_on_request() {
+    let word = |tag, words: &[u16]| DataElement::new(tag, VR::OW, PrimitiveValue::U16(words.into()));
+    let read = |bits: u16, tables: [&[u16]; 3]| {
+        let [red, green, blue] = tables;
+        let descriptor = |tag| DataElement::new(tag, VR::US, PrimitiveValue::U16([3, 10, bits].as_slice().into()));
+        let elements = vec![
+            text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "PALETTE COLOR"),
+            descriptor(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR),
+            descriptor(tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR),
+            descriptor(tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR),
+            word(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA, red),
+            word(tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA, green),
+            word(tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA, blue),
+            // The first entry is that of index 10; beyond the table its ends go on.
+            pixels(&[10, 11, 12, 0, 13, 255]),
+        ];
+        luminances(uids::EXPLICIT_VR_LITTLE_ENDIAN, elements)
+    };
+    let expected = [76.0, 150.0, 255.0, 76.0, 255.0, 255.0];
+    assert_eq!(read(8, [&[255, 0, 255], &[0, 255, 255], &[0, 0, 255]]), expected);
+    // The same two bytes in a word, and from the top of each word.
+    assert_eq!(read(8, [&[0x00ff, 0x00ff], &[0xff00, 0x00ff], &[0x0000, 0x00ff]]), expected);
+    assert_eq!(read(8, [&[0xff00, 0, 0xff00], &[0, 0xff00, 0xff00], &[0, 0, 0xff00]]), expected);
+    // 0.299 · 65535 and 0.587 · 65535, with the weights in 65536ths.
+    let wide = read(16, [&[0xffff, 0, 0xffff], &[0, 0xffff, 0xffff], &[0, 0, 0xffff]]);
+    assert_eq!(wide, [19_595.0, 38_469.0, 65_535.0, 19_595.0, 65_535.0, 65_535.0]);
 }
 
 #[test]

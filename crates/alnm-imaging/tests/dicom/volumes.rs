@@ -8,6 +8,7 @@ use alnm_imaging::dicom::{
 };
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
+use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 use tempfile::TempDir;
 
@@ -313,8 +314,8 @@ fn advice_fits_what_is_wrong() {
     assert!(matches!(problem(&folder.series()), SeriesProblem::DuplicateSlice { .. }));
 
     let mut folder = Folder::new();
-    for _ in 0..2 {
-        folder.add_volume(1, |slice| vec![text(tags::SOP_INSTANCE_UID, VR::UI, &format!("2.25.{slice}"))]);
+    for value in 1..3 {
+        folder.add_volume(value, |slice| vec![text(tags::SOP_INSTANCE_UID, VR::UI, &format!("2.25.{slice}"))]);
     }
     let copies = problem(&folder.series()).to_string();
     assert!(copies.contains("remove the copies") && copies.contains("4 of 4 places"), "{copies}");
@@ -324,6 +325,18 @@ fn advice_fits_what_is_wrong() {
     (0..2).for_each(|slice| folder.add(slice as f64, 2, vec![integer(tags::INSTANCE_NUMBER, 10 + slice)]));
     let mixed = problem(&folder.series()).to_string();
     assert!(mixed.contains("2 of 4 places") && !mixed.contains("remove"), "{mixed}");
+}
+
+#[test]
+fn copies_of_files_are_read_once() {
+    let mut folder = Folder::new();
+    for _ in 0..3 {
+        folder.add_volume(7, |slice| vec![text(tags::SOP_INSTANCE_UID, VR::UI, &format!("2.25.{slice}"))]);
+    }
+    let series = folder.series();
+    assert_eq!((value(&series.image().unwrap()), series.slice_count()), (7.0, SLICES));
+    let said = series.warnings()[0].to_string();
+    assert!(said.starts_with("8 files are copies") && said.contains("004.dcm"), "{said}");
 }
 
 #[test]
@@ -545,9 +558,43 @@ fn uptake_values_are_standardised() {
 }
 
 #[test]
-fn united_imaging_grids_are_refused_by_name() {
-    let mut folder = Folder::new();
-    folder.add(0.0, 1, private(0x0065, "Image Private Header", 0x51, VR::UN, PrimitiveValue::from(vec![0_u8; 4])));
-    let refused = problem(&folder.series()).to_string();
+fn grids_of_united_imaging_are_unpacked() {
+    // Five slices of 4 × 3 pixels in two rows of three tiles, the last of which is empty.
+    let tile = oblique([4, 3, 5]);
+    let frame = oblique([12, 6, 1]);
+    let make = |sequence_of: fn(Vec<InMemDicomObject>) -> InMemElement| {
+        let mut folder = Folder::new();
+        for (phase, second) in [(1, 30), (0, 0)] {
+            let mut object = dataset(classic(&frame, 0, 8));
+            object.remove_element(tags::IMAGE_POSITION_PATIENT);
+            object.put(text(Tag(0x0065, 0x10), VR::LO, "Image Private Header"));
+            let place = |slice: usize| {
+                let taken = format!("20250301100{phase}{:02}.5", second + slice);
+                dataset(vec![position(&tile, slice as f64), text(tags::ACQUISITION_DATE_TIME, VR::DT, &taken)])
+            };
+            object.put(sequence_of((0..5).map(place).collect()));
+            let value = |row: usize, column: usize| (50 * phase + 10 * (row / 3 * 3 + column / 4) + row % 3) as u8;
+            object.put(pixels(&(0..72).map(|pixel| value(pixel / 12, pixel % 12)).collect::<Vec<u8>>()));
+            folder.write(&format!("{phase}.dcm"), &file(object, uids::EXPLICIT_VR_LITTLE_ENDIAN));
+        }
+        folder
+    };
+    let series = make(|items| sequence(Tag(0x0065, 0x1051), items)).series();
+    assert_eq!(series.phases_by(), Some(PhaseKey::AcquisitionTime));
+    let dynamic = series.phases().unwrap();
+    assert_eq!(dynamic.times(), [0.0, 90.0]);
+    let image = &dynamic.images()[1];
+    assert!(image.geometry().difference(&tile, 1e-6).is_none(), "{:?}", image.geometry());
+    for z in 0..5 {
+        let expected: Vec<f64> = (0..12).map(|pixel| (50 + 10 * z + pixel / 4) as f64).collect();
+        assert_eq!(image.cast::<f64>().as_slice()[12 * z..][..12], expected);
+    }
+
+    let of_unknown = |_| DataElement::new(Tag(0x0065, 0x1051), VR::UN, PrimitiveValue::from(vec![0_u8; 4]));
+    let refused = problem(&make(of_unknown).series()).to_string();
     assert!(refused.contains("grid of United Imaging"), "{refused}");
+    let too_many =
+        |items: Vec<InMemDicomObject>| sequence(Tag(0x0065, 0x1051), [items.clone(), items.clone(), items].concat());
+    let refused = problem(&make(too_many).series()).to_string();
+    assert!(refused.contains("no 4 × 4 tiles"), "{refused}");
 }
