@@ -57,7 +57,7 @@ proptest! {
             let breaks: Vec<f64> = (0..=groups)
                 .map(|k| quantile(&values, k as f64 / groups as f64, definition).expect("values"))
                 .collect();
-            prop_assert!(breaks.windows(2).all(|pair| pair[0] <= pair[1]), "{:?}", breaks);
+            prop_assert!(breaks.windows(2).all(|pair| pair[0] <= pair[1]), "{breaks:?}");
         }
     }
 
