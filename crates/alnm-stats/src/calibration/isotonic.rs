@@ -38,7 +38,7 @@ impl IsotonicCalibration {
     /// of equal scores have one risk.
     ///
     /// # Errors
-    /// [`crate::StatsError::LengthMismatch`], [`StatsError::TooFew`] without patients, [`StatsError::NonFinite`] for a
+    /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients, [`crate::StatsError::NonFinite`] for a
     /// missing score.
     ///
     /// ```
