@@ -40,7 +40,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Selection};
-use crate::level_map::{Cell, LevelMap, Offset, WantedDirections, directions, in_groups, with_cells};
+use crate::level_map::{Cell, LevelMap, Offset, WantedDirections, directions, in_groups, widened, with_cells};
 use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 pub use matrix::CooccurrenceMatrix;
@@ -206,7 +206,7 @@ fn sort_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool, cells: &mu
     let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(2 * map.voxel_count());
     with_cells!(&map.cells, cells => for row in &map.rows {
         let neighbours = LevelMap::neighbours(cells, row, step);
-        let both = cells[row.clone()].iter().zip(neighbours).map(|(&level, &neighbour)| (level.into(), neighbour.into()));
+        let both = cells[row.clone()].iter().zip(neighbours).map(|(&level, &neighbour)| (widened(level), widened(neighbour)));
         for (level, neighbour) in both.filter(|(_, neighbour): &(u32, u32)| *neighbour > 0) {
             pairs.push((level - 1, neighbour - 1));
             if symmetrical {
