@@ -20,6 +20,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -77,7 +78,6 @@ class Orthanc:
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
             **options,
         }
-        self.is_encrypted = config.get("SslEnabled", False)
         self.config = self.folder / "orthanc.json"
         self.config.write_text(json.dumps(config))
         self.process = None
@@ -85,7 +85,7 @@ class Orthanc:
 
     @property
     def url(self):
-        return f"{'https' if self.is_encrypted else 'http'}://127.0.0.1:{self.http}/dicom-web"
+        return f"http://127.0.0.1:{self.http}/dicom-web"
 
     @property
     def node(self):
@@ -141,11 +141,12 @@ def local_objects(folder):
     return found
 
 
-class Cutting:
-    """A proxy that cuts each connection after some bytes in one direction; what it lets through grows each time."""
+class Proxy:
+    """A proxy that cuts each connection after some bytes; what it lets through grows each time. With a context of `ssl` it
+    is spoken to encrypted."""
 
-    def __init__(self, port, first, growth):
-        self.target, self.left, self.growth, self.cuts = port, first, growth, 0
+    def __init__(self, port, first=1 << 62, growth=0, encryption=None):
+        self.target, self.left, self.growth, self.cuts, self.encryption = port, first, growth, 0, encryption
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen()
@@ -156,9 +157,16 @@ class Cutting:
         while True:
             try:
                 client, _ = self.listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 return
+            try:
+                if self.encryption:
+                    client = self.encryption.wrap_socket(client, server_side=True)
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                # The client does not trust the certificate, or the server is down.
+                client.close()
+                continue
             budget = [self.left]
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self.copy, args=(source, sink, budget), daemon=True).start()
@@ -348,19 +356,19 @@ class Check:
         source = self.folder / "source"
         wanted = local_objects(source)
         server = Orthanc(self.folder / "orthanc-cuts")
-        proxy = Cutting(server.http, 200_000, 400_000)
+        proxy = Proxy(server.http, 200_000, 400_000)
         url = f"http://127.0.0.1:{proxy.port}/dicom-web"
         self.fails("cannot be reached", "store", url, source, "--attempts", "1", *self.login())
         done = self.run("store", url, source, "--attempts", "100", *self.login())
         check(done.returncode == 0 and server.objects() == wanted, f"STOW through {proxy.cuts} cuts")
-        proxy = Cutting(server.http, 100_000, 20_000)
+        proxy = Proxy(server.http, 100_000, 20_000)
         url = f"http://127.0.0.1:{proxy.port}/dicom-web"
         images = self.folder / "images-cut"
         done = self.run("fetch", url, images, "--all", *self.login())
         check(done.returncode == 0 and local_objects(images) == wanted, f"WADO through {proxy.cuts} cuts")
         server.kill()
         server = Orthanc(self.folder / "orthanc-cuts-node")
-        proxy = Cutting(server.dicom, 100_000, 100_000)
+        proxy = Proxy(server.dicom, 100_000, 100_000)
         done = self.run("store", f"dicom://ARCHIVE@127.0.0.1:{proxy.port}", source)
         check(done.returncode == 0 and server.objects() == wanted, f"C-STORE through {proxy.cuts} cuts")
         server.kill()
@@ -403,17 +411,19 @@ class Check:
         (certificates / "extensions").write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
         openssl("x509", "-req", "-in", "server.csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial",
                 "-days", "2", "-extfile", "extensions", "-out", "server.pem")
-        both = (certificates / "server.key").read_text() + (certificates / "server.pem").read_text()
-        (certificates / "both.pem").write_text(both)
-        server = Orthanc(self.folder / "orthanc-tls", SslEnabled=True, SslCertificate=str(certificates / "both.pem"))
+        # Debian's Orthanc 1.10.1 with SslEnabled crashes at the first encrypted connection, so that a proxy encrypts.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+        server = Orthanc(self.folder / "orthanc-tls")
+        url = f"https://127.0.0.1:{Proxy(server.http, encryption=context).port}/dicom-web"
         one = next((self.folder / "source").iterdir())
-        done = self.run("store", server.url, one, "--ca", certificates / "authority.pem", *self.login())
+        done = self.run("store", url, one, "--ca", certificates / "authority.pem", *self.login())
         check(done.returncode == 0, f"own authority: {done.stderr.strip()}")
         images = self.folder / "images-tls"
-        self.works("fetch", server.url, images, "--all", "--ca", certificates / "authority.pem", *self.login())
+        self.works("fetch", url, images, "--all", "--ca", certificates / "authority.pem", *self.login())
         check(local_objects(images) == local_objects(one), "fetched by https, byte for byte")
-        self.fails("is not trusted", "store", server.url, one, "--ca", certificates / "other.pem", *self.login())
-        self.fails("is not trusted", "store", server.url, one, *self.login())
+        self.fails("is not trusted", "store", url, one, "--ca", certificates / "other.pem", *self.login())
+        self.fails("is not trusted", "store", url, one, *self.login())
         server.kill()
 
 

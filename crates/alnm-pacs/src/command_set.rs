@@ -164,7 +164,7 @@ mod tests {
         .concat();
         assert_eq!(echo, expected);
         let store = Request::Store { sop_class_uid: "1.2", sop_instance_uid: "1.3.4" }.encode(1);
-        assert!(store.ends_with(b"\0\0\0\x10\x06\0\0\01.3.4\0"));
+        assert!(store.ends_with(b"\0\0\0\x10\x06\0\0\x001.3.4\0"));
         assert_eq!(elements_of(&store).unwrap().len(), 7);
     }
 

@@ -160,7 +160,10 @@ impl Outcomes {
         match (self.failed.get(uid), self.stored.get(uid)) {
             (Some(Some(code)), _) => report.fail(object, meaning_of_status(*code)),
             (Some(None), _) => report.fail(object, "the server does not say why"),
-            (None, None) => report.fail(object, "the server's answer does not mention it; it may not be stored"),
+            (None, None) => report.fail(
+                object,
+                "the server's answer does not mention it, so it may not be stored; the disk of the server may be full",
+            ),
             (None, Some(warning)) => {
                 if let Some(code) = warning.filter(|&code| code != 0) {
                     report.warnings.push(format!("{uid} is stored, with a warning: {}", meaning_of_status(code)));

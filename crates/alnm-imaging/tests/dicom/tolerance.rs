@@ -177,8 +177,9 @@ fn objects_without_pixels_are_passed_over() {
     write(folder.path(), "image", elements);
     // Philips stores settings of its scanner beside the images, in their series.
     let mut private = dataset(classic(&oblique([6, 5, 1]), 0, 8));
-    private.remove_element(tags::BITS_ALLOCATED);
-    private.remove_element(tags::BITS_STORED);
+    for tag in [tags::BITS_ALLOCATED, tags::SAMPLES_PER_PIXEL, tags::PHOTOMETRIC_INTERPRETATION] {
+        private.remove_element(tag);
+    }
     std::fs::write(folder.path().join("private"), file(private, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
     assert_eq!(read_series(folder.path()).unwrap().geometry().size(), [6, 5, 1]);
 }

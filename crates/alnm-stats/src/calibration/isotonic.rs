@@ -38,8 +38,8 @@ impl IsotonicCalibration {
     /// of equal scores have one risk.
     ///
     /// # Errors
-    /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients, [`crate::StatsError::NonFinite`] for a
-    /// missing score.
+    /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients,
+    /// [`crate::StatsError::NonFinite`] for a missing score.
     ///
     /// ```
     /// use alnm_stats::{Labels, calibration::IsotonicCalibration};
