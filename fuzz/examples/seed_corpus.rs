@@ -44,6 +44,7 @@ fn main() {
     write_models();
     write_weights();
     write_cohort();
+    write_answers();
 }
 
 fn folder(target: &str) -> PathBuf {
@@ -264,4 +265,18 @@ fn write_cohort() {
     let [description, table] = ["cohort.toml", "patients.csv"].map(|name| std::fs::read_to_string(made.join(name)).unwrap());
     let row = "P1,A,1,50,2.5,0.8,1,0,1,1,Luminal A,4.5,1.5,0.4,7,220,.,.,\n";
     std::fs::write(folder("cohort").join("template"), format!("{description}\n---\n{table}{row}")).unwrap();
+}
+
+/// Answers of DICOMweb servers.
+fn write_answers() {
+    let body = "--b\r\nContent-Type: application/dicom\r\nContent-Length: 5\r\n\r\n\r\n--c\r\n--b \r\n\r\nsecond\r\n--b--";
+    for (name, step) in [("whole", 255), ("dripping", 3)] {
+        let bytes = [b"multipart/related; type=\"application/dicom\"; boundary=b\n", &[step][..], body.as_bytes()].concat();
+        std::fs::write(folder("multipart").join(name), bytes).unwrap();
+    }
+    let found = r#"[{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]},"0020000D":{"vr":"UI","Value":["1.2"]},
+        "00201208":{"vr":"IS","Value":[504,"4",null]}}]"#;
+    let stored = r#"{"00081199":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":["1.5"]}}]},"00081198":{"vr":"SQ"}}"#;
+    std::fs::write(folder("dicom_json").join("found"), found).unwrap();
+    std::fs::write(folder("dicom_json").join("stored"), stored).unwrap();
 }

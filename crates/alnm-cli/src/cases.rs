@@ -11,7 +11,8 @@ const REQUIRED: [&str; 2] = ["Image", "Mask"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListedCase {
     pub(crate) image: PathBuf,
-    pub(crate) mask: PathBuf,
+    /// None where the list need not have masks.
+    pub(crate) mask: Option<PathBuf>,
     /// All columns of the row in their order, the paths of image and mask as they are opened.
     pub(crate) columns: Vec<(String, String)>,
     /// Line of the row in its file, from 1.
@@ -22,7 +23,7 @@ pub(crate) struct ListedCase {
 #[derive(Debug)]
 pub(crate) struct CaseList {
     pub(crate) cases: Vec<ListedCase>,
-    /// Lines of rows without an image or without a mask.
+    /// Lines of rows without an image, or without a mask that is needed.
     pub(crate) incomplete: Vec<u64>,
 }
 
@@ -39,16 +40,25 @@ pub(crate) fn is_list(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
 }
 
+/// Whether each case of a list has to have a mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Masks {
+    Needed,
+    /// The whole image is meant; a column Mask is copied like any other.
+    Unused,
+}
+
 /// Reads a CSV file with the columns Image and Mask, whose paths are relative to the folder of the file; further
 /// columns are kept.
-pub(crate) fn read_list(path: &Path) -> Result<CaseList> {
+pub(crate) fn read_list(path: &Path, masks: Masks) -> Result<CaseList> {
     let shown = path.display();
     let reading = || format!("cannot read {shown}");
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(reading)?;
     let headers = reader.headers().with_context(reading)?.clone();
-    for required in REQUIRED {
+    let required = if masks == Masks::Needed { &REQUIRED[..] } else { &REQUIRED[..1] };
+    for required in required {
         ensure!(
-            headers.iter().any(|header| header == required),
+            headers.iter().any(|header| header == *required),
             "{shown} has no column {required}; a list of cases has the columns Image and Mask"
         );
     }
@@ -71,8 +81,11 @@ pub(crate) fn read_list(path: &Path) -> Result<CaseList> {
             let column = headers.iter().position(|header| header == name)?;
             record.get(column).filter(|text| !text.is_empty()).map(|text| folder.join(text))
         };
-        match (path("Image"), path("Mask")) {
-            (Some(image), Some(mask)) => cases.push(ListedCase { image, mask, columns, line }),
+        let mask = path("Mask").filter(|_| masks == Masks::Needed);
+        match path("Image") {
+            Some(image) if mask.is_some() || masks == Masks::Unused => {
+                cases.push(ListedCase { image, mask, columns, line });
+            }
             _ => incomplete.push(line),
         }
     }
@@ -106,7 +119,7 @@ mod tests {
         let path = folder.path().join("cases.csv");
         std::fs::write(&path, "ID,Image,Mask,Label\na,i.nrrd,m.nrrd,2\nb,,m.nrrd,1\nc,i.nrrd\nd,/x/i.nrrd,m.nrrd,\n")
             .unwrap();
-        let list = read_list(&path).unwrap();
+        let list = read_list(&path, Masks::Needed).unwrap();
         assert_eq!(list.incomplete, [3, 4]);
         let [first, second] = list.cases.as_slice() else { panic!("{:?}", list.cases) };
         assert_eq!((first.image.clone(), first.line), (folder.path().join("i.nrrd"), 2));
@@ -117,9 +130,13 @@ mod tests {
         assert_eq!(first.field("Mask"), Some(folder.path().join("m.nrrd").to_string_lossy().as_ref()));
         assert_eq!((second.image.as_path(), second.field("Label")), (Path::new("/x/i.nrrd"), None));
 
-        std::fs::write(&path, "ID,Image\n").unwrap();
-        assert!(read_list(&path).unwrap_err().to_string().contains("cases.csv has no column Mask"));
+        std::fs::write(&path, "ID,Image\na,i.nrrd\nb,\n").unwrap();
+        let without_masks = read_list(&path, Masks::Unused).unwrap();
+        assert_eq!((without_masks.cases.len(), without_masks.incomplete), (1, vec![3]));
+        assert_eq!(without_masks.cases[0].mask, None);
+
+        assert!(read_list(&path, Masks::Needed).unwrap_err().to_string().contains("cases.csv has no column Mask"));
         std::fs::write(&path, "ID,Image,Mask,ID\n").unwrap();
-        assert!(read_list(&path).unwrap_err().to_string().contains("cases.csv has the column ID twice"));
+        assert!(read_list(&path, Masks::Needed).unwrap_err().to_string().contains("cases.csv has the column ID twice"));
     }
 }

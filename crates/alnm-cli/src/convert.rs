@@ -187,6 +187,7 @@ impl Convert {
             input: &self.input,
             like: self.like.as_deref(),
             choice: &self.choice,
+            drawing: self.drawing,
             region: self.region_choice(),
             description: self.description.as_deref(),
         };
@@ -230,7 +231,7 @@ impl Convert {
             "--all-phases, --all-volumes and --series-as-phases need a DICOM folder or file as input; a volume of another \
              file is chosen by --volume"
         );
-        Input::of_file(self.choice.read_source(source)?)
+        Input::of_file(self.choice.read_source(source, &warn)?)
     }
 
     fn read_series(&self, folder: &DicomFolder) -> anyhow::Result<Input> {
@@ -242,7 +243,7 @@ impl Convert {
                 None => Ok(input),
             };
         }
-        let series = self.choice.of(folder)?;
+        let series = self.choice.of(folder, &warn)?;
         let images = match self.choice.phase {
             _ if self.all_phases => series.phases()?,
             Some(number) => DynamicSeries::new(vec![series.phase(number)?], vec![series.times()?[number - 1]])?,
@@ -254,7 +255,7 @@ impl Convert {
     /// Writes each volume of a series, whatever tells it apart, before the next is read.
     fn write_volumes(&self, folder: &DicomFolder, activity: &Activity) -> anyhow::Result<()> {
         ensure!(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz");
-        let series = self.choice.of(folder)?;
+        let series = self.choice.of(folder, &warn)?;
         let volumes = 1..=series.volumes()?.len();
         let paths: Vec<PathBuf> = volumes.clone().map(|number| numbered(&self.output, number)).collect();
         self.overwriting.check_images(paths.iter().map(PathBuf::as_path))?;

@@ -6,13 +6,14 @@ use alnm_deep::{
     Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor,
     Views, features, grad_cam, occlusion_map,
 };
-use alnm_imaging::{Image, read_mask, write_image};
+use alnm_imaging::file::Source;
+use alnm_imaging::{FileFormat, Image, write_image};
 use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
-use crate::cases::{is_list, read_folder, read_list};
-use crate::input::read_image;
+use crate::cases::{Masks, is_list, read_folder, read_list};
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted};
 use crate::output::{Overwriting, write_file};
 
 /// The network of a command.
@@ -28,9 +29,21 @@ struct Weights {
     /// Pixels on a side of the crop that the network sees.
     #[arg(long, value_name = "N", default_value_t = 224, value_parser = clap::value_parser!(u16).range(32..=1024))]
     side: u16,
+}
+
+/// Which image is meant, and which region of its mask.
+#[derive(Debug, clap::Args)]
+struct LesionChoice {
     /// Label of the mask's voxels.
     #[arg(long, value_name = "N", default_value_t = 1)]
     label: u32,
+    /// Name of the region in DICOM structure sets and segmentations, and in segmentations of Slicer.
+    #[arg(long, value_name = "NAME", conflicts_with = "label")]
+    roi: Option<String>,
+    #[command(flatten)]
+    choice: SeriesChoice,
+    #[command(flatten)]
+    drawing: MaskDrawing,
 }
 
 impl Weights {
@@ -44,10 +57,18 @@ impl Weights {
         Ok(network)
     }
 
-    fn crop(&self, image: &Path, mask: &Path) -> Result<(LesionCrop, Image)> {
-        let pixels = read_image(image)?;
-        let outline = read_mask(mask)?;
-        let crop = LesionCrop::of_largest_section(&pixels, &outline, self.label, self.side.into())
+    fn crop(&self, lesion: &LesionChoice, image: &Path, mask: &Path) -> Result<(LesionCrop, Image)> {
+        let chosen = lesion.choice.read(image)?;
+        let source = Source::open(mask)?;
+        let mut params = lesion.drawing.for_image(&chosen);
+        if source.format() != FileFormat::Dicom {
+            // A label map brings its grid, which has to be the image's.
+            params.grid = None;
+        }
+        params.region = lesion.roi.as_deref().map(Into::into);
+        let outline = noted(params.check()?.read_with_notes(source)?);
+        let ChosenImage { image: pixels, .. } = chosen;
+        let crop = LesionCrop::of_largest_section(&pixels, &outline, lesion.label, self.side.into())
             .with_context(|| format!("cannot crop {} to the lesion of {}", image.display(), mask.display()))?;
         Ok((crop, pixels))
     }
@@ -74,6 +95,8 @@ pub(crate) struct DeepFeatureTable {
     mask: Option<PathBuf>,
     #[command(flatten)]
     weights: Weights,
+    #[command(flatten)]
+    lesion: LesionChoice,
     /// File for the table.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -96,7 +119,7 @@ impl DeepFeatureTable {
         let views = if self.average_flips { Views::Flips } else { Views::One };
         let mut rows = Vec::with_capacity(cases.len());
         for (image, mask) in &cases {
-            let (crop, _) = self.weights.crop(image, mask)?;
+            let (crop, _) = self.weights.crop(&self.lesion, image, mask)?;
             rows.push(features(&predictor, &[crop.into_pixels()], "fc", views)?.remove(0));
         }
         let names = (0..rows[0].len()).map(|index| format!("deep_{index}"));
@@ -125,11 +148,11 @@ impl DeepFeatureTable {
 
 /// The cases of a CSV file, each of which has to have an image and a mask.
 fn cases_of_list(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let list = read_list(path)?;
+    let list = read_list(path, Masks::Needed)?;
     if let Some(line) = list.incomplete.first() {
         bail!("{}, line {line}: the case lacks an image or a mask; complete the row or remove it", path.display());
     }
-    Ok(list.cases.into_iter().map(|case| (case.image, case.mask)).collect())
+    Ok(list.cases.into_iter().filter_map(|case| Some((case.image, case.mask?))).collect())
 }
 
 /// How a map is made.
@@ -163,6 +186,8 @@ pub(crate) struct GradCam {
     output: PathBuf,
     #[command(flatten)]
     weights: Weights,
+    #[command(flatten)]
+    lesion: LesionChoice,
     /// Output that is explained, of the 1000; without it the logit of a fine-tuned network.
     #[arg(long, value_name = "N")]
     index: Option<usize>,
@@ -194,7 +219,7 @@ impl GradCam {
             (None, Head::Logit) => ("head", 0),
             (None, _) => bail!("the network has no logit; name one of its 1000 outputs with --index"),
         };
-        let (crop, image) = self.weights.crop(&self.image, &self.mask)?;
+        let (crop, image) = self.weights.crop(&self.lesion, &self.image, &self.mask)?;
         let map = match self.method {
             Method::GradCam => self.activation_map(&network, &crop, (output, index), ChannelWeights::Gradient)?,
             Method::GradCamPlusPlus => {

@@ -13,7 +13,8 @@ use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use serde::Deserialize;
 
-use crate::input::SeriesChoice;
+use crate::input::{MaskDrawing, SeriesChoice, Tell, noted};
+use crate::output::warn;
 
 /// What kind of object a file becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,6 +89,7 @@ pub(crate) struct ObjectInput<'a> {
     /// The series for which the object is written.
     pub(crate) like: Option<&'a Path>,
     pub(crate) choice: &'a SeriesChoice,
+    pub(crate) drawing: MaskDrawing,
     pub(crate) region: Option<RegionChoice>,
     pub(crate) description: Option<&'a str>,
 }
@@ -105,7 +107,7 @@ impl ObjectOptions {
     pub(crate) fn write(&self, kind: ObjectKind, input: &ObjectInput<'_>, output: &Path) -> anyhow::Result<()> {
         let like =
             input.like.context("a DICOM object belongs to the images of a series; name their folder with --like")?;
-        let source = source_images(like, input.choice)?;
+        let source = source_images(like, input.choice, &warn)?;
         let mut series = DerivedSeries::default();
         if let Some(description) = input.description {
             series = series.with_description(description);
@@ -146,8 +148,9 @@ impl ObjectOptions {
     }
 }
 
-/// The images of the series in a folder, or in a file; of a dynamic series the phase that is chosen, or the first.
-pub(crate) fn source_images(path: &Path, choice: &SeriesChoice) -> anyhow::Result<SourceImages> {
+/// The images of the series in a folder, or in a file; of a dynamic series the phase that is chosen, or the first. `tell`
+/// is told what was odd.
+pub(crate) fn source_images(path: &Path, choice: &SeriesChoice, tell: Tell<'_>) -> anyhow::Result<SourceImages> {
     let source = Source::open(path)?;
     ensure!(
         source.format() == FileFormat::Dicom,
@@ -155,7 +158,7 @@ pub(crate) fn source_images(path: &Path, choice: &SeriesChoice) -> anyhow::Resul
         path.display()
     );
     let folder = source.dicom_folder()?;
-    Ok(SourceImages::of(choice.of(&folder)?.as_ref(), choice.phase.unwrap_or(1))?)
+    Ok(SourceImages::of(choice.of(&folder, tell)?.as_ref(), choice.phase.unwrap_or(1))?)
 }
 
 /// A mask on the grid of the source, and the regions whose labels it holds.
@@ -166,17 +169,17 @@ struct Mask {
 
 impl Mask {
     fn read(input: &ObjectInput<'_>, source: &SourceImages) -> anyhow::Result<Self> {
-        let mut params = MaskParams::default().with_grid(source.geometry().clone());
+        let mut params = input.drawing.apply(MaskParams::default()).with_grid(source.geometry().clone());
         params.region.clone_from(&input.region);
         let stated = &source.attributes().frame_of_reference_uid;
         params.frame_of_reference = Some(stated.clone()).filter(|uid| !uid.is_empty());
         let reader = params.check()?;
         let file = Source::open(input.input)?;
         let dicom_mask = if file.format() == FileFormat::Dicom { MaskFile::find(input.input)? } else { None };
-        let labels = match &dicom_mask {
-            Some(mask) => reader.draw(mask)?,
-            None => reader.read_source(file)?,
-        };
+        let labels = noted(match &dicom_mask {
+            Some(mask) => reader.draw_with_notes(mask)?,
+            None => reader.read_with_notes(file)?,
+        });
         let present = region::labels(&labels, usize::MAX);
         let named = dicom_mask.map_or_else(Vec::new, |mask| mask.regions());
         let chosen = |region: &&MaskRegion| match &input.region {

@@ -32,7 +32,7 @@ use engine::Engine;
 use log::Log;
 use outcome::{CaseExtraction, Outcome};
 use store::{CaseKey, CaseStore};
-use table::Row;
+use table::{ColumnLists, SharedRow};
 
 /// The input could not be made sense of.
 const BAD_INPUT: u8 = 1;
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
             return ExitCode::from(BAD_INPUT);
         }
     };
-    if let Err(error) = report::check(arguments) {
+    if let Err(error) = report::check(arguments, &cases) {
         log.error(crate::reasons(&error));
         return ExitCode::from(BAD_INPUT);
     }
@@ -101,8 +101,11 @@ pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
 fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> {
     let mut failed = 0;
     for case in cases {
-        let missing: Vec<&Path> =
-            [&case.image, &case.mask].into_iter().filter(|path| !path.exists()).map(PathBuf::as_path).collect();
+        let missing: Vec<&Path> = std::iter::once(&case.image)
+            .chain(&case.mask)
+            .filter(|path| !path.exists())
+            .map(PathBuf::as_path)
+            .collect();
         for path in &missing {
             log.error(format_args!("case {}: {} does not exist", case.number, path.display()));
         }
@@ -120,8 +123,17 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> 
     let store = arguments.out_dir.as_deref().map(|folder| CaseStore::open(folder, arguments, &engine)).transpose()?;
     let extraction = CaseExtraction { arguments, engine: &engine, store: store.as_ref(), log };
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, usize::from)).build()?;
-    let mut outcomes: Vec<Outcome> = threads.install(|| cases.par_iter().map(|case| extraction.of(case)).collect());
-    let rows: Vec<(usize, Row)> = outcomes.iter_mut().flat_map(Outcome::take_rows).collect();
+    let lists = ColumnLists::default();
+    let of_case = |case: &Case| {
+        let mut outcome = extraction.of(case);
+        let rows = outcome.take_rows(arguments, &lists);
+        (outcome, rows)
+    };
+    let of_cases: Vec<(Outcome, Vec<SharedRow>)> = threads.install(|| cases.par_iter().map(of_case).collect());
+    let (outcomes, rows): (Vec<Outcome>, Vec<Vec<SharedRow>>) = of_cases.into_iter().unzip();
+    let numbered =
+        outcomes.iter().zip(rows).flat_map(|(outcome, rows)| rows.into_iter().map(|row| (outcome.number, row)));
+    let rows: Vec<(usize, SharedRow)> = numbered.collect();
     output::write_table(arguments, &engine, &rows, log)?;
     if let Some(store) = store.filter(|_| arguments.shard.is_none()) {
         tell_strangers(&store, &outcomes, log)?;

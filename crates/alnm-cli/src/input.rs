@@ -12,6 +12,9 @@ use clap::ValueEnum;
 
 use crate::output::warn;
 
+/// Where messages about odd input go.
+pub(crate) type Tell<'a> = &'a dyn Fn(&str);
+
 /// Which image of a DICOM folder or file is meant, or of a file that holds several.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SeriesChoice {
@@ -103,26 +106,35 @@ impl SeriesChoice {
         choice
     }
 
-    /// The volumes that are meant, of the series that is meant. What was odd is said.
-    pub(crate) fn of<'a>(&self, folder: &'a DicomFolder) -> anyhow::Result<Cow<'a, Series>> {
-        folder.file_problems().iter().for_each(|problem| warn(&format!("{problem}; the file is left out")));
+    /// The volumes that are meant, of the series that is meant. `tell` is told what was odd.
+    pub(crate) fn of<'a>(&self, folder: &'a DicomFolder, tell: Tell<'_>) -> anyhow::Result<Cow<'a, Series>> {
+        folder.file_problems().iter().for_each(|problem| tell(&format!("{problem}; the file is left out")));
         let series = match &self.series {
             Some(uid) => folder.series_with_uid(uid)?,
             None => folder.only_series()?,
         };
         let choice = self.volumes();
         let chosen = if choice.is_all() { Cow::Borrowed(series) } else { Cow::Owned(series.choose(&choice)?) };
-        chosen.warnings().iter().for_each(|warning| warn(&warning.to_string()));
+        chosen.warnings().iter().for_each(|warning| tell(&warning.to_string()));
         Ok(chosen)
     }
 
     /// The image that is meant, from a file of any format or a DICOM folder.
     pub(crate) fn read_image(&self, path: &Path) -> anyhow::Result<Image> {
-        self.read_source(Source::open(path)?)
+        self.read_chosen(Source::open(path)?, &warn).map(|chosen| chosen.image)
     }
 
-    /// The image that is meant, from a file or folder that is open already.
-    pub(crate) fn read_source(&self, source: Source) -> anyhow::Result<Image> {
+    /// As [`SeriesChoice::read_image`], with what a mask of the image has to agree with.
+    pub(crate) fn read(&self, path: &Path) -> anyhow::Result<ChosenImage> {
+        self.read_chosen(Source::open(path)?, &warn)
+    }
+
+    /// The image that is meant, from a file or folder that is open already. `tell` is told what was odd.
+    pub(crate) fn read_source(&self, source: Source, tell: Tell<'_>) -> anyhow::Result<Image> {
+        self.read_chosen(source, tell).map(|chosen| chosen.image)
+    }
+
+    fn read_chosen(&self, source: Source, tell: Tell<'_>) -> anyhow::Result<ChosenImage> {
         if source.format() != FileFormat::Dicom {
             ensure!(
                 !self.needs_dicom(),
@@ -135,20 +147,29 @@ impl SeriesChoice {
                 None => NiftiForm::Itk,
             });
             if let Some(conflict) = source.form_conflict()? {
-                warn(&format!("{}: {conflict}; --form chooses", source.path().display()));
+                tell(&format!("{}: {conflict}; --form chooses", source.path().display()));
             }
-            return Ok(match self.volume {
+            let image = match self.volume {
                 Some(number) => source.read_volume(number)?,
                 None => source.read_image()?,
-            });
+            };
+            return Ok(ChosenImage { image, frame_of_reference: None });
         }
         let folder = source.dicom_folder()?;
-        let series = self.of(&folder)?;
-        Ok(match self.phase {
+        let series = self.of(&folder, tell)?;
+        let image = match self.phase {
             Some(number) => series.phase(number)?,
             None => series.image()?,
-        })
+        };
+        Ok(ChosenImage { image, frame_of_reference: series.frame_of_reference().map(str::to_owned) })
     }
+}
+
+/// An image with the coordinates that its series states.
+#[derive(Debug)]
+pub(crate) struct ChosenImage {
+    pub(crate) image: Image,
+    pub(crate) frame_of_reference: Option<String>,
 }
 
 /// How contours of structure sets are filled.
@@ -190,6 +211,13 @@ impl MaskDrawing {
             Crossing::Union => CrossingContours::Union,
         };
         params.with_edge(edge).with_crossing(crossing)
+    }
+
+    /// Masks on the grid of an image; DICOM regions in other coordinates are refused.
+    pub(crate) fn for_image(self, chosen: &ChosenImage) -> MaskParams {
+        let mut params = self.apply(MaskParams::default()).with_grid(chosen.image.geometry().clone());
+        params.frame_of_reference.clone_from(&chosen.frame_of_reference);
+        params
     }
 }
 

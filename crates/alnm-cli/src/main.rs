@@ -13,6 +13,8 @@ mod info;
 mod input;
 mod n4;
 mod output;
+#[cfg(feature = "pacs")]
+mod pacs;
 mod predict;
 mod resample;
 
@@ -39,6 +41,10 @@ enum Command {
     GradCam(deep::GradCam),
     Predict(predict::Predict),
     Calculator(predict::Calculator),
+    #[cfg(feature = "pacs")]
+    Fetch(Box<pacs::Fetch>),
+    #[cfg(feature = "pacs")]
+    Store(Box<pacs::Store>),
 }
 
 /// How many threads a command uses.
@@ -68,14 +74,28 @@ fn main() -> ExitCode {
         Command::GradCam(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Calculator(command) => command.run(),
+        #[cfg(feature = "pacs")]
+        Command::Fetch(command) => command.run(),
+        #[cfg(feature = "pacs")]
+        Command::Store(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}", reasons(&error));
-            ExitCode::FAILURE
+            exit_code_of(&error)
         }
     }
+}
+
+/// 1, or the code after Ctrl-C where an error says so.
+#[cfg_attr(not(feature = "pacs"), allow(unused_variables))]
+fn exit_code_of(error: &anyhow::Error) -> ExitCode {
+    #[cfg(feature = "pacs")]
+    if let Some(code) = pacs::exit_code_of(error) {
+        return ExitCode::from(code);
+    }
+    ExitCode::FAILURE
 }
 
 /// An error with its causes, those left out that an earlier one already tells.

@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alnm_imaging::mask::{MaskParams, read_mask_with};
+use alnm_imaging::file::Source;
 use alnm_imaging::n4::{ControlGrid, Foreground, N4Iteration, N4Params, N4Result};
 use alnm_imaging::otsu::otsu_threshold;
 use alnm_imaging::{Geometry, Image, Volume, Voxel, with_volume, write_image};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
-use crate::input::{SeriesChoice, read_image};
+use crate::input::{MaskDrawing, SeriesChoice, noted, read_image};
 use crate::output::Overwriting;
 
 /// Bins of Otsu's histogram, as in SimpleITK's tutorials on N4.
@@ -35,6 +35,8 @@ pub(crate) struct N4Command {
     /// the nearest voxel counts. Without one every voxel is fitted.
     #[arg(long, value_name = "FILE", conflicts_with = "otsu")]
     mask: Option<PathBuf>,
+    #[command(flatten)]
+    drawing: MaskDrawing,
     /// Fit the voxels above Otsu's threshold (200 bins).
     #[arg(long)]
     otsu: bool,
@@ -93,15 +95,17 @@ impl N4Command {
                 .map(PathBuf::as_path),
         )?;
         self.threads.start()?;
-        let image = self.choice.read_image(&self.input)?;
+        let chosen = self.choice.read(&self.input)?;
         let n4 = self.params().check()?;
+        let image = &chosen.image;
         let confidence = self.confidence.as_deref().map(|path| read_confidence(path, image.geometry())).transpose()?;
         let start = Instant::now();
-        let mask_params = MaskParams::default().with_grid(image.geometry().clone());
-        let mask = self.mask.as_deref().map(|path| read_mask_with(path, &mask_params)).transpose()?;
+        let mask_reader = self.drawing.for_image(&chosen).check()?;
+        let read_mask = |path| -> anyhow::Result<_> { Ok(noted(mask_reader.read_with_notes(Source::open(path)?)?)) };
+        let mask = self.mask.as_deref().map(read_mask).transpose()?;
         let foreground = match &mask {
             Some(mask) => Foreground::Mask(mask),
-            None if self.otsu => Foreground::Above(threshold(&image)?),
+            None if self.otsu => Foreground::Above(threshold(image)?),
             None => Foreground::All,
         };
         let bar = progress_bar();
@@ -109,8 +113,8 @@ impl N4Command {
             show(&bar, iteration);
             ControlFlow::Continue(())
         };
-        let field = with_volume!(&image, volume => n4.fit(volume, foreground, confidence.as_ref(), &mut observer))?;
-        let result = field.correct(into_float(image));
+        let field = with_volume!(image, volume => n4.fit(volume, foreground, confidence.as_ref(), &mut observer))?;
+        let result = field.correct(into_float(chosen.image));
         bar.finish_and_clear();
         let levels: Vec<String> = result.levels().iter().map(|level| level.convergence.len().to_string()).collect();
         eprintln!(

@@ -68,6 +68,32 @@ fn a_file_a_table_and_a_folder_give_what_the_library_computes() {
 }
 
 #[test]
+fn a_volume_and_a_region_are_chosen() {
+    let folder = folder();
+    let path = folder.path();
+    let image = read_image(path.join("a_image.nrrd")).unwrap();
+    let other = Image::F32(image.cast::<f32>().map(|value| 200.0 - value * value));
+    alnm_imaging::file::write_volumes(path.join("b.nii.gz"), &[other, image], 1.0).unwrap();
+    let header = "NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\nsizes: 32 28 6\n\
+         space directions: (1,0,0) (0,1,0) (0,0,2)\nencoding: raw\nspace origin: (0,0,0)\n\
+         Segment0_LabelValue:=3\nSegment0_Layer:=0\nSegment0_Name:=GTV\n\n";
+    let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
+    let voxels = mask.as_slice().iter().map(|&label| 3 * label as u8);
+    std::fs::write(path.join("c.seg.nrrd"), header.bytes().chain(voxels).collect::<Vec<u8>>()).unwrap();
+    let shared = "--weights network.safetensors --side 64 --out";
+    for command in [
+        format!("deep-features a_image.nrrd a_mask.nrrd {shared} a.csv"),
+        format!("deep-features b.nii.gz c.seg.nrrd --volume 2 --roi GTV {shared} b.csv"),
+    ] {
+        assert_eq!(alnm(path, &command), (Some(0), String::new()), "{command}");
+    }
+    assert_eq!(table(&path.join("a.csv")).1, table(&path.join("b.csv")).1);
+    let (code, message) = alnm(path, &format!("deep-features b.nii.gz a_mask.nrrd {shared} c.csv"));
+    assert_eq!(code, Some(1));
+    assert!(message.contains("2 volumes"), "{message}");
+}
+
+#[test]
 fn a_map_lies_on_the_section_of_the_lesion() {
     let folder = folder();
     let path = folder.path();

@@ -251,6 +251,74 @@ fn the_images_that_features_are_computed_on_are_written() {
     let column = features[0].iter().position(|name| name == "wavelet-LLH_firstorder_Mean").unwrap();
     let mean: f64 = features[1][column].parse().unwrap();
     assert!((sum / count - mean).abs() < 1e-9 * mean.abs().max(1.0), "{} and {mean}", sum / count);
+    // Grey levels are 0 outside the region alone, and give the features of the histogram.
+    let levels = alnm_imaging::read_mask(file("wavelet-LLH_levels")).unwrap();
+    let mut voxels = std::collections::BTreeMap::new();
+    for (&level, &label) in levels.as_slice().iter().zip(mask.as_slice()) {
+        assert_eq!(level > 0, label == 2);
+        *voxels.entry(level).or_insert(0.0) += 1.0;
+    }
+    let uniformity: f64 = voxels.iter().filter(|(level, _)| **level > 0).map(|(_, n)| (n / count) * (n / count)).sum();
+    let column = features[0].iter().position(|name| name == "wavelet-LLH_firstorder_Uniformity").unwrap();
+    assert!((features[1][column].parse::<f64>().unwrap() - uniformity).abs() < 1e-12);
+}
+
+#[test]
+fn the_ibsi_profile_has_maps_and_images() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let profile = "{interpolation: {spacing: [1.6, 1.6, null]}, filter: {kernel: {mean: {support: 3}}, dimensions: 2, boundary: nearest}, \
+         discretisation: {fixed_bin_number: 16}, families: [statistics, ngtdm], aggregations: [2_5D], \
+         maps: {radius: [1, 1, 0], outside: -1}}";
+    std::fs::write(folder.path().join("p.yaml"), profile).unwrap();
+    let shared = ["image1.nrrd", "mask1.nrrd", "--profile", "ibsi", "-p", "p.yaml", "-od", "out", "-f", "csv", "-m"];
+    let images = table(folder.path(), &[&shared[..], &["images"]].concat());
+    let names = ["image", "mask", "ibsi", "ibsi_levels"];
+    let read = |name: &str| alnm_imaging::read_image(folder.path().join(format!("out/Case-1_{name}.nrrd"))).unwrap();
+    for name in names {
+        assert!(images[0].iter().any(|column| column == name), "{name} in {:?}", images[0]);
+        assert_eq!(read(name).geometry().spacing(), [1.6, 1.6, 2.0]);
+    }
+    let levels = read("ibsi_levels").cast::<f64>();
+    assert_eq!(levels.as_slice().iter().copied().fold(0.0, f64::max), 16.0);
+    let maps = table(folder.path(), &[&shared[..], &["voxel"]].concat());
+    assert!(maps[0].iter().any(|column| column == "ngt_busyness_2_5D"), "{:?}", maps[0]);
+    let (map, values) = (read("ngt_busyness_2_5D").cast::<f64>(), read("stat_max").cast::<f64>());
+    assert_eq!(map.geometry(), values.geometry());
+    let outside = values.as_slice().iter().filter(|value| **value == -1.0).count();
+    let inside = read("mask").cast::<f64>().as_slice().iter().filter(|label| **label > 0.0).count();
+    assert_eq!(values.as_slice().len() - outside, inside);
+}
+
+#[test]
+fn several_wavelets_have_images_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let parameters = |wavelet: &str| {
+        format!("{{imageType: {{Wavelet: {{wavelet: {wavelet}}}}}, featureClass: {{firstorder: [Mean, Energy]}}}}")
+    };
+    let rows = |wavelet: &str, settings: &[&str]| {
+        std::fs::write(folder.path().join("p.yaml"), parameters(wavelet)).unwrap();
+        table(folder.path(), &[&["image1.nrrd", "mask1.nrrd", "-p", "p.yaml", "-f", "csv"], settings].concat())
+    };
+    let value = |rows: &[csv::StringRecord], name: &str| {
+        let column = rows[0].iter().position(|column| column == name);
+        rows[1][column.unwrap_or_else(|| panic!("{name} in {:?}", rows[0]))].to_owned()
+    };
+    let both = rows("[haar, bior1.3]", &[]);
+    for (wavelet, name) in [("haar", "haar"), ("bior1.3", "bior1-3")] {
+        let alone = rows(wavelet, &[]);
+        for band in ["LLH", "HHH", "LLL"] {
+            let feature = |image: &str| format!("{image}-{band}_firstorder_Energy");
+            assert_eq!(value(&alone, &feature("wavelet")), value(&both, &feature(&format!("wavelet-{name}"))));
+        }
+    }
+    std::fs::write(folder.path().join("p.yaml"), "imageType: {Wavelet: {}}").unwrap();
+    let by_setting = ["image1.nrrd", "mask1.nrrd", "-p", "p.yaml", "-f", "csv", "-s", "wavelet:haar,bior1.3"];
+    assert_eq!(
+        value(&table(folder.path(), &by_setting), "wavelet-bior1-3-HHH_firstorder_Energy"),
+        value(&both, "wavelet-bior1-3-HHH_firstorder_Energy")
+    );
 }
 
 #[test]
@@ -287,6 +355,8 @@ fn extreme_settings_end_in_values_or_in_a_refusal() {
         let messages = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{parameters}: {messages}");
         assert!(!messages.contains("the program has a fault"), "{parameters}: {messages}");
+        let longest = messages.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+        assert!(longest < Some(30), "{parameters}: {messages}");
     }
 }
 
@@ -382,11 +452,30 @@ fn a_report_holds_the_numbers_of_the_table() {
     assert_eq!(reported(&path.join("c.sr.dcm"))[0], reported(&path.join("a.sr.dcm"))[0]);
     for wrong in [
         &["ct", "mask1.nrrd", "--sr", "a.sr.dcm"][..],
-        &["batch.csv", "--sr", "d.sr.dcm"],
+        &["batch.csv", "--sr", "a.sr.dcm"],
         &["ct", "mask1.nrrd", "--mode", "voxel", "--sr", "d.sr.dcm"],
     ] {
         assert_eq!(alnm(path, wrong).status.code(), Some(1), "{wrong:?}");
     }
     assert_eq!(alnm(path, &["image1.nrrd", "mask1.nrrd", "--sr", "d.sr.dcm"]).status.code(), Some(4));
     assert!(!path.join("d.sr.dcm").exists());
+
+    // A list of cases has a report for each; the third fails, and the fourth is a file of another format.
+    let list =
+        "Image,Mask,Label,Roi\nct,mask1.nrrd,1,\nct,a.seg.dcm,,Region 2\nct,mask1.nrrd,9,\nimage1.nrrd,mask1.nrrd,1,\n";
+    std::fs::write(path.join("list.csv"), list).unwrap();
+    let rows = table(path, &["list.csv", "-f", "csv", "--sr", "reports"]);
+    assert_eq!(rows.len(), 5);
+    let mut files: Vec<String> = std::fs::read_dir(path.join("reports"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["Case-1.seg.dcm", "Case-1.sr.dcm", "Case-2.sr.dcm"]);
+    let of_both = reported(&path.join("a.sr.dcm"));
+    assert_eq!(reported(&path.join("reports/Case-1.sr.dcm"))[0], of_both[0]);
+    assert_eq!(reported(&path.join("reports/Case-2.sr.dcm"))[0], of_both[1]);
+    let again = alnm(path, &["list.csv", "-f", "csv", "--sr", "reports"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is already there"));
 }

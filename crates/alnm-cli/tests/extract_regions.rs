@@ -12,9 +12,11 @@ mod small_batch;
 use std::path::Path;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
+use alnm_imaging::file::write_volumes;
 use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
 use builder::DrawnRoi;
-use dicom_dictionary_std::uids;
+use dicom_core::VR;
+use dicom_dictionary_std::{tags, uids};
 use ndarray::Array3;
 use small_batch::{alnm, image_and_mask};
 
@@ -265,4 +267,166 @@ fn structures_that_overlap_are_drawn_one_by_one() {
     assert!(
         refusal(path, &["image.nrrd", "rs.dcm", "-l", "9"]).contains("label 9 is not in the mask; it holds 1 \"GTV\"")
     );
+}
+
+#[test]
+fn the_whole_image_needs_no_mask() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let (image, mut mask) = image_and_mask(1);
+    write_image(path.join("image.nrrd"), &image).unwrap();
+    mask.as_mut_slice().fill(1);
+    mask.as_mut_slice()[0] = 2;
+    write_mask(path.join("nearly.nrrd"), &mask).unwrap();
+    let whole = table(path, &["image.nrrd", "--whole-image"]);
+    assert_eq!((whole.voxels(), whole.has("Mask")), (vec![960], false));
+    // A mask that sets nothing apart is refused, as by PyRadiomics.
+    mask.as_mut_slice().fill(1);
+    write_mask(path.join("full.nrrd"), &mask).unwrap();
+    assert!(refusal(path, &["image.nrrd", "full.nrrd"]).contains("every voxel of the mask is 1"));
+    let mean = |table: &Table| table.column("original_firstorder_Mean")[0].parse::<f64>().unwrap();
+    assert!((mean(&whole) - mean(&table(path, &["image.nrrd", "nearly.nrrd"]))).abs() < 1.0);
+    let ibsi = table(path, &["image.nrrd", "--whole-image", "--profile", "ibsi"]);
+    assert_eq!(ibsi.column("diagnostics_IBSI-IntensityMask-original_VoxelNum"), ["960"]);
+
+    // Lists without a column Mask; finished cases of the whole image are not those of a mask.
+    std::fs::write(path.join("list.csv"), "ID,Image\na,image.nrrd\n").unwrap();
+    std::fs::write(path.join("masks.csv"), "ID,Image,Mask\na,image.nrrd,nearly.nrrd\n").unwrap();
+    for _ in 0..2 {
+        let listed = table(path, &["list.csv", "--whole-image", "-od", "parts"]);
+        assert_eq!((listed.column("ID"), listed.voxels()), (vec!["a"], vec![960]));
+        assert_eq!(table(path, &["masks.csv", "-od", "parts"]).voxels(), [959]);
+        assert_eq!(table(path, &["masks.csv", "--whole-image", "-od", "parts"]).voxels(), [960]);
+    }
+    assert!(refusal(path, &["list.csv"]).contains("no column Mask"));
+    assert!(refusal(path, &["image.nrrd", "nearly.nrrd", "--whole-image"]).contains("cannot be used with"));
+    assert!(refusal(path, &["image.nrrd", "--whole-image", "--label", "2"]).contains("cannot be used with"));
+}
+
+#[test]
+fn slices_that_become_lines_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let grid = Geometry::planar([14, 12], [0.5, 0.5], [0.0; 2], [[1.0, 0.0], [0.0, 1.0]]).unwrap();
+    let image = Array3::from_shape_fn([1, 12, 14], |(_, y, x)| ((7 * x + 13 * y * y) % 59) as i16 * 9);
+    write_image(path.join("flat.nii.gz"), &Image::I16(Volume::new(image, grid).unwrap())).unwrap();
+    for (dimension, axis) in [("0", "x"), ("1", "y")] {
+        let settings = ["-s", "force2D:true", "-s", &format!("force2Ddimension:{dimension}")];
+        let output = alnm(path, &[&["flat.nii.gz", "--whole-image", "-f", "csv"][..], &settings].concat());
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{messages}");
+        assert!(messages.contains(&format!("leaves an image of two dimensions only the {axis} axis")), "{messages}");
+    }
+    let quiet = alnm(path, &["flat.nii.gz", "--whole-image", "-f", "csv"]);
+    assert!(!String::from_utf8_lossy(&quiet.stderr).contains("force2D"));
+}
+
+#[test]
+fn volumes_of_four_dimensions_are_chosen_by_their_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let images: Vec<Image> = (1..=3).map(|case| image_and_mask(case).0).collect();
+    write_volumes(path.join("image.nii.gz"), &images, 1.0).unwrap();
+    let masks = [boxes(&[(1, [1..4, 1..5, 1..6])]), boxes(&[(1, [2..7, 2..6, 3..9])])];
+    let masks = masks.map(|mask| Image::U8(Volume::new(mask.mapv(|label| label as u8), grid()).unwrap()));
+    write_volumes(path.join("mask.nii.gz"), &masks, 1.0).unwrap();
+    write_image(path.join("second.nrrd"), &images[1]).unwrap();
+    write_image(path.join("inside.nrrd"), &masks[1]).unwrap();
+    let energy = "original_firstorder_Energy";
+    let expected = table(path, &["second.nrrd", "inside.nrrd"]);
+    let chosen = table(path, &["image.nii.gz", "mask.nii.gz", "--volume", "2", "--mask-volume", "2"]);
+    assert_eq!((chosen.column(energy), chosen.voxels()), (expected.column(energy), expected.voxels()));
+    assert!(refusal(path, &["image.nii.gz", "inside.nrrd"]).contains("3 volumes"));
+    assert!(refusal(path, &["second.nrrd", "mask.nii.gz"]).contains("2 volumes"));
+    assert!(refusal(path, &["image.nii.gz", "inside.nrrd", "--volume", "4"]).contains("volumes 1 to 3"));
+    let list = "Image,Mask,Image_volume,Mask_volume\nimage.nii.gz,mask.nii.gz,2,2\nimage.nii.gz,mask.nii.gz,3,1\n";
+    std::fs::write(path.join("list.csv"), list).unwrap();
+    for _ in 0..2 {
+        let listed = table(path, &["list.csv", "-od", "parts"]);
+        assert_eq!(listed.column(energy)[0], expected.column(energy)[0]);
+        assert_eq!(listed.voxels(), [120, 60]);
+    }
+    std::fs::write(path.join("list.csv"), "Image,Mask,Image_volume\nimage.nii.gz,mask.nii.gz,late\n").unwrap();
+    assert!(refusal(path, &["list.csv"]).contains("the column Image_volume is \"late\""));
+}
+
+/// A PET series of activities that are 150 times the image.
+fn write_pet(folder: &Path) {
+    std::fs::create_dir(folder).unwrap();
+    let Image::I16(image) = image_and_mask(1).0 else { panic!("the images are of 16 bits") };
+    for (slice, voxels) in image.data().outer_iter().enumerate() {
+        let tracer = vec![
+            builder::decimals(tags::RADIONUCLIDE_TOTAL_DOSE, &[370e6]),
+            builder::decimals(tags::RADIONUCLIDE_HALF_LIFE, &[6586.2]),
+            builder::text(tags::RADIOPHARMACEUTICAL_START_TIME, VR::TM, "090000"),
+        ];
+        let mut elements = builder::classic(&grid(), slice, 16);
+        elements.extend([
+            builder::text(tags::SOP_INSTANCE_UID, VR::UI, &format!("2.25.1{slice}")),
+            builder::text(tags::MODALITY, VR::CS, "PT"),
+            builder::text(tags::UNITS, VR::CS, "BQML"),
+            builder::text(tags::DECAY_CORRECTION, VR::CS, "ADMIN"),
+            builder::text(tags::SERIES_TIME, VR::TM, "100000"),
+            builder::text(tags::PATIENT_SEX, VR::CS, "F"),
+            builder::decimals(tags::PATIENT_WEIGHT, &[70.0]),
+            builder::decimals(tags::PATIENT_SIZE, &[1.65]),
+            builder::decimals(tags::RESCALE_SLOPE, &[150.0]),
+            builder::sequence(tags::RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE, vec![builder::dataset(tracer)]),
+            builder::pixels(&voxels.iter().flat_map(|voxel| voxel.to_le_bytes()).collect::<Vec<u8>>()),
+        ]);
+        let bytes = builder::file(builder::dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        std::fs::write(folder.join(format!("{slice}.dcm")), bytes).unwrap();
+    }
+}
+
+#[test]
+fn uptake_values_of_pet_are_extracted_and_what_is_odd_is_told_by_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_pet(&path.join("pet"));
+    write_mask(path.join("mask.nrrd"), &image_and_mask(1).1).unwrap();
+    write_image(path.join("image.nrrd"), &image_and_mask(1).0).unwrap();
+    let maximum = |arguments: &[&str]| -> f64 {
+        table(path, arguments).column("original_firstorder_Maximum")[0].parse().unwrap()
+    };
+    let of_norm = |norm| maximum(&["pet", "mask.nrrd", "-s", "binWidth:0.5", "--suv", norm]);
+    let activity = maximum(&["image.nrrd", "mask.nrrd"]) * 150.0 / 370e6;
+    let lean = 1.07 * 70.0 - 148.0 * (70.0_f64 / 165.0).powi(2);
+    let surface = 0.007184 * 70.0_f64.powf(0.425) * 165.0_f64.powf(0.725);
+    for (norm, expected) in [("bw", 70e3), ("lbm", 1e3 * lean), ("bsa", 1e4 * surface)] {
+        let (found, expected) = (of_norm(norm), activity * expected);
+        // Uptake values are stored in single precision.
+        assert!((found / expected - 1.0).abs() < 1e-6, "{norm}: {found} instead of {expected}");
+    }
+    // Each case of a batch tells what it took, in the log as on the terminal.
+    std::fs::write(path.join("list.csv"), "Image,Mask\npet,mask.nrrd\npet,mask.nrrd\n").unwrap();
+    let arguments = ["list.csv", "-s", "binWidth:0.5", "--suv", "bw", "-f", "csv", "--log-file", "log.txt"];
+    let messages = String::from_utf8(alnm(path, &arguments).stderr).unwrap();
+    let log = std::fs::read_to_string(path.join("log.txt")).unwrap();
+    for case in ["warning: case 1: ", "warning: case 2: "] {
+        for told in [&messages, &log] {
+            let lines = told.lines().filter(|line| line.starts_with(case) && line.contains("DecayCorrection ADMIN"));
+            assert_eq!(lines.count(), 1, "{told}");
+        }
+    }
+}
+
+#[test]
+fn contours_are_filled_as_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_image(path.join("image.nrrd"), &image_and_mask(1).0).unwrap();
+    let square = |z: f64, left: f64, right: f64| {
+        let corners = [[left, 1.0], [right, 1.0], [right, 5.0], [left, 5.0]];
+        ("CLOSED_PLANAR", corners.map(|[x, y]| grid().index_to_point([x, y, z])).to_vec())
+    };
+    let contours = (2..6).flat_map(|z| [square(z.into(), 1.0, 6.0), square(z.into(), 4.0, 9.0)]).collect();
+    let rois = [DrawnRoi { number: 1, name: "GTV", contours }];
+    let bytes = builder::file(builder::structure_set(&rois), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    std::fs::write(path.join("rs.dcm"), bytes).unwrap();
+    let voxels = |arguments: &[&str]| table(path, &[&["image.nrrd", "rs.dcm"], arguments].concat()).voxels();
+    // Of 5 x 4 voxels each, 2 x 4 lie in both.
+    assert_eq!(voxels(&[]), [4 * (20 + 20 - 16)]);
+    assert_eq!(voxels(&["--crossing", "union"]), [4 * (20 + 20 - 8)]);
+    assert_eq!(voxels(&["--crossing", "union", "--edge", "inside"]), [4 * 9 * 5]);
 }

@@ -52,6 +52,7 @@ mod mask_file;
 mod measurement_report;
 mod mosaic;
 mod multi_frame;
+mod object_identity;
 mod outline;
 mod palette;
 mod parametric_map;
@@ -96,6 +97,7 @@ pub use mask_file::MaskFile;
 pub use measurement_report::{
     MeasuredRegion, Measurement, MeasurementReportParams, MeasurementReportWriter, SegmentReference,
 };
+pub use object_identity::ObjectIdentity;
 pub use parametric_map::{ParametricMapParams, ParametricMapWriter};
 pub use phase_key::PhaseKey;
 pub use secondary_capture::ColourPage;
@@ -108,7 +110,7 @@ pub use series_warning::SeriesWarning;
 pub use source_images::SourceImages;
 pub use structure_set::{StructureSet, StructureSetRoi};
 pub use structure_set_writer::{ContourHoles, StructureSetParams, StructureSetWriter};
-pub use uid::uid_from;
+pub use uid::{is_uid, uid_from};
 pub use uptake::{DecayCorrection, UptakeNorm};
 pub use volume_choice::{SeriesValues, VolumeChoice};
 pub use volume_kind::VolumeKind;

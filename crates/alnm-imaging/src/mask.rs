@@ -56,7 +56,11 @@ impl MaskReader {
         if self.params().region.is_some() && !segments.is_empty() {
             return self.segment(source, &segments).map(ReadMask::from);
         }
-        self.label_map(&path, &source.read_channel(self.params().channel)?).map(ReadMask::from)
+        let image = match self.params().volume {
+            Some(number) => source.read_volume(number)?,
+            None => source.read_channel(self.params().channel)?,
+        };
+        self.label_map(&path, &image).map(ReadMask::from)
     }
 
     /// The regions of a DICOM mask that was opened already.

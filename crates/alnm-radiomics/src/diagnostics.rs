@@ -189,6 +189,12 @@ pub(crate) fn of_mask(image: Option<&Image>, mask: &LabelMap, label: u32, stage:
     Ok(DescribedMask { entries, components })
 }
 
+/// How many separate parts a region has.
+pub(crate) fn separate_parts(mask: &LabelMap, label: u32) -> Result<usize> {
+    let region = bounding_box(mask, label)?;
+    Ok(component_count(&inside_box(mask, label, &region), region.shape()))
+}
+
 /// Voxels in numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Summary {

@@ -83,7 +83,7 @@ pub enum RadiomicsError {
     },
     /// An image without contrast cannot be normalised.
     #[error(
-        "every voxel of the image is {value}; an image without contrast cannot be normalised, so switch normalize off"
+        "every voxel of the image is {value:?}; an image without contrast cannot be normalised, so switch normalize off"
     )]
     ConstantImage {
         /// The value.
@@ -99,7 +99,7 @@ pub enum RadiomicsError {
     },
     /// The range of values needs more bins than can be handled.
     #[error(
-        "values from {minimum} to {maximum} need too many bins of width {width}; choose a larger binWidth, or normalise"
+        "values from {minimum:?} to {maximum:?} need too many bins of width {width:?}; choose a larger binWidth, or normalise"
     )]
     TooManyBins {
         /// Smallest value.
@@ -111,7 +111,7 @@ pub enum RadiomicsError {
     },
     /// Without discretisation, the intensities of the IBSI profile serve as grey levels.
     #[error(
-        "intensity {value} cannot serve as a grey level; levels are whole numbers from 1 to {maximum}, so choose a discretisation"
+        "intensity {value:?} cannot serve as a grey level; levels are whole numbers from 1 to {maximum}, so choose a discretisation"
     )]
     NotALevel {
         /// The intensity.
@@ -121,7 +121,7 @@ pub enum RadiomicsError {
     },
     /// The range of intensities needs more grey levels than the matrices of the IBSI profile can hold.
     #[error(
-        "intensities from {minimum} to {maximum} need {levels} grey levels, at most {limit} can be held; choose wider bins"
+        "intensities from {minimum:?} to {maximum:?} need {levels:?} grey levels, at most {limit} can be held; choose wider bins"
     )]
     TooManyLevels {
         /// Lower end of the range.
@@ -143,11 +143,6 @@ pub enum RadiomicsError {
         /// What would help.
         hint: &'static str,
     },
-    /// The IBSI profile has no feature maps.
-    #[error(
-        "the parameters ask for features of the IBSI profile alone, which has no feature maps; ask for those of PyRadiomics"
-    )]
-    NoFeatureMaps,
     /// The observer broke off.
     #[error("the extraction was cancelled")]
     Cancelled,

@@ -13,7 +13,7 @@ use crate::derived_image::{DerivedImage, DerivedImages, derive, fixed_axis, imag
 use crate::diagnostics::{self, Diagnostic};
 use crate::error::{RadiomicsError, Result};
 use crate::feature::{FeatureClass, FeatureId, FeatureValue, Selection};
-use crate::ibsi::{self, IbsiProfile};
+use crate::ibsi::{self, IBSI_IMAGE, IbsiProfile, PreparedRegion};
 use crate::image_features::{BoxedRegion, ImageFeatures, image_features};
 use crate::level_map::runs;
 use crate::parameters::{ImageTypeParameters, Parameters, Settings};
@@ -63,8 +63,11 @@ pub struct FilteredImages {
     pub image: Image,
     /// The mask on the same grid, corrected and resegmented.
     pub mask: LabelMap,
-    /// The derived images by name, in the order of the columns. Values of LBP3D outside the region are 0.
+    /// The derived images by name, in the order of the columns. Values of LBP3D outside the region are 0. In the IBSI
+    /// profile the response of the filter, called `ibsi`, where there is one.
     pub filtered: Vec<(String, Volume<f64>)>,
+    /// The grey levels of each image that features are computed on, by its name: from 1, and 0 outside the region.
+    pub discretised: Vec<(String, Volume<u32>)>,
 }
 
 /// Extracts features as PyRadiomics does with the same parameters, or as the reference manual of the IBSI defines them
@@ -133,6 +136,20 @@ impl<'a> Stage<'a> {
             fixed_axis: fixed_axis(settings, dimension),
         }
     }
+
+    /// The grey levels of a derived image, 0 outside the region.
+    fn levels(&self, image: &DerivedImage, settings: &Settings) -> Result<Vec<u32>> {
+        let values: Vec<f64> = self.runs.iter().flat_map(|run| &image.values[run.clone()]).copied().collect();
+        let discretised = settings.binning().discretise(&values, image.single_precision)?;
+        let mut levels = vec![0; self.inside.len()];
+        let mut remaining = discretised.levels.as_slice();
+        for run in &self.runs {
+            let (of_run, later) = remaining.split_at(run.len());
+            levels[run.clone()].copy_from_slice(of_run);
+            remaining = later;
+        }
+        Ok(levels)
+    }
 }
 
 /// An extraction up to the derived images.
@@ -163,9 +180,6 @@ struct ProfileFeatures {
     diagnostics: Vec<Diagnostic>,
     warnings: Vec<Warning>,
 }
-
-/// What the observer is told of the IBSI profile.
-const IBSI_IMAGE: &str = "ibsi";
 
 /// Counts images for an observer.
 struct Progress<'a> {
@@ -233,11 +247,13 @@ impl Extractor {
         Ok(Extraction {
             features: [pyradiomics.features, ibsi.features].concat(),
             diagnostics: [description.diagnostics, pyradiomics.diagnostics, ibsi.diagnostics].concat(),
-            warnings: [description.warnings, pyradiomics.warnings, ibsi.warnings].concat(),
+            warnings: each_once([description.warnings, pyradiomics.warnings, ibsi.warnings].concat()),
         })
     }
 
-    /// The image and mask that features would be computed on, and the derived images on the same grid.
+    /// The image and mask that features would be computed on, and the derived and discretised images on the same grid.
+    /// Where both profiles are asked for, the images are those of PyRadiomics; for the others ask for the IBSI profile
+    /// alone, whose mask is the morphological one (levels are 0 outside the intensity mask).
     ///
     /// # Errors
     /// As [`Extractor::execute`].
@@ -255,22 +271,36 @@ impl Extractor {
     /// let images = Extractor::new(parameters).filtered_images(&image, &mask, 1)?;
     /// let names: Vec<&str> = images.filtered.iter().map(|(name, _)| name.as_str()).collect();
     /// assert_eq!((names[0], names.len()), ("wavelet-LLH", 8));
+    /// assert_eq!(images.discretised[0].0, "wavelet-LLH");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn filtered_images(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<FilteredImages> {
+        if let Some(profile) = self.parameters.ibsi().filter(|_| !self.parameters.asks_for_pyradiomics()) {
+            let images = profile.images(image, mask, label)?;
+            let name = || IBSI_IMAGE.to_owned();
+            return Ok(FilteredImages {
+                image: images.image,
+                mask: images.mask,
+                filtered: images.response.map(|response| (name(), response)).into_iter().collect(),
+                discretised: images.levels.map(|levels| (name(), levels)).into_iter().collect(),
+            });
+        }
         // The box is cut at the ends of the image, so this margin takes in all of it.
         let Derived { stage, images, .. } = self.derived_images(image, mask, label, usize::MAX)?;
         let shape = stage.box_geometry.shape();
-        let volume = |values: Vec<f64>| -> Result<Volume<f64>> {
-            let values = Array3::from_shape_vec(shape, values).map_err(|_| RadiomicsError::RegionTooLarge { shape })?;
-            Ok(Volume::new(values, stage.box_geometry.clone())?)
-        };
-        let filtered =
-            images.into_iter().map(|(image, _)| Ok((image.name, volume(image.values)?))).collect::<Result<_>>()?;
+        let too_large = |_| RadiomicsError::RegionTooLarge { shape };
+        let (mut filtered, mut discretised) = (Vec::new(), Vec::new());
+        for (image, settings) in images {
+            let levels = Array3::from_shape_vec(shape, stage.levels(&image, settings)?).map_err(too_large)?;
+            discretised.push((image.name.clone(), Volume::new(levels, stage.box_geometry.clone())?));
+            let values = Array3::from_shape_vec(shape, image.values).map_err(too_large)?;
+            filtered.push((image.name, Volume::new(values, stage.box_geometry.clone())?));
+        }
         Ok(FilteredImages {
             image: stage.prepared.image.into_owned(),
             mask: stage.prepared.mask.into_owned(),
             filtered,
+            discretised,
         })
     }
 
@@ -288,9 +318,6 @@ impl Extractor {
         label: u32,
         margin: usize,
     ) -> Result<Derived<'a>> {
-        if !self.parameters.asks_for_pyradiomics() {
-            return Err(RadiomicsError::NoFeatureMaps);
-        }
         self.check_input(image, mask, label)?;
         let derive_images = || -> Result<_> {
             let prepared = Prepared::new(image, mask, label, self.parameters.settings())?;
@@ -313,7 +340,7 @@ impl Extractor {
 
     fn check_input(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<()> {
         if self.parameters.asks_for_pyradiomics() {
-            check_label(mask, label)?;
+            check_label(mask, label, self.parameters.allows_full_masks())?;
         }
         Ok(image.check_finite()?)
     }
@@ -332,6 +359,11 @@ impl Extractor {
             || diagnostics::of_image(image, "original"),
         );
         let of_mask = of_mask?;
+        let types = self.parameters.image_types();
+        let fixed = types.iter().find_map(|image_type| fixed_axis(image_type.settings(), 2));
+        if let Some(axis) = fixed.filter(|_| image.geometry().dimension() == 2) {
+            warnings.push(Warning::SlicesBecomeLines { axis: if axis == 2 { 'y' } else { 'x' } });
+        }
         if of_mask.components > 1 {
             warnings.push(Warning::SeveralComponents { count: of_mask.components });
         }
@@ -423,11 +455,18 @@ impl Extractor {
     ) -> Result<ProfileFeatures> {
         progress.check()?;
         let prepared = profile.prepare(image, mask, label)?;
-        let report = self.parameters.settings().additional_info;
-        let diagnostics = if report { prepared.summaries.entries() } else { Vec::new() };
-        let features = profile.features(prepared)?;
+        let diagnostics = self.ibsi_diagnostics(&prepared);
+        let discretised = profile.discretise(&prepared)?;
+        let warnings = profile.warnings(&prepared, &discretised);
+        let features = profile.features(prepared, discretised)?;
         progress.tell(IBSI_IMAGE)?;
-        Ok(ProfileFeatures { features, diagnostics, warnings: Vec::new() })
+        Ok(ProfileFeatures { features, diagnostics, warnings })
+    }
+
+    /// What the IBSI profile reports about image and mask.
+    pub(crate) fn ibsi_diagnostics(&self, prepared: &PreparedRegion) -> Vec<Diagnostic> {
+        let report = self.parameters.settings().additional_info;
+        if report { prepared.summaries.entries() } else { Vec::new() }
     }
 
     /// How many derived images there are.
@@ -508,6 +547,17 @@ impl Extractor {
 /// The images of an image type in the box around a region.
 fn derive_type(stage: &Stage<'_>, image_type: &ImageTypeParameters) -> Result<DerivedImages> {
     derive(&stage.prepared.image, image_type.image_type(), image_type.settings(), stage.part, &stage.inside)
+}
+
+/// Each warning once, in the order in which they came: two profiles may tell the same.
+pub(crate) fn each_once(warnings: Vec<Warning>) -> Vec<Warning> {
+    let mut told: Vec<Warning> = Vec::with_capacity(warnings.len());
+    for warning in warnings {
+        if !told.contains(&warning) {
+            told.push(warning);
+        }
+    }
+    told
 }
 
 /// Which voxels of a box have the label, in raster order.

@@ -148,16 +148,18 @@ impl FirstOrder {
     /// spread. PyRadiomics leaves what rounding makes of it.
     pub(crate) fn without_rounded_spread(values: Vec<f64>) -> Self {
         let extremes = extremes(&values);
-        let distribution = Self::of(values, extremes, &[], 0.0, 1.0);
-        if distribution.is_flat() {
-            return Self {
-                mean: distribution.minimum,
-                moments: [0.0; 3],
-                mean_absolute_deviation: 0.0,
-                ..distribution
-            };
-        }
+        let mut distribution = Self::of(values, extremes, &[], 0.0, 1.0);
+        distribution.leave_out_rounded_spread();
         distribution
+    }
+
+    /// Takes the spread that rounding makes out of a flat region.
+    pub(crate) fn leave_out_rounded_spread(&mut self) {
+        if self.is_flat() {
+            self.mean = self.minimum;
+            self.moments = [0.0; 3];
+            self.mean_absolute_deviation = 0.0;
+        }
     }
 
     fn count(&self) -> f64 {
@@ -325,7 +327,7 @@ fn interpolate(low: f64, high: f64, part: f64) -> f64 {
 }
 
 /// The smallest and the largest value.
-fn extremes(values: &[f64]) -> [f64; 2] {
+pub(crate) fn extremes(values: &[f64]) -> [f64; 2] {
     Extremes::of(values).map_or([f64::INFINITY, f64::NEG_INFINITY], |extremes| [extremes.low, extremes.high])
 }
 

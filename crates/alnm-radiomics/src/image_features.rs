@@ -121,7 +121,7 @@ pub(crate) fn named(image: &str, class: FeatureClass, values: Vec<ClassValue>) -
 }
 
 /// The width that cuts the range of the values into 64 bins.
-fn suggested_width([low, high]: [f64; 2]) -> f64 {
+pub(crate) fn suggested_width([low, high]: [f64; 2]) -> f64 {
     (high - low) / 64.0
 }
 
@@ -240,6 +240,7 @@ pub(crate) fn image_features(
     let warning = (texture.is_some() && !USUAL_BINS.contains(&bins)).then(|| Warning::UnusualBinNumber {
         image: name.clone(),
         bins,
+        setting: "binWidth",
         suggested_width: settings.bin_count.is_none().then(|| suggested_width(extremes)),
     });
     let of_values = wanted.iter().find(|(class, _)| class.source() == ValueSource::Values);

@@ -65,10 +65,15 @@ pub(crate) trait Cell: Copy + Ord + Default + Into<u32> + Send + Sync {}
 impl Cell for u8 {}
 impl Cell for u32 {}
 
+/// A number, wide.
+pub(crate) fn widened<C: Cell>(cell: C) -> u32 {
+    cell.into()
+}
+
 impl Cells {
     /// The number of a voxel.
     pub(crate) fn at(&self, voxel: usize) -> u32 {
-        with_cells!(self, cells => cells[voxel].into())
+        with_cells!(self, cells => widened(cells[voxel]))
     }
 
     /// All of them, wide.
@@ -221,9 +226,9 @@ impl LevelMap {
         }
         let level = |position: u32| if position == 0 { 0 } else { self.gray_levels[position as usize - 1] };
         Cow::Owned(with_cells!(&self.cells, cells => if highest <= u32::from(u8::MAX) {
-            Cells::Narrow(cells.iter().map(|&position| level(position.into()) as u8).collect())
+            Cells::Narrow(cells.iter().map(|&position| level(widened(position)) as u8).collect())
         } else {
-            Cells::Wide(cells.iter().map(|&position| level(position.into())).collect())
+            Cells::Wide(cells.iter().map(|&position| level(widened(position))).collect())
         }))
     }
 

@@ -44,7 +44,7 @@ impl Neighbourhoods {
             return count_on::<u8, u8, u16, BYTES>(&grid, counting);
         }
         let (positions, levels) = (map.cells.widened(), levels.widened());
-        let grid = Grid { map, positions: &*positions, levels: &*levels, steps: &steps };
+        let grid = Grid { map, positions: &positions, levels: &levels, steps: &steps };
         // Sums of levels are whole numbers, whose doubles are exact too. Only more than 10⁷ levels come so far.
         if u32::try_from(largest_sum).is_ok() {
             count_on::<u32, u32, u32, WORDS>(&grid, counting)

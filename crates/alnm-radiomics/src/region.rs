@@ -8,10 +8,12 @@ use crate::error::{RadiomicsError, Result};
 use crate::parameters::{ResegmentMode, Settings};
 use crate::summation::{sum, sum_of};
 
-/// Checks that the mask sets something apart and holds the label.
-pub(crate) fn check_label(mask: &LabelMap, label: u32) -> Result<()> {
+/// Checks that the mask holds the label and, unless it may cover the whole image, sets something apart.
+pub(crate) fn check_label(mask: &LabelMap, label: u32, may_cover_all: bool) -> Result<()> {
     let voxels = mask.as_slice();
-    if let Some(&first) = voxels.first()
+    let covers_all = label > 0 && may_cover_all && voxels.first() == Some(&label);
+    if !covers_all
+        && let Some(&first) = voxels.first()
         && voxels.iter().all(|&voxel| voxel == first)
     {
         return Err(RadiomicsError::NoLabels { value: first });

@@ -10,16 +10,16 @@ use rayon::prelude::*;
 use crate::derived_image::DerivedImage;
 use crate::diagnostics::Diagnostic;
 use crate::error::{RadiomicsError, Result};
-use crate::extraction::{Derived, Extractor};
+use crate::extraction::{Derived, Extractor, each_once};
 use crate::feature::{ClassValue, FeatureClass, FeatureId, Selection};
-use crate::glcm::{self, SlidingCooccurrences, SlidingWindow, WindowFeatures};
+use crate::glcm::{self, Definitions, SlidingCooccurrences, WindowFeatures};
+use crate::ibsi::{IbsiMap, IbsiProfile};
 use crate::image_features::{BoxedRegion, TextureClass, ValueSource, texture_features};
-use crate::level_map::{LevelMap, LevelScale, Offset};
+use crate::level_map::{LevelMap, LevelScale, Offset, WantedDirections};
 use crate::parameters::Settings;
 use crate::warning::Warning;
 use crate::windows::{
-    DependenceWindows, FirstOrderWindows, RankedValues, RunWindows, ToneWindows, WindowClass, WindowGrid, Windows,
-    ZoneWindows,
+    DependenceWindows, FirstOrderWindows, RankedValues, RunWindows, ToneWindows, WindowClass, WindowGrid, ZoneWindows,
 };
 use crate::{first_order, gldm, glrlm, glszm, ngtdm};
 
@@ -30,17 +30,19 @@ pub struct FeatureMap {
     /// The feature that the value belongs to.
     pub id: FeatureId,
     /// Its value for the neighbourhood of each voxel of the region; `initValue` elsewhere. The map covers the box
-    /// around the region and `kernelRadius` voxels more on each side, where the image has them.
+    /// around the region and `kernelRadius` voxels more on each side, where the image has them. In the IBSI profile the
+    /// region is the intensity mask, elsewhere lies `maps.outside`, and the map covers the box around the morphological
+    /// mask, with local intensities the 6.2 mm around it as well.
     pub map: Volume<f64>,
 }
 
 /// The maps of one region.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct MapExtraction {
-    /// The maps in the order of PyRadiomics.
+    /// The maps in the order of PyRadiomics, then those of the IBSI in the order of an extraction.
     pub maps: Vec<FeatureMap>,
-    /// What PyRadiomics reports about image and mask; empty when `additionalInfo` is off.
+    /// What each profile reports about image and mask; empty when `additionalInfo` is off.
     pub diagnostics: Vec<Diagnostic>,
     /// What is worth knowing about the result but did not stop the extraction.
     pub warnings: Vec<Warning>,
@@ -50,6 +52,11 @@ impl Extractor {
     /// Feature maps of the region that `label` marks: features other than shape of the neighbourhood of each voxel, a
     /// cube (with `force2D` a square) of `kernelRadius` voxels to each side. With `maskedKernel`, only voxels of the
     /// region count. Grey levels are those of the whole region.
+    ///
+    /// In the IBSI profile the neighbourhood of a voxel is a region of its own: what lies of both masks in the box of
+    /// [`FeatureMapSettings::radius`](crate::ibsi::FeatureMapSettings::radius) voxels to each side. Grey levels and their
+    /// number N_g are those of the whole region, the bins of the intensity-volume histogram those of the neighbourhood.
+    /// Morphological features have no maps.
     ///
     /// # Errors
     /// As [`Extractor::execute`].
@@ -69,6 +76,35 @@ impl Extractor {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn execute_voxel_based(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
+        let mut extraction = MapExtraction::default();
+        if self.parameters().asks_for_pyradiomics() {
+            extraction = self.pyradiomics_maps(image, mask, label)?;
+        }
+        if let Some(profile) = self.parameters().ibsi() {
+            let MapExtraction { maps, diagnostics, warnings } = self.ibsi_maps(profile, image, mask, label)?;
+            extraction.maps.extend(maps);
+            extraction.diagnostics.extend(diagnostics);
+            extraction.warnings.extend(warnings);
+            extraction.warnings = each_once(extraction.warnings);
+        }
+        Ok(extraction)
+    }
+
+    fn ibsi_maps(&self, profile: &IbsiProfile, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
+        let prepared = profile.prepare(image, mask, label)?;
+        let discretised = profile.discretise(&prepared)?;
+        let warnings = profile.warnings(&prepared, &discretised);
+        let shape = prepared.geometry.shape();
+        let on_grid = |map: IbsiMap| -> Result<FeatureMap> {
+            let values =
+                Array3::from_shape_vec(shape, map.values).map_err(|_| RadiomicsError::RegionTooLarge { shape })?;
+            Ok(FeatureMap { id: map.id, map: Volume::new(values, prepared.geometry.clone())? })
+        };
+        let maps = profile.maps_of(&prepared, discretised)?.into_iter().map(on_grid).collect::<Result<_>>()?;
+        Ok(MapExtraction { maps, diagnostics: self.ibsi_diagnostics(&prepared), warnings })
+    }
+
+    fn pyradiomics_maps(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
         let radius = self.parameters().settings().kernel_radius;
         let Derived { stage, images, diagnostics, warnings } = self.derived_images(image, mask, label, radius)?;
         let mut maps = Vec::new();
@@ -159,7 +195,6 @@ impl<'a> Kernels<'a> {
     /// The features of a class for the neighbourhoods of the voxels of each run.
     fn along_runs(&self, class: FeatureClass, selection: &Selection) -> Result<Vec<WindowFeatures>> {
         let settings = self.settings;
-        let runs = self.region.runs.par_iter();
         if class == FeatureClass::Glcm && settings.symmetrical_glcm && settings.weighting_norm.is_none() {
             let fixed_axis = self.region.fixed_axis;
             let windows = SlidingCooccurrences::new(
@@ -169,12 +204,12 @@ impl<'a> Kernels<'a> {
                 &settings.distances,
                 fixed_axis,
                 self.scale,
+                Definitions::PyRadiomics,
             );
             if let Some(windows) = windows {
                 let formulas = selection.of(class, glcm::FORMULAS)?;
-                return runs
-                    .map_init(|| SlidingWindow::new(&windows, &formulas), |window, run| window.along(run.clone()))
-                    .collect();
+                let wanted = WantedDirections { each: true, merged: false };
+                return windows.along_runs(self.region.runs, &formulas, wanted);
             }
         }
         if let Some(grid) = self.window_grid()
@@ -207,29 +242,35 @@ impl<'a> Kernels<'a> {
         let Settings { distances, gldm_a, weighting_norm, .. } = self.settings;
         let fixed_axis = self.region.fixed_axis;
         let (voxels, longest) = grid.largest_window();
+        let definitions = Definitions::PyRadiomics;
         Some(match class {
             FeatureClass::FirstOrder => selection.of(class, first_order::FORMULAS).and_then(|formulas| {
                 let shift = self.settings.voxel_array_shift as f64;
                 let ranked = RankedValues::new(&self.image.values, &self.levels);
-                self.windows(grid, || FirstOrderWindows::new(&formulas, &ranked, shift, self.region.voxel_volume))
+                self.windows(grid, || {
+                    FirstOrderWindows::new(&formulas, definitions, &ranked, shift, self.region.voxel_volume)
+                })
             }),
             FeatureClass::Gldm => selection.of(class, gldm::FORMULAS).and_then(|formulas| {
                 let factors = grid.joint_factors(voxels);
-                self.windows(grid, || DependenceWindows::new(&formulas, distances, fixed_axis, *gldm_a, &factors))
+                self.windows(grid, || {
+                    DependenceWindows::new(&formulas, definitions, distances, fixed_axis, *gldm_a, &factors)
+                })
             }),
             FeatureClass::Glrlm if weighting_norm.is_none() => {
                 selection.of(class, glrlm::FORMULAS).and_then(|formulas| {
                     let factors = grid.joint_factors(longest);
-                    self.windows(grid, || RunWindows::new(&formulas, fixed_axis, &factors))
+                    let wanted = WantedDirections { each: true, merged: false };
+                    self.windows(grid, || RunWindows::new(&formulas, definitions, fixed_axis, wanted, &factors))
                 })
             }
             FeatureClass::Glszm => selection.of(class, glszm::FORMULAS).and_then(|formulas| {
                 let factors = grid.joint_factors(voxels);
-                self.windows(grid, || ZoneWindows::new(&formulas, fixed_axis, &factors))
+                self.windows(grid, || ZoneWindows::new(&formulas, definitions, fixed_axis, &factors))
             }),
-            FeatureClass::Ngtdm => selection
-                .of(class, ngtdm::FORMULAS)
-                .and_then(|formulas| self.windows(grid, || ToneWindows::new(&formulas, distances, fixed_axis))),
+            FeatureClass::Ngtdm => selection.of(class, ngtdm::FORMULAS).and_then(|formulas| {
+                self.windows(grid, || ToneWindows::new(&formulas, definitions, distances, fixed_axis))
+            }),
             _ => return None,
         })
     }
@@ -240,8 +281,7 @@ impl<'a> Kernels<'a> {
         grid: &WindowGrid<'_>,
         class: impl Fn() -> C + Sync + Send,
     ) -> Result<Vec<WindowFeatures>> {
-        let room = || (class(), Windows::default());
-        self.region.runs.par_iter().map_init(room, |(class, windows), run| grid.along(class, windows, run)).collect()
+        grid.along_runs(self.region.runs, class)
     }
 
     /// The features of a class for the neighbourhoods of the voxels of each run, one neighbourhood after the other.

@@ -28,6 +28,8 @@ pub enum Warning {
         image: String,
         /// Bins between the lowest and the highest value.
         bins: usize,
+        /// What sets the width of bins: `binWidth`, or `fixed_bin_size` in the IBSI profile.
+        setting: &'static str,
         /// A width that gives 64 bins, where bins have a fixed width.
         suggested_width: Option<f64>,
     },
@@ -51,6 +53,11 @@ pub enum Warning {
     PatternsInSlices,
     /// LBP3D needs an image of three dimensions.
     SpheresNeedVolume,
+    /// `force2D` takes an axis from an image of two, so that neighbours lie along lines.
+    SlicesBecomeLines {
+        /// The axis that is left, `x` or `y`.
+        axis: char,
+    },
     /// The region has several parts.
     SeveralComponents {
         /// How many.
@@ -70,17 +77,17 @@ impl fmt::Display for Warning {
             Self::SigmaSkipped { sigma, size } => {
                 write!(
                     formatter,
-                    "LoG with sigma {sigma} mm was skipped: an image of {size:?} voxels is too small for it"
+                    "LoG with sigma {sigma:?} mm was skipped: an image of {size:?} voxels is too small for it"
                 )
             }
-            Self::UnusualBinNumber { image, bins, suggested_width: Some(width) } => {
+            Self::UnusualBinNumber { image, bins, setting, suggested_width: Some(width) } => {
                 write!(
                     formatter,
-                    "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a binWidth of {} would give 64",
+                    "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual; a {setting} of {} would give 64",
                     three_digits(*width)
                 )
             }
-            Self::UnusualBinNumber { image, bins, suggested_width: None } => {
+            Self::UnusualBinNumber { image, bins, suggested_width: None, .. } => {
                 write!(formatter, "{image}: the grey values fill {bins} bins, {USUAL_BINS:?} are usual")
             }
             Self::WithdrawnFeature { class, feature } => {
@@ -103,6 +110,13 @@ impl fmt::Display for Warning {
             Self::SpheresNeedVolume => {
                 write!(formatter, "LBP3D needs an image of three dimensions, so no image was filtered")
             }
+            Self::SlicesBecomeLines { axis } => {
+                write!(
+                    formatter,
+                    "force2D leaves an image of two dimensions only the {axis} axis, so texture and filters look along lines; \
+                     switch force2D off"
+                )
+            }
             Self::SeveralComponents { count } => write!(formatter, "the region has {count} separate parts"),
             Self::MaskCorrected { difference } => {
                 write!(formatter, "the mask was resampled to the image's grid: {difference}")
@@ -111,10 +125,11 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A number in three digits that count, however small or large it is.
+/// A number in three digits that count, however small or large it is; with an exponent where it would have many zeros.
 fn three_digits(number: f64) -> String {
     let digits = format!("{number:.2e}");
-    digits.parse().map_or(digits, |rounded: f64| rounded.to_string())
+    let rounded: Option<f64> = digits.parse().ok().filter(|rounded: &f64| (1e-6..1e9).contains(&rounded.abs()));
+    rounded.map_or(digits, |rounded| rounded.to_string())
 }
 
 #[cfg(test)]
@@ -123,9 +138,14 @@ mod tests {
 
     #[test]
     fn advice_has_the_digits_that_it_needs() {
-        for (number, text) in
-            [(0.000_012_345, "0.0000123"), (0.5, "0.5"), (24.96, "25"), (1234.5, "1230"), (0.031_26, "0.0313")]
-        {
+        for (number, text) in [
+            (0.000_012_345, "0.0000123"),
+            (0.5, "0.5"),
+            (24.96, "25"),
+            (1234.5, "1230"),
+            (0.031_26, "0.0313"),
+            (1e-300, "1.00e-300"),
+        ] {
             assert_eq!(three_digits(number), text);
         }
     }

@@ -6,10 +6,13 @@
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
 use alnm_radiomics::ibsi::{
-    Aggregation, IbsiDefinition, IbsiDiscretisation, IbsiFamily, IbsiProfile, ReferenceConfiguration, Resegmentation,
+    Aggregation, FeatureMapSettings, IbsiDefinition, IbsiDiscretisation, IbsiFamily, IbsiProfile,
+    ReferenceConfiguration, Resegmentation,
 };
+use alnm_radiomics::parameters::Settings;
 use alnm_radiomics::{
-    DiagnosticValue, Extraction, Extractor, FeatureId, FeatureValue, Image, Parameters, RadiomicsError, Warning,
+    Compliance, DiagnosticValue, Extraction, Extractor, FeatureClass, FeatureId, FeatureMap, FeatureValue, Image,
+    Parameters, RadiomicsError, Warning,
 };
 use ndarray::{Array3, Axis};
 use proptest::prelude::*;
@@ -431,10 +434,127 @@ fn both_profiles_in_one_call_are_each_alone() {
     assert!(matches!(both.warnings[..], [Warning::UnusualBinNumber { .. }]), "{:?}", both.warnings);
 }
 
-#[test]
-fn maps_of_the_ibsi_alone_are_refused() {
+/// The phantom's maps with this radius, and the grey values.
+fn phantom_maps(radius: [usize; 3], profile: IbsiProfile) -> Vec<FeatureMap> {
     let (image, mask) = phantom();
-    let extractor = Extractor::new(IbsiProfile::default().check().unwrap());
-    let refused = extractor.execute_voxel_based(&Image::F64(image), &mask, 1).unwrap_err();
-    assert!(matches!(refused, RadiomicsError::NoFeatureMaps));
+    let profile = profile.with_maps(FeatureMapSettings::default().with_radius(radius).with_outside(-7.0));
+    Extractor::new(profile.check().unwrap()).execute_voxel_based(&Image::F64(image), &mask, 1).unwrap().maps
+}
+
+#[test]
+fn a_neighbourhood_of_everything_has_the_values_of_the_reference_manual() {
+    let maps = phantom_maps([4; 3], IbsiProfile::reference(ReferenceConfiguration::DigitalPhantom));
+    let (_, mask) = phantom();
+    for (column, reference, tolerance) in REFERENCE.iter().filter(|(column, ..)| !column.starts_with("morph")) {
+        let map = &maps.iter().find(|map| map.id.name() == *column).unwrap().map;
+        assert_eq!(map.geometry().size(), [5, 4, 4]);
+        for (value, label) in map.as_slice().iter().zip(mask.as_slice()) {
+            let rounded: f64 = format!("{value:.2e}").parse().unwrap();
+            let close = (rounded - reference).abs() <= tolerance + 1e-12;
+            assert!(close || (*label == 0 && *value == -7.0), "{column}: {value} instead of {reference}");
+        }
+    }
+}
+
+/// Each neighbourhood extracted by itself. Levels are the image's own, so that the highest of a neighbourhood, which is
+/// its N_g, is the only thing that its neighbours could tell it.
+#[test]
+fn maps_are_extractions_of_each_neighbourhood() {
+    const OF_HIGHEST_LEVEL: [&str; 4] = ["cm_inv_diff_norm", "cm_inv_diff_mom_norm", "ih_max_grad", "ih_min_grad"];
+    let radius = [2, 1, 1];
+    let profile = IbsiProfile::reference(ReferenceConfiguration::DigitalPhantom).with_families(&IbsiFamily::ALL[1..]);
+    let maps = phantom_maps(radius, profile.clone());
+    let (image, mask) = phantom();
+    for ((z, y, x), _) in mask.data().indexed_iter().filter(|(_, label)| **label == 1) {
+        let near = |a: usize, b: usize, reach: usize| a.abs_diff(b) <= reach;
+        let neighbourhood = Array3::from_shape_fn(mask.data().dim(), |(k, j, i)| {
+            let inside = near(i, x, radius[0]) && near(j, y, radius[1]) && near(k, z, radius[2]);
+            if inside { mask.data()[[k, j, i]] } else { 0 }
+        });
+        let neighbourhood = Volume::new(neighbourhood, mask.geometry().clone()).unwrap();
+        let alone = execute(profile.clone(), &image, &neighbourhood, 1).unwrap();
+        assert_eq!(alone.features.len(), maps.len());
+        for (map, feature) in maps.iter().zip(&alone.features) {
+            assert_eq!(map.id, feature.id);
+            if OF_HIGHEST_LEVEL.iter().any(|name| feature.id.name().starts_with(name)) {
+                continue;
+            }
+            let (found, expected) = (map.map.data()[[z, y, x]], feature.value);
+            let close = (found - expected).abs() <= 1e-9 * expected.abs().max(1e-3);
+            assert!(close || (found.is_nan() && expected.is_nan()), "{} at {x} {y} {z}: {found} {expected}", map.id);
+        }
+    }
+}
+
+/// Where the formulas are the same, so are the maps, and those of the profile of PyRadiomics are compared with PyRadiomics.
+#[test]
+fn maps_agree_with_those_of_the_other_profile() {
+    // Of directions with pairs of one level, and of entropies that differ by rounding, the profiles have their own opinion.
+    const OTHERWISE: [&str; 3] = ["cm_corr", "cm_info_corr1", "cm_info_corr2"];
+    let levels =
+        Array3::from_shape_fn([5, 6, 7], |(z, y, x)| f64::from(1 + ((x * 31 + y * 17 + z * 7) * (x + y)) as u32 % 6));
+    let (image, mut mask) = volumes(levels, Array3::zeros([5, 6, 7]), 1.0);
+    mask.as_mut_slice()[1..].fill(1);
+    let profile = IbsiProfile::default().with_families(&IbsiFamily::ALL[2..]);
+    let settings = Settings::default().with_bin_width(1.0);
+    let parameters = Parameters::builder().settings(settings).check().unwrap().with_ibsi(profile).unwrap();
+    let maps = Extractor::new(parameters).execute_voxel_based(&Image::F64(image), &mask, 1).unwrap().maps;
+    let (pyradiomics, ibsi): (Vec<_>, Vec<_>) =
+        maps.iter().partition(|map| matches!(map.id, FeatureId::PyRadiomics { .. }));
+    let mut compared = 0;
+    for map in pyradiomics.iter().filter(|map| map.id.compliance() == Compliance::Compliant) {
+        let of_same = |other: &&&FeatureMap| match &other.id {
+            FeatureId::Ibsi { aggregation, .. } => {
+                map.id.ibsi() == other.id.ibsi() && *aggregation != Some(Aggregation::VolumeMergedDirections)
+            }
+            _ => false,
+        };
+        let Some(other) = ibsi.iter().find(of_same) else { continue };
+        if OTHERWISE.iter().any(|name| other.id.name().starts_with(name)) {
+            continue;
+        }
+        compared += 1;
+        for (a, b) in map.map.as_slice().iter().zip(other.map.as_slice()) {
+            assert!((a - b).abs() <= 1e-9 * b.abs().max(1e-3), "{} {a} and {} {b}", map.id, other.id);
+        }
+    }
+    assert_eq!(compared, 14 + 2 + 20 + 16 + 16 + 14 + 5);
+}
+
+#[test]
+fn maps_of_both_profiles_come_in_one_call() {
+    let (image, mask) = phantom();
+    let profile = IbsiProfile::default().with_families([IbsiFamily::Statistics]);
+    let parameters = Parameters::builder().feature(FeatureClass::FirstOrder, "Mean").check().unwrap();
+    let extractor = Extractor::new(parameters.with_ibsi(profile).unwrap());
+    let extraction = extractor.execute_voxel_based(&Image::F64(image), &mask, 1).unwrap();
+    let names: Vec<String> = extraction.maps.iter().map(|map| map.id.name()).collect();
+    assert_eq!((names.len(), names[0].as_str(), names[1].as_str()), (19, "original_firstorder_Mean", "stat_mean"));
+    // PyRadiomics sees the rim of one voxel that the image does not have.
+    let [first, second, ..] = extraction.maps.as_slice() else { panic!("{names:?}") };
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-12;
+    assert!(first.map.as_slice().iter().zip(second.map.as_slice()).all(close));
+}
+
+#[test]
+fn warnings_are_those_of_the_other_profile() {
+    let mut mask = Array3::<u32>::zeros([6, 6, 6]);
+    mask.slice_mut(ndarray::s![0..2, 0..3, 0..3]).fill(1);
+    mask.slice_mut(ndarray::s![4..6, 3..6, 3..6]).fill(1);
+    let image = Array3::from_shape_fn([6, 6, 6], |(z, y, x)| (z * 36 + y * 6 + x) as f64);
+    let both = volumes(image, mask, 1.0);
+    let parts = Warning::SeveralComponents { count: 2 };
+    let profile = IbsiProfile::default().with_discretisation(IbsiDiscretisation::FixedBinSize(100.0));
+    let warnings = extract(&profile, &both).warnings;
+    assert_eq!(warnings[0], parts);
+    // Values from 0 to 215, of which 64 bins are 3.36 wide.
+    let text = "ibsi: the grey values fill 3 bins, 16..=256 are usual; a fixed_bin_size of 3.36 would give 64";
+    assert_eq!(warnings[1].to_string(), text);
+    let usual = profile.with_discretisation(IbsiDiscretisation::FixedBinNumber(32));
+    assert_eq!(extract(&usual, &both).warnings, std::slice::from_ref(&parts));
+    let parameters = Parameters::default().with_ibsi(usual.clone()).unwrap();
+    let together = Extractor::new(parameters).execute(&Image::F64(both.0.clone()), &both.1, 1).unwrap().warnings;
+    assert_eq!(together.iter().filter(|warning| **warning == parts).count(), 1);
+    let maps = Extractor::new(usual.check().unwrap()).execute_voxel_based(&Image::F64(both.0), &both.1, 1).unwrap();
+    assert_eq!(maps.warnings, [parts]);
 }

@@ -5,10 +5,18 @@
 //! ```
 //!
 //! with the covariates X whose effect β is kept. The location γ and scale δ of each batch are estimated on training
-//! rows, shrunk over the features by empirical Bayes if wanted, and taken out of any rows of the same batches. A batch that comes later, for instance the scanner
-//! of another hospital, is brought onto the batches of the fit by [`Combat::with_batch`], which changes nothing that
-//! was fitted: with one fitted batch ([`Combat::reference`]) this is ComBat with a reference batch (Zhang et al. 2018;
-//! `ref.batch` of R's sva).
+//! rows, shrunk over the features by empirical Bayes if wanted, and taken out of any rows of the same batches.
+//!
+//! A feature that does not vary carries no batch effect. It is set aside before the fit, takes no part in the priors of
+//! the empirical Bayes estimates, and is put back as it was. A feature that is constant within every batch, but not
+//! the same in all, is set aside from the priors too and shifted onto its grand mean, by which its batches become
+//! equal. neuroCombat 0.2.12 takes such features along with a pooled variance of 1: their location, shrunk towards
+//! that of the other features, is taken out, and the constant becomes a label of the batch; and the locations and
+//! variances of all other features are shrunk towards it.
+//!
+//! A batch that comes later, for instance the scanner of another hospital, is brought onto the batches of the fit by
+//! [`Combat::with_batch`], which changes nothing that was fitted: with one fitted batch ([`Combat::reference`]) this is
+//! ComBat with a reference batch (Zhang et al. 2018; `ref.batch` of R's sva).
 
 use alnm_stats::linear::solve_symmetric;
 
@@ -61,6 +69,9 @@ struct Estimates {
     scale: Vec<f64>,
     location: Vec<Vec<f64>>,
     variance: Vec<Vec<f64>>,
+    /// Names of the features without variation in the rows of the fit, in the order of the features.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    constant: Vec<String>,
 }
 
 impl Combat {
@@ -68,6 +79,13 @@ impl Combat {
     #[must_use]
     pub fn features(&self) -> &[String] {
         &self.0.features
+    }
+
+    /// Names of the features that did not vary in the rows of the fit. They are left as they are, also in rows of
+    /// batches that are added.
+    #[must_use]
+    pub fn constant_features(&self) -> &[String] {
+        &self.0.constant
     }
 
     /// Names of the batches: those of the fit in alphabetical order, then those added.
@@ -112,8 +130,8 @@ impl Combat {
         &self.0.variance
     }
 
-    /// Fits to the rows of `table`, whose batches are named by `batch`, one name per row. `covariates`, whose effects on
-    /// the features are kept, has the same rows, or no columns.
+    /// Fits to the rows of `table`, whose batches are named by `batch`, one name per row. `covariates`, whose effects
+    /// on the features are kept, has the same rows, or no columns.
     ///
     /// # Errors
     /// [`SelectionError::Shape`] when the rows differ in number, [`SelectionError::NonFinite`] for a missing value,
@@ -152,15 +170,23 @@ impl Combat {
             scale: Vec::new(),
             location: vec![Vec::new(); batches.len()],
             variance: vec![Vec::new(); batches.len()],
+            constant: Vec::new(),
             batches,
         };
-        for values in table.contiguous_columns() {
+        // Features that vary within a batch; the priors are those of these.
+        let mut varying = Vec::new();
+        for (feature, values) in table.contiguous_columns().into_iter().enumerate() {
+            if members.iter().all(|rows| rows.iter().all(|&r| values[r] == values[rows[0]])) {
+                combat.push_without_variation(table.names()[feature].as_str(), &values, &members);
+                continue;
+            }
+            varying.push(feature);
             let coefficients = design.regress(&values)?;
             let (batch_means, effects) = coefficients.split_at(members.len());
             let intercept = members.iter().zip(batch_means).map(|(m, b)| m.len() as f64 / n * b).sum::<f64>();
             let residual = |r: usize| values[r] - design.fitted(&coefficients, r);
             let pooled = ((0..values.len()).map(|r| residual(r).powi(2)).sum::<f64>() / n).sqrt();
-            // A feature that does not vary within batches cannot be scaled; it is only shifted.
+            // Covariates may explain a feature wholly; it is then only shifted.
             let scale = if pooled > 0.0 { pooled } else { 1.0 };
             for (b, rows) in members.iter().enumerate() {
                 let standardised: Vec<f64> =
@@ -173,7 +199,7 @@ impl Combat {
             combat.effects.push(effects.to_vec());
             combat.scale.push(scale);
         }
-        if estimation == BatchEstimation::EmpiricalBayes && combat.features.len() > 1 {
+        if estimation == BatchEstimation::EmpiricalBayes {
             for (b, rows) in members.iter().enumerate() {
                 let standardised = |feature: usize| -> Vec<f64> {
                     let column = table.values();
@@ -184,9 +210,8 @@ impl Combat {
                     };
                     rows.iter().map(|&r| value(r) / combat.scale[feature]).collect()
                 };
-                let shrunk = shrink(&combat.location[b], &combat.variance[b], standardised);
-                combat.location[b] = shrunk.iter().map(|s| s.0).collect();
-                combat.variance[b] = shrunk.iter().map(|s| s.1).collect();
+                let shrunk = shrink(&varying, &combat.location[b], &combat.variance[b], standardised);
+                (combat.location[b], combat.variance[b]) = shrunk.into_iter().unzip();
             }
         }
         Ok(Self(combat))
@@ -204,7 +229,7 @@ impl Combat {
         let columns = table.contiguous_columns();
         let scale = |values: &Vec<f64>| {
             let population = (alnm_stats::describe::variance(values) * (n - 1.0) / n).sqrt();
-            if population > 0.0 { population } else { 1.0 }
+            if is_constant(values) { 1.0 } else { population }
         };
         Ok(Self(Estimates {
             features: table.names().to_vec(),
@@ -215,6 +240,13 @@ impl Combat {
             scale: columns.iter().map(scale).collect(),
             location: vec![vec![0.0; columns.len()]],
             variance: vec![vec![1.0; columns.len()]],
+            constant: table
+                .names()
+                .iter()
+                .zip(&columns)
+                .filter(|(_, c)| is_constant(c))
+                .map(|(n, _)| n.clone())
+                .collect(),
         }))
     }
 
@@ -226,9 +258,9 @@ impl Combat {
     /// the scanner's.
     ///
     /// # Errors
-    /// [`SelectionError::MissingColumn`] for a feature that the table lacks, [`SelectionError::NonFinite`] for a missing
-    /// value, and [`SelectionError::Parameter`] for a fit with covariates, for a batch that is known already, and for
-    /// fewer than two rows.
+    /// [`SelectionError::MissingColumn`] for a feature that the table lacks, [`SelectionError::NonFinite`] for a
+    /// missing value, and [`SelectionError::Parameter`] for a fit with covariates, for a batch that is known already,
+    /// and for fewer than two rows.
     pub fn with_batch(mut self, table: &FeatureTable, batch: &str, estimation: BatchEstimation) -> Result<Self> {
         if !self.0.covariates.is_empty() {
             return Err(SelectionError::parameter(
@@ -244,20 +276,27 @@ impl Combat {
         let table = table.select(&self.0.features)?;
         table.require_finite()?;
         require_two_rows(table.rows())?;
-        let standardised: Vec<Vec<f64>> = table
-            .contiguous_columns()
-            .iter()
-            .enumerate()
-            .map(|(f, values)| values.iter().map(|value| (value - self.0.intercept[f]) / self.0.scale[f]).collect())
-            .collect();
-        let location: Vec<f64> = standardised.iter().map(|values| alnm_stats::describe::mean(values)).collect();
-        let variance: Vec<f64> =
-            standardised.iter().map(|values| positive_or_one(alnm_stats::describe::variance(values))).collect();
+        let columns = table.contiguous_columns();
+        let standardise = |f: usize| -> Vec<f64> {
+            columns[f].iter().map(|value| (value - self.0.intercept[f]) / self.0.scale[f]).collect()
+        };
+        let set_aside: Vec<bool> = self.0.features.iter().map(|name| self.0.constant.contains(name)).collect();
+        let (location, variance): (Vec<f64>, Vec<f64>) = (0..columns.len())
+            .map(|f| match (set_aside[f], is_constant(&columns[f])) {
+                (true, _) => (0.0, 1.0),
+                (false, true) => (standardise(f)[0], 1.0),
+                (false, false) => {
+                    let values = standardise(f);
+                    (alnm_stats::describe::mean(&values), positive_or_one(alnm_stats::describe::variance(&values)))
+                }
+            })
+            .unzip();
         let (location, variance) = match estimation {
-            BatchEstimation::EmpiricalBayes if location.len() > 1 => {
-                shrink(&location, &variance, |f| standardised[f].clone()).into_iter().unzip()
+            BatchEstimation::EmpiricalBayes => {
+                let varying: Vec<usize> = (0..columns.len()).filter(|&f| !set_aside[f]).collect();
+                shrink(&varying, &location, &variance, standardise).into_iter().unzip()
             }
-            _ => (location, variance),
+            BatchEstimation::Unshrunk => (location, variance),
         };
         self.0.batches.push(batch.to_owned());
         self.0.location.push(location);
@@ -293,6 +332,9 @@ impl Combat {
             .into_iter()
             .enumerate()
             .map(|(f, values)| {
+                if self.0.constant.contains(&self.0.features[f]) {
+                    return (self.0.features[f].clone(), values);
+                }
                 let adjusted = values
                     .iter()
                     .enumerate()
@@ -347,7 +389,7 @@ impl TryFrom<Estimates> for Combat {
     fn try_from(read: Estimates) -> Result<Self> {
         let refuse = |reason| Err(SelectionError::Inconsistent { what: "harmonisation", reason });
         let (features, batches) = (read.features.len(), read.batches.len());
-        for names in [&read.features, &read.batches, &read.covariates] {
+        for names in [&read.features, &read.batches, &read.covariates, &read.constant] {
             let mut sorted = names.clone();
             sorted.sort_unstable();
             if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -374,6 +416,9 @@ impl TryFrom<Estimates> for Combat {
                 return refuse(format!("it has {} {list} where {expected} belong", one.len()));
             }
         }
+        if let Some(name) = read.constant.iter().find(|name| !read.features.contains(name)) {
+            return refuse(format!("its constant feature {name:?} is none of its features"));
+        }
         let numbers = read.effects.iter().chain(&read.location).flatten().chain(&read.intercept);
         if let Some(value) = numbers.into_iter().find(|value| !value.is_finite()) {
             return refuse(format!("one of its numbers is {value}"));
@@ -384,6 +429,32 @@ impl TryFrom<Estimates> for Combat {
         }
         Ok(Self(read))
     }
+}
+
+impl Estimates {
+    /// Takes up a feature that is constant within every batch: as it is where it is the same in all, else to be shifted
+    /// onto its grand mean.
+    fn push_without_variation(&mut self, name: &str, values: &[f64], members: &[Vec<usize>]) {
+        let n = values.len() as f64;
+        let same = is_constant(values);
+        if same {
+            self.constant.push(name.to_owned());
+        }
+        let grand = members.iter().map(|rows| rows.len() as f64 / n * values[rows[0]]).sum::<f64>();
+        let intercept = if same { values[0] } else { grand };
+        for (b, rows) in members.iter().enumerate() {
+            self.location[b].push(values[rows[0]] - intercept);
+            self.variance[b].push(1.0);
+        }
+        self.intercept.push(intercept);
+        self.effects.push(vec![0.0; self.covariates.len()]);
+        self.scale.push(1.0);
+    }
+}
+
+/// Whether all values are equal.
+fn is_constant(values: &[f64]) -> bool {
+    values.iter().all(|v| *v == values[0])
 }
 
 fn require_two_rows(rows: usize) -> Result<()> {
@@ -457,33 +528,46 @@ impl Design {
     }
 }
 
-/// Posterior location and variance of every feature in one batch, with a normal and an inverse gamma prior by moments.
-fn shrink(location: &[f64], variance: &[f64], standardised: impl Fn(usize) -> Vec<f64>) -> Vec<(f64, f64)> {
+/// Posterior location and variance of the features in one batch, with a normal and an inverse gamma prior by the
+/// moments of those in `varying`. The others keep their estimates, and so do all where the priors have no spread.
+fn shrink(
+    varying: &[usize],
+    location: &[f64],
+    variance: &[f64],
+    standardised: impl Fn(usize) -> Vec<f64>,
+) -> Vec<(f64, f64)> {
+    let mut shrunk: Vec<(f64, f64)> = location.iter().copied().zip(variance.iter().copied()).collect();
+    if varying.len() < 2 {
+        return shrunk;
+    }
+    let of = |values: &[f64]| -> Vec<f64> { varying.iter().map(|&f| values[f]).collect() };
+    let (locations, variances) = (of(location), of(variance));
     let (mean, spread) = (alnm_stats::describe::mean, alnm_stats::describe::variance);
-    let (prior_mean, prior_variance) = (mean(location), spread(location));
-    let (m, s2) = (mean(variance), spread(variance));
+    let (prior_mean, prior_variance) = (mean(&locations), spread(&locations));
+    let (m, s2) = (mean(&variances), spread(&variances));
     let shape = (2.0 * s2 + m * m) / s2;
     let rate = (m * s2 + m.powi(3)) / s2;
-    (0..location.len())
-        .map(|f| {
-            let z = standardised(f);
-            let n = z.len() as f64;
-            let (mut g, mut d) = (location[f], variance[f]);
-            // The two posterior means depend on each other; the iteration of Johnson et al. ends at a change of 10⁻⁴,
-            // here of rounding.
-            for _ in 0..1000 {
-                let next_g = (n * prior_variance * location[f] + d * prior_mean) / (n * prior_variance + d);
-                let squares: f64 = z.iter().map(|v| (v - next_g).powi(2)).sum();
-                let next_d = (0.5 * squares + rate) / (n / 2.0 + shape - 1.0);
-                let change = ((next_g - g) / g.abs().max(1e-12)).abs().max(((next_d - d) / d).abs());
-                (g, d) = (next_g, next_d);
-                if change.is_nan() || change < 1e-12 {
-                    break;
-                }
+    for &f in varying {
+        let z = standardised(f);
+        let n = z.len() as f64;
+        let (mut g, mut d) = (location[f], variance[f]);
+        // The two posterior means depend on each other; the iteration of Johnson et al. ends at a change of 10⁻⁴, here
+        // of rounding.
+        for _ in 0..1000 {
+            let next_g = (n * prior_variance * location[f] + d * prior_mean) / (n * prior_variance + d);
+            let squares: f64 = z.iter().map(|v| (v - next_g).powi(2)).sum();
+            let next_d = (0.5 * squares + rate) / (n / 2.0 + shape - 1.0);
+            let change = ((next_g - g) / g.abs().max(1e-12)).abs().max(((next_d - d) / d).abs());
+            (g, d) = (next_g, next_d);
+            if change.is_nan() || change < 1e-12 {
+                break;
             }
-            if g.is_finite() && d.is_finite() && d > 0.0 { (g, d) } else { (location[f], variance[f]) }
-        })
-        .collect()
+        }
+        if g.is_finite() && d.is_finite() && d > 0.0 {
+            shrunk[f] = (g, d);
+        }
+    }
+    shrunk
 }
 
 #[cfg(test)]
@@ -655,6 +739,52 @@ mod tests {
         .expect("one name");
         let refused = Combat::fit(&table, &batch, &dependent, BatchEstimation::Unshrunk).expect_err("the batch itself");
         assert_eq!(refused, SelectionError::DependentCovariates);
+    }
+
+    /// The cohort with a constant and with a feature that is constant within each batch.
+    fn cohort_with_constants() -> (FeatureTable, Vec<String>, FeatureTable) {
+        let (table, batch, outcome) = cohort();
+        let constants = Array2::from_shape_fn((60, 2), |(i, j)| if j == 0 || i < 35 { 0.1 } else { 0.7 });
+        let constants = FeatureTable::new(vec!["same".into(), "by scanner".into()], constants).expect("two names");
+        (constants.beside(&table).expect("the same rows"), batch, outcome)
+    }
+
+    #[test]
+    fn constants_are_set_aside_and_put_back() {
+        let (all, batch, outcome) = cohort_with_constants();
+        let (plain, _, _) = cohort();
+        for estimation in [BatchEstimation::EmpiricalBayes, BatchEstimation::Unshrunk] {
+            for covariates in [&outcome, &no_covariates(60)] {
+                let combat = Combat::fit(&all, &batch, covariates, estimation).expect("two batches");
+                assert_eq!(combat.constant_features(), ["same"]);
+                let adjusted = combat.apply(&all, &batch, covariates).expect("the same batches");
+                let column = |name: &str| adjusted.column(name).expect("a feature").to_vec();
+                assert_eq!(column("same"), vec![0.1; 60], "the constant is no label of the scanner");
+                let shifted = column("by scanner");
+                assert!(shifted.iter().all(|v| (v - (35.0 * 0.1 + 25.0 * 0.7) / 60.0).abs() < 1e-12), "{shifted:?}");
+                // The other features come out as without the two.
+                let without = Combat::fit(&plain, &batch, covariates, estimation).expect("two batches");
+                let without = without.apply(&plain, &batch, covariates).expect("the same batches");
+                assert_eq!(adjusted.select(plain.names()).expect("the others"), without);
+            }
+        }
+    }
+
+    #[test]
+    fn constants_stay_as_they_are_in_added_batches() {
+        let (all, batch, _) = cohort_with_constants();
+        let fitted =
+            Combat::fit(&all, &batch, &no_covariates(60), BatchEstimation::EmpiricalBayes).expect("two batches");
+        let late = all.select_rows(&(0..20).map(|i| 3 * i).collect::<Vec<_>>());
+        let mut values = late.values().to_owned();
+        values.column_mut(0).assign(&ndarray::Array1::from_iter((0..20).map(f64::from)));
+        let late = FeatureTable::new(all.names().to_vec(), values).expect("the same names");
+        let added = fitted.with_batch(&late, "late", BatchEstimation::EmpiricalBayes).expect("twenty rows");
+        let adjusted = added.apply(&late, &vec!["late".to_owned(); 20], &no_covariates(20)).expect("the added batch");
+        assert_eq!(adjusted.column("same").expect("a feature"), late.column("same").expect("a feature"));
+        assert!(adjusted.values().iter().all(|v| v.is_finite()));
+        let reference = Combat::reference(&all.select_rows(&[0, 1, 2, 3]), "a").expect("four rows");
+        assert_eq!(reference.constant_features(), ["same", "by scanner"]);
     }
 
     fn no_covariates(rows: usize) -> FeatureTable {

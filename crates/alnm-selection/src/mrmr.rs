@@ -206,6 +206,12 @@ impl Mrmr {
     /// Ranks the features, best first, until the wanted number is selected. Of exactly equal scores the earlier column
     /// is taken.
     ///
+    /// A feature that does not vary has relevance and redundancy 0. Its quotient is 0, so that it comes after all
+    /// features with some relevance. Its difference is 0 too, which by definition stands before features whose
+    /// redundancy exceeds their relevance (so do Peng's program, `pymrmr` and `mRMRe` rank it, unless they drop it
+    /// first): leave constants out before, by [`crate::variance_filter`]. [`Discretiser::Quantiles`] cuts ties, and so a
+    /// constant, by the order of the rows.
+    ///
     /// # Errors
     /// [`SelectionError::Shape`] when labels and rows, or given relevances and columns, differ in number;
     /// [`SelectionError::NonFinite`] for a missing value; [`SelectionError::Statistics`] for labels of one class.
@@ -347,6 +353,8 @@ impl Combination {
     fn score(self, relevance: f64, redundancy: f64) -> f64 {
         match self {
             Self::Difference => relevance - redundancy,
+            // What says nothing of the outcome is worth nothing, also where it is redundant with nothing.
+            Self::Quotient { .. } if relevance == 0.0 => 0.0,
             Self::Quotient { epsilon } if redundancy + epsilon == 0.0 => f64::INFINITY,
             Self::Quotient { epsilon } => relevance / (redundancy + epsilon),
             Self::MrmrSelection if redundancy == 1.0 => 0.0,

@@ -46,8 +46,10 @@ pub fn cohen_kappa(first: &[usize], second: &[usize], level: f64) -> Result<Kapp
     let mut shares = vec![0.0; k * k];
     for (a, b) in first.iter().zip(second) {
         let index = |v| categories.partition_point(|c| c < v);
-        shares[index(a) * k + index(b)] += 1.0 / n;
+        shares[index(a) * k + index(b)] += 1.0;
     }
+    // Counts are divided once, so that a table with a single cell has the share 1 and not nearly 1.
+    shares.iter_mut().for_each(|share| *share /= n);
     let rows: Vec<f64> = (0..k).map(|i| shares[i * k..(i + 1) * k].iter().sum()).collect();
     let columns: Vec<f64> = (0..k).map(|j| (0..k).map(|i| shares[i * k + j]).sum()).collect();
     let observed: f64 = (0..k).map(|i| shares[i * k + i]).sum();

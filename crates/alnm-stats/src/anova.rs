@@ -16,7 +16,8 @@ fn require_groups(operation: &'static str, groups: &[&[f64]], smallest: usize) -
 }
 
 /// One-way analysis of variance with a common variance, F = mean square between groups / mean square within groups (R's
-/// `oneway.test(var.equal = TRUE)`). The estimate is the means of the groups.
+/// `oneway.test(var.equal = TRUE)`). The estimate is the means of the groups. Groups without variation give an infinite
+/// F and p = 0 where their means differ, and NaN where all values are equal.
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] with fewer than two groups, an empty group, or no more values than groups;
@@ -42,8 +43,8 @@ pub fn one_way(groups: &[&[f64]]) -> Result<TestResult> {
     Ok(TestResult::new("One-way analysis of variance", f, &[d1, d2], f_upper_tail(f, d1, d2)).with_estimate(&means))
 }
 
-/// Welch's (1951) one-way analysis, which does not assume equal variances (R's `oneway.test`). The estimate is the means
-/// of the groups.
+/// Welch's (1951) one-way analysis, which does not assume equal variances (R's `oneway.test`). The estimate is the
+/// means of the groups. A group without variation would have an infinite weight: statistic and p-value are then NaN.
 ///
 /// # Errors
 /// As [`one_way`], and [`crate::StatsError::TooFew`] for a group of fewer than two values.

@@ -96,7 +96,8 @@ pub struct DecisionPoint {
     pub standardised_net_benefit: f64,
     /// Net benefit of treating all: prevalence − (1 − prevalence) · t/(1 − t). Treating none has net benefit 0.
     pub treat_all: f64,
-    /// Interventions avoided per patient, compared with treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t = 0.
+    /// Interventions avoided per patient, compared with treating all, (net benefit − treat all)/(t/(1 − t)); NaN at t =
+    /// 0.
     #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub interventions_avoided: f64,
 }
@@ -137,6 +138,34 @@ impl DecisionCurve {
         let members = Members::new(labels, risks, thresholds);
         let all: Vec<usize> = (0..risks.len()).collect();
         Ok(Self { prevalence: labels.prevalence(), points: members.points(&all) })
+    }
+
+    /// Decision curve in a population of the given prevalence, from the sensitivity and specificity of these patients.
+    /// This is the curve of a case-control sample, whose own share of events means nothing: net benefit = sensitivity ·
+    /// π − (1 − specificity)(1 − π) t/(1 − t) (`dcurves`, argument `prevalence`).
+    ///
+    /// # Errors
+    /// As [`DecisionCurve::new`]; [`StatsError::OneClass`], [`StatsError::Parameter`] for a prevalence outside (0, 1).
+    ///
+    /// ```
+    /// use alnm_stats::{Labels, decision_curve::DecisionCurve};
+    /// let labels = Labels::new(vec![true, false, true, false]);
+    /// // One case in two and no control is at or above the threshold; one patient in ten is a case.
+    /// let curve = DecisionCurve::with_prevalence(&labels, &[0.9, 0.2, 0.3, 0.4], &[0.5], 0.1)?;
+    /// assert!((curve.points()[0].net_benefit - 0.05).abs() < 1e-15);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
+    pub fn with_prevalence(labels: &Labels, risks: &[f64], thresholds: &[f64], prevalence: f64) -> Result<Self> {
+        let own = Self::new(labels, risks, thresholds)?;
+        labels.require_both("decision curve of a given prevalence")?;
+        if !(prevalence > 0.0 && prevalence < 1.0) {
+            return Err(StatsError::parameter("prevalence", prevalence, "above 0 and below 1"));
+        }
+        let (events, others) = (prevalence / own.prevalence, (1.0 - prevalence) / (1.0 - own.prevalence));
+        let point = |p: &DecisionPoint| {
+            DecisionPoint::new(p.threshold, p.true_positive_rate * events, p.false_positive_rate * others, prevalence)
+        };
+        Ok(Self { prevalence, points: own.points.iter().map(point).collect() })
     }
 
     /// Share of events.
@@ -183,30 +212,74 @@ impl DecisionCurve {
 }
 
 impl DecisionIntervals {
+    /// Difference of the net benefits of two models of the same patients, first less second, with percentile intervals:
+    /// each resample of the patients gives both curves, so that what they share cancels.
+    ///
+    /// # Errors
+    /// As [`DecisionCurve::new`], and [`StatsError::OneClass`].
+    ///
+    /// ```
+    /// use alnm_stats::Labels;
+    /// use alnm_stats::bootstrap::Resampling;
+    /// use alnm_stats::decision_curve::DecisionIntervalParams;
+    /// let labels = Labels::new(vec![true, false, true, false, false]);
+    /// let intervals = DecisionIntervalParams::default().with_resampling(Resampling::new(200, 1)).check()?;
+    /// let differences =
+    ///     intervals.difference(&labels, &[0.9, 0.2, 0.6, 0.4, 0.1], &[0.9, 0.2, 0.1, 0.4, 0.1], &[0.5])?;
+    /// assert!((differences[0].difference - 0.2).abs() < 1e-15);
+    /// # Ok::<(), alnm_stats::StatsError>(())
+    /// ```
+    pub fn difference(
+        &self,
+        labels: &Labels,
+        first: &[f64],
+        second: &[f64],
+        thresholds: &[f64],
+    ) -> Result<Vec<NetBenefitDifference>> {
+        let curves = [DecisionCurve::new(labels, first, thresholds)?, DecisionCurve::new(labels, second, thresholds)?];
+        labels.require_both("difference of two decision curves")?;
+        let members = [Members::new(labels, first, thresholds), Members::new(labels, second, thresholds)];
+        let resampled: Vec<Vec<f64>> = (0..self.0.resampling.resamples)
+            .into_par_iter()
+            .map(|b| {
+                let rows = self.rows(labels, b);
+                let [first, second] = [members[0].points(&rows), members[1].points(&rows)];
+                first.iter().zip(&second).map(|(a, b)| a.net_benefit - b.net_benefit).collect()
+            })
+            .collect();
+        Ok((0..thresholds.len())
+            .map(|t| {
+                let replicates: Vec<f64> = resampled.iter().map(|differences| differences[t]).collect();
+                NetBenefitDifference {
+                    threshold: thresholds[t],
+                    difference: curves[0].points[t].net_benefit - curves[1].points[t].net_benefit,
+                    interval: percentile_interval(&replicates, self.0.level),
+                }
+            })
+            .collect())
+    }
+
+    /// The rows of a resample.
+    fn rows(&self, labels: &Labels, resample: usize) -> Vec<usize> {
+        match self.0.stratification {
+            Stratification::None => resample_rows(labels.len(), self.0.resampling.seed, resample),
+            Stratification::ByOutcome => resample_stratified(labels, self.0.resampling.seed, resample),
+        }
+    }
+
     /// Percentile intervals of a decision curve at the thresholds, by the bootstrap of the patients.
     ///
     /// # Errors
     /// As [`DecisionCurve::new`], and [`StatsError::OneClass`].
     pub fn of(&self, labels: &Labels, risks: &[f64], thresholds: &[f64]) -> Result<Vec<DecisionInterval>> {
-        let DecisionIntervalParams { resampling, stratification, level } = self.0;
         DecisionCurve::new(labels, risks, thresholds)?;
         labels.require_both("intervals of a decision curve")?;
         let members = Members::new(labels, risks, thresholds);
-        let resampled: Vec<Vec<DecisionPoint>> = (0..resampling.resamples)
-            .into_par_iter()
-            .map(|b| {
-                members.points(&match stratification {
-                    Stratification::None => resample_rows(labels.len(), resampling.seed, b),
-                    Stratification::ByOutcome => resample_stratified(labels, resampling.seed, b),
-                })
-            })
-            .collect();
+        let resampled: Vec<Vec<DecisionPoint>> =
+            (0..self.0.resampling.resamples).into_par_iter().map(|b| members.points(&self.rows(labels, b))).collect();
         let interval = |t: usize, value: fn(&DecisionPoint) -> f64| {
-            let replicates = sorted(&observed(&resampled.iter().map(|points| value(&points[t])).collect::<Vec<_>>()));
-            let at = |p| {
-                if replicates.is_empty() { f64::NAN } else { quantile_of_sorted(&replicates, p, QuantileType::Type7) }
-            };
-            Interval { lower: at((1.0 - level) / 2.0), upper: at((1.0 + level) / 2.0), level }
+            let replicates: Vec<f64> = resampled.iter().map(|points| value(&points[t])).collect();
+            percentile_interval(&replicates, self.0.level)
         };
         Ok((0..thresholds.len())
             .map(|t| DecisionInterval {
@@ -217,6 +290,26 @@ impl DecisionIntervals {
             })
             .collect())
     }
+}
+
+/// Percentile interval of the replicates that have a value; NaN where none has.
+fn percentile_interval(replicates: &[f64], level: f64) -> Interval {
+    let replicates = sorted(&observed(replicates));
+    let at = |p| if replicates.is_empty() { f64::NAN } else { quantile_of_sorted(&replicates, p, QuantileType::Type7) };
+    Interval { lower: at((1.0 - level) / 2.0), upper: at((1.0 + level) / 2.0), level }
+}
+
+/// Difference of two net benefits at one threshold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct NetBenefitDifference {
+    /// Threshold probability.
+    pub threshold: f64,
+    /// Net benefit of the first model less that of the second.
+    pub difference: f64,
+    /// Percentile interval of the difference.
+    pub interval: Interval,
 }
 
 /// Bootstrap intervals at one threshold.
@@ -339,6 +432,14 @@ impl Tabulate for DecisionCurve {
             [rates, cells![p.net_benefit, p.standardised_net_benefit, p.treat_all, p.interventions_avoided]].concat()
         };
         self.points.iter().map(row).collect()
+    }
+}
+
+impl Tabulate for NetBenefitDifference {
+    const COLUMNS: &'static [&'static str] = &["threshold", "difference", "lower", "upper"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![cells![self.threshold, self.difference, self.interval.lower, self.interval.upper]]
     }
 }
 

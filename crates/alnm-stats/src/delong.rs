@@ -7,6 +7,7 @@ use crate::distribution::{
     normal_cdf, normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided, t_upper_tail,
 };
 use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
+use crate::multiplicity::{Adjustment, adjust};
 use crate::rank::midranks;
 use crate::roc::{Direction, RocCurve};
 use crate::{Alternative, Interval, Labels, TestResult};
@@ -190,6 +191,78 @@ pub fn paired_test(
         .with_interval(difference - half, difference + half, level))
 }
 
+/// Which of several markers are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum AucPairs {
+    /// Each with each.
+    All,
+    /// Each other one with the marker at this place, counted from 0.
+    Against(usize),
+}
+
+/// One of several comparisons of areas.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct AucComparison {
+    /// Place of the first marker, counted from 0.
+    pub first: usize,
+    /// Place of the second marker.
+    pub second: usize,
+    /// DeLong's paired test of first against second.
+    pub test: TestResult,
+    /// p-value adjusted for the number of comparisons.
+    pub adjusted_p_value: f64,
+}
+
+/// DeLong's paired two-sided tests of several markers of the same patients, with p-values adjusted for their number.
+///
+/// # Errors
+/// As [`paired_test`]; [`crate::StatsError::TooFew`] for fewer than two markers, [`crate::StatsError::Parameter`] for a
+/// place that no marker has.
+///
+/// ```
+/// use alnm_stats::delong::{AucPairs, Marker, paired_tests};
+/// use alnm_stats::multiplicity::Adjustment;
+/// use alnm_stats::roc::Direction;
+/// use alnm_stats::Labels;
+/// let labels = Labels::new(vec![false, false, true, false, true]);
+/// let scores = [[0.1, 0.4, 0.35, 0.2, 0.8], [0.3, 0.1, 0.2, 0.5, 0.9], [0.2, 0.1, 0.4, 0.3, 0.3]];
+/// let markers = scores.each_ref().map(|s| Marker { scores: s, direction: Direction::HigherIsPositive });
+/// let comparisons = paired_tests(&labels, &markers, AucPairs::Against(0), Adjustment::Holm, 0.95)?;
+/// assert_eq!(comparisons.len(), 2);
+/// assert!(comparisons[0].adjusted_p_value >= comparisons[0].test.p_value);
+/// # Ok::<(), alnm_stats::StatsError>(())
+/// ```
+pub fn paired_tests(
+    labels: &Labels,
+    markers: &[Marker<'_>],
+    pairs: AucPairs,
+    adjustment: Adjustment,
+    level: f64,
+) -> Result<Vec<AucComparison>> {
+    require_count("paired DeLong tests", "markers", 2, markers.len())?;
+    let chosen: Vec<(usize, usize)> = match pairs {
+        AucPairs::All => (0..markers.len()).flat_map(|a| (a + 1..markers.len()).map(move |b| (a, b))).collect(),
+        AucPairs::Against(reference) if reference < markers.len() => {
+            (0..markers.len()).filter(|&other| other != reference).map(|other| (other, reference)).collect()
+        }
+        AucPairs::Against(reference) => {
+            let requirement = "below the number of markers";
+            return Err(crate::StatsError::parameter("place of the reference marker", reference, requirement));
+        }
+    };
+    let tests = chosen
+        .iter()
+        .map(|&(a, b)| paired_test(labels, markers[a], markers[b], Alternative::TwoSided, level))
+        .collect::<Result<Vec<_>>>()?;
+    let adjusted = adjust(&tests.iter().map(|test| test.p_value).collect::<Vec<_>>(), adjustment);
+    let of = |(((first, second), test), adjusted_p_value)| AucComparison { first, second, test, adjusted_p_value };
+    Ok(chosen.into_iter().zip(tests).zip(adjusted).map(of).collect())
+}
+
 /// DeLong's test of two independent areas (pROC): D = (A₁ − A₂)/√(V₁ + V₂) against Student's t with Satterthwaite's
 /// degrees of freedom.
 ///
@@ -254,6 +327,24 @@ impl AucEstimate {
             return Err(format!("variance of an area is {}; it must be at least 0", self.variance));
         }
         Ok(())
+    }
+}
+
+impl Tabulate for AucComparison {
+    const COLUMNS: &'static [&'static str] =
+        &["first", "second", "AUC", "AUC of second", "difference lower", "difference upper", "Z", "p", "adjusted p"];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let ends = self.test.confidence_interval.map(|i| [i.lower, i.upper]);
+        let areas = cells![
+            self.first,
+            self.second,
+            self.test.estimate.first().copied(),
+            self.test.estimate.get(1).copied(),
+            ends.map(|e| e[0]),
+            ends.map(|e| e[1])
+        ];
+        vec![[areas, cells![self.test.statistic, self.test.p_value, self.adjusted_p_value]].concat()]
     }
 }
 

@@ -117,9 +117,11 @@ pub(crate) fn quantile_of_sorted(x: &[f64], p: f64, definition: QuantileType) ->
         let index = (n - 1.0) * p;
         let low = (index + fuzz).floor();
         let h = index - low;
-        let h = if h.abs() < fuzz { 0.0 } else { h };
+        // Also where rounding puts the position just below the whole number.
+        let h = if h < fuzz { 0.0 } else { h };
         let (a, b) = (x[low as usize], x[((low + 1.0) as usize).min(x.len() - 1)]);
-        return if h == 0.0 { a } else { (1.0 - h) * a + h * b };
+        // Between equal values there is nothing to interpolate, and the weights would not quite add to 1.
+        return if h == 0.0 || a == b { a } else { (1.0 - h) * a + h * b };
     }
     let (position, h) = match definition {
         Q::Type1 | Q::Type2 | Q::Type3 => {
@@ -150,12 +152,12 @@ pub(crate) fn quantile_of_sorted(x: &[f64], p: f64, definition: QuantileType) ->
             let np = a + p * (n + 1.0 - a - b);
             let j = (np + fuzz).floor();
             let h = np - j;
-            (j, if h.abs() < fuzz { 0.0 } else { h })
+            (j, if h < fuzz { 0.0 } else { h })
         }
     };
     let at = |k: f64| x[(k.max(1.0).min(n) as usize) - 1];
     let (low, high) = (at(position), at(position + 1.0));
-    if h == 0.0 {
+    if h == 0.0 || low == high {
         low
     } else if h == 1.0 {
         high

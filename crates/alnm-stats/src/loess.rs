@@ -157,9 +157,60 @@ impl Loess {
         self.x.iter().map(|&at| self.predict(at)).collect()
     }
 
+    /// Value of the direct surface at `at` with the length of its operator row: the standard error over the residual
+    /// scale.
+    pub(crate) fn estimate(&self, at: f64) -> Result<LoessEstimate> {
+        let Neighbourhood { points, design } = self.neighbourhood(at)?;
+        let operator = operator_row(design, &roots(&points));
+        let value = points.iter().zip(&operator).map(|((i, _), l)| l * self.y[*i]).sum();
+        Ok(LoessEstimate { value, relative_error: operator.iter().map(|l| l * l).sum::<f64>().sqrt() })
+    }
+
+    /// Residual scale and degrees of freedom of the direct surface from its operator L, with δ₁ = tr R and δ₂ = tr R²
+    /// of R = (I − L)(I − L)ᵀ: the scale is √(Σ residual²/δ₁), the degrees of freedom δ₁²/δ₂. Beyond 1500 points δ₂,
+    /// which takes a time with the cube of their number, is left out and the degrees of freedom are infinite.
+    pub(crate) fn inference(&self) -> Result<LoessInference> {
+        const LARGEST: usize = 1500;
+        let n = self.x.len();
+        let whole = n <= LARGEST;
+        let mut residual_rows = Vec::new();
+        let (mut delta1, mut squares) = (0.0, 0.0);
+        for i in 0..n {
+            let Neighbourhood { points, design } = self.neighbourhood(self.x[i])?;
+            let operator = operator_row(design, &roots(&points));
+            let mut row = vec![0.0; n];
+            row[i] = 1.0;
+            points.iter().zip(&operator).for_each(|((j, _), l)| row[*j] -= l);
+            delta1 += row.iter().map(|v| v * v).sum::<f64>();
+            squares += row.iter().zip(&self.y).map(|(v, y)| v * y).sum::<f64>().powi(2);
+            if whole {
+                residual_rows.push(row);
+            }
+        }
+        let mut delta2 = 0.0;
+        for (i, first) in residual_rows.iter().enumerate() {
+            for (j, second) in residual_rows[..=i].iter().enumerate() {
+                let product: f64 = first.iter().zip(second).map(|(a, b)| a * b).sum();
+                delta2 += if i == j { product * product } else { 2.0 * product * product };
+            }
+        }
+        Ok(LoessInference {
+            residual_scale: (squares / delta1).sqrt(),
+            degrees_of_freedom: if whole { delta1 * delta1 / delta2 } else { f64::INFINITY },
+        })
+    }
+
     /// Local quadratic fit with tricube weights. Columns are scaled to length 1; directions that the neighbourhood does
     /// not determine are left out by the pseudo-inverse.
     fn local(&self, at: f64) -> Result<Vertex> {
+        let Neighbourhood { points, design } = self.neighbourhood(at)?;
+        let response: Vec<f64> = points.iter().map(|(i, w)| w * self.y[*i]).collect();
+        let coefficients = least_squares(design, &response);
+        Ok(Vertex { at, value: coefficients[0], slope: coefficients[1] })
+    }
+
+    /// The points around `at`, each with the root of its weight, and their weighted design.
+    fn neighbourhood(&self, at: f64) -> Result<Neighbourhood> {
         let mut distances: Vec<f64> = self.x.iter().map(|v| (v - at).powi(2)).collect();
         let (_, &mut furthest, _) = distances.select_nth_unstable_by(self.neighbours - 1, f64::total_cmp);
         let bandwidth = furthest * self.params.span.max(1.0);
@@ -170,13 +221,13 @@ impl Loess {
             });
         }
         let mut design: Vec<[f64; 3]> = Vec::with_capacity(self.neighbours);
-        let mut response = Vec::with_capacity(self.neighbours);
-        for (&x, &y) in self.x.iter().zip(&self.y) {
+        let mut points = Vec::with_capacity(self.neighbours);
+        for (i, &x) in self.x.iter().enumerate() {
             let squared = (x - at).powi(2);
             if squared < bandwidth && squared <= furthest {
                 let w = (1.0 - (squared / bandwidth).sqrt().powi(3)).powi(3).sqrt();
                 design.push([w, w * (x - at), w * squared]);
-                response.push(w * y);
+                points.push((i, w));
             }
         }
         if design.is_empty() {
@@ -185,13 +236,48 @@ impl Loess {
                 requirement: "each neighbourhood must hold a value inside its boundary; raise the span",
             });
         }
-        let coefficients = least_squares(design, &response);
-        Ok(Vertex { at, value: coefficients[0], slope: coefficients[1] })
+        Ok(Neighbourhood { points, design })
     }
 }
 
-/// Minimum-norm least squares with three unknowns by one-sided Jacobi rotations (Hestenes 1958).
-fn least_squares(mut design: Vec<[f64; 3]>, response: &[f64]) -> [f64; 3] {
+fn roots(points: &[(usize, f64)]) -> Vec<f64> {
+    points.iter().map(|(_, root)| *root).collect()
+}
+
+/// The points around a place.
+struct Neighbourhood {
+    /// Position of each point and the root of its weight.
+    points: Vec<(usize, f64)>,
+    /// The weighted design of the points.
+    design: Vec<[f64; 3]>,
+}
+
+/// Value of a direct surface.
+pub(crate) struct LoessEstimate {
+    pub(crate) value: f64,
+    /// Standard error over the residual scale.
+    pub(crate) relative_error: f64,
+}
+
+/// Residual scale of a fit and the degrees of freedom of its intervals.
+pub(crate) struct LoessInference {
+    pub(crate) residual_scale: f64,
+    pub(crate) degrees_of_freedom: f64,
+}
+
+/// A design with columns of length 1, rotated until they are orthogonal: U Σ of its singular value decomposition U Σ
+/// Vᵀ.
+struct Rotated {
+    design: Vec<[f64; 3]>,
+    v: [[f64; 3]; 3],
+    /// Lengths of the columns before they were scaled.
+    lengths: [f64; 3],
+    /// Squared singular values, infinite where the design does not determine a direction, which leaves it out.
+    squared: [f64; 3],
+}
+
+/// One-sided Jacobi rotations (Hestenes 1958).
+fn rotate(mut design: Vec<[f64; 3]>) -> Rotated {
     let mut lengths = [1.0; 3];
     for (c, length) in lengths.iter_mut().enumerate() {
         let norm = design.iter().map(|r| r[c] * r[c]).sum::<f64>().sqrt();
@@ -226,17 +312,29 @@ fn least_squares(mut design: Vec<[f64; 3]>, response: &[f64]) -> [f64; 3] {
     }
     let singular = [0, 1, 2].map(|c| design.iter().map(|r| r[c] * r[c]).sum::<f64>().sqrt());
     let smallest = singular.iter().copied().fold(0.0, f64::max) * 100.0 * f64::EPSILON;
+    let squared = singular.map(|s| if s > smallest { s * s } else { f64::INFINITY });
+    Rotated { design, v, lengths, squared }
+}
+
+/// Minimum-norm least squares with three unknowns.
+fn least_squares(design: Vec<[f64; 3]>, response: &[f64]) -> [f64; 3] {
+    let Rotated { design, v, lengths, squared } = rotate(design);
     let mut solution = [0.0; 3];
-    for c in 0..3 {
-        if singular[c] > smallest {
-            let projection =
-                design.iter().zip(response).map(|(r, y)| r[c] * y).sum::<f64>() / (singular[c] * singular[c]);
-            for (k, s) in solution.iter_mut().enumerate() {
-                *s += v[k][c] * projection;
-            }
+    for c in (0..3).filter(|&c| squared[c].is_finite()) {
+        let projection = design.iter().zip(response).map(|(r, y)| r[c] * y).sum::<f64>() / squared[c];
+        for (k, s) in solution.iter_mut().enumerate() {
+            *s += v[k][c] * projection;
         }
     }
     [solution[0] / lengths[0], solution[1] / lengths[1], solution[2] / lengths[2]]
+}
+
+/// The weights with which the responses of a neighbourhood, each with the root of its own weight, enter the value of
+/// its local fit.
+fn operator_row(design: Vec<[f64; 3]>, roots: &[f64]) -> Vec<f64> {
+    let Rotated { design, v, lengths, squared } = rotate(design);
+    let weight = |row: &[f64; 3]| (0..3).map(|c| v[0][c] * row[c] / squared[c]).sum::<f64>() / lengths[0];
+    design.iter().zip(roots).map(|(row, root)| weight(row) * root).collect()
 }
 
 /// Vertices of the one-dimensional k-d tree: the slightly widened range, cut near medians until a cell holds at most

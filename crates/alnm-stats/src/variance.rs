@@ -5,7 +5,8 @@ use crate::distribution::{chi_squared_upper_tail, f_cdf, f_quantile, f_upper_tai
 use crate::error::{Result, require_count, require_finite, require_level};
 use crate::{Alternative, TestResult, anova};
 
-/// F test of the ratio var(x) / var(y), for normal data.
+/// F test of the ratio var(x) / var(y), for normal data. When y does not vary the ratio is infinite; when neither does,
+/// it and the p-value are NaN.
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] below two values per group, [`crate::StatsError::NonFinite`],
@@ -85,7 +86,8 @@ pub fn levene(groups: &[&[f64]], center: Center) -> Result<TestResult> {
     Ok(test)
 }
 
-/// Bartlett's test of homogeneous variances, for normal data.
+/// Bartlett's test of homogeneous variances, for normal data. A group without variation beside one that varies gives an
+/// infinite statistic and p = 0; without any variation both are NaN.
 ///
 /// # Errors
 /// [`crate::StatsError::TooFew`] with fewer than two groups or a group of fewer than two values,

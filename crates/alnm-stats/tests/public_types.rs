@@ -3,17 +3,19 @@
 use alnm_stats::agreement::{Kappa, LimitsOfAgreement};
 use alnm_stats::bootstrap::{Bootstrap, Resampling};
 use alnm_stats::calibration::{
-    BrierDecomposition, BrierScore, CalibrationCurve, CalibrationError, ExpectedObserved, HosmerLemeshow,
-    Recalibration, ReliabilityBins, RiskGroup, Validation, WaldEstimate,
+    BrierDecomposition, BrierScore, CalibrationByCentre, CalibrationCurve, CalibrationError, CalibrationPoint,
+    CalibrationSmoother, CentreCalibration, ExpectedObserved, HosmerLemeshow, IsotonicCalibration, IsotonicPoint,
+    PlattScaling, PooledEstimate, Recalibration, ReliabilityBins, RiskGroup, SmoothCalibration,
+    SmoothCalibrationParams, SmoothCalibrations, Validation, WaldEstimate,
 };
 use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
 use alnm_stats::contingency::{ChiSquared, CountTable, OddsRatio};
 use alnm_stats::correlation::{Correlation, CorrelationTest, PairRows};
 use alnm_stats::data_table::{Cell, DataTable, Digits};
 use alnm_stats::decision_curve::{
-    DecisionCurve, DecisionInterval, DecisionIntervalParams, DecisionIntervals, DecisionPoint,
+    DecisionCurve, DecisionInterval, DecisionIntervalParams, DecisionIntervals, DecisionPoint, NetBenefitDifference,
 };
-use alnm_stats::delong::{AucEstimate, Marker};
+use alnm_stats::delong::{AucComparison, AucEstimate, AucPairs, Marker};
 use alnm_stats::describe::{Description, QuantileType};
 use alnm_stats::effect_size::MeanDifference;
 use alnm_stats::fisher::FisherMethod;
@@ -23,14 +25,24 @@ use alnm_stats::lowess::{Lowess, LowessParams, SmoothCurve};
 use alnm_stats::missing::Missing;
 use alnm_stats::multiplicity::Adjustment;
 use alnm_stats::optimism::{OptimismCorrected, Stratification};
+use alnm_stats::ordinal::{OrdinalCut, OrdinalPerformance};
 use alnm_stats::permutation::{PermutationParams, PermutationTest};
 use alnm_stats::precision_recall::PrecisionRecallCurve;
 use alnm_stats::proportion::{Proportion, ProportionInterval};
 use alnm_stats::rank_sum::{LocationShift, RankMethod, Superiority};
 use alnm_stats::reclassification::{CategoricalNri, ContinuousImprovement, Improvement};
+use alnm_stats::restricted_spline::RestrictedSpline;
 use alnm_stats::roc::{CutoffCriterion, CutoffWeights, Direction, OperatingPoint, PartialArea, PartialFocus, RocCurve};
 use alnm_stats::root::Root;
-use alnm_stats::sample_size::{SampleSize, SampleSizeCriteria, SampleSizeParams};
+use alnm_stats::sample_size::{
+    ExternalValidationCriteria, ExternalValidationParams, ExternalValidationSize, NetBenefitTarget,
+    PredictorDistribution, SampleSize, SampleSizeCriteria, SampleSizeParams, ThresholdAccuracy,
+};
+use alnm_stats::survival::{
+    AucAtTime, Concordance, ConcordanceParams, Concordances, FollowUp, IntegratedBrier, KaplanMeier, KaplanMeierParams,
+    KaplanMeierRules, LogRank, LogRankGroup, PredictionError, SurvivalCalibration, SurvivalInterval, SurvivalPoint,
+    SurvivalRiskGroup, SurvivalTime,
+};
 use alnm_stats::t_test::{GroupVariance, Summary};
 use alnm_stats::table_one::{
     Characteristic, Comparison, ComparisonTest, GroupSummary, TableOne, TableOneParams, TableOneRules, TableRow,
@@ -50,21 +62,31 @@ fn public_types_are_send_sync_and_unpin() {
     auto_traits![
         Adjustment,
         Alternative,
+        AucAtTime,
+        AucComparison,
         AucEstimate,
+        AucPairs,
         Bootstrap,
         BrierDecomposition,
         BrierScore,
         ByClass,
+        CalibrationByCentre,
         CalibrationCurve,
         CalibrationError,
+        CalibrationPoint,
+        CalibrationSmoother,
         CategoricalNri,
         Cell,
         Center,
+        CentreCalibration,
         Characteristic,
         ChiSquared,
         ClassificationMetrics,
         Comparison,
         ComparisonTest,
+        Concordance,
+        ConcordanceParams,
+        Concordances,
         ConfusionTable,
         ContinuousImprovement,
         Correlation,
@@ -82,7 +104,11 @@ fn public_types_are_send_sync_and_unpin() {
         Digits,
         Direction,
         ExpectedObserved,
+        ExternalValidationCriteria,
+        ExternalValidationParams,
+        ExternalValidationSize,
         FisherMethod,
+        FollowUp,
         GroupSummary,
         GroupVariance,
         HosmerLemeshow,
@@ -91,7 +117,13 @@ fn public_types_are_send_sync_and_unpin() {
         IccEstimation,
         IccForm,
         Improvement,
+        IntegratedBrier,
         Interval,
+        IsotonicCalibration,
+        IsotonicPoint,
+        KaplanMeier,
+        KaplanMeierParams,
+        KaplanMeierRules,
         Kappa,
         Labels,
         LimitsOfAgreement,
@@ -100,21 +132,31 @@ fn public_types_are_send_sync_and_unpin() {
         LoessParams,
         LoessSmoother,
         LoessSurface,
+        LogRank,
+        LogRankGroup,
         Lowess,
         LowessParams,
         Marker<'static>,
         MeanDifference,
         Missing,
+        NetBenefitDifference,
+        NetBenefitTarget,
         OddsRatio,
         OperatingPoint,
         OptimismCorrected,
+        OrdinalCut,
+        OrdinalPerformance,
         PairRows,
         ParameterValue,
         PartialArea,
         PartialFocus,
         PermutationParams,
         PermutationTest,
+        PlattScaling,
+        PooledEstimate,
         PrecisionRecallCurve,
+        PredictionError,
+        PredictorDistribution,
         Proportion,
         ProportionInterval,
         QuantileType,
@@ -122,22 +164,32 @@ fn public_types_are_send_sync_and_unpin() {
         Recalibration,
         ReliabilityBins,
         Resampling,
+        RestrictedSpline,
         RiskGroup,
         RocCurve,
         Root,
         SampleSize,
         SampleSizeCriteria,
         SampleSizeParams,
+        SmoothCalibration,
+        SmoothCalibrationParams,
+        SmoothCalibrations,
         SmoothCurve,
         StatsError,
         Stratification,
         Summary,
         Superiority,
+        SurvivalCalibration,
+        SurvivalInterval,
+        SurvivalPoint,
+        SurvivalRiskGroup,
+        SurvivalTime,
         TableOne,
         TableOneParams,
         TableOneRules,
         TableRow,
         TestResult,
+        ThresholdAccuracy,
         Validation,
         WaldEstimate,
     ];

@@ -17,13 +17,16 @@ alnm extract cases.csv -p params.yaml -f csv -o features.csv --out-dir parts\n\n
 Exit codes: 0 done, 1 the input makes no sense, 2 the command line is wrong, 3 the extraction as a whole failed or \
 results could not be written, 4 all cases failed (see --fail-on), 255 interrupted; finished cases stay in --out-dir")]
 pub(crate) struct ExtractArgs {
-    /// Image file or folder of a DICOM series, or a CSV file with columns Image and Mask (and, where needed, Label and
-    /// Label_channel, and for DICOM Series, Phase and Roi; other columns are copied to the output). Paths in it are
-    /// relative to its folder.
+    /// Image file or folder of a DICOM series, or a CSV file with columns Image and Mask (and, where needed, Label,
+    /// Label_channel, Image_volume and Mask_volume, and for DICOM Series, Phase and Roi; other columns are copied to the output).
+    /// Paths in it are relative to its folder.
     #[arg(value_name = "IMAGE|BATCH.csv")]
     pub(super) input: PathBuf,
-    /// Mask file; needed unless the input is a CSV file.
+    /// Mask file; needed unless the input is a CSV file or --whole-image is set.
     pub(super) mask: Option<PathBuf>,
+    /// The region is the whole image, and no mask is read. Settings that look at its border find none.
+    #[arg(long, conflicts_with_all = ["mask", "label", "roi", "labels", "components", "mask_volume"])]
+    pub(super) whole_image: bool,
     /// Parameter file of PyRadiomics, or with `--profile ibsi` of the IBSI profile; YAML or JSON.
     #[arg(short, long, value_name = "FILE")]
     pub(super) param: Option<PathBuf>,
@@ -51,8 +54,8 @@ pub(crate) struct ExtractArgs {
     #[arg(long, value_name = "all|any|never", value_enum, default_value_t = FailOn::All)]
     pub(super) fail_on: FailOn,
     /// Features of the region, maps with a value for each of its voxels, or the images that features are computed on:
-    /// image and mask after normalisation, resampling, cropping and resegmentation, and the filtered images. Maps and
-    /// images go to --out-dir, as NRRD.
+    /// image and mask after normalisation, resampling, cropping and resegmentation, the filtered images, and the grey
+    /// levels of each. Maps and images go to --out-dir, as NRRD.
     #[arg(short, long, value_enum, default_value_t = Mode::Segment)]
     pub(super) mode: Mode,
     /// Leave out features that are not defined (NaN).
@@ -94,6 +97,9 @@ pub(crate) struct ExtractArgs {
     /// column Slices. Slices in which the region is too small are left out.
     #[arg(long, conflicts_with = "mode")]
     pub(super) slice_means: bool,
+    /// Volume of a mask of four dimensions, from 1.
+    #[arg(long, value_name = "N")]
+    pub(super) mask_volume: Option<usize>,
     #[command(flatten)]
     pub(super) choice: SeriesChoice,
     #[command(flatten)]
@@ -105,9 +111,10 @@ pub(crate) struct ExtractArgs {
     /// SeriesDescription and Modality; empty for other images.
     #[arg(long)]
     pub(super) dicom_columns: bool,
-    /// File for the features as a DICOM structured report (TID 1500). The image has to be a DICOM series. The report
-    /// refers to the mask where that is a DICOM segmentation, else to one that is written beside it (.seg.dcm).
-    #[arg(long, value_name = "FILE", conflicts_with = "out_dir")]
+    /// File for the features as a DICOM structured report (TID 1500), or for a list of cases a folder for the reports of
+    /// all (Case-1.sr.dcm and so on). The images have to be DICOM series. A report refers to the mask where that is a
+    /// DICOM segmentation, else to one that is written beside it (.seg.dcm).
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "out_dir")]
     pub(super) sr: Option<PathBuf>,
     /// Only this part of the cases, for arrays of jobs: 1/8 to 8/8. The parts' numbers of cases stay those of the
     /// whole.

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::arguments::ExtractArgs;
 use super::log::Log;
 use super::table::{Row, RowValue};
-use crate::cases::{ListedCase, is_list, read_list};
+use crate::cases::{ListedCase, Masks, is_list, read_list};
 
 /// An image with its mask.
 #[derive(Debug)]
@@ -15,7 +15,8 @@ pub(super) struct Case {
     /// From 1, in the order of the batch.
     pub(super) number: usize,
     pub(super) image: PathBuf,
-    pub(super) mask: PathBuf,
+    /// None where the region is the whole image.
+    pub(super) mask: Option<PathBuf>,
     pub(super) label: Option<u32>,
     pub(super) label_channel: Option<usize>,
     /// Name of the region in a DICOM mask.
@@ -24,6 +25,10 @@ pub(super) struct Case {
     pub(super) series: Option<String>,
     /// Number of the phase of a dynamic DICOM series, as it is written.
     pub(super) phase: Option<String>,
+    /// Number of the volume of an image of four dimensions, as it is written.
+    pub(super) volume: Option<String>,
+    /// Number of the volume of a mask of four dimensions, as it is written.
+    pub(super) mask_volume: Option<String>,
     /// The columns of the batch, copied to the output.
     pub(super) columns: Row,
 }
@@ -31,11 +36,25 @@ pub(super) struct Case {
 impl Case {
     /// The number of the phase of a dynamic DICOM series.
     pub(super) fn phase_number(&self) -> Result<Option<usize>> {
-        let parse = |text: &String| {
-            text.parse().with_context(|| format!("the column Phase is {text:?}; it has to be a whole number from 1"))
-        };
-        self.phase.as_ref().map(parse).transpose()
+        number_in("Phase", self.phase.as_deref())
     }
+
+    /// The number of the volume of an image of four dimensions.
+    pub(super) fn volume_number(&self) -> Result<Option<usize>> {
+        number_in("Image_volume", self.volume.as_deref())
+    }
+
+    /// The number of the volume of a mask of four dimensions.
+    pub(super) fn mask_volume_number(&self) -> Result<Option<usize>> {
+        number_in("Mask_volume", self.mask_volume.as_deref())
+    }
+}
+
+fn number_in(column: &str, text: Option<&str>) -> Result<Option<usize>> {
+    let parse = |text: &str| {
+        text.parse().with_context(|| format!("the column {column} is {text:?}; it has to be a whole number from 1"))
+    };
+    text.map(parse).transpose()
 }
 
 /// The folder that paths in the output are relative to: that of the batch, or the current one.
@@ -47,16 +66,17 @@ pub(super) fn base_folder(arguments: &ExtractArgs) -> PathBuf {
 /// The cases of the command line, or of the part of a batch that it asks for.
 pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
     let mut cases = if is_list(&arguments.input) {
-        read_batch(&arguments.input, log)?
+        read_batch(arguments, log)?
     } else {
-        let mask = arguments.mask.clone().with_context(|| {
-            format!(
-                "{} is no CSV file of cases, and no mask is given; name the mask after the image",
-                arguments.input.display()
-            )
-        })?;
-        let text = |path: &Path| RowValue::Text(path.to_string_lossy().into_owned());
-        let columns = vec![("Image".to_owned(), text(&arguments.input)), ("Mask".to_owned(), text(&mask))];
+        let mask = arguments.mask.clone();
+        ensure!(
+            mask.is_some() || arguments.whole_image,
+            "{} is no CSV file of cases, and no mask is given; name the mask after the image, or set --whole-image",
+            arguments.input.display()
+        );
+        let column = |name: &str, path: &Path| (name.to_owned(), RowValue::Text(path.to_string_lossy().into_owned()));
+        let columns = [Some(column("Image", &arguments.input)), mask.as_deref().map(|mask| column("Mask", mask))];
+        let columns = columns.into_iter().flatten().collect();
         vec![Case {
             number: 1,
             image: arguments.input.clone(),
@@ -66,6 +86,8 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
             roi: None,
             series: None,
             phase: None,
+            volume: None,
+            mask_volume: None,
             columns,
         }]
     };
@@ -75,11 +97,13 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-fn read_batch(path: &Path, log: &Log) -> Result<Vec<Case>> {
-    let shown = path.display();
-    let list = read_list(path)?;
+fn read_batch(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
+    let shown = arguments.input.display();
+    let masks = if arguments.whole_image { Masks::Unused } else { Masks::Needed };
+    let list = read_list(&arguments.input, masks)?;
+    let lacking = if arguments.whole_image { "no image" } else { "no image or no mask" };
     for line in &list.incomplete {
-        log.warning(format_args!("{shown}, line {line}: the case has no image or no mask and is left out"));
+        log.warning(format_args!("{shown}, line {line}: the case has {lacking} and is left out"));
     }
     let of_row = |(index, row): (usize, ListedCase)| -> Result<Case> {
         let number = |name: &str| -> Result<Option<u32>> {
@@ -97,6 +121,8 @@ fn read_batch(path: &Path, log: &Log) -> Result<Vec<Case>> {
             roi: row.field("Roi").map(str::to_owned),
             series: row.field("Series").map(str::to_owned),
             phase: row.field("Phase").map(str::to_owned),
+            volume: row.field("Image_volume").map(str::to_owned),
+            mask_volume: row.field("Mask_volume").map(str::to_owned),
             columns: row.columns.iter().map(|(name, text)| (name.clone(), RowValue::Text(text.clone()))).collect(),
             image: row.image,
             mask: row.mask,

@@ -33,7 +33,7 @@ impl Engine {
         if let Some(label) = arguments.label {
             parameters.set("label", SettingValue::Integer(i64::from(label)))?;
         }
-        Ok(Self { extractor: Extractor::new(parameters) })
+        Ok(Self { extractor: Extractor::new(parameters.with_full_masks(arguments.whole_image)) })
     }
 
     /// The parameters.
@@ -159,6 +159,12 @@ fn derived_images(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subj
         write_image(&path, &Image::F64(values))?;
         row.push(written(&name, &path));
     }
+    for (name, levels) in images.discretised {
+        let name = format!("{name}_levels");
+        let path = file(&name);
+        write_mask(&path, &levels)?;
+        row.push(written(&name, &path));
+    }
     Ok(row)
 }
 
@@ -207,10 +213,6 @@ fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
         "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
     );
     ensure!(
-        arguments.mode == Mode::Segment,
-        "the IBSI profile has neither voxel-based maps nor images; leave --mode away"
-    );
-    ensure!(
         !arguments.slice_means,
         "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param"
     );
@@ -235,6 +237,7 @@ fn override_setting(parameters: &mut Parameters, setting: &str) -> Result<()> {
         Some(SettingValue::Bool(value == "1" || value.eq_ignore_ascii_case("true"))),
         numbers.map(SettingValue::List),
         integers.map(SettingValue::List),
+        Some(SettingValue::List(value.split(',').map(|item| SettingValue::Text(item.trim().to_owned())).collect())),
         Some(SettingValue::Text(value.to_owned())),
     ];
     let mut refused = anyhow!("it has no value");

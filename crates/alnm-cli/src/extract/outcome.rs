@@ -8,11 +8,12 @@ use super::batch::Case;
 use super::engine::{Engine, RegionFeatures};
 use super::log::Log;
 use super::memory;
+use super::output::formatted_row;
 use super::panics::caught;
 use super::regions::{self, CaseContent, CaseFiles, CaseMasks, Subject};
 use super::report::{self, ReportedRegion};
 use super::store::{CaseKey, CaseStore};
-use super::table::Row;
+use super::table::{ColumnLists, Row, SharedRow};
 use crate::reasons;
 
 /// What became of a case.
@@ -29,9 +30,10 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// The rows with the number of their case.
-    pub(super) fn take_rows(&mut self) -> Vec<(usize, Row)> {
-        std::mem::take(&mut self.rows).into_iter().map(|row| (self.number, row)).collect()
+    /// The rows as they are written, which the outcome then has no more.
+    pub(super) fn take_rows(&mut self, arguments: &ExtractArgs, lists: &ColumnLists) -> Vec<SharedRow> {
+        let rows = std::mem::take(&mut self.rows).into_iter();
+        rows.map(|row| lists.share(formatted_row(arguments, row))).collect()
     }
 }
 
@@ -60,7 +62,7 @@ impl CaseExtraction<'_> {
         let files = CaseFiles::open(case)?;
         // Maps are files of their own.
         let store = self.store.filter(|_| self.arguments.mode == Mode::Segment);
-        let key = store.map(|store| store.key(case, &files.image, &files.mask)).transpose()?;
+        let key = store.map(|store| store.key(case, &files)).transpose()?;
         let stored = store.zip(key.as_ref());
         if let Some((store, key)) = stored {
             match store.find(key, self.arguments, case) {
@@ -87,7 +89,7 @@ impl CaseExtraction<'_> {
 
     fn computed(&self, case: &Case, files: CaseFiles) -> Result<Outcome> {
         let number = case.number;
-        let content = CaseContent::read(self.arguments, self.engine, case, files)?;
+        let content = CaseContent::read(self.arguments, self.engine, case, files, self.log)?;
         let mut outcome = Outcome { number, rows: Vec::new(), failed: false, unsaved: false, key: None };
         let inputs = regions::inputs(self.arguments, case);
         for place in 0..content.images.count() {
@@ -102,8 +104,8 @@ impl CaseExtraction<'_> {
                 });
                 outcome.rows.push(inputs.iter().cloned().chain(own).chain(computed).collect());
             }
-            if let Some(path) = self.arguments.sr.as_deref().filter(|_| !outcome.failed)
-                && let Err(error) = report::write(self.arguments, path, case, &reported)
+            if let Some(path) = report::path(self.arguments, case).filter(|_| !outcome.failed)
+                && let Err(error) = report::write(self.arguments, &path, case, &reported)
             {
                 self.failure(number, "", &error);
                 outcome.failed = true;

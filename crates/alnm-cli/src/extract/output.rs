@@ -12,17 +12,17 @@ use super::engine::Engine;
 use super::log::Log;
 #[cfg(feature = "parquet")]
 use super::parquet_table;
-use super::table::{self, Row, RowValue, TableFormat};
+use super::table::{self, Row, RowValue, SharedRow, TableFormat};
 
 /// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their
 /// columns.
-fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)]) -> Vec<String> {
+fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, SharedRow)]) -> Vec<String> {
     if arguments.mode != Mode::Segment || arguments.skip_nans {
         return Vec::new();
     }
     let planar =
-        |(name, cell): &(String, RowValue)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
-    let dimension = if rows.iter().any(|(_, row)| row.iter().any(planar)) { 2 } else { 3 };
+        |(name, cell): (&str, &RowValue)| name == "diagnostics_Image-original_Dimensionality" && cell.text() == "2D";
+    let dimension = if rows.iter().any(|(_, row)| row.cells().any(planar)) { 2 } else { 3 };
     if arguments.slice_means {
         return engine.columns_of_means(dimension);
     }
@@ -49,20 +49,24 @@ fn is_appended(format: TableFormat) -> bool {
     }
 }
 
-/// Writes the rows with the numbers of their cases to the file that `--out` names, or to the terminal.
-pub(super) fn write_table(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Row)], log: &Log) -> Result<()> {
+/// Writes [formatted](formatted_row) rows with the numbers of their cases to the file that `--out` names, or to the
+/// terminal.
+pub(super) fn write_table(
+    arguments: &ExtractArgs,
+    engine: &Engine,
+    rows: &[(usize, SharedRow)],
+    log: &Log,
+) -> Result<()> {
     let expected = expected_columns(arguments, engine, rows);
-    let formatted: Vec<(usize, Row)> =
-        rows.iter().map(|(number, row)| (*number, formatted_row(arguments, row))).collect();
     let Some(path) = &arguments.out else {
-        return table::write(std::io::stdout().lock(), arguments.format, &formatted, &expected);
+        return table::write(std::io::stdout().lock(), arguments.format, rows, &expected);
     };
     #[cfg(feature = "parquet")]
     if arguments.format == TableFormat::Parquet {
-        return parquet_table::write(path, &formatted, &expected);
+        return parquet_table::write(path, rows, &expected);
     }
     let mut table = Vec::new();
-    table::write(&mut table, arguments.format, &formatted, &expected)?;
+    table::write(&mut table, arguments.format, rows, &expected)?;
     let appended = appending::append(path, arguments.format, &table);
     if appended.with_context(|| format!("cannot write {}", path.display()))? == Appended::AfterOtherColumns {
         log.warning(format_args!(
@@ -75,13 +79,14 @@ pub(super) fn write_table(arguments: &ExtractArgs, engine: &Engine, rows: &[(usi
 
 /// The row as it is written: with paths in the form asked for, and without undefined features where they are not
 /// wanted.
-fn formatted_row(arguments: &ExtractArgs, row: &Row) -> Row {
-    let kept = row.iter().filter(|(_, cell)| !(arguments.skip_nans && cell.is_nan()));
+pub(super) fn formatted_row(arguments: &ExtractArgs, row: Row) -> Row {
+    let kept = row.into_iter().filter(|(_, cell)| !(arguments.skip_nans && cell.is_nan()));
     let formatted = kept.map(|(name, cell)| match cell {
         RowValue::Text(path) if name == "Image" || name == "Mask" => {
-            (name.clone(), RowValue::Text(formatted_path(arguments, path)))
+            let path = formatted_path(arguments, &path);
+            (name, RowValue::Text(path))
         }
-        _ => (name.clone(), cell.clone()),
+        cell => (name, cell),
     });
     formatted.collect()
 }

@@ -13,11 +13,11 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use super::table::{Row, data_table};
+use super::table::{SharedRow, data_table};
 
 /// Writes the rows to a new file, which appears when it is complete. It has the `expected` columns whether or not a row
 /// has them.
-pub(super) fn write(path: &Path, rows: &[(usize, Row)], expected: &[String]) -> Result<()> {
+pub(super) fn write(path: &Path, rows: &[(usize, SharedRow)], expected: &[String]) -> Result<()> {
     let features: BTreeSet<&String> = expected.iter().filter(|name| !name.starts_with("diagnostics_")).collect();
     let table = data_table(rows, expected)?;
     let arrays = table.columns().iter().map(|name| {

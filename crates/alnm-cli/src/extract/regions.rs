@@ -7,13 +7,15 @@ use alnm_imaging::dicom::{MaskFile, Series};
 use alnm_imaging::file::Source;
 use alnm_imaging::mask::{MaskNote, MaskParams, MaskRegion, RegionChoice};
 use alnm_imaging::region::{Connectivity, connected_components};
-use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, region};
+use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, Volume, region};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::arguments::{ExtractArgs, WantedRegions};
 use super::batch::Case;
 use super::engine::Engine;
+use super::log::Log;
 use super::table::{Row, RowValue};
+use crate::input::SeriesChoice;
 
 /// The columns that say which image and region a row is of, where the command line asks for them.
 pub(super) const REGION_COLUMNS: [&str; 11] = [
@@ -41,7 +43,8 @@ const COMPONENT: &str = "Component";
 /// The files of a case, opened.
 pub(super) struct CaseFiles {
     pub(super) image: Source,
-    pub(super) mask: Source,
+    /// None where the region is the whole image.
+    pub(super) mask: Option<Source>,
 }
 
 /// The images and the masks of a case.
@@ -108,9 +111,10 @@ pub(super) struct Subject<'a> {
 
 /// Everything on the command line that decides which images and regions a case has, as text.
 pub(super) fn description(arguments: &ExtractArgs) -> String {
-    let ExtractArgs { roi, labels, label, components, slice_means, .. } = arguments;
+    let ExtractArgs { roi, labels, label, components, slice_means, whole_image, .. } = arguments;
     let ExtractArgs { choice, drawing, all_phases, dicom_columns, .. } = arguments;
-    format!("{:?}", (roi, labels, label, components, slice_means, choice, drawing, all_phases, dicom_columns))
+    let regions = (roi, labels, label, components, slice_means, whole_image, &arguments.mask_volume);
+    format!("{:?}", (regions, choice, drawing, all_phases, dicom_columns))
 }
 
 /// The columns of the batch that stand in front of each row of a case: those that the rows do not bring themselves.
@@ -153,25 +157,26 @@ pub(super) fn row_name(columns: &Row) -> String {
 impl CaseFiles {
     /// Opens image and mask, each once.
     pub(super) fn open(case: &Case) -> Result<Self> {
-        Ok(Self { image: Source::open(&case.image)?, mask: Source::open(&case.mask)? })
+        Ok(Self { image: Source::open(&case.image)?, mask: case.mask.as_ref().map(Source::open).transpose()? })
     }
 }
 
 impl CaseImages {
     /// The image of a file, or the image or the phases of a DICOM series. Returns also the coordinates that the series
     /// states.
-    fn read(arguments: &ExtractArgs, case: &Case, source: Source) -> Result<(Self, Option<String>)> {
+    fn read(arguments: &ExtractArgs, case: &Case, source: Source, log: &Log) -> Result<(Self, Option<String>)> {
+        let tell = |odd: &str| log.warning(format_args!("case {}: {odd}", case.number));
         if source.format() != FileFormat::Dicom {
             ensure!(!arguments.all_phases, "--all-phases needs a DICOM folder or file as image");
-            let image = Box::new(arguments.choice.read_source(source)?);
+            // Where a list has columns Series and Phase for images of other formats, they say nothing to this program.
+            let mut choice = arguments.choice.clone();
+            choice.volume = case.volume_number()?.or(choice.volume);
+            let image = Box::new(choice.read_source(source, &tell)?);
             return Ok((Self::Single { image, columns: Row::new() }, None));
         }
-        // Where a list has columns of these names for images of other formats, they say nothing to this program.
-        let mut choice = arguments.choice.clone();
-        choice.phase = case.phase_number()?.or(choice.phase);
-        choice.series = case.series.clone().or(choice.series);
+        let choice = series_choice(arguments, case)?;
         let folder = source.dicom_folder()?;
-        let series = choice.of(&folder)?;
+        let series = choice.of(&folder, &tell)?;
         let frame_of_reference = series.frame_of_reference().map(str::to_owned);
         let columns = if arguments.dicom_columns { series_columns(&series) } else { Row::new() };
         if arguments.all_phases {
@@ -223,6 +228,15 @@ impl CaseImages {
     }
 }
 
+/// Which image of a DICOM series is meant: by the columns of a list where it has them, else by the command line.
+pub(super) fn series_choice(arguments: &ExtractArgs, case: &Case) -> Result<SeriesChoice> {
+    let mut choice = arguments.choice.clone();
+    choice.phase = case.phase_number()?.or(choice.phase);
+    choice.series = case.series.clone().or(choice.series);
+    choice.volume = case.volume_number()?.or(choice.volume);
+    Ok(choice)
+}
+
 /// What identifies a series, by DICOM's keywords.
 fn series_columns(series: &Series) -> Row {
     let values = [
@@ -239,10 +253,21 @@ fn series_columns(series: &Series) -> Row {
 
 impl CaseContent {
     /// Reads a case and finds its regions.
-    pub(super) fn read(arguments: &ExtractArgs, engine: &Engine, case: &Case, files: CaseFiles) -> Result<Self> {
+    pub(super) fn read(
+        arguments: &ExtractArgs,
+        engine: &Engine,
+        case: &Case,
+        files: CaseFiles,
+        log: &Log,
+    ) -> Result<Self> {
         let CaseFiles { image, mask } = files;
+        let Some(mask) = mask else {
+            let (images, _) = CaseImages::read(arguments, case, image, log)?;
+            let masks = CaseMasks::of_whole(images.geometry()?, engine.label());
+            return Ok(Self { images, masks });
+        };
         if mask.format() == FileFormat::Dicom {
-            let (images, frame_of_reference) = CaseImages::read(arguments, case, image)?;
+            let (images, frame_of_reference) = CaseImages::read(arguments, case, image, log)?;
             let mut params = arguments.drawing.apply(MaskParams::default());
             params.grid = Some(images.geometry()?.clone());
             params.frame_of_reference = frame_of_reference;
@@ -250,7 +275,7 @@ impl CaseContent {
             return Ok(Self { images, masks });
         }
         let (images, masks) = rayon::join(
-            || CaseImages::read(arguments, case, image),
+            || CaseImages::read(arguments, case, image, log),
             || CaseMasks::of_label_map(arguments, engine, case, mask),
         );
         Ok(Self { images: images?.0, masks: masks? })
@@ -291,6 +316,13 @@ impl CaseMasks {
             Self::Labelled(_) => Row::new(),
             Self::Drawn { regions, .. } => region_columns(&regions[place]),
         }
+    }
+
+    /// A mask that covers all of a grid.
+    fn of_whole(grid: &Geometry, label: u32) -> Self {
+        let mask = Volume::filled(grid.clone(), label);
+        let region = CaseRegion { label, origin: None, columns: Row::new() };
+        Self::Labelled(vec![LabelledMask { mask, regions: vec![region], remarks: Vec::new() }])
     }
 
     /// The regions of a structure set or segmentation on the image's grid. Where several are asked for, each is drawn
@@ -377,6 +409,7 @@ impl CaseMasks {
         let by_name = arguments.roi.as_deref().or(case.roi.as_deref().filter(|_| !segments.is_empty()));
         params.region = by_name.map(Into::into);
         params.channel = case.label_channel.or(Some(engine.label_channel()));
+        params.volume = case.mask_volume_number()?.or(arguments.mask_volume);
         let layers: BTreeSet<usize> = segments.iter().map(|segment| segment.layer).collect();
         let is_whole = matches!(arguments.labels, Some(WantedRegions::EachLabel | WantedRegions::Union));
         if params.region.is_some() || !is_whole || segments.is_empty() || case.label_channel.is_some() {

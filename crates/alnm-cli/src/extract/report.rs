@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::batch::Case;
 use super::engine::ComputedFeature;
-use super::regions::CaseRegion;
+use super::regions::{CaseRegion, series_choice};
 use super::store::Fingerprint;
 use crate::cases::is_list;
 use crate::dicom_object::source_images;
@@ -28,11 +28,12 @@ pub(super) struct ReportedRegion {
 }
 
 /// Refuses, before any work is done, what gives no report.
-pub(super) fn check(arguments: &ExtractArgs) -> Result<()> {
-    let Some(path) = &arguments.sr else { return Ok(()) };
+pub(super) fn check(arguments: &ExtractArgs, cases: &[Case]) -> Result<()> {
+    let Some(given) = &arguments.sr else { return Ok(()) };
     ensure!(
-        !is_list(&arguments.input),
-        "--sr writes the report of one image; name the image and its mask instead of a list of cases"
+        !is_list(&arguments.input) || given.is_dir() || !given.exists(),
+        "{} is a file; the reports of a list of cases go to a folder, so name one for --sr",
+        given.display()
     );
     ensure!(
         arguments.mode == Mode::Segment && !arguments.slice_means,
@@ -42,10 +43,19 @@ pub(super) fn check(arguments: &ExtractArgs) -> Result<()> {
         !arguments.all_phases && arguments.components.is_none(),
         "--sr reports regions of one image; leave --all-phases and --components away"
     );
-    for file in [path.clone(), segmentation_path(path)] {
-        ensure!(!file.exists(), "{} is already there; name another file for --sr", file.display());
+    for path in cases.iter().filter_map(|case| path(arguments, case)) {
+        for file in [segmentation_path(&path), path] {
+            ensure!(!file.exists(), "{} is already there; name another file or folder for --sr", file.display());
+        }
     }
     Ok(())
+}
+
+/// The file for the report of a case; none where no report is asked for.
+pub(super) fn path(arguments: &ExtractArgs, case: &Case) -> Option<PathBuf> {
+    let given = arguments.sr.as_ref()?;
+    let in_folder = || given.join(format!("Case-{}.sr.dcm", case.number));
+    Some(if is_list(&arguments.input) { in_folder() } else { given.clone() })
 }
 
 /// The segmentation that is written beside a report whose mask is none: `lesion.seg.dcm` beside `lesion.sr.dcm`.
@@ -58,8 +68,12 @@ fn segmentation_path(report: &Path) -> PathBuf {
 
 /// Writes the report of a case, and a segmentation where its mask is none.
 pub(super) fn write(arguments: &ExtractArgs, path: &Path, case: &Case, reported: &[ReportedRegion]) -> Result<()> {
-    let source = source_images(&case.image, &arguments.choice)?;
-    let names: Vec<String> = reported.iter().map(|region| name_of(arguments, &region.region)).collect();
+    if let Some(folder) = path.parent().filter(|_| is_list(&arguments.input)) {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    }
+    // What is odd about the series was told when it was read.
+    let source = source_images(&case.image, &series_choice(arguments, case)?, &|_| ())?;
+    let names: Vec<String> = reported.iter().map(|region| name_of(arguments, case, &region.region)).collect();
     let segments = match stored_segments(arguments, case, reported)? {
         Some(segments) => segments,
         None => write_segmentation(&segmentation_path(path), &source, reported, &names)?,
@@ -84,10 +98,16 @@ pub(super) fn write(arguments: &ExtractArgs, path: &Path, case: &Case, reported:
     Ok(())
 }
 
-fn name_of(arguments: &ExtractArgs, region: &CaseRegion) -> String {
-    match (region.name(), &arguments.roi) {
-        (None, Some(roi)) => roi.clone(),
+/// The name of the region that a case asks for.
+fn roi<'a>(arguments: &'a ExtractArgs, case: &'a Case) -> Option<&'a str> {
+    case.roi.as_deref().or(arguments.roi.as_deref())
+}
+
+fn name_of(arguments: &ExtractArgs, case: &Case, region: &CaseRegion) -> String {
+    match (region.name(), roi(arguments, case)) {
+        (None, Some(roi)) => roi.to_owned(),
         (Some(name), _) => name,
+        _ if arguments.whole_image => "Whole image".to_owned(),
         _ => format!("Region {}", region.origin.unwrap_or(region.label)),
     }
 }
@@ -98,13 +118,14 @@ fn stored_segments(
     case: &Case,
     reported: &[ReportedRegion],
 ) -> Result<Option<Vec<SegmentReference>>> {
-    if Source::open(&case.mask)?.format() != FileFormat::Dicom {
+    let Some(mask) = &case.mask else { return Ok(None) };
+    if Source::open(mask)?.format() != FileFormat::Dicom {
         return Ok(None);
     }
-    let Some(MaskFile::Segmentation(segmentation)) = MaskFile::find(&case.mask)? else { return Ok(None) };
+    let Some(MaskFile::Segmentation(segmentation)) = MaskFile::find(mask)? else { return Ok(None) };
     let regions = segmentation.regions();
-    let number = |origin: Option<u32>| match (&arguments.roi, regions) {
-        (Some(name), _) => regions.iter().find(|region| region.name == *name).map(|region| region.number),
+    let number = |origin: Option<u32>| match (roi(arguments, case), regions) {
+        (Some(name), _) => regions.iter().find(|region| region.name == name).map(|region| region.number),
         // The only region of a file has the label 1.
         (None, [only]) => Some(only.number),
         (None, _) => regions.iter().find(|region| origin == Some(region.label)).map(|region| region.number),

@@ -12,18 +12,18 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use alnm_imaging::file::{Source, remove_unfinished, write_atomically};
+use alnm_imaging::file::{remove_unfinished, write_atomically};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::arguments::ExtractArgs;
 use super::batch::Case;
 use super::engine::Engine;
-use super::regions;
+use super::regions::{self, CaseFiles};
 use super::table::{self, Row, RowValue};
 
 /// The form of the files. Files of another form have other keys.
-const FORM: u64 = 2;
+const FORM: u64 = 3;
 
 /// The last columns of a file: how many columns in front are those of the batch, the key, and the hash over all cells
 /// before it.
@@ -111,16 +111,16 @@ impl CaseStore {
 
     /// The key of a case, from its opened files as they are now. It has to be taken before they are read: a file that
     /// changes while it is read then has another key afterwards.
-    pub(super) fn key(&self, case: &Case, image: &Source, mask: &Source) -> Result<CaseKey> {
+    pub(super) fn key(&self, case: &Case, files: &CaseFiles) -> Result<CaseKey> {
         let mut key = Fingerprint::default();
         key.text(&self.settings);
         key.optional(case.label.map(u64::from));
         key.optional(case.label_channel.map(|channel| channel as u64));
-        for choice in [&case.roi, &case.series, &case.phase] {
+        for choice in [&case.roi, &case.series, &case.phase, &case.volume, &case.mask_volume] {
             key.number(choice.is_some().into());
             key.text(choice.as_deref().unwrap_or_default());
         }
-        for source in [image, mask] {
+        for source in std::iter::once(&files.image).chain(&files.mask) {
             let files = source.files()?;
             key.number(files.len() as u64);
             for file in files {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use alnm_radiomics::DiagnosticValue;
 use alnm_radiomics::python_float as float;
@@ -62,6 +63,37 @@ impl From<&RowValue> for Cell {
     }
 }
 
+/// A row that shares the names of its columns with other rows, so that many rows take little memory.
+#[derive(Debug, Clone)]
+pub(super) struct SharedRow {
+    columns: Arc<[String]>,
+    values: Vec<RowValue>,
+}
+
+impl SharedRow {
+    /// The columns with their values, in order.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (&str, &RowValue)> {
+        self.columns.iter().map(String::as_str).zip(&self.values)
+    }
+}
+
+/// The lists of columns that rows have, each once.
+#[derive(Debug, Default)]
+pub(super) struct ColumnLists(Mutex<Vec<Arc<[String]>>>);
+
+impl ColumnLists {
+    pub(super) fn share(&self, row: Row) -> SharedRow {
+        let (names, values): (Vec<String>, Vec<RowValue>) = row.into_iter().unzip();
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let columns = lists.iter().find(|list| ***list == *names).cloned().unwrap_or_else(|| {
+            let columns: Arc<[String]> = names.into();
+            lists.push(Arc::clone(&columns));
+            columns
+        });
+        SharedRow { columns, values }
+    }
+}
+
 /// Format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TableFormat {
@@ -78,36 +110,36 @@ pub(super) enum TableFormat {
 
 /// The columns of all rows: those of the first row and the `expected` ones, each in their order, then what other rows
 /// have besides, sorted.
-pub(super) fn headers(rows: &[(usize, Row)], expected: &[String]) -> Vec<String> {
-    let first = rows.first().map_or(&[][..], |(_, row)| row.as_slice());
+pub(super) fn headers(rows: &[(usize, SharedRow)], expected: &[String]) -> Vec<String> {
+    let first = rows.first().into_iter().flat_map(|(_, row)| row.cells());
     let places: BTreeMap<&str, usize> =
         expected.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
     let mut headers: Vec<String> = Vec::new();
     let mut passed = 0;
     for (name, _) in first {
-        if let Some(&place) = places.get(name.as_str()) {
+        if let Some(&place) = places.get(name) {
             headers.extend_from_slice(expected.get(passed..place).unwrap_or_default());
             passed = passed.max(place + 1);
         }
-        headers.push(name.clone());
+        headers.push(name.to_owned());
     }
     headers.extend_from_slice(&expected[passed..]);
     // A batch may bring columns that have names of features, as the output of an earlier extraction does.
     let mut seen = BTreeSet::new();
     headers.retain(|name| seen.insert(name.clone()));
     let known: BTreeSet<&str> = headers.iter().map(String::as_str).collect();
-    let all: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row).map(|(name, _)| name.as_str()).collect();
+    let all: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row.cells()).map(|(name, _)| name).collect();
     let additional: Vec<String> = all.difference(&known).map(|&name| name.to_owned()).collect();
     headers.extend(additional);
     headers
 }
 
 /// The rows as one table, with the columns that [`headers`] names.
-pub(super) fn data_table(rows: &[(usize, Row)], expected: &[String]) -> Result<DataTable> {
+pub(super) fn data_table(rows: &[(usize, SharedRow)], expected: &[String]) -> Result<DataTable> {
     let headers = headers(rows, expected);
     let mut table = DataTable::new(&headers)?;
     for (_, row) in rows {
-        let values: BTreeMap<&str, &RowValue> = row.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let values: BTreeMap<&str, &RowValue> = row.cells().collect();
         table.push(headers.iter().map(|name| Cell::from(values.get(name.as_str()).copied())).collect())?;
     }
     Ok(table)
@@ -117,7 +149,7 @@ pub(super) fn data_table(rows: &[(usize, Row)], expected: &[String]) -> Result<D
 pub(super) fn write(
     mut stream: impl Write,
     format: TableFormat,
-    rows: &[(usize, Row)],
+    rows: &[(usize, SharedRow)],
     expected: &[String],
 ) -> Result<()> {
     match format {
@@ -133,7 +165,7 @@ pub(super) fn write(
             let mut objects = Vec::new();
             for (_, row) in rows {
                 let entries: Vec<String> = row
-                    .iter()
+                    .cells()
                     .map(|(name, cell)| Ok(format!("    {}: {}", serde_json::to_string(name)?, cell.json()?)))
                     .collect::<Result<_>>()?;
                 objects.push(format!("  {{\n{}\n  }}", entries.join(",\n")));
@@ -143,7 +175,7 @@ pub(super) fn write(
         }
         TableFormat::Txt => {
             for (number, row) in rows {
-                for (name, cell) in row {
+                for (name, cell) in row.cells() {
                     writeln!(stream, "Case-{number}_{name}: {}", cell.text())?;
                 }
             }
@@ -172,7 +204,12 @@ pub(super) fn value_of(name: &str, text: &str) -> RowValue {
 mod tests {
     use super::*;
 
-    fn written(format: TableFormat, rows: &[(usize, Row)]) -> String {
+    fn shared(rows: impl IntoIterator<Item = Row>) -> Vec<(usize, SharedRow)> {
+        let lists = ColumnLists::default();
+        (1..).zip(rows.into_iter().map(|row| lists.share(row))).collect()
+    }
+
+    fn written(format: TableFormat, rows: &[(usize, SharedRow)]) -> String {
         let mut bytes = Vec::new();
         write(&mut bytes, format, rows, &[]).unwrap();
         String::from_utf8(bytes).unwrap()
@@ -183,7 +220,7 @@ mod tests {
         let expected = ["z", "skipped", "a"].map(str::to_owned);
         let names =
             |cells: &[&str]| -> Row { cells.iter().map(|name| ((*name).to_owned(), RowValue::Number(1.0))).collect() };
-        let of = |rows: &[&[&str]]| headers(&rows.iter().map(|cells| (1, names(cells))).collect::<Vec<_>>(), &expected);
+        let of = |rows: &[&[&str]]| headers(&shared(rows.iter().map(|cells| names(cells))), &expected);
         assert_eq!(of(&[&["Image"], &["Image", "z", "a"]]), ["Image", "z", "skipped", "a"]);
         assert_eq!(of(&[&["Image", "z", "a"], &["Image"]]), ["Image", "z", "skipped", "a"]);
         assert_eq!(of(&[&["Image"], &["Image"]]), ["Image", "z", "skipped", "a"]);
@@ -202,7 +239,7 @@ mod tests {
             ("Image".to_owned(), RowValue::Text("b.nrrd".to_owned())),
             ("size".to_owned(), RowValue::Diagnostic(DiagnosticValue::Integers(vec![3, 4]))),
         ];
-        let rows = [(1, first), (2, second)];
+        let rows = shared([first, second]);
         assert_eq!(
             written(TableFormat::Txt, &rows),
             "Case-1_Image: a.nrrd\nCase-1_mean: 1e-05\nCase-2_Image: b.nrrd\nCase-2_size: (3, 4)\n"

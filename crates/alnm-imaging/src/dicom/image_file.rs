@@ -32,10 +32,12 @@ pub(super) struct ImageFile {
 }
 
 impl ImageFile {
-    /// Whether a header is that of a file with an image. Structure sets and the like have no rows, and files whose
-    /// frames are labels are read as masks.
+    /// Whether a header is that of a file with an image. Structure sets and the like have no rows, private objects of
+    /// vendors say nothing of pixels, and files whose frames are labels are read as masks.
     pub(super) fn is_image(header: &InMemDicomObject) -> bool {
-        let has_image = get(header, tags::ROWS).is_some() && get(header, tags::COLUMNS).is_some();
+        let has = |tag: Tag| get(header, tag).is_some();
+        let says_of_pixels = [tags::BITS_ALLOCATED, tags::SAMPLES_PER_PIXEL, tags::PHOTOMETRIC_INTERPRETATION];
+        let has_image = has(tags::ROWS) && has(tags::COLUMNS) && says_of_pixels.into_iter().any(has);
         has_image && text(header, tags::MODALITY).as_deref() != Some("SEG")
     }
 

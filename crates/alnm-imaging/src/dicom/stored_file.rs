@@ -158,6 +158,13 @@ pub(super) fn open(path: &Path) -> Result<Option<Opened>, FileProblem> {
     if is_dicom(&start) { parse_file(path, file, &start, PIXEL_GROUP).map(Some) } else { Ok(None) }
 }
 
+/// The elements of a file before the tag `until`; none when it does not begin as a DICOM file does.
+pub(super) fn open_until(path: &Path, until: Tag) -> Result<Option<InMemDicomObject>, FileProblem> {
+    let mut file = File::open(path)?;
+    let start = read_start(&mut file)?;
+    if is_dicom(&start) { parse_file(path, file, &start, until).map(|opened| Some(opened.header)) } else { Ok(None) }
+}
+
 /// Opens a file that has to be a DICOM file and parses its header.
 pub(super) fn open_dicom(path: &Path) -> Result<Opened, FileProblem> {
     let mut file = File::open(path)?;

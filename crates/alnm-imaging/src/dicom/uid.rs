@@ -8,8 +8,16 @@ const UUID_ROOT: &str = "2.25";
 /// Most characters of an identifier (PS3.5 6.2).
 const LONGEST: usize = 64;
 
-/// Whether a text is a unique identifier; numbers that begin with a zero are let pass, as others do.
-pub(super) fn is_uid(text: &str) -> bool {
+/// Whether a text is a unique identifier (PS3.5, section 9.1): numbers between dots, 64 characters at most. Numbers that
+/// begin with a zero are let pass, as others do. Such a text is safe as the name of a file.
+///
+/// ```
+/// use alnm_imaging::dicom::is_uid;
+/// assert!(is_uid("1.2.840.10008.1.2.1"));
+/// assert!(!is_uid("1..2") && !is_uid("../1"));
+/// ```
+#[must_use]
+pub fn is_uid(text: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     text.len() <= LONGEST && text.split('.').all(is_number)
 }

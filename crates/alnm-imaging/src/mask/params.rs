@@ -53,6 +53,7 @@ impl fmt::Display for CrossingContours {
 /// | [`grid`](Self::grid) | none | the grid of the image to which the mask belongs | |
 /// | [`frame_of_reference`](Self::frame_of_reference) | none | `FrameOfReferenceUID` of that image | |
 /// | [`channel`](Self::channel) | none | component of a label map whose voxels have several | from 0 |
+/// | [`volume`](Self::volume) | none | volume of a label map of four dimensions | from 1 |
 /// | [`edge`](Self::edge) | [`ContourEdge::HalfOpen`] | whether a voxel whose centre lies on a contour is inside | |
 /// | [`crossing`](Self::crossing) | [`CrossingContours::ExclusiveOr`] | what contours enclose that cross each other | |
 /// | [`threshold`](Self::threshold) | 0.5 | share from which on a voxel belongs to a fractional segment | above 0, at most 1 |
@@ -89,6 +90,8 @@ pub struct MaskParams {
     /// The component to read, from 0, of a label map whose voxels have several: segmentations that overlap are stored
     /// so.
     pub channel: Option<usize>,
+    /// The volume to read, from 1, of a label map of four dimensions.
+    pub volume: Option<usize>,
     /// Whether a voxel whose centre lies on a contour is inside.
     pub edge: ContourEdge,
     /// What contours of one plane enclose that cross each other.
@@ -104,6 +107,7 @@ impl Default for MaskParams {
             grid: None,
             frame_of_reference: None,
             channel: None,
+            volume: None,
             edge: ContourEdge::default(),
             crossing: CrossingContours::default(),
             threshold: 0.5,
@@ -125,6 +129,11 @@ impl MaskParams {
     /// Sets [`MaskParams::frame_of_reference`].
     pub fn with_frame_of_reference(self, uid: impl Into<String>) -> Self {
         Self { frame_of_reference: Some(uid.into()), ..self }
+    }
+
+    /// Sets [`MaskParams::volume`].
+    pub fn with_volume(self, volume: usize) -> Self {
+        Self { volume: Some(volume), ..self }
     }
 
     /// Sets [`MaskParams::channel`].

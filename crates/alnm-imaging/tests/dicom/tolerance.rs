@@ -170,6 +170,21 @@ fn projection(modality: &str, frames: usize, elements: Vec<InMemElement>) -> InM
 }
 
 #[test]
+fn objects_without_pixels_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut elements = classic(&oblique([6, 5, 1]), 0, 8);
+    elements.push(pixels(&[1; 30]));
+    write(folder.path(), "image", elements);
+    // Philips stores settings of its scanner beside the images, in their series.
+    let mut private = dataset(classic(&oblique([6, 5, 1]), 0, 8));
+    for tag in [tags::BITS_ALLOCATED, tags::SAMPLES_PER_PIXEL, tags::PHOTOMETRIC_INTERPRETATION] {
+        private.remove_element(tag);
+    }
+    std::fs::write(folder.path().join("private"), file(private, uids::EXPLICIT_VR_LITTLE_ENDIAN)).unwrap();
+    assert_eq!(read_series(folder.path()).unwrap().geometry().size(), [6, 5, 1]);
+}
+
+#[test]
 fn projections_are_two_dimensional() {
     let read = |elements: Vec<InMemElement>| {
         let folder = tempfile::tempdir().unwrap();

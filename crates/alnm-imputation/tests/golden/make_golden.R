@@ -26,10 +26,15 @@ pooling <- function(name, fits, dfcom) {
   for (j in seq_len(nrow(pooled))) {
     lines <- c(lines, row(name, "pooled", j, paste(number(unlist(pooled[j, columns])), collapse = ",")))
   }
-  tested <- names(coef(fits[[1]]))[-1]
+  # Reiter's degrees of freedom are defined for k (m - 1) > 4; below, those without degrees of freedom of complete data count.
+  tested <- seq_along(coef(fits[[1]]))[-1]
   df.com <- if (is.null(dfcom)) df.residual(fits[[1]]) else if (is.infinite(dfcom)) NULL else dfcom
-  d1 <- testConstraints(as.mitml.result(fits), constraints = tested, method = "D1", df.com = df.com)$test
-  c(lines, row(name, "D1", paste(number(d1[1, 1:4]), collapse = ",")))
+  if (length(tested) * (length(fits) - 1) <= 4) df.com <- NULL
+  estimates <- matrix(sapply(fits, function(f) coef(f)[tested]), nrow = length(tested))
+  covariances <- array(sapply(fits, function(f) vcov(f)[tested, tested]), c(length(tested), length(tested), length(fits)))
+  d1 <- mitml:::.D1(estimates, covariances, df.com)
+  p <- pf(d1$F, d1$k, d1$v, lower.tail = FALSE)
+  c(lines, row(name, "D1", paste(number(c(d1$F, d1$k, d1$v, p)), collapse = ",")))
 }
 five <- mice(nhanes, m = 5, seed = 3, printFlag = FALSE)
 three <- mice(nhanes, m = 3, seed = 4, printFlag = FALSE)

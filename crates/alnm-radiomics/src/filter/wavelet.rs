@@ -212,7 +212,7 @@ impl WaveletTransform {
             other => self.transform(
                 shape,
                 part,
-                |grid| with_volume!(other, volume => grid.gather(volume.as_slice(), |voxel| Voxel::to_f64(voxel))),
+                |grid| with_volume!(other, volume => grid.gather(volume.as_slice(), Voxel::to_f64)),
             ),
         }
     }

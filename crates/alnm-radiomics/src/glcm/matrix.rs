@@ -168,6 +168,7 @@ impl CooccurrenceMatrix {
             maximum: self.maximum,
             inverse_shares: self.inverse_shares(),
             highest_level: f64::from(self.scale.highest),
+            levels: self.levels.len(),
         };
         let mut statistics = Statistics::by(self.definitions, &distributions, || {
             (entropy_if_independent(&self.px, &self.py), self.joint_entropy)

@@ -40,14 +40,13 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Selection};
-use crate::level_map::{Cell, LevelMap, Offset, WantedDirections, directions, in_groups, with_cells};
+use crate::level_map::{Cell, LevelMap, Offset, WantedDirections, directions, in_groups, widened, with_cells};
 use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 pub use matrix::CooccurrenceMatrix;
 pub(crate) use matrix::CountCell;
-pub(crate) use sliding::{SlidingCooccurrences, SlidingWindow, WindowFeatures};
-use statistics::Definitions;
-pub(crate) use statistics::MAXIMAL_CORRELATION;
+pub(crate) use sliding::{SlidingCooccurrences, WindowFeatures};
+pub(crate) use statistics::{Definitions, MAXIMAL_CORRELATION};
 pub use statistics::{FORMULAS, Statistics};
 
 /// Levels up to which pairs are counted in a table, which then takes 16 MiB.
@@ -207,7 +206,7 @@ fn sort_pair_cells(map: &LevelMap, offset: Offset, symmetrical: bool, cells: &mu
     let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(2 * map.voxel_count());
     with_cells!(&map.cells, cells => for row in &map.rows {
         let neighbours = LevelMap::neighbours(cells, row, step);
-        let both = cells[row.clone()].iter().zip(neighbours).map(|(&level, &neighbour)| (level.into(), neighbour.into()));
+        let both = cells[row.clone()].iter().zip(neighbours).map(|(&level, &neighbour)| (widened(level), widened(neighbour)));
         for (level, neighbour) in both.filter(|(_, neighbour): &(u32, u32)| *neighbour > 0) {
             pairs.push((level - 1, neighbour - 1));
             if symmetrical {

@@ -7,16 +7,17 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use alnm_imaging::vectorised;
+use rayon::prelude::*;
 
 use super::matrix::{CooccurrenceMatrix, CountCell};
 use super::maximal_correlation::{LARGEST, SymmetricBatch};
 use super::statistics::{
-    Distributions, Entropies, MAXIMAL_CORRELATION, Statistics, WeightedValues, entropy_if_independent,
+    Definitions, Distributions, Entropies, MAXIMAL_CORRELATION, Statistics, WeightedValues, entropy_if_independent,
 };
 use crate::entropy::{InformationTables, information};
 use crate::error::{RadiomicsError, Result};
 use crate::feature::Formula;
-use crate::level_map::{LevelScale, Offset, directions};
+use crate::level_map::{LevelScale, Offset, WantedDirections, directions};
 use crate::summation::mean_of_defined;
 
 /// Difference of the highest and the lowest level up to which pairs are counted in tables, one for each direction.
@@ -36,6 +37,7 @@ pub(crate) struct SlidingCooccurrences {
     /// Levels from the lowest to the highest.
     width: usize,
     scale: LevelScale,
+    definitions: Definitions,
 }
 
 /// Features of the windows around the voxels of a run.
@@ -59,6 +61,7 @@ impl SlidingCooccurrences {
         distances: &[u32],
         fixed_axis: Option<usize>,
         scale: LevelScale,
+        definitions: Definitions,
     ) -> Option<Self> {
         let lowest = levels.iter().copied().filter(|&level| level > 0).min()?;
         let width = (scale.highest - lowest) as usize + 1;
@@ -68,7 +71,31 @@ impl SlidingCooccurrences {
         let window = std::array::from_fn(|axis| shape[axis].min(2 * radius[axis] + 1));
         let directions = directions(window, distances, fixed_axis).ok()?;
         let cells = levels.iter().map(|&level| if level > 0 { (level - lowest + 1) as u16 } else { 0 }).collect();
-        Some(Self { cells, shape, radius, distances: distances.to_vec(), directions, lowest, width, scale })
+        Some(Self {
+            cells,
+            shape,
+            radius,
+            distances: distances.to_vec(),
+            directions,
+            lowest,
+            width,
+            scale,
+            definitions,
+        })
+    }
+
+    /// The features of the windows around the voxels of each run along x; see [`SlidingWindow::along`].
+    ///
+    /// # Errors
+    /// As [`SlidingWindow::along`].
+    pub(crate) fn along_runs(
+        &self,
+        runs: &[Range<usize>],
+        formulas: &[&'static Formula<Statistics>],
+        wanted: WantedDirections,
+    ) -> Result<Vec<WindowFeatures>> {
+        let room = || SlidingWindow::new(self, formulas, wanted);
+        runs.par_iter().map_init(room, |window, run| window.along(run.clone())).collect()
     }
 
     /// First and one past the last place of the window along an axis.
@@ -77,11 +104,9 @@ impl SlidingCooccurrences {
     }
 }
 
-/// Counts of one direction.
+/// Counts of one direction, or of all together.
 #[derive(Debug, Clone)]
-struct DirectionCounts {
-    offset: Offset,
-    step: isize,
+struct PairCounts {
     /// Pairs without order, by the lower and the higher level.
     table: Vec<u32>,
     /// Ends of pairs by level.
@@ -92,7 +117,18 @@ struct DirectionCounts {
     pairs: u32,
 }
 
-impl DirectionCounts {
+impl PairCounts {
+    /// No pairs yet, of levels from 0 to one below `width`.
+    fn new(width: usize) -> Self {
+        Self {
+            table: vec![0; width * width],
+            ends: vec![0; width],
+            difference: vec![0; width],
+            sum: vec![0; 2 * width - 1],
+            pairs: 0,
+        }
+    }
+
     /// Counts a pair of levels (from 0) once more, or once less.
     #[inline(always)]
     fn count<const ENTERS: bool>(&mut self, width: usize, a: usize, b: usize) {
@@ -112,6 +148,14 @@ impl DirectionCounts {
     }
 }
 
+/// A direction with the step that it makes in the grid, and its counts.
+#[derive(Debug, Clone)]
+struct Direction {
+    offset: Offset,
+    step: isize,
+    counts: PairCounts,
+}
+
 /// The part of the grid that a window covers.
 #[derive(Debug, Clone)]
 struct Window {
@@ -126,29 +170,34 @@ pub(crate) struct SlidingWindow<'a> {
     formulas: Vec<&'static Formula<Statistics>>,
     /// Place of the maximal correlation among the formulas.
     correlation: Option<usize>,
-    counts: Vec<DirectionCounts>,
+    /// Whether the directions are averaged.
+    averages: bool,
+    directions: Vec<Direction>,
+    /// The counts of all directions, where they are wanted together.
+    merged: Option<PairCounts>,
     summary: WindowSummary,
     correlations: Correlations,
 }
 
 impl<'a> SlidingWindow<'a> {
-    /// A window for features.
-    pub(crate) fn new(of: &'a SlidingCooccurrences, formulas: &[&'static Formula<Statistics>]) -> Self {
-        let width = of.width;
-        let counts = |&offset: &Offset| DirectionCounts {
+    /// A window for features averaged over directions, of all directions together, or both in this order.
+    pub(crate) fn new(
+        of: &'a SlidingCooccurrences,
+        formulas: &[&'static Formula<Statistics>],
+        wanted: WantedDirections,
+    ) -> Self {
+        let direction = |&offset: &Offset| Direction {
             offset,
             step: (offset[0] * of.shape[1] as isize + offset[1]) * of.shape[2] as isize + offset[2],
-            table: vec![0; width * width],
-            ends: vec![0; width],
-            difference: vec![0; width],
-            sum: vec![0; 2 * width - 1],
-            pairs: 0,
+            counts: PairCounts::new(of.width),
         };
         Self {
             of,
             correlation: formulas.iter().position(|formula| formula.name == Some(MAXIMAL_CORRELATION)),
             formulas: formulas.to_vec(),
-            counts: of.directions.iter().map(counts).collect(),
+            averages: wanted.each,
+            directions: of.directions.iter().map(direction).collect(),
+            merged: wanted.merged.then(|| PairCounts::new(of.width)),
             summary: WindowSummary::new(of),
             correlations: Correlations::new(),
         }
@@ -157,8 +206,8 @@ impl<'a> SlidingWindow<'a> {
     /// The features of the windows around the voxels of a run along x.
     ///
     /// # Errors
-    /// [`RadiomicsError::NoNeighbours`] where a window is smaller than every distance.
-    pub(crate) fn along(&mut self, run: Range<usize>) -> Result<WindowFeatures> {
+    /// By PyRadiomics' definitions [`RadiomicsError::NoNeighbours`] where a window is smaller than every distance.
+    fn along(&mut self, run: Range<usize>) -> Result<WindowFeatures> {
         let of = self.of;
         let shape = of.shape;
         let (z, y) = (run.start / (shape[1] * shape[2]), run.start / shape[2] % shape[1]);
@@ -167,8 +216,8 @@ impl<'a> SlidingWindow<'a> {
         window.x = of.extent(xs.start, 2).start..of.extent(xs.start, 2).start;
 
         let mut features = WindowFeatures::default();
-        let directions = self.counts.len();
-        let mut statistics: Vec<Statistics> = Vec::with_capacity(run.len() * directions);
+        let mut statistics: Vec<Statistics> = Vec::with_capacity(run.len() * self.directions.len());
+        let mut merged: Vec<Option<Statistics>> = Vec::with_capacity(if self.merged.is_some() { run.len() } else { 0 });
         self.correlations.clear();
         for x in xs {
             let extent = of.extent(x, 2);
@@ -183,14 +232,21 @@ impl<'a> SlidingWindow<'a> {
             self.check_reach(&window)?;
             let before = statistics.len();
             self.summary.look_at(of, &window);
-            for counts in self.counts.iter().filter(|counts| counts.pairs > 0) {
-                let correlations = self.correlation.map(|_| &mut self.correlations);
-                statistics.push(vectorised!(pulp::Arch::new(), self.summary.statistics(of, counts, correlations)));
+            for Direction { counts, offset, .. } in
+                self.directions.iter().filter(|direction| direction.counts.pairs > 0)
+            {
+                features.occurring.insert(Some(*offset));
+                if self.averages {
+                    let correlations = self.correlation.map(|_| &mut self.correlations);
+                    statistics.push(vectorised!(pulp::Arch::new(), self.summary.statistics(of, counts, correlations)));
+                }
             }
             features.direction_counts.push(statistics.len() - before);
-            features
-                .occurring
-                .extend(self.counts.iter().filter(|counts| counts.pairs > 0).map(|counts| Some(counts.offset)));
+            if let Some(counts) = &self.merged {
+                let summary = &mut self.summary;
+                let any = counts.pairs > 0;
+                merged.push(any.then(|| vectorised!(pulp::Arch::new(), summary.statistics(of, counts, None))));
+            }
         }
         while window.x.start < window.x.end {
             self.shift::<false>(&window, window.x.start);
@@ -202,20 +258,25 @@ impl<'a> SlidingWindow<'a> {
             }
         }
         let mut remaining = statistics.as_slice();
-        for &count in &features.direction_counts {
-            let (of_voxel, later) = remaining.split_at(count);
-            features
-                .values
-                .extend(self.formulas.iter().map(|formula| mean_of_defined(of_voxel.iter().map(formula.value))));
-            remaining = later;
+        for (voxel, &count) in features.direction_counts.iter().enumerate() {
+            if self.averages {
+                let (of_voxel, later) = remaining.split_at(count);
+                let mean = |formula: &&Formula<Statistics>| mean_of_defined(of_voxel.iter().map(formula.value));
+                features.values.extend(self.formulas.iter().map(mean));
+                remaining = later;
+            }
+            if let Some(merged) = merged.get(voxel) {
+                let value = |formula: &&Formula<Statistics>| merged.as_ref().map_or(f64::NAN, formula.value);
+                features.values.extend(self.formulas.iter().map(value));
+            }
         }
         Ok(features)
     }
 
     fn check_reach(&self, window: &Window) -> Result<()> {
         let shape = [window.z.len(), window.y.len(), window.x.len()];
-        let fits = |counts: &DirectionCounts| (0..3).all(|axis| counts.offset[axis].unsigned_abs() < shape[axis]);
-        if self.counts.iter().any(fits) {
+        let fits = |direction: &Direction| (0..3).all(|axis| direction.offset[axis].unsigned_abs() < shape[axis]);
+        if self.of.definitions == Definitions::Ibsi || self.directions.iter().any(fits) {
             Ok(())
         } else {
             Err(RadiomicsError::NoNeighbours { shape, distances: self.of.distances.clone() })
@@ -225,8 +286,8 @@ impl<'a> SlidingWindow<'a> {
     /// Counts the pairs of a window that have an end in `column`, or takes them out of the counts.
     fn shift<const ENTERS: bool>(&mut self, window: &Window, column: usize) {
         let of = self.of;
-        for counts in &mut self.counts {
-            let [dz, dy, dx] = counts.offset;
+        for Direction { offset, step, counts } in &mut self.directions {
+            let [dz, dy, dx] = *offset;
             // Places of the first voxel of a pair whose second lies in the window too.
             let first = |range: &Range<usize>, d: isize| {
                 let (start, end) = (range.start as isize, range.end as isize);
@@ -238,9 +299,13 @@ impl<'a> SlidingWindow<'a> {
                 for z in zs.clone() {
                     for y in ys.clone() {
                         let voxel = (z * of.shape[1] as isize + y) * of.shape[2] as isize + x;
-                        let (a, b) = (of.cells[voxel as usize], of.cells[(voxel + counts.step) as usize]);
+                        let (a, b) = (of.cells[voxel as usize], of.cells[(voxel + *step) as usize]);
                         if a > 0 && b > 0 {
-                            counts.count::<ENTERS>(of.width, usize::from(a) - 1, usize::from(b) - 1);
+                            let (a, b) = (usize::from(a) - 1, usize::from(b) - 1);
+                            counts.count::<ENTERS>(of.width, a, b);
+                            if let Some(merged) = &mut self.merged {
+                                merged.count::<ENTERS>(of.width, a, b);
+                            }
                         }
                     }
                 }
@@ -255,6 +320,10 @@ struct WindowSummary {
     numbers: Vec<f64>,
     /// Lowest and highest level of the window, from 0.
     range: Range<usize>,
+    /// How many levels the window has, where the definitions ask for it.
+    levels: usize,
+    /// Which levels it has.
+    occurs: Vec<bool>,
     /// The levels that occur in a direction, from 0, their values and probabilities, and the roots of their ends of
     /// pairs.
     present: Vec<usize>,
@@ -275,6 +344,8 @@ impl WindowSummary {
         Self {
             numbers: (0..largest).map(|number| number as f64).collect(),
             range: 0..0,
+            levels: 0,
+            occurs: vec![false; of.width],
             present: Vec::new(),
             values: Vec::new(),
             px: Vec::new(),
@@ -283,7 +354,7 @@ impl WindowSummary {
             sum: Vec::new(),
             difference: Vec::new(),
             lower: Vec::new(),
-            logarithms: InformationTables::default(),
+            logarithms: InformationTables::new(of.definitions.epsilon()),
         }
     }
 
@@ -301,6 +372,22 @@ impl WindowSummary {
             }
         }
         self.range = usize::from(lowest)..usize::from(highest);
+        if of.definitions == Definitions::Ibsi {
+            self.count_levels(of, window);
+        }
+    }
+
+    fn count_levels(&mut self, of: &SlidingCooccurrences, window: &Window) {
+        self.occurs.fill(false);
+        for z in window.z.clone() {
+            for y in window.y.clone() {
+                let row = (z * of.shape[1] + y) * of.shape[2];
+                for &cell in of.cells[row + window.x.start..row + window.x.end].iter().filter(|cell| **cell > 0) {
+                    self.occurs[usize::from(cell) - 1] = true;
+                }
+            }
+        }
+        self.levels = self.occurs.iter().filter(|occurs| **occurs).count();
     }
 
     /// The features of a direction that has pairs. Where maximal correlations are wanted, the matrix is put among them.
@@ -308,7 +395,7 @@ impl WindowSummary {
     fn statistics(
         &mut self,
         of: &SlidingCooccurrences,
-        counts: &DirectionCounts,
+        counts: &PairCounts,
         correlations: Option<&mut Correlations>,
     ) -> Statistics {
         let range = self.range.clone();
@@ -391,14 +478,15 @@ impl WindowSummary {
             maximum: f64::from(largest) * of_ends,
             inverse_shares: inverse_shares * total as f64,
             highest_level: f64::from(of.scale.highest),
+            levels: self.levels,
         };
         let present = &self.present;
-        Statistics::new(&distributions, || exact_entropies(counts, of.width, present))
+        Statistics::by(of.definitions, &distributions, || exact_entropies(counts, of.width, present))
     }
 }
 
 /// The cells of a direction, in ascending order.
-fn cells<'a>(counts: &'a DirectionCounts, width: usize, present: &'a [usize]) -> impl Iterator<Item = CountCell> + 'a {
+fn cells<'a>(counts: &'a PairCounts, width: usize, present: &'a [usize]) -> impl Iterator<Item = CountCell> + 'a {
     let pairs = move |i: usize, j: usize| counts.table[i.min(j) * width + i.max(j)] * if i == j { 2 } else { 1 };
     let all = present.iter().enumerate().flat_map(move |(row, &i)| {
         present.iter().enumerate().map(move |(column, &j)| (row as u32, column as u32, f64::from(pairs(i, j))))
@@ -407,7 +495,7 @@ fn cells<'a>(counts: &'a DirectionCounts, width: usize, present: &'a [usize]) ->
 }
 
 /// HXY2 and HXY added up cell by cell, row after row.
-fn exact_entropies(counts: &DirectionCounts, width: usize, present: &[usize]) -> (f64, f64) {
+fn exact_entropies(counts: &PairCounts, width: usize, present: &[usize]) -> (f64, f64) {
     let total = f64::from(2 * counts.pairs);
     let mut joint = 0.0;
     let mut px = vec![0.0; present.len()];
@@ -419,10 +507,10 @@ fn exact_entropies(counts: &DirectionCounts, width: usize, present: &[usize]) ->
 }
 
 /// The maximal correlation of a direction with more levels than a batch takes.
-fn correlation_of_many_levels(of: &SlidingCooccurrences, counts: &DirectionCounts, present: &[usize]) -> f64 {
+fn correlation_of_many_levels(of: &SlidingCooccurrences, counts: &PairCounts, present: &[usize]) -> f64 {
     let gray_levels: Vec<u32> = present.iter().map(|&level| of.lowest + level as u32).collect();
     let cells: Vec<CountCell> = cells(counts, of.width, present).collect();
-    let matrix = CooccurrenceMatrix::new(&gray_levels, of.scale, &cells, Some(counts.offset));
+    let matrix = CooccurrenceMatrix::new(&gray_levels, of.scale, &cells, None);
     matrix.map_or(f64::NAN, |matrix| matrix.maximal_correlation())
 }
 

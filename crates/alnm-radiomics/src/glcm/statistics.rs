@@ -20,7 +20,7 @@ pub(crate) enum Definitions {
 impl Definitions {
     /// ε, which is added inside logarithms.
     #[inline(always)]
-    pub(super) const fn epsilon(self) -> f64 {
+    pub(crate) const fn epsilon(self) -> f64 {
         match self {
             Self::PyRadiomics => EPSILON,
             Self::Ibsi => 0.0,
@@ -69,6 +69,8 @@ pub(super) struct Distributions<'a> {
     pub(super) inverse_shares: f64,
     /// N_g, the highest level of the region.
     pub(super) highest_level: f64,
+    /// How many levels occur in the region.
+    pub(super) levels: usize,
 }
 
 /// -Σ p log₂(p + ε) of each distribution.
@@ -133,14 +135,9 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The values but for the maximal correlation, as PyRadiomics defines them. `exact` gives the entropies HXY2 and HXY
-    /// added up cell by cell, which is asked for where their order hangs on rounding.
-    #[inline(always)]
-    pub(super) fn new(of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
-        Self::by(Definitions::PyRadiomics, of, exact)
-    }
-
-    /// [`Statistics::new`] by either of the definitions; the entropies `of` the matrix are by the same.
+    /// The values but for the maximal correlation, by either of the definitions; the entropies `of` the matrix are by the
+    /// same. `exact` gives the entropies HXY2 and HXY added up cell by cell, which PyRadiomics' definitions ask for where
+    /// their order hangs on rounding.
     #[inline(always)]
     pub(super) fn by(definitions: Definitions, of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
         let epsilon = definitions.epsilon();
@@ -163,7 +160,7 @@ impl Statistics {
             cluster,
             contrast,
             correlation: if deviations == 0.0 {
-                definitions.correlation_without_spread(of.x.values.len())
+                definitions.correlation_without_spread(of.levels)
             } else {
                 covariance / (deviations + epsilon)
             },

@@ -79,6 +79,8 @@ pub(crate) struct StageSummaries {
     pub(crate) initial_region: RegionSummary,
     pub(crate) interpolated_region: RegionSummary,
     pub(crate) resegmented_region: RegionSummary,
+    /// Separate parts of the region that was given.
+    pub(crate) components: usize,
 }
 
 impl StageSummaries {

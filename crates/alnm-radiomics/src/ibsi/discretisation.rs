@@ -34,6 +34,13 @@ pub(crate) struct Levels {
 }
 
 impl Levels {
+    /// The bins from the lowest to the highest level that occurs.
+    pub(crate) fn bins(&self) -> usize {
+        let (lowest, highest) =
+            self.levels.iter().fold((u32::MAX, 0), |(low, high), &level| (low.min(level), high.max(level)));
+        (highest + 1).saturating_sub(lowest) as usize
+    }
+
     /// The levels that occur, ascending.
     pub(crate) fn occurring(&self) -> Vec<u32> {
         let mut occurs = vec![false; self.count as usize + 1];

@@ -42,6 +42,7 @@ pub(crate) mod intensity_histogram;
 pub(crate) mod intensity_volume_histogram;
 mod interpolation;
 pub(crate) mod local_intensity;
+mod maps;
 pub(crate) mod morphology;
 mod profile;
 mod region;
@@ -49,5 +50,7 @@ mod texture;
 
 pub use definition::{Aggregation, IbsiDefinition, IbsiFamily};
 pub use discretisation::IbsiDiscretisation;
+pub(crate) use extraction::{IBSI_IMAGE, PreparedRegion};
 pub use interpolation::Interpolation;
-pub use profile::{IbsiProfile, InterpolationSettings, ReferenceConfiguration, Resegmentation};
+pub(crate) use maps::IbsiMap;
+pub use profile::{FeatureMapSettings, IbsiProfile, InterpolationSettings, ReferenceConfiguration, Resegmentation};

@@ -25,6 +25,7 @@ use crate::parameters::Parameters;
 /// | `ivh_discretisation` | `none` | intensities of the intensity-volume histogram | see [`IbsiDiscretisation`] |
 /// | `families` | all | families of features | see [`IbsiFamily`] |
 /// | `aggregations` | the three of 3D | aggregation methods of texture | see [`Aggregation`] |
+/// | `maps` | 1 voxel | neighbourhoods of feature maps | see [`FeatureMapSettings`] |
 ///
 /// ```
 /// use alnm_radiomics::ibsi::IbsiProfile;
@@ -62,6 +63,8 @@ pub struct IbsiProfile {
     pub families: Vec<IbsiFamily>,
     /// Aggregation methods of texture; each family takes those that it knows.
     pub aggregations: Vec<Aggregation>,
+    /// Neighbourhoods of feature maps; extractions of a region do without.
+    pub maps: FeatureMapSettings,
 }
 
 impl Default for IbsiProfile {
@@ -75,9 +78,48 @@ impl Default for IbsiProfile {
             ivh_discretisation: IbsiDiscretisation::None,
             families: IbsiFamily::ALL.to_vec(),
             aggregations: Aggregation::VOLUMETRIC.to_vec(),
+            maps: FeatureMapSettings::default(),
         }
     }
 }
+
+/// The neighbourhoods whose features [`Extractor::execute_voxel_based`](crate::Extractor::execute_voxel_based) maps.
+///
+/// | key | default | purpose | range |
+/// |---|---|---|---|
+/// | `radius` | `[1, 1, 1]` | voxels to each side along x, y and z | from 0 to 64 |
+/// | `outside` | 0 | value outside the intensity mask | a number |
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[must_use]
+#[non_exhaustive]
+pub struct FeatureMapSettings {
+    /// How far the neighbourhood of a voxel reaches to each side along x, y and z, in voxels.
+    pub radius: [usize; 3],
+    /// The value of voxels outside the intensity mask.
+    pub outside: f64,
+}
+
+impl Default for FeatureMapSettings {
+    fn default() -> Self {
+        Self { radius: [1; 3], outside: 0.0 }
+    }
+}
+
+impl FeatureMapSettings {
+    /// Sets [`FeatureMapSettings::radius`].
+    pub fn with_radius(self, radius: [usize; 3]) -> Self {
+        Self { radius, ..self }
+    }
+
+    /// Sets [`FeatureMapSettings::outside`].
+    pub fn with_outside(self, outside: f64) -> Self {
+        Self { outside, ..self }
+    }
+}
+
+/// Voxels that a neighbourhood may reach to each side, as with PyRadiomics' `kernelRadius`.
+const MOST_REACHED: usize = 64;
 
 /// How image and mask are brought to another grid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,6 +257,11 @@ impl IbsiProfile {
         Self { aggregations: aggregations.into(), ..self }
     }
 
+    /// Sets [`IbsiProfile::maps`].
+    pub fn with_maps(self, maps: FeatureMapSettings) -> Self {
+        Self { maps, ..self }
+    }
+
     /// The settings of one of the configurations that the reference values were found with.
     pub fn reference(configuration: ReferenceConfiguration) -> Self {
         let two_millimetres = |z, image| {
@@ -314,7 +361,7 @@ impl IbsiProfile {
                 require("resegmentation.range", !limit.is_nan(), limit, "limits must be numbers")?;
             }
             let ordered = lower.zip(upper).is_none_or(|(lower, upper)| lower <= upper);
-            require("resegmentation.range", ordered, format!("{lower:?} to {upper:?}"), "the limits must ascend")?;
+            require("resegmentation.range", ordered, format_args!("{lower:?} to {upper:?}"), "the limits must ascend")?;
         }
         if let Some(outliers) = self.resegmentation.outliers {
             positive("resegmentation.outliers", outliers)?;
@@ -335,12 +382,21 @@ impl IbsiProfile {
                 }
             }
         }
+        for radius in self.maps.radius {
+            require("maps.radius", radius <= MOST_REACHED, radius, "it must be from 0 to 64")?;
+        }
+        require("maps.outside", !self.maps.outside.is_nan(), self.maps.outside, "it must be a number")?;
         self.filter.as_ref().map_or(Ok(()), Filter::check)
     }
 }
 
-fn require(setting: &'static str, holds: bool, value: impl std::fmt::Display, requirement: &'static str) -> Result<()> {
-    if holds { Ok(()) } else { Err(ParameterError::Setting { setting, value: value.to_string(), requirement }.into()) }
+fn require(setting: &'static str, holds: bool, value: impl std::fmt::Debug, requirement: &'static str) -> Result<()> {
+    // Of extreme numbers, the form for debugging has few digits.
+    if holds {
+        Ok(())
+    } else {
+        Err(ParameterError::Setting { setting, value: format!("{value:?}"), requirement }.into())
+    }
 }
 
 #[cfg(test)]

@@ -55,6 +55,16 @@ impl Mask {
         }
     }
 
+    /// The mask without its voxels outside of a box.
+    pub(crate) fn within(mut self, bounds: &[Range<usize>; 3]) -> Self {
+        let [_, height, width] = self.shape;
+        for (voxel, inside) in self.voxels.iter_mut().enumerate().filter(|(_, inside)| **inside) {
+            let place = [voxel / (width * height), voxel / width % height, voxel % width];
+            *inside = (0..3).all(|axis| bounds[axis].contains(&place[axis]));
+        }
+        self
+    }
+
     /// Indices (z, y, x) of the mask's voxels, in raster order.
     pub(crate) fn indices(&self) -> impl Iterator<Item = [usize; 3]> + Clone + '_ {
         let [_, height, width] = self.shape;

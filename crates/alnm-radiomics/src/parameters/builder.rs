@@ -3,7 +3,7 @@
 use super::document::{Entry, SettingValue};
 use super::image_type_request::ImageTypeRequest;
 use super::settings::{self, SettingGroup, SettingKey};
-use super::settings::{Settings, Sigma};
+use super::settings::{Settings, Sigma, WaveletNames};
 use super::{ImageTypeParameters, Parameters, selection};
 use crate::feature::{FeatureClass, Selection};
 use crate::image_type::ImageType;
@@ -15,9 +15,9 @@ impl ImageTypeRequest {
         Self::new(ImageType::LoG).with_sigma(sigmas.into_iter().map(Into::into).collect::<Vec<Sigma>>())
     }
 
-    /// The sub-bands of a stationary wavelet transform, with a wavelet by its name in PyWavelets.
-    pub fn wavelet(name: impl Into<String>) -> Self {
-        Self::new(ImageType::Wavelet).with_wavelet(name)
+    /// The sub-bands of a stationary wavelet transform, with a wavelet by its name in PyWavelets, or with each of several.
+    pub fn wavelet(names: impl Into<WaveletNames>) -> Self {
+        Self::new(ImageType::Wavelet).with_wavelet(names)
     }
 }
 

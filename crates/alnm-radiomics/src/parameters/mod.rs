@@ -59,7 +59,7 @@ pub use builder::ParametersBuilder;
 pub use document::SettingValue;
 use document::{Entry, Located};
 pub use image_type_request::ImageTypeRequest;
-pub use settings::{ResegmentMode, SETTINGS, SettingGroup, SettingKey, Settings, Sigma};
+pub use settings::{ResegmentMode, SETTINGS, SettingGroup, SettingKey, Settings, Sigma, WaveletNames};
 
 /// An image type to extract from, with the settings that hold for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +108,8 @@ pub struct Parameters {
     ibsi: Option<Box<IbsiProfile>>,
     /// Whether features of PyRadiomics are asked for.
     pyradiomics: bool,
+    /// Whether a mask may cover the whole image.
+    full_masks: bool,
 }
 
 impl Default for Parameters {
@@ -124,6 +126,7 @@ impl Default for Parameters {
             }],
             feature_classes: classes.map(|class| (class, Selection::Default)).collect(),
             ibsi: None,
+            full_masks: false,
             pyradiomics: true,
         }
     }
@@ -153,6 +156,32 @@ impl Parameters {
     pub fn with_ibsi(self, profile: IbsiProfile) -> Result<Self> {
         profile.check_settings()?;
         Ok(Self { ibsi: Some(Box::new(profile)), ..self })
+    }
+
+    /// The same parameters, with or without leave for masks that cover the whole image. PyRadiomics refuses such a mask,
+    /// since it sets nothing apart, and so does an extraction by default. It is no setting of a parameter file.
+    ///
+    /// ```
+    /// use alnm_radiomics::{Extractor, Geometry, Image, Parameters, Volume};
+    /// use ndarray::Array3;
+    /// let geometry = Geometry::axis_aligned([6, 6, 6], [1.0; 3])?;
+    /// let image = Array3::from_shape_fn([6, 6, 6], |(z, y, x)| (40 * z + 15 * y + 7 * x) as i16);
+    /// let image = Image::I16(Volume::new(image, geometry.clone())?);
+    /// let mask = Volume::filled(geometry, 1);
+    /// assert!(Extractor::new(Parameters::default()).execute(&image, &mask, 1).is_err());
+    /// let extraction = Extractor::new(Parameters::default().with_full_masks(true)).execute(&image, &mask, 1)?;
+    /// assert_eq!(extraction.value("original_shape_VoxelVolume"), Some(216.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_full_masks(self, allowed: bool) -> Self {
+        Self { full_masks: allowed, ..self }
+    }
+
+    /// Whether a mask may cover the whole image; see [`Parameters::with_full_masks`].
+    #[must_use]
+    pub fn allows_full_masks(&self) -> bool {
+        self.full_masks
     }
 
     /// Whose features are asked for, in the order of the result.
@@ -522,7 +551,11 @@ mod tests {
             (with(settings().with_distances([])), "`distances` is []; it must be a list of whole numbers from 1 to 32"),
             (
                 with(settings().with_wavelet("coif99")),
-                "`wavelet` is 'coif99'; it must be a discrete wavelet of PyWavelets, such as coif1",
+                "`wavelet` is 'coif99'; it must be a discrete wavelet of PyWavelets, such as coif1, or a list of different ones",
+            ),
+            (
+                with(settings().with_wavelet(["haar", "coif1", "haar"])),
+                "`wavelet` is ['haar', 'coif1', 'haar']; it must be a discrete wavelet of PyWavelets, such as coif1, or a list of different ones",
             ),
             (
                 Parameters::builder().image_type(ImageTypeRequest::log([-1.0])),

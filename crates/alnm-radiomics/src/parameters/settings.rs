@@ -74,6 +74,49 @@ impl std::fmt::Display for Sigma {
     }
 }
 
+/// The wavelets of wavelet images by their names in PyWavelets. PyRadiomics knows one at a time; several give images whose
+/// names tell them apart: `wavelet-haar-LLH` and `wavelet-coif1-LLH` instead of `wavelet-LLH`.
+///
+/// ```
+/// use alnm_radiomics::parameters::WaveletNames;
+/// assert_eq!(WaveletNames::from(["haar", "coif1"]).names().len(), 2);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct WaveletNames(Vec<String>);
+
+impl WaveletNames {
+    /// The names, in the order of the images.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl From<&str> for WaveletNames {
+    fn from(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+}
+
+impl From<String> for WaveletNames {
+    fn from(name: String) -> Self {
+        Self(vec![name])
+    }
+}
+
+impl<T: Into<String>, const N: usize> From<[T; N]> for WaveletNames {
+    fn from(names: [T; N]) -> Self {
+        Self(names.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<Vec<String>> for WaveletNames {
+    fn from(names: Vec<String>) -> Self {
+        Self(names)
+    }
+}
+
 /// The part of a parameter file that a key stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -423,11 +466,11 @@ settings! {
         "The number of levels of the wavelet transform.";
 
         "wavelet" in Setting,
-        wavelet: String = "coif1".to_owned(), with_wavelet(impl Into<String>);
+        wavelet: WaveletNames = "coif1".into(), with_wavelet(impl Into<WaveletNames>);
         default "coif1", unit "none";
-        range "a discrete wavelet of PyWavelets, such as coif1" by wavelet_name;
+        range "a discrete wavelet of PyWavelets, such as coif1, or a list of different ones" by wavelet_names;
         moves "Wavelet images";
-        "The name of the wavelet in PyWavelets: haar, db1 to db38, sym2 to sym20, coif1 to coif17, bior1.1 to bior6.8, rbio1.1 to rbio6.8 or dmey.";
+        "The name of the wavelet in PyWavelets: haar, db1 to db38, sym2 to sym20, coif1 to coif17, bior1.1 to bior6.8, rbio1.1 to rbio6.8 or dmey. Of a list, which PyRadiomics does not take, each wavelet has images of its own with its name in theirs.";
     }
     "Gradient images" {
         "gradientUseSpacing" in Setting,
@@ -653,9 +696,12 @@ impl Written for f64 {
     }
 }
 
-impl Written for String {
+impl Written for WaveletNames {
     fn written(&self) -> SettingValue {
-        SettingValue::Text(self.clone())
+        match self.names() {
+            [name] => SettingValue::Text(name.clone()),
+            names => SettingValue::List(names.iter().cloned().map(SettingValue::Text).collect()),
+        }
     }
 }
 
@@ -830,11 +876,18 @@ fn interpolator(value: &SettingValue) -> Option<Option<Interpolator>> {
     })
 }
 
-fn wavelet_name(value: &SettingValue) -> Option<String> {
-    match value {
+/// One name, or a list in which each stands once.
+fn wavelet_names(value: &SettingValue) -> Option<WaveletNames> {
+    let name = |value: &SettingValue| match value {
         SettingValue::Text(name) if wavelet::Filters::named(name).is_some() => Some(name.clone()),
         _ => None,
+    };
+    if let Some(name) = name(value) {
+        return Some(name.into());
     }
+    let names = list(value, name)?;
+    let is_new = |(place, name): (usize, &String)| !names[..place].contains(name);
+    (!names.is_empty() && names.iter().enumerate().all(is_new)).then(|| names.into())
 }
 
 #[cfg(test)]
@@ -880,6 +933,7 @@ mod tests {
             .with_weighting_norm(WeightingNorm::Infinity)
             .with_lbp_2d_method(PatternMethod::Variance)
             .with_sigma([Sigma::Integer(3), Sigma::Float(0.5)])
+            .with_wavelet(["haar", "bior1.1"])
             .with_init_value(f64::INFINITY);
         let mut read = Settings::default();
         for key in SETTINGS {

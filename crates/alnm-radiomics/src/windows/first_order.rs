@@ -9,6 +9,7 @@ use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::first_order::{FirstOrder, percentiles_of_sorted};
+use crate::glcm::Definitions;
 
 /// Grey values of a grid with their ranks, which are put in order instead of the values: a rank is half as wide, and more
 /// of them are compared at once.
@@ -58,6 +59,7 @@ impl<'a> RankedValues<'a> {
 /// First-order features; see [`crate::first_order`].
 pub(crate) struct FirstOrderWindows<'a> {
     formulas: Vec<&'static Formula<FirstOrder>>,
+    definitions: Definitions,
     ranked: &'a RankedValues<'a>,
     region: FirstOrder,
     network: SortingNetwork,
@@ -71,12 +73,14 @@ impl<'a> FirstOrderWindows<'a> {
     /// `shift` and `voxel_volume` are those of [`FirstOrder::new`].
     pub(crate) fn new(
         formulas: &[&'static Formula<FirstOrder>],
+        definitions: Definitions,
         ranked: &'a RankedValues<'a>,
         shift: f64,
         voxel_volume: f64,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
+            definitions,
             ranked,
             region: FirstOrder::empty(shift, voxel_volume),
             network: SortingNetwork::default(),
@@ -104,7 +108,7 @@ impl WindowClass for FirstOrderWindows<'_> {
     }
 
     fn add_values(&mut self, grid: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, ranked, region, network, ranks, level_counts, information } = self;
+        let Self { formulas, definitions, ranked, region, network, ranks, level_counts, information } = self;
         grid.gather(&ranked.ranks, NO_RANK, windows.start, windows.count, ranks);
         vectorised!(pulp::Arch::new(), network.sort(ranks));
         for window in 0..windows.count {
@@ -119,6 +123,9 @@ impl WindowClass for FirstOrderWindows<'_> {
                 level_counts.take().map(|(_, voxels)| voxels as usize),
                 |voxels| of_count[voxels],
             );
+            if *definitions == Definitions::Ibsi {
+                region.leave_out_rounded_spread();
+            }
             values.extend(formulas.iter().map(|formula| (formula.value)(region)));
         }
     }

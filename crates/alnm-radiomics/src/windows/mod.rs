@@ -15,9 +15,11 @@ mod zones;
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::entropy::InformationTables;
 use crate::error::Result;
-use crate::glcm::WindowFeatures;
+use crate::glcm::{Definitions, WindowFeatures};
 use crate::level_map::{Offset, neighbour_offsets};
 use crate::size_matrix::{JointFactors, SizeMatrix, SizeTable, WindowCell};
 pub(crate) use first_order::{FirstOrderWindows, RankedValues};
@@ -75,6 +77,19 @@ impl<'a> WindowGrid<'a> {
         place.saturating_sub(self.radius[axis])..(place + self.radius[axis] + 1).min(self.shape[axis])
     }
 
+    /// The features of the windows around the voxels of each run along x.
+    ///
+    /// # Errors
+    /// As [`WindowGrid::along`].
+    pub(crate) fn along_runs<C: WindowClass>(
+        &self,
+        runs: &[Range<usize>],
+        class: impl Fn() -> C + Sync + Send,
+    ) -> Result<Vec<WindowFeatures>> {
+        let room = || (class(), Windows::default());
+        runs.par_iter().map_init(room, |(class, windows), run| self.along(class, windows, run)).collect()
+    }
+
     /// Planes and rows of the window around a voxel.
     fn planes_and_rows(&self, voxel: usize) -> (Range<usize>, Range<usize>) {
         let [_, height, width] = self.shape;
@@ -114,7 +129,7 @@ impl<'a> WindowGrid<'a> {
     ///
     /// # Errors
     /// [`RadiomicsError::NoNeighbours`](crate::RadiomicsError::NoNeighbours) where a window is too small for the class.
-    pub(crate) fn along<C: WindowClass>(
+    fn along<C: WindowClass>(
         &self,
         class: &mut C,
         windows: &mut Windows,
@@ -150,6 +165,20 @@ pub(crate) trait WindowClass {
 
     /// Adds the values of each window, one window after the other.
     fn add_values(&mut self, grid: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>);
+}
+
+/// Whether a window of this shape has room for two neighbours, as PyRadiomics requires of it. By the reference manual of
+/// the IBSI a voxel alone has features too.
+fn check_reach(
+    definitions: Definitions,
+    shape: [usize; 3],
+    distances: &[u32],
+    fixed_axis: Option<usize>,
+) -> Result<()> {
+    match definitions {
+        Definitions::PyRadiomics => neighbour_offsets(shape, distances, fixed_axis).map(drop),
+        Definitions::Ibsi => Ok(()),
+    }
 }
 
 /// The voxels of windows side by side.
@@ -208,7 +237,7 @@ impl Windows {
     /// The pairs of neighbours of a window at the given Chebyshev distances, each once, without steps along
     /// `fixed_axis`: the later place comes first, and the pairs ascend by it.
     fn neighbours(&self, distances: &[u32], fixed_axis: Option<usize>) -> Vec<(usize, usize)> {
-        // Where no neighbour has room, a check has ended the work before.
+        // Where no neighbour has room there is none.
         let offsets = neighbour_offsets(self.size, distances, fixed_axis).unwrap_or_default();
         let mut pairs: Vec<(usize, usize)> =
             offsets[..offsets.len() / 2].iter().flat_map(|&offset| self.pairs(offset)).collect();

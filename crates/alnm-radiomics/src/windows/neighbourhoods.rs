@@ -2,15 +2,16 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NumberCounts, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows};
+use super::{Lanes, NumberCounts, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
-use crate::level_map::neighbour_offsets;
+use crate::glcm::Definitions;
 use crate::ngtdm::{ToneDifferenceMatrix, ToneSums};
 use crate::size_matrix::{JointFactors, SizeMatrix};
 
 /// Which voxels of a window are neighbours.
 struct WindowNeighbours {
+    definitions: Definitions,
     distances: Vec<u32>,
     fixed_axis: Option<usize>,
     /// Neighbouring places.
@@ -18,12 +19,12 @@ struct WindowNeighbours {
 }
 
 impl WindowNeighbours {
-    fn new(distances: &[u32], fixed_axis: Option<usize>) -> Self {
-        Self { distances: distances.to_vec(), fixed_axis, pairs: Vec::new() }
+    fn new(definitions: Definitions, distances: &[u32], fixed_axis: Option<usize>) -> Self {
+        Self { definitions, distances: distances.to_vec(), fixed_axis, pairs: Vec::new() }
     }
 
     fn check(&self, shape: [usize; 3]) -> Result<()> {
-        neighbour_offsets(shape, &self.distances, self.fixed_axis).map(drop)
+        check_reach(self.definitions, shape, &self.distances, self.fixed_axis)
     }
 
     fn resize(&mut self, windows: &Windows) {
@@ -44,6 +45,7 @@ pub(crate) struct DependenceWindows<'a> {
 impl<'a> DependenceWindows<'a> {
     pub(crate) fn new(
         formulas: &[&'static Formula<SizeMatrix>],
+        definitions: Definitions,
         distances: &[u32],
         fixed_axis: Option<usize>,
         alpha: u32,
@@ -51,7 +53,7 @@ impl<'a> DependenceWindows<'a> {
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
-            neighbours: WindowNeighbours::new(distances, fixed_axis),
+            neighbours: WindowNeighbours::new(definitions, distances, fixed_axis),
             alpha,
             numbers: Vec::new(),
             matrix: WindowMatrix::new(factors),
@@ -125,6 +127,8 @@ pub(crate) struct ToneWindows {
     sums: Vec<Lanes<u32>>,
     /// By place, |i - Ā|.
     differences: Vec<Lanes<f64>>,
+    /// The levels of voxels that have neighbours, where the others are left out.
+    not_isolated: Vec<Lanes<u32>>,
     /// How often each level comes up in a window, and its summed differences.
     level_counts: NumberCounts,
     level_differences: Vec<f64>,
@@ -135,15 +139,17 @@ pub(crate) struct ToneWindows {
 impl ToneWindows {
     pub(crate) fn new(
         formulas: &[&'static Formula<ToneDifferenceMatrix>],
+        definitions: Definitions,
         distances: &[u32],
         fixed_axis: Option<usize>,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
-            neighbours: WindowNeighbours::new(distances, fixed_axis),
+            neighbours: WindowNeighbours::new(definitions, distances, fixed_axis),
             counts: Vec::new(),
             sums: Vec::new(),
             differences: Vec::new(),
+            not_isolated: Vec::new(),
             level_counts: NumberCounts::default(),
             level_differences: Vec::new(),
             rows: Vec::new(),
@@ -154,7 +160,7 @@ impl ToneWindows {
     /// Finds the difference of each voxel to its neighbours.
     #[inline(always)]
     fn count(&mut self, windows: &Windows) {
-        let Self { neighbours, counts, sums, differences, .. } = self;
+        let Self { neighbours, counts, sums, differences, not_isolated, .. } = self;
         let levels = windows.levels.as_slice();
         counts.fill([0; WINDOWS]);
         sums.fill([0; WINDOWS]);
@@ -179,6 +185,13 @@ impl ToneWindows {
                 differences[place][window] = if count > 0 { difference } else { 0.0 };
             }
         }
+        if neighbours.definitions == Definitions::Ibsi {
+            for ((kept, levels), counts) in not_isolated.iter_mut().zip(levels).zip(&*counts) {
+                for window in 0..WINDOWS {
+                    kept[window] = if counts[window] > 0 { levels[window] } else { 0 };
+                }
+            }
+        }
     }
 }
 
@@ -197,14 +210,20 @@ impl WindowClass for ToneWindows {
         self.counts.resize(voxels, [0; WINDOWS]);
         self.sums.resize(voxels, [0; WINDOWS]);
         self.differences.resize(voxels, [0.0; WINDOWS]);
+        self.not_isolated.resize(voxels, [0; WINDOWS]);
         self.level_counts.resize(highest as usize + 1);
         self.level_differences.resize(highest as usize + 1, 0.0);
     }
 
     fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
         vectorised!(pulp::Arch::new(), self.count(windows));
-        let Self { formulas, differences, level_counts, level_differences, rows, matrix, .. } = self;
-        let levels = windows.levels.as_slice();
+        let Self {
+            formulas, neighbours, differences, not_isolated, level_counts, level_differences, rows, matrix, ..
+        } = self;
+        let levels = match neighbours.definitions {
+            Definitions::PyRadiomics => windows.levels.as_slice(),
+            Definitions::Ibsi => not_isolated.as_slice(),
+        };
         for window in 0..windows.count {
             level_counts.count(levels, window);
             // In raster order, as sums over a region are.
@@ -218,6 +237,10 @@ impl WindowClass for ToneWindows {
                 let difference = std::mem::take(&mut level_differences[level as usize]);
                 ToneSums { level, voxels, difference }
             }));
+            if rows.is_empty() {
+                values.extend(formulas.iter().map(|_| f64::NAN));
+                continue;
+            }
             matrix.refill(rows);
             values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
         }

@@ -34,7 +34,7 @@ impl NumberCounts {
         let nothing = self.counts[..lowest].iter_mut().map(|count| std::mem::take(count) as usize).sum::<usize>();
         let words = lowest / BITS;
         self.occurring[..words].fill(0);
-        if lowest % BITS > 0 {
+        if !lowest.is_multiple_of(BITS) {
             self.occurring[words] &= u64::MAX << (lowest % BITS);
         }
         numbers - nothing

@@ -2,19 +2,25 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows};
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
-use crate::level_map::{Offset, directions};
+use crate::glcm::Definitions;
+use crate::level_map::{Offset, WantedDirections, adjacent_offsets, directions};
 use crate::size_matrix::{JointFactors, SizeMatrix};
 
-/// Features of run lengths, averaged over directions; see [`crate::glrlm`].
+/// Features of run lengths, averaged over directions, of all directions together, or both in this order; see
+/// [`crate::glrlm`].
 pub(crate) struct RunWindows<'a> {
     formulas: Vec<&'static Formula<SizeMatrix>>,
+    definitions: Definitions,
     fixed_axis: Option<usize>,
+    wanted: WantedDirections,
     directions: Vec<WindowDirection>,
     lengths: Vec<Lanes<u32>>,
     numbers: Vec<Lanes<u32>>,
+    /// The numbers of all directions, where they are wanted together.
+    merged: Vec<Lanes<u32>>,
     /// By window and formula, the sum over directions of the values that are defined, and their number.
     sums: Vec<(f64, usize)>,
     matrix: WindowMatrix<'a>,
@@ -33,15 +39,20 @@ struct WindowDirection {
 impl<'a> RunWindows<'a> {
     pub(crate) fn new(
         formulas: &[&'static Formula<SizeMatrix>],
+        definitions: Definitions,
         fixed_axis: Option<usize>,
+        wanted: WantedDirections,
         factors: &'a JointFactors,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
+            definitions,
             fixed_axis,
+            wanted,
             directions: Vec::new(),
             lengths: Vec::new(),
             numbers: Vec::new(),
+            merged: Vec::new(),
             sums: Vec::new(),
             matrix: WindowMatrix::new(factors),
         }
@@ -104,33 +115,50 @@ fn sizes(windows: &Windows) -> u32 {
 
 impl WindowClass for RunWindows<'_> {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
-        directions(shape, &[1], self.fixed_axis).map(drop)
+        check_reach(self.definitions, shape, &[1], self.fixed_axis)
     }
 
     fn value_count(&self) -> usize {
-        self.formulas.len()
+        self.formulas.len() * (usize::from(self.wanted.each) + usize::from(self.wanted.merged))
     }
 
     fn resize(&mut self, windows: &Windows, highest: u32) {
         self.matrix.counts.resize((highest as usize + 1) * sizes(windows) as usize);
-        let offsets = directions(windows.size, &[1], self.fixed_axis).unwrap_or_default();
+        let offsets = match self.definitions {
+            Definitions::PyRadiomics => directions(windows.size, &[1], self.fixed_axis).unwrap_or_default(),
+            // Where a direction has no room, each voxel is a run.
+            Definitions::Ibsi => {
+                let offsets = adjacent_offsets(self.fixed_axis);
+                offsets[..offsets.len() / 2].to_vec()
+            }
+        };
         self.directions = offsets.into_iter().map(|offset| WindowDirection::new(windows, offset)).collect();
         self.lengths.resize(windows.levels.len(), [0; WINDOWS]);
         self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
+        if self.wanted.merged {
+            self.merged.resize(windows.levels.len() * self.directions.len(), [0; WINDOWS]);
+        }
     }
 
     fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, directions, lengths, numbers, sums, matrix, .. } = self;
+        let Self { formulas, definitions, wanted, directions, lengths, numbers, merged, sums, matrix, .. } = self;
         let levels = windows.levels.as_slice();
         let sizes = sizes(windows);
         sums.clear();
         sums.resize(windows.count * formulas.len(), (0.0, 0));
-        for direction in directions.iter() {
+        for (place, direction) in directions.iter().enumerate() {
             let touching = vectorised!(pulp::Arch::new(), direction.count(levels, sizes, lengths, numbers));
+            if wanted.merged {
+                merged[place * numbers.len()..][..numbers.len()].copy_from_slice(numbers);
+            }
+            if !wanted.each {
+                continue;
+            }
             for (window, sums) in sums.chunks_exact_mut(formulas.len().max(1)).enumerate() {
-                // A window without two voxels on a line has no extent in the direction.
+                // A window without two voxels on a line has no extent in the direction; PyRadiomics leaves it out.
                 let both = |&(a, b): &(usize, usize)| levels[a][window] > 0 && levels[b][window] > 0;
-                if touching[window] == 0 && !direction.far.iter().any(both) {
+                let is_extended = || touching[window] > 0 || direction.far.iter().any(both);
+                if *definitions == Definitions::PyRadiomics && !is_extended() {
                     continue;
                 }
                 let matrix = matrix.of(numbers, window, sizes);
@@ -143,6 +171,15 @@ impl WindowClass for RunWindows<'_> {
                 }
             }
         }
-        values.extend(sums.iter().map(|&(sum, count)| if count == 0 { f64::NAN } else { sum / count as f64 }));
+        for window in 0..windows.count {
+            if wanted.each {
+                let sums = &sums[window * formulas.len()..][..formulas.len()];
+                values.extend(sums.iter().map(|&(sum, count)| if count == 0 { f64::NAN } else { sum / count as f64 }));
+            }
+            if wanted.merged {
+                let matrix = matrix.of(merged, window, sizes);
+                values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
+            }
+        }
     }
 }

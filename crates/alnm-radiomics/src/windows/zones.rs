@@ -2,15 +2,16 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows};
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
-use crate::level_map::neighbour_offsets;
+use crate::glcm::Definitions;
 use crate::size_matrix::{JointFactors, SizeMatrix};
 
 /// Features of zones; see [`crate::glszm`].
 pub(crate) struct ZoneWindows<'a> {
     formulas: Vec<&'static Formula<SizeMatrix>>,
+    definitions: Definitions,
     fixed_axis: Option<usize>,
     /// Neighbouring places of a window.
     pairs: Vec<(usize, usize)>,
@@ -24,11 +25,13 @@ pub(crate) struct ZoneWindows<'a> {
 impl<'a> ZoneWindows<'a> {
     pub(crate) fn new(
         formulas: &[&'static Formula<SizeMatrix>],
+        definitions: Definitions,
         fixed_axis: Option<usize>,
         factors: &'a JointFactors,
     ) -> Self {
         Self {
             formulas: formulas.to_vec(),
+            definitions,
             fixed_axis,
             pairs: Vec::new(),
             zones: Vec::new(),
@@ -78,7 +81,7 @@ fn join<'a>(levels: &[Lanes<u32>], pairs: impl Iterator<Item = &'a (usize, usize
 
 impl WindowClass for ZoneWindows<'_> {
     fn check(&self, shape: [usize; 3]) -> Result<()> {
-        neighbour_offsets(shape, &[1], self.fixed_axis).map(drop)
+        check_reach(self.definitions, shape, &[1], self.fixed_axis)
     }
 
     fn value_count(&self) -> usize {

@@ -13,7 +13,9 @@ use crate::error::Result;
 pub struct BrierScore {
     /// Mean squared difference of risk and outcome.
     pub score: f64,
-    /// 1 − score/(m(1 − m)), m being the share of events; 1 is perfect, 0 no better than the prevalence.
+    /// 1 − score/(m(1 − m)), m being the share of events; 1 is perfect, 0 no better than the prevalence. With one class
+    /// of outcomes only there is nothing to compare with, and it is NaN or −∞.
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub scaled: f64,
     /// Mean logarithmic loss, risks held 10⁻¹⁵ away from 0 and 1.
     pub log_loss: f64,

@@ -25,10 +25,22 @@ pub struct CalibrationError {
 }
 
 impl CalibrationError {
-    fn of(smooth: &[f64], risks: &[f64]) -> Self {
+    /// Distance of the smoothed outcomes of the patients from their predicted risks. The shorter of the two lists
+    /// counts; all is NaN without patients.
+    ///
+    /// ```
+    /// use alnm_stats::calibration::CalibrationError;
+    /// let error = CalibrationError::of(&[0.1, 0.4], &[0.1, 0.2]);
+    /// assert!((error.ici - 0.1).abs() < 1e-15 && (error.emax - 0.2).abs() < 1e-15);
+    /// ```
+    #[must_use]
+    pub fn of(smooth: &[f64], risks: &[f64]) -> Self {
         let errors = sorted(&smooth.iter().zip(risks).map(|(s, p)| (s - p).abs()).collect::<Vec<_>>());
+        let Some(&emax) = errors.last() else {
+            return Self { ici: f64::NAN, e50: f64::NAN, e90: f64::NAN, emax: f64::NAN };
+        };
         let at = |p| quantile_of_sorted(&errors, p, QuantileType::Type7);
-        Self { ici: mean(&errors), e50: at(0.5), e90: at(0.9), emax: errors[errors.len() - 1] }
+        Self { ici: mean(&errors), e50: at(0.5), e90: at(0.9), emax }
     }
 }
 

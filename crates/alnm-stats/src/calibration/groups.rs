@@ -49,8 +49,16 @@ impl RiskGroup {
 }
 
 /// Hosmer-Lemeshow test: χ² = Σ (o − e)²/e over events and non-events of the groups, o being observed and e expected
-/// numbers. Groups are cut at the distinct quantiles (type 7) of the risk and closed on the right; degrees of freedom are
-/// occupied groups − 2 (ResourceSelection ≥ 0.3-6). Two groups leave 0 degrees of freedom and p = 0.
+/// numbers. Groups are cut at the distinct quantiles (type 7) of the risk and closed on the right; degrees of freedom
+/// are occupied groups − 2 (ResourceSelection ≥ 0.3-6).
+///
+/// Where the test has no ordinary answer:
+/// - Tied risks make fewer groups, since equal quantiles are one edge.
+/// - A group without patients, as when there are more groups than patients, adds nothing to χ² and to the degrees of
+///   freedom (R gives NaN).
+/// - A group that expects no event and has none (all its risks are 0), or expects only events and has only events, adds
+///   nothing; one that observes what it holds for impossible makes χ² infinite and p = 0.
+/// - Two occupied groups leave 0 degrees of freedom: there is nothing to test, and p is NaN (R gives 0).
 ///
 /// # Errors
 /// [`StatsError::Constant`] when all risks are equal, [`StatsError::Parameter`] for fewer than two groups or a risk
@@ -89,13 +97,19 @@ pub fn hosmer_lemeshow(labels: &Labels, risks: &[f64], groups: usize) -> Result<
         .iter()
         .map(|g| {
             let (n, o, e) = (g.patients as f64, g.events as f64, g.expected_events);
-            (o - e).powi(2) / e + ((n - o) - (n - e)).powi(2) / (n - e)
+            distance(o, e) + distance(n - o, n - e)
         })
         .sum();
     let occupied = table.iter().filter(|g| g.patients > 0).count();
     let df = occupied as f64 - 2.0;
-    let test = TestResult::new(OPERATION, statistic, &[df], chi_squared_upper_tail(statistic, df));
+    let p_value = if df > 0.0 { chi_squared_upper_tail(statistic, df) } else { f64::NAN };
+    let test = TestResult::new(OPERATION, statistic, &[df], p_value);
     Ok(HosmerLemeshow { test, breaks, groups: table })
+}
+
+/// (o − e)²/e; 0 where nothing was expected and nothing observed.
+fn distance(observed: f64, expected: f64) -> f64 {
+    if observed == expected { 0.0 } else { (observed - expected).powi(2) / expected }
 }
 
 /// Groups of equal width in predicted risk.

@@ -1,17 +1,29 @@
 //! Calibration: do predicted risks equal observed frequencies?
 
 mod brier;
+mod centres;
 mod curve;
 mod groups;
+mod isotonic;
+mod logistic_fit;
 mod overall;
+mod platt;
 mod recalibration;
+mod smooth;
 mod validation;
 
 pub use brier::{BrierDecomposition, BrierScore, brier, brier_decomposition};
+pub use centres::{CalibrationByCentre, CentreCalibration, PooledEstimate, calibration_by_centre};
 pub use curve::{CalibrationCurve, CalibrationError, loess_curve, lowess_curve};
 pub use groups::{HosmerLemeshow, ReliabilityBins, RiskGroup, hosmer_lemeshow, reliability_bins};
+pub use isotonic::{IsotonicCalibration, IsotonicPoint};
 pub use overall::{ExpectedObserved, expected_observed, spiegelhalter};
+pub use platt::PlattScaling;
 pub use recalibration::{Recalibration, WaldEstimate, recalibrate};
+pub use smooth::{
+    CalibrationPoint, CalibrationSmoother, SmoothCalibration, SmoothCalibrationParams, SmoothCalibrations,
+    smooth_calibration,
+};
 pub use validation::{Validation, validate};
 
 use crate::Labels;

@@ -38,11 +38,13 @@ pub struct ExpectedObserved {
     pub expected: f64,
     /// Number of events.
     pub observed: usize,
-    /// Expected over observed.
+    /// Expected over observed; infinite without an event.
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub expected_over_observed: f64,
     /// Interval of expected over observed on the log scale.
     pub interval: Interval,
     /// Observed over expected.
+    #[cfg_attr(feature = "serde", serde(with = "crate::nonfinite"))]
     pub observed_over_expected: f64,
     /// Exact Poisson interval of observed over expected.
     pub poisson_interval: Interval,

@@ -1,11 +1,11 @@
 //! Calibration intercept and slope, and risks corrected by them.
 
 use super::check;
+use super::logistic_fit::{LogisticFit, deviance, expit, logit};
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{chi_squared_upper_tail, normal_quantile};
 use crate::error::{Result, StatsError, require_level};
-use crate::linear::solve_symmetric;
 use crate::{Interval, Labels, TestResult};
 
 /// An estimate with standard error and Wald interval.
@@ -22,7 +22,7 @@ pub struct WaldEstimate {
 }
 
 impl WaldEstimate {
-    fn new(estimate: f64, variance: f64, level: f64) -> Self {
+    pub(super) fn new(estimate: f64, variance: f64, level: f64) -> Self {
         let standard_error = variance.sqrt();
         let half = normal_quantile(0.5 + level / 2.0) * standard_error;
         Self { estimate, standard_error, interval: Interval { lower: estimate - half, upper: estimate + half, level } }
@@ -88,8 +88,8 @@ pub fn recalibrate(labels: &Labels, risks: &[f64], level: f64) -> Result<Recalib
     let y = labels.to_values();
     let x: Vec<f64> = risks.iter().map(|p| logit(*p)).collect();
     let zero = vec![0.0; x.len()];
-    let large = Newton::fit(OPERATION, &y, &x, &[])?;
-    let free = Newton::fit(OPERATION, &y, &zero, &[&x])?;
+    let large = LogisticFit::of(OPERATION, &y, &x, &[])?;
+    let free = LogisticFit::of(OPERATION, &y, &zero, &[&x])?;
     let prevalence = labels.prevalence();
     let null_deviance = deviance(&y, &vec![logit(prevalence); x.len()]);
     let statistic = deviance(&y, &x) - free.deviance;
@@ -101,82 +101,6 @@ pub fn recalibrate(labels: &Labels, risks: &[f64], level: f64) -> Result<Recalib
         null_deviance,
         deviance: free.deviance,
     })
-}
-
-/// Maximum likelihood of a logistic model with an intercept, an offset and at most a covariate.
-struct Newton {
-    coefficients: Vec<f64>,
-    covariance: Vec<f64>,
-    deviance: f64,
-}
-
-impl Newton {
-    fn fit(operation: &'static str, y: &[f64], offset: &[f64], columns: &[&[f64]]) -> Result<Self> {
-        const ITERATIONS: usize = 100;
-        let k = 1 + columns.len();
-        let column = |c: usize, i: usize| if c == 0 { 1.0 } else { columns[c - 1][i] };
-        let mut b = vec![0.0; k];
-        let linear = |b: &[f64]| -> Vec<f64> {
-            (0..y.len()).map(|i| offset[i] + (0..k).map(|c| b[c] * column(c, i)).sum::<f64>()).collect()
-        };
-        let mut current = deviance(y, &linear(&b));
-        for _ in 0..ITERATIONS {
-            let eta = linear(&b);
-            let mut gradient = vec![0.0; k];
-            let mut information = vec![0.0; k * k];
-            for i in 0..y.len() {
-                let p = expit(eta[i]);
-                for r in 0..k {
-                    gradient[r] += column(r, i) * (y[i] - p);
-                    for c in 0..k {
-                        information[r * k + c] += column(r, i) * column(c, i) * p * (1.0 - p);
-                    }
-                }
-            }
-            let separated = || StatsError::Undefined {
-                operation,
-                requirement: "the risk must not separate the outcome, since no finite estimate exists then",
-            };
-            let step = solve_symmetric(&information, &gradient).ok_or_else(separated)?;
-            let mut scale = 1.0;
-            let mut next: Vec<f64>;
-            loop {
-                next = b.iter().zip(&step).map(|(b, s)| b + scale * s).collect();
-                let value = deviance(y, &linear(&next));
-                if value <= current + 1e-9 * current.abs() + 1e-12 || scale < 1e-6 {
-                    current = value;
-                    break;
-                }
-                scale /= 2.0;
-            }
-            let moved = b.iter().zip(&next).map(|(a, b)| (a - b).abs() / (1.0 + b.abs())).fold(0.0, f64::max);
-            b = next;
-            if moved < 1e-13 {
-                let mut covariance = vec![0.0; k * k];
-                for c in 0..k {
-                    let unit: Vec<f64> = (0..k).map(|r| f64::from(u8::from(r == c))).collect();
-                    for (r, v) in solve_symmetric(&information, &unit).ok_or_else(separated)?.into_iter().enumerate() {
-                        covariance[r * k + c] = v;
-                    }
-                }
-                return Ok(Self { coefficients: b, covariance, deviance: current });
-            }
-        }
-        Err(StatsError::NotConverged { operation, iterations: ITERATIONS })
-    }
-}
-
-fn logit(p: f64) -> f64 {
-    (p / (1.0 - p)).ln()
-}
-
-fn expit(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// −2 log likelihood of linear predictors.
-fn deviance(y: &[f64], eta: &[f64]) -> f64 {
-    2.0 * y.iter().zip(eta).map(|(y, e)| e.max(0.0) + (-e.abs()).exp().ln_1p() - y * e).sum::<f64>()
 }
 
 impl Tabulate for Recalibration {

@@ -464,8 +464,13 @@ fn check_spectra(field: Field<'_>, reach: f64, orientations: usize) -> Result<()
     )
 }
 
-fn check(setting: &'static str, holds: bool, value: impl std::fmt::Display, requirement: &'static str) -> Result<()> {
-    if holds { Ok(()) } else { Err(ParameterError::Setting { setting, value: value.to_string(), requirement }.into()) }
+fn check(setting: &'static str, holds: bool, value: impl std::fmt::Debug, requirement: &'static str) -> Result<()> {
+    // Of extreme numbers, the form for debugging has few digits.
+    if holds {
+        Ok(())
+    } else {
+        Err(ParameterError::Setting { setting, value: format!("{value:?}"), requirement }.into())
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,12 @@
-//! Sample size for developing a prediction model of a binary outcome (Riley et al. 2019, 2020).
+//! Sample size for developing a prediction model of a binary outcome (Riley et al. 2019, 2020), and for validating one
+//! in other patients (Riley et al. 2021).
+
+mod external_validation;
+
+pub use external_validation::{
+    ExternalValidationCriteria, ExternalValidationParams, ExternalValidationSize, NetBenefitTarget,
+    PredictorDistribution, ThresholdAccuracy, external_validation,
+};
 
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
