@@ -5,9 +5,7 @@ use std::fmt;
 use alnm_imaging::region::{VoxelBox, bounding_box};
 use alnm_imaging::vectorised;
 use alnm_imaging::{Extremes, Image, LabelMap, Voxel, with_volume};
-use pulp::bytemuck::{NoUninit, cast_slice};
 use serde::Serialize;
-use sha1::{Digest, Sha1};
 
 use crate::error::Result;
 use crate::level_map::runs;
@@ -128,20 +126,29 @@ pub(crate) fn of_configuration(parameters: &Parameters) -> Vec<Diagnostic> {
     CONFIGURATION.into_iter().zip(values).map(|(name, value)| entry(name, DiagnosticValue::Text(value))).collect()
 }
 
-/// Describes an image at a stage of the extraction: `original` or `interpolated`.
-pub(crate) fn of_image(image: &Image, stage: &str) -> Vec<Diagnostic> {
+/// Describes an image at a stage of the extraction: `original`, with the hash of its voxels, or `interpolated`.
+pub(crate) fn of_image(image: &Image, stage: &str, hash: Option<String>) -> Vec<Diagnostic> {
     let geometry = image.geometry();
     let dimension = geometry.dimension();
     let mut entries = Vec::new();
-    if stage == "original" {
-        entries.push(entry("Image-original_Hash", DiagnosticValue::Text(hash(image))));
-        entries.push(entry("Image-original_Dimensionality", DiagnosticValue::Text(format!("{dimension}D"))));
+    if let Some(hash) = hash {
+        entries.push(entry(format_args!("Image-{stage}_Hash"), DiagnosticValue::Text(hash)));
+        let dimensionality = DiagnosticValue::Text(format!("{dimension}D"));
+        entries.push(entry(format_args!("Image-{stage}_Dimensionality"), dimensionality));
     }
     entries.push(entry(format_args!("Image-{stage}_Spacing"), floats(&geometry.spacing()[..dimension])));
     entries.push(entry(format_args!("Image-{stage}_Size"), integers(&geometry.size()[..dimension])));
     let summary = with_volume!(image, volume => Summary::of(volume.as_slice()));
     entries.extend(summary.entries(&format!("Image-{stage}")));
     entries
+}
+
+/// What there is to say of a mask but for its region.
+pub(crate) enum MaskStage<'a> {
+    /// As it was given.
+    Given { hash: String, region: VoxelBox },
+    /// What a step made, with the image on its grid.
+    Made { image: &'a Image },
 }
 
 /// A mask's region, described.
@@ -151,18 +158,22 @@ pub(crate) struct DescribedMask {
     pub(crate) components: usize,
 }
 
-/// Describes a mask's region at a stage of the extraction, with the grey values of `image` in it.
-pub(crate) fn of_mask(image: Option<&Image>, mask: &LabelMap, label: u32, stage: &str) -> Result<DescribedMask> {
+/// Describes a mask's region at a stage of the extraction: the mask as it was given, with the hash of its voxels and the
+/// box around its region, or what steps made of it, with the grey values of `image` in the region.
+pub(crate) fn of_mask(what: MaskStage<'_>, mask: &LabelMap, label: u32, stage: &str) -> Result<DescribedMask> {
     let geometry = mask.geometry();
     let dimension = geometry.dimension();
     let mut entries = Vec::new();
     let mut push = |name: &str, value| entries.push(entry(format_args!("Mask-{stage}_{name}"), value));
-    if stage == "original" {
-        push("Hash", DiagnosticValue::Text(hash_bytes(mask.as_slice(), u32::to_le_bytes)));
-    }
+    let region = match &what {
+        MaskStage::Given { hash, region } => {
+            push("Hash", DiagnosticValue::Text(hash.clone()));
+            *region
+        }
+        MaskStage::Made { .. } => bounding_box(mask, label)?,
+    };
     push("Spacing", floats(&geometry.spacing()[..dimension]));
     push("Size", integers(&geometry.size()[..dimension]));
-    let region = bounding_box(mask, label)?;
     let limits: Vec<usize> = region.start()[..dimension].iter().chain(&region.size()[..dimension]).copied().collect();
     push("BoundingBox", integers(&limits));
     let inside = inside_box(mask, label, &region);
@@ -182,7 +193,7 @@ pub(crate) fn of_mask(image: Option<&Image>, mask: &LabelMap, label: u32, stage:
     let centre = centre.map(|sum| sum as f64 / voxels as f64);
     push("CenterOfMassIndex", floats(&centre[..dimension]));
     push("CenterOfMass", floats(&geometry.index_to_point(centre)[..dimension]));
-    if let Some(image) = image {
+    if let MaskStage::Made { image } = what {
         let values = with_volume!(image, volume => region_values(volume, mask, label));
         entries.extend(Summary::of(&values).entries(&format!("Mask-{stage}")));
     }
@@ -242,35 +253,6 @@ fn floats(values: &[f64]) -> DiagnosticValue {
 
 fn integers(values: &[usize]) -> DiagnosticValue {
     DiagnosticValue::Integers(values.iter().map(|&value| value as i64).collect())
-}
-
-/// SHA-1 of the voxels as they lie in memory on a little-endian machine, as SimpleITK's `Hash`.
-fn hash(image: &Image) -> String {
-    match image {
-        Image::U8(volume) => hash_bytes(volume.as_slice(), u8::to_le_bytes),
-        Image::I8(volume) => hash_bytes(volume.as_slice(), i8::to_le_bytes),
-        Image::U16(volume) => hash_bytes(volume.as_slice(), u16::to_le_bytes),
-        Image::I16(volume) => hash_bytes(volume.as_slice(), i16::to_le_bytes),
-        Image::U32(volume) => hash_bytes(volume.as_slice(), u32::to_le_bytes),
-        Image::I32(volume) => hash_bytes(volume.as_slice(), i32::to_le_bytes),
-        Image::U64(volume) => hash_bytes(volume.as_slice(), u64::to_le_bytes),
-        Image::I64(volume) => hash_bytes(volume.as_slice(), i64::to_le_bytes),
-        Image::F32(volume) => hash_bytes(volume.as_slice(), f32::to_le_bytes),
-        Image::F64(volume) => hash_bytes(volume.as_slice(), f64::to_le_bytes),
-    }
-}
-
-/// SHA-1 of voxels whose bytes, the lowest first, `bytes_of` gives.
-fn hash_bytes<T: NoUninit, const N: usize>(voxels: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> String {
-    let mut digest = Sha1::new();
-    if cfg!(target_endian = "little") {
-        digest.update(cast_slice::<T, u8>(voxels));
-    } else {
-        for &voxel in voxels {
-            digest.update(bytes_of(voxel));
-        }
-    }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Which voxels of a box have the label, in raster order.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::derived_image::{DerivedImage, DerivedImages, derive, fixed_axis, image_names};
-use crate::diagnostics::{self, Diagnostic};
+use crate::diagnostics::{self, Diagnostic, MaskStage};
 use crate::error::{RadiomicsError, Result};
 use crate::feature::{FeatureClass, FeatureId, FeatureValue, Selection};
 use crate::ibsi::{self, IBSI_IMAGE, IbsiProfile, PreparedRegion};
@@ -20,6 +20,7 @@ use crate::parameters::{ImageTypeParameters, Parameters, Settings};
 use crate::preparation::Prepared;
 use crate::region::check_label;
 use crate::shape_features::ShapeFeatures;
+use crate::voxel_hash::voxel_hashes;
 use crate::warning::Warning;
 
 /// The features of one region.
@@ -239,10 +240,12 @@ impl Extractor {
         label: u32,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Extraction> {
-        self.check_input(image, mask, label)?;
+        let region = self.check_input(image, mask, label)?;
         // The description takes time for its checksums and is needed by nothing else.
-        let (described, evaluated) =
-            rayon::join(|| self.describe(image, mask, label), || self.evaluate(image, mask, label, observer));
+        let (described, evaluated) = rayon::join(
+            || self.describe(image, mask, label, region),
+            || self.evaluate(image, mask, label, region, observer),
+        );
         let (description, [pyradiomics, ibsi]) = (described?, evaluated?);
         Ok(Extraction {
             features: [pyradiomics.features, ibsi.features].concat(),
@@ -318,15 +321,16 @@ impl Extractor {
         label: u32,
         margin: usize,
     ) -> Result<Derived<'a>> {
-        self.check_input(image, mask, label)?;
+        let region = check_label(mask, label, self.parameters.allows_full_masks())?;
+        image.check_finite()?;
         let derive_images = || -> Result<_> {
-            let prepared = Prepared::new(image, mask, label, self.parameters.settings())?;
+            let prepared = Prepared::new(image, mask, label, region, self.parameters.settings())?;
             let stage = Stage::new(prepared, label, margin)?;
             let types = self.parameters.image_types();
             let derived: Vec<_> = types.par_iter().map(|image_type| derive_type(&stage, image_type)).collect();
             Ok((stage, derived.into_iter().collect::<Result<Vec<_>>>()?))
         };
-        let (described, derived) = rayon::join(|| self.describe(image, mask, label), derive_images);
+        let (described, derived) = rayon::join(|| self.describe(image, mask, label, Some(region)), derive_images);
         let (InputDescription { mut diagnostics, mut warnings }, (mut stage, derived)) = (described?, derived?);
         diagnostics.append(&mut stage.prepared.diagnostics);
         warnings.append(&mut stage.prepared.warnings);
@@ -338,25 +342,32 @@ impl Extractor {
         Ok(Derived { stage, images, diagnostics, warnings })
     }
 
-    fn check_input(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<()> {
-        if self.parameters.asks_for_pyradiomics() {
-            check_label(mask, label, self.parameters.allows_full_masks())?;
-        }
-        Ok(image.check_finite()?)
+    /// Checks image and mask as they were given. The box around the region on the mask's grid, where the profile of
+    /// PyRadiomics is asked for.
+    fn check_input(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Option<VoxelBox>> {
+        let checked = || check_label(mask, label, self.parameters.allows_full_masks());
+        let region = if self.parameters.asks_for_pyradiomics() { Some(checked()?) } else { None };
+        image.check_finite()?;
+        Ok(region)
     }
 
     /// Describes image and mask as they were given, as PyRadiomics does.
-    fn describe(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<InputDescription> {
-        if !self.parameters.asks_for_pyradiomics() {
-            return Ok(InputDescription::default());
-        }
+    fn describe(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        region: Option<VoxelBox>,
+    ) -> Result<InputDescription> {
+        let Some(region) = region else { return Ok(InputDescription::default()) };
         let mut warnings = self.withdrawn_features();
         if !self.parameters.settings().additional_info {
             return Ok(InputDescription { diagnostics: Vec::new(), warnings });
         }
+        let [hash_of_image, hash_of_mask] = voxel_hashes(image, mask);
         let (of_mask, of_image) = rayon::join(
-            || diagnostics::of_mask(None, mask, label, "original"),
-            || diagnostics::of_image(image, "original"),
+            || diagnostics::of_mask(MaskStage::Given { hash: hash_of_mask, region }, mask, label, "original"),
+            || diagnostics::of_image(image, "original", Some(hash_of_image)),
         );
         let of_mask = of_mask?;
         let types = self.parameters.image_types();
@@ -377,14 +388,14 @@ impl Extractor {
         image: &Image,
         mask: &LabelMap,
         label: u32,
+        region: Option<VoxelBox>,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<[ProfileFeatures; 2]> {
-        let stage = if self.parameters.asks_for_pyradiomics() {
-            let prepared = Prepared::new(image, mask, label, self.parameters.settings())?;
-            Some(Stage::new(prepared, label, 0)?)
-        } else {
-            None
+        let of_region = |region| -> Result<Stage<'_>> {
+            let prepared = Prepared::new(image, mask, label, region, self.parameters.settings())?;
+            Stage::new(prepared, label, 0)
         };
+        let stage = region.map(of_region).transpose()?;
         let images = stage.as_ref().map_or(0, |stage| self.image_count(stage));
         let progress = Progress {
             observer,

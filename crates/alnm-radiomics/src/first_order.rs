@@ -215,7 +215,8 @@ impl FirstOrder {
     pub(crate) fn robust_mean_absolute_deviation(&self) -> f64 {
         // Few values have room without memory being asked for.
         match self.values.len() {
-            0..=128 => self.robust_deviation_in(&mut [0.0; 128]),
+            0..=32 => self.robust_deviation_in(&mut [0.0; 32]),
+            33..=128 => self.robust_deviation_in(&mut [0.0; 128]),
             129..=BLOCK => self.robust_deviation_in(&mut [0.0; BLOCK]),
             many => self.robust_deviation_in(&mut vec![0.0; many]),
         }

@@ -40,6 +40,7 @@ mod singular_value;
 mod size_matrix;
 mod summation;
 mod tally;
+mod voxel_hash;
 mod voxel_maps;
 mod warning;
 mod weighting;

@@ -111,10 +111,11 @@ impl PairsAndRuns {
         let Self { pairs, runs, tally, .. } = self;
         let (columns, longest) = (map.gray_levels.len() + 1, longest(map));
         let mut counts = tally.counts();
-        pairs.clear();
-        pairs.extend(counts.by_ref().take(columns * columns));
-        runs.clear();
-        runs.extend(counts);
+        pairs.resize(columns * columns, 0);
+        runs.resize(map.gray_levels.len() * longest, 0);
+        for to in [&mut *pairs, &mut *runs] {
+            to.iter_mut().zip(&mut counts).for_each(|(to, count)| *to = count);
+        }
         for ((level, of_level), &voxels) in runs.chunks_exact_mut(longest).enumerate().zip(&map.level_voxels) {
             // The runs of all other voxels begin with them.
             let going_on = of_level.iter().sum::<u32>();

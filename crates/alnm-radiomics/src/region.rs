@@ -8,8 +8,9 @@ use crate::error::{RadiomicsError, Result};
 use crate::parameters::{ResegmentMode, Settings};
 use crate::summation::{sum, sum_of};
 
-/// Checks that the mask holds the label and, unless it may cover the whole image, sets something apart.
-pub(crate) fn check_label(mask: &LabelMap, label: u32, may_cover_all: bool) -> Result<()> {
+/// Checks that the mask holds the label and, unless it may cover the whole image, sets something apart. Returns the box
+/// around the region.
+pub(crate) fn check_label(mask: &LabelMap, label: u32, may_cover_all: bool) -> Result<VoxelBox> {
     let voxels = mask.as_slice();
     let covers_all = label > 0 && may_cover_all && voxels.first() == Some(&label);
     if !covers_all
@@ -18,10 +19,8 @@ pub(crate) fn check_label(mask: &LabelMap, label: u32, may_cover_all: bool) -> R
     {
         return Err(RadiomicsError::NoLabels { value: first });
     }
-    if label == 0 || !voxels.contains(&label) {
-        return Err(RadiomicsError::LabelAbsent { label, present: labels(mask, 16) });
-    }
-    Ok(())
+    let region = if label == 0 { None } else { bounding_box(mask, label).ok() };
+    region.ok_or_else(|| RadiomicsError::LabelAbsent { label, present: labels(mask, 16) })
 }
 
 /// A mask on the image's grid with the box around its region.
@@ -33,18 +32,28 @@ pub(crate) struct CheckedMask {
     pub(crate) bounding_box: VoxelBox,
 }
 
-/// Checks that image and mask share a grid, which `correctMask` can bring about, and that the region is large enough.
-pub(crate) fn check_mask(image: &Geometry, mask: &LabelMap, label: u32, settings: &Settings) -> Result<CheckedMask> {
+/// Checks that image and mask share a grid, which `correctMask` can bring about, and that the region, which lies in the box
+/// `region` of the mask, is large enough.
+pub(crate) fn check_mask(
+    image: &Geometry,
+    mask: &LabelMap,
+    label: u32,
+    region: VoxelBox,
+    settings: &Settings,
+) -> Result<CheckedMask> {
     let corrected = match image.difference(mask.geometry(), settings.tolerance()) {
         None => None,
         Some(difference) if !settings.correct_mask => return Err(RadiomicsError::GeometryMismatch(difference)),
         Some(difference) => {
-            check_inside(image, mask, label)?;
+            check_inside(image, mask.geometry(), &region)?;
             Some((resample(mask, image, Interpolator::Nearest, 0)?, difference))
         }
     };
+    let bounding_box = match &corrected {
+        Some((corrected, _)) => bounding_box(corrected, label)?,
+        None => region,
+    };
     let region = corrected.as_ref().map_or(mask, |(corrected, _)| corrected);
-    let bounding_box = bounding_box(region, label)?;
     let found = bounding_box.size().iter().filter(|&&size| size > 1).count();
     if found == 0 || found < settings.minimum_roi_dimensions {
         return Err(RadiomicsError::TooFewDimensions { found, minimum: settings.minimum_roi_dimensions });
@@ -58,12 +67,10 @@ pub(crate) fn check_mask(image: &Geometry, mask: &LabelMap, label: u32, settings
     Ok(CheckedMask { corrected, bounding_box })
 }
 
-/// Checks that the box around the region lies inside the image, within a thousandth of a voxel.
-pub(crate) fn check_inside(image: &Geometry, mask: &LabelMap, label: u32) -> Result<()> {
+/// Checks that the box around the region on the mask's grid lies inside the image, within a thousandth of a voxel.
+pub(crate) fn check_inside(image: &Geometry, mask: &Geometry, region: &VoxelBox) -> Result<()> {
     const TOLERANCE: f64 = 1e-3;
-    let region = bounding_box(mask, label)?;
-    let corner =
-        |index: [usize; 3]| image.point_to_index(mask.geometry().index_to_point(index.map(|i| i as f64 - 0.5)));
+    let corner = |index: [usize; 3]| image.point_to_index(mask.index_to_point(index.map(|i| i as f64 - 0.5)));
     let (first, second) = (corner(region.start()), corner(region.end()));
     let lower: [f64; 3] = std::array::from_fn(|axis| first[axis].min(second[axis]));
     let upper: [f64; 3] = std::array::from_fn(|axis| first[axis].max(second[axis]));

@@ -58,13 +58,19 @@ struct MarginalSums {
     count: f64,
 }
 
+/// 1 / k².
+#[inline(always)]
+fn inverse_square(k: f64) -> f64 {
+    1.0 / (k * k)
+}
+
 impl MarginalSums {
     /// Four sums side by side, each in the order of the values.
-    fn of(marginal: &[Marginal]) -> Self {
+    #[inline(always)]
+    fn of(marginal: &[Marginal], inverse_square: impl Fn(f64) -> f64) -> Self {
         let mut sums = [0.0; 4];
         for &Marginal { value, count } in marginal {
-            let square = value * value;
-            let factors = [1.0 / square, square, value, count];
+            let factors = [inverse_square(value), value * value, value, count];
             for (sum, factor) in sums.iter_mut().zip(factors) {
                 *sum += count * factor;
             }
@@ -95,6 +101,8 @@ pub(crate) struct JointFactors {
     /// Sizes of a level that are kept, from 0.
     sizes: usize,
     kept: Vec<[f64; 4]>,
+    /// 1 / k² of levels and sizes.
+    inverse_squares: Vec<f64>,
 }
 
 impl JointFactors {
@@ -105,7 +113,12 @@ impl JointFactors {
     pub(crate) fn new(highest: u32, largest: usize) -> Self {
         let sizes = largest.min(Self::MOST_SIZES) + 1;
         let of_level = |level: u32| (0..sizes).map(move |size| joint_factors(f64::from(level), size as f64));
-        Self { sizes, kept: (0..=highest).flat_map(of_level).collect() }
+        let inverse_square = |k: usize| inverse_square(k as f64);
+        Self {
+            sizes,
+            kept: (0..=highest).flat_map(of_level).collect(),
+            inverse_squares: (0..=largest.max(highest as usize)).map(inverse_square).collect(),
+        }
     }
 
     /// The factors of a cell, whose level and size are whole numbers.
@@ -148,17 +161,45 @@ impl SizeMatrix {
     pub(crate) fn refill(
         &mut self,
         counted: impl Iterator<Item = WindowCell>,
-        table: &mut SizeTable,
+        table: &mut WindowSizes,
         factors: &JointFactors,
         information: &[f64],
     ) {
-        let cells = counted.map(|WindowCell { level, size, count }| SizeCell {
-            level: f64::from(level),
-            size: f64::from(size),
-            count: f64::from(count),
-        });
-        let joint_sums = self.take_cells(cells, table, |cell| factors.of(cell.level as u32, cell.size as u32));
-        self.summarise(joint_sums, table, |count| information[count as usize]);
+        self.cells.clear();
+        self.by_level.clear();
+        let mut joint_sums = [0.0; 4];
+        let mut of_cells = 0.0;
+        let (mut total, mut of_level) = (0, WindowCell { level: 0, size: 0, count: 0 });
+        for cell in counted {
+            let count = f64::from(cell.count);
+            self.cells.push(SizeCell { level: f64::from(cell.level), size: f64::from(cell.size), count });
+            if cell.level != of_level.level {
+                self.end_level(of_level);
+                of_level = WindowCell { count: 0, ..cell };
+            }
+            of_level.count += cell.count;
+            for (sum, factor) in joint_sums.iter_mut().zip(factors.of(cell.level, cell.size)) {
+                *sum += count * factor;
+            }
+            table.counts[cell.size as usize] += cell.count;
+            total += cell.count;
+            of_cells += information[cell.count as usize];
+        }
+        self.end_level(of_level);
+        table.take(&mut self.by_size);
+        let inverse_square = |k: f64| factors.inverse_squares[k as usize];
+        self.joint_sums = joint_sums;
+        self.total = f64::from(total);
+        self.level_sums = MarginalSums::of(&self.by_level, inverse_square);
+        self.size_sums = MarginalSums::of(&self.by_size, inverse_square);
+        self.entropy = if total == 0 { f64::NAN } else { -of_cells };
+    }
+
+    /// Takes the voxels of a level, of which there may be none.
+    fn end_level(&mut self, of_level: WindowCell) {
+        if of_level.count > 0 {
+            self.by_level.push(Marginal { value: f64::from(of_level.level), count: f64::from(of_level.count) });
+        }
     }
 
     /// Takes cells in ascending order of level, then size, in place of those that are there, and returns their joint sums.
@@ -201,8 +242,8 @@ impl SizeMatrix {
         self.joint_sums = joint_sums;
         table.take(&mut self.by_size);
         self.total = self.counted();
-        self.level_sums = MarginalSums::of(&self.by_level);
-        self.size_sums = MarginalSums::of(&self.by_size);
+        self.level_sums = MarginalSums::of(&self.by_level, inverse_square);
+        self.size_sums = MarginalSums::of(&self.by_size, inverse_square);
         let sum: f64 = self.cells.iter().map(|cell| cell.count).map(information).sum();
         self.entropy = if self.cells.is_empty() { f64::NAN } else { -sum };
     }
@@ -311,9 +352,30 @@ fn variance(marginal: &[Marginal], sums: &MarginalSums, total: f64) -> f64 {
     marginal.iter().map(|entry| entry.count * ((entry.value - mean) * (entry.value - mean))).sum::<f64>() / total
 }
 
+/// Counts by size of a window, in memory that one window after the other uses.
+#[derive(Debug, Default)]
+pub(crate) struct WindowSizes {
+    counts: Vec<u32>,
+}
+
+impl WindowSizes {
+    /// Makes room for sizes up to `largest`.
+    pub(crate) fn resize(&mut self, largest: usize) {
+        self.counts.resize(largest + 1, 0);
+    }
+
+    /// Puts the counts in ascending order of size in place of what `by_size` holds, and leaves none.
+    fn take(&mut self, by_size: &mut Vec<Marginal>) {
+        by_size.clear();
+        for (size, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
+            by_size.push(Marginal { value: size as f64, count: f64::from(std::mem::take(count)) });
+        }
+    }
+}
+
 /// Counts by size, added up in the order in which they come.
 #[derive(Debug, Default)]
-pub(crate) struct SizeTable {
+struct SizeTable {
     /// Counts of the sizes below [`TABLE_SIZES`], as far as any has come so far.
     small: Vec<f64>,
     large: Vec<Marginal>,

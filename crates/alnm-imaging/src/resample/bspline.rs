@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::sampling::{Sampling, is_inside, sample_lines};
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
+use crate::vectorised;
 use crate::volume::{Volume, Voxel};
 
 /// |√3 − 2|^40 ≈ 10⁻²³, far below the last bit of a double.
@@ -106,7 +107,7 @@ impl Support {
     }
 
     /// The value on a line of coefficients.
-    #[inline]
+    #[inline(always)]
     fn value(&self, line: &[f64]) -> f64 {
         self.indices.iter().zip(&self.weights).map(|(&index, weight)| weight * line[index]).sum()
     }
@@ -190,18 +191,22 @@ fn truncated<T: Voxel>(
         || (vec![0.0; rows * columns], vec![0.0; columns]),
         |(plane, line), (k, (slice, z))| {
             let Some(z) = z else { return };
-            combine(plane, z.indices.map(|index| &source[index * rows * columns..][..rows * columns]), z.weights);
+            let planes = z.indices.map(|index| &source[index * rows * columns..][..rows * columns]);
+            vectorised!(pulp::Arch::new(), combine(plane, planes, z.weights));
             for (j, (row, y)) in slice.chunks_mut(width).zip(&axes[1]).enumerate() {
                 let Some(y) = y else { continue };
-                combine(line, y.indices.map(|index| &plane[index * columns..][..columns]), y.weights);
-                for (i, (voxel, x)) in row.iter_mut().zip(&axes[0]).enumerate() {
-                    let Some(x) = x else { continue };
-                    let mut value = x.value(line);
-                    if (value - value.round()).abs() <= doubt {
-                        value = exact([i, j, k]);
+                let lines = y.indices.map(|index| &plane[index * columns..][..columns]);
+                vectorised!(pulp::Arch::new(), {
+                    combine(line, lines, y.weights);
+                    for (i, (voxel, x)) in row.iter_mut().zip(&axes[0]).enumerate() {
+                        let Some(x) = x else { continue };
+                        let mut value = x.value(line);
+                        if (value - value.round()).abs() <= doubt {
+                            value = exact([i, j, k]);
+                        }
+                        *voxel = T::from_f64(value);
                     }
-                    *voxel = T::from_f64(value);
-                }
+                });
             }
         },
     );
@@ -277,7 +282,7 @@ fn not_finite<T: Voxel>(volume: &Volume<T>, position: usize) -> ImagingError {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn combine(target: &mut [f64], sources: [&[f64]; SUPPORT], weights: [f64; SUPPORT]) {
     let [a, b, c, d] = sources;
     for ((((target, a), b), c), d) in target.iter_mut().zip(a).zip(b).zip(c).zip(d) {
@@ -335,15 +340,24 @@ fn filter_depth(values: &mut Array3<f64>) {
     }
     let columns = values.axis_chunks_iter_mut(Axis(1), 1).into_par_iter();
     columns.for_each_init(Vec::new, |scratch: &mut Vec<f64>, mut column| {
+        let width = column.len_of(Axis(2));
         scratch.clear();
-        scratch.extend(column.iter());
-        filter_lines(scratch, column.len_of(Axis(2)));
-        column.iter_mut().zip(scratch).for_each(|(value, filtered)| *value = *filtered);
+        column.rows().into_iter().for_each(|row| scratch.extend(row));
+        filter_lines(scratch, width);
+        for (mut row, filtered) in column.rows_mut().into_iter().zip(scratch.chunks(width)) {
+            row.iter_mut().zip(filtered).for_each(|(value, filtered)| *value = *filtered);
+        }
     });
 }
 
 /// The recursions for `lines` lines side by side: element n of line i lies at `n·lines + i`.
 fn filter_lines(values: &mut [f64], lines: usize) {
+    vectorised!(pulp::Arch::new(), filter_side_by_side(values, lines));
+}
+
+/// [`filter_lines`] with the instructions of its caller.
+#[inline(always)]
+fn filter_side_by_side(values: &mut [f64], lines: usize) {
     let length = values.len() / lines;
     if length < 2 {
         return;
@@ -370,32 +384,33 @@ fn filter_lines(values: &mut [f64], lines: usize) {
 }
 
 /// The first value of the causal recursion: the sum Σ zⁿ·x(n) over the mirrored line, cut where ITK cuts it.
+#[inline(always)]
 fn start_causal(values: &mut [f64], lines: usize, length: usize, pole: f64, gain: f64) {
     const TOLERANCE: f64 = 1e-10;
     let horizon = (TOLERANCE.ln() / pole.abs().ln()).ceil() as usize;
     let (first, rest) = values.split_at_mut(lines);
-    let sample = |n: usize, line: usize| rest[(n - 1) * lines + line] * gain;
+    // Adds the samples n of all lines.
+    let add = |first: &mut [f64], n: usize, factor: f64| {
+        for (start, sample) in first.iter_mut().zip(&rest[(n - 1) * lines..]) {
+            *start += factor * (sample * gain);
+        }
+    };
     first.iter_mut().for_each(|start| *start *= gain);
+    let mut power = pole;
     if horizon < length {
-        for (line, start) in first.iter_mut().enumerate() {
-            let mut power = pole;
-            for n in 1..horizon {
-                *start += power * sample(n, line);
-                power *= pole;
-            }
+        for n in 1..horizon {
+            add(first, n, power);
+            power *= pole;
         }
         return;
     }
-    for (line, start) in first.iter_mut().enumerate() {
-        let mut power = pole;
-        let mut mirrored = pole.powf((length - 1) as f64);
-        let mut sum = *start + mirrored * sample(length - 1, line);
-        mirrored *= mirrored / pole;
-        for n in 1..length - 1 {
-            sum += (power + mirrored) * sample(n, line);
-            power *= pole;
-            mirrored /= pole;
-        }
-        *start = sum / (1.0 - power * power);
+    let mut mirrored = pole.powf((length - 1) as f64);
+    add(first, length - 1, mirrored);
+    mirrored *= mirrored / pole;
+    for n in 1..length - 1 {
+        add(first, n, power + mirrored);
+        power *= pole;
+        mirrored /= pole;
     }
+    first.iter_mut().for_each(|start| *start /= 1.0 - power * power);
 }

@@ -21,7 +21,7 @@ use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::glcm::{Definitions, WindowFeatures};
 use crate::level_map::{Offset, neighbour_offsets};
-use crate::size_matrix::{JointFactors, SizeMatrix, SizeTable, WindowCell};
+use crate::size_matrix::{JointFactors, SizeMatrix, WindowCell, WindowSizes};
 pub(crate) use first_order::{FirstOrderWindows, RankedValues};
 pub(crate) use neighbourhoods::{DependenceWindows, ToneWindows};
 use number_counts::NumberCounts;
@@ -251,7 +251,7 @@ struct WindowMatrix<'a> {
     factors: &'a JointFactors,
     counts: NumberCounts,
     matrix: SizeMatrix,
-    table: SizeTable,
+    table: WindowSizes,
     information: InformationTables,
 }
 
@@ -261,9 +261,15 @@ impl<'a> WindowMatrix<'a> {
             factors,
             counts: NumberCounts::default(),
             matrix: SizeMatrix::empty(),
-            table: SizeTable::default(),
+            table: WindowSizes::default(),
             information: InformationTables::default(),
         }
+    }
+
+    /// Makes room for levels up to `highest` and sizes below `sizes`.
+    fn resize(&mut self, highest: u32, sizes: usize) {
+        self.counts.resize((highest as usize + 1) * sizes);
+        self.table.resize(sizes);
     }
 
     /// The matrix of the numbers of a window, each of which is level × `sizes` + size.

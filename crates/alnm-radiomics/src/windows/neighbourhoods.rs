@@ -100,7 +100,7 @@ impl WindowClass for DependenceWindows<'_> {
     }
 
     fn resize(&mut self, windows: &Windows, highest: u32) {
-        self.matrix.counts.resize((highest as usize + 1) * (windows.levels.len() + 1));
+        self.matrix.resize(highest, windows.levels.len() + 1);
         self.neighbours.resize(windows);
         self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
     }

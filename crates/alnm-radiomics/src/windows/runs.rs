@@ -123,7 +123,7 @@ impl WindowClass for RunWindows<'_> {
     }
 
     fn resize(&mut self, windows: &Windows, highest: u32) {
-        self.matrix.counts.resize((highest as usize + 1) * sizes(windows) as usize);
+        self.matrix.resize(highest, sizes(windows) as usize);
         let offsets = match self.definitions {
             Definitions::PyRadiomics => directions(windows.size, &[1], self.fixed_axis).unwrap_or_default(),
             // Where a direction has no room, each voxel is a run.

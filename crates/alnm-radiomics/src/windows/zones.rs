@@ -89,7 +89,7 @@ impl WindowClass for ZoneWindows<'_> {
     }
 
     fn resize(&mut self, windows: &Windows, highest: u32) {
-        self.matrix.counts.resize((highest as usize + 1) * (windows.levels.len() + 1));
+        self.matrix.resize(highest, windows.levels.len() + 1);
         self.pairs = windows.neighbours(&[1], self.fixed_axis);
         self.zones.resize(windows.levels.len(), [0; WINDOWS]);
         self.sizes.resize(windows.levels.len(), [0; WINDOWS]);
