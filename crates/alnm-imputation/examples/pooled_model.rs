@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Log-normal counts, a grade of 1 to 3, and nodes that hang on both; a seventh of counts and grades is missing.
 fn simulated(patients: usize, seed: u64) -> Result<FeatureTable, alnm_selection::SelectionError> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    let mut columns = vec![Vec::with_capacity(patients); 5];
+    let mut columns = vec![Vec::new(); 5];
     for _ in 0..patients {
         let mut normal = || generator.sample::<f64, _>(StandardNormal);
         let inflammation = normal();
