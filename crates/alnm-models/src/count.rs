@@ -170,11 +170,7 @@ impl CountModel {
     /// # Errors
     /// [`ModelError::Unknown`] lists the names that exist.
     pub fn term(&self, name: &str) -> Result<&Term> {
-        self.terms.iter().find(|t| t.name == name).ok_or_else(|| ModelError::Unknown {
-            what: "term",
-            name: name.to_owned(),
-            known: self.terms.iter().map(|t| t.name.clone()).collect(),
-        })
+        Term::named(&self.terms, name)
     }
 
     /// Predictors that depend linearly on earlier ones and were left out.

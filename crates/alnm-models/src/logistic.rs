@@ -46,6 +46,17 @@ pub struct Term {
     pub interval: Interval,
 }
 
+impl Term {
+    /// The term of the given name among those of a model.
+    pub(crate) fn named<'a>(terms: &'a [Self], name: &str) -> Result<&'a Self> {
+        terms.iter().find(|term| term.name == name).ok_or_else(|| ModelError::Unknown {
+            what: "term",
+            name: name.to_owned(),
+            known: terms.iter().map(|term| term.name.clone()).collect(),
+        })
+    }
+}
+
 /// A fitted logistic regression.
 ///
 /// A model that is read with serde is checked: sizes and counts agree, numbers are finite, and the inference follows
@@ -228,11 +239,7 @@ impl LogisticModel {
     /// # Errors
     /// [`ModelError::Unknown`] lists the names that exist.
     pub fn term(&self, name: &str) -> Result<&Term> {
-        self.terms.iter().find(|t| t.name == name).ok_or_else(|| ModelError::Unknown {
-            what: "term",
-            name: name.to_owned(),
-            known: self.terms.iter().map(|t| t.name.clone()).collect(),
-        })
+        Term::named(&self.terms, name)
     }
 
     /// Names of the predictors with a coefficient.

@@ -151,11 +151,7 @@ impl CoxModel {
     /// # Errors
     /// [`ModelError::Unknown`] lists the names that exist.
     pub fn term(&self, name: &str) -> Result<&Term> {
-        self.terms.iter().find(|t| t.name == name).ok_or_else(|| ModelError::Unknown {
-            what: "term",
-            name: name.to_owned(),
-            known: self.terms.iter().map(|t| t.name.clone()).collect(),
-        })
+        Term::named(&self.terms, name)
     }
 
     /// Predictors that depend linearly on earlier ones, or do not vary among those at risk, and were left out.
