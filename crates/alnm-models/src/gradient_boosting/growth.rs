@@ -9,7 +9,7 @@ use super::tree::{Child, MissingSide, Tree, TreeNode};
 
 /// Bins that are added to or looked at from which on the work of a leaf is worth sharing out. Features are independent,
 /// so threads do not change the result.
-const PARALLEL_WORK: usize = 1 << 16;
+const PARALLEL_WORK: usize = 12_000;
 /// Rows that are divided at once.
 const DIVIDED_ROWS: usize = 1 << 14;
 
