@@ -4,7 +4,8 @@
 
 CHECKOUT is a checkout of PyRadiomics at any of its tags, or its unpacked source distribution. The tests are run as they
 are; the folder `radiomics` beside them is kept out of the way, and `import radiomics` finds this package. Needed beside
-this package: pytest, SimpleITK, six, pykwalify.
+this package: pytest, SimpleITK, six, pykwalify, and for 3.0.1 parameterized, which it knows by its old name
+nose_parameterized.
 
 The tests look for images in `pyradiomics/data` in the folder for temporary files; the script makes such a folder for
 them and puts the files of CHECKOUT/data there. The images of the wavelet tests (test_wavelet_64x64x64 and
@@ -12,6 +13,8 @@ test_wavelet_37x37x37) are in no checkout. Where they are missing, their test fi
 and the script says so.
 """
 
+import contextlib
+import importlib
 import os
 import shutil
 import sys
@@ -46,6 +49,8 @@ def main() -> int:
         install_as_radiomics()
         import pytest
 
+        with contextlib.suppress(ImportError):
+            sys.modules["nose_parameterized"] = importlib.import_module("parameterized")
         arguments = ["-q", "-ra", "-p", "no:cacheprovider", "tests", *sys.argv[2:]]
         missing = [case for case in WAVELET_CASES if not (data / f"{case}_image.nrrd").is_file()]
         if missing:

@@ -106,7 +106,7 @@ where
                     Ok(outcome) => return (Some(outcome), signal),
                     Err(RecvTimeoutError::Disconnected) => return (None, signal),
                     Err(RecvTimeoutError::Timeout) if signal.is_none() => {
-                        if let Err(raised) = Python::attach(Python::check_signals) {
+                        if let Err(raised) = check_signals() {
                             interruption.0.store(true, Ordering::Relaxed);
                             signal = Some(raised);
                         }
@@ -125,6 +125,15 @@ where
         Some(Err(panic)) => Err(fault(panic.as_ref())),
         None => Err(PyRuntimeError::new_err("the work ended without a result; please report this")),
     }
+}
+
+/// Runs Python's handlers of signals that have come: that of Ctrl-C raises `KeyboardInterrupt`.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method itself is not general enough in its lifetime"
+)]
+fn check_signals() -> PyResult<()> {
+    Python::attach(|py| py.check_signals())
 }
 
 /// The exception for a fault of the program.

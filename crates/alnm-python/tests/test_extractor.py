@@ -143,6 +143,8 @@ def test_parameters_come_from_files_dictionaries_and_keywords(case, tmp_path):
     assert features_of(extractor.execute(*case)) == expected
     extractor.loadJSONParams(json.dumps(dictionary))
     assert features_of(extractor.execute(*case)) == expected
+    for value in (float("nan"), "nan"):
+        assert np.isnan(RadiomicsFeatureExtractor({"voxelSetting": {"initValue": value}}).settings["initValue"])
     assert RadiomicsFeatureExtractor(dictionary, binWidth=3).settings["binWidth"] == 3
     with pytest.raises(FileNotFoundError, match="nothing.yaml"):
         RadiomicsFeatureExtractor("nothing.yaml")

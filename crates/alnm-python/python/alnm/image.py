@@ -30,7 +30,7 @@ class Image:
     (16, 16, 4)
     """
 
-    __slots__ = ("array", "spacing", "origin", "direction")
+    __slots__ = ("array", "spacing", "origin", "direction", "_owner")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Image:
         direction: Sequence[float] | None = None,
     ) -> None:
         self.array: np.ndarray[Any, Any] = _native_array(np.asarray(array))
+        self._owner: Any = None
         axes = self.array.ndim
         if axes not in (2, 3):
             raise _native.AlnmError(
@@ -57,14 +58,9 @@ class Image:
 
     @classmethod
     def from_sitk(cls, image: Any) -> Image:
-        """The image of a SimpleITK image of one component; its voxels are shared until either is changed."""
-        if image.GetNumberOfComponentsPerPixel() != 1:
-            raise _native.AlnmError(
-                f"the image has {image.GetNumberOfComponentsPerPixel()} components per voxel; it must have 1, so "
-                "choose one of them"
-            )
-        array = simpleitk().GetArrayViewFromImage(image)
-        return cls(array, image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+        """The image of a SimpleITK image of one component, with a copy of its voxels."""
+        view = _view(image)
+        return view.with_array(view.array.copy())
 
     def to_sitk(self) -> Any:
         """A SimpleITK image with a copy of the voxels."""
@@ -127,6 +123,18 @@ def simpleitk() -> Any:
     return SimpleITK
 
 
+def _view(image: Any) -> Image:
+    """The image of a SimpleITK image of one component, whose voxels it shares; they are valid as long as the view."""
+    count = image.GetNumberOfComponentsPerPixel()
+    if count != 1:
+        raise _native.AlnmError(f"the image has {count} components per voxel; it must have 1, so choose one of them")
+    array = simpleitk().GetArrayViewFromImage(image)
+    view = Image(array, image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    # SimpleITK's views do not keep the memory that they look at.
+    view._owner = image
+    return view
+
+
 def is_sitk(value: Any) -> bool:
     """Whether a value is an image of SimpleITK, without importing it."""
     module = sys.modules.get("SimpleITK")
@@ -149,7 +157,7 @@ def as_image(value: Any, what: str = "image") -> Image:
     if isinstance(value, Image):
         return value
     if is_sitk(value):
-        return Image.from_sitk(value)
+        return _view(value)
     if isinstance(value, np.ndarray):
         raise TypeError(
             f"the {what} is an array without a spacing; give alnm.Image(array, spacing=(x, y, z)), spacing in mm"

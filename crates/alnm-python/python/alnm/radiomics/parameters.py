@@ -78,7 +78,8 @@ def _yaml(value: Any) -> str:
         return "[" + ", ".join(map(_yaml, value)) + "]"
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-    return json.dumps(value)
+    # What a reader of YAML 1.1 makes of `nan` is text, and so it stands in the files of PyRadiomics.
+    return ".nan" if value == "nan" else json.dumps(value)
 
 
 def plain(value: Any) -> Any:
