@@ -8,9 +8,12 @@ this package: pytest, SimpleITK, six, pykwalify, and for 3.0.1 parameterized, wh
 nose_parameterized.
 
 The tests look for images in `pyradiomics/data` in the folder for temporary files; the script makes such a folder for
-them and puts the files of CHECKOUT/data there. The images of the wavelet tests (test_wavelet_64x64x64 and
-test_wavelet_37x37x37) are in no checkout. Where they are missing, their test file cannot be collected; it is left out,
-and the script says so.
+them and puts the files of CHECKOUT/data there. Two kinds of files are in no checkout:
+
+- masks of one slice (brain1_label_2D.nrrd and so on) are made from the whole masks, of which they are the slice with the
+  most voxels; the tests check their hashes;
+- the images of the wavelet tests (test_wavelet_64x64x64, test_wavelet_37x37x37): their test file cannot be collected
+  without them; it is left out, and the script says so.
 """
 
 import contextlib
@@ -24,6 +27,16 @@ from pathlib import Path
 WAVELET_CASES = ("test_wavelet_64x64x64", "test_wavelet_37x37x37")
 
 
+def make_mask_of_one_slice(whole: Path, target: Path) -> None:
+    """Write the slice of a mask that has the most voxels."""
+    import SimpleITK
+
+    mask = SimpleITK.ReadImage(str(whole))
+    voxels = SimpleITK.GetArrayViewFromImage(mask).astype(bool).sum(axis=(1, 2))
+    largest = int(voxels.argmax())
+    SimpleITK.WriteImage(mask[:, :, largest : largest + 1], str(target))
+
+
 def main() -> int:
     if len(sys.argv) < 2 or not (Path(sys.argv[1]) / "tests").is_dir():
         print(__doc__)
@@ -34,6 +47,10 @@ def main() -> int:
         data.mkdir(parents=True)
         for path in (checkout / "data").glob("*.nrrd"):
             (data / path.name).symlink_to(path)
+        for whole in (checkout / "data").glob("*_label.nrrd"):
+            target = data / whole.name.replace("_label", "_label_2D")
+            if not target.exists():
+                make_mask_of_one_slice(whole, target)
         # The tests write tables beside their baselines.
         tests = Path(folder) / "checkout"
         for part in ("tests", "data/baseline", "examples/exampleSettings"):

@@ -8,6 +8,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::options::NonFiniteFloatPolicy;
 
 use crate::error::exception;
 
@@ -116,7 +117,8 @@ pub(crate) fn parse_parameters(py: Python<'_>, text: &str) -> PyResult<Py<PyAny>
     if text.trim().is_empty() {
         return Ok(PyDict::new(py).into_any().unbind());
     }
-    let tree: Tree = serde_saphyr::from_str(text).map_err(exception)?;
+    let options = serde_saphyr::options! { non_finite_float_policy: NonFiniteFloatPolicy::PassThrough };
+    let tree: Tree = serde_saphyr::from_str_with_options(text, options).map_err(exception)?;
     Ok(tree.to_python(py)?.unbind())
 }
 
