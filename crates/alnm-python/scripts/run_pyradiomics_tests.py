@@ -10,8 +10,8 @@ nose_parameterized.
 The tests look for images in `pyradiomics/data` in the folder for temporary files; the script makes such a folder for
 them and puts the files of CHECKOUT/data there. Two kinds of files are in no checkout:
 
-- masks of one slice (brain1_label_2D.nrrd and so on) are made from the whole masks, of which they are the slice with the
-  most voxels; the tests check their hashes;
+- masks of one slice (brain1_label_2D.nrrd and so on) are made from the whole masks: they are the slice with the
+  most voxels, and the tests check their hashes;
 - the images of the wavelet tests (test_wavelet_64x64x64, test_wavelet_37x37x37): their test file cannot be collected
   without them; it is left out, and the script says so.
 """
