@@ -1,0 +1,376 @@
+//! Tables, the ten models and their evaluation.
+
+use alnm_models::gradient_boosting::{BoostingParams, FeatureImportance, GradientBoosting, ImportanceKind};
+use alnm_models::model_set::{ModelPerformance, ModelSet, ModelSpecification, performance};
+use alnm_models::profile_likelihood::ProfileMethod;
+use alnm_models::subset_search::{SubsetSearch, SubsetSearchParams, incremental_subsets};
+use alnm_models::univariate_table::{UnivariateOddsRatio, UnivariateRequest, univariate_odds_ratios};
+use alnm_models::{LogisticModel, LogisticParams, RiskModel, Variable};
+use alnm_selection::cross_fitting::out_of_fold;
+use alnm_selection::folds::{Folds, Split};
+use alnm_selection::{FeatureTable, Labels};
+use alnm_stats::bootstrap::Resampling;
+use alnm_stats::calibration::{
+    CalibrationCurve, HosmerLemeshow, Recalibration, hosmer_lemeshow, loess_curve, recalibrate,
+};
+use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
+use alnm_stats::loess::LoessParams;
+use alnm_stats::optimism::{OptimismCorrected, Stratification, validate};
+use alnm_stats::roc::{Direction, RocCurve};
+use alnm_stats::t_test::GroupVariance;
+use alnm_stats::table_one::{Characteristic, TableOne, TableOneParams};
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::cohort::{Cohort, Patient, Subtype};
+use crate::progress::Progress;
+use crate::scores::ScoreInputs;
+use crate::store::{Fingerprint, Store};
+use crate::study::Study;
+use crate::table::CohortTable;
+use crate::variables::{DL_SCORE, RAD_SCORE, SII, StudyVariable, VARIABLES, clinical_names};
+
+/// Confidence level of every interval.
+pub const LEVEL: f64 = 0.95;
+/// Groups of the Hosmer-Lemeshow test.
+pub const RISK_GROUPS: usize = 10;
+/// The name of the evaluation of the training centre by fits without the judged patients.
+const CROSS_FITTED: &str = "training, cross-fitted";
+/// The name of the model that holds everything.
+pub const INTEGRATED: &str = "Integrated";
+/// Calibration of a model in a cohort; parts that are undefined there are absent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The Hosmer-Lemeshow test with its groups.
+    pub hosmer_lemeshow: Option<HosmerLemeshow>,
+    /// The smooth curve.
+    pub curve: Option<CalibrationCurve>,
+    /// Intercept and slope.
+    pub recalibration: Option<Recalibration>,
+}
+
+/// The ten models in one cohort.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Name of the cohort.
+    pub cohort: String,
+    /// The outcomes.
+    pub labels: Labels,
+    /// One entry per model.
+    pub performances: Vec<ModelPerformance>,
+    /// One entry per model.
+    pub calibrations: Vec<Calibration>,
+    /// One entry per model.
+    pub decision_curves: Vec<DecisionCurve>,
+}
+
+/// What is learned from the variables and scores of the training centre.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Learned {
+    /// Table 2.
+    pub odds_ratios: Vec<UnivariateOddsRatio>,
+    /// Figure 4 A.
+    pub importances: Vec<FeatureImportance>,
+    /// Figure 4 B.
+    pub subsets: SubsetSearch,
+    /// The ten models with their cutoffs.
+    pub models: ModelSet,
+}
+
+impl Learned {
+    /// Univariate regressions, importance, incremental subsets and the ten models, from the rows of the training
+    /// centre in `variables`, the table of every variable that a model may hold ([`CohortTable::with_scores`]).
+    ///
+    /// # Errors
+    /// What a model goes wrong with.
+    pub fn fit(table: &CohortTable<'_>, variables: &FeatureTable, seed: u64) -> Result<Self> {
+        let labels = table.training_labels();
+        let training = variables.select_rows(table.training());
+        let params = LogisticParams::default();
+        let odds_ratios = univariate_odds_ratios(&training, &labels, &requests(), ProfileMethod::Exact, &params)?;
+        let names: Vec<String> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
+        let boosting = GradientBoosting::fit(&training.select(&names)?, &labels, &BoostingParams::default())?;
+        let ranked = boosting.ranked_features(ImportanceKind::Gain);
+        let subsets = incremental_subsets(&training, &labels, &table.folds(seed)?, &SubsetSearchParams::new(ranked))?;
+        let models = ModelSet::fit(&specifications(), &training, &labels, &params)?;
+        Ok(Self { odds_ratios, importances: boosting.importances(), subsets, models })
+    }
+}
+
+/// Everything that the study reports.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Results {
+    /// Table 1, training centre.
+    pub table_one: TableOne,
+    /// Table 2.
+    pub odds_ratios: Vec<UnivariateOddsRatio>,
+    /// Figure 4 A.
+    pub importances: Vec<FeatureImportance>,
+    /// Figure 4 B.
+    pub subsets: SubsetSearch,
+    /// The ten models fitted on the training centre.
+    pub models: ModelSet,
+    /// Training: the models on the patients they were fitted to.
+    pub training: Evaluation,
+    /// The training centre with selection, scores and models fitted without the judged patients.
+    pub cross_fitted: Evaluation,
+    /// AUC of every model corrected for the optimism of the regression by the bootstrap, the scores held fixed.
+    pub corrected_auc: Vec<OptimismCorrected>,
+    /// Every validation centre.
+    pub validation: Vec<Evaluation>,
+    /// The integrated model to hand on.
+    pub model: RiskModel,
+}
+
+impl Study {
+    /// Tables 1 and 2, importance and incremental subsets, the ten models, and their evaluation in every cohort; beside
+    /// the training figures stand cross-fitted ones.
+    ///
+    /// # Errors
+    /// What a model or a statistic goes wrong with.
+    pub fn analysis(
+        &mut self,
+        table: &CohortTable<'_>,
+        variables: &FeatureTable,
+        fold_inputs: &FoldInputs<'_>,
+    ) -> Result<Results> {
+        let labels = table.training_labels();
+        let training = variables.select_rows(table.training());
+        let params = LogisticParams::default();
+
+        let step = self.progress().begin("tables, importance, ten models", 3);
+        let table_one = table_one(table, &training, &labels)?;
+        step.advance();
+        let Learned { odds_ratios, importances, subsets, models } = Learned::fit(table, variables, self.settings.seed)?;
+        step.advance();
+        let in_training = evaluation("training", &models, &training, &labels)?;
+        step.advance();
+        let validation = table
+            .validation()
+            .map(|(centre, rows)| evaluation(centre, &models, &variables.select_rows(&rows), &table.labels(&rows)))
+            .collect::<Result<_>>()?;
+        step.finish(&mut self.costs);
+
+        let cross_fitted = self.cross_fitted(table, fold_inputs, &models, &labels)?;
+        let step = self.progress().begin("bootstrap of the models", models.models().len());
+        let resampling = Resampling::new(self.settings.resamples, self.settings.seed);
+        let corrected_auc = models
+            .models()
+            .iter()
+            .map(|model| {
+                step.advance();
+                corrected_auc(&training.select(&model.specification().variables)?, &labels, resampling, &params)
+            })
+            .collect::<Result<_>>()?;
+        step.finish(&mut self.costs);
+        let model = saved_model(&models, &training, table.cohort(), &labels)?;
+        Ok(Results {
+            table_one,
+            odds_ratios,
+            importances,
+            subsets,
+            models,
+            training: in_training,
+            cross_fitted,
+            corrected_auc,
+            validation,
+            model,
+        })
+    }
+
+    /// Every fold's patients judged by selections, scores and models that were fitted without them.
+    fn cross_fitted(
+        &mut self,
+        table: &CohortTable<'_>,
+        inputs: &FoldInputs<'_>,
+        models: &ModelSet,
+        labels: &Labels,
+    ) -> Result<Evaluation> {
+        let folds = table.folds(self.settings.seed)?;
+        let step = self.progress().begin("cross-fitting", folds.count());
+        let store = Store::open(&self.settings.out, "cross_fitting")?;
+        let ScoreInputs { radiomic, radiomic_pipeline, deep_pipeline, .. } = inputs.of_all;
+        let mut fingerprint = Fingerprint::default()
+            .parameters(&(radiomic_pipeline, deep_pipeline, folds.assignment(), labels))?
+            .numbers(radiomic.values().iter().copied())
+            .numbers(table.clinical().values().iter().copied());
+        for fold in 0..folds.count() {
+            fingerprint = fingerprint.numbers(inputs.deep(fold).values().iter().copied());
+        }
+        let specifications: Vec<ModelSpecification> =
+            models.models().iter().map(|model| model.specification().clone()).collect();
+        let risks: Vec<Vec<f64>> = store.item("risks", &fingerprint.finish(), || {
+            let of_fold = |fold: usize, _: &[usize]| Ok(inputs.of_fold(fold));
+            out_of_fold_risks(table, &specifications, &folds, &of_fold, self.progress(), &|| step.advance())
+        })?;
+        let of_model = |(model, risks)| Ok(performance(model, CROSS_FITTED, labels, risks, LEVEL)?);
+        let performances = models.models().iter().zip(risks).map(of_model).collect::<Result<_>>()?;
+        step.finish(&mut self.costs);
+        finish_evaluation(CROSS_FITTED, labels.clone(), performances)
+    }
+}
+
+/// Features for fits within folds: those of all patients, deep ones by the fold's own network where there is one.
+#[derive(Debug)]
+pub struct FoldInputs<'a> {
+    of_all: &'a ScoreInputs,
+    of_folds: Option<&'a [FeatureTable]>,
+}
+
+impl<'a> FoldInputs<'a> {
+    /// `of_folds` holds a table of deep features per fold.
+    #[must_use]
+    pub fn new(of_all: &'a ScoreInputs, of_folds: Option<&'a [FeatureTable]>) -> Self {
+        Self { of_all, of_folds }
+    }
+
+    /// The features that fits without the fold's patients see.
+    #[must_use]
+    pub fn of_fold(&self, fold: usize) -> ScoreInputs {
+        ScoreInputs { deep: self.deep(fold).clone(), ..self.of_all.clone() }
+    }
+
+    /// The deep features among them.
+    pub(crate) fn deep(&self, fold: usize) -> &FeatureTable {
+        self.of_folds.map_or(&self.of_all.deep, |tables| &tables[fold])
+    }
+}
+
+/// The risks of every training patient, model by model, by selections, scores and models fitted without the patient's
+/// fold.
+///
+/// `inputs` gives the features for a fold and the rows that may be learned from.
+pub(crate) fn out_of_fold_risks(
+    table: &CohortTable<'_>,
+    specifications: &[ModelSpecification],
+    folds: &Folds,
+    inputs: &(dyn Fn(usize, &[usize]) -> Result<ScoreInputs> + Sync),
+    progress: &Progress,
+    advance: &(dyn Fn() + Sync),
+) -> Result<Vec<Vec<f64>>> {
+    // One patient's risks by all models are one prediction.
+    let of_fold = |split: &Split| -> Result<Vec<Vec<f64>>> {
+        progress.check_interrupt()?;
+        let (training, held_out) = (table.rows_at(&split.training), table.rows_at(&split.held_out));
+        let labels = table.labels(&training);
+        let variables = table.with_scores(&inputs(split.fold, &training)?.fitted_scores(&training, &labels)?)?;
+        advance();
+        let risks = |model: &ModelSpecification| -> Result<Vec<f64>> {
+            let columns = variables.select(&model.variables)?;
+            let fitted =
+                LogisticModel::fit_finite(&columns.select_rows(&training), &labels, &LogisticParams::default())?;
+            Ok(fitted.predict(&columns.select_rows(&held_out))?)
+        };
+        let by_model = specifications.iter().map(risks).collect::<Result<Vec<_>>>()?;
+        Ok((0..held_out.len()).map(|place| by_model.iter().map(|risks| risks[place]).collect()).collect())
+    };
+    let of_patients =
+        out_of_fold(folds, |split| of_fold(split).with_context(|| format!("cross-fitting, fold {}", split.fold + 1)))?;
+    Ok((0..specifications.len()).map(|model| of_patients.iter().map(|risks| risks[model]).collect()).collect())
+}
+
+/// The study's ten models: of clinical variables, the index SII, RadScore and DLScore, alone and together.
+pub(crate) fn specifications() -> Vec<ModelSpecification> {
+    let with = |name: &str, parts: &[&[&str]]| ModelSpecification::new(name, parts.concat());
+    let clinical = &clinical_names()[..];
+    let (sii, radiomic, deep) = (&[SII][..], &[RAD_SCORE][..], &[DL_SCORE][..]);
+    vec![
+        with("Clinical", &[clinical]),
+        with("SII", &[sii]),
+        with("Rad", &[radiomic]),
+        with("DL", &[deep]),
+        with("Clinical+SII", &[clinical, sii]),
+        with("Clinical+Rad", &[clinical, radiomic]),
+        with("Clinical+DL", &[clinical, deep]),
+        with("Rad+SII", &[radiomic, sii]),
+        with("DL+SII", &[deep, sii]),
+        with(INTEGRATED, &[clinical, sii, radiomic, deep]),
+    ]
+}
+
+fn requests() -> Vec<UnivariateRequest> {
+    let request = |variable: &StudyVariable| {
+        UnivariateRequest::new(Variable::new(variable.name, variable.unit)).with_per(variable.per)
+    };
+    VARIABLES.iter().map(request).collect()
+}
+
+/// Clinical variables, receptors and subtype, then blood indices and scores, of the training centre by outcome.
+fn table_one(table: &CohortTable<'_>, training: &FeatureTable, labels: &Labels) -> Result<TableOne> {
+    let patients = table.patients(table.training());
+    let (clinical, others): (Vec<StudyVariable>, Vec<StudyVariable>) =
+        VARIABLES.into_iter().partition(StudyVariable::is_clinical);
+    let numeric = |variable: &StudyVariable| -> Result<Characteristic> {
+        Ok(Characteristic::continuous(variable.name, variable.unit, training.column(variable.name)?.to_vec()))
+    };
+    let marker = |name: &str, value: fn(&Patient) -> bool| {
+        Characteristic::categorical(name, &["-", "+"], patients.iter().map(|p| Some(usize::from(value(p)))).collect())
+    };
+    let code = |subtype: Subtype| Subtype::ALL.iter().position(|other| *other == subtype);
+    let mut variables = clinical.iter().map(numeric).collect::<Result<Vec<_>>>()?;
+    variables.extend([
+        marker("PR", |p| p.markers.pr)?,
+        marker("ER", |p| p.markers.er)?,
+        marker("HER2", |p| p.markers.her2)?,
+        marker("Ki-67", |p| p.markers.ki67)?,
+        Characteristic::categorical(
+            "subtype",
+            &Subtype::ALL.map(Subtype::name),
+            patients.iter().map(|p| code(p.subtype)).collect(),
+        )?,
+    ]);
+    variables.extend(others.iter().map(numeric).collect::<Result<Vec<_>>>()?);
+    let params = TableOneParams::default().with_variances(GroupVariance::Welch);
+    Ok(TableOne::new(labels, &variables, params)?)
+}
+
+fn evaluation(cohort: &str, models: &ModelSet, table: &FeatureTable, labels: &Labels) -> Result<Evaluation> {
+    finish_evaluation(cohort, labels.clone(), models.evaluate(cohort, table, labels, LEVEL)?)
+}
+
+fn finish_evaluation(cohort: &str, labels: Labels, performances: Vec<ModelPerformance>) -> Result<Evaluation> {
+    let calibrations = performances
+        .par_iter()
+        .map(|performance| Calibration {
+            hosmer_lemeshow: hosmer_lemeshow(&labels, &performance.risks, RISK_GROUPS).ok(),
+            curve: loess_curve(&labels, &performance.risks, LoessParams::default()).ok(),
+            recalibration: recalibrate(&labels, &performance.risks, LEVEL).ok(),
+        })
+        .collect();
+    let thresholds = even_thresholds(100);
+    let decision_curves = performances
+        .iter()
+        .map(|performance| Ok(DecisionCurve::new(&labels, &performance.risks, &thresholds)?))
+        .collect::<Result<_>>()?;
+    Ok(Evaluation { cohort: cohort.to_owned(), labels, performances, calibrations, decision_curves })
+}
+
+fn corrected_auc(
+    table: &FeatureTable,
+    labels: &Labels,
+    resampling: Resampling,
+    params: &LogisticParams,
+) -> Result<OptimismCorrected> {
+    let auc = |model: &LogisticModel, rows: &[usize]| {
+        let risks = model.predict(&table.select_rows(rows)).ok()?;
+        Some(RocCurve::new(&labels.select(rows), &risks, Direction::HigherIsPositive).ok()?.auc())
+    };
+    let fit = |rows: &[usize]| LogisticModel::fit_finite(&table.select_rows(rows), &labels.select(rows), params).ok();
+    let measure = |model: &LogisticModel, rows: &[usize]| vec![auc(model, rows).unwrap_or(f64::NAN)];
+    let measures = validate(labels, Stratification::ByOutcome, resampling, fit, measure)?;
+    measures.into_iter().next().context("one measure was asked for")
+}
+
+fn saved_model(models: &ModelSet, training: &FeatureTable, cohort: &Cohort, labels: &Labels) -> Result<RiskModel> {
+    let fitted = models.model(INTEGRATED)?;
+    let variables: Vec<Variable> = VARIABLES
+        .iter()
+        .filter(|variable| fitted.specification().variables.iter().any(|name| name == variable.name))
+        .map(|variable| Variable::new(variable.name, variable.unit))
+        .collect();
+    let trained_on = format!("{}, {}", cohort.description.name, cohort.description.training_centre);
+    let mut model = RiskModel::new(INTEGRATED, fitted.model(), &variables, training, &trained_on)?;
+    model.add_youden_cutoff("Youden, training", labels, fitted.model().fitted())?;
+    Ok(model)
+}

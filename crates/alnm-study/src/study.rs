@@ -1,0 +1,204 @@
+//! A run of the study: what it is asked for, its cohort and its output folder.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use alnm_deep::Backbone;
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::cohort::{self, Cohort, ProblemPolicy};
+use crate::progress::{Progress, StepCost};
+
+/// How large the network and its images are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackboneSize {
+    /// ResNet50 on images of 224 × 224 pixels, as in the study.
+    Full,
+    /// ResNet18 on images of 64 × 64 pixels, for a quick look.
+    Tiny,
+}
+
+impl BackboneSize {
+    /// Both sizes.
+    pub const ALL: [Self; 2] = [Self::Full, Self::Tiny];
+
+    /// The name in options and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Tiny => "tiny",
+        }
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn backbone(self) -> Backbone {
+        match self {
+            Self::Full => Backbone::ResNet50,
+            Self::Tiny => Backbone::ResNet18,
+        }
+    }
+
+    /// Side of its images in pixels.
+    #[must_use]
+    pub fn side(self) -> usize {
+        match self {
+            Self::Full => 224,
+            Self::Tiny => 64,
+        }
+    }
+}
+
+impl fmt::Display for BackboneSize {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// What a run of the study is asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct StudySettings {
+    /// The cohort folder; the folder `cohort` of the output folder where absent.
+    pub cohort: Option<PathBuf>,
+    /// Where results go; a folder may be moved, so that its own record of the settings leaves this out.
+    #[serde(skip)]
+    pub out: PathBuf,
+    /// Weights to start from.
+    pub weights: Option<PathBuf>,
+    /// Passes of fine-tuning.
+    pub epochs: usize,
+    /// Network and image size.
+    pub backbone_size: BackboneSize,
+    /// Bootstrap resamples of the optimism correction.
+    pub resamples: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Whether outcomes are shuffled among the patients of each centre: what remains of the models then is chance.
+    pub shuffle_outcomes: bool,
+    /// Whether the network is fine-tuned anew inside each outer fold, too.
+    pub cross_fit_network: bool,
+    /// Whether other networks are fine-tuned and compared.
+    pub compare_backbones: bool,
+    /// Folder of weights for the compared networks, named as torchvision names them; seeded initialisations where
+    /// absent.
+    pub backbone_weights: Option<PathBuf>,
+}
+
+impl StudySettings {
+    /// The file of weights for a compared network, where there is one.
+    pub(crate) fn weights_of(&self, backbone: Backbone) -> Option<PathBuf> {
+        let folder = self.backbone_weights.as_ref()?;
+        ["safetensors", "pth"]
+            .map(|kind| folder.join(format!("{backbone}.{kind}")))
+            .into_iter()
+            .find(|path| path.exists())
+    }
+
+    /// The settings without those that only add to a run, so that they can be asked for later and find its finished
+    /// work.
+    fn of_the_run(&self) -> Self {
+        Self { cross_fit_network: false, compare_backbones: false, backbone_weights: None, ..self.clone() }
+    }
+}
+
+/// A run of the study.
+#[derive(Debug)]
+pub struct Study {
+    /// What was asked for.
+    pub settings: StudySettings,
+    /// What the steps cost.
+    pub costs: Vec<StepCost>,
+    progress: Progress,
+}
+
+impl Study {
+    /// A run with these settings, of which nobody hears.
+    #[must_use]
+    pub fn new(settings: StudySettings) -> Self {
+        Self { settings, costs: Vec::new(), progress: Progress::silent() }
+    }
+
+    /// The same run with somebody who hears of it and may stop it.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Who hears of the run.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The cohort folder.
+    #[must_use]
+    pub fn cohort_folder(&self) -> PathBuf {
+        self.settings.cohort.clone().unwrap_or_else(|| self.settings.out.join("cohort"))
+    }
+
+    /// The cohort of the cohort folder. Its table and the headers of all files are checked, and all problems reported at
+    /// once, or the patients who have them left out.
+    /// Where a problem ends the run, voxels are read and checked too; otherwise [`Study::images`] checks them as it reads
+    /// them.
+    ///
+    /// # Errors
+    /// [`CohortProblems`](cohort::CohortProblems).
+    pub fn cohort(&mut self) -> Result<Cohort> {
+        self.opened_cohort(false)
+    }
+
+    /// The cohort as [`Study::cohort`] gives it, every voxel of every file read and checked.
+    ///
+    /// # Errors
+    /// As [`Study::cohort`].
+    pub fn checked_cohort(&mut self) -> Result<Cohort> {
+        self.opened_cohort(true)
+    }
+
+    fn opened_cohort(&mut self, reads_voxels: bool) -> Result<Cohort> {
+        let folder = self.cohort_folder();
+        let (cohort, mut problems) = cohort::read(&folder)?;
+        // Files that are not there are among the problems of the table.
+        let patients: Vec<_> =
+            cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
+        let mut of_files = Vec::new();
+        if !reads_voxels {
+            let step = self.progress.begin("headers of the files", patients.len());
+            of_files = cohort::check_headers(&cohort, &patients, &|| step.advance());
+            step.finish(&mut self.costs);
+        }
+        let is_refused =
+            cohort.description.problems == ProblemPolicy::Refuse && !(problems.is_empty() && of_files.is_empty());
+        if reads_voxels || is_refused {
+            let step = self.progress.begin("files of the cohort", patients.len());
+            of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
+            step.finish(&mut self.costs);
+        }
+        problems.extend(of_files);
+        let cohort = cohort.settle(problems)?;
+        Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
+    }
+
+    /// Creates the output folder; results of another cohort in it are not overwritten.
+    ///
+    /// # Errors
+    /// When the folder holds results of other settings, or cannot be created.
+    pub fn claim_output(&self) -> Result<()> {
+        let out = &self.settings.out;
+        std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+        let path = out.join("settings.json");
+        let settings = serde_json::to_string_pretty(&self.settings.of_the_run())?;
+        if let Ok(earlier) = std::fs::read_to_string(&path) {
+            ensure!(
+                earlier == settings,
+                "{} holds results of other settings (settings.json); name another folder with --out, or remove it",
+                out.display()
+            );
+        }
+        crate::store::write_file(&path, settings.as_bytes())
+    }
+}

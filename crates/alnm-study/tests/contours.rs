@@ -1,0 +1,101 @@
+//! Patients whose images are DICOM series with contours, from the reference pack.
+
+use std::path::{Path, PathBuf};
+
+use alnm_study::cohort::{
+    BloodCounts, Cohort, CohortDescription, Markers, Patient, ProblemPolicy, Subtype, check_files, check_headers,
+};
+
+/// Folders of DICOM cases, `None` without the pack.
+fn cases() -> Option<PathBuf> {
+    let root =
+        std::env::var_os("ALNM_REFERENCE").map_or_else(|| PathBuf::from("../../shared/reference"), PathBuf::from);
+    let folder = root.join("imaging/dicom");
+    assert!(
+        folder.is_dir() || std::env::var_os("ALNM_REQUIRE_REFERENCE").is_none(),
+        "no reference pack at {}",
+        folder.display()
+    );
+    folder.is_dir().then_some(folder)
+}
+
+fn patient(id: &str, image: &str, mask: PathBuf) -> Patient {
+    let blood = BloodCounts { neutrophils: 4.0, lymphocytes: 2.0, monocytes: 0.5, wbc: 7.0, platelets: 250.0 };
+    Patient {
+        id: id.to_owned(),
+        centre: "a".to_owned(),
+        alnm: false,
+        age_years: 50.0,
+        mtd_cm: 2.0,
+        sad_aln_cm: 0.5,
+        markers: Markers { pr: true, er: true, her2: false, ki67: true },
+        subtype: Subtype::LuminalB,
+        blood,
+        image: PathBuf::from(id).join(image),
+        mask,
+        mask_reader2: None,
+        further: std::collections::BTreeMap::new(),
+    }
+}
+
+fn contours_of(folder: &Path, id: &str) -> anyhow::Result<PathBuf> {
+    let name = std::fs::read_dir(folder.join(id).join("mask"))?.next().expect("a structure set")?.file_name();
+    Ok(Path::new(id).join("mask").join(name))
+}
+
+#[test]
+fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -> anyhow::Result<()> {
+    let Some(folder) = cases() else {
+        println!("skipped: no reference pack");
+        return Ok(());
+    };
+    let description = CohortDescription {
+        name: "contours".to_owned(),
+        simulated: false,
+        phase: 1,
+        label: 1,
+        training_centre: "a".to_owned(),
+        validation_centres: vec!["b".to_owned()],
+        problems: ProblemPolicy::Refuse,
+    };
+    let mut ids: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(&folder)? {
+        let entry = entry?;
+        if entry.path().join("image").is_dir() {
+            ids.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    assert!(!ids.is_empty());
+    for id in &ids {
+        let patients = vec![
+            patient(id, "image", contours_of(&folder, id)?),
+            patient(id, "image.nii.gz", PathBuf::from(id).join("mask.nii.gz")),
+        ];
+        let cohort =
+            Cohort { folder: folder.clone(), description: description.clone(), patients, excluded: Vec::new() };
+        let both: Vec<&Patient> = cohort.patients.iter().collect();
+        let problems: Vec<String> = check_files(&cohort, &both, &|| ()).iter().map(ToString::to_string).collect();
+        assert_eq!(problems, Vec::<String>::new());
+        // Both outline the same lesion; voxels that a contour cuts may differ.
+        let voxels = |patient: &Patient| -> anyhow::Result<usize> {
+            let mask = cohort.mask(&patient.mask, cohort.image(patient)?.geometry())?;
+            Ok(mask.as_slice().iter().filter(|&&label| label == 1).count())
+        };
+        let [contours, label_map] = [voxels(&cohort.patients[0])?, voxels(&cohort.patients[1])?];
+        assert!(
+            contours.abs_diff(label_map) as f64 <= 0.2 * label_map as f64,
+            "{id}: {contours} and {label_map} voxels"
+        );
+    }
+    // A label map on another grid stays there, so that the check of grids sees it.
+    let [first, second] = [&ids[0], ids.last().expect("a case")];
+    if first != second {
+        let stray = patient(first, "image.nii.gz", PathBuf::from(second).join("mask.nii.gz"));
+        let cohort = Cohort { folder: folder.clone(), description, patients: vec![stray], excluded: Vec::new() };
+        let patients = [&cohort.patients[0]];
+        for problems in [check_files(&cohort, &patients, &|| ()), check_headers(&cohort, &patients, &|| ())] {
+            assert!(problems[0].what.contains("its grid is not the image's"), "{problems:?}");
+        }
+    }
+    Ok(())
+}
