@@ -7,7 +7,8 @@
     venv/bin/python benches/compare_large_statistics.py --alnm target/release/repeat_large
 
 The data come from a fixed seed. Each call runs in a process of its own, so that its peak memory is its own (data included), and
-reports the median of `--repeats` calls after one to warm up; the sides take turns, `--rounds` times, and medians over the rounds
+reports medians of `--repeats` calls after one to warm up, of the time and of the processor time of all threads, which other
+programs on the machine change less; the sides take turns, `--rounds` times, and medians over the rounds
 are printed. Two threads each (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, RAYON_NUM_THREADS, num_threads); glmnet, fisher.test and
 pROC use one. The last column holds a value of both sides: p, a correlation, the share of the deviance explained at the last
 penalty, the mean or the last prediction, the lower limit of the area. Fisher's test is R's with `workspace = 2e7`.
@@ -49,10 +50,10 @@ if (call == "delong") {
   f <- function() as.numeric(ci.auc(roc(m[, 1], m[, 2], levels = c(0, 1), direction = "<", quiet = TRUE), method = "delong"))[1]
 }
 value <- if (repeats > 1) f()
-times <- sapply(seq_len(repeats), function(i) { s <- proc.time()[["elapsed"]]; value <<- f(); proc.time()[["elapsed"]] - s })
+times <- sapply(seq_len(repeats), function(i) { s <- proc.time(); value <<- f(); s <- proc.time() - s; c(s[["elapsed"]], s[["user.self"]] + s[["sys.self"]]) })
 status <- readLines("/proc/self/status")
 peak <- as.numeric(gsub("[^0-9]", "", status[grepl("VmHWM", status)])) / 1024
-cat(sprintf("%e %.1f %.15e\n", median(times), peak, value))
+cat(sprintf("%e %e %.1f %.15e\n", median(times[1, ]), median(times[2, ]), peak, value))
 """
 
 
@@ -101,16 +102,17 @@ def python_side(call, path, rows, columns, repeats):
         else:
             model = train()
             run = lambda: model.predict(x)[-1]
-    times, value = [], run()
+    times, processor_times, value = [], [], run()
     for _ in range(repeats):
-        start = time.perf_counter()
+        start, processor_start = time.perf_counter(), time.process_time()
         value = run()
         times.append(time.perf_counter() - start)
+        processor_times.append(time.process_time() - processor_start)
     if call == "boosting":
         value = value.predict(x).mean()
     with open("/proc/self/status") as status:
         peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
-    print(f"{statistics.median(times):e} {peak:.1f} {value:.15e}")
+    print(f"{statistics.median(times):e} {statistics.median(processor_times):e} {peak:.1f} {value:.15e}")
 
 
 def main():
@@ -126,8 +128,8 @@ def main():
         done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True, env=environment)
         return [float(field) for field in done.stdout.split()]
 
-    print("| call | alnm s | beside s | ratio | peak MiB: alnm, beside | values |")
-    print("|---|---|---|---|---|---|")
+    print("| call | alnm s | beside s | ratio | processor s: alnm, beside | ratio | peak MiB: alnm, beside | values |")
+    print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "side.R"
         script.write_text(R_SIDE)
@@ -146,8 +148,10 @@ def main():
                 else:
                     theirs.append(side(["Rscript", script, *task, 1 if call == "fisher" else arguments.repeats]))
             a, b = (statistics.median(run[0] for run in runs) for runs in (ours, theirs))
-            memory = ", ".join(f"{max(run[1] for run in runs):.0f}" for runs in (ours, theirs))
-            print(f"| {call}, {rows} x {columns} | {a:.3g} | {b:.3g} {other} | {b / a:.2f} | {memory} | {ours[-1][2]:.9g}, {theirs[-1][2]:.9g} |", flush=True)
+            c, d = (statistics.median(run[1] for run in runs) for runs in (ours, theirs))
+            memory = ", ".join(f"{max(run[2] for run in runs):.0f}" for runs in (ours, theirs))
+            values = ", ".join(f"{runs[-1][3]:.9g}" for runs in (ours, theirs))
+            print(f"| {call}, {rows} x {columns} | {a:.3g} | {b:.3g} {other} | {b / a:.2f} | {c:.3g}, {d:.3g} | {d / c:.2f} | {memory} | {values} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-//! Times one call on large data that `benches/compare_large_statistics.py` writes, and prints the median, the peak memory
-//! and a value to compare.
+//! Times one call on large data that `benches/compare_large_statistics.py` writes, and prints medians of the time and of the
+//! processor time, the peak memory and a value to compare.
 //!
 //! `repeat_large CALL FILE ROWS COLUMNS REPEATS`; the file holds the columns one after the other as 64-bit floats, the
-//! labels first where the call needs them. One line is printed: seconds, MiB, value.
+//! labels first where the call needs them. One line is printed: seconds, processor seconds of all threads, MiB, value.
 
 #![allow(clippy::print_stdout)]
 
@@ -18,19 +18,30 @@ use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use alnm_stats::delong::auc_estimate;
 use alnm_stats::fisher::{FisherMethod, any_size};
 use alnm_stats::roc::{Direction, RocCurve};
+use cpu_time::ProcessTime;
 use ndarray::{Array2, s};
 
-/// Median seconds of a call, after one to warm up, and its last value.
-fn time<T>(repeats: usize, mut call: impl FnMut() -> Result<T, Box<dyn Error>>) -> Result<(f64, T), Box<dyn Error>> {
+/// A call's median seconds and processor seconds, after one call to warm up, and its last value.
+struct Timed<T> {
+    seconds: f64,
+    processor_seconds: f64,
+    value: T,
+}
+
+fn time<T>(repeats: usize, mut call: impl FnMut() -> Result<T, Box<dyn Error>>) -> Result<Timed<T>, Box<dyn Error>> {
     let mut value = call()?;
-    let mut times = Vec::with_capacity(repeats);
+    let (mut times, mut processor_times) = (Vec::with_capacity(repeats), Vec::with_capacity(repeats));
     for _ in 0..repeats {
-        let start = Instant::now();
+        let (start, processor_start) = (Instant::now(), ProcessTime::now());
         value = black_box(call()?);
         times.push(start.elapsed().as_secs_f64());
+        processor_times.push(processor_start.elapsed().as_secs_f64());
     }
-    times.sort_unstable_by(f64::total_cmp);
-    Ok((times[times.len() / 2], value))
+    let median = |times: &mut Vec<f64>| {
+        times.sort_unstable_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    Ok(Timed { seconds: median(&mut times), processor_seconds: median(&mut processor_times), value })
 }
 
 /// Largest resident size of this process so far, in MiB.
@@ -55,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let names = (1..columns).map(|j| format!("x{j}")).collect();
         FeatureTable::new(names, by_column.slice(s![1.., ..]).t().as_standard_layout().into_owned())
     };
-    let (seconds, value) = match call.as_str() {
+    let timed = match call.as_str() {
         "fisher" => {
             let counts: Vec<Vec<u64>> = by_column.rows().into_iter().map(|c| c.map(|v| *v as u64).to_vec()).collect();
             let counts = CountTable::from_rows(&counts.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
@@ -83,8 +94,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let (labels, table) = (labels()?, table()?);
             let fit = || Ok(GradientBoosting::fit(&table, &labels, &BoostingParams::default())?);
             if call == "boosting" {
-                let (seconds, model) = time(repeats, fit)?;
-                (seconds, model.predict(&table)?.iter().sum::<f64>() / rows as f64)
+                let timed = time(repeats, fit)?;
+                let mean = timed.value.predict(&table)?.iter().sum::<f64>() / rows as f64;
+                Timed { seconds: timed.seconds, processor_seconds: timed.processor_seconds, value: mean }
             } else {
                 let model = fit()?;
                 time(repeats, || Ok(model.predict(&table)?[rows - 1]))?
@@ -92,12 +104,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         "delong" => {
             let (labels, scores) = (labels()?, by_column.row(1).to_vec());
-            let area = || Ok(auc_estimate(&RocCurve::new(&labels, &scores, Direction::HigherIsPositive)?, 0.95)?);
-            let (seconds, area) = time(repeats, area)?;
-            (seconds, area.interval.lower)
+            let curve = || RocCurve::new(&labels, &scores, Direction::HigherIsPositive);
+            time(repeats, || Ok(auc_estimate(&curve()?, 0.95)?.interval.lower))?
         }
         _ => return Err(format!("call {call} is unknown").into()),
     };
-    println!("{seconds:e} {:.1} {value:.15e}", peak_memory()?);
+    let Timed { seconds, processor_seconds, value } = timed;
+    println!("{seconds:e} {processor_seconds:e} {:.1} {value:.15e}", peak_memory()?);
     Ok(())
 }

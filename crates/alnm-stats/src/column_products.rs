@@ -17,30 +17,29 @@ const BLOCK_BYTES: usize = 512 << 10;
 /// Rows and columns of a block that is mirrored by one thread.
 const MIRRORED: usize = 64;
 
-/// The symmetric matrix of the products of columns of equal length.
-pub(crate) fn of_all_pairs(columns: &[Vec<f64>]) -> Array2<f64> {
+/// The symmetric matrix of the products of columns of equal length; `finish` makes of each product what is wanted.
+pub(crate) fn of_all_pairs(columns: &[Vec<f64>], finish: impl Fn(f64) -> f64 + Sync) -> Array2<f64> {
     let p = columns.len();
     let mut products = Array2::zeros((p, p));
     let bytes = columns.first().map_or(0, Vec::len).max(1) * size_of::<f64>();
     let block = (BLOCK_BYTES / bytes).clamp(TILE.0, 256).next_multiple_of(TILE.0);
-    products
-        .axis_chunks_iter_mut(Axis(0), block)
-        .into_par_iter()
-        .enumerate()
-        .for_each(|(number, rows)| pulp::Arch::new().dispatch(LowerRows { columns, first: number * block, rows }));
+    products.axis_chunks_iter_mut(Axis(0), block).into_par_iter().enumerate().for_each(|(number, rows)| {
+        pulp::Arch::new().dispatch(LowerRows { columns, first: number * block, rows, finish: &finish });
+    });
     mirror(products.view_mut());
     products
 }
 
 /// Some rows of the matrix, up to the diagonal.
-struct LowerRows<'a> {
+struct LowerRows<'a, F> {
     columns: &'a [Vec<f64>],
     /// Number of the first row.
     first: usize,
     rows: ArrayViewMut2<'a, f64>,
+    finish: &'a F,
 }
 
-impl pulp::WithSimd for LowerRows<'_> {
+impl<F: Fn(f64) -> f64> pulp::WithSimd for LowerRows<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -56,7 +55,7 @@ impl pulp::WithSimd for LowerRows<'_> {
                 for (row, products) in left.iter().zip(tile) {
                     for (column, product) in right.iter().zip(products) {
                         if column <= row {
-                            self.rows[[row - self.first, *column]] = product;
+                            self.rows[[row - self.first, *column]] = (self.finish)(product);
                         }
                     }
                 }
@@ -190,7 +189,7 @@ mod tests {
             let columns: Vec<Vec<f64>> = (0..p)
                 .map(|j| (0..rows).map(|i| ((i * 37 + j * j * 11 + 5) % 101) as f64 / 7.0 - 6.0).collect())
                 .collect();
-            let products = of_all_pairs(&columns);
+            let products = of_all_pairs(&columns, |product| product);
             for i in 0..p {
                 for j in 0..p {
                     let expected = plain(&columns[i], &columns[j]);
@@ -198,7 +197,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(of_all_pairs(&[]).dim(), (0, 0));
+        assert_eq!(of_all_pairs(&[], |product| product).dim(), (0, 0));
     }
 
     #[test]

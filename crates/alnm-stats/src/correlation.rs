@@ -333,13 +333,12 @@ fn products_of_units(x: ArrayView2<'_, f64>, kind: Correlation) -> Array2<f64> {
             values.into_iter().map(of_values)
         })
         .collect();
-    let mut matrix = column_products::of_all_pairs(&units);
-    matrix.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(i, mut row)| {
-        row.mapv_inplace(|r| r.clamp(-1.0, 1.0));
-        if !row[i].is_nan() {
-            row[i] = 1.0;
+    let mut matrix = column_products::of_all_pairs(&units, |r| r.clamp(-1.0, 1.0));
+    for r in matrix.diag_mut() {
+        if !r.is_nan() {
+            *r = 1.0;
         }
-    });
+    }
     matrix
 }
 
