@@ -17,6 +17,7 @@ mod output;
 mod pacs;
 mod predict;
 mod resample;
+mod view;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ enum Command {
     GradCam(deep::GradCam),
     Predict(predict::Predict),
     Calculator(predict::Calculator),
+    View(Box<view::View>),
     #[cfg(feature = "pacs")]
     Fetch(Box<pacs::Fetch>),
     #[cfg(feature = "pacs")]
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::GradCam(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Calculator(command) => command.run(),
+        Command::View(command) => command.run(),
         #[cfg(feature = "pacs")]
         Command::Fetch(command) => command.run(),
         #[cfg(feature = "pacs")]
