@@ -24,7 +24,7 @@ use plane::{Orientation, Planes};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm view image.nii.gz look.png                          # three planes through the centre
-  alnm view image.nii.gz mask.nii.gz look.png              # three planes through the middle of the region, outlined
+  alnm view image.nii.gz mask.nii.gz look.png              # three planes, each where the region is largest, outlined
   alnm view dce-folder lesion.seg.dcm look.png --phase 4 --slices 12
   alnm view dce-folder lesion.seg.dcm look.html            # all slices of all phases
 
@@ -224,10 +224,17 @@ impl Scene {
         Ok(extent)
     }
 
-    /// Three planes through the middle of what is shown, or a mosaic of slices.
+    /// Of planes that lie side by side the one on which the regions are largest, the first of equal ones; the middle one
+    /// without regions.
+    fn fullest(&self, planes: &Planes) -> usize {
+        let Some(mask) = &self.mask else { return planes.count() / 2 };
+        let voxels = |index: usize| planes.cut(mask, index).iter().filter(|label| **label != 0).count();
+        (0..planes.count()).rev().max_by_key(|&index| voxels(index)).unwrap_or(0)
+    }
+
+    /// Three planes, each where the regions are largest, or a mosaic of slices.
     fn picture(&self, slices: Option<usize>, plane: Orientation, side: usize) -> Result<Picture> {
         let extent = self.extent()?;
-        let middle = extent.map(|[first, last]| first.midpoint(last));
         let panels: Vec<Panel> = match slices {
             Some(wanted) => {
                 let planes = Planes::new(self.geometry(), plane);
@@ -241,7 +248,7 @@ impl Scene {
                 let all = Orientation::ALL.map(|orientation| Planes::new(self.geometry(), orientation));
                 // Planes of an image of one slice that are lines show nothing.
                 let visible = all.iter().filter(|planes| planes.pixels().iter().all(|&pixels| pixels > 1));
-                visible.map(|planes| self.panel(planes, planes.through(middle), side)).collect::<Result<_>>()?
+                visible.map(|planes| self.panel(planes, self.fullest(planes), side)).collect::<Result<_>>()?
             }
         };
         ensure!(!panels.is_empty(), "the image has no plane of more than one row and column");

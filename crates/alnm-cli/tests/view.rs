@@ -117,7 +117,7 @@ fn a_page_holds_all_slices_of_all_phases_and_the_outlines() {
     let outlined = |slice: usize| data["outlines"][slice].as_object().unwrap().len();
     assert_eq!([2, 3, 6, 7].map(outlined), [0, 2, 2, 0]);
     assert_eq!(data["outlines"][4]["1"], "M5 5h10M5 15h10M5 5v10M15 5v10");
-    assert_eq!((&data["rows"], &data["columns"], &data["first"]), (&30.into(), &40.into(), &4.into()));
+    assert_eq!((&data["rows"], &data["columns"], &data["first"]), (&30.into(), &40.into(), &3.into()));
     assert_eq!(data["letters"], serde_json::json!(["R", "L", "A", "P"]));
     let text = std::fs::read_to_string(folder.path().join("look.html")).unwrap();
     assert!(!text.contains("Somebody") && !text.contains("https://"), "no patient is named, and nothing is fetched");

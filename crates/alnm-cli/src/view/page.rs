@@ -84,7 +84,7 @@ pub(super) fn html(scene: &Scene, orientation: Orientation) -> Result<String> {
         pixel: planes.pixel_size(),
         letters: planes.edge_letters(),
         window: [scene.window.low, scene.window.high],
-        first: planes.through(scene.extent()?.map(|[first, last]| first.midpoint(last))),
+        first: scene.fullest(&planes),
         phases,
         outlines,
         colours: labels.iter().map(colour).collect(),
