@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use alnm_deep::{
-    Backbone, DeepError, EpochRecord, Example, FEATURES, FeatureExtractor, Head, Initialisation, Network, Predictor,
-    Tensor, TrainingEvent, TrainingParams, network_input,
+    Backbone, DeepError, EpochRecord, Example, Head, Initialisation, Network, Predictor, TrainingEvent, TrainingParams,
 };
 use alnm_selection::FeatureTable;
 use anyhow::Result;
@@ -13,6 +12,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::Cohort;
+use crate::deep_output::{DeepOutput, deep_feature_names};
 use crate::images::CohortFeatures;
 use crate::progress::Interrupted;
 use crate::store::{Fingerprint, Store};
@@ -21,8 +21,6 @@ use crate::table::CohortTable;
 
 /// Learning rate from a seeded start, and from weights that already know images.
 pub const LEARNING_RATE: [f64; 2] = [4e-4, 1e-4];
-/// Images read out at once.
-const READ_OUT_BATCH: usize = 8;
 
 /// What the network gives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,9 +39,10 @@ impl NetworkFeatures {
     /// # Errors
     /// When a vector has fewer than 1000 numbers.
     pub fn table(&self) -> Result<FeatureTable> {
-        let names = (0..FEATURES).map(|index| format!("deep_{index}")).collect();
-        let values =
-            Array2::from_shape_fn((self.vectors.len(), FEATURES), |(row, column)| f64::from(self.vectors[row][column]));
+        let names = deep_feature_names();
+        let values = Array2::from_shape_fn((self.vectors.len(), names.len()), |(row, column)| {
+            f64::from(self.vectors[row][column])
+        });
         Ok(FeatureTable::new(names, values)?)
     }
 
@@ -140,8 +139,14 @@ impl Study {
         let patients = || tuning.rows.iter().map(|&row| &cohort.patients[row]);
         let trained_on: Vec<String> = patients().map(|patient| patient.id.clone()).collect();
         let outcomes: Vec<bool> = patients().map(|patient| patient.alnm).collect();
-        let mut fingerprint =
-            Fingerprint::default().parameters(&(&params, tuning.backbone, initialisation, &trained_on, &outcomes))?;
+        let mut fingerprint = Fingerprint::default().parameters(&(
+            &params,
+            tuning.backbone,
+            initialisation,
+            &trained_on,
+            &outcomes,
+            DeepOutput::default(),
+        ))?;
         for crop in &images.crops {
             fingerprint = fingerprint.numbers(crop.iter().map(|&value| f64::from(value)));
         }
@@ -176,10 +181,10 @@ impl Study {
             let step = self.progress().begin("1000-vectors", images.crops.len());
             let predictor = Predictor::new(trained.network());
             let mut vectors = Vec::with_capacity(images.crops.len());
-            for crops in images.crops.chunks(READ_OUT_BATCH) {
+            let output = DeepOutput::default();
+            for crops in images.crops.chunks(output.batch) {
                 self.progress().check_interrupt()?;
-                let batch: Vec<Tensor> = crops.iter().map(network_input).collect();
-                vectors.extend(predictor.vectors(&batch, "fc", READ_OUT_BATCH)?);
+                vectors.extend(output.read(&predictor, crops)?);
                 step.advance_to(vectors.len());
             }
             step.finish(&mut costs);
