@@ -106,7 +106,13 @@ impl Predict {
 impl Calculator {
     pub(crate) fn run(self) -> Result<()> {
         self.overwriting.check([self.output.as_path()])?;
-        let page = alnm_models::calculator::page(&read_model(&self.model)?)?;
+        let model = read_model(&self.model)?;
+        // The blood counts of the indices that a study knows.
+        #[cfg(feature = "bundle")]
+        let quotients = alnm_study::variables::quotients(&model);
+        #[cfg(not(feature = "bundle"))]
+        let quotients = Vec::new();
+        let page = alnm_models::calculator::page_with(&model, &quotients)?;
         write_file(&self.output, page.as_bytes())
     }
 }

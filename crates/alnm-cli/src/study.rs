@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alnm_study::cohort::write_template;
 use alnm_study::{Study, StudyOptions};
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::bundle::progress;
 use crate::output::print;
@@ -59,7 +59,7 @@ impl StudyCommand {
                 "No weights were named: the network starts from a seeded random initialisation, not from ImageNet.\n",
             )?;
         }
-        let finished = study.run(None).context("the study did not end")?;
+        let finished = study.run(None)?;
         let lines: String = finished.summary.iter().map(|line| format!("{line}\n")).collect();
         let (report, bundle) = (finished.report.display(), finished.bundle.display());
         print(&format!("\n{lines}\nReport: {report}\nBundle for new patients: {bundle}\n"))

@@ -128,7 +128,7 @@ static FINISHED: LazyLock<Finished> = LazyLock::new(|| {
     let description = "name = \"small\"\nsimulated = true\ntraining_centre = \"a\"\nvalidation_centres = [\"b\"]\n";
     fs::write(cohort.join("cohort.toml"), description).unwrap();
     let mut settings = StudySettings::quick(root.path().join("out"));
-    (settings.cohort, settings.epochs, settings.resamples) = (Some(cohort), 1, 5);
+    (settings.cohort, settings.epochs) = (Some(cohort), 1);
     let finished = Study::new(settings).run(None).unwrap();
     assert_eq!(finished.bundle, root.path().join("out/bundle.safetensors"));
     let results = fs::read_to_string(root.path().join("out/results.json")).unwrap();
@@ -271,6 +271,36 @@ fn the_validation_centre_has_the_figures_of_the_study() {
         answer(study.root.path(), &["validate", "out/bundle.safetensors", "cohort", "--resamples", "5"])
             .contains("against training")
     );
+}
+
+#[cfg(feature = "study")]
+#[test]
+fn the_command_runs_the_same_study() {
+    let study = &*FINISHED;
+    let folder = study.root.path();
+    let checked = answer(folder, &["study", "cohort", "--check"]);
+    assert!(checked.contains("training, centre a: 32"), "{checked}");
+    let out = ["--out", "again", "--quick", "--epochs", "1"];
+    let text = answer(folder, &[&["study", "cohort"][..], &out].concat());
+    assert!(text.contains("Integrated") && text.contains("again/report.html"), "{text}");
+    for name in ["results.json", "bundle.safetensors", "integrated_model.json"] {
+        assert!(
+            fs::read(folder.join("out").join(name)).unwrap() == fs::read(folder.join("again").join(name)).unwrap(),
+            "{name}"
+        );
+    }
+    let log = fs::read_to_string(folder.join("again/run.log")).unwrap();
+    assert!(log.starts_with("alnm-study ") && log.contains("fine-tuning of all parameters"), "{log}");
+    // A step that was cut short is done again, and the rest is found.
+    let network = folder.join("again/steps/deep/network.safetensors");
+    let bytes = fs::read(&network).unwrap();
+    fs::write(&network, &bytes[..bytes.len() / 2]).unwrap();
+    fs::remove_file(folder.join("again/bundle.safetensors")).unwrap();
+    answer(folder, &[&["study", "cohort"][..], &out].concat());
+    assert!(fs::read(&network).unwrap() == bytes);
+    assert!(fs::read(study.bundle()).unwrap() == fs::read(folder.join("again/bundle.safetensors")).unwrap());
+    let refused = complaint(folder, &["study", "cohort", "--out", "again", "--quick", "--epochs", "2"]);
+    assert!(refused.contains("holds results of other settings"), "{refused}");
 }
 
 #[test]

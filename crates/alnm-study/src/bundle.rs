@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::deep_output::{DeepOutput, deep_feature_names};
 use crate::drift::ReferenceDistribution;
 use crate::preparation::{ImagePreparationParams, LesionGeometry};
-use crate::variables::{DL_SCORE, RAD_SCORE, VARIABLES};
+use crate::variables::{DL_SCORE, RAD_SCORE, StudyVariable, VARIABLES};
 
 const FORMAT: DescribedNetworkFormat =
     DescribedNetworkFormat::new("alnm-study bundle", "1", "write the bundle again, by the study that made it");
@@ -179,7 +179,7 @@ impl BundleParts {
 
     /// The features of the signatures and the variables of the model, in the order of their distributions.
     pub(crate) fn reference_names(&self) -> impl Iterator<Item = &str> {
-        let features = [&self.radiomic, &self.deep].into_iter().flat_map(|signature| signature.weights());
+        let features = [&self.radiomic, &self.deep].into_iter().flat_map(Signature::weights);
         let variables = self.model.variables().iter().map(|variable| variable.variable.name.as_str());
         features.map(|weight| weight.feature.as_str()).chain(variables)
     }
@@ -282,7 +282,7 @@ impl Bundle {
         let mut columns: Vec<&str> = Vec::new();
         for variable in self.parts.model.variables() {
             let known = VARIABLES.iter().find(|known| known.name == variable.variable.name);
-            columns.extend(known.into_iter().flat_map(|known| known.columns()));
+            columns.extend(known.into_iter().flat_map(StudyVariable::columns));
         }
         let mut seen = std::collections::BTreeSet::new();
         columns.retain(|column| seen.insert(*column));

@@ -54,7 +54,7 @@ impl Study {
 
     /// The fine-tuned network, after it gave the vectors of the first patients once more.
     fn network(&self, sources: &BundleSources<'_>) -> Result<Network> {
-        let path = self.settings.out.join("steps/deep/network.safetensors");
+        let path = self.network_file()?;
         let advice = "remove the folder steps/deep, and the same command fine-tunes the network again";
         let network = Network::load(&path).with_context(|| advice.to_owned())?;
         let output = DeepOutput::default();

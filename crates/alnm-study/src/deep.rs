@@ -1,7 +1,7 @@
 //! The network: fine-tuned on the training centre, read out for everyone.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alnm_deep::{
     Backbone, DeepError, EpochRecord, Example, Head, Initialisation, Network, Predictor, TrainingEvent, TrainingParams,
@@ -21,6 +21,11 @@ use crate::table::CohortTable;
 
 /// Learning rate from a seeded start, and from weights that already know images.
 pub const LEARNING_RATE: [f64; 2] = [4e-4, 1e-4];
+
+/// The fine-tuned network in the folder of the step.
+const NETWORK_FILE: &str = "network.safetensors";
+/// Folder of the fine-tuning on the whole training centre.
+const DEEP_STEP: &str = "deep";
 
 /// What the network gives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,6 +79,11 @@ pub(crate) struct FineTuning<'a> {
 }
 
 impl Study {
+    /// Where the fine-tuned network is kept.
+    pub(crate) fn network_file(&self) -> Result<PathBuf> {
+        Ok(Store::open(&self.settings.out, DEEP_STEP)?.file(NETWORK_FILE))
+    }
+
     /// Fine-tunes all parameters on the training centre and reads the vector of the last fully connected layer of every
     /// patient.
     ///
@@ -85,7 +95,7 @@ impl Study {
             backbone: self.settings.backbone_size.backbone(),
             weights: weights.as_deref(),
             rows: table.training(),
-            folder: "deep",
+            folder: DEEP_STEP,
             key: "features",
             title: "fine-tuning of all parameters",
             keep_network: true,
@@ -154,6 +164,10 @@ impl Study {
             fingerprint = fingerprint.files(weights)?;
         }
         let checkpoint = store.file(&format!("{}.checkpoint.safetensors", tuning.key));
+        // Vectors without the network that they were read from are no finished work.
+        if tuning.keep_network && Network::load(store.file(NETWORK_FILE)).is_err() {
+            store.forget(tuning.key)?;
+        }
         let mut costs = std::mem::take(&mut self.costs);
         let features = store.item(tuning.key, &fingerprint.finish(), || {
             let step = self.progress().begin(tuning.title, 0);
@@ -176,7 +190,7 @@ impl Study {
             };
             step.finish(&mut costs);
             if tuning.keep_network {
-                trained.network().save(store.file("network.safetensors"))?;
+                trained.network().save(store.file(NETWORK_FILE))?;
             }
             let step = self.progress().begin("1000-vectors", images.crops.len());
             let predictor = Predictor::new(trained.network());

@@ -224,3 +224,41 @@ impl TimeIntensity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Patients with features of which some are undefined.
+    fn collected(features: [[Option<f64>; 3]; 4]) -> CohortFeatures {
+        let preparation = ImagePreparationParams::default().with_crop_side(1);
+        let geometry = serde_json::from_str(r#"{"spacing": [1.0, 1.0, 1.0], "volume_mm3": 100.0}"#).unwrap();
+        let patients = features.map(|features| AnalysedPatient {
+            images: PatientImages {
+                names: ["a", "b", "c"].map(str::to_owned).to_vec(),
+                features: features.to_vec(),
+                second_reader: None,
+                crop: vec![0.5],
+                geometry,
+                n4_iterations: 1,
+                warnings: Vec::new(),
+            },
+            fingerprint: String::new(),
+        });
+        CohortFeatures::collect(&patients, &[true, true, false, false], &preparation).unwrap()
+    }
+
+    #[test]
+    fn training_patients_alone_decide_which_features_there_are() {
+        let all = [Some(1.0), Some(2.0), Some(3.0)];
+        let of_validation = collected([all, all, [None, Some(2.0), Some(3.0)], all]);
+        assert_eq!(
+            (of_validation.features.names(), of_validation.undefined.len()),
+            (collected([all; 4]).features.names(), 0)
+        );
+        assert!(of_validation.features.values()[[2, 0]].is_nan());
+        let of_training = collected([all, [Some(1.0), None, Some(3.0)], all, all]);
+        assert_eq!(of_training.features.names(), ["a", "c"]);
+        assert_eq!(of_training.undefined, [("b".to_owned(), 1)]);
+    }
+}

@@ -17,7 +17,6 @@ pub const PARAMETERS_926: &str = include_str!("../params_926.yaml");
 pub const OTSU_BINS: usize = 200;
 
 /// Parameters of the bias field correction: those of ITK, the field estimated on every second voxel.
-#[must_use]
 pub fn n4_params() -> N4Params {
     N4Params::default().with_shrink(2)
 }

@@ -17,7 +17,7 @@ use crate::cohort::{Cohort, Patient, PatientVoxels, read_analysed_image, read_ou
 use crate::deep_output::deep_feature_names;
 use crate::preparation::{ImagePreparation, LesionGeometry, PatientImages};
 use crate::progress::RunningStep;
-use crate::variables::{DL_SCORE, RAD_SCORE, VARIABLES};
+use crate::variables::{DL_SCORE, RAD_SCORE, StudyVariable, VARIABLES};
 
 /// Tolerance of a spacing beside the range of training, in mm.
 const SPACING_TOLERANCE: f64 = 1e-3;
@@ -353,7 +353,7 @@ fn score(signature: &Signature, values: &BTreeMap<&str, Option<f64>>) -> Result<
 
 /// Which columns a variable lacks.
 fn missing(name: &str, values: &BTreeMap<String, f64>) -> String {
-    let columns = VARIABLES.iter().find(|variable| variable.name == name).map(|variable| variable.columns());
+    let columns = VARIABLES.iter().find(|variable| variable.name == name).map(StudyVariable::columns);
     let absent: Vec<&str> =
         columns.unwrap_or_default().into_iter().filter(|column| !values.contains_key(*column)).collect();
     match absent.is_empty() {

@@ -13,8 +13,8 @@
 //! | `image`, `mask` | `RadScore` | `RadScore` | score of the radiomic features |
 //! | `image`, `mask` | `DLScore` | `DLScore` | score of the deep features |
 
-use alnm_models::Variable;
 use alnm_models::calculator::QuotientVariable;
+use alnm_models::{RiskModel, Variable};
 
 use crate::cohort::{BloodCounts, Patient};
 
@@ -123,6 +123,15 @@ impl StudyVariable {
             Origin::Score => None,
         }
     }
+}
+
+/// The fields of a calculator for a model: the blood counts of each index among its variables.
+#[must_use]
+pub fn quotients(model: &RiskModel) -> Vec<QuotientVariable> {
+    let is_used = |variable: &&StudyVariable| {
+        model.variables().iter().any(|used| used.variable.name == variable.name && used.variable.unit == variable.unit)
+    };
+    VARIABLES.iter().filter(is_used).filter_map(StudyVariable::quotient).collect()
 }
 
 /// Names of the clinical variables.

@@ -245,9 +245,7 @@ impl Cohort {
     /// # Errors
     /// All problems, where it does not, where one concerns the cohort as a whole, and where too few patients remain.
     pub fn settle(self, problems: Vec<Problem>) -> Result<Self, CohortProblems> {
-        let (cohort, mut problems) = self.without_faulty(problems);
-        check_sizes(&cohort.description, &cohort.patients, &mut problems);
-        if problems.is_empty() { Ok(cohort) } else { Err(CohortProblems { folder: cohort.folder, problems }) }
+        self.settled(problems, check_sizes)
     }
 
     /// The patients of some centres alone, on whom nothing is learned, as [`Cohort::settle`] leaves them; how many there
@@ -261,25 +259,28 @@ impl Cohort {
             self.patients.iter().filter(|patient| is_other(patient)).map(|patient| patient.id.clone()).collect();
         self.patients.retain(|patient| !is_other(patient));
         problems.retain(|problem| problem.patient.as_ref().is_none_or(|patient| !others.contains(patient)));
-        let (cohort, problems) = self.without_faulty(problems);
-        if problems.is_empty() { Ok(cohort) } else { Err(CohortProblems { folder: cohort.folder, problems }) }
+        self.settled(problems, |_, _, _| ())
     }
 
-    /// Without the patients who have problems, where `cohort.toml` says so; the problems that are left.
-    fn without_faulty(mut self, problems: Vec<Problem>) -> (Self, Vec<Problem>) {
-        if self.description.problems == ProblemPolicy::Refuse {
-            return (self, problems);
+    fn settled(
+        mut self,
+        mut problems: Vec<Problem>,
+        check_sizes: fn(&CohortDescription, &[Patient], &mut Vec<Problem>),
+    ) -> Result<Self, CohortProblems> {
+        if self.description.problems == ProblemPolicy::Exclude {
+            let (of_patients, of_cohort): (Vec<Problem>, Vec<Problem>) =
+                problems.into_iter().partition(|problem| problem.patient.is_some());
+            let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for Problem { patient, place, what, .. } in of_patients {
+                reasons.entry(patient.unwrap_or_default()).or_default().push(format!("{place}: {what}"));
+            }
+            self.patients.retain(|patient| !reasons.contains_key(&patient.id));
+            self.excluded.extend(reasons.into_iter().map(|(patient, reasons)| Exclusion { patient, reasons }));
+            self.excluded.sort_by(|a, b| a.patient.cmp(&b.patient));
+            problems = of_cohort;
         }
-        let (of_patients, of_cohort): (Vec<Problem>, Vec<Problem>) =
-            problems.into_iter().partition(|problem| problem.patient.is_some());
-        let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for Problem { patient, place, what, .. } in of_patients {
-            reasons.entry(patient.unwrap_or_default()).or_default().push(format!("{place}: {what}"));
-        }
-        self.patients.retain(|patient| !reasons.contains_key(&patient.id));
-        self.excluded.extend(reasons.into_iter().map(|(patient, reasons)| Exclusion { patient, reasons }));
-        self.excluded.sort_by(|a, b| a.patient.cmp(&b.patient));
-        (self, of_cohort)
+        check_sizes(&self.description, &self.patients, &mut problems);
+        if problems.is_empty() { Ok(self) } else { Err(CohortProblems { folder: self.folder, problems }) }
     }
 
     /// The same patients with the outcomes of each centre shuffled among them.

@@ -18,7 +18,6 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
-use alnm_models::RiskModel;
 use alnm_models::calculator::page_with;
 use alnm_selection::FeatureTable;
 use anyhow::{Context, Result};
@@ -36,7 +35,7 @@ use crate::scores::{ScoreInputs, Scores};
 use crate::store::write_file;
 use crate::study::Study;
 use crate::table::CohortTable;
-use crate::variables::{StudyVariable, VARIABLES};
+use crate::variables::quotients;
 use checklist::Checklist;
 pub use published::{PublishedCharacteristic, PublishedFigures, PublishedModel};
 use tables::ShownTable;
@@ -105,7 +104,7 @@ impl Study {
         checklists.iter().try_for_each(|checklist| checklist.table().write(&folder))?;
         let save = |name: &str, text: String| write_file(&out.join(name), text.as_bytes());
         save("integrated_model.json", findings.results.model.to_json()?)?;
-        save("calculator.html", calculator(&findings.results.model)?)?;
+        save("calculator.html", page_with(&findings.results.model, &quotients(&findings.results.model))?)?;
         save("radscore.json", findings.scores.radiomic.to_json()?)?;
         save("dlscore.json", findings.scores.deep.to_json()?)?;
         save("results.json", serde_json::to_string(findings.results)?)?;
@@ -154,13 +153,6 @@ impl Study {
         })?;
         Ok(page)
     }
-}
-
-/// The calculator, in which blood counts give the indices of the model.
-fn calculator(model: &RiskModel) -> Result<String> {
-    let is_used = |variable: &&StudyVariable| model.variables().iter().any(|used| used.variable.name == variable.name);
-    let quotients: Vec<_> = VARIABLES.iter().filter(is_used).filter_map(StudyVariable::quotient).collect();
-    Ok(page_with(model, &quotients)?)
 }
 
 /// A panel as SVG, PNG and CSV.
