@@ -33,9 +33,11 @@ def test_arrays_need_a_spacing(case):
 @pytest.mark.parametrize("dtype", ["complex128", "object", "datetime64[s]", "U4"])
 def test_types_that_are_no_numbers(case, dtype):
     image, mask = case
-    bad = Image(np.zeros(image.array.shape, dtype), image.spacing, image.origin, image.direction)
     with pytest.raises(TypeError, match="the voxels are of the type"):
-        execute(bad, mask)
+        image.with_array(np.zeros(image.array.shape, dtype))
+    mask.array = np.zeros(image.array.shape, dtype)
+    with pytest.raises(TypeError, match="the voxels are of the type"):
+        execute(image, mask)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
