@@ -62,8 +62,10 @@ def test_masks_hold_labels(case):
     for label in (0, -1, 1.5, "1", 2**32):
         with pytest.raises(AlnmError, match="label is"):
             execute(image, mask, label=label)
-    with pytest.raises(AlnmError, match="every voxel of the mask is 1"):
-        execute(image, mask.with_array(np.ones(mask.array.shape, np.uint8)))
+    with pytest.raises(AlnmError, match="every voxel of the mask is 0"):
+        execute(image, mask.with_array(np.zeros(mask.array.shape, np.uint8)))
+    everything = execute(image, mask.with_array(np.ones(mask.array.shape, np.uint8)))
+    assert everything["diagnostics_Mask-original_VoxelNum"] == mask.array.size
 
 
 def test_grids_that_differ(case):

@@ -170,8 +170,8 @@ class RadiomicsFeatureExtractor:
         if not types:
             names &= set(_SHAPE)
             features = [(name, of_class) for name, of_class in features if name in _SHAPE]
-        request = Request(parameters.settings(settings), types or [("Original", {})], features or list(_NOTHING))
-        return request, names.__contains__
+        types, features = types or [("Original", {})], features or list(_NOTHING)
+        return Request(parameters.settings(settings), types, features, full_masks=True), names.__contains__
 
     @staticmethod
     def loadImage(ImageFilePath: Any, MaskFilePath: Any, generalInfo: Any = None, **kwargs: Any) -> tuple[Any, Any]:
