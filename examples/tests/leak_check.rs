@@ -12,6 +12,7 @@ use alnm_study::cohort::{self, Cohort};
 use alnm_study::deep::NetworkFeatures;
 use alnm_study::images::CohortFeatures;
 use alnm_study::leak_check::{Material, check_fold_networks, check_leaks};
+use alnm_study::preparation::ImagePreparationParams;
 use alnm_study::scores::ScoreInputs;
 use alnm_study::table::CohortTable;
 use ndarray::Array2;
@@ -31,6 +32,9 @@ fn material() -> (Cohort, CohortFeatures, NetworkFeatures) {
         readers: [table(2), table(2)],
         crops: Vec::new(),
         undefined: Vec::new(),
+        geometries: Vec::new(),
+        fingerprints: Vec::new(),
+        preparation: ImagePreparationParams::default(),
     };
     let deep = NetworkFeatures {
         vectors: (0..count).map(|row| vec![row as f32; 2]).collect(),

@@ -71,7 +71,12 @@ fn disguised_cohort(cohort: &Cohort, is_training: &[bool]) -> Cohort {
 
 fn disguised_images(images: &CohortFeatures, is_training: &[bool]) -> Result<CohortFeatures> {
     let values = images.features.values();
-    let value = |(row, column)| if is_training[row] { values[[row, column]] } else { disguise(values[[row, column]]) };
+    // Every third value is missing: which features validation patients have decides nothing either.
+    let value = |(row, column): (usize, usize)| match values[[row, column]] {
+        value if is_training[row] => value,
+        _ if (row + column) % 3 == 0 => f64::NAN,
+        value => disguise(value),
+    };
     let features = alnm_selection::FeatureTable::new(
         images.features.names().to_vec(),
         Array2::from_shape_fn(values.dim(), value),

@@ -4,7 +4,7 @@ mod files;
 mod table;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-pub use files::{PatientVoxels, check_files, check_headers};
+pub use files::{PatientVoxels, check_files, check_headers, read_analysed_image, read_outline};
 pub use table::{COLUMNS, read_patients, write_patients};
 pub use template::write_template;
 
@@ -244,7 +244,29 @@ impl Cohort {
     ///
     /// # Errors
     /// All problems, where it does not, where one concerns the cohort as a whole, and where too few patients remain.
-    pub fn settle(mut self, mut problems: Vec<Problem>) -> Result<Self, CohortProblems> {
+    pub fn settle(self, problems: Vec<Problem>) -> Result<Self, CohortProblems> {
+        self.settled(problems, check_sizes)
+    }
+
+    /// The patients of some centres alone, on whom nothing is learned, as [`Cohort::settle`] leaves them; how many there
+    /// are is not checked.
+    ///
+    /// # Errors
+    /// All problems of these patients, where `cohort.toml` does not leave them out, and those of the cohort.
+    pub fn settle_centres(mut self, centres: &[String], mut problems: Vec<Problem>) -> Result<Self, CohortProblems> {
+        let is_other = |patient: &Patient| !centres.contains(&patient.centre);
+        let others: BTreeSet<String> =
+            self.patients.iter().filter(|patient| is_other(patient)).map(|patient| patient.id.clone()).collect();
+        self.patients.retain(|patient| !is_other(patient));
+        problems.retain(|problem| problem.patient.as_ref().is_none_or(|patient| !others.contains(patient)));
+        self.settled(problems, |_, _, _| ())
+    }
+
+    fn settled(
+        mut self,
+        mut problems: Vec<Problem>,
+        check_sizes: fn(&CohortDescription, &[Patient], &mut Vec<Problem>),
+    ) -> Result<Self, CohortProblems> {
         if self.description.problems == ProblemPolicy::Exclude {
             let (of_patients, of_cohort): (Vec<Problem>, Vec<Problem>) =
                 problems.into_iter().partition(|problem| problem.patient.is_some());

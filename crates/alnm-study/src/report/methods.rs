@@ -12,7 +12,7 @@ use super::tables::with_interval;
 use crate::analysis::{INTEGRATED, LEVEL, RISK_GROUPS};
 use crate::cohort::Cohort;
 use crate::deep::LEARNING_RATE;
-use crate::images::{OTSU_BINS, PARAMETERS_926, n4_params};
+use crate::preparation::{OTSU_BINS, PARAMETERS_926, n4_params};
 use crate::scores::{CORRELATION_CUTOFF, MRMR_FEATURES};
 use crate::study::Study;
 use crate::table::FOLDS;
@@ -149,7 +149,7 @@ fn images(findings: &Findings<'_>) -> String {
     );
     match findings.images.undefined.len() {
         0 => text.push_str(" All were defined for all patients."),
-        undefined => text.push_str(&format!(" {undefined} were undefined for some patient and left out.")),
+        undefined => text.push_str(&format!(" {undefined} were undefined for some training patient and left out.")),
     }
     match &findings.inputs.agreement {
         None => text.push_str(" No training patients were outlined by two readers, so repeatability was not examined."),
