@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alnm_stats::Interval;
 use alnm_study::Bundle;
 use alnm_study::cohort;
-use alnm_study::external_validation::{ExternalValidation, ExternalValidationParams};
+use alnm_study::external_validation::{ExternalValidation, ExternalValidationParams, UnscoredPatient};
 use alnm_study::scoring::NewPatient;
 use anyhow::{Context, Result, ensure};
 
@@ -101,7 +101,7 @@ impl Validate {
                     scored.push(found);
                     outcomes.push(patient.alnm);
                 }
-                Err(error) => without.push((patient.id.clone(), format!("{error:#}"))),
+                Err(error) => without.push(UnscoredPatient::new(&patient.id, format!("{error:#}"))),
             }
         }
         let params = ExternalValidationParams::default().with_level(self.level).with_resamples(self.resamples as usize);
@@ -184,7 +184,7 @@ fn text(bundle: &Bundle, found: &ExternalValidation) -> String {
         "{} patients have a spacing or lesion volume that no training image had",
         found.geometry_outside
     ));
-    lines.extend(found.without_risk.iter().map(|(patient, reason)| format!("without a risk: {patient}: {reason}")));
+    lines.extend(found.without_risk.iter().map(|one| format!("without a risk: {}: {}", one.patient, one.reason)));
     lines.push("Research software, not a medical device.".to_owned());
     lines.join("\n") + "\n"
 }
