@@ -35,8 +35,8 @@ const LEVEL: f64 = 0.95;
 /// ```
 ///
 /// # Errors
-/// [`ModelError::Parameter`](crate::ModelError::Parameter) for a model none of whose variables varied in the training
-/// data, [`ModelError::Saved`](crate::ModelError::Saved) when a value of the model has no JSON form.
+/// [`ModelError::Parameter`] for a model none of whose variables varied in the training
+/// data, [`ModelError::Saved`] when a value of the model has no JSON form.
 pub fn page(model: &RiskModel) -> Result<String> {
     page_with(model, &[])
 }
@@ -80,7 +80,7 @@ impl QuotientVariable {
 /// ```
 ///
 /// # Errors
-/// As [`page`], and [`ModelError::Unknown`](crate::ModelError::Unknown) for a quotient of another name than the
+/// As [`page`], and [`ModelError::Unknown`] for a quotient of another name than the
 /// variables'.
 pub fn page_with(model: &RiskModel, quotients: &[QuotientVariable]) -> Result<String> {
     for QuotientVariable { variable, .. } in quotients {
