@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alnm_examples::cohort::{CohortProblems, write_template};
+use alnm_examples::cohort::{CohortProblems, check_lines, write_template};
 use alnm_examples::progress::{Interrupted, stop_on_interrupt};
 use alnm_examples::report::{Findings, summary};
 use alnm_examples::study::analysis::FoldInputs;
@@ -132,7 +132,8 @@ fn run(options: &Options) -> Result<()> {
     }
     let mut study = Study::new(options.settings());
     if options.check {
-        study.checked_cohort()?.flow().iter().for_each(|(group, patients)| println!("{group}: {patients}"));
+        let cohort = study.checked_cohort()?;
+        check_lines(&cohort, &study.acquisitions).iter().for_each(|line| println!("{line}"));
         return Ok(());
     }
     if study.settings.weights.is_none() {

@@ -302,8 +302,8 @@ fn table_one(table: &CohortTable<'_>, training: &FeatureTable, labels: &Labels) 
     let numeric = |variable: &StudyVariable| -> Result<Characteristic> {
         Ok(Characteristic::continuous(variable.name, variable.unit, training.column(variable.name)?.to_vec()))
     };
-    let marker = |name: &str, value: fn(&Patient) -> bool| {
-        Characteristic::categorical(name, &["-", "+"], patients.iter().map(|p| Some(usize::from(value(p)))).collect())
+    let marker = |name: &str, value: fn(&Patient) -> Option<bool>| {
+        Characteristic::categorical(name, &["-", "+"], patients.iter().map(|p| value(p).map(usize::from)).collect())
     };
     let code = |subtype: Subtype| Subtype::ALL.iter().position(|other| *other == subtype);
     let mut variables = clinical.iter().map(numeric).collect::<Result<Vec<_>>>()?;
@@ -315,7 +315,7 @@ fn table_one(table: &CohortTable<'_>, training: &FeatureTable, labels: &Labels) 
         Characteristic::categorical(
             "subtype",
             &Subtype::ALL.map(Subtype::name),
-            patients.iter().map(|p| code(p.subtype)).collect(),
+            patients.iter().map(|p| p.subtype.and_then(code)).collect(),
         )?,
     ]);
     variables.extend(others.iter().map(numeric).collect::<Result<Vec<_>>>()?);

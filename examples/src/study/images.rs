@@ -17,7 +17,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::cohort::{Cohort, CohortProblems, Patient, PatientVoxels, Problem, ProblemPolicy};
+use crate::cohort::{
+    Cohort, CohortProblems, Patient, PatientVoxels, Problem, ProblemPolicy, VoxelHashes, check_voxels,
+};
 use crate::progress::{RunningStep, check_interrupt};
 use crate::store::{Fingerprint, Store};
 
@@ -46,6 +48,8 @@ pub struct PatientImages {
     pub n4_iterations: usize,
     /// What the extraction had to say.
     pub warnings: Vec<String>,
+    /// Hashes of the voxels of image and mask.
+    pub voxels: [String; 2],
 }
 
 /// What was computed from the images of a cohort: the radiomic features, and the crops for the network.
@@ -121,12 +125,18 @@ impl Study {
         step.finish(&mut self.costs);
         let mut problems = Vec::new();
         let mut patients = Vec::new();
+        let mut hashes = Vec::new();
         for (patient, images) in cohort.patients.iter().zip(analysed) {
             match images {
-                Ok(images) => patients.push(images),
+                Ok(images) => {
+                    let [image, mask] = images.voxels.clone();
+                    hashes.push((patient.id.clone(), VoxelHashes { image, mask }));
+                    patients.push(images);
+                }
                 Err(error) => problems.extend(problems_of(patient, error)),
             }
         }
+        problems.extend(check_voxels(&cohort, &hashes));
         let cohort = cohort.settle(problems)?;
         let is_training: Vec<bool> =
             cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
@@ -162,6 +172,7 @@ fn analyse(
     extractor: &Extractor,
     side: usize,
 ) -> Result<PatientImages> {
+    let hashes = voxels.hashes();
     let PatientVoxels { image, mask, second_mask } = voxels;
     let image: Volume<f32> = image.cast();
     let n4 = n4.clone().check()?.correct(&image, Some(&otsu_mask(&image, OTSU_BINS)?))?;
@@ -182,6 +193,7 @@ fn analyse(
         crop: LesionCrop::of_largest_section(&corrected, &mask, label, side)?.pixels().iter().copied().collect(),
         n4_iterations,
         warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
+        voxels: [hashes.image, hashes.mask],
     })
 }
 

@@ -16,7 +16,7 @@ use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::cohort::{self, Cohort, ProblemPolicy};
+use crate::cohort::{self, Acquisition, Cohort, Problem, ProblemPolicy};
 use crate::progress::{RunningStep, StepCost};
 use crate::simulation::Simulation;
 
@@ -111,12 +111,14 @@ pub struct Study {
     pub settings: StudySettings,
     /// What the steps cost.
     pub costs: Vec<StepCost>,
+    /// How the images of the cohort were made, once it was opened.
+    pub acquisitions: Vec<Acquisition>,
 }
 
 impl Study {
     /// A run with these settings.
     pub fn new(settings: StudySettings) -> Self {
-        Self { settings, costs: Vec::new() }
+        Self { settings, costs: Vec::new(), acquisitions: Vec::new() }
     }
 
     /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. Its table and the
@@ -150,24 +152,29 @@ impl Study {
                 folder
             }
         };
-        let (cohort, mut problems) = cohort::read(&folder)?;
-        // Files that are not there are among the problems of the table.
-        let patients: Vec<_> =
-            cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
-        let mut of_files = Vec::new();
-        if !reads_voxels {
-            let step = RunningStep::begin("headers of the files", patients.len());
-            of_files = cohort::check_headers(&cohort, &patients, &|| step.advance());
-            step.finish(&mut self.costs);
-        }
-        let is_refused =
-            cohort.description.problems == ProblemPolicy::Refuse && !(problems.is_empty() && of_files.is_empty());
-        if reads_voxels || is_refused {
+        let (mut cohort, mut problems) = cohort::read(&folder)?;
+        let patients: Vec<_> = cohort.patients.iter().collect();
+        let step = RunningStep::begin("headers of the files", patients.len());
+        let headers = cohort::check_headers(&cohort, &patients, &|| step.advance());
+        let (shared, shared_remarks) = cohort::check_identities(&cohort, &patients, &headers.acquisitions);
+        step.finish(&mut self.costs);
+        let is_refused = cohort.description.problems == ProblemPolicy::Refuse
+            && !(problems.is_empty() && headers.problems.is_empty() && shared.is_empty());
+        let of_files = if reads_voxels || is_refused {
             let step = RunningStep::begin("files of the cohort", patients.len());
-            of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
+            let of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
             step.finish(&mut self.costs);
-        }
-        problems.extend(of_files);
+            of_files
+        } else {
+            headers.problems
+        };
+        // Equal files have equal voxels: a pair of patients is named once.
+        let is_new = |problem: &Problem| shared.iter().all(|other| other.place != problem.place);
+        problems.extend(of_files.into_iter().filter(is_new));
+        problems.extend(shared);
+        cohort.remarks.extend(headers.remarks);
+        cohort.remarks.extend(shared_remarks);
+        self.acquisitions = headers.acquisitions;
         let cohort = cohort.settle(problems)?;
         Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
     }
