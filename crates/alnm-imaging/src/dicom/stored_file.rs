@@ -2,27 +2,26 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
-use dicom_object::{InMemDicomObject, OpenFileOptions};
+use dicom_object::InMemDicomObject;
+use dicom_transfer_syntax_registry::{TransferSyntaxIndex as _, TransferSyntaxRegistry};
 use flate2::bufread::DeflateDecoder;
 
 use super::attributes::integer;
 use super::encoding::{put_meta, put_preamble};
 use super::problem::{first_line, malformed, unsupported};
 use super::walk::{
+    ByteSource,
     ElementHeader, Encoding, ITEM, ITEM_END, SEQUENCE_END, Walk, check_length, check_whole, number_bytes,
 };
 use crate::error::FileProblem;
 use crate::voxel_data::{ByteOrder, VoxelBytes};
-
-/// Bytes from the start of a file that show how it begins.
-const START: usize = 132;
 
 /// The most bytes to which a deflated file may inflate: 4 GiB, the most that one element can hold.
 const MAX_INFLATED_BYTES: u64 = 4 << 30;
@@ -153,23 +152,18 @@ fn most_kept() -> usize {
 
 /// Opens a file and parses its header; none when it does not begin as a DICOM file does.
 pub(super) fn open(path: &Path) -> Result<Option<Opened>, FileProblem> {
-    let mut file = File::open(path)?;
-    let start = read_start(&mut file)?;
-    if is_dicom(&start) { parse_file(path, file, &start, PIXEL_GROUP).map(Some) } else { Ok(None) }
+    FileSource::of(File::open(path)?)?.map(|source| parse_file(path, source, PIXEL_GROUP)).transpose()
 }
 
 /// The elements of a file before the tag `until`; none when it does not begin as a DICOM file does.
 pub(super) fn open_until(path: &Path, until: Tag) -> Result<Option<InMemDicomObject>, FileProblem> {
-    let mut file = File::open(path)?;
-    let start = read_start(&mut file)?;
-    if is_dicom(&start) { parse_file(path, file, &start, until).map(|opened| Some(opened.header)) } else { Ok(None) }
+    let source = FileSource::of(File::open(path)?)?;
+    source.map(|source| parse_file(path, source, until).map(|opened| opened.header)).transpose()
 }
 
 /// Opens a file that has to be a DICOM file and parses its header.
 pub(super) fn open_dicom(path: &Path) -> Result<Opened, FileProblem> {
-    let mut file = File::open(path)?;
-    let start = read_start(&mut file)?;
-    parse_file(path, file, &start, PIXEL_GROUP)
+    parse_opened(path, File::open(path)?, &[])
 }
 
 /// Opens a file as [`open`] does and parses it whole when its first elements, those before `until`, are wanted.
@@ -179,41 +173,77 @@ pub(super) fn open_if(
     is_wanted: impl Fn(&InMemDicomObject) -> bool,
 ) -> Result<Option<Opened>, FileProblem> {
     let mut file = File::open(path)?;
-    let start = read_start(&mut file)?;
-    if !is_dicom(&start) {
+    let Some(begin) = FileSource::of(file.try_clone()?)? else { return Ok(None) };
+    if !is_wanted(&parse_file(path, begin, until)?.header) {
         return Ok(None);
     }
-    let begin = parse_file(path, file.try_clone()?, &start, until)?;
-    if !is_wanted(&begin.header) {
-        return Ok(None);
-    }
-    drop(begin);
-    file.seek(SeekFrom::Start(start.len() as u64))?;
-    parse_file(path, file, &start, PIXEL_GROUP).map(Some)
+    file.rewind()?;
+    parse_opened(path, file, &[]).map(Some)
 }
 
-fn read_start(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut start = Vec::with_capacity(START);
-    file.take(START as u64).read_to_end(&mut start)?;
-    Ok(start)
-}
-
-/// Parses the header of an open file of which `start` was read already.
+/// Parses the header of an open file that has to be a DICOM file and of which `start` was read already.
 pub(crate) fn parse_opened(path: &Path, file: File, start: &[u8]) -> Result<Opened, FileProblem> {
-    parse_file(path, file, start, PIXEL_GROUP)
+    parse_file(path, FileSource::behind(start, file)?, PIXEL_GROUP)
 }
 
-fn parse_file(path: &Path, file: File, start: &[u8], until: Tag) -> Result<Opened, FileProblem> {
-    let bytes = file.metadata()?.len();
-    let missing = missing_start(start).unwrap_or_default();
-    let missing_bytes = missing.len() as u64;
-    let mut source = missing.as_slice().chain(start).chain(BufReader::new(file));
-    let parsed = Parsed::new(&mut source, missing_bytes + bytes, until)?;
+/// A DICOM file from its first byte on, with what is missing before that.
+struct FileSource {
+    /// What is missing and what of the file was read already.
+    before: Vec<u8>,
+    /// Bytes of `before` that were read.
+    position: usize,
+    file: BufReader<File>,
+    /// Bytes of the file.
+    bytes: u64,
+    /// Bytes that are missing before the file.
+    missing: u64,
+}
+
+impl FileSource {
+    /// A file of which nothing was read; none when it does not begin as a DICOM file does.
+    fn of(file: File) -> Result<Option<Self>, FileProblem> {
+        let source = Self::behind(&[], file)?;
+        Ok((source.missing > 0 || has_preamble(source.file.buffer())).then_some(source))
+    }
+
+    /// A file of which `start` was read.
+    fn behind(start: &[u8], file: File) -> Result<Self, FileProblem> {
+        let bytes = file.metadata()?.len();
+        let mut file = BufReader::new(file);
+        let missing = missing_start(if start.is_empty() { file.fill_buf()? } else { start }).unwrap_or_default();
+        let before = [missing.as_slice(), start].concat();
+        Ok(Self { before, position: 0, file, bytes, missing: missing.len() as u64 })
+    }
+}
+
+impl Read for FileSource {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut before = &self.before[self.position..];
+        if before.is_empty() {
+            return self.file.read(bytes);
+        }
+        let read = before.read(bytes)?;
+        self.position += read;
+        Ok(read)
+    }
+}
+
+impl ByteSource for FileSource {
+    fn pass_over(&mut self, bytes: u64) -> io::Result<()> {
+        let before = bytes.min((self.before.len() - self.position) as u64);
+        self.position += before as usize;
+        let bytes = i64::try_from(bytes - before).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        self.file.seek_relative(bytes)
+    }
+}
+
+fn parse_file(path: &Path, mut source: FileSource, until: Tag) -> Result<Opened, FileProblem> {
+    let FileSource { bytes, missing, .. } = source;
+    let parsed = Parsed::new(&mut source, missing + bytes, until)?;
     let storage = if parsed.inflated.is_some() {
-        Storage::Deflated { data_set: parsed.data_set - missing_bytes }
+        Storage::Deflated { data_set: parsed.data_set - missing }
     } else {
-        let (_, file) = source.into_inner();
-        Storage::Disk { handle: KeptHandle::keep(file.into_inner()), missing: missing_bytes }
+        Storage::Disk { handle: KeptHandle::keep(source.file.into_inner()), missing }
     };
     Ok(parsed.into_opened(path, bytes, storage).0)
 }
@@ -242,13 +272,13 @@ struct Parsed {
 }
 
 impl Parsed {
-    fn new(source: &mut dyn Read, end: u64, until: Tag) -> Result<Self, FileProblem> {
+    fn new(source: &mut dyn ByteSource, end: u64, until: Tag) -> Result<Self, FileProblem> {
         let mut walk = Walk::of_file(source, end);
         let syntax = walk.meta()?;
         let data_set = walk.position();
         if !DEFLATED.contains(&syntax.as_str()) {
             let pixels = walk_to(&mut walk, until)?;
-            let header = parse(&walk.wanted_elements(), Encoding::of(&syntax))?;
+            let header = parse(&walk.into_wanted_elements(), Encoding::of(&syntax))?;
             return Ok(Self { header, syntax, pixels, data_set, inflated: None });
         }
         let ahead = walk.bytes_ahead();
@@ -256,7 +286,7 @@ impl Parsed {
         let mut data = inflated.as_slice();
         let mut walk = Walk::new(&mut data, inflated.len() as u64, Encoding::of(&syntax));
         let pixels = walk_to(&mut walk, until)?;
-        let header = parse(&walk.wanted_elements(), Encoding::of(&syntax))?;
+        let header = parse(&walk.into_wanted_elements(), Encoding::of(&syntax))?;
         Ok(Self { header, syntax, pixels, data_set, inflated: Some(inflated) })
     }
 
@@ -285,21 +315,11 @@ fn walk_to(walk: &mut Walk<'_>, until: Tag) -> Result<Option<PixelElement>, File
     Ok(pixels.map(|header| PixelElement { header, start: walk.position() }))
 }
 
-/// Parses a data set. The parser is given a meta group of ours, since it refuses many that files have.
+/// Parses a data set.
 fn parse(data_set: &[u8], encoding: Encoding) -> Result<InMemDicomObject, FileProblem> {
-    /// The start of a file in each encoding, which is the same for all.
-    static STARTS: LazyLock<Vec<(Encoding, Vec<u8>)>> = LazyLock::new(|| {
-        let start = |encoding: Encoding| {
-            let mut start = Vec::new();
-            put_preamble(&mut start);
-            put_meta(&mut start, "", "", encoding.syntax());
-            (encoding, start)
-        };
-        Encoding::ALL.map(start).to_vec()
-    });
-    let start = STARTS.iter().find(|(of, _)| *of == encoding).map_or(&[][..], |(_, start)| start);
-    let object = OpenFileOptions::new().from_reader(start.chain(data_set));
-    Ok(object.map_err(|error| malformed(first_line(&error)))?.into_inner())
+    let syntax = TransferSyntaxRegistry.get(encoding.syntax());
+    let syntax = syntax.ok_or_else(|| unsupported(format!("transfer syntax {}", encoding.syntax())))?;
+    InMemDicomObject::read_dataset_with_ts(data_set, syntax).map_err(|error| malformed(first_line(&error)))
 }
 
 fn inflate(deflated: impl Read) -> Result<Vec<u8>, FileProblem> {

@@ -1,11 +1,11 @@
 //! A way through the elements of a data set whose lengths may lie.
 //!
 //! The parser allocates what an element announces before it reads it. So the lengths of all elements are walked first:
-//! one that leaves the file, or items nested without end, are errors. The bytes walked over are kept, so that the
-//! parser need not read them again, and elements that nothing here reads are not parsed at all. The meta group is read here alone: of its values only the transfer syntax counts.
+//! one that leaves the file, or items nested without end, are errors. The bytes of elements that are wanted are kept, so
+//! that the parser need not read them again; elements that nothing here reads are passed over and not parsed at all. The
+//! meta group is read here alone: of its values only the transfer syntax counts.
 
-use std::io::Read;
-use std::ops::Range;
+use std::io::{self, Read};
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
@@ -47,10 +47,6 @@ impl Encoding {
 
     const IMPLICIT_LITTLE: Self = Self { order: ByteOrder::Little, explicit: false };
 
-    /// All encodings that a transfer syntax may have.
-    pub(super) const ALL: [Self; 3] =
-        [Self::EXPLICIT_LITTLE, Self::IMPLICIT_LITTLE, Self { order: ByteOrder::Big, explicit: true }];
-
     /// A transfer syntax that is encoded so.
     pub(super) fn syntax(self) -> &'static str {
         #[allow(deprecated, reason = "retired syntaxes are read")]
@@ -69,36 +65,50 @@ impl Encoding {
     }
 }
 
+/// Bytes that are read in order, some of which are passed over.
+pub(super) trait ByteSource: Read {
+    /// Passes over bytes that are known to be there.
+    fn pass_over(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+impl ByteSource for &[u8] {
+    fn pass_over(&mut self, bytes: u64) -> io::Result<()> {
+        let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        *self = self.get(bytes..).ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(())
+    }
+}
+
 /// A way through a file or data set from its first byte on.
 pub(super) struct Walk<'a> {
-    source: &'a mut dyn Read,
-    /// What was walked over.
+    source: &'a mut dyn ByteSource,
+    /// Bytes walked over.
+    position: u64,
+    /// What was walked over and is wanted.
     bytes: Vec<u8>,
     /// Bytes that were read and not walked over yet.
     ahead: Option<[u8; 2]>,
-    /// Where elements of the data set begin and end that are wanted.
-    wanted: Vec<Range<usize>>,
     /// Bytes that there are in all.
     end: u64,
     encoding: Encoding,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(source: &'a mut dyn Read, end: u64, encoding: Encoding) -> Self {
-        /// Bytes of most headers.
-        const USUAL_BYTES: usize = 1 << 14;
+    pub(super) fn new(source: &'a mut dyn ByteSource, end: u64, encoding: Encoding) -> Self {
+        /// Bytes of the wanted elements of most headers.
+        const USUAL_BYTES: usize = 1 << 12;
         let bytes = Vec::with_capacity(USUAL_BYTES.min(usize::try_from(end).unwrap_or(USUAL_BYTES)));
-        Self { source, bytes, ahead: None, wanted: Vec::new(), end, encoding }
+        Self { source, position: 0, bytes, ahead: None, end, encoding }
     }
 
     /// A file, whose meta group is written as explicit little endian.
-    pub(super) fn of_file(source: &'a mut dyn Read, end: u64) -> Self {
+    pub(super) fn of_file(source: &'a mut dyn ByteSource, end: u64) -> Self {
         Self::new(source, end, Encoding::EXPLICIT_LITTLE)
     }
 
     /// Bytes walked over.
     pub(super) fn position(&self) -> u64 {
-        self.bytes.len() as u64
+        self.position
     }
 
     /// Bytes that were read and not walked over.
@@ -107,31 +117,29 @@ impl<'a> Walk<'a> {
     }
 
     /// The elements of the data set that were walked over, those left out that nothing here reads.
-    pub(super) fn wanted_elements(&self) -> Vec<u8> {
-        let bytes = self.wanted.iter().map(Range::len).sum();
-        let mut elements = Vec::with_capacity(bytes);
-        self.wanted.iter().for_each(|range| elements.extend_from_slice(&self.bytes[range.clone()]));
-        elements
+    pub(super) fn into_wanted_elements(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Walks preamble and meta group and returns the transfer syntax, in which what follows is read. The group ends where
     /// another begins: its length is often absent or wrong, and none of its other values matters to an image.
     pub(super) fn meta(&mut self) -> Result<String, FileProblem> {
         const META_GROUP: u16 = 2;
-        self.skip(PREAMBLE)?;
+        self.pass_over(PREAMBLE)?;
         let mut syntax = None;
         while self.next_group()? == Some(META_GROUP) {
             let header = self.header()?.ok_or_else(|| malformed("the file ends inside its meta group"))?;
             let length = header.length.ok_or_else(|| malformed("an element of undefined length in the meta group"))?;
             self.check_length(header.tag, length)?;
             let start = self.bytes.len();
-            self.skip(length)?;
+            self.read(length)?;
             if header.tag == tags::TRANSFER_SYNTAX_UID {
                 let text = String::from_utf8_lossy(&self.bytes[start..]);
                 syntax = Some(text.trim_end_matches(['\0', ' ']).to_owned());
             }
         }
-        let syntax = syntax.ok_or_else(|| malformed("TransferSyntaxUID is missing"))?;
+        self.bytes.clear();
+        let syntax: String = syntax.ok_or_else(|| malformed("TransferSyntaxUID is missing"))?;
         // What is no identifier is not guessed at.
         let is_uid = syntax.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         if !is_uid {
@@ -147,7 +155,7 @@ impl<'a> Walk<'a> {
             return Ok(None);
         }
         let mut group = [0; 2];
-        self.source.read_exact(&mut group).map_err(|_| malformed("the file ends inside an element"))?;
+        self.source.read_exact(&mut group).map_err(|_| ends_early())?;
         self.ahead = Some(group);
         Ok(Some(u16::from_le_bytes(group)))
     }
@@ -163,12 +171,15 @@ impl<'a> Walk<'a> {
         mut header: ElementHeader,
         is_wanted: impl Fn(Tag) -> bool,
     ) -> Result<Option<ElementHeader>, FileProblem> {
+        let wanted = self.bytes.len();
         while !is_wanted(header.tag) {
             let Some(length) = header.length.filter(|&length| self.check_length(header.tag, length).is_ok()) else {
                 return Ok(None);
             };
-            self.skip(length)?;
-            match self.header()? {
+            self.pass_over(length)?;
+            let next = self.header()?;
+            self.bytes.truncate(wanted);
+            match next {
                 Some(next) if next.tag > header.tag => header = next,
                 _ => return Ok(None),
             }
@@ -188,11 +199,16 @@ impl<'a> Walk<'a> {
             return Err(malformed(format!("sequences are nested more than {DEEPEST} deep")));
         }
         while stop.is_none_or(|stop| self.position() < stop) {
-            let start = self.position();
+            let start = self.bytes.len();
             let Some(header) = self.header()? else { return Ok(None) };
+            let is_wanted = depth > 0 || is_read(header.tag);
             if header.tag == ITEM_END {
-                // Outside of a sequence the parser passes over the end of an item, whatever length it states.
-                if depth == 0 { continue } else { return Ok(None) }
+                // Outside of a sequence the end of an item is passed over, whatever length it states.
+                if depth > 0 {
+                    return Ok(None);
+                }
+                self.bytes.truncate(start);
+                continue;
             }
             let ends_nothing = header.tag == SEQUENCE_END && header.length == Some(0);
             if header.tag.group() == ITEM.group() && !ends_nothing {
@@ -200,6 +216,7 @@ impl<'a> Walk<'a> {
                 return Err(malformed(format!("{} stands where an element belongs", header.tag)));
             }
             if until.is_some_and(|until| header.tag >= until) {
+                self.bytes.truncate(start);
                 return Ok(Some(header));
             }
             match header.length {
@@ -207,7 +224,11 @@ impl<'a> Walk<'a> {
                     self.check_length(header.tag, length)?;
                     check_whole(header.tag, length, number_bytes(header.vr))?;
                     let end = self.position() + length;
-                    if header.vr == VR::SQ { self.items(Some(end), false, depth)? } else { self.skip(length)? }
+                    match header.vr {
+                        VR::SQ => self.items(Some(end), false, depth)?,
+                        _ if is_wanted => self.read(length)?,
+                        _ => self.pass_over(length)?,
+                    }
                 }
                 None if header.vr == VR::UN && header.tag != tags::PIXEL_DATA => {
                     // A sequence of unknown representation is written implicitly, whatever the file is (PS3.5 6.2.2).
@@ -217,12 +238,8 @@ impl<'a> Walk<'a> {
                 }
                 None => self.items(None, header.tag == tags::PIXEL_DATA, depth)?,
             }
-            if depth == 0 && is_read(header.tag) {
-                let (start, end) = (start as usize, self.bytes.len());
-                match self.wanted.last_mut() {
-                    Some(last) if last.end == start => last.end = end,
-                    _ => self.wanted.push(start..end),
-                }
+            if !is_wanted {
+                self.bytes.truncate(start);
             }
         }
         Ok(None)
@@ -242,7 +259,7 @@ impl<'a> Walk<'a> {
                     if fragments {
                         check_whole(header.tag, length, unit)?;
                         unit = 1;
-                        self.skip(length)?;
+                        self.read(length)?;
                     } else {
                         self.elements(Some(end), None, depth + 1)?;
                     }
@@ -308,20 +325,20 @@ impl<'a> Walk<'a> {
 
     fn number<T: VoxelBytes>(&mut self) -> Result<T, FileProblem> {
         let start = self.bytes.len();
-        self.skip(T::BYTES as u64)?;
+        self.read(T::BYTES as u64)?;
         Ok(T::from_bytes(&self.bytes[start..], self.encoding.order))
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], FileProblem> {
         let start = self.bytes.len();
-        self.skip(N as u64)?;
+        self.read(N as u64)?;
         Ok(std::array::from_fn(|i| self.bytes[start + i]))
     }
 
-    /// Walks over some bytes; memory grows with those that are really there.
-    fn skip(&mut self, length: u64) -> Result<(), FileProblem> {
+    /// Walks over some bytes and keeps them; memory grows with those that are really there.
+    fn read(&mut self, length: u64) -> Result<(), FileProblem> {
         const AT_ONCE: u64 = 1 << 12;
-        let ends = || malformed("the file ends inside an element");
+        self.position += length;
         let mut length = length;
         if let Some(ahead) = self.ahead.take() {
             // Each element has a tag, so that what is walked over next is no shorter.
@@ -331,11 +348,21 @@ impl<'a> Walk<'a> {
         if length <= AT_ONCE {
             let start = self.bytes.len();
             self.bytes.resize(start + length as usize, 0);
-            return self.source.read_exact(&mut self.bytes[start..]).map_err(|_| ends());
+            return self.source.read_exact(&mut self.bytes[start..]).map_err(|_| ends_early());
         }
         let read = (&mut *self.source).take(length).read_to_end(&mut self.bytes)?;
-        if read as u64 == length { Ok(()) } else { Err(ends()) }
+        if read as u64 == length { Ok(()) } else { Err(ends_early()) }
     }
+
+    /// Walks over some bytes that are there and that nothing wants.
+    fn pass_over(&mut self, length: u64) -> Result<(), FileProblem> {
+        self.position += length;
+        self.source.pass_over(length).map_err(|_| ends_early())
+    }
+}
+
+fn ends_early() -> FileProblem {
+    malformed("the file ends inside an element")
 }
 
 /// Whether so many bytes are left as an element announces.
