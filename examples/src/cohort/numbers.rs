@@ -34,7 +34,8 @@ impl Marks {
         let mut marks = Self { commas: 0, points: 0, both: [0; 2] };
         // Other texts, such as a date, say nothing about the marks of numbers.
         let is_number = |cell: &&str| {
-            cell.chars().any(|c| c.is_ascii_digit()) && cell.chars().all(|c| c.is_ascii_digit() || ".,+-−eE' \u{a0}".contains(c))
+            cell.chars().any(|c| c.is_ascii_digit())
+                && cell.chars().all(|c| c.is_ascii_digit() || ".,+-−eE' \u{a0}".contains(c))
         };
         for cell in cells.filter(is_number) {
             match (cell.rfind('.'), cell.rfind(',')) {

@@ -196,7 +196,8 @@ pub(super) fn in_another_unit<'a>(
     let of_centre = |(centre, values): (&'a str, Vec<f64>)| {
         let count = values.len();
         let middle = median(values).filter(|median| *median > improbable && count >= FEWEST)?;
-        let text = format!("{} {} for the {} of centre `{centre}`", short(middle), quantity.unit, counted(count, "value"));
+        let text =
+            format!("{} {} for the {} of centre `{centre}`", short(middle), quantity.unit, counted(count, "value"));
         Some((centre, text))
     };
     let (found, texts): (Vec<&str>, Vec<String>) = by_centre.into_iter().filter_map(of_centre).unzip();
