@@ -96,7 +96,7 @@ def tasks(folder, images):
         return str(folder / name)
 
     default = parameters("default.yaml", "featureClass: {shape: , firstorder: , glcm: , glrlm: , glszm: , gldm: , ngtdm: }\n")
-    full = str(ROOT / "examples" / "params_926.yaml")
+    full = str(ROOT / "crates/alnm-study/params_926.yaml")
     for region, files in (own | regions).items():
         yield f"default 107, {region}", *files, default, "segment", True
         yield f"926, {region}", *files, full, "segment", True

@@ -86,7 +86,7 @@ def analyse(arguments):
     n4.Execute(sitk.Shrink(image, [2] * 3), sitk.Shrink(otsu, [2] * 3))
     corrected = image / sitk.Exp(n4.GetLogBiasFieldAsImage(image))
     corrected.CopyInformation(image)
-    extractor = featureextractor.RadiomicsFeatureExtractor(str(ROOT / "examples/params_926.yaml"))
+    extractor = featureextractor.RadiomicsFeatureExtractor(str(ROOT / "crates/alnm-study/params_926.yaml"))
     count = 0
     for column in ("mask", "mask_reader2"):
         if row[column]:

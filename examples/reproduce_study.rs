@@ -7,25 +7,30 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use alnm_examples::cohort::{CohortProblems, check_lines, write_template};
-use alnm_examples::progress::{Interrupted, stop_on_interrupt};
-use alnm_examples::report::{Findings, summary};
-use alnm_examples::study::analysis::FoldInputs;
-use alnm_examples::study::deep::NetworkFeatures;
-use alnm_examples::study::images::TimeIntensity;
-use alnm_examples::study::scores::ScoreInputs;
-use alnm_examples::study::table::CohortTable;
-use alnm_examples::study::{BackboneSize, Study, StudySettings};
+use alnm_examples::published::PUBLISHED;
+use alnm_examples::simulation::Simulation;
+use alnm_study::analysis::FoldInputs;
+use alnm_study::cohort::{CohortProblems, check_lines, write_template};
+use alnm_study::deep::NetworkFeatures;
+use alnm_study::images::TimeIntensity;
+use alnm_study::report::{Findings, summary};
+use alnm_study::scores::ScoreInputs;
+use alnm_study::table::CohortTable;
+use alnm_study::{BackboneSize, Interrupted, LogStyle, Progress, ProgressLog, Study, StudySettings};
 use anyhow::Result;
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// Reproduce the study: predict axillary lymph node metastasis from DCE-MRI radiomics, deep features, blood counts and
 /// clinical variables, trained in one centre and validated in another. Research software, not a medical device.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example: cargo run --release --example reproduce_study -- --quick --out out/quick")]
+#[command(version, after_help = "Example: cargo run --release --example reproduce_study -- --quick --out out/quick")]
 struct Options {
     /// Cohort folder (cohort.toml, patients.csv, images, masks); without it a simulated cohort is written to OUT/cohort
     #[arg(long, value_name = "DIR")]
@@ -48,7 +53,7 @@ struct Options {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
     /// ResNet50 at 224 x 224 pixels or, for a quick look, ResNet18 at 64 x 64 [default: full, or tiny with --quick]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = backbone_sizes())]
     backbone_size: Option<BackboneSize>,
     /// Patients of the simulated cohort in all [default: 333, or 120 with --quick]
     #[arg(long, conflicts_with = "cohort", value_parser = clap::value_parser!(u64).range(60..=333))]
@@ -81,14 +86,34 @@ struct Options {
     quick: bool,
 }
 
+/// The sizes of the network by their names.
+fn backbone_sizes() -> impl TypedValueParser<Value = BackboneSize> {
+    let named = |name: String| BackboneSize::ALL.into_iter().find(|size| size.name() == name);
+    PossibleValuesParser::new(BackboneSize::ALL.map(BackboneSize::name))
+        .try_map(move |name| named(name).ok_or("there is no such size"))
+}
+
 impl Options {
+    /// The simulated cohort; `None` where a cohort folder was named.
+    fn simulation(&self) -> Result<Option<Simulation>> {
+        match self.patients.or(self.quick.then_some(120)) {
+            _ if self.cohort.is_some() => Ok(None),
+            None => Ok(Some(Simulation::published(self.seed))),
+            Some(patients) => Simulation::reduced(patients as usize, self.seed).map(Some),
+        }
+    }
+
+    /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand
+    /// beside its own.
+    fn repeats_published(&self) -> bool {
+        self.cohort.is_none() && self.patients.is_none() && !self.quick && !self.shuffle_outcomes
+    }
+
     fn settings(&self) -> StudySettings {
         let or = |full: u64, quick: u64| if self.quick { quick } else { full };
         let size = if self.quick { BackboneSize::Tiny } else { BackboneSize::Full };
-        let simulated = self.patients.or((self.quick && self.cohort.is_none()).then_some(120));
         StudySettings {
             cohort: self.cohort.clone(),
-            patients: simulated.map(|patients| patients as usize),
             out: self.out.clone().unwrap_or_else(|| PathBuf::from(if self.quick { "out/quick" } else { "out/study" })),
             weights: self.weights.clone(),
             epochs: self.epochs.unwrap_or(or(6, 2)) as usize,
@@ -120,6 +145,18 @@ fn main() -> ExitCode {
     }
 }
 
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Lets Ctrl-C stop the work at the next safe point; a second one ends the process.
+fn stop_on_interrupt() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
+
 fn run(options: &Options) -> Result<()> {
     stop_on_interrupt()?;
     if let Some(folder) = &options.template {
@@ -130,7 +167,9 @@ fn run(options: &Options) -> Result<()> {
     if let Some(threads) = options.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
     }
-    let mut study = Study::new(options.settings());
+    let style = if stderr().is_terminal() { LogStyle::Terminal } else { LogStyle::Lines };
+    let log = ProgressLog::new(stderr(), style).stopped_by(&INTERRUPTED);
+    let mut study = Study::new(options.settings()).with_progress(Progress::silent().and(Arc::new(log)));
     if options.check {
         let cohort = study.checked_cohort()?;
         check_lines(&cohort, &study.acquisitions).iter().for_each(|line| println!("{line}"));
@@ -140,6 +179,12 @@ fn run(options: &Options) -> Result<()> {
         println!("No weights were named: the network starts from a seeded random initialisation, not from ImageNet.");
     }
 
+    // Without a cohort folder, a cohort that is simulated.
+    if let Some(simulation) = options.simulation()? {
+        let step = study.progress().begin("simulated cohort", simulation.patients());
+        simulation.write(&study.cohort_folder(), &step)?;
+        step.finish(&mut study.costs);
+    }
     // Patients of two centres: images, outlines, clinical variables and blood counts.
     let cohort = study.cohort()?;
     study.claim_output()?;
@@ -171,6 +216,7 @@ fn run(options: &Options) -> Result<()> {
     let harmonisation = study.harmonisation(&table, &inputs, &fold_inputs)?;
     let backbones = study.backbones(&table, &images, &inputs, &deep)?;
     // Tables, figures, models.
+    let published = options.repeats_published().then_some(&PUBLISHED);
     let time_intensity = TimeIntensity::of(&cohort)?;
     let report = study.report(&Findings {
         cohort: &cohort,
@@ -185,10 +231,11 @@ fn run(options: &Options) -> Result<()> {
         robustness: &robustness,
         harmonisation: &harmonisation,
         backbones: &backbones,
+        published,
     })?;
 
     println!();
-    summary(&results, study.settings.repeats_published(&cohort)).iter().for_each(|line| println!("{line}"));
+    summary(&results, published).iter().for_each(|line| println!("{line}"));
     println!();
     for cost in &study.costs {
         let memory = cost.peak_memory_mib.map_or(String::new(), |peak| format!(", peak memory so far {peak:.0} MiB"));

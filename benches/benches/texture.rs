@@ -70,7 +70,7 @@ fn whole_extraction(criterion: &mut Criterion) {
         ("shape", "featureClass: {shape: }"),
         ("firstorder", "featureClass: {firstorder: }"),
         ("default", "featureClass: {shape: , firstorder: , glcm: , glrlm: , glszm: , gldm: , ngtdm: }"),
-        ("study", include_str!("../../examples/params_926.yaml")),
+        ("study", include_str!("../../crates/alnm-study/params_926.yaml")),
     ] {
         let extractor = Extractor::new(Parameters::from_yaml(text).expect("the parameters are valid"));
         group.bench_function(name, |bencher| {

@@ -3,7 +3,7 @@
     cargo build --release --example reproduce_study
     python3 examples/scripts/kill_and_resume.py target/release/examples/reproduce_study --kills 10
 
-Every kill is of a run of its own in an empty folder. Compared byte by byte: all files of the output folder but costs.json, which holds
+Every kill is of a run of its own in an empty folder. Compared byte by byte: all files of the output folder but costs.json and run.log, which hold
 times, and the folder of finished steps. Python's standard library only; status 1 when a file differs.
 """
 
@@ -34,7 +34,7 @@ def run(command, out, seconds=None):
 def left_by(out):
     """Contents of every file that has to be the same."""
     files = (path for path in sorted(out.rglob("*")) if path.is_file())
-    kept = (path for path in files if path.name != "costs.json" and path.relative_to(out).parts[0] != "steps")
+    kept = (path for path in files if path.name not in ("costs.json", "run.log") and path.relative_to(out).parts[0] != "steps")
     return {str(path.relative_to(out)): path.read_bytes() for path in kept}
 
 

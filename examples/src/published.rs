@@ -1,22 +1,16 @@
 //! Figures of the published study, printed next to those of a simulated run.
 
-/// A row of the published Table 3.
-#[derive(Debug, Clone, Copy)]
-pub struct PublishedModel {
-    /// Name of the model.
-    pub model: &'static str,
-    /// AUC, cutoff, sensitivity, specificity, accuracy, F1, Brier score in the training cohort.
-    pub training: [f64; 7],
-    /// The same in the external validation cohort.
-    pub validation: [f64; 7],
-}
+use alnm_study::report::{PublishedCharacteristic, PublishedFigures, PublishedModel};
+
+/// The published study.
+pub const PUBLISHED: PublishedFigures = PublishedFigures { table_one: &TABLE_ONE, table_three: &TABLE_THREE };
 
 const fn row(model: &'static str, training: [f64; 7], validation: [f64; 7]) -> PublishedModel {
     PublishedModel { model, training, validation }
 }
 
 /// Table 3, best model first.
-pub const TABLE_THREE: [PublishedModel; 10] = [
+const TABLE_THREE: [PublishedModel; 10] = [
     row(
         "Integrated",
         [0.972, 0.648, 0.900, 0.982, 0.943, 0.938, 0.054],
@@ -53,21 +47,30 @@ pub const TABLE_THREE: [PublishedModel; 10] = [
     row("SII", [0.731, 0.517, 0.610, 0.759, 0.689, 0.649, 0.209], [0.632, 0.282, 1.000, 0.266, 0.612, 0.708, 0.238]),
 ];
 
-/// Table 1: variable, without and with metastasis, p.
-pub const TABLE_ONE: [(&str, &str, &str, &str); 15] = [
-    ("age", "50.25 ± 9.63", "45.17 ± 10.64", "<0.0001"),
-    ("MTD", "1.974 [1.496; 2.684]", "3.491 [2.560; 4.477]", "<0.0001"),
-    ("SAD_ALN", "0.450 [0.346; 0.589]", "1.076 [0.656; 1.880]", "<0.0001"),
-    ("PR", "28 / 84", "28 / 72", "0.621"),
-    ("ER", "30 / 82", "28 / 72", "0.843"),
-    ("HER2", "67 / 45", "65 / 35", "0.437"),
-    ("Ki-67", "20 / 92", "13 / 87", "0.330"),
-    ("subtype", "3 / 10 / 94 / 5", "2 / 7 / 87 / 4", "0.936"),
-    ("NLR", "1.63 [1.06; 2.19]", "2.27 [1.58; 3.22]", "<0.0001"),
-    ("PLR", "123.31 [103.61; 154.00]", "145.82 [121.75; 196.39]", "<0.0001"),
-    ("MLR", "0.17 [0.12; 0.25]", "0.24 [0.15; 0.32]", "<0.0001"),
-    ("WLR", "2.95 [2.38; 3.43]", "3.66 [2.83; 4.62]", "<0.0001"),
-    ("SII", "392.5 [256.5; 559.5]", "600.5 [413.0; 761.0]", "<0.0001"),
-    ("RadScore", "-1.14 [-2.44; -0.11]", "1.01 [0.16; 2.09]", "<0.0001"),
-    ("DLScore", "-0.96 [-1.66; -0.17]", "0.73 [-0.17; 1.35]", "<0.0001"),
+const fn characteristic(
+    variable: &'static str,
+    negative: &'static str,
+    positive: &'static str,
+    p: &'static str,
+) -> PublishedCharacteristic {
+    PublishedCharacteristic { variable, negative, positive, p }
+}
+
+/// Table 1, training cohort.
+const TABLE_ONE: [PublishedCharacteristic; 15] = [
+    characteristic("age", "50.25 ± 9.63", "45.17 ± 10.64", "<0.0001"),
+    characteristic("MTD", "1.974 [1.496; 2.684]", "3.491 [2.560; 4.477]", "<0.0001"),
+    characteristic("SAD_ALN", "0.450 [0.346; 0.589]", "1.076 [0.656; 1.880]", "<0.0001"),
+    characteristic("PR", "28 / 84", "28 / 72", "0.621"),
+    characteristic("ER", "30 / 82", "28 / 72", "0.843"),
+    characteristic("HER2", "67 / 45", "65 / 35", "0.437"),
+    characteristic("Ki-67", "20 / 92", "13 / 87", "0.330"),
+    characteristic("subtype", "3 / 10 / 94 / 5", "2 / 7 / 87 / 4", "0.936"),
+    characteristic("NLR", "1.63 [1.06; 2.19]", "2.27 [1.58; 3.22]", "<0.0001"),
+    characteristic("PLR", "123.31 [103.61; 154.00]", "145.82 [121.75; 196.39]", "<0.0001"),
+    characteristic("MLR", "0.17 [0.12; 0.25]", "0.24 [0.15; 0.32]", "<0.0001"),
+    characteristic("WLR", "2.95 [2.38; 3.43]", "3.66 [2.83; 4.62]", "<0.0001"),
+    characteristic("SII", "392.5 [256.5; 559.5]", "600.5 [413.0; 761.0]", "<0.0001"),
+    characteristic("RadScore", "-1.14 [-2.44; -0.11]", "1.01 [0.16; 2.09]", "<0.0001"),
+    characteristic("DLScore", "-0.96 [-1.66; -0.17]", "0.73 [-0.17; 1.35]", "<0.0001"),
 ];

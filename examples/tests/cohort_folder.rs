@@ -6,14 +6,20 @@
 use std::fs;
 use std::path::Path;
 
-use alnm_examples::cohort::{self, check_files};
 use alnm_examples::simulation::Simulation;
-use alnm_examples::study::images::TimeIntensity;
-use alnm_examples::study::{BackboneSize, Study, StudySettings};
 use alnm_imaging::{read_mask, write_mask};
+use alnm_study::cohort::{self, check_files};
+use alnm_study::images::TimeIntensity;
+use alnm_study::progress::RunningStep;
+use alnm_study::{BackboneSize, Progress, Study, StudySettings};
+
+/// A step that nobody hears of.
+fn step() -> RunningStep {
+    Progress::silent().begin("simulated cohort", 0)
+}
 
 fn simulate(folder: &Path) -> anyhow::Result<()> {
-    Simulation::reduced(36, 3)?.write(folder, &|| ())
+    Simulation::reduced(36, 3)?.write(folder, &step())
 }
 
 /// Problems of the files of a folder whose table is in order, as text.
@@ -39,7 +45,7 @@ fn a_simulated_cohort_is_complete_reused_and_refused_when_damaged() {
     let table = fs::read(folder.join("patients.csv")).unwrap();
     simulate(&folder).unwrap();
     assert_eq!(fs::read(folder.join("patients.csv")).unwrap(), table);
-    let other = Simulation::reduced(36, 4).unwrap().write(&folder, &|| ()).unwrap_err();
+    let other = Simulation::reduced(36, 4).unwrap().write(&folder, &step()).unwrap_err();
     assert!(other.to_string().contains("holds the simulated cohort"), "{other}");
 
     // As an interruption leaves it: some patients are finished, one of them damaged, and the record is missing.
@@ -111,7 +117,6 @@ fn settled(folder: &Path) -> anyhow::Result<cohort::Cohort> {
 fn settings(folder: &Path, out: &Path) -> StudySettings {
     StudySettings {
         cohort: Some(folder.to_owned()),
-        patients: None,
         out: out.to_owned(),
         weights: None,
         epochs: 1,
@@ -129,7 +134,7 @@ fn settings(folder: &Path, out: &Path) -> StudySettings {
 fn fifteen_faults_are_reported_at_once_or_excluded() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("cohort");
-    Simulation::reduced(90, 3).unwrap().write(&folder, &|| ()).unwrap();
+    Simulation::reduced(90, 3).unwrap().write(&folder, &step()).unwrap();
     let cohort = cohort::load(&folder).unwrap();
     let mask = |id: &str| folder.join(format!("masks/{id}_reader1.nii.gz"));
     let slices = |id: &str| {

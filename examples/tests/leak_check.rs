@@ -3,22 +3,23 @@
 // A cohort that cannot be made must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
-use alnm_examples::cohort::{self, Cohort};
 use alnm_examples::simulation::Simulation;
-use alnm_examples::study::analysis::FoldInputs;
-use alnm_examples::study::deep::NetworkFeatures;
-use alnm_examples::study::images::CohortFeatures;
-use alnm_examples::study::leak_check::{Material, check_fold_networks, check_leaks};
-use alnm_examples::study::scores::ScoreInputs;
-use alnm_examples::study::table::CohortTable;
 use alnm_selection::FeatureTable;
 use alnm_selection::folds::{FoldOrder, Folds};
+use alnm_study::Progress;
+use alnm_study::analysis::FoldInputs;
+use alnm_study::cohort::{self, Cohort};
+use alnm_study::deep::NetworkFeatures;
+use alnm_study::images::CohortFeatures;
+use alnm_study::leak_check::{Material, check_fold_networks, check_leaks};
+use alnm_study::scores::ScoreInputs;
+use alnm_study::table::CohortTable;
 use ndarray::Array2;
 
 /// A simulated cohort with numbers in the place of features.
 fn material() -> (Cohort, CohortFeatures, NetworkFeatures) {
     let folder = tempfile::tempdir().unwrap();
-    Simulation::reduced(36, 3).unwrap().write(folder.path(), &|| ()).unwrap();
+    Simulation::reduced(36, 3).unwrap().write(folder.path(), &Progress::silent().begin("simulated cohort", 0)).unwrap();
     let cohort = cohort::load(folder.path()).unwrap();
     let count = cohort.patients.len();
     let table = |rows: usize| {

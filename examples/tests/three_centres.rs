@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use alnm_examples::simulation::Simulation;
+use alnm_study::Progress;
 
 /// A simulated cohort whose validation patients are dealt out to two centres.
 fn write_cohort(folder: &Path) {
-    Simulation::reduced(80, 5).unwrap().write(folder, &|| ()).unwrap();
+    Simulation::reduced(80, 5).unwrap().write(folder, &Progress::silent().begin("simulated cohort", 0)).unwrap();
     let edit = |name: &str, change: &dyn Fn(String) -> String| {
         let path = folder.join(name);
         let text = fs::read_to_string(&path).unwrap();

@@ -214,7 +214,7 @@ fn write_compressed_voxels() {
 
 fn write_parameters() {
     let write = |name: &str, text: &str| std::fs::write(folder("parameters").join(name), text).unwrap();
-    write("study", include_str!("../../examples/params_926.yaml"));
+    write("study", include_str!("../../crates/alnm-study/params_926.yaml"));
     write("json", r#"{"setting": {"binWidth": 25, "force2D": true}, "imageType": {"LoG": {"sigma": [1.0, 3.0]}}}"#);
     write("anchors", "setting: &a {binCount: 32}\nvoxelSetting: {kernelRadius: 2}\nimageType: {Original: *a}\n");
     write("ibsi", "interpolation:\n  spacing: [1.0, 1.0, 1.0]\ndiscretisation:\n  fixed_bin_number: 32\n");
@@ -261,7 +261,7 @@ fn write_weights() {
 fn write_cohort() {
     let template = tempfile::tempdir().unwrap();
     let made = template.path().join("cohort");
-    alnm_examples::cohort::write_template(&made).unwrap();
+    alnm_study::cohort::write_template(&made).unwrap();
     let [description, table] = ["cohort.toml", "patients.csv"].map(|name| std::fs::read_to_string(made.join(name)).unwrap());
     let row = "P1,A,1,50,2.5,0.8,1,0,1,1,Luminal A,4.5,1.5,0.4,7,220,.,.,\n";
     std::fs::write(folder("cohort").join("template"), format!("{description}\n---\n{table}{row}")).unwrap();

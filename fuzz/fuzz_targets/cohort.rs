@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use alnm_examples::cohort;
+use alnm_study::cohort;
 use libfuzzer_sys::fuzz_target;
 
 /// The reader takes a folder: one of each process, in memory where the system has a place for that.

@@ -1,11 +1,10 @@
 //! Clinical variables and blood counts with the distributions of the published Table 1.
 
+use alnm_study::cohort::{BloodCounts, Markers, Subtype};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-
-use crate::cohort::{BloodCounts, Markers, Subtype};
 
 /// Standard deviation of the logarithm between quartiles of a log-normal variable.
 const QUARTILE_DEVIATIONS: f64 = 1.348_979_5;

@@ -12,6 +12,9 @@ use std::sync::Mutex;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::write_mask;
+use alnm_study::cohort::{CohortDescription, Patient, PatientDates, write_patients};
+use alnm_study::progress::RunningStep;
+use alnm_study::store::{Fingerprint, write_file};
 use anyhow::{Context, Result, bail, ensure};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -20,9 +23,6 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::cohort::{CohortDescription, Patient, PatientDates, write_patients};
-use crate::progress::check_interrupt;
-use crate::store::{Fingerprint, write_file};
 use clinical::{Clinical, Separation, draw_group};
 use phantom::{LesionTraits, PHASE_SECONDS, PHASES, Phantom, Reader, Scanner};
 
@@ -75,16 +75,22 @@ impl Simulation {
         Ok(reduced)
     }
 
+    /// Number of patients.
+    #[must_use]
+    pub fn patients(&self) -> usize {
+        [self.training, self.validation].as_flattened().iter().sum()
+    }
+
     /// Writes the cohort to a folder, or checks the one that is already there.
     ///
-    /// An interrupted run is taken up where it stopped. `observe` is called after every patient.
+    /// An interrupted run is taken up where it stopped. Each patient is a piece of the step.
     ///
     /// # Errors
-    /// When the folder holds something else, another simulation, or damaged files; when a file cannot be written; after
-    /// Ctrl-C.
-    pub fn write(&self, folder: &Path, observe: &(dyn Fn() + Sync)) -> Result<()> {
+    /// When the folder holds something else, another simulation, or damaged files; when a file cannot be written; when
+    /// the run is to stop.
+    pub fn write(&self, folder: &Path, step: &RunningStep) -> Result<()> {
         if folder.join(RECORD).exists() {
-            return self.verify(folder, observe);
+            return self.verify(folder, step);
         }
         let done = self.unfinished(folder)?;
         fs::create_dir_all(folder.join("images")).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -98,7 +104,7 @@ impl Simulation {
         let files: Vec<PatientFiles> = subjects
             .par_iter()
             .map(|subject| {
-                check_interrupt()?;
+                step.check_interrupt()?;
                 let finished = done.iter().find(|files| files.patient == subject.patient.id);
                 let intact = finished
                     .filter(|files| digest(folder, &subject.patient).is_ok_and(|digest| digest == files.sha256));
@@ -114,7 +120,7 @@ impl Simulation {
                         files
                     }
                 };
-                observe();
+                step.advance();
                 Ok(files)
             })
             .collect::<Result<_>>()?;
@@ -155,7 +161,7 @@ impl Simulation {
     }
 
     /// Compares every file with what was written.
-    fn verify(&self, folder: &Path, observe: &(dyn Fn() + Sync)) -> Result<()> {
+    fn verify(&self, folder: &Path, step: &RunningStep) -> Result<()> {
         let text = fs::read_to_string(folder.join(RECORD))?;
         let advice = "remove the folder to have it simulated anew";
         let record: Record = serde_json::from_str(&text).with_context(|| format!("{RECORD} is damaged; {advice}"))?;
@@ -178,7 +184,7 @@ impl Simulation {
             .zip(&record.files)
             .filter_map(|(subject, files)| {
                 let intact = digest(folder, &subject.patient).is_ok_and(|digest| digest == files.sha256);
-                observe();
+                step.advance();
                 (!intact).then_some(subject.patient.id.as_str())
             })
             .collect();

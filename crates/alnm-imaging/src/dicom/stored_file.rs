@@ -17,8 +17,7 @@ use super::attributes::integer;
 use super::encoding::{put_meta, put_preamble};
 use super::problem::{first_line, malformed, unsupported};
 use super::walk::{
-    ByteSource,
-    ElementHeader, Encoding, ITEM, ITEM_END, SEQUENCE_END, Walk, check_length, check_whole, number_bytes,
+    ByteSource, ElementHeader, Encoding, ITEM, ITEM_END, SEQUENCE_END, Walk, check_length, check_whole, number_bytes,
 };
 use crate::error::FileProblem;
 use crate::voxel_data::{ByteOrder, VoxelBytes};

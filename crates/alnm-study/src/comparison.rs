@@ -11,15 +11,15 @@ use anyhow::{Context, Result};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::Study;
-use super::analysis::{FoldInputs, INTEGRATED, LEVEL, out_of_fold_risks, specifications};
-use super::deep::{FineTuning, NetworkFeatures};
-use super::images::CohortFeatures;
-use super::scores::ScoreInputs;
-use super::table::{CohortTable, FOLDS};
+use crate::analysis::{FoldInputs, INTEGRATED, LEVEL, out_of_fold_risks, specifications};
 use crate::cohort::{Cohort, Patient};
-use crate::progress::{RunningStep, check_interrupt};
+use crate::deep::{FineTuning, NetworkFeatures};
+use crate::images::CohortFeatures;
+use crate::progress::Progress;
+use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
+use crate::study::Study;
+use crate::table::{CohortTable, FOLDS};
 
 /// The models that are compared: of the scores alone, and of everything.
 const COMPARED: [&str; 3] = ["Rad", "DL", INTEGRATED];
@@ -77,13 +77,15 @@ fn compared_areas(
     preparation: &FeaturePreparation<'_>,
     models: &[&str],
     seed: u64,
+    progress: &Progress,
 ) -> Result<Vec<ComparedAreas>> {
     let specifications: Vec<ModelSpecification> =
         specifications().into_iter().filter(|specification| models.contains(&specification.name.as_str())).collect();
     let (rows, labels) = (table.training(), table.training_labels());
     let variables = table.with_scores(&preparation.of_all.fitted_scores(rows, &labels)?)?;
     let fitted = ModelSet::fit(&specifications, &variables.select_rows(rows), &labels, &LogisticParams::default())?;
-    let out_of_fold = out_of_fold_risks(table, &specifications, &table.folds(seed)?, preparation.of_fold, &|| ())?;
+    let folds = table.folds(seed)?;
+    let out_of_fold = out_of_fold_risks(table, &specifications, &folds, preparation.of_fold, progress, &|| ())?;
     let area = |rows: &[usize], risks: &[f64]| -> Result<AucEstimate> {
         let roc = RocCurve::new(&table.labels(rows), risks, Direction::HigherIsPositive)?;
         Ok(auc_estimate(&roc, LEVEL)?)
@@ -217,7 +219,7 @@ impl Study {
             Err(remark) => return Ok(HarmonisationComparison { scanners, remark, areas: Vec::new() }),
             Ok(remark) => remark,
         };
-        let step = RunningStep::begin("ComBat between scanners", 2);
+        let step = self.progress().begin("ComBat between scanners", 2);
         let of_patients: Vec<String> = cohort.patients.iter().map(|patient| patient.scanner().to_owned()).collect();
         let seed = self.settings.seed;
         let mut fingerprint = comparison_inputs(table, inputs, seed)?.parameters(&of_patients)?;
@@ -235,6 +237,7 @@ impl Study {
                 },
                 &COMPARED,
                 seed,
+                self.progress(),
             )?;
             step.advance();
             areas.extend(compared_areas(
@@ -246,6 +249,7 @@ impl Study {
                 },
                 &COMPARED,
                 seed,
+                self.progress(),
             )?);
             step.advance();
             Ok(areas)
@@ -273,7 +277,7 @@ impl Study {
         let seed = self.settings.seed;
         let mut compared = Vec::new();
         for backbone in BACKBONES {
-            check_interrupt()?;
+            self.progress().check_interrupt()?;
             let is_own = backbone == self.settings.backbone_size.backbone();
             let weights = if is_own { self.settings.weights.clone() } else { self.settings.weights_of(backbone) };
             let title = format!("fine-tuning of {backbone}");
@@ -294,7 +298,7 @@ impl Study {
                 let of_fold = |_: usize, _: &[usize]| Ok(with_backbone.clone());
                 let preparation =
                     FeaturePreparation { name: backbone.name(), of_all: with_backbone.clone(), of_fold: &of_fold };
-                compared_areas(table, &preparation, &["DL", INTEGRATED], seed)
+                compared_areas(table, &preparation, &["DL", INTEGRATED], seed, self.progress())
             })?;
             let weights =
                 weights.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());

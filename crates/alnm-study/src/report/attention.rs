@@ -7,7 +7,7 @@ use ndarray::Array2;
 use super::figure::{LEFT, Panel, WIDTH, opening_of_height, push};
 use super::tables::Table;
 use super::{Findings, raster};
-use crate::study::analysis::Evaluation;
+use crate::analysis::Evaluation;
 
 /// The model whose risks sort the patients: the deep score alone.
 const MODEL: &str = "DL";

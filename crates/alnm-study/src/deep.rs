@@ -12,12 +12,12 @@ use anyhow::Result;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::Study;
-use super::images::CohortFeatures;
-use super::table::CohortTable;
 use crate::cohort::Cohort;
-use crate::progress::{Interrupted, RunningStep, check_interrupt, is_interrupted};
+use crate::images::CohortFeatures;
+use crate::progress::Interrupted;
 use crate::store::{Fingerprint, Store};
+use crate::study::Study;
+use crate::table::CohortTable;
 
 /// Learning rate from a seeded start, and from weights that already know images.
 pub const LEARNING_RATE: [f64; 2] = [4e-4, 1e-4];
@@ -57,7 +57,7 @@ impl NetworkFeatures {
 }
 
 /// A network to fine-tune, the patients to fine-tune it on, and where the finished work is kept.
-pub(super) struct FineTuning<'a> {
+pub(crate) struct FineTuning<'a> {
     /// The network.
     pub backbone: Backbone,
     /// Weights to start from; a seeded initialisation where absent.
@@ -125,7 +125,7 @@ impl Study {
         networks.collect::<Result<_>>().map(Some)
     }
 
-    pub(super) fn fine_tuned(
+    pub(crate) fn fine_tuned(
         &mut self,
         cohort: &Cohort,
         images: &CohortFeatures,
@@ -151,7 +151,7 @@ impl Study {
         let checkpoint = store.file(&format!("{}.checkpoint.safetensors", tuning.key));
         let mut costs = std::mem::take(&mut self.costs);
         let features = store.item(tuning.key, &fingerprint.finish(), || {
-            let step = RunningStep::begin(tuning.title, 0);
+            let step = self.progress().begin(tuning.title, 0);
             let mut network = Network::initialised(tuning.backbone, Head::Logit, initialisation);
             if let Some(weights) = tuning.weights {
                 network.load_weights(weights)?;
@@ -163,7 +163,7 @@ impl Study {
                     step.set_length(total);
                     step.advance_to(done);
                 }
-                if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if self.progress().is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
             let trained = match params.check()?.run(network, &examples, Some(&checkpoint), &mut observer) {
                 Err(DeepError::Cancelled { .. }) => return Err(Interrupted.into()),
@@ -173,11 +173,11 @@ impl Study {
             if tuning.keep_network {
                 trained.network().save(store.file("network.safetensors"))?;
             }
-            let step = RunningStep::begin("1000-vectors", images.crops.len());
+            let step = self.progress().begin("1000-vectors", images.crops.len());
             let predictor = Predictor::new(trained.network());
             let mut vectors = Vec::with_capacity(images.crops.len());
             for crops in images.crops.chunks(READ_OUT_BATCH) {
-                check_interrupt()?;
+                self.progress().check_interrupt()?;
                 let batch: Vec<Tensor> = crops.iter().map(network_input).collect();
                 vectors.extend(predictor.vectors(&batch, "fc", READ_OUT_BATCH)?);
                 step.advance_to(vectors.len());

@@ -8,8 +8,8 @@
 use std::fs;
 use std::path::Path;
 
-use alnm_examples::cohort::{self, Cohort, CohortProblems, Problem, ProblemWeight, check_lines};
-use alnm_examples::study::{BackboneSize, Study, StudySettings};
+use alnm_study::cohort::{self, Cohort, CohortProblems, Problem, ProblemWeight, check_lines};
+use alnm_study::{BackboneSize, Study, StudySettings};
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
 use ndarray::Array3;
@@ -167,7 +167,6 @@ fn write_images(folder: &Path) {
 fn study(folder: &Path) -> Study {
     Study::new(StudySettings {
         cohort: Some(folder.to_owned()),
-        patients: None,
         out: folder.join("unused"),
         weights: None,
         epochs: 1,

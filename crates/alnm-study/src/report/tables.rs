@@ -13,12 +13,12 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Findings;
+use super::published::{PublishedFigures, PublishedModel};
+use crate::analysis::{Evaluation, Results};
 use crate::cohort::Cohort;
-use crate::published;
+use crate::comparison::{BackboneComparison, ComparedAreas, HarmonisationComparison};
+use crate::robustness::Robustness;
 use crate::store::write_file;
-use crate::study::analysis::{Evaluation, Results};
-use crate::study::comparison::{BackboneComparison, ComparedAreas, HarmonisationComparison};
-use crate::study::robustness::Robustness;
 
 /// A table of the report.
 #[derive(Debug, Clone)]
@@ -126,9 +126,9 @@ impl Table {
     }
 }
 
-/// All tables; `published` adds the figures of the published study.
-pub(super) fn all(findings: &Findings<'_>, published: bool) -> Result<Vec<Table>> {
-    let Findings { cohort, results, scores, .. } = findings;
+/// All tables.
+pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
+    let &Findings { cohort, results, scores, published, .. } = findings;
     let evaluations = || [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
     let mut tables = vec![patient_flow(cohort)];
     tables.extend(excluded(cohort));
@@ -190,17 +190,17 @@ fn penalised(results: &Results) -> Option<Table> {
     (!rows.is_empty()).then(|| Table::new("penalised_models", title, &["model", "variables"], rows))
 }
 
-fn table_one(results: &Results, beside_published: bool) -> Table {
+fn table_one(results: &Results, published: Option<&PublishedFigures>) -> Table {
     let printed = results.table_one.printed();
     let mut header: Vec<&str> = printed.columns().iter().map(String::as_str).collect();
     let mut rows: Vec<Vec<Cell>> = printed.rows().map(<[Cell]>::to_vec).collect();
-    if beside_published {
+    if let Some(published) = published {
         header.extend(["published negative", "published positive", "published p"]);
         for row in &mut rows {
             let variable = row[0].text(Digits::All);
             let name = variable.split(" (").next().unwrap_or_default();
-            let published = published::TABLE_ONE.iter().find(|published| published.0 == name);
-            row.extend(published.map_or(["", "", ""], |p| [p.1, p.2, p.3]).map(Cell::from));
+            let of_variable = published.characteristic(name);
+            row.extend(of_variable.map_or(["", "", ""], |p| [p.negative, p.positive, p.p]).map(Cell::from));
         }
     }
     Table::new("table1", "Table 1. Training cohort", &header, rows)
@@ -247,25 +247,24 @@ const CARRIED: [&str; 6] = [
     "F1 (carried)",
 ];
 
-fn table_three(index: usize, evaluation: &Evaluation, beside_published: bool) -> Table {
-    let published = |model: &str| -> Vec<String> {
-        let row = published::TABLE_THREE.iter().find(|row| row.model == model);
-        match (row, index) {
-            (Some(row), 0) if beside_published => vec![three(row.training[0])],
-            (Some(row), 2) if beside_published => vec![three(row.validation[0])],
+fn table_three(index: usize, evaluation: &Evaluation, published: Option<&PublishedFigures>) -> Table {
+    let published_area = |model: &str| -> Vec<String> {
+        match (published.and_then(|published| published.model(model)), index) {
+            (Some(row), 0) => vec![three(row.training[0])],
+            (Some(row), 2) => vec![three(row.validation[0])],
             _ => Vec::new(),
         }
     };
     let rows = ranked(evaluation).into_iter().map(|performance| {
         let mut cells = vec![performance.model.clone(), with_interval(performance.auc.auc, performance.auc.interval)];
-        cells.extend(published(&performance.model));
+        cells.extend(published_area(&performance.model));
         cells.push(three(performance.brier));
         cells.extend(cutoff_cells(&performance.own_cutoff));
         cells.extend(cutoff_cells(&performance.carried_cutoff));
         cells
     });
     let mut header = vec!["model", "AUC (95 % DeLong CI)"];
-    if beside_published && index != 1 {
+    if published.is_some() && index != 1 {
         header.push("published AUC");
     }
     header.push("Brier");
@@ -307,7 +306,7 @@ fn areas_compared(validation: &[Evaluation]) -> Result<Table> {
             .performances
             .iter()
             .cloned()
-            .partition(|performance| performance.model == crate::study::analysis::INTEGRATED);
+            .partition(|performance| performance.model == crate::analysis::INTEGRATED);
         if let Some(reference) = reference.first() {
             let tests = alnm_models::model_set::compare_areas(&evaluation.labels, reference, &others)?;
             rows.extend(others.iter().zip(tests).map(|(other, test)| {
@@ -545,15 +544,14 @@ fn agreement(findings: &Findings<'_>) -> Option<Table> {
     Some(Table::new("agreement", "Agreement of two readers", &header, rows.collect()).only_file())
 }
 
-/// Table 3 as lines for a terminal, with the published areas where the published study was repeated.
+/// Table 3 as lines for a terminal, with published areas where another study stands beside it.
 #[must_use]
-pub fn summary(results: &Results, beside_published: bool) -> Vec<String> {
+pub fn summary(results: &Results, published: Option<&PublishedFigures>) -> Vec<String> {
     let Some(external) = results.validation.first() else { return Vec::new() };
-    let published = |model: &str, of: fn(&published::PublishedModel) -> f64| {
-        let row = published::TABLE_THREE.iter().find(|row| row.model == model && beside_published);
-        row.map_or(String::new(), |row| three(of(row)))
+    let published_area = |model: &str, of: fn(&PublishedModel) -> f64| {
+        published.and_then(|published| published.model(model)).map_or(String::new(), |row| three(of(row)))
     };
-    let heading = if beside_published { "published" } else { "" };
+    let heading = if published.is_some() { "published" } else { "" };
     let mut lines = vec![
         format!("{:<14} {:^17} {:^12} {:^17}", "", "training", "", external.cohort),
         format!("{:<14} {:>8} {heading:>9} {:>11} {:>8} {heading:>9}", "model", "AUC", "cross-fit", "AUC"),
@@ -570,10 +568,10 @@ pub fn summary(results: &Results, beside_published: bool) -> Vec<String> {
             "{:<14} {:>8} {:>9} {:>11} {:>8} {:>9}",
             performance.model,
             of(&results.training),
-            published(&performance.model, |row| row.training[0]),
+            published_area(&performance.model, |row| row.training[0]),
             of(&results.cross_fitted),
             three(performance.auc.auc),
-            published(&performance.model, |row| row.validation[0]),
+            published_area(&performance.model, |row| row.validation[0]),
         ));
     }
     lines

@@ -22,9 +22,9 @@ use super::lesion::outlined_slice;
 use super::nomogram::nomogram;
 use super::swarm::{Line, swarm};
 use super::{Figure, Findings};
+use crate::analysis::{Evaluation, INTEGRATED, Results};
 use crate::study::Study;
-use crate::study::analysis::{Evaluation, INTEGRATED, Results};
-use crate::study::variables::{DL_SCORE, RAD_SCORE};
+use crate::variables::{DL_SCORE, RAD_SCORE};
 
 pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>> {
     let results = findings.results;

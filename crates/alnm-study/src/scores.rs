@@ -8,12 +8,11 @@ use alnm_selection::univariate::UnivariateParams;
 use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step};
 use anyhow::{Context, Result, ensure};
 
-use super::Study;
-use super::deep::NetworkFeatures;
-use super::images::CohortFeatures;
-use super::table::CohortTable;
-use super::variables::{DL_SCORE, RAD_SCORE};
-use crate::progress::{RunningStep, check_interrupt};
+use crate::deep::NetworkFeatures;
+use crate::images::CohortFeatures;
+use crate::study::Study;
+use crate::table::CohortTable;
+use crate::variables::{DL_SCORE, RAD_SCORE};
 
 /// |r| above which one of two features goes.
 pub const CORRELATION_CUTOFF: f64 = 0.60;
@@ -164,8 +163,8 @@ impl Study {
     /// # Errors
     /// When a selection leaves no feature.
     pub fn scores(&mut self, table: &CohortTable<'_>, inputs: &ScoreInputs) -> Result<Scores> {
-        check_interrupt()?;
-        let step = RunningStep::begin("selection and scores", 1);
+        self.progress().check_interrupt()?;
+        let step = self.progress().begin("selection and scores", 1);
         let scores = inputs.fit(table.training(), &table.training_labels())?;
         step.advance();
         step.finish(&mut self.costs);

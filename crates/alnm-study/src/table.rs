@@ -4,8 +4,8 @@ use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_selection::{FeatureTable, Labels};
 use anyhow::Result;
 
-use super::variables::VARIABLES;
 use crate::cohort::{Cohort, Patient};
+use crate::variables::VARIABLES;
 
 /// Folds of every cross-validation.
 pub const FOLDS: usize = 10;

@@ -23,13 +23,13 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Study;
-use super::scores::ScoreInputs;
-use super::table::CohortTable;
-use super::variables::{DL_SCORE, RAD_SCORE, SII, StudyVariable, VARIABLES, clinical_names};
 use crate::cohort::{Cohort, Patient, Subtype};
-use crate::progress::{RunningStep, check_interrupt};
+use crate::progress::Progress;
+use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
+use crate::study::Study;
+use crate::table::CohortTable;
+use crate::variables::{DL_SCORE, RAD_SCORE, SII, StudyVariable, VARIABLES, clinical_names};
 
 /// Confidence level of every interval.
 pub const LEVEL: f64 = 0.95;
@@ -139,7 +139,7 @@ impl Study {
         let training = variables.select_rows(table.training());
         let params = LogisticParams::default();
 
-        let step = RunningStep::begin("tables, importance, ten models", 3);
+        let step = self.progress().begin("tables, importance, ten models", 3);
         let table_one = table_one(table, &training, &labels)?;
         step.advance();
         let Learned { odds_ratios, importances, subsets, models } = Learned::fit(table, variables, self.settings.seed)?;
@@ -153,7 +153,7 @@ impl Study {
         step.finish(&mut self.costs);
 
         let cross_fitted = self.cross_fitted(table, fold_inputs, &models, &labels)?;
-        let step = RunningStep::begin("bootstrap of the models", models.models().len());
+        let step = self.progress().begin("bootstrap of the models", models.models().len());
         let resampling = Resampling::new(self.settings.resamples, self.settings.seed);
         let corrected_auc = models
             .models()
@@ -188,7 +188,7 @@ impl Study {
         labels: &Labels,
     ) -> Result<Evaluation> {
         let folds = table.folds(self.settings.seed)?;
-        let step = RunningStep::begin("cross-fitting", folds.count());
+        let step = self.progress().begin("cross-fitting", folds.count());
         let store = Store::open(&self.settings.out, "cross_fitting")?;
         let ScoreInputs { radiomic, radiomic_pipeline, deep_pipeline, .. } = inputs.of_all;
         let mut fingerprint = Fingerprint::default()
@@ -201,7 +201,8 @@ impl Study {
         let specifications: Vec<ModelSpecification> =
             models.models().iter().map(|model| model.specification().clone()).collect();
         let risks: Vec<Vec<f64>> = store.item("risks", &fingerprint.finish(), || {
-            out_of_fold_risks(table, &specifications, &folds, &|fold, _| Ok(inputs.of_fold(fold)), &|| step.advance())
+            let of_fold = |fold: usize, _: &[usize]| Ok(inputs.of_fold(fold));
+            out_of_fold_risks(table, &specifications, &folds, &of_fold, self.progress(), &|| step.advance())
         })?;
         let of_model = |(model, risks)| Ok(performance(model, CROSS_FITTED, labels, risks, LEVEL)?);
         let performances = models.models().iter().zip(risks).map(of_model).collect::<Result<_>>()?;
@@ -231,7 +232,7 @@ impl<'a> FoldInputs<'a> {
     }
 
     /// The deep features among them.
-    pub(super) fn deep(&self, fold: usize) -> &FeatureTable {
+    pub(crate) fn deep(&self, fold: usize) -> &FeatureTable {
         self.of_folds.map_or(&self.of_all.deep, |tables| &tables[fold])
     }
 }
@@ -240,16 +241,17 @@ impl<'a> FoldInputs<'a> {
 /// fold.
 ///
 /// `inputs` gives the features for a fold and the rows that may be learned from.
-pub(super) fn out_of_fold_risks(
+pub(crate) fn out_of_fold_risks(
     table: &CohortTable<'_>,
     specifications: &[ModelSpecification],
     folds: &Folds,
     inputs: &(dyn Fn(usize, &[usize]) -> Result<ScoreInputs> + Sync),
+    progress: &Progress,
     advance: &(dyn Fn() + Sync),
 ) -> Result<Vec<Vec<f64>>> {
     // One patient's risks by all models are one prediction.
     let of_fold = |split: &Split| -> Result<Vec<Vec<f64>>> {
-        check_interrupt()?;
+        progress.check_interrupt()?;
         let (training, held_out) = (table.rows_at(&split.training), table.rows_at(&split.held_out));
         let labels = table.labels(&training);
         let variables = table.with_scores(&inputs(split.fold, &training)?.fitted_scores(&training, &labels)?)?;
@@ -269,7 +271,7 @@ pub(super) fn out_of_fold_risks(
 }
 
 /// The study's ten models: of clinical variables, the index SII, RadScore and DLScore, alone and together.
-pub(super) fn specifications() -> Vec<ModelSpecification> {
+pub(crate) fn specifications() -> Vec<ModelSpecification> {
     let with = |name: &str, parts: &[&[&str]]| ModelSpecification::new(name, parts.concat());
     let clinical = &clinical_names()[..];
     let (sii, radiomic, deep) = (&[SII][..], &[RAD_SCORE][..], &[DL_SCORE][..]);

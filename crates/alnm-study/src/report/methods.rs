@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::Findings;
 use super::tables::with_interval;
+use crate::analysis::{INTEGRATED, LEVEL, RISK_GROUPS};
 use crate::cohort::Cohort;
+use crate::deep::LEARNING_RATE;
+use crate::images::{OTSU_BINS, PARAMETERS_926, n4_params};
+use crate::scores::{CORRELATION_CUTOFF, MRMR_FEATURES};
 use crate::study::Study;
-use crate::study::analysis::{INTEGRATED, LEVEL, RISK_GROUPS};
-use crate::study::deep::LEARNING_RATE;
-use crate::study::images::{OTSU_BINS, PARAMETERS_926, n4_params};
-use crate::study::scores::{CORRELATION_CUTOFF, MRMR_FEATURES};
-use crate::study::table::FOLDS;
+use crate::table::FOLDS;
 
 /// A paragraph with its heading.
 #[derive(Debug, Serialize)]

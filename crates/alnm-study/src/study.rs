@@ -1,15 +1,6 @@
-//! The steps of the study, each a call into the crate that owns it.
+//! A run of the study: what it is asked for, its cohort and its output folder.
 
-pub mod analysis;
-pub mod comparison;
-pub mod deep;
-pub mod images;
-pub mod leak_check;
-pub mod robustness;
-pub mod scores;
-pub mod table;
-pub mod variables;
-
+use std::fmt;
 use std::path::PathBuf;
 
 use alnm_deep::Backbone;
@@ -17,11 +8,10 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::cohort::{self, Acquisition, Cohort, Problem, ProblemPolicy};
-use crate::progress::{RunningStep, StepCost};
-use crate::simulation::Simulation;
+use crate::progress::{Progress, StepCost};
 
 /// How large the network and its images are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackboneSize {
     /// ResNet50 on images of 224 × 224 pixels, as in the study.
@@ -31,7 +21,20 @@ pub enum BackboneSize {
 }
 
 impl BackboneSize {
+    /// Both sizes.
+    pub const ALL: [Self; 2] = [Self::Full, Self::Tiny];
+
+    /// The name in options and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Tiny => "tiny",
+        }
+    }
+
     /// The network.
+    #[must_use]
     pub fn backbone(self) -> Backbone {
         match self {
             Self::Full => Backbone::ResNet50,
@@ -40,6 +43,7 @@ impl BackboneSize {
     }
 
     /// Side of its images in pixels.
+    #[must_use]
     pub fn side(self) -> usize {
         match self {
             Self::Full => 224,
@@ -48,13 +52,17 @@ impl BackboneSize {
     }
 }
 
+impl fmt::Display for BackboneSize {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 /// What a run of the study is asked for.
 #[derive(Debug, Clone, Serialize)]
 pub struct StudySettings {
-    /// The cohort folder; a simulated cohort where absent.
+    /// The cohort folder; the folder `cohort` of the output folder where absent.
     pub cohort: Option<PathBuf>,
-    /// Patients of the simulated cohort in all; the published number where absent.
-    pub patients: Option<usize>,
     /// Where results go; a folder may be moved, so that its own record of the settings leaves this out.
     #[serde(skip)]
     pub out: PathBuf,
@@ -81,7 +89,7 @@ pub struct StudySettings {
 
 impl StudySettings {
     /// The file of weights for a compared network, where there is one.
-    fn weights_of(&self, backbone: Backbone) -> Option<PathBuf> {
+    pub(crate) fn weights_of(&self, backbone: Backbone) -> Option<PathBuf> {
         let folder = self.backbone_weights.as_ref()?;
         ["safetensors", "pth"]
             .map(|kind| folder.join(format!("{backbone}.{kind}")))
@@ -96,14 +104,6 @@ impl StudySettings {
     }
 }
 
-impl StudySettings {
-    /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand
-    /// next to its own.
-    pub fn repeats_published(&self, cohort: &Cohort) -> bool {
-        cohort.description.simulated && self.cohort.is_none() && self.patients.is_none() && !self.shuffle_outcomes
-    }
-}
-
 /// A run of the study.
 #[derive(Debug)]
 pub struct Study {
@@ -113,21 +113,42 @@ pub struct Study {
     pub costs: Vec<StepCost>,
     /// How the images of the cohort were made, once it was opened.
     pub acquisitions: Vec<Acquisition>,
+    progress: Progress,
 }
 
 impl Study {
-    /// A run with these settings.
+    /// A run with these settings, of which nobody hears.
+    #[must_use]
     pub fn new(settings: StudySettings) -> Self {
-        Self { settings, costs: Vec::new(), acquisitions: Vec::new() }
+        Self { settings, costs: Vec::new(), acquisitions: Vec::new(), progress: Progress::silent() }
     }
 
-    /// The cohort: the folder that was named, or the simulated one, written where it is not there yet. Its table and the
-    /// headers of all files are checked, and all problems reported at once, or the patients who have them left out.
+    /// The same run with somebody who hears of it and may stop it.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Who hears of the run.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The cohort folder.
+    #[must_use]
+    pub fn cohort_folder(&self) -> PathBuf {
+        self.settings.cohort.clone().unwrap_or_else(|| self.settings.out.join("cohort"))
+    }
+
+    /// The cohort of the cohort folder. Its table and the headers of all files are checked, and all problems reported at
+    /// once, or the patients who have them left out.
     /// Where a problem ends the run, voxels are read and checked too; otherwise [`Study::images`] checks them as it reads
     /// them.
     ///
     /// # Errors
-    /// [`CohortProblems`](cohort::CohortProblems), or when the simulated cohort cannot be written or was changed.
+    /// [`CohortProblems`](cohort::CohortProblems).
     pub fn cohort(&mut self) -> Result<Cohort> {
         self.opened_cohort(false)
     }
@@ -141,27 +162,17 @@ impl Study {
     }
 
     fn opened_cohort(&mut self, reads_voxels: bool) -> Result<Cohort> {
-        let folder = match &self.settings.cohort {
-            Some(folder) => folder.clone(),
-            None => {
-                let folder = self.settings.out.join("cohort");
-                let (simulation, patients) = self.simulation()?;
-                let step = RunningStep::begin("simulated cohort", patients);
-                simulation.write(&folder, &|| step.advance())?;
-                step.finish(&mut self.costs);
-                folder
-            }
-        };
+        let folder = self.cohort_folder();
         let (mut cohort, mut problems) = cohort::read(&folder)?;
         let patients: Vec<_> = cohort.patients.iter().collect();
-        let step = RunningStep::begin("headers of the files", patients.len());
+        let step = self.progress.begin("headers of the files", patients.len());
         let headers = cohort::check_headers(&cohort, &patients, &|| step.advance());
         let (shared, shared_remarks) = cohort::check_identities(&cohort, &patients, &headers.acquisitions);
         step.finish(&mut self.costs);
         let is_refused = cohort.description.problems == ProblemPolicy::Refuse
             && !(problems.is_empty() && headers.problems.is_empty() && shared.is_empty());
         let of_files = if reads_voxels || is_refused {
-            let step = RunningStep::begin("files of the cohort", patients.len());
+            let step = self.progress.begin("files of the cohort", patients.len());
             let of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
             step.finish(&mut self.costs);
             of_files
@@ -177,13 +188,6 @@ impl Study {
         self.acquisitions = headers.acquisitions;
         let cohort = cohort.settle(problems)?;
         Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
-    }
-
-    fn simulation(&self) -> Result<(Simulation, usize)> {
-        match self.settings.patients {
-            None => Ok((Simulation::published(self.settings.seed), 333)),
-            Some(patients) => Ok((Simulation::reduced(patients, self.settings.seed)?, patients)),
-        }
     }
 
     /// Creates the output folder; results of another cohort in it are not overwritten.

@@ -16,15 +16,14 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Study;
 use crate::cohort::{
     Cohort, CohortProblems, Patient, PatientVoxels, Problem, ProblemPolicy, VoxelHashes, check_voxels,
 };
-use crate::progress::{RunningStep, check_interrupt};
 use crate::store::{Fingerprint, Store};
+use crate::study::Study;
 
 /// The parameter file of the 926 features, in PyRadiomics' format.
-pub const PARAMETERS_926: &str = include_str!("../../params_926.yaml");
+pub const PARAMETERS_926: &str = include_str!("../params_926.yaml");
 /// Bins of Otsu's threshold, as in SimpleITK's N4 example.
 pub const OTSU_BINS: usize = 200;
 
@@ -94,7 +93,7 @@ impl Study {
             label: cohort.description.label,
         };
         let extractor = Extractor::new(Parameters::from_yaml(PARAMETERS_926)?);
-        let step = RunningStep::begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
+        let step = self.progress().begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
         // A patient's files are read once, and checked as they are read. Where one patient's problem ends the run, the
         // others are only checked from then on, so that all problems are reported at once without the work between.
         let is_refused = AtomicBool::new(false);
@@ -102,7 +101,7 @@ impl Study {
             .patients
             .par_iter()
             .map(|patient| {
-                check_interrupt()?;
+                self.progress().check_interrupt()?;
                 let mut fingerprint = Fingerprint::default().parameters(&parameters)?;
                 for path in patient.files() {
                     fingerprint = fingerprint.files(&cohort.folder.join(path))?;
@@ -121,7 +120,7 @@ impl Study {
                 images
             })
             .collect();
-        check_interrupt()?;
+        self.progress().check_interrupt()?;
         step.finish(&mut self.costs);
         let mut problems = Vec::new();
         let mut patients = Vec::new();

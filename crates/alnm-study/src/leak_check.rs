@@ -8,14 +8,13 @@
 use anyhow::{Result, ensure};
 use ndarray::Array2;
 
-use super::Study;
-use super::analysis::Learned;
-use super::deep::NetworkFeatures;
-use super::images::CohortFeatures;
-use super::scores::ScoreInputs;
-use super::table::CohortTable;
+use crate::analysis::Learned;
 use crate::cohort::Cohort;
-use crate::progress::RunningStep;
+use crate::deep::NetworkFeatures;
+use crate::images::CohortFeatures;
+use crate::scores::ScoreInputs;
+use crate::study::Study;
+use crate::table::CohortTable;
 
 /// What is learned from.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +119,7 @@ impl Study {
         deep: &NetworkFeatures,
         of_folds: Option<&[NetworkFeatures]>,
     ) -> Result<()> {
-        let step = RunningStep::begin("leak check", 1);
+        let step = self.progress().begin("leak check", 1);
         let training: Vec<&String> = cohort.training().into_iter().map(|patient| &patient.id).collect();
         ensure!(
             deep.trained_on.iter().collect::<Vec<_>>() == training,

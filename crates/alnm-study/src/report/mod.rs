@@ -11,6 +11,7 @@ mod heat_map;
 mod lesion;
 mod methods;
 mod nomogram;
+mod published;
 mod raster;
 mod swarm;
 mod tables;
@@ -23,17 +24,18 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context};
 use rayon::prelude::*;
 
+use crate::analysis::Results;
 use crate::cohort::Cohort;
+use crate::comparison::{BackboneComparison, HarmonisationComparison};
+use crate::deep::NetworkFeatures;
+use crate::images::{CohortFeatures, TimeIntensity};
+use crate::robustness::Robustness;
+use crate::scores::{ScoreInputs, Scores};
 use crate::store::write_file;
 use crate::study::Study;
-use crate::study::analysis::Results;
-use crate::study::comparison::{BackboneComparison, HarmonisationComparison};
-use crate::study::deep::NetworkFeatures;
-use crate::study::images::{CohortFeatures, TimeIntensity};
-use crate::study::robustness::Robustness;
-use crate::study::scores::{ScoreInputs, Scores};
-use crate::study::table::CohortTable;
+use crate::table::CohortTable;
 use checklist::Checklist;
+pub use published::{PublishedCharacteristic, PublishedFigures, PublishedModel};
 use tables::ShownTable;
 pub use tables::{Table, summary};
 
@@ -64,6 +66,8 @@ pub struct Findings<'a> {
     pub harmonisation: &'a HarmonisationComparison,
     /// Other networks, where they were asked for.
     pub backbones: &'a [BackboneComparison],
+    /// Figures of another study to stand beside those of the run.
+    pub published: Option<&'a PublishedFigures>,
 }
 
 /// A figure of the page.
@@ -83,7 +87,7 @@ impl Study {
         let out = &self.settings.out;
         let folder = out.join("tables");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let tables = tables::all(findings, self.settings.repeats_published(findings.cohort))?;
+        let tables = tables::all(findings)?;
         for table in &tables {
             table.write(&folder)?;
         }
@@ -136,7 +140,7 @@ impl Study {
         let page = environment.get_template("report")?.render(context! {
             description => Value::from(Serde(&findings.cohort.description)),
             settings => Value::from(Serde(&self.settings)),
-            published => self.settings.repeats_published(findings.cohort),
+            published => findings.published.is_some(),
             headline => Value::from(Serde(methods::headline(findings))),
             methods => Value::from(Serde(methods::paragraphs(self, findings)?)),
             limits => Value::from(Serde(methods::limits(self, findings))),

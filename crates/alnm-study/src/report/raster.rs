@@ -11,7 +11,7 @@ use resvg::usvg::{Options, Tree, fontdb};
 /// Pixels of the PNG for a unit of the SVG: 300 pixels an inch at a printed width of 117 mm.
 const SCALE: f32 = 3.0;
 
-/// Liberation Sans, SIL Open Font License 1.1 (`examples/fonts/LICENSE-OFL`).
+/// Liberation Sans, SIL Open Font License 1.1 (`fonts/LICENSE-OFL`).
 static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut fonts = fontdb::Database::new();
     fonts.load_font_data(include_bytes!("../../fonts/LiberationSans-Regular.ttf").to_vec());

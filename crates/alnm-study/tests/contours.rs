@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_examples::cohort::{
+use alnm_study::cohort::{
     BloodCounts, Cohort, CohortDescription, Markers, Patient, PatientDates, Subtype, check_files, check_headers,
 };
 

@@ -12,14 +12,14 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Study;
-use super::analysis::{INTEGRATED, LEVEL, Results};
-use super::scores::{ScoreInputs, Scores};
-use super::table::CohortTable;
-use super::variables::VARIABLES;
+use crate::analysis::{INTEGRATED, LEVEL, Results};
 use crate::cohort::{Cohort, Patient, Subtype};
-use crate::progress::{RunningStep, check_interrupt};
+use crate::progress::RunningStep;
+use crate::scores::{ScoreInputs, Scores};
 use crate::store::{Fingerprint, Store};
+use crate::study::Study;
+use crate::table::CohortTable;
+use crate::variables::VARIABLES;
 
 /// Shrinkage and margin of Riley's criteria, by convention.
 const SHRINKAGE: f64 = 0.9;
@@ -107,11 +107,10 @@ impl Study {
         results: &Results,
     ) -> Result<Robustness> {
         let resamples = self.settings.resamples.div_ceil(RESAMPLES_PER_SELECTION);
-        let step = RunningStep::begin("subgroups, other models, stability", resamples);
+        let step = self.progress().begin("subgroups, other models, stability", resamples);
         let (rows, labels) = (table.training(), table.training_labels());
         let stability = |pipeline, features, fitted| {
-            let advance = || step.advance();
-            selection_frequencies(pipeline, features, rows, &labels, fitted, resamples, self.settings.seed, &advance)
+            selection_frequencies(pipeline, features, rows, &labels, fitted, resamples, self.settings.seed, &step)
         };
         let fingerprint = Fingerprint::default()
             .parameters(&(&inputs.radiomic_pipeline, &inputs.deep_pipeline, &labels, resamples, self.settings.seed))?
@@ -216,7 +215,7 @@ fn selection_frequencies(
     fitted: &FittedPipeline,
     resamples: usize,
     seed: u64,
-    advance: &(dyn Fn() + Sync),
+    step: &RunningStep,
 ) -> Result<Vec<SelectionFrequency>> {
     /// Features outside the score are listed from this share on.
     const OFTEN: f64 = 0.25;
@@ -224,10 +223,10 @@ fn selection_frequencies(
     let kept: Vec<Vec<String>> = (0..resamples)
         .into_par_iter()
         .map(|index| {
-            check_interrupt()?;
+            step.check_interrupt()?;
             let drawn = resample_stratified(labels, seed, index);
             let refitted = pipeline.fit(&training.select_rows(&drawn), &labels.select(&drawn)).ok();
-            advance();
+            step.advance();
             Ok(refitted.as_ref().map(features_of).unwrap_or_default())
         })
         .collect::<Result<_>>()?;
