@@ -11,7 +11,7 @@ use alnm_imaging::{Image, Volume};
 use alnm_radiomics::{Extractor, Parameters};
 use alnm_selection::FeatureTable;
 use alnm_selection::agreement_filter::{AgreementParams, FeatureAgreement};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -51,17 +51,34 @@ pub struct PatientImages {
     pub voxels: [String; 2],
 }
 
+/// The features of all patients as they were computed, in the cohort's order; `None` where a feature is not defined.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasuredFeatures {
+    /// Names of the features.
+    pub names: Vec<String>,
+    /// Features of the first reader's outlines.
+    pub first_reader: Vec<Vec<Option<f64>>>,
+    /// Features of the second reader's outlines, where there are any.
+    pub second_reader: Vec<Option<Vec<Option<f64>>>>,
+}
+
 /// What was computed from the images of a cohort: the radiomic features, and the crops for the network.
 #[derive(Debug, Clone)]
 pub struct CohortFeatures {
-    /// 926 features of the first reader, in the order of the patients.
+    /// The features that are defined for every training patient and both readers there, of all patients in the cohort's
+    /// order, by the first reader.
     pub features: FeatureTable,
     /// The training patients with two readers: the features of both.
     pub readers: [FeatureTable; 2],
     /// The crops.
     pub crops: Vec<Array2<f32>>,
-    /// Features that are undefined for some patient and therefore left out, with the number of such patients.
+    /// Features that are undefined for some training patient and therefore left out, with the number of such patients.
     pub undefined: Vec<(String, usize)>,
+    /// Features that are undefined for some validation patient, with the number of such patients, who have the median of
+    /// the training patients in their place.
+    pub filled: Vec<(String, usize)>,
+    /// The features as they were computed.
+    pub measured: MeasuredFeatures,
 }
 
 #[derive(Serialize)]
@@ -139,8 +156,15 @@ impl Study {
         let cohort = cohort.settle(problems)?;
         let is_training: Vec<bool> =
             cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
-        let images = CohortFeatures::collect(&patients, &is_training, side)?;
-        Ok((cohort, images))
+        let crops = patients
+            .iter()
+            .map(|patient| Ok(Array2::from_shape_vec((side, side), patient.crop.clone())?))
+            .collect::<Result<_>>()?;
+        let names = patients.first().context("the cohort has no patients")?.names.clone();
+        let (first_reader, second_reader) =
+            patients.into_iter().map(|patient| (patient.features, patient.second_reader)).unzip();
+        let measured = MeasuredFeatures { names, first_reader, second_reader };
+        Ok((cohort, CohortFeatures::new(measured, &is_training, crops)?))
     }
 }
 
@@ -201,46 +225,53 @@ fn defined(value: f64) -> Option<f64> {
 }
 
 impl CohortFeatures {
-    fn collect(patients: &[PatientImages], is_training: &[bool], side: usize) -> Result<Self> {
-        let names = &patients.first().context("the cohort has no patients")?.names;
-        let defined: Vec<usize> = (0..names.len())
-            .filter(|&column| {
-                let seconds = patients.iter().filter_map(|patient| patient.second_reader.as_ref());
-                patients
-                    .iter()
-                    .map(|patient| &patient.features)
-                    .chain(seconds)
-                    .all(|features| features[column].is_some())
-            })
+    /// The features that training patients decide on: what is undefined for one of them, or for a second outline of one, is
+    /// left out, whatever the validation patients have. Where these have an undefined value, the median of the training
+    /// patients stands in its place.
+    ///
+    /// # Errors
+    /// When patients have another number of features than there are names.
+    pub fn new(measured: MeasuredFeatures, is_training: &[bool], crops: Vec<Array2<f32>>) -> Result<Self> {
+        let MeasuredFeatures { names, first_reader, second_reader } = &measured;
+        let patients = first_reader.iter().chain(second_reader.iter().flatten());
+        for features in patients {
+            ensure!(features.len() == names.len(), "a patient has {} features of {}", features.len(), names.len());
+        }
+        let training: Vec<usize> = (0..first_reader.len()).filter(|&row| is_training[row]).collect();
+        let readings = || training.iter().flat_map(|&row| std::iter::once(&first_reader[row]).chain(&second_reader[row]));
+        let (defined, not_defined): (Vec<usize>, Vec<usize>) =
+            (0..names.len()).partition(|&column| readings().all(|features| features[column].is_some()));
+        let count = |rows: &mut dyn Iterator<Item = usize>, column: usize| {
+            (names[column].clone(), rows.filter(|&row| first_reader[row][column].is_none()).count())
+        };
+        let undefined = not_defined.iter().map(|&column| count(&mut training.iter().copied(), column)).collect();
+        let filled: Vec<(String, usize)> = defined
+            .iter()
+            .map(|&column| count(&mut (0..first_reader.len()), column))
+            .filter(|(_, patients)| *patients > 0)
             .collect();
-        let undefined = (0..names.len())
-            .filter(|column| !defined.contains(column))
-            .map(|column| {
-                (names[column].clone(), patients.iter().filter(|patient| patient.features[column].is_none()).count())
-            })
+        let medians: Vec<f64> = defined
+            .iter()
+            .map(|&column| median(training.iter().filter_map(|&row| first_reader[row][column]).collect()))
             .collect();
         let table = |rows: &[&Vec<Option<f64>>]| {
-            let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, column)| {
-                rows[row][defined[column]].unwrap_or(f64::NAN)
+            let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, place)| {
+                rows[row][defined[place]].unwrap_or(medians[place])
             });
             FeatureTable::new(defined.iter().map(|&column| names[column].clone()).collect(), values)
         };
-        let training =
-            patients.iter().zip(is_training).filter(|(_, is_training)| **is_training).map(|(patient, _)| patient);
         let twice: Vec<[&Vec<Option<f64>>; 2]> =
-            training.filter_map(|patient| Some([&patient.features, patient.second_reader.as_ref()?])).collect();
-        let crops = patients
-            .iter()
-            .map(|patient| Ok(Array2::from_shape_vec((side, side), patient.crop.clone())?))
-            .collect::<Result<_>>()?;
+            training.iter().filter_map(|&row| Some([&first_reader[row], second_reader[row].as_ref()?])).collect();
         Ok(Self {
-            features: table(&patients.iter().map(|patient| &patient.features).collect::<Vec<_>>())?,
+            features: table(&first_reader.iter().collect::<Vec<_>>())?,
             readers: [
                 table(&twice.iter().map(|pair| pair[0]).collect::<Vec<_>>())?,
                 table(&twice.iter().map(|pair| pair[1]).collect::<Vec<_>>())?,
             ],
             crops,
             undefined,
+            filled,
+            measured,
         })
     }
 
@@ -254,6 +285,17 @@ impl CohortFeatures {
             return Ok(None);
         }
         Ok(Some(AgreementParams::default().check()?.assess(&[first, second])?))
+    }
+}
+
+/// The middle value; NaN without values.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.get(middle) {
+        None => f64::NAN,
+        Some(upper) if values.len() % 2 == 1 => *upper,
+        Some(upper) => f64::midpoint(values[middle - 1], *upper),
     }
 }
 

@@ -1,17 +1,17 @@
 //! Whether a validation patient influenced anything that was learned.
 //!
 //! Everything that is learned in seconds is learned a second time on a cohort in which the validation patients are
-//! disguised: their outcomes are turned round, their features and clinical variables are other numbers. Nothing that
+//! disguised: their outcomes are turned round, their features and clinical variables are other numbers, some of them
+//! undefined or missing. Nothing that
 //! was learned may change by a bit. Fine-tuning is not repeated; the patients that the network was trained on are on
 //! record and have to be those of the training centre.
 
 use anyhow::{Result, ensure};
-use ndarray::Array2;
 
 use crate::analysis::Learned;
 use crate::cohort::Cohort;
 use crate::deep::NetworkFeatures;
-use crate::images::CohortFeatures;
+use crate::images::{CohortFeatures, MeasuredFeatures};
 use crate::scores::ScoreInputs;
 use crate::study::Study;
 use crate::table::CohortTable;
@@ -46,6 +46,9 @@ pub fn check_leaks(material: Material<'_>, learn: impl Fn(Material<'_>) -> Resul
     Ok(())
 }
 
+/// One value in so many of a validation patient is missing or undefined in the disguise.
+const EVERY: usize = 7;
+
 /// A finite number far from the one given.
 fn disguise(value: f64) -> f64 {
     -3.0 * value + 1.0
@@ -53,7 +56,8 @@ fn disguise(value: f64) -> f64 {
 
 fn disguised_cohort(cohort: &Cohort, is_training: &[bool]) -> Cohort {
     let mut disguised = cohort.clone();
-    for (patient, _) in disguised.patients.iter_mut().zip(is_training).filter(|(_, is_training)| !**is_training) {
+    let patients = disguised.patients.iter_mut().zip(is_training).enumerate();
+    for (row, (patient, _)) in patients.filter(|(_, (_, is_training))| !**is_training) {
         patient.alnm = !patient.alnm;
         let counts = &mut patient.blood;
         for value in [
@@ -65,18 +69,25 @@ fn disguised_cohort(cohort: &Cohort, is_training: &[bool]) -> Cohort {
         ] {
             *value = 2.0 * *value + 1.0;
         }
+        if row % EVERY == 0 {
+            counts.platelets = f64::NAN;
+        }
     }
     disguised
 }
 
+/// Other features of the validation patients, some of them undefined.
 fn disguised_images(images: &CohortFeatures, is_training: &[bool]) -> Result<CohortFeatures> {
-    let values = images.features.values();
-    let value = |(row, column)| if is_training[row] { values[[row, column]] } else { disguise(values[[row, column]]) };
-    let features = alnm_selection::FeatureTable::new(
-        images.features.names().to_vec(),
-        Array2::from_shape_fn(values.dim(), value),
-    )?;
-    Ok(CohortFeatures { features, ..images.clone() })
+    let mut measured = images.measured.clone();
+    let MeasuredFeatures { first_reader, second_reader, .. } = &mut measured;
+    let second = second_reader.iter_mut().zip(is_training).filter_map(|(features, of)| Some((features.as_mut()?, of)));
+    let first = first_reader.iter_mut().zip(is_training);
+    for (row, (features, _)) in first.chain(second).enumerate().filter(|(_, (_, is_training))| !**is_training) {
+        for (column, value) in features.iter_mut().enumerate() {
+            *value = value.map(disguise).filter(|_| (row + column) % EVERY != 0);
+        }
+    }
+    CohortFeatures::new(measured, is_training, images.crops.clone())
 }
 
 fn disguised_vectors(deep: &NetworkFeatures, is_training: &[bool]) -> NetworkFeatures {

@@ -6,6 +6,7 @@ pub mod comparison;
 pub mod deep;
 pub mod images;
 pub mod leak_check;
+pub mod missing_values;
 pub mod progress;
 #[cfg(feature = "report")]
 pub mod report;

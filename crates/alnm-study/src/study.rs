@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::cohort::{self, Acquisition, Cohort, Problem, ProblemPolicy};
+use crate::missing_values::MissingValues;
 use crate::progress::{Progress, StepCost};
 
 /// How large the network and its images are.
@@ -113,6 +114,8 @@ pub struct Study {
     pub costs: Vec<StepCost>,
     /// How the images of the cohort were made, once it was opened.
     pub acquisitions: Vec<Acquisition>,
+    /// What missing values do to the models, where there are any, once the models were fitted.
+    pub missing_values: Option<MissingValues>,
     progress: Progress,
 }
 
@@ -120,7 +123,7 @@ impl Study {
     /// A run with these settings, of which nobody hears.
     #[must_use]
     pub fn new(settings: StudySettings) -> Self {
-        Self { settings, costs: Vec::new(), acquisitions: Vec::new(), progress: Progress::silent() }
+        Self { settings, costs: Vec::new(), acquisitions: Vec::new(), missing_values: None, progress: Progress::silent() }
     }
 
     /// The same run with somebody who hears of it and may stop it.

@@ -25,6 +25,7 @@ pub enum MissingHandling {
 /// | `policy` | as `problems` | `"refuse"`, `"exclude"` or `"impute"` |
 /// | `markers` | none | further texts for a missing value, such as `"999"`, beside NA, n.a., -, ?, #N/A and nothing |
 /// | `imputations` | 20 | number of completed tables, 2 to 1000 |
+/// | `seed` | 1 | seed of the random numbers of the imputation |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MissingRules {
@@ -34,11 +35,13 @@ pub struct MissingRules {
     pub markers: Vec<String>,
     /// Number of completed tables.
     pub imputations: usize,
+    /// Seed of the random numbers of the imputation.
+    pub seed: u64,
 }
 
 impl Default for MissingRules {
     fn default() -> Self {
-        Self { policy: None, markers: Vec::new(), imputations: 20 }
+        Self { policy: None, markers: Vec::new(), imputations: 20, seed: 1 }
     }
 }
 

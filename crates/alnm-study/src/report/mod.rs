@@ -2,6 +2,7 @@
 
 mod attention;
 mod checklist;
+mod cohort_tables;
 mod corrected_calibration;
 pub mod figure;
 mod figures;
@@ -87,7 +88,9 @@ impl Study {
         let out = &self.settings.out;
         let folder = out.join("tables");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let tables = tables::all(findings)?;
+        let mut tables = tables::all(findings)?;
+        // Behind the patient flow.
+        tables.splice(1..1, cohort_tables::all(self, findings.cohort));
         for table in &tables {
             table.write(&folder)?;
         }
@@ -105,6 +108,9 @@ impl Study {
         save("calculator.html", alnm_models::calculator::page(&findings.results.model)?)?;
         save("radscore.json", findings.scores.radiomic.to_json()?)?;
         save("dlscore.json", findings.scores.deep.to_json()?)?;
+        if let Some(missing) = &self.missing_values {
+            save("missing_values.json", serde_json::to_string_pretty(missing)?)?;
+        }
         save("results.json", serde_json::to_string(findings.results)?)?;
         save("robustness.json", serde_json::to_string(findings.robustness)?)?;
         save("comparisons.json", serde_json::to_string(&(findings.harmonisation, findings.backbones))?)?;
