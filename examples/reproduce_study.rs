@@ -39,6 +39,10 @@ struct Options {
     /// is written
     #[arg(long, requires = "cohort")]
     check: bool,
+    /// With --check, write a page of the cohort to leaf through: each patient's slice with outline, curve, volume, signal over
+    /// noise, N4 field and shift between phases, those first who stand out
+    #[arg(long, value_name = "FILE", requires = "check")]
+    quality_sheet: Option<PathBuf>,
     /// Write an empty cohort folder to fill in: a commented cohort.toml, patients.csv, and what its columns hold
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cohort", "out"])]
     template: Option<PathBuf>,
@@ -173,6 +177,10 @@ fn run(options: &Options) -> Result<()> {
     if options.check {
         let cohort = study.checked_cohort()?;
         check_lines(&cohort, &study.acquisitions).iter().for_each(|line| println!("{line}"));
+        if let Some(path) = &options.quality_sheet {
+            study.quality_sheet(&cohort, path)?;
+            println!("Quality sheet: {}", path.display());
+        }
         return Ok(());
     }
     if study.settings.weights.is_none() {

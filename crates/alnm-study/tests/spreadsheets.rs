@@ -307,6 +307,22 @@ policy = "impute"
     }
 }
 
+#[test]
+fn a_quality_sheet_shows_every_patient_on_one_page() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path();
+    write_images(folder);
+    write(folder, DESCRIPTION, sheet().text(",").as_bytes());
+    let mut study = study(folder);
+    let cohort = study.checked_cohort().unwrap();
+    let path = folder.join("quality.html");
+    study.quality_sheet(&cohort, &path).unwrap();
+    let page = fs::read_to_string(path).unwrap();
+    assert_eq!(page.matches("<section id=").count(), PATIENTS);
+    assert_eq!(page.matches("href='data:image/png").count(), PATIENTS);
+    assert_eq!(page.matches("http").count(), page.matches("http://www.w3.org/").count(), "the page is self-contained");
+}
+
 /// A fault: its name, what is done to the folder, and words of the one line that tells it.
 struct Planted {
     name: &'static str,

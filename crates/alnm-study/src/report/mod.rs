@@ -12,6 +12,7 @@ mod heat_map;
 mod lesion;
 mod methods;
 mod nomogram;
+mod quality_sheet;
 mod published;
 mod raster;
 mod swarm;
