@@ -24,8 +24,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::{Cohort, Patient, Subtype};
-use crate::progress::Progress;
 use crate::missing_values::MissingValues;
+use crate::progress::Progress;
 use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;

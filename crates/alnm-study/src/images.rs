@@ -238,7 +238,8 @@ impl CohortFeatures {
             ensure!(features.len() == names.len(), "a patient has {} features of {}", features.len(), names.len());
         }
         let training: Vec<usize> = (0..first_reader.len()).filter(|&row| is_training[row]).collect();
-        let readings = || training.iter().flat_map(|&row| std::iter::once(&first_reader[row]).chain(&second_reader[row]));
+        let readings =
+            || training.iter().flat_map(|&row| std::iter::once(&first_reader[row]).chain(&second_reader[row]));
         let (defined, not_defined): (Vec<usize>, Vec<usize>) =
             (0..names.len()).partition(|&column| readings().all(|features| features[column].is_some()));
         let count = |rows: &mut dyn Iterator<Item = usize>, column: usize| {

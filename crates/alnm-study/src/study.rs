@@ -123,7 +123,13 @@ impl Study {
     /// A run with these settings, of which nobody hears.
     #[must_use]
     pub fn new(settings: StudySettings) -> Self {
-        Self { settings, costs: Vec::new(), acquisitions: Vec::new(), missing_values: None, progress: Progress::silent() }
+        Self {
+            settings,
+            costs: Vec::new(),
+            acquisitions: Vec::new(),
+            missing_values: None,
+            progress: Progress::silent(),
+        }
     }
 
     /// The same run with somebody who hears of it and may stop it.

@@ -163,7 +163,7 @@ impl<'a> CohortTable<'a> {
         let rules = &self.cohort.description.missing;
         let plans = MEASUREMENTS.iter().map(|one| VariablePlan::numeric(one.name).with_unit(one.unit));
         let plans = plans.chain(scores.names().iter().map(|name| VariablePlan::numeric(name)));
-        let outcome = self.labels(rows).values().iter().map(|&positive| f64::from(u8::from(positive))).collect();
+        let outcome = self.labels(rows).to_values();
         let table = measurements(&self.cohort.patients)?
             .beside(scores)?
             .select_rows(rows)
@@ -205,9 +205,19 @@ pub(crate) const MEASUREMENTS: [MeasuredColumn; 8] = [
         field: |p| &mut p.blood.lymphocytes,
         value: |p| p.blood.lymphocytes,
     },
-    MeasuredColumn { name: "monocytes", unit: "10^9/L", field: |p| &mut p.blood.monocytes, value: |p| p.blood.monocytes },
+    MeasuredColumn {
+        name: "monocytes",
+        unit: "10^9/L",
+        field: |p| &mut p.blood.monocytes,
+        value: |p| p.blood.monocytes,
+    },
     MeasuredColumn { name: "wbc", unit: "10^9/L", field: |p| &mut p.blood.wbc, value: |p| p.blood.wbc },
-    MeasuredColumn { name: "platelets", unit: "10^9/L", field: |p| &mut p.blood.platelets, value: |p| p.blood.platelets },
+    MeasuredColumn {
+        name: "platelets",
+        unit: "10^9/L",
+        field: |p| &mut p.blood.platelets,
+        value: |p| p.blood.platelets,
+    },
 ];
 
 fn measurements(patients: &[Patient]) -> Result<FeatureTable> {

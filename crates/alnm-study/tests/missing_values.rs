@@ -9,9 +9,7 @@ use std::path::PathBuf;
 
 use alnm_selection::FeatureTable;
 use alnm_study::analysis::FoldInputs;
-use alnm_study::cohort::{
-    BloodCounts, Cohort, CohortDescription, Markers, MissingHandling, Patient, PatientDates,
-};
+use alnm_study::cohort::{BloodCounts, Cohort, CohortDescription, Markers, MissingHandling, Patient, PatientDates};
 use alnm_study::deep::NetworkFeatures;
 use alnm_study::images::{CohortFeatures, MeasuredFeatures};
 use alnm_study::leak_check::{Material, check_leaks};
@@ -96,7 +94,9 @@ fn features(cohort: &Cohort) -> (CohortFeatures, NetworkFeatures) {
     let vectors = cohort
         .patients
         .iter()
-        .map(|patient| (0..1000).map(|column| if column < 20 { value(patient.alnm, column) as f32 } else { 0.0 }).collect())
+        .map(|patient| {
+            (0..1000).map(|column| if column < 20 { value(patient.alnm, column) as f32 } else { 0.0 }).collect()
+        })
         .collect();
     let trained_on = cohort.training().into_iter().map(|patient| patient.id.clone()).collect();
     (images, NetworkFeatures { vectors, history: Vec::new(), trained_on })
@@ -238,7 +238,8 @@ fn pooled_figures_stand_beside_those_of_complete_cases() {
     let (study, results) = analysed(&cohort);
     let missing = study.missing_values.unwrap();
     assert_eq!((missing.imputations, missing.areas.len()), (5, 10 * 3));
-    let lacking = |centre: &str| missing.missing.iter().filter(|one| one.centre == centre).map(|one| one.missing).sum::<usize>();
+    let lacking =
+        |centre: &str| missing.missing.iter().filter(|one| one.centre == centre).map(|one| one.missing).sum::<usize>();
     assert!(lacking("A") > 40 && lacking("B") > 20);
     let (_, complete) = missing.complete_patients[0];
     assert!((30..70).contains(&complete), "{complete}");

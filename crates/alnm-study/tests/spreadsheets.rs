@@ -8,10 +8,10 @@
 use std::fs;
 use std::path::Path;
 
-use alnm_study::cohort::{self, Cohort, CohortProblems, Problem, ProblemWeight, check_lines};
-use alnm_study::{BackboneSize, Study, StudySettings};
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
+use alnm_study::cohort::{self, Cohort, CohortProblems, Problem, ProblemWeight, check_lines};
+use alnm_study::{BackboneSize, Study, StudySettings};
 use ndarray::Array3;
 
 const SIZE: [usize; 3] = [8, 8, 4];

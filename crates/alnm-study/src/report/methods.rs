@@ -128,7 +128,8 @@ fn patients(cohort: &Cohort) -> String {
             description.missing.imputations
         ),
         MissingHandling::Exclude => {
-            "Patients who lacked a value that a model needs were excluded; receptors, Ki-67 and subtype may be missing.".to_owned()
+            "Patients who lacked a value that a model needs were excluded; receptors, Ki-67 and subtype may be missing."
+                .to_owned()
         }
         MissingHandling::Refuse => {
             "No value that a model needs was missing; receptors, Ki-67 and subtype may be.".to_owned()

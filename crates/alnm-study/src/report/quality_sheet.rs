@@ -155,7 +155,10 @@ fn noise(slice: ArrayView2<'_, f32>) -> Option<f64> {
         (0..9).map(|k| KERNEL[k / 3][k % 3] * f64::from(slice[(row + k / 3, column + k % 3)])).sum()
     };
     let count = ((rows - 2) * (columns - 2)) as f64;
-    let sum: f64 = (0..rows - 2).flat_map(|row| (0..columns - 2).map(move |column| (row, column))).map(|(r, c)| at(r, c).abs()).sum();
+    let sum: f64 = (0..rows - 2)
+        .flat_map(|row| (0..columns - 2).map(move |column| (row, column)))
+        .map(|(r, c)| at(r, c).abs())
+        .sum();
     Some((std::f64::consts::PI / 2.0).sqrt() * sum / (6.0 * count))
 }
 
@@ -191,7 +194,8 @@ fn sorted(mut sheets: Vec<PatientQuality>) -> Vec<PatientQuality> {
         let Some(middle) = median(known.clone()) else { continue };
         let deviation = median(known.iter().map(|value| (value - middle).abs()).collect()).unwrap_or(0.0) * NORMAL_MAD;
         for sheet in &mut sheets {
-            sheet.distances[measure] = value(sheet).filter(|_| deviation > 0.0).map(|value| (value - middle) / deviation);
+            sheet.distances[measure] =
+                value(sheet).filter(|_| deviation > 0.0).map(|value| (value - middle) / deviation);
         }
     }
     sheets.sort_by(|a, b| b.largest_distance().total_cmp(&a.largest_distance()));
@@ -224,7 +228,10 @@ fn page(name: &str, sheets: Vec<PatientQuality>) -> String {
     );
     for sheet in &sheets {
         let place = escape(&format!("{}, centre {}", sheet.patient, sheet.centre));
-        text.push_str(&format!("<section id=\"{0}\"><h2>{place}</h2>\n<div class=\"pictures\">", escape(&sheet.patient)));
+        text.push_str(&format!(
+            "<section id=\"{0}\"><h2>{place}</h2>\n<div class=\"pictures\">",
+            escape(&sheet.patient)
+        ));
         sheet.pictures.iter().for_each(|picture| text.push_str(picture));
         text.push_str("</div>\n<table><tr><th>measure</th><th>value</th><th>distance</th></tr>");
         for (measure, (name, _)) in MEASURES.iter().enumerate() {
