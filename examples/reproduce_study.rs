@@ -22,10 +22,9 @@ use alnm_study::images::TimeIntensity;
 use alnm_study::report::{Findings, summary};
 use alnm_study::scores::ScoreInputs;
 use alnm_study::table::CohortTable;
-use alnm_study::{BackboneSize, Interrupted, LogStyle, Progress, ProgressLog, Study, StudySettings};
+use alnm_study::{BundleSources, Interrupted, LogStyle, Progress, ProgressLog, Study, StudyOptions, StudySettings};
 use anyhow::Result;
 use clap::Parser;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// Reproduce the study: predict axillary lymph node metastasis from DCE-MRI radiomics, deep features, blood counts and
 /// clinical variables, trained in one centre and validated in another. Research software, not a medical device.
@@ -49,86 +48,32 @@ struct Options {
     /// Folder for results and finished steps [default: out/study, or out/quick with --quick]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Weights with torchvision's names (.safetensors or .pth); without them training starts from a seeded
-    /// initialisation
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
-    /// Passes of fine-tuning [default: 6, or 2 with --quick]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    epochs: Option<u64>,
-    /// ResNet50 at 224 x 224 pixels or, for a quick look, ResNet18 at 64 x 64 [default: full, or tiny with --quick]
-    #[arg(long, value_parser = backbone_sizes())]
-    backbone_size: Option<BackboneSize>,
     /// Patients of the simulated cohort in all [default: 333, or 120 with --quick]
     #[arg(long, conflicts_with = "cohort", value_parser = clap::value_parser!(u64).range(60..=333))]
     patients: Option<u64>,
-    /// Seed of the simulated cohort, of training and of the folds
-    #[arg(long, default_value_t = 7)]
-    seed: u64,
-    /// Threads; the results do not depend on them [default: one per core]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
-    threads: Option<u64>,
-    /// Shuffle the outcomes among the patients of each centre, to see what chance alone gives
-    #[arg(long)]
-    shuffle_outcomes: bool,
-    /// Fine-tune the network anew inside each of the ten outer folds, so that the cross-fitted figures of models with
-    /// deep features are free of it. Costs nine times the fine-tuning of the run: with ResNet50 at 224 x 224 pixels
-    /// about half an hour on two cores
-    #[arg(long)]
-    cross_fit_network: bool,
-    /// Fine-tune ResNet18, ResNet50, ResNet101 and VGG16 in turn and compare their deep features by the same selection.
-    /// At 224 x 224 pixels some twenty minutes on two cores, by the networks' numbers of operations; VGG16 needs more
-    /// than 4.5 GiB of memory
-    #[arg(long)]
-    compare_backbones: bool,
-    /// Folder of weights for the compared networks (resnet18.safetensors or .pth, ...); those without start from a
-    /// seeded initialisation
-    #[arg(long, value_name = "DIR", requires = "compare_backbones")]
-    backbone_weights: Option<PathBuf>,
-    /// A few minutes' version of everything: fewer patients, a small network, fewer resamples
-    #[arg(long)]
-    quick: bool,
-}
-
-/// The sizes of the network by their names.
-fn backbone_sizes() -> impl TypedValueParser<Value = BackboneSize> {
-    let named = |name: String| BackboneSize::ALL.into_iter().find(|size| size.name() == name);
-    PossibleValuesParser::new(BackboneSize::ALL.map(BackboneSize::name))
-        .try_map(move |name| named(name).ok_or("there is no such size"))
+    #[command(flatten)]
+    run: StudyOptions,
 }
 
 impl Options {
     /// The simulated cohort; `None` where a cohort folder was named.
     fn simulation(&self) -> Result<Option<Simulation>> {
-        match self.patients.or(self.quick.then_some(120)) {
+        match self.patients.or(self.run.quick.then_some(120)) {
             _ if self.cohort.is_some() => Ok(None),
-            None => Ok(Some(Simulation::published(self.seed))),
-            Some(patients) => Simulation::reduced(patients as usize, self.seed).map(Some),
+            None => Ok(Some(Simulation::published(self.run.seed))),
+            Some(patients) => Simulation::reduced(patients as usize, self.run.seed).map(Some),
         }
     }
 
     /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand
     /// beside its own.
     fn repeats_published(&self) -> bool {
-        self.cohort.is_none() && self.patients.is_none() && !self.quick && !self.shuffle_outcomes
+        self.cohort.is_none() && self.patients.is_none() && !self.run.quick && !self.run.shuffle_outcomes
     }
 
     fn settings(&self) -> StudySettings {
-        let or = |full: u64, quick: u64| if self.quick { quick } else { full };
-        let size = if self.quick { BackboneSize::Tiny } else { BackboneSize::Full };
-        StudySettings {
-            cohort: self.cohort.clone(),
-            out: self.out.clone().unwrap_or_else(|| PathBuf::from(if self.quick { "out/quick" } else { "out/study" })),
-            weights: self.weights.clone(),
-            epochs: self.epochs.unwrap_or(or(6, 2)) as usize,
-            backbone_size: self.backbone_size.unwrap_or(size),
-            resamples: or(500, 50) as usize,
-            seed: self.seed,
-            shuffle_outcomes: self.shuffle_outcomes,
-            cross_fit_network: self.cross_fit_network,
-            compare_backbones: self.compare_backbones,
-            backbone_weights: self.backbone_weights.clone(),
-        }
+        let out = PathBuf::from(if self.run.quick { "out/quick" } else { "out/study" });
+        self.run.settings(self.cohort.clone(), self.out.clone().unwrap_or(out))
     }
 }
 
@@ -168,7 +113,7 @@ fn run(options: &Options) -> Result<()> {
         println!("{} is ready to be filled in; check it with --check --cohort {0}", folder.display());
         return Ok(());
     }
-    if let Some(threads) = options.threads {
+    if let Some(threads) = options.run.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
     }
     let style = if stderr().is_terminal() { LogStyle::Terminal } else { LogStyle::Lines };
@@ -223,6 +168,16 @@ fn run(options: &Options) -> Result<()> {
     // The same with features harmonised between scanners and, on request, with other networks.
     let harmonisation = study.harmonisation(&table, &inputs, &fold_inputs)?;
     let backbones = study.backbones(&table, &images, &inputs, &deep)?;
+    // Everything that the next patient needs, in one file.
+    let bundle = study.bundle(&BundleSources {
+        table: &table,
+        variables: &variables,
+        images: &images,
+        deep: &deep,
+        inputs: &inputs,
+        scores: &scores,
+        results: &results,
+    })?;
     // Tables, figures, models.
     let published = options.repeats_published().then_some(&PUBLISHED);
     let time_intensity = TimeIntensity::of(&cohort)?;
@@ -249,6 +204,6 @@ fn run(options: &Options) -> Result<()> {
         let memory = cost.peak_memory_mib.map_or(String::new(), |peak| format!(", peak memory so far {peak:.0} MiB"));
         println!("{:<34} {:>8.1} s{memory}", cost.step, cost.seconds);
     }
-    println!("\nReport: {}", report.display());
+    println!("\nReport: {}\nBundle for new patients: {}", report.display(), bundle.display());
     Ok(())
 }

@@ -40,7 +40,7 @@ def left_by(out):
 
 def state(out):
     """How far a killed run came."""
-    if not (out / "cohort/simulation.json").exists():
+    if (out / "cohort").exists() and not (out / "cohort/simulation.json").exists():
         return f"cohort, {len(list((out / 'cohort/masks').glob('*_reader1.nii.gz')))} patients"
     steps = {folder.name: len(list(folder.glob("*.json"))) for folder in sorted((out / "steps").glob("*"))}
     return "cohort whole; steps " + (", ".join(f"{name} {count}" for name, count in steps.items()) or "none")
@@ -49,11 +49,13 @@ def state(out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
-    parser.add_argument("--patients", type=int, default=120)
+    parser.add_argument("--patients", type=int, default=120, help="of the simulated cohort")
+    parser.add_argument("--cohort", help="a cohort folder in place of the simulated cohort")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     options = parser.parse_args()
-    command = [options.program, "--quick", "--patients", str(options.patients)]
+    cohort = ["--cohort", options.cohort] if options.cohort else ["--patients", str(options.patients)]
+    command = [options.program, "--quick", *cohort]
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         undisturbed = Path(folder) / "undisturbed"

@@ -10,8 +10,9 @@ use alnm_study::Progress;
 use alnm_study::analysis::FoldInputs;
 use alnm_study::cohort::{self, Cohort};
 use alnm_study::deep::NetworkFeatures;
-use alnm_study::images::{CohortFeatures, MeasuredFeatures};
+use alnm_study::images::CohortFeatures;
 use alnm_study::leak_check::{Material, check_fold_networks, check_leaks};
+use alnm_study::preparation::ImagePreparationParams;
 use alnm_study::scores::ScoreInputs;
 use alnm_study::table::CohortTable;
 use ndarray::Array2;
@@ -22,15 +23,19 @@ fn material() -> (Cohort, CohortFeatures, NetworkFeatures) {
     Simulation::reduced(36, 3).unwrap().write(folder.path(), &Progress::silent().begin("simulated cohort", 0)).unwrap();
     let cohort = cohort::load(folder.path()).unwrap();
     let count = cohort.patients.len();
-    let value = |row: usize, column: usize| Some(((7 * row + 5 * column) % 11) as f64);
-    let measured = MeasuredFeatures {
-        names: ["a", "b", "c"].map(str::to_owned).to_vec(),
-        first_reader: (0..count).map(|row| (0..3).map(|column| value(row, column)).collect()).collect(),
-        second_reader: vec![None; count],
+    let table = |rows: usize| {
+        let values = Array2::from_shape_fn((rows, 3), |(row, column)| ((7 * row + 5 * column) % 11) as f64);
+        FeatureTable::new(["a", "b", "c"].map(str::to_owned).to_vec(), values).unwrap()
     };
-    let is_training: Vec<bool> =
-        cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
-    let images = CohortFeatures::new(measured, &is_training, Vec::new()).unwrap();
+    let images = CohortFeatures {
+        features: table(count),
+        readers: [table(2), table(2)],
+        crops: Vec::new(),
+        undefined: Vec::new(),
+        geometries: Vec::new(),
+        fingerprints: Vec::new(),
+        preparation: ImagePreparationParams::default(),
+    };
     let deep = NetworkFeatures {
         vectors: (0..count).map(|row| vec![row as f32; 2]).collect(),
         history: Vec::new(),
@@ -92,7 +97,12 @@ fn a_network_of_a_fold_that_saw_the_folds_patients_is_found() {
 #[test]
 fn fits_within_a_fold_see_the_deep_features_of_the_folds_network() {
     let (_, images, deep) = material();
-    let inputs = ScoreInputs::new(&images, &deep_of(&deep), 5).unwrap();
+    let inputs = ScoreInputs::new(
+        &CohortFeatures { readers: [images.features.select_rows(&[]), images.features.select_rows(&[])], ..images },
+        &deep_of(&deep),
+        5,
+    )
+    .unwrap();
     let of_folds: Vec<FeatureTable> = (0..3)
         .map(|fold| {
             FeatureTable::new(vec!["deep_0".to_owned()], Array2::from_elem((deep.vectors.len(), 1), f64::from(fold)))

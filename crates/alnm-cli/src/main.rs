@@ -4,6 +4,8 @@
 //! PyRadiomics' codes.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[cfg(feature = "bundle")]
+mod bundle;
 mod cases;
 mod convert;
 mod deep;
@@ -17,6 +19,8 @@ mod output;
 mod pacs;
 mod predict;
 mod resample;
+#[cfg(feature = "study")]
+mod study;
 
 use std::process::ExitCode;
 
@@ -41,6 +45,12 @@ enum Command {
     GradCam(deep::GradCam),
     Predict(predict::Predict),
     Calculator(predict::Calculator),
+    #[cfg(feature = "study")]
+    Study(Box<study::StudyCommand>),
+    #[cfg(feature = "bundle")]
+    Apply(Box<bundle::Apply>),
+    #[cfg(feature = "bundle")]
+    Validate(Box<bundle::Validate>),
     #[cfg(feature = "pacs")]
     Fetch(Box<pacs::Fetch>),
     #[cfg(feature = "pacs")]
@@ -74,6 +84,12 @@ fn main() -> ExitCode {
         Command::GradCam(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Calculator(command) => command.run(),
+        #[cfg(feature = "study")]
+        Command::Study(command) => command.run(),
+        #[cfg(feature = "bundle")]
+        Command::Apply(command) => command.run(),
+        #[cfg(feature = "bundle")]
+        Command::Validate(command) => command.run(),
         #[cfg(feature = "pacs")]
         Command::Fetch(command) => command.run(),
         #[cfg(feature = "pacs")]
@@ -89,8 +105,14 @@ fn main() -> ExitCode {
 }
 
 /// 1, or the code after Ctrl-C where an error says so.
-#[cfg_attr(not(feature = "pacs"), allow(unused_variables))]
+#[cfg_attr(not(any(feature = "pacs", feature = "bundle")), allow(unused_variables))]
 fn exit_code_of(error: &anyhow::Error) -> ExitCode {
+    #[cfg(feature = "bundle")]
+    if error.is::<alnm_study::cohort::CohortProblems>() {
+        return ExitCode::from(2);
+    } else if error.is::<alnm_study::Interrupted>() {
+        return ExitCode::from(130);
+    }
     #[cfg(feature = "pacs")]
     if let Some(code) = pacs::exit_code_of(error) {
         return ExitCode::from(code);

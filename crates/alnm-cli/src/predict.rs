@@ -58,8 +58,9 @@ pub(crate) struct Calculator {
     overwriting: Overwriting,
 }
 
+/// Form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum AnswerFormat {
+pub(crate) enum AnswerFormat {
     Text,
     Csv,
     Json,
@@ -105,7 +106,13 @@ impl Predict {
 impl Calculator {
     pub(crate) fn run(self) -> Result<()> {
         self.overwriting.check([self.output.as_path()])?;
-        let page = alnm_models::calculator::page(&read_model(&self.model)?)?;
+        let model = read_model(&self.model)?;
+        // The blood counts of the indices that a study knows.
+        #[cfg(feature = "bundle")]
+        let quotients = alnm_study::variables::quotients(&model);
+        #[cfg(not(feature = "bundle"))]
+        let quotients = Vec::new();
+        let page = alnm_models::calculator::page_with(&model, &quotients)?;
         write_file(&self.output, page.as_bytes())
     }
 }
@@ -123,7 +130,7 @@ fn assess(model: &RiskModel, patients: &[PatientRow], level: f64) -> Result<Vec<
 }
 
 /// Name of a column of a variable, with its unit.
-fn column_name(name: &str, unit: &str) -> String {
+pub(crate) fn column_name(name: &str, unit: &str) -> String {
     if unit.is_empty() { name.to_owned() } else { format!("{name} ({unit})") }
 }
 
@@ -133,8 +140,7 @@ fn template(model: &RiskModel) -> Result<String> {
 }
 
 fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<PatientRow>> {
-    let text = std::fs::read_to_string(path)?;
-    let (columns, rows) = if text.trim_start().starts_with(['{', '[']) { from_json(&text)? } else { from_csv(&text)? };
+    let PatientCells { columns, rows } = read_cells(path)?;
     let places = model
         .variables()
         .iter()
@@ -160,6 +166,18 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<PatientRow>> {
     rows.into_iter().enumerate().map(of_row).collect()
 }
 
+/// The cells of a file of patients, a row for each.
+pub(crate) struct PatientCells {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+/// Reads a file of patients: CSV, or JSON with an object or a list of them.
+pub(crate) fn read_cells(path: &Path) -> Result<PatientCells> {
+    let text = std::fs::read_to_string(path)?;
+    if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_csv(&text) }
+}
+
 /// The column of a variable: under its name, or its name with the unit of training.
 fn place(columns: &[String], name: &str, unit: &str) -> Result<usize> {
     if let Some(place) = columns.iter().position(|column| column == name || *column == column_name(name, unit)) {
@@ -174,14 +192,14 @@ fn place(columns: &[String], name: &str, unit: &str) -> Result<usize> {
     bail!("there is no column {:?}; the file has {columns:?}", column_name(name, unit))
 }
 
-fn from_csv(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
+fn from_csv(text: &str) -> Result<PatientCells> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let columns = reader.headers()?.iter().map(str::to_owned).collect();
     let rows = reader.records().map(|row| Ok(row?.iter().map(str::to_owned).collect())).collect::<Result<_>>()?;
-    Ok((columns, rows))
+    Ok(PatientCells { columns, rows })
 }
 
-fn from_json(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
+fn from_json(text: &str) -> Result<PatientCells> {
     type Object = serde_json::Map<String, serde_json::Value>;
     let objects: Vec<Object> = match serde_json::from_str(text)? {
         serde_json::Value::Array(objects) => serde_json::from_value(serde_json::Value::Array(objects))?,
@@ -201,28 +219,14 @@ fn from_json(text: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
         columns.iter().map(of_column).collect()
     };
     let rows = objects.iter().enumerate().map(of_object).collect::<Result<_>>()?;
-    Ok((columns, rows))
+    Ok(PatientCells { columns, rows })
 }
 
 fn text(patients: &[PatientRow], assessments: &[Assessment]) -> String {
     let mut lines = Vec::new();
     for (row, (patient, found)) in patients.iter().zip(assessments).enumerate() {
         let name = patient.further.first().map_or_else(|| (row + 1).to_string(), |(_, name)| name.clone());
-        let Assessment { risk, interval, .. } = found;
-        let level = 100.0 * interval.level;
-        lines.push(format!(
-            "patient {name}: risk {risk:.4} ({level} % interval {:.4} to {:.4})",
-            interval.lower, interval.upper
-        ));
-        for decision in &found.decisions {
-            let side = if decision.positive { "above" } else { "not above" };
-            lines.push(format!("  {side} the cutoff {:?} of {:.4}", decision.cutoff.name, decision.cutoff.threshold));
-        }
-        lines.push("  change of the log odds against the average patient of training:".to_owned());
-        for part in &found.contributions {
-            let name = column_name(&part.variable.name, &part.variable.unit);
-            lines.push(format!("    {name:<24} {:>12} {:>+10.4}", part.value, part.log_odds));
-        }
+        lines.extend(assessment_lines(&name, found));
         for v in &found.extrapolations {
             let (low, high) = (v.training_minimum, v.training_maximum);
             lines.push(format!(
@@ -233,6 +237,26 @@ fn text(patients: &[PatientRow], assessments: &[Assessment]) -> String {
     }
     lines.push("Research software, not a medical device.".to_owned());
     lines.join("\n") + "\n"
+}
+
+/// Risk, verdicts and contributions of a patient in words.
+pub(crate) fn assessment_lines(name: &str, found: &Assessment) -> Vec<String> {
+    let Assessment { risk, interval, .. } = found;
+    let level = 100.0 * interval.level;
+    let mut lines = vec![format!(
+        "patient {name}: risk {risk:.4} ({level} % interval {:.4} to {:.4})",
+        interval.lower, interval.upper
+    )];
+    for decision in &found.decisions {
+        let side = if decision.positive { "above" } else { "not above" };
+        lines.push(format!("  {side} the cutoff {:?} of {:.4}", decision.cutoff.name, decision.cutoff.threshold));
+    }
+    lines.push("  change of the log odds against the average patient of training:".to_owned());
+    for part in &found.contributions {
+        let name = column_name(&part.variable.name, &part.variable.unit);
+        lines.push(format!("    {name:<24} {:>12} {:>+10.4}", part.value, part.log_odds));
+    }
+    lines
 }
 
 /// A row per patient: further columns, the variables, and the answer.

@@ -50,6 +50,7 @@ pub use optimiser::{Optimiser, Schedule, WeightDecayRule};
 pub use parameter_group::ParameterGroup;
 pub use predictor::Predictor;
 pub use preparation::{Preparation, PreparationParams, network_input};
+pub use saved_network::DescribedNetworkFormat;
 pub use state_dict::{MAXIMUM_FILE_BYTES, StateDict, StateTensor};
 pub use tensor::Tensor;
 pub use trainer::{BatchGradients, NormMoments, Trainer};

@@ -19,14 +19,17 @@ use crate::error::{DeepError, Result};
 use crate::state_dict::StateDict;
 use crate::weight_file::read_safetensors;
 
-/// The version of the files that are written, and the only one that is read.
-const VERSION: &str = "2";
-
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileContent {
     Network,
     Checkpoint,
+    /// A network with a description that belongs to another crate.
+    Described {
+        format: &'static str,
+        version: &'static str,
+        advice: &'static str,
+    },
 }
 
 impl FileContent {
@@ -34,6 +37,15 @@ impl FileContent {
         match self {
             Self::Network => "alnm-deep network",
             Self::Checkpoint => "alnm-deep checkpoint",
+            Self::Described { format, .. } => format,
+        }
+    }
+
+    /// The version of the files that are written, and the only one that is read.
+    fn version(self) -> &'static str {
+        match self {
+            Self::Network | Self::Checkpoint => "2",
+            Self::Described { version, .. } => version,
         }
     }
 
@@ -42,6 +54,7 @@ impl FileContent {
         match self {
             Self::Network => "save the network again",
             Self::Checkpoint => "remove the checkpoint and train again",
+            Self::Described { advice, .. } => advice,
         }
     }
 }
@@ -103,7 +116,7 @@ fn for_each_block<E>(numbers: &[f32], mut take: impl FnMut(&[u8]) -> Result<(), 
 
 fn hash(content: FileContent, description: &str, tensors: &StateDict) -> String {
     let mut hash = ContentHash::new();
-    for text in [content.format(), VERSION, description] {
+    for text in [content.format(), content.version(), description] {
         hash.text(text);
     }
     hash.tensors(tensors);
@@ -120,7 +133,7 @@ pub(crate) fn write(
     let description = serde_json::to_string(description).map_err(|error| DeepError::file(path, error))?;
     let metadata = json!({
         "format": content.format(),
-        "version": VERSION,
+        "version": content.version(),
         "sha256": hash(content, &description, tensors),
         "description": description,
     });
@@ -168,12 +181,12 @@ pub(crate) fn read<D: Serialize + DeserializeOwned>(path: &Path, content: FileCo
 /// Refuses a file of another format or version, with what would help.
 fn check_format(path: &Path, content: FileContent, metadata: &HashMap<String, String>) -> Result<()> {
     let field = |name: &str| metadata.get(name).map(String::as_str);
-    let (expected, advice) = (content.format(), content.advice());
+    let (expected, readable, advice) = (content.format(), content.version(), content.advice());
     let reason = match (field("format"), field("version")) {
-        (Some(format), Some(VERSION)) if format == expected => return Ok(()),
+        (Some(format), Some(version)) if format == expected && version == readable => return Ok(()),
         (Some(format), version) if format == expected => {
             let version = version.unwrap_or("none");
-            format!("the version of the file is {version}; this program reads version {VERSION}; {advice}")
+            format!("the version of the file is {version}; this program reads version {readable}; {advice}")
         }
         (Some("alnm-deep/1"), _) if content == FileContent::Network => {
             "the file was saved by an earlier version, without the hash that shows damage; load its weights into a network \

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::backbone::Backbone;
@@ -9,6 +10,7 @@ use crate::error::{DeepError, Result};
 use crate::network::{Head, Initialisation, Network};
 use crate::preparation::Preparation;
 use crate::saved_file::{self, FileContent};
+use crate::state_dict::StateDict;
 use crate::training::{TrainedNetwork, TrainingRecord};
 
 /// What a network is besides its tensors.
@@ -66,10 +68,84 @@ impl Network {
     /// [`Network::load`] and the record of the training, where there is one.
     fn load_with(path: &Path) -> Result<(Self, Option<TrainingRecord>)> {
         let (description, tensors) = saved_file::read::<NetworkDescription>(path, FileContent::Network)?;
-        let NetworkDescription { backbone, head, preparation, training } = description;
-        let mut network = Self::initialised(backbone, head, Initialisation::default()).with_preparation(preparation);
-        network.load_state_dict(tensors).map_err(|error| DeepError::file(path, error))?;
+        let training = description.training.clone();
+        let network = description.with_tensors(tensors).map_err(|error| DeepError::file(path, error))?;
         Ok((network, training))
+    }
+}
+
+/// A kind of file that holds a network together with what belongs to it: how its images are prepared, what is computed
+/// from its outputs.
+///
+/// The file is a safetensors file with torchvision's names, as [`Network::save`] writes it, and the description stands
+/// as JSON in its metadata. A SHA-256 over description and tensors lies beside it, so that a file that was damaged or
+/// edited is refused.
+///
+/// ```
+/// use alnm_deep::{Backbone, DescribedNetworkFormat, Head, Initialisation, Network};
+///
+/// const FORMAT: DescribedNetworkFormat =
+///     DescribedNetworkFormat::new("my network with a cutoff", "1", "ask for the file again");
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("network.safetensors");
+/// let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
+/// FORMAT.write(&path, &network, &0.25)?;
+/// let (read, cutoff): (Network, f64) = FORMAT.read(&path)?;
+/// assert_eq!((read.state_dict(), cutoff), (network.state_dict(), 0.25));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DescribedNetworkFormat(FileContent);
+
+/// What stands in the metadata of a file with a description.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkAndDescription<D> {
+    network: NetworkDescription,
+    description: D,
+}
+
+impl DescribedNetworkFormat {
+    /// A kind of file: its name, the version that is written and the only one that is read, and what to do with a file
+    /// that cannot be read.
+    #[must_use]
+    pub const fn new(format: &'static str, version: &'static str, advice: &'static str) -> Self {
+        Self(FileContent::Described { format, version, advice })
+    }
+
+    /// Writes network and description. The file appears under its name only when it is complete.
+    ///
+    /// # Errors
+    /// [`DeepError::WeightFile`] when the file cannot be written.
+    pub fn write<D: Serialize>(self, path: impl AsRef<Path>, network: &Network, description: &D) -> Result<()> {
+        let Network { backbone, head, preparation, .. } = *network;
+        let described = NetworkAndDescription {
+            network: NetworkDescription { backbone, head, preparation, training: None },
+            description,
+        };
+        saved_file::write(path.as_ref(), self.0, &described, &network.state_dict())
+    }
+
+    /// Reads network and description, to the same bits.
+    ///
+    /// # Errors
+    /// [`DeepError::WeightFile`] when the file is of another format or version, when its description is not valid, or
+    /// when it was damaged or edited.
+    pub fn read<D: Serialize + DeserializeOwned>(self, path: impl AsRef<Path>) -> Result<(Network, D)> {
+        let path = path.as_ref();
+        let (described, tensors) = saved_file::read::<NetworkAndDescription<D>>(path, self.0)?;
+        let network = described.network.with_tensors(tensors).map_err(|error| DeepError::file(path, error))?;
+        Ok((network, described.description))
+    }
+}
+
+impl NetworkDescription {
+    /// The network of these tensors.
+    fn with_tensors(self, tensors: StateDict) -> Result<Network> {
+        let Self { backbone, head, preparation, .. } = self;
+        let mut network = Network::initialised(backbone, head, Initialisation::default()).with_preparation(preparation);
+        network.load_state_dict(tensors)?;
+        Ok(network)
     }
 }
 

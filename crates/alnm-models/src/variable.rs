@@ -31,6 +31,7 @@ impl Variable {
 
 /// The value of a variable in one patient, with the unit that it was measured in.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Measurement {
     /// The variable.

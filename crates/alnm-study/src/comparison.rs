@@ -128,7 +128,18 @@ pub fn harmonised(inputs: &ScoreInputs, scanners: &[String], rows: &[usize]) -> 
     })
 }
 
+/// Features that are undefined for some patient stay as they are.
 fn harmonised_table(table: &FeatureTable, scanners: &[String], rows: &[usize]) -> Result<FeatureTable> {
+    let is_defined = |column: &usize| table.values().column(*column).iter().all(|value| value.is_finite());
+    let (defined, undefined): (Vec<usize>, Vec<usize>) = (0..table.columns()).partition(is_defined);
+    if undefined.is_empty() {
+        return combat(table, scanners, rows);
+    }
+    let changed = combat(&table.select_columns(&defined), scanners, rows)?;
+    Ok(changed.beside(&table.select_columns(&undefined))?.select(table.names())?)
+}
+
+fn combat(table: &FeatureTable, scanners: &[String], rows: &[usize]) -> Result<FeatureTable> {
     let estimation = BatchEstimation::EmpiricalBayes;
     let none = |rows: usize| FeatureTable::new(Vec::new(), Array2::zeros((rows, 0)));
     let training = table.select_rows(rows);

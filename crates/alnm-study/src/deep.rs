@@ -1,11 +1,10 @@
 //! The network: fine-tuned on the training centre, read out for everyone.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alnm_deep::{
-    Backbone, DeepError, EpochRecord, Example, FEATURES, FeatureExtractor, Head, Initialisation, Network, Predictor,
-    Tensor, TrainingEvent, TrainingParams, network_input,
+    Backbone, DeepError, EpochRecord, Example, Head, Initialisation, Network, Predictor, TrainingEvent, TrainingParams,
 };
 use alnm_selection::FeatureTable;
 use anyhow::Result;
@@ -13,6 +12,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::Cohort;
+use crate::deep_output::{DeepOutput, deep_feature_names};
 use crate::images::CohortFeatures;
 use crate::progress::Interrupted;
 use crate::store::{Fingerprint, Store};
@@ -21,8 +21,11 @@ use crate::table::CohortTable;
 
 /// Learning rate from a seeded start, and from weights that already know images.
 pub const LEARNING_RATE: [f64; 2] = [4e-4, 1e-4];
-/// Images read out at once.
-const READ_OUT_BATCH: usize = 8;
+
+/// The fine-tuned network in the folder of the step.
+const NETWORK_FILE: &str = "network.safetensors";
+/// Folder of the fine-tuning on the whole training centre.
+const DEEP_STEP: &str = "deep";
 
 /// What the network gives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,9 +44,10 @@ impl NetworkFeatures {
     /// # Errors
     /// When a vector has fewer than 1000 numbers.
     pub fn table(&self) -> Result<FeatureTable> {
-        let names = (0..FEATURES).map(|index| format!("deep_{index}")).collect();
-        let values =
-            Array2::from_shape_fn((self.vectors.len(), FEATURES), |(row, column)| f64::from(self.vectors[row][column]));
+        let names = deep_feature_names();
+        let values = Array2::from_shape_fn((self.vectors.len(), names.len()), |(row, column)| {
+            f64::from(self.vectors[row][column])
+        });
         Ok(FeatureTable::new(names, values)?)
     }
 
@@ -75,6 +79,11 @@ pub(crate) struct FineTuning<'a> {
 }
 
 impl Study {
+    /// Where the fine-tuned network is kept.
+    pub(crate) fn network_file(&self) -> Result<PathBuf> {
+        Ok(Store::open(&self.settings.out, DEEP_STEP)?.file(NETWORK_FILE))
+    }
+
     /// Fine-tunes all parameters on the training centre and reads the vector of the last fully connected layer of every
     /// patient.
     ///
@@ -86,7 +95,7 @@ impl Study {
             backbone: self.settings.backbone_size.backbone(),
             weights: weights.as_deref(),
             rows: table.training(),
-            folder: "deep",
+            folder: DEEP_STEP,
             key: "features",
             title: "fine-tuning of all parameters",
             keep_network: true,
@@ -140,8 +149,14 @@ impl Study {
         let patients = || tuning.rows.iter().map(|&row| &cohort.patients[row]);
         let trained_on: Vec<String> = patients().map(|patient| patient.id.clone()).collect();
         let outcomes: Vec<bool> = patients().map(|patient| patient.alnm).collect();
-        let mut fingerprint =
-            Fingerprint::default().parameters(&(&params, tuning.backbone, initialisation, &trained_on, &outcomes))?;
+        let mut fingerprint = Fingerprint::default().parameters(&(
+            &params,
+            tuning.backbone,
+            initialisation,
+            &trained_on,
+            &outcomes,
+            DeepOutput::default(),
+        ))?;
         for crop in &images.crops {
             fingerprint = fingerprint.numbers(crop.iter().map(|&value| f64::from(value)));
         }
@@ -149,6 +164,10 @@ impl Study {
             fingerprint = fingerprint.files(weights)?;
         }
         let checkpoint = store.file(&format!("{}.checkpoint.safetensors", tuning.key));
+        // Vectors without the network that they were read from are no finished work.
+        if tuning.keep_network && Network::load(store.file(NETWORK_FILE)).is_err() {
+            store.forget(tuning.key)?;
+        }
         let mut costs = std::mem::take(&mut self.costs);
         let features = store.item(tuning.key, &fingerprint.finish(), || {
             let step = self.progress().begin(tuning.title, 0);
@@ -171,15 +190,15 @@ impl Study {
             };
             step.finish(&mut costs);
             if tuning.keep_network {
-                trained.network().save(store.file("network.safetensors"))?;
+                trained.network().save(store.file(NETWORK_FILE))?;
             }
             let step = self.progress().begin("1000-vectors", images.crops.len());
             let predictor = Predictor::new(trained.network());
             let mut vectors = Vec::with_capacity(images.crops.len());
-            for crops in images.crops.chunks(READ_OUT_BATCH) {
+            let output = DeepOutput::default();
+            for crops in images.crops.chunks(output.batch) {
                 self.progress().check_interrupt()?;
-                let batch: Vec<Tensor> = crops.iter().map(network_input).collect();
-                vectors.extend(predictor.vectors(&batch, "fc", READ_OUT_BATCH)?);
+                vectors.extend(output.read(&predictor, crops)?);
                 step.advance_to(vectors.len());
             }
             step.finish(&mut costs);

@@ -7,11 +7,12 @@
 //! record and have to be those of the training centre.
 
 use anyhow::{Result, ensure};
+use ndarray::Array2;
 
 use crate::analysis::Learned;
 use crate::cohort::Cohort;
 use crate::deep::NetworkFeatures;
-use crate::images::{CohortFeatures, MeasuredFeatures};
+use crate::images::CohortFeatures;
 use crate::scores::ScoreInputs;
 use crate::study::Study;
 use crate::table::CohortTable;
@@ -46,7 +47,7 @@ pub fn check_leaks(material: Material<'_>, learn: impl Fn(Material<'_>) -> Resul
     Ok(())
 }
 
-/// One value in so many of a validation patient is missing or undefined in the disguise.
+/// One validation patient in so many lacks a count in the disguise.
 const EVERY: usize = 7;
 
 /// A finite number far from the one given.
@@ -78,16 +79,18 @@ fn disguised_cohort(cohort: &Cohort, is_training: &[bool]) -> Cohort {
 
 /// Other features of the validation patients, some of them undefined.
 fn disguised_images(images: &CohortFeatures, is_training: &[bool]) -> Result<CohortFeatures> {
-    let mut measured = images.measured.clone();
-    let MeasuredFeatures { first_reader, second_reader, .. } = &mut measured;
-    let second = second_reader.iter_mut().zip(is_training).filter_map(|(features, of)| Some((features.as_mut()?, of)));
-    let first = first_reader.iter_mut().zip(is_training);
-    for (row, (features, _)) in first.chain(second).enumerate().filter(|(_, (_, is_training))| !**is_training) {
-        for (column, value) in features.iter_mut().enumerate() {
-            *value = value.map(disguise).filter(|_| (row + column) % EVERY != 0);
-        }
-    }
-    CohortFeatures::new(measured, is_training, images.crops.clone())
+    let values = images.features.values();
+    // Every third value is missing: which features validation patients have decides nothing either.
+    let value = |(row, column): (usize, usize)| match values[[row, column]] {
+        value if is_training[row] => value,
+        _ if (row + column) % 3 == 0 => f64::NAN,
+        value => disguise(value),
+    };
+    let features = alnm_selection::FeatureTable::new(
+        images.features.names().to_vec(),
+        Array2::from_shape_fn(values.dim(), value),
+    )?;
+    Ok(CohortFeatures { features, ..images.clone() })
 }
 
 fn disguised_vectors(deep: &NetworkFeatures, is_training: &[bool]) -> NetworkFeatures {

@@ -13,7 +13,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::analysis::{INTEGRATED, LEVEL, specifications};
-use crate::table::{CohortTable, MEASUREMENTS, MeasuredColumn};
+use crate::completion::{MEASUREMENTS, MeasuredColumn};
+use crate::table::CohortTable;
 
 /// An estimate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -6,8 +6,9 @@ use alnm_selection::folds::FoldOrder;
 use alnm_selection::mrmr::{ContinuousCorrelation, MrmrParams, MrmrVariant};
 use alnm_selection::univariate::UnivariateParams;
 use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
+use crate::cohort::Cohort;
 use crate::deep::NetworkFeatures;
 use crate::images::CohortFeatures;
 use crate::study::Study;
@@ -157,6 +158,23 @@ fn fit_selection(
     }
 }
 
+/// Refuses patients for whom a feature of the score is undefined. Training patients have all features that a selection
+/// is offered.
+fn check_defined(fitted: &FittedPipeline, features: &FeatureTable, cohort: &Cohort) -> Result<()> {
+    for weight in fitted.signature().into_iter().flat_map(|signature| signature.weights()) {
+        let column = features.column(&weight.feature)?;
+        if let Some(row) = column.iter().position(|value| !value.is_finite()) {
+            bail!(
+                "patient {}: the feature {} of the {} is undefined for this lesion; correct the outline, or leave the patient out",
+                cohort.patients[row].id,
+                weight.feature,
+                fitted.pipeline().score()
+            );
+        }
+    }
+    Ok(())
+}
+
 impl Study {
     /// RadScore and DLScore, selected and fitted on the training centre.
     ///
@@ -166,6 +184,7 @@ impl Study {
         self.progress().check_interrupt()?;
         let step = self.progress().begin("selection and scores", 1);
         let scores = inputs.fit(table.training(), &table.training_labels())?;
+        check_defined(&scores.radiomic, &inputs.radiomic, table.cohort())?;
         step.advance();
         step.finish(&mut self.costs);
         Ok(scores)

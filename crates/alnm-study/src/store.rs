@@ -1,7 +1,7 @@
 //! Finished work in the output folder, found again when its inputs and parameters are unchanged.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::file::write_atomically;
@@ -51,6 +51,20 @@ impl Store {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// Forgets an item, so that it is computed again.
+    ///
+    /// # Errors
+    /// When its file cannot be removed.
+    pub fn forget(&self, key: &str) -> Result<()> {
+        let path = self.folder.join(format!("{key}.json"));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The item, computed when it is not stored with this fingerprint.
@@ -154,5 +168,8 @@ mod tests {
         let text = fs::read_to_string(store.file("one.json")).unwrap();
         fs::write(store.file("one.json"), text.replace("[0.1,3.0]", "[0.2,3.0]")).unwrap();
         assert_eq!(get("b").unwrap(), [0.1, 4.0], "changed by hand");
+        store.forget("one").unwrap();
+        store.forget("never there").unwrap();
+        assert_eq!(get("b").unwrap(), [0.1, 5.0], "forgotten");
     }
 }

@@ -1,7 +1,9 @@
 //! A run of the study: what it is asked for, its cohort and its output folder.
 
-use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
@@ -9,10 +11,11 @@ use serde::Serialize;
 
 use crate::cohort::{self, Acquisition, Cohort, Problem, ProblemPolicy};
 use crate::missing_values::MissingValues;
-use crate::progress::{Progress, StepCost};
+use crate::progress::{LogStyle, Progress, ProgressLog, StepCost};
 
 /// How large the network and its images are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum BackboneSize {
     /// ResNet50 on images of 224 × 224 pixels, as in the study.
@@ -22,18 +25,6 @@ pub enum BackboneSize {
 }
 
 impl BackboneSize {
-    /// Both sizes.
-    pub const ALL: [Self; 2] = [Self::Full, Self::Tiny];
-
-    /// The name in options and files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Tiny => "tiny",
-        }
-    }
-
     /// The network.
     #[must_use]
     pub fn backbone(self) -> Backbone {
@@ -50,12 +41,6 @@ impl BackboneSize {
             Self::Full => 224,
             Self::Tiny => 64,
         }
-    }
-}
-
-impl fmt::Display for BackboneSize {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
     }
 }
 
@@ -89,6 +74,31 @@ pub struct StudySettings {
 }
 
 impl StudySettings {
+    /// The published study: ResNet50 at 224 × 224 pixels, 6 epochs from a seeded initialisation, 500 resamples, seed 7,
+    /// on the cohort in the folder `cohort` of `out`.
+    #[must_use]
+    pub fn new(out: PathBuf) -> Self {
+        Self {
+            cohort: None,
+            out,
+            weights: None,
+            epochs: 6,
+            backbone_size: BackboneSize::Full,
+            resamples: 500,
+            seed: 7,
+            shuffle_outcomes: false,
+            cross_fit_network: false,
+            compare_backbones: false,
+            backbone_weights: None,
+        }
+    }
+
+    /// A few minutes' version: ResNet18 at 64 × 64 pixels, 2 epochs, 50 resamples.
+    #[must_use]
+    pub fn quick(out: PathBuf) -> Self {
+        Self { epochs: 2, backbone_size: BackboneSize::Tiny, resamples: 50, ..Self::new(out) }
+    }
+
     /// The file of weights for a compared network, where there is one.
     pub(crate) fn weights_of(&self, backbone: Backbone) -> Option<PathBuf> {
         let folder = self.backbone_weights.as_ref()?;
@@ -199,11 +209,12 @@ impl Study {
         Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
     }
 
-    /// Creates the output folder; results of another cohort in it are not overwritten.
+    /// Creates the output folder; results of another cohort in it are not overwritten. From here on `run.log` in it says
+    /// when steps are finished and how far long ones are, beside those who hear of the run.
     ///
     /// # Errors
     /// When the folder holds results of other settings, or cannot be created.
-    pub fn claim_output(&self) -> Result<()> {
+    pub fn claim_output(&mut self) -> Result<()> {
         let out = &self.settings.out;
         std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
         let path = out.join("settings.json");
@@ -215,6 +226,14 @@ impl Study {
                 out.display()
             );
         }
-        crate::store::write_file(&path, settings.as_bytes())
+        crate::store::write_file(&path, settings.as_bytes())?;
+        let path = out.join("run.log");
+        let log = OpenOptions::new().create(true).append(true).open(&path).and_then(|mut log| {
+            writeln!(log, "alnm-study {}, a run with the settings of settings.json", env!("CARGO_PKG_VERSION"))?;
+            Ok(log)
+        });
+        let log = log.with_context(|| format!("cannot write {}", path.display()))?;
+        self.progress = self.progress.clone().and(Arc::new(ProgressLog::new(log, LogStyle::Lines)));
+        Ok(())
     }
 }

@@ -1,5 +1,5 @@
 //! Missing values are imputed from training rows alone, in each fold anew; pooled figures and those of complete cases stand
-//! beside the first completed table; features that validation patients lack change nothing that is learned.
+//! beside the first completed table.
 
 // A cohort that cannot be made must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
@@ -11,11 +11,13 @@ use alnm_selection::FeatureTable;
 use alnm_study::analysis::FoldInputs;
 use alnm_study::cohort::{BloodCounts, Cohort, CohortDescription, Markers, MissingHandling, Patient, PatientDates};
 use alnm_study::deep::NetworkFeatures;
-use alnm_study::images::{CohortFeatures, MeasuredFeatures};
+use alnm_study::images::CohortFeatures;
 use alnm_study::leak_check::{Material, check_leaks};
+use alnm_study::preparation::ImagePreparationParams;
 use alnm_study::scores::ScoreInputs;
 use alnm_study::table::CohortTable;
 use alnm_study::{BackboneSize, Study, StudySettings};
+use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -72,10 +74,6 @@ fn cohort(shuffled: bool) -> Cohort {
     Cohort { folder: PathBuf::new(), description, patients, excluded: Vec::new(), remarks: Vec::new() }
 }
 
-fn is_training(cohort: &Cohort) -> Vec<bool> {
-    cohort.patients.iter().map(|patient| patient.centre == "A").collect()
-}
-
 /// Features of which some tell the outcome a little.
 fn features(cohort: &Cohort) -> (CohortFeatures, NetworkFeatures) {
     let mut generator = ChaCha8Rng::seed_from_u64(6);
@@ -83,14 +81,19 @@ fn features(cohort: &Cohort) -> (CohortFeatures, NetworkFeatures) {
         let noise = (0..12).map(|_| generator.random::<f64>()).sum::<f64>() - 6.0;
         noise + if alnm && column < 3 { 0.8 } else { 0.0 }
     };
-    let first_reader =
-        cohort.patients.iter().map(|p| (0..FEATURES).map(|column| Some(value(p.alnm, column))).collect()).collect();
-    let measured = MeasuredFeatures {
-        names: (0..FEATURES).map(|column| format!("feature_{column}")).collect(),
-        first_reader,
-        second_reader: vec![None; PATIENTS],
+    let outcomes: Vec<bool> = cohort.patients.iter().map(|patient| patient.alnm).collect();
+    let values = Array2::from_shape_fn((PATIENTS, FEATURES), |(row, column)| value(outcomes[row], column));
+    let names: Vec<String> = (0..FEATURES).map(|column| format!("feature_{column}")).collect();
+    let none = || FeatureTable::new(names.clone(), Array2::zeros((0, FEATURES))).unwrap();
+    let images = CohortFeatures {
+        features: FeatureTable::new(names.clone(), values).unwrap(),
+        readers: [none(), none()],
+        crops: Vec::new(),
+        undefined: Vec::new(),
+        geometries: Vec::new(),
+        fingerprints: Vec::new(),
+        preparation: ImagePreparationParams::default(),
     };
-    let images = CohortFeatures::new(measured, &is_training(cohort), Vec::new()).unwrap();
     let vectors = cohort
         .patients
         .iter()
@@ -163,7 +166,7 @@ fn rows_that_are_not_learned_from_change_nothing_and_are_completed_without_their
 }
 
 #[test]
-fn the_leak_check_sees_imputation_and_undefined_features() {
+fn the_leak_check_sees_imputation() {
     let cohort = cohort(false);
     let (images, deep) = features(&cohort);
     let material = Material { cohort: &cohort, images: &images, deep: &deep };
@@ -176,36 +179,31 @@ fn the_leak_check_sees_imputation_and_undefined_features() {
     let everyone: Vec<usize> = (0..PATIENTS).collect();
     let leak = check_leaks(material, |material| imputed(material, &everyone)).unwrap_err().to_string();
     assert!(leak.contains("a leak"), "{leak}");
-
-    // Columns by training patients are the same; columns that everybody has are not.
-    check_leaks(material, |material| Ok(format!("{:?}", material.images.features.names()))).unwrap();
-    let by_everyone = |material: Material<'_>| {
-        let measured = &material.images.measured;
-        let is_defined = |column: &usize| measured.first_reader.iter().all(|features| features[*column].is_some());
-        Ok(format!("{:?}", (0..FEATURES).filter(is_defined).collect::<Vec<_>>()))
-    };
-    assert!(check_leaks(material, by_everyone).unwrap_err().to_string().contains("a leak"));
 }
 
 #[test]
-fn training_patients_decide_on_features_and_their_median_stands_for_what_validation_lacks() {
-    let value = |row: usize, column: usize| Some((row * (column + 2)) as f64);
-    let mut first_reader: Vec<Vec<Option<f64>>> =
-        (0..6).map(|row| (0..4).map(|column| value(row, column)).collect()).collect();
-    first_reader[1][0] = None;
-    first_reader[4][1] = None;
-    let mut second_reader = vec![None; 6];
-    second_reader[2] = Some(vec![Some(1.0), Some(2.0), None, Some(4.0)]);
-    second_reader[5] = Some(vec![None; 4]);
-    let names = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
-    let measured = MeasuredFeatures { names, first_reader, second_reader };
-    let is_training = [true, true, true, true, false, false];
-    let features = CohortFeatures::new(measured, &is_training, Vec::new()).unwrap();
-    assert_eq!(features.features.names(), ["b", "d"]);
-    assert_eq!(features.undefined, [("a".to_owned(), 1), ("c".to_owned(), 0)]);
-    assert_eq!(features.filled, [("b".to_owned(), 1)]);
-    assert_eq!(features.features.column("b").unwrap().to_vec(), [0.0, 3.0, 6.0, 9.0, 4.5, 15.0]);
-    assert_eq!(features.readers[1].column("d").unwrap().to_vec(), [4.0]);
+fn a_score_that_a_validation_patient_lacks_is_completed() {
+    let mut cohort = cohort(false);
+    cohort.patients.retain(|patient| !format!("{patient:?}").contains("NaN"));
+    let table = CohortTable::new(&cohort).unwrap();
+    let rows: Vec<usize> = (0..cohort.patients.len()).collect();
+    let scores = any_scores().select_rows(&rows);
+    let last = cohort.patients.len() - 1;
+    let mut lacking = scores.column("RadScore").unwrap().to_vec();
+    lacking[last] = f64::NAN;
+    let lacking = FeatureTable::from_columns(vec![
+        ("RadScore".to_owned(), lacking),
+        ("DLScore".to_owned(), scores.column("DLScore").unwrap().to_vec()),
+    ])
+    .unwrap();
+    let tables = table.completed(&lacking, table.training()).unwrap();
+    assert_eq!(tables.len(), 5);
+    let known = table.observed(&scores).unwrap();
+    let others: Vec<usize> = (0..last).collect();
+    for completed in tables {
+        completed.require_finite().unwrap();
+        assert_eq!(completed.select_rows(&others), known.select_rows(&others));
+    }
 }
 
 fn analysed(cohort: &Cohort) -> (Study, alnm_study::analysis::Results) {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use alnm_imaging::dicom::{DicomFolder, DynamicSeries, MaskFile, Series};
+use alnm_imaging::dicom::{DicomFolder, DynamicSeries, MaskFile};
 use alnm_imaging::file::Source;
 use alnm_imaging::mask::MaskParams;
 use alnm_imaging::{FileFormat, Geometry, Image, ImagingError, LabelMap, read_image, read_mask};
+use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
 
 use super::acquisition::{Acquisition, SeriesHeader, mixtures};
@@ -169,16 +170,7 @@ impl Cohort {
     /// # Errors
     /// What the reader found wrong.
     pub fn image(&self, patient: &Patient) -> alnm_imaging::Result<Image> {
-        let path = self.folder.join(&patient.image);
-        if !path.is_dir() {
-            return read_image(path);
-        }
-        let folder = DicomFolder::scan(path)?;
-        self.analysed_phase(folder.only_series()?)
-    }
-
-    fn analysed_phase(&self, series: &Series) -> alnm_imaging::Result<Image> {
-        if series.phase_count() == 1 { series.image() } else { series.phase(self.description.phase) }
+        read_analysed_image(&self.folder.join(&patient.image), self.description.phase)
     }
 
     /// All phases of a patient's image with their times, where the image is a dynamic series.
@@ -200,20 +192,48 @@ impl Cohort {
     /// # Errors
     /// What the reader found wrong.
     pub fn mask(&self, path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap> {
-        let path = self.folder.join(path);
-        let source = Source::open(&path)?;
-        let params = MaskParams::default();
-        if source.format() != FileFormat::Dicom {
-            return params.check()?.read_source(source);
-        }
-        match source.dicom_folder()?.only_mask()? {
-            Some(mask) if matches!(mask, MaskFile::StructureSet(_)) => {
-                params.with_grid(image.clone()).check()?.draw(mask)
-            }
-            Some(mask) => params.check()?.draw(mask),
-            // A DICOM image whose voxels are labels.
-            None => read_mask(path),
-        }
+        read_mask_for(&self.folder.join(path), image)
+    }
+}
+
+/// The analysed phase of an image: of a DICOM folder's series (its only phase where it has one), or a file.
+///
+/// # Errors
+/// What the reader found wrong.
+pub fn read_analysed_image(path: &Path, phase: usize) -> alnm_imaging::Result<Image> {
+    if !path.is_dir() {
+        return read_image(path);
+    }
+    let folder = DicomFolder::scan(path)?;
+    let series = folder.only_series()?;
+    if series.phase_count() == 1 { series.image() } else { series.phase(phase) }
+}
+
+/// The outline of a lesion, on the grid of its image.
+///
+/// # Errors
+/// What the reader found wrong; another grid than the image's; no voxel of the label.
+pub fn read_outline(path: &Path, image: &Geometry, label: u32) -> Result<LabelMap> {
+    let mask = read_mask_for(path, image)?;
+    if let Some(difference) = image.difference(mask.geometry(), GEOMETRY_TOLERANCE) {
+        bail!("its grid is not the image's: {difference}; outline the lesion on the exported series");
+    }
+    ensure!(mask.as_slice().contains(&label), "no voxel has label {label}; outline the lesion, or correct its label");
+    Ok(mask)
+}
+
+/// A mask on its own grid; contours, which have none, on that of an image.
+fn read_mask_for(path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap> {
+    let source = Source::open(path)?;
+    let params = MaskParams::default();
+    if source.format() != FileFormat::Dicom {
+        return params.check()?.read_source(source);
+    }
+    match source.dicom_folder()?.only_mask()? {
+        Some(mask) if matches!(mask, MaskFile::StructureSet(_)) => params.with_grid(image.clone()).check()?.draw(mask),
+        Some(mask) => params.check()?.draw(mask),
+        // A DICOM image whose voxels are labels.
+        None => read_mask(path),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use alnm_imaging::{Image, LabelMap};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::acquisition::Acquisition;
@@ -20,7 +21,8 @@ const ENDS: u64 = 1 << 16;
 const USUAL: f64 = 0.8;
 
 /// Hashes of what a patient's files hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct VoxelHashes {
     /// Of size and voxels of the image.
     pub image: String,

@@ -15,7 +15,7 @@ mod spreadsheet;
 mod table;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub use check_lines::check_lines;
 pub use coding::{Code, Codes, FlagCodes};
 pub use columns::{COLUMNS, ColumnSource, ColumnSources, DATE_COLUMNS};
 pub use dates::{DateOrder, PatientDates};
-pub use files::{HeaderReading, PatientVoxels, check_files, check_headers};
+pub use files::{HeaderReading, PatientVoxels, check_files, check_headers, read_analysed_image, read_outline};
 pub use identity::{VoxelHashes, check_identities, check_voxels};
 pub use inclusion::InclusionRules;
 pub use missing::{MissingHandling, MissingRules};
@@ -360,7 +360,29 @@ impl Cohort {
     /// # Errors
     /// All problems of the others, where it does not, where one concerns the cohort as a whole, and where too few patients
     /// remain.
-    pub fn settle(mut self, problems: Vec<Problem>) -> Result<Self, CohortProblems> {
+    pub fn settle(self, problems: Vec<Problem>) -> Result<Self, CohortProblems> {
+        self.settled(problems, check_sizes)
+    }
+
+    /// The patients of some centres alone, on whom nothing is learned, as [`Cohort::settle`] leaves them; how many there
+    /// are is not checked.
+    ///
+    /// # Errors
+    /// All problems of these patients, where `cohort.toml` does not leave them out, and those of the cohort.
+    pub fn settle_centres(mut self, centres: &[String], mut problems: Vec<Problem>) -> Result<Self, CohortProblems> {
+        let is_other = |patient: &Patient| !centres.contains(&patient.centre);
+        let others: BTreeSet<String> =
+            self.patients.iter().filter(|patient| is_other(patient)).map(|patient| patient.id.clone()).collect();
+        self.patients.retain(|patient| !is_other(patient));
+        problems.retain(|problem| problem.patient.as_ref().is_none_or(|patient| !others.contains(patient)));
+        self.settled(problems, |_, _, _| ())
+    }
+
+    fn settled(
+        mut self,
+        problems: Vec<Problem>,
+        check_sizes: fn(&CohortDescription, &[Patient], &mut Vec<Problem>),
+    ) -> Result<Self, CohortProblems> {
         let is_eligible = |id: &String| {
             !problems
                 .iter()

@@ -212,7 +212,7 @@ fn lesion(findings: &Findings<'_>) -> Result<Figure> {
 
 /// Grad-CAM of the clearest patient of each kind; absent where the trained network is not kept.
 fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<Figure>> {
-    let path = study.settings.out.join("steps/deep/network.safetensors");
+    let path = study.network_file()?;
     if !path.exists() {
         return Ok(None);
     }

@@ -12,7 +12,7 @@ use super::tables::with_interval;
 use crate::analysis::{INTEGRATED, LEVEL, RISK_GROUPS};
 use crate::cohort::{Cohort, MissingHandling};
 use crate::deep::LEARNING_RATE;
-use crate::images::{OTSU_BINS, PARAMETERS_926, n4_params};
+use crate::preparation::{OTSU_BINS, PARAMETERS_926, n4_params};
 use crate::scores::{CORRELATION_CUTOFF, MRMR_FEATURES};
 use crate::study::Study;
 use crate::table::FOLDS;
@@ -166,12 +166,6 @@ fn images(findings: &Findings<'_>) -> String {
     match findings.images.undefined.len() {
         0 => text.push_str(" All were defined for all training patients."),
         undefined => text.push_str(&format!(" {undefined} were undefined for some training patient and left out.")),
-    }
-    match findings.images.filled.len() {
-        0 => {}
-        filled => text.push_str(&format!(
-            " {filled} were undefined for some validation patient, who has the median of the training patients in their place."
-        )),
     }
     match &findings.inputs.agreement {
         None => text.push_str(" No training patients were outlined by two readers, so repeatability was not examined."),

@@ -20,6 +20,7 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
+use alnm_models::calculator::page_with;
 use alnm_selection::FeatureTable;
 use anyhow::{Context, Result};
 use minijinja::value::Serde;
@@ -36,6 +37,7 @@ use crate::scores::{ScoreInputs, Scores};
 use crate::store::write_file;
 use crate::study::Study;
 use crate::table::CohortTable;
+use crate::variables::quotients;
 use checklist::Checklist;
 pub use published::{PublishedCharacteristic, PublishedFigures, PublishedModel};
 use tables::ShownTable;
@@ -106,7 +108,7 @@ impl Study {
         checklists.iter().try_for_each(|checklist| checklist.table().write(&folder))?;
         let save = |name: &str, text: String| write_file(&out.join(name), text.as_bytes());
         save("integrated_model.json", findings.results.model.to_json()?)?;
-        save("calculator.html", alnm_models::calculator::page(&findings.results.model)?)?;
+        save("calculator.html", page_with(&findings.results.model, &quotients(&findings.results.model))?)?;
         save("radscore.json", findings.scores.radiomic.to_json()?)?;
         save("dlscore.json", findings.scores.deep.to_json()?)?;
         if let Some(missing) = &self.missing_values {

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::figure::{COLOURS, Chart, PlottedSeries, escape};
 use super::lesion::outlined_slice;
 use crate::cohort::{Cohort, Patient, PatientVoxels};
-use crate::images::{OTSU_BINS, n4_params};
+use crate::preparation::{OTSU_BINS, n4_params};
 use crate::store::write_file;
 use crate::study::Study;
 

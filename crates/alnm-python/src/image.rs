@@ -1,0 +1,183 @@
+//! Images between Python and the crates.
+//!
+//! On the side of Python an image is an object with the attributes `array` (NumPy, in the order z, y, x), `spacing`,
+//! `origin` (x, y, z) and `direction` (rows one after the other).
+
+use alnm_imaging::{Geometry, Image, LabelMap, MAX_VOXEL_BYTES, Volume, Voxel, with_volume};
+use ndarray::{Array3, ArrayViewD, Axis};
+use numpy::{Element, IntoPyArray, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyMemoryError, PyTypeError};
+use pyo3::prelude::*;
+
+use crate::error::exception;
+
+/// An image as an argument.
+pub(crate) struct ImageArgument(pub(crate) Image);
+
+/// A mask as an argument.
+pub(crate) struct MaskArgument(pub(crate) LabelMap);
+
+/// The grid of an image as an argument.
+pub(crate) struct GridArgument(pub(crate) Geometry);
+
+impl<'py> FromPyObject<'_, 'py> for ImageArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        image(&object).map(Self)
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for MaskArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        with_volume!(image(&object)?, volume => labels(volume)).map(Self)
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for GridArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let shape: Vec<usize> = object.getattr("array")?.getattr("shape")?.extract()?;
+        geometry(&object, &shape).map(Self)
+    }
+}
+
+/// The label map of a mask whose voxels are whole numbers.
+fn labels<T: Voxel>(volume: Volume<T>) -> PyResult<LabelMap> {
+    let is_label = |value: f64| value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0;
+    if let Some(position) = volume.as_slice().iter().position(|voxel| !is_label(voxel.to_f64())) {
+        let (index, value) = (volume.geometry().index_of(position), volume.as_slice()[position].to_f64());
+        return Err(exception(format_args!(
+            "the voxel {index:?} (x, y, z) of the mask is {value}; voxels of a mask are whole numbers from 0 to {}",
+            u32::MAX
+        )));
+    }
+    Ok(volume.cast())
+}
+
+fn image(object: &Bound<'_, PyAny>) -> PyResult<Image> {
+    let array = object.getattr("array")?;
+    let untyped = array.cast::<PyUntypedArray>()?;
+    let geometry = geometry(object, untyped.shape())?;
+    macro_rules! of_type {
+        ($($voxel:ty),*) => {
+            $(if let Ok(array) = array.cast::<PyArrayDyn<$voxel>>() {
+                return volume(array.try_readonly()?.as_array(), geometry).map(Image::from);
+            })*
+        };
+    }
+    of_type!(i16, u8, u16, f32, f64, i32, u32, i8, i64, u64);
+    if let Ok(array) = array.cast::<PyArrayDyn<bool>>() {
+        let labels = volume(array.try_readonly()?.as_array(), geometry)?;
+        return Ok(labels.map(|&voxel| u8::from(voxel)).into());
+    }
+    Err(PyTypeError::new_err(format!(
+        "the voxels are of the type {}; they must be bool, an integer of 8 to 64 bits, float32 or float64",
+        untyped.dtype()
+    )))
+}
+
+/// A volume with a copy of an array, whatever its strides.
+fn volume<T: Copy>(array: ArrayViewD<'_, T>, geometry: Geometry) -> PyResult<Volume<T>> {
+    // A view may pretend to be larger than any memory.
+    if array.len() as u64 > MAX_VOXEL_BYTES / size_of::<T>() as u64 {
+        return Err(exception(format_args!(
+            "the array has {} voxels of {} bytes; an image has at most {} GiB",
+            array.len(),
+            size_of::<T>(),
+            MAX_VOXEL_BYTES >> 30
+        )));
+    }
+    let mut voxels = Vec::new();
+    voxels.try_reserve_exact(array.len()).map_err(|error| PyMemoryError::new_err(error.to_string()))?;
+    match array.as_slice() {
+        Some(slice) => voxels.extend_from_slice(slice),
+        None => voxels.extend(array.iter().copied()),
+    }
+    let array = Array3::from_shape_vec(geometry.shape(), voxels).map_err(exception)?;
+    Volume::new(array, geometry).map_err(exception)
+}
+
+/// The grid of an object with an array of this shape.
+fn geometry(object: &Bound<'_, PyAny>, shape: &[usize]) -> PyResult<Geometry> {
+    let numbers = |name: &str, count: usize| -> PyResult<Vec<f64>> {
+        let values: Vec<f64> = object.getattr(name)?.extract()?;
+        if values.len() == count {
+            return Ok(values);
+        }
+        Err(exception(format_args!(
+            "{name} has {} numbers; an image of {} axes needs {count}",
+            values.len(),
+            shape.len()
+        )))
+    };
+    match *shape {
+        [height, width] => {
+            let (spacing, origin, direction) =
+                (numbers("spacing", 2)?, numbers("origin", 2)?, numbers("direction", 4)?);
+            Geometry::planar(
+                [width, height],
+                [spacing[0], spacing[1]],
+                [origin[0], origin[1]],
+                [[direction[0], direction[1]], [direction[2], direction[3]]],
+            )
+        }
+        [depth, height, width] => {
+            let (spacing, origin, direction) =
+                (numbers("spacing", 3)?, numbers("origin", 3)?, numbers("direction", 9)?);
+            Geometry::new(
+                [width, height, depth],
+                [spacing[0], spacing[1], spacing[2]],
+                [origin[0], origin[1], origin[2]],
+                std::array::from_fn(|row| std::array::from_fn(|column| direction[3 * row + column])),
+            )
+        }
+        _ => {
+            return Err(exception(format_args!(
+                "the array has {} axes; an image has 2 (y, x) or 3 (z, y, x), so choose one volume of a series",
+                shape.len()
+            )));
+        }
+    }
+    .map_err(exception)
+}
+
+/// An image for Python: (array, spacing, origin, direction).
+pub(crate) fn to_python(py: Python<'_>, image: Image) -> PyResult<Py<PyAny>> {
+    with_volume!(image, volume => volume_to_python(py, volume))
+}
+
+/// A volume for Python: (array, spacing, origin, direction).
+pub(crate) fn volume_to_python<T: Voxel + Element>(py: Python<'_>, volume: Volume<T>) -> PyResult<Py<PyAny>> {
+    let grid = grid_to_python(volume.geometry());
+    let planar = volume.geometry().dimension() == 2;
+    let data = volume.into_data();
+    let array = if planar {
+        data.index_axis_move(Axis(0), 0).into_pyarray(py).into_any()
+    } else {
+        data.into_pyarray(py).into_any()
+    };
+    (array, grid.spacing, grid.origin, grid.direction).into_py_any(py)
+}
+
+/// A grid in the order of Python's objects.
+pub(crate) struct PythonGrid {
+    pub(crate) size: Vec<usize>,
+    pub(crate) spacing: Vec<f64>,
+    pub(crate) origin: Vec<f64>,
+    pub(crate) direction: Vec<f64>,
+}
+
+pub(crate) fn grid_to_python(geometry: &Geometry) -> PythonGrid {
+    let axes = geometry.dimension();
+    PythonGrid {
+        size: geometry.size()[..axes].to_vec(),
+        spacing: geometry.spacing()[..axes].to_vec(),
+        origin: geometry.origin()[..axes].to_vec(),
+        direction: geometry.direction()[..axes].iter().flat_map(|row| row[..axes].to_vec()).collect(),
+    }
+}

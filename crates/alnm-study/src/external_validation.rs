@@ -1,0 +1,367 @@
+//! A bundle judged on the patients of another hospital: discrimination, calibration, net benefit, what recalibration
+//! would give, and how far the hospital's patients are from those of training.
+
+use alnm_stats::bootstrap::Resampling;
+use alnm_stats::calibration::{
+    BrierScore, ExpectedObserved, HosmerLemeshow, Recalibration, brier, expected_observed, hosmer_lemeshow, recalibrate,
+};
+use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
+use alnm_stats::data_table::{Cell, DataTable};
+use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
+use alnm_stats::delong::{AucEstimate, auc_estimate};
+use alnm_stats::proportion::{Proportion, ProportionInterval};
+use alnm_stats::roc::{Direction, RocCurve};
+use alnm_stats::{Interval, Labels, cells};
+use anyhow::{Result, ensure};
+use serde::Serialize;
+
+use crate::bundle::Bundle;
+use crate::drift::Drift;
+use crate::scoring::{ScoredPatient, WarningKind};
+
+/// Groups of the Hosmer-Lemeshow test, as in the study.
+const RISK_GROUPS: usize = 10;
+
+/// How a bundle is judged.
+///
+/// | field | default | meaning | range |
+/// |---|---|---|---|
+/// | `level` | 0.95 | confidence level of every interval | (0, 1) |
+/// | `thresholds` | 0.05, 0.10, …, 0.95 | threshold probabilities of the net benefit | [0, 1) |
+/// | `resamples` | 2000 | bootstrap resamples of the intervals of net benefit, of events and others apart | ≥ 1 |
+/// | `seed` | 0 | seed of the resamples | |
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ExternalValidationParams {
+    /// Confidence level.
+    pub level: f64,
+    /// Threshold probabilities.
+    pub thresholds: Vec<f64>,
+    /// Bootstrap resamples.
+    pub resamples: usize,
+    /// Seed of the resamples.
+    pub seed: u64,
+}
+
+impl Default for ExternalValidationParams {
+    fn default() -> Self {
+        let thresholds = (1..20).map(|step| f64::from(step) / 20.0).collect();
+        Self { level: 0.95, thresholds, resamples: 2000, seed: 0 }
+    }
+}
+
+impl ExternalValidationParams {
+    /// Sets the confidence level.
+    #[must_use]
+    pub fn with_level(self, level: f64) -> Self {
+        Self { level, ..self }
+    }
+
+    /// Sets the threshold probabilities.
+    #[must_use]
+    pub fn with_thresholds(self, thresholds: Vec<f64>) -> Self {
+        Self { thresholds, ..self }
+    }
+
+    /// Sets the number of resamples.
+    #[must_use]
+    pub fn with_resamples(self, resamples: usize) -> Self {
+        Self { resamples, ..self }
+    }
+}
+
+/// Verdicts at a cutoff of the model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CutoffVerdicts {
+    /// What the cutoff is.
+    pub name: String,
+    /// Risks above it are positive.
+    pub threshold: f64,
+    /// Counts, and metrics with Clopper-Pearson intervals.
+    pub metrics: ClassificationMetrics,
+}
+
+/// Net benefit at a threshold probability.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ThresholdBenefit {
+    /// Threshold probability.
+    pub threshold: f64,
+    /// Net benefit of the model.
+    pub net_benefit: f64,
+    /// Bootstrap interval.
+    pub interval: Interval,
+    /// Net benefit of treating all; that of treating none is 0.
+    pub treat_all: f64,
+    /// Net benefit of the model after logistic recalibration on these patients.
+    pub recalibrated: Option<f64>,
+}
+
+/// The risks after recalibration on the same patients; optimistic, since they are judged where they were recalibrated.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Recalibrated {
+    /// What was estimated anew.
+    pub method: &'static str,
+    /// Brier score.
+    pub brier: BrierScore,
+    /// Expected over observed events.
+    pub expected_observed: ExpectedObserved,
+    /// Hosmer-Lemeshow test, where it is defined.
+    pub hosmer_lemeshow: Option<HosmerLemeshow>,
+}
+
+/// A bundle in the patients of another hospital.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ExternalValidation {
+    /// How it was judged.
+    pub params: ExternalValidationParams,
+    /// Identifiers of the patients that were judged.
+    pub patients: Vec<String>,
+    /// Their outcomes.
+    pub labels: Labels,
+    /// Their risks.
+    pub risks: Vec<f64>,
+    /// Patients without a risk, with the reason.
+    pub without_risk: Vec<(String, String)>,
+    /// Area under the ROC curve with DeLong's interval.
+    pub auc: AucEstimate,
+    /// Brier score.
+    pub brier: BrierScore,
+    /// Expected over observed events.
+    pub expected_observed: ExpectedObserved,
+    /// Calibration in the large, intercept and slope with intervals; absent where the outcomes are separated.
+    pub recalibration: Option<Recalibration>,
+    /// Hosmer-Lemeshow test, where it is defined.
+    pub hosmer_lemeshow: Option<HosmerLemeshow>,
+    /// Verdicts at each cutoff of the model.
+    pub verdicts: Vec<CutoffVerdicts>,
+    /// Net benefit.
+    pub net_benefit: Vec<ThresholdBenefit>,
+    /// With a new intercept, then with a new intercept and slope.
+    pub recalibrated: Vec<Recalibrated>,
+    /// Each feature of a score and each variable of the model against training.
+    pub drift: Vec<Drift>,
+    /// Patients whose spacing or lesion volume no training image had.
+    pub geometry_outside: usize,
+}
+
+impl ExternalValidation {
+    /// Judges the risks of scored patients with these outcomes; `without_risk` are patients that could not be scored.
+    ///
+    /// # Errors
+    /// When the numbers of patients and outcomes differ, fewer than two patients of an outcome have a risk, or a
+    /// parameter lies outside its range.
+    pub fn new(
+        bundle: &Bundle,
+        scored: &[ScoredPatient],
+        outcomes: &[bool],
+        mut without_risk: Vec<(String, String)>,
+        params: ExternalValidationParams,
+    ) -> Result<Self> {
+        ensure!(
+            scored.len() == outcomes.len(),
+            "there are {} scored patients and {} outcomes; each patient needs one",
+            scored.len(),
+            outcomes.len()
+        );
+        let mut judged = Vec::new();
+        for (patient, &outcome) in scored.iter().zip(outcomes) {
+            match &patient.assessment {
+                Some(assessment) => judged.push((patient.patient.clone(), outcome, assessment.risk)),
+                None => without_risk.push((patient.patient.clone(), missing_reasons(patient))),
+            }
+        }
+        let labels = Labels::new(judged.iter().map(|(_, outcome, _)| *outcome).collect());
+        let risks: Vec<f64> = judged.iter().map(|(_, _, risk)| *risk).collect();
+        let fewest = labels.positives().min(labels.negatives());
+        ensure!(
+            fewest >= 2,
+            "{} patients with and {} without metastasis have a risk; at least 2 of each are needed",
+            labels.positives(),
+            labels.negatives()
+        );
+        let level = params.level;
+        let recalibration = recalibrate(&labels, &risks, level).ok();
+        let by_line = |intercept: f64, slope: f64| -> Vec<f64> {
+            risks.iter().map(|risk| expit(intercept + slope * (risk / (1.0 - risk)).ln())).collect()
+        };
+        let lines = recalibration.as_ref().map(|line| {
+            [
+                ("intercept", by_line(line.in_the_large.estimate, 1.0)),
+                ("intercept and slope", by_line(line.intercept.estimate, line.slope.estimate)),
+            ]
+        });
+        let verdict = |cutoff: &alnm_models::saved_model::NamedCutoff| -> Result<CutoffVerdicts> {
+            let table = ConfusionTable::at_threshold(&labels, &risks, cutoff.threshold)?;
+            let metrics = table.metrics(ProportionInterval::ClopperPearson, level)?;
+            Ok(CutoffVerdicts { name: cutoff.name.clone(), threshold: cutoff.threshold, metrics })
+        };
+        let recalibrated = lines.iter().flatten().map(|(method, risks)| {
+            Ok(Recalibrated {
+                method,
+                brier: brier(&labels, risks)?,
+                expected_observed: expected_observed(&labels, risks, level)?,
+                hosmer_lemeshow: hosmer_lemeshow(&labels, risks, RISK_GROUPS).ok(),
+            })
+        });
+        Ok(Self {
+            auc: auc_estimate(&RocCurve::new(&labels, &risks, Direction::HigherIsPositive)?, level)?,
+            brier: brier(&labels, &risks)?,
+            expected_observed: expected_observed(&labels, &risks, level)?,
+            hosmer_lemeshow: hosmer_lemeshow(&labels, &risks, RISK_GROUPS).ok(),
+            verdicts: bundle.model().cutoffs().iter().map(verdict).collect::<Result<_>>()?,
+            net_benefit: net_benefit(&labels, &risks, lines.as_ref().map(|[_, (_, risks)]| &risks[..]), &params)?,
+            recalibrated: recalibrated.collect::<Result<_>>()?,
+            drift: drift(bundle, scored),
+            geometry_outside: scored
+                .iter()
+                .filter(|patient| patient.warnings.iter().any(|warning| warning.kind == WarningKind::Geometry))
+                .count(),
+            patients: judged.into_iter().map(|(patient, ..)| patient).collect(),
+            recalibration,
+            without_risk,
+            labels,
+            risks,
+            params,
+        })
+    }
+
+    /// Every figure as a row: part, name, where it is taken (a cutoff, a threshold, a variable), estimate and interval;
+    /// one number a cell.
+    ///
+    /// # Errors
+    /// Never in practice: the columns are fixed.
+    pub fn table(&self) -> Result<DataTable> {
+        let mut table = DataTable::new(["part", "measure", "at", "estimate", "lower", "upper"])?;
+        let mut push = |part: &str, measure: &str, at: String, estimate: f64, interval: Option<Interval>| {
+            let bound = |value: f64| if value.is_finite() { Cell::from(value) } else { Cell::from("") };
+            let [lower, upper] = interval.map_or([f64::NAN; 2], |interval| [interval.lower, interval.upper]);
+            table.push(vec![part.into(), measure.into(), at.into(), bound(estimate), bound(lower), bound(upper)])
+        };
+        let none = String::new;
+        push("patients", "judged", none(), self.patients.len() as f64, None)?;
+        push("patients", "with metastasis", none(), self.labels.positives() as f64, None)?;
+        push("patients", "without a risk", none(), self.without_risk.len() as f64, None)?;
+        push("patients", "geometry outside training", none(), self.geometry_outside as f64, None)?;
+        push("discrimination", "AUC", none(), self.auc.auc, Some(self.auc.interval))?;
+        for verdicts in &self.verdicts {
+            let at = format!("{} {}", verdicts.name, verdicts.threshold);
+            let metrics = &verdicts.metrics;
+            let shares: [(&str, Proportion); 5] = [
+                ("sensitivity", metrics.sensitivity),
+                ("specificity", metrics.specificity),
+                ("accuracy", metrics.accuracy),
+                ("PPV", metrics.positive_predictive_value),
+                ("NPV", metrics.negative_predictive_value),
+            ];
+            for (name, share) in shares {
+                push("verdicts", name, at.clone(), share.estimate, Some(share.interval))?;
+            }
+        }
+        push("calibration", "Brier score", none(), self.brier.score, None)?;
+        push(
+            "calibration",
+            "expected over observed",
+            none(),
+            self.expected_observed.expected_over_observed,
+            Some(self.expected_observed.interval),
+        )?;
+        if let Some(line) = &self.recalibration {
+            let estimates = [("in the large", line.in_the_large), ("intercept", line.intercept), ("slope", line.slope)];
+            for (name, found) in estimates {
+                push("calibration", name, none(), found.estimate, Some(found.interval))?;
+            }
+        }
+        if let Some(test) = &self.hosmer_lemeshow {
+            push("calibration", "Hosmer-Lemeshow statistic", none(), test.test.statistic, None)?;
+            push("calibration", "Hosmer-Lemeshow p", none(), test.test.p_value, None)?;
+        }
+        for found in &self.recalibrated {
+            push("recalibrated", "Brier score", found.method.to_owned(), found.brier.score, None)?;
+            if let Some(test) = &found.hosmer_lemeshow {
+                push("recalibrated", "Hosmer-Lemeshow p", found.method.to_owned(), test.test.p_value, None)?;
+            }
+        }
+        for benefit in &self.net_benefit {
+            let at = || benefit.threshold.to_string();
+            push("net benefit", "model", at(), benefit.net_benefit, Some(benefit.interval))?;
+            push("net benefit", "treat all", at(), benefit.treat_all, None)?;
+            if let Some(recalibrated) = benefit.recalibrated {
+                push("net benefit", "recalibrated model", at(), recalibrated, None)?;
+            }
+        }
+        for drift in &self.drift {
+            let at = || drift.variable.clone();
+            push("drift", "patients outside the training range", at(), drift.outside as f64, None)?;
+            push("drift", "standardised difference of means", at(), drift.standardised_difference, None)?;
+            push("drift", "population stability index", at(), drift.stability_index, None)?;
+            push("drift", "distance of distributions", at(), drift.distance, None)?;
+        }
+        Ok(table)
+    }
+
+    /// Outcome and risk of every judged patient, for other programs.
+    ///
+    /// # Errors
+    /// Never in practice: the columns are fixed.
+    pub fn risks(&self) -> Result<DataTable> {
+        let mut table = DataTable::new(["patient", "alnm", "risk"])?;
+        for ((patient, &outcome), &risk) in self.patients.iter().zip(self.labels.as_slice()).zip(&self.risks) {
+            table.push(cells![patient.clone(), usize::from(outcome), risk])?;
+        }
+        Ok(table)
+    }
+}
+
+fn expit(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+/// Why a patient has no risk.
+fn missing_reasons(patient: &ScoredPatient) -> String {
+    let missing = patient.warnings.iter().filter(|warning| warning.kind == WarningKind::Missing);
+    missing.map(|warning| warning.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+fn net_benefit(
+    labels: &Labels,
+    risks: &[f64],
+    recalibrated: Option<&[f64]>,
+    params: &ExternalValidationParams,
+) -> Result<Vec<ThresholdBenefit>> {
+    let thresholds = &params.thresholds;
+    let bootstrap = DecisionIntervalParams::default()
+        .with_resampling(Resampling::new(params.resamples, params.seed))
+        .with_level(params.level);
+    let intervals = DecisionCurve::intervals(labels, risks, thresholds, bootstrap)?;
+    let curve = DecisionCurve::new(labels, risks, thresholds)?;
+    let after = recalibrated.map(|risks| DecisionCurve::new(labels, risks, thresholds)).transpose()?;
+    let benefit = |(place, interval): (usize, &alnm_stats::decision_curve::DecisionInterval)| {
+        let point = &curve.points()[place];
+        ThresholdBenefit {
+            threshold: point.threshold,
+            net_benefit: point.net_benefit,
+            interval: interval.net_benefit,
+            treat_all: point.treat_all,
+            recalibrated: after.as_ref().map(|curve| curve.points()[place].net_benefit),
+        }
+    };
+    Ok(intervals.iter().enumerate().map(benefit).collect())
+}
+
+/// Each feature of a score and each variable of the model against training.
+fn drift(bundle: &Bundle, scored: &[ScoredPatient]) -> Vec<Drift> {
+    let value = |patient: &ScoredPatient, name: &str| -> Option<f64> {
+        let of_feature = patient.features.iter().find(|feature| feature.feature == name).map(|feature| feature.value);
+        of_feature
+            .unwrap_or_else(|| patient.variables.iter().find(|found| found.variable.name == name).map(|v| v.value))
+    };
+    let of_reference = |reference: &crate::drift::ReferenceDistribution| {
+        let values: Vec<f64> = scored.iter().filter_map(|patient| value(patient, reference.name())).collect();
+        reference.drift(&values)
+    };
+    bundle.reference().iter().filter_map(of_reference).collect()
+}
