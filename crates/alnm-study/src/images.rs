@@ -19,8 +19,8 @@ use crate::study::Study;
 /// What was computed from the images of a cohort: the radiomic features, and the crops for the network.
 #[derive(Debug, Clone)]
 pub struct CohortFeatures {
-    /// The features that are defined for every training patient and both readers there, of all patients in the cohort's
-    /// order, by the first reader.
+    /// The features that are defined for every training patient and both readers there, by the first reader, of all patients
+    /// in the cohort's order; one that is undefined for a validation patient is NaN there.
     pub features: FeatureTable,
     /// The training patients with two readers: the features of both.
     pub readers: [FeatureTable; 2],
@@ -152,8 +152,8 @@ impl CohortFeatures {
             })
             .collect();
         let table = |rows: &[&Vec<Option<f64>>]| {
-            let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, place)| {
-                rows[row][defined[place]].unwrap_or(medians[place])
+            let values = Array2::from_shape_fn((rows.len(), defined.len()), |(row, column)| {
+                rows[row][defined[column]].unwrap_or(f64::NAN)
             });
             FeatureTable::new(defined.iter().map(|&column| names[column].clone()).collect(), values)
         };
@@ -234,6 +234,7 @@ impl TimeIntensity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cohort::VoxelHashes;
 
     /// Patients with features of which some are undefined.
     fn collected(features: [[Option<f64>; 3]; 4]) -> CohortFeatures {
@@ -248,6 +249,7 @@ mod tests {
                 geometry,
                 n4_iterations: 1,
                 warnings: Vec::new(),
+                voxels: VoxelHashes::default(),
             },
             fingerprint: String::new(),
         });

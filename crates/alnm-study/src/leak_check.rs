@@ -2,9 +2,8 @@
 //!
 //! Everything that is learned in seconds is learned a second time on a cohort in which the validation patients are
 //! disguised: their outcomes are turned round, their features and clinical variables are other numbers, some of them
-//! undefined or missing. Nothing that
-//! was learned may change by a bit. Fine-tuning is not repeated; the patients that the network was trained on are on
-//! record and have to be those of the training centre.
+//! undefined or missing. Nothing that was learned may change by a bit. Fine-tuning is not repeated; the patients that the
+//! network was trained on are on record and have to be those of the training centre.
 
 use anyhow::{Result, ensure};
 use ndarray::Array2;
