@@ -67,7 +67,7 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
     let of = |part: usize| noise(7919 * part + row);
     let shift = if alnm { 1.0 } else { 0.0 };
     let round = |value: f64| (100.0 * value).round() / 100.0;
-    let (neutrophils, lymphocytes, monocytes) = (round(3.0 + 3.0 * of(1) + shift), round(1.2 + of(2)), 0.5);
+    let (neutrophils, lymphocytes, monocytes) = (round(3.0 + 3.0 * of(1) + shift), round(1.2 + of(2)), round(0.4 + 0.2 * of(12)));
     Patient {
         id: id.to_owned(),
         centre: centre.to_owned(),
