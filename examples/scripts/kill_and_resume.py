@@ -50,12 +50,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("--patients", type=int, default=120, help="of the simulated cohort")
-    parser.add_argument("--cohort", help="a cohort folder in place of the simulated cohort")
+    parser.add_argument("--study", metavar="COHORT", help="the program is alnm, and runs this cohort folder")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     options = parser.parse_args()
-    cohort = ["--cohort", options.cohort] if options.cohort else ["--patients", str(options.patients)]
-    command = [options.program, "--quick", *cohort]
+    if options.study:
+        command = [options.program, "study", options.study, "--quick"]
+    else:
+        command = [options.program, "--quick", "--patients", str(options.patients)]
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         undisturbed = Path(folder) / "undisturbed"

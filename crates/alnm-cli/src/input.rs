@@ -134,7 +134,8 @@ impl SeriesChoice {
         self.read_chosen(source, tell).map(|chosen| chosen.image)
     }
 
-    fn read_chosen(&self, source: Source, tell: Tell<'_>) -> anyhow::Result<ChosenImage> {
+    /// As [`SeriesChoice::read`], from a file or folder that is open already.
+    pub(crate) fn read_chosen(&self, source: Source, tell: Tell<'_>) -> anyhow::Result<ChosenImage> {
         if source.format() != FileFormat::Dicom {
             ensure!(
                 !self.needs_dicom(),

@@ -21,6 +21,7 @@ mod predict;
 mod resample;
 #[cfg(feature = "study")]
 mod study;
+mod view;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ enum Command {
     Apply(Box<bundle::Apply>),
     #[cfg(feature = "bundle")]
     Validate(Box<bundle::Validate>),
+    View(Box<view::View>),
     #[cfg(feature = "pacs")]
     Fetch(Box<pacs::Fetch>),
     #[cfg(feature = "pacs")]
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Command::Apply(command) => command.run(),
         #[cfg(feature = "bundle")]
         Command::Validate(command) => command.run(),
+        Command::View(command) => command.run(),
         #[cfg(feature = "pacs")]
         Command::Fetch(command) => command.run(),
         #[cfg(feature = "pacs")]

@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use alnm_conformance::damage::{bytes_variants, json_variants, refused_or_same};
+use alnm_deep::StateTensor;
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Volume, write_mask};
 use alnm_study::analysis::{Evaluation, Results};
@@ -321,7 +322,7 @@ fn what_is_odd_about_a_patient_is_said() {
     table(&[
         &format!("A,{files},50,24,0.5,4,2,NA"),
         &format!("B,{files},50,24,0.5,4,2,250"),
-        &format!("C,cohort/images/P001,cohort/masks/absent.nii.gz,50,2,0.5,4,2,250"),
+        "C,cohort/images/P001,cohort/masks/absent.nii.gz,50,2,0.5,4,2,250",
     ]);
     let output = alnm(folder, &["apply", "out/bundle.safetensors", "--cases", "odd.csv"]);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -349,7 +350,7 @@ fn what_is_odd_about_a_patient_is_said() {
 fn answer_of(path: &Path) -> anyhow::Result<String> {
     let bundle = Bundle::read(path)?;
     let tensors: f64 =
-        bundle.network().state_dict().values().flat_map(|tensor| tensor.values()).map(|&x| f64::from(x)).sum();
+        bundle.network().state_dict().values().flat_map(StateTensor::values).map(|&x| f64::from(x)).sum();
     let scores = (bundle.radiomic_signature(), bundle.deep_signature(), bundle.model());
     let around = (
         bundle.preparation(),

@@ -1,6 +1,7 @@
 //! Regions of an image: boxes, the region of interest that a label of a mask makes, its largest axial cross-section,
-//! its connected parts; crops, padding and the resizing of slices.
+//! its connected parts and its outline on a slice; crops, padding and the resizing of slices.
 
+mod outline;
 mod roi;
 
 use ndarray::{Array2, Array3, ArrayView2};
@@ -12,6 +13,7 @@ use crate::volume::{Image, LabelMap, Volume, Voxel};
 use crate::with_volume;
 
 pub use crate::voxel_box::VoxelBox;
+pub use outline::{OutlineEdge, outline_edges};
 pub use roi::Roi;
 
 /// The smallest box that holds every voxel with the label.

@@ -20,6 +20,8 @@
 
 use alnm_models::logistic::LogisticModel;
 use alnm_models::proportional_odds::ProportionalOdds;
+use alnm_models::saved_model::{RiskEstimates, TrainingData};
+use alnm_models::{RiskModel, Variable};
 use alnm_stats::calibration::Recalibration;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -448,6 +450,39 @@ impl PooledProbability {
 }
 
 impl PooledCoefficients {
+    /// The saved form of a pooled logistic regression: its coefficients with their total covariance, T, so that the
+    /// interval of a patient's risk holds what was missing in training. `training` holds the completed tables.
+    ///
+    /// # Errors
+    /// [`ImputationError::Model`], as [`RiskModel::of_estimates`].
+    ///
+    /// ```
+    /// use alnm_imputation::pooling::PoolingParams;
+    /// use alnm_models::saved_model::TrainingData;
+    /// use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, Variable};
+    /// use ndarray::Array2;
+    /// // Two completions of a table, in which one size was missing.
+    /// let table = |imputed: f64| {
+    ///     let size = |i: usize| if i == 7 { imputed } else { ((i * 17) % 37) as f64 };
+    ///     FeatureTable::new(vec!["size".into()], Array2::from_shape_fn((80, 1), |(i, _)| size(i)))
+    /// };
+    /// let tables = [table(3.0)?, table(30.0)?];
+    /// let labels = Labels::new((0..80).map(|i| (i * 17) % 37 + (i * 13) % 29 > 32).collect());
+    /// let params = LogisticParams::default();
+    /// let models = [LogisticModel::fit(&tables[0], &labels, &params)?, LogisticModel::fit(&tables[1], &labels, &params)?];
+    /// let pooled = PoolingParams::default().check()?.pool_logistic(&models)?;
+    /// let training = TrainingData::new(&tables, &labels, "80 patients, two imputations");
+    /// let saved = pooled.risk_model("size", &[Variable::new("size", "mm")], &training)?;
+    /// assert_eq!(saved.variables()[0].coefficient, pooled.coefficient("size")?.estimate);
+    /// # Ok::<(), alnm_imputation::ImputationError>(())
+    /// ```
+    pub fn risk_model(&self, name: &str, variables: &[Variable], training: &TrainingData<'_>) -> Result<RiskModel> {
+        let (names, estimates): (Vec<String>, Vec<f64>) =
+            self.coefficients.iter().map(|coefficient| (coefficient.name.clone(), coefficient.estimate)).unzip();
+        let estimates = RiskEstimates::new(&names, &estimates, self.total.view());
+        Ok(RiskModel::of_estimates(name, &estimates, variables, training)?)
+    }
+
     /// The coefficient of the given name.
     ///
     /// # Errors

@@ -112,6 +112,15 @@ pub enum ModelError {
         /// What is wrong with it and, where it is known, what would fix it.
         reason: String,
     },
+    /// A comparison classifier could not be fitted or applied.
+    #[cfg(feature = "classifiers")]
+    #[error("the classifier {classifier} failed: {reason}")]
+    Classifier {
+        /// Name of the classifier.
+        classifier: &'static str,
+        /// What its library said.
+        reason: String,
+    },
     /// A saved model cannot be written, or was damaged or edited after it was saved.
     #[cfg(feature = "serde")]
     #[error(transparent)]

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "serde")]
 pub mod calculator;
+#[cfg(feature = "classifiers")]
+pub mod classifiers;
 #[cfg(feature = "regression")]
 pub mod count;
 mod covariance;
@@ -14,6 +16,8 @@ pub mod explanation;
 #[cfg(feature = "regression")]
 pub mod firth;
 pub mod gradient_boosting;
+#[cfg(feature = "regression")]
+pub mod interaction;
 mod invariants;
 #[cfg(feature = "regression")]
 mod irls;

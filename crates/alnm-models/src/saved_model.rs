@@ -10,7 +10,7 @@ use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::distribution::normal_quantile;
 use alnm_stats::roc::{Direction, RocCurve};
 #[cfg(feature = "regression")]
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use crate::covariance::CovarianceMatrix;
 use crate::error::{ModelError, Result, require_level};
@@ -81,6 +81,51 @@ pub struct RiskModel {
     cutoffs: Vec<NamedCutoff>,
 }
 
+/// Coefficients with their covariance.
+#[cfg(feature = "regression")]
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct RiskEstimates<'a> {
+    /// Names of the coefficients; the intercept's is `(Intercept)`, the others are predictors.
+    pub names: &'a [String],
+    /// The estimates, in the order of the names.
+    pub estimates: &'a [f64],
+    /// Their covariance.
+    pub covariance: ArrayView2<'a, f64>,
+}
+
+#[cfg(feature = "regression")]
+impl<'a> RiskEstimates<'a> {
+    /// Names, estimates and covariance.
+    #[must_use]
+    pub fn new(names: &'a [String], estimates: &'a [f64], covariance: ArrayView2<'a, f64>) -> Self {
+        Self { names, estimates, covariance }
+    }
+}
+
+/// What coefficients were estimated from: the completed tables of the same rows, or a single one, the outcomes, and what
+/// these are in words.
+#[cfg(feature = "regression")]
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct TrainingData<'a> {
+    /// The tables, at least one; ranges and means are those of all their values.
+    pub tables: &'a [FeatureTable],
+    /// The outcomes of their rows.
+    pub labels: &'a Labels,
+    /// What the data are, in words.
+    pub trained_on: &'a str,
+}
+
+#[cfg(feature = "regression")]
+impl<'a> TrainingData<'a> {
+    /// Tables, outcomes and what they are.
+    #[must_use]
+    pub fn new(tables: &'a [FeatureTable], labels: &'a Labels, trained_on: &'a str) -> Self {
+        Self { tables, labels, trained_on }
+    }
+}
+
 impl RiskModel {
     /// The saved form of a fitted model. `variables` gives the unit of each predictor, `training` the data that it was
     /// fitted to, and `trained_on` what these are, in words.
@@ -104,35 +149,95 @@ impl RiskModel {
             }
             _ => return Err(separated),
         };
-        let of_term = |term: &Term| -> Result<ModelVariable> {
-            let variable = find(variables, &term.name)?.clone();
-            let column = training.column(&term.name)?;
-            let present: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
+        let terms: Vec<(&str, f64)> = model.terms().iter().map(|t: &Term| (t.name.as_str(), t.estimate)).collect();
+        let training = TrainingData { tables: std::slice::from_ref(training), labels: model.outcomes(), trained_on };
+        Self::assembled(name, &terms, &of_model, variables, &training)
+    }
+
+    /// The saved form of coefficients that were estimated elsewhere, for instance pooled over imputations by Rubin's
+    /// rules.
+    ///
+    /// # Errors
+    /// [`ModelError::Parameter`] when the numbers of names, estimates and rows of the covariance differ or no table is
+    /// given; [`ModelError::Repeated`] for a name that is given twice; otherwise as [`RiskModel::new`].
+    ///
+    /// ```
+    /// use alnm_models::saved_model::{RiskEstimates, TrainingData};
+    /// use alnm_models::{FeatureTable, Labels, RiskModel, Variable};
+    /// use ndarray::array;
+    /// let table = FeatureTable::new(vec!["size".into()], array![[1.0], [2.0], [3.0]])?;
+    /// let labels = Labels::new(vec![false, false, true]);
+    /// let training = TrainingData::new(std::slice::from_ref(&table), &labels, "three patients");
+    /// let names = ["(Intercept)".to_owned(), "size".to_owned()];
+    /// let covariance = array![[0.5, -0.1], [-0.1, 0.04]];
+    /// let estimates = RiskEstimates::new(&names, &[-2.0, 0.5], covariance.view());
+    /// let model = RiskModel::of_estimates("pooled", &estimates, &[Variable::new("size", "cm")], &training)?;
+    /// assert_eq!(model.intercept(), -2.0);
+    /// # Ok::<(), alnm_models::ModelError>(())
+    /// ```
+    #[cfg(feature = "regression")]
+    pub fn of_estimates(
+        name: &str,
+        estimates: &RiskEstimates<'_>,
+        variables: &[Variable],
+        training: &TrainingData<'_>,
+    ) -> Result<Self> {
+        let RiskEstimates { names, estimates, ref covariance } = *estimates;
+        let requirement = "that of the names, and of the rows and columns of the covariance";
+        if estimates.len() != names.len() || covariance.dim() != (names.len(), names.len()) {
+            return Err(ModelError::parameter("number of estimates", estimates.len(), requirement));
+        }
+        if let Some(twice) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+            return Err(ModelError::Repeated { what: "coefficient", name: twice.1.clone() });
+        }
+        if training.tables.is_empty() {
+            return Err(ModelError::parameter("number of training tables", 0_usize, "at least 1"));
+        }
+        for table in training.tables {
+            table.require_rows(training.labels.len())?;
+        }
+        let terms: Vec<(&str, f64)> = names.iter().map(String::as_str).zip(estimates.iter().copied()).collect();
+        Self::assembled(name, &terms, covariance, variables, training)
+    }
+
+    #[cfg(feature = "regression")]
+    fn assembled(
+        name: &str,
+        terms: &[(&str, f64)],
+        of_terms: &ArrayView2<'_, f64>,
+        variables: &[Variable],
+        training: &TrainingData<'_>,
+    ) -> Result<Self> {
+        let of_term = |(name, coefficient): (&str, f64)| -> Result<ModelVariable> {
+            let mut present = Vec::new();
+            for table in training.tables {
+                present.extend(table.column(name)?.iter().copied().filter(|v| !v.is_nan()));
+            }
             Ok(ModelVariable {
-                variable,
-                coefficient: term.estimate,
+                variable: find(variables, name)?.clone(),
+                coefficient,
                 training_minimum: present.iter().copied().fold(f64::NAN, f64::min),
                 training_maximum: present.iter().copied().fold(f64::NAN, f64::max),
                 training_mean: present.iter().sum::<f64>() / present.len() as f64,
             })
         };
-        let terms = model.terms();
         // Without an intercept its row and column are zero.
         let (intercept, predictors): (Vec<usize>, Vec<usize>) =
-            (0..terms.len()).partition(|&t| terms[t].name == INTERCEPT);
+            (0..terms.len()).partition(|&t| terms[t].0 == INTERCEPT);
         let places: Vec<Option<usize>> =
-            std::iter::once(intercept.first().copied()).chain(predictors.into_iter().map(Some)).collect();
+            std::iter::once(intercept.first().copied()).chain(predictors.iter().copied().map(Some)).collect();
         let covariance = Array2::from_shape_fn((places.len(), places.len()), |(i, j)| {
-            places[i].zip(places[j]).map_or(0.0, |(a, b)| of_model[[a, b]])
+            places[i].zip(places[j]).map_or(0.0, |(a, b)| of_terms[[a, b]])
         });
+        let separated = ModelError::Separated { operation: "saving a model" };
         let saved = Self {
             name: name.to_owned(),
-            intercept: terms.iter().find(|t| t.name == INTERCEPT).map_or(0.0, |t| t.estimate),
-            variables: terms.iter().filter(|t| t.name != INTERCEPT).map(of_term).collect::<Result<_>>()?,
+            intercept: intercept.first().map_or(0.0, |&t| terms[t].1),
+            variables: predictors.iter().map(|&t| of_term(terms[t])).collect::<Result<_>>()?,
             covariance: CovarianceMatrix::new(covariance).map_err(|_| separated)?,
-            training_rows: model.rows(),
-            training_events: model.events(),
-            trained_on: trained_on.to_owned(),
+            training_rows: training.labels.len(),
+            training_events: training.labels.positives(),
+            trained_on: training.trained_on.to_owned(),
             cutoffs: Vec::new(),
         };
         saved.check().map_err(|reason| ModelError::Training { reason })?;

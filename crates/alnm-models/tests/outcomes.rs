@@ -7,6 +7,7 @@ use alnm_conformance::golden::{fields, number};
 use alnm_models::count::{CountFamily, CountModel, CountParams};
 use alnm_models::cox::{CoxModel, CoxParams, CoxTies};
 use alnm_models::firth::FirthModel;
+use alnm_models::interaction::InteractionParams;
 use alnm_models::model_updating::{UpdateMethod, UpdatingParams};
 use alnm_models::{FeatureTable, FollowUp, Labels, LogisticModel, LogisticParams};
 
@@ -172,4 +173,35 @@ fn firths_estimate_of_the_endometrial_data() {
     let model = FirthModel::fit(&columns, &labels, &LogisticParams::default()).expect("a finite estimate");
     let term = model.terms().iter().find(|term| term.name == "NV").expect("a term");
     assert_eq!(format!("{:.3} {:.3}", term.estimate, term.standard_error), "2.929 1.551");
+}
+
+/// MASS::birthwt, low ~ age + lwt + race against low ~ age + lwt * race; R 4.2.2:
+/// `anova(main, interaction, test = "LRT")` with `glm.control(epsilon = 1e-14)`, sums of coefficients and of `vcov`.
+#[test]
+fn the_test_of_an_interaction_is_that_of_anova() {
+    let data = columns(include_str!("golden/birthwt.csv"));
+    let labels = Labels::from_values(&data["low"]).expect("0 and 1");
+    let race: Vec<String> = data["race"].iter().map(|race| format!("race {race}")).collect();
+    let predictors = table(&data, &["age", "lwt"]);
+    let interaction = InteractionParams::new("lwt").check().expect("a level");
+    let found = interaction.test(&predictors, &labels, &race).expect("three subgroups with events");
+    assert_close("G", found.test.statistic, 1.28714627006426, 1e-9);
+    assert_eq!(found.test.degrees_of_freedom, [2.0]);
+    assert_close("p", found.test.p_value, 0.525411699053678, 1e-9);
+    let r = [
+        (96, 23, -0.0144551273976518, 0.00983073219192642),
+        (26, 11, -0.00630238436185103, 0.0106528371042534),
+        (67, 25, -0.0262674192987753, 0.01450819987701),
+    ];
+    for (ours, (patients, events, estimate, error)) in found.coefficients.iter().zip(r) {
+        assert_eq!((ours.patients, ours.events), (patients, events));
+        assert_close("coefficient", ours.estimate, estimate, 1e-9);
+        assert_close("standard error", ours.standard_error, error, 1e-8);
+    }
+    let one = vec!["all".to_owned(); race.len()];
+    let refused = interaction.test(&predictors, &labels, &one).expect_err("one subgroup");
+    assert_eq!(refused.to_string(), "number of subgroups is 1; it must be at least 2");
+    // A subgroup without events has no coefficient of its own.
+    let alone: Vec<String> = data["low"].iter().map(|low| if *low == 1.0 { "a" } else { "b" }.to_owned()).collect();
+    assert!(interaction.test(&predictors, &labels, &alone).is_err());
 }

@@ -33,7 +33,13 @@ impl<'py> FromPyObject<'_, 'py> for MaskArgument {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        with_volume!(image(&object)?, volume => labels(volume)).map(Self)
+        match image(&object)? {
+            Image::U8(volume) => Ok(volume.map(|&label| label.into())),
+            Image::U16(volume) => Ok(volume.map(|&label| label.into())),
+            Image::U32(volume) => Ok(volume),
+            other => with_volume!(other, volume => labels(volume)),
+        }
+        .map(Self)
     }
 }
 

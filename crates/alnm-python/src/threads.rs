@@ -92,11 +92,12 @@ where
     let pool = pool(threads)?;
     let interruption = Interruption::default();
     let (outcome, signal) = py.detach(|| {
-        std::thread::scope(|scope| {
+        // This thread looks after signals, and the work is done by those of the pool.
+        pool.in_place_scope(|scope| {
             let (sender, receiver) = mpsc::channel();
             let interruption = &interruption;
-            scope.spawn(move || {
-                let outcome = catch_unwind(AssertUnwindSafe(|| pool.install(|| work(interruption))));
+            scope.spawn(move |_| {
+                let outcome = catch_unwind(AssertUnwindSafe(|| work(interruption)));
                 // The receiver waits until this is sent.
                 let _ = sender.send(outcome);
             });

@@ -33,9 +33,11 @@ def test_arrays_need_a_spacing(case):
 @pytest.mark.parametrize("dtype", ["complex128", "object", "datetime64[s]", "U4"])
 def test_types_that_are_no_numbers(case, dtype):
     image, mask = case
-    bad = Image(np.zeros(image.array.shape, dtype), image.spacing, image.origin, image.direction)
     with pytest.raises(TypeError, match="the voxels are of the type"):
-        execute(bad, mask)
+        image.with_array(np.zeros(image.array.shape, dtype))
+    mask.array = np.zeros(image.array.shape, dtype)
+    with pytest.raises(TypeError, match="the voxels are of the type"):
+        execute(image, mask)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -60,8 +62,10 @@ def test_masks_hold_labels(case):
     for label in (0, -1, 1.5, "1", 2**32):
         with pytest.raises(AlnmError, match="label is"):
             execute(image, mask, label=label)
-    with pytest.raises(AlnmError, match="every voxel of the mask is 1"):
-        execute(image, mask.with_array(np.ones(mask.array.shape, np.uint8)))
+    with pytest.raises(AlnmError, match="every voxel of the mask is 0"):
+        execute(image, mask.with_array(np.zeros(mask.array.shape, np.uint8)))
+    everything = execute(image, mask.with_array(np.ones(mask.array.shape, np.uint8)))
+    assert everything["diagnostics_Mask-original_VoxelNum"] == mask.array.size
 
 
 def test_grids_that_differ(case):

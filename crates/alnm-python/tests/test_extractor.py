@@ -82,6 +82,9 @@ def test_defaults_are_those_of_pyradiomics(case):
     value = result["original_firstorder_Mean"]
     assert isinstance(value, np.ndarray) and value.shape == () and value.dtype == float
     assert value == pytest.approx(case[0].array[case[1].array == 1].mean())
+    assert type(result["original_shape_Elongation"]) is np.float64
+    assert type(result["diagnostics_Image-original_Mean"]) is np.float64
+    assert type(result["diagnostics_Mask-original_CenterOfMass"]) is tuple
 
 
 def test_files_arrays_and_simpleitk_give_the_same_bits(case, tmp_path):

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use crate::Interval;
 use crate::TestResult;
 use crate::cells;
+use crate::column_products;
 use crate::data_table::{Cell, Tabulate};
 use crate::describe::mean;
 use crate::distribution::{normal_quantile, normal_two_sided, normal_upper_tail, t_two_sided};
@@ -310,42 +311,35 @@ pub fn correlation_matrix(x: ArrayView2<'_, f64>, kind: Correlation, rows: PairR
 /// Columns scaled to unit length turn each correlation into one product. Every product adds in the same order wherever
 /// its columns stand, so that equal columns have exactly equal correlations.
 fn products_of_units(x: ArrayView2<'_, f64>, kind: Correlation) -> Array2<f64> {
-    let p = x.ncols();
+    /// Columns that are copied at once, of rows that lie in memory one after the other.
+    const TOGETHER: usize = 8;
+    let of_values = |values: Vec<f64>| {
+        if values.iter().any(|v| v.is_nan()) {
+            vec![f64::NAN; values.len()]
+        } else if kind == Correlation::Spearman {
+            unit(&midranks(&values))
+        } else {
+            unit(&values)
+        }
+    };
     let units: Vec<Vec<f64>> = x
-        .axis_iter(Axis(1))
+        .axis_chunks_iter(Axis(1), TOGETHER)
         .into_par_iter()
-        .map(|column| {
-            let values = column.to_vec();
-            if values.iter().any(|v| v.is_nan()) {
-                vec![f64::NAN; values.len()]
-            } else if kind == Correlation::Spearman {
-                unit(&midranks(&values))
-            } else {
-                unit(&values)
+        .flat_map_iter(|columns| {
+            let mut values: Vec<Vec<f64>> = (0..columns.ncols()).map(|_| Vec::with_capacity(columns.nrows())).collect();
+            for row in columns.rows() {
+                values.iter_mut().zip(row).for_each(|(column, value)| column.push(*value));
             }
+            values.into_iter().map(of_values)
         })
         .collect();
-    pairs(p, |i, j| {
-        if i == j {
-            if units[i].iter().any(|v| v.is_nan()) { f64::NAN } else { 1.0 }
-        } else {
-            interleaved_dot(&units[i], &units[j]).clamp(-1.0, 1.0)
-        }
-    })
-}
-
-/// Sum of products in eight interleaved parts, which the compiler vectorises.
-fn interleaved_dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut parts = [0.0; 8];
-    let (chunks_a, rest_a) = a.as_chunks::<8>();
-    let (chunks_b, rest_b) = b.as_chunks::<8>();
-    for (x, y) in chunks_a.iter().zip(chunks_b) {
-        for k in 0..8 {
-            parts[k] += x[k] * y[k];
+    let mut matrix = column_products::of_all_pairs(&units, |r| r.clamp(-1.0, 1.0));
+    for r in matrix.diag_mut() {
+        if !r.is_nan() {
+            *r = 1.0;
         }
     }
-    let tail: f64 = rest_a.iter().zip(rest_b).map(|(x, y)| x * y).sum();
-    parts.iter().sum::<f64>() + tail
+    matrix
 }
 
 fn pairs(p: usize, f: impl Fn(usize, usize) -> f64 + Sync) -> Array2<f64> {

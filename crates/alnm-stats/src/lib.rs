@@ -4,6 +4,7 @@ pub mod agreement;
 pub mod anova;
 pub mod bootstrap;
 pub mod calibration;
+mod column_products;
 pub mod confusion;
 pub mod contingency;
 pub mod correlation;

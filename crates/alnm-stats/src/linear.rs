@@ -1,6 +1,8 @@
 //! Small dense symmetric systems, for the handful of unknowns that a local regression, a recalibration or the model of
 //! one variable has.
 
+use crate::column_products;
+
 /// Solves `A x = b` for a symmetric positive definite `A`, given row by row, by Cholesky factorisation. `None` when `A`
 /// is not (numerically) positive definite.
 ///
@@ -187,20 +189,6 @@ pub fn sum(values: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + values[whole..].iter().sum::<f64>()
 }
 
-/// The products of a list with two others, each as [`dot`] gives it; the first list is read once.
-fn dot_pair(a: &[f64], b: &[f64], c: &[f64]) -> (f64, f64) {
-    let (mut with_b, mut with_c, whole) = ([0.0; 8], [0.0; 8], a.len() / 8 * 8);
-    let (b, c) = (&b[..a.len()], &c[..a.len()]);
-    for ((x, y), z) in a[..whole].chunks_exact(8).zip(b[..whole].chunks_exact(8)).zip(c[..whole].chunks_exact(8)) {
-        for lane in 0..8 {
-            with_b[lane] += x[lane] * y[lane];
-            with_c[lane] += x[lane] * z[lane];
-        }
-    }
-    let rest = |other: &[f64]| a[whole..].iter().zip(&other[whole..]).map(|(x, y)| x * y).sum::<f64>();
-    (with_b.iter().sum::<f64>() + rest(b), with_c.iter().sum::<f64>() + rest(c))
-}
-
 /// The matrix Xᵀ W X of weighted products of columns, row by row, with the weights on the diagonal of W.
 ///
 /// ```
@@ -212,24 +200,9 @@ fn dot_pair(a: &[f64], b: &[f64], c: &[f64]) -> (f64, f64) {
 /// When a column and the weights differ in length.
 #[must_use]
 pub fn weighted_products(columns: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
-    let size = columns.len();
-    let mut products = vec![0.0; size * size];
-    let mut weighted = vec![0.0; weights.len()];
-    for (i, column) in columns.iter().enumerate() {
-        weighted.iter_mut().zip(column).zip(weights).for_each(|((out, x), w)| *out = x * w);
-        let row = &mut products[i * size..=i * size + i];
-        for (pair, entries) in columns[..=i].chunks(2).zip(row.chunks_mut(2)) {
-            match (pair, entries) {
-                ([b, c], [with_b, with_c]) => (*with_b, *with_c) = dot_pair(&weighted, b, c),
-                ([b], [with_b]) => *with_b = dot(&weighted, b),
-                _ => {}
-            }
-        }
-        for j in 0..i {
-            products[j * size + i] = products[i * size + j];
-        }
-    }
-    products
+    let lengths = columns.iter().map(Vec::len);
+    assert!(lengths.into_iter().all(|length| length == weights.len()), "a column must have a row for each weight");
+    column_products::weighted(columns, weights)
 }
 
 #[cfg(test)]

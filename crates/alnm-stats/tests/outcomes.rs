@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use alnm_conformance::golden::{fields, number};
 use alnm_stats::Labels;
 use alnm_stats::calibration::{
-    CalibrationSmoother, IsotonicCalibration, SmoothCalibrationParams, calibration_by_centre, smooth_calibration,
+    CalibrationSmoother, IsotonicCalibration, PlattScaling, SmoothCalibrationParams, calibration_by_centre,
+    smooth_calibration,
 };
+use alnm_stats::decision_curve::DecisionCurve;
 use alnm_stats::delong::{AucPairs, Marker, paired_tests};
 use alnm_stats::multiplicity::Adjustment;
 use alnm_stats::restricted_spline::RestrictedSpline;
@@ -16,9 +18,10 @@ use alnm_stats::sample_size::{
     ExternalValidationParams, ExternalValidationSize, NetBenefitTarget, PredictorDistribution, external_validation,
 };
 use alnm_stats::survival::{
-    ConcordanceParams, FollowUp, KaplanMeier, KaplanMeierParams, SurvivalInterval, calibration_at, harrell_c, log_rank,
-    prediction_error, stratified_log_rank, time_dependent_auc, uno_c,
+    ConcordanceParams, FollowUp, KaplanMeier, KaplanMeierParams, SurvivalInterval, calibration_at, harrell_c,
+    integrated_brier, log_rank, prediction_error, stratified_log_rank, time_dependent_auc, uno_c,
 };
+use ndarray::Array2;
 
 /// Golden values by case and name.
 struct Golden(BTreeMap<(String, String), f64>);
@@ -150,6 +153,51 @@ fn concordances_equal_survival() {
         assert_close(&case, uno.standard_error, golden.get(&case, "se"), 1e-8);
         let uno = uno_c(&follow_up, &risks, ConcordanceParams::default().with_horizon(9.75)).expect("events");
         assert_close(&case, uno.c, golden.get(&format!("uno_horizon:{times}"), "c"), 1e-8);
+    }
+}
+
+/// scikit-survival 0.28.0, by make_survival_peers.py.
+#[test]
+fn concordances_areas_and_brier_scores_equal_scikit_survival() {
+    let golden = Golden::read(include_str!("golden/survival_peers.csv"));
+    let (risks, risk10) = (numbers(SURVIVAL, "risk"), numbers(SURVIVAL, "risk10"));
+    for times in ["exact", "tied"] {
+        let harrell = harrell_c(&follow_up(times), &risks, ConcordanceParams::default()).expect("events");
+        assert_close("Harrell's C", harrell.c, golden.get(times, "harrell"), 1e-12);
+    }
+    let follow_up = follow_up("exact");
+    let uno = uno_c(&follow_up, &risks, ConcordanceParams::default().with_horizon(9.75)).expect("events");
+    assert_close("Uno's C", uno.c, golden.get("exact", "uno:9.75"), 1e-10);
+    let error = prediction_error(&follow_up, &risk10, 10.0, 0.95).expect("a time within the follow-up");
+    assert_close("Brier score", error.brier, golden.get("exact", "brier:10"), 1e-10);
+    let (times, factors) = ([5.0, 8.0, 10.0], [0.6, 0.85, 1.0]);
+    let by_time = Array2::from_shape_fn((risk10.len(), 3), |(row, k)| risk10[row] * factors[k]);
+    let integrated = integrated_brier(&follow_up, by_time.view(), &times, 0.95).expect("times within the follow-up");
+    assert_close("integrated Brier score", integrated.score, golden.get("exact", "integrated"), 1e-10);
+    for area in time_dependent_auc(&follow_up, &risks, &times, 0.95).expect("cases and controls") {
+        let name = format!("auc:{}", area.time);
+        assert_close(&name, area.auc, golden.get("exact", &name), 1e-10);
+    }
+}
+
+/// R's glm and dcurves 1.1.7, by make_calibration_peers.py.
+#[test]
+fn platts_scaling_and_curves_at_a_prevalence_equal_others() {
+    let golden = Golden::read(include_str!("golden/calibration_peers.csv"));
+    const SAMPLE: &str = include_str!("golden/sample.csv");
+    let labels = Labels::from_values(&numbers(SAMPLE, "event")).expect("0 and 1");
+    let platt = PlattScaling::fit(&labels, &numbers(SAMPLE, "value")).expect("both classes");
+    assert_close("intercept", platt.intercept(), golden.get("platt", "intercept"), 1e-9);
+    assert_close("slope", platt.slope(), golden.get("platt", "slope"), 1e-9);
+    let thresholds = [0.05, 0.1, 0.2, 0.35, 0.5, 0.7];
+    for prevalence in [0.1, 0.6] {
+        let curve = DecisionCurve::with_prevalence(&labels, &numbers(SAMPLE, "risk"), &thresholds, prevalence);
+        for point in curve.expect("both classes").points() {
+            let get =
+                |kind: &str| golden.get(&format!("prevalence {prevalence}"), &format!("{kind}:{}", point.threshold));
+            assert_close("net benefit", point.net_benefit, get("risk"), 1e-12);
+            assert_close("net benefit of treating all", point.treat_all, get("all"), 1e-12);
+        }
     }
 }
 

@@ -74,7 +74,8 @@ mod tests {
         let output = DeepOutput::default();
         let together = output.read(&predictor, &crops).unwrap();
         for (place, of_crop) in together.iter().enumerate() {
-            assert_eq!(output.read(&predictor, &crops[place..=place]).unwrap(), [of_crop.clone()], "{place}");
+            let alone = output.read(&predictor, &crops[place..=place]).unwrap();
+            assert_eq!(alone.first(), Some(of_crop), "{place}");
         }
         assert!(output.read(&predictor, &[]).unwrap().is_empty());
         assert!(output.read(&predictor, &vec![crop(1); 9]).is_err());

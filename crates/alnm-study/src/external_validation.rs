@@ -112,6 +112,24 @@ pub struct Recalibrated {
     pub hosmer_lemeshow: Option<HosmerLemeshow>,
 }
 
+/// A patient without a risk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UnscoredPatient {
+    /// Identifier.
+    pub patient: String,
+    /// Why there is no risk.
+    pub reason: String,
+}
+
+impl UnscoredPatient {
+    /// A patient without a risk, with the reason.
+    #[must_use]
+    pub fn new(patient: &str, reason: String) -> Self {
+        Self { patient: patient.to_owned(), reason }
+    }
+}
+
 /// A bundle in the patients of another hospital.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -125,7 +143,7 @@ pub struct ExternalValidation {
     /// Their risks.
     pub risks: Vec<f64>,
     /// Patients without a risk, with the reason.
-    pub without_risk: Vec<(String, String)>,
+    pub without_risk: Vec<UnscoredPatient>,
     /// Area under the ROC curve with DeLong's interval.
     pub auc: AucEstimate,
     /// Brier score.
@@ -158,7 +176,7 @@ impl ExternalValidation {
         bundle: &Bundle,
         scored: &[ScoredPatient],
         outcomes: &[bool],
-        mut without_risk: Vec<(String, String)>,
+        mut without_risk: Vec<UnscoredPatient>,
         params: ExternalValidationParams,
     ) -> Result<Self> {
         ensure!(
@@ -171,7 +189,7 @@ impl ExternalValidation {
         for (patient, &outcome) in scored.iter().zip(outcomes) {
             match &patient.assessment {
                 Some(assessment) => judged.push((patient.patient.clone(), outcome, assessment.risk)),
-                None => without_risk.push((patient.patient.clone(), missing_reasons(patient))),
+                None => without_risk.push(UnscoredPatient::new(&patient.patient, missing_reasons(patient))),
             }
         }
         let labels = Labels::new(judged.iter().map(|(_, outcome, _)| *outcome).collect());

@@ -5,7 +5,7 @@ use alnm_selection::correlation_filter::{CorrelationFilterParams, CorrelationRul
 use alnm_selection::folds::FoldOrder;
 use alnm_selection::mrmr::{ContinuousCorrelation, MrmrParams, MrmrVariant};
 use alnm_selection::univariate::UnivariateParams;
-use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Step};
+use alnm_selection::{FeatureTable, FittedPipeline, Labels, Pipeline, SelectionError, Signature, Step};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cohort::Cohort;
@@ -161,7 +161,7 @@ fn fit_selection(
 /// Refuses patients for whom a feature of the score is undefined. Training patients have all features that a selection
 /// is offered.
 fn check_defined(fitted: &FittedPipeline, features: &FeatureTable, cohort: &Cohort) -> Result<()> {
-    for weight in fitted.signature().into_iter().flat_map(|signature| signature.weights()) {
+    for weight in fitted.signature().into_iter().flat_map(Signature::weights) {
         let column = features.column(&weight.feature)?;
         if let Some(row) = column.iter().position(|value| !value.is_finite()) {
             bail!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alnm_stats::Interval;
 use alnm_study::Bundle;
 use alnm_study::cohort;
-use alnm_study::external_validation::{ExternalValidation, ExternalValidationParams};
+use alnm_study::external_validation::{ExternalValidation, ExternalValidationParams, UnscoredPatient};
 use alnm_study::scoring::NewPatient;
 use anyhow::{Context, Result, ensure};
 
@@ -101,7 +101,7 @@ impl Validate {
                     scored.push(found);
                     outcomes.push(patient.alnm);
                 }
-                Err(error) => without.push((patient.id.clone(), format!("{error:#}"))),
+                Err(error) => without.push(UnscoredPatient::new(&patient.id, format!("{error:#}"))),
             }
         }
         let params = ExternalValidationParams::default().with_level(self.level).with_resamples(self.resamples as usize);
@@ -121,22 +121,22 @@ fn text(bundle: &Bundle, found: &ExternalValidation) -> String {
         ),
         format!("trained on {}, {}", bundle.origin().cohort, bundle.origin().training_centre),
         String::new(),
-        format!("AUC                     {}", with(found.auc.auc, found.auc.interval)),
-        format!("Brier score             {:.3}", found.brier.score),
+        format!("AUC                      {}", with(found.auc.auc, found.auc.interval)),
+        format!("Brier score              {:.3}", found.brier.score),
         format!(
-            "expected over observed  {}",
+            "expected over observed   {}",
             with(found.expected_observed.expected_over_observed, found.expected_observed.interval)
         ),
     ];
     match &found.recalibration {
         Some(line) => lines.extend(
             [("in the large", line.in_the_large), ("intercept", line.intercept), ("slope", line.slope)]
-                .map(|(name, found)| format!("calibration {name:<12}{}", with(found.estimate, found.interval))),
+                .map(|(name, found)| format!("calibration {name:<12} {}", with(found.estimate, found.interval))),
         ),
         None => lines.push("calibration line: undefined, since the risks separate the outcomes".to_owned()),
     }
     if let Some(test) = &found.hosmer_lemeshow {
-        lines.push(format!("Hosmer-Lemeshow         p = {:.3}", test.test.p_value));
+        lines.push(format!("Hosmer-Lemeshow          p = {:.3}", test.test.p_value));
     }
     for verdicts in &found.verdicts {
         let (sensitivity, specificity) = (verdicts.metrics.sensitivity, verdicts.metrics.specificity);
@@ -160,6 +160,7 @@ fn text(bundle: &Bundle, found: &ExternalValidation) -> String {
         String::new(),
         format!("{:>9} {:>26} {:>10} {:>13}", "threshold", "net benefit", "treat all", "recalibrated"),
     ]);
+    let width = found.drift.iter().map(|drift| drift.variable.len()).max().unwrap_or(0).max("against training".len());
     for benefit in &found.net_benefit {
         let after = benefit.recalibrated.map_or_else(String::new, |value| format!("{value:.3}"));
         let model = with(benefit.net_benefit, benefit.interval);
@@ -168,14 +169,14 @@ fn text(bundle: &Bundle, found: &ExternalValidation) -> String {
     lines.extend([
         String::new(),
         format!(
-            "{:<44} {:>8} {:>11} {:>10} {:>9}",
+            "{:<width$} {:>8} {:>11} {:>10} {:>9}",
             "against training", "outside", "difference", "stability", "distance"
         ),
     ]);
     for drift in &found.drift {
         let of = format!("{}/{}", drift.outside, drift.patients);
         lines.push(format!(
-            "{:<44} {of:>8} {:>11.2} {:>10.3} {:>9.3}",
+            "{:<width$} {of:>8} {:>11.2} {:>10.3} {:>9.3}",
             drift.variable, drift.standardised_difference, drift.stability_index, drift.distance
         ));
     }
@@ -183,7 +184,7 @@ fn text(bundle: &Bundle, found: &ExternalValidation) -> String {
         "{} patients have a spacing or lesion volume that no training image had",
         found.geometry_outside
     ));
-    lines.extend(found.without_risk.iter().map(|(patient, reason)| format!("without a risk: {patient}: {reason}")));
+    lines.extend(found.without_risk.iter().map(|one| format!("without a risk: {}: {}", one.patient, one.reason)));
     lines.push("Research software, not a medical device.".to_owned());
     lines.join("\n") + "\n"
 }

@@ -14,7 +14,8 @@ use crate::error::FileProblem;
 /// What the identifiers of the JPEG standards' transfer syntaxes begin with; a number follows (PS3.6 table A-1).
 const JPEG_FAMILY: &str = "1.2.840.10008.1.2.4.";
 
-/// Unpacks a frame with so many bits allocated per pixel: whole bytes, little endian, or one bit.
+/// Unpacks a frame with so many bits allocated per pixel: whole bytes, little endian, or one bit, of which
+/// [`packs_bits`] says whether eight are one byte.
 pub(super) fn decode_frame(frames: &Frames<'_>, frame: u32, bits: usize) -> Result<Vec<u8>, FileProblem> {
     let packed = frames.packed(frame as usize)?;
     let size = frames.file().size();
@@ -38,6 +39,12 @@ pub(super) fn decode_frame(frames: &Frames<'_>, frame: u32, bits: usize) -> Resu
             "transfer syntax {syntax}; JPEG 2000 and JPEG XL are read with the features jpeg2000 and jpegxl"
         ))),
     }
+}
+
+/// Whether unpacked frames of one bit per pixel still have eight pixels in a byte, the first lowest. The codecs of the JPEG
+/// standards give each pixel a byte of its own.
+pub(super) fn packs_bits(syntax: &str) -> bool {
+    !syntax.starts_with(JPEG_FAMILY)
 }
 
 /// Unpacks a frame of three samples of a byte per pixel, which the file says to be planar or not where the compression

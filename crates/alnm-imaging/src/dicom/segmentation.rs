@@ -234,23 +234,23 @@ impl Segmentation {
             let format = PixelFormat::of(&self.header)?;
             return decode_frame(frames, frame as u32, format, [1.0, 0.0], pixels);
         }
-        // Bits are packed, the lowest of a byte first, without a gap between frames unless these are compressed one by
-        // one.
-        let (bytes, start) = if frames.are_packed() {
-            (compressed::decode_frame(frames, frame as u32, 1)?.into(), 0)
-        } else {
-            let first = frame * pixels.len();
-            let length = (first % 8 + pixels.len()).div_ceil(8);
-            (frames.plain(first as u64 / 8, length as u64)?, first % 8)
-        };
-        if bytes.len() * 8 < start + pixels.len() {
-            let all = if frames.are_packed() { bytes.len() as u64 } else { frames.plain_bytes() };
-            return Err(malformed(format!("{all} bytes of pixels end before frame {}", frame + 1)));
+        let too_few = |all: u64| malformed(format!("{all} bytes of pixels end before frame {}", frame + 1));
+        if frames.are_packed() {
+            let bytes = compressed::decode_frame(frames, frame as u32, 1)?;
+            if compressed::packs_bits(frames.file().syntax()) {
+                return unpack_bits(&bytes, 0, pixels).ok_or_else(|| too_few(bytes.len() as u64));
+            }
+            if bytes.len() < pixels.len() {
+                return Err(too_few(bytes.len() as u64));
+            }
+            pixels.iter_mut().zip(bytes).for_each(|(pixel, byte)| *pixel = u32::from(byte != 0));
+            return Ok(());
         }
-        for (pixel, bit) in pixels.iter_mut().zip(start..) {
-            *pixel = u32::from(bytes[bit / 8] >> (bit % 8) & 1);
-        }
-        Ok(())
+        // There is no gap between frames.
+        let first = frame * pixels.len();
+        let length = (first % 8 + pixels.len()).div_ceil(8);
+        let bytes = frames.plain(first as u64 / 8, length as u64)?;
+        unpack_bits(&bytes, first % 8, pixels).ok_or_else(|| too_few(frames.plain_bytes()))
     }
 
     /// The grid of the frames and the slice of each. The distance of slices is the first that fits all frames: that of
@@ -341,4 +341,15 @@ fn regions(file: &InMemDicomObject, kind: Kind) -> Result<Vec<MaskRegion>, FileP
         return Err(malformed("no SegmentSequence; this is no segmentation, or an empty one"));
     }
     Ok(regions)
+}
+
+/// Bits from `start` on, the lowest of a byte first; none where there are too few.
+fn unpack_bits(bytes: &[u8], start: usize, pixels: &mut [u32]) -> Option<()> {
+    if bytes.len() * 8 < start + pixels.len() {
+        return None;
+    }
+    for (pixel, bit) in pixels.iter_mut().zip(start..) {
+        *pixel = u32::from(bytes[bit / 8] >> (bit % 8) & 1);
+    }
+    Some(())
 }

@@ -387,6 +387,19 @@ fn label_maps_keep_the_numbers_of_segments() {
     assert_eq!(five.as_slice().iter().filter(|voxel| **voxel == 1).count(), 2);
 }
 
+#[cfg(feature = "jpeg2000")]
+#[test]
+fn segments_may_be_compressed_as_jpeg_2000() {
+    // 16 x 8 pixels of one bit, 1 where x + 2 y is a multiple of 3, coded by tests/data/make_jpeg2000.py.
+    let grid = oblique([16, 8, 1]);
+    let frame = SegmentFrame { segment: Some(1), slice: 0.0, pixels: vec![0; 128] };
+    let mut object = segmentation("BINARY", &grid, &[1], &[frame]);
+    object.put(fragments(vec![include_bytes!("../data/bits.j2k").to_vec()]));
+    let mask = Segmentation::from_bytes(&file(object, uids::JPEG2000_LOSSLESS)).unwrap().mask(&all()).unwrap();
+    let expected: Vec<u32> = (0..128).map(|i| u32::from((i % 16 + 2 * (i / 16)) % 3 == 0)).collect();
+    assert_eq!(mask.as_slice(), expected);
+}
+
 #[test]
 fn segments_may_be_compressed_frame_by_frame() {
     let grid = oblique([4, 3, 2]);

@@ -209,7 +209,12 @@ fn projections_are_two_dimensional() {
 
 /// The luminances of an image of 3 × 2 pixels, which is refused where they are not asked for.
 fn luminances(syntax: &str, elements: Vec<InMemElement>) -> Vec<f64> {
-    let mut object = dataset(classic(&oblique([3, 2, 1]), 0, 8));
+    luminances_of([3, 2], syntax, elements)
+}
+
+/// The luminances of an image of so many columns and rows.
+fn luminances_of([columns, rows]: [usize; 2], syntax: &str, elements: Vec<InMemElement>) -> Vec<f64> {
+    let mut object = dataset(classic(&oblique([columns, rows, 1]), 0, 8));
     elements.into_iter().for_each(|element| drop(object.put(element)));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a"), file(object, syntax)).unwrap();
@@ -250,6 +255,23 @@ fn the_luminance_of_colours_is_read_on_request() {
     assert_eq!(read(uids::RLE_LOSSLESS, "YBR_FULL", 0, fragments(vec![rle(&planes)])), first);
     let frame = fragments(vec![deflated(colours.as_flattened())]);
     assert_eq!(read(uids::DEFLATED_IMAGE_FRAME_COMPRESSION, "RGB", 0, frame), expected);
+}
+
+#[cfg(feature = "jpeg2000")]
+#[test]
+fn the_luminance_of_colours_in_jpeg_2000_is_read_on_request() {
+    // 16 x 8 pixels, red 15 x, green 30 y, blue 10 x + y, with the reversible transform, coded by tests/data/make_jpeg2000.py.
+    let elements = vec![
+        short(tags::SAMPLES_PER_PIXEL, 3),
+        short(tags::PLANAR_CONFIGURATION, 0),
+        text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_RCT"),
+        fragments(vec![include_bytes!("../data/colours.j2k").to_vec()]),
+    ];
+    let read = luminances_of([16, 8], uids::JPEG2000_LOSSLESS, elements);
+    // As Pillow converts to "L": ITU-R 601 in fixed point.
+    let luminance = |x: u32, y: u32| (19_595 * 15 * x + 38_470 * 30 * y + 7_471 * (10 * x + y) + (1 << 15)) >> 16;
+    let expected: Vec<f64> = (0..128).map(|i| f64::from(luminance(i % 16, i / 16))).collect();
+    assert_eq!(read, expected);
 }
 
 #[test]

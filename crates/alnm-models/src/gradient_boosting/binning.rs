@@ -1,7 +1,12 @@
 //! Features as histogram bins, with LightGBM's boundaries.
 
+use rayon::prelude::*;
+
 use super::params::BoostingParams;
 use crate::FeatureTable;
+
+/// Features whose bins lie side by side: one access to memory finds the bins of a row in all of them.
+pub(crate) const TOGETHER: usize = 8;
 
 /// Values closer to 0 than this are 0.
 const ZERO: f64 = 1e-35f32 as f64;
@@ -10,7 +15,17 @@ const ZERO: f64 = 1e-35f32 as f64;
 pub(crate) struct BinnedTable {
     /// The features that can split, in the order of the columns.
     pub(crate) features: Vec<BinnedFeature>,
+    /// Bins of all rows in each block of [`TOGETHER`] features; features that lack to a whole block have the bin 0.
+    pub(crate) bins: Bins,
+    /// Largest number of bins of a feature.
+    pub(crate) most_bins: usize,
     pub(crate) rows: usize,
+}
+
+/// Bins by block and row, in as few bytes as the number of bins allows.
+pub(crate) enum Bins {
+    Narrow(Vec<Vec<[u8; TOGETHER]>>),
+    Wide(Vec<Vec<[u16; TOGETHER]>>),
 }
 
 /// A feature in bins.
@@ -23,26 +38,45 @@ pub(crate) struct BinnedFeature {
     pub(crate) has_missing: bool,
     /// The bin that histograms do not store but complete from the leaf's sums.
     pub(crate) most_frequent: usize,
-    /// Bin of each row.
-    pub(crate) bins: Vec<u16>,
 }
 
 impl BinnedTable {
     pub(crate) fn new(table: &FeatureTable, params: &BoostingParams) -> Self {
-        let features = table
-            .values()
-            .columns()
-            .into_iter()
-            .enumerate()
-            .filter_map(|(column, values)| BinnedFeature::new(column, &values.to_vec(), params))
-            .collect();
-        Self { features, rows: table.rows() }
+        let values = table.values();
+        let (features, bins): (Vec<BinnedFeature>, Vec<Vec<u16>>) = (0..table.columns())
+            .into_par_iter()
+            .filter_map(|column| BinnedFeature::new(column, &values.column(column).to_vec(), params))
+            .unzip();
+        let most_bins = features.iter().map(|f| f.bounds.len()).max().unwrap_or(0);
+        let rows = table.rows();
+        let bins = if most_bins <= 1 << u8::BITS {
+            Bins::Narrow(side_by_side(&bins, rows, |bin| bin as u8))
+        } else {
+            Bins::Wide(side_by_side(&bins, rows, |bin| bin))
+        };
+        Self { features, bins, most_bins, rows }
     }
 }
 
+fn side_by_side<B: Copy + Default + Send>(
+    bins: &[Vec<u16>],
+    rows: usize,
+    narrowed: impl Fn(u16) -> B + Sync,
+) -> Vec<Vec<[B; TOGETHER]>> {
+    bins.par_chunks(TOGETHER)
+        .map(|features| {
+            let mut block = vec![[B::default(); TOGETHER]; rows];
+            for (place, feature) in features.iter().enumerate() {
+                block.iter_mut().zip(feature).for_each(|(row, bin)| row[place] = narrowed(*bin));
+            }
+            block
+        })
+        .collect()
+}
+
 impl BinnedFeature {
-    /// `None` when no split of the feature could leave enough rows on both sides.
-    fn new(column: usize, values: &[f64], params: &BoostingParams) -> Option<Self> {
+    /// The feature and the bin of each row. `None` when no split could leave enough rows on both sides.
+    fn new(column: usize, values: &[f64], params: &BoostingParams) -> Option<(Self, Vec<u16>)> {
         let missing = values.iter().filter(|v| v.is_nan()).count();
         let distinct = Distinct::of(values);
         let has_missing = missing > 0;
@@ -51,13 +85,13 @@ impl BinnedFeature {
         if has_missing {
             bounds.push(f64::NAN);
         }
-        let mut feature = Self { column, bounds, has_missing, most_frequent: 0, bins: Vec::new() };
+        let mut feature = Self { column, bounds, has_missing, most_frequent: 0 };
         if feature.bounds.len() < 2 {
             return None;
         }
-        feature.bins = values.iter().map(|v| feature.bin_of(*v) as u16).collect();
+        let bins: Vec<u16> = values.iter().map(|v| feature.bin_of(*v) as u16).collect();
         let mut counts = vec![0usize; feature.bounds.len()];
-        feature.bins.iter().for_each(|&b| counts[usize::from(b)] += 1);
+        bins.iter().for_each(|&b| counts[usize::from(b)] += 1);
         let splits = (1..counts.len()).any(|b| {
             let left: usize = counts[..b].iter().sum();
             left >= params.min_data_in_leaf && values.len() - left >= params.min_data_in_leaf
@@ -74,7 +108,7 @@ impl BinnedFeature {
         }
         // The bin of 0 is left out unless another one holds most of the rows.
         feature.most_frequent = if (counts[fullest] as f64) < 0.7 * values.len() as f64 { zero_bin } else { fullest };
-        Some(feature)
+        Some((feature, bins))
     }
 
     /// Bin of a value; a missing value has the last bin, or that of 0 when training had none.
@@ -96,7 +130,7 @@ struct Distinct {
 impl Distinct {
     fn of(values: &[f64]) -> Self {
         let mut nonzero: Vec<f64> = values.iter().copied().filter(|v| v.abs() > ZERO).collect();
-        nonzero.sort_by(f64::total_cmp);
+        nonzero.sort_unstable_by(f64::total_cmp);
         let zeros = values.iter().filter(|v| v.abs() <= ZERO).count();
         let mut d = Self { values: Vec::new(), counts: Vec::new() };
         if nonzero.is_empty() || (nonzero[0] > 0.0 && zeros > 0) {

@@ -1,14 +1,21 @@
 //! An ensemble of trees.
 
+use std::collections::BTreeMap;
+
+use alnm_selection::SelectionError;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use rayon::prelude::*;
 
 use super::tree::Tree;
+use super::tree_walk::TreeWalk;
 use crate::FeatureTable;
 use crate::error::Result;
 use crate::invariants::{Checked, distinct, require};
 use crate::logit::expit;
+
+/// Rows whose values are gathered at once, for all trees.
+const ROWS_TOGETHER: usize = 256;
 
 /// A fitted ensemble of trees.
 ///
@@ -74,14 +81,33 @@ impl GradientBoosting {
         &self.trees
     }
 
+    /// Places of the features among the columns of a table.
+    fn columns_in(&self, table: &FeatureTable) -> Result<Vec<usize>> {
+        let place: BTreeMap<&str, usize> = table.names().iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
+        let find = |name: &String| {
+            place.get(name.as_str()).copied().ok_or_else(|| SelectionError::MissingColumn { name: name.clone() })
+        };
+        Ok(self.feature_names.iter().map(find).collect::<std::result::Result<_, _>>()?)
+    }
+
     /// Sum of the trees, the log odds, of every row. Columns are found by name.
     ///
     /// # Errors
     /// [`crate::ModelError::Selection`] for a missing column.
     pub fn raw_scores(&self, table: &FeatureTable) -> Result<Vec<f64>> {
-        let columns = table.select(&self.feature_names)?;
-        let rows: Vec<_> = columns.values().rows().into_iter().map(|r| r.to_vec()).collect();
-        Ok(rows.par_iter().with_min_len(64).map(|row| self.trees.iter().map(|t| t.predict(row)).sum()).collect())
+        let columns = self.columns_in(table)?;
+        let (values, walks) = (table.values(), self.trees.iter().map(TreeWalk::new).collect::<Vec<_>>());
+        let mut scores = vec![0.0; table.rows()];
+        scores.par_chunks_mut(ROWS_TOGETHER).enumerate().for_each(|(block, scores)| {
+            let first = block * ROWS_TOGETHER;
+            let mut rows = vec![0.0; scores.len() * columns.len()];
+            for (number, row) in rows.chunks_exact_mut(columns.len()).enumerate() {
+                let of_row = values.row(first + number);
+                row.iter_mut().zip(&columns).for_each(|(value, &column)| *value = of_row[column]);
+            }
+            walks.iter().for_each(|walk| walk.add_values(&rows, columns.len(), scores));
+        });
+        Ok(scores)
     }
 
     /// Risk of every row.
@@ -98,12 +124,8 @@ impl GradientBoosting {
     /// As [`GradientBoosting::raw_scores`].
     pub fn leaf_indices(&self, table: &FeatureTable) -> Result<Vec<Vec<usize>>> {
         let columns = table.select(&self.feature_names)?;
-        Ok(columns
-            .values()
-            .rows()
-            .into_iter()
-            .map(|r| self.trees.iter().map(|t| t.leaf_of(&r.to_vec())).collect())
-            .collect())
+        let of_row = |row: Vec<f64>| self.trees.iter().map(|tree| tree.leaf_of(&row)).collect();
+        Ok(columns.values().rows().into_iter().map(|row| of_row(row.to_vec())).collect())
     }
 
     /// Importance of every feature, in the order of the features.

@@ -51,10 +51,10 @@ impl Boosting {
         let mut scores = vec![start; labels.len()];
         let mut grower = Grower::new(&binned, params);
         let mut trees = Vec::new();
-        let (mut gradients, mut hessians) = (vec![0.0f32; labels.len()], vec![0.0f32; labels.len()]);
+        let mut derivatives = vec![[0.0f32; 2]; labels.len()];
         for round in 0..params.rounds {
-            objective.derivatives(&scores, &mut gradients, &mut hessians);
-            let grown = grower.grow(&gradients, &hessians);
+            objective.derivatives(&scores, &mut derivatives);
+            let grown = grower.grow(&derivatives);
             let no_split = grown.tree.leaf_count() < 2;
             if no_split {
                 // Without a further split boosting ends. A first tree holds the log odds of the prevalence, wherever

@@ -2,14 +2,16 @@
 
 use rayon::prelude::*;
 
-use super::binning::{BinnedFeature, BinnedTable};
+use super::binning::{BinnedFeature, BinnedTable, Bins, TOGETHER};
 use super::objective::KEPSILON;
 use super::params::BoostingParams;
 use super::tree::{Child, MissingSide, Tree, TreeNode};
 
-/// Features from which on the work of a leaf is worth sharing out. Features are independent, so threads do not change
-/// the result.
-const PARALLEL_FEATURES: usize = 200;
+/// Bins that are added to or looked at from which on the work of a leaf is worth sharing out. Features are independent,
+/// so threads do not change the result.
+const PARALLEL_WORK: usize = 12_000;
+/// Rows that are divided at once.
+const DIVIDED_ROWS: usize = 1 << 14;
 
 /// Sums of a bin or a leaf.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,12 +20,12 @@ struct Sums {
     hessian: f64,
 }
 
-/// Histogram of one feature in one leaf.
-#[derive(Clone)]
-struct Histogram {
+/// Histograms of a block of features in one leaf.
+struct Histograms {
+    /// Bins of each feature, as many as the feature with most of them has.
     bins: Vec<Sums>,
     /// Whether some split of the feature was admissible in the parent; if not, none is below it.
-    splittable: bool,
+    splittable: [bool; TOGETHER],
 }
 
 /// The best split of a leaf.
@@ -44,7 +46,8 @@ struct Leaf {
     rows: Vec<u32>,
     sums: Sums,
     depth: usize,
-    histograms: Vec<Histogram>,
+    /// By block of features; none where no split is searched.
+    histograms: Vec<Histograms>,
     split: Option<Split>,
     /// Node above and whether this leaf is its left child.
     parent: Option<(usize, bool)>,
@@ -62,7 +65,7 @@ pub(super) struct Grower<'a> {
     table: &'a BinnedTable,
     params: &'a BoostingParams,
     /// Histograms that are free for reuse.
-    spare: Vec<Vec<Histogram>>,
+    spare: Vec<Vec<Histograms>>,
 }
 
 impl<'a> Grower<'a> {
@@ -70,16 +73,22 @@ impl<'a> Grower<'a> {
         Self { table, params, spare: Vec::new() }
     }
 
-    pub(super) fn grow(&mut self, gradients: &[f32], hessians: &[f32]) -> Grown {
+    pub(super) fn grow(&mut self, derivatives: &[[f32; 2]]) -> Grown {
         let rows: Vec<u32> = (0..self.table.rows as u32).collect();
-        let sums = rows.iter().fold(Sums::default(), |s, &r| Sums {
-            gradient: s.gradient + f64::from(gradients[r as usize]),
-            hessian: s.hessian + f64::from(hessians[r as usize]),
+        let sums = derivatives.iter().fold(Sums::default(), |s, &[gradient, hessian]| Sums {
+            gradient: s.gradient + f64::from(gradient),
+            hessian: s.hessian + f64::from(hessian),
         });
-        let mut root = Leaf { rows, sums, depth: 0, histograms: self.blank(), split: None, parent: None, output: 0.0 };
-        self.fill(&mut root, gradients, hessians);
+        let mut root = Leaf { rows, sums, depth: 0, histograms: Vec::new(), split: None, parent: None, output: 0.0 };
         if self.may_split(&root) {
-            self.find_split(&mut root);
+            root.histograms = self.blank();
+            root.histograms.iter_mut().for_each(|h| h.splittable = [true; TOGETHER]);
+            let blocks = root.histograms.iter_mut().collect();
+            let splits = self.of_blocks(root.rows.len(), blocks, |number, histograms: &mut Histograms| {
+                self.fill(number, histograms, &root.rows, derivatives, root.sums);
+                self.best_split(number, histograms, root.sums, root.rows.len())
+            });
+            root.split = largest_gain(splits);
         }
         let mut leaves = vec![root];
         let mut nodes: Vec<TreeNode> = Vec::new();
@@ -95,7 +104,7 @@ impl<'a> Grower<'a> {
             let right_number = leaves.len();
             nodes[node].left = Child::Leaf(best);
             nodes[node].right = Child::Leaf(right_number);
-            let (left, right) = self.divide(&mut leaves[best], &split, node, gradients, hessians);
+            let (left, right) = self.divide(&mut leaves[best], &split, node, derivatives);
             leaves[best] = left;
             leaves.push(right);
         }
@@ -128,56 +137,58 @@ impl<'a> Grower<'a> {
         best.filter(|(_, s)| s.gain > 0.0).map(|(i, _)| i)
     }
 
-    fn blank(&mut self) -> Vec<Histogram> {
-        match self.spare.pop() {
-            Some(mut histograms) => {
-                for h in &mut histograms {
-                    h.bins.fill(Sums::default());
-                    h.splittable = true;
-                }
-                histograms
-            }
-            None => self
-                .table
-                .features
-                .iter()
-                .map(|f| Histogram { bins: vec![Sums::default(); f.bounds.len()], splittable: true })
-                .collect(),
+    /// Histograms of any content.
+    fn blank(&mut self) -> Vec<Histograms> {
+        let blank = || Histograms {
+            bins: vec![Sums::default(); TOGETHER * self.table.most_bins],
+            splittable: [true; TOGETHER],
+        };
+        let blocks = self.table.features.len().div_ceil(TOGETHER);
+        self.spare.pop().unwrap_or_else(|| std::iter::repeat_with(blank).take(blocks).collect())
+    }
+
+    /// The features of a block, with their numbers.
+    fn features_of(&self, block: usize) -> impl Iterator<Item = (usize, &BinnedFeature)> {
+        self.table.features.iter().enumerate().skip(block * TOGETHER).take(TOGETHER)
+    }
+
+    /// A result for every block of features, in their order.
+    fn of_blocks<P: Send, T: Send>(
+        &self,
+        rows: usize,
+        blocks: Vec<P>,
+        of_block: impl Fn(usize, P) -> T + Sync + Send,
+    ) -> Vec<T> {
+        let of_block = |(number, block)| of_block(number, block);
+        if self.table.features.len() * (rows + self.table.most_bins) >= PARALLEL_WORK {
+            blocks.into_par_iter().enumerate().map(of_block).collect()
+        } else {
+            blocks.into_iter().enumerate().map(of_block).collect()
         }
     }
 
-    /// Histograms of a leaf from its rows. The most frequent bin is the leaf's sums less the other bins.
-    fn fill(&self, leaf: &mut Leaf, gradients: &[f32], hessians: &[f32]) {
-        // Gathered once, the derivatives stream through every feature.
-        let derivatives: Vec<Sums> = leaf
-            .rows
-            .iter()
-            .map(|&r| Sums { gradient: f64::from(gradients[r as usize]), hessian: f64::from(hessians[r as usize]) })
-            .collect();
-        let (rows, sums) = (&leaf.rows, leaf.sums);
-        let complete = |(feature, histogram): (&BinnedFeature, &mut Histogram)| {
-            if !histogram.splittable {
-                return;
-            }
-            for (&row, d) in rows.iter().zip(&derivatives) {
-                let bin = &mut histogram.bins[usize::from(feature.bins[row as usize])];
-                bin.gradient += d.gradient;
-                bin.hessian += d.hessian;
-            }
+    /// Histograms of a block from the rows of a leaf, whose derivatives are given in the order of the rows. The most
+    /// frequent bin is the leaf's sums less the other bins.
+    fn fill(&self, block: usize, histograms: &mut Histograms, rows: &[u32], derivatives: &[[f32; 2]], sums: Sums) {
+        let most_bins = self.table.most_bins;
+        let Histograms { bins, splittable } = histograms;
+        if !splittable.contains(&true) {
+            return;
+        }
+        bins.fill(Sums::default());
+        match &self.table.bins {
+            Bins::Narrow(of_rows) => add_rows(&of_rows[block], bins, splittable, rows, derivatives),
+            Bins::Wide(of_rows) => add_rows(&of_rows[block], bins, splittable, rows, derivatives),
+        }
+        for ((_, feature), bins) in self.features_of(block).zip(bins.chunks_mut(most_bins)) {
             let mut rest = sums;
-            for (b, sums) in histogram.bins.iter().enumerate() {
+            for (b, sums) in bins[..feature.bounds.len()].iter().enumerate() {
                 if b != feature.most_frequent {
                     rest.gradient -= sums.gradient;
                     rest.hessian -= sums.hessian;
                 }
             }
-            histogram.bins[feature.most_frequent] = rest;
-        };
-        let features = &self.table.features;
-        if features.len() >= PARALLEL_FEATURES {
-            features.par_iter().zip(&mut leaf.histograms).with_min_len(32).for_each(complete);
-        } else {
-            features.iter().zip(&mut leaf.histograms).for_each(complete);
+            bins[feature.most_frequent] = rest;
         }
     }
 
@@ -186,21 +197,8 @@ impl<'a> Grower<'a> {
     }
 
     /// Splits a leaf in two. The smaller one gets a histogram of its rows, the larger one the parent's less that.
-    fn divide(
-        &mut self,
-        parent: &mut Leaf,
-        split: &Split,
-        node: usize,
-        gradients: &[f32],
-        hessians: &[f32],
-    ) -> (Leaf, Leaf) {
-        let feature = &self.table.features[split.feature];
-        let missing_bin = if feature.has_missing { feature.bounds.len() - 1 } else { usize::MAX };
-        let goes_left = |row: &&u32| {
-            let bin = usize::from(feature.bins[**row as usize]);
-            if bin == missing_bin { split.default_left } else { bin <= split.bin }
-        };
-        let (left_rows, right_rows): (Vec<u32>, Vec<u32>) = parent.rows.iter().partition(goes_left);
+    fn divide(&mut self, parent: &mut Leaf, split: &Split, node: usize, derivatives: &[[f32; 2]]) -> (Leaf, Leaf) {
+        let (left_rows, right_rows) = self.divide_rows(&parent.rows, split);
         let depth = parent.depth + 1;
         let make = |rows, sums, is_left, output| Leaf {
             rows,
@@ -222,47 +220,112 @@ impl<'a> Grower<'a> {
         }
         let (smaller, larger) =
             if left.rows.len() < right.rows.len() { (&mut left, &mut right) } else { (&mut right, &mut left) };
-        smaller.histograms = self.blank();
-        for (small, parent) in smaller.histograms.iter_mut().zip(&inherited) {
-            small.splittable = parent.splittable;
-        }
-        self.fill(smaller, gradients, hessians);
-        larger.histograms = inherited;
-        for (large, small) in larger.histograms.iter_mut().zip(&smaller.histograms) {
-            if large.splittable {
-                for (l, s) in large.bins.iter_mut().zip(&small.bins) {
-                    l.gradient -= s.gradient;
-                    l.hessian -= s.hessian;
+        (smaller.histograms, larger.histograms) = (self.blank(), inherited);
+        // Gathered once, the derivatives stream through every block of features.
+        let gathered: Vec<[f32; 2]> = smaller.rows.iter().map(|&r| derivatives[r as usize]).collect();
+        let blocks = smaller.histograms.iter_mut().zip(&mut larger.histograms).collect();
+        let (small, large) = ((&smaller.rows, smaller.sums), (larger.rows.len(), larger.sums));
+        let splits =
+            self.of_blocks(small.0.len(), blocks, |number, (own, rest): (&mut Histograms, &mut Histograms)| {
+                own.splittable = rest.splittable;
+                self.fill(number, own, small.0, &gathered, small.1);
+                if own.splittable.contains(&true) {
+                    for (rest, own) in rest.bins.iter_mut().zip(&own.bins) {
+                        rest.gradient -= own.gradient;
+                        rest.hessian -= own.hessian;
+                    }
                 }
-            }
-        }
-        self.find_split(smaller);
-        self.find_split(larger);
+                (self.best_split(number, own, small.1, small.0.len()), self.best_split(number, rest, large.1, large.0))
+            });
+        let (of_smaller, of_larger): (Vec<_>, Vec<_>) = splits.into_iter().unzip();
+        (smaller.split, larger.split) = (largest_gain(of_smaller), largest_gain(of_larger));
         (left, right)
     }
 
-    /// The best split of a leaf; of equal gains the smaller feature.
-    fn find_split(&self, leaf: &mut Leaf) {
-        let (sums, rows, params) = (leaf.sums, leaf.rows.len(), self.params);
-        let search = |(f, (feature, histogram)): (usize, (&BinnedFeature, &mut Histogram))| -> Option<Split> {
-            if !histogram.splittable {
+    /// The rows that go left and those that go right, in their order.
+    fn divide_rows(&self, rows: &[u32], split: &Split) -> (Vec<u32>, Vec<u32>) {
+        let feature = &self.table.features[split.feature];
+        let (block, place) = (split.feature / TOGETHER, split.feature % TOGETHER);
+        let missing_bin = if feature.has_missing { feature.bounds.len() - 1 } else { usize::MAX };
+        let goes_left = |bin: usize| if bin == missing_bin { split.default_left } else { bin <= split.bin };
+        let divide = |rows: &[u32]| match &self.table.bins {
+            Bins::Narrow(bins) => divided(rows, |row| goes_left(usize::from(bins[block][row as usize][place]))),
+            Bins::Wide(bins) => divided(rows, |row| goes_left(usize::from(bins[block][row as usize][place]))),
+        };
+        if rows.len() <= DIVIDED_ROWS {
+            return divide(rows);
+        }
+        let (left, right): (Vec<Vec<u32>>, Vec<Vec<u32>>) = rows.par_chunks(DIVIDED_ROWS).map(divide).unzip();
+        (left.concat(), right.concat())
+    }
+
+    /// The best split of a leaf by a feature of a block; of equal gains the smaller feature.
+    fn best_split(&self, block: usize, histograms: &mut Histograms, sums: Sums, rows: usize) -> Option<Split> {
+        let Histograms { bins, splittable } = histograms;
+        let features = self.features_of(block).zip(bins.chunks(self.table.most_bins)).zip(splittable);
+        let search = |(((number, feature), bins), splittable): (((usize, &BinnedFeature), &[Sums]), &mut bool)| {
+            if !*splittable {
                 return None;
             }
-            let found = Scan::new(feature, &histogram.bins, sums, rows, params).best();
-            histogram.splittable = found.admissible;
-            found.split.map(|split| Split { feature: f, ..split })
+            let found = Scan::new(feature, &bins[..feature.bounds.len()], sums, rows, self.params).best();
+            *splittable = found.admissible;
+            found.split.map(|split| Split { feature: number, ..split })
         };
-        let features = &self.table.features;
-        let splits: Vec<Option<Split>> = if features.len() >= PARALLEL_FEATURES {
-            features.par_iter().zip(&mut leaf.histograms).enumerate().with_min_len(32).map(search).collect()
-        } else {
-            features.iter().zip(&mut leaf.histograms).enumerate().map(search).collect()
-        };
-        leaf.split = splits
-            .into_iter()
-            .flatten()
-            .fold(None, |best: Option<Split>, s| if best.is_none_or(|b| s.gain > b.gain) { Some(s) } else { best });
+        largest_gain(features.map(search).collect())
     }
+}
+
+/// The split that gains most; of equal gains the first.
+fn largest_gain(splits: Vec<Option<Split>>) -> Option<Split> {
+    let better = |best: Option<Split>, s: Split| if best.is_none_or(|b| s.gain > b.gain) { Some(s) } else { best };
+    splits.into_iter().flatten().fold(None, better)
+}
+
+/// Adds the derivatives of rows to the bins of a block of features, row after row.
+fn add_rows<B: Copy + Into<usize>>(
+    of_rows: &[[B; TOGETHER]],
+    bins: &mut [Sums],
+    splittable: &[bool; TOGETHER],
+    rows: &[u32],
+    derivatives: &[[f32; 2]],
+) {
+    let most_bins = bins.len() / TOGETHER;
+    let add = |bin: &mut Sums, &[gradient, hessian]: &[f32; 2]| {
+        bin.gradient += f64::from(gradient);
+        bin.hessian += f64::from(hessian);
+    };
+    let wanted = splittable.iter().filter(|s| **s).count();
+    if wanted > 2 {
+        for (&row, derivatives) in rows.iter().zip(derivatives) {
+            let of_row = &of_rows[row as usize];
+            for place in 0..TOGETHER {
+                add(&mut bins[place * most_bins + of_row[place].into()], derivatives);
+            }
+        }
+        return;
+    }
+    // The other features of the block are not looked at again.
+    for place in (0..TOGETHER).filter(|&place| splittable[place]) {
+        let bins = &mut bins[place * most_bins..][..most_bins];
+        for (&row, derivatives) in rows.iter().zip(derivatives) {
+            add(&mut bins[of_rows[row as usize][place].into()], derivatives);
+        }
+    }
+}
+
+/// Rows that go left and those that do not. Both lists are written without a branch, which could not be foreseen.
+fn divided(rows: &[u32], goes_left: impl Fn(u32) -> bool) -> (Vec<u32>, Vec<u32>) {
+    let (mut left, mut right) = (vec![0; rows.len()], vec![0; rows.len()]);
+    let (mut lefts, mut rights) = (0, 0);
+    for &row in rows {
+        let is_left = goes_left(row);
+        (left[lefts], right[rights]) = (row, row);
+        lefts += usize::from(is_left);
+        rights += usize::from(!is_left);
+    }
+    left.truncate(lefts);
+    right.truncate(rights);
+    (left, right)
 }
 
 /// The node stores the gain without the toll of `min_gain_to_split`.

@@ -15,6 +15,7 @@ mod objective;
 mod params;
 mod text_model;
 mod tree;
+mod tree_walk;
 
 pub use ensemble::{FeatureImportance, GradientBoosting, ImportanceKind};
 pub use params::{Boosting, BoostingParams};

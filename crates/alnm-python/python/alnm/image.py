@@ -111,6 +111,11 @@ def _numbers(name: str, values: Any, count: int) -> tuple[float, ...]:
 
 def _native_array(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The array in the byte order of the machine, half precision as single."""
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise TypeError(
+            f"the voxels are of the type {array.dtype}; they must be bool, an integer of 8 to 64 bits, float32 or "
+            "float64"
+        )
     if array.dtype == np.float16:
         return array.astype(np.float32)
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

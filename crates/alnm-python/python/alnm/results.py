@@ -78,6 +78,13 @@ def numbers(values: Any, what: str = "the numbers") -> list[float]:
     return array.tolist()  # type: ignore[no-any-return]
 
 
+def count(value: Any, what: str, most: int) -> int:
+    """A whole number from 0 to ``most``, which bounds the memory that it can take."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value <= most:
+        raise AlnmError(f"{what} is {value!r}; it must be a whole number from 0 to {most}")
+    return int(value)
+
+
 def matrix(values: Any, what: str = "the table") -> Any:
     """Numbers in two axes."""
     array = np.ascontiguousarray(values, dtype=float)

@@ -13,6 +13,7 @@ import numpy as np
 
 from alnm import _native
 from alnm.results import Table, labels, numbers, table
+from alnm.results import count as whole_number
 
 __all__ = [
     "Combat",
@@ -187,6 +188,7 @@ def _request(
     alpha: float, penalties: Any, count: int, ratio: float | None, standardise: bool, factors: Any, optimality: Any
 ) -> _PathRequest:
     given = None if penalties is None else numbers(penalties, "the penalties")
+    count = whole_number(count, "count", 10_000)
     return _PathRequest(
         alpha, given, count, ratio, standardise, None if factors is None else numbers(factors), optimality
     )

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from alnm import _native
-from alnm.results import Interval, TestResult, interval, labels, matrix, numbers, test_result
+from alnm.results import Interval, TestResult, count, interval, labels, matrix, numbers, test_result
 
 __all__ = [
     "AucComparison",
@@ -128,6 +128,10 @@ class _Draws:
     level: float
 
 
+def _draws(resamples: int, seed: int, level: float) -> _Draws:
+    return _Draws(count(resamples, "resamples", 1_000_000), seed, level)
+
+
 @dataclass(frozen=True)
 class DecisionCurve:
     """Net benefit over thresholds, each an array; intervals are arrays of (lower, upper), or None without resamples."""
@@ -164,7 +168,7 @@ def decision_curve(
     :param resamples: 0 leaves the intervals out.
     """
     places = np.arange(100) / 100 if thresholds is None else thresholds
-    draws = _Draws(0 if prevalence is not None else resamples, seed, level)
+    draws = _draws(0 if prevalence is not None else resamples, seed, level)
     share, points, ends = _native.decision_curve(labels(outcome), numbers(risks), numbers(places), prevalence, draws)
     intervals = [ends[:, place : place + 2] if len(ends) else None for place in (0, 2, 4)]
     return DecisionCurve(share, *points.T, *intervals)
@@ -191,7 +195,7 @@ def net_benefit_difference(
     level: float = 0.95,
 ) -> NetBenefitDifference:
     """The difference of two decision curves of the same patients with bootstrap intervals."""
-    draws = _Draws(resamples, seed, level)
+    draws = _draws(resamples, seed, level)
     rows = _native.net_benefit_difference(labels(outcome), numbers(first), numbers(second), numbers(thresholds), draws)
     return NetBenefitDifference(rows[:, 0], rows[:, 1], rows[:, 2:])
 
@@ -251,6 +255,7 @@ class CalibrationCurve:
 
 def calibration_curve(outcome: Any, risks: Any, *, points: int = 101, level: float = 0.95) -> CalibrationCurve:
     """The observed share of events over predicted risk, by a restricted cubic spline with three knots."""
+    points = count(points, "points", 1_000_000)
     rows = _native.calibration_curve(labels(outcome), numbers(risks), points, level)
     return CalibrationCurve(rows[:, 0], rows[:, 1], rows[:, 2:])
 

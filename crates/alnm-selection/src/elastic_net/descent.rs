@@ -1,11 +1,17 @@
 //! Coordinate descent at one penalty, in glmnet's order of steps.
 
 use pulp::Simd;
+use rayon::prelude::*;
 
-use super::kernels::{add_four_scaled, add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square};
+use super::kernels::{
+    Vectorised, add_four_scaled, add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square,
+};
 use super::path::OutcomeFamily;
-use super::problem::{Problem, SMALLEST_PROBABILITY};
+use super::problem::{PARALLEL_WORK, Problem, SMALLEST_PROBABILITY};
 use crate::error::{Result, SelectionError};
+
+/// Features whose gradients a thread finds at once; a multiple of four.
+const FEATURES_OF_A_THREAD: usize = 128;
 
 /// What is iterated along the path, on the scale of the problem. Vectors over rows are padded with zeros.
 pub(super) struct State {
@@ -88,9 +94,22 @@ impl<S: Simd> Solver<'_, '_, S> {
             strong: vec![false; self.p],
             passes: 0,
         };
-        for j in (0..self.p).filter(|&j| self.varies[j]) {
-            state.gradient[j] = dot(self.simd, &state.residual, self.column(j)).abs();
-            state.curvature[j] = weighted_square(self.simd, &state.weight, self.column(j));
+        let State { gradient, curvature, residual, weight, .. } = &mut state;
+        let of_feature = |(j, (gradient, curvature)): (usize, (&mut f64, &mut f64))| {
+            if self.varies[j] {
+                self.simd.vectorize(Vectorised(
+                    #[inline(always)]
+                    || {
+                        *gradient = dot(self.simd, residual, self.column(j)).abs();
+                        *curvature = weighted_square(self.simd, weight, self.column(j));
+                    },
+                ));
+            }
+        };
+        if self.p * self.padded_rows() >= PARALLEL_WORK {
+            gradient.par_iter_mut().zip(curvature.par_iter_mut()).enumerate().with_min_len(64).for_each(of_feature);
+        } else {
+            gradient.iter_mut().zip(curvature.iter_mut()).enumerate().for_each(of_feature);
         }
         state
     }
@@ -247,8 +266,21 @@ impl<S: Simd> Solver<'_, '_, S> {
             *single = *r as f32;
         }
         gradients.resize(features.len().next_multiple_of(4), 0.0);
-        for (four, gradients) in features.chunks(4).zip(gradients.as_chunks_mut::<4>().0) {
-            *gradients = dot_four_single(self.simd, &residual, self.four_columns_single(four));
+        let of_some = |(features, gradients): (&[usize], &mut [f32])| {
+            self.simd.vectorize(Vectorised(
+                #[inline(always)]
+                || {
+                    for (four, gradients) in features.chunks(4).zip(gradients.as_chunks_mut::<4>().0) {
+                        *gradients = dot_four_single(self.simd, &residual, self.four_columns_single(four));
+                    }
+                },
+            ));
+        };
+        if features.len() * residual.len() >= PARALLEL_WORK {
+            let some = features.par_chunks(FEATURES_OF_A_THREAD).zip(gradients.par_chunks_mut(FEATURES_OF_A_THREAD));
+            some.for_each(of_some);
+        } else {
+            of_some((features, gradients));
         }
     }
 

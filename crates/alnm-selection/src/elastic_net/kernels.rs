@@ -6,6 +6,19 @@
 
 use pulp::Simd;
 
+/// A closure that is compiled for the vector instructions of [`Simd::vectorize`], wherever it is called from, another
+/// thread for instance.
+pub(super) struct Vectorised<F>(pub(super) F);
+
+impl<R, F: FnOnce() -> R> pulp::WithSimd for Vectorised<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> R {
+        (self.0)()
+    }
+}
+
 /// Interleaved parts of a sum.
 pub(super) const LANES: usize = 16;
 

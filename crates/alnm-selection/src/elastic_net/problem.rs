@@ -1,14 +1,19 @@
 //! The standardised problem that a path solves.
 
 use pulp::Simd;
+use rayon::prelude::*;
 
-use super::kernels::{dot, padded, sum};
+use super::kernels::{Vectorised, dot, padded, sum};
 use super::params::ElasticNetParams;
 use super::path::{OutcomeFamily, SparseCoefficients};
 use crate::error::{Result, SelectionError};
 
 /// Risks closer to 0 or 1 than this are held there.
 pub(super) const SMALLEST_PROBABILITY: f64 = 1e-9;
+
+/// Numbers to go through from which on threads share the work. Features are independent, so threads do not change the
+/// result.
+pub(super) const PARALLEL_WORK: usize = 1 << 20;
 
 /// What a path is fitted to.
 #[derive(Clone, Copy)]
@@ -49,6 +54,38 @@ pub(super) struct Problem<'a> {
     pub(super) null_loss: f64,
 }
 
+/// What a column was scaled by.
+struct Scaled {
+    mean: f64,
+    scale: f64,
+    /// Length of the scaled column.
+    length: f64,
+    varies: bool,
+}
+
+impl Scaled {
+    /// Fills a padded column with the chosen rows, centred and, if asked for, scaled; with zeros where it is constant.
+    #[inline(always)]
+    fn fill<S: Simd>(simd: S, column: &[f64], chosen: &[usize], filled: &mut [f64], standardise: bool) -> Self {
+        let n = chosen.len();
+        filled.iter_mut().zip(chosen).for_each(|(x, &row)| *x = column[row]);
+        let mean = sum(simd, filled) / n as f64;
+        let first = column[chosen[0]];
+        let varies = !filled[..n].iter().all(|v| *v == first);
+        let mut scale = 1.0;
+        if varies {
+            filled[..n].iter_mut().for_each(|x| *x -= mean);
+            if standardise {
+                scale = (dot(simd, filled, filled) / n as f64).sqrt();
+                filled[..n].iter_mut().for_each(|v| *v /= scale);
+            }
+        } else {
+            filled.fill(0.0);
+        }
+        Self { mean, scale, length: dot(simd, filled, filled).sqrt(), varies }
+    }
+}
+
 impl<'a> Problem<'a> {
     /// The problem of the given rows of the columns, with their outcomes y.
     #[inline(always)]
@@ -58,32 +95,28 @@ impl<'a> Problem<'a> {
         let rows = padded(n);
         let nf = n as f64;
         let mut x = vec![0.0; rows * p];
-        let (mut mean, mut scale, mut varies) = (Vec::with_capacity(p), Vec::with_capacity(p), Vec::with_capacity(p));
-        let mut length = Vec::with_capacity(p);
-        for (column, standardised) in columns.iter().zip(x.chunks_exact_mut(rows)) {
-            standardised.iter_mut().zip(chosen).for_each(|(x, &row)| *x = column[row]);
-            let m = sum(simd, standardised) / nf;
-            let first = column[chosen[0]];
-            let constant = standardised[..n].iter().all(|v| *v == first);
-            let mut s = 1.0;
-            if constant {
-                standardised.fill(0.0);
-            } else {
-                standardised[..n].iter_mut().for_each(|x| *x -= m);
-                if params.standardise {
-                    s = (dot(simd, standardised, standardised) / nf).sqrt();
-                    standardised[..n].iter_mut().for_each(|v| *v /= s);
-                }
-            }
-            length.push(dot(simd, standardised, standardised).sqrt());
-            mean.push(m);
-            scale.push(s);
-            varies.push(!constant);
-        }
+        let mut x_single = vec![0.0f32; rows * p];
+        let standardise = |((column, standardised), single): ((&Vec<f64>, &mut [f64]), &mut [f32])| {
+            let scaled = simd.vectorize(Vectorised(
+                #[inline(always)]
+                || Scaled::fill(simd, column, chosen, standardised, params.standardise),
+            ));
+            single.iter_mut().zip(standardised.iter()).for_each(|(single, x)| *single = *x as f32);
+            scaled
+        };
+        let scaled: Vec<Scaled> = if rows * p >= PARALLEL_WORK {
+            let filled = columns.par_iter().zip(x.par_chunks_exact_mut(rows));
+            filled.zip(x_single.par_chunks_exact_mut(rows)).map(standardise).collect()
+        } else {
+            let filled = columns.iter().zip(x.chunks_exact_mut(rows));
+            filled.zip(x_single.chunks_exact_mut(rows)).map(standardise).collect()
+        };
+        let (mean, scale, length): (Vec<f64>, Vec<f64>, Vec<f64>) =
+            scaled.iter().map(|s| (s.mean, s.scale, s.length)).collect();
+        let varies: Vec<bool> = scaled.iter().map(|s| s.varies).collect();
         if !varies.iter().any(|v| *v) {
             return Err(SelectionError::NothingLeft { step: "the LASSO on constant features" });
         }
-        let x_single = x.iter().map(|v| *v as f32).collect();
         let factors = params.penalty_factors.clone().unwrap_or_else(|| vec![1.0; p]);
         let total: f64 = factors.iter().sum();
         let y_mean = y.iter().sum::<f64>() / nf;

@@ -1,8 +1,12 @@
 //! Sample size for developing a prediction model of a binary outcome (Riley et al. 2019, 2020), and for validating one
-//! in other patients (Riley et al. 2021).
+//! in other patients (Riley et al. 2021), also one of a continuous outcome (Archer et al. 2021).
 
+mod continuous_validation;
 mod external_validation;
 
+pub use continuous_validation::{
+    ContinuousValidationCriteria, ContinuousValidationParams, ContinuousValidationSize, continuous_validation,
+};
 pub use external_validation::{
     ExternalValidationCriteria, ExternalValidationParams, ExternalValidationSize, NetBenefitTarget,
     PredictorDistribution, ThresholdAccuracy, external_validation,

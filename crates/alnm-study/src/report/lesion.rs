@@ -1,7 +1,7 @@
 //! Figure 1: the axial slice on which the lesion is largest, with its outline.
 
 use alnm_imaging::Volume;
-use alnm_imaging::region::largest_cross_section;
+use alnm_imaging::region::{OutlineEdge, largest_cross_section, outline_edges};
 use anyhow::Result;
 use ndarray::{ArrayView2, Axis};
 
@@ -40,7 +40,7 @@ pub(super) fn outlined_slice(cohort: &Cohort, patient: &Patient) -> Result<Panel
         ),
     );
     let mut path = String::new();
-    for [(x0, y0), (x1, y1)] in border(inside.view()) {
+    for OutlineEdge { from: [x0, y0], to: [x1, y1], .. } in outline_edges(inside.view()) {
         let x = |column: usize| left + column as f64 * x_spacing * per_mm;
         let y = |row: usize| TOP + row as f64 * y_spacing * per_mm;
         push(&mut path, format_args!("M{:.1} {:.1}L{:.1} {:.1}", x(x0), y(y0), x(x1), y(y1)));
@@ -82,66 +82,11 @@ fn windowed(slice: ArrayView2<'_, f32>) -> Vec<f64> {
     slice.iter().map(|&value| ((f64::from(value) - low) / range).clamp(0.0, 1.0)).collect()
 }
 
-/// The edges between voxels inside and outside, from corner to corner: (column, row) each.
-fn border(inside: ArrayView2<'_, bool>) -> Vec<[(usize, usize); 2]> {
-    let (rows, columns) = inside.dim();
-    let at = |row: Option<usize>, column: Option<usize>| match (row, column) {
-        (Some(row), Some(column)) => inside.get((row, column)).copied().unwrap_or(false),
-        _ => false,
-    };
-    let mut edges = Vec::new();
-    for row in 0..=rows {
-        for column in 0..=columns {
-            let here = at(Some(row), Some(column));
-            if here != at(row.checked_sub(1), Some(column)) {
-                edges.push([(column, row), (column + 1, row)]);
-            }
-            if here != at(Some(row), column.checked_sub(1)) {
-                edges.push([(column, row), (column, row + 1)]);
-            }
-        }
-    }
-    edges
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use ndarray::Array2;
 
     use super::*;
-
-    #[test]
-    fn the_border_of_a_rectangle_is_its_perimeter_even_at_the_edge_of_the_slice() {
-        let whole = Array2::from_elem((3, 5), true);
-        assert_eq!(border(whole.view()).len(), 2 * (3 + 5));
-        let mut one = Array2::from_elem((4, 4), false);
-        one[(1, 2)] = true;
-        let mut edges = border(one.view());
-        edges.sort_unstable();
-        assert_eq!(edges, [[(2, 1), (2, 2)], [(2, 1), (3, 1)], [(2, 2), (3, 2)], [(3, 1), (3, 2)]]);
-    }
-
-    #[test]
-    fn the_border_is_closed_and_separates_inside_from_outside() {
-        let ring = Array2::from_shape_fn((9, 9), |(y, x)| {
-            let square = |a: usize| (a as i64 - 4).pow(2);
-            (4..=14).contains(&(square(y) + square(x)))
-        });
-        let mut ends: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-        for [from, to] in border(ring.view()) {
-            *ends.entry(from).or_default() += 1;
-            *ends.entry(to).or_default() += 1;
-            let (before, after) = if from.1 == to.1 {
-                (from.1.checked_sub(1).map(|row| ring[(row, from.0)]), ring.get((from.1, from.0)).copied())
-            } else {
-                (from.0.checked_sub(1).map(|column| ring[(from.1, column)]), ring.get((from.1, from.0)).copied())
-            };
-            assert_ne!(before.unwrap_or(false), after.unwrap_or(false));
-        }
-        assert!(ends.values().all(|count| count % 2 == 0), "every corner is left as often as it is entered");
-    }
 
     #[test]
     fn the_window_spreads_values_over_all_greys() {

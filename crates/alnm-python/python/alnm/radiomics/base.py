@@ -15,6 +15,18 @@ from alnm.radiomics.parameters import Request
 _DESCRIPTIONS = {name: (features, withdrawn) for name, features, withdrawn in _native.feature_classes()}
 
 
+_NUMBERS = {
+    "shape": {"Elongation", "Flatness", "LeastAxisLength", "MajorAxisLength", "MinorAxisLength", "VoxelVolume"},
+    "shape2D": {"Elongation", "MajorAxisLength", "MinorAxisLength", "PixelSurface", "Sphericity"},
+}
+"""Features that PyRadiomics returns as NumPy's numbers; the others are arrays without axes."""
+
+
+def feature_value(class_name: str, feature: str, value: float) -> Any:
+    """The value of a feature as the type that PyRadiomics returns."""
+    return np.float64(value) if feature in _NUMBERS.get(class_name, ()) else np.array(value)
+
+
 class RadiomicsFeaturesBase:
     """A feature class: features of one region of an image that is prepared and filtered already.
 
@@ -107,7 +119,7 @@ class RadiomicsFeaturesBase:
             maps = _native.feature_maps(self._image, self._mask, self.label, request, None)[0]
             return {name: self._whole(of_native(parts)) for (_, _, name), parts in maps}
         found, values, *_ = _native.extract(self._image, self._mask, self.label, request, None)
-        return {name: np.array(value) for (_, _, name), value in zip(found, values.tolist())}
+        return {name: feature_value(kind, name, value) for (_, kind, name), value in zip(found, values.tolist())}
 
     def _whole(self, part: Any) -> Any:
         """A map of a box as one of the size of the image."""

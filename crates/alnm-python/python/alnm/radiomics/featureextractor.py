@@ -13,7 +13,7 @@ import numpy as np
 
 from alnm import _native, imaging
 from alnm.image import Image, as_image, existing, is_path, is_sitk, of_native
-from alnm.radiomics import generalinfo, getFeatureClasses, getImageTypes, imageoperations, parameters
+from alnm.radiomics import base, generalinfo, getFeatureClasses, getImageTypes, imageoperations, parameters
 from alnm.radiomics.parameters import Request
 
 logger = logging.getLogger("radiomics.featureextractor")
@@ -23,6 +23,7 @@ geometryTolerance: float | None = None
 
 _NOTHING = [("firstorder", ["Mean"])]
 _SHAPE = ("shape", "shape2D")
+_REPORTED = ("diagnostics_Versions_", "diagnostics_Configuration_")
 
 
 class RadiomicsFeatureExtractor:
@@ -150,9 +151,12 @@ class RadiomicsFeatureExtractor:
             names = [name for name, _ in maps]
         else:
             names, numbers, diagnostics, warnings = _native.extract(image, mask, number, request, threads)
-            values = list(map(np.array, numbers.tolist()))
+            values = [base.feature_value(*name[1:], value) for name, value in zip(names, numbers.tolist())]
         _tell(warnings)
-        result.update(entry for entry in diagnostics if "-" in entry[0].split("_")[1])
+        # Versions and configuration are reported above.
+        for name, value in diagnostics:
+            if not name.startswith(_REPORTED):
+                result[name] = np.float64(value) if isinstance(value, float) else value
         for (image_name, class_name, feature), value in zip(names, values):
             if wanted(class_name):
                 result[f"{image_name}_{class_name}_{feature}"] = value
@@ -166,8 +170,8 @@ class RadiomicsFeatureExtractor:
         if not types:
             names &= set(_SHAPE)
             features = [(name, of_class) for name, of_class in features if name in _SHAPE]
-        request = Request(parameters.settings(settings), types or [("Original", {})], features or list(_NOTHING))
-        return request, names.__contains__
+        types, features = types or [("Original", {})], features or list(_NOTHING)
+        return Request(parameters.settings(settings), types, features, full_masks=True), names.__contains__
 
     @staticmethod
     def loadImage(ImageFilePath: Any, MaskFilePath: Any, generalInfo: Any = None, **kwargs: Any) -> tuple[Any, Any]:

@@ -83,12 +83,18 @@ def getBinEdges(parameterValues: Any, **kwargs: Any) -> Any:
         raise _native.AlnmError("a grey value is not finite; bins need finite values")
     count, width = kwargs.get("binCount"), kwargs.get("binWidth", 25)
     if count is not None:
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 0 < count <= 65536:
+            raise _native.AlnmError(f"binCount is {count!r}; it must be a whole number from 1 to 65536")
         edges = np.histogram(values, count)[1]
         edges[-1] += 1
         return edges
-    if not width > 0:
+    if isinstance(width, (list, str)) or not 0 < width < float("inf"):
         raise _native.AlnmError(f"binWidth is {width}; it must be above 0")
     low, high = values.min(), values.max()
+    if (float(high) - float(low)) / width > 16_777_216:
+        raise _native.AlnmError(
+            f"values from {low} to {high} need too many bins of width {width}; choose a larger binWidth, or normalise"
+        )
     edges = np.arange(low - low % width, high + 2 * width, width)
     return edges if len(edges) > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
 

@@ -57,8 +57,18 @@ def load(path: Any) -> dict[str, Any]:
 
     :raises AlnmError: for a file that is no YAML or JSON, and for keys and values that are not allowed.
     """
-    with open(os.fspath(path), encoding="utf-8") as file:
-        return dict(_native.parse_parameters(file.read()))
+    with open(os.fspath(path), "rb") as file:
+        content = file.read()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise _native.AlnmError(f"parameter file {os.fspath(path)} is no text in UTF-8: {error.reason}") from None
+    return parse(text)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """What the text of a parameter file says, checked."""
+    return dict(_native.parse_parameters(text))
 
 
 def check(parameters: Any) -> dict[str, Any]:
@@ -66,7 +76,7 @@ def check(parameters: Any) -> dict[str, Any]:
 
     :raises AlnmError: for keys and values that are not allowed.
     """
-    return dict(_native.parse_parameters(_yaml(parameters)))
+    return parse(_yaml(parameters))
 
 
 def _yaml(value: Any) -> str:

@@ -1,0 +1,347 @@
+//! `alnm view`: pictures of an image and its regions.
+
+mod glyphs;
+mod page;
+mod picture;
+mod plane;
+
+use std::path::{Path, PathBuf};
+
+use alnm_imaging::dicom::Series;
+use alnm_imaging::file::Source;
+use alnm_imaging::region::{bounding_box, labels, resize_bilinear};
+use alnm_imaging::{FileFormat, Geometry, LabelMap, Volume};
+use anyhow::{Context, Result, bail, ensure};
+use ndarray::Array2;
+
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted};
+use crate::output::{Activity, Overwriting, warn, write_file};
+use picture::{Picture, Window};
+use plane::{Orientation, Planes};
+
+/// Draw an image, with the outlines of a mask: as a picture (.png), or as a page to leaf through slices and phases with
+/// the keys (.html).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  alnm view image.nii.gz look.png                          # three planes through the centre
+  alnm view image.nii.gz mask.nii.gz look.png              # three planes, each where the region is largest, outlined
+  alnm view dce-folder lesion.seg.dcm look.png --phase 4 --slices 12
+  alnm view dce-folder lesion.seg.dcm look.html            # all slices of all phases
+
+The patient's right is on the left of axial and coronal planes. Labels have colours: 1 yellow, 2 light blue, 3 orange,
+4 green, 5 pink, 6 red. The page needs no other file and no network.
+Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+pub(crate) struct View {
+    /// Image file or DICOM folder, its mask if there is one, and the file to write (.png or .html).
+    #[arg(value_names = ["IMAGE", "[MASK] OUT"], num_args = 2..=3, required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    choice: SeriesChoice,
+    #[command(flatten)]
+    drawing: MaskDrawing,
+    /// Only the region with this label.
+    #[arg(long, value_name = "N")]
+    label: Option<u32>,
+    /// Only the region of this name.
+    #[arg(long, value_name = "NAME", conflicts_with = "label")]
+    roi: Option<String>,
+    /// A mosaic of so many slices, evenly through the region, or through the image without a mask.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=400))]
+    slices: Option<u16>,
+    /// The planes of the mosaic and of the page.
+    #[arg(long, value_enum, default_value_t = Orientation::Axial)]
+    plane: Orientation,
+    /// Grey values that are black and white.
+    #[arg(
+        long,
+        value_name = "LOW,HIGH",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        conflicts_with = "percentiles"
+    )]
+    window: Option<Vec<f64>>,
+    /// Percentiles of the grey values that are black and white.
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', default_value = "1,99.5")]
+    percentiles: Vec<f64>,
+    /// Pixels of the longer side of each plane of a picture.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(32..=4096))]
+    side: u16,
+    #[command(flatten)]
+    overwriting: Overwriting,
+}
+
+/// An image of one or several phases with its outlined regions.
+struct Scene {
+    /// The name of the image.
+    title: String,
+    phases: Vec<Volume<f32>>,
+    mask: Option<LabelMap>,
+    window: Window,
+}
+
+impl View {
+    pub(crate) fn run(self) -> Result<()> {
+        let (image, mask, out) = match self.files.as_slice() {
+            [image, out] => (image, None, out),
+            [image, mask, out] => (image, Some(mask.as_path()), out),
+            _ => bail!("view takes an image, a mask if there is one, and the file to write"),
+        };
+        let is_page = match out.extension().and_then(|suffix| suffix.to_str()).map(str::to_ascii_lowercase).as_deref() {
+            Some("png") => false,
+            Some("html" | "htm") => true,
+            _ => bail!("{} has no suffix that view writes; name a file in .png or .html", out.display()),
+        };
+        let range = |name: &str, values: &[f64]| -> Result<[f64; 2]> {
+            let [low, high]: [f64; 2] =
+                values.try_into().ok().with_context(|| format!("--{name} takes two numbers"))?;
+            ensure!(low < high, "--{name} is {low},{high}; the first number must be the smaller one");
+            Ok([low, high])
+        };
+        let percentiles = range("percentiles", &self.percentiles)?;
+        let fixed = self.window.as_deref().map(|values| range("window", values)).transpose()?;
+        self.overwriting.check([out.as_path()])?;
+        let activity = Activity::start("reading");
+        let (phases, mask) = self.read(image, mask, is_page)?;
+        let window = match fixed {
+            Some([low, high]) => Window { low, high },
+            None => {
+                Window::of_percentiles(phases.iter().flat_map(|phase| phase.as_slice().iter().copied()), percentiles)
+            }
+        };
+        let title = image.file_name().unwrap_or(image.as_os_str()).to_string_lossy().into_owned();
+        let scene = Scene { title, phases, mask, window };
+        activity.next("drawing");
+        let bytes = if is_page {
+            page::html(&scene, self.plane)?.into_bytes()
+        } else {
+            scene.picture(self.slices.map(usize::from), self.plane, self.side.into())?.png()?
+        };
+        activity.next("writing");
+        write_file(out, &bytes)?;
+        activity.finish();
+        Ok(())
+    }
+
+    /// The phases that are shown, and the mask on their grid.
+    fn read(
+        &self,
+        image: &Path,
+        mask: Option<&Path>,
+        all_phases: bool,
+    ) -> Result<(Vec<Volume<f32>>, Option<LabelMap>)> {
+        let source = Source::open(image)?;
+        let is_one = !all_phases || self.choice.phase.is_some() || source.format() != FileFormat::Dicom;
+        let (phases, chosen) = if is_one {
+            let chosen = self.choice.read_chosen(source, &warn)?;
+            (vec![chosen.image.cast()], chosen)
+        } else {
+            let folder = source.dicom_folder()?;
+            let series = self.choice.of(&folder, &warn)?;
+            self.read_phases(&series)?
+        };
+        let mask = mask.map(|path| self.read_mask(path, &chosen)).transpose()?;
+        Ok((phases, mask))
+    }
+
+    fn read_phases(&self, series: &Series) -> Result<(Vec<Volume<f32>>, ChosenImage)> {
+        let mut images = (1..=series.phase_count().max(1)).map(|number| series.phase(number));
+        let first = images.next().context("the series has no phase")??;
+        let mut phases = vec![first.cast()];
+        for image in images {
+            phases.push(image?.cast());
+        }
+        let frame_of_reference = series.frame_of_reference().map(str::to_owned);
+        Ok((phases, ChosenImage { image: first, frame_of_reference }))
+    }
+
+    fn read_mask(&self, path: &Path, chosen: &ChosenImage) -> Result<LabelMap> {
+        let source = Source::open(path)?;
+        let is_map = source.format() != FileFormat::Dicom;
+        let mut params = self.drawing.for_image(chosen);
+        if is_map {
+            // A label map brings its grid, which has to be the image's.
+            params.grid = None;
+        }
+        params.region = self.roi.as_deref().map(Into::into);
+        let mut mask = noted(params.check()?.read_with_notes(source)?);
+        require_same_grid(chosen.image.geometry(), mask.geometry(), path)?;
+        if let Some(wanted) = self.label {
+            ensure!(mask.as_slice().contains(&wanted), "{} has no voxel of label {wanted}", path.display());
+            mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
+        }
+        Ok(mask)
+    }
+}
+
+/// Refuses a mask on another grid than the image: its outline would be drawn at a wrong place.
+fn require_same_grid(image: &Geometry, mask: &Geometry, path: &Path) -> Result<()> {
+    /// Files in single precision differ by less.
+    const TOLERANCE: f64 = 1e-3;
+    match image.difference(mask, TOLERANCE) {
+        None => Ok(()),
+        Some(difference) => bail!(
+            "{} does not lie on the grid of the image: {difference}; bring it there with `alnm resample --like IMAGE \
+             --interpolator nearest`",
+            path.display()
+        ),
+    }
+}
+
+/// A plane of the picture, before it is drawn.
+struct Panel {
+    values: Array2<f32>,
+    labels: Option<Array2<u32>>,
+    planes: Planes,
+    index: usize,
+    /// Pixels for a millimetre.
+    scale: f64,
+}
+
+impl Scene {
+    fn geometry(&self) -> &Geometry {
+        self.phases[0].geometry()
+    }
+
+    /// The labels that the mask holds.
+    fn labels(&self) -> Vec<u32> {
+        /// More than a picture can tell apart.
+        const MOST: usize = 1000;
+        self.mask.as_ref().map_or(Vec::new(), |mask| labels(mask, MOST))
+    }
+
+    /// The voxels (x, y, z) between which regions lie: first and last of each axis; those of the image without regions.
+    fn extent(&self) -> Result<[[usize; 2]; 3]> {
+        let mut extent = self.geometry().size().map(|size| [size, 0]);
+        let Some(mask) = &self.mask else { return Ok(self.geometry().size().map(|size| [0, size - 1])) };
+        for label in self.labels() {
+            let part = bounding_box(mask, label)?;
+            for (axis, [first, last]) in extent.iter_mut().enumerate() {
+                *first = (*first).min(part.start()[axis]);
+                *last = (*last).max(part.start()[axis] + part.size()[axis] - 1);
+            }
+        }
+        ensure!(extent.iter().all(|[first, last]| first <= last), "the mask has no region to draw");
+        Ok(extent)
+    }
+
+    /// Of planes that lie side by side the one on which the regions are largest, the first of equal ones; the middle one
+    /// without regions.
+    fn fullest(&self, planes: &Planes) -> usize {
+        let Some(mask) = &self.mask else { return planes.count() / 2 };
+        let voxels = |index: usize| planes.cut(mask, index).iter().filter(|label| **label != 0).count();
+        (0..planes.count()).rev().max_by_key(|&index| voxels(index)).unwrap_or(0)
+    }
+
+    /// Three planes, each where the regions are largest, or a mosaic of slices.
+    fn picture(&self, slices: Option<usize>, plane: Orientation, side: usize) -> Result<Picture> {
+        let extent = self.extent()?;
+        let panels: Vec<Panel> = match slices {
+            Some(wanted) => {
+                let planes = Planes::new(self.geometry(), plane);
+                let [first, last] = [0, 1].map(|end| planes.through(extent.map(|ends| ends[end])));
+                spread(first, last, wanted)
+                    .into_iter()
+                    .map(|index| self.panel(&planes, index, side))
+                    .collect::<Result<_>>()?
+            }
+            None => {
+                let all = Orientation::ALL.map(|orientation| Planes::new(self.geometry(), orientation));
+                // Planes of an image of one slice that are lines show nothing.
+                let visible = all.iter().filter(|planes| planes.pixels().iter().all(|&pixels| pixels > 1));
+                visible.map(|planes| self.panel(planes, self.fullest(planes), side)).collect::<Result<_>>()?
+            }
+        };
+        ensure!(!panels.is_empty(), "the image has no plane of more than one row and column");
+        let columns = if slices.is_some() { (panels.len() as f64).sqrt().ceil() as usize } else { panels.len() };
+        Ok(mosaic(&panels, columns, self.window))
+    }
+
+    fn panel(&self, planes: &Planes, index: usize, side: usize) -> Result<Panel> {
+        let [rows, columns] = planes.pixels();
+        let [height, width] = planes.pixel_size();
+        let scale = side as f64 / (rows as f64 * height).max(columns as f64 * width);
+        let drawn = |voxels: usize, size: f64| ((voxels as f64 * size * scale).round() as usize).max(1);
+        let (drawn_rows, drawn_columns) = (drawn(rows, height), drawn(columns, width));
+        let values = resize_bilinear(planes.cut(&self.phases[0], index).view(), drawn_rows, drawn_columns)?;
+        let nearest = |place: usize, old: usize, new: usize| (2 * place + 1) * old / (2 * new);
+        let labels = self.mask.as_ref().map(|mask| {
+            let cut = planes.cut(mask, index);
+            Array2::from_shape_fn((drawn_rows, drawn_columns), |(row, column)| {
+                cut[(nearest(row, rows, drawn_rows), nearest(column, columns, drawn_columns))]
+            })
+        });
+        Ok(Panel { values, labels, planes: planes.clone(), index, scale })
+    }
+}
+
+/// At most so many numbers from `first` to `last`, evenly.
+fn spread(first: usize, last: usize, wanted: usize) -> Vec<usize> {
+    let count = wanted.min(last - first + 1);
+    match count {
+        1 => vec![first.midpoint(last)],
+        _ => (0..count).map(|place| first + (place * (last - first) + (count - 1) / 2) / (count - 1)).collect(),
+    }
+}
+
+/// Panels row by row, each with its letters, the number of its slice and a scale bar.
+fn mosaic(panels: &[Panel], columns: usize, window: Window) -> Picture {
+    const GAP: usize = 4;
+    let cell_height = panels.iter().map(|panel| panel.values.nrows()).max().unwrap_or(0) + GAP;
+    let cell_width = panels.iter().map(|panel| panel.values.ncols()).max().unwrap_or(0) + GAP;
+    let rows = panels.len().div_ceil(columns);
+    let mut picture = Picture::new(columns * cell_width - GAP, rows * cell_height - GAP);
+    for (place, panel) in panels.iter().enumerate() {
+        panel.draw(&mut picture, [place % columns * cell_width, place / columns * cell_height], window);
+    }
+    picture
+}
+
+impl Panel {
+    fn draw(&self, picture: &mut Picture, [left, top]: [usize; 2], window: Window) {
+        let (height, width) = self.values.dim();
+        // Letters and lines grow with the panel.
+        let unit = (height.max(width) / 256).max(1);
+        picture.draw([left, top], self.values.view(), window);
+        if let Some(labels) = &self.labels {
+            picture.outline([left, top], labels, unit);
+        }
+        let (letter, margin) = (picture::letter_height(unit), 2 * unit);
+        let text_width = |text: &str| text.chars().count() * picture::letter_width(unit);
+        let [left_letter, right_letter, upper, lower] = self.planes.edge_letters();
+        let middle = top + height.saturating_sub(letter) / 2;
+        let centre = |text: &str| left + width.saturating_sub(text_width(text)) / 2;
+        let bottom = top + height.saturating_sub(letter + margin);
+        let right = left + width.saturating_sub(text_width(right_letter) + margin);
+        picture.write([left + margin, middle], left_letter, unit);
+        picture.write([right, middle], right_letter, unit);
+        picture.write([centre(upper), top + margin], upper, unit);
+        picture.write([centre(lower), bottom], lower, unit);
+        let number = format!("{} {}/{}", self.planes.axis_name(), self.index + 1, self.planes.count());
+        picture.write([left + margin, top + margin], &number, unit);
+        let millimetres = picture::bar_length(width as f64 / self.scale);
+        let length = ((millimetres * self.scale).round() as usize).max(1);
+        picture.bar([left + margin, bottom.saturating_sub(margin + unit)], length, unit);
+        picture.write([left + margin, bottom], &format!("{millimetres} mm"), unit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_of_a_mosaic_reach_from_the_first_to_the_last() {
+        assert_eq!(spread(3, 12, 4), [3, 6, 9, 12]);
+        assert_eq!(spread(3, 5, 12), [3, 4, 5]);
+        assert_eq!(spread(3, 8, 1), [5]);
+        assert_eq!(spread(7, 7, 9), [7]);
+    }
+
+    #[test]
+    fn a_mask_on_another_grid_is_refused_with_what_differs() {
+        let image = Geometry::axis_aligned([4, 4, 4], [1.0; 3]).unwrap();
+        let shifted = image.with_grid([4, 4, 4], [1.0; 3], [0.5, 0.0, 0.0]).unwrap();
+        let error = require_same_grid(&image, &shifted, Path::new("m.nii")).unwrap_err().to_string();
+        assert!(error.starts_with("m.nii does not lie on the grid of the image: origin is"), "{error}");
+    }
+}

@@ -1,0 +1,7 @@
+"""``python -m alnm.radiomics``."""
+
+import sys
+
+from alnm.radiomics.command import main
+
+sys.exit(main())

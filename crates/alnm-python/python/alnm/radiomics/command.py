@@ -1,0 +1,167 @@
+"""The command line of PyRadiomics: ``python -m alnm.radiomics``, or the script ``alnm-pyradiomics``.
+
+One case is an image and a mask; several are a table (CSV) with the columns ``Image`` and ``Mask``, and ``Label`` and
+``Label_channel`` where cases need them. Other columns are copied. A case that fails is told and leaves a row without
+features, as in PyRadiomics; the exit code is then 0 as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import logging
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from alnm import AlnmError, Image, imaging
+from alnm.image import as_image
+from alnm.radiomics import __version__, logger, parameters
+from alnm.radiomics.featureextractor import RadiomicsFeatureExtractor
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0, 1 for input that makes no sense, 3 where the whole run failed."""
+    options = _parser().parse_args(arguments)
+    logger.setLevel(options.logging_level)
+    if options.log_file:
+        logger.addHandler(logging.FileHandler(options.log_file))
+    try:
+        extractor = RadiomicsFeatureExtractor(*([options.param] if options.param else []))
+        extractor.settings.update(_settings(options.setting))
+        if options.label is not None:
+            extractor.settings["label"] = options.label
+        cases = _cases(options)
+    except (AlnmError, OSError) as error:
+        logger.error("%s", error)
+        return 1
+    # Each case uses all threads where there is one, and one where there are several.
+    threads = None if len(cases) == 1 or options.jobs == 1 else 1
+    with ThreadPoolExecutor(max_workers=options.jobs) as pool:
+        rows = list(pool.map(lambda case: _row(case, extractor, options, threads), enumerate(cases, 1)))
+    try:
+        with _output(options.out) as file:
+            _write(rows, options.format, file)
+    except OSError as error:
+        logger.error("%s", error)
+        return 3
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="alnm-pyradiomics", description="Radiomic features of images and masks.")
+    parser.add_argument("input", metavar="{Image,Batch}FILE", help="an image, or a table of cases")
+    parser.add_argument("mask", nargs="?", metavar="MaskFILE", help="the mask, where the input is an image")
+    parser.add_argument("--param", "-p", help="parameter file, YAML or JSON")
+    parser.add_argument("--setting", "-s", action="append", default=[], metavar="NAME:VALUE", help="one setting")
+    parser.add_argument("--jobs", "-j", type=int, default=1, help="cases at once")
+    parser.add_argument("--mode", "-m", choices=["segment", "voxel"], default="segment")
+    parser.add_argument("--out", "-o", help="file to which rows are added; the terminal where it is left out")
+    parser.add_argument("--out-dir", "-od", default=".", help="folder for feature maps")
+    parser.add_argument("--skip-nans", action="store_true", help="leave features out that are not defined")
+    parser.add_argument("--format", "-f", choices=["csv", "json", "txt"], default="txt")
+    parser.add_argument("--label", "-l", type=int, help="label of the region")
+    parser.add_argument("--logging-level", choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="WARNING")
+    parser.add_argument("--log-file")
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def _settings(given: Iterable[str]) -> dict[str, Any]:
+    """Settings of the form NAME:VALUE, with values as in a parameter file and lists separated by commas."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, separator, value = text.partition(":")
+        if not separator or name not in parameters.KNOWN:
+            logger.warning("--setting %s is left out: it has to be NAME:VALUE with the name of a setting", text)
+            continue
+        listed = f"[{value}]" if "," in value or name in ("distances", "sigma", "resegmentRange") else value
+        group = "voxelSetting" if name in parameters.ONLY_PASSED_ON else "setting"
+        found.update(parameters.parse(f"{group}: {{{name}: {listed}}}")[group])
+    return found
+
+
+def _cases(options: argparse.Namespace) -> list[dict[str, str]]:
+    if not options.input.endswith(".csv"):
+        if options.mask is None:
+            raise AlnmError("there is an image and no mask; name the mask, or give a table of cases (.csv)")
+        return [{"Image": options.input, "Mask": options.mask}]
+    with open(options.input, newline="", encoding="utf-8-sig") as file:
+        cases = list(csv.DictReader(file))
+    if not cases:
+        raise AlnmError(f"{options.input} has 0 cases; it must have at least one")
+    missing = {"Image", "Mask"} - set(cases[0])
+    if missing:
+        raise AlnmError(f"{options.input} has no column {' and '.join(sorted(missing))}; it must have Image and Mask")
+    folder = Path(options.input).parent
+    return [{**case, **{name: str(folder / case[name]) for name in ("Image", "Mask") if case[name]}} for case in cases]
+
+
+def _row(
+    numbered: tuple[int, dict[str, str]],
+    extractor: RadiomicsFeatureExtractor,
+    options: argparse.Namespace,
+    threads: int | None,
+) -> OrderedDict[str, Any]:
+    number, case = numbered
+    row: OrderedDict[str, Any] = OrderedDict(case)
+    try:
+        label = int(float(case["Label"])) if case.get("Label") else None
+        channel = int(float(case["Label_channel"])) if case.get("Label_channel") else None
+        voxels = options.mode == "voxel"
+        result = extractor.execute(case["Image"], case["Mask"], label, channel, voxels, threads=threads)
+    except (ValueError, TypeError, OSError) as error:
+        logger.error("case %d: %s", number, error)
+        return row
+    for name, value in result.items():
+        if isinstance(value, (np.ndarray, np.floating)):
+            if not (options.skip_nans and np.isnan(value)):
+                row[name] = float(value)
+        elif options.mode == "voxel" and not name.startswith("diagnostics_"):
+            row[name] = _save(as_image(value), Path(options.out_dir) / f"Case-{number}_{name}.nrrd")
+        else:
+            row[name] = value
+    return row
+
+
+def _save(image: Image, path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    imaging.write(path, image)
+    return str(path)
+
+
+class _output:
+    """The file that rows are added to, or the terminal."""
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+        self.file: TextIO = sys.stdout
+
+    def __enter__(self) -> TextIO:
+        if self.path is not None:
+            self.file = open(self.path, "a", newline="", encoding="utf-8")
+        return self.file
+
+    def __exit__(self, *_: Any) -> None:
+        if self.path is not None:
+            self.file.close()
+
+
+def _write(rows: list[OrderedDict[str, Any]], form: str, file: TextIO) -> None:
+    if form == "json":
+        file.write(json.dumps(rows, indent=2, default=str) + os.linesep)
+    elif form == "csv":
+        later = {name for row in rows[1:] for name in row} - set(rows[0])
+        writer = csv.DictWriter(file, [*rows[0], *sorted(later)], lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        for number, row in enumerate(rows, 1):
+            file.writelines(f"Case-{number}_{name}: {value}\n" for name, value in row.items())

@@ -1,0 +1,220 @@
+//! Products of all pairs of columns, xᵀx and xᵀwx, with the processor's vector instructions.
+//!
+//! Every product is summed in [`LANES`] interleaved parts, which are added in one fixed order, and the rows that are left
+//! over after them, as [`crate::linear::dot`] does: wherever two columns stand, and whatever the processor and the number
+//! of threads, their product has the same bits.
+
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayViewMut2, Axis};
+use pulp::Simd;
+
+/// Interleaved parts of a sum.
+const LANES: usize = 8;
+/// Columns of one tile of products.
+const TILE: (usize, usize) = (2, 3);
+/// Bytes of the columns that a thread keeps at hand while all others pass by.
+const BLOCK_BYTES: usize = 512 << 10;
+/// Rows and columns of a block that is mirrored by one thread.
+const MIRRORED: usize = 64;
+
+/// The symmetric matrix of the products of columns of equal length; `finish` makes of each product what is wanted.
+pub(crate) fn of_all_pairs(columns: &[Vec<f64>], finish: impl Fn(f64) -> f64 + Sync) -> Array2<f64> {
+    let p = columns.len();
+    let mut products = Array2::zeros((p, p));
+    let bytes = columns.first().map_or(0, Vec::len).max(1) * size_of::<f64>();
+    let block = (BLOCK_BYTES / bytes).clamp(TILE.0, 256).next_multiple_of(TILE.0);
+    products.axis_chunks_iter_mut(Axis(0), block).into_par_iter().enumerate().for_each(|(number, rows)| {
+        pulp::Arch::new().dispatch(LowerRows { columns, first: number * block, rows, finish: &finish });
+    });
+    mirror(products.view_mut());
+    products
+}
+
+/// Some rows of the matrix, up to the diagonal.
+struct LowerRows<'a, F> {
+    columns: &'a [Vec<f64>],
+    /// Number of the first row.
+    first: usize,
+    rows: ArrayViewMut2<'a, f64>,
+    finish: &'a F,
+}
+
+impl<F: Fn(f64) -> f64> pulp::WithSimd for LowerRows<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let last = self.first + self.rows.nrows() - 1;
+        for j in (0..=last).step_by(TILE.1) {
+            // Columns beyond the last are the last again.
+            let right = [j, last.min(j + 1), last.min(j + 2)];
+            let start = (j.saturating_sub(self.first)) / TILE.0 * TILE.0;
+            for i in (start..self.rows.nrows()).step_by(TILE.0) {
+                let left = [self.first + i, last.min(self.first + i + 1)];
+                let tile = tile(simd, left.map(|k| &self.columns[k][..]), right.map(|k| &self.columns[k][..]));
+                for (row, products) in left.iter().zip(tile) {
+                    for (column, product) in right.iter().zip(products) {
+                        if column <= row {
+                            self.rows[[row - self.first, *column]] = (self.finish)(product);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The symmetric matrix of the products of columns with weights, row by row; all have one length.
+pub(crate) fn weighted(columns: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
+    let size = columns.len();
+    let mut products = vec![0.0; size * size];
+    pulp::Arch::new().dispatch(Weighted { columns, weights, products: &mut products });
+    for i in 0..size {
+        for j in 0..i {
+            products[j * size + i] = products[i * size + j];
+        }
+    }
+    products
+}
+
+/// The weighted products up to the diagonal.
+struct Weighted<'a> {
+    columns: &'a [Vec<f64>],
+    weights: &'a [f64],
+    products: &'a mut [f64],
+}
+
+impl pulp::WithSimd for Weighted<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { columns, weights, products } = self;
+        let size = columns.len();
+        let mut weighted = [vec![0.0; weights.len()], vec![0.0; weights.len()]];
+        for i in (0..size).step_by(TILE.0) {
+            let rows = [i, (i + 1).min(size - 1)];
+            for (weighted, &row) in weighted.iter_mut().zip(&rows) {
+                for ((out, x), w) in weighted.iter_mut().zip(&columns[row]).zip(weights) {
+                    *out = x * w;
+                }
+            }
+            for j in (0..=rows[1]).step_by(TILE.1) {
+                let others = [j, rows[1].min(j + 1), rows[1].min(j + 2)];
+                let tile = tile(simd, [&weighted[0], &weighted[1]], others.map(|k| &columns[k][..]));
+                for (row, of_row) in rows.iter().zip(tile) {
+                    for (other, product) in others.iter().zip(of_row) {
+                        if other <= row {
+                            products[row * size + other] = product;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Products of each of two columns with each of three. Each number that is loaded serves two products or three.
+#[inline(always)]
+fn tile<S: Simd>(simd: S, a: [&[f64]; 2], b: [&[f64]; 3]) -> [[f64; 3]; 2] {
+    let width = LANES / S::F64_LANES;
+    let whole = a[0].len() / LANES * LANES;
+    let [a0, a1] = a.map(|a| S::as_simd_f64s(&a[..whole]).0);
+    let a1 = &a1[..a0.len()];
+    let [b0, b1, b2] = b.map(|b| &S::as_simd_f64s(&b[..whole]).0[..a0.len()]);
+    let mut parts = [[[simd.splat_f64s(0.0); LANES]; 3]; 2];
+    for start in (0..a0.len()).step_by(width) {
+        let block = start..start + width;
+        let a = [&a0[block.clone()], &a1[block.clone()]];
+        let b = [&b0[block.clone()], &b1[block.clone()], &b2[block]];
+        for k in 0..width {
+            for i in 0..2 {
+                for j in 0..3 {
+                    parts[i][j][k] = simd.add_f64s(parts[i][j][k], simd.mul_f64s(a[i][k], b[j][k]));
+                }
+            }
+        }
+    }
+    let mut products = [[0.0; 3]; 2];
+    for i in 0..2 {
+        for j in 0..3 {
+            let tail: f64 = a[i][whole..].iter().zip(&b[j][whole..]).map(|(x, y)| x * y).sum();
+            let lanes: &[f64] = pulp::bytemuck::cast_slice(&parts[i][j][..width]);
+            products[i][j] = lanes.iter().sum::<f64>() + tail;
+        }
+    }
+    products
+}
+
+/// Copies what lies below the diagonal to above it: the lower left quarter to the upper right one, then within the other
+/// two.
+fn mirror(matrix: ArrayViewMut2<'_, f64>) {
+    let p = matrix.nrows();
+    if p < 2 {
+        return;
+    }
+    let half = p.div_ceil(2);
+    let (upper, lower) = matrix.split_at(Axis(0), half);
+    let (upper_left, mut upper_right) = upper.split_at(Axis(1), half);
+    let (lower_left, lower_right) = lower.split_at(Axis(1), half);
+    upper_right.axis_chunks_iter_mut(Axis(0), MIRRORED).into_par_iter().enumerate().for_each(|(number, mut rows)| {
+        let below = lower_left.slice(ndarray::s![.., number * MIRRORED..number * MIRRORED + rows.nrows()]);
+        // In squares, so that what is read and what is written stay in the cache.
+        for (mut target, source) in
+            rows.axis_chunks_iter_mut(Axis(1), MIRRORED).zip(below.axis_chunks_iter(Axis(0), MIRRORED))
+        {
+            target.assign(&source.t());
+        }
+    });
+    rayon::join(|| mirror(upper_left), || mirror(lower_right));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One product after the other, in the documented order.
+    fn plain(a: &[f64], b: &[f64]) -> f64 {
+        let whole = a.len() / LANES * LANES;
+        let mut parts = [0.0; LANES];
+        for k in 0..whole {
+            parts[k % LANES] += a[k] * b[k];
+        }
+        parts.iter().sum::<f64>() + (whole..a.len()).map(|k| a[k] * b[k]).sum::<f64>()
+    }
+
+    #[test]
+    fn every_product_has_the_bits_of_the_plain_sum() {
+        for (rows, p) in [(0, 3), (1, 1), (7, 2), (8, 5), (29, 64), (130, 131), (40_000, 7)] {
+            let columns: Vec<Vec<f64>> = (0..p)
+                .map(|j| (0..rows).map(|i| ((i * 37 + j * j * 11 + 5) % 101) as f64 / 7.0 - 6.0).collect())
+                .collect();
+            let products = of_all_pairs(&columns, |product| product);
+            for i in 0..p {
+                for j in 0..p {
+                    let expected = plain(&columns[i], &columns[j]);
+                    assert_eq!(products[[i, j]].to_bits(), expected.to_bits(), "{rows} rows, columns {i} and {j}");
+                }
+            }
+        }
+        assert_eq!(of_all_pairs(&[], |product| product).dim(), (0, 0));
+    }
+
+    #[test]
+    fn weighted_products_have_the_bits_of_the_plain_sum() {
+        for (rows, p) in [(0, 0), (0, 2), (5, 1), (8, 4), (61, 7)] {
+            let value = |i: usize, j: usize| ((i * 31 + j * j * 7 + 3) % 89) as f64 / 9.0 - 4.0;
+            let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..rows).map(|i| value(i, j)).collect()).collect();
+            let weights: Vec<f64> = (0..rows).map(|i| value(i, 11)).collect();
+            let products = weighted(&columns, &weights);
+            for i in 0..p {
+                let weighted: Vec<f64> = columns[i].iter().zip(&weights).map(|(x, w)| x * w).collect();
+                for j in 0..=i {
+                    let expected = plain(&weighted, &columns[j]);
+                    assert_eq!(products[i * p + j].to_bits(), expected.to_bits(), "columns {i} and {j}");
+                    assert_eq!(products[j * p + i].to_bits(), expected.to_bits(), "columns {j} and {i}");
+                }
+            }
+        }
+    }
+}
