@@ -68,7 +68,8 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
     let of = |part: usize| noise(7919 * part + row);
     let shift = if alnm { 1.0 } else { 0.0 };
     let round = |value: f64| (100.0 * value).round() / 100.0;
-    let (neutrophils, lymphocytes, monocytes) = (round(3.0 + 3.0 * of(1) + shift), round(1.2 + of(2)), round(0.4 + 0.2 * of(12)));
+    let (neutrophils, lymphocytes, monocytes) =
+        (round(3.0 + 3.0 * of(1) + shift), round(1.2 + of(2)), round(0.4 + 0.2 * of(12)));
     Patient {
         id: id.to_owned(),
         centre: centre.to_owned(),
@@ -76,12 +77,7 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
         age_years: (35.0 + 40.0 * of(3)).round(),
         mtd_cm: round(1.0 + 3.0 * of(4) + shift),
         sad_aln_cm: round(0.3 + of(5) + 0.3 * shift),
-        markers: Markers {
-            pr: Some(of(6) > 0.5),
-            er: Some(true),
-            her2: Some(of(8) > 0.7),
-            ki67: Some(of(9) > 0.3),
-        },
+        markers: Markers { pr: Some(of(6) > 0.5), er: Some(true), her2: Some(of(8) > 0.7), ki67: Some(of(9) > 0.3) },
         subtype: Some(if of(8) > 0.7 || of(10) > 0.5 { Subtype::LuminalB } else { Subtype::LuminalA }),
         blood: BloodCounts {
             neutrophils,

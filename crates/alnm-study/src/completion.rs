@@ -72,11 +72,16 @@ impl CohortTable<'_> {
         Ok(ChainedEquationsParams::new(plans.collect())
             .with_outcome(VariablePlan::binary(OUTCOME))
             .with_imputations(rules.imputations)
+            .with_iterations(ITERATIONS)
             .with_seed(rules.seed)
             .check()?
             .impute(&table)?)
     }
 }
+
+/// Rounds over the variables before a completed table is taken. White cells are nearly the sum of their kinds, so that
+/// chains in which several are missing move slowly.
+const ITERATIONS: usize = 20;
 
 /// Name of the outcome among the predictors of the imputation.
 const OUTCOME: &str = "alnm";
