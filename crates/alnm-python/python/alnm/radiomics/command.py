@@ -11,6 +11,7 @@ import argparse
 import csv
 import json
 import logging
+import math
 import os
 import sys
 from collections import OrderedDict
@@ -19,12 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from alnm import AlnmError, Image, imaging
 from alnm.image import as_image
 from alnm.radiomics import __version__, logger, parameters
-from alnm.radiomics.featureextractor import RadiomicsFeatureExtractor
+from alnm.radiomics.cases import CaseExtractor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,18 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.log_file:
         logger.addHandler(logging.FileHandler(options.log_file))
     try:
-        extractor = RadiomicsFeatureExtractor(*([options.param] if options.param else []))
-        extractor.settings.update(_settings(options.setting))
-        if options.label is not None:
-            extractor.settings["label"] = options.label
         cases = _cases(options)
+        # Each case uses all threads where there is one, and one where there are several.
+        extractor = CaseExtractor(options.param, threads=None if len(cases) == 1 or options.jobs == 1 else 1)
+        settings = extractor.extractor.settings
+        settings.update(_settings(options.setting))
+        if options.label is not None:
+            settings["label"] = options.label
     except (AlnmError, OSError) as error:
         logger.error("%s", error)
         return 1
-    # Each case uses all threads where there is one, and one where there are several.
-    threads = None if len(cases) == 1 or options.jobs == 1 else 1
     with ThreadPoolExecutor(max_workers=options.jobs) as pool:
-        rows = list(pool.map(lambda case: _row(case, extractor, options, threads), enumerate(cases, 1)))
+        rows = list(pool.map(lambda case: _row(case, extractor, options), enumerate(cases, 1)))
     try:
         with _output(options.out) as file:
             _write(rows, options.format, file)
@@ -105,28 +104,20 @@ def _cases(options: argparse.Namespace) -> list[dict[str, str]]:
 
 
 def _row(
-    numbered: tuple[int, dict[str, str]],
-    extractor: RadiomicsFeatureExtractor,
-    options: argparse.Namespace,
-    threads: int | None,
+    numbered: tuple[int, dict[str, str]], extractor: CaseExtractor, options: argparse.Namespace
 ) -> OrderedDict[str, Any]:
     number, case = numbered
     row: OrderedDict[str, Any] = OrderedDict(case)
+    voxels = options.mode == "voxel"
     try:
-        label = int(float(case["Label"])) if case.get("Label") else None
-        channel = int(float(case["Label_channel"])) if case.get("Label_channel") else None
-        voxels = options.mode == "voxel"
-        result = extractor.execute(case["Image"], case["Mask"], label, channel, voxels, threads=threads)
+        result = extractor.features(case, voxelBased=voxels)
     except (ValueError, TypeError, OSError) as error:
         logger.error("case %d: %s", number, error)
         return row
     for name, value in result.items():
-        if isinstance(value, (np.ndarray, np.floating)):
-            if not (options.skip_nans and np.isnan(value)):
-                row[name] = float(value)
-        elif options.mode == "voxel" and not name.startswith("diagnostics_"):
+        if voxels and not name.startswith("diagnostics_"):
             row[name] = _save(as_image(value), Path(options.out_dir) / f"Case-{number}_{name}.nrrd")
-        else:
+        elif not (options.skip_nans and isinstance(value, float) and math.isnan(value)):
             row[name] = value
     return row
 

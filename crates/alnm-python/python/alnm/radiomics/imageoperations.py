@@ -74,7 +74,7 @@ def getBinEdges(parameterValues: Any, **kwargs: Any) -> Any:
     """The edges of the bins of grey values: ``binCount`` equal ones, or of ``binWidth`` (25) at its multiples.
 
     >>> getBinEdges([54, 166], binWidth=25).tolist()
-    [50, 75, 100, 125, 150, 175]
+    [50, 75, 100, 125, 150, 175, 200]
     """
     values = np.asarray(parameterValues)
     if values.size == 0:

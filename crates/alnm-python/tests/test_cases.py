@@ -1,0 +1,63 @@
+"""Many cases: one after the other, in processes, and on a cluster of which a worker is killed."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from alnm import imaging
+from alnm.radiomics.cases import CaseExtractor, extract_cases
+
+
+@pytest.fixture
+def cases(case, tmp_path):
+    image, mask = case
+    imaging.write_mask(tmp_path / "mask.nrrd", mask)
+    made = []
+    for number in range(12):
+        path = tmp_path / f"image{number}.nrrd"
+        imaging.write(path, image.with_array(image.array + image.array % (number + 2)))
+        made.append({"Patient": f"P{number}", "Image": str(path), "Mask": str(tmp_path / "mask.nrrd"), "Label": 1})
+    made[5]["Label"] = 9
+    return made
+
+
+PARAMETERS = {"imageType": {"Original": {}, "Wavelet": {}}}
+
+
+def test_rows_hold_the_case_and_its_features(cases, case):
+    rows = extract_cases([*cases, {"Image": case[0], "Mask": case[1]}], PARAMETERS)
+    assert [row["Patient"] for row in rows[:-1]] == [f"P{number}" for number in range(12)]
+    assert rows[5]["Error"] == "label 9 is not in the mask; it holds [1, 2]" and len(rows[5]) == 5
+    assert isinstance(rows[0]["original_firstorder_Mean"], float) and "Image" not in rows[-1]
+    assert rows[-1]["original_firstorder_Mean"] != rows[3]["original_firstorder_Mean"]
+
+
+def test_processes_give_the_same_rows(cases):
+    expected = extract_cases(cases, PARAMETERS)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert pool.map(CaseExtractor(PARAMETERS), cases) == expected
+
+
+def test_a_cluster_gives_the_same_rows_though_a_worker_is_killed(cases):
+    distributed = pytest.importorskip("distributed")
+    from alnm.dask import extract_cases as on_cluster
+
+    cases = cases * 10
+    expected = extract_cases(cases, PARAMETERS)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        pids = client.run(os.getpid)
+        killed = threading.Timer(0.3, os.kill, (next(iter(pids.values())), signal.SIGKILL))
+        killed.start()
+        assert on_cluster(client, cases, PARAMETERS) == expected
+        killed.join()
+        deadline = time.monotonic() + 30
+        while set(client.run(os.getpid).values()) == set(pids.values()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert set(client.run(os.getpid).values()) != set(pids.values())
