@@ -24,10 +24,111 @@ pub(crate) fn of_all_pairs(columns: &[Vec<f64>], finish: impl Fn(f64) -> f64 + S
     let bytes = columns.first().map_or(0, Vec::len).max(1) * size_of::<f64>();
     let block = (BLOCK_BYTES / bytes).clamp(TILE.0, 256).next_multiple_of(TILE.0);
     products.axis_chunks_iter_mut(Axis(0), block).into_par_iter().enumerate().for_each(|(number, rows)| {
-        pulp::Arch::new().dispatch(LowerRows { columns, first: number * block, rows, finish: &finish });
+        by_widest_vectors(LowerRows { columns, first: number * block, rows, finish: &finish });
     });
     mirror(products.view_mut());
     products
+}
+
+/// A matrix that is filled tile by tile.
+trait InTiles {
+    /// Fills it with tiles that `tile` computes: products of each of two columns with each of three.
+    fn fill(self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]);
+}
+
+/// Fills a matrix with the widest vectors that the processor has.
+fn by_widest_vectors(matrix: impl InTiles) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        wide::fill(matrix);
+        return;
+    }
+    pulp::Arch::new().dispatch(ByPulp(matrix));
+}
+
+/// A matrix that is filled with pulp's vectors.
+struct ByPulp<M>(M);
+
+impl<M: InTiles> pulp::WithSimd for ByPulp<M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.0.fill(
+            #[inline(always)]
+            |a, b| tile(simd, a, b),
+        );
+    }
+}
+
+/// Vectors of eight numbers, which pulp leaves out here since each instruction set more is compiled in every crate.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod wide {
+    use std::arch::x86_64::{
+        __m512d, _mm512_add_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_setzero_pd, _mm512_storeu_pd,
+    };
+
+    use super::{InTiles, LANES};
+
+    /// Fills a matrix. The processor must have AVX-512F.
+    pub(super) fn fill(matrix: impl InTiles) {
+        #[target_feature(enable = "avx512f")]
+        fn inside(matrix: impl InTiles) {
+            matrix.fill(|a, b| tile(a, b));
+        }
+        assert!(std::arch::is_x86_feature_detected!("avx512f"), "the processor must have AVX-512F");
+        // SAFETY: the processor has AVX-512F, as was just asserted.
+        unsafe { inside(matrix) }
+    }
+
+    /// As [`super::tile`], with the same order of sums.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn tile(a: [&[f64]; 2], b: [&[f64]; 3]) -> [[f64; 3]; 2] {
+        let (a0, rest_of_a0) = a[0].as_chunks::<LANES>();
+        let (a1, rest_of_a1) = a[1].as_chunks::<LANES>();
+        let (b0, rest_of_b0) = b[0].as_chunks::<LANES>();
+        let (b1, rest_of_b1) = b[1].as_chunks::<LANES>();
+        let (b2, rest_of_b2) = b[2].as_chunks::<LANES>();
+        let blocks = a0.len();
+        let (a1, b0, b1, b2) = (&a1[..blocks], &b0[..blocks], &b1[..blocks], &b2[..blocks]);
+        let mut parts = [[_mm512_setzero_pd(); 3]; 2];
+        for k in 0..blocks {
+            let a = [load(&a0[k]), load(&a1[k])];
+            let b = [load(&b0[k]), load(&b1[k]), load(&b2[k])];
+            for i in 0..2 {
+                for j in 0..3 {
+                    parts[i][j] = _mm512_add_pd(parts[i][j], _mm512_mul_pd(a[i], b[j]));
+                }
+            }
+        }
+        let (rest_of_a, rest_of_b) = ([rest_of_a0, rest_of_a1], [rest_of_b0, rest_of_b1, rest_of_b2]);
+        let mut products = [[0.0; 3]; 2];
+        for i in 0..2 {
+            for j in 0..3 {
+                let tail: f64 = rest_of_a[i].iter().zip(rest_of_b[j]).map(|(x, y)| x * y).sum();
+                products[i][j] = lanes(parts[i][j]).iter().sum::<f64>() + tail;
+            }
+        }
+        products
+    }
+
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn load(numbers: &[f64; LANES]) -> __m512d {
+        // SAFETY: the reference is to eight numbers, as many as are loaded; they need not be aligned.
+        unsafe { _mm512_loadu_pd(numbers.as_ptr()) }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn lanes(vector: __m512d) -> [f64; LANES] {
+        let mut numbers = [0.0; LANES];
+        // SAFETY: there is room for eight numbers, as many as are stored; it need not be aligned.
+        unsafe { _mm512_storeu_pd(numbers.as_mut_ptr(), vector) };
+        numbers
+    }
 }
 
 /// Some rows of the matrix, up to the diagonal.
@@ -39,11 +140,9 @@ struct LowerRows<'a, F> {
     finish: &'a F,
 }
 
-impl<F: Fn(f64) -> f64> pulp::WithSimd for LowerRows<'_, F> {
-    type Output = ();
-
+impl<F: Fn(f64) -> f64> InTiles for LowerRows<'_, F> {
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
+    fn fill(mut self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]) {
         let last = self.first + self.rows.nrows() - 1;
         for j in (0..=last).step_by(TILE.1) {
             // Columns beyond the last are the last again.
@@ -51,7 +150,7 @@ impl<F: Fn(f64) -> f64> pulp::WithSimd for LowerRows<'_, F> {
             let start = (j.saturating_sub(self.first)) / TILE.0 * TILE.0;
             for i in (start..self.rows.nrows()).step_by(TILE.0) {
                 let left = [self.first + i, last.min(self.first + i + 1)];
-                let tile = tile(simd, left.map(|k| &self.columns[k][..]), right.map(|k| &self.columns[k][..]));
+                let tile = tile(left.map(|k| &self.columns[k][..]), right.map(|k| &self.columns[k][..]));
                 for (row, products) in left.iter().zip(tile) {
                     for (column, product) in right.iter().zip(products) {
                         if column <= row {
@@ -68,7 +167,7 @@ impl<F: Fn(f64) -> f64> pulp::WithSimd for LowerRows<'_, F> {
 pub(crate) fn weighted(columns: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
     let size = columns.len();
     let mut products = vec![0.0; size * size];
-    pulp::Arch::new().dispatch(Weighted { columns, weights, products: &mut products });
+    by_widest_vectors(Weighted { columns, weights, products: &mut products });
     for i in 0..size {
         for j in 0..i {
             products[j * size + i] = products[i * size + j];
@@ -84,11 +183,9 @@ struct Weighted<'a> {
     products: &'a mut [f64],
 }
 
-impl pulp::WithSimd for Weighted<'_> {
-    type Output = ();
-
+impl InTiles for Weighted<'_> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn fill(self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]) {
         let Self { columns, weights, products } = self;
         let size = columns.len();
         let mut weighted = [vec![0.0; weights.len()], vec![0.0; weights.len()]];
@@ -101,7 +198,7 @@ impl pulp::WithSimd for Weighted<'_> {
             }
             for j in (0..=rows[1]).step_by(TILE.1) {
                 let others = [j, rows[1].min(j + 1), rows[1].min(j + 2)];
-                let tile = tile(simd, [&weighted[0], &weighted[1]], others.map(|k| &columns[k][..]));
+                let tile = tile([&weighted[0], &weighted[1]], others.map(|k| &columns[k][..]));
                 for (row, of_row) in rows.iter().zip(tile) {
                     for (other, product) in others.iter().zip(of_row) {
                         if other <= row {
@@ -198,6 +295,34 @@ mod tests {
             }
         }
         assert_eq!(of_all_pairs(&[], |product| product).dim(), (0, 0));
+    }
+
+    /// All products of a matrix of one tile, by pulp's vectors.
+    struct OneTile<'a> {
+        columns: &'a [Vec<f64>],
+        products: &'a mut [[f64; 3]; 2],
+    }
+
+    impl InTiles for OneTile<'_> {
+        fn fill(self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]) {
+            let column = |k: usize| &self.columns[k][..];
+            *self.products = tile([column(0), column(1)], [column(2), column(3), column(4)]);
+        }
+    }
+
+    #[test]
+    fn vectors_of_any_width_give_the_same_bits() {
+        let value = |i: usize, j: usize| ((i * 41 + j * 17 + 9) % 97) as f64 / 13.0 - 3.0;
+        let columns: Vec<Vec<f64>> = (0..5).map(|j| (0..77).map(|i| value(i, j)).collect()).collect();
+        let (mut pulps, mut widest) = ([[0.0; 3]; 2], [[0.0; 3]; 2]);
+        pulp::Arch::new().dispatch(ByPulp(OneTile { columns: &columns, products: &mut pulps }));
+        by_widest_vectors(OneTile { columns: &columns, products: &mut widest });
+        for i in 0..2 {
+            for j in 0..3 {
+                let expected = plain(&columns[i], &columns[2 + j]).to_bits();
+                assert_eq!((pulps[i][j].to_bits(), widest[i][j].to_bits()), (expected, expected));
+            }
+        }
     }
 
     #[test]
