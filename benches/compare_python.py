@@ -8,12 +8,13 @@
 is installed). Each program reads the files, makes one extraction that is not counted, and repeats it. The package gets NumPy
 arrays, PyRadiomics images of SimpleITK that are in memory, repeat_extraction what it has read. Diagnostics are on, as they
 are by default. The programs take turns; the least times are compared, since whatever else the machine does only adds to
-them. The values of the package have to be those of the Rust call, bit by bit.
+them, with medians beside them. The values of the package have to be those of the Rust call, bit by bit.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -87,11 +88,17 @@ def main():
             values[name] = result["values"]
     least = {name: [min(call[kind] for call in calls) for kind in (0, 1)] for name, calls in taken.items()}
     print(f"{len(values['alnm'])} features, {arguments.threads} threads, least of {arguments.rounds} rounds")
+    median = {name: statistics.median(call[0] for call in calls) for name, calls in taken.items()}
     for name, (wall, processor) in least.items():
-        print(f"{name:12} {1000 * wall:9.2f} ms wall {1000 * processor:9.2f} ms CPU {len(taken[name]):5} calls")
-    print(f"alnm takes {least['alnm'][0] / least['Rust call'][0]:.3f} times the wall time of the Rust call")
-    if "PyRadiomics" in least:
-        print(f"PyRadiomics takes {least['PyRadiomics'][0] / least['alnm'][0]:.1f} times the wall time of alnm")
+        print(
+            f"{name:12} wall {1000 * wall:9.2f} ms, median {1000 * median[name]:9.2f} ms; CPU {1000 * processor:9.2f} ms; "
+            f"{len(taken[name])} calls"
+        )
+    for slower, faster in (("alnm", "Rust call"), ("PyRadiomics", "alnm")):
+        if slower in least:
+            wall, processor = (least[slower][kind] / least[faster][kind] for kind in (0, 1))
+            middle = median[slower] / median[faster]
+            print(f"{slower} over {faster}: wall {wall:.3f}, median wall {middle:.3f}, CPU {processor:.3f}")
     same = values["alnm"] == values["Rust call"]
     print("values of alnm and of the Rust call: " + ("the same bits" if same else "DIFFERENT"))
     sys.exit(0 if same else 1)

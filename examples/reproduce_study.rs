@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alnm_examples::published::PUBLISHED;
 use alnm_examples::simulation::Simulation;
 use alnm_study::analysis::FoldInputs;
-use alnm_study::cohort::{CohortProblems, write_template};
+use alnm_study::cohort::{CohortProblems, check_lines, write_template};
 use alnm_study::deep::NetworkFeatures;
 use alnm_study::images::TimeIntensity;
 use alnm_study::report::{Findings, summary};
@@ -38,6 +38,10 @@ struct Options {
     /// is written
     #[arg(long, requires = "cohort")]
     check: bool,
+    /// With --check, write a page of the cohort to leaf through: each patient's slice with outline, curve, volume, signal over
+    /// noise, N4 field and shift between phases, those first who stand out
+    #[arg(long, value_name = "FILE", requires = "check")]
+    quality_sheet: Option<PathBuf>,
     /// Write an empty cohort folder to fill in: a commented cohort.toml, patients.csv, and what its columns hold
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cohort", "out"])]
     template: Option<PathBuf>,
@@ -116,7 +120,12 @@ fn run(options: &Options) -> Result<()> {
     let log = ProgressLog::new(stderr(), style).stopped_by(&INTERRUPTED);
     let mut study = Study::new(options.settings()).with_progress(Progress::silent().and(Arc::new(log)));
     if options.check {
-        study.checked_cohort()?.flow().iter().for_each(|(group, patients)| println!("{group}: {patients}"));
+        let cohort = study.checked_cohort()?;
+        check_lines(&cohort, &study.acquisitions).iter().for_each(|line| println!("{line}"));
+        if let Some(path) = &options.quality_sheet {
+            study.quality_sheet(&cohort, path)?;
+            println!("Quality sheet: {}", path.display());
+        }
         return Ok(());
     }
     if study.settings.weights.is_none() {

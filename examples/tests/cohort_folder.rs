@@ -160,8 +160,8 @@ fn fifteen_faults_are_reported_at_once_or_excluded() {
     for (patient, column, value) in [
         ("A008", "age_years", "fifty"),
         ("A009", "mtd_cm", "31"),
-        ("A010", "alnm", "yes"),
-        ("A011", "subtype", "Luminal C"),
+        ("A010", "alnm", "maybe"),
+        ("A011", "sad_aln_cm", "0.5 cm"),
         ("A012", "wbc", "0.5"),
         ("A013", "centre", "C"),
         ("A014", "platelets", ""),

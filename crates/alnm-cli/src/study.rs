@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alnm_study::cohort::write_template;
+use alnm_study::cohort::{check_lines, write_template};
 use alnm_study::{Study, StudyOptions};
 use anyhow::Result;
 
@@ -26,6 +26,10 @@ pub(crate) struct StudyCommand {
     /// Only check the cohort folder: its description, its table, every image and mask. Nothing is written.
     #[arg(long, requires = "cohort")]
     check: bool,
+    /// With --check, write a page of the cohort to leaf through: each patient's slice with outline, curve, volume, signal over
+    /// noise, N4 field and shift between phases, those first who stand out.
+    #[arg(long, value_name = "FILE", requires = "check")]
+    quality_sheet: Option<PathBuf>,
     /// Write an empty cohort folder to fill in: a commented cohort.toml, patients.csv, and what its columns hold.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["cohort", "out"])]
     template: Option<PathBuf>,
@@ -51,8 +55,14 @@ impl StudyCommand {
         let settings = self.run.settings(self.cohort, self.out.unwrap_or_default());
         let mut study = Study::new(settings).with_progress(progress()?);
         if self.check {
-            let flow = study.checked_cohort()?.flow();
-            return print(&flow.iter().map(|(group, patients)| format!("{group}: {patients}\n")).collect::<String>());
+            let cohort = study.checked_cohort()?;
+            let lines = check_lines(&cohort, &study.acquisitions);
+            print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+            if let Some(path) = &self.quality_sheet {
+                study.quality_sheet(&cohort, path)?;
+                print(&format!("Quality sheet: {}\n", path.display()))?;
+            }
+            return Ok(());
         }
         if study.settings.weights.is_none() {
             print(

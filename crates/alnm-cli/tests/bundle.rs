@@ -15,7 +15,7 @@ use alnm_deep::StateTensor;
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Volume, write_mask};
 use alnm_study::analysis::{Evaluation, Results};
-use alnm_study::cohort::{BloodCounts, Markers, Patient, Subtype, write_patients};
+use alnm_study::cohort::{BloodCounts, Markers, Patient, PatientDates, Subtype, write_patients};
 use alnm_study::{Bundle, Study, StudySettings};
 use ndarray::Array3;
 
@@ -37,7 +37,9 @@ fn write_images(folder: &Path, row: usize, alnm: bool, phases: usize) {
     let frequency = 0.5 + 0.5 * noise(row + 1000) - if alnm { 0.2 } else { 0.0 };
     let distance = |z: usize, y: usize, x: usize| {
         let squared = |place: usize, middle: f64, step: f64| ((place as f64 - middle) * step).powi(2);
-        (squared(x, 14.5, 1.0) + squared(y, 15.0, 1.0) + squared(z, 6.5, 1.5)).sqrt()
+        // No two patients have one outline.
+        let [right, down] = [noise(row + 2000), noise(row + 3000)];
+        (squared(x, 14.0 + right, 1.0) + squared(y, 14.5 + down, 1.0) + squared(z, 6.5, 1.5)).sqrt()
     };
     let image = |phase: usize| {
         Array3::from_shape_fn([14, 30, 30], |(z, y, x)| {
@@ -66,7 +68,8 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
     let of = |part: usize| noise(7919 * part + row);
     let shift = if alnm { 1.0 } else { 0.0 };
     let round = |value: f64| (100.0 * value).round() / 100.0;
-    let (neutrophils, lymphocytes, monocytes) = (round(3.0 + 3.0 * of(1) + shift), round(1.2 + of(2)), 0.5);
+    let (neutrophils, lymphocytes, monocytes) =
+        (round(3.0 + 3.0 * of(1) + shift), round(1.2 + of(2)), round(0.4 + 0.2 * of(12)));
     Patient {
         id: id.to_owned(),
         centre: centre.to_owned(),
@@ -74,8 +77,8 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
         age_years: (35.0 + 40.0 * of(3)).round(),
         mtd_cm: round(1.0 + 3.0 * of(4) + shift),
         sad_aln_cm: round(0.3 + of(5) + 0.3 * shift),
-        markers: Markers { pr: of(6) > 0.5, er: of(7) > 0.4, her2: of(8) > 0.7, ki67: of(9) > 0.3 },
-        subtype: if of(10) > 0.5 { Subtype::LuminalA } else { Subtype::LuminalB },
+        markers: Markers { pr: Some(of(6) > 0.5), er: Some(true), her2: Some(of(8) > 0.7), ki67: Some(of(9) > 0.3) },
+        subtype: Some(if of(8) > 0.7 || of(10) > 0.5 { Subtype::LuminalB } else { Subtype::LuminalA }),
         blood: BloodCounts {
             neutrophils,
             lymphocytes,
@@ -83,6 +86,7 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
             wbc: round(neutrophils + lymphocytes + 1.0),
             platelets: (180.0 + 150.0 * of(11)).round(),
         },
+        dates: PatientDates::default(),
         image: PathBuf::from(format!("images/{id}")),
         mask: PathBuf::from(format!("masks/{id}.nii.gz")),
         mask_reader2: None,

@@ -107,6 +107,7 @@ pub use segmentation_writer::{FractionMeaning, SegmentationKind, SegmentationPar
 pub use series::{Instance, Series, SeriesVolume};
 pub use series_problem::SeriesProblem;
 pub use series_warning::SeriesWarning;
+pub use slice::ScannerModel;
 pub use source_images::SourceImages;
 pub use structure_set::{StructureSet, StructureSetRoi};
 pub use structure_set_writer::{ContourHoles, StructureSetParams, StructureSetWriter};

@@ -24,6 +24,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::{Cohort, Patient, Subtype};
+use crate::missing_values::MissingValues;
 use crate::progress::Progress;
 use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
@@ -140,7 +141,8 @@ impl Study {
         let params = LogisticParams::default();
 
         let step = self.progress().begin("tables, importance, ten models", 3);
-        let table_one = table_one(table, &training, &labels)?;
+        let scores = variables.select(&[RAD_SCORE.to_owned(), DL_SCORE.to_owned()])?;
+        let table_one = table_one(table, &table.observed(&scores)?.select_rows(table.training()), &labels)?;
         step.advance();
         let Learned { odds_ratios, importances, subsets, models } = Learned::fit(table, variables, self.settings.seed)?;
         step.advance();
@@ -152,7 +154,8 @@ impl Study {
             .collect::<Result<_>>()?;
         step.finish(&mut self.costs);
 
-        let cross_fitted = self.cross_fitted(table, fold_inputs, &models, &labels)?;
+        let (cross_fitted, out_of_fold) = self.cross_fitted(table, fold_inputs, &models, &labels)?;
+        self.missing_values = MissingValues::of(table, &scores, &out_of_fold)?;
         let step = self.progress().begin("bootstrap of the models", models.models().len());
         let resampling = Resampling::new(self.settings.resamples, self.settings.seed);
         let corrected_auc = models
@@ -179,20 +182,22 @@ impl Study {
         })
     }
 
-    /// Every fold's patients judged by selections, scores and models that were fitted without them.
+    /// Every fold's patients judged by selections, scores and models that were fitted without them; and their risks, by
+    /// completed table and model.
     fn cross_fitted(
         &mut self,
         table: &CohortTable<'_>,
         inputs: &FoldInputs<'_>,
         models: &ModelSet,
         labels: &Labels,
-    ) -> Result<Evaluation> {
+    ) -> Result<(Evaluation, Vec<Vec<Vec<f64>>>)> {
         let folds = table.folds(self.settings.seed)?;
         let step = self.progress().begin("cross-fitting", folds.count());
         let store = Store::open(&self.settings.out, "cross_fitting")?;
         let ScoreInputs { radiomic, radiomic_pipeline, deep_pipeline, .. } = inputs.of_all;
         let mut fingerprint = Fingerprint::default()
             .parameters(&(radiomic_pipeline, deep_pipeline, folds.assignment(), labels))?
+            .parameters(&table.cohort().description.missing)?
             .numbers(radiomic.values().iter().copied())
             .numbers(table.clinical().values().iter().copied());
         for fold in 0..folds.count() {
@@ -200,14 +205,15 @@ impl Study {
         }
         let specifications: Vec<ModelSpecification> =
             models.models().iter().map(|model| model.specification().clone()).collect();
-        let risks: Vec<Vec<f64>> = store.item("risks", &fingerprint.finish(), || {
+        let risks: Vec<Vec<Vec<f64>>> = store.item("risks", &fingerprint.finish(), || {
             let of_fold = |fold: usize, _: &[usize]| Ok(inputs.of_fold(fold));
             out_of_fold_risks(table, &specifications, &folds, &of_fold, self.progress(), &|| step.advance())
         })?;
         let of_model = |(model, risks)| Ok(performance(model, CROSS_FITTED, labels, risks, LEVEL)?);
-        let performances = models.models().iter().zip(risks).map(of_model).collect::<Result<_>>()?;
+        let first = risks.first().context("at least one table is completed")?.clone();
+        let performances = models.models().iter().zip(first).map(of_model).collect::<Result<_>>()?;
         step.finish(&mut self.costs);
-        finish_evaluation(CROSS_FITTED, labels.clone(), performances)
+        Ok((finish_evaluation(CROSS_FITTED, labels.clone(), performances)?, risks))
     }
 }
 
@@ -237,8 +243,8 @@ impl<'a> FoldInputs<'a> {
     }
 }
 
-/// The risks of every training patient, model by model, by selections, scores and models fitted without the patient's
-/// fold.
+/// The risks of every training patient, by completed table and model, by selections, scores, imputations and models fitted
+/// without the patient's fold.
 ///
 /// `inputs` gives the features for a fold and the rows that may be learned from.
 pub(crate) fn out_of_fold_risks(
@@ -248,26 +254,34 @@ pub(crate) fn out_of_fold_risks(
     inputs: &(dyn Fn(usize, &[usize]) -> Result<ScoreInputs> + Sync),
     progress: &Progress,
     advance: &(dyn Fn() + Sync),
-) -> Result<Vec<Vec<f64>>> {
+) -> Result<Vec<Vec<Vec<f64>>>> {
     // One patient's risks by all models are one prediction.
     let of_fold = |split: &Split| -> Result<Vec<Vec<f64>>> {
         progress.check_interrupt()?;
         let (training, held_out) = (table.rows_at(&split.training), table.rows_at(&split.held_out));
         let labels = table.labels(&training);
-        let variables = table.with_scores(&inputs(split.fold, &training)?.fitted_scores(&training, &labels)?)?;
+        let scores = inputs(split.fold, &training)?.fitted_scores(&training, &labels)?;
+        let tables = table.completed(&scores, &training)?;
         advance();
-        let risks = |model: &ModelSpecification| -> Result<Vec<f64>> {
+        let risks = |variables: &FeatureTable, model: &ModelSpecification| -> Result<Vec<f64>> {
             let columns = variables.select(&model.variables)?;
             let fitted =
                 LogisticModel::fit_finite(&columns.select_rows(&training), &labels, &LogisticParams::default())?;
             Ok(fitted.predict(&columns.select_rows(&held_out))?)
         };
-        let by_model = specifications.iter().map(risks).collect::<Result<Vec<_>>>()?;
-        Ok((0..held_out.len()).map(|place| by_model.iter().map(|risks| risks[place]).collect()).collect())
+        let by_table_and_model = tables
+            .iter()
+            .flat_map(|variables| specifications.iter().map(move |model| (variables, model)))
+            .map(|(variables, model)| risks(variables, model))
+            .collect::<Result<Vec<_>>>()?;
+        Ok((0..held_out.len()).map(|place| by_table_and_model.iter().map(|risks| risks[place]).collect()).collect())
     };
     let of_patients =
         out_of_fold(folds, |split| of_fold(split).with_context(|| format!("cross-fitting, fold {}", split.fold + 1)))?;
-    Ok((0..specifications.len()).map(|model| of_patients.iter().map(|risks| risks[model]).collect()).collect())
+    let columns = of_patients.first().map_or(0, Vec::len);
+    let by_table_and_model: Vec<Vec<f64>> =
+        (0..columns).map(|column| of_patients.iter().map(|risks| risks[column]).collect()).collect();
+    Ok(by_table_and_model.chunks(specifications.len()).map(<[_]>::to_vec).collect())
 }
 
 /// The study's ten models: of clinical variables, the index SII, RadScore and DLScore, alone and together.
@@ -304,8 +318,8 @@ fn table_one(table: &CohortTable<'_>, training: &FeatureTable, labels: &Labels) 
     let numeric = |variable: &StudyVariable| -> Result<Characteristic> {
         Ok(Characteristic::continuous(variable.name, variable.unit, training.column(variable.name)?.to_vec()))
     };
-    let marker = |name: &str, value: fn(&Patient) -> bool| {
-        Characteristic::categorical(name, &["-", "+"], patients.iter().map(|p| Some(usize::from(value(p)))).collect())
+    let marker = |name: &str, value: fn(&Patient) -> Option<bool>| {
+        Characteristic::categorical(name, &["-", "+"], patients.iter().map(|p| value(p).map(usize::from)).collect())
     };
     let code = |subtype: Subtype| Subtype::ALL.iter().position(|other| *other == subtype);
     let mut variables = clinical.iter().map(numeric).collect::<Result<Vec<_>>>()?;
@@ -317,7 +331,7 @@ fn table_one(table: &CohortTable<'_>, training: &FeatureTable, labels: &Labels) 
         Characteristic::categorical(
             "subtype",
             &Subtype::ALL.map(Subtype::name),
-            patients.iter().map(|p| code(p.subtype)).collect(),
+            patients.iter().map(|p| p.subtype.and_then(code)).collect(),
         )?,
     ]);
     variables.extend(others.iter().map(numeric).collect::<Result<Vec<_>>>()?);

@@ -97,7 +97,7 @@ fn compared_areas(
             features: preparation.name.to_owned(),
             model: specification.name.clone(),
             training: fresh(rows)?,
-            cross_fitted: area(rows, &out_of_fold[index])?,
+            cross_fitted: area(rows, &out_of_fold[0][index])?,
             validation: table.validation().map(|(_, rows)| fresh(&rows)).collect::<Result<_>>()?,
         })
     };

@@ -11,7 +11,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::cohort::{Cohort, CohortProblems, Patient, Problem, ProblemPolicy};
+use crate::cohort::{Cohort, CohortProblems, Patient, Problem, ProblemPolicy, check_voxels};
 use crate::preparation::{ImagePreparationParams, LesionGeometry, PatientImages};
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
@@ -19,7 +19,8 @@ use crate::study::Study;
 /// What was computed from the images of a cohort: the radiomic features, and the crops for the network.
 #[derive(Debug, Clone)]
 pub struct CohortFeatures {
-    /// 926 features of the first reader, in the order of the patients.
+    /// The features that are defined for every training patient and both readers there, by the first reader, of all patients
+    /// in the cohort's order; one that is undefined for a validation patient is NaN there.
     pub features: FeatureTable,
     /// The training patients with two readers: the features of both.
     pub readers: [FeatureTable; 2],
@@ -83,12 +84,17 @@ impl Study {
         step.finish(&mut self.costs);
         let mut problems = Vec::new();
         let mut patients = Vec::new();
+        let mut hashes = Vec::new();
         for (patient, images) in cohort.patients.iter().zip(analysed) {
             match images {
-                Ok(images) => patients.push(images),
+                Ok(analysed) => {
+                    hashes.push((patient.id.clone(), analysed.images.voxels.clone()));
+                    patients.push(analysed);
+                }
                 Err(error) => problems.extend(problems_of(patient, error)),
             }
         }
+        problems.extend(check_voxels(&cohort, &hashes));
         let cohort = cohort.settle(problems)?;
         let is_training: Vec<bool> =
             cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
@@ -228,6 +234,7 @@ impl TimeIntensity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cohort::VoxelHashes;
 
     /// Patients with features of which some are undefined.
     fn collected(features: [[Option<f64>; 3]; 4]) -> CohortFeatures {
@@ -242,6 +249,7 @@ mod tests {
                 geometry,
                 n4_iterations: 1,
                 warnings: Vec::new(),
+                voxels: VoxelHashes::default(),
             },
             fingerprint: String::new(),
         });

@@ -9,6 +9,8 @@ pub mod cohort;
 #[cfg(feature = "learning")]
 pub mod comparison;
 #[cfg(feature = "learning")]
+mod completion;
+#[cfg(feature = "learning")]
 pub mod deep;
 pub mod deep_output;
 pub mod drift;
@@ -17,6 +19,8 @@ pub mod external_validation;
 pub mod images;
 #[cfg(feature = "learning")]
 pub mod leak_check;
+#[cfg(feature = "learning")]
+pub mod missing_values;
 #[cfg(feature = "clap")]
 mod options;
 pub mod preparation;

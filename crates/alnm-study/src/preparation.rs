@@ -9,7 +9,7 @@ use alnm_radiomics::{Extractor, Parameters};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::cohort::PatientVoxels;
+use crate::cohort::{PatientVoxels, VoxelHashes};
 
 /// The parameter file of the 926 features, in PyRadiomics' format.
 pub const PARAMETERS_926: &str = include_str!("../params_926.yaml");
@@ -121,6 +121,8 @@ pub struct PatientImages {
     pub n4_iterations: usize,
     /// What the extraction had to say.
     pub warnings: Vec<String>,
+    /// Hashes of the voxels of image and mask.
+    pub voxels: VoxelHashes,
 }
 
 /// Grid of an image and size of the lesion in it.
@@ -161,6 +163,7 @@ impl ImagePreparation {
     /// What the correction, an extraction or the crop goes wrong with: an image of one grey value, a lesion of too few
     /// voxels.
     pub fn prepare(&self, voxels: PatientVoxels) -> Result<PatientImages> {
+        let hashes = voxels.hashes();
         let PatientVoxels { image, mask, second_mask } = voxels;
         let ImagePreparationParams { label, n4, otsu_bins, crop_side, .. } = &self.params;
         let geometry = LesionGeometry::of(&image, &mask, *label);
@@ -185,6 +188,7 @@ impl ImagePreparation {
             geometry,
             n4_iterations,
             warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
+            voxels: hashes,
         })
     }
 }

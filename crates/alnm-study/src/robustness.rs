@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{INTEGRATED, LEVEL, Results};
-use crate::cohort::{Cohort, Patient};
+use crate::cohort::{Cohort, Patient, Subtype};
 use crate::progress::RunningStep;
 use crate::scores::{ScoreInputs, Scores};
 use crate::store::{Fingerprint, Store};
@@ -140,6 +140,7 @@ fn age_group(patient: &Patient) -> &'static str {
     match patient.age_years {
         age if age < 40.0 => "18 to 39",
         age if age < 50.0 => "40 to 49",
+        age if age.is_nan() => "not known",
         _ => "50 and over",
     }
 }
@@ -147,7 +148,8 @@ fn age_group(patient: &Patient) -> &'static str {
 /// A name and the group of a patient.
 type Grouping = (&'static str, fn(&Patient) -> &'static str);
 
-const GROUPINGS: [Grouping; 2] = [("subtype", |patient| patient.subtype.name()), ("age", age_group)];
+const GROUPINGS: [Grouping; 2] =
+    [("subtype", |patient| patient.subtype.map_or("not known", Subtype::name)), ("age", age_group)];
 
 fn subgroups(cohort: &Cohort, results: &Results) -> Result<Vec<CohortSubgroups>> {
     let mut found = Vec::new();

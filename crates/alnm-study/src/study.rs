@@ -9,7 +9,8 @@ use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::cohort::{self, Cohort, ProblemPolicy};
+use crate::cohort::{self, Acquisition, Cohort, Problem, ProblemPolicy};
+use crate::missing_values::MissingValues;
 use crate::progress::{LogStyle, Progress, ProgressLog, StepCost};
 
 /// How large the network and its images are.
@@ -121,6 +122,10 @@ pub struct Study {
     pub settings: StudySettings,
     /// What the steps cost.
     pub costs: Vec<StepCost>,
+    /// How the images of the cohort were made, once it was opened.
+    pub acquisitions: Vec<Acquisition>,
+    /// What missing values do to the models, where there are any, once the models were fitted.
+    pub missing_values: Option<MissingValues>,
     progress: Progress,
 }
 
@@ -128,7 +133,13 @@ impl Study {
     /// A run with these settings, of which nobody hears.
     #[must_use]
     pub fn new(settings: StudySettings) -> Self {
-        Self { settings, costs: Vec::new(), progress: Progress::silent() }
+        Self {
+            settings,
+            costs: Vec::new(),
+            acquisitions: Vec::new(),
+            missing_values: None,
+            progress: Progress::silent(),
+        }
     }
 
     /// The same run with somebody who hears of it and may stop it.
@@ -171,24 +182,29 @@ impl Study {
 
     fn opened_cohort(&mut self, reads_voxels: bool) -> Result<Cohort> {
         let folder = self.cohort_folder();
-        let (cohort, mut problems) = cohort::read(&folder)?;
-        // Files that are not there are among the problems of the table.
-        let patients: Vec<_> =
-            cohort.patients.iter().filter(|patient| patient.files().all(|file| folder.join(file).exists())).collect();
-        let mut of_files = Vec::new();
-        if !reads_voxels {
-            let step = self.progress.begin("headers of the files", patients.len());
-            of_files = cohort::check_headers(&cohort, &patients, &|| step.advance());
-            step.finish(&mut self.costs);
-        }
-        let is_refused =
-            cohort.description.problems == ProblemPolicy::Refuse && !(problems.is_empty() && of_files.is_empty());
-        if reads_voxels || is_refused {
+        let (mut cohort, mut problems) = cohort::read(&folder)?;
+        let patients: Vec<_> = cohort.patients.iter().collect();
+        let step = self.progress.begin("headers of the files", patients.len());
+        let headers = cohort::check_headers(&cohort, &patients, &|| step.advance());
+        let (shared, shared_remarks) = cohort::check_identities(&cohort, &patients, &headers.acquisitions);
+        step.finish(&mut self.costs);
+        let is_refused = cohort.description.problems == ProblemPolicy::Refuse
+            && !(problems.is_empty() && headers.problems.is_empty() && shared.is_empty());
+        let of_files = if reads_voxels || is_refused {
             let step = self.progress.begin("files of the cohort", patients.len());
-            of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
+            let of_files = cohort::check_files(&cohort, &patients, &|| step.advance());
             step.finish(&mut self.costs);
-        }
-        problems.extend(of_files);
+            of_files
+        } else {
+            headers.problems
+        };
+        // Equal files have equal voxels: a pair of patients is named once.
+        let is_new = |problem: &Problem| shared.iter().all(|other| other.place != problem.place);
+        problems.extend(of_files.into_iter().filter(is_new));
+        problems.extend(shared);
+        cohort.remarks.extend(headers.remarks);
+        cohort.remarks.extend(shared_remarks);
+        self.acquisitions = headers.acquisitions;
         let cohort = cohort.settle(problems)?;
         Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
     }

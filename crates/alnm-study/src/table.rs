@@ -10,12 +10,21 @@ use crate::variables::VARIABLES;
 /// Folds of every cross-validation.
 pub const FOLDS: usize = 10;
 
-/// A cohort as a table. Rows are the patients in the cohort's order.
+/// A cohort as a table. Rows are the patients in the cohort's order; values that are not known are NaN.
 #[derive(Debug, Clone)]
 pub struct CohortTable<'a> {
     cohort: &'a Cohort,
     training: Vec<usize>,
     clinical: FeatureTable,
+}
+
+/// The clinical variables and blood indices of patients as columns.
+pub(crate) fn clinical_table(patients: &[Patient]) -> Result<FeatureTable> {
+    let columns = VARIABLES.iter().filter_map(|variable| {
+        let values: Option<Vec<f64>> = patients.iter().map(|patient| variable.of(patient)).collect();
+        Some((variable.name.to_owned(), values?))
+    });
+    Ok(FeatureTable::from_columns(columns.collect())?)
 }
 
 impl<'a> CohortTable<'a> {
@@ -24,14 +33,10 @@ impl<'a> CohortTable<'a> {
     /// # Errors
     /// When the cohort has no patients.
     pub fn new(cohort: &'a Cohort) -> Result<Self> {
-        let columns = VARIABLES.iter().filter_map(|variable| {
-            let values: Option<Vec<f64>> = cohort.patients.iter().map(|patient| variable.of(patient)).collect();
-            Some((variable.name.to_owned(), values?))
-        });
         Ok(Self {
             cohort,
             training: rows_of(cohort, &cohort.description.training_centre),
-            clinical: FeatureTable::from_columns(columns.collect())?,
+            clinical: clinical_table(&cohort.patients)?,
         })
     }
 
@@ -57,6 +62,12 @@ impl<'a> CohortTable<'a> {
     pub fn validation(&self) -> impl Iterator<Item = (&'a str, Vec<usize>)> {
         let centres = self.cohort.description.validation_centres.iter();
         centres.map(|centre| (centre.as_str(), self.of_centre(centre)))
+    }
+
+    /// The training centre, then the validation centres, with their rows.
+    pub fn centres(&self) -> impl Iterator<Item = (&'a str, Vec<usize>)> {
+        let training = self.cohort.description.training_centre.as_str();
+        std::iter::once((training, self.training.clone())).chain(self.validation())
     }
 
     /// The patients of some rows.
@@ -97,11 +108,11 @@ impl<'a> CohortTable<'a> {
         &self.clinical
     }
 
-    /// Every variable that a model may hold, of all patients: clinical variables, blood indices and the given scores.
+    /// Every variable that a model may hold, of all patients, as they were observed: a value that is missing is NaN.
     ///
     /// # Errors
     /// When the scores have another number of rows.
-    pub fn with_scores(&self, scores: &FeatureTable) -> Result<FeatureTable> {
+    pub fn observed(&self, scores: &FeatureTable) -> Result<FeatureTable> {
         Ok(self.clinical.beside(scores)?)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alnm_study::cohort::{
-    BloodCounts, Cohort, CohortDescription, Markers, Patient, ProblemPolicy, Subtype, check_files, check_headers,
+    BloodCounts, Cohort, CohortDescription, Markers, Patient, PatientDates, Subtype, check_files, check_headers,
 };
 
 /// Folders of DICOM cases, `None` without the pack.
@@ -28,9 +28,10 @@ fn patient(id: &str, image: &str, mask: PathBuf) -> Patient {
         age_years: 50.0,
         mtd_cm: 2.0,
         sad_aln_cm: 0.5,
-        markers: Markers { pr: true, er: true, her2: false, ki67: true },
-        subtype: Subtype::LuminalB,
+        markers: Markers { pr: Some(true), er: Some(true), her2: Some(false), ki67: Some(true) },
+        subtype: Some(Subtype::LuminalB),
         blood,
+        dates: PatientDates::default(),
         image: PathBuf::from(id).join(image),
         mask,
         mask_reader2: None,
@@ -49,15 +50,7 @@ fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -
         println!("skipped: no reference pack");
         return Ok(());
     };
-    let description = CohortDescription {
-        name: "contours".to_owned(),
-        simulated: false,
-        phase: 1,
-        label: 1,
-        training_centre: "a".to_owned(),
-        validation_centres: vec!["b".to_owned()],
-        problems: ProblemPolicy::Refuse,
-    };
+    let description = CohortDescription { phase: 1, ..CohortDescription::new("contours", "a", &["b"]) };
     let mut ids: Vec<String> = Vec::new();
     for entry in std::fs::read_dir(&folder)? {
         let entry = entry?;
@@ -71,8 +64,13 @@ fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -
             patient(id, "image", contours_of(&folder, id)?),
             patient(id, "image.nii.gz", PathBuf::from(id).join("mask.nii.gz")),
         ];
-        let cohort =
-            Cohort { folder: folder.clone(), description: description.clone(), patients, excluded: Vec::new() };
+        let cohort = Cohort {
+            folder: folder.clone(),
+            description: description.clone(),
+            patients,
+            excluded: Vec::new(),
+            remarks: Vec::new(),
+        };
         let both: Vec<&Patient> = cohort.patients.iter().collect();
         let problems: Vec<String> = check_files(&cohort, &both, &|| ()).iter().map(ToString::to_string).collect();
         assert_eq!(problems, Vec::<String>::new());
@@ -91,9 +89,15 @@ fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -
     let [first, second] = [&ids[0], ids.last().expect("a case")];
     if first != second {
         let stray = patient(first, "image.nii.gz", PathBuf::from(second).join("mask.nii.gz"));
-        let cohort = Cohort { folder: folder.clone(), description, patients: vec![stray], excluded: Vec::new() };
+        let cohort = Cohort {
+            folder: folder.clone(),
+            description,
+            patients: vec![stray],
+            excluded: Vec::new(),
+            remarks: Vec::new(),
+        };
         let patients = [&cohort.patients[0]];
-        for problems in [check_files(&cohort, &patients, &|| ()), check_headers(&cohort, &patients, &|| ())] {
+        for problems in [check_files(&cohort, &patients, &|| ()), check_headers(&cohort, &patients, &|| ()).problems] {
             assert!(problems[0].what.contains("its grid is not the image's"), "{problems:?}");
         }
     }

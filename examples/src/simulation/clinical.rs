@@ -103,9 +103,9 @@ pub(super) struct Separation {
 pub(super) fn draw_group(count: usize, alnm: bool, separation: Separation, seed: u64) -> Vec<Clinical> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     let group = if alnm { &METASTASIS } else { &NO_METASTASIS };
-    let markers: Vec<Vec<bool>> =
-        group.markers.iter().map(|&positive| shuffled(count, positive, group.size, &mut generator)).collect();
+    let drawn = group.markers.map(|positive| shuffled(count, positive, group.size, &mut generator));
     let subtypes = shuffled_subtypes(count, group, &mut generator);
+    let markers = dealt_markers(&drawn, &subtypes);
     // Quantile by quantile instead of independent draws: the simulated quartiles then lie near the published ones in
     // every cohort, whatever the seed.
     let mut variables: Vec<Vec<f64>> = (0..6).map(|_| stratified_normals(count, &mut generator)).collect();
@@ -118,13 +118,7 @@ pub(super) fn draw_group(count: usize, alnm: bool, separation: Separation, seed:
                 lymphocytes: generator.sample(StandardNormal),
             };
             let measured = measure(group, &draws, separation);
-            let markers = Markers {
-                pr: markers[0][index],
-                er: markers[1][index],
-                her2: markers[2][index],
-                ki67: markers[3][index],
-            };
-            Clinical { markers, subtype: subtypes[index], ..measured }
+            Clinical { markers: markers[index], subtype: subtypes[index], ..measured }
         })
         .collect()
 }
@@ -161,7 +155,7 @@ fn measure(group: &Group, draws: &Draws, separation: Separation) -> Clinical {
             towards_middle(group.node_short_axis.at(axis), |g| g.node_short_axis.median, separation.clinical)
                 .clamp(0.15, 4.39),
         ),
-        markers: Markers { pr: false, er: false, her2: false, ki67: false },
+        markers: Markers { pr: None, er: None, her2: None, ki67: None },
         subtype: Subtype::LuminalB,
         blood: BloodCounts {
             neutrophils: thousandths(nlr * lymphocytes),
@@ -192,6 +186,37 @@ fn shuffled(count: usize, positive: usize, of: usize, generator: &mut ChaCha8Rng
     let mut values: Vec<bool> = (0..count).map(|index| index < share).collect();
     values.shuffle(generator);
     values
+}
+
+/// Receptors that fit the subtypes: as many of each as were drawn, as far as the subtypes allow. Luminal tumours have a
+/// hormone receptor, others none; HER2-positive ones have HER2, luminal A and triple-negative ones have not.
+fn dealt_markers([pr, er, her2, ki67]: &[Vec<bool>; 4], subtypes: &[Subtype]) -> Vec<Markers> {
+    let positive = |values: &[bool]| values.iter().filter(|value| **value).count();
+    let of = |wanted: &[Subtype]| subtypes.iter().filter(|subtype| wanted.contains(subtype)).count();
+    let luminal = of(&[Subtype::LuminalA, Subtype::LuminalB]);
+    let with_er = positive(er).min(luminal);
+    // The first luminal tumours have ER, the last have PR, and each has one of them at least.
+    let with_pr = positive(pr).clamp(luminal - with_er, luminal);
+    let mut her2_left = positive(her2).saturating_sub(of(&[Subtype::Her2Positive]));
+    let mut place = 0;
+    subtypes
+        .iter()
+        .zip(ki67)
+        .map(|(subtype, &ki67)| {
+            let is_luminal = matches!(subtype, Subtype::LuminalA | Subtype::LuminalB);
+            let (er, pr) = (is_luminal && place < with_er, is_luminal && place >= luminal - with_pr);
+            place += usize::from(is_luminal);
+            let her2 = match subtype {
+                Subtype::Her2Positive => true,
+                Subtype::LuminalB if her2_left > 0 => {
+                    her2_left -= 1;
+                    true
+                }
+                _ => false,
+            };
+            Markers { pr: Some(pr), er: Some(er), her2: Some(her2), ki67: Some(ki67) }
+        })
+        .collect()
 }
 
 fn shuffled_subtypes(count: usize, group: &Group, generator: &mut ChaCha8Rng) -> Vec<Subtype> {
@@ -225,7 +250,9 @@ mod tests {
         let full = Separation { clinical: 1.0, blood: 1.0 };
         for (alnm, count, group) in [(false, 112, &NO_METASTASIS), (true, 100, &METASTASIS)] {
             let patients = draw_group(count, alnm, full, 5);
-            let positive = |marker: fn(&Markers) -> bool| patients.iter().filter(|p| marker(&p.markers)).count();
+            let positive = |marker: fn(&Markers) -> Option<bool>| {
+                patients.iter().filter(|p| marker(&p.markers) == Some(true)).count()
+            };
             assert_eq!(
                 [positive(|m| m.pr), positive(|m| m.er), positive(|m| m.her2), positive(|m| m.ki67)],
                 group.markers

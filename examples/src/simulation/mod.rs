@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::write_mask;
-use alnm_study::cohort::{CohortDescription, Patient, ProblemPolicy, write_patients};
+use alnm_study::cohort::{CohortDescription, Patient, PatientDates, write_patients};
 use alnm_study::progress::RunningStep;
 use alnm_study::store::{Fingerprint, write_file};
 use anyhow::{Context, Result, bail, ensure};
@@ -43,7 +43,7 @@ pub struct Simulation {
     version: u32,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const RECORD: &str = "simulation.json";
 const UNFINISHED: &str = "simulation.unfinished.jsonl";
 /// The analysed phase, counted from 1.
@@ -135,13 +135,9 @@ impl Simulation {
         let patients: Vec<Patient> = subjects.iter().map(|subject| subject.patient.clone()).collect();
         write_patients(&folder.join("patients.csv"), &patients)?;
         let description = CohortDescription {
-            name: "Simulated two-centre cohort".to_owned(),
             simulated: true,
             phase: PHASE,
-            label: 1,
-            training_centre: CENTRES[0].name.to_owned(),
-            validation_centres: vec![CENTRES[1].name.to_owned()],
-            problems: ProblemPolicy::Refuse,
+            ..CohortDescription::new("Simulated two-centre cohort", CENTRES[0].name, &[CENTRES[1].name])
         };
         write_file(&folder.join("cohort.toml"), toml::to_string(&description)?.as_bytes())
     }
@@ -335,8 +331,9 @@ impl Subject {
             mtd_cm: clinical.mtd_cm,
             sad_aln_cm: clinical.sad_aln_cm,
             markers: clinical.markers,
-            subtype: clinical.subtype,
+            subtype: Some(clinical.subtype),
             blood: clinical.blood,
+            dates: PatientDates::default(),
             image: PathBuf::from(format!("images/{id}")),
             mask: mask(1),
             mask_reader2: second_reader.then(|| mask(2)),

@@ -17,7 +17,7 @@ use super::palette::Palette;
 use super::pixels::PixelFormat;
 use super::plane::{Sources, side};
 use super::problem::malformed;
-use super::slice::{PixelSpacing, SeriesIdentity, Slice, StudyIdentity};
+use super::slice::{PixelSpacing, ScannerModel, SeriesIdentity, Slice, StudyIdentity};
 use super::stored_file::{Opened, StoredFile};
 use super::united_imaging;
 use super::uptake::PetScan;
@@ -272,6 +272,11 @@ impl SeriesIdentity {
             patient_position: or_empty(tags::PATIENT_POSITION),
             laterality: or_empty(tags::LATERALITY),
             body_part: or_empty(tags::BODY_PART_EXAMINED),
+            scanner: ScannerModel {
+                manufacturer: or_empty(tags::MANUFACTURER),
+                model: or_empty(tags::MANUFACTURER_MODEL_NAME),
+                field_strength: number(object, tags::MAGNETIC_FIELD_STRENGTH).filter(|field| *field > 0.0),
+            },
         }
     }
 }

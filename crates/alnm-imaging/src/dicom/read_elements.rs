@@ -82,6 +82,9 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::INVERSION_TIMES
             | tags::IN_STACK_POSITION_NUMBER
             | tags::LATERALITY
+            | tags::MAGNETIC_FIELD_STRENGTH
+            | tags::MANUFACTURER
+            | tags::MANUFACTURER_MODEL_NAME
             | tags::MAXIMUM_FRACTIONAL_VALUE
             | tags::MODALITY
             | tags::MR_DIFFUSION_SEQUENCE

@@ -15,7 +15,7 @@ use super::pixels::{PixelFormat, colours_unasked, decode_frame};
 use super::problem::malformed;
 use super::series_problem::SeriesProblem;
 use super::series_warning::SeriesWarning;
-use super::slice::{SeriesIdentity, Slice};
+use super::slice::{ScannerModel, SeriesIdentity, Slice};
 use super::sorting::{Sorted, SortedKind, Sorting};
 use super::stored_file::{Frames, Opened};
 use super::tiling::Tile;
@@ -242,6 +242,12 @@ impl Series {
     #[must_use]
     pub fn study_date(&self) -> &str {
         &self.identity.study.date
+    }
+
+    /// The scanner that made the series.
+    #[must_use]
+    pub fn scanner(&self) -> &ScannerModel {
+        &self.identity.scanner
     }
 
     /// `FrameOfReferenceUID`: images that share it share their coordinates.

@@ -25,6 +25,19 @@ pub(super) struct SeriesIdentity {
     pub(super) patient_position: String,
     pub(super) laterality: String,
     pub(super) body_part: String,
+    pub(super) scanner: ScannerModel,
+}
+
+/// The scanner that made a series, as its files state it.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct ScannerModel {
+    /// `Manufacturer` (0008,0070), empty when absent.
+    pub manufacturer: String,
+    /// `ManufacturerModelName` (0008,1090), empty when absent.
+    pub model: String,
+    /// `MagneticFieldStrength` (0018,0087) in tesla.
+    pub field_strength: Option<f64>,
 }
 
 /// What all series of a study share, identifiers apart.

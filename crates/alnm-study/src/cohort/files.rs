@@ -1,5 +1,6 @@
 //! The images and masks of patients: whether they can be read and lie on the same grid.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use alnm_imaging::dicom::{DicomFolder, DynamicSeries, MaskFile};
@@ -9,6 +10,8 @@ use alnm_imaging::{FileFormat, Geometry, Image, ImagingError, LabelMap, read_ima
 use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
 
+use super::acquisition::{Acquisition, SeriesHeader, mixtures};
+use super::identity::{VoxelHashes, check_voxels};
 use super::{Cohort, CohortProblems, Patient, Problem};
 
 /// Tolerance of origins, spacings and directions, relative to the spacing (a thousandth of a voxel).
@@ -25,31 +28,59 @@ pub struct PatientVoxels {
     pub second_mask: Option<LabelMap>,
 }
 
-/// What is wrong with the files of patients, of whom every image and mask is read; in the order of the patients.
-/// `observe` is called after each patient.
+/// What the headers of patients' files tell.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct HeaderReading {
+    /// What is wrong, in the order of the patients.
+    pub problems: Vec<Problem>,
+    /// How the images were made, of the patients whose images can be read.
+    pub acquisitions: Vec<Acquisition>,
+    /// What differs among the images.
+    pub remarks: Vec<String>,
+}
+
+/// What is wrong with the files of patients, of whom every image and mask is read, in the order of the patients; then which
+/// patients share voxels. `observe` is called after each patient.
 pub fn check_files(cohort: &Cohort, patients: &[&Patient], observe: &(dyn Fn() + Sync)) -> Vec<Problem> {
-    of_each(patients, observe, |patient| {
-        cohort.read_voxels(patient).map_or_else(|found| found.problems, |_| Vec::new())
-    })
+    let checked: Vec<Result<(String, VoxelHashes), Vec<Problem>>> = patients
+        .par_iter()
+        .map(|patient| {
+            let voxels = cohort.read_voxels(patient);
+            observe();
+            voxels.map(|voxels| (patient.id.clone(), voxels.hashes())).map_err(|found| found.problems)
+        })
+        .collect();
+    let mut problems = Vec::new();
+    let mut hashes = Vec::new();
+    for found in checked {
+        match found {
+            Ok(of_patient) => hashes.push(of_patient),
+            Err(found) => problems.extend(found),
+        }
+    }
+    problems.extend(check_voxels(cohort, &hashes));
+    problems
 }
 
-/// What the headers of the patients' files tell is wrong, without a voxel being read; in the order of the patients.
-/// `observe` is called after each patient.
-pub fn check_headers(cohort: &Cohort, patients: &[&Patient], observe: &(dyn Fn() + Sync)) -> Vec<Problem> {
-    of_each(patients, observe, |patient| cohort.header_problems(patient))
-}
-
-fn of_each(
-    patients: &[&Patient],
-    observe: &(dyn Fn() + Sync),
-    check: impl Fn(&Patient) -> Vec<Problem> + Sync,
-) -> Vec<Problem> {
-    let of_patient = |patient: &&Patient| {
-        let problems = check(patient);
-        observe();
-        problems
-    };
-    patients.par_iter().flat_map_iter(of_patient).collect()
+/// What the headers of the patients' files tell, without a voxel being read, in the order of the patients. `observe` is
+/// called after each patient.
+pub fn check_headers(cohort: &Cohort, patients: &[&Patient], observe: &(dyn Fn() + Sync)) -> HeaderReading {
+    let read: Vec<(Vec<Problem>, Option<Acquisition>)> = patients
+        .par_iter()
+        .map(|patient| {
+            let found = cohort.read_headers(patient);
+            observe();
+            found
+        })
+        .collect();
+    let mut reading = HeaderReading::default();
+    for (problems, acquisition) in read {
+        reading.problems.extend(problems);
+        reading.acquisitions.extend(acquisition);
+    }
+    reading.remarks = mixtures(&reading.acquisitions);
+    reading
 }
 
 impl Cohort {
@@ -59,39 +90,48 @@ impl Cohort {
     /// Everything that is wrong with them: files that cannot be read, masks on another grid than the image, masks
     /// without a voxel of the tumour's label.
     pub fn read_voxels(&self, patient: &Patient) -> Result<PatientVoxels, CohortProblems> {
-        let refused = |problems| CohortProblems { folder: self.folder.clone(), problems };
+        let refused = |problems| CohortProblems { folder: self.folder.clone(), problems, remarks: Vec::new() };
         let image = match self.image(patient) {
             Ok(image) => image,
             Err(error) => return Err(refused(vec![image_problem(patient, &error)])),
         };
         let mask = self.checked_mask(patient, &patient.mask, &image);
-        let second_mask = patient.mask_reader2.as_ref().map(|path| self.checked_mask(patient, path, &image));
+        let mut second_mask = patient.mask_reader2.as_ref().map(|path| self.checked_mask(patient, path, &image));
+        if let (Ok(first), Some(Ok(second)), Some(path)) = (&mask, &second_mask, &patient.mask_reader2)
+            && first.as_slice() == second.as_slice()
+        {
+            let what = "it equals the first reader's, voxel by voxel".to_owned();
+            let fix = "give the second reader's own outline, or leave the cell empty";
+            second_mask = Some(Err(mask_problem(patient, path, what, fix)));
+        }
         match (mask, second_mask.transpose()) {
             (Ok(mask), Ok(second_mask)) => Ok(PatientVoxels { image, mask, second_mask }),
             (mask, second_mask) => Err(refused([mask.err(), second_mask.err()].into_iter().flatten().collect())),
         }
     }
 
-    /// What the headers of a patient's files tell is wrong. Contours and segments of DICOM masks have no header apart.
-    fn header_problems(&self, patient: &Patient) -> Vec<Problem> {
-        let image = match self.image_grid(patient) {
-            Ok(grid) => grid,
-            Err(error) => return vec![image_problem(patient, &error)],
+    /// What the headers of a patient's files tell is wrong, and how the image was made. Contours and segments of DICOM
+    /// masks have no header apart.
+    fn read_headers(&self, patient: &Patient) -> (Vec<Problem>, Option<Acquisition>) {
+        let (image, series) = match self.image_header(patient) {
+            Ok(header) => header,
+            Err(error) => return (vec![image_problem(patient, &error)], None),
         };
         let masks = std::iter::once(&patient.mask).chain(&patient.mask_reader2);
-        masks
+        let problems = masks
             .filter_map(|path| match self.mask_grid(path) {
                 Ok(grid) => grid.and_then(|grid| grid_problem(patient, path, &image, &grid)),
                 Err(error) => Some(unreadable_mask(patient, path, &error)),
             })
-            .collect()
+            .collect();
+        (problems, Some(Acquisition::new(patient, &image, series)))
     }
 
-    /// The grid of a patient's image, whose slices are all there.
-    fn image_grid(&self, patient: &Patient) -> alnm_imaging::Result<Geometry> {
+    /// The grid of a patient's image, whose slices are all there, and what a DICOM series says of itself.
+    fn image_header(&self, patient: &Patient) -> alnm_imaging::Result<(Geometry, Option<SeriesHeader>)> {
         let path = self.folder.join(&patient.image);
         if !path.is_dir() {
-            return Source::open(path)?.read_geometry();
+            return Ok((Source::open(path)?.read_geometry()?, None));
         }
         let folder = DicomFolder::scan(path)?;
         let series = folder.only_series()?;
@@ -99,7 +139,7 @@ impl Cohort {
             // The phase that is analysed has to be there.
             series.instances(self.description.phase)?;
         }
-        series.geometry().cloned()
+        Ok((series.geometry()?.clone(), Some(SeriesHeader::of(series))))
     }
 
     /// The grid of a mask; `None` for the masks of DICOM.
@@ -115,8 +155,12 @@ impl Cohort {
         }
         let label = self.description.label;
         if !mask.as_slice().contains(&label) {
+            let labels: BTreeSet<u32> = mask.as_slice().iter().copied().filter(|label| *label != 0).collect();
+            let labels: Vec<String> = labels.iter().take(8).map(ToString::to_string).collect();
+            let there =
+                if labels.is_empty() { "it is empty".to_owned() } else { format!("it has {}", labels.join(", ")) };
             let fix = "outline the lesion, or name its label in cohort.toml";
-            return Err(mask_problem(patient, path, format!("no voxel has label {label}"), fix));
+            return Err(mask_problem(patient, path, format!("no voxel has label {label}; {there}"), fix));
         }
         Ok(mask)
     }

@@ -1,6 +1,17 @@
 //! The cohort folder: `cohort.toml`, `patients.csv`, images and masks.
 
+mod acquisition;
+mod check_lines;
+mod coding;
+mod columns;
+mod dates;
 mod files;
+mod identity;
+mod inclusion;
+mod missing;
+mod numbers;
+mod plausibility;
+mod spreadsheet;
 mod table;
 mod template;
 
@@ -13,8 +24,19 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-pub use files::{PatientVoxels, check_files, check_headers, read_analysed_image, read_outline};
-pub use table::{COLUMNS, read_patients, write_patients};
+pub use acquisition::{Acquisition, CentreProperty, SeriesHeader, acquisition_by_centre};
+pub use check_lines::check_lines;
+pub use coding::{Code, Codes, FlagCodes};
+pub use columns::{COLUMNS, ColumnSource, ColumnSources, DATE_COLUMNS};
+pub use dates::{DateOrder, PatientDates};
+pub use files::{HeaderReading, PatientVoxels, check_files, check_headers, read_analysed_image, read_outline};
+pub use identity::{VoxelHashes, check_identities, check_voxels};
+pub use inclusion::InclusionRules;
+pub use missing::{MissingHandling, MissingRules};
+pub use spreadsheet::{
+    RaggedRow, Spreadsheet, SpreadsheetFault, SpreadsheetFormat, SpreadsheetParams, SpreadsheetRow, TextEncoding,
+};
+pub use table::{ReadingRules, TableReading, TableRules, read_patients, write_patients};
 pub use template::write_template;
 
 /// `cohort.toml`: which centre trains, which validate, and how the images are to be read.
@@ -39,9 +61,70 @@ pub struct CohortDescription {
     /// What happens to patients with a problem.
     #[serde(default)]
     pub problems: ProblemPolicy,
+    /// How the table of patients is written.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub table: TableRules,
+    /// Our columns with those of the table, where their names or units differ.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub columns: ColumnSources,
+    /// What stands for positive, negative and the subtypes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub codes: Codes,
+    /// What happens to values that are not known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub missing: MissingRules,
+    /// Who belongs into the study.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub inclusion: InclusionRules,
 }
 
-/// What happens to a patient whose row, image or mask has a problem. A missing value is one: nothing is imputed.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl CohortDescription {
+    /// A cohort whose fourth phases are analysed, with everything else by default.
+    #[must_use]
+    pub fn new(name: &str, training_centre: &str, validation_centres: &[&str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            simulated: false,
+            phase: fourth(),
+            label: one(),
+            training_centre: training_centre.to_owned(),
+            validation_centres: validation_centres.iter().map(|&centre| centre.to_owned()).collect(),
+            problems: ProblemPolicy::default(),
+            table: TableRules::default(),
+            columns: ColumnSources::default(),
+            codes: Codes::default(),
+            missing: MissingRules::default(),
+            inclusion: InclusionRules::default(),
+        }
+    }
+
+    /// What happens to patients who lack a value that a model needs.
+    #[must_use]
+    pub fn missing_handling(&self) -> MissingHandling {
+        self.missing.handling(self.problems)
+    }
+
+    /// The rules by which the table of patients is read.
+    #[must_use]
+    pub fn reading_rules(&self) -> ReadingRules {
+        ReadingRules {
+            table: self.table.clone(),
+            columns: self.columns.clone(),
+            codes: self.codes.clone(),
+            missing: self.missing.clone(),
+            missing_handling: Some(self.missing_handling()),
+            inclusion: self.inclusion,
+            training_centre: Some(self.training_centre.clone()),
+        }
+    }
+}
+
+/// What happens to a patient whose row, image or mask has a problem. What happens to missing values is said apart
+/// ([`MissingRules`]), and is the same where it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProblemPolicy {
@@ -60,17 +143,17 @@ fn one() -> u32 {
     1
 }
 
-/// Whether a marker was found by immunohistochemistry.
+/// Whether a marker was found by immunohistochemistry; `None` where that is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Markers {
     /// Progesterone receptor.
-    pub pr: bool,
+    pub pr: Option<bool>,
     /// Oestrogen receptor.
-    pub er: bool,
+    pub er: Option<bool>,
     /// Human epidermal growth factor receptor 2.
-    pub her2: bool,
+    pub her2: Option<bool>,
     /// Proliferation marker Ki-67 above the clinic's threshold.
-    pub ki67: bool,
+    pub ki67: Option<bool>,
 }
 
 /// Molecular subtype.
@@ -102,7 +185,8 @@ impl Subtype {
     }
 }
 
-/// Blood counts in 10⁹ cells per litre, and the indices computed from them.
+/// Blood counts in 10⁹ cells per litre, and the indices computed from them. A count that is not known is NaN, and so is
+/// an index of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BloodCounts {
     /// Neutrophils N.
@@ -149,7 +233,7 @@ impl BloodCounts {
     }
 }
 
-/// One patient: a row of `patients.csv`.
+/// One patient: a row of `patients.csv`. A number that is not known is NaN.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Patient {
     /// Identifier, unique in the cohort.
@@ -166,10 +250,12 @@ pub struct Patient {
     pub sad_aln_cm: f64,
     /// Immunohistochemistry.
     pub markers: Markers,
-    /// Molecular subtype.
-    pub subtype: Subtype,
+    /// Molecular subtype, where it is known.
+    pub subtype: Option<Subtype>,
     /// Blood counts.
     pub blood: BloodCounts,
+    /// Dates of birth, MRI, blood counts and surgery.
+    pub dates: PatientDates,
     /// Image: a DICOM folder or a file, relative to the cohort folder.
     pub image: PathBuf,
     /// Mask file, relative to the cohort folder.
@@ -198,15 +284,38 @@ pub struct Cohort {
     pub patients: Vec<Patient>,
     /// Patients who were left out.
     pub excluded: Vec<Exclusion>,
+    /// What was found out about the table, mapped, counted and left aside.
+    pub remarks: Vec<String>,
 }
 
-/// A patient who was left out ([`ProblemPolicy::Exclude`]).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A patient who was left out: by a rule of inclusion, for a missing value, or for a problem
+/// ([`ProblemPolicy::Exclude`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exclusion {
     /// Identifier.
     pub patient: String,
     /// Everything that is wrong.
-    pub reasons: Vec<String>,
+    pub problems: Vec<Problem>,
+}
+
+impl Exclusion {
+    /// What is wrong, in words: place and fault.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        self.problems.iter().map(|problem| format!("{}: {}", problem.place, problem.what)).collect()
+    }
+
+    /// The group of the patient flow: the first rule of inclusion that is not met, missing values, or problems.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        let rule = self.problems.iter().find(|problem| problem.weight == ProblemWeight::NotEligible);
+        let has_fault = self.problems.iter().any(|problem| problem.weight == ProblemWeight::Fault);
+        match rule {
+            Some(rule) => &rule.place,
+            None if has_fault => "problems of data or files",
+            None => "missing values",
+        }
+    }
 }
 
 impl Cohort {
@@ -229,6 +338,11 @@ impl Cohort {
             ("patients in the table".to_owned(), self.patients.len() + self.excluded.len()),
             ("excluded".to_owned(), self.excluded.len()),
         ];
+        let mut by_group: BTreeMap<&str, usize> = BTreeMap::new();
+        for exclusion in &self.excluded {
+            *by_group.entry(exclusion.group()).or_default() += 1;
+        }
+        groups.extend(by_group.into_iter().map(|(group, patients)| (format!("excluded, {group}"), patients)));
         let centres = std::iter::once(("training", &self.description.training_centre))
             .chain(self.description.validation_centres.iter().map(|centre| ("validation", centre)));
         for (role, centre) in centres {
@@ -240,10 +354,12 @@ impl Cohort {
         groups
     }
 
-    /// Leaves the patients out who have problems, where `cohort.toml` says so.
+    /// Leaves the patients out who do not meet a rule of inclusion, and those who have problems or lack values, where
+    /// `cohort.toml` says so. A problem with a value that no model uses leaves nobody out: the value counts as not known.
     ///
     /// # Errors
-    /// All problems, where it does not, where one concerns the cohort as a whole, and where too few patients remain.
+    /// All problems of the others, where it does not, where one concerns the cohort as a whole, and where too few patients
+    /// remain.
     pub fn settle(self, problems: Vec<Problem>) -> Result<Self, CohortProblems> {
         self.settled(problems, check_sizes)
     }
@@ -264,23 +380,50 @@ impl Cohort {
 
     fn settled(
         mut self,
-        mut problems: Vec<Problem>,
+        problems: Vec<Problem>,
         check_sizes: fn(&CohortDescription, &[Patient], &mut Vec<Problem>),
     ) -> Result<Self, CohortProblems> {
-        if self.description.problems == ProblemPolicy::Exclude {
-            let (of_patients, of_cohort): (Vec<Problem>, Vec<Problem>) =
-                problems.into_iter().partition(|problem| problem.patient.is_some());
-            let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            for Problem { patient, place, what, .. } in of_patients {
-                reasons.entry(patient.unwrap_or_default()).or_default().push(format!("{place}: {what}"));
+        let is_eligible = |id: &String| {
+            !problems
+                .iter()
+                .any(|problem| problem.weight == ProblemWeight::NotEligible && problem.patient.as_ref() == Some(id))
+        };
+        let excludes = self.description.problems == ProblemPolicy::Exclude;
+        let excludes_missing = self.description.missing_handling() == MissingHandling::Exclude;
+        let mut reasons: BTreeMap<String, Vec<Problem>> = BTreeMap::new();
+        let mut remaining = Vec::new();
+        for problem in &problems {
+            let leaves_out = match problem.weight {
+                ProblemWeight::Fault | ProblemWeight::UnusedValue => excludes,
+                ProblemWeight::MissingValue => excludes_missing,
+                ProblemWeight::NotEligible => true,
+            };
+            match &problem.patient {
+                Some(patient) if leaves_out || !is_eligible(patient) => {
+                    if problem.weight == ProblemWeight::UnusedValue && is_eligible(patient) {
+                        self.remarks.push(format!("taken as not known: {problem}"));
+                    } else {
+                        reasons.entry(patient.clone()).or_default().push(problem.clone());
+                    }
+                }
+                None if problem.weight == ProblemWeight::UnusedValue && excludes => {
+                    self.remarks.push(format!("taken as not known: {problem}"));
+                }
+                _ => remaining.push(problem.clone()),
             }
-            self.patients.retain(|patient| !reasons.contains_key(&patient.id));
-            self.excluded.extend(reasons.into_iter().map(|(patient, reasons)| Exclusion { patient, reasons }));
-            self.excluded.sort_by(|a, b| a.patient.cmp(&b.patient));
-            problems = of_cohort;
         }
-        check_sizes(&self.description, &self.patients, &mut problems);
-        if problems.is_empty() { Ok(self) } else { Err(CohortProblems { folder: self.folder, problems }) }
+        self.patients.retain(|patient| !reasons.contains_key(&patient.id));
+        self.excluded.extend(reasons.into_iter().map(|(patient, problems)| Exclusion { patient, problems }));
+        self.excluded.sort_by(|a, b| a.patient.cmp(&b.patient));
+        // Patients with problems are not among those who are counted.
+        if remaining.is_empty() {
+            check_sizes(&self.description, &self.patients, &mut remaining);
+        }
+        if remaining.is_empty() {
+            return Ok(self);
+        }
+        remaining.extend(self.excluded.into_iter().flat_map(|exclusion| exclusion.problems));
+        Err(CohortProblems { folder: self.folder, problems: remaining, remarks: self.remarks })
     }
 
     /// The same patients with the outcomes of each centre shuffled among them.
@@ -314,6 +457,22 @@ pub struct Problem {
     pub what: String,
     /// What would fix it.
     pub fix: String,
+    /// What it does.
+    pub weight: ProblemWeight,
+}
+
+/// What a problem does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum ProblemWeight {
+    /// It stops the study, or leaves its patient out ([`ProblemPolicy`]).
+    #[default]
+    Fault,
+    /// A value is missing that a model needs ([`MissingHandling`]).
+    MissingValue,
+    /// A value that no model uses is wrong: it stops the study, or the value counts as not known.
+    UnusedValue,
+    /// The patient does not meet a rule of inclusion, and is always left out.
+    NotEligible,
 }
 
 impl Problem {
@@ -324,12 +483,37 @@ impl Problem {
         what: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { patient: Some(patient.to_owned()), place: place.into(), what: what.into(), fix: fix.into() }
+        let weight = ProblemWeight::Fault;
+        Self { patient: Some(patient.to_owned()), place: place.into(), what: what.into(), fix: fix.into(), weight }
     }
 
     /// A problem with the folder as a whole.
     pub fn of_cohort(place: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { patient: None, place: place.into(), what: what.into(), fix: fix.into() }
+        Self { patient: None, place: place.into(), what: what.into(), fix: fix.into(), weight: ProblemWeight::Fault }
+    }
+
+    /// The same problem of a value that no model uses.
+    #[must_use]
+    pub fn unused(self) -> Self {
+        Self { weight: ProblemWeight::UnusedValue, ..self }
+    }
+
+    /// The same problem of a value that is missing.
+    #[must_use]
+    pub fn missing(self) -> Self {
+        Self { weight: ProblemWeight::MissingValue, ..self }
+    }
+
+    /// The same problem of a patient who does not belong into the study.
+    #[must_use]
+    pub fn not_eligible(self) -> Self {
+        Self { weight: ProblemWeight::NotEligible, ..self }
+    }
+
+    /// Whether no model uses the value that is wrong.
+    #[must_use]
+    pub fn is_of_unused_value(&self) -> bool {
+        self.weight == ProblemWeight::UnusedValue
     }
 }
 
@@ -349,13 +533,16 @@ pub struct CohortProblems {
     pub folder: PathBuf,
     /// Every problem found.
     pub problems: Vec<Problem>,
+    /// What was found out about the table.
+    pub remarks: Vec<String>,
 }
 
 impl fmt::Display for CohortProblems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.problems.len() == 1 { "" } else { "s" };
         write!(formatter, "{} problem{plural} in the cohort folder {}:", self.problems.len(), self.folder.display())?;
-        self.problems.iter().try_for_each(|problem| write!(formatter, "\n  - {problem}"))
+        self.problems.iter().try_for_each(|problem| write!(formatter, "\n  - {problem}"))?;
+        self.remarks.iter().try_for_each(|remark| write!(formatter, "\n  found: {remark}"))
     }
 }
 
@@ -374,26 +561,18 @@ pub fn load(folder: &Path) -> Result<Cohort, CohortProblems> {
 /// # Errors
 /// When `cohort.toml` cannot be read: with the problems of the table.
 pub fn read(folder: &Path) -> Result<(Cohort, Vec<Problem>), CohortProblems> {
-    let mut problems = Vec::new();
-    let description = read_description(&folder.join("cohort.toml")).map_err(|problem| problems.push(problem)).ok();
-    let patients = read_patients(&folder.join("patients.csv"), &mut problems);
-    for patient in &patients {
-        let masks = patient.mask_reader2.iter().map(|path| ("mask_reader2", path));
-        for (column, path) in [("image", &patient.image), ("mask", &patient.mask)].into_iter().chain(masks) {
-            if !folder.join(path).exists() {
-                let what = format!("{} does not exist", path.display());
-                problems.push(Problem::of_patient(
-                    &patient.id,
-                    format!("column {column}"),
-                    what,
-                    "give a path relative to the cohort folder",
-                ));
-            }
+    let description = read_description(&folder.join("cohort.toml"));
+    let rules = description.as_ref().map(CohortDescription::reading_rules).unwrap_or_default();
+    let TableReading { patients, mut problems, remarks } = read_patients(folder, &rules);
+    let description = match description {
+        Ok(description) => description,
+        Err(problem) => {
+            problems.insert(0, problem);
+            return Err(CohortProblems { folder: folder.to_owned(), problems, remarks });
         }
-    }
-    let Some(description) = description else { return Err(CohortProblems { folder: folder.to_owned(), problems }) };
+    };
     check_centres(&description, &patients, &mut problems);
-    Ok((Cohort { folder: folder.to_owned(), description, patients, excluded: Vec::new() }, problems))
+    Ok((Cohort { folder: folder.to_owned(), description, patients, excluded: Vec::new(), remarks }, problems))
 }
 
 fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
@@ -402,6 +581,10 @@ fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
         std::fs::read_to_string(path).map_err(|error| Problem::of_cohort("cohort.toml", error.to_string(), fix))?;
     let description: CohortDescription =
         toml::from_str(&text).map_err(|error| Problem::of_cohort("cohort.toml", error.message().to_owned(), fix))?;
+    if !(2..=1000).contains(&description.missing.imputations) {
+        let what = format!("the number of imputations is {}", description.missing.imputations);
+        return Err(Problem::of_cohort("cohort.toml, missing.imputations", what, "it must be 2 to 1000; 20 are usual"));
+    }
     if description.phase == 0 {
         return Err(Problem::of_cohort("cohort.toml, phase", "phase is 0", "phases are counted from 1"));
     }
@@ -422,14 +605,20 @@ fn check_centres(description: &CohortDescription, patients: &[Patient], problems
     let known = |centre: &str| {
         centre == description.training_centre || description.validation_centres.iter().any(|c| c == centre)
     };
+    let mut unknown: BTreeMap<&str, Vec<&Patient>> = BTreeMap::new();
     for patient in patients.iter().filter(|patient| !known(&patient.centre)) {
-        let what = format!("centre `{}` is neither the training centre nor a validation centre", patient.centre);
-        problems.push(Problem::of_patient(
-            &patient.id,
-            "column centre",
-            what,
-            "add it to cohort.toml or correct the row",
-        ));
+        unknown.entry(&patient.centre).or_default().push(patient);
+    }
+    for (centre, patients) in unknown {
+        let what = format!("centre `{centre}` is neither the training centre nor a validation centre");
+        let fix = "add it to cohort.toml or correct the row";
+        if patients.len() >= 3 && description.problems == ProblemPolicy::Refuse {
+            let what = format!("{what}, and {} patients have it", patients.len());
+            problems.push(Problem::of_cohort("column centre", what, "add it to cohort.toml, or spell it alike"));
+        } else {
+            let of_patient = |patient: &&Patient| Problem::of_patient(&patient.id, "column centre", &what, fix);
+            problems.extend(patients.iter().map(of_patient));
+        }
     }
     if description.validation_centres.is_empty() {
         problems.push(Problem::of_cohort(

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::table::{COLUMNS, describe};
+use super::columns::{COLUMNS, DATE_COLUMNS, describe};
 use crate::store::write_file;
 
 const DESCRIPTION: &str = r#"# What the cohort is called in the report.
@@ -26,7 +26,47 @@ label = 1
 # What happens to a patient whose row, image or mask has a problem: "refuse" stops before any work and lists all problems,
 # "exclude" leaves the patient out and counts it, with the reason, in the patient flow of the report.
 problems = "refuse"
+
+# The sections below may be left out. Separator (comma, semicolon, tab), decimal commas, UTF-8, UTF-16 and Windows-1252 are
+# found out by themselves; `--check` says what was found. Declare them where that goes wrong.
+#[table]
+#file = "patients.csv"
+#encoding = "windows-1252"
+#separator = ";"
+#decimal = ","
+#dates = "day/month/year"
+
+# The names of your columns, and their units where these differ: ours on the left. Upper and lower case, blanks and
+# punctuation do not matter: `Age (years)` is `age_years`.
+#[columns]
+#patient = "Pat.-Nr."
+#mtd_cm = { column = "Tumour size", unit = "mm" }
+#wbc = { column = "Leucocytes", unit = "/uL" }
+
+# What stands for positive and negative, beside 1 and 0, yes and no, positive and negative, and for the subtypes.
+#[codes]
+#alnm = { positive = ["pN1", "pN2"], negative = ["pN0"] }
+#her2 = { positive = ["3+"], negative = ["0", "1+"], missing = ["2+"] }
+#ki67 = { threshold = 20 }
+#[codes.subtype]
+#"Luminal A" = ["LumA"]
+
+# What happens to a patient who lacks a value that a model needs: "refuse", "exclude" or "impute" (chained equations, learned
+# from training rows alone); as `problems` where it is not said. Receptors, Ki-67 and subtype may always be missing.
+# Empty cells, NA, n.a., -, ? and #N/A are missing values; `markers` names further ones.
+#[missing]
+#policy = "impute"
+#markers = ["999"]
+#imputations = 20
+
+# Who belongs into the study, where the table has birth_date, mri_date, blood_date and surgery_date.
+#[inclusion]
+#mri_days = 14
+#blood_days = 3
+#minimum_age = 18
 "#;
+
+const EXAMPLE: &str = "\nA row:\nP001,A,1,47,2.5,0.8,1,1,0,1,Luminal B,4.1,1.9,0.4,6.8,250,images/P001,masks/P001.nii.gz,,1976-05-31,2024-03-01,2024-03-12,2024-03-13\n";
 
 const SCANNER: &str = "scanner        may be missing: which scanner the image comes from, for the comparison with ComBat; otherwise the centre\n";
 
@@ -39,14 +79,15 @@ pub fn write_template(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let is_empty = std::fs::read_dir(folder)?.next().is_none();
     ensure!(is_empty, "{} is not empty; name a new folder", folder.display());
-    let columns = COLUMNS.iter().fold(String::new(), |mut text, column| {
+    let names: Vec<&str> = COLUMNS.into_iter().chain(DATE_COLUMNS).collect();
+    let columns = names.iter().fold(String::new(), |mut text, column| {
         writeln!(text, "{column:<14} {}", describe(column)).expect("writing to a string does not fail");
         text
     });
     let files = [
         ("cohort.toml", DESCRIPTION.to_owned()),
-        ("patients.csv", COLUMNS.join(",") + "\n"),
-        ("columns.txt", format!("Columns of patients.csv; further columns are kept.\n\n{columns}{SCANNER}")),
+        ("patients.csv", names.join(",") + "\n"),
+        ("columns.txt", format!("Columns of patients.csv; further columns are kept.\n\n{columns}{SCANNER}{EXAMPLE}")),
     ];
     for (name, text) in files {
         write_file(&folder.join(name), text.as_bytes())?;
@@ -57,7 +98,7 @@ pub fn write_template(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cohort::{CohortDescription, ProblemPolicy, load, read_patients};
+    use crate::cohort::{CohortDescription, MissingHandling, ProblemPolicy, load, read_patients};
 
     #[test]
     fn a_template_is_read_as_an_empty_cohort() {
@@ -67,11 +108,22 @@ mod tests {
         let description: CohortDescription =
             toml::from_str(&std::fs::read_to_string(folder.join("cohort.toml")).unwrap()).unwrap();
         assert_eq!((description.phase, description.label, description.problems), (4, 1, ProblemPolicy::Refuse));
-        let mut problems = Vec::new();
-        assert!(read_patients(&folder.join("patients.csv"), &mut problems).is_empty() && problems.is_empty());
+        let reading = read_patients(&folder, &description.reading_rules());
+        assert!(reading.patients.is_empty() && reading.problems.is_empty(), "{reading:?}");
         // Without patients the centres are too small, and that is all.
         let found = load(&folder).unwrap_err();
         assert!(found.problems.iter().all(|problem| problem.fix.contains("are needed")), "{found}");
         assert!(write_template(&folder).is_err());
+    }
+
+    #[test]
+    fn the_sections_that_stand_there_as_comments_can_be_read() {
+        let uncommented: String = DESCRIPTION
+            .lines()
+            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n")
+            .collect();
+        let description: CohortDescription = toml::from_str(&uncommented).unwrap();
+        assert_eq!(description.missing_handling(), MissingHandling::Impute);
+        assert_eq!((description.columns.len(), description.codes.subtype.len()), (3, 1));
     }
 }

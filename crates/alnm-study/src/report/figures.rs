@@ -30,7 +30,11 @@ pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>>
     let results = findings.results;
     let mut figures = vec![
         figure(
-            "Patient flow. What is wrong with each excluded patient stands in tables/excluded.csv.",
+            if findings.cohort.excluded.is_empty() {
+                "Patient flow."
+            } else {
+                "Patient flow. What is wrong with each excluded patient stands in tables/excluded.csv."
+            },
             vec![flow::diagram(findings.cohort)],
         ),
         lesion(findings)?,

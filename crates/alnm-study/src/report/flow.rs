@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::figure::{Panel, WIDTH, escape, opening_of_height, push};
 use super::tables::Table;
-use crate::cohort::Cohort;
+use crate::cohort::{Cohort, Problem, ProblemWeight};
 
 /// Reasons that the diagram names; the rest stand in the table of excluded patients.
 const REASONS: usize = 6;
@@ -80,10 +80,13 @@ fn svg(cohort: &Cohort) -> String {
 fn reasons(cohort: &Cohort) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for exclusion in &cohort.excluded {
-        for reason in &exclusion.reasons {
-            let (place, what) = reason.split_once(": ").unwrap_or(("", reason));
+        for Problem { place, what, weight, .. } in &exclusion.problems {
+            if *weight == ProblemWeight::NotEligible {
+                *counts.entry(place.clone()).or_default() += 1;
+                continue;
+            }
             let kind = place.split([' ', ',']).next().unwrap_or_default();
-            let place = if kind == "column" { place } else { kind };
+            let place = if kind == "column" { place.as_str() } else { kind };
             *counts.entry(format!("{place}: {what}")).or_default() += 1;
         }
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Findings;
 use super::tables::with_interval;
 use crate::analysis::{INTEGRATED, LEVEL, RISK_GROUPS};
-use crate::cohort::Cohort;
+use crate::cohort::{Cohort, MissingHandling};
 use crate::deep::LEARNING_RATE;
 use crate::preparation::{OTSU_BINS, PARAMETERS_926, n4_params};
 use crate::scores::{CORRELATION_CUTOFF, MRMR_FEATURES};
@@ -119,9 +119,25 @@ fn patients(cohort: &Cohort) -> String {
         format!("{centre} ({count} patients, {positive} with metastasis)")
     };
     let validation: Vec<String> = description.validation_centres.iter().map(of).collect();
+    let missing = match description.missing_handling() {
+        MissingHandling::Impute => format!(
+            "Missing values of age, diameters and blood counts were imputed {} times by chained equations (predictive mean matching), with \
+             RadScore, DLScore and, in training alone, the outcome among the predictors. The equations were learned from training rows, in \
+             each fold anew; validation patients were completed by them without their outcomes. Tables and figures rest on the first completed \
+             table; figures pooled over all by Rubin's rules stand beside those of complete cases in tables of their own.",
+            description.missing.imputations
+        ),
+        MissingHandling::Exclude => {
+            "Patients who lacked a value that a model needs were excluded; receptors, Ki-67 and subtype may be missing."
+                .to_owned()
+        }
+        MissingHandling::Refuse => {
+            "No value that a model needs was missing; receptors, Ki-67 and subtype may be.".to_owned()
+        }
+    };
     format!(
         "Patients of {} trained; those of {} validated. Everything learned was learned on the training centre. Of {} patients in the table {} were \
-         excluded; the patient flow lists the reasons. Missing values were not imputed: a patient with one counts as having a problem.",
+         excluded; the patient flow lists the reasons. {missing}",
         of(&description.training_centre),
         validation.join(" and "),
         cohort.patients.len() + cohort.excluded.len(),
@@ -148,7 +164,7 @@ fn images(findings: &Findings<'_>) -> String {
         description.phase, n4.shrink, description.label,
     );
     match findings.images.undefined.len() {
-        0 => text.push_str(" All were defined for all patients."),
+        0 => text.push_str(" All were defined for all training patients."),
         undefined => text.push_str(&format!(" {undefined} were undefined for some training patient and left out.")),
     }
     match &findings.inputs.agreement {

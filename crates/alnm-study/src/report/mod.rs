@@ -2,6 +2,7 @@
 
 mod attention;
 mod checklist;
+mod cohort_tables;
 mod corrected_calibration;
 pub mod figure;
 mod figures;
@@ -12,6 +13,7 @@ mod lesion;
 mod methods;
 mod nomogram;
 mod published;
+mod quality_sheet;
 mod raster;
 mod swarm;
 mod tables;
@@ -89,7 +91,9 @@ impl Study {
         let out = &self.settings.out;
         let folder = out.join("tables");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let tables = tables::all(findings)?;
+        let mut tables = tables::all(findings)?;
+        // Behind the patient flow.
+        tables.splice(1..1, cohort_tables::all(self, findings.cohort));
         for table in &tables {
             table.write(&folder)?;
         }
@@ -107,6 +111,9 @@ impl Study {
         save("calculator.html", page_with(&findings.results.model, &quotients(&findings.results.model))?)?;
         save("radscore.json", findings.scores.radiomic.to_json()?)?;
         save("dlscore.json", findings.scores.deep.to_json()?)?;
+        if let Some(missing) = &self.missing_values {
+            save("missing_values.json", serde_json::to_string_pretty(missing)?)?;
+        }
         save("results.json", serde_json::to_string(findings.results)?)?;
         save("robustness.json", serde_json::to_string(findings.robustness)?)?;
         save("comparisons.json", serde_json::to_string(&(findings.harmonisation, findings.backbones))?)?;

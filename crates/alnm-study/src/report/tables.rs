@@ -176,7 +176,7 @@ fn patient_flow(cohort: &Cohort) -> Table {
 }
 
 fn excluded(cohort: &Cohort) -> Option<Table> {
-    let rows: Vec<_> = cohort.excluded.iter().map(|one| vec![one.patient.clone(), one.reasons.join("; ")]).collect();
+    let rows: Vec<_> = cohort.excluded.iter().map(|one| vec![one.patient.clone(), one.reasons().join("; ")]).collect();
     (!rows.is_empty()).then(|| Table::new("excluded", "Excluded patients", &["patient", "reasons"], rows))
 }
 
