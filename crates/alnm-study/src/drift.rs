@@ -187,19 +187,13 @@ impl ReferenceDistribution {
     /// Σ (a − e) ln(a/e) over the tenths of training, with a the share of the new patients and e that of training;
     /// tenths whose ends are equal are one. An empty tenth counts as half a patient.
     fn stability_index(&self, sorted: &[f64]) -> f64 {
-        let mut ends: Vec<(f64, f64)> = Vec::new();
-        for tenth in 1..=10 {
-            let end = (self.quantiles[2 * tenth], tenth as f64 / 10.0);
-            match ends.last_mut() {
-                Some(last) if last.0 == end.0 => last.1 = end.1,
-                _ => ends.push(end),
-            }
-        }
-        // The last tenth has no end: what lies beyond all training patients belongs to it.
-        ends.pop();
+        let mut ends: Vec<f64> = (1..10).map(|tenth| self.quantiles[2 * tenth]).collect();
+        ends.dedup();
+        // The last tenth has no end.
+        ends.retain(|end| self.share_up_to(*end) < 1.0);
         let patients = sorted.len() as f64;
         let up_to = |value: f64| sorted.partition_point(|other| *other <= value) as f64 / patients;
-        let cumulative = ends.iter().map(|&(value, share)| (up_to(value), share)).chain([(1.0, 1.0)]);
+        let cumulative = ends.iter().map(|&end| (up_to(end), self.share_up_to(end))).chain([(1.0, 1.0)]);
         let mut previous = (0.0, 0.0);
         cumulative
             .map(|(actual, expected)| {
