@@ -684,14 +684,16 @@ impl Reader<'_> {
 
     /// Says for how many patients a rule of inclusion could not be checked, where the table has its dates.
     fn unchecked_rules(&mut self, dates: &[PatientDates]) {
-        let rules: [(&str, &str, fn(&PatientDates) -> Option<NaiveDate>); 2] =
-            [("MRI", "mri_date", |dates| dates.mri), ("blood", "blood_date", |dates| dates.blood)];
-        for (name, column, of) in rules {
+        let dates_of = |date: fn(&PatientDates) -> Option<NaiveDate>| dates.iter().map(date).collect::<Vec<_>>();
+        let rules =
+            [("MRI", "mri_date", dates_of(|dates| dates.mri)), ("blood", "blood_date", dates_of(|dates| dates.blood))];
+        for (name, column, examined) in rules {
             if !self.places.has(column) || !self.places.has("surgery_date") {
                 self.remarks.push(format!("inclusion: days from {name} to surgery not checked, since the table has no {column} and surgery_date"));
                 continue;
             }
-            let unknown = dates.iter().filter(|dates| of(dates).is_none() || dates.surgery.is_none()).count();
+            let pairs = examined.iter().zip(dates);
+            let unknown = pairs.filter(|(examined, dates)| examined.is_none() || dates.surgery.is_none()).count();
             if unknown > 0 {
                 let patients = counted(unknown, "patient");
                 self.remarks.push(format!("inclusion: days from {name} to surgery not known for {patients}"));
