@@ -1,7 +1,7 @@
 //! Errors as a reader sees them: what is wrong, its value, and what it must be.
 
 use alnm_stats::bootstrap::{self, Resampling};
-use alnm_stats::calibration::{brier, hosmer_lemeshow, recalibrate, reliability_bins};
+use alnm_stats::calibration::{SmoothCalibrationParams, brier, hosmer_lemeshow, recalibrate, reliability_bins};
 use alnm_stats::contingency::CountTable;
 use alnm_stats::decision_curve::DecisionCurve;
 use alnm_stats::fisher::{FisherMethod, any_size};
@@ -34,6 +34,10 @@ fn parameters_are_named_with_their_value_and_their_range() {
         (
             sentence(Proportion::new(12, 10, ProportionInterval::Wilson, 0.95)),
             "number of successes is 12; it must be at most the number of trials",
+        ),
+        (
+            sentence(SmoothCalibrationParams::default().with_points(usize::MAX).check()),
+            "number of points of a calibration curve is 18446744073709551615; it must be from 2 to 1,000,000",
         ),
         (
             sentence(bootstrap::auc(&labels, &risks, Direction::HigherIsPositive, none)),

@@ -31,13 +31,16 @@ pub enum CalibrationSmoother {
     },
 }
 
+/// The most points of a curve: no picture shows more, and memory grows with them.
+const MOST_POINTS: usize = 1_000_000;
+
 /// How a smooth calibration curve is made.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|
 /// | `smoother` | spline with 3 knots | how outcomes are smoothed | 3 knots or more; a span above 0 |
 /// | `level` | 0.95 | confidence level of the pointwise band | above 0, below 1 |
-/// | `points` | 101 | points of the curve, evenly from the lowest to the highest risk | at least 2 |
+/// | `points` | 101 | points of the curve, evenly from the lowest to the highest risk | 2 to 1,000,000 |
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -79,8 +82,9 @@ impl SmoothCalibrationParams {
     /// [`StatsError::Parameter`] names the first that lies outside its range.
     pub fn check(self) -> Result<SmoothCalibrations> {
         require_level(self.level)?;
-        if self.points < 2 {
-            return Err(StatsError::parameter("number of points of a calibration curve", self.points, "at least 2"));
+        if !(2..=MOST_POINTS).contains(&self.points) {
+            let range = "from 2 to 1,000,000";
+            return Err(StatsError::parameter("number of points of a calibration curve", self.points, range));
         }
         match self.smoother {
             CalibrationSmoother::RestrictedSpline { knots } if knots < 3 => {
