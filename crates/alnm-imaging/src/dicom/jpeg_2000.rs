@@ -1,5 +1,7 @@
 //! JPEG 2000 and HTJ2K (ITU-T T.800 and T.814): frames of one component, or of three colours.
 
+use std::panic::{UnwindSafe, catch_unwind};
+
 use jpeg2k::Image;
 
 use super::problem::{malformed, unsupported};
@@ -48,7 +50,8 @@ fn components<const N: usize>(stream: &[u8], size: [usize; 2]) -> Result<[Vec<i3
             codestream.len()
         )));
     }
-    let image = Image::from_bytes(codestream).map_err(|error| malformed(format!("a JPEG 2000 frame: {error}")))?;
+    let image = contained(|| Image::from_bytes(codestream))?;
+    let image = image.map_err(|error| malformed(format!("a JPEG 2000 frame: {error}")))?;
     let components = image.components();
     if components.len() != N {
         return Err(malformed(format!("a JPEG 2000 frame of {} components where {N} belong", components.len())));
@@ -60,6 +63,12 @@ fn components<const N: usize>(stream: &[u8], size: [usize; 2]) -> Result<[Vec<i3
         )));
     }
     Ok(std::array::from_fn(|component| components[component].data().to_vec()))
+}
+
+/// What the decoder gives. On damaged streams its counters overflow, which is a panic where a build checks for overflow; it
+/// ends the frame and not the program.
+fn contained<T>(decode: impl FnOnce() -> T + UnwindSafe) -> Result<T, FileProblem> {
+    catch_unwind(decode).map_err(|_| malformed("a JPEG 2000 frame on which the decoder gave up"))
 }
 
 /// What the size segment of a codestream, which comes first, announces.
@@ -90,6 +99,13 @@ impl Announced {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_of_the_decoder_is_an_error_of_the_frame() {
+        let error = contained(|| u32::MAX.checked_add(1).expect("overflow")).unwrap_err();
+        assert_eq!(error.to_string(), malformed("a JPEG 2000 frame on which the decoder gave up").to_string());
+        assert_eq!(contained(|| 7).unwrap(), 7);
+    }
 
     #[test]
     fn sizes_are_those_without_the_offset() {
