@@ -6,14 +6,13 @@ use alnm_deep::{
     Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor,
     Views, features, grad_cam, occlusion_map,
 };
-use alnm_imaging::file::Source;
-use alnm_imaging::{FileFormat, Image, write_image};
+use alnm_imaging::{Image, write_image};
 use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
 use crate::cases::{Masks, is_list, read_folder, read_list};
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted};
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
 use crate::output::{Overwriting, write_file};
 
 /// The network of a command.
@@ -59,14 +58,7 @@ impl Weights {
 
     fn crop(&self, lesion: &LesionChoice, image: &Path, mask: &Path) -> Result<(LesionCrop, Image)> {
         let chosen = lesion.choice.read(image)?;
-        let source = Source::open(mask)?;
-        let mut params = lesion.drawing.for_image(&chosen);
-        if source.format() != FileFormat::Dicom {
-            // A label map brings its grid, which has to be the image's.
-            params.grid = None;
-        }
-        params.region = lesion.roi.as_deref().map(Into::into);
-        let outline = noted(params.check()?.read_with_notes(source)?);
+        let outline = lesion.drawing.read_for(&chosen, mask, lesion.roi.as_deref())?;
         let ChosenImage { image: pixels, .. } = chosen;
         let crop = LesionCrop::of_largest_section(&pixels, &outline, lesion.label, self.side.into())
             .with_context(|| format!("cannot crop {} to the lesion of {}", image.display(), mask.display()))?;

@@ -222,6 +222,20 @@ impl MaskDrawing {
     }
 }
 
+impl MaskDrawing {
+    /// The regions of a mask file, or the one of a name, that belong to an image. A label map brings its own grid, which
+    /// is not looked at here.
+    pub(crate) fn read_for(self, chosen: &ChosenImage, path: &Path, region: Option<&str>) -> anyhow::Result<LabelMap> {
+        let source = Source::open(path)?;
+        let mut params = self.for_image(chosen);
+        if source.format() != FileFormat::Dicom {
+            params.grid = None;
+        }
+        params.region = region.map(Into::into);
+        Ok(noted(params.check()?.read_with_notes(source)?))
+    }
+}
+
 /// A mask, after what was odd about it was said.
 pub(crate) fn noted(read: ReadMask) -> LabelMap {
     read.notes.iter().for_each(|note| warn(&note.to_string()));

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::Series;
 use alnm_imaging::file::Source;
-use alnm_imaging::region::{bounding_box, labels, resize_bilinear};
+use alnm_imaging::region::{labels, resize_bilinear};
 use alnm_imaging::{FileFormat, Geometry, LabelMap, Volume};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted};
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
 use crate::output::{Activity, Overwriting, warn, write_file};
 use picture::{Picture, Window};
 use plane::{Orientation, Planes};
@@ -155,20 +155,13 @@ impl View {
     }
 
     fn read_mask(&self, path: &Path, chosen: &ChosenImage) -> Result<LabelMap> {
-        let source = Source::open(path)?;
-        let is_map = source.format() != FileFormat::Dicom;
-        let mut params = self.drawing.for_image(chosen);
-        if is_map {
-            // A label map brings its grid, which has to be the image's.
-            params.grid = None;
-        }
-        params.region = self.roi.as_deref().map(Into::into);
-        let mut mask = noted(params.check()?.read_with_notes(source)?);
+        let mut mask = self.drawing.read_for(chosen, path, self.roi.as_deref())?;
         require_same_grid(chosen.image.geometry(), mask.geometry(), path)?;
         if let Some(wanted) = self.label {
             ensure!(mask.as_slice().contains(&wanted), "{} has no voxel of label {wanted}", path.display());
             mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
         }
+        ensure!(mask.as_slice().iter().any(|label| *label != 0), "{}: the mask has no region to draw", path.display());
         Ok(mask)
     }
 }
@@ -209,19 +202,12 @@ impl Scene {
         self.mask.as_ref().map_or(Vec::new(), |mask| labels(mask, MOST))
     }
 
-    /// The voxels (x, y, z) between which regions lie: first and last of each axis; those of the image without regions.
-    fn extent(&self) -> Result<[[usize; 2]; 3]> {
-        let mut extent = self.geometry().size().map(|size| [size, 0]);
-        let Some(mask) = &self.mask else { return Ok(self.geometry().size().map(|size| [0, size - 1])) };
-        for label in self.labels() {
-            let part = bounding_box(mask, label)?;
-            for (axis, [first, last]) in extent.iter_mut().enumerate() {
-                *first = (*first).min(part.start()[axis]);
-                *last = (*last).max(part.start()[axis] + part.size()[axis] - 1);
-            }
-        }
-        ensure!(extent.iter().all(|[first, last]| first <= last), "the mask has no region to draw");
-        Ok(extent)
+    /// The first and the last of planes that lie side by side on which regions lie; all of them without regions.
+    fn extent(&self, planes: &Planes) -> [usize; 2] {
+        let Some(mask) = &self.mask else { return [0, planes.count() - 1] };
+        let is_drawn = |index: &usize| planes.cut(mask, *index).iter().any(|label| *label != 0);
+        let [first, last] = [(0..planes.count()).find(is_drawn), (0..planes.count()).rev().find(is_drawn)];
+        [first.unwrap_or(0), last.unwrap_or(planes.count() - 1)]
     }
 
     /// Of planes that lie side by side the one on which the regions are largest, the first of equal ones; the middle one
@@ -234,11 +220,10 @@ impl Scene {
 
     /// Three planes, each where the regions are largest, or a mosaic of slices.
     fn picture(&self, slices: Option<usize>, plane: Orientation, side: usize) -> Result<Picture> {
-        let extent = self.extent()?;
         let panels: Vec<Panel> = match slices {
             Some(wanted) => {
                 let planes = Planes::new(self.geometry(), plane);
-                let [first, last] = [0, 1].map(|end| planes.through(extent.map(|ends| ends[end])));
+                let [first, last] = self.extent(&planes);
                 spread(first, last, wanted)
                     .into_iter()
                     .map(|index| self.panel(&planes, index, side))

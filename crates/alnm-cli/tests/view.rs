@@ -151,5 +151,6 @@ fn what_cannot_be_drawn_is_refused() {
     );
     write_mask(path.join("empty.nrrd"), &Volume::filled(geometry(), 0_u32)).unwrap();
     fails(path, "view image.nrrd empty.nrrd look.png", 1, "the mask has no region to draw");
-    assert!(!path.join("look.png").exists());
+    fails(path, "view image.nrrd empty.nrrd look.html", 1, "the mask has no region to draw");
+    assert!(!path.join("look.png").exists() && !path.join("look.html").exists());
 }

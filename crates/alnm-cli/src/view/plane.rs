@@ -96,11 +96,6 @@ impl Planes {
         ['x', 'y', 'z'][self.across]
     }
 
-    /// The plane through a voxel (x, y, z).
-    pub(super) fn through(&self, voxel: [usize; 3]) -> usize {
-        voxel[self.across]
-    }
-
     /// Rows and columns of a plane.
     pub(super) fn pixels(&self) -> [usize; 2] {
         [self.size[self.down.axis], self.size[self.right.axis]]
