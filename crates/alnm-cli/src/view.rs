@@ -197,9 +197,7 @@ impl Scene {
 
     /// The labels that the mask holds.
     fn labels(&self) -> Vec<u32> {
-        /// More than a picture can tell apart.
-        const MOST: usize = 1000;
-        self.mask.as_ref().map_or(Vec::new(), |mask| labels(mask, MOST))
+        self.mask.as_ref().map_or(Vec::new(), |mask| labels(mask, usize::MAX))
     }
 
     /// The first and the last of planes that lie side by side on which regions lie; all of them without regions.
