@@ -2,22 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use alnm_conformance::pack::Pack;
 use alnm_study::cohort::{
     BloodCounts, Cohort, CohortDescription, Markers, Patient, PatientDates, Subtype, check_files, check_headers,
 };
-
-/// Folders of DICOM cases, `None` without the pack.
-fn cases() -> Option<PathBuf> {
-    let root =
-        std::env::var_os("ALNM_REFERENCE").map_or_else(|| PathBuf::from("../../shared/reference"), PathBuf::from);
-    let folder = root.join("imaging/dicom");
-    assert!(
-        folder.is_dir() || std::env::var_os("ALNM_REQUIRE_REFERENCE").is_none(),
-        "no reference pack at {}",
-        folder.display()
-    );
-    folder.is_dir().then_some(folder)
-}
 
 fn patient(id: &str, image: &str, mask: PathBuf) -> Patient {
     let blood = BloodCounts { neutrophils: 4.0, lymphocytes: 2.0, monocytes: 0.5, wbc: 7.0, platelets: 250.0 };
@@ -46,10 +34,8 @@ fn contours_of(folder: &Path, id: &str) -> anyhow::Result<PathBuf> {
 
 #[test]
 fn contours_are_read_on_the_grid_of_their_image_and_other_masks_on_their_own() -> anyhow::Result<()> {
-    let Some(folder) = cases() else {
-        println!("skipped: no reference pack");
-        return Ok(());
-    };
+    let Some(pack) = Pack::open("imaging/dicom") else { return Ok(()) };
+    let folder = pack.path("");
     let description = CohortDescription { phase: 1, ..CohortDescription::new("contours", "a", &["b"]) };
     let mut ids: Vec<String> = Vec::new();
     for entry in std::fs::read_dir(&folder)? {
