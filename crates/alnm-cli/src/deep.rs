@@ -6,14 +6,16 @@ use alnm_deep::{
     Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor,
     Views, features, grad_cam, occlusion_map,
 };
-use alnm_imaging::{Image, write_image};
+use alnm_imaging::Image;
 use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
 use crate::cases::{Masks, is_list, read_folder, read_list};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
-use crate::output::{Overwriting, write_file};
+use crate::options::{ImageOutput, RegionOptions};
+use crate::output::Overwriting;
+use crate::progress::Counted;
 
 /// The network of a command.
 #[derive(Debug, clap::Args)]
@@ -33,12 +35,8 @@ struct Weights {
 /// Which image is meant, and which region of its mask.
 #[derive(Debug, clap::Args)]
 struct LesionChoice {
-    /// Label of the mask's voxels.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    label: u32,
-    /// Name of the region in DICOM structure sets and segmentations, and in segmentations of Slicer.
-    #[arg(long, value_name = "NAME", conflicts_with = "label")]
-    roi: Option<String>,
+    #[command(flatten)]
+    region: RegionOptions,
     #[command(flatten)]
     choice: SeriesChoice,
     #[command(flatten)]
@@ -58,9 +56,9 @@ impl Weights {
 
     fn crop(&self, lesion: &LesionChoice, image: &Path, mask: &Path) -> Result<(LesionCrop, Image)> {
         let chosen = lesion.choice.read(image)?;
-        let outline = lesion.drawing.read_for(&chosen, mask, lesion.roi.as_deref())?;
+        let outline = lesion.drawing.read_for(&chosen, mask, lesion.region.choice())?;
         let ChosenImage { image: pixels, .. } = chosen;
-        let crop = LesionCrop::of_largest_section(&pixels, &outline, lesion.label, self.side.into())
+        let crop = LesionCrop::of_largest_section(&pixels, &outline, lesion.region.label(), self.side.into())
             .with_context(|| format!("cannot crop {} to the lesion of {}", image.display(), mask.display()))?;
         Ok((crop, pixels))
     }
@@ -75,8 +73,7 @@ impl Weights {
     after_help = "Examples: alnm deep-features image.nii.gz mask.nii.gz --weights resnet50.pth --backbone resnet50 --out features.csv
           alnm deep-features cases.csv --weights network.safetensors --out features.csv
 
-cases.csv has the columns Image and Mask, relative to its folder. In a folder, NAME_image.EXT goes with NAME_mask.EXT.
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong."
+cases.csv has the columns Image and Mask, relative to its folder. In a folder, NAME_image.EXT goes with NAME_mask.EXT."
 )]
 pub(crate) struct DeepFeatureTable {
     /// Image, CSV file of cases, or folder of images and masks.
@@ -89,8 +86,8 @@ pub(crate) struct DeepFeatureTable {
     weights: Weights,
     #[command(flatten)]
     lesion: LesionChoice,
-    /// File for the table.
-    #[arg(long, value_name = "FILE")]
+    /// File for the table (CSV); `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
     /// Average over the crop and its mirror images.
     #[arg(long)]
@@ -110,10 +107,13 @@ impl DeepFeatureTable {
         let predictor = Predictor::new(&self.weights.network()?);
         let views = if self.average_flips { Views::Flips } else { Views::One };
         let mut rows = Vec::with_capacity(cases.len());
+        let progress = Counted::start("cases", cases.len());
         for (image, mask) in &cases {
             let (crop, _) = self.weights.crop(&self.lesion, image, mask)?;
             rows.push(features(&predictor, &[crop.into_pixels()], "fc", views)?.remove(0));
+            progress.advance();
         }
+        progress.finish();
         let names = (0..rows[0].len()).map(|index| format!("deep_{index}"));
         let mut table = DataTable::new(["Image".to_owned(), "Mask".to_owned()].into_iter().chain(names))?;
         for ((image, mask), row) in cases.iter().zip(&rows) {
@@ -121,7 +121,7 @@ impl DeepFeatureTable {
             // As text, a number in single precision has as few digits as it needs.
             table.push(paths.into_iter().chain(row.iter().map(f32::to_string)).map(Cell::from).collect())?;
         }
-        write_file(&self.out, table.to_csv().as_bytes())
+        self.overwriting.write_file(&self.out, table.to_csv().as_bytes())
     }
 
     /// Images with their masks.
@@ -164,8 +164,7 @@ enum Method {
           alnm grad-cam image.nii.gz mask.nii.gz map.nii.gz --weights network.safetensors --method occlusion --square 32 --stride 8
 
 The map lies on the largest axial section of the mask, 0 elsewhere. Class activation maps are 1 where the network looks most;
-an occlusion map is in units of the output, negative where covering raises it.
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+an occlusion map is in units of the output, negative where covering raises it.")]
 pub(crate) struct GradCam {
     /// Image file or DICOM folder.
     #[arg(value_name = "IMAGE")]
@@ -198,12 +197,12 @@ pub(crate) struct GradCam {
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 impl GradCam {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check([self.output.as_path()])?;
+        self.written.check([self.output.as_path()])?;
         self.threads.start()?;
         let network = self.weights.network()?;
         let (output, index) = match (self.index, network.head()) {
@@ -229,8 +228,7 @@ impl GradCam {
             }
         };
         let volume = crop.map_to_volume(&map, image.geometry())?;
-        write_image(&self.output, &Image::F32(volume))?;
-        Ok(())
+        self.written.write(&self.output, &Image::F32(volume))
     }
 
     fn activation_map(

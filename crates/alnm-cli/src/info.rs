@@ -14,8 +14,7 @@ use crate::output::print;
 /// Headers alone are read, no voxels.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  alnm info image.nii.gz\n  alnm info dicom-folder\n  alnm info structures.dcm\n  alnm info dicom-folder --json\n\n\
-Exit codes: 0 done, 1 the file cannot be read, 2 the command line is wrong"
+    after_help = "Examples:\n  alnm info image.nii.gz\n  alnm info dicom-folder\n  alnm info structures.dcm\n  alnm info dicom-folder --json"
 )]
 pub(crate) struct Info {
     /// Image file, DICOM mask (RTSTRUCT, SEG) or DICOM folder.
@@ -27,7 +26,7 @@ pub(crate) struct Info {
 
 impl Info {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let source = Source::open(&self.path)?;
+        let source = crate::input::open(&self.path)?;
         print(&if self.json { format!("{:#}\n", json_of(source)?) } else { describe(source)? })
     }
 }
