@@ -26,9 +26,12 @@ mod predict;
 mod progress;
 mod resample;
 mod separators;
+#[cfg(feature = "shell")]
+mod shell;
 #[cfg(feature = "study")]
 mod study;
 mod topics;
+mod version;
 mod view;
 
 use std::ffi::OsString;
@@ -71,6 +74,10 @@ enum Command {
     #[cfg(feature = "bundle")]
     Validate(Box<bundle::Validate>),
     View(Box<view::View>),
+    #[cfg(feature = "shell")]
+    Completions(shell::Completions),
+    #[cfg(feature = "shell")]
+    Man(shell::Man),
     #[cfg(feature = "pacs")]
     Fetch(Box<pacs::Fetch>),
     #[cfg(feature = "pacs")]
@@ -96,6 +103,10 @@ impl Command {
             #[cfg(feature = "bundle")]
             Self::Validate(command) => command.run(),
             Self::View(command) => command.run(),
+            #[cfg(feature = "shell")]
+            Self::Completions(command) => command.run(),
+            #[cfg(feature = "shell")]
+            Self::Man(command) => command.run(),
             #[cfg(feature = "pacs")]
             Self::Fetch(command) => command.run(),
             #[cfg(feature = "pacs")]
@@ -134,6 +145,10 @@ fn run(given: &[OsString]) -> anyhow::Result<Ending> {
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let Arguments { everywhere, command } = match parsed {
         Ok(arguments) => arguments,
+        Err(told) if told.kind() == ErrorKind::DisplayVersion && words.contains(&"--verbose") => {
+            output::print(&version::in_full())?;
+            return Ok(Ending::Done);
+        }
         Err(told) => return answer(&told),
     };
     everywhere.apply(defaults);

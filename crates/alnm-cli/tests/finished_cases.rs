@@ -14,7 +14,7 @@ use small_batch::{alnm, command, image_and_mask, write_batch};
 
 /// The table of the batch: computed without a folder, and by the folder `parts`. Both in one run's arguments.
 fn fresh_and_resumed(folder: &Path, arguments: &[&str]) -> (String, Output) {
-    let all = [arguments, &["-f", "csv", "--fail-on", "never", "-v", "4"]].concat();
+    let all = [arguments, &["-f", "csv", "--keep-going", "-v", "4"]].concat();
     let fresh = String::from_utf8(alnm(folder, &all).stdout).unwrap();
     (fresh, alnm(folder, &[&all[..], &["--out-dir", "parts"]].concat()))
 }

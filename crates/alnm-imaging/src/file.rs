@@ -119,6 +119,28 @@ impl Source {
         Ok(Self { path: path.to_owned(), content, form: NiftiForm::default() })
     }
 
+    /// The same file opened once more, also where it has no name by which it could be.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the system has no room for another open file.
+    pub fn try_clone(&self) -> Result<Self> {
+        let content = match &self.content {
+            Content::Folder => Content::Folder,
+            Content::File {
+                format,
+                file,
+                #[cfg(feature = "dicom")]
+                start,
+            } => Content::File {
+                format: *format,
+                file: file.try_clone().map_err(|error| FileProblem::from(error).at(&self.path))?,
+                #[cfg(feature = "dicom")]
+                start: start.clone(),
+            },
+        };
+        Ok(Self { path: self.path.clone(), content, form: self.form })
+    }
+
     /// The path.
     #[must_use]
     pub fn path(&self) -> &Path {
