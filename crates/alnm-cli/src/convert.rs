@@ -13,6 +13,7 @@ use crate::input::{MaskDrawing, SeriesChoice, noted};
 use crate::interrupt;
 use crate::options::ImageOutput;
 use crate::output::{Activity, is_standard_stream, refuse_stream, warn};
+use crate::progress::Counted;
 
 /// Most characters of a series' description.
 const LONGEST_NAME: usize = 64;
@@ -156,7 +157,7 @@ impl Convert {
                 activity.next("writing");
                 self.written.write_mask(&self.output, &noted(read))?;
             }
-            Content::Series(folder) if self.all_volumes => self.write_volumes(&folder, &activity)?,
+            Content::Series(folder) if self.all_volumes => self.write_volumes(&folder)?,
             Content::Series(folder) => {
                 let input = self.read_series(&folder)?;
                 activity.next("writing");
@@ -256,7 +257,7 @@ impl Convert {
     }
 
     /// Writes each volume of a series, whatever tells it apart, before the next is read.
-    fn write_volumes(&self, folder: &DicomFolder, activity: &Activity) -> anyhow::Result<()> {
+    fn write_volumes(&self, folder: &DicomFolder) -> anyhow::Result<()> {
         refuse_stream(&self.output, "several volumes")?;
         ensure!(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz");
         let series = self.choice.of(folder, &|odd| warn(odd))?;
@@ -264,11 +265,10 @@ impl Convert {
         let paths: Vec<PathBuf> = volumes.clone().map(|number| numbered(&self.output, number)).collect();
         self.written.check(paths.iter().map(PathBuf::as_path))?;
         interrupt::keeps("volumes that are written are kept");
+        let progress = Counted::start("volumes", paths.len());
         for (number, path) in volumes.zip(&paths) {
-            let image = series.volume(number)?;
-            activity.next("writing");
-            self.written.write(path, &image)?;
-            activity.next("reading");
+            self.written.write(path, &series.volume(number)?)?;
+            progress.advance();
         }
         Ok(())
     }

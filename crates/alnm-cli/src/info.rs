@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::exit::of_batch;
 use crate::messages::{self, reasons};
 use crate::output::print;
+use crate::progress::Counted;
 use content::Described;
 
 /// Print what files hold: type, grid, range, mean and percentiles of an image, labels of a mask with their volumes and
@@ -70,9 +71,15 @@ impl Info {
             voxels_of_dicom: self.voxels || self.histogram.is_some(),
             bins: self.histogram,
         };
-        let described: Vec<(PathBuf, Result<Described>)> =
-            self.paths.into_par_iter().map(|path| (path.clone(), Described::read(&path, extent))).collect();
-        let all = described.len();
+        let all = self.paths.len();
+        let progress = Counted::start("files", all);
+        let of_path = |path: PathBuf| {
+            let read = Described::read(&path, extent);
+            progress.advance();
+            (path, read)
+        };
+        let described: Vec<(PathBuf, Result<Described>)> = self.paths.into_par_iter().map(of_path).collect();
+        progress.finish();
         let mut failed = 0;
         for (_, error) in described.iter().filter_map(|(path, read)| Some((path, read.as_ref().err()?))) {
             messages::error(reasons(error));

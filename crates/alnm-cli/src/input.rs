@@ -229,9 +229,16 @@ impl SeriesChoice {
                 Some(number) => source.read_volume(number)?,
                 None => source.read_image()?,
             };
-            return Ok(ChosenImage { image, frame_of_reference: None });
+            return Ok(ChosenImage { image, frame_of_reference: None, window: None });
         }
         self.read_folder(&source.dicom_folder()?, tell)
+    }
+
+    /// An image of a series, with what the series states.
+    pub(crate) fn with_series(&self, image: Image, series: &Series) -> ChosenImage {
+        // A window is one of the values that the file states, not of those that are made of them.
+        let window = series.acquisition().window.filter(|_| self.volumes().values == SeriesValues::Rescaled);
+        ChosenImage { image, frame_of_reference: series.frame_of_reference().map(str::to_owned), window }
     }
 
     /// As [`SeriesChoice::read_chosen`], from a DICOM folder or file.
@@ -241,7 +248,7 @@ impl SeriesChoice {
             Some(number) => series.phase(number)?,
             None => series.image()?,
         };
-        Ok(ChosenImage { image, frame_of_reference: series.frame_of_reference().map(str::to_owned) })
+        Ok(self.with_series(image, &series))
     }
 }
 
@@ -250,6 +257,8 @@ impl SeriesChoice {
 pub(crate) struct ChosenImage {
     pub(crate) image: Image,
     pub(crate) frame_of_reference: Option<String>,
+    /// Centre and width of the window for display.
+    pub(crate) window: Option<[f64; 2]>,
 }
 
 /// How contours of structure sets are filled.

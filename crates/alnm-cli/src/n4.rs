@@ -182,5 +182,5 @@ fn read_confidence(path: &Path, grid: &Geometry) -> anyhow::Result<Volume<f32>> 
 /// How far the fit is: iterations of all levels, each with the most that it may have.
 fn show(progress: &Counted, now: &N4Iteration) {
     let word = format!("level {} of {}, convergence {:.5}", now.level + 1, now.levels, now.convergence);
-    progress.set(now.iteration, now.max_iterations, &word);
+    progress.set(now.level * now.max_iterations + now.iteration, now.levels * now.max_iterations, &word);
 }

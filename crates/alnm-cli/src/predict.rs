@@ -131,16 +131,19 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<PatientRow>> {
         .map(|v| place(&columns, &v.variable.name, &v.variable.unit))
         .collect::<Result<Vec<_>>>()?;
     ensure!(!rows.is_empty(), "it holds no patient; a row per patient is needed");
+    let is_further = |column: &usize| !places.contains(column);
     let of_row = |(row, cells): (usize, Vec<String>)| -> Result<PatientRow> {
+        // A patient is called as the first of the further columns calls him, else by the number of the row.
+        let name =
+            (0..columns.len()).find(is_further).map_or_else(|| (row + 1).to_string(), |first| cells[first].clone());
         // A column is found under the unit of training, or under its name alone.
         let value = |(&place, v): (&usize, &ModelVariable)| -> Result<Measurement> {
             let cell = cells[place].trim();
-            let wanted = || format!("patient {}: {:?} is {cell:?}; a number is needed", row + 1, v.variable.name);
+            let wanted = || format!("patient {name}: {:?} is {cell:?}; a number is needed", v.variable.name);
             let value = number(cell).with_context(wanted)?;
             Ok(Measurement::new(&v.variable.name, &v.variable.unit, value))
         };
         let measured = places.iter().zip(model.variables()).map(value).collect::<Result<_>>()?;
-        let is_further = |column: &usize| !places.contains(column);
         let further = (0..columns.len())
             .filter(is_further)
             .map(|column| (columns[column].clone(), cells[column].clone()))

@@ -19,6 +19,9 @@ use crate::output::{Activity, Overwriting, refuse_stream, warn};
 use picture::{Picture, Window};
 use plane::{Orientation, Planes};
 
+/// The percentiles that are black and white where nothing else is said.
+const PERCENTILES: [f64; 2] = [1.0, 99.5];
+
 /// Draw an image, with the outlines of a mask: as a picture (.png), or as a page to leaf through slices and phases with
 /// the keys (.html).
 #[derive(Debug, clap::Args)]
@@ -49,9 +52,10 @@ pub(crate) struct View {
     /// Grey values that are black and white.
     #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true, conflicts_with = "percentiles")]
     window: Option<Range>,
-    /// Percentiles of the grey values that are black and white.
-    #[arg(long, value_name = "LOW,HIGH", default_value = "1,99.5")]
-    percentiles: Range,
+    /// Percentiles of the grey values that are black and white; without it the window that a DICOM series states, else
+    /// 1,99.5.
+    #[arg(long, value_name = "LOW,HIGH")]
+    percentiles: Option<Range>,
     /// Pixels of the longer side of each plane of a picture.
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(32..=4096))]
     side: u16,
@@ -83,13 +87,14 @@ impl View {
         };
         self.overwriting.check([out.as_path()])?;
         let activity = Activity::start("reading");
-        let (phases, mask) = self.read(image, mask, is_page)?;
-        let window = match self.window {
-            Some(Range([low, high])) => Window { low, high },
-            None => Window::of_percentiles(
-                phases.iter().flat_map(|phase| phase.as_slice().iter().copied()),
-                self.percentiles.0,
-            ),
+        let (phases, mask, stated) = self.read(image, mask, is_page)?;
+        let window = match (self.window, self.percentiles, stated) {
+            (Some(Range([low, high])), ..) => Window { low, high },
+            (None, None, Some(stated)) => Window::of_dicom(stated),
+            (None, percentiles, _) => {
+                let values = phases.iter().flat_map(|phase| phase.as_slice().iter().copied());
+                Window::of_percentiles(values, percentiles.map_or(PERCENTILES, |Range(given)| given))
+            }
         };
         let title = image.file_name().unwrap_or(image.as_os_str()).to_string_lossy().into_owned();
         let scene = Scene { title, phases, mask, window };
@@ -111,7 +116,7 @@ impl View {
         image: &Path,
         mask: Option<&Path>,
         all_phases: bool,
-    ) -> Result<(Vec<Volume<f32>>, Option<LabelMap>)> {
+    ) -> Result<(Vec<Volume<f32>>, Option<LabelMap>, Option<[f64; 2]>)> {
         let source = crate::input::open(image)?;
         let is_one = !all_phases || self.choice.phase.is_some() || source.format() != FileFormat::Dicom;
         let (phases, chosen) = if is_one {
@@ -123,7 +128,7 @@ impl View {
             self.read_phases(&series)?
         };
         let mask = mask.map(|path| self.read_mask(path, &chosen)).transpose()?;
-        Ok((phases, mask))
+        Ok((phases, mask, chosen.window))
     }
 
     fn read_phases(&self, series: &Series) -> Result<(Vec<Volume<f32>>, ChosenImage)> {
@@ -133,8 +138,7 @@ impl View {
         for image in images {
             phases.push(image?.cast());
         }
-        let frame_of_reference = series.frame_of_reference().map(str::to_owned);
-        Ok((phases, ChosenImage { image: first, frame_of_reference }))
+        Ok((phases, self.choice.with_series(first, series)))
     }
 
     fn read_mask(&self, path: &Path, chosen: &ChosenImage) -> Result<LabelMap> {

@@ -16,7 +16,6 @@ use ndarray::Array3;
 
 /// Command lines as a shell takes them, by the command that they are of.
 const LINES: &[&str] = &[
-    "alnm",
     "alnm no-such-command",
     "alnm help exit-codes",
     "alnm help FORMATS | head -n 1",
@@ -272,21 +271,19 @@ const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manners.txt"
 
 /// Compares what lines said with the snapshots, those of commands that this build has.
 fn compare(said: BTreeMap<String, String>) {
-    let stored = std::fs::read_to_string(SNAPSHOTS).unwrap_or_default();
-    let mut stored: BTreeMap<String, String> = stored
-        .split("$ ")
-        .skip(1)
-        .map(|entry| entry.split_once('\n').unwrap())
-        .map(|(line, said)| (line.to_owned(), said.trim_end().to_owned() + "\n"))
-        .collect();
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap();
+    let text = "\n".to_owned() + &std::fs::read_to_string(SNAPSHOTS).unwrap_or_default();
+    let entries = text.split("\n$ ").skip(1).map(|entry| entry.split_once('\n').unwrap());
+    let mut stored: BTreeMap<String, String> =
+        entries.map(|(line, said)| (line.to_owned(), said.trim_end().to_owned() + "\n")).collect();
     if std::env::var_os("ALNM_UPDATE_SNAPSHOTS").is_some() {
-        static WRITING: Mutex<()> = Mutex::new(());
-        let _alone = WRITING.lock().unwrap();
         stored.extend(said);
         let text: String = stored.iter().map(|(line, said)| format!("$ {line}\n{said}\n")).collect();
         std::fs::write(SNAPSHOTS, text).unwrap();
         return;
     }
+    drop(alone);
     let differing: Vec<String> = said
         .into_iter()
         .filter_map(|(line, now)| {
@@ -326,6 +323,7 @@ fn every_command_has_help_with_exit_codes_and_refuses_wrong_words() {
     let folder = folder();
     let names = commands(folder.path());
     assert!(names.len() > 8, "{names:?}");
+    assert_eq!(shell(folder.path(), "alnm").status.code(), Some(2));
     side_by_side(&names, |name| {
         let help = shell(folder.path(), &format!("alnm {name} --help"));
         let text = String::from_utf8_lossy(&help.stdout).into_owned();
