@@ -155,7 +155,7 @@ mod tests {
             let [cheap, blocks] = [Recomputation::Cheap, Recomputation::Blocks].map(|choice| share(backbone, choice));
             assert!(blocks < 0.5 && blocks <= cheap && cheap <= 1.0, "{backbone}: {cheap} {blocks}");
         }
-        assert!(share(Backbone::ResNet50, Recomputation::Cheap) < 0.5);
+        assert!(share(Backbone::ResNet50, Recomputation::Cheap) < 0.6);
     }
 
     #[test]
