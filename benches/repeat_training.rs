@@ -59,21 +59,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir(&folder)?;
     println!("before: {:.0} MiB", peak()?);
     let (mut steps, mut step, mut epoch) = (Vec::new(), Instant::now(), Instant::now());
-    let trained =
-        params.check()?.run(network, &examples, Some(&folder.join("checkpoint")), &mut |event| {
-            match event {
-                TrainingEvent::Step { .. } => {
-                    steps.push(step.elapsed().as_secs_f64());
-                    step = Instant::now();
-                }
-                TrainingEvent::Epoch(record) => {
-                    println!("epoch {}: {:.3} s", record.epoch(), epoch.elapsed().as_secs_f64());
-                    (epoch, step) = (Instant::now(), Instant::now());
-                }
-                _ => {}
+    let trained = params.check()?.run(network, &examples, Some(&folder.join("checkpoint")), &mut |event| {
+        match event {
+            TrainingEvent::Step { .. } => {
+                steps.push(step.elapsed().as_secs_f64());
+                step = Instant::now();
             }
-            ControlFlow::Continue(())
-        });
+            TrainingEvent::Epoch(record) => {
+                println!("epoch {}: {:.3} s", record.epoch(), epoch.elapsed().as_secs_f64());
+                (epoch, step) = (Instant::now(), Instant::now());
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
     std::fs::remove_dir_all(&folder)?;
     let mut hash = DefaultHasher::new();
     for tensor in trained?.network().state_dict().values() {

@@ -171,7 +171,8 @@ pub(crate) fn affine_gradient(
                 Rectified::ByInput(affine) => {
                     for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
                         let of_channel = affine.mean.iter().zip(&affine.scale).zip(&affine.bias);
-                        for ((gradient, input), ((mean, scale), bias)) in gradient.iter_mut().zip(input).zip(of_channel) {
+                        for ((gradient, input), ((mean, scale), bias)) in gradient.iter_mut().zip(input).zip(of_channel)
+                        {
                             *gradient = if (input - mean) * scale + bias > 0.0 { *gradient } else { 0.0 };
                         }
                     }

@@ -174,12 +174,7 @@ impl Convolution {
     ///
     /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, by shape alone. A task
     /// sums one panel of columns of a part, (outputs × [`PANEL`]) numbers side by side.
-    pub(crate) fn backward_weight(
-        &self,
-        workspace: &Workspace,
-        input: &Tensor,
-        output_gradient: &Tensor,
-    ) -> Vec<f32> {
+    pub(crate) fn backward_weight(&self, workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
         let (patch, outputs, total) = (self.patch(), self.outputs, output_gradient.rows());
         let instructions = workspace.instructions;
         let panels = patch.div_ceil(PANEL);

@@ -140,7 +140,8 @@ impl Training {
         }
         let positive = training.iter().filter(|example| example.label).count();
         let loss = self.loss(training.len() - positive, positive)?;
-        let run = Run { params, training: &training, held_out: &held_out, loss, writes_checkpoints: checkpoint.is_some() };
+        let run =
+            Run { params, training: &training, held_out: &held_out, loss, writes_checkpoints: checkpoint.is_some() };
         while state.history.len() < params.epochs && !state.has_stalled(params) {
             run.epoch(&mut state, observer)?;
             if let Some(path) = checkpoint {
@@ -435,8 +436,7 @@ mod tests {
             (24, 8, 4)
         );
         let loss = params.clone().check().unwrap().loss(12, 12).unwrap();
-        let run =
-            Run { params: &params, training: &training, held_out: &held_out, loss, writes_checkpoints: false };
+        let run = Run { params: &params, training: &training, held_out: &held_out, loss, writes_checkpoints: false };
         let of_best = &trained.history()[best];
         assert_eq!(run.validate(trained.network()).unwrap(), of_best.validation_loss().zip(of_best.validation_auc()));
     }

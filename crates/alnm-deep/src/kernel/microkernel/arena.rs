@@ -63,10 +63,9 @@ impl Arena {
     pub(super) fn lend(&self, length: usize) -> Option<Loan> {
         let size = rounded(length);
         let mut regions = self.regions();
-        let found = regions
-            .iter()
-            .enumerate()
-            .find_map(|(index, region)| region.free.iter().find(|(_, free)| **free >= size).map(|(at, _)| (index, *at)));
+        let found = regions.iter().enumerate().find_map(|(index, region)| {
+            region.free.iter().find(|(_, free)| **free >= size).map(|(at, _)| (index, *at))
+        });
         let (index, place) = match found {
             Some(found) => found,
             None => {
