@@ -74,7 +74,7 @@ const LINES: &[&str] = &[
     "alnm resample empty out.nrrd --spacing 1",
     "alnm resample image.nrrd there.nrrd --spacing 1",
     "alnm resample image.nrrd out.nrrd --spacing 1,1",
-    "alnm resample image.nrrd out.nrrd --spacing 1,x,1",
+    "alnm resample image.nrrd out.nrrd --spacing 1,a,1",
     "alnm resample image.nrrd out.nrrd --spacing 1 --interpolator cubic",
     "alnm resample image.nrrd out.nrrd --spacing 1 --roi GTV",
     "alnm resample image.nrrd - --spacing 1x1x1mm | alnm info - --headers | grep spacing",
@@ -313,7 +313,7 @@ fn codes_and_messages_are_those_of_the_snapshots() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             assert!(!name.starts_with(".unfinished"), "{line} leaves {name}");
         }
-        said(&output)
+        said(&output).replace(&format!("{}/", folder.path().display()), "")
     });
     compare(lines.iter().map(|line| (*line).to_owned()).zip(said).collect());
 }
@@ -402,7 +402,7 @@ fn colours_follow_the_option_and_the_environment() {
     };
     if shell(folder.path(), "command -v script").status.success() {
         assert!(on_terminal("alnm info missing.nrrd").contains("\x1b[1;31merror:"));
-        assert!(!on_terminal("NO_COLOR=1 alnm info missing.nrrd").contains('\x1b'));
+        assert!(!on_terminal("NO_COLOR=1 alnm info missing.nrrd").contains("\x1b[1;31m"));
     }
 }
 
