@@ -144,7 +144,7 @@ def by_slurm(program, folder, work):
     host = socket.gethostname()
     port, *node_ports = free_ports(NODES + 1)
     nodes = "\n".join(
-        f"NodeName=n{number} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_port} CPUs=1 RealMemory=2000 State=UNKNOWN"
+        f"NodeName=n{number} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_port} CPUs=1 RealMemory=2000"
         for number, node_port in enumerate(node_ports, 1)
     )
     (folder / "state").mkdir()
