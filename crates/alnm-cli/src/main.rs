@@ -10,9 +10,11 @@ mod cases;
 mod convert;
 mod deep;
 mod dicom_object;
+mod dynamic;
 mod extract;
 mod info;
 mod input;
+mod kinetics;
 mod n4;
 mod output;
 #[cfg(feature = "pacs")]
@@ -41,6 +43,7 @@ enum Command {
     Convert(convert::Convert),
     N4(n4::N4Command),
     Resample(resample::Resample),
+    Kinetics(Box<kinetics::Kinetics>),
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),
     GradCam(deep::GradCam),
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Convert(command) => command.run(),
         Command::N4(command) => command.run(),
         Command::Resample(command) => command.run(),
+        Command::Kinetics(command) => command.run(),
         Command::DeepFeatures(command) => command.run(),
         Command::GradCam(command) => command.run(),
         Command::Predict(command) => command.run(),

@@ -15,6 +15,7 @@ pub mod fourier;
 mod geometry;
 mod geometry_difference;
 pub mod intensity;
+pub mod kinetics;
 pub mod mask;
 mod matrix_inverse;
 pub mod metaimage;
