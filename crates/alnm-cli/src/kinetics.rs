@@ -346,7 +346,7 @@ impl Regions {
         ensure!(found.len() <= MOST_LABELS, "the mask holds more than {MOST_LABELS} labels; it is no mask of regions");
         let (mut figures, mut curves): (Option<DataTable>, _) = (
             None,
-            DataTable::new(&["label", "phase", "seconds", "voxels", "mean", "standard_deviation", "low", "high"])?,
+            DataTable::new(["label", "phase", "seconds", "voxels", "mean", "standard_deviation", "low", "high"])?,
         );
         for label in found {
             let region = Roi::new(mask, label)?;

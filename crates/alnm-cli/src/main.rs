@@ -20,7 +20,9 @@ mod output;
 #[cfg(feature = "pacs")]
 mod pacs;
 mod predict;
+mod regions;
 mod resample;
+mod standardise;
 #[cfg(feature = "study")]
 mod study;
 mod view;
@@ -44,6 +46,8 @@ enum Command {
     N4(n4::N4Command),
     Resample(resample::Resample),
     Kinetics(Box<kinetics::Kinetics>),
+    Regions(Box<regions::Regions>),
+    Standardise(Box<standardise::Standardise>),
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),
     GradCam(deep::GradCam),
@@ -86,6 +90,8 @@ fn main() -> ExitCode {
         Command::N4(command) => command.run(),
         Command::Resample(command) => command.run(),
         Command::Kinetics(command) => command.run(),
+        Command::Regions(command) => command.run(),
+        Command::Standardise(command) => command.run(),
         Command::DeepFeatures(command) => command.run(),
         Command::GradCam(command) => command.run(),
         Command::Predict(command) => command.run(),

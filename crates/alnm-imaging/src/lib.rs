@@ -15,6 +15,7 @@ mod format;
 pub mod fourier;
 mod geometry;
 mod geometry_difference;
+pub mod habitat;
 pub mod intensity;
 pub mod kinetics;
 pub mod mask;
@@ -26,6 +27,7 @@ pub mod nrrd;
 pub mod otsu;
 pub mod region;
 pub mod resample;
+pub mod standardisation;
 #[doc(hidden)]
 pub mod vector;
 mod volume;

@@ -133,7 +133,8 @@ impl CurveAnalysis {
             TimeOrigin::Seconds(seconds) => phase_times[0] + seconds,
         };
         let begins_with_phase = params.origin == TimeOrigin::FirstUptake;
-        if !begins_with_phase && !(last_baseline <= origin && origin < first) {
+        let lies_between = (last_baseline..first).contains(&origin);
+        if !begins_with_phase && !lies_between {
             let value =
                 format!("{origin} s, the baseline ending at {last_baseline} s and the next phase being at {first} s");
             return Err(invalid("origin", value, "it must lie from the end of the baseline to before the next phase"));
