@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::k_means::{CHUNK, KMeans, check_points};
+use super::model::MOST_FEATURES;
 use super::params::invalid;
 use crate::error::Result;
 
@@ -41,6 +42,9 @@ impl GaussianMixture {
     pub fn from_clusters(points: ArrayView2<'_, f64>, clusters: &KMeans, max_iterations: usize) -> Result<Self> {
         let count = clusters.centres.nrows();
         check_points(points, count)?;
+        if points.ncols() > MOST_FEATURES {
+            return Err(invalid("features", points.ncols().to_string(), "there must be at most 64"));
+        }
         if clusters.labels.len() != points.nrows() || clusters.labels.iter().any(|&label| label >= count) {
             let value = format!("{} labels of {} points", clusters.labels.len(), points.nrows());
             return Err(invalid("clusters", value, "they must be those of the points"));
@@ -76,6 +80,10 @@ impl GaussianMixture {
     /// # Errors
     /// [`ImagingError::InvalidParameter`](crate::ImagingError::InvalidParameter) when a covariance has no inverse.
     pub fn labels(&self, points: ArrayView2<'_, f64>) -> Result<Vec<usize>> {
+        if points.ncols() != self.means.ncols() || points.ncols() > MOST_FEATURES {
+            let value = format!("{} features", points.ncols());
+            return Err(invalid("points", value, "they must have those of the mixture, at most 64"));
+        }
         let normals = self.normals()?;
         let of_chunk = |chunk: ArrayView2<'_, f64>| -> Vec<usize> {
             let of_point = |point: ArrayView1<'_, f64>| {
@@ -214,7 +222,7 @@ impl<'a> Normal<'a> {
     fn log_density(&self, point: ArrayView1<'_, f64>) -> f64 {
         let size = self.factor.nrows();
         // Few features: what is solved for lies on the stack.
-        let mut solved = [0.0; super::model::MOST_FEATURES];
+        let mut solved = [0.0; MOST_FEATURES];
         let mut squares = 0.0;
         for i in 0..size {
             let mut rest = point[i] - self.mean[i];
