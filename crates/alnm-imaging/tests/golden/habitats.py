@@ -44,6 +44,6 @@ for clusters in (3, 5):
     line(f"bic {clusters}", mixture.bic(points))
     line(f"mixed {clusters}", mixture.predict(points))
 scaled = (points - points.mean(0)) / points.std(0)
-for clusters in (2, 3, 4):
+for clusters in (2, 3):
     labels = KMeans(clusters, n_init=50, tol=0.0, random_state=0).fit(scaled).labels_
     line(f"silhouette {clusters}", silhouette_score(scaled, labels))
