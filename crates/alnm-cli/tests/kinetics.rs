@@ -100,7 +100,8 @@ fn the_tofts_model_is_fitted_where_t1_is_given() {
     let folder = folder_with_series();
     let path = folder.path();
     let protocol = "--t1 1.4 --repetition-time 5 --flip-angle 15";
-    fails(path, &format!("kinetics series --mask mask.nii.gz -o a {protocol}"), 1, "more phases than parameters");
+    let three = "phase0.nrrd phase1.nrrd phase2.nrrd --times 0,90,150";
+    fails(path, &format!("kinetics {three} --mask mask.nii.gz -o a {protocol}"), 1, "more phases than parameters");
     let message =
         succeeds(path, &format!("kinetics series --mask mask.nii.gz -o a {protocol} --standard-tofts --arrival 10"));
     assert!(message.contains("Tofts: 108 voxels fitted, 0 could not be"), "{message}");

@@ -32,7 +32,12 @@ fn folder_with_case() -> tempfile::TempDir {
         .map(|(&gain, time)| Phase::new(volume(|x, y, z| gain * (100 + (x * 7 + y * 13 + z * 29) % 31) as i16), time))
         .collect();
     write_series(path.join("series"), &phases, &SeriesAttributes::new("P", "DCE")).unwrap();
-    let mask = volume(|x, y, z| if (1..5).contains(&z) && (2..8).contains(&y) { [0, 1, 1, 1, 1, 0, 2, 2, 2, 2, 0, 0][x] } else { 0 });
+    let mask =
+        volume(
+            |x, y, z| {
+                if (1..5).contains(&z) && (2..8).contains(&y) { [0, 1, 1, 1, 1, 0, 2, 2, 2, 2, 0, 0][x] } else { 0 }
+            },
+        );
     write_mask(path.join("mask.nii.gz"), &mask).unwrap();
     std::fs::create_dir(path.join("maps")).unwrap();
     let map = volume(|x, y, z| if x == 3 && y == 3 { f32::NAN } else { (x * 5 + y * 3 + z) as f32 * 0.1 });
@@ -50,7 +55,12 @@ fn row(path: &Path) -> Vec<(String, String)> {
 }
 
 fn number(row: &[(String, String)], column: &str) -> f64 {
-    row.iter().find(|(name, _)| name == column).unwrap_or_else(|| panic!("{column} of {row:?}")).1.parse().unwrap_or(f64::NAN)
+    row.iter()
+        .find(|(name, _)| name == column)
+        .unwrap_or_else(|| panic!("{column} of {row:?}"))
+        .1
+        .parse()
+        .unwrap_or(f64::NAN)
 }
 
 const EXTRACT: &str = "extract series mask.nii.gz -p params.yaml --labels 1,2,9 --all-phases -f csv";
@@ -92,14 +102,21 @@ fn a_row_has_the_values_of_the_rows_by_themselves_and_deltas() {
     assert_eq!(number(&found, "label2_phase3_difference_original_firstorder_Mean"), mean(3) - mean(1));
     let slope = (-130.0 * mean(1) - 40.0 * mean(2) + 170.0 * mean(3)) / (130.0 * 130.0 + 40.0 * 40.0 + 170.0 * 170.0);
     assert!((number(&found, "label2_slope_original_firstorder_Mean") - slope).abs() < 1e-12);
-    assert!(number(&found, "label1_slope_original_glcm_Contrast").is_finite(), "holes of a map are left out of the region");
+    assert!(
+        number(&found, "label1_slope_original_glcm_Contrast").is_finite(),
+        "holes of a map are left out of the region"
+    );
 }
 
 #[test]
 fn lists_have_a_row_for_each_case_with_the_same_columns() {
     let folder = folder_with_case();
     let path = folder.path();
-    std::fs::write(path.join("list.csv"), "ID,Image,Mask,Maps\na,series,missing.nii.gz,maps\nb,series,mask.nii.gz,maps\n").unwrap();
+    std::fs::write(
+        path.join("list.csv"),
+        "ID,Image,Mask,Maps\na,series,missing.nii.gz,maps\nb,series,mask.nii.gz,maps\n",
+    )
+    .unwrap();
     let arguments = "extract list.csv -p params.yaml --labels 1,2 --all-phases --one-row -f csv -o rows.csv --jobs";
     for threads in [1, 2, 8] {
         let output = alnm(path, &format!("{arguments} {threads}"));
