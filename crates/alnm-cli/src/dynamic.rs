@@ -7,7 +7,7 @@ use alnm_imaging::dicom::DynamicSeries;
 use alnm_imaging::file::Source;
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::input::SeriesChoice;
+use crate::input::{SeriesChoice, open};
 use crate::output::warn;
 
 /// The phases of a dynamic series.
@@ -35,7 +35,7 @@ impl DynamicInput {
     /// Reads all phases.
     pub(crate) fn read(&self) -> Result<ChosenSeries> {
         let chosen = match self.phases.as_slice() {
-            [only] => self.read_one(Source::open(only)?)?,
+            [only] => self.read_one(open(only)?)?,
             several => self.read_each(several)?,
         };
         if self.times.is_empty() {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::DynamicSeries;
-use alnm_imaging::file::Source;
 use alnm_imaging::kinetics::tofts::{
     InputFunction, ParkerParams, SignalModelParams, T1, ToftsMaps, ToftsModel, ToftsParams,
 };
@@ -20,7 +19,8 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 
 use crate::dynamic::{ChosenSeries, DynamicInput};
-use crate::input::{MaskDrawing, noted, read_image};
+use crate::input::{MaskDrawing, noted, open, read_image};
+use crate::messages::inform;
 use crate::output::{Activity, Overwriting, warn, write_file};
 
 /// The maps that are written where none are named.
@@ -48,9 +48,7 @@ const MOST_LABELS: usize = 1000;
 #[command(after_help = "Examples:
   alnm kinetics dce-folder --mask lesion.nii.gz -o maps
   alnm kinetics pre.nii.gz post1.nii.gz post2.nii.gz --times 0,100,460 --mask lesion.nii.gz -o maps
-  alnm kinetics dce-folder --mask lesion.nii.gz --t1 1.4 --repetition-time 5 --flip-angle 12 --arrival 20 -o maps
-
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+  alnm kinetics dce-folder --mask lesion.nii.gz --t1 1.4 --repetition-time 5 --flip-angle 12 --arrival 20 -o maps")]
 pub(crate) struct Kinetics {
     #[command(flatten)]
     input: DynamicInput,
@@ -151,7 +149,6 @@ enum Peak {
 }
 
 impl Kinetics {
-    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> Result<()> {
         self.overwriting.check([self.out.as_path()])?;
         self.threads.start()?;
@@ -188,19 +185,19 @@ impl Kinetics {
             ));
         }
         if let Some(tofts) = &tofts {
-            eprintln!(
+            inform(format_args!(
                 "Tofts: {} voxels fitted, {} could not be, {} at an end of the range of k_ep",
                 tofts.fitted_voxels, tofts.undefined_voxels, tofts.voxels_at_bound
-            );
+            ));
         }
-        eprintln!(
+        inform(format_args!(
             "{} phases, early {} and late {}: {} maps in {}",
             series.phase_count(),
             analysis.early_phase() + 1,
             analysis.late_phase() + 1,
             kinds.len() + tofts.as_ref().map_or(0, |tofts| tofts.named().len()),
             self.out.display()
-        );
+        ));
         Ok(())
     }
 
@@ -244,7 +241,7 @@ impl Kinetics {
         let grid = series.images()[0].geometry();
         let mut params: MaskParams = self.drawing.apply(MaskParams::default()).with_grid(grid.clone());
         params.frame_of_reference = frame_of_reference;
-        let mask = noted(params.check()?.read_with_notes(Source::open(path)?)?);
+        let mask = noted(params.check()?.read_with_notes(open(path)?)?);
         // The grid of a file in single precision differs by a trace from that of the series.
         Ok(Volume::new(mask.into_data(), grid.clone())?)
     }

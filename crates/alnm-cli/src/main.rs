@@ -11,37 +11,27 @@ mod convert;
 mod deep;
 mod defaults;
 mod dicom_object;
-<<<<<<< HEAD
 mod dynamic;
-mod extract;
-mod info;
-mod input;
-mod kinetics;
-=======
 mod exit;
 mod extract;
 mod info;
 mod input;
 mod interrupt;
+mod kinetics;
 mod messages;
->>>>>>> main
 mod n4;
 mod options;
 mod output;
 #[cfg(feature = "pacs")]
 mod pacs;
 mod predict;
-<<<<<<< HEAD
-mod regions;
-mod resample;
-mod standardise;
-=======
 mod progress;
+mod regions;
 mod resample;
 mod separators;
 #[cfg(feature = "shell")]
 mod shell;
->>>>>>> main
+mod standardise;
 #[cfg(feature = "study")]
 mod study;
 mod topics;
@@ -101,55 +91,6 @@ enum Command {
     Store(Box<pacs::Store>),
 }
 
-<<<<<<< HEAD
-/// How many threads a command uses.
-#[derive(Debug, Clone, Copy, clap::Args)]
-struct Threads {
-    /// Threads; all of the machine by default. The result does not depend on them.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-}
-
-impl Threads {
-    /// Sets the size of the pool that all parallel work of this process shares.
-    fn start(self) -> anyhow::Result<()> {
-        let Some(threads) = self.threads else { return Ok(()) };
-        Ok(rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?)
-    }
-}
-
-fn main() -> ExitCode {
-    let done = match Arguments::parse_from(extract::with_long_names(std::env::args_os())).command {
-        Command::Extract(arguments) => return extract::run(&arguments),
-        Command::Info(command) => command.run(),
-        Command::Convert(command) => command.run(),
-        Command::N4(command) => command.run(),
-        Command::Resample(command) => command.run(),
-        Command::Kinetics(command) => command.run(),
-        Command::Regions(command) => command.run(),
-        Command::Standardise(command) => command.run(),
-        Command::DeepFeatures(command) => command.run(),
-        Command::GradCam(command) => command.run(),
-        Command::Predict(command) => command.run(),
-        Command::Calculator(command) => command.run(),
-        #[cfg(feature = "study")]
-        Command::Study(command) => command.run(),
-        #[cfg(feature = "bundle")]
-        Command::Apply(command) => command.run(),
-        #[cfg(feature = "bundle")]
-        Command::Validate(command) => command.run(),
-        Command::View(command) => command.run(),
-        #[cfg(feature = "pacs")]
-        Command::Fetch(command) => command.run(),
-        #[cfg(feature = "pacs")]
-        Command::Store(command) => command.run(),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{}", reasons(&error));
-            exit_code_of(&error)
-=======
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
@@ -158,6 +99,9 @@ impl Command {
             Self::Convert(command) => command.run(),
             Self::N4(command) => command.run(),
             Self::Resample(command) => command.run(),
+            Self::Kinetics(command) => command.run(),
+            Self::Regions(command) => command.run(),
+            Self::Standardise(command) => command.run(),
             Self::DeepFeatures(command) => command.run(),
             Self::GradCam(command) => command.run(),
             Self::Predict(command) => command.run(),
@@ -177,7 +121,6 @@ impl Command {
             Self::Fetch(command) => command.run(),
             #[cfg(feature = "pacs")]
             Self::Store(command) => command.run(),
->>>>>>> main
         }
     }
 }

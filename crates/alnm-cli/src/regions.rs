@@ -5,13 +5,13 @@ mod habitats;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use alnm_imaging::file::Source;
 use alnm_imaging::region::{Ring, RingLimits, RingParams, Roi};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume, write_mask};
 use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
 
-use crate::input::{MaskDrawing, noted, read_image};
+use crate::input::{MaskDrawing, noted, open, read_image};
+use crate::messages::inform;
 use crate::output::{Activity, Overwriting, warn};
 
 /// Make regions from a region: rings around it, shells in it, habitats of its voxels.
@@ -20,9 +20,7 @@ use crate::output::{Activity, Overwriting, warn};
   alnm regions rings lesion.nii.gz rings.nii.gz --ring 0:5 --ring 5:10 --image phase2.nii.gz --above 50
   alnm regions rings lesion.nii.gz shells.nii.gz --shells 2:3 --within breast.nii.gz
   alnm regions learn-habitats habitats.json maps/* --features peak_enhancement,washout_slope
-  alnm regions habitats habitats.json maps/patient7 habitats.nii.gz
-
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+  alnm regions habitats habitats.json maps/patient7 habitats.nii.gz")]
 pub(crate) struct Regions {
     #[command(subcommand)]
     command: RegionsCommand,
@@ -100,7 +98,6 @@ impl Regions {
 }
 
 impl RingsCommand {
-    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     fn run(self) -> Result<()> {
         self.overwriting.check_images([self.output.as_path()])?;
         self.threads.start()?;
@@ -124,7 +121,7 @@ impl RingsCommand {
         for drawn in &rings.rings {
             let Ring { from, to, .. } = drawn.ring;
             let cut = if drawn.cut_voxels > 0 { format!(", {} more cut off", drawn.cut_voxels) } else { String::new() };
-            eprintln!("label {}, {from} to {to} mm: {} voxels{cut}", drawn.label, drawn.voxels);
+            inform(format_args!("label {}, {from} to {to} mm: {} voxels{cut}", drawn.label, drawn.voxels));
             if drawn.voxels == 0 {
                 warn(&format!("the ring {from} to {to} mm is empty: the mask has no label {}", drawn.label));
             }
@@ -147,7 +144,7 @@ impl RingsCommand {
 
     /// A mask, on a grid where one is given; the grid of a file in single precision differs from it by a trace.
     fn read_mask(&self, path: &Path, grid: Option<&Geometry>) -> Result<LabelMap> {
-        let source = Source::open(path)?;
+        let source = open(path)?;
         if grid.is_none() && source.format() == alnm_imaging::FileFormat::Dicom && self.image.is_none() {
             bail!("{} is DICOM; --image names the image on whose grid it is drawn", path.display());
         }

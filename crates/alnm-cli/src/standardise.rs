@@ -2,19 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::file::Source;
 use alnm_imaging::mask::MaskParams;
 use alnm_imaging::region::Roi;
 use alnm_imaging::standardisation::{
     HistogramMatchingParams, IntensityStandard, NyulParams, SiteScale, StripeMode, WhiteStripeParams,
 };
 use alnm_imaging::{Image, LabelMap, Volume, write_image};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use rayon::prelude::*;
 
 use crate::cases::{Masks, is_list, read_list};
-use crate::input::{SeriesChoice, noted, read_image};
+use crate::exit::wrong_use;
+use crate::input::{SeriesChoice, noted, open, read_image};
+use crate::messages::inform;
 use crate::output::{Activity, Overwriting, write_file};
 
 /// Learn one scale of intensities on some images, and bring others onto it.
@@ -22,9 +23,7 @@ use crate::output::{Activity, Overwriting, write_file};
 #[command(after_help = "Examples:
   alnm standardise learn nyul scale.json training.csv
   alnm standardise apply scale.json image.nii.gz standardised.nii.gz --mask breast.nii.gz
-  alnm standardise learn site scale.json --mean 0 --standard-deviation 1      # z-scores
-
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+  alnm standardise learn site scale.json --mean 0 --standard-deviation 1      # z-scores")]
 pub(crate) struct Standardise {
     #[command(subcommand)]
     command: StandardiseCommand,
@@ -137,7 +136,6 @@ impl Standardise {
 }
 
 impl Learn {
-    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     fn run(self) -> Result<()> {
         self.overwriting.check([self.output.as_path()])?;
         self.threads.start()?;
@@ -146,7 +144,7 @@ impl Learn {
         let standard = self.learned(&images)?;
         write_file(&self.output, format!("{}\n", serde_json::to_string_pretty(&standard)?).as_bytes())?;
         activity.finish();
-        eprintln!("learned from {} images", images.len());
+        inform(format_args!("learned from {} images", images.len()));
         Ok(())
     }
 
@@ -167,7 +165,7 @@ impl Learn {
             Method::Nyul | Method::HistogramMatching => true,
         };
         if needs_images && images.is_empty() {
-            bail!("no image to learn from; name images of training patients, or a CSV file of them");
+            return Err(wrong_use("no image to learn from; name images of training patients, or a CSV file of them"));
         }
         Ok(images)
     }
@@ -223,7 +221,7 @@ fn each<T: Send>(
 /// The voxels of a mask with any label, on the grid of an image.
 fn read_mask(path: &Path, image: &Image) -> Result<LabelMap> {
     let params = MaskParams::default().with_grid(image.geometry().clone());
-    let mask = noted(params.check()?.read_with_notes(Source::open(path)?)?);
+    let mask = noted(params.check()?.read_with_notes(open(path)?)?);
     let inside = mask.into_data().mapv(|label| u32::from(label != 0));
     Ok(Volume::new(inside, image.geometry().clone())?)
 }

@@ -17,14 +17,9 @@ use crate::output::Overwriting;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alnm extract image.nii.gz mask.nii.gz -f csv -o features.csv\n  \
 alnm extract cases.csv -p params.yaml -f csv -o features.csv --out-dir parts\n  \
-<<<<<<< HEAD
-alnm extract dce-folder rings.nii.gz --labels all --all-phases --one-row --maps maps --deltas slope -f csv -o row.csv\n\n\
-Exit codes: 0 done, 1 the input makes no sense, 2 the command line is wrong, 3 the extraction as a whole failed or \
-results could not be written, 4 all cases failed (see --fail-on), 255 interrupted; finished cases stay in --out-dir")]
-=======
+alnm extract dce-folder rings.nii.gz --labels all --all-phases --one-row --maps maps --deltas slope -f csv -o row.csv\n  \
 cat cases.csv | alnm extract - -f csv > features.csv\n\n\
 Finished cases stay in --out-dir, also after Ctrl-C. `alnm help columns` says what a list of cases may hold.")]
->>>>>>> main
 pub(crate) struct ExtractArgs {
     /// Image file or folder of a DICOM series, or a table of cases with columns Image and Mask (and, where needed, Label,
     /// Label_channel, Image_volume and Mask_volume, and for DICOM Series, Phase and Roi; other columns are copied to the output).

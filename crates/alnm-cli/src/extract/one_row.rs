@@ -13,7 +13,7 @@ use super::log::Log;
 use super::regions::{self, CaseContent, CaseImages, LabelledMask};
 use super::table::{Row, RowValue};
 use crate::input::read_image;
-use crate::reasons;
+use crate::messages::reasons;
 
 /// The column of a list that names the folder of a case's maps.
 const MAPS: &str = "Maps";

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::file::Source;
 use alnm_imaging::habitat::{ClusterCount, ClusterMethod, CountCriterion, HabitatModel, HabitatParams, voxel_features};
 use alnm_imaging::mask::MaskParams;
 use alnm_imaging::region::Roi;
@@ -12,7 +11,8 @@ use clap::{Args, ValueEnum};
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::input::{noted, read_image};
+use crate::input::{noted, open, read_image};
+use crate::messages::inform;
 use crate::output::{Activity, Overwriting, write_file};
 
 /// Suffixes of maps, in the order in which they are looked for.
@@ -101,7 +101,6 @@ enum Criterion {
 }
 
 impl LearnHabitats {
-    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(super) fn run(self) -> Result<()> {
         self.overwriting.check([self.output.as_path()])?;
         self.threads.start()?;
@@ -121,14 +120,14 @@ impl LearnHabitats {
         write_file(&self.output, format!("{}\n", serde_json::to_string_pretty(&model)?).as_bytes())?;
         activity.finish();
         for score in model.scores() {
-            eprintln!("{} habitats: {:.4}", score.count, score.score);
+            inform(format_args!("{} habitats: {:.4}", score.count, score.score));
         }
         for (label, centre) in (1..).zip(model.centres().rows()) {
             let values: Vec<String> =
                 model.features().iter().zip(centre).map(|(name, value)| format!("{name} {value:.4}")).collect();
-            eprintln!("habitat {label}: {}", values.join(", "));
+            inform(format_args!("habitat {label}: {}", values.join(", ")));
         }
-        eprintln!("learned from {} voxels of {} patients", model.learned_voxels(), patients.len());
+        inform(format_args!("learned from {} voxels of {} patients", model.learned_voxels(), patients.len()));
         Ok(())
     }
 
@@ -168,7 +167,6 @@ impl LearnHabitats {
 }
 
 impl MapHabitats {
-    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(super) fn run(self) -> Result<()> {
         self.overwriting.check_images([self.output.as_path()])?;
         self.threads.start()?;
@@ -188,7 +186,7 @@ impl MapHabitats {
         activity.finish();
         for label in 1..=model.habitat_count() as u32 {
             let voxels = habitats.as_slice().iter().filter(|&&voxel| voxel == label).count();
-            eprintln!("habitat {label}: {voxels} voxels");
+            inform(format_args!("habitat {label}: {voxels} voxels"));
         }
         Ok(())
     }
@@ -219,6 +217,6 @@ fn defined(maps: &[&Volume<f32>]) -> LabelMap {
 /// The voxels of a mask with any label, on the grid of a map.
 fn read_mask(path: &Path, map: &Volume<f32>) -> Result<LabelMap> {
     let params = MaskParams::default().with_grid(map.geometry().clone());
-    let mask = noted(params.check()?.read_with_notes(Source::open(path)?)?);
+    let mask = noted(params.check()?.read_with_notes(open(path)?)?);
     Ok(Volume::new(mask.into_data().mapv(|label| u32::from(label != 0)), map.geometry().clone())?)
 }
