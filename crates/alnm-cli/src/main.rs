@@ -4,6 +4,7 @@
 //! PyRadiomics' codes.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod agreement;
 #[cfg(feature = "bundle")]
 mod bundle;
 mod cases;
@@ -19,6 +20,7 @@ mod output;
 mod pacs;
 mod predict;
 mod resample;
+mod segment;
 #[cfg(feature = "study")]
 mod study;
 mod view;
@@ -41,6 +43,8 @@ enum Command {
     Convert(convert::Convert),
     N4(n4::N4Command),
     Resample(resample::Resample),
+    Segment(Box<segment::SegmentCommand>),
+    Agreement(Box<agreement::AgreementCommand>),
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),
     GradCam(deep::GradCam),
@@ -82,6 +86,8 @@ fn main() -> ExitCode {
         Command::Convert(command) => command.run(),
         Command::N4(command) => command.run(),
         Command::Resample(command) => command.run(),
+        Command::Segment(command) => command.run(),
+        Command::Agreement(command) => command.run(),
         Command::DeepFeatures(command) => command.run(),
         Command::GradCam(command) => command.run(),
         Command::Predict(command) => command.run(),
