@@ -6,12 +6,15 @@ use alnm_imaging::mask::MaskParams;
 use alnm_imaging::{LabelMap, Volume, write_image, write_mask};
 use alnm_segmentation::agreement::{LabelAgreement, OutlineComparisonParams, OutlineDistances, RegionOverlap};
 use alnm_segmentation::consensus::{StapleParams, majority_vote};
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted};
-use crate::output::{Overwriting, print, write_file};
+use crate::exit::wrong_use;
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted, open};
+use crate::interrupt::while_writing;
+use crate::messages::inform;
+use crate::options::{ResultFormat, ResultOptions};
 
 /// Compare outlines of the same structures with a reference: Dice, Jaccard, volume similarity, kappa, Hausdorff distances,
 /// distances of the surfaces and surface Dice, as SimpleITK and DeepMind's surface-distance compute them.
@@ -22,9 +25,7 @@ use crate::output::{Overwriting, print, write_file};
 #[command(after_help = "Examples:
   alnm agreement reader1.nii.gz reader2.nii.gz
   alnm agreement reader1.dcm reader2.dcm --like ct-folder --roi GTV-1 --slices -o agreement.csv
-  alnm agreement reader1.nii.gz reader2.nii.gz reader3.nii.gz --consensus staple --consensus-out staple.nii.gz
-
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+  alnm agreement reader1.nii.gz reader2.nii.gz reader3.nii.gz --consensus staple --consensus-out staple.nii.gz")]
 pub(crate) struct AgreementCommand {
     /// Mask of the reference: an image, or a DICOM segmentation or structure set.
     #[arg(value_name = "REFERENCE")]
@@ -54,12 +55,8 @@ pub(crate) struct AgreementCommand {
     /// Also compare each slice by itself, in two dimensions.
     #[arg(long)]
     slices: bool,
-    /// How the table is written.
-    #[arg(long, short, value_enum, default_value_t = TableFormat::Csv)]
-    format: TableFormat,
-    /// File for the table; standard output without one.
-    #[arg(long, short, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    result: ResultOptions,
     /// Combine all masks to one.
     #[arg(long, value_enum, requires = "consensus_out")]
     consensus: Option<Consensus>,
@@ -71,14 +68,6 @@ pub(crate) struct AgreementCommand {
     probability_out: Option<PathBuf>,
     #[command(flatten)]
     threads: crate::Threads,
-    #[command(flatten)]
-    overwriting: Overwriting,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum TableFormat {
-    Csv,
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -104,12 +93,11 @@ struct Row<'a> {
 impl AgreementCommand {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let images = [&self.consensus_out, &self.probability_out].into_iter().flatten().map(PathBuf::as_path);
-        self.overwriting.check_images(images)?;
-        self.overwriting.check(self.out.as_deref())?;
-        ensure!(
-            self.probability_out.is_none() || self.consensus == Some(Consensus::Staple),
-            "--probability-out needs --consensus staple, which computes probabilities"
-        );
+        self.result.overwriting.check_images(images)?;
+        self.result.check()?;
+        if self.probability_out.is_some() && self.consensus != Some(Consensus::Staple) {
+            return Err(wrong_use("--probability-out needs --consensus staple, which computes probabilities"));
+        }
         self.threads.start()?;
         let comparison = OutlineComparisonParams::default()
             .with_labels(self.labels.clone())
@@ -127,26 +115,22 @@ impl AgreementCommand {
             found.push((path, agreement.labels));
         }
         let rows: Vec<Row<'_>> = found.iter().flat_map(|(path, labels)| self.rows(path, labels)).collect();
-        let text = match self.format {
-            TableFormat::Csv => csv_table(&rows)?,
-            TableFormat::Json => format!("{}\n", serde_json::to_string_pretty(&rows)?),
-        };
-        match &self.out {
-            Some(path) => write_file(path, text.as_bytes())?,
-            None => print(&text)?,
-        }
+        self.result.write(&match self.result.format() {
+            ResultFormat::Text => text_table(&rows),
+            ResultFormat::Csv => csv_table(&rows)?,
+            ResultFormat::Json => format!("{}\n", serde_json::to_string_pretty(&rows)?),
+        })?;
         let all: Vec<&LabelMap> = [&reference].into_iter().chain(&others).collect();
         self.combine(&all)
     }
 
     fn read(&self, path: &Path, like: Option<&ChosenImage>) -> anyhow::Result<LabelMap> {
         if let Some(chosen) = like {
-            return self.drawing.read_for(chosen, path, self.roi.as_deref());
+            return self.drawing.read_for(chosen, path, self.roi.as_deref().map(Into::into));
         }
         let mut params = self.drawing.apply(MaskParams::default());
         params.region = self.roi.as_deref().map(Into::into);
-        let source = alnm_imaging::file::Source::open(path)?;
-        Ok(noted(params.check()?.read_with_notes(source)?))
+        Ok(noted(params.check()?.read_with_notes(open(path)?)?))
     }
 
     fn rows<'a>(&self, other: &Path, labels: &'a [LabelAgreement]) -> Vec<Row<'a>> {
@@ -164,16 +148,17 @@ impl AgreementCommand {
         labels.iter().flat_map(of_label).collect()
     }
 
-    #[allow(clippy::print_stderr, reason = "the command says what it found")]
     fn combine(&self, outlines: &[&LabelMap]) -> anyhow::Result<()> {
         let (Some(consensus), Some(out)) = (self.consensus, &self.consensus_out) else { return Ok(()) };
+        let _whole = while_writing();
         if consensus == Consensus::Majority {
             return Ok(write_mask(out, &majority_vote(outlines, 0)?)?);
         }
         let label = self.labels.first().copied().unwrap_or(1);
         let found = StapleParams::default().with_label(label).check()?.estimate(outlines)?;
         for (path, rater) in [&self.reference].into_iter().chain(&self.others).zip(&found.raters) {
-            eprintln!("{}: sensitivity {:.4}, specificity {:.4}", path.display(), rater.sensitivity, rater.specificity);
+            let (sensitivity, specificity) = (rater.sensitivity, rater.specificity);
+            inform(format_args!("{}: sensitivity {sensitivity:.4}, specificity {specificity:.4}", path.display()));
         }
         write_mask(out, &found.mask(0.5).map(|&voxel| voxel * label))?;
         if let Some(path) = &self.probability_out {
@@ -214,6 +199,36 @@ const MEASURES: [&str; 27] = [
     "surfel_reference_area",
     "surfel_other_area",
 ];
+
+/// A few lines for each row: the measures that are asked for most.
+fn text_table(rows: &[Row<'_>]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let slice = row.slice.map_or_else(String::new, |slice| format!(", slice {slice}"));
+        let RegionOverlap { dice, jaccard, volume_similarity, kappa, .. } = row.overlap;
+        text += &format!("{} and {}, label {}{slice}\n", row.reference, row.other, row.label);
+        text += &format!(
+            "  Dice {dice:.4}, Jaccard {jaccard:.4}, volume similarity {volume_similarity:.4}, kappa {kappa:.4}\n"
+        );
+        text += &match row.distances {
+            None => "  no distances: one of the masks has no voxel\n".to_owned(),
+            Some(OutlineDistances { voxels, surfels, .. }) => format!(
+                "  Hausdorff {:.3} mm, percentile {:.3} mm, surface mean {:.3} mm, median {:.3} mm (SimpleITK)\n  Hausdorff {:.3} mm, \
+                 percentile {:.3} mm, mean {:.3} and {:.3} mm, surface Dice {:.4} (surface-distance)\n",
+                voxels.hausdorff,
+                voxels.surface_percentile,
+                voxels.surface_mean,
+                voxels.surface_median,
+                surfels.hausdorff,
+                surfels.robust_hausdorff,
+                surfels.mean_from_reference,
+                surfels.mean_from_other,
+                surfels.surface_dice
+            ),
+        };
+    }
+    text
+}
 
 fn csv_table(rows: &[Row<'_>]) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());

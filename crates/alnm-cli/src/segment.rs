@@ -5,19 +5,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
-use alnm_imaging::{Geometry, LabelMap, Volume, write_image, write_mask};
+use alnm_imaging::{Geometry, LabelMap, Volume};
 use alnm_segmentation::contour::{ActiveContourParams, ContourIteration, EvolvedContour};
 use alnm_segmentation::seeds::{Bubble, bubble_mask, markup_points};
 use alnm_segmentation::speed::{EdgeSpeedParams, MixtureParams, SpeedSource, ThresholdSpeed, ThresholdSpeedParams};
 use anyhow::{Context, bail, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::dicom_object::{ObjectKind, write_lesion};
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, read_image};
-use crate::output::{Overwriting, warn};
-
-/// The largest file of points that is read, in bytes.
-const LARGEST_MARKUPS: u64 = 64 << 20;
+use crate::exit::wrong_use;
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, read_image, read_text};
+use crate::messages::{inform, warn};
+use crate::options::ImageOutput;
+use crate::progress::Counted;
 
 /// Outline a structure by an active contour that grows from seeds, as ITK-SNAP's semi-automatic segmentation.
 ///
@@ -28,9 +27,7 @@ const LARGEST_MARKUPS: u64 = 64 << 20;
 #[command(after_help = "Examples:
   alnm segment breast.nii.gz -o lesion.nii.gz --seed 31.5,-40,12 --lower 350
   alnm segment dce-folder --phase 4 -o lesion.seg.dcm --seeds F.mrk.json --radius 3 --lower 350 --upper 900
-  alnm segment breast.nii.gz -o lesion.nii.gz --seeds bubbles.nii.gz --edges --iterations 400 --speed-out speed.nii.gz
-
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+  alnm segment breast.nii.gz -o lesion.nii.gz --seeds bubbles.nii.gz --edges --iterations 400 --speed-out speed.nii.gz")]
 pub(crate) struct SegmentCommand {
     /// Image file or DICOM folder.
     #[arg(value_name = "IMAGE")]
@@ -106,7 +103,7 @@ pub(crate) struct SegmentCommand {
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 /// Three coordinates and perhaps a radius.
@@ -138,12 +135,22 @@ enum Speed {
 }
 
 impl SegmentCommand {
-    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let object = ObjectKind::of_name(&self.out)?;
         let images = self.speed_out.iter().chain(Some(&self.out).filter(|_| object.is_none()));
-        self.overwriting.check_images(images.map(PathBuf::as_path))?;
-        self.overwriting.check([self.out.as_path()])?;
+        self.written.check(images.map(PathBuf::as_path))?;
+        if object.is_some() {
+            self.written.overwriting.check([self.out.as_path()])?;
+        }
+        if self.seed.is_empty() && self.seed_voxel.is_empty() && self.seeds.is_empty() {
+            return Err(wrong_use("there is no seed; give --seed, --seed-voxel or --seeds"));
+        }
+        if self.lower.is_none() && self.upper.is_none() && !self.edges && self.classes.is_none() && self.speed.is_none()
+        {
+            return Err(wrong_use(
+                "the contour has no speed; give --lower or --upper, --edges, --classes, or a file by --speed",
+            ));
+        }
         let contour = self.contour_params().check()?;
         self.threads.start()?;
         let chosen = self.choice.read(&self.image)?;
@@ -151,26 +158,26 @@ impl SegmentCommand {
         let image: Volume<f32> = chosen.image.cast();
         let speed = self.speed(&image, &seeds)?;
         let start = Instant::now();
-        let bar = progress_bar(self.iterations);
+        let progress = Counted::start("iterations", self.iterations);
         let mut observer = |now: &ContourIteration| {
-            bar.set_position(now.iteration as u64);
-            bar.set_message(format!("{} voxels, change {:.4} mm", now.core_voxels + now.active_voxels, now.rms_change));
+            let voxels = now.core_voxels + now.active_voxels;
+            progress.set(now.iteration, now.iterations, &format!("{voxels} voxels, change {:.4} mm", now.rms_change));
             ControlFlow::Continue(())
         };
         let found = match &speed {
             Speed::Thresholds(thresholds) => contour.evolve_with(&thresholds.of(&image)?, &seeds, &mut observer),
             Speed::Image(speed) => contour.evolve_with(speed, &seeds, &mut observer),
         }?;
-        bar.finish_and_clear();
-        found.warnings.iter().for_each(|warning| warn(&warning.to_string()));
+        progress.finish();
+        found.warnings.iter().for_each(|warning| warn(warning));
         ensure!(found.voxel_count > 0, "the outline is empty; nothing was written");
         if let Some(path) = &self.speed_out {
-            write_image(path, &speed.into_image(&image)?.into())?;
+            self.written.write(path, &speed.into_image(&image)?.into())?;
         }
         self.write(object, &found)?;
         let EvolvedContour { voxel_count, volume, iterations, .. } = found;
         let seconds = start.elapsed().as_secs_f64();
-        eprintln!("{voxel_count} voxels, {volume:.1} mm³ after {iterations} iterations in {seconds:.3} s");
+        inform(format_args!("{voxel_count} voxels, {volume:.1} mm³ after {iterations} iterations in {seconds:.3} s"));
         Ok(())
     }
 
@@ -204,10 +211,6 @@ impl SegmentCommand {
             };
             return Ok(Speed::Image(mixture.speed(image, &foreground)?));
         }
-        ensure!(
-            self.lower.is_some() || self.upper.is_some(),
-            "the contour has no speed; give --lower or --upper, --edges, --classes, or a file by --speed"
-        );
         let mut params = ThresholdSpeedParams::default().with_smoothness(self.smoothness);
         (params.lower, params.upper) = (self.lower, self.upper);
         Ok(Speed::Thresholds(params.check()?))
@@ -222,7 +225,6 @@ impl SegmentCommand {
             bubbles.push(Bubble::new(grid.index_to_point(point.place), point.radius.unwrap_or(self.radius)));
         }
         let mut mask = Volume::filled(grid.clone(), 0_u32);
-        let mut is_seeded = false;
         for path in &self.seeds {
             let is_of_points = path.extension().is_some_and(|suffix| suffix == "json" || suffix == "fcsv");
             if is_of_points {
@@ -241,9 +243,7 @@ impl SegmentCommand {
             );
             let voxels = mask.as_mut_slice().iter_mut().zip(labels.as_slice());
             voxels.filter(|(_, label)| is_seed(**label)).for_each(|(voxel, _)| *voxel = 1);
-            is_seeded = true;
         }
-        ensure!(is_seeded || !bubbles.is_empty(), "there is no seed; give --seed, --seed-voxel or --seeds");
         if !bubbles.is_empty() {
             let balls = bubble_mask(grid, &bubbles)?;
             mask.as_mut_slice().iter_mut().zip(balls.as_slice()).for_each(|(voxel, ball)| *voxel |= ball);
@@ -254,7 +254,7 @@ impl SegmentCommand {
     fn write(&self, object: Option<ObjectKind>, found: &EvolvedContour) -> anyhow::Result<()> {
         match object {
             Some(kind) => write_lesion(kind, &found.mask, &self.image, &self.choice, &self.out),
-            None => Ok(write_mask(&self.out, &found.mask)?),
+            None => self.written.write_mask(&self.out, &found.mask),
         }
     }
 }
@@ -278,17 +278,4 @@ fn on_grid<T: Copy>(volume: Volume<T>, grid: &Geometry, path: &Path) -> anyhow::
         bail!("{}: the grid differs from the image's: {difference}; resample it with `alnm resample`", path.display());
     }
     Ok(Volume::new(volume.into_data(), grid.clone())?)
-}
-
-fn read_text(path: &Path) -> anyhow::Result<String> {
-    let bytes = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
-    ensure!(bytes <= LARGEST_MARKUPS, "{} has {bytes} bytes; at most {LARGEST_MARKUPS} are read", path.display());
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// A bar on the terminal; nothing where standard error is none.
-fn progress_bar(iterations: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} iterations, {msg} [{elapsed}]")
-        .expect("the template is a constant that indicatif accepts");
-    ProgressBar::new(iterations as u64).with_style(style)
 }

@@ -17,7 +17,6 @@ use crate::output::print;
   alnm study my_cohort --out out --weights resnet50.safetensors
 
 Finished work is kept in the output folder; the same command takes up an interrupted run. Results of other settings are not overwritten.
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong or the cohort has problems, 130 interrupted.
 Research software, not a medical device.")]
 pub(crate) struct StudyCommand {
     /// Cohort folder: cohort.toml, patients.csv, images, masks.
@@ -53,7 +52,7 @@ impl StudyCommand {
             rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
         }
         let settings = self.run.settings(self.cohort, self.out.unwrap_or_default());
-        let mut study = Study::new(settings).with_progress(progress()?);
+        let mut study = Study::new(settings).with_progress(progress());
         if self.check {
             let cohort = study.checked_cohort()?;
             let lines = check_lines(&cohort, &study.acquisitions);

@@ -66,7 +66,7 @@ fn a_lesion_is_outlined_and_compared() {
     assert!(clustered.abs_diff(masks[0].iter().sum()) < 60, "{clustered}");
     succeeds(path, "segment image.nii.gz -o d.nrrd --seeds seed.nrrd --seed-label 3 --edges --iterations 30");
 
-    let table = succeeds(path, "agreement truth.nrrd a.nii.gz d.nrrd --slices");
+    let table = succeeds(path, "agreement truth.nrrd a.nii.gz d.nrrd --slices -f csv");
     let table = String::from_utf8(table.stdout).unwrap();
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split(',').collect()).collect();
     let dice = rows[0].iter().position(|name| *name == "dice").unwrap();
@@ -107,8 +107,8 @@ fn what_cannot_be_outlined_is_said() {
     write_mask(path.join("empty.nrrd"), &ball(0.0).map(|_| 0)).unwrap();
     let other = Geometry::axis_aligned([32, 30, 16], [1.0, 1.0, 2.5]).unwrap();
     write_mask(path.join("other.nrrd"), &Volume::filled(other, 1)).unwrap();
-    fails(path, "segment image.nrrd -o a.nrrd --lower 200", 1, "there is no seed");
-    fails(path, "segment image.nrrd -o a.nrrd --seed 15,14,16", 1, "the contour has no speed");
+    fails(path, "segment image.nrrd -o a.nrrd --lower 200", 2, "there is no seed");
+    fails(path, "segment image.nrrd -o a.nrrd --seed 15,14,16", 2, "the contour has no speed");
     fails(path, "segment image.nrrd -o a.nrrd --seed 15,14,160 --lower 200", 1, "it must be inside of the image");
     fails(path, "segment image.nrrd -o a.nrrd --seed 15,14 --lower 200", 2, "is no seed");
     fails(path, "segment image.nrrd -o a.nrrd --seeds empty.nrrd --lower 200", 1, "holds no seed");

@@ -7,7 +7,7 @@ use alnm_imaging::dicom::{
     CodedConcept, DerivedSeries, MaskFile, MeasuredRegion, Measurement, MeasurementReportParams, Segment,
     SegmentReference, Segmentation, SegmentationParams, SourceImages,
 };
-use alnm_imaging::file::{AtomicFile, Source};
+use alnm_imaging::file::AtomicFile;
 use alnm_imaging::{FileFormat, LabelMap};
 use anyhow::{Context, Result, ensure};
 
@@ -119,7 +119,7 @@ fn stored_segments(
     reported: &[ReportedRegion],
 ) -> Result<Option<Vec<SegmentReference>>> {
     let Some(mask) = &case.mask else { return Ok(None) };
-    if Source::open(mask)?.format() != FileFormat::Dicom {
+    if crate::input::open(mask)?.format() != FileFormat::Dicom {
         return Ok(None);
     }
     let Some(MaskFile::Segmentation(segmentation)) = MaskFile::find(mask)? else { return Ok(None) };
