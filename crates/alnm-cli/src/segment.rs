@@ -8,7 +8,7 @@ use std::time::Instant;
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use alnm_segmentation::contour::{ActiveContourParams, ContourIteration, EvolvedContour};
 use alnm_segmentation::seeds::{Bubble, bubble_mask, markup_points};
-use alnm_segmentation::speed::{EdgeSpeedParams, MixtureParams, SpeedSource, ThresholdSpeed, ThresholdSpeedParams};
+use alnm_segmentation::speed::{EdgeSpeedParams, MixtureParams, ThresholdSpeed, ThresholdSpeedParams};
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectKind, write_lesion};
@@ -131,7 +131,7 @@ impl FromStr for SeedPoint {
 /// How the contour gets its speed.
 enum Speed {
     Thresholds(ThresholdSpeed),
-    Image(Volume<f32>),
+    Image(Box<Volume<f32>>),
 }
 
 impl SegmentCommand {
@@ -166,10 +166,10 @@ impl SegmentCommand {
         };
         let found = match &speed {
             Speed::Thresholds(thresholds) => contour.evolve_with(&thresholds.of(&image)?, &seeds, &mut observer),
-            Speed::Image(speed) => contour.evolve_with(speed, &seeds, &mut observer),
+            Speed::Image(speed) => contour.evolve_with(&**speed, &seeds, &mut observer),
         }?;
         progress.finish();
-        found.warnings.iter().for_each(|warning| warn(warning));
+        found.warnings.iter().for_each(warn);
         ensure!(found.voxel_count > 0, "the outline is empty; nothing was written");
         if let Some(path) = &self.speed_out {
             self.written.write(path, &speed.into_image(&image)?.into())?;
@@ -196,11 +196,11 @@ impl SegmentCommand {
 
     fn speed(&self, image: &Volume<f32>, seeds: &LabelMap) -> anyhow::Result<Speed> {
         if let Some(path) = &self.speed {
-            return Ok(Speed::Image(on_grid(read_image(path)?.cast(), image.geometry(), path)?));
+            return Ok(Speed::of_image(on_grid(read_image(path)?.cast(), image.geometry(), path)?));
         }
         if self.edges {
             let params = EdgeSpeedParams::default().with_sigma(self.sigma).with_kappa(self.kappa);
-            return Ok(Speed::Image(params.with_exponent(self.exponent).check()?.speed(image)?));
+            return Ok(Speed::of_image(params.with_exponent(self.exponent).check()?.speed(image)?));
         }
         if let Some(classes) = self.classes {
             let mixture = MixtureParams::default().with_classes(classes).check()?.fit(image)?;
@@ -209,7 +209,7 @@ impl SegmentCommand {
                 [] => vec![mixture.class_of_seed(image, seeds)?],
                 given => given.iter().map(|class| class - 1).collect(),
             };
-            return Ok(Speed::Image(mixture.speed(image, &foreground)?));
+            return Ok(Speed::of_image(mixture.speed(image, &foreground)?));
         }
         let mut params = ThresholdSpeedParams::default().with_smoothness(self.smoothness);
         (params.lower, params.upper) = (self.lower, self.upper);
@@ -260,13 +260,14 @@ impl SegmentCommand {
 }
 
 impl Speed {
+    fn of_image(speed: Volume<f32>) -> Self {
+        Self::Image(Box::new(speed))
+    }
+
     fn into_image(self, image: &Volume<f32>) -> anyhow::Result<Volume<f32>> {
         match self {
             Self::Thresholds(thresholds) => Ok(thresholds.speed(image)?),
-            Self::Image(speed) => {
-                debug_assert_eq!(SpeedSource::geometry(&speed), image.geometry());
-                Ok(speed)
-            }
+            Self::Image(speed) => Ok(*speed),
         }
     }
 }
