@@ -5,7 +5,8 @@
 DATA is the folder `data` of a checkout of PyRadiomics (brain1, brain2 and breast1 are read). Needed in one environment:
 this package, PyRadiomics 3.0.1, and of the packages below those that are to be run, installed without their demand for
 another PyRadiomics (`pip install --no-deps`). Each is called by its own functions in a process of its own, once as it
-is and once after `alnm.radiomics.install_as_radiomics()`. Values that differ by more than 1e-6 of PyRadiomics' are listed.
+is and once after `alnm.radiomics.install_as_radiomics()`. Values that differ by more than 1e-6 of PyRadiomics' are
+listed.
 """
 
 import importlib.util
@@ -130,7 +131,7 @@ def compare(package, data):
     results = {}
     for engine in ("pyradiomics", "alnm"):
         command = [sys.executable, __file__, "--run", engine, package, data]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{package} with {engine}:\n{done.stderr[-2000:]}")
         results[engine] = json.loads(done.stdout.splitlines()[-1])
