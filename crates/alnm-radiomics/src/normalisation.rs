@@ -49,20 +49,24 @@ mod tests {
         };
         let normalised = normalise(&image((3, 4, 5), voxel), 1.0, None).expect("an image that varies");
         let Image::F64(volume) = normalised else { panic!("double precision") };
-        assert_eq!(volume.as_slice()[..6], [
-            -1.6916829238043798,
-            -1.6498329635704225,
-            -1.5434643146424476,
-            -1.372576977020455,
-            -1.1371709507044447,
-            -0.837246235694417,
-        ]);
+        assert_eq!(
+            volume.as_slice()[..6],
+            [
+                -1.6916829238043798,
+                -1.6498329635704225,
+                -1.5434643146424476,
+                -1.372576977020455,
+                -1.1371709507044447,
+                -0.837246235694417,
+            ]
+        );
     }
 
     #[test]
     fn constant_images_are_refused() {
         let geometry = Geometry::axis_aligned([5, 4, 3], [1.0; 3]).expect("a grid");
-        let thirds: Image = Volume::new(Array3::from_elem((3, 4, 5), 1.0_f64 / 3.0), geometry).expect("an image").into();
+        let thirds: Image =
+            Volume::new(Array3::from_elem((3, 4, 5), 1.0_f64 / 3.0), geometry).expect("an image").into();
         for constant in [thirds, image((3, 4, 5), |_| 7)] {
             assert!(matches!(normalise(&constant, 1.0, None), Err(RadiomicsError::ConstantImage { .. })));
         }
