@@ -145,8 +145,10 @@ fn run(given: &[OsString]) -> anyhow::Result<Ending> {
         output::print(&text)?;
         return Ok(Ending::Done);
     }
-    let defaults = Defaults::read()?;
-    let parsed = command_line(colours_before_parsing(given).or(defaults.color).unwrap_or_default())
+    // Help is given whatever the configuration file holds.
+    let defaults = Defaults::read();
+    let of_file = defaults.as_ref().ok().and_then(|defaults| defaults.color);
+    let parsed = command_line(colours_before_parsing(given).or(of_file).unwrap_or_default())
         .try_get_matches_from(given)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let Arguments { everywhere, command } = match parsed {
@@ -157,7 +159,7 @@ fn run(given: &[OsString]) -> anyhow::Result<Ending> {
         }
         Err(told) => return answer(&told),
     };
-    everywhere.apply(defaults);
+    everywhere.apply(defaults?);
     let start = Instant::now();
     command.run()?;
     messages::detail(format_args!("done in {:.3} s", start.elapsed().as_secs_f64()));
