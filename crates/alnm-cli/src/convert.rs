@@ -394,6 +394,7 @@ fn write_typed<T: DicomVoxel>(
     times: &[f64],
     attributes: &SeriesAttributes,
 ) -> anyhow::Result<()> {
+    let _whole = interrupt::while_writing();
     let phases: Vec<Phase<T>> = images.iter().zip(times).map(|(image, &time)| Phase::new(image.cast(), time)).collect();
     if !folder.exists() || is_empty_folder(folder) {
         return Ok(write_series(folder, &phases, attributes)?);

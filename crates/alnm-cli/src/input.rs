@@ -331,7 +331,7 @@ impl MaskDrawing {
 
 /// A mask, after what was odd about it was said.
 pub(crate) fn noted(read: ReadMask) -> LabelMap {
-    read.notes.iter().for_each(|note| warn(note));
+    read.notes.iter().for_each(warn);
     read.mask
 }
 

@@ -1,7 +1,9 @@
 //! What Ctrl-C does: it ends the command with exit code 130 and says what is kept, when no file is half written.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::exit::Ending;
 use crate::messages;
@@ -10,8 +12,10 @@ use crate::messages;
 static PRESSED: AtomicBool = AtomicBool::new(false);
 /// Whether the work looks at [`PRESSED`] and stops by itself.
 static STOPS_BY_ITSELF: AtomicBool = AtomicBool::new(false);
-/// Shared by whoever writes a file; Ctrl-C waits for it.
-static WRITING: RwLock<()> = RwLock::new(());
+/// How many files are being written. Not a lock: a thread that writes may take up the writing of another file meanwhile.
+static WRITING: AtomicUsize = AtomicUsize::new(0);
+/// The longest that Ctrl-C waits for files to be whole.
+const LONGEST_WRITE: Duration = Duration::from_secs(60);
 /// What is kept, and how to go on.
 static KEPT: Mutex<Option<String>> = Mutex::new(None);
 
@@ -23,7 +27,10 @@ pub(crate) fn install() {
             messages::inform("stopping at the next safe point; Ctrl-C again stops at once");
             return;
         }
-        let _written = WRITING.write().unwrap_or_else(PoisonError::into_inner);
+        let pressed = Instant::now();
+        while WRITING.load(Ordering::Acquire) > 0 && pressed.elapsed() < LONGEST_WRITE {
+            sleep(Duration::from_millis(1));
+        }
         crate::progress::clear();
         messages::error(message());
         std::process::exit(Ending::Interrupted.code().into());
@@ -48,7 +55,17 @@ pub(crate) fn stop_by_itself() -> &'static AtomicBool {
     &PRESSED
 }
 
-/// As long as this is held, Ctrl-C waits: a file is being written.
-pub(crate) fn while_writing() -> RwLockReadGuard<'static, ()> {
-    WRITING.read().unwrap_or_else(PoisonError::into_inner)
+/// A file that is being written, as long as this is held: Ctrl-C waits for it.
+pub(crate) struct Writing(());
+
+/// Begins to write a file.
+pub(crate) fn while_writing() -> Writing {
+    WRITING.fetch_add(1, Ordering::AcqRel);
+    Writing(())
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        WRITING.fetch_sub(1, Ordering::AcqRel);
+    }
 }

@@ -3,6 +3,7 @@
 //! Results go to standard output or to a file, everything else to standard error (`messages`); exit codes stand in
 //! `exit`, options that several commands share in `options`.
 
+mod agreement;
 mod appending;
 #[cfg(feature = "bundle")]
 mod bundle;
@@ -28,6 +29,7 @@ mod predict;
 mod progress;
 mod regions;
 mod resample;
+mod segment;
 mod separators;
 #[cfg(feature = "shell")]
 mod shell;
@@ -69,6 +71,8 @@ enum Command {
     Kinetics(Box<kinetics::Kinetics>),
     Regions(Box<regions::Regions>),
     Standardise(Box<standardise::Standardise>),
+    Segment(Box<segment::SegmentCommand>),
+    Agreement(Box<agreement::AgreementCommand>),
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),
     GradCam(deep::GradCam),
@@ -102,6 +106,8 @@ impl Command {
             Self::Kinetics(command) => command.run(),
             Self::Regions(command) => command.run(),
             Self::Standardise(command) => command.run(),
+            Self::Segment(command) => command.run(),
+            Self::Agreement(command) => command.run(),
             Self::DeepFeatures(command) => command.run(),
             Self::GradCam(command) => command.run(),
             Self::Predict(command) => command.run(),
@@ -149,8 +155,10 @@ fn run(given: &[OsString]) -> anyhow::Result<Ending> {
         output::print(&text)?;
         return Ok(Ending::Done);
     }
-    let defaults = Defaults::read()?;
-    let parsed = command_line(colours_before_parsing(given).or(defaults.color).unwrap_or_default())
+    // Help is given whatever the configuration file holds.
+    let defaults = Defaults::read();
+    let of_file = defaults.as_ref().ok().and_then(|defaults| defaults.color);
+    let parsed = command_line(colours_before_parsing(given).or(of_file).unwrap_or_default())
         .try_get_matches_from(given)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let Arguments { everywhere, command } = match parsed {
@@ -161,7 +169,7 @@ fn run(given: &[OsString]) -> anyhow::Result<Ending> {
         }
         Err(told) => return answer(&told),
     };
-    everywhere.apply(defaults);
+    everywhere.apply(defaults?);
     let start = Instant::now();
     command.run()?;
     messages::detail(format_args!("done in {:.3} s", start.elapsed().as_secs_f64()));

@@ -130,7 +130,7 @@ pub(crate) struct ResultOptions {
 impl ResultOptions {
     /// The form that is asked for.
     pub(crate) fn format(&self) -> ResultFormat {
-        let suffix = self.out.as_ref().and_then(|path| path.extension()).map(|suffix| suffix.to_ascii_lowercase());
+        let suffix = self.out.as_ref().and_then(|path| path.extension()).map(std::ffi::OsStr::to_ascii_lowercase);
         match (self.format, suffix.as_ref().and_then(|suffix| suffix.to_str())) {
             _ if self.json => ResultFormat::Json,
             (Some(format), _) => format,

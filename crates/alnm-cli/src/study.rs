@@ -7,6 +7,7 @@ use alnm_study::{Study, StudyOptions};
 use anyhow::Result;
 
 use crate::bundle::progress;
+use crate::defaults::Defaults;
 use crate::output::print;
 
 /// Run a study: from a cohort folder to scores, models, their evaluation, a report and a bundle for new patients.
@@ -48,7 +49,7 @@ impl StudyCommand {
                 folder.display()
             ));
         }
-        if let Some(threads) = self.run.threads {
+        if let Some(threads) = self.run.threads.or(Defaults::of_user().threads.map(u64::from)) {
             rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
         }
         let settings = self.run.settings(self.cohort, self.out.unwrap_or_default());

@@ -72,6 +72,15 @@ struct Scene {
     window: Window,
 }
 
+/// What is read of the files.
+struct Read {
+    phases: Vec<Volume<f32>>,
+    /// On the grid of the phases.
+    mask: Option<LabelMap>,
+    /// Centre and width, as a series states them.
+    window: Option<[f64; 2]>,
+}
+
 impl View {
     pub(crate) fn run(self) -> Result<()> {
         let (image, mask, out) = match self.files.as_slice() {
@@ -87,7 +96,7 @@ impl View {
         };
         self.overwriting.check([out.as_path()])?;
         let activity = Activity::start("reading");
-        let (phases, mask, stated) = self.read(image, mask, is_page)?;
+        let Read { phases, mask, window: stated } = self.read(image, mask, is_page)?;
         let window = match (self.window, self.percentiles, stated) {
             (Some(Range([low, high])), ..) => Window { low, high },
             (None, None, Some(stated)) => Window::of_dicom(stated),
@@ -111,12 +120,7 @@ impl View {
     }
 
     /// The phases that are shown, and the mask on their grid.
-    fn read(
-        &self,
-        image: &Path,
-        mask: Option<&Path>,
-        all_phases: bool,
-    ) -> Result<(Vec<Volume<f32>>, Option<LabelMap>, Option<[f64; 2]>)> {
+    fn read(&self, image: &Path, mask: Option<&Path>, all_phases: bool) -> Result<Read> {
         let source = crate::input::open(image)?;
         let is_one = !all_phases || self.choice.phase.is_some() || source.format() != FileFormat::Dicom;
         let (phases, chosen) = if is_one {
@@ -128,7 +132,7 @@ impl View {
             self.read_phases(&series)?
         };
         let mask = mask.map(|path| self.read_mask(path, &chosen)).transpose()?;
-        Ok((phases, mask, chosen.window))
+        Ok(Read { phases, mask, window: chosen.window })
     }
 
     fn read_phases(&self, series: &Series) -> Result<(Vec<Volume<f32>>, ChosenImage)> {

@@ -96,9 +96,9 @@ const LINES: &[&str] = &[
     "alnm extract image.nrrd mask.nrrd -p missing.yaml",
     "alnm extract image.nrrd mask.nrrd -l 7 > row.txt",
     "alnm extract image.nrrd mask.nrrd -j 0",
-    "alnm extract cases.csv > rows.txt",
-    "alnm extract cases.csv --keep-going > rows.txt",
-    "alnm extract cases.csv --keep-going --quiet > rows.txt",
+    "alnm extract cases.csv -j 1 > rows.txt",
+    "alnm extract cases.csv -j 1 --keep-going > rows.txt",
+    "alnm extract cases.csv -j 1 --keep-going --quiet > rows.txt",
     "alnm extract semicolons.csv -f csv | cut -d , -f 1-4 | sed s,/.*/,,g",
     "alnm extract - -f csv < semicolons.csv | cut -d , -f 1-4 | sed s,/.*/,,g",
     "echo 'featureClass: {ngtdm: [Busyness]}' | alnm extract image.nrrd mask.nrrd -p - | grep Busy | cut -d : -f 1",
@@ -441,7 +441,8 @@ fn check(
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
         one => one.as_str().into_iter().collect::<Vec<_>>(),
     };
-    if !kinds.contains(&kind) && !(kind == "integer" && kinds.contains(&"number")) {
+    let is_number = kind == "integer" && kinds.contains(&"number");
+    if !is_number && !kinds.contains(&kind) {
         return Err(format!("{place} is {value}; of type {kinds:?}"));
     }
     if let Some(items) = value.as_array() {
