@@ -178,10 +178,10 @@ def test_names_come_from_data_frames(cohort):
 def test_tables_and_columns_of_arrow_are_read(cohort):
     nanoarrow = pytest.importorskip("nanoarrow")
     features, outcome, _ = cohort
-    fields = {f"f{place}": nanoarrow.float64() for place in range(8)}
-    names = list(fields)
-    rows = [dict(zip(names, row)) for row in features.tolist()]
-    table = nanoarrow.Array(rows, nanoarrow.struct(fields))
+    names = [f"f{place}" for place in range(8)]
+    schema = nanoarrow.struct({name: nanoarrow.float64() for name in names})
+    columns = [nanoarrow.c_array(column, nanoarrow.float64()) for column in features.T.tolist()]
+    table = nanoarrow.Array(nanoarrow.c_array_from_buffers(schema, len(features), [None], children=columns))
     ones = nanoarrow.Array([int(value) for value in outcome], nanoarrow.int8())
     truths = nanoarrow.Array([bool(value) for value in outcome], nanoarrow.bool_())
     expected = models.Firth().fit(features, outcome)
