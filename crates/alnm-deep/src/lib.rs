@@ -26,6 +26,7 @@ mod pth;
 mod saved_file;
 mod saved_network;
 mod state_dict;
+mod temperature;
 mod tensor;
 mod trainer;
 mod training;
@@ -54,10 +55,12 @@ pub use predictor::Predictor;
 pub use preparation::{Preparation, PreparationParams, network_input};
 pub use saved_network::DescribedNetworkFormat;
 pub use state_dict::{MAXIMUM_FILE_BYTES, StateDict, StateTensor};
+pub use temperature::Temperature;
 pub use tensor::Tensor;
 pub use trainer::{BatchGradients, NormMoments, Trainer};
 pub use training::{
-    ClassWeights, EpochRecord, Example, TrainedNetwork, Training, TrainingEvent, TrainingParams, fine_tune,
+    ClassWeights, EpochRecord, Example, RangeTest, RangeTestParams, RatePoint, TrainedNetwork, Training, TrainingEvent,
+    TrainingParams, fine_tune,
 };
 pub use weight_file::read_state_dict;
 pub use weight_report::{WeightReport, WrongShape};

@@ -342,3 +342,144 @@ impl TransposedWeight {
         Self { classes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(count: usize, seed: u64) -> Vec<f32> {
+        (0..count as u64)
+            .map(|i| ((i + 1).wrapping_mul(seed.wrapping_mul(2) + 0x9E37_79B9) % 2003) as f32 / 1001.0 - 1.0)
+            .collect()
+    }
+
+    /// Every triple of an output position, an input position and the place of the kernel between them, along one axis.
+    fn meetings(span: &Span) -> Vec<[usize; 3]> {
+        (0..span.output).flat_map(|o| span.taps(o).map(move |(tap, at)| [o, at, tap])).collect()
+    }
+
+    /// The sums of the definition in double precision: `weight` of (output, input of a group, tap), activations with the
+    /// channel the fastest. The larger grid is the output of a transposed convolution and the input of another.
+    fn plain(layer: &SpatialConvolution, input: &[f32], weight: &[f32], transposed: bool) -> Vec<f64> {
+        let SpatialConvolution { images, spans, inputs, outputs, groups } = *layer;
+        let (each_in, each_out) = (inputs / groups, outputs / groups);
+        let positions = |of: fn(&Span) -> usize| spans.iter().map(of).product::<usize>();
+        let (in_size, out_size) = (positions(|span| span.input), positions(|span| span.output));
+        let mut sums = vec![0.0; images * out_size * outputs];
+        // For a transposed convolution the roles of the grids are exchanged.
+        let pairs = |span: &Span| -> Vec<[usize; 3]> {
+            if !transposed {
+                return meetings(span);
+            }
+            let turned = Span { input: span.output, output: span.input, ..*span };
+            meetings(&turned).into_iter().map(|[small, large, tap]| [large, small, tap]).collect()
+        };
+        let [depth, height, width] = spans;
+        for [oz, iz, tz] in pairs(&depth) {
+            for [oy, iy, ty] in pairs(&height) {
+                for [ox, ix, tx] in pairs(&width) {
+                    let tap = (tz * height.kernel + ty) * width.kernel + tx;
+                    let from = (iz * height.input + iy) * width.input + ix;
+                    let into = (oz * height.output + oy) * width.output + ox;
+                    for image in 0..images {
+                        for output in 0..outputs {
+                            for channel in 0..each_in {
+                                let source = output / each_out * each_in + channel;
+                                let value = input[(image * in_size + from) * inputs + source];
+                                let w = weight[(output * each_in + channel) * layer.taps() + tap];
+                                sums[(image * out_size + into) * outputs + output] += f64::from(value) * f64::from(w);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    fn close(got: &[f32], want: &[f64]) -> bool {
+        got.len() == want.len() && got.iter().zip(want).all(|(got, want)| (f64::from(*got) - want).abs() < 1e-4)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Both kinds of convolution on odd shapes, with groups, strides, dilations and one-sided padding, against the
+        /// definition, for every instruction set.
+        #[test]
+        fn sums_are_those_of_the_definition(
+            images in 1usize..3, sizes in prop::array::uniform3(1usize..7), kernels in prop::array::uniform3(1usize..4),
+            strides in prop::array::uniform3(1usize..4), dilations in prop::array::uniform3(1usize..3),
+            pads in prop::array::uniform6(0usize..3), channels in prop::sample::select(vec![[1usize, 1], [3, 5], [4, 37], [17, 2]]),
+            groups in 1usize..4, seed in 0u64..1000,
+        ) {
+            let [each_in, each_out] = channels;
+            let extent = |axis: usize| (kernels[axis] - 1) * dilations[axis] + 1;
+            let (inputs, outputs) = (each_in * groups, each_out * groups);
+            let of = |axis: usize, input: usize, output: usize| Span {
+                input, output, kernel: kernels[axis], stride: strides[axis], dilation: dilations[axis],
+                before: pads[axis], after: pads[3 + axis],
+            };
+            let room = [0, 1, 2].map(|axis| (sizes[axis] + pads[axis] + pads[3 + axis]).checked_sub(extent(axis)));
+            if let [Some(z), Some(y), Some(x)] = room {
+                let room = [z, y, x];
+                let spans = [0, 1, 2].map(|axis| of(axis, sizes[axis], room[axis] / strides[axis] + 1));
+                let layer = SpatialConvolution { images, spans, inputs, outputs, groups };
+                let input = numbers(images * sizes.iter().product::<usize>() * inputs, seed);
+                let weight = numbers(outputs * each_in * layer.taps(), seed + 7);
+                let mut ordered = vec![0.0; weight.len()];
+                for (place, into) in ordered.iter_mut().enumerate() {
+                    let (output, tap, channel) = (place / layer.patch(), place % layer.patch() / each_in, place % each_in);
+                    *into = weight[(output * each_in + channel) * layer.taps() + tap];
+                }
+                let panels: Vec<Panels> = ordered
+                    .chunks_exact(each_out * layer.patch())
+                    .map(|group| Panels::of_rows(group, each_out, layer.patch(), Buffer::zeros))
+                    .collect();
+                let wanted = plain(&layer, &input, &weight, false);
+                for instructions in Instructions::available() {
+                    let mut output = vec![0.0; wanted.len()];
+                    layer.forward(instructions, &input, &panels, Epilogue::default(), &mut output);
+                    prop_assert!(close(&output, &wanted));
+                }
+                if each_in == 1 && each_out == 1 {
+                    let by_place: Vec<f32> =
+                        (0..layer.taps()).flat_map(|tap| (0..outputs).map(move |o| (o, tap))).map(|(o, tap)| weight[o * layer.taps() + tap]).collect();
+                    let mut output = vec![0.0; wanted.len()];
+                    layer.forward_depthwise(&input, &by_place, Epilogue::default(), &mut output);
+                    prop_assert!(close(&output, &wanted));
+                }
+            }
+            let full = [0, 1, 2].map(|axis| {
+                ((sizes[axis] - 1) * strides[axis] + extent(axis)).checked_sub(pads[axis] + pads[3 + axis]).filter(|n| *n > 0)
+            });
+            if let [Some(z), Some(y), Some(x)] = full {
+                let full = [z, y, x];
+                let spans = [0, 1, 2].map(|axis| of(axis, sizes[axis], full[axis]));
+                let layer = SpatialConvolution { images, spans, inputs, outputs, groups };
+                let input = numbers(images * sizes.iter().product::<usize>() * inputs, seed);
+                let weight = numbers(outputs * each_in * layer.taps(), seed + 7);
+                // From (output, input of a group, tap) to (input, output of a group, tap).
+                let mut turned = vec![0.0; weight.len()];
+                for output in 0..outputs {
+                    for channel in 0..each_in {
+                        for tap in 0..layer.taps() {
+                            let input = output / each_out * each_in + channel;
+                            turned[(input * each_out + output % each_out) * layer.taps() + tap] =
+                                weight[(output * each_in + channel) * layer.taps() + tap];
+                        }
+                    }
+                }
+                let wanted = plain(&layer, &input, &weight, true);
+                let packed = TransposedWeight::of(&layer, &turned);
+                for instructions in Instructions::available() {
+                    let mut output = vec![0.0; wanted.len()];
+                    layer.forward_transposed(instructions, &input, &packed, None, &mut output);
+                    prop_assert!(close(&output, &wanted));
+                }
+            }
+        }
+    }
+}

@@ -859,8 +859,11 @@ fn split(
     let axis = axis_of(axis, value.shape().len())?;
     let whole = value.shape()[axis];
     let given = inputs.optional_integers(1)?.map(|sizes| sizes.values.as_slice()).or(sizes);
-    let sizes = match given {
-        Some(sizes) => sizes_of(sizes)?,
+    let sizes: Vec<usize> = match given {
+        Some(sizes) => {
+            let sizes: Option<Vec<usize>> = sizes.iter().map(|size| usize::try_from(*size).ok()).collect();
+            sizes.filter(|sizes| sizes.iter().all(|size| *size <= whole)).ok_or("a part is larger than the whole")?
+        }
         None => {
             let each = whole.div_ceil(outputs.max(1));
             (0..outputs).map(|place| each.min(whole.saturating_sub(place * each))).collect()
