@@ -8,6 +8,7 @@
                                                                       # operators, PyTorch's layers, whole networks
     venv/bin/python benches/compare_onnx.py --files DIR --speed       # networks written by this script, in turn
     venv/bin/python benches/compare_onnx.py --files DIR --speed --exported   # and torchvision's, exported by PyTorch
+    venv/bin/python benches/compare_onnx.py --files DIR --speed --only FILE=1,3,224,224 ...   # files of one's own, with a shape
 
 A case counts as right where every output lies within 1e-4 of what is expected, relative to the largest magnitude. Cases whose
 operators, element types or operator sets are not read are listed by the reason. Speed: medians of --rounds runs, the programs in
@@ -275,9 +276,14 @@ def speed(options):
     import onnxruntime
 
     files = options.files
+    shapes = {}
     networks = {"resnet50": resnet50, "vit_b_16": vit_base, "unet3d": lambda: unet(False), "nnunet": lambda: unet(True)}
     paths = []
-    for name, make in networks.items():
+    for entry in options.only:
+        path, _, shape = entry.partition("=")
+        paths.append((Path(path).stem, Path(path)))
+        shapes[Path(path).stem] = [int(size) for size in shape.split(",")] if shape else None
+    for name, make in networks.items() if not paths else []:
         if not (files / f"{name}.onnx").exists():
             onnx.save(make(), files / f"{name}.onnx")
         paths.append((name, files / f"{name}.onnx"))
@@ -288,7 +294,7 @@ def speed(options):
         settings.intra_op_num_threads, settings.inter_op_num_threads = options.threads, 1
         session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
         port = session.get_inputs()[0]
-        values = numpy.random.default_rng(3).standard_normal(port.shape).astype(numpy.float32)
+        values = numpy.random.default_rng(3).standard_normal(shapes.get(name) or port.shape).astype(numpy.float32)
         write_values(files / "speed.in", [values])
         ours = Program(options.program, options.threads, options.instructions)
         start = time.perf_counter()
@@ -320,6 +326,7 @@ def main():
     parser.add_argument("--cases", action="store_true")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--exported", action="store_true")
+    parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--instructions", default="best")
     parser.add_argument("--rounds", type=int, default=5)

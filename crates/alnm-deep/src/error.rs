@@ -79,7 +79,7 @@ pub enum DeepError {
     },
     /// Weights do not fit the network; their names and shapes must be those of torchvision's network.
     #[error("the weights do not fit the network: {0}")]
-    WeightMismatch(WeightReport),
+    WeightMismatch(Box<WeightReport>),
     /// candle, or the device that it computes on, failed.
     #[error("candle: {0}")]
     Candle(String),

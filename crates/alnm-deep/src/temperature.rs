@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn the_loss_is_lowest_at_the_fitted_temperature() {
         let logits: Vec<f64> = (0..200).map(|i| 6.0 * (f64::from(i) * 0.37).sin()).collect();
-        let labels: Vec<bool> = logits.iter().enumerate().map(|(i, z)| z + 5.0 * (i as f64 * 1.7).cos() > 0.0).collect();
+        let labels: Vec<bool> =
+            logits.iter().enumerate().map(|(i, z)| z + 5.0 * (i as f64 * 1.7).cos() > 0.0).collect();
         let loss = |temperature: f64| -> f64 {
             let of = |(z, y): (&f64, &bool)| {
                 let p = 1.0 / (1.0 + (-z / temperature).exp());

@@ -184,7 +184,7 @@ impl Network {
             .collect();
         report.unexpected = stored.into_keys().filter(|name| !name.ends_with("num_batches_tracked")).collect();
         if !report.is_complete() {
-            return Err(DeepError::WeightMismatch(report));
+            return Err(DeepError::WeightMismatch(Box::new(report)));
         }
         for ((specification, into), values) in self.graph.parameters.iter().zip(&mut self.parameters).zip(parameters) {
             if let Some(values) = values {

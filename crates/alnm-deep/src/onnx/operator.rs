@@ -443,10 +443,8 @@ impl Operator {
                 inputs.first().is_some_and(|value| value.count().saturating_mul(rows.max(1)) <= SMALL)
             }
             Self::Arithmetic(_) | Self::Relate(_) | Self::Where | Self::Several { .. } => {
-                let shapes = inputs.iter().map(|value| value.shape());
-                let joint = shapes.fold(Ok(Vec::new()), |joint, shape| {
-                    joint.and_then(|joint| super::value::broadcast_shape(&joint, shape))
-                });
+                let mut shapes = inputs.iter().map(|value| value.shape());
+                let joint = shapes.try_fold(Vec::new(), |joint, shape| super::value::broadcast_shape(&joint, shape));
                 joint.is_ok_and(|joint| count_of(&joint).is_ok_and(|count| count <= SMALL))
             }
             Self::ConstantOfShape(_) | Self::Expand => {

@@ -249,10 +249,7 @@ fn starts(size: usize, window: usize, overlap: f64) -> Vec<isize> {
     };
     let step = ((window as f64 * (1.0 - overlap)).floor() as usize).max(1);
     let steps = room.div_ceil(step);
-    (0..=steps)
-        .map(|index| if steps == 0 { 0 } else { (room * index + steps / 2) / steps })
-        .map(|start| start as isize)
-        .collect()
+    (0..=steps).map(|index| ((room * index + steps / 2) / steps.max(1)) as isize).collect()
 }
 
 /// Weights along an axis; their product over the axes is a voxel's weight.
