@@ -6,7 +6,6 @@ use alnm_imaging::dicom::{
     ColourPage, ContourHoles, DerivedSeries, MaskFile, ParametricMapParams, Segment, SegmentationKind,
     SegmentationParams, SourceImages, StructureSetParams,
 };
-use alnm_imaging::file::Source;
 use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
 use alnm_imaging::{FileFormat, LabelMap, region};
 use anyhow::{Context, bail, ensure};
@@ -36,7 +35,7 @@ pub(crate) enum ObjectKind {
 impl ObjectKind {
     /// The kind that a file name says: `.seg.dcm`, `.rtstruct.dcm`, `.map.dcm` or `.page.dcm`; none for a name that
     /// does not end in `.dcm`.
-    fn of_name(path: &Path) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn of_name(path: &Path) -> anyhow::Result<Option<Self>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let Some(stem) = name.strip_suffix(".dcm") else { return Ok(None) };
         Ok(Some(match stem.rsplit_once('.').map_or("", |(_, kind)| kind) {
@@ -107,7 +106,7 @@ impl ObjectOptions {
     pub(crate) fn write(&self, kind: ObjectKind, input: &ObjectInput<'_>, output: &Path) -> anyhow::Result<()> {
         let like =
             input.like.context("a DICOM object belongs to the images of a series; name their folder with --like")?;
-        let source = source_images(like, input.choice, &warn)?;
+        let source = source_images(like, input.choice, &|odd| warn(odd))?;
         let mut series = DerivedSeries::default();
         if let Some(description) = input.description {
             series = series.with_description(description);
@@ -133,7 +132,7 @@ impl ObjectOptions {
                 params.check()?.write(output, &labels, &source)?;
             }
             ObjectKind::Map => {
-                let map = Source::open(input.input)?.read_image()?.cast::<f32>();
+                let map = crate::input::open(input.input)?.read_image()?.cast::<f32>();
                 let explanation = input.description.unwrap_or("Value");
                 ParametricMapParams::new(explanation).with_series(series).check()?.write(output, &map, &source)?;
             }
@@ -148,10 +147,36 @@ impl ObjectOptions {
     }
 }
 
+/// Writes a mask of one lesion, whose label is 1, as a segmentation or a structure set for the series of an image.
+pub(crate) fn write_lesion(
+    kind: ObjectKind,
+    mask: &LabelMap,
+    series: &Path,
+    choice: &SeriesChoice,
+    output: &Path,
+) -> anyhow::Result<()> {
+    const NAME: &str = "Lesion";
+    let source = source_images(series, choice, &|odd| warn(odd))?;
+    match kind {
+        ObjectKind::Seg | ObjectKind::FractionalSeg | ObjectKind::LabelmapSeg => {
+            let params = SegmentationParams::default().with_kind(kind.segmentation_kind());
+            params.with_segments([Segment::new(1, NAME)]).check()?.write(output, mask, &source)?;
+        }
+        ObjectKind::Rtstruct => {
+            let params = StructureSetParams::default().with_regions([MaskRegion::new(1, 1, NAME)]);
+            params.check()?.write(output, mask, &source)?;
+        }
+        ObjectKind::Map | ObjectKind::Page => {
+            bail!("{} would be no mask; name it .seg.dcm or .rtstruct.dcm", output.display())
+        }
+    }
+    Ok(())
+}
+
 /// The images of the series in a folder, or in a file; of a dynamic series the phase that is chosen, or the first. `tell`
 /// is told what was odd.
 pub(crate) fn source_images(path: &Path, choice: &SeriesChoice, tell: Tell<'_>) -> anyhow::Result<SourceImages> {
-    let source = Source::open(path)?;
+    let source = crate::input::open(path)?;
     ensure!(
         source.format() == FileFormat::Dicom,
         "{} is no DICOM series; objects refer to the images of one",
@@ -174,7 +199,7 @@ impl Mask {
         let stated = &source.attributes().frame_of_reference_uid;
         params.frame_of_reference = Some(stated.clone()).filter(|uid| !uid.is_empty());
         let reader = params.check()?;
-        let file = Source::open(input.input)?;
+        let file = crate::input::open(input.input)?;
         let dicom_mask = if file.format() == FileFormat::Dicom { MaskFile::find(input.input)? } else { None };
         let labels = noted(match &dicom_mask {
             Some(mask) => reader.draw_with_notes(mask)?,
@@ -214,7 +239,7 @@ fn segment_descriptions(path: &Path) -> anyhow::Result<Vec<Segment>> {
     struct Description {
         segment_attributes: Vec<Vec<Segment>>,
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = crate::input::read_text(path)?;
     let description: Description = serde_json::from_str(&text)
         .with_context(|| format!("{} is no description of segments as dcmqi takes it", path.display()))?;
     Ok(description.segment_attributes.into_iter().flatten().collect())
