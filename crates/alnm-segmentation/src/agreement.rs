@@ -243,7 +243,7 @@ impl OutlineComparison {
 }
 
 /// The smallest box that holds two boxes.
-fn hull(first: &VoxelBox, second: &VoxelBox) -> VoxelBox {
+pub(crate) fn hull(first: &VoxelBox, second: &VoxelBox) -> VoxelBox {
     let (first, second) = (first.ranges_zyx(), second.ranges_zyx());
     VoxelBox::from_ranges_zyx(std::array::from_fn(|axis| {
         first[axis].start.min(second[axis].start)..first[axis].end.max(second[axis].end)

@@ -21,10 +21,12 @@ mod window;
 
 use std::ops::ControlFlow;
 
-use alnm_imaging::region::{Roi, bounding_box};
+use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{ImagingError, LabelMap, Volume};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::agreement::hull;
 use crate::error::{Result, SegmentationError, check_same_grid};
 use crate::speed::SpeedSource;
 use equation::LevelSetEquation;
@@ -242,6 +244,17 @@ pub struct EvolvedContour {
     pub warnings: Vec<ContourWarning>,
 }
 
+/// The smallest box that holds all voxels of a seed; none of an empty one.
+fn seeded_box(seed: &LabelMap) -> Option<VoxelBox> {
+    let [width, height, _] = seed.geometry().size();
+    let rows = seed.as_slice().par_chunks(width).enumerate().filter_map(|(row, labels)| {
+        let first = labels.iter().position(|&label| label != 0)?;
+        let last = labels.iter().rposition(|&label| label != 0)?;
+        Some(VoxelBox::new([first, row % height, row / height], [last - first + 1, 1, 1]))
+    });
+    rows.reduce_with(|a, b| hull(&a, &b))
+}
+
 impl ActiveContour {
     /// The parameters.
     pub fn params(&self) -> &ActiveContourParams {
@@ -275,13 +288,12 @@ impl ActiveContour {
             let requirement = "at most 2147483647; cut out a part of the image";
             return Err(SegmentationError::parameter("number of voxels", grid.voxel_count(), requirement));
         }
-        let inside = seed.map(|&label| u32::from(label != 0));
-        let Ok(region) = bounding_box(&inside, 1) else {
+        let Some(region) = seeded_box(seed) else {
             let requirement = "at least 1; place a seed inside of the structure";
             return Err(SegmentationError::parameter("number of voxels of the seed", 0, requirement));
         };
         let [width, height, _] = grid.size();
-        let is_inside = |[x, y, z]: [usize; 3]| inside.as_slice()[(z * height + y) * width + x] == 1;
+        let is_inside = |[x, y, z]: [usize; 3]| seed.as_slice()[(z * height + y) * width + x] != 0;
         let mut field = SparseField::new(speed, LevelSetEquation::new(&self.params, grid), &region, is_inside);
         let mut watch = GrowthWatch::default();
         let (mut iterations, mut rms_change, mut settled) = (0, 0.0, false);
@@ -304,13 +316,17 @@ impl ActiveContour {
         }
         let mut mask = Volume::filled(grid.clone(), 0_u32);
         let voxels = mask.as_mut_slice();
+        let (mut voxel_count, mut reached) = (0, None);
         field.for_each_row(|[x, y, z], values| {
             let start = (z * height + y) * width + x;
-            let row = &mut voxels[start..start + values.len()];
-            row.iter_mut().zip(values).for_each(|(voxel, value)| *voxel = u32::from(*value <= 0.0));
+            for (i, _) in values.iter().enumerate().filter(|(_, value)| **value <= 0.0) {
+                voxels[start + i] = 1;
+                voxel_count += 1;
+                let voxel = VoxelBox::new([x + i, y, z], [1; 3]);
+                reached = Some(reached.map_or(voxel, |reached: VoxelBox| hull(&reached, &voxel)));
+            }
         });
-        let voxel_count = Roi::new(&mask, 1).map_or(0, |region| region.voxel_count());
-        let warnings = watch.warnings(&mask);
+        let warnings = watch.warnings(reached.as_ref(), grid);
         let volume = voxel_count as f64 * grid.voxel_volume();
         Ok(EvolvedContour { mask, voxel_count, volume, iterations, rms_change, settled, warnings })
     }

@@ -41,7 +41,10 @@ const MARGIN: usize = 4;
 const FIRST_MARGIN: usize = 12;
 
 /// Active voxels that one task computes.
-const CHUNK: usize = 512;
+const CHUNK: usize = 1024;
+
+/// Voxels of another layer that one task computes, which takes less time.
+const LAYER_CHUNK: usize = 8192;
 
 /// Voxels of a layer. The last one is the front of ITK's list: it is pushed to and gone through from there.
 type Layer = Vec<u32>;
@@ -393,24 +396,18 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
 
     /// Sets the values of a layer from those of the one before. Voxels without a neighbour there go one layer further.
     fn spread(&mut self, from: Status, to: Status) {
-        let (steps, count) = self.neighbours();
-        let is_inside = to % 2 == 1;
-        let step = if is_inside { -self.step } else { self.step };
         let further = to + 2;
         let has_further = (further as usize) < self.layers.len();
         let mut layer = std::mem::take(&mut self.layers[to as usize]);
+        let values = self.next_values(&layer, from, to);
         let mut kept = layer.len();
         for i in (0..layer.len()).rev() {
             let position = layer[i] as usize;
             if self.status[position] != to {
                 continue;
             }
-            let neighbours = steps[..count].iter().map(|step| position.wrapping_add_signed(*step));
-            let values =
-                neighbours.filter(|&neighbour| self.status[neighbour] == from).map(|neighbour| self.values[neighbour]);
-            let nearest = if is_inside { values.reduce(f64::max) } else { values.reduce(f64::min) };
-            if let Some(nearest) = nearest {
-                self.values[position] = nearest + step;
+            if let Some(value) = values[i] {
+                self.values[position] = value;
                 kept -= 1;
                 layer[kept] = position as u32;
             } else if has_further {
@@ -422,6 +419,24 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         }
         layer.drain(..kept);
         self.layers[to as usize] = layer;
+    }
+
+    /// The values of the voxels of a layer by their neighbours in the one before; none for voxels without such a neighbour.
+    /// They hang on that layer alone, and so not on the order in which they are found.
+    fn next_values(&self, layer: &Layer, from: Status, to: Status) -> Vec<Option<f64>> {
+        let (steps, count) = self.neighbours();
+        let is_inside = to % 2 == 1;
+        let step = if is_inside { -self.step } else { self.step };
+        let value_of = |&position: &u32| {
+            let neighbours = steps[..count].iter().map(|step| (position as usize).wrapping_add_signed(*step));
+            let values = neighbours.filter(|&there| self.status[there] == from).map(|there| self.values[there]);
+            let nearest = if is_inside { values.reduce(f64::max) } else { values.reduce(f64::min) };
+            nearest.map(|nearest| nearest + step)
+        };
+        if layer.len() <= LAYER_CHUNK {
+            return layer.iter().map(value_of).collect();
+        }
+        layer.par_iter().with_min_len(LAYER_CHUNK).map(value_of).collect()
     }
 
     pub(super) fn source(&self) -> &S {

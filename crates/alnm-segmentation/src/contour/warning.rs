@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use alnm_imaging::LabelMap;
-use alnm_imaging::region::bounding_box;
+use alnm_imaging::Geometry;
+use alnm_imaging::region::VoxelBox;
 use serde::Serialize;
 
 /// Why an outline should be looked at before it is used.
@@ -86,9 +86,10 @@ impl GrowthWatch {
         self.seen.push(voxels);
     }
 
-    pub(super) fn warnings(self, mask: &LabelMap) -> Vec<ContourWarning> {
-        let Ok(found) = bounding_box(mask, 1) else { return vec![ContourWarning::Vanished] };
-        let size = mask.geometry().size();
+    /// What to tell of an outline in this box of an image.
+    pub(super) fn warnings(self, found: Option<&VoxelBox>, grid: &Geometry) -> Vec<ContourWarning> {
+        let Some(found) = found else { return vec![ContourWarning::Vanished] };
+        let size = grid.size();
         // A contour stops one voxel before the border.
         let touches =
             |axis: &usize| size[*axis] > 1 && (found.start()[*axis] <= 1 || found.end()[*axis] + 1 >= size[*axis]);
