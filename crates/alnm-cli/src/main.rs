@@ -18,6 +18,7 @@ mod output;
 #[cfg(feature = "pacs")]
 mod pacs;
 mod predict;
+mod register;
 mod resample;
 #[cfg(feature = "study")]
 mod study;
@@ -41,6 +42,7 @@ enum Command {
     Convert(convert::Convert),
     N4(n4::N4Command),
     Resample(resample::Resample),
+    Register(Box<register::Register>),
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),
     GradCam(deep::GradCam),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Command::Convert(command) => command.run(),
         Command::N4(command) => command.run(),
         Command::Resample(command) => command.run(),
+        Command::Register(command) => command.run(),
         Command::DeepFeatures(command) => command.run(),
         Command::GradCam(command) => command.run(),
         Command::Predict(command) => command.run(),
