@@ -12,7 +12,7 @@ const LANES: usize = 8;
 
 /// The control points that the voxels of one axis depend on.
 #[derive(Debug)]
-pub(crate) struct Axis {
+struct Axis {
     /// First control point of each voxel's support.
     starts: Vec<usize>,
     weights: Vec<[f64; SUPPORT]>,
@@ -52,7 +52,7 @@ impl Axis {
         Self { starts, weights, derivatives, spans, lists, derivative_lists }
     }
 
-    pub(crate) fn of(&self, voxel: usize, derivative: bool) -> (usize, &[f64; SUPPORT]) {
+    fn of(&self, voxel: usize, derivative: bool) -> (usize, &[f64; SUPPORT]) {
         let weights = if derivative { &self.derivatives[voxel] } else { &self.weights[voxel] };
         (self.starts[voxel], weights)
     }
@@ -76,10 +76,6 @@ impl Lattice {
             Axis::new(grid.size()[axis], points[axis], first, step, control_grid.spacing()[axis])
         });
         Self { points, axes }
-    }
-
-    pub(crate) fn axis(&self, axis: usize) -> &Axis {
-        &self.axes[axis]
     }
 
     fn plane(&self) -> usize {

@@ -324,11 +324,10 @@ mod tests {
     #[test]
     fn the_value_is_the_mean_over_all_cubes() {
         for radius in [1, 2, 4] {
-            let (mut fixed, samples) = pair([9, 7, 6]);
+            let (mut fixed, mut samples) = pair([9, 7, 6]);
             fixed.mask = Some((0..fixed.voxels.len()).map(|i| u8::from(i % 11 != 0)).collect());
             let mask = fixed.mask.clone().unwrap();
-            let inside: Vec<u8> = samples.inside.iter().zip(&mask).map(|(&a, &b)| a * b).collect();
-            let samples = Samples { inside, ..samples };
+            samples.inside.iter_mut().zip(&mask).for_each(|(inside, &counts)| *inside *= counts);
             let count: usize = samples.inside.iter().map(|&counts| usize::from(counts)).sum();
             let size = fixed.grid.size();
             let mut expected = 0.0;

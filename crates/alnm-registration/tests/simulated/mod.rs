@@ -5,14 +5,14 @@ use ndarray::Array3;
 
 /// A motion of tissue that is known: a sum of a few smooth bumps, the curl of a potential, so that it keeps volume but for
 /// second-order terms.
-pub struct KnownMotion {
+pub(crate) struct KnownMotion {
     bumps: Vec<([f64; 3], [f64; 3], f64)>,
     factor: f64,
 }
 
 impl KnownMotion {
     /// A motion that moves tissue of an image by at most `largest` mm.
-    pub fn new(grid: &Geometry, largest: f64) -> Self {
+    pub(crate) fn new(grid: &Geometry, largest: f64) -> Self {
         let [w, h, d] = std::array::from_fn(|axis| grid.size()[axis] as f64 * grid.spacing()[axis]);
         let bumps = vec![
             ([0.35 * w, 0.45 * h, 0.4 * d], [0.2, -0.4, 1.0], 0.30 * w),
@@ -30,7 +30,7 @@ impl KnownMotion {
     }
 
     /// How far the tissue at a point of the fixed image has moved in the moving image.
-    pub fn displacement(&self, point: [f64; 3]) -> [f64; 3] {
+    pub(crate) fn displacement(&self, point: [f64; 3]) -> [f64; 3] {
         let mut sum = [0.0; 3];
         for (center, [a, b, c], width) in &self.bumps {
             let [x, y, z]: [f64; 3] = std::array::from_fn(|axis| (point[axis] - center[axis]) / width);
@@ -43,7 +43,7 @@ impl KnownMotion {
     }
 
     /// The point of the fixed image whose tissue lies at a point of the moving image.
-    pub fn source(&self, point: [f64; 3]) -> [f64; 3] {
+    pub(crate) fn source(&self, point: [f64; 3]) -> [f64; 3] {
         let mut source = point;
         for _ in 0..12 {
             let u = self.displacement(source);
@@ -54,12 +54,12 @@ impl KnownMotion {
 }
 
 /// Tissue of a breast before contrast agent, or after it with `enhancement` 1.
-pub struct Breast {
+pub(crate) struct Breast {
     size: [f64; 3],
 }
 
 impl Breast {
-    pub fn new(grid: &Geometry) -> Self {
+    pub(crate) fn new(grid: &Geometry) -> Self {
         Self { size: std::array::from_fn(|axis| grid.size()[axis] as f64 * grid.spacing()[axis]) }
     }
 
@@ -70,7 +70,7 @@ impl Breast {
         (x * x + y * y + z * z).sqrt() / (6.5 * lobes)
     }
 
-    pub fn intensity(&self, point: [f64; 3], enhancement: f64) -> f64 {
+    pub(crate) fn intensity(&self, point: [f64; 3], enhancement: f64) -> f64 {
         let [w, h, d] = self.size;
         let [x, y, z] = point;
         let within = ((x / w - 0.5) / 0.46).powi(2) + ((y / h - 0.55) / 0.45).powi(2) + ((z / d - 0.5) / 0.55).powi(2);
@@ -85,7 +85,7 @@ impl Breast {
         inside * (tissue * (1.0 - lesion) + tumour * lesion)
     }
 
-    pub fn lesion(&self, grid: &Geometry) -> LabelMap {
+    pub(crate) fn lesion(&self, grid: &Geometry) -> LabelMap {
         let inside = |(z, y, x): (usize, usize, usize)| {
             let point = grid.index_to_point([x as f64, y as f64, z as f64]);
             u32::from(self.lesion_distance(point) < 1.0)
@@ -99,7 +99,7 @@ fn sigmoid(x: f64) -> f64 {
 }
 
 /// An image of the tissue, moved, with noise.
-pub fn image(grid: &Geometry, motion: Option<&KnownMotion>, enhancement: f64, seed: u64) -> Volume<f32> {
+pub(crate) fn image(grid: &Geometry, motion: Option<&KnownMotion>, enhancement: f64, seed: u64) -> Volume<f32> {
     let breast = Breast::new(grid);
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut noise = || {
