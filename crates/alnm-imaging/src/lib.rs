@@ -6,6 +6,7 @@ pub mod dce;
 mod deflate;
 #[cfg(feature = "dicom")]
 pub mod dicom;
+pub mod distance;
 mod dynamic_series;
 mod error;
 mod extremes;
