@@ -50,7 +50,7 @@ pub(crate) struct Register {
     #[arg(long, value_enum, default_value_t = Metric::LocalCorrelation)]
     metric: Metric,
     /// Voxels from the centre to the border of the cubes of the local correlation.
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 3)]
     radius: usize,
     /// Bins of the histogram of mutual information.
     #[arg(long, value_name = "N", default_value_t = 32)]

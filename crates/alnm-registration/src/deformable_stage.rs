@@ -198,6 +198,58 @@ mod tests {
     use super::*;
     use crate::transform::BSplineTransform;
 
+    /// A smooth image on a grid, shifted and bent.
+    fn wave(grid: &Geometry, bend: f64) -> Vec<f32> {
+        let voxel = |position: usize| {
+            let [x, y, z] = grid.index_to_point(grid.index_of(position).map(|index| index as f64));
+            ((0.25 * (x + bend * (0.1 * y).sin())).sin() + (0.2 * y + 0.15 * z + bend * 0.1).cos()) as f32
+        };
+        (0..grid.voxel_count()).map(voxel).collect()
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_objective() {
+        use crate::params::SimilarityMeasure;
+        use crate::transform::{AffineTransform, EulerTransform};
+
+        let grid = Geometry::axis_aligned([30, 26, 12], [1.0, 1.2, 2.0]).unwrap();
+        let fixed = Level { voxels: wave(&grid, 0.0), grid: grid.clone(), mask: None };
+        let moving = MovingImage::new(Level { voxels: wave(&grid, 1.5), grid: grid.clone(), mask: None });
+        let affine = AffineTransform::from(EulerTransform::new([0.02, -0.01, 0.03], [0.3, -0.2, 0.4], [15.0; 3]));
+        let control = ControlGrids::new(&grid, 12.0, 1).grid(0).unwrap();
+        for measure in [SimilarityMeasure::MeanSquares, SimilarityMeasure::LocalCorrelation { radius: 2 }] {
+            let mut problem = DeformableProblem {
+                fixed: &fixed,
+                moving: &moving,
+                linear: IndexMap::new(&grid, &grid, &affine),
+                linear_matrix: affine.matrix(),
+                lattice: Lattice::new(&control, &grid),
+                measure: crate::measure::on_level(measure, &fixed, (-2.0, 2.0)),
+                samples: Samples::new(grid.size()),
+                derivative: vec![0.0; grid.voxel_count()],
+                least: 1,
+                bending: BendingEnergy::new(&control),
+                bending_weight: 0.5,
+                lesion: None,
+                lesion_weight: 0.0,
+            };
+            let mut coefficients: Vec<f64> =
+                (0..3 * control.voxel_count()).map(|i| 0.3 * ((i * 37) as f64).sin()).collect();
+            let gradient = problem.evaluate(&coefficients).unwrap().gradient;
+            let steepest = gradient.iter().fold(0.0_f64, |largest, slope| largest.max(slope.abs()));
+            for at in (0..coefficients.len()).step_by(41) {
+                let here = coefficients[at];
+                let mut value = |by: f64| {
+                    coefficients[at] = here + by;
+                    problem.evaluate(&coefficients).unwrap().value
+                };
+                let numeric = (value(0.02) - value(-0.02)) / 0.04;
+                coefficients[at] = here;
+                assert!((gradient[at] - numeric).abs() < 0.03 * steepest, "{measure:?} {at}: {} {numeric}", gradient[at]);
+            }
+        }
+    }
+
     #[test]
     fn refined_deformations_are_the_same() {
         let fixed = Geometry::axis_aligned([40, 31, 9], [1.0, 1.0, 2.5]).unwrap();

@@ -174,7 +174,7 @@ mod tests {
     fn the_map_by_rows_is_the_map_point_by_point() {
         let direction = matrix::rotation(2, 0.3);
         let grid = Geometry::new([12, 10, 6], [1.0, 1.2, 2.0], [5.0, -3.0, 1.0], direction).unwrap();
-        let first = grid.index_to_point([-5.0, -4.0, -3.0]);
+        let first = grid.index_to_point([-5.5, -5.0, -4.0]);
         let control = Geometry::new([6, 6, 6], [5.0, 5.5, 6.0], first, direction).unwrap();
         let coefficients = (0..648).map(|i| ((i * 13) % 23) as f64 / 10.0 - 1.1).collect();
         let transform = SpatialTransform::new(vec![

@@ -69,7 +69,7 @@ pub(crate) fn minimise(
         cancelled: false,
     };
     let steepest = first.gradient.iter().fold(0.0_f64, |largest, slope| largest.max(slope.abs()));
-    if !(steepest > 0.0) {
+    if steepest.is_nan() || steepest <= 0.0 {
         minimum.converged = true;
         return Some(minimum);
     }

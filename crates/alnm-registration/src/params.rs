@@ -82,14 +82,14 @@ pub enum LesionConstraint {
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
 /// | [`stages`](Self::stages) | rigid, B-spline | what is looked for, in this order | at least one; linear ones before a B-spline; at most one B-spline |
-/// | [`measure`](Self::measure) | local correlation, radius 2 | what is made as good as possible | |
+/// | [`measure`](Self::measure) | local correlation, radius 3 | what is made as good as possible | |
 /// | [`start`](Self::start) | coordinates | where the first stage begins | |
 /// | [`resolutions`](Self::resolutions) | 3 | number of resolutions, each half of the next | 1 to 8 |
 /// | [`finest_shrink`](Self::finest_shrink) | 1 | shrink factor of the finest resolution | 1 to 16 |
 /// | [`iterations`](Self::iterations) | 60 | most iterations at each resolution | at least 1 |
 /// | [`tolerance`](Self::tolerance) | 1e-4 | a resolution ends when the objective falls by less than this share of its fall so far | above 0, below 1 |
 /// | [`grid_spacing`](Self::grid_spacing) | 12 | largest distance of control points at the finest resolution, in mm | above 0 |
-/// | [`bending_weight`](Self::bending_weight) | 1 | weight of the bending energy, in mm² | at least 0 |
+/// | [`bending_weight`](Self::bending_weight) | 100 | weight of the bending energy, in mm² | at least 0 |
 /// | [`lesion`](Self::lesion) | volume | what holds within the lesion mask, where one is given | |
 /// | [`lesion_weight`](Self::lesion_weight) | 1 | weight of that | at least 0 |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ pub enum LesionConstraint {
 pub struct RegistrationParams {
     /// What is looked for, in this order. Default rigid, then B-spline.
     pub stages: Vec<MotionModel>,
-    /// What is made as good as possible. Default local correlation with radius 2.
+    /// What is made as good as possible. Default local correlation with radius 3.
     pub measure: SimilarityMeasure,
     /// Where the first stage begins. Default the coordinates of the files.
     pub start: StartingPosition,
@@ -116,7 +116,7 @@ pub struct RegistrationParams {
     /// Largest distance of control points at the finest resolution in mm. Default 12, above 0.
     pub grid_spacing: f64,
     /// Weight of the bending energy in mm²; the energy is the mean of the squared second derivatives of the
-    /// displacement, in mm⁻². Default 1, at least 0. Raised fourfold while tissue is folded.
+    /// displacement, in mm⁻². Default 100, at least 0. Raised fourfold while tissue is folded.
     pub bending_weight: f64,
     /// What holds within the lesion mask, where one is given. Default its volume is kept.
     pub lesion: LesionConstraint,
@@ -128,14 +128,14 @@ impl Default for RegistrationParams {
     fn default() -> Self {
         Self {
             stages: vec![MotionModel::Rigid, MotionModel::BSpline],
-            measure: SimilarityMeasure::LocalCorrelation { radius: 2 },
+            measure: SimilarityMeasure::LocalCorrelation { radius: 3 },
             start: StartingPosition::default(),
             resolutions: 3,
             finest_shrink: 1,
             iterations: 60,
             tolerance: 1e-4,
             grid_spacing: 12.0,
-            bending_weight: 1.0,
+            bending_weight: 100.0,
             lesion: LesionConstraint::default(),
             lesion_weight: 1.0,
         }

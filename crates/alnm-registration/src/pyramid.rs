@@ -8,6 +8,15 @@ use crate::error::Result;
 /// Voxels of an axis that are kept at any resolution, where the image has as many.
 const FEWEST: usize = 8;
 
+/// σ at full resolution, times the smallest spacing: noise from voxel to voxel hides how alike images are.
+const LEAST_SIGMA: f64 = 0.8;
+
+/// σ in voxels below which an axis is not smoothed.
+const NO_SIGMA: f64 = 0.25;
+
+/// The weight of voxels that count from which on their weighted mean is taken.
+const LEAST_WEIGHT: f32 = 1e-3;
+
 /// An image at one resolution, with the voxels that count.
 #[derive(Debug, Clone)]
 pub(crate) struct Level {
@@ -28,16 +37,22 @@ pub(crate) struct IntensityScale {
 /// the smallest spacing as may be.
 pub(crate) fn factors(grid: &Geometry, factor: usize) -> [usize; 3] {
     let (size, spacing) = (grid.size(), grid.spacing());
-    let long = (0..3).filter(|&axis| size[axis] > 1).map(|axis| spacing[axis]);
-    let smallest = long.fold(f64::INFINITY, f64::min);
+    let smallest = smallest_spacing(grid);
     std::array::from_fn(|axis| {
         let wanted = (factor as f64 * smallest / spacing[axis]).round().max(1.0) as usize;
         wanted.min((size[axis] / FEWEST).max(1))
     })
 }
 
-/// An image whose axes are smoothed with a Gaussian of half the shrink factor and shrunk, with its mask. Intensities are
-/// standardised by `scale`.
+/// The smallest spacing of the axes that have more than one voxel.
+fn smallest_spacing(grid: &Geometry) -> f64 {
+    let (size, spacing) = (grid.size(), grid.spacing());
+    let long = (0..3).filter(|&axis| size[axis] > 1).map(|axis| spacing[axis]);
+    long.fold(f64::INFINITY, f64::min)
+}
+
+/// An image smoothed with a Gaussian and shrunk, with its mask. Intensities are standardised by `scale`. The Gaussian's σ is
+/// half the shrink factor, but at least [`LEAST_SIGMA`], times the smallest spacing.
 pub(crate) fn level(
     image: &Volume<f32>,
     mask: Option<&LabelMap>,
@@ -52,16 +67,25 @@ pub(crate) fn level(
     let origin = geometry.index_to_point(first.map(|voxel| voxel as f64));
     let grid = geometry.with_grid(size, spacing, origin)?;
 
+    let sigma = (0.5 * factor as f64).max(LEAST_SIGMA) * smallest_spacing(geometry);
+    let taps: [Option<Taps>; 3] = std::array::from_fn(|axis| {
+        let sigma = sigma / geometry.spacing()[axis];
+        let is_plain = factors[axis] == 1 && (sigma < NO_SIGMA || old[axis] == 1);
+        (!is_plain).then(|| Taps::new(old[axis], size[axis], first[axis], factors[axis], sigma))
+    });
     let (mean, factor) = (scale.mean as f32, (1.0 / scale.deviation) as f32);
-    let mut voxels: Vec<f32> = image.as_slice().par_iter().map(|voxel| (voxel - mean) * factor).collect();
-    let mut now = old;
-    for axis in [2, 1, 0] {
-        if factors[axis] > 1 {
-            let taps = Taps::new(old[axis], size[axis], first[axis], factors[axis]);
-            voxels = taps.along(axis, &voxels, now);
-            now[axis] = size[axis];
+    let voxels: Vec<f32> = image.as_slice().par_iter().map(|voxel| (voxel - mean) * factor).collect();
+    let voxels = match mask {
+        None => shrunk(&taps, voxels, old),
+        Some(mask) => {
+            // What does not count must not leak into what does: sums are divided by the weights of the voxels that count.
+            let weights: Vec<f32> = mask.as_slice().iter().map(|&label| f32::from(u8::from(label != 0))).collect();
+            let weighted = voxels.iter().zip(&weights).map(|(voxel, weight)| voxel * weight).collect();
+            let (sums, weights) = (shrunk(&taps, weighted, old), shrunk(&taps, weights, old));
+            let divided = |(sum, weight): (f32, f32)| if weight > LEAST_WEIGHT { sum / weight } else { 0.0 };
+            sums.into_iter().zip(weights).map(divided).collect()
         }
-    }
+    };
     let mask = mask.map(|mask| {
         let labels = mask.as_slice();
         let mut counts = Vec::with_capacity(grid.voxel_count());
@@ -77,6 +101,17 @@ pub(crate) fn level(
     Ok(Level { grid, voxels, mask })
 }
 
+/// The image smoothed and shrunk along each axis that has weights for it.
+fn shrunk(taps: &[Option<Taps>; 3], mut voxels: Vec<f32>, mut size: [usize; 3]) -> Vec<f32> {
+    for axis in [2, 1, 0] {
+        if let Some(taps) = &taps[axis] {
+            voxels = taps.along(axis, &voxels, size);
+            size[axis] = taps.firsts.len();
+        }
+    }
+    voxels
+}
+
 /// The weights of a Gaussian around each voxel that is kept, cut off at three σ and at the border.
 struct Taps {
     firsts: Vec<usize>,
@@ -84,8 +119,7 @@ struct Taps {
 }
 
 impl Taps {
-    fn new(old: usize, new: usize, first: usize, factor: usize) -> Self {
-        let sigma = 0.5 * factor as f64;
+    fn new(old: usize, new: usize, first: usize, factor: usize, sigma: f64) -> Self {
         let reach = (3.0 * sigma).ceil() as usize;
         let (mut firsts, mut weights) = (Vec::with_capacity(new), Vec::with_capacity(new));
         for voxel in 0..new {
@@ -157,7 +191,8 @@ mod tests {
         let scale = IntensityScale { mean: 2.0, deviation: 4.0 };
         let level = level(&Volume::filled(grid, 10.0), Some(&mask), scale, 2).unwrap();
         assert_eq!(level.grid.size(), [16, 16, 1]);
-        assert!(level.voxels.iter().all(|voxel| (voxel - 2.0).abs() < 1e-6));
-        assert_eq!(level.mask.unwrap().iter().filter(|&&counts| counts == 1).count(), 16 * 8);
+        let counts = level.mask.unwrap();
+        assert!(level.voxels.iter().zip(&counts).all(|(voxel, counts)| *counts == 0 || (voxel - 2.0).abs() < 1e-6));
+        assert_eq!(counts.iter().filter(|&&counts| counts == 1).count(), 16 * 8);
     }
 }

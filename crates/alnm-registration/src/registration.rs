@@ -27,8 +27,11 @@ const LEAST_OVERLAP: f64 = 0.05;
 const FEWEST_VOXELS: usize = 4;
 
 /// How often the weight of the bending energy is raised while tissue is folded, and by what.
-const MOST_RETRIES: usize = 6;
+const MOST_RETRIES: i32 = 6;
 const RETRY_FACTOR: f64 = 4.0;
+
+/// The weight in mm² that is raised where a smaller one was asked for.
+const LEAST_RAISED: f64 = 1.0;
 
 /// The first iteration moves tissue by at most this share of a voxel of its resolution.
 const FIRST_STEP: f64 = 0.5;
@@ -38,6 +41,7 @@ const SAME_GRID: f64 = 1e-3;
 
 /// Where voxels count, and where the lesion is. A voxel counts where its label is not 0.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct RegistrationMasks<'a> {
     /// The voxels of the fixed image that are to be matched; all where there is none.
     pub fixed: Option<&'a LabelMap>,
@@ -172,7 +176,6 @@ fn check_images(fixed: &Volume<f32>, moving: &Volume<f32>) -> Result<()> {
 
 fn check_mask(name: &'static str, mask: Option<&LabelMap>, grid: &Geometry) -> Result<()> {
     let Some(mask) = mask else { return Ok(()) };
-    // A plane that a file stores in three dimensions is the same plane.
     if let Some(difference) = grid.difference(mask.geometry(), SAME_GRID) {
         return Err(RegistrationError::MaskGrid { mask: name, difference });
     }
@@ -415,8 +418,9 @@ impl<'a> Run<'a> {
         observer: &mut Observer<'_>,
     ) -> Result<RegistrationResult> {
         let mut bending_weight = self.registration.params.bending_weight;
+        let most = RETRY_FACTOR.powi(MOST_RETRIES) * bending_weight.max(LEAST_RAISED);
         let before = reports.len();
-        for _ in 0..=MOST_RETRIES {
+        loop {
             reports.truncate(before);
             let spline = self.deform(linear.as_ref(), bending_weight, &mut reports, observer)?;
             let parts = linear.iter().cloned().chain([TransformPart::BSpline(spline)]).collect();
@@ -426,12 +430,11 @@ impl<'a> Run<'a> {
             if result.jacobian.folded == 0 {
                 return Ok(result);
             }
-            if bending_weight >= RETRY_FACTOR.powi(MOST_RETRIES as i32) * self.registration.params.bending_weight.max(0.01) {
+            if bending_weight >= most {
                 return Err(RegistrationError::Folded { voxels: result.jacobian.folded, bending_weight });
             }
-            bending_weight = RETRY_FACTOR * bending_weight.max(0.01);
+            bending_weight = RETRY_FACTOR * bending_weight.max(LEAST_RAISED);
         }
-        Err(RegistrationError::Folded { voxels: 0, bending_weight })
     }
 
     /// A deformation under a weight of the bending energy, through all resolutions.

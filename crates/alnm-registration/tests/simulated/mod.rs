@@ -78,9 +78,12 @@ impl Breast {
         let wave = (0.21 * x + 0.6 * (0.13 * y).sin()).sin() * (0.17 * y - 0.09 * z).cos()
             + 0.7 * (0.31 * z + 0.11 * x).sin() * (0.27 * y).cos()
             + 0.5 * (0.45 * x - 0.33 * y + 0.2 * z).sin();
-        let gland = sigmoid(wave * 4.0);
-        let lesion = sigmoid((1.0 - self.lesion_distance(point)) * 8.0);
-        let tissue = 260.0 - 130.0 * gland * (1.0 - 0.25 * enhancement);
+        // The lesion lies in fat.
+        let distance = self.lesion_distance(point);
+        let gland = sigmoid(wave * 4.0) * sigmoid((distance - 1.6) * 6.0);
+        let lesion = sigmoid((1.0 - distance) * 8.0);
+        let septa = ((0.5 * x + 0.2 * y).sin() * (0.43 * z - 0.35 * y).cos() + (0.6 * y - 0.3 * x + 0.2 * z).sin()).abs();
+        let tissue = 280.0 - 130.0 * gland * (1.0 - 0.25 * enhancement) - 45.0 * septa;
         let tumour = 120.0 + 180.0 * enhancement;
         inside * (tissue * (1.0 - lesion) + tumour * lesion)
     }
@@ -100,6 +103,16 @@ fn sigmoid(x: f64) -> f64 {
 
 /// An image of the tissue, moved, with noise.
 pub(crate) fn image(grid: &Geometry, motion: Option<&KnownMotion>, enhancement: f64, seed: u64) -> Volume<f32> {
+    image_through(grid, &|point| motion.map_or(point, |motion| motion.source(point)), enhancement, seed)
+}
+
+/// An image that shows at each point the tissue of the point to which a map takes it, with noise.
+pub(crate) fn image_through(
+    grid: &Geometry,
+    map: &dyn Fn([f64; 3]) -> [f64; 3],
+    enhancement: f64,
+    seed: u64,
+) -> Volume<f32> {
     let breast = Breast::new(grid);
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut noise = || {
@@ -114,8 +127,7 @@ pub(crate) fn image(grid: &Geometry, motion: Option<&KnownMotion>, enhancement: 
     };
     let voxel = |(z, y, x): (usize, usize, usize)| {
         let point = grid.index_to_point([x as f64, y as f64, z as f64]);
-        let source = motion.map_or(point, |motion| motion.source(point));
-        (breast.intensity(source, enhancement) + noise()) as f32
+        (breast.intensity(map(point), enhancement) + noise()) as f32
     };
     Volume::new(Array3::from_shape_fn(grid.shape(), voxel), grid.clone()).expect("the grid's own shape")
 }
