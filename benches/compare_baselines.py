@@ -57,7 +57,8 @@ def extracted(program, folder, image, mask, feature_class, names, settings):
     out.unlink(missing_ok=True)
     command = [program, "extract", image, mask, "--param", parameters, "--format", "json", "--out", out, "--verbosity", "2"]
     subprocess.run(command, check=True)
-    return json.loads(out.read_text())[0]
+    row = json.loads(out.read_text())[0]
+    return {name: math.nan if value is None else value for name, value in row.items()}
 
 
 def difference(value, expected):

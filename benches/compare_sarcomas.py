@@ -153,13 +153,13 @@ def main():
                     absent[modality] += 1
             with open(cases, "w", newline="") as file:
                 csv.writer(file).writerows([("Patient", "Image", "Mask"), *rows])
-            command = [program, "extract", cases, "--profile", "ibsi", "--param", parameters, "--format", "json", "--verbosity", "2"]
+            command = [program, "extract", cases, "--profile", "ibsi", "--param", parameters, "--format", "json", "--verbosity", "2", "--keep-going"]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
             for row in json.loads(output):
                 for (of, patient, tag), teams in published.items():
                     if (of, patient) == (modality, row["Patient"]) and tag in row:
                         value, agreeing = shared(teams.values())
-                        compared.append((modality, patient, tag, float(row[tag]), value, agreeing))
+                        compared.append((modality, patient, tag, math.nan if row[tag] is None else float(row[tag]), value, agreeing))
     if len(sys.argv) > 4:
         with open(sys.argv[4], "w", newline="") as file:
             csv.writer(file).writerows([("modality", "patient", "tag", "value", "shared", "teams"), *compared])

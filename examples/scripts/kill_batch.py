@@ -44,7 +44,7 @@ def write_cases(folder, count):
 
 
 def start(program, folder, threads):
-    command = [program, "extract", "../cases.csv", "-f", "csv", "-j", str(threads), "-od", "parts", "-o", "table.csv", "-v", "4"]
+    command = [program, "extract", "../cases.csv", "-f", "csv", "-j", str(threads), "-od", "parts", "-o", "table.csv", "--append", "-v", "4"]
     command += ["--format-path", "basename"]
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 

@@ -1,11 +1,22 @@
 //! Lists of cases: images with their masks, in a CSV file or in a folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::input::{is_stream, is_text, read_text};
+use crate::separators::reader;
+
 /// The columns that every list has.
 const REQUIRED: [&str; 2] = ["Image", "Mask"];
+
+/// The columns that mean something to a command, whether in capitals or not.
+const KNOWN: [&str; 9] =
+    ["Image", "Mask", "Label", "Label_channel", "Image_volume", "Mask_volume", "Roi", "Series", "Phase"];
+
+/// What the names of lists end with.
+const LIST_SUFFIXES: [&str; 3] = ["csv", "tsv", "txt"];
 
 /// An image with its mask, and what else the row of the list holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +46,20 @@ impl ListedCase {
     }
 }
 
-/// Whether a path names a list of cases: by its suffix `.csv`.
+/// Whether a path names a list of cases: by its suffix, or of standard input and pipes by a first line with a column Image.
 pub(crate) fn is_list(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+    /// Only one input of a command can be a list.
+    static STREAM_IS_LIST: OnceLock<bool> = OnceLock::new();
+    let suffix = path.extension().unwrap_or_default();
+    if LIST_SUFFIXES.iter().any(|of_list| suffix.eq_ignore_ascii_case(of_list)) {
+        return true;
+    }
+    let has_column = |text: &str| {
+        let headers = reader(text).headers().cloned();
+        headers.is_ok_and(|headers| headers.iter().any(|header| header.eq_ignore_ascii_case(REQUIRED[0])))
+    };
+    // What cannot be read is told by whoever reads it.
+    is_stream(path) && *STREAM_IS_LIST.get_or_init(|| is_text(path, has_column).unwrap_or(false))
 }
 
 /// Whether each case of a list has to have a mask.
@@ -48,18 +70,26 @@ pub(crate) enum Masks {
     Unused,
 }
 
+/// The names of columns: those that are known as they are known, others as they are.
+fn named(headers: &csv::StringRecord) -> Vec<String> {
+    let known = |header: &str| KNOWN.iter().find(|known| known.eq_ignore_ascii_case(header)).copied();
+    headers.iter().map(|header| known(header).unwrap_or(header).to_owned()).collect()
+}
+
 /// Reads a CSV file with the columns Image and Mask, whose paths are relative to the folder of the file; further
 /// columns are kept.
 pub(crate) fn read_list(path: &Path, masks: Masks) -> Result<CaseList> {
     let shown = path.display();
     let reading = || format!("cannot read {shown}");
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(reading)?;
-    let headers = reader.headers().with_context(reading)?.clone();
+    let text = read_text(path)?;
+    let mut reader = reader(&text);
+    let headers = named(reader.headers().with_context(reading)?);
     let required = if masks == Masks::Needed { &REQUIRED[..] } else { &REQUIRED[..1] };
     for required in required {
         ensure!(
-            headers.iter().any(|header| header == *required),
-            "{shown} has no column {required}; a list of cases has the columns Image and Mask"
+            headers.iter().any(|header| header == required),
+            "{shown} has no column {required}; a list of cases has the columns Image and Mask, separated by commas, \
+             semicolons or tabs"
         );
     }
     let twice = headers.iter().enumerate().find(|&(place, header)| headers.iter().take(place).any(|h| h == header));
@@ -76,7 +106,8 @@ pub(crate) fn read_list(path: &Path, masks: Masks) -> Result<CaseList> {
             let text = if is_path { folder.join(text).to_string_lossy().into_owned() } else { text.to_owned() };
             (name.to_owned(), text)
         };
-        let columns: Vec<(String, String)> = headers.iter().zip(record.iter()).map(column).collect();
+        let columns: Vec<(String, String)> =
+            headers.iter().map(String::as_str).zip(record.iter()).map(column).collect();
         let path = |name: &str| {
             let column = headers.iter().position(|header| header == name)?;
             record.get(column).filter(|text| !text.is_empty()).map(|text| folder.join(text))

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, Phase, Series, SeriesAttributes, write_series};
-use alnm_imaging::file::{Source, write_volumes};
+use alnm_imaging::file::Source;
 use alnm_imaging::mask::{MaskParams, RegionChoice};
-use alnm_imaging::{FileFormat, Geometry, Image, write_image, write_mask};
+use alnm_imaging::{FileFormat, Geometry, Image};
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectInput, ObjectKind, ObjectOptions};
 use crate::input::{MaskDrawing, SeriesChoice, noted};
-use crate::output::{Activity, Overwriting, warn};
+use crate::interrupt;
+use crate::options::ImageOutput;
+use crate::output::{Activity, is_standard_stream, refuse_stream, warn};
+use crate::progress::Counted;
 
 /// Most characters of a series' description.
 const LONGEST_NAME: usize = 64;
@@ -26,13 +29,13 @@ const LONGEST_NAME: usize = 64;
 alnm convert dce-folder phases.nii.gz --all-phases\n  \
 alnm convert echoes-folder echo.nii.gz --all-volumes\n  \
 alnm convert structures.dcm gtv.nrrd --roi GTV-1 --like ct-folder\n  \
-alnm convert image.nrrd dicom-folder\n\n\
-Exit codes: 0 done, 1 a file cannot be read or written, or exists, 2 the command line is wrong")]
+alnm convert image.nrrd dicom-folder\n  \
+gunzip -c image.nii.gz | alnm convert - - --as mha > image.mha")]
 pub(crate) struct Convert {
-    /// Image file, DICOM mask (RTSTRUCT, SEG) or DICOM folder.
+    /// Image file, DICOM mask (RTSTRUCT, SEG) or DICOM folder; `-` is standard input.
     input: PathBuf,
     /// File to write (.nii, .nii.gz, .hdr, .nrrd, .nhdr, .mha or .mhd; .seg.dcm, .rtstruct.dcm, .map.dcm or .page.dcm
-    /// for the series of --like), or folder for a DICOM series.
+    /// for the series of --like), folder for a DICOM series, or `-` for standard output.
     output: PathBuf,
     #[command(flatten)]
     choice: SeriesChoice,
@@ -76,7 +79,7 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "KEY")]
     deidentify: Option<String>,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 /// Images to write, and what is known of them.
@@ -139,22 +142,22 @@ impl Convert {
                 "--phase, --all-phases, --all-volumes, --series, --series-as-phases, --volume and the like choose images; a mask is \
                  converted here"
             );
-            self.overwriting.check_images([self.output.as_path()])?;
+            self.written.check([self.output.as_path()])?;
         }
         let activity = Activity::start("reading");
         match content {
             Content::Regions(source) => {
                 let read = self.mask_params()?.check()?.read_with_notes(source)?;
                 activity.next("writing");
-                write_mask(&self.output, &noted(read))?;
+                self.written.write_mask(&self.output, &noted(read))?;
             }
             Content::Mask(folder) => {
                 let mask = folder.only_mask()?.context("the file holds no mask")?;
                 let read = self.mask_params()?.check()?.draw_with_notes(mask)?;
                 activity.next("writing");
-                write_mask(&self.output, &noted(read))?;
+                self.written.write_mask(&self.output, &noted(read))?;
             }
-            Content::Series(folder) if self.all_volumes => self.write_volumes(&folder, &activity)?,
+            Content::Series(folder) if self.all_volumes => self.write_volumes(&folder)?,
             Content::Series(folder) => {
                 let input = self.read_series(&folder)?;
                 activity.next("writing");
@@ -181,7 +184,8 @@ impl Convert {
             self.patient_id.is_none() && self.modality.is_none(),
             "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away"
         );
-        self.overwriting.check([self.output.as_path()])?;
+        refuse_stream(&self.output, "DICOM object")?;
+        self.written.overwriting.check([self.output.as_path()])?;
         let activity = Activity::start("writing");
         let input = ObjectInput {
             input: &self.input,
@@ -202,7 +206,7 @@ impl Convert {
 
     /// Opens the input. A mask is converted where one is asked for, or where it is all that a file holds.
     fn open(&self) -> anyhow::Result<Content> {
-        let source = Source::open(&self.input)?;
+        let source = crate::input::open(&self.input)?;
         if self.roi.is_some() || self.roi_number.is_some() || self.like.is_some() {
             return Ok(Content::Regions(source));
         }
@@ -231,7 +235,7 @@ impl Convert {
             "--all-phases, --all-volumes and --series-as-phases need a DICOM folder or file as input; a volume of another \
              file is chosen by --volume"
         );
-        Input::of_file(self.choice.read_source(source, &warn)?)
+        Input::of_file(self.choice.read_source(source, &|odd| warn(odd))?)
     }
 
     fn read_series(&self, folder: &DicomFolder) -> anyhow::Result<Input> {
@@ -243,7 +247,7 @@ impl Convert {
                 None => Ok(input),
             };
         }
-        let series = self.choice.of(folder, &warn)?;
+        let series = self.choice.of(folder, &|odd| warn(odd))?;
         let images = match self.choice.phase {
             _ if self.all_phases => series.phases()?,
             Some(number) => DynamicSeries::new(vec![series.phase(number)?], vec![series.times()?[number - 1]])?,
@@ -253,17 +257,18 @@ impl Convert {
     }
 
     /// Writes each volume of a series, whatever tells it apart, before the next is read.
-    fn write_volumes(&self, folder: &DicomFolder, activity: &Activity) -> anyhow::Result<()> {
+    fn write_volumes(&self, folder: &DicomFolder) -> anyhow::Result<()> {
+        refuse_stream(&self.output, "several volumes")?;
         ensure!(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz");
-        let series = self.choice.of(folder, &warn)?;
+        let series = self.choice.of(folder, &|odd| warn(odd))?;
         let volumes = 1..=series.volumes()?.len();
         let paths: Vec<PathBuf> = volumes.clone().map(|number| numbered(&self.output, number)).collect();
-        self.overwriting.check_images(paths.iter().map(PathBuf::as_path))?;
+        self.written.check(paths.iter().map(PathBuf::as_path))?;
+        interrupt::keeps("volumes that are written are kept");
+        let progress = Counted::start("volumes", paths.len());
         for (number, path) in volumes.zip(&paths) {
-            let image = series.volume(number)?;
-            activity.next("writing");
-            write_image(path, &image)?;
-            activity.next("reading");
+            self.written.write(path, &series.volume(number)?)?;
+            progress.advance();
         }
         Ok(())
     }
@@ -271,7 +276,7 @@ impl Convert {
     fn write(&self, input: Input) -> anyhow::Result<()> {
         if is_folder(&self.output) {
             if !is_empty_folder(&self.output) {
-                self.overwriting.check([self.output.as_path()])?;
+                self.written.overwriting.check([self.output.as_path()])?;
             }
             return self.write_dicom(input);
         }
@@ -279,16 +284,20 @@ impl Convert {
         let is_numbered = self.choice.phase.is_none() && (self.all_phases || self.series_as_phases);
         let paths = match images.len() {
             1 if !is_numbered => vec![self.output.clone()],
+            _ if is_standard_stream(&self.output) => vec![self.output.clone(); images.len()],
             count => (1..=count).map(|number| numbered(&self.output, number)).collect(),
         };
         if self.one_file {
             ensure!(is_numbered, "--one-file needs --all-phases or --series-as-phases");
-            self.overwriting.check_images([self.output.as_path()])?;
-            return Ok(write_volumes(&self.output, images, mean_step(input.images.times()))?);
+            self.written.check([self.output.as_path()])?;
+            return self.written.write_volumes(&self.output, images, mean_step(input.images.times()));
         }
-        self.overwriting.check_images(paths.iter().map(PathBuf::as_path))?;
+        if paths.len() > 1 {
+            refuse_stream(&self.output, "several phases unless --one-file is set")?;
+        }
+        self.written.check(paths.iter().map(PathBuf::as_path))?;
         for (path, image) in paths.iter().zip(images) {
-            write_image(path, image)?;
+            self.written.write(path, image)?;
         }
         Ok(())
     }
@@ -335,7 +344,7 @@ struct Reference {
 
 impl Reference {
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let source = Source::open(path)?;
+        let source = crate::input::open(path)?;
         if source.format() == FileFormat::Dicom {
             let folder = source.dicom_folder()?;
             let series = folder.only_series()?;
@@ -370,7 +379,7 @@ fn mean_step(times: &[f64]) -> f64 {
     let is_uneven = times.windows(2).any(|pair| (pair[1] - pair[0] - mean).abs() > EVEN);
     if is_uneven {
         let times: Vec<String> = times.iter().map(f64::to_string).collect();
-        warn(&format!(
+        warn(format_args!(
             "the phases were taken after {} s; the file states {mean} s from one to the next",
             times.join(", ")
         ));
@@ -385,6 +394,7 @@ fn write_typed<T: DicomVoxel>(
     times: &[f64],
     attributes: &SeriesAttributes,
 ) -> anyhow::Result<()> {
+    let _whole = interrupt::while_writing();
     let phases: Vec<Phase<T>> = images.iter().zip(times).map(|(image, &time)| Phase::new(image.cast(), time)).collect();
     if !folder.exists() || is_empty_folder(folder) {
         return Ok(write_series(folder, &phases, attributes)?);
@@ -425,7 +435,7 @@ fn is_slice_name(name: &str) -> bool {
 
 /// A name without a suffix is that of a folder.
 fn is_folder(path: &Path) -> bool {
-    path.is_dir() || path.extension().is_none()
+    !is_standard_stream(path) && (path.is_dir() || path.extension().is_none())
 }
 
 fn is_empty_folder(path: &Path) -> bool {

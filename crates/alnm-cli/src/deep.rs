@@ -6,14 +6,18 @@ use alnm_deep::{
     Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor,
     Views, features, grad_cam, occlusion_map,
 };
-use alnm_imaging::{Image, write_image};
+use alnm_imaging::Image;
 use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
-use crate::cases::{Masks, is_list, read_folder, read_list};
+use crate::cases::{ListedCase, Masks, is_list, read_folder, read_list};
+use crate::exit::{of_batch, wrong_use};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
-use crate::output::{Overwriting, write_file};
+use crate::messages;
+use crate::options::{ImageOutput, RegionOptions};
+use crate::output::Overwriting;
+use crate::progress::Counted;
 
 /// The network of a command.
 #[derive(Debug, clap::Args)]
@@ -31,14 +35,10 @@ struct Weights {
 }
 
 /// Which image is meant, and which region of its mask.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct LesionChoice {
-    /// Label of the mask's voxels.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    label: u32,
-    /// Name of the region in DICOM structure sets and segmentations, and in segmentations of Slicer.
-    #[arg(long, value_name = "NAME", conflicts_with = "label")]
-    roi: Option<String>,
+    #[command(flatten)]
+    region: RegionOptions,
     #[command(flatten)]
     choice: SeriesChoice,
     #[command(flatten)]
@@ -58,9 +58,9 @@ impl Weights {
 
     fn crop(&self, lesion: &LesionChoice, image: &Path, mask: &Path) -> Result<(LesionCrop, Image)> {
         let chosen = lesion.choice.read(image)?;
-        let outline = lesion.drawing.read_for(&chosen, mask, lesion.roi.as_deref())?;
+        let outline = lesion.drawing.read_for(&chosen, mask, lesion.region.choice())?;
         let ChosenImage { image: pixels, .. } = chosen;
-        let crop = LesionCrop::of_largest_section(&pixels, &outline, lesion.label, self.side.into())
+        let crop = LesionCrop::of_largest_section(&pixels, &outline, lesion.region.label(), self.side.into())
             .with_context(|| format!("cannot crop {} to the lesion of {}", image.display(), mask.display()))?;
         Ok((crop, pixels))
     }
@@ -75,8 +75,8 @@ impl Weights {
     after_help = "Examples: alnm deep-features image.nii.gz mask.nii.gz --weights resnet50.pth --backbone resnet50 --out features.csv
           alnm deep-features cases.csv --weights network.safetensors --out features.csv
 
-cases.csv has the columns Image and Mask, relative to its folder. In a folder, NAME_image.EXT goes with NAME_mask.EXT.
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong."
+cases.csv has the columns Image and Mask, relative to its folder, and may have Label, Roi, Series, Phase and Image_volume; other columns
+are copied. In a folder, NAME_image.EXT goes with NAME_mask.EXT."
 )]
 pub(crate) struct DeepFeatureTable {
     /// Image, CSV file of cases, or folder of images and masks.
@@ -89,8 +89,8 @@ pub(crate) struct DeepFeatureTable {
     weights: Weights,
     #[command(flatten)]
     lesion: LesionChoice,
-    /// File for the table.
-    #[arg(long, value_name = "FILE")]
+    /// File for the table (CSV); `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
     /// Average over the crop and its mirror images.
     #[arg(long)]
@@ -109,42 +109,110 @@ impl DeepFeatureTable {
         ensure!(!cases.is_empty(), "{} holds no case; a case has an image and a mask", self.input.display());
         let predictor = Predictor::new(&self.weights.network()?);
         let views = if self.average_flips { Views::Flips } else { Views::One };
+        let progress = Counted::start("cases", cases.len());
+        let of_case = |case: &LesionCase| -> Result<Vec<f32>> {
+            let (crop, _) = self.weights.crop(&case.lesion, &case.image, &case.mask)?;
+            Ok(features(&predictor, &[crop.into_pixels()], "fc", views)?.remove(0))
+        };
         let mut rows = Vec::with_capacity(cases.len());
-        for (image, mask) in &cases {
-            let (crop, _) = self.weights.crop(&self.lesion, image, mask)?;
-            rows.push(features(&predictor, &[crop.into_pixels()], "fc", views)?.remove(0));
+        for (number, case) in (1..).zip(&cases) {
+            let row = of_case(case);
+            if let Err(error) = &row {
+                messages::error(format_args!("case {number}: {}", messages::reasons(error)));
+            }
+            rows.push(row.ok());
+            progress.advance();
         }
-        let names = (0..rows[0].len()).map(|index| format!("deep_{index}"));
-        let mut table = DataTable::new(["Image".to_owned(), "Mask".to_owned()].into_iter().chain(names))?;
-        for ((image, mask), row) in cases.iter().zip(&rows) {
-            let paths = [image, mask].map(|path| path.to_string_lossy().into_owned());
-            // As text, a number in single precision has as few digits as it needs.
-            table.push(paths.into_iter().chain(row.iter().map(f32::to_string)).map(Cell::from).collect())?;
+        progress.finish();
+        let failed = rows.iter().filter(|row| row.is_none()).count();
+        if failed < cases.len() {
+            self.overwriting.write_file(&self.out, table(&cases, &rows)?.to_csv().as_bytes())?;
         }
-        write_file(&self.out, table.to_csv().as_bytes())
+        of_batch(failed, cases.len(), "cases")
     }
 
     /// Images with their masks.
-    fn cases(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
+    fn cases(&self) -> Result<Vec<LesionCase>> {
+        let of_paths = |(image, mask): (PathBuf, PathBuf)| {
+            let column = |name: &str, path: &Path| (name.to_owned(), path.to_string_lossy().into_owned());
+            let columns = vec![column("Image", &image), column("Mask", &mask)];
+            LesionCase { image, mask, lesion: self.lesion.clone(), columns }
+        };
         match &self.mask {
-            Some(mask) => Ok(vec![(self.input.clone(), mask.clone())]),
-            None if self.input.is_dir() => read_folder(&self.input),
-            None if is_list(&self.input) => cases_of_list(&self.input),
-            None => bail!(
-                "{} is neither a CSV file nor a folder, and no mask is given; name the mask after the image",
+            Some(mask) => Ok(vec![of_paths((self.input.clone(), mask.clone()))]),
+            None if self.input.is_dir() => Ok(read_folder(&self.input)?.into_iter().map(of_paths).collect()),
+            None if is_list(&self.input) => self.cases_of_list(),
+            None => Err(wrong_use(format!(
+                "{} is neither a list of cases nor a folder, and no mask is given; name the mask after the image",
                 self.input.display()
-            ),
+            ))),
         }
+    }
+
+    /// The cases of a list, each of which has to have an image and a mask. Its columns choose region and image of each.
+    fn cases_of_list(&self) -> Result<Vec<LesionCase>> {
+        let path = &self.input;
+        let list = read_list(path, Masks::Needed)?;
+        if let Some(line) = list.incomplete.first() {
+            bail!("{}, line {line}: the case lacks an image or a mask; complete the row or remove it", path.display());
+        }
+        let of_row = |row: ListedCase| -> Result<LesionCase> {
+            let mut lesion = self.lesion.clone();
+            let number = |name: &str| -> Result<Option<usize>> {
+                let parse = |text: &str| {
+                    text.parse().with_context(|| {
+                        format!(
+                            "{}, line {}: {name} {text} is no whole number; correct the cell",
+                            path.display(),
+                            row.line
+                        )
+                    })
+                };
+                row.field(name).map(parse).transpose()
+            };
+            if let Some(name) = row.field("Roi") {
+                lesion.region = RegionOptions { roi: Some(name.to_owned()), ..RegionOptions::default() };
+            } else if let Some(label) = number("Label")? {
+                lesion.region = RegionOptions { label: Some(u32::try_from(label)?), ..RegionOptions::default() };
+            }
+            lesion.choice.phase = number("Phase")?.or(lesion.choice.phase);
+            lesion.choice.volume = number("Image_volume")?.or(lesion.choice.volume);
+            lesion.choice.series = row.field("Series").map(str::to_owned).or(lesion.choice.series);
+            let mask = row.mask.with_context(|| format!("{}, line {}: no mask", path.display(), row.line))?;
+            Ok(LesionCase { image: row.image, mask, lesion, columns: row.columns })
+        };
+        list.cases.into_iter().map(of_row).collect()
     }
 }
 
-/// The cases of a CSV file, each of which has to have an image and a mask.
-fn cases_of_list(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let list = read_list(path, Masks::Needed)?;
-    if let Some(line) = list.incomplete.first() {
-        bail!("{}, line {line}: the case lacks an image or a mask; complete the row or remove it", path.display());
+/// An image with its mask, what is taken of them, and the columns of its row.
+struct LesionCase {
+    image: PathBuf,
+    mask: PathBuf,
+    lesion: LesionChoice,
+    columns: Vec<(String, String)>,
+}
+
+/// The columns of the cases with the features behind them, which are empty for cases that failed.
+fn table(cases: &[LesionCase], rows: &[Option<Vec<f32>>]) -> Result<DataTable> {
+    let count = rows.iter().flatten().map(Vec::len).next().unwrap_or(0);
+    let given: Vec<&str> = cases
+        .iter()
+        .map(|case| &case.columns)
+        .max_by_key(|columns| columns.len())
+        .map_or_else(Vec::new, |columns| columns.iter().map(|(name, _)| name.as_str()).collect());
+    let names = (0..count).map(|index| format!("deep_{index}"));
+    let mut table = DataTable::new(given.iter().map(|name| (*name).to_owned()).chain(names))?;
+    for (case, row) in cases.iter().zip(rows) {
+        let cell = |name: &&str| {
+            let found = case.columns.iter().find(|(column, _)| column == name);
+            found.map_or(Cell::Empty, |(_, text)| Cell::from(text))
+        };
+        // As text, a number in single precision has as few digits as it needs.
+        let features = (0..count).map(|place| Cell::from(row.as_ref().map(|row| row[place].to_string())));
+        table.push(given.iter().map(cell).chain(features).collect())?;
     }
-    Ok(list.cases.into_iter().filter_map(|case| Some((case.image, case.mask?))).collect())
+    Ok(table)
 }
 
 /// How a map is made.
@@ -164,8 +232,7 @@ enum Method {
           alnm grad-cam image.nii.gz mask.nii.gz map.nii.gz --weights network.safetensors --method occlusion --square 32 --stride 8
 
 The map lies on the largest axial section of the mask, 0 elsewhere. Class activation maps are 1 where the network looks most;
-an occlusion map is in units of the output, negative where covering raises it.
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+an occlusion map is in units of the output, negative where covering raises it.")]
 pub(crate) struct GradCam {
     /// Image file or DICOM folder.
     #[arg(value_name = "IMAGE")]
@@ -198,12 +265,12 @@ pub(crate) struct GradCam {
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 impl GradCam {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check([self.output.as_path()])?;
+        self.written.check([self.output.as_path()])?;
         self.threads.start()?;
         let network = self.weights.network()?;
         let (output, index) = match (self.index, network.head()) {
@@ -229,8 +296,7 @@ impl GradCam {
             }
         };
         let volume = crop.map_to_volume(&map, image.geometry())?;
-        write_image(&self.output, &Image::F32(volume))?;
-        Ok(())
+        self.written.write(&self.output, &Image::F32(volume))
     }
 
     fn activation_map(

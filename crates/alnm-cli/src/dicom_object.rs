@@ -6,7 +6,6 @@ use alnm_imaging::dicom::{
     ColourPage, ContourHoles, DerivedSeries, MaskFile, ParametricMapParams, Segment, SegmentationKind,
     SegmentationParams, SourceImages, StructureSetParams,
 };
-use alnm_imaging::file::Source;
 use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
 use alnm_imaging::{FileFormat, LabelMap, region};
 use anyhow::{Context, bail, ensure};
@@ -107,7 +106,7 @@ impl ObjectOptions {
     pub(crate) fn write(&self, kind: ObjectKind, input: &ObjectInput<'_>, output: &Path) -> anyhow::Result<()> {
         let like =
             input.like.context("a DICOM object belongs to the images of a series; name their folder with --like")?;
-        let source = source_images(like, input.choice, &warn)?;
+        let source = source_images(like, input.choice, &|odd| warn(odd))?;
         let mut series = DerivedSeries::default();
         if let Some(description) = input.description {
             series = series.with_description(description);
@@ -133,7 +132,7 @@ impl ObjectOptions {
                 params.check()?.write(output, &labels, &source)?;
             }
             ObjectKind::Map => {
-                let map = Source::open(input.input)?.read_image()?.cast::<f32>();
+                let map = crate::input::open(input.input)?.read_image()?.cast::<f32>();
                 let explanation = input.description.unwrap_or("Value");
                 ParametricMapParams::new(explanation).with_series(series).check()?.write(output, &map, &source)?;
             }
@@ -151,7 +150,7 @@ impl ObjectOptions {
 /// The images of the series in a folder, or in a file; of a dynamic series the phase that is chosen, or the first. `tell`
 /// is told what was odd.
 pub(crate) fn source_images(path: &Path, choice: &SeriesChoice, tell: Tell<'_>) -> anyhow::Result<SourceImages> {
-    let source = Source::open(path)?;
+    let source = crate::input::open(path)?;
     ensure!(
         source.format() == FileFormat::Dicom,
         "{} is no DICOM series; objects refer to the images of one",
@@ -174,7 +173,7 @@ impl Mask {
         let stated = &source.attributes().frame_of_reference_uid;
         params.frame_of_reference = Some(stated.clone()).filter(|uid| !uid.is_empty());
         let reader = params.check()?;
-        let file = Source::open(input.input)?;
+        let file = crate::input::open(input.input)?;
         let dicom_mask = if file.format() == FileFormat::Dicom { MaskFile::find(input.input)? } else { None };
         let labels = noted(match &dicom_mask {
             Some(mask) => reader.draw_with_notes(mask)?,
@@ -214,7 +213,7 @@ fn segment_descriptions(path: &Path) -> anyhow::Result<Vec<Segment>> {
     struct Description {
         segment_attributes: Vec<Vec<Segment>>,
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = crate::input::read_text(path)?;
     let description: Description = serde_json::from_str(&text)
         .with_context(|| format!("{} is no description of segments as dcmqi takes it", path.display()))?;
     Ok(description.segment_attributes.into_iter().flatten().collect())

@@ -1,6 +1,5 @@
 //! `alnm extract`: radiomic features on files, with PyRadiomics' command line.
 
-mod appending;
 mod arguments;
 mod batch;
 mod engine;
@@ -17,16 +16,13 @@ mod slice_means;
 mod store;
 mod table;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::Result;
 use rayon::prelude::*;
 
 pub(crate) use arguments::{ExtractArgs, with_long_names};
 
-use arguments::FailOn;
 use batch::Case;
 use engine::Engine;
 use log::Log;
@@ -34,14 +30,8 @@ use outcome::{CaseExtraction, Outcome};
 use store::{CaseKey, CaseStore};
 use table::{ColumnLists, SharedRow};
 
-/// The input could not be made sense of.
-const BAD_INPUT: u8 = 1;
-/// The extraction as a whole failed.
-const FAILED: u8 = 3;
-/// Cases failed: all of them, or with `--fail-on any` one.
-const CASES_FAILED: u8 = 4;
-/// Ctrl-C. PyRadiomics exits with -1, of which the shell sees the lowest byte.
-const INTERRUPTED: i32 = 255;
+use crate::progress::Counted;
+use crate::{exit, interrupt};
 
 /// How many cases there were and how many of them failed.
 struct Tally {
@@ -49,52 +39,36 @@ struct Tally {
     failed: usize,
 }
 
-impl Tally {
-    /// Whether a script has to learn of the failures.
-    fn counts_as_failure(&self, fail_on: FailOn) -> bool {
-        match fail_on {
-            FailOn::Never => false,
-            FailOn::Any => self.failed > 0,
-            FailOn::All => self.failed > 0 && self.failed == self.cases,
-        }
+/// Runs the command. Cases that failed are told by the exit code, unless `--keep-going` is set.
+pub(crate) fn run(arguments: &ExtractArgs) -> Result<()> {
+    panics::keep_quiet();
+    let log = Log::new(arguments.verbosity, arguments.log_file.as_deref(), arguments.logging_level)?;
+    let done = run_with(arguments, &log);
+    if let Err(error) = &done {
+        log.keep_error(&crate::messages::reasons(error));
     }
+    done
 }
 
-/// Runs the command and returns the exit code: 0 done, 1 for input that makes no sense, 3 when the extraction as a whole
-/// failed, 4 when cases failed (`--fail-on` says how many), 255 when it was interrupted.
-pub(crate) fn run(arguments: &ExtractArgs) -> ExitCode {
-    // Cases that are done lie complete in --out-dir. Without a handler Ctrl-C ends the process too, with the system's
-    // code.
-    let _ = ctrlc::set_handler(|| std::process::exit(INTERRUPTED));
-    panics::keep_quiet();
-    let log = match Log::new(arguments.verbosity, arguments.log_file.as_deref(), arguments.logging_level) {
-        Ok(log) => log,
-        Err(error) => {
-            // Without a log there is only the terminal; a failure to write there cannot be reported.
-            let _ = writeln!(std::io::stderr(), "{error:#}");
-            return ExitCode::from(FAILED);
-        }
-    };
-    let cases = match batch::read(arguments, &log) {
-        Ok(cases) => cases,
-        Err(error) => {
-            log.error(crate::reasons(&error));
-            return ExitCode::from(BAD_INPUT);
-        }
-    };
-    if let Err(error) = report::check(arguments, &cases) {
-        log.error(crate::reasons(&error));
-        return ExitCode::from(BAD_INPUT);
+fn run_with(arguments: &ExtractArgs, log: &Log) -> Result<()> {
+    let cases = batch::read(arguments, log)?;
+    report::check(arguments, &cases)?;
+    match &arguments.out_dir {
+        Some(folder) => interrupt::keeps(format!(
+            "finished cases are kept in {}; the same command goes on with the others",
+            folder.display()
+        )),
+        None => interrupt::keeps("nothing is kept; with --out-dir finished cases would be"),
     }
-    let outcome = if arguments.validate { validate(arguments, &cases, &log) } else { extract(arguments, &cases, &log) };
-    match outcome {
-        Ok(tally) if tally.counts_as_failure(arguments.fail_on) => ExitCode::from(CASES_FAILED),
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            log.error(crate::reasons(&error));
-            ExitCode::from(FAILED)
+    let Tally { cases, failed } =
+        if arguments.validate { validate(arguments, &cases, log) } else { extract(arguments, &cases, log) }?;
+    if arguments.keep_going {
+        if failed > 0 {
+            log.warning(format_args!("{failed} of {cases} cases failed"));
         }
+        return Ok(());
     }
+    exit::of_batch(failed, cases, "cases")
 }
 
 /// Checks the parameters and that the files of all cases exist.
@@ -122,27 +96,27 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> 
     output::check(arguments)?;
     let store = arguments.out_dir.as_deref().map(|folder| CaseStore::open(folder, arguments, &engine)).transpose()?;
     let extraction = CaseExtraction { arguments, engine: &engine, store: store.as_ref(), log };
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, usize::from)).build()?;
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.count()).build()?;
     let lists = ColumnLists::default();
+    let progress = Counted::start("cases", cases.len());
     let of_case = |case: &Case| {
         let mut outcome = extraction.of(case);
         let rows = outcome.take_rows(arguments, &lists);
+        progress.advance();
         (outcome, rows)
     };
     let of_cases: Vec<(Outcome, Vec<SharedRow>)> = threads.install(|| cases.par_iter().map(of_case).collect());
     let (outcomes, rows): (Vec<Outcome>, Vec<Vec<SharedRow>>) = of_cases.into_iter().unzip();
+    progress.finish();
     let numbered =
         outcomes.iter().zip(rows).flat_map(|(outcome, rows)| rows.into_iter().map(|row| (outcome.number, row)));
     let rows: Vec<(usize, SharedRow)> = numbered.collect();
-    output::write_table(arguments, &engine, &rows, log)?;
+    output::write_table(arguments, &engine, &rows)?;
     if let Some(store) = store.filter(|_| arguments.shard.is_none()) {
         tell_strangers(&store, &outcomes, log)?;
     }
     let count = |what: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| what(outcome)).count();
     let (failed, unsaved) = (count(|outcome| outcome.failed), count(|outcome| outcome.unsaved));
-    if failed > 0 && cases.len() > 1 {
-        log.warning(format_args!("{failed} of {} cases failed", cases.len()));
-    }
     anyhow::ensure!(unsaved == 0, "{unsaved} of {} cases could not be stored in --out-dir", cases.len());
     Ok(Tally { cases: cases.len(), failed })
 }

@@ -1,19 +1,94 @@
 //! Images that a command reads.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use alnm_imaging::dicom::{DicomFolder, PhaseKey, Series, SeriesValues, UptakeNorm, VolumeChoice};
 use alnm_imaging::file::{NiftiForm, Source};
-use alnm_imaging::mask::{ContourEdge, CrossingContours, MaskParams, ReadMask};
+use alnm_imaging::mask::{ContourEdge, CrossingContours, MaskParams, ReadMask, RegionChoice};
 use alnm_imaging::{FileFormat, Image, LabelMap};
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 
-use crate::output::warn;
+use crate::exit::wrong_use;
+use crate::messages::warn;
 
 /// Where messages about odd input go.
 pub(crate) type Tell<'a> = &'a dyn Fn(&str);
+
+/// What standard input is called in messages.
+pub(crate) const STANDARD_INPUT: &str = "standard input";
+
+/// Whether standard input was read.
+static IS_READ: AtomicBool = AtomicBool::new(false);
+
+/// What was read of a stream to see what it is, with its path.
+static LOOKED_AT: Mutex<Option<(PathBuf, Vec<u8>)>> = Mutex::new(None);
+
+/// Whether an input is read once from its start to its end: standard input (`-`), a pipe, a device.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    is_standard_input(path) || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path.to_str() == Some("-")
+}
+
+/// What is read of a stream.
+fn stream(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    let mut looked_at = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, bytes)) = looked_at.take_if(|(of, _)| of == path) {
+        return Ok(Box::new(io::Cursor::new(bytes)));
+    }
+    if !is_standard_input(path) {
+        return Ok(Box::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?));
+    }
+    if IS_READ.swap(true, Ordering::Relaxed) {
+        return Err(wrong_use("standard input (-) can be read once; name a file for the other input"));
+    }
+    Ok(Box::new(io::stdin().lock()))
+}
+
+/// Whether what a stream brings is a text that satisfies a test. It is kept for whoever reads the stream.
+pub(crate) fn is_text(path: &Path, test: impl FnOnce(&str) -> bool) -> anyhow::Result<bool> {
+    let mut bytes = Vec::new();
+    stream(path)?.read_to_end(&mut bytes)?;
+    let is_such = std::str::from_utf8(&bytes).is_ok_and(test);
+    *LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner) = Some((path.to_owned(), bytes));
+    Ok(is_such)
+}
+
+/// An image or a mask, from a file, a folder, standard input (`-`) or a pipe. A stream is copied to a nameless file first,
+/// since a header may say that voxels are read from another place.
+pub(crate) fn open(path: &Path) -> anyhow::Result<Source> {
+    if !is_stream(path) {
+        return Ok(Source::open(path)?);
+    }
+    let name = if is_standard_input(path) { Path::new(STANDARD_INPUT) } else { path };
+    let mut file = tempfile::tempfile().context("cannot make a file for what is read from a pipe")?;
+    let length = io::copy(&mut stream(path)?, &mut file).with_context(|| format!("cannot read {}", name.display()))?;
+    ensure!(length > 0, "{} is empty; an image is needed", name.display());
+    file.rewind()?;
+    Ok(Source::of_file(file, name)?)
+}
+
+/// The text of a file, of standard input (`-`) or of a pipe.
+pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
+    let name = if is_standard_input(path) { Path::new(STANDARD_INPUT) } else { path };
+    let read = || -> anyhow::Result<String> {
+        if !is_stream(path) {
+            return Ok(std::fs::read_to_string(path)?);
+        }
+        let mut text = String::new();
+        stream(path)?.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    read().with_context(|| format!("cannot read {}", name.display()))
+}
 
 /// Which image of a DICOM folder or file is meant, or of a file that holds several.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -121,12 +196,12 @@ impl SeriesChoice {
 
     /// The image that is meant, from a file of any format or a DICOM folder.
     pub(crate) fn read_image(&self, path: &Path) -> anyhow::Result<Image> {
-        self.read_chosen(Source::open(path)?, &warn).map(|chosen| chosen.image)
+        self.read_chosen(open(path)?, &|odd| warn(odd)).map(|chosen| chosen.image)
     }
 
     /// As [`SeriesChoice::read_image`], with what a mask of the image has to agree with.
     pub(crate) fn read(&self, path: &Path) -> anyhow::Result<ChosenImage> {
-        self.read_chosen(Source::open(path)?, &warn)
+        self.read_chosen(open(path)?, &|odd| warn(odd))
     }
 
     /// The image that is meant, from a file or folder that is open already. `tell` is told what was odd.
@@ -154,15 +229,26 @@ impl SeriesChoice {
                 Some(number) => source.read_volume(number)?,
                 None => source.read_image()?,
             };
-            return Ok(ChosenImage { image, frame_of_reference: None });
+            return Ok(ChosenImage { image, frame_of_reference: None, window: None });
         }
-        let folder = source.dicom_folder()?;
-        let series = self.of(&folder, tell)?;
+        self.read_folder(&source.dicom_folder()?, tell)
+    }
+
+    /// An image of a series, with what the series states.
+    pub(crate) fn with_series(&self, image: Image, series: &Series) -> ChosenImage {
+        // A window is one of the values that the file states, not of those that are made of them.
+        let window = series.acquisition().window.filter(|_| self.volumes().values == SeriesValues::Rescaled);
+        ChosenImage { image, frame_of_reference: series.frame_of_reference().map(str::to_owned), window }
+    }
+
+    /// As [`SeriesChoice::read_chosen`], from a DICOM folder or file.
+    pub(crate) fn read_folder(&self, folder: &DicomFolder, tell: Tell<'_>) -> anyhow::Result<ChosenImage> {
+        let series = self.of(folder, tell)?;
         let image = match self.phase {
             Some(number) => series.phase(number)?,
             None => series.image()?,
         };
-        Ok(ChosenImage { image, frame_of_reference: series.frame_of_reference().map(str::to_owned) })
+        Ok(self.with_series(image, &series))
     }
 }
 
@@ -171,6 +257,8 @@ impl SeriesChoice {
 pub(crate) struct ChosenImage {
     pub(crate) image: Image,
     pub(crate) frame_of_reference: Option<String>,
+    /// Centre and width of the window for display.
+    pub(crate) window: Option<[f64; 2]>,
 }
 
 /// How contours of structure sets are filled.
@@ -223,22 +311,27 @@ impl MaskDrawing {
 }
 
 impl MaskDrawing {
-    /// The regions of a mask file, or the one of a name, that belong to an image. A label map brings its own grid, which
+    /// The regions of a mask file, or the one of a name or number, that belong to an image. A label map brings its own grid, which
     /// is not looked at here.
-    pub(crate) fn read_for(self, chosen: &ChosenImage, path: &Path, region: Option<&str>) -> anyhow::Result<LabelMap> {
-        let source = Source::open(path)?;
+    pub(crate) fn read_for(
+        self,
+        chosen: &ChosenImage,
+        path: &Path,
+        region: Option<RegionChoice>,
+    ) -> anyhow::Result<LabelMap> {
+        let source = open(path)?;
         let mut params = self.for_image(chosen);
         if source.format() != FileFormat::Dicom {
             params.grid = None;
         }
-        params.region = region.map(Into::into);
+        params.region = region;
         Ok(noted(params.check()?.read_with_notes(source)?))
     }
 }
 
 /// A mask, after what was odd about it was said.
 pub(crate) fn noted(read: ReadMask) -> LabelMap {
-    read.notes.iter().for_each(|note| warn(&note.to_string()));
+    read.notes.iter().for_each(warn);
     read.mask
 }
 

@@ -1,37 +1,58 @@
 //! The command `alnm`: medical images and radiomics on files.
 //!
-//! Exit codes of the image commands: 0 done, 1 the work failed, 2 the command line was wrong. `extract` has
-//! PyRadiomics' codes.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//! Results go to standard output or to a file, everything else to standard error (`messages`); exit codes stand in
+//! `exit`, options that several commands share in `options`.
 
+mod appending;
 #[cfg(feature = "bundle")]
 mod bundle;
 mod cases;
 mod convert;
 mod deep;
+mod defaults;
 mod dicom_object;
+mod exit;
 mod extract;
 mod info;
 mod input;
+mod interrupt;
+mod messages;
 mod n4;
+mod options;
 mod output;
 #[cfg(feature = "pacs")]
 mod pacs;
 mod predict;
+mod progress;
 mod register;
 mod resample;
+mod separators;
+#[cfg(feature = "shell")]
+mod shell;
 #[cfg(feature = "study")]
 mod study;
+mod topics;
+mod version;
 mod view;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use defaults::Defaults;
+use exit::Ending;
+use messages::{Colours, reasons};
+pub(crate) use options::Threads;
 
 /// Medical images and radiomics on files.
 #[derive(Debug, Parser)]
-#[command(name = "alnm", version)]
+#[command(name = "alnm", version, propagate_version = true)]
 struct Arguments {
+    #[command(flatten)]
+    everywhere: options::Everywhere,
     #[command(subcommand)]
     command: Command,
 }
@@ -55,82 +76,133 @@ enum Command {
     #[cfg(feature = "bundle")]
     Validate(Box<bundle::Validate>),
     View(Box<view::View>),
+    #[cfg(feature = "shell")]
+    Completions(shell::Completions),
+    #[cfg(feature = "shell")]
+    Man(shell::Man),
     #[cfg(feature = "pacs")]
     Fetch(Box<pacs::Fetch>),
     #[cfg(feature = "pacs")]
     Store(Box<pacs::Store>),
 }
 
-/// How many threads a command uses.
-#[derive(Debug, Clone, Copy, clap::Args)]
-struct Threads {
-    /// Threads; all of the machine by default. The result does not depend on them.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-}
-
-impl Threads {
-    /// Sets the size of the pool that all parallel work of this process shares.
-    fn start(self) -> anyhow::Result<()> {
-        let Some(threads) = self.threads else { return Ok(()) };
-        Ok(rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?)
-    }
-}
-
-fn main() -> ExitCode {
-    let done = match Arguments::parse_from(extract::with_long_names(std::env::args_os())).command {
-        Command::Extract(arguments) => return extract::run(&arguments),
-        Command::Info(command) => command.run(),
-        Command::Convert(command) => command.run(),
-        Command::N4(command) => command.run(),
-        Command::Resample(command) => command.run(),
-        Command::Register(command) => command.run(),
-        Command::DeepFeatures(command) => command.run(),
-        Command::GradCam(command) => command.run(),
-        Command::Predict(command) => command.run(),
-        Command::Calculator(command) => command.run(),
-        #[cfg(feature = "study")]
-        Command::Study(command) => command.run(),
-        #[cfg(feature = "bundle")]
-        Command::Apply(command) => command.run(),
-        #[cfg(feature = "bundle")]
-        Command::Validate(command) => command.run(),
-        Command::View(command) => command.run(),
-        #[cfg(feature = "pacs")]
-        Command::Fetch(command) => command.run(),
-        #[cfg(feature = "pacs")]
-        Command::Store(command) => command.run(),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{}", reasons(&error));
-            exit_code_of(&error)
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Extract(arguments) => extract::run(&arguments),
+            Self::Info(command) => command.run(),
+            Self::Convert(command) => command.run(),
+            Self::N4(command) => command.run(),
+            Self::Resample(command) => command.run(),
+            Self::Register(command) => command.run(),
+            Self::DeepFeatures(command) => command.run(),
+            Self::GradCam(command) => command.run(),
+            Self::Predict(command) => command.run(),
+            Self::Calculator(command) => command.run(),
+            #[cfg(feature = "study")]
+            Self::Study(command) => command.run(),
+            #[cfg(feature = "bundle")]
+            Self::Apply(command) => command.run(),
+            #[cfg(feature = "bundle")]
+            Self::Validate(command) => command.run(),
+            Self::View(command) => command.run(),
+            #[cfg(feature = "shell")]
+            Self::Completions(command) => command.run(),
+            #[cfg(feature = "shell")]
+            Self::Man(command) => command.run(),
+            #[cfg(feature = "pacs")]
+            Self::Fetch(command) => command.run(),
+            #[cfg(feature = "pacs")]
+            Self::Store(command) => command.run(),
         }
     }
 }
 
-/// 1, or the code after Ctrl-C where an error says so.
-#[cfg_attr(not(any(feature = "pacs", feature = "bundle")), allow(unused_variables))]
-fn exit_code_of(error: &anyhow::Error) -> ExitCode {
-    #[cfg(feature = "bundle")]
-    if error.is::<alnm_study::cohort::CohortProblems>() {
-        return ExitCode::from(2);
-    } else if error.is::<alnm_study::Interrupted>() {
-        return ExitCode::from(130);
+fn main() -> ExitCode {
+    let given: Vec<OsString> = extract::with_long_names(std::env::args_os()).collect();
+    interrupt::install();
+    match run(&given) {
+        Ok(ending) => ending.into(),
+        Err(error) => {
+            progress::clear();
+            let told = reasons(&error);
+            if !told.is_empty() {
+                messages::error(told);
+            }
+            exit::ending_of(&error).into()
+        }
     }
-    #[cfg(feature = "pacs")]
-    if let Some(code) = pacs::exit_code_of(error) {
-        return ExitCode::from(code);
-    }
-    ExitCode::FAILURE
 }
 
-/// An error with its causes, those left out that an earlier one already tells.
-fn reasons(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
-        "" => cause,
-        _ if told.contains(&cause) => told,
-        _ => format!("{told}: {cause}"),
-    })
+fn run(given: &[OsString]) -> anyhow::Result<Ending> {
+    let words: Vec<&str> = given.iter().skip(1).filter_map(|word| word.to_str()).collect();
+    if let ["help", name] = *words
+        && let Some(text) = topics::topic(name)
+    {
+        output::print(&text)?;
+        return Ok(Ending::Done);
+    }
+    // Help is given whatever the configuration file holds.
+    let defaults = Defaults::read();
+    let of_file = defaults.as_ref().ok().and_then(|defaults| defaults.color);
+    let parsed = command_line(colours_before_parsing(given).or(of_file).unwrap_or_default())
+        .try_get_matches_from(given)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let Arguments { everywhere, command } = match parsed {
+        Ok(arguments) => arguments,
+        Err(told) if told.kind() == ErrorKind::DisplayVersion && words.contains(&"--verbose") => {
+            output::print(&version::in_full())?;
+            return Ok(Ending::Done);
+        }
+        Err(told) => return answer(&told),
+    };
+    everywhere.apply(defaults?);
+    let start = Instant::now();
+    command.run()?;
+    messages::detail(format_args!("done in {:.3} s", start.elapsed().as_secs_f64()));
+    Ok(Ending::Done)
+}
+
+/// The command line, the help of each command with the exit codes.
+fn command_line(colours: Colours) -> clap::Command {
+    let mut command = Arguments::command().color(match colours {
+        Colours::Auto => ColorChoice::Auto,
+        Colours::Always => ColorChoice::Always,
+        Colours::Never => ColorChoice::Never,
+    });
+    command =
+        command.after_help(format!("More: alnm help {}\n\n{}", topics::NAMES.replace(", ", " | "), exit::help_line()));
+    for each in command.get_subcommands_mut() {
+        let own = each.get_after_help().map_or_else(String::new, |help| format!("{help}\n\n"));
+        *each = std::mem::take(each).after_help(own + &exit::help_line());
+    }
+    command
+}
+
+/// What --color says, before the command line is read: its faults are told in colours too.
+fn colours_before_parsing(given: &[OsString]) -> Option<Colours> {
+    let words: Vec<&str> = given.iter().filter_map(|word| word.to_str()).collect();
+    let attached = words.iter().find_map(|word| word.strip_prefix("--color="));
+    let apart = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1]);
+    let named = attached.or(apart).map(str::to_owned).or_else(|| std::env::var("ALNM_COLOR").ok())?;
+    clap::ValueEnum::from_str(&named, false).ok()
+}
+
+/// Help and version, which go to standard output, or a fault of the command line.
+fn answer(told: &clap::Error) -> anyhow::Result<Ending> {
+    match told.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            if let Err(error) = told.print()
+                && error.kind() != std::io::ErrorKind::BrokenPipe
+            {
+                anyhow::bail!("cannot write to standard output: {error}");
+            }
+            Ok(Ending::Done)
+        }
+        _ => {
+            // A terminal that cannot be written to leaves the exit code.
+            let _ = told.print();
+            Ok(Ending::WrongUse)
+        }
+    }
 }

@@ -4,15 +4,16 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alnm_imaging::file::Source;
 use alnm_imaging::n4::{ControlGrid, Foreground, N4Iteration, N4Params, N4Result};
 use alnm_imaging::otsu::otsu_threshold;
-use alnm_imaging::{Geometry, Image, Volume, Voxel, with_volume, write_image};
-use indicatif::{ProgressBar, ProgressStyle};
+use alnm_imaging::{Geometry, Image, Volume, Voxel, with_volume};
 use rayon::prelude::*;
 
-use crate::input::{MaskDrawing, SeriesChoice, noted, read_image};
-use crate::output::Overwriting;
+use crate::exit::wrong_use;
+use crate::input::{MaskDrawing, SeriesChoice, noted, open, read_image};
+use crate::messages::inform;
+use crate::options::{ImageOutput, RegionOptions};
+use crate::progress::Counted;
 
 /// Bins of Otsu's histogram, as in SimpleITK's tutorials on N4.
 const OTSU_BINS: usize = 200;
@@ -21,7 +22,7 @@ const OTSU_BINS: usize = 200;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: alnm n4 image.nii.gz corrected.nii.gz --otsu --shrink 4 --log-bias-field field.nii.gz
 
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+Of a mask, the voxels with the label 1 are fitted unless --label, --roi or --roi-number says otherwise.")]
 pub(crate) struct N4Command {
     /// Image file or DICOM folder.
     #[arg(value_name = "IN")]
@@ -40,9 +41,8 @@ pub(crate) struct N4Command {
     /// Fit the voxels above Otsu's threshold (200 bins).
     #[arg(long)]
     otsu: bool,
-    /// Label of the mask's voxels.
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "mask", conflicts_with = "otsu")]
-    label: u32,
+    #[command(flatten)]
+    region: RegionOptions,
     /// Image of the confidence in each voxel: its weight in the fit; 0 leaves it out.
     #[arg(long, value_name = "FILE")]
     confidence: Option<PathBuf>,
@@ -82,13 +82,15 @@ pub(crate) struct N4Command {
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 impl N4Command {
-    #[allow(clippy::print_stderr, reason = "the command says what it did")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        self.overwriting.check_images(
+        if self.mask.is_none() && self.region.is_any() {
+            return Err(wrong_use("--label, --roi and --roi-number choose a region of --mask; name the mask"));
+        }
+        self.written.check(
             [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()]
                 .into_iter()
                 .flatten()
@@ -100,29 +102,31 @@ impl N4Command {
         let image = &chosen.image;
         let confidence = self.confidence.as_deref().map(|path| read_confidence(path, image.geometry())).transpose()?;
         let start = Instant::now();
-        let mask_reader = self.drawing.for_image(&chosen).check()?;
-        let read_mask = |path| -> anyhow::Result<_> { Ok(noted(mask_reader.read_with_notes(Source::open(path)?)?)) };
+        let mut params = self.drawing.for_image(&chosen);
+        params.region = self.region.choice();
+        let mask_reader = params.check()?;
+        let read_mask = |path: &Path| -> anyhow::Result<_> { Ok(noted(mask_reader.read_with_notes(open(path)?)?)) };
         let mask = self.mask.as_deref().map(read_mask).transpose()?;
         let foreground = match &mask {
             Some(mask) => Foreground::Mask(mask),
             None if self.otsu => Foreground::Above(threshold(image)?),
             None => Foreground::All,
         };
-        let bar = progress_bar();
+        let progress = Counted::start("iterations", 0);
         let mut observer = |iteration: &N4Iteration| {
-            show(&bar, iteration);
+            show(&progress, iteration);
             ControlFlow::Continue(())
         };
         let field = with_volume!(image, volume => n4.fit(volume, foreground, confidence.as_ref(), &mut observer))?;
         let result = field.correct(into_float(chosen.image));
-        bar.finish_and_clear();
+        progress.finish();
         let levels: Vec<String> = result.levels().iter().map(|level| level.convergence.len().to_string()).collect();
-        eprintln!(
+        inform(format_args!(
             "{} iterations ({}) in {:.3} s",
             result.iterations(),
             levels.join(" + "),
             start.elapsed().as_secs_f64()
-        );
+        ));
         self.write(result)
     }
 
@@ -138,7 +142,7 @@ impl N4Command {
             .with_bias_fwhm(self.fwhm)
             .with_wiener_noise(self.noise)
             .with_histogram_bins(self.bins)
-            .with_mask_label(Some(self.label))
+            .with_mask_label(Some(self.region.label()))
             .with_shrink(self.shrink)
     }
 
@@ -149,7 +153,7 @@ impl N4Command {
         let log_bias_field = self.log_bias_field.as_ref().map(|path| (path, log_bias_field.into()));
         let corrected = Some((&self.output, corrected.into()));
         let files: Vec<(&PathBuf, Image)> = [corrected, bias_field, log_bias_field].into_iter().flatten().collect();
-        Ok(files.par_iter().try_for_each(|(path, image)| write_image(path, image))?)
+        files.par_iter().try_for_each(|(path, image)| self.written.write(path, image))
     }
 }
 
@@ -175,21 +179,8 @@ fn read_confidence(path: &Path, grid: &Geometry) -> anyhow::Result<Volume<f32>> 
     }
 }
 
-/// A bar on the terminal; nothing where standard error is none.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {msg} [{elapsed}]")
-        .expect("the template is a constant that indicatif accepts");
-    ProgressBar::new(0).with_style(style)
-}
-
-fn show(bar: &ProgressBar, now: &N4Iteration) {
-    bar.set_length(now.max_iterations as u64);
-    bar.set_position(now.iteration as u64);
-    bar.set_message(format!(
-        "level {} of {}, iteration {}, convergence {:.5}",
-        now.level + 1,
-        now.levels,
-        now.iteration,
-        now.convergence
-    ));
+/// How far the fit is: iterations of all levels, each with the most that it may have.
+fn show(progress: &Counted, now: &N4Iteration) {
+    let word = format!("level {} of {}, convergence {:.5}", now.level + 1, now.levels, now.convergence);
+    progress.set(now.level * now.max_iterations + now.iteration, now.levels * now.max_iterations, &word);
 }

@@ -1,15 +1,18 @@
-//! What a command writes: files, and text on standard output.
+//! What a command writes: files, and results on standard output.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::file::write_atomically;
+use alnm_imaging::file::AtomicFile;
 use alnm_imaging::written_files;
-use anyhow::{Context, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::interrupt;
+pub(crate) use crate::messages::warn;
+pub(crate) use crate::progress::Activity;
 
 /// What happens to files that are already there.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Overwriting {
     /// Replace files that are already there.
     #[arg(long)]
@@ -18,18 +21,20 @@ pub(crate) struct Overwriting {
 
 impl Overwriting {
     /// Refuses, before any work is done, when a file of the output exists, or its folder holds files, and may not be
-    /// replaced.
-    pub(crate) fn check<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> anyhow::Result<()> {
-        for path in outputs.into_iter().filter(|_| !self.force) {
-            let is_taken = if path.is_dir() { path.read_dir()?.next().is_some() } else { path.exists() };
-            ensure!(!is_taken, "{} is already there; name another file, or replace it with --force", path.display());
+    /// replaced. Standard output, pipes and devices are no files.
+    pub(crate) fn check<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+        for path in outputs.into_iter().filter(|path| !self.force && !is_standard_stream(path)) {
+            let is_taken = if path.is_dir() { path.read_dir()?.next().is_some() } else { path.is_file() };
+            if is_taken {
+                return Err(is_there(path));
+            }
         }
         Ok(())
     }
 
     /// Refuses image files that cannot be written in the end: of an unknown suffix, in a folder that is not there, with
     /// a file in common, or with one that exists and may not be replaced, that of the voxels next to a header included.
-    pub(crate) fn check_images<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> anyhow::Result<()> {
+    pub(crate) fn check_images<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
         let mut all: Vec<PathBuf> = Vec::new();
         for path in outputs {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -46,49 +51,65 @@ impl Overwriting {
         }
         self.check(all.iter().map(PathBuf::as_path))
     }
+
+    /// Writes a file that is there as a whole or not at all, or to standard output for `-`. Of two programs that make the
+    /// same file at the same time, the second is refused.
+    pub(crate) fn write_file(self, path: &Path, contents: &[u8]) -> Result<()> {
+        if self.force || is_standard_stream(path) || (path.exists() && !path.is_file()) {
+            return write_file(path, contents);
+        }
+        let _whole = interrupt::while_writing();
+        let write = || -> io::Result<()> {
+            let mut file = AtomicFile::create(path)?;
+            file.write_all(contents)?;
+            file.commit_new()
+        };
+        match write() {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(is_there(path)),
+            written => written.with_context(|| format!("cannot write {}", path.display())),
+        }
+    }
 }
 
-/// Writes a file that is there as a whole or not at all.
-pub(crate) fn write_file(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
-    write_atomically(path, |file| file.write_all(contents)).with_context(|| format!("cannot write {}", path.display()))
+/// The refusal of a file that exists.
+pub(crate) fn is_there(path: &Path) -> anyhow::Error {
+    anyhow::anyhow!("{} is already there; name another file, or replace it with --force", path.display())
 }
 
-/// Writes text to standard output. A reader that has gone away, as `head` does, is no error.
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+/// Whether a path means standard output (or, of an input, standard input) by the name `-`; for outputs also by the name that
+/// Unix gives it.
+pub(crate) fn is_standard_stream(path: &Path) -> bool {
+    matches!(path.to_str(), Some("-" | "/dev/stdout"))
+}
+
+/// Refuses `-` where a command writes no stream; `what` is written instead.
+pub(crate) fn refuse_stream(path: &Path, what: &str) -> Result<()> {
+    if is_standard_stream(path) {
+        return Err(crate::exit::wrong_use(format!("standard output (-) takes no {what}; name a file")));
+    }
+    Ok(())
+}
+
+/// Writes a file that is there as a whole or not at all, in place of the one that is there; `-` is standard output.
+pub(crate) fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
+    if is_standard_stream(path) {
+        return print_bytes(contents);
+    }
+    let _whole = interrupt::while_writing();
+    alnm_imaging::file::write_atomically(path, |file| file.write_all(contents))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes text to standard output.
+pub(crate) fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes to standard output. A reader that has gone away, as `head` does, is no error.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => bail!("cannot write to standard output: {error}"),
         _ => Ok(()),
-    }
-}
-
-/// Says on standard error what was odd, and what was done all the same.
-#[allow(clippy::print_stderr, reason = "the command says what was odd")]
-pub(crate) fn warn(text: &str) {
-    eprintln!("warning: {text}");
-}
-
-/// What a command is doing, on the terminal; nothing where standard error is none.
-pub(crate) struct Activity(ProgressBar);
-
-impl Activity {
-    const TICK: std::time::Duration = std::time::Duration::from_millis(100);
-
-    /// Begins with a first step.
-    pub(crate) fn start(step: &str) -> Self {
-        let style = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")
-            .expect("the template is a constant that indicatif accepts");
-        let bar = ProgressBar::new_spinner().with_style(style).with_message(step.to_owned());
-        bar.enable_steady_tick(Self::TICK);
-        Self(bar)
-    }
-
-    /// Goes on to the next step.
-    pub(crate) fn next(&self, step: &str) {
-        self.0.set_message(step.to_owned());
-    }
-
-    /// Ends, and leaves no trace on the terminal.
-    pub(crate) fn finish(&self) {
-        self.0.finish_and_clear();
     }
 }

@@ -7,10 +7,12 @@ use alnm_models::{Measurement, RiskModel};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::output::{Overwriting, print, write_file};
+use crate::input::read_text;
+use crate::options::{ResultFormat, ResultOptions};
+use crate::output::Overwriting;
+use crate::separators::reader;
 
 /// Risk of patients by a fitted model: with its interval, what each value adds, and a warning where the model never saw
 /// such a value.
@@ -22,28 +24,21 @@ use crate::output::{Overwriting, print, write_file};
 A CSV file has a row for each patient and a column for each variable, named `MTD` or, so that the unit is checked, `MTD (cm)`; further
 columns are kept. A JSON file is one object, or a list of them: {\"age\": 50, \"MTD (cm)\": 2.5}.
 
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.
 Research software, not a medical device.")]
 pub(crate) struct Predict {
     /// Model that a study has saved (JSON).
     model: PathBuf,
-    /// File of the patients: CSV or JSON.
+    /// File of the patients: CSV or JSON; `-` is standard input.
     #[arg(long, value_name = "FILE", required_unless_present = "template")]
     patient: Option<PathBuf>,
     /// Print the head of a CSV file for this model.
     #[arg(long, conflicts_with = "patient")]
     template: bool,
-    /// Form of the answer.
-    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
-    format: AnswerFormat,
     /// Level of the intervals.
     #[arg(long, value_name = "X", default_value_t = 0.95)]
     level: f64,
-    /// File for the answer instead of the terminal.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
     #[command(flatten)]
-    overwriting: Overwriting,
+    result: ResultOptions,
 }
 
 /// A page to type values into, with the nomogram; it needs no network.
@@ -56,14 +51,6 @@ pub(crate) struct Calculator {
     output: PathBuf,
     #[command(flatten)]
     overwriting: Overwriting,
-}
-
-/// Form of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AnswerFormat {
-    Text,
-    Csv,
-    Json,
 }
 
 /// A patient of the file: further columns, and a measurement of each variable of the model.
@@ -82,24 +69,21 @@ struct Answer<'a> {
 
 impl Predict {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check(self.out.as_deref())?;
+        self.result.check()?;
         let model = read_model(&self.model)?;
         let text = match &self.patient {
             None => template(&model)?,
             Some(path) => {
                 let patients = read_patients(path, &model).with_context(|| format!("cannot use {}", path.display()))?;
                 let assessments = assess(&model, &patients, self.level)?;
-                match self.format {
-                    AnswerFormat::Text => text(&patients, &assessments),
-                    AnswerFormat::Csv => table(&model, &patients, &assessments)?.to_csv(),
-                    AnswerFormat::Json => json(&patients, &assessments)?,
+                match self.result.format() {
+                    ResultFormat::Text => text(&patients, &assessments),
+                    ResultFormat::Csv => table(&model, &patients, &assessments)?.to_csv(),
+                    ResultFormat::Json => json(&patients, &assessments)?,
                 }
             }
         };
-        match &self.out {
-            Some(path) => write_file(path, text.as_bytes()),
-            None => print(&text),
-        }
+        self.result.write(&text)
     }
 }
 
@@ -113,12 +97,12 @@ impl Calculator {
         #[cfg(not(feature = "bundle"))]
         let quotients = Vec::new();
         let page = alnm_models::calculator::page_with(&model, &quotients)?;
-        write_file(&self.output, page.as_bytes())
+        self.overwriting.write_file(&self.output, page.as_bytes())
     }
 }
 
 fn read_model(path: &Path) -> Result<RiskModel> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = read_text(path)?;
     RiskModel::from_json(&text).with_context(|| format!("cannot use the model {}", path.display()))
 }
 
@@ -147,16 +131,19 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<PatientRow>> {
         .map(|v| place(&columns, &v.variable.name, &v.variable.unit))
         .collect::<Result<Vec<_>>>()?;
     ensure!(!rows.is_empty(), "it holds no patient; a row per patient is needed");
+    let is_further = |column: &usize| !places.contains(column);
     let of_row = |(row, cells): (usize, Vec<String>)| -> Result<PatientRow> {
+        // A patient is called as the first of the further columns calls him, else by the number of the row.
+        let name =
+            (0..columns.len()).find(is_further).map_or_else(|| (row + 1).to_string(), |first| cells[first].clone());
         // A column is found under the unit of training, or under its name alone.
         let value = |(&place, v): (&usize, &ModelVariable)| -> Result<Measurement> {
             let cell = cells[place].trim();
-            let wanted = || format!("patient {}: {:?} is {cell:?}; a number is needed", row + 1, v.variable.name);
-            let value = cell.parse::<f64>().ok().filter(|value| value.is_finite()).with_context(wanted)?;
+            let wanted = || format!("patient {name}: {:?} is {cell:?}; a number is needed", v.variable.name);
+            let value = number(cell).with_context(wanted)?;
             Ok(Measurement::new(&v.variable.name, &v.variable.unit, value))
         };
         let measured = places.iter().zip(model.variables()).map(value).collect::<Result<_>>()?;
-        let is_further = |column: &usize| !places.contains(column);
         let further = (0..columns.len())
             .filter(is_further)
             .map(|column| (columns[column].clone(), cells[column].clone()))
@@ -164,6 +151,12 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<PatientRow>> {
         Ok(PatientRow { further, measured })
     };
     rows.into_iter().enumerate().map(of_row).collect()
+}
+
+/// A finite number, with a point or, as tables with semicolons have it, a comma before its decimals.
+fn number(cell: &str) -> Option<f64> {
+    let with_point = || cell.replacen(',', ".", 1).parse();
+    cell.parse().or_else(|_| with_point()).ok().filter(|value: &f64| value.is_finite())
 }
 
 /// The cells of a file of patients, a row for each.
@@ -174,7 +167,7 @@ pub(crate) struct PatientCells {
 
 /// Reads a file of patients: CSV, or JSON with an object or a list of them.
 pub(crate) fn read_cells(path: &Path) -> Result<PatientCells> {
-    let text = std::fs::read_to_string(path)?;
+    let text = read_text(path)?;
     if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_csv(&text) }
 }
 
@@ -193,9 +186,21 @@ fn place(columns: &[String], name: &str, unit: &str) -> Result<usize> {
 }
 
 fn from_csv(text: &str) -> Result<PatientCells> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader = reader(text);
     let columns = reader.headers()?.iter().map(str::to_owned).collect();
-    let rows = reader.records().map(|row| Ok(row?.iter().map(str::to_owned).collect())).collect::<Result<_>>()?;
+    let columns: Vec<String> = columns;
+    let of_row = |row: csv::Result<csv::StringRecord>| -> Result<Vec<String>> {
+        let row = row?;
+        ensure!(
+            row.len() == columns.len(),
+            "line {} has {} cells and the first line {}; give each patient a cell for each column",
+            row.position().map_or(0, csv::Position::line),
+            row.len(),
+            columns.len()
+        );
+        Ok(row.iter().map(str::to_owned).collect())
+    };
+    let rows = reader.records().map(of_row).collect::<Result<_>>()?;
     Ok(PatientCells { columns, rows })
 }
 

@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use alnm_imaging::dce::DynamicSeries;
-use alnm_imaging::file::{Source, write_volumes};
 use alnm_imaging::resample::Interpolator;
-use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, write_image};
+use alnm_imaging::{FileFormat, Geometry, Image, LabelMap};
 use alnm_registration::{
     JacobianSummary, LesionConstraint, MotionModel, Registration, RegistrationIteration, RegistrationMasks,
     RegistrationParams, RegistrationResult, SimilarityMeasure, SpatialTransform, StartingPosition, jacobian_map,
     read_transform, resample_through, write_transform,
 };
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, read_image};
-use crate::output::{Overwriting, write_file};
+use crate::exit::wrong_use;
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, open, read_image};
+use crate::messages::{inform, warn};
+use crate::options::ImageOutput;
+use crate::output::{refuse_stream, write_file};
+use crate::progress::Counted;
 
 /// Bring one image onto another, or all phases of a series onto one of them.
 ///
@@ -30,16 +32,15 @@ use crate::output::{Overwriting, write_file};
   alnm register before.nrrd after.nrrd -o after-on-before.nrrd --transform rigid --metric mutual-information --write-transform motion.tfm
   alnm register dce-folder --onto 1 -o registered.nii.gz
   alnm register p1.nii p2.nii p3.nii --onto 1 -o registered.nii.gz
-  alnm register before.nrrd after.nrrd -o after-on-before.nrrd --apply motion.tfm
-
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+  alnm register before.nrrd after.nrrd -o after-on-before.nrrd --apply motion.tfm")]
 pub(crate) struct Register {
     /// The fixed and the moving image; with --onto a DICOM folder of a dynamic series, or a file for each phase.
     #[arg(value_name = "IMAGE", required = true, num_args = 1..)]
     images: Vec<PathBuf>,
-    /// File for the moving image on the grid of the fixed one, or for all phases of a series, in four dimensions.
+    /// File for the moving image on the grid of the fixed one, or for all phases of a series, in four dimensions; `-` is
+    /// standard output.
     #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    out: PathBuf,
     /// Bring all phases of a series onto this one, from 1.
     #[arg(long, value_name = "N")]
     onto: Option<usize>,
@@ -107,7 +108,7 @@ pub(crate) struct Register {
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -151,10 +152,14 @@ enum Method {
 
 impl Register {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let images = [Some(&self.output), self.jacobian.as_ref()];
-        self.overwriting.check_images(images.into_iter().flatten().map(PathBuf::as_path))?;
-        let others = [self.write_transform.as_ref(), self.report.as_ref()];
-        self.overwriting.check(others.into_iter().flatten().map(PathBuf::as_path))?;
+        let images = [Some(&self.out), self.jacobian.as_ref()];
+        self.written.check(images.into_iter().flatten().map(PathBuf::as_path))?;
+        for (path, what) in [(&self.write_transform, "a transform"), (&self.report, "a report")] {
+            if let Some(path) = path {
+                refuse_stream(path, what)?;
+                self.written.overwriting.check([path.as_path()])?;
+            }
+        }
         self.threads.start()?;
         let registration = self.params().check()?;
         match self.onto {
@@ -209,10 +214,10 @@ impl Register {
 
     fn pair(&self, registration: &Registration) -> anyhow::Result<()> {
         let [fixed, moving] = self.images.as_slice() else {
-            anyhow::bail!(
+            return Err(wrong_use(format!(
                 "{} images are given; register takes a fixed and a moving one, or the phases of a series with --onto N",
                 self.images.len()
-            );
+            )));
         };
         let fixed = self.choice.read(fixed)?;
         let moving = ChosenImage { image: read_image(moving)?, frame_of_reference: None };
@@ -231,11 +236,11 @@ impl Register {
                 let moving_mask = self.mask_of(&moving, self.moving_mask.as_deref())?;
                 let mut masks = RegistrationMasks::default();
                 (masks.fixed, masks.moving, masks.lesion) = (mask.as_ref(), moving_mask.as_ref(), lesion.as_ref());
-                let (start, bar) = (Instant::now(), progress_bar());
-                let mut observer = |iteration: &RegistrationIteration| show(&bar, "", iteration);
+                let (start, progress) = (Instant::now(), Counted::start("iterations", 0));
+                let mut observer = |iteration: &RegistrationIteration| show(&progress, "", iteration);
                 let result =
                     registration.register(&fixed.image.cast(), &moving.image.cast(), masks, &mut observer)?;
-                bar.finish_and_clear();
+                progress.finish();
                 say("", &result, start);
                 self.write_report(&result)?;
                 result.transform
@@ -249,9 +254,9 @@ impl Register {
             write_transform(path, transform)?;
         }
         if let Some(path) = &self.jacobian {
-            write_image(path, &jacobian_map(transform, grid).into())?;
+            self.written.write(path, &jacobian_map(transform, grid).into())?;
         }
-        Ok(write_image(&self.output, &resample_through(transform, moving, grid, self.interpolator(), 0.0)?)?)
+        self.written.write(&self.out, &resample_through(transform, moving, grid, self.interpolator(), 0.0)?)
     }
 
     fn series(&self, registration: &Registration, onto: usize) -> anyhow::Result<()> {
@@ -265,12 +270,12 @@ impl Register {
             (self.mask_of(&chosen, self.mask.as_deref())?, self.mask_of(&chosen, self.lesion.as_deref())?);
         let mut masks = RegistrationMasks::default();
         (masks.fixed, masks.lesion) = (mask.as_ref(), lesion.as_ref());
-        let (start, bar) = (Instant::now(), progress_bar());
+        let (start, progress) = (Instant::now(), Counted::start("iterations", 0));
         let mut observer = |phase: usize, iteration: &RegistrationIteration| {
-            show(&bar, &format!("phase {phase} of {}, ", series.phase_count()), iteration)
+            show(&progress, &format!("phase {phase} of {}, ", series.phase_count()), iteration)
         };
         let found = registration.register_series(&series, onto, masks, self.interpolator(), &mut observer)?;
-        bar.finish_and_clear();
+        progress.finish();
         for (number, result) in (1..).zip(&found.results) {
             if let Some(result) = result {
                 say(&format!("phase {number}: "), result, start);
@@ -279,20 +284,21 @@ impl Register {
         self.write_report(&found.results)?;
         let times = found.series.times();
         let step = (times[times.len() - 1] - times[0]) / (times.len().max(2) - 1) as f64;
-        Ok(write_volumes(&self.output, found.series.images(), step)?)
+        self.written.write_volumes(&self.out, found.series.images(), step)
     }
 
     /// The phases of a DICOM folder, or one of each file.
     fn read_series(&self) -> anyhow::Result<DynamicSeries> {
         if let [path] = self.images.as_slice() {
-            let source = Source::open(path)?;
-            ensure!(
-                source.format() == FileFormat::Dicom,
-                "{} is one image; give the DICOM folder of a series, or a file for each phase",
-                path.display()
-            );
+            let source = open(path)?;
+            if source.format() != FileFormat::Dicom {
+                return Err(wrong_use(format!(
+                    "{} is one image; give the DICOM folder of a series, or a file for each phase",
+                    path.display()
+                )));
+            }
             let folder = source.dicom_folder()?;
-            return Ok(self.choice.of(&folder, &crate::output::warn)?.phases()?);
+            return Ok(self.choice.of(&folder, &|text| warn(text))?.phases()?);
         }
         let images = self.images.iter().map(|path| read_image(path)).collect::<anyhow::Result<Vec<_>>>()?;
         let times = vec![f64::NAN; images.len()];
@@ -311,49 +317,34 @@ impl Register {
     }
 }
 
-/// A bar on the terminal; nothing where standard error is none.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {msg} [{elapsed}]")
-        .expect("the template is a constant that indicatif accepts");
-    ProgressBar::new(0).with_style(style)
-}
-
-fn show(bar: &ProgressBar, phase: &str, now: &RegistrationIteration) -> ControlFlow<()> {
-    bar.set_length(now.most_iterations as u64);
-    bar.set_position(now.iteration as u64);
-    bar.set_message(format!(
-        "{phase}{:?}, resolution {} of {}, iteration {}, objective {:.5}",
-        now.model,
-        now.resolution + 1,
-        now.resolutions,
-        now.iteration,
-        now.value
-    ));
+fn show(progress: &Counted, phase: &str, now: &RegistrationIteration) -> ControlFlow<()> {
+    let (done, total) =
+        (now.resolution * now.most_iterations + now.iteration, now.resolutions * now.most_iterations);
+    let place = format!("resolution {} of {}", now.resolution + 1, now.resolutions);
+    progress.set(done, total, &format!("{phase}{:?}, {place}, objective {:.5}", now.model, now.value));
     ControlFlow::Continue(())
 }
 
-#[allow(clippy::print_stderr, reason = "the command says what it did")]
 fn say(phase: &str, result: &RegistrationResult, start: Instant) {
     let iterations: Vec<String> = result.resolutions.iter().map(|report| report.iterations.to_string()).collect();
-    eprintln!(
+    inform(format_args!(
         "{phase}{} iterations, Jacobian determinant {:.3} to {:.3}, {:.3} s since the start",
         iterations.join(" + "),
         result.jacobian.minimum,
         result.jacobian.maximum,
         start.elapsed().as_secs_f64()
-    );
+    ));
     if let Some(lesion) = &result.lesion {
         say_lesion(phase, lesion);
     }
 }
 
-#[allow(clippy::print_stderr, reason = "the command says what it did")]
 fn say_lesion(phase: &str, lesion: &JacobianSummary) {
-    eprintln!(
+    inform(format_args!(
         "{phase}lesion: Jacobian determinant {:.3} (mean {:.3}) to {:.3}, volume {:+.2} %",
         lesion.minimum,
         lesion.mean,
         lesion.maximum,
         100.0 * lesion.volume_change
-    );
+    ));
 }

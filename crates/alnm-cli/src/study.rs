@@ -7,6 +7,7 @@ use alnm_study::{Study, StudyOptions};
 use anyhow::Result;
 
 use crate::bundle::progress;
+use crate::defaults::Defaults;
 use crate::output::print;
 
 /// Run a study: from a cohort folder to scores, models, their evaluation, a report and a bundle for new patients.
@@ -17,7 +18,6 @@ use crate::output::print;
   alnm study my_cohort --out out --weights resnet50.safetensors
 
 Finished work is kept in the output folder; the same command takes up an interrupted run. Results of other settings are not overwritten.
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong or the cohort has problems, 130 interrupted.
 Research software, not a medical device.")]
 pub(crate) struct StudyCommand {
     /// Cohort folder: cohort.toml, patients.csv, images, masks.
@@ -49,11 +49,11 @@ impl StudyCommand {
                 folder.display()
             ));
         }
-        if let Some(threads) = self.run.threads {
+        if let Some(threads) = self.run.threads.or(Defaults::of_user().threads.map(u64::from)) {
             rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
         }
         let settings = self.run.settings(self.cohort, self.out.unwrap_or_default());
-        let mut study = Study::new(settings).with_progress(progress()?);
+        let mut study = Study::new(settings).with_progress(progress());
         if self.check {
             let cohort = study.checked_cohort()?;
             let lines = check_lines(&cohort, &study.acquisitions);

@@ -8,16 +8,19 @@ mod plane;
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::Series;
-use alnm_imaging::file::Source;
 use alnm_imaging::region::{labels, resize_bilinear};
 use alnm_imaging::{FileFormat, Geometry, LabelMap, Volume};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
-use crate::output::{Activity, Overwriting, warn, write_file};
+use crate::options::{Range, RegionOptions};
+use crate::output::{Activity, Overwriting, refuse_stream, warn};
 use picture::{Picture, Window};
 use plane::{Orientation, Planes};
+
+/// The percentiles that are black and white where nothing else is said.
+const PERCENTILES: [f64; 2] = [1.0, 99.5];
 
 /// Draw an image, with the outlines of a mask: as a picture (.png), or as a page to leaf through slices and phases with
 /// the keys (.html).
@@ -29,8 +32,7 @@ use plane::{Orientation, Planes};
   alnm view dce-folder lesion.seg.dcm look.html            # all slices of all phases
 
 The patient's right is on the left of axial and coronal planes. Labels have colours: 1 yellow, 2 light blue, 3 orange,
-4 green, 5 pink, 6 red. The page needs no other file and no network.
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong.")]
+4 green, 5 pink, 6 red. The page needs no other file and no network.")]
 pub(crate) struct View {
     /// Image file or DICOM folder, its mask if there is one, and the file to write (.png or .html).
     #[arg(value_names = ["IMAGE", "[MASK] OUT"], num_args = 2..=3, required = true)]
@@ -39,12 +41,8 @@ pub(crate) struct View {
     choice: SeriesChoice,
     #[command(flatten)]
     drawing: MaskDrawing,
-    /// Only the region with this label.
-    #[arg(long, value_name = "N")]
-    label: Option<u32>,
-    /// Only the region of this name.
-    #[arg(long, value_name = "NAME", conflicts_with = "label")]
-    roi: Option<String>,
+    #[command(flatten)]
+    region: RegionOptions,
     /// A mosaic of so many slices, evenly through the region, or through the image without a mask.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=400))]
     slices: Option<u16>,
@@ -52,17 +50,12 @@ pub(crate) struct View {
     #[arg(long, value_enum, default_value_t = Orientation::Axial)]
     plane: Orientation,
     /// Grey values that are black and white.
-    #[arg(
-        long,
-        value_name = "LOW,HIGH",
-        value_delimiter = ',',
-        allow_negative_numbers = true,
-        conflicts_with = "percentiles"
-    )]
-    window: Option<Vec<f64>>,
-    /// Percentiles of the grey values that are black and white.
-    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', default_value = "1,99.5")]
-    percentiles: Vec<f64>,
+    #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true, conflicts_with = "percentiles")]
+    window: Option<Range>,
+    /// Percentiles of the grey values that are black and white; without it the window that a DICOM series states, else
+    /// 1,99.5.
+    #[arg(long, value_name = "LOW,HIGH")]
+    percentiles: Option<Range>,
     /// Pixels of the longer side of each plane of a picture.
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(32..=4096))]
     side: u16,
@@ -79,6 +72,15 @@ struct Scene {
     window: Window,
 }
 
+/// What is read of the files.
+struct Read {
+    phases: Vec<Volume<f32>>,
+    /// On the grid of the phases.
+    mask: Option<LabelMap>,
+    /// Centre and width, as a series states them.
+    window: Option<[f64; 2]>,
+}
+
 impl View {
     pub(crate) fn run(self) -> Result<()> {
         let (image, mask, out) = match self.files.as_slice() {
@@ -86,26 +88,21 @@ impl View {
             [image, mask, out] => (image, Some(mask.as_path()), out),
             _ => bail!("view takes an image, a mask if there is one, and the file to write"),
         };
+        refuse_stream(out, "picture or page")?;
         let is_page = match out.extension().and_then(|suffix| suffix.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("png") => false,
             Some("html" | "htm") => true,
             _ => bail!("{} has no suffix that view writes; name a file in .png or .html", out.display()),
         };
-        let range = |name: &str, values: &[f64]| -> Result<[f64; 2]> {
-            let [low, high]: [f64; 2] =
-                values.try_into().ok().with_context(|| format!("--{name} takes two numbers"))?;
-            ensure!(low < high, "--{name} is {low},{high}; the first number must be the smaller one");
-            Ok([low, high])
-        };
-        let percentiles = range("percentiles", &self.percentiles)?;
-        let fixed = self.window.as_deref().map(|values| range("window", values)).transpose()?;
         self.overwriting.check([out.as_path()])?;
         let activity = Activity::start("reading");
-        let (phases, mask) = self.read(image, mask, is_page)?;
-        let window = match fixed {
-            Some([low, high]) => Window { low, high },
-            None => {
-                Window::of_percentiles(phases.iter().flat_map(|phase| phase.as_slice().iter().copied()), percentiles)
+        let Read { phases, mask, window: stated } = self.read(image, mask, is_page)?;
+        let window = match (self.window, self.percentiles, stated) {
+            (Some(Range([low, high])), ..) => Window { low, high },
+            (None, None, Some(stated)) => Window::of_dicom(stated),
+            (None, percentiles, _) => {
+                let values = phases.iter().flat_map(|phase| phase.as_slice().iter().copied());
+                Window::of_percentiles(values, percentiles.map_or(PERCENTILES, |Range(given)| given))
             }
         };
         let title = image.file_name().unwrap_or(image.as_os_str()).to_string_lossy().into_owned();
@@ -117,30 +114,25 @@ impl View {
             scene.picture(self.slices.map(usize::from), self.plane, self.side.into())?.png()?
         };
         activity.next("writing");
-        write_file(out, &bytes)?;
+        self.overwriting.write_file(out, &bytes)?;
         activity.finish();
         Ok(())
     }
 
     /// The phases that are shown, and the mask on their grid.
-    fn read(
-        &self,
-        image: &Path,
-        mask: Option<&Path>,
-        all_phases: bool,
-    ) -> Result<(Vec<Volume<f32>>, Option<LabelMap>)> {
-        let source = Source::open(image)?;
+    fn read(&self, image: &Path, mask: Option<&Path>, all_phases: bool) -> Result<Read> {
+        let source = crate::input::open(image)?;
         let is_one = !all_phases || self.choice.phase.is_some() || source.format() != FileFormat::Dicom;
         let (phases, chosen) = if is_one {
-            let chosen = self.choice.read_chosen(source, &warn)?;
+            let chosen = self.choice.read_chosen(source, &|odd| warn(odd))?;
             (vec![chosen.image.cast()], chosen)
         } else {
             let folder = source.dicom_folder()?;
-            let series = self.choice.of(&folder, &warn)?;
+            let series = self.choice.of(&folder, &|odd| warn(odd))?;
             self.read_phases(&series)?
         };
         let mask = mask.map(|path| self.read_mask(path, &chosen)).transpose()?;
-        Ok((phases, mask))
+        Ok(Read { phases, mask, window: chosen.window })
     }
 
     fn read_phases(&self, series: &Series) -> Result<(Vec<Volume<f32>>, ChosenImage)> {
@@ -150,14 +142,13 @@ impl View {
         for image in images {
             phases.push(image?.cast());
         }
-        let frame_of_reference = series.frame_of_reference().map(str::to_owned);
-        Ok((phases, ChosenImage { image: first, frame_of_reference }))
+        Ok((phases, self.choice.with_series(first, series)))
     }
 
     fn read_mask(&self, path: &Path, chosen: &ChosenImage) -> Result<LabelMap> {
-        let mut mask = self.drawing.read_for(chosen, path, self.roi.as_deref())?;
+        let mut mask = self.drawing.read_for(chosen, path, self.region.choice())?;
         require_same_grid(chosen.image.geometry(), mask.geometry(), path)?;
-        if let Some(wanted) = self.label {
+        if let Some(wanted) = self.region.label {
             ensure!(mask.as_slice().contains(&wanted), "{} has no voxel of label {wanted}", path.display());
             mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
         }

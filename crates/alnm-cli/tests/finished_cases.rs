@@ -14,7 +14,7 @@ use small_batch::{alnm, command, image_and_mask, write_batch};
 
 /// The table of the batch: computed without a folder, and by the folder `parts`. Both in one run's arguments.
 fn fresh_and_resumed(folder: &Path, arguments: &[&str]) -> (String, Output) {
-    let all = [arguments, &["-f", "csv", "--fail-on", "never", "-v", "4"]].concat();
+    let all = [arguments, &["-f", "csv", "--keep-going", "-v", "4"]].concat();
     let fresh = String::from_utf8(alnm(folder, &all).stdout).unwrap();
     (fresh, alnm(folder, &[&all[..], &["--out-dir", "parts"]].concat()))
 }
@@ -153,7 +153,7 @@ fn several_processes_share_a_folder_and_a_table() {
     let (header, rows) = alone.split_once('\n').unwrap();
     for pair in 0..12 {
         let (table, parts) = (format!("table{pair}.csv"), format!("parts{pair}"));
-        let arguments = ["shared.csv", "-f", "csv", "-j", "2", "-o", &table, "-od", &parts];
+        let arguments = ["shared.csv", "-f", "csv", "-j", "2", "-o", &table, "-od", &parts, "--append"];
         let start = || command(folder.path(), &arguments).stderr(Stdio::piped()).spawn().unwrap();
         for process in [start(), start()] {
             let output = process.wait_with_output().unwrap();
@@ -185,21 +185,22 @@ fn a_full_disk_is_named_leaves_nothing_and_resumes() {
     let undisturbed = alnm(folder.path(), &["batch.csv", "-f", "csv"]).stdout;
     let failed = with_little_room(folder.path(), 2, &arguments);
     let messages = String::from_utf8_lossy(&failed.stderr).into_owned();
-    assert_eq!(failed.status.code(), Some(3), "{messages}");
+    assert_eq!(failed.status.code(), Some(1), "{messages}");
     assert_eq!(messages.matches("not stored: cannot write parts/features_").count(), 3, "{messages}");
     assert_eq!(messages.matches("cannot write table.csv: File too large").count(), 1, "{messages}");
     assert!(stored_files(folder.path()).is_empty());
     assert!(!folder.path().join("table.csv").exists());
     // Room for the cases, but not for the table.
     let half = with_little_room(folder.path(), (undisturbed.len() - 1) / 1024, &arguments);
-    assert_eq!(half.status.code(), Some(3));
+    assert_eq!(half.status.code(), Some(1));
     assert_eq!(stored_files(folder.path()).len(), 3);
     assert!(!folder.path().join("table.csv").exists());
-    assert_eq!(alnm(folder.path(), &arguments).status.code(), Some(0));
+    assert_eq!(alnm(folder.path(), &arguments).status.code(), Some(4));
     assert!(std::fs::read(folder.path().join("table.csv")).unwrap() == undisturbed);
     // A table that cannot be added leaves the file as it was.
     let whole = std::fs::metadata(folder.path().join("table.csv")).unwrap().len().div_ceil(1024) as usize;
-    assert_eq!(with_little_room(folder.path(), whole, &arguments).status.code(), Some(3));
+    let appending = [&arguments[..], &["--append"]].concat();
+    assert_eq!(with_little_room(folder.path(), whole, &appending).status.code(), Some(1));
     assert!(std::fs::read(folder.path().join("table.csv")).unwrap() == undisturbed);
 }
 
@@ -212,19 +213,20 @@ fn failures_are_told_once_and_by_the_exit_code() {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (code, messages) = run(&["batch.csv"]);
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(4));
     assert_eq!(messages.matches("label 7 is not in the mask").count(), 1, "{messages}");
-    assert_eq!(messages.lines().last(), Some("warning: 1 of 4 cases failed"));
-    assert_eq!(run(&["batch.csv", "--fail-on", "any"]).0, Some(4));
+    assert_eq!(messages.lines().last(), Some("error: 1 of 4 cases failed"));
+    let (code, messages) = run(&["batch.csv", "--keep-going"]);
+    assert_eq!((code, messages.lines().last()), (Some(0), Some("warning: 1 of 4 cases failed")));
     let (code, messages) = run(&["image1.nrrd", "mask1.nrrd", "-l", "7"]);
-    assert_eq!((code, messages.lines().count()), (Some(4), 1), "{messages}");
-    assert_eq!(run(&["image1.nrrd", "mask1.nrrd", "-l", "7", "--fail-on", "never"]).0, Some(0));
+    assert_eq!((code, messages.lines().count()), (Some(1), 1), "{messages}");
+    assert_eq!(run(&["image1.nrrd", "mask1.nrrd", "-l", "7", "--keep-going"]).0, Some(0));
     // Each region that fails is named.
     let (code, messages) = run(&["image1.nrrd", "mask1.nrrd", "--labels", "1,7,8"]);
-    assert_eq!(code, Some(4));
+    assert_eq!(code, Some(1));
     assert_eq!(messages.lines().filter(|line| line.starts_with("error: case 1, label ")).count(), 2, "{messages}");
     let (code, messages) = run(&["image1.nrrd", "missing.nrrd", "--validate"]);
-    assert_eq!((code, messages.lines().count()), (Some(4), 1), "{messages}");
+    assert_eq!((code, messages.lines().count()), (Some(1), 1), "{messages}");
 }
 
 #[test]
@@ -235,7 +237,7 @@ fn a_grid_beyond_all_memory_ends_its_case_alone() {
         let setting = format!("resampledPixelSpacing:{spacing}");
         let output = alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "-s", &setting]);
         let messages = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(4), "{messages}");
+        assert_eq!(output.status.code(), Some(1), "{messages}");
         assert!(messages.starts_with("error: case 1: "), "{messages}");
     }
 }
@@ -248,8 +250,8 @@ fn a_grid_beyond_the_memory_that_is_left_ends_its_case_alone() {
     // 10⁹ voxels of 6 bytes in 3 GiB, in both profiles; then a spacing that the same memory holds.
     std::fs::write(folder.path().join("ibsi.yaml"), "interpolation: {spacing: [0.006, 0.006, 0.006]}\n").unwrap();
     for (arguments, code) in [
-        (&["-s", "resampledPixelSpacing:0.006,0.006,0.006"][..], 4),
-        (&["--profile", "ibsi", "-p", "ibsi.yaml"], 4),
+        (&["-s", "resampledPixelSpacing:0.006,0.006,0.006"][..], 1),
+        (&["--profile", "ibsi", "-p", "ibsi.yaml"], 1),
         (&["-s", "resampledPixelSpacing:0.6,0.6,0.6"], 0),
     ] {
         let mut shell = std::process::Command::new("bash");
@@ -258,6 +260,6 @@ fn a_grid_beyond_the_memory_that_is_left_ends_its_case_alone() {
         let output = output.unwrap();
         let messages = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{messages}");
-        assert_eq!(messages.contains("GiB are free; choose a larger spacing"), code == 4, "{messages}");
+        assert_eq!(messages.contains("GiB are free; choose a larger spacing"), code == 1, "{messages}");
     }
 }

@@ -232,6 +232,75 @@ fn mistakes_have_their_exit_codes() {
     fails(path, "resample image.nrrd out.nrrd", 2, "--spacing");
     fails(path, "n4 missing.nrrd out.nrrd", 1, "missing.nrrd");
     fails(path, "n4 image.nrrd out.nrrd --fwhm 0", 1, "bias_fwhm");
-    fails(path, "resample image.nrrd out.nrrd --spacing 1,1", 1, "three numbers");
+    fails(path, "resample image.nrrd out.nrrd --spacing 1,1", 2, "one or three are needed");
     assert!(!path.join("out.nrrd").exists());
+}
+
+#[test]
+fn all_interpolators_are_those_of_the_library() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    let grid = spacing_grid(image().geometry(), [1.5; 3]).unwrap();
+    for (name, interpolator) in [
+        ("gaussian", Interpolator::Gaussian),
+        ("label-gaussian", Interpolator::LabelGaussian),
+        ("hamming-sinc", Interpolator::HammingSinc),
+        ("cosine-sinc", Interpolator::CosineSinc),
+        ("welch-sinc", Interpolator::WelchSinc),
+        ("lanczos-sinc", Interpolator::LanczosSinc),
+        ("sitkBlackmanWindowedSinc", Interpolator::BlackmanSinc),
+    ] {
+        succeeds(path, &format!("resample image.nrrd {name}.nrrd --spacing 1.5 --interpolator {name}"));
+        let expected = resample(&image(), &grid, interpolator, 0.0).unwrap();
+        assert_eq!(voxels(path, &format!("{name}.nrrd")), expected.as_slice(), "{name}");
+    }
+}
+
+#[test]
+fn dicom_masks_are_resampled_as_labels() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    let slices = Phase::new(image().map(|voxel| *voxel as i16), 0.0);
+    write_series(path.join("series"), &[slices], &SeriesAttributes::new("P", "T1")).unwrap();
+    let mask = Volume::new(
+        Array3::from_shape_fn(image().geometry().shape(), |(z, y, x)| {
+            u32::from((6..14).contains(&x) && (4..12).contains(&y) && (3..9).contains(&z))
+        }),
+        image().geometry().clone(),
+    )
+    .unwrap();
+    write_mask(path.join("mask.nrrd"), &mask).unwrap();
+    for object in ["lesion.seg.dcm", "lesion.rtstruct.dcm"] {
+        succeeds(path, &format!("convert mask.nrrd {object} --like series"));
+        succeeds(path, &format!("resample {object} back.nrrd --like series --force"));
+        assert_eq!(alnm_imaging::read_mask(path.join("back.nrrd")).unwrap().as_slice(), mask.as_slice(), "{object}");
+    }
+    succeeds(path, "resample lesion.seg.dcm fine.nrrd --spacing 0,0,1.25 --roi-number 1");
+    let fine = alnm_imaging::read_mask(path.join("fine.nrrd")).unwrap();
+    assert!(fine.geometry().size()[2] > mask.geometry().size()[2] / 2 && fine.as_slice().iter().all(|&v| v <= 1));
+    fails(path, "resample lesion.seg.dcm x.nrrd --spacing 1 --interpolator linear", 2, "nearest or label-gaussian");
+    fails(path, "resample lesion.rtstruct.dcm x.nrrd --spacing 1", 1, "grid");
+    fails(path, "resample lesion.seg.dcm x.nrrd --spacing 1 --roi absent", 1, "absent");
+}
+
+#[test]
+fn images_go_through_pipes_unchanged() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    for format in ["nrrd", "nii", "nii.gz", "mha"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_alnm"))
+            .current_dir(path)
+            .args(["convert", "-", "-", "--as", format])
+            .stdin(std::fs::File::open(path.join("image.nrrd")).unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let file = format!("piped.{format}");
+        std::io::copy(&mut child.stdout.take().unwrap(), &mut std::fs::File::create(path.join(&file)).unwrap())
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!(voxels(path, &file), image().as_slice(), "{format}");
+        succeeds(path, &format!("resample {file} same.nrrd --like image.nrrd --interpolator nearest --force"));
+        assert_eq!(voxels(path, "same.nrrd"), image().as_slice(), "{format}");
+    }
 }

@@ -80,6 +80,19 @@ fn json_and_csv_patients_agree() {
     std::fs::write(folder.path().join("one.csv"), "age,MTD\n44,1.5\n").unwrap();
     let json = answer(folder.path(), "predict model.json --patient one.json --format json");
     assert_eq!(json, answer(folder.path(), "predict model.json --patient one.csv --format json"));
+    // As a spreadsheet of a country with decimal commas writes it.
+    std::fs::write(folder.path().join("semicolons.csv"), "\u{feff}age;MTD\n44;1,5\n").unwrap();
+    assert_eq!(json, answer(folder.path(), "predict model.json --patient semicolons.csv --json"));
+    for format in ["csv", "json"] {
+        let command = format!("predict model.json --patient one.csv -o risks.{format} --append");
+        answer(folder.path(), &command);
+        answer(folder.path(), &command);
+    }
+    let lines = std::fs::read_to_string(folder.path().join("risks.csv")).unwrap();
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    let list: Vec<serde_json::Value> =
+        serde_json::from_slice(&std::fs::read(folder.path().join("risks.json")).unwrap()).unwrap();
+    assert_eq!((list.len(), &list[0]), (2, &list[1]));
     let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(parsed[0]["risk"].as_f64().is_some_and(|risk| risk > 0.0 && risk < 1.0));
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
-use crate::network::{ForwardMode, GradientTarget, Network};
+use crate::network::{ForwardMode, GradientTarget, Network, Retention};
 use crate::tensor::Tensor;
 
 /// How the maps of a stage's channels are weighted.
@@ -98,16 +98,17 @@ pub fn grad_cam(network: &Network, image: &Tensor, options: &GradCamOptions) -> 
     let output_name = options.output.as_deref().unwrap_or(network.last_output());
     let (stage, output) = (network.graph.node_of(stage_name)?, network.graph.node_of(output_name)?);
     let mut network = network.clone();
-    let mut workspace = Workspace::new(Instructions::best());
+    let workspace = Workspace::new(Instructions::best());
     let mut unused_dropout = ChaCha8Rng::seed_from_u64(0);
-    let tape = network.forward(image.clone(), ForwardMode::Evaluation, &mut unused_dropout, &mut workspace)?;
+    let retention = Retention::everything(&network.graph);
+    let tape = network.forward(image.clone(), ForwardMode::Evaluation, &retention, &mut unused_dropout, &workspace)?;
     let mut gradient = Tensor::zeros(tape.activation(output).shape());
     let outputs = gradient.as_slice().len();
     *gradient.as_mut_slice().get_mut(options.index).ok_or_else(|| {
         DeepError::parameter("index", options.index, format!("below {outputs}, the length of the output {output_name}"))
     })? = 1.0;
     let activation = tape.activation(stage).clone();
-    let gradients = network.backward(tape, output, gradient, GradientTarget::Node(stage), &mut workspace);
+    let gradients = network.backward(tape, output, gradient, GradientTarget::Node(stage), &workspace);
     let gradient = gradients.at_end.ok_or_else(|| {
         DeepError::parameter("stage", stage_name, format!("computed before the output {output_name}"))
     })?;

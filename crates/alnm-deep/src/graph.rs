@@ -87,6 +87,24 @@ impl Graph {
         &self.nodes[id - 1]
     }
 
+    /// Shapes of all outputs for an image batch of the shape (images, height, width, channels).
+    pub(crate) fn shapes(&self, input: [usize; 4]) -> Vec<[usize; 4]> {
+        let mut shapes = vec![input];
+        for node in &self.nodes {
+            let source = shapes[node.inputs[0]];
+            shapes.push(match node.operation {
+                Operation::Convolution { layer, .. } => layer.output_shape(source),
+                Operation::MaxPool(window) => window.output_shape(source),
+                Operation::AveragePool(averaging) => averaging.output_shape(source),
+                Operation::Concatenate => {
+                    [source[0], source[1], source[2], node.inputs.iter().map(|input| shapes[*input][3]).sum()]
+                }
+                Operation::BatchNorm { .. } | Operation::Relu | Operation::Dropout(_) => source,
+            });
+        }
+        shapes
+    }
+
     fn push(&mut self, operation: Operation, inputs: Vec<NodeId>) -> NodeId {
         self.nodes.push(Node { operation, inputs });
         self.output = self.nodes.len();

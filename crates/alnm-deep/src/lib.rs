@@ -44,7 +44,7 @@ pub use hub::{Hub, PublishedWeights};
 pub use kernel::microkernel::Instructions;
 pub use lesion::LesionCrop;
 pub use loss::CrossEntropyLoss;
-pub use network::{Head, Initialisation, Network};
+pub use network::{Head, Initialisation, Network, Recomputation};
 pub use occlusion::{OcclusionOptions, occlusion_map};
 pub use optimiser::{Optimiser, Schedule, WeightDecayRule};
 pub use parameter_group::ParameterGroup;

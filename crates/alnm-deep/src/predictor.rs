@@ -109,17 +109,17 @@ impl Predictor {
         }
     }
 
-    fn with_workspace<R>(&self, task: impl FnOnce(&mut Workspace) -> R) -> R {
+    fn with_workspace<R>(&self, task: impl FnOnce(&Workspace) -> R) -> R {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let last = idle().pop();
-        let mut workspace = last.unwrap_or_else(|| Workspace::new(self.instructions));
-        let result = task(&mut workspace);
+        let workspace = last.unwrap_or_else(|| Workspace::new(self.instructions));
+        let result = task(&workspace);
         idle().push(workspace);
         result
     }
 
     /// Runs steps that begin with the output of node `start`; the output of the last of them.
-    fn run(&self, steps: &[Step], start: NodeId, input: Tensor, workspace: &mut Workspace) -> Tensor {
+    fn run(&self, steps: &[Step], start: NodeId, input: Tensor, workspace: &Workspace) -> Tensor {
         let Some((last, before)) = steps.split_last() else { return input };
         let mut last_use = vec![0usize; self.graph.outputs()];
         for (index, step) in before.iter().enumerate() {
@@ -130,18 +130,11 @@ impl Predictor {
         activations[start] = Some(input);
         for (index, step) in before.iter().enumerate() {
             activations[step.output] = Some(step.compute(&activations, workspace));
-            for source in step.sources().filter(|source| *source != start) {
-                if last_use[source] == index
-                    && let Some(done) = activations[source].take()
-                {
-                    workspace.give(done);
-                }
+            for source in step.sources().filter(|source| last_use[*source] == index) {
+                activations[source] = None;
             }
         }
-        let output = last.compute(&activations, workspace);
-        let rest = activations.into_iter().enumerate().filter(|(node, _)| *node != start);
-        rest.filter_map(|(_, rest)| rest).for_each(|rest| workspace.give(rest));
-        output
+        last.compute(&activations, workspace)
     }
 }
 
@@ -166,7 +159,7 @@ impl FeatureExtractor for Predictor {
         let steps = &self.steps[..self.steps.partition_point(|step| step.output <= target)];
         let split = steps.iter().position(|step| Some(step.output) == self.boundary);
         let Some(split) = split.filter(|split| input.images() > 1 && split + 1 < steps.len()) else {
-            return Ok(self.with_workspace(|workspace| self.run(steps, 0, input, workspace)));
+            return Ok(self.with_workspace(|workspace| self.run(steps, 0, input, workspace)).into_owned());
         };
         let (early, late) = steps.split_at(split + 1);
         let boundary = early[split].output;
@@ -178,7 +171,7 @@ impl FeatureExtractor for Predictor {
             })
             .collect();
         let parts = Tensor::stacked(&parts)?;
-        Ok(self.with_workspace(|workspace| self.run(late, boundary, parts, workspace)))
+        Ok(self.with_workspace(|workspace| self.run(late, boundary, parts, workspace)).into_owned())
     }
 }
 
@@ -273,7 +266,7 @@ impl Step {
         self.inputs.iter().copied().chain(residual)
     }
 
-    fn compute(&self, activations: &[Option<Tensor>], workspace: &mut Workspace) -> Tensor {
+    fn compute(&self, activations: &[Option<Tensor>], workspace: &Workspace) -> Tensor {
         let of = |node: NodeId| {
             activations[node]
                 .as_ref()

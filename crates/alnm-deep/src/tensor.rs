@@ -170,9 +170,9 @@ impl Tensor {
         Self { shape, data }
     }
 
-    /// The memory alone.
-    pub(crate) fn into_buffer(self) -> Buffer {
-        self.data
+    /// The tensor in memory of its own, for callers who may keep it for long.
+    pub(crate) fn into_owned(self) -> Self {
+        Self { data: self.data.into_owned(), ..self }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::{DeepError, Result};
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
 use crate::loss::{CrossEntropyLoss, LossOfLogits};
-use crate::network::{ForwardMode, GradientTarget, Head, Network};
+use crate::network::{ForwardMode, GradientTarget, Head, Network, Recomputation, Retention};
 use crate::optimiser::{LearningRates, Optimiser, OptimiserState, WeightDecayRule};
 use crate::parameter_group::{ParameterGroup, learning_rate_factors};
 use crate::state_dict::StateDict;
@@ -67,6 +67,8 @@ pub struct Trainer {
     factors: Vec<f32>,
     trained: Vec<bool>,
     frozen_norms: Vec<bool>,
+    recomputation: Recomputation,
+    retention: Retention,
     workspace: Workspace,
 }
 
@@ -136,6 +138,8 @@ impl Trainer {
         let (trained, frozen_norms) = (vec![true; network.parameters.len()], vec![false; network.graph.norms.len()]);
         let state = OptimiserState::new(optimiser, &network, &trained);
         let factors = vec![1.0; trained.len()];
+        let recomputation = Recomputation::default();
+        let retention = Retention::of(&network.graph, &trained, recomputation);
         Ok(Self {
             network,
             state,
@@ -144,6 +148,8 @@ impl Trainer {
             factors,
             trained,
             frozen_norms,
+            recomputation,
+            retention,
             workspace: Workspace::new(instructions),
         })
     }
@@ -162,7 +168,40 @@ impl Trainer {
         self.trained = self.factors.iter().map(|factor| *factor > 0.0).collect();
         self.frozen_norms = frozen_norms(&self.network, &self.factors, moments);
         self.state = OptimiserState::new(self.optimiser, &self.network, &self.trained);
-        Ok(self)
+        let recomputation = self.recomputation;
+        Ok(self.with_recomputation(recomputation))
+    }
+
+    /// The trainer, with another choice of the activations that its backward passes compute again; see [`Recomputation`].
+    /// Gradients keep every bit.
+    ///
+    /// ```
+    /// use alnm_deep::{
+    ///     Backbone, CrossEntropyLoss, Head, Initialisation, Network, Optimiser, Recomputation, Tensor, Trainer,
+    ///     WeightDecayRule,
+    /// };
+    ///
+    /// let network = || Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
+    /// let trainer = || Trainer::new(network(), Optimiser::adamw(1e-2), WeightDecayRule::WeightsOnly);
+    /// let images = Tensor::new([2, 32, 32, 3], (0..6144).map(|index| (index as f32 * 0.37).sin()).collect())?;
+    /// let gradients = |mut trainer: Trainer| {
+    ///     let gradients = trainer.gradients(images.clone(), &[true, false], CrossEntropyLoss::default(), 0)?;
+    ///     Ok::<_, alnm_deep::DeepError>(trainer.named_gradients(&gradients))
+    /// };
+    /// let of_blocks = gradients(trainer()?.with_recomputation(Recomputation::Blocks))?;
+    /// assert_eq!(of_blocks, gradients(trainer()?)?);
+    /// # Ok::<(), alnm_deep::DeepError>(())
+    /// ```
+    #[must_use]
+    pub fn with_recomputation(mut self, recomputation: Recomputation) -> Self {
+        self.recomputation = recomputation;
+        self.retention = Retention::of(&self.network.graph, &self.trained, recomputation);
+        self
+    }
+
+    /// Gives the memory of the passes back to the system, until the next one asks for it again.
+    pub(crate) fn release_memory(&mut self) {
+        self.workspace.clear();
     }
 
     /// The network as it stands.
@@ -198,14 +237,14 @@ impl Trainer {
         }
         let mut dropout = ChaCha8Rng::seed_from_u64(dropout_seed);
         let mode = ForwardMode::Training { frozen_norms: &self.frozen_norms };
-        let tape = self.network.forward(images, mode, &mut dropout, &mut self.workspace)?;
+        let tape = self.network.forward(images, mode, &self.retention, &mut dropout, &self.workspace)?;
         let output = self.network.graph.output;
         let logits: Vec<f64> = tape.activation(output).as_slice().iter().map(|logit| f64::from(*logit)).collect();
         let LossOfLogits { mean, gradient } = loss.of(&logits, labels);
         let gradient = Tensor::new([labels.len(), 1, 1, 1], gradient)?;
         let values = self
             .network
-            .backward(tape, output, gradient, GradientTarget::Parameters(&self.trained), &mut self.workspace)
+            .backward(tape, output, gradient, GradientTarget::Parameters(&self.trained), &self.workspace)
             .parameters;
         Ok(BatchGradients { loss: mean, logits, values })
     }

@@ -166,7 +166,7 @@ def by_alnm(alnm, path, folder):
     code, said = run([alnm, "info", path, "--json"])
     if code:
         raise ValueError(said)
-    told = json.loads(said)
+    [told] = json.loads(said)
     if told["format"] == "DICOM":
         if not told["series"]:
             raise ValueError("a mask")
@@ -394,7 +394,7 @@ def read_series(arguments):
         if code:
             row["result"] = "refused: " + cause(told)
             return row
-        listed = json.loads(told)["series"]
+        listed = json.loads(told)[0]["series"]
         problem = next((s["problem"] for s in listed if s["problem"]), None)
         if problem or not listed:
             row["result"] = "refused: " + cause(problem or "no image")

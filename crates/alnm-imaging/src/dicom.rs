@@ -30,6 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod acquisition;
 mod attributes;
 mod coded_concept;
 mod compressed;
@@ -89,6 +90,7 @@ use crate::error::FileProblem;
 use crate::volume::Image;
 
 pub use crate::dynamic_series::DynamicSeries;
+pub use acquisition::Acquisition;
 pub use coded_concept::CodedConcept;
 pub use contour::{Contour, ContourKind};
 pub use derived_object::DerivedSeries;

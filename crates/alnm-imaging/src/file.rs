@@ -96,6 +96,51 @@ impl Source {
         Ok(Self { path: path.to_owned(), content, form: NiftiForm::default() })
     }
 
+    /// Finds the format of a file that is open already and may have no name, as one into which standard input was copied.
+    /// `name` stands for it in messages, and decides nothing else but where files lie that a header names.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    ///
+    /// ```
+    /// use alnm_imaging::file::Source;
+    /// use alnm_imaging::{FileFormat, Geometry, Volume, write_image};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("image.nrrd");
+    /// write_image(&path, &Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7_u8).into())?;
+    /// let source = Source::of_file(std::fs::File::open(&path)?, "standard input")?;
+    /// assert_eq!(source.format(), FileFormat::Nrrd);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn of_file(file: File, name: impl AsRef<Path>) -> Result<Self> {
+        let path = name.as_ref();
+        let content = from_start(&file).and_then(|file| Content::of_opened(path, file)).map_err(|p| p.at(path))?;
+        Ok(Self { path: path.to_owned(), content, form: NiftiForm::default() })
+    }
+
+    /// The same file opened once more, also where it has no name by which it could be.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the system has no room for another open file.
+    pub fn try_clone(&self) -> Result<Self> {
+        let content = match &self.content {
+            Content::Folder => Content::Folder,
+            Content::File {
+                format,
+                file,
+                #[cfg(feature = "dicom")]
+                start,
+            } => Content::File {
+                format: *format,
+                file: file.try_clone().map_err(|error| FileProblem::from(error).at(&self.path))?,
+                #[cfg(feature = "dicom")]
+                start: start.clone(),
+            },
+        };
+        Ok(Self { path: self.path.clone(), content, form: self.form })
+    }
+
     /// The path.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -303,7 +348,10 @@ fn from_start(file: &File) -> Result<File, FileProblem> {
 
 impl Content {
     fn of_file(path: &Path) -> Result<Self, FileProblem> {
-        let mut file = File::open(path)?;
+        Self::of_opened(path, File::open(path)?)
+    }
+
+    fn of_opened(path: &Path, mut file: File) -> Result<Self, FileProblem> {
         let mut start = Vec::new();
         file.by_ref().take(Source::START).read_to_end(&mut start)?;
         let format = if has_preamble(&start) {

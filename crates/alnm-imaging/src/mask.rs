@@ -94,7 +94,7 @@ impl MaskReader {
         let chosen = MaskRegion::choose(&regions, self.params().region.as_ref());
         let chosen = chosen.map_err(|problem| FileProblem::from(problem).at(&path))?[0].label as usize - 1;
         let NamedSegment { label, layer, .. } = segments[chosen];
-        let voxels = labels(&source.read_layer(layer)?)?;
+        let voxels = source.read_layer(layer)?.label_map()?;
         self.on_grid(voxels.map(|&voxel| u32::from(voxel == label)))
     }
 
@@ -118,7 +118,7 @@ impl MaskReader {
 
     /// The region and grid asked for, of an image whose voxels are labels.
     fn label_map(&self, path: &Path, image: &Image) -> Result<LabelMap> {
-        let mut mask = labels(image)?;
+        let mut mask = image.label_map()?;
         if let Some(choice) = &self.params().region {
             let present = crate::region::labels(&mask, 64).into_iter();
             let regions: Vec<MaskRegion> =
@@ -177,13 +177,19 @@ pub fn read_mask_with(path: impl AsRef<Path>, params: &MaskParams) -> Result<Lab
     params.clone().check()?.read(path)
 }
 
-fn labels(image: &Image) -> Result<LabelMap> {
-    match image {
-        // Every number of these types is a label.
-        Image::U8(volume) => Ok(volume.map(|&label| label.into())),
-        Image::U16(volume) => Ok(volume.map(|&label| label.into())),
-        Image::U32(volume) => Ok(volume.clone()),
-        other => with_volume!(other, volume => label_map(volume)),
+impl Image {
+    /// The image as a mask: each voxel is a label, 0 the background.
+    ///
+    /// # Errors
+    /// [`ImagingError::InvalidVoxel`] with the first voxel that is no whole number from 0 to 4,294,967,295.
+    pub fn label_map(&self) -> Result<LabelMap> {
+        match self {
+            // Every number of these types is a label.
+            Self::U8(volume) => Ok(volume.map(|&label| label.into())),
+            Self::U16(volume) => Ok(volume.map(|&label| label.into())),
+            Self::U32(volume) => Ok(volume.clone()),
+            other => with_volume!(other, volume => label_map(volume)),
+        }
     }
 }
 

@@ -33,13 +33,7 @@ impl<'py> FromPyObject<'_, 'py> for MaskArgument {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        match image(&object)? {
-            Image::U8(volume) => Ok(volume.map(|&label| label.into())),
-            Image::U16(volume) => Ok(volume.map(|&label| label.into())),
-            Image::U32(volume) => Ok(volume),
-            other => with_volume!(other, volume => labels(volume)),
-        }
-        .map(Self)
+        image(&object)?.label_map().map(Self).map_err(exception)
     }
 }
 
@@ -50,19 +44,6 @@ impl<'py> FromPyObject<'_, 'py> for GridArgument {
         let shape: Vec<usize> = object.getattr("array")?.getattr("shape")?.extract()?;
         geometry(&object, &shape).map(Self)
     }
-}
-
-/// The label map of a mask whose voxels are whole numbers.
-fn labels<T: Voxel>(volume: Volume<T>) -> PyResult<LabelMap> {
-    let is_label = |value: f64| value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0;
-    if let Some(position) = volume.as_slice().iter().position(|voxel| !is_label(voxel.to_f64())) {
-        let (index, value) = (volume.geometry().index_of(position), volume.as_slice()[position].to_f64());
-        return Err(exception(format_args!(
-            "the voxel {index:?} (x, y, z) of the mask is {value}; voxels of a mask are whole numbers from 0 to {}",
-            u32::MAX
-        )));
-    }
-    Ok(volume.cast())
 }
 
 fn image(object: &Bound<'_, PyAny>) -> PyResult<Image> {

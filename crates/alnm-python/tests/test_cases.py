@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -46,10 +47,10 @@ def test_a_cluster_gives_the_same_rows_though_a_worker_is_killed(cases):
     distributed = pytest.importorskip("distributed")
     from alnm.dask import extract_cases as on_cluster
 
-    cases = cases * 10
+    cases = [case for _ in range(17) for case in cases][:200]
     expected = extract_cases(cases, PARAMETERS)
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=4, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
         pids = client.run(os.getpid)
@@ -61,3 +62,45 @@ def test_a_cluster_gives_the_same_rows_though_a_worker_is_killed(cases):
         while set(client.run(os.getpid).values()) == set(pids.values()) and time.monotonic() < deadline:
             time.sleep(0.2)
         assert set(client.run(os.getpid).values()) != set(pids.values())
+
+
+def ray_workers():
+    """The processes in which Ray runs cases at the moment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"ray::Map" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:  # it ended meanwhile
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="workers are found by /proc")
+def test_ray_gives_the_same_rows_though_a_worker_is_killed(cases):
+    ray = pytest.importorskip("ray")
+    pytest.importorskip("ray.data")
+    from alnm.ray import extract_cases as by_ray
+
+    cases = [{**case, "Patient": f"{number}-{case['Patient']}"} for number in range(17) for case in cases][:200]
+    expected = extract_cases(cases, PARAMETERS)
+    ray.init(num_cpus=4, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    try:
+        killed = []
+
+        def kill_one():
+            deadline = time.monotonic() + 60
+            while not killed and time.monotonic() < deadline:
+                for worker in ray_workers()[:1]:
+                    time.sleep(0.3)
+                    os.kill(worker, signal.SIGKILL)
+                    killed.append(worker)
+                time.sleep(0.01)
+
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        assert by_ray(cases, PARAMETERS) == expected
+        killer.join()
+        assert killed and by_ray([], PARAMETERS) == []
+    finally:
+        ray.shutdown()

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use alnm_stats::data_table::{Cell, DataTable};
 use alnm_study::Bundle;
 use alnm_study::scoring::{NewPatient, ScoredPatient};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use super::rows::{patients_of_table, values_of_one};
-use crate::output::{Overwriting, print, write_file};
-use crate::predict::{AnswerFormat, assessment_lines, column_name};
+use crate::exit::of_batch;
+use crate::messages;
+use crate::options::{ResultFormat, ResultOptions};
+use crate::predict::{assessment_lines, column_name};
 
 /// Risk of new patients by the bundle of a finished study: from images, outlines and blood counts to features, scores and
 /// the risk with its interval, what each variable adds, and what was odd.
@@ -23,7 +25,6 @@ row.csv and row.json hold age_years, mtd_cm, sad_aln_cm, neutrophils, lymphocyte
 is computed. A table of cases has the columns patient, image and mask too, with paths relative to its folder; the patients.csv of a cohort
 folder is one. A value that is missing leaves the patient without a risk, and the answer says which.
 
-Exit codes: 0 done, 1 the work failed for a patient or as a whole, 2 the command line was wrong, 130 interrupted.
 Research software, not a medical device.")]
 pub(crate) struct Apply {
     /// Bundle that a study has written.
@@ -49,24 +50,18 @@ pub(crate) struct Apply {
     /// Label of the lesion in the masks, where it is another than in training.
     #[arg(long, value_name = "N")]
     label: Option<u32>,
-    /// Form of the answer.
-    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
-    format: AnswerFormat,
     /// Level of the intervals.
     #[arg(long, value_name = "X", default_value_t = 0.95)]
     level: f64,
-    /// File for the answer instead of the terminal.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    result: ResultOptions,
     #[command(flatten)]
     threads: crate::Threads,
-    #[command(flatten)]
-    overwriting: Overwriting,
 }
 
 impl Apply {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check(self.out.as_deref())?;
+        self.result.check()?;
         self.threads.start()?;
         let bundle = Bundle::read(&self.bundle)?;
         if self.describe {
@@ -75,20 +70,24 @@ impl Apply {
         let patients = self.patients(&bundle)?;
         let (phase, label) = (bundle.preparation().phase, bundle.preparation().label);
         let scorer = bundle.scorer(self.level)?.with_files(self.phase.unwrap_or(phase), self.label.unwrap_or(label))?;
-        let progress = super::progress()?;
+        let progress = super::progress();
         let step = progress.begin("images, features, scores, risks", patients.len());
         let scored = scorer.score(&patients, &step);
         step.finish(&mut Vec::new());
         progress.check_interrupt()?;
-        let text = match self.format {
-            AnswerFormat::Text => text(&bundle, &patients, &scored),
-            AnswerFormat::Csv => table(&bundle, &patients, &scored)?.to_csv(),
-            AnswerFormat::Json => json(&patients, &scored)?,
+        let text = match self.result.format() {
+            ResultFormat::Text => text(&bundle, &patients, &scored),
+            ResultFormat::Csv => table(&bundle, &patients, &scored)?.to_csv(),
+            ResultFormat::Json => json(&patients, &scored)?,
         };
         self.answer(&text)?;
         let failed = scored.iter().filter(|scored| scored.is_err()).count();
-        ensure!(failed == 0, "{failed} of {} patients could not be scored; the answer says why", patients.len());
-        Ok(())
+        for (patient, scored) in patients.iter().zip(&scored) {
+            if let Err(error) = scored {
+                messages::error(format_args!("patient {}: {}", patient.id, messages::reasons(error)));
+            }
+        }
+        of_batch(failed, patients.len(), "patients")
     }
 
     fn patients(&self, bundle: &Bundle) -> Result<Vec<NewPatient>> {
@@ -105,10 +104,7 @@ impl Apply {
     }
 
     fn answer(&self, text: &str) -> Result<()> {
-        match &self.out {
-            Some(path) => write_file(path, text.as_bytes()),
-            None => print(text),
-        }
+        self.result.write(text)
     }
 }
 

@@ -9,8 +9,7 @@ use alnm_study::external_validation::{ExternalValidation, ExternalValidationPara
 use alnm_study::scoring::NewPatient;
 use anyhow::{Context, Result, ensure};
 
-use crate::output::{Overwriting, print, write_file};
-use crate::predict::AnswerFormat;
+use crate::options::{ResultFormat, ResultOptions};
 
 /// A bundle judged on the patients of another hospital: AUC, calibration, net benefit, each with its interval, what
 /// recalibration would give, and how far the patients are from those of training.
@@ -23,7 +22,6 @@ COHORT is a cohort folder (cohort.toml, patients.csv, images, masks). The patien
 centres that --centre names. Phase and label are those of its cohort.toml. Figures after recalibration are judged on the patients that the
 line was fitted to, and so optimistic.
 
-Exit codes: 0 done, 1 the work failed, 2 the command line was wrong or the cohort has problems, 130 interrupted.
 Research software, not a medical device.")]
 pub(crate) struct Validate {
     /// Bundle that a study has written.
@@ -33,45 +31,37 @@ pub(crate) struct Validate {
     /// Centre whose patients are judged; may be given several times [default: the validation centres].
     #[arg(long, value_name = "NAME")]
     centre: Vec<String>,
-    /// Form of the answer.
-    #[arg(long, value_enum, default_value_t = AnswerFormat::Text)]
-    format: AnswerFormat,
     /// Level of the intervals.
     #[arg(long, value_name = "X", default_value_t = 0.95)]
     level: f64,
     /// Bootstrap resamples of the intervals of net benefit.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
     resamples: u32,
-    /// File for the answer instead of the terminal.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    result: ResultOptions,
     /// File for outcome and risk of every patient (CSV).
     #[arg(long, value_name = "FILE")]
     risks: Option<PathBuf>,
     #[command(flatten)]
     threads: crate::Threads,
-    #[command(flatten)]
-    overwriting: Overwriting,
 }
 
 impl Validate {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check(self.out.iter().chain(&self.risks).map(PathBuf::as_path))?;
+        self.result.check()?;
+        self.result.overwriting.check(self.risks.as_deref())?;
         self.threads.start()?;
         let bundle = Bundle::read(&self.bundle)?;
         let validation = self.judge(&bundle)?;
-        let text = match self.format {
-            AnswerFormat::Text => text(&bundle, &validation),
-            AnswerFormat::Csv => validation.table()?.to_csv(),
-            AnswerFormat::Json => serde_json::to_string_pretty(&validation)? + "\n",
+        let text = match self.result.format() {
+            ResultFormat::Text => text(&bundle, &validation),
+            ResultFormat::Csv => validation.table()?.to_csv(),
+            ResultFormat::Json => serde_json::to_string_pretty(&validation)? + "\n",
         };
         if let Some(path) = &self.risks {
-            write_file(path, validation.risks()?.to_csv().as_bytes())?;
+            self.result.overwriting.write_file(path, validation.risks()?.to_csv().as_bytes())?;
         }
-        match &self.out {
-            Some(path) => write_file(path, text.as_bytes()),
-            None => print(&text),
-        }
+        self.result.write(&text)
     }
 
     fn judge(&self, bundle: &Bundle) -> Result<ExternalValidation> {
@@ -89,7 +79,7 @@ impl Validate {
             cohort.patients.iter().map(|patient| NewPatient::of_cohort(&cohort, patient)).collect();
         let (phase, label) = (cohort.description.phase, cohort.description.label);
         let scorer = bundle.scorer(self.level)?.with_files(phase, label)?;
-        let progress = super::progress()?;
+        let progress = super::progress();
         let step = progress.begin("images, features, scores, risks", patients.len());
         let found = scorer.score(&patients, &step);
         step.finish(&mut Vec::new());

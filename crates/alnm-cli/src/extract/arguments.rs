@@ -9,23 +9,25 @@ use clap::{Args, ValueEnum};
 use super::log::Level;
 use super::table::TableFormat;
 use crate::input::{MaskDrawing, SeriesChoice};
+use crate::options::Threads;
+use crate::output::Overwriting;
 
 /// Extract radiomic features from an image and a mask, or from all cases of a CSV file.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alnm extract image.nii.gz mask.nii.gz -f csv -o features.csv\n  \
-alnm extract cases.csv -p params.yaml -f csv -o features.csv --out-dir parts\n\n\
-Exit codes: 0 done, 1 the input makes no sense, 2 the command line is wrong, 3 the extraction as a whole failed or \
-results could not be written, 4 all cases failed (see --fail-on), 255 interrupted; finished cases stay in --out-dir")]
+alnm extract cases.csv -p params.yaml -f csv -o features.csv --out-dir parts\n  \
+cat cases.csv | alnm extract - -f csv > features.csv\n\n\
+Finished cases stay in --out-dir, also after Ctrl-C. `alnm help columns` says what a list of cases may hold.")]
 pub(crate) struct ExtractArgs {
-    /// Image file or folder of a DICOM series, or a CSV file with columns Image and Mask (and, where needed, Label,
+    /// Image file or folder of a DICOM series, or a table of cases with columns Image and Mask (and, where needed, Label,
     /// Label_channel, Image_volume and Mask_volume, and for DICOM Series, Phase and Roi; other columns are copied to the output).
-    /// Paths in it are relative to its folder.
+    /// Paths in it are relative to its folder. `-` is an image or a table from standard input.
     #[arg(value_name = "IMAGE|BATCH.csv")]
     pub(super) input: PathBuf,
     /// Mask file; needed unless the input is a CSV file or --whole-image is set.
     pub(super) mask: Option<PathBuf>,
     /// The region is the whole image, and no mask is read. Settings that look at its border find none.
-    #[arg(long, conflicts_with_all = ["mask", "label", "roi", "labels", "components", "mask_volume"])]
+    #[arg(long, conflicts_with_all = ["mask", "label", "roi", "roi_number", "labels", "components", "mask_volume"])]
     pub(super) whole_image: bool,
     /// Parameter file of PyRadiomics, or with `--profile ibsi` of the IBSI profile; YAML or JSON.
     #[arg(short, long, value_name = "FILE")]
@@ -37,22 +39,27 @@ pub(crate) struct ExtractArgs {
     /// A setting that overrides the parameter file, such as binWidth:10; lists are separated by commas.
     #[arg(short, long, value_name = "NAME:VALUE")]
     pub(super) setting: Vec<String>,
-    /// Threads to use; all by default.
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) threads: Threads,
     /// Only check the parameter file and that the files of all cases exist.
     #[arg(long)]
     pub(super) validate: bool,
-    /// File to append the output to, instead of writing it to the terminal. Several programs may append to one file.
+    /// File for the output, instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Add to the file of --out, where it is there, as PyRadiomics does. Several programs may add to one file.
+    #[arg(long, requires = "out", conflicts_with = "force")]
+    pub(super) append: bool,
+    #[command(flatten)]
+    pub(super) overwriting: Overwriting,
     /// Folder for one CSV file per finished case, and for feature maps. A case is not computed again as long as its
     /// files, the parameters and the version of this program are those of its file there.
     #[arg(long, visible_alias = "od", value_name = "DIR")]
     pub(super) out_dir: Option<PathBuf>,
-    /// Which failures of cases give exit code 4; by default that of all cases. PyRadiomics gives 0 in any case (never).
-    #[arg(long, value_name = "all|any|never", value_enum, default_value_t = FailOn::All)]
-    pub(super) fail_on: FailOn,
+    /// End with exit code 0 although cases failed, and leave out settings that make no sense with a warning, as PyRadiomics
+    /// does.
+    #[arg(long)]
+    pub(super) keep_going: bool,
     /// Features of the region, maps with a value for each of its voxels, or the images that features are computed on:
     /// image and mask after normalisation, resampling, cropping and resegmentation, the filtered images, and the grey
     /// levels of each. Maps and images go to --out-dir, as NRRD.
@@ -64,6 +71,9 @@ pub(crate) struct ExtractArgs {
     /// Format of the output.
     #[arg(short, long, value_enum, default_value_t = TableFormat::Txt)]
     pub(super) format: TableFormat,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
     /// How the paths of image and mask are written.
     #[arg(long, value_enum, default_value_t = PathFormat::Absolute)]
     pub(super) format_path: PathFormat,
@@ -85,6 +95,9 @@ pub(crate) struct ExtractArgs {
     /// Name of the region in DICOM structure sets and segmentations; where they have only one it need not be named.
     #[arg(long, value_name = "NAME", conflicts_with = "labels")]
     pub(super) roi: Option<String>,
+    /// Number of the region: ROI number, segment number, or label.
+    #[arg(long, value_name = "N", conflicts_with_all = ["labels", "label", "roi"])]
+    pub(super) roi_number: Option<u32>,
     /// Regions to extract from each mask: all labels, some of them (1,2), or the union of all. Each gives a row of its
     /// own.
     #[arg(long, value_name = "all|N,N|union", conflicts_with = "label")]
@@ -122,15 +135,11 @@ pub(crate) struct ExtractArgs {
     pub(super) shard: Option<Shard>,
 }
 
-/// Which failures of cases a script learns of by the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
-    /// Every case failed.
-    All,
-    /// A case failed.
-    Any,
-    /// None, as with PyRadiomics.
-    Never,
+impl ExtractArgs {
+    /// The format of the output.
+    pub(super) fn format(&self) -> TableFormat {
+        if self.json { TableFormat::Json } else { self.format }
+    }
 }
 
 /// What is extracted.

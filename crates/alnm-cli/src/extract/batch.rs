@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::arguments::ExtractArgs;
 use super::log::Log;
 use super::table::{Row, RowValue};
 use crate::cases::{ListedCase, Masks, is_list, read_list};
+use crate::exit::wrong_use;
 
 /// An image with its mask.
 #[derive(Debug)]
@@ -69,11 +70,12 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
         read_batch(arguments, log)?
     } else {
         let mask = arguments.mask.clone();
-        ensure!(
-            mask.is_some() || arguments.whole_image,
-            "{} is no CSV file of cases, and no mask is given; name the mask after the image, or set --whole-image",
-            arguments.input.display()
-        );
+        if mask.is_none() && !arguments.whole_image {
+            return Err(wrong_use(format!(
+                "{} is no list of cases, and no mask is given; name the mask after the image, or set --whole-image",
+                arguments.input.display()
+            )));
+        }
         let column = |name: &str, path: &Path| (name.to_owned(), RowValue::Text(path.to_string_lossy().into_owned()));
         let columns = [Some(column("Image", &arguments.input)), mask.as_deref().map(|mask| column("Mask", mask))];
         let columns = columns.into_iter().flatten().collect();

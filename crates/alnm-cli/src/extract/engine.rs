@@ -13,7 +13,10 @@ use super::log::Log;
 use super::regions::{Subject, file_part};
 use super::slice_means::{SLICES, slice_means};
 use super::table::{Row, RowValue};
-use crate::reasons;
+use crate::exit::wrong_use;
+use crate::input::read_text;
+use crate::messages::reasons;
+use crate::output::is_standard_stream;
 
 /// Grey levels of the IBSI profile without a parameter file.
 const DEFAULT_DISCRETISATION: IbsiDiscretisation = IbsiDiscretisation::FixedBinNumber(32);
@@ -195,12 +198,17 @@ fn warn(number: usize, warnings: &[Warning], log: &Log) {
 /// The parameter file with the overrides of the command line.
 fn pyradiomics_parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
     let mut parameters = match &arguments.param {
+        Some(path) if is_standard_stream(path) => Parameters::from_yaml(&read_text(path)?)?,
         Some(path) => Parameters::from_file(path)?,
         None => Parameters::default(),
     };
     for setting in &arguments.setting {
-        if let Err(reason) = override_setting(&mut parameters, setting) {
-            log.warning(format_args!("--setting {setting} is left out: {}", reasons(&reason)));
+        match override_setting(&mut parameters, setting) {
+            Ok(()) => {}
+            Err(reason) if arguments.keep_going => {
+                log.warning(format_args!("--setting {setting} is left out: {}", reasons(&reason)));
+            }
+            Err(reason) => return Err(wrong_use(format!("--setting {setting}: {}", reasons(&reason)))),
         }
     }
     Ok(parameters)
@@ -208,15 +216,17 @@ fn pyradiomics_parameters(arguments: &ExtractArgs, log: &Log) -> Result<Paramete
 
 /// The profile in the parameter file.
 fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
-    ensure!(
-        arguments.setting.is_empty(),
-        "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param"
-    );
+    if !arguments.setting.is_empty() {
+        return Err(wrong_use(
+            "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param",
+        ));
+    }
     ensure!(
         !arguments.slice_means,
         "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param"
     );
     let profile = match &arguments.param {
+        Some(path) if is_standard_stream(path) => IbsiProfile::from_yaml(&read_text(path)?)?,
         Some(path) => IbsiProfile::from_file(path)?,
         None => IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
     };

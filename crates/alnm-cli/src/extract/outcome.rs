@@ -14,7 +14,7 @@ use super::regions::{self, CaseContent, CaseFiles, CaseMasks, Subject};
 use super::report::{self, ReportedRegion};
 use super::store::{CaseKey, CaseStore};
 use super::table::{ColumnLists, Row, SharedRow};
-use crate::reasons;
+use crate::messages::reasons;
 
 /// What became of a case.
 pub(super) struct Outcome {

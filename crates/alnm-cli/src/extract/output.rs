@@ -1,18 +1,19 @@
 //! Where the table of results goes, and in which form its paths are written.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::appending::{self, Appended};
 use super::arguments::{ExtractArgs, Mode, PathFormat};
 use super::batch::base_folder;
 use super::engine::Engine;
-use super::log::Log;
 #[cfg(feature = "parquet")]
 use super::parquet_table;
 use super::table::{self, Row, RowValue, SharedRow, TableFormat};
+use crate::appending::{self, TableKind};
+#[cfg(feature = "parquet")]
+use crate::exit::wrong_use;
+use crate::output::{is_standard_stream, print_bytes};
 
 /// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their
 /// columns.
@@ -29,52 +30,50 @@ fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, Sh
     engine.columns(dimension)
 }
 
-/// Refuses, before any work is done, a file for the output that no table can be added to.
+/// Refuses, before any work is done, a file for the output that exists, or to which no table can be added.
 pub(super) fn check(arguments: &ExtractArgs) -> Result<()> {
-    match &arguments.out {
-        Some(path) if path.is_file() && is_appended(arguments.format) => {
-            let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-            appending::end_of(&mut file, arguments.format).map(drop).with_context(|| path.display().to_string())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether tables of this format are added to a file that is there.
-fn is_appended(format: TableFormat) -> bool {
-    match format {
-        TableFormat::Csv | TableFormat::Json | TableFormat::Txt => true,
-        #[cfg(feature = "parquet")]
-        TableFormat::Parquet => false,
-    }
-}
-
-/// Writes [formatted](formatted_row) rows with the numbers of their cases to the file that `--out` names, or to the
-/// terminal.
-pub(super) fn write_table(
-    arguments: &ExtractArgs,
-    engine: &Engine,
-    rows: &[(usize, SharedRow)],
-    log: &Log,
-) -> Result<()> {
-    let expected = expected_columns(arguments, engine, rows);
     let Some(path) = &arguments.out else {
-        return table::write(std::io::stdout().lock(), arguments.format, rows, &expected);
+        return match arguments.format() {
+            #[cfg(feature = "parquet")]
+            TableFormat::Parquet => Err(wrong_use("a Parquet file cannot go to the terminal; name a file with --out")),
+            _ => Ok(()),
+        };
     };
+    if !arguments.append {
+        return arguments.overwriting.check([path.as_path()]);
+    }
+    appending::check(path, added(arguments.format())?)
+}
+
+/// How tables of this format are added to a file.
+fn added(format: TableFormat) -> Result<TableKind> {
+    match format {
+        TableFormat::Csv => Ok(TableKind::Csv),
+        TableFormat::Json => Ok(TableKind::JsonList),
+        TableFormat::Txt => Ok(TableKind::Lines),
+        #[cfg(feature = "parquet")]
+        TableFormat::Parquet => Err(wrong_use("a Parquet file cannot be added to; write another, or take --force")),
+    }
+}
+
+/// Writes [formatted](formatted_row) rows with the numbers of their cases to the file that `--out` names, or to standard
+/// output.
+pub(super) fn write_table(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, SharedRow)]) -> Result<()> {
+    let expected = expected_columns(arguments, engine, rows);
+    let format = arguments.format();
     #[cfg(feature = "parquet")]
-    if arguments.format == TableFormat::Parquet {
+    if let (TableFormat::Parquet, Some(path)) = (format, &arguments.out) {
         return parquet_table::write(path, rows, &expected);
     }
     let mut table = Vec::new();
-    table::write(&mut table, arguments.format, rows, &expected)?;
-    let appended = appending::append(path, arguments.format, &table);
-    if appended.with_context(|| format!("cannot write {}", path.display()))? == Appended::AfterOtherColumns {
-        log.warning(format_args!(
-            "{} held a table with other columns; this one follows it, with a line of its own for their names",
-            path.display()
-        ));
+    table::write(&mut table, format, rows, &expected)?;
+    match &arguments.out {
+        None => print_bytes(&table),
+        Some(path) if arguments.append && !is_standard_stream(path) => {
+            appending::append_to(path, added(format)?, &table)
+        }
+        Some(path) => arguments.overwriting.write_file(path, &table),
     }
-    Ok(())
 }
 
 /// The row as it is written: with paths in the form asked for, and without undefined features where they are not

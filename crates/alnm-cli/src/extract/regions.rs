@@ -111,9 +111,9 @@ pub(super) struct Subject<'a> {
 
 /// Everything on the command line that decides which images and regions a case has, as text.
 pub(super) fn description(arguments: &ExtractArgs) -> String {
-    let ExtractArgs { roi, labels, label, components, slice_means, whole_image, .. } = arguments;
+    let ExtractArgs { roi, roi_number, labels, label, components, slice_means, whole_image, .. } = arguments;
     let ExtractArgs { choice, drawing, all_phases, dicom_columns, .. } = arguments;
-    let regions = (roi, labels, label, components, slice_means, whole_image, &arguments.mask_volume);
+    let regions = (roi, roi_number, labels, label, components, slice_means, whole_image, &arguments.mask_volume);
     format!("{:?}", (regions, choice, drawing, all_phases, dicom_columns))
 }
 
@@ -157,7 +157,10 @@ pub(super) fn row_name(columns: &Row) -> String {
 impl CaseFiles {
     /// Opens image and mask, each once.
     pub(super) fn open(case: &Case) -> Result<Self> {
-        Ok(Self { image: Source::open(&case.image)?, mask: case.mask.as_ref().map(Source::open).transpose()? })
+        Ok(Self {
+            image: crate::input::open(&case.image)?,
+            mask: case.mask.as_deref().map(crate::input::open).transpose()?,
+        })
     }
 }
 
@@ -235,6 +238,12 @@ pub(super) fn series_choice(arguments: &ExtractArgs, case: &Case) -> Result<Seri
     choice.series = case.series.clone().or(choice.series);
     choice.volume = case.volume_number()?.or(choice.volume);
     Ok(choice)
+}
+
+/// The region that is meant by its name or number: by the column of a list where it has one, else by the command line.
+fn region_choice(arguments: &ExtractArgs, case: &Case) -> Option<RegionChoice> {
+    let name = case.roi.as_deref().or(arguments.roi.as_deref());
+    name.map(RegionChoice::from).or(arguments.roi_number.map(RegionChoice::from))
 }
 
 /// What identifies a series, by DICOM's keywords.
@@ -340,16 +349,16 @@ impl CaseMasks {
         } else {
             source.dicom_folder()?.into_masks().into_iter().next()
         };
-        let name = case.roi.as_deref().or(arguments.roi.as_deref());
+        let choice = region_choice(arguments, case);
         let Some(file) = file else {
             // A DICOM image whose voxels are labels.
-            params.region = name.map(Into::into);
-            let mask = params.check()?.read_source(Source::open(&path)?)?;
+            params.region = choice;
+            let mask = params.check()?.read_source(crate::input::open(&path)?)?;
             return Ok(Self::Labelled(vec![LabelledMask::of_labels(arguments, engine, case, mask)?]));
         };
         let smallest_part = arguments.components;
-        if let Some(name) = name {
-            params.region = Some(name.into());
+        if choice.is_some() {
+            params.region = choice;
             let drawn = params.check()?.draw_with_notes(&file)?;
             let region = CaseRegion { label: 1, origin: None, columns: Row::new() };
             let masked = LabelledMask::new(drawn.mask, vec![region], smallest_part)?;
@@ -406,8 +415,9 @@ impl CaseMasks {
     fn of_label_map(arguments: &ExtractArgs, engine: &Engine, case: &Case, source: Source) -> Result<Self> {
         let mut params = MaskParams::default();
         let segments = source.segments()?;
-        let by_name = arguments.roi.as_deref().or(case.roi.as_deref().filter(|_| !segments.is_empty()));
-        params.region = by_name.map(Into::into);
+        // The column Roi of a list may describe masks whose regions have no names.
+        let names_regions = arguments.roi.is_some() || arguments.roi_number.is_some() || !segments.is_empty();
+        params.region = region_choice(arguments, case).filter(|_| names_regions);
         params.channel = case.label_channel.or(Some(engine.label_channel()));
         params.volume = case.mask_volume_number()?.or(arguments.mask_volume);
         let layers: BTreeSet<usize> = segments.iter().map(|segment| segment.layer).collect();
@@ -420,7 +430,10 @@ impl CaseMasks {
         let mut source = Some(source);
         let mut masks = Vec::new();
         for layer in layers {
-            let opened = source.take().map_or_else(|| Source::open(&path), Ok)?;
+            let opened = match source.take() {
+                Some(opened) => opened,
+                None => crate::input::open(&path)?,
+            };
             let mask = MaskParams::default().with_channel(layer).check()?.read_source(opened)?;
             let of_layer = segments.iter().filter(|segment| segment.layer == layer);
             let regions = of_layer.map(|segment| CaseRegion {

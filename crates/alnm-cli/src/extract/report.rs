@@ -1,13 +1,11 @@
 //! The features of a case as a DICOM structured report.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::{
     CodedConcept, DerivedSeries, MaskFile, MeasuredRegion, Measurement, MeasurementReportParams, Segment,
     SegmentReference, Segmentation, SegmentationParams, SourceImages,
 };
-use alnm_imaging::file::{AtomicFile, Source};
 use alnm_imaging::{FileFormat, LabelMap};
 use anyhow::{Context, Result, ensure};
 
@@ -119,7 +117,7 @@ fn stored_segments(
     reported: &[ReportedRegion],
 ) -> Result<Option<Vec<SegmentReference>>> {
     let Some(mask) = &case.mask else { return Ok(None) };
-    if Source::open(mask)?.format() != FileFormat::Dicom {
+    if crate::input::open(mask)?.format() != FileFormat::Dicom {
         return Ok(None);
     }
     let Some(MaskFile::Segmentation(segmentation)) = MaskFile::find(mask)? else { return Ok(None) };
@@ -150,9 +148,7 @@ fn write_segmentation(
     let mask = numbered(reported, names)?;
     let params = SegmentationParams::default().with_segments(segments).with_series(DerivedSeries::new("Regions"));
     let bytes = params.check()?.encode(&mask, source)?;
-    let mut file = AtomicFile::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(&bytes)?;
-    file.commit()?;
+    crate::output::write_file(path, &bytes)?;
     let segmentation = Segmentation::from_bytes(&bytes)?;
     (1..).zip(reported).map(|(number, _)| Ok(SegmentReference::of(&segmentation, number)?)).collect()
 }

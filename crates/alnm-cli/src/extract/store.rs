@@ -180,6 +180,7 @@ impl CaseStore {
         let path = self.path(key);
         let given = regions::inputs(arguments, case).len();
         let bytes = content(rows, given, key)?;
+        let _whole = crate::interrupt::while_writing();
         write_atomically(&path, |file| file.write_all(&bytes))
             .with_context(|| format!("cannot write {}", path.display()))
     }

@@ -39,14 +39,11 @@ impl RowValue {
         }
     }
 
-    /// The value in JSON; numbers that are not finite stand as Python's json module writes them.
+    /// The value in JSON, which has no numbers that are not finite: null stands for them.
     fn json(&self) -> Result<String> {
         Ok(match self {
             Self::Text(text) => serde_json::to_string(text)?,
-            Self::Number(value) if value.is_nan() => "NaN".to_owned(),
-            Self::Number(value) if value.is_infinite() => {
-                if *value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-            }
+            Self::Number(value) if !value.is_finite() => "null".to_owned(),
             Self::Number(value) => float(*value),
             Self::Diagnostic(value) => serde_json::to_string(value)?,
         })

@@ -9,7 +9,7 @@ use alnm_pacs::{
 use anyhow::{Context, Result, bail, ensure};
 
 use super::server::ServerOptions;
-use super::transfer::{Transfer, stop_at_interrupt};
+use super::transfer::Transfer;
 use crate::output::print;
 
 /// Fetch studies from a PACS by DICOMweb into a folder, as STUDY/SERIES/OBJECT.dcm. What lies there whole is not fetched
@@ -18,9 +18,7 @@ use crate::output::print;
 #[command(after_help = "Examples:
   alnm fetch https://pacs.example.org/dicom-web --list --patient-id P001
   alnm fetch https://pacs.example.org/dicom-web images --date 20240101-20241231 --modality MR --user anna --password-file pw
-  alnm fetch https://pacs.example.org/dicom-web images --study 1.2.840.113619.2.1 --token-env PACS_TOKEN --ca hospital.pem
-
-Exit codes: 0 done, 1 the work failed or objects are missing, 2 the command line was wrong, 130 interrupted.")]
+  alnm fetch https://pacs.example.org/dicom-web images --study 1.2.840.113619.2.1 --token-env PACS_TOKEN --ca hospital.pem")]
 pub(crate) struct Fetch {
     /// Address of the DICOMweb services, for instance https://pacs.example.org/dicom-web.
     #[arg(value_name = "SERVER")]
@@ -84,7 +82,6 @@ impl Fetch {
         let params = FetchParams::default().with_modalities(&self.modality).with_series_instance_uids(&self.series);
         let choice = params.check()?;
         let server = self.options.dicom_web(&self.server)?;
-        stop_at_interrupt();
         let mut transfer = Transfer::start();
         let done = self.fetch(&server, &query, &choice, &mut transfer);
         transfer.finish();
@@ -143,7 +140,7 @@ impl Fetch {
                 }
                 // Other studies may go well.
                 Err(error @ (PacsError::Status { .. } | PacsError::Answer { .. })) => {
-                    transfer.say(&format!("{place}: {error}"));
+                    transfer.warn(&format!("{place}: {error}"));
                     total.studies_failed += 1;
                 }
                 Err(error) => return Err(error.into()),
@@ -157,8 +154,8 @@ impl Fetch {
 fn tell_unlisted(study: &FoundStudy, report: &FetchReport, transfer: &Transfer) {
     let listed = report.fetched + report.already_there + report.failed.len();
     if let Some(count) = study.instances.filter(|&count| count > listed as u64) {
-        transfer.say(&format!(
-            "warning: the server counts {count} objects in the study {} and lists {listed}; what it does not list is not \
+        transfer.warn(&format!(
+            "the server counts {count} objects in the study {} and lists {listed}; what it does not list is not \
              fetched",
             study.study_instance_uid
         ));
@@ -216,10 +213,10 @@ impl Total {
         }
         transfer.say(&line);
         for warning in &report.warnings {
-            transfer.say(&format!("warning: {warning}"));
+            transfer.warn(&warning.to_string());
         }
         for failed in &report.failed {
-            transfer.say(&format!("object {} is missing: {}", failed.sop_instance_uid, failed.reason));
+            transfer.warn(&format!("object {} is missing: {}", failed.sop_instance_uid, failed.reason));
         }
         self.fetched += report.fetched;
         self.already_there += report.already_there;

@@ -6,7 +6,7 @@ use alnm_pacs::{LocalObjects, Resend, StoreJournal, StoreReport};
 use anyhow::{Result, bail, ensure};
 
 use super::server::ServerOptions;
-use super::transfer::{Transfer, stop_at_interrupt};
+use super::transfer::Transfer;
 use crate::output::warn;
 
 /// Store DICOM files in a PACS, by DICOMweb or C-STORE. What is there already is not sent again: a DICOMweb server is
@@ -15,9 +15,7 @@ use crate::output::warn;
 #[command(after_help = "Examples:
   alnm store https://pacs.example.org/dicom-web results --user anna --password-file pw
   alnm store dicom://ARCHIVE@pacs.example.org:104 results --calling ALNM --journal stored.csv
-  alnm store dicom://ARCHIVE@pacs.example.org:104 --check
-
-Exit codes: 0 done, 1 the work failed or objects were refused, 2 the command line was wrong, 130 interrupted.")]
+  alnm store dicom://ARCHIVE@pacs.example.org:104 --check")]
 pub(crate) struct Store {
     /// Address: https://host/path of DICOMweb services, or dicom://TITLE@host:port of a DICOM node.
     #[arg(value_name = "SERVER")]
@@ -49,7 +47,6 @@ impl Store {
             "--journal is for DICOM nodes; {} is asked what it has, so leave the option away",
             self.server
         );
-        stop_at_interrupt();
         let mut transfer = Transfer::start();
         let done = if is_node { self.to_node(&mut transfer) } else { self.to_web(&mut transfer) };
         transfer.finish();
@@ -85,10 +82,10 @@ impl Store {
     fn objects(&self) -> Result<LocalObjects> {
         let found = LocalObjects::find(&self.files)?;
         if !found.foreign.is_empty() {
-            warn(&format!("{} files are no DICOM objects and are left out", found.foreign.len()));
+            warn(format_args!("{} files are no DICOM objects and are left out", found.foreign.len()));
         }
         for path in &found.duplicates {
-            warn(&format!(
+            warn(format_args!(
                 "{} has an object that another file has too, byte for byte; it is sent once",
                 path.display()
             ));
@@ -104,13 +101,13 @@ impl Store {
 /// Says what became of the files.
 fn tell(report: &StoreReport, found: &LocalObjects, transfer: &Transfer) -> Result<()> {
     for warning in &report.warnings {
-        transfer.say(&format!("warning: {warning}"));
+        transfer.warn(&warning.to_string());
     }
     for failed in &report.failed {
-        transfer.say(&format!("{} is not stored: {}", failed.path.display(), failed.reason));
+        transfer.warn(&format!("{} is not stored: {}", failed.path.display(), failed.reason));
     }
     for file in &found.unusable {
-        transfer.say(&format!("{} is not sent: {}", file.path.display(), file.reason));
+        transfer.warn(&format!("{} is not sent: {}", file.path.display(), file.reason));
     }
     transfer.say(&format!("{} objects stored, {} already there", report.stored, report.already_there));
     let missing = report.failed.len() + found.unusable.len();

@@ -6,33 +6,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alnm_pacs::TransferEvent;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::INTERRUPTED;
-
-/// Whether Ctrl-C was pressed.
-static STOPPED: AtomicBool = AtomicBool::new(false);
-
-/// Ends the work at the next step after Ctrl-C, and the program at once after a second one. What is done is kept in both
-/// cases. Without a handler Ctrl-C ends the program too, with the system's code.
-pub(super) fn stop_at_interrupt() {
-    let _ = ctrlc::set_handler(|| {
-        if STOPPED.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-    });
-}
+use crate::interrupt;
+use crate::messages::{inform, warn};
 
 /// Objects on their way.
 pub(super) struct Transfer {
     bar: ProgressBar,
     /// Bytes that have moved.
     bytes: u64,
+    /// Whether Ctrl-C was pressed. What has moved is kept.
+    stopped: &'static AtomicBool,
 }
 
 impl Transfer {
     pub(super) fn start() -> Self {
         let style = ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len} objects [{elapsed}, {eta} left]")
             .expect("the template is a constant that indicatif accepts");
-        Self { bar: ProgressBar::new(0).with_style(style), bytes: 0 }
+        Self { bar: ProgressBar::new(0).with_style(style), bytes: 0, stopped: interrupt::stop_by_itself() }
     }
 
     /// Shows an event; asks to stop after Ctrl-C.
@@ -49,13 +39,17 @@ impl Transfer {
             }
             _ => {}
         }
-        if STOPPED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// A line on standard error, above the bar where there is one.
-    #[allow(clippy::print_stderr, reason = "the command says what it does")]
     pub(super) fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| inform(line));
+    }
+
+    /// What was odd or went wrong, told as [`Transfer::say`] does.
+    pub(super) fn warn(&self, line: &str) {
+        self.bar.suspend(|| warn(line));
     }
 
     pub(super) fn finish(&self) {

@@ -39,6 +39,12 @@ impl Window {
         Self { low: percentile(low), high: percentile(high) }
     }
 
+    /// The window of a centre and a width, as DICOM cuts it (PS3.3 C.11.2.1.2.1).
+    pub(super) fn of_dicom([centre, width]: [f64; 2]) -> Self {
+        let half = (width.max(1.0) - 1.0) / 2.0;
+        Self { low: centre - 0.5 - half, high: centre - 0.5 + half }
+    }
+
     pub(super) fn grey(self, value: f32) -> u8 {
         let range = self.high - self.low;
         let share = if range > 0.0 { (f64::from(value) - self.low) / range } else { 0.0 };
@@ -173,6 +179,7 @@ mod tests {
             [0.0, 10.0, 500.0, 990.0, 2000.0, f32::NAN].map(|value| window.grey(value)),
             [0, 0, 128, 255, 255, 0]
         );
+        assert_eq!(Window::of_dicom([40.0, 401.0]), Window { low: -160.5, high: 239.5 });
         assert_eq!(Window::of_percentiles([7.0; 4].into_iter(), [1.0, 99.0]).grey(7.0), 0);
         assert_eq!(Window::of_percentiles([].into_iter(), [1.0, 99.0]).grey(0.5), 128);
     }

@@ -135,11 +135,22 @@ pub(crate) struct Normalised<'a> {
     pub(crate) inverse_deviation: &'a [f32],
 }
 
+/// Whether the output went through a rectified linear unit, and what tells where that was zero.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rectified<'a> {
+    /// It did not.
+    No,
+    /// The output itself.
+    Output(&'a Tensor),
+    /// The input, of which this makes the output.
+    ByInput(&'a Affine),
+}
+
 /// Sums over the batch of the gradient and of gradient times normalised input. Where the output went through a
-/// rectified linear unit, the gradient is first set to zero where `rectified` is.
+/// rectified linear unit, the gradient is first set to zero where the output is.
 pub(crate) fn affine_gradient(
     gradient: &mut Tensor,
-    rectified: Option<&Tensor>,
+    rectified: Rectified<'_>,
     Normalised { input, mean, inverse_deviation }: Normalised<'_>,
 ) -> AffineGradient {
     let channels = input.channels();
@@ -150,9 +161,21 @@ pub(crate) fn affine_gradient(
         .zip(input.as_slice().par_chunks(piece))
         .enumerate()
         .map(|(index, (gradient, input))| {
-            if let Some(rectified) = rectified {
-                for (gradient, output) in gradient.iter_mut().zip(&rectified.as_slice()[index * piece..]) {
-                    *gradient = if *output > 0.0 { *gradient } else { 0.0 };
+            match rectified {
+                Rectified::No => {}
+                Rectified::Output(output) => {
+                    for (gradient, output) in gradient.iter_mut().zip(&output.as_slice()[index * piece..]) {
+                        *gradient = if *output > 0.0 { *gradient } else { 0.0 };
+                    }
+                }
+                Rectified::ByInput(affine) => {
+                    for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
+                        let of_channel = affine.mean.iter().zip(&affine.scale).zip(&affine.bias);
+                        for ((gradient, input), ((mean, scale), bias)) in gradient.iter_mut().zip(input).zip(of_channel)
+                        {
+                            *gradient = if (input - mean) * scale + bias > 0.0 { *gradient } else { 0.0 };
+                        }
+                    }
                 }
             }
             let (mut weight, mut bias) = (vec![0.0f32; channels], vec![0.0f32; channels]);
@@ -280,7 +303,15 @@ mod tests {
         let (output, m, inverse, input) = normalise(&values);
         let mut gradient = Tensor::new(shape, weights.clone()).unwrap();
         let normalised = Normalised { input: &input, mean: &m.mean, inverse_deviation: &inverse };
-        let sums = affine_gradient(&mut gradient, Some(&output), normalised);
+        let mut again = gradient.clone();
+        let sums = affine_gradient(&mut gradient, Rectified::Output(&output), normalised);
+        let affine = Affine {
+            mean: m.mean.clone(),
+            scale: (0..2).map(|c| gamma[c] * inverse[c]).collect(),
+            bias: beta.to_vec(),
+        };
+        let by_input = affine_gradient(&mut again, Rectified::ByInput(&affine), normalised);
+        assert_eq!((&again, by_input.weight, by_input.bias), (&gradient, sums.weight.clone(), sums.bias.clone()));
         let kept = data_gradient(gradient.clone(), Some(Tensor::zeros(shape)), normalised, &gamma, Some(&sums));
         let gradient = data_gradient(gradient, None, normalised, &gamma, Some(&sums)).of_input;
         assert_eq!(kept.of_input, gradient);

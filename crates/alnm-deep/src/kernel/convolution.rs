@@ -77,7 +77,7 @@ impl Convolution {
     /// The output for an input by the faster way, the transformed weight made for this call alone.
     pub(crate) fn forward_filtered(
         &self,
-        workspace: &mut Workspace,
+        workspace: &Workspace,
         input: &Tensor,
         weight: &Panels,
         epilogue: Epilogue<'_>,
@@ -86,7 +86,6 @@ impl Convolution {
         if self.is_filtered(input.shape()) {
             let transformed = Winograd::of_panels(weight, |size| workspace.take_buffer(size));
             transformed.forward(workspace.instructions, input, epilogue, output);
-            workspace.give_buffer(transformed.into_buffer());
         } else {
             self.forward(workspace.instructions, input, weight, epilogue, output);
         }
@@ -320,14 +319,14 @@ mod tests {
                 }
                 let gradient = Tensor::new(output.shape(), numbers(output.as_slice().len(), seed + 13)).unwrap();
                 let mut data = Tensor::zeros(shape);
-                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut data, Accumulation::Replace);
+                layer.backward_data(&Workspace::new(instructions), &gradient, &weight, &mut data, Accumulation::Replace);
                 let mut twice = data.clone();
-                layer.backward_data(&mut Workspace::new(instructions), &gradient, &weight, &mut twice, Accumulation::Add);
+                layer.backward_data(&Workspace::new(instructions), &gradient, &weight, &mut twice, Accumulation::Add);
                 let expected = inner(output.as_slice(), gradient.as_slice());
                 let scale = 1e-3 * (1.0 + expected.abs());
                 prop_assert!((inner(input.as_slice(), data.as_slice()) - expected).abs() < scale);
                 prop_assert!((inner(input.as_slice(), twice.as_slice()) - 2.0 * expected).abs() < 2.0 * scale);
-                let weights = layer.backward_weight(&mut Workspace::new(instructions), &input, &gradient);
+                let weights = layer.backward_weight(&Workspace::new(instructions), &input, &gradient);
                 prop_assert!((inner(&weight, &weights) - expected).abs() < scale);
             }
         }

@@ -42,7 +42,7 @@ impl Convolution {
     /// The gradient of the loss with respect to the input, added to `gradient` or replacing it.
     pub(crate) fn backward_data(
         &self,
-        workspace: &mut Workspace,
+        workspace: &Workspace,
         output_gradient: &Tensor,
         weight: &[f32],
         gradient: &mut Tensor,
@@ -60,12 +60,11 @@ impl Convolution {
         let residual = if into == Accumulation::Add { Residual::Output } else { Residual::None };
         let epilogue = Epilogue { residual, ..Epilogue::default() };
         turned.forward_filtered(workspace, output_gradient, &panels, epilogue, gradient);
-        workspace.give_buffer(panels.into_buffer());
     }
 
     /// The weights of some kernel positions with the channels exchanged: rows of an input channel, depth (position,
     /// output).
-    fn exchanged(&self, workspace: &mut Workspace, weight: &[f32], taps: &[usize]) -> Panels {
+    fn exchanged(&self, workspace: &Workspace, weight: &[f32], taps: &[usize]) -> Panels {
         let memory = |size| workspace.take_buffer(size);
         Panels::from_fn(self.inputs, taps.len() * self.outputs, memory, |first, into| {
             let here = PANEL.min(self.inputs - first);
@@ -82,7 +81,7 @@ impl Convolution {
     /// kernel positions everywhere.
     fn backward_data_by_class(
         &self,
-        workspace: &mut Workspace,
+        workspace: &Workspace,
         output_gradient: &Tensor,
         weight: &[f32],
         gradient: &mut Tensor,
@@ -127,7 +126,6 @@ impl Convolution {
                 }
             });
         });
-        classes.into_iter().for_each(|class| workspace.give_buffer(class.panels.into_buffer()));
     }
 
     /// The gradient at pixels of one class, handed to `store` pixel by pixel.
@@ -176,12 +174,7 @@ impl Convolution {
     ///
     /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, by shape alone. A task
     /// sums one panel of columns of a part, (outputs × [`PANEL`]) numbers side by side.
-    pub(crate) fn backward_weight(
-        &self,
-        workspace: &mut Workspace,
-        input: &Tensor,
-        output_gradient: &Tensor,
-    ) -> Vec<f32> {
+    pub(crate) fn backward_weight(&self, workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
         let (patch, outputs, total) = (self.patch(), self.outputs, output_gradient.rows());
         let instructions = workspace.instructions;
         let panels = patch.div_ceil(PANEL);
@@ -217,7 +210,6 @@ impl Convolution {
                 }
             }
         });
-        workspace.give_buffer(partial);
         result
     }
 

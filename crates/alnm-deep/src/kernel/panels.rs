@@ -47,11 +47,6 @@ impl Panels {
         Self { values, outputs, depth }
     }
 
-    /// The memory alone.
-    pub(crate) fn into_buffer(self) -> Buffer {
-        self.values
-    }
-
     /// Rows of the matrix.
     pub(crate) fn outputs(&self) -> usize {
         self.outputs

@@ -77,11 +77,6 @@ impl Winograd {
         Self { values, inputs, outputs }
     }
 
-    /// The memory alone.
-    pub(crate) fn into_buffer(self) -> Buffer {
-        self.values
-    }
-
     fn position(&self, panel: usize, position: usize) -> &[f32] {
         let size = self.inputs * PANEL;
         &self.values[(panel * POSITIONS + position) * size..][..size]

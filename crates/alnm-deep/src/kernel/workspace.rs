@@ -1,39 +1,35 @@
 //! Memory that passes over a network use again.
 
-use std::collections::HashMap;
-
-use super::microkernel::{Buffer, Instructions};
+use super::microkernel::{Arena, Buffer, Instructions};
 use crate::tensor::Tensor;
 
-/// Buffers of earlier passes, kept by size: activations of a batch are hundreds of megabytes, and asking the system for
-/// them anew in every step costs more than the arithmetic of a batch normalisation.
+/// The memory of passes over a network, and what their kernels run on. Activations of a batch are hundreds of megabytes,
+/// and asking the system for them anew in every step costs more than the arithmetic of a batch normalisation: what is
+/// taken lies in an arena, to which it returns when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Workspace {
-    free: HashMap<usize, Vec<Buffer>>,
+    arena: Arena,
     /// What the kernels of the pass run on.
     pub(crate) instructions: Instructions,
 }
 
 impl Workspace {
     pub(crate) fn new(instructions: Instructions) -> Self {
-        Self { free: HashMap::new(), instructions }
+        Self { arena: Arena::default(), instructions }
     }
 
     /// A tensor with any contents.
-    pub(crate) fn take(&mut self, shape: [usize; 4]) -> Tensor {
+    pub(crate) fn take(&self, shape: [usize; 4]) -> Tensor {
         Tensor::from_buffer(shape, self.take_buffer(shape.iter().product()))
     }
 
-    pub(crate) fn give(&mut self, tensor: Tensor) {
-        self.give_buffer(tensor.into_buffer());
-    }
-
     /// So many numbers of any value.
-    pub(crate) fn take_buffer(&mut self, size: usize) -> Buffer {
-        self.free.get_mut(&size).and_then(Vec::pop).unwrap_or_else(|| Buffer::zeros(size))
+    pub(crate) fn take_buffer(&self, size: usize) -> Buffer {
+        Buffer::lent(&self.arena, size)
     }
 
-    pub(crate) fn give_buffer(&mut self, buffer: Buffer) {
-        self.free.entry(buffer.len()).or_default().push(buffer);
+    /// Gives the memory back to the system, but for what is still in use.
+    pub(crate) fn clear(&mut self) {
+        self.arena = Arena::default();
     }
 }

@@ -4,8 +4,9 @@ use rayon::prelude::*;
 
 use super::Network;
 use super::forward::{Tape, multiply_by};
+use super::retention::leading_to_parameters;
 use crate::graph::{NodeId, Operation};
-use crate::kernel::batch_norm::{self, AffineGradient, Normalised};
+use crate::kernel::batch_norm::{self, AffineGradient, Normalised, Rectified};
 use crate::kernel::gradient::Accumulation;
 use crate::kernel::pooling;
 use crate::kernel::workspace::Workspace;
@@ -32,15 +33,15 @@ pub(crate) struct Gradients {
 impl Network {
     /// Gradients of the loss whose gradient with respect to the output of `from` is `gradient`.
     ///
-    /// Gradients that do not lead to a wanted one are not computed. The tape's activations return to the workspace as soon
-    /// as they have been used.
+    /// Gradients that do not lead to a wanted one are not computed. What the tape does not hold is computed again; an
+    /// activation goes as soon as it has been used.
     pub(crate) fn backward(
         &self,
         mut tape: Tape,
         from: NodeId,
         gradient: Tensor,
         wanted: GradientTarget<'_>,
-        workspace: &mut Workspace,
+        workspace: &Workspace,
     ) -> Gradients {
         let leads = self.leading_nodes(wanted);
         let mut arrived: Vec<Option<Tensor>> = (0..self.graph.outputs()).map(|_| None).collect();
@@ -52,47 +53,40 @@ impl Network {
                 let mut flow = BackwardFlow {
                     wanted,
                     leads: &leads,
-                    tape: &tape,
+                    tape: &mut tape,
                     arrived: &mut arrived,
                     parameters: &mut parameters,
                 };
                 self.backward_through(id, gradient, &mut flow, workspace);
             }
-            if let Some(done) = tape.activations[id].take() {
-                workspace.give(done);
-            }
+            tape.activations[id] = None;
         }
         let at_end = if let GradientTarget::Node(node) = wanted { arrived[node].take() } else { None };
-        tape.activations.into_iter().flatten().for_each(|rest| workspace.give(rest));
         Gradients { parameters, at_end }
     }
 
     /// Whether what is wanted lies at or above each node.
     fn leading_nodes(&self, wanted: GradientTarget<'_>) -> Vec<bool> {
+        let target = match wanted {
+            GradientTarget::Parameters(trained) => return leading_to_parameters(&self.graph, trained),
+            GradientTarget::Node(node) => node,
+        };
         let mut leads = vec![false; self.graph.outputs()];
         for id in 1..leads.len() {
-            let at_node = match wanted {
-                GradientTarget::Node(node) => id == node,
-                GradientTarget::Parameters(trained) => self.graph.parameters_of(id).any(|parameter| trained[parameter]),
-            };
-            leads[id] = at_node || self.graph.sources(id).any(|source| leads[source]);
+            leads[id] = id == target || self.graph.sources(id).any(|source| leads[source]);
         }
         leads
     }
 
-    fn backward_through(
-        &self,
-        id: NodeId,
-        mut gradient: Tensor,
-        flow: &mut BackwardFlow<'_>,
-        workspace: &mut Workspace,
-    ) {
-        let (tape, node) = (flow.tape, self.graph.node(id));
+    fn backward_through(&self, id: NodeId, mut gradient: Tensor, flow: &mut BackwardFlow<'_>, workspace: &Workspace) {
+        let node = self.graph.node(id);
         let source = node.inputs[0];
-        let input = tape.activation(source);
+        let input_shape = flow.tape.shapes[source];
         match node.operation {
             Operation::Convolution { layer, weight, bias } => {
                 if flow.trains(weight) {
+                    self.restore(source, flow.tape, workspace);
+                    let input = flow.tape.activation(source);
                     flow.parameters[weight] = layer.backward_weight(workspace, input, &gradient);
                 }
                 if let Some(bias) = bias.filter(|bias| flow.trains(*bias)) {
@@ -100,17 +94,26 @@ impl Network {
                 }
                 if flow.leads[source] {
                     let into = if flow.arrived[source].is_some() { Accumulation::Add } else { Accumulation::Replace };
-                    let mut target = flow.arrived[source].take().unwrap_or_else(|| workspace.take(input.shape()));
+                    let mut target = flow.arrived[source].take().unwrap_or_else(|| workspace.take(input_shape));
                     layer.backward_data(workspace, &gradient, &self.parameters[weight], &mut target, into);
                     flow.arrived[source] = Some(target);
                 }
-                workspace.give(gradient);
             }
             Operation::BatchNorm { norm, residual, relu } => {
+                self.restore(source, flow.tape, workspace);
+                if relu && residual.is_some() {
+                    self.restore(id, flow.tape, workspace);
+                }
+                let (tape, affine) = (&*flow.tape, self.affine_of(id, norm, flow.tape));
                 let (used, norm) = (&tape.moments[&id], &self.graph.norms[norm]);
-                let output = relu.then(|| tape.activation(id));
+                let rectified = match residual {
+                    _ if !relu => Rectified::No,
+                    Some(_) => Rectified::Output(tape.activation(id)),
+                    None => Rectified::ByInput(&affine),
+                };
+                let input = tape.activation(source);
                 let normalised = Normalised { input, mean: &used.mean, inverse_deviation: &used.inverse_deviation };
-                let sums = batch_norm::affine_gradient(&mut gradient, output, normalised);
+                let sums = batch_norm::affine_gradient(&mut gradient, rectified, normalised);
                 let batch_sums = used.from_batch.then_some(&sums);
                 let weight = &self.parameters[norm.weight];
                 let residual = residual.filter(|residual| flow.leads[*residual]);
@@ -123,39 +126,38 @@ impl Network {
                     }
                 }
                 if let (Some(residual), Some(gradient)) = (residual, passed.of_output) {
-                    flow.arrive(residual, gradient, workspace);
+                    flow.arrive(residual, gradient);
                 }
-                flow.arrive(source, passed.of_input, workspace);
+                flow.arrive(source, passed.of_input);
             }
             Operation::Relu => {
-                batch_norm::relu_backward(&mut gradient, tape.activation(id));
-                flow.arrive(source, gradient, workspace);
+                self.restore(id, flow.tape, workspace);
+                batch_norm::relu_backward(&mut gradient, flow.tape.activation(id));
+                flow.arrive(source, gradient);
             }
             Operation::MaxPool(_) => {
-                let back = pooling::max_pool_backward(&gradient, &tape.maxima[&id], workspace.take(input.shape()));
-                flow.arrive(source, back, workspace);
-                workspace.give(gradient);
+                let into = workspace.take(input_shape);
+                let back = pooling::max_pool_backward(&gradient, &flow.tape.maxima[&id], into);
+                flow.arrive(source, back);
             }
             Operation::AveragePool(averaging) => {
-                let back = pooling::average_pool_backward(&gradient, averaging, workspace.take(input.shape()));
-                flow.arrive(source, back, workspace);
-                workspace.give(gradient);
+                let back = pooling::average_pool_backward(&gradient, averaging, workspace.take(input_shape));
+                flow.arrive(source, back);
             }
             Operation::Concatenate => {
                 let mut start = 0;
                 for &source in &node.inputs {
-                    let shape = tape.activation(source).shape();
+                    let shape = flow.tape.shapes[source];
                     let part = channels_of(&gradient, start, workspace.take(shape));
                     start += shape[3];
-                    flow.arrive(source, part, workspace);
+                    flow.arrive(source, part);
                 }
-                workspace.give(gradient);
             }
             Operation::Dropout(_) => {
-                if let Some(mask) = tape.masks.get(&id) {
+                if let Some(mask) = flow.tape.masks.get(&id) {
                     multiply_by(&mut gradient, mask);
                 }
-                flow.arrive(source, gradient, workspace);
+                flow.arrive(source, gradient);
             }
         }
     }
@@ -166,7 +168,7 @@ struct BackwardFlow<'a> {
     wanted: GradientTarget<'a>,
     /// Whether what is wanted lies at or above each node.
     leads: &'a [bool],
-    tape: &'a Tape,
+    tape: &'a mut Tape,
     /// Gradients that have arrived at the nodes.
     arrived: &'a mut [Option<Tensor>],
     parameters: &'a mut [Vec<f32>],
@@ -178,9 +180,9 @@ impl BackwardFlow<'_> {
     }
 
     /// Adds a gradient to what has already arrived at a node.
-    fn arrive(&mut self, node: NodeId, gradient: Tensor, workspace: &mut Workspace) {
+    fn arrive(&mut self, node: NodeId, gradient: Tensor) {
         match &mut self.arrived[node] {
-            _ if !self.leads[node] => workspace.give(gradient),
+            _ if !self.leads[node] => {}
             None => self.arrived[node] = Some(gradient),
             Some(sum) => {
                 sum.as_mut_slice().par_chunks_mut(32_768).zip(gradient.as_slice().par_chunks(32_768)).for_each(
@@ -190,7 +192,6 @@ impl BackwardFlow<'_> {
                         }
                     },
                 );
-                workspace.give(gradient);
             }
         }
     }

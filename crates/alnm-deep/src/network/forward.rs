@@ -6,6 +6,7 @@ use rand::distr::{Distribution, Uniform};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::retention::Retention;
 use super::{EPSILON, MOMENTUM, Network, RunningStatistics, check_input};
 use crate::error::Result;
 use crate::graph::{NodeId, Operation};
@@ -48,6 +49,7 @@ pub(super) struct UsedMoments {
 #[derive(Debug)]
 pub(crate) struct Tape {
     pub(super) activations: Vec<Option<Tensor>>,
+    pub(super) shapes: Vec<[usize; 4]>,
     /// Where in their windows the maxima of max pooling were.
     pub(super) maxima: HashMap<NodeId, Vec<u32>>,
     pub(super) moments: HashMap<NodeId, UsedMoments>,
@@ -56,9 +58,9 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// The activations of a node.
+    /// The activations of a node, which the tape holds.
     pub(crate) fn activation(&self, node: NodeId) -> &Tensor {
-        self.activations[node].as_ref().expect("activations are kept until the backward pass has used them")
+        self.activations[node].as_ref().expect("an activation is kept, or computed again before it is read")
     }
 }
 
@@ -69,44 +71,42 @@ impl Network {
         &mut self,
         input: Tensor,
         mode: ForwardMode<'_>,
+        retention: &Retention,
         dropout: &mut ChaCha8Rng,
-        workspace: &mut Workspace,
+        workspace: &Workspace,
     ) -> Result<Tape> {
         check_input(&input)?;
+        let shapes = self.graph.shapes(input.shape());
         let mut tape = Tape {
-            activations: vec![Some(input)],
+            activations: vec![None; shapes.len()],
+            shapes,
             maxima: HashMap::new(),
             moments: HashMap::new(),
             masks: HashMap::new(),
         };
+        tape.activations[0] = Some(input);
         for id in 1..self.graph.outputs() {
-            let output = self.compute(id, mode, dropout, &mut tape, workspace);
-            tape.activations.push(Some(output));
+            let output = self.first_output(id, mode, dropout, &mut tape, workspace);
+            tape.activations[id] = Some(output);
+            retention.done_after(&self.graph, id).for_each(|done| tape.activations[done] = None);
         }
         Ok(tape)
     }
 
-    fn compute(
+    /// The output of a node, with what of it is noted on the tape: moments, places of maxima, masks of dropout.
+    fn first_output(
         &mut self,
         id: NodeId,
         mode: ForwardMode<'_>,
         dropout: &mut ChaCha8Rng,
         tape: &mut Tape,
-        workspace: &mut Workspace,
+        workspace: &Workspace,
     ) -> Tensor {
-        let node = self.graph.node(id);
-        let input = tape.activation(node.inputs[0]);
-        match node.operation {
-            Operation::Convolution { layer, weight, bias } => {
-                let epilogue =
-                    Epilogue { bias: bias.map(|bias| self.parameters[bias].as_slice()), ..Epilogue::default() };
-                let mut output = workspace.take(layer.output_shape(input.shape()));
-                convolve(workspace, layer, &self.parameters[weight], input, epilogue, &mut output);
-                output
-            }
-            Operation::BatchNorm { norm, residual, relu } => {
+        let source = self.graph.node(id).inputs[0];
+        match self.graph.node(id).operation {
+            Operation::BatchNorm { norm, .. } => {
                 let used = if mode.takes_moments_of_batch(norm) {
-                    let batch = batch_norm::moments(input);
+                    let batch = batch_norm::moments(tape.activation(source));
                     self.statistics[norm].follow(&batch);
                     UsedMoments {
                         inverse_deviation: inverse_deviation(&batch.variance),
@@ -116,53 +116,82 @@ impl Network {
                 } else {
                     UsedMoments::running(&self.statistics[norm])
                 };
-                let norm = &self.graph.norms[norm];
-                let affine = used.affine(&self.parameters[norm.weight], &self.parameters[norm.bias]);
-                let output = workspace.take(input.shape());
-                let output = affine.apply(input, residual.map(|node| tape.activation(node)), relu, output);
                 tape.moments.insert(id, used);
-                output
-            }
-            Operation::Relu => {
-                Affine::identity(input.channels()).apply(input, None, true, workspace.take(input.shape()))
             }
             Operation::MaxPool(window) => {
-                let (output, positions) =
-                    pooling::max_pool(input, window, workspace.take(window.output_shape(input.shape())));
+                let output = workspace.take(tape.shapes[id]);
+                let (output, positions) = pooling::max_pool(tape.activation(source), window, output);
                 tape.maxima.insert(id, positions);
-                output
+                return output;
             }
-            Operation::AveragePool(averaging) => {
-                pooling::average_pool(input, averaging, workspace.take(averaging.output_shape(input.shape())))
+            Operation::Dropout(probability) if matches!(mode, ForwardMode::Training { .. }) => {
+                let count = tape.shapes[id].iter().product();
+                tape.masks.insert(id, dropout_mask(count, probability, dropout));
             }
+            _ => {}
+        }
+        self.output_of(id, tape, workspace)
+    }
+
+    /// The output of a node from the activations of its sources and the notes on the tape: the same bits each time.
+    fn output_of(&self, id: NodeId, tape: &Tape, workspace: &Workspace) -> Tensor {
+        let node = self.graph.node(id);
+        let input = tape.activation(node.inputs[0]);
+        let output = || workspace.take(tape.shapes[id]);
+        match node.operation {
+            Operation::Convolution { layer, weight, bias } => {
+                let epilogue =
+                    Epilogue { bias: bias.map(|bias| self.parameters[bias].as_slice()), ..Epilogue::default() };
+                convolve(workspace, layer, &self.parameters[weight], input, epilogue, output())
+            }
+            Operation::BatchNorm { norm, residual, relu } => {
+                let residual = residual.map(|node| tape.activation(node));
+                self.affine_of(id, norm, tape).apply(input, residual, relu, output())
+            }
+            Operation::Relu => Affine::identity(input.channels()).apply(input, None, true, output()),
+            Operation::MaxPool(window) => pooling::maximum(input, window, output()),
+            Operation::AveragePool(averaging) => pooling::average_pool(input, averaging, output()),
             Operation::Concatenate => {
                 concatenate(node.inputs.iter().map(|&node| tape.activation(node)).collect(), workspace)
             }
-            Operation::Dropout(probability) => {
-                let mut output = input.clone();
-                if matches!(mode, ForwardMode::Training { .. }) {
-                    let mask = dropout_mask(output.as_slice().len(), probability, dropout);
-                    multiply_by(&mut output, &mask);
-                    tape.masks.insert(id, mask);
+            Operation::Dropout(_) => {
+                let mut output = output();
+                output.as_mut_slice().copy_from_slice(input.as_slice());
+                if let Some(mask) = tape.masks.get(&id) {
+                    multiply_by(&mut output, mask);
                 }
                 output
             }
+        }
+    }
+
+    /// What a batch normalisation did, by the moments on the tape.
+    pub(super) fn affine_of(&self, id: NodeId, norm: usize, tape: &Tape) -> Affine {
+        let norm = &self.graph.norms[norm];
+        tape.moments[&id].affine(&self.parameters[norm.weight], &self.parameters[norm.bias])
+    }
+
+    /// Computes the activation of a node again where the tape does not hold it, from those that it holds.
+    pub(super) fn restore(&self, id: NodeId, tape: &mut Tape, workspace: &Workspace) {
+        if tape.activations[id].is_none() {
+            self.graph.sources(id).for_each(|source| self.restore(source, tape, workspace));
+            tape.activations[id] = Some(self.output_of(id, tape, workspace));
         }
     }
 }
 
 /// A convolution whose weight (outputs × patch) is packed for this call alone.
 fn convolve(
-    workspace: &mut Workspace,
+    workspace: &Workspace,
     layer: Convolution,
     weight: &[f32],
     input: &Tensor,
     epilogue: Epilogue<'_>,
-    output: &mut Tensor,
-) {
+    mut output: Tensor,
+) -> Tensor {
     let panels = Panels::of_rows(weight, layer.outputs, layer.patch(), |size| workspace.take_buffer(size));
-    layer.forward_filtered(workspace, input, &panels, epilogue, output);
-    workspace.give_buffer(panels.into_buffer());
+    layer.forward_filtered(workspace, input, &panels, epilogue, &mut output);
+    output
 }
 
 impl UsedMoments {
@@ -204,7 +233,7 @@ fn inverse_deviation(variance: &[f32]) -> Vec<f32> {
     variance.iter().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect()
 }
 
-pub(crate) fn concatenate(parts: Vec<&Tensor>, workspace: &mut Workspace) -> Tensor {
+pub(crate) fn concatenate(parts: Vec<&Tensor>, workspace: &Workspace) -> Tensor {
     let [images, height, width, _] = parts[0].shape();
     let channels = parts.iter().map(|part| part.channels()).sum();
     let mut output = workspace.take([images, height, width, channels]);

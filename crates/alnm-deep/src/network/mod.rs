@@ -3,6 +3,7 @@
 mod backward;
 mod forward;
 mod initialisation;
+mod retention;
 mod weights;
 
 pub(crate) use backward::GradientTarget;
@@ -10,6 +11,8 @@ pub(crate) use backward::GradientTarget;
 pub(crate) use forward::dropout_mask;
 pub(crate) use forward::{ForwardMode, concatenate, running_affine};
 pub use initialisation::Initialisation;
+pub use retention::Recomputation;
+pub(crate) use retention::Retention;
 use serde::{Deserialize, Serialize};
 
 use crate::backbone::{Backbone, FEATURES};

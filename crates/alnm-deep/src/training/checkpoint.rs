@@ -40,7 +40,8 @@ impl State {
         let fingerprint = fingerprint(&network, training, examples)?;
         let params = training.params();
         let trainer = Trainer::new(network, params.optimiser, params.weight_decay_rule)?
-            .with_groups(&params.groups, params.norm_moments)?;
+            .with_groups(&params.groups, params.norm_moments)?
+            .with_recomputation(params.recomputation);
         Ok(Self { trainer, history: Vec::new(), best: None, best_epoch: 0, fingerprint })
     }
 

@@ -140,7 +140,8 @@ impl Training {
         }
         let positive = training.iter().filter(|example| example.label).count();
         let loss = self.loss(training.len() - positive, positive)?;
-        let run = Run { params, training: &training, held_out: &held_out, loss };
+        let run =
+            Run { params, training: &training, held_out: &held_out, loss, writes_checkpoints: checkpoint.is_some() };
         while state.history.len() < params.epochs && !state.has_stalled(params) {
             run.epoch(&mut state, observer)?;
             if let Some(path) = checkpoint {
@@ -215,6 +216,7 @@ struct Run<'a> {
     training: &'a [&'a Example],
     held_out: &'a [&'a Example],
     loss: CrossEntropyLoss,
+    writes_checkpoints: bool,
 }
 
 impl Run<'_> {
@@ -241,6 +243,10 @@ impl Run<'_> {
             if observer(TrainingEvent::Step { done: step + 1, total, loss: outcome.loss() }).is_break() {
                 return Err(DeepError::Cancelled { epoch });
             }
+        }
+        if !self.held_out.is_empty() || self.writes_checkpoints {
+            // Held-out images and copies of the parameters take the place of the activations.
+            state.trainer.release_memory();
         }
         let (validation_loss, validation_auc) = self.validate(state.trainer.network())?.unzip();
         let record = EpochRecord::try_from(EpochFields {
@@ -430,7 +436,7 @@ mod tests {
             (24, 8, 4)
         );
         let loss = params.clone().check().unwrap().loss(12, 12).unwrap();
-        let run = Run { params: &params, training: &training, held_out: &held_out, loss };
+        let run = Run { params: &params, training: &training, held_out: &held_out, loss, writes_checkpoints: false };
         let of_best = &trained.history()[best];
         assert_eq!(run.validate(trained.network()).unwrap(), of_best.validation_loss().zip(of_best.validation_auc()));
     }

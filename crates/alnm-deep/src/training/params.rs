@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::augmentation::Augmentation;
 use crate::error::{DeepError, Result};
 use crate::loss::CrossEntropyLoss;
+use crate::network::Recomputation;
 use crate::optimiser::{Optimiser, Schedule, WeightDecayRule};
 use crate::parameter_group::ParameterGroup;
 use crate::trainer::NormMoments;
@@ -50,6 +51,7 @@ impl ClassWeights {
 /// | `class_weights` | balanced | how much examples of the two classes weigh in the loss | finite, > 0 |
 /// | `validation_fraction` | 0 | share of the examples, of each class, held out to choose the best epoch | [0, 0.5] |
 /// | `patience` | none | epochs without a lower validation loss before training stops | ≥ 1, with a `validation_fraction` |
+/// | `recomputation` | cheap | which activations a step computes again instead of keeping them; changes no bit and is not saved | [`Recomputation`] |
 /// | `seed` | 0 | seed of order, augmentation, dropout and hold-out | any |
 ///
 /// ```
@@ -98,6 +100,9 @@ pub struct TrainingParams {
     pub validation_fraction: f64,
     /// Epochs without a lower validation loss before training stops.
     pub patience: Option<usize>,
+    /// Which activations a step computes again instead of keeping them.
+    #[serde(skip)]
+    pub recomputation: Recomputation,
     /// Seed of order, augmentation, dropout and hold-out.
     pub seed: u64,
 }
@@ -119,6 +124,7 @@ impl Default for TrainingParams {
             class_weights: ClassWeights::Balanced,
             validation_fraction: 0.0,
             patience: None,
+            recomputation: Recomputation::Cheap,
             seed: 0,
         }
     }
@@ -198,6 +204,11 @@ impl TrainingParams {
     /// Epochs without a lower validation loss before training stops.
     pub fn with_patience(self, patience: usize) -> Self {
         Self { patience: Some(patience), ..self }
+    }
+
+    /// Which activations a step computes again instead of keeping them.
+    pub fn with_recomputation(self, recomputation: Recomputation) -> Self {
+        Self { recomputation, ..self }
     }
 
     /// Seed of order, augmentation, dropout and hold-out.

@@ -8,6 +8,7 @@ use dicom_core::header::HasLength;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
+use super::acquisition::Acquisition;
 use super::attributes::{
     get, integer, item, items, number, numbers, private, private_numbers, seconds_of_time, singles, text, vector,
 };
@@ -277,6 +278,7 @@ impl SeriesIdentity {
                 model: or_empty(tags::MANUFACTURER_MODEL_NAME),
                 field_strength: number(object, tags::MAGNETIC_FIELD_STRENGTH).filter(|field| *field > 0.0),
             },
+            acquisition: Acquisition::of(object),
         }
     }
 }

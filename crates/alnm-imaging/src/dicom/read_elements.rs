@@ -48,6 +48,8 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::CONTOUR_GEOMETRIC_TYPE
             | tags::CONTOUR_SEQUENCE
             | tags::CONTOUR_SLAB_THICKNESS
+            | tags::CONTRAST_BOLUS_AGENT
+            | tags::CONVOLUTION_KERNEL
             | tags::CT_IMAGE_FRAME_TYPE_SEQUENCE
             | tags::DECAY_CORRECTION
             | tags::DETECTOR_INFORMATION_SEQUENCE
@@ -70,6 +72,8 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::FRAME_TIME
             | tags::FRAME_TIME_VECTOR
             | tags::FRAME_TYPE
+            | tags::FRAME_VOILUT_SEQUENCE
+            | tags::GANTRY_DETECTOR_TILT
             | tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA
             | tags::GRID_FRAME_OFFSET_VECTOR
             | tags::HIGH_BIT
@@ -81,16 +85,20 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::INVERSION_TIME
             | tags::INVERSION_TIMES
             | tags::IN_STACK_POSITION_NUMBER
+            | tags::KVP
             | tags::LATERALITY
             | tags::MAGNETIC_FIELD_STRENGTH
             | tags::MANUFACTURER
             | tags::MANUFACTURER_MODEL_NAME
             | tags::MAXIMUM_FRACTIONAL_VALUE
             | tags::MODALITY
+            | tags::MR_ACQUISITION_TYPE
             | tags::MR_DIFFUSION_SEQUENCE
             | tags::MR_ECHO_SEQUENCE
             | tags::MR_IMAGE_FRAME_TYPE_SEQUENCE
+            | tags::MR_IMAGING_MODIFIER_SEQUENCE
             | tags::MR_MODIFIER_SEQUENCE
+            | tags::MR_RECEIVE_COIL_SEQUENCE
             | tags::MR_TIMING_AND_RELATED_PARAMETERS_SEQUENCE
             | tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME
             | tags::NOMINAL_SCANNED_PIXEL_SPACING
@@ -111,6 +119,7 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::PHYSICAL_DELTA_Y
             | tags::PHYSICAL_UNITS_X_DIRECTION
             | tags::PHYSICAL_UNITS_Y_DIRECTION
+            | tags::PIXEL_BANDWIDTH
             | tags::PIXEL_MEASURES_SEQUENCE
             | tags::PIXEL_REPRESENTATION
             | tags::PIXEL_SPACING
@@ -118,16 +127,20 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::PLANAR_CONFIGURATION
             | tags::PLANE_ORIENTATION_SEQUENCE
             | tags::PLANE_POSITION_SEQUENCE
+            | tags::PROTOCOL_NAME
+            | tags::PULSE_SEQUENCE_NAME
             | tags::RADIONUCLIDE_HALF_LIFE
             | tags::RADIONUCLIDE_TOTAL_DOSE
             | tags::RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE
             | tags::RADIOPHARMACEUTICAL_START_DATE_TIME
             | tags::RADIOPHARMACEUTICAL_START_TIME
+            | tags::RECEIVE_COIL_NAME
             | tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA
             | tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR
             | tags::REFERENCED_FRAME_OF_REFERENCE_UID
             | tags::REFERENCED_ROI_NUMBER
             | tags::REFERENCED_SEGMENT_NUMBER
+            | tags::REPETITION_TIME
             | tags::RESCALE_INTERCEPT
             | tags::RESCALE_SLOPE
             | tags::ROI_CONTOUR_SEQUENCE
@@ -137,6 +150,7 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::ROWS
             | tags::RR_INTERVAL_VECTOR
             | tags::SAMPLES_PER_PIXEL
+            | tags::SCANNING_SEQUENCE
             | tags::SEGMENTATION_TYPE
             | tags::SEGMENTED_BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA
             | tags::SEGMENTED_GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA
@@ -145,7 +159,9 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::SEGMENT_LABEL
             | tags::SEGMENT_NUMBER
             | tags::SEGMENT_SEQUENCE
+            | tags::SEQUENCE_NAME
             | tags::SEQUENCE_OF_ULTRASOUND_REGIONS
+            | tags::SEQUENCE_VARIANT
             | tags::SERIES_DATE
             | tags::SERIES_DESCRIPTION
             | tags::SERIES_INSTANCE_UID
@@ -154,6 +170,7 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE
             | tags::SLICE_THICKNESS
             | tags::SLICE_VECTOR
+            | tags::SOFTWARE_VERSIONS
             | tags::SOP_CLASS_UID
             | tags::SOP_INSTANCE_UID
             | tags::SPACING_BETWEEN_SLICES
@@ -174,5 +191,7 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::TIME_SLOT_VECTOR
             | tags::TRIGGER_TIME
             | tags::UNITS
+            | tags::WINDOW_CENTER
+            | tags::WINDOW_WIDTH
     )
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::acquisition::Acquisition;
 use super::attributes::seconds_of_date;
 use super::copies::Distinct;
 use super::image_file::ImageFile;
@@ -248,6 +249,18 @@ impl Series {
     #[must_use]
     pub fn scanner(&self) -> &ScannerModel {
         &self.identity.scanner
+    }
+
+    /// Whether its slices have slopes or intercepts of their own, by which their voxels are rescaled.
+    #[must_use]
+    pub fn has_several_scales(&self) -> bool {
+        self.slices.windows(2).any(|pair| [pair[0].slope, pair[0].intercept] != [pair[1].slope, pair[1].intercept])
+    }
+
+    /// How it was acquired.
+    #[must_use]
+    pub fn acquisition(&self) -> &Acquisition {
+        &self.identity.acquisition
     }
 
     /// `FrameOfReferenceUID`: images that share it share their coordinates.

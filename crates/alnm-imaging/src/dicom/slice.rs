@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::Serialize;
+
+use super::acquisition::Acquisition;
 use super::palette::Palette;
 use super::pixels::PixelFormat;
 use super::plane::axes_of;
@@ -26,10 +29,11 @@ pub(super) struct SeriesIdentity {
     pub(super) laterality: String,
     pub(super) body_part: String,
     pub(super) scanner: ScannerModel,
+    pub(super) acquisition: Acquisition,
 }
 
 /// The scanner that made a series, as its files state it.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct ScannerModel {
     /// `Manufacturer` (0008,0070), empty when absent.

@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 
 use memmap2::MmapMut;
 
+use super::arena::{Arena, Loan};
+
 /// Numbers from which a buffer gets pages of its own: 1 MiB.
 const MAPPED: usize = 1 << 18;
 
@@ -16,9 +18,25 @@ enum Memory {
     Heap(Vec<f32>),
     /// A map of at least so many numbers.
     Mapped(MmapMut, usize),
+    /// A part of an arena.
+    Lent(Loan),
 }
 
+/// Numbers from which a buffer of an arena is a part of it: 64 KiB.
+const LENT: usize = 1 << 14;
+
 impl Buffer {
+    /// `length` numbers of any value from an arena, to which they return when the buffer is dropped.
+    pub(crate) fn lent(arena: &Arena, length: usize) -> Self {
+        let loan = if length < LENT { None } else { arena.lend(length) };
+        loan.map_or_else(|| Self::zeros(length), |loan| Self(Memory::Lent(loan)))
+    }
+
+    /// The numbers in memory of their own, where they are a part of an arena.
+    pub(crate) fn into_owned(self) -> Self {
+        if matches!(self.0, Memory::Lent(_)) { self.clone() } else { self }
+    }
+
     /// `length` zeros.
     pub(crate) fn zeros(length: usize) -> Self {
         if length < MAPPED {
@@ -46,6 +64,7 @@ impl Deref for Buffer {
     fn deref(&self) -> &[f32] {
         match &self.0 {
             Memory::Heap(values) => values,
+            Memory::Lent(loan) => loan.as_slice(),
             // SAFETY: the map has room for `length` numbers, begins at a page and is borrowed for as long as the slice;
             // any bytes are numbers.
             Memory::Mapped(map, length) => unsafe { std::slice::from_raw_parts(map.as_ptr().cast(), *length) },
@@ -57,6 +76,7 @@ impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
         match &mut self.0 {
             Memory::Heap(values) => values,
+            Memory::Lent(loan) => loan.as_mut_slice(),
             // SAFETY: as in `deref`; the map is borrowed mutably.
             Memory::Mapped(map, length) => unsafe { std::slice::from_raw_parts_mut(map.as_mut_ptr().cast(), *length) },
         }

@@ -5,6 +5,7 @@
 //! run.
 #![allow(unsafe_code)]
 
+mod arena;
 mod buffer;
 mod instructions;
 mod product;
@@ -13,6 +14,7 @@ mod reduction;
 mod transform;
 mod vector;
 
+pub(crate) use arena::Arena;
 pub(crate) use buffer::Buffer;
 pub use instructions::Instructions;
 pub(crate) use product::PANEL;

@@ -11,24 +11,58 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use alnm_imaging::file::AtomicFile;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::table::TableFormat;
+use crate::messages;
+use crate::output::is_standard_stream;
 
 /// How the list of a JSON table begins and ends, and what stands between two objects.
 const JSON: (&[u8], &[u8], &[u8]) = (b"[\n", b"\n]\n", b",\n");
 
+/// What a table is added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TableKind {
+    /// A line of names, and a line for each row.
+    Csv,
+    /// A list of objects.
+    JsonList,
+    /// Lines of text.
+    Lines,
+}
+
 /// How a table came into its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Appended {
+enum Appended {
     /// As the only one, or in one table with what was there.
     Joined,
     /// Behind a table with other columns.
     AfterOtherColumns,
 }
 
-/// Adds a table of this format to a file.
-pub(super) fn append(path: &Path, format: TableFormat, table: &[u8]) -> Result<Appended> {
+/// Refuses, before any work is done, a file that no table of this kind can be added to.
+pub(crate) fn check(path: &Path, kind: TableKind) -> Result<()> {
+    if is_standard_stream(path) || !path.is_file() {
+        return Ok(());
+    }
+    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    end_of(&mut file, kind).map(drop).with_context(|| path.display().to_string())
+}
+
+/// Adds a table of this kind to a file, and says when it has other columns than the one that is there.
+pub(crate) fn append_to(path: &Path, kind: TableKind, table: &[u8]) -> Result<()> {
+    let _whole = crate::interrupt::while_writing();
+    let appended = append(path, kind, table).with_context(|| format!("cannot write {}", path.display()))?;
+    if appended == Appended::AfterOtherColumns {
+        messages::warn(format_args!(
+            "{} held a table with other columns; this one follows it, with a line of its own for their names",
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Adds a table of this kind to a file.
+fn append(path: &Path, kind: TableKind, table: &[u8]) -> Result<Appended> {
     // A pipe or a terminal has no end to look at.
     if path.exists() && !path.is_file() {
         OpenOptions::new().append(true).open(path)?.write_all(table)?;
@@ -48,19 +82,19 @@ pub(super) fn append(path: &Path, format: TableFormat, table: &[u8]) -> Result<A
         Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error.into()),
         _ => {}
     }
-    add(&mut file, format, table)
+    add(&mut file, kind, table)
 }
 
 /// Adds a table to a file that belongs to this program for the time being.
-fn add(file: &mut File, format: TableFormat, table: &[u8]) -> Result<Appended> {
-    let end = end_of(file, format)?;
-    let (kept, added, appended) = match (end, format) {
+fn add(file: &mut File, kind: TableKind, table: &[u8]) -> Result<Appended> {
+    let end = end_of(file, kind)?;
+    let (kept, added, appended) = match (end, kind) {
         (0, _) => (0, table.to_vec(), Appended::Joined),
-        (_, TableFormat::Json) => {
+        (_, TableKind::JsonList) => {
             let objects = table.strip_prefix(JSON.0).unwrap_or(table);
             (end - JSON.1.len() as u64, [JSON.2, objects].concat(), Appended::Joined)
         }
-        (_, TableFormat::Csv) => {
+        (_, TableKind::Csv) => {
             let names = first_line(table);
             let mut there = vec![0; names.len().min(usize::try_from(end)?)];
             file.rewind()?;
@@ -97,10 +131,10 @@ fn first_line(table: &[u8]) -> &[u8] {
     table.iter().position(|&byte| byte == b'\n').map_or(table, |end| &table[..=end])
 }
 
-/// The length of a file that a table of this format can be added to.
-pub(super) fn end_of(file: &mut File, format: TableFormat) -> Result<u64> {
+/// The length of a file that a table of this kind can be added to.
+fn end_of(file: &mut File, kind: TableKind) -> Result<u64> {
     let end = file.seek(SeekFrom::End(0))?;
-    let closing = if format == TableFormat::Json { JSON.1 } else { b"\n" };
+    let closing = if kind == TableKind::JsonList { JSON.1 } else { b"\n" };
     let mut tail = vec![0; closing.len().min(usize::try_from(end)?)];
     file.seek(SeekFrom::Start(end - tail.len() as u64))?;
     file.read_exact(&mut tail)?;
@@ -116,36 +150,36 @@ pub(super) fn end_of(file: &mut File, format: TableFormat) -> Result<u64> {
 mod tests {
     use super::*;
 
-    fn appended(format: TableFormat, tables: &[&str]) -> (String, Vec<Appended>) {
+    fn appended(kind: TableKind, tables: &[&str]) -> (String, Vec<Appended>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table");
-        let how = tables.iter().map(|table| append(&path, format, table.as_bytes()).unwrap()).collect();
+        let how = tables.iter().map(|table| append(&path, kind, table.as_bytes()).unwrap()).collect();
         (std::fs::read_to_string(path).unwrap(), how)
     }
 
     #[test]
     fn tables_of_equal_columns_become_one() {
-        let (table, how) = appended(TableFormat::Csv, &["a,b\n1,2\n", "a,b\n3,4\n"]);
+        let (table, how) = appended(TableKind::Csv, &["a,b\n1,2\n", "a,b\n3,4\n"]);
         assert_eq!((table.as_str(), how), ("a,b\n1,2\n3,4\n", vec![Appended::Joined; 2]));
-        let (table, how) = appended(TableFormat::Csv, &["a,b\n1,2\n", "a\n3\n"]);
+        let (table, how) = appended(TableKind::Csv, &["a,b\n1,2\n", "a\n3\n"]);
         assert_eq!((table.as_str(), how[1]), ("a,b\n1,2\na\n3\n", Appended::AfterOtherColumns));
-        let (table, _) = appended(TableFormat::Json, &["[\n  1\n]\n", "[\n  2,\n  3\n]\n"]);
+        let (table, _) = appended(TableKind::JsonList, &["[\n  1\n]\n", "[\n  2,\n  3\n]\n"]);
         assert_eq!(serde_json::from_str::<Vec<u8>>(&table).unwrap(), [1, 2, 3]);
-        assert_eq!(appended(TableFormat::Txt, &["x: 1\n", "x: 2\n"]).0, "x: 1\nx: 2\n");
+        assert_eq!(appended(TableKind::Lines, &["x: 1\n", "x: 2\n"]).0, "x: 1\nx: 2\n");
     }
 
     #[test]
     fn what_is_no_whole_table_is_refused_and_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table");
-        for (format, there) in [(TableFormat::Csv, "a,b\n1,"), (TableFormat::Json, "{}\n"), (TableFormat::Txt, "x")] {
+        for (kind, there) in [(TableKind::Csv, "a,b\n1,"), (TableKind::JsonList, "{}\n"), (TableKind::Lines, "x")] {
             std::fs::write(&path, there).unwrap();
-            let refused = append(&path, format, b"new\n").unwrap_err().to_string();
+            let refused = append(&path, kind, b"new\n").unwrap_err().to_string();
             assert!(refused.contains("not that of a whole table"), "{refused}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), there);
         }
         std::fs::write(&path, "").unwrap();
-        append(&path, TableFormat::Csv, b"a\n1\n").unwrap();
+        append(&path, TableKind::Csv, b"a\n1\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\n1\n");
     }
 }

@@ -1,0 +1,74 @@
+//! What a user wants in every run: the configuration file.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::messages::Colours;
+
+static OF_USER: OnceLock<Defaults> = OnceLock::new();
+
+/// Defaults of options. Environment variables come before them, options before both.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Defaults {
+    /// As ALNM_THREADS and --threads.
+    pub(crate) threads: Option<u16>,
+    /// As ALNM_COLOR and --color.
+    pub(crate) color: Option<Colours>,
+}
+
+impl Defaults {
+    /// Reads the configuration file, where there is one, for the whole run.
+    pub(crate) fn read() -> Result<&'static Self> {
+        let read = match file() {
+            Some(path) => {
+                let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                Self::parse(&text).with_context(|| format!("{} is no configuration of alnm", path.display()))?
+            }
+            None => Self::default(),
+        };
+        Ok(OF_USER.get_or_init(|| read))
+    }
+
+    /// What was read.
+    pub(crate) fn of_user() -> &'static Self {
+        OF_USER.get_or_init(Self::default)
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let read: Self = toml::from_str(text)?;
+        anyhow::ensure!(read.threads != Some(0), "threads is 0; it has to be 1 or more");
+        Ok(read)
+    }
+}
+
+/// The configuration file: the one that ALNM_CONFIG names, or `alnm/config.toml` where the system keeps such files and it is
+/// there.
+fn file() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(path) = folder("ALNM_CONFIG") {
+        return Some(path);
+    }
+    let folder = if cfg!(windows) {
+        folder("APPDATA")
+    } else {
+        folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")))
+    };
+    folder.map(|folder| folder.join("alnm").join("config.toml")).filter(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_and_mistyped_keys_are_refused() {
+        let read = Defaults::parse("threads = 4\ncolor = \"never\"\n").unwrap();
+        assert_eq!(read, Defaults { threads: Some(4), color: Some(Colours::Never) });
+        assert!(Defaults::parse("treads = 4").unwrap_err().to_string().contains("treads"));
+        assert!(Defaults::parse("threads = 0").is_err());
+    }
+}

@@ -1,0 +1,223 @@
+//! What is told of a path, read from its headers and voxels.
+
+use std::path::{Path, PathBuf};
+
+use alnm_imaging::dicom::{Acquisition, MaskFile, ScannerModel, Series, SeriesVolume};
+use alnm_imaging::file::{NamedSegment, Source};
+use alnm_imaging::mask::MaskRegion;
+use alnm_imaging::{FileFormat, Geometry};
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Extent;
+use super::advice::Odd;
+use super::statistics::{Label, Statistics, Values};
+use crate::input::open;
+
+/// What a path holds. What does not apply, or is not known, is none.
+#[derive(Debug, Serialize)]
+pub(super) struct Described {
+    pub(super) path: PathBuf,
+    /// Why nothing can be told.
+    pub(super) error: Option<String>,
+    pub(super) format: Option<String>,
+    pub(super) voxels: Option<String>,
+    pub(super) volumes: Option<usize>,
+    pub(super) geometry: Option<Geometry>,
+    /// Where the index axes point to: L or R, P or A, S or I.
+    pub(super) axes: Option<String>,
+    pub(super) statistics: Option<Statistics>,
+    /// Of a mask.
+    pub(super) labels: Option<Vec<Label>>,
+    pub(super) segments: Vec<NamedSegment>,
+    pub(super) series: Vec<SeriesContent>,
+    pub(super) masks: Vec<MaskContent>,
+    pub(super) odd: Vec<Odd>,
+    #[serde(skip)]
+    pub(super) is_folder: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SeriesContent {
+    pub(super) uid: String,
+    pub(super) number: Option<i64>,
+    pub(super) modality: String,
+    pub(super) description: String,
+    pub(super) slices: usize,
+    /// Why its slices form no volume.
+    pub(super) problem: Option<String>,
+    pub(super) voxels: Option<String>,
+    pub(super) volumes: Vec<SeriesVolume>,
+    pub(super) phases_by: Option<String>,
+    pub(super) scanner: ScannerModel,
+    pub(super) acquisition: Acquisition,
+    pub(super) statistics: Option<Statistics>,
+    pub(super) odd: Vec<Odd>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct MaskContent {
+    pub(super) kind: &'static str,
+    pub(super) path: PathBuf,
+    pub(super) regions: Vec<MaskRegion>,
+}
+
+impl Described {
+    /// A path of which nothing can be told.
+    pub(super) fn failed(path: &Path, error: String) -> Self {
+        Self { error: Some(error), ..Self::empty(path) }
+    }
+
+    fn empty(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            error: None,
+            format: None,
+            voxels: None,
+            volumes: None,
+            geometry: None,
+            axes: None,
+            statistics: None,
+            labels: None,
+            segments: Vec::new(),
+            series: Vec::new(),
+            masks: Vec::new(),
+            odd: Vec::new(),
+            is_folder: false,
+        }
+    }
+
+    pub(super) fn read(path: &Path, extent: Extent) -> Result<Self> {
+        let source = open(path)?;
+        let described =
+            Self { format: Some(source.format().to_string()), is_folder: source.is_folder(), ..Self::empty(path) };
+        if source.format() == FileFormat::Dicom {
+            described.with_dicom(source, extent)
+        } else {
+            described.with_image(source, extent)
+        }
+    }
+
+    fn with_image(mut self, source: Source, extent: Extent) -> Result<Self> {
+        self.segments = source.segments()?;
+        if let Some(conflict) = source.form_conflict()? {
+            self.odd.push(Odd::new(conflict, "choose the one that is right by --form"));
+        }
+        let header = source.try_clone()?.read_header()?;
+        self.voxels = Some(format!("{:?}", header.pixel_type));
+        self.volumes = Some(header.volumes);
+        self.axes = Some(axes(&header.geometry));
+        self.geometry = Some(header.geometry);
+        if !extent.voxels {
+            return Ok(self);
+        }
+        let first = if header.volumes > 1 { source.read_volume(1) } else { source.read_image() };
+        match first {
+            Ok(image) => {
+                let values = Values::of(&image);
+                self.statistics = values.statistics(1, extent.bins);
+                if header.volumes == 1 {
+                    let named = |label| self.segments.iter().find(|segment| segment.label == label);
+                    self.labels = values.labels(&image, |label| named(label).map(|segment| segment.name.clone()));
+                }
+                let not_finite = self.statistics.as_ref().map_or(1, |found| found.not_finite);
+                if not_finite > 0 {
+                    self.odd.push(Odd::new(
+                        "some voxels are NaN or infinite",
+                        "most commands refuse such voxels; replace them, for instance by 0",
+                    ));
+                }
+            }
+            Err(error) => self.odd.push(Odd::new(
+                format_args!("the voxels cannot be read: {error}"),
+                "get the file again; what is told here is that of its header",
+            )),
+        }
+        Ok(self)
+    }
+
+    fn with_dicom(mut self, source: Source, extent: Extent) -> Result<Self> {
+        let folder = source.dicom_folder()?;
+        self.masks = folder.masks().iter().map(MaskContent::of).collect();
+        let left_out = folder.mask_problems().iter().chain(folder.file_problems());
+        self.odd.extend(left_out.map(|problem| {
+            Odd::new(
+                format_args!("left out {problem}"),
+                "export the file again, or take it out of the folder; the others are read",
+            )
+        }));
+        self.series = folder.series().iter().map(|series| SeriesContent::of(series, extent)).collect();
+        Ok(self)
+    }
+}
+
+impl SeriesContent {
+    fn of(series: &Series, extent: Extent) -> Self {
+        let mut odd = Odd::of_series(series);
+        let statistics = if extent.voxels_of_dicom && series.problem().is_none() {
+            match series.volume(1) {
+                Ok(image) => Values::of(&image).statistics(1, extent.bins),
+                Err(error) => {
+                    odd.push(Odd::new(
+                        format_args!("the voxels cannot be read: {error}"),
+                        "export the series again, uncompressed if its compression is not known here",
+                    ));
+                    None
+                }
+            }
+        } else {
+            None
+        };
+        Self {
+            uid: series.uid().to_owned(),
+            number: series.number(),
+            modality: series.modality().to_owned(),
+            description: series.description().to_owned(),
+            slices: series.slice_count(),
+            problem: series.problem().map(ToString::to_string),
+            voxels: series.pixel_type().ok().filter(|_| series.phase_count() > 0).map(|kind| format!("{kind:?}")),
+            volumes: series.volumes().unwrap_or_default(),
+            phases_by: series.phases_by().map(|by| by.to_string()),
+            scanner: series.scanner().clone(),
+            acquisition: series.acquisition().clone(),
+            statistics,
+            odd,
+        }
+    }
+}
+
+impl MaskContent {
+    fn of(mask: &MaskFile) -> Self {
+        let kind = match mask {
+            MaskFile::StructureSet(_) => "structure set",
+            MaskFile::Segmentation(_) => "segmentation",
+            _ => "mask",
+        };
+        Self { kind, path: mask.path().to_owned(), regions: mask.regions() }
+    }
+}
+
+/// Where the index axes point to, by the letters of the nearest axes of the patient.
+pub(super) fn axes(grid: &Geometry) -> String {
+    const LETTERS: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['S', 'I']];
+    let letter = |axis: usize| {
+        let along = [0, 1, 2].map(|of_patient| grid.direction()[of_patient][axis]);
+        let nearest = (0..3).max_by(|&a, &b| along[a].abs().total_cmp(&along[b].abs())).unwrap_or(0);
+        LETTERS[nearest][usize::from(along[nearest] < 0.0)]
+    };
+    (0..grid.dimension()).map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_have_letters() {
+        let grid = Geometry::axis_aligned([4, 4, 4], [1.0; 3]).unwrap();
+        assert_eq!(axes(&grid), "LPS");
+        let turned = [[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]];
+        let grid = Geometry::new([4, 4, 4], [1.0; 3], [0.0; 3], turned).unwrap();
+        assert_eq!(axes(&grid), "SRA");
+    }
+}

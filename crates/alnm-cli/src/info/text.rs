@@ -1,0 +1,213 @@
+//! What a path holds, in lines for people.
+
+use alnm_imaging::Geometry;
+use alnm_imaging::dicom::{Acquisition, ScannerModel, SeriesVolume};
+
+use super::advice::Odd;
+use super::content::{Described, MaskContent, SeriesContent, axes};
+use super::statistics::{Label, Statistics};
+
+/// A name in its column, and what it is.
+fn line(indent: &str, name: &str, value: impl std::fmt::Display) -> String {
+    format!("{indent}{name:<10} {value}\n")
+}
+
+/// Everything that is told of a path, with its name where there are several.
+pub(super) fn of(described: &Described, is_named: bool) -> String {
+    let mut text = if is_named { line("", "file", described.path.display()) } else { String::new() };
+    if let Some(format) = described.format.as_ref().filter(|_| !described.is_folder && described.masks.is_empty()) {
+        text += &line("", "format", format);
+    }
+    if let Some(voxels) = &described.voxels {
+        text += &line("", "voxels", voxels);
+    }
+    if let Some(volumes) = described.volumes.filter(|volumes| *volumes > 1) {
+        text += &line("", "volumes", volumes);
+    }
+    if let Some(geometry) = &described.geometry {
+        text += &grid(geometry, "");
+    }
+    if let Some(found) = &described.statistics {
+        text += &statistics(found, described.volumes > Some(1), "");
+    }
+    let labels = described.labels.as_deref().unwrap_or_default();
+    text.extend(labels.iter().map(label));
+    if labels.is_empty() {
+        let segment = |label: u32, name: &str| line("", "segment", format_args!("{label} {name:?}"));
+        text.extend(described.segments.iter().map(|named| segment(named.label, &named.name)));
+    }
+    text.extend(described.series.iter().map(series));
+    text.extend(described.masks.iter().map(mask));
+    text + &odd(&described.odd, "")
+}
+
+fn grid(grid: &Geometry, indent: &str) -> String {
+    [
+        line(indent, "dimension", grid.dimension()),
+        line(indent, "size", format_args!("{:?}", grid.size())),
+        line(indent, "spacing", format_args!("{:?} mm", grid.spacing())),
+        line(indent, "origin", format_args!("{:?} mm (LPS)", grid.origin())),
+        line(indent, "direction", format_args!("{:?}, axes {}", grid.direction(), axes(grid))),
+    ]
+    .concat()
+}
+
+fn statistics(found: &Statistics, is_one_of_many: bool, indent: &str) -> String {
+    let of_volume = if is_one_of_many { format!(", of volume {}", found.volume) } else { String::new() };
+    let percentiles: Vec<String> =
+        found.percentiles.iter().map(|told| format!("{} %: {}", told.percent, short(told.value))).collect();
+    let (low, high) = (short(found.minimum), short(found.maximum));
+    let (mean, deviation) = (short(found.mean), short(found.standard_deviation));
+    let mut text = line(indent, "range", format_args!("{low} to {high}{of_volume}"));
+    text += &line(indent, "mean", format_args!("{mean}, standard deviation {deviation}"));
+    text += &line(indent, "percentiles", percentiles.join(", "));
+    if let Some(histogram) = &found.histogram {
+        let width = (histogram.to - histogram.from) / histogram.counts.len() as f64;
+        for (bin, count) in histogram.counts.iter().enumerate() {
+            let from = histogram.from + bin as f64 * width;
+            text += &line(indent, "bin", format_args!("{} to {}: {count}", short(from), short(from + width)));
+        }
+    }
+    text
+}
+
+/// A number with six digits.
+fn short(value: f64) -> String {
+    let digits = (5 - value.abs().log10().floor().clamp(-5.0, 5.0) as i32).max(0) as usize;
+    let text = if value == 0.0 { "0".to_owned() } else { format!("{value:.digits$}") };
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+fn label(label: &Label) -> String {
+    let name = label.name.as_ref().map_or_else(String::new, |name| format!(" {name:?}"));
+    let parts = match label.parts {
+        1 => "1 part".to_owned(),
+        parts => format!("{parts} parts, the largest of {} voxels", label.largest_part),
+    };
+    let told = format!("{}{name}: {} voxels, {} mm3, {parts}", label.label, label.voxels, short(label.volume_mm3));
+    line("", "label", told)
+}
+
+fn series(series: &SeriesContent) -> String {
+    let number = series.number.map_or(String::new(), |number| format!("number {number}, "));
+    let mut text = format!(
+        "series {}\n  {number}{} {:?}\n  {} slices, ",
+        series.uid, series.modality, series.description, series.slices
+    );
+    match (&series.problem, series.volumes.as_slice()) {
+        (Some(_), _) => text += "no volume\n",
+        (None, [first, ..]) if series.voxels.is_some() => {
+            text += &format!("{} phases\n", series.volumes.len());
+            text += &line("  ", "voxels", series.voxels.as_deref().unwrap_or_default());
+            text += &grid(&first.geometry, "  ");
+            if series.volumes.len() > 1 {
+                let times: Vec<String> = series.volumes.iter().map(|volume| seconds(volume.time)).collect();
+                text += &line("  ", "times", format_args!("{} s", times.join(", ")));
+            }
+        }
+        (None, several) => text += &volumes(several),
+    }
+    if let Some(by) = &series.phases_by {
+        text += &line("  ", "phases by", by);
+    }
+    text += &scanner(&series.scanner);
+    text += &acquisition(&series.acquisition);
+    if let Some(found) = &series.statistics {
+        text += &statistics(found, series.volumes.len() > 1, "  ");
+    }
+    text + &odd(&series.odd, "  ")
+}
+
+fn seconds(time: f64) -> String {
+    if time.is_nan() { "unknown".to_owned() } else { time.to_string() }
+}
+
+fn scanner(scanner: &ScannerModel) -> String {
+    let field = scanner.field_strength.map_or_else(String::new, |field| format!("{field} T"));
+    named("scanner", " ", [scanner.manufacturer.clone(), scanner.model.clone(), field])
+}
+
+/// How a series was acquired, in the lines that have something to tell.
+fn acquisition(of: &Acquisition) -> String {
+    let number = |name: &str, value: Option<f64>, unit: &str| {
+        value.map_or_else(String::new, |value| format!("{name} {} {unit}", short(value)))
+    };
+    let kind = [of.scanning_sequence.join("+"), of.sequence_variant.join("+")].map(|words| words.trim().to_owned());
+    let [scanning, variant] = kind;
+    [
+        named("sequence", ", ", [of.protocol.clone(), of.sequence.clone(), scanning, variant, of.dimension.clone()]),
+        named(
+            "timing",
+            ", ",
+            [
+                number("TR", of.repetition_time, "ms"),
+                number("TE", of.echo_time, "ms"),
+                number("TI", of.inversion_time, "ms"),
+                number("flip angle", of.flip_angle, "degrees"),
+                number("bandwidth", of.pixel_bandwidth, "Hz"),
+            ],
+        ),
+        named("coil", ", ", [of.coil.clone()]),
+        named("contrast", ", ", [of.contrast_agent.clone()]),
+        named("tube", ", ", [number("voltage", of.tube_voltage, "kV"), kernel(&of.kernel)]),
+        named("slices", ", ", [number("thickness", of.slice_thickness, "mm")]),
+        named(
+            "window",
+            ", ",
+            [of.window.map_or_else(String::new, |[centre, width]| format!("centre {centre}, width {width}"))],
+        ),
+        named("software", ", ", [of.software.clone()]),
+    ]
+    .concat()
+}
+
+fn kernel(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!("kernel {name}") }
+}
+
+/// A line of the parts that are not empty; none where all are.
+fn named<const N: usize>(name: &str, between: &str, parts: [String; N]) -> String {
+    let told: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    if told.is_empty() { String::new() } else { line("  ", name, told.join(between)) }
+}
+
+/// A line for each of several volumes, and their grid: once where all share it.
+fn volumes(volumes: &[SeriesVolume]) -> String {
+    let mut text = format!("{} volumes\n", volumes.len());
+    let is_shared = volumes.iter().all(|volume| volume.geometry == volumes[0].geometry);
+    for volume in volumes {
+        text += &format!("  volume {volume}\n");
+        if !is_shared {
+            text += &grid(&volume.geometry, "    ");
+        }
+    }
+    if let Some(first) = volumes.first().filter(|_| is_shared) {
+        text += &grid(&first.geometry, "  ");
+    }
+    text
+}
+
+fn mask(mask: &MaskContent) -> String {
+    let regions = mask.regions.iter().map(|region| format!("  region {} {:?}\n", region.number, region.name));
+    format!("{} {}\n", mask.kind, mask.path.display()) + &regions.collect::<String>()
+}
+
+fn odd(odd: &[Odd], indent: &str) -> String {
+    odd.iter()
+        .map(|odd| line(indent, "odd", &odd.what) + &line(indent, "", format_args!("-> {}", odd.advice)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_six_digits() {
+        for (value, expected) in
+            [(0.0, "0"), (-1024.0, "-1024"), (0.1 + 0.2, "0.3"), (123_456.7, "123457"), (1e-3 / 3.0, "0.000333333")]
+        {
+            assert_eq!(short(value), expected);
+        }
+    }
+}

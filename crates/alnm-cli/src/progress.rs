@@ -1,0 +1,177 @@
+//! How far a command is: a bar with the time left on a terminal, lines now and then elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::messages::{self, Level};
+
+/// Work that takes less long shows nothing where there is no terminal.
+const SHORT: Duration = Duration::from_secs(2);
+/// The time from one line to the next where there is no terminal.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(100);
+
+/// The bar that the terminal shows.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Writes to standard error without tearing the bar.
+pub(crate) fn above_bar(write: impl FnOnce()) {
+    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match shown {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// Removes the bar from the terminal.
+pub(crate) fn clear() {
+    if let Some(bar) = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        bar.finish_and_clear();
+    }
+}
+
+fn on_terminal() -> bool {
+    std::io::stderr().is_terminal() && messages::is_told(Level::Info)
+}
+
+fn show(bar: &ProgressBar) {
+    *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is a constant that indicatif accepts")
+}
+
+/// Steps of which it is not known how long they take.
+pub(crate) struct Activity {
+    bar: Option<ProgressBar>,
+    start: Instant,
+}
+
+impl Activity {
+    /// Begins with a first step.
+    pub(crate) fn start(step: &str) -> Self {
+        let bar = on_terminal().then(|| {
+            let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg} [{elapsed}]"));
+            bar.set_message(step.to_owned());
+            bar.enable_steady_tick(TICK);
+            show(&bar);
+            bar
+        });
+        Self { bar, start: Instant::now() }
+    }
+
+    /// Goes on to the next step.
+    pub(crate) fn next(&self, step: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(step.to_owned()),
+            None if self.start.elapsed() >= SHORT => messages::inform(format_args!("{step} ...")),
+            None => {}
+        }
+    }
+
+    /// Ends, and leaves no trace on the terminal.
+    pub(crate) fn finish(&self) {
+        if self.bar.is_some() {
+            clear();
+        }
+    }
+}
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Work whose parts are counted: cases, iterations, files. It may be counted from several threads.
+pub(crate) struct Counted {
+    bar: ProgressBar,
+    /// When the next line is due, where there is no terminal.
+    line_due: Option<Mutex<Instant>>,
+    what: &'static str,
+}
+
+impl Counted {
+    /// Begins with none of `total` parts done; `what` are the parts.
+    pub(crate) fn start(what: &'static str, total: usize) -> Self {
+        let is_shown = on_terminal();
+        let bar = if is_shown {
+            let bar = ProgressBar::new(total as u64)
+                .with_style(style("{wide_bar} {pos}/{len} {prefix} [{elapsed}, {eta} left] {msg}"));
+            bar.set_prefix(what);
+            bar.enable_steady_tick(TICK);
+            show(&bar);
+            bar
+        } else {
+            ProgressBar::hidden()
+        };
+        bar.set_length(total as u64);
+        Self { bar, line_due: (!is_shown).then(|| Mutex::new(Instant::now() + SHORT)), what }
+    }
+
+    /// One more part is done.
+    pub(crate) fn advance(&self) {
+        self.bar.inc(1);
+        self.tell("");
+    }
+
+    /// So many parts are done of so many, with a word about the last.
+    pub(crate) fn set(&self, done: usize, total: usize, word: &str) {
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+        self.bar.set_message(word.to_owned());
+        self.tell(word);
+    }
+
+    /// A line, where one is due.
+    fn tell(&self, word: &str) {
+        let Some(due) = &self.line_due else { return };
+        let mut due = due.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        if now < *due || done >= total {
+            return;
+        }
+        *due = now + BETWEEN_LINES;
+        let left = self.bar.elapsed().mul_f64((total - done) as f64 / done.max(1) as f64);
+        let word = if word.is_empty() { String::new() } else { format!(", {word}") };
+        messages::inform(format_args!("{done} of {total} {}{word}; about {} left", self.what, in_words(left)));
+    }
+
+    /// Ends, and leaves no trace on the terminal.
+    pub(crate) fn finish(&self) {
+        if self.line_due.is_none() {
+            clear();
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// A time as people say it.
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..=99 => format!("{seconds} s"),
+        seconds @ 100..=5999 => format!("{} min", (seconds + 30) / 60),
+        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_fitting_units() {
+        let words = |seconds| in_words(Duration::from_secs(seconds));
+        assert_eq!([words(7), words(150), words(9000)], ["7 s", "3 min", "2.5 h"]);
+    }
+}

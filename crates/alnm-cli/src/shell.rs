@@ -1,0 +1,63 @@
+//! `alnm completions` and `alnm man`: what shells and manuals know of the command.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap_complete::Shell;
+
+use crate::messages::inform;
+use crate::output::{Overwriting, print_bytes};
+
+/// Print completions for a shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  alnm completions bash > ~/.local/share/bash-completion/completions/alnm
+  alnm completions zsh > ~/.zfunc/_alnm
+  alnm completions fish > ~/.config/fish/completions/alnm.fish")]
+pub(crate) struct Completions {
+    /// The shell.
+    shell: Shell,
+}
+
+/// Write manual pages, one for the program and one for each command.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: alnm man ~/.local/share/man/man1")]
+pub(crate) struct Man {
+    /// Folder for the pages; it is made where it is not there.
+    folder: PathBuf,
+    #[command(flatten)]
+    overwriting: Overwriting,
+}
+
+impl Completions {
+    pub(crate) fn run(self) -> Result<()> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut crate::command_line(Default::default()), "alnm", &mut script);
+        print_bytes(&script)
+    }
+}
+
+impl Man {
+    pub(crate) fn run(self) -> Result<()> {
+        let mut command = crate::command_line(Default::default());
+        command.build();
+        let of_commands = command.get_subcommands().filter(|each| each.get_name() != "help").map(|each| {
+            let name = format!("alnm-{}", each.get_name());
+            (name.clone(), each.clone().display_name(name))
+        });
+        let pages: Vec<(PathBuf, clap::Command)> = of_commands
+            .chain([("alnm".to_owned(), command.clone())])
+            .map(|(name, command)| (self.folder.join(name + ".1"), command))
+            .collect();
+        self.overwriting.check(pages.iter().map(|(path, _)| path.as_path()))?;
+        std::fs::create_dir_all(&self.folder)
+            .with_context(|| format!("cannot create the folder {}", self.folder.display()))?;
+        for (path, command) in &pages {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command.clone()).render(&mut page)?;
+            self.overwriting.write_file(path, &page)?;
+        }
+        inform(format_args!("{} pages in {}", pages.len(), self.folder.display()));
+        Ok(())
+    }
+}
