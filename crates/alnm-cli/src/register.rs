@@ -154,7 +154,7 @@ impl Register {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let images = [Some(&self.out), self.jacobian.as_ref()];
         self.written.check(images.into_iter().flatten().map(PathBuf::as_path))?;
-        for (path, what) in [(&self.write_transform, "a transform"), (&self.report, "a report")] {
+        for (path, what) in [(&self.write_transform, "transform"), (&self.report, "report")] {
             if let Some(path) = path {
                 refuse_stream(path, what)?;
                 self.written.overwriting.check([path.as_path()])?;
