@@ -220,7 +220,7 @@ impl Register {
             )));
         };
         let fixed = self.choice.read(fixed)?;
-        let moving = ChosenImage { image: read_image(moving)?, frame_of_reference: None };
+        let moving = SeriesChoice::default().read(moving)?;
         let grid = fixed.image.geometry().clone();
         let lesion = self.mask_of(&fixed, self.lesion.as_deref())?;
         let transform = match &self.apply {
@@ -265,7 +265,7 @@ impl Register {
         let fixed = fixed.with_context(|| {
             format!("the phase to stay is {onto}; the series has the phases 1 to {}", series.phase_count())
         })?;
-        let chosen = ChosenImage { image: fixed, frame_of_reference: None };
+        let chosen = ChosenImage { image: fixed, frame_of_reference: None, window: None };
         let (mask, lesion) =
             (self.mask_of(&chosen, self.mask.as_deref())?, self.mask_of(&chosen, self.lesion.as_deref())?);
         let mut masks = RegistrationMasks::default();
