@@ -55,11 +55,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_epochs(epochs.parse()?)
         .with_validation_fraction(0.25)
         .with_recomputation(recomputation);
-    let folder = std::env::temp_dir().join(format!("repeat_training_{}", std::process::id()));
-    std::fs::create_dir(&folder)?;
+    let folder = tempfile::tempdir()?;
     println!("before: {:.0} MiB", peak()?);
     let (mut steps, mut step, mut epoch) = (Vec::new(), Instant::now(), Instant::now());
-    let trained = params.check()?.run(network, &examples, Some(&folder.join("checkpoint")), &mut |event| {
+    let trained = params.check()?.run(network, &examples, Some(&folder.path().join("checkpoint")), &mut |event| {
         match event {
             TrainingEvent::Step { .. } => {
                 steps.push(step.elapsed().as_secs_f64());
@@ -73,7 +72,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ControlFlow::Continue(())
     });
-    std::fs::remove_dir_all(&folder)?;
     let mut hash = DefaultHasher::new();
     for tensor in trained?.network().state_dict().values() {
         tensor.values().iter().for_each(|value| hash.write_u32(value.to_bits()));

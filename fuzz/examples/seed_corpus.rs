@@ -43,6 +43,7 @@ fn main() {
     write_parameters();
     write_models();
     write_weights();
+    write_onnx();
     write_cohort();
     write_answers();
 }
@@ -256,6 +257,17 @@ fn write_weights() {
     let header = r#"{"fc.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"fc.bias":{"dtype":"BF16","shape":[1],"data_offsets":[8,10]}}"#;
     let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[1; 10]].concat();
     std::fs::write(folder("weights").join("safetensors"), file).unwrap();
+}
+
+/// The small networks of the crate's tests.
+fn write_onnx() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/alnm-deep/tests/golden/onnx");
+    for entry in std::fs::read_dir(golden).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "onnx") {
+            std::fs::copy(&path, folder("onnx").join(path.file_name().unwrap())).unwrap();
+        }
+    }
 }
 
 fn write_cohort() {

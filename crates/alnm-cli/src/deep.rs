@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use alnm_deep::{
-    Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor,
-    Views, features, grad_cam, occlusion_map,
+    Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, OnnxNetwork,
+    Predictor, Preparation, Views, features, grad_cam, occlusion_map,
 };
 use alnm_imaging::Image;
 use alnm_stats::data_table::{Cell, DataTable};
@@ -45,28 +45,99 @@ struct LesionChoice {
     drawing: MaskDrawing,
 }
 
-impl Weights {
-    fn network(&self) -> Result<Network> {
-        let Some(backbone) = self.backbone else {
-            return Network::load(&self.weights)
-                .context("without --backbone the weights have to be a network saved by alnm-deep");
-        };
-        let mut network = Network::initialised(backbone, Head::None, Initialisation::default());
-        network.load_weights(&self.weights)?;
-        Ok(network)
+/// The network of a table of features: one of this program's, or any in an ONNX file.
+#[derive(Debug, clap::Args)]
+struct FeatureWeights {
+    /// Weights: a network saved by alnm-deep, or, with --backbone, torchvision's parameters as safetensors or .pth.
+    #[arg(long, value_name = "FILE", required_unless_present = "onnx", conflicts_with = "onnx")]
+    weights: Option<PathBuf>,
+    /// The network that torchvision's parameters belong to: resnet18, resnet34, resnet50, resnet101, vgg16 or
+    /// densenet121.
+    #[arg(long, value_name = "NAME", conflicts_with = "onnx")]
+    backbone: Option<Backbone>,
+    /// Network in an ONNX file, with one input of 1 or 3 channels: 3 get the crop as ImageNet's networks take it, 1 gets
+    /// its grey values from 0 to 1.
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
+    /// The value of the ONNX network that is written, by its name; the first output by default.
+    #[arg(long, value_name = "NAME", requires = "onnx")]
+    output: Option<String>,
+    /// Pixels on a side of the crop that the network sees; 224, or what an ONNX network asks for.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(32..=1024))]
+    side: Option<u16>,
+}
+
+/// A network that computes features.
+enum FeatureNetwork {
+    Own(Box<Predictor>),
+    Onnx(Box<OnnxNetwork>),
+}
+
+impl FeatureNetwork {
+    fn features(&self, crop: Array2<f32>, views: Views) -> Result<Vec<f32>> {
+        Ok(match self {
+            Self::Own(predictor) => features(predictor.as_ref(), &[crop], "fc", views)?.remove(0),
+            Self::Onnx(network) => network.features(&crop, Preparation::default(), views)?,
+        })
+    }
+}
+
+impl FeatureWeights {
+    fn network(&self) -> Result<FeatureNetwork> {
+        if let Some(onnx) = &self.onnx {
+            let names: Vec<&str> = self.output.as_deref().into_iter().collect();
+            return Ok(FeatureNetwork::Onnx(Box::new(OnnxNetwork::open_with_outputs(onnx, &names)?)));
+        }
+        let weights = self.weights.as_deref().context("a network is needed: --weights or --onnx")?;
+        Ok(FeatureNetwork::Own(Box::new(Predictor::new(&network_of(weights, self.backbone)?))))
     }
 
-    fn crop(&self, lesion: &LesionChoice, image: &Path, mask: &Path) -> Result<(LesionCrop, Image)> {
-        let chosen = lesion.choice.read(image)?;
-        let outline = lesion.drawing.read_for(&chosen, mask, lesion.region.choice())?;
+    /// The side of the crop: what was asked for, or what the network takes.
+    fn side(&self, network: &FeatureNetwork) -> Result<u16> {
+        const DEFAULT: u16 = 224;
+        let FeatureNetwork::Onnx(network) = network else { return Ok(self.side.unwrap_or(DEFAULT)) };
+        let fixed = match network.inputs() {
+            [input] => match input.shape[..] {
+                [_, _, Some(rows), Some(columns)] => Some((rows, columns)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some((rows, columns)) = fixed else { return Ok(self.side.unwrap_or(DEFAULT)) };
+        let side = u16::try_from(rows).ok().filter(|side| rows == columns && (32..=1024).contains(side));
+        let side = side.with_context(|| {
+            format!("the network takes images of {rows} x {columns}; squares of 32 to 1024 pixels are made")
+        })?;
+        ensure!(
+            self.side.is_none_or(|asked| asked == side),
+            "--side asks for another size than the network's {side} pixels; leave it away"
+        );
+        Ok(side)
+    }
+}
+
+fn network_of(weights: &Path, backbone: Option<Backbone>) -> Result<Network> {
+    let Some(backbone) = backbone else {
+        return Network::load(weights)
+            .context("without --backbone the weights have to be a network saved by alnm-deep");
+    };
+    let mut network = Network::initialised(backbone, Head::None, Initialisation::default());
+    network.load_weights(weights)?;
+    Ok(network)
+}
+
+impl LesionChoice {
+    fn crop(&self, image: &Path, mask: &Path, side: u16) -> Result<(LesionCrop, Image)> {
+        let chosen = self.choice.read(image)?;
+        let outline = self.drawing.read_for(&chosen, mask, self.region.choice())?;
         let ChosenImage { image: pixels, .. } = chosen;
-        let crop = LesionCrop::of_largest_section(&pixels, &outline, lesion.region.label(), self.side.into())
+        let crop = LesionCrop::of_largest_section(&pixels, &outline, self.region.label(), side.into())
             .with_context(|| format!("cannot crop {} to the lesion of {}", image.display(), mask.display()))?;
         Ok((crop, pixels))
     }
 }
 
-/// Write the 1000 outputs of a network's last layer for each lesion, as a CSV file.
+/// Write the outputs of a network for each lesion, as a CSV file: the 1000 of its last layer, or any of an ONNX network.
 ///
 /// The network sees the rectangle around the largest axial section of the mask at 1 mm, 3 mm around it, its grey values
 /// from the 1st to the 99th percentile brought to the range of 0 to 1.
@@ -74,6 +145,7 @@ impl Weights {
 #[command(
     after_help = "Examples: alnm deep-features image.nii.gz mask.nii.gz --weights resnet50.pth --backbone resnet50 --out features.csv
           alnm deep-features cases.csv --weights network.safetensors --out features.csv
+          alnm deep-features cases.csv --onnx dinov2.onnx --output features --out features.csv
 
 cases.csv has the columns Image and Mask, relative to its folder, and may have Label, Roi, Series, Phase and Image_volume; other columns
 are copied. In a folder, NAME_image.EXT goes with NAME_mask.EXT."
@@ -86,7 +158,7 @@ pub(crate) struct DeepFeatureTable {
     #[arg(value_name = "MASK")]
     mask: Option<PathBuf>,
     #[command(flatten)]
-    weights: Weights,
+    weights: FeatureWeights,
     #[command(flatten)]
     lesion: LesionChoice,
     /// File for the table (CSV); `-` is standard output.
@@ -107,16 +179,23 @@ impl DeepFeatureTable {
         self.threads.start()?;
         let cases = self.cases()?;
         ensure!(!cases.is_empty(), "{} holds no case; a case has an image and a mask", self.input.display());
-        let predictor = Predictor::new(&self.weights.network()?);
+        let network = self.weights.network()?;
+        let side = self.weights.side(&network)?;
         let views = if self.average_flips { Views::Flips } else { Views::One };
         let progress = Counted::start("cases", cases.len());
         let of_case = |case: &LesionCase| -> Result<Vec<f32>> {
-            let (crop, _) = self.weights.crop(&case.lesion, &case.image, &case.mask)?;
-            Ok(features(&predictor, &[crop.into_pixels()], "fc", views)?.remove(0))
+            let (crop, _) = case.lesion.crop(&case.image, &case.mask, side)?;
+            network.features(crop.into_pixels(), views)
         };
-        let mut rows = Vec::with_capacity(cases.len());
+        let mut rows: Vec<Option<Vec<f32>>> = Vec::with_capacity(cases.len());
         for (number, case) in (1..).zip(&cases) {
-            let row = of_case(case);
+            // A network whose input is open may give other numbers of outputs for other images; a table cannot.
+            let length = rows.iter().flatten().map(Vec::len).next();
+            let row = of_case(case).and_then(|row| {
+                let fits = length.is_none_or(|length| length == row.len());
+                ensure!(fits, "the network gives {} outputs, another number than for the cases before", row.len());
+                Ok(row)
+            });
             if let Err(error) = &row {
                 messages::error(format_args!("case {number}: {}", messages::reasons(error)));
             }
@@ -272,13 +351,13 @@ impl GradCam {
     pub(crate) fn run(self) -> Result<()> {
         self.written.check([self.output.as_path()])?;
         self.threads.start()?;
-        let network = self.weights.network()?;
+        let network = network_of(&self.weights.weights, self.weights.backbone)?;
         let (output, index) = match (self.index, network.head()) {
             (Some(index), _) => ("fc", index),
             (None, Head::Logit) => ("head", 0),
             (None, _) => bail!("the network has no logit; name one of its 1000 outputs with --index"),
         };
-        let (crop, image) = self.weights.crop(&self.lesion, &self.image, &self.mask)?;
+        let (crop, image) = self.lesion.crop(&self.image, &self.mask, self.weights.side)?;
         let map = match self.method {
             Method::GradCam => self.activation_map(&network, &crop, (output, index), ChannelWeights::Gradient)?,
             Method::GradCamPlusPlus => {

@@ -35,7 +35,7 @@ pub(crate) enum ObjectKind {
 impl ObjectKind {
     /// The kind that a file name says: `.seg.dcm`, `.rtstruct.dcm`, `.map.dcm` or `.page.dcm`; none for a name that
     /// does not end in `.dcm`.
-    fn of_name(path: &Path) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn of_name(path: &Path) -> anyhow::Result<Option<Self>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let Some(stem) = name.strip_suffix(".dcm") else { return Ok(None) };
         Ok(Some(match stem.rsplit_once('.').map_or("", |(_, kind)| kind) {
@@ -145,6 +145,32 @@ impl ObjectOptions {
         }
         Ok(())
     }
+}
+
+/// Writes a mask of one lesion, whose label is 1, as a segmentation or a structure set for the series of an image.
+pub(crate) fn write_lesion(
+    kind: ObjectKind,
+    mask: &LabelMap,
+    series: &Path,
+    choice: &SeriesChoice,
+    output: &Path,
+) -> anyhow::Result<()> {
+    const NAME: &str = "Lesion";
+    let source = source_images(series, choice, &|odd| warn(odd))?;
+    match kind {
+        ObjectKind::Seg | ObjectKind::FractionalSeg | ObjectKind::LabelmapSeg => {
+            let params = SegmentationParams::default().with_kind(kind.segmentation_kind());
+            params.with_segments([Segment::new(1, NAME)]).check()?.write(output, mask, &source)?;
+        }
+        ObjectKind::Rtstruct => {
+            let params = StructureSetParams::default().with_regions([MaskRegion::new(1, 1, NAME)]);
+            params.check()?.write(output, mask, &source)?;
+        }
+        ObjectKind::Map | ObjectKind::Page => {
+            bail!("{} would be no mask; name it .seg.dcm or .rtstruct.dcm", output.display())
+        }
+    }
+    Ok(())
 }
 
 /// The images of the series in a folder, or in a file; of a dynamic series the phase that is chosen, or the first. `tell`

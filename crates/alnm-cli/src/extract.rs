@@ -5,6 +5,7 @@ mod batch;
 mod engine;
 mod log;
 mod memory;
+mod one_row;
 mod outcome;
 mod output;
 mod panics;

@@ -3,6 +3,7 @@
 //! Results go to standard output or to a file, everything else to standard error (`messages`); exit codes stand in
 //! `exit`, options that several commands share in `options`.
 
+mod agreement;
 mod appending;
 #[cfg(feature = "bundle")]
 mod bundle;
@@ -11,11 +12,13 @@ mod convert;
 mod deep;
 mod defaults;
 mod dicom_object;
+mod dynamic;
 mod exit;
 mod extract;
 mod info;
 mod input;
 mod interrupt;
+mod kinetics;
 mod messages;
 mod n4;
 mod options;
@@ -25,10 +28,13 @@ mod pacs;
 mod predict;
 mod progress;
 mod register;
+mod regions;
 mod resample;
+mod segment;
 mod separators;
 #[cfg(feature = "shell")]
 mod shell;
+mod standardise;
 #[cfg(feature = "study")]
 mod study;
 mod topics;
@@ -64,6 +70,11 @@ enum Command {
     N4(n4::N4Command),
     Resample(resample::Resample),
     Register(Box<register::Register>),
+    Kinetics(Box<kinetics::Kinetics>),
+    Regions(Box<regions::Regions>),
+    Standardise(Box<standardise::Standardise>),
+    Segment(Box<segment::SegmentCommand>),
+    Agreement(Box<agreement::AgreementCommand>),
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),
     GradCam(deep::GradCam),
@@ -95,6 +106,11 @@ impl Command {
             Self::N4(command) => command.run(),
             Self::Resample(command) => command.run(),
             Self::Register(command) => command.run(),
+            Self::Kinetics(command) => command.run(),
+            Self::Regions(command) => command.run(),
+            Self::Standardise(command) => command.run(),
+            Self::Segment(command) => command.run(),
+            Self::Agreement(command) => command.run(),
             Self::DeepFeatures(command) => command.run(),
             Self::GradCam(command) => command.run(),
             Self::Predict(command) => command.run(),

@@ -67,6 +67,52 @@ fn a_file_a_table_and_a_folder_give_what_the_library_computes() {
     }
 }
 
+/// A field of a message, as Protocol Buffers write it; the content is short.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat()
+}
+
+/// An ONNX network of one grey channel of 48 x 48 pixels: the mean of the image, and as its output the mean's negative.
+fn mean_network() -> Vec<u8> {
+    let node = |operator: &str, input: &str, output: &str| {
+        let names = [field(1, input.as_bytes()), field(2, output.as_bytes()), field(4, operator.as_bytes())];
+        field(1, &names.concat())
+    };
+    let sizes = [&[][..], &[8, 1], &[8, 48], &[8, 48]].map(|size| field(1, size)).concat();
+    let kind = field(1, &[&[8, 1], &field(2, &sizes)[..]].concat());
+    let port = |number, name: &str| field(number, &[field(1, name.as_bytes()), field(2, &kind)].concat());
+    let nodes = [node("GlobalAveragePool", "x", "mean"), node("Neg", "mean", "y")].concat();
+    let graph = [nodes, port(11, "x"), port(12, "y")].concat();
+    [vec![8, 8], field(8, &[16, 13]), field(7, &graph)].concat()
+}
+
+#[test]
+fn an_onnx_network_gives_the_values_that_are_named() {
+    let folder = folder();
+    let path = folder.path();
+    std::fs::write(path.join("mean.onnx"), mean_network()).unwrap();
+    let image = read_image(path.join("a_image.nrrd")).unwrap();
+    let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
+    let crop = LesionCrop::of_largest_section(&image, &mask, 1, 48).unwrap();
+    let mean = crop.pixels().mean().unwrap();
+    for (name, options, expected) in [("a.csv", "", -mean), ("b.csv", "--output mean --average-flips", mean)] {
+        let command = format!("deep-features a_image.nrrd a_mask.nrrd --onnx mean.onnx {options} --out {name}");
+        assert_eq!(alnm(path, &command), (Some(0), String::new()));
+        let (names, rows) = table(&path.join(name));
+        assert_eq!((names.len(), rows.len(), rows[0].len()), (3, 1, 1));
+        assert!((rows[0][0] - expected).abs() < 1e-6, "{} {expected}", rows[0][0]);
+    }
+    for (options, words) in [
+        ("--onnx mean.onnx --side 64", "48 pixels"),
+        ("--onnx mean.onnx --output middle", "middle"),
+        ("--onnx a_mask.nrrd", "ONNX"),
+    ] {
+        let (code, message) = alnm(path, &format!("deep-features cases.csv {options} --out o.csv"));
+        assert_eq!(code, Some(1), "{options}: {message}");
+        assert!(message.contains(words), "{options}: {message}");
+    }
+}
+
 #[test]
 fn a_volume_and_a_region_are_chosen() {
     let folder = folder();

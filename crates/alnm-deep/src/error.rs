@@ -69,9 +69,17 @@ pub enum DeepError {
         /// Why.
         reason: String,
     },
+    /// An ONNX network cannot be read or run.
+    #[error("ONNX network {network}: {reason}")]
+    Onnx {
+        /// The file.
+        network: String,
+        /// Why, with the operator that it is about.
+        reason: String,
+    },
     /// Weights do not fit the network; their names and shapes must be those of torchvision's network.
     #[error("the weights do not fit the network: {0}")]
-    WeightMismatch(WeightReport),
+    WeightMismatch(Box<WeightReport>),
     /// candle, or the device that it computes on, failed.
     #[error("candle: {0}")]
     Candle(String),
@@ -86,6 +94,14 @@ pub enum DeepError {
         batch: usize,
         /// The loss.
         loss: f64,
+    },
+    /// The observer of a volume that is computed window by window asked to stop.
+    #[error("the work was stopped after {done} of {total} windows")]
+    Stopped {
+        /// Windows done.
+        done: usize,
+        /// Windows in all.
+        total: usize,
     },
     /// The observer asked to stop.
     #[error("training was cancelled in epoch {epoch}")]

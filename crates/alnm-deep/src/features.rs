@@ -20,7 +20,7 @@ pub enum Views {
 }
 
 impl Views {
-    fn of(self, image: &Array2<f32>) -> Vec<Array2<f32>> {
+    pub(crate) fn of(self, image: &Array2<f32>) -> Vec<Array2<f32>> {
         let flipped = |rows: bool, columns: bool| {
             let mut view = image.view();
             for axis in [(rows, 0), (columns, 1)].into_iter().filter(|(flips, _)| *flips).map(|(_, axis)| axis) {

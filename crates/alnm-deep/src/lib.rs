@@ -17,6 +17,7 @@ mod lesion;
 mod loss;
 mod network;
 mod occlusion;
+mod onnx;
 mod optimiser;
 mod parameter_group;
 mod predictor;
@@ -25,6 +26,7 @@ mod pth;
 mod saved_file;
 mod saved_network;
 mod state_dict;
+mod temperature;
 mod tensor;
 mod trainer;
 mod training;
@@ -46,16 +48,19 @@ pub use lesion::LesionCrop;
 pub use loss::CrossEntropyLoss;
 pub use network::{Head, Initialisation, Network, Recomputation};
 pub use occlusion::{OcclusionOptions, occlusion_map};
+pub use onnx::{OnnxInput, OnnxNetwork, OnnxValue, SlidingWindow, SlidingWindowParams, WindowWeighting};
 pub use optimiser::{Optimiser, Schedule, WeightDecayRule};
 pub use parameter_group::ParameterGroup;
 pub use predictor::Predictor;
 pub use preparation::{Preparation, PreparationParams, network_input};
 pub use saved_network::DescribedNetworkFormat;
 pub use state_dict::{MAXIMUM_FILE_BYTES, StateDict, StateTensor};
+pub use temperature::Temperature;
 pub use tensor::Tensor;
 pub use trainer::{BatchGradients, NormMoments, Trainer};
 pub use training::{
-    ClassWeights, EpochRecord, Example, TrainedNetwork, Training, TrainingEvent, TrainingParams, fine_tune,
+    ClassWeights, EpochRecord, Example, RangeTest, RangeTestParams, RatePoint, TrainedNetwork, Training, TrainingEvent,
+    TrainingParams, fine_tune,
 };
 pub use weight_file::read_state_dict;
 pub use weight_report::{WeightReport, WrongShape};

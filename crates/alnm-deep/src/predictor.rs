@@ -18,7 +18,7 @@ use crate::kernel::winograd::Winograd;
 use crate::kernel::workspace::Workspace;
 use crate::network::{Network, check_input, concatenate, running_affine};
 use crate::preparation::Preparation;
-use crate::tensor::Tensor;
+use crate::tensor::{Activations, Tensor};
 
 /// A network made ready for evaluation: running statistics are folded into the weights, and bias, residual and
 /// rectified linear unit are applied while a convolution's output is in the cache.
@@ -276,8 +276,8 @@ impl Step {
         match &self.operation {
             Folded::Convolution(convolution) => {
                 let mut output = workspace.take(convolution.layer.output_shape(input.shape()));
-                let residual = convolution.residual.map_or(Residual::None, |node| Residual::Of(of(node)));
-                convolution.forward(workspace.instructions, input, residual, &mut output);
+                let residual = convolution.residual.map_or(Residual::None, |node| Residual::Of(of(node).as_slice()));
+                convolution.forward(workspace.instructions, input.activations(), residual, &mut output);
                 output
             }
             Folded::Affine { affine, residual, relu } => {
@@ -306,7 +306,7 @@ impl FoldedConvolution {
         Self { bias: Some(shift), residual, relu, ..self }
     }
 
-    fn forward(&self, instructions: Instructions, input: &Tensor, residual: Residual<'_>, output: &mut Tensor) {
+    fn forward(&self, instructions: Instructions, input: Activations<'_>, residual: Residual<'_>, output: &mut Tensor) {
         let epilogue = Epilogue { bias: self.bias.as_deref(), residual, relu: self.relu };
         if self.layer.is_filtered(input.shape()) {
             let weight = self.transformed.get_or_init(|| Winograd::of_panels(&self.weight, Buffer::zeros));

@@ -158,6 +158,16 @@ impl Tensor {
         self.data.to_vec()
     }
 
+    /// The values to look at.
+    pub(crate) fn activations(&self) -> Activations<'_> {
+        Activations { shape: self.shape, values: &self.data }
+    }
+
+    /// The memory alone.
+    pub(crate) fn into_buffer(self) -> Buffer {
+        self.data
+    }
+
     /// One image as a batch of its own.
     pub(crate) fn single(&self, index: usize) -> Self {
         let [_, height, width, channels] = self.shape;
@@ -173,6 +183,36 @@ impl Tensor {
     /// The tensor in memory of its own, for callers who may keep it for long.
     pub(crate) fn into_owned(self) -> Self {
         Self { data: self.data.into_owned(), ..self }
+    }
+}
+
+/// Activations in NHWC order that belong to another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Activations<'a> {
+    shape: [usize; 4],
+    values: &'a [f32],
+}
+
+impl<'a> Activations<'a> {
+    /// Values of the shape (images, height, width, channels).
+    pub(crate) fn new(shape: [usize; 4], values: &'a [f32]) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), values.len());
+        Self { shape, values }
+    }
+
+    /// (images, height, width, channels).
+    pub(crate) fn shape(&self) -> [usize; 4] {
+        self.shape
+    }
+
+    pub(crate) fn as_slice(&self) -> &'a [f32] {
+        self.values
+    }
+
+    /// The values of one image.
+    pub(crate) fn image(&self, index: usize) -> &'a [f32] {
+        let size = self.values.len() / self.shape[0];
+        &self.values[index * size..(index + 1) * size]
     }
 }
 

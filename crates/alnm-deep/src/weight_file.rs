@@ -1,9 +1,9 @@
 //! Files of weights from elsewhere: safetensors and PyTorch's `.pth`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
@@ -39,6 +39,8 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
 /// The tensors of a safetensors file or a PyTorch `.pth` (zip) file. The content of the file decides which of the two it
 /// is, not its name; the counters `num_batches_tracked` are left out.
 ///
+/// Weights in several files are read by their index, `model.safetensors.index.json`.
+///
 /// A `.pth` file holds a dictionary of tensors, itself or as `state_dict` or `model`. Its pickle is read by a machine
 /// that knows tensors and dictionaries only: a pickle that asks for anything else is an error, and nothing is run.
 ///
@@ -60,12 +62,47 @@ pub fn read_state_dict(path: &Path) -> Result<StateDict> {
     let mut start = Vec::new();
     let file = fs::File::open(path).map_err(|error| DeepError::file(path, error))?;
     file.take(START as u64).read_to_end(&mut start).map_err(|error| DeepError::file(path, error))?;
+    if start.first() == Some(&b'{') {
+        return read_shards(path);
+    }
     if !start.starts_with(b"PK\x03\x04") {
         check_start(path, &start)?;
         return tensors_of(path, &read_limited(path)?);
     }
     let tensors = pth::read(path).map_err(|reason| DeepError::file(path, reason))?;
     Ok(tensors.into_iter().map(|(name, tensor)| (modern_name(&name), tensor)).collect())
+}
+
+/// The tensors of several files beside an index, a JSON text whose `weight_map` names the file of each tensor.
+fn read_shards(path: &Path) -> Result<StateDict> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let text = read_limited(path)?;
+    let index: Index = serde_json::from_slice(&text)
+        .map_err(|error| DeepError::file(path, format!("the file is no index of weights in several files: {error}")))?;
+    let files: BTreeSet<&String> = index.weight_map.values().collect();
+    let mut tensors = StateDict::new();
+    for name in files {
+        let file = Path::new(name);
+        if !matches!(file.components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
+            return Err(DeepError::file(path, format!("the index names {name}; files beside it are what is read")));
+        }
+        let file = path.with_file_name(file);
+        let mut start = Vec::new();
+        let opened = fs::File::open(&file).map_err(|error| DeepError::file(&file, error))?;
+        opened.take(1).read_to_end(&mut start).map_err(|error| DeepError::file(&file, error))?;
+        if start == b"{" {
+            return Err(DeepError::file(&file, "the index names another index"));
+        }
+        tensors.extend(read_state_dict(&file)?);
+    }
+    let wanted = index.weight_map.keys().filter(|name| !name.ends_with("num_batches_tracked"));
+    if let Some(name) = wanted.map(|name| modern_name(name)).find(|name| !tensors.contains_key(name)) {
+        return Err(DeepError::file(path, format!("the files that the index names lack the tensor {name}")));
+    }
+    Ok(tensors)
 }
 
 /// torchvision's DenseNet files still carry the names of its first version: `denselayer1.norm.1` for
@@ -122,6 +159,34 @@ pub(crate) fn read_safetensors(path: &Path) -> Result<(StateDict, HashMap<String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_in_several_files_are_read_by_their_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str, value: f32| {
+            let header = format!(r#"{{"{name}":{{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}}}"#);
+            [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &value.to_le_bytes()].concat()
+        };
+        fs::write(folder.path().join("a.safetensors"), of("x", 1.5)).unwrap();
+        fs::write(folder.path().join("b.safetensors"), of("y", -2.0)).unwrap();
+        let index = folder.path().join("index.json");
+        let read = |map: &str| {
+            fs::write(&index, format!(r#"{{"metadata":{{}},"weight_map":{map}}}"#)).unwrap();
+            read_state_dict(&index).map_err(|error| error.to_string())
+        };
+        let tensors = read(r#"{"x":"a.safetensors","y":"b.safetensors"}"#).unwrap();
+        assert_eq!((tensors["x"].values(), tensors["y"].values()), (&[1.5][..], &[-2.0][..]));
+        for (map, words) in [
+            (r#"{"z":"a.safetensors"}"#, "lack the tensor z"),
+            (r#"{"x":"../a.safetensors"}"#, "files beside it"),
+            (r#"{"x":"index.json"}"#, "another index"),
+            (r#"{"x":"c.safetensors"}"#, "c.safetensors"),
+            ("3", "no index"),
+        ] {
+            let error = read(map).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
 
     #[test]
     fn first_names_of_densenet_are_understood() {

@@ -14,7 +14,7 @@ pub struct WrongShape {
     pub found: Vec<usize>,
 }
 
-/// How well a set of weights fits a network, by the names of the tensors that do not.
+/// What a network took of a set of weights, and the names of the tensors that do not fit it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WeightReport {
@@ -24,13 +24,21 @@ pub struct WeightReport {
     pub unexpected: Vec<String>,
     /// Tensors of another shape.
     pub wrong_shape: Vec<WrongShape>,
+    /// Number of tensors that were taken.
+    pub taken: usize,
+    /// What stood before the network's names in the file, such as `module.` or `backbone.`.
+    pub prefix: String,
+    /// Names in the file outside of that prefix, which were left aside.
+    pub ignored: Vec<String>,
+    /// Names of the network's tensors that the file lacks and that kept their values, as was asked for.
+    pub kept: Vec<String>,
 }
 
 impl WeightReport {
     /// Whether every tensor fits.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        *self == Self::default()
+        self.missing.is_empty() && self.unexpected.is_empty() && self.wrong_shape.is_empty()
     }
 
     fn names(formatter: &mut fmt::Formatter<'_>, what: &str, names: &[String]) -> fmt::Result {

@@ -25,14 +25,24 @@ fn public_types_can_be_shared_between_threads() {
     is_shared::<Network>();
     is_shared::<NormMoments>();
     is_shared::<OcclusionOptions>();
+    is_shared::<OnnxInput>();
+    is_shared::<OnnxNetwork>();
+    is_shared::<OnnxValue>();
     is_shared::<Optimiser>();
     is_shared::<ParameterGroup>();
     is_shared::<Predictor>();
     is_shared::<Preparation>();
     is_shared::<PreparationParams>();
+    is_shared::<RangeTest>();
+    is_shared::<RangeTestParams>();
+    is_shared::<RatePoint>();
+    is_shared::<Recomputation>();
     is_shared::<Schedule>();
+    is_shared::<SlidingWindow>();
+    is_shared::<SlidingWindowParams>();
     is_shared::<StateDict>();
     is_shared::<StateTensor>();
+    is_shared::<Temperature>();
     is_shared::<Tensor>();
     is_shared::<TrainedNetwork>();
     is_shared::<Trainer>();
@@ -42,6 +52,7 @@ fn public_types_can_be_shared_between_threads() {
     is_shared::<Views>();
     is_shared::<WeightDecayRule>();
     is_shared::<WeightReport>();
+    is_shared::<WindowWeighting>();
     is_shared::<WrongShape>();
 }
 

@@ -192,7 +192,7 @@ pub fn two_landmarks<T: Voxel>(volume: &Volume<T>, landmarks: [Landmark<'_>; 2])
     Ok(volume.map(|voxel| (low.target + (voxel.to_f64() - means[0]) * slope) as f32))
 }
 
-fn percentile_of(ordered: &[f64], percentile: f64) -> f64 {
+pub(crate) fn percentile_of(ordered: &[f64], percentile: f64) -> f64 {
     let position = percentile / 100.0 * (ordered.len() - 1) as f64;
     let low = position as usize;
     let high = (low + 1).min(ordered.len() - 1);

@@ -15,7 +15,9 @@ mod format;
 pub mod fourier;
 mod geometry;
 mod geometry_difference;
+pub mod habitat;
 pub mod intensity;
+pub mod kinetics;
 pub mod mask;
 mod matrix_inverse;
 pub mod metaimage;
@@ -25,6 +27,7 @@ pub mod nrrd;
 pub mod otsu;
 pub mod region;
 pub mod resample;
+pub mod standardisation;
 #[doc(hidden)]
 pub mod vector;
 mod volume;

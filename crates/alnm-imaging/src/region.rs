@@ -1,7 +1,8 @@
 //! Regions of an image: boxes, the region of interest that a label of a mask makes, its largest axial cross-section,
-//! its connected parts and its outline on a slice; crops, padding and the resizing of slices.
+//! its connected parts, rings around it and its outline on a slice; crops, padding and the resizing of slices.
 
 mod outline;
+mod ring;
 mod roi;
 
 use ndarray::{Array2, Array3, ArrayView2};
@@ -14,6 +15,7 @@ use crate::with_volume;
 
 pub use crate::voxel_box::VoxelBox;
 pub use outline::{OutlineEdge, outline_edges};
+pub use ring::{DrawnRing, Ring, RingDrawing, RingLimits, RingParams, Rings};
 pub use roi::Roi;
 
 /// The smallest box that holds every voxel with the label.

@@ -10,11 +10,19 @@ use alnm_imaging::dicom::{
     StructureSetParams, StructureSetRoi, StructureSetWriter,
 };
 use alnm_imaging::file::{AtomicFile, Source};
+use alnm_imaging::habitat::{GaussianMixture, HabitatLearner, HabitatModel, HabitatParams, KMeans};
 use alnm_imaging::intensity::{IntensityStatistics, Landmark};
+use alnm_imaging::kinetics::tofts::{InputFunction, SignalModel, ToftsFitter, ToftsMaps, ToftsParams};
+use alnm_imaging::kinetics::{
+    CurveAnalysis, KineticMaps, RegionCurve, RegionKinetics, VoxelKinetics, VoxelKineticsParams,
+};
 use alnm_imaging::mask::{MaskParams, MaskProblem, MaskReader, MaskRegion, RegionChoice};
 use alnm_imaging::n4::{BiasField, ControlGrid, Foreground, N4, N4Iteration, N4Level, N4Params, N4Result};
-use alnm_imaging::region::{Components, Connectivity, CrossSection, Roi, VoxelBox};
+use alnm_imaging::region::{
+    Components, Connectivity, CrossSection, RingDrawing, RingLimits, RingParams, Rings, Roi, VoxelBox,
+};
 use alnm_imaging::resample::{Interpolator, ResampledRoi, RoiResampling, RoiResamplingParams};
+use alnm_imaging::standardisation::{HistogramReference, IntensityStandard, NyulScale, SiteScale, WhiteStripe};
 use alnm_imaging::{
     FileFormat, FileProblem, Geometry, GeometryDifference, GeometryField, Image, ImagingError, LabelMap,
     NonFiniteVoxel, PixelType, Volume,
@@ -33,10 +41,35 @@ fn public_types_are_send_sync_and_unpin() {
         Connectivity,
         ControlGrid,
         CrossSection,
+        CurveAnalysis,
         DynamicSeries,
         FileFormat,
         FileProblem,
         Foreground<'_>,
+        GaussianMixture,
+        HabitatLearner,
+        HabitatModel,
+        HabitatParams,
+        HistogramReference,
+        InputFunction,
+        IntensityStandard,
+        KMeans,
+        KineticMaps,
+        NyulScale,
+        RegionCurve,
+        RegionKinetics,
+        RingDrawing,
+        RingLimits<'_>,
+        RingParams,
+        Rings,
+        SignalModel,
+        SiteScale,
+        ToftsFitter,
+        ToftsMaps,
+        ToftsParams,
+        VoxelKinetics,
+        VoxelKineticsParams,
+        WhiteStripe,
         Geometry,
         GeometryDifference,
         GeometryField,

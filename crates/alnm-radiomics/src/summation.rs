@@ -50,6 +50,41 @@ pub(crate) fn sum(values: &[f64]) -> f64 {
     sum_of(values, |value| value)
 }
 
+/// Σ x and Σ x², with Kahan's compensation: exact where all partial sums are, and else hardly more than one rounding
+/// away from it.
+pub(crate) fn compensated_sums(values: &[f64]) -> [f64; 2] {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [[[0.0; 2]; LANES]; 2];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let value = chunk[lane];
+            add(&mut lanes[0][lane], value);
+            add(&mut lanes[1][lane], value * value);
+        }
+    }
+    let mut totals = [[0.0; 2]; 2];
+    for (total, lanes) in totals.iter_mut().zip(lanes) {
+        for [sum, excess] in lanes {
+            add(total, sum);
+            add(total, -excess);
+        }
+    }
+    for &value in rest {
+        add(&mut totals[0], value);
+        add(&mut totals[1], value * value);
+    }
+    totals.map(|[sum, _]| sum)
+}
+
+/// Adds a value to a sum, and keeps what rounding added too much.
+#[inline(always)]
+fn add([sum, excess]: &mut [f64; 2], value: f64) {
+    let corrected = value - *excess;
+    let next = *sum + corrected;
+    *excess = (next - *sum) - corrected;
+    *sum = next;
+}
+
 /// The mean of all values that are not NaN; NaN when there is none.
 pub(crate) fn mean_of_defined(values: impl IntoIterator<Item = f64>) -> f64 {
     let (mut total, mut count) = (0.0, 0usize);
@@ -74,6 +109,8 @@ mod tests {
             let exact: i64 = values.iter().map(|&v| i64::from(v)).sum();
             let floats: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
             prop_assert_eq!(sum(&floats), exact as f64);
+            let squares: i64 = values.iter().map(|&v| i64::from(v) * i64::from(v)).sum();
+            prop_assert_eq!(compensated_sums(&floats), [exact as f64, squares as f64]);
         }
     }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use super::log::Level;
+use super::one_row::Delta;
 use super::table::TableFormat;
 use crate::input::{MaskDrawing, SeriesChoice};
 use crate::options::Threads;
@@ -16,6 +17,7 @@ use crate::output::Overwriting;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alnm extract image.nii.gz mask.nii.gz -f csv -o features.csv\n  \
 alnm extract cases.csv -p params.yaml -f csv -o features.csv --out-dir parts\n  \
+alnm extract dce-folder rings.nii.gz --labels all --all-phases --one-row --maps maps --deltas slope -f csv -o row.csv\n  \
 cat cases.csv | alnm extract - -f csv > features.csv\n\n\
 Finished cases stay in --out-dir, also after Ctrl-C. `alnm help columns` says what a list of cases may hold.")]
 pub(crate) struct ExtractArgs {
@@ -120,6 +122,17 @@ pub(crate) struct ExtractArgs {
     /// A row for each phase of a dynamic DICOM series, with its number in the column Phase.
     #[arg(long, conflicts_with = "phase")]
     pub(super) all_phases: bool,
+    /// One row for a case instead of one for each region and phase: all regions in all phases (with --all-phases) and in
+    /// all maps, in columns named REGION_IMAGE_FEATURE, and without diagnostics.
+    #[arg(long, conflicts_with_all = ["mode", "slice_means", "out_dir", "sr", "skip_nans"])]
+    pub(super) one_row: bool,
+    /// Folder with maps of the image, such as those of `alnm kinetics`; for a list the column Maps. Voxels of a map that
+    /// are not finite are left out of the regions there.
+    #[arg(long, value_name = "DIR", requires = "one_row")]
+    pub(super) maps: Option<PathBuf>,
+    /// Columns that compare phases: difference from the first, ratio to it, slope per second over all.
+    #[arg(long, value_name = "KIND,...", value_enum, value_delimiter = ',', num_args = 1, requires_all = ["one_row", "all_phases"])]
+    pub(super) deltas: Vec<Delta>,
     /// Columns that identify the DICOM series: PatientID, StudyInstanceUID, StudyDate, SeriesInstanceUID, SeriesNumber,
     /// SeriesDescription and Modality; empty for other images.
     #[arg(long)]

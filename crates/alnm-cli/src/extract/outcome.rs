@@ -8,6 +8,7 @@ use super::batch::Case;
 use super::engine::{Engine, RegionFeatures};
 use super::log::Log;
 use super::memory;
+use super::one_row::{self, OneRow};
 use super::output::formatted_row;
 use super::panics::caught;
 use super::regions::{self, CaseContent, CaseFiles, CaseMasks, Subject};
@@ -91,6 +92,12 @@ impl CaseExtraction<'_> {
         let number = case.number;
         let content = CaseContent::read(self.arguments, self.engine, case, files, self.log)?;
         let mut outcome = Outcome { number, rows: Vec::new(), failed: false, unsaved: false, key: None };
+        if self.arguments.one_row {
+            let OneRow { row, is_empty } = one_row::of_case(self.arguments, self.engine, case, &content, self.log)?;
+            outcome.rows.push(row);
+            outcome.failed = is_empty;
+            return Ok(outcome);
+        }
         let inputs = regions::inputs(self.arguments, case);
         for place in 0..content.images.count() {
             let image = content.images.image(place)?;

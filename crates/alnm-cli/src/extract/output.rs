@@ -18,6 +18,11 @@ use crate::output::{is_standard_stream, print_bytes};
 /// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their
 /// columns.
 fn expected_columns(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, SharedRow)]) -> Vec<String> {
+    if arguments.one_row {
+        // Those of a case that could be read: the rows of others have their input columns alone.
+        let longest = rows.iter().map(|(_, row)| row).max_by_key(|row| row.cells().count());
+        return longest.into_iter().flat_map(SharedRow::cells).map(|(name, _)| name.to_owned()).collect();
+    }
     if arguments.mode != Mode::Segment || arguments.skip_nans {
         return Vec::new();
     }

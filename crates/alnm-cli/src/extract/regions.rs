@@ -89,6 +89,13 @@ pub(super) struct CaseRegion {
 }
 
 impl CaseRegion {
+    /// The name in the columns of one row for all regions: that of the mask, or its number.
+    pub(super) fn column_name(&self) -> String {
+        let component = self.columns.iter().find(|(column, _)| column == COMPONENT);
+        let part = component.map_or_else(String::new, |(_, number)| format!("part{}", number.text()));
+        self.name().unwrap_or_else(|| format!("label{}", self.origin.unwrap_or(self.label))) + &part
+    }
+
     /// The name by which the mask or the command line calls it; none where it has but a number.
     pub(super) fn name(&self) -> Option<String> {
         let named =

@@ -26,9 +26,12 @@ pub(crate) struct Moments {
 /// Mean and variance of every channel: exact two-pass moments of each piece, merged by the rule of Chan, Golub and
 /// LeVeque in double precision.
 pub(crate) fn moments(input: &Tensor) -> Moments {
-    let channels = input.channels();
-    let pieces: Vec<(usize, Vec<f32>, Vec<f32>)> = input
-        .as_slice()
+    moments_of(input.as_slice(), input.channels())
+}
+
+/// The same for rows of `channels` numbers.
+pub(crate) fn moments_of(rows: &[f32], channels: usize) -> Moments {
+    let pieces: Vec<(usize, Vec<f32>, Vec<f32>)> = rows
         .par_chunks(piece_rows(channels) * channels)
         .map(|piece| {
             let rows = piece.len() / channels;

@@ -12,7 +12,7 @@ use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
 use super::winograd::{self, Winograd};
 use super::workspace::Workspace;
-use crate::tensor::Tensor;
+use crate::tensor::{Activations, Tensor};
 
 /// The shape of a convolution layer: square kernel, equal stride and zero padding on both axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ const TASKS: usize = 16;
 
 /// Cuts `rows` × `panels` into tasks, by shape alone. Copying patches for several groups of panels costs, so layers
 /// that copy are cut into fewer.
-fn cuts(rows: usize, depth: usize, panels: usize, copies: bool) -> (Vec<usize>, Vec<usize>) {
+pub(super) fn cuts(rows: usize, depth: usize, panels: usize, copies: bool) -> (Vec<usize>, Vec<usize>) {
     let tiles = rows.div_ceil(TILE_ROWS);
     let block = (BLOCK_VALUES / depth.max(1) / TILE_ROWS * TILE_ROWS).clamp(TILE_ROWS, BLOCK_ROWS) / TILE_ROWS;
     let blocks = tiles.div_ceil(block).max(1);
@@ -78,7 +78,7 @@ impl Convolution {
     pub(crate) fn forward_filtered(
         &self,
         workspace: &Workspace,
-        input: &Tensor,
+        input: Activations<'_>,
         weight: &Panels,
         epilogue: Epilogue<'_>,
         output: &mut Tensor,
@@ -93,7 +93,13 @@ impl Convolution {
 
     /// Copies the patches of `rows.len()` output pixels, counted over images, rows and columns, to rows of `stride`
     /// numbers.
-    pub(crate) fn gather(&self, input: &Tensor, rows: std::ops::Range<usize>, patches: &mut [f32], stride: usize) {
+    pub(crate) fn gather(
+        &self,
+        input: Activations<'_>,
+        rows: std::ops::Range<usize>,
+        patches: &mut [f32],
+        stride: usize,
+    ) {
         let [_, height, width, channels] = input.shape();
         let [_, out_height, out_width, _] = self.output_shape(input.shape());
         let kernel_row = self.kernel * channels;
@@ -130,7 +136,7 @@ impl Convolution {
     fn forward_by_rows(
         &self,
         instructions: Instructions,
-        input: &Tensor,
+        input: Activations<'_>,
         weight: &Panels,
         epilogue: Epilogue<'_>,
         output: &mut Tensor,
@@ -156,7 +162,7 @@ impl Convolution {
                 }
                 for panel in 0..weight.count() {
                     let columns = panel * PANEL..outputs.min((panel + 1) * PANEL);
-                    let bias = panel_bias(epilogue.bias, panel);
+                    let bias = panel_bias(epilogue.bias, panel * PANEL);
                     for y in 0..lines.len() {
                         let left = Rows {
                             values: &padded[y * self.stride * line..],
@@ -183,7 +189,7 @@ impl Convolution {
     /// Runs `task` on the patches of a block of output pixels and the distance of their rows.
     fn with_patches<R>(
         &self,
-        input: &Tensor,
+        input: Activations<'_>,
         rows: std::ops::Range<usize>,
         task: impl FnOnce(&[f32], usize) -> R,
     ) -> R {
@@ -202,7 +208,7 @@ impl Convolution {
     pub(crate) fn forward(
         &self,
         instructions: Instructions,
-        input: &Tensor,
+        input: Activations<'_>,
         weight: &Panels,
         epilogue: Epilogue<'_>,
         output: &mut Tensor,
@@ -223,7 +229,7 @@ impl Convolution {
                     let first = (panel - panel_cuts[group]) * PANEL;
                     let columns = first..part.columns().min(first + PANEL);
                     let left = Rows::dense(patches, stride, self.patch());
-                    let bias = panel_bias(epilogue.bias, panel);
+                    let bias = panel_bias(epilogue.bias, panel * PANEL);
                     let finish = epilogue.finish(rows.start, outputs, panel, &bias);
                     let mut target = part.part(0..rows.len(), columns);
                     microkernel::product(instructions, left, weight.panel(panel), finish, &mut target);
@@ -305,14 +311,14 @@ mod tests {
             let panels = Panels::of_rows(&weight, outputs, layer.patch(), Buffer::zeros);
             for instructions in Instructions::available() {
                 let mut output = Tensor::zeros(layer.output_shape(shape));
-                layer.forward(instructions, &input, &panels, Epilogue::default(), &mut output);
+                layer.forward(instructions, input.activations(), &panels, Epilogue::default(), &mut output);
                 for (got, want) in output.as_slice().iter().zip(&definition) {
                     prop_assert!((f64::from(*got) - want).abs() < 1e-4, "{got} {want}");
                 }
                 if kernel == 3 && stride == 1 && Winograd::takes(inputs, outputs) {
                     let mut filtered = output.clone();
                     let twice = Epilogue { residual: Residual::Output, ..Epilogue::default() };
-                    Winograd::of_panels(&panels, Buffer::zeros).forward(instructions, &input, twice, &mut filtered);
+                    Winograd::of_panels(&panels, Buffer::zeros).forward(instructions, input.activations(), twice, &mut filtered);
                     for (got, want) in filtered.as_slice().iter().zip(&definition) {
                         prop_assert!((f64::from(*got) - 2.0 * want).abs() < 2e-4 + 2e-6 * layer.patch() as f64, "{got} {want}");
                     }
@@ -337,11 +343,11 @@ mod tests {
         let layer = Convolution { kernel: 1, stride: 1, padding: 0, inputs: 1, outputs: 2 };
         let input = Tensor::new([1, 1, 2, 1], vec![1.0, -1.0]).unwrap();
         let residual = Tensor::new([1, 1, 2, 2], vec![0.0, 0.5, 0.25, 0.0]).unwrap();
-        let epilogue = Epilogue { bias: Some(&[0.5, -3.0]), residual: Residual::Of(&residual), relu: true };
+        let epilogue = Epilogue { bias: Some(&[0.5, -3.0]), residual: Residual::Of(residual.as_slice()), relu: true };
         let mut output = Tensor::zeros([1, 1, 2, 2]);
         layer.forward(
             Instructions::best(),
-            &input,
+            input.activations(),
             &Panels::of_rows(&[1.0, 2.0], 2, 1, Buffer::zeros),
             epilogue,
             &mut output,

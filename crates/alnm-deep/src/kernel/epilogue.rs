@@ -1,7 +1,6 @@
 //! What follows a sum of products before it is stored: bias, residual and rectified linear unit.
 
 use super::microkernel::{Addend, Finish, PANEL};
-use crate::tensor::Tensor;
 
 /// What is done with a sum before it is stored.
 #[derive(Clone, Copy, Default)]
@@ -18,7 +17,7 @@ pub(crate) enum Residual<'a> {
     #[default]
     None,
     /// Other activations of the output's shape.
-    Of(&'a Tensor),
+    Of(&'a [f32]),
     /// What the output held before.
     Output,
 }
@@ -37,9 +36,7 @@ impl<'a> Epilogue<'a> {
         match self.residual {
             Residual::None => Addend::None,
             Residual::Output => Addend::Output,
-            Residual::Of(tensor) => {
-                Addend::Rows { values: &tensor.as_slice()[row * outputs + panel * PANEL..], stride: outputs }
-            }
+            Residual::Of(values) => Addend::Rows { values: &values[row * outputs + panel * PANEL..], stride: outputs },
         }
     }
 

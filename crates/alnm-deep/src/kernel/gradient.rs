@@ -59,7 +59,7 @@ impl Convolution {
         let panels = self.exchanged(workspace, weight, &taps);
         let residual = if into == Accumulation::Add { Residual::Output } else { Residual::None };
         let epilogue = Epilogue { residual, ..Epilogue::default() };
-        turned.forward_filtered(workspace, output_gradient, &panels, epilogue, gradient);
+        turned.forward_filtered(workspace, output_gradient.activations(), &panels, epilogue, gradient);
     }
 
     /// The weights of some kernel positions with the channels exchanged: rows of an input channel, depth (position,

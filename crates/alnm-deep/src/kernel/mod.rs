@@ -11,5 +11,6 @@ pub(crate) mod microkernel;
 pub(crate) mod panels;
 pub(crate) mod pooling;
 mod scratch;
+pub(crate) mod spatial;
 pub(crate) mod winograd;
 pub(crate) mod workspace;

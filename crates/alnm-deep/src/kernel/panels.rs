@@ -83,11 +83,10 @@ impl Panels {
 /// Depths packed at a time, so that their cache lines of 32 rows stay in the first-level cache.
 const BLOCK: usize = 64;
 
-/// The bias of a panel, zero beyond the last output.
-pub(crate) fn panel_bias(bias: Option<&[f32]>, panel: usize) -> [f32; PANEL] {
+/// The bias of the panel that begins with the output `first`, zero beyond the last output.
+pub(crate) fn panel_bias(bias: Option<&[f32]>, first: usize) -> [f32; PANEL] {
     let mut values = [0.0; PANEL];
     if let Some(bias) = bias {
-        let first = panel * PANEL;
         let here = &bias[first..bias.len().min(first + PANEL)];
         values[..here.len()].copy_from_slice(here);
     }

@@ -9,7 +9,7 @@ use super::microkernel::{
 };
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
-use crate::tensor::Tensor;
+use crate::tensor::{Activations, Tensor};
 
 /// Products of the transformed patch and kernel.
 const POSITIONS: usize = PATCH * PATCH;
@@ -86,11 +86,11 @@ impl Winograd {
     pub(crate) fn forward(
         &self,
         instructions: Instructions,
-        input: &Tensor,
+        input: Activations<'_>,
         epilogue: Epilogue<'_>,
         output: &mut Tensor,
     ) {
-        let grid = Grid::of(input);
+        let grid = Grid::of(input.shape());
         let wanted = (TASK_VALUES / (POSITIONS * self.inputs)).max(TASK_TILES);
         let lines = (wanted / grid.across).clamp(1, grid.lines());
         let blocks = grid.lines().div_ceil(lines);
@@ -112,7 +112,7 @@ impl Winograd {
     fn task(
         &self,
         instructions: Instructions,
-        input: &Tensor,
+        input: Activations<'_>,
         grid: &Grid,
         lines: std::ops::Range<usize>,
         panels: std::ops::Range<usize>,
@@ -149,7 +149,7 @@ impl Winograd {
                     let weights = self.position(panel, position);
                     microkernel::product(instructions, left, weights, Finish::NONE, &mut into);
                 }
-                let bias = panel_bias(epilogue.bias, panel);
+                let bias = panel_bias(epilogue.bias, panel * PANEL);
                 for tile in 0..tiles {
                     let (line, column) = (lines.start + tile / grid.across, tile % grid.across);
                     let (pixel, size) = (grid.first_pixel(line) + column * TILE, grid.tile_size(line, column));
@@ -176,8 +176,7 @@ struct Grid {
 }
 
 impl Grid {
-    fn of(input: &Tensor) -> Self {
-        let [images, height, width, _] = input.shape();
+    fn of([images, height, width, _]: [usize; 4]) -> Self {
         Self { height, width, across: width.div_ceil(TILE), down: height.div_ceil(TILE), images }
     }
 

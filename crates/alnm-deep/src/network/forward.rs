@@ -190,7 +190,7 @@ fn convolve(
     mut output: Tensor,
 ) -> Tensor {
     let panels = Panels::of_rows(weight, layer.outputs, layer.patch(), |size| workspace.take_buffer(size));
-    layer.forward_filtered(workspace, input, &panels, epilogue, &mut output);
+    layer.forward_filtered(workspace, input.activations(), &panels, epilogue, &mut output);
     output
 }
 

@@ -13,10 +13,15 @@ impl Network {
     /// Replaces the parameters and running statistics by those of a safetensors file or a PyTorch `.pth` (zip) file with
     /// torchvision's names; the head keeps its values where the file has none. Nothing in a pickle is executed.
     ///
+    /// Before all names may stand a prefix such as `module.` or `backbone.`, which is found; tensors outside of it are
+    /// left aside and reported. Instead of their names the network's children may have numbers (`4.0.conv1.weight` for
+    /// `layer1.0.conv1.weight`), as in a `torch.nn.Sequential` made of them.
+    ///
     /// # Errors
     /// As [`read_state_dict`]; [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape;
-    /// [`DeepError::NotFinite`] or [`DeepError::Parameter`] for a value that is not finite or a running variance below
-    /// 0. In all these cases nothing is replaced.
+    /// [`DeepError::Parameter`] when the network stands in the file under several prefixes; [`DeepError::NotFinite`] or
+    /// [`DeepError::Parameter`] for a value that is not finite or a running variance below 0. In all these cases nothing
+    /// is replaced.
     ///
     /// ```no_run
     /// use alnm_deep::{Backbone, Head, Initialisation, Network};
@@ -25,9 +30,83 @@ impl Network {
     /// network.load_weights("resnet50-0676ba61.pth")?;
     /// # Ok::<(), alnm_deep::DeepError>(())
     /// ```
-    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let stored = read_state_dict(path.as_ref())?;
-        self.assign(stored, |name| name.starts_with("head."))
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<WeightReport> {
+        self.load_weights_but(path, &[])
+    }
+
+    /// As [`Network::load_weights`], for a file that lacks some layers: tensors whose names begin with one of `kept` up to
+    /// a dot keep their values where the file has none. Weights that were trained for features alone have no `fc`.
+    ///
+    /// # Errors
+    /// As [`Network::load_weights`].
+    ///
+    /// ```
+    /// use alnm_deep::{Backbone, Head, Initialisation, Network};
+    ///
+    /// let network = |seed| Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(seed));
+    /// let folder = tempfile::tempdir()?;
+    /// network(1).save(folder.path().join("weights.safetensors"))?;
+    /// let mut other = network(2);
+    /// let report = other.load_weights_but(folder.path().join("weights.safetensors"), &["fc"])?;
+    /// assert_eq!((report.taken, report.kept.len()), (104, 0));
+    /// assert_eq!(other.state_dict(), network(1).state_dict());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load_weights_but(&mut self, path: impl AsRef<Path>, kept: &[&str]) -> Result<WeightReport> {
+        let (stored, found) = self.own_names(read_state_dict(path.as_ref())?)?;
+        let keeps = |name: &str| {
+            let of_group = |group: &str| name.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'));
+            name.starts_with("head.") || kept.iter().any(|group| of_group(group))
+        };
+        let report = self.assign(stored, keeps)?;
+        Ok(WeightReport { prefix: found.prefix, ignored: found.ignored, ..report })
+    }
+
+    /// The tensors of a file under the network's own names, with the prefix that was taken off and what stood outside.
+    fn own_names(&self, mut stored: StateDict) -> Result<(StateDict, WeightReport)> {
+        let names = || {
+            let parameters = self.graph.parameters.iter().map(|parameter| parameter.name.clone());
+            let statistics = self.graph.norms.iter();
+            parameters.chain(
+                statistics.flat_map(|norm| ["running_mean", "running_var"].map(|leaf| format!("{}.{leaf}", norm.name))),
+            )
+        };
+        let mut ways: Vec<(usize, String, Naming)> = Vec::new();
+        for naming in [Naming::Names, Naming::Numbers] {
+            let first = naming.of(&self.graph.parameters[0].name);
+            for prefix in stored.keys().filter_map(|name| name.strip_suffix(&first)) {
+                if prefix.is_empty() || prefix.ends_with('.') {
+                    let count =
+                        names().filter(|name| stored.contains_key(&format!("{prefix}{}", naming.of(name)))).count();
+                    ways.push((count, prefix.to_owned(), naming));
+                }
+            }
+        }
+        let most = ways.iter().map(|(count, ..)| *count).max().unwrap_or(0);
+        ways.retain(|(count, ..)| *count == most);
+        let Some((_, prefix, naming)) = ways.pop() else { return Ok((stored, WeightReport::default())) };
+        if let Some((_, other, _)) = ways.pop() {
+            let requirement = "one in a file; save the one that is meant on its own";
+            return Err(DeepError::parameter(
+                "prefix of the network",
+                format!("both {other} and {prefix}"),
+                requirement,
+            ));
+        }
+        let mut own = StateDict::new();
+        for name in names() {
+            if let Some(tensor) = stored.remove(&format!("{prefix}{}", naming.of(&name))) {
+                own.insert(name, tensor);
+            }
+        }
+        let mut ignored = Vec::new();
+        for (name, tensor) in stored {
+            match name.strip_prefix(&prefix) {
+                Some(rest) => drop(own.insert(rest.to_owned(), tensor)),
+                None => ignored.push(name),
+            }
+        }
+        Ok((own, WeightReport { prefix, ignored, ..WeightReport::default() }))
     }
 
     /// All parameters and running statistics by torchvision's names, in PyTorch's layout.
@@ -57,7 +136,7 @@ impl Network {
     /// # Errors
     /// As [`Network::load_weights`] but for those of a file; nothing is replaced then.
     pub fn load_state_dict(&mut self, state: StateDict) -> Result<()> {
-        self.assign(state, |_| false)
+        self.assign(state, |_| false).map(drop)
     }
 
     /// Values in the order and layout of the parameters, by name and in PyTorch's layout. Parameters without values, such
@@ -71,17 +150,23 @@ impl Network {
     }
 
     /// Takes over stored tensors; `optional` names may be missing.
-    fn assign(&mut self, mut stored: StateDict, optional: impl Fn(&str) -> bool) -> Result<()> {
+    fn assign(&mut self, mut stored: StateDict, optional: impl Fn(&str) -> bool) -> Result<WeightReport> {
         check_values(&stored)?;
         let mut report = WeightReport::default();
         let mut take = |name: &str, shape: &[usize]| match stored.remove(name) {
-            Some(tensor) if tensor.shape() == shape => Some(tensor.into_values()),
+            Some(tensor) if tensor.shape() == shape => {
+                report.taken += 1;
+                Some(tensor.into_values())
+            }
             Some(tensor) => {
                 let (name, expected, found) = (name.to_owned(), shape.to_vec(), tensor.shape().to_vec());
                 report.wrong_shape.push(WrongShape { name, expected, found });
                 None
             }
-            None if optional(name) => None,
+            None if optional(name) => {
+                report.kept.push(name.to_owned());
+                None
+            }
             None => {
                 report.missing.push(name.to_owned());
                 None
@@ -99,7 +184,7 @@ impl Network {
             .collect();
         report.unexpected = stored.into_keys().filter(|name| !name.ends_with("num_batches_tracked")).collect();
         if !report.is_complete() {
-            return Err(DeepError::WeightMismatch(report));
+            return Err(DeepError::WeightMismatch(Box::new(report)));
         }
         for ((specification, into), values) in self.graph.parameters.iter().zip(&mut self.parameters).zip(parameters) {
             if let Some(values) = values {
@@ -110,7 +195,37 @@ impl Network {
             into.mean = mean.unwrap_or_else(|| into.mean.clone());
             into.variance = variance.unwrap_or_else(|| into.variance.clone());
         }
-        Ok(())
+        Ok(report)
+    }
+}
+
+/// How a file names the children of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// As torchvision does.
+    Names,
+    /// By their places, as in a `torch.nn.Sequential` made of them.
+    Numbers,
+}
+
+impl Naming {
+    fn of(self, name: &str) -> String {
+        /// The children of ResNets, and the first one of VGG and DenseNet; those between have no weights.
+        const PLACES: [(&str, usize); 8] = [
+            ("conv1", 0),
+            ("features", 0),
+            ("bn1", 1),
+            ("layer1", 4),
+            ("layer2", 5),
+            ("layer3", 6),
+            ("layer4", 7),
+            ("fc", 9),
+        ];
+        let (child, rest) = name.split_once('.').unwrap_or((name, ""));
+        match PLACES.iter().find(|(place, _)| self == Self::Numbers && *place == child) {
+            Some((_, place)) => format!("{place}.{rest}"),
+            None => name.to_owned(),
+        }
     }
 }
 
@@ -182,6 +297,47 @@ mod tests {
         assert_eq!(report.missing, ["fc.bias"]);
         assert_eq!(report.unexpected, ["fc.biases"]);
         assert_eq!(report.wrong_shape[0].name, "conv1.weight");
+    }
+
+    #[test]
+    fn prefixes_and_numbers_of_children_are_understood() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let write = |rename: &dyn Fn(&str) -> String, leaves_out: &str| {
+            let state = network(1).state_dict();
+            let mut header = serde_json::Map::new();
+            let (mut bytes, mut end) = (Vec::new(), 0);
+            let mut add = |name: String, tensor: &StateTensor| {
+                let start = end;
+                end += tensor.values().len() * 4;
+                header.insert(
+                    name,
+                    serde_json::json!({"dtype": "F32", "shape": tensor.shape(), "data_offsets": [start, end]}),
+                );
+                bytes.extend(tensor.values().iter().flat_map(|value| value.to_le_bytes()));
+            };
+            for (name, tensor) in
+                state.iter().filter(|(name, _)| !name.starts_with("head.") && !name.starts_with(leaves_out))
+            {
+                add(rename(name), tensor);
+            }
+            add("projector.weight".to_owned(), &StateTensor::vector(vec![1.0]));
+            let header = serde_json::to_vec(&header).unwrap();
+            std::fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], &header, &bytes].concat()).unwrap();
+        };
+        write(&|name| format!("module.backbone.{name}"), "nothing");
+        let mut into = network(2);
+        let report = into.load_weights(&path).unwrap();
+        assert_eq!(
+            (report.prefix.as_str(), &report.ignored[..]),
+            ("module.backbone.", &["projector.weight".to_owned()][..])
+        );
+        assert_eq!((report.taken, &report.kept[..]), (102, &["head.weight".to_owned(), "head.bias".to_owned()][..]));
+        assert_eq!(into.state_dict()["fc.weight"], network(1).state_dict()["fc.weight"]);
+        write(&|name| format!("backbone.{}", Naming::Numbers.of(name)), "fc.");
+        assert!(matches!(network(2).load_weights(&path), Err(DeepError::WeightMismatch(_))));
+        let report = network(2).load_weights_but(&path, &["fc"]).unwrap();
+        assert_eq!((report.prefix.as_str(), report.kept.len()), ("backbone.", 4));
     }
 
     #[test]

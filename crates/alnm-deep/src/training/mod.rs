@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod params;
+mod range_test;
 mod record;
 
 use std::ops::ControlFlow;
@@ -15,6 +16,7 @@ use rayon::prelude::*;
 
 use self::checkpoint::State;
 pub use self::params::{ClassWeights, Training, TrainingParams};
+pub use self::range_test::{RangeTest, RangeTestParams, RatePoint};
 pub(crate) use self::record::TrainingRecord;
 use self::record::{EpochFields, RecordFields};
 pub use self::record::{EpochRecord, TrainedNetwork};

@@ -197,6 +197,15 @@ impl Parameters {
         self.ibsi.as_deref()
     }
 
+    /// The parameters of shape alone, and those of all other features.
+    pub(crate) fn parted_by_shape(self) -> (Self, Self) {
+        let is_shape = |class: FeatureClass| matches!(class, FeatureClass::Shape | FeatureClass::Shape2D);
+        let (shape, rest): (Vec<_>, Vec<_>) =
+            self.feature_classes.iter().cloned().partition(|(class, _)| is_shape(*class));
+        let of_shape = Self { feature_classes: shape, ibsi: None, ..self.clone() };
+        (of_shape, Self { feature_classes: rest, ..self })
+    }
+
     /// Whether features of PyRadiomics are asked for.
     pub(crate) fn asks_for_pyradiomics(&self) -> bool {
         self.pyradiomics

@@ -1,0 +1,123 @@
+//! The commands `alnm segment` and `alnm agreement` on files.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
+use alnm_imaging::{Geometry, Image, LabelMap, Volume, read_mask, write_image, write_mask};
+use ndarray::Array3;
+
+fn alnm(folder: &Path, arguments: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
+}
+
+fn succeeds(folder: &Path, arguments: &str) -> Output {
+    let output = alnm(folder, arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// A command that fails with an exit code and a message that holds some words.
+fn fails(folder: &Path, arguments: &str, code: i32, words: &str) {
+    let output = alnm(folder, arguments);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments}: {message}");
+    assert!(message.contains(words), "{arguments}: {message}");
+}
+
+fn grid() -> Geometry {
+    Geometry::axis_aligned([32, 30, 16], [1.0, 1.0, 2.0]).unwrap()
+}
+
+/// A ball of 8 mm around the voxel (15, 14, 8), moved along x.
+fn ball(shift: f64) -> LabelMap {
+    let inside = |(z, y, x): (usize, usize, usize)| {
+        let squared = (x as f64 - 15.0 - shift).powi(2) + (y as f64 - 14.0).powi(2) + (2.0 * (z as f64 - 8.0)).powi(2);
+        u32::from(squared <= 64.0)
+    };
+    Volume::new(Array3::from_shape_fn(grid().shape(), inside), grid()).unwrap()
+}
+
+fn lesion() -> Volume<i16> {
+    let texture = Array3::from_shape_fn(grid().shape(), |(z, y, x)| ((x * 7 + y * 3 + z * 5) % 11) as i16);
+    let voxels = ball(0.0).into_data().map(|&label| if label == 1 { 300 } else { 90 }) + texture;
+    Volume::new(voxels, grid()).unwrap()
+}
+
+#[test]
+fn a_lesion_is_outlined_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_image(path.join("image.nii.gz"), &Image::I16(lesion())).unwrap();
+    write_mask(path.join("truth.nrrd"), &ball(0.0)).unwrap();
+    std::fs::write(path.join("points.fcsv"), "# CoordinateSystem = LPS\nF-1,15,14,16\n").unwrap();
+    write_mask(path.join("seed.nrrd"), &ball(0.0).map(|&voxel| voxel * 3)).unwrap();
+
+    // A point in mm, the same voxel, a file of points: the same outline.
+    succeeds(path, "segment image.nii.gz -o a.nii.gz --seed 15,14,16 --radius 3 --lower 200 --speed-out speed.nrrd");
+    succeeds(path, "segment image.nii.gz -o b.nrrd --seed-voxel 15,14,8,3 --lower 200 --threads 1");
+    succeeds(path, "segment image.nii.gz -o c.mha --seeds points.fcsv --radius 3 --speed speed.nrrd");
+    let masks = ["a.nii.gz", "b.nrrd", "c.mha"].map(|name| read_mask(path.join(name)).unwrap().into_data());
+    assert!(masks[0] == masks[1] && masks[0] == masks[2]);
+    succeeds(path, "segment image.nii.gz -o e.nrrd --seed 15,14,16,3 --classes 2");
+    let clustered = read_mask(path.join("e.nrrd")).unwrap().as_slice().iter().sum::<u32>();
+    assert!(clustered.abs_diff(masks[0].iter().sum()) < 60, "{clustered}");
+    succeeds(path, "segment image.nii.gz -o d.nrrd --seeds seed.nrrd --seed-label 3 --edges --iterations 30");
+
+    let table = succeeds(path, "agreement truth.nrrd a.nii.gz d.nrrd --slices -f csv");
+    let table = String::from_utf8(table.stdout).unwrap();
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split(',').collect()).collect();
+    let dice = rows[0].iter().position(|name| *name == "dice").unwrap();
+    assert!(rows[1][dice].parse::<f64>().unwrap() > 0.95, "{}", rows[1][dice]);
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()) && rows.len() > 12);
+    succeeds(path, "agreement truth.nrrd a.nii.gz -f json -o agreement.json");
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(path.join("agreement.json")).unwrap()).unwrap();
+    assert!(json[0]["distances"]["surfels"]["surface_dice"].as_f64().unwrap() > 0.99);
+    succeeds(
+        path,
+        "agreement truth.nrrd a.nii.gz b.nrrd --consensus staple --consensus-out staple.nrrd --probability-out p.nrrd",
+    );
+    succeeds(path, "agreement truth.nrrd a.nii.gz b.nrrd --consensus majority --consensus-out majority.nrrd");
+    assert_eq!(read_mask(path.join("majority.nrrd")).unwrap().into_data(), masks[0]);
+}
+
+#[test]
+fn an_outline_becomes_a_dicom_object_of_its_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let phases = [0.0, 60.0].map(|time| Phase::new(lesion(), time));
+    write_series(path.join("dce"), &phases, &SeriesAttributes::new("P", "DCE")).unwrap();
+    let options = "--phase 2 --seed-voxel 15,14,8,3 --lower 200";
+    succeeds(path, &format!("segment dce -o lesion.nrrd {options}"));
+    succeeds(path, &format!("segment dce -o lesion.seg.dcm {options}"));
+    succeeds(path, &format!("segment dce -o lesion.rtstruct.dcm {options}"));
+    let table = succeeds(path, "agreement lesion.nrrd lesion.seg.dcm lesion.rtstruct.dcm --like dce --phase 2 -f json");
+    let rows: serde_json::Value = serde_json::from_slice(&table.stdout).unwrap();
+    assert_eq!(rows[0]["overlap"]["dice"], 1.0);
+    assert!(rows[1]["overlap"]["dice"].as_f64().unwrap() > 0.99);
+}
+
+#[test]
+fn what_cannot_be_outlined_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_image(path.join("image.nrrd"), &Image::I16(lesion())).unwrap();
+    write_mask(path.join("empty.nrrd"), &ball(0.0).map(|_| 0)).unwrap();
+    let other = Geometry::axis_aligned([32, 30, 16], [1.0, 1.0, 2.5]).unwrap();
+    write_mask(path.join("other.nrrd"), &Volume::filled(other, 1)).unwrap();
+    fails(path, "segment image.nrrd -o a.nrrd --lower 200", 2, "there is no seed");
+    fails(path, "segment image.nrrd -o a.nrrd --seed 15,14,16", 2, "the contour has no speed");
+    fails(path, "segment image.nrrd -o a.nrrd --seed 15,14,160 --lower 200", 1, "it must be inside of the image");
+    fails(path, "segment image.nrrd -o a.nrrd --seed 15,14 --lower 200", 2, "is no seed");
+    fails(path, "segment image.nrrd -o a.nrrd --seeds empty.nrrd --lower 200", 1, "holds no seed");
+    fails(path, "segment image.nrrd -o a.nrrd --seeds other.nrrd --lower 200", 1, "the grid differs");
+    fails(path, "segment image.nrrd -o a.nrrd --seed 3,3,4,1 --lower 200 --curvature 1", 1, "the outline is empty");
+    fails(path, "segment image.nrrd -o image.nrrd --seed 15,14,16 --lower 200", 1, "already there");
+    fails(path, "segment image.nrrd -o a.seg.dcm --seed 15,14,16 --lower 200", 1, "no DICOM series");
+    fails(path, "agreement image.nrrd other.nrrd", 1, "grids differ");
+    let leak = succeeds(path, "segment image.nrrd -o b.nrrd --seed 15,14,16 --lower 1 --iterations 300");
+    assert!(String::from_utf8_lossy(&leak.stderr).contains("reaches the border"), "a leak is warned of");
+    assert!(!path.join("a.nrrd").exists() && !path.join("a.seg.dcm").exists());
+}

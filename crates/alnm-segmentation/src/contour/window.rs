@@ -1,0 +1,80 @@
+//! The part of the image around a contour in which its level set lives.
+
+use alnm_imaging::region::VoxelBox;
+
+/// A box of voxels with one more layer of cells around it, so that each voxel has all its neighbours in memory.
+///
+/// Positions number the cells of box and layer in raster order.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    part: VoxelBox,
+    image: [usize; 3],
+    /// Cells along x, y and z.
+    cells: [usize; 3],
+}
+
+impl Window {
+    pub(super) fn new(part: VoxelBox, image: [usize; 3]) -> Self {
+        let cells = part.size().map(|n| n + 2);
+        Self { part, image, cells }
+    }
+
+    pub(super) fn part(&self) -> &VoxelBox {
+        &self.part
+    }
+
+    pub(super) fn cell_count(&self) -> usize {
+        self.cells.iter().product()
+    }
+
+    /// Steps to the next cell along x, y and z.
+    pub(super) fn strides(&self) -> [usize; 3] {
+        [1, self.cells[0], self.cells[0] * self.cells[1]]
+    }
+
+    /// The voxel of the image (x, y, z) at a position inside the box.
+    pub(super) fn voxel(&self, position: usize) -> [usize; 3] {
+        let [width, height, _] = self.cells;
+        let cell = [position % width, position / width % height, position / width / height];
+        let start = self.part.start();
+        std::array::from_fn(|axis| start[axis] + cell[axis] - 1)
+    }
+
+    /// The position of a voxel of the image (x, y, z) inside the box.
+    pub(super) fn position(&self, voxel: [usize; 3]) -> usize {
+        let (start, strides) = (self.part.start(), self.strides());
+        (0..3).map(|axis| (voxel[axis] + 1 - start[axis]) * strides[axis]).sum()
+    }
+
+    /// The positions of each row of the box, with its first voxel (x, y, z).
+    pub(super) fn rows(&self) -> impl Iterator<Item = (usize, [usize; 3])> + '_ {
+        let [x, y, z] = self.part.start();
+        let [_, rows, slices] = self.part.size();
+        (z..z + slices).flat_map(move |z| {
+            (y..y + rows).map(move |y| {
+                let voxel = [x, y, z];
+                (self.position(voxel), voxel)
+            })
+        })
+    }
+
+    /// Whether a voxel lies on the border of the image; in images of one slice only the borders in the plane count.
+    pub(super) fn is_on_border(&self, voxel: [usize; 3], dimension: usize) -> bool {
+        (0..dimension).any(|axis| voxel[axis] == 0 || voxel[axis] + 1 == self.image[axis])
+    }
+
+    /// Whether a voxel lies within `margin` voxels of an end of the box that is no end of the image.
+    pub(super) fn is_near_end(&self, voxel: [usize; 3], margin: usize) -> bool {
+        let (start, end) = (self.part.start(), self.part.end());
+        (0..3).any(|axis| {
+            (start[axis] > 0 && voxel[axis] < start[axis] + margin)
+                || (end[axis] < self.image[axis] && voxel[axis] + margin >= end[axis])
+        })
+    }
+
+    /// A larger window around the same place.
+    pub(super) fn grown(&self) -> Self {
+        let margin = self.part.size().map(|n| n / 4 + 8);
+        Self::new(self.part.grown_by(margin, self.image), self.image)
+    }
+}
