@@ -238,8 +238,7 @@ impl Register {
                 (masks.fixed, masks.moving, masks.lesion) = (mask.as_ref(), moving_mask.as_ref(), lesion.as_ref());
                 let (start, progress) = (Instant::now(), Counted::start("iterations", 0));
                 let mut observer = |iteration: &RegistrationIteration| show(&progress, "", iteration);
-                let result =
-                    registration.register(&fixed.image.cast(), &moving.image.cast(), masks, &mut observer)?;
+                let result = registration.register(&fixed.image.cast(), &moving.image.cast(), masks, &mut observer)?;
                 progress.finish();
                 say("", &result, start);
                 self.write_report(&result)?;
@@ -318,8 +317,7 @@ impl Register {
 }
 
 fn show(progress: &Counted, phase: &str, now: &RegistrationIteration) -> ControlFlow<()> {
-    let (done, total) =
-        (now.resolution * now.most_iterations + now.iteration, now.resolutions * now.most_iterations);
+    let (done, total) = (now.resolution * now.most_iterations + now.iteration, now.resolutions * now.most_iterations);
     let place = format!("resolution {} of {}", now.resolution + 1, now.resolutions);
     progress.set(done, total, &format!("{phase}{:?}, {place}, objective {:.5}", now.model, now.value));
     ControlFlow::Continue(())

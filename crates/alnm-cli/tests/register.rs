@@ -63,7 +63,8 @@ fn an_image_is_brought_onto_another_and_its_transform_applied_again() {
     lesion.as_mut_slice()[5000..5010].fill(1);
     write_mask(path.join("lesion.nii.gz"), &lesion).unwrap();
     let outputs = "--write-transform motion.tfm --jacobian jacobian.nii.gz --report report.json";
-    let said = succeeds(path, &format!("register fixed.nii.gz moving.nii.gz -o out.nii.gz --lesion lesion.nii.gz {outputs}"));
+    let said =
+        succeeds(path, &format!("register fixed.nii.gz moving.nii.gz -o out.nii.gz --lesion lesion.nii.gz {outputs}"));
     assert!(said.contains("lesion: Jacobian determinant") && said.contains("iterations"), "{said}");
     let before = difference(path, "moving.nii.gz", &image(0.0, 1.0));
     let after = difference(path, "out.nii.gz", &image(0.0, 1.0));

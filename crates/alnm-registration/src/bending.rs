@@ -24,14 +24,8 @@ const RULE: [(f64, f64); 4] = [
 ];
 
 /// The orders of the derivatives along x, y and z in each term, and how often it counts.
-const TERMS: [([usize; 3], f64); 6] = [
-    ([2, 0, 0], 1.0),
-    ([0, 2, 0], 1.0),
-    ([0, 0, 2], 1.0),
-    ([1, 1, 0], 2.0),
-    ([1, 0, 1], 2.0),
-    ([0, 1, 1], 2.0),
-];
+const TERMS: [([usize; 3], f64); 6] =
+    [([2, 0, 0], 1.0), ([0, 2, 0], 1.0), ([0, 0, 2], 1.0), ([1, 1, 0], 2.0), ([1, 0, 1], 2.0), ([0, 1, 1], 2.0)];
 
 /// Integrals of products of the B-splines of an axis: row n holds those of n with n − 3 to n + 3.
 type Band = Vec<[f64; DIAGONALS]>;

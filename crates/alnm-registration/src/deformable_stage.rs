@@ -245,7 +245,11 @@ mod tests {
                 };
                 let numeric = (value(0.02) - value(-0.02)) / 0.04;
                 coefficients[at] = here;
-                assert!((gradient[at] - numeric).abs() < 0.03 * steepest, "{measure:?} {at}: {} {numeric}", gradient[at]);
+                assert!(
+                    (gradient[at] - numeric).abs() < 0.03 * steepest,
+                    "{measure:?} {at}: {} {numeric}",
+                    gradient[at]
+                );
             }
         }
     }

@@ -116,7 +116,8 @@ impl Lattice {
                 for (k, c) in c.iter_mut().enumerate() {
                     *c = coefficients[start + k] as f32;
                 }
-                let [w0, w1, w2, w3] = [&lists[0][from..to], &lists[1][from..to], &lists[2][from..to], &lists[3][from..to]];
+                let [w0, w1, w2, w3] =
+                    [&lists[0][from..to], &lists[1][from..to], &lists[2][from..to], &lists[3][from..to]];
                 for ((((value, w0), w1), w2), w3) in values[from..to].iter_mut().zip(w0).zip(w1).zip(w2).zip(w3) {
                     *value += c[0] * w0 + c[1] * w1 + c[2] * w2 + c[3] * w3;
                 }

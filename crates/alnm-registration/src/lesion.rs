@@ -47,15 +47,19 @@ impl LesionEnergy {
     /// The energy of the voxels of a mask that are not 0, for a deformation that `linear` follows.
     pub(crate) fn new(constraint: LesionConstraint, mask: &LabelMap, control_grid: &Geometry, linear: Matrix) -> Self {
         let grid = mask.geometry();
-        let lesion: Vec<usize> =
-            mask.as_slice().iter().enumerate().filter(|(_, label)| **label != 0).map(|(position, _)| position).collect();
+        let lesion: Vec<usize> = mask
+            .as_slice()
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| **label != 0)
+            .map(|(position, _)| position)
+            .collect();
         let every = lesion.len().div_ceil(MOST_VOXELS).max(1);
         let (points, spacing) = (control_grid.size(), control_grid.spacing());
         let voxel = |&position: &usize| {
             let point = grid.index_to_point(grid.index_of(position).map(|index| index as f64));
             let index = control_grid.point_to_index(point);
-            let span: [f64; 3] =
-                std::array::from_fn(|axis| index[axis].floor().clamp(1.0, points[axis] as f64 - 3.0));
+            let span: [f64; 3] = std::array::from_fn(|axis| index[axis].floor().clamp(1.0, points[axis] as f64 - 3.0));
             Voxel {
                 starts: span.map(|span| span as usize - 1),
                 weights: std::array::from_fn(|axis| weights(index[axis] - span[axis])),
@@ -108,8 +112,7 @@ impl LesionEnergy {
             }
         }
         let gradient = matrix::product(&along, &self.axes);
-        let inner: Matrix =
-            std::array::from_fn(|i| std::array::from_fn(|j| IDENTITY[i][j] + gradient[i][j]));
+        let inner: Matrix = std::array::from_fn(|i| std::array::from_fn(|j| IDENTITY[i][j] + gradient[i][j]));
         let derivative = matrix::product(&self.linear, &inner);
         let (energy, slope) = match self.constraint {
             LesionConstraint::Free => (0.0, [[0.0; 3]; 3]),

@@ -26,7 +26,6 @@ pub use params::{
 pub use registration::{RegistrationIteration, RegistrationMasks, RegistrationResult, ResolutionReport};
 pub use series::RegisteredSeries;
 pub use transform::{
-    AffineTransform, BSplineTransform, EulerTransform, SpatialTransform, TransformPart, read_transform,
-    write_transform,
+    AffineTransform, BSplineTransform, EulerTransform, SpatialTransform, TransformPart, read_transform, write_transform,
 };
 pub use warp::{mask_through, resample_through};

@@ -8,8 +8,8 @@ use argmin::core::{CostFunction, Error, Gradient, IterState, Problem, Solver, St
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 use argmin_math::{
-    ArgminAdd, ArgminDot, ArgminL1Norm, ArgminL2Norm, ArgminMinMax, ArgminMul, ArgminScaledAdd, ArgminSignum, ArgminSub,
-    ArgminZeroLike,
+    ArgminAdd, ArgminDot, ArgminL1Norm, ArgminL2Norm, ArgminMinMax, ArgminMul, ArgminScaledAdd, ArgminSignum,
+    ArgminSub, ArgminZeroLike,
 };
 
 /// Pairs of steps and changes of the gradient that L-BFGS keeps.
@@ -153,7 +153,12 @@ impl Objective<'_, '_> {
 
     fn at<T>(&self, parameters: &[f64], part: impl Fn(&Evaluation) -> T) -> Result<T, Error> {
         let known = |recent: &Recent| {
-            recent.list.iter().rev().find(|(position, _)| position == parameters).map(|(_, evaluation)| part(evaluation))
+            recent
+                .list
+                .iter()
+                .rev()
+                .find(|(position, _)| position == parameters)
+                .map(|(_, evaluation)| part(evaluation))
         };
         if let Some(part) = known(&self.recent.borrow()) {
             return Ok(part);

@@ -300,9 +300,8 @@ impl<'a> Run<'a> {
     /// Voxels of a level that count in the fixed image, and how many of them have to lie in the moving image.
     fn counts(&self, level: usize) -> [usize; 2] {
         let fixed = &self.levels[level].0;
-        let all = fixed.mask.as_ref().map_or(fixed.voxels.len(), |mask| {
-            mask.iter().map(|&counts| usize::from(counts)).sum()
-        });
+        let all =
+            fixed.mask.as_ref().map_or(fixed.voxels.len(), |mask| mask.iter().map(|&counts| usize::from(counts)).sum());
         [all, ((all as f64 * LEAST_OVERLAP).ceil() as usize).max(1)]
     }
 
@@ -318,11 +317,8 @@ impl<'a> Run<'a> {
     ) -> Result<Minimum> {
         let params = &self.registration.params;
         let spacing = self.levels[level].0.grid.spacing().into_iter().fold(f64::INFINITY, f64::min);
-        let schedule = Schedule {
-            iterations: params.iterations,
-            tolerance: params.tolerance,
-            first_step: FIRST_STEP * spacing,
-        };
+        let schedule =
+            Schedule { iterations: params.iterations, tolerance: params.tolerance, first_step: FIRST_STEP * spacing };
         let mut report = |iteration, value| {
             observer(&RegistrationIteration {
                 model,

@@ -341,9 +341,8 @@ mod tests {
                 let mean = |of: &[f32]| cube.iter().map(|&i| f64::from(of[i])).sum::<f64>() / n;
                 let (f_mean, m_mean) = (mean(&fixed.voxels), mean(&samples.values));
                 let sum = |term: &dyn Fn(f64, f64) -> f64| {
-                    let deviations = |&i: &usize| {
-                        (f64::from(fixed.voxels[i]) - f_mean, f64::from(samples.values[i]) - m_mean)
-                    };
+                    let deviations =
+                        |&i: &usize| (f64::from(fixed.voxels[i]) - f_mean, f64::from(samples.values[i]) - m_mean);
                     cube.iter().map(deviations).map(|(f, m)| term(f, m)).sum::<f64>()
                 };
                 let covariance = sum(&|f, m| f * m);

@@ -51,9 +51,8 @@ impl BSplineTransform {
     /// [`RegistrationError::InvalidParameter`] when an axis has fewer than four control points, or the number of
     /// coefficients is not three for each control point, or one is not finite.
     pub fn new(control_grid: Geometry, coefficients: Vec<f64>) -> Result<Self> {
-        let invalid = |parameter, value, requirement| {
-            Err(RegistrationError::InvalidParameter { parameter, value, requirement })
-        };
+        let invalid =
+            |parameter, value, requirement| Err(RegistrationError::InvalidParameter { parameter, value, requirement });
         if control_grid.size().iter().any(|&points| points < SUPPORT) {
             return invalid("control points", format!("{:?}", control_grid.size()), "each axis needs at least four");
         }

@@ -82,7 +82,8 @@ impl Breast {
         let distance = self.lesion_distance(point);
         let gland = sigmoid(wave * 4.0) * sigmoid((distance - 1.6) * 6.0);
         let lesion = sigmoid((1.0 - distance) * 8.0);
-        let septa = ((0.5 * x + 0.2 * y).sin() * (0.43 * z - 0.35 * y).cos() + (0.6 * y - 0.3 * x + 0.2 * z).sin()).abs();
+        let septa =
+            ((0.5 * x + 0.2 * y).sin() * (0.43 * z - 0.35 * y).cos() + (0.6 * y - 0.3 * x + 0.2 * z).sin()).abs();
         let tissue = 280.0 - 130.0 * gland * (1.0 - 0.25 * enhancement) - 45.0 * septa;
         let tumour = 120.0 + 180.0 * enhancement;
         inside * (tissue * (1.0 - lesion) + tumour * lesion)
