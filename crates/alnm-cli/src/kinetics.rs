@@ -169,7 +169,8 @@ impl Kinetics {
         activity.next("mapping");
         let maps = kinetics.maps(&series, region, &kinds)?;
         let tofts = self.tofts.maps(&series, region, self.baseline)?;
-        let regions = mask.as_ref().map(|mask| Regions::of(&kinetics, &series, mask, tofts.as_ref())).transpose()?;
+        let regions =
+            mask.as_ref().map(|mask| RegionTables::of(&kinetics, &series, mask, tofts.as_ref())).transpose()?;
         activity.next("writing");
         std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
         self.write_maps(&maps, tofts.as_ref())?;
@@ -327,12 +328,12 @@ fn read_input_function(path: &Path) -> Result<InputFunction> {
 }
 
 /// The tables of all regions of a mask.
-struct Regions {
+struct RegionTables {
     figures: DataTable,
     curves: DataTable,
 }
 
-impl Regions {
+impl RegionTables {
     fn of(
         kinetics: &VoxelKinetics,
         series: &DynamicSeries,

@@ -2,7 +2,7 @@
 //!
 //! The features of a voxel are the values of maps, such as those of [`crate::kinetics`]. They are standardised by mean and
 //! standard deviation over all voxels of the training patients, clustered by k-means ([`KMeans`]) or a mixture of normal
-//! distributions ([`GaussianMixture`]), and the clusters are numbered from 1 by the value of one feature at their centres,
+//! distributions ([`HabitatMixture`]), and the clusters are numbered from 1 by the value of one feature at their centres,
 //! so that the same habitat has the same number in every patient. A [`HabitatModel`] is learned on training patients,
 //! saved, and applied to others: nothing of these enters it.
 //!
@@ -19,6 +19,6 @@ mod params;
 
 pub use choice::CountScore;
 pub use k_means::KMeans;
-pub use mixture::GaussianMixture;
+pub use mixture::HabitatMixture;
 pub use model::{HabitatModel, voxel_features};
 pub use params::{ClusterCount, ClusterMethod, CountCriterion, HabitatLearner, HabitatParams};

@@ -10,7 +10,7 @@ use alnm_imaging::dicom::{
     StructureSetParams, StructureSetRoi, StructureSetWriter,
 };
 use alnm_imaging::file::{AtomicFile, Source};
-use alnm_imaging::habitat::{GaussianMixture, HabitatLearner, HabitatModel, HabitatParams, KMeans};
+use alnm_imaging::habitat::{HabitatLearner, HabitatMixture, HabitatModel, HabitatParams, KMeans};
 use alnm_imaging::intensity::{IntensityStatistics, Landmark};
 use alnm_imaging::kinetics::tofts::{InputFunction, SignalModel, ToftsFitter, ToftsMaps, ToftsParams};
 use alnm_imaging::kinetics::{
@@ -46,7 +46,7 @@ fn public_types_are_send_sync_and_unpin() {
         FileFormat,
         FileProblem,
         Foreground<'_>,
-        GaussianMixture,
+        HabitatMixture,
         HabitatLearner,
         HabitatModel,
         HabitatParams,

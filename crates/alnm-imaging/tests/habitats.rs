@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use alnm_imaging::habitat::{
-    ClusterCount, ClusterMethod, CountCriterion, GaussianMixture, HabitatModel, HabitatParams, KMeans,
+    ClusterCount, ClusterMethod, CountCriterion, HabitatMixture, HabitatModel, HabitatParams, KMeans,
 };
 use alnm_imaging::region::Roi;
 use alnm_imaging::{Geometry, Volume};
@@ -57,7 +57,7 @@ fn clusters_are_those_of_scikit_learn_from_the_same_start() {
         assert_close(&format!("inertia {clusters}"), [&found.inertia], 1e-12);
         let labels: Vec<f64> = found.labels.iter().map(|&label| label as f64).collect();
         assert_eq!(labels, golden(&format!("labels {clusters}")));
-        let mixture = GaussianMixture::from_clusters(points.view(), &found, 300).unwrap();
+        let mixture = HabitatMixture::from_clusters(points.view(), &found, 300).unwrap();
         assert_eq!(mixture.iterations as f64, golden(&format!("iterations {clusters}"))[0]);
         assert_close(&format!("weights {clusters}"), &mixture.weights, 1e-8);
         assert_close(&format!("means {clusters}"), &mixture.means, 1e-8);

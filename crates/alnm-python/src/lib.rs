@@ -4,6 +4,7 @@
 //! on a pool of threads, and results and errors are turned back. The interface that users see is the Python code in
 //! `python/alnm`.
 
+mod arrow;
 mod error;
 mod image;
 mod imaging;
@@ -16,6 +17,8 @@ mod threads;
 /// What the Python code calls.
 #[pyo3::pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::arrow::arrow_columns;
     #[pymodule_export]
     use crate::error::AlnmError;
     #[pymodule_export]

@@ -16,7 +16,7 @@ use crate::error::exception;
 /// How often Python is asked whether Ctrl-C was pressed.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
 
-/// The number of threads that [`set_threads`] asked for; 0 for one a core.
+/// The number of threads that [`set_threads`] asked for; 0 for one per core.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
 
 /// The pool of the last call, with the process that it belongs to: after a fork its threads are gone.
@@ -39,7 +39,7 @@ impl Interruption {
     }
 }
 
-/// Sets how many threads calls use that do not say so themselves; 0 for one a core. Results do not depend on it.
+/// Sets how many threads calls use that do not say so themselves; 0 for one per core. Results do not depend on it.
 #[pyfunction]
 pub(crate) fn set_threads(count: usize) {
     WANTED.store(count, Ordering::Relaxed);
@@ -56,7 +56,7 @@ fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
     let threads = threads.unwrap_or_else(|| WANTED.load(Ordering::Relaxed));
     if threads > MOST {
         return Err(PyValueError::new_err(format!(
-            "threads is {threads}; it must be at most {MOST}, or 0 for one a core"
+            "threads is {threads}; it must be at most {MOST}, or 0 for one per core"
         )));
     }
     let process = std::process::id();

@@ -175,6 +175,30 @@ def test_names_come_from_data_frames(cohort):
     assert [term.name for term in models.Firth().fit(frame, outcome).terms_][1] == "f0"
 
 
+def test_tables_and_columns_of_arrow_are_read(cohort):
+    nanoarrow = pytest.importorskip("nanoarrow")
+    features, outcome, _ = cohort
+    names = [f"f{place}" for place in range(8)]
+    schema = nanoarrow.struct({name: nanoarrow.float64() for name in names})
+    columns = [nanoarrow.c_array(column, nanoarrow.float64()) for column in features.T.tolist()]
+    table = nanoarrow.Array(nanoarrow.c_array_from_buffers(schema, len(features), [None], children=columns))
+    ones = nanoarrow.Array([int(value) for value in outcome], nanoarrow.int8())
+    truths = nanoarrow.Array([bool(value) for value in outcome], nanoarrow.bool_())
+    expected = models.Firth().fit(features, outcome)
+    for labels in (ones, truths):
+        model = models.Firth().fit(table, labels)
+        assert [term.name for term in model.terms_] == ["(Intercept)", *names]
+        assert np.array_equal(model.coef_, expected.coef_)
+    missing = nanoarrow.Array([1, None, 3], nanoarrow.uint32())
+    with pytest.raises(AlnmError, match="an outcome is"):
+        stats.auc(missing, [1.0, 2.0, 3.0])
+    with pytest.raises(AlnmError, match="the number of columns of the outcome is 8; it must be 1"):
+        stats.auc(table, [1.0, 2.0, 3.0])
+    words = nanoarrow.Array(["a", "b"], nanoarrow.string())
+    with pytest.raises(AlnmError, match="is of Arrow's type Utf8; columns are numbers or booleans"):
+        stats.auc([0, 1], words)
+
+
 def test_firth_is_finite_where_predictors_separate():
     values, outcome = np.arange(1.0, 9.0)[:, None], np.array([0, 0, 0, 0, 1, 1, 1, 1])
     model = models.Firth().fit(values, outcome)

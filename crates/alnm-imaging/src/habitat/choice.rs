@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::k_means::{KMeans, squared_distance};
-use super::mixture::GaussianMixture;
+use super::mixture::HabitatMixture;
 use super::params::{ClusterCount, ClusterMethod, CountCriterion, HabitatParams};
 use crate::error::Result;
 
@@ -32,17 +32,17 @@ pub struct CountScore {
 /// Clusters with how their number was chosen.
 pub(super) struct Chosen {
     pub(super) clusters: KMeans,
-    pub(super) mixture: Option<GaussianMixture>,
+    pub(super) mixture: Option<HabitatMixture>,
     pub(super) scores: Vec<CountScore>,
 }
 
 pub(super) fn choose(params: &HabitatParams, points: ArrayView2<'_, f64>) -> Result<Chosen> {
-    let clustered = |count: usize| -> Result<(KMeans, Option<GaussianMixture>)> {
+    let clustered = |count: usize| -> Result<(KMeans, Option<HabitatMixture>)> {
         let clusters = KMeans::new(points, count, params.starts, params.max_iterations, params.seed)?;
         let mixture = match params.method {
             ClusterMethod::KMeans => None,
             ClusterMethod::GaussianMixture => {
-                Some(GaussianMixture::from_clusters(points, &clusters, params.max_iterations)?)
+                Some(HabitatMixture::from_clusters(points, &clusters, params.max_iterations)?)
             }
         };
         Ok((clusters, mixture))

@@ -18,7 +18,7 @@ const TOLERANCE: f64 = 1e-3;
 /// logarithm of the likelihood changes by less than 1e-3.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct GaussianMixture {
+pub struct HabitatMixture {
     /// Share of each distribution.
     pub weights: Vec<f64>,
     /// Means, (distributions, features).
@@ -33,7 +33,7 @@ pub struct GaussianMixture {
     pub converged: bool,
 }
 
-impl GaussianMixture {
+impl HabitatMixture {
     /// The mixture that begins with the clusters of k-means.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::{CountScore, choose};
 use super::k_means::nearest;
-use super::mixture::GaussianMixture;
+use super::mixture::HabitatMixture;
 use super::params::{HabitatLearner, invalid};
 use crate::error::{ImagingError, Result};
 use crate::region::Roi;
@@ -293,13 +293,13 @@ impl HabitatModel {
         Ok(map)
     }
 
-    fn gaussians(&self, distributions: &Distributions) -> Result<GaussianMixture> {
+    fn gaussians(&self, distributions: &Distributions) -> Result<HabitatMixture> {
         let size = self.features.len();
         let covariance = |rows: &Vec<Vec<f64>>| match array_of(rows, size) {
             Ok(array) if array.nrows() == size => Ok(array),
             _ => Err(invalid("model", format!("a covariance of {} rows", rows.len()), "it must be square and finite")),
         };
-        Ok(GaussianMixture {
+        Ok(HabitatMixture {
             weights: distributions.weights.clone(),
             means: self.centres.clone(),
             covariances: distributions.covariances.iter().map(covariance).collect::<Result<_>>()?,

@@ -143,7 +143,7 @@ impl HabitatParams {
                 (fewest, most, if by == CountCriterion::Gap { 1 } else { 2 }, Some(by))
             }
         };
-        if !(least <= fewest && fewest <= most && most <= MOST_CLUSTERS) {
+        if fewest < least || most < fewest || most > MOST_CLUSTERS {
             let requirement = "it must lie from 1 (2 for a choice that is not by the gap statistic) to 50";
             return Err(invalid("count", format!("{fewest} to {most}"), requirement));
         }

@@ -266,9 +266,9 @@ mod tests {
                 let nearest = others.map(|other| square(voxel, other)).fold(f64::INFINITY, f64::min).sqrt();
                 let limit = |limit: f64| limit + limit.abs() * TRACE;
                 u32::from(if inside(voxel) {
-                    nearest <= limit(-ring.from) && !(nearest <= limit(-ring.to))
+                    nearest <= limit(-ring.from) && nearest > limit(-ring.to)
                 } else {
-                    nearest <= limit(ring.to) && !(nearest <= limit(ring.from))
+                    nearest <= limit(ring.to) && nearest > limit(ring.from)
                 })
             })
             .collect()

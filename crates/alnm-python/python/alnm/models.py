@@ -45,7 +45,7 @@ class Firth:
     def fit(self, X: Any, y: Any) -> Firth:
         """Fit the model.
 
-        :param X: one row a patient; a pandas data frame brings the names of its columns.
+        :param X: one row per patient; a pandas data frame or a table of Arrow brings the names of its columns.
         :param y: outcomes of 0 and 1.
         :raises AlnmError: for tables that cannot be fitted.
         """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from alnm import _native
 from alnm._native import AlnmError
 
 
@@ -56,14 +57,34 @@ def test_result(parts: Any) -> TestResult:
 test_result.__test__ = False  # type: ignore[attr-defined]
 
 
+def _arrow_columns(values: Any) -> list[tuple[str, Any]] | None:
+    """Names and numbers of the columns of what offers a stream of Arrow, such as tables of Polars, PyArrow and DuckDB;
+    ``None`` of anything else. Data frames of pandas are read by NumPy, which does not need PyArrow."""
+    export = getattr(values, "__arrow_c_stream__", None)
+    if export is None or type(values).__module__.partition(".")[0] == "pandas":
+        return None
+    return _native.arrow_columns(export())
+
+
+def _column(values: Any, what: str) -> Any:
+    """An array of one axis."""
+    columns = _arrow_columns(values)
+    if columns is not None:
+        if len(columns) != 1:
+            raise AlnmError(f"the number of columns of {what} is {len(columns)}; it must be 1")
+        return columns[0][1]
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise AlnmError(f"the number of axes of {what} is {array.ndim}; it must be 1")
+    return array
+
+
 def labels(values: Any) -> list[bool]:
     """Outcomes of 0 and 1, or of booleans, as booleans.
 
     :raises AlnmError: for other values.
     """
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise AlnmError(f"the outcome has {array.ndim} axes; it must have one")
+    array = _column(values, "the outcome")
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
         wrong = array[~np.isin(array, (0, 1))][0]
         raise AlnmError(f"an outcome is {wrong}; it must be 0 or 1")
@@ -72,9 +93,7 @@ def labels(values: Any) -> list[bool]:
 
 def numbers(values: Any, what: str = "the numbers") -> list[float]:
     """Numbers in one axis."""
-    array = np.asarray(values, dtype=float)
-    if array.ndim != 1:
-        raise AlnmError(f"{what} have {array.ndim} axes; they must have one")
+    array = np.asarray(_column(values, what), dtype=float)
     return array.tolist()  # type: ignore[no-any-return]
 
 
@@ -87,16 +106,20 @@ def count(value: Any, what: str, most: int) -> int:
 
 def matrix(values: Any, what: str = "the table") -> Any:
     """Numbers in two axes."""
-    array = np.ascontiguousarray(values, dtype=float)
+    return table(values, what=what).values
+
+
+def table(values: Any, names: Sequence[str] | None = None, what: str = "the table") -> Table:
+    """A table from a pandas data frame or a table of Arrow, which bring their names, or from an array of two axes."""
+    streamed = _arrow_columns(values)
+    if streamed is None:
+        columns = getattr(values, "columns", None)
+        array = np.ascontiguousarray(values, dtype=float)
+    else:
+        columns = [name for name, _ in streamed]
+        array = np.column_stack([column for _, column in streamed]) if streamed else np.empty((0, 0))
     if array.ndim != 2:
-        raise AlnmError(f"{what} has {array.ndim} axes; it must have two, rows and columns")
-    return array
-
-
-def table(values: Any, names: Sequence[str] | None = None) -> Table:
-    """A table from a pandas data frame, which brings its names, or from an array of two axes."""
-    columns = getattr(values, "columns", None)
-    array = matrix(values)
+        raise AlnmError(f"the number of axes of {what} is {array.ndim}; it must be 2, rows and columns")
     if names is None:
         names = [f"x{place}" for place in range(array.shape[1])] if columns is None else [str(name) for name in columns]
     if len(names) != array.shape[1]:

@@ -1,6 +1,7 @@
 """Effects of scanners taken out (ComBat), features ranked by mRMR, and the paths of LASSO and elastic net.
 
-Tables have one row a patient: NumPy arrays, or pandas data frames, which bring the names of their columns.
+Tables have one row per patient: NumPy arrays, or pandas data frames and tables of Arrow, which bring the
+names of their columns.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Combat:
     def fit(self, X: Any, batches: Sequence[Any], covariates: Any = None) -> Combat:
         """Fit the effects of the batches.
 
-        :param covariates: numbers whose effect is kept, one row a patient.
+        :param covariates: numbers whose effect is kept, one row per patient.
         :raises AlnmError: with fewer than two batches, or a batch with fewer than two rows.
         """
         features = table(X)
