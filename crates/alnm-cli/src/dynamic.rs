@@ -56,7 +56,7 @@ impl DynamicInput {
             return self.unknown_times(images, None);
         }
         let folder = source.dicom_folder()?;
-        folder.file_problems().iter().for_each(|problem| warn(&format!("{problem}; the file is left out")));
+        folder.file_problems().iter().for_each(|problem| warn(format_args!("{problem}; the file is left out")));
         let series = match &self.series {
             Some(uid) => folder.series_with_uid(uid)?,
             None if folder.series().len() > 1 => {
@@ -66,7 +66,7 @@ impl DynamicInput {
             }
             None => folder.only_series()?,
         };
-        series.warnings().iter().for_each(|warning| warn(&warning.to_string()));
+        series.warnings().iter().for_each(|warning| warn(warning));
         ensure!(series.phase_count() > 1, "{} holds one phase; kinetics need at least two", path.display());
         let frame_of_reference = series.frame_of_reference().map(str::to_owned);
         Ok(ChosenSeries { series: series.phases()?, frame_of_reference })

@@ -158,7 +158,7 @@ impl Kinetics {
         let ChosenSeries { series, frame_of_reference } = self.input.read()?;
         let analysis = kinetics.for_times(series.times())?;
         if analysis.early_phase() == analysis.late_phase() {
-            warn(&format!(
+            warn(format_args!(
                 "the early and the late phase are both phase {}: there is neither a ratio nor a washout class",
                 analysis.early_phase() + 1
             ));
@@ -180,7 +180,7 @@ impl Kinetics {
         }
         activity.finish();
         if maps.undefined_voxels() > 0 {
-            warn(&format!(
+            warn(format_args!(
                 "{} voxels have no enhancement: a signal that is not finite, or a baseline of 0 or below; they are NaN",
                 maps.undefined_voxels()
             ));

@@ -28,6 +28,7 @@ mod pacs;
 mod predict;
 mod progress;
 mod regions;
+mod register;
 mod resample;
 mod segment;
 mod separators;
@@ -68,6 +69,7 @@ enum Command {
     Convert(convert::Convert),
     N4(n4::N4Command),
     Resample(resample::Resample),
+    Register(Box<register::Register>),
     Kinetics(Box<kinetics::Kinetics>),
     Regions(Box<regions::Regions>),
     Standardise(Box<standardise::Standardise>),
@@ -103,6 +105,7 @@ impl Command {
             Self::Convert(command) => command.run(),
             Self::N4(command) => command.run(),
             Self::Resample(command) => command.run(),
+            Self::Register(command) => command.run(),
             Self::Kinetics(command) => command.run(),
             Self::Regions(command) => command.run(),
             Self::Standardise(command) => command.run(),

@@ -123,7 +123,7 @@ impl RingsCommand {
             let cut = if drawn.cut_voxels > 0 { format!(", {} more cut off", drawn.cut_voxels) } else { String::new() };
             inform(format_args!("label {}, {from} to {to} mm: {} voxels{cut}", drawn.label, drawn.voxels));
             if drawn.voxels == 0 {
-                warn(&format!("the ring {from} to {to} mm is empty: the mask has no label {}", drawn.label));
+                warn(format_args!("the ring {from} to {to} mm is empty: the mask has no label {}", drawn.label));
             }
         }
         Ok(())

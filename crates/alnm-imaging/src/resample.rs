@@ -33,6 +33,7 @@ use crate::geometry_difference::{GeometryDifference, GeometryField};
 use crate::volume::{Image, ImageRef, Volume, Voxel, with_volume_ref};
 
 pub use grid::{ResampledRoi, RoiResampling, RoiResamplingParams, resample_roi, roi_grid, spacing_grid};
+pub use sampling::PointMap;
 use sampling::Sampling;
 pub use shrink::{shrink, shrink_offset};
 
@@ -88,10 +89,43 @@ pub fn resample_image(image: &Image, grid: &Geometry, interpolator: Interpolator
     resample_ref(image.borrowed(), grid, interpolator, outside)
 }
 
+/// The image on another grid, through a map: a voxel of the grid takes the value of the image at the point, in mm, to which
+/// `map` takes the voxel's centre. So ITK's `ResampleImageFilter` works with a transform. `outside` stands where the
+/// map leaves the image.
+///
+/// # Errors
+/// As [`resample`].
+///
+/// ```
+/// use alnm_imaging::resample::{Interpolator, resample_mapped};
+/// use alnm_imaging::{Geometry, Volume};
+///
+/// let grid = Geometry::axis_aligned([4, 4, 2], [1.0; 3])?;
+/// let image = Volume::new(ndarray::Array3::from_shape_fn((2, 4, 4), |(_, _, x)| x as f32), grid.clone())?;
+/// let shift = |[x, y, z]: [f64; 3]| [x + 0.5, y, z];
+/// let shifted = resample_mapped(&image.into(), &grid, &shift, Interpolator::Linear, -1.0)?;
+/// assert_eq!(shifted.cast::<f32>().as_slice()[..4], [0.5, 1.5, 2.5, -1.0]);
+/// # Ok::<(), alnm_imaging::ImagingError>(())
+/// ```
+pub fn resample_mapped(
+    image: &Image,
+    grid: &Geometry,
+    map: &PointMap<'_>,
+    interpolator: Interpolator,
+    outside: f64,
+) -> Result<Image> {
+    let sampling = Sampling::mapped(image.geometry(), grid, map);
+    resample_with(image.borrowed(), Resampling { sampling, grid, interpolator, outside })
+}
+
 fn resample_ref(image: ImageRef<'_>, grid: &Geometry, interpolator: Interpolator, outside: f64) -> Result<Image> {
-    check_grid(image, grid)?;
-    let work = Resampling { sampling: Sampling::new(image.geometry(), grid), grid, interpolator, outside };
-    if interpolator == Interpolator::Nearest {
+    let sampling = Sampling::new(image.geometry(), grid);
+    resample_with(image, Resampling { sampling, grid, interpolator, outside })
+}
+
+fn resample_with(image: ImageRef<'_>, work: Resampling<'_>) -> Result<Image> {
+    check_grid(image, work.grid)?;
+    if work.interpolator == Interpolator::Nearest {
         return Ok(with_volume_ref!(image, volume => work.nearest(volume)));
     }
     match image {
@@ -110,7 +144,7 @@ fn resample_ref(image: ImageRef<'_>, grid: &Geometry, interpolator: Interpolator
 
 /// A resampling that is about to be done.
 struct Resampling<'a> {
-    sampling: Sampling,
+    sampling: Sampling<'a>,
     grid: &'a Geometry,
     interpolator: Interpolator,
     outside: f64,

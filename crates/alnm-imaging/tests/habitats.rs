@@ -97,7 +97,7 @@ fn labels_rise_with_the_feature_that_orders_and_training_alone_decides() {
     let (training, others) = (all.slice(s![..400, ..]).to_owned(), all.slice(s![400.., ..]).to_owned());
     for (order_by, method) in [(0, ClusterMethod::KMeans), (2, ClusterMethod::GaussianMixture)] {
         let learner = HabitatParams::default().with_order_by(order_by).with_method(method).check().unwrap();
-        let model = learner.learn(&["a", "b", "c"], &[training.clone()]).unwrap();
+        let model = learner.learn(&["a", "b", "c"], std::slice::from_ref(&training)).unwrap();
         let centres = model.centres();
         let ordered: Vec<f64> = centres.column(order_by).to_vec();
         assert!(ordered.windows(2).all(|pair| pair[0] < pair[1]), "{ordered:?}");
@@ -169,7 +169,7 @@ fn what_has_no_habitats_is_refused() {
     assert!(HabitatParams::default().with_count(ClusterCount::Fixed(0)).check().is_err());
     // A cluster of one point, and more clusters than different points.
     let few = ndarray::array![[1.0, 0.0], [1.0, 0.0], [2.0, 1.0], [2.0, 1.0]];
-    let model = learner.learn(&["a", "b"], &[few.clone()]).unwrap();
+    let model = learner.learn(&["a", "b"], std::slice::from_ref(&few)).unwrap();
     assert_eq!(model.labels(few.view()).unwrap().len(), 4);
 }
 

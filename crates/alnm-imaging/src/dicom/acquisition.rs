@@ -99,7 +99,8 @@ mod tests {
     use super::*;
 
     fn put(object: &mut InMemDicomObject, tag: Tag, vr: VR, value: &str) {
-        object.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
+        let values = value.split('\\').map(str::to_owned).collect();
+        object.put(DataElement::new(tag, vr, PrimitiveValue::Strs(values)));
     }
 
     #[test]

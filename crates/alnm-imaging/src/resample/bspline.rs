@@ -22,7 +22,7 @@ const SUPPORT: usize = 4;
 
 pub(super) fn sample<T: Voxel>(
     volume: &Volume<T>,
-    sampling: &Sampling,
+    sampling: &Sampling<'_>,
     grid: &Geometry,
     outside: T,
     is_float: bool,

@@ -32,7 +32,7 @@ impl Between {
     }
 }
 
-pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &Geometry, outside: T) -> Volume<T> {
+pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling<'_>, grid: &Geometry, outside: T) -> Volume<T> {
     let size = volume.geometry().size();
     match sampling.axes() {
         None => {

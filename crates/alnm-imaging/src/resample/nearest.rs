@@ -13,7 +13,7 @@ fn nearest(position: f64, size: usize) -> usize {
     ((position + 0.5).floor() as usize).min(size - 1)
 }
 
-pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling, grid: &Geometry, outside: T) -> Volume<T> {
+pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling<'_>, grid: &Geometry, outside: T) -> Volume<T> {
     let size = volume.geometry().size();
     let voxels = volume.as_slice();
     match sampling.axes() {

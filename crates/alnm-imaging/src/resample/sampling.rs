@@ -10,42 +10,58 @@ use crate::volume::{Volume, Voxel};
 /// Where both grids have the same axes, a position on one axis depends on one index alone. On oblique grids that holds
 /// but for rounding, and rounding decides which of two voxels is the nearest, or whether a position at the border lies
 /// inside.
-pub(super) struct Sampling {
-    lines: LineSampling,
+pub(super) struct Sampling<'a> {
+    lines: LineSampling<'a>,
     /// The positions on each axis, where they depend on its own index alone but for rounding.
     axes: Option<[Vec<f64>; 3]>,
     /// How far they move, in voxels, with the other indices.
     drift: f64,
 }
 
-/// Positions are linear along a line of x: ITK finds those of its first and one-past-last voxel and goes in even steps.
-pub(super) struct LineSampling {
+/// A map from points of a grid to points of an image, in mm.
+pub type PointMap<'a> = dyn Fn([f64; 3]) -> [f64; 3] + Sync + 'a;
+
+/// Without a map positions are linear along a line of x: ITK finds those of its first and one-past-last voxel and goes in
+/// even steps. With one, each is found by itself.
+pub(super) struct LineSampling<'a> {
     image: Geometry,
     grid: Geometry,
+    map: Option<&'a PointMap<'a>>,
 }
 
-impl LineSampling {
+impl LineSampling<'_> {
     /// Continuous index into the image of a voxel of the grid.
     fn at(&self, voxel: [usize; 3]) -> [f64; 3] {
-        self.image.point_to_index(self.grid.voxel_to_point(voxel))
+        let point = self.grid.voxel_to_point(voxel);
+        self.image.point_to_index(self.map.map_or(point, |map| map(point)))
     }
 
     /// The positions of a line of x.
-    pub(super) fn line(&self, y: usize, z: usize) -> impl Iterator<Item = [f64; 3]> + use<> {
+    pub(super) fn line(&self, y: usize, z: usize) -> impl Iterator<Item = [f64; 3]> {
         let length = self.grid.size()[0];
-        let [start, end] = [0, length].map(|x| self.at([x, y, z]));
-        (0..length).map(move |x| between(start, end, x, length))
+        let ends = self.map.is_none().then(|| [0, length].map(|x| self.at([x, y, z])));
+        (0..length).map(move |x| match ends {
+            Some([start, end]) => between(start, end, x, length),
+            None => self.at([x, y, z]),
+        })
     }
 
     /// The position of one voxel, the same as in its line.
     pub(super) fn position(&self, [x, y, z]: [usize; 3]) -> [f64; 3] {
+        if self.map.is_some() {
+            return self.at([x, y, z]);
+        }
         let length = self.grid.size()[0];
         let [start, end] = [0, length].map(|x| self.at([x, y, z]));
         between(start, end, x, length)
     }
 
-    /// Lowest and highest position on each axis, among the corners of the grid and one voxel beyond them.
+    /// Lowest and highest position on each axis, among the corners of the grid and one voxel beyond them; with a map, those
+    /// of the whole image.
     pub(super) fn range(&self) -> [(f64, f64); 3] {
+        if self.map.is_some() {
+            return self.image.size().map(|size| (0.0, size as f64 - 1.0));
+        }
         let size = self.grid.size();
         let corner = |corner: usize| self.at(std::array::from_fn(|axis| size[axis] * (corner >> axis & 1)));
         let corners: [[f64; 3]; 8] = std::array::from_fn(corner);
@@ -61,11 +77,17 @@ fn between(start: [f64; 3], end: [f64; 3], x: usize, length: usize) -> [f64; 3] 
     std::array::from_fn(|axis| start[axis] + alpha * (end[axis] - start[axis]))
 }
 
-impl Sampling {
+impl<'a> Sampling<'a> {
+    /// Positions of the points to which a map takes the voxels of a grid.
+    pub(super) fn mapped(image: &Geometry, grid: &Geometry, map: &'a PointMap<'a>) -> Self {
+        let lines = LineSampling { image: image.clone(), grid: grid.clone(), map: Some(map) };
+        Self { lines, axes: None, drift: 0.0 }
+    }
+
     pub(super) fn new(image: &Geometry, grid: &Geometry) -> Self {
         /// In voxels over the whole grid; far above rounding, far below what can be seen.
         const ROUNDING: f64 = 1e-9;
-        let lines = LineSampling { image: image.clone(), grid: grid.clone() };
+        let lines = LineSampling { image: image.clone(), grid: grid.clone(), map: None };
         let size = grid.size();
         let origin = lines.at([0; 3]);
         // How far the position on one axis moves when the index runs along another.
@@ -85,7 +107,7 @@ impl Sampling {
     }
 
     /// Every position, line by line.
-    pub(super) fn lines(&self) -> &LineSampling {
+    pub(super) fn lines(&self) -> &LineSampling<'a> {
         &self.lines
     }
 
@@ -122,7 +144,7 @@ pub(super) fn is_inside(position: f64, size: usize) -> bool {
 /// A volume whose voxels are found one by one, for grids that share no axes.
 pub(super) fn sample_lines<T: Voxel>(
     image_size: [usize; 3],
-    lines: &LineSampling,
+    lines: &LineSampling<'_>,
     grid: &Geometry,
     outside: T,
     evaluate: impl Fn([f64; 3]) -> T + Sync,

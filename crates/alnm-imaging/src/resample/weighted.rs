@@ -73,7 +73,7 @@ fn gaussian_taps([sigma, cut_off]: [f64; 2], position: f64, size: usize) -> Taps
 pub(super) fn sample<T: Voxel>(
     volume: &Volume<T>,
     interpolator: Interpolator,
-    sampling: &Sampling,
+    sampling: &Sampling<'_>,
     grid: &Geometry,
     outside: T,
 ) -> Volume<T> {
