@@ -64,7 +64,7 @@ pub fn squared_distances(sites: &Array3<bool>, spacing: [f64; 3]) -> Array3<f64>
 /// ```
 pub fn distance_to_region(region: &Roi<'_>, within: &VoxelBox) -> Result<Volume<f64>> {
     let geometry = region.geometry().part(within)?;
-    let work = hull(&region.bounding_box(), within);
+    let work = region.bounding_box().hull(within);
     let inside = work.view(region.mask().data()).map(|&voxel| voxel == region.label());
     let mut squared = squared_distances(&inside, geometry.spacing());
     squared.par_mapv_inplace(f64::sqrt);
@@ -96,7 +96,7 @@ pub fn signed_distance(region: &Roi<'_>, within: &VoxelBox) -> Result<Volume<f64
     let geometry = region.geometry().part(within)?;
     // A voxel more on every side, so that the neighbours of the region's voxels are there as far as the image has them.
     let around = region.bounding_box().grown(1, region.geometry().size());
-    let work = hull(&around, within);
+    let work = around.hull(within);
     let inside = work.view(region.mask().data()).map(|&voxel| voxel == region.label());
     let mut distances = squared_distances(&outermost(&inside), geometry.spacing());
     ndarray::Zip::from(&mut distances).and(&inside).par_for_each(|distance, &inside| {
@@ -123,14 +123,6 @@ pub fn outermost(inside: &Array3<bool>) -> Array3<bool> {
         .and(inside)
         .for_each(|surrounded, &inside| *surrounded = inside && !*surrounded);
     surrounded
-}
-
-/// The smallest box that holds two boxes.
-fn hull(first: &VoxelBox, second: &VoxelBox) -> VoxelBox {
-    let (first, second) = (first.ranges_zyx(), second.ranges_zyx());
-    VoxelBox::from_ranges_zyx(std::array::from_fn(|axis| {
-        first[axis].start.min(second[axis].start)..first[axis].end.max(second[axis].end)
-    }))
 }
 
 /// The voxels of a box out of those of a larger one.

@@ -138,6 +138,15 @@ impl VoxelBox {
         self.intersect(other) == Some(*other)
     }
 
+    /// The smallest box that holds both.
+    #[must_use]
+    pub fn hull(&self, other: &Self) -> Self {
+        let (first, second) = (self.ranges_zyx(), other.ranges_zyx());
+        Self::from_ranges_zyx(std::array::from_fn(|axis| {
+            first[axis].start.min(second[axis].start)..first[axis].end.max(second[axis].end)
+        }))
+    }
+
     /// The voxels that lie in both boxes; none when there is no such voxel.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Option<Self> {

@@ -188,7 +188,7 @@ impl OutlineComparison {
     fn compare_label(&self, reference: &LabelMap, other: &LabelMap, label: u32) -> Result<LabelAgreement> {
         let geometry = reference.geometry();
         let boxes = [reference, other].map(|mask| bounding_box(mask, label).ok());
-        let Some(both) = boxes.into_iter().flatten().reduce(|a, b| hull(&a, &b)) else {
+        let Some(both) = boxes.into_iter().flatten().reduce(|a, b| a.hull(&b)) else {
             let overlap = RegionOverlap::new(VoxelCounts::default(), geometry);
             return Ok(LabelAgreement { label, overlap, distances: None, slices: Vec::new() });
         };
@@ -240,12 +240,4 @@ impl OutlineComparison {
         let surfels = SurfelDistances::between(&first, &second, &self.params);
         Ok(Some(OutlineDistances { voxels, surfels }))
     }
-}
-
-/// The smallest box that holds two boxes.
-pub(crate) fn hull(first: &VoxelBox, second: &VoxelBox) -> VoxelBox {
-    let (first, second) = (first.ranges_zyx(), second.ranges_zyx());
-    VoxelBox::from_ranges_zyx(std::array::from_fn(|axis| {
-        first[axis].start.min(second[axis].start)..first[axis].end.max(second[axis].end)
-    }))
 }

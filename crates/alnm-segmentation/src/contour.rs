@@ -26,7 +26,6 @@ use alnm_imaging::{ImagingError, LabelMap, Volume};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::agreement::hull;
 use crate::error::{Result, SegmentationError, check_same_grid};
 use crate::speed::SpeedSource;
 use equation::LevelSetEquation;
@@ -252,7 +251,7 @@ fn seeded_box(seed: &LabelMap) -> Option<VoxelBox> {
         let last = labels.iter().rposition(|&label| label != 0)?;
         Some(VoxelBox::new([first, row % height, row / height], [last - first + 1, 1, 1]))
     });
-    rows.reduce_with(|a, b| hull(&a, &b))
+    rows.reduce_with(|a, b| a.hull(&b))
 }
 
 impl ActiveContour {
@@ -323,7 +322,7 @@ impl ActiveContour {
                 voxels[start + i] = 1;
                 voxel_count += 1;
                 let voxel = VoxelBox::new([x + i, y, z], [1; 3]);
-                reached = Some(reached.map_or(voxel, |reached: VoxelBox| hull(&reached, &voxel)));
+                reached = Some(reached.map_or(voxel, |reached: VoxelBox| reached.hull(&voxel)));
             }
         });
         let warnings = watch.warnings(reached.as_ref(), grid);

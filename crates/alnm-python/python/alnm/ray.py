@@ -44,7 +44,7 @@ def extract_cases(
     work = _Row(CaseExtractor(parameters, threads=threads, **settings))
     # A block is a unit of work and of what is done anew: one for each case spreads cases of unequal size evenly.
     dataset = data.from_items(records, override_num_blocks=len(records))
-    # Ray sets memory aside for the largest block that a task may make, and would run few at a time for these small rows.
+    # Ray sets memory aside for the largest block that a task may make, and would run few such small rows at a time.
     dataset.context.target_max_block_size = 1 << 20
     done = dataset.map(work.__call__, num_cpus=threads or 1, concurrency=concurrency).take_all()
     return [pickle.loads(record["row"]) for record in sorted(done, key=lambda record: int(record["position"]))]
