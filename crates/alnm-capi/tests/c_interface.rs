@@ -1,5 +1,5 @@
 //! The interface as programs in C, C++ and R see it, and what it answers to arguments that are wrong.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::print_stdout)]
 
 use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
@@ -255,7 +255,7 @@ fn wrong_images_are_refused_in_words() {
         assert!(complaint().contains("aligned to 8 bytes"), "{}", complaint());
         assert_eq!(alnm_image_read(missing.as_ptr(), &raw mut image), AlnmStatus::Failed);
         assert!(complaint().contains("missing.nii"), "{}", complaint());
-        assert_eq!(alnm_image_read(b"\xff\0".as_ptr().cast(), &raw mut image), AlnmStatus::Failed);
+        assert_eq!(alnm_image_read(c"\xff".as_ptr(), &raw mut image), AlnmStatus::Failed);
         assert!(complaint().contains("UTF-8"), "{}", complaint());
         assert_eq!(alnm_image_voxel_count(ptr::null()), 0);
         alnm_image_free(ptr::null_mut());

@@ -66,7 +66,7 @@ impl DynamicInput {
             }
             None => folder.only_series()?,
         };
-        series.warnings().iter().for_each(|warning| warn(warning));
+        series.warnings().iter().for_each(warn);
         ensure!(series.phase_count() > 1, "{} holds one phase; kinetics need at least two", path.display());
         let frame_of_reference = series.frame_of_reference().map(str::to_owned);
         Ok(ChosenSeries { series: series.phases()?, frame_of_reference })
