@@ -50,6 +50,7 @@ pub(crate) fn keeps(what: impl Into<String>) {
 }
 
 /// From here on the work looks at this flag and stops by itself; only a second Ctrl-C ends it at once.
+#[cfg(any(feature = "bundle", feature = "pacs"))]
 pub(crate) fn stop_by_itself() -> &'static AtomicBool {
     STOPS_BY_ITSELF.store(true, Ordering::Relaxed);
     &PRESSED
