@@ -41,7 +41,7 @@ fn folder_with_case() -> tempfile::TempDir {
     write_mask(path.join("mask.nii.gz"), &mask).unwrap();
     std::fs::create_dir(path.join("maps")).unwrap();
     let map = volume(|x, y, z| if x == 3 && y == 3 { f32::NAN } else { (x * 5 + y * 3 + z) as f32 * 0.1 });
-    write_image(path.join("maps/slope.nrrd"), &Image::F32(map)).unwrap();
+    write_image(path.join("maps/uptake.nrrd"), &Image::F32(map)).unwrap();
     std::fs::write(path.join("params.yaml"), "imageType: {Original: {}}\nfeatureClass: {shape: [VoxelVolume], firstorder: [Mean, Maximum], glcm: [Contrast]}\nsetting: {binWidth: 5}\n").unwrap();
     folder
 }
@@ -103,9 +103,20 @@ fn a_row_has_the_values_of_the_rows_by_themselves_and_deltas() {
     let slope = (-130.0 * mean(1) - 40.0 * mean(2) + 170.0 * mean(3)) / (130.0 * 130.0 + 40.0 * 40.0 + 170.0 * 170.0);
     assert!((number(&found, "label2_slope_original_firstorder_Mean") - slope).abs() < 1e-12);
     assert!(
-        number(&found, "label1_slope_original_glcm_Contrast").is_finite(),
+        number(&found, "label1_uptake_original_glcm_Contrast").is_finite(),
         "holes of a map are left out of the region"
     );
+}
+
+#[test]
+fn a_map_with_the_name_of_a_delta_is_refused() {
+    let folder = folder_with_case();
+    let path = folder.path();
+    std::fs::rename(path.join("maps/uptake.nrrd"), path.join("maps/slope.nrrd")).unwrap();
+    let output = alnm(path, &format!("{EXTRACT} --one-row --maps maps --deltas slope -o row.csv"));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("the name of an image is \"slope\""), "{message}");
 }
 
 #[test]

@@ -197,10 +197,10 @@ impl SeriesExtractor {
     /// The row of a patient. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// [`RadiomicsError::Image`] when there is no image, or two images or two regions have one name, or phases do not
-    /// stand in order of their times.
+    /// [`RadiomicsError::Image`] when there is no image, two images or two regions have one name, an image has the name of a
+    /// delta (`slope`), or phases do not stand in order of their times.
     pub fn row(&self, images: &[NamedImage<'_>], regions: &[NamedRegion<'_>]) -> Result<SeriesRow> {
-        check(images, regions)?;
+        check(images, regions, &self.deltas)?;
         let dimension = images[0].image.geometry().dimension();
         let columns = self.of_images.feature_columns(dimension);
         let shape_columns = self.of_shape.as_ref().map_or(Vec::new(), |extractor| extractor.feature_columns(dimension));
@@ -326,7 +326,7 @@ fn deltas(kind: DeltaKind, phases: &[(f64, &Vec<f64>)]) -> Vec<f64> {
     }
 }
 
-fn check(images: &[NamedImage<'_>], regions: &[NamedRegion<'_>]) -> Result<()> {
+fn check(images: &[NamedImage<'_>], regions: &[NamedRegion<'_>], deltas: &[DeltaKind]) -> Result<()> {
     let invalid = |parameter, value: String, requirement| {
         Err(alnm_imaging::ImagingError::InvalidParameter {
             operation: "table of a series",
@@ -344,6 +344,19 @@ fn check(images: &[NamedImage<'_>], regions: &[NamedRegion<'_>]) -> Result<()> {
             "images",
             format!("{image_names:?}"),
             "there must be at least one, each with a name of its own",
+        );
+    }
+    let is_delta = |name: &str| {
+        deltas.iter().any(|kind| match kind {
+            DeltaKind::Slope => name == kind.name(),
+            _ => images.iter().any(|phase| name == format!("{}_{}", phase.name, kind.name())),
+        })
+    };
+    if let Some(name) = image_names.iter().find(|name| is_delta(name)) {
+        return invalid(
+            "the name of an image",
+            format!("{name:?}"),
+            "columns of a delta have this name; call it otherwise",
         );
     }
     if twice(&region_names) {

@@ -101,7 +101,7 @@ impl From<ArrayD<i64>> for OnnxValue {
 ///
 /// let network = OnnxNetwork::open("network.onnx")?;
 /// assert_eq!(network.inputs()[0].shape[1], Some(3));
-/// let image = ArrayD::zeros(vec![1, 3, 224, 224]);
+/// let image = ArrayD::<f32>::zeros(vec![1, 3, 224, 224]);
 /// let output = network.run(vec![image.into()])?.remove(0);
 /// # Ok::<(), alnm_deep::DeepError>(())
 /// ```
