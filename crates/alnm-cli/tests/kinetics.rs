@@ -3,34 +3,18 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::file::write_volumes;
 use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask};
 use ndarray::Array3;
 
+use command::{fails, succeeds};
+
 const TIMES: [f64; 4] = [0.0, 90.0, 150.0, 400.0];
-
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
-fn succeeds(folder: &Path, arguments: &str) -> String {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{arguments}: {message}");
-    message
-}
-
-/// A command that fails with an exit code and a message that holds some words.
-fn fails(folder: &Path, arguments: &str, code: i32, words: &str) {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments}: {message}");
-    assert!(message.contains(words), "{arguments}: {message}");
-}
 
 /// A phase in which label 1 washes out, label 2 rises on, and the rest stays.
 fn phase(number: usize) -> Volume<i16> {
@@ -103,7 +87,8 @@ fn the_tofts_model_is_fitted_where_t1_is_given() {
     let three = "phase0.nrrd phase1.nrrd phase2.nrrd --times 0,90,150";
     fails(path, &format!("kinetics {three} --mask mask.nii.gz -o a {protocol}"), 1, "more phases than parameters");
     let message =
-        succeeds(path, &format!("kinetics series --mask mask.nii.gz -o a {protocol} --standard-tofts --arrival 10"));
+        succeeds(path, &format!("kinetics series --mask mask.nii.gz -o a {protocol} --standard-tofts --arrival 10"))
+            .messages;
     assert!(message.contains("Tofts: 108 voxels fitted, 0 could not be"), "{message}");
     let transfer: f64 = cell(&path.join("a/regions.csv"), "1", "transfer_constant_mean").parse().unwrap();
     assert!(transfer > 0.0);
@@ -121,7 +106,7 @@ fn what_cannot_be_mapped_is_refused_and_what_is_odd_is_said() {
     fails(path, "kinetics phase0.nrrd -o a", 1, "one volume");
     fails(path, "kinetics series -o a --maps speed", 1, "signal_enhancement_ratio");
     fails(path, "kinetics phase0.nrrd phase1.nrrd --times 90,0 -o a", 1, "ascending");
-    let message = succeeds(path, "kinetics phase0.nrrd phase1.nrrd --times 0,90 -o two --mask mask.nii.gz");
+    let message = succeeds(path, "kinetics phase0.nrrd phase1.nrrd --times 0,90 -o two --mask mask.nii.gz").messages;
     assert!(message.contains("neither a ratio nor a washout class"), "{message}");
     assert_eq!(cell(&path.join("two/regions.csv"), "1", "signal_enhancement_ratio_voxels"), "0");
     fails(path, "kinetics series -o two", 1, "--force");

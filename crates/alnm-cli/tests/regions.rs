@@ -3,30 +3,14 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use alnm_imaging::{Geometry, Image, Volume, read_image, read_mask, write_image, write_mask};
 use ndarray::Array3;
 
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
-fn succeeds(folder: &Path, arguments: &str) -> String {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{arguments}: {message}");
-    message
-}
-
-/// A command that fails with an exit code and a message that holds some words.
-fn fails(folder: &Path, arguments: &str, code: i32, words: &str) {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments}: {message}");
-    assert!(message.contains(words), "{arguments}: {message}");
-}
+use command::{fails, succeeds};
 
 fn grid() -> Geometry {
     Geometry::axis_aligned([9, 5, 3], [1.0, 1.0, 3.0]).unwrap()
@@ -50,12 +34,12 @@ fn rings_and_shells_are_drawn_and_cut() {
     write_image(path.join("image.nii.gz"), &Image::I16(volume(|x, _, _| if x == 8 { 0 } else { 100 }))).unwrap();
     write_mask(path.join("breast.nrrd"), &volume(|x, _, _| u32::from(x > 0))).unwrap();
     let rings = "regions rings lesion.nii.gz rings.nii.gz --label 4 --ring=-1:0 --ring 0:1 --ring 1:9";
-    let message = succeeds(path, &format!("{rings} --image image.nii.gz --above 10 --within breast.nrrd"));
+    let message = succeeds(path, &format!("{rings} --image image.nii.gz --above 10 --within breast.nrrd")).messages;
     assert_eq!(middle(path, "rings.nii.gz"), [0, 3, 2, 1, 0, 1, 2, 3, 0]);
     assert!(message.contains("label 3, 1 to 9 mm") && message.contains("more cut off"), "{message}");
     succeeds(path, "regions rings lesion.nii.gz shells.nrrd --label 4 --shells 1:2");
     assert_eq!(middle(path, "shells.nrrd"), [0, 0, 0, 1, 2, 1, 0, 0, 0]);
-    let message = succeeds(path, "regions rings lesion.nii.gz empty.nrrd --label 4 --ring 0:0.5");
+    let message = succeeds(path, "regions rings lesion.nii.gz empty.nrrd --label 4 --ring 0:0.5").messages;
     assert!(message.contains("the ring 0 to 0.5 mm is empty"), "{message}");
     fails(path, "regions rings lesion.nii.gz rings.nii.gz --label 4 --ring 0:1", 1, "--force");
     fails(path, "regions rings lesion.nii.gz a.nrrd --ring 0:1", 1, "labels in the mask: 4");
@@ -79,7 +63,8 @@ fn habitats_are_learned_on_some_patients_and_mapped_in_another() {
         write_image(path.join(patient).join("peak.nii.gz"), &Image::F32(enhancement)).unwrap();
         write_image(path.join(patient).join("time.nrrd"), &Image::F32(time)).unwrap();
     }
-    let message = succeeds(path, "regions learn-habitats two.json a b --features time,peak --order-by peak --count 2");
+    let message =
+        succeeds(path, "regions learn-habitats two.json a b --features time,peak --order-by peak --count 2").messages;
     assert!(message.contains("learned from 240 voxels of 2 patients"), "{message}");
     succeeds(path, "regions habitats two.json c out.nii.gz");
     assert_eq!(middle(path, "out.nii.gz"), [0, 1, 1, 1, 1, 2, 2, 2, 2]);

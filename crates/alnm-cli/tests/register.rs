@@ -3,32 +3,16 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::file::Source;
 use alnm_imaging::{Geometry, Volume, read_image, write_image, write_mask};
 use ndarray::Array3;
 
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
-fn succeeds(folder: &Path, arguments: &str) -> String {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{arguments}: {message}");
-    message
-}
-
-/// A command that fails with an exit code and a message that holds some words.
-fn fails(folder: &Path, arguments: &str, code: i32, words: &str) {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments}: {message}");
-    assert!(message.contains(words), "{arguments}: {message}");
-}
+use command::{fails, succeeds};
 
 fn grid() -> Geometry {
     Geometry::axis_aligned([32, 28, 12], [1.5, 1.5, 2.5]).unwrap()
@@ -64,7 +48,8 @@ fn an_image_is_brought_onto_another_and_its_transform_applied_again() {
     write_mask(path.join("lesion.nii.gz"), &lesion).unwrap();
     let outputs = "--write-transform motion.tfm --jacobian jacobian.nii.gz --report report.json";
     let said =
-        succeeds(path, &format!("register fixed.nii.gz moving.nii.gz -o out.nii.gz --lesion lesion.nii.gz {outputs}"));
+        succeeds(path, &format!("register fixed.nii.gz moving.nii.gz -o out.nii.gz --lesion lesion.nii.gz {outputs}"))
+            .messages;
     assert!(said.contains("lesion: Jacobian determinant") && said.contains("iterations"), "{said}");
     let before = difference(path, "moving.nii.gz", &image(0.0, 1.0));
     let after = difference(path, "out.nii.gz", &image(0.0, 1.0));

@@ -2,30 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod command;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume, read_mask, write_image, write_mask};
 use ndarray::Array3;
 
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
-fn succeeds(folder: &Path, arguments: &str) -> Output {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
-/// A command that fails with an exit code and a message that holds some words.
-fn fails(folder: &Path, arguments: &str, code: i32, words: &str) {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments}: {message}");
-    assert!(message.contains(words), "{arguments}: {message}");
-}
+use command::{fails, succeeds};
 
 fn grid() -> Geometry {
     Geometry::axis_aligned([32, 30, 16], [1.0, 1.0, 2.0]).unwrap()
@@ -67,8 +50,7 @@ fn a_lesion_is_outlined_and_compared() {
     succeeds(path, "segment image.nii.gz -o d.nrrd --seeds seed.nrrd --seed-label 3 --edges --iterations 30");
 
     let table = succeeds(path, "agreement truth.nrrd a.nii.gz d.nrrd --slices -f csv");
-    let table = String::from_utf8(table.stdout).unwrap();
-    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split(',').collect()).collect();
+    let rows: Vec<Vec<&str>> = table.results.lines().map(|line| line.split(',').collect()).collect();
     let dice = rows[0].iter().position(|name| *name == "dice").unwrap();
     assert!(rows[1][dice].parse::<f64>().unwrap() > 0.95, "{}", rows[1][dice]);
     assert!(rows.iter().all(|row| row.len() == rows[0].len()) && rows.len() > 12);
@@ -94,7 +76,7 @@ fn an_outline_becomes_a_dicom_object_of_its_series() {
     succeeds(path, &format!("segment dce -o lesion.seg.dcm {options}"));
     succeeds(path, &format!("segment dce -o lesion.rtstruct.dcm {options}"));
     let table = succeeds(path, "agreement lesion.nrrd lesion.seg.dcm lesion.rtstruct.dcm --like dce --phase 2 -f json");
-    let rows: serde_json::Value = serde_json::from_slice(&table.stdout).unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&table.results).unwrap();
     assert_eq!(rows[0]["overlap"]["dice"], 1.0);
     assert!(rows[1]["overlap"]["dice"].as_f64().unwrap() > 0.99);
 }
@@ -118,6 +100,6 @@ fn what_cannot_be_outlined_is_said() {
     fails(path, "segment image.nrrd -o a.seg.dcm --seed 15,14,16 --lower 200", 1, "no DICOM series");
     fails(path, "agreement image.nrrd other.nrrd", 1, "grids differ");
     let leak = succeeds(path, "segment image.nrrd -o b.nrrd --seed 15,14,16 --lower 1 --iterations 300");
-    assert!(String::from_utf8_lossy(&leak.stderr).contains("reaches the border"), "a leak is warned of");
+    assert!(leak.messages.contains("reaches the border"), "a leak is warned of");
     assert!(!path.join("a.nrrd").exists() && !path.join("a.seg.dcm").exists());
 }

@@ -335,23 +335,7 @@ mod tests {
         // A tenth of the peak, 0.2, is crossed 0.1 / 1.9 of the way from 60 to 150 s.
         assert_abs_diff_eq!(figures.bolus_arrival, 60.0 + 90.0 / 19.0, epsilon = 1e-9);
         assert_eq!(figures.washout_class, Some(DelayedPhase::Washout));
-        assert!(figures.is_functional_tumour(analysis_params()));
-    }
-
-    fn analysis_params() -> &'static VoxelKineticsParams {
-        const PARAMS: VoxelKineticsParams = VoxelKineticsParams {
-            baseline_phases: 1,
-            origin: TimeOrigin::LastBaseline,
-            early_seconds: 150.0,
-            late_seconds: None,
-            peak: PeakChoice::Highest,
-            area_seconds: None,
-            arrival_fraction: 0.1,
-            tolerance: 0.1,
-            enhancement_threshold: 0.7,
-            ratio_threshold: 0.0,
-        };
-        &PARAMS
+        assert!(figures.is_functional_tumour(&VoxelKineticsParams::default()));
     }
 
     #[test]
@@ -372,7 +356,7 @@ mod tests {
         assert_eq!((figures.initial_enhancement, figures.peak_enhancement, figures.time_to_peak), (2.0, 2.0, 120.0));
         assert!(figures.signal_enhancement_ratio.is_nan() && figures.washout_slope.is_nan());
         assert_eq!(figures.washout_class, None);
-        assert!(!figures.is_functional_tumour(analysis_params()));
+        assert!(!figures.is_functional_tumour(&VoxelKineticsParams::default()));
     }
 
     #[test]
