@@ -2,8 +2,8 @@
 """Registers simulated dynamic series, whose motion is known, with elastix, greedy and alnm in turn.
 
     python3 -m venv venv && venv/bin/pip install itk-elastix==0.25.4 picsl_greedy==1.4.0 SimpleITK==2.5.7 numpy
-    cargo build --release -p alnm-registration --example repeat_registration
-    venv/bin/python benches/compare_registration.py --program target/release/examples/repeat_registration
+    cargo build --release -p alnm-benches --bin repeat_registration
+    venv/bin/python benches/compare_registration.py --program target/release/repeat_registration
 
 A series is a breast with fat, glandular tissue and a lesion, at first without contrast agent; in the phases that follow the
 lesion and, less so, the gland enhance, and all tissue moves smoothly: the motion is the curl of a sum of Gaussians, scaled so
@@ -253,7 +253,7 @@ def run(*arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default="target/release/examples/repeat_registration")
+    parser.add_argument("--program", default="target/release/repeat_registration")
     parser.add_argument("--series", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--parameters", default="{}", help="of alnm, as JSON")
