@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, Phase, Series, SeriesAttributes, write_series};
+use alnm_imaging::dicom::{
+    DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, Series, SeriesAttributes, write_series,
+};
 use alnm_imaging::file::Source;
-use alnm_imaging::mask::{MaskParams, RegionChoice};
-use alnm_imaging::{FileFormat, Geometry, Image};
+use alnm_imaging::mask::{MaskParams, MaskProblem, RegionChoice};
+use alnm_imaging::{FileFormat, FileProblem, Geometry, Image, ImagingError};
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectInput, ObjectKind, ObjectOptions};
@@ -57,6 +59,10 @@ pub(crate) struct Convert {
     /// Region of a mask by number: ROI number, segment number, or label.
     #[arg(long, value_name = "N")]
     roi_number: Option<u32>,
+    /// Write each region of a DICOM mask into a file of its own, with the label 1, numbered before the suffix as `info` numbers
+    /// them. Regions may overlap; those without a closed contour are left out.
+    #[arg(long, conflicts_with_all = ["roi", "roi_number"])]
+    all_regions: bool,
     #[command(flatten)]
     drawing: MaskDrawing,
     /// Image on whose grid a mask is drawn; for a DICOM object, the folder of the series to which it belongs.
@@ -132,7 +138,14 @@ impl Convert {
             "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series"
         );
         if let Some(kind) = object {
+            ensure!(
+                !self.all_regions,
+                "--all-regions writes images; a DICOM object holds regions that do not overlap, or one by --roi"
+            );
             return self.write_object(kind);
+        }
+        if self.all_regions {
+            return self.write_regions();
         }
         let content = self.open()?;
         if matches!(content, Content::Regions(_) | Content::Mask(_)) {
@@ -197,6 +210,29 @@ impl Convert {
         };
         self.object.write(kind, &input, &self.output)?;
         activity.finish();
+        Ok(())
+    }
+
+    /// Writes each region of a mask, whatever it overlaps, before the next is drawn.
+    fn write_regions(&self) -> anyhow::Result<()> {
+        refuse_stream(&self.output, "several regions")?;
+        ensure!(!is_folder(&self.output), "--all-regions writes files; give the output a suffix such as .nii.gz");
+        let mask = MaskFile::find(&self.input)?;
+        let mask = mask.with_context(|| format!("{} holds no structure set or segmentation", self.input.display()))?;
+        let regions = mask.regions();
+        let paths: Vec<PathBuf> = regions.iter().map(|region| numbered(&self.output, region.number)).collect();
+        self.written.check(paths.iter().map(PathBuf::as_path))?;
+        let params = self.mask_params()?;
+        interrupt::keeps("regions that are written are kept");
+        let progress = Counted::start("regions", paths.len());
+        for (region, path) in regions.iter().zip(&paths) {
+            let reader = params.clone().with_region(RegionChoice::Number(region.number)).check()?;
+            match reader.draw_with_notes(&mask) {
+                Err(problem) if has_no_contour(&problem) => warn(format_args!("{problem}; it is left out")),
+                drawn => self.written.write_mask(path, &noted(drawn?))?,
+            }
+            progress.advance();
+        }
         Ok(())
     }
 
@@ -336,6 +372,12 @@ impl Convert {
     }
 }
 
+/// Whether a region has points or open lines alone, as marks in a structure set have.
+fn has_no_contour(error: &ImagingError) -> bool {
+    let ImagingError::File { problem: FileProblem::Mask(problem), .. } = error else { return false };
+    matches!(**problem, MaskProblem::NoClosedContour { .. })
+}
+
 /// The grid on which a mask is drawn.
 struct Reference {
     grid: Geometry,
@@ -443,7 +485,7 @@ fn is_empty_folder(path: &Path) -> bool {
 }
 
 /// The name with a number before its suffix, `.nii.gz` being one.
-fn numbered(path: &Path, number: usize) -> PathBuf {
+fn numbered(path: &Path, number: impl std::fmt::Display) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let stem = name.strip_suffix(".gz").unwrap_or(&name);
     let at = stem.rfind('.').unwrap_or(name.len());

@@ -21,6 +21,7 @@ use rayon::prelude::*;
 use crate::dynamic::{ChosenSeries, DynamicInput};
 use crate::input::{MaskDrawing, noted, open, read_image};
 use crate::messages::inform;
+use crate::options::RegionOptions;
 use crate::output::{Activity, Overwriting, warn, write_file};
 
 /// The maps that are written where none are named.
@@ -59,6 +60,8 @@ pub(crate) struct Kinetics {
     /// Each label is a region. Maps are NaN outside of all of them.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
+    #[command(flatten)]
+    region: RegionOptions,
     #[command(flatten)]
     drawing: MaskDrawing,
     /// Maps to write, by name, or all.
@@ -242,7 +245,8 @@ impl Kinetics {
         let grid = series.images()[0].geometry();
         let mut params: MaskParams = self.drawing.apply(MaskParams::default()).with_grid(grid.clone());
         params.frame_of_reference = frame_of_reference;
-        let mask = noted(params.check()?.read_with_notes(open(path)?)?);
+        params.region = self.region.choice();
+        let mask = self.region.keep(noted(params.check()?.read_with_notes(open(path)?)?), path)?;
         // The grid of a file in single precision differs by a trace from that of the series.
         Ok(Volume::new(mask.into_data(), grid.clone())?)
     }

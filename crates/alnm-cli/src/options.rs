@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alnm_imaging::mask::RegionChoice;
 use alnm_imaging::{Image, LabelMap};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use crate::appending::{self, TableKind};
@@ -72,7 +72,7 @@ impl Threads {
 /// Which region of a mask is meant.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct RegionOptions {
-    /// Region whose voxels have this label (without it 1, in pictures all).
+    /// Region whose voxels have this label (without it 1; in pictures and tables of regions all).
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) label: Option<u32>,
     /// Region of this name, in DICOM structure sets and segmentations and in segmentations of 3D Slicer.
@@ -92,6 +92,15 @@ impl RegionOptions {
     /// The region by name or number, which is then read as a mask of the label 1.
     pub(crate) fn choice(&self) -> Option<RegionChoice> {
         self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from))
+    }
+
+    /// A mask that was read by [`RegionOptions::choice`], with the label alone that is chosen; all of it where none is.
+    pub(crate) fn keep(&self, mut mask: LabelMap, path: &Path) -> Result<LabelMap> {
+        if let Some(wanted) = self.label {
+            ensure!(mask.as_slice().contains(&wanted), "{} has no voxel of label {wanted}", path.display());
+            mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
+        }
+        Ok(mask)
     }
 
     /// The label that the voxels of the region have in the mask that was read by [`RegionOptions::choice`].

@@ -5,6 +5,7 @@ mod habitats;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use alnm_imaging::mask::RegionChoice;
 use alnm_imaging::region::{Ring, RingLimits, RingParams, Roi};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume, write_mask};
 use anyhow::{Result, bail, ensure};
@@ -12,6 +13,7 @@ use clap::{Args, Subcommand};
 
 use crate::input::{MaskDrawing, noted, open, read_image};
 use crate::messages::inform;
+use crate::options::RegionOptions;
 use crate::output::{Activity, Overwriting, warn};
 
 /// Make regions from a region: rings around it, shells in it, habitats of its voxels.
@@ -43,9 +45,8 @@ struct RingsCommand {
     /// File for the rings: label 1 for the first and so on.
     #[arg(value_name = "OUT")]
     output: PathBuf,
-    /// Label of the region in the mask.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    label: u32,
+    #[command(flatten)]
+    region: RegionOptions,
     /// A ring from a distance to another: 0:5 is up to 5 mm outside, -2:0 up to 2 mm inside, -2:5 both. Repeat it for
     /// more; no distance may lie in two.
     #[arg(long = "ring", value_name = "MM:MM", allow_hyphen_values = true, required_unless_present = "shells")]
@@ -104,8 +105,8 @@ impl RingsCommand {
         let drawing = self.params()?.check()?;
         let activity = Activity::start("reading");
         let image = self.image.as_deref().map(read_image).transpose()?;
-        let mask = self.read_mask(&self.mask, image.as_ref().map(Image::geometry))?;
-        let within = self.within.as_deref().map(|path| self.read_mask(path, Some(mask.geometry()))).transpose()?;
+        let mask = self.read_mask(&self.mask, self.region.choice(), image.as_ref().map(Image::geometry))?;
+        let within = self.within.as_deref().map(|path| self.read_mask(path, None, Some(mask.geometry()))).transpose()?;
         let mut limits = RingLimits::default();
         if let Some(within) = &within {
             limits = limits.with_within(within);
@@ -114,7 +115,7 @@ impl RingsCommand {
             limits = limits.with_above(image, value);
         }
         activity.next("drawing");
-        let rings = drawing.draw(Roi::new(&mask, self.label)?, limits)?;
+        let rings = drawing.draw(Roi::new(&mask, self.region.label())?, limits)?;
         activity.next("writing");
         write_mask(&self.output, &rings.mask)?;
         activity.finish();
@@ -143,12 +144,13 @@ impl RingsCommand {
     }
 
     /// A mask, on a grid where one is given; the grid of a file in single precision differs from it by a trace.
-    fn read_mask(&self, path: &Path, grid: Option<&Geometry>) -> Result<LabelMap> {
+    fn read_mask(&self, path: &Path, region: Option<RegionChoice>, grid: Option<&Geometry>) -> Result<LabelMap> {
         let source = open(path)?;
         if grid.is_none() && source.format() == alnm_imaging::FileFormat::Dicom && self.image.is_none() {
             bail!("{} is DICOM; --image names the image on whose grid it is drawn", path.display());
         }
         let mut params = self.drawing.apply(Default::default());
+        params.region = region;
         params.grid = grid.cloned();
         let mask = noted(params.check()?.read_with_notes(source)?);
         Ok(match grid {

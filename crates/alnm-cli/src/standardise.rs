@@ -16,6 +16,7 @@ use crate::cases::{Masks, is_list, read_list};
 use crate::exit::wrong_use;
 use crate::input::{SeriesChoice, noted, open, read_image};
 use crate::messages::inform;
+use crate::options::RegionOptions;
 use crate::output::{Activity, Overwriting, write_file};
 
 /// Learn one scale of intensities on some images, and bring others onto it.
@@ -99,6 +100,8 @@ struct Apply {
     /// Mask of the voxels that decide; those above 0 where there is none. Histogram matching looks at the whole image.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
+    #[command(flatten)]
+    region: RegionOptions,
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
@@ -211,17 +214,18 @@ fn each<T: Send>(
 ) -> Result<Vec<T>> {
     let of_training = |training: &TrainingImage| {
         let image = read_image(&training.image)?;
-        let mask = training.mask.as_deref().map(|path| read_mask(path, &image)).transpose()?;
+        let mask = training.mask.as_deref().map(|path| read_mask(path, &RegionOptions::default(), &image)).transpose()?;
         let region = mask.as_ref().map(|mask| Roi::new(mask, 1)).transpose()?;
         of_image(&image, region).with_context(|| training.image.display().to_string())
     };
     images.par_iter().map(of_training).collect()
 }
 
-/// The voxels of a mask with any label, on the grid of an image.
-fn read_mask(path: &Path, image: &Image) -> Result<LabelMap> {
-    let params = MaskParams::default().with_grid(image.geometry().clone());
-    let mask = noted(params.check()?.read_with_notes(open(path)?)?);
+/// The voxels of a mask with any label, or of a region of it, on the grid of an image.
+fn read_mask(path: &Path, region: &RegionOptions, image: &Image) -> Result<LabelMap> {
+    let mut params = MaskParams::default().with_grid(image.geometry().clone());
+    params.region = region.choice();
+    let mask = region.keep(noted(params.check()?.read_with_notes(open(path)?)?), path)?;
     let inside = mask.into_data().mapv(|label| u32::from(label != 0));
     Ok(Volume::new(inside, image.geometry().clone())?)
 }
@@ -236,7 +240,7 @@ impl Apply {
             serde_json::from_str(&text).with_context(|| format!("{shown} is no scale of `alnm standardise learn`"))?;
         let activity = Activity::start("standardising");
         let image = self.choice.read_image(&self.input)?;
-        let mask = self.mask.as_deref().map(|path| read_mask(path, &image)).transpose()?;
+        let mask = self.mask.as_deref().map(|path| read_mask(path, &self.region, &image)).transpose()?;
         let region = mask.as_ref().map(|mask| Roi::new(mask, 1)).transpose()?;
         write_image(&self.output, &Image::F32(standard.apply(&image, region)?))?;
         activity.finish();

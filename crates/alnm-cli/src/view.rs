@@ -146,12 +146,9 @@ impl View {
     }
 
     fn read_mask(&self, path: &Path, chosen: &ChosenImage) -> Result<LabelMap> {
-        let mut mask = self.drawing.read_for(chosen, path, self.region.choice())?;
+        let mask = self.drawing.read_for(chosen, path, self.region.choice())?;
         require_same_grid(chosen.image.geometry(), mask.geometry(), path)?;
-        if let Some(wanted) = self.region.label {
-            ensure!(mask.as_slice().contains(&wanted), "{} has no voxel of label {wanted}", path.display());
-            mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
-        }
+        let mask = self.region.keep(mask, path)?;
         ensure!(mask.as_slice().iter().any(|label| *label != 0), "{}: the mask has no region to draw", path.display());
         Ok(mask)
     }

@@ -326,6 +326,39 @@ fn contours_become_masks_on_an_image() {
 }
 
 #[test]
+fn regions_that_overlap_are_written_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_image(path.join("image.nii.gz"), &volume(0).into()).unwrap();
+    let rectangle = |right: f64| {
+        let corners = [[0.5, 0.5], [right, 0.5], [right, 3.5], [0.5, 3.5]];
+        vec![("CLOSED_PLANAR", corners.map(|[x, y]| grid().index_to_point([x, y, 1.0])).to_vec())]
+    };
+    let rois = [
+        DrawnRoi { number: 3, name: "GTV", contours: rectangle(2.5) },
+        DrawnRoi { number: 7, name: "marks", contours: vec![("POINT", vec![grid().index_to_point([2.0, 2.0, 1.0])])] },
+        DrawnRoi { number: 9, name: "body", contours: rectangle(5.5) },
+    ];
+    let bytes = builder::file(builder::structure_set(&rois), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    std::fs::write(path.join("rs.dcm"), bytes).unwrap();
+    assert!(fail(path, 1, &["convert", "rs.dcm", "all.nrrd", "--like", "image.nii.gz"]).contains("overlap"));
+    let all = ["convert", "rs.dcm", "all.nii.gz", "--like", "image.nii.gz", "--all-regions"];
+    let said = alnm(path, &all);
+    let messages = String::from_utf8_lossy(&said.stderr);
+    assert!(
+        said.status.success() && messages.contains("\"marks\" has no closed contour; it is left out"),
+        "{messages}"
+    );
+    let voxels =
+        |name: &str| read_mask(path.join(name)).unwrap().as_slice().iter().filter(|voxel| **voxel == 1).count();
+    assert_eq!((voxels("all-3.nii.gz"), voxels("all-9.nii.gz")), (2 * 3, 5 * 3));
+    assert!(!path.join("all-7.nii.gz").exists() && !path.join("all.nii.gz").exists());
+    assert!(fail(path, 1, &all).contains("--force"));
+    assert!(fail(path, 1, &["convert", "image.nii.gz", "x.nrrd", "--all-regions"]).contains("no structure set"));
+    fail(path, 2, &["convert", "rs.dcm", "x.nrrd", "--all-regions", "--roi", "GTV"]);
+}
+
+#[test]
 fn segments_become_masks_on_their_own_grid() {
     let folder = tempfile::tempdir().unwrap();
     let frames = [1.0, 2.0].map(|slice| SegmentFrame { segment: Some(2), slice, pixels: vec![1; 48] });

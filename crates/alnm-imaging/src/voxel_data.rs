@@ -337,7 +337,8 @@ impl VoxelLayout {
     /// Reads all numbers into their place. What is reserved beforehand takes up no memory until numbers arrive.
     fn read_numbers<T: VoxelBytes + Default>(&self, reader: &mut dyn Read) -> Result<Vec<T>, FileProblem> {
         const RESERVED_BYTES: usize = 1 << 30;
-        const STEP_BYTES: usize = 1 << 22;
+        /// What is filled with zeros before numbers are written over it is still in the processor's cache then.
+        const STEP_BYTES: usize = 1 << 18;
         let mut numbers: Vec<T> = Vec::new();
         // Where so much cannot be had at once, it is asked for as the numbers arrive.
         let _ = numbers.try_reserve_exact(self.numbers().min(RESERVED_BYTES / T::BYTES));

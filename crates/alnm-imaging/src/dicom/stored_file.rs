@@ -225,6 +225,14 @@ impl Read for FileSource {
         self.position += read;
         Ok(read)
     }
+
+    fn read_exact(&mut self, mut bytes: &mut [u8]) -> io::Result<()> {
+        while self.position < self.before.len() && !bytes.is_empty() {
+            let read = self.read(bytes)?;
+            bytes = &mut bytes[read..];
+        }
+        self.file.read_exact(bytes)
+    }
 }
 
 impl ByteSource for FileSource {
