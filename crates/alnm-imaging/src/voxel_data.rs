@@ -20,7 +20,7 @@ pub(crate) enum ByteOrder {
 
 impl ByteOrder {
     /// That of this machine.
-    const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
+    pub(crate) const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
 }
 
 /// A voxel type that can be decoded from and encoded to bytes.

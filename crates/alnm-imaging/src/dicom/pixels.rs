@@ -254,6 +254,12 @@ pub(super) fn decode_frame<T: VoxelBytes>(
         let grey = PixelFormat::Integer { allocated: 8, stored: 8, high: 7, signed: false };
         return convert(&luminances, voxels.len(), grey, rescale, voxels);
     }
+    if format.is_as_stored::<T>(rescale)
+        && frames.plain_in_place(u64::from(frame) * frame_bytes as u64, bytemuck::cast_slice_mut(voxels))?
+    {
+        format.numbers_in_place(voxels);
+        return Ok(());
+    }
     let bytes = if frames.are_packed() {
         compressed::decode_frame(frames, frame, 8 * format.bytes())?.into()
     } else {
@@ -272,10 +278,9 @@ fn convert<T: VoxelBytes>(
     let bytes = bytes
         .get(..needed)
         .ok_or_else(|| malformed(format!("{} bytes of pixels where {needed} belong", bytes.len())))?;
-    if format.stored_type() == T::PIXEL_TYPE && rescale == [1.0, 0.0] && format.fills_its_word() {
-        for (voxel, bytes) in voxels.iter_mut().zip(bytes.chunks_exact(T::BYTES)) {
-            *voxel = T::from_bytes(bytes, ByteOrder::Little);
-        }
+    if format.is_as_stored::<T>(rescale) {
+        bytemuck::cast_slice_mut(voxels).copy_from_slice(bytes);
+        format.numbers_in_place(voxels);
         return Ok(());
     }
     let [slope, intercept] = rescale;
@@ -291,11 +296,10 @@ fn convert<T: VoxelBytes>(
         }
         PixelFormat::Integer { allocated, stored, high, signed } => {
             let bits = StoredBits { stored, high, signed };
-            let is_as_stored = format.stored_type() == T::PIXEL_TYPE && rescale == [1.0, 0.0];
             match allocated {
-                8 => bits.convert::<u8, T>(bytes, is_as_stored, rescale, voxels),
-                16 => bits.convert::<u16, T>(bytes, is_as_stored, rescale, voxels),
-                _ => bits.convert::<u32, T>(bytes, is_as_stored, rescale, voxels),
+                8 => bits.rescale::<u8, T>(bytes, rescale, voxels),
+                16 => bits.rescale::<u16, T>(bytes, rescale, voxels),
+                _ => bits.rescale::<u32, T>(bytes, rescale, voxels),
             }
         }
     }
@@ -339,27 +343,27 @@ struct StoredBits {
 }
 
 impl StoredBits {
-    fn convert<W: StoredWord, T: VoxelBytes>(
-        self,
-        bytes: &[u8],
-        is_as_stored: bool,
-        [slope, intercept]: [f64; 2],
-        voxels: &mut [T],
-    ) {
-        // The stored bits are moved to the top of 32, and back down with or without their sign.
-        let (up, down) = (31 - self.high, 32 - self.stored);
-        let is_signed = self.signed;
+    /// How far the stored bits are moved to the top of 32, and back down with or without their sign.
+    fn shifts(self) -> [u32; 2] {
+        [31 - self.high, 32 - self.stored]
+    }
+
+    /// Words as their numbers, in words of the same width.
+    fn cut<W: StoredWord>(self, words: &mut [W]) {
+        let ([up, down], is_signed) = (self.shifts(), self.signed);
+        vectorised!(pulp::Arch::new(), {
+            for word in words {
+                let top = word.widened() << up;
+                *word = W::lowest(if is_signed { (top.cast_signed() >> down).cast_unsigned() } else { top >> down });
+            }
+        });
+    }
+
+    /// The numbers of words, rescaled.
+    fn rescale<W: StoredWord, T: VoxelBytes>(self, bytes: &[u8], [slope, intercept]: [f64; 2], voxels: &mut [T]) {
+        let [up, down] = self.shifts();
         let tops = bytes.chunks_exact(W::BYTES).map(|bytes| W::from_bytes(bytes, ByteOrder::Little).widened() << up);
-        if is_as_stored {
-            // The voxels are words of the same width, whose lowest bits are the number.
-            let words: &mut [W] = bytemuck::cast_slice_mut(voxels);
-            vectorised!(pulp::Arch::new(), {
-                for (word, top) in words.iter_mut().zip(tops) {
-                    *word =
-                        W::lowest(if is_signed { (top.cast_signed() >> down).cast_unsigned() } else { top >> down });
-                }
-            });
-        } else if is_signed {
+        if self.signed {
             vectorised!(pulp::Arch::new(), {
                 for (voxel, top) in voxels.iter_mut().zip(tops) {
                     *voxel = T::from_f64(f64::from(top.cast_signed() >> down) * slope + intercept);
@@ -376,10 +380,24 @@ impl StoredBits {
 }
 
 impl PixelFormat {
-    fn fills_its_word(self) -> bool {
-        match self {
-            Self::Integer { allocated, stored, .. } => allocated == stored,
-            Self::Float | Self::Double | Self::Colour { .. } | Self::Palette { .. } => true,
+    /// Whether voxels of a type are the stored numbers themselves.
+    fn is_as_stored<T: VoxelBytes>(self, rescale: [f64; 2]) -> bool {
+        let is_a_number = matches!(self, Self::Integer { .. } | Self::Float | Self::Double);
+        is_a_number && self.stored_type() == T::PIXEL_TYPE && rescale == [1.0, 0.0]
+    }
+
+    /// Makes of words in little endian, which voxels of the stored type hold, the numbers that are stored in them.
+    fn numbers_in_place<T: VoxelBytes>(self, voxels: &mut [T]) {
+        if ByteOrder::NATIVE != ByteOrder::Little {
+            voxels.iter_mut().for_each(|voxel| *voxel = T::from_bytes(bytemuck::bytes_of(voxel), ByteOrder::Little));
+        }
+        let Self::Integer { allocated, stored, high, signed } = self else { return };
+        let bits = StoredBits { stored, high, signed };
+        match allocated {
+            _ if stored == allocated => {}
+            8 => bits.cut::<u8>(bytemuck::cast_slice_mut(voxels)),
+            16 => bits.cut::<u16>(bytemuck::cast_slice_mut(voxels)),
+            _ => bits.cut::<u32>(bytemuck::cast_slice_mut(voxels)),
         }
     }
 }
