@@ -279,7 +279,8 @@ fn convert<T: VoxelBytes>(
         .get(..needed)
         .ok_or_else(|| malformed(format!("{} bytes of pixels where {needed} belong", bytes.len())))?;
     if format.is_as_stored::<T>(rescale) {
-        bytemuck::cast_slice_mut(voxels).copy_from_slice(bytes);
+        let place: &mut [u8] = bytemuck::cast_slice_mut(voxels);
+        place.copy_from_slice(bytes);
         format.numbers_in_place(voxels);
         return Ok(());
     }
