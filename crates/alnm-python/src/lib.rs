@@ -46,8 +46,8 @@ mod _native {
     use crate::registration::{FoundTransform, register, register_series};
     #[pymodule_export]
     use crate::segmentation::{
-        active_contour, arrival_times, bubbles, compare_outlines, confidence_connected, connected_threshold,
-        edge_speed, majority_vote, markup_points, mixture_speed, morphology, neighbourhood_connected, staple,
+        active_contour, arrival_times, bubbles, changed_mask, compare_outlines, confidence_connected,
+        connected_threshold, edge_speed, majority_vote, markup_points, mixture_speed, neighbourhood_connected, staple,
         threshold_speed,
     };
     #[pymodule_export]

@@ -186,7 +186,7 @@ type Operation = fn(&LabelMap, u32, StructuringElement, [usize; 3]) -> Result<La
 
 /// A mask made larger, smaller, opened, closed, filled, cut to its largest part or smoothed.
 #[pyfunction]
-pub(crate) fn morphology(
+pub(crate) fn changed_mask(
     py: Python<'_>,
     mask: MaskArgument,
     label: u32,

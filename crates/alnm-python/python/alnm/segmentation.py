@@ -254,8 +254,8 @@ def active_contour(
     params = {name: value for name, value in given.items() if value is not None}
     told = None if observer is None else lambda *step: observer(ContourIteration(*step))
     images = as_image(speed, "speed"), as_image(seed, "seed")
-    mask, *rest = _native.active_contour(*images, method, params, told, threads)
-    return EvolvedContour(like(of_native(mask), seed), *rest)
+    found = _native.active_contour(*images, method, params, told, threads)
+    return EvolvedContour(like(of_native(found[0]), seed), *found[1:])
 
 
 def _seeds(seeds: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -335,7 +335,7 @@ def arrival_times(speed: Any, seeds: Sequence[Sequence[int]], stop: float = floa
 
 
 def _changed(mask: Any, label: int, operation: str, radius: Radius, ball: bool) -> Any:
-    changed = _native.morphology(as_image(mask, "mask"), label, operation, _radius(radius), ball)
+    changed = _native.changed_mask(as_image(mask, "mask"), label, operation, _radius(radius), ball)
     return like(of_native(changed), mask)
 
 
