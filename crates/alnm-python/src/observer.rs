@@ -22,7 +22,7 @@ impl Observer {
     /// Tells of a step, and says whether the work goes on.
     pub(crate) fn tell(&mut self, interruption: &Interruption, step: impl for<'py> PyCallArgs<'py>) -> ControlFlow<()> {
         if let Some(function) = &self.function {
-            self.raised = Python::attach(|py| function.call1(py, step)).err();
+            self.raised = Python::attach(|py| function.call1(py, step).map(drop)).err();
         }
         let stop = self.raised.is_some() || interruption.is_asked_for();
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
