@@ -5,6 +5,7 @@ use alnm_imaging::kinetics::tofts::{InputFunction, ParkerParams, SignalModelPara
 use alnm_imaging::kinetics::{KineticMap, RegionCurve, VoxelKineticsParams};
 use alnm_imaging::region::Roi;
 use alnm_imaging::{ImagingError, Volume};
+use numpy::PyArray1;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -99,19 +100,36 @@ pub(crate) fn region_curve(py: Python<'_>, series: SeriesRequest) -> PyResult<Py
     fields(py, curve.points())
 }
 
-/// Parker's input function: (times, concentrations in plasma).
-#[pyfunction]
-pub(crate) fn parker_input(arrival: f64, end: f64, haematocrit: f64, step: f64) -> PyResult<(Vec<f64>, Vec<f64>)> {
-    let params = ParkerParams::new(arrival, end).with_haematocrit(haematocrit).with_step(step);
-    let input = params.check().map_err(exception)?;
-    Ok((input.times().to_vec(), input.plasma().to_vec()))
+/// A concentration in the plasma of an artery over time.
+#[pyclass(frozen, module = "alnm._native")]
+pub(crate) struct ArterialInput(InputFunction);
+
+#[pymethods]
+impl ArterialInput {
+    #[staticmethod]
+    fn parker(arrival: f64, end: f64, haematocrit: f64, step: f64) -> PyResult<Self> {
+        let params = ParkerParams::new(arrival, end).with_haematocrit(haematocrit).with_step(step);
+        params.check().map(Self).map_err(exception)
+    }
+
+    #[staticmethod]
+    fn measured(times: Vec<f64>, plasma: Vec<f64>) -> PyResult<Self> {
+        InputFunction::measured(times, plasma).map(Self).map_err(exception)
+    }
+
+    fn times<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_slice(py, self.0.times())
+    }
+
+    fn plasma<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_slice(py, self.0.plasma())
+    }
 }
 
 /// The protocol of a series and the artery's curve.
 #[derive(FromPyObject)]
 pub(crate) struct ToftsRequest {
-    input_times: Vec<f64>,
-    input_plasma: Vec<f64>,
+    input: Py<ArterialInput>,
     repetition_time: f64,
     flip_angle: f64,
     relaxivity: f64,
@@ -134,11 +152,9 @@ pub(crate) fn tofts_maps(
         .with_relaxivity(request.relaxivity)
         .with_baseline_phases(request.baseline_phases);
     let t1_map: Option<Volume<f32>> = request.t1_map.map(|map| map.0.cast());
-    let (input_times, input_plasma) = (request.input_times, request.input_plasma);
     let found = run(py, threads, |_| {
         let (series, mask) = series.parts()?;
-        let input = InputFunction::measured(input_times, input_plasma)?;
-        let fitter = params.check()?.fitter(&input, series.times())?;
+        let fitter = params.check()?.fitter(&request.input.get().0, series.times())?;
         let t1 = t1_map.as_ref().map_or(T1::Constant(request.t1), T1::Map);
         fitter.maps(&series, region(mask.as_ref())?, &signal.check()?, t1)
     })?;

@@ -31,7 +31,7 @@ mod _native {
     #[pymodule_export]
     use crate::imaging::{file_geometry, n4, otsu_mask, read_image, read_mask, resample, write_image, write_mask};
     #[pymodule_export]
-    use crate::kinetics::{kinetic_map_names, kinetic_maps, parker_input, region_curve, region_kinetics, tofts_maps};
+    use crate::kinetics::{ArterialInput, kinetic_map_names, kinetic_maps, region_curve, region_kinetics, tofts_maps};
     #[pymodule_export]
     use crate::matrices::{dependences, neighbour_differences, pairs, runs, zones};
     #[pymodule_export]

@@ -78,8 +78,10 @@ def test_tofts_models_are_fitted():
     assert found.fitted_voxels == 3 and found.voxels_at_bound == 0
     assert np.allclose(found.maps["transfer_constant"].array, wanted[..., 0], rtol=0.02)
     assert np.allclose(found.maps["extracellular_volume"].array, wanted[..., 1], rtol=0.02)
+    # There is none before the first point of a measured function either.
+    measured = kinetics.measured_input(artery.times[1:], artery.plasma[1:])
     by_map = kinetics.tofts(
-        phases, times, input_function=kinetics.measured_input(artery.times, artery.plasma),
+        phases, times, input_function=measured,
         t1=Image(np.full((1, 1, 3), t1, np.float32), (1.0, 1.0, 1.0)), **protocol,
     )  # fmt: skip
     assert np.allclose(by_map.maps["rate_constant"].array, found.maps["rate_constant"].array, rtol=1e-4)

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from alnm import _native
 from alnm.image import Image, as_image, like, of_native
 from alnm.results import numbers
@@ -227,14 +229,22 @@ def curve(images: Sequence[Any], times: Any, mask: Any, *, label: int = 1) -> li
     return [CurvePoint(**fields) for fields in _native.region_curve(_series(images, times, mask, label))]
 
 
-@dataclass(frozen=True)
 class InputFunction:
-    """The concentration in the plasma of the artery that feeds the tissue."""
+    """The concentration in the plasma of the artery that feeds the tissue: :func:`parker_input` or
+    :func:`measured_input`."""
 
-    times: list[float]
-    """Seconds from the first phase."""
-    plasma: list[float]
-    """Concentrations in mmol/L."""
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
+    @property
+    def times(self) -> np.ndarray[Any, Any]:
+        """Seconds from the first phase. A time that stands twice is a jump."""
+        return self._native.times()  # type: ignore[no-any-return]
+
+    @property
+    def plasma(self) -> np.ndarray[Any, Any]:
+        """Concentrations in mmol/L."""
+        return self._native.plasma()  # type: ignore[no-any-return]
 
 
 def parker_input(arrival: float, end: float, *, haematocrit: float = 0.42, step: float = 0.5) -> InputFunction:
@@ -245,16 +255,17 @@ def parker_input(arrival: float, end: float, *, haematocrit: float = 0.42, step:
     :param haematocrit: share of cells in blood.
     :param step: seconds between points.
     """
-    return InputFunction(*_native.parker_input(arrival, end, haematocrit, step))
+    return InputFunction(_native.ArterialInput.parker(arrival, end, haematocrit, step))
 
 
 def measured_input(times: Any, plasma: Any) -> InputFunction:
     """A measured input function.
 
-    :param times: seconds from the first phase.
+    :param times: seconds from the first phase, ascending.
     :param plasma: concentrations in plasma, in mmol/L.
     """
-    return InputFunction(numbers(times, "the times"), numbers(plasma, "the concentrations"))
+    native = _native.ArterialInput.measured(numbers(times, "the times"), numbers(plasma, "the concentrations"))
+    return InputFunction(native)
 
 
 @dataclass(frozen=True)
@@ -272,8 +283,7 @@ class ToftsMaps:
 
 @dataclass(frozen=True)
 class _ToftsRequest:
-    input_times: list[float]
-    input_plasma: list[float]
+    input: Any
     repetition_time: float
     flip_angle: float
     relaxivity: float
@@ -310,7 +320,7 @@ def tofts(
     """
     is_number = isinstance(t1, (int, float))
     request = _ToftsRequest(
-        input_function.times, input_function.plasma, repetition_time, flip_angle, relaxivity, baseline_phases,
+        input_function._native, repetition_time, flip_angle, relaxivity, baseline_phases,
         float(t1) if is_number else float("nan"), None if is_number else as_image(t1, "map of T1"),
     )  # fmt: skip
     params = {"model": model, "rate_range": list(rate_range)}
