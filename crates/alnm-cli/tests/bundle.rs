@@ -15,7 +15,7 @@ use alnm_deep::StateTensor;
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Volume, write_mask};
 use alnm_study::analysis::{Evaluation, Results};
-use alnm_study::cohort::{BloodCounts, Markers, Patient, PatientDates, Subtype, write_patients};
+use alnm_study::cohort::{BloodCounts, FurtherOutcomes, Markers, Patient, PatientDates, Subtype, write_patients};
 use alnm_study::{Bundle, Study, StudySettings};
 use ndarray::Array3;
 
@@ -87,6 +87,7 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
             platelets: (180.0 + 150.0 * of(11)).round(),
         },
         dates: PatientDates::default(),
+        outcomes: FurtherOutcomes::default(),
         image: PathBuf::from(format!("images/{id}")),
         mask: PathBuf::from(format!("masks/{id}.nii.gz")),
         mask_reader2: None,
