@@ -84,7 +84,11 @@ fn label_map(object: &Bound<'_, PyAny>) -> PyResult<LabelMap> {
 }
 
 /// A volume with a copy of an array, whatever its strides, with each element converted.
-fn volume<T: Copy, V>(array: ArrayViewD<'_, T>, geometry: Geometry, convert: impl Fn(T) -> V) -> PyResult<Volume<V>> {
+fn volume<T: Copy, V: Copy>(
+    array: ArrayViewD<'_, T>,
+    geometry: Geometry,
+    convert: impl Fn(T) -> V,
+) -> PyResult<Volume<V>> {
     // A view may pretend to be larger than any memory.
     if array.len() as u64 > MAX_VOXEL_BYTES / size_of::<V>() as u64 {
         return Err(exception(format_args!(
