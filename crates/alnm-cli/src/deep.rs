@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
 use crate::cases::{ListedCase, Masks, is_list, read_folder, read_list};
-use crate::exit::{of_batch, wrong_use};
+use crate::exit::{of_batch, require, wrong_use};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
 use crate::messages;
 use crate::options::{ImageOutput, RegionOptions};
@@ -175,7 +175,7 @@ pub(crate) struct DeepFeatureTable {
 
 impl DeepFeatureTable {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check([self.out.as_path()])?;
+        self.overwriting.check_files([self.out.as_path()])?;
         self.threads.start()?;
         let cases = self.cases()?;
         ensure!(!cases.is_empty(), "{} holds no case; a case has an image and a mask", self.input.display());
@@ -236,27 +236,8 @@ impl DeepFeatureTable {
             bail!("{}, line {line}: the case lacks an image or a mask; complete the row or remove it", path.display());
         }
         let of_row = |row: ListedCase| -> Result<LesionCase> {
-            let mut lesion = self.lesion.clone();
-            let number = |name: &str| -> Result<Option<usize>> {
-                let parse = |text: &str| {
-                    text.parse().with_context(|| {
-                        format!(
-                            "{}, line {}: {name} {text} is no whole number; correct the cell",
-                            path.display(),
-                            row.line
-                        )
-                    })
-                };
-                row.field(name).map(parse).transpose()
-            };
-            if let Some(name) = row.field("Roi") {
-                lesion.region = RegionOptions { roi: Some(name.to_owned()), ..RegionOptions::default() };
-            } else if let Some(label) = number("Label")? {
-                lesion.region = RegionOptions { label: Some(u32::try_from(label)?), ..RegionOptions::default() };
-            }
-            lesion.choice.phase = number("Phase")?.or(lesion.choice.phase);
-            lesion.choice.volume = number("Image_volume")?.or(lesion.choice.volume);
-            lesion.choice.series = row.field("Series").map(str::to_owned).or(lesion.choice.series);
+            let (region, choice) = row.choices(path, &self.lesion.region, &self.lesion.choice)?;
+            let lesion = LesionChoice { region, choice, ..self.lesion.clone() };
             let mask = row.mask.with_context(|| format!("{}, line {}: no mask", path.display(), row.line))?;
             Ok(LesionCase { image: row.image, mask, lesion, columns: row.columns })
         };
@@ -364,10 +345,9 @@ impl GradCam {
                 self.activation_map(&network, &crop, (output, index), ChannelWeights::GradientPlusPlus)?
             }
             Method::Occlusion => {
-                ensure!(
+                require(
                     self.stage.is_none(),
-                    "--stage chooses activations, which an occlusion map does not use; leave it away"
-                );
+                    "--stage chooses activations, which an occlusion map does not use; leave it away")?;
                 let options = OcclusionOptions::default()
                     .with_output(output, index)
                     .with_square(self.square.into(), self.stride.into());

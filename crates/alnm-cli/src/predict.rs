@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
 use crate::input::read_text;
-use crate::options::{ResultFormat, ResultOptions};
+use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 use crate::output::Overwriting;
 use crate::separators::reader;
 
@@ -35,8 +35,8 @@ pub(crate) struct Predict {
     #[arg(long, conflicts_with = "patient")]
     template: bool,
     /// Level of the intervals.
-    #[arg(long, value_name = "X", default_value_t = 0.95)]
-    level: f64,
+    #[arg(long, value_name = "X", default_value_t = IntervalLevel(0.95))]
+    level: IntervalLevel,
     #[command(flatten)]
     result: ResultOptions,
 }
@@ -75,7 +75,7 @@ impl Predict {
             None => template(&model)?,
             Some(path) => {
                 let patients = read_patients(path, &model).with_context(|| format!("cannot use {}", path.display()))?;
-                let assessments = assess(&model, &patients, self.level)?;
+                let assessments = assess(&model, &patients, self.level.0)?;
                 match self.result.format() {
                     ResultFormat::Text => text(&patients, &assessments),
                     ResultFormat::Csv => table(&model, &patients, &assessments)?.to_csv(),
@@ -89,7 +89,7 @@ impl Predict {
 
 impl Calculator {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check([self.output.as_path()])?;
+        self.overwriting.check_files([self.output.as_path()])?;
         let model = read_model(&self.model)?;
         // The blood counts of the indices that a study knows.
         #[cfg(feature = "bundle")]

@@ -13,6 +13,7 @@ use alnm_imaging::{FileFormat, Geometry, LabelMap, Volume};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
+use crate::exit::wrong_use;
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
 use crate::options::{Range, RegionOptions};
 use crate::output::{Activity, Overwriting, refuse_stream, warn};
@@ -60,6 +61,8 @@ pub(crate) struct View {
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(32..=4096))]
     side: u16,
     #[command(flatten)]
+    threads: crate::Threads,
+    #[command(flatten)]
     overwriting: Overwriting,
 }
 
@@ -86,15 +89,19 @@ impl View {
         let (image, mask, out) = match self.files.as_slice() {
             [image, out] => (image, None, out),
             [image, mask, out] => (image, Some(mask.as_path()), out),
-            _ => bail!("view takes an image, a mask if there is one, and the file to write"),
+            _ => return Err(wrong_use("view takes an image, a mask if there is one, and the file to write")),
         };
         refuse_stream(out, "picture or page")?;
         let is_page = match out.extension().and_then(|suffix| suffix.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("png") => false,
             Some("html" | "htm") => true,
-            _ => bail!("{} has no suffix that view writes; name a file in .png or .html", out.display()),
+            _ => {
+                let refused = format!("{} has no suffix that view writes; name a file in .png or .html", out.display());
+                return Err(wrong_use(refused));
+            }
         };
-        self.overwriting.check([out.as_path()])?;
+        self.overwriting.check_files([out.as_path()])?;
+        self.threads.start()?;
         let activity = Activity::start("reading");
         let Read { phases, mask, window: stated } = self.read(image, mask, is_page)?;
         let window = match (self.window, self.percentiles, stated) {
@@ -146,12 +153,9 @@ impl View {
     }
 
     fn read_mask(&self, path: &Path, chosen: &ChosenImage) -> Result<LabelMap> {
-        let mut mask = self.drawing.read_for(chosen, path, self.region.choice())?;
+        let mask = self.drawing.read_for(chosen, path, self.region.choice())?;
         require_same_grid(chosen.image.geometry(), mask.geometry(), path)?;
-        if let Some(wanted) = self.region.label {
-            ensure!(mask.as_slice().contains(&wanted), "{} has no voxel of label {wanted}", path.display());
-            mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
-        }
+        let mask = self.region.kept(mask, path)?;
         ensure!(mask.as_slice().iter().any(|label| *label != 0), "{}: the mask has no region to draw", path.display());
         Ok(mask)
     }
