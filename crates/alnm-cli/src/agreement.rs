@@ -124,7 +124,11 @@ impl AgreementCommand {
             let agreement = comparison.compare(&reference, other).with_context(|| path.display().to_string())?;
             let is_absent = |found: &&LabelAgreement| found.overlap.reference_voxels + found.overlap.other_voxels == 0;
             for LabelAgreement { label, .. } in agreement.labels.iter().filter(is_absent) {
-                warn(format_args!("neither {} nor {} has a voxel of label {label}", self.reference.display(), path.display()));
+                warn(format_args!(
+                    "neither {} nor {} has a voxel of label {label}",
+                    self.reference.display(),
+                    path.display()
+                ));
             }
             found.push((path, agreement.labels));
             progress.advance();

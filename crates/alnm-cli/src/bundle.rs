@@ -47,7 +47,8 @@ impl StudyObserver for Steps {
             }
             StudyEvent::Finished(cost) => {
                 drop(running.take());
-                let memory = cost.peak_memory_mib.map_or_else(String::new, |peak| format!(", peak memory so far {peak:.0} MiB"));
+                let memory =
+                    cost.peak_memory_mib.map_or_else(String::new, |peak| format!(", peak memory so far {peak:.0} MiB"));
                 inform(format_args!("{}: {:.1} s{memory}", cost.step, cost.seconds));
             }
             _ => {}

@@ -133,7 +133,8 @@ impl Convert {
         let object = self.object.kind(&self.output)?;
         require(
             self.deidentify.is_none() || (object.is_none() && is_folder(&self.output)),
-            "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series")?;
+            "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series",
+        )?;
         if let Some(kind) = object {
             return self.write_object(kind);
         }
@@ -143,7 +144,8 @@ impl Convert {
             require(
                 !chooses_images,
                 "--phase, --all-phases, --all-volumes, --series, --series-as-phases, --volume and the like choose images; a mask is \
-                 converted here")?;
+                 converted here",
+            )?;
             self.written.check([self.output.as_path()])?;
         }
         let activity = Activity::start("reading");
@@ -180,10 +182,12 @@ impl Convert {
         require(
             !(self.all_phases || self.all_volumes || self.series_as_phases),
             "--all-phases, --all-volumes and --series-as-phases choose images; a DICOM object belongs to one phase of --like, which \
-             --phase chooses")?;
+             --phase chooses",
+        )?;
         require(
             self.patient_id.is_none() && self.modality.is_none(),
-            "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away")?;
+            "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away",
+        )?;
         refuse_stream(&self.output, "DICOM object")?;
         self.written.overwriting.check_files([self.output.as_path()])?;
         let activity = Activity::start("writing");
@@ -233,7 +237,8 @@ impl Convert {
         require(
             !(self.all_phases || self.all_volumes || self.series_as_phases),
             "--all-phases, --all-volumes and --series-as-phases need a DICOM folder or file as input; a volume of another \
-             file is chosen by --volume")?;
+             file is chosen by --volume",
+        )?;
         Input::of_file(self.choice.read_source(source, &|odd| warn(odd))?)
     }
 

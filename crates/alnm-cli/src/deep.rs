@@ -347,7 +347,8 @@ impl GradCam {
             Method::Occlusion => {
                 require(
                     self.stage.is_none(),
-                    "--stage chooses activations, which an occlusion map does not use; leave it away")?;
+                    "--stage chooses activations, which an occlusion map does not use; leave it away",
+                )?;
                 let options = OcclusionOptions::default()
                     .with_output(output, index)
                     .with_square(self.square.into(), self.stride.into());

@@ -91,11 +91,7 @@ impl DynamicInput {
     }
 
     /// Phases whose files state no times.
-    fn unknown_times(
-        &self,
-        images: Vec<Image>,
-        frame_of_reference: Option<String>,
-    ) -> Result<ChosenSeries> {
+    fn unknown_times(&self, images: Vec<Image>, frame_of_reference: Option<String>) -> Result<ChosenSeries> {
         if self.times.is_empty() {
             return Err(wrong_use(format!(
                 "the files state no times; --times gives the seconds from the first phase to each of the {}",

@@ -285,7 +285,10 @@ impl ToftsOptions {
             Some(path) => read_input_function(path)?,
             None => {
                 let arrival = self.arrival.unwrap_or(times[baseline - 1]);
-                ParkerParams::new(arrival, times[times.len() - 1]).with_haematocrit(self.haematocrit).check().map_err(wrong_value)?
+                ParkerParams::new(arrival, times[times.len() - 1])
+                    .with_haematocrit(self.haematocrit)
+                    .check()
+                    .map_err(wrong_value)?
             }
         };
         let model = if self.standard_tofts { ToftsModel::Standard } else { ToftsModel::Extended };

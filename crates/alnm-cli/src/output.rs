@@ -44,11 +44,7 @@ impl Overwriting {
 
     /// As [`Overwriting::check`], for a folder that is made where it is not there.
     pub(crate) fn check_folder(self, path: &Path) -> Result<()> {
-        ensure!(
-            path.is_dir() || std::fs::symlink_metadata(path).is_err(),
-            "{} is a file; a folder is written, name another one",
-            path.display()
-        );
+        require_folder(path)?;
         self.check([path])
     }
 
@@ -85,6 +81,16 @@ impl Overwriting {
             written => written.with_context(|| format!("cannot write {}", path.display())),
         }
     }
+}
+
+/// Refuses, before any work is done, a file in the place of a folder that is written.
+pub(crate) fn require_folder(path: &Path) -> Result<()> {
+    ensure!(
+        path.is_dir() || std::fs::symlink_metadata(path).is_err(),
+        "{} is a file; a folder is written, so name another one",
+        path.display()
+    );
+    Ok(())
 }
 
 /// Refuses, before any work is done, a file whose folder is not there.

@@ -201,8 +201,7 @@ mod tests {
     fn lines_become_rarer() {
         let start = Instant::now();
         let mut lines = Lines::start(start);
-        let told: Vec<u64> =
-            (0..200).filter(|second| lines.are_due(start + Duration::from_secs(*second))).collect();
+        let told: Vec<u64> = (0..200).filter(|second| lines.are_due(start + Duration::from_secs(*second))).collect();
         assert_eq!(told, [2, 12, 32, 72, 132, 192]);
     }
 

@@ -199,7 +199,9 @@ impl SegmentCommand {
         }
         if self.edges {
             let params = EdgeSpeedParams::default().with_sigma(self.sigma).with_kappa(self.kappa);
-            return Ok(Speed::of_image(params.with_exponent(self.exponent).check().map_err(wrong_value)?.speed(image)?));
+            return Ok(Speed::of_image(
+                params.with_exponent(self.exponent).check().map_err(wrong_value)?.speed(image)?,
+            ));
         }
         if let Some(classes) = self.classes {
             let mixture = MixtureParams::default().with_classes(classes).check().map_err(wrong_value)?.fit(image)?;

@@ -79,7 +79,8 @@ impl Apply {
         }
         let patients = self.patients(&bundle)?;
         let (phase, label) = (bundle.preparation().phase, bundle.preparation().label);
-        let scorer = bundle.scorer(self.level.0)?.with_files(self.phase.unwrap_or(phase), self.label.unwrap_or(label))?;
+        let scorer =
+            bundle.scorer(self.level.0)?.with_files(self.phase.unwrap_or(phase), self.label.unwrap_or(label))?;
         let progress = super::progress();
         let step = progress.begin("images, features, scores, risks", patients.len());
         let scored = scorer.score(&patients, &step);

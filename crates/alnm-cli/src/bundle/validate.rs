@@ -94,7 +94,8 @@ impl Validate {
                 Err(error) => without.push(UnscoredPatient::new(&patient.id, format!("{error:#}"))),
             }
         }
-        let params = ExternalValidationParams::default().with_level(self.level.0).with_resamples(self.resamples as usize);
+        let params =
+            ExternalValidationParams::default().with_level(self.level.0).with_resamples(self.resamples as usize);
         ExternalValidation::new(bundle, &scored, &outcomes, without, params)
             .with_context(|| format!("cannot judge the bundle on {}", centres.join(", ")))
     }

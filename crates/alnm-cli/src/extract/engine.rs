@@ -223,7 +223,8 @@ fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
     }
     require(
         !arguments.slice_means,
-        "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param")?;
+        "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param",
+    )?;
     let profile = match &arguments.param {
         Some(path) if is_standard_stream(path) => IbsiProfile::from_yaml(&read_text(path)?)?,
         Some(path) => IbsiProfile::from_file(path)?,

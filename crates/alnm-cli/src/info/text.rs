@@ -18,17 +18,32 @@ pub(super) fn of(described: &Described, is_named: bool) -> String {
     if let Some(format) = described.format.as_ref().filter(|_| !described.is_folder && described.masks.is_empty()) {
         text += &line("", "format", format);
     }
-    if let Some(voxels) = &described.voxels {
-        text += &line("", "voxels", voxels);
+    let header = described.header.as_ref();
+    if let Some(voxels) = described.voxels.as_ref().or(header.map(|header| &header.voxels)) {
+        let several = header.map(|header| header.components).filter(|components| *components > 1);
+        let several = several.map_or_else(String::new, |components| format!(", {components} components"));
+        text += &line("", "voxels", format_args!("{voxels}{several}"));
     }
     if let Some(volumes) = described.volumes.filter(|volumes| *volumes > 1) {
         text += &line("", "volumes", volumes);
+    }
+    let is_unread = described.voxels.is_none();
+    if let Some(header) = header.filter(|header| is_unread && (header.geometry.is_none() || header.sizes.len() > 3)) {
+        text += &line("", "all axes", format_args!("{:?}", header.sizes));
+        if header.geometry.is_none() {
+            text += &line("", "spacing", format_args!("{:?} mm", header.spacing));
+        }
     }
     if let Some(geometry) = &described.geometry {
         text += &grid(geometry, "");
     }
     if let Some(found) = &described.statistics {
-        text += &statistics(found, described.volumes > Some(1), "");
+        let is_of_component = header.is_some_and(|header| header.components > 1);
+        text += &match (is_of_component, described.volumes > Some(1)) {
+            (true, _) => statistics(found, Some("component"), ""),
+            (false, true) => statistics(found, Some("volume"), ""),
+            (false, false) => statistics(found, None, ""),
+        };
     }
     let labels = described.labels.as_deref().unwrap_or_default();
     text.extend(labels.iter().map(label));
@@ -52,8 +67,9 @@ fn grid(grid: &Geometry, indent: &str) -> String {
     .concat()
 }
 
-fn statistics(found: &Statistics, is_one_of_many: bool, indent: &str) -> String {
-    let of_volume = if is_one_of_many { format!(", of volume {}", found.volume) } else { String::new() };
+/// `one_of_many` says what the numbers are of, where there are several.
+fn statistics(found: &Statistics, one_of_many: Option<&str>, indent: &str) -> String {
+    let of_volume = one_of_many.map_or_else(String::new, |part| format!(", of {part} {}", found.volume));
     let percentiles: Vec<String> =
         found.percentiles.iter().map(|told| format!("{} %: {}", told.percent, short(told.value))).collect();
     let (low, high) = (short(found.minimum), short(found.maximum));
@@ -113,7 +129,7 @@ fn series(series: &SeriesContent) -> String {
     text += &scanner(&series.scanner);
     text += &acquisition(&series.acquisition);
     if let Some(found) = &series.statistics {
-        text += &statistics(found, series.volumes.len() > 1, "  ");
+        text += &statistics(found, Some("volume").filter(|_| series.volumes.len() > 1), "  ");
     }
     text + &odd(&series.odd, "  ")
 }
