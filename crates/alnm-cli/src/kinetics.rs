@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::DynamicSeries;
 use alnm_imaging::kinetics::tofts::{
-    InputFunction, ParkerParams, SignalModelParams, T1, ToftsMaps, ToftsModel, ToftsParams,
+    InputFunction, ParkerParams, RowsFitted, SignalModelParams, T1, ToftsMaps, ToftsModel, ToftsParams,
 };
 use alnm_imaging::kinetics::{
     KineticMap, KineticMaps, PeakChoice, RegionCurve, RegionKinetics, TimeOrigin, VoxelKinetics, VoxelKineticsParams,
@@ -23,6 +23,7 @@ use crate::input::{MaskChoice, read_image, read_text};
 use crate::interrupt;
 use crate::messages::inform;
 use crate::output::{Activity, Overwriting, refuse_stream, warn, write_file};
+use crate::progress::Counted;
 use crate::separators::reader;
 
 /// The maps that are written where none are named.
@@ -302,7 +303,9 @@ impl ToftsOptions {
             (None, Ok(seconds)) if seconds > 0.0 && seconds.is_finite() => T1::Constant(seconds),
             _ => return Err(wrong_use(format!("--t1 is {t1}; it has to be above 0 seconds, or a file"))),
         };
-        Ok(Some(fitter.maps(series, region, &signal, t1)?))
+        let progress = Counted::start("rows of voxels", 0);
+        let observer = |rows: RowsFitted| progress.set(rows.fitted, rows.all, "");
+        Ok(Some(fitter.maps_with(series, region, &signal, t1, &observer)?))
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct N4Command {
     #[arg(long, value_name = "N", default_value_t = 1)]
     shrink: usize,
     /// Most iterations on each level.
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = [50, 50, 50, 50])]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "50,50,50,50")]
     iterations: Vec<usize>,
     /// Change of the field at which a level ends.
     #[arg(long, value_name = "X", default_value_t = 0.001)]

@@ -259,7 +259,7 @@ impl ImageOutput {
     }
 }
 
-/// Numbers along the axes x, y and z: three of them, or one for all, with commas, spaces or `x` between them and `mm` behind.
+/// Numbers from 0 along the axes x, y and z: three of them, or one for all, with commas, spaces or `x` between them and `mm` behind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PerAxis(pub(crate) [f64; 3]);
 
@@ -268,6 +268,9 @@ impl std::str::FromStr for PerAxis {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers = numbers(text.trim().trim_end_matches("mm"), &[',', 'x', ' '])?;
+        if let Some(below) = numbers.iter().find(|number| **number < 0.0) {
+            return Err(format!("{below} is below 0"));
+        }
         match *numbers.as_slice() {
             [all] => Ok(Self([all; 3])),
             [x, y, z] => Ok(Self([x, y, z])),
@@ -332,7 +335,7 @@ mod tests {
             assert_eq!(text.parse(), Ok(PerAxis([1.0; 3])), "{text}");
         }
         assert_eq!("0.5x0.5x2".parse(), Ok(PerAxis([0.5, 0.5, 2.0])));
-        for wrong in ["1,1", "1,a,1", "", "1,1,1,1", "nan"] {
+        for wrong in ["1,1", "1,a,1", "", "1,1,1,1", "nan", "-1"] {
             assert!(wrong.parse::<PerAxis>().is_err(), "{wrong}");
         }
     }

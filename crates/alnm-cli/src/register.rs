@@ -47,7 +47,7 @@ pub(crate) struct Register {
     #[arg(long, value_name = "N")]
     onto: Option<usize>,
     /// What is looked for, in this order; a B-spline can only be the last.
-    #[arg(long, value_enum, value_name = "KIND,...", value_delimiter = ',', default_values_t = [Model::Rigid, Model::Bspline])]
+    #[arg(long, value_enum, value_name = "KIND,...", value_delimiter = ',', default_value = "rigid,bspline")]
     transform: Vec<Model>,
     /// What is made as good as possible.
     #[arg(long, value_enum, default_value_t = Metric::LocalCorrelation)]

@@ -264,12 +264,18 @@ fn spread(first: usize, last: usize, wanted: usize) -> Vec<usize> {
 /// Panels row by row, each with its letters, the number of its slice and a scale bar.
 fn mosaic(panels: &[Panel], columns: usize, window: Window) -> Picture {
     const GAP: usize = 4;
-    let cell_height = panels.iter().map(|panel| panel.values.nrows()).max().unwrap_or(0) + GAP;
-    let cell_width = panels.iter().map(|panel| panel.values.ncols()).max().unwrap_or(0) + GAP;
     let rows = panels.len().div_ceil(columns);
-    let mut picture = Picture::new(columns * cell_width - GAP, rows * cell_height - GAP);
+    // Each column is as wide as its widest panel, each row as high as its highest.
+    let (mut widths, mut heights) = (vec![0; columns], vec![0; rows]);
     for (place, panel) in panels.iter().enumerate() {
-        panel.draw(&mut picture, [place % columns * cell_width, place / columns * cell_height], window);
+        let (width, height) = (&mut widths[place % columns], &mut heights[place / columns]);
+        (*width, *height) = ((*width).max(panel.values.ncols()), (*height).max(panel.values.nrows()));
+    }
+    let start = |sizes: &[usize], place: usize| sizes[..place].iter().map(|size| size + GAP).sum::<usize>();
+    let whole = |sizes: &[usize]| start(sizes, sizes.len()) - GAP;
+    let mut picture = Picture::new(whole(&widths), whole(&heights));
+    for (place, panel) in panels.iter().enumerate() {
+        panel.draw(&mut picture, [start(&widths, place % columns), start(&heights, place / columns)], window);
     }
     picture
 }
@@ -294,12 +300,19 @@ impl Panel {
         picture.write([right, middle], right_letter, unit);
         picture.write([centre(upper), top + margin], upper, unit);
         picture.write([centre(lower), bottom], lower, unit);
+        // On a narrow panel what stands in the corners goes a line towards the middle, so as not to run into the letters.
+        let aside = |text: &str, of_centre: &str| {
+            let reaches = left + margin + text_width(text) + unit > centre(of_centre);
+            if reaches { letter + margin } else { 0 }
+        };
         let number = format!("{} {}/{}", self.planes.axis_name(), self.index + 1, self.planes.count());
-        picture.write([left + margin, top + margin], &number, unit);
+        picture.write([left + margin, top + margin + aside(&number, upper)], &number, unit);
         let millimetres = picture::bar_length(width as f64 / self.scale);
         let length = ((millimetres * self.scale).round() as usize).max(1);
-        picture.bar([left + margin, bottom.saturating_sub(margin + unit)], length, unit);
-        picture.write([left + margin, bottom], &format!("{millimetres} mm"), unit);
+        let scale = format!("{millimetres} mm");
+        let line = bottom.saturating_sub(aside(&scale, lower));
+        picture.bar([left + margin, line.saturating_sub(margin + unit)], length, unit);
+        picture.write([left + margin, line], &scale, unit);
     }
 }
 

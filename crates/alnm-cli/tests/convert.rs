@@ -411,7 +411,7 @@ fn volumes_are_listed_and_chosen() {
     assert_eq!((&told["format"], &told["voxels"], &told["volumes"]), (&"NIfTI".into(), &"U8".into(), &1.into()));
     // A single file is described without being read.
     let one = succeed(folder.path(), &["info", "echoes/0-0"]);
-    assert!(one.contains("1 slices, 1 phases") && one.contains("[8, 6, 1]"), "{one}");
+    assert!(one.contains("1 slice, 1 phase\n") && one.contains("[8, 6, 1]"), "{one}");
     let wrong = fail(folder.path(), 1, &["convert", "a.nii", "c.nii", "--echo", "20"]);
     assert!(wrong.contains("need a DICOM"), "{wrong}");
 }

@@ -60,9 +60,13 @@ fn grid(grid: &Geometry, indent: &str) -> String {
     [
         line(indent, "dimension", grid.dimension()),
         line(indent, "size", format_args!("{:?}", grid.size())),
-        line(indent, "spacing", format_args!("{:?} mm", grid.spacing())),
-        line(indent, "origin", format_args!("{:?} mm (LPS)", grid.origin())),
-        line(indent, "direction", format_args!("{:?}, axes {}", grid.direction(), axes(grid))),
+        line(indent, "spacing", format_args!("{:?} mm", grid.spacing().map(nine_digits))),
+        line(indent, "origin", format_args!("{:?} mm (LPS)", grid.origin().map(nine_digits))),
+        line(
+            indent,
+            "direction",
+            format_args!("{:?}, axes {}", grid.direction().map(|row| row.map(nine_digits)), axes(grid)),
+        ),
     ]
     .concat()
 }
@@ -87,6 +91,11 @@ fn statistics(found: &Statistics, one_of_many: Option<&str>, indent: &str) -> St
     text
 }
 
+/// A length or a direction without the noise behind its ninth digit.
+fn nine_digits(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value) + 0.0
+}
+
 /// A number with six digits.
 fn short(value: f64) -> String {
     let digits = (5 - value.abs().log10().floor().clamp(-5.0, 5.0) as i32).max(0) as usize;
@@ -104,16 +113,24 @@ fn label(label: &Label) -> String {
     line("", "label", told)
 }
 
+/// A number of things.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 fn series(series: &SeriesContent) -> String {
     let number = series.number.map_or(String::new(), |number| format!("number {number}, "));
     let mut text = format!(
-        "series {}\n  {number}{} {:?}\n  {} slices, ",
-        series.uid, series.modality, series.description, series.slices
+        "series {}\n  {number}{} {:?}\n  {}, ",
+        series.uid,
+        series.modality,
+        series.description,
+        counted(series.slices, "slice")
     );
     match (&series.problem, series.volumes.as_slice()) {
         (Some(_), _) => text += "no volume\n",
         (None, [first, ..]) if series.voxels.is_some() => {
-            text += &format!("{} phases\n", series.volumes.len());
+            text += &format!("{}\n", counted(series.volumes.len(), "phase"));
             text += &line("  ", "voxels", series.voxels.as_deref().unwrap_or_default());
             text += &grid(&first.geometry, "  ");
             if series.volumes.len() > 1 {
@@ -189,7 +206,7 @@ fn named<const N: usize>(name: &str, between: &str, parts: [String; N]) -> Strin
 
 /// A line for each of several volumes, and their grid: once where all share it.
 fn volumes(volumes: &[SeriesVolume]) -> String {
-    let mut text = format!("{} volumes\n", volumes.len());
+    let mut text = format!("{}\n", counted(volumes.len(), "volume"));
     let is_shared = volumes.iter().all(|volume| volume.geometry == volumes[0].geometry);
     for volume in volumes {
         text += &format!("  volume {volume}\n");
@@ -217,6 +234,11 @@ fn odd(odd: &[Odd], indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_have_no_noise() {
+        assert_eq!([0.7812499999999999, 6.499999999999998, -0.0, 1.0].map(nine_digits), [0.78125, 6.5, 0.0, 1.0]);
+    }
 
     #[test]
     fn numbers_have_six_digits() {

@@ -15,6 +15,7 @@ use crate::input::{MaskChoice, read_image, read_text};
 use crate::messages::inform;
 use crate::options::ImageOutput;
 use crate::output::{Activity, Overwriting};
+use crate::progress::Counted;
 
 /// Suffixes of maps, in the order in which they are looked for.
 const SUFFIXES: [&str; 6] = ["nii.gz", "nii", "nrrd", "nhdr", "mha", "mhd"];
@@ -108,17 +109,20 @@ impl LearnHabitats {
         self.overwriting.check_files([self.output.as_path()])?;
         self.threads.start()?;
         let learner = self.params()?.check().map_err(wrong_value)?;
-        let activity = Activity::start("reading");
+        let progress = Counted::start("patients", self.patients.len());
         let of_patient = |folder: &PathBuf| -> Result<Array2<f64>> {
             let maps = read_maps(folder, &self.features)?;
             let maps: Vec<&Volume<f32>> = maps.iter().collect();
             let mask = defined(&maps);
             let region =
                 Roi::new(&mask, 1).with_context(|| format!("{} has no voxel with all maps", folder.display()))?;
-            Ok(voxel_features(&maps, region)?)
+            let features = voxel_features(&maps, region)?;
+            progress.advance();
+            Ok(features)
         };
         let patients = self.patients.par_iter().map(of_patient).collect::<Result<Vec<_>>>()?;
-        activity.next("learning");
+        progress.finish();
+        let activity = Activity::start("learning");
         let model = learner.learn(&self.features, &patients)?;
         let text = serde_json::to_string_pretty(&model)? + "\n";
         self.overwriting.write_file(&self.output, text.as_bytes())?;
