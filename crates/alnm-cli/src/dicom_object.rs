@@ -8,10 +8,11 @@ use alnm_imaging::dicom::{
 };
 use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
 use alnm_imaging::{FileFormat, LabelMap, region};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use serde::Deserialize;
 
+use crate::exit::wrong_use;
 use crate::input::{MaskDrawing, SeriesChoice, Tell, noted};
 use crate::output::warn;
 

@@ -233,8 +233,11 @@ impl Register {
         let lesion = self.lesion_of(&fixed)?;
         let transform = match &self.apply {
             Some(path) => {
-                let transform =
-                    if is_standard_stream(path) { read_text(path)?.parse()? } else { read_transform(path)? };
+                let transform = if is_standard_stream(path) {
+                    read_text(path)?.parse::<SpatialTransform>()?
+                } else {
+                    read_transform(path)?
+                };
                 if let Some(lesion) = &lesion {
                     say_lesion("", &JacobianSummary::of(&transform, lesion)?);
                 }

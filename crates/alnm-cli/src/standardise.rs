@@ -164,6 +164,10 @@ impl Learn {
                 list.cases.into_iter().map(|case| self.training_image(case, path)).collect::<Result<_>>()?
             }
             images => {
+                require(
+                    !self.region.region.is_any(),
+                    "--label, --roi and --roi-number choose a region of the masks of a list; name a CSV file with the column Mask",
+                )?;
                 let of_path = |image: &PathBuf| TrainingImage {
                     image: image.clone(),
                     mask: None,
@@ -235,7 +239,7 @@ fn each<T: Send>(
     of_image: impl Fn(&Image, Option<Roi<'_>>) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let progress = Counted::start("images", images.len());
-    let of_training = |training: &TrainingImage| {
+    let of_training = |training: &TrainingImage| -> Result<T> {
         let chosen = training.choice.read(&training.image)?;
         let mask = training.mask.as_deref().map(|path| inside(&training.region, &chosen, path)).transpose()?;
         let region = mask.as_ref().map(|mask| Roi::new(mask, 1)).transpose()?;

@@ -101,9 +101,11 @@ fn json_of_info_is_as_its_schema_says() {
     alnm_imaging::dicom::write_series(path.join("series"), &phases, &attributes).unwrap();
     write_image(path.join("image.nrrd"), &Image::I16(image)).unwrap();
     succeeds(path, "convert mask.nrrd region.seg.dcm --like series");
-    let (code, told) = told(path, "image.nrrd mask.nrrd missing.nrrd text.nii series region.seg.dcm");
+    succeeds(path, "extract series region.seg.dcm --sr report.sr.dcm --quiet");
+    let (code, told) = told(path, "image.nrrd mask.nrrd missing.nrrd text.nii series region.seg.dcm report.sr.dcm");
     assert_eq!(code, Some(4));
-    assert_eq!(told.as_array().map(Vec::len), Some(6));
+    assert_eq!(told.as_array().map(Vec::len), Some(7));
+    assert_eq!((&told[6]["others"][0]["modality"], &told[6]["others"][0]["files"]), (&"SR".into(), &1.into()));
     assert_eq!(told[0]["statistics"]["histogram"]["counts"].as_array().map(Vec::len), Some(4));
     assert_eq!((&told[1]["labels"][0]["voxels"], &told[1]["labels"][0]["parts"]), (&252.into(), &1.into()));
     assert!(told[2]["error"].as_str().unwrap().contains("No such file"), "{}", told[2]);

@@ -358,7 +358,7 @@ impl Source {
     /// The series and masks of a DICOM folder, or of a single DICOM file.
     ///
     /// # Errors
-    /// [`crate::ImagingError::File`] when a file cannot be read, or none holds an image or a mask.
+    /// [`crate::ImagingError::File`] when a file cannot be read, or there is no DICOM file.
     #[cfg(feature = "dicom")]
     pub fn dicom_folder(self) -> Result<dicom::DicomFolder> {
         match self.content {

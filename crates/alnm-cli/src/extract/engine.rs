@@ -6,14 +6,14 @@ use alnm_imaging::{Image, write_image, write_mask};
 use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
 use alnm_radiomics::parameters::SettingValue;
 use alnm_radiomics::{Compliance, Extractor, FeatureId, FeatureValue, Parameters, Warning};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::log::Log;
 use super::regions::{Subject, file_part};
 use super::slice_means::{SLICES, slice_means};
 use super::table::{Row, RowValue};
-use crate::exit::wrong_use;
+use crate::exit::{require, wrong_use};
 use crate::input::read_text;
 use crate::messages::reasons;
 use crate::output::is_standard_stream;

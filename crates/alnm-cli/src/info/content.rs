@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{Acquisition, MaskFile, ScannerModel, Series, SeriesVolume};
+use alnm_imaging::dicom::{Acquisition, MaskFile, OtherObjects, ScannerModel, Series, SeriesVolume};
 use alnm_imaging::file::{HeaderOutline, NamedSegment, Source};
 use alnm_imaging::mask::MaskRegion;
 use alnm_imaging::{FileFormat, Geometry, ImagingError};
@@ -34,6 +34,8 @@ pub(super) struct Described {
     pub(super) segments: Vec<NamedSegment>,
     pub(super) series: Vec<SeriesContent>,
     pub(super) masks: Vec<MaskContent>,
+    /// DICOM files that are neither images nor masks.
+    pub(super) others: Vec<OtherObjects>,
     pub(super) odd: Vec<Odd>,
     #[serde(skip)]
     pub(super) is_folder: bool,
@@ -85,6 +87,7 @@ impl Described {
             segments: Vec::new(),
             series: Vec::new(),
             masks: Vec::new(),
+            others: Vec::new(),
             odd: Vec::new(),
             is_folder: false,
         }
@@ -164,6 +167,13 @@ impl Described {
                 "export the file again, or take it out of the folder; the others are read",
             )
         }));
+        self.others = folder.others().to_vec();
+        if folder.series().is_empty() && folder.masks().is_empty() && self.odd.is_empty() {
+            self.odd.push(Odd::new(
+                "no image and no mask is here",
+                "nothing, where none is looked for; no command reads reports, plans and presentation states",
+            ));
+        }
         self.series = folder.series().iter().map(|series| SeriesContent::of(series, extent)).collect();
         Ok(self)
     }

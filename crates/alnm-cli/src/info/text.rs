@@ -1,7 +1,7 @@
 //! What a path holds, in lines for people.
 
 use alnm_imaging::Geometry;
-use alnm_imaging::dicom::{Acquisition, ScannerModel, SeriesVolume};
+use alnm_imaging::dicom::{Acquisition, OtherObjects, ScannerModel, SeriesVolume};
 
 use super::advice::Odd;
 use super::content::{Described, MaskContent, SeriesContent, axes};
@@ -53,6 +53,7 @@ pub(super) fn of(described: &Described, is_named: bool) -> String {
     }
     text.extend(described.series.iter().map(series));
     text.extend(described.masks.iter().map(mask));
+    text.extend(described.others.iter().map(other));
     text + &odd(&described.odd, "")
 }
 
@@ -218,6 +219,12 @@ fn volumes(volumes: &[SeriesVolume]) -> String {
         text += &grid(&first.geometry, "  ");
     }
     text
+}
+
+fn other(others: &OtherObjects) -> String {
+    let named = |name: &str| if name.is_empty() { "of unknown kind".to_owned() } else { name.to_owned() };
+    let class = if others.sop_class.is_empty() { String::new() } else { format!(" ({})", others.sop_class) };
+    line("", "object", format_args!("{}{class}, {}", named(&others.modality), counted(others.files, "file")))
 }
 
 fn mask(mask: &MaskContent) -> String {

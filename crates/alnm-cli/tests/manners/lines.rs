@@ -439,11 +439,10 @@ static MODEL: LazyLock<String> = LazyLock::new(|| {
 
 /// A small network, saved once for all lines: `$NETWORK`.
 pub(crate) fn network() -> &'static Path {
-    static SAVED: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("network.safetensors");
+    static SAVED: LazyLock<PathBuf> = LazyLock::new(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manners.safetensors");
         Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(3)).save(&path).unwrap();
-        (folder, path)
+        path
     });
-    &SAVED.1
+    &SAVED
 }
