@@ -141,11 +141,11 @@ impl Convert {
         let content = self.open()?;
         if matches!(content, Content::Regions(_) | Content::Mask(_)) {
             let chooses_images = self.choice.is_any() || self.all_phases || self.all_volumes || self.series_as_phases;
-            require(
+            ensure!(
                 !chooses_images,
                 "--phase, --all-phases, --all-volumes, --series, --series-as-phases, --volume and the like choose images; a mask is \
                  converted here",
-            )?;
+            );
             self.written.check([self.output.as_path()])?;
         }
         let activity = Activity::start("reading");
@@ -234,11 +234,11 @@ impl Convert {
     }
 
     fn read_file(&self, source: Source) -> anyhow::Result<Input> {
-        require(
+        ensure!(
             !(self.all_phases || self.all_volumes || self.series_as_phases),
             "--all-phases, --all-volumes and --series-as-phases need a DICOM folder or file as input; a volume of another \
              file is chosen by --volume",
-        )?;
+        );
         Input::of_file(self.choice.read_source(source, &|odd| warn(odd))?)
     }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use alnm_imaging::dicom::DynamicSeries;
 use alnm_imaging::file::Source;
 use alnm_imaging::{FileFormat, Image};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::exit::wrong_use;
+use crate::exit::{require, wrong_use};
 use crate::input::{SeriesChoice, open};
 use crate::output::warn;
 
@@ -52,6 +52,8 @@ impl DynamicInput {
             let (times, phases) = (self.times.len(), images.len());
             return Err(wrong_use(format!("--times has {times} numbers for {phases} phases; each phase needs one")));
         }
+        let is_ascending = self.times.windows(2).all(|pair| pair[0] < pair[1]);
+        require(is_ascending, "--times is not ascending; the phases stand in order of time")?;
         Ok(DynamicSeries::new(images, self.times.clone())?)
     }
 
@@ -93,10 +95,10 @@ impl DynamicInput {
     /// Phases whose files state no times.
     fn unknown_times(&self, images: Vec<Image>, frame_of_reference: Option<String>) -> Result<ChosenSeries> {
         if self.times.is_empty() {
-            return Err(wrong_use(format!(
+            bail!(
                 "the files state no times; --times gives the seconds from the first phase to each of the {}",
                 images.len()
-            )));
+            );
         }
         Ok(ChosenSeries { series: self.timed(images)?, frame_of_reference })
     }
