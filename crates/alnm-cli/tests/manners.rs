@@ -210,6 +210,8 @@ fn ctrl_c_ends_every_command_with_130_and_says_what_is_kept() {
         assert!(Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap().success());
         let output = process.wait_with_output().unwrap();
         drop(kept_open);
+        assert!(!folder.path().join("out.nrrd").exists(), "{line}");
+        assert_nothing_unfinished(folder.path(), line);
         said(&output)
     });
     compare(lines.iter().map(|line| format!("alnm {line} (Ctrl-C)")).zip(said).collect());

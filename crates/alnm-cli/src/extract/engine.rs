@@ -189,9 +189,28 @@ fn feature_maps(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subjec
     Ok(row)
 }
 
+/// Tells warnings, those about the number of bins of several images in one line.
 fn warn(number: usize, warnings: &[Warning], log: &Log) {
+    let bins_of = |warning: &Warning| match warning {
+        Warning::UnusualBinNumber { bins, .. } => Some(*bins),
+        _ => None,
+    };
+    let mut of_bins = warnings.iter().filter_map(bins_of);
+    // The first is told by its own words.
+    of_bins.next();
+    let others: Vec<usize> = of_bins.collect();
+    let and_others = match (others.iter().min(), others.iter().max()) {
+        (Some(fewest), Some(most)) if fewest == most => format!("; so {} more images, {most} bins", others.len()),
+        (Some(fewest), Some(most)) => format!("; so {} more images, {fewest} to {most} bins", others.len()),
+        _ => String::new(),
+    };
+    let mut is_first = true;
     for warning in warnings {
-        log.warning(format_args!("case {number}: {warning}"));
+        if bins_of(warning).is_none() {
+            log.warning(format_args!("case {number}: {warning}"));
+        } else if std::mem::take(&mut is_first) {
+            log.warning(format_args!("case {number}: {warning}{and_others}"));
+        }
     }
 }
 

@@ -197,6 +197,7 @@ pub(crate) const LINES: &[&str] = &[
     "alnm extract semicolons.csv -f csv | cut -d , -f 1-4 | sed s,/.*/,,g",
     "alnm extract - -f csv < semicolons.csv | cut -d , -f 1-4 | sed s,/.*/,,g",
     "echo 'featureClass: {ngtdm: [Busyness]}' | alnm extract image.nrrd mask.nrrd -p - | grep Busy | cut -d : -f 1",
+    "echo 'imageType: {Original: {}, Wavelet: {}}' | alnm extract image.nrrd mask.nrrd -p - > row.txt",
     "alnm extract - - < image.nrrd > row.txt",
     "cat image.nrrd | alnm extract - mask.nrrd --json | grep -c original_",
     "alnm extract image.nrrd mask.nrrd > /dev/full",
@@ -328,7 +329,7 @@ pub(crate) const LINES: &[&str] = &[
     "alnm store http://127.0.0.1:9/dicom-web maps",
 ];
 
-/// Commands that wait for input from a pipe that nobody writes to, and are interrupted.
+/// Commands that wait for input from a pipe that nobody writes to, or compute for hours, and are interrupted.
 pub(crate) const WAITING: &[&str] = &[
     "info pipe",
     "info -",
@@ -356,6 +357,8 @@ pub(crate) const WAITING: &[&str] = &[
     "validate pipe cohort",
     "view pipe out.png",
     "view image.nrrd pipe out.html",
+    "n4 image.nrrd out.nrrd --iterations 1000000 --convergence 1e-30",
+    "segment image.nrrd -o out.nrrd --seed 5,5,5 --lower 10 --iterations 1000000000",
 ];
 
 /// Command lines that write files where no byte of a file can be written; what they need they have made before.
