@@ -257,6 +257,23 @@ fn colours_follow_the_option_and_the_environment() {
 }
 
 #[test]
+fn a_terminal_shows_a_bar_with_the_time_that_is_left() {
+    let folder = folder();
+    if !shell(folder.path(), "command -v script && command -v timeout").status.success() {
+        return;
+    }
+    let line = "stty cols 120; timeout --foreground -s INT 1 \
+                alnm segment image.nrrd -o out.nrrd --seed 5,5,5 --lower 10 --iterations 1000000000";
+    let shown = shell(folder.path(), &format!("TERM=xterm NO_COLOR=1 script -qec '{line}' /dev/null"));
+    let text = String::from_utf8_lossy(&shown.stdout);
+    assert!(text.contains("/1000000000 iterations [") && text.contains(" left] "), "{text:?}");
+    assert!(
+        text.trim_end().ends_with("error: interrupted; nothing is kept; the same command begins again"),
+        "{text:?}"
+    );
+}
+
+#[test]
 fn the_documents_have_the_table_of_exit_codes() {
     let table = String::from_utf8(shell(folder().path(), "alnm help exit-codes").stdout).unwrap();
     let document = include_str!("../../../docs/command.md");
