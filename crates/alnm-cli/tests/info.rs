@@ -12,7 +12,7 @@ use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
 use ndarray::Array3;
 use serde_json::Value;
 
-use command::succeeds;
+use command::{fails, succeeds};
 
 fn schema() -> Value {
     serde_json::from_str(include_str!("../../../docs/info.schema.json")).unwrap()
@@ -198,6 +198,7 @@ fn what_no_command_reads_is_described_by_its_header() {
         let advice = of(name)["odd"].as_array().unwrap().len();
         assert_eq!(advice, usize::from(!is_read), "{name}: {}", of(name)["odd"]);
     }
+    fails(path, "convert five.nii out.nrrd", 1, "more than four dimensions");
     let text = succeeds(path, "info five.nii colours.mha analyze.hdr").results;
     assert!(text.contains("all axes   [4, 3, 2, 2, 3]\n") && text.contains("voxels     U8, 3 components\n"), "{text}");
     assert!(
