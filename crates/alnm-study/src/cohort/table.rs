@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use alnm_stats::cells;
-use alnm_stats::data_table::DataTable;
+use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::Result;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::dates::{DateOrder, PatientDates, date, order};
 use super::inclusion::InclusionRules;
 use super::missing::{MissingHandling, MissingRules};
 use super::numbers::{DecimalMark, Marks, is_missing, number};
+use super::outcomes::{FurtherOutcomes, NodalStage, OUTCOME_COLUMNS};
 use super::plausibility::{Located, ReadColumns, in_another_unit, is_of_column};
 use super::spreadsheet::{Spreadsheet, SpreadsheetParams, TextEncoding, counted};
 use super::{BloodCounts, Markers, Patient, Problem, Subtype};
@@ -159,20 +160,21 @@ fn report_ragged(sheet: &Spreadsheet, name: &str, problems: &mut Vec<Problem>) {
 
 /// What is wrong with a cell: in words for the cell, in words for all cells of the column with the same fault, and what
 /// would fix it.
-struct CellFault {
-    row: usize,
-    of_cell: String,
-    of_column: String,
-    fix: String,
+pub(super) struct CellFault {
+    pub(super) row: usize,
+    pub(super) of_cell: String,
+    pub(super) of_column: String,
+    pub(super) fix: String,
 }
 
-struct Reader<'a> {
+/// Reads the columns of a table, and collects what is wrong in them.
+pub(super) struct Reader<'a> {
     folder: &'a Path,
     rules: &'a ReadingRules,
     sheet: &'a Spreadsheet,
     places: &'a ColumnPlaces,
-    found: Vec<Located>,
-    remarks: Vec<String>,
+    pub(super) found: Vec<Located>,
+    pub(super) remarks: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -191,6 +193,7 @@ impl Reader<'_> {
             .map(|row| Markers { pr: pr[row], er: er[row], her2: her2[row], ki67: ki67[row] })
             .collect();
         columns.subtypes = self.subtypes(&columns.ids);
+        let further_outcomes = self.further_outcomes(&columns.ids, &outcomes);
         let [images, masks, second] = ["image", "mask", SECOND_MASK].map(|column| self.paths(column, &columns.ids));
         for (row, id) in columns.ids.iter().enumerate() {
             let age = columns.numbers["age_years"][row];
@@ -228,6 +231,7 @@ impl Reader<'_> {
                     platelets: number("platelets", row),
                 },
                 dates: dates[row],
+                outcomes: further_outcomes[row],
                 image: image.clone(),
                 mask: mask.clone(),
                 mask_reader2: second[row].clone(),
@@ -245,12 +249,12 @@ impl Reader<'_> {
     }
 
     /// The cells of a column; empty where the table lacks it.
-    fn cells(&self, column: &str) -> Vec<&str> {
+    pub(super) fn cells(&self, column: &str) -> Vec<&str> {
         let place = self.places.of(column);
         self.sheet.rows.iter().map(|row| place.map_or("", |place| row.cells[place].as_str())).collect()
     }
 
-    fn is_missing(&self, cell: &str) -> bool {
+    pub(super) fn is_missing(&self, cell: &str) -> bool {
         is_missing(cell, &self.rules.missing.markers)
     }
 
@@ -260,7 +264,7 @@ impl Reader<'_> {
     }
 
     /// Reports the faults of a column's cells: those of the same kind that most cells have as one.
-    fn report(&mut self, column: &str, ids: &[String], faults: Vec<CellFault>, is_used: bool) {
+    pub(super) fn report(&mut self, column: &str, ids: &[String], faults: Vec<CellFault>, is_used: bool) {
         let place = format!("column {}", self.places.label(column));
         let filled = self.cells(column).iter().filter(|cell| !self.is_missing(cell)).count();
         let mut kinds: BTreeMap<String, Vec<CellFault>> = BTreeMap::new();
@@ -338,7 +342,7 @@ impl Reader<'_> {
     }
 
     /// A column of two values. `is_needed` columns may not lack one.
-    fn flags(&mut self, column: &str, ids: &[String], is_needed: bool) -> Vec<Option<bool>> {
+    pub(super) fn flags(&mut self, column: &str, ids: &[String], is_needed: bool) -> Vec<Option<bool>> {
         let cells: Vec<String> = self.cells(column).iter().map(|cell| (*cell).to_owned()).collect();
         let codes = self.rules.codes.of(column).clone();
         let markers = &self.rules.missing.markers;
@@ -702,18 +706,23 @@ impl Reader<'_> {
     }
 }
 
-/// Writes patients in the format that [`read_patients`] reads.
+/// Writes patients in the format that [`read_patients`] reads; columns of dates and further outcomes where somebody has
+/// one.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write_patients(path: &Path, patients: &[Patient]) -> Result<()> {
-    let mut table = DataTable::new(COLUMNS)?;
+    let has_dates = patients.iter().any(|patient| patient.dates != PatientDates::default());
+    let has_outcomes = patients.iter().any(|patient| patient.outcomes != FurtherOutcomes::default());
+    let further = [(has_dates, DATE_COLUMNS), (has_outcomes, OUTCOME_COLUMNS)];
+    let further = further.into_iter().filter(|(is_there, _)| *is_there).flat_map(|(_, columns)| columns);
+    let mut table = DataTable::new(COLUMNS.into_iter().chain(further))?;
     for patient in patients {
         let flag = |value: Option<bool>| value.map(usize::from);
         let measured = |value: f64| (!value.is_nan()).then_some(value);
         let file = |path: &Path| path.display().to_string();
         let blood = &patient.blood;
-        table.push(cells![
+        let mut row = cells![
             patient.id.clone(),
             patient.centre.clone(),
             usize::from(patient.alnm),
@@ -733,7 +742,21 @@ pub fn write_patients(path: &Path, patients: &[Patient]) -> Result<()> {
             file(&patient.image),
             file(&patient.mask),
             patient.mask_reader2.as_deref().map(file),
-        ])?;
+        ];
+        if has_dates {
+            let PatientDates { birth, mri, blood, surgery } = patient.dates;
+            row.extend([birth, mri, blood, surgery].map(|day| Cell::from(day.map(|day| day.to_string()))));
+        }
+        if has_outcomes {
+            let FurtherOutcomes { nodal_stage, positive_nodes, recurrence } = patient.outcomes;
+            row.extend(cells![
+                nodal_stage.map(NodalStage::name),
+                positive_nodes.map(|nodes| nodes as usize),
+                recurrence.map(|one| one.months),
+                recurrence.map(|one| usize::from(one.observed)),
+            ]);
+        }
+        table.push(row)?;
     }
     write_file(path, table.to_csv().as_bytes())
 }
