@@ -302,15 +302,6 @@ pub(crate) const LINES: &[&str] = &[
     "alnm view image.nrrd none/out.png",
     "alnm view image.nrrd mask.nrrd out.png --label 7",
     "alnm view image.nrrd missing.nrrd out.png",
-    // study
-    "alnm study",
-    "alnm study cohort",
-    "alnm study missing --check",
-    "alnm study maps --check",
-    "alnm study --template maps",
-    "alnm study --template out && alnm study out --check",
-    "alnm study cohort --check --quality-sheet there.csv",
-    "alnm study cohort --out out --threads 0",
     // completions, man
     "alnm completions",
     "alnm completions ksh",
@@ -320,13 +311,6 @@ pub(crate) const LINES: &[&str] = &[
     "alnm man -",
     "alnm man out --quiet && alnm man out",
     "alnm man there.csv",
-    // fetch, store
-    "alnm fetch",
-    "alnm fetch http://127.0.0.1:9/dicom-web out",
-    "alnm fetch http://127.0.0.1:9/dicom-web out --all",
-    "alnm store",
-    "alnm store http://127.0.0.1:9/dicom-web missing",
-    "alnm store http://127.0.0.1:9/dicom-web maps",
 ];
 
 /// Commands that wait for input from a pipe that nobody writes to, or compute for hours, and are interrupted.
@@ -380,14 +364,12 @@ pub(crate) const WRITING: &[&str] = &[
     "agreement mask.nrrd mask.nrrd --consensus majority --consensus-out out.nrrd -o out.csv",
     "extract image.nrrd mask.nrrd -o out.csv --quiet",
     "extract image.nrrd mask.nrrd -o out.csv --append --quiet",
-    "extract image.nrrd mask.nrrd --out-dir out --quiet -o out.csv",
     "deep-features image.nrrd mask.nrrd --weights $NETWORK --side 32 -o out.csv",
     "grad-cam image.nrrd mask.nrrd out.nrrd --weights $NETWORK --side 32",
     "predict model.json --patient patients.csv -o out.csv",
     "calculator model.json out.html",
     "view image.nrrd mask.nrrd out.png",
     "view image.nrrd mask.nrrd out.html",
-    "study --template out",
     "man out",
 ];
 
