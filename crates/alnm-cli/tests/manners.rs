@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use lines::{LINES, WAITING, WRITING, folder, network};
+use lines::{LINES, WAITING, WRITING, folder};
 
 #[path = "manners/lines.rs"]
 mod lines;
@@ -21,8 +21,7 @@ fn bare(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
     let binary = Path::new(env!("CARGO_BIN_EXE_alnm")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
-    command.current_dir(folder).env_clear().env("PATH", path).env("HOME", folder).env("NETWORK", network());
-    command.stdin(Stdio::null());
+    command.current_dir(folder).env_clear().env("PATH", path).env("HOME", folder).stdin(Stdio::null());
     command
 }
 
