@@ -1,7 +1,7 @@
 //! A square of correlations.
 
 use super::figure::{HEIGHT, Panel, TOP, WIDTH, escape, opening, push};
-use super::tables::Table;
+use super::table::Table;
 
 pub(super) fn heat_map(name: &str, title: &str, names: &[String], correlations: &[Vec<f64>]) -> Panel {
     let header: Vec<&str> = std::iter::once("feature").chain(names.iter().map(String::as_str)).collect();
