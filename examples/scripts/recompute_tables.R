@@ -389,10 +389,10 @@ for (i in seq_len(nrow(subgroups))) {
   check("subgroups", paste(where, "events"), subgroups[i, "with metastasis"], sum(y))
   check("subgroups", paste(where, "mean risk"), subgroups[i, "mean risk"], mean(risk))
   if (min(sum(y), sum(1 - y)) < 10) next
-  if (length(unique(y)) == 2) check("subgroups", paste(where, "AUC"), subgroups[i, "AUC (95 % CI)"], area_with_interval(y, risk))
+  if (length(unique(y)) == 2) check("subgroups", paste(where, "AUC"), subgroups[i, "AUC"], area_with_interval(y, risk))
   metrics <- at_cutoff(y, risk, training_cutoffs[["Integrated"]], wilson)
-  check("subgroups", paste(where, "sensitivity"), subgroups[i, "sensitivity (95 % CI)"], metrics$sensitivity)
-  check("subgroups", paste(where, "specificity"), subgroups[i, "specificity (95 % CI)"], metrics$specificity)
+  check("subgroups", paste(where, "sensitivity"), subgroups$sensitivity[i], metrics$sensitivity)
+  check("subgroups", paste(where, "specificity"), subgroups$specificity[i], metrics$specificity)
 }
 sample_size <- table_file("sample_size")
 local({

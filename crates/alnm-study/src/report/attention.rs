@@ -113,7 +113,7 @@ fn panel(kind: &str, title: &str, crop: &Array2<f32>, map: &Array2<f32>, inside:
     let below = top + SIDE + 16.0;
     push(&mut svg, format_args!("<text x='{left}' y='{below}'>crop</text>"));
     if map.iter().all(|&value| value <= 0.0) {
-        push(&mut svg, format_args!("<text x='{x}' y='{below}'>nothing speaks for metastasis</text>"));
+        push(&mut svg, format_args!("<text x='{x}' y='{below}'>no place raises the network&#39;s logit</text>"));
     } else {
         scale(&mut svg, x, below);
     }

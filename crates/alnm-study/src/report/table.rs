@@ -24,6 +24,8 @@ pub(super) enum TableCell {
     Plain(Cell),
     /// A number, rounded on the page.
     Number { value: f64, decimals: usize },
+    /// A number of any size, with four significant digits on the page.
+    Significant(f64),
     /// A number with its interval: one cell on the page, three in the CSV file.
     Estimate { value: f64, interval: Interval, decimals: usize },
     /// A p-value.
@@ -48,6 +50,7 @@ impl TableCell {
         match self {
             Self::Plain(cell) => cell.text(Digits::All),
             Self::Number { value, decimals } => rounded(*value, *decimals),
+            Self::Significant(value) => Cell::from(*value).text(Digits::Significant(4)),
             Self::Estimate { value, interval, decimals } => printed_estimate(*value, *interval, *decimals),
             Self::PValue(p) => format_p(*p),
             Self::Undefined(word) => (*word).to_owned(),
@@ -67,7 +70,8 @@ impl TableCell {
         let finite = |value: f64| if value.is_finite() { Cell::from(value) } else { Cell::Empty };
         let value = match self {
             Self::Plain(cell) => cell.clone(),
-            Self::Number { value, .. } | Self::Estimate { value, .. } | Self::PValue(value) => finite(*value),
+            Self::Number { value, .. } | Self::Estimate { value, .. } => finite(*value),
+            Self::Significant(value) | Self::PValue(value) => finite(*value),
             Self::Undefined(_) => Cell::Empty,
         };
         match self {

@@ -395,19 +395,10 @@ fn subgroups(robustness: &Robustness) -> Table {
             ]
         })
     });
-    let header = [
-        "cohort",
-        "by",
-        "subgroup",
-        "patients",
-        "with metastasis",
-        "mean risk",
-        "AUC (95 % CI)",
-        "sensitivity (95 % CI)",
-        "specificity (95 % CI)",
-    ];
+    let header =
+        ["cohort", "by", "subgroup", "patients", "with metastasis", "mean risk", "AUC", "sensitivity", "specificity"];
     let title = format!(
-        "Integrated model by subtype and age, at the training cutoff; subgroups with fewer than {FEWEST_IN_SUBGROUP} patients of an outcome are not judged"
+        "Integrated model by subtype and age, at the training cutoff, with 95 % intervals; subgroups with fewer than {FEWEST_IN_SUBGROUP} patients of an outcome are not judged"
     );
     Table::new("subgroups", &title, &header, rows.collect())
 }
@@ -508,7 +499,9 @@ fn stability(robustness: &Robustness) -> Table {
 
 fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {
     let weights = pipeline.signature().into_iter().flat_map(Signature::weights);
-    let rows = weights.map(|weight| cells![weight.feature.clone(), weight.weight]).collect();
+    let rows = weights
+        .map(|weight| vec![TableCell::from(weight.feature.clone()), TableCell::Significant(weight.weight)])
+        .collect();
     Table::new(file, title, &["feature", "weight"], rows)
 }
 
