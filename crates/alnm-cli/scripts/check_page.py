@@ -73,6 +73,14 @@ def label(x, y, z):
     return 2 if 3 <= z <= 6 and 22 <= x <= 33 and 10 <= y <= 24 else 0
 
 
+def acquired_at(minute, file):
+    """A DICOM file with another AcquisitionTime (0008,0032) of the same length."""
+    tag = b"\x08\x00\x32\x00TM"
+    start = file.index(tag) + len(tag) + 2
+    length = int.from_bytes(file[start - 2 : start], "little")
+    return file[:start] + f"12{minute:02}00.000000"[:length].ljust(length).encode() + file[start + length :]
+
+
 # What each step shows: slice, phase, strokes of the outlines, filter of the picture.
 YELLOW, BLUE = "#f0e442", "#56b4e9"
 BOTH = [YELLOW, BLUE]
@@ -118,6 +126,8 @@ def main():
         for phase in (1, 2, 3):
             image(folder / f"phase{phase}.nrrd", lambda x, y, z: phase * (x * 10 + y * 5 + z))
             run("convert", f"phase{phase}.nrrd", f"series/{phase}", "--patient-id", "P")
+            for file in (folder / "series" / str(phase)).iterdir():
+                file.write_bytes(acquired_at(phase, file.read_bytes()))
         image(folder / "mask.nrrd", label)
         run("convert", "series", "dynamic", "--series-as-phases")
         run("view", "dynamic", "mask.nrrd", "page.html")
