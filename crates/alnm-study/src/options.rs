@@ -22,7 +22,15 @@ pub struct StudyOptions {
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// Threads; the results do not depend on them [default: one per core]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[arg(
+        short = 'j',
+        long,
+        visible_alias = "jobs",
+        value_name = "N",
+        env = "ALNM_THREADS",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u64).range(1..=1024)
+    )]
     pub threads: Option<u64>,
     /// Shuffle the outcomes among the patients of each centre, to see what chance alone gives
     #[arg(long)]
@@ -41,6 +49,9 @@ pub struct StudyOptions {
     /// seeded initialisation
     #[arg(long, value_name = "DIR", requires = "compare_backbones")]
     pub backbone_weights: Option<PathBuf>,
+    /// Name patients on the page of the report; without it only the tables in files do
+    #[arg(long)]
+    pub identifiers: bool,
     /// A few minutes' version of everything: a small network, fewer resamples and, where the cohort is simulated, fewer
     /// patients
     #[arg(long)]
@@ -62,6 +73,7 @@ impl StudyOptions {
             cross_fit_network: self.cross_fit_network,
             compare_backbones: self.compare_backbones,
             backbone_weights: self.backbone_weights.clone(),
+            shows_identifiers: self.identifiers,
             ..defaults
         }
     }
