@@ -9,6 +9,7 @@ use alnm_imaging::{FileFormat, Geometry, Image};
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectInput, ObjectKind, ObjectOptions};
+use crate::exit::require;
 use crate::input::{MaskDrawing, SeriesChoice, noted};
 use crate::interrupt;
 use crate::options::ImageOutput;
@@ -55,7 +56,7 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "NAME", conflicts_with = "roi_number")]
     roi: Option<String>,
     /// Region of a mask by number: ROI number, segment number, or label.
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'l', long, visible_alias = "label", value_name = "N")]
     roi_number: Option<u32>,
     #[command(flatten)]
     drawing: MaskDrawing,
@@ -78,6 +79,8 @@ pub(crate) struct Convert {
     /// at: a name that is burnt into them, or a face, stays.
     #[arg(long, value_name = "KEY")]
     deidentify: Option<String>,
+    #[command(flatten)]
+    threads: crate::Threads,
     #[command(flatten)]
     written: ImageOutput,
 }
@@ -126,11 +129,12 @@ enum Content {
 
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        self.threads.start()?;
         let object = self.object.kind(&self.output)?;
-        ensure!(
+        require(
             self.deidentify.is_none() || (object.is_none() && is_folder(&self.output)),
-            "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series"
-        );
+            "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series",
+        )?;
         if let Some(kind) = object {
             return self.write_object(kind);
         }
@@ -140,7 +144,7 @@ impl Convert {
             ensure!(
                 !chooses_images,
                 "--phase, --all-phases, --all-volumes, --series, --series-as-phases, --volume and the like choose images; a mask is \
-                 converted here"
+                 converted here",
             );
             self.written.check([self.output.as_path()])?;
         }
@@ -175,17 +179,17 @@ impl Convert {
 
     /// Writes a DICOM object for the series that --like names.
     fn write_object(&self, kind: ObjectKind) -> anyhow::Result<()> {
-        ensure!(
+        require(
             !(self.all_phases || self.all_volumes || self.series_as_phases),
             "--all-phases, --all-volumes and --series-as-phases choose images; a DICOM object belongs to one phase of --like, which \
-             --phase chooses"
-        );
-        ensure!(
+             --phase chooses",
+        )?;
+        require(
             self.patient_id.is_none() && self.modality.is_none(),
-            "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away"
-        );
+            "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away",
+        )?;
         refuse_stream(&self.output, "DICOM object")?;
-        self.written.overwriting.check([self.output.as_path()])?;
+        self.written.overwriting.check_files([self.output.as_path()])?;
         let activity = Activity::start("writing");
         let input = ObjectInput {
             input: &self.input,
@@ -233,7 +237,7 @@ impl Convert {
         ensure!(
             !(self.all_phases || self.all_volumes || self.series_as_phases),
             "--all-phases, --all-volumes and --series-as-phases need a DICOM folder or file as input; a volume of another \
-             file is chosen by --volume"
+             file is chosen by --volume",
         );
         Input::of_file(self.choice.read_source(source, &|odd| warn(odd))?)
     }
@@ -259,7 +263,7 @@ impl Convert {
     /// Writes each volume of a series, whatever tells it apart, before the next is read.
     fn write_volumes(&self, folder: &DicomFolder) -> anyhow::Result<()> {
         refuse_stream(&self.output, "several volumes")?;
-        ensure!(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz");
+        require(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz")?;
         let series = self.choice.of(folder, &|odd| warn(odd))?;
         let volumes = 1..=series.volumes()?.len();
         let paths: Vec<PathBuf> = volumes.clone().map(|number| numbered(&self.output, number)).collect();
@@ -288,7 +292,7 @@ impl Convert {
             count => (1..=count).map(|number| numbered(&self.output, number)).collect(),
         };
         if self.one_file {
-            ensure!(is_numbered, "--one-file needs --all-phases or --series-as-phases");
+            require(is_numbered, "--one-file needs --all-phases or --series-as-phases")?;
             self.written.check([self.output.as_path()])?;
             return self.written.write_volumes(&self.output, images, mean_step(input.images.times()));
         }
@@ -296,8 +300,13 @@ impl Convert {
             refuse_stream(&self.output, "several phases unless --one-file is set")?;
         }
         self.written.check(paths.iter().map(PathBuf::as_path))?;
+        if paths.len() > 1 {
+            interrupt::keeps("phases that are written are kept");
+        }
+        let progress = (paths.len() > 1).then(|| Counted::start("files", paths.len()));
         for (path, image) in paths.iter().zip(images) {
             self.written.write(path, image)?;
+            progress.iter().for_each(Counted::advance);
         }
         Ok(())
     }

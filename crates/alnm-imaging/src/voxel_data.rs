@@ -122,6 +122,24 @@ pub struct ImageHeader {
     pub geometry: Geometry,
 }
 
+/// What the header of a file says in the words of its format, also of voxels that are not read here: colours, complex
+/// numbers, more than four dimensions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct HeaderOutline {
+    /// Type of the numbers, as the format names it: `RGB24`, `complex64`, `unsigned char`, `MET_SHORT`.
+    pub voxels: String,
+    /// Numbers of each voxel: 3 of colours, 2 of complex numbers.
+    pub components: usize,
+    /// Voxels along each axis, those beyond space included. An axis of components is left out.
+    pub sizes: Vec<u64>,
+    /// Distances of the voxels along the axes of space in mm, as far as they are stated.
+    pub spacing: Vec<f64>,
+    /// The grid along the axes of space; none where the header states none that makes sense.
+    #[serde(skip)]
+    pub geometry: Option<Geometry>,
+}
+
 /// What is written into a file: one volume, or several on one grid.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written<'a> {
