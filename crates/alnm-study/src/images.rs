@@ -62,9 +62,8 @@ impl Study {
                 (cohort, Some(learning))
             }
         };
-        let prepared = series
-            .as_ref()
-            .map(|learning| SeriesPreparation::new(learning.options.clone(), learning.learned.clone()));
+        let prepared =
+            series.as_ref().map(|learning| SeriesPreparation::new(learning.options.clone(), learning.learned.clone()));
         let preparation = preparation.params().clone().with_series(prepared).check()?;
         let step = self.progress().begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
         // A patient's files are read once, and checked as they are read. Where one patient's problem ends the run, the
@@ -133,9 +132,8 @@ impl Study {
             .map(|patient| {
                 self.progress().check_interrupt()?;
                 let fingerprint = fingerprint(&cohort, patient, &(preparation.params(), &options))?;
-                let evidence = store.item(&patient.id, &fingerprint, || {
-                    preparation.evidence(&cohort.read_voxels(patient)?, &options)
-                });
+                let evidence = store
+                    .item(&patient.id, &fingerprint, || preparation.evidence(&cohort.read_voxels(patient)?, &options));
                 step.advance();
                 Ok(PatientEvidence::new(&patient.id, &patient.centre, evidence?))
             })

@@ -51,9 +51,8 @@ fn images(row: usize) -> (Vec<Phase<u16>>, LabelMap) {
     let noise = |at: usize| ((at * 7919 + row * 104_729) % 97) as f64 / 97.0;
     // No two patients have one outline.
     let centre = [(8 + row % 4) as f64, (6 + row / 4) as f64];
-    let inside = |x: f64, y: f64, z: f64| {
-        (x - centre[0]).powi(2) + (y - centre[1]).powi(2) + (2.0 * (z - 4.0)).powi(2) <= 18.0
-    };
+    let inside =
+        |x: f64, y: f64, z: f64| (x - centre[0]).powi(2) + (y - centre[1]).powi(2) + (2.0 * (z - 4.0)).powi(2) <= 18.0;
     let phase = |phase: usize| {
         let gain = 1.0 + 0.1 * (row % 3) as f64;
         let voxel = |(z, y, x): (usize, usize, usize)| {
@@ -207,7 +206,8 @@ fn a_cohort_with_all_sections_has_their_features_and_no_leak() {
     assert!(found_leak(&leaking, false).contains("were learned from patient P23 of B"));
     let mut leaking = found.clone();
     let fewer = by(&learning.patients[1..]).unwrap();
-    leaking.preparation = leaking.preparation.with_series(Some(SeriesPreparation::new(learning.options.clone(), fewer)));
+    leaking.preparation =
+        leaking.preparation.with_series(Some(SeriesPreparation::new(learning.options.clone(), fewer)));
     assert!(found_leak(&leaking, false).contains("images were prepared by other scales"));
 }
 
@@ -248,7 +248,8 @@ fn sections_that_make_no_sense_are_refused_with_what_would_fix_them() {
     }
     let root = tempfile::tempdir().unwrap();
     write_cohort(root.path(), "[phases]\nfurther = [7]");
-    let settings = StudySettings { cohort: Some(root.path().to_owned()), ..StudySettings::quick(root.path().join("out")) };
+    let settings =
+        StudySettings { cohort: Some(root.path().to_owned()), ..StudySettings::quick(root.path().join("out")) };
     let found = Study::new(settings).cohort().unwrap_err().to_string();
     assert!(found.contains("it has 3 phases, and cohort.toml asks for phase 7"), "{found}");
 }

@@ -33,7 +33,9 @@ pub use coding::{Code, Codes, FlagCodes};
 pub use columns::{COLUMNS, ColumnSource, ColumnSources, DATE_COLUMNS};
 pub use dates::{DateOrder, PatientDates};
 pub use design::{NaiveDateText, SplitDate, StudyDesign};
-pub use files::{HeaderReading, PatientVoxels, check_files, check_headers, read_analysed_image, read_outline, read_phases};
+pub use files::{
+    HeaderReading, PatientVoxels, check_files, check_headers, read_analysed_image, read_outline, read_phases,
+};
 pub use identity::{VoxelHashes, check_identities, check_voxels};
 pub use inclusion::InclusionRules;
 pub use missing::{MissingHandling, MissingRules};

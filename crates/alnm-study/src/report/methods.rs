@@ -215,8 +215,11 @@ fn beside_one_phase(series: &SeriesLearning, phase: usize) -> String {
         let numbers: Vec<String> = phases.further.iter().map(ToString::to_string).collect();
         let maps: Vec<&str> = phases.maps.iter().map(|map| map.name()).collect();
         let named = [("phases", numbers.join(", ")), ("maps", maps.join(", "))];
-        let named: Vec<String> =
-            named.into_iter().filter(|(_, list)| !list.is_empty()).map(|(kind, list)| format!("{kind} {list}")).collect();
+        let named: Vec<String> = named
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(kind, list)| format!("{kind} {list}"))
+            .collect();
         if !named.is_empty() {
             text.push_str(&format!(" Features of further images were taken as well: {}.", named.join("; ")));
         }
@@ -226,7 +229,9 @@ fn beside_one_phase(series: &SeriesLearning, phase: usize) -> String {
     }
     if let Some(regions) = regions {
         for [from, to] in &regions.rings {
-            text.push_str(&format!(" A ring from {from} to {to} mm of the surface, within Otsu's foreground, is a region."));
+            text.push_str(&format!(
+                " A ring from {from} to {to} mm of the surface, within Otsu's foreground, is a region."
+            ));
         }
         if let (Some(habitats), Some(model)) = (&regions.habitats, &series.learned.habitats) {
             let maps: Vec<&str> = habitats.maps.iter().map(|map| map.name()).collect();

@@ -148,12 +148,7 @@ struct UsedPhases {
 }
 
 impl UsedPhases {
-    fn of(
-        series: &DynamicSeries,
-        voxels: &PatientVoxels,
-        by: Correction<'_>,
-        options: &SeriesOptions,
-    ) -> Result<Self> {
+    fn of(series: &DynamicSeries, voxels: &PatientVoxels, by: Correction<'_>, options: &SeriesOptions) -> Result<Self> {
         let (last, count) = (options.last_phase(by.phase), series.phase_count());
         ensure!(count >= last, "the series has {count} phases; phase {last} is asked for");
         let kinds = options.all_maps();
@@ -316,8 +311,7 @@ impl SeriesAnalysis {
         let of_rings = rings.iter().flat_map(|mask| (1..).zip(1..=self.ring_count()).map(move |(n, _)| (mask, n)));
         let of_habitats =
             habitats.iter().flat_map(|mask| (1..).zip(1..=self.habitat_count()).map(move |(n, _)| (mask, n)));
-        let masks: Vec<(&LabelMap, u32)> =
-            std::iter::once((mask, label)).chain(of_rings).chain(of_habitats).collect();
+        let masks: Vec<(&LabelMap, u32)> = std::iter::once((mask, label)).chain(of_rings).chain(of_habitats).collect();
         let names = self.region_names();
         let regions: Vec<NamedRegion<'_>> =
             names.iter().zip(&masks).map(|(name, (mask, label))| NamedRegion::new(name, mask, *label)).collect();

@@ -87,11 +87,8 @@ pub fn learn(
     training_centre: &str,
     patients: &[PatientEvidence],
 ) -> Result<LearnedFromSeries> {
-    let training: Vec<&SeriesEvidence> = patients
-        .iter()
-        .filter(|patient| patient.centre == training_centre)
-        .map(|patient| &patient.evidence)
-        .collect();
+    let training: Vec<&SeriesEvidence> =
+        patients.iter().filter(|patient| patient.centre == training_centre).map(|patient| &patient.evidence).collect();
     ensure!(
         !options.learns() || !training.is_empty(),
         "no patient of {training_centre} gives anything to learn scales or habitats from"
