@@ -16,6 +16,7 @@ use super::inclusion::InclusionRules;
 use super::missing::{MissingHandling, MissingRules};
 use super::numbers::{DecimalMark, Marks, is_missing, number};
 use super::outcomes::{FurtherOutcomes, NodalStage, OUTCOME_COLUMNS};
+use super::seeding::OutlineSource;
 use super::plausibility::{Located, ReadColumns, in_another_unit, is_of_column};
 use super::spreadsheet::{Spreadsheet, SpreadsheetParams, TextEncoding, counted};
 use super::{BloodCounts, Markers, Patient, Problem, Subtype};
@@ -73,6 +74,8 @@ pub struct ReadingRules {
     pub inclusion: InclusionRules,
     /// The training centre.
     pub training_centre: Option<String>,
+    /// Where outlines come from.
+    pub outlines: OutlineSource,
 }
 
 /// What a table of patients holds.
@@ -113,7 +116,7 @@ pub fn read_patients(folder: &Path, rules: &ReadingRules) -> TableReading {
     };
     reading.remarks.push(format!("{name}: {}", sheet.format));
     report_ragged(&sheet, name, &mut reading.problems);
-    let places = ColumnPlaces::find(&sheet.header, &rules.columns, &mut reading.problems);
+    let places = ColumnPlaces::find(&sheet.header, &rules.columns, rules.outlines, &mut reading.problems);
     reading.remarks.extend(places.mapped().map(|pairs| format!("columns: {pairs}")));
     if let Some(decimal) = rules.table.decimal.filter(|mark| !matches!(mark, '.' | ',')) {
         let place = "cohort.toml, table.decimal";
@@ -194,7 +197,12 @@ impl Reader<'_> {
             .collect();
         columns.subtypes = self.subtypes(&columns.ids);
         let further_outcomes = self.further_outcomes(&columns.ids, &outcomes);
-        let [images, masks, second] = ["image", "mask", SECOND_MASK].map(|column| self.paths(column, &columns.ids));
+        let images = self.paths("image", &columns.ids);
+        let [masks, second] = match self.rules.outlines {
+            OutlineSource::File => ["mask", SECOND_MASK].map(|column| self.paths(column, &columns.ids)),
+            // Their files are written when the outlines are drawn.
+            OutlineSource::Segment => [vec![Some(PathBuf::new()); self.rows()], vec![None; self.rows()]],
+        };
         for (row, id) in columns.ids.iter().enumerate() {
             let age = columns.numbers["age_years"][row];
             let of_row = self.rules.inclusion.check(id, &dates[row], age);
