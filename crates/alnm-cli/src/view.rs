@@ -4,6 +4,7 @@ mod glyphs;
 mod page;
 mod picture;
 mod plane;
+mod png;
 
 use std::path::{Path, PathBuf};
 

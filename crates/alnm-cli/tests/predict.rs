@@ -3,11 +3,14 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, Measurement, RiskModel, Variable};
 use ndarray::Array2;
+
+use command::{ends_with, succeeds};
 
 /// A model of two variables on 60 rows, saved in the folder.
 fn save_model(folder: &Path) -> RiskModel {
@@ -27,20 +30,12 @@ fn save_model(folder: &Path) -> RiskModel {
     model
 }
 
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
 fn answer(folder: &Path, arguments: &str) -> String {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    succeeds(folder, arguments).results
 }
 
 fn complaint(folder: &Path, arguments: &str) -> String {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments}");
-    String::from_utf8(output.stderr).unwrap()
+    ends_with(1, folder, &arguments.split_whitespace().collect::<Vec<_>>()).messages
 }
 
 #[test]

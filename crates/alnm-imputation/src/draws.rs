@@ -1,7 +1,7 @@
 //! Random numbers from explicit seeds.
 
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
 /// One stream of random numbers.

@@ -14,7 +14,7 @@ use crate::coding::{Coded, places_of};
 use crate::conditional::ConditionalModel;
 use crate::draws::Draws;
 use crate::error::{ImputationError, Result};
-use crate::formula::Formula;
+use crate::formula::PassiveFormula;
 use crate::plan::VariablePlan;
 
 /// A variable of an imputation model.
@@ -23,7 +23,7 @@ use crate::plan::VariablePlan;
 pub(crate) struct ModelledVariable {
     name: String,
     unit: String,
-    formula: Option<Formula>,
+    formula: Option<PassiveFormula>,
     /// The values that a categorical variable takes, ascending; empty for numbers.
     levels: Vec<f64>,
     /// Where chains start: the median of training, or the most frequent level.
@@ -347,7 +347,7 @@ mod saved {
                 })?;
             }
             for v in &variables {
-                for part in v.formula.iter().flat_map(Formula::variables) {
+                for part in v.formula.iter().flat_map(PassiveFormula::variables) {
                     let found = variables.iter().find(|other| other.name == *part);
                     require(found.is_some_and(|other| other.formula.is_none()), || {
                         format!("the formula of {:?} takes {part:?}, which is no variable with a model", v.name)

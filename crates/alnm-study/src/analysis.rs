@@ -42,6 +42,7 @@ const CROSS_FITTED: &str = "training, cross-fitted";
 pub const INTEGRATED: &str = "Integrated";
 /// Calibration of a model in a cohort; parts that are undefined there are absent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Calibration {
     /// The Hosmer-Lemeshow test with its groups.
     pub hosmer_lemeshow: Option<HosmerLemeshow>,
@@ -53,6 +54,7 @@ pub struct Calibration {
 
 /// The ten models in one cohort.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// Name of the cohort.
     pub cohort: String,
@@ -68,6 +70,7 @@ pub struct Evaluation {
 
 /// What is learned from the variables and scores of the training centre.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Learned {
     /// Table 2.
     pub odds_ratios: Vec<UnivariateOddsRatio>,
@@ -101,6 +104,7 @@ impl Learned {
 
 /// Everything that the study reports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Results {
     /// Table 1, training centre.
     pub table_one: TableOne,

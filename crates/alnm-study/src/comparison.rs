@@ -28,6 +28,7 @@ const FEWEST_OF_A_SCANNER: usize = 10;
 
 /// A model's areas under one way of preparing the features.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ComparedAreas {
     /// How the features were prepared.
     pub features: String,
@@ -43,6 +44,7 @@ pub struct ComparedAreas {
 
 /// The study with and without harmonisation between scanners.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HarmonisationComparison {
     /// Scanners with their number of training and validation patients.
     pub scanners: Vec<(String, usize, usize)>,
@@ -54,6 +56,7 @@ pub struct HarmonisationComparison {
 
 /// The study with another network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct BackboneComparison {
     /// torchvision's name of the network.
     pub backbone: String,

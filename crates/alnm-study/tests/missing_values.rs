@@ -18,8 +18,8 @@ use alnm_study::scores::ScoreInputs;
 use alnm_study::table::CohortTable;
 use alnm_study::{BackboneSize, Study, StudySettings};
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const TRAINING: usize = 100;
 const PATIENTS: usize = 160;

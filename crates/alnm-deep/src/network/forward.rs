@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rand::distr::{Distribution, Uniform};
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::retention::Retention;

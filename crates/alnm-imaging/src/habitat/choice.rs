@@ -1,8 +1,8 @@
 //! How many clusters there are.
 
 use ndarray::{Array2, ArrayView2, Axis};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

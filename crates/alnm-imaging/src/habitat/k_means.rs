@@ -1,8 +1,8 @@
 //! k-means.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::params::invalid;

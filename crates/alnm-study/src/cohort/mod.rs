@@ -20,11 +20,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-pub use acquisition::{Acquisition, CentreProperty, SeriesHeader, acquisition_by_centre};
+pub use acquisition::{CentreProperty, PatientAcquisition, SeriesHeader, acquisition_by_centre};
 pub use check_lines::check_lines;
 pub use coding::{Code, Codes, FlagCodes};
 pub use columns::{COLUMNS, ColumnSource, ColumnSources, DATE_COLUMNS};
@@ -34,7 +34,7 @@ pub use identity::{VoxelHashes, check_identities, check_voxels};
 pub use inclusion::InclusionRules;
 pub use missing::{MissingHandling, MissingRules};
 pub use spreadsheet::{
-    RaggedRow, Spreadsheet, SpreadsheetFault, SpreadsheetFormat, SpreadsheetParams, SpreadsheetRow, TextEncoding,
+    DeclaredFormat, RaggedRow, Spreadsheet, SpreadsheetFault, SpreadsheetFormat, SpreadsheetRow, TextEncoding,
 };
 pub use table::{ReadingRules, TableReading, TableRules, read_patients, write_patients};
 pub use template::write_template;
@@ -127,6 +127,7 @@ impl CohortDescription {
 /// ([`MissingRules`]), and is the same where it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ProblemPolicy {
     /// All problems are reported, and nothing is computed.
     #[default]
@@ -291,6 +292,7 @@ pub struct Cohort {
 /// A patient who was left out: by a rule of inclusion, for a missing value, or for a problem
 /// ([`ProblemPolicy::Exclude`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Exclusion {
     /// Identifier.
     pub patient: String,
@@ -448,6 +450,7 @@ impl Cohort {
 
 /// Something wrong with a cohort folder: where, what, and what would fix it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Problem {
     /// The patient, where one is concerned.
     pub patient: Option<String>,
@@ -463,6 +466,7 @@ pub struct Problem {
 
 /// What a problem does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
 pub enum ProblemWeight {
     /// It stops the study, or leaves its patient out ([`ProblemPolicy`]).
     #[default]
@@ -528,6 +532,7 @@ impl fmt::Display for Problem {
 
 /// All problems of a cohort folder at once.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub struct CohortProblems {
     /// The folder.
     pub folder: PathBuf,

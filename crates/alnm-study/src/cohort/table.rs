@@ -16,7 +16,7 @@ use super::inclusion::InclusionRules;
 use super::missing::{MissingHandling, MissingRules};
 use super::numbers::{DecimalMark, Marks, is_missing, number};
 use super::plausibility::{Located, ReadColumns, in_another_unit, is_of_column};
-use super::spreadsheet::{Spreadsheet, SpreadsheetParams, TextEncoding, counted};
+use super::spreadsheet::{DeclaredFormat, Spreadsheet, TextEncoding, counted};
 use super::{BloodCounts, Markers, Patient, Problem, Subtype};
 use crate::store::write_file;
 
@@ -36,6 +36,7 @@ const SHOWN: usize = 3;
 /// | `dates` | found out, column by column | `"day/month/year"` or `"month/day/year"`, where slashes or hyphens leave it open |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct TableRules {
     /// Name of the table in the cohort folder.
     pub file: String,
@@ -57,6 +58,7 @@ impl Default for TableRules {
 
 /// The rules by which a table of patients is read: the sections of `cohort.toml` that concern it.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct ReadingRules {
     /// `[table]`.
     pub table: TableRules,
@@ -101,7 +103,7 @@ pub fn read_patients(folder: &Path, rules: &ReadingRules) -> TableReading {
             return reading;
         }
     };
-    let params = SpreadsheetParams { encoding: rules.table.encoding, separator: rules.table.separator };
+    let params = DeclaredFormat { encoding: rules.table.encoding, separator: rules.table.separator };
     let sheet = match Spreadsheet::read(&bytes, params, &|text| is_known(&rules.columns, text)) {
         Ok(sheet) => sheet,
         Err(fault) => {
