@@ -9,7 +9,6 @@ use alnm_stats::describe::median;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::chain::not_finite;
 use crate::coding::{Coded, places_of};
 use crate::conditional::ConditionalModel;
 use crate::draws::Draws;
@@ -249,7 +248,7 @@ impl Patient<'_> {
             let parts = places_of(formula, coded);
             let value = formula.evaluate_at(&parts.iter().map(|&part| self.values[part]).collect::<Vec<_>>());
             if !value.is_finite() {
-                return Err(not_finite(&coded[v].name, formula.text(), value, self.row));
+                return Err(ImputationError::not_finite(&coded[v].name, formula.text(), value, self.row));
             }
             self.set(v, value);
         }

@@ -30,16 +30,15 @@ use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 use crate::table::CohortTable;
-use crate::variables::{DL_SCORE, RAD_SCORE, SII, StudyVariable, VARIABLES, clinical_names};
+use crate::ten_models::specifications;
+use crate::variables::{DL_SCORE, RAD_SCORE, StudyVariable, VARIABLES};
 
-/// Confidence level of every interval.
-pub const LEVEL: f64 = 0.95;
+pub use crate::ten_models::{INTEGRATED, LEVEL};
+
 /// Groups of the Hosmer-Lemeshow test.
 pub const RISK_GROUPS: usize = 10;
 /// The name of the evaluation of the training centre by fits without the judged patients.
 const CROSS_FITTED: &str = "training, cross-fitted";
-/// The name of the model that holds everything.
-pub const INTEGRATED: &str = "Integrated";
 /// Calibration of a model in a cohort; parts that are undefined there are absent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -286,25 +285,6 @@ pub(crate) fn out_of_fold_risks(
     let by_table_and_model: Vec<Vec<f64>> =
         (0..columns).map(|column| of_patients.iter().map(|risks| risks[column]).collect()).collect();
     Ok(by_table_and_model.chunks(specifications.len()).map(<[_]>::to_vec).collect())
-}
-
-/// The study's ten models: of clinical variables, the index SII, RadScore and DLScore, alone and together.
-pub(crate) fn specifications() -> Vec<ModelSpecification> {
-    let with = |name: &str, parts: &[&[&str]]| ModelSpecification::new(name, parts.concat());
-    let clinical = &clinical_names()[..];
-    let (sii, radiomic, deep) = (&[SII][..], &[RAD_SCORE][..], &[DL_SCORE][..]);
-    vec![
-        with("Clinical", &[clinical]),
-        with("SII", &[sii]),
-        with("Rad", &[radiomic]),
-        with("DL", &[deep]),
-        with("Clinical+SII", &[clinical, sii]),
-        with("Clinical+Rad", &[clinical, radiomic]),
-        with("Clinical+DL", &[clinical, deep]),
-        with("Rad+SII", &[radiomic, sii]),
-        with("DL+SII", &[deep, sii]),
-        with(INTEGRATED, &[clinical, sii, radiomic, deep]),
-    ]
 }
 
 fn requests() -> Vec<UnivariateRequest> {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{FoldInputs, INTEGRATED, LEVEL, out_of_fold_risks, specifications};
+use crate::analysis::{FoldInputs, INTEGRATED, LEVEL, out_of_fold_risks};
 use crate::cohort::{Cohort, Patient};
 use crate::deep::{FineTuning, NetworkFeatures};
 use crate::images::CohortFeatures;
@@ -20,6 +20,7 @@ use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 use crate::table::{CohortTable, FOLDS};
+use crate::ten_models::specifications;
 
 /// The models that are compared: of the scores alone, and of everything.
 const COMPARED: [&str; 3] = ["Rad", "DL", INTEGRATED];

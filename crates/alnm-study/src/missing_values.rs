@@ -12,9 +12,9 @@ use alnm_stats::roc::{Direction, RocCurve};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::analysis::{INTEGRATED, LEVEL, specifications};
 use crate::completion::{MEASUREMENTS, MeasuredColumn};
 use crate::table::CohortTable;
+use crate::ten_models::{INTEGRATED, LEVEL, specifications};
 
 /// An estimate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -24,10 +24,11 @@ use super::uid::is_uid;
 use super::volume_choice::VolumeChoice;
 use super::volume_kind::VolumeKind;
 use super::write::{SeriesAttributes, fitting_short_text, fitting_text, is_code};
-use crate::dynamic_series::{DynamicSeries, SAME_GRID};
+use crate::dynamic_series::DynamicSeries;
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
+use crate::geometry_difference::SAME_GRID;
 use crate::volume::{Image, PixelType, Volume};
 use crate::voxel_data::VoxelBytes;
 

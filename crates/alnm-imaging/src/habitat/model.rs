@@ -6,13 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::choice::{CountScore, choose};
 use super::k_means::nearest;
 use super::mixture::HabitatMixture;
-use super::params::{HabitatLearner, invalid};
+use super::params::{HabitatLearner, MOST_FEATURES, invalid};
 use crate::error::{ImagingError, Result};
 use crate::region::Roi;
 use crate::volume::{LabelMap, Volume};
-
-/// Most features of a voxel.
-pub(super) const MOST_FEATURES: usize = 64;
 
 /// The values of maps in the voxels of a region, (voxels in raster order, maps).
 ///

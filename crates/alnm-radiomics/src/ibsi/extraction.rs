@@ -97,13 +97,6 @@ pub(crate) struct IbsiImages {
     pub(crate) levels: Option<Volume<u32>>,
 }
 
-/// The features of one family.
-#[derive(Debug)]
-pub(crate) struct FamilyFeatures {
-    pub(crate) family: IbsiFamily,
-    pub(crate) features: Vec<FeatureValue>,
-}
-
 impl IbsiProfile {
     /// The region that `label` marks, ready for its features.
     ///
