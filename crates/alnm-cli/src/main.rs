@@ -30,6 +30,7 @@ mod progress;
 mod regions;
 mod register;
 mod resample;
+mod saved;
 mod segment;
 mod separators;
 #[cfg(feature = "shell")]

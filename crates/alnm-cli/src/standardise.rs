@@ -17,6 +17,7 @@ use crate::exit::wrong_use;
 use crate::input::{SeriesChoice, noted, open, read_image};
 use crate::messages::inform;
 use crate::output::{Activity, Overwriting, write_file};
+use crate::saved::SCALE;
 
 /// Learn one scale of intensities on some images, and bring others onto it.
 #[derive(Debug, Args)]
@@ -142,7 +143,7 @@ impl Learn {
         let images = self.training_images()?;
         let activity = Activity::start("learning");
         let standard = self.learned(&images)?;
-        write_file(&self.output, format!("{}\n", serde_json::to_string_pretty(&standard)?).as_bytes())?;
+        write_file(&self.output, (SCALE.to_json(&standard)? + "\n").as_bytes())?;
         activity.finish();
         inform(format_args!("learned from {} images", images.len()));
         Ok(())
@@ -233,7 +234,7 @@ impl Apply {
         let shown = self.scale.display();
         let text = std::fs::read_to_string(&self.scale).with_context(|| format!("cannot read {shown}"))?;
         let standard: IntensityStandard =
-            serde_json::from_str(&text).with_context(|| format!("{shown} is no scale of `alnm standardise learn`"))?;
+            SCALE.from_json(&text).with_context(|| format!("{shown} is no scale of `alnm standardise learn`"))?;
         let activity = Activity::start("standardising");
         let image = self.choice.read_image(&self.input)?;
         let mask = self.mask.as_deref().map(|path| read_mask(path, &image)).transpose()?;

@@ -27,6 +27,7 @@ mod normalisation;
 mod pairs_and_runs;
 mod parameter_error;
 pub mod parameters;
+#[cfg(feature = "perturbation")]
 pub mod perturbation;
 mod preparation;
 mod principal_axes;

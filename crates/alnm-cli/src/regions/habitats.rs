@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::input::{noted, open, read_image};
 use crate::messages::inform;
 use crate::output::{Activity, Overwriting, write_file};
+use crate::saved::HABITATS;
 
 /// Suffixes of maps, in the order in which they are looked for.
 const SUFFIXES: [&str; 6] = ["nii.gz", "nii", "nrrd", "nhdr", "mha", "mhd"];
@@ -117,7 +118,7 @@ impl LearnHabitats {
         let patients = self.patients.par_iter().map(of_patient).collect::<Result<Vec<_>>>()?;
         activity.next("learning");
         let model = learner.learn(&self.features, &patients)?;
-        write_file(&self.output, format!("{}\n", serde_json::to_string_pretty(&model)?).as_bytes())?;
+        write_file(&self.output, (HABITATS.to_json(&model)? + "\n").as_bytes())?;
         activity.finish();
         for score in model.scores() {
             inform(format_args!("{} habitats: {:.4}", score.count, score.score));
@@ -172,7 +173,8 @@ impl MapHabitats {
         self.threads.start()?;
         let shown = self.model.display();
         let text = std::fs::read_to_string(&self.model).with_context(|| format!("cannot read {shown}"))?;
-        let model: HabitatModel = serde_json::from_str(&text)
+        let model: HabitatModel = HABITATS
+            .from_json(&text)
             .with_context(|| format!("{shown} holds no habitats of `alnm regions learn-habitats`"))?;
         let activity = Activity::start("mapping");
         let maps = read_maps(&self.maps, model.features())?;
