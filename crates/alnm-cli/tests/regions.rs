@@ -98,7 +98,9 @@ fn scales_are_learned_saved_and_applied() {
     assert!((scored.as_slice().iter().sum::<f64>() / scored.as_slice().len() as f64).abs() < 1e-6);
     fails(path, "standardise learn nyul x.json", 2, "no image to learn from");
     fails(path, "standardise learn nyul nyul.json a.nii.gz", 1, "--force");
-    let edited = std::fs::read_to_string(path.join("z.json")).unwrap().replace("\"standard_deviation\": 1", "\"standard_deviation\": -1");
+    let edited = std::fs::read_to_string(path.join("z.json"))
+        .unwrap()
+        .replace("\"standard_deviation\": 1", "\"standard_deviation\": -1");
     std::fs::write(path.join("bad.json"), edited).unwrap();
     fails(path, "standardise apply bad.json c.nii.gz x.nii.gz", 1, "standard deviation");
 }
