@@ -25,6 +25,7 @@ pub mod n4;
 pub mod nifti;
 pub mod nrrd;
 pub mod otsu;
+mod parallel;
 pub mod region;
 pub mod resample;
 pub mod standardisation;
