@@ -1,6 +1,5 @@
 //! Concepts that a coding scheme names.
 
-use dicom_dictionary_std::tags;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
