@@ -161,6 +161,8 @@ fn run(options: &Options) -> Result<()> {
     // Tables 1 and 2, variables by importance, ten logistic models; discrimination, calibration and decision curves in
     // both cohorts.
     let results = study.analysis(&table, &variables, &fold_inputs)?;
+    // Where the cohort asks for it, every centre judged by what was learned in all others.
+    study.leave_one_centre_out(&table, &images, &deep, &results)?;
     // With other validation patients the same has to be learned.
     study.check_leaks(&cohort, &images, &deep, fold_networks.as_deref())?;
     // Subtypes and ages, other kinds of models, bootstraps of the selections, the size of the cohort.

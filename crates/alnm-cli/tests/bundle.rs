@@ -16,7 +16,7 @@ use alnm_deep::StateTensor;
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Volume, write_mask};
 use alnm_study::analysis::{Evaluation, Results};
-use alnm_study::cohort::{BloodCounts, Markers, Patient, PatientDates, Subtype, write_patients};
+use alnm_study::cohort::{BloodCounts, FurtherOutcomes, Markers, Patient, PatientDates, Subtype, write_patients};
 use alnm_study::{Bundle, Study, StudySettings};
 use ndarray::Array3;
 
@@ -90,6 +90,7 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
             platelets: (180.0 + 150.0 * of(11)).round(),
         },
         dates: PatientDates::default(),
+        outcomes: FurtherOutcomes::default(),
         image: PathBuf::from(format!("images/{id}")),
         mask: PathBuf::from(format!("masks/{id}.nii.gz")),
         mask_reader2: None,
@@ -405,4 +406,68 @@ fn a_damaged_bundle_is_refused_or_gives_the_same_answer() {
     let refused = complaint(study.root.path(), &["apply", "out/radscore.json", "--describe"]);
     assert!(refused.contains("radscore.json"), "{refused}");
     assert_eq!(read(&original, rest).unwrap(), good);
+}
+
+/// A study of the training centre alone, from the finished one's images, with further columns in its table.
+fn study_of_one_centre(
+    name: &str,
+    design: &str,
+    columns: &str,
+    cells: impl Fn(usize, &Patient) -> String,
+) -> (PathBuf, serde_json::Value) {
+    let root = FINISHED.root.path();
+    let cohort = root.join(format!("{name}_cohort"));
+    fs::create_dir_all(&cohort).unwrap();
+    let mut patients: Vec<Patient> =
+        FINISHED.patients.iter().filter(|patient| patient.centre == "a").cloned().collect();
+    for patient in &mut patients {
+        patient.image = Path::new("../cohort").join(&patient.image);
+        patient.mask = Path::new("../cohort").join(&patient.mask);
+    }
+    let table = cohort.join("patients.csv");
+    write_patients(&table, &patients).unwrap();
+    let written = fs::read_to_string(&table).unwrap();
+    let further = patients.iter().enumerate().map(|(row, patient)| cells(row, patient));
+    let ends = std::iter::once(columns.to_owned()).chain(further);
+    let lines: Vec<String> = written.lines().zip(ends).map(|(line, end)| format!("{line},{end}")).collect();
+    fs::write(&table, lines.join("\n")).unwrap();
+    let description = format!("name = \"{name}\"\ntraining_centre = \"a\"\nvalidation_centres = []\n{design}");
+    fs::write(cohort.join("cohort.toml"), description).unwrap();
+    let out = root.join(name);
+    let mut settings = StudySettings::quick(out.clone());
+    (settings.cohort, settings.epochs) = (Some(cohort), 1);
+    Study::new(settings).run(None).unwrap();
+    let results = fs::read_to_string(out.join("results.json")).unwrap();
+    (out, serde_json::from_str(&results).unwrap())
+}
+
+#[test]
+fn a_study_of_one_centre_has_cross_fitted_figures_and_a_bundle() {
+    let (out, results) = study_of_one_centre("alone", "", "nodal_stage,positive_nodes", |row, patient| {
+        let nodes = if patient.alnm { 1 + row % 5 } else { 0 };
+        format!("pN{},{nodes}", nodes.div_ceil(3))
+    });
+    assert_eq!(results["validation"], serde_json::json!([]));
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("no centre validated") && page.contains("number of positive nodes"), "{}", out.display());
+    let table = fs::read_to_string(out.join("tables/further_outcomes.csv")).unwrap();
+    assert!(table.contains("nodal stage (N0, N1"), "{table}");
+    let root = FINISHED.root.path();
+    let first = &FINISHED.patients[0];
+    let risks =
+        answer(root, &["apply", "alone/bundle.safetensors", "--cases", "alone_cohort/patients.csv", "--format", "csv"]);
+    assert!(risks.contains(&first.id), "{risks}");
+}
+
+#[test]
+fn later_patients_of_the_centre_validate() {
+    let (out, results) =
+        study_of_one_centre("later", "[design]\nlater_from = \"2021-01-01\"\n", "mri_date", |row, _| {
+            format!("{}-03-01", if row < 22 { 2020 } else { 2021 })
+        });
+    let patients = |evaluation: &serde_json::Value| evaluation["performances"][0]["risks"].as_array().map(Vec::len);
+    assert_eq!((patients(&results["training"]), patients(&results["validation"][0])), (Some(22), Some(10)));
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("temporal validation") && page.contains("a from 2021-01-01"), "{}", out.display());
+    assert!(out.join("tables/table3_a_from_2021-01-01.csv").exists());
 }

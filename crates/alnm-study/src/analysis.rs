@@ -6,8 +6,6 @@ use alnm_models::profile_likelihood::ProfileMethod;
 use alnm_models::subset_search::{SubsetSearch, SubsetSearchParams, incremental_subsets};
 use alnm_models::univariate_table::{UnivariateOddsRatio, UnivariateRequest, univariate_odds_ratios};
 use alnm_models::{LogisticModel, LogisticParams, RiskModel, Variable};
-use alnm_selection::cross_fitting::out_of_fold;
-use alnm_selection::folds::{Folds, Split};
 use alnm_selection::{FeatureTable, Labels};
 use alnm_stats::bootstrap::Resampling;
 use alnm_stats::calibration::{
@@ -24,8 +22,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::{Cohort, Patient, Subtype};
+use crate::cross_fit::{CrossFit, FoldPredictions};
 use crate::missing_values::MissingValues;
-use crate::progress::Progress;
 use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
@@ -38,7 +36,9 @@ pub use crate::ten_models::{INTEGRATED, LEVEL};
 /// Groups of the Hosmer-Lemeshow test.
 pub const RISK_GROUPS: usize = 10;
 /// The name of the evaluation of the training centre by fits without the judged patients.
-const CROSS_FITTED: &str = "training, cross-fitted";
+pub(crate) const CROSS_FITTED: &str = "training, cross-fitted";
+/// The name of the evaluation of all validation centres together.
+const POOLED: &str = "validation, all centres";
 /// Calibration of a model in a cohort; parts that are undefined there are absent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -123,8 +123,19 @@ pub struct Results {
     pub corrected_auc: Vec<OptimismCorrected>,
     /// Every validation centre.
     pub validation: Vec<Evaluation>,
+    /// All patients of the validation centres together, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooled_validation: Option<Evaluation>,
     /// The integrated model to hand on.
     pub model: RiskModel,
+}
+
+impl Results {
+    /// All evaluations: training, cross-fitted, every validation centre and, where there are several, all of them
+    /// together.
+    pub fn evaluations(&self) -> impl Iterator<Item = &Evaluation> {
+        [&self.training, &self.cross_fitted].into_iter().chain(&self.validation).chain(&self.pooled_validation)
+    }
 }
 
 impl Study {
@@ -154,11 +165,19 @@ impl Study {
         let validation = table
             .validation()
             .map(|(centre, rows)| evaluation(centre, &models, &variables.select_rows(&rows), &table.labels(&rows)))
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        let pooled_validation = match validation.len() {
+            0 | 1 => None,
+            _ => {
+                let rows: Vec<usize> = table.validation().flat_map(|(_, rows)| rows).collect();
+                Some(evaluation(POOLED, &models, &variables.select_rows(&rows), &table.labels(&rows))?)
+            }
+        };
         step.finish(&mut self.costs);
 
         let (cross_fitted, out_of_fold) = self.cross_fitted(table, fold_inputs, &models, &labels)?;
         self.missing_values = MissingValues::of(table, &scores, &out_of_fold)?;
+        self.further_outcomes = self.models_of_further_outcomes(table, variables, fold_inputs)?;
         let step = self.progress().begin("bootstrap of the models", models.models().len());
         let resampling = Resampling::new(self.settings.resamples, self.settings.seed);
         let corrected_auc = models
@@ -181,6 +200,7 @@ impl Study {
             cross_fitted,
             corrected_auc,
             validation,
+            pooled_validation,
             model,
         })
     }
@@ -193,7 +213,7 @@ impl Study {
         inputs: &FoldInputs<'_>,
         models: &ModelSet,
         labels: &Labels,
-    ) -> Result<(Evaluation, Vec<Vec<Vec<f64>>>)> {
+    ) -> Result<(Evaluation, FoldPredictions)> {
         let folds = table.folds(self.settings.seed)?;
         let step = self.progress().begin("cross-fitting", folds.count());
         let store = Store::open(&self.settings.out, "cross_fitting")?;
@@ -208,9 +228,16 @@ impl Study {
         }
         let specifications: Vec<ModelSpecification> =
             models.models().iter().map(|model| model.specification().clone()).collect();
-        let risks: Vec<Vec<Vec<f64>>> = store.item("risks", &fingerprint.finish(), || {
-            let of_fold = |fold: usize, _: &[usize]| Ok(inputs.of_fold(fold));
-            out_of_fold_risks(table, &specifications, &folds, &of_fold, self.progress(), &|| step.advance())
+        let risks: FoldPredictions = store.item("risks", &fingerprint.finish(), || {
+            let cross_fit = CrossFit {
+                table,
+                rows: table.training(),
+                folds: &folds,
+                inputs: &|fold, _| Ok(inputs.of_fold(fold)),
+                progress: self.progress(),
+                advance: &|| step.advance(),
+            };
+            cross_fit.risks(&specifications)
         })?;
         let of_model = |(model, risks)| Ok(performance(model, CROSS_FITTED, labels, risks, LEVEL)?);
         let first = risks.first().context("at least one table is completed")?.clone();
@@ -244,47 +271,6 @@ impl<'a> FoldInputs<'a> {
     pub(crate) fn deep(&self, fold: usize) -> &FeatureTable {
         self.of_folds.map_or(&self.of_all.deep, |tables| &tables[fold])
     }
-}
-
-/// The risks of every training patient, by completed table and model, by selections, scores, imputations and models fitted
-/// without the patient's fold.
-///
-/// `inputs` gives the features for a fold and the rows that may be learned from.
-pub(crate) fn out_of_fold_risks(
-    table: &CohortTable<'_>,
-    specifications: &[ModelSpecification],
-    folds: &Folds,
-    inputs: &(dyn Fn(usize, &[usize]) -> Result<ScoreInputs> + Sync),
-    progress: &Progress,
-    advance: &(dyn Fn() + Sync),
-) -> Result<Vec<Vec<Vec<f64>>>> {
-    // One patient's risks by all models are one prediction.
-    let of_fold = |split: &Split| -> Result<Vec<Vec<f64>>> {
-        progress.check_interrupt()?;
-        let (training, held_out) = (table.rows_at(&split.training), table.rows_at(&split.held_out));
-        let labels = table.labels(&training);
-        let scores = inputs(split.fold, &training)?.fitted_scores(&training, &labels)?;
-        let tables = table.completed(&scores, &training)?;
-        advance();
-        let risks = |variables: &FeatureTable, model: &ModelSpecification| -> Result<Vec<f64>> {
-            let columns = variables.select(&model.variables)?;
-            let fitted =
-                LogisticModel::fit_finite(&columns.select_rows(&training), &labels, &LogisticParams::default())?;
-            Ok(fitted.predict(&columns.select_rows(&held_out))?)
-        };
-        let by_table_and_model = tables
-            .iter()
-            .flat_map(|variables| specifications.iter().map(move |model| (variables, model)))
-            .map(|(variables, model)| risks(variables, model))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((0..held_out.len()).map(|place| by_table_and_model.iter().map(|risks| risks[place]).collect()).collect())
-    };
-    let of_patients =
-        out_of_fold(folds, |split| of_fold(split).with_context(|| format!("cross-fitting, fold {}", split.fold + 1)))?;
-    let columns = of_patients.first().map_or(0, Vec::len);
-    let by_table_and_model: Vec<Vec<f64>> =
-        (0..columns).map(|column| of_patients.iter().map(|risks| risks[column]).collect()).collect();
-    Ok(by_table_and_model.chunks(specifications.len()).map(<[_]>::to_vec).collect())
 }
 
 fn requests() -> Vec<UnivariateRequest> {

@@ -11,8 +11,9 @@ use anyhow::{Context, Result};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{FoldInputs, INTEGRATED, LEVEL, out_of_fold_risks};
+use crate::analysis::{FoldInputs, INTEGRATED, LEVEL};
 use crate::cohort::{Cohort, Patient};
+use crate::cross_fit::CrossFit;
 use crate::deep::{FineTuning, NetworkFeatures};
 use crate::images::CohortFeatures;
 use crate::progress::Progress;
@@ -89,7 +90,8 @@ fn compared_areas(
     let variables = table.with_scores(&preparation.of_all.fitted_scores(rows, &labels)?)?;
     let fitted = ModelSet::fit(&specifications, &variables.select_rows(rows), &labels, &LogisticParams::default())?;
     let folds = table.folds(seed)?;
-    let out_of_fold = out_of_fold_risks(table, &specifications, &folds, preparation.of_fold, progress, &|| ())?;
+    let cross_fit = CrossFit { table, rows, folds: &folds, inputs: preparation.of_fold, progress, advance: &|| () };
+    let out_of_fold = cross_fit.risks(&specifications)?;
     let area = |rows: &[usize], risks: &[f64]| -> Result<AucEstimate> {
         let roc = RocCurve::new(&table.labels(rows), risks, Direction::HigherIsPositive)?;
         Ok(auc_estimate(&roc, LEVEL)?)

@@ -32,16 +32,29 @@ pub struct Material<'a> {
 /// # Errors
 /// When the two differ, or `learn` fails.
 pub fn check_leaks(material: Material<'_>, learn: impl Fn(Material<'_>) -> Result<String>) -> Result<()> {
-    let Material { cohort, images, deep } = material;
+    let description = &material.cohort.description;
     let is_training: Vec<bool> =
-        cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
-    let cohort = disguised_cohort(cohort, &is_training);
-    let images = disguised_images(images, &is_training)?;
-    let deep = disguised_vectors(deep, &is_training);
+        material.cohort.patients.iter().map(|patient| patient.centre == description.training_centre).collect();
+    check_others(material, &is_training, learn)
+}
+
+/// Learns twice, the second time with all patients disguised that are not learned from.
+///
+/// # Errors
+/// As [`check_leaks`].
+pub(crate) fn check_others(
+    material: Material<'_>,
+    is_learned_from: &[bool],
+    learn: impl Fn(Material<'_>) -> Result<String>,
+) -> Result<()> {
+    let Material { cohort, images, deep } = material;
+    let cohort = disguised_cohort(cohort, is_learned_from);
+    let images = disguised_images(images, is_learned_from)?;
+    let deep = disguised_vectors(deep, is_learned_from);
     let disguised = Material { cohort: &cohort, images: &images, deep: &deep };
     ensure!(
         learn(material)? == learn(disguised)?,
-        "a leak: with other outcomes and features of the validation patients something else is learned"
+        "a leak: with other outcomes and features of patients who are not learned from something else is learned"
     );
     Ok(())
 }

@@ -11,14 +11,20 @@ pub mod comparison;
 #[cfg(feature = "learning")]
 mod completion;
 #[cfg(feature = "learning")]
+mod cross_fit;
+#[cfg(feature = "learning")]
 pub mod deep;
 pub mod deep_output;
 pub mod drift;
 pub mod external_validation;
 #[cfg(feature = "learning")]
+pub mod further_outcomes;
+#[cfg(feature = "learning")]
 pub mod images;
 #[cfg(feature = "learning")]
 pub mod leak_check;
+#[cfg(feature = "learning")]
+pub mod leave_one_centre_out;
 #[cfg(feature = "learning")]
 pub mod missing_values;
 #[cfg(feature = "clap")]

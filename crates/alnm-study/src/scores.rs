@@ -91,20 +91,45 @@ impl ScoreInputs {
     /// # Errors
     /// When no feature is reliable.
     pub fn new(images: &CohortFeatures, deep: &NetworkFeatures, seed: u64) -> Result<Self> {
-        let mut radiomic = images.features.clone();
-        let agreement = images.agreement()?;
-        if let Some(agreement) = &agreement {
-            let kept: Vec<String> =
-                agreement.iter().filter(|feature| feature.reliable).map(|feature| feature.feature.clone()).collect();
-            ensure!(!kept.is_empty(), "no radiomic feature has an ICC above 0.75 between the two readers");
-            radiomic = radiomic.select(&kept)?;
-        }
+        let inputs = Self::of_one_reader(images, deep, seed)?;
+        let Some(agreement) = images.agreement()? else { return Ok(inputs) };
+        let kept: Vec<String> =
+            agreement.iter().filter(|feature| feature.reliable).map(|feature| feature.feature.clone()).collect();
+        ensure!(!kept.is_empty(), "no radiomic feature has an ICC above 0.75 between the two readers");
+        Ok(Self { radiomic: inputs.radiomic.select(&kept)?, agreement: Some(agreement), ..inputs })
+    }
+
+    /// Both feature tables for learning from other rows than those of the training centre: radiomic features that are
+    /// defined for all of these rows and, where the training centre's patients are among them, that two readers agree on.
+    ///
+    /// # Errors
+    /// When no feature is left.
+    pub(crate) fn learned_on(
+        rows: &[usize],
+        table: &CohortTable<'_>,
+        images: &CohortFeatures,
+        deep: &NetworkFeatures,
+        seed: u64,
+    ) -> Result<Self> {
+        // The patients whom two readers outlined are all of the training centre.
+        let has_readers = table.training().iter().all(|row| rows.contains(row));
+        let inputs =
+            if has_readers { Self::new(images, deep, seed)? } else { Self::of_one_reader(images, deep, seed)? };
+        let values = inputs.radiomic.values();
+        let is_defined = |column: &usize| rows.iter().all(|&row| values[[row, *column]].is_finite());
+        let defined: Vec<usize> = (0..inputs.radiomic.columns()).filter(is_defined).collect();
+        ensure!(!defined.is_empty(), "no radiomic feature is defined for all of {} patients", rows.len());
+        Ok(Self { radiomic: inputs.radiomic.select_columns(&defined), ..inputs })
+    }
+
+    /// Both feature tables, whatever two readers say.
+    fn of_one_reader(images: &CohortFeatures, deep: &NetworkFeatures, seed: u64) -> Result<Self> {
         Ok(Self {
-            radiomic,
+            radiomic: images.features.clone(),
             deep: deep.table()?,
             radiomic_pipeline: selection(RAD_SCORE, seed),
             deep_pipeline: selection(DL_SCORE, seed),
-            agreement,
+            agreement: None,
         })
     }
 

@@ -10,6 +10,8 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::cohort::{self, Cohort, PatientAcquisition, Problem, ProblemPolicy};
+use crate::further_outcomes::OutcomeModel;
+use crate::leave_one_centre_out::LeaveOneCentreOut;
 use crate::missing_values::MissingValues;
 use crate::progress::{LogStyle, Progress, ProgressLog, StepCost};
 
@@ -127,6 +129,10 @@ pub struct Study {
     pub acquisitions: Vec<PatientAcquisition>,
     /// What missing values do to the models, where there are any, once the models were fitted.
     pub missing_values: Option<MissingValues>,
+    /// Models of further outcomes, where the table has such, once the models were fitted.
+    pub further_outcomes: Vec<OutcomeModel>,
+    /// Every centre judged by what was learned in all others, where `cohort.toml` asks for it.
+    pub leave_one_centre_out: Option<LeaveOneCentreOut>,
     progress: Progress,
 }
 
@@ -139,6 +145,8 @@ impl Study {
             costs: Vec::new(),
             acquisitions: Vec::new(),
             missing_values: None,
+            further_outcomes: Vec::new(),
+            leave_one_centre_out: None,
             progress: Progress::silent(),
         }
     }

@@ -45,6 +45,7 @@ impl Study {
         let fold_tables = fold_networks.as_deref().map(NetworkFeatures::tables).transpose()?;
         let fold_inputs = FoldInputs::new(&inputs, fold_tables.as_deref());
         let results = self.analysis(&table, &variables, &fold_inputs)?;
+        self.leave_one_centre_out(&table, &images, &deep, &results)?;
         self.check_leaks(&cohort, &images, &deep, fold_networks.as_deref())?;
         let robustness = self.robustness(&table, &variables, &inputs, &scores, &results)?;
         let harmonisation = self.harmonisation(&table, &inputs, &fold_inputs)?;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use alnm_conformance::pack::Pack;
 use alnm_study::cohort::{
-    BloodCounts, Cohort, CohortDescription, Markers, Patient, PatientDates, Subtype, check_files, check_headers,
+    BloodCounts, Cohort, CohortDescription, FurtherOutcomes, Markers, Patient, PatientDates, Subtype, check_files,
+    check_headers,
 };
 
 fn patient(id: &str, image: &str, mask: PathBuf) -> Patient {
@@ -20,6 +21,7 @@ fn patient(id: &str, image: &str, mask: PathBuf) -> Patient {
         subtype: Some(Subtype::LuminalB),
         blood,
         dates: PatientDates::default(),
+        outcomes: FurtherOutcomes::default(),
         image: PathBuf::from(id).join(image),
         mask,
         mask_reader2: None,

@@ -4,106 +4,13 @@
 // A cohort that cannot be made must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod small_cohort;
 
 use alnm_selection::FeatureTable;
-use alnm_study::analysis::FoldInputs;
-use alnm_study::cohort::{BloodCounts, Cohort, CohortDescription, Markers, MissingHandling, Patient, PatientDates};
-use alnm_study::deep::NetworkFeatures;
-use alnm_study::images::CohortFeatures;
+use alnm_study::cohort::Cohort;
 use alnm_study::leak_check::{Material, check_leaks};
-use alnm_study::preparation::ImagePreparationParams;
-use alnm_study::scores::ScoreInputs;
 use alnm_study::table::CohortTable;
-use alnm_study::{BackboneSize, Study, StudySettings};
-use ndarray::Array2;
-use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
-
-const TRAINING: usize = 100;
-const PATIENTS: usize = 160;
-const FEATURES: usize = 12;
-
-/// Patients whose outcome hangs on the diameter and the blood, one value in twelve missing.
-fn cohort(shuffled: bool) -> Cohort {
-    let mut generator = ChaCha8Rng::seed_from_u64(5);
-    let patients = (0..PATIENTS)
-        .map(|row| {
-            let mut normal = || (0..12).map(|_| generator.random::<f64>()).sum::<f64>() - 6.0;
-            let (size, inflammation) = (normal(), normal());
-            let chance = normal();
-            let lymphocytes = (0.6 - 0.2 * inflammation + 0.1 * normal()).exp();
-            let neutrophils = (1.3 + 0.2 * inflammation + 0.1 * normal()).exp();
-            let monocytes = 0.2 * lymphocytes * (0.1 * normal()).exp();
-            let platelets = 250.0 * (0.1 * inflammation + 0.15 * normal()).exp();
-            let values = [
-                50.0 + 10.0 * normal(),
-                (0.9 + 0.4 * size).exp(),
-                (-0.3 + 0.3 * size + 0.3 * normal()).exp(),
-                neutrophils,
-                lymphocytes,
-                monocytes,
-                1.1 * (neutrophils + lymphocytes + monocytes),
-                platelets,
-            ];
-            let [age_years, mtd_cm, sad_aln_cm, neutrophils, lymphocytes, monocytes, wbc, platelets] =
-                values.map(|value| if generator.random::<f64>() < 1.0 / 12.0 { f64::NAN } else { value });
-            let alnm = if shuffled { generator.random::<f64>() < 0.5 } else { size + inflammation + chance > 0.0 };
-            Patient {
-                id: format!("P{row:03}"),
-                centre: if row < TRAINING { "A" } else { "B" }.to_owned(),
-                alnm,
-                age_years,
-                mtd_cm,
-                sad_aln_cm,
-                markers: Markers { pr: None, er: None, her2: None, ki67: None },
-                subtype: None,
-                blood: BloodCounts { neutrophils, lymphocytes, monocytes, wbc, platelets },
-                dates: PatientDates::default(),
-                image: PathBuf::new(),
-                mask: PathBuf::new(),
-                mask_reader2: None,
-                further: BTreeMap::new(),
-            }
-        })
-        .collect();
-    let mut description = CohortDescription::new("missing values", "A", &["B"]);
-    description.missing.policy = Some(MissingHandling::Impute);
-    description.missing.imputations = 5;
-    Cohort { folder: PathBuf::new(), description, patients, excluded: Vec::new(), remarks: Vec::new() }
-}
-
-/// Features of which some tell the outcome a little.
-fn features(cohort: &Cohort) -> (CohortFeatures, NetworkFeatures) {
-    let mut generator = ChaCha8Rng::seed_from_u64(6);
-    let mut value = |alnm: bool, column: usize| {
-        let noise = (0..12).map(|_| generator.random::<f64>()).sum::<f64>() - 6.0;
-        noise + if alnm && column < 3 { 0.8 } else { 0.0 }
-    };
-    let outcomes: Vec<bool> = cohort.patients.iter().map(|patient| patient.alnm).collect();
-    let values = Array2::from_shape_fn((PATIENTS, FEATURES), |(row, column)| value(outcomes[row], column));
-    let names: Vec<String> = (0..FEATURES).map(|column| format!("feature_{column}")).collect();
-    let none = || FeatureTable::new(names.clone(), Array2::zeros((0, FEATURES))).unwrap();
-    let images = CohortFeatures {
-        features: FeatureTable::new(names.clone(), values).unwrap(),
-        readers: [none(), none()],
-        crops: Vec::new(),
-        undefined: Vec::new(),
-        geometries: Vec::new(),
-        fingerprints: Vec::new(),
-        preparation: ImagePreparationParams::default(),
-    };
-    let vectors = cohort
-        .patients
-        .iter()
-        .map(|patient| {
-            (0..1000).map(|column| if column < 20 { value(patient.alnm, column) as f32 } else { 0.0 }).collect()
-        })
-        .collect();
-    let trained_on = cohort.training().into_iter().map(|patient| patient.id.clone()).collect();
-    (images, NetworkFeatures { vectors, history: Vec::new(), trained_on })
-}
+use small_cohort::{PATIENTS, TRAINING, analysed, cohort, features};
 
 /// Scores for tests that do not learn any.
 fn any_scores() -> FeatureTable {
@@ -204,30 +111,6 @@ fn a_score_that_a_validation_patient_lacks_is_completed() {
         completed.require_finite().unwrap();
         assert_eq!(completed.select_rows(&others), known.select_rows(&others));
     }
-}
-
-fn analysed(cohort: &Cohort) -> (Study, alnm_study::analysis::Results) {
-    let out = tempfile::tempdir().unwrap();
-    let mut study = Study::new(StudySettings {
-        cohort: None,
-        out: out.path().to_owned(),
-        weights: None,
-        epochs: 1,
-        backbone_size: BackboneSize::Tiny,
-        resamples: 2,
-        seed: 3,
-        shuffle_outcomes: false,
-        cross_fit_network: false,
-        compare_backbones: false,
-        backbone_weights: None,
-    });
-    let (images, deep) = features(cohort);
-    let inputs = ScoreInputs::new(&images, &deep, 3).unwrap();
-    let table = CohortTable::new(cohort).unwrap();
-    let scores = inputs.fitted_scores(table.training(), &table.training_labels()).unwrap();
-    let variables = table.with_scores(&scores).unwrap();
-    let results = study.analysis(&table, &variables, &FoldInputs::new(&inputs, None)).unwrap();
-    (study, results)
 }
 
 #[test]

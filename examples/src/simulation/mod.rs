@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::write_mask;
-use alnm_study::cohort::{CohortDescription, Patient, PatientDates, write_patients};
+use alnm_study::cohort::{CohortDescription, FurtherOutcomes, Patient, PatientDates, write_patients};
 use alnm_study::progress::RunningStep;
 use alnm_study::store::{Fingerprint, write_file};
 use anyhow::{Context, Result, bail, ensure};
@@ -334,6 +334,7 @@ impl Subject {
             subtype: Some(clinical.subtype),
             blood: clinical.blood,
             dates: PatientDates::default(),
+            outcomes: FurtherOutcomes::default(),
             image: PathBuf::from(format!("images/{id}")),
             mask: mask(1),
             mask_reader2: second_reader.then(|| mask(2)),

@@ -64,6 +64,8 @@ pub struct Codes {
     pub her2: FlagCodes,
     /// Of Ki-67.
     pub ki67: FlagCodes,
+    /// Of a recurrence.
+    pub recurrence: FlagCodes,
     /// Of the subtype: its names in the study with those of the table.
     pub subtype: BTreeMap<String, Vec<Code>>,
 }
@@ -76,7 +78,8 @@ impl Codes {
             "pr" => &self.pr,
             "er" => &self.er,
             "her2" => &self.her2,
-            _ => &self.ki67,
+            "ki67" => &self.ki67,
+            _ => &self.recurrence,
         }
     }
 }

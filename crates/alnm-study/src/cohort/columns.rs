@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::outcomes::OUTCOME_COLUMNS;
 use super::{Problem, Subtype};
 
 /// Columns of `patients.csv` as the program writes it; `mask_reader2` may be missing, further columns are kept.
@@ -124,6 +125,14 @@ pub(super) fn describe(column: &str) -> String {
         "mri_date" => "date of the MRI; at most 14 days before surgery; the column may be missing".to_owned(),
         "blood_date" => "date of the blood counts; at most 3 days before surgery; the column may be missing".to_owned(),
         "surgery_date" => "date of the surgery; the column may be missing".to_owned(),
+        "nodal_stage" => "N0 to N3 by pathology; gives a model of the stage; the column may be missing".to_owned(),
+        "positive_nodes" => {
+            "number of positive nodes; gives a model of the number; the column may be missing".to_owned()
+        }
+        "follow_up_months" => {
+            "months from surgery to the recurrence or the last visit; the column may be missing".to_owned()
+        }
+        "recurrence" => "1 or yes where there was one, 0 or no; the column may be missing".to_owned(),
         other => format!("column {other}"),
     }
 }
@@ -171,7 +180,7 @@ fn plain(name: &str) -> String {
 }
 
 fn ours() -> impl Iterator<Item = &'static str> {
-    COLUMNS.into_iter().chain(DATE_COLUMNS)
+    COLUMNS.into_iter().chain(DATE_COLUMNS).chain(OUTCOME_COLUMNS)
 }
 
 /// Whether a text names a column that is looked for.

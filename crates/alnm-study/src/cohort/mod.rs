@@ -5,11 +5,13 @@ mod check_lines;
 mod coding;
 mod columns;
 mod dates;
+mod design;
 mod files;
 mod identity;
 mod inclusion;
 mod missing;
 mod numbers;
+mod outcomes;
 mod plausibility;
 mod spreadsheet;
 mod table;
@@ -29,10 +31,12 @@ pub use check_lines::check_lines;
 pub use coding::{Code, Codes, FlagCodes};
 pub use columns::{COLUMNS, ColumnSource, ColumnSources, DATE_COLUMNS};
 pub use dates::{DateOrder, PatientDates};
+pub use design::{NaiveDateText, SplitDate, StudyDesign};
 pub use files::{HeaderReading, PatientVoxels, check_files, check_headers, read_analysed_image, read_outline};
 pub use identity::{VoxelHashes, check_identities, check_voxels};
 pub use inclusion::InclusionRules;
 pub use missing::{MissingHandling, MissingRules};
+pub use outcomes::{FurtherOutcomes, NodalStage, OUTCOME_COLUMNS, Recurrence};
 pub use spreadsheet::{
     DeclaredFormat, RaggedRow, Spreadsheet, SpreadsheetFault, SpreadsheetFormat, SpreadsheetRow, TextEncoding,
 };
@@ -56,7 +60,7 @@ pub struct CohortDescription {
     pub label: u32,
     /// The centre whose patients everything is learned on.
     pub training_centre: String,
-    /// Centres on which nothing is learned.
+    /// Centres on which nothing is learned; none where the study has one centre alone.
     pub validation_centres: Vec<String>,
     /// What happens to patients with a problem.
     #[serde(default)]
@@ -76,6 +80,9 @@ pub struct CohortDescription {
     /// Who belongs into the study.
     #[serde(default, skip_serializing_if = "is_default")]
     pub inclusion: InclusionRules,
+    /// Designs beside training in one centre and validation in others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub design: StudyDesign,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -99,6 +106,7 @@ impl CohortDescription {
             codes: Codes::default(),
             missing: MissingRules::default(),
             inclusion: InclusionRules::default(),
+            design: StudyDesign::default(),
         }
     }
 
@@ -257,6 +265,8 @@ pub struct Patient {
     pub blood: BloodCounts,
     /// Dates of birth, MRI, blood counts and surgery.
     pub dates: PatientDates,
+    /// Nodal stage, positive nodes and recurrence, where they are known.
+    pub outcomes: FurtherOutcomes,
     /// Image: a DICOM folder or a file, relative to the cohort folder.
     pub image: PathBuf,
     /// Mask file, relative to the cohort folder.
@@ -568,8 +578,8 @@ pub fn load(folder: &Path) -> Result<Cohort, CohortProblems> {
 pub fn read(folder: &Path) -> Result<(Cohort, Vec<Problem>), CohortProblems> {
     let description = read_description(&folder.join("cohort.toml"));
     let rules = description.as_ref().map(CohortDescription::reading_rules).unwrap_or_default();
-    let TableReading { patients, mut problems, remarks } = read_patients(folder, &rules);
-    let description = match description {
+    let TableReading { mut patients, mut problems, mut remarks } = read_patients(folder, &rules);
+    let mut description = match description {
         Ok(description) => description,
         Err(problem) => {
             problems.insert(0, problem);
@@ -577,6 +587,12 @@ pub fn read(folder: &Path) -> Result<(Cohort, Vec<Problem>), CohortProblems> {
         }
     };
     check_centres(&description, &patients, &mut problems);
+    description.design.clone().split(&mut description, &mut patients, &mut problems);
+    if description.validation_centres.is_empty() {
+        let remark =
+            "cohort.toml: no centre validates; the cross-fitted figures of the training centre judge the models";
+        remarks.push(remark.to_owned());
+    }
     Ok((Cohort { folder: folder.to_owned(), description, patients, excluded: Vec::new(), remarks }, problems))
 }
 
@@ -589,6 +605,9 @@ fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
     if !(2..=1000).contains(&description.missing.imputations) {
         let what = format!("the number of imputations is {}", description.missing.imputations);
         return Err(Problem::of_cohort("cohort.toml, missing.imputations", what, "it must be 2 to 1000; 20 are usual"));
+    }
+    if let Some(problem) = description.design.check() {
+        return Err(problem);
     }
     if description.phase == 0 {
         return Err(Problem::of_cohort("cohort.toml, phase", "phase is 0", "phases are counted from 1"));
@@ -624,13 +643,6 @@ fn check_centres(description: &CohortDescription, patients: &[Patient], problems
             let of_patient = |patient: &&Patient| Problem::of_patient(&patient.id, "column centre", &what, fix);
             problems.extend(patients.iter().map(of_patient));
         }
-    }
-    if description.validation_centres.is_empty() {
-        problems.push(Problem::of_cohort(
-            "cohort.toml, validation_centres",
-            "the list is empty",
-            "name at least one centre",
-        ));
     }
     if description.validation_centres.contains(&description.training_centre) {
         let fix = "a centre trains or validates, not both";

@@ -164,20 +164,21 @@ fn report_ragged(sheet: &Spreadsheet, name: &str, problems: &mut Vec<Problem>) {
 
 /// What is wrong with a cell: in words for the cell, in words for all cells of the column with the same fault, and what
 /// would fix it.
-struct CellFault {
-    row: usize,
-    of_cell: String,
-    of_column: String,
-    fix: String,
+pub(super) struct CellFault {
+    pub(super) row: usize,
+    pub(super) of_cell: String,
+    pub(super) of_column: String,
+    pub(super) fix: String,
 }
 
-struct Reader<'a> {
+/// Reads the columns of a table, and collects what is wrong in them.
+pub(super) struct Reader<'a> {
     folder: &'a Path,
     rules: &'a ReadingRules,
     sheet: &'a Spreadsheet,
     places: &'a ColumnPlaces,
-    found: Vec<Located>,
-    remarks: Vec<String>,
+    pub(super) found: Vec<Located>,
+    pub(super) remarks: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -196,6 +197,7 @@ impl Reader<'_> {
             .map(|row| Markers { pr: pr[row], er: er[row], her2: her2[row], ki67: ki67[row] })
             .collect();
         columns.subtypes = self.subtypes(&columns.ids);
+        let further_outcomes = self.further_outcomes(&columns.ids, &outcomes);
         let [images, masks, second] = ["image", "mask", SECOND_MASK].map(|column| self.paths(column, &columns.ids));
         for (row, id) in columns.ids.iter().enumerate() {
             let age = columns.numbers["age_years"][row];
@@ -233,6 +235,7 @@ impl Reader<'_> {
                     platelets: number("platelets", row),
                 },
                 dates: dates[row],
+                outcomes: further_outcomes[row],
                 image: image.clone(),
                 mask: mask.clone(),
                 mask_reader2: second[row].clone(),
@@ -250,12 +253,12 @@ impl Reader<'_> {
     }
 
     /// The cells of a column; empty where the table lacks it.
-    fn cells(&self, column: &str) -> Vec<&str> {
+    pub(super) fn cells(&self, column: &str) -> Vec<&str> {
         let place = self.places.of(column);
         self.sheet.rows.iter().map(|row| place.map_or("", |place| row.cells[place].as_str())).collect()
     }
 
-    fn is_missing(&self, cell: &str) -> bool {
+    pub(super) fn is_missing(&self, cell: &str) -> bool {
         is_missing(cell, &self.rules.missing.markers)
     }
 
@@ -265,7 +268,7 @@ impl Reader<'_> {
     }
 
     /// Reports the faults of a column's cells: those of the same kind that most cells have as one.
-    fn report(&mut self, column: &str, ids: &[String], faults: Vec<CellFault>, is_used: bool) {
+    pub(super) fn report(&mut self, column: &str, ids: &[String], faults: Vec<CellFault>, is_used: bool) {
         let place = format!("column {}", self.places.label(column));
         let filled = self.cells(column).iter().filter(|cell| !self.is_missing(cell)).count();
         let mut kinds: BTreeMap<String, Vec<CellFault>> = BTreeMap::new();

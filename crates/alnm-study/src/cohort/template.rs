@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::columns::{COLUMNS, DATE_COLUMNS, describe};
+use super::outcomes::OUTCOME_COLUMNS;
 use crate::store::write_file;
 
 const DESCRIPTION: &str = r#"# What the cohort is called in the report.
@@ -64,6 +65,15 @@ problems = "refuse"
 #mri_days = 14
 #blood_days = 3
 #minimum_age = 18
+
+# Designs beside training in one centre and validation in others. With validation_centres = [] the study has one centre alone.
+# later_from: patients of the training centre from this day on validate instead (by mri_date, or split_by = "surgery_date").
+# leave_one_centre_out: every centre is judged by what was learned in all others, too.
+# survival_months: when risks of a recurrence are judged, where the table has follow_up_months and recurrence.
+#[design]
+#later_from = "2021-01-01"
+#leave_one_centre_out = false
+#survival_months = 60
 "#;
 
 const EXAMPLE: &str = "\nA row:\nP001,A,1,47,2.5,0.8,1,1,0,1,Luminal B,4.1,1.9,0.4,6.8,250,images/P001,masks/P001.nii.gz,,1976-05-31,2024-03-01,2024-03-12,2024-03-13\n";
@@ -84,10 +94,19 @@ pub fn write_template(folder: &Path) -> Result<()> {
         writeln!(text, "{column:<14} {}", describe(column)).expect("writing to a string does not fail");
         text
     });
+    let further = OUTCOME_COLUMNS.iter().fold(String::new(), |mut text, column| {
+        writeln!(text, "{column:<16} {}", describe(column)).expect("writing to a string does not fail");
+        text
+    });
     let files = [
         ("cohort.toml", DESCRIPTION.to_owned()),
         ("patients.csv", names.join(",") + "\n"),
-        ("columns.txt", format!("Columns of patients.csv; further columns are kept.\n\n{columns}{SCANNER}{EXAMPLE}")),
+        (
+            "columns.txt",
+            format!(
+                "Columns of patients.csv; further columns are kept.\n\n{columns}{SCANNER}\nFurther outcomes, not in the header:\n{further}{EXAMPLE}"
+            ),
+        ),
     ];
     for (name, text) in files {
         write_file(&folder.join(name), text.as_bytes())?;

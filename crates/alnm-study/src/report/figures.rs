@@ -316,11 +316,10 @@ fn of_cohorts(
     results: &Results,
     chart: impl Fn(&Evaluation) -> Result<Chart>,
 ) -> Result<Figure> {
-    let evaluations = [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
     let panel = |evaluation: &Evaluation| -> Result<Panel> {
         Ok(chart(evaluation)?.panel(&format!("{name}_{}", evaluation.cohort.replace([' ', ','], "_"))))
     };
-    Ok(figure(caption, evaluations.map(panel).collect::<Result<_>>()?))
+    Ok(figure(caption, results.evaluations().map(panel).collect::<Result<_>>()?))
 }
 
 fn roc(evaluation: &Evaluation) -> Result<Chart> {

@@ -73,7 +73,13 @@ pub(super) fn headline(findings: &Findings<'_>) -> Vec<Headline> {
         (&results.training, "optimistic: judged on the patients it was fitted to"),
         (&results.cross_fitted, "judged on patients left out of the fit"),
     ];
-    let outside = results.validation.iter().map(|evaluation| (evaluation, "external: nothing was learned there"));
+    let remark = if findings.cohort.description.design.later_from.is_some() {
+        "nothing was learned there; centres named by a day are later patients of the training centre"
+    } else {
+        "external: nothing was learned there"
+    };
+    let outside =
+        results.validation.iter().chain(&results.pooled_validation).map(move |evaluation| (evaluation, remark));
     remarks
         .into_iter()
         .chain(outside)
@@ -135,11 +141,21 @@ fn patients(cohort: &Cohort) -> String {
             "No value that a model needs was missing; receptors, Ki-67 and subtype may be.".to_owned()
         }
     };
+    let judged = match validation.as_slice() {
+        [] => "no centre validated, so the cross-fitted figures judge the models".to_owned(),
+        centres => format!("those of {} validated", centres.join(" and ")),
+    };
+    let temporal = match description.design.later_from {
+        Some(day) => format!(
+            " Patients of the training centre from {} on taught nothing and validated as a group of their own (temporal validation).",
+            String::from(day)
+        ),
+        None => String::new(),
+    };
     format!(
-        "Patients of {} trained; those of {} validated. Everything learned was learned on the training centre. Of {} patients in the table {} were \
+        "Patients of {} trained; {judged}.{temporal} Everything learned was learned on the training centre. Of {} patients in the table {} were \
          excluded; the patient flow lists the reasons. {missing}",
         of(&description.training_centre),
-        validation.join(" and "),
         cohort.patients.len() + cohort.excluded.len(),
         cohort.excluded.len(),
     )
@@ -266,13 +282,32 @@ fn evaluation(study: &Study, findings: &Findings<'_>) -> String {
          and models fitted anew without the judged patients, in {FOLDS} folds. {network} Validation centres are reported one by one, with the training cutoff carried \
          over and with each cohort's own optimum. The run learned everything but the network a second time with outcomes and features of the validation \
          patients replaced: nothing learned changed by a bit, and the network's record names the {} patients of the training centre alone. The selections \
-         were repeated on {} bootstraps. Harmonisation of features between scanners is compared in a table of its own and used in no other. {}",
+         were repeated on {} bootstraps. Harmonisation of features between scanners is compared in a table of its own and used in no other. {}{}",
         study.settings.resamples,
         study.settings.seed,
         findings.deep.trained_on.len(),
         findings.robustness.selection_resamples,
         findings.harmonisation.remark,
+        designs(study),
     )
+}
+
+/// What stands in the tables of further designs.
+fn designs(study: &Study) -> String {
+    let mut text = String::new();
+    if study.leave_one_centre_out.is_some() {
+        text.push_str(
+            " Every centre was judged, too, by selections, scores, models and a network learned in all others; areas and calibration over the centres are \
+             means by a random-effects model (DerSimonian and Laird).",
+        );
+    }
+    if !study.further_outcomes.is_empty() {
+        text.push_str(
+            " Further outcomes in the table of patients were modelled from the same variables: the nodal stage by proportional odds, the number of positive \
+             nodes by a negative binomial regression, the time to a recurrence by Cox's regression. RadScore and DLScore were learned for metastasis.",
+        );
+    }
+    text
 }
 
 fn software(study: &Study) -> String {

@@ -4,6 +4,7 @@ mod attention;
 mod checklist;
 mod cohort_tables;
 mod corrected_calibration;
+mod design_tables;
 pub mod figure;
 mod figures;
 mod flow;
@@ -94,6 +95,7 @@ impl Study {
         let mut tables = tables::all(findings)?;
         // Behind the patient flow.
         tables.splice(1..1, cohort_tables::all(self, findings.cohort));
+        tables.extend(design_tables::all(self));
         for table in &tables {
             table.write(&folder)?;
         }
@@ -113,6 +115,12 @@ impl Study {
         save("dlscore.json", findings.scores.deep.to_json()?)?;
         if let Some(missing) = &self.missing_values {
             save("missing_values.json", serde_json::to_string_pretty(missing)?)?;
+        }
+        if let Some(left_out) = &self.leave_one_centre_out {
+            save("leave_one_centre_out.json", serde_json::to_string_pretty(left_out)?)?;
+        }
+        if !self.further_outcomes.is_empty() {
+            save("further_outcomes.json", serde_json::to_string_pretty(&self.further_outcomes)?)?;
         }
         save("results.json", serde_json::to_string(findings.results)?)?;
         save("robustness.json", serde_json::to_string(findings.robustness)?)?;

@@ -129,16 +129,16 @@ impl Table {
 /// All tables.
 pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
     let &Findings { cohort, results, scores, published, .. } = findings;
-    let evaluations = || [&results.training, &results.cross_fitted].into_iter().chain(&results.validation);
     let mut tables = vec![patient_flow(cohort)];
     tables.extend(excluded(cohort));
     tables.extend([table_one(results, published), table_two(results)]);
-    tables.extend(evaluations().enumerate().map(|(index, evaluation)| table_three(index, evaluation, published)));
+    tables
+        .extend(results.evaluations().enumerate().map(|(index, evaluation)| table_three(index, evaluation, published)));
     tables.extend(penalised(results));
     tables.push(optimism(results));
-    tables.push(areas_compared(&results.validation)?);
-    tables.push(calibration(evaluations()));
-    tables.push(net_benefit(evaluations()));
+    tables.extend(areas_compared(results)?);
+    tables.push(calibration(results.evaluations()));
+    tables.push(net_benefit(results.evaluations()));
     tables.extend([
         subgroups(findings.robustness),
         alternatives(cohort, findings.robustness),
@@ -283,7 +283,7 @@ fn optimism(results: &Results) -> Table {
             [training.auc.auc, corrected.corrected, cross_fitted.auc.auc, training.auc.auc - cross_fitted.auc.auc]
                 .map(three),
         );
-        cells.extend(results.validation.iter().map(|evaluation| {
+        cells.extend(results.validation.iter().chain(&results.pooled_validation).map(|evaluation| {
             evaluation
                 .performances
                 .iter()
@@ -295,13 +295,15 @@ fn optimism(results: &Results) -> Table {
     let rows = rows.collect();
     let mut header =
         vec!["model", "training", "bootstrap-corrected (scores fixed)", "cross-fitted", "optimism of training"];
-    header.extend(results.validation.iter().map(|evaluation| evaluation.cohort.as_str()));
+    let outside = results.validation.iter().chain(&results.pooled_validation);
+    header.extend(outside.map(|evaluation| evaluation.cohort.as_str()));
     Table::new("optimism", "AUC and its optimism", &header, rows)
 }
 
-fn areas_compared(validation: &[Evaluation]) -> Result<Table> {
+/// `None` without a centre that validates.
+fn areas_compared(results: &Results) -> Result<Option<Table>> {
     let mut rows = Vec::new();
-    for evaluation in validation {
+    for evaluation in results.validation.iter().chain(&results.pooled_validation) {
         let (reference, others): (Vec<_>, Vec<_>) = evaluation
             .performances
             .iter()
@@ -322,7 +324,8 @@ fn areas_compared(validation: &[Evaluation]) -> Result<Table> {
         }
     }
     let header = ["cohort", "model", "AUC minus that of Integrated", "Z", "p"];
-    Ok(Table::new("delong", "DeLong's test of each model against Integrated, external validation", &header, rows))
+    let title = "DeLong's test of each model against Integrated, external validation";
+    Ok((!rows.is_empty()).then(|| Table::new("delong", title, &header, rows)))
 }
 
 fn calibration<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
@@ -547,16 +550,20 @@ fn agreement(findings: &Findings<'_>) -> Option<Table> {
 /// Table 3 as lines for a terminal, with published areas where another study stands beside it.
 #[must_use]
 pub fn summary(results: &Results, published: Option<&PublishedFigures>) -> Vec<String> {
-    let Some(external) = results.validation.first() else { return Vec::new() };
+    let external = results.validation.first();
     let published_area = |model: &str, of: fn(&PublishedModel) -> f64| {
         published.and_then(|published| published.model(model)).map_or(String::new(), |row| three(of(row)))
     };
     let heading = if published.is_some() { "published" } else { "" };
     let mut lines = vec![
-        format!("{:<14} {:^17} {:^12} {:^17}", "", "training", "", external.cohort),
-        format!("{:<14} {:>8} {heading:>9} {:>11} {:>8} {heading:>9}", "model", "AUC", "cross-fit", "AUC"),
+        format!("{:<14} {:^17} {:^12}", "", "training", ""),
+        format!("{:<14} {:>8} {heading:>9} {:>11}", "model", "AUC", "cross-fit"),
     ];
-    for performance in ranked(external) {
+    if let Some(external) = external {
+        lines[0].push_str(&format!(" {:^17}", external.cohort));
+        lines[1].push_str(&format!(" {:>8} {heading:>9}", "AUC"));
+    }
+    for performance in ranked(external.unwrap_or(&results.cross_fitted)) {
         let of = |evaluation: &Evaluation| {
             evaluation
                 .performances
@@ -564,15 +571,18 @@ pub fn summary(results: &Results, published: Option<&PublishedFigures>) -> Vec<S
                 .find(|p| p.model == performance.model)
                 .map_or(String::new(), |p| three(p.auc.auc))
         };
-        lines.push(format!(
-            "{:<14} {:>8} {:>9} {:>11} {:>8} {:>9}",
+        let mut line = format!(
+            "{:<14} {:>8} {:>9} {:>11}",
             performance.model,
             of(&results.training),
             published_area(&performance.model, |row| row.training[0]),
             of(&results.cross_fitted),
-            three(performance.auc.auc),
-            published_area(&performance.model, |row| row.validation[0]),
-        ));
+        );
+        if let Some(external) = external {
+            let published = published_area(&performance.model, |row| row.validation[0]);
+            line.push_str(&format!(" {:>8} {published:>9}", of(external)));
+        }
+        lines.push(line);
     }
     lines
 }

@@ -8,7 +8,7 @@ use super::{CellFault, Reader};
 
 impl Reader<'_> {
     /// A column of two values. `is_needed` columns may not lack one.
-    pub(super) fn flags(&mut self, column: &str, ids: &[String], is_needed: bool) -> Vec<Option<bool>> {
+    pub(in crate::cohort) fn flags(&mut self, column: &str, ids: &[String], is_needed: bool) -> Vec<Option<bool>> {
         let cells: Vec<String> = self.cells(column).iter().map(|cell| (*cell).to_owned()).collect();
         let codes = self.rules.codes.of(column).clone();
         let markers = &self.rules.missing.markers;
