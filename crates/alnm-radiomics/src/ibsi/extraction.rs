@@ -13,7 +13,7 @@ use super::intensity_volume_histogram::IntensityVolumeHistogram;
 use super::interpolation::{centred_grid, interpolate_image, interpolate_mask};
 use super::profile::IbsiProfile;
 use super::region::{Mask, resegment};
-use super::texture::Texture;
+use super::texture::{FamilyFeatures, Texture};
 use super::{intensity_histogram, intensity_volume_histogram, local_intensity, morphology};
 use crate::diagnostics::separate_parts;
 use crate::error::{RadiomicsError, Result};
