@@ -25,7 +25,8 @@ pub mod n4;
 pub mod nifti;
 pub mod nrrd;
 pub mod otsu;
-mod parallel;
+#[doc(hidden)]
+pub mod parallel;
 pub mod region;
 pub mod resample;
 pub mod standardisation;

@@ -2,17 +2,20 @@
 //!
 //! What rayon does for a closure is compiled anew for each closure, and, in a function for every type of voxel, for each
 //! type. Here it is compiled once for each type; a call through a pointer for each part, which is a row or more, is not
-//! felt.
+//! felt. The crates above use it too; it is no part of the public interface.
 
 use rayon::prelude::*;
 
 /// Calls `work` for each part of `length` values, with the number of the part. The last part may be shorter.
-pub(crate) fn for_each_part<T: Send>(values: &mut [T], length: usize, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
+pub fn for_each_part<T: Send>(values: &mut [T], length: usize, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
     values.par_chunks_mut(length).enumerate().for_each(|(part, values)| work(part, values));
 }
 
 /// As [`for_each_part`], for work that may fail; then some error is given, and the rest may be left undone.
-pub(crate) fn try_for_each_part<T: Send, E: Send>(
+///
+/// # Errors
+/// One of those that `work` gives.
+pub fn try_for_each_part<T: Send, E: Send>(
     values: &mut [T],
     length: usize,
     work: &(dyn Fn(usize, &mut [T]) -> Result<(), E> + Sync),
