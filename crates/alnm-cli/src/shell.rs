@@ -32,14 +32,14 @@ pub(crate) struct Man {
 impl Completions {
     pub(crate) fn run(self) -> Result<()> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut crate::command_line(Default::default()), "alnm", &mut script);
+        clap_complete::generate(self.shell, &mut crate::command_line(), "alnm", &mut script);
         print_bytes(&script)
     }
 }
 
 impl Man {
     pub(crate) fn run(self) -> Result<()> {
-        let mut command = crate::command_line(Default::default());
+        let mut command = crate::command_line();
         command.build();
         let of_commands = command.get_subcommands().filter(|each| each.get_name() != "help").map(|each| {
             let name = format!("alnm-{}", each.get_name());
