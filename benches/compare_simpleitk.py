@@ -6,8 +6,8 @@
     venv/bin/python benches/compare_simpleitk.py --alnm target/release/alnm
 
 The images are generated from a fixed seed: a head of three tissues under a smooth bias field, with noise. Both sides read the same
-uncompressed file, do the same work with the same settings and write the same files. They take turns, every run is a process of its
-own, and the figures are medians:
+file, do the same work with the same settings and write the same files, uncompressed (`.nii`) or with --compressed as `.nii.gz`. They take
+turns, every run is a process of its own, and the figures are medians:
 
     command   wall time of the whole process: reading, writing and, for SimpleITK, the start of Python are in it
     work      wall time of the mask and the filter alone, as each process reports it
@@ -34,6 +34,10 @@ N4_SIZE, N4_SPACING = (256, 256, 96), (0.9, 0.9, 1.6)
 RESAMPLE_SIZE, RESAMPLE_SPACING = (448, 448, 120), (0.76, 0.76, 1.52)
 
 
+def suffix_of(path):
+    return ".nii.gz" if str(path).endswith(".gz") else ".nii"
+
+
 def generate(path, size, spacing):
     """Ellipsoids of three tissues under a quadratic field, with Gaussian noise."""
     import numpy as np
@@ -48,7 +52,7 @@ def generate(path, size, spacing):
     image = image * field + generator.normal(0.0, 12.0, image.shape).astype(np.float32)
     volume = sitk.GetImageFromArray(np.maximum(image, 0.5).astype(np.float32))
     volume.SetSpacing(spacing)
-    sitk.WriteImage(volume, str(path), False)
+    sitk.WriteImage(volume, str(path), suffix_of(path) == ".nii.gz")
 
 
 def simpleitk_n4(source, folder, shrink, masked, iterations):
@@ -64,8 +68,9 @@ def simpleitk_n4(source, folder, shrink, masked, iterations):
     log_field = correction.GetLogBiasFieldAsImage(image)
     corrected = image / sitk.Cast(sitk.Exp(log_field), image.GetPixelID())
     work = time.perf_counter() - start
-    sitk.WriteImage(corrected, f"{folder}/corrected.nii", False)
-    sitk.WriteImage(log_field, f"{folder}/field.nii", False)
+    suffix = suffix_of(source)
+    for name, image in (("corrected", corrected), ("field", log_field)):
+        sitk.WriteImage(image, f"{folder}/{name}{suffix}", suffix == ".nii.gz")
     return work
 
 
@@ -80,7 +85,8 @@ def simpleitk_resample(source, folder, interpolator):
     start = time.perf_counter()
     result = sitk.Resample(image, size, sitk.Transform(), method, origin, (1.0, 1.0, 1.0), image.GetDirection(), 0.0, image.GetPixelID())
     work = time.perf_counter() - start
-    sitk.WriteImage(result, f"{folder}/resampled.nii", False)
+    suffix = suffix_of(source)
+    sitk.WriteImage(result, f"{folder}/resampled{suffix}", suffix == ".nii.gz")
     return work
 
 
@@ -175,12 +181,14 @@ def main():
     parser.add_argument("--runs-slow", type=int, default=3, help="runs of N4 at full resolution; 0 leaves it out")
     parser.add_argument("--iterations-slow", default="50,50,50,50", help="most iterations of N4 at full resolution; fewer for a shorter wait")
     parser.add_argument("--only", default="", help="only cases whose name contains this")
+    parser.add_argument("--compressed", action="store_true", help="read and write .nii.gz")
     parser.add_argument("--json", help="file for all figures")
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        n4_image, resample_image = str(folder / "head.nii"), str(folder / "breast.nii")
+        suffix = ".nii.gz" if options.compressed else ".nii"
+        n4_image, resample_image = str(folder / f"head{suffix}"), str(folder / f"breast{suffix}")
         for path, *grid in ((n4_image, *N4_SIZE, *N4_SPACING), (resample_image, *RESAMPLE_SIZE, *RESAMPLE_SPACING)):
             run_worker("generate", path, *map(str, grid))
         threads = str(options.threads)
@@ -203,9 +211,9 @@ def main():
                     folder,
                     lambda out: ["n4", n4_image, str(out), threads, str(shrink), "masked" if masked else "all", iterations],
                     runs,
-                    lambda out: [options.alnm, "n4", n4_image, f"{out}/corrected.nii", "--log-bias-field", f"{out}/field.nii", "--force",
+                    lambda out: [options.alnm, "n4", n4_image, f"{out}/corrected{suffix}", "--log-bias-field", f"{out}/field{suffix}", "--force",
                                  "--shrink", str(shrink), "--iterations", iterations, "--threads", threads, *masking],
-                    "corrected.nii",
+                    f"corrected{suffix}",
                 )
             )
         for interpolator in ("bspline", "linear", "nearest"):
@@ -218,9 +226,9 @@ def main():
                     folder,
                     lambda out: ["resample", resample_image, str(out), threads, interpolator],
                     options.runs,
-                    lambda out: [options.alnm, "resample", resample_image, f"{out}/resampled.nii", "--spacing", "1,1,1", "--force",
+                    lambda out: [options.alnm, "resample", resample_image, f"{out}/resampled{suffix}", "--spacing", "1,1,1", "--force",
                                  "--interpolator", interpolator, "--threads", threads],
-                    "resampled.nii",
+                    f"resampled{suffix}",
                 )
             )
     if options.json:

@@ -12,9 +12,14 @@ mod codec;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use alnm_imaging::dicom::Segment;
+use alnm_imaging::habitat::{ClusterCount, HabitatParams};
+use alnm_imaging::standardisation::{HistogramMatchingParams, IntensityStandard, NyulParams, SiteScale, WhiteStripeParams};
 use alnm_imaging::{Geometry, Image, Volume, write_image};
+use alnm_imputation::{ChainedEquationsParams, VariablePlan};
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
 use alnm_models::{LogisticModel, LogisticParams, RiskModel, Variable};
+use alnm_registration::{BSplineTransform, EulerTransform, SpatialTransform, TransformPart};
 use alnm_selection::folds::FoldOrder;
 use alnm_selection::lasso::LassoParams;
 use alnm_selection::{FeatureTable, Labels, Pipeline, Signature, Step};
@@ -42,6 +47,9 @@ fn main() {
     write_compressed_voxels();
     write_parameters();
     write_models();
+    write_imputations();
+    write_learned_scales(&volume.clone().into());
+    write_transforms(&grid);
     write_weights();
     write_onnx();
     write_cohort();
@@ -247,6 +255,44 @@ fn write_models() {
     std::fs::write(folder("boosting_text").join("hashed"), &text).unwrap();
     let without: String = text.lines().filter(|line| !line.starts_with("alnm_sha256")).map(|l| format!("{l}\n")).collect();
     std::fs::write(folder("boosting_text").join("plain"), without).unwrap();
+}
+
+fn write_imputations() {
+    let values = ndarray::Array2::from_shape_fn((30, 2), |(row, column)| row as f64 + (((row * 7) % 13) * column) as f64);
+    let table = FeatureTable::new(["age", "size"].map(str::to_owned).to_vec(), values).unwrap();
+    let plans = vec![VariablePlan::numeric("age"), VariablePlan::numeric("size")];
+    let equations = ChainedEquationsParams::new(plans).with_imputations(2).check().unwrap();
+    let text = equations.impute(&table).unwrap().model().to_json().unwrap();
+    std::fs::write(folder("saved_models").join("imputation"), text).unwrap();
+}
+
+fn write_learned_scales(image: &Image) {
+    let write = |name: &str, text: String| std::fs::write(folder("learned_scales").join(name), text).unwrap();
+    let nyul = NyulParams::default().check().unwrap();
+    let landmarks = nyul.landmarks(image, None).unwrap();
+    let matching = HistogramMatchingParams::default().check().unwrap();
+    for (name, standard) in [
+        ("nyul", IntensityStandard::Nyul(nyul.learn(&[landmarks]).unwrap())),
+        ("histogram", IntensityStandard::HistogramMatching(matching.reference(image).unwrap())),
+        ("stripe", IntensityStandard::WhiteStripe(WhiteStripeParams::default().check().unwrap())),
+        ("site", IntensityStandard::Site(SiteScale::of_image(image, None).unwrap())),
+    ] {
+        write(name, serde_json::to_string(&standard).unwrap());
+    }
+    write("segment", serde_json::to_string(&Segment::new(1, "lesion")).unwrap());
+    let voxels = ndarray::array![[0.1, 5.0], [0.2, 5.1], [2.0, 1.0], [2.1, 1.2]];
+    let learner = HabitatParams::default().with_count(ClusterCount::Fixed(2)).check().unwrap();
+    write("habitats", serde_json::to_string(&learner.learn(&["peak", "time"], &[voxels]).unwrap()).unwrap());
+}
+
+fn write_transforms(grid: &Geometry) {
+    let turn = EulerTransform::new([0.1, 0.0, 0.2], [1.0, 2.0, 3.0], [5.0, 6.0, 2.0]);
+    let control = Geometry::axis_aligned([5, 5, 5], grid.spacing()).unwrap();
+    let bend = BSplineTransform::new(control, (0..375).map(|index| f64::from(index % 7) / 7.0).collect()).unwrap();
+    let [turn, bend] = [TransformPart::Euler(turn), TransformPart::BSpline(bend)];
+    for (name, parts) in [("turn", vec![turn.clone()]), ("both", vec![turn, bend])] {
+        std::fs::write(folder("transform").join(name), SpatialTransform::new(parts).to_itk_text()).unwrap();
+    }
 }
 
 fn write_weights() {

@@ -2,6 +2,7 @@
 //! checked: the target finds it in the error of a first reading.
 #![no_main]
 
+use alnm_imputation::ImputationModel;
 use alnm_models::RiskModel;
 use alnm_selection::harmonisation::Combat;
 use alnm_selection::{FittedPipeline, Signature};
@@ -35,4 +36,5 @@ fuzz_target!(|text: &str| {
     read(text, Signature::from_json, Signature::to_json);
     read(text, Combat::from_json, Combat::to_json);
     read(text, FittedPipeline::from_json, FittedPipeline::to_json);
+    read(text, ImputationModel::from_json, ImputationModel::to_json);
 });

@@ -303,7 +303,7 @@ impl VoxelLayout {
             )),
             (None, Several::Components) => Err(FileProblem::unsupported(
                 self.format,
-                format!("{} components per voxel; name the one to read", self.components),
+                format!("{} components per voxel where one is asked for; choose one by its number", self.components),
             )),
             (Some(_), Several::Components) if part.volume.is_none() => Err(FileProblem::malformed(
                 self.format,

@@ -304,7 +304,7 @@ fn faulty_series_name_the_fault() {
     assert!(message().contains("two slices"), "{}", message());
     std::fs::remove_file(folder.path().join("copy.dcm")).unwrap();
     std::fs::remove_file(folder.path().join("01-0003.dcm")).unwrap();
-    assert!(message().contains("1 slices are missing"), "{}", message());
+    assert!(message().contains("1 slice is missing"), "{}", message());
     write(folder.path(), "P");
     write(&folder.path().join("below"), "Q");
     assert!(message().contains("2 series"), "{}", message());

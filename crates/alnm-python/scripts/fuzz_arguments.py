@@ -174,7 +174,105 @@ def statistic(rng):
     calls[rng.integers(len(calls))]()
 
 
-CALLS = (extraction, extraction, extraction, feature_class, operation, imaging_call, file_call, statistic)
+def outlines(rng):
+    """Segmentation: mostly masks and images of one shape, with parameters of any value."""
+    from alnm import segmentation
+
+    shape = tuple(int(n) for n in rng.integers(1, 9, 3))
+    image, mask, other = (some_image(rng, shape) for _ in range(3))
+    number = NUMBERS[rng.integers(len(NUMBERS))]
+    seeds = [tuple(int(n) for n in rng.integers(-1, 9, rng.choice([3, 3, 3, 2]))) for _ in range(rng.integers(0, 3))]
+    methods = ["regions", "edges", "", number]
+    calls = [
+        lambda: segmentation.threshold_speed(image, lower=number, smoothness=number if rng.random() < 0.3 else 3.0),
+        lambda: segmentation.edge_speed(image, sigma=number),
+        lambda: segmentation.mixture_speed(image, seed=mask, classes=number if rng.random() < 0.3 else 2),
+        lambda: segmentation.active_contour(image, mask, method=methods[rng.integers(4)], iterations=3),
+        lambda: segmentation.active_contour(image, mask, iterations=3, propagation_weight=number),
+        lambda: segmentation.bubbles(image, [[number, 0, 1]], number),
+        lambda: segmentation.connected_threshold(image, seeds, 0, number),
+        lambda: segmentation.neighbourhood_connected(image, seeds, 0, 2, number),
+        lambda: segmentation.confidence_connected(image, seeds, iterations=2, multiplier=number),
+        lambda: segmentation.arrival_times(image, seeds),
+        lambda: segmentation.dilate(mask, number),
+        lambda: segmentation.closing(mask, 2, label=number),
+        lambda: segmentation.fill_holes(mask, label=1),
+        lambda: segmentation.compare_outlines(mask, other, tolerance=number if rng.random() < 0.3 else 1.0),
+        lambda: segmentation.staple([mask, other, image], label=1),
+        lambda: segmentation.majority_vote([mask, other], undecided=number),
+    ]
+    calls[rng.integers(len(calls))]()
+
+
+def motion(rng):
+    """Registration of small images."""
+    from alnm import registration
+
+    shape = tuple(int(n) for n in rng.integers(1, 10, 3))
+    fixed, moving, mask = (some_image(rng, shape) for _ in range(3))
+    number = NUMBERS[rng.integers(len(NUMBERS))]
+    stages = [["rigid"], ["affine"], ["bspline"], [], [number]][rng.integers(5)]
+    measures = ["mean-squares", "correlation", "local-correlation", "mutual-information", ""]
+    odd = [{"grid_spacing": number}, {"resolutions": number}, {"lesion_mask": mask}, {"bins": number}, {}]
+    calls = [
+        lambda: registration.register(
+            fixed, moving, stages=stages, measure=measures[rng.integers(5)], iterations=2, **odd[rng.integers(5)]
+        ),
+        lambda: registration.register_series([fixed, moving], onto=number, stages=["rigid"], iterations=1),
+        lambda: registration.register(fixed, fixed, stages=["rigid"], iterations=1).transform.apply(some_array(rng)),
+    ]
+    calls[rng.integers(len(calls))]()
+
+
+def series(rng):
+    """Kinetics and regions."""
+    from alnm import kinetics, regions
+
+    shape = tuple(int(n) for n in rng.integers(1, 7, 3))
+    phases = [some_image(rng, shape) for _ in range(rng.integers(1, 5))]
+    mask, number = some_image(rng, shape), NUMBERS[rng.integers(len(NUMBERS))]
+    times = list(range(0, 60 * len(phases), 60))
+    if rng.random() < 0.2:
+        times[rng.integers(len(times))] = number
+    table = rng.normal(size=(int(rng.integers(0, 30)), int(rng.integers(0, 4))))
+    artery = kinetics.parker_input(1.0, 300.0)
+    calls = [
+        lambda: kinetics.maps(phases, times, mask if rng.random() < 0.5 else None, early_seconds=number),
+        lambda: kinetics.region(
+            phases, times, mask, baseline_phases=number, origin=[0, 5.0, "first_uptake"][rng.integers(3)]
+        ),
+        lambda: kinetics.curve(phases, times, mask, label=1),
+        lambda: kinetics.parker_input(number, 300.0, step=number),
+        lambda: kinetics.tofts(
+            phases, times, input_function=artery, t1=number, repetition_time=0.005, flip_angle=number
+        ),
+        lambda: regions.rings(mask, [(0, 2), (number, 5)], above=(phases[0], 1.0)),
+        lambda: regions.shells(number, number),
+        lambda: regions.connected_components(mask, label=number),
+        lambda: regions.largest_cross_section(mask),
+        lambda: regions.signed_distance(mask, label=1),
+        lambda: regions.Habitats(number if rng.random() < 0.4 else 2, starts=2).fit([table]).predict(table),
+        lambda: regions.Habitats((1, 3), method="gaussian_mixture", by="bic").fit([table]),
+        lambda: regions.IntensityScale.nyul(phases, scale=(1.0, number)).apply(mask),
+        lambda: regions.IntensityScale.white_stripe(width=number).apply(phases[0], mask),
+        lambda: regions.IntensityScale.histogram_matching(phases, levels=number).apply(mask),
+    ]
+    calls[rng.integers(len(calls))]()
+
+
+CALLS = (
+    extraction,
+    extraction,
+    extraction,
+    feature_class,
+    operation,
+    imaging_call,
+    file_call,
+    statistic,
+    outlines,
+    motion,
+    series,
+)
 
 
 def once(number):

@@ -33,7 +33,7 @@ impl<'py> FromPyObject<'_, 'py> for MaskArgument {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        image(&object)?.label_map().map(Self).map_err(exception)
+        label_map(&object).map(Self)
     }
 }
 
@@ -53,14 +53,13 @@ fn image(object: &Bound<'_, PyAny>) -> PyResult<Image> {
     macro_rules! of_type {
         ($($voxel:ty),*) => {
             $(if let Ok(array) = array.cast::<PyArrayDyn<$voxel>>() {
-                return volume(array.try_readonly()?.as_array(), geometry).map(Image::from);
+                return volume(array.try_readonly()?.as_array(), geometry, |voxel| voxel).map(Image::from);
             })*
         };
     }
     of_type!(i16, u8, u16, f32, f64, i32, u32, i8, i64, u64);
     if let Ok(array) = array.cast::<PyArrayDyn<bool>>() {
-        let labels = volume(array.try_readonly()?.as_array(), geometry)?;
-        return Ok(labels.map(|&voxel| u8::from(voxel)).into());
+        return volume(array.try_readonly()?.as_array(), geometry, u8::from).map(Image::from);
     }
     Err(PyTypeError::new_err(format!(
         "the voxels are of the type {}; they must be bool, an integer of 8 to 64 bits, float32 or float64",
@@ -68,22 +67,42 @@ fn image(object: &Bound<'_, PyAny>) -> PyResult<Image> {
     )))
 }
 
-/// A volume with a copy of an array, whatever its strides.
-fn volume<T: Copy>(array: ArrayViewD<'_, T>, geometry: Geometry) -> PyResult<Volume<T>> {
+/// A mask. Labels of the usual types are copied once: with an image in between, a call would use half as much memory again,
+/// which takes longer to come by than to fill.
+fn label_map(object: &Bound<'_, PyAny>) -> PyResult<LabelMap> {
+    let array = object.getattr("array")?;
+    macro_rules! of_type {
+        ($($label:ty),*) => {
+            $(if let Ok(array) = array.cast::<PyArrayDyn<$label>>() {
+                let geometry = geometry(object, array.shape())?;
+                return volume(array.try_readonly()?.as_array(), geometry, u32::from);
+            })*
+        };
+    }
+    of_type!(u8, u32, bool, u16);
+    image(object)?.label_map().map_err(exception)
+}
+
+/// A volume with a copy of an array, whatever its strides, with each element converted.
+fn volume<T: Copy, V: Copy>(
+    array: ArrayViewD<'_, T>,
+    geometry: Geometry,
+    convert: impl Fn(T) -> V,
+) -> PyResult<Volume<V>> {
     // A view may pretend to be larger than any memory.
-    if array.len() as u64 > MAX_VOXEL_BYTES / size_of::<T>() as u64 {
+    if array.len() as u64 > MAX_VOXEL_BYTES / size_of::<V>() as u64 {
         return Err(exception(format_args!(
             "the array has {} voxels of {} bytes; an image has at most {} GiB",
             array.len(),
-            size_of::<T>(),
+            size_of::<V>(),
             MAX_VOXEL_BYTES >> 30
         )));
     }
     let mut voxels = Vec::new();
     voxels.try_reserve_exact(array.len()).map_err(|error| PyMemoryError::new_err(error.to_string()))?;
     match array.as_slice() {
-        Some(slice) => voxels.extend_from_slice(slice),
-        None => voxels.extend(array.iter().copied()),
+        Some(slice) => voxels.extend(slice.iter().map(|&element| convert(element))),
+        None => voxels.extend(array.iter().map(|&element| convert(element))),
     }
     let array = Array3::from_shape_vec(geometry.shape(), voxels).map_err(exception)?;
     Volume::new(array, geometry).map_err(exception)

@@ -1,6 +1,5 @@
 //! Reading, writing, bias field correction and resampling.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use alnm_imaging::file::Source;
@@ -13,7 +12,9 @@ use pyo3::prelude::*;
 
 use crate::error::exception;
 use crate::image::{GridArgument, ImageArgument, MaskArgument, grid_to_python, to_python, volume_to_python};
+use crate::observer::Observer;
 use crate::threads::run;
+use crate::words::word;
 
 /// Reads an image: a file, or a folder with one DICOM series; of four dimensions one volume, from 1.
 #[pyfunction]
@@ -119,24 +120,16 @@ pub(crate) fn n4(
     }
     let n4 = params.check().map_err(exception)?;
     let image = image.0.cast::<f32>();
-    let mut raised = None;
+    let mut observer = Observer::new(observer);
     let result = run(py, threads, |interruption| {
         let foreground = mask.as_ref().map_or(Foreground::All, |mask| Foreground::Mask(&mask.0));
         let field = n4.fit(&image, foreground, None, &mut |step: &N4Iteration| {
-            let told = observer.as_ref().map_or(Ok(()), |observer| {
-                let step = (step.level, step.levels, step.iteration, step.max_iterations, step.convergence);
-                Python::attach(|py| observer.call1(py, step).map(drop))
-            });
-            let stop = told.is_err() || interruption.is_asked_for();
-            raised = told.err();
-            if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let step = (step.level, step.levels, step.iteration, step.max_iterations, step.convergence);
+            observer.tell(interruption, step)
         })?;
         Ok::<_, ImagingError>(field.correct(image.clone()))
     });
-    if let Some(raised) = raised {
-        return Err(raised);
-    }
-    let result = result?;
+    let result = observer.outcome(result)?;
     let levels: Vec<_> = result
         .levels()
         .iter()
@@ -180,7 +173,7 @@ pub(crate) fn resample(
     to_python(py, resampled)
 }
 
-fn interpolator_named(name: &str) -> PyResult<Interpolator> {
+pub(crate) fn interpolator_named(name: &str) -> PyResult<Interpolator> {
     const NAMES: [(&str, Interpolator); 10] = [
         ("nearest", Interpolator::Nearest),
         ("linear", Interpolator::Linear),
@@ -193,8 +186,5 @@ fn interpolator_named(name: &str) -> PyResult<Interpolator> {
         ("lanczos-sinc", Interpolator::LanczosSinc),
         ("blackman-sinc", Interpolator::BlackmanSinc),
     ];
-    NAMES.iter().find(|(known, _)| *known == name).map(|(_, interpolator)| *interpolator).ok_or_else(|| {
-        let known = NAMES.map(|(known, _)| known).join(", ");
-        exception(format_args!("interpolator is {name}; it must be one of {known}"))
-    })
+    word("interpolator", name, &NAMES)
 }

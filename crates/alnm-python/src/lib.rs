@@ -6,13 +6,20 @@
 
 mod arrow;
 mod error;
+mod fields;
 mod image;
 mod imaging;
+mod kinetics;
 mod matrices;
+mod observer;
 mod parameters;
 mod radiomics;
+mod regions;
+mod registration;
+mod segmentation;
 mod statistics;
 mod threads;
+mod words;
 
 /// What the Python code calls.
 #[pyo3::pymodule]
@@ -24,11 +31,25 @@ mod _native {
     #[pymodule_export]
     use crate::imaging::{file_geometry, n4, otsu_mask, read_image, read_mask, resample, write_image, write_mask};
     #[pymodule_export]
+    use crate::kinetics::{ArterialInput, kinetic_map_names, kinetic_maps, region_curve, region_kinetics, tofts_maps};
+    #[pymodule_export]
     use crate::matrices::{dependences, neighbour_differences, pairs, runs, zones};
     #[pymodule_export]
     use crate::parameters::{parse_parameters, setting_names};
     #[pymodule_export]
     use crate::radiomics::{extract, feature_classes, feature_maps, filtered_images, image_types};
+    #[pymodule_export]
+    use crate::regions::{
+        FittedHabitats, FittedScale, connected_components, largest_cross_section, rings, shells, signed_distance,
+    };
+    #[pymodule_export]
+    use crate::registration::{FoundTransform, register, register_series};
+    #[pymodule_export]
+    use crate::segmentation::{
+        active_contour, arrival_times, bubbles, changed_mask, compare_outlines, confidence_connected,
+        connected_threshold, edge_speed, majority_vote, markup_points, mixture_speed, neighbourhood_connected, staple,
+        threshold_speed,
+    };
     #[pymodule_export]
     use crate::statistics::{
         FittedCombat, auc, calibration_curve, calibration_of, cross_validated_path, decision_curve, elastic_net_path,

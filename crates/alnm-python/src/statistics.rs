@@ -26,6 +26,7 @@ use pyo3::prelude::*;
 
 use crate::error::exception;
 use crate::threads::run;
+use crate::words::word;
 
 /// (lower, upper, level).
 type Limits = (f64, f64, f64);
@@ -40,14 +41,6 @@ type Test = (String, f64, Vec<f64>, f64, Vec<f64>, Option<Limits>);
 fn test(result: TestResult) -> Test {
     let interval = result.confidence_interval.map(limits);
     (result.method, result.statistic, result.degrees_of_freedom, result.p_value, result.estimate, interval)
-}
-
-/// What a word stands for.
-fn word<T: Clone>(what: &str, given: &str, known: &[(&str, T)]) -> PyResult<T> {
-    known.iter().find(|(name, _)| *name == given).map(|(_, value)| value.clone()).ok_or_else(|| {
-        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        exception(format_args!("{what} is {given}; it must be one of {}", names.join(", ")))
-    })
 }
 
 fn direction(labels: &Labels, scores: &[f64], given: &str) -> PyResult<Direction> {

@@ -4,7 +4,7 @@ use alnm_imaging::Geometry;
 use rayon::prelude::*;
 
 use crate::bending::BendingEnergy;
-use crate::error::Result;
+use crate::error::{RegistrationError, Result};
 use crate::lattice::Lattice;
 use crate::lesion::LesionEnergy;
 use crate::linear_stage::IndexMap;
@@ -26,15 +26,28 @@ pub(crate) struct ControlGrids {
 
 impl ControlGrids {
     /// Grids for an image, the finest of which has control points at most `spacing` mm apart.
-    pub(crate) fn new(fixed: &Geometry, spacing: f64, levels: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`RegistrationError::InvalidParameter`] when there would be more of them than voxels.
+    pub(crate) fn new(fixed: &Geometry, spacing: f64, levels: usize) -> Result<Self> {
         let (size, distance) = (fixed.size(), fixed.spacing());
-        let spans = std::array::from_fn(|axis| {
-            let wanted = (size[axis] as f64 * distance[axis] / spacing).ceil().max(1.0) as usize;
+        let wanted: [f64; 3] =
+            std::array::from_fn(|axis| (size[axis] as f64 * distance[axis] / spacing).ceil().max(1.0));
+        let count: f64 = wanted.iter().product();
+        if count > fixed.voxel_count() as f64 {
+            return Err(RegistrationError::InvalidParameter {
+                parameter: "grid_spacing",
+                value: format!("{spacing} mm, with {count} cells between control points"),
+                requirement: "there must be at most one cell for each voxel of the fixed image; make it larger",
+            });
+        }
+        let spans = wanted.map(|wanted| {
+            let wanted = wanted as usize;
             // Each coarser grid has half the spans.
             let step = (1 << (levels - 1)).min(wanted.next_power_of_two());
             wanted.div_ceil(step) * step
         });
-        Self { fixed: fixed.clone(), spans, levels }
+        Ok(Self { fixed: fixed.clone(), spans, levels })
     }
 
     fn spans_at(&self, level: usize) -> [usize; 3] {
@@ -216,7 +229,7 @@ mod tests {
         let fixed = Level { voxels: wave(&grid, 0.0), grid: grid.clone(), mask: None };
         let moving = MovingImage::new(Level { voxels: wave(&grid, 1.5), grid: grid.clone(), mask: None });
         let affine = AffineTransform::from(EulerTransform::new([0.02, -0.01, 0.03], [0.3, -0.2, 0.4], [15.0; 3]));
-        let control = ControlGrids::new(&grid, 12.0, 1).grid(0).unwrap();
+        let control = ControlGrids::new(&grid, 12.0, 1).unwrap().grid(0).unwrap();
         for measure in [SimilarityMeasure::MeanSquares, SimilarityMeasure::LocalCorrelation { radius: 2 }] {
             let mut problem = DeformableProblem {
                 fixed: &fixed,
@@ -257,7 +270,7 @@ mod tests {
     #[test]
     fn refined_deformations_are_the_same() {
         let fixed = Geometry::axis_aligned([40, 31, 9], [1.0, 1.0, 2.5]).unwrap();
-        let grids = ControlGrids::new(&fixed, 9.0, 3);
+        let grids = ControlGrids::new(&fixed, 9.0, 3).unwrap();
         let coarse = grids.grid(0).unwrap();
         let mut coefficients: Vec<f64> =
             (0..3 * coarse.voxel_count()).map(|i| ((i * 7) % 11) as f64 / 5.0 - 1.0).collect();

@@ -88,7 +88,7 @@ pub enum LesionConstraint {
 /// | [`finest_shrink`](Self::finest_shrink) | 1 | shrink factor of the finest resolution | 1 to 16 |
 /// | [`iterations`](Self::iterations) | 60 | most iterations at each resolution | at least 1 |
 /// | [`tolerance`](Self::tolerance) | 1e-4 | a resolution ends when the objective falls by less than this share of its fall so far | above 0, below 1 |
-/// | [`grid_spacing`](Self::grid_spacing) | 12 | largest distance of control points at the finest resolution, in mm | above 0 |
+/// | [`grid_spacing`](Self::grid_spacing) | 12 | largest distance of control points at the finest resolution, in mm | above 0; at most one cell between control points for each voxel |
 /// | [`bending_weight`](Self::bending_weight) | 100 | weight of the bending energy, in mm² | at least 0 |
 /// | [`lesion`](Self::lesion) | volume | what holds within the lesion mask, where one is given | |
 /// | [`lesion_weight`](Self::lesion_weight) | 1 | weight of that | at least 0 |

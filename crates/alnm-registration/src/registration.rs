@@ -448,7 +448,7 @@ impl<'a> Run<'a> {
             Some(TransformPart::BSpline(_)) | None => AffineTransform::new(IDENTITY, [0.0; 3], self.center),
         };
         let levels = self.levels.len();
-        let grids = ControlGrids::new(self.fixed_grid, params.grid_spacing, levels);
+        let grids = ControlGrids::new(self.fixed_grid, params.grid_spacing, levels)?;
         let mut coefficients = vec![0.0; 3 * grids.grid(0)?.voxel_count()];
         for level in 0..levels {
             if level > 0 {

@@ -244,6 +244,11 @@ fn what_cannot_be_registered_is_refused() {
     let found = register(params.with_stages([MotionModel::Rigid]), &good, &far, none).unwrap();
     let [x, y, z] = found.transform.displacement([40.0, 40.0, 30.0]);
     assert!((x - 500.0).abs() < 0.05 && y.abs() < 0.05 && z.abs() < 0.05);
+    for spacing in [0.5, 1e-300] {
+        let params = RegistrationParams::default().with_stages([MotionModel::BSpline]).with_grid_spacing(spacing);
+        let error = register(params, &good, &good, none).unwrap_err();
+        assert!(matches!(error, RegistrationError::InvalidParameter { parameter: "grid_spacing", .. }));
+    }
     let series = DynamicSeries::new(vec![good.clone().into()], vec![0.0]).unwrap();
     let registration = RegistrationParams::default().check().unwrap();
     let mut observer = |_, _: &RegistrationIteration| ControlFlow::Continue(());

@@ -93,8 +93,8 @@ pub enum SeriesProblem {
     },
     /// A gap as wide as several slices.
     #[error(
-        "{count} slices are missing between {} and {} mm along the normal (slices lie {} mm apart)",
-        Millimetres(*after), Millimetres(*before), Millimetres(*spacing)
+        "{} missing between {} and {} mm along the normal (slices lie {} mm apart)",
+        counted(*count), Millimetres(*after), Millimetres(*before), Millimetres(*spacing)
     )]
     MissingSlices {
         /// How many.
@@ -204,6 +204,10 @@ impl fmt::Display for Millimetres {
         // Zero has no sign.
         write!(formatter, "{}", (self.0 * 1e4).round() / 1e4 + 0.0)
     }
+}
+
+fn counted(slices: usize) -> String {
+    if slices == 1 { "1 slice is".to_owned() } else { format!("{slices} slices are") }
 }
 
 /// The first few of many, and how many there are.

@@ -63,7 +63,7 @@ pub enum SeriesWarning {
     #[error("MONOCHROME1: high values are shown dark; voxels are the values as stored, which ITK turns over")]
     HighIsDark,
     /// Files that are equal to others, byte for byte.
-    #[error("{count} files are copies of others, such as {}; each image is read once", file.display())]
+    #[error("{} {}; each image is read once", counted(*count), file.display())]
     Copies {
         /// How many were left out.
         count: usize,
@@ -73,4 +73,11 @@ pub enum SeriesWarning {
     /// An image of a modality whose images lie in space, without a place.
     #[error("no ImagePositionPatient; each image is read as a two-dimensional one without a place in space")]
     NoPlace,
+}
+
+fn counted(copies: usize) -> String {
+    match copies {
+        1 => "1 file is a copy of another,".to_owned(),
+        _ => format!("{copies} files are copies of others, such as"),
+    }
 }

@@ -259,7 +259,7 @@ fn faulty_series_name_the_fault() {
         read_series(folder.path()).map_err(|error| error.to_string())
     };
     assert!(write(&[0.0, 1.0, 2.0, 3.0], 6).is_ok());
-    assert!(write(&[0.0, 1.0, 3.0, 4.0], 6).unwrap_err().contains("1 slices are missing between"));
+    assert!(write(&[0.0, 1.0, 3.0, 4.0], 6).unwrap_err().contains("1 slice is missing between"));
     assert!(write(&[0.0, 1.0, 2.0, 2.0], 6).unwrap_err().contains("two slices at"));
     assert!(write(&[0.0, 1.0, 2.5, 3.5], 6).unwrap_err().contains("uneven distances"));
     assert!(write(&[0.0, 1.0, 2.0, 3.0], 8).unwrap_err().contains("2 volumes where one is asked for"));

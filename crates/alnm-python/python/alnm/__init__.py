@@ -2,6 +2,8 @@
 
 - :mod:`alnm.radiomics`: the interface of PyRadiomics on another engine;
 - :mod:`alnm.imaging`: reading, writing, N4 and resampling;
+- :mod:`alnm.segmentation`, :mod:`alnm.registration`: outlines and their agreement, motion between images;
+- :mod:`alnm.kinetics`, :mod:`alnm.regions`: contrast agent over a series, rings, habitats and intensity scales;
 - :mod:`alnm.stats`, :mod:`alnm.selection`, :mod:`alnm.models`: statistics that have no equal in Python.
 
 Research software, no medical device.

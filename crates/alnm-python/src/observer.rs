@@ -1,0 +1,38 @@
+//! Observers of long work, which are functions of Python.
+
+use std::ops::ControlFlow;
+
+use pyo3::call::PyCallArgs;
+use pyo3::prelude::*;
+
+use crate::threads::Interruption;
+
+/// A function of Python that is told of each step. An exception that it raises ends the work, as Ctrl-C does.
+pub(crate) struct Observer {
+    function: Option<Py<PyAny>>,
+    raised: Option<PyErr>,
+}
+
+impl Observer {
+    /// An observer with a function, or one that is told nothing.
+    pub(crate) fn new(function: Option<Py<PyAny>>) -> Self {
+        Self { function, raised: None }
+    }
+
+    /// Tells of a step, and says whether the work goes on.
+    pub(crate) fn tell(&mut self, interruption: &Interruption, step: impl for<'py> PyCallArgs<'py>) -> ControlFlow<()> {
+        if let Some(function) = &self.function {
+            self.raised = Python::attach(|py| function.call1(py, step).map(drop)).err();
+        }
+        let stop = self.raised.is_some() || interruption.is_asked_for();
+        if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// The outcome of the work, or what the function raised.
+    pub(crate) fn outcome<T>(self, outcome: PyResult<T>) -> PyResult<T> {
+        match self.raised {
+            Some(raised) => Err(raised),
+            None => outcome,
+        }
+    }
+}
