@@ -11,7 +11,24 @@ arguments <- commandArgs(trailingOnly = TRUE)
 if (length(arguments) < 1) stop("name the output folder of a run")
 out <- arguments[1]
 cohort_folder <- if (length(arguments) > 1) arguments[2] else file.path(out, "cohort")
-table_file <- function(name) read.csv(file.path(out, "tables", paste0(name, ".csv")), check.names = FALSE, colClasses = "character")
+# A table as readers see it, from its Markdown file: printed numbers are what is checked. Tables without one are files alone.
+printed_table <- function(path) {
+  lines <- grep("^\\|", readLines(path, encoding = "UTF-8"), value = TRUE)
+  cells <- lapply(strsplit(gsub("\\\\\\|", "\u0001", lines), " *\\| *"), function(line) gsub("\u0001", "|", line[-1]))
+  width <- length(cells[[1]])
+  rows <- lapply(cells[-(1:2)], function(row) c(row, rep("", max(0, width - length(row)))))
+  # Blanks before the name of a level say that it is one.
+  first <- sub("^\\| ?", "", sub("^(\\| ?[^|]*?) *\\|.*", "\\1", lines[-(1:2)], perl = TRUE))
+  frame <- as.data.frame(do.call(rbind, rows), stringsAsFactors = FALSE)
+  names(frame) <- cells[[1]]
+  if (nrow(frame) > 0) frame[[1]] <- gsub("\\\\\\|", "|", first)
+  frame
+}
+table_file <- function(name) {
+  printed <- file.path(out, "tables", paste0(name, ".md"))
+  if (file.exists(printed)) return(printed_table(printed))
+  read.csv(file.path(out, "tables", paste0(name, ".csv")), check.names = FALSE, colClasses = "character")
+}
 has_table <- function(name) file.exists(file.path(out, "tables", paste0(name, ".csv")))
 
 # --- Comparison of printed numbers ---------------------------------------------------------------------------------------------------
@@ -67,9 +84,9 @@ data <- data.frame(
 # Scores from features and weights.
 for (kind in c("radiomic", "deep")) {
   features <- table_file(paste0("features_", kind))
-  weights <- table_file(paste0("selected_", kind))
+  weights <- read.csv(file.path(out, "tables", paste0("selected_", kind, ".csv")), check.names = FALSE, colClasses = "character")
   score <- c(radiomic = "RadScore", deep = "DLScore")[[kind]]
-  intercept <- fromJSON(file.path(out, c(radiomic = "radscore.json", deep = "dlscore.json")[[kind]]))$signature$intercept
+  intercept <- fromJSON(file.path(out, c(radiomic = "radscore.json", deep = "dlscore.json")[[kind]]))$value$signature$intercept
   chosen <- as.matrix(data.frame(lapply(features[weights$feature], as.numeric)))
   recomputed <- intercept + as.vector(chosen %*% as.numeric(weights$weight))
   printed <- as.numeric(scores[[score]])
@@ -99,6 +116,7 @@ for (i in seq_len(nrow(flow))) {
 # --- Table 1 -------------------------------------------------------------------------------------------------------------------------------
 
 table1 <- table_file("table1")
+names(table1)[2:4] <- c("overall", "negative", "positive")
 quartiles <- function(x) as.vector(quantile(x, c(0.5, 0.25, 0.75), type = 7))
 level <- NULL
 for (i in seq_len(nrow(table1))) {
@@ -267,19 +285,21 @@ names(training_cutoffs) <- vapply(models, `[[`, "", "name")
 cohorts <- c("training", "training, cross-fitted", validation_centres)
 for (cohort in cohorts) {
   file <- paste0("table3_", gsub("[ ,]", "_", cohort))
-  table3 <- table_file(file)
   own <- cohort_of(cohort)
-  for (i in seq_len(nrow(table3))) {
-    model <- table3$model[i]
-    risk <- own[[model]]
-    check(file, paste(model, "AUC"), sub("95 %", "", table3[i, 2]), area_with_interval(own$y, risk))
-    check(file, paste(model, "Brier"), table3[i, "Brier"], mean((risk - own$y)^2))
-    first <- which(names(table3) == "own cutoff")
-    for (start in c(first, which(names(table3) == "carried cutoff"))) {
-      cutoff <- if (start == first) youden(own$y, risk) else training_cutoffs[[model]]
+  for (table in c(file, paste0(file, "_own_cutoff"))) {
+    table3 <- table_file(table)
+    first <- which(names(table3) == "cutoff")
+    for (i in seq_len(nrow(table3))) {
+      model <- table3$model[i]
+      risk <- own[[model]]
+      if (table == file) {
+        check(table, paste(model, "AUC"), table3[i, 2], area_with_interval(own$y, risk))
+        check(table, paste(model, "Brier"), table3[i, "Brier"], mean((risk - own$y)^2))
+      }
+      cutoff <- if (table == file) training_cutoffs[[model]] else youden(own$y, risk)
       metrics <- at_cutoff(own$y, risk, cutoff, clopper_pearson)
-      if (is.finite(cutoff)) check(file, paste(model, names(table3)[start]), table3[i, start], cutoff)
-      for (m in seq_along(metrics)) check(file, paste(model, names(table3)[start], names(metrics)[m]), table3[i, start + m], metrics[[m]])
+      if (is.finite(cutoff)) check(table, paste(model, "cutoff"), table3[i, first], cutoff)
+      for (m in seq_along(metrics)) check(table, paste(model, names(metrics)[m]), table3[i, first + m], metrics[[m]])
     }
   }
 }
@@ -303,9 +323,16 @@ for (i in seq_len(nrow(delong))) {
   difference <- mean(other$positive) - mean(reference$positive)
   z <- difference / sqrt(delong_variance(other, other) + delong_variance(reference, reference) - 2 * delong_variance(other, reference))
   where <- paste(delong$cohort[i], delong$model[i])
-  check("delong", where, delong[i, 3], difference)
+  error <- sqrt(delong_variance(other, other) + delong_variance(reference, reference) - 2 * delong_variance(other, reference))
+  check("delong", where, delong[i, 3], difference + c(0, -1, 1) * qnorm(0.975) * error)
   check("delong", paste(where, "Z"), delong$Z[i], z)
   check("delong", paste(where, "p"), delong$p[i], 2 * pnorm(-abs(z)))
+  delong$exact[i] <- 2 * pnorm(-abs(z))
+}
+for (cohort in unique(delong$cohort)) {
+  rows <- which(delong$cohort == cohort)
+  adjusted <- p.adjust(delong$exact[rows], "holm")
+  for (i in seq_along(rows)) check("delong", paste(cohort, delong$model[rows[i]], "adjusted p"), delong[rows[i], "p adjusted (Holm)"], adjusted[i])
 }
 calibration <- table_file("calibration")
 for (i in seq_len(nrow(calibration))) {
@@ -320,10 +347,14 @@ for (i in seq_len(nrow(calibration))) {
     check("calibration", paste(where, "chi-squared"), calibration[i, 3], statistic)
     check("calibration", paste(where, "p"), calibration[i, 4], pchisq(statistic, sum(n > 0) - 2, lower.tail = FALSE))
   }
-  if (calibration$slope[i] != "undefined") {
-    fit <- logistic(qlogis(risk), own$y)
-    check("calibration", paste(where, "intercept"), calibration$intercept[i], unname(fit$coefficients[1]))
-    check("calibration", paste(where, "slope"), calibration$slope[i], unname(fit$coefficients[2]))
+  if (calibration[i, "slope"] != "undefined") {
+    wald <- function(fit, place) coef(fit)[place] + c(0, -1, 1) * qnorm(0.975) * sqrt(diag(vcov(fit)))[place]
+    exactly <- list(epsilon = 1e-14, maxit = 100)
+    fit <- suppressWarnings(glm(own$y ~ qlogis(risk), family = binomial, control = exactly))
+    large <- suppressWarnings(glm(own$y ~ offset(qlogis(risk)), family = binomial, control = exactly))
+    check("calibration", paste(where, "in the large"), calibration[i, "in the large"], unname(wald(large, 1)))
+    check("calibration", paste(where, "intercept"), calibration[i, "intercept"], unname(wald(fit, 1)))
+    check("calibration", paste(where, "slope"), calibration[i, "slope"], unname(wald(fit, 2)))
   }
   if (calibration$ICI[i] != "undefined") {
     # A local fit at every point, as the study's; R's default interpolates between a few.
@@ -334,11 +365,12 @@ for (i in seq_len(nrow(calibration))) {
 net_benefit <- table_file("net_benefit")
 for (i in seq_len(nrow(net_benefit))) {
   own <- cohort_of(net_benefit$cohort[i])
-  risk <- own[[net_benefit$model[i]]]
+  is_for_all <- net_benefit$model[i] == "treat all"
+  risk <- if (is_for_all) rep(1, length(own$y)) else own[[net_benefit$model[i]]]
   for (threshold in c(0.1, 0.2, 0.3, 0.4, 0.5)) {
     treated <- risk >= threshold
     value <- sum(treated & own$y == 1) / length(risk) - sum(treated & own$y == 0) / length(risk) * threshold / (1 - threshold)
-    check("net_benefit", paste(net_benefit$cohort[i], net_benefit$model[i], threshold), net_benefit[i, paste("at", threshold)], value)
+    check("net_benefit", paste(net_benefit$cohort[i], net_benefit$model[i], threshold), sub(" \\(.*", "", net_benefit[i, paste("at", threshold)]), value)
   }
 }
 
@@ -356,7 +388,8 @@ for (i in seq_len(nrow(subgroups))) {
   check("subgroups", paste(where, "patients"), subgroups$patients[i], length(y))
   check("subgroups", paste(where, "events"), subgroups[i, "with metastasis"], sum(y))
   check("subgroups", paste(where, "mean risk"), subgroups[i, "mean risk"], mean(risk))
-  if (length(unique(y)) == 2) check("subgroups", paste(where, "AUC"), subgroups[i, "AUC (95 % CI)"], area_with_interval(y, risk))
+  if (min(sum(y), sum(1 - y)) < 10) next
+  if (length(unique(y)) == 2) check("subgroups", paste(where, "AUC"), subgroups[i, "AUC"], area_with_interval(y, risk))
   metrics <- at_cutoff(y, risk, training_cutoffs[["Integrated"]], wilson)
   check("subgroups", paste(where, "sensitivity"), subgroups$sensitivity[i], metrics$sensitivity)
   check("subgroups", paste(where, "specificity"), subgroups$specificity[i], metrics$specificity)

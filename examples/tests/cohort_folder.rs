@@ -127,6 +127,7 @@ fn settings(folder: &Path, out: &Path) -> StudySettings {
         cross_fit_network: false,
         compare_backbones: false,
         backbone_weights: None,
+        shows_identifiers: false,
     }
 }
 

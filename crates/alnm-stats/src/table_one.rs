@@ -382,14 +382,29 @@ impl GroupSummary {
     /// Line 0 is the summary itself; line k of a categorical variable is its level k − 1.
     fn line(&self, line: usize) -> String {
         match self {
-            Self::MeanSd(d) => format!("{:.2} ± {:.2}", d.mean, d.standard_deviation),
-            Self::MedianQuartiles(d) => format!("{:.3} [{:.3}; {:.3}]", d.median, d.first_quartile, d.third_quartile),
+            Self::MeanSd(d) => {
+                let decimals = decimals(d.mean);
+                format!("{:.decimals$} ± {:.decimals$}", d.mean, d.standard_deviation)
+            }
+            Self::MedianQuartiles(d) => {
+                let decimals = decimals(d.median);
+                format!("{:.decimals$} [{:.decimals$}; {:.decimals$}]", d.median, d.first_quartile, d.third_quartile)
+            }
             Self::Counts { counts, .. } if line > 0 => {
                 let total: usize = counts.iter().sum();
                 format!("{} ({:.1} %)", counts[line - 1], 100.0 * counts[line - 1] as f64 / total as f64)
             }
             Self::Counts { counts, .. } => counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" / "),
         }
+    }
+}
+
+/// Decimals that a location is printed with: as many as leave it three to four digits.
+fn decimals(location: f64) -> usize {
+    match location.abs() {
+        size if size >= 1000.0 => 0,
+        size if size >= 100.0 => 1,
+        _ => 2,
     }
 }
 

@@ -156,7 +156,7 @@ impl Study {
 
         let step = self.progress().begin("tables, importance, ten models", 3);
         let scores = variables.select(&[RAD_SCORE.to_owned(), DL_SCORE.to_owned()])?;
-        let table_one = table_one(table, &table.observed(&scores)?.select_rows(table.training()), &labels)?;
+        let table_one = baseline_table(table, &table.observed(&scores)?, table.training(), &labels)?;
         step.advance();
         let Learned { odds_ratios, importances, subsets, models } = Learned::fit(table, variables, self.settings.seed)?;
         step.advance();
@@ -280,13 +280,19 @@ fn requests() -> Vec<UnivariateRequest> {
     VARIABLES.iter().map(request).collect()
 }
 
-/// Clinical variables, receptors and subtype, then blood indices and scores, of the training centre by outcome.
-fn table_one(table: &CohortTable<'_>, training: &FeatureTable, labels: &Labels) -> Result<TableOne> {
-    let patients = table.patients(table.training());
+/// Clinical variables, receptors and subtype, then blood indices and scores, of some rows by two groups.
+pub(crate) fn baseline_table(
+    table: &CohortTable<'_>,
+    observed: &FeatureTable,
+    rows: &[usize],
+    groups: &Labels,
+) -> Result<TableOne> {
+    let patients = table.patients(rows);
+    let observed = observed.select_rows(rows);
     let (clinical, others): (Vec<StudyVariable>, Vec<StudyVariable>) =
         VARIABLES.into_iter().partition(StudyVariable::is_clinical);
     let numeric = |variable: &StudyVariable| -> Result<Characteristic> {
-        Ok(Characteristic::continuous(variable.name, variable.unit, training.column(variable.name)?.to_vec()))
+        Ok(Characteristic::continuous(variable.name, variable.unit, observed.column(variable.name)?.to_vec()))
     };
     let marker = |name: &str, value: fn(&Patient) -> Option<bool>| {
         Characteristic::categorical(name, &["-", "+"], patients.iter().map(|p| value(p).map(usize::from)).collect())
@@ -306,7 +312,7 @@ fn table_one(table: &CohortTable<'_>, training: &FeatureTable, labels: &Labels) 
     ]);
     variables.extend(others.iter().map(numeric).collect::<Result<Vec<_>>>()?);
     let params = TableOneParams::default().with_variances(GroupVariance::Welch);
-    Ok(TableOne::new(labels, &variables, params)?)
+    Ok(TableOne::new(groups, &variables, params)?)
 }
 
 fn evaluation(cohort: &str, models: &ModelSet, table: &FeatureTable, labels: &Labels) -> Result<Evaluation> {

@@ -41,6 +41,9 @@ pub struct StudyOptions {
     /// seeded initialisation
     #[arg(long, value_name = "DIR", requires = "compare_backbones")]
     pub backbone_weights: Option<PathBuf>,
+    /// Name patients on the page of the report; without it only the tables in files do
+    #[arg(long)]
+    pub identifiers: bool,
     /// A few minutes' version of everything: a small network, fewer resamples and, where the cohort is simulated, fewer
     /// patients
     #[arg(long)]
@@ -62,6 +65,7 @@ impl StudyOptions {
             cross_fit_network: self.cross_fit_network,
             compare_backbones: self.compare_backbones,
             backbone_weights: self.backbone_weights.clone(),
+            shows_identifiers: self.identifiers,
             ..defaults
         }
     }

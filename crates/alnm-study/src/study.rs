@@ -74,6 +74,9 @@ pub struct StudySettings {
     /// Folder of weights for the compared networks, named as torchvision names them; seeded initialisations where
     /// absent.
     pub backbone_weights: Option<PathBuf>,
+    /// Whether the page of the report names patients; its tables in files always do.
+    #[serde(skip)]
+    pub shows_identifiers: bool,
 }
 
 impl StudySettings {
@@ -93,6 +96,7 @@ impl StudySettings {
             cross_fit_network: false,
             compare_backbones: false,
             backbone_weights: None,
+            shows_identifiers: false,
         }
     }
 

@@ -177,6 +177,7 @@ fn study(folder: &Path) -> Study {
         cross_fit_network: false,
         compare_backbones: false,
         backbone_weights: None,
+        shows_identifiers: false,
     })
 }
 

@@ -1,13 +1,16 @@
 //! Grad-CAM examples: where the network looked in patients whom the deep score classed rightly and wrongly.
 
-use alnm_deep::{GradCamOptions, Network, grad_cam, network_input};
+use alnm_deep::{GradCamOptions, LesionCrop, Network, grad_cam, network_input};
+use alnm_imaging::region::{OutlineEdge, outline_edges};
+use alnm_imaging::{Image, Volume};
 use anyhow::{Context, Result};
 use ndarray::Array2;
 
-use super::figure::{LEFT, Panel, WIDTH, opening_of_height, push};
-use super::tables::Table;
+use super::figure::{COLOURS, LEFT, Panel, WIDTH, opening_of_height, push};
+use super::table::Table;
 use super::{Findings, raster};
 use crate::analysis::Evaluation;
+use crate::cohort::{Cohort, Patient};
 
 /// The model whose risks sort the patients: the deep score alone.
 const MODEL: &str = "DL";
@@ -28,7 +31,12 @@ const KINDS: [(bool, bool, &str); 4] = [
 
 /// The clearest patient of each kind in the first validation centre, the crop next to the crop with the map; kinds without patients
 /// are absent.
-pub(super) fn examples(findings: &Findings<'_>, network: &Network, stage: &str) -> Result<Vec<Panel>> {
+pub(super) fn examples(
+    findings: &Findings<'_>,
+    network: &Network,
+    stage: &str,
+    shows_identifiers: bool,
+) -> Result<Vec<Panel>> {
     let Some(evaluation) = findings.results.validation.first() else { return Ok(Vec::new()) };
     let rows = findings.table.of_centre(&evaluation.cohort);
     KINDS
@@ -39,26 +47,47 @@ pub(super) fn examples(findings: &Findings<'_>, network: &Network, stage: &str) 
             let crop = &findings.images.crops[row];
             let options = GradCamOptions::default().with_stage(stage).with_output("head", 0);
             let map = grad_cam(network, &network_input(crop), &options)?;
-            panel(name, &findings.cohort.patients[row].id, risk, crop, &map)
+            let patient = &findings.cohort.patients[row];
+            let whose = if shows_identifiers { format!(": patient {}", patient.id) } else { String::new() };
+            let title = format!("{name}{whose}, risk {:.2}, cutoff {:.2}", risk.value, risk.cutoff);
+            panel(name, &title, crop, &map, &lesion_in_crop(findings.cohort, patient, crop.nrows())?)
         })
         .collect()
 }
 
 /// The patient of an outcome and class whose risk lies furthest on the side of the class, with the risk.
-fn clearest(evaluation: &Evaluation, outcome: bool, class: bool) -> Option<(usize, f64)> {
+fn clearest(evaluation: &Evaluation, outcome: bool, class: bool) -> Option<(usize, JudgedRisk)> {
     let performance = evaluation.performances.iter().find(|performance| performance.model == MODEL)?;
     let cutoff = performance.carried_cutoff.cutoff;
     let patients = performance.risks.iter().copied().enumerate().zip(evaluation.labels.as_slice());
     let of_kind = patients
-        .filter(|&((_, risk), &label)| label == outcome && (risk >= cutoff) == class)
+        .filter(|&((_, risk), &label)| label == outcome && (risk > cutoff) == class)
         .map(|(patient, _)| patient);
-    if class { of_kind.max_by(|a, b| a.1.total_cmp(&b.1)) } else { of_kind.min_by(|a, b| a.1.total_cmp(&b.1)) }
+    let found =
+        if class { of_kind.max_by(|a, b| a.1.total_cmp(&b.1)) } else { of_kind.min_by(|a, b| a.1.total_cmp(&b.1)) };
+    found.map(|(patient, value)| (patient, JudgedRisk { value, cutoff }))
 }
 
-fn panel(kind: &str, patient: &str, risk: f64, crop: &Array2<f32>, map: &Array2<f32>) -> Result<Panel> {
+/// A risk and the cutoff above which it counts as positive.
+#[derive(Debug, Clone, Copy)]
+struct JudgedRisk {
+    value: f64,
+    cutoff: f64,
+}
+
+/// The lesion on the pixels of its crop.
+fn lesion_in_crop(cohort: &Cohort, patient: &Patient, side: usize) -> Result<Array2<bool>> {
+    let label = cohort.description.label;
+    let geometry = cohort.image(patient)?.geometry().clone();
+    let mask = cohort.mask(&patient.mask, &geometry)?;
+    let inside = mask.data().mapv(|voxel| f32::from(u8::from(voxel == label)));
+    let crop = LesionCrop::of_largest_section(&Image::from(Volume::new(inside, geometry)?), &mask, label, side)?;
+    Ok(crop.pixels().mapv(|share| share > 0.5))
+}
+
+fn panel(kind: &str, title: &str, crop: &Array2<f32>, map: &Array2<f32>, inside: &Array2<bool>) -> Result<Panel> {
     let (rows, columns) = crop.dim();
-    let title = format!("{kind}: patient {patient}, risk {risk:.2}");
-    let mut svg = opening_of_height(&title, SIDE + 62.0);
+    let mut svg = opening_of_height(title, SIDE + 62.0);
     let gap = WIDTH - 2.0 * LEFT / 2.0 - 2.0 * SIDE;
     let left = LEFT / 2.0;
     let top = 30.0;
@@ -70,10 +99,21 @@ fn panel(kind: &str, patient: &str, risk: f64, crop: &Array2<f32>, map: &Array2<
     }
     let x = left + SIDE + gap;
     push(&mut svg, format_args!("<image x='{x}' y='{top}' width='{SIDE}' height='{SIDE}' href='{overlay}'/>"));
+    let [across, down] = [SIDE / columns as f64, SIDE / rows as f64];
+    for left in [left, x] {
+        let mut path = String::new();
+        for OutlineEdge { from: [x0, y0], to: [x1, y1], .. } in outline_edges(inside.view()) {
+            let place = |column: usize, row: usize| (left + column as f64 * across, top + row as f64 * down);
+            let ((x0, y0), (x1, y1)) = (place(x0, y0), place(x1, y1));
+            push(&mut path, format_args!("M{x0:.1} {y0:.1}L{x1:.1} {y1:.1}"));
+        }
+        let colour = COLOURS[4];
+        push(&mut svg, format_args!("<path d='{path}' fill='none' stroke='{colour}' stroke-width='1.2'/>"));
+    }
     let below = top + SIDE + 16.0;
     push(&mut svg, format_args!("<text x='{left}' y='{below}'>crop</text>"));
     if map.iter().all(|&value| value <= 0.0) {
-        push(&mut svg, format_args!("<text x='{x}' y='{below}'>nothing speaks for metastasis</text>"));
+        push(&mut svg, format_args!("<text x='{x}' y='{below}'>no place raises the network&#39;s logit</text>"));
     } else {
         scale(&mut svg, x, below);
     }
@@ -82,7 +122,7 @@ fn panel(kind: &str, patient: &str, risk: f64, crop: &Array2<f32>, map: &Array2<
         vec![row.to_string(), column.to_string(), crop[(row, column)].to_string(), value.to_string()]
     });
     let name = format!("grad_cam_{}", kind.replace(' ', "_"));
-    Ok(Panel { svg, data: Table::new(&name, &title, &["row", "column", "crop", "map"], data.collect()) })
+    Ok(Panel { svg, data: Table::new(&name, title, &["row", "column", "crop", "map"], data.collect()) })
 }
 
 /// The map's colours from none to most.

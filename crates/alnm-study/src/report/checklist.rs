@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Findings;
-use super::tables::Table;
+use super::table::Table;
 
 /// What an item says that the software cannot answer.
 const FOR_THE_AUTHORS: &str = "for the authors";

@@ -4,7 +4,8 @@
 use alnm_stats::cells;
 use alnm_stats::data_table::Cell;
 
-use super::tables::{Table, with_interval};
+use super::table::Table;
+use super::tables::with_interval;
 use crate::cohort::{Cohort, acquisition_by_centre};
 use crate::missing_values::{EstimateWithInterval, MissingValues};
 use crate::study::Study;

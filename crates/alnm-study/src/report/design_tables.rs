@@ -7,7 +7,8 @@ use alnm_stats::cells;
 use alnm_stats::data_table::Cell;
 use alnm_stats::table_one::format_p;
 
-use super::tables::{Table, with_interval};
+use super::table::Table;
+use super::tables::with_interval;
 use crate::further_outcomes::OutcomeModel;
 use crate::leave_one_centre_out::LeaveOneCentreOut;
 use crate::study::Study;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::tables::Table;
+use super::table::Table;
 
 /// One picture of a figure, and the figures that it draws.
 #[derive(Debug, Clone)]
@@ -83,6 +83,8 @@ pub struct Chart {
     pub series: Vec<PlottedSeries>,
     /// Places on the horizontal axis marked by a vertical line.
     pub marks: Vec<f64>,
+    /// Texts above the plotted area, with their places on the horizontal axis.
+    pub above: Vec<(f64, String)>,
     /// Lines of text below the legend.
     pub notes: Vec<String>,
 }
@@ -103,6 +105,7 @@ impl Chart {
             y_range,
             series,
             marks: Vec::new(),
+            above: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -188,6 +191,17 @@ impl Chart {
                 escape(&self.y_label)
             ),
         );
+        for (place, text) in &self.above {
+            let x = self.x(*place);
+            push(
+                &mut svg,
+                format_args!(
+                    "<text x='{x:.1}' y='{:.1}' text-anchor='middle' font-size='9'>{}</text>",
+                    TOP - 4.0,
+                    escape(text)
+                ),
+            );
+        }
         for &mark in &self.marks {
             let x = self.x(mark);
             push(
@@ -219,6 +233,11 @@ impl Chart {
         let mut path = String::new();
         let finite: Vec<(f64, f64)> =
             series.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        // A curve of one point has no line.
+        if let [(x, y)] = finite[..] {
+            let (x, y) = (self.x(x), self.y(y));
+            push(svg, format_args!("<circle cx='{x:.1}' cy='{y:.1}' r='3' fill='{colour}'/>"));
+        }
         let mut end = None;
         for pair in finite.windows(2) {
             let Some([from, to]) = within(self.y_range, pair[0], pair[1]) else { continue };
@@ -298,7 +317,11 @@ pub fn bars(name: &str, title: &str, x_label: &str, values: &[(String, f64)]) ->
 fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
     let largest = values.iter().map(|value| value.1.abs()).fold(f64::MIN_POSITIVE, f64::max);
     let negative = values.iter().any(|value| value.1 < 0.0);
-    let (name_width, bottom) = (150.0, HEIGHT - BOTTOM);
+    // Names of features are long; they are shown whole, in smaller letters where they need to be.
+    let longest = values.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0) as f64;
+    let name_width = (longest * 5.4 + 8.0).clamp(60.0, WIDTH * 0.6);
+    let name_size = ((name_width - 8.0) / (0.56 * longest.max(1.0))).clamp(5.0, 9.5);
+    let bottom = HEIGHT - BOTTOM;
     let zero = if negative { name_width + (WIDTH - name_width - RIGHT) / 2.0 } else { name_width };
     let scale = (WIDTH - RIGHT - zero - 52.0) / largest;
     let step = (bottom - TOP) / values.len().max(1) as f64;
@@ -315,16 +338,13 @@ fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
                 step * 0.7
             ),
         );
-        let short: String =
-            if name.chars().count() > 26 { name.chars().take(25).chain(['…']).collect() } else { name.clone() };
         push(
             &mut svg,
             format_args!(
-                "<text x='{:.1}' y='{:.1}' text-anchor='end' font-size='9.5'><title>{}</title>{}</text>",
+                "<text x='{:.1}' y='{:.1}' text-anchor='end' font-size='{name_size:.1}'>{}</text>",
                 name_width - 4.0,
                 y + step * 0.62,
-                escape(name),
-                escape(&short)
+                escape(name)
             ),
         );
         push(
@@ -351,6 +371,17 @@ fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
     svg
 }
 
+impl Panel {
+    /// The same panel with a letter before its title.
+    pub(super) fn lettered(mut self, letter: char) -> Self {
+        self.svg = self.svg.replacen(TITLE_STARTS, &format!("{TITLE_STARTS}{letter}. "), 1);
+        self
+    }
+}
+
+/// What stands before the title of a drawing.
+const TITLE_STARTS: &str = "font-weight='bold'>";
+
 pub(super) fn opening(title: &str) -> String {
     opening_of_height(title, HEIGHT)
 }
@@ -361,7 +392,7 @@ pub(super) fn opening_of_height(title: &str, height: f64) -> String {
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height:.0}' role='img' aria-label='{title}' \
          font-family='sans-serif' font-size='11'><style>.grid{{stroke:#e3e3e3}}.axis{{stroke:#333;fill:none}}</style>\
          <rect width='{WIDTH}' height='{height:.0}' fill='#fff'/>\
-         <text x='12' y='20' font-size='13' font-weight='bold'>{title}</text>"
+         <text x='12' y='20' font-size='13' {TITLE_STARTS}{title}</text>"
     )
 }
 

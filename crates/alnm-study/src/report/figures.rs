@@ -9,6 +9,7 @@ use alnm_selection::{FeatureTable, FittedPipeline, Signature};
 use alnm_stats::bootstrap::Resampling;
 use alnm_stats::correlation::{Correlation, correlation};
 use alnm_stats::delong::AucEstimate;
+use alnm_stats::describe::standard_deviation;
 use alnm_stats::table_one::format_p;
 use anyhow::{Context, Result};
 
@@ -37,12 +38,18 @@ pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>>
             },
             vec![flow::diagram(findings.cohort)],
         ),
-        lesion(findings)?,
+        lesion(study, findings)?,
     ];
+    let training = |table: &FeatureTable| table.select_rows(findings.table.training());
     figures.extend([
         fine_tuning(findings),
-        lasso("Figure 2. Radiomic features", "figure2", &findings.scores.radiomic),
-        lasso("Figure 3. Deep features", "figure3", &findings.scores.deep),
+        lasso(
+            "Figure 2. Radiomic features",
+            "figure2",
+            &findings.scores.radiomic,
+            &training(&findings.inputs.radiomic),
+        )?,
+        lasso("Figure 3. Deep features", "figure3", &findings.scores.deep, &training(&findings.inputs.deep))?,
         waterfalls(findings)?,
         correlations(findings)?,
         forests(results)?,
@@ -66,8 +73,11 @@ pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>>
     Ok(figures)
 }
 
+/// A figure, its panels lettered where it has several.
 fn figure(caption: &str, panels: Vec<Panel>) -> Figure {
-    Figure { caption: caption.to_owned(), panels }
+    let is_lettered = panels.len() > 1;
+    let lettered = |(panel, letter): (Panel, char)| if is_lettered { panel.lettered(letter) } else { panel };
+    Figure { caption: caption.to_owned(), panels: panels.into_iter().zip('A'..='Z').map(lettered).collect() }
 }
 
 /// Scores of the training patients in ascending order, by outcome.
@@ -166,8 +176,8 @@ fn integrated(findings: &Findings<'_>) -> Result<Figure> {
     lines.sort_by(|a, b| mean_absolute(b).total_cmp(&mean_absolute(a)));
     let nomogram_data = Nomogram::new(model, &[0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99])?;
     Ok(figure(
-        "The integrated model. Left: exact Shapley values of every training patient on the log odds, blue for low and orange for high values \
-         of the variable. Right: nomogram; points of all variables add up to the total, below which the risk is read.",
+        "The integrated model. A: exact Shapley values of every training patient on the log odds, blue for low and orange for high values \
+         of the variable. B: nomogram; points of all variables add up to the total, below which the risk is read.",
         vec![
             swarm("shap", "Shapley values", "change of the log odds", &lines),
             nomogram("nomogram", "Nomogram", &nomogram_data),
@@ -176,13 +186,13 @@ fn integrated(findings: &Findings<'_>) -> Result<Figure> {
 }
 
 /// Figure 1: the slice with the outline and, where a dynamic series is there, the curve of the same patient.
-fn lesion(findings: &Findings<'_>) -> Result<Figure> {
+fn lesion(study: &Study, findings: &Findings<'_>) -> Result<Figure> {
     let cohort = findings.cohort;
     let of_curve =
         findings.time_intensity.and_then(|curve| cohort.patients.iter().find(|patient| patient.id == curve.patient));
     let patient =
         of_curve.or_else(|| cohort.training().first().copied()).context("the training centre has no patients")?;
-    let mut panels = vec![outlined_slice(cohort, patient)?];
+    let mut panels = vec![outlined_slice(cohort, patient, study.settings.shows_identifiers)?];
     let mut caption =
         "Figure 1. The axial slice on which the lesion is largest, before bias correction, with the first reader's outline".to_owned();
     if let Some(curve) = findings.time_intensity {
@@ -217,10 +227,12 @@ fn attention_examples(study: &Study, findings: &Findings<'_>) -> Result<Option<F
         return Ok(None);
     }
     let network = attention::trained_network(&path)?;
-    let panels = attention::examples(findings, &network, study.settings.backbone_size.backbone().last_stage())?;
+    let stage = study.settings.backbone_size.backbone().last_stage();
+    let panels = attention::examples(findings, &network, stage, study.settings.shows_identifiers)?;
     let caption = "Grad-CAM of the network's logit in its last stage, first validation centre: of each kind the patient whose risk by the DL \
-                   model is most extreme, at the training cutoff. The map shows what speaks for metastasis, each scaled to its own maximum; \
-                   it explains the network, not the biology.";
+                   model is most extreme; positive is a risk above the training cutoff, which stands in the title. The map shows where the network \
+                   finds what raises its logit, scaled to its own maximum in every patient, so a patient of low risk has bright places too: it does not show \
+                   how high the risk is, and it explains the network, not the biology. Outlined: the lesion.";
     Ok((!panels.is_empty()).then(|| figure(caption, panels)))
 }
 
@@ -245,46 +257,47 @@ fn fine_tuning(findings: &Findings<'_>) -> Figure {
     )
 }
 
-fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline) -> Figure {
-    let Some(cv) = pipeline.lasso() else { return figure(caption, Vec::new()) };
+fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline, training: &FeatureTable) -> Result<Figure> {
+    let Some(cv) = pipeline.lasso() else { return Ok(figure(caption, Vec::new())) };
     let log_lambda: Vec<f64> = cv.path().lambda().iter().map(|lambda| lambda.ln()).collect();
     let points: Vec<(f64, f64)> = log_lambda.iter().copied().zip(cv.mean().iter().copied()).collect();
     let ends = cv.mean().iter().zip(cv.standard_error()).map(|(mean, error)| (mean - error, mean + error)).collect();
     let curve = PlottedSeries::line("", points, COLOURS[0]).with_bars(ends);
-    let mut chart = Chart::around("A. Cross-validation", "log λ", "binomial deviance", vec![curve]);
+    let mut chart = Chart::around("Cross-validation", "log λ", "binomial deviance", vec![curve]);
     chart.marks = [LambdaChoice::Min, LambdaChoice::OneStandardError].map(|choice| cv.lambda(choice).ln()).to_vec();
-    let paths = (0..cv.path().names().len())
-        .map(|column| {
-            let value = |step: usize| {
-                let coefficients = &cv.path().coefficients()[step];
-                coefficients
-                    .columns()
-                    .iter()
-                    .position(|&c| c == column)
-                    .map_or(0.0, |place| coefficients.values()[place])
-            };
-            // Coefficients stand on the features' own scales; dividing by the largest makes the paths comparable.
-            let largest = (0..log_lambda.len()).map(|step| value(step).abs()).fold(f64::MIN_POSITIVE, f64::max);
-            let points = log_lambda.iter().enumerate().map(|(step, &x)| (x, value(step) / largest)).collect();
-            PlottedSeries::line("", points, COLOURS[column % COLOURS.len()])
-        })
-        .collect();
-    let mut coefficients =
-        Chart::around("B. Coefficient paths", "log λ", "coefficient, relative to its largest", paths);
+    // Features have scales of their own; per standard deviation their coefficients can be compared.
+    let paths = cv.path().names().iter().enumerate().map(|(column, feature)| -> Result<PlottedSeries> {
+        let deviation = standard_deviation(&training.column(feature)?.to_vec());
+        let value = |step: usize| {
+            let coefficients = &cv.path().coefficients()[step];
+            let place = coefficients.columns().iter().position(|&c| c == column);
+            place.map_or(0.0, |place| coefficients.values()[place] * deviation)
+        };
+        let points = log_lambda.iter().enumerate().map(|(step, &x)| (x, value(step))).collect();
+        Ok(PlottedSeries::line("", points, COLOURS[column % COLOURS.len()]))
+    });
+    let paths = paths.collect::<Result<_>>()?;
+    let mut coefficients = Chart::around("Coefficient paths", "log λ", "coefficient per standard deviation", paths);
+    // As glmnet draws them, the number of features with a coefficient stands above.
+    let features_at = |step: usize| cv.path().coefficients()[step].columns().len().to_string();
+    let steps = log_lambda.len();
+    coefficients.above =
+        (0..steps).step_by(steps.div_ceil(6).max(1)).map(|step| (log_lambda[step], features_at(step))).collect();
     coefficients.marks = vec![cv.lambda(LambdaChoice::Min).ln()];
     let weights: Vec<(String, f64)> =
         pipeline.signature().into_iter().flat_map(Signature::weights).map(|w| (w.feature.clone(), w.weight)).collect();
     let mut ordered = weights;
     ordered.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let caption = format!(
-        "{caption}: LASSO with ten-fold cross-validation. Dashed: λ of the smallest deviance (chosen) and one standard error from it."
+        "{caption}: LASSO with ten-fold cross-validation. Dashed: λ of the smallest deviance (chosen) and one standard error from it; \
+         above the paths the number of features with a coefficient."
     );
     let panels = vec![
         chart.panel(&format!("{name}_cross_validation")),
         coefficients.panel(&format!("{name}_paths")),
-        bars(&format!("{name}_weights"), "C. Weights of the score", "weight on the feature's own scale", &ordered),
+        bars(&format!("{name}_weights"), "Weights of the score", "weight on the feature's own scale", &ordered),
     ];
-    figure(&caption, panels)
+    Ok(figure(&caption, panels))
 }
 
 fn variables(results: &Results) -> Figure {
@@ -294,7 +307,7 @@ fn variables(results: &Results) -> Figure {
     let points = subsets.iter().map(|s| (s.variables.len() as f64, s.mean_auc)).collect();
     let ends = subsets.iter().map(|s| (s.interval.lower, s.interval.upper)).collect();
     let mut chart = Chart::around(
-        "B. Incremental subsets",
+        "Incremental subsets",
         "variables",
         "mean AUC of ten folds, 95 % CI",
         vec![PlottedSeries::line("", points, COLOURS[1]).with_bars(ends)],
@@ -306,7 +319,7 @@ fn variables(results: &Results) -> Figure {
     );
     figure(
         &caption,
-        vec![bars("figure4_importance", "A. Importance", "gain", &importances), chart.panel("figure4_subsets")],
+        vec![bars("figure4_importance", "Importance", "gain", &importances), chart.panel("figure4_subsets")],
     )
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::figure::{Panel, WIDTH, escape, opening_of_height, push};
-use super::tables::Table;
+use super::table::Table;
 use crate::cohort::{Cohort, Problem, ProblemWeight};
 
 /// Reasons that the diagram names; the rest stand in the table of excluded patients.

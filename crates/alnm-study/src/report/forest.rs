@@ -1,7 +1,7 @@
 //! Forest plots: odds ratios with intervals on a logarithmic axis.
 
 use super::figure::{BOTTOM, COLOURS, HEIGHT, Panel, RIGHT, TOP, WIDTH, escape, number, opening, push};
-use super::tables::Table;
+use super::table::Table;
 
 /// An odds ratio with its interval.
 pub(super) struct Ratio {

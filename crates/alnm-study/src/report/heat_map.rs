@@ -1,7 +1,7 @@
 //! A square of correlations.
 
 use super::figure::{HEIGHT, Panel, TOP, WIDTH, escape, opening, push};
-use super::tables::Table;
+use super::table::Table;
 
 pub(super) fn heat_map(name: &str, title: &str, names: &[String], correlations: &[Vec<f64>]) -> Panel {
     let header: Vec<&str> = std::iter::once("feature").chain(names.iter().map(String::as_str)).collect();
@@ -17,21 +17,18 @@ fn svg(title: &str, names: &[String], correlations: &[Vec<f64>]) -> String {
     let side =
         ((WIDTH - NAMES - 10.0) / names.len().max(1) as f64).min((HEIGHT - TOP - 30.0) / names.len().max(1) as f64);
     let mut svg = opening(title);
+    // Names of features are long; they are shown whole, in letters that fit.
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(1) as f64;
+    let size = ((NAMES - 6.0) / (0.56 * longest)).min(side).clamp(4.0, 9.0);
     for (i, row) in correlations.iter().enumerate() {
         let y = TOP + side * i as f64;
-        let short: String = if names[i].chars().count() > 27 {
-            names[i].chars().take(26).chain(['…']).collect()
-        } else {
-            names[i].clone()
-        };
-        let (baseline, size) = (y + side * 0.7, side.min(9.0));
+        let baseline = y + side * 0.7;
         push(
             &mut svg,
             format_args!(
-                "<text x='{:.1}' y='{baseline:.1}' text-anchor='end' font-size='{size:.1}'><title>{}</title>{}</text>",
+                "<text x='{:.1}' y='{baseline:.1}' text-anchor='end' font-size='{size:.1}'>{}</text>",
                 NAMES - 4.0,
-                escape(&names[i]),
-                escape(&short)
+                escape(&names[i])
             ),
         );
         for (j, &r) in row.iter().enumerate() {

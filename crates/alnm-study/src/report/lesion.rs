@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, Axis};
 
 use super::figure::{COLOURS, LEFT, Panel, TOP, WIDTH, escape, opening_of_height, push};
 use super::raster;
-use super::tables::Table;
+use super::table::Table;
 use crate::cohort::{Cohort, Patient};
 
 /// Largest side of the drawn slice.
@@ -18,7 +18,8 @@ const WINDOW: [f64; 2] = [0.01, 0.995];
 const BAR: f64 = 20.0;
 
 /// The slice of a patient's analysed phase with the lesion outlined.
-pub(super) fn outlined_slice(cohort: &Cohort, patient: &Patient) -> Result<Panel> {
+/// The title names the patient where identifiers are to be shown.
+pub(super) fn outlined_slice(cohort: &Cohort, patient: &Patient, shows_identifiers: bool) -> Result<Panel> {
     let label = cohort.description.label;
     let image: Volume<f32> = cohort.image(patient)?.cast();
     let mask = cohort.mask(&patient.mask, image.geometry())?;
@@ -29,9 +30,10 @@ pub(super) fn outlined_slice(cohort: &Cohort, patient: &Patient) -> Result<Panel
     let [x_spacing, y_spacing, _] = image.geometry().spacing();
     let per_mm = SIDE / (columns as f64 * x_spacing).max(rows as f64 * y_spacing);
     let (width, height) = (columns as f64 * x_spacing * per_mm, rows as f64 * y_spacing * per_mm);
-    let title = format!("Patient {}, axial slice {} of {}", patient.id, section.slice + 1, image.geometry().size()[2]);
+    let whose = if shows_identifiers { format!("Patient {}", patient.id) } else { "A training patient".to_owned() };
+    let title = format!("{whose}, axial slice {} of {}", section.slice + 1, image.geometry().size()[2]);
     let left = (WIDTH - width) / 2.0;
-    let mut svg = opening_of_height(&title, TOP + height + 30.0);
+    let mut svg = opening_of_height(&title, TOP + height + 44.0);
     let picture = raster::grey(columns, rows, windowed(slice).into_iter())?;
     push(
         &mut svg,
@@ -60,10 +62,7 @@ pub(super) fn outlined_slice(cohort: &Cohort, patient: &Patient) -> Result<Panel
     push(&mut svg, format_args!("<path d='M{LEFT} {bottom:.1}h{:.1}' stroke='#000' stroke-width='3'/>", BAR * per_mm));
     push(&mut svg, format_args!("<text x='{:.1}' y='{:.1}'>{BAR} mm</text>", LEFT + BAR * per_mm + 6.0, bottom + 4.0));
     let caption = escape(&format!("outlined: {} voxels", section.voxels));
-    push(
-        &mut svg,
-        format_args!("<text x='{:.1}' y='{:.1}' text-anchor='end'>{caption}</text></svg>", WIDTH - 16.0, bottom + 4.0),
-    );
+    push(&mut svg, format_args!("<text x='{LEFT}' y='{:.1}'>{caption}</text></svg>", bottom + 20.0));
     let data = slice.indexed_iter().map(|((row, column), signal)| {
         vec![row.to_string(), column.to_string(), signal.to_string(), u8::from(inside[(row, column)]).to_string()]
     });

@@ -17,6 +17,7 @@ mod published;
 mod quality_sheet;
 mod raster;
 mod swarm;
+mod table;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -41,8 +42,9 @@ use crate::table::CohortTable;
 use crate::variables::quotients;
 use checklist::Checklist;
 pub use published::{PublishedCharacteristic, PublishedFigures, PublishedModel};
-use tables::ShownTable;
-pub use tables::{Table, summary};
+use table::ShownTable;
+pub use table::Table;
+pub use tables::summary;
 
 /// Everything that a report is written from.
 #[derive(Debug)]
@@ -92,7 +94,7 @@ impl Study {
         let out = &self.settings.out;
         let folder = out.join("tables");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let mut tables = tables::all(findings)?;
+        let mut tables = tables::all(self, findings)?;
         // Behind the patient flow.
         tables.splice(1..1, cohort_tables::all(self, findings.cohort));
         tables.extend(design_tables::all(self));

@@ -3,7 +3,7 @@
 use alnm_models::nomogram::Nomogram;
 
 use super::figure::{Panel, WIDTH, escape, number, opening, push, ticks};
-use super::tables::Table;
+use super::table::Table;
 
 const NAMES: f64 = 118.0;
 const ROW: f64 = 36.0;

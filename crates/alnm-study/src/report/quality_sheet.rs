@@ -88,7 +88,7 @@ fn measured(cohort: &Cohort, patient: &Patient) -> Result<PatientQuality> {
     let inside = mask.as_slice().iter().filter(|voxel| **voxel == label).count();
     let volume = inside as f64 * mask.geometry().voxel_volume() / 1000.0;
     let field = field_range(&image).map_err(|error| remarks.push(format!("no N4 field: {error}"))).ok();
-    let mut pictures = vec![outlined_slice(cohort, patient)?.svg];
+    let mut pictures = vec![outlined_slice(cohort, patient, true)?.svg];
     let (mut shift, mut enhancement) = (None, None);
     match cohort.phases(patient)? {
         None => remarks.push("no dynamic series: no curve and no shift between phases".to_owned()),

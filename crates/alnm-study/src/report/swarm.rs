@@ -1,7 +1,7 @@
 //! Dots of all patients on a line for each variable, coloured by the variable's value.
 
 use super::figure::{BOTTOM, HEIGHT, Panel, RIGHT, TOP, WIDTH, escape, number, opening, push, ticks};
-use super::tables::Table;
+use super::table::Table;
 
 /// What a variable adds for each patient.
 pub(super) struct Line {

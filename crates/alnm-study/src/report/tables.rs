@@ -1,144 +1,43 @@
 //! The tables of the study.
 
-use std::path::Path;
-
-use alnm_models::logistic::Estimation;
-use alnm_models::model_set::ModelPerformance;
-use alnm_models::model_set::ThresholdPerformance;
-use alnm_selection::{FeatureTable, FittedPipeline, Signature};
-use alnm_stats::data_table::{Cell, DataTable, Digits, escaped_latex};
-use alnm_stats::table_one::format_p;
+use alnm_models::logistic::{Estimation, INTERCEPT};
+use alnm_models::model_set::{ModelPerformance, ThresholdPerformance};
+use alnm_selection::{FeatureTable, FittedPipeline, Labels, Signature};
+use alnm_stats::bootstrap::Resampling;
+use alnm_stats::data_table::{Cell, Tabulate};
+use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
+use alnm_stats::multiplicity::{Adjustment, adjust};
+use alnm_stats::proportion::Proportion;
+use alnm_stats::table_one::TableOne;
 use alnm_stats::{Interval, cells};
 use anyhow::Result;
-use serde::Serialize;
 
 use super::Findings;
 use super::published::{PublishedFigures, PublishedModel};
-use crate::analysis::{Evaluation, Results};
+use super::table::{Table, TableCell, printed_estimate};
+use crate::analysis::{Evaluation, INTEGRATED, LEVEL, Results, baseline_table};
 use crate::cohort::Cohort;
 use crate::comparison::{BackboneComparison, ComparedAreas, HarmonisationComparison};
 use crate::robustness::Robustness;
-use crate::store::write_file;
-
-/// A table of the report.
-#[derive(Debug, Clone)]
-pub struct Table {
-    /// Name of its files without the suffix.
-    file: String,
-    /// Title on the page.
-    title: String,
-    /// Columns and rows.
-    data: DataTable,
-    /// Whether the page shows it.
-    on_page: bool,
-}
-
-/// A table as the page shows it.
-#[derive(Debug, Serialize)]
-pub(super) struct ShownTable<'a> {
-    file: &'a str,
-    title: &'a str,
-    header: &'a [String],
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    /// A table that the page shows. A column whose name stands to the left of it already, as that of a centre can,
-    /// is numbered.
-    ///
-    /// # Panics
-    /// When a row has not as many cells as there are columns.
-    pub(super) fn new<C: Into<Cell>>(file: &str, title: &str, header: &[&str], rows: Vec<Vec<C>>) -> Self {
-        let mut columns: Vec<String> = Vec::with_capacity(header.len());
-        for name in header {
-            let numbered = (2..).map(|number| format!("{name} ({number})"));
-            columns.extend(std::iter::once((*name).to_owned()).chain(numbered).find(|name| !columns.contains(name)));
-        }
-        let mut data = DataTable::new(columns).expect("the names of the columns differ");
-        for row in rows {
-            data.push(row.into_iter().map(Into::into).collect()).expect("a row has a cell for each column");
-        }
-        Self { file: file.to_owned(), title: title.to_owned(), data, on_page: true }
-    }
-
-    fn only_file(mut self) -> Self {
-        self.on_page = false;
-        self
-    }
-
-    /// Name of its files without the suffix.
-    pub(super) fn file(&self) -> &str {
-        &self.file
-    }
-
-    /// Columns and rows.
-    #[cfg(test)]
-    pub(super) fn data(&self) -> &DataTable {
-        &self.data
-    }
-
-    /// The table as the page shows it; `None` where it does not.
-    pub(super) fn shown(&self) -> Option<ShownTable<'_>> {
-        let text = |row: &[Cell]| row.iter().map(|cell| cell.text(Digits::All)).collect();
-        self.on_page.then(|| ShownTable {
-            file: &self.file,
-            title: &self.title,
-            header: self.data.columns(),
-            rows: self.data.rows().map(text).collect(),
-        })
-    }
-
-    /// Writes the table as CSV and, when the page shows it, as Markdown and LaTeX.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        self.write_values(folder)?;
-        if self.on_page {
-            write_file(&folder.join(format!("{}.md", self.file)), self.markdown().as_bytes())?;
-            write_file(&folder.join(format!("{}.tex", self.file)), self.latex().as_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// Writes the table as CSV.
-    pub(super) fn write_values(&self, folder: &Path) -> Result<()> {
-        write_file(&folder.join(format!("{}.csv", self.file)), self.data.to_csv().as_bytes())
-    }
-
-    /// The table in Markdown below its title.
-    fn markdown(&self) -> String {
-        format!(
-            "{}\n\n{}",
-            self.title,
-            self.data.to_markdown(Digits::All).replacen(" --- |", "---|", self.data.columns().len())
-        )
-    }
-
-    /// The table as a floating table of LaTeX (package booktabs).
-    fn latex(&self) -> String {
-        let label = self.file.replace('_', "-");
-        let tabular = self.data.to_latex(Digits::All);
-        format!(
-            "\\begin{{table}}\n\\caption{{{}}}\n\\label{{tab:{label}}}\n{tabular}\\end{{table}}\n",
-            escaped_latex(&self.title)
-        )
-    }
-}
+use crate::study::Study;
 
 /// All tables.
-pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Table>> {
+pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Table>> {
     let &Findings { cohort, results, scores, published, .. } = findings;
     let mut tables = vec![patient_flow(cohort)];
-    tables.extend(excluded(cohort));
-    tables.extend([table_one(results, published), table_two(results)]);
-    tables
-        .extend(results.evaluations().enumerate().map(|(index, evaluation)| table_three(index, evaluation, published)));
+    let excluded = excluded(cohort);
+    tables.extend(excluded.map(|table| if study.settings.shows_identifiers { table } else { table.only_file() }));
+    tables.push(table_one(results, published));
+    tables.extend(other_baselines(findings)?);
+    tables.extend([table_two(results), integrated_model(results)?]);
+    for (index, evaluation) in results.evaluations().enumerate() {
+        tables.extend(table_three(index, evaluation, published));
+    }
     tables.extend(penalised(results));
     tables.push(optimism(results));
     tables.extend(areas_compared(results)?);
     tables.push(calibration(results.evaluations()));
-    tables.push(net_benefit(results.evaluations()));
+    tables.push(net_benefit(study, results.evaluations())?);
     tables.extend([
         subgroups(findings.robustness),
         alternatives(cohort, findings.robustness),
@@ -163,11 +62,17 @@ fn three(value: f64) -> String {
     format!("{value:.3}")
 }
 
+/// An estimate with its interval as the page prints it.
 pub(super) fn with_interval(value: f64, interval: Interval) -> String {
-    if interval.lower.is_nan() {
-        return format!("{value:.3} (interval undefined)");
+    printed_estimate(value, interval, 3)
+}
+
+fn proportion(found: Proportion) -> TableCell {
+    if found.estimate.is_nan() {
+        TableCell::Undefined("undefined")
+    } else {
+        TableCell::estimate(found.estimate, found.interval)
     }
-    format!("{value:.3} ({:.3}, {:.3})", interval.lower, interval.upper)
 }
 
 fn patient_flow(cohort: &Cohort) -> Table {
@@ -190,44 +95,119 @@ fn penalised(results: &Results) -> Option<Table> {
     (!rows.is_empty()).then(|| Table::new("penalised_models", title, &["model", "variables"], rows))
 }
 
+/// A baseline table with the numbers of patients in its header; the file holds its numbers one by one.
+fn baseline(file: &str, title: &str, table: &TableOne, groups: [&str; 2]) -> Table {
+    let printed = table.printed();
+    let mut header: Vec<String> = printed.columns().to_vec();
+    let (negatives, positives) = (table.negatives(), table.positives());
+    let [first, second] = groups;
+    header[1] = format!("overall (N = {})", negatives + positives);
+    header[2] = format!("{first} (n = {negatives})");
+    header[3] = format!("{second} (n = {positives})");
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let rows: Vec<Vec<Cell>> = printed.rows().map(<[Cell]>::to_vec).collect();
+    Table::new(file, title, &header, rows).with_values(table.to_table())
+}
+
+/// The groups of a baseline table by outcome.
+const BY_OUTCOME: [&str; 2] = ["negative", "positive"];
+
 fn table_one(results: &Results, published: Option<&PublishedFigures>) -> Table {
-    let printed = results.table_one.printed();
-    let mut header: Vec<&str> = printed.columns().iter().map(String::as_str).collect();
-    let mut rows: Vec<Vec<Cell>> = printed.rows().map(<[Cell]>::to_vec).collect();
-    if let Some(published) = published {
-        header.extend(["published negative", "published positive", "published p"]);
-        for row in &mut rows {
-            let variable = row[0].text(Digits::All);
-            let name = variable.split(" (").next().unwrap_or_default();
-            let of_variable = published.characteristic(name);
-            row.extend(of_variable.map_or(["", "", ""], |p| [p.negative, p.positive, p.p]).map(Cell::from));
-        }
+    let table = baseline("table1", "Table 1. Training cohort", &results.table_one, BY_OUTCOME);
+    let Some(published) = published else { return table };
+    table.with_columns(&["published negative", "published positive", "published p"], |row| {
+        let variable = row[0].text();
+        let of_variable = published.characteristic(variable.split(" (").next().unwrap_or_default());
+        of_variable.map_or(["", "", ""], |p| [p.negative, p.positive, p.p]).map(TableCell::from).to_vec()
+    })
+}
+
+/// The same table for every validation centre, and the training centre beside all of them.
+fn other_baselines(findings: &Findings<'_>) -> Result<Vec<Table>> {
+    let table = findings.table;
+    let observed = table.observed(&findings.scores.of(findings.inputs)?)?;
+    let mut tables = Vec::new();
+    let mut all = table.training().to_vec();
+    for (centre, rows) in table.validation() {
+        let by_outcome = baseline_table(table, &observed, &rows, &table.labels(&rows))?;
+        let file = format!("table1_{}", centre.replace([' ', ','], "_"));
+        tables.push(baseline(&file, &format!("Table 1. Validation, {centre}"), &by_outcome, BY_OUTCOME));
+        all.extend(rows);
     }
-    Table::new("table1", "Table 1. Training cohort", &header, rows)
+    if !tables.is_empty() {
+        let validates = (0..all.len()).map(|place| place >= table.training().len()).collect();
+        let between = baseline_table(table, &observed, &all, &Labels::new(validates))?;
+        let title = "Table 1. Training beside validation";
+        tables.push(baseline("table1_centres", title, &between, ["training", "validation"]));
+    }
+    Ok(tables)
+}
+
+/// What an odds ratio refers to, as a reader says it.
+fn per_unit(unit: &str, per: f64) -> String {
+    match (unit, per) {
+        ("cm", per) if (per - 0.1).abs() < 1e-12 => "per mm".to_owned(),
+        ("", _) => "per unit".to_owned(),
+        ("years", 1.0) => "per year".to_owned(),
+        (unit, 1.0) => format!("per {}", unit.replace("10^9", "10⁹")),
+        (unit, per) => format!("per {per} {}", unit.replace("10^9", "10⁹")),
+    }
 }
 
 fn table_two(results: &Results) -> Table {
     let rows = results.odds_ratios.iter().map(|odds| {
-        let unit = match (odds.variable.unit.as_str(), odds.per) {
-            ("cm", per) if (per - 0.1).abs() < 1e-12 => "per mm".to_owned(),
-            ("", _) => "per 1".to_owned(),
-            (unit, per) => format!("per {per} {unit}"),
-        };
-        let ratio = format!("{:.3} ({:.3}, {:.3})", odds.odds_ratio, odds.profile.lower, odds.profile.upper);
-        vec![odds.variable.name.clone(), unit, ratio, format_p(odds.wald_p), format_p(odds.likelihood_ratio_p)]
+        vec![
+            TableCell::from(odds.variable.name.clone()),
+            TableCell::from(per_unit(&odds.variable.unit, odds.per)),
+            TableCell::estimate(odds.odds_ratio, odds.profile),
+            TableCell::PValue(odds.wald_p),
+            TableCell::PValue(odds.likelihood_ratio_p),
+        ]
     });
     let header = ["variable", "unit", "OR (95 % profile CI)", "Wald p", "likelihood ratio p"];
     Table::new("table2", "Table 2. Univariate logistic regression, training cohort", &header, rows.collect())
 }
 
-fn cutoff_cells(at: &ThresholdPerformance) -> Vec<String> {
+/// The integrated model written out.
+fn integrated_model(results: &Results) -> Result<Table> {
+    let fitted = results.models.model(INTEGRATED)?.model();
+    let unit_of = |name: &str| {
+        let variables = results.model.variables().iter();
+        let unit =
+            variables.filter(|one| one.variable.name == name).map(|one| per_unit(&one.variable.unit, 1.0)).next();
+        unit.unwrap_or_default()
+    };
+    let rows = fitted.terms().iter().map(|term| {
+        let ratio = if term.name == INTERCEPT {
+            TableCell::Undefined("")
+        } else {
+            let Interval { lower, upper, level } = term.interval;
+            TableCell::estimate(term.estimate.exp(), Interval { lower: lower.exp(), upper: upper.exp(), level })
+        };
+        vec![
+            TableCell::from(if term.name == INTERCEPT { "intercept".to_owned() } else { term.name.clone() }),
+            TableCell::from(unit_of(&term.name)),
+            TableCell::Number { value: term.estimate, decimals: 5 },
+            TableCell::Number { value: term.standard_error, decimals: 5 },
+            ratio,
+            TableCell::PValue(term.p_value),
+        ]
+    });
+    let header = ["variable", "unit", "coefficient", "standard error", "OR (95 % CI)", "p"];
+    let title = "The integrated model. Risk = 1 / (1 + exp(-L)), where L is the intercept and the sum of coefficient times value";
+    Ok(Table::new("integrated_model", title, &header, rows.collect()))
+}
+
+fn cutoff_cells(at: &ThresholdPerformance) -> Vec<TableCell> {
     let m = &at.metrics;
-    let of = |p: alnm_stats::proportion::Proportion| with_interval(p.estimate, p.interval);
-    let mut cells = vec![three(at.cutoff)];
+    let cutoff =
+        if at.cutoff.is_finite() { TableCell::number(at.cutoff) } else { TableCell::Undefined("nobody above") };
+    let mut cells = vec![cutoff];
     cells.extend(
-        [m.sensitivity, m.specificity, m.accuracy, m.positive_predictive_value, m.negative_predictive_value].map(of),
+        [m.sensitivity, m.specificity, m.accuracy, m.positive_predictive_value, m.negative_predictive_value]
+            .map(proportion),
     );
-    cells.push(three(m.f1));
+    cells.push(if m.f1.is_nan() { TableCell::Undefined("undefined") } else { TableCell::number(m.f1) });
     cells
 }
 
@@ -237,66 +217,69 @@ fn ranked(evaluation: &Evaluation) -> Vec<&ModelPerformance> {
     performances
 }
 
-/// Columns of Table 3 at the cutoff that was carried over from training.
-const CARRIED: [&str; 6] = [
-    "sensitivity (carried)",
-    "specificity (carried)",
-    "accuracy (carried)",
-    "PPV (carried)",
-    "NPV (carried)",
-    "F1 (carried)",
-];
+/// Columns of Table 3 at a cutoff.
+const AT_CUTOFF: [&str; 7] = ["cutoff", "sensitivity", "specificity", "accuracy", "PPV", "NPV", "F1"];
 
-fn table_three(index: usize, evaluation: &Evaluation, published: Option<&PublishedFigures>) -> Table {
-    let published_area = |model: &str| -> Vec<String> {
-        match (published.and_then(|published| published.model(model)), index) {
-            (Some(row), 0) => vec![three(row.training[0])],
-            (Some(row), 2) => vec![three(row.validation[0])],
-            _ => Vec::new(),
-        }
+/// Table 3 of a cohort, at the cutoff of training, and its rest, at the cohort's own best cutoff.
+fn table_three(index: usize, evaluation: &Evaluation, published: Option<&PublishedFigures>) -> [Table; 2] {
+    let published = published.filter(|_| matches!(index, 0 | 2));
+    let published_area = |model: &str| {
+        let row = published.and_then(|published| published.model(model));
+        row.map_or(TableCell::Undefined(""), |row| {
+            TableCell::number(if index == 0 { row.training[0] } else { row.validation[0] })
+        })
     };
-    let rows = ranked(evaluation).into_iter().map(|performance| {
-        let mut cells = vec![performance.model.clone(), with_interval(performance.auc.auc, performance.auc.interval)];
-        cells.extend(published_area(&performance.model));
-        cells.push(three(performance.brier));
-        cells.extend(cutoff_cells(&performance.own_cutoff));
+    let carried = ranked(evaluation).into_iter().map(|performance| {
+        let mut cells = vec![
+            TableCell::from(performance.model.clone()),
+            TableCell::estimate(performance.auc.auc, performance.auc.interval),
+        ];
+        cells.extend(published.map(|_| published_area(&performance.model)));
+        cells.push(TableCell::number(performance.brier));
         cells.extend(cutoff_cells(&performance.carried_cutoff));
         cells
     });
+    let own = ranked(evaluation).into_iter().map(|performance| {
+        std::iter::once(TableCell::from(performance.model.clone()))
+            .chain(cutoff_cells(&performance.own_cutoff))
+            .collect()
+    });
     let mut header = vec!["model", "AUC (95 % DeLong CI)"];
-    if published.is_some() && index != 1 {
-        header.push("published AUC");
-    }
+    header.extend(published.map(|_| "published AUC"));
     header.push("Brier");
-    header.extend(["own cutoff", "sensitivity", "specificity", "accuracy", "PPV", "NPV", "F1"]);
-    header.push("carried cutoff");
-    header.extend(CARRIED);
-    let title = format!("Table 3. Ten models: {}", evaluation.cohort);
-    Table::new(&format!("table3_{}", evaluation.cohort.replace([' ', ','], "_")), &title, &header, rows.collect())
+    header.extend(AT_CUTOFF);
+    let (patients, events) = (evaluation.labels.len(), evaluation.labels.positives());
+    let cohort = format!("{} (N = {patients}, {events} with metastasis)", evaluation.cohort);
+    let file = format!("table3_{}", evaluation.cohort.replace([' ', ','], "_"));
+    let at_training = format!("Table 3. Ten models at the cutoff of training, with 95 % intervals: {cohort}");
+    let at_own =
+        format!("Table 3, continued. Ten models at the cohort's own best cutoff, with 95 % intervals: {cohort}");
+    let own_header: Vec<&str> = ["model"].into_iter().chain(AT_CUTOFF).collect();
+    [
+        Table::new(&file, &at_training, &header, carried.collect()),
+        Table::new(&format!("{file}_own_cutoff"), &at_own, &own_header, own.collect()),
+    ]
 }
 
 fn optimism(results: &Results) -> Table {
     let rows = results.training.performances.iter().zip(&results.cross_fitted.performances).zip(&results.corrected_auc);
+    let outside = || results.validation.iter().chain(&results.pooled_validation);
     let rows = rows.map(|((training, cross_fitted), corrected)| {
-        let mut cells = vec![training.model.clone()];
-        cells.extend(
-            [training.auc.auc, corrected.corrected, cross_fitted.auc.auc, training.auc.auc - cross_fitted.auc.auc]
-                .map(three),
-        );
-        cells.extend(results.validation.iter().chain(&results.pooled_validation).map(|evaluation| {
-            evaluation
-                .performances
-                .iter()
-                .find(|p| p.model == training.model)
-                .map_or(String::new(), |p| three(p.auc.auc))
-        }));
-        cells
+        let area_in = |evaluation: &Evaluation| {
+            let found = evaluation.performances.iter().find(|p| p.model == training.model);
+            found.map_or(TableCell::Undefined(""), |p| TableCell::number(p.auc.auc))
+        };
+        let own =
+            [training.auc.auc, corrected.corrected, cross_fitted.auc.auc, training.auc.auc - cross_fitted.auc.auc];
+        std::iter::once(TableCell::from(training.model.clone()))
+            .chain(own.map(TableCell::number))
+            .chain(outside().map(area_in))
+            .collect()
     });
     let rows = rows.collect();
     let mut header =
         vec!["model", "training", "bootstrap-corrected (scores fixed)", "cross-fitted", "optimism of training"];
-    let outside = results.validation.iter().chain(&results.pooled_validation);
-    header.extend(outside.map(|evaluation| evaluation.cohort.as_str()));
+    header.extend(outside().map(|evaluation| evaluation.cohort.as_str()));
     Table::new("optimism", "AUC and its optimism", &header, rows)
 }
 
@@ -304,100 +287,128 @@ fn optimism(results: &Results) -> Table {
 fn areas_compared(results: &Results) -> Result<Option<Table>> {
     let mut rows = Vec::new();
     for evaluation in results.validation.iter().chain(&results.pooled_validation) {
-        let (reference, others): (Vec<_>, Vec<_>) = evaluation
-            .performances
-            .iter()
-            .cloned()
-            .partition(|performance| performance.model == crate::analysis::INTEGRATED);
-        if let Some(reference) = reference.first() {
-            let tests = alnm_models::model_set::compare_areas(&evaluation.labels, reference, &others)?;
-            rows.extend(others.iter().zip(tests).map(|(other, test)| {
-                let difference = other.auc.auc - reference.auc.auc;
-                vec![
-                    evaluation.cohort.clone(),
-                    other.model.clone(),
-                    three(difference),
-                    three(test.statistic),
-                    format_p(test.p_value),
-                ]
-            }));
-        }
+        let (reference, others): (Vec<_>, Vec<_>) =
+            evaluation.performances.iter().cloned().partition(|performance| performance.model == INTEGRATED);
+        let Some(reference) = reference.first() else { continue };
+        let tests = alnm_models::model_set::compare_areas(&evaluation.labels, reference, &others)?;
+        let p: Vec<f64> = tests.iter().map(|test| test.p_value).collect();
+        let adjusted = adjust(&p, Adjustment::Holm);
+        rows.extend(others.iter().zip(tests).zip(adjusted).map(|((other, test), adjusted)| {
+            let difference = other.auc.auc - reference.auc.auc;
+            let difference = match test.confidence_interval {
+                Some(interval) => TableCell::estimate(difference, interval),
+                None => TableCell::number(difference),
+            };
+            vec![
+                TableCell::from(evaluation.cohort.clone()),
+                TableCell::from(other.model.clone()),
+                difference,
+                TableCell::number(test.statistic),
+                TableCell::PValue(test.p_value),
+                TableCell::PValue(adjusted),
+            ]
+        }));
     }
-    let header = ["cohort", "model", "AUC minus that of Integrated", "Z", "p"];
+    let header = ["cohort", "model", "AUC minus that of Integrated (95 % CI)", "Z", "p", "p adjusted (Holm)"];
     let title = "DeLong's test of each model against Integrated, external validation";
     Ok((!rows.is_empty()).then(|| Table::new("delong", title, &header, rows)))
 }
 
 fn calibration<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
+    let undefined = || TableCell::Undefined("undefined");
     let rows = evaluations.flat_map(|evaluation| {
         evaluation.performances.iter().zip(&evaluation.calibrations).map(|(performance, calibration)| {
-            let or_absent = |value: Option<String>| value.unwrap_or_else(|| "undefined".to_owned());
+            let groups = calibration.hosmer_lemeshow.as_ref();
             let recalibration = calibration.recalibration.as_ref();
+            let wald = |found: Option<alnm_stats::calibration::WaldEstimate>| {
+                found.map_or_else(undefined, |found| TableCell::estimate(found.estimate, found.interval))
+            };
             vec![
-                evaluation.cohort.clone(),
-                performance.model.clone(),
-                or_absent(calibration.hosmer_lemeshow.as_ref().map(|hl| format!("{:.2}", hl.test.statistic))),
-                or_absent(calibration.hosmer_lemeshow.as_ref().map(|hl| format_p(hl.test.p_value))),
-                or_absent(recalibration.map(|r| three(r.intercept.estimate))),
-                or_absent(recalibration.map(|r| three(r.slope.estimate))),
-                or_absent(calibration.curve.as_ref().map(|curve| three(curve.error().ici))),
+                TableCell::from(evaluation.cohort.clone()),
+                TableCell::from(performance.model.clone()),
+                groups.map_or_else(undefined, |hl| TableCell::Number { value: hl.test.statistic, decimals: 2 }),
+                groups.map_or_else(undefined, |hl| TableCell::PValue(hl.test.p_value)),
+                wald(recalibration.map(|found| found.in_the_large)),
+                wald(recalibration.map(|found| found.intercept)),
+                wald(recalibration.map(|found| found.slope)),
+                calibration.curve.as_ref().map_or_else(undefined, |curve| TableCell::number(curve.error().ici)),
             ]
         })
     });
-    let header = ["cohort", "model", "Hosmer-Lemeshow χ²", "p", "intercept", "slope", "ICI"];
-    Table::new("calibration", "Calibration", &header, rows.collect())
+    let header = ["cohort", "model", "Hosmer-Lemeshow χ²", "p", "in the large", "intercept", "slope", "ICI"];
+    Table::new("calibration", "Calibration, with 95 % intervals", &header, rows.collect())
 }
 
-fn net_benefit<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
-    let thresholds = [0.1, 0.2, 0.3, 0.4, 0.5];
-    let rows = evaluations.flat_map(|evaluation| {
-        evaluation.performances.iter().zip(&evaluation.decision_curves).map(move |(performance, curve)| {
-            let at = |threshold: f64| curve.net_benefit_at(threshold).map_or(String::new(), three);
-            [evaluation.cohort.clone(), performance.model.clone()].into_iter().chain(thresholds.map(at)).collect()
-        })
-    });
-    let header = ["cohort", "model", "at 0.1", "at 0.2", "at 0.3", "at 0.4", "at 0.5"];
-    Table::new("net_benefit", "Net benefit", &header, rows.collect())
+/// Thresholds of the table of net benefit.
+const THRESHOLDS: [f64; 5] = [0.1, 0.2, 0.3, 0.4, 0.5];
+
+/// Net benefit with bootstrap intervals; below the models of each cohort what treating everybody gives.
+fn net_benefit<'a>(study: &Study, evaluations: impl Iterator<Item = &'a Evaluation>) -> Result<Table> {
+    let resampling = Resampling::new(study.settings.resamples, study.settings.seed);
+    let intervals = DecisionIntervalParams::default().with_resampling(resampling).with_level(LEVEL).check()?;
+    let mut rows = Vec::new();
+    for evaluation in evaluations {
+        let named = |model: &str| [&evaluation.cohort, model].map(TableCell::from).to_vec();
+        for performance in &evaluation.performances {
+            let found = intervals.of(&evaluation.labels, &performance.risks, &THRESHOLDS)?;
+            let curve = DecisionCurve::new(&evaluation.labels, &performance.risks, &THRESHOLDS)?;
+            let cells = curve.points().iter().zip(&found);
+            let cells = cells.map(|(point, interval)| TableCell::estimate(point.net_benefit, interval.net_benefit));
+            rows.push(named(&performance.model).into_iter().chain(cells).collect());
+        }
+        let prevalence = evaluation.labels.prevalence();
+        let treat_all = THRESHOLDS.map(|threshold| prevalence - (1.0 - prevalence) * threshold / (1.0 - threshold));
+        rows.push(named("treat all").into_iter().chain(treat_all.map(TableCell::number)).collect::<Vec<_>>());
+    }
+    let names = THRESHOLDS.map(|threshold| format!("at {threshold}"));
+    let header: Vec<&str> = ["cohort", "model"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let title = format!(
+        "Net benefit at thresholds of risk, with 95 % intervals by {} bootstraps; treating nobody gives 0",
+        study.settings.resamples
+    );
+    Ok(Table::new("net_benefit", &title, &header, rows))
 }
+
+/// Fewest patients of each outcome in a subgroup whose discrimination is judged.
+const FEWEST_IN_SUBGROUP: usize = 10;
 
 fn subgroups(robustness: &Robustness) -> Table {
     let rows = robustness.subgroups.iter().flat_map(|part| {
         part.subgroups.iter().map(|group| {
-            let proportion = |p: alnm_stats::proportion::Proportion| with_interval(p.estimate, p.interval);
-            cells![
-                part.cohort.clone(),
-                part.by.clone(),
-                group.subgroup.clone(),
-                group.patients,
-                group.events,
-                three(group.mean_risk),
-                group
-                    .auc
-                    .as_ref()
-                    .map_or_else(|| "one outcome only".to_owned(), |auc| with_interval(auc.auc, auc.interval)),
-                proportion(group.metrics.sensitivity),
-                proportion(group.metrics.specificity),
+            let rarer = group.events.min(group.patients - group.events);
+            let is_judged = rarer >= FEWEST_IN_SUBGROUP;
+            let if_judged = |cell: TableCell| if is_judged { cell } else { TableCell::Undefined("too few") };
+            let area = group.auc.as_ref();
+            let area = area.map_or(TableCell::Undefined("one outcome only"), |auc| {
+                if_judged(TableCell::estimate(auc.auc, auc.interval))
+            });
+            vec![
+                TableCell::from(part.cohort.clone()),
+                TableCell::from(part.by.clone()),
+                TableCell::from(group.subgroup.clone()),
+                TableCell::from(group.patients),
+                TableCell::from(group.events),
+                TableCell::number(group.mean_risk),
+                area,
+                if_judged(proportion(group.metrics.sensitivity)),
+                if_judged(proportion(group.metrics.specificity)),
             ]
         })
     });
-    let header = [
-        "cohort",
-        "by",
-        "subgroup",
-        "patients",
-        "with metastasis",
-        "mean risk",
-        "AUC (95 % CI)",
-        "sensitivity",
-        "specificity",
-    ];
-    Table::new("subgroups", "Integrated model by subtype and age, at the training cutoff", &header, rows.collect())
+    let header =
+        ["cohort", "by", "subgroup", "patients", "with metastasis", "mean risk", "AUC", "sensitivity", "specificity"];
+    let title = format!(
+        "Integrated model by subtype and age, at the training cutoff, with 95 % intervals; subgroups with fewer than {FEWEST_IN_SUBGROUP} patients of an outcome are not judged"
+    );
+    Table::new("subgroups", &title, &header, rows.collect())
 }
 
 fn alternatives(cohort: &Cohort, robustness: &Robustness) -> Table {
     let rows = robustness.alternatives.iter().map(|model| {
         let areas = std::iter::once(&model.training).chain(&model.validation);
-        std::iter::once(model.model.clone()).chain(areas.map(|auc| with_interval(auc.auc, auc.interval))).collect()
+        std::iter::once(TableCell::from(model.model.clone()))
+            .chain(areas.map(|auc| TableCell::estimate(auc.auc, auc.interval)))
+            .collect()
     });
     let mut header = vec!["model", "training, apparent"];
     header.extend(cohort.description.validation_centres.iter().map(String::as_str));
@@ -410,11 +421,11 @@ fn alternatives(cohort: &Cohort, robustness: &Robustness) -> Table {
 }
 
 /// Cells and header of areas in training, across folds and in the validation centres.
-fn area_cells(areas: &ComparedAreas) -> impl Iterator<Item = String> {
+fn area_cells(areas: &ComparedAreas) -> impl Iterator<Item = TableCell> {
     [&areas.training, &areas.cross_fitted]
         .into_iter()
         .chain(&areas.validation)
-        .map(|auc| with_interval(auc.auc, auc.interval))
+        .map(|auc| TableCell::estimate(auc.auc, auc.interval))
 }
 
 fn area_header<'a>(first: &[&'a str], cohort: &'a Cohort) -> Vec<&'a str> {
@@ -424,21 +435,22 @@ fn area_header<'a>(first: &[&'a str], cohort: &'a Cohort) -> Vec<&'a str> {
 
 fn harmonisation(cohort: &Cohort, comparison: &HarmonisationComparison) -> Option<Table> {
     let row = |areas: &ComparedAreas| {
-        [areas.model.clone(), areas.features.clone()].into_iter().chain(area_cells(areas)).collect()
+        [&areas.model, &areas.features].map(TableCell::from).into_iter().chain(area_cells(areas)).collect()
     };
-    let rows: Vec<Vec<String>> = comparison.areas.iter().map(row).collect();
+    let rows: Vec<Vec<TableCell>> = comparison.areas.iter().map(row).collect();
     let header = area_header(&["model", "features"], cohort);
     (!rows.is_empty())
         .then(|| Table::new("harmonisation", "AUC with and without ComBat between scanners", &header, rows))
 }
 
 fn backbones(cohort: &Cohort, comparisons: &[BackboneComparison]) -> Option<Table> {
-    let rows: Vec<Vec<String>> = comparisons
+    let rows: Vec<Vec<TableCell>> = comparisons
         .iter()
         .flat_map(|comparison| {
             let start = comparison.weights.clone().unwrap_or_else(|| "seeded initialisation".to_owned());
             let row = move |areas: &ComparedAreas| {
-                [comparison.backbone.clone(), start.clone(), areas.model.clone()]
+                [&comparison.backbone, &start, &areas.model]
+                    .map(TableCell::from)
                     .into_iter()
                     .chain(area_cells(areas))
                     .collect()
@@ -475,10 +487,10 @@ fn sample_size(robustness: &Robustness) -> Table {
 fn stability(robustness: &Robustness) -> Table {
     let rows = robustness.selection.iter().map(|one| {
         vec![
-            one.score.clone(),
-            one.feature.clone(),
-            three(one.frequency),
-            if one.in_score { "yes" } else { "no" }.to_owned(),
+            TableCell::from(one.score.clone()),
+            TableCell::from(one.feature.clone()),
+            TableCell::number(one.frequency),
+            TableCell::from(if one.in_score { "yes" } else { "no" }),
         ]
     });
     let title = format!("Share of {} bootstraps whose selection keeps a feature", robustness.selection_resamples);
@@ -487,7 +499,9 @@ fn stability(robustness: &Robustness) -> Table {
 
 fn selected(file: &str, title: &str, pipeline: &FittedPipeline) -> Table {
     let weights = pipeline.signature().into_iter().flat_map(Signature::weights);
-    let rows = weights.map(|weight| cells![weight.feature.clone(), weight.weight]).collect();
+    let rows = weights
+        .map(|weight| vec![TableCell::from(weight.feature.clone()), TableCell::Significant(weight.weight)])
+        .collect();
     Table::new(file, title, &["feature", "weight"], rows)
 }
 
@@ -585,31 +599,4 @@ pub fn summary(results: &Results, published: Option<&PublishedFigures>) -> Vec<S
         lines.push(line);
     }
     lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table() -> Table {
-        Table::new("table_x", "A & B", &["a|b", "p"], vec![vec!["50 % ± 1", "<0.001"]])
-    }
-
-    #[test]
-    fn markdown_keeps_bars_in_their_cells() {
-        assert_eq!(table().markdown(), "A & B\n\n| a\\|b | p |\n|---|---|\n| 50 % ± 1 | <0.001 |\n");
-    }
-
-    #[test]
-    fn latex_escapes_what_it_would_read_otherwise() {
-        let text = table().latex();
-        assert!(text.contains("\\caption{A \\& B}\n\\label{tab:table-x}\n\\begin{tabular}{ll}"), "{text}");
-        assert!(text.contains("50 \\% $\\pm$ 1 & $<$0.001 \\\\\n\\bottomrule"), "{text}");
-    }
-
-    #[test]
-    fn a_name_that_stands_to_the_left_already_is_numbered() {
-        let table = Table::new("t", "t", &["b", "b", "b (2)"], vec![vec![1.0, 2.0, 0.1 + 0.2]]);
-        assert_eq!(table.data().to_csv(), "b,b (2),b (2) (2)\n1,2,0.30000000000000004\n");
-    }
 }
