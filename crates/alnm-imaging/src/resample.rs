@@ -114,17 +114,19 @@ pub fn resample_mapped(
     interpolator: Interpolator,
     outside: f64,
 ) -> Result<Image> {
+    check_grid(image.borrowed(), grid)?;
     let sampling = Sampling::mapped(image.geometry(), grid, map);
     resample_with(image.borrowed(), Resampling { sampling, grid, interpolator, outside })
 }
 
 fn resample_ref(image: ImageRef<'_>, grid: &Geometry, interpolator: Interpolator, outside: f64) -> Result<Image> {
+    check_grid(image, grid)?;
     let sampling = Sampling::new(image.geometry(), grid);
     resample_with(image, Resampling { sampling, grid, interpolator, outside })
 }
 
+/// Resamples onto a grid that was checked, since already the places on its axes take memory.
 fn resample_with(image: ImageRef<'_>, work: Resampling<'_>) -> Result<Image> {
-    check_grid(image, work.grid)?;
     if work.interpolator == Interpolator::Nearest {
         return Ok(with_volume_ref!(image, volume => work.nearest(volume)));
     }

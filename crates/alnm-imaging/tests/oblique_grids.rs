@@ -1,8 +1,8 @@
 //! Resampling between oblique grids, where many positions lie half way between voxels, against check sums of SimpleITK that
 //! `golden/oblique_grids.py` wrote.
 
-use alnm_imaging::resample::{Interpolator, resample};
-use alnm_imaging::{Geometry, Volume, Voxel};
+use alnm_imaging::resample::{Interpolator, resample, resample_image, resample_mapped};
+use alnm_imaging::{Geometry, Image, Volume, Voxel};
 use flate2::Crc;
 use ndarray::Array3;
 
@@ -104,4 +104,19 @@ fn voxels_are_those_of_simpleitk() {
         assert_eq!(sums, line, "grids {first} to {}: labels, linear, linear, B-spline", first + IN_A_LINE - 1);
     }
     assert_eq!(numbers.start, 4096);
+}
+
+#[test]
+fn a_grid_that_no_memory_holds_is_refused() {
+    let image = Image::from(Volume::filled(Geometry::axis_aligned([3, 2, 2], [1.0; 3]).unwrap(), 7_i16));
+    for size in [[1 << 40, 1, 1], [1 << 20, 1 << 20, 1]] {
+        let grid = Geometry::axis_aligned(size, [1e-9; 3]).unwrap();
+        let same = |point: [f64; 3]| point;
+        for refused in [
+            resample_image(&image, &grid, Interpolator::Linear, 0.0),
+            resample_mapped(&image, &grid, &same, Interpolator::Nearest, 0.0),
+        ] {
+            assert!(refused.unwrap_err().to_string().contains("at most 16 GiB; choose a larger spacing"));
+        }
+    }
 }

@@ -67,5 +67,7 @@ def test_otsu_and_resample_say_what_they_need(case):
     for arguments in ({}, {"spacing": (1, 1, 1), "grid": image}):
         with pytest.raises(AlnmError, match="exactly one"):
             imaging.resample(image, **arguments)
+    with pytest.raises(AlnmError, match="at most 16 GiB; choose a larger spacing"):
+        imaging.resample(image, spacing=(1e-9, 1, 1))
     with pytest.raises(AlnmError, match="interpolator is cubic; it must be one of nearest, linear"):
         imaging.resample(image, spacing=(1, 1, 1), interpolator="cubic")

@@ -399,12 +399,13 @@ impl GroupSummary {
     }
 }
 
-/// Decimals that a location is printed with: as many as leave it three to four digits.
+/// Decimals that a location is printed with: as many as leave it three digits or so.
 fn decimals(location: f64) -> usize {
     match location.abs() {
         size if size >= 1000.0 => 0,
         size if size >= 100.0 => 1,
-        _ => 2,
+        size if size >= 1.0 => 2,
+        _ => 3,
     }
 }
 
