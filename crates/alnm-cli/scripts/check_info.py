@@ -54,6 +54,7 @@ VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
 def main():
     alnm, collections_ = sys.argv[1], sys.argv[2:]
     codes, odd, refused, faults = collections.Counter(), collections.Counter(), collections.Counter(), []
+    told = collections.Counter()
     for collection in collections_:
         found = list(paths(collection))
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -63,10 +64,22 @@ def main():
                     faults.append((path, code, fault, said[:200]))
                 for entry in answer:
                     if entry["error"]:
+                        told["refused"] += 1
+                    elif entry["header"]:
+                        told["files, with their voxels" if entry["voxels"] else "files, by their header alone"] += 1
+                    else:
+                        told["DICOM files and folders"] += 1
+                        told["series in them"] += len(entry["series"])
+                        told["of these without a volume, with the reason"] += sum(bool(one["problem"]) for one in entry["series"])
+                        told["structure sets and segmentations in them"] += len(entry["masks"])
+                    if entry["error"]:
                         refused[entry["error"].removeprefix(path + ": ")[:60]] += 1
-                    told = entry["odd"] + [item for series in entry["series"] for item in series["odd"]]
-                    odd.update(item["advice"] for item in told)
-    print("exit codes:", dict(codes))
+                    of_entry = entry["odd"] + [item for series in entry["series"] for item in series["odd"]]
+                    odd.update(item["advice"] for item in of_entry)
+                    told["paths with something odd, and what to do"] += bool(of_entry)
+    print("exit codes:", dict(codes), "of", sum(codes.values()), "paths;", len(faults), "answers not as the schema says")
+    for what, count in told.most_common():
+        print(f"{count:7} {what}")
     for name, counter in (("advice:", odd), ("refused:", refused)):
         print(name)
         for what, count in counter.most_common(40):

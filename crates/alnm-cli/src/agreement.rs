@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::mask::MaskParams;
+use alnm_imaging::mask::{MaskParams, RegionChoice};
 use alnm_imaging::{LabelMap, Volume, write_image, write_mask};
 use alnm_segmentation::agreement::{LabelAgreement, OutlineComparisonParams, OutlineDistances, RegionOverlap};
 use alnm_segmentation::consensus::{StapleParams, majority_vote};
@@ -10,11 +10,13 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::exit::wrong_use;
+use crate::exit::{wrong_use, wrong_value};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted, open};
 use crate::interrupt::while_writing;
-use crate::messages::inform;
+use crate::messages::{inform, warn};
 use crate::options::{ResultFormat, ResultOptions};
+use crate::output::refuse_stream;
+use crate::progress::Counted;
 
 /// Compare outlines of the same structures with a reference: Dice, Jaccard, volume similarity, kappa, Hausdorff distances,
 /// distances of the surfaces and surface Dice, as SimpleITK and DeepMind's surface-distance compute them.
@@ -27,18 +29,21 @@ use crate::options::{ResultFormat, ResultOptions};
   alnm agreement reader1.dcm reader2.dcm --like ct-folder --roi GTV-1 --slices -o agreement.csv
   alnm agreement reader1.nii.gz reader2.nii.gz reader3.nii.gz --consensus staple --consensus-out staple.nii.gz")]
 pub(crate) struct AgreementCommand {
-    /// Mask of the reference: an image, or a DICOM segmentation or structure set.
+    /// Mask of the reference: an image, or a DICOM segmentation or structure set; `-` is standard input.
     #[arg(value_name = "REFERENCE")]
     reference: PathBuf,
     /// Masks that are compared with it.
     #[arg(value_name = "OTHER", required = true)]
     others: Vec<PathBuf>,
     /// Labels to compare; by default all that occur in either mask.
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    #[arg(short, long, visible_alias = "label", value_name = "N,N,...", value_delimiter = ',', num_args = 1)]
     labels: Vec<u32>,
     /// Region of each mask by name; it becomes the label 1.
     #[arg(long, value_name = "NAME", conflicts_with = "labels")]
     roi: Option<String>,
+    /// Region of each mask by number: ROI number, segment number, or label; it becomes the label 1.
+    #[arg(long, value_name = "N", conflicts_with_all = ["labels", "roi"])]
+    roi_number: Option<u32>,
     /// Image on whose grid the masks are drawn: structure sets need it.
     #[arg(long, value_name = "IMAGE")]
     like: Option<PathBuf>,
@@ -93,6 +98,9 @@ struct Row<'a> {
 impl AgreementCommand {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let images = [&self.consensus_out, &self.probability_out].into_iter().flatten().map(PathBuf::as_path);
+        for path in images.clone() {
+            refuse_stream(path, "combined mask, since the table goes there")?;
+        }
         self.result.overwriting.check_images(images)?;
         self.result.check()?;
         if self.probability_out.is_some() && self.consensus != Some(Consensus::Staple) {
@@ -104,16 +112,28 @@ impl AgreementCommand {
             .with_tolerance(self.tolerance)
             .with_percentile(self.percentile)
             .with_per_slice(self.slices)
-            .check()?;
+            .check()
+            .map_err(wrong_value)?;
         let like = self.like.as_deref().map(|path| self.choice.read(path)).transpose()?;
         let reference = self.read(&self.reference, like.as_ref())?;
         let others =
             self.others.iter().map(|path| self.read(path, like.as_ref())).collect::<anyhow::Result<Vec<_>>>()?;
         let mut found = Vec::with_capacity(others.len());
+        let progress = Counted::start("comparisons", others.len());
         for (path, other) in self.others.iter().zip(&others) {
             let agreement = comparison.compare(&reference, other).with_context(|| path.display().to_string())?;
+            let is_absent = |found: &&LabelAgreement| found.overlap.reference_voxels + found.overlap.other_voxels == 0;
+            for LabelAgreement { label, .. } in agreement.labels.iter().filter(is_absent) {
+                warn(format_args!(
+                    "neither {} nor {} has a voxel of label {label}",
+                    self.reference.display(),
+                    path.display()
+                ));
+            }
             found.push((path, agreement.labels));
+            progress.advance();
         }
+        progress.finish();
         let rows: Vec<Row<'_>> = found.iter().flat_map(|(path, labels)| self.rows(path, labels)).collect();
         self.result.write(&match self.result.format() {
             ResultFormat::Text => text_table(&rows),
@@ -126,11 +146,15 @@ impl AgreementCommand {
 
     fn read(&self, path: &Path, like: Option<&ChosenImage>) -> anyhow::Result<LabelMap> {
         if let Some(chosen) = like {
-            return self.drawing.read_for(chosen, path, self.roi.as_deref().map(Into::into));
+            return self.drawing.read_for(chosen, path, self.region());
         }
         let mut params = self.drawing.apply(MaskParams::default());
-        params.region = self.roi.as_deref().map(Into::into);
+        params.region = self.region();
         Ok(noted(params.check()?.read_with_notes(open(path)?)?))
+    }
+
+    fn region(&self) -> Option<RegionChoice> {
+        self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from))
     }
 
     fn rows<'a>(&self, other: &Path, labels: &'a [LabelAgreement]) -> Vec<Row<'a>> {

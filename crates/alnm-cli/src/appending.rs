@@ -14,7 +14,7 @@ use alnm_imaging::file::AtomicFile;
 use anyhow::{Context, Result, ensure};
 
 use crate::messages;
-use crate::output::is_standard_stream;
+use crate::output::{is_standard_stream, require_folder_of};
 
 /// How the list of a JSON table begins and ends, and what stands between two objects.
 const JSON: (&[u8], &[u8], &[u8]) = (b"[\n", b"\n]\n", b",\n");
@@ -42,7 +42,7 @@ enum Appended {
 /// Refuses, before any work is done, a file that no table of this kind can be added to.
 pub(crate) fn check(path: &Path, kind: TableKind) -> Result<()> {
     if is_standard_stream(path) || !path.is_file() {
-        return Ok(());
+        return require_folder_of(path);
     }
     let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     end_of(&mut file, kind).map(drop).with_context(|| path.display().to_string())

@@ -4,22 +4,58 @@ mod apply;
 mod rows;
 mod validate;
 
-use std::io::{IsTerminal, stderr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use alnm_study::{LogStyle, Progress, ProgressLog};
+use alnm_study::{Progress, StudyEvent, StudyObserver};
 
-use crate::{interrupt, messages};
+use crate::exit::interrupted;
+use crate::interrupt;
+use crate::messages::inform;
+use crate::progress::Counted;
 
 pub(crate) use apply::Apply;
 pub(crate) use validate::Validate;
 
-/// Progress on standard error. Ctrl-C stops the work at the next safe point, a second one ends the process.
+/// Progress as all commands show it. Ctrl-C stops the work at the next safe point, a second one ends the process.
 pub(crate) fn progress() -> Progress {
-    let stop = interrupt::stop_by_itself();
-    if !messages::is_told(messages::Level::Info) {
-        return Progress::silent();
+    Progress::silent().and(Arc::new(Steps { stop: interrupt::stop_by_itself(), running: Mutex::new(None) }))
+}
+
+/// The end of work that keeps nothing, where Ctrl-C stopped it.
+fn check_interrupt(progress: &Progress) -> anyhow::Result<()> {
+    progress.check_interrupt().map_err(|_| interrupted("interrupted; nothing is kept; the same command begins again"))
+}
+
+/// Shows the running step, and says what each cost that is done.
+struct Steps {
+    stop: &'static AtomicBool,
+    running: Mutex<Option<Counted>>,
+}
+
+impl StudyObserver for Steps {
+    fn hear(&self, event: StudyEvent<'_>) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            StudyEvent::Begun { step, pieces } => {
+                // The bar of a step before is gone before the next one is shown.
+                drop(running.take());
+                *running = Some(Counted::start(step, pieces));
+            }
+            StudyEvent::Advanced { done, pieces, .. } => {
+                running.iter().for_each(|running| running.set(done, pieces, ""));
+            }
+            StudyEvent::Finished(cost) => {
+                drop(running.take());
+                let memory =
+                    cost.peak_memory_mib.map_or_else(String::new, |peak| format!(", peak memory so far {peak:.0} MiB"));
+                inform(format_args!("{}: {:.1} s{memory}", cost.step, cost.seconds));
+            }
+            _ => {}
+        }
     }
-    let style = if stderr().is_terminal() { LogStyle::Terminal } else { LogStyle::Lines };
-    Progress::silent().and(Arc::new(ProgressLog::new(stderr(), style).stopped_by(stop)))
+
+    fn is_interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }

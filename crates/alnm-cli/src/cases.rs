@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::input::{is_stream, is_text, read_text};
+use crate::input::{SeriesChoice, is_stream, is_text, read_text};
+use crate::options::RegionOptions;
 use crate::separators::reader;
 
 /// The columns that every list has.
@@ -43,6 +44,31 @@ impl ListedCase {
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let (_, text) = self.columns.iter().find(|(column, _)| column == name)?;
         (!text.is_empty()).then_some(text)
+    }
+
+    /// Which region and which image are meant: by the columns of the row, else by the options of the command.
+    pub(crate) fn choices(
+        &self,
+        list: &Path,
+        region: &RegionOptions,
+        choice: &SeriesChoice,
+    ) -> Result<(RegionOptions, SeriesChoice)> {
+        let number = |name: &str| -> Result<Option<usize>> {
+            let wrong = |text: &str| {
+                format!("{}, line {}: {name} {text} is no whole number; correct the cell", list.display(), self.line)
+            };
+            self.field(name).map(|text| text.parse().with_context(|| wrong(text))).transpose()
+        };
+        let region = match (self.field("Roi"), number("Label")?) {
+            (Some(name), _) => RegionOptions { roi: Some(name.to_owned()), ..RegionOptions::default() },
+            (None, Some(label)) => RegionOptions { label: Some(u32::try_from(label)?), ..RegionOptions::default() },
+            (None, None) => region.clone(),
+        };
+        let mut choice = choice.clone();
+        choice.phase = number("Phase")?.or(choice.phase);
+        choice.volume = number("Image_volume")?.or(choice.volume);
+        choice.series = self.field("Series").map(str::to_owned).or(choice.series);
+        Ok((region, choice))
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{DicomFolder, DicomVoxel, DynamicSeries, Phase, Series, SeriesAttributes, write_series};
+use alnm_imaging::dicom::{
+    DicomFolder, DicomVoxel, DynamicSeries, MaskFile, Phase, Series, SeriesAttributes, write_series,
+};
 use alnm_imaging::file::Source;
-use alnm_imaging::mask::{MaskParams, RegionChoice};
-use alnm_imaging::{FileFormat, Geometry, Image};
+use alnm_imaging::mask::{MaskParams, MaskProblem, RegionChoice};
+use alnm_imaging::{FileFormat, FileProblem, Geometry, Image, ImagingError};
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectInput, ObjectKind, ObjectOptions};
+use crate::exit::require;
 use crate::input::{MaskDrawing, SeriesChoice, noted};
 use crate::interrupt;
 use crate::options::ImageOutput;
@@ -55,8 +58,12 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "NAME", conflicts_with = "roi_number")]
     roi: Option<String>,
     /// Region of a mask by number: ROI number, segment number, or label.
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'l', long, visible_alias = "label", value_name = "N")]
     roi_number: Option<u32>,
+    /// Write each region of a DICOM mask into a file of its own, with the label 1, numbered before the suffix as `info` numbers
+    /// them. Regions may overlap; those without a closed contour are left out.
+    #[arg(long, conflicts_with_all = ["roi", "roi_number"])]
+    all_regions: bool,
     #[command(flatten)]
     drawing: MaskDrawing,
     /// Image on whose grid a mask is drawn; for a DICOM object, the folder of the series to which it belongs.
@@ -78,6 +85,8 @@ pub(crate) struct Convert {
     /// at: a name that is burnt into them, or a face, stays.
     #[arg(long, value_name = "KEY")]
     deidentify: Option<String>,
+    #[command(flatten)]
+    threads: crate::Threads,
     #[command(flatten)]
     written: ImageOutput,
 }
@@ -126,13 +135,21 @@ enum Content {
 
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        self.threads.start()?;
         let object = self.object.kind(&self.output)?;
-        ensure!(
+        require(
             self.deidentify.is_none() || (object.is_none() && is_folder(&self.output)),
-            "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series"
-        );
+            "--deidentify writes a DICOM series; name a folder as output, and write DICOM objects for that series",
+        )?;
         if let Some(kind) = object {
+            ensure!(
+                !self.all_regions,
+                "--all-regions writes images; a DICOM object holds regions that do not overlap, or one by --roi"
+            );
             return self.write_object(kind);
+        }
+        if self.all_regions {
+            return self.write_regions();
         }
         let content = self.open()?;
         if matches!(content, Content::Regions(_) | Content::Mask(_)) {
@@ -140,7 +157,7 @@ impl Convert {
             ensure!(
                 !chooses_images,
                 "--phase, --all-phases, --all-volumes, --series, --series-as-phases, --volume and the like choose images; a mask is \
-                 converted here"
+                 converted here",
             );
             self.written.check([self.output.as_path()])?;
         }
@@ -175,17 +192,17 @@ impl Convert {
 
     /// Writes a DICOM object for the series that --like names.
     fn write_object(&self, kind: ObjectKind) -> anyhow::Result<()> {
-        ensure!(
+        require(
             !(self.all_phases || self.all_volumes || self.series_as_phases),
             "--all-phases, --all-volumes and --series-as-phases choose images; a DICOM object belongs to one phase of --like, which \
-             --phase chooses"
-        );
-        ensure!(
+             --phase chooses",
+        )?;
+        require(
             self.patient_id.is_none() && self.modality.is_none(),
-            "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away"
-        );
+            "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away",
+        )?;
         refuse_stream(&self.output, "DICOM object")?;
-        self.written.overwriting.check([self.output.as_path()])?;
+        self.written.overwriting.check_files([self.output.as_path()])?;
         let activity = Activity::start("writing");
         let input = ObjectInput {
             input: &self.input,
@@ -197,6 +214,29 @@ impl Convert {
         };
         self.object.write(kind, &input, &self.output)?;
         activity.finish();
+        Ok(())
+    }
+
+    /// Writes each region of a mask, whatever it overlaps, before the next is drawn.
+    fn write_regions(&self) -> anyhow::Result<()> {
+        refuse_stream(&self.output, "several regions")?;
+        ensure!(!is_folder(&self.output), "--all-regions writes files; give the output a suffix such as .nii.gz");
+        let mask = MaskFile::find(&self.input)?;
+        let mask = mask.with_context(|| format!("{} holds no structure set or segmentation", self.input.display()))?;
+        let regions = mask.regions();
+        let paths: Vec<PathBuf> = regions.iter().map(|region| numbered(&self.output, region.number)).collect();
+        self.written.check(paths.iter().map(PathBuf::as_path))?;
+        let params = self.mask_params()?;
+        interrupt::keeps("regions that are written are kept");
+        let progress = Counted::start("regions", paths.len());
+        for (region, path) in regions.iter().zip(&paths) {
+            let reader = params.clone().with_region(RegionChoice::Number(region.number)).check()?;
+            match reader.draw_with_notes(&mask) {
+                Err(problem) if has_no_contour(&problem) => warn(format_args!("{problem}; it is left out")),
+                drawn => self.written.write_mask(path, &noted(drawn?))?,
+            }
+            progress.advance();
+        }
         Ok(())
     }
 
@@ -233,7 +273,7 @@ impl Convert {
         ensure!(
             !(self.all_phases || self.all_volumes || self.series_as_phases),
             "--all-phases, --all-volumes and --series-as-phases need a DICOM folder or file as input; a volume of another \
-             file is chosen by --volume"
+             file is chosen by --volume",
         );
         Input::of_file(self.choice.read_source(source, &|odd| warn(odd))?)
     }
@@ -259,7 +299,7 @@ impl Convert {
     /// Writes each volume of a series, whatever tells it apart, before the next is read.
     fn write_volumes(&self, folder: &DicomFolder) -> anyhow::Result<()> {
         refuse_stream(&self.output, "several volumes")?;
-        ensure!(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz");
+        require(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz")?;
         let series = self.choice.of(folder, &|odd| warn(odd))?;
         let volumes = 1..=series.volumes()?.len();
         let paths: Vec<PathBuf> = volumes.clone().map(|number| numbered(&self.output, number)).collect();
@@ -288,7 +328,7 @@ impl Convert {
             count => (1..=count).map(|number| numbered(&self.output, number)).collect(),
         };
         if self.one_file {
-            ensure!(is_numbered, "--one-file needs --all-phases or --series-as-phases");
+            require(is_numbered, "--one-file needs --all-phases or --series-as-phases")?;
             self.written.check([self.output.as_path()])?;
             return self.written.write_volumes(&self.output, images, mean_step(input.images.times()));
         }
@@ -296,8 +336,13 @@ impl Convert {
             refuse_stream(&self.output, "several phases unless --one-file is set")?;
         }
         self.written.check(paths.iter().map(PathBuf::as_path))?;
+        if paths.len() > 1 {
+            interrupt::keeps("phases that are written are kept");
+        }
+        let progress = (paths.len() > 1).then(|| Counted::start("files", paths.len()));
         for (path, image) in paths.iter().zip(images) {
             self.written.write(path, image)?;
+            progress.iter().for_each(Counted::advance);
         }
         Ok(())
     }
@@ -334,6 +379,12 @@ impl Convert {
             ),
         }
     }
+}
+
+/// Whether a region has points or open lines alone, as marks in a structure set have.
+fn has_no_contour(error: &ImagingError) -> bool {
+    let ImagingError::File { problem: FileProblem::Mask(problem), .. } = error else { return false };
+    matches!(**problem, MaskProblem::NoClosedContour { .. })
 }
 
 /// The grid on which a mask is drawn.
@@ -443,7 +494,7 @@ fn is_empty_folder(path: &Path) -> bool {
 }
 
 /// The name with a number before its suffix, `.nii.gz` being one.
-fn numbered(path: &Path, number: usize) -> PathBuf {
+fn numbered(path: &Path, number: impl std::fmt::Display) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let stem = name.strip_suffix(".gz").unwrap_or(&name);
     let at = stem.rfind('.').unwrap_or(name.len());

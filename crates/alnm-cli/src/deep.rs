@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use alnm_deep::{
-    Backbone, ChannelWeights, GradCamOptions, Head, Initialisation, LesionCrop, Network, OcclusionOptions, OnnxNetwork,
-    Predictor, Preparation, Views, features, grad_cam, occlusion_map,
+    Backbone, ChannelWeights, FeatureExtractor, GradCamOptions, Head, Initialisation, LesionCrop, Network,
+    OcclusionOptions, OnnxNetwork, Predictor, Preparation, Tensor, Views, features, grad_cam, occlusion_map,
 };
 use alnm_imaging::Image;
 use alnm_stats::data_table::{Cell, DataTable};
@@ -12,11 +12,11 @@ use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
 use crate::cases::{ListedCase, Masks, is_list, read_folder, read_list};
-use crate::exit::{of_batch, wrong_use};
+use crate::exit::{of_batch, require, wrong_use};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
 use crate::messages;
 use crate::options::{ImageOutput, RegionOptions};
-use crate::output::Overwriting;
+use crate::output::{Activity, Overwriting};
 use crate::progress::Counted;
 
 /// The network of a command.
@@ -175,7 +175,7 @@ pub(crate) struct DeepFeatureTable {
 
 impl DeepFeatureTable {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check([self.out.as_path()])?;
+        self.overwriting.check_files([self.out.as_path()])?;
         self.threads.start()?;
         let cases = self.cases()?;
         ensure!(!cases.is_empty(), "{} holds no case; a case has an image and a mask", self.input.display());
@@ -236,27 +236,8 @@ impl DeepFeatureTable {
             bail!("{}, line {line}: the case lacks an image or a mask; complete the row or remove it", path.display());
         }
         let of_row = |row: ListedCase| -> Result<LesionCase> {
-            let mut lesion = self.lesion.clone();
-            let number = |name: &str| -> Result<Option<usize>> {
-                let parse = |text: &str| {
-                    text.parse().with_context(|| {
-                        format!(
-                            "{}, line {}: {name} {text} is no whole number; correct the cell",
-                            path.display(),
-                            row.line
-                        )
-                    })
-                };
-                row.field(name).map(parse).transpose()
-            };
-            if let Some(name) = row.field("Roi") {
-                lesion.region = RegionOptions { roi: Some(name.to_owned()), ..RegionOptions::default() };
-            } else if let Some(label) = number("Label")? {
-                lesion.region = RegionOptions { label: Some(u32::try_from(label)?), ..RegionOptions::default() };
-            }
-            lesion.choice.phase = number("Phase")?.or(lesion.choice.phase);
-            lesion.choice.volume = number("Image_volume")?.or(lesion.choice.volume);
-            lesion.choice.series = row.field("Series").map(str::to_owned).or(lesion.choice.series);
+            let (region, choice) = row.choices(path, &self.lesion.region, &self.lesion.choice)?;
+            let lesion = LesionChoice { region, choice, ..self.lesion.clone() };
             let mask = row.mask.with_context(|| format!("{}, line {}: no mask", path.display(), row.line))?;
             Ok(LesionCase { image: row.image, mask, lesion, columns: row.columns })
         };
@@ -292,6 +273,36 @@ fn table(cases: &[LesionCase], rows: &[Option<Vec<f32>>]) -> Result<DataTable> {
         table.push(given.iter().map(cell).chain(features).collect())?;
     }
     Ok(table)
+}
+
+/// A network whose outputs are counted.
+struct Counting {
+    network: Predictor,
+    progress: Counted,
+}
+
+impl FeatureExtractor for Counting {
+    fn backbone(&self) -> Backbone {
+        self.network.backbone()
+    }
+
+    fn preparation(&self) -> Preparation {
+        self.network.preparation()
+    }
+
+    fn stages(&self) -> Vec<&str> {
+        self.network.stages()
+    }
+
+    fn output(&self, input: Tensor, stage: &str) -> alnm_deep::Result<Tensor> {
+        let output = self.network.output(input, stage);
+        self.progress.advance();
+        output
+    }
+
+    fn input(&self, image: &Array2<f32>) -> alnm_deep::Result<Tensor> {
+        self.network.input(image)
+    }
 }
 
 /// How a map is made.
@@ -349,8 +360,13 @@ pub(crate) struct GradCam {
 
 impl GradCam {
     pub(crate) fn run(self) -> Result<()> {
+        require(
+            self.stage.is_none() || self.method != Method::Occlusion,
+            "--stage chooses activations, which an occlusion map does not use; leave it away",
+        )?;
         self.written.check([self.output.as_path()])?;
         self.threads.start()?;
+        let activity = Activity::start("reading");
         let network = network_of(&self.weights.weights, self.weights.backbone)?;
         let (output, index) = match (self.index, network.head()) {
             (Some(index), _) => ("fc", index),
@@ -358,24 +374,34 @@ impl GradCam {
             (None, _) => bail!("the network has no logit; name one of its 1000 outputs with --index"),
         };
         let (crop, image) = self.lesion.crop(&self.image, &self.mask, self.weights.side)?;
+        activity.next("mapping");
         let map = match self.method {
             Method::GradCam => self.activation_map(&network, &crop, (output, index), ChannelWeights::Gradient)?,
             Method::GradCamPlusPlus => {
                 self.activation_map(&network, &crop, (output, index), ChannelWeights::GradientPlusPlus)?
             }
-            Method::Occlusion => {
-                ensure!(
-                    self.stage.is_none(),
-                    "--stage chooses activations, which an occlusion map does not use; leave it away"
-                );
-                let options = OcclusionOptions::default()
-                    .with_output(output, index)
-                    .with_square(self.square.into(), self.stride.into());
-                occlusion_map(&Predictor::new(&network), crop.pixels(), &options)?
-            }
+            Method::Occlusion => self.occlusion_map(&network, &crop, (output, index))?,
         };
         let volume = crop.map_to_volume(&map, image.geometry())?;
-        self.written.write(&self.output, &Image::F32(volume))
+        activity.next("writing");
+        self.written.write(&self.output, &Image::F32(volume))?;
+        activity.finish();
+        Ok(())
+    }
+
+    fn occlusion_map(
+        &self,
+        network: &Network,
+        crop: &LesionCrop,
+        (output, index): (&str, usize),
+    ) -> Result<Array2<f32>> {
+        let options =
+            OcclusionOptions::default().with_output(output, index).with_square(self.square.into(), self.stride.into());
+        let (rows, columns) = crop.pixels().dim();
+        let parts = rows.div_ceil(options.stride) * columns.div_ceil(options.stride);
+        // The whole image comes before its covered parts.
+        let network = Counting { network: Predictor::new(network), progress: Counted::start("images", parts + 1) };
+        Ok(occlusion_map(&network, crop.pixels(), &options)?)
     }
 
     fn activation_map(

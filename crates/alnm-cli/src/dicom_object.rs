@@ -8,10 +8,11 @@ use alnm_imaging::dicom::{
 };
 use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
 use alnm_imaging::{FileFormat, LabelMap, region};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use serde::Deserialize;
 
+use crate::exit::wrong_use;
 use crate::input::{MaskDrawing, SeriesChoice, Tell, noted};
 use crate::output::warn;
 
@@ -43,11 +44,13 @@ impl ObjectKind {
             "rtstruct" | "rtss" => Self::Rtstruct,
             "map" => Self::Map,
             "page" => Self::Page,
-            _ => bail!(
-                "{} does not say what DICOM object it is; name it .seg.dcm, .rtstruct.dcm, .map.dcm or .page.dcm, or say \
-                 --object",
-                path.display()
-            ),
+            _ => {
+                return Err(wrong_use(format!(
+                    "{} does not say what DICOM object it is; name it .seg.dcm, .rtstruct.dcm, .map.dcm or .page.dcm, or say \
+                     --object",
+                    path.display()
+                )));
+            }
         }))
     }
 
@@ -104,8 +107,8 @@ impl ObjectOptions {
 
     /// Reads the input and writes the object.
     pub(crate) fn write(&self, kind: ObjectKind, input: &ObjectInput<'_>, output: &Path) -> anyhow::Result<()> {
-        let like =
-            input.like.context("a DICOM object belongs to the images of a series; name their folder with --like")?;
+        let unnamed = || wrong_use("a DICOM object belongs to the images of a series; name their folder with --like");
+        let like = input.like.ok_or_else(unnamed)?;
         let source = source_images(like, input.choice, &|odd| warn(odd))?;
         let mut series = DerivedSeries::default();
         if let Some(description) = input.description {
@@ -167,7 +170,8 @@ pub(crate) fn write_lesion(
             params.check()?.write(output, mask, &source)?;
         }
         ObjectKind::Map | ObjectKind::Page => {
-            bail!("{} would be no mask; name it .seg.dcm or .rtstruct.dcm", output.display())
+            let refused = format!("{} would be no mask; name it .seg.dcm or .rtstruct.dcm", output.display());
+            return Err(wrong_use(refused));
         }
     }
     Ok(())

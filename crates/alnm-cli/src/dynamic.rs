@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use alnm_imaging::FileFormat;
 use alnm_imaging::dicom::DynamicSeries;
 use alnm_imaging::file::Source;
+use alnm_imaging::{FileFormat, Image};
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::exit::{require, wrong_use};
 use crate::input::{SeriesChoice, open};
 use crate::output::warn;
 
@@ -42,16 +43,27 @@ impl DynamicInput {
             return Ok(chosen);
         }
         let (images, _) = chosen.series.into_parts();
-        Ok(ChosenSeries { series: DynamicSeries::new(images, self.times.clone())?, ..chosen })
+        Ok(ChosenSeries { series: self.timed(images)?, ..chosen })
+    }
+
+    /// The phases at the times that are given.
+    fn timed(&self, images: Vec<Image>) -> Result<DynamicSeries> {
+        if self.times.len() != images.len() {
+            let (times, phases) = (self.times.len(), images.len());
+            return Err(wrong_use(format!("--times has {times} numbers for {phases} phases; each phase needs one")));
+        }
+        let is_ascending = self.times.windows(2).all(|pair| pair[0] < pair[1]);
+        require(is_ascending, "--times is not ascending; the phases stand in order of time")?;
+        Ok(DynamicSeries::new(images, self.times.clone())?)
     }
 
     fn read_one(&self, source: Source) -> Result<ChosenSeries> {
         let path = source.path().to_owned();
         if source.format() != FileFormat::Dicom {
             ensure!(self.series.is_none(), "--series needs a DICOM folder as input");
-            let count = source.read_header()?.volumes;
+            let count = source.try_clone()?.read_header()?.volumes;
             ensure!(count > 1, "{} holds one volume; name a file for each phase", path.display());
-            let images = (1..=count).map(|number| Ok(Source::open(&path)?.read_volume(number)?));
+            let images = (1..=count).map(|number| Ok(source.try_clone()?.read_volume(number)?));
             let images = images.collect::<Result<Vec<_>>>()?;
             return self.unknown_times(images, None);
         }
@@ -81,17 +93,13 @@ impl DynamicInput {
     }
 
     /// Phases whose files state no times.
-    fn unknown_times(
-        &self,
-        images: Vec<alnm_imaging::Image>,
-        frame_of_reference: Option<String>,
-    ) -> Result<ChosenSeries> {
+    fn unknown_times(&self, images: Vec<Image>, frame_of_reference: Option<String>) -> Result<ChosenSeries> {
         if self.times.is_empty() {
             bail!(
                 "the files state no times; --times gives the seconds from the first phase to each of the {}",
                 images.len()
             );
         }
-        Ok(ChosenSeries { series: DynamicSeries::new(images, self.times.clone())?, frame_of_reference })
+        Ok(ChosenSeries { series: self.timed(images)?, frame_of_reference })
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::messages::reasons;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -91,9 +93,25 @@ pub(crate) fn wrong_use(message: impl Into<String>) -> anyhow::Error {
     EndingError { ending: Ending::WrongUse, message: message.into() }.into()
 }
 
+/// Refuses a command line for which a condition does not hold.
+pub(crate) fn require(condition: bool, otherwise: &str) -> anyhow::Result<()> {
+    if condition { Ok(()) } else { Err(wrong_use(otherwise)) }
+}
+
+/// What the command line asks for was refused where parameters are checked.
+pub(crate) fn wrong_value(refusal: impl Into<anyhow::Error>) -> anyhow::Error {
+    wrong_use(reasons(&refusal.into()))
+}
+
 /// Some cases of a batch failed, and messages named them.
 pub(crate) fn partly_done(message: impl Into<String>) -> anyhow::Error {
     EndingError { ending: Ending::PartlyDone, message: message.into() }.into()
+}
+
+/// Ctrl-C stopped the work; the message says what is kept.
+#[cfg(feature = "bundle")]
+pub(crate) fn interrupted(message: impl Into<String>) -> anyhow::Error {
+    EndingError { ending: Ending::Interrupted, message: message.into() }.into()
 }
 
 /// The command failed, and a message has said why.
@@ -138,6 +156,8 @@ mod tests {
     fn an_error_keeps_its_ending_under_what_is_said_of_it() {
         let error = Err::<(), _>(wrong_use("--window takes two numbers")).context("cannot draw").unwrap_err();
         assert_eq!(ending_of(&error), Ending::WrongUse);
+        let error = wrong_value(anyhow::anyhow!("bins is 0").context("n4"));
+        assert_eq!((ending_of(&error), error.to_string()), (Ending::WrongUse, "n4: bins is 0".to_owned()));
         assert_eq!(ending_of(&anyhow::anyhow!("no such file")), Ending::Failed);
     }
 

@@ -10,12 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use alnm_imaging::dicom::{DicomFolder, PhaseKey, Series, SeriesValues, UptakeNorm, VolumeChoice};
 use alnm_imaging::file::{NiftiForm, Source};
 use alnm_imaging::mask::{ContourEdge, CrossingContours, MaskParams, ReadMask, RegionChoice};
-use alnm_imaging::{FileFormat, Image, LabelMap};
+use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, Volume};
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 
 use crate::exit::wrong_use;
 use crate::messages::warn;
+use crate::options::RegionOptions;
 
 /// Where messages about odd input go.
 pub(crate) type Tell<'a> = &'a dyn Fn(&str);
@@ -326,6 +327,43 @@ impl MaskDrawing {
         }
         params.region = region;
         Ok(noted(params.check()?.read_with_notes(source)?))
+    }
+}
+
+/// Which region of a mask is meant, and how it is drawn.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct MaskChoice {
+    #[command(flatten)]
+    pub(crate) region: RegionOptions,
+    #[command(flatten)]
+    pub(crate) drawing: MaskDrawing,
+}
+
+impl MaskChoice {
+    /// The regions that are meant on a grid, which has these DICOM coordinates; on another grid than that of the mask
+    /// the nearest voxel counts.
+    pub(crate) fn read_on(
+        &self,
+        grid: &Geometry,
+        frame_of_reference: Option<&str>,
+        path: &Path,
+    ) -> anyhow::Result<LabelMap> {
+        let mut params = self.drawing.apply(MaskParams::default()).with_grid(grid.clone());
+        params.frame_of_reference = frame_of_reference.map(str::to_owned);
+        params.region = self.region.choice();
+        let mask = noted(params.check()?.read_with_notes(open(path)?)?);
+        // The grid of a file in single precision differs by a trace.
+        self.region.kept(Volume::new(mask.into_data(), grid.clone())?, path)
+    }
+
+    /// As [`MaskChoice::read_on`], with the label 1 for every voxel that has one.
+    pub(crate) fn read_inside(
+        &self,
+        grid: &Geometry,
+        frame_of_reference: Option<&str>,
+        path: &Path,
+    ) -> anyhow::Result<LabelMap> {
+        Ok(self.read_on(grid, frame_of_reference, path)?.map(|&label| u32::from(label != 0)))
     }
 }
 

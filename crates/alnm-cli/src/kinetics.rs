@@ -4,24 +4,27 @@ use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::DynamicSeries;
 use alnm_imaging::kinetics::tofts::{
-    InputFunction, ParkerParams, SignalModelParams, T1, ToftsMaps, ToftsModel, ToftsParams,
+    InputFunction, ParkerParams, RowsFitted, SignalModelParams, T1, ToftsMaps, ToftsModel, ToftsParams,
 };
 use alnm_imaging::kinetics::{
     KineticMap, KineticMaps, PeakChoice, RegionCurve, RegionKinetics, TimeOrigin, VoxelKinetics, VoxelKineticsParams,
 };
-use alnm_imaging::mask::MaskParams;
 use alnm_imaging::region::{Roi, labels};
 use alnm_imaging::{Image, LabelMap, Volume, write_image};
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, DataTable};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use rayon::prelude::*;
 
 use crate::dynamic::{ChosenSeries, DynamicInput};
-use crate::input::{MaskDrawing, noted, open, read_image};
+use crate::exit::{require, wrong_use, wrong_value};
+use crate::input::{MaskChoice, read_image, read_text};
+use crate::interrupt;
 use crate::messages::inform;
-use crate::output::{Activity, Overwriting, warn, write_file};
+use crate::output::{Activity, Overwriting, refuse_stream, warn, write_file};
+use crate::progress::Counted;
+use crate::separators::reader;
 
 /// The maps that are written where none are named.
 const USUAL_MAPS: [KineticMap; 9] = [
@@ -60,7 +63,7 @@ pub(crate) struct Kinetics {
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
     #[command(flatten)]
-    drawing: MaskDrawing,
+    region: MaskChoice,
     /// Maps to write, by name, or all.
     #[arg(long, value_name = "all|NAME,...", value_delimiter = ',', num_args = 1)]
     maps: Vec<String>,
@@ -150,20 +153,27 @@ enum Peak {
 
 impl Kinetics {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check([self.out.as_path()])?;
+        refuse_stream(&self.out, "maps and tables")?;
+        self.overwriting.check_folder(&self.out)?;
+        require(
+            self.mask.is_some() || !self.region.region.is_any(),
+            "--label, --roi and --roi-number choose a region of --mask; name the mask",
+        )?;
         self.threads.start()?;
         let kinds = self.kinds()?;
-        let kinetics = self.params().check()?;
+        let kinetics = self.params().check().map_err(wrong_value)?;
         let activity = Activity::start("reading");
         let ChosenSeries { series, frame_of_reference } = self.input.read()?;
-        let analysis = kinetics.for_times(series.times())?;
+        let analysis = kinetics.for_times(series.times()).map_err(wrong_value)?;
         if analysis.early_phase() == analysis.late_phase() {
             warn(format_args!(
                 "the early and the late phase are both phase {}: there is neither a ratio nor a washout class",
                 analysis.early_phase() + 1
             ));
         }
-        let mask = self.mask.as_deref().map(|path| self.read_mask(path, &series, frame_of_reference)).transpose()?;
+        let grid = series.images()[0].geometry();
+        let read_mask = |path: &Path| self.region.read_on(grid, frame_of_reference.as_deref(), path);
+        let mask = self.mask.as_deref().map(read_mask).transpose()?;
         let whole = mask.as_ref().map(|mask| mask.map(|&label| u32::from(label != 0)));
         let region = whole.as_ref().map(|whole| Roi::new(whole, 1)).transpose()?;
         activity.next("mapping");
@@ -172,6 +182,7 @@ impl Kinetics {
         let regions =
             mask.as_ref().map(|mask| RegionTables::of(&kinetics, &series, mask, tofts.as_ref())).transpose()?;
         activity.next("writing");
+        interrupt::keeps(format!("maps that are written are kept in {}", self.out.display()));
         std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
         self.write_maps(&maps, tofts.as_ref())?;
         if let Some(regions) = &regions {
@@ -228,23 +239,14 @@ impl Kinetics {
                     .iter()
                     .map(|name| {
                         KineticMap::from_name(name)
-                            .with_context(|| format!("--maps {name} is unknown; there are {}", known()))
+                            .map_err(|_| wrong_use(format!("--maps {name} is unknown; there are {}", known())))
                     })
                     .collect::<Result<_>>()?;
                 let is_twice = kinds.iter().enumerate().any(|(place, kind)| kinds[..place].contains(kind));
-                ensure!(!is_twice, "--maps names a map twice");
+                require(!is_twice, "--maps names a map twice")?;
                 Ok(kinds)
             }
         }
-    }
-
-    fn read_mask(&self, path: &Path, series: &DynamicSeries, frame_of_reference: Option<String>) -> Result<LabelMap> {
-        let grid = series.images()[0].geometry();
-        let mut params: MaskParams = self.drawing.apply(MaskParams::default()).with_grid(grid.clone());
-        params.frame_of_reference = frame_of_reference;
-        let mask = noted(params.check()?.read_with_notes(open(path)?)?);
-        // The grid of a file in single precision differs by a trace from that of the series.
-        Ok(Volume::new(mask.into_data(), grid.clone())?)
     }
 
     /// Writes the maps at the same time.
@@ -277,13 +279,17 @@ impl ToftsOptions {
         let signal = SignalModelParams::new(repetition_time / 1000.0, flip_angle)
             .with_relaxivity(self.relaxivity)
             .with_baseline_phases(baseline)
-            .check()?;
+            .check()
+            .map_err(wrong_value)?;
         let times = series.times();
         let input = match &self.input_function {
             Some(path) => read_input_function(path)?,
             None => {
                 let arrival = self.arrival.unwrap_or(times[baseline - 1]);
-                ParkerParams::new(arrival, times[times.len() - 1]).with_haematocrit(self.haematocrit).check()?
+                ParkerParams::new(arrival, times[times.len() - 1])
+                    .with_haematocrit(self.haematocrit)
+                    .check()
+                    .map_err(wrong_value)?
             }
         };
         let model = if self.standard_tofts { ToftsModel::Standard } else { ToftsModel::Extended };
@@ -295,19 +301,22 @@ impl ToftsOptions {
         let t1 = match (&map, t1.parse::<f64>()) {
             (Some(map), _) => T1::Map(map),
             (None, Ok(seconds)) if seconds > 0.0 && seconds.is_finite() => T1::Constant(seconds),
-            _ => bail!("--t1 is {t1}; it has to be above 0 seconds, or a file"),
+            _ => return Err(wrong_use(format!("--t1 is {t1}; it has to be above 0 seconds, or a file"))),
         };
-        Ok(Some(fitter.maps(series, region, &signal, t1)?))
+        let progress = Counted::start("rows of voxels", 0);
+        let observer = |rows: RowsFitted| progress.set(rows.fitted, rows.all, "");
+        Ok(Some(fitter.maps_with(series, region, &signal, t1, &observer)?))
     }
 }
 
 /// Reads the columns seconds and plasma of a CSV file.
 fn read_input_function(path: &Path) -> Result<InputFunction> {
     let shown = path.display();
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
+    let text = read_text(path)?;
+    let mut reader = reader(&text);
     let headers = reader.headers().with_context(|| format!("cannot read {shown}"))?.clone();
     let column = |name: &str| {
-        let place = headers.iter().position(|header| header.trim() == name);
+        let place = headers.iter().position(|header| header.eq_ignore_ascii_case(name));
         place.with_context(|| {
             format!("{shown} has no column {name}; an input function has the columns seconds and plasma")
         })

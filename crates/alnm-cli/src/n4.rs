@@ -9,7 +9,7 @@ use alnm_imaging::otsu::otsu_threshold;
 use alnm_imaging::{Geometry, Image, Volume, Voxel, with_volume};
 use rayon::prelude::*;
 
-use crate::exit::wrong_use;
+use crate::exit::{require, wrong_value};
 use crate::input::{MaskDrawing, SeriesChoice, noted, open, read_image};
 use crate::messages::inform;
 use crate::options::{ImageOutput, RegionOptions};
@@ -24,10 +24,10 @@ const OTSU_BINS: usize = 200;
 
 Of a mask, the voxels with the label 1 are fitted unless --label, --roi or --roi-number says otherwise.")]
 pub(crate) struct N4Command {
-    /// Image file or DICOM folder.
+    /// Image file or DICOM folder; `-` is standard input.
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// File for the corrected image.
+    /// File for the corrected image; `-` is standard output.
     #[arg(value_name = "OUT")]
     output: PathBuf,
     #[command(flatten)]
@@ -50,7 +50,7 @@ pub(crate) struct N4Command {
     #[arg(long, value_name = "N", default_value_t = 1)]
     shrink: usize,
     /// Most iterations on each level.
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_values_t = [50, 50, 50, 50])]
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "50,50,50,50")]
     iterations: Vec<usize>,
     /// Change of the field at which a level ends.
     #[arg(long, value_name = "X", default_value_t = 0.001)]
@@ -87,9 +87,10 @@ pub(crate) struct N4Command {
 
 impl N4Command {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if self.mask.is_none() && self.region.is_any() {
-            return Err(wrong_use("--label, --roi and --roi-number choose a region of --mask; name the mask"));
-        }
+        require(
+            self.mask.is_some() || !self.region.is_any(),
+            "--label, --roi and --roi-number choose a region of --mask; name the mask",
+        )?;
         self.written.check(
             [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()]
                 .into_iter()
@@ -98,7 +99,7 @@ impl N4Command {
         )?;
         self.threads.start()?;
         let chosen = self.choice.read(&self.input)?;
-        let n4 = self.params().check()?;
+        let n4 = self.params().check().map_err(wrong_value)?;
         let image = &chosen.image;
         let confidence = self.confidence.as_deref().map(|path| read_confidence(path, image.geometry())).transpose()?;
         let start = Instant::now();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alnm_imaging::mask::RegionChoice;
 use alnm_imaging::{Image, LabelMap};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use crate::appending::{self, TableKind};
@@ -72,7 +72,8 @@ impl Threads {
 /// Which region of a mask is meant.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct RegionOptions {
-    /// Region whose voxels have this label (without it 1, in pictures all).
+    /// Region whose voxels have this label. Without it the region is 1 for features, networks, N4 and rings, and every
+    /// label for all else.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) label: Option<u32>,
     /// Region of this name, in DICOM structure sets and segmentations and in segmentations of 3D Slicer.
@@ -92,6 +93,15 @@ impl RegionOptions {
     /// The region by name or number, which is then read as a mask of the label 1.
     pub(crate) fn choice(&self) -> Option<RegionChoice> {
         self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from))
+    }
+
+    /// The voxels of a mask that was read by [`RegionOptions::choice`]: where a label is asked for, those of it alone.
+    pub(crate) fn kept(&self, mut mask: LabelMap, path: &Path) -> Result<LabelMap> {
+        if let Some(wanted) = self.label {
+            ensure!(mask.as_slice().contains(&wanted), "{} has no voxel of label {wanted}", path.display());
+            mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
+        }
+        Ok(mask)
     }
 
     /// The label that the voxels of the region have in the mask that was read by [`RegionOptions::choice`].
@@ -144,7 +154,7 @@ impl ResultOptions {
     pub(crate) fn check(&self) -> Result<()> {
         match &self.out {
             Some(path) if self.append => appending::check(path, self.table_kind()),
-            Some(path) => self.overwriting.check([path.as_path()]),
+            Some(path) => self.overwriting.check_files([path.as_path()]),
             None => Ok(()),
         }
     }
@@ -249,7 +259,7 @@ impl ImageOutput {
     }
 }
 
-/// Numbers along the axes x, y and z: three of them, or one for all, with commas, spaces or `x` between them and `mm` behind.
+/// Numbers from 0 along the axes x, y and z: three of them, or one for all, with commas, spaces or `x` between them and `mm` behind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PerAxis(pub(crate) [f64; 3]);
 
@@ -258,11 +268,33 @@ impl std::str::FromStr for PerAxis {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers = numbers(text.trim().trim_end_matches("mm"), &[',', 'x', ' '])?;
+        if let Some(below) = numbers.iter().find(|number| **number < 0.0) {
+            return Err(format!("{below} is below 0"));
+        }
         match *numbers.as_slice() {
             [all] => Ok(Self([all; 3])),
             [x, y, z] => Ok(Self([x, y, z])),
             _ => Err(format!("{} numbers are given; one or three are needed, such as 1 or 1,1,3", numbers.len())),
         }
+    }
+}
+
+/// The level of intervals, above 0 and below 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct IntervalLevel(pub(crate) f64);
+
+impl std::fmt::Display for IntervalLevel {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(to)
+    }
+}
+
+impl std::str::FromStr for IntervalLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let level = text.trim().parse().ok().filter(|level: &f64| *level > 0.0 && *level < 1.0);
+        level.map(Self).ok_or_else(|| format!("{text:?} is no number above 0 and below 1, such as 0.95"))
     }
 }
 
@@ -303,8 +335,16 @@ mod tests {
             assert_eq!(text.parse(), Ok(PerAxis([1.0; 3])), "{text}");
         }
         assert_eq!("0.5x0.5x2".parse(), Ok(PerAxis([0.5, 0.5, 2.0])));
-        for wrong in ["1,1", "1,a,1", "", "1,1,1,1", "nan"] {
+        for wrong in ["1,1", "1,a,1", "", "1,1,1,1", "nan", "-1"] {
             assert!(wrong.parse::<PerAxis>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn levels_are_shares() {
+        assert_eq!("0.9".parse(), Ok(IntervalLevel(0.9)));
+        for wrong in ["0", "1", "95", "x", "nan"] {
+            assert!(wrong.parse::<IntervalLevel>().is_err(), "{wrong}");
         }
     }
 

@@ -7,6 +7,7 @@ use alnm_imaging::file::AtomicFile;
 use alnm_imaging::written_files;
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::exit::{wrong_use, wrong_value};
 use crate::interrupt;
 pub(crate) use crate::messages::warn;
 pub(crate) use crate::progress::Activity;
@@ -32,22 +33,33 @@ impl Overwriting {
         Ok(())
     }
 
+    /// As [`Overwriting::check`], for files whose folders have to be there.
+    pub(crate) fn check_files<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+        for path in outputs {
+            require_folder_of(path)?;
+            self.check([path])?;
+        }
+        Ok(())
+    }
+
+    /// As [`Overwriting::check`], for a folder that is made where it is not there.
+    pub(crate) fn check_folder(self, path: &Path) -> Result<()> {
+        require_folder(path)?;
+        self.check([path])
+    }
+
     /// Refuses image files that cannot be written in the end: of an unknown suffix, in a folder that is not there, with
     /// a file in common, or with one that exists and may not be replaced, that of the voxels next to a header included.
     pub(crate) fn check_images<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
         let mut all: Vec<PathBuf> = Vec::new();
         for path in outputs {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            ensure!(
-                folder.is_dir(),
-                "{} cannot be written: the folder {} does not exist; make it first",
-                path.display(),
-                folder.display()
-            );
-            for file in written_files(path)? {
-                ensure!(!all.contains(&file), "{} would be written twice; name another file", file.display());
+            for file in written_files(path).map_err(wrong_value)? {
+                if all.contains(&file) {
+                    return Err(wrong_use(format!("{} would be written twice; name another file", file.display())));
+                }
                 all.push(file);
             }
+            require_folder_of(path)?;
         }
         self.check(all.iter().map(PathBuf::as_path))
     }
@@ -71,6 +83,28 @@ impl Overwriting {
     }
 }
 
+/// Refuses, before any work is done, a file in the place of a folder that is written.
+pub(crate) fn require_folder(path: &Path) -> Result<()> {
+    ensure!(
+        path.is_dir() || std::fs::symlink_metadata(path).is_err(),
+        "{} is a file; a folder is written, so name another one",
+        path.display()
+    );
+    Ok(())
+}
+
+/// Refuses, before any work is done, a file whose folder is not there.
+pub(crate) fn require_folder_of(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    ensure!(
+        folder.is_dir(),
+        "{} cannot be written: the folder {} does not exist; make it first",
+        path.display(),
+        folder.display()
+    );
+    Ok(())
+}
+
 /// The refusal of a file that exists.
 pub(crate) fn is_there(path: &Path) -> anyhow::Error {
     anyhow::anyhow!("{} is already there; name another file, or replace it with --force", path.display())
@@ -85,7 +119,7 @@ pub(crate) fn is_standard_stream(path: &Path) -> bool {
 /// Refuses `-` where a command writes no stream; `what` is written instead.
 pub(crate) fn refuse_stream(path: &Path, what: &str) -> Result<()> {
     if is_standard_stream(path) {
-        return Err(crate::exit::wrong_use(format!("standard output (-) takes no {what}; name a file")));
+        return Err(wrong_use(format!("standard output (-) takes no {what}; name a file")));
     }
     Ok(())
 }

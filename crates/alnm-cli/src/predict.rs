@@ -9,8 +9,10 @@ use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
+use crate::exit::of_batch;
 use crate::input::read_text;
-use crate::options::{ResultFormat, ResultOptions};
+use crate::messages;
+use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 use crate::output::Overwriting;
 use crate::separators::reader;
 
@@ -35,8 +37,8 @@ pub(crate) struct Predict {
     #[arg(long, conflicts_with = "patient")]
     template: bool,
     /// Level of the intervals.
-    #[arg(long, value_name = "X", default_value_t = 0.95)]
-    level: f64,
+    #[arg(long, value_name = "X", default_value_t = IntervalLevel(0.95))]
+    level: IntervalLevel,
     #[command(flatten)]
     result: ResultOptions,
 }
@@ -53,18 +55,31 @@ pub(crate) struct Calculator {
     overwriting: Overwriting,
 }
 
-/// A patient of the file: further columns, and a measurement of each variable of the model.
+/// A patient of the file: name, further columns, and a measurement of each variable of the model, or what is wrong with one.
 struct PatientRow {
+    name: String,
     further: Vec<(String, String)>,
-    measured: Vec<Measurement>,
+    measured: Result<Vec<Measurement>>,
 }
 
+/// A patient with the assessment, or with why there is none.
+type Assessed = (PatientRow, Result<Assessment>);
+
+/// What the JSON says of a patient.
 #[derive(Serialize)]
-struct Answer<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    patient: &'a Vec<(String, String)>,
-    #[serde(flatten)]
-    assessment: &'a Assessment,
+#[serde(untagged)]
+enum Answer<'a> {
+    Assessed {
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        patient: &'a Vec<(String, String)>,
+        #[serde(flatten)]
+        assessment: &'a Assessment,
+    },
+    Failed {
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        patient: &'a Vec<(String, String)>,
+        error: String,
+    },
 }
 
 impl Predict {
@@ -75,21 +90,34 @@ impl Predict {
             None => template(&model)?,
             Some(path) => {
                 let patients = read_patients(path, &model).with_context(|| format!("cannot use {}", path.display()))?;
-                let assessments = assess(&model, &patients, self.level)?;
-                match self.result.format() {
-                    ResultFormat::Text => text(&patients, &assessments),
-                    ResultFormat::Csv => table(&model, &patients, &assessments)?.to_csv(),
-                    ResultFormat::Json => json(&patients, &assessments)?,
-                }
+                return self.answer(&model, assessed(&model, patients, self.level.0));
             }
         };
         self.result.write(&text)
+    }
+
+    /// Writes the answer for the patients that have one, and says why others have none.
+    fn answer(&self, model: &RiskModel, patients: Vec<Assessed>) -> Result<()> {
+        let failed = patients.iter().filter(|(_, assessment)| assessment.is_err()).count();
+        for (patient, assessment) in &patients {
+            if let Err(error) = assessment {
+                messages::error(format_args!("patient {}: {}", patient.name, messages::reasons(error)));
+            }
+        }
+        if failed < patients.len() {
+            self.result.write(&match self.result.format() {
+                ResultFormat::Text => text(&patients),
+                ResultFormat::Csv => table(model, &patients)?.to_csv(),
+                ResultFormat::Json => json(&patients)?,
+            })?;
+        }
+        of_batch(failed, patients.len(), "patients")
     }
 }
 
 impl Calculator {
     pub(crate) fn run(self) -> Result<()> {
-        self.overwriting.check([self.output.as_path()])?;
+        self.overwriting.check_files([self.output.as_path()])?;
         let model = read_model(&self.model)?;
         // The blood counts of the indices that a study knows.
         #[cfg(feature = "bundle")]
@@ -106,11 +134,17 @@ fn read_model(path: &Path) -> Result<RiskModel> {
     RiskModel::from_json(&text).with_context(|| format!("cannot use the model {}", path.display()))
 }
 
-fn assess(model: &RiskModel, patients: &[PatientRow], level: f64) -> Result<Vec<Assessment>> {
-    let of_patient = |(row, patient): (usize, &PatientRow)| {
-        model.assess(&patient.measured, level).with_context(|| format!("patient {}", row + 1))
+fn assessed(model: &RiskModel, patients: Vec<PatientRow>, level: f64) -> Vec<Assessed> {
+    let of_patient = |mut patient: PatientRow| {
+        let measured = std::mem::replace(&mut patient.measured, Ok(Vec::new()));
+        let assessment = measured.and_then(|measured| {
+            let assessment = model.assess(&measured, level)?;
+            patient.measured = Ok(measured);
+            Ok(assessment)
+        });
+        (patient, assessment)
     };
-    patients.iter().enumerate().map(of_patient).collect()
+    patients.into_iter().map(of_patient).collect()
 }
 
 /// Name of a column of a variable, with its unit.
@@ -132,25 +166,25 @@ fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<PatientRow>> {
         .collect::<Result<Vec<_>>>()?;
     ensure!(!rows.is_empty(), "it holds no patient; a row per patient is needed");
     let is_further = |column: &usize| !places.contains(column);
-    let of_row = |(row, cells): (usize, Vec<String>)| -> Result<PatientRow> {
+    let of_row = |(row, cells): (usize, Vec<String>)| -> PatientRow {
         // A patient is called as the first of the further columns calls him, else by the number of the row.
         let name =
             (0..columns.len()).find(is_further).map_or_else(|| (row + 1).to_string(), |first| cells[first].clone());
         // A column is found under the unit of training, or under its name alone.
         let value = |(&place, v): (&usize, &ModelVariable)| -> Result<Measurement> {
             let cell = cells[place].trim();
-            let wanted = || format!("patient {name}: {:?} is {cell:?}; a number is needed", v.variable.name);
+            let wanted = || format!("{:?} is {cell:?}; a number is needed", v.variable.name);
             let value = number(cell).with_context(wanted)?;
             Ok(Measurement::new(&v.variable.name, &v.variable.unit, value))
         };
-        let measured = places.iter().zip(model.variables()).map(value).collect::<Result<_>>()?;
+        let measured = places.iter().zip(model.variables()).map(value).collect();
         let further = (0..columns.len())
             .filter(is_further)
             .map(|column| (columns[column].clone(), cells[column].clone()))
             .collect();
-        Ok(PatientRow { further, measured })
+        PatientRow { name, further, measured }
     };
-    rows.into_iter().enumerate().map(of_row).collect()
+    Ok(rows.into_iter().enumerate().map(of_row).collect())
 }
 
 /// A finite number, with a point or, as tables with semicolons have it, a comma before its decimals.
@@ -171,12 +205,17 @@ pub(crate) fn read_cells(path: &Path) -> Result<PatientCells> {
     if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_csv(&text) }
 }
 
-/// The column of a variable: under its name, or its name with the unit of training.
+/// The column of a variable, in capitals or not: under its name, or its name with the unit of training.
 fn place(columns: &[String], name: &str, unit: &str) -> Result<usize> {
-    if let Some(place) = columns.iter().position(|column| column == name || *column == column_name(name, unit)) {
+    let named = [name.to_owned(), column_name(name, unit)];
+    let exact = columns.iter().position(|column| named.contains(column));
+    let is_named = |column: &String| named.iter().any(|name| name.eq_ignore_ascii_case(column));
+    if let Some(place) = exact.or_else(|| columns.iter().position(is_named)) {
         return Ok(place);
     }
-    if let Some(other) = columns.iter().find(|column| column.split(" (").next() == Some(name)) {
+    let is_of_other_unit =
+        |column: &&String| column.split(" (").next().is_some_and(|start| start.eq_ignore_ascii_case(name));
+    if let Some(other) = columns.iter().find(is_of_other_unit) {
         bail!(
             "column {other:?} has another unit than the model, which was trained on {:?}; convert its values",
             column_name(name, unit)
@@ -227,11 +266,14 @@ fn from_json(text: &str) -> Result<PatientCells> {
     Ok(PatientCells { columns, rows })
 }
 
-fn text(patients: &[PatientRow], assessments: &[Assessment]) -> String {
+fn text(patients: &[Assessed]) -> String {
     let mut lines = Vec::new();
-    for (row, (patient, found)) in patients.iter().zip(assessments).enumerate() {
-        let name = patient.further.first().map_or_else(|| (row + 1).to_string(), |(_, name)| name.clone());
-        lines.extend(assessment_lines(&name, found));
+    for (patient, found) in patients {
+        let Ok(found) = found else {
+            lines.push(format!("patient {}: no risk", patient.name));
+            continue;
+        };
+        lines.extend(assessment_lines(&patient.name, found));
         for v in &found.extrapolations {
             let (low, high) = (v.training_minimum, v.training_maximum);
             lines.push(format!(
@@ -264,9 +306,10 @@ pub(crate) fn assessment_lines(name: &str, found: &Assessment) -> Vec<String> {
     lines
 }
 
-/// A row per patient: further columns, the variables, and the answer.
-fn table(model: &RiskModel, patients: &[PatientRow], assessments: &[Assessment]) -> Result<DataTable> {
-    let further = patients.first().map_or(&[][..], |patient| &patient.further).iter().map(|(name, _)| name.clone());
+/// A row per patient: further columns, the variables, and the answer; these are empty where there is no risk.
+fn table(model: &RiskModel, patients: &[Assessed]) -> Result<DataTable> {
+    let further =
+        patients.first().map_or(&[][..], |(patient, _)| &patient.further).iter().map(|(name, _)| name.clone());
     let variables = model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit));
     let fixed = ["risk", "interval_lower", "interval_upper"].map(str::to_owned);
     let decisions = model.cutoffs().iter().map(|cutoff| format!("above {}", cutoff.name));
@@ -274,9 +317,16 @@ fn table(model: &RiskModel, patients: &[PatientRow], assessments: &[Assessment])
     let outside = ["outside_training_range".to_owned()];
     let columns = further.chain(variables).chain(fixed).chain(decisions).chain(contributions).chain(outside);
     let mut table = DataTable::new(columns).context("a column of the patients has a name of the answer; rename it")?;
-    for (patient, found) in patients.iter().zip(assessments) {
+    let width = table.columns().len();
+    for (patient, found) in patients {
         let further = patient.further.iter().map(|(_, cell)| Cell::from(cell));
-        let values = patient.measured.iter().map(|measured| Cell::from(measured.value));
+        let Ok(found) = found else {
+            let mut row: Vec<Cell> = further.collect();
+            row.resize(width, Cell::Empty);
+            table.push(row)?;
+            continue;
+        };
+        let values = patient.measured.iter().flatten().map(|measured| Cell::from(measured.value));
         let fixed = cells![found.risk, found.interval.lower, found.interval.upper];
         let decisions = found.decisions.iter().map(|decision| Cell::from(usize::from(decision.positive)));
         let contributions = found.contributions.iter().map(|part| Cell::from(part.log_odds));
@@ -287,11 +337,13 @@ fn table(model: &RiskModel, patients: &[PatientRow], assessments: &[Assessment])
     Ok(table)
 }
 
-fn json(patients: &[PatientRow], assessments: &[Assessment]) -> Result<String> {
+fn json(patients: &[Assessed]) -> Result<String> {
     let answers: Vec<Answer<'_>> = patients
         .iter()
-        .zip(assessments)
-        .map(|(patient, assessment)| Answer { patient: &patient.further, assessment })
+        .map(|(PatientRow { further: patient, .. }, found)| match found {
+            Ok(assessment) => Answer::Assessed { patient, assessment },
+            Err(error) => Answer::Failed { patient, error: messages::reasons(error) },
+        })
         .collect();
     Ok(serde_json::to_string_pretty(&answers)? + "\n")
 }

@@ -10,8 +10,10 @@ use crate::messages::{self, Level};
 
 /// Work that takes less long shows nothing where there is no terminal.
 const SHORT: Duration = Duration::from_secs(2);
-/// The time from one line to the next where there is no terminal.
+/// The time from the first line to the second where there is no terminal. Each later one is twice as long, up to the
+/// longest.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 const TICK: Duration = Duration::from_millis(100);
 
 /// The bar that the terminal shows.
@@ -37,8 +39,12 @@ fn on_terminal() -> bool {
     std::io::stderr().is_terminal() && messages::is_told(Level::Info)
 }
 
+/// Shows a bar in the place of the one that is shown.
 fn show(bar: &ProgressBar) {
-    *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+    let before = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).replace(bar.clone());
+    if let Some(before) = before {
+        before.finish_and_clear();
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -91,18 +97,42 @@ impl Drop for Activity {
 pub(crate) struct Counted {
     bar: ProgressBar,
     /// When the next line is due, where there is no terminal.
-    line_due: Option<Mutex<Instant>>,
-    what: &'static str,
+    lines: Option<Mutex<Lines>>,
+    what: String,
+}
+
+/// When lines are told: the longer the work, the fewer.
+#[derive(Debug, Clone, Copy)]
+struct Lines {
+    due: Instant,
+    wait: Duration,
+}
+
+impl Lines {
+    fn start(now: Instant) -> Self {
+        Self { due: now + SHORT, wait: BETWEEN_LINES }
+    }
+
+    /// Whether a line is due; then the next one is later.
+    fn are_due(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.due;
+        if is_due {
+            self.due = now + self.wait;
+            self.wait = (2 * self.wait).min(LONGEST_WAIT);
+        }
+        is_due
+    }
 }
 
 impl Counted {
     /// Begins with none of `total` parts done; `what` are the parts.
-    pub(crate) fn start(what: &'static str, total: usize) -> Self {
+    pub(crate) fn start(what: impl Into<String>, total: usize) -> Self {
+        let what = what.into();
         let is_shown = on_terminal();
         let bar = if is_shown {
             let bar = ProgressBar::new(total as u64)
                 .with_style(style("{wide_bar} {pos}/{len} {prefix} [{elapsed}, {eta} left] {msg}"));
-            bar.set_prefix(what);
+            bar.set_prefix(what.clone());
             bar.enable_steady_tick(TICK);
             show(&bar);
             bar
@@ -110,7 +140,7 @@ impl Counted {
             ProgressBar::hidden()
         };
         bar.set_length(total as u64);
-        Self { bar, line_due: (!is_shown).then(|| Mutex::new(Instant::now() + SHORT)), what }
+        Self { bar, lines: (!is_shown).then(|| Mutex::new(Lines::start(Instant::now()))), what }
     }
 
     /// One more part is done.
@@ -129,14 +159,12 @@ impl Counted {
 
     /// A line, where one is due.
     fn tell(&self, word: &str) {
-        let Some(due) = &self.line_due else { return };
-        let mut due = due.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
+        let Some(lines) = &self.lines else { return };
         let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
-        if now < *due || done >= total {
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if done >= total || !lines.are_due(Instant::now()) {
             return;
         }
-        *due = now + BETWEEN_LINES;
         let left = self.bar.elapsed().mul_f64((total - done) as f64 / done.max(1) as f64);
         let word = if word.is_empty() { String::new() } else { format!(", {word}") };
         messages::inform(format_args!("{done} of {total} {}{word}; about {} left", self.what, in_words(left)));
@@ -144,7 +172,7 @@ impl Counted {
 
     /// Ends, and leaves no trace on the terminal.
     pub(crate) fn finish(&self) {
-        if self.line_due.is_none() {
+        if self.lines.is_none() {
             clear();
         }
     }
@@ -168,6 +196,14 @@ fn in_words(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_become_rarer() {
+        let start = Instant::now();
+        let mut lines = Lines::start(start);
+        let told: Vec<u64> = (0..200).filter(|second| lines.are_due(start + Duration::from_secs(*second))).collect();
+        assert_eq!(told, [2, 12, 32, 72, 132, 192]);
+    }
 
     #[test]
     fn times_are_told_in_fitting_units() {

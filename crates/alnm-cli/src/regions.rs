@@ -5,14 +5,17 @@ mod habitats;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use alnm_imaging::LabelMap;
+use alnm_imaging::mask::MaskParams;
 use alnm_imaging::region::{Ring, RingLimits, RingParams, Roi};
-use alnm_imaging::{Geometry, Image, LabelMap, Volume, write_mask};
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::input::{MaskDrawing, noted, open, read_image};
+use crate::exit::{require, wrong_use, wrong_value};
+use crate::input::{ChosenImage, MaskChoice, MaskDrawing, SeriesChoice, noted, open};
 use crate::messages::inform;
-use crate::output::{Activity, Overwriting, warn};
+use crate::options::{ImageOutput, RegionOptions};
+use crate::output::{Activity, warn};
 
 /// Make regions from a region: rings around it, shells in it, habitats of its voxels.
 #[derive(Debug, Args)]
@@ -37,15 +40,14 @@ enum RegionsCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: alnm regions rings lesion.nii.gz rings.nii.gz --ring=-2:0 --ring 0:5 --ring 5:10")]
 struct RingsCommand {
-    /// Mask: an image, or with --image a DICOM segmentation or structure set.
+    /// Mask: an image, or with --image a DICOM segmentation or structure set; `-` is standard input.
     #[arg(value_name = "MASK")]
     mask: PathBuf,
-    /// File for the rings: label 1 for the first and so on.
+    /// File for the rings: label 1 for the first and so on; `-` is standard output.
     #[arg(value_name = "OUT")]
     output: PathBuf,
-    /// Label of the region in the mask.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    label: u32,
+    #[command(flatten)]
+    region: RegionOptions,
     /// A ring from a distance to another: 0:5 is up to 5 mm outside, -2:0 up to 2 mm inside, -2:5 both. Repeat it for
     /// more; no distance may lie in two.
     #[arg(long = "ring", value_name = "MM:MM", allow_hyphen_values = true, required_unless_present = "shells")]
@@ -60,6 +62,8 @@ struct RingsCommand {
     /// Image on whose grid the masks are drawn, and whose voxels --above looks at.
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    #[command(flatten)]
+    choice: SeriesChoice,
     /// Rings have only voxels above this intensity of the image, as tissue is above air.
     #[arg(long, value_name = "X", requires = "image", allow_negative_numbers = true)]
     above: Option<f64>,
@@ -71,7 +75,7 @@ struct RingsCommand {
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 /// Two numbers with a colon between them.
@@ -99,24 +103,32 @@ impl Regions {
 
 impl RingsCommand {
     fn run(self) -> Result<()> {
-        self.overwriting.check_images([self.output.as_path()])?;
+        self.written.check([self.output.as_path()])?;
+        require(
+            self.image.is_some() || !self.choice.is_any(),
+            "--phase, --series, --volume and the like choose a volume of --image; name the image",
+        )?;
         self.threads.start()?;
-        let drawing = self.params()?.check()?;
+        let drawing = self.params()?.check().map_err(wrong_value)?;
         let activity = Activity::start("reading");
-        let image = self.image.as_deref().map(read_image).transpose()?;
-        let mask = self.read_mask(&self.mask, image.as_ref().map(Image::geometry))?;
-        let within = self.within.as_deref().map(|path| self.read_mask(path, Some(mask.geometry()))).transpose()?;
+        let chosen = self.image.as_deref().map(|path| self.choice.read(path)).transpose()?;
+        let mask = self.read_mask(chosen.as_ref())?;
+        let frame_of_reference = chosen.as_ref().and_then(|chosen| chosen.frame_of_reference.as_deref());
+        let everywhere = MaskChoice { drawing: self.drawing, ..MaskChoice::default() };
+        let read_within = |path: &Path| everywhere.read_on(mask.geometry(), frame_of_reference, path);
+        let within = self.within.as_deref().map(read_within).transpose()?;
+        let image = chosen.as_ref().map(|chosen| &chosen.image);
         let mut limits = RingLimits::default();
         if let Some(within) = &within {
             limits = limits.with_within(within);
         }
-        if let (Some(image), Some(value)) = (&image, self.above) {
+        if let (Some(image), Some(value)) = (image, self.above) {
             limits = limits.with_above(image, value);
         }
         activity.next("drawing");
-        let rings = drawing.draw(Roi::new(&mask, self.label)?, limits)?;
+        let rings = drawing.draw(Roi::new(&mask, self.region.label())?, limits)?;
         activity.next("writing");
-        write_mask(&self.output, &rings.mask)?;
+        self.written.write_mask(&self.output, &rings.mask)?;
         activity.finish();
         for drawn in &rings.rings {
             let Ring { from, to, .. } = drawn.ring;
@@ -132,9 +144,13 @@ impl RingsCommand {
     fn params(&self) -> Result<RingParams> {
         let params = match self.shells {
             Some(Limits([width, count])) => {
-                ensure!(width > 0.0 && width.is_finite(), "--shells: the width is {width}; it must be above 0 mm");
-                let is_count = (1.0..=1000.0).contains(&count) && count.fract() == 0.0;
-                ensure!(is_count, "--shells: the number is {count}; it must be a whole number from 1 to 1000");
+                if !(width > 0.0 && width.is_finite()) {
+                    return Err(wrong_use(format!("--shells: the width is {width}; it must be above 0 mm")));
+                }
+                if !(1.0..=1000.0).contains(&count) || count.fract() != 0.0 {
+                    let refused = format!("--shells: the number is {count}; it must be a whole number from 1 to 1000");
+                    return Err(wrong_use(refused));
+                }
                 RingParams::shells(width, count as usize)
             }
             None => RingParams::new(self.rings.iter().map(|&Limits([from, to])| Ring::new(from, to))),
@@ -142,18 +158,16 @@ impl RingsCommand {
         Ok(params.with_keep_other_labels_out(!self.over_other_labels))
     }
 
-    /// A mask, on a grid where one is given; the grid of a file in single precision differs from it by a trace.
-    fn read_mask(&self, path: &Path, grid: Option<&Geometry>) -> Result<LabelMap> {
-        let source = open(path)?;
-        if grid.is_none() && source.format() == alnm_imaging::FileFormat::Dicom && self.image.is_none() {
-            bail!("{} is DICOM; --image names the image on whose grid it is drawn", path.display());
+    /// The mask, on the grid of the image where one is given.
+    fn read_mask(&self, chosen: Option<&ChosenImage>) -> Result<LabelMap> {
+        if let Some(chosen) = chosen {
+            // Other labels stay: rings keep out of them.
+            let region = RegionOptions { label: None, ..self.region.clone() };
+            let choice = MaskChoice { region, drawing: self.drawing };
+            return choice.read_on(chosen.image.geometry(), chosen.frame_of_reference.as_deref(), &self.mask);
         }
-        let mut params = self.drawing.apply(Default::default());
-        params.grid = grid.cloned();
-        let mask = noted(params.check()?.read_with_notes(source)?);
-        Ok(match grid {
-            Some(grid) => Volume::new(mask.into_data(), grid.clone())?,
-            None => mask,
-        })
+        let mut params = self.drawing.apply(MaskParams::default());
+        params.region = self.region.choice();
+        Ok(noted(params.check()?.read_with_notes(open(&self.mask)?)?))
     }
 }

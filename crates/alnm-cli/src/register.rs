@@ -15,11 +15,11 @@ use alnm_registration::{
 use anyhow::Context;
 use clap::ValueEnum;
 
-use crate::exit::wrong_use;
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, open, read_image};
+use crate::exit::{require, wrong_use, wrong_value};
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, open, read_image, read_text};
 use crate::messages::{inform, warn};
-use crate::options::ImageOutput;
-use crate::output::{refuse_stream, write_file};
+use crate::options::{ImageOutput, RegionOptions};
+use crate::output::{is_standard_stream, refuse_stream, write_file};
 use crate::progress::Counted;
 
 /// Bring one image onto another, or all phases of a series onto one of them.
@@ -32,7 +32,9 @@ use crate::progress::Counted;
   alnm register before.nrrd after.nrrd -o after-on-before.nrrd --transform rigid --metric mutual-information --write-transform motion.tfm
   alnm register dce-folder --onto 1 -o registered.nii.gz
   alnm register p1.nii p2.nii p3.nii --onto 1 -o registered.nii.gz
-  alnm register before.nrrd after.nrrd -o after-on-before.nrrd --apply motion.tfm")]
+  alnm register before.nrrd after.nrrd -o after-on-before.nrrd --apply motion.tfm
+
+--label, --roi and --roi-number choose a region of --lesion or, where there is no lesion, of --mask; without them every region counts.")]
 pub(crate) struct Register {
     /// The fixed and the moving image; with --onto a DICOM folder of a dynamic series, or a file for each phase.
     #[arg(value_name = "IMAGE", required = true, num_args = 1..)]
@@ -45,7 +47,7 @@ pub(crate) struct Register {
     #[arg(long, value_name = "N")]
     onto: Option<usize>,
     /// What is looked for, in this order; a B-spline can only be the last.
-    #[arg(long, value_enum, value_name = "KIND,...", value_delimiter = ',', default_values_t = [Model::Rigid, Model::Bspline])]
+    #[arg(long, value_enum, value_name = "KIND,...", value_delimiter = ',', default_value = "rigid,bspline")]
     transform: Vec<Model>,
     /// What is made as good as possible.
     #[arg(long, value_enum, default_value_t = Metric::LocalCorrelation)]
@@ -104,6 +106,8 @@ pub(crate) struct Register {
     #[command(flatten)]
     choice: SeriesChoice,
     #[command(flatten)]
+    region: RegionOptions,
+    #[command(flatten)]
     drawing: MaskDrawing,
     #[command(flatten)]
     threads: crate::Threads,
@@ -157,11 +161,15 @@ impl Register {
         for (path, what) in [(&self.write_transform, "transform"), (&self.report, "report")] {
             if let Some(path) = path {
                 refuse_stream(path, what)?;
-                self.written.overwriting.check([path.as_path()])?;
+                self.written.overwriting.check_files([path.as_path()])?;
             }
         }
+        require(
+            self.mask.is_some() || self.lesion.is_some() || !self.region.is_any(),
+            "--label, --roi and --roi-number choose a region of --lesion, or of --mask; name one",
+        )?;
         self.threads.start()?;
-        let registration = self.params().check()?;
+        let registration = self.params().check().map_err(wrong_value)?;
         match self.onto {
             Some(onto) => self.series(&registration, onto),
             None => self.pair(&registration),
@@ -222,18 +230,22 @@ impl Register {
         let fixed = self.choice.read(fixed)?;
         let moving = SeriesChoice::default().read(moving)?;
         let grid = fixed.image.geometry().clone();
-        let lesion = self.mask_of(&fixed, self.lesion.as_deref())?;
+        let lesion = self.lesion_of(&fixed)?;
         let transform = match &self.apply {
             Some(path) => {
-                let transform = read_transform(path)?;
+                let transform = if is_standard_stream(path) {
+                    read_text(path)?.parse::<SpatialTransform>()?
+                } else {
+                    read_transform(path)?
+                };
                 if let Some(lesion) = &lesion {
                     say_lesion("", &JacobianSummary::of(&transform, lesion)?);
                 }
                 transform
             }
             None => {
-                let mask = self.mask_of(&fixed, self.mask.as_deref())?;
-                let moving_mask = self.mask_of(&moving, self.moving_mask.as_deref())?;
+                let mask = self.mask_of(&fixed)?;
+                let moving_mask = self.read_mask(&moving, self.moving_mask.as_deref(), None)?;
                 let mut masks = RegistrationMasks::default();
                 (masks.fixed, masks.moving, masks.lesion) = (mask.as_ref(), moving_mask.as_ref(), lesion.as_ref());
                 let (start, progress) = (Instant::now(), Counted::start("iterations", 0));
@@ -265,8 +277,7 @@ impl Register {
             format!("the phase to stay is {onto}; the series has the phases 1 to {}", series.phase_count())
         })?;
         let chosen = ChosenImage { image: fixed, frame_of_reference: None, window: None };
-        let (mask, lesion) =
-            (self.mask_of(&chosen, self.mask.as_deref())?, self.mask_of(&chosen, self.lesion.as_deref())?);
+        let (mask, lesion) = (self.mask_of(&chosen)?, self.lesion_of(&chosen)?);
         let mut masks = RegistrationMasks::default();
         (masks.fixed, masks.lesion) = (mask.as_ref(), lesion.as_ref());
         let (start, progress) = (Instant::now(), Counted::start("iterations", 0));
@@ -304,8 +315,29 @@ impl Register {
         Ok(DynamicSeries::new(images, times)?)
     }
 
-    fn mask_of(&self, image: &ChosenImage, path: Option<&Path>) -> anyhow::Result<Option<LabelMap>> {
-        path.map(|path| self.drawing.read_for(image, path, None)).transpose()
+    fn lesion_of(&self, fixed: &ChosenImage) -> anyhow::Result<Option<LabelMap>> {
+        self.read_mask(fixed, self.lesion.as_deref(), Some(&self.region))
+    }
+
+    fn mask_of(&self, fixed: &ChosenImage) -> anyhow::Result<Option<LabelMap>> {
+        let region = Some(&self.region).filter(|_| self.lesion.is_none());
+        self.read_mask(fixed, self.mask.as_deref(), region)
+    }
+
+    fn read_mask(
+        &self,
+        image: &ChosenImage,
+        path: Option<&Path>,
+        region: Option<&RegionOptions>,
+    ) -> anyhow::Result<Option<LabelMap>> {
+        let read = |path: &Path| {
+            let mask = self.drawing.read_for(image, path, region.and_then(RegionOptions::choice))?;
+            match region {
+                Some(region) => region.kept(mask, path),
+                None => Ok(mask),
+            }
+        };
+        path.map(read).transpose()
     }
 
     fn write_report(&self, results: &impl serde::Serialize) -> anyhow::Result<()> {

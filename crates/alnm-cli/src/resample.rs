@@ -174,11 +174,7 @@ impl Resample {
             None => self.drawing.apply(alnm_imaging::mask::MaskParams::default()),
         };
         params.region = self.region.choice();
-        let mut mask = noted(params.check()?.draw_with_notes(file)?);
-        if let Some(wanted) = self.region.label {
-            anyhow::ensure!(mask.as_slice().contains(&wanted), "the mask has no voxel of label {wanted}");
-            mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
-        }
+        let mask = self.region.kept(noted(params.check()?.draw_with_notes(file)?), &self.input)?;
         if like.is_some() {
             return Ok(mask);
         }

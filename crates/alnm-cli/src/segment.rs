@@ -12,7 +12,7 @@ use alnm_segmentation::speed::{EdgeSpeedParams, MixtureParams, ThresholdSpeed, T
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectKind, write_lesion};
-use crate::exit::wrong_use;
+use crate::exit::{require, wrong_value};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, read_image, read_text};
 use crate::messages::{inform, warn};
 use crate::options::ImageOutput;
@@ -29,10 +29,11 @@ use crate::progress::Counted;
   alnm segment dce-folder --phase 4 -o lesion.seg.dcm --seeds F.mrk.json --radius 3 --lower 350 --upper 900
   alnm segment breast.nii.gz -o lesion.nii.gz --seeds bubbles.nii.gz --edges --iterations 400 --speed-out speed.nii.gz")]
 pub(crate) struct SegmentCommand {
-    /// Image file or DICOM folder.
+    /// Image file or DICOM folder; `-` is standard input.
     #[arg(value_name = "IMAGE")]
     image: PathBuf,
-    /// File for the mask: .nii, .nii.gz, .nrrd or .mha; for a DICOM folder also .seg.dcm or .rtstruct.dcm.
+    /// File for the mask: .nii, .nii.gz, .nrrd or .mha, or `-` for standard output; for a DICOM folder also .seg.dcm or
+    /// .rtstruct.dcm.
     #[arg(long, short, value_name = "MASK")]
     out: PathBuf,
     #[command(flatten)]
@@ -140,18 +141,16 @@ impl SegmentCommand {
         let images = self.speed_out.iter().chain(Some(&self.out).filter(|_| object.is_none()));
         self.written.check(images.map(PathBuf::as_path))?;
         if object.is_some() {
-            self.written.overwriting.check([self.out.as_path()])?;
+            self.written.overwriting.check_files([self.out.as_path()])?;
         }
-        if self.seed.is_empty() && self.seed_voxel.is_empty() && self.seeds.is_empty() {
-            return Err(wrong_use("there is no seed; give --seed, --seed-voxel or --seeds"));
-        }
-        if self.lower.is_none() && self.upper.is_none() && !self.edges && self.classes.is_none() && self.speed.is_none()
-        {
-            return Err(wrong_use(
-                "the contour has no speed; give --lower or --upper, --edges, --classes, or a file by --speed",
-            ));
-        }
-        let contour = self.contour_params().check()?;
+        let has_seeds = !(self.seed.is_empty() && self.seed_voxel.is_empty() && self.seeds.is_empty());
+        require(has_seeds, "there is no seed; give --seed, --seed-voxel or --seeds")?;
+        let has_thresholds = self.lower.is_some() || self.upper.is_some();
+        require(
+            has_thresholds || self.edges || self.classes.is_some() || self.speed.is_some(),
+            "the contour has no speed; give --lower or --upper, --edges, --classes, or a file by --speed",
+        )?;
+        let contour = self.contour_params().check().map_err(wrong_value)?;
         self.threads.start()?;
         let chosen = self.choice.read(&self.image)?;
         let seeds = self.read_seeds(&chosen)?;
@@ -200,11 +199,13 @@ impl SegmentCommand {
         }
         if self.edges {
             let params = EdgeSpeedParams::default().with_sigma(self.sigma).with_kappa(self.kappa);
-            return Ok(Speed::of_image(params.with_exponent(self.exponent).check()?.speed(image)?));
+            return Ok(Speed::of_image(
+                params.with_exponent(self.exponent).check().map_err(wrong_value)?.speed(image)?,
+            ));
         }
         if let Some(classes) = self.classes {
-            let mixture = MixtureParams::default().with_classes(classes).check()?.fit(image)?;
-            ensure!(!self.foreground.contains(&0), "--foreground numbers classes from 1, the darkest");
+            let mixture = MixtureParams::default().with_classes(classes).check().map_err(wrong_value)?.fit(image)?;
+            require(!self.foreground.contains(&0), "--foreground numbers classes from 1, the darkest")?;
             let foreground = match &self.foreground[..] {
                 [] => vec![mixture.class_of_seed(image, seeds)?],
                 given => given.iter().map(|class| class - 1).collect(),
@@ -213,7 +214,7 @@ impl SegmentCommand {
         }
         let mut params = ThresholdSpeedParams::default().with_smoothness(self.smoothness);
         (params.lower, params.upper) = (self.lower, self.upper);
-        Ok(Speed::Thresholds(params.check()?))
+        Ok(Speed::Thresholds(params.check().map_err(wrong_value)?))
     }
 
     /// The voxels of all seeds, as 1.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap_complete::Shell;
 
 use crate::messages::inform;
-use crate::output::{Overwriting, print_bytes};
+use crate::output::{Overwriting, print_bytes, refuse_stream, require_folder};
 
 /// Print completions for a shell.
 #[derive(Debug, clap::Args)]
@@ -39,6 +39,7 @@ impl Completions {
 
 impl Man {
     pub(crate) fn run(self) -> Result<()> {
+        refuse_stream(&self.folder, "manual pages")?;
         let mut command = crate::command_line();
         command.build();
         let of_commands = command.get_subcommands().filter(|each| each.get_name() != "help").map(|each| {
@@ -49,6 +50,7 @@ impl Man {
             .chain([("alnm".to_owned(), command.clone())])
             .map(|(name, command)| (self.folder.join(name + ".1"), command))
             .collect();
+        require_folder(&self.folder)?;
         self.overwriting.check(pages.iter().map(|(path, _)| path.as_path()))?;
         std::fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot create the folder {}", self.folder.display()))?;

@@ -2,21 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::mask::MaskParams;
 use alnm_imaging::region::Roi;
 use alnm_imaging::standardisation::{
     HistogramMatchingParams, IntensityStandard, NyulParams, SiteScale, StripeMode, WhiteStripeParams,
 };
-use alnm_imaging::{Image, LabelMap, Volume, write_image};
+use alnm_imaging::{Image, LabelMap};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use rayon::prelude::*;
 
-use crate::cases::{Masks, is_list, read_list};
-use crate::exit::wrong_use;
-use crate::input::{SeriesChoice, noted, open, read_image};
+use crate::cases::{ListedCase, Masks, is_list, read_list};
+use crate::exit::{require, wrong_use, wrong_value};
+use crate::input::{ChosenImage, MaskChoice, SeriesChoice, read_text};
 use crate::messages::inform;
-use crate::output::{Activity, Overwriting, write_file};
+use crate::options::ImageOutput;
+use crate::output::{Activity, Overwriting};
+use crate::progress::Counted;
 use crate::saved::SCALE;
 
 /// Learn one scale of intensities on some images, and bring others onto it.
@@ -43,11 +44,11 @@ struct Learn {
     /// deviation of a site.
     #[arg(value_enum)]
     method: Method,
-    /// File for the scale.
+    /// File for the scale; `-` is standard output.
     #[arg(value_name = "SCALE.json")]
     output: PathBuf,
     /// Images of training patients, or one CSV file with the column Image and, where there are masks, Mask. White-stripe
-    /// needs none, and site none where its numbers are given.
+    /// needs none, and site none where its numbers are given. `-` is an image or a list from standard input.
     #[arg(value_name = "IMAGE|CASES.csv")]
     images: Vec<PathBuf>,
     /// Nyul: percentiles that are landmarks.
@@ -78,6 +79,10 @@ struct Learn {
     #[arg(long, value_name = "X", requires = "mean")]
     standard_deviation: Option<f64>,
     #[command(flatten)]
+    choice: SeriesChoice,
+    #[command(flatten)]
+    region: MaskChoice,
+    #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
     overwriting: Overwriting,
@@ -86,13 +91,13 @@ struct Learn {
 /// Bring an image onto a scale that was learned.
 #[derive(Debug, Args)]
 struct Apply {
-    /// The scale.
+    /// The scale; `-` is standard input.
     #[arg(value_name = "SCALE.json")]
     scale: PathBuf,
-    /// Image file or DICOM folder.
+    /// Image file or DICOM folder; `-` is standard input.
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// File for the image, in single precision.
+    /// File for the image, in single precision; `-` is standard output.
     #[arg(value_name = "OUT")]
     output: PathBuf,
     #[command(flatten)]
@@ -101,9 +106,11 @@ struct Apply {
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
     #[command(flatten)]
+    region: MaskChoice,
+    #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -125,6 +132,8 @@ enum Mode {
 struct TrainingImage {
     image: PathBuf,
     mask: Option<PathBuf>,
+    choice: SeriesChoice,
+    region: MaskChoice,
 }
 
 impl Standardise {
@@ -138,27 +147,36 @@ impl Standardise {
 
 impl Learn {
     fn run(self) -> Result<()> {
-        self.overwriting.check([self.output.as_path()])?;
+        self.overwriting.check_files([self.output.as_path()])?;
         self.threads.start()?;
         let images = self.training_images()?;
-        let activity = Activity::start("learning");
         let standard = self.learned(&images)?;
-        write_file(&self.output, (SCALE.to_json(&standard)? + "\n").as_bytes())?;
-        activity.finish();
+        let text = SCALE.to_json(&standard)? + "\n";
+        self.overwriting.write_file(&self.output, text.as_bytes())?;
         inform(format_args!("learned from {} images", images.len()));
         Ok(())
     }
 
     fn training_images(&self) -> Result<Vec<TrainingImage>> {
         let images: Vec<TrainingImage> = match self.images.as_slice() {
-            [list] if is_list(list) => {
-                let list = read_list(list, Masks::Unused)?;
+            [path] if is_list(path) => {
+                let list = read_list(path, Masks::Unused)?;
                 ensure!(list.incomplete.is_empty(), "rows without an image: lines {:?}", list.incomplete);
-                // Masks may be there or not; their paths are relative to the list as those of images are.
-                let mask = |case: &crate::cases::ListedCase| case.field("Mask").map(PathBuf::from);
-                list.cases.iter().map(|case| TrainingImage { image: case.image.clone(), mask: mask(case) }).collect()
+                list.cases.into_iter().map(|case| self.training_image(case, path)).collect::<Result<_>>()?
             }
-            images => images.iter().map(|image| TrainingImage { image: image.clone(), mask: None }).collect(),
+            images => {
+                require(
+                    !self.region.region.is_any(),
+                    "--label, --roi and --roi-number choose a region of the masks of a list; name a CSV file with the column Mask",
+                )?;
+                let of_path = |image: &PathBuf| TrainingImage {
+                    image: image.clone(),
+                    mask: None,
+                    choice: self.choice.clone(),
+                    region: MaskChoice::default(),
+                };
+                images.iter().map(of_path).collect()
+            }
         };
         let needs_images = match self.method {
             Method::WhiteStripe => false,
@@ -171,6 +189,15 @@ impl Learn {
         Ok(images)
     }
 
+    /// An image of a list, which may have a mask or not.
+    fn training_image(&self, case: ListedCase, list: &Path) -> Result<TrainingImage> {
+        let (region, choice) = case.choices(list, &self.region.region, &self.choice)?;
+        let region = MaskChoice { region, ..self.region.clone() };
+        // The path is relative to the list, as that of the image is.
+        let mask = case.field("Mask").map(PathBuf::from);
+        Ok(TrainingImage { image: case.image, mask, choice, region })
+    }
+
     fn learned(&self, images: &[TrainingImage]) -> Result<IntensityStandard> {
         Ok(match self.method {
             Method::Nyul => {
@@ -178,13 +205,13 @@ impl Learn {
                 if !self.percentiles.is_empty() {
                     params = params.with_percentiles(self.percentiles.iter().copied());
                 }
-                let nyul = params.check()?;
+                let nyul = params.check().map_err(wrong_value)?;
                 let landmarks = each(images, |image, region| Ok(nyul.landmarks(image, region)?))?;
                 IntensityStandard::Nyul(nyul.learn(&landmarks)?)
             }
             Method::HistogramMatching => {
                 let params = HistogramMatchingParams::default().with_levels(self.levels);
-                let matching = params.with_match_points(self.match_points).check()?;
+                let matching = params.with_match_points(self.match_points).check().map_err(wrong_value)?;
                 let references = each(images, |image, _| Ok(matching.reference(image)?))?;
                 IntensityStandard::HistogramMatching(matching.learn(&references)?)
             }
@@ -195,10 +222,12 @@ impl Learn {
                     Mode::First => StripeMode::First,
                 };
                 let params = WhiteStripeParams::default().with_mode(mode).with_width(self.width);
-                IntensityStandard::WhiteStripe(params.check()?)
+                IntensityStandard::WhiteStripe(params.check().map_err(wrong_value)?)
             }
             Method::Site => IntensityStandard::Site(match (self.mean, self.standard_deviation) {
-                (Some(mean), Some(standard_deviation)) => SiteScale::new(mean, standard_deviation)?,
+                (Some(mean), Some(standard_deviation)) => {
+                    SiteScale::new(mean, standard_deviation).map_err(wrong_value)?
+                }
                 _ => SiteScale::learn(&each(images, |image, region| Ok(SiteScale::of_image(image, region)?))?)?,
             }),
         })
@@ -210,36 +239,42 @@ fn each<T: Send>(
     images: &[TrainingImage],
     of_image: impl Fn(&Image, Option<Roi<'_>>) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let of_training = |training: &TrainingImage| {
-        let image = read_image(&training.image)?;
-        let mask = training.mask.as_deref().map(|path| read_mask(path, &image)).transpose()?;
+    let progress = Counted::start("images", images.len());
+    let of_training = |training: &TrainingImage| -> Result<T> {
+        let chosen = training.choice.read(&training.image)?;
+        let mask = training.mask.as_deref().map(|path| inside(&training.region, &chosen, path)).transpose()?;
         let region = mask.as_ref().map(|mask| Roi::new(mask, 1)).transpose()?;
-        of_image(&image, region).with_context(|| training.image.display().to_string())
+        let found = of_image(&chosen.image, region).with_context(|| training.image.display().to_string())?;
+        progress.advance();
+        Ok(found)
     };
     images.par_iter().map(of_training).collect()
 }
 
-/// The voxels of a mask with any label, on the grid of an image.
-fn read_mask(path: &Path, image: &Image) -> Result<LabelMap> {
-    let params = MaskParams::default().with_grid(image.geometry().clone());
-    let mask = noted(params.check()?.read_with_notes(open(path)?)?);
-    let inside = mask.into_data().mapv(|label| u32::from(label != 0));
-    Ok(Volume::new(inside, image.geometry().clone())?)
+/// The voxels of the regions of a mask that are meant, as label 1, on the grid of an image.
+fn inside(choice: &MaskChoice, chosen: &ChosenImage, path: &Path) -> Result<LabelMap> {
+    choice.read_inside(chosen.image.geometry(), chosen.frame_of_reference.as_deref(), path)
 }
 
 impl Apply {
     fn run(self) -> Result<()> {
-        self.overwriting.check_images([self.output.as_path()])?;
+        self.written.check([self.output.as_path()])?;
+        require(
+            self.mask.is_some() || !self.region.region.is_any(),
+            "--label, --roi and --roi-number choose a region of --mask; name the mask",
+        )?;
         self.threads.start()?;
-        let shown = self.scale.display();
-        let text = std::fs::read_to_string(&self.scale).with_context(|| format!("cannot read {shown}"))?;
-        let standard: IntensityStandard =
-            SCALE.from_json(&text).with_context(|| format!("{shown} is no scale of `alnm standardise learn`"))?;
-        let activity = Activity::start("standardising");
-        let image = self.choice.read_image(&self.input)?;
-        let mask = self.mask.as_deref().map(|path| read_mask(path, &image)).transpose()?;
+        let standard: IntensityStandard = SCALE
+            .from_json(&read_text(&self.scale)?)
+            .with_context(|| format!("{} is no scale of `alnm standardise learn`", self.scale.display()))?;
+        let activity = Activity::start("reading");
+        let chosen = self.choice.read(&self.input)?;
+        let mask = self.mask.as_deref().map(|path| inside(&self.region, &chosen, path)).transpose()?;
         let region = mask.as_ref().map(|mask| Roi::new(mask, 1)).transpose()?;
-        write_image(&self.output, &Image::F32(standard.apply(&image, region)?))?;
+        activity.next("standardising");
+        let standardised = standard.apply(&chosen.image, region)?;
+        activity.next("writing");
+        self.written.write(&self.output, &Image::F32(standardised))?;
         activity.finish();
         Ok(())
     }

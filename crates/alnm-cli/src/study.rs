@@ -8,7 +8,8 @@ use anyhow::Result;
 
 use crate::bundle::progress;
 use crate::defaults::Defaults;
-use crate::output::print;
+use crate::messages::{inform, warn};
+use crate::output::{Overwriting, print, refuse_stream};
 
 /// Run a study: from a cohort folder to scores, models, their evaluation, a report and a bundle for new patients.
 #[derive(Debug, clap::Args)]
@@ -17,7 +18,8 @@ use crate::output::print;
   alnm study my_cohort --check              everything that is wrong with it, at once
   alnm study my_cohort --out out --weights resnet50.safetensors
 
-Finished work is kept in the output folder; the same command takes up an interrupted run. Results of other settings are not overwritten.
+Finished work is kept in the output folder; the same command takes up an interrupted run. Results of other settings are not overwritten:
+--force replaces a quality sheet alone.
 Research software, not a medical device.")]
 pub(crate) struct StudyCommand {
     /// Cohort folder: cohort.toml, patients.csv, images, masks.
@@ -38,6 +40,8 @@ pub(crate) struct StudyCommand {
     out: Option<PathBuf>,
     #[command(flatten)]
     run: StudyOptions,
+    #[command(flatten)]
+    overwriting: Overwriting,
 }
 
 impl StudyCommand {
@@ -48,6 +52,10 @@ impl StudyCommand {
                 "{} is ready to be filled in; check it with alnm study {0} --check\n",
                 folder.display()
             ));
+        }
+        if let Some(path) = &self.quality_sheet {
+            refuse_stream(path, "page")?;
+            self.overwriting.check_files([path.as_path()])?;
         }
         if let Some(threads) = self.run.threads.or(Defaults::of_user().threads.map(u64::from)) {
             rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global()?;
@@ -60,14 +68,12 @@ impl StudyCommand {
             print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
             if let Some(path) = &self.quality_sheet {
                 study.quality_sheet(&cohort, path)?;
-                print(&format!("Quality sheet: {}\n", path.display()))?;
+                inform(format_args!("quality sheet: {}", path.display()));
             }
             return Ok(());
         }
         if study.settings.weights.is_none() {
-            print(
-                "No weights were named: the network starts from a seeded random initialisation, not from ImageNet.\n",
-            )?;
+            warn("no weights were named: the network starts from a seeded random initialisation, not from ImageNet");
         }
         let finished = study.run(None)?;
         let lines: String = finished.summary.iter().map(|line| format!("{line}\n")).collect();

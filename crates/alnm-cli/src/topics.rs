@@ -37,7 +37,7 @@ Tables are written as CSV, JSON or text. JSON has null for numbers that are not 
 ";
 
 const COLUMNS: &str = "\
-Columns of a table of cases, for extract and deep-features. Capitals do not matter; commas, semicolons and tabs separate.
+Columns of a table of cases, for extract, deep-features and standardise. Capitals do not matter; commas, semicolons and tabs separate.
 
 | column | meaning |
 |---|---|
@@ -49,7 +49,7 @@ Columns of a table of cases, for extract and deep-features. Capitals do not matt
 | Image_volume, Mask_volume | volume of a file of four dimensions, from 1 |
 | Series, Phase | SeriesInstanceUID and number of the phase, from 1, for DICOM images |
 
-Other columns are copied to the output. A row without an image or a mask is left out with a warning.
+Other columns are copied to the output. extract leaves out a row without an image or a mask with a warning; others refuse it.
 ";
 
 const CONFIGURATION: &str = "\

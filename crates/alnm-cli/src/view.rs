@@ -14,6 +14,7 @@ use alnm_imaging::{FileFormat, Geometry, LabelMap, Volume};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
+use crate::exit::wrong_use;
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
 use crate::options::{Range, RegionOptions};
 use crate::output::{Activity, Overwriting, refuse_stream, warn};
@@ -61,6 +62,8 @@ pub(crate) struct View {
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(32..=4096))]
     side: u16,
     #[command(flatten)]
+    threads: crate::Threads,
+    #[command(flatten)]
     overwriting: Overwriting,
 }
 
@@ -87,15 +90,19 @@ impl View {
         let (image, mask, out) = match self.files.as_slice() {
             [image, out] => (image, None, out),
             [image, mask, out] => (image, Some(mask.as_path()), out),
-            _ => bail!("view takes an image, a mask if there is one, and the file to write"),
+            _ => return Err(wrong_use("view takes an image, a mask if there is one, and the file to write")),
         };
         refuse_stream(out, "picture or page")?;
         let is_page = match out.extension().and_then(|suffix| suffix.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("png") => false,
             Some("html" | "htm") => true,
-            _ => bail!("{} has no suffix that view writes; name a file in .png or .html", out.display()),
+            _ => {
+                let refused = format!("{} has no suffix that view writes; name a file in .png or .html", out.display());
+                return Err(wrong_use(refused));
+            }
         };
-        self.overwriting.check([out.as_path()])?;
+        self.overwriting.check_files([out.as_path()])?;
+        self.threads.start()?;
         let activity = Activity::start("reading");
         let Read { phases, mask, window: stated } = self.read(image, mask, is_page)?;
         let window = match (self.window, self.percentiles, stated) {
@@ -147,12 +154,9 @@ impl View {
     }
 
     fn read_mask(&self, path: &Path, chosen: &ChosenImage) -> Result<LabelMap> {
-        let mut mask = self.drawing.read_for(chosen, path, self.region.choice())?;
+        let mask = self.drawing.read_for(chosen, path, self.region.choice())?;
         require_same_grid(chosen.image.geometry(), mask.geometry(), path)?;
-        if let Some(wanted) = self.region.label {
-            ensure!(mask.as_slice().contains(&wanted), "{} has no voxel of label {wanted}", path.display());
-            mask.as_mut_slice().iter_mut().filter(|label| **label != wanted).for_each(|label| *label = 0);
-        }
+        let mask = self.region.kept(mask, path)?;
         ensure!(mask.as_slice().iter().any(|label| *label != 0), "{}: the mask has no region to draw", path.display());
         Ok(mask)
     }
@@ -261,12 +265,18 @@ fn spread(first: usize, last: usize, wanted: usize) -> Vec<usize> {
 /// Panels row by row, each with its letters, the number of its slice and a scale bar.
 fn mosaic(panels: &[Panel], columns: usize, window: Window) -> Picture {
     const GAP: usize = 4;
-    let cell_height = panels.iter().map(|panel| panel.values.nrows()).max().unwrap_or(0) + GAP;
-    let cell_width = panels.iter().map(|panel| panel.values.ncols()).max().unwrap_or(0) + GAP;
     let rows = panels.len().div_ceil(columns);
-    let mut picture = Picture::new(columns * cell_width - GAP, rows * cell_height - GAP);
+    // Each column is as wide as its widest panel, each row as high as its highest.
+    let (mut widths, mut heights) = (vec![0; columns], vec![0; rows]);
     for (place, panel) in panels.iter().enumerate() {
-        panel.draw(&mut picture, [place % columns * cell_width, place / columns * cell_height], window);
+        let (width, height) = (&mut widths[place % columns], &mut heights[place / columns]);
+        (*width, *height) = ((*width).max(panel.values.ncols()), (*height).max(panel.values.nrows()));
+    }
+    let start = |sizes: &[usize], place: usize| sizes[..place].iter().map(|size| size + GAP).sum::<usize>();
+    let whole = |sizes: &[usize]| start(sizes, sizes.len()) - GAP;
+    let mut picture = Picture::new(whole(&widths), whole(&heights));
+    for (place, panel) in panels.iter().enumerate() {
+        panel.draw(&mut picture, [start(&widths, place % columns), start(&heights, place / columns)], window);
     }
     picture
 }
@@ -291,12 +301,19 @@ impl Panel {
         picture.write([right, middle], right_letter, unit);
         picture.write([centre(upper), top + margin], upper, unit);
         picture.write([centre(lower), bottom], lower, unit);
+        // On a narrow panel what stands in the corners goes a line towards the middle, so as not to run into the letters.
+        let aside = |text: &str, of_centre: &str| {
+            let reaches = left + margin + text_width(text) + unit > centre(of_centre);
+            if reaches { letter + margin } else { 0 }
+        };
         let number = format!("{} {}/{}", self.planes.axis_name(), self.index + 1, self.planes.count());
-        picture.write([left + margin, top + margin], &number, unit);
+        picture.write([left + margin, top + margin + aside(&number, upper)], &number, unit);
         let millimetres = picture::bar_length(width as f64 / self.scale);
         let length = ((millimetres * self.scale).round() as usize).max(1);
-        picture.bar([left + margin, bottom.saturating_sub(margin + unit)], length, unit);
-        picture.write([left + margin, bottom], &format!("{millimetres} mm"), unit);
+        let scale = format!("{millimetres} mm");
+        let line = bottom.saturating_sub(aside(&scale, lower));
+        picture.bar([left + margin, line.saturating_sub(margin + unit)], length, unit);
+        picture.write([left + margin, line], &scale, unit);
     }
 }
 

@@ -115,11 +115,11 @@ fn what_cannot_be_written_is_told_before_any_work_is_done() {
     let folder = folder_with_image();
     let path = folder.path();
     // The input is not even looked for.
-    fails(path, "n4 none.nrrd out.xyz", 1, "out.xyz");
+    fails(path, "n4 none.nrrd out.xyz", 2, "out.xyz");
     fails(path, "n4 none.nrrd none/out.nrrd", 1, "the folder none does not exist");
     fails(path, "n4 none.nrrd out.nrrd --log-bias-field none/field.nrrd", 1, "the folder none does not exist");
-    fails(path, "n4 none.nrrd out.nrrd --bias-field out.nrrd", 1, "would be written twice");
-    fails(path, "resample none.nrrd out.xyz --spacing 1,1,1", 1, "out.xyz");
+    fails(path, "n4 none.nrrd out.nrrd --bias-field out.nrrd", 2, "would be written twice");
+    fails(path, "resample none.nrrd out.xyz --spacing 1,1,1", 2, "out.xyz");
 }
 
 #[test]

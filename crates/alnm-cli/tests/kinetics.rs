@@ -104,8 +104,8 @@ fn what_cannot_be_mapped_is_refused_and_what_is_odd_is_said() {
     let path = folder.path();
     fails(path, "kinetics series.nii.gz -o a", 1, "--times");
     fails(path, "kinetics phase0.nrrd -o a", 1, "one volume");
-    fails(path, "kinetics series -o a --maps speed", 1, "signal_enhancement_ratio");
-    fails(path, "kinetics phase0.nrrd phase1.nrrd --times 90,0 -o a", 1, "ascending");
+    fails(path, "kinetics series -o a --maps speed", 2, "signal_enhancement_ratio");
+    fails(path, "kinetics phase0.nrrd phase1.nrrd --times 90,0 -o a", 2, "ascending");
     let message = succeeds(path, "kinetics phase0.nrrd phase1.nrrd --times 0,90 -o two --mask mask.nii.gz").messages;
     assert!(message.contains("neither a ratio nor a washout class"), "{message}");
     assert_eq!(cell(&path.join("two/regions.csv"), "1", "signal_enhancement_ratio_voxels"), "0");

@@ -72,7 +72,7 @@ fn habitats_are_learned_on_some_patients_and_mapped_in_another() {
         succeeds(path, &format!("regions learn-habitats best.json a b --features peak --force {options}"));
     }
     fails(path, "regions learn-habitats x.json a --features peak,speed", 1, "no map speed");
-    fails(path, "regions learn-habitats x.json a --features peak --order-by time", 1, "--order-by");
+    fails(path, "regions learn-habitats x.json a --features peak --order-by time", 2, "--order-by");
     std::fs::write(path.join("bad.json"), "{}").unwrap();
     fails(path, "regions habitats bad.json c x.nii.gz", 1, "holds no habitats");
 }

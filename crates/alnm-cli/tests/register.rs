@@ -61,7 +61,7 @@ fn an_image_is_brought_onto_another_and_its_transform_applied_again() {
     assert_eq!(read_image(path.join("again.nii.gz")).unwrap(), read_image(path.join("out.nii.gz")).unwrap());
     fails(path, "register fixed.nii.gz moving.nii.gz -o out.nii.gz", 1, "already there");
     fails(path, "register fixed.nii.gz -o new.nii.gz", 2, "1 images are given");
-    fails(path, "register fixed.nii.gz moving.nii.gz -o new.nii.gz --transform bspline,rigid", 1, "stages");
+    fails(path, "register fixed.nii.gz moving.nii.gz -o new.nii.gz --transform bspline,rigid", 2, "stages");
     fails(path, "register fixed.nii.gz moving.nii.gz -o new.nii.gz --apply fixed.nii.gz", 1, "#Insight Transform File");
 }
 

@@ -117,7 +117,7 @@ fn a_page_holds_all_slices_of_all_phases_and_the_outlines() {
 fn what_cannot_be_drawn_is_refused() {
     let folder = folder();
     let path = folder.path();
-    fails(path, "view image.nrrd look.jpg", 1, "look.jpg has no suffix that view writes");
+    fails(path, "view image.nrrd look.jpg", 2, "look.jpg has no suffix that view writes");
     fails(path, "view image.nrrd", 2, "");
     fails(path, "view image.nrrd look.png --window 5,5", 2, "5 is not below 5; the smaller number comes first");
     fails(path, "view image.nrrd look.png --window 5", 2, "two are needed");

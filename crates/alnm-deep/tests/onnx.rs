@@ -205,6 +205,9 @@ fn what_cannot_be_computed_is_refused_as_it_runs() {
     let error = network.run(vec![ArrayD::<f32>::zeros(vec![2, 3]).into()]).unwrap_err().to_string();
     assert!(error.contains("MatMul \"y\": the shapes [2, 3] and [2, 3] have no product"), "{error}");
     assert!(network.run(Vec::new()).is_err());
+    // A node that lacks an input which its operator needs.
+    let network = OnnxNetwork::from_bytes(&network_of(13, &[node("Add", &["x"], &["y"])], &[], 1), &[]).unwrap();
+    assert!(network.run(vec![ArrayD::<f32>::zeros(vec![2]).into()]).is_err());
     // Two numbers that ask for more memory than there is.
     let shape = tensor("s", 7, &[2], &[(1i64 << 40).to_le_bytes(), (1i64 << 40).to_le_bytes()].concat());
     let expand = network_of(13, &[node("Expand", &["x", "s"], &["y"])], &[shape], 1);

@@ -41,10 +41,14 @@ const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
 /// Compressed bytes that one thread inflates at a time.
-const PART: usize = 1 << 20;
+const PART: usize = 1 << 19;
 
-/// Parts that are inflated before they are read.
-const PARTS_AT_ONCE: usize = 32;
+/// Parts of each thread that are inflated before they are read: so many that threads seldom wait for each other, and so few
+/// that the data are still in the processor's cache when they are read.
+const PARTS_OF_THREAD: usize = 4;
+
+/// How many times their compressed bytes most data need; memory that is not used costs nothing.
+const USUAL_EXPANSION: usize = 4;
 
 /// The most bytes to which a part may inflate, or it is inflated as it is read.
 const LARGEST_PART: usize = 64 << 20;
@@ -260,7 +264,7 @@ struct Part {
 /// hold.
 fn inflate_part(bytes: &[u8], wrapper: Wrapper) -> Option<Part> {
     let mut inflater = Decompress::new(false);
-    let mut data = Vec::with_capacity((2 * bytes.len()).min(LARGEST_PART));
+    let mut data = Vec::with_capacity((USUAL_EXPANSION * bytes.len()).min(LARGEST_PART));
     loop {
         let (read, written) = (inflater.total_in(), data.len());
         let rest = &bytes[read as usize..];
@@ -305,7 +309,8 @@ fn behind_empty_block(bytes: &[u8], from: usize) -> usize {
 impl PartReader {
     /// Inflates the next parts.
     fn inflate_parts(&mut self) {
-        let count = PARTS_AT_ONCE.min((self.bytes.len() - self.next).div_ceil(PART));
+        let most = PARTS_OF_THREAD * rayon::current_num_threads();
+        let count = most.min((self.bytes.len() - self.next).div_ceil(PART));
         // Where parts begin: at the first empty block behind each step of a part's length.
         let mut starts: Vec<usize> = (1..=count)
             .into_par_iter()

@@ -94,7 +94,7 @@ pub use acquisition::Acquisition;
 pub use coded_concept::CodedConcept;
 pub use contour::{Contour, ContourKind};
 pub use derived_object::DerivedSeries;
-pub use folder::{DicomFolder, read_phase, read_phases, read_series};
+pub use folder::{DicomFolder, OtherObjects, read_phase, read_phases, read_series};
 pub use mask_file::MaskFile;
 pub use measurement_report::{
     MeasuredRegion, MeasuredValue, MeasurementReportParams, MeasurementReportWriter, SegmentReference,

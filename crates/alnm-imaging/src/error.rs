@@ -146,6 +146,12 @@ pub enum FileProblem {
         /// What is not supported, and what to do instead.
         what: String,
     },
+    /// A file or folder that is in order and holds nothing of what is looked for.
+    #[error("{what}")]
+    NothingHere {
+        /// What is not there.
+        what: &'static str,
+    },
     /// The header announces more voxels than may be read.
     #[error("the header announces {bytes} bytes of voxels; at most {limit} are read")]
     TooLarge {

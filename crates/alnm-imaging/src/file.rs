@@ -17,7 +17,7 @@ use crate::{metaimage, nifti, nrrd};
 
 pub use crate::atomic_file::{AtomicFile, remove_unfinished, write_atomically};
 pub use crate::format::{FileFormat, MAX_VOXEL_BYTES};
-pub use crate::voxel_data::{FormConflict, ImageHeader, NamedSegment, NiftiForm};
+pub use crate::voxel_data::{FormConflict, HeaderOutline, ImageHeader, NamedSegment, NiftiForm};
 
 /// Reads an image; its format is found from the content, not from the name. A folder is read as a DICOM series; of a
 /// dynamic series, choose a phase with [`crate::dicom::read_phase`].
@@ -298,6 +298,38 @@ impl Source {
         read().map_err(|problem: FileProblem| problem.at(&path))
     }
 
+    /// Reads what the header of a NIfTI, NRRD or MetaImage file says in the words of its format, also where its voxels
+    /// cannot be read; of an ANALYZE 7.5 header, which has no orientation, type and size.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when there is no header, and for DICOM.
+    ///
+    /// ```
+    /// use alnm_imaging::file::Source;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("colours.mha");
+    /// let header = "ObjectType = Image\nNDims = 2\nDimSize = 2 1\nElementType = MET_UCHAR\nElementNumberOfChannels = 3\n";
+    /// std::fs::write(&path, format!("{header}ElementDataFile = LOCAL\nrgbrgb"))?;
+    /// let outline = Source::open(&path)?.read_outline()?;
+    /// assert_eq!((outline.components, outline.sizes), (3, vec![2, 1]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_outline(self) -> Result<HeaderOutline> {
+        let Self { path, content, .. } = self;
+        let Content::File { format, mut file, .. } = content else { return Err(no_single_header().at(path)) };
+        let read = || {
+            file.rewind()?;
+            match format {
+                FileFormat::Nrrd => nrrd::read_outline(file),
+                FileFormat::Nifti => nifti::read_outline(&path, file),
+                FileFormat::MetaImage => metaimage::read_outline(file),
+                FileFormat::Dicom => Err(no_single_header()),
+            }
+        };
+        read().map_err(|problem: FileProblem| problem.at(&path))
+    }
+
     #[cfg(not(feature = "dicom"))]
     fn read_dicom_geometry(self) -> Result<Geometry> {
         Err(no_dicom().at(self.path))
@@ -326,7 +358,7 @@ impl Source {
     /// The series and masks of a DICOM folder, or of a single DICOM file.
     ///
     /// # Errors
-    /// [`crate::ImagingError::File`] when a file cannot be read, or none holds an image or a mask.
+    /// [`crate::ImagingError::File`] when a file cannot be read, or there is no DICOM file.
     #[cfg(feature = "dicom")]
     pub fn dicom_folder(self) -> Result<dicom::DicomFolder> {
         match self.content {

@@ -15,7 +15,7 @@ use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::geometry::Geometry;
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::{ByteOrder, ImageHeader, Part, Several, VoxelLayout, Written};
+use crate::voxel_data::{ByteOrder, HeaderOutline, ImageHeader, Part, Several, VoxelLayout, Written};
 
 type Result<T> = std::result::Result<T, FileProblem>;
 
@@ -67,6 +67,11 @@ pub(crate) fn data_files(path: &Path, file: &File) -> Result<Vec<PathBuf>> {
 /// Reads what the header of an open file says.
 pub(crate) fn read_header(file: File) -> Result<ImageHeader> {
     Ok(Header::read(&mut BufReader::new(file))?.layout()?.header())
+}
+
+/// Reads what the header of an open file says in the words of the format.
+pub(crate) fn read_outline(file: File) -> Result<HeaderOutline> {
+    Header::read(&mut BufReader::new(file))?.outline()
 }
 
 /// Reads an image whose header and voxels lie in the same bytes.
@@ -292,21 +297,37 @@ impl Header {
         .checked()
     }
 
-    /// The voxels along each axis.
+    /// What the header says, as far as it makes sense.
+    fn outline(&self) -> Result<HeaderOutline> {
+        let geometry = self.geometry().ok();
+        Ok(HeaderOutline {
+            voxels: self.field("ElementType").unwrap_or_default().to_owned(),
+            components: self.integer("ElementNumberOfChannels")?.and_then(|count| count.try_into().ok()).unwrap_or(1),
+            sizes: self.all_sizes()?.into_iter().map(|size| size as u64).collect(),
+            spacing: geometry.as_ref().map_or_else(Vec::new, |grid| grid.spacing()[..grid.dimension()].to_vec()),
+            geometry,
+        })
+    }
+
+    /// The voxels along each axis, of which one may lie beyond space.
     fn sizes(&self) -> Result<Vec<usize>> {
+        let size = self.all_sizes()?;
+        if size.iter().skip(3).filter(|&&size| size != 1).count() > 1 {
+            return Err(unsupported(format!(
+                "an image of more than four dimensions, DimSize {size:?}; split it into volumes"
+            )));
+        }
+        Ok(size)
+    }
+
+    /// The voxels along each axis, however many there are.
+    fn all_sizes(&self) -> Result<Vec<usize>> {
         let axes = self.integer("NDims")?.ok_or_else(|| malformed("NDims is missing"))?;
         let axes = usize::try_from(axes).ok().filter(|axes| (2..=MOST_AXES).contains(axes));
         let axes = axes.ok_or_else(|| unsupported("an image that has not 2 or 3 dimensions"))?;
         let sizes = self.field("DimSize").ok_or_else(|| malformed("DimSize is missing"))?;
         let size: std::result::Result<Vec<usize>, _> = sizes.split_whitespace().map(str::parse).collect();
-        let size =
-            size.ok().filter(|size| size.len() == axes).ok_or_else(|| malformed(format!("DimSize is {sizes:?}")))?;
-        if size.iter().skip(3).filter(|&&size| size != 1).count() > 1 {
-            return Err(unsupported(format!(
-                "an image of more than four dimensions, DimSize {sizes:?}; split it into volumes"
-            )));
-        }
-        Ok(size)
+        size.ok().filter(|size| size.len() == axes).ok_or_else(|| malformed(format!("DimSize is {sizes:?}")))
     }
 
     /// Volumes along the axes beyond space.
@@ -316,7 +337,7 @@ impl Header {
     }
 
     fn geometry(&self) -> Result<Geometry> {
-        let size = self.sizes()?;
+        let size = self.all_sizes()?;
         let axes = size.len();
         let spacing = self.numbers(&["ElementSpacing", "ElementSize"], axes)?.unwrap_or_else(|| vec![1.0; axes]);
         let origin = self.numbers(&["Offset", "Position", "Origin"], axes)?.unwrap_or_else(|| vec![0.0; axes]);

@@ -7,6 +7,7 @@
 
 mod header;
 mod orientation;
+mod outline;
 mod write;
 
 use std::fs::File;
@@ -19,8 +20,9 @@ use crate::deflate::{Wrapper, inflate, inflate_as_read};
 use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::volume::Image;
-use crate::voxel_data::{FormConflict, ImageHeader, NiftiForm, Part};
+use crate::voxel_data::{FormConflict, HeaderOutline, ImageHeader, NiftiForm, Part};
 use header::{Header, Version};
+use outline::outline;
 pub(crate) use write::write;
 
 type Result<T> = std::result::Result<T, FileProblem>;
@@ -82,6 +84,13 @@ pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
 pub(crate) fn read_header(path: &Path, file: File, form: NiftiForm) -> Result<ImageHeader> {
     let header = Header { form, ..open_header(path, file)? };
     Ok(ImageHeader { pixel_type: header.rescaled_type()?, ..header.layout()?.header() })
+}
+
+/// Reads what the header of an open file says in the words of the format.
+pub(crate) fn read_outline(path: &Path, file: File) -> Result<HeaderOutline> {
+    let header_file = header_path(path).filter(|header| header != path);
+    let file = header_file.map_or(Ok(file), File::open)?;
+    outline(&mut content(file, |file, wrapper| Ok(inflate_as_read(file, wrapper)))?)
 }
 
 /// Whether the two orientations of the header of an open file disagree.

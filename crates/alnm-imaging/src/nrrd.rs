@@ -16,7 +16,7 @@ use crate::deflate::{Effort, Wrapper, write_compressed};
 use crate::error::FileProblem;
 use crate::format::FileFormat;
 use crate::volume::{Image, PixelType};
-use crate::voxel_data::{ImageHeader, NamedSegment, Part, Written};
+use crate::voxel_data::{HeaderOutline, ImageHeader, NamedSegment, Part, Written};
 use header::Header;
 
 type Result<T> = std::result::Result<T, FileProblem>;
@@ -53,6 +53,11 @@ pub(crate) fn segments(file: &File) -> Result<Vec<NamedSegment>> {
 /// Reads what the header of an open file says.
 pub(crate) fn read_header(file: File) -> Result<ImageHeader> {
     Ok(Header::read(&mut BufReader::new(file))?.layout()?.header())
+}
+
+/// Reads what the header of an open file says in the words of the format.
+pub(crate) fn read_outline(file: File) -> Result<HeaderOutline> {
+    Ok(Header::read(&mut BufReader::new(file))?.outline())
 }
 
 /// The files of the voxels, where the header of an open file names others.

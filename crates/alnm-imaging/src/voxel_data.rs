@@ -20,7 +20,7 @@ pub(crate) enum ByteOrder {
 
 impl ByteOrder {
     /// That of this machine.
-    const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
+    pub(crate) const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
 }
 
 /// A voxel type that can be decoded from and encoded to bytes.
@@ -120,6 +120,24 @@ pub struct ImageHeader {
     pub volumes: usize,
     /// The grid of each volume.
     pub geometry: Geometry,
+}
+
+/// What the header of a file says in the words of its format, also of voxels that are not read here: colours, complex
+/// numbers, more than four dimensions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct HeaderOutline {
+    /// Type of the numbers, as the format names it: `RGB24`, `complex64`, `unsigned char`, `MET_SHORT`.
+    pub voxels: String,
+    /// Numbers of each voxel: 3 of colours, 2 of complex numbers.
+    pub components: usize,
+    /// Voxels along each axis, those beyond space included. An axis of components is left out.
+    pub sizes: Vec<u64>,
+    /// Distances of the voxels along the axes of space in mm, as far as they are stated.
+    pub spacing: Vec<f64>,
+    /// The grid along the axes of space; none where the header states none that makes sense.
+    #[serde(skip)]
+    pub geometry: Option<Geometry>,
 }
 
 /// What is written into a file: one volume, or several on one grid.
@@ -337,7 +355,8 @@ impl VoxelLayout {
     /// Reads all numbers into their place. What is reserved beforehand takes up no memory until numbers arrive.
     fn read_numbers<T: VoxelBytes + Default>(&self, reader: &mut dyn Read) -> Result<Vec<T>, FileProblem> {
         const RESERVED_BYTES: usize = 1 << 30;
-        const STEP_BYTES: usize = 1 << 22;
+        /// What is filled with zeros before numbers are written over it is still in the processor's cache then.
+        const STEP_BYTES: usize = 1 << 18;
         let mut numbers: Vec<T> = Vec::new();
         // Where so much cannot be had at once, it is asked for as the numbers arrive.
         let _ = numbers.try_reserve_exact(self.numbers().min(RESERVED_BYTES / T::BYTES));

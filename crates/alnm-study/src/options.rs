@@ -22,7 +22,15 @@ pub struct StudyOptions {
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// Threads; the results do not depend on them [default: one per core]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[arg(
+        short = 'j',
+        long,
+        visible_alias = "jobs",
+        value_name = "N",
+        env = "ALNM_THREADS",
+        hide_env_values = true,
+        value_parser = clap::value_parser!(u64).range(1..=1024)
+    )]
     pub threads: Option<u64>,
     /// Shuffle the outcomes among the patients of each centre, to see what chance alone gives
     #[arg(long)]

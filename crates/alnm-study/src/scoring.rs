@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use alnm_deep::Predictor;
+use alnm_imaging::mask::RegionChoice;
 use alnm_models::Measurement;
 use alnm_models::saved_model::Assessment;
 use alnm_selection::{FeatureTable, Signature};
@@ -31,6 +32,10 @@ pub struct NewPatient {
     pub image: PathBuf,
     /// Outline of the lesion.
     pub mask: PathBuf,
+    /// SeriesInstanceUID, where the folder of the image holds several series.
+    pub series: Option<String>,
+    /// Region of the mask by name or number; without it the voxels of the lesion's label.
+    pub region: Option<RegionChoice>,
     /// Values by the names of the columns of `patients.csv`; those that the model needs are
     /// [`Bundle::needed_columns`].
     pub values: BTreeMap<String, f64>,
@@ -56,6 +61,8 @@ impl NewPatient {
             id: patient.id.clone(),
             image: cohort.folder.join(&patient.image),
             mask: cohort.folder.join(&patient.mask),
+            series: None,
+            region: None,
             values: known.map(|(column, value)| (column.to_owned(), value)).collect(),
         }
     }
@@ -214,9 +221,9 @@ impl PatientScorer<'_> {
 
     fn prepare(&self, patient: &NewPatient) -> Result<PatientImages> {
         let params = self.preparation.params();
-        let image = read_analysed_image(&patient.image, params.phase)
+        let image = read_analysed_image(&patient.image, params.phase, patient.series.as_deref())
             .with_context(|| format!("image {}", patient.image.display()))?;
-        let mask = read_outline(&patient.mask, image.geometry(), params.label)
+        let mask = read_outline(&patient.mask, image.geometry(), params.label, patient.region.as_ref())
             .with_context(|| format!("mask {}", patient.mask.display()))?;
         self.preparation.prepare(PatientVoxels { image, mask, second_mask: None })
     }

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
+use alnm_imaging::mask::RegionChoice;
 use alnm_stats::data_table::{Cell, DataTable};
 use alnm_study::Bundle;
 use alnm_study::scoring::{NewPatient, ScoredPatient};
 use anyhow::{Context, Result, bail};
 
-use super::rows::{patients_of_table, values_of_one};
+use super::rows::{FileChoice, patients_of_table, values_of_one};
 use crate::exit::of_batch;
 use crate::messages;
-use crate::options::{ResultFormat, ResultOptions};
+use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 use crate::predict::{assessment_lines, column_name};
 
 /// Risk of new patients by the bundle of a finished study: from images, outlines and blood counts to features, scores and
@@ -22,8 +23,8 @@ use crate::predict::{assessment_lines, column_name};
   alnm apply bundle.safetensors --describe
 
 row.csv and row.json hold age_years, mtd_cm, sad_aln_cm, neutrophils, lymphocytes and platelets (10^9/L), those that the bundle needs; SII
-is computed. A table of cases has the columns patient, image and mask too, with paths relative to its folder; the patients.csv of a cohort
-folder is one. A value that is missing leaves the patient without a risk, and the answer says which.
+is computed. A table of cases has the columns patient, image and mask too, with paths relative to its folder, and may have roi (the lesion's
+name in its mask) and series; the patients.csv of a cohort folder is one. A value that is missing leaves the patient without a risk, and the answer says which.
 
 Research software, not a medical device.")]
 pub(crate) struct Apply {
@@ -47,12 +48,21 @@ pub(crate) struct Apply {
     /// Phase of a dynamic series, from 1, where it is another than in training.
     #[arg(long, value_name = "N")]
     phase: Option<usize>,
+    /// SeriesInstanceUID, where a folder holds several.
+    #[arg(long, value_name = "UID")]
+    series: Option<String>,
     /// Label of the lesion in the masks, where it is another than in training.
-    #[arg(long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     label: Option<u32>,
+    /// The lesion's name, in DICOM structure sets and segmentations and in segmentations of 3D Slicer.
+    #[arg(long, value_name = "NAME", conflicts_with = "label")]
+    roi: Option<String>,
+    /// The lesion's number: ROI number, segment number, or label.
+    #[arg(long, value_name = "N", conflicts_with_all = ["label", "roi"])]
+    roi_number: Option<u32>,
     /// Level of the intervals.
-    #[arg(long, value_name = "X", default_value_t = 0.95)]
-    level: f64,
+    #[arg(long, value_name = "X", default_value_t = IntervalLevel(0.95))]
+    level: IntervalLevel,
     #[command(flatten)]
     result: ResultOptions,
     #[command(flatten)]
@@ -69,12 +79,13 @@ impl Apply {
         }
         let patients = self.patients(&bundle)?;
         let (phase, label) = (bundle.preparation().phase, bundle.preparation().label);
-        let scorer = bundle.scorer(self.level)?.with_files(self.phase.unwrap_or(phase), self.label.unwrap_or(label))?;
+        let scorer =
+            bundle.scorer(self.level.0)?.with_files(self.phase.unwrap_or(phase), self.label.unwrap_or(label))?;
         let progress = super::progress();
         let step = progress.begin("images, features, scores, risks", patients.len());
         let scored = scorer.score(&patients, &step);
         step.finish(&mut Vec::new());
-        progress.check_interrupt()?;
+        super::check_interrupt(&progress)?;
         let text = match self.result.format() {
             ResultFormat::Text => text(&bundle, &patients, &scored),
             ResultFormat::Csv => table(&bundle, &patients, &scored)?.to_csv(),
@@ -91,13 +102,16 @@ impl Apply {
     }
 
     fn patients(&self, bundle: &Bundle) -> Result<Vec<NewPatient>> {
+        let region = self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from));
+        let of_all = FileChoice { region, series: self.series.clone() };
         match (&self.cases, &self.image, &self.mask) {
-            (Some(table), ..) => patients_of_table(table, bundle),
+            (Some(table), ..) => patients_of_table(table, bundle, &of_all),
             (None, Some(image), Some(mask)) => {
                 let values = self.patient.as_deref().map(|path| values_of_one(path, bundle)).transpose()?;
                 let id = image.file_name().map_or_else(|| "1".to_owned(), |name| name.to_string_lossy().into_owned());
                 let (image, mask) = (image.clone(), mask.clone());
-                Ok(vec![NewPatient { id, image, mask, values: values.unwrap_or_default() }])
+                let FileChoice { region, series } = of_all;
+                Ok(vec![NewPatient { id, image, mask, series, region, values: values.unwrap_or_default() }])
             }
             _ => bail!("an image and its mask, or a table of cases, is needed"),
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use alnm_imaging::mask::RegionChoice;
 use alnm_study::Bundle;
 use alnm_study::scoring::NewPatient;
 use anyhow::{Context, Result, bail, ensure};
@@ -11,6 +12,13 @@ use crate::predict::{PatientCells, read_cells};
 
 /// What stands for a value that is not known, in lower case.
 const MISSING: [&str; 7] = ["", "na", "n/a", "n.a.", "-", "?", "#n/a"];
+
+/// Which region of masks and which series of folders are meant.
+#[derive(Debug, Default)]
+pub(super) struct FileChoice {
+    pub(super) region: Option<RegionChoice>,
+    pub(super) series: Option<String>,
+}
 
 /// The values of the only patient of a file.
 pub(super) fn values_of_one(path: &Path, bundle: &Bundle) -> Result<BTreeMap<String, f64>> {
@@ -26,8 +34,9 @@ pub(super) fn values_of_one(path: &Path, bundle: &Bundle) -> Result<BTreeMap<Str
     columns.values(row, bundle, "the patient")
 }
 
-/// The patients of a table with the columns `patient`, `image` and `mask`, whose paths are relative to its folder.
-pub(super) fn patients_of_table(path: &Path, bundle: &Bundle) -> Result<Vec<NewPatient>> {
+/// The patients of a table with the columns `patient`, `image` and `mask`, whose paths are relative to its folder. The
+/// columns `roi` and `series` may choose a region and a series for each, else `of_all` does.
+pub(super) fn patients_of_table(path: &Path, bundle: &Bundle, of_all: &FileChoice) -> Result<Vec<NewPatient>> {
     let cells = read_cells(path).with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(!cells.rows.is_empty(), "{} holds no patient; a row per patient is needed", path.display());
     let columns = Columns::of(&cells, path)?;
@@ -48,7 +57,10 @@ pub(super) fn patients_of_table(path: &Path, bundle: &Bundle) -> Result<Vec<NewP
         };
         let (image, mask) = (file(image, "image")?, file(mask, "mask")?);
         let values = columns.values(row, bundle, &format!("patient {id}"))?;
-        Ok(NewPatient { id, image, mask, values })
+        let named = |name: &str| columns.place(name).map(|place| row[place].trim()).filter(|cell| !cell.is_empty());
+        let region = named("roi").map(RegionChoice::from).or_else(|| of_all.region.clone());
+        let series = named("series").map(str::to_owned).or_else(|| of_all.series.clone());
+        Ok(NewPatient { id, image, mask, series, region, values })
     };
     cells.rows.iter().map(of_row).collect()
 }

@@ -9,7 +9,7 @@ use alnm_study::external_validation::{ExternalValidation, ExternalValidationPara
 use alnm_study::scoring::NewPatient;
 use anyhow::{Context, Result, ensure};
 
-use crate::options::{ResultFormat, ResultOptions};
+use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 
 /// A bundle judged on the patients of another hospital: AUC, calibration, net benefit, each with its interval, what
 /// recalibration would give, and how far the patients are from those of training.
@@ -32,8 +32,8 @@ pub(crate) struct Validate {
     #[arg(long, value_name = "NAME")]
     centre: Vec<String>,
     /// Level of the intervals.
-    #[arg(long, value_name = "X", default_value_t = 0.95)]
-    level: f64,
+    #[arg(long, value_name = "X", default_value_t = IntervalLevel(0.95))]
+    level: IntervalLevel,
     /// Bootstrap resamples of the intervals of net benefit.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
     resamples: u32,
@@ -49,7 +49,7 @@ pub(crate) struct Validate {
 impl Validate {
     pub(crate) fn run(self) -> Result<()> {
         self.result.check()?;
-        self.result.overwriting.check(self.risks.as_deref())?;
+        self.result.overwriting.check_files(self.risks.as_deref())?;
         self.threads.start()?;
         let bundle = Bundle::read(&self.bundle)?;
         let validation = self.judge(&bundle)?;
@@ -78,12 +78,12 @@ impl Validate {
         let patients: Vec<NewPatient> =
             cohort.patients.iter().map(|patient| NewPatient::of_cohort(&cohort, patient)).collect();
         let (phase, label) = (cohort.description.phase, cohort.description.label);
-        let scorer = bundle.scorer(self.level)?.with_files(phase, label)?;
+        let scorer = bundle.scorer(self.level.0)?.with_files(phase, label)?;
         let progress = super::progress();
         let step = progress.begin("images, features, scores, risks", patients.len());
         let found = scorer.score(&patients, &step);
         step.finish(&mut Vec::new());
-        progress.check_interrupt()?;
+        super::check_interrupt(&progress)?;
         let (mut scored, mut outcomes, mut without) = (Vec::new(), Vec::new(), Vec::new());
         for (patient, found) in cohort.patients.iter().zip(found) {
             match found {
@@ -94,7 +94,8 @@ impl Validate {
                 Err(error) => without.push(UnscoredPatient::new(&patient.id, format!("{error:#}"))),
             }
         }
-        let params = ExternalValidationParams::default().with_level(self.level).with_resamples(self.resamples as usize);
+        let params =
+            ExternalValidationParams::default().with_level(self.level.0).with_resamples(self.resamples as usize);
         let validator = params.check()?;
         validator
             .judge(bundle, &scored, &outcomes, without)

@@ -6,14 +6,14 @@ use alnm_imaging::{Image, write_image, write_mask};
 use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
 use alnm_radiomics::parameters::SettingValue;
 use alnm_radiomics::{Compliance, Extractor, FeatureId, FeatureValue, Parameters, Warning};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::log::Log;
 use super::regions::{Subject, file_part};
 use super::slice_means::{SLICES, slice_means};
 use super::table::{Row, RowValue};
-use crate::exit::wrong_use;
+use crate::exit::{require, wrong_use};
 use crate::input::read_text;
 use crate::messages::reasons;
 use crate::output::is_standard_stream;
@@ -189,9 +189,28 @@ fn feature_maps(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subjec
     Ok(row)
 }
 
+/// Tells warnings, those about the number of bins of several images in one line.
 fn warn(number: usize, warnings: &[Warning], log: &Log) {
+    let bins_of = |warning: &Warning| match warning {
+        Warning::UnusualBinNumber { bins, .. } => Some(*bins),
+        _ => None,
+    };
+    let mut of_bins = warnings.iter().filter_map(bins_of);
+    // The first is told by its own words.
+    of_bins.next();
+    let others: Vec<usize> = of_bins.collect();
+    let and_others = match (others.iter().min(), others.iter().max()) {
+        (Some(fewest), Some(most)) if fewest == most => format!("; so {} more images, {most} bins", others.len()),
+        (Some(fewest), Some(most)) => format!("; so {} more images, {fewest} to {most} bins", others.len()),
+        _ => String::new(),
+    };
+    let mut is_first = true;
     for warning in warnings {
-        log.warning(format_args!("case {number}: {warning}"));
+        if bins_of(warning).is_none() {
+            log.warning(format_args!("case {number}: {warning}"));
+        } else if std::mem::take(&mut is_first) {
+            log.warning(format_args!("case {number}: {warning}{and_others}"));
+        }
     }
 }
 
@@ -221,10 +240,10 @@ fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
             "--setting changes PyRadiomics' settings; write those of the IBSI profile to a file for --param",
         ));
     }
-    ensure!(
+    require(
         !arguments.slice_means,
-        "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param"
-    );
+        "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param",
+    )?;
     let profile = match &arguments.param {
         Some(path) if is_standard_stream(path) => IbsiProfile::from_yaml(&read_text(path)?)?,
         Some(path) => IbsiProfile::from_file(path)?,

@@ -45,7 +45,7 @@ pub(super) fn check(arguments: &ExtractArgs) -> Result<()> {
         };
     };
     if !arguments.append {
-        return arguments.overwriting.check([path.as_path()]);
+        return arguments.overwriting.check_files([path.as_path()]);
     }
     appending::check(path, added(arguments.format())?)
 }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{Acquisition, MaskFile, ScannerModel, Series, SeriesVolume};
-use alnm_imaging::file::{NamedSegment, Source};
+use alnm_imaging::dicom::{Acquisition, MaskFile, OtherObjects, ScannerModel, Series, SeriesVolume};
+use alnm_imaging::file::{HeaderOutline, NamedSegment, Source};
 use alnm_imaging::mask::MaskRegion;
-use alnm_imaging::{FileFormat, Geometry};
+use alnm_imaging::{FileFormat, Geometry, ImagingError};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ pub(super) struct Described {
     pub(super) error: Option<String>,
     pub(super) format: Option<String>,
     pub(super) voxels: Option<String>,
+    /// What the header of a file says in the words of its format.
+    pub(super) header: Option<HeaderOutline>,
     pub(super) volumes: Option<usize>,
     pub(super) geometry: Option<Geometry>,
     /// Where the index axes point to: L or R, P or A, S or I.
@@ -32,6 +34,8 @@ pub(super) struct Described {
     pub(super) segments: Vec<NamedSegment>,
     pub(super) series: Vec<SeriesContent>,
     pub(super) masks: Vec<MaskContent>,
+    /// DICOM files that are neither images nor masks.
+    pub(super) others: Vec<OtherObjects>,
     pub(super) odd: Vec<Odd>,
     #[serde(skip)]
     pub(super) is_folder: bool,
@@ -74,6 +78,7 @@ impl Described {
             error: None,
             format: None,
             voxels: None,
+            header: None,
             volumes: None,
             geometry: None,
             axes: None,
@@ -82,6 +87,7 @@ impl Described {
             segments: Vec::new(),
             series: Vec::new(),
             masks: Vec::new(),
+            others: Vec::new(),
             odd: Vec::new(),
             is_folder: false,
         }
@@ -99,13 +105,28 @@ impl Described {
     }
 
     fn with_image(mut self, source: Source, extent: Extent) -> Result<Self> {
+        let outline = source.try_clone()?.read_outline()?;
+        let components = outline.components;
+        self.geometry.clone_from(&outline.geometry);
+        self.axes = outline.geometry.as_ref().map(axes);
+        self.header = Some(outline);
+        let header = match source.try_clone()?.read_header() {
+            Ok(header) => header,
+            Err(error) => {
+                self.odd.push(Odd::new(
+                    format_args!("no command reads the voxels: {}", reason(&error)),
+                    "make real numbers in at most four dimensions of them with the program that wrote them: grey values of \
+                     colours, the magnitude of complex numbers, a file for each volume",
+                ));
+                return Ok(self);
+            }
+        };
         self.segments = source.segments()?;
         if let Some(conflict) = source.form_conflict()? {
             self.odd.push(Odd::new(conflict, "choose the one that is right by --form"));
         }
-        let header = source.try_clone()?.read_header()?;
         self.voxels = Some(format!("{:?}", header.pixel_type));
-        self.volumes = Some(header.volumes);
+        self.volumes = Some((header.volumes / components.max(1)).max(1));
         self.axes = Some(axes(&header.geometry));
         self.geometry = Some(header.geometry);
         if !extent.voxels {
@@ -146,6 +167,13 @@ impl Described {
                 "export the file again, or take it out of the folder; the others are read",
             )
         }));
+        self.others = folder.others().to_vec();
+        if folder.series().is_empty() && folder.masks().is_empty() && self.odd.is_empty() {
+            self.odd.push(Odd::new(
+                "no image and no mask is here",
+                "nothing, where none is looked for; no command reads reports, plans and presentation states",
+            ));
+        }
         self.series = folder.series().iter().map(|series| SeriesContent::of(series, extent)).collect();
         Ok(self)
     }
@@ -194,6 +222,14 @@ impl MaskContent {
             _ => "mask",
         };
         Self { kind, path: mask.path().to_owned(), regions: mask.regions() }
+    }
+}
+
+/// What is wrong with a file, without its name.
+fn reason(error: &ImagingError) -> String {
+    match error {
+        ImagingError::File { problem, .. } => problem.to_string(),
+        other => other.to_string(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a path holds, in lines for people.
 
 use alnm_imaging::Geometry;
-use alnm_imaging::dicom::{Acquisition, ScannerModel, SeriesVolume};
+use alnm_imaging::dicom::{Acquisition, OtherObjects, ScannerModel, SeriesVolume};
 
 use super::advice::Odd;
 use super::content::{Described, MaskContent, SeriesContent, axes};
@@ -18,17 +18,32 @@ pub(super) fn of(described: &Described, is_named: bool) -> String {
     if let Some(format) = described.format.as_ref().filter(|_| !described.is_folder && described.masks.is_empty()) {
         text += &line("", "format", format);
     }
-    if let Some(voxels) = &described.voxels {
-        text += &line("", "voxels", voxels);
+    let header = described.header.as_ref();
+    if let Some(voxels) = described.voxels.as_ref().or(header.map(|header| &header.voxels)) {
+        let several = header.map(|header| header.components).filter(|components| *components > 1);
+        let several = several.map_or_else(String::new, |components| format!(", {components} components"));
+        text += &line("", "voxels", format_args!("{voxels}{several}"));
     }
     if let Some(volumes) = described.volumes.filter(|volumes| *volumes > 1) {
         text += &line("", "volumes", volumes);
+    }
+    let is_unread = described.voxels.is_none();
+    if let Some(header) = header.filter(|header| is_unread && (header.geometry.is_none() || header.sizes.len() > 3)) {
+        text += &line("", "all axes", format_args!("{:?}", header.sizes));
+        if header.geometry.is_none() {
+            text += &line("", "spacing", format_args!("{:?} mm", header.spacing));
+        }
     }
     if let Some(geometry) = &described.geometry {
         text += &grid(geometry, "");
     }
     if let Some(found) = &described.statistics {
-        text += &statistics(found, described.volumes > Some(1), "");
+        let is_of_component = header.is_some_and(|header| header.components > 1);
+        text += &match (is_of_component, described.volumes > Some(1)) {
+            (true, _) => statistics(found, Some("component"), ""),
+            (false, true) => statistics(found, Some("volume"), ""),
+            (false, false) => statistics(found, None, ""),
+        };
     }
     let labels = described.labels.as_deref().unwrap_or_default();
     text.extend(labels.iter().map(label));
@@ -38,6 +53,7 @@ pub(super) fn of(described: &Described, is_named: bool) -> String {
     }
     text.extend(described.series.iter().map(series));
     text.extend(described.masks.iter().map(mask));
+    text.extend(described.others.iter().map(other));
     text + &odd(&described.odd, "")
 }
 
@@ -45,15 +61,20 @@ fn grid(grid: &Geometry, indent: &str) -> String {
     [
         line(indent, "dimension", grid.dimension()),
         line(indent, "size", format_args!("{:?}", grid.size())),
-        line(indent, "spacing", format_args!("{:?} mm", grid.spacing())),
-        line(indent, "origin", format_args!("{:?} mm (LPS)", grid.origin())),
-        line(indent, "direction", format_args!("{:?}, axes {}", grid.direction(), axes(grid))),
+        line(indent, "spacing", format_args!("{:?} mm", grid.spacing().map(nine_digits))),
+        line(indent, "origin", format_args!("{:?} mm (LPS)", grid.origin().map(nine_digits))),
+        line(
+            indent,
+            "direction",
+            format_args!("{:?}, axes {}", grid.direction().map(|row| row.map(nine_digits)), axes(grid)),
+        ),
     ]
     .concat()
 }
 
-fn statistics(found: &Statistics, is_one_of_many: bool, indent: &str) -> String {
-    let of_volume = if is_one_of_many { format!(", of volume {}", found.volume) } else { String::new() };
+/// `one_of_many` says what the numbers are of, where there are several.
+fn statistics(found: &Statistics, one_of_many: Option<&str>, indent: &str) -> String {
+    let of_volume = one_of_many.map_or_else(String::new, |part| format!(", of {part} {}", found.volume));
     let percentiles: Vec<String> =
         found.percentiles.iter().map(|told| format!("{} %: {}", told.percent, short(told.value))).collect();
     let (low, high) = (short(found.minimum), short(found.maximum));
@@ -69,6 +90,11 @@ fn statistics(found: &Statistics, is_one_of_many: bool, indent: &str) -> String 
         }
     }
     text
+}
+
+/// A length or a direction without the noise behind its ninth digit.
+fn nine_digits(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value) + 0.0
 }
 
 /// A number with six digits.
@@ -88,16 +114,24 @@ fn label(label: &Label) -> String {
     line("", "label", told)
 }
 
+/// A number of things.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 fn series(series: &SeriesContent) -> String {
     let number = series.number.map_or(String::new(), |number| format!("number {number}, "));
     let mut text = format!(
-        "series {}\n  {number}{} {:?}\n  {} slices, ",
-        series.uid, series.modality, series.description, series.slices
+        "series {}\n  {number}{} {:?}\n  {}, ",
+        series.uid,
+        series.modality,
+        series.description,
+        counted(series.slices, "slice")
     );
     match (&series.problem, series.volumes.as_slice()) {
         (Some(_), _) => text += "no volume\n",
         (None, [first, ..]) if series.voxels.is_some() => {
-            text += &format!("{} phases\n", series.volumes.len());
+            text += &format!("{}\n", counted(series.volumes.len(), "phase"));
             text += &line("  ", "voxels", series.voxels.as_deref().unwrap_or_default());
             text += &grid(&first.geometry, "  ");
             if series.volumes.len() > 1 {
@@ -113,7 +147,7 @@ fn series(series: &SeriesContent) -> String {
     text += &scanner(&series.scanner);
     text += &acquisition(&series.acquisition);
     if let Some(found) = &series.statistics {
-        text += &statistics(found, series.volumes.len() > 1, "  ");
+        text += &statistics(found, Some("volume").filter(|_| series.volumes.len() > 1), "  ");
     }
     text + &odd(&series.odd, "  ")
 }
@@ -173,7 +207,7 @@ fn named<const N: usize>(name: &str, between: &str, parts: [String; N]) -> Strin
 
 /// A line for each of several volumes, and their grid: once where all share it.
 fn volumes(volumes: &[SeriesVolume]) -> String {
-    let mut text = format!("{} volumes\n", volumes.len());
+    let mut text = format!("{}\n", counted(volumes.len(), "volume"));
     let is_shared = volumes.iter().all(|volume| volume.geometry == volumes[0].geometry);
     for volume in volumes {
         text += &format!("  volume {volume}\n");
@@ -185,6 +219,12 @@ fn volumes(volumes: &[SeriesVolume]) -> String {
         text += &grid(&first.geometry, "  ");
     }
     text
+}
+
+fn other(others: &OtherObjects) -> String {
+    let named = |name: &str| if name.is_empty() { "of unknown kind".to_owned() } else { name.to_owned() };
+    let class = if others.sop_class.is_empty() { String::new() } else { format!(" ({})", others.sop_class) };
+    line("", "object", format_args!("{}{class}, {}", named(&others.modality), counted(others.files, "file")))
 }
 
 fn mask(mask: &MaskContent) -> String {
@@ -201,6 +241,11 @@ fn odd(odd: &[Odd], indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_have_no_noise() {
+        assert_eq!([0.7812499999999999, 6.499999999999998, -0.0, 1.0].map(nine_digits), [0.78125, 6.5, 0.0, 1.0]);
+    }
 
     #[test]
     fn numbers_have_six_digits() {

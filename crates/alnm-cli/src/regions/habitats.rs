@@ -3,17 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::habitat::{ClusterCount, ClusterMethod, CountCriterion, HabitatModel, HabitatParams, voxel_features};
-use alnm_imaging::mask::MaskParams;
 use alnm_imaging::region::Roi;
-use alnm_imaging::{LabelMap, Volume, write_mask};
-use anyhow::{Context, Result, ensure};
+use alnm_imaging::{LabelMap, Volume};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::input::{noted, open, read_image};
+use crate::exit::{require, wrong_use, wrong_value};
+use crate::input::{MaskChoice, read_image, read_text};
 use crate::messages::inform;
-use crate::output::{Activity, Overwriting, write_file};
+use crate::options::ImageOutput;
+use crate::output::{Activity, Overwriting};
+use crate::progress::Counted;
 use crate::saved::HABITATS;
 
 /// Suffixes of maps, in the order in which they are looked for.
@@ -27,7 +29,7 @@ const SUFFIXES: [&str; 6] = ["nii.gz", "nii", "nrrd", "nhdr", "mha", "mhd"];
     after_help = "Example: alnm regions learn-habitats habitats.json maps/* --features peak_enhancement,signal_enhancement_ratio --best 2:6 --by silhouette"
 )]
 pub(super) struct LearnHabitats {
-    /// File for the habitats.
+    /// File for the habitats; `-` is standard output.
     #[arg(value_name = "HABITATS.json")]
     output: PathBuf,
     /// A folder with maps for each training patient.
@@ -70,22 +72,24 @@ pub(super) struct LearnHabitats {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: alnm regions habitats habitats.json maps/patient7 habitats.nii.gz")]
 pub(super) struct MapHabitats {
-    /// Habitats that were learned.
+    /// Habitats that were learned; `-` is standard input.
     #[arg(value_name = "HABITATS.json")]
     model: PathBuf,
     /// Folder with the maps of the patient.
     #[arg(value_name = "DIR")]
     maps: PathBuf,
-    /// File for the habitats: labels from 1; 0 where a map is not finite.
+    /// File for the habitats: labels from 1; 0 where a map is not finite; `-` is standard output.
     #[arg(value_name = "OUT")]
     output: PathBuf,
     /// Mask whose voxels get habitats; all voxels without one.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
     #[command(flatten)]
+    region: MaskChoice,
+    #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
-    overwriting: Overwriting,
+    written: ImageOutput,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -103,22 +107,26 @@ enum Criterion {
 
 impl LearnHabitats {
     pub(super) fn run(self) -> Result<()> {
-        self.overwriting.check([self.output.as_path()])?;
+        self.overwriting.check_files([self.output.as_path()])?;
         self.threads.start()?;
-        let learner = self.params()?.check()?;
-        let activity = Activity::start("reading");
+        let learner = self.params()?.check().map_err(wrong_value)?;
+        let progress = Counted::start("patients", self.patients.len());
         let of_patient = |folder: &PathBuf| -> Result<Array2<f64>> {
             let maps = read_maps(folder, &self.features)?;
             let maps: Vec<&Volume<f32>> = maps.iter().collect();
             let mask = defined(&maps);
             let region =
                 Roi::new(&mask, 1).with_context(|| format!("{} has no voxel with all maps", folder.display()))?;
-            Ok(voxel_features(&maps, region)?)
+            let features = voxel_features(&maps, region)?;
+            progress.advance();
+            Ok(features)
         };
         let patients = self.patients.par_iter().map(of_patient).collect::<Result<Vec<_>>>()?;
-        activity.next("learning");
+        progress.finish();
+        let activity = Activity::start("learning");
         let model = learner.learn(&self.features, &patients)?;
-        write_file(&self.output, (HABITATS.to_json(&model)? + "\n").as_bytes())?;
+        let text = HABITATS.to_json(&model)? + "\n";
+        self.overwriting.write_file(&self.output, text.as_bytes())?;
         activity.finish();
         for score in model.scores() {
             inform(format_args!("{} habitats: {:.4}", score.count, score.score));
@@ -137,7 +145,7 @@ impl LearnHabitats {
             None => 0,
             Some(name) => {
                 let place = self.features.iter().position(|feature| feature == name);
-                place.with_context(|| format!("--order-by {name} is none of --features"))?
+                place.ok_or_else(|| wrong_use(format!("--order-by {name} is none of --features")))?
             }
         };
         let count = match self.best {
@@ -145,7 +153,10 @@ impl LearnHabitats {
             Some(super::Limits([fewest, most])) => {
                 let are_counts =
                     [fewest, most].iter().all(|count| (1.0..=50.0).contains(count) && count.fract() == 0.0);
-                ensure!(are_counts, "--best {fewest}:{most}: both must be whole numbers from 1 to 50");
+                if !are_counts {
+                    let refused = format!("--best {fewest}:{most}: both must be whole numbers from 1 to 50");
+                    return Err(wrong_use(refused));
+                }
                 let by = match self.by {
                     Criterion::Gap => CountCriterion::Gap,
                     Criterion::Bic => CountCriterion::Bic,
@@ -169,22 +180,24 @@ impl LearnHabitats {
 
 impl MapHabitats {
     pub(super) fn run(self) -> Result<()> {
-        self.overwriting.check_images([self.output.as_path()])?;
+        self.written.check([self.output.as_path()])?;
+        require(
+            self.mask.is_some() || !self.region.region.is_any(),
+            "--label, --roi and --roi-number choose a region of --mask; name the mask",
+        )?;
         self.threads.start()?;
-        let shown = self.model.display();
-        let text = std::fs::read_to_string(&self.model).with_context(|| format!("cannot read {shown}"))?;
         let model: HabitatModel = HABITATS
-            .from_json(&text)
-            .with_context(|| format!("{shown} holds no habitats of `alnm regions learn-habitats`"))?;
+            .from_json(&read_text(&self.model)?)
+            .with_context(|| format!("{} holds no habitats of `alnm regions learn-habitats`", self.model.display()))?;
         let activity = Activity::start("mapping");
         let maps = read_maps(&self.maps, model.features())?;
         let maps: Vec<&Volume<f32>> = maps.iter().collect();
         let mask = match &self.mask {
-            Some(path) => read_mask(path, maps[0])?,
+            Some(path) => self.region.read_inside(maps[0].geometry(), None, path)?,
             None => defined(&maps),
         };
         let habitats = model.map(&maps, Roi::new(&mask, 1)?)?;
-        write_mask(&self.output, &habitats)?;
+        self.written.write_mask(&self.output, &habitats)?;
         activity.finish();
         for label in 1..=model.habitat_count() as u32 {
             let voxels = habitats.as_slice().iter().filter(|&&voxel| voxel == label).count();
@@ -214,11 +227,4 @@ fn defined(maps: &[&Volume<f32>]) -> LabelMap {
         voxels.filter(|(_, value)| !value.is_finite()).for_each(|(voxel, _)| *voxel = 0);
     }
     mask
-}
-
-/// The voxels of a mask with any label, on the grid of a map.
-fn read_mask(path: &Path, map: &Volume<f32>) -> Result<LabelMap> {
-    let params = MaskParams::default().with_grid(map.geometry().clone());
-    let mask = noted(params.check()?.read_with_notes(open(path)?)?);
-    Ok(Volume::new(mask.into_data().mapv(|label| u32::from(label != 0)), map.geometry().clone())?)
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Scene;
-use super::picture::{colour_of, grey_png};
+use super::picture::{bar_length, colour_of, grey_png};
 use super::plane::{Orientation, Planes};
 
 /// The page, with a place for its data.
@@ -33,6 +33,8 @@ struct PageData<'a> {
     /// Letters at the left, right, upper and lower edge.
     letters: [&'a str; 4],
     window: [f64; 2],
+    /// Length of the scale bar in mm.
+    bar: f64,
     first: usize,
     /// For each phase the pictures of its slices, as base64.
     phases: Vec<Vec<String>>,
@@ -96,6 +98,7 @@ pub(super) fn html(scene: &Scene, orientation: Orientation) -> Result<String> {
         pixel: planes.pixel_size(),
         letters: planes.edge_letters(),
         window: [scene.window.low, scene.window.high],
+        bar: bar_length(columns as f64 * planes.pixel_size()[1]),
         first: scene.fullest(&planes),
         phases,
         outlines,

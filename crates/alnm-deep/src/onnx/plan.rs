@@ -221,7 +221,7 @@ impl Plan {
                             draft.step.outputs = step.outputs;
                             return Ok(draft);
                         }
-                    } else if step.inputs[place] != Some(other)
+                    } else if step.inputs.get(place).is_some_and(|id| *id != Some(other))
                         && let Some(mut draft) = before(place, &Draft::takes_residual)
                     {
                         draft.step.inputs.push(Some(other));

@@ -1,9 +1,13 @@
 //! The series and masks of a folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use dicom_dictionary_std::tags;
 use rayon::prelude::*;
+use serde::Serialize;
 
+use super::attributes::text;
 use super::image_file::ImageFile;
 use super::listing::files_below;
 use super::mask_file::{MaskFile, several_masks};
@@ -28,33 +32,51 @@ pub struct DicomFolder {
     masks: Vec<MaskFile>,
     mask_problems: Vec<ImagingError>,
     file_problems: Vec<ImagingError>,
+    others: Vec<OtherObjects>,
+}
+
+/// DICOM files of one kind that are neither images nor masks: reports, plans, presentation states, waveforms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct OtherObjects {
+    /// `Modality`, such as SR, PR or RTPLAN; empty where none is stated.
+    pub modality: String,
+    /// `SOPClassUID`; empty where none is stated.
+    pub sop_class: String,
+    /// How many files there are.
+    pub files: usize,
 }
 
 /// What a file holds.
 enum Content {
     Image(Box<ImageFile>),
     Mask(Result<MaskFile>),
+    /// Modality and SOP class of whatever else there is.
+    Other(String, String),
 }
 
 impl Content {
-    fn of(opened: Opened, path: &Path) -> Option<Self> {
+    fn of(opened: Opened, path: &Path) -> Self {
         if ImageFile::is_image(&opened.header) {
-            return Some(Self::Image(Box::new(ImageFile::of(opened))));
+            return Self::Image(Box::new(ImageFile::of(opened)));
         }
+        let [modality, sop_class] =
+            [tags::MODALITY, tags::SOP_CLASS_UID].map(|tag| text(&opened.header, tag).unwrap_or_default());
         let mask = MaskFile::of(opened).map_err(|problem| problem.at(path)).transpose();
-        mask.map(Self::Mask)
+        mask.map_or(Self::Other(modality, sop_class), Self::Mask)
     }
 }
 
 impl DicomFolder {
-    /// Reads the headers of all DICOM files in a folder and below it and sorts the images into series. Other files, and
-    /// DICOM files with neither image nor mask (presentation states, plans), are passed over. An image that is no slice
+    /// Reads the headers of all DICOM files in a folder and below it and sorts the images into series. Other files are
+    /// passed over; DICOM files with neither image nor mask (presentation states, plans) are counted
+    /// ([`DicomFolder::others`]). An image that is no slice
     /// (a screenshot, a film) makes its series faulty, not the folder. A file that cannot be read at all (damaged, cut
     /// off, a link to nowhere) is left out and named by [`DicomFolder::file_problems`].
     ///
     /// # Errors
-    /// [`ImagingError::File`] when the folder cannot be read, or no file holds an image or a mask: with the problem of a
-    /// file, where one could not be read.
+    /// [`ImagingError::File`] when the folder cannot be read, or holds no DICOM file: with the problem of a file, where
+    /// one could not be read.
     pub fn scan(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let mut problems = Vec::new();
@@ -67,7 +89,8 @@ impl DicomFolder {
         }
         let is_lone = |image: &ImageFile| image.series.uid.is_empty();
         let lone = contents.iter().filter(|content| matches!(content, Content::Image(image) if is_lone(image))).count();
-        if lone > 0 && contents.len() > 1 {
+        let is_wanted = |content: &&Content| !matches!(content, Content::Other(..));
+        if lone > 0 && contents.iter().filter(is_wanted).count() > 1 {
             // Several images without the identifier of their series could belong to one or to many.
             contents.retain(|content| match content {
                 Content::Image(image) if is_lone(image) => {
@@ -86,7 +109,7 @@ impl DicomFolder {
     /// As [`DicomFolder::scan`] for a list of files, which have to be DICOM files.
     ///
     /// # Errors
-    /// [`ImagingError::File`] when a file cannot be read, or none holds an image or a mask.
+    /// [`ImagingError::File`] when a file cannot be read, or there is none.
     pub fn from_files(files: &[PathBuf]) -> Result<Self> {
         let folder = files.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
         let contents = contents_of(files, |file| stored_file::open_dicom(file).map(Some));
@@ -97,28 +120,32 @@ impl DicomFolder {
     /// One file that is open already. A mask in it that is damaged is an error here.
     pub(crate) fn of_opened(path: &Path, opened: Opened) -> Result<Self> {
         let content = Content::of(opened, path);
-        let folder = Self::new(path.parent().unwrap_or(Path::new("")), content.into_iter().collect());
-        match folder {
-            Ok(Self { mut mask_problems, .. }) if !mask_problems.is_empty() => Err(mask_problems.remove(0)),
-            Err(_) => Err(nothing().at(path)),
-            folder => folder,
+        let mut folder = Self::new(path.parent().unwrap_or(Path::new("")), vec![content])?;
+        if folder.series.is_empty() && folder.masks.is_empty() {
+            // What is not there is missed in the file, not in its folder.
+            path.clone_into(&mut folder.path);
         }
+        if folder.mask_problems.is_empty() { Ok(folder) } else { Err(folder.mask_problems.remove(0)) }
     }
 
     fn new(path: &Path, contents: Vec<Content>) -> Result<Self> {
         let (mut images, mut masks, mut mask_problems) = (Vec::new(), Vec::new(), Vec::new());
+        let mut others: BTreeMap<(String, String), usize> = BTreeMap::new();
         for content in contents {
             match content {
                 Content::Image(image) => images.push(*image),
                 Content::Mask(Ok(mask)) => masks.push(mask),
                 Content::Mask(Err(problem)) => mask_problems.push(problem),
+                Content::Other(modality, sop_class) => *others.entry((modality, sop_class)).or_default() += 1,
             }
         }
         let series = group(images.into_iter());
-        if series.is_empty() && masks.is_empty() && mask_problems.is_empty() {
+        if series.is_empty() && masks.is_empty() && mask_problems.is_empty() && others.is_empty() {
             return Err(nothing().at(path));
         }
-        Ok(Self { path: path.to_owned(), series, masks, mask_problems, file_problems: Vec::new() })
+        let of_kind = |((modality, sop_class), files)| OtherObjects { modality, sop_class, files };
+        let others = others.into_iter().map(of_kind).collect();
+        Ok(Self { path: path.to_owned(), series, masks, mask_problems, file_problems: Vec::new(), others })
     }
 
     /// The series, ordered by number, then by unique identifier.
@@ -149,6 +176,12 @@ impl DicomFolder {
     #[must_use]
     pub fn file_problems(&self) -> &[ImagingError] {
         &self.file_problems
+    }
+
+    /// The DICOM files that are neither images nor masks, by kind.
+    #[must_use]
+    pub fn others(&self) -> &[OtherObjects] {
+        &self.others
     }
 
     /// The mask of a folder that holds at most one.
@@ -210,17 +243,19 @@ fn contents_of(
 ) -> Vec<Result<Option<Content>>> {
     let content = |file: &PathBuf| {
         let opened = open(file).map_err(|problem| problem.at(file))?;
-        Ok(opened.and_then(|opened| Content::of(opened, file)))
+        Ok(opened.map(|opened| Content::of(opened, file)))
     };
     files.par_iter().map(content).collect()
 }
 
 fn nothing() -> FileProblem {
-    malformed("no DICOM file with an image or a mask here")
+    FileProblem::NothingHere { what: "no DICOM file here" }
 }
 
 fn no_image() -> FileProblem {
-    malformed("no DICOM file with an image here; segmentations and structure sets are read as masks")
+    FileProblem::NothingHere {
+        what: "no DICOM file with an image here; segmentations and structure sets are read as masks",
+    }
 }
 
 /// Reads the image of a folder that holds one series of one phase, or of a single file.

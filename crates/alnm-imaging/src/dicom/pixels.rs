@@ -11,6 +11,7 @@ use super::palette::{PALETTE_COLOUR, Palette};
 use super::problem::{malformed, unsupported};
 use super::stored_file::Frames;
 use crate::error::FileProblem;
+use crate::vectorised;
 use crate::volume::{PixelType, Voxel};
 use crate::voxel_data::{ByteOrder, VoxelBytes};
 
@@ -253,6 +254,12 @@ pub(super) fn decode_frame<T: VoxelBytes>(
         let grey = PixelFormat::Integer { allocated: 8, stored: 8, high: 7, signed: false };
         return convert(&luminances, voxels.len(), grey, rescale, voxels);
     }
+    if format.is_as_stored::<T>(rescale)
+        && frames.plain_in_place(u64::from(frame) * frame_bytes as u64, bytemuck::cast_slice_mut(voxels))?
+    {
+        format.numbers_in_place(voxels);
+        return Ok(());
+    }
     let bytes = if frames.are_packed() {
         compressed::decode_frame(frames, frame, 8 * format.bytes())?.into()
     } else {
@@ -271,10 +278,10 @@ fn convert<T: VoxelBytes>(
     let bytes = bytes
         .get(..needed)
         .ok_or_else(|| malformed(format!("{} bytes of pixels where {needed} belong", bytes.len())))?;
-    if format.stored_type() == T::PIXEL_TYPE && rescale == [1.0, 0.0] && format.fills_its_word() {
-        for (voxel, bytes) in voxels.iter_mut().zip(bytes.chunks_exact(T::BYTES)) {
-            *voxel = T::from_bytes(bytes, ByteOrder::Little);
-        }
+    if format.is_as_stored::<T>(rescale) {
+        let place: &mut [u8] = bytemuck::cast_slice_mut(voxels);
+        place.copy_from_slice(bytes);
+        format.numbers_in_place(voxels);
         return Ok(());
     }
     let [slope, intercept] = rescale;
@@ -289,27 +296,173 @@ fn convert<T: VoxelBytes>(
             return Err(malformed("colours where grey values belong"));
         }
         PixelFormat::Integer { allocated, stored, high, signed } => {
-            // The stored bits are moved to the top of 64, and back down with or without their sign.
-            let (up, down) = (63 - high, 64 - stored);
-            for (voxel, bytes) in pairs {
-                let word = match allocated {
-                    8 => u64::from(bytes[0]),
-                    16 => u64::from(u16::from_bytes(bytes, ByteOrder::Little)),
-                    _ => u64::from(u32::from_bytes(bytes, ByteOrder::Little)),
-                };
-                let top = word << up;
-                store(voxel, if signed { (top.cast_signed() >> down) as f64 } else { (top >> down) as f64 });
+            let bits = StoredBits { stored, high, signed };
+            match allocated {
+                8 => bits.rescale::<u8, T>(bytes, rescale, voxels),
+                16 => bits.rescale::<u16, T>(bytes, rescale, voxels),
+                _ => bits.rescale::<u32, T>(bytes, rescale, voxels),
             }
         }
     }
     Ok(())
 }
 
+/// A word of an integer that is stored, at most 32 bits wide.
+trait StoredWord: VoxelBytes {
+    /// With zeros above.
+    fn widened(self) -> u32;
+
+    /// The lowest bits.
+    fn lowest(bits: u32) -> Self;
+}
+
+macro_rules! stored_words {
+    ($($t:ty),*) => {
+        $(#[allow(trivial_numeric_casts, reason = "u32 is one of the types")]
+        impl StoredWord for $t {
+            #[inline]
+            fn widened(self) -> u32 {
+                self as u32
+            }
+
+            #[inline]
+            fn lowest(bits: u32) -> Self {
+                bits as $t
+            }
+        })*
+    };
+}
+
+stored_words!(u8, u16, u32);
+
+/// Which bits of a word are stored: so many, of which the highest is `high`.
+#[derive(Debug, Clone, Copy)]
+struct StoredBits {
+    stored: u32,
+    high: u32,
+    signed: bool,
+}
+
+impl StoredBits {
+    /// How far the stored bits are moved to the top of 32, and back down with or without their sign.
+    fn shifts(self) -> [u32; 2] {
+        [31 - self.high, 32 - self.stored]
+    }
+
+    /// Words as their numbers, in words of the same width.
+    fn cut<W: StoredWord>(self, words: &mut [W]) {
+        let ([up, down], is_signed) = (self.shifts(), self.signed);
+        vectorised!(pulp::Arch::new(), {
+            for word in words {
+                let top = word.widened() << up;
+                *word = W::lowest(if is_signed { (top.cast_signed() >> down).cast_unsigned() } else { top >> down });
+            }
+        });
+    }
+
+    /// The numbers of words, rescaled.
+    fn rescale<W: StoredWord, T: VoxelBytes>(self, bytes: &[u8], [slope, intercept]: [f64; 2], voxels: &mut [T]) {
+        let [up, down] = self.shifts();
+        let tops = bytes.chunks_exact(W::BYTES).map(|bytes| W::from_bytes(bytes, ByteOrder::Little).widened() << up);
+        if self.signed {
+            vectorised!(pulp::Arch::new(), {
+                for (voxel, top) in voxels.iter_mut().zip(tops) {
+                    *voxel = T::from_f64(f64::from(top.cast_signed() >> down) * slope + intercept);
+                }
+            });
+        } else {
+            vectorised!(pulp::Arch::new(), {
+                for (voxel, top) in voxels.iter_mut().zip(tops) {
+                    *voxel = T::from_f64(f64::from(top >> down) * slope + intercept);
+                }
+            });
+        }
+    }
+}
+
 impl PixelFormat {
-    fn fills_its_word(self) -> bool {
-        match self {
-            Self::Integer { allocated, stored, .. } => allocated == stored,
-            Self::Float | Self::Double | Self::Colour { .. } | Self::Palette { .. } => true,
+    /// Whether voxels of a type are the stored numbers themselves.
+    fn is_as_stored<T: VoxelBytes>(self, rescale: [f64; 2]) -> bool {
+        let is_a_number = matches!(self, Self::Integer { .. } | Self::Float | Self::Double);
+        is_a_number && self.stored_type() == T::PIXEL_TYPE && rescale == [1.0, 0.0]
+    }
+
+    /// Makes of words in little endian, which voxels of the stored type hold, the numbers that are stored in them.
+    fn numbers_in_place<T: VoxelBytes>(self, voxels: &mut [T]) {
+        if ByteOrder::NATIVE != ByteOrder::Little {
+            voxels.iter_mut().for_each(|voxel| *voxel = T::from_bytes(bytemuck::bytes_of(voxel), ByteOrder::Little));
+        }
+        let Self::Integer { allocated, stored, high, signed } = self else { return };
+        let bits = StoredBits { stored, high, signed };
+        match allocated {
+            _ if stored == allocated => {}
+            8 => bits.cut::<u8>(bytemuck::cast_slice_mut(voxels)),
+            16 => bits.cut::<u16>(bytemuck::cast_slice_mut(voxels)),
+            _ => bits.cut::<u32>(bytemuck::cast_slice_mut(voxels)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pixels bit by bit, in double precision.
+    fn slowly(
+        words: &[u32],
+        StoredBits { stored, high, signed }: StoredBits,
+        [slope, intercept]: [f64; 2],
+    ) -> Vec<f64> {
+        let value = |word: u32| {
+            let bit = |index: u32| i64::from(word >> (high + 1 - stored + index) & 1) << index;
+            let value: i64 = (0..stored).map(bit).sum();
+            let is_negative = signed && value >> (stored - 1) == 1;
+            (if is_negative { value - (1 << stored) } else { value }) as f64 * slope + intercept
+        };
+        words.iter().copied().map(value).collect()
+    }
+
+    fn converted<T: VoxelBytes + Default>(bytes: &[u8], format: PixelFormat, rescale: [f64; 2]) -> Vec<f64> {
+        let mut voxels = vec![T::default(); bytes.len() / format.bytes()];
+        convert(bytes, bytes.len(), format, rescale, &mut voxels).unwrap();
+        voxels.into_iter().map(Voxel::to_f64).collect()
+    }
+
+    /// Bits that lie anywhere in a word of `allocated` bits.
+    fn bits(allocated: u32) -> impl Strategy<Value = StoredBits> {
+        (1..=allocated)
+            .prop_flat_map(move |stored| (Just(stored), stored - 1..allocated, any::<bool>()))
+            .prop_map(|(stored, high, signed)| StoredBits { stored, high, signed })
+    }
+
+    proptest! {
+        #[test]
+        fn stored_bits_are_those_that_are_found_one_by_one(
+            (allocated, bits) in prop::sample::select(vec![8, 16, 32]).prop_flat_map(|width| (Just(width), bits(width))),
+            words in prop::collection::vec(any::<u32>(), 1..50),
+            rescale in prop::sample::select(vec![[1.0, 0.0], [2.0, -100.0], [0.37, 1.5]]),
+        ) {
+            let StoredBits { stored, high, signed } = bits;
+            let format = PixelFormat::Integer { allocated, stored, high, signed };
+            let words: Vec<u32> = words.iter().map(|word| word & (u32::MAX >> (32 - allocated))).collect();
+            let width = format.bytes();
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes().into_iter().take(width)).collect();
+            let expected = slowly(&words, bits, rescale);
+            prop_assert_eq!(&converted::<f64>(&bytes, format, rescale), &expected);
+            let found = match format.stored_type() {
+                PixelType::U8 => converted::<u8>(&bytes, format, rescale),
+                PixelType::I8 => converted::<i8>(&bytes, format, rescale),
+                PixelType::U16 => converted::<u16>(&bytes, format, rescale),
+                PixelType::I16 => converted::<i16>(&bytes, format, rescale),
+                PixelType::U32 => converted::<u32>(&bytes, format, rescale),
+                _ => converted::<i32>(&bytes, format, rescale),
+            };
+            let word = PixelFormat::Integer { allocated, stored: allocated, high: allocated - 1, signed };
+            let [low, high] = word.range();
+            let clamped: Vec<f64> = expected.iter().map(|value| value.clamp(low, high).trunc() + 0.0).collect();
+            prop_assert_eq!(&found, &clamped);
         }
     }
 }

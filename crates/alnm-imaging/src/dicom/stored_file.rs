@@ -225,6 +225,14 @@ impl Read for FileSource {
         self.position += read;
         Ok(read)
     }
+
+    fn read_exact(&mut self, mut bytes: &mut [u8]) -> io::Result<()> {
+        while self.position < self.before.len() && !bytes.is_empty() {
+            let read = self.read(bytes)?;
+            bytes = &mut bytes[read..];
+        }
+        self.file.read_exact(bytes)
+    }
 }
 
 impl ByteSource for FileSource {
@@ -442,6 +450,18 @@ impl Frames<'_> {
         Ok(Cow::Owned(bytes))
     }
 
+    /// Reads bytes of the pixels from byte `offset` on to where they are wanted; false, and nothing is read, where that cannot be done
+    /// at once: frames are packed, numbers are in big endian, or the pixels end before.
+    pub(super) fn plain_in_place(&self, offset: u64, bytes: &mut [u8]) -> Result<bool, FileProblem> {
+        let Layout::Plain { start, length, vr } = self.layout else { return Ok(false) };
+        let is_little = self.file.encoding.order == ByteOrder::Little || number_bytes(vr) == 1;
+        if !is_little || offset.saturating_add(bytes.len() as u64) > length {
+            return Ok(false);
+        }
+        self.read_to(start + offset, bytes)?;
+        Ok(true)
+    }
+
     /// Bytes of the pixels of frames that are not packed.
     pub(super) fn plain_bytes(&self) -> u64 {
         if let Layout::Plain { length, .. } = self.layout { length } else { 0 }
@@ -528,24 +548,39 @@ impl Frames<'_> {
 
     /// Bytes of the file by their position; all of them have to be there.
     fn read(&self, start: u64, length: u64) -> Result<Cow<'_, [u8]>, FileProblem> {
-        let beyond = || malformed("the file ends inside its pixels");
-        if let Some(bytes) = self.inflated.as_ref().or(self.file.storage.memory()) {
-            let range = usize::try_from(start).ok().zip(usize::try_from(start.saturating_add(length)).ok());
-            return range.and_then(|(from, to)| bytes.get(from..to)).map(Cow::Borrowed).ok_or_else(beyond);
+        if let Some(bytes) = self.in_memory() {
+            return within(bytes, start, length).map(Cow::Borrowed).ok_or_else(ends_inside);
         }
-        let (Storage::Disk { handle, missing }, opened) = (&self.file.storage, &self.opened) else {
-            return Err(beyond());
-        };
-        let Some(file) = handle.as_ref().map(|handle| &handle.0).or(opened.as_ref()) else { return Err(beyond()) };
         if start.saturating_add(length) > self.end() {
-            return Err(beyond());
+            return Err(ends_inside());
         }
         let mut bytes = vec![0; length as usize];
+        self.read_to(start, &mut bytes)?;
+        Ok(Cow::Owned(bytes))
+    }
+
+    /// Fills `to` with the bytes from `start` on; all of them have to be there.
+    fn read_to(&self, start: u64, to: &mut [u8]) -> Result<(), FileProblem> {
+        if let Some(bytes) = self.in_memory() {
+            to.copy_from_slice(within(bytes, start, to.len() as u64).ok_or_else(ends_inside)?);
+            return Ok(());
+        }
+        let (Storage::Disk { handle, missing }, opened) = (&self.file.storage, &self.opened) else {
+            return Err(ends_inside());
+        };
+        let Some(file) = handle.as_ref().map(|handle| &handle.0).or(opened.as_ref()) else { return Err(ends_inside()) };
+        if start.saturating_add(to.len() as u64) > self.end() {
+            return Err(ends_inside());
+        }
         // A thread that panicked while it read left nothing behind that the next would miss: each goes to its place.
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(start - missing))?;
-        file.read_exact(&mut bytes)?;
-        Ok(Cow::Owned(bytes))
+        Ok(file.read_exact(to)?)
+    }
+
+    /// What is in memory as a whole.
+    fn in_memory(&self) -> Option<&Vec<u8>> {
+        self.inflated.as_ref().or(self.file.storage.memory())
     }
 
     /// The position behind the last byte.
@@ -563,6 +598,16 @@ impl Storage {
     fn memory(&self) -> Option<&Vec<u8>> {
         if let Self::Memory(bytes) = self { Some(bytes) } else { None }
     }
+}
+
+fn ends_inside() -> FileProblem {
+    malformed("the file ends inside its pixels")
+}
+
+/// So many bytes from a position on, where there are so many.
+fn within(bytes: &[u8], start: u64, length: u64) -> Option<&[u8]> {
+    let (from, to) = (usize::try_from(start).ok()?, usize::try_from(start.checked_add(length)?).ok()?);
+    bytes.get(from..to)
 }
 
 /// The length that the header of a fragment states; none for the end of the sequence.

@@ -276,46 +276,25 @@ impl<'a> Walk<'a> {
 
     /// The next header; none where the file ends.
     fn header(&mut self) -> Result<Option<ElementHeader>, FileProblem> {
-        if self.end.saturating_sub(self.position()) < 8 {
+        /// Bytes of the shortest header.
+        const SHORTEST: usize = 8;
+        if self.end.saturating_sub(self.position()) < SHORTEST as u64 {
             return Ok(None);
         }
-        let tag = Tag(self.number()?, self.number()?);
+        let bytes = self.take::<SHORTEST>()?;
+        let order = self.encoding.order;
+        let tag = Tag(u16::from_bytes(&bytes, order), u16::from_bytes(&bytes[2..], order));
         let is_delimiter = tag.group() == ITEM.group();
         let (vr, length) = if is_delimiter {
-            (VR::UN, self.number()?)
+            (VR::UN, u32::from_bytes(&bytes[4..], order))
         } else if self.encoding.explicit {
-            self.explicit_length()?
+            let vr = VR::from_binary([bytes[4], bytes[5]]).unwrap_or(VR::UN);
+            (vr, if has_long_header(vr) { self.number()? } else { u16::from_bytes(&bytes[6..], order).into() })
         } else {
             let virtual_vr = StandardDataDictionary.by_tag(tag).map(|entry| entry.vr().relaxed());
-            (virtual_vr.unwrap_or(VR::UN), self.number()?)
+            (virtual_vr.unwrap_or(VR::UN), u32::from_bytes(&bytes[4..], order))
         };
         Ok(Some(ElementHeader { tag, vr, length: (length != u32::MAX).then_some(u64::from(length)) }))
-    }
-
-    fn explicit_length(&mut self) -> Result<(VR, u32), FileProblem> {
-        let code = self.take::<2>()?;
-        let vr = VR::from_binary(code).unwrap_or(VR::UN);
-        let is_long = matches!(
-            vr,
-            VR::OB
-                | VR::OD
-                | VR::OF
-                | VR::OL
-                | VR::OV
-                | VR::OW
-                | VR::SQ
-                | VR::SV
-                | VR::UC
-                | VR::UN
-                | VR::UR
-                | VR::UT
-                | VR::UV
-        );
-        if !is_long {
-            return Ok((vr, u32::from(self.number::<u16>()?)));
-        }
-        self.number::<u16>()?;
-        Ok((vr, self.number()?))
     }
 
     /// Whether the file holds as many bytes as a header announces.
@@ -359,6 +338,26 @@ impl<'a> Walk<'a> {
         self.position += length;
         self.source.pass_over(length).map_err(|_| ends_early())
     }
+}
+
+/// Whether the length of explicit elements of a representation has four bytes, and stands behind two that are reserved.
+fn has_long_header(vr: VR) -> bool {
+    matches!(
+        vr,
+        VR::OB
+            | VR::OD
+            | VR::OF
+            | VR::OL
+            | VR::OV
+            | VR::OW
+            | VR::SQ
+            | VR::SV
+            | VR::UC
+            | VR::UN
+            | VR::UR
+            | VR::UT
+            | VR::UV
+    )
 }
 
 fn ends_early() -> FileProblem {

@@ -84,17 +84,25 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read(reader: &mut impl Read) -> Result<Self> {
+        match Self::read_any(reader)? {
+            (_, true) => Err(unsupported("an ANALYZE 7.5 header, which has no orientation; convert it to NIfTI")),
+            (header, false) => Ok(header),
+        }
+    }
+
+    /// The header, and whether it is one of ANALYZE 7.5, in which all fields about orientation mean something else.
+    pub(super) fn read_any(reader: &mut impl Read) -> Result<(Self, bool)> {
         let mut bytes = vec![0; NIFTI_1_BYTES];
         let truncated = |_| malformed("the file ends inside the header");
         reader.read_exact(&mut bytes).map_err(truncated)?;
         let version = Version::of(&bytes).ok_or_else(|| malformed("the header's size is neither 348 nor 540"))?;
         let order = if matches!(bytes[..4], [92, 1, ..] | [28, 2, ..]) { ByteOrder::Little } else { ByteOrder::Big };
         match version {
-            Version::One => Self::version_one(&bytes, order),
+            Version::One => Ok((Self::version_one(&bytes, order)?, bytes[344] == 0)),
             Version::Two => {
                 bytes.resize(NIFTI_2_BYTES, 0);
                 reader.read_exact(&mut bytes[NIFTI_1_BYTES..]).map_err(truncated)?;
-                Self::version_two(&bytes, order)
+                Ok((Self::version_two(&bytes, order)?, false))
             }
         }
     }
@@ -102,8 +110,7 @@ impl Header {
     fn version_one(bytes: &[u8], order: ByteOrder) -> Result<Self> {
         let is_pair = match &bytes[344..348] {
             b"n+1\0" => false,
-            b"ni1\0" => true,
-            [0, ..] => return Err(unsupported("an ANALYZE 7.5 header, which has no orientation; convert it to NIfTI")),
+            b"ni1\0" | [0, ..] => true,
             other => return Err(malformed(format!("magic {other:?} where \"n+1\" or \"ni1\" belongs"))),
         };
         let fields = Fields { bytes, order };
@@ -240,6 +247,14 @@ impl Header {
         let axes = if dimension == 2 || is_vector_of_planes { 2 } else { 3 };
         let several = if is_vector { Several::Components } else { Several::Volumes };
         Ok(Extent { axes, size: [extents[0], extents[1], extents[2]], components, several })
+    }
+
+    /// The grid of the axes of space; none where it makes no sense.
+    pub(super) fn grid_of_space(&self) -> Option<Geometry> {
+        let voxels = |axis: usize| if (axis as i64) <= self.dim[0] { self.dim[axis] } else { 1 };
+        let size = [1, 2, 3].map(|axis| usize::try_from(voxels(axis)).unwrap_or(0));
+        let axes = if self.dim[0] == 2 { 2 } else { 3 };
+        self.geometry(axes, size).ok()
     }
 
     fn geometry(&self, axes: usize, size: [usize; 3]) -> Result<Geometry> {

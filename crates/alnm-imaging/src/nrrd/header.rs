@@ -7,7 +7,7 @@ use super::{Result, malformed, parse_type, unsupported};
 use crate::data_files::DataFiles;
 use crate::format::FileFormat;
 use crate::geometry::{Geometry, IDENTITY, cross};
-use crate::voxel_data::{ByteOrder, NamedSegment, Several, VoxelLayout};
+use crate::voxel_data::{ByteOrder, HeaderOutline, NamedSegment, Several, VoxelLayout};
 
 /// How the bytes of the voxels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,21 +179,45 @@ impl Header {
 
     /// The axis that holds the components of a voxel, by its kind or by having no direction in space.
     fn component_axis(&self) -> Result<Option<usize>> {
-        let kinds = self.kinds();
-        let directions = self.directions()?;
-        let is_component = |axis: usize| {
-            let kind = kinds.get(axis).map_or("domain", String::as_str);
-            let has_no_direction =
-                directions.as_ref().is_some_and(|vectors| vectors.get(axis).is_some_and(Option::is_none));
-            has_no_direction || !matches!(kind, "domain" | "space" | "time" | "???" | "none")
-        };
-        let axes: Vec<usize> = (0..self.sizes.len()).filter(|&axis| is_component(axis)).collect();
-        match axes[..] {
+        match self.component_axes()?[..] {
             // Volumes follow each other along the fourth axis, if nothing else is said.
             [] if self.sizes.len() == 4 && self.sizes[3] > 1 => Ok(Some(3)),
             [] => Ok(None),
             [axis] => Ok(Some(axis)),
-            _ => Err(unsupported(format!("{} component axes; at most one is read", axes.len()))),
+            ref axes => Err(unsupported(format!("{} component axes; at most one is read", axes.len()))),
+        }
+    }
+
+    /// The axes that hold components of voxels, by their kinds or by having no direction in space.
+    fn component_axes(&self) -> Result<Vec<usize>> {
+        let kinds = self.kinds();
+        let directions = self.directions()?;
+        let is_component = |axis: &usize| {
+            let kind = kinds.get(*axis).map_or("domain", String::as_str);
+            let has_no_direction =
+                directions.as_ref().is_some_and(|vectors| vectors.get(*axis).is_some_and(Option::is_none));
+            has_no_direction || !matches!(kind, "domain" | "space" | "time" | "???" | "none")
+        };
+        Ok((0..self.sizes.len()).filter(is_component).collect())
+    }
+
+    /// What the header says, as far as it makes sense.
+    pub(super) fn outline(&self) -> HeaderOutline {
+        let beyond_space = self.component_axes().unwrap_or_default();
+        let components: Vec<usize> = beyond_space
+            .iter()
+            .copied()
+            .filter(|&axis| !(axis + 1 == self.sizes.len() && self.is_series(axis)))
+            .collect();
+        let axes = || 0..self.sizes.len();
+        let space: Vec<usize> = axes().filter(|axis| !beyond_space.contains(axis)).take(3).collect();
+        let geometry = if space.len() < 2 { None } else { self.geometry(&space).ok() };
+        HeaderOutline {
+            voxels: self.fields.get("type").cloned().unwrap_or_default(),
+            components: components.iter().map(|&axis| self.sizes[axis]).product(),
+            sizes: axes().filter(|axis| !components.contains(axis)).map(|axis| self.sizes[axis] as u64).collect(),
+            spacing: geometry.as_ref().map_or_else(Vec::new, |grid| grid.spacing()[..grid.dimension()].to_vec()),
+            geometry,
         }
     }
 

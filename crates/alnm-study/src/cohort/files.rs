@@ -5,8 +5,8 @@ use std::path::Path;
 
 use alnm_imaging::dicom::{DicomFolder, DynamicSeries, MaskFile};
 use alnm_imaging::file::Source;
-use alnm_imaging::mask::MaskParams;
-use alnm_imaging::{FileFormat, Geometry, Image, ImagingError, LabelMap, read_image, read_mask};
+use alnm_imaging::mask::{MaskParams, RegionChoice};
+use alnm_imaging::{FileFormat, Geometry, Image, ImagingError, LabelMap, read_image};
 use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
 
@@ -171,7 +171,7 @@ impl Cohort {
     /// # Errors
     /// What the reader found wrong.
     pub fn image(&self, patient: &Patient) -> alnm_imaging::Result<Image> {
-        read_analysed_image(&self.folder.join(&patient.image), self.description.phase)
+        read_analysed_image(&self.folder.join(&patient.image), self.description.phase, None)
     }
 
     /// All phases of a patient's image with their times, where the image is a dynamic series.
@@ -193,7 +193,7 @@ impl Cohort {
     /// # Errors
     /// What the reader found wrong.
     pub fn mask(&self, path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap> {
-        read_mask_for(&self.folder.join(path), image)
+        read_mask_for(&self.folder.join(path), image, None)
     }
 }
 
@@ -201,21 +201,25 @@ impl Cohort {
 ///
 /// # Errors
 /// What the reader found wrong.
-pub fn read_analysed_image(path: &Path, phase: usize) -> alnm_imaging::Result<Image> {
+pub fn read_analysed_image(path: &Path, phase: usize, series: Option<&str>) -> alnm_imaging::Result<Image> {
     if !path.is_dir() {
         return read_image(path);
     }
     let folder = DicomFolder::scan(path)?;
-    let series = folder.only_series()?;
+    let series = series.map_or_else(|| folder.only_series(), |uid| folder.series_with_uid(uid))?;
     if series.phase_count() == 1 { series.image() } else { series.phase(phase) }
 }
 
-/// The outline of a lesion, on the grid of its image.
+/// The outline of a lesion, on the grid of its image: all labels of the mask, or a region alone, chosen by its name or
+/// number, which then has the label of the lesion.
 ///
 /// # Errors
 /// What the reader found wrong; another grid than the image's; no voxel of the label.
-pub fn read_outline(path: &Path, image: &Geometry, label: u32) -> Result<LabelMap> {
-    let mask = read_mask_for(path, image)?;
+pub fn read_outline(path: &Path, image: &Geometry, label: u32, region: Option<&RegionChoice>) -> Result<LabelMap> {
+    let mut mask = read_mask_for(path, image, region)?;
+    if region.is_some() {
+        mask = mask.map(|&voxel| if voxel == 0 { 0 } else { label });
+    }
     if let Some(difference) = image.difference(mask.geometry(), GEOMETRY_TOLERANCE) {
         bail!("its grid is not the image's: {difference}; outline the lesion on the exported series");
     }
@@ -223,10 +227,11 @@ pub fn read_outline(path: &Path, image: &Geometry, label: u32) -> Result<LabelMa
     Ok(mask)
 }
 
-/// A mask on its own grid; contours, which have none, on that of an image.
-fn read_mask_for(path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap> {
+/// A mask on its own grid; contours, which have none, on that of an image. With a region, it alone as the label 1.
+fn read_mask_for(path: &Path, image: &Geometry, region: Option<&RegionChoice>) -> alnm_imaging::Result<LabelMap> {
     let source = Source::open(path)?;
-    let params = MaskParams::default();
+    let mut params = MaskParams::default();
+    params.region = region.cloned();
     if source.format() != FileFormat::Dicom {
         return params.check()?.read_source(source);
     }
@@ -234,7 +239,7 @@ fn read_mask_for(path: &Path, image: &Geometry) -> alnm_imaging::Result<LabelMap
         Some(mask) if matches!(mask, MaskFile::StructureSet(_)) => params.with_grid(image.clone()).check()?.draw(mask),
         Some(mask) => params.check()?.draw(mask),
         // A DICOM image whose voxels are labels.
-        None => read_mask(path),
+        None => params.check()?.read(path),
     }
 }
 

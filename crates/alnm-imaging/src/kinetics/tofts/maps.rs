@@ -1,5 +1,7 @@
 //! Maps of the Tofts parameters.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ndarray::Array3;
 use rayon::prelude::*;
 
@@ -19,6 +21,16 @@ pub enum T1<'a> {
     Constant(f64),
     /// A map in seconds on the grid of the series; voxels where it is not above 0 are not fitted.
     Map(&'a Volume<f32>),
+}
+
+/// How far a fit of maps is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RowsFitted {
+    /// Rows of voxels that are fitted.
+    pub fitted: usize,
+    /// All rows.
+    pub all: usize,
 }
 
 /// Maps of the parameters of the Tofts models, all on the grid of the series; NaN outside of the region and in voxels that
@@ -71,6 +83,21 @@ impl ToftsFitter {
         signal: &SignalModel,
         t1: T1<'_>,
     ) -> Result<ToftsMaps> {
+        self.maps_with(series, region, signal, t1, &|_| {})
+    }
+
+    /// As [`ToftsFitter::maps`]; the observer hears of each row of voxels that is fitted, from the threads that fit them.
+    ///
+    /// # Errors
+    /// As [`ToftsFitter::maps`].
+    pub fn maps_with(
+        &self,
+        series: &DynamicSeries,
+        region: Option<Roi<'_>>,
+        signal: &SignalModel,
+        t1: T1<'_>,
+        observer: &(dyn Fn(RowsFitted) + Sync),
+    ) -> Result<ToftsMaps> {
         const OPERATION: &str = "Tofts maps";
         let geometry = series.images()[0].geometry();
         if series.phase_count() != self.phase_count() {
@@ -87,6 +114,7 @@ impl ToftsFitter {
             return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
         }
         let scan = RegionRows::new(series, region)?;
+        let (fitted, all) = (AtomicUsize::new(0), scan.rows.len());
         let of_row = |row: &RegionRow| {
             let mut fits = Vec::with_capacity(row.positions.len());
             let mut position = row.positions.start;
@@ -98,6 +126,7 @@ impl ToftsFitter {
                 fits.push(signals.map(|signals| self.fit(&signal.concentrations(signals, t1))));
                 position += 1;
             });
+            observer(RowsFitted { fitted: fitted.fetch_add(1, Ordering::Relaxed) + 1, all });
             fits
         };
         let rows: Vec<Vec<Option<ToftsFit>>> = scan.rows.par_iter().map(of_row).collect();
