@@ -218,7 +218,7 @@ fn mistakes_have_their_exit_codes() {
     fails(path, "n4 image.nrrd out.nrrd --shrink x", 2, "--shrink");
     fails(path, "resample image.nrrd out.nrrd", 2, "--spacing");
     fails(path, "n4 missing.nrrd out.nrrd", 1, "missing.nrrd");
-    fails(path, "n4 image.nrrd out.nrrd --fwhm 0", 1, "bias_fwhm");
+    fails(path, "n4 image.nrrd out.nrrd --fwhm 0", 2, "bias_fwhm");
     fails(path, "resample image.nrrd out.nrrd --spacing 1,1", 2, "one or three are needed");
     assert!(!path.join("out.nrrd").exists());
 }

@@ -101,7 +101,7 @@ fn json_of_info_is_as_its_schema_says() {
     alnm_imaging::dicom::write_series(path.join("series"), &phases, &attributes).unwrap();
     write_image(path.join("image.nrrd"), &Image::I16(image)).unwrap();
     succeeds(path, "convert mask.nrrd region.seg.dcm --like series");
-    succeeds(path, "extract series region.seg.dcm --sr report.sr.dcm --quiet");
+    succeeds(path, "extract series region.seg.dcm --phase 1 --sr report.sr.dcm --quiet");
     let (code, told) = told(path, "image.nrrd mask.nrrd missing.nrrd text.nii series region.seg.dcm report.sr.dcm");
     assert_eq!(code, Some(4));
     assert_eq!(told.as_array().map(Vec::len), Some(7));

@@ -43,7 +43,7 @@ fn rings_and_shells_are_drawn_and_cut() {
     assert!(message.contains("the ring 0 to 0.5 mm is empty"), "{message}");
     fails(path, "regions rings lesion.nii.gz rings.nii.gz --label 4 --ring 0:1", 1, "--force");
     fails(path, "regions rings lesion.nii.gz a.nrrd --ring 0:1", 1, "labels in the mask: 4");
-    fails(path, "regions rings lesion.nii.gz a.nrrd --label 4 --ring 0:3 --ring 2:5", 1, "two rings");
+    fails(path, "regions rings lesion.nii.gz a.nrrd --label 4 --ring 0:3 --ring 2:5", 2, "two rings");
     fails(path, "regions rings lesion.nii.gz a.nrrd --label 4 --ring 5", 2, "two numbers");
     fails(path, "regions rings lesion.nii.gz a.nrrd --label 4", 2, "--ring");
 }

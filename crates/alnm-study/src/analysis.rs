@@ -134,7 +134,13 @@ impl Results {
     /// All evaluations: training, cross-fitted, every validation centre and, where there are several, all of them
     /// together.
     pub fn evaluations(&self) -> impl Iterator<Item = &Evaluation> {
-        [&self.training, &self.cross_fitted].into_iter().chain(&self.validation).chain(&self.pooled_validation)
+        [&self.training, &self.cross_fitted].into_iter().chain(self.outside())
+    }
+
+    /// The evaluations on patients of whom nothing was learned: every validation centre and, where there are several,
+    /// all of them together.
+    pub fn outside(&self) -> impl Iterator<Item = &Evaluation> {
+        self.validation.iter().chain(&self.pooled_validation)
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::analysis::{LEVEL, Results};
+use crate::cohort::FEWEST_OF_AN_OUTCOME;
 use crate::cross_fit::CrossFit;
 use crate::deep::{FineTuning, NetworkFeatures};
 use crate::images::CohortFeatures;
@@ -163,9 +164,6 @@ fn check_left_out(material: Material<'_>, rows: &[usize], seed: u64) -> Result<(
         Ok(completed.iter().map(|variables| format!("{:?}", variables.select_rows(rows))).collect())
     })
 }
-
-/// Fewest patients of each outcome that the selection's ten folds need.
-const FEWEST_OF_AN_OUTCOME: usize = 10;
 
 /// The centres as folds of all rows.
 fn folds_of_centres(table: &CohortTable<'_>, centres: &[(&str, Vec<usize>)]) -> Result<Folds> {

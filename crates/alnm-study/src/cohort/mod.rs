@@ -622,8 +622,8 @@ fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
     Ok(description)
 }
 
-/// Fewest patients of each outcome that ten-fold cross-validation needs in the training centre.
-const FEWEST_OF_AN_OUTCOME: usize = 10;
+/// Fewest patients of each outcome that ten-fold cross-validation needs among those who are learned from.
+pub(crate) const FEWEST_OF_AN_OUTCOME: usize = 10;
 
 fn check_centres(description: &CohortDescription, patients: &[Patient], problems: &mut Vec<Problem>) {
     let known = |centre: &str| {

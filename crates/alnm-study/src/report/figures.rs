@@ -22,6 +22,7 @@ use super::heat_map::heat_map;
 use super::lesion::outlined_slice;
 use super::nomogram::nomogram;
 use super::swarm::{Line, swarm};
+use super::table::in_file_name;
 use super::{Figure, Findings};
 use crate::analysis::{Evaluation, INTEGRATED, Results};
 use crate::study::Study;
@@ -330,7 +331,7 @@ fn of_cohorts(
     chart: impl Fn(&Evaluation) -> Result<Chart>,
 ) -> Result<Figure> {
     let panel = |evaluation: &Evaluation| -> Result<Panel> {
-        Ok(chart(evaluation)?.panel(&format!("{name}_{}", evaluation.cohort.replace([' ', ','], "_"))))
+        Ok(chart(evaluation)?.panel(&format!("{name}_{}", in_file_name(&evaluation.cohort))))
     };
     Ok(figure(caption, results.evaluations().map(panel).collect::<Result<_>>()?))
 }

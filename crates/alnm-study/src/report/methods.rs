@@ -78,8 +78,7 @@ pub(super) fn headline(findings: &Findings<'_>) -> Vec<Headline> {
     } else {
         "external: nothing was learned there"
     };
-    let outside =
-        results.validation.iter().chain(&results.pooled_validation).map(move |evaluation| (evaluation, remark));
+    let outside = results.outside().map(move |evaluation| (evaluation, remark));
     remarks
         .into_iter()
         .chain(outside)

@@ -258,6 +258,11 @@ impl Table {
     }
 }
 
+/// The name of a cohort as a part of the name of a file.
+pub(super) fn in_file_name(cohort: &str) -> String {
+    cohort.replace([' ', ','], "_")
+}
+
 /// Names of columns, of which one that stood there before is numbered.
 fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();

@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use super::Findings;
 use super::published::{PublishedFigures, PublishedModel};
-use super::table::{Table, TableCell, printed_estimate};
+use super::table::{Table, TableCell, in_file_name, printed_estimate};
 use crate::analysis::{Evaluation, INTEGRATED, LEVEL, Results, baseline_table};
 use crate::cohort::Cohort;
 use crate::comparison::{BackboneComparison, ComparedAreas, HarmonisationComparison};
@@ -130,7 +130,7 @@ fn other_baselines(findings: &Findings<'_>) -> Result<Vec<Table>> {
     let mut all = table.training().to_vec();
     for (centre, rows) in table.validation() {
         let by_outcome = baseline_table(table, &observed, &rows, &table.labels(&rows))?;
-        let file = format!("table1_{}", centre.replace([' ', ','], "_"));
+        let file = format!("table1_{}", in_file_name(centre));
         tables.push(baseline(&file, &format!("Table 1. Validation, {centre}"), &by_outcome, BY_OUTCOME));
         all.extend(rows);
     }
@@ -250,7 +250,7 @@ fn table_three(index: usize, evaluation: &Evaluation, published: Option<&Publish
     header.extend(AT_CUTOFF);
     let (patients, events) = (evaluation.labels.len(), evaluation.labels.positives());
     let cohort = format!("{} (N = {patients}, {events} with metastasis)", evaluation.cohort);
-    let file = format!("table3_{}", evaluation.cohort.replace([' ', ','], "_"));
+    let file = format!("table3_{}", in_file_name(&evaluation.cohort));
     let at_training = format!("Table 3. Ten models at the cutoff of training, with 95 % intervals: {cohort}");
     let at_own =
         format!("Table 3, continued. Ten models at the cohort's own best cutoff, with 95 % intervals: {cohort}");
@@ -263,7 +263,6 @@ fn table_three(index: usize, evaluation: &Evaluation, published: Option<&Publish
 
 fn optimism(results: &Results) -> Table {
     let rows = results.training.performances.iter().zip(&results.cross_fitted.performances).zip(&results.corrected_auc);
-    let outside = || results.validation.iter().chain(&results.pooled_validation);
     let rows = rows.map(|((training, cross_fitted), corrected)| {
         let area_in = |evaluation: &Evaluation| {
             let found = evaluation.performances.iter().find(|p| p.model == training.model);
@@ -273,20 +272,20 @@ fn optimism(results: &Results) -> Table {
             [training.auc.auc, corrected.corrected, cross_fitted.auc.auc, training.auc.auc - cross_fitted.auc.auc];
         std::iter::once(TableCell::from(training.model.clone()))
             .chain(own.map(TableCell::number))
-            .chain(outside().map(area_in))
+            .chain(results.outside().map(area_in))
             .collect()
     });
     let rows = rows.collect();
     let mut header =
         vec!["model", "training", "bootstrap-corrected (scores fixed)", "cross-fitted", "optimism of training"];
-    header.extend(outside().map(|evaluation| evaluation.cohort.as_str()));
+    header.extend(results.outside().map(|evaluation| evaluation.cohort.as_str()));
     Table::new("optimism", "AUC and its optimism", &header, rows)
 }
 
 /// `None` without a centre that validates.
 fn areas_compared(results: &Results) -> Result<Option<Table>> {
     let mut rows = Vec::new();
-    for evaluation in results.validation.iter().chain(&results.pooled_validation) {
+    for evaluation in results.outside() {
         let (reference, others): (Vec<_>, Vec<_>) =
             evaluation.performances.iter().cloned().partition(|performance| performance.model == INTEGRATED);
         let Some(reference) = reference.first() else { continue };
