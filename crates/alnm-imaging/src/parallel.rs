@@ -6,8 +6,11 @@
 
 use rayon::prelude::*;
 
+/// What is done with a part: it is given the part's number and its values.
+type PartWork<'work, T, R> = dyn Fn(usize, &mut [T]) -> R + Sync + 'work;
+
 /// Calls `work` for each part of `length` values, with the number of the part. The last part may be shorter.
-pub fn for_each_part<T: Send>(values: &mut [T], length: usize, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
+pub fn for_each_part<T: Send>(values: &mut [T], length: usize, work: &PartWork<'_, T, ()>) {
     values.par_chunks_mut(length).enumerate().for_each(|(part, values)| work(part, values));
 }
 
@@ -18,7 +21,7 @@ pub fn for_each_part<T: Send>(values: &mut [T], length: usize, work: &(dyn Fn(us
 pub fn try_for_each_part<T: Send, E: Send>(
     values: &mut [T],
     length: usize,
-    work: &(dyn Fn(usize, &mut [T]) -> Result<(), E> + Sync),
+    work: &PartWork<'_, T, Result<(), E>>,
 ) -> Result<(), E> {
     values.par_chunks_mut(length).enumerate().try_for_each(|(part, values)| work(part, values))
 }
