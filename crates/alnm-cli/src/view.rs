@@ -4,7 +4,6 @@ mod glyphs;
 mod page;
 mod picture;
 mod plane;
-mod png;
 
 use std::path::{Path, PathBuf};
 

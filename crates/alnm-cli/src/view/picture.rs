@@ -1,10 +1,9 @@
 //! Pictures of planes: grey values in a window, outlines, letters and a scale bar, as PNG.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ndarray::{Array2, ArrayView2};
 
 use super::glyphs;
-use super::png::{Pixel, encode};
 
 /// Colours of labels 1, 2, ...; the colours begin again after the last (Okabe and Ito's, which the colour-blind tell
 /// apart, on a dark ground).
@@ -130,7 +129,7 @@ impl Picture {
     }
 
     pub(super) fn png(&self) -> Result<Vec<u8>> {
-        encode(self.width, self.height, Pixel::RedGreenBlue, self.pixels.as_flattened())
+        encode(self.width, self.height, png::ColorType::Rgb, self.pixels.as_flattened())
     }
 }
 
@@ -147,7 +146,18 @@ pub(super) fn letter_height(scale: usize) -> usize {
 /// A picture of grey values, one pixel for each.
 pub(super) fn grey_png(values: ArrayView2<'_, f32>, window: Window) -> Result<Vec<u8>> {
     let greys: Vec<u8> = values.iter().map(|&value| window.grey(value)).collect();
-    encode(values.ncols(), values.nrows(), Pixel::Grey, &greys)
+    encode(values.ncols(), values.nrows(), png::ColorType::Grayscale, &greys)
+}
+
+fn encode(width: usize, height: usize, colour: png::ColorType, bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut file = Vec::new();
+    let too_large = "the picture has more pixels on a side than a PNG can hold";
+    let (width, height) = (u32::try_from(width).context(too_large)?, u32::try_from(height).context(too_large)?);
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(colour);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.write_header()?.write_image_data(bytes)?;
+    Ok(file)
 }
 
 /// The longest round length in mm that is no longer than a quarter of a width.
