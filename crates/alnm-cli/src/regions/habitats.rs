@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::habitat::{ClusterCount, ClusterMethod, CountCriterion, HabitatModel, HabitatParams, voxel_features};
+use alnm_imaging::habitat::{
+    ClusterCount, ClusterMethod, ClusteringsFound, CountCriterion, HabitatModel, HabitatParams, voxel_features,
+};
 use alnm_imaging::region::Roi;
 use alnm_imaging::{LabelMap, Volume};
 use anyhow::{Context, Result};
@@ -123,11 +125,12 @@ impl LearnHabitats {
         };
         let patients = self.patients.par_iter().map(of_patient).collect::<Result<Vec<_>>>()?;
         progress.finish();
-        let activity = Activity::start("learning");
-        let model = learner.learn(&self.features, &patients)?;
+        let progress = Counted::start("clusterings", 0);
+        let observer = |clusterings: ClusteringsFound| progress.set(clusterings.found, clusterings.all, "");
+        let model = learner.learn_with(&self.features, &patients, &observer)?;
+        progress.finish();
         let text = HABITATS.to_json(&model)? + "\n";
         self.overwriting.write_file(&self.output, text.as_bytes())?;
-        activity.finish();
         for score in model.scores() {
             inform(format_args!("{} habitats: {:.4}", score.count, score.score));
         }
