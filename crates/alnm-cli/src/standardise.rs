@@ -266,7 +266,7 @@ impl Apply {
         self.threads.start()?;
         let standard: IntensityStandard = SCALE
             .from_json(&read_text(&self.scale)?)
-            .with_context(|| format!("{} is no scale of `alnm standardise learn`", self.scale.display()))?;
+            .with_context(|| format!("cannot read {}, which `alnm standardise learn` makes", self.scale.display()))?;
         let activity = Activity::start("reading");
         let chosen = self.choice.read(&self.input)?;
         let mask = self.mask.as_deref().map(|path| inside(&self.region, &chosen, path)).transpose()?;

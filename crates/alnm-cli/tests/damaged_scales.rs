@@ -25,7 +25,7 @@ fn write(path: &Path, gain: f32) {
 
 /// Applies damaged variants of a saved file by a command that writes `out.nrrd`.
 fn damage(folder: &Path, saved: &str, command: &str) {
-    succeeds(folder, &command.replace("SAVED", saved));
+    succeeds(folder, &format!("{} --force", command.replace("SAVED", saved)));
     let good = std::fs::read(folder.join("out.nrrd")).unwrap();
     let text = std::fs::read_to_string(folder.join(saved)).unwrap();
     let mut variants = json_variants(&text);

@@ -189,9 +189,9 @@ impl MapHabitats {
             "--label, --roi and --roi-number choose a region of --mask; name the mask",
         )?;
         self.threads.start()?;
-        let model: HabitatModel = HABITATS
-            .from_json(&read_text(&self.model)?)
-            .with_context(|| format!("{} holds no habitats of `alnm regions learn-habitats`", self.model.display()))?;
+        let model: HabitatModel = HABITATS.from_json(&read_text(&self.model)?).with_context(|| {
+            format!("cannot read {}, which `alnm regions learn-habitats` makes", self.model.display())
+        })?;
         let activity = Activity::start("mapping");
         let maps = read_maps(&self.maps, model.features())?;
         let maps: Vec<&Volume<f32>> = maps.iter().collect();
