@@ -74,7 +74,7 @@ fn habitats_are_learned_on_some_patients_and_mapped_in_another() {
     fails(path, "regions learn-habitats x.json a --features peak,speed", 1, "no map speed");
     fails(path, "regions learn-habitats x.json a --features peak --order-by time", 2, "--order-by");
     std::fs::write(path.join("bad.json"), "{}").unwrap();
-    fails(path, "regions habitats bad.json c x.nii.gz", 1, "holds no habitats");
+    fails(path, "regions habitats bad.json c x.nii.gz", 1, "which `alnm regions learn-habitats` makes");
 }
 
 #[test]
