@@ -574,8 +574,13 @@ pub fn load(folder: &Path) -> Result<Cohort, CohortProblems> {
 /// opened (see [`check_files`]).
 ///
 /// # Errors
-/// When `cohort.toml` cannot be read: with the problems of the table.
+/// When there is no such folder, or `cohort.toml` cannot be read: with the problems of the table.
 pub fn read(folder: &Path) -> Result<(Cohort, Vec<Problem>), CohortProblems> {
+    if !folder.is_dir() {
+        let fix = "name a folder with cohort.toml and patients.csv, or have one written by alnm study --template";
+        let problems = vec![Problem::of_cohort("the cohort folder", "there is no such folder", fix)];
+        return Err(CohortProblems { folder: folder.to_owned(), problems, remarks: Vec::new() });
+    }
     let description = read_description(&folder.join("cohort.toml"));
     let rules = description.as_ref().map(CohortDescription::reading_rules).unwrap_or_default();
     let TableReading { mut patients, mut problems, mut remarks } = read_patients(folder, &rules);
