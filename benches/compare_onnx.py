@@ -258,18 +258,50 @@ def unet(normalised):
     return g.model([1, 1, 64, 64, 64], g.conv(x, channels, 2, [1, 1, 1]))
 
 
-def exported(files):
+def randomised(model, torch):
+    """Weights drawn from a fixed seed, statistics away from 0 and 1; nothing stays at zero, as some initialisations leave it."""
+    generator = torch.Generator().manual_seed(1)
+    draw = lambda tensor: torch.randn(tensor.shape, generator=generator)
+    for name, tensor in model.state_dict().items():
+        if tensor.dim() > 1:
+            tensor.copy_(draw(tensor) * (1.5 / tensor[0].numel()) ** 0.5)
+        elif name.endswith("running_var"):
+            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+        elif name.endswith("weight"):
+            tensor.copy_(0.5 + 0.5 * torch.rand(tensor.shape, generator=generator))
+        elif tensor.is_floating_point():
+            tensor.copy_(0.1 * draw(tensor))
+    return model.eval()
+
+
+def nnunet(torch):
+    """What nnU-Net plans for images of 96 x 96 x 96 voxels: its own class of network, without deep supervision."""
+    from dynamic_network_architectures.architectures.unet import PlainConvUNet
+
+    return PlainConvUNet(1, 5, [32, 64, 128, 256, 320], torch.nn.Conv3d, 3, [1, 2, 2, 2, 2], [2] * 5, 3, [2] * 4, conv_bias=True,
+                         norm_op=torch.nn.InstanceNorm3d, norm_op_kwargs={"eps": 1e-5, "affine": True},
+                         nonlin=torch.nn.LeakyReLU, nonlin_kwargs={"inplace": True}, deep_supervision=False)
+
+
+def exported(files, exporters):
+    import monai
     import torch
     import torchvision
 
-    images = torch.zeros(1, 3, 224, 224)
-    for name in ("resnet50", "densenet121", "vgg16", "vit_b_16"):
-        path = files / f"torch_{name}.onnx"
-        if not path.exists():
-            torch.manual_seed(1)
-            model = getattr(torchvision.models, name)().eval()
-            torch.onnx.export(model, (images,), str(path), dynamo=True, external_data=False)
-        yield path.stem, path
+    image, volume = (1, 3, 224, 224), (1, 1, 96, 96, 96)
+    networks = {name: (getattr(torchvision.models, name), image) for name in ("resnet50", "densenet121", "vgg16", "vit_b_16")}
+    networks["efficientnet_b0"] = torchvision.models.efficientnet_b0, image
+    networks["convnext_tiny"] = torchvision.models.convnext_tiny, image
+    networks["monai_unet"] = lambda: monai.networks.nets.UNet(3, 1, 2, (16, 32, 64, 128, 256), (2, 2, 2, 2), num_res_units=2), volume
+    networks["monai_basicunet"] = lambda: monai.networks.nets.BasicUNet(3, 1, 2), volume
+    networks["nnunet"] = lambda: nnunet(torch), volume
+    for name, (make, shape) in networks.items():
+        for exporter in exporters:
+            path = files / f"torch_{name}_{exporter}.onnx"
+            if not path.exists():
+                torch.onnx.export(randomised(make(), torch), (torch.zeros(shape),), str(path), dynamo=exporter == "dynamo",
+                                  **({"external_data": False} if exporter == "dynamo" else {}))
+            yield path.stem, path
 
 
 def speed(options):
@@ -283,12 +315,12 @@ def speed(options):
         path, _, shape = entry.partition("=")
         paths.append((Path(path).stem, Path(path)))
         shapes[Path(path).stem] = [int(size) for size in shape.split(",")] if shape else None
-    for name, make in networks.items() if not paths else []:
+    for name, make in networks.items() if not paths and not options.exported else []:
         if not (files / f"{name}.onnx").exists():
             onnx.save(make(), files / f"{name}.onnx")
         paths.append((name, files / f"{name}.onnx"))
     if options.exported:
-        paths.extend(exported(files))
+        paths.extend(exported(files, options.exported))
     for name, path in paths:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads, settings.inter_op_num_threads = options.threads, 1
@@ -325,7 +357,7 @@ def main():
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/repeat_onnx")
     parser.add_argument("--cases", action="store_true")
     parser.add_argument("--speed", action="store_true")
-    parser.add_argument("--exported", action="store_true")
+    parser.add_argument("--exported", nargs="+", choices=["dynamo", "script"], default=[])
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--instructions", default="best")
