@@ -8,6 +8,7 @@ use crate::backbone::Backbone;
 use crate::error::Result;
 use crate::feature_extractor::FeatureExtractor;
 use crate::graph::{Graph, NodeId, Operation};
+use crate::kernel::in_pool;
 use crate::kernel::batch_norm::Affine;
 use crate::kernel::convolution::Convolution;
 use crate::kernel::epilogue::{Epilogue, Residual};
@@ -156,6 +157,13 @@ impl FeatureExtractor for Predictor {
     fn output(&self, input: Tensor, stage: &str) -> Result<Tensor> {
         check_input(&input)?;
         let target = self.graph.node_of(stage)?;
+        in_pool(|| self.output_of(input, target))
+    }
+}
+
+impl Predictor {
+    /// The output of a node for a batch.
+    fn output_of(&self, input: Tensor, target: NodeId) -> Result<Tensor> {
         let steps = &self.steps[..self.steps.partition_point(|step| step.output <= target)];
         let split = steps.iter().position(|step| Some(step.output) == self.boundary);
         let Some(split) = split.filter(|split| input.images() > 1 && split + 1 < steps.len()) else {

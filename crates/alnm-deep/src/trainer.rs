@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
+use crate::kernel::in_pool;
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
 use crate::loss::{CrossEntropyLoss, LossOfLogits};
@@ -235,6 +236,17 @@ impl Trainer {
                 expected: images.images().to_string(),
             });
         }
+        in_pool(|| self.pass(images, labels, loss, dropout_seed))
+    }
+
+    /// Forward and backward pass over a batch that has as many labels as images.
+    fn pass(
+        &mut self,
+        images: Tensor,
+        labels: &[bool],
+        loss: CrossEntropyLoss,
+        dropout_seed: u64,
+    ) -> Result<BatchGradients> {
         let mut dropout = ChaCha8Rng::seed_from_u64(dropout_seed);
         let mode = ForwardMode::Training { frozen_norms: &self.frozen_norms };
         let tape = self.network.forward(images, mode, &self.retention, &mut dropout, &self.workspace)?;
@@ -257,13 +269,9 @@ impl Trainer {
 
     /// One step of the optimiser.
     pub fn update(&mut self, gradients: &BatchGradients, learning_rate: f64) {
-        self.state.step(
-            self.optimiser,
-            self.rule,
-            &mut self.network,
-            &gradients.values,
-            LearningRates { rate: learning_rate as f32, factors: &self.factors },
-        );
+        let Self { network, state, optimiser, rule, factors, .. } = self;
+        let rates = LearningRates { rate: learning_rate as f32, factors };
+        in_pool(|| state.step(*optimiser, *rule, network, &gradients.values, rates));
     }
 }
 

@@ -3,10 +3,24 @@
 use rayon::prelude::*;
 
 use super::value::{Dense, Floats, Layout, Value, broadcast_shape, broadcast_strides, for_each_run};
+use crate::kernel::microkernel::{Instructions, compiled_for};
 use crate::kernel::workspace::Workspace;
 
 /// Values of a task.
 const CHUNK: usize = 32_768;
+
+/// Numbers to which a function is applied.
+struct Numbers<'a> {
+    values: &'a mut [f32],
+    instructions: Instructions,
+}
+
+/// Applies a function to numbers, part by part.
+fn map(Numbers { values, instructions }: Numbers<'_>, function: impl Fn(f32) -> f32 + Sync) {
+    values.par_chunks_mut(CHUNK).for_each(|chunk| {
+        compiled_for(instructions, || chunk.iter_mut().for_each(|value| *value = function(*value)));
+    });
+}
 
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +58,8 @@ pub(super) enum Function {
         gamma: f32,
     },
     Sigmoid,
+    /// x · sigmoid(x).
+    Silu,
     Sign,
     Sin,
     Softplus,
@@ -110,10 +126,8 @@ fn softplus(x: f32) -> f32 {
 
 impl Function {
     /// Applies the function to every number.
-    pub(super) fn apply(self, values: &mut [f32]) {
-        fn map(values: &mut [f32], function: impl Fn(f32) -> f32 + Sync) {
-            values.par_chunks_mut(CHUNK).for_each(|chunk| chunk.iter_mut().for_each(|value| *value = function(*value)));
-        }
+    pub(super) fn apply(self, values: &mut [f32], instructions: Instructions) {
+        let values = Numbers { values, instructions };
         match self {
             Self::Abs => map(values, f32::abs),
             Self::Ceil => map(values, f32::ceil),
@@ -143,6 +157,7 @@ impl Function {
             Self::Round => map(values, f32::round_ties_even),
             Self::Selu { alpha, gamma } => map(values, |x| gamma * if x > 0.0 { x } else { alpha * x.exp_m1() }),
             Self::Sigmoid => map(values, sigmoid),
+            Self::Silu => map(values, |x| x * sigmoid(x)),
             Self::Sign => map(values, |x| if x == 0.0 || x.is_nan() { x } else { x.signum() }),
             Self::Sin => map(values, f32::sin),
             Self::Softplus => map(values, softplus),
@@ -253,7 +268,10 @@ impl Arithmetic {
             Self::Min => combine(first, second, workspace, |x, y| if y < x || y.is_nan() { y } else { x }),
             Self::Max => combine(first, second, workspace, |x, y| if y > x || y.is_nan() { y } else { x }),
             Self::Mod { of_dividend: true } => combine(first, second, workspace, |x, y| x % y),
-            Self::Mod { of_dividend: false } => combine(first, second, workspace, |x, y| x - y * (x / y).floor()),
+            Self::Mod { of_dividend: false } => combine(first, second, workspace, |x, y| {
+                let rest = x % y;
+                if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
+            }),
             Self::PRelu => combine(first, second, workspace, |x, slope| if x < 0.0 { slope * x } else { x }),
         }
     }
@@ -277,7 +295,9 @@ fn power(x: f32, y: f32) -> f32 {
 fn common_layout(first: &Floats, second: &Floats) -> Layout {
     let last = |floats: &Floats, other: &Floats| {
         floats.layout() == Layout::ChannelsLast
-            && (floats.shape() == other.shape() || pattern_length(floats.shape(), other.shape()).is_some())
+            && (floats.shape() == other.shape()
+                || pattern_length(floats.shape(), other.shape()).is_some()
+                || is_of_channels(floats.shape(), other.shape()))
     };
     if last(first, second) || last(second, first) { Layout::ChannelsLast } else { Layout::Plain }
 }
@@ -290,6 +310,14 @@ fn pattern_length(shape: &[usize], other: &[usize]) -> Option<usize> {
     }
     let place = (1 + other.len()).checked_sub(shape.len())?;
     (other.len() <= shape.len() && count == shape[1] && other.get(place) == Some(&count)).then_some(count)
+}
+
+/// Whether a tensor has one value for each sample and channel of another one.
+fn is_of_channels(shape: &[usize], other: &[usize]) -> bool {
+    shape.len() > 2
+        && shape.len() == other.len()
+        && shape[..2] == other[..2]
+        && other[2..].iter().all(|size| *size == 1)
 }
 
 /// The result of two tensors, element by element, by the rule of broadcasting.
@@ -309,18 +337,28 @@ pub(super) fn combine(
         let (first, second) = (first.in_layout(layout, workspace), second.in_layout(layout, workspace));
         let sources = first.stored().par_chunks(CHUNK).zip(second.stored().par_chunks(CHUNK));
         output.stored_mut().par_chunks_mut(CHUNK).zip(sources).for_each(|(into, (first, second))| {
-            for ((into, x), y) in into.iter_mut().zip(first).zip(second) {
-                *into = function(*x, *y);
-            }
+            compiled_for(workspace.instructions, || {
+                for ((into, x), y) in into.iter_mut().zip(first).zip(second) {
+                    *into = function(*x, *y);
+                }
+            });
         });
     } else if let Some(length) = pattern(first, second).filter(|length| *length == 1 || layout == Layout::ChannelsLast)
     {
         let first = first.in_layout(layout, workspace);
-        with_pattern(first.stored(), second.stored(), length, output.stored_mut(), &function);
+        with_pattern(first.stored(), second.stored(), length, output.stored_mut(), workspace.instructions, &function);
     } else if let Some(length) = pattern(second, first).filter(|length| *length == 1 || layout == Layout::ChannelsLast)
     {
         let second = second.in_layout(layout, workspace);
-        with_pattern(second.stored(), first.stored(), length, output.stored_mut(), &|x, y| function(y, x));
+        let turned = |x, y| function(y, x);
+        with_pattern(second.stored(), first.stored(), length, output.stored_mut(), workspace.instructions, &turned);
+    } else if layout == Layout::ChannelsLast && first.shape() == shape && is_of_channels(&shape, second.shape()) {
+        let first = first.in_layout(layout, workspace);
+        with_samples(&first, second.stored(), output.stored_mut(), workspace.instructions, &function);
+    } else if layout == Layout::ChannelsLast && second.shape() == shape && is_of_channels(&shape, first.shape()) {
+        let second = second.in_layout(layout, workspace);
+        let turned = |x, y| function(y, x);
+        with_samples(&second, first.stored(), output.stored_mut(), workspace.instructions, &turned);
     } else {
         // A layout with the channels last was chosen for the cases above alone.
         let mut plain = Floats::take(workspace, shape.clone(), Layout::Plain)?;
@@ -347,20 +385,39 @@ fn with_pattern(
     pattern: &[f32],
     length: usize,
     into: &mut [f32],
+    instructions: Instructions,
     function: &(impl Fn(f32, f32) -> f32 + Sync),
 ) {
     let chunk = (CHUNK / length.max(1)).max(1) * length.max(1);
     into.par_chunks_mut(chunk).zip(rows.par_chunks(chunk)).for_each(|(into, rows)| {
-        if let [value] = pattern {
-            into.iter_mut().zip(rows).for_each(|(into, x)| *into = function(*x, *value));
-            return;
-        }
-        for (into, row) in into.chunks_exact_mut(length).zip(rows.chunks_exact(length)) {
-            for ((into, x), y) in into.iter_mut().zip(row).zip(pattern) {
-                *into = function(*x, *y);
+        compiled_for(instructions, || {
+            if let [value] = pattern {
+                into.iter_mut().zip(rows).for_each(|(into, x)| *into = function(*x, *value));
+                return;
             }
-        }
+            for (into, row) in into.chunks_exact_mut(length).zip(rows.chunks_exact(length)) {
+                for ((into, x), y) in into.iter_mut().zip(row).zip(pattern) {
+                    *into = function(*x, *y);
+                }
+            }
+        });
     });
+}
+
+/// Combines every sample with its own number for each channel, the channel the fastest.
+fn with_samples(
+    samples: &Floats,
+    patterns: &[f32],
+    into: &mut [f32],
+    instructions: Instructions,
+    function: &(impl Fn(f32, f32) -> f32 + Sync),
+) {
+    let (count, channels) = (samples.shape()[0].max(1), samples.shape()[1].max(1));
+    let size = (into.len() / count).max(1);
+    let patterns = patterns.chunks_exact(channels);
+    for ((into, sample), pattern) in into.chunks_exact_mut(size).zip(samples.stored().chunks_exact(size)).zip(patterns) {
+        with_pattern(sample, pattern, channels, into, instructions, function);
+    }
 }
 
 /// Two tensors of any kind, element by element, by the rule of broadcasting.
