@@ -236,15 +236,23 @@ impl Trainer {
                 expected: images.images().to_string(),
             });
         }
-        in_pool(|| self.pass(images, labels, loss, dropout_seed))
+        self.gradients_of(images, |logits| loss.of(logits, labels), dropout_seed)
     }
 
-    /// Forward and backward pass over a batch that has as many labels as images.
+    /// Forward and backward pass over a batch with any loss of its logits.
+    pub(crate) fn gradients_of(
+        &mut self,
+        images: Tensor,
+        loss: impl Fn(&[f64]) -> LossOfLogits + Send,
+        dropout_seed: u64,
+    ) -> Result<BatchGradients> {
+        in_pool(|| self.pass(images, loss, dropout_seed))
+    }
+
     fn pass(
         &mut self,
         images: Tensor,
-        labels: &[bool],
-        loss: CrossEntropyLoss,
+        loss: impl Fn(&[f64]) -> LossOfLogits,
         dropout_seed: u64,
     ) -> Result<BatchGradients> {
         let mut dropout = ChaCha8Rng::seed_from_u64(dropout_seed);
@@ -252,8 +260,8 @@ impl Trainer {
         let tape = self.network.forward(images, mode, &self.retention, &mut dropout, &self.workspace)?;
         let output = self.network.graph.output;
         let logits: Vec<f64> = tape.activation(output).as_slice().iter().map(|logit| f64::from(*logit)).collect();
-        let LossOfLogits { mean, gradient } = loss.of(&logits, labels);
-        let gradient = Tensor::new([labels.len(), 1, 1, 1], gradient)?;
+        let LossOfLogits { mean, gradient } = loss(&logits);
+        let gradient = Tensor::new([logits.len(), 1, 1, 1], gradient)?;
         let values = self
             .network
             .backward(tape, output, gradient, GradientTarget::Parameters(&self.trained), &self.workspace)
