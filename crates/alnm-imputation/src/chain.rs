@@ -236,20 +236,12 @@ impl<'a> State<'a> {
         for &row in rows {
             let value = formula.evaluate_at(&parts.iter().map(|&part| self.values[part][row]).collect::<Vec<_>>());
             if !value.is_finite() {
-                return Err(not_finite(&coded[v].name, formula.text(), value, row));
+                return Err(ImputationError::not_finite(&coded[v].name, formula.text(), value, row));
             }
             self.set(v, row, value);
         }
         Ok(())
     }
-}
-
-pub(crate) fn not_finite(name: &str, formula: &str, value: f64, row: usize) -> ImputationError {
-    let reason = format!(
-        "its formula {formula:?} gives {value} in row {row} (counted from 0); impute its parts by a method that keeps their \
-         range, as predictive mean matching does"
-    );
-    ImputationError::column(name, reason)
 }
 
 impl<'a> Training<'a> {

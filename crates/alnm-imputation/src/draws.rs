@@ -1,11 +1,11 @@
 //! Random numbers from explicit seeds.
 
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
 /// One stream of random numbers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Draws(ChaCha8Rng);
 
 impl Draws {

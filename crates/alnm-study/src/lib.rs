@@ -38,10 +38,13 @@ pub mod robustness;
 #[cfg(feature = "learning")]
 pub mod scores;
 pub mod scoring;
+pub mod series;
 pub mod store;
 #[cfg(feature = "learning")]
 mod study;
 pub mod table;
+#[cfg(feature = "learning")]
+mod ten_models;
 pub mod variables;
 #[cfg(feature = "report")]
 mod workflow;

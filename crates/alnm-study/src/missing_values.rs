@@ -12,12 +12,13 @@ use alnm_stats::roc::{Direction, RocCurve};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::analysis::{INTEGRATED, LEVEL, specifications};
 use crate::completion::{MEASUREMENTS, MeasuredColumn};
 use crate::table::CohortTable;
+use crate::ten_models::{INTEGRATED, LEVEL, specifications};
 
 /// An estimate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct EstimateWithInterval {
     /// The estimate.
     pub estimate: f64,
@@ -27,6 +28,7 @@ pub struct EstimateWithInterval {
 
 /// How many values of a column a centre lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MissingOfCentre {
     /// The column.
     pub column: String,
@@ -40,6 +42,7 @@ pub struct MissingOfCentre {
 
 /// A coefficient of the integrated model, per unit, on the scale of log odds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ImputedCoefficient {
     /// The variable, or the intercept.
     pub term: String,
@@ -53,6 +56,7 @@ pub struct ImputedCoefficient {
 
 /// The area under the ROC curve of a model in a cohort.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ImputedArea {
     /// The model.
     pub model: String,
@@ -67,6 +71,7 @@ pub struct ImputedArea {
 
 /// What missing values do to the models.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct MissingValues {
     /// Columns with missing values, centre by centre.
     pub missing: Vec<MissingOfCentre>,

@@ -3,6 +3,7 @@
 //! Activations have the channel the fastest, as in the rest of the engine; what lies under a window is copied to a row of
 //! a matrix block by block, and the product kernels do the rest.
 
+use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
 use super::convolution::cuts;
@@ -176,7 +177,7 @@ impl SpatialConvolution {
         let floor = if epilogue.relu { 0.0 } else { f32::NEG_INFINITY };
         let inner = width.inner();
         let line = width.output * channels;
-        output.par_chunks_mut(line.max(1)).enumerate().for_each(|(row, into)| {
+        for_each_part(output, line.max(1), &|row, into| {
             let (y, rest) = (row % height.output, row / height.output);
             let (z, image) = (rest % depth.output, rest / depth.output);
             let mut taps = Vec::new();
@@ -226,9 +227,9 @@ impl SpatialConvolution {
         let [depth, height, width] = self.spans;
         let line = width.output * self.outputs;
         let block = TRANSPOSED_LINES * height.stride;
-        output.par_chunks_mut((height.output * line).max(1)).enumerate().for_each(|(plane, target)| {
+        for_each_part(output, (height.output * line).max(1), &|plane, target| {
             let (z, image) = (plane % depth.output, plane / depth.output);
-            target.par_chunks_mut((block * line).max(1)).enumerate().for_each(|(index, target)| {
+            for_each_part(target, (block * line).max(1), &|index, target| {
                 let lines = index * block..height.output.min((index + 1) * block);
                 for class in weight.classes.iter().filter(|class| class.remainders[0] == z % depth.stride) {
                     let rows: Vec<usize> = lines.clone().filter(|y| y % height.stride == class.remainders[1]).collect();

@@ -1,8 +1,8 @@
 //! Training images that are mixtures of two (Zhang et al. 2018).
 
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution};
 
 use crate::error::{DeepError, Result};
