@@ -190,10 +190,11 @@ impl SpatialConvolution {
                     for (ty, y) in height.taps(y) {
                         let start = ((image * depth.input + z) * height.input + y) * width.input;
                         let place = (tz * height.kernel + ty) * width.kernel;
-                        taps.extend(width.taps(first).map(|(tx, x)| Tap {
-                            input: (start + x) * channels,
-                            weight: (place + tx) * channels,
-                        }));
+                        taps.extend(
+                            width
+                                .taps(first)
+                                .map(|(tx, x)| Tap { input: (start + x) * channels, weight: (place + tx) * channels }),
+                        );
                     }
                 }
                 let addend = match epilogue.residual {

@@ -268,12 +268,10 @@ impl Arithmetic {
             Self::Min => combine(first, second, workspace, &|x: f32, y: f32| if y < x || y.is_nan() { y } else { x }),
             Self::Max => combine(first, second, workspace, &|x: f32, y: f32| if y > x || y.is_nan() { y } else { x }),
             Self::Mod { of_dividend: true } => combine(first, second, workspace, &|x: f32, y: f32| x % y),
-            Self::Mod { of_dividend: false } => {
-                combine(first, second, workspace, &|x: f32, y: f32| {
-                    let rest = x % y;
-                    if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
-                })
-            }
+            Self::Mod { of_dividend: false } => combine(first, second, workspace, &|x: f32, y: f32| {
+                let rest = x % y;
+                if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
+            }),
             Self::PRelu => combine(first, second, workspace, &|x: f32, slope: f32| if x < 0.0 { slope * x } else { x }),
         }
     }
@@ -454,7 +452,8 @@ fn with_samples(samples: &Floats, patterns: &[f32], is_turned: bool, into: &mut 
     let (count, channels) = (samples.shape()[0].max(1), samples.shape()[1].max(1));
     let size = (into.len() / count).max(1);
     let patterns = patterns.chunks_exact(channels);
-    for ((into, sample), pattern) in into.chunks_exact_mut(size).zip(samples.stored().chunks_exact(size)).zip(patterns) {
+    for ((into, sample), pattern) in into.chunks_exact_mut(size).zip(samples.stored().chunks_exact(size)).zip(patterns)
+    {
         with_pattern(sample, pattern, is_turned, into, function);
     }
 }
