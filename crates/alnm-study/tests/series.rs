@@ -234,14 +234,19 @@ fn outlines_grow_from_the_seeds_of_two_readers() {
     let root = tempfile::tempdir().unwrap();
     write_cohort(root.path(), "");
     let text = std::fs::read_to_string(root.path().join("cohort.toml")).unwrap();
-    std::fs::write(root.path().join("cohort.toml"), format!("mask = \"segment\"\n{text}[segment]\nspeed = {{ seed_share = 0.65 }}\n")).unwrap();
+    std::fs::write(
+        root.path().join("cohort.toml"),
+        format!("mask = \"segment\"\n{text}[segment]\nspeed = {{ seed_share = 0.65 }}\n"),
+    )
+    .unwrap();
     let cells = |row: usize| {
         let [x, y] = centre(row);
         let second = if row < 3 { format!("{} {y} 8 | {x} {y} 8", x - 1.0) } else { String::new() };
         [format!("{x} {y} 8"), second]
     };
     with_seeds(root.path(), cells);
-    let settings = StudySettings { cohort: Some(root.path().to_owned()), ..StudySettings::quick(root.path().join("out")) };
+    let settings =
+        StudySettings { cohort: Some(root.path().to_owned()), ..StudySettings::quick(root.path().join("out")) };
     let cohort = Study::new(settings.clone()).cohort().unwrap();
     assert_eq!(cohort.patients.iter().filter(|patient| patient.mask_reader2.is_some()).count(), 3);
     for (row, patient) in cohort.patients.iter().enumerate() {

@@ -154,7 +154,10 @@ impl SegmentRules {
                 contour.evolve(&thresholds.of(&image)?, &seed)?
             }
         };
-        ensure!(found.voxel_count > 0, "the contour vanished, since its speed is negative at the seed or smaller than what the curvature takes away");
+        ensure!(
+            found.voxel_count > 0,
+            "the contour vanished, since its speed is negative at the seed or smaller than what the curvature takes away"
+        );
         Ok(SeededOutline {
             mask: found.mask.map(|&voxel| voxel * label),
             warnings: found.warnings.iter().map(ToString::to_string).collect(),
@@ -275,7 +278,12 @@ mod tests {
         let rules = |text: &str| toml::from_str::<SegmentRules>(text).unwrap();
         assert!(rules("").check().is_ok());
         assert!(rules("speed = { classes = { classes = 3 } }").check().is_ok());
-        for text in ["radius = 0", "speed = { seed_share = -1.0 }", "speed = { edges = { sigma = -1 } }", "contour = { iterations = 0 }"] {
+        for text in [
+            "radius = 0",
+            "speed = { seed_share = -1.0 }",
+            "speed = { edges = { sigma = -1 } }",
+            "contour = { iterations = 0 }",
+        ] {
             assert!(rules(text).check().is_err(), "{text}");
         }
     }
