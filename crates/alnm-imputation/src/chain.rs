@@ -12,10 +12,11 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::coding::{Coded, places_of};
-use crate::conditional::{ConditionalModel, ImputationEventKind, LinearPart, Target};
+use crate::conditional::{ConditionalModel, LinearPart};
+use crate::conditional_fit::{ImputationEventKind, Target};
 use crate::convergence::Trace;
 use crate::draws::Draws;
-use crate::error::{ImputationError, Result};
+use crate::error::{ImputationError, Result, not_finite};
 use crate::imputation_model::{ImputationModel, ModelledVariable};
 use crate::plan::{ChainedEquations, ChainedEquationsParams, ImputationMethod, VisitingSequence};
 
@@ -242,14 +243,6 @@ impl<'a> State<'a> {
         }
         Ok(())
     }
-}
-
-pub(crate) fn not_finite(name: &str, formula: &str, value: f64, row: usize) -> ImputationError {
-    let reason = format!(
-        "its formula {formula:?} gives {value} in row {row} (counted from 0); impute its parts by a method that keeps their \
-         range, as predictive mean matching does"
-    );
-    ImputationError::column(name, reason)
 }
 
 impl<'a> Training<'a> {

@@ -5,17 +5,21 @@
 //! table, the row is completed alike.
 
 use alnm_models::{FeatureTable, Measurement, ModelError};
+#[cfg(feature = "learning")]
 use alnm_stats::describe::median;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::chain::not_finite;
 use crate::coding::{Coded, places_of};
 use crate::conditional::ConditionalModel;
 use crate::draws::Draws;
-use crate::error::{ImputationError, Result};
+use crate::error::{ImputationError, Result, not_finite};
 use crate::formula::Formula;
+#[cfg(feature = "learning")]
 use crate::plan::VariablePlan;
+
+/// Most rounds over the variables.
+pub(crate) const MOST_ITERATIONS: usize = 100_000;
 
 /// A variable of an imputation model.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +34,7 @@ pub(crate) struct ModelledVariable {
     start: f64,
 }
 
+#[cfg(feature = "learning")]
 impl ModelledVariable {
     pub(crate) fn new(plan: &VariablePlan, coded: &Coded, observed: &[f64]) -> Self {
         let count = |level: f64| observed.iter().filter(|value| **value == level).count();
@@ -288,7 +293,6 @@ mod saved {
 
     use super::*;
     use crate::conditional::LinearPart;
-    use crate::plan::MOST_ITERATIONS;
 
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]

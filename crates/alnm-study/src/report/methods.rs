@@ -129,7 +129,9 @@ fn patients(cohort: &Cohort) -> String {
             "Missing values of age, diameters and blood counts were imputed {} times by chained equations (predictive mean matching), with \
              RadScore, DLScore and, in training alone, the outcome among the predictors. The equations were learned from training rows, in \
              each fold anew; validation patients were completed by them without their outcomes. Tables and figures rest on the first completed \
-             table; figures pooled over all by Rubin's rules stand beside those of complete cases in tables of their own.",
+             table; figures pooled over all by Rubin's rules stand beside those of complete cases in tables of their own. The integrated model \
+             that is written out and handed on has pooled coefficients. A new patient who lacks a value is completed by linear regressions with \
+             normal noise on logarithms of the measurements, learned from training patients without any outcome.",
             description.missing.imputations
         ),
         MissingHandling::Exclude => {
