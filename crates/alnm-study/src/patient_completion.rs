@@ -3,7 +3,8 @@
 //! The study imputes its own tables by predictive mean matching, whose donors are values of its patients. What leaves the
 //! hospital are regressions alone: each measured value on the logarithm and each score, linear in the others with normal
 //! noise (`norm` of mice), learned from the training rows without any outcome, with parameters drawn anew for each
-//! imputation. A patient is completed once by each; how, hangs on the patient's values and the bundle alone.
+//! imputation. A patient is completed once by each; how, hangs on the patient's values and the bundle alone, and the random numbers
+//! on the measured values among them.
 
 use std::collections::BTreeMap;
 
@@ -90,9 +91,11 @@ impl PatientCompletion {
             );
             known.push(Measurement::new(&logarithm(column.name), "", value.ln()));
         }
+        // Scores differ between processors in their last digits, and must not change what is drawn.
+        let key: Vec<f64> = MEASUREMENTS.iter().map(|column| value(column.name).unwrap_or(f64::NAN)).collect();
         let given = [RAD_SCORE, DL_SCORE].into_iter().zip(scores);
         known.extend(given.filter_map(|(name, value)| Some(Measurement::new(name, "", value?))));
-        let completed = self.model.complete_patient(&known)?;
+        let completed = self.model.complete_patient_by_key(&known, &key)?;
         let values = completed.values();
         let set = |row: usize| -> Result<CompletedValues> {
             // What is known keeps its bits.
