@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deep_output::{DeepOutput, deep_feature_names};
 use crate::drift::ReferenceDistribution;
+use crate::measurements::MEASUREMENTS;
 use crate::patient_completion::PatientCompletion;
 use crate::preparation::{ImagePreparationParams, LesionGeometry};
 use crate::variables::{DL_SCORE, RAD_SCORE, StudyVariable, VARIABLES};
@@ -297,6 +298,19 @@ impl Bundle {
         }
         let mut seen = std::collections::BTreeSet::new();
         columns.retain(|column| seen.insert(*column));
+        columns
+    }
+
+    /// Columns of a patient's row that are read: those that the model needs and, where the bundle completes missing values,
+    /// those that tell about them. The latter may be absent.
+    #[must_use]
+    pub fn read_columns(&self) -> Vec<&'static str> {
+        let mut columns = self.needed_columns();
+        if self.parts.completion.is_some() {
+            let further: Vec<&str> =
+                MEASUREMENTS.iter().map(|one| one.name).filter(|name| !columns.contains(name)).collect();
+            columns.extend(further);
+        }
         columns
     }
 

@@ -41,7 +41,7 @@ pub struct NewPatient {
     /// Region of the mask by name or number; without it the voxels of the lesion's label.
     pub region: Option<RegionChoice>,
     /// Values by the names of the columns of `patients.csv`; those that the model needs are
-    /// [`Bundle::needed_columns`].
+    /// [`Bundle::needed_columns`], and [`Bundle::read_columns`] help where one of them is missing.
     pub values: BTreeMap<String, f64>,
 }
 

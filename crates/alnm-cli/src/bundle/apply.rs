@@ -144,9 +144,10 @@ fn description(bundle: &Bundle) -> String {
             || "missing values  give no risk".to_owned(),
             |completion| {
                 format!(
-                    "missing values  completed {} times, learned from {} training patients without outcomes",
+                    "missing values  completed {} times, learned from {} training patients without outcomes, from {}",
                     completion.imputations(),
-                    completion.training_patients()
+                    completion.training_patients(),
+                    bundle.read_columns().join(", ")
                 )
             },
         ),

@@ -20,8 +20,8 @@ use crate::table::FOLDS;
 /// A paragraph with its heading.
 #[derive(Debug, Serialize)]
 pub(super) struct Paragraph {
-    heading: &'static str,
-    text: String,
+    pub(super) heading: &'static str,
+    pub(super) text: String,
 }
 
 /// The integrated model's discrimination in one cohort.
@@ -96,6 +96,16 @@ pub(super) fn headline(findings: &Findings<'_>) -> Vec<Headline> {
             })
         })
         .collect()
+}
+
+/// The same as the cells of a table below its header.
+pub(super) fn headline_cells(findings: &Findings<'_>) -> (Vec<String>, Vec<Vec<String>>) {
+    let header = ["cohort", "patients", "with metastasis", "AUC (95 % CI)", "sensitivity", "specificity", ""];
+    let cells = |row: Headline| {
+        let (patients, metastasis) = (row.patients.to_string(), row.metastasis.to_string());
+        vec![row.cohort, patients, metastasis, row.auc, row.sensitivity, row.specificity, row.remark.to_owned()]
+    };
+    (header.map(str::to_owned).to_vec(), headline(findings).into_iter().map(cells).collect())
 }
 
 /// The methods section.
