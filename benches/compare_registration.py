@@ -259,7 +259,8 @@ def main():
     parser.add_argument("--parameters", default="{}", help="of alnm, as JSON")
     parser.add_argument("--tools", default="elastix,greedy,greedy smooth,alnm,alnm lesion")
     parser.add_argument("--folder", help="where the series are kept; those that are there are not simulated again")
-    parser.add_argument("--json", help="file for all figures")
+    parser.add_argument("--only", type=lambda text: [int(number) for number in text.split(",")], help="numbers of series, from 1")
+    parser.add_argument("--json", help="file for all figures; those that it holds already are taken from there")
     options = parser.parse_args()
     tools = {
         "elastix": ("elastix", 12.0),
@@ -269,16 +270,23 @@ def main():
         "alnm lesion": ("alnm", options.program, "lesion", options.parameters),
     }
     chosen = {"none": ("none",)} | {name: tools[name] for name in options.tools.split(",")}
+    numbers = [number - 1 for number in options.only] if options.only else range(options.series)
+    kept = json.loads(Path(options.json).read_text()) if options.json and Path(options.json).exists() else {}
     rows = {name: [] for name in chosen}
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(options.folder or temporary)
-        for number in range(options.series):
+        for number in numbers:
             folder = root / f"series{number}of{options.series}"
             if not (folder / "truth.json").exists():
                 run("simulate", folder, number, options.series)
             for phase in range(1, len(PHASES)):
                 for name, (task, *arguments) in chosen.items():
-                    rows[name].append(json.loads(run(task, folder, phase, options.threads, *arguments)))
+                    pair = f"{name}, series {number + 1} of {options.series}, phase {phase}, {options.threads} threads"
+                    if pair not in kept:
+                        kept[pair] = json.loads(run(task, folder, phase, options.threads, *arguments))
+                        if options.json:
+                            Path(options.json).write_text(json.dumps(kept, indent=1))
+                    rows[name].append(kept[pair])
             print(f"series {number + 1} of {options.series}", file=sys.stderr, flush=True)
     print(f"{len(rows['none'])} pairs, {options.threads} threads")
     print("| | error mm | lesion mm | folded | volume % (largest, off the known) | curve | seconds |")
@@ -292,8 +300,6 @@ def main():
             f"| {name} | {mean['error']:.3f} | {mean['lesion']:.3f} | {sum(row['folded'] for row in found)} "
             f"| {volume:.2f} | {curve:.3f} | {statistics.median(row['seconds'] for row in found):.2f} |"
         )
-    if options.json:
-        Path(options.json).write_text(json.dumps(rows, indent=2))
 
 
 if __name__ == "__main__":

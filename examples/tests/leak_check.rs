@@ -35,6 +35,7 @@ fn material() -> (Cohort, CohortFeatures, NetworkFeatures) {
         geometries: Vec::new(),
         fingerprints: Vec::new(),
         preparation: ImagePreparationParams::default(),
+        series: None,
     };
     let deep = NetworkFeatures {
         vectors: (0..count).map(|row| vec![row as f32; 2]).collect(),

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | origin | name of the cohort, centres, patients and events, whether they were simulated |
 //! | inputs | SHA-256 of `cohort.toml`, `patients.csv`, all images and masks, and the weights that training began with |
-//! | preparation | phase, label, N4, Otsu's threshold, parameter file of the radiomic features, side of the crop |
+//! | preparation | phase, label, N4, Otsu's threshold, parameter file of the radiomic features, side of the crop; where the study asked for them, motion, further phases, regions, and the scales of intensities and habitats that were learned |
 //! | deep output | the output of the network that is read, and in batches of how many images |
 //! | signatures | RadScore and DLScore: intercept, features, weights |
 //! | model | the integrated model with covariance, training ranges and cutoffs; pooled where training values were imputed |

@@ -11,8 +11,9 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::cohort::{Cohort, CohortProblems, Patient, Problem, ProblemPolicy, check_voxels};
-use crate::preparation::{ImagePreparationParams, LesionGeometry, PatientImages};
+use crate::cohort::{Cohort, CohortProblems, Patient, Problem, ProblemPolicy, check_files, check_voxels};
+use crate::preparation::{ImagePreparation, ImagePreparationParams, LesionGeometry, PatientImages, SeriesPreparation};
+use crate::series::{PatientEvidence, SeriesLearning, SeriesOptions, learn};
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 
@@ -34,6 +35,8 @@ pub struct CohortFeatures {
     pub fingerprints: Vec<String>,
     /// How the images became numbers.
     pub preparation: ImagePreparationParams,
+    /// What scales of intensities and habitats were learned from, where `cohort.toml` asks for them.
+    pub series: Option<SeriesLearning>,
 }
 
 impl Study {
@@ -52,6 +55,16 @@ impl Study {
             .with_label(cohort.description.label)
             .with_crop_side(side)
             .check()?;
+        let (cohort, series) = match cohort.description.series_options() {
+            None => (cohort, None),
+            Some(options) => {
+                let (cohort, learning) = self.series_learning(cohort, &preparation, options)?;
+                (cohort, Some(learning))
+            }
+        };
+        let prepared =
+            series.as_ref().map(|learning| SeriesPreparation::new(learning.options.clone(), learning.learned.clone()));
+        let preparation = preparation.params().clone().with_series(prepared).check()?;
         let step = self.progress().begin("N4, 1 mm, 926 features, crops", cohort.patients.len());
         // A patient's files are read once, and checked as they are read. Where one patient's problem ends the run, the
         // others are only checked from then on, so that all problems are reported at once without the work between.
@@ -61,11 +74,7 @@ impl Study {
             .par_iter()
             .map(|patient| {
                 self.progress().check_interrupt()?;
-                let mut fingerprint = Fingerprint::default().parameters(preparation.params())?;
-                for path in patient.files() {
-                    fingerprint = fingerprint.files(&cohort.folder.join(path))?;
-                }
-                let fingerprint = fingerprint.finish();
+                let fingerprint = fingerprint(&cohort, patient, preparation.params())?;
                 let images = store.item(&patient.id, &fingerprint, || {
                     let voxels = cohort.read_voxels(patient)?;
                     if is_refused.load(Ordering::Relaxed) {
@@ -99,8 +108,60 @@ impl Study {
         let is_training: Vec<bool> =
             cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
         let images = CohortFeatures::collect(&patients, &is_training, preparation.params())?;
-        Ok((cohort, images))
+        Ok((cohort, CohortFeatures { series, ..images }))
     }
+
+    /// Scales of intensities and habitats, learned on the patients of the training centre; what each gives is kept. A
+    /// patient whose images give nothing has a problem, as in [`Study::images`].
+    fn series_learning(
+        &mut self,
+        cohort: Cohort,
+        preparation: &ImagePreparation,
+        options: SeriesOptions,
+    ) -> Result<(Cohort, SeriesLearning)> {
+        let centre = cohort.description.training_centre.clone();
+        if !options.learns() {
+            let learned = learn(&options, &centre, &[])?;
+            return Ok((cohort, SeriesLearning { options, patients: Vec::new(), learned }));
+        }
+        let store = Store::open(&self.settings.out, "series")?;
+        let training = cohort.training();
+        let step = self.progress().begin("scales of intensities and habitats", training.len());
+        let found: Vec<Result<PatientEvidence>> = training
+            .par_iter()
+            .map(|patient| {
+                self.progress().check_interrupt()?;
+                let fingerprint = fingerprint(&cohort, patient, &(preparation.params(), &options))?;
+                let evidence = store
+                    .item(&patient.id, &fingerprint, || preparation.evidence(&cohort.read_voxels(patient)?, &options));
+                step.advance();
+                Ok(PatientEvidence::new(&patient.id, &patient.centre, evidence?))
+            })
+            .collect();
+        self.progress().check_interrupt()?;
+        step.finish(&mut self.costs);
+        let (mut problems, mut patients) = (Vec::new(), Vec::new());
+        for (patient, evidence) in training.into_iter().zip(found) {
+            match evidence {
+                Ok(evidence) => patients.push(evidence),
+                Err(error) => problems.extend(problems_of(patient, error)),
+            }
+        }
+        if !problems.is_empty() && cohort.description.problems == ProblemPolicy::Refuse {
+            // The run ends here: what is wrong with the other patients' files is said, too.
+            problems.extend(check_files(&cohort, &cohort.validation(), &|| ()));
+        }
+        let cohort = cohort.settle(problems)?;
+        let learned = learn(&options, &centre, &patients)?;
+        Ok((cohort, SeriesLearning { options, patients, learned }))
+    }
+}
+
+/// SHA-256 over a patient's files and the parameters by which they are read.
+fn fingerprint(cohort: &Cohort, patient: &Patient, parameters: &impl Serialize) -> Result<String> {
+    let fingerprint = Fingerprint::default().parameters(parameters)?;
+    let of_files = patient.files().try_fold(fingerprint, |found, path| found.files(&cohort.folder.join(path)))?;
+    Ok(of_files.finish())
 }
 
 /// What was computed from a patient's images, and the SHA-256 over what it was computed from.
@@ -174,6 +235,7 @@ impl CohortFeatures {
             geometries: images().map(|images| images.geometry).collect(),
             fingerprints: patients.iter().map(|patient| patient.fingerprint.clone()).collect(),
             preparation: preparation.clone(),
+            series: None,
         })
     }
 

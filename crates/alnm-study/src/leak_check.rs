@@ -3,8 +3,10 @@
 //! Everything that is learned in seconds is learned a second time on a cohort in which the validation patients are
 //! disguised: their outcomes are turned round, their features and clinical variables are other numbers, some of them
 //! undefined or missing. Nothing that was learned may change by a bit. Fine-tuning is not repeated; the patients that the
-//! network was trained on are on record and have to be those of the training centre.
+//! network was trained on are on record and have to be those of the training centre. Scales of intensities and habitats are
+//! learned again with made-up validation patients among those who are on record.
 
+use alnm_imaging::standardisation::SiteScale;
 use anyhow::{Result, ensure};
 use ndarray::Array2;
 
@@ -13,6 +15,7 @@ use crate::cohort::Cohort;
 use crate::deep::NetworkFeatures;
 use crate::images::CohortFeatures;
 use crate::scores::ScoreInputs;
+use crate::series::{LearnedFromSeries, PatientEvidence, ScaleEvidence, SeriesEvidence, learn};
 use crate::study::Study;
 use crate::table::CohortTable;
 
@@ -113,6 +116,67 @@ fn disguised_vectors(deep: &NetworkFeatures, is_training: &[bool]) -> NetworkFea
     disguised
 }
 
+/// Fails when scales of intensities or habitats were learned from a patient of a validation centre: when one is on record
+/// among those who were learned from, when made-up patients of the validation centres among the training patients change
+/// a bit of what is learned, or when the images were prepared by something else.
+///
+/// # Errors
+/// What leaked.
+pub fn check_series_learning(
+    cohort: &Cohort,
+    images: &CohortFeatures,
+    learn: impl Fn(&[PatientEvidence]) -> Result<LearnedFromSeries>,
+) -> Result<()> {
+    let Some(learning) = &images.series else { return Ok(()) };
+    for patient in cohort.validation() {
+        ensure!(
+            learning.patients.iter().all(|evidence| evidence.patient != patient.id),
+            "a leak: scales of intensities or habitats were learned from patient {} of {}",
+            patient.id,
+            patient.centre
+        );
+    }
+    // Validation patients could have been anyone: here each is the first training patient, far off.
+    let model = learning.patients.first().map(|patient| disguised_evidence(&patient.evidence));
+    let made_up = cohort.validation().into_iter().zip(model.iter().cycle());
+    let made_up =
+        made_up.map(|(patient, evidence)| PatientEvidence::new(&patient.id, &patient.centre, evidence.clone()));
+    let patients: Vec<PatientEvidence> = made_up.chain(learning.patients.iter().cloned()).collect();
+    let text = |learned: &LearnedFromSeries| serde_json::to_string(learned);
+    let learned = text(&learn(&learning.patients)?)?;
+    ensure!(
+        learned == text(&learn(&patients)?)?,
+        "a leak: with patients of validation centres other scales of intensities or habitats are learned"
+    );
+    let used = images.preparation.series.as_ref().map(|series| text(&series.learned)).transpose()?;
+    ensure!(
+        used.as_ref() == Some(&learned),
+        "a leak: images were prepared by other scales of intensities or habitats than the training patients give"
+    );
+    Ok(())
+}
+
+/// What images far from the given ones would give. Quantiles stay those of the one patient, which pull an average as well.
+fn disguised_evidence(evidence: &SeriesEvidence) -> SeriesEvidence {
+    let away = |value: f64| 3.0 * value + 1.0;
+    let scale = |scale: &ScaleEvidence| match scale {
+        // Landmarks are brought to the common scale by a straight line, behind which a straight line would hide.
+        ScaleEvidence::Nyul(landmarks) => {
+            let first = landmarks.first().copied().unwrap_or_default();
+            ScaleEvidence::Nyul(landmarks.iter().map(|landmark| (landmark - first).powi(2)).collect())
+        }
+        ScaleEvidence::Site(scale) => {
+            let moved = SiteScale::new(away(scale.mean()), 3.0 * scale.standard_deviation());
+            ScaleEvidence::Site(moved.unwrap_or(SiteScale::Z_SCORE))
+        }
+        ScaleEvidence::HistogramMatching(reference) => ScaleEvidence::HistogramMatching(reference.clone()),
+    };
+    SeriesEvidence {
+        scales: evidence.scales.iter().map(scale).collect(),
+        voxels: evidence.voxels.iter().map(|voxel| voxel.iter().copied().map(away).collect()).collect(),
+    }
+}
+
 /// Fails when the network of a fold was not trained on the other folds' patients alone.
 ///
 /// # Errors
@@ -152,6 +216,10 @@ impl Study {
             "a leak: the network was not trained on the patients of {} alone",
             cohort.description.training_centre
         );
+        let centre = &cohort.description.training_centre;
+        if let Some(series) = &images.series {
+            check_series_learning(cohort, images, |patients| learn(&series.options, centre, patients))?;
+        }
         let seed = self.settings.seed;
         check_fold_networks(&CohortTable::new(cohort)?, of_folds.unwrap_or_default(), seed)?;
         check_leaks(Material { cohort, images, deep }, |material| {

@@ -40,6 +40,7 @@ pub mod robustness;
 #[cfg(feature = "learning")]
 pub mod scores;
 pub mod scoring;
+pub mod series;
 pub mod store;
 #[cfg(feature = "learning")]
 mod study;

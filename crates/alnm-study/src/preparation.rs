@@ -3,13 +3,13 @@
 
 use alnm_deep::LesionCrop;
 use alnm_imaging::n4::N4Params;
-use alnm_imaging::otsu::otsu_mask;
-use alnm_imaging::{Image, LabelMap, Volume};
+use alnm_imaging::{Image, LabelMap};
 use alnm_radiomics::{Extractor, Parameters};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::{PatientVoxels, VoxelHashes};
+use crate::series::{CorrectedImages, Correction, LearnedFromSeries, SeriesAnalysis, SeriesEvidence, SeriesOptions};
 
 /// The parameter file of the 926 features, in PyRadiomics' format.
 pub const PARAMETERS_926: &str = include_str!("../params_926.yaml");
@@ -31,6 +31,7 @@ pub fn n4_params() -> N4Params {
 /// | `otsu_bins` | 200 | bins of Otsu's threshold, inside which the field is estimated | ≥ 2 |
 /// | `radiomics` | the study's 926 features | parameter file of PyRadiomics, as text; names resampling, filters, bins and features | |
 /// | `crop_side` | 224 | side of the crop in pixels | ≥ 1 |
+/// | `series` | none | motion, further phases, regions and one scale of intensities, with what was learned for them | that of [`SeriesOptions`] |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -47,6 +48,28 @@ pub struct ImagePreparationParams {
     pub radiomics: String,
     /// Side of the crop in pixels.
     pub crop_side: usize,
+    /// Motion, further phases, regions and one scale of intensities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesPreparation>,
+}
+
+/// What is taken beside the features of the lesion in one phase, and what was learned for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SeriesPreparation {
+    /// What is taken.
+    pub options: SeriesOptions,
+    /// Scales of intensities and habitats.
+    pub learned: LearnedFromSeries,
+}
+
+impl SeriesPreparation {
+    /// What is taken, by what was learned for it.
+    #[must_use]
+    pub fn new(options: SeriesOptions, learned: LearnedFromSeries) -> Self {
+        Self { options, learned }
+    }
 }
 
 impl Default for ImagePreparationParams {
@@ -58,6 +81,7 @@ impl Default for ImagePreparationParams {
             otsu_bins: OTSU_BINS,
             radiomics: PARAMETERS_926.to_owned(),
             crop_side: 224,
+            series: None,
         }
     }
 }
@@ -81,6 +105,12 @@ impl ImagePreparationParams {
         Self { crop_side, ..self }
     }
 
+    /// Sets what is taken beside the features of the lesion in one phase.
+    #[must_use]
+    pub fn with_series(self, series: Option<SeriesPreparation>) -> Self {
+        Self { series, ..self }
+    }
+
     /// Checks the parameters.
     ///
     /// # Errors
@@ -92,7 +122,18 @@ impl ImagePreparationParams {
         ensure!(self.crop_side >= 1, "side of the crop is 0; it must be at least 1 pixel");
         self.n4.clone().check()?;
         let parameters = Parameters::from_yaml(&self.radiomics).context("parameter file of the radiomic features")?;
-        Ok(ImagePreparation { extractor: Extractor::new(parameters), params: self })
+        let series = match &self.series {
+            None => None,
+            Some(SeriesPreparation { options, learned }) => {
+                options.check(self.phase)?;
+                Some(SeriesAnalysis::new(options, learned, parameters.clone())?)
+            }
+        };
+        Ok(ImagePreparation { extractor: Extractor::new(parameters), series, params: self })
+    }
+
+    fn correction(&self) -> Correction<'_> {
+        Correction { phase: self.phase, label: self.label, n4: &self.n4, otsu_bins: self.otsu_bins }
     }
 }
 
@@ -101,6 +142,14 @@ impl ImagePreparationParams {
 pub struct ImagePreparation {
     params: ImagePreparationParams,
     extractor: Extractor,
+    series: Option<SeriesAnalysis>,
+}
+
+/// Features of an outline.
+struct OutlineFeatures {
+    names: Vec<String>,
+    values: Vec<Option<f64>>,
+    warnings: Vec<String>,
 }
 
 /// Everything that is computed from one patient's images.
@@ -151,45 +200,73 @@ impl ImagePreparation {
         &self.params
     }
 
-    /// Names of the radiomic features, in their order.
+    /// Names of the radiomic features of images of several slices, in their order.
     #[must_use]
     pub fn feature_names(&self) -> Vec<String> {
-        self.extractor.feature_columns(3)
+        let mut names = self.extractor.feature_columns(3);
+        if let Some(series) = &self.series {
+            names.extend(series.feature_names(&names));
+        }
+        names
+    }
+
+    /// Whether phases beside the analysed one are needed.
+    #[must_use]
+    pub fn needs_series(&self) -> bool {
+        self.params.series.as_ref().is_some_and(|series| series.options.needs_series())
+    }
+
+    /// What a training patient's images give to learn scales of intensities and habitats from.
+    ///
+    /// # Errors
+    /// What motion or the correction goes wrong with; an image of one grey value.
+    pub fn evidence(&self, voxels: &PatientVoxels, options: &SeriesOptions) -> Result<SeriesEvidence> {
+        let corrected = CorrectedImages::of(voxels, self.params.correction(), Some(options))?;
+        corrected.evidence(options, &voxels.mask, self.params.label)
     }
 
     /// Corrects the image and takes features of each outline and the crop of the first.
     ///
     /// # Errors
     /// What the correction, an extraction or the crop goes wrong with: an image of one grey value, a lesion of too few
-    /// voxels.
+    /// voxels; a series that lacks a phase.
     pub fn prepare(&self, voxels: PatientVoxels) -> Result<PatientImages> {
-        let hashes = voxels.hashes();
-        let PatientVoxels { image, mask, second_mask } = voxels;
-        let ImagePreparationParams { label, n4, otsu_bins, crop_side, .. } = &self.params;
-        let geometry = LesionGeometry::of(&image, &mask, *label);
-        let image: Volume<f32> = image.cast();
-        let n4 = n4.clone().check()?.correct(&image, Some(&otsu_mask(&image, *otsu_bins)?))?;
-        let n4_iterations = n4.iterations();
-        let corrected = Image::F32(n4.into_corrected());
-        let extraction = self.extractor.execute(&corrected, &mask, *label)?;
-        let second_reader = match &second_mask {
-            None => None,
-            Some(mask) => {
-                let second = self.extractor.execute(&corrected, mask, *label)?;
-                Some(second.features.iter().map(|feature| defined(feature.value)).collect())
-            }
-        };
-        let crop = LesionCrop::of_largest_section(&corrected, &mask, *label, *crop_side)?;
+        let ImagePreparationParams { label, crop_side, .. } = &self.params;
+        let options = self.series.as_ref().map(SeriesAnalysis::options);
+        let mut corrected = CorrectedImages::of(&voxels, self.params.correction(), options)?;
+        let crop = LesionCrop::of_largest_section(&corrected.image, &voxels.mask, *label, *crop_side)?;
+        if let Some(series) = &self.series {
+            corrected = series.standardised(corrected)?;
+        }
+        let first = self.features(&corrected, &voxels.mask)?;
+        let second = voxels.second_mask.as_ref().map(|mask| self.features(&corrected, mask)).transpose()?;
         Ok(PatientImages {
-            names: extraction.features.iter().map(|feature| feature.id.to_string()).collect(),
-            features: extraction.features.iter().map(|feature| defined(feature.value)).collect(),
-            second_reader,
+            names: first.names,
+            features: first.values,
+            second_reader: second.map(|features| features.values),
             crop: crop.pixels().iter().copied().collect(),
-            geometry,
-            n4_iterations,
-            warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
-            voxels: hashes,
+            geometry: LesionGeometry::of(&voxels.image, &voxels.mask, *label),
+            n4_iterations: corrected.n4_iterations,
+            warnings: corrected.warnings.into_iter().chain(first.warnings).collect(),
+            voxels: voxels.hashes(),
         })
+    }
+
+    fn features(&self, corrected: &CorrectedImages, mask: &LabelMap) -> Result<OutlineFeatures> {
+        let label = self.params.label;
+        let extraction = self.extractor.execute(&corrected.image, mask, label)?;
+        let mut found = OutlineFeatures {
+            names: extraction.features.iter().map(|feature| feature.id.to_string()).collect(),
+            values: extraction.features.iter().map(|feature| defined(feature.value)).collect(),
+            warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
+        };
+        if let Some(series) = &self.series {
+            let further = series.features(corrected, mask, label, &found.names)?;
+            found.names.extend(further.names);
+            found.values.extend(further.values.into_iter().map(defined));
+            found.warnings.extend(further.warnings);
+        }
+        Ok(found)
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use alnm_deep::Predictor;
+use alnm_imaging::Image;
+use alnm_imaging::dce::DynamicSeries;
 use alnm_imaging::mask::RegionChoice;
 use alnm_imputation::patient::{IncompleteAssessment, assess_completions};
 use alnm_models::saved_model::{Assessment, ModelVariable};
@@ -16,7 +18,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::bundle::Bundle;
-use crate::cohort::{Cohort, Patient, PatientVoxels, read_analysed_image, read_outline};
+use crate::cohort::{Cohort, Patient, PatientVoxels, read_analysed_image, read_outline, read_phases};
 use crate::deep_output::deep_feature_names;
 use crate::measurements::{MEASUREMENTS, MeasuredColumn};
 use crate::patient_completion::CompletedValues;
@@ -195,8 +197,14 @@ impl PatientScorer<'_> {
     /// The same for images and masks in which the analysed phase and the lesion have other numbers than in training.
     ///
     /// # Errors
-    /// When a number is 0.
+    /// When a number is 0; when the bundle takes features of further phases and another one is to be analysed.
     pub fn with_files(self, phase: usize, label: u32) -> Result<Self> {
+        let own = self.preparation.params().phase;
+        ensure!(
+            phase == own || !self.preparation.needs_series(),
+            "phase is {phase}; the bundle takes features of several phases, counted as in training, where phase {own} is \
+             analysed"
+        );
         let preparation = self.preparation.params().clone().with_phase(phase).with_label(label).check()?;
         Ok(Self { preparation, ..self })
     }
@@ -249,11 +257,26 @@ impl PatientScorer<'_> {
 
     fn prepare(&self, patient: &NewPatient) -> Result<PatientImages> {
         let params = self.preparation.params();
-        let image = read_analysed_image(&patient.image, params.phase, patient.series.as_deref())
-            .with_context(|| format!("image {}", patient.image.display()))?;
+        let (image, series) = self.read_image(patient).with_context(|| format!("image {}", patient.image.display()))?;
         let mask = read_outline(&patient.mask, image.geometry(), params.label, patient.region.as_ref())
             .with_context(|| format!("mask {}", patient.mask.display()))?;
-        self.preparation.prepare(PatientVoxels { image, mask, second_mask: None })
+        self.preparation.prepare(PatientVoxels { image, mask, second_mask: None, series })
+    }
+
+    /// The analysed phase and, where the bundle takes features of others, all phases.
+    fn read_image(&self, patient: &NewPatient) -> Result<(Image, Option<DynamicSeries>)> {
+        let phase = self.preparation.params().phase;
+        if !self.preparation.needs_series() {
+            return Ok((read_analysed_image(&patient.image, phase, patient.series.as_deref())?, None));
+        }
+        let series = read_phases(&patient.image, patient.series.as_deref())?;
+        let series = series.context(
+            "it has one phase, and the bundle takes features of several; give the DICOM folder of the whole series",
+        )?;
+        let count = series.phase_count();
+        let image = phase.checked_sub(1).and_then(|at| series.images().get(at)).cloned();
+        let image = image.with_context(|| format!("it has {count} phases; phase {phase} is analysed"))?;
+        Ok((image, Some(series)))
     }
 
     fn assess(&self, patient: &NewPatient, images: &PatientImages, vector: &[f32]) -> Result<ScoredPatient> {

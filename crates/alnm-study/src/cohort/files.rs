@@ -26,6 +26,8 @@ pub struct PatientVoxels {
     pub mask: LabelMap,
     /// The second reader's mask, where there is one.
     pub second_mask: Option<LabelMap>,
+    /// All phases of the image, where `cohort.toml` asks for others than the analysed one.
+    pub series: Option<DynamicSeries>,
 }
 
 /// What the headers of patients' files tell.
@@ -91,9 +93,9 @@ impl Cohort {
     /// without a voxel of the tumour's label.
     pub fn read_voxels(&self, patient: &Patient) -> Result<PatientVoxels, CohortProblems> {
         let refused = |problems| CohortProblems { folder: self.folder.clone(), problems, remarks: Vec::new() };
-        let image = match self.image(patient) {
-            Ok(image) => image,
-            Err(error) => return Err(refused(vec![image_problem(patient, &error)])),
+        let (image, series) = match self.analysed_image(patient) {
+            Ok(read) => read,
+            Err(problem) => return Err(refused(vec![problem])),
         };
         let mask = self.checked_mask(patient, &patient.mask, &image);
         let mut second_mask = patient.mask_reader2.as_ref().map(|path| self.checked_mask(patient, path, &image));
@@ -105,8 +107,22 @@ impl Cohort {
             second_mask = Some(Err(mask_problem(patient, path, what, fix)));
         }
         match (mask, second_mask.transpose()) {
-            (Ok(mask), Ok(second_mask)) => Ok(PatientVoxels { image, mask, second_mask }),
+            (Ok(mask), Ok(second_mask)) => Ok(PatientVoxels { image, mask, second_mask, series }),
             (mask, second_mask) => Err(refused([mask.err(), second_mask.err()].into_iter().flatten().collect())),
+        }
+    }
+
+    /// The analysed phase of a patient's image, and all phases where others are asked for.
+    fn analysed_image(&self, patient: &Patient) -> Result<(Image, Option<DynamicSeries>), Problem> {
+        let phase = self.description.phase;
+        let Some(last) = self.description.last_phase() else {
+            return self.image(patient).map(|image| (image, None)).map_err(|error| image_problem(patient, &error));
+        };
+        let series = self.phases(patient).map_err(|error| image_problem(patient, &error))?;
+        let count = series.as_ref().map_or(1, DynamicSeries::phase_count);
+        match series {
+            Some(series) if count >= last => Ok((series.images()[phase - 1].clone(), Some(series))),
+            _ => Err(too_few_phases(patient, count, last)),
         }
     }
 
@@ -118,12 +134,16 @@ impl Cohort {
             Err(error) => return (vec![image_problem(patient, &error)], None),
         };
         let masks = std::iter::once(&patient.mask).chain(&patient.mask_reader2);
-        let problems = masks
+        let mut problems: Vec<Problem> = masks
             .filter_map(|path| match self.mask_grid(path) {
                 Ok(grid) => grid.and_then(|grid| grid_problem(patient, path, &image, &grid)),
                 Err(error) => Some(unreadable_mask(patient, path, &error)),
             })
             .collect();
+        if let Some(last) = self.description.last_phase() {
+            let count = series.as_ref().map_or(1, |series| series.phases);
+            problems.extend((count < last).then(|| too_few_phases(patient, count, last)));
+        }
         (problems, Some(Acquisition::new(patient, &image, series)))
     }
 
@@ -178,13 +198,7 @@ impl Cohort {
     /// # Errors
     /// What the reader found wrong.
     pub fn phases(&self, patient: &Patient) -> alnm_imaging::Result<Option<DynamicSeries>> {
-        let path = self.folder.join(&patient.image);
-        if !path.is_dir() {
-            return Ok(None);
-        }
-        let folder = DicomFolder::scan(path)?;
-        let series = folder.only_series()?;
-        if series.phase_count() < 2 { Ok(None) } else { series.phases().map(Some) }
+        read_phases(&self.folder.join(&patient.image), None)
     }
 
     /// A mask of the cohort on its own grid; contours, which have none, on that of the image on which they were drawn.
@@ -207,6 +221,19 @@ pub fn read_analysed_image(path: &Path, phase: usize, series: Option<&str>) -> a
     let folder = DicomFolder::scan(path)?;
     let series = series.map_or_else(|| folder.only_series(), |uid| folder.series_with_uid(uid))?;
     if series.phase_count() == 1 { series.image() } else { series.phase(phase) }
+}
+
+/// All phases of a DICOM folder's series with their times; none of a file, or of a series of one phase.
+///
+/// # Errors
+/// What the reader found wrong.
+pub fn read_phases(path: &Path, series: Option<&str>) -> alnm_imaging::Result<Option<DynamicSeries>> {
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let folder = DicomFolder::scan(path)?;
+    let series = series.map_or_else(|| folder.only_series(), |uid| folder.series_with_uid(uid))?;
+    if series.phase_count() < 2 { Ok(None) } else { series.phases().map(Some) }
 }
 
 /// The outline of a lesion, on the grid of its image: all labels of the mask, or a region alone, chosen by its name or
@@ -245,6 +272,14 @@ fn read_mask_for(path: &Path, image: &Geometry, region: Option<&RegionChoice>) -
 fn image_problem(patient: &Patient, error: &ImagingError) -> Problem {
     let place = format!("image {}", patient.image.display());
     Problem::of_patient(&patient.id, place, error.to_string(), "export the series again")
+}
+
+fn too_few_phases(patient: &Patient, count: usize, last: usize) -> Problem {
+    let place = format!("image {}", patient.image.display());
+    let plural = if count == 1 { "" } else { "s" };
+    let what = format!("it has {count} phase{plural}, and cohort.toml asks for phase {last}");
+    let fix = "give the DICOM folder of the whole series, or take [motion], [phases] and habitats out of cohort.toml";
+    Problem::of_patient(&patient.id, place, what, fix)
 }
 
 fn mask_problem(patient: &Patient, path: &Path, what: String, fix: &str) -> Problem {

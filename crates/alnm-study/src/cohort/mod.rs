@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use alnm_registration::RegistrationParams;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -32,7 +33,9 @@ pub use coding::{Code, Codes, FlagCodes};
 pub use columns::{COLUMNS, ColumnSource, ColumnSources, DATE_COLUMNS};
 pub use dates::{DateOrder, PatientDates};
 pub use design::{NaiveDateText, SplitDate, StudyDesign};
-pub use files::{HeaderReading, PatientVoxels, check_files, check_headers, read_analysed_image, read_outline};
+pub use files::{
+    HeaderReading, PatientVoxels, check_files, check_headers, read_analysed_image, read_outline, read_phases,
+};
 pub use identity::{VoxelHashes, check_identities, check_voxels};
 pub use inclusion::InclusionRules;
 pub use missing::{MissingHandling, MissingRules};
@@ -42,6 +45,8 @@ pub use spreadsheet::{
 };
 pub use table::{ReadingRules, TableReading, TableRules, read_patients, write_patients};
 pub use template::write_template;
+
+use crate::series::{SeriesOptions, StudyPhases, StudyRegions, StudyStandard};
 
 /// `cohort.toml`: which centre trains, which validate, and how the images are to be read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +88,18 @@ pub struct CohortDescription {
     /// Designs beside training in one centre and validation in others.
     #[serde(default, skip_serializing_if = "is_default")]
     pub design: StudyDesign,
+    /// How phases are brought onto the analysed one; they are left as they are without it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub motion: Option<RegistrationParams>,
+    /// Further phases and kinetic maps whose features are taken.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub phases: Option<StudyPhases>,
+    /// Rings around the lesion and habitats in it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub regions: Option<StudyRegions>,
+    /// One scale for the intensities of all scanners.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub standardise: Option<StudyStandard>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -107,7 +124,29 @@ impl CohortDescription {
             missing: MissingRules::default(),
             inclusion: InclusionRules::default(),
             design: StudyDesign::default(),
+            motion: None,
+            phases: None,
+            regions: None,
+            standardise: None,
         }
+    }
+
+    /// What is taken from the images beside the analysed phase of the lesion; none where no section asks for anything.
+    #[must_use]
+    pub fn series_options(&self) -> Option<SeriesOptions> {
+        let options = SeriesOptions {
+            motion: self.motion.clone(),
+            phases: self.phases.clone(),
+            regions: self.regions.clone(),
+            standardise: self.standardise.clone(),
+        };
+        (options != SeriesOptions::default()).then_some(options)
+    }
+
+    /// The highest phase that every image has to have, where phases beside the analysed one are needed.
+    pub(crate) fn last_phase(&self) -> Option<usize> {
+        let options = self.series_options()?;
+        options.needs_series().then(|| options.last_phase(self.phase))
     }
 
     /// What happens to patients who lack a value that a model needs.
@@ -613,6 +652,18 @@ fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
             "label is 0",
             "0 is the background; name the tumour's label",
         ));
+    }
+    if let Some(options) = description.series_options() {
+        let fix = "docs/study.md describes [motion], [phases], [regions] and [standardise]";
+        options
+            .check(description.phase)
+            .map_err(|error| Problem::of_cohort("cohort.toml", format!("{error:#}"), fix))?;
+        if description.design.leave_one_centre_out && options.learns() {
+            let what = "leave_one_centre_out judges the training centre by what was learned in the others, and scales of \
+                        intensities or habitats are learned on it";
+            let fix = "take leave_one_centre_out out, or what is learned: z_score and white_stripe learn nothing";
+            return Err(Problem::of_cohort("cohort.toml, [design]", what, fix));
+        }
     }
     Ok(description)
 }

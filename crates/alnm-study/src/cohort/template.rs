@@ -74,6 +74,22 @@ problems = "refuse"
 #later_from = "2021-01-01"
 #leave_one_centre_out = false
 #survival_months = 60
+
+# What is taken beside the features of the lesion in one phase; docs/study.md describes all fields. Phases beside `phase` need the
+# DICOM folder of the whole series of every patient. Scales and habitats are learned on the training centre.
+#[motion]
+#grid_spacing = 12.0
+#[phases]
+#further = [1, 2]
+#deltas = ["ratio"]
+#maps = ["peak_enhancement"]
+#[regions]
+#rings = [[0, 5], [5, 10]]
+#[regions.habitats]
+#maps = ["peak_enhancement", "washout_slope"]
+#clusters = { count = { fixed = 3 } }
+#[standardise]
+#method = "nyul"
 "#;
 
 const EXAMPLE: &str = "\nA row:\nP001,A,1,47,2.5,0.8,1,1,0,1,Luminal B,4.1,1.9,0.4,6.8,250,images/P001,masks/P001.nii.gz,,1976-05-31,2024-03-01,2024-03-12,2024-03-13\n";
@@ -144,5 +160,7 @@ mod tests {
         let description: CohortDescription = toml::from_str(&uncommented).unwrap();
         assert_eq!(description.missing_handling(), MissingHandling::Impute);
         assert_eq!((description.columns.len(), description.codes.subtype.len()), (3, 1));
+        let options = description.series_options().unwrap();
+        assert!(options.check(description.phase).is_ok() && options.learns() && options.needs_series());
     }
 }

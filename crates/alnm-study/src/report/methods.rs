@@ -4,6 +4,7 @@ use alnm_deep::{ClassWeights, TrainingParams};
 use alnm_imaging::n4::N4Params;
 use alnm_models::gradient_boosting::BoostingParams;
 use alnm_models::logistic::Estimation;
+use alnm_registration::LesionConstraint;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ use crate::cohort::{Cohort, MissingHandling};
 use crate::deep::LEARNING_RATE;
 use crate::preparation::{OTSU_BINS, PARAMETERS_926, n4_params};
 use crate::scores::{CORRELATION_CUTOFF, MRMR_FEATURES};
+use crate::series::{SeriesLearning, SeriesOptions, StudyStandard};
 use crate::study::Study;
 use crate::table::FOLDS;
 
@@ -190,6 +192,9 @@ fn images(findings: &Findings<'_>) -> String {
          GLSZM, GLDM, NGTDM; every other parameter at its default).",
         description.phase, n4.shrink, description.label,
     );
+    if let Some(series) = &findings.images.series {
+        text.push_str(&beside_one_phase(series, description.phase));
+    }
     match findings.images.undefined.len() {
         0 => text.push_str(" All were defined for all training patients."),
         undefined => text.push_str(&format!(" {undefined} were undefined for some training patient and left out.")),
@@ -202,6 +207,70 @@ fn images(findings: &Findings<'_>) -> String {
             agreement.iter().filter(|feature| feature.reliable).count(),
             agreement.len()
         )),
+    }
+    text
+}
+
+/// Motion, further phases, regions and the scale of intensities in words.
+fn beside_one_phase(series: &SeriesLearning, phase: usize) -> String {
+    let SeriesOptions { motion, phases, regions, standardise } = &series.options;
+    let mut text = String::new();
+    if let Some(motion) = motion {
+        let stages: Vec<String> = motion.stages.iter().map(|stage| format!("{stage:?}")).collect();
+        text.push_str(&format!(
+            " The phases that are used were registered onto phase {phase} ({}; the lesion's volume {}).",
+            stages.join(", then "),
+            if motion.lesion == LesionConstraint::Free { "free" } else { "kept" },
+        ));
+    }
+    if let Some(phases) = phases {
+        let numbers: Vec<String> = phases.further.iter().map(ToString::to_string).collect();
+        let maps: Vec<&str> = phases.maps.iter().map(|map| map.name()).collect();
+        let named = [("phases", numbers.join(", ")), ("maps", maps.join(", "))];
+        let named: Vec<String> = named
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(kind, list)| format!("{kind} {list}"))
+            .collect();
+        if !named.is_empty() {
+            text.push_str(&format!(" Features of further images were taken as well: {}.", named.join("; ")));
+        }
+        if !phases.deltas.is_empty() {
+            text.push_str(&format!(" Phases were compared with the first one taken: {:?}.", phases.deltas));
+        }
+    }
+    if let Some(regions) = regions {
+        for [from, to] in &regions.rings {
+            text.push_str(&format!(
+                " A ring from {from} to {to} mm of the surface, within Otsu's foreground, is a region."
+            ));
+        }
+        if let (Some(habitats), Some(model)) = (&regions.habitats, &series.learned.habitats) {
+            let maps: Vec<&str> = habitats.maps.iter().map(|map| map.name()).collect();
+            text.push_str(&format!(
+                " {} habitats ({:?} of {} in {} voxels of {} training patients) are regions.",
+                model.habitat_count(),
+                habitats.clusters.method,
+                maps.join(", "),
+                model.learned_voxels(),
+                series.learned.patients
+            ));
+        }
+    }
+    if let Some(standard) = standardise {
+        let method = match standard {
+            StudyStandard::Nyul(_) => "Nyúl's landmarks",
+            StudyStandard::HistogramMatching(_) => "histogram matching",
+            StudyStandard::WhiteStripe(_) => "the reference tissue of each image (white-stripe)",
+            StudyStandard::Site => "the training centre's mean and standard deviation",
+            StudyStandard::ZScore => "z-scores",
+        };
+        let learned = if standard.is_learned() {
+            format!(", learned on {} training patients", series.learned.patients)
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(" Before features were taken intensities were standardised by {method}{learned}."));
     }
     text
 }
