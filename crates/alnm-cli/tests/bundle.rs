@@ -548,7 +548,7 @@ fn a_patient_who_lacks_a_value_is_completed_by_the_bundle() {
     assert!(text.contains("completed 5 times by what training patients have"), "{text}");
     // The model that is written out is the pooled one.
     let page = fs::read_to_string(out.join("report.html")).unwrap();
-    assert!(page.contains("pooled over 5 imputations by Rubin's rules. Risk"), "{}", out.display());
+    assert!(page.contains("The integrated model, pooled over 5 imputations by Rubin"), "{}", out.display());
     // Nothing is known of this patient but the images.
     let files = ["cohort/images/P001", "cohort/masks/P001.nii.gz"];
     let text = answer(root, &[&["apply", "lacking/bundle.safetensors"][..], &files].concat());
