@@ -25,7 +25,7 @@ pub mod lowess;
 pub mod missing;
 pub mod multiplicity;
 #[cfg(feature = "serde")]
-mod nonfinite;
+pub mod nonfinite;
 pub mod normality;
 pub mod optimism;
 pub mod ordinal;
